@@ -1,0 +1,151 @@
+"""
+A whole column as Polars holds it, as text, and back: ``dealdb.values`` at the speed of a data frame.
+
+Both modules give each value the same text; a test holds them to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import polars as pl
+
+from dealdb.schema import MAX_DECIMAL_DIGITS, Field, FieldType, Schema
+
+_DTYPES: dict[FieldType, pl.DataType] = {
+    FieldType.TEXT: pl.String(),
+    FieldType.INT: pl.Int64(),
+    FieldType.FLOAT: pl.Float64(),
+    FieldType.BOOL: pl.Boolean(),
+    FieldType.DATE: pl.Date(),
+    FieldType.DATETIME: pl.Datetime("us", "UTC"),
+}
+
+
+def dtype_of(field: Field) -> pl.DataType:
+    """
+    Polars type of a field's column.
+
+    Examples
+    --------
+    >>> dtype_of(Schema.standard()["amount"])
+    Decimal(precision=38, scale=2)
+    """
+    if field.type is FieldType.DECIMAL:
+        return pl.Decimal(MAX_DECIMAL_DIGITS, field.scale)
+    return _DTYPES[field.type]
+
+
+def empty_frame(schema: Schema) -> pl.DataFrame:
+    """Frame with every column of the schema and no rows."""
+    return pl.DataFrame(schema={field.name: dtype_of(field) for field in schema.fields})
+
+
+def field_of(name: str, dtype: pl.DataType) -> Field | None:
+    """
+    Field that holds a Polars column exactly, or None where there is no such type.
+
+    Examples
+    --------
+    >>> field_of("seats", pl.UInt8()).describe()
+    'int'
+    """
+    if dtype.is_integer():
+        exact = dtype not in (pl.UInt64, pl.Int128, pl.UInt128)
+        return Field(name, FieldType.INT) if exact else Field(name, FieldType.DECIMAL)
+    if isinstance(dtype, pl.Decimal):
+        return Field(name, FieldType.DECIMAL, dtype.scale or 0)
+    if dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null):
+        return Field(name, FieldType.TEXT)
+    if dtype.is_float():
+        return Field(name, FieldType.FLOAT)
+    simple = {pl.Boolean: FieldType.BOOL, pl.Date: FieldType.DATE, pl.Datetime: FieldType.DATETIME}
+    kind = simple.get(type(dtype))
+    return Field(name, kind) if kind else None
+
+
+def encode_column(column: pl.Series, field: Field) -> pl.Series:
+    """
+    Texts of a column that has its field's Polars type; nulls stay null.
+
+    Examples
+    --------
+    >>> from decimal import Decimal
+    >>> amounts = pl.Series("amount", [Decimal("20.10"), None], dtype=pl.Decimal(38, 2))
+    >>> encode_column(amounts, Schema.standard()["amount"]).to_list()
+    ['20.1', None]
+    """
+    match field.type:
+        case FieldType.DECIMAL if field.scale:
+            return column.cast(pl.String).str.strip_chars_end("0").str.strip_chars_end(".")
+        case FieldType.FLOAT:
+            # Polars writes exponents its own way (1e-7); repr is the one that values.py writes
+            reprs = [None if number is None else repr(number) for number in column]
+            return pl.Series(column.name, reprs, dtype=pl.String)
+        case FieldType.BOOL:
+            return _bool_texts(column)
+        case FieldType.DATETIME:
+            texts = column.dt.strftime("%Y-%m-%dT%H:%M:%S%.6f")
+            return texts.str.strip_chars_end("0").str.strip_chars_end(".") + "Z"
+    return column.cast(pl.String)
+
+
+def decode_column(texts: pl.Series, field: Field) -> pl.Series:
+    """
+    Column from texts that ``encode_column`` or ``values.encode`` made.
+
+    A text that this type doesn't have (another program wrote it) becomes null.
+
+    Examples
+    --------
+    >>> decode_column(pl.Series("amount", ["20.1", None]), Schema.standard()["amount"]).to_list()
+    [Decimal('20.10'), None]
+    """
+    match field.type:
+        case FieldType.TEXT:
+            return texts
+        case FieldType.BOOL:
+            return _bools(texts)
+        case FieldType.DATE:
+            return texts.str.to_date("%Y-%m-%d", strict=False)
+        case FieldType.DATETIME:
+            moments = texts.str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us", strict=False)
+            return moments.dt.replace_time_zone("UTC")
+    return texts.cast(dtype_of(field), strict=False)
+
+
+def decode_frame(columns: dict[str, list[str | None]], fields: Iterable[Field]) -> pl.DataFrame:
+    """
+    Frame of typed columns from lists of texts.
+
+    Parameters
+    ----------
+    columns
+        Texts by column name, all of one length.
+    fields
+        Fields of the frame, in order; one that has no texts becomes a column of nulls.
+    """
+    height = len(next(iter(columns.values()), []))
+    series = [
+        decode_column(pl.Series(f.name, columns[f.name], dtype=pl.String), f)
+        if f.name in columns
+        else pl.Series(f.name, [None], dtype=dtype_of(f)).new_from_index(0, height)
+        for f in fields
+    ]
+    return pl.DataFrame(series)
+
+
+def _bool_texts(column: pl.Series) -> pl.Series:
+    frame = column.to_frame("value")
+    text = (
+        pl.when(pl.col("value")).then(pl.lit("true")).when(~pl.col("value")).then(pl.lit("false"))
+    )
+    return frame.select(text.alias(column.name)).to_series()
+
+
+def _bools(texts: pl.Series) -> pl.Series:
+    frame = texts.to_frame("text")
+    value = (
+        pl.when(pl.col("text") == "true").then(pl.lit(value=True)).when(pl.col("text") == "false")
+    )
+    return frame.select(value.then(pl.lit(value=False)).alias(texts.name)).to_series()

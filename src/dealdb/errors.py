@@ -1,0 +1,227 @@
+"""
+Every error that dealdb raises on purpose.
+
+::
+
+    DealDBError                     .code: stable string   .retryable: bool
+    ├── ConfigError(ValueError)     a setting, URL or option that can't be used
+    ├── SchemaError(ValueError)     a value that doesn't fit its field, or a change of type that can't be made
+    ├── QueryError(ValueError)      a filter, sort or statement that can't be understood
+    ├── LoadError(ValueError)       a source that can't be read at all
+    ├── MissingExtra(ImportError)   a feature whose optional packages are not installed
+    ├── DealNotFound(KeyError)      no deal with that id
+    ├── ConflictError               the deal changed since the caller read it
+    └── StoreError                  the server refused, failed or can't be reached
+        ├── AccessDenied            wrong password, or a right that the server's ACL withholds
+        ├── ServerRefused           out of memory, read-only replica, wrong type of key, disk full ...
+        ├── ServerUnavailable       refused, reset, timed out, loading          (retryable)
+        ├── PoolTimeout             every connection stayed busy                (retryable)
+        ├── OutcomeUnknown          a change was sent, and no answer came
+        └── StoreDamaged            what the server holds is not a dealdb collection of this format
+
+Messages are lower case without a full stop: what was asked, what was found, what to do. They never
+hold a password or a deal's values. The same tree, with cause and remedy per code, is in ``docs/errors.md``.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class DealDBError(Exception):
+    """
+    Base of every error that dealdb raises on purpose.
+
+    Attributes
+    ----------
+    code
+        Stable text for programs, e.g. ``"pool-timeout"``; never changes once released.
+    retryable
+        True when the same call may well succeed a moment later and can't do harm.
+    """
+
+    code: ClassVar[str] = "dealdb"
+    retryable: ClassVar[bool] = False
+
+    def __str__(self) -> str:
+        # KeyError would show the repr of the message
+        return " ".join(str(arg) for arg in self.args)
+
+
+class ConfigError(DealDBError, ValueError):
+    """A setting, URL or option that can't be used; never corrected silently."""
+
+    code = "config"
+
+
+class SchemaError(DealDBError, ValueError):
+    """
+    A value that doesn't fit its field, or a change of type that can't be made.
+
+    Attributes
+    ----------
+    deal
+        Id of the deal, or None where the error concerns no single deal.
+    field
+        Name of the field, or None.
+    expected
+        What would have been accepted.
+    """
+
+    code = "schema"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        deal: str | None = None,
+        field: str | None = None,
+        expected: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.deal = deal
+        self.field = field
+        self.expected = expected
+
+
+class QueryError(DealDBError, ValueError):
+    """
+    A filter, sort or statement that can't be understood.
+
+    Attributes
+    ----------
+    text
+        The text as given, or None where the query was not text.
+    position
+        Offset of the first character at fault, or None.
+    """
+
+    code = "query"
+
+    def __init__(
+        self, message: str, *, text: str | None = None, position: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.text = text
+        self.position = position
+
+
+class LoadError(DealDBError, ValueError):
+    """A source that can't be read at all: missing, of an unknown format, or not what its name says."""
+
+    code = "load"
+
+
+class MissingExtra(DealDBError, ImportError):
+    """A feature whose optional packages are not installed; the message names the extra to install."""
+
+    code = "missing-extra"
+
+
+class DealNotFound(DealDBError, KeyError):
+    """No deal with that id."""
+
+    code = "not-found"
+
+    def __init__(self, deal: str) -> None:
+        super().__init__(f"no deal with id {deal!r}")
+        self.deal = deal
+
+
+class ConflictError(DealDBError):
+    """
+    The deal changed since the caller read it; nothing was written.
+
+    Attributes
+    ----------
+    deal
+        Id of the deal.
+    expected_rev
+        Revision that the caller gave.
+    actual_rev
+        Revision that the server holds; 0 when there is no such deal.
+    """
+
+    code = "conflict"
+
+    def __init__(self, deal: str, *, expected_rev: int, actual_rev: int) -> None:
+        found = f"revision {actual_rev}" if actual_rev else "no such deal"
+        super().__init__(
+            f"deal {deal!r}: expected revision {expected_rev}, found {found}; "
+            "read the deal again and repeat the change"
+        )
+        self.deal = deal
+        self.expected_rev = expected_rev
+        self.actual_rev = actual_rev
+
+
+class StoreError(DealDBError):
+    """The server refused, failed or can't be reached."""
+
+    code = "store"
+
+
+class AccessDenied(StoreError):
+    """Wrong user or password, or a right that the server's ACL withholds."""
+
+    code = "access-denied"
+
+
+class ServerRefused(StoreError):
+    """
+    The server answered with an error: out of memory, read-only replica, wrong type of key, disk full.
+
+    Attributes
+    ----------
+    reply
+        First word of the server's error, e.g. ``"OOM"`` or ``"READONLY"``.
+    """
+
+    code = "server-refused"
+
+    def __init__(self, message: str, *, reply: str) -> None:
+        super().__init__(message)
+        self.reply = reply
+
+
+class ServerUnavailable(StoreError):
+    """No answer: the address is wrong, nothing listens, the link broke, it timed out, or it is loading."""
+
+    code = "server-unavailable"
+    retryable = True
+
+
+class PoolTimeout(StoreError):
+    """
+    Every connection of the pool stayed busy for longer than ``pool_timeout_s``.
+
+    Attributes
+    ----------
+    size
+        Connections that the pool may hold.
+    in_use
+        Connections that were busy when the wait ended.
+    """
+
+    code = "pool-timeout"
+    retryable = True
+
+    def __init__(self, *, size: int, in_use: int, waited_s: float) -> None:
+        super().__init__(
+            f"no connection became free within {waited_s:g} s: {in_use} of {size} are in use; "
+            "raise max_connections or pool_timeout_s"
+        )
+        self.size = size
+        self.in_use = in_use
+
+
+class OutcomeUnknown(StoreError):
+    """A change was sent and no answer came before the deadline: it happened once, or not at all."""
+
+    code = "outcome-unknown"
+
+
+class StoreDamaged(StoreError):
+    """What the server holds is not a dealdb collection of a format that this version understands."""
+
+    code = "store-damaged"

@@ -1,0 +1,212 @@
+"""
+What the stages of a deal mean: the only place that knows open, won and lost.
+
+A pipeline is an ordered list of stages. It is proposed once from the names of the stages that a load
+meets (``Pipeline.covering``), kept on the server, and from then on its definition counts, never the
+text of a stage.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import StrEnum
+
+from dealdb.errors import SchemaError
+
+
+class Kind(StrEnum):
+    """What a stage means for a deal that stands in it."""
+
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """
+    One stage of a pipeline.
+
+    Attributes
+    ----------
+    name
+        Text that deals carry in ``stage``.
+    kind
+        Whether a deal in it is open, won or lost.
+    probability
+        Chance of winning that an open deal has by default, 0 to 1; None leaves such deals out of weighted figures.
+    rot_days
+        Days without an update after which an open deal counts as rotting; 0 or None never.
+
+    Examples
+    --------
+    >>> Stage("Proposal", Kind.OPEN, Decimal("0.5"), rot_days=30).name
+    'Proposal'
+    """
+
+    name: str
+    kind: Kind
+    probability: Decimal | None = None
+    rot_days: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            msg = "a stage needs a name"
+            raise SchemaError(msg, field="stage")
+        if self.probability is not None and not 0 <= self.probability <= 1:
+            msg = f"stage {self.name!r}: a probability is a number from 0 to 1, not {self.probability}"
+            raise SchemaError(msg, field="probability", expected="a number from 0 to 1")
+        if self.rot_days is not None and self.rot_days < 0:
+            msg = (
+                f"stage {self.name!r}: rot_days is a number of days from 0 up, not {self.rot_days}"
+            )
+            raise SchemaError(msg, field="rot_days", expected="0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """
+    Ordered stages of a collection's deals.
+
+    Attributes
+    ----------
+    stages
+        In the order that a deal passes them; won and lost last. Names are unique.
+
+    Examples
+    --------
+    >>> pipeline = Pipeline().covering(["Won", "Prospecting", "Lost", "Engaging"])
+    >>> [(stage.name, str(stage.kind)) for stage in pipeline]
+    [('Prospecting', 'open'), ('Engaging', 'open'), ('Won', 'won'), ('Lost', 'lost')]
+    """
+
+    stages: tuple[Stage, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [stage.name for stage in self.stages]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            msg = f"a pipeline names each stage once; {', '.join(twice)} stands in it twice"
+            raise SchemaError(msg, field="stage")
+
+    def __iter__(self) -> Iterator[Stage]:
+        return iter(self.stages)
+
+    def __len__(self) -> int:
+        return len(self.stages)
+
+    def __bool__(self) -> bool:
+        return bool(self.stages)
+
+    def __contains__(self, name: object) -> bool:
+        return any(stage.name == name for stage in self.stages)
+
+    def names(self, kind: Kind) -> list[str]:
+        """Names of the stages of one kind, in order."""
+        return [stage.name for stage in self.stages if stage.kind is kind]
+
+    def covering(self, names: Iterable[str]) -> Pipeline:
+        """
+        Pipeline that also has these stages, with a proposed kind, place and probability for each new one.
+
+        The proposal reads the name ("Closed Won" is won); a stage that is already defined keeps its definition.
+
+        Returns
+        -------
+        Pipeline
+            This very pipeline when it has them all.
+
+        Examples
+        --------
+        >>> Pipeline().covering(["Demo"]).covering(["Demo", "Signed"]).names(Kind.WON)
+        ['Signed']
+        """
+        new = [name for name in dict.fromkeys(names) if name and name not in self]
+        if not new:
+            return self
+        stages = [*self.stages, *(Stage(name, _proposed_kind(name)) for name in new)]
+        if not self:
+            # only a fresh pipeline is put in order: one that people arranged keeps their order
+            stages.sort(key=_proposed_place)
+        else:
+            stages.sort(key=lambda stage: _KIND_ORDER[stage.kind])
+        return Pipeline(_with_probabilities(stages, set(new)))
+
+    def to_json(self) -> str:
+        """Text under which the server keeps the pipeline."""
+        stages = [
+            [s.name, str(s.kind), None if s.probability is None else str(s.probability), s.rot_days]
+            for s in self.stages
+        ]
+        return json.dumps(stages, ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Pipeline:
+        """
+        Pipeline from the text of ``to_json``.
+
+        Raises
+        ------
+        ValueError
+            If the text is not such a pipeline.
+        """
+        return cls(
+            tuple(
+                Stage(name, Kind(kind), None if chance is None else Decimal(chance), rot_days)
+                for name, kind, chance, rot_days in json.loads(text)
+            )
+        )
+
+
+_KIND_ORDER = {Kind.OPEN: 0, Kind.WON: 1, Kind.LOST: 2}
+_WON_NAMES = """
+won closedwon win dealwon signed contractsigned invested acquired success successful converted
+"""
+_LOST_NAMES = """
+lost closedlost loss deallost dead disqualified unqualified rejected declined passed
+cancelled canceled abandoned nodecision churned
+"""
+# in the order that sales teams pass them; the first word found in a name gives its place
+_OPEN_WORDS = """
+lead new sourced inbound prospect contact screen appointment meeting qualif discovery analysis
+engag demo presentation evaluat diligence perception decision proposal quote price
+negotiat review committee verbal commit termsheet contract
+"""
+
+
+def _key(name: str) -> str:
+    # "Closed-Won", "closed won " and "closedwon" are one name
+    return re.sub(r"[\W_]+", "", name).casefold()
+
+
+def _proposed_kind(name: str) -> Kind:
+    key = _key(name)
+    if key in _WON_NAMES.split():
+        return Kind.WON
+    return Kind.LOST if key in _LOST_NAMES.split() else Kind.OPEN
+
+
+def _proposed_place(stage: Stage) -> tuple[int, int]:
+    key = _key(stage.name)
+    words = _OPEN_WORDS.split()
+    places = [place for place, word in enumerate(words) if word in key]
+    return _KIND_ORDER[stage.kind], places[0] if places else len(words)
+
+
+def _with_probabilities(stages: list[Stage], new: set[str]) -> tuple[Stage, ...]:
+    n_open = sum(stage.kind is Kind.OPEN for stage in stages)
+
+    def proposed(place: int, stage: Stage) -> Decimal:
+        if stage.kind is Kind.OPEN:
+            # evenly spread over the open stages, which stand first
+            return round(Decimal(place + 1) / (n_open + 1), 2)
+        return Decimal(stage.kind is Kind.WON)
+
+    return tuple(
+        replace(stage, probability=proposed(place, stage)) if stage.name in new else stage
+        for place, stage in enumerate(stages)
+    )

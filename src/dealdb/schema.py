@@ -1,0 +1,250 @@
+"""
+The fields of a collection and their types.
+
+A schema is immutable and has a version; the server holds the current one, and a change of data is
+refused when it was prepared with another version. Types only ever widen. How a value of each type
+becomes text is in ``dealdb.values``; how a whole column does, in ``dealdb.columns``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from dealdb.errors import SchemaError
+
+MAX_NAME_LENGTH = 128
+# Polars and DuckDB hold decimals in 128 bits
+MAX_DECIMAL_DIGITS = 38
+DEFAULT_SCALE = 2
+
+
+class FieldType(StrEnum):
+    """Type of a field."""
+
+    TEXT = "text"
+    INT = "int"
+    FLOAT = "float"
+    DECIMAL = "decimal"
+    BOOL = "bool"
+    DATE = "date"
+    DATETIME = "datetime"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """
+    One column of a collection.
+
+    Attributes
+    ----------
+    name
+        Column name; does not begin with ``_``, which marks internal fields.
+    type
+        What its values are.
+    scale
+        Digits after the decimal point; only decimals have any.
+
+    Examples
+    --------
+    >>> Field("discount", FieldType.DECIMAL, 2)
+    Field(name='discount', type=<FieldType.DECIMAL: 'decimal'>, scale=2)
+    """
+
+    name: str
+    type: FieldType
+    scale: int = 0
+
+    def __post_init__(self) -> None:
+        check_field_name(self.name)
+
+    def describe(self) -> str:
+        """
+        Type as people write it.
+
+        Examples
+        --------
+        >>> Field("amount", FieldType.DECIMAL, 2).describe()
+        'decimal(2)'
+        """
+        return f"{self.type}({self.scale})" if self.type is FieldType.DECIMAL else str(self.type)
+
+
+def parse_type(name: str, text: str) -> Field:
+    """
+    Field from a type as people write it: the inverse of ``Field.describe``.
+
+    Parameters
+    ----------
+    name
+        Column name.
+    text
+        ``text``, ``int``, ``float``, ``decimal``, ``decimal(4)``, ``bool``, ``date`` or ``datetime``.
+
+    Raises
+    ------
+    SchemaError
+        If there is no such type.
+
+    Examples
+    --------
+    >>> parse_type("discount", "decimal(4)").scale
+    4
+    """
+    kind, _, rest = text.strip().lower().partition("(")
+    scale = rest.rstrip(")")
+    try:
+        field_type = FieldType(kind)
+        digits = int(scale) if scale else DEFAULT_SCALE
+    except ValueError:
+        msg = f"field {name!r}: there is no type {text!r}; the types are {', '.join(FieldType)}"
+        raise SchemaError(msg, field=name, expected=", ".join(FieldType)) from None
+    return Field(name, field_type, digits if field_type is FieldType.DECIMAL else 0)
+
+
+def check_field_name(name: str) -> None:
+    """
+    Refuse a name that can't be a column.
+
+    Raises
+    ------
+    SchemaError
+        If it is empty, too long, begins with ``_`` or has control characters.
+    """
+    if not name or len(name) > MAX_NAME_LENGTH or name.startswith("_") or not name.isprintable():
+        msg = (
+            f"{name[:40]!r} can't be a field name: use 1 to {MAX_NAME_LENGTH} printable "
+            "characters, the first not '_'"
+        )
+        raise SchemaError(msg, field=name[:40])
+
+
+def widen(old: Field, new: Field) -> Field:
+    """
+    Narrowest field that holds the values of both; numbers widen, nothing ever narrows.
+
+    Raises
+    ------
+    SchemaError
+        If no type holds both exactly.
+
+    Examples
+    --------
+    >>> widen(Field("n", FieldType.INT), Field("n", FieldType.DECIMAL, 3)).describe()
+    'decimal(3)'
+    """
+    if old.type is new.type:
+        return replace(old, scale=max(old.scale, new.scale))
+    if {old.type, new.type} == {FieldType.INT, FieldType.DECIMAL}:
+        return Field(old.name, FieldType.DECIMAL, max(old.scale, new.scale))
+    if (old.type, new.type) == (FieldType.FLOAT, FieldType.INT):
+        return old
+    msg = f"field {old.name!r} holds {old.describe()}, which can't become {new.describe()}"
+    raise SchemaError(msg, field=old.name, expected=old.describe())
+
+
+_STANDARD: tuple[Field, ...] = (
+    Field("id", FieldType.TEXT),
+    Field("name", FieldType.TEXT),
+    Field("company", FieldType.TEXT),
+    Field("owner", FieldType.TEXT),
+    Field("stage", FieldType.TEXT),
+    Field("amount", FieldType.DECIMAL, DEFAULT_SCALE),
+    Field("currency", FieldType.TEXT),
+    # exact, so that amount x probability is exact too
+    Field("probability", FieldType.DECIMAL, DEFAULT_SCALE),
+    Field("created", FieldType.DATE),
+    Field("expected_close", FieldType.DATE),
+    Field("closed", FieldType.DATE),
+    Field("source", FieldType.TEXT),
+    Field("loss_reason", FieldType.TEXT),
+    Field("updated", FieldType.DATETIME),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Schema(Mapping[str, Field]):
+    """
+    The fields of a collection, in order, by name.
+
+    Attributes
+    ----------
+    version
+        Rises by one with each change; a commit names the version that it was prepared with.
+    fields
+        All fields; ``id`` is the first.
+
+    Examples
+    --------
+    >>> Schema.standard()["amount"].describe()
+    'decimal(2)'
+    """
+
+    version: int
+    fields: tuple[Field, ...]
+
+    @classmethod
+    def standard(cls) -> Schema:
+        """Fields that every collection begins with."""
+        return cls(1, _STANDARD)
+
+    def __getitem__(self, name: str) -> Field:
+        for field in self.fields:
+            if field.name == name:
+                return field
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return (field.name for field in self.fields)
+
+    def __len__(self) -> int:
+        return len(self.fields)
+
+    def with_fields(self, fields: Iterable[Field]) -> Schema:
+        """
+        Schema of the next version in which these fields exist, widened where they already do.
+
+        Returns
+        -------
+        Schema
+            This very schema when nothing changes.
+
+        Raises
+        ------
+        SchemaError
+            If a field would have to narrow.
+
+        Examples
+        --------
+        >>> Schema.standard().with_fields([Field("region", FieldType.TEXT)]).version
+        2
+        """
+        merged = {field.name: field for field in self.fields}
+        for field in fields:
+            known = merged.get(field.name)
+            merged[field.name] = widen(known, field) if known else field
+        after = tuple(merged.values())
+        return self if after == self.fields else Schema(self.version + 1, after)
+
+    def to_json(self) -> str:
+        """Text under which the server keeps the schema."""
+        fields = [[f.name, str(f.type), f.scale] for f in self.fields]
+        return json.dumps({"version": self.version, "fields": fields}, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Schema:
+        """
+        Schema from the text of ``to_json``.
+
+        Raises
+        ------
+        ValueError
+            If the text is not such a schema.
+        """
+        document = json.loads(text)
+        fields = tuple(
+            Field(name, FieldType(kind), scale) for name, kind, scale in document["fields"]
+        )
+        return cls(document["version"], fields)

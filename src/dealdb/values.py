@@ -1,0 +1,331 @@
+"""
+How one value becomes text in Redis, and back.
+
+Each value has exactly one text, whatever path it came by, so that the server can tell by comparing
+bytes that a save changes nothing. ``dealdb.columns`` writes the same texts a column at a time.
+
+=========  =======================================  =================================
+type       text                                     example
+=========  =======================================  =================================
+text       itself, UTF-8                            ``Acme renewal``
+int        digits                                   ``-42``
+float      shortest text that reads back the same   ``0.1``
+decimal    plain digits, no trailing zeros          ``125000``, ``0.125``
+bool       ``true``, ``false``                      ``true``
+date       ISO 8601                                 ``2026-01-31``
+datetime   ISO 8601, UTC, fraction only if any      ``2026-01-31T09:30:00Z``
+=========  =======================================  =================================
+
+Null is the absence of the field; empty text is a value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from decimal import Decimal, InvalidOperation
+from typing import TypeAlias
+
+from dealdb.errors import SchemaError
+from dealdb.schema import DEFAULT_SCALE, MAX_DECIMAL_DIGITS, Field, FieldType
+
+Value: TypeAlias = str | int | float | Decimal | bool | date | datetime | None
+
+INT64 = range(-(2**63), 2**63)
+
+
+def encode(value: object, field: Field, *, deal: str | None = None) -> str:
+    """
+    Text of a value; the value must not be None.
+
+    Parameters
+    ----------
+    value
+        A value of the field's type, or text that reads as one.
+    field
+        Type to encode as.
+    deal
+        Id to name in an error.
+
+    Raises
+    ------
+    SchemaError
+        If the value doesn't fit; the message names deal, field and what was expected, not the value.
+
+    Examples
+    --------
+    >>> encode("20.10", Field("amount", FieldType.DECIMAL, 2))
+    '20.1'
+    >>> encode(date(2026, 1, 31), Field("closed", FieldType.DATE))
+    '2026-01-31'
+    """
+    try:
+        return _ENCODERS[field.type](value)
+    except _Unfit as problem:
+        expected = problem.args[0]
+        where = f"deal {deal!r}, field {field.name!r}" if deal else f"field {field.name!r}"
+        msg = f"{where}: expected {expected}, got {_kind_of(value)}"
+        raise SchemaError(msg, deal=deal, field=field.name, expected=expected) from None
+
+
+def decode(text: str, field: Field) -> Value:
+    """
+    Value of a text that ``encode`` made; decimals come with the scale of their field.
+
+    Raises
+    ------
+    ValueError
+        If another program wrote a text that this type doesn't have.
+
+    Examples
+    --------
+    >>> decode("20.1", Field("amount", FieldType.DECIMAL, 2))
+    Decimal('20.10')
+    """
+    return _DECODERS[field.type](text, field)
+
+
+def infer(name: str, value: object) -> Field:
+    """
+    Narrowest field for a value of a column that has not been declared.
+
+    Text is never guessed to be a number or a date here: only the type of the object counts.
+
+    Raises
+    ------
+    SchemaError
+        If values of that kind can't be stored.
+
+    Examples
+    --------
+    >>> infer("seats", 12).describe()
+    'int'
+    """
+    match value:
+        case str():
+            return Field(name, FieldType.TEXT)
+        case bool():
+            return Field(name, FieldType.BOOL)
+        case int():
+            return Field(name, FieldType.INT if value in INT64 else FieldType.DECIMAL)
+        case float():
+            return Field(name, FieldType.FLOAT)
+        case Decimal():
+            return Field(name, FieldType.DECIMAL, max(DEFAULT_SCALE, scale_of(value)))
+        case datetime():
+            return Field(name, FieldType.DATETIME)
+        case date():
+            return Field(name, FieldType.DATE)
+    expected = "text, a number, a bool, a date or a datetime"
+    msg = f"field {name!r}: expected {expected}, got {_kind_of(value)}"
+    raise SchemaError(msg, field=name, expected=expected)
+
+
+def scale_of(number: Decimal) -> int:
+    """
+    Digits after the decimal point that a number needs.
+
+    Examples
+    --------
+    >>> scale_of(Decimal("20.10"))
+    1
+    """
+    if not number.is_finite():
+        return 0
+    exponent = number.normalize().as_tuple().exponent
+    return max(0, -int(exponent))
+
+
+def widened(field: Field, value: object) -> Field:
+    """
+    Field, widened where it must be to hold this value exactly; unchanged where the value doesn't fit at all.
+
+    Examples
+    --------
+    >>> widened(Field("seats", FieldType.INT), Decimal("1.5")).describe()
+    'decimal(2)'
+    """
+    if field.type is FieldType.INT and isinstance(value, int | float | Decimal):
+        wide = infer(field.name, Decimal(repr(value)) if isinstance(value, float) else value)
+        return field if wide.type is FieldType.BOOL else wide
+    if field.type is FieldType.DECIMAL:
+        number = _number(value)
+        if number is not None and scale_of(number) > field.scale:
+            return Field(field.name, FieldType.DECIMAL, scale_of(number))
+    return field
+
+
+def encode_id(value: object) -> str:
+    """
+    Text of a deal's id: text as it is, an integer as its digits.
+
+    Raises
+    ------
+    SchemaError
+        If it is empty or something else.
+
+    Examples
+    --------
+    >>> encode_id(42)
+    '42'
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    try:
+        text = _encode_text(value)
+    except _Unfit:
+        text = ""
+    if text:
+        return text
+    msg = f"a deal needs an id: expected non-empty text or an integer, got {_kind_of(value)}"
+    raise SchemaError(msg, field="id", expected="non-empty text or an integer")
+
+
+class _Unfit(Exception):
+    """A value that doesn't fit; the argument says what would have."""
+
+
+def _kind_of(value: object) -> str:
+    # what was found is told by its kind: values of deals stay out of messages and logs
+    if isinstance(value, str):
+        return "other text" if value else "empty text"
+    return f"a value of type {type(value).__name__}"
+
+
+def _encode_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise _Unfit("text")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise _Unfit("text that UTF-8 can encode (no lone surrogates)") from None
+    return value
+
+
+def _encode_int(value: object) -> str:
+    if isinstance(value, str):
+        try:
+            value = int(value)
+        except ValueError:
+            raise _Unfit("an integer") from None
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _Unfit("an integer")
+    if value not in INT64:
+        raise _Unfit("an integer of at most 64 bits")
+    return str(value)
+
+
+def _encode_float(value: object) -> str:
+    if isinstance(value, str | int | Decimal) and not isinstance(value, bool):
+        try:
+            value = float(value)
+        except (ValueError, OverflowError):
+            raise _Unfit("a number") from None
+    if not isinstance(value, float) or not math.isfinite(value):
+        raise _Unfit("a finite number")
+    return repr(value)
+
+
+def _number(value: object) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+        return None
+    try:
+        number = Decimal(repr(value) if isinstance(value, float) else value)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def _encode_decimal(value: object) -> str:
+    number = _number(value)
+    if number is None:
+        raise _Unfit("a decimal number")
+    # checked before formatting: 1E+999999 would be a million digits long
+    if max(number.adjusted() + 1, 1) + scale_of(number) > MAX_DECIMAL_DIGITS:
+        raise _Unfit(f"a decimal number of at most {MAX_DECIMAL_DIGITS} digits")
+    text = format(number, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+def _encode_bool(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value in ("true", "false"):
+        return str(value)
+    raise _Unfit("true or false")
+
+
+def _encode_date(value: object) -> str:
+    if isinstance(value, str):
+        try:
+            value = date.fromisoformat(value)
+        except ValueError:
+            raise _Unfit("a date such as 2026-01-31") from None
+    if isinstance(value, datetime):
+        if value.time() != time():
+            raise _Unfit("a date without a time of day")
+        value = value.date()
+    if not isinstance(value, date):
+        raise _Unfit("a date such as 2026-01-31")
+    return value.isoformat()
+
+
+def _encode_datetime(value: object) -> str:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise _Unfit("a date and time such as 2026-01-31T09:30:00Z") from None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    if not isinstance(value, datetime):
+        raise _Unfit("a date and time such as 2026-01-31T09:30:00Z")
+    # a time without a zone is UTC: the one rule that gives every process the same answer
+    moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    text = moment.replace(tzinfo=None).isoformat()
+    return (text.rstrip("0") if moment.microsecond else text) + "Z"
+
+
+def _decode_decimal(text: str, field: Field) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        msg = "not a decimal number"
+        raise ValueError(msg) from None
+    # built from digits: quantize() would round to the 28 digits of the default context
+    sign, digits, exponent = number.as_tuple()
+    if not isinstance(exponent, int):
+        msg = "not a finite number"
+        raise ValueError(msg)
+    padding = max(0, field.scale + exponent)
+    return Decimal((sign, digits + (0,) * padding, exponent - padding))
+
+
+def _decode_bool(text: str, _field: Field) -> bool:
+    if text not in ("true", "false"):
+        msg = "neither true nor false"
+        raise ValueError(msg)
+    return text == "true"
+
+
+_ENCODERS: dict[FieldType, Callable[[object], str]] = {
+    FieldType.TEXT: _encode_text,
+    FieldType.INT: _encode_int,
+    FieldType.FLOAT: _encode_float,
+    FieldType.DECIMAL: _encode_decimal,
+    FieldType.BOOL: _encode_bool,
+    FieldType.DATE: _encode_date,
+    FieldType.DATETIME: _encode_datetime,
+}
+_DECODERS: dict[FieldType, Callable[[str, Field], Value]] = {
+    FieldType.TEXT: lambda text, _: text,
+    FieldType.INT: lambda text, _: int(text),
+    FieldType.FLOAT: lambda text, _: float(text),
+    FieldType.DECIMAL: _decode_decimal,
+    FieldType.BOOL: _decode_bool,
+    FieldType.DATE: lambda text, _: date.fromisoformat(text),
+    FieldType.DATETIME: lambda text, _: datetime.fromisoformat(text),
+}

@@ -1,0 +1,82 @@
+"""Fixtures: one private server a session, emptied for each test; ``--server`` chooses its flavor."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from servers import BINARIES, Server
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--server", choices=sorted(BINARIES), default="valkey9", help="flavor of server to test against"
+    )
+
+
+@pytest.fixture(scope="session")
+def flavor(request: pytest.FixtureRequest) -> str:
+    return str(request.config.getoption("--server"))
+
+
+@pytest.fixture(scope="session")
+def binary(flavor: str) -> Path:
+    found = BINARIES[flavor]()
+    if found is None:
+        pytest.skip(f"no binary of {flavor} on this machine; .ci/run installs it")
+    return found
+
+
+@pytest.fixture
+def new_server(binary: Path) -> Iterator[Callable[..., Server]]:
+    """Start further servers, for tests that kill, freeze or configure one."""
+    # not tmp_path: the path of a unix socket has to stay under 108 bytes
+    started: list[Server] = []
+    with tempfile.TemporaryDirectory(prefix="dealdb") as folder:
+
+        def start(*options: str) -> Server:
+            server = Server(binary, Path(folder) / str(len(started)), *options)
+            started.append(server)
+            return server.start()
+
+        yield start
+        for server in started:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_server(binary: Path) -> Iterator[Server]:
+    with tempfile.TemporaryDirectory(prefix="dealdb") as folder:
+        server = Server(binary, Path(folder)).start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def server(shared_server: Server) -> Server:
+    """The session's server, empty."""
+    with shared_server.client() as client:
+        client.flushall()
+        client.script_flush()
+    return shared_server
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the real exports in ../shared/data are not part of the project and absent here")
+    return SHARED_DATA
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing of the user's settings or data reaches a test, and no test leaves anything with the user."""
+    for name in list(os.environ):
+        if name.startswith("DEALDB_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
