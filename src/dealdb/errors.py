@@ -185,10 +185,21 @@ class ServerRefused(StoreError):
 
 
 class ServerUnavailable(StoreError):
-    """No answer: the address is wrong, nothing listens, the link broke, it timed out, or it is loading."""
+    """
+    No answer: the address is wrong, nothing listens, the link broke, it timed out, or it is loading.
+
+    Attributes
+    ----------
+    sent
+        True when the command may have reached the server, so that a change may have happened.
+    """
 
     code = "server-unavailable"
     retryable = True
+
+    def __init__(self, message: str, *, sent: bool = False) -> None:
+        super().__init__(message)
+        self.sent = sent
 
 
 class PoolTimeout(StoreError):

@@ -1,0 +1,205 @@
+-- Commits one change to a collection, or refuses it whole.
+--
+-- Atomic effect: appends one entry to the log, writes the hashes of the deals concerned, and records seq, chain
+-- hash and the writer's answer. Every check stands before the first write, because a script that fails midway
+-- keeps what it wrote.
+--
+-- KEYS  1 meta   2 log   3 writers   4.. the deals' hashes, in the order of the payload's ids
+-- ARGV  1 writer     random name of the process and thread that commits
+--       2 counter    1 for its first commit, then one more each; a repeat gets the first answer again
+--       3 kind       set, delete, schema, pipeline, or void (uses up the counter, changes nothing)
+--       4 version    of the schema (set, delete, schema) or pipeline (pipeline) that the change was prepared with
+--       5 condition  '' none, '*' the deal must exist, else the revision that the one deal must have (0: none)
+--       6 actor      who, for the history
+--       7 payload    set: msgpack [ids, fields, columns], a column being a list of texts, nil to clear;
+--                    delete: msgpack [ids]; schema, pipeline: JSON
+-- Returns  {'ok', 'seq inserted updated unchanged'}   done; for a delete, updated counts the deleted
+--          {'repeat', answer}       this counter was answered before: that answer
+--          {'unchanged', rev}       nothing to do, nothing written; rev of the first deal (0: none)
+--          {'gap'}                  the counter is not the next one: the server has lost this writer's past
+--          {'stale', version, text} prepared with another version; text is the schema or pipeline in force
+--          {'conflict', rev}        the condition does not hold; rev that the deal has (0: none)
+--          {'format', found}        the collection has a format that this script does not know
+
+local FORMAT = '1'
+local meta_key, log_key, writers_key = KEYS[1], KEYS[2], KEYS[3]
+local writer, counter, kind = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local version, condition, actor, payload = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+
+local function digits(number)
+  -- the default format turns 1e14 and above into an exponent
+  return string.format('%.0f', number)
+end
+
+local function iso(ms)
+  -- civil date of a day number, by the method of eras of 400 years
+  local s = math.floor(ms / 1000)
+  local days = math.floor(s / 86400) + 719468
+  local era = math.floor(days / 146097)
+  local doe = days - era * 146097
+  local yoe = math.floor((doe - math.floor(doe / 1460) + math.floor(doe / 36524) - math.floor(doe / 146096)) / 365)
+  local doy = doe - (365 * yoe + math.floor(yoe / 4) - math.floor(yoe / 100))
+  local mp = math.floor((5 * doy + 2) / 153)
+  local month = mp < 10 and mp + 3 or mp - 9
+  local year = yoe + era * 400 + (month <= 2 and 1 or 0)
+  local day = doy - math.floor((153 * mp + 2) / 5) + 1
+  local t = s % 86400
+  return string.format('%04d-%02d-%02dT%02d:%02d:%02dZ', year, month, day,
+    math.floor(t / 3600), math.floor(t / 60) % 60, t % 60)
+end
+
+-- the writer's place ---------------------------------------------------------------------------------------------
+local last = redis.call('HGET', writers_key, writer)
+local last_counter, last_answer = 0, nil
+if last then
+  local n, answer = string.match(last, '^(%d+) (.*)$')
+  last_counter, last_answer = tonumber(n), answer
+end
+if last and counter == last_counter then return {'repeat', last_answer} end
+if counter ~= last_counter + 1 then return {'gap'} end
+if kind == 'void' then
+  redis.call('HSET', writers_key, writer, digits(counter) .. ' void')
+  return {'ok', 'void'}
+end
+
+-- the collection's state -----------------------------------------------------------------------------------------
+local m = redis.call('HMGET', meta_key, 'format', 'seq', 'hash', 'rows', 'deals', 'time',
+  'schema_version', 'pipeline_version', 'genesis')
+if m[1] and m[1] ~= FORMAT then return {'format', m[1]} end
+redis.call('XLEN', log_key) -- fails here, before any write, when the key is no stream
+local seq = tonumber(m[2] or '0') + 1
+local rows, deals = tonumber(m[4] or '0'), tonumber(m[5] or '0')
+local guarded = kind == 'pipeline' and 'pipeline' or 'schema'
+local current = (guarded == 'pipeline' and m[8] or m[7]) or '0'
+if not m[1] and kind ~= 'schema' then current = '0' end
+if version ~= current or (not m[1] and kind ~= 'schema') then
+  return {'stale', current, redis.call('HGET', meta_key, guarded) or ''}
+end
+
+-- what would change ----------------------------------------------------------------------------------------------
+local change = nil
+if kind == 'set' or kind == 'delete' then change = cmsgpack.unpack(payload) end
+local ids = change and change[1]
+local fields, columns = change and change[2], change and change[3]
+local log_rows, kept, changed_rev = {}, {}, 0
+local inserted, updated, unchanged = 0, 0, 0
+local old = {}
+
+if kind == 'set' then
+  for i = 1, #ids do
+    local key = KEYS[3 + i]
+    local row = redis.call('HGET', key, '_row')
+    if i == 1 and (condition ~= '' or row) then
+      changed_rev = tonumber(redis.call('HGET', key, '_rev') or '0')
+    end
+    local differs = not row
+    if row then
+      if #fields > 0 then
+        old[i] = redis.call('HMGET', key, unpack(fields))
+        for j = 1, #fields do
+          if (columns[j][i] or false) ~= old[i][j] then differs = true break end
+        end
+      end
+    end
+    if not differs then
+      unchanged = unchanged + 1
+    elseif row then
+      updated = updated + 1
+      kept[#kept + 1] = i
+      log_rows[#log_rows + 1] = tonumber(row)
+    else
+      kept[#kept + 1] = i
+      log_rows[#log_rows + 1] = rows + inserted
+      inserted = inserted + 1
+    end
+  end
+elseif kind == 'delete' then
+  for i = 1, #ids do
+    local key = KEYS[3 + i]
+    local row = redis.call('HGET', key, '_row')
+    if i == 1 then changed_rev = tonumber(redis.call('HGET', key, '_rev') or '0') end
+    if row then
+      updated = updated + 1
+      kept[#kept + 1] = i
+      log_rows[#log_rows + 1] = tonumber(row)
+    else
+      unchanged = unchanged + 1
+    end
+  end
+end
+if condition == '*' and changed_rev == 0 then return {'conflict', '0'} end
+if condition ~= '' and condition ~= '*' and tonumber(condition) ~= changed_rev then
+  return {'conflict', digits(changed_rev)}
+end
+if change and #kept == 0 then return {'unchanged', digits(changed_rev)} end
+
+-- writes ---------------------------------------------------------------------------------------------------------
+local now = redis.call('TIME')
+-- never earlier than the commit before, whatever the clock does: the history is in order of time too
+local time = math.max(tonumber(m[6] or '0'), tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000))
+local genesis = m[9] or writer
+local hash = string.sub(redis.sha1hex((m[3] or genesis) .. ' ' .. digits(seq) .. ' ' .. writer .. ' ' .. digits(counter)), 1, 16)
+
+if change and #kept < #ids then
+  -- the log tells what changed, not what was asked; false stands for nil, which would end a list in Lua
+  local kept_ids, kept_columns = {}, {}
+  for k, i in ipairs(kept) do kept_ids[k] = ids[i] end
+  if kind == 'delete' then
+    payload = cmsgpack.pack({kept_ids})
+  else
+    for j = 1, #fields do
+      kept_columns[j] = {}
+      for k, i in ipairs(kept) do kept_columns[j][k] = columns[j][i] or false end
+    end
+    payload = cmsgpack.pack({kept_ids, fields, kept_columns})
+  end
+end
+
+-- first of the writes, as the only one that can fail for a reason of its own (an id that is not the next)
+redis.call('XADD', log_key, digits(seq) .. '-0', 'hash', hash, 'time', digits(time), 'writer', writer,
+  'counter', digits(counter), 'actor', actor, 'kind', kind, 'rows', change and cmsgpack.pack(log_rows) or '',
+  'data', payload)
+
+if kind == 'set' then
+  local rev = digits(seq)
+  local stamp = iso(time)
+  for j = 1, #fields do
+    if fields[j] == 'updated' then stamp = nil end
+  end
+  for k, i in ipairs(kept) do
+    local key, before = KEYS[3 + i], old[i]
+    local args = {'_row', digits(log_rows[k]), '_rev', rev}
+    local cleared = {}
+    for j = 1, #fields do
+      local value = columns[j][i]
+      if value then
+        args[#args + 1] = fields[j]
+        args[#args + 1] = value
+      elseif before and before[j] then
+        cleared[#cleared + 1] = fields[j]
+      end
+    end
+    if stamp and log_rows[k] < rows then
+      args[#args + 1] = 'updated'
+      args[#args + 1] = stamp
+    end
+    redis.call('HSET', key, unpack(args))
+    if #cleared > 0 then redis.call('HDEL', key, unpack(cleared)) end
+  end
+elseif kind == 'delete' then
+  for _, i in ipairs(kept) do redis.call('DEL', KEYS[3 + i]) end
+  deals = deals - updated
+end
+
+local answer = digits(seq) .. ' ' .. inserted .. ' ' .. updated .. ' ' .. unchanged
+local meta = {'format', FORMAT, 'genesis', genesis, 'seq', digits(seq), 'hash', hash, 'time', digits(time),
+  'rows', digits(rows + inserted), 'deals', digits(deals + inserted)}
+if kind == 'schema' or kind == 'pipeline' then
+  for _, pair in ipairs({{kind, payload}, {kind .. '_version', digits(tonumber(version) + 1)}}) do
+    meta[#meta + 1] = pair[1]
+    meta[#meta + 1] = pair[2]
+  end
+end
+redis.call('HSET', meta_key, unpack(meta))
+redis.call('HSET', writers_key, writer, digits(counter) .. ' ' .. answer)
+return {'ok', answer}

@@ -1,0 +1,91 @@
+"""Names of the keys of one collection."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from dealdb.errors import ConfigError
+
+# no final s: the collection "deals" would own the hash deals:log, which is the log of the collection "deal"
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}(?<!s)")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """
+    Keys that the collection ``collection`` owns; no two collections share any.
+
+    ================== ====== =========================================================
+    key                type   holds
+    ================== ====== =========================================================
+    ``deal:{id}``      hash   one deal, field -> text; ``_row`` and ``_rev`` are ours
+    ``deals:log``      stream one entry a commit, id ``<seq>-0``
+    ``deals:meta``     hash   format, seq, chain hash, next row, schema, pipeline
+    ``deals:writers``  hash   last commit of each writer and its answer
+    ``deals:checkpoint`` string manifest of the newest checkpoint
+    ``deals:chunk:*``  string columns of a checkpoint, 65,536 rows each
+    ``deals:lease``    string who writes a checkpoint now; expires by itself
+    ================== ====== =========================================================
+
+    Raises
+    ------
+    ConfigError
+        If the name is not 1 to 63 of ``a-z 0-9 _ -``, beginning with a letter and not ending in ``s``.
+
+    Examples
+    --------
+    >>> Keys("deal").deal("42"), Keys("deal").log
+    ('deal:42', 'deals:log')
+    """
+
+    collection: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.collection, str) or not _NAME.fullmatch(self.collection):
+            msg = (
+                f"{self.collection!r} can't be a collection: use 1 to 63 of a-z, 0-9, _ and -, "
+                "a letter first, and no s at the end (the keys of 'deal' begin with 'deals:')"
+            )
+            raise ConfigError(msg)
+
+    def deal(self, deal_id: str) -> str:
+        """Key of one deal's hash."""
+        return f"{self.collection}:{deal_id}"
+
+    @property
+    def deal_prefix(self) -> str:
+        """What the keys of all deals begin with."""
+        return f"{self.collection}:"
+
+    def _own(self, name: str) -> str:
+        return f"{self.collection}s:{name}"
+
+    @property
+    def log(self) -> str:
+        """Key of the log."""
+        return self._own("log")
+
+    @property
+    def meta(self) -> str:
+        """Key of what is known of the collection as a whole."""
+        return self._own("meta")
+
+    @property
+    def writers(self) -> str:
+        """Key of the writers' last commits."""
+        return self._own("writers")
+
+    @property
+    def checkpoint(self) -> str:
+        """Key of the newest checkpoint's manifest."""
+        return self._own("checkpoint")
+
+    @property
+    def lease(self) -> str:
+        """Key of the right to write a checkpoint."""
+        return self._own("lease")
+
+    def chunk(self, name: str) -> str:
+        """Key of one chunk of a checkpoint."""
+        return self._own(f"chunk:{name}")

@@ -1,0 +1,165 @@
+"""
+Commits that happen exactly once.
+
+A commit carries the name of its writer and a counter. The server answers a repeated counter with the
+first answer and refuses one that is not the next, so a commit whose answer was lost can simply be
+sent again. Each thread is a writer of its own; a forked child starts with new ones.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha1
+from importlib.resources import files
+
+from dealdb.connection import Link
+from dealdb.errors import OutcomeUnknown, PoolTimeout, ServerRefused, ServerUnavailable, StoreDamaged
+from dealdb.store.keys import Keys
+
+_SCRIPT = files("dealdb.store").joinpath("commit.lua").read_bytes()
+_DIGEST = sha1(_SCRIPT, usedforsecurity=False).hexdigest()
+_FIRST_PAUSE_S = 0.01
+_LONGEST_PAUSE_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """
+    One change to a collection, as the commit script takes it.
+
+    Attributes
+    ----------
+    kind
+        ``set``, ``delete``, ``schema``, ``pipeline`` or ``void``.
+    version
+        Version of the schema or pipeline that it was prepared with.
+    payload
+        What changes, in the encoding of the kind.
+    ids
+        Deals concerned, in the order of the payload.
+    condition
+        ``""`` none, ``"*"`` the deal must exist, else the revision that it must have.
+    """
+
+    kind: str
+    version: int = 0
+    payload: bytes | str = b""
+    ids: Sequence[str] = ()
+    condition: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer of the commit script: a status, and what goes with it."""
+
+    status: str
+    rest: tuple[bytes, ...]
+
+
+class Writers:
+    """The writers of one store: one for each thread that commits."""
+
+    def __init__(self, link: Link, keys: Keys, actor: str) -> None:
+        self._link = link
+        self._keys = keys
+        self._actor = actor
+        self._threads = threading.local()
+
+    def commit(self, change: Change) -> Reply:
+        """
+        Commit a change once, however often it has to be sent.
+
+        Raises
+        ------
+        OutcomeUnknown
+            If the change was sent and no answer came before the deadline.
+        StoreError
+            If it certainly did not happen.
+        """
+        writer: _Writer | None = getattr(self._threads, "writer", None)
+        if writer is None or writer.pid != os.getpid():
+            writer = self._threads.writer = _Writer(self._link, self._keys, self._actor)
+        reply = writer.commit(change)
+        if reply.status == "gap":
+            # the server was reset or restored and does not know this writer: nothing of the change is there
+            writer = self._threads.writer = _Writer(self._link, self._keys, self._actor)
+            reply = writer.commit(change)
+        if reply.status == "format":
+            found = reply.rest[0].decode(errors="replace")
+            msg = f"collection {self._keys.collection!r} has format {found}; this dealdb reads format 1: upgrade it"
+            raise StoreDamaged(msg)
+        return reply
+
+
+class _Writer:
+    """One thread's name and counter. Not thread-safe."""
+
+    def __init__(self, link: Link, keys: Keys, actor: str) -> None:
+        self.pid = os.getpid()
+        self._link = link
+        self._keys = keys
+        self._actor = actor
+        self._name = secrets.token_hex(8)
+        self._counter = 0
+        self._unresolved = False
+
+    def commit(self, change: Change) -> Reply:
+        if self._unresolved:
+            # a commit that may still be on its way must not take effect after the next one
+            self._take(self._send(Change(kind="void")))
+        return self._take(self._send(change))
+
+    def _take(self, reply: Reply) -> Reply:
+        self._unresolved = False
+        if reply.status in ("ok", "repeat"):
+            self._counter += 1
+        return reply
+
+    def _send(self, change: Change) -> Reply:
+        deadline = time.monotonic() + self._link.settings.retry_deadline_s
+        pause = _FIRST_PAUSE_S
+        while True:
+            try:
+                return self._send_once(change)
+            except (ServerUnavailable, PoolTimeout) as problem:
+                self._unresolved |= isinstance(problem, ServerUnavailable) and problem.sent
+                if time.monotonic() + pause < deadline:
+                    time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter, not a secret
+                    pause = min(2 * pause, _LONGEST_PAUSE_S)
+                    continue
+                if not self._unresolved or change.kind == "void":
+                    raise
+                raise OutcomeUnknown(_unknown(self._link.settings.where)) from problem
+            except BaseException as problem:
+                # an interrupt between sending and the answer leaves the outcome open too
+                self._unresolved |= not isinstance(problem, Exception)
+                raise
+
+    def _send_once(self, change: Change) -> Reply:
+        keys = self._keys
+        arguments: list[str | bytes | int] = [3 + len(change.ids), keys.meta, keys.log, keys.writers]
+        prefix = keys.deal_prefix
+        arguments += [prefix + deal_id for deal_id in change.ids]
+        arguments += [self._name, self._counter + 1, change.kind, change.version, change.condition]
+        arguments += [self._actor, change.payload]
+        try:
+            answer = self._link.call("EVALSHA", _DIGEST, *arguments)
+        except ServerRefused as refusal:
+            if refusal.reply != "NOSCRIPT":
+                raise
+            answer = self._link.call("EVAL", _SCRIPT, *arguments)
+        status, *rest = answer
+        return Reply(status.decode(), tuple(rest))
+
+
+def _unknown(where: str) -> str:
+    return (
+        f"{where}: a change was sent, and the link broke before the answer came: it happened once or not at all; "
+        "read the deal to see which, or save again (saving the same values twice changes nothing)"
+    )
