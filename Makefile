@@ -1,0 +1,58 @@
+# Everything that a developer or a CI job runs; `make help` lists it.
+# Needs Python 3.11 or later and no Redis: a server comes with the packages.
+
+# the first of these that is new enough; PYTHON=... overrules
+PYTHONS := python3 python3.13 python3.12 python3.11
+PYTHON ?= $(shell for p in $(PYTHONS); do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# e.g. make test ARGS="-k pool -x"
+ARGS ?=
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all test-servers check fmt docs clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Create .venv and install dealdb with all extras and the developer tools
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "no Python 3.11 or later found; set PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@echo "installing into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP) ## Load 1,600 sample deals into a server of its own and show what dealdb does
+	@$(BIN)/dealdb demo
+
+test: $(STAMP) ## Run the tests on the bundled Valkey 9
+	$(PYTEST) $(ARGS)
+
+test-all: $(STAMP) ## The same with the slow tests
+	$(PYTEST) -m "slow or not slow" $(ARGS)
+
+test-servers: $(STAMP) ## The tests that need a server on Redis 7 and on Redis 6.2
+	$(PYTEST) tests/server --server=redis7 $(ARGS)
+	$(PYTEST) tests/server --server=redis62 $(ARGS)
+
+check: $(STAMP) ## Read-only checks: lint, format, types, generated docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m dealdb.cli.reference --check docs/cli.md
+
+fmt: $(STAMP) ## Format the code and apply the safe fixes of the linter
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(STAMP) ## Write docs/cli.md anew from the help texts
+	$(BIN)/python -m dealdb.cli.reference docs/cli.md
+
+clean: ## Remove .venv, caches and build products
+	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
