@@ -156,9 +156,9 @@ if change and #kept < #ids then
 end
 
 -- first of the writes, as the only one that can fail for a reason of its own (an id that is not the next)
-redis.call('XADD', log_key, digits(seq) .. '-0', 'hash', hash, 'time', digits(time), 'writer', writer,
-  'counter', digits(counter), 'actor', actor, 'kind', kind, 'rows', change and cmsgpack.pack(log_rows) or '',
-  'data', payload)
+redis.call('XADD', log_key, digits(seq) .. '-0', 'hash', hash, 'time', digits(time),
+  'writer', writer, 'counter', digits(counter), 'actor', actor, 'kind', kind, 'height', digits(rows),
+  'rows', change and cmsgpack.pack(log_rows) or '', 'data', payload)
 
 if kind == 'set' then
   local rev = digits(seq)

@@ -1,0 +1,146 @@
+"""
+The log: one entry a commit, read from the server and decoded.
+
+An entry has the id ``<seq>-0`` and these fields, always in this order: hash, time, writer, counter,
+actor, kind, height, rows, data. ``docs/protocol.md`` says what each holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgpack
+
+from dealdb.connection import Link
+from dealdb.errors import StoreDamaged
+
+# one page of a long catch-up: bounds the memory of the reply
+PAGE_ENTRIES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """
+    A point in the history of a collection.
+
+    Attributes
+    ----------
+    seq
+        Number of the last commit; 0 before the first.
+    hash
+        Its chain hash, which tells two histories with the same numbers apart.
+    """
+
+    seq: int = 0
+    hash: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    One commit.
+
+    Attributes
+    ----------
+    position
+        Its number and chain hash.
+    time_ms
+        When the server committed it, milliseconds since 1970, UTC; never earlier than the one before.
+    actor
+        Who did it.
+    kind
+        ``set``, ``delete``, ``schema`` or ``pipeline``.
+    height
+        Rows that there were before it; a deal with a row from here on is new.
+    rows
+        Row of each deal of ``data``.
+    data
+        The change, in the encoding of the kind.
+    """
+
+    position: Position
+    time_ms: int
+    actor: str
+    kind: str
+    height: int
+    rows: list[int]
+    data: bytes
+
+    @property
+    def change(self) -> tuple[list[str], list[str], list[list[str | None]]]:
+        """Ids, fields, and a column of texts for each field; a None clears."""
+        ids, *rest = msgpack.unpackb(self.data)
+        fields, columns = rest or ((), ())
+        return ids, list(fields), [_with_none(column) for column in columns]
+
+
+def _with_none(column: list[Any]) -> list[str | None]:
+    # the script writes false where it had to pack a list anew
+    return [text or (None if text is False else text) for text in column] if False in column else column
+
+
+def entry_of(raw: list[Any]) -> Entry:
+    """Entry from an element of an XRANGE reply."""
+    entry_id, fields = raw
+    values = fields[1::2]
+    return Entry(
+        Position(int(entry_id.partition(b"-")[0]), values[0]),
+        int(values[1]),
+        values[4].decode(),
+        values[5].decode(),
+        int(values[6]),
+        msgpack.unpackb(values[7]) if values[7] else [],
+        values[8],
+    )
+
+
+def read_since(link: Link, log_key: str, position: Position) -> Iterator[list[Entry]] | None:
+    """
+    Entries after a position, in pages, or None when the log has no such position.
+
+    The read includes the position itself: the first entry must be it, with the same hash. A server that was
+    reset, restored or swapped can't pass that, though its numbers may be the same.
+
+    Cost
+    ----
+    One round trip where fewer than 500 commits are new.
+    """
+    start = f"{position.seq}-0" if position.seq else "-"
+    first = _page(link, log_key, start)
+    if position.seq:
+        if not first or first[0].position != position:
+            return None
+        return _pages(link, log_key, first, skip=1)
+    if first and first[0].position.seq != 1:
+        return None
+    return _pages(link, log_key, first, skip=0)
+
+
+def _page(link: Link, log_key: str, start: str) -> list[Entry]:
+    raw = link.call("XRANGE", log_key, start, "+", "COUNT", PAGE_ENTRIES, retry=True)
+    try:
+        return [entry_of(element) for element in raw]
+    except (ValueError, IndexError, AttributeError) as problem:
+        msg = f"{link.settings.where}: the stream {log_key!r} holds an entry that dealdb did not write"
+        raise StoreDamaged(msg) from problem
+
+
+def _pages(link: Link, log_key: str, page: list[Entry], *, skip: int) -> Iterator[list[Entry]]:
+    while True:
+        full = len(page) == PAGE_ENTRIES
+        last = page[-1].position if page else None
+        if page[skip:]:
+            yield page[skip:]
+        if not full or last is None:
+            return
+        page = _page(link, log_key, f"{last.seq}-0")
+        if not page or page[0].position != last:
+            msg = f"{link.settings.where}: the log {log_key!r} was reset while it was read"
+            raise HistoryReset(msg)
+        skip = 1
+
+
+class HistoryReset(StoreDamaged):
+    """The log stopped being the one that was being read; reading starts again."""
