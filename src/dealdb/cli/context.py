@@ -1,0 +1,195 @@
+"""
+What every command shares: the options that choose a server and an output, and the way to the database.
+
+The options may stand before the name of the command or after it; after it wins. A setting comes from the first of
+option, environment variable, default.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dealdb.errors import ConfigError
+
+if TYPE_CHECKING:
+    from dealdb import DealDatabase
+
+DEFAULT_COLLECTION = "deal"
+
+
+class Output(StrEnum):
+    """How a command prints its data."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+_SHARED: dict[str, Any] = {
+    "url": Annotated[
+        str | None,
+        typer.Option("--url", metavar="URL", help="Server: redis://, rediss:// or unix:// [env: DEALDB_URL]."),
+    ],
+    "db": Annotated[int | None, typer.Option("--db", metavar="N", help="Number of the server's database.")],
+    "collection": Annotated[
+        str | None, typer.Option("--collection", metavar="NAME", help="Collection of deals [default: deal].")
+    ],
+    "ask_password": Annotated[
+        bool, typer.Option("--ask-password", help="Ask for the password [env: DEALDB_PASSWORD].")
+    ],
+    "json": Annotated[bool, typer.Option("--json", help="Print JSON.")],
+    "csv": Annotated[bool, typer.Option("--csv", help="Print CSV.")],
+    "debug": Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")],
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """
+    Settings of one run of the program.
+
+    Attributes
+    ----------
+    url
+        Server to use; None means the embedded one.
+    password
+        Password that is not in the URL, or None.
+    db
+        Number of the database; None leaves it to the URL.
+    collection
+        Name of the collection.
+    output
+        How data is printed.
+    sources
+        Setting -> where it came from.
+    """
+
+    url: str | None
+    password: str | None
+    db: int | None
+    collection: str
+    output: Output
+    sources: dict[str, str]
+
+    def open(self) -> DealDatabase:
+        """
+        Database that the settings name; close it.
+
+        Raises
+        ------
+        ConfigError
+            If a setting can't be used.
+        ServerUnavailable
+            If the embedded server can't be started.
+        """
+        from dealdb import DealDatabase
+
+        options: dict[str, Any] = {"collection": self.collection}
+        if self.db is not None:
+            options["db"] = self.db
+        if self.url is None:
+            return DealDatabase.embedded(**options)
+        if self.password is not None:
+            options["password"] = self.password
+        return DealDatabase.from_url(self.url, **options)
+
+
+def shared_options(function: Callable[..., None]) -> Callable[..., None]:
+    """
+    Give a command the shared options; it receives them as its first argument, a ``Session``.
+
+    Standard output is flushed before the command ends, so that a closed pipe ends it quietly.
+    """
+
+    @functools.wraps(function)
+    def wrapper(ctx: typer.Context, **given: Any) -> None:
+        shared = {name: given.pop(name) for name in _SHARED}
+        session = session_from({**(ctx.obj or {}), **_set_only(shared)}, os.environ)
+        try:
+            function(session, **given)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # nobody reads on; what is still buffered must not fail again when the interpreter ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(141) from None
+
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    wrapper.__signature__ = inspect.Signature([_CONTEXT, *own, *_shared_parameters()])  # type: ignore[attr-defined]
+    return wrapper
+
+
+def group_options(function: Callable[[typer.Context], None]) -> Callable[..., None]:
+    """Let the shared options stand before the name of the command, too."""
+
+    @functools.wraps(function)
+    def wrapper(ctx: typer.Context, **shared: Any) -> None:
+        ctx.obj = _set_only(shared)
+        function(ctx)
+
+    wrapper.__signature__ = inspect.Signature([_CONTEXT, *_shared_parameters()])  # type: ignore[attr-defined]
+    return wrapper
+
+
+def session_from(options: dict[str, Any], environment: Mapping[str, str]) -> Session:
+    """
+    Settings from the options that were given and the environment.
+
+    Raises
+    ------
+    ConfigError
+        If both ``--json`` and ``--csv`` are given.
+    """
+    if options.get("json") and options.get("csv"):
+        msg = "--json and --csv exclude each other"
+        raise ConfigError(msg)
+    url, url_from = options.get("url"), "--url"
+    if url is None:
+        url, url_from = environment.get("DEALDB_URL") or None, "DEALDB_URL"
+    return Session(
+        url=url,
+        password=_password(options, environment),
+        db=options.get("db"),
+        collection=options.get("collection") or DEFAULT_COLLECTION,
+        output=Output.JSON if options.get("json") else Output.CSV if options.get("csv") else Output.TABLE,
+        sources={
+            "server": url_from if url else "default",
+            "database": "--db" if "db" in options else (url_from if url else "default"),
+            "collection": "--collection" if options.get("collection") else "default",
+        },
+    )  # fmt: skip
+
+
+def _password(options: dict[str, Any], environment: Mapping[str, str]) -> str | None:
+    if options.get("ask_password"):
+        return str(typer.prompt("Password", hide_input=True, err=True))
+    return environment.get("DEALDB_PASSWORD")
+
+
+def _set_only(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value not in (None, False)}
+
+
+_CONTEXT = inspect.Parameter(
+    "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+)
+
+
+def _shared_parameters() -> list[inspect.Parameter]:
+    return [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False if annotation.__origin__ is bool else None,
+            annotation=annotation,
+        )
+        for name, annotation in _SHARED.items()
+    ]

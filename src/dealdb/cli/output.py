@@ -1,0 +1,230 @@
+"""
+How data reaches standard output: tables for people, JSON and CSV for programs.
+
+A table is cut to the terminal by whole columns and says what it left out; in a pipe it is complete. Messages go to
+standard error (``note``), so that a pipe gets data alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from itertools import accumulate, zip_longest
+from typing import TYPE_CHECKING, Any
+
+from dealdb.cli.context import Output
+from dealdb.schema import Field, FieldType
+from dealdb.values import encode
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Row = Mapping[str, Any]
+
+# longer texts are cut in the tables of a terminal
+MAX_CELL = 40
+GAP = "  "
+_MOMENT = Field("moment", FieldType.DATETIME)
+
+
+def note(message: str) -> None:
+    """Tell the person at the terminal something that is not data."""
+    print(message, file=sys.stderr)
+
+
+def print_rows(
+    rows: Iterable[Row], columns: Sequence[str], output: Output, *, null: str = ""
+) -> None:
+    """
+    Print records that share their columns.
+
+    Parameters
+    ----------
+    rows
+        Values by column; a column that is absent is null.
+    columns
+        Names, in the order to print.
+    output
+        Table, a JSON array with one object a line, or CSV with a header.
+    null
+        What a table shows for null.
+    """
+    match output:
+        case Output.JSON:
+            _print_json(rows, columns)
+        case Output.CSV:
+            _print_csv(rows, columns)
+        case Output.TABLE:
+            _print_table(list(rows), columns, null)
+
+
+def print_frame(frame: pl.DataFrame, output: Output, *, null: str = "") -> None:
+    """Print a Polars frame as ``print_rows`` prints records."""
+    print_rows(frame.iter_rows(named=True), frame.columns, output, null=null)
+
+
+def print_facts(facts: Row, output: Output) -> None:
+    """Print one record: a line a value in a table, one object in JSON, one line under a header in CSV."""
+    match output:
+        case Output.JSON:
+            print(to_json(facts))
+        case Output.CSV:
+            _print_csv([facts], list(facts))
+        case Output.TABLE:
+            width = max(map(len, facts), default=0)
+            for name, value in facts.items():
+                items = value if isinstance(value, list | tuple) and value else [value]
+                for head, item in zip_longest([name], items, fillvalue=""):
+                    print(f"{head:<{width}}{GAP}{to_cell(item)}".rstrip())
+
+
+def to_json(value: Any) -> str:
+    """
+    JSON text of a value; decimals become numbers with all their digits.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> to_json({"amount": Decimal("125000.00"), "closed": date(2026, 1, 31)})
+    '{"amount": 125000.00, "closed": "2026-01-31"}'
+    """
+    match value:
+        case Mapping():
+            return (
+                "{"
+                + ", ".join(f"{json.dumps(str(k))}: {to_json(v)}" for k, v in value.items())
+                + "}"
+            )
+        case list() | tuple():
+            return "[" + ", ".join(map(to_json, value)) + "]"
+        case Decimal() if value.is_finite():
+            return f"{value:f}"
+        case float() if not math.isfinite(value):
+            # JSON has no such number
+            return "null"
+        case None | bool() | int() | float():
+            return json.dumps(value)
+    return json.dumps(to_text(value), ensure_ascii=False)
+
+
+def to_text(value: Any) -> str:
+    """
+    Text of a value as ``load`` reads it back.
+
+    Examples
+    --------
+    >>> to_text(True), to_text(Decimal("1E+3")), to_text(None)
+    ('true', '1000', '')
+    """
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case Decimal():
+            return f"{value:f}"
+        case datetime() if value.tzinfo:
+            return encode(value, _MOMENT)
+        case list() | tuple() | Mapping():
+            return to_json(value)
+        case bytes():
+            return value.hex()
+    return str(value)
+
+
+def to_cell(value: Any, digits: int = 4) -> str:
+    r"""
+    Text of a value as a table shows it: thousands grouped, nothing that could steer the terminal.
+
+    Parameters
+    ----------
+    value
+        Any value of a deal or a result.
+    digits
+        Digits after the point of a float.
+
+    Examples
+    --------
+    >>> to_cell(Decimal("125000.00")), to_cell(2026), to_cell(0.6315005), to_cell("a\x1b[2J")
+    ('125,000.00', '2026', '0.6315', 'a\\x1b[2J')
+    """
+    match value:
+        case bool():
+            pass
+        case Decimal() if value.is_finite():
+            return f"{value:,f}"
+        # four digits may well be a year
+        case int() if abs(value) >= 10_000:
+            return f"{value:,}"
+        case float() if math.isfinite(value):
+            return f"{value:,.{digits}f}"
+    text = to_text(value)
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
+
+
+def _print_json(rows: Iterable[Row], columns: Sequence[str]) -> None:
+    separator = "["
+    for row in rows:
+        sys.stdout.write(separator + to_json({name: row.get(name) for name in columns}))
+        separator = ",\n "
+    print("]" if separator != "[" else "[]")
+
+
+def _print_csv(rows: Iterable[Row], columns: Sequence[str]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([to_text(row.get(name)) for name in columns] for row in rows)
+
+
+def _print_table(rows: list[Row], columns: Sequence[str], null: str) -> None:
+    if not columns:
+        return
+    on_terminal = sys.stdout.isatty()
+    limit = MAX_CELL if on_terminal else None
+    drawn = [_column(name, [row.get(name) for row in rows], null, limit) for name in columns]
+    shown = _fitting(drawn, shutil.get_terminal_size().columns) if on_terminal else len(drawn)
+    header, *lines = (GAP.join(cells).rstrip() for cells in zip(*drawn[:shown], strict=True))
+    print(f"\x1b[1m{header}\x1b[0m" if on_terminal and _bold_allowed() else header)
+    for line in lines:
+        print(line)
+    if shown < len(columns):
+        note(f"not shown for want of width: {', '.join(columns[shown:])}")
+
+
+def _column(name: str, values: list[Any], null: str, limit: int | None) -> list[str]:
+    """Cells of a column, padded to one width, its name first; numbers stand to the right."""
+    from rich.cells import cell_len, set_cell_size
+
+    given = [value for value in values if value is not None]
+    # one number of digits for the column, so that the points stand below each other
+    digits = 2 if any(isinstance(v, float) and abs(v) >= 100 for v in given) else 4
+    cells = [name, *(null if v is None else to_cell(v, digits) for v in values)]
+    if limit:
+        cells = [c if cell_len(c) <= limit else set_cell_size(c, limit - 1) + "…" for c in cells]
+    width = max(map(cell_len, cells))
+    pads = [" " * (width - cell_len(cell)) for cell in cells]
+    right = bool(given) and all(_is_number(value) for value in given)
+    return [pad + c if right else c + pad for c, pad in zip(cells, pads, strict=True)]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def _fitting(drawn: list[list[str]], width: int) -> int:
+    """How many columns from the left fit into the width of the terminal; at least one."""
+    from rich.cells import cell_len
+
+    ends = list(accumulate(cell_len(column[0]) + len(GAP) for column in drawn))
+    return max(1, sum(end - len(GAP) <= width for end in ends))
+
+
+def _bold_allowed() -> bool:
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
