@@ -1,0 +1,153 @@
+"""The commands for single deals: ``get``, ``save``, ``delete``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dealdb.cli.context import Output, Session, shared_options
+from dealdb.cli.output import note, print_facts, print_rows
+from dealdb.errors import ConfigError, DealNotFound
+
+if TYPE_CHECKING:
+    from dealdb.database import Deal
+
+Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of deals.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command(epilog="Example: dealdb get D0001")(shared_options(get))
+    app.command(epilog="Example: dealdb save id=42 name=Acme stage=Won amount=125000.00")(
+        shared_options(save)
+    )
+    app.command(epilog="Example: dealdb delete 42 --yes")(shared_options(delete))
+
+
+def get(session: Session, ids: Ids) -> None:
+    """
+    Print deals by their ids.
+
+    With --json one id gives an object, several give an array. _rev is the revision that save --expect-rev takes.
+    An id that does not exist is named on stderr, and the exit code is 1.
+    """
+    with session.open() as db:
+        deals = db.get_deals(ids)
+    found = [_with_revision(deal) for deal in deals if deal is not None]
+    if len(ids) == 1 and found:
+        print_facts(found[0], session.output)
+    elif found:
+        print_rows(
+            found, list(dict.fromkeys(name for deal in found for name in deal)), session.output
+        )
+    _fail_for_missing(id_ for id_, deal in zip(ids, deals, strict=True) if deal is None)
+
+
+def save(
+    session: Session,
+    values: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FIELD=VALUE...", help="Fields to set; FIELD= clears one."),
+    ] = None,
+    json_input: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Read a JSON object, or an array of them; - is stdin."),
+    ] = None,
+    expect_rev: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Save only if the deal still has this revision; 0: is new."),
+    ] = None,
+) -> None:
+    """
+    Insert a deal or change fields of one; fields that are not named stay as they are.
+
+    Each deal is one commit, and is on the server when its line is printed.
+    """
+    if json_input and values:
+        msg = "FIELD=VALUE and --json-input exclude each other"
+        raise ConfigError(msg)
+    deals = _deals_from_json(json_input) if json_input else [_deal_from_pairs(values or [])]
+    saved = []
+    with session.open() as db:
+        for deal in deals:
+            result = db.save_deal(deal, expect_rev=expect_rev)
+            saved.append({"id": result.id, "outcome": result.outcome, "rev": result.rev})
+            if session.output is Output.TABLE:
+                print(f"{result.id}: {result.outcome}, revision {result.rev}")
+    if session.output is not Output.TABLE:
+        print_rows(saved, ["id", "outcome", "rev"], session.output)
+
+
+def delete(
+    session: Session,
+    ids: Ids,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,  # noqa: FBT002 a flag
+) -> None:
+    """
+    Delete deals by their ids.
+
+    At a terminal it asks first. An id that does not exist is named on stderr, and the exit code is 1.
+    """
+    what = f"deal {ids[0]}" if len(ids) == 1 else f"{len(ids)} deals"
+    if not yes and sys.stdin.isatty() and not typer.confirm(f"Delete {what}?", err=True):
+        note("nothing deleted")
+        raise typer.Exit(1)
+    with session.open() as db:
+        deleted = {id_: db.delete_deal(id_) for id_ in dict.fromkeys(ids)}
+    rows = [{"id": id_, "outcome": "deleted"} for id_, done in deleted.items() if done]
+    if session.output is not Output.TABLE:
+        print_rows(rows, ["id", "outcome"], session.output)
+    else:
+        for row in rows:
+            print(f"{row['id']}: deleted")
+    _fail_for_missing(id_ for id_, done in deleted.items() if not done)
+
+
+def _with_revision(deal: Deal) -> dict[str, Any]:
+    return {**deal, "_rev": deal.rev}
+
+
+def _fail_for_missing(ids: Iterable[str]) -> None:
+    missing = [DealNotFound(id_) for id_ in ids]
+    for error in missing:
+        note(f"error: {error}")
+    if missing:
+        raise typer.Exit(1)
+
+
+def _deal_from_pairs(pairs: list[str]) -> dict[str, str | None]:
+    if not pairs:
+        msg = "nothing to save: give FIELD=VALUE pairs, such as id=42 stage=Won, or --json-input"
+        raise ConfigError(msg)
+    deal: dict[str, str | None] = {}
+    for pair in pairs:
+        field, equals, value = pair.partition("=")
+        if not equals or not field:
+            msg = f"{pair!r} is not FIELD=VALUE"
+            raise ConfigError(msg)
+        if field in deal:
+            msg = f"field {field!r} is given twice"
+            raise ConfigError(msg)
+        deal[field] = value or None
+    return deal
+
+
+def _deals_from_json(source: str) -> list[dict[str, Any]]:
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+        document = json.loads(text, parse_float=Decimal)
+    except (OSError, ValueError) as error:
+        msg = f"--json-input {source}: {error}"
+        raise ConfigError(msg) from error
+    deals = document if isinstance(document, list) else [document]
+    for number, deal in enumerate(deals, start=1):
+        if not isinstance(deal, dict):
+            msg = f"--json-input {source}: item {number} is not an object"
+            raise ConfigError(msg)
+    return deals
