@@ -125,7 +125,8 @@ class Pipeline:
         >>> Pipeline().covering(["Demo"]).covering(["Demo", "Signed"]).names(Kind.WON)
         ['Signed']
         """
-        new = [name for name in dict.fromkeys(names) if name and name not in self]
+        known = {stage.name for stage in self.stages}
+        new = [name for name in dict.fromkeys(names) if name and name not in known]
         if not new:
             return self
         stages = [*self.stages, *(Stage(name, _proposed_kind(name)) for name in new)]

@@ -16,6 +16,7 @@ from enum import StrEnum
 from dealdb.errors import SchemaError
 
 MAX_NAME_LENGTH = 128
+MAX_FIELDS = 512
 # Polars and DuckDB hold decimals in 128 bits
 MAX_DECIMAL_DIGITS = 38
 DEFAULT_SCALE = 2
@@ -172,7 +173,8 @@ class Schema(Mapping[str, Field]):
     Attributes
     ----------
     version
-        Rises by one with each change; a commit names the version that it was prepared with.
+        Rises by one with each change, from 0 for a collection that holds nothing yet; a commit names the
+        version that it was prepared with.
     fields
         All fields; ``id`` is the first.
 
@@ -188,7 +190,7 @@ class Schema(Mapping[str, Field]):
     @classmethod
     def standard(cls) -> Schema:
         """Fields that every collection begins with."""
-        return cls(1, _STANDARD)
+        return cls(0, _STANDARD)
 
     def __getitem__(self, name: str) -> Field:
         for field in self.fields:
@@ -214,18 +216,21 @@ class Schema(Mapping[str, Field]):
         Raises
         ------
         SchemaError
-            If a field would have to narrow.
+            If a field would have to narrow, or there would be more than 512.
 
         Examples
         --------
         >>> Schema.standard().with_fields([Field("region", FieldType.TEXT)]).version
-        2
+        1
         """
         merged = {field.name: field for field in self.fields}
         for field in fields:
             known = merged.get(field.name)
             merged[field.name] = widen(known, field) if known else field
         after = tuple(merged.values())
+        if len(after) > MAX_FIELDS:
+            msg = f"a collection has at most {MAX_FIELDS} fields; this would make it {len(after)}"
+            raise SchemaError(msg, expected=f"at most {MAX_FIELDS} fields")
         return self if after == self.fields else Schema(self.version + 1, after)
 
     def to_json(self) -> str:

@@ -1,0 +1,10 @@
+"""
+One collection on the server: its keys, its commits and the columns of it in memory.
+
+Every change is one atomic script that writes the hashes and appends to the log; every reader follows the
+log. ``docs/protocol.md`` describes both.
+"""
+
+from dealdb.store.store import Deal, SaveResult, Store, Written
+
+__all__ = ["Deal", "SaveResult", "Store", "Written"]

@@ -102,7 +102,7 @@ def read_checkpoint(link: Link, manifest: Manifest) -> Replica | None:
         # nothing from the server is parsed as Arrow before it is known to be what was written
         if blob is None or sha256(blob).hexdigest() != digest:
             return None
-        parts.append(pl.read_ipc(blob, use_pyarrow=False, memory_map=False))
+        parts.append(pl.read_ipc(blob))
     return Replica(
         position=manifest.position,
         schema=manifest.schema,
@@ -131,15 +131,15 @@ def write_checkpoint(link: Link, keys: Keys, replica: Replica) -> Manifest | Non
     manifest = Manifest(
         position=replica.position, schema=replica.schema, pipeline=replica.pipeline, chunks=chunks
     )
-    position = replica.position
     old = link.call(
-        "EVAL", _PUBLISH, 2, keys.log, keys.checkpoint, position.seq, position.hash, manifest.to_json()
-    )
-    published = old is not None
+        "EVAL", _PUBLISH, 3, keys.log, keys.checkpoint, keys.lease,
+        replica.position.seq, replica.position.hash, manifest.to_json(), token,
+    )  # fmt: skip
     superseded = Manifest.from_json(old) if old else None
-    unneeded = superseded.chunks if superseded else ()
-    link.call("UNLINK", keys.lease, *(key for key, _ in (unneeded if published else chunks)))
-    return manifest if published else None
+    unneeded = chunks if old is None else superseded.chunks if superseded else ()
+    if unneeded:
+        link.call("UNLINK", *(key for key, _ in unneeded))
+    return None if old is None else manifest
 
 
 def _write_chunks(link: Link, keys: Keys, replica: Replica, token: str) -> list[tuple[str, str]]:

@@ -70,8 +70,8 @@ redis.call('XLEN', log_key) -- fails here, before any write, when the key is no 
 local seq = tonumber(m[2] or '0') + 1
 local rows, deals = tonumber(m[4] or '0'), tonumber(m[5] or '0')
 local guarded = kind == 'pipeline' and 'pipeline' or 'schema'
-local current = (guarded == 'pipeline' and m[8] or m[7]) or '0'
-if not m[1] and kind ~= 'schema' then current = '0' end
+local current = m[7] or '0'
+if guarded == 'pipeline' then current = m[8] or '0' end
 if version ~= current or (not m[1] and kind ~= 'schema') then
   return {'stale', current, redis.call('HGET', meta_key, guarded) or ''}
 end

@@ -42,7 +42,7 @@ class Keys:
     collection: str
 
     def __post_init__(self) -> None:
-        if not isinstance(self.collection, str) or not _NAME.fullmatch(self.collection):
+        if not _NAME.fullmatch(self.collection):
             msg = (
                 f"{self.collection!r} can't be a collection: use 1 to 63 of a-z, 0-9, _ and -, "
                 "a letter first, and no s at the end (the keys of 'deal' begin with 'deals:')"

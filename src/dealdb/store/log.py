@@ -78,7 +78,11 @@ class Entry:
 
 def _with_none(column: list[Any]) -> list[str | None]:
     # the script writes false where it had to pack a list anew
-    return [text or (None if text is False else text) for text in column] if False in column else column
+    return (
+        [text or (None if text is False else text) for text in column]
+        if False in column
+        else column
+    )
 
 
 def entry_of(raw: list[Any]) -> Entry:

@@ -33,6 +33,8 @@ class Replica:
         As of that commit.
     columns
         A Series for each field; a row whose ``id`` is null is a deleted deal.
+    stages
+        Every stage that occurs or has occurred.
     """
 
     def __init__(
@@ -51,6 +53,10 @@ class Replica:
             self.columns = {column.name: column for column in frame}
         if schema is not None:
             self._use_schema(schema)
+        # kept up with the changes: looking through the column for each query would cost more than most queries
+        self.stages: set[str | None] = (
+            set(self.columns["stage"].unique()) if self.columns else set()
+        )
 
     @property
     def height(self) -> int:
@@ -92,8 +98,8 @@ class Replica:
         match entry.kind:
             case "delete":
                 rows = pl.Series(entry.rows, dtype=pl.UInt32)
-                for column in self.columns.values():
-                    column.scatter(rows, None)
+                for name, column in self.columns.items():
+                    column.scatter(rows, _nulls(self.schema[name], len(rows)))
             case "schema":
                 self._use_schema(Schema.from_json(entry.data))
             case "pipeline":
@@ -117,9 +123,14 @@ class Replica:
         fields = [self.schema[name] for name in batch.fields]
         given = dict(zip(batch.fields, batch.columns, strict=True))
         texts = {"id": batch.ids, **given}
+        self.stages.update(texts.get("stage", ()))
         if batch.only_appends:
             for field in self.schema.fields:
-                new = _decoded(texts[field.name], field) if field.name in texts else _nulls(field, len(rows))
+                new = (
+                    _decoded(texts[field.name], field)
+                    if field.name in texts
+                    else _nulls(field, len(rows))
+                )
                 self.columns[field.name].extend(new)
             return
         grown = max(batch.next_row - self.height, 0)

@@ -19,7 +19,13 @@ from hashlib import sha1
 from importlib.resources import files
 
 from dealdb.connection import Link
-from dealdb.errors import OutcomeUnknown, PoolTimeout, ServerRefused, ServerUnavailable, StoreDamaged
+from dealdb.errors import (
+    OutcomeUnknown,
+    PoolTimeout,
+    ServerRefused,
+    ServerUnavailable,
+    StoreDamaged,
+)
 from dealdb.store.keys import Keys
 
 _SCRIPT = files("dealdb.store").joinpath("commit.lua").read_bytes()
@@ -143,7 +149,12 @@ class _Writer:
 
     def _send_once(self, change: Change) -> Reply:
         keys = self._keys
-        arguments: list[str | bytes | int] = [3 + len(change.ids), keys.meta, keys.log, keys.writers]
+        arguments: list[str | bytes | int] = [
+            3 + len(change.ids),
+            keys.meta,
+            keys.log,
+            keys.writers,
+        ]
         prefix = keys.deal_prefix
         arguments += [prefix + deal_id for deal_id in change.ids]
         arguments += [self._name, self._counter + 1, change.kind, change.version, change.condition]

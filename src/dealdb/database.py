@@ -1,0 +1,390 @@
+"""The facade: one object for a collection of deals, composed of the parts that do the work."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from dealdb.connection import EmbeddedServer, Health, RedisConnection
+from dealdb.errors import StoreError
+from dealdb.pipeline import Pipeline
+from dealdb.schema import Schema
+from dealdb.store import Deal, SaveResult, Store
+from dealdb.values import encode_id
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from dealdb.analytics import Analytics
+    from dealdb.loader import DataLoader
+    from dealdb.query import QueryEngine
+    from dealdb.store.snapshot import Snapshot
+
+DEFAULT_COLLECTION = "deal"
+
+
+class DealDatabase:
+    """
+    Deals of a team, in one Redis or Valkey server.
+
+    Constructing it checks the settings and opens nothing; the first use connects. One object serves
+    any number of threads. It holds at most ``max_connections`` sockets.
+
+    Parameters
+    ----------
+    host, port, db, password
+        Where the server is: port 1 to 65535, database 0 to 15 (``databases`` moves the bound).
+    collection
+        Name of the collection; its deals are the hashes ``{collection}:{id}``.
+    actor
+        Who changes deals, kept in the history; the user's login name by default.
+    **settings
+        Further settings of ``dealdb.connection.Settings``: ``username``, ``max_connections``, ``pool_timeout_s``,
+        ``socket_timeout_s``, ``tls`` ...
+
+    Attributes
+    ----------
+    connection
+        The server: pool, health, choice of database.
+    loader
+        Reading files and frames into the collection.
+    query
+        Filters, SQL and frames.
+    analytics
+        Metrics of the deals.
+
+    Raises
+    ------
+    ConfigError
+        If a setting can't be used.
+
+    Examples
+    --------
+    >>> db = DealDatabase(host="localhost", port=6379, db=0, password=None)
+    >>> db.connection.settings.where
+    'redis://localhost:6379/0'
+    """
+
+    def __init__(
+        self,
+        host: str = "localhost",
+        port: int = 6379,
+        db: int = 0,
+        password: str | None = None,
+        *,
+        collection: str = DEFAULT_COLLECTION,
+        actor: str | None = None,
+        **settings: Any,
+    ) -> None:
+        connection = RedisConnection()
+        connection.connect(host, port, db, password, **settings)
+        self._compose(connection, collection, actor)
+
+    def _compose(self, connection: RedisConnection, collection: str, actor: str | None) -> None:
+        self.connection = connection
+        self._collection = collection
+        self._actor = _login_name() if actor is None else actor
+        self._server: EmbeddedServer | None = None
+        self._store = self._store_of_selected()
+
+    def _store_of_selected(self) -> Store:
+        return Store(self.connection.link(), self._collection, self._actor)
+
+    @classmethod
+    def from_url(
+        cls,
+        url: str,
+        *,
+        collection: str = DEFAULT_COLLECTION,
+        actor: str | None = None,
+        **settings: Any,
+    ) -> Self:
+        """
+        Database at a URL: ``redis://``, ``rediss://`` (TLS) or ``unix://``, with user, password and db.
+
+        Raises
+        ------
+        ConfigError
+            If the URL or a setting can't be used; the message never holds the password.
+
+        Examples
+        --------
+        >>> DealDatabase.from_url("redis://:s3cret@db.example/3").connection.settings.where
+        'redis://:***@db.example:6379/3'
+        """
+        connection = RedisConnection()
+        connection.connect_url(url, **settings)
+        database = cls.__new__(cls)
+        database._compose(connection, collection, actor)
+        return database
+
+    @classmethod
+    def embedded(
+        cls,
+        path: Path | str | None = None,
+        *,
+        collection: str = DEFAULT_COLLECTION,
+        actor: str | None = None,
+        **settings: Any,
+    ) -> Self:
+        """
+        Database on a private server of this user: started here, or attached to when it already runs.
+
+        Parameters
+        ----------
+        path
+            Folder of its data; by default ``dealdb`` in the user's data directory.
+
+        Raises
+        ------
+        StoreError
+            If the server can't start.
+        """
+        server = EmbeddedServer.start(None if path is None else Path(path))
+        try:
+            connection = RedisConnection()
+            connection.connect(unix_socket=server.socket, **settings)
+            database = cls.__new__(cls)
+            database._compose(connection, collection, actor)
+        except BaseException:
+            server.close()
+            raise
+        database._server = server
+        return database
+
+    # the parts -------------------------------------------------------------------------------------
+
+    @cached_property
+    def loader(self) -> DataLoader:
+        """Reading files and frames into the collection."""
+        from dealdb.loader import DataLoader
+
+        return DataLoader(lambda: self._store)
+
+    @cached_property
+    def query(self) -> QueryEngine:
+        """Filters, SQL and frames over the live deals."""
+        from dealdb.query import QueryEngine
+
+        return QueryEngine(lambda: self._store.snapshot())
+
+    @cached_property
+    def analytics(self) -> Analytics:
+        """Metrics of the live deals."""
+        from dealdb.analytics import Analytics
+
+        return Analytics(self._select)
+
+    def _select(self, where: str | pl.Expr | None) -> Snapshot:
+        from dealdb.query.filters import compile_where
+
+        snapshot = self._store.snapshot()
+        condition = compile_where(where, snapshot.frame.schema, {})
+        return (
+            snapshot
+            if condition is None
+            else replace(snapshot, frame=snapshot.frame.filter(condition))
+        )
+
+    # the server ------------------------------------------------------------------------------------
+
+    def is_connected(self) -> bool:
+        """Whether the server answers; never raises, and answers within a second."""
+        return self.connection.is_connected()
+
+    def health(self) -> Health:
+        """
+        State of server, pool and collection; also when the server can't be reached.
+
+        Cost
+        ----
+        Three round trips.
+        """
+        health = self.connection.health()
+        if not health.reachable:
+            return health
+        try:
+            deals, log_length = self._store.sizes()
+        except StoreError as problem:
+            return replace(
+                health, warnings=(*health.warnings, f"the collection can't be read: {problem}")
+            )
+        return replace(health, deals=deals, log_length=log_length)
+
+    def select_database(self, db: int) -> None:
+        """
+        Move to another database of the server: everything that begins from now on happens there.
+
+        Calls that other threads have begun finish where they began. No round trip.
+
+        Raises
+        ------
+        ConfigError
+            If the server has no such database.
+        """
+        self.connection.select_db(db)
+        self._store = self._store_of_selected()
+
+    def close(self) -> None:
+        """Close all sockets; an embedded server stops when its last user leaves."""
+        self.connection.close()
+        if self._server is not None:
+            self._server.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<DealDatabase {self.connection.settings.where} collection {self._collection!r}>"
+
+    # the deals -------------------------------------------------------------------------------------
+
+    def save_deal(self, deal: Mapping[str, object], *, expect_rev: int | None = None) -> SaveResult:
+        """
+        Save one deal: a new one, or the given fields of one that exists; None clears a field.
+
+        A change of a deal that exists sets ``updated``, unless it is given.
+
+        Parameters
+        ----------
+        deal
+            Values by field; ``id`` is required, fields without a type yet get the one of their value.
+        expect_rev
+            Revision that the deal must have, as ``SaveResult.rev`` or ``Deal.rev`` told; 0 for a new deal.
+
+        Raises
+        ------
+        SchemaError
+            If a value doesn't fit its field; names deal and field.
+        ConflictError
+            If the deal has another revision; carries both.
+        OutcomeUnknown
+            If the link broke and the server can't be asked whether the save happened.
+
+        Cost
+        ----
+        One round trip; some more for the first deal with a new field or stage.
+
+        Examples
+        --------
+        >>> with DealDatabase.embedded(tmp_path) as db:
+        ...     db.save_deal({"id": 42, "name": "Acme renewal", "amount": "125000.00"}).outcome
+        'inserted'
+        """
+        return self._store.save(deal, expect_rev=expect_rev)
+
+    def update_deal(
+        self, id: str | int, *, expect_rev: int | None = None, **changes: object
+    ) -> SaveResult:
+        """
+        Change fields of a deal that exists; None clears one.
+
+        Raises
+        ------
+        DealNotFound
+            If there is no such deal.
+        SchemaError, ConflictError, OutcomeUnknown
+            As for ``save_deal``.
+
+        Cost
+        ----
+        One round trip.
+        """
+        return self._store.save(
+            {**changes, "id": id}, expect_rev=expect_rev, must_exist=expect_rev is None
+        )
+
+    def get_deal(self, id: str | int) -> Deal | None:
+        """
+        One deal, or None; read from its hash.
+
+        Cost
+        ----
+        One round trip.
+
+        Examples
+        --------
+        >>> with DealDatabase.embedded(tmp_path) as db:
+        ...     _ = db.save_deal({"id": 42, "amount": "125000"})
+        ...     db.get_deal(42)
+        {'id': '42', 'amount': Decimal('125000.00')}
+        """
+        return self.get_deals([id])[0]
+
+    def get_deals(self, ids: Iterable[str | int]) -> list[Deal | None]:
+        """
+        Deals in the order asked for, None for each that is missing.
+
+        Cost
+        ----
+        One round trip.
+        """
+        return self._store.get_many([encode_id(deal_id) for deal_id in ids])
+
+    def delete_deal(self, id: str | int, *, expect_rev: int | None = None) -> bool:
+        """
+        Delete a deal; False when there was none.
+
+        Raises
+        ------
+        ConflictError
+            If ``expect_rev`` is given and the deal has another revision.
+
+        Cost
+        ----
+        One round trip.
+        """
+        return self._store.delete(encode_id(id), expect_rev=expect_rev)
+
+    def __len__(self) -> int:
+        return self._store.count()
+
+    def __bool__(self) -> bool:
+        # a database without deals is not "no database"
+        return True
+
+    def __contains__(self, id: object) -> bool:
+        return isinstance(id, str | int) and self._store.contains(encode_id(id))
+
+    # what the deals are ----------------------------------------------------------------------------
+
+    @property
+    def schema(self) -> Schema:
+        """Fields and their types. One round trip."""
+        return self._store.schema()
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """Stages and what they mean. One round trip."""
+        return self._store.pipeline()
+
+    def set_pipeline(self, pipeline: Pipeline) -> None:
+        """
+        Define the stages, their order, kinds, probabilities and rotting thresholds.
+
+        Cost
+        ----
+        Two round trips.
+        """
+        self._store.set_pipeline(pipeline)
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        # a container may run under a number that has no name
+        return ""

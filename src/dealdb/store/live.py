@@ -1,0 +1,147 @@
+"""The replica of one process: fresh at every query, rebuilt when the server's history is another one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+from dealdb.columns import empty_frame
+from dealdb.connection import Link
+from dealdb.errors import StoreDamaged
+from dealdb.schema import Schema
+from dealdb.store.checkpoint import read_checkpoint, read_manifest, write_checkpoint
+from dealdb.store.keys import Keys
+from dealdb.store.log import Entry, HistoryReset, Position, read_since
+from dealdb.store.replica import Replica
+from dealdb.store.scan import replica_from_hashes
+from dealdb.store.snapshot import Snapshot
+
+# a history that is reset again and again while it is read is nothing that a reader can wait for
+_MAX_REBUILDS = 5
+# changes after which a checkpoint saves new processes more than it costs: a quarter of all deals, at least these
+_MIN_CHANGES = 4_096
+
+
+class LiveColumns:
+    """
+    Columns of one collection, as fresh as the last commit that was acknowledged before they are asked for.
+
+    Parameters
+    ----------
+    link, keys
+        The collection.
+    anchor
+        Called to append a commit that changes nothing, when the log has lost its last entry.
+    """
+
+    def __init__(self, link: Link, keys: Keys, anchor: Callable[[], None]) -> None:
+        self._link = link
+        self._keys = keys
+        self._anchor = anchor
+        self._lock = threading.Lock()
+        self._replica = Replica()
+        self._snapshot: Snapshot | None = None
+        self._changes = 0
+
+    def snapshot(self) -> Snapshot:
+        """
+        The deals as of now. One round trip where fewer than 500 commits are new.
+
+        Raises
+        ------
+        StoreDamaged
+            If the log holds what dealdb did not write.
+        """
+        with self._lock:
+            self._sync()
+            self._checkpoint_if_due()
+            if self._snapshot is None:
+                self._snapshot = _snapshot_of(self._replica)
+            return self._snapshot
+
+    def _sync(self) -> None:
+        for _ in range(_MAX_REBUILDS):
+            try:
+                pages = self._new_pages()
+                if pages is not None:
+                    self._apply(pages)
+                    return
+                self._rebuild()
+            except HistoryReset:
+                self._rebuild()
+        msg = f"{self._link.settings.where}: the history of {self._keys.collection!r} changed on every try to read it"
+        raise StoreDamaged(msg)
+
+    def _new_pages(self) -> Iterator[list[Entry]] | None:
+        position = self._replica.position
+        pages = read_since(self._link, self._keys.log, position)
+        if pages is None or position.seq:
+            return pages
+        first = next(pages, None)
+        if first is None:
+            # an empty log is the beginning, or all that is left of a longer one
+            return None if self._link.call("EXISTS", self._keys.meta, retry=True) else iter(())
+        return _chained(first, pages)
+
+    def _apply(self, pages: Iterator[list[Entry]]) -> None:
+        for page in pages:
+            # given up first: a column that a frame refers to is copied before it is changed
+            self._snapshot = None
+            self._replica.apply(page)
+            self._changes += sum(1 + len(entry.rows) for entry in page)
+
+    def _rebuild(self) -> None:
+        self._snapshot = None
+        self._changes = 0
+        self._replica = self._from_checkpoint() or self._from_start() or self._from_hashes()
+
+    def _from_checkpoint(self) -> Replica | None:
+        manifest = read_manifest(self._link, self._keys)
+        if manifest is None or read_since(self._link, self._keys.log, manifest.position) is None:
+            return None
+        return read_checkpoint(self._link, manifest)
+
+    def _from_start(self) -> Replica | None:
+        pages = read_since(self._link, self._keys.log, Position())
+        whole = pages is not None and next(pages, None) is not None
+        return (
+            Replica()
+            if whole or not self._link.call("EXISTS", self._keys.meta, retry=True)
+            else None
+        )
+
+    def _from_hashes(self) -> Replica:
+        seq, chain = self._link.call("HMGET", self._keys.meta, "seq", "hash", retry=True)
+        if seq is None:
+            msg = f"{self._link.settings.where}: the meta data of {self._keys.collection!r} is gone"
+            raise HistoryReset(msg)
+        if read_since(self._link, self._keys.log, Position(int(seq), chain)) is None:
+            self._anchor()
+        return replica_from_hashes(self._link, self._keys)
+
+    def _checkpoint_if_due(self) -> None:
+        if self._changes > max(_MIN_CHANGES, self._replica.height // 4):
+            write_checkpoint(self._link, self._keys, self._replica)
+            self._changes = 0
+
+
+def _chained(first: list[Entry], rest: Iterator[list[Entry]]) -> Iterator[list[Entry]]:
+    yield first
+    yield from rest
+
+
+def _snapshot_of(replica: Replica) -> Snapshot:
+    if not replica.schema.fields:
+        standard = Schema.standard()
+        return Snapshot(
+            frame=empty_frame(standard),
+            schema=standard,
+            pipeline=replica.pipeline,
+            seq=replica.position.seq,
+        )
+    return Snapshot(
+        frame=replica.frame(),
+        schema=replica.schema,
+        pipeline=replica.pipeline.covering(sorted(filter(None, replica.stages))),
+        seq=replica.position.seq,
+    )

@@ -1,0 +1,390 @@
+"""One collection in one database: everything that the parts above need of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import msgpack
+
+from dealdb.connection import Link
+from dealdb.errors import ConflictError, DealNotFound, SchemaError, StoreDamaged, StoreError
+from dealdb.pipeline import Pipeline
+from dealdb.schema import Field, FieldType, Schema
+from dealdb.store.definitions import Definitions
+from dealdb.store.keys import Keys
+from dealdb.store.replies import as_dict
+from dealdb.store.writer import Change, Reply, Writers
+from dealdb.values import Value, decode, encode, encode_id, infer, widened
+
+if TYPE_CHECKING:
+    from dealdb.store.live import LiveColumns
+    from dealdb.store.snapshot import Snapshot
+
+Outcome: TypeAlias = Literal["inserted", "updated", "unchanged"]
+_MAX_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """
+    What one commit of a batch did.
+
+    Attributes
+    ----------
+    seq
+        Number of the commit; 0 when it changed nothing.
+    inserted, updated, unchanged
+        Deals, together as many as were given.
+    """
+
+    seq: int
+    inserted: int
+    updated: int
+    unchanged: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveResult:
+    """
+    What saving one deal did.
+
+    Attributes
+    ----------
+    id
+        The deal.
+    rev
+        Its revision afterwards: the number of the commit that changed it last.
+    outcome
+        ``inserted``, ``updated`` or ``unchanged``.
+    """
+
+    id: str
+    rev: int
+    outcome: Outcome
+
+
+class Deal(dict[str, Value]):
+    """
+    One deal: typed values by field, fields that are null left out.
+
+    Attributes
+    ----------
+    rev
+        Revision that was read, for ``expect_rev``; 0 for a hash that another program wrote.
+    """
+
+    def __init__(self, values: Mapping[str, Value], *, rev: int) -> None:
+        super().__init__(values)
+        self.rev = rev
+
+
+class Store:
+    """
+    One collection in one database.
+
+    Parameters
+    ----------
+    link
+        Way to the database.
+    collection
+        Name of the collection; also what the keys of its deals begin with.
+    actor
+        Who changes deals, for the history.
+
+    Raises
+    ------
+    ConfigError
+        If the collection can't have that name.
+    """
+
+    def __init__(self, link: Link, collection: str = "deal", actor: str = "") -> None:
+        self.link = link
+        self.keys = Keys(collection)
+        self._writers = Writers(link, self.keys, actor)
+        self._definitions = Definitions(link, self.keys, self._writers)
+        self._live: LiveColumns | None = None
+        self._live_lock = threading.Lock()
+
+    # what the collection is ------------------------------------------------------------------------
+
+    def schema(self) -> Schema:
+        """Schema in force. One round trip."""
+        return self._definitions.refresh().schema
+
+    def pipeline(self) -> Pipeline:
+        """Pipeline in force. One round trip."""
+        return self._definitions.refresh().pipeline
+
+    def declare(self, fields: Iterable[Field]) -> Schema:
+        """Add or widen fields; see ``Definitions.declare``."""
+        return self._definitions.declare(fields)
+
+    def cover_stages(self, names: Iterable[str]) -> Pipeline:
+        """Give stages that are new a proposed meaning; see ``Definitions.cover_stages``."""
+        return self._definitions.cover_stages(names)
+
+    def set_pipeline(self, pipeline: Pipeline) -> Pipeline:
+        """Define the stages anew."""
+        return self._definitions.set_pipeline(pipeline)
+
+    # reading ---------------------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """All deals as of now; see ``LiveColumns.snapshot``."""
+        with self._live_lock:
+            if self._live is None:
+                # Polars takes longer to import than a single deal takes to read or save
+                from dealdb.store.live import LiveColumns
+
+                self._live = LiveColumns(self.link, self.keys, self._definitions.anchor)
+        return self._live.snapshot()
+
+    def get_many(self, ids: Sequence[str]) -> list[Deal | None]:
+        """
+        Deals by id, in the order asked for, None for those that are missing.
+
+        Raises
+        ------
+        StoreDamaged
+            If another program wrote a text that the field's type doesn't have.
+
+        Cost
+        ----
+        One round trip; one more after the schema changed.
+        """
+        commands: list[tuple[str, ...]] = [("HGETALL", self.keys.deal(deal_id)) for deal_id in ids]
+        *hashes, version = self.link.calls(
+            [*commands, ("HGET", self.keys.meta, "schema_version")], retry=True
+        )
+        definitions = self._definitions
+        schema = definitions.schema
+        if schema.version != int(version or 0):
+            schema = definitions.refresh().schema
+        return [
+            deal_from(deal_id, as_dict(pairs), schema) if pairs else None
+            for deal_id, pairs in zip(ids, hashes, strict=True)
+        ]
+
+    def contains(self, deal_id: str) -> bool:
+        """Whether there is such a deal. One round trip."""
+        return bool(self.link.call("EXISTS", self.keys.deal(deal_id), retry=True))
+
+    def count(self) -> int:
+        """Number of deals. One round trip."""
+        return int(self.link.call("HGET", self.keys.meta, "deals", retry=True) or 0)
+
+    def sizes(self) -> tuple[int, int]:
+        """Number of deals and of entries in the log. One round trip."""
+        deals, entries = self.link.calls(
+            [("HGET", self.keys.meta, "deals"), ("XLEN", self.keys.log)], retry=True
+        )
+        return int(deals or 0), int(entries)
+
+    # writing ---------------------------------------------------------------------------------------
+
+    def save(
+        self, deal: Mapping[str, object], *, expect_rev: int | None = None, must_exist: bool = False
+    ) -> SaveResult:
+        """
+        Save one deal: fields that are not given stay, None clears.
+
+        Raises
+        ------
+        SchemaError
+            If a value doesn't fit its field.
+        ConflictError
+            If the deal does not have revision ``expect_rev`` (0: no such deal).
+        DealNotFound
+            If ``must_exist`` and there is no such deal.
+
+        Cost
+        ----
+        One round trip; some more for the first deal with a new field or stage.
+        """
+        deal_id = encode_id(deal.get("id"))
+        condition = "*" if must_exist else "" if expect_rev is None else str(expect_rev)
+        for _ in range(_MAX_TRIES):
+            schema = self._schema_for(deal, deal_id)
+            texts = {
+                name: None if value is None else encode(value, schema[name], deal=deal_id)
+                for name, value in deal.items()
+                if name != "id"
+            }
+            self._cover_stage(texts.get("stage"))
+            columns = {name: [text] for name, text in texts.items()}
+            reply = self._commit_set(schema, [deal_id], columns, condition)
+            match reply.status:
+                case "ok" | "repeat":
+                    written = _written(reply)
+                    return SaveResult(
+                        id=deal_id,
+                        rev=written.seq,
+                        outcome="inserted" if written.inserted else "updated",
+                    )
+                case "unchanged":
+                    return SaveResult(id=deal_id, rev=int(reply.rest[0]), outcome="unchanged")
+                case "conflict":
+                    raise _conflict(deal_id, expect_rev, int(reply.rest[0]))
+            self._definitions.refresh()
+        raise self._never_settled()
+
+    def write(
+        self, schema: Schema, ids: Sequence[str], columns: Mapping[str, Sequence[str | None]]
+    ) -> Written:
+        """
+        Save a batch of deals in one commit: columns that are not given stay, None clears.
+
+        Parameters
+        ----------
+        schema
+            The one that the texts were encoded with.
+        ids
+            Deals, each once; some hundreds, since the server does nothing else meanwhile.
+        columns
+            Texts by field, as ``dealdb.columns.encode_column`` makes them, each as long as ``ids``.
+
+        Raises
+        ------
+        SchemaError
+            If another process has meanwhile given a field a type that the texts don't fit, or an id is given twice.
+
+        Cost
+        ----
+        One round trip.
+        """
+        if len(set(ids)) != len(ids):
+            msg = "a batch names each deal once; this one names some twice"
+            raise SchemaError(msg, field="id")
+        used = [schema[name] for name in columns]
+        for _ in range(_MAX_TRIES):
+            reply = self._commit_set(schema, ids, columns, "")
+            match reply.status:
+                case "ok" | "repeat":
+                    return _written(reply)
+                case "unchanged":
+                    return Written(seq=0, inserted=0, updated=0, unchanged=len(ids))
+            # the texts stay good as long as their fields only widen
+            self._definitions.refresh()
+            schema = self.declare(used)
+        raise self._never_settled()
+
+    def delete(self, deal_id: str, *, expect_rev: int | None = None) -> bool:
+        """
+        Delete a deal; False when there was none.
+
+        Raises
+        ------
+        ConflictError
+            If the deal does not have revision ``expect_rev``.
+
+        Cost
+        ----
+        One round trip.
+        """
+        condition = "" if expect_rev is None else str(expect_rev)
+        for _ in range(_MAX_TRIES):
+            change = Change(
+                kind="delete",
+                version=self._definitions.schema.version,
+                payload=msgpack.packb([[deal_id]]),
+                ids=[deal_id],
+                condition=condition,
+            )
+            reply = self._writers.commit(change)
+            match reply.status:
+                case "ok" | "repeat":
+                    return True
+                case "unchanged":
+                    return False
+                case "conflict":
+                    raise _conflict(deal_id, expect_rev, int(reply.rest[0]))
+            if not self._definitions.refresh().schema.version:
+                return False
+        raise self._never_settled()
+
+    def _commit_set(
+        self,
+        schema: Schema,
+        ids: Sequence[str],
+        columns: Mapping[str, Sequence[str | None]],
+        condition: str,
+    ) -> Reply:
+        payload = msgpack.packb([ids, list(columns), list(columns.values())])
+        return self._writers.commit(
+            Change(
+                kind="set", version=schema.version, payload=payload, ids=ids, condition=condition
+            )
+        )
+
+    def _schema_for(self, deal: Mapping[str, object], deal_id: str) -> Schema:
+        """Schema in which every field of the deal exists and is wide enough."""
+        schema = self._definitions.schema
+        needed = []
+        for name, value in deal.items():
+            known = schema.get(name)
+            if value is not None and name != "id":
+                needed.append(widened(known, value) if known else infer(name, value))
+            elif known is None:
+                # clearing what was never there is allowed, under a name that could be there
+                needed.append(Field(name, FieldType.TEXT))
+        if schema.version and all(schema.get(field.name) == field for field in needed):
+            return schema
+        for name, value in deal.items():
+            # a value that doesn't fit is refused before the schema is changed for its neighbours
+            known = schema.get(name)
+            if known and value is not None and name != "id":
+                encode(value, widened(known, value), deal=deal_id)
+        return self.declare(needed)
+
+    def _cover_stage(self, stage: str | None) -> None:
+        if stage and stage not in self._definitions.pipeline:
+            self.cover_stages([stage])
+
+    def _never_settled(self) -> StoreError:
+        return StoreError(f"{self.link.settings.where}: the schema changed on every try; try again")
+
+
+def deal_from(deal_id: str, fields: Mapping[bytes, bytes], schema: Schema) -> Deal:
+    """
+    Deal from its hash.
+
+    Raises
+    ------
+    StoreDamaged
+        If a text is none of its field's type.
+    """
+    values: dict[str, Value] = {"id": deal_id}
+    # in the order of the schema, whatever order the hash has; a field that no schema has is another program's text
+    texts = {
+        name.decode(errors="replace"): text
+        for name, text in fields.items()
+        if not name.startswith(b"_")
+    }
+    for field in schema.fields:
+        text = texts.pop(field.name, None)
+        if text is None or field.name == "id":
+            continue
+        try:
+            values[field.name] = decode(text.decode(), field)
+        except ValueError:
+            msg = (
+                f"deal {deal_id!r}, field {field.name!r}: expected {field.describe()}, "
+                "found a text of another form, written by another program"
+            )
+            raise StoreDamaged(msg) from None
+    values.update({name: text.decode(errors="replace") for name, text in texts.items()})
+    return Deal(values, rev=int(fields.get(b"_rev", b"0")))
+
+
+def _written(reply: Reply) -> Written:
+    seq, inserted, updated, unchanged = map(int, reply.rest[0].split())
+    return Written(seq=seq, inserted=inserted, updated=updated, unchanged=unchanged)
+
+
+def _conflict(deal_id: str, expect_rev: int | None, actual: int) -> ConflictError | DealNotFound:
+    if expect_rev is None:
+        return DealNotFound(deal_id)
+    return ConflictError(deal_id, expected_rev=expect_rev, actual_rev=actual)
