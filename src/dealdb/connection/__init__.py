@@ -1,0 +1,11 @@
+"""The way to a server: settings and URLs, a blocking pool, health, and an embedded server."""
+
+from __future__ import annotations
+
+from dealdb.connection.health import Health
+from dealdb.connection.link import Link
+from dealdb.connection.pool import PoolStats
+from dealdb.connection.redis_connection import RedisConnection
+from dealdb.connection.settings import Settings
+
+__all__ = ["Health", "Link", "PoolStats", "RedisConnection", "Settings"]

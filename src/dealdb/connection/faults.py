@@ -1,0 +1,111 @@
+"""
+The one place where the Redis client's exceptions become ours.
+
+The client's tree can't be matched by parents: a wrong password, a refused right and a loading server are all
+``redis.ConnectionError`` there, a timeout is none. So the order of the tests below matters, and the tests go
+through them by a table. Messages name the server by a URL without its password and never quote an argument.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+
+from redis import exceptions as client
+
+from dealdb.errors import AccessDenied, ServerRefused, ServerUnavailable, StoreError
+
+_LOGIN_REFUSED = (
+    client.AuthenticationError,
+    client.AuthenticationWrongNumberOfArgsError,
+    client.AuthorizationError,
+    client.ExternalAuthProviderError,
+)
+# replies that say "not now" rather than "no"; none of them has run the command
+_NOT_NOW = frozenset({"LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"})
+# the server quotes the arguments of a command that it does not know
+_QUOTED_ARGUMENTS = ", with args beginning with"
+_SHOWN = 200
+
+
+def translate(error: Exception, where: str) -> StoreError:
+    """
+    Our error for one of the client's; raise it ``from`` the client's.
+
+    Parameters
+    ----------
+    error
+        What the Redis client raised: a ``redis.RedisError`` or an ``OSError``.
+    where
+        The server as ``Settings.where`` shows it.
+
+    Examples
+    --------
+    >>> translate(
+    ...     client.OutOfMemoryError("command not allowed", status_code="OOM"), "redis://h:6379/0"
+    ... )
+    ServerRefused('redis://h:6379/0 refused: OOM command not allowed')
+    """
+    if isinstance(error, _LOGIN_REFUSED):
+        return AccessDenied(f"{where} refused the user or password: {_text(error)}")
+    if isinstance(error, client.NoPermissionError):
+        return AccessDenied(f"{where} withholds a right from this user: {_text(error)}")
+    reply = _reply(error)
+    if reply in _NOT_NOW:
+        return ServerUnavailable(f"{where} can't answer yet: {_text(error)}")
+    if isinstance(error, client.ResponseError):
+        return ServerRefused(f"{where} refused: {_text(error)}", reply=reply)
+    if isinstance(error, client.InvalidResponse):
+        return ServerUnavailable(
+            f"{where} does not speak the Redis protocol: is it the right port?"
+        )
+    return _broken_link(error, where)
+
+
+def is_passing(error: StoreError) -> bool:
+    """Whether the same try may go well a moment later: not so for an unknown host, or what is no Redis server."""
+    cause = error.__cause__
+    return error.retryable and not (
+        isinstance(cause, client.InvalidResponse)
+        or isinstance(getattr(cause, "__context__", None), socket.gaierror)
+    )
+
+
+def is_missing_right(error: StoreError) -> bool:
+    """Whether the server knows the user and withholds one right, rather than refuse the login."""
+    return isinstance(error.__cause__, client.NoPermissionError)
+
+
+def _broken_link(error: Exception, where: str) -> StoreError:
+    # the client keeps the operating system's error only as the context of its own
+    cause = error.__context__ if isinstance(error.__context__, OSError) else error
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        reason = cause.verify_message
+        return AccessDenied(
+            f"{where}: the server's certificate is not trusted: {reason}; give tls_ca="
+        )
+    if isinstance(cause, ssl.SSLError):
+        return AccessDenied(
+            f"{where}: no TLS with this server: {cause.reason}; does that port speak TLS?"
+        )
+    if isinstance(cause, PermissionError):
+        return AccessDenied(f"{where}: this user may not open the socket")
+    if isinstance(cause, socket.gaierror):
+        return ServerUnavailable(f"{where}: there is no such host: {cause.strerror}")
+    if isinstance(error, client.TimeoutError | TimeoutError):
+        hint = "; does that port speak TLS?" if where.startswith("rediss:") else ""
+        return ServerUnavailable(f"{where} did not answer in time: {_text(error)}{hint}")
+    return ServerUnavailable(f"{where} can't be reached: {_text(error)}")
+
+
+def _reply(error: Exception) -> str:
+    """First word of the server's error, e.g. ``WRONGTYPE``."""
+    # the client cuts the word off the errors that it knows, and keeps it beside
+    return getattr(error, "status_code", None) or str(error).partition(" ")[0]
+
+
+def _text(error: Exception) -> str:
+    word, text = getattr(error, "status_code", None), str(error)
+    text = text if not word or text.startswith(word) else f"{word} {text}"
+    text = text.partition(_QUOTED_ARGUMENTS)[0].rstrip(". ")
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."

@@ -1,0 +1,179 @@
+"""What a server says of itself, as far as it lets this user ask."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from dealdb.connection.faults import is_missing_right
+from dealdb.connection.link import Link
+from dealdb.errors import AccessDenied, ServerRefused
+
+UNKNOWN = "unknown"
+# the policies that never remove a key that has no time to live; dealdb's keys have none
+_SAFE_POLICIES = ("noeviction", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """
+    State of the server, of the connection to it and of the collection.
+
+    What the server's ACL does not let this user ask is None, or ``"unknown"``.
+
+    Attributes
+    ----------
+    reachable
+        The server answered, and let this user in.
+    flavor
+        ``"valkey"`` or ``"redis"``.
+    version
+        The server's own version; Valkey also names a Redis version that it is compatible with.
+    role
+        ``"master"`` or ``"slave"``, in the server's words.
+    ping_ms
+        Round trip of a PING, milliseconds.
+    memory_used_bytes, memory_max_bytes
+        Memory of the server's data, and its limit; a limit of 0 means none.
+    memory_policy
+        What it removes when the limit is reached, e.g. ``"noeviction"``.
+    persistence
+        ``"aof everysec"``, ``"aof always"``, ``"aof no"``, ``"rdb"``, both as ``"aof everysec, rdb"``,
+        ``"none"`` or ``"unknown"``.
+    pool_size, pool_in_use, pool_waited
+        Most sockets, sockets in use, and how many callers have had to wait for one so far.
+    deals, log_length
+        Deals in the collection, and entries in its log; None when not asked.
+    warnings
+        What threatens the data or the answers, one sentence each.
+    """
+
+    reachable: bool
+    flavor: str | None = None
+    version: str | None = None
+    role: str | None = None
+    ping_ms: float | None = None
+    memory_used_bytes: int | None = None
+    memory_max_bytes: int | None = None
+    memory_policy: str | None = None
+    persistence: str = UNKNOWN
+    pool_size: int = 0
+    pool_in_use: int = 0
+    pool_waited: int = 0
+    deals: int | None = None
+    log_length: int | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def ping(link: Link) -> float:
+    """Round trip of a PING, milliseconds."""
+    began = time.perf_counter()
+    link.call("PING")
+    return (time.perf_counter() - began) * 1000
+
+
+def ask_server(link: Link) -> Health:
+    """
+    What the server tells, as far as its ACL lets this user ask; nothing of the pool or the collection.
+
+    Raises
+    ------
+    AccessDenied
+        If the login is refused.
+    ServerUnavailable, PoolTimeout
+        If there is no answer.
+
+    Cost
+    ----
+    Four round trips: PING, INFO and two CONFIG GET.
+    """
+    ping_ms, refusal = _ping_or_refusal(link)
+    info = _info(link)
+    health = Health(
+        reachable=True,
+        ping_ms=ping_ms,
+        flavor=_flavor(info),
+        version=info.get(f"{_flavor(info)}_version"),
+        role=info.get("role"),
+        memory_used_bytes=_whole(info.get("used_memory")),
+        memory_max_bytes=_whole(info.get("maxmemory")),
+        memory_policy=info.get("maxmemory_policy"),
+        persistence=_persistence(info, _config(link, "appendfsync"), _config(link, "save")),
+    )
+    return replace(health, warnings=tuple(refusal + _warnings(health)))
+
+
+def _ping_or_refusal(link: Link) -> tuple[float | None, list[str]]:
+    """Milliseconds; or None with what the server says instead, e.g. that its disk is full."""
+    try:
+        return ping(link), []
+    except ServerRefused as error:
+        return None, [str(error)]
+    except AccessDenied as error:
+        if not is_missing_right(error):
+            raise
+        return None, []
+
+
+def _info(link: Link) -> dict[str, str]:
+    """INFO as names and values; empty when it is denied."""
+    try:
+        text: bytes = link.call("INFO", retry=True)
+    except (AccessDenied, ServerRefused):
+        return {}
+    pairs = (line.partition(":") for line in text.decode(errors="replace").splitlines())
+    return {name: value for name, colon, value in pairs if colon}
+
+
+def _config(link: Link, name: str) -> str | None:
+    """One configuration value; None when asking is denied, or the command renamed away."""
+    try:
+        reply: list[bytes] = link.call("CONFIG", "GET", name, retry=True)
+    except (AccessDenied, ServerRefused):
+        return None
+    return reply[1].decode(errors="replace") if len(reply) > 1 else None
+
+
+def _flavor(info: Mapping[str, str]) -> str | None:
+    # only Valkey names itself; its redis_version is one that it is compatible with, not its own
+    return (info.get("server_name") or "redis") if info else None
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text is not None else None
+
+
+def _persistence(info: Mapping[str, str], fsync: str | None, points: str | None) -> str:
+    aof = info.get("aof_enabled")
+    if aof is None:
+        return UNKNOWN
+    kept = [f"aof {fsync}" if fsync else "aof"] if aof == "1" else []
+    if points:
+        kept.append("rdb")
+    if not kept and points is None:
+        return UNKNOWN
+    return ", ".join(kept) or "none"
+
+
+def _warnings(health: Health) -> list[str]:
+    found = []
+    policy, limit = health.memory_policy, health.memory_max_bytes
+    if policy is not None and policy not in _SAFE_POLICIES:
+        when = (
+            f"at its limit of {limit} bytes" if limit else "as soon as it gets a limit (maxmemory)"
+        )
+        found.append(f"the server removes deals {when}: its policy is {policy}; set noeviction")
+    elif policy not in (None, "noeviction") and limit:
+        found.append(
+            f"the server removes keys at its limit of {limit} bytes, though not deals: {policy}"
+        )
+    if health.persistence == "none":
+        found.append(
+            "the server keeps nothing on disk: a restart loses every deal; set appendonly yes"
+        )
+    if health.role == "slave":
+        found.append(
+            "the server is a replica: it refuses changes and may lag behind; use its primary"
+        )
+    return found

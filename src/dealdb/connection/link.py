@@ -1,0 +1,140 @@
+"""Commands to one database of the server: sent once, or repeated where that is safe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from hiredis import pack_command
+
+from dealdb.connection.faults import is_passing
+from dealdb.connection.pool import Pool
+from dealdb.connection.retry import Deadline
+from dealdb.connection.settings import Settings
+from dealdb.connection.wire import Wire
+from dealdb.errors import SchemaError, ServerUnavailable
+
+Argument: TypeAlias = str | bytes | int | float
+
+
+class Link:
+    """
+    A way to one database of the server, for good.
+
+    Cheap to make and to keep, and any number of threads may share one. When its connection selects another
+    database it goes on working on its own, so what began on a database finishes there.
+
+    Replies are bytes, integers, None, and lists of them; a hash (HGETALL) is a flat list of names and values.
+
+    Attributes
+    ----------
+    db
+        Number of the database.
+    settings
+        How the server is reached.
+    """
+
+    __slots__ = ("_pool", "_revive", "db", "settings")
+
+    def __init__(self, pool: Pool, db: int, revive: Callable[[], None] | None = None) -> None:
+        self._pool = pool
+        self._revive = revive
+        self.db = db
+        self.settings: Settings = pool.settings
+
+    def __repr__(self) -> str:
+        return f"Link({self.settings.where_db(self.db)!r})"
+
+    def call(self, *command: Argument, retry: bool = False) -> Any:
+        """
+        Send one command and return its reply.
+
+        Parameters
+        ----------
+        command
+            Its words and arguments, each on its own: ``call("CLIENT", "LIST")``.
+        retry
+            True for reads only: send it again, with growing waits, after a timeout or a cut, until
+            ``retry_deadline_s``. False sends it at most once; only a connect that fails is repeated.
+
+        Raises
+        ------
+        AccessDenied
+            If the login is refused, a right is missing, or TLS fails; never retried.
+        ServerRefused
+            If the server answers with another error; ``reply`` is its first word.
+        ServerUnavailable
+            If no answer came: with ``retry=False`` the command may or may not have been carried out.
+        PoolTimeout
+            If every connection stayed busy.
+
+        Cost
+        ----
+        One round trip on one connection of the pool.
+        """
+        packed = _pack(command)
+        return self._deliver(lambda wire: wire.exchange(packed), retry=retry)
+
+    def calls(self, commands: Sequence[Sequence[Argument]], *, retry: bool = False) -> list[Any]:
+        """
+        Send many commands at once, and return their replies in order.
+
+        They run one after the other, but other clients' commands may run between them. All replies are
+        read; then the first error among them is raised, and what the others did stays done.
+
+        Parameters
+        ----------
+        commands
+            As the arguments of ``call``.
+        retry
+            As in ``call``, for all of them together.
+
+        Raises
+        ------
+        AccessDenied, ServerRefused, ServerUnavailable, PoolTimeout
+            As ``call`` does.
+
+        Cost
+        ----
+        One round trip on one connection of the pool; none when there are no commands.
+        """
+        if not commands:
+            return []
+        packed = b"".join([_pack(tuple(command)) for command in commands])
+        replies: list[Any] = self._deliver(
+            lambda wire: wire.exchange_many(packed, len(commands)), retry=retry
+        )
+        return replies
+
+    def _deliver(self, exchange: Callable[[Wire], Any], *, retry: bool) -> Any:
+        deadline = Deadline(self.settings.retry_deadline_s)
+        while True:
+            wire, sent = self._pool.checkout(self.db), False
+            try:
+                if not wire.is_sound():
+                    wire.connect()
+                sent = True
+                return exchange(wire)
+            except ServerUnavailable as error:
+                failure = error
+            finally:
+                self._pool.release(wire)
+            if (sent and not retry) or not self._may_try_again(failure, deadline, sent=sent):
+                raise failure
+
+    def _may_try_again(self, failure: ServerUnavailable, deadline: Deadline, *, sent: bool) -> bool:
+        if self._revive is not None and not sent:
+            self._revive()
+        # a server that never once answered is a wrong address more often than one that restarts
+        known = self._pool.answered_at > 0 or self._revive is not None
+        return known and is_passing(failure) and deadline.wait()
+
+
+def _pack(command: tuple[Argument, ...]) -> bytes:
+    try:
+        # its stub asks for a tuple of one
+        packed: bytes = pack_command(command)  # type: ignore[arg-type]
+    except UnicodeEncodeError as error:
+        msg = f"a text can't be stored: it has the lone surrogate {error.object[error.start]!r}"
+        raise SchemaError(msg, expected="text that UTF-8 can encode") from None
+    return packed

@@ -1,0 +1,259 @@
+"""
+A pool that blocks: at most ``max_connections`` sockets, whatever threads and changes of database do.
+
+A slot is a live ``Wire`` object, idle or in use, so nothing has to be counted back: a wire that an interrupt
+lost between two lines is collected, and its slot is free again. Callers that find no slot queue up and are
+served in order. A wire belongs to one database for good. The pool keeps idle wires of its present database
+only; one that comes back from another database is closed, and the server has closed its end before the slot
+is given to anyone else, so the server too counts at most ``max_connections``.
+
+After a fork the child begins with an empty pool and new locks; the parent's sockets stay the parent's.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dealdb.connection.settings import Settings
+from dealdb.connection.wire import HANG_UP_TIMEOUT_S, Wire
+from dealdb.errors import PoolTimeout, StoreError
+
+# a slot can fall free without a release, by a wire that was collected; a waiting caller looks this often
+LOST_SLOT_CHECK_S = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolStats:
+    """
+    State of a connection pool at one moment.
+
+    Attributes
+    ----------
+    size
+        Most sockets that the pool may hold.
+    open
+        Slots taken: sockets in use, and idle ones.
+    in_use
+        Sockets that a caller is using.
+    waiting
+        Callers that wait for one.
+    waited
+        How many callers have had to wait since the pool was made.
+    """
+
+    size: int
+    open: int
+    in_use: int
+    waiting: int
+    waited: int
+
+
+class _Waiter:
+    """A caller in the queue: ``wire`` is set and ``gate`` opened when its turn comes."""
+
+    __slots__ = ("db", "gate", "wire")
+
+    def __init__(self, db: int) -> None:
+        self.db = db
+        self.wire: Wire | None = None
+        self.gate = threading.Lock()
+        self.gate.acquire()
+
+
+class Pool:
+    """
+    At most ``settings.max_connections`` sockets to one server, lent to one caller each.
+
+    Parameters
+    ----------
+    settings
+        The server, and the pool's size and patience.
+
+    Attributes
+    ----------
+    db
+        The database that is selected now.
+    answered_at
+        When the server last completed an exchange, on the monotonic clock; 0 before the first.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.db = settings.db
+        self.answered_at = 0.0
+        self._closed = False
+        self._waited = 0
+        self._start_empty()
+        _POOLS.add(self)
+
+    def _start_empty(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: list[Wire] = []
+        self._live: weakref.WeakSet[Wire] = weakref.WeakSet()
+        self._waiters: deque[_Waiter] = deque()
+
+    def checkout(self, db: int, timeout_s: float | None = None) -> Wire:
+        """
+        A wire to ``db`` for the caller alone, connected or not; hand it back with ``release``.
+
+        Raises
+        ------
+        PoolTimeout
+            If none became free within ``timeout_s``, by default ``pool_timeout_s``.
+        StoreError
+            If the pool is closed.
+        """
+        with self._lock:
+            # whoever waits goes first, or a busy thread would starve the others
+            wire = None if self._waiters or self._closed else self._take(db)
+            if wire is None:
+                waiter = self._queue_up(db)
+        if wire is None:
+            wire = self._wait(waiter, timeout_s or self.settings.pool_timeout_s)
+        if wire.db != db:
+            wire.rebind(db)
+        return wire
+
+    def release(self, wire: Wire) -> None:
+        """Take a wire back: keep it, or close it when another database is selected by now."""
+        wire.used_at = time.monotonic()
+        if wire.ready:
+            self.answered_at = wire.used_at
+        with self._lock:
+            if wire.db == self.db and not self._closed:
+                self._idle.append(wire)
+                if self._waiters:
+                    self._serve()
+                return
+        self._retire([wire])
+
+    def select(self, db: int) -> None:
+        """Lend wires to ``db`` from now on, and close the idle ones of the database before it."""
+        with self._lock:
+            if db == self.db:
+                return
+            self.db = db
+            stale, self._idle = self._idle, []
+        self._retire(stale)
+
+    def close(self) -> None:
+        """Close idle wires now and lent ones when they come back; later use is an error."""
+        with self._lock:
+            self._closed = True
+            stale, self._idle = self._idle, []
+            for waiter in self._waiters:
+                waiter.gate.release()
+            self._waiters.clear()
+        for wire in stale:
+            wire.close()
+
+    def stats(self) -> PoolStats:
+        """The pool's state now."""
+        with self._lock:
+            held = len(self._live)
+            return PoolStats(
+                size=self.settings.max_connections,
+                open=held,
+                in_use=held - len(self._idle),
+                waiting=len(self._waiters),
+                waited=self._waited,
+            )
+
+    def _take(self, db: int) -> Wire | None:
+        """Take a free wire, or a new one while there are slots; the caller holds the lock."""
+        if db == self.db and self._idle:
+            return self._idle.pop()
+        if len(self._live) < self.settings.max_connections:
+            wire = Wire(self.settings, db)
+            self._live.add(wire)
+            return wire
+        return self._idle.pop() if self._idle else None
+
+    def _queue_up(self, db: int) -> _Waiter:
+        if self._closed:
+            raise StoreError(f"the connection to {self.settings.where} was closed; connect again")
+        waiter = _Waiter(db)
+        self._waiters.append(waiter)
+        self._waited += 1
+        return waiter
+
+    def _serve(self) -> None:
+        """Give free wires to those who wait, in order; the caller holds the lock."""
+        while self._waiters:
+            # in this order an interrupt leaves nobody outside the queue without a wire
+            waiter = self._waiters[0]
+            waiter.wire = self._take(waiter.db)
+            if waiter.wire is None:
+                return
+            self._waiters.popleft()
+            waiter.gate.release()
+
+    def _wait(self, waiter: _Waiter, timeout_s: float) -> Wire:
+        began = time.monotonic()
+        try:
+            while waiter.wire is None:
+                left = began + timeout_s - time.monotonic()
+                if left <= 0 or self._closed:
+                    break
+                if not waiter.gate.acquire(timeout=min(left, LOST_SLOT_CHECK_S)):
+                    with self._lock:
+                        self._serve()
+        except BaseException:
+            self._leave_queue(waiter, keep=False)
+            raise
+        wire = self._leave_queue(waiter, keep=True)
+        if wire is None:
+            raise self._timeout(time.monotonic() - began)
+        return wire
+
+    def _leave_queue(self, waiter: _Waiter, *, keep: bool) -> Wire | None:
+        """Drop out of the queue; a wire that came meanwhile is kept, or passed on."""
+        with self._lock:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+            wire = waiter.wire
+        if wire is not None and not keep:
+            self.release(wire)
+        return wire
+
+    def _timeout(self, waited_s: float) -> StoreError:
+        if self._closed:
+            return StoreError(f"the connection to {self.settings.where} was closed meanwhile")
+        stats = self.stats()
+        return PoolTimeout(size=stats.size, in_use=stats.in_use, waited_s=round(waited_s, 3))
+
+    def _retire(self, wires: Iterable[Wire]) -> None:
+        """Close wires so that the server has closed its ends too, then give their slots to others."""
+        leaving = list(wires)
+        for wire in leaving:
+            wire.hang_up()
+        deadline = time.monotonic() + HANG_UP_TIMEOUT_S
+        for wire in leaving:
+            wire.finish(max(0.0, deadline - time.monotonic()))
+        with self._lock:
+            self._live.difference_update(leaving)
+            self._serve()
+
+    def _after_fork(self) -> None:
+        """Forget the parent's sockets in the child: closed here without a word to the server."""
+        inherited = list(self._live)
+        self._start_empty()
+        for wire in inherited:
+            wire.close()
+
+
+_POOLS: weakref.WeakSet[Pool] = weakref.WeakSet()
+
+
+def _empty_pools_of_child() -> None:
+    for pool in list(_POOLS):
+        pool._after_fork()
+
+
+os.register_at_fork(after_in_child=_empty_pools_of_child)

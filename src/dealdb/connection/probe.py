@@ -1,0 +1,78 @@
+"""Whether the server answers, known within a second."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+
+from dealdb.connection.faults import is_missing_right
+from dealdb.connection.pool import Pool
+from dealdb.errors import PoolTimeout, ServerRefused, StoreError
+
+# the caller is promised an answer within a second; the rest is for the thread to start and the verdict to come back
+ANSWER_WITHIN_S = 0.8
+
+
+class _Ask(threading.Thread):
+    """One PING in a thread of its own, for a look-up of a host name can't be given a deadline."""
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__(name="dealdb-probe", daemon=True)
+        self._pool = pool
+        self.verdict: bool | None = None
+
+    def run(self) -> None:
+        with contextlib.suppress(PoolTimeout):
+            self.verdict = self._ping()
+
+    def _ping(self) -> bool:
+        try:
+            wire = self._pool.checkout(self._pool.db, ANSWER_WITHIN_S)
+        except PoolTimeout:
+            raise
+        except StoreError:
+            return False
+        try:
+            if not wire.is_sound():
+                wire.connect(ANSWER_WITHIN_S)
+            wire.ping(ANSWER_WITHIN_S)
+        except ServerRefused:
+            # it answers, e.g. that its disk is full
+            return True
+        except StoreError as error:
+            return is_missing_right(error)
+        finally:
+            self._pool.release(wire)
+        return True
+
+
+class Probe:
+    """
+    Asks a server whether it is there; at most one asking thread and one socket at a time.
+
+    A caller that comes while an earlier question is still open waits for that one: a host that hangs would
+    otherwise gather threads, and take one socket of the pool for each.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._lock = threading.Lock()
+        self._asking: _Ask | None = None
+
+    def ask(self) -> bool:
+        """Whether the server answered within ``ANSWER_WITHIN_S``; never raises."""
+        began = time.monotonic()
+        asking = self._join()
+        asking.join(ANSWER_WITHIN_S)
+        if asking.verdict is None:
+            return self._pool.answered_at >= began
+        return asking.verdict
+
+    def _join(self) -> _Ask:
+        with self._lock:
+            asking = self._asking
+            if asking is None or not asking.is_alive():
+                asking = self._asking = _Ask(self._pool)
+                asking.start()
+            return asking

@@ -1,0 +1,242 @@
+"""The connection: settings, pool and selected database of one server, behind one object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+from dealdb.connection.health import Health, ask_server, ping
+from dealdb.connection.link import Link
+from dealdb.connection.pool import Pool, PoolStats
+from dealdb.connection.probe import Probe
+from dealdb.connection.settings import DEFAULT_HOST, DEFAULT_PORT, Settings, make_settings
+from dealdb.connection.url import parse_url
+from dealdb.errors import ConfigError, StoreError
+
+
+class RedisConnection:
+    """
+    A pooled connection to one Redis or Valkey server.
+
+    It opens nothing before the first command. Any number of threads may share it, and a forked child may go
+    on using it: the child opens sockets of its own.
+
+    Examples
+    --------
+    >>> connection = RedisConnection().connect("db.example", db=3, password="s3cret")
+    >>> connection
+    RedisConnection('redis://:***@db.example:6379/3')
+    >>> connection.close()
+    """
+
+    def __init__(self) -> None:
+        self._pool: Pool | None = None
+        self._probe: Probe | None = None
+        self._revive: Callable[[], None] | None = None
+
+    def connect(
+        self,
+        host: str = DEFAULT_HOST,
+        port: int = DEFAULT_PORT,
+        db: int = 0,
+        password: str | None = None,
+        *,
+        revive: Callable[[], None] | None = None,
+        **settings: object,
+    ) -> Self:
+        """
+        Say which server to use; nothing is opened yet.
+
+        Parameters
+        ----------
+        host, port, db, password
+            As in ``Settings``.
+        revive
+            Called when a connect fails, to bring the server back: ``EmbeddedServer.ensure_running``.
+        settings
+            Further attributes of ``Settings``: ``username max_connections pool_timeout_s socket_timeout_s
+            retry_deadline_s databases tls tls_ca tls_insecure unix_socket``.
+
+        Raises
+        ------
+        ConfigError
+            If a value is refused, or there is no setting of a name.
+
+        Cost
+        ----
+        No round trip.
+        """
+        named = {"host": host, "port": port, "db": db, "password": password}
+        return self._use(make_settings({**named, **settings}), revive)
+
+    def connect_url(self, url: str, **settings: object) -> Self:
+        """
+        Say which server to use, by a URL; arguments win over what the URL says.
+
+        Parameters
+        ----------
+        url
+            ``redis://``, ``rediss://`` or ``unix://``, see ``dealdb.connection.url``.
+        settings
+            Attributes of ``Settings``.
+
+        Raises
+        ------
+        ConfigError
+            If the URL is not understood, or a value is refused.
+
+        Cost
+        ----
+        No round trip.
+
+        Examples
+        --------
+        >>> RedisConnection().connect_url("redis://db.example/2", max_connections=4).settings.db
+        2
+        """
+        return self._use(make_settings({**parse_url(url), **settings}), None)
+
+    def _use(self, settings: Settings, revive: Callable[[], None] | None) -> Self:
+        self.close()
+        self._pool = Pool(settings)
+        self._probe = Probe(self._pool)
+        self._revive = revive
+        return self
+
+    def __repr__(self) -> str:
+        where = repr(self._pool.settings.where_db(self._pool.db)) if self._pool else "not connected"
+        return f"RedisConnection({where})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def _open_pool(self) -> Pool:
+        if self._pool is None:
+            raise ConfigError("not connected to any server: call connect() or connect_url() first")
+        return self._pool
+
+    @property
+    def settings(self) -> Settings:
+        """How the server is reached, as it was given; ``db`` is the database to begin with."""
+        return self._open_pool.settings
+
+    @property
+    def db(self) -> int:
+        """Number of the database that is selected now."""
+        return self._open_pool.db
+
+    def link(self) -> Link:
+        """
+        A way to the database that is selected now, for good.
+
+        Raises
+        ------
+        ConfigError
+            If ``connect`` has not been called.
+
+        Cost
+        ----
+        No round trip.
+        """
+        pool = self._open_pool
+        return Link(pool, pool.db, self._revive)
+
+    def select_db(self, db: int) -> None:
+        """
+        Move to another database of the server.
+
+        Links made before stay on theirs, so what is in flight finishes where it began; the sockets of the
+        old database are closed, idle ones now and those in use as soon as they come back. No socket is ever
+        switched by SELECT.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such database by the setting ``databases``.
+
+        Cost
+        ----
+        No command; one round trip to close the idle sockets in order.
+        """
+        pool = self._open_pool
+        pool.select(pool.settings.check_db(db))
+
+    def ping(self) -> float:
+        """
+        Round trip of a PING, milliseconds.
+
+        Raises
+        ------
+        AccessDenied, ServerRefused, ServerUnavailable, PoolTimeout
+            If the server does not answer with a PONG.
+
+        Cost
+        ----
+        One round trip, and a connect when the pool is empty.
+        """
+        return ping(self.link())
+
+    def is_connected(self) -> bool:
+        """
+        Whether the server answers a PING now, and lets this user in.
+
+        Never raises, and answers within a second whatever the network does. The PING goes over a socket of
+        the pool. When none becomes free in time, the answer is True if the server has answered any other
+        caller meanwhile.
+
+        Cost
+        ----
+        One round trip, and a connect when the pool is empty.
+        """
+        return self._probe is not None and self._probe.ask()
+
+    def health(self) -> Health:
+        """
+        State of the server and of the pool; ``deals`` and ``log_length`` are left None.
+
+        An unreachable server is no error here: ``reachable`` is False, and a warning says why.
+
+        Raises
+        ------
+        ConfigError
+            If ``connect`` has not been called.
+
+        Cost
+        ----
+        Four round trips: PING, INFO and two CONFIG GET.
+        """
+        try:
+            health = ask_server(self.link())
+        except StoreError as error:
+            health = Health(reachable=False, warnings=(str(error),))
+        stats = self._open_pool.stats()
+        return replace(
+            health, pool_size=stats.size, pool_in_use=stats.in_use, pool_waited=stats.waited
+        )
+
+    def pool_stats(self) -> PoolStats:
+        """
+        State of the pool now.
+
+        Raises
+        ------
+        ConfigError
+            If ``connect`` has not been called.
+        """
+        return self._open_pool.stats()
+
+    def close(self) -> None:
+        """Close all sockets; a later command is a ``StoreError`` until ``connect`` is called again."""
+        if self._pool is not None:
+            self._pool.close()

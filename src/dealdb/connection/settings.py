@@ -1,0 +1,221 @@
+"""
+How to reach a server, checked once and then immutable.
+
+Every value is checked where it is given, so a wrong one fails at construction rather than at the first
+command. No message, ``repr`` or ``where`` ever holds the password.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from dealdb.errors import ConfigError
+
+DEFAULT_HOST = "localhost"
+DEFAULT_PORT = 6379
+MAX_PORT = 65_535
+# a server's default is 16 databases; one started with another number needs the `databases` setting
+DEFAULT_DATABASES = 16
+# enough to keep one server thread busy from Python threads; each idle connection costs the server about 20 KiB
+DEFAULT_MAX_CONNECTIONS = 10
+# seconds a caller waits for a connection, for a connect or for one reply, and keeps repeating a read
+DEFAULT_POOL_TIMEOUT_S = 5.0
+DEFAULT_SOCKET_TIMEOUT_S = 5.0
+DEFAULT_RETRY_DEADLINE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """
+    How to reach a server: checked, immutable, safe to print.
+
+    Attributes
+    ----------
+    host, port
+        Address of the server; not used with ``unix_socket``. Ports are 1 to 65535.
+    db
+        Number of the database to begin with, 0 to ``databases - 1``.
+    username, password
+        Login, or None. A user needs a password; a password alone logs in as ``default``.
+    max_connections
+        Most sockets that are open at any moment, idle ones included; at least 1.
+    pool_timeout_s
+        Seconds that a caller waits for a free connection before ``PoolTimeout``.
+    socket_timeout_s
+        Seconds for a connect, and for each wait on the socket for more of a reply.
+    retry_deadline_s
+        Seconds after its start in which a read may begin another try.
+    databases
+        How many databases the server has.
+    tls
+        Speak TLS, and check the server's certificate and name.
+    tls_ca
+        File of CA certificates (PEM) to trust instead of the system's, or None.
+    tls_insecure
+        Speak TLS without checking the certificate or name. Only a keyword argument can set it.
+    unix_socket
+        Path of the server's unix socket, or None for TCP.
+
+    Raises
+    ------
+    ConfigError
+        If a value has the wrong type or is out of its range.
+
+    Examples
+    --------
+    >>> Settings(host="db.example", db=3, password="s3cret").where
+    'redis://:***@db.example:6379/3'
+    >>> Settings(db=16)
+    Traceback (most recent call last):
+      ...
+    dealdb.errors.ConfigError: Redis database must be between 0 and 15: got 16
+    """
+
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    db: int = 0
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    max_connections: int = DEFAULT_MAX_CONNECTIONS
+    pool_timeout_s: float = DEFAULT_POOL_TIMEOUT_S
+    socket_timeout_s: float = DEFAULT_SOCKET_TIMEOUT_S
+    retry_deadline_s: float = DEFAULT_RETRY_DEADLINE_S
+    databases: int = DEFAULT_DATABASES
+    tls: bool = False
+    tls_ca: Path | None = None
+    tls_insecure: bool = False
+    unix_socket: Path | None = None
+
+    def __post_init__(self) -> None:
+        _check_count("databases", self.databases)
+        self.check_db(self.db)
+        _check_port(self.port)
+        _check_count("max_connections", self.max_connections)
+        for name in ("pool_timeout_s", "socket_timeout_s", "retry_deadline_s"):
+            _check_seconds(name, getattr(self, name))
+        for name in ("tls", "tls_insecure"):
+            _check_switch(name, getattr(self, name))
+        self._check_login()
+        self._check_address()
+        self._check_tls()
+
+    def check_db(self, db: object) -> int:
+        """
+        ``db`` itself, once it is known to be a database that this server has.
+
+        Raises
+        ------
+        ConfigError
+            If it is no integer, or out of range.
+        """
+        if type(db) is not int or not 0 <= db < self.databases:
+            last = self.databases - 1
+            raise ConfigError(f"Redis database must be between 0 and {last}: got {db!r}")
+        return db
+
+    def _check_login(self) -> None:
+        for name in ("username", "password"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, str) or not value):
+                found = "an empty text" if value == "" else type(value).__name__
+                raise ConfigError(f"{name} must be a text or None: got {found}")
+        if self.username is not None and self.password is None:
+            raise ConfigError(f"username {self.username!r} needs a password")
+
+    def _check_address(self) -> None:
+        host: object = self.host
+        if not isinstance(host, str) or not host or _has_blank(host):
+            raise ConfigError(f"host must be a host name or an address: got {host!r}")
+        for name in ("unix_socket", "tls_ca"):
+            value = getattr(self, name)
+            if isinstance(value, str) and value:
+                object.__setattr__(self, name, Path(value))
+            elif value is not None and not isinstance(value, Path):
+                raise ConfigError(f"{name} must be a path or None: got {value!r}")
+
+    def _check_tls(self) -> None:
+        if not self.tls and (self.tls_ca is not None or self.tls_insecure):
+            raise ConfigError("tls_ca and tls_insecure need tls=True or a rediss:// URL")
+        if self.tls and self.unix_socket is not None:
+            raise ConfigError(
+                "TLS over a unix socket is not supported: leave out tls or unix_socket"
+            )
+        if self.tls_ca is not None and not self.tls_ca.is_file():
+            raise ConfigError(
+                f"tls_ca must be a file of PEM certificates: got {str(self.tls_ca)!r}"
+            )
+
+    @property
+    def where(self) -> str:
+        """
+        The server as a URL for people: with the user, without the password.
+
+        Examples
+        --------
+        >>> Settings(unix_socket=Path("/run/redis.sock")).where
+        'unix:///run/redis.sock?db=0'
+        """
+        return self.where_db(self.db)
+
+    def where_db(self, db: int) -> str:
+        """``where`` for another database of the same server."""
+        secret = ":***" if self.password is not None else ""
+        login = f"{self.username or ''}{secret}@" if secret else ""
+        if self.unix_socket is not None:
+            return f"unix://{login}{self.unix_socket}?db={db}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"redis{'s' if self.tls else ''}://{login}{host}:{self.port}/{db}"
+
+
+def make_settings(values: Mapping[str, object]) -> Settings:
+    """
+    Settings from names and values.
+
+    Raises
+    ------
+    ConfigError
+        If there is no setting of a name, or a value is refused.
+
+    Examples
+    --------
+    >>> make_settings({"timeout": 3})
+    Traceback (most recent call last):
+      ...
+    dealdb.errors.ConfigError: there is no setting 'timeout'; the settings are databases, db, host, \
+max_connections, password, pool_timeout_s, port, retry_deadline_s, socket_timeout_s, tls, tls_ca, \
+tls_insecure, unix_socket, username
+    """
+    known = sorted(entry.name for entry in fields(Settings))
+    for name in values:
+        if name not in known:
+            raise ConfigError(f"there is no setting {name!r}; the settings are {', '.join(known)}")
+    return Settings(**values)  # type: ignore[arg-type]  # __post_init__ checks the types
+
+
+def _check_port(port: object) -> None:
+    if type(port) is not int or not 1 <= port <= MAX_PORT:
+        raise ConfigError(f"Invalid port number: {port!r}; ports are the integers 1 to {MAX_PORT}")
+
+
+def _check_count(name: str, value: object) -> None:
+    # bool is a subclass of int, and True connections are nobody's intent
+    if type(value) is not int or value < 1:
+        raise ConfigError(f"{name} must be an integer of at least 1: got {value!r}")
+
+
+def _check_seconds(name: str, value: object) -> None:
+    if type(value) not in (int, float) or not 0 < value < math.inf:  # type: ignore[operator]  # a number by now
+        msg = f"{name} must be a number of seconds above 0: got {value!r}; waiting forever is not offered"
+        raise ConfigError(msg)
+
+
+def _check_switch(name: str, value: object) -> None:
+    if type(value) is not bool:
+        raise ConfigError(f"{name} must be True or False: got {value!r}")
+
+
+def _has_blank(text: str) -> bool:
+    return any(character.isspace() or not character.isprintable() for character in text)

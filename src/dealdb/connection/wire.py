@@ -1,0 +1,215 @@
+"""
+One socket to the server: opened on one database, used by one caller at a time, closed rather than trusted.
+
+This is the only module that drives the Redis client's connections. They are built with every habit of the
+client off that would act behind our back: no retries (it would resend writes), no maintenance notifications
+(they turn the check for unread replies off), no decoding, no library name sent at each connect.
+
+The protocol is pinned to RESP2: it needs no ``HELLO`` right and no round trip to begin, and nothing in it
+arrives unasked, so anything unread on an idle socket proves that the socket can't be trusted. Replies are
+plain: bytes, integers, None and lists, and a hash is a flat list of names and values.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import time
+from typing import Any
+
+from redis.backoff import NoBackoff
+from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.exceptions import RedisError, ResponseError
+from redis.maint_notifications import MaintNotificationsConfig
+from redis.retry import Retry
+
+from dealdb.connection.faults import translate
+from dealdb.connection.settings import Settings
+from dealdb.errors import StoreError
+
+# a firewall drops an idle link without a word; one asked after this many seconds answers before it is used
+IDLE_CHECK_S = 30.0
+IDLE_CHECK_TIMEOUT_S = 1.0
+# a send has socket_timeout_s for each piece, so a slow line may still carry a big batch
+PIECE_BYTES = 262_144
+# how long a socket that we give up waits for the server to close its end
+HANG_UP_TIMEOUT_S = 0.2
+_PING = b"*1\r\n$4\r\nPING\r\n"
+
+
+class Wire:
+    """
+    One socket to one database of the server, not connected until ``connect``.
+
+    Attributes
+    ----------
+    db
+        The database that its commands go to; it never sends SELECT once it is connected.
+    used_at
+        When it last came back to its pool, on the monotonic clock.
+    """
+
+    __slots__ = ("__weakref__", "_connection", "_ready", "_settings", "db", "used_at")
+
+    def __init__(self, settings: Settings, db: int) -> None:
+        self._settings = settings
+        self._connection = _new_connection(settings, db)
+        self._ready = False
+        self.db = db
+        self.used_at = 0.0
+
+    @property
+    def ready(self) -> bool:
+        """True between a connect that went all the way and the next failure or close."""
+        return self._ready
+
+    def is_sound(self) -> bool:
+        """Whether it is connected, with nothing unread, and the server still at the other end."""
+        if not self._ready:
+            return False
+        try:
+            if self._connection.can_read(0):
+                return False
+        except RedisError:
+            return False
+        return time.monotonic() - self.used_at < IDLE_CHECK_S or self._answers()
+
+    def connect(self, timeout_s: float | None = None) -> None:
+        """Open the socket, log in and choose the database, after closing what was open before."""
+        self.close()
+        connection = self._connection
+        connection.socket_connect_timeout = timeout_s or self._settings.socket_timeout_s
+        try:
+            connection.connect()
+            self._ready = True
+        except (RedisError, OSError) as error:
+            raise translate(error, self._where) from error
+        finally:
+            # an interrupt in the middle leaves a socket that is logged in but on database 0
+            if not self._ready:
+                connection.disconnect()
+
+    def exchange(self, packed: bytes, timeout_s: float | None = None) -> Any:
+        """
+        Send one packed command and read its reply; an error reply is raised as ours.
+
+        Whatever cuts it short, an interrupt too, closes the socket: a late reply must not meet the next command.
+        """
+        connection, whole = self._connection, False
+        try:
+            connection.send_packed_command(_pieces(packed), check_health=False)
+            reply = connection.read_response(
+                **({} if timeout_s is None else {"timeout": timeout_s})
+            )
+            whole = True
+        except ResponseError as error:
+            whole = True
+            raise translate(error, self._where) from error
+        except (RedisError, OSError) as error:
+            raise translate(error, self._where) from error
+        finally:
+            if not whole:
+                self.close()
+        return reply
+
+    def exchange_many(self, packed: bytes, count: int) -> list[Any]:
+        """Send packed commands at once and read all replies; then the first error reply is raised."""
+        connection, whole = self._connection, False
+        replies: list[Any] = []
+        refusal: ResponseError | None = None
+        try:
+            connection.send_packed_command(_pieces(packed), check_health=False)
+            for _ in range(count):
+                try:
+                    replies.append(connection.read_response())
+                except ResponseError as error:
+                    refusal = refusal or error
+            whole = True
+        except (RedisError, OSError) as error:
+            raise translate(error, self._where) from error
+        finally:
+            if not whole:
+                self.close()
+        if refusal is not None:
+            raise translate(refusal, self._where) from refusal
+        return replies
+
+    def ping(self, timeout_s: float) -> None:
+        """Ask for a PONG, which has to come within ``timeout_s``."""
+        self.exchange(_PING, timeout_s)
+
+    def close(self) -> None:
+        """Close the socket, if it is open."""
+        self._ready = False
+        self._connection.disconnect()
+
+    def hang_up(self) -> None:
+        """Tell the server that nothing more will come; it closes its end as soon as it notices."""
+        if self._ready:
+            with contextlib.suppress(OSError):
+                self._connection._sock.shutdown(socket.SHUT_WR)
+
+    def finish(self, timeout_s: float) -> None:
+        """Wait for the server to close its end after ``hang_up``, then close ours."""
+        if self._ready:
+            poller = select.poll()
+            poller.register(self._connection._sock, select.POLLIN)
+            poller.poll(timeout_s * 1000)
+        self.close()
+
+    def rebind(self, db: int) -> None:
+        """Leave the database for another one, by a new socket."""
+        self.hang_up()
+        self.finish(HANG_UP_TIMEOUT_S)
+        self._connection = _new_connection(self._settings, db)
+        self.db = db
+
+    def _answers(self) -> bool:
+        # only a link that is gone is no answer: what the server refuses, it refuses the command too
+        try:
+            self.ping(IDLE_CHECK_TIMEOUT_S)
+        except StoreError:
+            return self._ready
+        return True
+
+    @property
+    def _where(self) -> str:
+        return self._settings.where_db(self.db)
+
+
+def _new_connection(settings: Settings, db: int) -> Any:
+    """Build a connection of the client's, unconnected."""
+    # Any: the client's classes are only half typed
+    common: dict[str, Any] = {
+        "db": db,
+        "username": settings.username,
+        "password": settings.password,
+        "socket_timeout": settings.socket_timeout_s,
+        "socket_connect_timeout": settings.socket_timeout_s,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+        "legacy_responses": True,
+        "decode_responses": False,
+        "driver_info": None,
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+    }
+    kind: Any
+    if settings.unix_socket is not None:
+        kind, common["path"] = UnixDomainSocketConnection, str(settings.unix_socket)
+        return kind(**common)
+    common |= {"host": settings.host, "port": settings.port}
+    if not settings.tls:
+        kind = Connection
+        return kind(**common)
+    if settings.tls_insecure:
+        common |= {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
+    kind, common["ssl_ca_certs"] = SSLConnection, settings.tls_ca and str(settings.tls_ca)
+    return kind(**common)
+
+
+def _pieces(packed: bytes) -> list[bytes] | list[memoryview]:
+    if len(packed) <= PIECE_BYTES:
+        return [packed]
+    view = memoryview(packed)
+    return [view[start : start + PIECE_BYTES] for start in range(0, len(view), PIECE_BYTES)]
