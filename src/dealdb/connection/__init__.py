@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dealdb.connection.embedded import EmbeddedServer
 from dealdb.connection.health import Health
 from dealdb.connection.link import Link
 from dealdb.connection.pool import PoolStats
 from dealdb.connection.redis_connection import RedisConnection
 from dealdb.connection.settings import Settings
 
-__all__ = ["Health", "Link", "PoolStats", "RedisConnection", "Settings"]
+__all__ = ["EmbeddedServer", "Health", "Link", "PoolStats", "RedisConnection", "Settings"]

