@@ -1,0 +1,137 @@
+"""
+Text files as blocks of UTF-8: plain or gzip, in any of the encodings that exports come in.
+
+A stream can be read more than once, since columns are decided in a first pass and loaded in a second;
+standard input is therefore kept in a temporary file while a load runs.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+from dealdb.errors import LoadError
+
+BLOCK_BYTES = 2 * 1024 * 1024  # some 20,000 rows: large enough for Polars, small enough for progress
+SAMPLE_BYTES = 64 * 1024
+
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+class ByteStream:
+    """
+    A text file, or what came through a pipe, as UTF-8.
+
+    Attributes
+    ----------
+    name
+        Path, or ``stdin``.
+    encoding
+        ``utf-8``, ``utf-16`` or ``cp1252``, detected.
+    bytes_total
+        Size on disk, compressed where it is compressed.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.name = name
+        self._path = path
+        with path.open("rb") as file:
+            self._zipped = file.read(2) == b"\x1f\x8b"
+        self.bytes_total = path.stat().st_size
+        self.encoding, self.has_bom = self._detect_encoding()
+
+    def blocks(self) -> Iterator[tuple[bytes, int]]:
+        """
+        Pieces of the text as UTF-8 without byte order mark, each with the bytes of the file read so far.
+
+        Raises
+        ------
+        LoadError
+            If the file can't be read, or is damaged gzip or UTF-16.
+        """
+        if self.encoding != "utf-8":
+            yield from self._transcoded()
+            return
+        for number, (block, done) in enumerate(self._raw_blocks()):
+            first_with_bom = number == 0 and self.has_bom
+            yield (block[len(codecs.BOM_UTF8) :] if first_with_bom else block), done
+
+    def sample(self) -> bytes:
+        """First ``SAMPLE_BYTES`` or so of the text."""
+        return next((block[:SAMPLE_BYTES] for block, _ in self.blocks()), b"")
+
+    def _raw_blocks(self) -> Iterator[tuple[bytes, int]]:
+        with ExitStack() as files:
+            on_disk = files.enter_context(self._path.open("rb"))
+            text: IO[bytes] = on_disk
+            if self._zipped:
+                text = cast("IO[bytes]", files.enter_context(gzip.GzipFile(fileobj=on_disk)))
+            try:
+                while block := text.read(BLOCK_BYTES):
+                    yield block, on_disk.tell()
+            except (EOFError, gzip.BadGzipFile, OSError) as problem:
+                msg = f"{self.name} can't be read to its end: {problem}"
+                raise LoadError(msg) from problem
+
+    def _transcoded(self) -> Iterator[tuple[bytes, int]]:
+        errors = "dealdb-latin-1" if self.encoding == "cp1252" else "strict"
+        decoder = codecs.getincrementaldecoder(self.encoding)(errors=errors)
+        try:
+            for block, done in self._raw_blocks():
+                yield decoder.decode(block).encode(), done
+            decoder.decode(b"", final=True)
+        except UnicodeError as problem:
+            msg = f"{self.name} begins as {self.encoding} but is not: {problem.args[-1]}"
+            raise LoadError(msg) from problem
+
+    def _detect_encoding(self) -> tuple[str, bool]:
+        start = next((block for block, _ in self._raw_blocks()), b"")
+        for bom, encoding in _BOMS:
+            if start.startswith(bom):
+                return encoding, True
+        for block, _ in self._raw_blocks():
+            if not block.isascii() and not _is_utf8(block):
+                return _guess_encoding(block), False
+        return "utf-8", False
+
+
+def _as_latin_1(problem: UnicodeError) -> tuple[str, int]:
+    """Five bytes mean nothing in cp1252; read as Latin-1 they survive, where a replacement mark would lose them."""
+    assert isinstance(problem, UnicodeDecodeError)
+    return problem.object[problem.start : problem.end].decode("latin-1"), problem.end
+
+
+codecs.register_error("dealdb-latin-1", _as_latin_1)
+
+
+def spool(file: BinaryIO, keep: ExitStack) -> Path:
+    """Path of a temporary file with all that a pipe has to say; ``keep`` removes it."""
+    copy = keep.enter_context(tempfile.NamedTemporaryFile(prefix="dealdb-"))
+    shutil.copyfileobj(file, copy)
+    copy.flush()
+    return Path(copy.name)
+
+
+def _is_utf8(block: bytes) -> bool:
+    try:
+        # a character may be cut in two by the end of the block
+        codecs.getincrementaldecoder("utf-8")().decode(block.lstrip(_CONTINUATION_BYTES))
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+_CONTINUATION_BYTES = bytes(range(0x80, 0xC0))
+
+
+def _guess_encoding(block: bytes) -> str:
+    """UTF-8 with some damaged lines, or not UTF-8 at all: whichever explains more of the lines."""
+    lines = [line for line in block.splitlines() if not line.isascii()]
+    broken = sum("\ufffd" in line.decode(errors="replace") for line in lines)
+    return "cp1252" if broken * 2 > len(lines) else "utf-8"

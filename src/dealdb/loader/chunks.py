@@ -1,0 +1,128 @@
+"""What every reader hands over: a bounded piece of a source, as columns of text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import polars as pl
+
+from dealdb.schema import FieldType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reject:
+    """
+    One row that was not loaded, and why.
+
+    Attributes
+    ----------
+    line
+        Where the row begins in its source, from 1: a line of a file, an element of an iterable or frame.
+    column
+        Header of the cell at fault; empty where the row as a whole is.
+    value
+        Text of the cell at fault.
+    code
+        Stable text for programs, e.g. ``"not-a-date"``.
+    message
+        What was expected.
+    raw
+        The whole row as the source has it.
+    """
+
+    line: int
+    column: str = ""
+    value: str = ""
+    code: str
+    message: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """
+    Some rows of a source.
+
+    Attributes
+    ----------
+    frame
+        One String column a header, headers unique; null where the cell is empty or absent.
+    locate
+        Line and raw text of the rows with these numbers; slow, and only asked for rejected rows.
+    rejects
+        Rows that could not even be split into cells.
+    bytes_done
+        Bytes of the source read up to the end of this chunk, or None where nobody knows.
+    types
+        Types that the source itself declares, by header; a header that is absent holds text that may be anything.
+    shape
+        For each row the number of its set of keys in ``shapes``, or None where each row has every header.
+    shapes
+        Sets of headers that rows have; a header that a row lacks leaves the stored field as it is.
+    """
+
+    frame: pl.DataFrame
+    locate: Callable[[Sequence[int]], list[tuple[int, str]]]
+    rejects: Sequence[Reject] = ()
+    bytes_done: int | None = None
+    types: Mapping[str, FieldType] = field(default_factory=dict)
+    shape: pl.Series | None = None
+    shapes: Sequence[frozenset[str]] = ()
+
+
+class Source(Protocol):
+    """
+    Something that deals are read from.
+
+    Attributes
+    ----------
+    name
+        What messages, the report and the rejects file call it.
+    format
+        ``csv``, ``jsonl`` ... for the report.
+    notes
+        What was detected on the way: encoding, delimiter ...
+    bytes_total, rows_total
+        Its size where that is known.
+    repeatable
+        Whether ``chunks`` may be called twice, so that a first pass can decide the columns.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def format(self) -> str: ...
+    @property
+    def notes(self) -> list[str]: ...
+    @property
+    def bytes_total(self) -> int | None: ...
+    @property
+    def rows_total(self) -> int | None: ...
+    @property
+    def repeatable(self) -> bool: ...
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Rows from the first to the last."""
+        ...
+
+
+def merged_type(types: Set[FieldType]) -> FieldType | None:
+    """
+    Narrowest type for values of several types, or None for no types at all.
+
+    Examples
+    --------
+    >>> str(merged_type({FieldType.INT, FieldType.FLOAT}))
+    'float'
+    """
+    if len(types) <= 1:
+        return next(iter(types), None)
+    if types <= {FieldType.INT, FieldType.FLOAT}:
+        return FieldType.FLOAT
+    if types <= {FieldType.INT, FieldType.FLOAT, FieldType.DECIMAL}:
+        return FieldType.DECIMAL
+    if types <= {FieldType.DATE, FieldType.DATETIME}:
+        return FieldType.DATETIME
+    return FieldType.TEXT

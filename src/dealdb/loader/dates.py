@@ -1,0 +1,210 @@
+"""
+Columns of dates and moments in the ways that exports write them, turned into ISO 8601.
+
+Years stay as they are, 1201 and 3201 too: whether they make sense is not for a reader of files to decide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from dealdb.columns import encode_column
+from dealdb.schema import Field, FieldType
+
+DATE_ORDERS = ("us", "eu")
+
+_ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+_TIME = r"(?:(?:T|,?\s+)(?P<time>.*))?\s*$"
+_YEAR_FIRST = rf"^\s*(?P<y>[0-9]{{4}})[-/.](?P<m>[0-9]{{1,2}})[-/.](?P<d>[0-9]{{1,2}}){_TIME}"
+_YEAR_LAST = (
+    rf"^\s*(?P<first>[0-9]{{1,2}})[-/.](?P<second>[0-9]{{1,2}})[-/.](?P<y>[0-9]{{4}}){_TIME}"
+)
+_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTH = r"(?P<month>[A-Za-z]{3})[a-z]*\.?"
+_DAY_NAMED = rf"^\s*(?:[A-Za-z]+,\s+)?(?P<d>[0-9]{{1,2}})[ -]{_MONTH}[ ,-]+(?P<y>[0-9]{{4}}){_TIME}"
+_MONTH_NAMED = rf"^\s*(?:[A-Za-z]+,\s+)?{_MONTH} (?P<d>[0-9]{{1,2}}),? (?P<y>[0-9]{{4}}){_TIME}"
+_CLOCK = (
+    r"^(?P<h>[0-9]{1,2}):(?P<min>[0-9]{2})(?::(?P<s>[0-9]{2})(?:[.,](?P<f>[0-9]{1,9}))?)?"
+    r"\s*(?P<half>[AaPp])?(?:\.?[Mm]\.?)?\s*(?P<zone>Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2})?$"
+)
+# a shape alone, to tell a column of dates from one of text
+DATE_SHAPE = (
+    r"^(?:[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}|[0-9]{1,2}[/.][0-9]{1,2}[/.][0-9]{4}"
+    r"|[0-9]{1,2}[ -][A-Z][a-z]{2}[ -][0-9]{4})$"
+)
+MOMENT_SHAPE = (
+    r"^(?:[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}|[0-9]{1,2}[/.][0-9]{1,2}[/.][0-9]{4})"
+    r"(?:[T ][0-9]{1,2}:[0-9]{2}.*)?$"
+)
+
+
+@dataclass(slots=True)
+class OrderEvidence:
+    """
+    Cells of a column that tell whether day or month comes first.
+
+    Attributes
+    ----------
+    us, eu
+        Cells that make sense only month first, or only day first.
+    either
+        Cells such as ``03/04/2026`` that could be both.
+    """
+
+    us: int = 0
+    eu: int = 0
+    either: int = 0
+
+    def add(self, texts: pl.Series) -> None:
+        """Count the cells of some more rows."""
+        odd = texts.filter(~texts.str.contains(_ISO_DATE))
+        if odd.is_empty():
+            return
+        parts = odd.str.extract_groups(_YEAR_LAST).struct.unnest()
+        first, second = (parts[name].cast(pl.Int64) for name in ("first", "second"))
+        # 31.01.2026: with dots no country writes the month first
+        dotted = odd.str.contains(r"^\s*[0-9]+\.")
+        self.eu += int(((first > 12) & ~dotted).sum())
+        self.us += int((second > 12).sum())
+        self.either += int(((first <= 12) & (second <= 12) & (first != second) & ~dotted).sum())
+
+
+def dates(texts: pl.Series, order: str) -> tuple[pl.Series, int]:
+    """
+    Dates of a column in ISO form, null where a cell is none, and how many had a time of day that was dropped.
+
+    The date is the one that is written, whatever zone stands behind it.
+
+    Parameters
+    ----------
+    texts
+        Cells.
+    order
+        ``us`` for month/day/year, ``eu`` for day/month/year.
+
+    Examples
+    --------
+    >>> dates(pl.Series(["2018-12-19 09:30:00", "31/01/2026", "Jan 5, 2026", "soon"]), "eu")[0].to_list()
+    ['2018-12-19', '2026-01-31', '2026-01-05', None]
+    """
+    plain = texts.str.contains(_ISO_DATE) & _real(texts).is_not_null()
+    if plain.all():
+        return texts, 0
+    odd = texts.filter(~plain)
+    parts = _parts(odd, order)
+    clock = parts["time"]
+    has_time = clock.is_not_null() & (clock != "")
+    # a time that can't be read makes the cell one that can't be read
+    readable = ~has_time | _seconds(clock).is_not_null()
+    day = _real(parts["date"]).cast(pl.String)
+    found = pl.select(pl.when(readable).then(day)).to_series()
+    dropped = int((has_time & found.is_not_null() & (_seconds(clock) != 0)).sum())
+    return texts.clone().scatter((~plain).arg_true(), found), dropped
+
+
+def datetimes(texts: pl.Series, order: str) -> pl.Series:
+    """
+    Moments of a column in the form that the store keeps: UTC, to the microsecond; null where a cell is none.
+
+    A moment without a zone is UTC; a date without a time is its midnight.
+
+    Examples
+    --------
+    >>> datetimes(pl.Series(["2018-12-19 9:30", "1/31/2026 02:00 PM", "2026-01-31T00:00+01:00"]), "us").to_list()
+    ['2018-12-19T09:30:00Z', '2026-01-31T14:00:00Z', '2026-01-30T23:00:00Z']
+    """
+    parts = _parts(texts, order)
+    clock = parts["time"]
+    has_time = clock.is_not_null() & (clock != "")
+    time_of_day = pl.select(pl.when(has_time).then(_micros(clock)).otherwise(0)).to_series()
+    moments = _real(parts["date"]).cast(pl.Datetime("us")) + time_of_day.cast(pl.Duration("us"))
+    utc = moments.dt.replace_time_zone("UTC").alias(texts.name)
+    return encode_column(utc, Field("moment", FieldType.DATETIME))
+
+
+def _real(texts: pl.Series) -> pl.Series:
+    return texts.str.to_date("%Y-%m-%d", strict=False)
+
+
+def _parts(texts: pl.Series, order: str) -> pl.DataFrame:
+    """Date as ISO text and the time behind it as it stands, of each cell that has the shape of a date."""
+    frame = pl.DataFrame({"text": texts})
+    groups = frame.select(
+        pl.col("text").str.extract_groups(_YEAR_FIRST).alias("ymd"),
+        pl.col("text").str.extract_groups(_YEAR_LAST).alias("last"),
+    )
+    day_first = texts.str.contains(r"^\s*[0-9]+\.") | (order == "eu")
+    ymd, last = groups["ymd"].struct.unnest(), groups["last"].struct.unnest()
+    result = pl.DataFrame(
+        {
+            "y": ymd["y"].zip_with(ymd["y"].is_not_null(), last["y"]),
+            "m": ymd["m"].zip_with(
+                ymd["y"].is_not_null(), last["second"].zip_with(day_first, last["first"])
+            ),
+            "d": ymd["d"].zip_with(
+                ymd["y"].is_not_null(), last["first"].zip_with(day_first, last["second"])
+            ),
+            "time": ymd["time"].zip_with(ymd["y"].is_not_null(), last["time"]),
+        }
+    )
+    if result["y"].null_count() > texts.null_count():
+        result = _with_named_months(texts, result)
+    return result.select(
+        pl.concat_str(
+            "y", pl.col("m").str.zfill(2), pl.col("d").str.zfill(2), separator="-"
+        ).alias("date"),
+        pl.col("time").str.strip_chars(),
+    )
+
+
+def _with_named_months(texts: pl.Series, known: pl.DataFrame) -> pl.DataFrame:
+    numbers = [str(number) for number in range(1, 13)]
+    for pattern in (_DAY_NAMED, _MONTH_NAMED):
+        named = texts.str.extract_groups(pattern).struct.unnest()
+        month = named["month"].str.to_lowercase()
+        named = named.select("y", "d", "time").with_columns(
+            month.replace_strict(_MONTHS, numbers, default=None, return_dtype=pl.String).alias("m")
+        )
+        missing = known["y"].is_null()
+        known = known.select(
+            known[name].zip_with(~missing, named[name]) for name in ("y", "m", "d", "time")
+        )
+    return known
+
+
+def _seconds(clock: pl.Series) -> pl.Series:
+    """Time of day as it is written, its zone left out, in whole seconds; null where it is none."""
+    return _clock(clock)["day_micros"] // 1_000_000
+
+
+def _micros(clock: pl.Series) -> pl.Series:
+    """Microseconds since midnight UTC of the day that is written; may be before it, or after its end."""
+    parts = _clock(clock)
+    return parts["day_micros"] - parts["offset_minutes"] * 60_000_000
+
+
+def _clock(clock: pl.Series) -> pl.DataFrame:
+    parts = pl.DataFrame({"clock": clock}).select(pl.col("clock").str.extract_groups(_CLOCK)).unnest("clock")
+    numbers = parts.select(
+        pl.col("h", "min").cast(pl.Int64),
+        pl.col("s").fill_null("0").cast(pl.Int64),
+        # beyond microseconds nothing can be kept
+        pl.col("f").fill_null("").str.pad_end(6, "0").str.head(6).cast(pl.Int64),
+        pl.col("half").str.to_lowercase(),
+        pl.col("zone").str.extract(r"([+-])").alias("side"),
+        pl.col("zone").str.extract(r"[+-]([0-9]{2})").cast(pl.Int64).fill_null(0).alias("zone_h"),
+        pl.col("zone").str.extract(r"([0-9]{2})$").cast(pl.Int64).fill_null(0).alias("zone_min"),
+    )
+    hour = (
+        pl.when(pl.col("half").is_null()).then("h")
+        .when(pl.col("h").is_between(1, 12)).then(pl.col("h") % 12 + 12 * (pl.col("half") == "p"))
+    )  # fmt: skip
+    valid = (hour < 24) & (pl.col("min") < 60) & (pl.col("s") < 60)
+    micros = ((hour * 60 + pl.col("min")) * 60 + pl.col("s")) * 1_000_000 + pl.col("f")
+    sign = pl.when(pl.col("side") == "-").then(-1).otherwise(1)
+    return numbers.select(
+        pl.when(valid).then(micros).alias("day_micros"),
+        (sign * (pl.col("zone_h") * 60 + pl.col("zone_min"))).alias("offset_minutes"),
+    )

@@ -1,0 +1,233 @@
+"""
+CSV and its relatives.
+
+Blocks of the file go to Polars' parser, and what comes back is counted against the bytes that went in:
+Polars pads a short row with nulls without a word. A block that is unusual in any way (ragged rows, blank
+lines, quotes inside cells, NUL bytes, damaged UTF-8) goes through ``carefully`` instead, one record at a time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+import polars as pl
+
+from dealdb.errors import LoadError
+from dealdb.loader.bytestream import ByteStream
+from dealdb.loader.chunks import Chunk
+from dealdb.loader.carefully import Dialect, Split
+
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+
+# a line end in a quoted cell may be the last of the block: how many to step back before giving up
+_MAX_STEPS_BACK = 1000
+
+
+class DelimitedSource:
+    """
+    Rows of a CSV or TSV file.
+
+    Parameters
+    ----------
+    stream
+        The text.
+    delimiter
+        One character, or None to find it out.
+
+    Raises
+    ------
+    LoadError
+        If the text is empty.
+    """
+
+    repeatable = True
+    rows_total = None
+
+    def __init__(self, stream: ByteStream, delimiter: str | None = None) -> None:
+        self.name = stream.name
+        self.bytes_total = stream.bytes_total
+        self._stream = stream
+        sample = stream.sample()
+        self.delimiter = delimiter or sniff_delimiter(sample)
+        self._dialect = Dialect(self.delimiter.encode())
+        self.format = "tsv" if self.delimiter == "\t" else "csv"
+        self.headers, self.notes = self._read_header(sample)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Rows of the file, a block at a time."""
+        line, rest, done, in_header = 1, b"", 0, True
+        for block, done in self._stream.blocks():
+            rest += block
+            if in_header:
+                header = self._dialect.split(rest[: self._header_end], width=None)
+                line, rest, in_header = line + header.lines, rest[self._header_end :], False
+            chunk, consumed, lines = self._parse(rest, line, done, final=False)
+            line, rest = line + lines, rest[consumed:]
+            if chunk:
+                yield chunk
+        if rest:
+            chunk, _, _ = self._parse(rest, line, done, final=True)
+            if chunk:
+                yield chunk
+
+    def _read_header(self, sample: bytes) -> tuple[list[str], list[str]]:
+        end = 0
+        while end < len(sample):
+            start, end = end, (sample.find(b"\n", end) + 1) or len(sample)
+            while sample.count(b'"', start, end) % 2 and end < len(sample):
+                end = (sample.find(b"\n", end) + 1) or len(sample)
+            row = self._dialect.split(sample[start:end], width=None).rows
+            if row:
+                self._header_end = end
+                return self._checked_headers(row[0])
+        msg = f"{self.name} has no line with column names; there is nothing to load"
+        raise LoadError(msg)
+
+    def _checked_headers(self, cells: list[str]) -> tuple[list[str], list[str]]:
+        notes = [f"{DELIMITERS.get(self.delimiter, repr(self.delimiter))} between cells"]
+        if self._stream.encoding != "utf-8" or self._stream.has_bom:
+            mark = " with a byte order mark" if self._stream.has_bom else ""
+            notes.insert(0, f"encoding {self._stream.encoding}{mark}")
+        headers = unique_headers([cell.strip() for cell in cells])
+        repeated = [name for name, n in Counter(cell.strip() for cell in cells).items() if n > 1]
+        if repeated:
+            notes.append(f"several columns have one name: {', '.join(map(repr, repeated))}")
+        return headers, notes
+
+    def _parse(
+        self, block: bytes, line: int, done: int, *, final: bool
+    ) -> tuple[Chunk | None, int, int]:
+        """Chunk of the complete records of a block, the bytes and the line ends used for it."""
+        end = len(block) if final else _last_record_end(block)
+        frame = self._fast_frame(block[:end])
+        if frame is not None:
+            lines = block.count(b"\n", 0, end)
+            locate = self._locator(block[:end], line)
+            return Chunk(frame=_with_nulls(frame), locate=locate, bytes_done=done), end, lines
+        text = block if final else block[: block.rfind(b"\n") + 1]
+        split = self._dialect.split(text, width=len(self.headers), line=line, final=final)
+        if not split.rows and not split.rejects:
+            return None, split.consumed, split.lines
+        chunk = Chunk(
+            frame=_with_nulls(self._slow_frame(split)),
+            locate=lambda rows: _located(text, split, rows),
+            rejects=split.rejects,
+            bytes_done=done,
+        )
+        return chunk, split.consumed, split.lines
+
+    def _fast_frame(self, block: bytes) -> pl.DataFrame | None:
+        """Frame of a block by Polars, or None unless it is certain that every row of the text is in it as it stands."""
+        plain = (
+            block
+            and len(self.headers) > 1
+            and b"\0" not in block
+            and block.count(b"\r") == block.count(b"\r\n")
+            and (b'"' not in block or self._dialect.is_regular(block))
+        )
+        if not plain:
+            return None
+        try:
+            frame = pl.read_csv(
+                block,
+                has_header=False,
+                separator=self.delimiter,
+                schema=dict.fromkeys(self.headers, pl.String()),
+                quote_char='"' if b'"' in block else None,
+            )
+        except pl.exceptions.PolarsError:
+            return None
+        return frame if self._accounts_for(frame, block) else None
+
+    def _accounts_for(self, frame: pl.DataFrame, block: bytes) -> bool:
+        line_ends = block.count(b"\n") + (not block.endswith(b"\n"))
+        edges = block.count(self.delimiter.encode())
+        if b'"' in block:
+            line_ends -= _occurrences(frame, "\n")
+            edges -= _occurrences(frame, self.delimiter)
+        return frame.height == line_ends and edges == frame.height * (frame.width - 1)
+
+    def _slow_frame(self, split: Split) -> pl.DataFrame:
+        columns = zip(*split.rows, strict=True) if split.rows else ([] for _ in self.headers)
+        return pl.DataFrame(
+            [
+                pl.Series(header, list(cells), dtype=pl.String)
+                for header, cells in zip(self.headers, columns, strict=True)
+            ]
+        )
+
+    def _locator(self, block: bytes, line: int) -> Callable[[Sequence[int]], list[tuple[int, str]]]:
+        def locate(rows: Sequence[int]) -> list[tuple[int, str]]:
+            split = self._dialect.split(block, width=len(self.headers), line=line)
+            return _located(block, split, rows)
+
+        return locate
+
+
+def sniff_delimiter(sample: bytes) -> str:
+    """
+    Delimiter with which most records of a sample have the same number of cells, and more than one.
+
+    Examples
+    --------
+    >>> sniff_delimiter(b"id;name;amount\\n1;Acme, Inc;17,50\\n")
+    ';'
+    """
+    complete = sample[: sample.rfind(b"\n") + 1] or sample
+
+    def score(delimiter: str) -> tuple[int, int]:
+        rows = Dialect(delimiter.encode()).split(complete, width=None).rows
+        width = len(rows[0]) if rows else 0
+        return (sum(len(row) == width for row in rows), width) if width > 1 else (0, 0)
+
+    best = max(DELIMITERS, key=score)
+    return best if score(best) > (0, 0) else ","
+
+
+def unique_headers(names: Sequence[str]) -> list[str]:
+    """
+    Headers, the nameless ones numbered and repeated ones told apart.
+
+    Examples
+    --------
+    >>> unique_headers(["id", "note", "note", ""])
+    ['id', 'note', 'note (2)', 'column 4']
+    """
+    taken: dict[str, None] = {}
+    for place, name in enumerate(names, start=1):
+        base = name or f"column {place}"
+        header, copy = base, 1
+        while header in taken:
+            copy += 1
+            header = f"{base} ({copy})"
+        taken[header] = None
+    return list(taken)
+
+
+def _last_record_end(block: bytes) -> int:
+    """End of the last line end that is not inside a quoted cell; 0 where that can't be told quickly."""
+    end = block.rfind(b"\n") + 1
+    quotes = block.count(b'"', 0, end)
+    for _ in range(_MAX_STEPS_BACK):
+        if end == 0 or quotes % 2 == 0:
+            return end
+        before = block.rfind(b"\n", 0, end - 1) + 1
+        quotes -= block.count(b'"', before, end)
+        end = before
+    return 0
+
+
+def _with_nulls(frame: pl.DataFrame) -> pl.DataFrame:
+    # a delimited file has no other way to write "nothing"; databases export NULL in capitals
+    return frame.select(pl.when(~pl.all().is_in(["", "NULL"])).then(pl.all()))
+
+
+def _occurrences(frame: pl.DataFrame, character: str) -> int:
+    counts = frame.select(pl.all().str.count_matches(character, literal=True).sum())
+    return int(counts.sum_horizontal().item())
+
+
+def _located(block: bytes, split: Split, rows: Sequence[int]) -> list[tuple[int, str]]:
+    spans = [split.spans[row] for row in rows]
+    return [(line, block[start:end].decode().rstrip("\r\n")) for line, start, end in spans]

@@ -1,0 +1,120 @@
+"""Data frames of any library, and Parquet files: columns that already have a type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from dealdb.columns import encode_column, field_of
+from dealdb.errors import LoadError
+from dealdb.loader.chunks import Chunk
+from dealdb.loader.mappings import as_json
+from dealdb.schema import FieldType
+
+CHUNK_ROWS = 20_000
+
+
+class FrameSource:
+    """
+    Rows of a data frame: Polars, pandas, pyarrow, DuckDB, or anything else with an Arrow stream.
+
+    Parameters
+    ----------
+    frame
+        An object with ``__arrow_c_stream__``, or a Polars LazyFrame.
+    """
+
+    bytes_total = None
+
+    def __init__(self, frame: Any) -> None:
+        self.name = "frame"
+        self.format = "frame"
+        self.notes: list[str] = []
+        # a reader or a query result can be consumed once only: all of it is taken at the beginning
+        self._frame = frame.collect() if isinstance(frame, pl.LazyFrame) else pl.DataFrame(frame)
+        self.rows_total = self._frame.height
+        self.repeatable = True
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Rows of the frame, some thousand at a time."""
+        for start in range(0, max(self._frame.height, 1), CHUNK_ROWS):
+            yield _chunk(self._frame.slice(start, CHUNK_ROWS), start + 1)
+
+
+class ParquetSource:
+    """
+    Rows of a Parquet file, read a part at a time.
+
+    Raises
+    ------
+    LoadError
+        If the file is not Parquet.
+    """
+
+    format = "parquet"
+    bytes_total = None
+    repeatable = True
+
+    def __init__(self, path: Path) -> None:
+        self.name = str(path)
+        self.notes: list[str] = []
+        self._path = path
+        try:
+            self.rows_total = int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
+        except (pl.exceptions.PolarsError, OSError) as problem:
+            msg = f"{path} can't be read as Parquet: {_first_line(problem)}"
+            raise LoadError(msg) from problem
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Rows of the file, some thousand at a time."""
+        scan = pl.scan_parquet(self._path, glob=False)
+        for start in range(0, max(self.rows_total, 1), CHUNK_ROWS):
+            try:
+                frame = scan.slice(start, CHUNK_ROWS).collect()
+            except (pl.exceptions.PolarsError, OSError) as problem:
+                msg = f"{self._path} can't be read as Parquet: {_first_line(problem)}"
+                raise LoadError(msg) from problem
+            yield _chunk(frame, start + 1)
+
+
+def _chunk(frame: pl.DataFrame, first: int) -> Chunk:
+    def locate(rows: Sequence[int]) -> list[tuple[int, str]]:
+        return [(first + row, as_json(frame.row(row, named=True))) for row in rows]
+
+    types: dict[str, FieldType] = {}
+    columns = []
+    for column in frame:
+        texts, kind = _as_texts(column)
+        columns.append(texts)
+        if kind:
+            types[column.name] = kind
+    return Chunk(frame=pl.DataFrame(columns), locate=locate, types=types)
+
+
+def _as_texts(column: pl.Series) -> tuple[pl.Series, FieldType | None]:
+    """Texts of a column, and its type where it has any values or a type of its own."""
+    dtype = column.dtype
+    if dtype == pl.Null:
+        return column.cast(pl.String), None
+    field = field_of(column.name.lstrip("_") or "x", dtype)
+    if field is None:
+        return _nested(column), FieldType.TEXT
+    if field.type is FieldType.FLOAT:
+        column = column.cast(pl.Float64).fill_nan(None)
+    if isinstance(dtype, pl.Datetime):
+        # in its own zone, so that a date taken from it is the one that people there read
+        pattern = "%Y-%m-%dT%H:%M:%S%.6f" + ("%:z" if dtype.time_zone else "")
+        return column.dt.cast_time_unit("us").dt.strftime(pattern), FieldType.DATETIME
+    return encode_column(column, field), field.type
+
+
+def _nested(column: pl.Series) -> pl.Series:
+    cells = [None if value is None else as_json(value) for value in column.to_list()]
+    return pl.Series(column.name, cells, dtype=pl.String)
+
+
+def _first_line(problem: Exception) -> str:
+    return str(problem).split("\n", 1)[0]
