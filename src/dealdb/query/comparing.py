@@ -1,0 +1,206 @@
+"""Comparisons, membership and text patterns between operands, with the null semantics of SQL."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import TypeAlias
+
+import polars as pl
+
+from dealdb.query.operands import (
+    DATETIME_TYPE,
+    Kind,
+    Operand,
+    Unfit,
+    as_float,
+    described,
+    expr_of,
+    fitted,
+    microseconds,
+)
+from dealdb.schema import MAX_DECIMAL_DIGITS
+from dealdb.values import INT64, scale_of
+
+Comparison: TypeAlias = Callable[[pl.Expr, pl.Expr], pl.Expr]
+COMPARISONS: dict[str, Comparison] = {
+    "=": operator.eq,
+    "<>": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "is distinct from": pl.Expr.ne_missing,
+    "is not distinct from": pl.Expr.eq_missing,
+}
+UNKNOWN = pl.lit(None, dtype=pl.Boolean)
+# a wildcard costs memory in the compiled pattern
+MAX_WILDCARDS = 200
+
+
+def compare(left: Operand, sign: str, right: Operand) -> pl.Expr:
+    """
+    Comparison of two operands: null when either is null, except for the two ``distinct`` signs.
+
+    Raises
+    ------
+    Unfit
+        If the kinds can't be compared.
+    """
+    # the constant adapts first: what it becomes decides about the other side
+    if right.is_constant:
+        right = fitted(right, left)
+        left = fitted(left, right)
+    else:
+        left = fitted(left, right)
+        right = fitted(right, left)
+    missing_counts = "distinct" in sign
+    if Kind.NULL in (left.kind, right.kind) and not missing_counts:
+        return UNKNOWN
+    compared = COMPARISONS[sign]
+    if left.kind is right.kind is Kind.NUMBER and (left.is_float or right.is_float):
+        return compared(as_float(left), as_float(right))
+    return compared(expr_of(left, scale=right.scale), expr_of(right, scale=left.scale))
+
+
+def member_of(item: Operand, members: Sequence[Operand]) -> pl.Expr:
+    """
+    ``item IN (members)``: null when it isn't found and the item or a member is null.
+
+    Raises
+    ------
+    Unfit
+        If a member can't be compared with the item.
+    """
+    present = [fitted(member, item) for member in members if member.kind is not Kind.NULL]
+    if item.is_constant or item.is_float or not all(member.is_constant for member in present):
+        found = any_of([compare(item, "=", member) for member in present])
+    else:
+        found = _in_constants(item, present)
+    return found if len(present) == len(members) else found | UNKNOWN
+
+
+def _in_constants(item: Operand, members: Sequence[Operand]) -> pl.Expr:
+    """Membership in a set of constants: one hash look-up a row, however long the list is."""
+    item_expr, dtype = expr_of(item), item.dtype
+    values = [member.value for member in members]
+    if item.kind is Kind.NUMBER:
+        values = [v for v in values if isinstance(v, Decimal) and _representable(v, item)]
+        if dtype is not None and dtype.is_integer():
+            values = [int(v) for v in values]  # type: ignore[misc]  # still numbers
+    if item.kind is Kind.DATETIME:
+        stamps = [microseconds(v) for v in values]  # type: ignore[arg-type]  # fitted to datetimes
+        return item_expr.is_in(pl.lit(pl.Series(stamps).cast(DATETIME_TYPE)).implode())
+    return item_expr.is_in(pl.lit(pl.Series(values, dtype=dtype)).implode())
+
+
+def _representable(number: Decimal, item: Operand) -> bool:
+    """Whether a column can hold a number at all; one that it can't is equal to none of its values."""
+    if item.dtype is not None and item.dtype.is_integer():
+        return scale_of(number) == 0 and int(number) in INT64
+    whole = max(number.adjusted() + 1, 1) if number else 1
+    return scale_of(number) <= item.scale and whole <= MAX_DECIMAL_DIGITS - item.scale
+
+
+def any_of(conditions: Sequence[pl.Expr]) -> pl.Expr:
+    """Conditions joined by OR in a balanced tree, as Polars walks expressions recursively."""
+    return _joined(conditions, operator.or_, empty=False)
+
+
+def all_of(conditions: Sequence[pl.Expr]) -> pl.Expr:
+    """Conditions joined by AND in a balanced tree."""
+    return _joined(conditions, operator.and_, empty=True)
+
+
+def _joined(conditions: Sequence[pl.Expr], join: Comparison, *, empty: bool) -> pl.Expr:
+    level = list(conditions)
+    if not level:
+        return pl.lit(value=empty)
+    while len(level) > 1:
+        paired = [join(a, b) for a, b in zip(level[::2], level[1::2], strict=False)]
+        level = paired + level[len(paired) * 2 :]
+    return level[0]
+
+
+def like(item: Operand, pattern: Operand, escape: str | None, *, fold_case: bool) -> pl.Expr:
+    """
+    ``item LIKE pattern``: ``%`` is any text, ``_`` is one character, and the case counts unless folded.
+
+    Raises
+    ------
+    Unfit
+        If the item is not text, or the pattern is not a text constant or ends in its escape character.
+    """
+    if Kind.NULL in (item.kind, pattern.kind):
+        return UNKNOWN
+    if item.kind is not Kind.TEXT:
+        msg = f"{described(item)}; LIKE is for text"
+        raise Unfit(msg)
+    if not isinstance(pattern.value, str):
+        msg = "the pattern of LIKE is text in single quotes, such as 'Acme%'"
+        raise Unfit(msg)
+    expr = expr_of(item)
+    parts = _pattern_parts(pattern.value, escape)
+    if fold_case:
+        expr, parts = lowered(expr), [(w, _lower(text)) for w, text in parts]
+    return _matching(expr, parts)
+
+
+def _pattern_parts(pattern: str, escape: str | None) -> list[tuple[str, str]]:
+    """Pattern as pairs: a wildcard and no text, or no wildcard and plain text."""
+    parts: list[tuple[str, str]] = []
+    characters = iter(pattern)
+    for character in characters:
+        wildcard = character if character in "%_" else ""
+        if character == escape:
+            character = next(characters, "")
+            wildcard = ""
+            if not character:
+                msg = "the pattern ends in its escape character"
+                raise Unfit(msg)
+        if wildcard == "%" and parts and parts[-1][0] == "%":
+            continue
+        if not wildcard and parts and not parts[-1][0]:
+            parts[-1] = ("", parts[-1][1] + character)
+        else:
+            parts.append((wildcard, "" if wildcard else character))
+    if sum(bool(wildcard) for wildcard, _ in parts) > MAX_WILDCARDS:
+        msg = f"a pattern has at most {MAX_WILDCARDS} wildcards"
+        raise Unfit(msg)
+    return parts
+
+
+def _matching(expr: pl.Expr, parts: list[tuple[str, str]]) -> pl.Expr:
+    # plain searches are several times faster than regular expressions
+    wildcards = [wildcard for wildcard, _ in parts]
+    match wildcards:
+        case []:
+            return expr == pl.lit("")
+        case [""]:
+            return expr == pl.lit(parts[0][1])
+        case ["", "%"]:
+            return expr.str.starts_with(pl.lit(parts[0][1]))
+        case ["%", ""]:
+            return expr.str.ends_with(pl.lit(parts[1][1]))
+        case ["%", "", "%"]:
+            return expr.str.contains(pl.lit(parts[1][1]), literal=True)
+    spelled = {"%": ".*", "_": "."}
+    body = "".join(spelled[wildcard] if wildcard else re.escape(text) for wildcard, text in parts)
+    return expr.str.contains(pl.lit(rf"(?s)\A{body}\z"))
+
+
+# characters whose lower case depends on their neighbours or is two characters: SQL maps one to one
+_SIMPLE_LOWER = {"İ": "i", "Σ": "σ"}
+
+
+def lowered(expr: pl.Expr) -> pl.Expr:
+    """Text in lower case, character by character."""
+    return expr.str.replace_many(_SIMPLE_LOWER).str.to_lowercase()
+
+
+def _lower(text: str) -> str:
+    for upper, lower in _SIMPLE_LOWER.items():
+        text = text.replace(upper, lower)
+    return text.lower()

@@ -1,0 +1,378 @@
+"""
+Tree of a filter to a Polars expression, by an allow-list of node types: what is not listed is refused by name.
+
+Nothing of the text is ever executed or spliced anywhere; its values become literals of expressions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+
+import polars as pl
+from sqlglot import exp
+
+from dealdb.errors import QueryError
+from dealdb.query.comparing import all_of, any_of, compare, like, member_of
+from dealdb.query.computing import FUNCTIONS, arithmetic, negated, to_date, to_datetime
+from dealdb.query.operands import (
+    UNITS,
+    Kind,
+    Operand,
+    Span,
+    Unfit,
+    column,
+    computed,
+    constant,
+    described,
+    expr_of,
+)
+from dealdb.query.parsing import start_of
+from dealdb.query.trouble import fault, find_name, unknown
+from dealdb.schema import MAX_DECIMAL_DIGITS
+
+# exponents beyond those of binary floats are refused: 1e999999999 would be a number of a billion digits
+MAX_EXPONENT = 308
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What names and relative dates mean in one filter: its text, the columns, and the moment (UTC)."""
+
+    text: str
+    schema: pl.Schema
+    now: datetime
+
+
+def condition(node: exp.Expr, scope: Scope) -> pl.Expr:
+    """
+    Boolean expression of a tree.
+
+    Raises
+    ------
+    QueryError
+        If the tree has anything that filters don't know, or isn't a condition.
+    """
+    operand = evaluate(node, scope)
+    if operand.kind not in (Kind.BOOL, Kind.NULL):
+        msg = f"{described(operand)}, not a condition; write one such as amount > 0"
+        raise fault(msg, scope.text, start_of(node))
+    return expr_of(operand)
+
+
+def evaluate(node: exp.Expr, scope: Scope) -> Operand:
+    """
+    Operand of a tree.
+
+    Raises
+    ------
+    QueryError
+        If the tree has anything that filters don't know.
+    """
+    handler = _HANDLERS.get(type(node))
+    if handler is None:
+        raise _refused(node, scope)
+    try:
+        return handler(node, scope)
+    except Unfit as problem:
+        at = start_of(node) if problem.at is None else problem.at
+        raise fault(str(problem), scope.text, at) from None
+
+
+def _operand(node: exp.Expr, scope: Scope) -> Operand:
+    """Operand of an operator; conditions need parentheses there, as SQL dialects group them differently."""
+    if isinstance(node, _CONDITIONS):
+        msg = "put parentheses around the condition that begins here"
+        raise fault(msg, scope.text, start_of(node))
+    return evaluate(node, scope)
+
+
+def _boolean(expr: pl.Expr, at: int) -> Operand:
+    return computed(expr, pl.Boolean(), at)
+
+
+def _only(node: exp.Expr, scope: Scope, *known: str) -> None:
+    """Refuse a node with a clause that isn't handled: ``trim(LEADING ...)``, ``BETWEEN SYMMETRIC`` ..."""
+    extra = [name for name, value in node.args.items() if value and name not in known]
+    if extra:
+        raise _refused(node, scope)
+
+
+def _column(node: exp.Expr, scope: Scope) -> Operand:
+    identifier = node.this
+    if not isinstance(identifier, exp.Identifier):
+        raise _refused(node, scope)
+    name, at = str(identifier.this), start_of(node)
+    if node.args.get("table"):
+        msg = f"write {name[:80]} alone: a filter has the columns of one table"
+        raise fault(msg, scope.text, at)
+    found = find_name(name, scope.schema)
+    if found is not None:
+        return computed(column(found), scope.schema[found], at, found)
+    if not identifier.args.get("quoted") and name.lower() in ("today", "now"):
+        return constant(scope.now.date() if name.lower() == "today" else scope.now, at)
+    raise fault(unknown("column", name, scope.schema), scope.text, at)
+
+
+def _literal(node: exp.Expr, scope: Scope) -> Operand:
+    at = start_of(node)
+    if node.is_string:
+        return constant(str(node.this), at)
+    try:
+        number = Decimal(str(node.this))
+    except InvalidOperation:
+        raise fault("this is not a number", scope.text, at) from None
+    if len(number.as_tuple().digits) > MAX_DECIMAL_DIGITS:
+        raise fault(f"a number has at most {MAX_DECIMAL_DIGITS} digits", scope.text, at)
+    if number and abs(number.adjusted()) > MAX_EXPONENT:
+        raise fault(f"an exponent is at most {MAX_EXPONENT}", scope.text, at)
+    return constant(number, at)
+
+
+def _compared(sign: str) -> Handler:
+    def handle(node: exp.Expr, scope: Scope) -> Operand:
+        left, right = _operand(node.this, scope), _operand(node.expression, scope)
+        return _boolean(compare(left, sign, right), left.at)
+
+    return handle
+
+
+def _calculated(sign: str) -> Handler:
+    def handle(node: exp.Expr, scope: Scope) -> Operand:
+        return arithmetic(_operand(node.this, scope), sign, _operand(node.expression, scope))
+
+    return handle
+
+
+def _chained(join: Callable[[list[pl.Expr]], pl.Expr]) -> Handler:
+    def handle(node: exp.Expr, scope: Scope) -> Operand:
+        # a AND b AND c leans to the left, one level a term: unrolled, not recursed into
+        terms: list[exp.Expr] = []
+        rest = node
+        while type(rest) is type(node):
+            terms.append(rest.expression)
+            rest = rest.this
+        terms.append(rest)
+        return _boolean(join([condition(term, scope) for term in reversed(terms)]), start_of(node))
+
+    return handle
+
+
+def _not(node: exp.Expr, scope: Scope) -> Operand:
+    return _boolean(~condition(node.this, scope), start_of(node))
+
+
+def _paren(node: exp.Expr, scope: Scope) -> Operand:
+    return evaluate(node.this, scope)
+
+
+def _neg(node: exp.Expr, scope: Scope) -> Operand:
+    return negated(_operand(node.this, scope))
+
+
+def _in(node: exp.Expr, scope: Scope) -> Operand:
+    if node.args.get("query"):
+        raise fault("a subquery isn't part of filters; sql() has them", scope.text, start_of(node))
+    _only(node, scope, "this", "expressions")
+    if not node.expressions:
+        msg = "IN needs values: write x IN ('a', 'b')"
+        raise fault(msg, scope.text, start_of(node))
+    item = _operand(node.this, scope)
+    return _boolean(member_of(item, [_operand(m, scope) for m in node.expressions]), item.at)
+
+
+def _between(node: exp.Expr, scope: Scope) -> Operand:
+    _only(node, scope, "this", "low", "high")
+    item = _operand(node.this, scope)
+    low, high = _operand(node.args["low"], scope), _operand(node.args["high"], scope)
+    return _boolean(compare(item, ">=", low) & compare(item, "<=", high), item.at)
+
+
+def _is(node: exp.Expr, scope: Scope) -> Operand:
+    item, what = _operand(node.this, scope), node.expression
+    if isinstance(what, exp.Null):
+        return _boolean(expr_of(item).is_null(), item.at)
+    if not isinstance(what, exp.Boolean):
+        raise _refused(node, scope)
+    return _boolean(compare(item, "is not distinct from", evaluate(what, scope)), item.at)
+
+
+def _like(node: exp.Expr, scope: Scope) -> Operand:
+    return _pattern(node, scope, escape=None)
+
+
+def _escape(node: exp.Expr, scope: Scope) -> Operand:
+    mark = node.expression
+    inner = node.this
+    if not isinstance(inner, exp.Like | exp.ILike):
+        raise _refused(node, scope)
+    if not (isinstance(mark, exp.Literal) and mark.is_string and len(str(mark.this)) == 1):
+        raise fault("ESCAPE takes one character in quotes", scope.text, start_of(mark))
+    return _pattern(inner, scope, escape=str(mark.this))
+
+
+def _pattern(node: exp.Expr, scope: Scope, *, escape: str | None) -> Operand:
+    _only(node, scope, "this", "expression", "negate")
+    item, pattern = _operand(node.this, scope), _operand(node.expression, scope)
+    matched = like(item, pattern, escape, fold_case=isinstance(node, exp.ILike))
+    return _boolean(~matched if node.args.get("negate") else matched, item.at)
+
+
+def _interval(node: exp.Expr, scope: Scope) -> Operand:
+    unit = node.args.get("unit")
+    size, name = str(node.name), str(unit.name).lower() if unit else ""
+    if not (isinstance(node.this, exp.Literal) and size.isdecimal() and name in UNITS):
+        msg = "write a span such as 30d, 4 weeks as INTERVAL 4 WEEK, or INTERVAL 3 MONTH"
+        raise fault(msg, scope.text, start_of(node))
+    if len(size) > 6:
+        raise fault("this span is too long", scope.text, start_of(node))
+    return constant(Span(*(int(size) * part for part in UNITS[name])), start_of(node))
+
+
+_DATE_TYPES = {"DATE": to_date, "TIMESTAMP": to_datetime, "TIMESTAMPNTZ": to_datetime}
+_DATE_TYPES["TIMESTAMPTZ"] = to_datetime
+
+
+def _cast(node: exp.Expr, scope: Scope) -> Operand:
+    _only(node, scope, "this", "to")
+    target = str(node.args["to"].this.value)
+    convert = _DATE_TYPES.get(target)
+    if convert is None:
+        msg = f"a cast to {target} isn't part of filters; DATE and TIMESTAMP are"
+        raise fault(msg, scope.text, start_of(node))
+    return convert([_operand(node.this, scope)])
+
+
+def _called(name: str) -> Handler:
+    def handle(node: exp.Expr, scope: Scope) -> Operand:
+        _only(node, scope, "this", "expression", "expressions")
+        function, fewest, most = FUNCTIONS[name]
+        given = [node.this, node.args.get("expression"), *node.expressions]
+        arguments = [_operand(argument, scope) for argument in given if argument is not None]
+        if not fewest <= len(arguments) <= most:
+            msg = f"{name}() takes {fewest} argument{'s' * (fewest > 1)}"
+            raise fault(msg, scope.text, start_of(node))
+        return replace(function(arguments), at=start_of(node))
+
+    return handle
+
+
+def _anonymous(node: exp.Expr, scope: Scope) -> Operand:
+    if str(node.this).lower() == "now" and not node.expressions:
+        return constant(scope.now, start_of(node))
+    raise _refused(node, scope)
+
+
+def _today(node: exp.Expr, scope: Scope) -> Operand:
+    _only(node, scope)
+    return constant(scope.now.date(), start_of(node))
+
+
+def _now(node: exp.Expr, scope: Scope) -> Operand:
+    _only(node, scope)
+    return constant(scope.now, start_of(node))
+
+
+def _null(node: exp.Expr, scope: Scope) -> Operand:  # noqa: ARG001  # the shape of a handler
+    return constant(None, start_of(node))
+
+
+def _truth(node: exp.Expr, scope: Scope) -> Operand:  # noqa: ARG001  # the shape of a handler
+    return constant(bool(node.this), start_of(node))
+
+
+Handler = Callable[[exp.Expr, Scope], Operand]
+_HANDLERS: dict[type[exp.Expr], Handler] = {
+    exp.Column: _column,
+    exp.Literal: _literal,
+    exp.Null: _null,
+    exp.Boolean: _truth,
+    exp.Paren: _paren,
+    exp.And: _chained(all_of),
+    exp.Or: _chained(any_of),
+    exp.Not: _not,
+    exp.EQ: _compared("="),
+    exp.NEQ: _compared("<>"),
+    exp.LT: _compared("<"),
+    exp.LTE: _compared("<="),
+    exp.GT: _compared(">"),
+    exp.GTE: _compared(">="),
+    exp.NullSafeEQ: _compared("is not distinct from"),
+    exp.NullSafeNEQ: _compared("is distinct from"),
+    exp.Is: _is,
+    exp.In: _in,
+    exp.Between: _between,
+    exp.Like: _like,
+    exp.ILike: _like,
+    exp.Escape: _escape,
+    exp.Add: _calculated("+"),
+    exp.Sub: _calculated("-"),
+    exp.Mul: _calculated("*"),
+    exp.Div: _calculated("/"),
+    exp.Neg: _neg,
+    exp.Interval: _interval,
+    exp.Cast: _cast,
+    exp.CurrentDate: _today,
+    exp.CurrentTimestamp: _now,
+    exp.Anonymous: _anonymous,
+    exp.Lower: _called("lower"),
+    exp.Upper: _called("upper"),
+    exp.Trim: _called("trim"),
+    exp.Length: _called("length"),
+    exp.Contains: _called("contains"),
+    exp.StartsWith: _called("starts_with"),
+    exp.EndsWith: _called("ends_with"),
+    exp.Abs: _called("abs"),
+    exp.Year: _called("year"),
+    exp.Quarter: _called("quarter"),
+    exp.Month: _called("month"),
+    exp.Day: _called("day"),
+    exp.Date: _called("date"),
+    exp.Coalesce: _called("coalesce"),
+}
+_CONDITIONS = (
+    exp.Connector,
+    exp.Not,
+    exp.EQ,
+    exp.NEQ,
+    exp.LT,
+    exp.LTE,
+    exp.GT,
+    exp.GTE,
+    exp.NullSafeEQ,
+    exp.NullSafeNEQ,
+    exp.Is,
+    exp.In,
+    exp.Between,
+    exp.Like,
+    exp.ILike,
+    exp.Escape,
+)
+
+_KNOWN = f"filters know {', '.join(f'{name}()' for name in FUNCTIONS)}"
+_REFUSALS: tuple[tuple[tuple[type[exp.Expr], ...], str], ...] = (
+    ((exp.Subquery, exp.Select, exp.Exists), "a subquery isn't part of filters; sql() has them"),
+    ((exp.Window,), "a window function isn't part of filters; sql() has them"),
+    ((exp.Placeholder, exp.Parameter), "a parameter isn't part of filters; write the value"),
+    ((exp.Star,), "'*' isn't a column; name one"),
+    ((exp.Case, exp.If), "CASE isn't part of filters; use AND, OR or coalesce()"),
+    ((exp.Tuple, exp.Array, exp.Struct), "a list of values only stands after IN"),
+    ((exp.TryCast,), "TRY_CAST isn't part of filters"),
+    ((exp.RegexpLike, exp.SimilarTo, exp.Glob), "write a pattern with LIKE or ILIKE"),
+    ((exp.DPipe,), "|| isn't part of filters"),
+    ((exp.Mod, exp.IntDiv, exp.Pow), "arithmetic in filters is + - * /"),
+    ((exp.RawString, exp.ByteString, exp.National), "write text in single quotes: 'won'"),
+)
+
+
+def _refused(node: exp.Expr, scope: Scope) -> QueryError:
+    message = next((words for kinds, words in _REFUSALS if isinstance(node, kinds)), "")
+    if not message and isinstance(node, exp.Anonymous):
+        message = f"no function {str(node.this)[:40]}(); {_KNOWN}"
+    if not message and isinstance(node, exp.Func):
+        message = f"no function {node.sql_name().lower()}() in this form; {_KNOWN}"
+    return fault(message or "filters don't know this operator", scope.text, start_of(node))
+
+

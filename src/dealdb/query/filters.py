@@ -1,0 +1,160 @@
+"""
+Filters in their three forms - SQL text, a Polars expression, keywords - to one Polars expression.
+
+A filter keeps a deal when it is true of it, and drops it when it is false or unknown (null), as a WHERE does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import polars as pl
+
+from dealdb.errors import QueryError
+from dealdb.query.comparing import all_of, compare, member_of
+from dealdb.query.operands import (
+    Constant,
+    Operand,
+    Unfit,
+    column,
+    computed,
+    constant,
+    expr_of,
+)
+from dealdb.query.trouble import column_named, unknown
+
+MANY = (list, tuple, set, frozenset)
+
+
+def compile_where(
+    where: str | pl.Expr | None, frame_schema: pl.Schema, equals: Mapping[str, object]
+) -> pl.Expr | None:
+    """
+    One boolean expression for all the forms of a filter, which combine with AND.
+
+    Parameters
+    ----------
+    where
+        SQL text (``"amount > 100000 AND stage = 'won'"``), a boolean Polars expression, or None.
+    frame_schema
+        Columns that it may name, with their Polars types.
+    equals
+        Column to the value that it has to have: None means that it is null, a list that it is one of these.
+
+    Returns
+    -------
+    polars.Expr or None
+        True, false or null a row; None when there is nothing to filter by.
+
+    Raises
+    ------
+    QueryError
+        If the text can't be understood (the message has it with a caret), a column doesn't exist,
+        or a value doesn't fit its column.
+
+    Cost
+    ----
+    No server call. 0.2 to 0.5 ms for a text that is new, less for one of the last 256; the first text of all
+    also imports the SQL parser (0.1 s).
+
+    Source
+    ------
+    docs/querying.md#filters
+
+    Examples
+    --------
+    >>> schema = pl.Schema({"stage": pl.String(), "amount": pl.Decimal(38, 2)})
+    >>> deals = pl.DataFrame({"stage": ["won", "lost"], "amount": [5, 7]}, schema=schema)
+    >>> deals.filter(compile_where("amount > 5", schema, {}))["stage"].to_list()
+    ['lost']
+    >>> compile_where("ammount > 5", schema, {})
+    Traceback (most recent call last):
+    dealdb.errors.QueryError: no column 'ammount'; did you mean 'amount'? the columns are stage, amount
+      ammount > 5
+      ^
+    """
+    parts = [_equal(name, value, frame_schema) for name, value in equals.items()]
+    if isinstance(where, str):
+        parts.insert(0, _from_text(where, frame_schema))
+    elif isinstance(where, pl.Expr):
+        parts.insert(0, _checked(where, frame_schema))
+    elif where is not None:
+        msg = (
+            f"a filter is SQL text, a Polars expression or keywords, not a {type(where).__name__}"
+        )
+        raise QueryError(msg)
+    return all_of(parts) if parts else None
+
+
+def _from_text(text: str, schema: pl.Schema) -> pl.Expr:
+    # not at the top: the SQL parser is a tenth of a second of import that keywords don't need
+    from dealdb.query.compiling import Scope, condition
+    from dealdb.query.parsing import parse
+
+    return condition(parse(text), Scope(text, schema, datetime.now(UTC)))
+
+
+def _checked(where: pl.Expr, schema: pl.Schema) -> pl.Expr:
+    """Refuse an expression that names other columns or isn't one boolean."""
+    for name in where.meta.root_names():
+        if name not in schema:
+            raise QueryError(unknown("column", name, schema))
+    try:
+        result = pl.LazyFrame(schema=schema).select(where).collect_schema()
+    except pl.exceptions.PolarsError as error:
+        msg = f"the expression can't be used: {str(error).splitlines()[0]}"
+        raise QueryError(msg) from None
+    dtypes = result.dtypes()
+    if len(dtypes) != 1 or dtypes[0] not in (pl.Boolean, pl.Null):
+        found = f"{len(dtypes)} columns" if len(dtypes) != 1 else f"values of type {dtypes[0]}"
+        msg = f"a filter is one boolean expression; this one gives {found}"
+        raise QueryError(msg)
+    return where
+
+
+def _equal(name: str, value: object, schema: pl.Schema) -> pl.Expr:
+    known = column_named(name, schema)
+    try:
+        item = computed(column(known), schema[known], 0, known)
+        if value is None:
+            return expr_of(item).is_null()
+        if isinstance(value, MANY):
+            return member_of(item, _operands(item, value))
+        return compare(item, "=", _value(item, value))
+    except Unfit as problem:
+        msg = f"{known}=...: {problem}"
+        raise QueryError(msg) from None
+
+
+def _operands(item: Operand, values: Iterable[object]) -> list[Operand]:
+    return [_value(item, value) for value in values]
+
+
+def _value(item: Operand, value: object) -> Operand:
+    """Operand for a Python value; ids may be given as integers, as they may when saving."""
+    if item.name == "id" and isinstance(value, int) and not isinstance(value, bool):
+        return constant(str(value))
+    return constant(_constant(value))
+
+
+def _constant(value: object) -> Constant:
+    match value:
+        case None | bool():
+            return value
+        case str():
+            return str(value)
+        case int() | float() | Decimal():
+            # the shortest text of a float is what people mean by it: 0.1 is a tenth
+            number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+            if number.is_finite():
+                return number
+            msg = "the number is not finite"
+            raise Unfit(msg)
+        case datetime():
+            return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        case date():
+            return value
+    msg = f"can't be compared with a value of type {type(value).__name__}"
+    raise Unfit(msg)
