@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from dealdb.errors import ConfigError
 if TYPE_CHECKING:
     from dealdb import DealDatabase
 
-DEFAULT_COLLECTION = "deal"
+_PASSWORD_IN_URL = re.compile(r"[a-z]+://[^/@]*:[^/@]+@")
 
 
 class Output(StrEnum):
@@ -52,6 +53,13 @@ _SHARED: dict[str, Any] = {
 }  # fmt: skip
 
 
+def note(message: str) -> None:
+    """Tell the person at the terminal something that is not data."""
+    # where both streams go to one place, what came first stands first
+    sys.stdout.flush()
+    print(message, file=sys.stderr)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """
@@ -66,7 +74,7 @@ class Session:
     db
         Number of the database; None leaves it to the URL.
     collection
-        Name of the collection.
+        Name of the collection; None means the usual one.
     output
         How data is printed.
     sources
@@ -76,13 +84,13 @@ class Session:
     url: str | None
     password: str | None
     db: int | None
-    collection: str
+    collection: str | None
     output: Output
     sources: dict[str, str]
 
-    def open(self) -> DealDatabase:
+    def open(self, collection: str | None = None) -> DealDatabase:
         """
-        Database that the settings name; close it.
+        Database that the settings name, or another collection of it; close it.
 
         Raises
         ------
@@ -93,9 +101,8 @@ class Session:
         """
         from dealdb import DealDatabase
 
-        options: dict[str, Any] = {"collection": self.collection}
-        if self.db is not None:
-            options["db"] = self.db
+        named = {"collection": collection or self.collection, "db": self.db}
+        options: dict[str, Any] = {k: v for k, v in named.items() if v is not None}
         if self.url is None:
             return DealDatabase.embedded(**options)
         if self.password is not None:
@@ -139,7 +146,7 @@ def group_options(function: Callable[[typer.Context], None]) -> Callable[..., No
     return wrapper
 
 
-def session_from(options: dict[str, Any], environment: Mapping[str, str]) -> Session:
+def session_from(options: Mapping[str, Any], environment: Mapping[str, str]) -> Session:
     """
     Settings from the options that were given and the environment.
 
@@ -148,30 +155,40 @@ def session_from(options: dict[str, Any], environment: Mapping[str, str]) -> Ses
     ConfigError
         If both ``--json`` and ``--csv`` are given.
     """
-    if options.get("json") and options.get("csv"):
-        msg = "--json and --csv exclude each other"
-        raise ConfigError(msg)
     url, url_from = options.get("url"), "--url"
     if url is None:
         url, url_from = environment.get("DEALDB_URL") or None, "DEALDB_URL"
+    elif _PASSWORD_IN_URL.match(url):
+        note("warning: other users see the password in --url; use DEALDB_PASSWORD or DEALDB_URL")
+    server = url_from if url else "default"
     return Session(
         url=url,
-        password=_password(options, environment),
+        password=_password(url or "", options, environment),
         db=options.get("db"),
-        collection=options.get("collection") or DEFAULT_COLLECTION,
-        output=Output.JSON if options.get("json") else Output.CSV if options.get("csv") else Output.TABLE,
+        collection=options.get("collection"),
+        output=_output(options),
         sources={
-            "server": url_from if url else "default",
-            "database": "--db" if "db" in options else (url_from if url else "default"),
-            "collection": "--collection" if options.get("collection") else "default",
+            "server": server,
+            "database": "--db" if "db" in options else server,
+            "collection": "--collection" if "collection" in options else "default",
         },
-    )  # fmt: skip
+    )
 
 
-def _password(options: dict[str, Any], environment: Mapping[str, str]) -> str | None:
+def _output(options: Mapping[str, Any]) -> Output:
+    if options.get("json") and options.get("csv"):
+        msg = "--json and --csv exclude each other"
+        raise ConfigError(msg)
+    if options.get("json"):
+        return Output.JSON
+    return Output.CSV if options.get("csv") else Output.TABLE
+
+
+def _password(url: str, options: Mapping[str, Any], environment: Mapping[str, str]) -> str | None:
     if options.get("ask_password"):
         return str(typer.prompt("Password", hide_input=True, err=True))
-    return environment.get("DEALDB_PASSWORD")
+    # what a URL says of itself is nearer than a variable that may be meant for another server
+    return None if _PASSWORD_IN_URL.match(url) else environment.get("DEALDB_PASSWORD") or None
 
 
 def _set_only(options: dict[str, Any]) -> dict[str, Any]:

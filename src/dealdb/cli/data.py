@@ -7,21 +7,11 @@ from typing import Annotated
 
 import typer
 
-from dealdb.cli.context import Output, Session, shared_options
-from dealdb.cli.output import note, print_frame
+from dealdb.cli.context import Output, Session, note
+from dealdb.cli.output import print_frame
 
 # rows of a table on a terminal when no --limit is given
 SCREENFUL = 50
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to the program."""
-    app.command(
-        epilog="Example: dealdb find \"stage = 'Won' AND amount > 50000\" --sort -amount --limit 5"
-    )(shared_options(find))
-    app.command(
-        epilog='Example: dealdb sql "SELECT owner, sum(amount) AS won FROM deals GROUP BY owner"'
-    )(shared_options(sql))
 
 
 def find(
@@ -67,7 +57,11 @@ def sql(
         str, typer.Argument(metavar="STATEMENT", help="One SELECT; the deals are the table deals.")
     ],
 ) -> None:
-    """Run one SELECT over the deals, in DuckDB (needs the extra sql)."""
+    """
+    Run one SELECT over the deals.
+
+    DuckDB runs it, without access to files or other data; it needs the extra sql.
+    """
     with session.open() as db:
         frame = db.query.sql(statement)
     print_frame(frame, session.output)
@@ -75,3 +69,16 @@ def sql(
 
 def _names(text: str | None) -> list[str] | None:
     return [name.strip() for name in text.split(",")] if text else None
+
+
+def load(session: Session) -> None:
+    """Load."""
+
+
+def load_with_bar(db, sample):
+    for d in sample[:50]:
+        db.save_deal(d)
+
+
+def print_report(x):
+    pass

@@ -11,23 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.cli.context import Output, Session, shared_options
-from dealdb.cli.output import note, print_facts, print_rows
+from dealdb.cli.context import Output, Session, note
+from dealdb.cli.output import print_facts, print_rows
 from dealdb.errors import ConfigError, DealNotFound
 
 if TYPE_CHECKING:
-    from dealdb.database import Deal
+    from dealdb import Deal
 
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of deals.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to the program."""
-    app.command(epilog="Example: dealdb get D0001")(shared_options(get))
-    app.command(epilog="Example: dealdb save id=42 name=Acme stage=Won amount=125000.00")(
-        shared_options(save)
-    )
-    app.command(epilog="Example: dealdb delete 42 --yes")(shared_options(delete))
 
 
 def get(session: Session, ids: Ids) -> None:
@@ -65,9 +56,9 @@ def save(
     ] = None,
 ) -> None:
     """
-    Insert a deal or change fields of one; fields that are not named stay as they are.
+    Insert a deal, or change fields of one.
 
-    Each deal is one commit, and is on the server when its line is printed.
+    Fields that are not named stay as they are. Each deal is one commit, and is on the server when its line is printed.
     """
     if json_input and values:
         msg = "FIELD=VALUE and --json-input exclude each other"

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import typer
 
-from dealdb.cli import bench, data, deals, demo, server, stats
-from dealdb.cli.context import group_options
+from dealdb.cli.bench import bench
+from dealdb.cli.context import group_options, shared_options
+from dealdb.cli.data import find, load, sql
+from dealdb.cli.deals import delete, get, save
+from dealdb.cli.demo import demo
+from dealdb.cli.server import health, info
+from dealdb.cli.stats import pipeline, stats
 from dealdb.errors import (
     AccessDenied,
     ConfigError,
@@ -47,8 +52,23 @@ def dealdb(ctx: typer.Context) -> None:
         print(ctx.get_help())
 
 
-for group in (demo, data, deals, stats, server, bench):
-    group.register(app)
+# in the order of the help; each with the example that ends its help
+COMMANDS: tuple[tuple[Callable[..., None], str], ...] = (
+    (demo, "dealdb demo"),
+    (load, "dealdb load deals.csv --map Betrag=amount"),
+    (find, "dealdb find \"stage = 'Won' AND amount > 50000\" --sort -amount --limit 5"),
+    (get, "dealdb get D0001"),
+    (save, "dealdb save id=D0001 stage=Won amount=125000.00"),
+    (delete, "dealdb delete D0001 --yes"),
+    (sql, 'dealdb sql "SELECT owner, sum(amount) AS total FROM deals GROUP BY owner"'),
+    (stats, "dealdb stats win-rate --by owner --since 2026-01-01"),
+    (pipeline, 'dealdb pipeline --set "Lead:open:0.1:30,Demo:open:0.5,Won:won,Lost:lost"'),
+    (health, "dealdb health --json"),
+    (bench, "dealdb bench -n 400"),
+    (info, "dealdb info"),
+)
+for command, example in COMMANDS:
+    app.command(epilog=f"Example: {example}")(shared_options(command))
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -13,13 +13,14 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from decimal import Decimal
 from itertools import accumulate, zip_longest
 from typing import TYPE_CHECKING, Any
 
-from dealdb.cli.context import Output
+from dealdb.cli.context import Output, note
 from dealdb.schema import Field, FieldType
 from dealdb.values import encode
 
@@ -32,11 +33,6 @@ Row = Mapping[str, Any]
 MAX_CELL = 40
 GAP = "  "
 _MOMENT = Field("moment", FieldType.DATETIME)
-
-
-def note(message: str) -> None:
-    """Tell the person at the terminal something that is not data."""
-    print(message, file=sys.stderr)
 
 
 def print_rows(
@@ -80,9 +76,27 @@ def print_facts(facts: Row, output: Output) -> None:
         case Output.TABLE:
             width = max(map(len, facts), default=0)
             for name, value in facts.items():
-                items = value if isinstance(value, list | tuple) and value else [value]
+                items = value if isinstance(value, list | tuple) else [value]
                 for head, item in zip_longest([name], items, fillvalue=""):
                     print(f"{head:<{width}}{GAP}{to_cell(item)}".rstrip())
+
+
+def bold(text: str) -> str:
+    """Text in bold on a terminal, plain in a pipe and where NO_COLOR is set."""
+    plain = (
+        not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    )
+    return text if plain else f"\x1b[1m{text}\x1b[0m"
+
+
+@contextmanager
+def busy(what: str) -> Iterator[None]:
+    """Show on a terminal that something takes a while."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    with console.status(what) if console.is_terminal else nullcontext():
+        yield
 
 
 def to_json(value: Any) -> str:
@@ -139,7 +153,7 @@ def to_text(value: Any) -> str:
     return str(value)
 
 
-def to_cell(value: Any, digits: int = 4) -> str:
+def to_cell(value: Any, *, digits: int = 4, grouped: bool = False) -> str:
     r"""
     Text of a value as a table shows it: thousands grouped, nothing that could steer the terminal.
 
@@ -149,6 +163,8 @@ def to_cell(value: Any, digits: int = 4) -> str:
         Any value of a deal or a result.
     digits
         Digits after the point of a float.
+    grouped
+        Group the thousands of an integer of four digits, which may be a year, too.
 
     Examples
     --------
@@ -160,8 +176,7 @@ def to_cell(value: Any, digits: int = 4) -> str:
             pass
         case Decimal() if value.is_finite():
             return f"{value:,f}"
-        # four digits may well be a year
-        case int() if abs(value) >= 10_000:
+        case int() if grouped or abs(value) >= 10_000:
             return f"{value:,}"
         case float() if math.isfinite(value):
             return f"{value:,.{digits}f}"
@@ -191,7 +206,7 @@ def _print_table(rows: list[Row], columns: Sequence[str], null: str) -> None:
     drawn = [_column(name, [row.get(name) for row in rows], null, limit) for name in columns]
     shown = _fitting(drawn, shutil.get_terminal_size().columns) if on_terminal else len(drawn)
     header, *lines = (GAP.join(cells).rstrip() for cells in zip(*drawn[:shown], strict=True))
-    print(f"\x1b[1m{header}\x1b[0m" if on_terminal and _bold_allowed() else header)
+    print(bold(header))
     for line in lines:
         print(line)
     if shown < len(columns):
@@ -203,9 +218,14 @@ def _column(name: str, values: list[Any], null: str, limit: int | None) -> list[
     from rich.cells import cell_len, set_cell_size
 
     given = [value for value in values if value is not None]
-    # one number of digits for the column, so that the points stand below each other
+    # one form for the whole column, so that points and commas stand below each other
     digits = 2 if any(isinstance(v, float) and abs(v) >= 100 for v in given) else 4
-    cells = [name, *(null if v is None else to_cell(v, digits) for v in values)]
+    grouped = any(isinstance(v, int) and abs(v) >= 10_000 for v in given)
+    cells = [
+        null if value is None else to_cell(value, digits=digits, grouped=grouped)
+        for value in values
+    ]
+    cells.insert(0, name)
     if limit:
         cells = [c if cell_len(c) <= limit else set_cell_size(c, limit - 1) + "…" for c in cells]
     width = max(map(cell_len, cells))
@@ -224,7 +244,3 @@ def _fitting(drawn: list[list[str]], width: int) -> int:
 
     ends = list(accumulate(cell_len(column[0]) + len(GAP) for column in drawn))
     return max(1, sum(end - len(GAP) <= width for end in ends))
-
-
-def _bold_allowed() -> bool:
-    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

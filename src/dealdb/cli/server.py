@@ -2,45 +2,98 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from dealdb import __version__
-from dealdb.cli.context import Output, Session, shared_options
-from dealdb.cli.output import note, print_facts
-from dealdb.errors import ServerUnavailable
+from dealdb.cli.context import Output, Session, note
+from dealdb.cli.output import print_facts
 
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to the program."""
-    app.command(epilog="Example: dealdb health --json")(shared_options(health))
-    app.command(epilog="Example: dealdb info")(shared_options(info))
+if TYPE_CHECKING:
+    from dealdb.connection import Health
 
 
 def health(session: Session) -> None:
-    """Print the health of the server; the exit code is 3 when it can't be reached."""
+    """
+    Print the health of server, pool and collection.
+
+    The exit code is 3 when the server can't be reached.
+    """
     with session.open() as db:
-        report = asdict(db.health())
-    warnings = report.pop("warnings")
+        report = db.health()
+        where = db.connection.settings.where
     if session.output is Output.TABLE:
-        print_facts(report, session.output)
-        for warning in warnings:
-            note(f"warning: {warning}")
+        print_health(where, report)
     else:
-        print_facts(report | {"warnings": warnings}, session.output)
-    if not report["reachable"]:
+        print_facts({"server": where, **asdict(report)}, session.output)
+    if not report.reachable:
         raise typer.Exit(3)
 
 
 def info(session: Session) -> None:
-    """Print version, server, collection and columns, and where each setting comes from."""
+    """
+    Print version, server, stages and columns.
+
+    Also where each setting comes from: an option, the environment, or a default.
+    """
+    from dealdb.database import DEFAULT_COLLECTION
+
     with session.open() as db:
-        settings = db.connection.settings
-        facts = {
-            "version": __version__,
-            "server": settings.where,
-            "collection": session.collection,
+        facts: dict[str, Any] = {
+            "version": version("dealdb"),
+            "server": db.connection.settings.where,
+            "database": db.connection.db,
+            "collection": session.collection or DEFAULT_COLLECTION,
             "deals": len(db),
-            "columns": [f"{field.name} {field.describe()}" for field in db.schema.fields],
+            "stages": {stage.name: str(stage.kind) for stage in db.pipeline},
+            "columns": {field.name: field.describe() for field in db.schema.fields},
         }
+    if session.output is not Output.TABLE:
+        print_facts({**facts, "settings_from": session.sources}, session.output)
+        return
+    sources = {name: f"{facts[name]} ({source})" for name, source in session.sources.items()}
+    lists = {
+        name: [" ".join(pair) for pair in facts[name].items()] for name in ("stages", "columns")
+    }
+    print_facts({**facts, **sources, **lists}, Output.TABLE)
+
+
+def print_health(where: str, report: Health) -> None:
+    """Print the health in words: facts to stdout, warnings to stderr."""
+    print_facts(dict(_health_lines(where, report)), Output.TABLE)
+    for warning in report.warnings:
+        note(f"warning: {warning}")
+
+
+def _health_lines(where: str, report: Health) -> Iterator[tuple[str, str]]:
+    yield "server", where
+    if not report.reachable:
+        yield "reachable", "no"
+        return
+    ping = "" if report.ping_ms is None else f"{report.ping_ms:.2f} ms"
+    yield "reachable", "yes" + (f", ping {ping}" if ping else "")
+    yield (
+        "version",
+        f"{report.flavor or 'unknown'} {report.version or ''}, {report.role or 'role unknown'}",
+    )
+    yield "memory", _memory(report)
+    yield "persistence", report.persistence
+    yield "pool", f"{report.pool_in_use} of {report.pool_size} in use, {report.pool_waited} waited"
+    if report.deals is not None:
+        yield "deals", f"{report.deals:,}, {report.log_length:,} entries in the log"
+
+
+def _memory(report: Health) -> str:
+    if report.memory_used_bytes is None:
+        return "unknown"
+    limit = (
+        f"of {_megabytes(report.memory_max_bytes)}" if report.memory_max_bytes else "used, no limit"
+    )
+    return f"{_megabytes(report.memory_used_bytes)} {limit}, {report.memory_policy}"
+
+
+def _megabytes(n_bytes: int) -> str:
+    return f"{n_bytes / 1e6:,.1f} MB"

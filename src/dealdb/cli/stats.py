@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.cli.context import Output, Session, shared_options
-from dealdb.cli.output import note, print_facts, print_frame, print_rows, to_json
+from dealdb.cli.context import Output, Session, note
+from dealdb.cli.output import print_facts, print_frame, print_rows, to_json
 from dealdb.errors import ConfigError
 from dealdb.pipeline import Kind, Pipeline, Stage
 
 if TYPE_CHECKING:
-    from dealdb.analytics import MetricResult
+    from dealdb.analytics import Analytics, MetricResult
 
 METRICS = (
     "summary", "pipeline", "win-rate", "deal-size", "sales-cycle", "velocity", "leaderboard",
@@ -23,26 +23,17 @@ METRICS = (
 )  # fmt: skip
 
 Where = Annotated[str | None, typer.Option(metavar="FILTER", help="Only deals of this filter.")]
+AsOf = Annotated[
+    str | None, typer.Option(metavar="DATE", help="Judge open deals on this day [default: today].")
+]
 By = Annotated[
     str | None, typer.Option(metavar="COLUMN,...", help="A row for each value of these columns.")
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the program."""
-    app.command(epilog="Example: dealdb stats win-rate --by owner --since 2026-01-01")(
-        shared_options(stats)
-    )
-    app.command(epilog='Example: dealdb pipeline --set "Lead:open:0.1:30,Won:won,Lost:lost"')(
-        shared_options(pipeline)
-    )
-
-
 def stats(
     session: Session,
-    metric: Annotated[
-        str, typer.Argument(metavar="METRIC", help=f"One of {', '.join(METRICS)}.")
-    ] = "summary",
+    metric: Annotated[str, typer.Argument(help=f"One of {', '.join(METRICS)}.")] = "summary",
     by: By = None,
     where: Where = None,
     since: Annotated[
@@ -51,30 +42,43 @@ def stats(
     until: Annotated[
         str | None, typer.Option(metavar="DATE", help="Closed before this day.")
     ] = None,
-    period: Annotated[
-        str | None,
-        typer.Option(metavar="PERIOD", help="Of trend: day, week, month, quarter, year."),
+    as_of: AsOf = None,
+    measure: Annotated[
+        str | None, typer.Option(metavar="NAME", help="win-rate: count or value.")
+    ] = None,
+    outcome: Annotated[
+        str | None, typer.Option(metavar="NAME", help="sales-cycle: won or lost.")
+    ] = None,
+    basis: Annotated[
+        str | None, typer.Option(metavar="NAME", help="velocity: closed or open.")
+    ] = None,
+    of: Annotated[
+        str | None, typer.Option(metavar="NAME", help="concentration: won or open.")
     ] = None,
     top: Annotated[
-        int | None, typer.Option(metavar="N", help="Of concentration: how many are the largest.")
+        int | None, typer.Option(metavar="N", help="concentration: share of the N largest.")
+    ] = None,
+    period: Annotated[
+        str | None, typer.Option(metavar="NAME", help="trend: day, week, month, quarter or year.")
     ] = None,
 ) -> None:
     """
-    Print a figure of the deals.
+    Print a metric of the deals.
 
     What the figures rest on (deals, window, currency, warnings) goes to stderr, or into the JSON.
     """
-    options = {"by": by.split(",") if by else None, "where": where, "since": since, "until": until}
-    options |= {"period": period, "top": top}
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {"where": where, "since": since, "until": until, "as_of": as_of, "measure": measure}
+    given |= {"outcome": outcome, "basis": basis, "of": of, "period": period}
     with session.open() as db:
-        print_metric(_metric(db.analytics, metric, given), session.output)
+        result = _metric(db.analytics, metric, {"by": _columns(by), "k": top, **given})
+    print_metric(result, session.output)
 
 
 def pipeline(
     session: Session,
     by: By = None,
     where: Where = None,
+    as_of: AsOf = None,
     set_to: Annotated[
         str | None,
         typer.Option(
@@ -85,19 +89,18 @@ def pipeline(
     ] = None,
 ) -> None:
     """
-    Print the stages of the pipeline with their deals, or define the stages.
+    Print the stages with their deals, or define the stages.
 
     KIND is open, won or lost; the order is the order of the stages. A stage that deals stand in can't be left out.
     """
     stages = parse_stages(set_to) if set_to else None
     with session.open() as db:
         if stages is None:
-            given = {"by": by.split(",") if by else None, "where": where}
-            result = _metric(db.analytics, "pipeline", {k: v for k, v in given.items() if v})
-            print_metric(result, session.output)
+            options = {"by": _columns(by), "where": where, "as_of": as_of}
+            print_metric(_metric(db.analytics, "pipeline", options), session.output)
             return
         db.set_pipeline(stages)
-        rows = [asdict(stage) | {"kind": str(stage.kind)} for stage in db.pipeline]
+        rows = [{**asdict(stage), "kind": str(stage.kind)} for stage in db.pipeline]
     print_rows(rows, ["name", "kind", "probability", "rot_days"], session.output)
 
 
@@ -137,17 +140,23 @@ def print_metric(result: MetricResult, output: Output) -> None:
         note(f"warning: {warning}")
 
 
-def _metric(analytics: Any, metric: str, options: dict[str, Any]) -> MetricResult:
+def _metric(analytics: Analytics, metric: str, options: dict[str, Any]) -> MetricResult:
     if metric not in METRICS:
         msg = f"there is no metric {metric!r}; the metrics are {', '.join(METRICS)}"
         raise ConfigError(msg)
     method = getattr(analytics, metric.replace("-", "_"))
-    unknown = sorted(set(options) - set(inspect.signature(method).parameters))
+    given = {name: value for name, value in options.items() if value is not None}
+    unknown = [name for name in given if name not in inspect.signature(method).parameters]
     if unknown:
-        msg = f"stats {metric} takes no --{unknown[0]}"
+        option = {"k": "top"}.get(unknown[0], unknown[0]).replace("_", "-")
+        msg = f"the metric {metric} takes no --{option}"
         raise ConfigError(msg)
-    result: MetricResult = method(**options)
+    result: MetricResult = method(**given)
     return result
+
+
+def _columns(text: str | None) -> list[str] | None:
+    return [name.strip() for name in text.split(",")] if text else None
 
 
 def _parse_stage(text: str) -> Stage:

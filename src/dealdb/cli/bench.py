@@ -1,0 +1,183 @@
+"""The command ``bench``: saving the same deals in three ways, with the sockets as the server counted them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import uuid4
+
+import typer
+
+from dealdb.cli.context import Output, Session
+from dealdb.cli.output import busy, print_rows
+from dealdb.errors import ConfigError
+from dealdb.sample import deals
+
+if TYPE_CHECKING:
+    from dealdb import DealDatabase
+    from dealdb.values import Value
+
+    Opener = Callable[[str], DealDatabase]
+    Deals = Sequence[Mapping[str, Value]]
+
+THREADS = 64
+COLUMNS = ("way", "seconds", "deals/s", "sockets", "times as fast")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavingRun:
+    """
+    One way of saving deals, measured.
+
+    Attributes
+    ----------
+    way
+        What was done.
+    deals
+        How many deals were saved.
+    seconds
+        Wall time.
+    sockets
+        Connections that the server accepted meanwhile, by its own count.
+    """
+
+    way: str
+    deals: int
+    seconds: float
+    sockets: int
+
+
+def bench(
+    session: Session,
+    n: Annotated[int, typer.Option("-n", metavar="N", help="How many deals to save.")] = 1600,
+    threads: Annotated[
+        int, typer.Option(metavar="N", help="Threads that share the pool.")
+    ] = THREADS,
+) -> None:
+    """
+    Measure saving deals in three ways.
+
+    A new connection for each save, one pool for many threads, and in bulk. The server counts the sockets.
+
+    Without a server of your own it starts one in a temporary folder. The deals go to collections that are removed
+    afterwards.
+    """
+    if n < 1 or threads < 1:
+        msg = f"-n {n} --threads {threads}: both are numbers from 1 up"
+        raise ConfigError(msg)
+    with scratch_opener(session) as open_collection, busy(f"saving {n:,} deals in three ways ..."):
+        runs = list(compare_saving(open_collection, deals(n), threads=threads))
+    print_rows(comparison(runs, session.output), COLUMNS, session.output)
+
+
+def compare_saving(
+    open_collection: Opener, sample: Deals, *, threads: int = THREADS
+) -> Iterator[SavingRun]:
+    """
+    Save the same deals in three ways, each into a collection of its own.
+
+    Parameters
+    ----------
+    open_collection
+        Opens a new database object on the collection of that name.
+    sample
+        Deals to save.
+    threads
+        How many share the pool in the second way.
+
+    Yields
+    ------
+    SavingRun
+        One for each way, as soon as it is done.
+    """
+
+    def one_by_one(collection: str) -> None:
+        for deal in sample:
+            with open_collection(collection) as db:
+                db.save_deal(deal)
+
+    def pooled(collection: str) -> None:
+        with open_collection(collection) as db, ThreadPoolExecutor(threads) as pool:
+            # list() raises what a save raised
+            list(pool.map(db.save_deal, sample))
+
+    def in_bulk(collection: str) -> None:
+        with open_collection(collection) as db:
+            db.loader.load(sample)
+
+    with open_collection("counter") as counter:
+        size = counter.connection.settings.max_connections
+        ways = {
+            "a new connection for each save": one_by_one,
+            f"{threads} threads, one pool of {size}": pooled,
+            "in bulk": in_bulk,
+        }
+        for number, (way, save) in enumerate(ways.items()):
+            before, start = _connections_received(counter), time.perf_counter()
+            save(f"way-{number}")
+            seconds = time.perf_counter() - start
+            sockets = _connections_received(counter) - before
+            yield SavingRun(way=way, deals=len(sample), seconds=seconds, sockets=sockets)
+
+
+def comparison(runs: Sequence[SavingRun], output: Output = Output.TABLE) -> list[dict[str, Any]]:
+    """Rows of the table: each way against the first one; rounded where people read them."""
+    rows: list[dict[str, Any]] = []
+    for run in runs:
+        seconds, rate = run.seconds, run.deals / run.seconds
+        factor = runs[0].seconds / seconds
+        figures: tuple[Any, ...] = (seconds, rate, run.sockets, factor)
+        if output is Output.TABLE:
+            figures = (f"{seconds:.3f}", f"{rate:,.0f}", f"{run.sockets:,}", f"{factor:,.1f}")
+        rows.append(dict(zip(COLUMNS, (run.way, *figures), strict=True)))
+    return rows
+
+
+@contextmanager
+def scratch_opener(session: Session) -> Iterator[Opener]:
+    """Opener of collections that are gone afterwards: on the session's server, or on a temporary one."""
+    if session.url is None:
+        with (
+            TemporaryDirectory(prefix="dealdb") as folder,
+            temporary_server(Path(folder)) as opener,
+        ):
+            yield opener
+        return
+    prefix = f"bench-{uuid4().hex}-"
+    try:
+        yield lambda name: session.open(prefix + name)
+    finally:
+        with session.open(prefix) as db:
+            _remove_keys(db, prefix)
+
+
+@contextmanager
+def temporary_server(folder: Path) -> Iterator[Opener]:
+    """Opener of collections on an embedded server in that folder; it stops at the end."""
+    from dealdb import DealDatabase
+
+    with DealDatabase.embedded(folder) as keeper:
+        where = keeper.connection.settings.where
+        yield lambda name: DealDatabase.from_url(where, collection=name)
+
+
+def _connections_received(db: DealDatabase) -> int:
+    stats: bytes = db.connection.link().call("INFO", "stats")
+    [line] = [
+        line for line in stats.splitlines() if line.startswith(b"total_connections_received:")
+    ]
+    return int(line.partition(b":")[2])
+
+
+def _remove_keys(db: DealDatabase, prefix: str) -> None:
+    link, cursor = db.connection.link(), b""
+    while cursor != b"0":
+        cursor, keys = link.call("SCAN", cursor or b"0", "MATCH", f"{prefix}*", "COUNT", 1000)
+        if keys:
+            link.call("UNLINK", *keys)

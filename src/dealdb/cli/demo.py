@@ -1,0 +1,87 @@
+"""The command ``demo``: what dealdb does, on sample deals and a server of its own."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from dealdb.cli.bench import COLUMNS, THREADS, compare_saving, comparison, scratch_opener
+from dealdb.cli.context import Output, Session
+from dealdb.cli.data import load_with_bar, print_report
+from dealdb.cli.output import bold, busy, print_frame, print_rows
+from dealdb.cli.server import print_health
+from dealdb.cli.stats import print_metric
+from dealdb.errors import ConfigError
+from dealdb.sample import deals
+
+if TYPE_CHECKING:
+    from dealdb import DealDatabase
+    from dealdb.cli.bench import Deals, Opener
+
+FILTER = "stage = 'Negotiation' AND amount > 40000"
+
+
+def demo(session: Session) -> None:
+    """
+    Show what dealdb does, on 1,600 sample deals.
+
+    It loads them into a server of its own in a temporary folder, and shows health, the cost of saving in three ways,
+    a filter and the pipeline in figures. Nothing of it is left behind.
+    """
+    if session.output is not Output.TABLE:
+        msg = "demo prints text only: leave out --json and --csv"
+        raise ConfigError(msg)
+    sample = deals()
+    with scratch_opener(session) as open_collection, open_collection("demo") as db:
+        _heading(f"dealdb {version('dealdb')}: {len(sample):,} sample deals on {_server(db)}")
+        print_report(load_with_bar(db, sample))
+        _heading("Health")
+        print_health(db.connection.settings.where, db.health())
+        _saving(open_collection, sample)
+        _filter(db)
+        _figures(db)
+    print(
+        "\nNow your own deals:  dealdb load FILE.csv,  then dealdb stats.  dealdb --help lists all commands."
+    )
+
+
+def _server(db: DealDatabase) -> str:
+    health = db.health()
+    return f"{health.flavor} {health.version}"
+
+
+def _saving(open_collection: Opener, sample: Deals) -> None:
+    _heading(f"Saving {len(sample):,} deals in three ways; the server counted the sockets")
+    with busy("saving ..."):
+        runs = list(compare_saving(open_collection, sample, threads=THREADS))
+    print_rows(comparison(runs), COLUMNS, Output.TABLE)
+
+
+def _filter(db: DealDatabase) -> None:
+    columns = ["id", "name", "owner", "amount", "expected_close"]
+    command = f'dealdb find "{FILTER}" --sort -amount --limit 5 --columns {",".join(columns)}'
+    _heading("A filter", command)
+    print_frame(db.query.find(FILTER, sort="-amount", limit=5, columns=columns), Output.TABLE)
+
+
+def _figures(db: DealDatabase) -> None:
+    figures = db.analytics
+    _heading("The pipeline by stage", "dealdb pipeline")
+    print_metric(figures.pipeline(), Output.TABLE)
+    _heading("Win rate by owner", "dealdb stats win-rate --by owner")
+    print_metric(figures.win_rate(by="owner"), Output.TABLE)
+    _heading("Sales cycle, days", "dealdb stats sales-cycle")
+    print_metric(figures.sales_cycle(), Output.TABLE)
+    _heading("Sales velocity, money per day", "dealdb stats velocity")
+    print_metric(figures.velocity(), Output.TABLE)
+    columns = ["id", "name", "owner", "amount", "closed"]
+    _heading("Top deals won", "dealdb find \"stage = 'Won'\" --sort -amount --limit 5")
+    print_frame(
+        db.query.find("stage = 'Won'", sort="-amount", limit=5, columns=columns), Output.TABLE
+    )
+
+
+def _heading(text: str, command: str = "") -> None:
+    print(f"\n{bold(text)}" + (f"\n$ {command}" if command else ""))
+    sys.stdout.flush()

@@ -1,0 +1,57 @@
+"""Writes ``docs/cli.md`` from the help texts: ``python -m dealdb.cli.reference [--check] docs/cli.md``."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+
+from dealdb.cli.main import COMMANDS, main
+
+_HEAD = """\
+# Command line
+
+Made by `make docs` from the help texts. [errors.md](errors.md) explains the errors and their exit codes.
+
+Data goes to stdout and messages to stderr, so `dealdb find --csv > deals.csv` writes data alone. The shared options may
+stand before the command or after it. A setting comes from the first of option, environment variable, default.
+
+| variable | holds |
+|---|---|
+| `DEALDB_URL` | URL of the server; without it and `--url`, the embedded server |
+| `DEALDB_PASSWORD` | password, where the URL has none |
+| `NO_COLOR` | anything: no bold headers |
+"""
+
+
+def reference() -> str:
+    """Text of the page."""
+    names = [command.__name__ for command, _ in COMMANDS]
+    sections = [_section([]), *(_section([name]) for name in names)]
+    return _HEAD + "".join(sections)
+
+
+def _section(command: list[str]) -> str:
+    text = io.StringIO()
+    with redirect_stdout(text):
+        main([*command, "--help"])
+    title = " ".join(["dealdb", *command])
+    return f"\n## {title}\n\n```text\n{text.getvalue().strip()}\n```\n"
+
+
+def _run(arguments: list[str]) -> int:
+    # help texts are wrapped at the width of the terminal
+    os.environ["COLUMNS"] = "80"
+    page = Path(arguments[-1])
+    if "--check" not in arguments:
+        page.write_text(reference(), encoding="utf-8")
+    elif not page.exists() or page.read_text(encoding="utf-8") != reference():
+        print(f"{page} does not match the help texts: run make docs", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_run(sys.argv[1:]))

