@@ -1,0 +1,156 @@
+"""The pipeline by stage: what stands where, what it is worth, how old it is."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from dealdb.analytics.deals import OPEN, days_between
+from dealdb.analytics.exact import ratio
+from dealdb.analytics.options import By, Day, as_of_day
+from dealdb.analytics.result import MetricResult
+from dealdb.analytics.scope import ANY, NONE, Metric, Scope, scope, total
+from dealdb.pipeline import Kind, Pipeline
+
+_COLUMNS = (
+    *("stage", "kind", "n", "value", "blank", "weighted", "unweighted"),
+    *("mean_age_days", "age_n", "rotting", "overdue"),
+)
+_COUNTS = ["n", "blank", "unweighted", "age_n", "rotting", "overdue"]
+
+
+def pipeline_by_stage(
+    frame: pl.DataFrame,
+    pipeline: Pipeline,
+    by: By = None,
+    *,
+    as_of: Day = None,
+) -> MetricResult:
+    """
+    Deals of each stage, in the order of the pipeline; stages without deals are rows of 0.
+
+    Deals without a stage, and those in a stage that the pipeline doesn't define, are open and follow the open stages.
+
+    Parameters
+    ----------
+    frame
+        One row a deal.
+    pipeline
+        What the stages mean.
+    by
+        Columns to group by; each group has all stages.
+    as_of
+        Day on which age, rotting and overdue are judged; today in UTC by default.
+
+    Returns
+    -------
+    MetricResult
+        ``stage``, ``kind``, ``n``, ``value`` (sum of the amounts), ``blank`` (deals without an amount); and for
+        open deals alone: ``weighted`` (amount times probability), ``unweighted`` (left out of it for want of an
+        amount or a probability), ``mean_age_days`` over ``age_n`` deals, ``rotting`` (no update for longer than
+        the stage's ``rot_days``), ``overdue`` (expected to close before ``as_of``).
+
+    Raises
+    ------
+    QueryError
+        If an option can't be understood, or the amounts can't be summed exactly.
+    SchemaError
+        If a standard column has another type than in a collection.
+
+    Source
+    ------
+    docs/metrics.md#pipeline
+
+    Examples
+    --------
+    >>> deals = pl.DataFrame({"stage": ["Demo", "Demo", "Won"], "amount": [100, 300, 900]})
+    >>> result = pipeline_by_stage(deals, Pipeline().covering(["Demo", "Won"]))
+    >>> result.frame.select("stage", "n", "value", "weighted").rows()
+    [('Demo', 2, Decimal('400.00'), Decimal('200.0000')), ('Won', 1, Decimal('900.00'), None)]
+    """
+    day = as_of_day(as_of)
+    metric = Metric(
+        name="pipeline",
+        base=ANY,
+        columns=_COLUMNS,
+        reads=(pl.col("stage"), *open_days(pipeline, day)),
+        weighs=True,
+    )
+    deals = scope(frame, pipeline, metric, by=by, as_of=day)
+    cells = _cells(deals)
+    spine = _spine(deals, cells, pipeline)
+    table = spine.join(cells, on=["stage", *deals.keys], how="left", nulls_equal=True)
+    is_open = pl.col("kind") == Kind.OPEN.value
+    filled = table.with_columns(pl.col(*_COUNTS, "value", "weighted").fill_null(0))
+    figures = filled.with_columns(
+        pl.col("stage").fill_null(NONE),
+        weighted=pl.when(is_open).then("weighted"),
+        mean_age_days=ratio(pl.col("_age"), pl.col("age_n")),
+    )
+    ordered = figures.sort([*deals.keys, "_place"], nulls_last=True, maintain_order=True)
+    return deals.result(ordered, _notes(deals, cells, pipeline))
+
+
+def open_days(pipeline: Pipeline, as_of: date) -> tuple[pl.Expr, ...]:
+    """Of each open deal ``_age`` in days, and whether it is ``_rotting`` and ``_overdue``."""
+    created, today = pl.col("created"), pl.lit(as_of)
+    touched = pl.coalesce(pl.col("updated").dt.date(), created)
+    rotting = pl.lit(value=False)
+    for stage in pipeline:
+        if stage.kind is Kind.OPEN and stage.rot_days:
+            is_stale = days_between(touched, today) > stage.rot_days
+            rotting = rotting | ((pl.col("stage") == stage.name) & is_stale)
+    return (
+        pl.when(OPEN & (created <= today)).then(days_between(created, today)).alias("_age"),
+        (OPEN & rotting).fill_null(value=False).alias("_rotting"),
+        (OPEN & (pl.col("expected_close") < today)).fill_null(value=False).alias("_overdue"),
+    )
+
+
+def _cells(deals: Scope) -> pl.DataFrame:
+    measures = {
+        "n": pl.len(),
+        "value": pl.col("amount").sum(),
+        "blank": pl.col("amount").is_null().sum(),
+        "weighted": pl.col("_weighted").sum(),
+        "unweighted": (OPEN & pl.col("_weighted").is_null()).sum(),
+        "_age": pl.col("_age").cast(pl.Int64).sum(),
+        "age_n": pl.col("_age").count(),
+        "rotting": pl.col("_rotting").sum(),
+        "overdue": pl.col("_overdue").sum(),
+    }
+    return deals.deals.lazy().group_by("stage", *deals.keys).agg(**measures).collect()
+
+
+def _spine(deals: Scope, cells: pl.DataFrame, pipeline: Pipeline) -> pl.DataFrame:
+    """Every stage for every group, with its kind and place."""
+    stages: list[tuple[str | None, Kind]] = [(stage.name, stage.kind) for stage in pipeline]
+    last_open = [place for place, (_, kind) in enumerate(stages, 1) if kind is Kind.OPEN][-1:]
+    after = last_open[0] if last_open else 0
+    stages[after:after] = [(stray, Kind.OPEN) for stray in _strays(cells, pipeline)]
+    rows = [(place, name, kind.value) for place, (name, kind) in enumerate(stages)]
+    columns = {"_place": pl.UInt32, "stage": pl.String, "kind": pl.String}
+    spine = pl.DataFrame(rows, schema=columns, orient="row")
+    return spine.join(cells.select(deals.keys).unique(), how="cross") if deals.keys else spine
+
+
+def _strays(cells: pl.DataFrame, pipeline: Pipeline) -> list[str | None]:
+    """Stages of deals that the pipeline doesn't have, the null one last."""
+    seen = cells["stage"].unique().sort(nulls_last=True).to_list()
+    return [name for name in seen if name not in pipeline]
+
+
+def _notes(deals: Scope, cells: pl.DataFrame, pipeline: Pipeline) -> dict[str, int]:
+    undefined = cells.filter(pl.col("stage").is_in(_strays(cells, pipeline)))
+    left_out = deals.counts(
+        blank=OPEN & pl.col("amount").is_null(),
+        chance=OPEN & pl.col("amount").is_not_null() & pl.col("_weighted").is_null(),
+        age=OPEN & pl.col("_age").is_null(),
+    )
+    return {
+        "deals in stages that the pipeline does not define, counted as open": total(undefined, "n"),
+        "open deals without an amount": left_out["blank"],
+        "open deals without a probability from 0 to 1, not in weighted": left_out["chance"],
+        "open deals without a creation date up to as_of, not in mean_age_days": left_out["age"],
+    }

@@ -1,0 +1,155 @@
+"""Concentration: how much of the value rests on a few groups."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Context, Decimal
+
+import polars as pl
+
+from dealdb.analytics.deals import OPEN, SIZE, WON
+from dealdb.analytics.exact import scale_of
+from dealdb.analytics.options import By, Day, Window, choice
+from dealdb.analytics.result import MIXED, MetricResult
+from dealdb.analytics.scope import NONE, Metric, Scope, scope
+from dealdb.errors import QueryError
+from dealdb.pipeline import Pipeline
+from dealdb.schema import MAX_DECIMAL_DIGITS
+
+_WON = Metric(
+    name="concentration",
+    base=WON,
+    columns=("n", "groups", "value", "k", "top_value", "top_share", "hhi", "top"),
+    reads=(SIZE.alias("_value"),),
+)
+_METRICS = {"won": _WON, "open": replace(_WON, base=OPEN, reads=(), weighs=True)}
+_VALUE_OF = {"won": "_value", "open": "_weighted"}
+# a sum of 38 digits must not be rounded to the 28 of the default context
+_EXACT = Context(prec=MAX_DECIMAL_DIGITS)
+
+
+def concentration(
+    frame: pl.DataFrame,
+    pipeline: Pipeline,
+    by: By = "company",
+    *,
+    since: Day = None,
+    until: Day = None,
+    of: str = "won",
+    k: int = 5,
+) -> MetricResult:
+    """
+    Share of the ``k`` largest groups in the value, and the Herfindahl-Hirschman index.
+
+    Parameters
+    ----------
+    frame
+        One row a deal.
+    pipeline
+        What the stages mean.
+    by
+        What a group is: companies, or any other column or columns.
+    since, until
+        Window on the closing date, ``until`` itself outside; only for won deals.
+    of
+        ``"won"``: value of won deals; ``"open"``: weighted value of open deals.
+    k
+        How many groups are at the top, at least 1.
+
+    Returns
+    -------
+    MetricResult
+        One row (one a currency): ``n`` deals, ``groups`` that have a value, ``value``, ``k``, ``top_value``,
+        ``top_share``, ``hhi`` (sum of the squared shares: 1 for a single group, 1/groups for equal ones), ``top``
+        (names of the largest, largest first, ties in order of name).
+
+    Raises
+    ------
+    QueryError
+        If an option can't be understood, there is nothing to group by, or the amounts can't be summed exactly.
+    SchemaError
+        If a standard column has another type than in a collection.
+
+    Source
+    ------
+    docs/metrics.md#concentration
+
+    Examples
+    --------
+    >>> deals = pl.DataFrame(
+    ...     {"company": ["Acme", "Bolt"], "stage": ["Won", "Won"], "amount": [300, 100]}
+    ... )
+    >>> result = concentration(deals, Pipeline().covering(["Won"]), k=1)
+    >>> result["top_share"], result["hhi"], result["top"].to_list()
+    (0.75, 0.625, ['Acme'])
+    """
+    if not by or k not in range(1, 2**31):
+        msg = f"concentration needs by= a column and k= a number from 1 up, not by={by!r}, k={k!r}"
+        raise QueryError(msg)
+    column = _VALUE_OF[choice("of", of, _METRICS)]
+    window = Window.of(since, until)
+    if window and of == "open":
+        msg = "open deals have no closing date: leave since= and until= out, or use of='won'"
+        raise QueryError(msg)
+    deals = scope(frame, pipeline, _METRICS[of], by=by, window=window)
+    groups = deals.table(_n=pl.len(), _sum=pl.col(column).sum())
+    mixed = deals.currency == MIXED
+    parts = groups.partition_by("currency", maintain_order=True) if mixed else [groups]
+    table = _frame([_row(part, deals.keys, k) for part in parts], groups, mixed=mixed)
+    notes, warnings = _notes(deals, groups, column)
+    shown = replace(deals, keys=["currency"] if mixed else [])
+    return shown.result(table, notes, *warnings)
+
+
+def _row(groups: pl.DataFrame, keys: list[str], k: int) -> dict[str, object]:
+    # the sort keeps ties in the order of the table, which is by name
+    ranked = groups.sort("_sum", descending=True, maintain_order=True)
+    # Python's integers don't overflow when squared, and its division of them rounds once
+    units: list[int] = ranked["_sum"].to_physical().to_list()
+    total, top = sum(units), sum(units[:k])
+    names = [key for key in keys if key != "currency"] or keys
+    return {
+        "currency": groups["currency"][0] if "currency" in keys else None,
+        "n": int(groups["_n"].sum()),
+        "groups": sum(unit != 0 for unit in units),
+        "value": total,
+        "k": k,
+        "top_value": top,
+        "top_share": top / total if total else None,
+        "hhi": sum(unit * unit for unit in units) / (total * total) if total else None,
+        "top": [
+            " / ".join(NONE if part is None else str(part) for part in name)
+            for name in ranked.select(names).head(k).rows()
+        ],
+    }
+
+
+def _frame(rows: list[dict[str, object]], groups: pl.DataFrame, *, mixed: bool) -> pl.DataFrame:
+    money = groups.schema["_sum"]
+    scale = scale_of(groups, "_sum")
+    for row in rows:
+        for name in ("value", "top_value"):
+            row[name] = Decimal(str(row[name])).scaleb(-scale, _EXACT)
+    counts = dict.fromkeys(("n", "groups", "k"), pl.UInt32())
+    amounts = dict.fromkeys(("value", "top_value"), money)
+    shares = dict.fromkeys(("top_share", "hhi"), pl.Float64())
+    text = pl.String()
+    table = pl.DataFrame(
+        rows,
+        schema={"currency": text, **counts, **amounts, **shares, "top": pl.List(text)},
+    )
+    return table if mixed else table.drop("currency")
+
+
+def _notes(deals: Scope, groups: pl.DataFrame, column: str) -> tuple[dict[str, int], list[str]]:
+    names = [key for key in deals.keys if key != "currency"]
+    nameless = pl.any_horizontal(pl.col(names).is_null()) if names else pl.lit(value=False)
+    left_out = deals.counts(
+        priced=nameless & pl.col(column).is_not_null(), unpriced=pl.col(column).is_null()
+    )
+    notes = {
+        f"deals without {' or '.join(names)}, counted as one group": left_out["priced"],
+        "deals without a value, not in the shares": left_out["unpriced"],
+    }
+    negative = (groups["_sum"].to_physical() < 0).any()
+    return notes, ["some groups have a negative value: shares are not meaningful"] * negative

@@ -1,0 +1,87 @@
+"""Deal size: mean and median amount of won deals."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from dealdb.analytics.deals import SIZE, WON
+from dealdb.analytics.exact import mean, median, units
+from dealdb.analytics.options import By, Day, Window
+from dealdb.analytics.result import MetricResult
+from dealdb.analytics.scope import Metric, scope, total
+from dealdb.pipeline import Pipeline
+
+_METRIC = Metric(
+    name="deal_size",
+    base=WON,
+    columns=("n", "value", "mean", "median", "zero", "blank"),
+    reads=(SIZE,),
+)
+
+
+def deal_size(
+    frame: pl.DataFrame,
+    pipeline: Pipeline,
+    by: By = None,
+    *,
+    since: Day = None,
+    until: Day = None,
+) -> MetricResult:
+    """
+    Mean and median amount of won deals.
+
+    Lost deals are left out, as their amount is often 0; so are won deals of amount 0 or none, which are counted apart.
+
+    Parameters
+    ----------
+    frame
+        One row a deal.
+    pipeline
+        What the stages mean.
+    by
+        Columns to group by.
+    since, until
+        Window on the closing date, ``until`` itself outside.
+
+    Returns
+    -------
+    MetricResult
+        ``n`` (won deals with an amount other than 0), ``value`` (their exact sum), ``mean``, ``median``,
+        ``zero`` and ``blank`` (won deals with amount 0, and with none).
+
+    Raises
+    ------
+    QueryError
+        If an option can't be understood, or the amounts can't be summed exactly.
+    SchemaError
+        If a standard column has another type than in a collection.
+
+    Source
+    ------
+    docs/metrics.md#deal-size
+
+    Examples
+    --------
+    >>> deals = pl.DataFrame({"stage": ["Won", "Won", "Won", "Lost"], "amount": [100, 300, 0, 0]})
+    >>> size = deal_size(deals, Pipeline().covering(["Won", "Lost"]))
+    >>> size["mean"], size["n"], size["zero"]
+    (200.0, 2, 1)
+    """
+    deals = scope(frame, pipeline, _METRIC, by=by, window=Window.of(since, until))
+    size, amount = pl.col("_size"), pl.col("amount")
+    sums = deals.table(
+        n=size.count(),
+        value=size.sum(),
+        _middle=units(size).median(),
+        zero=(amount == 0).sum(),
+        blank=amount.is_null().sum(),
+    )
+    table = sums.with_columns(
+        mean=mean(pl.col("value"), pl.col("n"), scale=deals.scale),
+        median=median(pl.col("_middle"), scale=deals.scale),
+    )
+    apart = {
+        "won deals of amount 0, not in mean and median": total(sums, "zero"),
+        "won deals without an amount, not in mean and median": total(sums, "blank"),
+    }
+    return deals.result(table, apart)

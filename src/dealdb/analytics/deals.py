@@ -1,0 +1,99 @@
+"""
+Deals as metrics see them: what the pipeline makes of their stage, and figures that each deal has alone.
+
+Columns that begin with ``_`` are ours; no field of a collection can have such a name.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+
+import polars as pl
+
+from dealdb.analytics.options import Window
+from dealdb.columns import dtype_of
+from dealdb.errors import SchemaError
+from dealdb.pipeline import Kind, Pipeline
+from dealdb.schema import MAX_DECIMAL_DIGITS, Schema
+
+_READ = """
+stage amount currency probability created expected_close closed updated
+"""
+_STANDARD = {name: dtype_of(Schema.standard()[name]) for name in _READ.split()}
+
+OPEN = pl.col("_open")
+WON = pl.col("_won")
+LOST = pl.col("_lost")
+
+# amounts of 0 and none at all say nothing about the size of a deal
+SIZE = pl.when(WON & (pl.col("amount") != 0)).then(pl.col("amount")).alias("_size")
+HAS_MONEY = (pl.col("amount") != 0).fill_null(value=False)
+
+
+def cycle_days(outcome: pl.Expr) -> pl.Expr:
+    """Days from creation to closing of deals of that outcome; null for missing dates and negative cycles."""
+    created, closed = pl.col("created"), pl.col("closed")
+    timely = outcome & (closed >= created)
+    return pl.when(timely).then(days_between(created, closed)).alias("_days")
+
+
+def days_between(first: pl.Expr, last: pl.Expr) -> pl.Expr:
+    """Whole days from one date to another."""
+    # a date is a number of days underneath
+    return last.to_physical() - first.to_physical()
+
+
+def standardised(frame: pl.DataFrame) -> pl.DataFrame:
+    """
+    Frame with all standard columns that metrics read; those that it lacks are null, and integers become decimals.
+
+    Raises
+    ------
+    SchemaError
+        If a standard column has a type that can't become its own without loss.
+
+    Examples
+    --------
+    >>> standardised(pl.DataFrame({"amount": [7]}))["amount"].to_list()
+    [Decimal('7.00')]
+    """
+    fixes = []
+    for name, wanted in _STANDARD.items():
+        found = frame.schema.get(name)
+        if found is None:
+            fixes.append(pl.lit(None, dtype=wanted).alias(name))
+        elif found == wanted:
+            continue
+        elif isinstance(wanted, pl.Decimal) and isinstance(found, pl.Decimal):
+            # a narrower precision would carry over to sums and products
+            fixes.append(pl.col(name).cast(pl.Decimal(MAX_DECIMAL_DIGITS, found.scale)))
+        elif isinstance(found, pl.Null) or (isinstance(wanted, pl.Decimal) and found.is_integer()):
+            fixes.append(pl.col(name).cast(wanted))
+        else:
+            msg = f"column {name!r} is {found}, and metrics read it as {wanted}: cast it"
+            raise SchemaError(msg, field=name, expected=str(wanted))
+    return frame.with_columns(fixes)
+
+
+def classified(frame: pl.DataFrame, pipeline: Pipeline, window: Window) -> pl.LazyFrame:
+    """
+    Deals with flags ``_open``, ``_won``, ``_lost``: the last two only for those closed inside the window.
+
+    A deal whose stage is null or isn't in the pipeline is open. ``_undated`` marks closed deals without a closing
+    date.
+    """
+    won, lost = (_stands_in(pipeline.names(kind)) for kind in (Kind.WON, Kind.LOST))
+    flags = frame.lazy().with_columns(_won=won, _lost=lost)
+    return flags.with_columns(
+        _open=~(WON | LOST),
+        _undated=(WON | LOST) & pl.col("closed").is_null(),
+        _won=WON & window.holds("closed"),
+        _lost=LOST & window.holds("closed"),
+    )
+
+
+def _stands_in(stages: list[str]) -> pl.Expr:
+    # comparing with one name after the other is faster than is_in for the few that there are
+    hits = [(pl.col("stage") == stage).fill_null(value=False) for stage in stages]
+    return reduce(or_, hits, pl.lit(value=False))

@@ -1,0 +1,238 @@
+"""``Analytics``: one method a metric, over whatever deals a filter selects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import polars as pl
+
+from dealdb.analytics.by_stage import pipeline_by_stage
+from dealdb.analytics.concentration import concentration
+from dealdb.analytics.deal_size import deal_size
+from dealdb.analytics.leaderboard import leaderboard
+from dealdb.analytics.options import By, Day
+from dealdb.analytics.result import MetricResult
+from dealdb.analytics.sales_cycle import sales_cycle
+from dealdb.analytics.summary import summary
+from dealdb.analytics.trend import trend
+from dealdb.analytics.velocity import velocity
+from dealdb.analytics.win_rate import win_rate
+from dealdb.store.snapshot import Snapshot
+
+Where: TypeAlias = str | pl.Expr | None
+
+
+class Analytics:
+    """
+    Figures about deals; each call sees every change that was acknowledged before it began.
+
+    Every metric takes ``by``, a column or a list of columns to group by, and ``where``, a filter as SQL text or a
+    Polars expression. ``since`` and ``until`` bound the closing date (``until`` itself outside); ``as_of`` is the
+    day on which open deals are judged. Dates may be texts like ``"2026-01-31"``. A deal is open, won or lost
+    by what the pipeline says of its stage. Amounts in several currencies are never summed: each gets a row.
+
+    Every method costs one round trip when nothing big changed, and a scan of the columns that it reads. All raise
+    ``QueryError`` for a filter or an option that can't be understood and for amounts too large to be summed
+    exactly, and ``StoreError`` when the server can't be reached. What each figure means is in ``docs/metrics.md``.
+
+    Parameters
+    ----------
+    select
+        Gives the deals to which a filter applies.
+
+    Examples
+    --------
+    >>> from dealdb.pipeline import Pipeline
+    >>> from dealdb.schema import Schema
+    >>> deals = pl.DataFrame({"owner": ["Ann", "Ann", "Bob"], "stage": ["Won", "Lost", "Won"]})
+    >>> stages = Pipeline().covering(["Won", "Lost"])
+    >>> snapshot = Snapshot(frame=deals, schema=Schema.standard(), pipeline=stages, seq=1)
+    >>> analytics = Analytics(lambda where: snapshot)
+    >>> analytics.win_rate(by="owner").rows()
+    [('Ann', 2, 1, 1, 0.5), ('Bob', 1, 1, 0, 1.0)]
+    """
+
+    def __init__(self, select: Callable[[Where], Snapshot]) -> None:
+        self._select = select
+
+    def summary(
+        self,
+        by: By = None,
+        *,
+        where: Where = None,
+        since: Day = None,
+        until: Day = None,
+        as_of: Day = None,
+    ) -> MetricResult:
+        """
+        The main figures on one row: deals, pipeline, won value, win rate, size, cycle, velocity, dates.
+
+        The figures are those of ``dealdb.analytics.summary.summary``.
+
+        Source
+        ------
+        docs/metrics.md#summary
+        """
+        deals = self._select(where)
+        return summary(deals.frame, deals.pipeline, by, since=since, until=until, as_of=as_of)
+
+    def pipeline(self, by: By = None, *, where: Where = None, as_of: Day = None) -> MetricResult:
+        """
+        Deals of each stage in order: number, value, weighted value, age, rotting, overdue.
+
+        The figures are those of ``dealdb.analytics.by_stage.pipeline_by_stage``.
+
+        Source
+        ------
+        docs/metrics.md#pipeline
+        """
+        deals = self._select(where)
+        return pipeline_by_stage(deals.frame, deals.pipeline, by, as_of=as_of)
+
+    def win_rate(
+        self,
+        by: By = None,
+        *,
+        where: Where = None,
+        since: Day = None,
+        until: Day = None,
+        measure: str = "count",
+    ) -> MetricResult:
+        """
+        Share of closed deals that were won, by count or (``measure="value"``) also by value.
+
+        The figures are those of ``dealdb.analytics.win_rate.win_rate``.
+
+        Source
+        ------
+        docs/metrics.md#win-rate
+        """
+        deals = self._select(where)
+        return win_rate(deals.frame, deals.pipeline, by, since=since, until=until, measure=measure)
+
+    def deal_size(
+        self, by: By = None, *, where: Where = None, since: Day = None, until: Day = None
+    ) -> MetricResult:
+        """
+        Mean and median amount of won deals.
+
+        The figures are those of ``dealdb.analytics.deal_size.deal_size``.
+
+        Source
+        ------
+        docs/metrics.md#deal-size
+        """
+        deals = self._select(where)
+        return deal_size(deals.frame, deals.pipeline, by, since=since, until=until)
+
+    def sales_cycle(
+        self,
+        by: By = None,
+        *,
+        where: Where = None,
+        since: Day = None,
+        until: Day = None,
+        outcome: str = "won",
+    ) -> MetricResult:
+        """
+        Days from creation to closing of won (or ``outcome="lost"``) deals.
+
+        The figures are those of ``dealdb.analytics.sales_cycle.sales_cycle``.
+
+        Source
+        ------
+        docs/metrics.md#sales-cycle
+        """
+        deals = self._select(where)
+        return sales_cycle(
+            deals.frame, deals.pipeline, by, since=since, until=until, outcome=outcome
+        )
+
+    def velocity(
+        self,
+        by: By = None,
+        *,
+        where: Where = None,
+        since: Day = None,
+        until: Day = None,
+        basis: str = "closed",
+    ) -> MetricResult:
+        """
+        Money per day and its four levers; ``basis="open"`` counts the deals open now instead of those closed.
+
+        The figures are those of ``dealdb.analytics.velocity.velocity``.
+
+        Source
+        ------
+        docs/metrics.md#velocity
+        """
+        deals = self._select(where)
+        return velocity(deals.frame, deals.pipeline, by, since=since, until=until, basis=basis)
+
+    def leaderboard(
+        self, by: By = "owner", *, where: Where = None, since: Day = None, until: Day = None
+    ) -> MetricResult:
+        """
+        Owners (or other groups) ranked by what they won, with the figures behind it.
+
+        The figures are those of ``dealdb.analytics.leaderboard.leaderboard``.
+
+        Source
+        ------
+        docs/metrics.md#leaderboard
+        """
+        deals = self._select(where)
+        return leaderboard(deals.frame, deals.pipeline, by, since=since, until=until)
+
+    def concentration(
+        self,
+        by: By = "company",
+        *,
+        where: Where = None,
+        since: Day = None,
+        until: Day = None,
+        of: str = "won",
+        k: int = 5,
+    ) -> MetricResult:
+        """
+        Share of the ``k`` largest companies (or other groups) in the won or weighted open value, and the HHI.
+
+        The figures are those of ``dealdb.analytics.concentration.concentration``.
+
+        Source
+        ------
+        docs/metrics.md#concentration
+        """
+        deals = self._select(where)
+        return concentration(deals.frame, deals.pipeline, by, since=since, until=until, of=of, k=k)
+
+    def trend(
+        self,
+        by: By = None,
+        *,
+        where: Where = None,
+        since: Day = None,
+        until: Day = None,
+        period: str = "month",
+        fiscal_year_start: int = 1,
+    ) -> MetricResult:
+        """
+        What was created, won and lost per day, week, month, quarter or year.
+
+        The figures are those of ``dealdb.analytics.trend.trend``.
+
+        Source
+        ------
+        docs/metrics.md#trend
+        """
+        deals = self._select(where)
+        return trend(
+            deals.frame,
+            deals.pipeline,
+            by,
+            since=since,
+            until=until,
+            period=period,
+            fiscal_year_start=fiscal_year_start,
+        )

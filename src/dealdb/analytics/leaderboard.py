@@ -1,0 +1,110 @@
+"""Leaderboard: who won most, with the figures behind it."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from dealdb.analytics.deals import OPEN
+from dealdb.analytics.figures import READS, SUMS, mean_cycle, mean_size, win_rate
+from dealdb.analytics.options import By, Day, Window
+from dealdb.analytics.result import MIXED, MetricResult
+from dealdb.analytics.sales_cycle import cycle_notes
+from dealdb.analytics.scope import ANY, Metric, Scope, scope, total
+from dealdb.errors import QueryError
+from dealdb.pipeline import Pipeline
+
+_METRIC = Metric(
+    name="leaderboard",
+    base=ANY,
+    columns=(
+        *("rank", "won_value", "n", "won", "lost", "win_rate", "mean_size", "cycle_days"),
+        *("sized_n", "cycle_n", "open", "open_weighted", "unweighted"),
+    ),
+    reads=(*READS, pl.col("created"), pl.col("closed")),
+    weighs=True,
+)
+
+
+def leaderboard(
+    frame: pl.DataFrame,
+    pipeline: Pipeline,
+    by: By = "owner",
+    *,
+    since: Day = None,
+    until: Day = None,
+) -> MetricResult:
+    """
+    Groups of deals, ranked by what they won.
+
+    Parameters
+    ----------
+    frame
+        One row a deal.
+    pipeline
+        What the stages mean.
+    by
+        Whom to rank: owners, or any other column or columns.
+    since, until
+        Window on the closing date, ``until`` itself outside; open deals are those open now.
+
+    Returns
+    -------
+    MetricResult
+        ``rank`` (ties share one, and stand in order of name; within a currency when there are several),
+        ``won_value``, ``n`` (closed), ``won``, ``lost``, ``win_rate``, ``mean_size``, ``cycle_days``, ``sized_n``
+        and ``cycle_n`` (deals behind the two means), ``open``, ``open_weighted``, ``unweighted`` (open deals
+        left out of it for want of an amount or a probability).
+
+    Raises
+    ------
+    QueryError
+        If an option can't be understood, there is nothing to rank by, or the amounts can't be summed exactly.
+    SchemaError
+        If a standard column has another type than in a collection.
+
+    Source
+    ------
+    docs/metrics.md#leaderboard
+
+    Examples
+    --------
+    >>> deals = pl.DataFrame(
+    ...     {
+    ...         "owner": ["Ann", "Bob", "Cy"],
+    ...         "stage": ["Won", "Won", "Won"],
+    ...         "amount": [500, 700, 700],
+    ...     }
+    ... )
+    >>> board = leaderboard(deals, Pipeline().covering(["Won"]))
+    >>> board.frame.select("rank", "owner").rows()
+    [(1, 'Bob'), (1, 'Cy'), (3, 'Ann')]
+    """
+    if not by:
+        msg = "a leaderboard ranks groups: give by= a column, like 'owner'"
+        raise QueryError(msg)
+    deals = scope(frame, pipeline, _METRIC, by=by, window=Window.of(since, until))
+    sums = deals.table(
+        **SUMS,
+        open=OPEN.sum(),
+        open_weighted=pl.col("_weighted").sum(),
+        unweighted=(OPEN & pl.col("_weighted").is_null()).sum(),
+    )
+    figures = sums.with_columns(
+        win_rate=win_rate(),
+        mean_size=mean_size(deals.scale),
+        cycle_days=mean_cycle(),
+        sized_n="_sized",
+        cycle_n="_dated",
+    )
+    left_out = {
+        "open deals without amount or probability, not in open_weighted": total(sums, "unweighted")
+    }
+    return deals.result(_ranked(figures, deals), {**cycle_notes(deals), **left_out})
+
+
+def _ranked(figures: pl.DataFrame, deals: Scope) -> pl.DataFrame:
+    """Rows by currency if there are several, then won value; the sort keeps ties in order of name."""
+    apart = ["currency"] if deals.currency == MIXED else []
+    rank = pl.col("won_value").rank("min", descending=True)
+    ranked = figures.with_columns(rank=(rank.over(apart) if apart else rank).cast(pl.UInt32))
+    return ranked.sort([*apart, "rank"], nulls_last=True, maintain_order=True)

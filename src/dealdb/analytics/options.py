@@ -1,0 +1,159 @@
+"""The options that metrics share: groups, a window on the closing date, and named choices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from difflib import get_close_matches
+from typing import TypeAlias
+
+import polars as pl
+
+from dealdb.errors import QueryError
+
+By: TypeAlias = str | Sequence[str] | None
+Day: TypeAlias = date | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """
+    Days from ``since`` to the day before ``until``; None leaves that side open.
+
+    Examples
+    --------
+    >>> quarter = Window.of("2026-01-01", "2026-04-01")
+    >>> quarter.until
+    datetime.date(2026, 4, 1)
+    """
+
+    since: date | None = None
+    until: date | None = None
+
+    @classmethod
+    def of(cls, since: Day, until: Day) -> Window:
+        """
+        Window from dates or ISO texts.
+
+        Raises
+        ------
+        QueryError
+            If one is not a date, or they are the wrong way round.
+        """
+        window = cls(day_of("since", since), day_of("until", until))
+        if window.since and window.until and window.since > window.until:
+            msg = f"since={window.since} lies after until={window.until}: swap them"
+            raise QueryError(msg)
+        return window
+
+    def __bool__(self) -> bool:
+        return self.since is not None or self.until is not None
+
+    def holds(self, day: str) -> pl.Expr:
+        """True where the day of that column lies inside; an unbounded window holds deals without one, too."""
+        inside = pl.lit(value=True)
+        if self.since is not None:
+            inside = inside & (pl.col(day) >= self.since)
+        if self.until is not None:
+            inside = inside & (pl.col(day) < self.until)
+        return inside.fill_null(value=False)
+
+
+def day_of(option: str, value: Day) -> date | None:
+    """
+    Date of an option that is given as a date or as ISO text.
+
+    Raises
+    ------
+    QueryError
+        If it is neither; a datetime is refused, as its day depends on a time zone.
+
+    Examples
+    --------
+    >>> day_of("since", "2026-01-31")
+    datetime.date(2026, 1, 31)
+    """
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            msg = f"{option}={value[:40]!r} is not a date: write it like 2026-01-31"
+            raise QueryError(msg) from None
+    if value is None or type(value) is date:
+        return value
+    msg = f"{option} is a date or a text like 2026-01-31, not a {type(value).__name__}"
+    raise QueryError(msg)
+
+
+def as_of_day(value: Day) -> date:
+    """
+    Day on which open deals are judged; today in UTC by default.
+
+    Raises
+    ------
+    QueryError
+        If it is not a date.
+    """
+    return day_of("as_of", value) or datetime.now(UTC).date()
+
+
+def choice(option: str, value: str, allowed: Iterable[str]) -> str:
+    """
+    The value of an option that has a few named ones.
+
+    Raises
+    ------
+    QueryError
+        If it is none of them.
+
+    Examples
+    --------
+    >>> choice("period", "week", ["day", "week"])
+    'week'
+    """
+    names = list(allowed)
+    if value not in names:
+        msg = f"{option}={str(value)[:40]!r} is not a choice: use {' or '.join(names)}"
+        raise QueryError(msg)
+    return value
+
+
+def group_columns(by: By, columns: Sequence[str], *, taken: Iterable[str]) -> list[str]:
+    """
+    Columns to group by.
+
+    Parameters
+    ----------
+    by
+        A column, a list of columns, or None.
+    columns
+        Columns that deals have.
+    taken
+        Columns of the result, which no group may be called by.
+
+    Raises
+    ------
+    QueryError
+        If a column doesn't exist, is given twice, or has the name of a figure.
+
+    Examples
+    --------
+    >>> group_columns("owner", ["id", "owner"], taken=["n"])
+    ['owner']
+    """
+    keys = [by] if isinstance(by, str) else list(by or ())
+    for key in keys:
+        if key not in columns:
+            near = get_close_matches(str(key), columns, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(columns)}"
+            msg = f"by={str(key)[:40]!r}: deals have no such column; {hint}"
+            raise QueryError(msg)
+    if len(set(keys)) < len(keys):
+        msg = f"by names a column twice: {', '.join(keys)}"
+        raise QueryError(msg)
+    clash = sorted(set(keys) & set(taken))
+    if clash:
+        msg = f"by={clash[0]!r} has the name of a figure of the result; group by another column"
+        raise QueryError(msg)
+    return keys

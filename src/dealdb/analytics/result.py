@@ -1,0 +1,144 @@
+"""What every metric gives back: a table, and what the table rests on."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from dealdb.errors import QueryError
+
+# what Basis.currency says when deals are in several
+MIXED = "mixed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """
+    What the figures of a result rest on.
+
+    Attributes
+    ----------
+    n
+        Deals in the base set of the metric, over all rows.
+    since, until
+        Window on the closing date (of a trend also on the creation date), from ``since`` to the day before
+        ``until``; None is unbounded.
+    as_of
+        Day on which open deals are judged (age, rotting, overdue); None where the metric has no such day.
+    currency
+        The one currency of the amounts; ``"mixed"`` for several, each with rows of its own; None where deals name
+        none or the metric has no money in it.
+    warnings
+        What to know before believing the figures: deals left out, and ratios that mean little.
+
+    Examples
+    --------
+    >>> Basis(n=3, since=date(2026, 1, 1), currency="EUR").describe()
+    'n 3, from 2026-01-01, currency EUR'
+    """
+
+    n: int
+    since: date | None = None
+    until: date | None = None
+    as_of: date | None = None
+    currency: str | None = None
+    warnings: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """The basis on one line, without its warnings."""
+        parts = [f"n {self.n:,}"]
+        if self.since or self.until:
+            bounds = (("from", self.since), ("before", self.until))
+            parts.append(" ".join(f"{word} {day}" for word, day in bounds if day))
+        if self.as_of:
+            parts.append(f"as of {self.as_of}")
+        if self.currency:
+            parts.append(f"currency {self.currency}")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class MetricResult:
+    """
+    Table of a metric, with its basis.
+
+    Sums are exact decimals, counts are integers, ratios, means and medians are floats, and null where
+    there is nothing to divide by. ``result["win_rate"]`` reads a table that has one row.
+
+    Attributes
+    ----------
+    name
+        Name of the metric.
+    frame
+        The groups first (``by``, and ``currency`` when there are several), then the figures.
+    basis
+        What they rest on.
+
+    Examples
+    --------
+    >>> result = MetricResult(
+    ...     name="win_rate",
+    ...     frame=pl.DataFrame({"n": [4], "win_rate": [0.25]}),
+    ...     basis=Basis(n=4),
+    ... )
+    >>> result["win_rate"]
+    0.25
+    >>> result.to_dicts()
+    [{'n': 4, 'win_rate': 0.25}]
+    """
+
+    name: str
+    frame: pl.DataFrame
+    basis: Basis
+
+    def __getitem__(self, column: str) -> Any:
+        """
+        Figure of a table that has one row.
+
+        Raises
+        ------
+        QueryError
+            If there is no such column, or the table has another number of rows.
+        """
+        if column not in self.frame.columns:
+            msg = f"{self.name} has no figure {column!r}; it has {', '.join(self.frame.columns)}"
+            raise QueryError(msg)
+        if self.frame.height != 1:
+            msg = (
+                f"{self.name} has {self.frame.height:,} rows, and [{column!r}] reads the only one: "
+                "use .frame or .to_dicts()"
+            )
+            raise QueryError(msg)
+        return self.frame.item(0, column)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return self.frame.iter_rows(named=True)
+
+    def __len__(self) -> int:
+        return self.frame.height
+
+    def __bool__(self) -> bool:
+        return not self.frame.is_empty()
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Rows as tuples, in the order of the frame's columns."""
+        return self.frame.rows()
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Rows as dicts."""
+        return self.frame.to_dicts()
+
+    def __repr__(self) -> str:
+        warnings = [f"warning: {warning}" for warning in self.basis.warnings]
+        return "\n".join([f"{self.name}: {self.basis.describe()}", str(self.frame), *warnings])
+
+    def _repr_html_(self) -> str:
+        title = html.escape(f"{self.name}: {self.basis.describe()}")
+        notes = "".join(f"<li>{html.escape(warning)}</li>" for warning in self.basis.warnings)
+        table = self.frame._repr_html_()
+        return f"<p>{title}</p>{table}" + (f"<ul>{notes}</ul>" if notes else "")

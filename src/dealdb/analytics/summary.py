@@ -1,0 +1,121 @@
+"""Summary: the main figures on one row."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from dealdb.analytics.by_stage import open_days
+from dealdb.analytics.deals import OPEN
+from dealdb.analytics.exact import median, units
+from dealdb.analytics.figures import READS, SUMS, mean_cycle, mean_size, speed, win_rate
+from dealdb.analytics.options import By, Day, Window, as_of_day
+from dealdb.analytics.result import MetricResult
+from dealdb.analytics.sales_cycle import cycle_notes
+from dealdb.analytics.scope import ANY, Metric, scope, total
+from dealdb.pipeline import Pipeline
+
+_COLUMNS = (
+    *("deals", "open", "n", "won", "lost", "pipeline_value", "blank", "weighted", "unweighted"),
+    *("overdue", "won_value", "win_rate", "mean_size", "median_size", "sized_n"),
+    *("mean_cycle_days", "median_cycle_days", "cycle_n", "velocity"),
+    *("first_created", "last_created", "first_closed", "last_closed"),
+)
+
+
+def summary(
+    frame: pl.DataFrame,
+    pipeline: Pipeline,
+    by: By = None,
+    *,
+    since: Day = None,
+    until: Day = None,
+    as_of: Day = None,
+) -> MetricResult:
+    """
+    The main figures of all deals.
+
+    Parameters
+    ----------
+    frame
+        One row a deal.
+    pipeline
+        What the stages mean.
+    by
+        Columns to group by.
+    since, until
+        Window on the closing date of won and lost deals, ``until`` itself outside; open deals are those open now.
+    as_of
+        Day on which overdue is judged; today in UTC by default.
+
+    Returns
+    -------
+    MetricResult
+        ``deals`` (open and closed), ``open``, ``n`` (closed), ``won``, ``lost``, ``pipeline_value`` (sum of the open
+        amounts), ``blank`` (open deals without one), ``weighted`` (open amounts times probability), ``unweighted``
+        (open deals left out of it), ``overdue``, ``won_value``, ``win_rate``, ``mean_size`` and ``median_size`` of
+        ``sized_n`` won deals, ``mean_cycle_days`` and ``median_cycle_days`` of ``cycle_n`` won deals, ``velocity``
+        (money per day, of closed deals), and the first and last ``created`` and ``closed``
+        (of won and lost deals).
+
+    Raises
+    ------
+    QueryError
+        If an option can't be understood, or the amounts can't be summed exactly.
+    SchemaError
+        If a standard column has another type than in a collection.
+
+    Source
+    ------
+    docs/metrics.md#summary
+
+    Examples
+    --------
+    >>> deals = pl.DataFrame({"stage": ["Demo", "Won", "Lost"], "amount": [100, 900, 0]})
+    >>> figures = summary(deals, Pipeline().covering(["Demo", "Won", "Lost"]))
+    >>> figures["deals"], figures["pipeline_value"], figures["win_rate"]
+    (3, Decimal('100.00'), 0.5)
+    """
+    day = as_of_day(as_of)
+    _, _, overdue = open_days(pipeline, day)
+    metric = Metric(
+        name="summary",
+        base=ANY,
+        columns=_COLUMNS,
+        reads=(*READS, overdue, pl.col("created"), pl.col("closed")),
+        weighs=True,
+    )
+    deals = scope(frame, pipeline, metric, by=by, window=Window.of(since, until), as_of=day)
+    sums = deals.table(**SUMS, **_measures())
+    means = sums.with_columns(
+        win_rate=win_rate(),
+        mean_size=mean_size(deals.scale),
+        median_size=median(pl.col("_middle"), scale=deals.scale),
+        mean_cycle_days=mean_cycle(),
+        sized_n="_sized",
+        cycle_n="_dated",
+    )
+    table = means.with_columns(velocity=speed("n", "mean_size", "mean_cycle_days"))
+    notes = {
+        "open deals without an amount": total(sums, "blank"),
+        "open deals without amount or probability, not in weighted": total(sums, "unweighted"),
+    }
+    return deals.result(table, {**notes, **cycle_notes(deals)})
+
+
+def _measures() -> dict[str, pl.Expr]:
+    created, closed = pl.col("created"), pl.when(~OPEN).then("closed")
+    return {
+        "deals": pl.len(),
+        "open": OPEN.sum(),
+        "pipeline_value": pl.when(OPEN).then("amount").sum(),
+        "blank": (OPEN & pl.col("amount").is_null()).sum(),
+        "weighted": pl.col("_weighted").sum(),
+        "unweighted": (OPEN & pl.col("_weighted").is_null()).sum(),
+        "overdue": pl.col("_overdue").sum(),
+        "_middle": units(pl.col("_size")).median(),
+        "median_cycle_days": pl.col("_days").median(),
+        "first_created": created.min(),
+        "last_created": created.max(),
+        "first_closed": closed.min(),
+        "last_closed": closed.max(),
+    }

@@ -1,0 +1,155 @@
+"""Trend: what was created, won and lost in each period."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import polars as pl
+
+from dealdb.analytics.deals import LOST, SIZE, WON
+from dealdb.analytics.exact import ratio
+from dealdb.analytics.options import By, Day, Window
+from dealdb.analytics.periods import Periods
+from dealdb.analytics.result import MetricResult
+from dealdb.analytics.scope import CLOSED, Metric, Scope, scope
+from dealdb.errors import QueryError
+from dealdb.pipeline import Pipeline
+
+_METRIC = Metric(
+    name="trend",
+    base=CLOSED,
+    columns=("period", "label", "created", "n", "won", "lost", "won_value", "win_rate"),
+    reads=(SIZE, pl.col("created"), pl.col("closed")),
+)
+_SUMS = ("created", "won", "lost", "won_value")
+# a date like 3201-01-01 among the deals would ask for hundreds of thousands of days
+MAX_ROWS = 1_000_000
+
+
+def trend(
+    frame: pl.DataFrame,
+    pipeline: Pipeline,
+    by: By = None,
+    *,
+    since: Day = None,
+    until: Day = None,
+    period: str = "month",
+    fiscal_year_start: int = 1,
+) -> MetricResult:
+    """
+    Deals created, won and lost per period; empty periods are rows of 0.
+
+    Parameters
+    ----------
+    frame
+        One row a deal.
+    pipeline
+        What the stages mean.
+    by
+        Columns to group by; each group has all periods.
+    since, until
+        Window, ``until`` itself outside: on the creation date for ``created``, on the closing date for the rest.
+        Without them the periods go from the first date to the last.
+    period
+        ``"day"``, ``"week"`` (from Monday), ``"month"``, ``"quarter"`` or ``"year"``.
+    fiscal_year_start
+        Month in which quarters and years begin, 1 to 12.
+
+    Returns
+    -------
+    MetricResult
+        ``period`` (its first day), ``label``, ``created``, ``n`` (closed), ``won``, ``lost``, ``won_value``,
+        ``win_rate`` (null in a period in which nothing closed).
+
+    Raises
+    ------
+    QueryError
+        If an option can't be understood, the dates lie so far apart that there would be more than a million rows,
+        or the amounts can't be summed exactly.
+    SchemaError
+        If a standard column has another type than in a collection.
+
+    Source
+    ------
+    docs/metrics.md#trend
+
+    Examples
+    --------
+    >>> deals = pl.DataFrame(
+    ...     {
+    ...         "stage": ["Won", "Demo"],
+    ...         "created": [date(2026, 1, 5), date(2026, 3, 1)],
+    ...         "closed": [date(2026, 1, 9), None],
+    ...     }
+    ... )
+    >>> result = trend(deals, Pipeline().covering(["Won", "Demo"]))
+    >>> result.frame.select("label", "created", "won").rows()
+    [('2026-01', 1, 1), ('2026-02', 0, 0), ('2026-03', 1, 0)]
+    """
+    periods, window = Periods(period, fiscal_year_start), Window.of(since, until)
+    created_inside = window.holds("created")
+    base = created_inside | pl.col("created").is_null() | CLOSED
+    deals = scope(frame, pipeline, replace(_METRIC, base=base), by=by, window=window)
+    events = _events(deals, created_inside)
+    spine = _spine(events, deals, periods)
+    sums = events.group_by([periods.start(pl.col("_day")).alias("period"), *deals.keys]).agg(
+        pl.col(_SUMS).sum()
+    )
+    keys = ["period", *deals.keys]
+    table = spine.join(sums, on=keys, how="left", nulls_equal=True)
+    filled = table.with_columns(pl.col(_SUMS).fill_null(0)).sort(
+        keys, nulls_last=True, maintain_order=True
+    )
+    n = pl.col("won") + pl.col("lost")
+    rates = filled.with_columns(n=n, win_rate=ratio(pl.col("won"), n))
+    undated = deals.counts(created=pl.col("created").is_null(), closed=_is_closed_undated())
+    notes = {
+        "deals without a creation date, not in created": undated["created"],
+        "closed deals without a closing date, not in won and lost": undated["closed"],
+    }
+    return deals.result(rates, notes)
+
+
+def _is_closed_undated() -> pl.Expr:
+    return CLOSED & pl.col("closed").is_null()
+
+
+def _events(deals: Scope, created_inside: pl.Expr) -> pl.DataFrame:
+    """What was created, won and lost on each day, by group."""
+    lazy, keys = deals.deals.lazy(), deals.keys
+    created, closed = pl.col("created"), pl.col("closed")
+    started = lazy.filter(created_inside & created.is_not_null())
+    ended = lazy.filter(CLOSED & closed.is_not_null())
+    by_day = [
+        started.group_by(created.alias("_day"), *keys).agg(created=pl.len()),
+        ended.group_by(closed.alias("_day"), *keys).agg(
+            won=WON.sum(), lost=LOST.sum(), won_value=pl.col("_size").sum()
+        ),
+    ]
+    return pl.concat(by_day, how="diagonal").collect()
+
+
+def _spine(events: pl.DataFrame, deals: Scope, periods: Periods) -> pl.DataFrame:
+    """Every group in every period."""
+    bounds = _bounds(events, deals.window)
+    groups = events.select(deals.keys).unique()
+    if bounds is None:
+        return groups.clear().with_columns(
+            period=pl.lit(None, dtype=pl.Date), label=pl.lit(None, dtype=pl.String)
+        )
+    if periods.most(*bounds) * max(1, groups.height) > MAX_ROWS:
+        msg = (
+            f"a trend by {periods.period} over these dates has more than {MAX_ROWS:,} rows; "
+            "narrow it with since= and until=, or take a longer period"
+        )
+        raise QueryError(msg)
+    spine = periods.between(*bounds)
+    return spine.join(groups, how="cross") if deals.keys else spine
+
+
+def _bounds(events: pl.DataFrame, window: Window) -> tuple[date, date] | None:
+    first, last = events.select(first=pl.col("_day").min(), last=pl.col("_day").max()).row(0)
+    first = window.since or first
+    last = window.until - timedelta(days=1) if window.until else last
+    return (first, last) if first and last and first <= last else None

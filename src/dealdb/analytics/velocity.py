@@ -1,0 +1,99 @@
+"""Sales velocity: money won per day, and the four levers behind it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+
+from dealdb.analytics.deals import OPEN
+from dealdb.analytics.figures import READS, SUMS, mean_cycle, mean_size, speed, win_rate
+from dealdb.analytics.options import By, Day, Window, choice
+from dealdb.analytics.result import MetricResult
+from dealdb.analytics.sales_cycle import cycle_notes
+from dealdb.analytics.scope import ANY, CLOSED, Metric, scope
+from dealdb.pipeline import Pipeline
+
+_CLOSED = Metric(
+    name="velocity",
+    base=CLOSED,
+    columns=(
+        *("n", "win_rate", "mean_size", "cycle_days", "velocity"),
+        *("closed_n", "won", "sized_n", "cycle_n"),
+    ),
+    reads=(*READS, pl.col("created"), pl.col("closed")),
+)
+_METRICS = {"closed": _CLOSED, "open": replace(_CLOSED, base=ANY)}
+
+
+def velocity(
+    frame: pl.DataFrame,
+    pipeline: Pipeline,
+    by: By = None,
+    *,
+    since: Day = None,
+    until: Day = None,
+    basis: str = "closed",
+) -> MetricResult:
+    """
+    Money per day: deals times win rate times mean won size, over the sales cycle in days.
+
+    Parameters
+    ----------
+    frame
+        One row a deal.
+    pipeline
+        What the stages mean.
+    by
+        Columns to group by.
+    since, until
+        Window on the closing date, ``until`` itself outside; open deals are those open now.
+    basis
+        What ``n`` counts: ``"closed"`` the deals closed in the window, ``"open"`` the deals open now.
+
+    Returns
+    -------
+    MetricResult
+        The levers ``n``, ``win_rate``, ``mean_size``, ``cycle_days``; ``velocity`` per day, null when nothing was
+        won or the cycle is 0; and what the levers rest on: ``closed_n`` (win rate), ``won``, ``sized_n``
+        (mean size), ``cycle_n`` (cycle).
+
+    Raises
+    ------
+    QueryError
+        If an option can't be understood, or the amounts can't be summed exactly.
+    SchemaError
+        If a standard column has another type than in a collection.
+
+    Source
+    ------
+    docs/metrics.md#velocity
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> deals = pl.DataFrame(
+    ...     {
+    ...         "stage": ["Won", "Lost"],
+    ...         "amount": [1000, 0],
+    ...         "created": [date(2026, 1, 1), date(2026, 1, 1)],
+    ...         "closed": [date(2026, 1, 11), date(2026, 1, 5)],
+    ...     }
+    ... )
+    >>> velocity(deals, Pipeline().covering(["Won", "Lost"]))["velocity"]
+    100.0
+    """
+    metric = _METRICS[choice("basis", basis, _METRICS)]
+    deals = scope(frame, pipeline, metric, by=by, window=Window.of(since, until))
+    sums = deals.table(**SUMS, open=OPEN.sum())
+    levers = sums.with_columns(
+        win_rate=win_rate(),
+        mean_size=mean_size(deals.scale),
+        cycle_days=mean_cycle(),
+        closed_n="n",
+        sized_n="_sized",
+        cycle_n="_dated",
+        n="n" if basis == "closed" else "open",
+    )
+    table = levers.with_columns(velocity=speed("n", "mean_size", "cycle_days"))
+    return deals.result(table, cycle_notes(deals))

@@ -1,0 +1,98 @@
+"""Win rate: the share of closed deals that were won, by count or by value."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+
+from dealdb.analytics.deals import HAS_MONEY, LOST, WON
+from dealdb.analytics.exact import ratio
+from dealdb.analytics.options import By, Day, Window, choice
+from dealdb.analytics.result import MetricResult
+from dealdb.analytics.scope import CLOSED, Metric, scope, total
+from dealdb.pipeline import Pipeline
+
+_COUNT = Metric(name="win_rate", base=CLOSED, columns=("n", "won", "lost", "win_rate"), money=False)
+_VALUE = replace(
+    _COUNT,
+    columns=(*_COUNT.columns, "won_value", "lost_value", "lost_without_amount", "value_win_rate"),
+    money=True,
+)
+_COUNTS = {"n": pl.len(), "won": WON.sum(), "lost": LOST.sum()}
+_VALUES = {
+    "won_value": pl.when(WON).then("amount").sum(),
+    "lost_value": pl.when(LOST).then("amount").sum(),
+    "lost_without_amount": (LOST & ~HAS_MONEY).sum(),
+}
+# a share of lost deals without an amount above which the value win rate says nothing
+_MEANINGLESS = 0.5
+
+
+def win_rate(
+    frame: pl.DataFrame,
+    pipeline: Pipeline,
+    by: By = None,
+    *,
+    since: Day = None,
+    until: Day = None,
+    measure: str = "count",
+) -> MetricResult:
+    """
+    Share of closed deals that were won.
+
+    Parameters
+    ----------
+    frame
+        One row a deal.
+    pipeline
+        What the stages mean.
+    by
+        Columns to group by.
+    since, until
+        Window on the closing date, ``until`` itself outside.
+    measure
+        ``"count"``: won deals over closed deals. ``"value"``: also won value over closed value, a row a currency.
+
+    Returns
+    -------
+    MetricResult
+        ``n`` (closed deals), ``won``, ``lost``, ``win_rate``; for ``"value"`` also ``won_value``, ``lost_value``,
+        ``lost_without_amount`` and ``value_win_rate``.
+
+    Raises
+    ------
+    QueryError
+        If an option can't be understood, or the amounts can't be summed exactly.
+    SchemaError
+        If a standard column has another type than in a collection.
+
+    Source
+    ------
+    docs/metrics.md#win-rate
+
+    Examples
+    --------
+    >>> deals = pl.DataFrame({"stage": ["Won", "Lost", "Won", "Demo"]})
+    >>> win_rate(deals, Pipeline().covering(deals["stage"]))["win_rate"]
+    0.6666666666666666
+    """
+    by_value = choice("measure", measure, ("count", "value")) == "value"
+    metric = _VALUE if by_value else _COUNT
+    deals = scope(frame, pipeline, metric, by=by, window=Window.of(since, until))
+    rates = {"win_rate": ratio(pl.col("won"), pl.col("n"))}
+    if not by_value:
+        return deals.result(deals.table(**_COUNTS).with_columns(**rates), {})
+    # sums of one scale: their units divide like the amounts
+    won, lost = (pl.col(name).to_physical() for name in ("won_value", "lost_value"))
+    rates["value_win_rate"] = ratio(won, won + lost)
+    table = deals.table(**_COUNTS, **_VALUES).with_columns(**rates)
+    return deals.result(table, {}, *_doubts(table))
+
+
+def _doubts(table: pl.DataFrame) -> list[str]:
+    lost, blank = total(table, "lost"), total(table, "lost_without_amount")
+    if not lost or blank / lost <= _MEANINGLESS:
+        return []
+    share = f"{100 * blank / lost:.3g} %"
+    return [f"lost deals have no amount or 0 in {share} of cases: value win rate is not meaningful"]
