@@ -8,7 +8,9 @@
 -- ARGV  1 writer     random name of the process and thread that commits
 --       2 counter    1 for its first commit, then one more each; a repeat gets the first answer again
 --       3 kind       set, delete, schema, pipeline, or void (uses up the counter, changes nothing)
---       4 version    of the schema (set, delete, schema) or pipeline (pipeline) that the change was prepared with
+--       4 version    of the schema (set, delete, schema) or pipeline (pipeline) that the change was prepared with:
+--                    16 hex digits of the SHA-1 of its JSON, '' for none. A number would not do: after a reset
+--                    another schema can have the same one
 --       5 condition  '' none, '*' the deal must exist, else the revision that the one deal must have (0: none)
 --       6 actor      who, for the history
 --       7 payload    set: msgpack [ids, fields, columns], a column being a list of texts, nil to clear;
@@ -17,7 +19,7 @@
 --          {'repeat', answer}       this counter was answered before: that answer
 --          {'unchanged', rev}       nothing to do, nothing written; rev of the first deal (0: none)
 --          {'gap'}                  the counter is not the next one: the server has lost this writer's past
---          {'stale', version, text} prepared with another version; text is the schema or pipeline in force
+--          {'stale'}                prepared with another version than the one in force
 --          {'conflict', rev}        the condition does not hold; rev that the deal has (0: none)
 --          {'format', found}        the collection has a format that this script does not know
 
@@ -69,12 +71,10 @@ if m[1] and m[1] ~= FORMAT then return {'format', m[1]} end
 redis.call('XLEN', log_key) -- fails here, before any write, when the key is no stream
 local seq = tonumber(m[2] or '0') + 1
 local rows, deals = tonumber(m[4] or '0'), tonumber(m[5] or '0')
-local guarded = kind == 'pipeline' and 'pipeline' or 'schema'
-local current = m[7] or '0'
-if guarded == 'pipeline' then current = m[8] or '0' end
-if version ~= current or (not m[1] and kind ~= 'schema') then
-  return {'stale', current, redis.call('HGET', meta_key, guarded) or ''}
-end
+local current = m[7] or ''
+if kind == 'pipeline' then current = m[8] or '' end
+-- a collection begins with its schema, so that the log can be read from its first entry on
+if version ~= current or (not m[1] and kind ~= 'schema') then return {'stale'} end
 
 -- what would change ----------------------------------------------------------------------------------------------
 local change = nil
@@ -195,7 +195,7 @@ local answer = digits(seq) .. ' ' .. inserted .. ' ' .. updated .. ' ' .. unchan
 local meta = {'format', FORMAT, 'genesis', genesis, 'seq', digits(seq), 'hash', hash, 'time', digits(time),
   'rows', digits(rows + inserted), 'deals', digits(deals + inserted)}
 if kind == 'schema' or kind == 'pipeline' then
-  for _, pair in ipairs({{kind, payload}, {kind .. '_version', digits(tonumber(version) + 1)}}) do
+  for _, pair in ipairs({{kind, payload}, {kind .. '_version', string.sub(redis.sha1hex(payload), 1, 16)}}) do
     meta[#meta + 1] = pair[1]
     meta[#meta + 1] = pair[2]
   end

@@ -10,7 +10,7 @@ from dealdb.errors import StoreDamaged, StoreError
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.keys import Keys
-from dealdb.store.writer import Change, Writers
+from dealdb.store.writer import Change, Reply, Writers, version_of
 
 # each lost race means that another process got its change in; more losses than this are no race
 _MAX_TRIES = 100
@@ -18,9 +18,12 @@ _MAX_TRIES = 100
 
 @dataclass(frozen=True, slots=True)
 class _Defined:
+    """Schema and pipeline with their versions, ``""`` for what the server does not have yet."""
+
     schema: Schema
+    schema_version: str
     pipeline: Pipeline
-    pipeline_version: int
+    pipeline_version: str
 
 
 class Definitions:
@@ -33,14 +36,27 @@ class Definitions:
         self._cached: _Defined | None = None
 
     @property
+    def _known(self) -> _Defined:
+        return self._cached or self._refresh()
+
+    @property
     def schema(self) -> Schema:
         """Schema as last seen."""
-        return (self._cached or self._refresh()).schema
+        return self._known.schema
 
     @property
     def pipeline(self) -> Pipeline:
         """Pipeline as last seen."""
-        return (self._cached or self._refresh()).pipeline
+        return self._known.pipeline
+
+    def version_of(self, schema: Schema) -> str:
+        """Version under which the server knows a schema."""
+        known = self._known
+        return known.schema_version if schema is known.schema else version_of(schema.to_json())
+
+    def is_current(self, schema_version: bytes | None) -> bool:
+        """Whether this is the version of the schema as last seen."""
+        return (schema_version or b"").decode() == self._known.schema_version
 
     def refresh(self) -> Definitions:
         """Read both anew. One round trip."""
@@ -48,15 +64,15 @@ class Definitions:
         return self
 
     def _refresh(self) -> _Defined:
-        reply = self._link.call(
-            "HMGET", self._keys.meta, "schema", "pipeline", "pipeline_version", retry=True
+        schema, pipeline = self._link.call(
+            "HMGET", self._keys.meta, "schema", "pipeline", retry=True
         )
-        schema_text, pipeline_text, pipeline_version = reply
         try:
             self._cached = _Defined(
-                Schema.from_json(schema_text) if schema_text else Schema.standard(),
-                Pipeline.from_json(pipeline_text) if pipeline_text else Pipeline(),
-                int(pipeline_version or 0),
+                Schema.from_json(schema) if schema else Schema.standard(),
+                version_of(schema) if schema else "",
+                Pipeline.from_json(pipeline) if pipeline else Pipeline(),
+                version_of(pipeline) if pipeline else "",
             )
         except (ValueError, KeyError, TypeError) as problem:
             msg = f"{self._link.settings.where}: the schema or pipeline in {self._keys.meta!r} is not one"
@@ -77,20 +93,16 @@ class Definitions:
         None when there is nothing to change, else two round trips.
         """
         wanted = list(fields)
-
-        def change() -> Change | None:
-            schema = self.schema.with_fields(wanted)
-            if schema is self.schema and schema.version:
-                return None
-            version = self.schema.version
-            return Change(
-                kind="schema",
-                version=version,
-                payload=replace(schema, version=version + 1).to_json(),
-            )
-
-        self._until_done(change)
+        self._until_done(lambda: self._schema_change(wanted))
         return self.schema
+
+    def _schema_change(self, fields: list[Field]) -> Change | None:
+        known = self._known
+        schema = known.schema.with_fields(fields)
+        if schema is known.schema and known.schema_version:
+            return None
+        numbered = replace(schema, version=known.schema.version + 1)
+        return Change(kind="schema", version=known.schema_version, payload=numbered.to_json())
 
     def cover_stages(self, names: Iterable[str]) -> Pipeline:
         """
@@ -101,43 +113,46 @@ class Definitions:
         None when there is nothing to add, else two round trips.
         """
         wanted = list(names)
-        return self._change_pipeline(lambda pipeline: pipeline.covering(wanted))
+        self._until_done(lambda: self._pipeline_change(self.pipeline.covering(wanted)))
+        return self.pipeline
 
-    def set_pipeline(self, pipeline: Pipeline) -> Pipeline:
-        """Define the pipeline anew; the last one to do so wins."""
-        return self._change_pipeline(lambda _: pipeline)
+    def set_pipeline(self, pipeline: Pipeline) -> None:
+        """
+        Define the pipeline anew; the last one to do so wins.
+
+        Cost
+        ----
+        Two round trips; none when it is the one in force.
+        """
+        self._until_done(lambda: self._pipeline_change(pipeline))
+
+    def _pipeline_change(self, pipeline: Pipeline) -> Change | None:
+        known = self._known
+        if pipeline == known.pipeline:
+            return None
+        if not known.schema_version:
+            return self._schema_change([])
+        return Change(kind="pipeline", version=known.pipeline_version, payload=pipeline.to_json())
 
     def anchor(self) -> None:
         """Append a commit that changes nothing: the log then ends in a position that a reader can hold on to."""
-        self._until_done(self._pipeline_change, once=True)
+        reply = Reply("stale", ())
+        while reply.status == "stale":
+            known = self._refresh()
+            reply = self._writers.commit(
+                Change(
+                    kind="pipeline",
+                    version=known.pipeline_version,
+                    payload=known.pipeline.to_json(),
+                )
+            )
 
-    def _pipeline_change(self) -> Change:
-        defined = self._cached or self._refresh()
-        return Change(
-            kind="pipeline", version=defined.pipeline_version, payload=defined.pipeline.to_json()
-        )
-
-    def _change_pipeline(self, changed: Callable[[Pipeline], Pipeline]) -> Pipeline:
-        def change() -> Change | None:
-            after = changed(self.pipeline)
-            if after == self.pipeline:
-                return None
-            return replace(self._pipeline_change(), payload=after.to_json())
-
-        if change() is not None:
-            # a collection begins with its schema: the log is then readable from its first entry
-            self.declare(())
-        self._until_done(change)
-        return self.pipeline
-
-    def _until_done(self, change: Callable[[], Change | None], *, once: bool = False) -> None:
+    def _until_done(self, change: Callable[[], Change | None]) -> None:
         for _ in range(_MAX_TRIES):
             wanted = change()
             if wanted is None:
                 return
-            reply = self._writers.commit(wanted)
+            self._writers.commit(wanted)
             self._refresh()
-            if once and reply.status != "stale":
-                return
         msg = f"{self._link.settings.where}: the definitions of {self._keys.collection!r} did not settle"
         raise StoreError(msg)

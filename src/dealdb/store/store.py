@@ -12,7 +12,7 @@ import msgpack
 from dealdb.connection import Link
 from dealdb.errors import ConflictError, DealNotFound, SchemaError, StoreDamaged, StoreError
 from dealdb.pipeline import Pipeline
-from dealdb.schema import Field, FieldType, Schema
+from dealdb.schema import Field, Schema
 from dealdb.store.definitions import Definitions
 from dealdb.store.keys import Keys
 from dealdb.store.replies import as_dict
@@ -126,9 +126,9 @@ class Store:
         """Give stages that are new a proposed meaning; see ``Definitions.cover_stages``."""
         return self._definitions.cover_stages(names)
 
-    def set_pipeline(self, pipeline: Pipeline) -> Pipeline:
-        """Define the stages anew."""
-        return self._definitions.set_pipeline(pipeline)
+    def set_pipeline(self, pipeline: Pipeline) -> None:
+        """Define the stages anew; see ``Definitions.set_pipeline``."""
+        self._definitions.set_pipeline(pipeline)
 
     # reading ---------------------------------------------------------------------------------------
 
@@ -160,9 +160,9 @@ class Store:
             [*commands, ("HGET", self.keys.meta, "schema_version")], retry=True
         )
         definitions = self._definitions
+        if not definitions.is_current(version):
+            definitions.refresh()
         schema = definitions.schema
-        if schema.version != int(version or 0):
-            schema = definitions.refresh().schema
         return [
             deal_from(deal_id, as_dict(pairs), schema) if pairs else None
             for deal_id, pairs in zip(ids, hashes, strict=True)
@@ -211,7 +211,8 @@ class Store:
             texts = {
                 name: None if value is None else encode(value, schema[name], deal=deal_id)
                 for name, value in deal.items()
-                if name != "id"
+                # a field that no deal ever had needs no clearing, and None tells no type to declare it with
+                if name in schema and name != "id"
             }
             self._cover_stage(texts.get("stage"))
             columns = {name: [text] for name, text in texts.items()}
@@ -288,7 +289,7 @@ class Store:
         for _ in range(_MAX_TRIES):
             change = Change(
                 kind="delete",
-                version=self._definitions.schema.version,
+                version=self._definitions.version_of(self._definitions.schema),
                 payload=msgpack.packb([[deal_id]]),
                 ids=[deal_id],
                 condition=condition,
@@ -313,10 +314,9 @@ class Store:
         condition: str,
     ) -> Reply:
         payload = msgpack.packb([ids, list(columns), list(columns.values())])
+        version = self._definitions.version_of(schema)
         return self._writers.commit(
-            Change(
-                kind="set", version=schema.version, payload=payload, ids=ids, condition=condition
-            )
+            Change(kind="set", version=version, payload=payload, ids=ids, condition=condition)
         )
 
     def _schema_for(self, deal: Mapping[str, object], deal_id: str) -> Schema:
@@ -327,9 +327,6 @@ class Store:
             known = schema.get(name)
             if value is not None and name != "id":
                 needed.append(widened(known, value) if known else infer(name, value))
-            elif known is None:
-                # clearing what was never there is allowed, under a name that could be there
-                needed.append(Field(name, FieldType.TEXT))
         if schema.version and all(schema.get(field.name) == field for field in needed):
             return schema
         for name, value in deal.items():

@@ -44,7 +44,7 @@ class Change:
     kind
         ``set``, ``delete``, ``schema``, ``pipeline`` or ``void``.
     version
-        Version of the schema or pipeline that it was prepared with.
+        Version of the schema or pipeline that it was prepared with, as ``version_of`` tells it.
     payload
         What changes, in the encoding of the kind.
     ids
@@ -54,10 +54,20 @@ class Change:
     """
 
     kind: str
-    version: int = 0
+    version: str = ""
     payload: bytes | str = b""
     ids: Sequence[str] = ()
     condition: str = ""
+
+
+def version_of(text: str | bytes) -> str:
+    """
+    Version of a schema or pipeline: a fingerprint of its JSON.
+
+    A number would not do: after a reset another schema can have the same one.
+    """
+    data = text.encode() if isinstance(text, str) else text
+    return sha1(data, usedforsecurity=False).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
