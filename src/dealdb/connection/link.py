@@ -120,6 +120,7 @@ class Link:
             finally:
                 self._pool.release(wire)
             if (sent and not retry) or not self._may_try_again(failure, deadline, sent=sent):
+                failure.sent = sent
                 raise failure
 
     def _may_try_again(self, failure: ServerUnavailable, deadline: Deadline, *, sent: bool) -> bool:
