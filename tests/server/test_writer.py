@@ -1,0 +1,185 @@
+"""Commits happen exactly once, whatever is lost on the way."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from dealdb.connection import Link, RedisConnection
+from dealdb.errors import OutcomeUnknown, ServerRefused, ServerUnavailable, StoreDamaged
+from dealdb.store import Store
+from servers import Server
+
+
+@pytest.fixture
+def link(server: Server) -> Iterator[Link]:
+    connection = RedisConnection()
+    connection.connect(unix_socket=server.socket, retry_deadline_s=0.3)
+    yield connection.link()
+    connection.close()
+
+
+class LossyLink:
+    """A link that loses the next replies: the command is carried out, and the caller sees a broken link."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self.settings = link.settings
+        self.lose: Callable[[tuple[Any, ...]], bool] = lambda command: False
+
+    def call(self, *command: Any, retry: bool = False) -> Any:
+        reply = self._link.call(*command, retry=retry)
+        if str(command[0]).startswith("EVAL") and self.lose(command):
+            raise ServerUnavailable("the link broke", sent=True)
+        return reply
+
+    def calls(self, commands: Any, *, retry: bool = False) -> Any:
+        return self._link.calls(commands, retry=retry)
+
+
+def lossy_store(link: Link) -> tuple[Store, LossyLink]:
+    lossy = LossyLink(link)
+    return Store(lossy), lossy  # type: ignore[arg-type]
+
+
+def log_length(link: Link) -> int:
+    return int(link.call("XLEN", "deals:log"))
+
+
+def times(n: int) -> Callable[[tuple[Any, ...]], bool]:
+    left = iter(range(n))
+    return lambda command: next(left, None) is not None
+
+
+def test_lost_reply_is_asked_for_again(link: Link) -> None:
+    store, lossy = lossy_store(link)
+    store.save({"id": 1, "name": "first"})
+    before = log_length(link)
+    lossy.lose = times(2)
+    result = store.save({"id": 1, "name": "second"})
+    assert (result.outcome, log_length(link)) == ("updated", before + 1)
+    assert result.rev == before + 1
+
+
+def test_unresolved_commit_is_reported_and_happened_once(link: Link) -> None:
+    store, lossy = lossy_store(link)
+    store.save({"id": 1, "name": "first"})
+    before = log_length(link)
+    lossy.lose = lambda command: True
+    with pytest.raises(OutcomeUnknown, match="once or not at all"):
+        store.save({"id": 1, "name": "second"})
+    assert log_length(link) == before + 1
+
+
+def test_commit_in_flight_takes_no_effect_after_a_later_one(link: Link) -> None:
+    """A save given up as unknown is delayed on its way and arrives after the next save of the same thread."""
+    held: list[tuple[Any, ...]] = []
+    deliver = link.call
+
+    class HoldingLink(LossyLink):
+        def call(self, *command: Any, retry: bool = False) -> Any:
+            if str(command[0]).startswith("EVAL") and b"delayed" in command[-1]:
+                held.append(command)
+                raise ServerUnavailable("the link broke", sent=True)
+            return deliver(*command, retry=retry)
+
+    store = Store(HoldingLink(link))  # type: ignore[arg-type]
+    store.save({"id": 1, "name": "known"})
+    with pytest.raises(OutcomeUnknown):
+        store.save({"id": 1, "name": "delayed"})
+    store.save({"id": 1, "name": "later"})
+    assert deliver(*held[0])[0] in (b"repeat", b"gap")
+    deal = store.get_many(["1"])[0]
+    assert deal is not None
+    assert deal["name"] == "later"
+
+
+def test_interrupted_commit_is_settled_before_the_next(link: Link) -> None:
+    store, lossy = lossy_store(link)
+    store.save({"id": 1, "name": "first"})
+
+    def interrupt(command: tuple[Any, ...]) -> bool:
+        lossy.lose = lambda command: False
+        raise KeyboardInterrupt
+
+    lossy.lose = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        store.save({"id": 1, "name": "interrupted"})
+    before = log_length(link)
+    assert store.save({"id": 1, "name": "next"}).outcome == "updated"
+    assert log_length(link) == before + 1
+
+
+def test_writer_that_the_server_forgot_starts_anew(link: Link) -> None:
+    store = Store(link)
+    store.save({"id": 1, "name": "a"})
+    link.call("FLUSHDB")
+    assert store.save({"id": 1, "name": "a"}).outcome == "inserted"
+    assert store.save({"id": 1, "name": "b"}).outcome == "updated"
+
+
+def test_threads_are_writers_of_their_own(link: Link) -> None:
+    store = Store(link)
+    store.save({"id": "x"})
+
+    def save(n: int) -> None:
+        for i in range(20):
+            store.save({"id": f"{n}-{i}", "name": "same"})
+
+    threads = [threading.Thread(target=save, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.count() == 161
+    assert link.call("HLEN", "deals:writers") == 9
+
+
+def test_forked_child_is_a_writer_of_its_own(link: Link) -> None:
+    store = Store(link)
+    store.save({"id": 1, "name": "parent"})
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            store.save({"id": 2, "name": "child"})
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    assert store.save({"id": 3, "name": "parent again"}).outcome == "inserted"
+    assert store.count() == 3
+    assert link.call("HLEN", "deals:writers") == 2
+
+
+@pytest.mark.parametrize("key", ["deals:log", "deals:writers", "deals:meta", "deal:7"])
+def test_key_of_the_wrong_type_is_refused_before_anything_is_written(link: Link, key: str) -> None:
+    store = Store(link)
+    store.save({"id": 1, "name": "a"})
+    link.call("DEL", key)
+    link.call("SET", key, "another program's")
+    before = {name: link.call("DUMP", name) for name in sorted(link.call("KEYS", "*"))}
+    with pytest.raises(ServerRefused) as caught:
+        store.save({"id": 7, "name": "b"})
+    assert caught.value.reply == "WRONGTYPE"
+    assert {name: link.call("DUMP", name) for name in sorted(link.call("KEYS", "*"))} == before
+
+
+def test_newer_format_is_refused_clearly(link: Link) -> None:
+    store = Store(link)
+    store.save({"id": 1, "name": "a"})
+    link.call("HSET", "deals:meta", "format", "2")
+    with pytest.raises(StoreDamaged, match="format 2; this dealdb reads format 1"):
+        store.save({"id": 1, "name": "b"})
+
+
+def test_script_cache_may_be_flushed_at_any_time(link: Link) -> None:
+    store = Store(link)
+    for n in range(5):
+        link.call("SCRIPT", "FLUSH")
+        assert store.save({"id": n}).outcome == "inserted"
+    assert store.count() == 5
