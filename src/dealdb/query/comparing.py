@@ -36,6 +36,8 @@ COMPARISONS: dict[str, Comparison] = {
     "is not distinct from": pl.Expr.eq_missing,
 }
 UNKNOWN = pl.lit(None, dtype=pl.Boolean)
+# up to here comparing with each member is faster than a hash look-up (12 ms against 3.5 ms for two of 1 M texts)
+FEW = 4
 # a wildcard costs memory in the compiled pattern
 MAX_WILDCARDS = 200
 
@@ -75,7 +77,8 @@ def member_of(item: Operand, members: Sequence[Operand]) -> pl.Expr:
         If a member can't be compared with the item.
     """
     present = [fitted(member, item) for member in members if member.kind is not Kind.NULL]
-    if item.is_constant or item.is_float or not all(member.is_constant for member in present):
+    constants = all(member.is_constant for member in present)
+    if item.is_constant or item.is_float or not constants or len(present) <= FEW:
         found = any_of([compare(item, "=", member) for member in present])
     else:
         found = _in_constants(item, present)
@@ -143,9 +146,12 @@ def like(item: Operand, pattern: Operand, escape: str | None, *, fold_case: bool
         raise Unfit(msg)
     expr = expr_of(item)
     parts = _pattern_parts(pattern.value, escape)
-    if fold_case:
-        expr, parts = lowered(expr), [(w, _lower(text)) for w, text in parts]
-    return _matching(expr, parts)
+    if not fold_case:
+        return _matching(expr, parts)
+    parts = [(wildcard, _lower(text)) for wildcard, text in parts]
+    if all(text.isascii() for _, text in parts):
+        return expr.str.contains(pl.lit(_regex(parts, _either_case)))
+    return _matching(lowered(expr), parts)
 
 
 def _pattern_parts(pattern: str, escape: str | None) -> list[tuple[str, str]]:
@@ -186,9 +192,28 @@ def _matching(expr: pl.Expr, parts: list[tuple[str, str]]) -> pl.Expr:
             return expr.str.ends_with(pl.lit(parts[1][1]))
         case ["%", "", "%"]:
             return expr.str.contains(pl.lit(parts[1][1]), literal=True)
-    spelled = {"%": ".*", "_": "."}
-    body = "".join(spelled[wildcard] if wildcard else re.escape(text) for wildcard, text in parts)
-    return expr.str.contains(pl.lit(rf"(?s)\A{body}\z"))
+    return expr.str.contains(pl.lit(_regex(parts, re.escape)))
+
+
+def _regex(parts: list[tuple[str, str]], spelled: Callable[[str], str]) -> str:
+    """Regular expression of a pattern; ``%`` at an end leaves that end open, which is faster than ``.*``."""
+    wildcards = [wildcard for wildcard, _ in parts]
+    begin = "" if wildcards[:1] == ["%"] else r"\A"
+    end = "" if wildcards[-1:] == ["%"] else r"\z"
+    inner = parts[not begin : len(parts) - (not end)] if len(parts) > 1 else parts
+    body = {"%": ".*", "_": "."}
+    return f"(?s){begin}{''.join(body[w] if w else spelled(t) for w, t in inner)}{end}"
+
+
+# the characters beside A to Z whose lower case is an ASCII letter: the Kelvin sign and the dotted I
+_OTHER_UPPER = {"k": "\u212a", "i": "\u0130"}
+
+
+def _either_case(text: str) -> str:
+    # classes, not (?i): its folding also takes the long s for an s, and it is slower
+    return "".join(
+        f"[{c}{c.upper()}{_OTHER_UPPER.get(c, '')}]" if c.isalpha() else re.escape(c) for c in text
+    )
 
 
 # characters whose lower case depends on their neighbours or is two characters: SQL maps one to one
