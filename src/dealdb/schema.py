@@ -8,6 +8,7 @@ becomes text is in ``dealdb.values``; how a whole column does, in ``dealdb.colum
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -186,6 +187,10 @@ class Schema(Mapping[str, Field]):
 
     version: int
     fields: tuple[Field, ...]
+    _by_name: dict[str, Field] = dataclasses.field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", {field.name: field for field in self.fields})
 
     @classmethod
     def standard(cls) -> Schema:
@@ -193,13 +198,10 @@ class Schema(Mapping[str, Field]):
         return cls(0, _STANDARD)
 
     def __getitem__(self, name: str) -> Field:
-        for field in self.fields:
-            if field.name == name:
-                return field
-        raise KeyError(name)
+        return self._by_name[name]
 
     def __iter__(self) -> Iterator[str]:
-        return (field.name for field in self.fields)
+        return iter(self._by_name)
 
     def __len__(self) -> int:
         return len(self.fields)

@@ -92,14 +92,12 @@ class StoreMachine(RuleBasedStateMachine):
         known = self.model.get(deal_id)
         after = {**(known or {}), **changes}
         after = {name: value for name, value in after.items() if value is not None}
-        if known is None:
-            outcome = "inserted"
-        else:
-            outcome = "unchanged" if after == known else "updated"
+        outcome = "inserted" if known is None else "unchanged" if after == known else "updated"
         if outcome == "updated" and "updated" not in changes:
             stamp = self.link.call("HGET", f"deal:{deal_id}", "updated")
-            after["updated"] = datetime.fromisoformat(stamp.decode())
-            assert abs(datetime.now(UTC) - after["updated"]).total_seconds() < 60
+            moment = datetime.fromisoformat(stamp.decode())
+            assert abs(datetime.now(UTC) - moment).total_seconds() < 60
+            after["updated"] = moment
         self.model[deal_id] = after
         return outcome
 

@@ -82,7 +82,7 @@ def test_commit_in_flight_takes_no_effect_after_a_later_one(link: Link) -> None:
 
     class HoldingLink(LossyLink):
         def call(self, *command: Any, retry: bool = False) -> Any:
-            if str(command[0]).startswith("EVAL") and b"delayed" in command[-1]:
+            if str(command[0]).startswith("EVAL") and "delayed" in str(command[-1]):
                 held.append(command)
                 raise ServerUnavailable("the link broke", sent=True)
             return deliver(*command, retry=retry)
