@@ -71,11 +71,11 @@ def test_no_rows(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_frames_print_as_rows_do(capsys: pytest.CaptureFixture[str]) -> None:
     frame = pl.DataFrame({"owner": ["Ann", None], "n": [12345, 2026], "share": [0.5, None]})
-    print_frame(frame, Output.TABLE, null="-")
+    print_frame(frame, Output.TABLE)
     assert capsys.readouterr().out.splitlines() == [
         "owner       n   share",
         "Ann    12,345  0.5000",
-        "-       2,026       -",
+        "        2,026",
     ]
 
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
-from uuid import uuid4
 
 import typer
 
 from dealdb.cli.context import Output, Session
 from dealdb.cli.output import busy, print_rows
 from dealdb.errors import ConfigError
-from dealdb.sample import deals
 
 if TYPE_CHECKING:
     from dealdb import DealDatabase
@@ -71,6 +67,8 @@ def bench(
     if n < 1 or threads < 1:
         msg = f"-n {n} --threads {threads}: both are numbers from 1 up"
         raise ConfigError(msg)
+    from dealdb.sample import deals
+
     with scratch_opener(session) as open_collection, busy(f"saving {n:,} deals in three ways ..."):
         runs = list(compare_saving(open_collection, deals(n), threads=threads))
     print_rows(comparison(runs, session.output), COLUMNS, session.output)
@@ -96,6 +94,7 @@ def compare_saving(
     SavingRun
         One for each way, as soon as it is done.
     """
+    from concurrent.futures import ThreadPoolExecutor
 
     def one_by_one(collection: str) -> None:
         for deal in sample:
@@ -142,6 +141,9 @@ def comparison(runs: Sequence[SavingRun], output: Output = Output.TABLE) -> list
 @contextmanager
 def scratch_opener(session: Session) -> Iterator[Opener]:
     """Opener of collections that are gone afterwards: on the session's server, or on a temporary one."""
+    from tempfile import TemporaryDirectory
+    from uuid import uuid4
+
     if session.url is None:
         with (
             TemporaryDirectory(prefix="dealdb") as folder,

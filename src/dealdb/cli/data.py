@@ -3,15 +3,80 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dealdb.cli.context import Output, Session, note
-from dealdb.cli.output import print_frame
+from dealdb.cli.output import print_facts, print_frame
+from dealdb.errors import ConfigError
+
+if TYPE_CHECKING:
+    from dealdb.loader.report import LoadReport, MappedColumn
 
 # rows of a table on a terminal when no --limit is given
 SCREENFUL = 50
+
+
+def load(
+    session: Session,
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Files to load; - is stdin.")
+    ],
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="NAME", help="csv, tsv, jsonl, json or parquet [default: by name]."
+        ),
+    ] = None,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="HEADER=FIELD",
+            help="Load a column as this field; HEADER= leaves it out.",
+        ),
+    ] = None,
+    types: Annotated[
+        list[str] | None,
+        typer.Option("--type", metavar="FIELD=TYPE", help="Type of a field, such as decimal(4)."),
+    ] = None,
+    dates: Annotated[
+        str | None, typer.Option(metavar="ORDER", help="Order of dates such as 1/2/26: us or eu.")
+    ] = None,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where rejected rows go [default: beside the source]."),
+    ] = None,
+    max_errors: Annotated[
+        int, typer.Option(metavar="N", help="Exit code 1 when more rows are rejected.")
+    ] = 0,
+) -> None:
+    """
+    Load deals from files.
+
+    Headers of common CRM exports are recognised. Rows that can't be loaded go to the rejects file and never stop the
+    rest. Loading the same file twice changes nothing.
+    """
+    options = {
+        "format": format_,
+        "mapping": _pairs("--map", mapping),
+        "types": _pairs("--type", types),
+        "dates": dates,
+        "rejects": rejects,
+    }
+    given = {name: value for name, value in options.items() if value}
+    rejected = 0
+    with session.open() as db:
+        for file in files:
+            source = sys.stdin.buffer if file == "-" else file
+            report = db.loader.load(source, **given)
+            print_report(report, session.output)
+            rejected += report.rejected
+    if rejected > max_errors:
+        raise typer.Exit(1)
 
 
 def find(
@@ -71,14 +136,64 @@ def _names(text: str | None) -> list[str] | None:
     return [name.strip() for name in text.split(",")] if text else None
 
 
-def load(session: Session) -> None:
-    """Load."""
+def print_report(report: LoadReport, output: Output = Output.TABLE) -> None:
+    """Print what a load did."""
+    if output is Output.TABLE:
+        print_facts(dict(_report_lines(report)), output)
+        return
+    counts = ("read", "inserted", "updated", "unchanged", "rejected", "duplicates", "seconds")
+    facts = {
+        "source": report.source,
+        "format": report.format,
+        **{name: getattr(report, name) for name in counts},
+        "mapping": report.mapping,
+        "stages": {stage.name: str(stage.kind) for stage in report.pipeline},
+        "notes": report.notes,
+        "reasons": report.reasons,
+        "rejects": report.rejects,
+    }
+    print_facts(facts, output)
 
 
-def load_with_bar(db, sample):
-    for d in sample[:50]:
-        db.save_deal(d)
+def _report_lines(report: LoadReport) -> Iterator[tuple[str, str | list[str]]]:
+    yield "source", f"{report.source} ({report.format})"
+    counts = ("inserted", "updated", "unchanged", "rejected")
+    outcome = ", ".join(f"{getattr(report, name):,} {name}" for name in counts)
+    yield "rows", f"{report.read:,} read: {outcome}"
+    yield "time", f"{report.seconds:.2f} s, {report.rate:,.0f} rows/s"
+    yield "columns", [_column_line(column) for column in report.columns]
+    new = set(report.new_stages)
+    yield (
+        "stages",
+        [
+            f"{stage.name}: {stage.kind}" + (", new" if stage.name in new else "")
+            for stage in report.pipeline
+        ],
+    )
+    if report.duplicates:
+        yield "repeated", f"{report.duplicates:,} rows have the id of an earlier one"
+    if report.notes:
+        yield "notes", list(report.notes)
+    if report.rejected:
+        yield "rejected", [f"{count:,} {reason}" for reason, count in report.reasons.items()]
+        yield "rejects", f"{report.rejects}"
 
 
-def print_report(x):
-    pass
+def _column_line(column: MappedColumn) -> str:
+    if column.field is None:
+        return f"{column.header}: left out"
+    same = column.header == column.field
+    return " ".join(
+        [column.header if same else f"{column.header} -> {column.field}", column.type]
+    ).strip()
+
+
+def _pairs(option: str, texts: list[str] | None) -> dict[str, str | None]:
+    pairs: dict[str, str | None] = {}
+    for text in texts or []:
+        name, equals, value = text.rpartition("=")
+        if not equals or not name:
+            msg = f"{option} {text!r}: it takes {'HEADER=FIELD' if option == '--map' else 'FIELD=TYPE'}"
+            raise ConfigError(msg)
+        pairs[name] = value or None
+    return pairs

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from dealdb.cli.bench import COLUMNS, THREADS, compare_saving, comparison, scratch_opener
 from dealdb.cli.context import Output, Session
-from dealdb.cli.data import load_with_bar, print_report
+from dealdb.cli.data import print_report
 from dealdb.cli.output import bold, busy, print_frame, print_rows
 from dealdb.cli.server import print_health
 from dealdb.cli.stats import print_metric
 from dealdb.errors import ConfigError
-from dealdb.sample import deals
 
 if TYPE_CHECKING:
     from dealdb import DealDatabase
@@ -32,10 +30,14 @@ def demo(session: Session) -> None:
     if session.output is not Output.TABLE:
         msg = "demo prints text only: leave out --json and --csv"
         raise ConfigError(msg)
+    from importlib.metadata import version
+
+    from dealdb.sample import deals
+
     sample = deals()
     with scratch_opener(session) as open_collection, open_collection("demo") as db:
         _heading(f"dealdb {version('dealdb')}: {len(sample):,} sample deals on {_server(db)}")
-        print_report(load_with_bar(db, sample))
+        print_report(db.loader.load(sample))
         _heading("Health")
         print_health(db.connection.settings.where, db.health())
         _saving(open_collection, sample)

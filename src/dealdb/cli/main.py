@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import typer
 
+# a command imports what it needs when it runs: the others, and --help, don't wait for it
 from dealdb.cli.bench import bench
 from dealdb.cli.context import group_options, shared_options
 from dealdb.cli.data import find, load, sql

@@ -15,6 +15,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from itertools import accumulate, zip_longest
@@ -29,6 +30,29 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """
+    How a table writes the numbers of a column.
+
+    Attributes
+    ----------
+    digits
+        Digits after the point; None writes all digits of a decimal and four of a float.
+    percent
+        The numbers are ratios, to be written as percentages.
+    grouped
+        Group the thousands of integers of four digits, which may be years, too.
+    """
+
+    digits: int | None = None
+    percent: bool = False
+    grouped: bool = False
+
+
+AS_IS = Form()
+
 # longer texts are cut in the tables of a terminal
 MAX_CELL = 40
 GAP = "  "
@@ -36,7 +60,12 @@ _MOMENT = Field("moment", FieldType.DATETIME)
 
 
 def print_rows(
-    rows: Iterable[Row], columns: Sequence[str], output: Output, *, null: str = ""
+    rows: Iterable[Row],
+    columns: Sequence[str],
+    output: Output,
+    *,
+    null: str = "",
+    forms: Mapping[str, Form] | None = None,
 ) -> None:
     """
     Print records that share their columns.
@@ -51,6 +80,8 @@ def print_rows(
         Table, a JSON array with one object a line, or CSV with a header.
     null
         What a table shows for null.
+    forms
+        How a table writes the numbers of a column.
     """
     match output:
         case Output.JSON:
@@ -58,15 +89,20 @@ def print_rows(
         case Output.CSV:
             _print_csv(rows, columns)
         case Output.TABLE:
-            _print_table(list(rows), columns, null)
+            table = list(rows)
+            drawn = {
+                name: [null if row.get(name) is None else row[name] for row in table]
+                for name in columns
+            }
+            _print_table(drawn, forms or {})
 
 
-def print_frame(frame: pl.DataFrame, output: Output, *, null: str = "") -> None:
+def print_frame(frame: pl.DataFrame, output: Output) -> None:
     """Print a Polars frame as ``print_rows`` prints records."""
-    print_rows(frame.iter_rows(named=True), frame.columns, output, null=null)
+    print_rows(frame.iter_rows(named=True), frame.columns, output)
 
 
-def print_facts(facts: Row, output: Output) -> None:
+def print_facts(facts: Row, output: Output, *, forms: Mapping[str, Form] | None = None) -> None:
     """Print one record: a line a value in a table, one object in JSON, one line under a header in CSV."""
     match output:
         case Output.JSON:
@@ -76,9 +112,10 @@ def print_facts(facts: Row, output: Output) -> None:
         case Output.TABLE:
             width = max(map(len, facts), default=0)
             for name, value in facts.items():
+                form = (forms or {}).get(name, AS_IS)
                 items = value if isinstance(value, list | tuple) else [value]
                 for head, item in zip_longest([name], items, fillvalue=""):
-                    print(f"{head:<{width}}{GAP}{to_cell(item)}".rstrip())
+                    print(f"{head:<{width}}{GAP}{to_cell(item, form)}".rstrip())
 
 
 def bold(text: str) -> str:
@@ -153,35 +190,33 @@ def to_text(value: Any) -> str:
     return str(value)
 
 
-def to_cell(value: Any, *, digits: int = 4, grouped: bool = False) -> str:
+def to_cell(value: Any, form: Form = AS_IS) -> str:
     r"""
     Text of a value as a table shows it: thousands grouped, nothing that could steer the terminal.
-
-    Parameters
-    ----------
-    value
-        Any value of a deal or a result.
-    digits
-        Digits after the point of a float.
-    grouped
-        Group the thousands of an integer of four digits, which may be a year, too.
 
     Examples
     --------
     >>> to_cell(Decimal("125000.00")), to_cell(2026), to_cell(0.6315005), to_cell("a\x1b[2J")
     ('125,000.00', '2026', '0.6315', 'a\\x1b[2J')
+    >>> to_cell(0.6315005, Form(percent=True, digits=1))
+    '63.2 %'
     """
     match value:
         case bool():
             pass
-        case Decimal() if value.is_finite():
-            return f"{value:,f}"
-        case int() if grouped or abs(value) >= 10_000:
+        case int() if form.grouped or abs(value) >= 10_000:
             return f"{value:,}"
-        case float() if math.isfinite(value):
-            return f"{value:,.{digits}f}"
+        case float() | Decimal() if math.isfinite(value):
+            return _number_cell(value, form)
     text = to_text(value)
     return text if text.isprintable() else text.encode("unicode_escape").decode()
+
+
+def _number_cell(value: float | Decimal, form: Form) -> str:
+    if form.percent:
+        return f"{value * 100:,.{form.digits or 0}f} %"
+    digits = 4 if form.digits is None and isinstance(value, float) else form.digits
+    return f"{value:,f}" if digits is None else f"{value:,.{digits}f}"
 
 
 def _print_json(rows: Iterable[Row], columns: Sequence[str]) -> None:
@@ -198,39 +233,41 @@ def _print_csv(rows: Iterable[Row], columns: Sequence[str]) -> None:
     writer.writerows([to_text(row.get(name)) for name in columns] for row in rows)
 
 
-def _print_table(rows: list[Row], columns: Sequence[str], null: str) -> None:
-    if not columns:
+def _print_table(table: dict[str, list[Any]], forms: Mapping[str, Form]) -> None:
+    if not table:
         return
     on_terminal = sys.stdout.isatty()
     limit = MAX_CELL if on_terminal else None
-    drawn = [_column(name, [row.get(name) for row in rows], null, limit) for name in columns]
+    drawn = [
+        _column(name, values, forms.get(name) or _form_of(values), limit)
+        for name, values in table.items()
+    ]
     shown = _fitting(drawn, shutil.get_terminal_size().columns) if on_terminal else len(drawn)
     header, *lines = (GAP.join(cells).rstrip() for cells in zip(*drawn[:shown], strict=True))
     print(bold(header))
     for line in lines:
         print(line)
-    if shown < len(columns):
-        note(f"not shown for want of width: {', '.join(columns[shown:])}")
+    if shown < len(drawn):
+        note(f"not shown for want of width: {', '.join([*table][shown:])}")
 
 
-def _column(name: str, values: list[Any], null: str, limit: int | None) -> list[str]:
+def _form_of(values: list[Any]) -> Form:
+    """One form for a whole column, so that points and commas stand below each other."""
+    large_float = any(isinstance(value, float) and abs(value) >= 100 for value in values)
+    large_int = any(isinstance(value, int) and abs(value) >= 10_000 for value in values)
+    return Form(digits=2 if large_float else None, grouped=large_int)
+
+
+def _column(name: str, values: list[Any], form: Form, limit: int | None) -> list[str]:
     """Cells of a column, padded to one width, its name first; numbers stand to the right."""
     from rich.cells import cell_len, set_cell_size
 
-    given = [value for value in values if value is not None]
-    # one form for the whole column, so that points and commas stand below each other
-    digits = 2 if any(isinstance(v, float) and abs(v) >= 100 for v in given) else 4
-    grouped = any(isinstance(v, int) and abs(v) >= 10_000 for v in given)
-    cells = [
-        null if value is None else to_cell(value, digits=digits, grouped=grouped)
-        for value in values
-    ]
-    cells.insert(0, name)
+    cells = [name, *(to_cell(value, form) for value in values)]
     if limit:
         cells = [c if cell_len(c) <= limit else set_cell_size(c, limit - 1) + "…" for c in cells]
     width = max(map(cell_len, cells))
     pads = [" " * (width - cell_len(cell)) for cell in cells]
-    right = bool(given) and all(_is_number(value) for value in given)
+    right = any(map(_is_number, values)) and all(_is_number(v) or v in ("", "-") for v in values)
     return [pad + c if right else c + pad for c, pad in zip(cells, pads, strict=True)]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -39,6 +38,8 @@ def info(session: Session) -> None:
 
     Also where each setting comes from: an option, the environment, or a default.
     """
+    from importlib.metadata import version
+
     from dealdb.database import DEFAULT_COLLECTION
 
     with session.open() as db:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dealdb.cli.context import Output, Session, note
-from dealdb.cli.output import print_facts, print_frame, print_rows, to_json
+from dealdb.cli.output import Form, print_facts, print_rows, to_json
 from dealdb.errors import ConfigError
 from dealdb.pipeline import Kind, Pipeline, Stage
 
@@ -129,15 +129,34 @@ def print_metric(result: MetricResult, output: Output) -> None:
     if output is Output.JSON:
         print(to_json({"metric": result.name, "basis": asdict(basis), "rows": frame.to_dicts()}))
         return
+    forms = {name: figure_form(name) for name in frame.columns}
     if output is Output.TABLE and frame.height == 1:
-        print_facts(
-            {k: "-" if v is None else v for k, v in frame.row(0, named=True).items()}, output
-        )
+        figures = frame.row(0, named=True).items()
+        print_facts({k: "-" if v is None else v for k, v in figures}, output, forms=forms)
     else:
-        print_frame(frame, output, null="-")
+        print_rows(frame.iter_rows(named=True), frame.columns, output, null="-", forms=forms)
     note(f"basis: {basis.describe()}")
     for warning in basis.warnings:
         note(f"warning: {warning}")
+
+
+def figure_form(name: str) -> Form:
+    """
+    How a table writes a figure of a metric; JSON and CSV have all digits.
+
+    Examples
+    --------
+    >>> (
+    ...     figure_form("win_rate").percent,
+    ...     figure_form("mean_days").digits,
+    ...     figure_form("mean_size").digits,
+    ... )
+    (True, 1, 2)
+    """
+    if name.endswith(("rate", "share")):
+        return Form(percent=True, digits=1)
+    digits = {"hhi": 4}.get(name, 1 if name.endswith("days") else 2)
+    return Form(digits=digits, grouped=True)
 
 
 def _metric(analytics: Analytics, metric: str, options: dict[str, Any]) -> MetricResult:
