@@ -18,10 +18,16 @@ from typing import IO, BinaryIO, cast
 
 from dealdb.errors import LoadError
 
-BLOCK_BYTES = 2 * 1024 * 1024  # some 20,000 rows: large enough for Polars, small enough for progress
+BLOCK_BYTES = (
+    2 * 1024 * 1024
+)  # some 20,000 rows: large enough for Polars, small enough for progress
 SAMPLE_BYTES = 64 * 1024
 
-_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
 class ByteStream:
@@ -103,7 +109,8 @@ class ByteStream:
 
 def _as_latin_1(problem: UnicodeError) -> tuple[str, int]:
     """Five bytes mean nothing in cp1252; read as Latin-1 they survive, where a replacement mark would lose them."""
-    assert isinstance(problem, UnicodeDecodeError)
+    if not isinstance(problem, UnicodeDecodeError):
+        raise problem
     return problem.object[problem.start : problem.end].decode("latin-1"), problem.end
 
 
@@ -112,10 +119,11 @@ codecs.register_error("dealdb-latin-1", _as_latin_1)
 
 def spool(file: BinaryIO, keep: ExitStack) -> Path:
     """Path of a temporary file with all that a pipe has to say; ``keep`` removes it."""
-    copy = keep.enter_context(tempfile.NamedTemporaryFile(prefix="dealdb-"))
-    shutil.copyfileobj(file, copy)
-    copy.flush()
-    return Path(copy.name)
+    folder = keep.enter_context(tempfile.TemporaryDirectory(prefix="dealdb-"))
+    path = Path(folder) / "stdin"
+    with path.open("wb") as copy:
+        shutil.copyfileobj(file, copy)
+    return path
 
 
 def _is_utf8(block: bytes) -> bool:

@@ -45,7 +45,7 @@ class Split:
 
 
 class Dialect:
-    """
+    r"""
     How cells and rows are told apart.
 
     Parameters
@@ -55,7 +55,7 @@ class Dialect:
 
     Examples
     --------
-    >>> Dialect(b",").split(b'1,"a, b"\\n2,c\\n', width=2).rows
+    >>> Dialect(b",").split(b'1,"a, b"\n2,c\n', width=2).rows
     [['1', 'a, b'], ['2', 'c']]
     """
 
@@ -76,9 +76,7 @@ class Dialect:
         """Whether all quotes of a block enclose whole cells."""
         return b'"' not in self._regular.sub(b"", block)
 
-    def split(
-        self, block: bytes, *, width: int | None, line: int = 1, final: bool = True
-    ) -> Split:
+    def split(self, block: bytes, *, width: int | None, line: int = 1, final: bool = True) -> Split:
         """
         Records of a block.
 
@@ -119,7 +117,9 @@ class Dialect:
             if open_end and len(block) - start < MAX_RECORD_BYTES:
                 return None, None, None
             end = _line_end(block, start)
-            reject = _reject(block[start:end], line, "quotes", "quotes that are closed by the end of their cell")
+            reject = _reject(
+                block[start:end], line, "quotes", "quotes that are closed by the end of their cell"
+            )
             return end, None, reject
         end = _line_end(block, found.end())
         raw = block[start : found.end()]

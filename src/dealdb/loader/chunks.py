@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -73,42 +74,44 @@ class Chunk:
 
 
 class Source(Protocol):
-    """
-    Something that deals are read from.
-
-    Attributes
-    ----------
-    name
-        What messages, the report and the rejects file call it.
-    format
-        ``csv``, ``jsonl`` ... for the report.
-    notes
-        What was detected on the way: encoding, delimiter ...
-    bytes_total, rows_total
-        Its size where that is known.
-    repeatable
-        Whether ``chunks`` may be called twice, so that a first pass can decide the columns.
-    """
+    """Something that deals are read from; ``repeatable`` ones a first time to decide the columns."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What messages, the report and the rejects file call it."""
+        ...
+
     @property
-    def format(self) -> str: ...
+    def format(self) -> str:
+        """Its format, for the report."""
+        ...
+
     @property
-    def notes(self) -> list[str]: ...
+    def notes(self) -> list[str]:
+        """What was detected."""
+        ...
+
     @property
-    def bytes_total(self) -> int | None: ...
+    def bytes_total(self) -> int | None:
+        """Its size, or None."""
+        ...
+
     @property
-    def rows_total(self) -> int | None: ...
+    def rows_total(self) -> int | None:
+        """Its rows, or None."""
+        ...
+
     @property
-    def repeatable(self) -> bool: ...
+    def repeatable(self) -> bool:
+        """Whether it can be read twice."""
+        ...
 
     def chunks(self) -> Iterator[Chunk]:
         """Rows from the first to the last."""
         ...
 
 
-def merged_type(types: Set[FieldType]) -> FieldType | None:
+def merged_type(types: AbstractSet[FieldType]) -> FieldType | None:
     """
     Narrowest type for values of several types, or None for no types at all.
 

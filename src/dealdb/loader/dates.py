@@ -21,7 +21,7 @@ _YEAR_FIRST = rf"^\s*(?P<y>[0-9]{{4}})[-/.](?P<m>[0-9]{{1,2}})[-/.](?P<d>[0-9]{{
 _YEAR_LAST = (
     rf"^\s*(?P<first>[0-9]{{1,2}})[-/.](?P<second>[0-9]{{1,2}})[-/.](?P<y>[0-9]{{4}}){_TIME}"
 )
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _MONTH = r"(?P<month>[A-Za-z]{3})[a-z]*\.?"
 _DAY_NAMED = rf"^\s*(?:[A-Za-z]+,\s+)?(?P<d>[0-9]{{1,2}})[ -]{_MONTH}[ ,-]+(?P<y>[0-9]{{4}}){_TIME}"
 _MONTH_NAMED = rf"^\s*(?:[A-Za-z]+,\s+)?{_MONTH} (?P<d>[0-9]{{1,2}}),? (?P<y>[0-9]{{4}}){_TIME}"
@@ -86,7 +86,9 @@ def dates(texts: pl.Series, order: str) -> tuple[pl.Series, int]:
 
     Examples
     --------
-    >>> dates(pl.Series(["2018-12-19 09:30:00", "31/01/2026", "Jan 5, 2026", "soon"]), "eu")[0].to_list()
+    >>> dates(pl.Series(["2018-12-19 09:30:00", "31/01/2026", "Jan 5, 2026", "soon"]), "eu")[
+    ...     0
+    ... ].to_list()
     ['2018-12-19', '2026-01-31', '2026-01-05', None]
     """
     plain = texts.str.contains(_ISO_DATE) & _real(texts).is_not_null()
@@ -112,7 +114,9 @@ def datetimes(texts: pl.Series, order: str) -> pl.Series:
 
     Examples
     --------
-    >>> datetimes(pl.Series(["2018-12-19 9:30", "1/31/2026 02:00 PM", "2026-01-31T00:00+01:00"]), "us").to_list()
+    >>> datetimes(
+    ...     pl.Series(["2018-12-19 9:30", "1/31/2026 02:00 PM", "2026-01-31T00:00+01:00"]), "us"
+    ... ).to_list()
     ['2018-12-19T09:30:00Z', '2026-01-31T14:00:00Z', '2026-01-30T23:00:00Z']
     """
     parts = _parts(texts, order)
@@ -152,9 +156,9 @@ def _parts(texts: pl.Series, order: str) -> pl.DataFrame:
     if result["y"].null_count() > texts.null_count():
         result = _with_named_months(texts, result)
     return result.select(
-        pl.concat_str(
-            "y", pl.col("m").str.zfill(2), pl.col("d").str.zfill(2), separator="-"
-        ).alias("date"),
+        pl.concat_str("y", pl.col("m").str.zfill(2), pl.col("d").str.zfill(2), separator="-").alias(
+            "date"
+        ),
         pl.col("time").str.strip_chars(),
     )
 
@@ -186,7 +190,11 @@ def _micros(clock: pl.Series) -> pl.Series:
 
 
 def _clock(clock: pl.Series) -> pl.DataFrame:
-    parts = pl.DataFrame({"clock": clock}).select(pl.col("clock").str.extract_groups(_CLOCK)).unnest("clock")
+    parts = (
+        pl.DataFrame({"clock": clock})
+        .select(pl.col("clock").str.extract_groups(_CLOCK))
+        .unnest("clock")
+    )
     numbers = parts.select(
         pl.col("h", "min").cast(pl.Int64),
         pl.col("s").fill_null("0").cast(pl.Int64),

@@ -15,8 +15,8 @@ import polars as pl
 
 from dealdb.errors import LoadError
 from dealdb.loader.bytestream import ByteStream
-from dealdb.loader.chunks import Chunk
 from dealdb.loader.carefully import Dialect, Split
+from dealdb.loader.chunks import Chunk
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 
@@ -166,12 +166,12 @@ class DelimitedSource:
 
 
 def sniff_delimiter(sample: bytes) -> str:
-    """
+    r"""
     Delimiter with which most records of a sample have the same number of cells, and more than one.
 
     Examples
     --------
-    >>> sniff_delimiter(b"id;name;amount\\n1;Acme, Inc;17,50\\n")
+    >>> sniff_delimiter(b"id;name;amount\n1;Acme, Inc;17,50\n")
     ';'
     """
     complete = sample[: sample.rfind(b"\n") + 1] or sample

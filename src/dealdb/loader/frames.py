@@ -58,14 +58,16 @@ class ParquetSource:
     bytes_total = None
     repeatable = True
 
-    def __init__(self, path: Path) -> None:
-        self.name = str(path)
+    def __init__(self, path: Path, name: str) -> None:
+        self.name = name
         self.notes: list[str] = []
         self._path = path
         try:
-            self.rows_total = int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
+            self.rows_total = int(
+                pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
+            )
         except (pl.exceptions.PolarsError, OSError) as problem:
-            msg = f"{path} can't be read as Parquet: {_first_line(problem)}"
+            msg = f"{name} can't be read as Parquet: {_first_line(problem)}"
             raise LoadError(msg) from problem
 
     def chunks(self) -> Iterator[Chunk]:
@@ -75,7 +77,7 @@ class ParquetSource:
             try:
                 frame = scan.slice(start, CHUNK_ROWS).collect()
             except (pl.exceptions.PolarsError, OSError) as problem:
-                msg = f"{self._path} can't be read as Parquet: {_first_line(problem)}"
+                msg = f"{self.name} can't be read as Parquet: {_first_line(problem)}"
                 raise LoadError(msg) from problem
             yield _chunk(frame, start + 1)
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -284,7 +285,7 @@ _KINDS: tuple[tuple[type, FieldType], ...] = (
 )
 
 
-def _texts(name: str, cells: Sequence[object], kinds: Set[type]) -> pl.Series:
+def _texts(name: str, cells: Sequence[object], kinds: AbstractSet[type]) -> pl.Series:
     if not kinds <= {str, _NULL}:
         cells = [_text(cell) for cell in cells]
     return pl.Series(name, cells, dtype=pl.String)

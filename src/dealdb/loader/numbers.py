@@ -154,13 +154,15 @@ def probabilities(texts: pl.Series, point: str, *, of_hundred: bool) -> pl.Serie
     numbers = decimals(texts.str.strip_chars(" %\u00a0"), point)
     shares = by_unique(numbers.filter(percent | of_hundred), _hundredth)
     whole = by_unique(numbers.filter(~(percent | of_hundred)), _unit)
-    return _scattered(_scattered(texts, percent | of_hundred, shares), ~(percent | of_hundred), whole)
+    return _scattered(
+        _scattered(texts, percent | of_hundred, shares), ~(percent | of_hundred), whole
+    )
 
 
 def greatest(texts: pl.Series) -> float:
     """Greatest number of a column, those with a percent sign left out; 0 for none."""
     numbers = texts.str.strip_chars().cast(pl.Float64, strict=False)
-    return float(numbers.max() or 0)  # type: ignore[arg-type]  # a Float64 column has float values
+    return float(numbers.max() or 0)
 
 
 def scale_of_texts(texts: pl.Series) -> int:
@@ -173,7 +175,7 @@ def scale_of_texts(texts: pl.Series) -> int:
     3
     """
     places = texts.str.len_bytes() - texts.str.find(".", literal=True) - 1
-    return int(places.max() or 0)  # type: ignore[call-overload]  # an integer column has int values
+    return int(places.max() or 0)  # type: ignore[arg-type]  # an integer column has int values
 
 
 def by_unique(texts: pl.Series, change: Callable[[str], str | None]) -> pl.Series:
@@ -195,10 +197,14 @@ def _scattered(texts: pl.Series, where: pl.Series, new: pl.Series) -> pl.Series:
 
 
 def _plain(texts: pl.Series, point: str) -> pl.Series:
-    group = ("." if point == "," else ",") + r"'’ \u{a0}\u{202f}"
+    group = ("." if point == "," else ",") + r"'\u{2019} \u{a0}\u{202f}"
     number = _NUMBER.replace("POINT", rf"\{point}").replace("GROUP", group)
     pattern = f"{_AROUND}(?P<number>{number}){_BEHIND}"
-    parts = texts.str.replace_all("−", "-", literal=True).str.extract_groups(pattern).struct.unnest()
+    parts = (
+        texts.str.replace_all("\u2212", "-", literal=True)
+        .str.extract_groups(pattern)
+        .struct.unnest()
+    )
     digits = parts["number"].str.replace_all(f"[{group}]", "")
     if point == ",":
         digits = digits.str.replace(",", ".", literal=True)

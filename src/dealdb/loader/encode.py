@@ -1,0 +1,293 @@
+"""Chunks of cells turned into the texts that the store keeps; rows with a cell that can't be are rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from dealdb.loader.aliases import CLOSE_DATE
+from dealdb.loader.chunks import Chunk, Reject
+from dealdb.loader.dates import dates, datetimes
+from dealdb.loader.numbers import decimals, floats, integers, probabilities, scale_of_texts
+from dealdb.loader.plan import ColumnPlan, Plan, without_nothing
+from dealdb.schema import MAX_DECIMAL_DIGITS, Field, FieldType
+
+_GROUP = "\0group"
+_EXPECTED: dict[FieldType, tuple[str, str]] = {
+    FieldType.INT: ("not-an-integer", "a whole number of at most 64 bits"),
+    FieldType.FLOAT: ("not-a-number", "a finite number"),
+    FieldType.DECIMAL: ("not-a-number", f"a number of at most {MAX_DECIMAL_DIGITS} digits"),
+    FieldType.BOOL: ("not-a-bool", "true or false"),
+    FieldType.DATE: ("not-a-date", "a date such as 2026-01-31"),
+    FieldType.DATETIME: ("not-a-datetime", "a date and time such as 2026-01-31T09:30:00Z"),
+}
+_NO_ID = ("missing-id", "an id that is not empty")
+_PROBABILITY = ("not-a-probability", "a probability from 0 to 1, or from 0 to 100 in all rows")
+_TRUTHS = {"true": "true", "t": "true", "yes": "true", "y": "true", "1": "true", "1.0": "true"}
+_FALSEHOODS = {
+    "false": "false",
+    "f": "false",
+    "no": "false",
+    "n": "false",
+    "0": "false",
+    "0.0": "false",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Bad:
+    """Cells of one column that can't be loaded."""
+
+    rows: pl.Series
+    code: str
+    expected: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded:
+    """
+    Rows of a chunk that are fit to be written.
+
+    Attributes
+    ----------
+    ids
+        Id of each row, in the order of the source.
+    columns
+        Texts by field.
+    group
+        For each row the number of its set of fields in ``given``.
+    given
+        Sets of fields that rows give; the others of ``columns`` stay as they are stored.
+    fields
+        Fields that the texts need, as wide as they need them.
+    rejects
+        Rows that are not fit.
+    times_dropped
+        Times of day that had no place in a date, by header.
+    """
+
+    ids: pl.Series
+    columns: Mapping[str, pl.Series]
+    group: pl.Series
+    given: Sequence[Collection[str]]
+    fields: Sequence[Field]
+    rejects: Sequence[Reject]
+    times_dropped: Mapping[str, int]
+
+    def batches(self, size: int) -> Iterator[tuple[list[str], dict[str, list[str | None]]]]:
+        """
+        Ids and columns of one write after another: each id once in a batch, later rows of an id in later ones.
+
+        Parameters
+        ----------
+        size
+            Deals in a batch, at most.
+        """
+        frame = pl.DataFrame([self.ids, *self.columns.values(), self.group])
+        # rows of several shapes are taken from a wider window, so that batches stay large
+        window = size * min(max(len(self.given), 1), 4)
+        for wave in _waves(frame):
+            for start in range(0, wave.height, window):
+                yield from self._groups(wave.slice(start, window), size)
+
+    def _groups(
+        self, window: pl.DataFrame, size: int
+    ) -> Iterator[tuple[list[str], dict[str, list[str | None]]]]:
+        for number, names in enumerate(self.given):
+            group = window if len(self.given) == 1 else window.filter(pl.col(_GROUP) == number)
+            for part in group.iter_slices(size):
+                yield part["id"].to_list(), {name: part[name].to_list() for name in names}
+
+
+def encode_chunk(chunk: Chunk, plan: Plan, closed_stages: Collection[str]) -> Encoded:
+    """
+    Texts of the good rows of a chunk, and a reject for each bad one.
+
+    Parameters
+    ----------
+    chunk
+        Cells.
+    plan
+        How its columns are read; a column that it lacks is not given by any of its rows.
+    closed_stages
+        Stages in which a close date is the actual one.
+    """
+    present = [column for column in plan.columns if column.header in chunk.frame.columns]
+    texts, bad, dropped = _texts(chunk, present)
+    keep = _fit(chunk.frame.height, bad)
+    rejects = [*chunk.rejects, *_rejects(chunk, bad, keep)]
+    if not keep.all():
+        texts = {name: column.filter(keep) for name, column in texts.items()}
+    shape = chunk.shape.filter(keep) if chunk.shape is not None else None
+    ids = texts.pop("id").alias("id")
+    fields = [
+        _wide(plan.field, texts[plan.field.name]) for plan in present if plan.field.name in texts
+    ]
+    given = _given(chunk, present)
+    group = shape if shape is not None else pl.repeat(0, ids.len(), dtype=pl.Int32, eager=True)
+    if CLOSE_DATE in texts:
+        group, given = _split_close_date(texts, group, given, closed_stages)
+    return Encoded(
+        ids=ids,
+        columns=texts,
+        group=group.alias(_GROUP),
+        given=given,
+        fields=[field for field in fields if field.name != CLOSE_DATE],
+        rejects=rejects,
+        times_dropped=dropped,
+    )
+
+
+def _texts(
+    chunk: Chunk, columns: Sequence[ColumnPlan]
+) -> tuple[dict[str, pl.Series], dict[str, _Bad], dict[str, int]]:
+    """Texts by field, bad cells by header, and the times of day that were dropped by header."""
+    texts: dict[str, pl.Series] = {}
+    bad: dict[str, _Bad] = {}
+    dropped: dict[str, int] = {}
+    for column in columns:
+        cells = chunk.frame[column.header]
+        if column.field.type is FieldType.TEXT:
+            found = _as_text(cells, chunk.types.get(column.header))
+        else:
+            cells = without_nothing(cells)
+            found, n_times = _typed(cells, column)
+            if n_times:
+                dropped[column.header] = n_times
+            if found.null_count() > cells.null_count():
+                misfits = found.is_null() & cells.is_not_null()
+                bad[column.header] = _Bad(misfits, *_expected(column))
+        texts[column.field.name] = found.alias(column.field.name)
+    ids = texts.setdefault("id", _nothing(chunk.frame.height))
+    nameless = (ids.str.strip_chars() == "").fill_null(value=True)
+    if nameless.any():
+        header = next((each.header for each in columns if each.field.name == "id"), "id")
+        bad[header] = _Bad(nameless, *_NO_ID)
+    return texts, bad, dropped
+
+
+def _expected(column: ColumnPlan) -> tuple[str, str]:
+    return _PROBABILITY if column.field.name == "probability" else _EXPECTED[column.field.type]
+
+
+def _nothing(height: int) -> pl.Series:
+    return pl.repeat(None, height, dtype=pl.String, eager=True)
+
+
+def _as_text(cells: pl.Series, source_type: FieldType | None) -> pl.Series:
+    # integers beside nulls are floats in pandas: the id 7.0 is 7
+    return cells.str.replace(r"^(-?[0-9]+)\.0$", "$1") if source_type is FieldType.FLOAT else cells
+
+
+def _typed(cells: pl.Series, column: ColumnPlan) -> tuple[pl.Series, int]:
+    if column.field.name == "probability":
+        return probabilities(cells, column.point, of_hundred=column.of_hundred), 0
+    match column.field.type:
+        case FieldType.INT if column.strict:
+            return integers(cells, column.point), 0
+        case FieldType.INT:
+            return _whole_or_decimal(cells, column.point), 0
+        case FieldType.FLOAT:
+            return floats(cells, column.point), 0
+        case FieldType.DECIMAL:
+            return _short(decimals(cells, column.point), column.field), 0
+        case FieldType.BOOL:
+            words = cells.str.strip_chars().str.to_lowercase()
+            return words.replace_strict(_TRUTHS | _FALSEHOODS, default=None), 0
+        case FieldType.DATE:
+            return dates(cells, column.order)
+    return datetimes(cells, column.order), 0
+
+
+def _whole_or_decimal(cells: pl.Series, point: str) -> pl.Series:
+    """Integers; a column that has fractions too becomes one of decimals, so these count as good."""
+    whole = integers(cells, point)
+    if whole.null_count() == cells.null_count():
+        return whole
+    number = decimals(cells, point)
+    return number if number.str.contains(".", literal=True).any() else whole
+
+
+def _short(numbers: pl.Series, field: Field) -> pl.Series:
+    """Numbers whose digits fit beside the fraction that the column needs; null for the others."""
+    room = MAX_DECIMAL_DIGITS - max(field.scale, scale_of_texts(numbers))
+    whole_digits = numbers.str.extract(r"^-?([0-9]+)").str.len_bytes()
+    if (whole_digits.max() or 0) <= room:  # type: ignore[operator]  # lengths are integers
+        return numbers
+    frame = pl.DataFrame({"number": numbers, "digits": whole_digits})
+    return frame.select(pl.when(pl.col("digits") <= room).then("number")).to_series()
+
+
+def _wide(field: Field, texts: pl.Series) -> Field:
+    if field.type not in (FieldType.INT, FieldType.DECIMAL):
+        return field
+    scale = scale_of_texts(texts)
+    if field.type is FieldType.INT and scale == 0:
+        return field
+    return Field(field.name, FieldType.DECIMAL, max(field.scale, scale))
+
+
+def _fit(height: int, bad: Mapping[str, _Bad]) -> pl.Series:
+    keep = pl.repeat(value=True, n=height, dtype=pl.Boolean, eager=True)
+    for cells in bad.values():
+        keep = keep & ~cells.rows
+    return keep
+
+
+def _rejects(chunk: Chunk, bad: Mapping[str, _Bad], keep: pl.Series) -> Iterator[Reject]:
+    rows = (~keep).arg_true().to_list()
+    places = chunk.locate(rows) if rows else []
+    for row, (line, raw) in zip(rows, places, strict=True):
+        header, cause = next(item for item in bad.items() if item[1].rows[row])
+        value = chunk.frame[header][row] if header in chunk.frame.columns else None
+        yield Reject(
+            line=line,
+            column=header,
+            value=value or "",
+            code=cause.code,
+            message=f"expected {cause.expected}",
+            raw=raw,
+        )
+
+
+def _given(chunk: Chunk, columns: Sequence[ColumnPlan]) -> list[list[str]]:
+    fields = {column.header: column.field.name for column in columns if column.field.name != "id"}
+    if chunk.shape is None:
+        return [list(fields.values())]
+    return [[fields[name] for name in fields if name in shape] for shape in chunk.shapes]
+
+
+def _split_close_date(
+    texts: dict[str, pl.Series],
+    group: pl.Series,
+    given: list[list[str]],
+    closed_stages: Collection[str],
+) -> tuple[pl.Series, list[list[str]]]:
+    """
+    Turn the close date into ``closed`` for closed deals and ``expected_close`` for open ones.
+
+    What was expected of a closed deal is history, and stays as it is stored; an open deal is not closed.
+    """
+    day = texts.pop(CLOSE_DATE)
+    nothing = _nothing(day.len())
+    stage = texts.get("stage", nothing)
+    closed = stage.is_in(list(closed_stages)).fill_null(value=False)
+    texts["closed"] = day.zip_with(closed, nothing).alias("closed")
+    texts["expected_close"] = nothing.zip_with(closed, day).alias("expected_close")
+    split: list[list[str]] = []
+    for names in given:
+        rest = [name for name in names if name != CLOSE_DATE]
+        dated = len(rest) < len(names)
+        split.append([*rest, "closed", "expected_close"] if dated else rest)
+        split.append([*rest, "closed"] if dated else rest)
+    return group * 2 + closed.cast(pl.Int32), split
+
+
+def _waves(frame: pl.DataFrame) -> list[pl.DataFrame]:
+    """Rows without repeated ids: all of them, or the first of each id, then the second of each, and so on."""
+    if frame["id"].n_unique() == frame.height:
+        return [frame]
+    nth = pl.int_range(pl.len()).over("id").alias("\0nth")
+    return frame.with_columns(nth).partition_by("\0nth", maintain_order=True, include_key=False)

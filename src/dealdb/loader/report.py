@@ -1,0 +1,132 @@
+"""What a load did, and how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dealdb.pipeline import Pipeline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """
+    How far a load is.
+
+    Attributes
+    ----------
+    phase
+        ``"checking"`` while the columns are decided, ``"loading"`` while rows are written.
+    rows
+        Rows done in this phase.
+    rows_total
+        Rows of the source, or None where nobody knows.
+    bytes_done, bytes_total
+        Bytes of the source done and in all, or None where it isn't a text file.
+    """
+
+    phase: str
+    rows: int
+    rows_total: int | None = None
+    bytes_done: int | None = None
+    bytes_total: int | None = None
+
+    @property
+    def share(self) -> float | None:
+        """Part of the phase that is done, 0 to 1, or None where nobody knows."""
+        done, total = self.bytes_done, self.bytes_total
+        if done is None or total is None:
+            done, total = self.rows, self.rows_total
+        return min(done / total, 1.0) if total else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappedColumn:
+    """
+    What became of one column.
+
+    Attributes
+    ----------
+    header
+        Its name in the source.
+    field
+        Field that it was loaded as; None where it was left out.
+        ``close_date`` was split into ``closed`` and ``expected_close``.
+    type
+        Type of that field as people write it; empty where no cell had a value, so that nothing was declared.
+    """
+
+    header: str
+    field: str | None
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadReport:
+    """
+    What a load did. ``read`` is always ``inserted + updated + unchanged + rejected``.
+
+    Attributes
+    ----------
+    source, format
+        What was read: a path, ``stdin``, ``frame`` or ``rows``; and as what.
+    read
+        Rows in the source.
+    inserted, updated, unchanged
+        Rows that made a deal, changed one, or found it as it is.
+    rejected
+        Rows that were not loaded.
+    duplicates
+        Loaded rows whose id had already occurred in the source; they were applied in order.
+    seconds
+        Time from first to last.
+    columns
+        What became of each column.
+    pipeline
+        Stages of the collection after the load.
+    new_stages
+        Stages that this load met for the first time.
+    notes
+        What was detected: encoding, delimiter, order of dates, scale of probabilities ...
+    reasons
+        Rejected rows by column and code.
+    rejects
+        File with the rejected rows, or None where none was written.
+
+    Examples
+    --------
+    >>> LoadReport(source="deals.csv", format="csv", read=3, inserted=2, rejected=1)
+    LoadReport(source='deals.csv', read=3, inserted=2, updated=0, unchanged=0, rejected=1)
+    """
+
+    source: str
+    format: str
+    read: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    duplicates: int = 0
+    seconds: float = 0.0
+    columns: tuple[MappedColumn, ...] = ()
+    pipeline: Pipeline = field(default_factory=Pipeline)
+    new_stages: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    rejects: Path | None = None
+
+    @property
+    def rate(self) -> float:
+        """Rows a second."""
+        return self.read / self.seconds if self.seconds else 0.0
+
+    @property
+    def mapping(self) -> dict[str, str | None]:
+        """Field by header."""
+        return {column.header: column.field for column in self.columns}
+
+    def __repr__(self) -> str:
+        counts = ("read", "inserted", "updated", "unchanged", "rejected")
+        shown = "".join(f", {name}={getattr(self, name)}" for name in counts)
+        return f"LoadReport(source={self.source!r}{shown})"

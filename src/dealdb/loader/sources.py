@@ -1,0 +1,155 @@
+"""What can be loaded, and how it is told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from io import TextIOBase
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import polars as pl
+
+from dealdb.errors import LoadError
+from dealdb.loader.bytestream import ByteStream, spool
+from dealdb.loader.chunks import Source
+from dealdb.loader.delimited import DELIMITERS, DelimitedSource
+from dealdb.loader.frames import FrameSource, ParquetSource
+from dealdb.loader.mappings import JsonArraySource, JsonLinesSource, MappingsSource
+
+FORMATS = ("csv", "tsv", "jsonl", "json", "parquet")
+
+_SUFFIXES = {
+    ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".txt": "csv", ".jsonl": "jsonl",
+    ".ndjson": "jsonl", ".json": "json", ".parquet": "parquet", ".pq": "parquet",
+}  # fmt: skip
+_UNREADABLE = {
+    b"PK\x03\x04": "a zip archive or an XLSX workbook: save it as CSV first",
+    b"\xd0\xcf\x11\xe0": "an XLS workbook: save it as CSV first",
+    b"ARROW1": "an Arrow file: read it with polars.read_ipc and load the frame",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd: decompress it, or use gzip",
+    b"SQLite format 3": "an SQLite database: export a table of it first",
+}
+
+
+def open_source(
+    source: Any,
+    *,
+    format: str | None,
+    delimiter: str | None,
+    keep: ExitStack,
+) -> Source:
+    """
+    Reader for whatever was given.
+
+    Parameters
+    ----------
+    source
+        A path, a binary file object, a data frame with an Arrow stream, or an iterable of mappings.
+    format
+        One of ``FORMATS``, or None to find it out by suffix and content.
+    delimiter
+        Character between cells of delimited text, or None to find it out.
+    keep
+        Holds what has to be tidied up after the load.
+
+    Raises
+    ------
+    LoadError
+        If it doesn't exist, can't be read, or is of no known format.
+    """
+    if format is not None and format not in FORMATS:
+        msg = f"there is no format {format!r}; the formats are {', '.join(FORMATS)}"
+        raise LoadError(msg)
+    if delimiter is not None and delimiter not in DELIMITERS:
+        msg = f"a delimiter is one of {', '.join(map(repr, DELIMITERS))}, not {delimiter!r}"
+        raise LoadError(msg)
+    if isinstance(source, str | Path):
+        return _open_path(Path(source), str(source), format, delimiter)
+    if hasattr(source, "read"):
+        return _open_path(spool(_binary(source), keep), "stdin", format, delimiter)
+    if isinstance(source, pl.LazyFrame) or hasattr(source, "__arrow_c_stream__"):
+        return FrameSource(source)
+    if isinstance(source, Iterable) and not isinstance(source, Mapping | bytes):
+        return MappingsSource(source)
+    msg = (
+        f"a {type(source).__name__} can't be loaded: give a path, a binary file, a data frame "
+        "or an iterable of mappings"
+    )
+    raise LoadError(msg)
+
+
+def _binary(file: Any) -> BinaryIO:
+    # sys.stdin is text around bytes; its encoding is for us to find out
+    binary = getattr(file, "buffer", file)
+    if isinstance(binary, TextIOBase):
+        msg = "a file object must be binary: open it with 'rb', or give sys.stdin.buffer"
+        raise LoadError(msg)
+    return cast("BinaryIO", binary)
+
+
+def _open_path(path: Path, name: str, chosen: str | None, delimiter: str | None) -> Source:
+    if not path.exists():
+        msg = f"there is no file {name}"
+        raise LoadError(msg)
+    if path.is_dir():
+        msg = f"{name} is a folder; give one file of it"
+        raise LoadError(msg)
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+        found = chosen or _SUFFIXES.get(_suffix(name)) or ""
+        if found == "parquet" or start.startswith(b"PAR1"):
+            return ParquetSource(path, name)
+        stream = ByteStream(path, name)
+    except OSError as problem:
+        msg = f"{name} can't be read: {problem.strerror or problem}"
+        raise LoadError(msg) from problem
+    for magic, what in _UNREADABLE.items():
+        if start.startswith(magic):
+            msg = f"{name} is {what}; what can be loaded is {', '.join(FORMATS)}"
+            raise LoadError(msg)
+    return _open_text(stream, found or _sniffed(stream, name), chosen, delimiter)
+
+
+def _suffix(name: str) -> str:
+    suffixes = [suffix.lower() for suffix in Path(name).suffixes if suffix.lower() != ".gz"]
+    return suffixes[-1] if suffixes else ""
+
+
+def _open_text(
+    stream: ByteStream,
+    found: str,
+    chosen: str | None,
+    delimiter: str | None,
+) -> Source:
+    if found == "jsonl":
+        return JsonLinesSource(stream)
+    if found == "json":
+        start = stream.sample().lstrip()
+        # many programs call JSON Lines .json
+        lines = chosen is None and start.startswith(b"{") and _is_json(start.split(b"\n", 1)[0])
+        return JsonLinesSource(stream) if lines else JsonArraySource(stream)
+    if found == "tsv" and delimiter is None and b"\t" in stream.sample().split(b"\n", 1)[0]:
+        delimiter = "\t"
+    return DelimitedSource(stream, delimiter)
+
+
+def _sniffed(stream: ByteStream, name: str) -> str:
+    start = stream.sample().lstrip()
+    if start.startswith((b"[", b"{")):
+        return "json"
+    if b"\0" in start:
+        msg = f"{name} is neither text nor Parquet; what can be loaded is {', '.join(FORMATS)}"
+        raise LoadError(msg)
+    return "csv"
+
+
+def _is_json(text: bytes) -> bool:
+    import json
+
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
