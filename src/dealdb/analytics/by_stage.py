@@ -113,7 +113,7 @@ def _cells(deals: Scope) -> pl.DataFrame:
         "n": pl.len(),
         "value": pl.col("amount").sum(),
         "blank": pl.col("amount").is_null().sum(),
-        "weighted": pl.col("_weighted").sum(),
+        "weighted": deals.weighted_sum(),
         "unweighted": (OPEN & pl.col("_weighted").is_null()).sum(),
         "_age": pl.col("_age").cast(pl.Int64).sum(),
         "age_n": pl.col("_age").count(),

@@ -92,7 +92,8 @@ def concentration(
         msg = "open deals have no closing date: leave since= and until= out, or use of='won'"
         raise QueryError(msg)
     deals = scope(frame, pipeline, _METRICS[of], by=by, window=window)
-    groups = deals.table(_n=pl.len(), _sum=pl.col(column).sum())
+    value = deals.weighted_sum() if of == "open" else pl.col(column).sum()
+    groups = deals.table(_n=pl.len(), _sum=value)
     mixed = deals.currency == MIXED
     parts = groups.partition_by("currency", maintain_order=True) if mixed else [groups]
     table = _frame([_row(part, deals.keys, k) for part in parts], groups, mixed=mixed)

@@ -86,7 +86,7 @@ def leaderboard(
     sums = deals.table(
         **SUMS,
         open=OPEN.sum(),
-        open_weighted=pl.col("_weighted").sum(),
+        open_weighted=deals.weighted_sum(),
         unweighted=(OPEN & pl.col("_weighted").is_null()).sum(),
     )
     figures = sums.with_columns(

@@ -9,7 +9,13 @@ from datetime import date
 import polars as pl
 
 from dealdb.analytics.deals import HAS_MONEY, LOST, OPEN, WON, classified, standardised
-from dealdb.analytics.exact import check_sums, probability_scale, scale_of, weighted
+from dealdb.analytics.exact import (
+    check_sums,
+    from_units,
+    probability_scale,
+    scale_of,
+    weighted_units,
+)
 from dealdb.analytics.options import By, Window, group_columns
 from dealdb.analytics.result import MIXED, Basis, MetricResult
 from dealdb.pipeline import Pipeline
@@ -39,7 +45,7 @@ class Metric:
     money
         Whether it sums amounts, so that currencies must be kept apart.
     weighs
-        Whether it needs ``_weighted``, the amount times the probability of open deals.
+        Whether it needs ``_weighted``, the amount times the probability of open deals, in units.
     """
 
     name: str
@@ -65,6 +71,8 @@ class Scope:
         Columns of the groups; ``currency`` is one of them when there are several.
     scale
         Digits after the point of the amounts.
+    weighted_scale
+        Digits after the point of weighted amounts.
     window
         Window on the closing date.
     as_of
@@ -79,6 +87,7 @@ class Scope:
     deals: pl.DataFrame
     keys: list[str]
     scale: int
+    weighted_scale: int
     window: Window
     as_of: date | None
     currency: str | None
@@ -90,6 +99,10 @@ class Scope:
             return self.deals.lazy().select(**measures).collect()
         grouped = self.deals.lazy().group_by(self.keys).agg(**measures)
         return grouped.collect().sort(self.keys, nulls_last=True)
+
+    def weighted_sum(self) -> pl.Expr:
+        """Sum of ``_weighted`` as the decimal that it stands for."""
+        return from_units(pl.col("_weighted").sum(), scale=self.weighted_scale)
 
     def counts(self, **conditions: pl.Expr) -> dict[str, int]:
         """Number of deals of the base set for which each condition is true."""
@@ -165,12 +178,12 @@ def scope(
     keys = group_columns(by, frame.columns, taken=metric.columns)
     deals = classified(frame, pipeline, window)
     reads = list(metric.reads)
+    digits = probability_scale(frame, pipeline) if metric.weighs else 0
     if metric.money:
-        digits = probability_scale(frame, pipeline) if metric.weighs else 0
         check_sums(frame, scale=scale_of(frame) + digits)
         reads += [pl.col("amount"), pl.col("currency")]
     if metric.weighs:
-        reads.append(weighted(frame, pipeline).alias("_weighted"))
+        reads.append(weighted_units(frame, pipeline).alias("_weighted"))
     names = dict.fromkeys([*keys, "_open", "_won", "_lost", *(r.meta.output_name() for r in reads)])
     chosen = deals.filter(metric.base).with_columns(reads).select(*names).collect()
     currency = _currency(chosen) if metric.money else None
@@ -181,6 +194,7 @@ def scope(
         deals=chosen,
         keys=keys,
         scale=scale_of(frame),
+        weighted_scale=scale_of(frame) + digits,
         window=window,
         as_of=as_of,
         currency=currency,

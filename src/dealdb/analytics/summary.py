@@ -85,7 +85,7 @@ def summary(
         weighs=True,
     )
     deals = scope(frame, pipeline, metric, by=by, window=Window.of(since, until), as_of=day)
-    sums = deals.table(**SUMS, **_measures())
+    sums = deals.table(**SUMS, weighted=deals.weighted_sum(), **_measures())
     means = sums.with_columns(
         win_rate=win_rate(),
         mean_size=mean_size(deals.scale),
@@ -109,7 +109,6 @@ def _measures() -> dict[str, pl.Expr]:
         "open": OPEN.sum(),
         "pipeline_value": pl.when(OPEN).then("amount").sum(),
         "blank": (OPEN & pl.col("amount").is_null()).sum(),
-        "weighted": pl.col("_weighted").sum(),
         "unweighted": (OPEN & pl.col("_weighted").is_null()).sum(),
         "overdue": pl.col("_overdue").sum(),
         "_middle": units(pl.col("_size")).median(),

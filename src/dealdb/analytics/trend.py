@@ -91,7 +91,7 @@ def trend(
     created_inside = window.holds("created")
     base = created_inside | pl.col("created").is_null() | CLOSED
     deals = scope(frame, pipeline, replace(_METRIC, base=base), by=by, window=window)
-    events = _events(deals, created_inside)
+    events = _events(deals, created_inside, periods)
     spine = _spine(events, deals, periods)
     sums = events.group_by([periods.start(pl.col("_day")).alias("period"), *deals.keys]).agg(
         pl.col(_SUMS).sum()
@@ -115,15 +115,17 @@ def _is_closed_undated() -> pl.Expr:
     return CLOSED & pl.col("closed").is_null()
 
 
-def _events(deals: Scope, created_inside: pl.Expr) -> pl.DataFrame:
-    """What was created, won and lost on each day, by group."""
+def _events(deals: Scope, created_inside: pl.Expr, periods: Periods) -> pl.DataFrame:
+    """What was created, won and lost on each day (with groups: in each period), by group."""
     lazy, keys = deals.deals.lazy(), deals.keys
     created, closed = pl.col("created"), pl.col("closed")
+    # few days are grouped faster than they are truncated; days times groups are many
+    created_on, closed_on = (periods.start(day) if keys else day for day in (created, closed))
     started = lazy.filter(created_inside & created.is_not_null())
     ended = lazy.filter(CLOSED & closed.is_not_null())
     by_day = [
-        started.group_by(created.alias("_day"), *keys).agg(created=pl.len()),
-        ended.group_by(closed.alias("_day"), *keys).agg(
+        started.group_by(created_on.alias("_day"), *keys).agg(created=pl.len()),
+        ended.group_by(closed_on.alias("_day"), *keys).agg(
             won=WON.sum(), lost=LOST.sum(), won_value=pl.col("_size").sum()
         ),
     ]
