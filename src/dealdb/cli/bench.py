@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dealdb.cli.context import Output, Session
-from dealdb.cli.output import busy, print_rows
+from dealdb.cli.output import Form, busy, print_rows
 from dealdb.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     Deals = Sequence[Mapping[str, Value]]
 
 THREADS = 64
-COLUMNS = ("way", "seconds", "deals/s", "sockets", "times as fast")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +70,7 @@ def bench(
 
     with scratch_opener(session) as open_collection, busy(f"saving {n:,} deals in three ways ..."):
         runs = list(compare_saving(open_collection, deals(n), threads=threads))
-    print_rows(comparison(runs, session.output), COLUMNS, session.output)
+    print_comparison(runs, session.output)
 
 
 def compare_saving(
@@ -108,7 +107,7 @@ def compare_saving(
 
     def in_bulk(collection: str) -> None:
         with open_collection(collection) as db:
-            db.loader.load(sample)
+            db.loader.load(sample, bar=False)
 
     with open_collection("counter") as counter:
         size = counter.connection.settings.max_connections
@@ -125,17 +124,20 @@ def compare_saving(
             yield SavingRun(way=way, deals=len(sample), seconds=seconds, sockets=sockets)
 
 
-def comparison(runs: Sequence[SavingRun], output: Output = Output.TABLE) -> list[dict[str, Any]]:
-    """Rows of the table: each way against the first one; rounded where people read them."""
-    rows: list[dict[str, Any]] = []
-    for run in runs:
-        seconds, rate = run.seconds, run.deals / run.seconds
-        factor = runs[0].seconds / seconds
-        figures: tuple[Any, ...] = (seconds, rate, run.sockets, factor)
-        if output is Output.TABLE:
-            figures = (f"{seconds:.3f}", f"{rate:,.0f}", f"{run.sockets:,}", f"{factor:,.1f}")
-        rows.append(dict(zip(COLUMNS, (run.way, *figures), strict=True)))
-    return rows
+def print_comparison(runs: Sequence[SavingRun], output: Output) -> None:
+    """Print the ways of saving, each against the first."""
+    rows = [
+        {
+            "way": run.way,
+            "seconds": run.seconds,
+            "deals/s": run.deals / run.seconds,
+            "sockets": run.sockets,
+            "times as fast": runs[0].seconds / run.seconds,
+        }
+        for run in runs
+    ]
+    forms = {"seconds": Form(digits=3), "deals/s": Form(digits=0), "times as fast": Form(digits=1)}
+    print_rows(rows, list(rows[0]), output, forms=forms)
 
 
 @contextmanager

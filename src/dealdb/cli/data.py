@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dealdb.cli.context import Output, Session, note
 from dealdb.cli.output import print_facts, print_frame
 from dealdb.errors import ConfigError
+from dealdb.pipeline import Kind
 
 if TYPE_CHECKING:
     from dealdb.loader.report import LoadReport, MappedColumn
@@ -46,6 +47,12 @@ def load(
     dates: Annotated[
         str | None, typer.Option(metavar="ORDER", help="Order of dates such as 1/2/26: us or eu.")
     ] = None,
+    decimal_point: Annotated[
+        str | None, typer.Option(metavar="CHAR", help="Decimal point of numbers: . or the comma.")
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(metavar="CHAR", help="Between the cells [default: found out].")
+    ] = None,
     rejects: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Where rejected rows go [default: beside the source]."),
@@ -65,9 +72,11 @@ def load(
         "mapping": _pairs("--map", mapping),
         "types": _pairs("--type", types),
         "dates": dates,
+        "decimal_point": decimal_point,
+        "delimiter": delimiter,
         "rejects": rejects,
     }
-    given = {name: value for name, value in options.items() if value}
+    given: dict[str, Any] = {name: value for name, value in options.items() if value}
     rejected = 0
     with session.open() as db:
         for file in files:
@@ -136,23 +145,30 @@ def _names(text: str | None) -> list[str] | None:
     return [name.strip() for name in text.split(",")] if text else None
 
 
-def print_report(report: LoadReport, output: Output = Output.TABLE) -> None:
-    """Print what a load did."""
-    if output is Output.TABLE:
-        print_facts(dict(_report_lines(report)), output)
+def print_report(
+    report: LoadReport, output: Output = Output.TABLE, *, columns: bool = True
+) -> None:
+    """Print what a load did; in a table the columns can be left out."""
+    if output is not Output.TABLE:
+        print_facts(_report_facts(report), output)
         return
+    lines = dict(_report_lines(report))
+    print_facts({k: v for k, v in lines.items() if columns or k != "columns"}, output)
+
+
+def _report_facts(report: LoadReport) -> dict[str, Any]:
     counts = ("read", "inserted", "updated", "unchanged", "rejected", "duplicates", "seconds")
-    facts = {
+    return {
         "source": report.source,
         "format": report.format,
         **{name: getattr(report, name) for name in counts},
         "mapping": report.mapping,
         "stages": {stage.name: str(stage.kind) for stage in report.pipeline},
+        "new_stages": report.new_stages,
         "notes": report.notes,
         "reasons": report.reasons,
         "rejects": report.rejects,
     }
-    print_facts(facts, output)
 
 
 def _report_lines(report: LoadReport) -> Iterator[tuple[str, str | list[str]]]:
@@ -162,14 +178,9 @@ def _report_lines(report: LoadReport) -> Iterator[tuple[str, str | list[str]]]:
     yield "rows", f"{report.read:,} read: {outcome}"
     yield "time", f"{report.seconds:.2f} s, {report.rate:,.0f} rows/s"
     yield "columns", [_column_line(column) for column in report.columns]
-    new = set(report.new_stages)
-    yield (
-        "stages",
-        [
-            f"{stage.name}: {stage.kind}" + (", new" if stage.name in new else "")
-            for stage in report.pipeline
-        ],
-    )
+    yield "stages", [f"{kind}: {', '.join(report.pipeline.names(kind))}" for kind in Kind]
+    if report.new_stages:
+        yield "new", f"{', '.join(report.new_stages)}; dealdb pipeline --set changes what they mean"
     if report.duplicates:
         yield "repeated", f"{report.duplicates:,} rows have the id of an earlier one"
     if report.notes:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from dealdb.cli.bench import COLUMNS, THREADS, compare_saving, comparison, scratch_opener
+from dealdb.cli.bench import THREADS, compare_saving, print_comparison, scratch_opener
 from dealdb.cli.context import Output, Session
 from dealdb.cli.data import print_report
-from dealdb.cli.output import bold, busy, print_frame, print_rows
+from dealdb.cli.output import bold, busy, print_frame
 from dealdb.cli.server import print_health
 from dealdb.cli.stats import print_metric
 from dealdb.errors import ConfigError
@@ -37,7 +37,7 @@ def demo(session: Session) -> None:
     sample = deals()
     with scratch_opener(session) as open_collection, open_collection("demo") as db:
         _heading(f"dealdb {version('dealdb')}: {len(sample):,} sample deals on {_server(db)}")
-        print_report(db.loader.load(sample))
+        print_report(db.loader.load(sample), columns=False)
         _heading("Health")
         print_health(db.connection.settings.where, db.health())
         _saving(open_collection, sample)
@@ -57,7 +57,7 @@ def _saving(open_collection: Opener, sample: Deals) -> None:
     _heading(f"Saving {len(sample):,} deals in three ways; the server counted the sockets")
     with busy("saving ..."):
         runs = list(compare_saving(open_collection, sample, threads=THREADS))
-    print_rows(comparison(runs), COLUMNS, Output.TABLE)
+    print_comparison(runs, Output.TABLE)
 
 
 def _filter(db: DealDatabase) -> None:

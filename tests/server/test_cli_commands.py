@@ -1,0 +1,397 @@
+"""The commands against a real server: what they print, where, and their exit codes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from dealdb import DealDatabase
+from dealdb.cli.main import COMMANDS, main
+from dealdb.cli.output import to_text
+from dealdb.sample import deals
+from servers import Server
+
+
+class Ran(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out, parse_float=Decimal)
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def run(server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("DEALDB_URL", server.url)
+
+    def run_one(*arguments: str) -> Ran:
+        capsys.readouterr()
+        code = main(arguments)
+        return Ran(code, *capsys.readouterr())
+
+    return run_one
+
+
+@pytest.fixture
+def db(server: Server) -> Iterator[DealDatabase]:
+    with DealDatabase.from_url(server.url) as database:
+        yield database
+
+
+@pytest.fixture
+def loaded(db: DealDatabase) -> DealDatabase:
+    db.loader.load(deals(200))
+    return db
+
+
+def test_a_deal_is_saved_changed_read_and_deleted(run: Run, db: DealDatabase) -> None:
+    assert run("save", "id=42", "name=Acme", "stage=Won", "amount=125000.00").out.startswith(
+        "42: inserted, "
+    )
+    assert run("save", "id=42", "amount=125000").out.startswith("42: unchanged, ")
+    assert run("save", "id=42", "amount=99.5", "name=").out.startswith("42: updated, ")
+    saved = run("get", "42", "--json").json
+    assert (saved["amount"], saved["stage"], "name" in saved) == (Decimal("99.50"), "Won", False)
+    assert "amount   99.50" in run("get", "42").out
+    assert run("delete", "42", "--yes").out == "42: deleted\n"
+    assert len(db) == 0
+
+
+def test_several_deals_are_an_array_and_a_missing_one_is_told(run: Run, db: DealDatabase) -> None:
+    db.save_deal({"id": "a", "name": "A"})
+    db.save_deal({"id": "b", "name": "B", "amount": 1})
+    ran = run("get", "a", "zz", "b", "--json")
+    assert [deal["id"] for deal in ran.json] == ["a", "b"]
+    assert (ran.code, ran.err) == (1, "error: no deal with id 'zz'\n")
+    alone = run("get", "zz")
+    assert (alone.code, alone.out) == (1, "")
+    gone = run("delete", "a", "zz", "--yes", "--csv")
+    assert (gone.code, gone.out) == (1, "id,outcome\na,deleted\n")
+
+
+def test_save_reads_json(run: Run, db: DealDatabase, tmp_path: Path) -> None:
+    file = tmp_path / "deals.json"
+    file.write_text('[{"id": 1, "amount": 0.10}, {"id": 2, "amount": 12345678901234567890.12}]')
+    ran = run("save", "--json-input", str(file), "--json")
+    assert [row["outcome"] for row in ran.json] == ["inserted", "inserted"]
+    deal = db.get_deal(2)
+    assert deal is not None
+    assert deal["amount"] == Decimal("12345678901234567890.12")
+    file.write_text("[1]")
+    assert run("save", "--json-input", str(file)).err.endswith("item 1 is not an object\n")
+
+
+def test_save_refuses_a_stale_revision(run: Run, db: DealDatabase) -> None:
+    rev = db.save_deal({"id": "1", "name": "A"}).rev
+    assert run("save", "id=1", "name=B", "--expect-rev", str(rev)).code == 0
+    stale = run("save", "id=1", "name=C", "--expect-rev", str(rev))
+    assert stale.code == 1
+    assert f"expected revision {rev}" in stale.err
+
+
+def test_save_names_what_does_not_fit(run: Run) -> None:
+    ran = run("save", "id=42", "amount=much")
+    assert ran.code == 2
+    assert (
+        ran.err == "error: deal '42', field 'amount': expected a decimal number, got other text\n"
+    )
+
+
+def test_delete_asks_at_a_terminal(
+    run: Run, db: DealDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.save_deal({"id": "42"})
+    for answer, left in (("n\n", 1), ("y\n", 0)):
+        stdin = io.StringIO(answer)
+        monkeypatch.setattr(stdin, "isatty", lambda: True)
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert run("delete", "42").code == left
+        assert len(db) == left
+
+
+def test_load_reports_and_a_second_load_changes_nothing(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "export.csv"
+    file.write_text("Deal ID,Deal Name,Betrag,Deal Stage\n1,Acme,10.50,Closed Won\n2,Bolt,7,Demo\n")
+    first = run("load", str(file), "--map", "Betrag=amount")
+    assert first.code == 0
+    assert "2 read: 2 inserted, 0 updated, 0 unchanged, 0 rejected" in first.out
+    assert "Betrag -> amount decimal(2)" in first.out
+    second = run("load", str(file), "--map", "Betrag=amount", "--json").json
+    assert (second["read"], second["unchanged"], second["stages"]["Closed Won"]) == (2, 2, "won")
+
+
+def test_rejected_rows_make_the_exit_code_1_unless_allowed(run: Run, tmp_path: Path) -> None:
+    file, rejects = tmp_path / "export.csv", tmp_path / "bad.csv"
+    good = "".join(f"{number},10.50\n" for number in range(2, 40))
+    file.write_text(f"id,amount\n1,ten\n{good}")
+    options = ["--type", "amount=decimal", "--rejects", str(rejects)]
+    ran = run("load", str(file), *options)
+    assert ran.code == 1
+    assert "1 rejected" in ran.out
+    assert "ten" in rejects.read_text()
+    assert run("load", str(file), *options, "--max-errors", "1").code == 0
+
+
+def test_load_reads_stdin(run: Run, db: DealDatabase, server: Server) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "dealdb.cli.main", "load", "-", "--format", "csv"],
+        input=b"id,name\n1,Acme\n",
+        env=os.environ | {"DEALDB_URL": server.url},
+        capture_output=True,
+        check=True,
+    )
+    assert b"1 inserted" in done.stdout
+    assert "1" in db
+
+
+@pytest.mark.parametrize("name", ["nowhere.csv", "picture.png"])
+def test_a_source_that_can_not_be_read_is_bad_input(run: Run, tmp_path: Path, name: str) -> None:
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    ran = run("load", str(tmp_path / name))
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("error: ")
+    assert name in ran.err
+
+
+def test_find_prints_what_the_facade_finds(run: Run, loaded: DealDatabase) -> None:
+    where = "stage = 'Won' AND amount > 20000"
+    options = [
+        "--sort",
+        "-amount,id",
+        "--limit",
+        "4",
+        "--offset",
+        "1",
+        "--columns",
+        "id,amount,closed",
+    ]
+    frame = loaded.query.find(
+        where, sort=["-amount", "id"], limit=4, offset=1, columns=["id", "amount", "closed"]
+    )
+    expected = [{k: to_text(v) for k, v in row.items()} for row in frame.to_dicts()]
+    assert list(csv.DictReader(io.StringIO(run("find", where, *options, "--csv").out))) == expected
+    assert [row["id"] for row in run("find", where, *options, "--json").json] == frame[
+        "id"
+    ].to_list()
+    table = run("find", where, *options).out.splitlines()
+    assert [line.split()[0] for line in table] == ["id", *frame["id"]]
+
+
+def test_find_without_arguments_prints_all_in_a_pipe(run: Run, loaded: DealDatabase) -> None:
+    assert len(run("find").out.splitlines()) == 201
+
+
+def test_a_filter_that_can_not_be_understood_shows_the_place(
+    run: Run, loaded: DealDatabase
+) -> None:
+    ran = run("find", "stag = 'Won'")
+    assert (ran.code, ran.out) == (2, "")
+    first, text, caret = ran.err.splitlines()
+    assert first.startswith("error: no column 'stag'; did you mean 'stage'?")
+    assert (text, caret) == ("  stag = 'Won'", "  ^")
+
+
+def test_sql_runs_one_select(run: Run, loaded: DealDatabase) -> None:
+    statement = (
+        "SELECT stage, count(*) AS n, sum(amount) AS total FROM deals GROUP BY stage ORDER BY stage"
+    )
+    rows = run("sql", statement, "--json").json
+    expected: dict[str, list[Decimal]] = {}
+    for deal in deals(200):
+        expected.setdefault(str(deal["stage"]), []).append(Decimal(str(deal["amount"])))
+    assert rows == [
+        {"stage": stage, "n": len(amounts), "total": sum(amounts)}
+        for stage, amounts in sorted(expected.items())
+    ]
+    refused = run("sql", "SELECT * FROM read_csv('/etc/passwd')")
+    assert (refused.code, refused.out) == (2, "")
+
+
+METRICS = (
+    "summary", "pipeline", "win-rate", "deal-size", "sales-cycle", "velocity", "leaderboard",
+    "concentration", "trend",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_stats_prints_each_metric(run: Run, loaded: DealDatabase, metric: str) -> None:
+    expected = getattr(loaded.analytics, metric.replace("-", "_"))()
+    document = run("stats", metric, "--json").json
+    assert document["metric"] == expected.name
+    assert document["basis"]["n"] == expected.basis.n
+    assert len(document["rows"]) == len(expected)
+    assert list(document["rows"][0]) == expected.frame.columns
+    table = run("stats", metric)
+    assert table.code == 0
+    assert table.err.startswith(f"basis: {expected.basis.describe()}\n")
+    assert expected.frame.columns[0] in table.out
+
+
+def test_stats_takes_groups_filter_and_window(run: Run, loaded: DealDatabase) -> None:
+    options = [
+        "--by",
+        "owner,source",
+        "--where",
+        "amount > 5000",
+        "--since",
+        "2000-01-01",
+        "--until",
+        "2100-01-01",
+    ]
+    document = run("stats", "win-rate", *options, "--json").json
+    expected = loaded.analytics.win_rate(
+        by=["owner", "source"], where="amount > 5000", since="2000-01-01", until="2100-01-01"
+    )
+    assert [row["won"] for row in document["rows"]] == expected.frame["won"].to_list()
+    assert document["basis"]["since"] == "2000-01-01"
+    assert (
+        run("stats", "summary", "--period", "month").err
+        == "error: the metric summary takes no --period\n"
+    )
+    assert run("stats", "--since", "soon").code == 2
+
+
+def test_the_pipeline_is_shown_and_set(run: Run, loaded: DealDatabase) -> None:
+    shown = run("pipeline", "--json").json
+    assert {row["stage"] for row in shown["rows"]} == {str(deal["stage"]) for deal in deals(200)}
+    stages = "Lead:open:0.05:14,Qualified:open:0.2,Proposal:open,Negotiation:open:0.8:30,Won:won,Lost:lost"
+    assert run("pipeline", "--set", stages).code == 0
+    lead, _, proposal, *_ = loaded.pipeline
+    assert (lead.probability, lead.rot_days, proposal.probability) == (Decimal("0.05"), 14, None)
+
+
+def test_health_and_info_tell_of_the_server(run: Run, loaded: DealDatabase, server: Server) -> None:
+    health = run("health", "--json").json
+    assert health["reachable"] is True
+    assert (health["deals"], health["pool_size"]) == (200, 10)
+    words = run("health").out
+    assert f"{health['flavor']} {health['version']}" in words
+    info = run("info", "--json").json
+    assert (info["deals"], info["collection"]) == (200, "deal")
+    assert info["columns"]["amount"] == "decimal(2)"
+    assert info["settings_from"]["server"] == "DEALDB_URL"
+    assert f"server      {server.url} (DEALDB_URL)" in run("info").out
+
+
+def test_health_of_a_server_that_is_down(run: Run) -> None:
+    ran = run("health", "--url", "redis://localhost:1?retry_deadline_s=0.1")
+    assert ran.code == 3
+    assert "reachable  no" in ran.out
+    assert "Traceback" not in ran.err
+
+
+def test_databases_and_collections_are_apart(run: Run, db: DealDatabase) -> None:
+    run("save", "id=1", "--db", "5")
+    run("save", "id=2", "--collection", "lead")
+    assert len(db) == 0
+    assert run("get", "1", "--db", "5").code == 0
+    assert run("get", "2", "--collection", "lead").code == 0
+    assert run("get", "1").code == 1
+
+
+def test_bench_counts_sockets_and_leaves_nothing(run: Run, server: Server) -> None:
+    ran = run("bench", "-n", "30", "--threads", "16", "--json")
+    one_by_one, pooled, bulk = ran.json
+    assert one_by_one["sockets"] >= 30
+    assert 1 <= pooled["sockets"] <= 10
+    assert 1 <= bulk["sockets"] <= 10
+    with server.client() as client:
+        assert client.dbsize() == 0
+
+
+def test_a_closed_pipe_ends_the_program_quietly(loaded: DealDatabase, server: Server) -> None:
+    command = f"{sys.executable} -m dealdb.cli.main find --csv | head -1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        env=os.environ | {"DEALDB_URL": server.url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.startswith("id,name,")
+    assert done.stderr == ""
+
+
+def test_an_interrupt_ends_the_program_with_130(server: Server) -> None:
+    server.freeze()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dealdb.cli.main", "find", "--url", server.url],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        _, message = process.communicate(timeout=30)
+    finally:
+        server.thaw()
+    assert process.returncode == 130
+    assert "Traceback" not in message
+
+
+@pytest.fixture
+def own_data(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # not tmp_path: the path of a unix socket has to stay under 108 bytes
+    with tempfile.TemporaryDirectory(prefix="dealdb") as folder:
+        monkeypatch.setenv("XDG_DATA_HOME", folder)
+        yield
+
+
+def test_without_a_url_the_embedded_server_keeps_the_deals(
+    own_data: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["save", "id=42", "name=Acme"]) == 0
+    assert main(["get", "42"]) == 0
+    output = capsys.readouterr()
+    assert "name  Acme" in output.out
+    assert output.err == ""
+
+
+def test_the_example_of_each_command_runs(
+    own_data: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("deals.csv").write_text("id,Betrag,stage\nD0001,12.50,Won\n")
+    with DealDatabase.embedded() as db:
+        db.loader.load(deals(100))
+        for command, example in COMMANDS:
+            if command.__name__ not in {"demo", "delete"}:
+                shell = subprocess.run(
+                    ["bash", "-c", f"{Path(sys.executable).parent}/{example}"],
+                    capture_output=True, text=True, check=False,
+                )  # fmt: skip
+                assert (shell.returncode, shell.stdout != "") == (0, True), (example, shell.stderr)
+        assert main(["delete", "D0001", "--yes"]) == 0
+
+
+def test_demo_runs_and_touches_nothing(own_data: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo"]) == 0
+    output = capsys.readouterr().out
+    for heading in (
+        "Health",
+        "Saving 1,600 deals",
+        "A filter",
+        "Pipeline by stage",
+        "Win rate by owner",
+        "Sales cycle",
+    ):
+        assert heading in output
+    assert not Path(os.environ["XDG_DATA_HOME"], "dealdb").exists()
