@@ -16,17 +16,19 @@ class Keys:
     """
     Keys that the collection ``collection`` owns; no two collections share any.
 
-    ================== ====== =========================================================
-    key                type   holds
-    ================== ====== =========================================================
-    ``deal:{id}``      hash   one deal, field -> text; ``_row`` and ``_rev`` are ours
-    ``deals:log``      stream one entry a commit, id ``<seq>-0``
-    ``deals:meta``     hash   format, seq, chain hash, next row, schema, pipeline
-    ``deals:writers``  hash   last commit of each writer and its answer
-    ``deals:checkpoint`` string manifest of the newest checkpoint
-    ``deals:chunk:*``  string columns of a checkpoint, 65,536 rows each
-    ``deals:lease``    string who writes a checkpoint now; expires by itself
-    ================== ====== =========================================================
+    ==================== ====== =========================================================
+    key                  type   holds
+    ==================== ====== =========================================================
+    ``deal:{id}``        hash   one deal, field -> text; ``_row`` and ``_rev`` are ours
+    ``deals:log``        stream one entry a commit, id ``<seq>-0``
+    ``deals:meta``       hash   format, seq, chain hash, next row, schema, pipeline
+    ``deals:writers``    hash   last commit of each writer and its answer
+    ``deals:checkpoint`` string manifest: the last two checkpoints and the sealed history
+    ``deals:chunk:*``    string columns of a checkpoint, 65,536 rows each
+    ``deals:history:*``  string sealed log entries
+    ``deals:chunks``     set    names of all chunks and segments, so that orphans are found
+    ``deals:lease``      string who writes a checkpoint now; expires by itself
+    ==================== ====== =========================================================
 
     Raises
     ------
@@ -89,3 +91,12 @@ class Keys:
     def chunk(self, name: str) -> str:
         """Key of one chunk of a checkpoint."""
         return self._own(f"chunk:{name}")
+
+    def segment(self, name: str) -> str:
+        """Key of one segment of the sealed history."""
+        return self._own(f"history:{name}")
+
+    @property
+    def chunks(self) -> str:
+        """Key of the names of all chunks and segments."""
+        return self._own("chunks")

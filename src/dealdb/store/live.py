@@ -9,9 +9,10 @@ from dealdb.columns import empty_frame
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
 from dealdb.schema import Schema
-from dealdb.store.checkpoint import read_checkpoint, read_manifest, write_checkpoint
+from dealdb.store.checkpoint import read_checkpoint, write_checkpoint
 from dealdb.store.keys import Keys
-from dealdb.store.log import Entry, HistoryReset, Position, read_since
+from dealdb.store.log import Entry, HistoryReset, Position, has_position, read_since
+from dealdb.store.manifest import read_manifest
 from dealdb.store.replica import Replica
 from dealdb.store.scan import replica_from_hashes
 from dealdb.store.snapshot import Snapshot
@@ -97,9 +98,12 @@ class LiveColumns:
 
     def _from_checkpoint(self) -> Replica | None:
         manifest = read_manifest(self._link, self._keys)
-        if manifest is None or read_since(self._link, self._keys.log, manifest.position) is None:
-            return None
-        return read_checkpoint(self._link, manifest)
+        for generation in manifest.generations if manifest else ():
+            if has_position(self._link, self._keys.log, generation.position):
+                replica = read_checkpoint(self._link, generation)
+                if replica is not None:
+                    return replica
+        return None
 
     def _from_start(self) -> Replica | None:
         pages = read_since(self._link, self._keys.log, Position())
@@ -115,7 +119,7 @@ class LiveColumns:
         if seq is None:
             msg = f"{self._link.settings.where}: the meta data of {self._keys.collection!r} is gone"
             raise HistoryReset(msg)
-        if read_since(self._link, self._keys.log, Position(int(seq), chain)) is None:
+        if not has_position(self._link, self._keys.log, Position(int(seq), chain)):
             self._anchor()
         return replica_from_hashes(self._link, self._keys)
 

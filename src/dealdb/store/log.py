@@ -48,25 +48,34 @@ class Entry:
         Its number and chain hash.
     time_ms
         When the server committed it, milliseconds since 1970, UTC; never earlier than the one before.
+    writer, counter
+        Which writer's how manieth commit it was.
     actor
         Who did it.
     kind
-        ``set``, ``delete``, ``schema`` or ``pipeline``.
+        ``set``, ``mend``, ``delete``, ``schema`` or ``pipeline``.
     height
         Rows that there were before it; a deal with a row from here on is new.
-    rows
-        Row of each deal of ``data``.
+    packed_rows
+        Row of each deal of ``data``: msgpack.
     data
         The change, in the encoding of the kind.
     """
 
     position: Position
     time_ms: int
+    writer: str
+    counter: int
     actor: str
     kind: str
     height: int
-    rows: list[int]
+    packed_rows: bytes
     data: bytes
+
+    @property
+    def rows(self) -> list[int]:
+        """Row of each deal of ``data``."""
+        return msgpack.unpackb(self.packed_rows) if self.packed_rows else []
 
     @property
     def change(self) -> tuple[list[str], list[str], list[list[str | None]]]:
@@ -88,15 +97,17 @@ def _with_none(column: list[Any]) -> list[str | None]:
 def entry_of(raw: list[Any]) -> Entry:
     """Entry from an element of an XRANGE reply."""
     entry_id, fields = raw
-    values = fields[1::2]
+    chain, time, writer, counter, actor, kind, height, rows, data = fields[1::2]
     return Entry(
-        Position(int(entry_id.partition(b"-")[0]), values[0]),
-        int(values[1]),
-        values[4].decode(),
-        values[5].decode(),
-        int(values[6]),
-        msgpack.unpackb(values[7]) if values[7] else [],
-        values[8],
+        Position(int(entry_id.partition(b"-")[0]), chain),
+        int(time),
+        writer.decode(),
+        int(counter),
+        actor.decode(),
+        kind.decode(),
+        int(height),
+        rows,
+        data,
     )
 
 
@@ -122,11 +133,29 @@ def read_since(link: Link, log_key: str, position: Position) -> Iterator[list[En
     return _pages(link, log_key, first, skip=0)
 
 
+def has_position(link: Link, log_key: str, position: Position) -> bool:
+    """Whether the log has this very commit. One round trip."""
+    entry_id = f"{position.seq}-0"
+    found = link.call("XRANGE", log_key, entry_id, entry_id, retry=True)
+    return bool(found) and entry_of(found[0]).position == position
+
+
+def read_from(link: Link, log_key: str, seq: int) -> Iterator[list[Entry]]:
+    """
+    Entries from a number on that are still in the log, in pages.
+
+    Cost
+    ----
+    One round trip for every 500 commits.
+    """
+    return _pages(link, log_key, _page(link, log_key, f"{seq}-0"), skip=0)
+
+
 def _page(link: Link, log_key: str, start: str) -> list[Entry]:
     raw = link.call("XRANGE", log_key, start, "+", "COUNT", PAGE_ENTRIES, retry=True)
     try:
         return [entry_of(element) for element in raw]
-    except (ValueError, IndexError, AttributeError) as problem:
+    except (ValueError, AttributeError) as problem:
         msg = f"{link.settings.where}: the stream {log_key!r} holds an entry that dealdb did not write"
         raise StoreDamaged(msg) from problem
 

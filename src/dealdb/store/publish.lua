@@ -1,20 +1,16 @@
--- Publishes the manifest of a checkpoint, unless it is of another history or older than the one in force.
+-- Publishes the manifest of a checkpoint, and trims the log to what the older of its two generations needs.
 --
--- Atomic effect: sets the checkpoint key, and gives the lease back if it is still the publisher's.
--- KEYS  1 log   2 checkpoint   3 lease
--- ARGV  1 seq   2 chain hash of that commit   3 manifest (JSON with the members seq and hash)   4 token of the lease
--- Returns  the manifest that was in force before ('' for none), or false when nothing was published
+-- Atomic effect: sets the checkpoint key and trims the log.
+-- KEYS  1 log   2 checkpoint
+-- ARGV  1 seq   2 chain hash of that commit   3 manifest   4 the manifest that it was made from ('' for none)
+--       5 seq of the older generation (0: keep the whole log)
+-- Returns  1, or 0 when nothing was published: the commit is not in the log, which is another history now,
+--          or another manifest has been published meanwhile
 
-if redis.call('GET', KEYS[3]) == ARGV[4] then redis.call('DEL', KEYS[3]) end
 local entry = redis.call('XRANGE', KEYS[1], ARGV[1] .. '-0', ARGV[1] .. '-0')[1]
-if not entry or entry[2][2] ~= ARGV[2] then return false end
-local old = redis.call('GET', KEYS[2]) or ''
-local readable, known = pcall(cjson.decode, old)
-if readable and type(known) == 'table' and type(known.seq) == 'number' then
-  local id = string.format('%.0f-0', known.seq)
-  local there = redis.call('XRANGE', KEYS[1], id, id)[1]
-  -- a manifest whose commit the log does not have is of a lost history, however high its number
-  if there and there[2][2] == known.hash and known.seq >= tonumber(ARGV[1]) then return false end
-end
+if not entry or entry[2][2] ~= ARGV[2] then return 0 end
+if (redis.call('GET', KEYS[2]) or '') ~= ARGV[4] then return 0 end
 redis.call('SET', KEYS[2], ARGV[3])
-return old
+-- the entry of the older generation stays: a reader begins with it to know that the history is the same
+if ARGV[5] ~= '0' then redis.call('XTRIM', KEYS[1], 'MINID', '=', ARGV[5] .. '-0') end
+return 1

@@ -29,6 +29,8 @@ class Replica:
     ----------
     position
         The last commit that is in it.
+    time_ms
+        When that was, milliseconds since 1970, UTC.
     schema, pipeline
         As of that commit.
     columns
@@ -41,11 +43,13 @@ class Replica:
         self,
         *,
         position: Position | None = None,
+        time_ms: int = 0,
         schema: Schema | None = None,
         pipeline: Pipeline | None = None,
         frame: pl.DataFrame | None = None,
     ) -> None:
         self.position = position or Position()
+        self.time_ms = time_ms
         self.schema = Schema(0, ())
         self.pipeline = pipeline or Pipeline()
         self.columns: dict[str, pl.Series] = {}
@@ -78,7 +82,7 @@ class Replica:
         """Bring the columns forward by these commits, which must follow the position."""
         batch = _Batch(self.height)
         for entry in entries:
-            if entry.kind == "set":
+            if entry.kind in ("set", "mend"):
                 ids, fields, columns = entry.change
                 if fields != batch.fields:
                     self._scatter(batch)
@@ -88,7 +92,7 @@ class Replica:
                 self._scatter(batch)
                 self._apply_other(entry)
                 batch = _Batch(self.height)
-            self.position = entry.position
+            self.position, self.time_ms = entry.position, entry.time_ms
         self._scatter(batch)
         for name, column in self.columns.items():
             if column.n_chunks() > _MAX_CHUNKS:
@@ -157,16 +161,17 @@ class _Batch:
 
     def add(self, entry: Entry, ids: list[str], columns: list[list[str | None]]) -> None:
         """Gather one commit."""
-        known = [row for row in entry.rows if row < entry.height]
+        rows = entry.rows
+        known = [row for row in rows if row < entry.height]
         if known or entry.height != self.next_row:
             # after a scan of the hashes, commits can repeat rows that are there already
             self.only_appends = False
-            if "updated" not in self.fields:
+            if entry.kind == "set" and "updated" not in self.fields:
                 # the commit script stamps what it changes in deals that were there before
                 when = datetime.fromtimestamp(entry.time_ms // 1000, UTC)
                 self.stamped.update(dict.fromkeys(known, when))
-        self.next_row = max(self.next_row, entry.height + len(entry.rows) - len(known))
-        self.rows += entry.rows
+        self.next_row = max(self.next_row, entry.height + len(rows) - len(known))
+        self.rows += rows
         self.ids += ids
         for gathered, column in zip(self.columns, columns, strict=True):
             gathered += column

@@ -53,8 +53,10 @@ def replica_from_hashes(link: Link, keys: Keys) -> Replica:
 
     Commits of the meantime are to be applied once more: they set what they set, so that does no harm.
     """
-    meta = link.call("HMGET", keys.meta, "seq", "hash", "schema", "pipeline", "rows", retry=True)
-    seq, chain, schema_text, pipeline_text, rows = meta
+    meta = link.call(
+        "HMGET", keys.meta, "seq", "hash", "schema", "pipeline", "rows", "time", retry=True
+    )
+    seq, chain, schema_text, pipeline_text, rows, time_ms = meta
     schema = Schema.from_json(schema_text)
     deals: dict[int, tuple[str, dict[bytes, bytes]]] = {}
     for found in scan_hashes(link, keys):
@@ -65,6 +67,7 @@ def replica_from_hashes(link: Link, keys: Keys) -> Replica:
     height = max(int(rows), max(deals, default=-1) + 1)
     return Replica(
         position=Position(int(seq), chain),
+        time_ms=int(time_ms),
         schema=schema,
         pipeline=Pipeline.from_json(pipeline_text) if pipeline_text else None,
         frame=_frame(deals, schema, height),
