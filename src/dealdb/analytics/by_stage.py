@@ -86,7 +86,7 @@ def pipeline_by_stage(
     figures = filled.with_columns(
         pl.col("stage").fill_null(NONE),
         weighted=pl.when(is_open).then("weighted"),
-        mean_age_days=ratio(pl.col("_age"), pl.col("age_n")),
+        mean_age_days=ratio(filled["_age"], filled["age_n"]),
     )
     ordered = figures.sort([*deals.keys, "_place"], nulls_last=True, maintain_order=True)
     return deals.result(ordered, _notes(deals, cells, pipeline))

@@ -127,7 +127,7 @@ def _row(groups: pl.DataFrame, keys: list[str], k: int) -> dict[str, object]:
 
 def _frame(rows: list[dict[str, object]], groups: pl.DataFrame, *, mixed: bool) -> pl.DataFrame:
     money = groups.schema["_sum"]
-    scale = scale_of(groups, "_sum")
+    scale = scale_of(groups["_sum"])
     for row in rows:
         for name in ("value", "top_value"):
             row[name] = Decimal(str(row[name])).scaleb(-scale, _EXACT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from dealdb.analytics.deals import SIZE, WON
-from dealdb.analytics.exact import mean, median, units
+from dealdb.analytics.exact import mean, median, middle
 from dealdb.analytics.options import By, Day, Window
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import Metric, scope, total
@@ -72,13 +72,13 @@ def deal_size(
     sums = deals.table(
         n=size.count(),
         value=size.sum(),
-        _middle=units(size).median(),
+        _middle=middle(size),
         zero=(amount == 0).sum(),
         blank=amount.is_null().sum(),
     )
     table = sums.with_columns(
-        mean=mean(pl.col("value"), pl.col("n"), scale=deals.scale),
-        median=median(pl.col("_middle"), scale=deals.scale),
+        mean=mean(sums["value"], sums["n"]),
+        median=median(sums["_middle"], scale=deals.scale),
     )
     apart = {
         "won deals of amount 0, not in mean and median": total(sums, "zero"),

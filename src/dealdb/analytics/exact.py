@@ -1,16 +1,15 @@
 """
 Arithmetic of the figures: exact sums, and ratios that are rounded once.
 
-Polars keeps a decimal as a 128-bit integer, its *units* (cents, for two digits). A ratio divides two
-integers as floats; both are exact up to 2**53, so it is the float nearest to the true ratio. Beyond
-(90 trillion with two digits) it may be off by a unit or two in the last place.
-
-Divide by a column only: Polars multiplies by the reciprocal of a literal instead, which rounds twice
-(one in eight quotients by 100.0 had another last digit).
+Polars sums columns; a decimal is a 128-bit integer underneath, its *units* (cents, for two digits).
+Ratios are taken of the sums, one a group, in Python, whose quotient of two integers is the float nearest
+to the true ratio. Polars multiplies by the reciprocal where a divisor is a literal, or the same in
+all rows, which rounds twice: one in eight quotients by 100.0 had another last digit.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 
@@ -21,66 +20,58 @@ from dealdb.pipeline import Kind, Pipeline
 from dealdb.schema import DEFAULT_SCALE, MAX_DECIMAL_DIGITS
 
 
-def units(amount: pl.Expr) -> pl.Expr:
-    """Integer behind a decimal, as a float."""
-    return amount.to_physical().cast(pl.Float64)
-
-
-def ratio(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
+def ratio(parts: pl.Series, wholes: pl.Series) -> pl.Series:
     """
-    One number over another, null where the other is 0 or null; both are columns, never literals.
+    One column of numbers over another, null where the other is 0 or either is null.
 
     Examples
     --------
-    >>> counts = pl.DataFrame({"won": [1, 0], "n": [4, 0]})
-    >>> counts.select(rate=ratio(pl.col("won"), pl.col("n")))["rate"].to_list()
+    >>> ratio(pl.Series([1, 0]), pl.Series([4, 0])).to_list()
     [0.25, None]
     """
-    return pl.when(whole != 0).then(part.cast(pl.Float64) / whole.cast(pl.Float64))
+    return _quotients(parts.to_list(), wholes.to_list())
 
 
-def mean(total: pl.Expr, n: pl.Expr, *, scale: int) -> pl.Expr:
+def mean(totals: pl.Series, n: pl.Series) -> pl.Series:
     """
-    Mean from an exact sum with ``scale`` digits after the point; null where n is 0.
+    Decimal sums over numbers of deals; null where there are none.
 
     Examples
     --------
-    >>> sums = pl.DataFrame({"sum": [Decimal("10.10")], "n": [2]})
-    >>> sums.select(mean=mean(pl.col("sum"), pl.col("n"), scale=2))["mean"].to_list()
+    >>> mean(pl.Series([Decimal("10.10")]), pl.Series([2])).to_list()
     [5.05]
     """
-    return mean_of_units(units(total), n, scale=scale)
+    one = 10 ** scale_of(totals)
+    return _quotients(totals.to_physical().to_list(), [one * number for number in n])
 
 
-def mean_of_units(total: pl.Expr, n: pl.Expr, *, scale: int) -> pl.Expr:
-    """Amount that n shares of some units are; null where n is 0."""
-    return ratio(total, n.cast(pl.Float64) * 10.0**scale)
+def middle(amount: pl.Expr) -> pl.Expr:
+    """Median of a decimal column in its units; nulls don't count."""
+    return amount.to_physical().cast(pl.Float64).median()
 
 
-def median(middle: pl.Expr, *, scale: int) -> pl.Expr:
+def median(middles: pl.Series, *, scale: int) -> pl.Series:
     """
-    Median of a decimal column with ``scale`` digits after the point, from the median of its units.
+    Medians from those in units with ``scale`` digits after the point.
 
     Examples
     --------
     >>> amounts = pl.DataFrame({"amount": [Decimal("10.10"), Decimal("10.30")]})
-    >>> middles = amounts.select(middle=units(pl.col("amount")).median())
-    >>> middles.select(median(pl.col("middle"), scale=2)).item()
-    10.2
+    >>> median(amounts.select(middle(pl.col("amount"))).to_series(), scale=2).to_list()
+    [10.2]
     """
-    return mean_of_units(middle, middle.is_not_null(), scale=scale)
+    return _quotients(middles.to_list(), [10**scale] * len(middles))
 
 
-def scale_of(frame: pl.DataFrame, column: str = "amount") -> int:
+def scale_of(column: pl.Series) -> int:
     """Digits after the point of a decimal column; 0 for any other."""
-    dtype = frame.schema[column]
-    return dtype.scale if isinstance(dtype, pl.Decimal) else 0
+    return column.dtype.scale if isinstance(column.dtype, pl.Decimal) else 0
 
 
 def probability_scale(frame: pl.DataFrame, pipeline: Pipeline) -> int:
     """Digits that a probability has at most, be it a deal's own or a stage's default; at least the usual two."""
     defaults = [_digits(chance) for _, chance in _defaults(pipeline)]
-    return max([DEFAULT_SCALE, scale_of(frame, "probability"), *defaults])
+    return max([DEFAULT_SCALE, scale_of(frame["probability"]), *defaults])
 
 
 def weighted_units(frame: pl.DataFrame, pipeline: Pipeline) -> pl.Expr:
@@ -157,3 +148,11 @@ def _defaults(pipeline: Pipeline) -> list[tuple[str, Decimal]]:
 
 def _digits(number: Decimal) -> int:
     return len(f"{number:f}".partition(".")[2].rstrip("0"))
+
+
+def _quotients(parts: Sequence[float | None], wholes: Sequence[float | None]) -> pl.Series:
+    pairs = zip(parts, wholes, strict=True)
+    return pl.Series(
+        [part / whole if part is not None and whole else None for part, whole in pairs],
+        dtype=pl.Float64,
+    )

@@ -22,21 +22,26 @@ SUMS = {
 }
 
 
-def win_rate() -> pl.Expr:
-    """Won deals over closed deals."""
-    return ratio(pl.col("won"), pl.col("n"))
+def levers(table: pl.DataFrame, *, cycle: str = "cycle_days") -> dict[str, pl.Series]:
+    """
+    Win rate, mean size of won deals, and their mean cycle, from the sums; the numbers of deals behind the means.
+
+    Parameters
+    ----------
+    table
+        The sums of each group.
+    cycle
+        Name of the mean cycle.
+    """
+    return {
+        "win_rate": ratio(table["won"], table["n"]),
+        "mean_size": mean(table["won_value"], table["_sized"]),
+        cycle: ratio(table["_days"], table["_dated"]),
+        "sized_n": table["_sized"],
+        "cycle_n": table["_dated"],
+    }
 
 
-def mean_size(scale: int) -> pl.Expr:
-    """Won value over the won deals that have an amount."""
-    return mean(pl.col("won_value"), pl.col("_sized"), scale=scale)
-
-
-def mean_cycle() -> pl.Expr:
-    """Days from creation to closing over the won deals that have both dates in order."""
-    return ratio(pl.col("_days"), pl.col("_dated"))
-
-
-def speed(n: str, size: str, cycle: str) -> pl.Expr:
+def speed(n: pl.Series, win_rate: pl.Series, size: pl.Series, cycle: pl.Series) -> pl.Series:
     """Money per day: deals times win rate times mean size over cycle; null when the cycle is 0."""
-    return ratio(pl.col(n) * pl.col("win_rate") * pl.col(size), pl.col(cycle))
+    return ratio(n * win_rate * size, cycle)

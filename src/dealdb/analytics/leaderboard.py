@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from dealdb.analytics.deals import OPEN
-from dealdb.analytics.figures import READS, SUMS, mean_cycle, mean_size, win_rate
+from dealdb.analytics.figures import READS, SUMS, levers
 from dealdb.analytics.options import By, Day, Window
 from dealdb.analytics.result import MIXED, MetricResult
 from dealdb.analytics.sales_cycle import cycle_notes
@@ -89,13 +89,7 @@ def leaderboard(
         open_weighted=deals.weighted_sum(),
         unweighted=(OPEN & pl.col("_weighted").is_null()).sum(),
     )
-    figures = sums.with_columns(
-        win_rate=win_rate(),
-        mean_size=mean_size(deals.scale),
-        cycle_days=mean_cycle(),
-        sized_n="_sized",
-        cycle_n="_dated",
-    )
+    figures = sums.with_columns(**levers(sums))
     left_out = {
         "open deals without amount or probability, not in open_weighted": total(sums, "unweighted")
     }

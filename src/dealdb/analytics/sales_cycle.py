@@ -89,15 +89,16 @@ def sales_cycle(
     metric = _METRICS[choice("outcome", outcome, _METRICS)]
     deals = scope(frame, pipeline, metric, by=by, window=Window.of(since, until))
     days = pl.col("_days")
-    table = deals.table(
+    sums = deals.table(
         n=days.count(),
-        mean_days=ratio(days.cast(pl.Int64).sum(), days.count()),
+        _days=days.cast(pl.Int64).sum(),
         median_days=days.median(),
         min_days=days.min(),
         max_days=days.max(),
         negative=BACKWARD.sum(),
         undated=UNDATED.sum(),
     )
+    table = sums.with_columns(mean_days=ratio(sums["_days"], sums["n"]))
     return deals.result(table, cycle_notes(deals, outcome))
 
 

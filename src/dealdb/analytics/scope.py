@@ -180,7 +180,7 @@ def scope(
     reads = list(metric.reads)
     digits = probability_scale(frame, pipeline) if metric.weighs else 0
     if metric.money:
-        check_sums(frame, scale=scale_of(frame) + digits)
+        check_sums(frame, scale=scale_of(frame["amount"]) + digits)
         reads += [pl.col("amount"), pl.col("currency")]
     if metric.weighs:
         reads.append(weighted_units(frame, pipeline).alias("_weighted"))
@@ -193,8 +193,8 @@ def scope(
         metric=metric,
         deals=chosen,
         keys=keys,
-        scale=scale_of(frame),
-        weighted_scale=scale_of(frame) + digits,
+        scale=scale_of(frame["amount"]),
+        weighted_scale=scale_of(frame["amount"]) + digits,
         window=window,
         as_of=as_of,
         currency=currency,

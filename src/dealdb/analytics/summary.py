@@ -6,8 +6,8 @@ import polars as pl
 
 from dealdb.analytics.by_stage import open_days
 from dealdb.analytics.deals import OPEN
-from dealdb.analytics.exact import median, units
-from dealdb.analytics.figures import READS, SUMS, mean_cycle, mean_size, speed, win_rate
+from dealdb.analytics.exact import median, middle
+from dealdb.analytics.figures import READS, SUMS, levers, speed
 from dealdb.analytics.options import By, Day, Window, as_of_day
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.sales_cycle import cycle_notes
@@ -86,15 +86,12 @@ def summary(
     )
     deals = scope(frame, pipeline, metric, by=by, window=Window.of(since, until), as_of=day)
     sums = deals.table(**SUMS, weighted=deals.weighted_sum(), **_measures())
-    means = sums.with_columns(
-        win_rate=win_rate(),
-        mean_size=mean_size(deals.scale),
-        median_size=median(pl.col("_middle"), scale=deals.scale),
-        mean_cycle_days=mean_cycle(),
-        sized_n="_sized",
-        cycle_n="_dated",
+    found = levers(sums, cycle="mean_cycle_days")
+    table = sums.with_columns(
+        median_size=median(sums["_middle"], scale=deals.scale),
+        velocity=speed(sums["n"], found["win_rate"], found["mean_size"], found["mean_cycle_days"]),
+        **found,
     )
-    table = means.with_columns(velocity=speed("n", "mean_size", "mean_cycle_days"))
     notes = {
         "open deals without an amount": total(sums, "blank"),
         "open deals without amount or probability, not in weighted": total(sums, "unweighted"),
@@ -111,7 +108,7 @@ def _measures() -> dict[str, pl.Expr]:
         "blank": (OPEN & pl.col("amount").is_null()).sum(),
         "unweighted": (OPEN & pl.col("_weighted").is_null()).sum(),
         "overdue": pl.col("_overdue").sum(),
-        "_middle": units(pl.col("_size")).median(),
+        "_middle": middle(pl.col("_size")),
         "median_cycle_days": pl.col("_days").median(),
         "first_created": created.min(),
         "last_created": created.max(),

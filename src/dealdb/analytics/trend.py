@@ -101,8 +101,8 @@ def trend(
     filled = table.with_columns(pl.col(_SUMS).fill_null(0)).sort(
         keys, nulls_last=True, maintain_order=True
     )
-    n = pl.col("won") + pl.col("lost")
-    rates = filled.with_columns(n=n, win_rate=ratio(pl.col("won"), n))
+    n = filled["won"] + filled["lost"]
+    rates = filled.with_columns(n=n, win_rate=ratio(filled["won"], n))
     undated = deals.counts(created=pl.col("created").is_null(), closed=_is_closed_undated())
     notes = {
         "deals without a creation date, not in created": undated["created"],

@@ -7,7 +7,7 @@ from dataclasses import replace
 import polars as pl
 
 from dealdb.analytics.deals import OPEN
-from dealdb.analytics.figures import READS, SUMS, mean_cycle, mean_size, speed, win_rate
+from dealdb.analytics.figures import READS, SUMS, levers, speed
 from dealdb.analytics.options import By, Day, Window, choice
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.sales_cycle import cycle_notes
@@ -86,14 +86,8 @@ def velocity(
     metric = _METRICS[choice("basis", basis, _METRICS)]
     deals = scope(frame, pipeline, metric, by=by, window=Window.of(since, until))
     sums = deals.table(**SUMS, open=OPEN.sum())
-    levers = sums.with_columns(
-        win_rate=win_rate(),
-        mean_size=mean_size(deals.scale),
-        cycle_days=mean_cycle(),
-        closed_n="n",
-        sized_n="_sized",
-        cycle_n="_dated",
-        n="n" if basis == "closed" else "open",
-    )
-    table = levers.with_columns(velocity=speed("n", "mean_size", "cycle_days"))
+    n = sums["n" if basis == "closed" else "open"]
+    found = levers(sums)
+    per_day = speed(n, found["win_rate"], found["mean_size"], found["cycle_days"])
+    table = sums.with_columns(closed_n=sums["n"], n=n, velocity=per_day, **found)
     return deals.result(table, cycle_notes(deals))

@@ -80,13 +80,13 @@ def win_rate(
     by_value = choice("measure", measure, ("count", "value")) == "value"
     metric = _VALUE if by_value else _COUNT
     deals = scope(frame, pipeline, metric, by=by, window=Window.of(since, until))
-    rates = {"win_rate": ratio(pl.col("won"), pl.col("n"))}
+    sums = deals.table(**_COUNTS, **(_VALUES if by_value else {}))
+    table = sums.with_columns(win_rate=ratio(sums["won"], sums["n"]))
     if not by_value:
-        return deals.result(deals.table(**_COUNTS).with_columns(**rates), {})
+        return deals.result(table, {})
     # sums of one scale: their units divide like the amounts
-    won, lost = (pl.col(name).to_physical() for name in ("won_value", "lost_value"))
-    rates["value_win_rate"] = ratio(won, won + lost)
-    table = deals.table(**_COUNTS, **_VALUES).with_columns(**rates)
+    won, lost = (sums[name].to_physical() for name in ("won_value", "lost_value"))
+    table = table.with_columns(value_win_rate=ratio(won, won + lost))
     return deals.result(table, {}, *_doubts(table))
 
 
