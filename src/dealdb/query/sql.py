@@ -1,0 +1,333 @@
+"""
+``sql()``: one SELECT on DuckDB, in memory, over the live columns; in a sandbox of two walls.
+
+The first wall is ``dealdb.query.sql_check``: an allow-list over the statement's tree, so a refusal says why.
+The second is DuckDB's own: no access to files or network, no extensions, no scan of Python variables, bounded
+memory and threads, nothing spilt to disk, and a locked configuration.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from dealdb.errors import MissingExtra, QueryError
+from dealdb.query.sql_check import (
+    TABLE,
+    character_offset,
+    needed_columns,
+    places_of,
+    refused_statement,
+)
+from dealdb.query.trouble import fault, pointed, unknown
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+MAX_LENGTH = 20_000
+# parentheses; far below what the parser of DuckDB and the reader of its trees bear
+MAX_NESTING = 100
+THREADS = 2
+# how long a stopped statement may take to notice; some steps of DuckDB don't look for it at all
+GRACE_S = 2.0
+# between two attempts to interrupt a statement that may not have begun yet
+_INTERRUPT_EVERY_S = 0.02
+
+
+class SqlSession:
+    """
+    DuckDB, opened at the first statement; safe to use from several threads.
+
+    Parameters
+    ----------
+    timeout_s
+        Seconds that a statement may take.
+    memory_mb
+        Megabytes that DuckDB may use.
+
+    Examples
+    --------
+    >>> session = SqlSession(timeout_s=30, memory_mb=256)
+    >>> session.run("SELECT sum(n) AS total FROM deals", pl.DataFrame({"n": [5, 7]})).item()
+    12
+    """
+
+    def __init__(self, *, timeout_s: float, memory_mb: int) -> None:
+        self._timeout_s = timeout_s
+        self._memory_mb = memory_mb
+        self._lock = threading.Lock()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        # columns handed over so far, for as long as the frame is the same one
+        self._frame: pl.DataFrame | None = None
+        self._columns: dict[str, pa.ChunkedArray] = {}
+
+    def run(self, statement: str, frame: pl.DataFrame) -> pl.DataFrame:
+        """
+        Result of one SELECT over a frame as the table ``deals``.
+
+        Raises
+        ------
+        QueryError
+            If it isn't one SELECT over ``deals``, fails, or takes too long or too much memory.
+        MissingExtra
+            If DuckDB or PyArrow is not installed.
+        """
+        if not isinstance(statement, str):
+            msg = f"sql() takes the text of one SELECT, not a {type(statement).__name__}"
+            raise QueryError(msg)
+        _check_size(statement)
+        cursor = self._cursor()
+        job = _Job(cursor, statement)
+        try:
+            tree = _parsed(cursor, statement)
+            needed = needed_columns(tree, statement, frame.columns)
+            cursor.register(TABLE, self._table(frame, needed))
+            try:
+                return job.result(self._timeout_s)
+            except Exception as error:
+                raise self._translated(error, statement, tree, frame.columns) from None
+        finally:
+            if job.is_stuck:
+                self._abandon()
+            else:
+                cursor.close()
+
+    def close(self) -> None:
+        """Give back the memory of DuckDB and the columns handed over."""
+        with self._lock:
+            connection, self._connection = self._connection, None
+            self._frame, self._columns = None, {}
+        if connection is not None:
+            connection.close()
+
+    def _abandon(self) -> None:
+        """Leave a database in which a statement can't be stopped; closing it would wait for its end."""
+        with self._lock:
+            self._connection = None
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        with self._lock:
+            if self._connection is None:
+                self._connection = open_sandbox(self._memory_mb)
+            return self._connection.cursor()
+
+    def _table(self, frame: pl.DataFrame, names: Sequence[str]) -> pa.Table:
+        """Columns as Arrow; each is handed over once a frame."""
+        import pyarrow as pa
+
+        with self._lock:
+            if self._frame is not frame:
+                self._frame, self._columns = frame, {}
+            new = [name for name in names if name not in self._columns]
+            if new:
+                arrow = frame.select([frame[name] for name in new]).to_arrow(
+                    compat_level=pl.CompatLevel.newest()
+                )
+                self._columns.update(zip(new, arrow.columns, strict=True))
+            return pa.table({name: self._columns[name] for name in names})
+
+    def _translated(
+        self, error: Exception, statement: str, tree: Any, columns: Sequence[str]
+    ) -> Exception:
+        import duckdb
+
+        if isinstance(error, duckdb.OutOfMemoryException):
+            msg = f"the statement needs more than {self._memory_mb} MB of memory"
+            return QueryError(msg, text=statement)
+        if isinstance(error, duckdb.Error):
+            return _our_error(error, statement, tree, columns)
+        return error
+
+
+class _Job:
+    """
+    One statement in its own thread, so that the caller can stop it: at a deadline, or by an interrupt.
+
+    DuckDB looks at signals only between its own steps, which may be half a minute apart.
+    """
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, statement: str) -> None:
+        self._cursor = cursor
+        self._statement = statement
+        self._outcome: pl.DataFrame | Exception | None = None
+        self._thread = threading.Thread(target=self._work, name="dealdb-sql", daemon=True)
+
+    def result(self, timeout_s: float) -> pl.DataFrame:
+        """Result, or the error that the statement ended with; a statement that is too slow is stopped."""
+        self._thread.start()
+        try:
+            self._thread.join(timeout_s)
+            late = self._thread.is_alive()
+        finally:
+            self._stop()
+        if late:
+            msg = f"the statement took longer than {timeout_s:g} s and was stopped"
+            raise QueryError(msg, text=self._statement)
+        if isinstance(self._outcome, pl.DataFrame):
+            return self._outcome
+        raise self._outcome or QueryError("the statement was stopped", text=self._statement)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the statement was stopped and goes on all the same."""
+        return self._thread.is_alive()
+
+    def _stop(self) -> None:
+        deadline = time.monotonic() + GRACE_S
+        while self._thread.is_alive() and time.monotonic() < deadline:
+            # again and again: it may not have begun when the first interrupt came
+            self._cursor.interrupt()
+            self._thread.join(_INTERRUPT_EVERY_S)
+
+    def _work(self) -> None:
+        try:
+            self._outcome = _executed(self._cursor, self._statement)
+        except Exception as error:  # noqa: BLE001  # raised again in the caller's thread
+            self._outcome = error
+
+
+def open_sandbox(memory_mb: int) -> duckdb.DuckDBPyConnection:
+    """
+    DuckDB in memory that can't reach anything: the second wall.
+
+    Raises
+    ------
+    MissingExtra
+        If DuckDB or PyArrow is not installed.
+    """
+    try:
+        import duckdb
+        import pyarrow  # noqa: F401  # looked for here, so that its absence is told like DuckDB's
+    except ImportError as error:
+        msg = "sql() needs the extra 'sql': pip install 'dealdb[sql]'"
+        raise MissingExtra(msg) from error
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "enable_external_access": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+            "memory_limit": f"{memory_mb}MB",
+            "threads": THREADS,
+            "temp_directory": "",
+            "errors_as_json": True,
+        },
+    )
+    for setting in (
+        "SET GLOBAL TimeZone = 'UTC'",
+        "SET GLOBAL python_enable_replacements = false",
+        "SET GLOBAL lock_configuration = true",
+    ):
+        connection.execute(setting)
+    return connection
+
+
+def _check_size(statement: str) -> None:
+    if len(statement) > MAX_LENGTH:
+        msg = f"a statement has at most {MAX_LENGTH:,} characters; this one has {len(statement):,}"
+        raise fault(msg, statement, MAX_LENGTH)
+    depth = 0
+    for place, character in enumerate(statement):
+        depth += (character in "([{") - (character in ")]}")
+        if depth > MAX_NESTING:
+            msg = f"the statement is nested more than {MAX_NESTING} levels deep"
+            raise fault(msg, statement, place)
+
+
+def _parsed(cursor: duckdb.DuckDBPyConnection, statement: str) -> Any:
+    """Tree of the one statement."""
+    # fetchall: a result with rows left to fetch would keep the cursor busy
+    rows = cursor.execute("SELECT json_serialize_sql($1)", [statement]).fetchall()
+    try:
+        document = json.loads(rows[0][0])
+    except RecursionError:
+        raise fault("the statement is nested too deeply", statement, 0) from None
+    if document.get("error", True):
+        raise refused_statement(statement, document)
+    statements = document["statements"]
+    if len(statements) != 1:
+        raise fault(f"sql() takes one SELECT, not {len(statements)} statements", statement, 0)
+    return statements
+
+
+def _executed(cursor: duckdb.DuckDBPyConnection, statement: str) -> pl.DataFrame:
+    relation = cursor.sql(statement)
+    names, types = relation.columns, [str(each) for each in relation.types]
+    for name, kind in zip(names, types, strict=True):
+        if names.count(name) > 1:
+            msg = f"two columns of the result are named {name!r}; name one with AS"
+            raise QueryError(msg, text=statement)
+        if kind in ("INTERVAL", "BIT"):
+            msg = (
+                f"column {name!r} of the result has the type {kind}; cast it, e.g. to VARCHAR, "
+                "or count days with datediff()"
+            )
+            raise QueryError(msg, text=statement)
+    result = pl.from_arrow(relation.to_arrow_table())
+    if not isinstance(result, pl.DataFrame):
+        msg = "the statement gave no table"
+        raise QueryError(msg, text=statement)
+    return result.with_columns(
+        [_tidied(result[name], kind) for name, kind in zip(names, types, strict=True)]
+    )
+
+
+def _tidied(column: pl.Series, kind: str) -> pl.Series:
+    """Column in the types that the rest of dealdb has."""
+    if kind in ("HUGEINT", "UHUGEINT"):
+        # sums of integers; DuckDB makes them 128 bits wide, which Arrow only knows as a decimal
+        narrow = column.cast(pl.Int64, strict=False)
+        return narrow if narrow.null_count() == column.null_count() else column
+    if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone not in (None, "UTC"):
+        return column.dt.convert_time_zone("UTC")
+    if column.dtype in (pl.Categorical, pl.Enum):
+        return column.cast(pl.String)
+    return column
+
+
+_UNKNOWN_COLUMN = re.compile(
+    r'(?:Referenced column|does not have a column named) "(.+?)"(?: not found|$)', re.MULTILINE
+)
+# errors about values quote them, so ours are written here
+_ABOUT_VALUES = {
+    "Conversion": "a value doesn't convert to the type asked for; TRY_CAST gives null instead",
+    "Out of Range": "a result is outside the range of its type; cast its parts to a wider one first",
+    "Invalid Input": "a function was given a value that it doesn't take",
+    "Mismatch Type": "a value doesn't convert to the type asked for; TRY_CAST gives null instead",
+}
+_ABOUT_STATEMENTS = ("Binder", "Catalog", "Parser", "Not implemented", "Syntax")
+
+
+def _our_error(
+    error: Exception, statement: str, tree: Any, columns: Sequence[str]
+) -> QueryError:
+    """Error for one of DuckDB's: its place, and no value."""
+    kind, _, rest = str(error).partition(" Error: ")
+    message, place = rest, None
+    if rest.startswith("{"):
+        detail = json.loads(rest)
+        kind, message = detail["exception_type"], detail["exception_message"]
+        place = character_offset(detail.get("position"), statement) if "position" in detail else None
+    missing = _UNKNOWN_COLUMN.search(message)
+    if missing:
+        places = places_of(tree, missing[1], statement)
+        message = unknown("column", missing[1], columns)
+        place = places[0] if places else place
+    elif kind in _ABOUT_VALUES:
+        message = _ABOUT_VALUES[kind]
+    elif kind in _ABOUT_STATEMENTS:
+        message = message.partition("\n\nLINE ")[0].splitlines()[0][:300]
+    else:
+        message = f"the statement failed ({kind})"
+    message = message[:1].lower() + message[1:].rstrip(".!")
+    if place is None:
+        return QueryError(message, text=statement)
+    return QueryError(f"{message}\n{pointed(statement, place)}", text=statement, position=place)

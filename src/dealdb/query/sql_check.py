@@ -1,0 +1,218 @@
+"""
+What a statement of ``sql()`` may be: one SELECT over ``deals``, checked on the tree that DuckDB itself parsed.
+
+The tree comes from DuckDB's ``json_serialize_sql``, which parses and runs nothing. A second parser would read
+some text differently (comments, quotes, casts), and what it had passed would not be what runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dealdb.errors import QueryError
+from dealdb.query.sql_functions import FUNCTIONS, TABLE_FUNCTIONS
+from dealdb.query.trouble import fault, unknown
+
+TABLE = "deals"
+
+# everything that has a "type" and no "class" in the tree: query nodes, table references, modifiers, orders
+_TYPES = frozenset(
+    """
+    SELECT_NODE SET_OPERATION_NODE RECURSIVE_CTE_NODE CTE_NODE
+    BASE_TABLE SUBQUERY JOIN EXPRESSION_LIST TABLE_FUNCTION PIVOT EMPTY
+    ORDER_MODIFIER LIMIT_MODIFIER LIMIT_PERCENT_MODIFIER DISTINCT_MODIFIER
+    ORDER_DEFAULT ASCENDING DESCENDING
+    """.split()
+)
+_CLASSES = frozenset(
+    """
+    BETWEEN CASE CAST COLLATE COLUMN_REF COMPARISON CONJUNCTION CONSTANT FUNCTION LAMBDA OPERATOR
+    POSITIONAL_REFERENCE STAR SUBQUERY TYPE WINDOW
+    """.split()
+)
+# names that DuckDB takes for functions where no column has them
+_BARE_FUNCTIONS = frozenset(
+    "current_catalog current_role current_schema current_user session_user user".split()
+)
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the walk has met: names that may be columns, aliases of tables, whether all columns are needed."""
+
+    references: set[str] = field(default_factory=set)
+    aliases: set[str] = field(default_factory=lambda: {TABLE})
+    everything: bool = False
+
+
+def needed_columns(tree: Any, statement: str, columns: Sequence[str]) -> list[str]:
+    """
+    Columns that a statement needs, after everything in it has been allowed.
+
+    Parameters
+    ----------
+    tree
+        Statement as DuckDB's ``json_serialize_sql`` gives it.
+    statement
+        Its text.
+    columns
+        Columns that ``deals`` has.
+
+    Returns
+    -------
+    list
+        In the order of ``columns``; at least one where there is any.
+
+    Raises
+    ------
+    QueryError
+        If the statement is more than one SELECT over ``deals``; names what is refused.
+    """
+    found = _Found()
+    for node, tables in _nodes(tree):
+        _check(node, tables, statement, columns, found)
+    if found.everything or found.references & found.aliases:
+        return list(columns)
+    needed = [name for name in columns if name.casefold() in found.references]
+    return needed or list(columns[:1])
+
+
+def places_of(tree: Any, name: str, statement: str) -> list[int]:
+    """Offsets in the text where a name stands as a column."""
+    return [
+        offset_of(node, statement)
+        for node, _ in _nodes(tree)
+        if name.casefold() in [str(part).casefold() for part in node.get("column_names") or ()]
+    ]
+
+
+def _nodes(tree: Any) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
+    """Every object of the tree, with the names of the CTEs that are visible there; no recursion."""
+    stack: list[tuple[Any, frozenset[str]]] = [(tree, frozenset())]
+    while stack:
+        item, tables = stack.pop()
+        if isinstance(item, list):
+            stack.extend((each, tables) for each in item)
+        elif isinstance(item, dict):
+            ctes = (item.get("cte_map") or {}).get("map") or ()
+            tables |= {str(cte["key"]).casefold() for cte in ctes}
+            yield item, tables
+            stack.extend((each, tables) for each in item.values())
+
+
+def _check(
+    node: dict[str, Any],
+    tables: frozenset[str],
+    statement: str,
+    columns: Sequence[str],
+    found: _Found,
+) -> None:
+    kind, group = node.get("type"), node.get("class")
+    if isinstance(group, str):
+        if group not in _CLASSES:
+            raise fault(_refusal(group), statement, offset_of(node, statement))
+    elif isinstance(kind, str) and kind not in _TYPES:
+        raise fault(_refusal(kind), statement, offset_of(node, statement))
+    if kind == "BASE_TABLE":
+        _check_table(node, tables, statement, found)
+    elif kind == "TABLE_FUNCTION":
+        called = {"query_location": node.get("query_location"), **_called(node["function"])}
+        _check_function(called, TABLE_FUNCTIONS, statement)
+    elif "function_name" in node and group in ("FUNCTION", "WINDOW"):
+        _check_function(node, FUNCTIONS, statement)
+    elif kind == "COLUMN_REF":
+        _note_reference(node, statement, columns, found)
+    if kind in ("STAR", "PIVOT", "POSITIONAL_REFERENCE") or node.get("ref_type") == "NATURAL":
+        found.everything = True
+    found.references |= {str(name).casefold() for name in node.get("using_columns") or ()}
+    if isinstance(node.get("alias"), str) and group is None:
+        found.aliases.add(node["alias"].casefold())
+
+
+def _check_table(
+    node: dict[str, Any], tables: frozenset[str], statement: str, found: _Found
+) -> None:
+    name = str(node["table_name"])
+    path = (node.get("qualified_name") or {}).get("path") or [name]
+    elsewhere = len(path) > 1 or node.get("schema_name") or node.get("catalog_name")
+    if elsewhere or name.casefold() not in tables | {TABLE}:
+        shown = ".".join(str(part) for part in path)[:80]
+        msg = f"there is no table {shown!r} here: the only table is {TABLE}"
+        raise fault(msg, statement, offset_of(node, statement))
+    if node.get("at_clause"):
+        raise fault("a table has no AT here", statement, offset_of(node, statement))
+    if node.get("column_name_alias"):
+        # deals(a, b) names columns by their place
+        found.everything = True
+
+
+def _called(function: dict[str, Any]) -> dict[str, Any]:
+    """Call of a table function, without its place: DuckDB keeps that in the table reference."""
+    return {key: value for key, value in function.items() if key != "query_location"}
+
+
+def _check_function(node: dict[str, Any], allowed: frozenset[str], statement: str) -> None:
+    name = str(node["function_name"])
+    path = (node.get("qualified_name") or {}).get("path") or [name]
+    qualified = len(path) > 1 or node.get("schema") or node.get("catalog")
+    if qualified or name.casefold() not in allowed:
+        shown = ".".join(str(part) for part in path)[:80]
+        msg = f"{shown}() can't be called here: only functions that compute from their arguments"
+        raise fault(msg, statement, offset_of(node, statement))
+
+
+def _note_reference(
+    node: dict[str, Any], statement: str, columns: Sequence[str], found: _Found
+) -> None:
+    names = [str(name).casefold() for name in node.get("column_names") or ()]
+    known = {name.casefold() for name in columns}
+    if len(names) == 1 and names[0] in _BARE_FUNCTIONS and names[0] not in known:
+        raise fault(unknown("column", names[0], columns), statement, offset_of(node, statement))
+    found.references.update(names)
+
+
+_REFUSALS = {
+    "PARAMETER": "a parameter isn't part of sql(); write the value",
+    "SHOW_REF": "DESCRIBE, SHOW and SUMMARIZE aren't part of sql(); write a SELECT",
+    "DEFAULT": "DEFAULT has no place in a SELECT",
+}
+
+
+def _refusal(kind: str) -> str:
+    if kind.endswith("_QUERY_NODE"):
+        return f"{kind.split('_')[0]} changes data; sql() takes one SELECT"
+    return _REFUSALS.get(kind, f"{kind.replace('_', ' ').lower()} isn't part of sql()")
+
+
+def offset_of(node: dict[str, Any], statement: str) -> int:
+    """Offset in characters of a node; DuckDB counts bytes of UTF-8."""
+    return character_offset(node.get("query_location"), statement)
+
+
+def character_offset(location: object, statement: str) -> int:
+    """Offset in characters for one in bytes of UTF-8; 0 where DuckDB knows none."""
+    text = statement.encode()
+    place = int(location) if isinstance(location, int | str) and str(location).isdigit() else 0
+    return len(text[:place].decode(errors="ignore")) if place <= len(text) else 0
+
+
+def refused_statement(statement: str, error: dict[str, Any]) -> QueryError:
+    """Error for a text that DuckDB can't read as one SELECT."""
+    if error.get("error_type") == "not implemented":
+        words = statement.split(None, 1)
+        first = words[0].upper()[:20] if words else ""
+        if "PIVOT" in statement.upper():
+            msg = (
+                "PIVOT needs its values: PIVOT deals ON stage IN ('won', 'lost') USING sum(amount)"
+            )
+        else:
+            msg = f"sql() takes one SELECT, not {first}"
+        return fault(msg, statement, 0)
+    words = str(error.get("error_message", "")).splitlines()
+    return fault(
+        words[0] if words else "this can't be read",
+        statement,
+        character_offset(error.get("position"), statement),
+    )
