@@ -23,6 +23,8 @@ _LOGIN_REFUSED = (
 )
 # replies that say "not now" rather than "no"; none of them has run the command
 _NOT_NOW = frozenset({"LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"})
+# a link that ends in the middle says nothing about TLS itself
+_CUT_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 # the server quotes the arguments of a command that it does not know
 _QUOTED_ARGUMENTS = ", with args beginning with"
 _SHOWN = 200
@@ -80,13 +82,12 @@ def _broken_link(error: Exception, where: str) -> StoreError:
     # the client keeps the operating system's error only as the context of its own
     cause = error.__context__ if isinstance(error.__context__, OSError) else error
     if isinstance(cause, ssl.SSLCertVerificationError):
-        reason = cause.verify_message
         return AccessDenied(
-            f"{where}: the server's certificate is not trusted: {reason}; give tls_ca="
+            f"{where}: the server's certificate is not trusted: {cause.args[-1]}; give tls_ca="
         )
-    if isinstance(cause, ssl.SSLError):
+    if isinstance(cause, ssl.SSLError) and not isinstance(cause, _CUT_TLS):
         return AccessDenied(
-            f"{where}: no TLS with this server: {cause.reason}; does that port speak TLS?"
+            f"{where}: no TLS with this server: {cause.args[-1]}; does that port speak TLS?"
         )
     if isinstance(cause, PermissionError):
         return AccessDenied(f"{where}: this user may not open the socket")

@@ -9,12 +9,13 @@ from hiredis import pack_command
 
 from dealdb.connection.faults import is_passing
 from dealdb.connection.pool import Pool
-from dealdb.connection.retry import Deadline
+from dealdb.connection.retry import Pauses
 from dealdb.connection.settings import Settings
 from dealdb.connection.wire import Wire
 from dealdb.errors import SchemaError, ServerUnavailable
 
 Argument: TypeAlias = str | bytes | int | float
+_PACKABLE = frozenset((str, bytes))
 
 
 class Link:
@@ -107,7 +108,7 @@ class Link:
         return replies
 
     def _deliver(self, exchange: Callable[[Wire], Any], *, retry: bool) -> Any:
-        deadline = Deadline(self.settings.retry_deadline_s)
+        pauses = Pauses(self.settings.retry_deadline_s)
         while True:
             wire, sent = self._pool.checkout(self.db), False
             try:
@@ -115,23 +116,25 @@ class Link:
                     wire.connect()
                 sent = True
                 return exchange(wire)
-            except ServerUnavailable as error:
-                failure = error
+            except ServerUnavailable as failure:
+                if (sent and not retry) or not self._is_worth_another(failure) or pauses.over:
+                    raise
             finally:
                 self._pool.release(wire)
-            if (sent and not retry) or not self._may_try_again(failure, deadline, sent=sent):
-                failure.sent = sent
-                raise failure
+            if self._revive is not None and not sent:
+                self._revive()
+            pauses.wait()
 
-    def _may_try_again(self, failure: ServerUnavailable, deadline: Deadline, *, sent: bool) -> bool:
-        if self._revive is not None and not sent:
-            self._revive()
+    def _is_worth_another(self, failure: ServerUnavailable) -> bool:
         # a server that never once answered is a wrong address more often than one that restarts
         known = self._pool.answered_at > 0 or self._revive is not None
-        return known and is_passing(failure) and deadline.wait()
+        return known and is_passing(failure)
 
 
 def _pack(command: tuple[Argument, ...]) -> bytes:
+    if not _PACKABLE.issuperset(map(type, command)):
+        # hiredis dies of a segmentation fault when a signal's handler raises while it turns a number into text
+        command = tuple([_as_text(argument) for argument in command])
     try:
         # its stub asks for a tuple of one
         packed: bytes = pack_command(command)  # type: ignore[arg-type]
@@ -139,3 +142,9 @@ def _pack(command: tuple[Argument, ...]) -> bytes:
         msg = f"a text can't be stored: it has the lone surrogate {error.object[error.start]!r}"
         raise SchemaError(msg, expected="text that UTF-8 can encode") from None
     return packed
+
+
+def _as_text(argument: Argument) -> Argument:
+    # a bool is an int, and there is no telling what it should look like
+    number = isinstance(argument, int | float) and not isinstance(argument, bool)
+    return repr(argument) if number else argument

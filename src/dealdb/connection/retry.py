@@ -15,9 +15,9 @@ FIRST_WAIT_S = 0.01
 LONGEST_WAIT_S = 0.5
 
 
-class Deadline:
+class Pauses:
     """
-    Waits that grow, with jitter, until a deadline.
+    Waits between tries that grow, with jitter, until a deadline.
 
     The n-th wait is drawn evenly from the upper half of ``min(0.01 * 2**n, 0.5)`` seconds, so that many
     clients of a server that restarts don't come back in step.
@@ -34,11 +34,13 @@ class Deadline:
         self._ends_at = time.monotonic() + seconds
         self._longest = FIRST_WAIT_S
 
-    def wait(self) -> bool:
-        """Sleep until the next try is due; False at once, when the deadline comes before it."""
+    @property
+    def over(self) -> bool:
+        """Whether the next try could only begin after the deadline."""
+        return time.monotonic() + self._longest > self._ends_at
+
+    def wait(self) -> None:
+        """Sleep until the next try is due."""
         pause = random.uniform(self._longest / 2, self._longest)  # noqa: S311  # jitter, not a secret
-        if time.monotonic() + pause > self._ends_at:
-            return False
         time.sleep(pause)
         self._longest = min(self._longest * 2, LONGEST_WAIT_S)
-        return True

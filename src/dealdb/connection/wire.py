@@ -124,7 +124,8 @@ class Wire:
                 try:
                     replies.append(connection.read_response())
                 except ResponseError as error:
-                    refusal = refusal or error
+                    # with its traceback it would hold this frame, and so the wire, until the collector comes
+                    refusal = refusal or error.with_traceback(None)
             whole = True
         except (RedisError, OSError) as error:
             raise translate(error, self._where) from error

@@ -1,0 +1,43 @@
+"""A connection to a test server that is closed again, and the sockets that the server sees."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from dealdb.connection import RedisConnection
+from servers import Server
+
+
+@contextmanager
+def connected(server: Server, **settings: Any) -> Iterator[RedisConnection]:
+    with RedisConnection().connect("127.0.0.1", server.port, **settings) as connection:
+        yield connection
+
+
+def sockets(server: Server) -> list[dict[str, str]]:
+    """Clients as the server lists them, without the unix socket that asks."""
+    with server.client() as client:
+        return [entry for entry in client.client_list() if "U" not in entry["flags"]]
+
+
+def in_threads(count: int, work: Callable[[int], None]) -> list[BaseException]:
+    """Run ``work`` in that many threads at once, and return what they raised."""
+    failures: list[BaseException] = []
+    ready = threading.Barrier(count)
+
+    def run(number: int) -> None:
+        ready.wait()
+        try:
+            work(number)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return failures

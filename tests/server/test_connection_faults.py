@@ -1,0 +1,340 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from connected import connected, in_threads, sockets
+from dealdb.connection import RedisConnection
+from dealdb.errors import AccessDenied, SchemaError, ServerRefused, ServerUnavailable
+from servers import Server, free_port
+
+# some work for the server, so that there is time to interrupt
+PINGS = "for i = 1, 300 do redis.call('PING') end"
+
+
+@contextmanager
+def silent_listener(answer: bytes = b"") -> Iterator[int]:
+    """A port that accepts, says ``answer`` at once, and then nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        links: list[socket.socket] = []
+
+        def accept() -> None:
+            while True:
+                try:
+                    links.append(listener.accept()[0])
+                except OSError:
+                    return
+                links[-1].sendall(answer)
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            for link in links:
+                link.close()
+
+
+def kill_sockets(server: Server) -> None:
+    with server.client() as client:
+        for entry in sockets(server):
+            client.client_kill_filter(_id=entry["id"])
+
+
+def test_killed_idle_socket_is_replaced_before_use(server: Server) -> None:
+    with connected(server) as connection:
+        for number in range(20):
+            assert connection.link().call("INCR", "n") == number + 1
+            kill_sockets(server)
+
+
+def test_reads_survive_a_loop_of_client_kill(server: Server) -> None:
+    done = threading.Event()
+
+    def kill_on() -> None:
+        while not done.is_set():
+            kill_sockets(server)
+            time.sleep(0.005)
+
+    with connected(server, max_connections=4) as connection:
+        link = connection.link()
+        link.call("SET", "k", "v")
+
+        def read(thread: int) -> None:
+            for number in range(100):
+                word = f"{thread}/{number}"
+                assert link.call("ECHO", word, retry=True) == word.encode()
+
+        killer = threading.Thread(target=kill_on)
+        killer.start()
+        failures = in_threads(8, read)
+        done.set()
+        killer.join()
+    assert failures == []
+
+
+def test_write_is_sent_once_when_its_reply_is_late(new_server: Callable[..., Server]) -> None:
+    server = new_server()
+    with connected(server, socket_timeout_s=0.2) as connection:
+        connection.ping()
+        server.freeze()
+        with pytest.raises(ServerUnavailable, match="did not answer in time") as caught:
+            connection.link().call("INCR", "n")
+        server.thaw()
+        assert caught.value.retryable
+        # the late reply of the INCR is not taken for the answer to this
+        assert connection.link().call("GET", "n") == b"1"
+
+
+def test_read_is_sent_again_until_its_deadline(new_server: Callable[..., Server]) -> None:
+    server = new_server()
+    with connected(server, socket_timeout_s=0.1, retry_deadline_s=10) as connection:
+        connection.link().call("SET", "k", "v")
+        server.freeze()
+        thawing = threading.Timer(0.5, server.thaw)
+        thawing.start()
+        assert connection.link().call("GET", "k", retry=True) == b"v"
+        thawing.join()
+        server.freeze()
+    with connected(server, socket_timeout_s=0.1, retry_deadline_s=0.3) as connection:
+        with pytest.raises(ServerUnavailable):
+            connection.link().call("GET", "k", retry=True)
+        server.thaw()
+
+
+def test_restart_is_waited_for_by_reads_and_by_writes_not_yet_sent(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server("--appendonly", "yes")
+    with connected(server) as connection:
+        assert connection.link().call("INCR", "n") == 1
+        for number in (2, 3):
+            with restarting(server):
+                assert connection.link().call("GET", "n", retry=True) == b"%d" % (number - 1)
+            with restarting(server):
+                assert connection.link().call("INCR", "n") == number
+
+
+@contextmanager
+def restarting(server: Server) -> Iterator[None]:
+    """Killed now, and started again a moment later."""
+    server.kill()
+    starting = threading.Timer(0.1, server.start)
+    starting.start()
+    yield
+    starting.join()
+
+
+def test_nothing_listens() -> None:
+    connection = RedisConnection().connect("127.0.0.1", free_port(), password="hunter2")
+    with pytest.raises(
+        ServerUnavailable, match=r"redis://:\*\*\*@127.0.0.1:\d+/0 can't be reached"
+    ) as caught:
+        connection.link().call("GET", "k", retry=True)
+    assert "hunter2" not in str(caught.value)
+    assert connection.pool_stats().in_use == 0
+
+
+def test_no_such_host() -> None:
+    with pytest.raises(ServerUnavailable, match="no such host"):
+        RedisConnection().connect("no-such-host.invalid").link().call("PING", retry=True)
+
+
+def test_no_such_unix_socket(tmp_path: object) -> None:
+    with pytest.raises(ServerUnavailable, match=r"unix://.*/none"):
+        RedisConnection().connect(unix_socket=f"{tmp_path}/none").link().call("PING")
+
+
+def test_something_else_listens() -> None:
+    with silent_listener(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
+        connection = RedisConnection().connect("127.0.0.1", port)
+        with pytest.raises(ServerUnavailable, match="does not speak the Redis protocol"):
+            connection.link().call("PING", retry=True)
+        connection.close()
+
+
+@pytest.mark.parametrize("size", [1, 16])
+def test_wrong_password_fails_at_once(new_server: Callable[..., Server], size: int) -> None:
+    server = new_server()
+    with server.client() as client:
+        client.config_set("requirepass", "right-one")
+        for login in ({"password": "hunter2"}, {"username": "ann", "password": "hunter2"}, {}):
+            with connected(server, max_connections=size, **login) as connection:
+                with pytest.raises(AccessDenied, match="refused the user or password") as caught:
+                    connection.link().call("GET", "k", retry=True)
+                assert "hunter2" not in str(caught.value)
+                assert not connection.is_connected()
+        with connected(server, password="right-one", db=4) as connection:
+            assert connection.link().call("PING") == b"PONG"
+            assert connection.is_connected()
+        client.execute_command("AUTH", "right-one")
+        client.config_set("requirepass", "")
+
+
+def test_password_that_the_server_does_not_ask_for(server: Server) -> None:
+    with (
+        connected(server, password="hunter2") as connection,
+        pytest.raises(AccessDenied, match="without any password configured"),
+    ):
+        connection.link().call("PING")
+
+
+def test_missing_right_and_unknown_command(server: Server) -> None:
+    with server.client() as client:
+        client.acl_setuser(
+            "ann", enabled=True, passwords=["+pw"], keys="*", commands=["+get", "+select"]
+        )
+        with connected(server, username="ann", password="pw") as connection:
+            with pytest.raises(AccessDenied, match="withholds a right"):
+                connection.link().call("SET", "k", "CONFIDENTIAL")
+            assert connection.link().call("GET", "k") is None
+        client.acl_deluser("ann")
+    with connected(server) as connection:
+        with pytest.raises(ServerRefused) as caught:
+            connection.link().call("NOSUCH", "k", "CONFIDENTIAL")
+        assert caught.value.reply == "ERR"
+        assert "CONFIDENTIAL" not in str(caught.value)
+        assert connection.pool_stats().open == 1
+
+
+def test_database_that_the_server_does_not_have(server: Server) -> None:
+    with (
+        connected(server, db=30, databases=64) as connection,
+        pytest.raises(ServerRefused, match="DB index is out of range"),
+    ):
+        connection.link().call("PING")
+
+
+def test_loading_server_is_waited_for_by_reads(new_server: Callable[..., Server]) -> None:
+    server = new_server("--appendonly", "yes")
+    with server.client() as client:
+        for start in range(0, 20_000, 2_000):
+            client.mset({f"k{number}": "v" * 100 for number in range(start, start + 2_000)})
+    with connected(server, retry_deadline_s=20) as connection:
+        connection.ping()
+        server.kill()
+        server.options = (
+            *server.options,
+            "--key-load-delay",
+            "30",
+            "--loading-process-events-interval-bytes",
+            "1024",
+        )
+        starting = threading.Thread(target=server.start)
+        starting.start()
+        assert connection.link().call("DBSIZE", retry=True) == 20_000
+        starting.join()
+
+
+def test_lone_surrogate_is_our_error(server: Server) -> None:
+    with connected(server) as connection:
+        with pytest.raises(SchemaError, match="lone surrogate"):
+            connection.link().call("SET", "k", "a\ud800")
+        assert connection.pool_stats().in_use == 0
+
+
+# one that hits while an object is being collected is reported there, and goes no further
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_interrupt_anywhere_mixes_up_no_replies_and_loses_no_slot(server: Server) -> None:
+    class Interrupt(BaseException):
+        pass
+
+    def interrupt(number: int, frame: object) -> None:
+        raise Interrupt
+
+    def until_interrupted(after_s: float) -> None:
+        # again and again, for the one above
+        signal.setitimer(signal.ITIMER_REAL, after_s, 0.02)
+        while True:
+            with contextlib.suppress(ServerRefused):
+                link.calls([("ECHO", "late"), ("EVAL", PINGS, 0), ("NOSUCH", 1), ("ECHO", 2.5)])
+            link.call("ECHO", 1)
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with connected(server, max_connections=2) as connection:
+            link = connection.link()
+            for number in range(300):
+                try:
+                    until_interrupted(0.0002 + number * 0.000005)
+                except Interrupt:
+                    calm_down(Interrupt)
+                assert link.call("ECHO", f"{number}") == f"{number}".encode()
+                assert connection.pool_stats().open <= 2
+                assert connection.pool_stats().in_use == 0
+            assert len(sockets(server)) <= 2
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def calm_down(interrupt: type[BaseException]) -> None:
+    """Stop the timer, also when it fires meanwhile."""
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except interrupt:
+        calm_down(interrupt)
+
+
+def test_unread_data_on_an_idle_socket_is_never_taken_for_a_reply(server: Server) -> None:
+    with connected(server, max_connections=1) as connection:
+        pool = connection._open_pool
+        wire = pool.checkout(0)
+        wire.connect()
+        wire._connection.send_command("ECHO", "stale")
+        time.sleep(0.05)
+        pool.release(wire)
+        assert connection.link().call("ECHO", "fresh") == b"fresh"
+
+
+def test_socket_that_idled_long_is_asked_before_use(
+    new_server: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = new_server()
+    monkeypatch.setattr("dealdb.connection.wire.IDLE_CHECK_S", 0.0)
+    with connected(server) as connection:
+        connection.ping()
+        with server.client() as client:
+            client.config_resetstat()
+            connection.link().call("ECHO", "x")
+            assert client.info("commandstats")["cmdstat_ping"]["calls"] == 1
+
+
+def test_forked_child_uses_sockets_of_its_own(server: Server) -> None:
+    with connected(server, max_connections=4) as connection:
+        link = connection.link()
+        in_threads(4, lambda _: link.call("PING"))
+        parents = {entry["id"] for entry in sockets(server)}
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                right = all(link.call("ECHO", f"c{n}") == b"c%d" % n for n in range(200))
+                now = {entry["id"] for entry in sockets(server)}
+                code = 0 if right and parents < now else 2
+            finally:
+                os._exit(code)
+        assert all(link.call("ECHO", f"p{n}") == b"p%d" % n for n in range(200))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert link.call("ECHO", "x") == b"x"
+        assert {entry["id"] for entry in sockets(server)} == parents
+
+
+def test_fork_while_the_pool_is_locked(server: Server) -> None:
+    with connected(server) as connection:
+        link = connection.link()
+        with connection._open_pool._lock:
+            child = os.fork()
+            if child == 0:
+                os._exit(0 if link.call("PING") == b"PONG" else 1)
+        assert os.waitpid(child, 0)[1] == 0
