@@ -142,7 +142,8 @@ def _strays(cells: pl.DataFrame, pipeline: Pipeline) -> list[str | None]:
 
 
 def _notes(deals: Scope, cells: pl.DataFrame, pipeline: Pipeline) -> dict[str, int]:
-    undefined = cells.filter(pl.col("stage").is_in(_strays(cells, pipeline)))
+    unknown = [name for name in _strays(cells, pipeline) if name is not None]
+    undefined = cells.filter(pl.col("stage").is_in(unknown))
     left_out = deals.counts(
         blank=OPEN & pl.col("amount").is_null(),
         chance=OPEN & pl.col("amount").is_not_null() & pl.col("_weighted").is_null(),

@@ -95,7 +95,10 @@ def concentration(
     value = deals.weighted_sum() if of == "open" else pl.col(column).sum()
     groups = deals.table(_n=pl.len(), _sum=value)
     mixed = deals.currency == MIXED
-    parts = groups.partition_by("currency", maintain_order=True) if mixed else [groups]
+    parts = [groups]
+    if mixed:
+        ordered = groups.sort("currency", nulls_last=True, maintain_order=True)
+        parts = ordered.partition_by("currency", maintain_order=True)
     table = _frame([_row(part, deals.keys, k) for part in parts], groups, mixed=mixed)
     notes, warnings = _notes(deals, groups, column)
     shown = replace(deals, keys=["currency"] if mixed else [])
