@@ -108,6 +108,7 @@ def test_each_error_has_its_exit_code(error: errors.DealDBError, code: int) -> N
         (["save", "--json-input", "/nowhere.json"], "--json-input /nowhere.json: "),
         (["pipeline", "--set", "Lead:maybe"], "'Lead:maybe' is not NAME:KIND"),
         (["pipeline", "--set", "Lead:open:x"], "PROBABILITY is a number"),
+        (["pipeline", "--set", "Won:won", "--by", "owner"], "--set defines the stages for all"),
         (["bench", "-n", "0"], "from 1 up"),
         (["demo", "--json"], "demo prints text only"),
     ],

@@ -136,7 +136,12 @@ def print_comparison(runs: Sequence[SavingRun], output: Output) -> None:
         }
         for run in runs
     ]
-    forms = {"seconds": Form(digits=3), "deals/s": Form(digits=0), "times as fast": Form(digits=1)}
+    forms = {
+        "seconds": Form(digits=3),
+        "deals/s": Form(digits=0),
+        "sockets": Form(grouped=True),
+        "times as fast": Form(digits=1),
+    }
     print_rows(rows, list(rows[0]), output, forms=forms)
 
 

@@ -38,7 +38,7 @@ class Output(StrEnum):
 _SHARED: dict[str, Any] = {
     "url": Annotated[
         str | None,
-        typer.Option("--url", metavar="URL", help="Server: redis://, rediss:// or unix:// [env: DEALDB_URL]."),
+        typer.Option("--url", metavar="URL", help="URL of the server [env: DEALDB_URL]."),
     ],
     "db": Annotated[int | None, typer.Option("--db", metavar="N", help="Number of the server's database.")],
     "collection": Annotated[

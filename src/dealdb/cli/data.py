@@ -23,9 +23,7 @@ SCREENFUL = 50
 
 def load(
     session: Session,
-    files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="Files to load; - is stdin.")
-    ],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Files to load; - is stdin.")],
     format_: Annotated[
         str | None,
         typer.Option(

@@ -18,7 +18,7 @@ from dealdb.errors import ConfigError, DealNotFound
 if TYPE_CHECKING:
     from dealdb import Deal
 
-Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of deals.")]
+Ids = Annotated[list[str], typer.Argument(metavar="ID", help="Ids of deals.")]
 
 
 def get(session: Session, ids: Ids) -> None:
@@ -44,7 +44,7 @@ def save(
     session: Session,
     values: Annotated[
         list[str] | None,
-        typer.Argument(metavar="FIELD=VALUE...", help="Fields to set; FIELD= clears one."),
+        typer.Argument(metavar="FIELD=VALUE", help="Fields to set; FIELD= clears one."),
     ] = None,
     json_input: Annotated[
         str | None,

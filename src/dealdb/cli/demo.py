@@ -41,7 +41,7 @@ def demo(session: Session) -> None:
         _heading("Health")
         print_health(db.connection.settings.where, db.health())
         _saving(open_collection, sample)
-        _filter(db)
+        _find(db, "A filter", FILTER, "id", "name", "owner", "amount", "expected_close")
         _figures(db)
     print(
         "\nNow your own deals:  dealdb load FILE.csv,  then dealdb stats.  dealdb --help lists all commands."
@@ -60,11 +60,10 @@ def _saving(open_collection: Opener, sample: Deals) -> None:
     print_comparison(runs, Output.TABLE)
 
 
-def _filter(db: DealDatabase) -> None:
-    columns = ["id", "name", "owner", "amount", "expected_close"]
-    command = f'dealdb find "{FILTER}" --sort -amount --limit 5 --columns {",".join(columns)}'
-    _heading("A filter", command)
-    print_frame(db.query.find(FILTER, sort="-amount", limit=5, columns=columns), Output.TABLE)
+def _find(db: DealDatabase, title: str, where: str, *columns: str) -> None:
+    command = f'dealdb find "{where}" --sort -amount --limit 5 --columns {",".join(columns)}'
+    _heading(title, command)
+    print_frame(db.query.find(where, sort="-amount", limit=5, columns=columns), Output.TABLE)
 
 
 def _figures(db: DealDatabase) -> None:
@@ -77,11 +76,7 @@ def _figures(db: DealDatabase) -> None:
     print_metric(figures.sales_cycle(), Output.TABLE)
     _heading("Sales velocity, money per day", "dealdb stats velocity")
     print_metric(figures.velocity(), Output.TABLE)
-    columns = ["id", "name", "owner", "amount", "closed"]
-    _heading("Top deals won", "dealdb find \"stage = 'Won'\" --sort -amount --limit 5")
-    print_frame(
-        db.query.find("stage = 'Won'", sort="-amount", limit=5, columns=columns), Output.TABLE
-    )
+    _find(db, "Top deals won", "stage = 'Won'", "id", "name", "owner", "amount", "closed")
 
 
 def _heading(text: str, command: str = "") -> None:

@@ -69,7 +69,8 @@ COMMANDS: tuple[tuple[Callable[..., None], str], ...] = (
     (info, "dealdb info"),
 )
 for command, example in COMMANDS:
-    app.command(epilog=f"Example: {example}")(shared_options(command))
+    # \b keeps the lines as they are
+    app.command(epilog=f"\b\nExample:\n  {example}")(shared_options(command))
 
 
 def main(arguments: Sequence[str]) -> int:

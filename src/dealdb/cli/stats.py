@@ -33,7 +33,9 @@ By = Annotated[
 
 def stats(
     session: Session,
-    metric: Annotated[str, typer.Argument(help=f"One of {', '.join(METRICS)}.")] = "summary",
+    metric: Annotated[
+        str, typer.Argument(metavar="METRIC", help=f"One of {', '.join(METRICS)}.")
+    ] = "summary",
     by: By = None,
     where: Where = None,
     since: Annotated[
@@ -91,14 +93,19 @@ def pipeline(
     """
     Print the stages with their deals, or define the stages.
 
-    KIND is open, won or lost; the order is the order of the stages. A stage that deals stand in can't be left out.
+    KIND is open, won or lost; the order is the order of the stages. A stage that is left out while deals stand in it
+    comes back with a meaning proposed from its name.
     """
-    stages = parse_stages(set_to) if set_to else None
-    with session.open() as db:
-        if stages is None:
-            options = {"by": _columns(by), "where": where, "as_of": as_of}
+    options = {"by": _columns(by), "where": where, "as_of": as_of}
+    if set_to is None:
+        with session.open() as db:
             print_metric(_metric(db.analytics, "pipeline", options), session.output)
-            return
+        return
+    if any(options.values()):
+        msg = "--set defines the stages for all deals: leave out --by, --where and --as-of"
+        raise ConfigError(msg)
+    stages = parse_stages(set_to)
+    with session.open() as db:
         db.set_pipeline(stages)
         rows = [{**asdict(stage), "kind": str(stage.kind)} for stage in db.pipeline]
     print_rows(rows, ["name", "kind", "probability", "rot_days"], session.output)
