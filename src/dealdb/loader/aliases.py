@@ -25,7 +25,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "opportunity_number",
     ),
     "name": (
-        "name", "deal_name", "dealname", "opportunity_name", "deal_title", "title", "potential_name",
+        "name", "deal_name", "opportunity_name", "deal_title", "title", "potential_name",
         "opportunity", "deal", "subject",
     ),
     "company": (
@@ -40,7 +40,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "hubspot_owner_id", "owner_id", "user_id", "deal_owner_id",
     ),
     "stage": (
-        "stage", "deal_stage", "dealstage", "stage_name", "sales_stage", "status_label",
+        "stage", "deal_stage", "stage_name", "sales_stage", "status_label",
         "opportunity_stage", "pipeline_stage", "deal_pipeline_stage", "stage_id",
         "deal_pipeline_stage_id", "pipeline_stage_id", "dealstage_id",
     ),
@@ -57,7 +57,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "win_probability", "confidence", "likelihood",
     ),
     "created": (
-        "created", "create_date", "createdate", "created_date", "created_at", "created_time",
+        "created", "create_date", "created_date", "created_at", "created_time",
         "creation_date", "date_created", "deal_created", "add_time", "created_on", "engage_date",
         "deal_created_on",
     ),
@@ -69,7 +69,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "closed", "closed_date", "closed_at", "closed_on", "actual_close_date", "closed_time",
         "date_closed", "deal_closed_on", "close_time",
     ),
-    CLOSE_DATE: ("close_date", "closedate", "closing_date"),
+    CLOSE_DATE: ("close_date", "closing_date"),
     "source": (
         "source", "lead_source", "deal_source", "original_source", "original_traffic_source",
         "hs_analytics_source", "source_name", "lead_source_name", "source_channel",

@@ -72,9 +72,12 @@ class Dialect:
         # every quoted cell of a block that keeps to RFC 4180; what is left then has no quotes
         self._regular = re.compile(rb'"(?<![^%b\n]")(?:[^"]++|"")*+"(?![^%b\r\n])' % (edge, edge))
 
-    def is_regular(self, block: bytes) -> bool:
-        """Whether all quotes of a block enclose whole cells."""
-        return b'"' not in self._regular.sub(b"", block)
+    def skeleton(self, block: bytes) -> bytes | None:
+        """Block without its quoted cells: only what separates is left. None if a quote is not that of a whole cell."""
+        if b'"' not in block:
+            return block
+        rest = self._regular.sub(b"", block)
+        return None if b'"' in rest else rest
 
     def split(self, block: bytes, *, width: int | None, line: int = 1, final: bool = True) -> Split:
         """

@@ -22,6 +22,8 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 
 # a line end in a quoted cell may be the last of the block: how many to step back before giving up
 _MAX_STEPS_BACK = 1000
+# some hundred rows: enough to compare delimiters
+_SNIFF_BYTES = 16 * 1024
 
 
 class DelimitedSource:
@@ -49,7 +51,7 @@ class DelimitedSource:
         self.bytes_total = stream.bytes_total
         self._stream = stream
         sample = stream.sample()
-        self.delimiter = delimiter or sniff_delimiter(sample)
+        self.delimiter = delimiter or sniff_delimiter(sample[:_SNIFF_BYTES])
         self._dialect = Dialect(self.delimiter.encode())
         self.format = "tsv" if self.delimiter == "\t" else "csv"
         self.headers, self.notes = self._read_header(sample)
@@ -59,6 +61,8 @@ class DelimitedSource:
         line, rest, done, in_header = 1, b"", 0, True
         for block, done in self._stream.blocks():
             rest += block
+            if in_header and len(rest) < self._header_end:
+                continue
             if in_header:
                 header = self._dialect.split(rest[: self._header_end], width=None)
                 line, rest, in_header = line + header.lines, rest[self._header_end :], False
@@ -123,10 +127,10 @@ class DelimitedSource:
             block
             and len(self.headers) > 1
             and b"\0" not in block
-            and block.count(b"\r") == block.count(b"\r\n")
-            and (b'"' not in block or self._dialect.is_regular(block))
+            and (b"\r" not in block or block.count(b"\r") == block.count(b"\r\n"))
         )
-        if not plain:
+        skeleton = self._dialect.skeleton(block) if plain else None
+        if skeleton is None:
             return None
         try:
             frame = pl.read_csv(
@@ -134,19 +138,16 @@ class DelimitedSource:
                 has_header=False,
                 separator=self.delimiter,
                 schema=dict.fromkeys(self.headers, pl.String()),
-                quote_char='"' if b'"' in block else None,
+                quote_char=None if skeleton is block else '"',
             )
         except pl.exceptions.PolarsError:
             return None
-        return frame if self._accounts_for(frame, block) else None
+        return frame if self._accounts_for(frame, skeleton) else None
 
-    def _accounts_for(self, frame: pl.DataFrame, block: bytes) -> bool:
-        line_ends = block.count(b"\n") + (not block.endswith(b"\n"))
-        edges = block.count(self.delimiter.encode())
-        if b'"' in block:
-            line_ends -= _occurrences(frame, "\n")
-            edges -= _occurrences(frame, self.delimiter)
-        return frame.height == line_ends and edges == frame.height * (frame.width - 1)
+    def _accounts_for(self, frame: pl.DataFrame, skeleton: bytes) -> bool:
+        n_lines = skeleton.count(b"\n") + (not skeleton.endswith(b"\n"))
+        n_edges = skeleton.count(self.delimiter.encode())
+        return frame.height == n_lines and n_edges == frame.height * (frame.width - 1)
 
     def _slow_frame(self, split: Split) -> pl.DataFrame:
         columns = zip(*split.rows, strict=True) if split.rows else ([] for _ in self.headers)
@@ -221,11 +222,6 @@ def _last_record_end(block: bytes) -> int:
 def _with_nulls(frame: pl.DataFrame) -> pl.DataFrame:
     # a delimited file has no other way to write "nothing"; databases export NULL in capitals
     return frame.select(pl.when(~pl.all().is_in(["", "NULL"])).then(pl.all()))
-
-
-def _occurrences(frame: pl.DataFrame, character: str) -> int:
-    counts = frame.select(pl.all().str.count_matches(character, literal=True).sum())
-    return int(counts.sum_horizontal().item())
 
 
 def _located(block: bytes, split: Split, rows: Sequence[int]) -> list[tuple[int, str]]:

@@ -12,7 +12,7 @@ from dealdb.loader.chunks import Chunk, Reject
 from dealdb.loader.dates import dates, datetimes
 from dealdb.loader.numbers import decimals, floats, integers, probabilities, scale_of_texts
 from dealdb.loader.plan import ColumnPlan, Plan, without_nothing
-from dealdb.schema import MAX_DECIMAL_DIGITS, Field, FieldType
+from dealdb.schema import DEFAULT_SCALE, MAX_DECIMAL_DIGITS, Field, FieldType
 
 _GROUP = "\0group"
 _EXPECTED: dict[FieldType, tuple[str, str]] = {
@@ -89,16 +89,21 @@ class Encoded:
         # rows of several shapes are taken from a wider window, so that batches stay large
         window = size * min(max(len(self.given), 1), 4)
         for wave in _waves(frame):
-            for start in range(0, wave.height, window):
-                yield from self._groups(wave.slice(start, window), size)
-
-    def _groups(
-        self, window: pl.DataFrame, size: int
-    ) -> Iterator[tuple[list[str], dict[str, list[str | None]]]]:
-        for number, names in enumerate(self.given):
-            group = window if len(self.given) == 1 else window.filter(pl.col(_GROUP) == number)
-            for part in group.iter_slices(size):
-                yield part["id"].to_list(), {name: part[name].to_list() for name in names}
+            ordered, runs = (
+                _grouped(wave, window) if len(self.given) > 1 else (wave, _one_run(wave))
+            )
+            # whole columns at once: a list for each batch would cost more than all the rest
+            lists = {column.name: column.to_list() for column in ordered.drop(_GROUP)}
+            begin = 0
+            for number, n_rows in runs:
+                end = begin + n_rows
+                for start in range(begin, end, size):
+                    part = slice(start, min(start + size, end))
+                    yield (
+                        lists["id"][part],
+                        {name: lists[name][part] for name in self.given[number]},
+                    )
+                begin = end
 
 
 def encode_chunk(chunk: Chunk, plan: Plan, closed_stages: Collection[str]) -> Encoded:
@@ -212,6 +217,9 @@ def _whole_or_decimal(cells: pl.Series, point: str) -> pl.Series:
 
 def _short(numbers: pl.Series, field: Field) -> pl.Series:
     """Numbers whose digits fit beside the fraction that the column needs; null for the others."""
+    longest = int(numbers.str.len_bytes().max() or 0)  # type: ignore[arg-type]  # lengths are integers
+    if 2 * longest + field.scale <= MAX_DECIMAL_DIGITS:
+        return numbers
     room = MAX_DECIMAL_DIGITS - max(field.scale, scale_of_texts(numbers))
     whole_digits = numbers.str.extract(r"^-?([0-9]+)").str.len_bytes()
     if (whole_digits.max() or 0) <= room:  # type: ignore[operator]  # lengths are integers
@@ -226,7 +234,8 @@ def _wide(field: Field, texts: pl.Series) -> Field:
     scale = scale_of_texts(texts)
     if field.type is FieldType.INT and scale == 0:
         return field
-    return Field(field.name, FieldType.DECIMAL, max(field.scale, scale))
+    least = DEFAULT_SCALE if field.type is FieldType.INT else field.scale
+    return Field(field.name, FieldType.DECIMAL, max(least, scale))
 
 
 def _fit(height: int, bad: Mapping[str, _Bad]) -> pl.Series:
@@ -283,6 +292,20 @@ def _split_close_date(
         split.append([*rest, "closed", "expected_close"] if dated else rest)
         split.append([*rest, "closed"] if dated else rest)
     return group * 2 + closed.cast(pl.Int32), split
+
+
+def _one_run(frame: pl.DataFrame) -> list[tuple[int, int]]:
+    return [(0, frame.height)]
+
+
+def _grouped(frame: pl.DataFrame, window: int) -> tuple[pl.DataFrame, list[tuple[int, int]]]:
+    """Rows of each window put together by group, and the group and length of each run of them."""
+    place = pl.int_range(pl.len()) // window
+    ordered = frame.with_columns(place.alias("\0window")).sort(
+        "\0window", _GROUP, maintain_order=True
+    )
+    runs = ordered.group_by("\0window", _GROUP, maintain_order=True).len()
+    return ordered, list(zip(runs[_GROUP].to_list(), runs["len"].to_list(), strict=True))
 
 
 def _waves(frame: pl.DataFrame) -> list[pl.DataFrame]:

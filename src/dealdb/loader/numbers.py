@@ -162,7 +162,7 @@ def probabilities(texts: pl.Series, point: str, *, of_hundred: bool) -> pl.Serie
 def greatest(texts: pl.Series) -> float:
     """Greatest number of a column, those with a percent sign left out; 0 for none."""
     numbers = texts.str.strip_chars().cast(pl.Float64, strict=False)
-    return float(numbers.max() or 0)
+    return float(numbers.max() or 0)  # type: ignore[arg-type]  # a Float64 column has float values
 
 
 def scale_of_texts(texts: pl.Series) -> int:
@@ -197,6 +197,27 @@ def _scattered(texts: pl.Series, where: pl.Series, new: pl.Series) -> pl.Series:
 
 
 def _plain(texts: pl.Series, point: str) -> pl.Series:
+    """Any number, however it is written, in plain digits; null for what is none."""
+    if point == ".":
+        # 12.50 is by far the most frequent reason to come here
+        return _where_not(_CANONICAL, _trimmed(texts), lambda odd: _spelled_out(odd, point))
+    return _spelled_out(texts, point)
+
+
+def _trimmed(texts: pl.Series) -> pl.Series:
+    cell = pl.col("cell")
+    return (
+        texts.to_frame("cell")
+        .select(
+            pl.when(cell.str.contains(r"^-?(?:0|[1-9][0-9]*)\.[0-9]+$"))
+            .then(cell.str.strip_chars_end("0").str.strip_chars_end("."))
+            .otherwise(cell)
+        )
+        .to_series()
+    )
+
+
+def _spelled_out(texts: pl.Series, point: str) -> pl.Series:
     group = ("." if point == "," else ",") + r"'\u{2019} \u{a0}\u{202f}"
     number = _NUMBER.replace("POINT", rf"\{point}").replace("GROUP", group)
     pattern = f"{_AROUND}(?P<number>{number}){_BEHIND}"

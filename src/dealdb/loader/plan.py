@@ -315,11 +315,11 @@ class Profile:
         return point
 
     def _of_hundred(self, header: str, seen: ColumnProfile, notes: list[str]) -> bool:
-        if self._percent is None:
+        if self._percent is None and seen.n_values:
             self._percent = seen.greatest > 1
         if self._percent:
             notes.append(f"{header!r} counts from 0 to 100")
-        return self._percent
+        return bool(self._percent)
 
 
 def without_nothing(texts: pl.Series) -> pl.Series:
@@ -331,8 +331,8 @@ def without_nothing(texts: pl.Series) -> pl.Series:
     >>> without_nothing(pl.Series(["12", "N/A", " - ", "NaN"])).to_list()
     ['12', None, None, None]
     """
-    short = texts.filter(texts.str.len_bytes() <= 8)
-    if not short.str.strip_chars().str.to_lowercase().is_in(_NOTHING).any():
+    odd = texts.filter(~texts.str.contains(r"^-?[0-9]"))
+    if not odd.str.strip_chars().str.to_lowercase().is_in(_NOTHING).any():
         return texts
     frame = texts.to_frame("text")
     cell = pl.col("text")

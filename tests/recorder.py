@@ -1,0 +1,93 @@
+"""A store in memory for tests of the loader: what was written, checked as strictly as the server does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dealdb.loader import DataLoader, LoadReport
+from dealdb.pipeline import Pipeline
+from dealdb.schema import Field, Schema
+from dealdb.values import Value, decode, encode
+
+
+@dataclass(frozen=True)
+class Written:
+    inserted: int
+    updated: int
+    unchanged: int
+
+
+class Recorder:
+    """The narrow store that the loader writes to."""
+
+    def __init__(self) -> None:
+        self.deals: dict[str, dict[str, str]] = {}
+        self.batches: list[tuple[list[str], dict[str, list[str | None]]]] = []
+        self._schema = Schema.standard()
+        self._pipeline = Pipeline()
+
+    def schema(self) -> Schema:
+        return self._schema
+
+    def pipeline(self) -> Pipeline:
+        return self._pipeline
+
+    def declare(self, fields: Iterable[Field]) -> Schema:
+        self._schema = self._schema.with_fields(fields)
+        return self._schema
+
+    def cover_stages(self, names: Iterable[str]) -> Pipeline:
+        self._pipeline = self._pipeline.covering(names)
+        return self._pipeline
+
+    def write(
+        self, schema: Schema, ids: Sequence[str], columns: Mapping[str, Sequence[str | None]]
+    ) -> Written:
+        assert schema == self._schema
+        assert len(set(ids)) == len(ids)
+        assert "id" not in columns
+        self.batches.append((list(ids), {name: list(cells) for name, cells in columns.items()}))
+        outcomes = {"inserted": 0, "updated": 0, "unchanged": 0}
+        for row, deal_id in enumerate(ids):
+            assert deal_id
+            before = self.deals.get(deal_id)
+            after = dict(before or {})
+            for name, cells in columns.items():
+                text = cells[row]
+                if text is None:
+                    after.pop(name, None)
+                else:
+                    # the one text that the value has, or the server could not tell that nothing changed
+                    assert encode(decode(text, schema[name]), schema[name]) == text
+                    after[name] = text
+            self.deals[deal_id] = after
+            outcome = (
+                "inserted" if before is None else "unchanged" if before == after else "updated"
+            )
+            outcomes[outcome] += 1
+        return Written(**outcomes)
+
+    def load(self, source: Any, **options: Any) -> LoadReport:
+        """Load, and hold the report to what it promises."""
+        report = DataLoader(lambda: self).load(source, **{"rejects": False, **options})
+        done = report.inserted + report.updated + report.unchanged + report.rejected
+        assert report.read == done
+        assert sum(report.reasons.values()) == report.rejected
+        return report
+
+    def load_text(
+        self, folder: Path, text: str | bytes, name: str = "deals.csv", **options: Any
+    ) -> LoadReport:
+        """Load a file of this text."""
+        path = folder / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return self.load(path, **options)
+
+    def values(self, deal_id: str) -> dict[str, Value]:
+        """Typed values of a deal."""
+        return {
+            name: decode(text, self._schema[name]) for name, text in self.deals[deal_id].items()
+        }

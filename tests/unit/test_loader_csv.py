@@ -1,0 +1,213 @@
+"""Delimited text: every row of a file is loaded or rejected, whatever the file looks like."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dealdb.errors import LoadError
+from dealdb.loader.bytestream import BLOCK_BYTES, ByteStream
+from dealdb.loader.carefully import Dialect
+from dealdb.loader.delimited import DelimitedSource, sniff_delimiter
+from recorder import Recorder
+
+
+def rejected(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def store() -> Recorder:
+    return Recorder()
+
+
+CELL = st.text(st.sampled_from("ab\"',;\n\r\t é€x0"), max_size=6)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    rows=st.lists(st.tuples(CELL, CELL, CELL), min_size=1, max_size=12),
+    ends=st.sampled_from(["\n", "\r\n"]),
+    delimiter=st.sampled_from([",", ";", "\t", "|"]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+def test_rows_are_those_of_the_csv_module(
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: list[tuple[str, str, str]],
+    ends: str,
+    delimiter: str,
+    quoting: int,
+) -> None:
+    if quoting == csv.QUOTE_MINIMAL:
+        # the writer forgets to quote a lone carriage return, and its own reader then sees two rows
+        rows = [(a.replace("\r", ""), b.replace("\r", ""), c.replace("\r", "")) for a, b, c in rows]
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=ends, quoting=quoting)  # type: ignore[arg-type]
+    writer.writerow(["id", "a", "b", "c"])
+    writer.writerows([str(number), *row] for number, row in enumerate(rows))
+    store = Recorder()
+    report = store.load_text(
+        tmp_path_factory.mktemp("csv"), text.getvalue(), delimiter=delimiter,
+        types={"a": "text", "b": "text", "c": "text"},
+    )  # fmt: skip
+    read = csv.DictReader(io.StringIO(text.getvalue(), newline=""), delimiter=delimiter)
+    expected = {row.pop("id"): {k: v for k, v in row.items() if v} for row in read}
+    assert store.deals == expected
+    assert report.rejected == 0
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    rows=st.lists(st.lists(CELL, min_size=1, max_size=4), max_size=10),
+    size=st.integers(1, 40),
+)
+def test_the_fast_road_and_the_careful_one_agree_for_any_size_of_block(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], size: int
+) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([["id", "a", "b"], *rows])
+    path = tmp_path_factory.mktemp("csv") / "x.csv"
+    path.write_text(text.getvalue(), encoding="utf-8", newline="")
+    source = DelimitedSource(ByteStream(path, "x.csv"), ",")
+    data = text.getvalue().encode()
+    pieces = [(data[i : i + size], i) for i in range(0, len(data), size)]
+    source._stream.blocks = lambda: iter(pieces)  # type: ignore[method-assign]
+    found, lines = [], []
+    for chunk in source.chunks():
+        found += chunk.frame.rows()
+        lines += [line for line, _ in chunk.locate(range(chunk.frame.height))]
+        lines += [reject.line for reject in chunk.rejects]
+    body = data[data.index(b"\n") + 1 :]
+    whole = Dialect(b",").split(body, width=3, line=2)
+    assert found == [tuple(cell or None for cell in row) for row in whole.rows]
+    assert sorted(lines) == sorted(
+        [line for line, _, _ in whole.spans] + [reject.line for reject in whole.rejects]
+    )
+
+
+def test_short_and_long_rows_are_rejected_and_not_padded(store: Recorder, tmp_path: Path) -> None:
+    report = store.load_text(
+        tmp_path, "id,name,city\n1,a,Bonn\n2,b\n3,c,Köln,x\n4,d,\n\n5,e,Ulm", rejects=tmp_path / "r"
+    )
+    assert set(store.deals) == {"1", "4", "5"}
+    assert store.deals["4"] == {"name": "d"}
+    assert (report.read, report.rejected, report.reasons) == (5, 2, {"columns": 2})
+    short, long = rejected(tmp_path / "r")
+    assert (short["line"], short["code"], short["raw"]) == ("3", "columns", "2,b")
+    assert (long["line"], long["message"], long["raw"]) == (
+        "4",
+        "expected 3 cells, found 4",
+        "3,c,Köln,x",
+    )
+
+
+@pytest.mark.parametrize(
+    ("bad", "code"),
+    [
+        ('2,"never closed,x', "quotes"),
+        ('2,"a"b,x', "quotes"),
+        ("2,a\0b,x", "nul"),
+        ('2,"opens here,x,1', "quotes"),
+        ("2", "columns"),
+    ],
+)
+def test_a_bad_row_takes_no_other_with_it(
+    store: Recorder, tmp_path: Path, bad: str, code: str
+) -> None:
+    text = f'id,name,city\n1,"a, b",Bonn\n{bad}\n3,"c",Ulm\n4,"two\nlines",Trier\n5,e,Kiel\n'
+    report = store.load_text(tmp_path, text, rejects=tmp_path / "r")
+    assert set(store.deals) == {"1", "3", "4", "5"}
+    assert store.deals["4"]["name"] == "two\nlines"
+    (row,) = rejected(tmp_path / "r")
+    assert (row["line"], row["code"], row["raw"]) == ("3", code, bad)
+    assert report.rejected == 1
+
+
+def test_a_quote_inside_a_cell_is_a_character(store: Recorder, tmp_path: Path) -> None:
+    store.load_text(tmp_path, 'id,name\n1,12" disc\n2,say ""hi""\n3,"a ""b"""\n')
+    assert [deal["name"] for deal in store.deals.values()] == ['12" disc', 'say ""hi""', 'a "b"']
+
+
+@pytest.mark.parametrize(
+    ("data", "note"),
+    [
+        ("id,name\n1,Café\n".encode(), None),
+        (b"\xef\xbb\xbf" + "id,name\n1,Café\n".encode(), "encoding utf-8 with a byte order mark"),
+        ("id,name\n1,Café\n".encode("cp1252"), "encoding cp1252"),
+        ("id,name\n1,Café\n".encode("utf-16"), "encoding utf-16 with a byte order mark"),
+    ],
+)
+def test_encodings_are_detected_and_reported(
+    store: Recorder, tmp_path: Path, data: bytes, note: str | None
+) -> None:
+    report = store.load_text(tmp_path, data)
+    assert store.deals == {"1": {"name": "Café"}}
+    assert [text for text in report.notes if "encoding" in text] == ([note] if note else [])
+
+
+def test_bytes_without_meaning_in_cp1252_survive(store: Recorder, tmp_path: Path) -> None:
+    store.load_text(tmp_path, b"id,name\n1,\x81\xe9\n")
+    assert store.deals["1"]["name"] == "\x81é"
+
+
+def test_a_damaged_line_of_utf8_is_rejected_alone(store: Recorder, tmp_path: Path) -> None:
+    text = "id,name\n1,é\n".encode() + b"2,\xff\n" + "3,ü\n4,ö\n".encode()
+    report = store.load_text(tmp_path, text)
+    assert set(store.deals) == {"1", "3", "4"}
+    assert report.reasons == {"encoding": 1}
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_delimiters_are_sniffed(store: Recorder, tmp_path: Path, delimiter: str) -> None:
+    text = "\n".join(delimiter.join(row) for row in (["id", "name"], ["1", "x"], ["2", "y"]))
+    store.load_text(tmp_path, text)
+    assert store.deals == {"1": {"name": "x"}, "2": {"name": "y"}}
+
+
+def test_semicolons_win_over_decimal_commas(store: Recorder, tmp_path: Path) -> None:
+    store.load_text(tmp_path, "id;name;amount\n1;Acme, Inc;17,50\n2;Böll, Co;1.217,5\n")
+    assert [deal["amount"] for deal in store.deals.values()] == ["17.5", "1217.5"]
+    assert sniff_delimiter(b"id\n1\n") == ","
+
+
+def test_headers_may_repeat_be_empty_or_padded(store: Recorder, tmp_path: Path) -> None:
+    report = store.load_text(tmp_path, " id ,note,note, \n1,a,b,c\n")
+    assert store.deals["1"] == {"note": "a", "note_2": "b", "column_4": "c"}
+    assert "several columns have one name: 'note'" in report.notes
+
+
+def test_a_file_without_rows_loads_nothing(store: Recorder, tmp_path: Path) -> None:
+    assert store.load_text(tmp_path, "id,name\n").read == 0
+    assert store.load_text(tmp_path, "id,name").read == 0
+    assert store.batches == []
+
+
+@pytest.mark.parametrize("text", ["", "\n\n"])
+def test_an_empty_file_is_refused(store: Recorder, tmp_path: Path, text: str) -> None:
+    with pytest.raises(LoadError, match="no line with column names"):
+        store.load_text(tmp_path, text)
+
+
+def test_gzip_is_read_by_content(store: Recorder, tmp_path: Path) -> None:
+    data = gzip.compress(b"id,name\n1,x\n")
+    assert store.load_text(tmp_path, data, name="deals.csv.gz").inserted == 1
+    assert store.load_text(tmp_path, data, name="deals.csv").unchanged == 1
+    with pytest.raises(LoadError, match="can't be read to its end"):
+        store.load_text(tmp_path, data[:-9], name="cut.csv.gz")
+
+
+def test_a_file_of_many_blocks_arrives_whole(store: Recorder, tmp_path: Path) -> None:
+    wide = "x" * 2000
+    n_rows = 3 * BLOCK_BYTES // 2000
+    rows = (f'{n},"{wide}\n{n}",{n}' for n in range(n_rows))
+    report = store.load_text(tmp_path, "id,note,seats\n" + "\n".join(rows))
+    assert (report.inserted, report.rejected) == (n_rows, 0)
+    assert all(deal["note"] == f"{wide}\n{n}" for n, deal in store.deals.items())
