@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -41,3 +42,11 @@ def in_threads(count: int, work: Callable[[int], None]) -> list[BaseException]:
     for thread in threads:
         thread.join()
     return failures
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    """Whether it holds within 5 seconds."""
+    deadline = time.monotonic() + 5
+    while not (found := holds()) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    return found

@@ -333,8 +333,10 @@ def test_forked_child_uses_sockets_of_its_own(server: Server) -> None:
 def test_fork_while_the_pool_is_locked(server: Server) -> None:
     with connected(server) as connection:
         link = connection.link()
-        with connection._open_pool._lock:
+        assert connection._probe is not None
+        with connection._open_pool._lock, connection._probe._lock:
             child = os.fork()
             if child == 0:
-                os._exit(0 if link.call("PING") == b"PONG" else 1)
+                answered = link.call("PING") == b"PONG" and connection.is_connected()
+                os._exit(0 if answered else 1)
         assert os.waitpid(child, 0)[1] == 0

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from connected import connected, in_threads, sockets
+from connected import connected, eventually, in_threads, sockets
 from dealdb.connection import RedisConnection
 from dealdb.errors import PoolTimeout, StoreError
 from servers import Server
@@ -143,10 +143,7 @@ def test_no_socket_is_left_when_the_object_is_dropped(server: Server) -> None:
     connection = RedisConnection().connect("127.0.0.1", server.port)
     connection.ping()
     del connection
-    deadline = time.monotonic() + 5
-    while sockets(server) and time.monotonic() < deadline:
-        time.sleep(0.005)
-    assert sockets(server) == []
+    assert eventually(lambda: sockets(server) == [])
 
 
 def test_replies_in_order_and_first_error_after_all(server: Server) -> None:

@@ -12,7 +12,6 @@ After a fork the child begins with an empty pool and new locks; the parent's soc
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import weakref
@@ -20,6 +19,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dealdb.connection.fork import renew_in_child
 from dealdb.connection.settings import Settings
 from dealdb.connection.wire import HANG_UP_TIMEOUT_S, Wire
 from dealdb.errors import PoolTimeout, StoreError
@@ -90,7 +90,7 @@ class Pool:
         self._closed = False
         self._waited = 0
         self._start_empty()
-        _POOLS.add(self)
+        renew_in_child(self)
 
     def _start_empty(self) -> None:
         self._lock = threading.Lock()
@@ -240,20 +240,9 @@ class Pool:
             self._live.difference_update(leaving)
             self._serve()
 
-    def _after_fork(self) -> None:
-        """Forget the parent's sockets in the child: closed here without a word to the server."""
+    def renew(self) -> None:
+        """Begin empty in a forked child; the parent's sockets are closed here without a word to the server."""
         inherited = list(self._live)
         self._start_empty()
         for wire in inherited:
             wire.close()
-
-
-_POOLS: weakref.WeakSet[Pool] = weakref.WeakSet()
-
-
-def _empty_pools_of_child() -> None:
-    for pool in list(_POOLS):
-        pool._after_fork()
-
-
-os.register_at_fork(after_in_child=_empty_pools_of_child)

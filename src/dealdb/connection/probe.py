@@ -7,6 +7,7 @@ import threading
 import time
 
 from dealdb.connection.faults import is_missing_right
+from dealdb.connection.fork import renew_in_child
 from dealdb.connection.pool import Pool
 from dealdb.errors import PoolTimeout, ServerRefused, StoreError
 
@@ -20,6 +21,7 @@ class _Ask(threading.Thread):
     def __init__(self, pool: Pool) -> None:
         super().__init__(name="dealdb-probe", daemon=True)
         self._pool = pool
+        self.began = time.monotonic()
         self.verdict: bool | None = None
 
     def run(self) -> None:
@@ -57,17 +59,28 @@ class Probe:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self.renew()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Begin with no question open."""
         self._lock = threading.Lock()
         self._asking: _Ask | None = None
 
     def ask(self) -> bool:
         """Whether the server answered within ``ANSWER_WITHIN_S``; never raises."""
         began = time.monotonic()
-        asking = self._join()
-        asking.join(ANSWER_WITHIN_S)
-        if asking.verdict is None:
-            return self._pool.answered_at >= began
-        return asking.verdict
+        while (left := began + ANSWER_WITHIN_S - time.monotonic()) > 0:
+            try:
+                asking = self._join()
+            except RuntimeError:
+                # no thread can be started: the limit is reached, or the interpreter is on its way out
+                return False
+            asking.join(left)
+            # an earlier question may have been told no before the server came back
+            if asking.verdict or asking.is_alive() or asking.began >= began:
+                break
+        return asking.verdict or (asking.verdict is None and self._pool.answered_at >= began)
 
     def _join(self) -> _Ask:
         with self._lock:

@@ -29,7 +29,14 @@ OPTIONS = (
     "--always-show-logo", "no",
 )  # fmt: skip
 # what the server says when it does not understand its own data
-_DAMAGE = ("bad file format", "append only file", "aof", "error reading", "checksum")
+_DAMAGE = (
+    "bad file format",
+    "unrecoverable error",
+    "wrong signature",
+    "invalid aof manifest",
+    "rdb file reading",
+    "crc",
+)
 
 
 def binary() -> Path:
@@ -99,9 +106,9 @@ def wait_until_ready(folder: DataFolder) -> bool:
         If it runs and says nothing for ``SILENCE_TIMEOUT_S``.
     """
     heard_at = checked_at = time.monotonic()
-    while (reply := ask(folder.socket, b"PING")) != b"+PONG":
+    while not _is_serving(reply := ask(folder.socket, b"PING")):
         now = time.monotonic()
-        if reply is not None:
+        if reply:
             heard_at = now
         elif now - heard_at > SILENCE_TIMEOUT_S:
             msg = (
@@ -116,6 +123,11 @@ def wait_until_ready(folder: DataFolder) -> bool:
     return True
 
 
+def _is_serving(reply: bytes) -> bool:
+    # an error is an answer too, e.g. that the disk is full: it is for the command that comes next
+    return reply != b"" and not reply.startswith(b"-LOADING")
+
+
 def stop(folder: DataFolder) -> bool:
     """Shut the server down, its data synced to disk; False when it still runs after ``STOP_TIMEOUT_S``."""
     # no RDB file: the append-only file is complete, and is synced on the way out
@@ -128,8 +140,8 @@ def stop(folder: DataFolder) -> bool:
     return True
 
 
-def ask(path: Path, command: bytes) -> bytes | None:
-    """First line of the answer to a command; empty at a closed link, None when there is no server."""
+def ask(path: Path, command: bytes) -> bytes:
+    """First line of the answer to a command; empty when there is none."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
         link.settimeout(ASK_TIMEOUT_S)
         try:
@@ -137,7 +149,7 @@ def ask(path: Path, command: bytes) -> bytes | None:
             link.sendall(command + b"\r\n")
             return link.recv(512).partition(b"\r\n")[0]
         except OSError:
-            return None
+            return b""
 
 
 def why_it_died(folder: DataFolder) -> StoreError:
@@ -147,7 +159,7 @@ def why_it_died(folder: DataFolder) -> StoreError:
     except OSError as error:
         lines = [f"no report: {error.strerror}"]
     report = " | ".join(line.strip() for line in lines)
-    msg = f"the server did not start on the data in {folder.path}; its report {folder.log} ends: {report}"
+    msg = f"the server does not start on the data in {folder.path}; its report {folder.log} ends: {report}"
     if any(sign in report.lower() for sign in _DAMAGE):
-        return StoreDamaged(msg)
+        return StoreDamaged(f"{msg}; copy the folder before you repair anything")
     return StoreError(msg)

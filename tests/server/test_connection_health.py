@@ -1,0 +1,273 @@
+from __future__ import annotations
+
+import dataclasses
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from connected import connected, eventually, in_threads, sockets
+from dealdb.connection import Health, RedisConnection
+from dealdb.errors import AccessDenied, ServerUnavailable
+from servers import Server, free_port
+
+READER = ["+ping", "+select", "+get", "+set", "+hgetall"]
+
+
+@contextmanager
+def within_a_second() -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < 1
+
+
+@contextmanager
+def user(server: Server, commands: list[str]) -> Iterator[dict[str, str]]:
+    with server.client() as client:
+        client.acl_setuser("ann", enabled=True, passwords=["+pw"], keys="*", commands=commands)
+        yield {"username": "ann", "password": "pw"}
+        client.acl_deluser("ann")
+
+
+def test_is_connected_to_a_server(server: Server) -> None:
+    with connected(server) as connection:
+        for _ in range(3):
+            assert connection.is_connected()
+        assert len(sockets(server)) == 1
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "127.0.0.1"])
+def test_is_not_connected_to_nothing(host: str) -> None:
+    connection = RedisConnection().connect(host, free_port())
+    with within_a_second():
+        assert not connection.is_connected()
+
+
+def test_is_not_connected_while_the_name_server_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = threading.Event()
+    # a name server that never answers can't be had without a network
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: done.wait(10) and [])
+    connection = RedisConnection().connect("db.example")
+    for _ in range(2):
+        with within_a_second():
+            assert not connection.is_connected()
+    assert connection.pool_stats().open == 1
+    done.set()
+
+
+@pytest.fixture
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judged in less than the second that is promised, to save time where that isn't the point."""
+    monkeypatch.setattr("dealdb.connection.probe.ANSWER_WITHIN_S", 0.25)
+
+
+@pytest.mark.usefixtures("_hasty")
+def test_is_not_connected_to_a_listener_that_never_answers() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        for password in (None, "hunter2"):
+            connection = RedisConnection().connect("127.0.0.1", port, password=password)
+            with connection, within_a_second():
+                assert not connection.is_connected()
+
+
+def test_is_not_connected_to_a_frozen_server_and_again_when_it_thaws(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server()
+    with connected(server) as connection:
+        assert connection.is_connected()
+        server.freeze()
+        with within_a_second():
+            assert not connection.is_connected()
+        server.thaw()
+        with within_a_second():
+            assert connection.is_connected()
+        server.kill()
+        with within_a_second():
+            assert not connection.is_connected()
+
+
+def test_is_not_connected_with_a_wrong_password(new_server: Callable[..., Server]) -> None:
+    server = new_server()
+    with server.client() as client:
+        client.config_set("requirepass", "right-one")
+        for settings in ({"password": "wrong"}, {}):
+            with connected(server, **settings) as connection, within_a_second():
+                assert not connection.is_connected()
+        client.execute_command("AUTH", "right-one")
+        client.config_set("requirepass", "")
+
+
+def test_is_connected_also_without_the_right_to_ping(server: Server) -> None:
+    with user(server, ["+get", "+select"]) as login, connected(server, **login) as connection:
+        assert connection.is_connected()
+        with pytest.raises(AccessDenied):
+            connection.ping()
+        health = connection.health()
+        assert (health.reachable, health.ping_ms) == (True, None)
+
+
+def test_is_connected_while_every_socket_is_busy(server: Server) -> None:
+    done = threading.Event()
+    with connected(server, max_connections=2) as connection:
+        link = connection.link()
+
+        def hammer(thread: int) -> None:
+            while not done.is_set():
+                link.call("PING")
+
+        hammering = threading.Thread(target=in_threads, args=(8, hammer))
+        hammering.start()
+        for _ in range(20):
+            with within_a_second():
+                assert connection.is_connected()
+        done.set()
+        hammering.join()
+        assert connection.pool_stats().open <= 2
+
+
+@pytest.mark.usefixtures("_hasty")
+def test_busy_pool_is_judged_by_what_the_server_answered_meanwhile(server: Server) -> None:
+    with connected(server, max_connections=2) as connection:
+        pool = connection._open_pool
+        held = [pool.checkout(0), pool.checkout(0)]
+        held[0].connect()
+        with within_a_second():
+            assert not connection.is_connected()
+        answering = threading.Timer(0.1, lambda: setattr(pool, "answered_at", time.monotonic()))
+        answering.start()
+        with within_a_second():
+            assert connection.is_connected()
+        for wire in held:
+            pool.release(wire)
+        # the PING itself, which nobody waits for any more, is on its way
+        assert eventually(lambda: connection.pool_stats().in_use == 0)
+
+
+def test_health_of_a_server(server: Server, flavor: str) -> None:
+    with connected(server, max_connections=3) as connection:
+        health = connection.health()
+        with server.client() as client:
+            info = client.info()
+    assert health == Health(
+        reachable=True,
+        flavor="valkey" if flavor.startswith("valkey") else "redis",
+        version=info.get("valkey_version", info["redis_version"]),
+        role="master",
+        ping_ms=health.ping_ms,
+        memory_used_bytes=health.memory_used_bytes,
+        memory_max_bytes=0,
+        memory_policy="noeviction",
+        persistence="none",
+        pool_size=3,
+        warnings=(
+            "the server keeps nothing on disk: a restart loses every deal; set appendonly yes",
+        ),
+    )
+    assert health.ping_ms is not None
+    assert 0 < health.ping_ms < 5000
+    assert health.memory_used_bytes is not None
+    assert health.memory_used_bytes > 100_000
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        health.reachable = False  # type: ignore[misc]
+
+
+def test_health_counts_who_had_to_wait(server: Server) -> None:
+    with connected(server, max_connections=2) as connection:
+        link = connection.link()
+        assert in_threads(8, lambda _: [link.call("PING") for _ in range(50)][-1] and None) == []
+        assert connection.health().pool_waited == connection.pool_stats().waited > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "persistence", "warning"),
+    [
+        (("--appendonly", "yes"), "aof everysec", None),
+        (("--appendonly", "yes", "--appendfsync", "always"), "aof always", None),
+        (("--save", "3600 1"), "rdb", None),
+        (("--appendonly", "yes", "--save", "3600 1"), "aof everysec, rdb", None),
+        (("--appendonly", "yes", "--maxmemory", "100mb"), "aof everysec", None),
+        (
+            ("--appendonly", "yes", "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"),
+            "aof everysec",
+            "the server removes deals at its limit of 104857600 bytes: its policy is allkeys-lru; set noeviction",
+        ),
+        (
+            ("--appendonly", "yes", "--maxmemory-policy", "allkeys-random"),
+            "aof everysec",
+            "the server removes deals as soon as it gets a limit (maxmemory): "
+            "its policy is allkeys-random; set noeviction",
+        ),
+        (
+            ("--appendonly", "yes", "--maxmemory", "100mb", "--maxmemory-policy", "volatile-lru"),
+            "aof everysec",
+            "the server removes keys at its limit of 104857600 bytes, though not deals: volatile-lru",
+        ),
+    ],
+)  # fmt: skip
+def test_health_names_what_threatens_the_data(
+    new_server: Callable[..., Server],
+    options: tuple[str, ...],
+    persistence: str,
+    warning: str | None,
+) -> None:
+    with connected(new_server(*options)) as connection:
+        health = connection.health()
+    assert health.persistence == persistence
+    assert health.warnings == ((warning,) if warning else ())
+
+
+def test_health_of_a_replica(new_server: Callable[..., Server]) -> None:
+    server = new_server("--replicaof", "127.0.0.1", str(free_port()))
+    with connected(server) as connection:
+        health = connection.health()
+    assert health.role == "slave"
+    assert any("is a replica" in warning for warning in health.warnings)
+
+
+def test_health_without_the_rights_to_ask(server: Server) -> None:
+    with user(server, READER) as login, connected(server, **login) as connection:
+        health = connection.health()
+    assert health == Health(reachable=True, ping_ms=health.ping_ms, pool_size=10)
+    assert health.ping_ms is not None
+    with user(server, [*READER, "+info"]) as login, connected(server, **login) as connection:
+        health = connection.health()
+    assert (health.role, health.persistence) == ("master", "unknown")
+
+
+def test_health_of_a_server_that_is_not_there() -> None:
+    connection = RedisConnection().connect("127.0.0.1", free_port(), password="hunter2")
+    health = connection.health()
+    assert (health.reachable, health.ping_ms, health.version, health.pool_size) == (
+        False,
+        None,
+        None,
+        10,
+    )
+    assert len(health.warnings) == 1
+    assert "Connection refused" in health.warnings[0]
+    assert "hunter2" not in repr(health)
+
+
+def test_health_with_a_wrong_password(server: Server) -> None:
+    with (
+        user(server, READER) as login,
+        connected(server, **{**login, "password": "hunter2"}) as connection,
+    ):
+        health = connection.health()
+    assert not health.reachable
+    assert "refused the user or password" in health.warnings[0]
+
+
+def test_ping_takes_milliseconds_or_says_why_not(new_server: Callable[..., Server]) -> None:
+    server = new_server()
+    with connected(server, socket_timeout_s=0.2) as connection:
+        assert 0 < connection.ping() < 5000
+        server.freeze()
+        with pytest.raises(ServerUnavailable, match="did not answer in time"):
+            connection.ping()
+        server.thaw()
