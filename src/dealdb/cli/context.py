@@ -24,6 +24,8 @@ from dealdb.errors import ConfigError
 if TYPE_CHECKING:
     from dealdb import DealDatabase
 
+# exit code of a program whose output nobody reads: 128 and the number of SIGPIPE, as a shell has it
+CLOSED_PIPE = 141
 _PASSWORD_IN_URL = re.compile(r"[a-z]+://[^/@]*:[^/@]+@")
 
 
@@ -58,6 +60,11 @@ def note(message: str) -> None:
     # where both streams go to one place, what came first stands first
     sys.stdout.flush()
     print(message, file=sys.stderr)
+
+
+def drop_output() -> None:
+    """Forget what standard output still holds: nobody reads it, and it must not fail when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,9 +132,8 @@ def shared_options(function: Callable[..., None]) -> Callable[..., None]:
             function(session, **given)
             sys.stdout.flush()
         except BrokenPipeError:
-            # nobody reads on; what is still buffered must not fail again when the interpreter ends
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(141) from None
+            drop_output()
+            raise typer.Exit(CLOSED_PIPE) from None
 
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     wrapper.__signature__ = inspect.Signature([_CONTEXT, *own, *_shared_parameters()])  # type: ignore[attr-defined]

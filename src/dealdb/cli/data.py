@@ -176,7 +176,8 @@ def _report_lines(report: LoadReport) -> Iterator[tuple[str, str | list[str]]]:
     yield "rows", f"{report.read:,} read: {outcome}"
     yield "time", f"{report.seconds:.2f} s, {report.rate:,.0f} rows/s"
     yield "columns", [_column_line(column) for column in report.columns]
-    yield "stages", [f"{kind}: {', '.join(report.pipeline.names(kind))}" for kind in Kind]
+    names = {kind: report.pipeline.names(kind) for kind in Kind}
+    yield "stages", [f"{kind}: {', '.join(names[kind])}" for kind in Kind if names[kind]]
     if report.new_stages:
         yield "new", f"{', '.join(report.new_stages)}; dealdb pipeline --set changes what they mean"
     if report.duplicates:
@@ -191,10 +192,11 @@ def _report_lines(report: LoadReport) -> Iterator[tuple[str, str | list[str]]]:
 def _column_line(column: MappedColumn) -> str:
     if column.field is None:
         return f"{column.header}: left out"
+    if not column.type:
+        return f"{column.header}: empty"
     same = column.header == column.field
-    return " ".join(
-        [column.header if same else f"{column.header} -> {column.field}", column.type]
-    ).strip()
+    name = column.header if same else f"{column.header} -> {column.field}"
+    return f"{name} {column.type}"
 
 
 def _pairs(option: str, texts: list[str] | None) -> dict[str, str | None]:
