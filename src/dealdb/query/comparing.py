@@ -58,13 +58,20 @@ def compare(left: Operand, sign: str, right: Operand) -> pl.Expr:
     else:
         left = fitted(left, right)
         right = fitted(right, left)
-    missing_counts = "distinct" in sign
-    if Kind.NULL in (left.kind, right.kind) and not missing_counts:
-        return UNKNOWN
+    if Kind.NULL in (left.kind, right.kind):
+        return _with_null(left, sign, right)
     compared = COMPARISONS[sign]
     if left.kind is right.kind is Kind.NUMBER and (left.is_float or right.is_float):
         return compared(as_float(left), as_float(right))
     return compared(expr_of(left, scale=right.scale), expr_of(right, scale=left.scale))
+
+
+def _with_null(left: Operand, sign: str, right: Operand) -> pl.Expr:
+    """Comparison with the constant NULL: unknown, except that DISTINCT tells nulls from values."""
+    if "distinct" not in sign:
+        return UNKNOWN
+    other = expr_of(right if left.kind is Kind.NULL else left)
+    return other.is_null() if "not" in sign else other.is_not_null()
 
 
 def member_of(item: Operand, members: Sequence[Operand]) -> pl.Expr:
@@ -140,10 +147,10 @@ def like(item: Operand, pattern: Operand, escape: str | None, *, fold_case: bool
         return UNKNOWN
     if item.kind is not Kind.TEXT:
         msg = f"{described(item)}; LIKE is for text"
-        raise Unfit(msg)
+        raise Unfit(msg, item.at)
     if not isinstance(pattern.value, str):
         msg = "the pattern of LIKE is text in single quotes, such as 'Acme%'"
-        raise Unfit(msg)
+        raise Unfit(msg, pattern.at)
     expr = expr_of(item)
     parts = _pattern_parts(pattern.value, escape)
     if not fold_case:

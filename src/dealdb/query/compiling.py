@@ -6,6 +6,7 @@ Nothing of the text is ever executed or spliced anywhere; its values become lite
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -35,6 +36,7 @@ from dealdb.schema import MAX_DECIMAL_DIGITS
 
 # exponents beyond those of binary floats are refused: 1e999999999 would be a number of a billion digits
 MAX_EXPONENT = 308
+MAX_SPAN_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +225,15 @@ def _pattern(node: exp.Expr, scope: Scope, *, escape: str | None) -> Operand:
 def _interval(node: exp.Expr, scope: Scope) -> Operand:
     unit = node.args.get("unit")
     size, name = str(node.name), str(unit.name).lower() if unit else ""
+    # the parser keeps no place for spans
+    place = re.search(rf"(?<![\w.]){re.escape(size)}(?![\d.])", scope.text)
+    at = place.start() if place else start_of(node)
     if not (isinstance(node.this, exp.Literal) and size.isdecimal() and name in UNITS):
-        msg = "write a span such as 30d, 4 weeks as INTERVAL 4 WEEK, or INTERVAL 3 MONTH"
-        raise fault(msg, scope.text, start_of(node))
-    if len(size) > 6:
-        raise fault("this span is too long", scope.text, start_of(node))
-    return constant(Span(*(int(size) * part for part in UNITS[name])), start_of(node))
+        msg = "write a span such as 30d, 4w, 3mo, 1y or INTERVAL 3 MONTH"
+        raise fault(msg, scope.text, at)
+    if len(size) > MAX_SPAN_DIGITS:
+        raise fault("this span is too long", scope.text, at)
+    return constant(Span(*(int(size) * part for part in UNITS[name])), at)
 
 
 _DATE_TYPES = {"DATE": to_date, "TIMESTAMP": to_datetime, "TIMESTAMPNTZ": to_datetime}
@@ -355,7 +360,6 @@ _KNOWN = f"filters know {', '.join(f'{name}()' for name in FUNCTIONS)}"
 _REFUSALS: tuple[tuple[tuple[type[exp.Expr], ...], str], ...] = (
     ((exp.Subquery, exp.Select, exp.Exists), "a subquery isn't part of filters; sql() has them"),
     ((exp.Window,), "a window function isn't part of filters; sql() has them"),
-    ((exp.Placeholder, exp.Parameter), "a parameter isn't part of filters; write the value"),
     ((exp.Star,), "'*' isn't a column; name one"),
     ((exp.Case, exp.If), "CASE isn't part of filters; use AND, OR or coalesce()"),
     ((exp.Tuple, exp.Array, exp.Struct), "a list of values only stands after IN"),

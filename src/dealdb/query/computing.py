@@ -58,7 +58,7 @@ def arithmetic(left: Operand, sign: str, right: Operand) -> Operand:
     for operand in (left, right):
         if operand.kind not in (Kind.NUMBER, Kind.NULL):
             msg = f"{described(operand)}; {sign} is for numbers"
-            raise Unfit(msg)
+            raise Unfit(msg, operand.at)
     if Kind.NULL in (left.kind, right.kind):
         return constant(None, left.at)
     if isinstance(left.value, Decimal) and isinstance(right.value, Decimal) and sign != "/":
@@ -109,11 +109,11 @@ def _shifted(left: Operand, sign: str, right: Operand) -> Operand:
     if span is None:
         hint = "; subtract days: date(a) - date(b)" if right.kind is Kind.DATETIME else ""
         msg = f"{described(left)}; add or subtract a span such as 30d or INTERVAL 3 MONTH{hint}"
-        raise Unfit(msg)
+        raise Unfit(msg, left.at)
     span = span.negated() if sign == "-" else span
     if left.kind is Kind.DATE and span.seconds:
         msg = f"{described(left)} without a time of day; add or subtract whole days"
-        raise Unfit(msg)
+        raise Unfit(msg, left.at)
     return _moved(left, span)
 
 
@@ -158,7 +158,7 @@ def negated(operand: Operand) -> Operand:
 def _text(operand: Operand, function: str) -> pl.Expr:
     if operand.kind is not Kind.TEXT:
         msg = f"{described(operand)}; {function}() is for text"
-        raise Unfit(msg)
+        raise Unfit(msg, operand.at)
     return expr_of(operand)
 
 
@@ -187,7 +187,7 @@ def _date_part(name: str, apply: Callable[[pl.Expr], pl.Expr]) -> Function:
         (operand,) = operands
         if operand.kind not in (Kind.DATE, Kind.DATETIME):
             msg = f"{described(operand)}; {name}() is for dates"
-            raise Unfit(msg)
+            raise Unfit(msg, operand.at)
         return computed(apply(expr_of(operand)).cast(pl.Int64), pl.Int64(), operand.at)
 
     return call
@@ -204,7 +204,7 @@ def to_date(operands: Sequence[Operand]) -> Operand:
         return computed(expr_of(operand).dt.date(), pl.Date(), operand.at)
     if operand.kind not in (Kind.DATE, Kind.NULL):
         msg = f"{described(operand)}; a date is made of a date, a time, or text such as '2026-01-31'"
-        raise Unfit(msg)
+        raise Unfit(msg, operand.at)
     return operand
 
 
@@ -217,7 +217,7 @@ def to_datetime(operands: Sequence[Operand]) -> Operand:
         return as_datetime(operand)
     if operand.kind not in (Kind.DATETIME, Kind.NULL):
         msg = f"{described(operand)}; a time is made of a date, a time, or text such as '2026-01-31 09:30'"
-        raise Unfit(msg)
+        raise Unfit(msg, operand.at)
     return operand
 
 
@@ -227,7 +227,7 @@ def _absolute(operands: Sequence[Operand]) -> Operand:
         return replace(operand, value=abs(operand.value))
     if operand.kind is not Kind.NUMBER or operand.dtype is None:
         msg = f"{described(operand)}; abs() is for numbers"
-        raise Unfit(msg)
+        raise Unfit(msg, operand.at)
     return computed(expr_of(operand).abs(), operand.dtype, operand.at)
 
 

@@ -46,7 +46,7 @@ class Span(NamedTuple):
 
 Constant: TypeAlias = str | Decimal | float | bool | date | datetime | Span | None
 
-# how spans are written: 30d, 4 weeks, 3mo, 1 year
+# how spans are written: 30d, 4w, 3mo, INTERVAL 1 YEAR; no bare m, which is minutes to DuckDB and months to people
 UNITS: dict[str, Span] = {
     name: span
     for names, span in (
@@ -55,7 +55,7 @@ UNITS: dict[str, Span] = {
         ("second seconds", Span(seconds=1)),
         ("d day days", Span(days=1)),
         ("w week weeks", Span(days=7)),
-        ("m mo mon month months", Span(months=1)),
+        ("mo mon month months", Span(months=1)),
         ("q quarter quarters", Span(months=3)),
         ("y year years", Span(months=12)),
     )

@@ -46,8 +46,6 @@ def parse(text: str) -> exp.Expr:
         msg = f"a filter has at most {MAX_LENGTH:,} characters; this one has {len(text):,}"
         raise fault(msg, text, MAX_LENGTH)
     tokens = _tokens(text)
-    if not tokens:
-        raise fault("the filter is empty; write a condition such as amount > 0", text, 0)
     _check_tokens(tokens, text)
     try:
         tree = _DIALECT.parser().parse_into(exp.Condition, tokens, text)[0]
@@ -78,6 +76,8 @@ def _tokens(text: str) -> list[Token]:
         raise fault(
             f"this {name} is never closed: a {quote} is missing", text, max(at, 0)
         ) from None
+    if not tokens:
+        raise fault("the filter is empty; write a condition such as amount > 0", text, 0)
     return _with_intervals(tokens)
 
 
@@ -101,16 +101,20 @@ def _with_intervals(tokens: list[Token]) -> list[Token]:
 
 _OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE}
 _CLOSING = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END}
+_PARAMETERS = {TokenType.PLACEHOLDER, TokenType.PARAMETER, TokenType.COLON}
 _PREFIXES = {TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE}
 
 
 def _check_tokens(tokens: list[Token], text: str) -> None:
-    """Refuse, before anything recursive runs, several statements and what nests too deeply."""
+    """Refuse, before anything recursive runs, several statements, parameters and what nests too deeply."""
     depth = run = 0
     for token in tokens:
         kind = token.token_type
         if kind is TokenType.SEMICOLON:
             raise fault("a filter is one condition; ';' has no place in it", text, token.start)
+        if kind in _PARAMETERS:
+            msg = "a parameter isn't part of filters; write the value"
+            raise fault(msg, text, token.start)
         run = run + 1 if kind in _PREFIXES else 0
         depth += (kind in _OPENING) - (kind in _CLOSING)
         if depth + run > MAX_NESTING:

@@ -99,6 +99,9 @@ def _nodes(tree: Any) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
             ctes = (item.get("cte_map") or {}).get("map") or ()
             tables |= {str(cte["key"]).casefold() for cte in ctes}
             yield item, tables
+            if item.get("type") == "TABLE_FUNCTION":
+                # its call is checked with it, against another list than calls of functions
+                item = {**item, "function": list(item["function"].values())}
             stack.extend((each, tables) for each in item.values())
 
 
