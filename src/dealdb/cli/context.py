@@ -62,11 +62,6 @@ def note(message: str) -> None:
     print(message, file=sys.stderr)
 
 
-def drop_output() -> None:
-    """Forget what standard output still holds: nobody reads it, and it must not fail when the interpreter ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """
@@ -132,7 +127,8 @@ def shared_options(function: Callable[..., None]) -> Callable[..., None]:
             function(session, **given)
             sys.stdout.flush()
         except BrokenPipeError:
-            drop_output()
+            # what is still buffered must not fail again when the interpreter ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(CLOSED_PIPE) from None
 
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]

@@ -10,7 +10,7 @@ import typer
 
 # a command imports what it needs when it runs: the others, and --help, don't wait for it
 from dealdb.cli.bench import bench
-from dealdb.cli.context import CLOSED_PIPE, drop_output, group_options, shared_options
+from dealdb.cli.context import group_options, shared_options
 from dealdb.cli.data import find, load, sql
 from dealdb.cli.deals import delete, get, save
 from dealdb.cli.demo import demo
@@ -122,13 +122,7 @@ def exit_code(error: DealDBError) -> int:
 
 def run() -> None:
     """Entry point of the program ``dealdb``."""
-    code = main(sys.argv[1:])
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        drop_output()
-        code = CLOSED_PIPE
-    sys.exit(code)
+    sys.exit(main(sys.argv[1:]))
 
 
 def _fail(message: str, code: int, *, debug: bool = False) -> int:
