@@ -7,14 +7,19 @@
 -- KEYS  1 meta   2 log   3 writers   4.. the deals' hashes, in the order of the payload's ids
 -- ARGV  1 writer     random name of the process and thread that commits
 --       2 counter    1 for its first commit, then one more each; a repeat gets the first answer again
---       3 kind       set, delete, schema, pipeline, or void (uses up the counter, changes nothing)
+--       3 kind       set, delete, schema, pipeline; mend (adopts what stands in the hashes, or moves fields);
+--                    void (uses up the counter, changes nothing)
 --       4 version    of the schema (set, delete, schema) or pipeline (pipeline) that the change was prepared with:
 --                    16 hex digits of the SHA-1 of its JSON, '' for none. A number would not do: after a reset
 --                    another schema can have the same one
---       5 condition  '' none, '*' the deal must exist, else the revision that the one deal must have (0: none)
+--       5 condition  '' none, '*' the deal must exist, '@seq' no commit since seq, else the revision that the one
+--                    deal must have (0: no such deal)
 --       6 actor      who, for the history
 --       7 payload    set: msgpack [ids, fields, columns], a column being a list of texts, nil to clear;
---                    delete: msgpack [ids]; schema, pipeline: JSON
+--                    delete: msgpack [ids], or [ids, rows] for hashes that another program removed;
+--                    mend: msgpack [ids, fields, sources, marks], the value of a field being that of its source in
+--                    the same hash, nil for none; marks 0 where that changes something, 1 always, 2 with a new row;
+--                    schema, pipeline: JSON
 -- Returns  {'ok', 'seq inserted updated unchanged'}   done; for a delete, updated counts the deleted
 --          {'repeat', answer}       this counter was answered before: that answer
 --          {'unchanged', rev}       nothing to do, nothing written; rev of the first deal (0: none)
@@ -78,60 +83,67 @@ if version ~= current or (not m[1] and kind ~= 'schema') then return {'stale'} e
 
 -- what would change ----------------------------------------------------------------------------------------------
 local change = nil
-if kind == 'set' or kind == 'delete' then change = cmsgpack.unpack(payload) end
+if kind == 'set' or kind == 'mend' or kind == 'delete' then change = cmsgpack.unpack(payload) end
 local ids = change and change[1]
 local fields, columns = change and change[2], change and change[3]
-local log_rows, kept, changed_rev = {}, {}, 0
+local log_rows, kept, first_rev = {}, {}, 0
 local inserted, updated, unchanged = 0, 0, 0
 local old = {}
 
-if kind == 'set' then
-  for i = 1, #ids do
-    local key = KEYS[3 + i]
-    local row = redis.call('HGET', key, '_row')
-    if i == 1 and (condition ~= '' or row) then
-      changed_rev = tonumber(redis.call('HGET', key, '_rev') or '0')
-    end
-    local differs = not row
-    if row then
-      if #fields > 0 then
-        old[i] = redis.call('HMGET', key, unpack(fields))
-        for j = 1, #fields do
-          if (columns[j][i] or false) ~= old[i][j] then differs = true break end
-        end
-      end
-    end
-    if not differs then
-      unchanged = unchanged + 1
-    elseif row then
-      updated = updated + 1
-      kept[#kept + 1] = i
-      log_rows[#log_rows + 1] = tonumber(row)
-    else
-      kept[#kept + 1] = i
-      log_rows[#log_rows + 1] = rows + inserted
-      inserted = inserted + 1
+local function decide(i, differs, row)
+  if not differs then unchanged = unchanged + 1 return end
+  kept[#kept + 1] = i
+  if row then updated = updated + 1 else inserted = inserted + 1 end
+  log_rows[#log_rows + 1] = row and tonumber(row) or rows + inserted - 1
+end
+
+local plan = {}
+
+function plan.set(i, key, row)
+  local differs = not row
+  if row and #fields > 0 then
+    old[i] = redis.call('HMGET', key, unpack(fields))
+    for j = 1, #fields do
+      if (columns[j][i] or false) ~= old[i][j] then differs = true break end
     end
   end
-elseif kind == 'delete' then
-  for i = 1, #ids do
-    local key = KEYS[3 + i]
-    local row = redis.call('HGET', key, '_row')
-    if i == 1 then changed_rev = tonumber(redis.call('HGET', key, '_rev') or '0') end
-    if row then
-      updated = updated + 1
-      kept[#kept + 1] = i
-      log_rows[#log_rows + 1] = tonumber(row)
-    else
-      unchanged = unchanged + 1
-    end
+  decide(i, differs, row)
+end
+
+function plan.mend(i, key, row)
+  local sources, mark = change[3], change[4][i]
+  local differs = mark > 0
+  old[i] = redis.call('HMGET', key, unpack(fields))
+  for j = 1, #fields do
+    columns[j][i] = sources[j] and redis.call('HGET', key, sources[j]) or false
+    differs = differs or columns[j][i] ~= old[i][j]
   end
+  decide(i, differs and redis.call('EXISTS', key) == 1, mark < 2 and row)
 end
-if condition == '*' and changed_rev == 0 then return {'conflict', '0'} end
-if condition ~= '' and condition ~= '*' and tonumber(condition) ~= changed_rev then
-  return {'conflict', digits(changed_rev)}
+
+function plan.delete(i, key, row)
+  local vanished = change[2]
+  if not row and vanished and redis.call('EXISTS', key) == 0 then row = vanished[i] end
+  decide(i, row, row)
 end
-if change and #kept == 0 then return {'unchanged', digits(changed_rev)} end
+
+if kind == 'mend' then
+  columns = {}
+  for j = 1, #fields do columns[j] = {} end
+end
+for i = 1, change and #ids or 0 do
+  local key = KEYS[3 + i]
+  local row = redis.call('HGET', key, '_row')
+  if i == 1 and row then first_rev = tonumber(redis.call('HGET', key, '_rev') or '0') end
+  plan[kind](i, key, row)
+end
+if condition == '*' and redis.call('EXISTS', KEYS[4]) == 0 then return {'conflict', '0'} end
+if string.sub(condition, 1, 1) == '@' then
+  if tonumber(string.sub(condition, 2)) ~= seq - 1 then return {'conflict', digits(seq - 1)} end
+elseif condition ~= '' and condition ~= '*' and tonumber(condition) ~= first_rev then
+  return {'conflict', digits(first_rev)}
+end
+if change and #kept == 0 then return {'unchanged', digits(first_rev)} end
 
 -- writes ---------------------------------------------------------------------------------------------------------
 local now = redis.call('TIME')
@@ -140,7 +152,7 @@ local time = math.max(tonumber(m[6] or '0'), tonumber(now[1]) * 1000 + math.floo
 local genesis = m[9] or writer
 local hash = string.sub(redis.sha1hex((m[3] or genesis) .. ' ' .. digits(seq) .. ' ' .. writer .. ' ' .. digits(counter)), 1, 16)
 
-if change and #kept < #ids then
+if change and (kind == 'mend' or #kept < #ids) then
   -- the log tells what changed, not what was asked; false stands for nil, which would end a list in Lua
   local kept_ids, kept_columns = {}, {}
   for k, i in ipairs(kept) do kept_ids[k] = ids[i] end
@@ -160,9 +172,9 @@ redis.call('XADD', log_key, digits(seq) .. '-0', 'hash', hash, 'time', digits(ti
   'writer', writer, 'counter', digits(counter), 'actor', actor, 'kind', kind, 'height', digits(rows),
   'rows', change and cmsgpack.pack(log_rows) or '', 'data', payload)
 
-if kind == 'set' then
+if kind == 'set' or kind == 'mend' then
   local rev = digits(seq)
-  local stamp = iso(time)
+  local stamp = kind == 'set' and iso(time) or nil
   for j = 1, #fields do
     if fields[j] == 'updated' then stamp = nil end
   end

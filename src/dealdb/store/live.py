@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 
+import polars as pl
+
 from dealdb.columns import empty_frame
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
@@ -59,6 +61,15 @@ class LiveColumns:
             if self._snapshot is None:
                 self._snapshot = _snapshot_of(self._replica)
             return self._snapshot
+
+    def snapshot_with_rows(self) -> tuple[Snapshot, pl.Series]:
+        """Snapshot, and the row number of each of its deals. Costs as ``snapshot`` does."""
+        snapshot = self.snapshot()
+        with self._lock:
+            rows = self._replica.row_numbers()
+            if self._replica.position.seq == snapshot.seq:
+                return snapshot, rows
+        return self.snapshot_with_rows()
 
     def _sync(self) -> None:
         for _ in range(_MAX_REBUILDS):

@@ -7,7 +7,7 @@ column before it changes it when a frame that was handed out still refers to it,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import polars as pl
@@ -74,6 +74,11 @@ class Replica:
         frame = pl.DataFrame([self.columns[name] for name in self.schema])
         return frame.filter(pl.col("id").is_not_null()) if frame["id"].null_count() else frame
 
+    def row_numbers(self) -> pl.Series:
+        """Row number of each deal of ``frame``."""
+        rows = pl.Series("row", range(self.height), dtype=pl.UInt32)
+        return rows.filter(self.columns["id"].is_not_null()) if self.columns else rows
+
     def all_rows(self) -> pl.DataFrame:
         """The columns as they are, by row number, deleted rows included."""
         return pl.DataFrame([self.columns[name] for name in self.schema])
@@ -82,32 +87,22 @@ class Replica:
         """Bring the columns forward by these commits, which must follow the position."""
         batch = _Batch(self.height)
         for entry in entries:
-            if entry.kind in ("set", "mend"):
-                ids, fields, columns = entry.change
-                if fields != batch.fields:
+            match entry.kind:
+                case "set" | "mend":
+                    batch.add(entry)
+                case "delete":
+                    batch.deleted += entry.rows
+                case "schema":
                     self._scatter(batch)
-                    batch = _Batch(self.height, fields)
-                batch.add(entry, ids, columns)
-            else:
-                self._scatter(batch)
-                self._apply_other(entry)
-                batch = _Batch(self.height)
+                    self._use_schema(Schema.from_json(entry.data))
+                    batch = _Batch(self.height)
+                case "pipeline":
+                    self.pipeline = Pipeline.from_json(entry.data)
             self.position, self.time_ms = entry.position, entry.time_ms
         self._scatter(batch)
         for name, column in self.columns.items():
             if column.n_chunks() > _MAX_CHUNKS:
                 self.columns[name] = column.rechunk()
-
-    def _apply_other(self, entry: Entry) -> None:
-        match entry.kind:
-            case "delete":
-                rows = pl.Series(entry.rows, dtype=pl.UInt32)
-                for name, column in self.columns.items():
-                    column.scatter(rows, _nulls(self.schema[name], len(rows)))
-            case "schema":
-                self._use_schema(Schema.from_json(entry.data))
-            case "pipeline":
-                self.pipeline = Pipeline.from_json(entry.data)
 
     def _use_schema(self, schema: Schema) -> None:
         height = self.height
@@ -121,60 +116,73 @@ class Replica:
         return column if column.dtype == dtype_of(field) else column.cast(dtype_of(field))
 
     def _scatter(self, batch: _Batch) -> None:
-        if not batch.rows:
-            return
-        rows = pl.Series(batch.rows, dtype=pl.UInt32)
-        fields = [self.schema[name] for name in batch.fields]
-        given = dict(zip(batch.fields, batch.columns, strict=True))
-        texts = {"id": batch.ids, **given}
-        self.stages.update(texts.get("stage", ()))
+        self.stages.update(batch.texts.get("stage", ()))
         if batch.only_appends:
-            for field in self.schema.fields:
-                new = (
-                    _decoded(texts[field.name], field)
-                    if field.name in texts
-                    else _nulls(field, len(rows))
-                )
-                self.columns[field.name].extend(new)
+            self._append(batch)
             return
         grown = max(batch.next_row - self.height, 0)
         for field in self.schema.fields:
             self.columns[field.name].extend(_nulls(field, grown))
-        for field in [self.schema["id"], *fields]:
-            self.columns[field.name].scatter(rows, _decoded(texts[field.name], field))
-        if batch.stamped:
-            stamps = pl.Series(list(batch.stamped.values()), dtype=pl.Datetime("us", "UTC"))
-            self.columns["updated"].scatter(pl.Series(list(batch.stamped), dtype=pl.UInt32), stamps)
+        for name, texts in batch.texts.items():
+            rows = pl.Series(batch.rows[name], dtype=pl.UInt32)
+            self.columns[name].scatter(rows, _decoded(texts, self.schema[name]))
+        if batch.stamps:
+            stamps = pl.Series(list(batch.stamps.values()), dtype=pl.Datetime("us", "UTC"))
+            self.columns["updated"].scatter(pl.Series(list(batch.stamps), dtype=pl.UInt32), stamps)
+        if batch.deleted:
+            # last: a deal that is saved again after it was deleted gets another row
+            rows = pl.Series(batch.deleted, dtype=pl.UInt32)
+            for field in self.schema.fields:
+                self.columns[field.name].scatter(rows, _nulls(field, len(rows)))
+
+    def _append(self, batch: _Batch) -> None:
+        n = batch.next_row - self.height
+        for field in self.schema.fields if n else ():
+            texts = batch.texts.get(field.name)
+            self.columns[field.name].extend(_decoded(texts, field) if texts else _nulls(field, n))
 
 
 class _Batch:
-    """Consecutive commits that set the same fields, gathered to be applied as columns."""
+    """Commits gathered to be applied together: for each field the rows and texts, in the order of the commits."""
 
-    def __init__(self, height: int, fields: list[str] | None = None) -> None:
-        self.fields = fields or []
+    def __init__(self, height: int) -> None:
         self.next_row = height
-        self.rows: list[int] = []
-        self.ids: list[str | None] = []
-        self.columns: list[list[str | None]] = [[] for _ in self.fields]
-        self.only_appends = True
-        self.stamped: dict[int, datetime] = {}
+        self.rows: dict[str, list[int]] = {}
+        self.texts: dict[str, list[str | None]] = {}
+        self.stamps: dict[int, datetime] = {}
+        self.deleted: list[int] = []
+        self._fields: list[str] | None = None
+        self._only_appends = True
 
-    def add(self, entry: Entry, ids: list[str], columns: list[list[str | None]]) -> None:
-        """Gather one commit."""
+    @property
+    def only_appends(self) -> bool:
+        """Whether all that happened is that deals with the same fields were added."""
+        return self._only_appends and not self.deleted
+
+    def add(self, entry: Entry) -> None:
+        """Gather a commit that set fields."""
+        ids, fields, columns = entry.change
         rows = entry.rows
         known = [row for row in rows if row < entry.height]
-        if known or entry.height != self.next_row:
-            # after a scan of the hashes, commits can repeat rows that are there already
-            self.only_appends = False
-            if entry.kind == "set" and "updated" not in self.fields:
-                # the commit script stamps what it changes in deals that were there before
-                when = datetime.fromtimestamp(entry.time_ms // 1000, UTC)
-                self.stamped.update(dict.fromkeys(known, when))
+        # after a scan of the hashes, commits can repeat rows that are there already
+        appends = not known and entry.height == self.next_row and self._fields in (None, fields)
+        self._only_appends &= appends
+        self._fields = fields
         self.next_row = max(self.next_row, entry.height + len(rows) - len(known))
-        self.rows += rows
-        self.ids += ids
-        for gathered, column in zip(self.columns, columns, strict=True):
-            gathered += column
+        self._gather("id", rows, ids)
+        for name, texts in zip(fields, columns, strict=True):
+            self._gather(name, rows, texts)
+        if "updated" in fields:
+            for row in rows:
+                self.stamps.pop(row, None)
+        elif known and entry.kind == "set":
+            # the commit script stamps what it changes in deals that were there before
+            when = datetime.fromtimestamp(entry.time_ms // 1000, UTC)
+            self.stamps.update(dict.fromkeys(known, when))
+
+    def _gather(self, name: str, rows: list[int], texts: Sequence[str | None]) -> None:
+        self.rows.setdefault(name, []).extend(rows)
+        self.texts.setdefault(name, []).extend(texts)
 
 
 def _decoded(texts: list[str | None], field: Field) -> pl.Series:

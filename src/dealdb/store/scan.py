@@ -6,45 +6,16 @@ Used where neither a checkpoint nor the whole log can be read. It costs a read o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import polars as pl
 
 from dealdb.columns import decode_frame
 from dealdb.connection import Link
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Schema
+from dealdb.store.hashes import scan_hashes
 from dealdb.store.keys import Keys
 from dealdb.store.log import Position
 from dealdb.store.replica import Replica
-from dealdb.store.replies import as_dict
-
-_SCAN_COUNT = 1000
-
-
-def scan_hashes(link: Link, keys: Keys) -> Iterator[dict[str, dict[bytes, bytes]]]:
-    """
-    Every hash of the collection by deal id, some hundreds at a time; one that changes meanwhile may come twice.
-
-    Cost
-    ----
-    Two round trips for every 1,000 keys of the database.
-    """
-    cursor = b"0"
-    prefix = keys.deal_prefix.encode()
-    while True:
-        cursor, found = link.call(
-            "SCAN", cursor, "MATCH", prefix + b"*", "COUNT", _SCAN_COUNT, "TYPE", "hash", retry=True
-        )
-        hashes = link.calls([("HGETALL", key) for key in found], retry=True) if found else []
-        # a hash that was deleted in between is empty by now
-        yield {
-            key[len(prefix) :].decode(errors="surrogateescape"): as_dict(pairs)
-            for key, pairs in zip(found, hashes, strict=True)
-            if pairs
-        }
-        if cursor == b"0":
-            return
 
 
 def replica_from_hashes(link: Link, keys: Keys) -> Replica:

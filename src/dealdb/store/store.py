@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgpack
@@ -14,12 +15,13 @@ from dealdb.errors import ConflictError, DealNotFound, SchemaError, StoreDamaged
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.definitions import Definitions
+from dealdb.store.hashes import as_dict, scan_hashes, strays
 from dealdb.store.keys import Keys
-from dealdb.store.replies import as_dict
 from dealdb.store.writer import Change, Reply, Writers
 from dealdb.values import Value, decode, encode, encode_id, infer, widened
 
 if TYPE_CHECKING:
+    from dealdb.store.audit import Audit, CheckReport, RepairReport
     from dealdb.store.live import LiveColumns
     from dealdb.store.snapshot import Snapshot
 
@@ -105,8 +107,9 @@ class Store:
         self.keys = Keys(collection)
         self._writers = Writers(link, self.keys, actor)
         self._definitions = Definitions(link, self.keys, self._writers)
-        self._live: LiveColumns | None = None
-        self._live_lock = threading.Lock()
+        self._lazy_lock = threading.Lock()
+        self._lazy_live: LiveColumns | None = None
+        self._adopted = False
 
     # what the collection is ------------------------------------------------------------------------
 
@@ -134,13 +137,48 @@ class Store:
 
     def snapshot(self) -> Snapshot:
         """All deals as of now; see ``LiveColumns.snapshot``."""
-        with self._live_lock:
-            if self._live is None:
+        self._adopt_strays()
+        return self._live.snapshot()
+
+    @property
+    def _live(self) -> LiveColumns:
+        with self._lazy_lock:
+            if self._lazy_live is None:
                 # Polars takes longer to import than a single deal takes to read or save
                 from dealdb.store.live import LiveColumns
 
-                self._live = LiveColumns(self.link, self.keys, self._definitions.anchor)
-        return self._live.snapshot()
+                self._lazy_live = LiveColumns(self.link, self.keys, self._definitions.anchor)
+            return self._lazy_live
+
+    @property
+    def _audit(self) -> Audit:
+        from dealdb.store.audit import Audit
+
+        return Audit(self.link, self.keys, self._definitions, self._writers, self._live)
+
+    def check(self) -> CheckReport:
+        """Compare every hash with the log, and change nothing; see ``Audit.check``."""
+        self._adopt_strays()
+        return self._audit.check()
+
+    def repair(self) -> RepairReport:
+        """Adopt what other programs did to the hashes; see ``Audit.repair``."""
+        self._adopt_strays()
+        return self._audit.repair()
+
+    def _adopt_strays(self) -> None:
+        """At the first use of a collection, adopt the hashes that were there before dealdb came."""
+        if self._adopted:
+            return
+        if not self.link.call("HGET", self.keys.meta, "adopted", retry=True):
+            found = (deal for page in scan_hashes(self.link, self.keys) for deal in strays(page))
+            first = next(found, None)
+            if first is not None:
+                self._audit.adopt_all(chain([first], found))
+            # a collection that holds nothing is not created by looking at it
+            if self.link.call("EXISTS", self.keys.meta, retry=True):
+                self.link.call("HSET", self.keys.meta, "adopted", 1)
+        self._adopted = True
 
     def get_many(self, ids: Sequence[str]) -> list[Deal | None]:
         """
@@ -174,10 +212,12 @@ class Store:
 
     def count(self) -> int:
         """Number of deals. One round trip."""
+        self._adopt_strays()
         return int(self.link.call("HGET", self.keys.meta, "deals", retry=True) or 0)
 
     def sizes(self) -> tuple[int, int]:
         """Number of deals and of entries in the log. One round trip."""
+        self._adopt_strays()
         deals, entries = self.link.calls(
             [("HGET", self.keys.meta, "deals"), ("XLEN", self.keys.log)], retry=True
         )
@@ -204,6 +244,7 @@ class Store:
         ----
         One round trip; some more for the first deal with a new field or stage.
         """
+        self._adopt_strays()
         deal_id = encode_id(deal.get("id"))
         condition = "*" if must_exist else "" if expect_rev is None else str(expect_rev)
         for _ in range(_MAX_TRIES):
@@ -259,6 +300,7 @@ class Store:
         if len(set(ids)) != len(ids):
             msg = "a batch names each deal once; this one names some twice"
             raise SchemaError(msg, field="id")
+        self._adopt_strays()
         used = [schema[name] for name in columns]
         for _ in range(_MAX_TRIES):
             reply = self._commit_set(schema, ids, columns, "")
@@ -285,6 +327,7 @@ class Store:
         ----
         One round trip.
         """
+        self._adopt_strays()
         condition = "" if expect_rev is None else str(expect_rev)
         for _ in range(_MAX_TRIES):
             change = Change(

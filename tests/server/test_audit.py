@@ -1,0 +1,168 @@
+"""What other programs do to the hashes is found, and adopted."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+
+from dealdb.connection import Link, RedisConnection
+from dealdb.store import Store
+from dealdb.store.audit import Difference, Problem
+from servers import Server
+
+
+@pytest.fixture
+def link(server: Server) -> Iterator[Link]:
+    connection = RedisConnection()
+    connection.connect(unix_socket=server.socket)
+    yield connection.link()
+    connection.close()
+
+
+def deals_of(store: Store) -> dict[str, dict[str, object]]:
+    return {
+        row["id"]: {n: v for n, v in row.items() if v is not None and n != "id"}
+        for row in store.snapshot().frame.to_dicts()
+    }
+
+
+def test_plain_hashes_are_adopted_at_first_use(link: Link) -> None:
+    for n in range(450):
+        link.call(
+            "HSET", f"deal:{n}", "id", n, "name", f"Deal {n}", "amount", "1250.50", "region", "EMEA"
+        )
+    store = Store(link)
+    assert store.count() == 450
+    assert deals_of(store)["7"] == {
+        "name": "Deal 7",
+        "amount": Decimal("1250.50"),
+        "region": "EMEA",
+    }
+    assert store.check().ok
+    assert link.call("HGET", "deal:7", "amount") == b"1250.50"
+
+
+def test_first_save_adopts_too(link: Link) -> None:
+    link.call("HSET", "deal:old", "name", "Old")
+    store = Store(link)
+    store.save({"id": "new", "name": "New"})
+    assert set(deals_of(Store(link))) == {"old", "new"}
+
+
+def test_interrupted_adoption_goes_on(link: Link) -> None:
+    for n in range(5):
+        link.call("HSET", f"deal:{n}", "name", f"Deal {n}")
+    Store(link).snapshot()
+    link.call("HSET", "deal:5", "name", "left over")
+    link.call("HDEL", "deals:meta", "adopted")
+    assert len(deals_of(Store(link))) == 6
+
+
+def test_looking_at_an_empty_collection_writes_nothing(link: Link) -> None:
+    store = Store(link)
+    assert store.snapshot().frame.height == 0
+    assert store.count() == 0
+    assert store.check().ok
+    assert link.call("DBSIZE") == 0
+
+
+@pytest.fixture
+def store(link: Link) -> Store:
+    store = Store(link)
+    for n in range(4):
+        store.save({"id": n, "name": f"Deal {n}", "amount": 10 * n})
+    return store
+
+
+def test_check_finds_each_kind_of_difference(store: Store, link: Link) -> None:
+    link.call("HSET", "deal:0", "amount", "99")
+    link.call("HSET", "deal:1", "amount", "1,000")
+    link.call("HSET", "deal:1", "colour", "red")
+    link.call("DEL", "deal:2")
+    link.call("HSET", "deal:9", "name", "outside")
+    fields = link.call("HGETALL", "deal:3")
+    link.call("HSET", "deal:8", *fields)
+    before = {key: link.call("DUMP", key) for key in sorted(link.call("KEYS", "*"))}
+    report = store.check()
+    assert before == {key: link.call("DUMP", key) for key in sorted(link.call("KEYS", "*"))}
+    assert report.deals == 4
+    assert set(report.differences) == {
+        Difference(deal="0", problem=Problem.CHANGED, field="amount"),
+        Difference(deal="1", problem=Problem.CHANGED, field="amount"),
+        Difference(deal="1", problem=Problem.CHANGED, field="colour"),
+        Difference(deal="2", problem=Problem.VANISHED),
+        Difference(deal="9", problem=Problem.UNLOGGED),
+        Difference(deal="8", problem=Problem.MISPLACED),
+    }
+
+
+def test_repair_adopts_what_the_hashes_hold(store: Store, link: Link) -> None:
+    link.call("HSET", "deal:0", "amount", "99", "colour", "red")
+    link.call("HDEL", "deal:1", "name")
+    link.call("DEL", "deal:2")
+    link.call("HSET", "deal:9", "name", "outside")
+    link.call("HSET", "deal:8", *link.call("HGETALL", "deal:3"))
+    report = store.repair()
+    assert (report.adopted, report.removed, report.remaining) == (4, 1, ())
+    expected = {
+        "0": {"name": "Deal 0", "amount": Decimal(99), "colour": "red"},
+        "1": {"amount": Decimal(10)},
+        "3": {"name": "Deal 3", "amount": Decimal(30)},
+        "8": {"name": "Deal 3", "amount": Decimal(30)},
+        "9": {"name": "outside"},
+    }
+    assert deals_of(store) == expected
+    assert deals_of(Store(link)) == expected
+    assert store.count() == 5
+    assert store.check().ok
+    assert store.repair().adopted == 0
+
+
+def test_unreadable_text_stays_and_is_reported(store: Store, link: Link) -> None:
+    link.call("HSET", "deal:0", "amount", "a lot")
+    report = store.repair()
+    assert report.remaining == (Difference(deal="0", problem=Problem.UNREADABLE, field="amount"),)
+    assert link.call("HGET", "deal:0", "amount") == b"a lot"
+    assert deals_of(store)["0"] == {"name": "Deal 0"}
+    store.save({"id": 0, "amount": 5})
+    assert store.check().ok
+
+
+def test_text_in_another_form_is_no_difference(store: Store, link: Link) -> None:
+    link.call("HSET", "deal:1", "amount", "10.000")
+    assert store.check().ok
+
+
+def test_check_and_repair_beside_writers(store: Store, link: Link) -> None:
+    """Commits that happen during a check are no differences, and a repair loses none of them."""
+    stop = threading.Event()
+    counts = [0, 0]
+
+    def write(n: int) -> None:
+        writer = Store(link)
+        while not stop.is_set():
+            counts[n] += 1
+            writer.save({"id": f"w{n}-{counts[n] % 7}", "amount": counts[n]})
+            time.sleep(0.001)
+            if counts[n] % 5 == 0:
+                writer.delete(f"w{n}-{(counts[n] // 5) % 7}")
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for round_number in range(6):
+            assert store.check().ok
+            link.call("HSET", f"deal:{round_number % 4}", "amount", 1000 + round_number)
+            assert store.repair().adopted == 1
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert min(counts) > 20
+    assert store.check().ok
+    assert deals_of(store) == deals_of(Store(link))
