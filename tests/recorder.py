@@ -35,6 +35,9 @@ class Recorder:
     def pipeline(self) -> Pipeline:
         return self._pipeline
 
+    def count(self) -> int:
+        return len(self.deals)
+
     def declare(self, fields: Iterable[Field]) -> Schema:
         self._schema = self._schema.with_fields(fields)
         return self._schema

@@ -156,6 +156,25 @@ def test_closing_keeps_what_was_expected_and_reopening_clears(
     assert store.values("2") == {"stage": "Demo", "expected_close": date(2026, 5, 5)}
 
 
+def test_new_deals_keep_the_order_of_the_source(store: Recorder, tmp_path: Path) -> None:
+    rows = "".join(f"{n},{'Won' if n % 3 else 'Demo'},2026-01-31\n" for n in range(700))
+    store.load_text(tmp_path, "id,stage,close_date\n" + rows)
+    assert list(store.deals) == [str(n) for n in range(700)]
+    assert [len(ids) for ids, _ in store.batches] == [500, 200]
+
+
+def test_a_deal_that_comes_again_in_a_later_chunk_keeps_what_was_expected(
+    store: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dealdb.loader.bytestream.BLOCK_BYTES", 64)
+    rows = "".join(f"{n},Demo,2026-01-31\n" for n in range(10))
+    report = store.load_text(tmp_path, f"id,stage,close_date\n{rows}3,Won,2026-02-28\n")
+    assert store.values("3") == {
+        "stage": "Won", "closed": date(2026, 2, 28), "expected_close": date(2026, 1, 31),
+    }  # fmt: skip
+    assert report.duplicates == 1
+
+
 @pytest.mark.parametrize(
     ("headers", "expected"),
     [

@@ -76,7 +76,9 @@ class Encoded:
     rejects: Sequence[Reject]
     times_dropped: Mapping[str, int]
 
-    def batches(self, size: int) -> Iterator[tuple[list[str], dict[str, list[str | None]]]]:
+    def batches(
+        self, size: int, *, all_new: bool = False
+    ) -> Iterator[tuple[list[str], dict[str, list[str | None]]]]:
         """
         Ids and columns of one write after another: each id once in a batch, later rows of an id in later ones.
 
@@ -84,26 +86,37 @@ class Encoded:
         ----------
         size
             Deals in a batch, at most.
+        all_new
+            Whether no deal of these ids exists. Then a field that isn't given is one that is empty, and rows
+            of all shapes go together in the order of the source.
         """
         frame = pl.DataFrame([self.ids, *self.columns.values(), self.group])
         # rows of several shapes are taken from a wider window, so that batches stay large
         window = size * min(max(len(self.given), 1), 4)
-        for wave in _waves(frame):
-            ordered, runs = (
-                _grouped(wave, window) if len(self.given) > 1 else (wave, _one_run(wave))
-            )
-            # whole columns at once: a list for each batch would cost more than all the rest
-            lists = {column.name: column.to_list() for column in ordered.drop(_GROUP)}
-            begin = 0
-            for number, n_rows in runs:
-                end = begin + n_rows
-                for start in range(begin, end, size):
-                    part = slice(start, min(start + size, end))
-                    yield (
-                        lists["id"][part],
-                        {name: lists[name][part] for name in self.given[number]},
-                    )
-                begin = end
+        for number, wave in enumerate(_waves(frame)):
+            if len(self.given) == 1 or (all_new and number == 0):
+                given = self.given if len(self.given) == 1 else [list(self.columns)]
+                yield from _batches(wave, [(0, wave.height)], given, size)
+            else:
+                yield from _batches(*_grouped(wave, window), self.given, size)
+
+
+def _batches(
+    frame: pl.DataFrame,
+    runs: Sequence[tuple[int, int]],
+    given: Sequence[Collection[str]],
+    size: int,
+) -> Iterator[tuple[list[str], dict[str, list[str | None]]]]:
+    """Batches of a frame that consists of runs of rows, each with the number of its group and its length."""
+    # whole columns at once: a list for each batch would cost more than all the rest
+    lists = {column.name: column.to_list() for column in frame.drop(_GROUP)}
+    begin = 0
+    for number, n_rows in runs:
+        end = begin + n_rows
+        for start in range(begin, end, size):
+            part = slice(start, min(start + size, end))
+            yield lists["id"][part], {name: lists[name][part] for name in given[number]}
+        begin = end
 
 
 def encode_chunk(chunk: Chunk, plan: Plan, closed_stages: Collection[str]) -> Encoded:
@@ -292,10 +305,6 @@ def _split_close_date(
         split.append([*rest, "closed", "expected_close"] if dated else rest)
         split.append([*rest, "closed"] if dated else rest)
     return group * 2 + closed.cast(pl.Int32), split
-
-
-def _one_run(frame: pl.DataFrame) -> list[tuple[int, int]]:
-    return [(0, frame.height)]
 
 
 def _grouped(frame: pl.DataFrame, window: int) -> tuple[pl.DataFrame, list[tuple[int, int]]]:

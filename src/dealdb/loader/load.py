@@ -64,6 +64,10 @@ class Store(Protocol):
         """Stages that are defined."""
         ...
 
+    def count(self) -> int:
+        """Deals that exist."""
+        ...
+
     def declare(self, fields: Iterable[Field]) -> Schema:
         """Add or widen fields."""
         ...
@@ -204,6 +208,8 @@ class _Load:
         self._counts = dict.fromkeys(("inserted", "updated", "unchanged"), 0)
         self._n_sent = 0
         self._times_dropped: dict[str, int] = {}
+        # while every id is new to the collection, rows can be written in their order whatever they give
+        self._all_new = store.count() == 0
         # a hash of 8 bytes an id, to count repeated ids without holding them
         self._id_hashes: list[pl.Series] = []
 
@@ -216,7 +222,7 @@ class _Load:
                 if sending:
                     sending.result()
                 self._declare(encoded.fields)
-                sending = sender.submit(self._send, encoded, chunk.bytes_done)
+                sending = sender.submit(self._send, encoded, chunk.bytes_done, self._all_new)
             if sending:
                 sending.result()
 
@@ -282,10 +288,17 @@ class _Load:
         encoded = encode_chunk(chunk, self._plan, closed)
         self._rejected.add(encoded.rejects)
         self._check_errors()
-        self._id_hashes.append(encoded.ids.hash())
+        self._remember_ids(encoded.ids.hash())
         for header, n in encoded.times_dropped.items():
             self._times_dropped[header] = self._times_dropped.get(header, 0) + n
         return encoded
+
+    def _remember_ids(self, hashes: pl.Series) -> None:
+        if self._all_new and self._id_hashes:
+            before = pl.concat(self._id_hashes)
+            # looking up ids among ever more would become slow
+            self._all_new = before.len() <= KEPT_ROWS and not hashes.is_in(before.implode()).any()
+        self._id_hashes.append(hashes)
 
     def _check_errors(self) -> None:
         found = self._rejected.reasons.total()
@@ -299,8 +312,8 @@ class _Load:
         )
         raise LoadError(msg)
 
-    def _send(self, encoded: Encoded, bytes_done: int | None) -> None:
-        for ids, columns in encoded.batches(self.batch_size):
+    def _send(self, encoded: Encoded, bytes_done: int | None, all_new: bool) -> None:  # noqa: FBT001
+        for ids, columns in encoded.batches(self.batch_size, all_new=all_new):
             written = self._store.write(self._schema, ids, columns)
             for outcome in self._counts:
                 self._counts[outcome] += getattr(written, outcome)

@@ -1,0 +1,180 @@
+"""Loading into a real server: what was loaded is what is there, whatever happens on the way."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from dealdb import DealDatabase
+from dealdb.errors import LoadError, ServerUnavailable
+from dealdb.loader import Progress
+from dealdb.values import Value
+from servers import Server
+
+
+@pytest.fixture
+def db(server: Server) -> Iterator[DealDatabase]:
+    with DealDatabase("127.0.0.1", server.port) as database:
+        yield database
+
+
+def frame_of(database: DealDatabase) -> pl.DataFrame:
+    frame: pl.DataFrame = database.query.frame()
+    return frame
+
+
+def values_of(database: DealDatabase, deal_id: str) -> dict[str, Value]:
+    """Values of a deal, without the moment of its last change."""
+    deal = database.get_deal(deal_id)
+    assert deal is not None
+    return {name: value for name, value in deal.items() if name != "updated"}
+
+
+def write(folder: Path, text: str, name: str = "deals.csv") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_file_becomes_the_columns_of_every_process(
+    db: DealDatabase, server: Server, tmp_path: Path
+) -> None:
+    path = write(
+        tmp_path,
+        "Deal ID,Deal Name,Amount,Stage,Close Date,Seats,Note\n"
+        '7,Acme,"$1,234.50",Won,2026-01-31,3,"two\nlines"\n'
+        '8,Böll,12345678901234567890.125,Demo,2026-02-28,,"a ""quote"""\n',
+    )
+    report = db.loader.load(path)
+    assert (report.inserted, report.rejected) == (2, 0)
+    with DealDatabase("127.0.0.1", server.port) as other:
+        assert frame_of(other).select("id", "amount", "closed", "expected_close", "seats").rows() == [
+            ("7", Decimal("1234.500"), date(2026, 1, 31), None, 3),
+            ("8", Decimal("12345678901234567890.125"), None, date(2026, 2, 28), None),
+        ]  # fmt: skip
+        assert values_of(other, "8") == {
+            "id": "8", "name": "Böll", "amount": Decimal("12345678901234567890.125"),
+            "stage": "Demo", "expected_close": date(2026, 2, 28), "note": 'a "quote"',
+        }  # fmt: skip
+        assert [(stage.name, str(stage.kind)) for stage in other.pipeline] == [
+            ("Demo", "open"),
+            ("Won", "won"),
+        ]
+
+
+def test_loading_again_writes_nothing(db: DealDatabase, server: Server, tmp_path: Path) -> None:
+    rows = "".join(f"{n},{n / 8},{n % 28 + 1}/12/2026,{n % 2 == 0}\n" for n in range(1000))
+    path = write(tmp_path, "id,amount,created,hot\n" + rows)
+    assert db.loader.load(path).inserted == 1000
+    with server.client() as client:
+        before = client.xlen("deals:log")
+        again = db.loader.load(path)
+        assert (again.unchanged, again.read) == (1000, 1000)
+        assert client.xlen("deals:log") == before
+
+
+def test_what_is_loaded_is_what_saving_one_by_one_gives(db: DealDatabase, tmp_path: Path) -> None:
+    deals = [
+        {
+            "id": "1",
+            "name": "a",
+            "amount": Decimal("10.50"),
+            "created": date(2026, 1, 31),
+            "seats": 3,
+        },
+        {"id": "2", "name": "b", "amount": Decimal(0), "probability": Decimal("0.25")},
+    ]
+    for deal in deals:
+        db.save_deal(deal)
+    names = ["id", "name", "amount", "created", "seats", "probability"]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names)
+    writer.writeheader()
+    writer.writerows(deals)
+    report = db.loader.load(write(tmp_path, text.getvalue()))
+    assert report.unchanged == 2
+    assert db.loader.load(deals).unchanged == 2
+    assert db.loader.load(frame_of(db)).unchanged == 2
+
+
+def test_a_frame_of_the_database_loads_into_another(
+    db: DealDatabase, new_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    db.loader.load(
+        [{"id": n, "amount": Decimal(n) / 4, "updated": "2026-01-31T09:30:00Z"} for n in range(50)]
+    )
+    frame_of(db).write_parquet(tmp_path / "deals.parquet")
+    with DealDatabase("127.0.0.1", new_server().port) as other:
+        assert other.loader.load(tmp_path / "deals.parquet").inserted == 50
+        assert frame_of(other).equals(frame_of(db))
+
+
+def test_fields_widen_while_a_load_runs(db: DealDatabase) -> None:
+    db.save_deal({"id": "0", "seats": 1})
+    report = db.loader.load(pl.DataFrame({"id": ["1", "2"], "seats": [2.5, 0.125]}))
+    assert report.rejected == 0
+    assert db.schema["seats"].describe() == "decimal(3)"
+    assert [deal["seats"] for deal in db.get_deals(["0", "1", "2"]) if deal] == [
+        Decimal(1), Decimal("2.5"), Decimal("0.125"),
+    ]  # fmt: skip
+
+
+def test_keys_that_a_row_lacks_stay(db: DealDatabase, tmp_path: Path) -> None:
+    db.loader.load([{"id": 1, "name": "a", "owner": "Ann"}])
+    path = write(
+        tmp_path, '{"id": 1, "owner": null}\n{"id": 1, "company": "Acme"}\n', "deals.jsonl"
+    )
+    assert db.loader.load(path).updated == 2
+    assert values_of(db, "1") == {"id": "1", "name": "a", "company": "Acme"}
+
+
+def test_a_server_that_dies_stops_the_load_and_loading_again_completes_it(
+    new_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    server = new_server("--appendonly", "yes", "--appendfsync", "always")
+    path = write(tmp_path, "id,amount\n" + "".join(f"{n},{n}.25\n" for n in range(2000)))
+    acknowledged = 0
+
+    def kill_half_way(progress: Progress) -> None:
+        nonlocal acknowledged
+        if progress.phase == "loading":
+            acknowledged = progress.rows
+        if acknowledged == 1000 and server.process is not None:
+            server.kill()
+
+    with DealDatabase("127.0.0.1", server.port, retry_deadline_s=0.5) as database:
+        with pytest.raises(ServerUnavailable):
+            database.loader.load(path, batch_size=100, progress=kill_half_way)
+        server.start()
+        # the one in flight may have arrived although nobody heard of it
+        assert len(database) - acknowledged in (0, 100)
+        report = database.loader.load(path)
+        assert report.inserted + report.unchanged == 2000
+        assert len(database) == 2000
+
+
+def test_a_plan_that_fails_writes_nothing(db: DealDatabase, tmp_path: Path) -> None:
+    path = write(tmp_path, "id,created\n1,03/04/2026\n")
+    with pytest.raises(LoadError, match="say dates='us' or dates='eu'"):
+        db.loader.load(path)
+    assert len(db) == 0
+
+
+def test_the_golden_export(db: DealDatabase, shared_data: Path) -> None:
+    path = shared_data / "crm_sales_opportunities" / "sales_pipeline.csv"
+    report = db.loader.load(path)
+    assert (report.read, report.inserted) == (8800, 8800)
+    frame = frame_of(db)
+    won = frame.filter(pl.col("stage") == "Won")
+    assert (won.height, won["amount"].sum()) == (4238, Decimal(10_005_534))
+    assert frame["closed"].null_count() == 2089
+    assert frame["expected_close"].null_count() == 8800
+    with path.open(encoding="utf-8", newline="") as file:
+        assert frame["id"].to_list() == [row["opportunity_id"] for row in csv.DictReader(file)]
