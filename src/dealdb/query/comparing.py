@@ -99,7 +99,7 @@ def _in_constants(item: Operand, members: Sequence[Operand]) -> pl.Expr:
     if item.kind is Kind.NUMBER:
         values = [v for v in values if isinstance(v, Decimal) and _representable(v, item)]
         if dtype is not None and dtype.is_integer():
-            values = [int(v) for v in values]  # type: ignore[misc]  # still numbers
+            values = [int(v) for v in values if isinstance(v, Decimal)]
     if item.kind is Kind.DATETIME:
         stamps = [microseconds(v) for v in values]  # type: ignore[arg-type]  # fitted to datetimes
         return item_expr.is_in(pl.lit(pl.Series(stamps).cast(DATETIME_TYPE)).implode())
@@ -223,8 +223,8 @@ def _either_case(text: str) -> str:
     )
 
 
-# characters whose lower case depends on their neighbours or is two characters: SQL maps one to one
-_SIMPLE_LOWER = {"İ": "i", "Σ": "σ"}
+# dotted I and Sigma: characters whose lower case depends on their neighbours or is two characters: SQL maps one to one
+_SIMPLE_LOWER = {"\u0130": "i", "\u03a3": "\u03c3"}
 
 
 def lowered(expr: pl.Expr) -> pl.Expr:

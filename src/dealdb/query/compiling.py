@@ -378,5 +378,3 @@ def _refused(node: exp.Expr, scope: Scope) -> QueryError:
     if not message and isinstance(node, exp.Func):
         message = f"no function {node.sql_name().lower()}() in this form; {_KNOWN}"
     return fault(message or "filters don't know this operator", scope.text, start_of(node))
-
-

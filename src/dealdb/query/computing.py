@@ -203,7 +203,9 @@ def to_date(operands: Sequence[Operand]) -> Operand:
     if operand.kind is Kind.DATETIME:
         return computed(expr_of(operand).dt.date(), pl.Date(), operand.at)
     if operand.kind not in (Kind.DATE, Kind.NULL):
-        msg = f"{described(operand)}; a date is made of a date, a time, or text such as '2026-01-31'"
+        msg = (
+            f"{described(operand)}; a date is made of a date, a time, or text such as '2026-01-31'"
+        )
         raise Unfit(msg, operand.at)
     return operand
 

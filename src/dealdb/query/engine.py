@@ -208,7 +208,7 @@ class QueryEngine:
         Parameters
         ----------
         statement
-            One SELECT: joins, windows, CTEs, set operations, PIVOT and about 450 functions; the only table is ``deals``.
+            One SELECT: joins, windows, CTEs, set operations, PIVOT, 470 functions; the only table is ``deals``.
 
         Returns
         -------
@@ -300,7 +300,7 @@ def _kept(
 
 
 def _count_of(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:  # type: ignore[redundant-expr]  # callers may be untyped
         msg = f"{name} is a whole number from 0 up, not {value!r}"
         raise QueryError(msg)
     return value

@@ -81,9 +81,7 @@ def compile_where(
     elif isinstance(where, pl.Expr):
         parts.insert(0, _checked(where, frame_schema))
     elif where is not None:
-        msg = (
-            f"a filter is SQL text, a Polars expression or keywords, not a {type(where).__name__}"
-        )
+        msg = f"a filter is SQL text, a Polars expression or keywords, not a {type(where).__name__}"
         raise QueryError(msg)
     return all_of(parts) if parts else None
 

@@ -193,14 +193,18 @@ def fitted(operand: Operand, partner: Operand) -> Operand:
         return operand
     if operand.is_constant and isinstance(operand.value, str):
         if partner.kind is Kind.DATE:
-            return replace(operand, kind=Kind.DATE, value=read_date(operand.value, operand.at, partner))
+            return replace(
+                operand, kind=Kind.DATE, value=read_date(operand.value, operand.at, partner)
+            )
         if partner.kind is Kind.DATETIME:
             moment = read_datetime(operand.value, operand.at, partner)
             return replace(operand, kind=Kind.DATETIME, value=moment)
     if operand.kind is Kind.DATE and partner.kind is Kind.DATETIME:
         return as_datetime(operand)
     if operand.kind is not partner.kind and not _fits_later(operand, partner):
-        other, model = (partner, operand) if operand.name and not partner.name else (operand, partner)
+        other, model = (
+            (partner, operand) if operand.name and not partner.name else (operand, partner)
+        )
         wanted = _WRITE.get(model.kind, "another span of time")
         msg = f"{described(model)}; compare it with {wanted}"
         raise Unfit(msg, other.at)

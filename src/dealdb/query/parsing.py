@@ -9,10 +9,9 @@ from __future__ import annotations
 import logging
 from functools import lru_cache
 
-from sqlglot import exp
+from sqlglot import Token, TokenType, exp
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokens import Token, TokenType
 
 from dealdb.query.operands import UNITS
 from dealdb.query.trouble import fault
@@ -142,7 +141,7 @@ def _translated(error: ParseError, text: str, tokens: list[Token]) -> Exception:
     line, column = int(detail.get("line") or 1), int(detail.get("col") or 1)
     token = next((t for t in tokens if (t.line, t.col) == (line, column)), tokens[-1])
     description = str(detail.get("description") or "")
-    if description.startswith("Required keyword") or description.startswith("Expecting"):
+    if description.startswith(("Required keyword", "Expecting")):
         at = token.end + 1
         wanted = "a closing parenthesis" if "Expecting )" in description else "a value or column"
         after = text[token.start : token.end + 1]

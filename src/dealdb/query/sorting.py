@@ -47,9 +47,7 @@ def parse_sort(sort: Sort, columns: Iterable[str]) -> list[SortKey]:
     keys: list[SortKey] = []
     for spec in given:
         if not isinstance(spec, str):
-            msg = (
-                f"a sort key is a column name such as '-amount', not a value of type {type(spec).__name__}"
-            )
+            msg = f"a sort key is a column name such as '-amount', not a value of type {type(spec).__name__}"
             raise QueryError(msg)
         descending = spec.startswith("-")
         name = column_named(spec[descending:], known)

@@ -66,7 +66,7 @@ class SqlSession:
         self._connection: duckdb.DuckDBPyConnection | None = None
         # columns handed over so far, for as long as the frame is the same one
         self._frame: pl.DataFrame | None = None
-        self._columns: dict[str, pa.ChunkedArray] = {}
+        self._columns: dict[str, pa.ChunkedArray[Any]] = {}
 
     def run(self, statement: str, frame: pl.DataFrame) -> pl.DataFrame:
         """
@@ -91,7 +91,7 @@ class SqlSession:
             cursor.register(TABLE, self._table(frame, needed))
             try:
                 return job.result(self._timeout_s)
-            except Exception as error:
+            except _duckdb_error() as error:
                 raise self._translated(error, statement, tree, frame.columns) from None
         finally:
             if job.is_stuck:
@@ -135,15 +135,17 @@ class SqlSession:
 
     def _translated(
         self, error: Exception, statement: str, tree: Any, columns: Sequence[str]
-    ) -> Exception:
-        import duckdb
-
-        if isinstance(error, duckdb.OutOfMemoryException):
+    ) -> QueryError:
+        if type(error).__name__ == "OutOfMemoryException":
             msg = f"the statement needs more than {self._memory_mb} MB of memory"
             return QueryError(msg, text=statement)
-        if isinstance(error, duckdb.Error):
-            return _our_error(error, statement, tree, columns)
-        return error
+        return _our_error(error, statement, tree, columns)
+
+
+def _duckdb_error() -> type[Exception]:
+    import duckdb
+
+    return duckdb.Error
 
 
 class _Job:
@@ -157,14 +159,16 @@ class _Job:
         self._cursor = cursor
         self._statement = statement
         self._outcome: pl.DataFrame | Exception | None = None
-        self._thread = threading.Thread(target=self._work, name="dealdb-sql", daemon=True)
+        # not Thread.join: one that a signal interrupted takes the thread for ended
+        self._done = threading.Event()
+        self._started = False
 
     def result(self, timeout_s: float) -> pl.DataFrame:
         """Result, or the error that the statement ended with; a statement that is too slow is stopped."""
-        self._thread.start()
+        self._started = True
+        threading.Thread(target=self._work, name="dealdb-sql", daemon=True).start()
         try:
-            self._thread.join(timeout_s)
-            late = self._thread.is_alive()
+            late = not self._done.wait(timeout_s)
         finally:
             self._stop()
         if late:
@@ -177,20 +181,22 @@ class _Job:
     @property
     def is_stuck(self) -> bool:
         """Whether the statement was stopped and goes on all the same."""
-        return self._thread.is_alive()
+        return self._started and not self._done.is_set()
 
     def _stop(self) -> None:
         deadline = time.monotonic() + GRACE_S
-        while self._thread.is_alive() and time.monotonic() < deadline:
+        while not self._done.is_set() and time.monotonic() < deadline:
             # again and again: it may not have begun when the first interrupt came
             self._cursor.interrupt()
-            self._thread.join(_INTERRUPT_EVERY_S)
+            self._done.wait(_INTERRUPT_EVERY_S)
 
     def _work(self) -> None:
         try:
             self._outcome = _executed(self._cursor, self._statement)
         except Exception as error:  # noqa: BLE001  # raised again in the caller's thread
             self._outcome = error
+        finally:
+            self._done.set()
 
 
 def open_sandbox(memory_mb: int) -> duckdb.DuckDBPyConnection:
@@ -234,6 +240,9 @@ def _check_size(statement: str) -> None:
     if len(statement) > MAX_LENGTH:
         msg = f"a statement has at most {MAX_LENGTH:,} characters; this one has {len(statement):,}"
         raise fault(msg, statement, MAX_LENGTH)
+    if "\0" in statement:
+        # where a text ends must not depend on who reads it
+        raise fault("a statement has no NUL characters", statement, statement.index("\0"))
     depth = 0
     for place, character in enumerate(statement):
         depth += (character in "([{") - (character in ")]}")
@@ -306,16 +315,16 @@ _ABOUT_VALUES = {
 _ABOUT_STATEMENTS = ("Binder", "Catalog", "Parser", "Not implemented", "Syntax")
 
 
-def _our_error(
-    error: Exception, statement: str, tree: Any, columns: Sequence[str]
-) -> QueryError:
+def _our_error(error: Exception, statement: str, tree: Any, columns: Sequence[str]) -> QueryError:
     """Error for one of DuckDB's: its place, and no value."""
     kind, _, rest = str(error).partition(" Error: ")
     message, place = rest, None
     if rest.startswith("{"):
         detail = json.loads(rest)
         kind, message = detail["exception_type"], detail["exception_message"]
-        place = character_offset(detail.get("position"), statement) if "position" in detail else None
+        place = (
+            character_offset(detail.get("position"), statement) if "position" in detail else None
+        )
     missing = _UNKNOWN_COLUMN.search(message)
     if missing:
         places = places_of(tree, missing[1], statement)

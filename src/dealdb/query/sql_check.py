@@ -19,22 +19,50 @@ TABLE = "deals"
 
 # everything that has a "type" and no "class" in the tree: query nodes, table references, modifiers, orders
 _TYPES = frozenset(
-    """
-    SELECT_NODE SET_OPERATION_NODE RECURSIVE_CTE_NODE CTE_NODE
-    BASE_TABLE SUBQUERY JOIN EXPRESSION_LIST TABLE_FUNCTION PIVOT EMPTY
-    ORDER_MODIFIER LIMIT_MODIFIER LIMIT_PERCENT_MODIFIER DISTINCT_MODIFIER
-    ORDER_DEFAULT ASCENDING DESCENDING
-    """.split()
+    {
+        "SELECT_NODE",
+        "SET_OPERATION_NODE",
+        "RECURSIVE_CTE_NODE",
+        "CTE_NODE",
+        "BASE_TABLE",
+        "SUBQUERY",
+        "JOIN",
+        "EXPRESSION_LIST",
+        "TABLE_FUNCTION",
+        "PIVOT",
+        "EMPTY",
+        "ORDER_MODIFIER",
+        "LIMIT_MODIFIER",
+        "LIMIT_PERCENT_MODIFIER",
+        "DISTINCT_MODIFIER",
+        "ORDER_DEFAULT",
+        "ASCENDING",
+        "DESCENDING",
+    }
 )
 _CLASSES = frozenset(
-    """
-    BETWEEN CASE CAST COLLATE COLUMN_REF COMPARISON CONJUNCTION CONSTANT FUNCTION LAMBDA OPERATOR
-    POSITIONAL_REFERENCE STAR SUBQUERY TYPE WINDOW
-    """.split()
+    {
+        "BETWEEN",
+        "CASE",
+        "CAST",
+        "COLLATE",
+        "COLUMN_REF",
+        "COMPARISON",
+        "CONJUNCTION",
+        "CONSTANT",
+        "FUNCTION",
+        "LAMBDA",
+        "OPERATOR",
+        "POSITIONAL_REFERENCE",
+        "STAR",
+        "SUBQUERY",
+        "TYPE",
+        "WINDOW",
+    }
 )
 # names that DuckDB takes for functions where no column has them
 _BARE_FUNCTIONS = frozenset(
-    "current_catalog current_role current_schema current_user session_user user".split()
+    ["current_catalog", "current_role", "current_schema", "current_user", "session_user", "user"]
 )
 
 
@@ -43,6 +71,8 @@ class _Found:
     """What the walk has met: names that may be columns, aliases of tables, whether all columns are needed."""
 
     references: set[str] = field(default_factory=set)
+    # last parts of references: one that is a table's alias means its whole row
+    wholes: set[str] = field(default_factory=set)
     aliases: set[str] = field(default_factory=lambda: {TABLE})
     everything: bool = False
 
@@ -73,7 +103,7 @@ def needed_columns(tree: Any, statement: str, columns: Sequence[str]) -> list[st
     found = _Found()
     for node, tables in _nodes(tree):
         _check(node, tables, statement, columns, found)
-    if found.everything or found.references & found.aliases:
+    if found.everything or found.wholes & found.aliases:
         return list(columns)
     needed = [name for name in columns if name.casefold() in found.references]
     return needed or list(columns[:1])
@@ -174,6 +204,7 @@ def _note_reference(
     if len(names) == 1 and names[0] in _BARE_FUNCTIONS and names[0] not in known:
         raise fault(unknown("column", names[0], columns), statement, offset_of(node, statement))
     found.references.update(names)
+    found.wholes.update(names[-1:])
 
 
 _REFUSALS = {

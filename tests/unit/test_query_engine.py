@@ -1,0 +1,212 @@
+"""find, count, frame and select: order, pages, projections, against plain Python."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pytest
+from filter_cases import mixed_frame
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dealdb.errors import QueryError
+from dealdb.pipeline import Pipeline
+from dealdb.query.engine import QueryEngine
+from dealdb.schema import Schema
+from dealdb.store.snapshot import Snapshot
+
+FRAME = mixed_frame()
+SORTABLE = [name for name in FRAME.columns if name != "id"]
+
+
+def snapshot_of(frame: pl.DataFrame) -> Snapshot:
+    return Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
+
+
+def engine_of(frame: pl.DataFrame) -> QueryEngine:
+    snapshot = snapshot_of(frame)
+    return QueryEngine(lambda: snapshot)
+
+
+@pytest.fixture
+def query() -> QueryEngine:
+    return engine_of(FRAME)
+
+
+def in_order(rows: list[dict[str, Any]], keys: list[str]) -> list[str]:
+    """Oracle: stable sorts from the last key to the first, nulls last in either direction."""
+    for key in reversed(keys):
+        name, descending = key.removeprefix("-"), key.startswith("-")
+        present = [row for row in rows if row[name] is not None]
+        absent = [row for row in rows if row[name] is None]
+
+        def value(row: dict[str, Any], name: str = name) -> Any:
+            return row[name].encode() if isinstance(row[name], str) else row[name]
+
+        # reverse=True keeps equal rows in their order, as sorted() promises
+        rows = sorted(present, key=value, reverse=descending) + absent
+    return [row["id"] for row in rows]
+
+
+keys = st.lists(st.sampled_from(SORTABLE), max_size=4, unique=True).flatmap(
+    lambda names: st.tuples(*(st.sampled_from([name, f"-{name}"]) for name in names)).map(list)
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    sort=keys,
+    limit=st.one_of(st.none(), st.integers(0, 160)),
+    offset=st.integers(0, 40),
+    where=st.sampled_from([None, "won", "amount > 1", "name IS NULL", "seats > 1e9", "FALSE"]),
+)
+def test_order_limit_and_offset(
+    sort: list[str], limit: int | None, offset: int, where: str | None
+) -> None:
+    engine = engine_of(FRAME)
+    kept = set(engine.find(where)["id"])
+    rows = [row for row in FRAME.iter_rows(named=True) if row["id"] in kept]
+    expected = in_order(rows, sort)[offset:][:limit]
+    found = engine.find(where, sort=sort, limit=limit, offset=offset)
+    assert found["id"].to_list() == expected
+
+
+@pytest.mark.parametrize("limit", [1, 3, 10])
+def test_ties_at_the_limit_keep_the_order_of_first_saving(limit: int) -> None:
+    frame = pl.DataFrame({"id": list("abcdefghij"), "n": [1, 2, 2, 1, 2, None, 2, 1, None, 2]})
+    engine = engine_of(frame)
+    assert engine.find(sort="-n", limit=limit)["id"].to_list() == list("bcegjadhfi")[:limit]
+    assert engine.find(sort="n", limit=limit)["id"].to_list() == list("adhbcegjfi")[:limit]
+
+
+def test_pages_joined_are_the_whole(query: QueryEngine) -> None:
+    whole = query.find("won", sort=["-name", "seats"])
+    pages = [
+        query.find("won", sort=["-name", "seats"], limit=7, offset=at) for at in range(0, 60, 7)
+    ]
+    assert pl.concat(pages).equals(whole[:63])
+
+
+def test_a_find_returns_whole_deals_with_exact_amounts(query: QueryEngine) -> None:
+    found = query.find("amount = 1.25", limit=1)
+    assert found.columns == FRAME.columns
+    assert found["amount"].dtype == pl.Decimal(38, 2)
+    assert found["amount"].item() == Decimal("1.25")
+
+
+def test_columns_are_chosen_and_ordered(query: QueryEngine) -> None:
+    found = query.find("won", sort="-seats", columns=["amount", "ID"], limit=3)
+    assert found.columns == ["amount", "id"]
+    whole = query.find("won", sort="-seats", limit=3)
+    assert found.equals(whole.select("amount", "id"))
+
+
+def test_keywords_reach_the_filter(query: QueryEngine) -> None:
+    assert query.find(name="a", won=True).equals(query.find("name = 'a' AND won"))
+    assert query.count(name="a") == query.find("name = 'a'").height > 0
+
+
+@pytest.mark.parametrize("where", ["won", "FALSE", "TRUE", "NULL", "1 = 1", "amount > 1", None])
+def test_counts_agree_with_finds(query: QueryEngine, where: str | None) -> None:
+    assert query.count(where) == query.find(where).height
+    assert query.select(where).frame.equals(query.find(where))
+
+
+def test_expressions_that_give_one_value_count_for_every_deal(query: QueryEngine) -> None:
+    assert query.count(pl.lit(value=True)) == FRAME.height
+    assert query.count(pl.col("won").any()) == FRAME.height
+    assert query.find(pl.col("won").all(), limit=3).height == 0
+
+
+def test_a_select_keeps_the_rest_of_the_snapshot() -> None:
+    snapshot = snapshot_of(FRAME)
+    engine = QueryEngine(lambda: snapshot)
+    assert engine.select() is snapshot
+    chosen = engine.select("won")
+    assert (chosen.seq, chosen.schema, chosen.pipeline) == (1, snapshot.schema, snapshot.pipeline)
+
+
+def test_no_deals(query: QueryEngine) -> None:
+    engine = engine_of(FRAME.clear())
+    assert engine.count() == engine.count("won") == engine.count("1 = 1") == 0
+    assert engine.find("amount > 1", sort=["-amount", "name"], limit=5).schema == FRAME.schema
+    assert engine.find(sort="name").height == 0
+
+
+def test_what_is_handed_out_is_the_callers_own() -> None:
+    frame = pl.DataFrame({"id": ["1", "2"]})
+    engine = engine_of(frame)
+    for own in (engine.frame(), engine.find(), engine.find("TRUE"), engine.find(columns=["id"])):
+        own.insert_column(0, pl.Series("mine", [1, 2]))
+    assert frame.columns == ["id"]
+
+
+def test_every_query_asks_for_a_fresh_snapshot() -> None:
+    frames = [FRAME[:n] for n in range(1, 6)]
+    snapshots = iter([snapshot_of(frame) for frame in frames])
+    engine = QueryEngine(lambda: next(snapshots))
+    sizes = [engine.count(), engine.find().height, engine.frame().height]
+    sizes += [engine.select().frame.height, engine.sql("SELECT count(*) FROM deals").item()]
+    assert sizes == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sort": "-amonut"}, "no column 'amonut'; did you mean 'amount'?"),
+        ({"sort": ["name", "-name"]}, "'name' is sorted by twice"),
+        ({"sort": ["name", 3]}, "not a value of type int"),
+        ({"sort": ""}, "no column ''"),
+        ({"columns": ["id", "nam"]}, "no column 'nam'; did you mean 'name'?"),
+        ({"columns": ["id", "ID"]}, "columns has 'id' twice"),
+        ({"columns": "id"}, "columns is a list of names: ['id']"),
+        ({"limit": -1}, "limit is a whole number from 0 up, not -1"),
+        ({"limit": 2.5}, "limit is a whole number from 0 up, not 2.5"),
+        ({"limit": True}, "limit is a whole number"),
+        ({"offset": -3}, "offset is a whole number from 0 up, not -3"),
+        ({"offset": None}, "offset is a whole number from 0 up, not None"),
+        ({"nme": "a"}, "no column 'nme'; did you mean 'name'?"),
+    ],
+    ids=str,
+)
+def test_options_that_cant_be_understood(
+    query: QueryEngine, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(QueryError) as caught:
+        query.find(**options)
+    assert message in str(caught.value)
+
+
+def test_a_product_that_outgrows_38_digits_is_told_without_values() -> None:
+    secret = Decimal("987654321987654321987654321.12")
+    frame = pl.DataFrame(
+        {"id": ["1"], "amount": [secret]}, schema_overrides={"amount": pl.Decimal(38, 2)}
+    )
+    with pytest.raises(QueryError, match="more than 38 digits") as caught:
+        engine_of(frame).find("amount * amount > 1")
+    assert "98765" not in str(caught.value)
+
+
+def test_an_expression_that_fails_is_told_without_values() -> None:
+    frame = pl.DataFrame({"id": ["1"], "name": ["secret"]})
+    with pytest.raises(QueryError) as caught:
+        engine_of(frame).find(pl.col("name").cast(pl.Int64) > 1)
+    assert "secret" not in str(caught.value)
+    with pytest.raises(QueryError, match="one a deal is needed"):
+        engine_of(FRAME).count(pl.col("won").head(3))
+
+
+def test_importing_the_engine_loads_no_parser_and_no_duckdb() -> None:
+    script = (
+        "import sys, json, dealdb.query.engine\n"
+        "print(json.dumps([m for m in ('sqlglot', 'duckdb', 'pyarrow') if m in sys.modules]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == []
