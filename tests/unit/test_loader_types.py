@@ -85,6 +85,7 @@ def test_integers_are_whole_and_have_64_bits() -> None:
     ("cells", "expected", "note"),
     [
         (["1.234,50", "99"], ["1234.5", "99"], "decimal commas in 'amount'"),
+        (["1.234,50 €", "soon 5"], ["1234.5"], "decimal commas in 'amount'"),
         (["€ 17,50", "1.234"], ["17.5", "1234"], "decimal commas in 'amount'"),
         (["1,234", "99"], ["1234", "99"], "commas in 'amount' separate thousands"),
         (["1,234.5", "12.25"], ["1234.5", "12.25"], "commas in 'amount' separate thousands"),

@@ -69,7 +69,7 @@ class PointEvidence:
         odd = texts.filter(~texts.str.contains(_CANONICAL_INT))
         if not odd.str.contains(r",|\..*\.").any():
             return
-        digits = odd.str.extract(r"([0-9][0-9.,' ]*)")
+        digits = odd.str.extract(r"([0-9](?:[0-9.,' ]*[0-9.,])?)")
         self.point += int(digits.str.contains(_SAYS_POINT).sum())
         self.comma += int(digits.str.contains(_SAYS_COMMA).sum())
         self.either += int(digits.str.contains(_SAYS_NEITHER).sum())
