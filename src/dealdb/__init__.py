@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from dealdb.pipeline import Kind, Pipeline, Stage
     from dealdb.schema import Field, FieldType, Schema
     from dealdb.store import Deal, SaveResult
+    from dealdb.view import DealView
 
 __all__ = [
     "AccessDenied",
@@ -42,6 +43,7 @@ __all__ = [
     "DealDBError",
     "DealDatabase",
     "DealNotFound",
+    "DealView",
     "Field",
     "FieldType",
     "Kind",
@@ -64,6 +66,7 @@ __all__ = [
 # a name is imported at its first use: `dealdb --help` waits neither for the Redis client nor for Polars
 _MODULES = {
     "DealDatabase": "database",
+    "DealView": "view",
     **dict.fromkeys(("Kind", "Pipeline", "Stage"), "pipeline"),
     **dict.fromkeys(("Field", "FieldType", "Schema"), "schema"),
     **dict.fromkeys(("Deal", "SaveResult"), "store"),

@@ -5,17 +5,19 @@ from __future__ import annotations
 import getpass
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from dealdb.connection import EmbeddedServer, Health, RedisConnection
-from dealdb.errors import StoreError
+from dealdb.errors import QueryError, StoreError
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Schema
 from dealdb.store import Deal, SaveResult, Store
 from dealdb.values import encode_id
+from dealdb.view import DealView
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from dealdb.analytics import Analytics
     from dealdb.loader import DataLoader
     from dealdb.query import QueryEngine
-    from dealdb.store.snapshot import Snapshot
+    from dealdb.store.audit import CheckReport, RepairReport
 
 DEFAULT_COLLECTION = "deal"
 
@@ -178,18 +180,7 @@ class DealDatabase:
         """Metrics of the live deals."""
         from dealdb.analytics import Analytics
 
-        return Analytics(self._select)
-
-    def _select(self, where: str | pl.Expr | None) -> Snapshot:
-        from dealdb.query.filters import compile_where
-
-        snapshot = self._store.snapshot()
-        condition = compile_where(where, snapshot.frame.schema, {})
-        return (
-            snapshot
-            if condition is None
-            else replace(snapshot, frame=snapshot.frame.filter(condition))
-        )
+        return Analytics(lambda where: self.query.select(where))
 
     # the server ------------------------------------------------------------------------------------
 
@@ -359,6 +350,87 @@ class DealDatabase:
     def __contains__(self, id: object) -> bool:
         return isinstance(id, str | int) and self._store.contains(encode_id(id))
 
+    # the past, and other programs ------------------------------------------------------------------
+
+    def deal_history(self, id: str | int) -> pl.DataFrame:
+        """
+        Every change of one deal, oldest first: when, who, field, before, after.
+
+        Returns
+        -------
+        polars.DataFrame
+            A row for each field that a commit changed, with the columns ``seq``, ``when``, ``who``, ``change``
+            (``inserted``, ``updated``, ``deleted``), ``field``, ``before`` and ``after`` (texts).
+
+        Raises
+        ------
+        StoreDamaged
+            If a part of the history was removed from the server.
+
+        Cost
+        ----
+        A read of the whole history.
+
+        Examples
+        --------
+        >>> with DealDatabase.embedded(tmp_path) as db:
+        ...     _ = db.save_deal({"id": 42, "amount": 100})
+        ...     _ = db.save_deal({"id": 42, "amount": 250})
+        ...     db.deal_history(42).select("change", "field", "before", "after").rows()
+        [('inserted', 'amount', None, '100'), ('updated', 'amount', '100', '250')]
+        """
+        return self._store.history(encode_id(id))
+
+    def as_of(self, when: datetime | date | str) -> DealView:
+        """
+        The collection as it was at a moment, read-only, with the same ``query`` and ``analytics``.
+
+        Parameters
+        ----------
+        when
+            A datetime (UTC where it has no zone), a date (the end of that day, UTC), or ISO text of either.
+
+        Raises
+        ------
+        QueryError
+            If the text is neither.
+        StoreDamaged
+            If a part of the history was removed from the server.
+
+        Cost
+        ----
+        A checkpoint where one is old enough, and a read of the history since, or of all of it.
+
+        Examples
+        --------
+        >>> with DealDatabase.embedded(tmp_path) as db:
+        ...     _ = db.save_deal({"id": 42, "amount": 100})
+        ...     len(db.as_of("2020-12-31")), len(db.as_of("2999-12-31"))
+        (0, 1)
+        """
+        moment = _moment_of(when) if isinstance(when, str) else when
+        return DealView(moment, self._store.as_of(moment))
+
+    def check(self) -> CheckReport:
+        """
+        Compare every deal's hash with the log, deal by deal, and change nothing.
+
+        Cost
+        ----
+        Two round trips for every 1,000 keys of the database, and memory for the ids of all deals.
+        """
+        return self._store.check()
+
+    def repair(self) -> RepairReport:
+        """
+        Adopt what other programs did to the hashes; safe beside other writers, and safe to repeat.
+
+        Cost
+        ----
+        A check, and two round trips for every 200 deals that differ.
+        """
+        return self._store.repair()
+
     # what the deals are ----------------------------------------------------------------------------
 
     @property
@@ -380,6 +452,18 @@ class DealDatabase:
         Two round trips.
         """
         self._store.set_pipeline(pipeline)
+
+
+def _moment_of(text: str) -> datetime | date:
+    for parse in (date.fromisoformat, datetime.fromisoformat):
+        try:
+            return parse(text)
+        except ValueError:
+            continue
+    raise QueryError(
+        f"as_of: {text!r} is no moment; write a date such as 2026-10-01, or 2026-10-01T12:30:00Z",
+        text=text,
+    )
 
 
 def _login_name() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import TypeAlias
 
 import polars as pl
@@ -40,6 +41,8 @@ class Analytics:
     ----------
     select
         Gives the deals to which a filter applies.
+    today
+        The day that ``as_of`` is by default; None for the present one, UTC.
 
     Examples
     --------
@@ -53,8 +56,9 @@ class Analytics:
     [('Ann', 2, 1, 1, 0.5), ('Bob', 1, 1, 0, 1.0)]
     """
 
-    def __init__(self, select: Callable[[Where], Snapshot]) -> None:
+    def __init__(self, select: Callable[[Where], Snapshot], *, today: date | None = None) -> None:
         self._select = select
+        self._today = today
 
     def summary(
         self,
@@ -75,7 +79,9 @@ class Analytics:
         docs/metrics.md#summary
         """
         deals = self._select(where)
-        return summary(deals.frame, deals.pipeline, by, since=since, until=until, as_of=as_of)
+        return summary(
+            deals.frame, deals.pipeline, by, since=since, until=until, as_of=as_of or self._today
+        )
 
     def pipeline(self, by: By = None, *, where: Where = None, as_of: Day = None) -> MetricResult:
         """
@@ -88,7 +94,7 @@ class Analytics:
         docs/metrics.md#pipeline
         """
         deals = self._select(where)
-        return pipeline_by_stage(deals.frame, deals.pipeline, by, as_of=as_of)
+        return pipeline_by_stage(deals.frame, deals.pipeline, by, as_of=as_of or self._today)
 
     def win_rate(
         self,

@@ -92,9 +92,11 @@ def seal_since(link: Link, keys: Keys, seq: int, until: int) -> Iterator[tuple[i
         yield entries[0].position.seq, entries[-1].position.seq, seal(entries)
 
 
-def read_history(link: Link, keys: Keys, segments: Iterable[Segment]) -> Iterator[Entry]:
+def read_history(
+    link: Link, keys: Keys, segments: Iterable[Segment], *, since: int = 0
+) -> Iterator[Entry]:
     """
-    Every commit of the collection in order: the sealed ones, then those in the log.
+    Every commit after ``since`` in order: the sealed ones, then those in the log.
 
     Raises
     ------
@@ -105,14 +107,17 @@ def read_history(link: Link, keys: Keys, segments: Iterable[Segment]) -> Iterato
     ----
     One round trip a segment, and one for every 500 commits in the log.
     """
-    seq = 0
+    seq = since
     for segment in segments:
+        if segment.last <= seq:
+            continue
         blob = link.call("GET", segment.key, retry=True)
         if blob is None or sha256(blob).hexdigest() != segment.digest:
             raise _gap(link, keys, seq)
         for entry in unseal(blob):
-            seq = _next(link, keys, seq, entry)
-            yield entry
+            if entry.position.seq > seq:
+                seq = _next(link, keys, seq, entry)
+                yield entry
     for page in read_from(link, keys.log, seq + 1):
         for entry in page:
             seq = _next(link, keys, seq, entry)

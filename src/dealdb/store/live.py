@@ -7,17 +7,15 @@ from collections.abc import Callable, Iterator
 
 import polars as pl
 
-from dealdb.columns import empty_frame
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
-from dealdb.schema import Schema
 from dealdb.store.checkpoint import read_checkpoint, write_checkpoint
 from dealdb.store.keys import Keys
 from dealdb.store.log import Entry, HistoryReset, Position, has_position, read_since
 from dealdb.store.manifest import read_manifest
 from dealdb.store.replica import Replica
 from dealdb.store.scan import replica_from_hashes
-from dealdb.store.snapshot import Snapshot
+from dealdb.store.snapshot import Snapshot, snapshot_of
 
 # a history that is reset again and again while it is read is nothing that a reader can wait for
 _MAX_REBUILDS = 5
@@ -59,7 +57,7 @@ class LiveColumns:
             self._sync()
             self._checkpoint_if_due()
             if self._snapshot is None:
-                self._snapshot = _snapshot_of(self._replica)
+                self._snapshot = snapshot_of(self._replica)
             return self._snapshot
 
     def snapshot_with_rows(self) -> tuple[Snapshot, pl.Series]:
@@ -143,20 +141,3 @@ class LiveColumns:
 def _chained(first: list[Entry], rest: Iterator[list[Entry]]) -> Iterator[list[Entry]]:
     yield first
     yield from rest
-
-
-def _snapshot_of(replica: Replica) -> Snapshot:
-    if not replica.schema.fields:
-        standard = Schema.standard()
-        return Snapshot(
-            frame=empty_frame(standard),
-            schema=standard,
-            pipeline=replica.pipeline,
-            seq=replica.position.seq,
-        )
-    return Snapshot(
-        frame=replica.frame(),
-        schema=replica.schema,
-        pipeline=replica.pipeline.covering(sorted(filter(None, replica.stages))),
-        seq=replica.position.seq,
-    )

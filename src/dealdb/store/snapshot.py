@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from dealdb.columns import empty_frame
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Schema
+from dealdb.store.replica import Replica
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,3 +33,21 @@ class Snapshot:
     schema: Schema
     pipeline: Pipeline
     seq: int
+
+
+def snapshot_of(replica: Replica) -> Snapshot:
+    """Snapshot of a replica as it is now; shares its columns until they change."""
+    if not replica.schema.fields:
+        standard = Schema.standard()
+        return Snapshot(
+            frame=empty_frame(standard),
+            schema=standard,
+            pipeline=replica.pipeline,
+            seq=replica.position.seq,
+        )
+    return Snapshot(
+        frame=replica.frame(),
+        schema=replica.schema,
+        pipeline=replica.pipeline.covering(sorted(filter(None, replica.stages))),
+        seq=replica.position.seq,
+    )

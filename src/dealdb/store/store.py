@@ -21,6 +21,10 @@ from dealdb.store.writer import Change, Reply, Writers
 from dealdb.values import Value, decode, encode, encode_id, infer, widened
 
 if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    import polars as pl
+
     from dealdb.store.audit import Audit, CheckReport, RepairReport
     from dealdb.store.live import LiveColumns
     from dealdb.store.snapshot import Snapshot
@@ -165,6 +169,21 @@ class Store:
         """Adopt what other programs did to the hashes; see ``Audit.repair``."""
         self._adopt_strays()
         return self._audit.repair()
+
+    def history(self, deal_id: str) -> pl.DataFrame:
+        """Every change of one deal; see ``past.history_of``."""
+        from dealdb.store.past import history_of
+
+        self._adopt_strays()
+        return history_of(self.link, self.keys, deal_id)
+
+    def as_of(self, when: datetime | date) -> Snapshot:
+        """All deals as they were at a moment; see ``past.replica_as_of``."""
+        from dealdb.store.past import replica_as_of
+        from dealdb.store.snapshot import snapshot_of
+
+        self._adopt_strays()
+        return snapshot_of(replica_as_of(self.link, self.keys, when))
 
     def _adopt_strays(self) -> None:
         """At the first use of a collection, adopt the hashes that were there before dealdb came."""

@@ -1,0 +1,84 @@
+"""The deals as they were at a moment: queries and metrics of the past."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from dealdb.pipeline import Pipeline
+from dealdb.schema import Schema
+from dealdb.store import Deal
+from dealdb.values import encode_id
+
+if TYPE_CHECKING:
+    from dealdb.analytics import Analytics
+    from dealdb.query import QueryEngine
+    from dealdb.store.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class DealView:
+    """
+    A collection as it was at a moment; read-only, and needs no server any more.
+
+    Attributes
+    ----------
+    when
+        The moment; a date means the end of that day, UTC.
+    snapshot
+        The deals, their fields and stages at that moment.
+    """
+
+    when: datetime | date
+    snapshot: Snapshot
+
+    @cached_property
+    def query(self) -> QueryEngine:
+        """Filters, SQL and frames over the deals of then."""
+        from dealdb.query import QueryEngine
+
+        return QueryEngine(lambda: self.snapshot)
+
+    @cached_property
+    def analytics(self) -> Analytics:
+        """Metrics of the deals of then; open deals are judged on that day."""
+        from dealdb.analytics import Analytics
+
+        return Analytics(self.query.select, today=self._day)
+
+    @property
+    def _day(self) -> date:
+        if not isinstance(self.when, datetime):
+            return self.when
+        return (self.when.astimezone(UTC) if self.when.tzinfo else self.when).date()
+
+    @property
+    def schema(self) -> Schema:
+        """Fields and their types at that moment."""
+        return self.snapshot.schema
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """Stages and what they meant at that moment."""
+        return self.snapshot.pipeline
+
+    def get_deal(self, id: str | int) -> Deal | None:
+        """One deal as it was, or None; its ``rev`` is 0, since nothing can be saved against the past."""
+        rows = self.snapshot.frame.filter(id=encode_id(id)).to_dicts()
+        return Deal({n: v for n, v in rows[0].items() if v is not None}, rev=0) if rows else None
+
+    def __len__(self) -> int:
+        return self.snapshot.frame.height
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __contains__(self, id: object) -> bool:
+        return isinstance(id, str | int) and self.get_deal(id) is not None
+
+    def __repr__(self) -> str:
+        return (
+            f"<DealView of {self.when.isoformat()}: {len(self)} deals, commit {self.snapshot.seq}>"
+        )
