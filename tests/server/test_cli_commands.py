@@ -380,7 +380,7 @@ def test_demo_runs_and_touches_nothing(capsys: pytest.CaptureFixture[str]) -> No
         "Health",
         "Saving 1,600 deals",
         "A filter",
-        "Pipeline by stage",
+        "The pipeline by stage",
         "Win rate by owner",
         "Sales cycle",
     ):

@@ -188,8 +188,6 @@ def test_health_counts_who_had_to_wait(server: Server) -> None:
     [
         (("--appendonly", "yes"), "aof everysec", None),
         (("--appendonly", "yes", "--appendfsync", "always"), "aof always", None),
-        (("--save", "3600 1"), "rdb", None),
-        (("--appendonly", "yes", "--save", "3600 1"), "aof everysec, rdb", None),
         (("--appendonly", "yes", "--maxmemory", "100mb"), "aof everysec", None),
         (
             ("--appendonly", "yes", "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"),
@@ -219,6 +217,20 @@ def test_health_names_what_threatens_the_data(
         health = connection.health()
     assert health.persistence == persistence
     assert health.warnings == ((warning,) if warning else ())
+
+
+@pytest.mark.parametrize(
+    ("options", "persistence"), [((), "rdb"), (("--appendonly", "yes"), "aof everysec, rdb")]
+)
+def test_health_with_snapshots(
+    new_server: Callable[..., Server], options: tuple[str, ...], persistence: str
+) -> None:
+    server = new_server(*options)
+    with server.client() as client:
+        client.config_set("save", "3600 1")
+    with connected(server) as connection:
+        health = connection.health()
+    assert (health.persistence, health.warnings) == (persistence, ())
 
 
 def test_health_of_a_replica(new_server: Callable[..., Server]) -> None:
