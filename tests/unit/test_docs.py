@@ -39,6 +39,7 @@ LAYERS = [
     {"connection"},
     {"store"},
     {"loader", "query", "analytics"},
+    {"view"},
     {"database"},
     {"cli"},
 ]
