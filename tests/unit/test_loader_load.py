@@ -73,6 +73,12 @@ def test_every_alias_means_one_field() -> None:
     assert set(ALIASES) - {aliases.CLOSE_DATE} == set(Schema.standard())
 
 
+def test_the_page_lists_every_alias() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "loading.md").read_text(encoding="utf-8")
+    for field, names in ALIASES.items():
+        assert f"| `{field}` | {', '.join(f'`{name}`' for name in names)} |" in page
+
+
 def test_the_better_name_gets_the_field(store: Recorder, tmp_path: Path) -> None:
     report = store.load_text(tmp_path, "owner_id,Deal Owner,deal_id,ID\n5,Ann,x,1\n")
     assert store.deals == {"1": {"owner": "Ann", "owner_id": "5", "deal_id": "x"}}

@@ -43,6 +43,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "stage", "deal_stage", "stage_name", "sales_stage", "status_label",
         "opportunity_stage", "pipeline_stage", "deal_pipeline_stage", "stage_id",
         "deal_pipeline_stage_id", "pipeline_stage_id", "dealstage_id",
+        "status", "deal_status",
     ),
     "amount": (
         "amount", "deal_value", "value", "deal_amount", "close_value", "opportunity_amount",

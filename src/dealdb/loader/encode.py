@@ -11,7 +11,8 @@ from dealdb.loader.aliases import CLOSE_DATE
 from dealdb.loader.chunks import Chunk, Reject
 from dealdb.loader.dates import dates, datetimes
 from dealdb.loader.numbers import decimals, floats, integers, probabilities, scale_of_texts
-from dealdb.loader.plan import ColumnPlan, Plan, without_nothing
+from dealdb.loader.plan import ColumnPlan, Plan
+from dealdb.loader.profile import without_nothing
 from dealdb.schema import DEFAULT_SCALE, MAX_DECIMAL_DIGITS, Field, FieldType
 
 _GROUP = "\0group"

@@ -11,7 +11,7 @@ import polars as pl
 from dealdb.columns import encode_column, field_of
 from dealdb.errors import LoadError
 from dealdb.loader.chunks import Chunk
-from dealdb.loader.mappings import as_json
+from dealdb.loader.rows import as_json
 from dealdb.schema import FieldType
 
 CHUNK_ROWS = 20_000

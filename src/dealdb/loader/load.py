@@ -19,7 +19,8 @@ import polars as pl
 from dealdb.errors import LoadError
 from dealdb.loader.chunks import Chunk, Source
 from dealdb.loader.encode import Encoded, encode_chunk
-from dealdb.loader.plan import Options, Plan, Profile
+from dealdb.loader.plan import Options, Plan
+from dealdb.loader.profile import Profile
 from dealdb.loader.progress import ProgressCallback, shown
 from dealdb.loader.rejects import RejectsFile
 from dealdb.loader.report import LoadReport, MappedColumn, Progress
