@@ -104,11 +104,11 @@ def test_is_private_durable_and_has_no_port(folder: Path) -> None:
             reply = link.call("CONFIG", "GET", name)
             told[name] = reply[1].decode()
         assert told == {
-            "port": "0", "tls-port": "0", "appendonly": "yes", "appendfsync": "everysec",
+            "port": "0", "tls-port": "0", "appendonly": "yes", "appendfsync": "always",
             "maxmemory-policy": "noeviction", "save": "", "aof-load-truncated": "yes",
         }  # fmt: skip
         health = RedisConnection().connect(unix_socket=server.socket).health()
-        assert (health.persistence, health.warnings) == ("aof everysec", ())
+        assert (health.persistence, health.warnings) == ("aof always", ())
 
 
 def test_default_folder_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

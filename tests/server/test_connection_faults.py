@@ -16,6 +16,8 @@ from dealdb.connection import Link, RedisConnection
 from dealdb.errors import AccessDenied, SchemaError, ServerRefused, ServerUnavailable
 from servers import Server, free_port
 
+# under everysec a kill may lose what the server has not yet written, because a sync is under way
+DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 # some work for the server, so that there is time to interrupt
 PINGS = "for i = 1, 300 do redis.call('PING') end"
 
@@ -115,7 +117,7 @@ def test_read_is_sent_again_until_its_deadline(new_server: Callable[..., Server]
 def test_restart_is_waited_for_by_reads_and_by_writes_not_yet_sent(
     new_server: Callable[..., Server],
 ) -> None:
-    server = new_server("--appendonly", "yes")
+    server = new_server(*DURABLE)
     with connected(server) as connection:
         assert connection.link().call("INCR", "n") == 1
         for number in (2, 3):
@@ -216,7 +218,7 @@ def test_database_that_the_server_does_not_have(server: Server) -> None:
 
 
 def test_loading_server_is_waited_for(new_server: Callable[..., Server]) -> None:
-    server = new_server("--appendonly", "yes")
+    server = new_server(*DURABLE)
     with server.client() as client:
         batch = client.pipeline(transaction=False)
         for number in range(5_000):

@@ -73,6 +73,11 @@ def is_passing(error: StoreError) -> bool:
     )
 
 
+def is_not_now(error: StoreError) -> bool:
+    """Whether the server itself said that it can't run commands now, so that this one has not run."""
+    return error.__cause__ is not None and _reply(error.__cause__) in _NOT_NOW
+
+
 def is_missing_right(error: StoreError) -> bool:
     """Whether the server knows the user and withholds one right, rather than refuse the login."""
     return isinstance(error.__cause__, client.NoPermissionError)
@@ -99,7 +104,7 @@ def _broken_link(error: Exception, where: str) -> StoreError:
     return ServerUnavailable(f"{where} can't be reached: {_text(error)}")
 
 
-def _reply(error: Exception) -> str:
+def _reply(error: BaseException) -> str:
     """First word of the server's error, e.g. ``WRONGTYPE``."""
     # the client cuts the word off the errors that it knows, and keeps it beside
     return getattr(error, "status_code", None) or str(error).partition(" ")[0]

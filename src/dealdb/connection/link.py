@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from hiredis import pack_command
 
-from dealdb.connection.faults import is_passing
+from dealdb.connection.faults import is_not_now, is_passing
 from dealdb.connection.pool import Pool
 from dealdb.connection.retry import Pauses
 from dealdb.connection.settings import Settings
@@ -56,7 +56,8 @@ class Link:
             Its words and arguments, each on its own: ``call("CLIENT", "LIST")``.
         retry
             True for reads only: send it again, with growing waits, after a timeout or a cut, until
-            ``retry_deadline_s``. False sends it at most once; only a connect that fails is repeated.
+            ``retry_deadline_s``. False repeats only what has certainly not run: a connect that failed, or a
+            command that the server turned away because it is loading or busy.
 
         Raises
         ------
@@ -65,7 +66,7 @@ class Link:
         ServerRefused
             If the server answers with another error; ``reply`` is its first word.
         ServerUnavailable
-            If no answer came: with ``retry=False`` the command may or may not have been carried out.
+            If no answer came: with ``retry=False`` the command has run once, or not at all.
         PoolTimeout
             If every connection stayed busy.
 
@@ -74,7 +75,7 @@ class Link:
         One round trip on one connection of the pool.
         """
         packed = _pack(command)
-        return self._deliver(lambda wire: wire.exchange(packed), retry=retry)
+        return self._deliver(lambda wire: wire.exchange(packed), retry=retry, single=True)
 
     def calls(self, commands: Sequence[Sequence[Argument]], *, retry: bool = False) -> list[Any]:
         """
@@ -88,7 +89,7 @@ class Link:
         commands
             As the arguments of ``call``.
         retry
-            As in ``call``, for all of them together.
+            As in ``call``, for all of them together; False sends them at most once.
 
         Raises
         ------
@@ -107,7 +108,9 @@ class Link:
         )
         return replies
 
-    def _deliver(self, exchange: Callable[[Wire], Any], *, retry: bool) -> Any:
+    def _deliver(
+        self, exchange: Callable[[Wire], Any], *, retry: bool, single: bool = False
+    ) -> Any:
         pauses = Pauses(self.settings.retry_deadline_s)
         while True:
             wire, sent = self._pool.checkout(self.db), False
@@ -117,6 +120,8 @@ class Link:
                 sent = True
                 return exchange(wire)
             except ServerUnavailable as failure:
+                # of a batch, the rest may have run though the server turned the first away
+                sent = sent and not (single and is_not_now(failure))
                 if (sent and not retry) or not self._is_worth_another(failure) or pauses.over:
                     raise
             finally:
@@ -127,7 +132,7 @@ class Link:
 
     def _is_worth_another(self, failure: ServerUnavailable) -> bool:
         # a server that never once answered is a wrong address more often than one that restarts
-        known = self._pool.answered_at > 0 or self._revive is not None
+        known = self._pool.answered_at > 0 or self._revive is not None or is_not_now(failure)
         return known and is_passing(failure)
 
 

@@ -24,7 +24,7 @@ SHOWN_LOG_LINES = 5
 # what each option is for: docs/operations.md#the-embedded-server
 OPTIONS = (
     "--port", "0", "--unixsocketperm", "700",
-    "--appendonly", "yes", "--appendfsync", "everysec", "--aof-load-truncated", "yes", "--save", "",
+    "--appendonly", "yes", "--appendfsync", "always", "--aof-load-truncated", "yes", "--save", "",
     "--maxmemory", "0", "--maxmemory-policy", "noeviction", "--databases", "16",
     "--always-show-logo", "no",
 )  # fmt: skip
