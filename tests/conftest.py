@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from servers import BINARIES, Server
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -15,7 +16,10 @@ SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--server", choices=sorted(BINARIES), default="valkey9", help="flavor of server to test against"
+        "--server",
+        choices=sorted(BINARIES),
+        default="valkey9",
+        help="flavor of server to test against",
     )
 
 
@@ -69,7 +73,9 @@ def server(shared_server: Server) -> Server:
 @pytest.fixture
 def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
-        pytest.skip("the real exports in ../shared/data are not part of the project and absent here")
+        pytest.skip(
+            "the real exports in ../shared/data are not part of the project and absent here"
+        )
     return SHARED_DATA
 
 

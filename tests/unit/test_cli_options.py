@@ -81,7 +81,7 @@ def test_options_may_stand_before_and_after_the_command(capsys: pytest.CaptureFi
         (errors.ServerUnavailable("x"), 3),
         (errors.PoolTimeout(size=1, in_use=1, waited_s=1), 3),
         (errors.ServerRefused("x", reply="OOM"), 1),
-        (errors.OutcomeUnknown("x"), 1),
+        (errors.OutcomeUnknown("x", lambda: True), 1),
         (errors.StoreDamaged("x"), 1),
     ],
     ids=lambda value: getattr(value, "code", str(value)),
