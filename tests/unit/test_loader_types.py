@@ -171,6 +171,9 @@ def test_impossible_probabilities_are_rejected(store: Recorder, tmp_path: Path) 
         ("Mon, January 5, 2026", "2026-01-05", "2026-01-05T00:00:00Z"),
         ("1201-03-04", "1201-03-04", "1201-03-04T00:00:00Z"),
         ("3201-03-04", "3201-03-04", "3201-03-04T00:00:00Z"),
+        ("0001-01-01", "0001-01-01", "0001-01-01T00:00:00Z"),
+        ("9999-12-31 23:59:59-01:00", "9999-12-31", None), ("0001-01-01 00:00+01:00", "0001-01-01", None),
+        ("0000-01-01", None, None), ("2026-01-31 10:00+99:00", None, None),
         ("2026-02-30", None, None), ("13/13/2026", None, None), ("2018-12-19 25:00", None, None),
         ("2018-12-19 soon", None, None), ("1/31/26", None, None), ("tomorrow", None, None),
         ("99 Foo 2026", None, None), ("2026-01", None, None),
@@ -195,6 +198,20 @@ def test_moments_are_those_of_the_standard_library(moments: list[datetime]) -> N
     texts = pl.Series([moment.isoformat() for moment in rounded], dtype=pl.String)
     assert datetimes(texts, "us").to_list() == [encode(moment, field) for moment in rounded]
     assert dates(texts, "us")[0].to_list() == [moment.date().isoformat() for moment in rounded]
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.datetimes(), min_size=1), st.sampled_from(" T"))
+def test_the_quick_road_for_iso_moments_agrees_with_the_general_one(
+    moments: list[datetime], between: str
+) -> None:
+    plain = pl.Series([moment.isoformat(between) for moment in moments])
+    # a month by name sends the whole column over the general road
+    general = pl.concat([plain, pl.Series(["5 Jan 2026"])])
+    assert datetimes(plain, "us").to_list() == datetimes(general, "us").to_list()[:-1]
+    days, n_dropped = dates(plain, "us")
+    slow_days, n_slow = dates(general, "us")
+    assert (days.to_list(), n_dropped) == (slow_days.to_list()[:-1], n_slow)
 
 
 @pytest.mark.parametrize(

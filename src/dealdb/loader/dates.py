@@ -7,6 +7,7 @@ Years stay as they are, 1201 and 3201 too: whether they make sense is not for a 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, datetime
 
 import polars as pl
 
@@ -16,6 +17,13 @@ from dealdb.schema import Field, FieldType
 DATE_ORDERS = ("us", "eu")
 
 _ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+# by far the most frequent moment, and one that Polars parses itself
+_ISO_MOMENT = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T](?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}(?:\.[0-9]{1,6})?Z?$"
+)
+_ISO_MIDNIGHT = r"[ T]00:00:00(?:\.0*)?Z?$"
+_FIRST_MOMENT = datetime.min  # noqa: DTZ901  # moments are in UTC here, and Polars columns of them have no zone
+_LAST_MOMENT = datetime.max  # noqa: DTZ901  # likewise
 _TIME = r"(?:(?:T|,?\s+)(?P<time>.*))?\s*$"
 _YEAR_FIRST = rf"^\s*(?P<y>[0-9]{{4}})[-/.](?P<m>[0-9]{{1,2}})[-/.](?P<d>[0-9]{{1,2}}){_TIME}"
 _YEAR_LAST = (
@@ -94,7 +102,14 @@ def dates(texts: pl.Series, order: str) -> tuple[pl.Series, int]:
     plain = texts.str.contains(_ISO_DATE) & _real(texts).is_not_null()
     if plain.all():
         return texts, 0
-    odd = texts.filter(~plain)
+    found, dropped = _odd_dates(texts.filter(~plain), order)
+    return texts.clone().scatter((~plain).arg_true(), found), dropped
+
+
+def _odd_dates(odd: pl.Series, order: str) -> tuple[pl.Series, int]:
+    if odd.str.contains(_ISO_MOMENT).all():
+        found = _real(odd.str.head(10)).cast(pl.String)
+        return found, int((found.is_not_null() & ~odd.str.contains(_ISO_MIDNIGHT)).sum())
     parts = _parts(odd, order)
     clock = parts["time"]
     has_time = clock.is_not_null() & (clock != "")
@@ -102,8 +117,7 @@ def dates(texts: pl.Series, order: str) -> tuple[pl.Series, int]:
     readable = ~has_time | _seconds(clock).is_not_null()
     day = _real(parts["date"]).cast(pl.String)
     found = pl.select(pl.when(readable).then(day)).to_series()
-    dropped = int((has_time & found.is_not_null() & (_seconds(clock) != 0)).sum())
-    return texts.clone().scatter((~plain).arg_true(), found), dropped
+    return found, int((has_time & found.is_not_null() & (_seconds(clock) != 0)).sum())
 
 
 def datetimes(texts: pl.Series, order: str) -> pl.Series:
@@ -119,17 +133,36 @@ def datetimes(texts: pl.Series, order: str) -> pl.Series:
     ... ).to_list()
     ['2018-12-19T09:30:00Z', '2026-01-31T14:00:00Z', '2026-01-30T23:00:00Z']
     """
-    parts = _parts(texts, order)
-    clock = parts["time"]
-    has_time = clock.is_not_null() & (clock != "")
-    time_of_day = pl.select(pl.when(has_time).then(_micros(clock)).otherwise(0)).to_series()
-    moments = _real(parts["date"]).cast(pl.Datetime("us")) + time_of_day.cast(pl.Duration("us"))
+    moments = (
+        _iso_moments(texts) if texts.str.contains(_ISO_MOMENT).all() else _moments(texts, order)
+    )
+    moments = _within(moments, _FIRST_MOMENT, _LAST_MOMENT)
     utc = moments.dt.replace_time_zone("UTC").alias(texts.name)
     return encode_column(utc, Field("moment", FieldType.DATETIME))
 
 
+def _iso_moments(texts: pl.Series) -> pl.Series:
+    plain = texts.str.replace("T", " ", literal=True).str.strip_chars_end("Z")
+    return plain.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
+
+
+def _moments(texts: pl.Series, order: str) -> pl.Series:
+    parts = _parts(texts, order)
+    clock = parts["time"]
+    has_time = clock.is_not_null() & (clock != "")
+    time_of_day = pl.select(pl.when(has_time).then(_micros(clock)).otherwise(0)).to_series()
+    return _real(parts["date"]).cast(pl.Datetime("us")) + time_of_day.cast(pl.Duration("us"))
+
+
 def _real(texts: pl.Series) -> pl.Series:
-    return texts.str.to_date("%Y-%m-%d", strict=False)
+    found = texts.str.to_date("%Y-%m-%d", strict=False)
+    return _within(found, date.min, date.max)
+
+
+def _within(found: pl.Series, first: date, last: date) -> pl.Series:
+    """Null for what the calendar of Python, and so any reader of the store, has no name for."""
+    strange = ~found.is_between(first, last).fill_null(value=True)
+    return found.set(strange, None) if strange.any() else found
 
 
 def _parts(texts: pl.Series, order: str) -> pl.DataFrame:
@@ -210,6 +243,7 @@ def _clock(clock: pl.Series) -> pl.DataFrame:
         .when(pl.col("h").is_between(1, 12)).then(pl.col("h") % 12 + 12 * (pl.col("half") == "p"))
     )  # fmt: skip
     valid = (hour < 24) & (pl.col("min") < 60) & (pl.col("s") < 60)
+    valid &= (pl.col("zone_h") < 24) & (pl.col("zone_min") < 60)
     micros = ((hour * 60 + pl.col("min")) * 60 + pl.col("s")) * 1_000_000 + pl.col("f")
     sign = pl.when(pl.col("side") == "-").then(-1).otherwise(1)
     return numbers.select(
