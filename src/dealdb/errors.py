@@ -25,6 +25,7 @@ hold a password or a deal's values. The same tree, with cause and remedy per cod
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 
@@ -227,9 +228,33 @@ class PoolTimeout(StoreError):
 
 
 class OutcomeUnknown(StoreError):
-    """A change was sent and no answer came before the deadline: it happened once, or not at all."""
+    """
+    A change was sent and no answer came before the deadline: it happened once, or not at all.
+
+    ``resolve`` asks the server which; and the next change of the same thread settles it in any case, so that the
+    open one can't take effect after it.
+    """
 
     code = "outcome-unknown"
+
+    def __init__(self, message: str, resolve: Callable[[], bool]) -> None:
+        super().__init__(message)
+        self._resolve = resolve
+
+    def resolve(self) -> bool:
+        """
+        Whether the change happened; asks the server, and when it did not happen, it never will.
+
+        Raises
+        ------
+        StoreError
+            If the server still can't be asked.
+
+        Cost
+        ----
+        One round trip the first time, none afterwards.
+        """
+        return self._resolve()
 
 
 class StoreDamaged(StoreError):

@@ -61,12 +61,15 @@ def encode(value: object, field: Field, *, deal: str | None = None) -> str:
     '2026-01-31'
     """
     try:
-        return _ENCODERS[field.type](value)
+        text = _ENCODERS[field.type](value)
+        if field.name == "probability":
+            _check_probability(text)
     except _Unfit as problem:
         expected = problem.args[0]
         where = f"deal {deal!r}, field {field.name!r}" if deal else f"field {field.name!r}"
         msg = f"{where}: expected {expected}, got {_kind_of(value)}"
         raise SchemaError(msg, deal=deal, field=field.name, expected=expected) from None
+    return text
 
 
 def decode(text: str, field: Field) -> Value:
@@ -248,6 +251,12 @@ def _encode_decimal(value: object) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
+
+
+def _check_probability(text: str) -> None:
+    number = _number(text)
+    if number is None or not 0 <= number <= 1:
+        raise _Unfit("a probability from 0 to 1")
 
 
 def _encode_bool(value: object) -> str:

@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from dealdb.connection import Link, RedisConnection
-from dealdb.errors import OutcomeUnknown, ServerRefused, ServerUnavailable, StoreDamaged
+from dealdb.errors import (
+    AccessDenied,
+    OutcomeUnknown,
+    ServerRefused,
+    ServerUnavailable,
+    StoreDamaged,
+)
 from dealdb.store import Store
 from servers import Server
 
@@ -70,9 +76,15 @@ def test_unresolved_commit_is_reported_and_happened_once(link: Link) -> None:
     store.save({"id": 1, "name": "first"})
     before = log_length(link)
     lossy.lose = lambda command: True
-    with pytest.raises(OutcomeUnknown, match="once or not at all"):
+    with pytest.raises(OutcomeUnknown, match="once or not at all") as caught:
         store.save({"id": 1, "name": "second"})
     assert log_length(link) == before + 1
+    with pytest.raises(ServerUnavailable):
+        caught.value.resolve()
+    lossy.lose = lambda command: False
+    assert caught.value.resolve() is True
+    assert caught.value.resolve() is True
+    assert store.save({"id": 1, "name": "third"}).outcome == "updated"
 
 
 def test_commit_in_flight_takes_no_effect_after_a_later_one(link: Link) -> None:
@@ -89,9 +101,10 @@ def test_commit_in_flight_takes_no_effect_after_a_later_one(link: Link) -> None:
 
     store = Store(HoldingLink(link))  # type: ignore[arg-type]
     store.save({"id": 1, "name": "known"})
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(OutcomeUnknown) as caught:
         store.save({"id": 1, "name": "delayed"})
     store.save({"id": 1, "name": "later"})
+    assert caught.value.resolve() is False
     assert deliver(*held[0])[0] in (b"repeat", b"gap")
     deal = store.get_many(["1"])[0]
     assert deal is not None
@@ -183,3 +196,76 @@ def test_script_cache_may_be_flushed_at_any_time(link: Link) -> None:
         link.call("SCRIPT", "FLUSH")
         assert store.save({"id": n}).outcome == "inserted"
     assert store.count() == 5
+
+
+FULL_RIGHTS = (
+    "on >pw ~deal:* ~deals:* resetchannels -@all +@read +@write +@scripting +@connection +time"
+)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "command"),
+    [
+        ("-xadd", "XADD"),
+        ("-hdel", "HDEL"),
+        ("-del", "DEL"),
+        ("-hset", "HSET"),
+        ("resetkeys ~deals:*", None),
+    ],
+)
+def test_missing_right_is_told_and_nothing_is_written(
+    link: Link, server: Server, lacking: str, command: str | None
+) -> None:
+    Store(link).save({"id": 1, "name": "before"})
+    link.call("ACL", "SETUSER", "limited", "reset", *FULL_RIGHTS.split(), *lacking.split())
+    link.call("HSET", "deals:meta", "adopted", 1)
+    before = {name: link.call("DUMP", name) for name in sorted(link.call("KEYS", "*"))}
+    connection = RedisConnection()
+    connection.connect(unix_socket=server.socket, username="limited", password="pw")
+    with pytest.raises(
+        AccessDenied, match=f"may not run {command}" if command else "withholds a right"
+    ):
+        Store(connection.link()).save({"id": 1, "name": "after", "owner": None})
+    connection.close()
+    link.call("ACL", "DELUSER", "limited")
+    assert {name: link.call("DUMP", name) for name in sorted(link.call("KEYS", "*"))} == before
+
+
+def test_full_rights_are_enough(link: Link, server: Server) -> None:
+    link.call("ACL", "SETUSER", "full", "reset", *FULL_RIGHTS.split())
+    connection = RedisConnection()
+    connection.connect(unix_socket=server.socket, username="full", password="pw")
+    store = Store(connection.link())
+    store.save({"id": 1, "name": "a"})
+    assert store.snapshot().frame.height == 1
+    assert store.delete("1")
+    connection.close()
+    link.call("ACL", "DELUSER", "full")
+
+
+def test_out_of_memory_leaves_nothing_half_written(link: Link) -> None:
+    store = Store(link)
+    store.save({"id": 1, "name": "a"})
+    used = int(link.call("INFO", "memory").split(b"used_memory:")[1].split(b"\r")[0])
+    link.call("CONFIG", "SET", "maxmemory", used + 300_000)
+    link.call("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    saved = 0
+    try:
+        refusal = None
+        while refusal is None and saved < 10_000:
+            try:
+                store.save({"id": f"d{saved}", "name": "x" * 2000})
+                saved += 1
+            except ServerRefused as problem:
+                refusal = problem
+        assert refusal is not None
+        assert refusal.reply == "OOM"
+        with pytest.raises(ServerRefused):
+            Store(link).save({"id": "one more", "name": "x" * 2000})
+        assert saved > 5
+        assert store.count() == saved + 1
+        assert store.snapshot().frame.height == saved + 1
+    finally:
+        link.call("CONFIG", "SET", "maxmemory", 0)
+    assert store.save({"id": "later"}).outcome == "inserted"
+    assert store.check().ok

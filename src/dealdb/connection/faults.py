@@ -8,6 +8,7 @@ through them by a table. Messages name the server by a URL without its password 
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 
@@ -27,6 +28,8 @@ _NOT_NOW = frozenset({"LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"
 _CUT_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 # the server quotes the arguments of a command that it does not know
 _QUOTED_ARGUMENTS = ", with args beginning with"
+# before version 7 a server wraps an error that a script meets; the one inside tells what is wrong
+_IN_SCRIPT = re.compile(r"Error running script .*@user_script: ?\d+: -?([A-Z]+ .*)", re.DOTALL)
 _SHOWN = 200
 
 
@@ -107,10 +110,16 @@ def _broken_link(error: Exception, where: str) -> StoreError:
 def _reply(error: BaseException) -> str:
     """First word of the server's error, e.g. ``WRONGTYPE``."""
     # the client cuts the word off the errors that it knows, and keeps it beside
+    inner = _IN_SCRIPT.search(str(error))
+    if inner:
+        return inner[1].partition(" ")[0]
     return getattr(error, "status_code", None) or str(error).partition(" ")[0]
 
 
 def _text(error: Exception) -> str:
+    inner = _IN_SCRIPT.search(str(error))
+    if inner:
+        return inner[1].rstrip(". ")[:_SHOWN]
     word, text = getattr(error, "status_code", None), str(error)
     text = text if not word or text.startswith(word) else f"{word} {text}"
     text = text.partition(_QUOTED_ARGUMENTS)[0].rstrip(". ")

@@ -26,6 +26,7 @@
 --          {'gap'}                  the counter is not the next one: the server has lost this writer's past
 --          {'stale'}                prepared with another version than the one in force
 --          {'conflict', rev}        the condition does not hold; rev that the deal has (0: none)
+--          {'denied', command}      the user may not run a command that commits need
 --          {'format', found}        the collection has a format that this script does not know
 
 local FORMAT = '1'
@@ -67,6 +68,22 @@ if counter ~= last_counter + 1 then return {'gap'} end
 if kind == 'void' then
   redis.call('HSET', writers_key, writer, digits(counter) .. ' void')
   return {'ok', 'void'}
+end
+
+-- rights: a command that is denied midway would leave half a commit, so a writer's first one tries them all without
+-- effect (the one that has an effect, last)
+local function denied(name, ...)
+  local reply = redis.pcall(name, ...)
+  local problem = type(reply) == 'table' and reply.err or ''
+  if string.find(problem, 'NOPERM') or string.find(problem, 'ACL failure') or string.find(problem, "can't run this command")
+    or string.find(problem, "can't access") then return {'denied', name} end
+  -- no id of an entry can be 0-0: the expected answer of the trial
+  if problem ~= '' and not string.find(problem, '0-0') then return reply end
+end
+if counter == 1 then
+  local refusal = denied('XADD', log_key, '0-0', '', '') or denied('HDEL', meta_key, '') or denied('DEL', log_key .. ':none')
+    or denied('HSET', writers_key, writer, '0 void')
+  if refusal then return refusal end
 end
 
 -- the collection's state -----------------------------------------------------------------------------------------

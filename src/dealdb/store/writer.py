@@ -13,13 +13,14 @@ import random
 import secrets
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from importlib.resources import files
 
 from dealdb.connection import Link
 from dealdb.errors import (
+    AccessDenied,
     OutcomeUnknown,
     PoolTimeout,
     ServerRefused,
@@ -106,6 +107,13 @@ class Writers:
             # the server was reset or restored and does not know this writer: nothing of the change is there
             writer = self._threads.writer = _Writer(self._link, self._keys, self._actor)
             reply = writer.commit(change)
+        if reply.status == "denied":
+            command = reply.rest[0].decode()
+            msg = (
+                f"{self._link.settings.where}: the user may not run {command} on the keys of collection "
+                f"{self._keys.collection!r}; nothing was written; docs/operations.md has the rights that a writer needs"
+            )
+            raise AccessDenied(msg)
         if reply.status == "format":
             found = reply.rest[0].decode(errors="replace")
             msg = f"collection {self._keys.collection!r} has format {found}; this dealdb reads format 1: upgrade it"
@@ -114,7 +122,7 @@ class Writers:
 
 
 class _Writer:
-    """One thread's name and counter. Not thread-safe."""
+    """One thread's name and counter."""
 
     def __init__(self, link: Link, keys: Keys, actor: str) -> None:
         self.pid = os.getpid()
@@ -123,16 +131,34 @@ class _Writer:
         self._actor = actor
         self._name = secrets.token_hex(8)
         self._counter = 0
-        self._unresolved = False
+        self._open: _OpenCommit | None = None
+        # a thread has its writer to itself, except where another resolves what this one could not
+        self._lock = threading.Lock()
 
     def commit(self, change: Change) -> Reply:
-        if self._unresolved:
-            # a commit that may still be on its way must not take effect after the next one
-            self._take(self._send(Change(kind="void")))
-        return self._take(self._send(change))
+        with self._lock:
+            if self._open:
+                # a commit that may still be on its way must not take effect after the next one
+                self._settle()
+            return self._take(self._send(change))
+
+    def _settle(self) -> None:
+        reply = self._take(self._send(Change(kind="void")))
+        if self._open:
+            # a repeat is the answer to the open commit; anything else took its place, so it never happens
+            self._open.happened = reply.status == "repeat" and reply.rest != (b"void",)
+            self._open = None
+
+    def _resolver(self, commit: _OpenCommit) -> Callable[[], bool]:
+        def resolve() -> bool:
+            with self._lock:
+                if commit.happened is None:
+                    self._settle()
+            return bool(commit.happened)
+
+        return resolve
 
     def _take(self, reply: Reply) -> Reply:
-        self._unresolved = False
         if reply.status in ("ok", "repeat"):
             self._counter += 1
         return reply
@@ -142,20 +168,26 @@ class _Writer:
         pause = _FIRST_PAUSE_S
         while True:
             try:
-                return self._send_once(change)
+                reply = self._send_once(change)
             except (ServerUnavailable, PoolTimeout) as problem:
-                self._unresolved |= isinstance(problem, ServerUnavailable) and problem.sent
+                if isinstance(problem, ServerUnavailable) and problem.sent:
+                    self._open = self._open or _OpenCommit()
                 if time.monotonic() + pause < deadline:
                     time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter, not a secret
                     pause = min(2 * pause, _LONGEST_PAUSE_S)
                     continue
-                if not self._unresolved or change.kind == "void":
+                if self._open is None or change.kind == "void":
                     raise
-                raise OutcomeUnknown(_unknown(self._link.settings.where)) from problem
+                message = _unknown(self._link.settings.where)
+                raise OutcomeUnknown(message, self._resolver(self._open)) from problem
             except BaseException as problem:
-                # an interrupt between sending and the answer leaves the outcome open too
-                self._unresolved |= not isinstance(problem, Exception)
+                if not isinstance(problem, Exception):
+                    # an interrupt between sending and the answer leaves the outcome open too
+                    self._open = self._open or _OpenCommit()
                 raise
+            if change.kind != "void":
+                self._open = None
+            return reply
 
     def _send_once(self, change: Change) -> Reply:
         keys = self._keys
@@ -179,8 +211,16 @@ class _Writer:
         return Reply(status.decode(), tuple(rest))
 
 
+@dataclass(slots=True)
+class _OpenCommit:
+    """A commit that was sent and not answered; ``happened`` is None until it is known."""
+
+    happened: bool | None = None
+
+
 def _unknown(where: str) -> str:
     return (
         f"{where}: a change was sent, and the link broke before the answer came: it happened once or not at all; "
-        "read the deal to see which, or save again (saving the same values twice changes nothing)"
+        "resolve() of this error asks the server which, and saving again is safe "
+        "(saving the same values twice changes nothing)"
     )

@@ -1,0 +1,166 @@
+"""History is never lost by trimming, and any moment of it can be looked at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from dealdb import DealDatabase
+from dealdb.errors import QueryError, StoreDamaged
+from dealdb.store.checkpoint import write_checkpoint
+from servers import Server
+
+
+@pytest.fixture
+def db(server: Server) -> Iterator[DealDatabase]:
+    with DealDatabase.from_url(f"unix://{server.socket}", actor="ann") as db:
+        yield db
+
+
+def checkpoint(db: DealDatabase) -> bool:
+    db.query.frame()
+    live = db._store._live
+    return write_checkpoint(db._store.link, db._store.keys, live._replica)
+
+
+def pause() -> datetime:
+    """A moment that lies between what was done before and what is done after."""
+    time.sleep(0.003)
+    now = datetime.now(UTC)
+    time.sleep(0.003)
+    return now
+
+
+def test_history_of_a_deal(db: DealDatabase) -> None:
+    db.save_deal({"id": 7, "name": "Acme", "amount": 100})
+    db.save_deal({"id": 8, "name": "Acme"})
+    db.save_deal({"id": 7, "amount": 250, "name": "Acme"})
+    db.save_deal({"id": 7, "amount": None})
+    db.delete_deal(7)
+    db.save_deal({"id": 7})
+    history = db.deal_history(7)
+    assert history.select("change", "field", "before", "after").rows() == [
+        ("inserted", "name", None, "Acme"),
+        ("inserted", "amount", None, "100"),
+        ("updated", "amount", "100", "250"),
+        ("updated", "amount", "250", None),
+        ("deleted", None, None, None),
+        ("inserted", None, None, None),
+    ]
+    assert set(history["who"]) == {"ann"}
+    assert history["when"].is_sorted()
+    assert history["seq"].n_unique() == 5
+    assert abs(history["when"][-1] - datetime.now(UTC)) < timedelta(minutes=1)
+    assert db.deal_history("none").height == 0
+
+
+def test_history_survives_trimming(db: DealDatabase, server: Server) -> None:
+    for n in range(30):
+        db.save_deal({"id": n % 3, "amount": n})
+        if n % 5 == 4:
+            assert checkpoint(db)
+    with server.client() as client:
+        assert client.xlen("deals:log") < 15
+        assert client.scard("deals:chunks") == len(
+            client.keys("deals:chunk:*") + client.keys("deals:history:*")
+        )
+        assert len(client.keys("deals:chunk:*")) == 2
+    assert db.deal_history(1)["after"].to_list() == [str(n) for n in range(1, 30, 3)]
+
+
+def test_as_of_shows_each_moment(db: DealDatabase) -> None:
+    moments: list[tuple[datetime, dict[str, Decimal]]] = []
+    state: dict[str, Decimal] = {}
+    for n in range(12):
+        deal, amount = str(n % 4), Decimal(n)
+        if n == 6:
+            db.delete_deal(deal)
+            del state[deal]
+        else:
+            db.save_deal({"id": deal, "amount": amount, "stage": "Won" if n % 2 else "Open"})
+            state[deal] = amount
+        if n in (3, 5, 8):
+            assert checkpoint(db)
+        moments.append((pause(), dict(state)))
+    for moment, expected in moments:
+        view = db.as_of(moment)
+        assert dict(view.query.frame().select("id", "amount").rows()) == expected
+        assert len(view) == len(expected)
+    before_all = db.as_of(moments[0][0] - timedelta(days=1))
+    assert len(before_all) == 0
+    assert db.as_of(datetime.now(UTC)).query.frame().equals(db.query.frame())
+    assert db.as_of(date.today() + timedelta(days=1)).query.frame().equals(db.query.frame())  # noqa: DTZ011
+
+
+def test_view_has_queries_metrics_and_deals_of_then(db: DealDatabase) -> None:
+    db.save_deal({"id": 1, "stage": "Won", "amount": 10, "owner": "Ann"})
+    then = pause()
+    db.save_deal({"id": 1, "stage": "Lost", "colour": "red"})
+    db.save_deal({"id": 2, "stage": "Lost"})
+    view = db.as_of(then)
+    assert view.get_deal(1) == {
+        "id": "1",
+        "stage": "Won",
+        "amount": Decimal("10.00"),
+        "owner": "Ann",
+    }
+    assert view.get_deal(2) is None
+    assert 1 in view
+    assert 2 not in view
+    assert "colour" not in view.schema
+    assert view.analytics.win_rate()["win_rate"] == 1.0
+    assert view.analytics.pipeline().basis.as_of == then.date()
+    assert view.query.count(stage="Won") == 1
+    assert db.analytics.win_rate()["win_rate"] == 0.0
+
+
+def test_moments_as_text(db: DealDatabase) -> None:
+    db.save_deal({"id": 1})
+    assert len(db.as_of("2020-01-01")) == 0
+    assert len(db.as_of("2999-01-01T00:00:00Z")) == 1
+    with pytest.raises(QueryError, match="no moment"):
+        db.as_of("yesterday-ish")
+
+
+def test_lost_segment_is_told_and_harms_no_present_deal(db: DealDatabase, server: Server) -> None:
+    for n in range(4):
+        db.save_deal({"id": n, "amount": n})
+        checkpoint(db)
+    with server.client() as client:
+        client.delete(min(client.keys("deals:history:*")))
+    with pytest.raises(StoreDamaged, match="incomplete after commit 0"):
+        db.deal_history(1)
+    with pytest.raises(StoreDamaged):
+        db.as_of("2020-01-01")
+    assert db.query.count() == 4
+
+
+def test_damaged_checkpoint_falls_back_to_the_older_one(db: DealDatabase, server: Server) -> None:
+    for n in range(3):
+        db.save_deal({"id": n})
+        checkpoint(db)
+    with server.client() as client:
+        newest = max(
+            client.keys("deals:chunk:*"), key=lambda key: int(key.split(b":")[2].split(b"-")[0])
+        )
+        client.setrange(newest, 100, b"damage")
+    with DealDatabase.from_url(f"unix://{server.socket}") as newcomer:
+        assert newcomer.query.frame().equals(db.query.frame())
+
+
+def test_dead_writers_leftovers_go_with_the_next_checkpoint(
+    db: DealDatabase, server: Server
+) -> None:
+    db.save_deal({"id": 1})
+    with server.client() as client:
+        client.sadd("deals:chunks", "deals:chunk:dead")
+        client.set("deals:chunk:dead", b"x")
+        client.set("deals:lease", "another process")
+        assert not checkpoint(db)
+        client.delete("deals:lease")
+        assert checkpoint(db)
+        assert not client.exists("deals:chunk:dead", "deals:lease")
