@@ -201,10 +201,10 @@ def test_an_expression_that_fails_is_told_without_values() -> None:
         engine_of(FRAME).count(pl.col("won").head(3))
 
 
-def test_importing_the_engine_loads_no_parser_and_no_duckdb() -> None:
+def test_importing_the_engine_loads_no_parser_no_duckdb_and_no_client() -> None:
     script = (
         "import sys, json, dealdb.query.engine\n"
-        "print(json.dumps([m for m in ('sqlglot', 'duckdb', 'pyarrow') if m in sys.modules]))"
+        "print(json.dumps([m for m in ('sqlglot', 'duckdb', 'pyarrow', 'redis') if m in sys.modules]))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True

@@ -13,10 +13,10 @@ from dealdb.query.filters import compile_where
 from dealdb.query.operands import column
 from dealdb.query.sorting import Sort, parse_sort, sorted_rows
 from dealdb.query.trouble import column_named
-from dealdb.store.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from dealdb.query.sql import SqlSession
+    from dealdb.store.snapshot import Snapshot
 
 # what one statement may take
 SQL_TIMEOUT_S = 30.0
@@ -43,6 +43,7 @@ class QueryEngine:
     --------
     >>> from dealdb.pipeline import Pipeline
     >>> from dealdb.schema import Schema
+    >>> from dealdb.store.snapshot import Snapshot
     >>> frame = pl.DataFrame({"id": ["1", "2"], "stage": ["won", "lost"]})
     >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
     >>> query = QueryEngine(lambda: deals)
@@ -113,6 +114,7 @@ class QueryEngine:
         --------
         >>> from dealdb.pipeline import Pipeline
         >>> from dealdb.schema import Schema
+        >>> from dealdb.store.snapshot import Snapshot
         >>> frame = pl.DataFrame({"id": ["1", "2", "3"], "n": [5, 7, None]})
         >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
         >>> QueryEngine(lambda: deals).find(sort="-n", limit=2)["id"].to_list()
@@ -147,6 +149,7 @@ class QueryEngine:
         --------
         >>> from dealdb.pipeline import Pipeline
         >>> from dealdb.schema import Schema
+        >>> from dealdb.store.snapshot import Snapshot
         >>> frame = pl.DataFrame({"id": ["1", "2"], "stage": ["won", "lost"]})
         >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
         >>> QueryEngine(lambda: deals).count(stage="won")
@@ -173,6 +176,7 @@ class QueryEngine:
         --------
         >>> from dealdb.pipeline import Pipeline
         >>> from dealdb.schema import Schema
+        >>> from dealdb.store.snapshot import Snapshot
         >>> frame = pl.DataFrame({"id": ["1", "2"], "stage": ["won", "lost"]})
         >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
         >>> QueryEngine(lambda: deals).select("stage = 'lost'").frame["id"].to_list()
@@ -194,6 +198,7 @@ class QueryEngine:
         --------
         >>> from dealdb.pipeline import Pipeline
         >>> from dealdb.schema import Schema
+        >>> from dealdb.store.snapshot import Snapshot
         >>> frame = pl.DataFrame({"id": ["1", "2"]})
         >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
         >>> QueryEngine(lambda: deals).frame().shape
@@ -235,6 +240,7 @@ class QueryEngine:
         --------
         >>> from dealdb.pipeline import Pipeline
         >>> from dealdb.schema import Schema
+        >>> from dealdb.store.snapshot import Snapshot
         >>> frame = pl.DataFrame({"id": ["1", "2"], "n": [5, 7]})
         >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
         >>> QueryEngine(lambda: deals).sql("SELECT sum(n) AS total FROM deals").item()

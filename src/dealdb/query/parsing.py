@@ -47,13 +47,14 @@ def parse(text: str) -> exp.Expr:
     tokens = _tokens(text)
     _check_tokens(tokens, text)
     try:
-        tree = _DIALECT.parser().parse_into(exp.Condition, tokens, text)[0]
+        trees = _DIALECT.parser().parse_into(exp.Condition, tokens, text)
     except ParseError as error:
         raise _translated(error, text, tokens) from None
     except RecursionError:
         raise fault("the filter is nested too deeply", text, 0) from None
+    tree = trees[0] if trees else None
     if tree is None:
-        raise fault("expected a condition such as amount > 0", text, 0)
+        raise fault("expected a condition such as amount > 0", text, tokens[0].start)
     _check_depth(tree, text)
     return tree
 

@@ -1,0 +1,211 @@
+"""Whatever is typed, a filter and a statement end in a result or a QueryError, and in nothing else."""
+
+from __future__ import annotations
+
+import polars as pl
+from filter_cases import mixed_frame
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dealdb.errors import QueryError
+from dealdb.pipeline import Pipeline
+from dealdb.query.engine import QueryEngine
+from dealdb.query.sql import SqlSession
+from dealdb.schema import Schema
+from dealdb.store.snapshot import Snapshot
+
+FRAME = mixed_frame(30)
+SNAPSHOT = Snapshot(frame=FRAME, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
+QUERY = QueryEngine(lambda: SNAPSHOT)
+SESSION = SqlSession(timeout_s=5, memory_mb=128)
+WORDS = [
+    "amount",
+    "rate",
+    "seats",
+    "score",
+    "name",
+    "owner",
+    "active",
+    "won",
+    "created",
+    "closed",
+    "updated",
+    "id",
+    "nosuch",
+    '"name"',
+    '"x',
+    'y"',
+    "deals",
+    "today",
+    "now",
+    "=",
+    "<>",
+    "<",
+    "<=",
+    ">",
+    ">=",
+    "+",
+    "-",
+    "*",
+    "/",
+    "%",
+    "||",
+    "~",
+    "(",
+    ")",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    ".",
+    ";",
+    ":",
+    "::",
+    "->",
+    "?",
+    "$1",
+    "@",
+    "#",
+    "!",
+    "'",
+    '"',
+    "`",
+    "AND",
+    "OR",
+    "NOT",
+    "IN",
+    "BETWEEN",
+    "LIKE",
+    "ILIKE",
+    "ESCAPE",
+    "IS",
+    "NULL",
+    "TRUE",
+    "FALSE",
+    "DISTINCT",
+    "FROM",
+    "CASE",
+    "WHEN",
+    "THEN",
+    "ELSE",
+    "END",
+    "CAST",
+    "AS",
+    "DATE",
+    "TIMESTAMP",
+    "INTERVAL",
+    "EXISTS",
+    "SELECT",
+    "WHERE",
+    "ANY",
+    "ALL",
+    "UNION",
+    "OVER",
+    "FILTER",
+    "COLLATE",
+    "AT",
+    "TIME",
+    "ZONE",
+    "VALUES",
+    "ROW",
+    "ARRAY",
+    "SYMMETRIC",
+    "SIMILAR",
+    "TO",
+    "GLOB",
+    "0",
+    "1",
+    "1.5",
+    "1e5",
+    ".5",
+    "1e",
+    "30d",
+    "3mo",
+    "1h",
+    "'2026-01-01'",
+    "'2026-13-01'",
+    "'a'",
+    "'%a_'",
+    "''",
+    "'!'",
+    "E'a'",
+    "$$a$$",
+    "X'0F'",
+    "1_000",
+    "lower(",
+    "upper(",
+    "trim(",
+    "length(",
+    "year(",
+    "date(",
+    "coalesce(",
+    "abs(",
+    "contains(",
+    "now(",
+    "today(",
+    "getenv(",
+    "sum(",
+    "count(",
+    "LEADING",
+    "extract(",
+    "--",
+    "/*",
+    "*/",
+    "\\",
+    "é",
+    "日本",
+    "🦆",
+]
+soup = st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join)
+CLAUSES = [
+    *WORDS,
+    *[
+        "GROUP",
+        "BY",
+        "ORDER",
+        "HAVING",
+        "LIMIT",
+        "JOIN",
+        "USING",
+        "ON",
+        "WITH",
+        "PIVOT",
+        "UNPIVOT",
+        "QUALIFY",
+        "*",
+        "AS",
+        "WINDOW",
+        "EXCEPT",
+        "x",
+    ],
+]
+statements = st.lists(st.sampled_from(CLAUSES), max_size=12).map(
+    lambda words: "SELECT " + " ".join(words)
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.one_of(soup, st.text(max_size=40)))
+def test_any_text_as_a_filter(text: str) -> None:
+    try:
+        found = QUERY.find(text)
+    except QueryError as error:
+        assert error.text == text
+        assert error.position is None or 0 <= error.position <= len(text)
+    else:
+        assert isinstance(found, pl.DataFrame)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(statements, st.text(max_size=40)))
+def test_any_text_as_a_statement(text: str) -> None:
+    try:
+        result = SESSION.run(text, FRAME)
+    except QueryError as error:
+        assert error.text == text
+        assert error.position is None or 0 <= error.position <= len(text)
+    else:
+        assert isinstance(result, pl.DataFrame)
