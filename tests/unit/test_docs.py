@@ -7,13 +7,11 @@ import doctest
 import importlib
 import inspect
 import io
-import os
 import pkgutil
 import re
-import subprocess
-import sys
+import shlex
 from collections.abc import Iterator
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +20,7 @@ import pytest
 
 import dealdb
 from dealdb import errors
+from dealdb.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "dealdb"
@@ -32,7 +31,7 @@ MODULES = sorted(
     if info.name != "dealdb.__main__"
 )
 CHECKER = doctest.OutputChecker()
-FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+FLAGS = doctest.ELLIPSIS
 # lower layers first; a module imports only from layers below its own
 LAYERS = [
     {"errors", "schema", "values", "columns", "pipeline", "sample"},
@@ -60,18 +59,15 @@ def run_examples(test: doctest.DocTest) -> None:
 
 
 def run_commands(transcript: str) -> None:
-    """Run the commands of a transcript, and compare what they print."""
-    programs = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    """Run the commands of a transcript, and compare what they print on both streams."""
     for block in re.split(r"^\$ ", transcript, flags=re.M)[1:]:
         command, _, expected = block.partition("\n")
-        ran = subprocess.run(
-            ["bash", "-c", f"{command} 2>&1"],
-            env=os.environ | programs,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert CHECKER.check_output(expected, ran.stdout, doctest.ELLIPSIS), ran.stdout
+        program, *arguments = shlex.split(command)
+        assert program == "dealdb"
+        printed = io.StringIO()
+        with redirect_stdout(printed), redirect_stderr(printed):
+            main(arguments)
+        assert CHECKER.check_output(expected, printed.getvalue(), FLAGS), printed.getvalue()
 
 
 @pytest.mark.parametrize(
