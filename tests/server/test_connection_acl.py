@@ -1,0 +1,75 @@
+"""The access rule of docs/operations.md is enough for everything, and lets nothing else through."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import redis
+
+from dealdb import DealDatabase
+from servers import Server
+
+# deals that are loaded before a checkpoint is written
+ENOUGH = 4_200
+PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
+
+
+def documented_rule() -> list[str]:
+    found = re.search(r"^```acl\n(.*?)^```$", PAGE.read_text(), flags=re.M | re.S)
+    assert found is not None
+    return found[1].split()
+
+
+@pytest.fixture
+def limited(server: Server, flavor: str) -> redis.Redis:
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "ann", "on", ">pw", *documented_rule())
+    return redis.Redis("127.0.0.1", server.port, username="ann", password="pw", protocol=2)
+
+
+def test_rule_is_enough(server: Server, limited: redis.Redis) -> None:
+    with DealDatabase("127.0.0.1", server.port, username="ann", password="pw", db=0) as db:
+        db.save_deal({"id": 1, "name": "Acme", "stage": "won", "amount": "10.50"})
+        db.update_deal(1, amount="11.00")
+        db.save_deal({"id": 2, "stage": "open"})
+        assert db.delete_deal(2)
+        assert (len(db), 1 in db, 2 in db) == (1, True, False)
+        assert len(db.get_deals([1, 2])) == 2
+        assert db.analytics.win_rate() is not None
+        db.set_pipeline(db.pipeline)
+        assert db.deal_history(1).height > 0
+        with server.client() as client:
+            client.hset("deal:77", "stage", "open")
+        assert db.repair().adopted == 1
+        assert db.check().ok
+        health = db.health()
+        assert (health.reachable, health.deals, health.version) == (True, 2, None)
+    limited.close()
+
+
+def test_rule_is_enough_for_checkpoints(server: Server, limited: redis.Redis) -> None:
+    limited.close()
+    for amount in ("1.00", "2.00"):
+        with DealDatabase("127.0.0.1", server.port, username="ann", password="pw") as db:
+            db.loader.load([{"id": number, "amount": amount} for number in range(ENOUGH)])
+            assert db.query.count(f"amount = {amount}") == ENOUGH
+        with server.client() as client:
+            assert client.exists("deals:checkpoint", "deals:chunks") == 2
+    with DealDatabase("127.0.0.1", server.port, username="ann", password="pw") as db:
+        assert db.query.count("amount = 2") == ENOUGH
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("FLUSHALL",), ("KEYS", "*"), ("CONFIG", "SET", "maxmemory", "1"), ("SWAPDB", 0, 1), ("GET", "other"),
+        ("SET", "dealsecret", "x"), ("EVAL", "return redis.call('GET', 'other')", 0), ("SHUTDOWN",), ("INFO",),
+    ],
+)  # fmt: skip
+def test_rule_lets_nothing_else_through(
+    limited: redis.Redis, command: tuple[str | int, ...]
+) -> None:
+    with limited, pytest.raises(redis.ResponseError, match=r"(?i)permission|can't access"):
+        limited.execute_command(*command)  # type: ignore[no-untyped-call]
