@@ -7,10 +7,14 @@ Both modules give each value the same text; a test holds them to it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import cast
 
 import polars as pl
 
 from dealdb.schema import MAX_DECIMAL_DIGITS, Field, FieldType, Schema
+from dealdb.values import decode, encode
+
+_LIST = Field("list", FieldType.LIST)
 
 _DTYPES: dict[FieldType, pl.DataType] = {
     FieldType.TEXT: pl.String(),
@@ -19,6 +23,7 @@ _DTYPES: dict[FieldType, pl.DataType] = {
     FieldType.BOOL: pl.Boolean(),
     FieldType.DATE: pl.Date(),
     FieldType.DATETIME: pl.Datetime("us", "UTC"),
+    FieldType.LIST: pl.List(pl.String),
 }
 
 
@@ -59,6 +64,8 @@ def field_of(name: str, dtype: pl.DataType) -> Field | None:
         return Field(name, FieldType.TEXT)
     if dtype.is_float():
         return Field(name, FieldType.FLOAT)
+    if dtype == pl.List(pl.String):
+        return Field(name, FieldType.LIST)
     simple = {pl.Boolean: FieldType.BOOL, pl.Date: FieldType.DATE, pl.Datetime: FieldType.DATETIME}
     kind = simple.get(type(dtype))
     return Field(name, kind) if kind else None
@@ -78,15 +85,15 @@ def encode_column(column: pl.Series, field: Field) -> pl.Series:
     match field.type:
         case FieldType.DECIMAL if field.scale:
             return column.cast(pl.String).str.strip_chars_end("0").str.strip_chars_end(".")
-        case FieldType.FLOAT:
-            # Polars writes exponents its own way (1e-7); repr is the one that values.py writes
-            reprs = [None if number is None else repr(number) for number in column]
-            return pl.Series(column.name, reprs, dtype=pl.String)
+        case FieldType.FLOAT | FieldType.LIST:
+            # value by value: Polars writes exponents its own way (1e-7), and has no JSON writer for lists
+            texts = [None if value is None else encode(value, field) for value in column.to_list()]
+            return pl.Series(column.name, texts, dtype=pl.String)
         case FieldType.BOOL:
             return _bool_texts(column)
         case FieldType.DATETIME:
-            texts = column.dt.strftime("%Y-%m-%dT%H:%M:%S%.6f")
-            return texts.str.strip_chars_end("0").str.strip_chars_end(".") + "Z"
+            moments = column.dt.strftime("%Y-%m-%dT%H:%M:%S%.6f")
+            return moments.str.strip_chars_end("0").str.strip_chars_end(".") + "Z"
     return column.cast(pl.String)
 
 
@@ -106,6 +113,8 @@ def decode_column(texts: pl.Series, field: Field) -> pl.Series:
             return texts
         case FieldType.BOOL:
             return _bools(texts)
+        case FieldType.LIST:
+            return pl.Series(texts.name, map(_list_or_none, texts), dtype=pl.List(pl.String))
         case FieldType.DATE:
             return texts.str.to_date("%Y-%m-%d", strict=False)
         case FieldType.DATETIME:
@@ -133,6 +142,13 @@ def decode_frame(columns: dict[str, list[str | None]], fields: Iterable[Field]) 
         for f in fields
     ]
     return pl.DataFrame(series)
+
+
+def _list_or_none(text: str | None) -> list[str] | None:
+    try:
+        return None if text is None else cast("list[str]", decode(text, _LIST))
+    except ValueError:
+        return None
 
 
 def _bool_texts(column: pl.Series) -> pl.Series:

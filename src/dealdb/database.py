@@ -438,6 +438,36 @@ class DealDatabase:
         """Fields and their types. One round trip."""
         return self._store.schema()
 
+    def rename_field(self, old: str, new: str) -> None:
+        """
+        Give a column of your own another name, in every deal; safe beside other writers, and to repeat.
+
+        Raises
+        ------
+        SchemaError
+            If there is no such column, every collection has it, or the new name is taken by one of another type.
+
+        Cost
+        ----
+        A round trip for every 200 deals that have a value there.
+        """
+        self._store.rename_field(old, new)
+
+    def drop_field(self, name: str) -> None:
+        """
+        Remove a column of your own from every deal; the history keeps its values.
+
+        Raises
+        ------
+        SchemaError
+            If there is no such column, or every collection has it.
+
+        Cost
+        ----
+        A round trip for every 200 deals that have a value there.
+        """
+        self._store.drop_field(name)
+
     @property
     def pipeline(self) -> Pipeline:
         """Stages and what they mean. One round trip."""

@@ -33,6 +33,7 @@ class FieldType(StrEnum):
     BOOL = "bool"
     DATE = "date"
     DATETIME = "datetime"
+    LIST = "list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def parse_type(name: str, text: str) -> Field:
     name
         Column name.
     text
-        ``text``, ``int``, ``float``, ``decimal``, ``decimal(4)``, ``bool``, ``date`` or ``datetime``.
+        ``text``, ``int``, ``float``, ``decimal``, ``decimal(4)``, ``bool``, ``date``, ``datetime`` or ``list``.
 
     Raises
     ------
@@ -235,6 +236,33 @@ class Schema(Mapping[str, Field]):
             raise SchemaError(msg, expected=f"at most {MAX_FIELDS} fields")
         return self if after == self.fields else Schema(self.version + 1, after)
 
+    def without(self, name: str) -> Schema:
+        """
+        Schema of the next version that lacks a field.
+
+        Raises
+        ------
+        SchemaError
+            If there is no such field, or every collection has it.
+        """
+        self.check_own(name)
+        return Schema(self.version + 1, tuple(f for f in self.fields if f.name != name))
+
+    def check_own(self, name: str) -> None:
+        """
+        Refuse a field that can't be renamed or dropped.
+
+        Raises
+        ------
+        SchemaError
+            If there is no such field, or every collection has it.
+        """
+        own = [field.name for field in self.fields if not _is_standard(field.name)]
+        if name not in own:
+            found = "every collection has it" if _is_standard(name) else "there is none"
+            msg = f"field {name!r} can't be renamed or dropped: {found}; own fields are {', '.join(own) or 'none'}"
+            raise SchemaError(msg, field=name)
+
     def to_json(self) -> str:
         """Text under which the server keeps the schema."""
         fields = [[f.name, str(f.type), f.scale] for f in self.fields]
@@ -255,3 +283,7 @@ class Schema(Mapping[str, Field]):
             Field(name, FieldType(kind), scale) for name, kind, scale in document["fields"]
         )
         return cls(document["version"], fields)
+
+
+def _is_standard(name: str) -> bool:
+    return any(field.name == name for field in _STANDARD)

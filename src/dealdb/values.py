@@ -14,6 +14,7 @@ decimal    plain digits, no trailing zeros          ``125000``, ``0.125``
 bool       ``true``, ``false``                      ``true``
 date       ISO 8601                                 ``2026-01-31``
 datetime   ISO 8601, UTC, fraction only if any      ``2026-01-31T09:30:00Z``
+list       JSON array of texts, no blanks           ``["renewal","EMEA"]``
 =========  =======================================  =================================
 
 Null is the absence of the field; empty text is a value.
@@ -21,6 +22,7 @@ Null is the absence of the field; empty text is a value.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
@@ -30,7 +32,7 @@ from typing import TypeAlias
 from dealdb.errors import SchemaError
 from dealdb.schema import DEFAULT_SCALE, MAX_DECIMAL_DIGITS, Field, FieldType
 
-Value: TypeAlias = str | int | float | Decimal | bool | date | datetime | None
+Value: TypeAlias = str | int | float | Decimal | bool | date | datetime | list[str] | None
 
 INT64 = range(-(2**63), 2**63)
 
@@ -120,7 +122,9 @@ def infer(name: str, value: object) -> Field:
             return Field(name, FieldType.DATETIME)
         case date():
             return Field(name, FieldType.DATE)
-    expected = "text, a number, a bool, a date or a datetime"
+        case list() | tuple():
+            return Field(name, FieldType.LIST)
+    expected = "text, a number, a bool, a date, a datetime or a list of texts"
     msg = f"field {name!r}: expected {expected}, got {_kind_of(value)}"
     raise SchemaError(msg, field=name, expected=expected)
 
@@ -298,6 +302,25 @@ def _encode_datetime(value: object) -> str:
     return (text.rstrip("0") if moment.microsecond else text) + "Z"
 
 
+def _encode_list(value: object) -> str:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise _Unfit("a list of texts") from None
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise _Unfit("a list of texts")
+    return _encode_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def _decode_list(text: str, _field: Field) -> list[str]:
+    items = json.loads(text)
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        msg = "not a list of texts"
+        raise ValueError(msg)
+    return items
+
+
 def _decode_decimal(text: str, field: Field) -> Decimal:
     try:
         number = Decimal(text)
@@ -328,6 +351,7 @@ _ENCODERS: dict[FieldType, Callable[[object], str]] = {
     FieldType.BOOL: _encode_bool,
     FieldType.DATE: _encode_date,
     FieldType.DATETIME: _encode_datetime,
+    FieldType.LIST: _encode_list,
 }
 _DECODERS: dict[FieldType, Callable[[str, Field], Value]] = {
     FieldType.TEXT: lambda text, _: text,
@@ -337,4 +361,5 @@ _DECODERS: dict[FieldType, Callable[[str, Field], Value]] = {
     FieldType.BOOL: _decode_bool,
     FieldType.DATE: lambda text, _: date.fromisoformat(text),
     FieldType.DATETIME: lambda text, _: datetime.fromisoformat(text),
+    FieldType.LIST: _decode_list,
 }

@@ -28,7 +28,7 @@ from dealdb.store.live import LiveColumns
 from dealdb.store.snapshot import Snapshot
 from dealdb.store.writer import Change, Writers
 
-_BATCH = 200
+BATCH = 200
 T = TypeVar("T")
 Hash = dict[bytes, bytes]
 
@@ -355,5 +355,5 @@ def _unknown_fields(names: Iterable[str], schema: Schema) -> list[Field]:
 
 def _batches(items: Iterable[T]) -> Iterator[list[T]]:
     iterator = iter(items)
-    while batch := list(islice(iterator, _BATCH)):
+    while batch := list(islice(iterator, BATCH)):
         yield batch

@@ -104,6 +104,28 @@ class Definitions:
         numbered = replace(schema, version=known.schema.version + 1)
         return Change(kind="schema", version=known.schema_version, payload=numbered.to_json())
 
+    def remove(self, name: str, *, seq: int) -> bool:
+        """
+        Remove a field, provided that nothing was committed since ``seq``; whether it is gone.
+
+        Raises
+        ------
+        SchemaError
+            If there is no such field, or every collection has it.
+
+        Cost
+        ----
+        Two round trips.
+        """
+        known = self._known
+        payload = known.schema.without(name).to_json()
+        change = Change(
+            kind="schema", version=known.schema_version, payload=payload, condition=f"@{seq}"
+        )
+        reply = self._writers.commit(change)
+        self._refresh()
+        return reply.status in ("ok", "repeat")
+
     def cover_stages(self, names: Iterable[str]) -> Pipeline:
         """
         Add stages that are not defined yet, with a proposed meaning; returns the pipeline in force afterwards.

@@ -125,15 +125,27 @@ class Replica:
             self.columns[field.name].extend(_nulls(field, grown))
         for name, texts in batch.texts.items():
             rows = pl.Series(batch.rows[name], dtype=pl.UInt32)
-            self.columns[name].scatter(rows, _decoded(texts, self.schema[name]))
+            self._put(name, rows, _decoded(texts, self.schema[name]))
         if batch.stamps:
             stamps = pl.Series(list(batch.stamps.values()), dtype=pl.Datetime("us", "UTC"))
-            self.columns["updated"].scatter(pl.Series(list(batch.stamps), dtype=pl.UInt32), stamps)
+            self._put("updated", pl.Series(list(batch.stamps), dtype=pl.UInt32), stamps)
         if batch.deleted:
             # last: a deal that is saved again after it was deleted gets another row
             rows = pl.Series(batch.deleted, dtype=pl.UInt32)
             for field in self.schema.fields:
-                self.columns[field.name].scatter(rows, _nulls(field, len(rows)))
+                self._put(field.name, rows, _nulls(field, len(rows)))
+
+    def _put(self, name: str, rows: pl.Series, values: pl.Series) -> None:
+        column = self.columns[name]
+        if isinstance(column.dtype, pl.List):
+            # Polars can't change a list in place: take each row from the column or from the values behind it
+            places = pl.Series(range(len(column)), dtype=pl.UInt32)
+            places.scatter(
+                rows, pl.Series(range(len(column), len(column) + len(rows)), dtype=pl.UInt32)
+            )
+            self.columns[name] = pl.concat([column, values.rename(name)]).gather(places)
+        else:
+            column.scatter(rows, values)
 
     def _append(self, batch: _Batch) -> None:
         n = batch.next_row - self.height

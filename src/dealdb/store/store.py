@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from dealdb.store.audit import Audit, CheckReport, RepairReport
     from dealdb.store.live import LiveColumns
+    from dealdb.store.reshape import Reshape
     from dealdb.store.snapshot import Snapshot
 
 Outcome: TypeAlias = Literal["inserted", "updated", "unchanged"]
@@ -169,6 +170,21 @@ class Store:
         """Adopt what other programs did to the hashes; see ``Audit.repair``."""
         self._adopt_strays()
         return self._audit.repair()
+
+    def rename_field(self, old: str, new: str) -> None:
+        """Give a column another name; see ``Reshape.rename``."""
+        self._reshape.rename(old, new)
+
+    def drop_field(self, name: str) -> None:
+        """Remove a column; see ``Reshape.drop``."""
+        self._reshape.drop(name)
+
+    @property
+    def _reshape(self) -> Reshape:
+        from dealdb.store.reshape import Reshape
+
+        self._adopt_strays()
+        return Reshape(self._definitions, self._audit, self._live)
 
     def history(self, deal_id: str) -> pl.DataFrame:
         """Every change of one deal; see ``past.history_of``."""

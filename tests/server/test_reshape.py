@@ -1,0 +1,112 @@
+"""Columns are renamed and dropped without losing what others write meanwhile."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from dealdb import DealDatabase, SchemaError
+from servers import Server
+
+
+@pytest.fixture
+def db(server: Server) -> Iterator[DealDatabase]:
+    with DealDatabase.from_url(f"unix://{server.socket}") as db:
+        yield db
+
+
+def column(db: DealDatabase, name: str) -> dict[str, object]:
+    frame = db.query.frame()
+    return {deal: value for deal, value in frame.select("id", name).rows() if value is not None}
+
+
+def test_rename_moves_every_value(db: DealDatabase, server: Server) -> None:
+    for n in range(450):
+        db.save_deal({"id": n, "region": f"R{n}" if n % 3 else None, "name": "x"})
+    db.rename_field("region", "territory")
+    assert "region" not in db.schema
+    assert column(db, "territory") == {str(n): f"R{n}" for n in range(450) if n % 3}
+    with server.client() as client:
+        assert client.hgetall("deal:1").keys() == {b"_row", b"_rev", b"name", b"territory"}
+    assert db.check().ok
+    with DealDatabase.from_url(f"unix://{server.socket}") as other:
+        assert other.query.frame().equals(db.query.frame())
+
+
+def test_drop_removes_the_column_and_keeps_the_history(db: DealDatabase) -> None:
+    db.save_deal({"id": 1, "region": "EMEA", "name": "x"})
+    db.drop_field("region")
+    assert db.get_deal(1) == {"id": "1", "name": "x"}
+    assert "region" not in db.query.frame().columns
+    assert ("region", "EMEA", None) in db.deal_history(1).select("field", "before", "after").rows()
+    db.save_deal({"id": 1, "region": 7})
+    assert db.schema["region"].describe() == "int"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("amount", "value", "every collection has it"),
+        ("colour", "color", "there is none; own fields are region, seats"),
+        ("region", "seats", "there already and holds int"),
+        ("region", "_region", "can't be a field name"),
+    ],
+)
+def test_what_can_not_be_renamed(db: DealDatabase, old: str, new: str, complaint: str) -> None:
+    db.save_deal({"id": 1, "region": "EMEA", "seats": 3})
+    with pytest.raises(SchemaError, match=complaint):
+        db.rename_field(old, new)
+    assert column(db, "region") == {"1": "EMEA"}
+
+
+def test_rename_beside_writers_loses_nothing(db: DealDatabase, server: Server) -> None:
+    for n in range(300):
+        db.save_deal({"id": n, "region": "old"})
+    stop = threading.Event()
+    last: dict[str, str] = {}
+
+    def write() -> None:
+        with DealDatabase.from_url(f"unix://{server.socket}") as writer:
+            n = 0
+            while not stop.is_set() and n < 200:
+                n += 1
+                deal = str(n % 300)
+                writer.save_deal({"id": deal, "name": f"name {n}"})
+                last[deal] = f"name {n}"
+                time.sleep(0.001)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    db.rename_field("region", "territory")
+    stop.set()
+    thread.join()
+    assert column(db, "territory") == {str(n): "old" for n in range(300)}
+    assert column(db, "name") == last
+    assert db.check().ok
+
+
+def test_interrupted_rename_goes_on(db: DealDatabase) -> None:
+    for n in range(3):
+        db.save_deal({"id": n, "region": f"R{n}"})
+    store = db._store
+    store.declare([type(db.schema["region"])("territory", db.schema["region"].type)])
+    store._audit.mend(["1"], ["territory", "region"], ["region", None], [0])
+    db.rename_field("region", "territory")
+    assert column(db, "territory") == {"0": "R0", "1": "R1", "2": "R2"}
+
+
+def test_lists_of_texts(db: DealDatabase) -> None:
+    tags = ["renewal", "EMEA, north", 'say "hi"', "", "ß\n€"]
+    db.save_deal({"id": 1, "tags": tags})
+    db.save_deal({"id": 2, "tags": []})
+    db.save_deal({"id": 3})
+    assert db.save_deal({"id": 1, "tags": tuple(tags)}).outcome == "unchanged"
+    deal = db.get_deal(1)
+    assert deal is not None
+    assert deal["tags"] == tags
+    assert db.query.frame()["tags"].to_list() == [tags, [], None]
+    with pytest.raises(SchemaError, match="expected a list of texts"):
+        db.save_deal({"id": 1, "tags": [1, 2]})
