@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,10 +24,14 @@ def documented_rule() -> list[str]:
 
 
 @pytest.fixture
-def limited(server: Server, flavor: str) -> redis.Redis:
+def limited(server: Server) -> Iterator[redis.Redis]:
     with server.client() as client:
-        client.execute_command("ACL", "SETUSER", "ann", "on", ">pw", *documented_rule())
-    return redis.Redis("127.0.0.1", server.port, username="ann", password="pw", protocol=2)
+        client.execute_command("ACL", "SETUSER", "ann", "on", ">pw", *documented_rule())  # type: ignore[no-untyped-call]
+        with redis.Redis(
+            "127.0.0.1", server.port, username="ann", password="pw", protocol=2
+        ) as ann:
+            yield ann
+        client.acl_deluser("ann")
 
 
 def test_rule_is_enough(server: Server, limited: redis.Redis) -> None:
@@ -46,11 +51,9 @@ def test_rule_is_enough(server: Server, limited: redis.Redis) -> None:
         assert db.check().ok
         health = db.health()
         assert (health.reachable, health.deals, health.version) == (True, 2, None)
-    limited.close()
 
 
 def test_rule_is_enough_for_checkpoints(server: Server, limited: redis.Redis) -> None:
-    limited.close()
     for amount in ("1.00", "2.00"):
         with DealDatabase("127.0.0.1", server.port, username="ann", password="pw") as db:
             db.loader.load([{"id": number, "amount": amount} for number in range(ENOUGH)])
@@ -71,5 +74,5 @@ def test_rule_is_enough_for_checkpoints(server: Server, limited: redis.Redis) ->
 def test_rule_lets_nothing_else_through(
     limited: redis.Redis, command: tuple[str | int, ...]
 ) -> None:
-    with limited, pytest.raises(redis.ResponseError, match=r"(?i)permission|can't access"):
+    with pytest.raises(redis.ResponseError, match=r"(?i)permission|can't access"):
         limited.execute_command(*command)  # type: ignore[no-untyped-call]
