@@ -222,7 +222,9 @@ class DealDatabase:
         self._store = self._store_of_selected()
 
     def close(self) -> None:
-        """Close all sockets; an embedded server stops when its last user leaves."""
+        """Close all sockets and what ``query.sql`` holds; an embedded server stops when its last user leaves."""
+        if "query" in self.__dict__:
+            self.query.close()
         self.connection.close()
         if self._server is not None:
             self._server.close()
