@@ -243,7 +243,7 @@ FRAME = pl.DataFrame(
 EXPECTED = {
     "amount": Decimal("1.10"), "created": date(2026, 1, 31), "seats": 3, "rate": 0.25,
     "price": Decimal("1.250"), "live": True, "since": datetime(2026, 1, 31, 9, 30, tzinfo=UTC),
-    "day": date(1201, 1, 31), "tier": "A", "tags": '["x","y"]', "code": "017",
+    "day": date(1201, 1, 31), "tier": "A", "tags": ["x", "y"], "code": "017",
 }  # fmt: skip
 
 
@@ -326,3 +326,15 @@ def test_values_that_have_no_text_are_rejected(store: Recorder) -> None:
     )
     assert set(store.deals) == {"1"}
     assert report.reasons == {"type": 1, "not-a-name": 1, "not-an-object": 1, "encoding": 1}
+
+
+def test_lists_of_texts_stay_lists(store: Recorder, tmp_path: Path) -> None:
+    path = tmp_path / "deals.jsonl"
+    path.write_text(
+        '{"id": 1, "tags": ["a", "b,c"], "mixed": ["a", 1]}\n{"id": 2, "tags": []}\n{"id": 3}\n'
+    )
+    report = store.load(path)
+    assert report.rejected == 0
+    assert store.schema()["tags"].describe() == "list"
+    assert store.schema()["mixed"].describe() == "text"
+    assert store.load(path).unchanged == 3

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from dealdb.columns import decode_column, encode_column
 from dealdb.loader.aliases import CLOSE_DATE
 from dealdb.loader.chunks import Chunk, Reject
 from dealdb.loader.dates import dates, datetimes
@@ -23,6 +24,7 @@ _EXPECTED: dict[FieldType, tuple[str, str]] = {
     FieldType.BOOL: ("not-a-bool", "true or false"),
     FieldType.DATE: ("not-a-date", "a date such as 2026-01-31"),
     FieldType.DATETIME: ("not-a-datetime", "a date and time such as 2026-01-31T09:30:00Z"),
+    FieldType.LIST: ("not-a-list", 'a list of texts such as ["renewal","EMEA"]'),
 }
 _NO_ID = ("missing-id", "an id that is not empty")
 _PROBABILITY = ("not-a-probability", "a probability from 0 to 1, or from 0 to 100 in all rows")
@@ -217,6 +219,8 @@ def _typed(cells: pl.Series, column: ColumnPlan) -> tuple[pl.Series, int]:
             return words.replace_strict(_TRUTHS | _FALSEHOODS, default=None), 0
         case FieldType.DATE:
             return dates(cells, column.order)
+        case FieldType.LIST:
+            return encode_column(decode_column(cells, column.field), column.field), 0
     return datetimes(cells, column.order), 0
 
 

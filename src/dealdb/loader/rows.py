@@ -81,7 +81,9 @@ class Rows:
         except UnicodeEncodeError:
             self._drop(_has_surrogates, "encoding", "text that UTF-8 can hold")
             return self.chunk(bytes_done, dates_are_text=dates_are_text)
-        declared = {name: merged_type(set(map(_kind, kinds[name] - {_NULL}))) for name in columns}
+        declared = {
+            name: _declared(cells, kinds[name] - {_NULL}) for name, cells in columns.items()
+        }
         types = {
             name: kind
             for name, kind in declared.items()
@@ -132,6 +134,13 @@ _NULL = type(None)
 
 _STORABLE = (str, bool, int, float, Decimal, datetime, date, dict, list, tuple, _NULL)
 _ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:.]+(?:Z|[+-][0-9:]+)?)?$"
+
+
+def _declared(cells: Sequence[object], kinds: AbstractSet[type]) -> FieldType | None:
+    if kinds and kinds <= {list, tuple}:
+        items = chain.from_iterable(cell for cell in cells if isinstance(cell, list | tuple))
+        return FieldType.LIST if all(isinstance(item, str) for item in items) else FieldType.TEXT
+    return merged_type(set(map(_kind, kinds)))
 
 
 def _kind(kind: type) -> FieldType:
