@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from types import FrameType
 
 import typer
 
@@ -122,7 +124,14 @@ def exit_code(error: DealDBError) -> int:
 
 def run() -> None:
     """Entry point of the program ``dealdb``."""
+    # the default would end the process on the spot, and leave an embedded server without its last user
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
     sys.exit(main(sys.argv[1:]))
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)
 
 
 def _fail(message: str, code: int, *, debug: bool = False) -> int:
