@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 import msgpack
 
 from dealdb.connection import Link
-from dealdb.errors import ConflictError, DealNotFound, SchemaError, StoreDamaged, StoreError
+from dealdb.errors import ConflictError, DealNotFound, SchemaError, StoreError
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
+from dealdb.store.deals import Deal, SaveResult, Written, deal_from
 from dealdb.store.definitions import Definitions
 from dealdb.store.hashes import as_dict, scan_hashes, strays
 from dealdb.store.keys import Keys
 from dealdb.store.writer import Change, Reply, Writers
-from dealdb.values import Value, decode, encode, encode_id, infer, widened
+from dealdb.values import encode, encode_id, infer, widened
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -30,62 +30,7 @@ if TYPE_CHECKING:
     from dealdb.store.reshape import Reshape
     from dealdb.store.snapshot import Snapshot
 
-Outcome: TypeAlias = Literal["inserted", "updated", "unchanged"]
 _MAX_TRIES = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """
-    What one commit of a batch did.
-
-    Attributes
-    ----------
-    seq
-        Number of the commit; 0 when it changed nothing.
-    inserted, updated, unchanged
-        Deals, together as many as were given.
-    """
-
-    seq: int
-    inserted: int
-    updated: int
-    unchanged: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SaveResult:
-    """
-    What saving one deal did.
-
-    Attributes
-    ----------
-    id
-        The deal.
-    rev
-        Its revision afterwards: the number of the commit that changed it last.
-    outcome
-        ``inserted``, ``updated`` or ``unchanged``.
-    """
-
-    id: str
-    rev: int
-    outcome: Outcome
-
-
-class Deal(dict[str, Value]):
-    """
-    One deal: typed values by field, fields that are null left out.
-
-    Attributes
-    ----------
-    rev
-        Revision that was read, for ``expect_rev``; 0 for a hash that another program wrote.
-    """
-
-    def __init__(self, values: Mapping[str, Value], *, rev: int) -> None:
-        super().__init__(values)
-        self.rev = rev
 
 
 class Store:
@@ -420,38 +365,6 @@ class Store:
 
     def _never_settled(self) -> StoreError:
         return StoreError(f"{self.link.settings.where}: the schema changed on every try; try again")
-
-
-def deal_from(deal_id: str, fields: Mapping[bytes, bytes], schema: Schema) -> Deal:
-    """
-    Deal from its hash.
-
-    Raises
-    ------
-    StoreDamaged
-        If a text is none of its field's type.
-    """
-    values: dict[str, Value] = {"id": deal_id}
-    # in the order of the schema, whatever order the hash has; a field that no schema has is another program's text
-    texts = {
-        name.decode(errors="replace"): text
-        for name, text in fields.items()
-        if not name.startswith(b"_")
-    }
-    for field in schema.fields:
-        text = texts.pop(field.name, None)
-        if text is None or field.name == "id":
-            continue
-        try:
-            values[field.name] = decode(text.decode(), field)
-        except ValueError:
-            msg = (
-                f"deal {deal_id!r}, field {field.name!r}: expected {field.describe()}, "
-                "found a text of another form, written by another program"
-            )
-            raise StoreDamaged(msg) from None
-    values.update({name: text.decode(errors="replace") for name, text in texts.items()})
-    return Deal(values, rev=int(fields.get(b"_rev", b"0")))
 
 
 def _written(reply: Reply) -> Written:
