@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -269,3 +270,130 @@ def test_out_of_memory_leaves_nothing_half_written(link: Link) -> None:
         link.call("CONFIG", "SET", "maxmemory", 0)
     assert store.save({"id": "later"}).outcome == "inserted"
     assert store.check().ok
+
+
+class DelayingLink(LossyLink):
+    """A link on which the first copy of a commit that holds a text is delayed, and arrives when it is told to."""
+
+    def __init__(self, link: Link, text: str) -> None:
+        super().__init__(link)
+        self._text = text
+        self.held: tuple[Any, ...] = ()
+        self.on_resend: Callable[[], None] = lambda: None
+
+    def call(self, *command: Any, retry: bool = False) -> Any:
+        if str(command[0]).startswith("EVAL") and self._text in str(command[-1]):
+            if not self.held:
+                self.held = command
+                raise ServerUnavailable("the link broke", sent=True)
+            self.on_resend()
+        return super().call(*command, retry=retry)
+
+    def deliver(self) -> Any:
+        return self._link.call(*self.held)
+
+
+def test_delayed_copy_of_an_unchanged_save_takes_no_effect(link: Link) -> None:
+    """The answer to the resent copy was "unchanged", which leaves no entry in the log."""
+    delaying = DelayingLink(link, "delayed")
+    store, other = Store(delaying), Store(link)  # type: ignore[arg-type]
+    store.save({"id": 5})
+    other.save({"id": 1, "name": "delayed"})
+    assert store.save({"id": 1, "name": "delayed"}).outcome == "unchanged"
+    other.save({"id": 1, "name": "newer"})
+    assert delaying.deliver()[0] == b"repeat"
+    assert store.save({"id": 2, "name": "mine"}).outcome == "inserted"
+    names = [deal and deal["name"] for deal in store.get_many(["1", "2"])]
+    assert names == ["newer", "mine"]
+
+
+def test_delayed_copy_that_overtakes_its_void_counts(link: Link) -> None:
+    delaying = DelayingLink(link, "delayed")
+    store, other = Store(delaying), Store(link)  # type: ignore[arg-type]
+    store.save({"id": 5})
+    other.save({"id": 1, "name": "delayed"})
+
+    def overtake(command: tuple[Any, ...]) -> bool:
+        if "delayed" in str(command[-1]):
+            other.save({"id": 1, "name": "newer"})
+            delaying.deliver()
+        return False
+
+    delaying.lose = overtake
+    result = store.save({"id": 1, "name": "delayed"})
+    assert result.outcome == "updated"
+    deal = store.get_many(["1"])[0]
+    assert deal is not None
+    assert (deal["name"], deal.rev) == ("delayed", result.rev)
+    assert store.save({"id": 2}).outcome == "inserted"
+
+
+def test_refused_copy_of_a_sent_commit_leaves_the_outcome_open(link: Link) -> None:
+    """The first copy may have been carried out, whatever the server says to the second."""
+    delaying = DelayingLink(link, "delayed")
+    store = Store(delaying)  # type: ignore[arg-type]
+    store.save({"id": 1, "name": "known"})
+
+    def refuse() -> None:
+        raise ServerRefused("out of memory", reply="OOM")
+
+    delaying.on_resend = refuse
+    with pytest.raises(OutcomeUnknown) as caught:
+        store.save({"id": 1, "name": "delayed"})
+    assert delaying.deliver()[0] == b"ok"
+    assert caught.value.resolve() is True
+
+
+def test_rights_are_tried_by_the_first_commit_behind_a_void(link: Link, server: Server) -> None:
+    """A commit that is settled before it is known to have happened has tried no rights."""
+    Store(link).save({"id": 1, "name": "before"})
+    Store(link).snapshot()
+    rights = [*FULL_RIGHTS.split(), "-hdel"]
+    link.call("ACL", "SETUSER", "limited", "reset", *rights)
+    connection = RedisConnection()
+    connection.connect(
+        unix_socket=server.socket, username="limited", password="pw", retry_deadline_s=0.1
+    )
+    delaying = DelayingLink(connection.link(), "delayed")
+    def lose() -> None:
+        raise ServerUnavailable("the link broke", sent=True)
+
+    delaying.on_resend = lose
+    store = Store(delaying)  # type: ignore[arg-type]
+    with pytest.raises(OutcomeUnknown):
+        store.save({"id": 1, "name": "delayed"})
+    with pytest.raises(AccessDenied, match="may not run HDEL"):
+        store.save({"id": 1, "name": None})
+    connection.close()
+    link.call("ACL", "DELUSER", "limited")
+    assert Store(link).check().ok
+
+
+def test_entry_that_a_failover_lost_and_a_resend_wrote_again_is_another(
+    link: Link, server: Server
+) -> None:
+    """Same writer, counter and number, but another time: who read the lost one has to notice."""
+    Store(link).save({"id": 1, "name": "a"})
+    reader = Store(link)
+    reader.snapshot()
+    kept = {key: link.call("DUMP", key) for key in link.call("KEYS", "*")}
+
+    class FailingOver(LossyLink):
+        def call(self, *command: Any, retry: bool = False) -> Any:
+            reply = super().call(*command, retry=retry)
+            if str(command[0]).startswith("EVAL") and "again" in str(command[-1]):
+                if link.call("HGET", "deals:meta", "lost") is None:
+                    assert reader.snapshot().frame["name"].to_list() == ["again"]
+                    link.call("FLUSHDB")
+                    for key, value in kept.items():
+                        link.call("RESTORE", key, 0, value)
+                    link.call("HSET", "deals:meta", "lost", 1)
+                    time.sleep(1.1)
+                    raise ServerUnavailable("the server failed over", sent=True)
+            return reply
+
+    patient = RedisConnection()
+    patient.connect(unix_socket=server.socket, retry_deadline_s=10)
+    Store(FailingOver(patient.link())).save({"id": 1, "name": "again"})  # type: ignore[arg-type]
+    patient.close()
+    assert reader.snapshot().frame.equals(Store(link).snapshot().frame)

@@ -16,7 +16,8 @@
 --                    deal must have (0: no such deal)
 --       6 actor      who, for the history
 --       7 payload    set: msgpack [ids, fields, columns], a column being a list of texts, nil to clear;
---                    delete: msgpack [ids], or [ids, rows] for hashes that another program removed;
+--                    delete: msgpack [ids]; or [ids, rows] for rows that another program left over by removing or
+--                    replacing the hashes, which stay as they are;
 --                    mend: msgpack [ids, fields, sources, marks], the value of a field being that of its source in
 --                    the same hash, nil for none; marks 0 where that changes something, 1 always, 2 with a new row;
 --                    schema, pipeline: JSON
@@ -70,8 +71,8 @@ if kind == 'void' then
   return {'ok', 'void'}
 end
 
--- rights: a command that is denied midway would leave half a commit, so a writer's first one tries them all without
--- effect (the one that has an effect, last)
+-- rights: a command that is denied midway would leave half a commit, so a writer's first one (and one behind a void,
+-- which may stand in the place of the first) tries them all without effect; the one that has an effect, last
 local function denied(name, ...)
   local reply = redis.pcall(name, ...)
   local problem = type(reply) == 'table' and reply.err or ''
@@ -80,7 +81,7 @@ local function denied(name, ...)
   -- no id of an entry can be 0-0: the expected answer of the trial
   if problem ~= '' and not string.find(problem, '0-0') then return reply end
 end
-if counter == 1 then
+if not last or last_answer == 'void' then
   local refusal = denied('XADD', log_key, '0-0', '', '') or denied('HDEL', meta_key, '') or denied('DEL', log_key .. ':none')
     or denied('HSET', writers_key, writer, '0 void')
   if refusal then return refusal end
@@ -107,18 +108,32 @@ local log_rows, kept, first_rev = {}, {}, 0
 local inserted, updated, unchanged = 0, 0, 0
 local old = {}
 
+local function row_of(key)
+  -- a number that the log has not given out comes with a hash of another collection or history
+  local row = tonumber(redis.call('HGET', key, '_row'))
+  return row and row >= 0 and row < rows and row == math.floor(row) and row or nil
+end
+
 local function decide(i, differs, row)
   if not differs then unchanged = unchanged + 1 return end
   kept[#kept + 1] = i
   if row then updated = updated + 1 else inserted = inserted + 1 end
-  log_rows[#log_rows + 1] = row and tonumber(row) or rows + inserted - 1
+  log_rows[#log_rows + 1] = row or rows + inserted - 1
+end
+
+local function clears(i)
+  for j = 1, #fields do
+    if not columns[j][i] then return true end
+  end
 end
 
 local plan = {}
 
 function plan.set(i, key, row)
   local differs = not row
-  if row and #fields > 0 then
+  -- a hash without a row is another program's; what is cleared goes from there too
+  local there = row or (clears(i) and redis.call('EXISTS', key) == 1)
+  if there and #fields > 0 then
     old[i] = redis.call('HMGET', key, unpack(fields))
     for j = 1, #fields do
       if (columns[j][i] or false) ~= old[i][j] then differs = true break end
@@ -139,8 +154,10 @@ function plan.mend(i, key, row)
 end
 
 function plan.delete(i, key, row)
-  local vanished = change[2]
-  if not row and vanished and redis.call('EXISTS', key) == 0 then row = vanished[i] end
+  if change[2] then
+    -- a row that the hash has is no left-over
+    row = change[2][i] ~= row and change[2][i]
+  end
   decide(i, row, row)
 end
 
@@ -150,8 +167,8 @@ if kind == 'mend' then
 end
 for i = 1, change and #ids or 0 do
   local key = KEYS[3 + i]
-  local row = redis.call('HGET', key, '_row')
-  if i == 1 and row then first_rev = tonumber(redis.call('HGET', key, '_rev') or '0') end
+  local row = row_of(key)
+  if i == 1 and row then first_rev = tonumber(redis.call('HGET', key, '_rev')) or 0 end
   plan[kind](i, key, row)
 end
 if condition == '*' and redis.call('EXISTS', KEYS[4]) == 0 then return {'conflict', '0'} end
@@ -167,9 +184,11 @@ local now = redis.call('TIME')
 -- never earlier than the commit before, whatever the clock does: the history is in order of time too
 local time = math.max(tonumber(m[6] or '0'), tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000))
 local genesis = m[9] or writer
-local hash = string.sub(redis.sha1hex((m[3] or genesis) .. ' ' .. digits(seq) .. ' ' .. writer .. ' ' .. digits(counter)), 1, 16)
+-- with the time: after a failover that lost the entry, the same commit sent again has another time, and stamps it
+local hash = string.sub(redis.sha1hex((m[3] or genesis) .. ' ' .. digits(seq) .. ' ' .. writer .. ' ' .. digits(counter)
+  .. ' ' .. digits(time)), 1, 16)
 
-if change and (kind == 'mend' or #kept < #ids) then
+if change and (kind == 'mend' or (kind == 'delete' and change[2]) or #kept < #ids) then
   -- the log tells what changed, not what was asked; false stands for nil, which would end a list in Lua
   local kept_ids, kept_columns = {}, {}
   for k, i in ipairs(kept) do kept_ids[k] = ids[i] end
@@ -216,7 +235,7 @@ if kind == 'set' or kind == 'mend' then
     if #cleared > 0 then redis.call('HDEL', key, unpack(cleared)) end
   end
 elseif kind == 'delete' then
-  for _, i in ipairs(kept) do redis.call('DEL', KEYS[3 + i]) end
+  for _, i in ipairs(change[2] and {} or kept) do redis.call('DEL', KEYS[3 + i]) end
   deals = deals - updated
 end
 

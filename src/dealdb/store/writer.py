@@ -26,6 +26,7 @@ from dealdb.errors import (
     ServerRefused,
     ServerUnavailable,
     StoreDamaged,
+    StoreError,
 )
 from dealdb.store.keys import Keys
 
@@ -33,6 +34,8 @@ _SCRIPT = files("dealdb.store").joinpath("commit.lua").read_bytes()
 _DIGEST = sha1(_SCRIPT, usedforsecurity=False).hexdigest()
 _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.5
+# answers that use up the counter
+_COUNTED = ("ok", "repeat")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,13 +143,35 @@ class _Writer:
             if self._open:
                 # a commit that may still be on its way must not take effect after the next one
                 self._settle()
-            return self._take(self._send(change))
+            reply = self._send(change)
+            if self._open and reply.status not in _COUNTED:
+                reply = self._outrun(self._open, reply)
+            self._open = None
+            return self._take(reply)
+
+    def _outrun(self, commit: _OpenCommit, reply: Reply) -> Reply:
+        """
+        Use up the counter of a commit of which an earlier copy may still be on its way.
+
+        An answer such as "unchanged" leaves the counter free: the copy would take effect when it arrives, and the
+        next commit would be taken for its repeat.
+        """
+        try:
+            void = self._send(Change(kind="void"))
+        except (ServerUnavailable, PoolTimeout) as problem:
+            message = _unknown(self._link.settings.where)
+            raise OutcomeUnknown(message, self._resolver(commit)) from problem
+        # the copy was quicker: then its answer counts
+        if _is_answer_of_commit(void):
+            return void
+        self._take(void)
+        return reply
 
     def _settle(self) -> None:
         reply = self._take(self._send(Change(kind="void")))
         if self._open:
-            # a repeat is the answer to the open commit; anything else took its place, so it never happens
-            self._open.happened = reply.status == "repeat" and reply.rest != (b"void",)
+            # anything but the open commit's answer took its place, so it never happens
+            self._open.happened = _is_answer_of_commit(reply)
             self._open = None
 
     def _resolver(self, commit: _OpenCommit) -> Callable[[], bool]:
@@ -159,7 +184,7 @@ class _Writer:
         return resolve
 
     def _take(self, reply: Reply) -> Reply:
-        if reply.status in ("ok", "repeat"):
+        if reply.status in _COUNTED:
             self._counter += 1
         return reply
 
@@ -180,13 +205,17 @@ class _Writer:
                     raise
                 message = _unknown(self._link.settings.where)
                 raise OutcomeUnknown(message, self._resolver(self._open)) from problem
+            except StoreError as problem:
+                if self._open is None or change.kind == "void":
+                    raise
+                # this copy was refused; the one before it may have been carried out
+                message = _unknown(self._link.settings.where)
+                raise OutcomeUnknown(message, self._resolver(self._open)) from problem
             except BaseException as problem:
                 if not isinstance(problem, Exception):
                     # an interrupt between sending and the answer leaves the outcome open too
                     self._open = self._open or _OpenCommit()
                 raise
-            if change.kind != "void":
-                self._open = None
             return reply
 
     def _send_once(self, change: Change) -> Reply:
@@ -216,6 +245,11 @@ class _OpenCommit:
     """A commit that was sent and not answered; ``happened`` is None until it is known."""
 
     happened: bool | None = None
+
+
+def _is_answer_of_commit(reply: Reply) -> bool:
+    """Whether the answer to a void is that of the commit whose place it was to take."""
+    return reply.status == "repeat" and reply.rest != (b"void",)
 
 
 def _unknown(where: str) -> str:
