@@ -13,44 +13,18 @@ import pytest
 from filter_cases import mixed_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from query_cases import engine_of, in_order, snapshot_of
 
 from dealdb.errors import QueryError
-from dealdb.pipeline import Pipeline
 from dealdb.query.engine import QueryEngine
-from dealdb.schema import Schema
-from dealdb.store.snapshot import Snapshot
 
 FRAME = mixed_frame()
 SORTABLE = [name for name in FRAME.columns if name != "id"]
 
 
-def snapshot_of(frame: pl.DataFrame) -> Snapshot:
-    return Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
-
-
-def engine_of(frame: pl.DataFrame) -> QueryEngine:
-    snapshot = snapshot_of(frame)
-    return QueryEngine(lambda: snapshot)
-
-
 @pytest.fixture
 def query() -> QueryEngine:
     return engine_of(FRAME)
-
-
-def in_order(rows: list[dict[str, Any]], keys: list[str]) -> list[str]:
-    """Oracle: stable sorts from the last key to the first, nulls last in either direction."""
-    for key in reversed(keys):
-        name, descending = key.removeprefix("-"), key.startswith("-")
-        present = [row for row in rows if row[name] is not None]
-        absent = [row for row in rows if row[name] is None]
-
-        def value(row: dict[str, Any], name: str = name) -> Any:
-            return row[name].encode() if isinstance(row[name], str) else row[name]
-
-        # reverse=True keeps equal rows in their order, as sorted() promises
-        rows = sorted(present, key=value, reverse=descending) + absent
-    return [row["id"] for row in rows]
 
 
 keys = st.lists(st.sampled_from(SORTABLE), max_size=4, unique=True).flatmap(

@@ -11,6 +11,7 @@ import polars as pl
 from dealdb.errors import QueryError
 from dealdb.query.filters import compile_where
 from dealdb.query.operands import column
+from dealdb.query.paging import Page, beyond, cursor_after, question_mark, total_order
 from dealdb.query.sorting import Sort, parse_sort, sorted_rows
 from dealdb.query.trouble import column_named
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 # what one statement may take
 SQL_TIMEOUT_S = 30.0
 SQL_MEMORY_MB = 1024
+PAGE_SIZE = 50
 
 
 class QueryEngine:
@@ -131,6 +133,79 @@ class QueryEngine:
         if kept is None and not keys:
             return shown.slice(skipped, limit)
         return shown[sorted_rows(frame, kept, keys, wanted).slice(skipped)]
+
+    def page(
+        self,
+        where: str | pl.Expr | None = None,
+        *,
+        sort: Sort = None,
+        size: int = PAGE_SIZE,
+        cursor: str | None = None,
+        columns: Sequence[str] | None = None,
+        **equals: object,
+    ) -> Page:
+        """
+        One page of the deals that a filter keeps, with the exact total and the way to the next page.
+
+        The pages joined are the whole result in order. A deal that nobody changes meanwhile is on exactly one of
+        them, whatever others write.
+
+        Parameters
+        ----------
+        where, columns, **equals
+            As for ``find``.
+        sort
+            As for ``find``, except that ties come by their id, and so does everything without ``sort``.
+        size
+            Most deals on a page, from 1 up.
+        cursor
+            ``Page.next`` of the page before; None for the first page.
+
+        Raises
+        ------
+        QueryError
+            As for ``find``; or if the cursor was changed, or belongs to another filter, sort or version.
+
+        Cost
+        ----
+        One round trip and a scan of the columns of filter and sort; 5 to 60 ms at 1,000,000 deals, for the last
+        page as for the first.
+
+        Source
+        ------
+        docs/querying.md#pages
+
+        Examples
+        --------
+        >>> from dealdb.pipeline import Pipeline
+        >>> from dealdb.schema import Schema
+        >>> from dealdb.store.snapshot import Snapshot
+        >>> frame = pl.DataFrame({"id": ["1", "2", "3"], "n": [5, 7, None]})
+        >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
+        >>> query = QueryEngine(lambda: deals)
+        >>> first = query.page(sort="-n", size=2)
+        >>> first
+        Page(2 of 3 deals, more)
+        >>> query.page(sort="-n", size=2, cursor=first.next).items["id"].to_list()
+        ['3']
+        """
+        if _count_of("size", size) == 0:
+            msg = "size is a whole number from 1 up, not 0"
+            raise QueryError(msg)
+        frame = self._snapshot().frame
+        keys = total_order(parse_sort(sort, frame.columns))
+        shown = _projected(frame, columns)
+        kept = _kept(frame, where, equals)
+        total = frame.height if kept is None else int(kept.sum() or 0)
+        mark = question_mark(where, equals, keys, frame.schema)
+        if cursor is not None:
+            behind = frame.select(beyond(cursor, frame.schema, keys, mark)).to_series()
+            kept = behind if kept is None else kept & behind
+        # one more than wanted tells whether this is the last page
+        rows = sorted_rows(frame, kept, keys, size + 1)
+        more = len(rows) > size
+        following = cursor_after(frame, int(rows[size - 1]), keys, mark) if more else None
+        return Page(items=shown[rows.head(size)], total=total, next=following)
 
     def count(self, where: str | pl.Expr | None = None, **equals: object) -> int:
         """

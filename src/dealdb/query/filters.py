@@ -7,15 +7,14 @@ A filter keeps a deal when it is true of it, and drops it when it is false or un
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from datetime import UTC, datetime
 
 import polars as pl
 
 from dealdb.errors import QueryError
 from dealdb.query.comparing import all_of, compare, member_of
+from dealdb.query.given import MANY, given_constant
 from dealdb.query.operands import (
-    Constant,
     Operand,
     Unfit,
     column,
@@ -24,8 +23,6 @@ from dealdb.query.operands import (
     expr_of,
 )
 from dealdb.query.trouble import column_named, unknown
-
-MANY = (list, tuple, set, frozenset)
 
 
 def compile_where(
@@ -134,25 +131,4 @@ def _value(item: Operand, value: object) -> Operand:
     """Operand for a Python value; ids may be given as integers, as they may when saving."""
     if item.name == "id" and isinstance(value, int) and not isinstance(value, bool):
         return constant(str(value))
-    return constant(_constant(value))
-
-
-def _constant(value: object) -> Constant:
-    match value:
-        case None | bool():
-            return value
-        case str():
-            return str(value)
-        case int() | float() | Decimal():
-            # the shortest text of a float is what people mean by it: 0.1 is a tenth
-            number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-            if number.is_finite():
-                return number
-            msg = "the number is not finite"
-            raise Unfit(msg)
-        case datetime():
-            return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-        case date():
-            return value
-    msg = f"can't be compared with a value of type {type(value).__name__}"
-    raise Unfit(msg)
+    return constant(given_constant(value))
