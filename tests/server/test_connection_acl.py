@@ -26,7 +26,7 @@ def documented_rule() -> list[str]:
 @pytest.fixture
 def limited(server: Server) -> Iterator[redis.Redis]:
     with server.client() as client:
-        client.execute_command("ACL", "SETUSER", "ann", "on", ">pw", *documented_rule())  # type: ignore[no-untyped-call]
+        client.execute_command("ACL", "SETUSER", "ann", "on", ">pw", *documented_rule())
         with redis.Redis(
             "127.0.0.1", server.port, username="ann", password="pw", protocol=2
         ) as ann:

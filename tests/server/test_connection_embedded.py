@@ -53,7 +53,7 @@ def server_pid(server: EmbeddedServer) -> int:
 def another_user(folder: Path, then: str = "sys.stdin.read()") -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(USER.format(then=then)), str(folder)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0,
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stdout.readline().strip().isdigit()
@@ -165,10 +165,14 @@ def test_orphaned_server_serves_the_next_one_and_stops_after_it(folder: Path) ->
     assert not is_running(folder)
 
 
-def test_interrupted_owner_stops_it(folder: Path) -> None:
+def test_ctrl_c_in_the_owners_terminal_does_not_reach_the_server(folder: Path) -> None:
     owner = another_user(folder, then="try: sys.stdin.read()\n    except KeyboardInterrupt: pass")
-    owner.send_signal(signal.SIGINT)
-    owner.communicate()
+    with EmbeddedServer.start(folder) as server:
+        pid = server_pid(server)
+        # a terminal sends it to all processes of the group
+        os.killpg(owner.pid, signal.SIGINT)
+        owner.communicate()
+        assert server_pid(server) == pid
     assert not is_running(folder)
 
 
