@@ -166,3 +166,100 @@ def test_check_and_repair_beside_writers(store: Store, link: Link) -> None:
     assert min(counts) > 20
     assert store.check().ok
     assert deals_of(store) == deals_of(Store(link))
+
+
+def ids_of(store: Store) -> list[str]:
+    """Every deal as often as it occurs: a dictionary would hide one that is there twice."""
+    return sorted(store.snapshot().frame["id"])
+
+
+def is_whole(store: Store, deals: list[str]) -> bool:
+    return (
+        ids_of(store) == ids_of(Store(store.link)) == deals
+        and store.count() == len(deals)
+        and store.check().ok
+    )
+
+
+def test_deal_removed_outside_and_saved_again_is_there_once(store: Store, link: Link) -> None:
+    link.call("DEL", "deal:1")
+    assert store.save({"id": 1, "name": "again"}).outcome == "inserted"
+    assert store.check().differences == (Difference(deal="1", problem=Problem.DOUBLED),)
+    report = store.repair()
+    assert (report.adopted, report.removed, report.remaining) == (0, 0, ())
+    assert is_whole(store, ["0", "1", "2", "3"])
+    assert deals_of(store)["1"] == {"name": "again"}
+    changes = store.history("1").select("change", "after").rows()
+    assert changes == [("inserted", "Deal 1"), ("inserted", "10"), ("inserted", "again")]
+
+
+def test_hash_replaced_outside_is_there_once(store: Store, link: Link) -> None:
+    link.call("DEL", "deal:1")
+    link.call("HSET", "deal:1", "name", "replaced")
+    assert store.check().differences == (Difference(deal="1", problem=Problem.UNLOGGED),)
+    store.repair()
+    assert is_whole(store, ["0", "1", "2", "3"])
+    assert deals_of(store)["1"] == {"name": "replaced"}
+
+
+def test_hash_copied_over_another_is_there_once(store: Store, link: Link) -> None:
+    link.call("HSET", "deal:1", *link.call("HGETALL", "deal:2"))
+    assert store.check().differences == (Difference(deal="1", problem=Problem.MISPLACED),)
+    store.repair()
+    assert is_whole(store, ["0", "1", "2", "3"])
+    assert deals_of(store)["1"] == deals_of(store)["2"]
+
+
+def test_copy_that_was_saved_gives_the_row_back(store: Store, link: Link) -> None:
+    """The copy carries the row of the other deal, which goes missing until the repair."""
+    link.call("HSET", "deal:9", *link.call("HGETALL", "deal:1"))
+    store.save({"id": 9, "name": "edited copy"})
+    assert store.check().differences == (Difference(deal="1", problem=Problem.MISPLACED),)
+    store.repair()
+    assert is_whole(store, ["0", "1", "2", "3", "9"])
+    assert deals_of(store)["1"] == {"name": "Deal 1", "amount": Decimal(10)}
+
+
+def test_history_after_a_deal_vanished(store: Store, link: Link) -> None:
+    link.call("DEL", "deal:1", "deal:2")
+    assert store.repair().removed == 2
+    assert store.history("1")["change"].to_list() == ["inserted", "inserted", "deleted"]
+    assert is_whole(store, ["0", "3"])
+
+
+@pytest.mark.parametrize("row", ["x", "1000", "-3", "0.5", "nan"])
+def test_row_of_another_collection_is_not_believed(store: Store, link: Link, row: str) -> None:
+    link.call("HSET", "deal:9", "_row", row, "_rev", "x", "name", "from elsewhere", "owner", "Ann")
+    assert Difference(deal="9", problem=Problem.MISPLACED) in store.check().differences
+    assert store.save({"id": 9, "name": "saved"}).outcome == "inserted"
+    assert store.check().differences == (
+        Difference(deal="9", problem=Problem.CHANGED, field="owner"),
+    )
+    store.repair()
+    link.call("DEL", "deals:log")
+    assert is_whole(store, ["0", "1", "2", "3", "9"])
+
+
+def test_copy_that_outlives_its_deal_is_read_alike_in_one_go_and_in_steps(
+    store: Store, link: Link
+) -> None:
+    link.call("HSET", "deal:9", *link.call("HGETALL", "deal:1"))
+    in_one_go = Store(link)
+    assert in_one_go.snapshot().frame.height == 4
+    store.delete("1")
+    assert "1" not in ids_of(store)
+    store.save({"id": 9, "name": "survivor"})
+    assert ids_of(store) == ids_of(in_one_go) == ["0", "2", "3", "9"]
+    store.repair()
+    assert is_whole(store, ["0", "2", "3", "9"])
+
+
+def test_hash_of_another_program_is_deleted_and_cleared(store: Store, link: Link) -> None:
+    for deal in ("7", "8", "9"):
+        link.call("HSET", f"deal:{deal}", "name", "outside", "owner", "Ann")
+    assert store.delete("7")
+    assert store.delete("8", expect_rev=0)
+    assert store.history("8")["change"].to_list() == ["inserted", "inserted", "deleted"]
+    store.save({"id": 9, "name": None, "owner": "Bob"})
+    assert is_whole(store, ["0", "1", "2", "3", "9"])
+    assert deals_of(store)["9"] == {"owner": "Bob"}

@@ -110,3 +110,13 @@ def test_lists_of_texts(db: DealDatabase) -> None:
     assert db.query.frame()["tags"].to_list() == [tags, [], None]
     with pytest.raises(SchemaError, match="expected a list of texts"):
         db.save_deal({"id": 1, "tags": [1, 2]})
+
+
+def test_rename_when_another_program_removed_a_deal(db: DealDatabase, server: Server) -> None:
+    for n in range(3):
+        db.save_deal({"id": n, "region": f"R{n}"})
+    with server.client() as client:
+        client.delete("deal:1")
+    db.rename_field("region", "territory")
+    assert column(db, "territory") == {"0": "R0", "2": "R2"}
+    assert db.check().ok

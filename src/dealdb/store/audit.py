@@ -29,6 +29,13 @@ from dealdb.store.snapshot import Snapshot
 from dealdb.store.writer import Change, Writers
 
 BATCH = 200
+# sets the number of deals as of a commit; 0 when there are later ones
+_COUNT = b"""
+local seq = redis.call('HGET', KEYS[1], 'seq') or '0'
+if seq ~= ARGV[1] then return 0 end
+if seq ~= '0' then redis.call('HSET', KEYS[1], 'deals', ARGV[2]) end
+return 1
+"""
 T = TypeVar("T")
 Hash = dict[bytes, bytes]
 
@@ -40,7 +47,12 @@ class Problem(StrEnum):
     CHANGED = "changed"
     VANISHED = "vanished"
     MISPLACED = "misplaced"
+    DOUBLED = "doubled"
     UNREADABLE = "unreadable"
+
+
+# rows that only the log has: nothing of a hash is to be adopted
+_LEFT_OVER = (Problem.VANISHED, Problem.DOUBLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +66,8 @@ class Difference:
         Id of the deal.
     problem
         ``unlogged``: the log has never seen the hash. ``changed``: a field differs. ``vanished``: the hash is gone.
-        ``misplaced``: the hash is a copy of another deal's. ``unreadable``: a field's text is none of its type.
+        ``misplaced``: the hash is a copy of another deal's. ``doubled``: the log has the deal twice, since its hash
+        was removed or replaced, and then saved. ``unreadable``: a field's text is none of its type.
     field
         The field, where the problem is of one.
     """
@@ -133,6 +146,7 @@ class Audit:
             seen.update(hashes)
             suspects.update(d.deal for d in _compare(hashes, logged))
         suspects.update(logged.ids - seen)
+        suspects.update(logged.doubled)
         differences = [d for batch in _batches(sorted(suspects)) for d in self._settled(batch)]
         return CheckReport(deals=len(logged.ids), differences=tuple(differences))
 
@@ -161,7 +175,7 @@ class Audit:
         """Those of the deals that the log has had all the while: not ones saved and deleted again in between."""
         if gone:
             now = _Logged(*self._live.snapshot_with_rows(), only=gone)
-            yield from (deal for deal in gone if now.row_of(deal) == logged.row_of(deal))
+            yield from (deal for deal in gone if now.rows_of(deal) == logged.rows_of(deal))
 
     def _hashes(self, ids: Sequence[str]) -> dict[str, Hash]:
         replies = self._link.calls([("HGETALL", self._keys.deal(deal)) for deal in ids], retry=True)
@@ -176,13 +190,12 @@ class Audit:
         A check, and a round trip for every 200 deals that differ.
         """
         differences = self.check().differences
-        adopted = self._adopt([d for d in differences if d.problem is not Problem.VANISHED])
-        removed = sum(self._remove(d.deal) for d in differences if d.problem is Problem.VANISHED)
-        remaining = [
-            d
-            for batch in _batches(sorted({d.deal for d in differences}))
-            for d in self._settled(batch)
-        ]
+        adopted = self._adopt([d for d in differences if d.problem not in _LEFT_OVER])
+        affected = sorted({d.deal for d in differences})
+        gone = {d.deal for d in differences if d.problem is Problem.VANISHED}
+        removed = sum(len(gone & self._remove(batch)) for batch in _batches(affected))
+        self._count()
+        remaining = [d for batch in _batches(affected) for d in self._settled(batch)]
         return RepairReport(adopted=adopted, removed=removed, remaining=tuple(remaining))
 
     def _adopt(self, differences: Sequence[Difference]) -> int:
@@ -249,24 +262,42 @@ class Audit:
         _, inserted, updated, _ = map(int, reply.rest[0].split())
         return inserted + updated
 
-    def _remove(self, deal: str) -> bool:
+    def _remove(self, deals: Sequence[str]) -> set[str]:
+        """Delete from the log what it has of these deals and their hashes have not; returns the deals concerned."""
         while True:
             snapshot, rows = self._live.snapshot_with_rows()
-            row = _Logged(snapshot, rows, only=[deal]).row_of(deal)
-            if row is None:
-                return False
+            logged = _Logged(snapshot, rows, only=deals)
+            hashes = self._hashes(deals)
+            left_over = [
+                (deal, row)
+                for deal in deals
+                for row in logged.rows_of(deal)
+                if str(row).encode() != hashes.get(deal, {}).get(b"_row")
+            ]
+            if not left_over:
+                return set()
+            ids = [deal for deal, _ in left_over]
             reply = self._writers.commit(
                 Change(
                     kind="delete",
                     version=self._definitions.version_of(self._definitions.refresh().schema),
-                    payload=msgpack.packb([[deal], [row]]),
-                    ids=[deal],
-                    # the row is right only as long as nobody has deleted or saved the deal since
+                    payload=msgpack.packb([ids, [row for _, row in left_over]]),
+                    ids=ids,
+                    # the rows are right only as long as nobody has deleted or saved the deals since
                     condition=f"@{snapshot.seq}",
                 )
             )
             if reply.status in ("ok", "repeat", "unchanged"):
-                return reply.status != "unchanged"
+                return set() if reply.status == "unchanged" else set(ids)
+
+    def _count(self) -> None:
+        """Correct the number of deals, which counts what commits insert and delete."""
+        done = 0
+        while not done:
+            snapshot = self._live.snapshot()
+            done = self._link.call(
+                "EVAL", _COUNT, 1, self._keys.meta, snapshot.seq, snapshot.frame.height
+            )
 
 
 class _Logged:
@@ -280,36 +311,52 @@ class _Logged:
         if only is not None:
             self._frame = self._frame.filter(pl.col("id").is_in(only))
         self._places = {deal: place for place, deal in enumerate(self._frame["id"])}
+        self.doubled: dict[str, list[int]] = {}
+        if len(self._places) < self._frame.height:
+            for place, deal in enumerate(self._frame["id"]):
+                if self._places[deal] != place or deal in self.doubled:
+                    self.doubled.setdefault(deal, []).append(place)
 
     @property
     def ids(self) -> set[str]:
         return set(self._places)
 
-    def row_of(self, deal: str) -> int | None:
-        place = self._places.get(deal)
-        return None if place is None else self._frame["_row"][place]
+    def rows_of(self, deal: str) -> list[int]:
+        """Rows of a deal: one, or none, or several after its hash was replaced by another program."""
+        return [self._frame["_row"][place] for place in self._places_of(deal)]
 
-    def texts_of(self, ids: Iterable[str]) -> dict[str, dict[str, str]]:
-        """Texts by field, ``_row`` among them, of those deals that the log has."""
-        known = [deal for deal in ids if deal in self._places]
-        part = self._frame[[self._places[deal] for deal in known]]
+    def _places_of(self, deal: str) -> list[int]:
+        place = self._places.get(deal)
+        return [] if place is None else self.doubled.get(deal, [place])
+
+    def _place_of(self, deal: str, row: bytes | None) -> int | None:
+        """Where the row is that the hash of a deal has."""
+        places = self._places_of(deal)
+        return next((p for p in places if str(self._frame["_row"][p]).encode() == row), None)
+
+    def texts_of(self, hashes: dict[str, Hash]) -> dict[str, dict[str, str]]:
+        """Texts by field of those deals that the log has in the row of their hash."""
+        found = {deal: self._place_of(deal, h.get(b"_row")) for deal, h in hashes.items()}
+        places = {deal: place for deal, place in found.items() if place is not None}
+        part = self._frame[list(places.values())]
         columns = [encode_column(part[f.name], f).alias(f.name) for f in self.schema.fields]
-        texts = pl.DataFrame([part["_row"].cast(pl.String), *columns])
+        texts = pl.DataFrame(columns)
         return {
             deal: {name: text for name, text in row.items() if text is not None}
-            for deal, row in zip(known, texts.iter_rows(named=True), strict=True)
+            for deal, row in zip(places, texts.iter_rows(named=True), strict=True)
         }
 
 
 def _compare(hashes: dict[str, Hash], logged: _Logged) -> Iterator[Difference]:
     expected = logged.texts_of(hashes)
     for deal, fields in hashes.items():
-        row = fields.get(b"_row")
-        if row is None:
+        if b"_row" not in fields:
             yield Difference(deal=deal, problem=Problem.UNLOGGED)
-        elif deal not in expected or row != expected[deal]["_row"].encode():
+        elif deal not in expected:
             yield Difference(deal=deal, problem=Problem.MISPLACED)
         else:
+            if deal in logged.doubled:
+                yield Difference(deal=deal, problem=Problem.DOUBLED)
             yield from _compare_fields(deal, fields, expected[deal], logged.schema)
 
 

@@ -89,6 +89,10 @@ class Replica:
         for entry in entries:
             match entry.kind:
                 case "set" | "mend":
+                    if batch.deleted and not set(entry.rows).isdisjoint(batch.deleted):
+                        # the hash was put back by another program
+                        self._scatter(batch)
+                        batch = _Batch(self.height)
                     batch.add(entry)
                 case "delete":
                     batch.deleted += entry.rows

@@ -76,9 +76,13 @@ class Reshape:
             if name not in snapshot.schema:
                 return
             full = snapshot.frame.filter(pl.col(name).is_not_null())["id"].to_list()
+            moved = 0
             for first in range(0, len(full), BATCH):
                 ids = full[first : first + BATCH]
-                self._audit.mend(ids, fields, sources, [0] * len(ids))
+                moved += self._audit.mend(ids, fields, sources, [0] * len(ids))
+            if full and not moved:
+                # the hashes have no such values: other programs removed or replaced them
+                self._audit.repair()
             if not full and self._definitions.remove(name, seq=snapshot.seq):
                 return
         msg = (

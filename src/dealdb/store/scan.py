@@ -31,18 +31,24 @@ def replica_from_hashes(link: Link, keys: Keys) -> Replica:
     schema = Schema.from_json(schema_text)
     deals: dict[int, tuple[str, dict[bytes, bytes]]] = {}
     for found in scan_hashes(link, keys):
-        # a hash without a row was written by another program; ``check`` finds it
-        deals.update(
-            {int(h[b"_row"]): (deal_id, h) for deal_id, h in found.items() if b"_row" in h}
-        )
-    height = max(int(rows), max(deals, default=-1) + 1)
+        placed = {deal_id: _row_of(fields, int(rows)) for deal_id, fields in found.items()}
+        deals.update({r: (deal, found[deal]) for deal, r in placed.items() if r is not None})
     return Replica(
         position=Position(int(seq), chain),
         time_ms=int(time_ms),
         schema=schema,
         pipeline=Pipeline.from_json(pipeline_text) if pipeline_text else None,
-        frame=_frame(deals, schema, height),
+        frame=_frame(deals, schema, int(rows)),
     )
+
+
+def _row_of(fields: dict[bytes, bytes], height: int) -> int | None:
+    """Row of a hash; None where another program wrote it, which ``check`` finds, or a commit of the meantime did."""
+    try:
+        row = int(fields.get(b"_row", b"-1"))
+    except ValueError:
+        return None
+    return row if 0 <= row < height else None
 
 
 def _frame(

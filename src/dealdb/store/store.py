@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgpack
 
 from dealdb.connection import Link
-from dealdb.errors import ConflictError, DealNotFound, SchemaError, StoreError
+from dealdb.errors import AccessDenied, ConflictError, DealNotFound, SchemaError, StoreError
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.deals import Deal, SaveResult, Written, deal_from
@@ -157,7 +158,9 @@ class Store:
                 self._audit.adopt_all(chain([first], found))
             # a collection that holds nothing is not created by looking at it
             if self.link.call("EXISTS", self.keys.meta, retry=True):
-                self.link.call("HSET", self.keys.meta, "adopted", 1)
+                # who may only read looks through the hashes once a process
+                with suppress(AccessDenied):
+                    self.link.call("HSET", self.keys.meta, "adopted", 1)
         self._adopted = True
 
     def get_many(self, ids: Sequence[str]) -> list[Deal | None]:
@@ -305,7 +308,7 @@ class Store:
 
         Cost
         ----
-        One round trip.
+        One round trip; another when there is no such deal.
         """
         self._adopt_strays()
         condition = "" if expect_rev is None else str(expect_rev)
@@ -321,6 +324,12 @@ class Store:
             match reply.status:
                 case "ok" | "repeat":
                     return True
+                case "unchanged" if self.contains(deal_id):
+                    # another program's hash, which the log has yet to see
+                    self._audit.adopt({deal_id: 1})
+                    if condition == "0":
+                        condition = self.link.call("HGET", self.keys.deal(deal_id), "_rev").decode()
+                    continue
                 case "unchanged":
                     return False
                 case "conflict":
