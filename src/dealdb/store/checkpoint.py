@@ -87,10 +87,14 @@ class _Checkpointer:
         self._keys = keys
         self._replica = replica
         self._token = token
+        self._written: list[str] = []
 
     def run(self) -> bool:
-        in_force = read_manifest(self._link, self._keys)
-        base = self._usable(in_force)
+        text = self._link.call("GET", self._keys.checkpoint) or b""
+        base = self._usable(Manifest.from_json(text.decode(errors="replace")))
+        if base and base.generations[0].position.seq >= self._replica.position.seq:
+            # trimming follows the older checkpoint: going back would lose what is sealed behind it
+            return False
         generation = Generation(
             position=self._replica.position,
             time_ms=self._replica.time_ms,
@@ -103,18 +107,18 @@ class _Checkpointer:
             generations=(generation, *(base.generations if base else ()))[:_GENERATIONS],
             history=(*history, *self._write_segments(history[-1].last if history else 0)),
         )
-        published = self._publish(manifest, in_force.text if in_force else "")
+        published = self._publish(manifest, text)
         self._remove_orphans()
         return published
 
     def _usable(self, manifest: Manifest | None) -> Manifest | None:
         """The manifest, as long as it is of the log's history: not of one that was lost by a reset."""
-        position = manifest and manifest.generations[0].position
-        if not position or not has_position(self._link, self._keys.log, position):
+        if manifest is None:
             return None
-        return manifest
+        position = manifest.generations[0].position
+        return manifest if has_position(self._link, self._keys.log, position) else None
 
-    def _publish(self, manifest: Manifest, made_from: str) -> bool:
+    def _publish(self, manifest: Manifest, made_from: bytes) -> bool:
         position = self._replica.position
         keys = self._keys
         older = (
@@ -123,7 +127,7 @@ class _Checkpointer:
             else 0
         )
         done = self._link.call(
-            "EVAL", _PUBLISH, 2, keys.log, keys.checkpoint,
+            "EVAL", _PUBLISH, 2 + len(self._written), keys.log, keys.checkpoint, *self._written,
             position.seq, position.hash, manifest.to_json(), made_from, older,
         )  # fmt: skip
         return bool(done)
@@ -144,6 +148,7 @@ class _Checkpointer:
     def _write(self, key: str, blob: bytes) -> tuple[str, str]:
         # the name first: should this process die in between, a later checkpoint finds what is left over
         self._link.calls([("SADD", self._keys.chunks, key), ("SET", key, blob)])
+        self._written.append(key)
         return key, sha256(blob).hexdigest()
 
     def _remove_orphans(self) -> None:

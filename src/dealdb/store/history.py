@@ -9,12 +9,10 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 
 import polars as pl
 
 from dealdb.connection import Link
-from dealdb.errors import StoreDamaged
 from dealdb.store.keys import Keys
 from dealdb.store.log import Entry, Position, read_from
 
@@ -90,48 +88,3 @@ def seal_since(link: Link, keys: Keys, seq: int, until: int) -> Iterator[tuple[i
                 entries, size = [], 0
     if entries:
         yield entries[0].position.seq, entries[-1].position.seq, seal(entries)
-
-
-def read_history(
-    link: Link, keys: Keys, segments: Iterable[Segment], *, since: int = 0
-) -> Iterator[Entry]:
-    """
-    Every commit after ``since`` in order: the sealed ones, then those in the log.
-
-    Raises
-    ------
-    StoreDamaged
-        If a stretch of the history is missing or not what was sealed.
-
-    Cost
-    ----
-    One round trip a segment, and one for every 500 commits in the log.
-    """
-    seq = since
-    for segment in segments:
-        if segment.last <= seq:
-            continue
-        blob = link.call("GET", segment.key, retry=True)
-        if blob is None or sha256(blob).hexdigest() != segment.digest:
-            raise _gap(link, keys, seq)
-        for entry in unseal(blob):
-            if entry.position.seq > seq:
-                seq = _next(link, keys, seq, entry)
-                yield entry
-    for page in read_from(link, keys.log, seq + 1):
-        for entry in page:
-            seq = _next(link, keys, seq, entry)
-            yield entry
-
-
-def _next(link: Link, keys: Keys, seq: int, entry: Entry) -> int:
-    if entry.position.seq != seq + 1:
-        raise _gap(link, keys, seq)
-    return entry.position.seq
-
-
-def _gap(link: Link, keys: Keys, seq: int) -> StoreDamaged:
-    return StoreDamaged(
-        f"{link.settings.where}: the history of {keys.collection!r} is incomplete after commit {seq}: "
-        "its log or a sealed segment was removed; present deals are not affected"
-    )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import polars as pl
 
 from dealdb.connection import Link
-from dealdb.errors import StoreDamaged
+from dealdb.errors import StoreDamaged, StoreError
 from dealdb.store.checkpoint import read_checkpoint, write_checkpoint
 from dealdb.store.keys import Keys
 from dealdb.store.log import Entry, HistoryReset, Position, has_position, read_since
@@ -134,7 +135,9 @@ class LiveColumns:
 
     def _checkpoint_if_due(self) -> None:
         if self._changes > max(_MIN_CHANGES, self._replica.height // 4):
-            write_checkpoint(self._link, self._keys, self._replica)
+            # for others: a process that may not write one, or can't just now, reads all the same
+            with suppress(StoreError):
+                write_checkpoint(self._link, self._keys, self._replica)
             self._changes = 0
 
 

@@ -73,13 +73,10 @@ class Manifest:
         The newest checkpoint, and the one before it where there is one.
     history
         Segments of the sealed history, oldest first; they reach up to the newest checkpoint.
-    text
-        As the server has it; ``""`` for a manifest that is not published.
     """
 
     generations: tuple[Generation, ...]
     history: tuple[Segment, ...]
-    text: str = ""
 
     def to_json(self) -> str:
         """Text under which the server keeps the manifest."""
@@ -97,16 +94,16 @@ class Manifest:
             document: dict[str, Any] = json.loads(text)
             if document["format"] != _FORMAT:
                 return None
-            return cls(
+            manifest = cls(
                 generations=tuple(map(Generation.from_document, document["generations"])),
                 history=tuple(
                     Segment(key=key, digest=digest, first=first, last=last)
                     for key, digest, first, last in document["history"]
                 ),
-                text=text,
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
+        return manifest if manifest.generations else None
 
     @property
     def keys(self) -> set[str]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha1, sha256
 
 import polars as pl
 
 from dealdb.connection import Link
+from dealdb.errors import StoreDamaged
 from dealdb.store.checkpoint import read_checkpoint
-from dealdb.store.history import read_history
+from dealdb.store.history import unseal
 from dealdb.store.keys import Keys
-from dealdb.store.log import Entry
+from dealdb.store.log import Entry, Position, read_from
 from dealdb.store.manifest import read_manifest
 from dealdb.store.replica import Replica
 
@@ -27,6 +29,8 @@ HISTORY_SCHEMA: dict[str, pl.DataType] = {
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # entries folded at a time: bounds the memory of a long history
 _FOLD_ENTRIES = 500
+# each failed try means that a checkpoint moved the end of the sealed history, or that a part is gone
+_MAX_TRIES = 3
 
 
 def history_of(link: Link, keys: Keys, deal_id: str) -> pl.DataFrame:
@@ -52,24 +56,28 @@ def history_of(link: Link, keys: Keys, deal_id: str) -> pl.DataFrame:
     needle = deal_id.encode()
     rows: list[tuple[object, ...]] = []
     fields: dict[str, str] | None = None
-    for entry in _entries(link, keys):
+    present: int | None = None
+    for entry in read_history(link, keys):
         if needle not in entry.data or entry.kind not in ("set", "mend", "delete"):
             continue
         ids, names, columns = entry.change
-        if deal_id not in ids:
-            continue
-        place = ids.index(deal_id)
-        given = {name: column[place] for name, column in zip(names, columns, strict=True)}
         about = (entry.position.seq, _moment(entry), entry.actor)
-        if entry.kind == "delete":
-            rows.append((*about, "deleted", None, None, None))
-            fields = None
-        else:
+        for place, row in [(p, r) for p, r in enumerate(entry.rows) if ids[p] == deal_id]:
+            if entry.kind == "delete":
+                # another row is a left-over, of a hash that another program replaced
+                if row == present:
+                    rows.append((*about, "deleted", None, None, None))
+                    present = None
+                continue
+            if row != present:
+                fields = None
+            given = {name: column[place] for name, column in zip(names, columns, strict=True)}
             change = "inserted" if fields is None else "updated"
             changed = _changes(fields or {}, given)
-            rows += [(*about, change, *row) for row in changed]
+            rows += [(*about, change, *values) for values in changed]
             if fields is None and not changed:
                 rows.append((*about, change, None, None, None))
+            present = row
             fields = {n: t for n, t in {**(fields or {}), **given}.items() if t is not None}
     return pl.DataFrame(rows, schema=HISTORY_SCHEMA, orient="row")
 
@@ -102,19 +110,14 @@ def replica_as_of(link: Link, keys: Keys, when: datetime | date) -> Replica:
     """
     until = _last_ms(when)
     manifest = read_manifest(link, keys)
-    segments = manifest.history if manifest else ()
     for generation in manifest.generations if manifest else ():
         if generation.time_ms <= until:
             replica = read_checkpoint(link, generation)
             if replica is not None:
-                _fold(
-                    replica,
-                    read_history(link, keys, segments, since=generation.position.seq),
-                    until,
-                )
+                _fold(replica, read_history(link, keys, since=generation.position), until)
                 return replica
     replica = Replica()
-    _fold(replica, read_history(link, keys, segments), until)
+    _fold(replica, read_history(link, keys), until)
     return replica
 
 
@@ -130,9 +133,61 @@ def _fold(replica: Replica, entries: Iterator[Entry], until: int) -> None:
     replica.apply(page)
 
 
-def _entries(link: Link, keys: Keys) -> Iterator[Entry]:
+def read_history(link: Link, keys: Keys, *, since: Position | None = None) -> Iterator[Entry]:
+    """
+    Every commit after ``since`` in order: the sealed ones, then those in the log.
+
+    Each must follow the one before by number and by chain hash.
+
+    Raises
+    ------
+    StoreDamaged
+        If a stretch of the history is missing or not what was sealed.
+
+    Cost
+    ----
+    One round trip and one for each segment, and one for every 500 commits in the log.
+    """
+    last = since or Position()
+    for _ in range(_MAX_TRIES):
+        for entry in _stretch(link, keys, last.seq):
+            if not _follows(last, entry):
+                # a checkpoint of the meantime trimmed the log? Then what was there is sealed by now
+                break
+            last = entry.position
+            yield entry
+        else:
+            return
+    msg = (
+        f"{link.settings.where}: the history of {keys.collection!r} is incomplete after commit {last.seq}: "
+        "its log or a sealed segment was removed; present deals are not affected"
+    )
+    raise StoreDamaged(msg)
+
+
+def _stretch(link: Link, keys: Keys, seq: int) -> Iterator[Entry]:
+    """Commits after ``seq`` as far as they are found, from the manifest in force."""
     manifest = read_manifest(link, keys)
-    return read_history(link, keys, manifest.history if manifest else ())
+    for segment in manifest.history if manifest else ():
+        if segment.last <= seq:
+            continue
+        blob = link.call("GET", segment.key, retry=True)
+        if blob is not None and sha256(blob).hexdigest() == segment.digest:
+            for entry in unseal(blob):
+                if entry.position.seq > seq:
+                    seq = entry.position.seq
+                    yield entry
+    for page in read_from(link, keys.log, seq + 1):
+        yield from page
+
+
+def _follows(last: Position, entry: Entry) -> bool:
+    seq, chain = entry.position.seq, entry.position.hash
+    # the first entry follows the genesis, which is the name of its writer
+    before = last.hash.decode() if last.seq else entry.writer
+    text = f"{before} {seq} {entry.writer} {entry.counter} {entry.time_ms}"
+    digest = sha1(text.encode(), usedforsecurity=False).hexdigest()[:16]
+    return seq == last.seq + 1 and digest.encode() == chain
 
 
 def _moment(entry: Entry) -> datetime:
