@@ -156,7 +156,8 @@ def test_size_and_columns_may_change_between_pages_and_equals_may_be_spelled_ane
         {"won": True},
         {},
     ],
-    ids=str,
+    # named by hand: the text of an expression holds its address, and workers have to agree on the names
+    ids=["sort", "descending", "two keys", "where", "expression", "keyword", "nothing"],
 )
 def test_a_cursor_goes_with_its_filter_and_sort_alone(other: dict[str, Any]) -> None:
     query = engine_of(FRAME)
