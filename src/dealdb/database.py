@@ -150,7 +150,7 @@ class DealDatabase:
         server = EmbeddedServer.start(None if path is None else Path(path))
         try:
             connection = RedisConnection()
-            connection.connect(unix_socket=server.socket, **settings)
+            connection.connect(unix_socket=server.socket, revive=server.ensure_running, **settings)
             database = cls.__new__(cls)
             database._compose(connection, collection, actor)
         except BaseException:

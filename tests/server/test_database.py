@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import polars as pl
 import pytest
+import redis
 
 from dealdb import (
     ConfigError,
@@ -266,10 +270,20 @@ def test_health_counts_deals_and_log(db: DealDatabase) -> None:
     assert health.pool_size == 10
 
 
-def test_embedded_keeps_deals(tmp_path: object) -> None:
-    with DealDatabase.embedded(str(tmp_path)) as db:
+def test_embedded_keeps_deals(tmp_path: Path) -> None:
+    with DealDatabase.embedded(tmp_path) as db:
         db.save_deal({"id": 1, "name": "kept"})
-    with DealDatabase.embedded(str(tmp_path)) as db:
+    with DealDatabase.embedded(tmp_path) as db:
         deal = db.get_deal(1)
         assert deal is not None
         assert deal["name"] == "kept"
+
+
+def test_embedded_server_that_is_killed_is_started_again(tmp_path: Path) -> None:
+    with DealDatabase.embedded(tmp_path) as db:
+        for n in range(20):
+            db.save_deal({"id": n})
+        with redis.Redis(unix_socket_path=str(tmp_path / "socket")) as client:
+            os.kill(client.info("server")["process_id"], signal.SIGKILL)
+        assert db.save_deal({"id": 20}).outcome == "inserted"
+        assert db.query.count() == 21
