@@ -59,6 +59,11 @@ def parse(text: str) -> exp.Expr:
     return tree
 
 
+def is_column(tree: exp.Expr) -> bool:
+    """Whether a tree is a column's name and nothing else."""
+    return type(tree) is exp.Column and type(tree.this) is exp.Identifier
+
+
 def start_of(node: exp.Expr) -> int:
     """Offset where a node begins in the text: its own, else that of the first thing in it."""
     if "start" in node.meta:
