@@ -287,3 +287,34 @@ def test_embedded_server_that_is_killed_is_started_again(tmp_path: Path) -> None
             os.kill(client.info("server")["process_id"], signal.SIGKILL)
         assert db.save_deal({"id": 20}).outcome == "inserted"
         assert db.query.count() == 21
+
+
+def test_types_widen_under_concurrent_writers(db: DealDatabase, server: Server) -> None:
+    """Eight processes' worth of writers widen the same column and add columns of their own, at once."""
+    problems: list[Exception] = []
+
+    def write(n: int) -> None:
+        try:
+            with DealDatabase.from_url(f"unix://{server.socket}") as writer:
+                for i in range(12):
+                    value = Decimal(i) / 10 ** (i % 6) if n % 2 else i
+                    writer.save_deal({"id": f"{n}-{i}", "score": value, f"own_{n}": i})
+        except Exception as problem:
+            problems.append(problem)
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    frame = db.query.frame()
+    assert frame.height == 96
+    assert frame.schema["score"] == pl.Decimal(38, 5)
+    expected = {
+        f"{n}-{i}": Decimal(i) / 10 ** (i % 6) if n % 2 else Decimal(i)
+        for n in range(8)
+        for i in range(12)
+    }
+    assert dict(frame.select("id", "score").rows()) == expected
+    assert db.check().ok

@@ -114,7 +114,7 @@ class MetricResult:
                 "use .frame or .to_dicts()"
             )
             raise QueryError(msg)
-        return self.frame.item(0, column)
+        return self.frame.row(0, named=True)[column]
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return self.frame.iter_rows(named=True)
