@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from dealdb.connection import EmbeddedServer, Health, RedisConnection
+from dealdb.connection import EmbeddedServer, Health, RedisConnection, round_trips
 from dealdb.errors import QueryError, StoreError
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Schema
@@ -173,7 +173,7 @@ class DealDatabase:
         """Filters, SQL and frames over the live deals."""
         from dealdb.query import QueryEngine
 
-        return QueryEngine(lambda: self._store.snapshot())
+        return QueryEngine(lambda: self._store.snapshot(), round_trips=round_trips)
 
     @cached_property
     def analytics(self) -> Analytics:

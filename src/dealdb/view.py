@@ -39,7 +39,7 @@ class DealView:
         """Filters, SQL and frames over the deals of then."""
         from dealdb.query import QueryEngine
 
-        return QueryEngine(lambda: self.snapshot)
+        return QueryEngine(lambda: self.snapshot, round_trips=lambda: 0)
 
     @cached_property
     def analytics(self) -> Analytics:

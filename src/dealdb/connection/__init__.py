@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from dealdb.connection.embedded import EmbeddedServer
 from dealdb.connection.health import Health
-from dealdb.connection.link import Link
+from dealdb.connection.link import Link, round_trips
 from dealdb.connection.pool import PoolStats
 from dealdb.connection.redis_connection import RedisConnection
 from dealdb.connection.settings import Settings
 
-__all__ = ["EmbeddedServer", "Health", "Link", "PoolStats", "RedisConnection", "Settings"]
+__all__ = [
+    "EmbeddedServer",
+    "Health",
+    "Link",
+    "PoolStats",
+    "RedisConnection",
+    "Settings",
+    "round_trips",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -16,6 +17,27 @@ from dealdb.errors import SchemaError, ServerUnavailable
 
 Argument: TypeAlias = str | bytes | int | float
 _PACKABLE = frozenset((str, bytes))
+
+
+class _Trips(threading.local):
+    """How many round trips the thread has made."""
+
+    made = 0
+
+
+_TRIPS = _Trips()
+
+
+def round_trips() -> int:
+    """
+    Round trips that the calling thread has made so far, over any link; repeated ones count again.
+
+    Examples
+    --------
+    >>> round_trips() >= 0
+    True
+    """
+    return _TRIPS.made
 
 
 class Link:
@@ -118,6 +140,7 @@ class Link:
                 if not wire.is_sound():
                     wire.connect()
                 sent = True
+                _TRIPS.made += 1
                 return exchange(wire)
             except ServerUnavailable as failure:
                 # of a batch, the rest may have run though the server turned the first away

@@ -2,14 +2,15 @@
 Filters, sorting and SQL over the live columns.
 
 ``engine`` offers all of it as one object. ``filters`` turns a filter into a Polars expression, ``sorting`` orders rows,
-``paging`` cuts them into pages, ``faceting`` counts them, and ``sql`` runs a SELECT on DuckDB. The parser of SQL and
-DuckDB are imported at first use.
+``paging`` cuts them into pages, ``faceting`` counts them, ``explaining`` tells what was done, and ``sql`` runs a SELECT
+on DuckDB. The parser of SQL and DuckDB are imported at first use.
 """
 
 from __future__ import annotations
 
 from dealdb.query.engine import QueryEngine
+from dealdb.query.explaining import Explanation
 from dealdb.query.faceting import Facet
 from dealdb.query.paging import Page
 
-__all__ = ["Facet", "Page", "QueryEngine"]
+__all__ = ["Explanation", "Facet", "Page", "QueryEngine"]

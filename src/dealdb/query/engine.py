@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from dealdb.errors import QueryError
+from dealdb.query.explaining import Explanation, Watch, columns_read, filter_text
 from dealdb.query.faceting import Facet, facet_of
 from dealdb.query.filters import compile_where
 from dealdb.query.operands import column
 from dealdb.query.paging import Page, beyond, cursor_after, question_mark, total_order
-from dealdb.query.sorting import Sort, parse_sort, sorted_rows
+from dealdb.query.sorting import Sort, SortKey, parse_sort, sorted_rows
 from dealdb.query.trouble import column_named
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ class QueryEngine:
     ----------
     snapshot
         Gives the current snapshot.
+    round_trips
+        Gives the number of round trips that the calling thread has made so far, for ``explain``; None where nobody
+        counts them.
     sql_timeout_s
         Seconds after which ``sql`` stops a statement.
     sql_memory_mb
@@ -59,10 +63,12 @@ class QueryEngine:
         self,
         snapshot: Callable[[], Snapshot],
         *,
+        round_trips: Callable[[], int] | None = None,
         sql_timeout_s: float = SQL_TIMEOUT_S,
         sql_memory_mb: int = SQL_MEMORY_MB,
     ) -> None:
         self._snapshot = snapshot
+        self._round_trips = round_trips
         self._limits = (sql_timeout_s, sql_memory_mb)
         self._session: SqlSession | None = None
 
@@ -124,17 +130,12 @@ class QueryEngine:
         >>> QueryEngine(lambda: deals).find(sort="-n", limit=2)["id"].to_list()
         ['2', '1']
         """
-        skipped = _count_of("offset", offset)
-        wanted = None if limit is None else skipped + _count_of("limit", limit)
+        wanted = _slice_of(offset, limit)
         frame = self._snapshot().frame
         keys = parse_sort(sort, frame.columns)
         shown = _projected(frame, columns)
         kept = _kept(frame, where, equals)
-        if kept is not None and not keys and wanted is None:
-            return shown.filter(kept).slice(skipped)
-        if kept is None and not keys:
-            return shown.slice(skipped, limit)
-        return shown[sorted_rows(frame, kept, keys, wanted).slice(skipped)]
+        return _found(frame, shown, kept, keys, wanted)
 
     def page(
         self,
@@ -303,6 +304,74 @@ class QueryEngine:
         counted = chosen if kept is None else chosen.filter(kept)
         return {name: facet_of(counted, name, how.get(name), limit) for name in chosen.columns}
 
+    def explain(
+        self,
+        where: str | pl.Expr | None = None,
+        *,
+        sort: Sort = None,
+        limit: int | None = None,
+        offset: int = 0,
+        columns: Sequence[str] | None = None,
+        **equals: object,
+    ) -> Explanation:
+        """
+        Run a query as ``find`` does, and tell what it did: filter as understood, deals scanned, time by step.
+
+        Parameters
+        ----------
+        where, sort, limit, offset, columns, **equals
+            As for ``find``.
+
+        Raises
+        ------
+        QueryError
+            As for ``find``.
+
+        Cost
+        ----
+        That of the query.
+
+        Source
+        ------
+        docs/querying.md#explain
+
+        Examples
+        --------
+        >>> from dealdb.pipeline import Pipeline
+        >>> from dealdb.schema import Schema
+        >>> from dealdb.store.snapshot import Snapshot
+        >>> frame = pl.DataFrame({"id": ["1", "2", "3"], "n": [5, 7, None]})
+        >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
+        >>> done = QueryEngine(lambda: deals).explain("N>4", sort="-n", limit=1)
+        >>> done.filter, done.columns, done.scanned, done.kept, done.returned
+        ('n > 4', ('n',), 3, 2, 1)
+        """
+        wanted = _slice_of(offset, limit)
+        counted = self._round_trips
+        before = counted() if counted else 0
+        watch = Watch()
+        frame = self._snapshot().frame
+        watch.lap("sync")
+        trips = counted() - before if counted else None
+        keys = parse_sort(sort, frame.columns)
+        shown = _projected(frame, columns)
+        condition = compile_where(where, frame.schema, equals)
+        watch.lap("parse")
+        kept = _evaluated(frame, condition, where)
+        watch.lap("scan")
+        found = _found(frame, shown, kept, keys, wanted)
+        watch.lap("sort")
+        return Explanation(
+            filter=filter_text(where, equals, frame.schema),
+            order=tuple("-" * key.descending + key.name for key in keys),
+            columns=columns_read(where, equals, keys, frame.schema),
+            scanned=frame.height,
+            kept=frame.height if kept is None else int(kept.sum() or 0),
+            returned=found.height,
+            round_trips=trips,
+            steps_ms=watch.laps_ms,
+        )
+
     def select(self, where: str | pl.Expr | None = None, **equals: object) -> Snapshot:
         """
         Snapshot that has only the deals that a filter keeps: what metrics with ``where=`` work on.
@@ -411,6 +480,25 @@ class QueryEngine:
             session.close()
 
 
+def _slice_of(offset: int, limit: int | None) -> slice:
+    begin = _count_of("offset", offset)
+    return slice(begin, None if limit is None else begin + _count_of("limit", limit))
+
+
+def _found(
+    frame: pl.DataFrame,
+    shown: pl.DataFrame,
+    kept: pl.Series | None,
+    keys: Sequence[SortKey],
+    wanted: slice,
+) -> pl.DataFrame:
+    if kept is not None and not keys and wanted.stop is None:
+        return shown.filter(kept).slice(wanted.start)
+    if kept is None and not keys:
+        return shown[wanted]
+    return shown[sorted_rows(frame, kept, keys, wanted.stop).slice(wanted.start)]
+
+
 def _projected(frame: pl.DataFrame, columns: Sequence[str] | None) -> pl.DataFrame:
     if columns is None:
         return frame.clone()
@@ -429,7 +517,12 @@ def _kept(
     frame: pl.DataFrame, where: str | pl.Expr | None, equals: dict[str, object]
 ) -> pl.Series | None:
     """Boolean a row, never null, or None when there is no filter."""
-    condition = compile_where(where, frame.schema, equals)
+    return _evaluated(frame, compile_where(where, frame.schema, equals), where)
+
+
+def _evaluated(
+    frame: pl.DataFrame, condition: pl.Expr | None, where: str | pl.Expr | None
+) -> pl.Series | None:
     if condition is None:
         return None
     try:

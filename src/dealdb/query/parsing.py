@@ -7,6 +7,7 @@ Importing sqlglot costs about 100 ms, so this module is imported with the first 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import lru_cache
 
 from sqlglot import Token, TokenType, exp
@@ -22,7 +23,7 @@ MAX_NESTING = 32
 MAX_DEPTH = 64
 
 _DIALECT = DuckDB()
-# filters never generate SQL, so a note about what a dialect lacks means nothing here
+# text is only made for people to read, so a note about what a dialect lacks means nothing here
 logging.getLogger("sqlglot").addHandler(logging.NullHandler())
 
 
@@ -62,6 +63,32 @@ def parse(text: str) -> exp.Expr:
 def is_column(tree: exp.Expr) -> bool:
     """Whether a tree is a column's name and nothing else."""
     return type(tree) is exp.Column and type(tree.this) is exp.Identifier
+
+
+def column_names(tree: exp.Expr) -> set[str]:
+    """Names in a tree that may be columns, as they are written there."""
+    return {str(column.name) for column in tree.find_all(exp.Column)}
+
+
+def rendered(tree: exp.Expr, name_of: Callable[[str], str]) -> str:
+    """
+    Text of a tree in the one form that all ways to write it have.
+
+    Parameters
+    ----------
+    name_of
+        Gives the text of a column's name.
+
+    Examples
+    --------
+    >>> rendered(parse("Amount>5   and x!=1"), str.lower)
+    'amount > 5 AND x <> 1'
+    """
+
+    def renamed(node: exp.Expr) -> exp.Expr:
+        return exp.Var(this=name_of(str(node.name))) if is_column(node) else node
+
+    return str(tree.transform(renamed).sql(dialect=_DIALECT))
 
 
 def start_of(node: exp.Expr) -> int:
