@@ -89,7 +89,7 @@ def test_golden_figures(db: DealDatabase, shared_data: Path) -> None:
     assert round(db.analytics.velocity(basis="closed")["velocity"], 2) == 193_224.27
 
     value = db.analytics.win_rate(measure="value")
-    assert value["win_rate"] == 1.0
+    assert value["value_win_rate"] == 1.0
     assert any("not meaningful" in warning for warning in value.basis.warnings)
 
 

@@ -312,7 +312,7 @@ def test_concentration_says_what_it_pools() -> None:
     frame = deals(won("30", company="Acme"), won("10"), won(None, company="Bolt"))
     result = concentration(frame, STAGES, k=9)
     assert (result["groups"], result["top_share"], result["n"]) == (2, 1.0, 3)
-    assert result["top"].to_list() == ["Acme", "(none)", "Bolt"]
+    assert result["top"] == ["Acme", "(none)", "Bolt"]
     assert result.basis.warnings == (
         "deals without company, counted as one group: 1",
         "deals without a value, not in the shares: 1",

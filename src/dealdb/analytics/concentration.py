@@ -80,7 +80,7 @@ def concentration(
     ...     {"company": ["Acme", "Bolt"], "stage": ["Won", "Won"], "amount": [300, 100]}
     ... )
     >>> result = concentration(deals, Pipeline().covering(["Won"]), k=1)
-    >>> result["top_share"], result["hhi"], result["top"].to_list()
+    >>> result["top_share"], result["hhi"], result["top"]
     (0.75, 0.625, ['Acme'])
     """
     if not by or k not in range(1, 2**31):
