@@ -155,8 +155,9 @@ def widened(field: Field, value: object) -> Field:
     """
     if field.type is FieldType.INT and isinstance(value, int | float | Decimal):
         wide = infer(field.name, Decimal(repr(value)) if isinstance(value, float) else value)
-        return field if wide.type is FieldType.BOOL else wide
-    if field.type is FieldType.DECIMAL:
+        return field if wide.type in (FieldType.BOOL, FieldType.INT) else wide
+    # an integer has no fraction that a decimal could be too narrow for
+    if field.type is FieldType.DECIMAL and not isinstance(value, int):
         number = _number(value)
         if number is not None and scale_of(number) > field.scale:
             return Field(field.name, FieldType.DECIMAL, scale_of(number))

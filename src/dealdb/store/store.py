@@ -13,7 +13,7 @@ import msgpack
 from dealdb.connection import Link
 from dealdb.errors import AccessDenied, ConflictError, DealNotFound, SchemaError, StoreError
 from dealdb.pipeline import Pipeline
-from dealdb.schema import Field, Schema
+from dealdb.schema import Field, Schema, check_field_name
 from dealdb.store.deals import Deal, SaveResult, Written, deal_from
 from dealdb.store.definitions import Definitions
 from dealdb.store.hashes import as_dict, scan_hashes, strays
@@ -231,13 +231,7 @@ class Store:
         deal_id = encode_id(deal.get("id"))
         condition = "*" if must_exist else "" if expect_rev is None else str(expect_rev)
         for _ in range(_MAX_TRIES):
-            schema = self._schema_for(deal, deal_id)
-            texts = {
-                name: None if value is None else encode(value, schema[name], deal=deal_id)
-                for name, value in deal.items()
-                # a field that no deal ever had needs no clearing, and None tells no type to declare it with
-                if name in schema and name != "id"
-            }
+            schema, texts = self._encoded(deal, deal_id)
             self._cover_stage(texts.get("stage"))
             columns = {name: [text] for name, text in texts.items()}
             reply = self._commit_set(schema, [deal_id], columns, condition)
@@ -351,22 +345,32 @@ class Store:
             Change(kind="set", version=version, payload=payload, ids=ids, condition=condition)
         )
 
-    def _schema_for(self, deal: Mapping[str, object], deal_id: str) -> Schema:
-        """Schema in which every field of the deal exists and is wide enough."""
+    def _encoded(
+        self, deal: Mapping[str, object], deal_id: str
+    ) -> tuple[Schema, dict[str, str | None]]:
+        """Texts by field, and the schema in which each field exists and is wide enough for them."""
         schema = self._definitions.schema
+        texts: dict[str, str | None] = {}
         needed = []
         for name, value in deal.items():
-            known = schema.get(name)
-            if value is not None and name != "id":
-                needed.append(widened(known, value) if known else infer(name, value))
-        if schema.version and all(schema.get(field.name) == field for field in needed):
-            return schema
-        for name, value in deal.items():
-            # a value that doesn't fit is refused before the schema is changed for its neighbours
-            known = schema.get(name)
-            if known and value is not None and name != "id":
-                encode(value, widened(known, value), deal=deal_id)
-        return self.declare(needed)
+            if name == "id":
+                continue
+            field = schema.get(name)
+            if value is None:
+                # a field that no deal ever had needs no clearing, and None tells no type to declare it with
+                if field:
+                    texts[name] = None
+                else:
+                    check_field_name(name)
+                continue
+            wide = widened(field, value) if field else infer(name, value)
+            if wide is not field:
+                needed.append(wide)
+            texts[name] = encode(value, wide, deal=deal_id)
+        if needed or not schema.version:
+            # only now: a deal of which one value doesn't fit is refused before the schema changes for its neighbours
+            schema = self.declare(needed)
+        return schema, texts
 
     def _cover_stage(self, stage: str | None) -> None:
         if stage and stage not in self._definitions.pipeline:
