@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
+from dealdb.columns import decode_frame
 from dealdb.loader import DataLoader, LoadReport
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
+from dealdb.store.snapshot import Snapshot
 from dealdb.values import Value, decode, encode
 
 
@@ -72,6 +76,15 @@ class Recorder:
             )
             outcomes[outcome] += 1
         return Written(**outcomes)
+
+    def frame(self) -> pl.DataFrame:
+        columns = {name: [deal.get(name) for deal in self.deals.values()] for name in self._schema}
+        return decode_frame({**columns, "id": list(self.deals)}, self._schema.fields)
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(
+            frame=self.frame(), schema=self._schema, pipeline=self._pipeline, seq=len(self.batches)
+        )
 
     def load(self, source: Any, **options: Any) -> LoadReport:
         """Load, and hold the report to what it promises."""

@@ -54,7 +54,7 @@ class DealDatabase:
     connection
         The server: pool, health, choice of database.
     loader
-        Reading files and frames into the collection.
+        Reading files and frames into the collection, and writing them.
     query
         Filters, SQL and frames.
     analytics
@@ -163,10 +163,12 @@ class DealDatabase:
 
     @cached_property
     def loader(self) -> DataLoader:
-        """Reading files and frames into the collection."""
+        """Reading files and frames into the collection, and writing them."""
         from dealdb.loader import DataLoader
 
-        return DataLoader(lambda: self._store)
+        return DataLoader(
+            lambda: self._store, lambda where, **options: self.query.find(where, **options)
+        )
 
     @cached_property
     def query(self) -> QueryEngine:

@@ -372,7 +372,7 @@ def test_the_report_reads_well(store: Recorder, tmp_path: Path) -> None:
 def test_a_source_larger_than_what_is_kept_is_read_twice(
     store: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dealdb.loader.load.KEPT_BYTES", 10)
+    monkeypatch.setattr("dealdb.loader.run.KEPT_BYTES", 10)
     monkeypatch.setattr("dealdb.loader.bytestream.BLOCK_BYTES", 64)
     text = "id,seats,stage\n" + "".join(f"{n},{n},S{n}\n" for n in range(50)) + "x,many,Won\n"
     store.load_text(tmp_path, text)

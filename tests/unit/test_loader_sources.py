@@ -179,7 +179,7 @@ def test_content_tells_the_format_where_the_name_doesn_t(store: Recorder, tmp_pa
         ("deals.xlsx", b"PK\x03\x04rest", "an XLSX workbook: save it as CSV"),
         ("deals.bin", b"\x7fELF\0\0\0", "neither text nor Parquet; what can be loaded is csv, tsv"),
         ("deals.parquet", b"no parquet", "can't be read as Parquet"),
-        ("deals.arrow", b"ARROW1\0\0", "an Arrow file"),
+        ("deals.arrow", b"ARROW1\0\0", "can't be read as Arrow"),
     ],
 )
 def test_files_that_can_t_be_loaded(

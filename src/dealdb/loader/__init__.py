@@ -1,8 +1,19 @@
-"""Loading deals from files, pipes, data frames and iterables."""
+"""Loading deals from files, pipes, data frames and iterables, and exporting them."""
 
 from __future__ import annotations
 
-from dealdb.loader.load import DataLoader, Store, Written
+from dealdb.loader.export import EXPORT_FORMATS, ExportReport
+from dealdb.loader.load import DataLoader
 from dealdb.loader.report import LoadReport, MappedColumn, Progress
+from dealdb.loader.stores import Store, Written
 
-__all__ = ["DataLoader", "LoadReport", "MappedColumn", "Progress", "Store", "Written"]
+__all__ = [
+    "EXPORT_FORMATS",
+    "DataLoader",
+    "ExportReport",
+    "LoadReport",
+    "MappedColumn",
+    "Progress",
+    "Store",
+    "Written",
+]

@@ -125,6 +125,9 @@ def map_headers(
     """
     fields = _chosen(headers, mapping or {})
     free = [header for header in headers if header not in fields]
+    # a field of the collection's own may have a name that elsewhere stands for another
+    fields |= {name: name for name in free if name in schema and name not in fields.values()}
+    free = [header for header in free if header not in fields]
     for header in sorted(free, key=_preference):
         known = _PLACES.get(_key(header))
         if known and known[0] not in fields.values():

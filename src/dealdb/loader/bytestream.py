@@ -1,5 +1,5 @@
 """
-Text files as blocks of UTF-8: plain or gzip, in any of the encodings that exports come in.
+Text files as blocks of UTF-8: plain, gzip or zstd, in any of the encodings that exports come in.
 
 A stream can be read more than once, since columns are decided in a first pass and loaded in a second;
 standard input is therefore kept in a temporary file while a load runs.
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from dealdb.errors import LoadError
+from dealdb.loader.zstd import MAGIC, zstd_reader
 
 BLOCK_BYTES = (
     2 * 1024 * 1024
@@ -48,7 +49,9 @@ class ByteStream:
         self.name = name
         self._path = path
         with path.open("rb") as file:
-            self._zipped = file.read(2) == b"\x1f\x8b"
+            start = file.read(len(MAGIC))
+        self._zipped = start.startswith(b"\x1f\x8b")
+        self._is_zstd = start == MAGIC
         self.bytes_total = path.stat().st_size
         self.encoding, self.has_bom = self._detect_encoding()
 
@@ -59,7 +62,7 @@ class ByteStream:
         Raises
         ------
         LoadError
-            If the file can't be read, or is damaged gzip or UTF-16.
+            If the file can't be read, or is damaged gzip, zstd or UTF-16.
         """
         if self.encoding != "utf-8":
             yield from self._transcoded()
@@ -78,6 +81,8 @@ class ByteStream:
             text: IO[bytes] = on_disk
             if self._zipped:
                 text = cast("IO[bytes]", files.enter_context(gzip.GzipFile(fileobj=on_disk)))
+            if self._is_zstd:
+                text = files.enter_context(zstd_reader(on_disk))
             try:
                 while block := text.read(BLOCK_BYTES):
                     yield block, on_disk.tell()

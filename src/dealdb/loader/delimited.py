@@ -36,6 +36,8 @@ class DelimitedSource:
         The text.
     delimiter
         One character, or None to find it out.
+    null
+        Cell that stands for nothing, or None for an empty one and ``NULL``.
 
     Raises
     ------
@@ -46,7 +48,11 @@ class DelimitedSource:
     repeatable = True
     rows_total = None
 
-    def __init__(self, stream: ByteStream, delimiter: str | None = None) -> None:
+    def __init__(
+        self, stream: ByteStream, delimiter: str | None = None, null: str | None = None
+    ) -> None:
+        # a delimited file has no other way to write "nothing"; databases export NULL in capitals
+        self._nulls = ["", "NULL"] if null is None else [null]
         self.name = stream.name
         self.bytes_total = stream.bytes_total
         self._stream = stream
@@ -108,13 +114,13 @@ class DelimitedSource:
         if frame is not None:
             lines = block.count(b"\n", 0, end)
             locate = self._locator(block[:end], line)
-            return Chunk(frame=_with_nulls(frame), locate=locate, bytes_done=done), end, lines
+            return Chunk(frame=self._with_nulls(frame), locate=locate, bytes_done=done), end, lines
         text = block if final else block[: block.rfind(b"\n") + 1]
         split = self._dialect.split(text, width=len(self.headers), line=line, final=final)
         if not split.rows and not split.rejects:
             return None, split.consumed, split.lines
         chunk = Chunk(
-            frame=_with_nulls(self._slow_frame(split)),
+            frame=self._with_nulls(self._slow_frame(split)),
             locate=lambda rows: _located(text, split, rows),
             rejects=split.rejects,
             bytes_done=done,
@@ -157,6 +163,9 @@ class DelimitedSource:
                 for header, cells in zip(self.headers, columns, strict=True)
             ]
         )
+
+    def _with_nulls(self, frame: pl.DataFrame) -> pl.DataFrame:
+        return frame.select(pl.when(~pl.all().is_in(self._nulls)).then(pl.all()))
 
     def _locator(self, block: bytes, line: int) -> Callable[[Sequence[int]], list[tuple[int, str]]]:
         def locate(rows: Sequence[int]) -> list[tuple[int, str]]:
@@ -217,11 +226,6 @@ def _last_record_end(block: bytes) -> int:
         quotes -= block.count(b'"', before, end)
         end = before
     return 0
-
-
-def _with_nulls(frame: pl.DataFrame) -> pl.DataFrame:
-    # a delimited file has no other way to write "nothing"; databases export NULL in capitals
-    return frame.select(pl.when(~pl.all().is_in(["", "NULL"])).then(pl.all()))
 
 
 def _located(block: bytes, split: Split, rows: Sequence[int]) -> list[tuple[int, str]]:

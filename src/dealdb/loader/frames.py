@@ -1,4 +1,4 @@
-"""Data frames of any library, and Parquet files: columns that already have a type."""
+"""Data frames of any library, Parquet and Arrow files: columns that already have a type."""
 
 from __future__ import annotations
 
@@ -44,42 +44,52 @@ class FrameSource:
             yield _chunk(self._frame.slice(start, CHUNK_ROWS), start + 1)
 
 
-class ParquetSource:
+class ColumnarSource:
     """
-    Rows of a Parquet file, read a part at a time.
+    Rows of a Parquet or Arrow (Feather) file, read a part at a time.
+
+    Parameters
+    ----------
+    path
+        The file.
+    name
+        What messages call it.
+    format
+        ``parquet`` or ``arrow``.
 
     Raises
     ------
     LoadError
-        If the file is not Parquet.
+        If the file is none.
     """
 
-    format = "parquet"
     bytes_total = None
     repeatable = True
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path, name: str, format: str) -> None:
         self.name = name
+        self.format = format
         self.notes: list[str] = []
         self._path = path
-        try:
-            self.rows_total = int(
-                pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
-            )
-        except (pl.exceptions.PolarsError, OSError) as problem:
-            msg = f"{name} can't be read as Parquet: {_first_line(problem)}"
-            raise LoadError(msg) from problem
+        self.rows_total = int(self._collected(self._scan().select(pl.len())).item())
 
     def chunks(self) -> Iterator[Chunk]:
         """Rows of the file, some thousand at a time."""
-        scan = pl.scan_parquet(self._path, glob=False)
+        scan = self._scan()
         for start in range(0, max(self.rows_total, 1), CHUNK_ROWS):
-            try:
-                frame = scan.slice(start, CHUNK_ROWS).collect()
-            except (pl.exceptions.PolarsError, OSError) as problem:
-                msg = f"{self.name} can't be read as Parquet: {_first_line(problem)}"
-                raise LoadError(msg) from problem
-            yield _chunk(frame, start + 1)
+            yield _chunk(self._collected(scan.slice(start, CHUNK_ROWS)), start + 1)
+
+    def _scan(self) -> pl.LazyFrame:
+        if self.format == "arrow":
+            return pl.scan_ipc(self._path, glob=False)
+        return pl.scan_parquet(self._path, glob=False)
+
+    def _collected(self, scan: pl.LazyFrame) -> pl.DataFrame:
+        try:
+            return scan.collect()
+        except (pl.exceptions.PolarsError, OSError) as problem:
+            msg = f"{self.name} can't be read as {self.format.capitalize()}: {_first_line(problem)}"
+            raise LoadError(msg) from problem
 
 
 def _chunk(frame: pl.DataFrame, first: int) -> Chunk:

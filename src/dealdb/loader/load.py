@@ -1,101 +1,44 @@
-"""
-Loading: from a source of rows to acknowledged commits.
-
-One pass decides the columns, a second one writes. What is read and encoded next overlaps with what is
-being sent: at most one chunk waits, so memory stays bounded and order is kept.
-"""
+"""Loading and exporting, as people call them."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import polars as pl
 
 from dealdb.errors import LoadError
-from dealdb.loader.chunks import Chunk, Source
-from dealdb.loader.encode import Encoded, encode_chunk
-from dealdb.loader.plan import Options, Plan
-from dealdb.loader.profile import Profile
+from dealdb.loader.chunks import Source
+from dealdb.loader.export import ExportReport, write_frame
+from dealdb.loader.plan import Options
 from dealdb.loader.progress import ProgressCallback, shown
 from dealdb.loader.rejects import RejectsFile
-from dealdb.loader.report import LoadReport, MappedColumn, Progress
+from dealdb.loader.report import LoadReport
+from dealdb.loader.run import DEFAULT_BATCH, MAX_BATCH, Load
 from dealdb.loader.sources import open_source
-from dealdb.pipeline import Kind, Pipeline
-from dealdb.schema import Field, Schema
-
-DEFAULT_BATCH = 500  # deals in one commit: larger ones are hardly faster and hold up other writers
-MAX_BATCH = 5000
-# sources up to this size are kept in memory between the two passes, larger ones are read twice
-KEPT_BYTES = 32 * 1024 * 1024
-KEPT_ROWS = 200_000
-
-
-class Written(Protocol):
-    """What one commit did."""
-
-    @property
-    def inserted(self) -> int:
-        """Deals inserted."""
-        ...
-
-    @property
-    def updated(self) -> int:
-        """Deals updated."""
-        ...
-
-    @property
-    def unchanged(self) -> int:
-        """Deals unchanged."""
-        ...
-
-
-class Store(Protocol):
-    """What the loader needs of ``dealdb.store.Store``."""
-
-    def schema(self) -> Schema:
-        """Fields that exist."""
-        ...
-
-    def pipeline(self) -> Pipeline:
-        """Stages that are defined."""
-        ...
-
-    def count(self) -> int:
-        """Deals that exist."""
-        ...
-
-    def declare(self, fields: Iterable[Field]) -> Schema:
-        """Add or widen fields."""
-        ...
-
-    def cover_stages(self, names: Iterable[str]) -> Pipeline:
-        """Add unseen stages."""
-        ...
-
-    def write(
-        self, schema: Schema, ids: Sequence[str], columns: Mapping[str, Sequence[str | None]]
-    ) -> Written:
-        """Commit a batch."""
-        ...
+from dealdb.loader.stores import Store
 
 
 class DataLoader:
     """
-    Loads deals from files, pipes, data frames and iterables.
+    Loads deals from files, pipes, data frames and iterables, and exports them.
 
     Parameters
     ----------
     store
         Gives the collection to load into; asked once at the beginning of each load.
+    find
+        Gives the deals that a filter keeps: ``QueryEngine.find``. Without it only data frames can be exported.
     """
 
-    def __init__(self, store: Callable[[], Store]) -> None:
+    def __init__(
+        self, store: Callable[[], Store], find: Callable[..., pl.DataFrame] | None = None
+    ) -> None:
         self._store = store
+        self._find = find
 
     def load(
         self,
@@ -107,6 +50,7 @@ class DataLoader:
         dates: str | None = None,
         decimal_point: str | None = None,
         delimiter: str | None = None,
+        null: str | None = None,
         rejects: str | Path | bool = True,
         max_errors: int | None = None,
         batch_size: int = DEFAULT_BATCH,
@@ -122,10 +66,10 @@ class DataLoader:
         Parameters
         ----------
         source
-            A path (CSV, TSV, JSON Lines, JSON, Parquet; text also gzipped), a binary file such as
+            A path (CSV, TSV, JSON Lines, JSON, Parquet, Arrow; text also as gzip or zstd), a binary file such as
             ``sys.stdin.buffer``, a Polars, pandas or pyarrow frame, or an iterable of mappings.
         format
-            ``csv``, ``tsv``, ``jsonl``, ``json`` or ``parquet``; by default found by suffix and content.
+            ``csv``, ``tsv``, ``jsonl``, ``json``, ``parquet`` or ``arrow``; by default found by suffix and content.
         mapping
             Field by header, where the usual names of exports don't fit; None leaves a column out.
         types
@@ -136,6 +80,9 @@ class DataLoader:
             ``.`` or ``,``; by default the column decides.
         delimiter
             Character between the cells of delimited text; by default found out.
+        null
+            Text of a cell that stands for nothing in delimited text; by default an empty one and ``NULL``. With
+            another one, empty cells are empty texts.
         rejects
             Path of the file for rows that were not loaded; True for ``<source>.rejects.csv``, False for none.
         max_errors
@@ -172,182 +119,88 @@ class DataLoader:
         options = Options(mapping=mapping, types=types, dates=dates, decimal_point=decimal_point)
         begun = time.perf_counter()
         with ExitStack() as keep:
-            opened = open_source(source, format=format, delimiter=delimiter, keep=keep)
+            opened = open_source(source, format=format, delimiter=delimiter, null=null, keep=keep)
             rejected = keep.enter_context(
                 RejectsFile(opened.name, _places(source, opened, rejects))
             )
             show = keep.enter_context(shown(_short_name(opened), progress, bar=bar))
-            run = _Load(self._store(), opened, options, rejected, show)
+            run = Load(self._store(), opened, options, rejected, show)
             run.batch_size, run.max_errors = batch_size, max_errors
             run.run()
             return run.report(time.perf_counter() - begun)
 
-
-class _Load:
-    """One load, from its first row to its report."""
-
-    batch_size = DEFAULT_BATCH
-    max_errors: int | None = None
-
-    def __init__(
+    def export(
         self,
-        store: Store,
-        source: Source,
-        options: Options,
-        rejected: RejectsFile,
-        show: ProgressCallback,
-    ) -> None:
-        self._store = store
-        self._source = source
-        self._rejected = rejected
-        self._show = show
-        self._schema = store.schema()
-        self._pipeline = store.pipeline()
-        self._stages_before = {stage.name for stage in self._pipeline}
-        self._profile = Profile(options, self._schema)
-        self._plan = Plan(columns=(), mapping={}, splits_close_date=False, notes=())
-        self._counts = dict.fromkeys(("inserted", "updated", "unchanged"), 0)
-        self._n_sent = 0
-        self._times_dropped: dict[str, int] = {}
-        # while every id is new to the collection, rows can be written in their order whatever they give
-        self._all_new = store.count() == 0
-        # a hash of 8 bytes an id, to count repeated ids without holding them
-        self._id_hashes: list[pl.Series] = []
+        target: str | Path | Any,
+        where: str | pl.Expr | pl.DataFrame | None = None,
+        *,
+        format: str | None = None,
+        columns: Sequence[str] | None = None,
+        sort: str | Sequence[str] | None = None,
+        limit: int | None = None,
+        raw: bool = False,
+        null: str = "",
+    ) -> ExportReport:
+        r"""
+        Write deals to a file or stream.
 
-    def run(self) -> None:
-        """Write every row that can be written."""
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dealdb-load") as sender:
-            sending: Future[None] | None = None
-            for chunk in self._planned_chunks():
-                encoded = self._encode(chunk)
-                if sending:
-                    sending.result()
-                self._declare(encoded.fields)
-                sending = sender.submit(self._send, encoded, chunk.bytes_done, self._all_new)
-            if sending:
-                sending.result()
+        Numbers keep every digit. In CSV and TSV a text (or column name) that a spreadsheet would run as a formula
+        gets a leading apostrophe, unless ``raw``; numbers never do.
 
-    def report(self, seconds: float) -> LoadReport:
-        """What was done."""
-        n_rejected = self._rejected.reasons.total()
-        n_loaded = sum(self._counts.values())
-        distinct = pl.concat(self._id_hashes).n_unique() if self._id_hashes else 0
-        stages = tuple(stage.name for stage in self._pipeline)
-        return LoadReport(
-            source=self._source.name,
-            format=self._source.format,
-            read=n_loaded + n_rejected,
-            rejected=n_rejected,
-            duplicates=n_loaded - distinct,
-            seconds=seconds,
-            columns=self._columns(),
-            pipeline=self._pipeline,
-            new_stages=tuple(name for name in stages if name not in self._stages_before),
-            notes=self._notes(),
-            reasons=dict(self._rejected.reasons),
-            rejects=self._rejected.path,
-            **self._counts,
-        )
+        Parameters
+        ----------
+        target
+            A path, ``"-"`` for standard output, or a file object opened with ``"wb"``. A path gets its file when
+            all is written; until then, and after a failure, what was there stays. Text forms are compressed where
+            the name ends in ``.gz`` or ``.zst``.
+        where
+            Filter as for ``query.find``, or None for all deals; or a data frame to write, as ``query.sql`` gives it.
+        format
+            ``csv``, ``tsv``, ``jsonl``, ``json``, ``md`` (Markdown), ``parquet`` or ``arrow`` (Feather); by default
+            the suffix of the path tells, and a stream is CSV.
+        columns
+            Columns to write, in this order; None for all.
+        sort
+            Column, with ``-`` for descending, or several; by default the order of first saving.
+        limit
+            Most deals to write.
+        raw
+            Whether texts are written as they are: what is loaded again is then the same, byte for byte.
+        null
+            What stands for nothing in CSV and TSV. With ``null=r"\N"``, here and in ``load``, an empty text and
+            nothing are told apart.
 
-    def _planned_chunks(self) -> Iterator[Chunk]:
-        """Chunks of the source, with the plan made before the first of them and kept up to date."""
-        if self._source.repeatable:
-            yield from self._decide_first()
-            return
-        # what can be read once only is decided as it comes; later chunks can add columns, but not change any
-        for chunk in self._source.chunks():
-            self._profile.add(chunk)
-            self._decide()
-            yield chunk
+        Raises
+        ------
+        LoadError
+            If the format is not known, the target can't be written, or a text equals ``null``.
+        QueryError
+            If the filter, a column or the sort can't be understood.
+        MissingExtra
+            If the target ends in ``.zst`` and PyArrow is not installed.
 
-    def _decide_first(self) -> Iterator[Chunk]:
-        small = (self._source.bytes_total or 0) <= KEPT_BYTES
-        small = small and (self._source.rows_total or 0) <= KEPT_ROWS
-        kept: list[Chunk] = []
-        n_rows = 0
-        for chunk in self._source.chunks():
-            self._profile.add(chunk)
-            n_rows += chunk.frame.height
-            self._show(self._progress("checking", n_rows, chunk.bytes_done))
-            if small:
-                kept.append(chunk)
-        self._decide()
-        yield from kept if small else self._source.chunks()
+        Cost
+        ----
+        One round trip. Text is made some thousand deals at a time.
 
-    def _decide(self) -> None:
-        self._plan = self._profile.plan()
-        self._declare(self._plan.fields())
-        if not all(name in self._pipeline for name in self._profile.stages):
-            self._pipeline = self._store.cover_stages(list(self._profile.stages))
+        Source
+        ------
+        docs/loading.md#exporting
+        """
+        frame = self._selected(where, columns=columns, sort=sort, limit=limit)
+        return write_frame(frame, target, format=format, raw=raw, null=null)
 
-    def _declare(self, fields: Sequence[Field]) -> None:
-        if self._schema.with_fields(fields) is not self._schema:
-            self._schema = self._store.declare(fields)
-
-    def _encode(self, chunk: Chunk) -> Encoded:
-        closed = [*self._pipeline.names(Kind.WON), *self._pipeline.names(Kind.LOST)]
-        encoded = encode_chunk(chunk, self._plan, closed)
-        self._rejected.add(encoded.rejects)
-        self._check_errors()
-        self._remember_ids(encoded.ids.hash())
-        for header, n in encoded.times_dropped.items():
-            self._times_dropped[header] = self._times_dropped.get(header, 0) + n
-        return encoded
-
-    def _remember_ids(self, hashes: pl.Series) -> None:
-        if self._all_new and self._id_hashes:
-            before = pl.concat(self._id_hashes)
-            # looking up ids among ever more would become slow
-            self._all_new = before.len() <= KEPT_ROWS and not hashes.is_in(before.implode()).any()
-        self._id_hashes.append(hashes)
-
-    def _check_errors(self) -> None:
-        found = self._rejected.reasons.total()
-        if self.max_errors is None or found <= self.max_errors:
-            return
-        reasons = ", ".join(f"{n} {reason}" for reason, n in self._rejected.reasons.most_common(3))
-        where = f"; see {self._rejected.path}" if self._rejected.path else ""
-        msg = (
-            f"{found} rows of {self._source.name} were rejected, more than max_errors={self.max_errors}: "
-            f"{reasons}{where}"
-        )
-        raise LoadError(msg)
-
-    def _send(self, encoded: Encoded, bytes_done: int | None, all_new: bool) -> None:  # noqa: FBT001
-        for ids, columns in encoded.batches(self.batch_size, all_new=all_new):
-            written = self._store.write(self._schema, ids, columns)
-            for outcome in self._counts:
-                self._counts[outcome] += getattr(written, outcome)
-            self._n_sent += len(ids)
-            self._show(self._progress("loading", self._n_sent, bytes_done))
-
-    def _progress(self, phase: str, rows: int, bytes_done: int | None) -> Progress:
-        return Progress(
-            phase=phase,
-            rows=rows,
-            rows_total=self._source.rows_total,
-            bytes_done=bytes_done,
-            bytes_total=self._source.bytes_total,
-        )
-
-    def _columns(self) -> tuple[MappedColumn, ...]:
-        types = {column.header: column.field.name for column in self._plan.columns}
-        return tuple(
-            MappedColumn(header=header, field=field, type=self._type_of(types.get(header)))
-            for header, field in self._plan.mapping.items()
-        )
-
-    def _type_of(self, field: str | None) -> str:
-        if field is None:
-            return ""
-        return self._schema[field].describe() if field in self._schema else "date"
-
-    def _notes(self) -> tuple[str, ...]:
-        dropped = (
-            f"{n} times of day in {header!r} dropped: its field is a date"
-            for header, n in self._times_dropped.items()
-        )
-        return (*self._source.notes, *self._plan.notes, *dropped)
+    def _selected(self, where: str | pl.Expr | pl.DataFrame | None, **options: Any) -> pl.DataFrame:
+        if isinstance(where, pl.DataFrame):
+            given = [name for name, value in options.items() if value is not None]
+            if given:
+                msg = f"{given[0]} is for filters; a data frame is written as it is"
+                raise LoadError(msg)
+            return where
+        if self._find is None:
+            msg = "this loader has no query to select deals with; export a data frame"
+            raise LoadError(msg)
+        return self._find(where, **options)
 
 
 def _places(source: object, opened: Source, rejects: str | Path | bool) -> list[Path]:  # noqa: FBT001

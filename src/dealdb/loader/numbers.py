@@ -6,6 +6,7 @@ Digits are moved as text from end to end: no amount passes through a float.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -22,6 +23,7 @@ DECIMAL_POINTS = (".", ",")
 _CANONICAL = (
     r"^(?:0|-?[1-9][0-9]{0,17}|-?[1-9][0-9]{0,17}\.[0-9]{0,17}[1-9]|-?0\.[0-9]{0,17}[1-9])$"
 )
+_FLOAT = r"^-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?$"
 _CANONICAL_INT = r"^(?:0|-?[1-9][0-9]{0,17})$"
 
 _CODES = """
@@ -129,7 +131,17 @@ def integers(texts: pl.Series, point: str = ".") -> pl.Series:
 def floats(texts: pl.Series, point: str = ".") -> pl.Series:
     """Floating-point numbers; null where a cell is none."""
     number = Field("number", FieldType.FLOAT)
-    return by_unique(_plain(texts, point), _encoder(number))
+    if point != ".":
+        return by_unique(_plain(texts, point), _encoder(number))
+    # as programs write them: plain digits would lose the sign of -0.0, and can't spell out 5e-324
+    written = texts.str.contains(_FLOAT).fill_null(value=False)
+    plain = by_unique(_plain(texts.filter(~written), point), _encoder(number))
+    as_written = by_unique(texts.filter(written), lambda text: _finite(float(text)))
+    return _scattered(_scattered(texts, ~written, plain), written, as_written)
+
+
+def _finite(number: float) -> str | None:
+    return repr(number) if math.isfinite(number) else None
 
 
 def probabilities(texts: pl.Series, point: str, *, of_hundred: bool) -> pl.Series:

@@ -14,20 +14,20 @@ from dealdb.errors import LoadError
 from dealdb.loader.bytestream import ByteStream, spool
 from dealdb.loader.chunks import Source
 from dealdb.loader.delimited import DELIMITERS, DelimitedSource
-from dealdb.loader.frames import FrameSource, ParquetSource
+from dealdb.loader.frames import ColumnarSource, FrameSource
 from dealdb.loader.mappings import JsonArraySource, JsonLinesSource, MappingsSource
 
-FORMATS = ("csv", "tsv", "jsonl", "json", "parquet")
+FORMATS = ("csv", "tsv", "jsonl", "json", "parquet", "arrow")
 
 _SUFFIXES = {
     ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".txt": "csv", ".jsonl": "jsonl",
     ".ndjson": "jsonl", ".json": "json", ".parquet": "parquet", ".pq": "parquet",
+    ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow",
 }  # fmt: skip
+_COLUMNAR = {b"PAR1": "parquet", b"ARROW1": "arrow"}
 _UNREADABLE = {
     b"PK\x03\x04": "a zip archive or an XLSX workbook: save it as CSV first",
     b"\xd0\xcf\x11\xe0": "an XLS workbook: save it as CSV first",
-    b"ARROW1": "an Arrow file: read it with polars.read_ipc and load the frame",
-    b"\x28\xb5\x2f\xfd": "compressed with zstd: decompress it, or use gzip",
     b"SQLite format 3": "an SQLite database: export a table of it first",
 }
 
@@ -37,6 +37,7 @@ def open_source(
     *,
     format: str | None,
     delimiter: str | None,
+    null: str | None = None,
     keep: ExitStack,
 ) -> Source:
     """
@@ -50,6 +51,8 @@ def open_source(
         One of ``FORMATS``, or None to find it out by suffix and content.
     delimiter
         Character between cells of delimited text, or None to find it out.
+    null
+        Cell of delimited text that stands for nothing, or None for the usual ones.
     keep
         Holds what has to be tidied up after the load.
 
@@ -65,9 +68,9 @@ def open_source(
         msg = f"a delimiter is one of {', '.join(map(repr, DELIMITERS))}, not {delimiter!r}"
         raise LoadError(msg)
     if isinstance(source, str | Path):
-        return _open_path(Path(source), str(source), format, delimiter)
+        return _open_path(Path(source), str(source), format, (delimiter, null))
     if hasattr(source, "read"):
-        return _open_path(spool(_binary(source), keep), "stdin", format, delimiter)
+        return _open_path(spool(_binary(source), keep), "stdin", format, (delimiter, null))
     if isinstance(source, pl.LazyFrame) or hasattr(source, "__arrow_c_stream__"):
         return FrameSource(source)
     if isinstance(source, Iterable) and not isinstance(source, Mapping | bytes):
@@ -88,7 +91,9 @@ def _binary(file: Any) -> BinaryIO:
     return cast("BinaryIO", binary)
 
 
-def _open_path(path: Path, name: str, chosen: str | None, delimiter: str | None) -> Source:
+def _open_path(
+    path: Path, name: str, chosen: str | None, cells: tuple[str | None, str | None]
+) -> Source:
     if not path.exists():
         msg = f"there is no file {name}"
         raise LoadError(msg)
@@ -99,8 +104,11 @@ def _open_path(path: Path, name: str, chosen: str | None, delimiter: str | None)
         with path.open("rb") as file:
             start = file.read(16)
         found = chosen or _SUFFIXES.get(_suffix(name)) or ""
-        if found == "parquet" or start.startswith(b"PAR1"):
-            return ParquetSource(path, name)
+        columnar = next(
+            (kind for magic, kind in _COLUMNAR.items() if start.startswith(magic)), found
+        )
+        if columnar in _COLUMNAR.values():
+            return ColumnarSource(path, name, columnar)
         stream = ByteStream(path, name)
     except OSError as problem:
         msg = f"{name} can't be read: {problem.strerror or problem}"
@@ -109,11 +117,13 @@ def _open_path(path: Path, name: str, chosen: str | None, delimiter: str | None)
         if start.startswith(magic):
             msg = f"{name} is {what}; what can be loaded is {', '.join(FORMATS)}"
             raise LoadError(msg)
-    return _open_text(stream, found or _sniffed(stream, name), chosen, delimiter)
+    return _open_text(stream, found or _sniffed(stream, name), chosen, cells)
 
 
 def _suffix(name: str) -> str:
-    suffixes = [suffix.lower() for suffix in Path(name).suffixes if suffix.lower() != ".gz"]
+    suffixes = [
+        suffix.lower() for suffix in Path(name).suffixes if suffix.lower() not in (".gz", ".zst")
+    ]
     return suffixes[-1] if suffixes else ""
 
 
@@ -121,7 +131,7 @@ def _open_text(
     stream: ByteStream,
     found: str,
     chosen: str | None,
-    delimiter: str | None,
+    cells: tuple[str | None, str | None],
 ) -> Source:
     if found == "jsonl":
         return JsonLinesSource(stream)
@@ -130,9 +140,10 @@ def _open_text(
         # many programs call JSON Lines .json
         lines = chosen is None and start.startswith(b"{") and _is_json(start.split(b"\n", 1)[0])
         return JsonLinesSource(stream) if lines else JsonArraySource(stream)
+    delimiter, null = cells
     if found == "tsv" and delimiter is None and b"\t" in stream.sample().split(b"\n", 1)[0]:
         delimiter = "\t"
-    return DelimitedSource(stream, delimiter)
+    return DelimitedSource(stream, delimiter, null)
 
 
 def _sniffed(stream: ByteStream, name: str) -> str:

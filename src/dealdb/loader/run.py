@@ -1,0 +1,198 @@
+"""
+One load: from a source of rows to acknowledged commits.
+
+One pass decides the columns, a second one writes. What is read and encoded next overlaps with what is
+being sent: at most one chunk waits, so memory stays bounded and order is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import polars as pl
+
+from dealdb.errors import LoadError
+from dealdb.loader.chunks import Chunk, Source
+from dealdb.loader.encode import Encoded, encode_chunk
+from dealdb.loader.plan import Options, Plan
+from dealdb.loader.profile import Profile
+from dealdb.loader.progress import ProgressCallback
+from dealdb.loader.rejects import RejectsFile
+from dealdb.loader.report import LoadReport, MappedColumn, Progress
+from dealdb.loader.stores import Store
+from dealdb.pipeline import Kind
+from dealdb.schema import Field
+
+DEFAULT_BATCH = 500  # deals in one commit: larger ones are hardly faster and hold up other writers
+MAX_BATCH = 5000
+# sources up to this size are kept in memory between the two passes, larger ones are read twice
+KEPT_BYTES = 32 * 1024 * 1024
+KEPT_ROWS = 200_000
+
+
+class Load:
+    """One load, from its first row to its report."""
+
+    batch_size = DEFAULT_BATCH
+    max_errors: int | None = None
+
+    def __init__(
+        self,
+        store: Store,
+        source: Source,
+        options: Options,
+        rejected: RejectsFile,
+        show: ProgressCallback,
+    ) -> None:
+        self._store = store
+        self._source = source
+        self._rejected = rejected
+        self._show = show
+        self._schema = store.schema()
+        self._pipeline = store.pipeline()
+        self._stages_before = {stage.name for stage in self._pipeline}
+        self._profile = Profile(options, self._schema)
+        self._plan = Plan(columns=(), mapping={}, splits_close_date=False, notes=())
+        self._counts = dict.fromkeys(("inserted", "updated", "unchanged"), 0)
+        self._n_sent = 0
+        self._times_dropped: dict[str, int] = {}
+        # while every id is new to the collection, rows can be written in their order whatever they give
+        self._all_new = store.count() == 0
+        # a hash of 8 bytes an id, to count repeated ids without holding them
+        self._id_hashes: list[pl.Series] = []
+
+    def run(self) -> None:
+        """Write every row that can be written."""
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dealdb-load") as sender:
+            sending: Future[None] | None = None
+            for chunk in self._planned_chunks():
+                encoded = self._encode(chunk)
+                if sending:
+                    sending.result()
+                self._declare(encoded.fields)
+                sending = sender.submit(self._send, encoded, chunk.bytes_done, self._all_new)
+            if sending:
+                sending.result()
+
+    def report(self, seconds: float) -> LoadReport:
+        """What was done."""
+        n_rejected = self._rejected.reasons.total()
+        n_loaded = sum(self._counts.values())
+        distinct = pl.concat(self._id_hashes).n_unique() if self._id_hashes else 0
+        stages = tuple(stage.name for stage in self._pipeline)
+        return LoadReport(
+            source=self._source.name,
+            format=self._source.format,
+            read=n_loaded + n_rejected,
+            rejected=n_rejected,
+            duplicates=n_loaded - distinct,
+            seconds=seconds,
+            columns=self._columns(),
+            pipeline=self._pipeline,
+            new_stages=tuple(name for name in stages if name not in self._stages_before),
+            notes=self._notes(),
+            reasons=dict(self._rejected.reasons),
+            rejects=self._rejected.path,
+            **self._counts,
+        )
+
+    def _planned_chunks(self) -> Iterator[Chunk]:
+        """Chunks of the source, with the plan made before the first of them and kept up to date."""
+        if self._source.repeatable:
+            yield from self._decide_first()
+            return
+        # what can be read once only is decided as it comes; later chunks can add columns, but not change any
+        for chunk in self._source.chunks():
+            self._profile.add(chunk)
+            self._decide()
+            yield chunk
+
+    def _decide_first(self) -> Iterator[Chunk]:
+        small = (self._source.bytes_total or 0) <= KEPT_BYTES
+        small = small and (self._source.rows_total or 0) <= KEPT_ROWS
+        kept: list[Chunk] = []
+        n_rows = 0
+        for chunk in self._source.chunks():
+            self._profile.add(chunk)
+            n_rows += chunk.frame.height
+            self._show(self._progress("checking", n_rows, chunk.bytes_done))
+            if small:
+                kept.append(chunk)
+        self._decide()
+        yield from kept if small else self._source.chunks()
+
+    def _decide(self) -> None:
+        self._plan = self._profile.plan()
+        self._declare(self._plan.fields())
+        if not all(name in self._pipeline for name in self._profile.stages):
+            self._pipeline = self._store.cover_stages(list(self._profile.stages))
+
+    def _declare(self, fields: Sequence[Field]) -> None:
+        if self._schema.with_fields(fields) is not self._schema:
+            self._schema = self._store.declare(fields)
+
+    def _encode(self, chunk: Chunk) -> Encoded:
+        closed = [*self._pipeline.names(Kind.WON), *self._pipeline.names(Kind.LOST)]
+        encoded = encode_chunk(chunk, self._plan, closed)
+        self._rejected.add(encoded.rejects)
+        self._check_errors()
+        self._remember_ids(encoded.ids.hash())
+        for header, n in encoded.times_dropped.items():
+            self._times_dropped[header] = self._times_dropped.get(header, 0) + n
+        return encoded
+
+    def _remember_ids(self, hashes: pl.Series) -> None:
+        if self._all_new and self._id_hashes:
+            before = pl.concat(self._id_hashes)
+            # looking up ids among ever more would become slow
+            self._all_new = before.len() <= KEPT_ROWS and not hashes.is_in(before.implode()).any()
+        self._id_hashes.append(hashes)
+
+    def _check_errors(self) -> None:
+        found = self._rejected.reasons.total()
+        if self.max_errors is None or found <= self.max_errors:
+            return
+        reasons = ", ".join(f"{n} {reason}" for reason, n in self._rejected.reasons.most_common(3))
+        where = f"; see {self._rejected.path}" if self._rejected.path else ""
+        msg = (
+            f"{found} rows of {self._source.name} were rejected, more than max_errors={self.max_errors}: "
+            f"{reasons}{where}"
+        )
+        raise LoadError(msg)
+
+    def _send(self, encoded: Encoded, bytes_done: int | None, all_new: bool) -> None:  # noqa: FBT001
+        for ids, columns in encoded.batches(self.batch_size, all_new=all_new):
+            written = self._store.write(self._schema, ids, columns)
+            for outcome in self._counts:
+                self._counts[outcome] += getattr(written, outcome)
+            self._n_sent += len(ids)
+            self._show(self._progress("loading", self._n_sent, bytes_done))
+
+    def _progress(self, phase: str, rows: int, bytes_done: int | None) -> Progress:
+        return Progress(
+            phase=phase,
+            rows=rows,
+            rows_total=self._source.rows_total,
+            bytes_done=bytes_done,
+            bytes_total=self._source.bytes_total,
+        )
+
+    def _columns(self) -> tuple[MappedColumn, ...]:
+        types = {column.header: column.field.name for column in self._plan.columns}
+        return tuple(
+            MappedColumn(header=header, field=field, type=self._type_of(types.get(header)))
+            for header, field in self._plan.mapping.items()
+        )
+
+    def _type_of(self, field: str | None) -> str:
+        if field is None:
+            return ""
+        return self._schema[field].describe() if field in self._schema else "date"
+
+    def _notes(self) -> tuple[str, ...]:
+        dropped = (
+            f"{n} times of day in {header!r} dropped: its field is a date"
+            for header, n in self._times_dropped.items()
+        )
+        return (*self._source.notes, *self._plan.notes, *dropped)

@@ -1,0 +1,58 @@
+"""What the loader needs of the parts below it and beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from dealdb.pipeline import Pipeline
+from dealdb.schema import Field, Schema
+
+
+class Written(Protocol):
+    """What one commit did."""
+
+    @property
+    def inserted(self) -> int:
+        """Deals inserted."""
+        ...
+
+    @property
+    def updated(self) -> int:
+        """Deals updated."""
+        ...
+
+    @property
+    def unchanged(self) -> int:
+        """Deals unchanged."""
+        ...
+
+
+class Store(Protocol):
+    """What the loader needs of ``dealdb.store.Store``."""
+
+    def schema(self) -> Schema:
+        """Fields that exist."""
+        ...
+
+    def pipeline(self) -> Pipeline:
+        """Stages that are defined."""
+        ...
+
+    def count(self) -> int:
+        """Deals that exist."""
+        ...
+
+    def declare(self, fields: Iterable[Field]) -> Schema:
+        """Add or widen fields."""
+        ...
+
+    def cover_stages(self, names: Iterable[str]) -> Pipeline:
+        """Add unseen stages."""
+        ...
+
+    def write(
+        self, schema: Schema, ids: Sequence[str], columns: Mapping[str, Sequence[str | None]]
+    ) -> Written:
+        """Commit a batch."""
+        ...

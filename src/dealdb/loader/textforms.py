@@ -1,0 +1,193 @@
+"""Rows of a data frame as CSV, JSON or Markdown text, with every digit that they have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+import polars as pl
+
+from dealdb.columns import encode_column, field_of
+from dealdb.errors import LoadError
+from dealdb.loader.formulas import defused, defused_name
+from dealdb.loader.rows import as_json
+from dealdb.schema import Field, FieldType
+
+_NUMBERS = frozenset({FieldType.INT, FieldType.FLOAT, FieldType.DECIMAL})
+_BARE_IN_JSON = _NUMBERS | {FieldType.BOOL, FieldType.LIST}
+_SLICE_ROWS = 20_000
+# what would end a cell of a table, or begin a tag
+_MARKDOWN = (
+    ("\\", "\\\\"),
+    ("|", "\\|"),
+    ("<", "&lt;"),
+    ("\r\n", "<br>"),
+    ("\n", "<br>"),
+    ("\r", "<br>"),
+)
+
+
+class TextForm:
+    """
+    A frame as pieces of text, some thousand rows at a time.
+
+    Parameters
+    ----------
+    frame
+        Rows, of any Polars types.
+    raw
+        Whether texts that a spreadsheet would run are left as they are; only delimited text changes them.
+    null
+        What stands for nothing in delimited text.
+
+    Attributes
+    ----------
+    escaped
+        Texts changed so far.
+    """
+
+    def __init__(self, frame: pl.DataFrame, *, raw: bool = False, null: str = "") -> None:
+        self.escaped = 0
+        self._frame = frame
+        self._raw = raw
+        self._null = null
+
+    def csv(self) -> Iterator[str]:
+        """Comma between the cells."""
+        return self._delimited(",")
+
+    def tsv(self) -> Iterator[str]:
+        """Tab between the cells."""
+        return self._delimited("\t")
+
+    def jsonl(self) -> Iterator[str]:
+        """One object a line."""
+        for rows in self._objects():
+            yield "\n".join(rows) + "\n"
+
+    def json(self) -> Iterator[str]:
+        """One array of objects, an object a line."""
+        lead = "[\n"
+        for rows in self._objects():
+            yield lead + ",\n".join(rows)
+            lead = ",\n"
+        yield "[]\n" if self._frame.is_empty() else "\n]\n"
+
+    def md(self) -> Iterator[str]:
+        """A Markdown table, numbers to the right."""
+        names = [_for_markdown(pl.Series([name]))[0] for name in self._frame.columns]
+        edges = ["---:" if _is_number(column) else "---" for column in self._frame]
+        yield f"| {' | '.join(names)} |\n| {' | '.join(edges)} |\n"
+        for part in self._slices():
+            cells = [_for_markdown(texts_of(column)).fill_null("") for column in part]
+            rows = pl.DataFrame(_numbered(cells)).select(pl.concat_str(pl.all(), separator=" | "))
+            yield "".join(f"| {row} |\n" for row in rows.to_series())
+
+    def _slices(self) -> Iterator[pl.DataFrame]:
+        return self._frame.iter_slices(_SLICE_ROWS)
+
+    def _delimited(self, separator: str) -> Iterator[str]:
+        names = self._frame.columns
+        header = names if self._raw else [defused_name(name) for name in names]
+        yield pl.DataFrame(_numbered([pl.Series([name]) for name in header])).write_csv(
+            include_header=False, separator=separator
+        )
+        for part in self._slices():
+            cells = pl.DataFrame(_numbered([self._cell_texts(column) for column in part]))
+            # Polars leaves a lone carriage return bare, and some readers take it for the end of the line
+            returns = cells.select(pl.any_horizontal(pl.all().str.contains("\r", literal=True)))
+            yield cells.write_csv(
+                include_header=False,
+                separator=separator,
+                null_value=self._null,
+                quote_style="always" if returns.to_series().any() else "necessary",
+            )
+
+    def _cell_texts(self, column: pl.Series) -> pl.Series:
+        texts = texts_of(column)
+        if column.dtype not in (pl.String, pl.Categorical, pl.Enum):
+            return texts
+        if self._null and (texts == self._null).any():
+            msg = f"column {column.name!r} has the text {self._null!r}, which stands for nothing; choose another null"
+            raise LoadError(msg)
+        if not self._raw:
+            texts, changed = defused(texts)
+            self.escaped += changed
+        return texts
+
+    def _objects(self) -> Iterator[list[str]]:
+        for part in self._slices():
+            pairs = [
+                pl.Series(["," if place else "{"]) + _json_key(column.name) + _json_values(column)
+                for place, column in enumerate(part)
+            ]
+            rows = pl.DataFrame(_numbered(pairs)).select(pl.concat_str(pl.all()) + "}")
+            yield rows.to_series().to_list()
+
+
+FORMS: dict[str, Callable[[TextForm], Iterator[str]]] = {
+    "csv": TextForm.csv,
+    "tsv": TextForm.tsv,
+    "jsonl": TextForm.jsonl,
+    "json": TextForm.json,
+    "md": TextForm.md,
+}
+
+
+def texts_of(column: pl.Series) -> pl.Series:
+    """
+    Texts of a column of any type: those that the store keeps, wherever it could keep the values.
+
+    Examples
+    --------
+    >>> texts_of(pl.Series([0.1, float("nan"), None])).to_list()
+    ['0.1', None, None]
+    """
+    field = _field_of(column)
+    if field is None:
+        cells = [
+            None if cell is None else as_json(cell) if isinstance(cell, dict | list) else str(cell)
+            for cell in column.to_list()
+        ]
+        return pl.Series(column.name, cells, dtype=pl.String)
+    if field.type is FieldType.FLOAT:
+        column = column.cast(pl.Float64)
+        column = column.set(~column.is_finite().fill_null(value=True), None)
+    if isinstance(column.dtype, pl.Datetime):
+        column = column.dt.cast_time_unit("us")
+        column = column.dt.convert_time_zone("UTC") if column.dtype.time_zone else column  # type: ignore[attr-defined]  # still a Datetime
+    return encode_column(column, field)
+
+
+def _field_of(column: pl.Series) -> Field | None:
+    return field_of("column", column.dtype)
+
+
+def _is_number(column: pl.Series) -> bool:
+    field = _field_of(column)
+    return field is not None and field.type in _NUMBERS
+
+
+def _json_key(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False) + ":"
+
+
+def _json_values(column: pl.Series) -> pl.Series:
+    field, texts = _field_of(column), texts_of(column)
+    if isinstance(column.dtype, pl.List | pl.Array | pl.Struct) or (
+        field and field.type in _BARE_IN_JSON
+    ):
+        return texts.fill_null("null")
+    quoted = texts.alias("v").to_frame().to_struct("v").struct.json_encode()
+    return quoted.str.strip_prefix('{"v":').str.strip_suffix("}")
+
+
+def _for_markdown(texts: pl.Series) -> pl.Series:
+    for found, replacement in _MARKDOWN:
+        texts = texts.str.replace_all(found, replacement, literal=True)
+    return texts
+
+
+def _numbered(columns: list[pl.Series]) -> list[pl.Series]:
+    # two headers may have become one
+    return [column.alias(str(place)) for place, column in enumerate(columns)]
