@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import shlex
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
+from cli_runs import Run, db_fixture, run_fixture  # noqa: F401 fixtures
 from dealdb import DealDatabase
 from dealdb.cli.main import COMMANDS, main
 from dealdb.cli.output import to_text
@@ -26,37 +24,6 @@ from dealdb.sample import deals
 from servers import Server
 
 PROGRAM = (sys.executable, "-m", "dealdb.cli.main")
-
-
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out, parse_float=Decimal)
-
-
-Run = Callable[..., Ran]
-
-
-@pytest.fixture
-def run(server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("DEALDB_URL", server.url)
-
-    def run_one(*arguments: str) -> Ran:
-        capsys.readouterr()
-        code = main(arguments)
-        return Ran(code, *capsys.readouterr())
-
-    return run_one
-
-
-@pytest.fixture
-def db(server: Server) -> Iterator[DealDatabase]:
-    with DealDatabase.from_url(server.url) as database:
-        yield database
 
 
 @pytest.fixture

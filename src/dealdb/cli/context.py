@@ -12,7 +12,8 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +23,7 @@ import typer
 from dealdb.errors import ConfigError
 
 if TYPE_CHECKING:
-    from dealdb import DealDatabase
+    from dealdb import DealDatabase, DealView
 
 # exit code of a program whose output nobody reads: 128 and the number of SIGPIPE, as a shell has it
 CLOSED_PIPE = 141
@@ -53,6 +54,14 @@ _SHARED: dict[str, Any] = {
     "csv": Annotated[bool, typer.Option("--csv", help="Print CSV.")],
     "debug": Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")],
 }  # fmt: skip
+
+
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at", metavar="MOMENT", help="As it was then: a date (its end) or a moment, UTC."
+    ),
+]
 
 
 def note(message: str) -> None:
@@ -110,6 +119,19 @@ class Session:
         if self.password is not None:
             options["password"] = self.password
         return DealDatabase.from_url(self.url, **options)
+
+    @contextmanager
+    def reading(self, at: str | None) -> Iterator[DealDatabase | DealView]:
+        """
+        Database that the settings name, or what it was at a moment: the same queries and metrics.
+
+        Raises
+        ------
+        QueryError
+            If the text is no moment.
+        """
+        with self.open() as db:
+            yield db if at is None else db.as_of(at)
 
 
 def shared_options(function: Callable[..., None]) -> Callable[..., None]:

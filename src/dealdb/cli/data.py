@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.cli.context import Output, Session, note
+from dealdb.cli.context import At, Output, Session, note
 from dealdb.cli.output import print_facts, print_frame
 from dealdb.errors import ConfigError
 from dealdb.pipeline import Kind
@@ -102,6 +102,7 @@ def find(
     columns: Annotated[
         str | None, typer.Option(metavar="COLUMN,...", help="Only these columns, in this order.")
     ] = None,
+    at: At = None,
 ) -> None:
     """
     Print the deals that a filter selects.
@@ -109,7 +110,7 @@ def find(
     A table on a terminal ends after 50 deals unless --limit is given; in a pipe, JSON and CSV, all are printed.
     """
     screen = limit is None and session.output is Output.TABLE and sys.stdout.isatty()
-    with session.open() as db:
+    with session.reading(at) as db:
         frame = db.query.find(
             where,
             sort=_names(sort),
@@ -128,13 +129,14 @@ def sql(
     statement: Annotated[
         str, typer.Argument(metavar="STATEMENT", help="One SELECT; the deals are the table deals.")
     ],
+    at: At = None,
 ) -> None:
     """
     Run one SELECT over the deals.
 
     DuckDB runs it, without access to files or other data; it needs the extra sql.
     """
-    with session.open() as db:
+    with session.reading(at) as db:
         frame = db.query.sql(statement)
     print_frame(frame, session.output)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.cli.context import Output, Session, note
+from dealdb.cli.context import At, Output, Session, note
 from dealdb.cli.output import print_facts, print_rows
 from dealdb.errors import ConfigError, DealNotFound
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Ids = Annotated[list[str], typer.Argument(metavar="ID", help="Ids of deals.")]
 
 
-def get(session: Session, ids: Ids) -> None:
+def get(session: Session, ids: Ids, at: At = None) -> None:
     """
     Print deals by their ids.
 
@@ -29,7 +29,7 @@ def get(session: Session, ids: Ids) -> None:
     An id that does not exist is named on stderr, and the exit code is 1.
     """
     with session.open() as db:
-        deals = db.get_deals(ids)
+        deals = db.get_deals(ids) if at is None else list(map(db.as_of(at).get_deal, ids))
     found = [_with_revision(deal) for deal in deals if deal is not None]
     if len(ids) == 1 and found:
         print_facts(found[0], session.output)
@@ -101,7 +101,8 @@ def delete(
 
 
 def _with_revision(deal: Deal) -> dict[str, Any]:
-    return {**deal, "_rev": deal.rev}
+    # a deal of the past has none: nothing can be saved against it
+    return {**deal, "_rev": deal.rev} if deal.rev else dict(deal)
 
 
 def _fail_for_missing(ids: Iterable[str]) -> None:

@@ -16,6 +16,8 @@ from dealdb.cli.context import group_options, shared_options
 from dealdb.cli.data import find, load, sql
 from dealdb.cli.deals import delete, get, save
 from dealdb.cli.demo import demo
+from dealdb.cli.past import check, history, repair
+from dealdb.cli.schema import schema
 from dealdb.cli.server import health, info
 from dealdb.cli.stats import pipeline, stats
 from dealdb.errors import (
@@ -66,6 +68,10 @@ COMMANDS: tuple[tuple[Callable[..., None], str], ...] = (
     (sql, 'dealdb sql "SELECT owner, sum(amount) AS total FROM deals GROUP BY owner"'),
     (stats, "dealdb stats win-rate --by owner --since 2026-01-01"),
     (pipeline, 'dealdb pipeline --set "Lead:open:0.1:30,Demo:open:0.5,Won:won,Lost:lost"'),
+    (history, "dealdb history D0001"),
+    (schema, "dealdb schema"),
+    (check, "dealdb check"),
+    (repair, "dealdb repair"),
     (health, "dealdb health --json"),
     (bench, "dealdb bench -n 400"),
     (info, "dealdb info"),

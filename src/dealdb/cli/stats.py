@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.cli.context import Output, Session, note
+from dealdb.cli.context import At, Output, Session, note
 from dealdb.cli.output import Form, print_facts, print_rows, to_json
 from dealdb.errors import ConfigError
 from dealdb.pipeline import Kind, Pipeline, Stage
@@ -63,6 +63,7 @@ def stats(
     period: Annotated[
         str | None, typer.Option(metavar="NAME", help="trend: day, week, month, quarter or year.")
     ] = None,
+    at: At = None,
 ) -> None:
     """
     Print a metric of the deals.
@@ -71,7 +72,7 @@ def stats(
     """
     given = {"where": where, "since": since, "until": until, "as_of": as_of, "measure": measure}
     given |= {"outcome": outcome, "basis": basis, "of": of, "period": period}
-    with session.open() as db:
+    with session.reading(at) as db:
         result = _metric(db.analytics, metric, {"by": _columns(by), "k": top, **given})
     print_metric(result, session.output)
 
@@ -81,6 +82,7 @@ def pipeline(
     by: By = None,
     where: Where = None,
     as_of: AsOf = None,
+    at: At = None,
     set_to: Annotated[
         str | None,
         typer.Option(
@@ -98,11 +100,11 @@ def pipeline(
     """
     options = {"by": _columns(by), "where": where, "as_of": as_of}
     if set_to is None:
-        with session.open() as db:
+        with session.reading(at) as db:
             print_metric(_metric(db.analytics, "pipeline", options), session.output)
         return
-    if any(options.values()):
-        msg = "--set defines the stages for all deals: leave out --by, --where and --as-of"
+    if at or any(options.values()):
+        msg = "--set defines the stages for all deals: leave out --by, --where, --as-of and --at"
         raise ConfigError(msg)
     stages = parse_stages(set_to)
     with session.open() as db:

@@ -1,0 +1,78 @@
+"""The commands for the log: ``history`` of a deal; ``check`` and ``repair`` of what other programs did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dealdb.cli.context import Output, Session, note
+from dealdb.cli.output import print_facts, print_frame, print_rows
+from dealdb.errors import DealNotFound
+
+if TYPE_CHECKING:
+    from dealdb.store.audit import Difference
+
+
+def history(
+    session: Session, id_: Annotated[str, typer.Argument(metavar="ID", help="Id of a deal.")]
+) -> None:
+    """
+    Print every change of one deal, oldest first.
+
+    A row for each field that a commit changed: when, who, before and after. A deal that was deleted has a history, too.
+    """
+    with session.open() as db:
+        frame = db.deal_history(id_)
+    if frame.is_empty():
+        raise DealNotFound(id_)
+    print_frame(frame, session.output)
+
+
+def check(session: Session) -> None:
+    """
+    Compare every deal's hash with the log; change nothing.
+
+    It finds what other programs did to the hashes. The exit code is 1 when there are differences.
+    """
+    with session.open() as db:
+        report = db.check()
+    _print_differences({"deals": report.deals}, "differences", report.differences, session.output)
+    if not report.ok:
+        note("dealdb repair adopts what the hashes hold")
+        raise typer.Exit(1)
+
+
+def repair(session: Session) -> None:
+    """
+    Adopt what other programs did to the hashes.
+
+    The log gets what the hashes hold. It is safe beside other writers, and to repeat. The exit code is 1 when
+    something is left that only a person can resolve: a text that is none of its field's type.
+    """
+    with session.open() as db:
+        report = db.repair()
+    facts = {"adopted": report.adopted, "removed": report.removed}
+    _print_differences(facts, "remaining", report.remaining, session.output)
+    if report.remaining:
+        note("set these fields to values of their type, or clear them: dealdb save id=ID FIELD=")
+        raise typer.Exit(1)
+
+
+def _print_differences(
+    facts: dict[str, Any], name: str, differences: Sequence[Difference], output: Output
+) -> None:
+    """Counts and differences: as one object in JSON, the differences alone in CSV."""
+    rows = [
+        {**asdict(difference), "problem": str(difference.problem)} for difference in differences
+    ]
+    if output is Output.JSON:
+        print_facts({**facts, name: rows}, output)
+        return
+    if output is Output.TABLE:
+        counts = {key: f"{count:,}" for key, count in facts.items()}
+        print_facts({**counts, name: f"{len(rows):,}" if rows else "none"}, output)
+    if rows or output is not Output.TABLE:
+        print_rows(rows, ["deal", "problem", "field"], output)
