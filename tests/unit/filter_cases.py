@@ -25,6 +25,7 @@ SCHEMA = pl.Schema(
         "created": pl.Date(),
         "closed": pl.Date(),
         "updated": pl.Datetime("us", "UTC"),
+        "tags": pl.List(pl.String),
     }
 )
 TEXTS = [
@@ -65,6 +66,7 @@ MOMENTS = [
     datetime(2023, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
     datetime(2026, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
 ]
+LISTS = [[], ["a"], ["a", "b"], ["b", "A", "b"], ["", "é"], ["a", "'"]]
 
 
 def mixed_frame(height: int = 150) -> pl.DataFrame:
@@ -89,6 +91,7 @@ def mixed_frame(height: int = 150) -> pl.DataFrame:
             "created": pick(DATES, 1),
             "closed": pick(DATES, 3),
             "updated": pick(MOMENTS, 1),
+            "tags": pick(LISTS, 3),
         },
         schema=SCHEMA,
     )
@@ -216,7 +219,9 @@ def operands(draw: Callable[..., Any], kind: str) -> str:
 @st.composite
 def predicates(draw: Callable[..., Any]) -> str:
     """One condition without AND, OR or NOT."""
-    kind = draw(st.sampled_from([*_COLUMNS, "text", "number"]))
+    kind = draw(st.sampled_from([*_COLUMNS, "text", "number", "list"]))
+    if kind == "list":
+        return str(draw(_memberships()))
     left = draw(operands(kind))
     if kind == "bool":
         forms = [
@@ -258,6 +263,27 @@ def predicates(draw: Callable[..., Any]) -> str:
     if form == 10:
         return f"{left} IS {inverse}DISTINCT FROM {right()}"
     return draw(_searches()) if kind == "text" else f"{left} IS NOT NULL"
+
+
+@st.composite
+def _memberships(draw: Callable[..., Any]) -> str:
+    item = draw(st.sampled_from(["name", "owner", "lower(name)", "NULL", _text(draw), _text(draw)]))
+    size = draw(st.sampled_from(["0", "1", "2", "seats"]))
+    forms = [
+        f"{item} IN tags",
+        f"{item} NOT IN tags",
+        f"list_contains(tags, {item})",
+        f"list_has(tags, {item})",
+        f"array_contains(tags, {item})",
+        f"contains(tags, {item})" if item != "NULL" else "tags IS NULL",
+        "tags IS NOT NULL",
+        f"len(tags) > {size}",
+        f"length(tags) = {size}",
+    ]
+    if item == "''":
+        # DuckDB 2.0 takes these for searches in a text, which the empty text is always found in
+        forms = [form for form in forms if " IN " not in form and not form.startswith("contains")]
+    return str(draw(st.sampled_from(forms)))
 
 
 @st.composite

@@ -33,7 +33,9 @@ def one(values: pl.Series, *, limit: int = 20, by: Any = None) -> Facet:
 def check(frame: pl.DataFrame, facet: Facet, where: str | None = None) -> None:
     """Each bucket's filter keeps as many deals as the bucket counts, and nothing is left out."""
     query = engine_of(frame)
-    assert facet.total == query.count(where) == facet.table["deals"].sum() + facet.others
+    assert facet.total == query.count(where)
+    if facet.by != "member":
+        assert facet.total == facet.table["deals"].sum() + facet.others
     for deals, bucket in facet.table.select("deals", "where").rows():
         assert deals > 0
         if bucket is not None:

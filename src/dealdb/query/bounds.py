@@ -93,14 +93,14 @@ def growing_bounds(low: Decimal, high: Decimal, limit: int) -> list[Decimal]:
 
 
 def _from_top(top: Decimal, count: int, least: Decimal) -> list[Decimal]:
-    """Bounds for numbers from ``least`` (or 0) to ``top``, from the one above ``top`` downwards."""
+    """Bounds for numbers from ``least`` (or 0) to ``top``, from the one above ``top`` to the one below ``least``."""
     power, factor = _first_digit(top), 3
     while factor and power * _ROUND[factor - 1] > top:
         factor -= 1
     bounds: list[Decimal] = []
     while len(bounds) < count:
         bounds.append(power * _ROUND[factor])
-        if bounds[-1] <= least:
+        if bounds[-1] < least:
             return bounds
         # below 1 of this power comes 5 of the one before
         power, factor = (power, factor - 1) if factor else (power.scaleb(-1), 2)

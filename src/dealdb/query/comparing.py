@@ -92,6 +92,28 @@ def member_of(item: Operand, members: Sequence[Operand]) -> pl.Expr:
     return found if len(present) == len(members) else found | UNKNOWN
 
 
+def contained(item: Operand, several: Operand) -> pl.Expr:
+    """
+    ``item IN several``, where the latter is a column of lists: null when the list or the item is null.
+
+    Raises
+    ------
+    Unfit
+        If the item is not text, or the other no list.
+    """
+    if several.kind not in (Kind.LIST, Kind.NULL):
+        msg = f"{described(several)}; after IN stands a column of lists, or values in parentheses"
+        raise Unfit(msg, several.at)
+    if Kind.NULL in (item.kind, several.kind):
+        return UNKNOWN
+    if item.kind is not Kind.TEXT:
+        msg = f"{several.name or 'this'} is a list of texts; look for text in single quotes"
+        raise Unfit(msg, item.at)
+    found = expr_of(several).list.contains(expr_of(item), nulls_equal=True)
+    # Polars finds no null in a list and calls that false; SQL doesn't know
+    return found if item.is_constant else pl.when(expr_of(item).is_not_null()).then(found)
+
+
 def _in_constants(item: Operand, members: Sequence[Operand]) -> pl.Expr:
     """Membership in a set of constants: one hash look-up a row, however long the list is."""
     item_expr, dtype = expr_of(item), item.dtype

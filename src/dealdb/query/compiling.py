@@ -16,7 +16,7 @@ import polars as pl
 from sqlglot import exp
 
 from dealdb.errors import QueryError
-from dealdb.query.comparing import all_of, any_of, compare, like, member_of
+from dealdb.query.comparing import all_of, any_of, compare, contained, like, member_of
 from dealdb.query.computing import FUNCTIONS, arithmetic, negated, to_date, to_datetime
 from dealdb.query.operands import (
     UNITS,
@@ -177,6 +177,10 @@ def _neg(node: exp.Expr, scope: Scope) -> Operand:
 def _in(node: exp.Expr, scope: Scope) -> Operand:
     if node.args.get("query"):
         raise fault("a subquery isn't part of filters; sql() has them", scope.text, start_of(node))
+    if node.args.get("field"):
+        _only(node, scope, "this", "field")
+        several = evaluate(node.args["field"], scope)
+        return _boolean(contained(_operand(node.this, scope), several), start_of(node))
     _only(node, scope, "this", "expressions")
     if not node.expressions:
         msg = "IN needs values: write x IN ('a', 'b')"
@@ -327,6 +331,7 @@ _HANDLERS: dict[type[exp.Expr], Handler] = {
     exp.Trim: _called("trim"),
     exp.Length: _called("length"),
     exp.Contains: _called("contains"),
+    exp.ArrayContains: _called("list_contains"),
     exp.StartsWith: _called("starts_with"),
     exp.EndsWith: _called("ends_with"),
     exp.Abs: _called("abs"),

@@ -11,7 +11,7 @@ from functools import reduce
 
 import polars as pl
 
-from dealdb.query.comparing import lowered
+from dealdb.query.comparing import contained, lowered
 from dealdb.query.operands import (
     DATETIME_TYPE,
     Kind,
@@ -174,6 +174,27 @@ def _text_function(name: str, apply: Callable[[pl.Expr], pl.Expr], dtype: pl.Dat
     return call
 
 
+def _length(operands: Sequence[Operand]) -> Operand:
+    (operand,) = operands
+    if operand.kind is Kind.LIST:
+        return computed(expr_of(operand).list.len().cast(pl.Int64), pl.Int64(), operand.at)
+    size = _text(operand, "length").str.len_chars()
+    return computed(size.cast(pl.Int64), pl.Int64(), operand.at)
+
+
+def _contains(operands: Sequence[Operand]) -> Operand:
+    where, what = operands
+    if where.kind is Kind.LIST:
+        return _has(operands)
+    found = _text(where, "contains").str.contains(_text(what, "contains"), literal=True)
+    return computed(found, pl.Boolean(), where.at)
+
+
+def _has(operands: Sequence[Operand]) -> Operand:
+    several, item = operands
+    return computed(contained(item, several), pl.Boolean(), several.at)
+
+
 def _search_function(name: str, apply: Callable[[pl.Expr, pl.Expr], pl.Expr]) -> Function:
     def call(operands: Sequence[Operand]) -> Operand:
         where, what = operands
@@ -266,16 +287,9 @@ FUNCTIONS: dict[str, tuple[Function, int, int]] = {
     "lower": (_text_function("lower", lowered, pl.String()), 1, 1),
     "upper": (_text_function("upper", lambda e: e.str.to_uppercase(), pl.String()), 1, 1),
     "trim": (_text_function("trim", lambda e: e.str.strip_chars(_SPACES), pl.String()), 1, 1),
-    "length": (
-        _text_function("length", lambda e: e.str.len_chars().cast(pl.Int64), pl.Int64()),
-        1,
-        1,
-    ),
-    "contains": (
-        _search_function("contains", lambda e, t: e.str.contains(t, literal=True)),
-        2,
-        2,
-    ),
+    "length": (_length, 1, 1),
+    "contains": (_contains, 2, 2),
+    "list_contains": (_has, 2, 2),
     "starts_with": (_search_function("starts_with", lambda e, t: e.str.starts_with(t)), 2, 2),
     "ends_with": (_search_function("ends_with", lambda e, t: e.str.ends_with(t)), 2, 2),
     "abs": (_absolute, 1, 1),

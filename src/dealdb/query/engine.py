@@ -99,7 +99,8 @@ class QueryEngine:
         columns
             Columns to return, in this order; None for all.
         **equals
-            Column and the value that it has to have: ``stage="won"``; None for null, a list for any of these.
+            Column and the value that it has to have: ``stage="won"``; None for null, a list for any of these. A
+            column of lists has to contain it: ``tags="vip"``.
 
         Returns
         -------
@@ -249,9 +250,9 @@ class QueryEngine:
         """
         Deals that a filter keeps, counted by what some columns hold.
 
-        Text, truth values, and integers of few values are counted by value; dates by year, quarter, month or day,
-        whichever is finest within the limit; other numbers by amounts between round bounds, even ones or, where
-        most deals would be in one bucket, 1, 2, 5, 10, 20 ...
+        Text, truth values, and integers of few values are counted by value, lists by member; dates by year, quarter,
+        month or day, whichever is finest within the limit; other numbers by amounts between round bounds, even ones
+        or, where most deals would be in one bucket, 1, 2, 5, 10, 20 ...
 
         Parameters
         ----------

@@ -11,7 +11,7 @@ import polars as pl
 from dealdb.query.given import MANY
 from dealdb.query.sorting import SortKey
 from dealdb.query.spelling import spelled_name, spelled_value
-from dealdb.query.trouble import find_name
+from dealdb.query.trouble import column_named, find_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,12 +129,17 @@ def _known_name(name: str, schema: pl.Schema) -> str:
 
 
 def _spelled_equal(name: str, value: object, schema: pl.Schema) -> str:
+    several = schema[column_named(name, schema)] == pl.List(pl.String)
     name = _known_name(name, schema)
     if value is None:
         return f"{name} IS NULL"
-    if isinstance(value, MANY):
-        return f"{name} IN ({', '.join(map(spelled_value, value))})"
-    return f"{name} = {spelled_value(value)}"  # type: ignore[arg-type]  # compiled before
+    if not isinstance(value, MANY):
+        text = spelled_value(value)  # type: ignore[arg-type]  # compiled before
+        return f"{text} IN {name}" if several else f"{name} = {text}"
+    texts = [spelled_value(each) for each in value]
+    if several or not texts:
+        return f"({' OR '.join(f'{text} IN {name}' for text in texts) or 'FALSE'})"
+    return f"{name} IN ({', '.join(texts)})"
 
 
 def columns_read(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -33,11 +33,12 @@ class Facet:
     column
         Name of the column.
     by
-        ``value``; ``year``, ``quarter``, ``month`` or ``day``; or ``amount``.
+        ``value``; ``member`` (of a list); ``year``, ``quarter``, ``month`` or ``day``; or ``amount``.
     total
         Deals counted: all that the filter keeps.
     others
-        Those of them in buckets that ``limit`` left out; the counts of the table and these add up to the total.
+        Those of them in no bucket of the table: left out by ``limit``, or with an empty list. The counts of the table
+        and these add up to the total, except by member, as a deal counts for each of its members.
     table
         A row a bucket: ``value``, or ``from`` and ``to`` (days, both included), or ``from`` and ``below`` (amounts);
         ``deals``, how many; ``where``, the filter that keeps exactly these. Deals without a value have a last row.
@@ -85,6 +86,8 @@ def facet_of(frame: pl.DataFrame, name: str, by: object, limit: int) -> Facet:
     [('won', 2, "stage = 'won'"), ('lost', 1, "stage = 'lost'"), (None, 1, 'stage IS NULL')]
     """
     values, kind = frame[name], kind_of(frame.schema[name])
+    if kind is Kind.LIST and by in (None, "value"):
+        return _by_member(values, limit)
     if kind in (Kind.DATE, Kind.DATETIME) and by != "value":
         return _by_date(values, _unit(values, by, limit), limit)
     if kind is Kind.NUMBER and by != "value" and not (by is None and _few_integers(values, limit)):
@@ -127,6 +130,22 @@ def _by_value(values: pl.Series, limit: int) -> Facet:
     top = _largest(counts, limit).sort(["deals", "value"], descending=[True, False])
     shown = [(value, deals, _equal(values.name, value)) for value, deals in top.rows()]
     return _facet(values, "value", {"value": values.dtype}, shown)
+
+
+def _by_member(values: pl.Series, limit: int) -> Facet:
+    members = values.drop_nulls().list.unique().explode().alias("value").drop_nulls()
+    top = _largest(members.value_counts(name="deals"), limit)
+    top = top.sort(["deals", "value"], descending=[True, False])
+    name = spelled_name(values.name)
+    shown = [(value, deals, _spelled(value, " IN " + name)) for value, deals in top.rows()]
+    held = values.list.set_intersection(top["value"].implode()).list.len() > 0
+    # a deal counts for each of its members, so the rest is counted by itself
+    others = len(values) - values.null_count() - int(held.sum() or 0)
+    return replace(_facet(values, "member", {"value": pl.String()}, shown), others=others)
+
+
+def _spelled(value: str, rest: str) -> str | None:
+    return None if len(value) > MAX_SPELLED else spelled_value(value) + rest
 
 
 def _largest(counts: pl.DataFrame, limit: int) -> pl.DataFrame:

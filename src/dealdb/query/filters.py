@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 import polars as pl
 
 from dealdb.errors import QueryError
-from dealdb.query.comparing import all_of, compare, member_of
+from dealdb.query.comparing import all_of, any_of, compare, contained, member_of
 from dealdb.query.given import MANY, given_constant
 from dealdb.query.operands import (
+    Kind,
     Operand,
     Unfit,
     column,
@@ -38,7 +39,8 @@ def compile_where(
     frame_schema
         Columns that it may name, with their Polars types.
     equals
-        Column to the value that it has to have: None means that it is null, a list that it is one of these.
+        Column to the value that it has to have: None means that it is null, a list that it is one of these. A column
+        of lists has to contain the value, or one of these.
 
     Returns
     -------
@@ -115,6 +117,9 @@ def _equal(name: str, value: object, schema: pl.Schema) -> pl.Expr:
         item = computed(column(known), schema[known], 0, known)
         if value is None:
             return expr_of(item).is_null()
+        if item.kind is Kind.LIST:
+            sought = value if isinstance(value, MANY) else [value]
+            return any_of([contained(each, item) for each in _operands(item, sought)])
         if isinstance(value, MANY):
             return member_of(item, _operands(item, value))
         return compare(item, "=", _value(item, value))

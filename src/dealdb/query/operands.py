@@ -30,6 +30,7 @@ class Kind(StrEnum):
     DATE = "a date"
     DATETIME = "a date and time"
     SPAN = "a span of time"
+    LIST = "a list of texts"
 
 
 class Span(NamedTuple):
@@ -151,6 +152,8 @@ def kind_of(dtype: pl.DataType) -> Kind | None:
         return Kind.NUMBER
     if dtype in (pl.String, pl.Categorical, pl.Enum):
         return Kind.TEXT
+    if dtype == pl.List(pl.String):
+        return Kind.LIST
     simple = {pl.Boolean: Kind.BOOL, pl.Date: Kind.DATE, pl.Datetime: Kind.DATETIME}
     return simple.get(type(dtype), Kind.NULL if dtype == pl.Null else None)
 
@@ -191,6 +194,10 @@ def fitted(operand: Operand, partner: Operand) -> Operand:
     """
     if Kind.NULL in (operand.kind, partner.kind):
         return operand
+    for each in (operand, partner):
+        if each.kind is Kind.LIST:
+            msg = f"{described(each)}; ask for one of them: 'x' IN {each.name or 'tags'}"
+            raise Unfit(msg, each.at)
     if operand.is_constant and isinstance(operand.value, str):
         if partner.kind is Kind.DATE:
             return replace(

@@ -162,7 +162,7 @@ def _later(item: Operand, key: SortKey, value: Operand) -> pl.Expr:
 
 def _field(key: SortKey, schema: pl.Schema) -> Field:
     field = field_of(key.name, schema[key.name])
-    if field is None or kind_of(schema[key.name]) is None:
+    if field is None or kind_of(schema[key.name]) in (None, Kind.LIST):
         msg = f"pages can't be sorted by {key.name!r}, which is a list"
         raise QueryError(msg)
     return field
