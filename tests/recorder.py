@@ -42,6 +42,9 @@ class Recorder:
     def count(self) -> int:
         return len(self.deals)
 
+    def get_many(self, ids: Sequence[str]) -> list[dict[str, str] | None]:
+        return [self.deals.get(deal_id) for deal_id in ids]
+
     def declare(self, fields: Iterable[Field]) -> Schema:
         self._schema = self._schema.with_fields(fields)
         return self._schema
@@ -89,7 +92,9 @@ class Recorder:
     def load(self, source: Any, **options: Any) -> LoadReport:
         """Load, and hold the report to what it promises."""
         report = DataLoader(lambda: self).load(source, **{"rejects": False, **options})
-        done = report.inserted + report.updated + report.unchanged + report.rejected
+        done = (
+            report.inserted + report.updated + report.unchanged + report.skipped + report.rejected
+        )
         assert report.read == done
         assert sum(report.reasons.values()) == report.rejected
         return report

@@ -178,3 +178,34 @@ def test_the_golden_export(db: DealDatabase, shared_data: Path) -> None:
     assert frame["expected_close"].null_count() == 8800
     with path.open(encoding="utf-8", newline="") as file:
         assert frame["id"].to_list() == [row["opportunity_id"] for row in csv.DictReader(file)]
+
+
+def test_a_dry_run_leaves_every_key_as_it_is(
+    db: DealDatabase, server: Server, tmp_path: Path
+) -> None:
+    db.loader.load([{"id": n, "name": "old", "stage": "Demo"} for n in range(600)])
+    path = write(
+        tmp_path,
+        "id,name,stage,seats\n" + "".join(f"{n},new,Signed,{n}\n" for n in range(300, 900)),
+    )
+    with server.client() as client:
+        before = {key: client.dump(key) for key in client.scan_iter()}
+        said = {
+            policy: db.loader.load(path, dry_run=True, on_conflict=policy)
+            for policy in ("merge", "replace", "skip")
+        }
+        assert {key: client.dump(key) for key in client.scan_iter()} == before
+    assert said["merge"].new_stages == ("Signed",)
+    assert (said["skip"].inserted, said["skip"].skipped) == (300, 300)
+    done = db.loader.load(path, on_conflict="replace")
+    assert (done.inserted, done.updated) == (said["replace"].inserted, said["replace"].updated)
+    assert db.loader.load(path, on_conflict="skip").skipped == 600
+    with pytest.raises(LoadError, match=r"600 deals of .* exist already"):
+        db.loader.load(path, on_conflict="error")
+
+
+def test_replacing_clears_what_the_source_lacks(db: DealDatabase) -> None:
+    db.loader.load([{"id": 1, "name": "a", "owner": "Ann", "seats": 3}])
+    assert db.loader.load([{"id": 1, "name": "a"}], on_conflict="replace").updated == 1
+    assert values_of(db, "1") == {"id": "1", "name": "a"}
+    assert db.loader.load([{"id": 1, "name": "a"}], on_conflict="replace").unchanged == 1

@@ -12,7 +12,7 @@ from dealdb.loader.aliases import CLOSE_DATE
 from dealdb.loader.chunks import Chunk, Reject
 from dealdb.loader.dates import dates, datetimes
 from dealdb.loader.numbers import decimals, floats, integers, probabilities, scale_of_texts
-from dealdb.loader.plan import ColumnPlan, Plan
+from dealdb.loader.plan import ColumnPlan, Plan, text_cells
 from dealdb.loader.profile import without_nothing
 from dealdb.schema import DEFAULT_SCALE, MAX_DECIMAL_DIGITS, Field, FieldType
 
@@ -80,7 +80,7 @@ class Encoded:
     times_dropped: Mapping[str, int]
 
     def batches(
-        self, size: int, *, all_new: bool = False
+        self, size: int, *, all_new: bool = False, whole: bool = False
     ) -> Iterator[tuple[list[str], dict[str, list[str | None]]]]:
         """
         Ids and columns of one write after another: each id once in a batch, later rows of an id in later ones.
@@ -92,12 +92,14 @@ class Encoded:
         all_new
             Whether no deal of these ids exists. Then a field that isn't given is one that is empty, and rows
             of all shapes go together in the order of the source.
+        whole
+            Whether a field that isn't given is to be cleared anyway.
         """
         frame = pl.DataFrame([self.ids, *self.columns.values(), self.group])
         # rows of several shapes are taken from a wider window, so that batches stay large
         window = size * min(max(len(self.given), 1), 4)
         for number, wave in enumerate(_waves(frame)):
-            if len(self.given) == 1 or (all_new and number == 0):
+            if len(self.given) == 1 or whole or (all_new and number == 0):
                 given = self.given if len(self.given) == 1 else [list(self.columns)]
                 yield from _batches(wave, [(0, wave.height)], given, size)
             else:
@@ -171,7 +173,7 @@ def _texts(
     for column in columns:
         cells = chunk.frame[column.header]
         if column.field.type is FieldType.TEXT:
-            found = _as_text(cells, chunk.types.get(column.header))
+            found = text_cells(cells, chunk.types.get(column.header))
         else:
             cells = without_nothing(cells)
             found, n_times = _typed(cells, column)
@@ -195,11 +197,6 @@ def _expected(column: ColumnPlan) -> tuple[str, str]:
 
 def _nothing(height: int) -> pl.Series:
     return pl.repeat(None, height, dtype=pl.String, eager=True)
-
-
-def _as_text(cells: pl.Series, source_type: FieldType | None) -> pl.Series:
-    # integers beside nulls are floats in pandas: the id 7.0 is 7
-    return cells.str.replace(r"^(-?[0-9]+)\.0$", "$1") if source_type is FieldType.FLOAT else cells
 
 
 def _typed(cells: pl.Series, column: ColumnPlan) -> tuple[pl.Series, int]:

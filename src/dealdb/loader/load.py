@@ -12,9 +12,12 @@ import polars as pl
 
 from dealdb.errors import LoadError
 from dealdb.loader.chunks import Source
+from dealdb.loader.conflicts import check_policy
 from dealdb.loader.export import ExportReport, write_frame
+from dealdb.loader.mappings import MappingsSource
 from dealdb.loader.plan import Options
 from dealdb.loader.progress import ProgressCallback, shown
+from dealdb.loader.rehearsal import Rehearsal
 from dealdb.loader.rejects import RejectsFile
 from dealdb.loader.report import LoadReport
 from dealdb.loader.run import DEFAULT_BATCH, MAX_BATCH, Load
@@ -51,6 +54,8 @@ class DataLoader:
         decimal_point: str | None = None,
         delimiter: str | None = None,
         null: str | None = None,
+        on_conflict: str = "merge",
+        dry_run: bool = False,
         rejects: str | Path | bool = True,
         max_errors: int | None = None,
         batch_size: int = DEFAULT_BATCH,
@@ -60,8 +65,8 @@ class DataLoader:
         """
         Load all rows of a source; rows that can't be loaded are set aside and never stop the rest.
 
-        A deal that exists is merged: fields that a row doesn't give stay, empty cells of a field that it gives
-        are cleared. So loading the same source again changes nothing.
+        By default a deal that exists is merged: fields that a row doesn't give stay, empty cells of a field that
+        it gives are cleared. So loading the same source again changes nothing.
 
         Parameters
         ----------
@@ -83,6 +88,11 @@ class DataLoader:
         null
             Text of a cell that stands for nothing in delimited text; by default an empty one and ``NULL``. With
             another one, empty cells are empty texts.
+        on_conflict
+            What happens to deals that exist: ``merge``; ``replace`` also clears the fields that the source doesn't
+            give; ``skip`` leaves them alone; ``error`` stops before anything is written.
+        dry_run
+            Whether only to count what would happen; nothing is written, and a rejects file only to a path given.
         rejects
             Path of the file for rows that were not loaded; True for ``<source>.rejects.csv``, False for none.
         max_errors
@@ -98,7 +108,7 @@ class DataLoader:
         ------
         LoadError
             If the source can't be read at all, no column is the id, dates can be read both ways, an option
-            makes no sense, or more than ``max_errors`` rows were rejected.
+            makes no sense, deals exist with ``on_conflict="error"``, or more than ``max_errors`` rows were rejected.
         SchemaError
             If ``types`` contradicts fields that exist.
         StoreError
@@ -107,7 +117,8 @@ class DataLoader:
         Cost
         ----
         One round trip a commit of ``batch_size`` deals, and a few at the beginning. Memory stays the same
-        whatever the size of a file; a data frame is held as a whole.
+        whatever the size of a file; a data frame is held as a whole. A dry run reads the live columns, sends
+        nothing, and holds what it would have written.
 
         Source
         ------
@@ -116,16 +127,20 @@ class DataLoader:
         if not 1 <= batch_size <= MAX_BATCH:
             msg = f"batch_size is a number from 1 to {MAX_BATCH}, not {batch_size!r}"
             raise LoadError(msg)
+        check_policy(on_conflict)
         options = Options(mapping=mapping, types=types, dates=dates, decimal_point=decimal_point)
         begun = time.perf_counter()
         with ExitStack() as keep:
             opened = open_source(source, format=format, delimiter=delimiter, null=null, keep=keep)
-            rejected = keep.enter_context(
-                RejectsFile(opened.name, _places(source, opened, rejects))
-            )
+            if on_conflict == "error" and not opened.repeatable:
+                # all ids have to be known before the first row is written
+                opened = MappingsSource(list(source))
+            places = [] if dry_run and rejects is True else _places(source, opened, rejects)
+            rejected = keep.enter_context(RejectsFile(opened.name, places))
             show = keep.enter_context(shown(_short_name(opened), progress, bar=bar))
-            run = Load(self._store(), opened, options, rejected, show)
-            run.batch_size, run.max_errors = batch_size, max_errors
+            store = Rehearsal(self._store()) if dry_run else self._store()
+            run = Load(store, opened, options, rejected, show)
+            run.batch_size, run.max_errors, run.on_conflict = batch_size, max_errors, on_conflict
             run.run()
             return run.report(time.perf_counter() - begun)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import polars as pl
+
 from dealdb.errors import LoadError
 from dealdb.loader.aliases import CLOSE_DATE
+from dealdb.loader.chunks import Chunk
 from dealdb.loader.dates import DATE_ORDERS
 from dealdb.loader.numbers import DECIMAL_POINTS
-from dealdb.schema import Field
+from dealdb.schema import Field, FieldType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,3 +89,16 @@ class Plan:
         """Fields that must exist before the rows are written."""
         fields = [plan.field for plan in self.columns if plan.field.name != CLOSE_DATE]
         return [each for each in fields if each.name != "id"]
+
+    def ids_of(self, chunk: Chunk) -> pl.Series:
+        """Ids of a chunk's rows; null where a row has none."""
+        for column in self.columns:
+            if column.field.name == "id" and column.header in chunk.frame.columns:
+                return text_cells(chunk.frame[column.header], chunk.types.get(column.header))
+        return pl.repeat(None, chunk.frame.height, dtype=pl.String, eager=True)
+
+
+def text_cells(cells: pl.Series, source_type: FieldType | None) -> pl.Series:
+    """Cells of a column that becomes text."""
+    # integers beside nulls are floats in pandas: the id 7.0 is 7
+    return cells.str.replace(r"^(-?[0-9]+)\.0$", "$1") if source_type is FieldType.FLOAT else cells

@@ -65,7 +65,7 @@ class MappedColumn:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadReport:
     """
-    What a load did. ``read`` is always ``inserted + updated + unchanged + rejected``.
+    What a load did. ``read`` is always ``inserted + updated + unchanged + skipped + rejected``.
 
     Attributes
     ----------
@@ -75,8 +75,10 @@ class LoadReport:
         Rows in the source.
     inserted, updated, unchanged
         Rows that made a deal, changed one, or found it as it is.
+    skipped
+        Rows of deals that exist, left alone by ``on_conflict="skip"``.
     rejected
-        Rows that were not loaded.
+        Rows that can't be loaded.
     duplicates
         Loaded rows whose id had already occurred in the source; they were applied in order.
     seconds
@@ -93,6 +95,8 @@ class LoadReport:
         Rejected rows by column and code.
     rejects
         File with the rejected rows, or None where none was written.
+    dry_run
+        Whether nothing was written, and the report is what would have happened.
 
     Examples
     --------
@@ -106,6 +110,7 @@ class LoadReport:
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
+    skipped: int = 0
     rejected: int = 0
     duplicates: int = 0
     seconds: float = 0.0
@@ -115,6 +120,7 @@ class LoadReport:
     notes: tuple[str, ...] = ()
     reasons: Mapping[str, int] = field(default_factory=dict)
     rejects: Path | None = None
+    dry_run: bool = False
 
     @property
     def rate(self) -> float:
@@ -127,6 +133,7 @@ class LoadReport:
         return {column.header: column.field for column in self.columns}
 
     def __repr__(self) -> str:
-        counts = ("read", "inserted", "updated", "unchanged", "rejected")
+        always = ("read", "inserted", "updated", "unchanged", "rejected")
+        counts = (*always, *(name for name in ("skipped", "dry_run") if getattr(self, name)))
         shown = "".join(f", {name}={getattr(self, name)}" for name in counts)
         return f"LoadReport(source={self.source!r}{shown})"

@@ -7,17 +7,19 @@ being sent: at most one chunk waits, so memory stays bounded and order is kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import polars as pl
 
 from dealdb.errors import LoadError
 from dealdb.loader.chunks import Chunk, Source
+from dealdb.loader.conflicts import POLICIES
 from dealdb.loader.encode import Encoded, encode_chunk
 from dealdb.loader.plan import Options, Plan
 from dealdb.loader.profile import Profile
 from dealdb.loader.progress import ProgressCallback
+from dealdb.loader.rehearsal import Rehearsal
 from dealdb.loader.rejects import RejectsFile
 from dealdb.loader.report import LoadReport, MappedColumn, Progress
 from dealdb.loader.stores import Store
@@ -36,6 +38,7 @@ class Load:
 
     batch_size = DEFAULT_BATCH
     max_errors: int | None = None
+    on_conflict = "merge"
 
     def __init__(
         self,
@@ -54,7 +57,7 @@ class Load:
         self._stages_before = {stage.name for stage in self._pipeline}
         self._profile = Profile(options, self._schema)
         self._plan = Plan(columns=(), mapping={}, splits_close_date=False, notes=())
-        self._counts = dict.fromkeys(("inserted", "updated", "unchanged"), 0)
+        self._counts = dict.fromkeys(("inserted", "updated", "unchanged", "skipped"), 0)
         self._n_sent = 0
         self._times_dropped: dict[str, int] = {}
         # while every id is new to the collection, rows can be written in their order whatever they give
@@ -94,6 +97,7 @@ class Load:
             notes=self._notes(),
             reasons=dict(self._rejected.reasons),
             rejects=self._rejected.path,
+            dry_run=isinstance(self._store, Rehearsal),
             **self._counts,
         )
 
@@ -120,7 +124,22 @@ class Load:
             if small:
                 kept.append(chunk)
         self._decide()
+        if self.on_conflict == "error":
+            self._check_conflicts(kept if small else self._source.chunks())
         yield from kept if small else self._source.chunks()
+
+    def _check_conflicts(self, chunks: Iterable[Chunk]) -> None:
+        known = self._store.snapshot().frame["id"].implode()
+        ids = [self._plan.ids_of(chunk) for chunk in chunks]
+        n_known = sum(int(each.is_in(known).sum()) for each in ids)
+        hashes = pl.concat([each.drop_nulls().hash() for each in ids])
+        n_repeated = hashes.len() - hashes.n_unique()
+        if n_known or n_repeated:
+            msg = (
+                f"{n_known} deals of {self._source.name} exist already and {n_repeated} occur in it repeatedly; "
+                "nothing was written; on_conflict='merge', 'replace' or 'skip' says what to do with them"
+            )
+            raise LoadError(msg)
 
     def _decide(self) -> None:
         self._plan = self._profile.plan()
@@ -162,8 +181,9 @@ class Load:
         raise LoadError(msg)
 
     def _send(self, encoded: Encoded, bytes_done: int | None, all_new: bool) -> None:  # noqa: FBT001
-        for ids, columns in encoded.batches(self.batch_size, all_new=all_new):
-            written = self._store.write(self._schema, ids, columns)
+        write, whole = POLICIES[self.on_conflict], self.on_conflict == "replace"
+        for ids, columns in encoded.batches(self.batch_size, all_new=all_new, whole=whole):
+            written = write(self._store, self._schema, ids, columns)
             for outcome in self._counts:
                 self._counts[outcome] += getattr(written, outcome)
             self._n_sent += len(ids)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+import polars as pl
+
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 
@@ -28,6 +30,20 @@ class Written(Protocol):
         ...
 
 
+class Deals(Protocol):
+    """What the loader needs of ``dealdb.store.snapshot.Snapshot``."""
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """One row a deal, one column a field."""
+        ...
+
+    @property
+    def schema(self) -> Schema:
+        """Fields of the columns."""
+        ...
+
+
 class Store(Protocol):
     """What the loader needs of ``dealdb.store.Store``."""
 
@@ -41,6 +57,14 @@ class Store(Protocol):
 
     def count(self) -> int:
         """Deals that exist."""
+        ...
+
+    def snapshot(self) -> Deals:
+        """All deals as of now."""
+        ...
+
+    def get_many(self, ids: Sequence[str]) -> Sequence[object]:
+        """Deals in the order asked for, None for those that are missing."""
         ...
 
     def declare(self, fields: Iterable[Field]) -> Schema:

@@ -1,0 +1,100 @@
+"""A load that writes nothing, and counts exactly what it would have done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import polars as pl
+
+from dealdb.columns import encode_column
+from dealdb.loader.conflicts import Outcome
+from dealdb.loader.stores import Deals, Store
+from dealdb.pipeline import Pipeline
+from dealdb.schema import Field, Schema
+
+
+class Rehearsal:
+    """
+    Stands for a store during a dry run: reads from it once, and keeps what would be written to itself.
+
+    Parameters
+    ----------
+    store
+        The collection; only read.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._schema = store.schema()
+        self._pipeline = store.pipeline()
+        self._snapshot = store.snapshot()
+        ids = self._snapshot.frame["id"].to_list()
+        self._rows = {deal_id: row for row, deal_id in enumerate(ids)}
+        self._texts: dict[str, pl.Series] = {}
+        self._written: dict[str, dict[str, str | None]] = {}
+
+    def schema(self) -> Schema:
+        """Fields that there would be."""
+        return self._schema
+
+    def pipeline(self) -> Pipeline:
+        """Stages that there would be."""
+        return self._pipeline
+
+    def count(self) -> int:
+        """Deals that exist."""
+        return len(self._rows)
+
+    def snapshot(self) -> Deals:
+        """Deals that exist."""
+        return self._snapshot
+
+    def declare(self, fields: Iterable[Field]) -> Schema:
+        """Add or widen fields in mind."""
+        self._schema = self._schema.with_fields(fields)
+        return self._schema
+
+    def cover_stages(self, names: Iterable[str]) -> Pipeline:
+        """Add unseen stages in mind."""
+        self._pipeline = self._pipeline.covering(names)
+        return self._pipeline
+
+    def get_many(self, ids: Sequence[str]) -> Sequence[object]:
+        """Something for each deal that would exist, None for the others."""
+        return [self._exists(deal_id) or None for deal_id in ids]
+
+    def write(
+        self,
+        schema: Schema,  # noqa: ARG002  # the store's signature
+        ids: Sequence[str],
+        columns: Mapping[str, Sequence[str | None]],
+    ) -> Outcome:
+        """Outcome that a batch would have."""
+        known = [self._exists(deal_id) for deal_id in ids]
+        inserted = known.count(False)
+        updated = sum(map(all, zip(known, self._differing(ids, columns), strict=True)))
+        for place, deal_id in enumerate(ids):
+            cells = {name: column[place] for name, column in columns.items()}
+            self._written.setdefault(deal_id, {}).update(cells)
+        return Outcome(inserted, updated, len(ids) - inserted - updated)
+
+    def _exists(self, deal_id: str) -> bool:
+        return deal_id in self._rows or deal_id in self._written
+
+    def _differing(self, ids: Sequence[str], columns: Mapping[str, Sequence[str | None]]) -> list[bool]:  # fmt: skip
+        rows = pl.Series([self._rows.get(deal_id) for deal_id in ids], dtype=pl.UInt32)
+        written = [self._written.get(deal_id, {}) for deal_id in ids]
+        differs = [False] * len(ids)
+        for name, after in columns.items():
+            stored = self._stored(name, rows)
+            for place, (old, new) in enumerate(zip(stored, after, strict=True)):
+                if written[place].get(name, old) != new:
+                    differs[place] = True
+        return differs
+
+    def _stored(self, name: str, rows: pl.Series) -> list[str | None]:
+        frame = self._snapshot.frame
+        if name not in frame.columns:
+            return [None] * rows.len()
+        if name not in self._texts:
+            self._texts[name] = encode_column(frame[name], self._snapshot.schema[name])
+        return self._texts[name].gather(rows).to_list()
