@@ -12,6 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dealdb.analytics import Basis, MetricResult
+    from dealdb.connection import Health, PoolStats
     from dealdb.database import DealDatabase
     from dealdb.errors import (
         AccessDenied,
@@ -30,13 +32,18 @@ if TYPE_CHECKING:
         StoreDamaged,
         StoreError,
     )
+    from dealdb.loader import ExportReport, LoadReport, MappedColumn, Progress
     from dealdb.pipeline import Kind, Pipeline, Stage
+    from dealdb.query import Explanation, Facet, Page
     from dealdb.schema import Field, FieldType, Schema
     from dealdb.store import Deal, SaveResult
+    from dealdb.store.audit import CheckReport, Difference, Problem, RepairReport
     from dealdb.view import DealView
 
 __all__ = [
     "AccessDenied",
+    "Basis",
+    "CheckReport",
     "ConfigError",
     "ConflictError",
     "Deal",
@@ -44,15 +51,28 @@ __all__ = [
     "DealDatabase",
     "DealNotFound",
     "DealView",
+    "Difference",
+    "Explanation",
+    "ExportReport",
+    "Facet",
     "Field",
     "FieldType",
+    "Health",
     "Kind",
     "LoadError",
+    "LoadReport",
+    "MappedColumn",
+    "MetricResult",
     "MissingExtra",
     "OutcomeUnknown",
+    "Page",
     "Pipeline",
+    "PoolStats",
     "PoolTimeout",
+    "Problem",
+    "Progress",
     "QueryError",
+    "RepairReport",
     "SaveResult",
     "Schema",
     "SchemaError",
@@ -65,11 +85,16 @@ __all__ = [
 
 # a name is imported at its first use: `dealdb --help` waits neither for the Redis client nor for Polars
 _MODULES = {
+    **dict.fromkeys(("Basis", "MetricResult"), "analytics"),
+    **dict.fromkeys(("Health", "PoolStats"), "connection"),
     "DealDatabase": "database",
-    "DealView": "view",
+    **dict.fromkeys(("ExportReport", "LoadReport", "MappedColumn", "Progress"), "loader"),
     **dict.fromkeys(("Kind", "Pipeline", "Stage"), "pipeline"),
+    **dict.fromkeys(("Explanation", "Facet", "Page"), "query"),
     **dict.fromkeys(("Field", "FieldType", "Schema"), "schema"),
     **dict.fromkeys(("Deal", "SaveResult"), "store"),
+    **dict.fromkeys(("CheckReport", "Difference", "Problem", "RepairReport"), "store.audit"),
+    "DealView": "view",
 }
 
 

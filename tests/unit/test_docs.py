@@ -10,6 +10,8 @@ import io
 import pkgutil
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from importlib.metadata import version
@@ -21,6 +23,9 @@ import pytest
 import dealdb
 from dealdb import errors
 from dealdb.cli.main import main
+from dealdb.connection import RedisConnection
+from dealdb.loader import DataLoader
+from dealdb.query import QueryEngine
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "dealdb"
@@ -119,6 +124,29 @@ def public_things(module: ModuleType) -> Iterator[tuple[str, object]]:
 def test_the_public_names_are_sorted_and_exist() -> None:
     assert list(dealdb.__all__) == sorted(dealdb.__all__)
     assert [name for name in dealdb.__all__ if not hasattr(dealdb, name)] == []
+
+
+def test_the_public_names_wait_for_their_first_use() -> None:
+    code = "import sys, dealdb; print(*{name.split('.')[0] for name in sys.modules})"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "dealdb" in run.stdout.split()
+    assert {"polars", "redis", "msgpack", "typer"} & set(run.stdout.split()) == set()
+
+
+def test_what_a_public_method_returns_is_a_public_name() -> None:
+    parts = (dealdb.DealDatabase, dealdb.DealView, QueryEngine, DataLoader, RedisConnection)
+    returned = {
+        word
+        for part in parts
+        for name, method in inspect.getmembers(part, inspect.isfunction)
+        if not name.startswith("_")
+        for word in re.findall(r"[A-Za-z.]+", str(method.__annotations__.get("return", "")))
+    }
+    ours = {name for name in returned if name[0].isupper() and "." not in name}
+    # parts of the facade, which nobody constructs, and words of the language
+    ours -= {"Any", "Self", "None", "Link", "RedisConnection", "Analytics", "Iterator", "Snapshot"}
+    assert len(ours) > 10
+    assert ours - set(dealdb.__all__) == set()
 
 
 def test_every_error_is_a_public_name() -> None:
