@@ -14,6 +14,7 @@ from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from cli_runs import Run, db_fixture, run_fixture  # noqa: F401 fixtures
@@ -165,6 +166,26 @@ def test_find_prints_what_the_facade_finds(run: Run, loaded: DealDatabase) -> No
     assert [line.split()[0] for line in table] == ["id", *frame["id"]]
 
 
+def test_tables_go_to_a_parquet_file(run: Run, loaded: DealDatabase, tmp_path: Path) -> None:
+    file = tmp_path / "deals.parquet"
+    ran = run("find", "stage = 'Won'", "--parquet", str(file))
+    expected = loaded.query.find("stage = 'Won'")
+    assert (ran.code, ran.out, ran.err) == (0, "", f"{file}: {expected.height} rows\n")
+    assert pl.read_parquet(file).equals(expected)
+    statement = "SELECT sum(amount) AS total FROM deals"
+    assert run("sql", statement, "--parquet", str(file)).code == 0
+    assert pl.read_parquet(file).equals(loaded.query.sql(statement))
+    assert run("history", "D0001", "--parquet", str(file)).code == 0
+    assert pl.read_parquet(file).equals(loaded.deal_history("D0001"))
+    assert run("stats", "win-rate", "--by", "owner", "--parquet", str(file)).code == 0
+    assert pl.read_parquet(file).equals(loaded.analytics.win_rate(by="owner").frame)
+    for command in (["find"], ["stats"]):
+        both = run(*command, "--json", "--parquet", str(file))
+        assert (both.code, both.out) == (2, "")
+        assert both.err == "error: --json and --parquet exclude each other\n"
+    assert run("find", "--parquet", str(tmp_path / "no" / "where.parquet")).code == 1
+
+
 def test_find_without_arguments_prints_all_in_a_pipe(run: Run, loaded: DealDatabase) -> None:
     assert len(run("find").out.splitlines()) == 201
 
@@ -174,6 +195,7 @@ def test_a_table_on_a_terminal_ends_after_a_screenful(
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "500")
+    monkeypatch.setenv("PAGER", "cat")
     screen = run("find", "--offset", "10")
     assert len(screen.out.splitlines()) == 1 + 50
     assert screen.err == "140 more; --limit N shows more, --csv and --json all\n"

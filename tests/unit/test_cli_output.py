@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from dealdb.cli.context import Output
 from dealdb.cli.output import print_facts, print_frame, print_rows, to_cell, to_json, to_text
+from dealdb.cli.pager import paging
 
 ROWS: list[dict[str, Any]] = [
     {
@@ -63,8 +64,41 @@ def test_json_is_one_array_with_an_object_a_line(capsys: pytest.CaptureFixture[s
     }  # fmt: skip
 
 
+def test_json_lines_are_the_objects_of_the_array(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows(ROWS, COLUMNS, Output.JSON)
+    array = json.loads(capsys.readouterr().out)
+    print_rows(ROWS, COLUMNS, Output.JSONL)
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == array
+    print_facts({"deals": 3}, Output.JSONL)
+    assert capsys.readouterr().out == '{"deals": 3}\n'
+
+
+def test_markdown_is_a_table_whose_texts_stay_in_their_cells(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows: list[dict[str, Any]] = [
+        {"name": "a|b\\\nc", "amount": Decimal("1250.00")},
+        {"name": None, "amount": None},
+    ]
+    print_rows(rows, ["name", "amount"], Output.MD)
+    assert capsys.readouterr().out.splitlines() == [
+        "| name | amount |",
+        "| --- | --: |",
+        r"| a\|b\\ c | 1250.00 |",
+        "|  |  |",
+    ]
+    print_facts({"deals": 3}, Output.MD)
+    assert capsys.readouterr().out.splitlines()[2:] == ["| deals | 3 |"]
+
+
 def test_no_rows(capsys: pytest.CaptureFixture[str]) -> None:
-    for output, expected in ((Output.JSON, "[]\n"), (Output.CSV, "id\n"), (Output.TABLE, "id\n")):
+    for output, expected in (
+        (Output.JSON, "[]\n"),
+        (Output.JSONL, ""),
+        (Output.CSV, "id\n"),
+        (Output.MD, "| id |\n| --- |\n"),
+        (Output.TABLE, "id\n"),
+    ):
         print_rows([], ["id"], output)
         assert capsys.readouterr().out == expected
 
@@ -160,3 +194,41 @@ def test_a_table_is_cut_to_the_terminal_by_whole_columns() -> None:
 def test_headers_are_bold_unless_no_color_is_set() -> None:
     assert on_terminal(TERMINAL_CODE, 80).startswith("\x1b[1mid  name")
     assert "\x1b" not in on_terminal(TERMINAL_CODE, 80, NO_COLOR="1")
+
+
+PAGED_CODE = """
+from dealdb.cli.context import Output
+from dealdb.cli.output import print_rows
+from dealdb.cli.pager import paging
+with paging(wanted=True):
+    print_rows([{"n": n} for n in range(30)], ["n"], Output.TABLE)
+print("end")
+"""
+
+
+@pytest.mark.parametrize(
+    ("environment", "lines"),
+    [
+        ({"PAGER": "head -n 3"}, ["n", "0", "1", "end"]),
+        ({"PAGER": "true"}, ["end"]),
+        ({"PAGER": "head -n 3", "LINES": "50"}, ["n", *map(str, range(30)), "end"]),
+        ({"PAGER": ""}, ["n", *map(str, range(30)), "end"]),
+        ({"PAGER": "no-such-pager"}, ["n", *map(str, range(30)), "end"]),
+    ],
+)
+def test_what_is_longer_than_the_terminal_goes_through_the_pager(
+    environment: dict[str, str], lines: list[str]
+) -> None:
+    text = on_terminal(PAGED_CODE, 80, **{"LINES": "20", "NO_COLOR": "1"} | environment)
+    assert [line.strip() for line in text.splitlines()] == lines
+
+
+def test_without_a_terminal_nothing_is_paged(capsys: pytest.CaptureFixture[str]) -> None:
+    with paging(wanted=True):
+        print_rows([{"n": n} for n in range(300)], ["n"], Output.TABLE)
+    assert len(capsys.readouterr().out.splitlines()) == 301
+
+
+def test_a_column_is_never_wider_than_the_terminal() -> None:
+    text = on_terminal(TERMINAL_CODE.replace('"id", "name"', '"name", "id"'), 20, NO_COLOR="1")
+    assert text.splitlines()[:2] == ["name", "x" * 19 + "…"]

@@ -16,10 +16,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dealdb.cli.pager import paging
 from dealdb.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,7 +37,9 @@ class Output(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+    JSONL = "jsonl"
     CSV = "csv"
+    MD = "md"
 
 
 _SHARED: dict[str, Any] = {
@@ -51,7 +55,10 @@ _SHARED: dict[str, Any] = {
         bool, typer.Option("--ask-password", help="Ask for the password [env: DEALDB_PASSWORD].")
     ],
     "json": Annotated[bool, typer.Option("--json", help="Print JSON.")],
+    "jsonl": Annotated[bool, typer.Option("--jsonl", help="Print JSON, an object a line.")],
     "csv": Annotated[bool, typer.Option("--csv", help="Print CSV.")],
+    "md": Annotated[bool, typer.Option("--md", help="Print a Markdown table.")],
+    "no_pager": Annotated[bool, typer.Option("--no-pager", help="Never page what is long [env: PAGER].")],
     "debug": Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")],
 }  # fmt: skip
 
@@ -61,6 +68,11 @@ At = Annotated[
     typer.Option(
         "--at", metavar="MOMENT", help="As it was then: a date (its end) or a moment, UTC."
     ),
+]
+
+Parquet = Annotated[
+    Path | None,
+    typer.Option("--parquet", metavar="FILE", help="Write the table to a Parquet file instead."),
 ]
 
 
@@ -146,7 +158,8 @@ def shared_options(function: Callable[..., None]) -> Callable[..., None]:
         shared = {name: given.pop(name) for name in _SHARED}
         session = session_from({**(ctx.obj or {}), **_set_only(shared)}, os.environ)
         try:
-            function(session, **given)
+            with paging(wanted=not shared["no_pager"] and not (ctx.obj or {}).get("no_pager")):
+                function(session, **given)
             sys.stdout.flush()
         except BrokenPipeError:
             # what is still buffered must not fail again when the interpreter ends
@@ -177,7 +190,7 @@ def session_from(options: Mapping[str, Any], environment: Mapping[str, str]) -> 
     Raises
     ------
     ConfigError
-        If both ``--json`` and ``--csv`` are given.
+        If two forms of output are given.
     """
     url, url_from = options.get("url"), "--url"
     if url is None:
@@ -200,12 +213,11 @@ def session_from(options: Mapping[str, Any], environment: Mapping[str, str]) -> 
 
 
 def _output(options: Mapping[str, Any]) -> Output:
-    if options.get("json") and options.get("csv"):
-        msg = "--json and --csv exclude each other"
+    asked = [output for output in Output if options.get(output)]
+    if len(asked) > 1:
+        msg = f"--{asked[0]} and --{asked[1]} exclude each other"
         raise ConfigError(msg)
-    if options.get("json"):
-        return Output.JSON
-    return Output.CSV if options.get("csv") else Output.TABLE
+    return asked[0] if asked else Output.TABLE
 
 
 def _password(url: str, options: Mapping[str, Any], environment: Mapping[str, str]) -> str | None:

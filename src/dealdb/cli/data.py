@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.cli.context import At, Output, Session, note
+from dealdb.cli.context import At, Output, Parquet, Session, note
 from dealdb.cli.output import print_facts, print_frame
 from dealdb.errors import ConfigError
 from dealdb.pipeline import Kind
@@ -103,13 +103,17 @@ def find(
         str | None, typer.Option(metavar="COLUMN,...", help="Only these columns, in this order.")
     ] = None,
     at: At = None,
+    parquet: Parquet = None,
 ) -> None:
     """
     Print the deals that a filter selects.
 
-    A table on a terminal ends after 50 deals unless --limit is given; in a pipe, JSON and CSV, all are printed.
+    A table on a terminal ends after 50 deals unless --limit is given; in a pipe, a file, JSON
+    and CSV, all are printed.
     """
-    screen = limit is None and session.output is Output.TABLE and sys.stdout.isatty()
+    screen = (
+        limit is None and parquet is None and session.output is Output.TABLE and sys.stdout.isatty()
+    )
     with session.reading(at) as db:
         frame = db.query.find(
             where,
@@ -119,7 +123,7 @@ def find(
             columns=_names(columns),
         )
         left = db.query.count(where) - offset - frame.height if screen else 0
-    print_frame(frame, session.output)
+    print_frame(frame, session.output, parquet)
     if left > 0:
         note(f"{left:,} more; --limit N shows more, --csv and --json all")
 
@@ -130,6 +134,7 @@ def sql(
         str, typer.Argument(metavar="STATEMENT", help="One SELECT; the deals are the table deals.")
     ],
     at: At = None,
+    parquet: Parquet = None,
 ) -> None:
     """
     Run one SELECT over the deals.
@@ -138,7 +143,7 @@ def sql(
     """
     with session.reading(at) as db:
         frame = db.query.sql(statement)
-    print_frame(frame, session.output)
+    print_frame(frame, session.output, parquet)
 
 
 def _names(text: str | None) -> list[str] | None:

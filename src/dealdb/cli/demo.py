@@ -28,7 +28,7 @@ def demo(session: Session) -> None:
     a filter and the pipeline in figures. Nothing of it is left behind.
     """
     if session.output is not Output.TABLE:
-        msg = "demo prints text only: leave out --json and --csv"
+        msg = f"demo prints text only: leave out --{session.output}"
         raise ConfigError(msg)
     from importlib.metadata import version
 

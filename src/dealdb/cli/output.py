@@ -1,5 +1,5 @@
 """
-How data reaches standard output: tables for people, JSON and CSV for programs.
+How data reaches standard output: tables for people, JSON and CSV for programs, Markdown for pages.
 
 A table is cut to the terminal by whole columns and says what it left out; in a pipe it is complete. Messages go to
 standard error (``note``), so that a pipe gets data alone.
@@ -22,10 +22,14 @@ from itertools import accumulate, zip_longest
 from typing import TYPE_CHECKING, Any
 
 from dealdb.cli.context import Output, note
+from dealdb.cli.pager import show
+from dealdb.errors import ConfigError
 from dealdb.schema import Field, FieldType
 from dealdb.values import encode
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import polars as pl
 
 Row = Mapping[str, Any]
@@ -77,7 +81,7 @@ def print_rows(
     columns
         Names, in the order to print.
     output
-        Table, a JSON array with one object a line, or CSV with a header.
+        Table, a JSON array with one object a line, the lines without the array, CSV with a header, or Markdown.
     null
         What a table shows for null.
     forms
@@ -86,8 +90,13 @@ def print_rows(
     match output:
         case Output.JSON:
             _print_json(rows, columns)
+        case Output.JSONL:
+            for row in rows:
+                print(to_json({name: row.get(name) for name in columns}))
         case Output.CSV:
             _print_csv(rows, columns)
+        case Output.MD:
+            _print_markdown(list(rows), columns)
         case Output.TABLE:
             table = list(rows)
             drawn = {
@@ -97,25 +106,57 @@ def print_rows(
             _print_table(drawn, forms or {})
 
 
-def print_frame(frame: pl.DataFrame, output: Output) -> None:
-    """Print a Polars frame as ``print_rows`` prints records."""
-    print_rows(frame.iter_rows(named=True), frame.columns, output)
+def print_frame(frame: pl.DataFrame, output: Output, parquet: Path | None = None) -> None:
+    """
+    Print a Polars frame as ``print_rows`` prints records, or write it to a Parquet file.
+
+    Raises
+    ------
+    ConfigError
+        If the file and another form of output are asked for.
+    """
+    if parquet is None:
+        print_rows(frame.iter_rows(named=True), frame.columns, output)
+    else:
+        write_parquet(frame, output, parquet)
+
+
+def write_parquet(frame: pl.DataFrame, output: Output, file: Path) -> None:
+    """
+    Write a frame to a Parquet file, and tell.
+
+    Raises
+    ------
+    ConfigError
+        If another form of output is asked for.
+    """
+    if output is not Output.TABLE:
+        msg = f"--{output} and --parquet exclude each other"
+        raise ConfigError(msg)
+    frame.write_parquet(file)
+    note(f"{file}: {frame.height:,} rows")
 
 
 def print_facts(facts: Row, output: Output, *, forms: Mapping[str, Form] | None = None) -> None:
     """Print one record: a line a value in a table, one object in JSON, one line under a header in CSV."""
     match output:
-        case Output.JSON:
+        case Output.JSON | Output.JSONL:
             print(to_json(facts))
+        case Output.MD:
+            rows = [{"name": name, "value": value} for name, value in facts.items()]
+            _print_markdown(rows, ["name", "value"])
         case Output.CSV:
             _print_csv([facts], list(facts))
         case Output.TABLE:
-            width = max(map(len, facts), default=0)
-            for name, value in facts.items():
-                form = (forms or {}).get(name, AS_IS)
-                items = value if isinstance(value, list | tuple) else [value]
-                for head, item in zip_longest([name], items, fillvalue=""):
-                    print(f"{head:<{width}}{GAP}{to_cell(item, form)}".rstrip())
+            show(list(_fact_lines(facts, forms or {})))
+
+
+def _fact_lines(facts: Row, forms: Mapping[str, Form]) -> Iterator[str]:
+    width = max(map(len, facts), default=0)
+    for name, value in facts.items():
+        items = value if isinstance(value, list | tuple) else [value]
+        for head, item in zip_longest([name], items, fillvalue=""):
+            yield f"{head:<{width}}{GAP}{to_cell(item, forms.get(name, AS_IS))}".rstrip()
 
 
 def bold(text: str) -> str:
@@ -233,20 +274,38 @@ def _print_csv(rows: Iterable[Row], columns: Sequence[str]) -> None:
     writer.writerows([to_text(row.get(name)) for name in columns] for row in rows)
 
 
+def _print_markdown(rows: Sequence[Row], columns: Sequence[str]) -> None:
+    numeric = [_all_numbers([row.get(name) for row in rows]) for name in columns]
+    cells = [[_markdown_cell(row.get(name)) for name in columns] for row in rows]
+    rule = ["--:" if right else "---" for right in numeric]
+    for line in (map(_markdown_cell, columns), rule, *cells):
+        print(f"| {' | '.join(line)} |")
+
+
+def _markdown_cell(value: Any) -> str:
+    text = to_text(value).replace("\\", "\\\\").replace("|", "\\|")
+    return " ".join(text.splitlines())
+
+
+def _all_numbers(values: Sequence[Any]) -> bool:
+    return any(map(_is_number, values)) and all(
+        _is_number(v) or v in ("", "-", None) for v in values
+    )
+
+
 def _print_table(table: dict[str, list[Any]], forms: Mapping[str, Form]) -> None:
     if not table:
         return
     on_terminal = sys.stdout.isatty()
-    limit = MAX_CELL if on_terminal else None
+    width = shutil.get_terminal_size().columns
+    limit = min(MAX_CELL, width) if on_terminal else None
     drawn = [
         _column(name, values, forms.get(name) or _form_of(values), limit)
         for name, values in table.items()
     ]
-    shown = _fitting(drawn, shutil.get_terminal_size().columns) if on_terminal else len(drawn)
+    shown = _fitting(drawn, width) if on_terminal else len(drawn)
     header, *lines = (GAP.join(cells).rstrip() for cells in zip(*drawn[:shown], strict=True))
-    print(bold(header))
-    for line in lines:
-        print(line)
+    show([bold(header), *lines])
     if shown < len(drawn):
         note(f"not shown for want of width: {', '.join([*table][shown:])}")
 
@@ -267,7 +326,7 @@ def _column(name: str, values: list[Any], form: Form, limit: int | None) -> list
         cells = [c if cell_len(c) <= limit else set_cell_size(c, limit - 1) + "…" for c in cells]
     width = max(map(cell_len, cells))
     pads = [" " * (width - cell_len(cell)) for cell in cells]
-    right = any(map(_is_number, values)) and all(_is_number(v) or v in ("", "-") for v in values)
+    right = _all_numbers(values)
     return [pad + c if right else c + pad for c, pad in zip(cells, pads, strict=True)]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.cli.context import Output, Session, note
+from dealdb.cli.context import Output, Parquet, Session, note
 from dealdb.cli.output import print_facts, print_frame, print_rows
 from dealdb.errors import DealNotFound
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def history(
-    session: Session, id_: Annotated[str, typer.Argument(metavar="ID", help="Id of a deal.")]
+    session: Session,
+    id_: Annotated[str, typer.Argument(metavar="ID", help="Id of a deal.")],
+    parquet: Parquet = None,
 ) -> None:
     """
     Print every change of one deal, oldest first.
@@ -28,7 +30,7 @@ def history(
         frame = db.deal_history(id_)
     if frame.is_empty():
         raise DealNotFound(id_)
-    print_frame(frame, session.output)
+    print_frame(frame, session.output, parquet)
 
 
 def check(session: Session) -> None:

@@ -22,6 +22,7 @@ stand before the command or after it. A setting comes from the first of option, 
 |---|---|
 | `DEALDB_URL` | URL of the server; without it and `--url`, the embedded server |
 | `DEALDB_PASSWORD` | password, where the URL has none |
+| `PAGER` | program for what is longer than the terminal; `less` without it, none when it is empty |
 | `NO_COLOR` | anything: no bold headers |
 """
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.cli.context import At, Output, Session, note
-from dealdb.cli.output import Form, print_facts, print_rows, to_json
+from dealdb.cli.context import At, Output, Parquet, Session, note
+from dealdb.cli.output import Form, print_facts, print_rows, to_json, write_parquet
 from dealdb.errors import ConfigError
 from dealdb.pipeline import Kind, Pipeline, Stage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dealdb.analytics import Analytics, MetricResult
 
 METRICS = (
@@ -64,6 +66,7 @@ def stats(
         str | None, typer.Option(metavar="NAME", help="trend: day, week, month, quarter or year.")
     ] = None,
     at: At = None,
+    parquet: Parquet = None,
 ) -> None:
     """
     Print a metric of the deals.
@@ -74,7 +77,7 @@ def stats(
     given |= {"outcome": outcome, "basis": basis, "of": of, "period": period}
     with session.reading(at) as db:
         result = _metric(db.analytics, metric, {"by": _columns(by), "k": top, **given})
-    print_metric(result, session.output)
+    print_metric(result, session.output, parquet)
 
 
 def pipeline(
@@ -132,14 +135,16 @@ def parse_stages(text: str) -> Pipeline:
     return Pipeline(tuple(_parse_stage(item.strip()) for item in text.split(",")))
 
 
-def print_metric(result: MetricResult, output: Output) -> None:
-    """Print a metric: a table, or its figures one a line where it has one row."""
+def print_metric(result: MetricResult, output: Output, parquet: Path | None = None) -> None:
+    """Print a metric: a table, or its figures one a line where it has one row; or write its table to a file."""
     frame, basis = result.frame, result.basis
-    if output is Output.JSON:
+    if output is Output.JSON and parquet is None:
         print(to_json({"metric": result.name, "basis": asdict(basis), "rows": frame.to_dicts()}))
         return
     forms = {name: figure_form(name) for name in frame.columns}
-    if output is Output.TABLE and frame.height == 1:
+    if parquet is not None:
+        write_parquet(frame, output, parquet)
+    elif output is Output.TABLE and frame.height == 1:
         figures = frame.row(0, named=True).items()
         print_facts({k: "-" if v is None else v for k, v in figures}, output, forms=forms)
     else:
