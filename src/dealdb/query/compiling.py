@@ -7,8 +7,8 @@ Nothing of the text is ever executed or spliced anywhere; its values become lite
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
@@ -18,6 +18,7 @@ from sqlglot import exp
 from dealdb.errors import QueryError
 from dealdb.query.comparing import all_of, any_of, compare, contained, like, member_of
 from dealdb.query.computing import FUNCTIONS, arithmetic, negated, to_date, to_datetime
+from dealdb.query.given import MANY, given_constant
 from dealdb.query.operands import (
     UNITS,
     Kind,
@@ -41,11 +42,12 @@ MAX_SPAN_DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What names and relative dates mean in one filter: its text, the columns, and the moment (UTC)."""
+    """What names and relative dates mean in one filter: its text, columns and parameters, and the moment (UTC)."""
 
     text: str
     schema: pl.Schema
     now: datetime
+    params: Mapping[str, object] = field(default_factory=dict)
 
 
 def condition(node: exp.Expr, scope: Scope) -> pl.Expr:
@@ -126,11 +128,45 @@ def _literal(node: exp.Expr, scope: Scope) -> Operand:
         number = Decimal(str(node.this))
     except InvalidOperation:
         raise fault("this is not a number", scope.text, at) from None
+    return constant(_bounded(number, scope, at), at)
+
+
+def _bounded(number: Decimal, scope: Scope, at: int) -> Decimal:
     if len(number.as_tuple().digits) > MAX_DECIMAL_DIGITS:
         raise fault(f"a number has at most {MAX_DECIMAL_DIGITS} digits", scope.text, at)
     if number and abs(number.adjusted()) > MAX_EXPONENT:
         raise fault(f"an exponent is at most {MAX_EXPONENT}", scope.text, at)
-    return constant(number, at)
+    return number
+
+
+def _parameter(node: exp.Expr, scope: Scope) -> Operand:
+    value, at = _given(node, scope), _place_of(node, scope)
+    if isinstance(value, MANY):
+        msg = "a list stands after IN, without parentheses: stage IN :stages"
+        raise fault(msg, scope.text, at)
+    return _constant_for(value, scope, at)
+
+
+def _constant_for(value: object, scope: Scope, at: int) -> Operand:
+    try:
+        known = given_constant(value)
+    except Unfit as problem:
+        raise fault(f"this parameter: {problem}", scope.text, at) from None
+    return constant(_bounded(known, scope, at) if isinstance(known, Decimal) else known, at)
+
+
+def _given(node: exp.Expr, scope: Scope) -> object:
+    name = str(node.this)
+    if name not in scope.params:
+        msg = f"the parameter :{name[:80]} has no value; give it in params"
+        raise fault(msg, scope.text, _place_of(node, scope))
+    return scope.params[name]
+
+
+def _place_of(node: exp.Expr, scope: Scope) -> int:
+    # the parser keeps no place for parameters
+    place = re.search(rf":\s*{re.escape(str(node.this))}(?!\w)", scope.text)
+    return place.start() if place else 0
 
 
 def _compared(sign: str) -> Handler:
@@ -179,7 +215,10 @@ def _in(node: exp.Expr, scope: Scope) -> Operand:
         raise fault("a subquery isn't part of filters; sql() has them", scope.text, start_of(node))
     if node.args.get("field"):
         _only(node, scope, "this", "field")
-        several = evaluate(node.args["field"], scope)
+        members = node.args["field"]
+        if isinstance(members, exp.Placeholder) and isinstance(_given(members, scope), MANY):
+            return _in_given(node, scope)
+        several = evaluate(members, scope)
         return _boolean(contained(_operand(node.this, scope), several), start_of(node))
     _only(node, scope, "this", "expressions")
     if not node.expressions:
@@ -187,6 +226,15 @@ def _in(node: exp.Expr, scope: Scope) -> Operand:
         raise fault(msg, scope.text, start_of(node))
     item = _operand(node.this, scope)
     return _boolean(member_of(item, [_operand(m, scope) for m in node.expressions]), item.at)
+
+
+def _in_given(node: exp.Expr, scope: Scope) -> Operand:
+    """``x IN :names``, where the parameter is a list."""
+    parameter, item = node.args["field"], _operand(node.this, scope)
+    at = _place_of(parameter, scope)
+    values = _given(parameter, scope)
+    members = [_constant_for(value, scope, at) for value in values]  # type: ignore[attr-defined]  # a list here
+    return _boolean(member_of(item, members), item.at)
 
 
 def _between(node: exp.Expr, scope: Scope) -> Operand:
@@ -296,6 +344,7 @@ Handler = Callable[[exp.Expr, Scope], Operand]
 _HANDLERS: dict[type[exp.Expr], Handler] = {
     exp.Column: _column,
     exp.Literal: _literal,
+    exp.Placeholder: _parameter,
     exp.Null: _null,
     exp.Boolean: _truth,
     exp.Paren: _paren,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import polars as pl
 
@@ -26,6 +26,7 @@ SQL_TIMEOUT_S = 30.0
 SQL_MEMORY_MB = 1024
 PAGE_SIZE = 50
 FACET_LIMIT = 20
+Params: TypeAlias = Mapping[str, object] | None
 
 
 class QueryEngine:
@@ -80,6 +81,7 @@ class QueryEngine:
         limit: int | None = None,
         offset: int = 0,
         columns: Sequence[str] | None = None,
+        params: Params = None,
         **equals: object,
     ) -> pl.DataFrame:
         """
@@ -98,6 +100,8 @@ class QueryEngine:
             Deals to leave out at the beginning.
         columns
             Columns to return, in this order; None for all.
+        params
+            Values of the parameters in the filter's text: ``find("amount > :least", params={"least": 5})``.
         **equals
             Column and the value that it has to have: ``stage="won"``; None for null, a list for any of these. A
             column of lists has to contain it: ``tags="vip"``.
@@ -135,7 +139,7 @@ class QueryEngine:
         frame = self._snapshot().frame
         keys = parse_sort(sort, frame.columns)
         shown = _projected(frame, columns)
-        kept = _kept(frame, where, equals)
+        kept = _kept(frame, where, equals, params)
         return _found(frame, shown, kept, keys, wanted)
 
     def page(
@@ -146,6 +150,7 @@ class QueryEngine:
         size: int = PAGE_SIZE,
         cursor: str | None = None,
         columns: Sequence[str] | None = None,
+        params: Params = None,
         **equals: object,
     ) -> Page:
         """
@@ -156,7 +161,7 @@ class QueryEngine:
 
         Parameters
         ----------
-        where, columns, **equals
+        where, columns, params, **equals
             As for ``find``.
         sort
             As for ``find``, except that ties come by their id, and so does everything without ``sort``.
@@ -199,9 +204,9 @@ class QueryEngine:
         frame = self._snapshot().frame
         keys = total_order(parse_sort(sort, frame.columns))
         shown = _projected(frame, columns)
-        kept = _kept(frame, where, equals)
+        kept = _kept(frame, where, equals, params)
         total = frame.height if kept is None else int(kept.sum() or 0)
-        mark = question_mark(where, equals, keys, frame.schema)
+        mark = question_mark(where, equals, keys, frame.schema, params)
         if cursor is not None:
             behind = frame.select(beyond(cursor, frame.schema, keys, mark)).to_series()
             kept = behind if kept is None else kept & behind
@@ -211,7 +216,9 @@ class QueryEngine:
         following = cursor_after(frame, int(rows[size - 1]), keys, mark) if more else None
         return Page(items=shown[rows.head(size)], total=total, next=following)
 
-    def count(self, where: str | pl.Expr | None = None, **equals: object) -> int:
+    def count(
+        self, where: str | pl.Expr | None = None, *, params: Params = None, **equals: object
+    ) -> int:
         """
         Number of deals that a filter keeps.
 
@@ -235,7 +242,7 @@ class QueryEngine:
         1
         """
         frame = self._snapshot().frame
-        kept = _kept(frame, where, equals)
+        kept = _kept(frame, where, equals, params)
         return frame.height if kept is None else int(kept.sum() or 0)
 
     def facets(
@@ -245,6 +252,7 @@ class QueryEngine:
         *,
         limit: int = FACET_LIMIT,
         by: Mapping[str, object] | None = None,
+        params: Params = None,
         **equals: object,
     ) -> dict[str, Facet]:
         """
@@ -258,7 +266,7 @@ class QueryEngine:
         ----------
         columns
             One column, or several.
-        where, **equals
+        where, params, **equals
             As for ``find``.
         limit
             Most buckets of a column, from 1 up, the largest ones; nulls have one more.
@@ -301,7 +309,7 @@ class QueryEngine:
         wanted = [columns] if isinstance(columns, str) else columns
         chosen = _projected(frame, wanted)
         how = {column_named(name, chosen.columns): value for name, value in (by or {}).items()}
-        kept = _kept(frame, where, equals)
+        kept = _kept(frame, where, equals, params)
         counted = chosen if kept is None else chosen.filter(kept)
         return {name: facet_of(counted, name, how.get(name), limit) for name in chosen.columns}
 
@@ -313,6 +321,7 @@ class QueryEngine:
         limit: int | None = None,
         offset: int = 0,
         columns: Sequence[str] | None = None,
+        params: Params = None,
         **equals: object,
     ) -> Explanation:
         """
@@ -320,7 +329,7 @@ class QueryEngine:
 
         Parameters
         ----------
-        where, sort, limit, offset, columns, **equals
+        where, sort, limit, offset, columns, params, **equals
             As for ``find``.
 
         Raises
@@ -356,7 +365,7 @@ class QueryEngine:
         trips = counted() - before if counted else None
         keys = parse_sort(sort, frame.columns)
         shown = _projected(frame, columns)
-        condition = compile_where(where, frame.schema, equals)
+        condition = compile_where(where, frame.schema, equals, params)
         watch.lap("parse")
         kept = _evaluated(frame, condition, where)
         watch.lap("scan")
@@ -373,7 +382,9 @@ class QueryEngine:
             steps_ms=watch.laps_ms,
         )
 
-    def select(self, where: str | pl.Expr | None = None, **equals: object) -> Snapshot:
+    def select(
+        self, where: str | pl.Expr | None = None, *, params: Params = None, **equals: object
+    ) -> Snapshot:
         """
         Snapshot that has only the deals that a filter keeps: what metrics with ``where=`` work on.
 
@@ -397,7 +408,7 @@ class QueryEngine:
         ['2']
         """
         snapshot = self._snapshot()
-        kept = _kept(snapshot.frame, where, equals)
+        kept = _kept(snapshot.frame, where, equals, params)
         return snapshot if kept is None else replace(snapshot, frame=snapshot.frame.filter(kept))
 
     def frame(self) -> pl.DataFrame:
@@ -515,10 +526,13 @@ def _projected(frame: pl.DataFrame, columns: Sequence[str] | None) -> pl.DataFra
 
 
 def _kept(
-    frame: pl.DataFrame, where: str | pl.Expr | None, equals: dict[str, object]
+    frame: pl.DataFrame,
+    where: str | pl.Expr | None,
+    equals: Mapping[str, object],
+    params: Params,
 ) -> pl.Series | None:
     """Boolean a row, never null, or None when there is no filter."""
-    return _evaluated(frame, compile_where(where, frame.schema, equals), where)
+    return _evaluated(frame, compile_where(where, frame.schema, equals, params), where)
 
 
 def _evaluated(

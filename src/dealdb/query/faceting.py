@@ -223,7 +223,8 @@ def _amount_buckets(
         return []
     low, high = Decimal(str(numbers.min())), Decimal(str(numbers.max()))
     buckets = _counted(numbers, even_bounds(low, high, step, limit))
-    if step is None and max(deals for *_, deals in buckets) > len(numbers) // 2 and low < high:
+    largest = max((deals for *_, deals in buckets), default=0)
+    if step is None and largest > len(numbers) // 2 and low < high:
         # most are in one bucket: their sizes differ too much for even ones
         buckets = _counted(numbers, growing_bounds(low, high, limit))
     return buckets

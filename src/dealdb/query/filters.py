@@ -27,7 +27,10 @@ from dealdb.query.trouble import column_named, unknown
 
 
 def compile_where(
-    where: str | pl.Expr | None, frame_schema: pl.Schema, equals: Mapping[str, object]
+    where: str | pl.Expr | None,
+    frame_schema: pl.Schema,
+    equals: Mapping[str, object],
+    params: Mapping[str, object] | None = None,
 ) -> pl.Expr | None:
     """
     One boolean expression for all the forms of a filter, which combine with AND.
@@ -41,6 +44,8 @@ def compile_where(
     equals
         Column to the value that it has to have: None means that it is null, a list that it is one of these. A column
         of lists has to contain the value, or one of these.
+    params
+        Values of the parameters ``:name`` in the text.
 
     Returns
     -------
@@ -50,8 +55,8 @@ def compile_where(
     Raises
     ------
     QueryError
-        If the text can't be understood (the message has it with a caret), a column doesn't exist,
-        or a value doesn't fit its column.
+        If the text can't be understood (the message has it with a caret), a column doesn't exist, a value doesn't
+        fit its column, or text and ``params`` don't have the same parameters.
 
     Cost
     ----
@@ -76,21 +81,30 @@ def compile_where(
     """
     parts = [_equal(name, value, frame_schema) for name, value in equals.items()]
     if isinstance(where, str):
-        parts.insert(0, _from_text(where, frame_schema))
+        parts.insert(0, _from_text(where, frame_schema, params or {}))
     elif isinstance(where, pl.Expr):
         parts.insert(0, _checked(where, frame_schema))
     elif where is not None:
         msg = f"a filter is SQL text, a Polars expression or keywords, not a {type(where).__name__}"
         raise QueryError(msg)
+    if params and not isinstance(where, str):
+        msg = "params are the values of a filter's text; this filter has none"
+        raise QueryError(msg)
     return all_of(parts) if parts else None
 
 
-def _from_text(text: str, schema: pl.Schema) -> pl.Expr:
+def _from_text(text: str, schema: pl.Schema, params: Mapping[str, object]) -> pl.Expr:
     # not at the top: the SQL parser is a tenth of a second of import that keywords don't need
     from dealdb.query.compiling import Scope, condition
-    from dealdb.query.parsing import parse
+    from dealdb.query.parsing import parameter_names, parse
 
-    return condition(parse(text), Scope(text, schema, datetime.now(UTC)))
+    tree = parse(text)
+    found = condition(tree, Scope(text, schema, datetime.now(UTC), params))
+    unused = set(params) - parameter_names(tree)
+    if unused:
+        msg = f"the filter has no parameter :{min(unused)[:80]}; params has a value for it"
+        raise QueryError(msg, text=text)
+    return found
 
 
 def _checked(where: pl.Expr, schema: pl.Schema) -> pl.Expr:

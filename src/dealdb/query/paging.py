@@ -75,6 +75,7 @@ def question_mark(
     equals: Mapping[str, object],
     keys: Sequence[SortKey],
     schema: pl.Schema,
+    params: Mapping[str, object] | None = None,
 ) -> str:
     """
     Short mark of a filter and an order, kinds of the sorted columns included: what a cursor belongs to.
@@ -88,7 +89,10 @@ def question_mark(
     False
     """
     filtered = where.meta.serialize() if isinstance(where, pl.Expr) else where
-    named = [(name, _spelled(value)) for name, value in sorted(equals.items())]
+    named = [
+        [(name, _spelled(value)) for name, value in sorted(given.items())]
+        for given in (equals, params or {})
+    ]
     order = [(*key, kind_of(schema[key.name])) for key in keys]
     asked = repr((filtered, named, order))
     return hashlib.blake2b(asked.encode(), digest_size=8).hexdigest()

@@ -70,6 +70,11 @@ def column_names(tree: exp.Expr) -> set[str]:
     return {str(column.name) for column in tree.find_all(exp.Column)}
 
 
+def parameter_names(tree: exp.Expr) -> set[str]:
+    """Names of the parameters in a tree."""
+    return {str(node.this) for node in tree.find_all(exp.Placeholder)}
+
+
 def rendered(tree: exp.Expr, name_of: Callable[[str], str]) -> str:
     """
     Text of a tree in the one form that all ways to write it have.
@@ -86,6 +91,8 @@ def rendered(tree: exp.Expr, name_of: Callable[[str], str]) -> str:
     """
 
     def renamed(node: exp.Expr) -> exp.Expr:
+        if type(node) is exp.Placeholder:
+            return exp.Var(this=f":{node.this}")
         return exp.Var(this=name_of(str(node.name))) if is_column(node) else node
 
     return str(tree.transform(renamed).sql(dialect=_DIALECT))
@@ -133,19 +140,19 @@ def _with_intervals(tokens: list[Token]) -> list[Token]:
 
 _OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE}
 _CLOSING = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END}
-_PARAMETERS = {TokenType.PLACEHOLDER, TokenType.PARAMETER, TokenType.COLON}
+_OTHER_PARAMETERS = {TokenType.PLACEHOLDER, TokenType.PARAMETER}
 _PREFIXES = {TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE}
 
 
 def _check_tokens(tokens: list[Token], text: str) -> None:
-    """Refuse, before anything recursive runs, several statements, parameters and what nests too deeply."""
+    """Refuse, before anything recursive runs, several statements, ``?`` and ``$1``, and what nests too deeply."""
     depth = run = 0
     for token in tokens:
         kind = token.token_type
         if kind is TokenType.SEMICOLON:
             raise fault("a filter is one condition; ';' has no place in it", text, token.start)
-        if kind in _PARAMETERS:
-            msg = "a parameter isn't part of filters; write the value"
+        if kind in _OTHER_PARAMETERS:
+            msg = "write a parameter as :name, and its value in params"
             raise fault(msg, text, token.start)
         run = run + 1 if kind in _PREFIXES else 0
         depth += (kind in _OPENING) - (kind in _CLOSING)
