@@ -329,7 +329,7 @@ def test_hostile_statements_are_refused_before_they_run(
     session: SqlSession, statement: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran: list[str] = []
-    monkeypatch.setattr(sql_module, "_executed", lambda _cursor, text: ran.append(text))
+    monkeypatch.setattr(sql_module, "_executed", lambda _cursor, text, _params: ran.append(text))
     with pytest.raises(QueryError) as caught:
         session.run(statement, DEALS)
     assert ran == []
@@ -575,9 +575,9 @@ def test_a_statement_that_cant_be_stopped_is_left_behind(monkeypatch: pytest.Mon
     release = threading.Event()
     original = sql_module._executed
 
-    def deaf(cursor: object, statement: str) -> object:
+    def deaf(cursor: object, statement: str, params: Any) -> object:
         release.wait(20)
-        return original(cursor, statement)  # type: ignore[arg-type]
+        return original(cursor, statement, params)  # type: ignore[arg-type]
 
     monkeypatch.setattr(sql_module, "_executed", deaf)
     with pytest.raises(QueryError, match="was stopped"):

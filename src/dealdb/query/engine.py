@@ -431,7 +431,7 @@ class QueryEngine:
         """
         return self._snapshot().frame.clone()
 
-    def sql(self, statement: str) -> pl.DataFrame:
+    def sql(self, statement: str, *, params: Params = None) -> pl.DataFrame:
         """
         Result of one SELECT on DuckDB over the table ``deals``.
 
@@ -439,6 +439,9 @@ class QueryEngine:
         ----------
         statement
             One SELECT: joins, windows, CTEs, set operations, PIVOT, 470 functions; the only table is ``deals``.
+        params
+            Values of the parameters ``:name`` in the statement, bound by DuckDB; a list stands after IN without
+            parentheses.
 
         Returns
         -------
@@ -477,7 +480,7 @@ class QueryEngine:
 
             timeout_s, memory_mb = self._limits
             self._session = SqlSession(timeout_s=timeout_s, memory_mb=memory_mb)
-        return self._session.run(statement, self._snapshot().frame)
+        return self._session.run(statement, self._snapshot().frame, params)
 
     def close(self) -> None:
         """

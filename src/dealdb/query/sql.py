@@ -12,7 +12,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -25,6 +25,7 @@ from dealdb.query.sql_check import (
     places_of,
     refused_statement,
 )
+from dealdb.query.sql_params import bound, with_dollars
 from dealdb.query.trouble import fault, pointed, unknown
 
 if TYPE_CHECKING:
@@ -68,9 +69,16 @@ class SqlSession:
         self._frame: pl.DataFrame | None = None
         self._columns: dict[str, pa.ChunkedArray[Any]] = {}
 
-    def run(self, statement: str, frame: pl.DataFrame) -> pl.DataFrame:
+    def run(
+        self, statement: str, frame: pl.DataFrame, params: Mapping[str, object] | None = None
+    ) -> pl.DataFrame:
         """
         Result of one SELECT over a frame as the table ``deals``.
+
+        Parameters
+        ----------
+        params
+            Values of the parameters ``:name`` (or ``$name``) in the statement.
 
         Raises
         ------
@@ -83,11 +91,14 @@ class SqlSession:
             msg = f"sql() takes the text of one SELECT, not a {type(statement).__name__}"
             raise QueryError(msg)
         _check_size(statement)
+        values = bound(params or {})
         cursor = self._cursor()
-        job = _Job(cursor, statement)
+        # of the same length, so errors can show the statement as it was given
+        readable = with_dollars(statement, values) if values else statement
+        job = _Job(cursor, readable, values)
         try:
-            tree = _parsed(cursor, statement)
-            needed = needed_columns(tree, statement, frame.columns)
+            tree = _parsed(cursor, readable)
+            needed = needed_columns(tree, statement, frame.columns, values)
             cursor.register(TABLE, self._table(frame, needed))
             try:
                 return job.result(self._timeout_s)
@@ -155,9 +166,12 @@ class _Job:
     DuckDB looks at signals only between its own steps, which may be half a minute apart.
     """
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, statement: str) -> None:
+    def __init__(
+        self, cursor: duckdb.DuckDBPyConnection, statement: str, params: Mapping[str, object]
+    ) -> None:
         self._cursor = cursor
         self._statement = statement
+        self._params = params
         self._outcome: pl.DataFrame | Exception | None = None
         # not Thread.join: one that a signal interrupted takes the thread for ended
         self._done = threading.Event()
@@ -192,7 +206,7 @@ class _Job:
 
     def _work(self) -> None:
         try:
-            self._outcome = _executed(self._cursor, self._statement)
+            self._outcome = _executed(self._cursor, self._statement, self._params)
         except Exception as error:  # noqa: BLE001  # raised again in the caller's thread
             self._outcome = error
         finally:
@@ -267,8 +281,10 @@ def _parsed(cursor: duckdb.DuckDBPyConnection, statement: str) -> Any:
     return statements
 
 
-def _executed(cursor: duckdb.DuckDBPyConnection, statement: str) -> pl.DataFrame:
-    relation = cursor.sql(statement)
+def _executed(
+    cursor: duckdb.DuckDBPyConnection, statement: str, params: Mapping[str, object]
+) -> pl.DataFrame:
+    relation = cursor.sql(statement, params=dict(params)) if params else cursor.sql(statement)
     names, types = relation.columns, [str(each) for each in relation.types]
     for name, kind in zip(names, types, strict=True):
         if names.count(name) > 1:

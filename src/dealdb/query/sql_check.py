@@ -7,7 +7,7 @@ some text differently (comments, quotes, casts), and what it had passed would no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,6 +53,7 @@ _CLASSES = frozenset(
         "FUNCTION",
         "LAMBDA",
         "OPERATOR",
+        "PARAMETER",
         "POSITIONAL_REFERENCE",
         "STAR",
         "SUBQUERY",
@@ -77,7 +78,9 @@ class _Found:
     everything: bool = False
 
 
-def needed_columns(tree: Any, statement: str, columns: Sequence[str]) -> list[str]:
+def needed_columns(
+    tree: Any, statement: str, columns: Sequence[str], params: Collection[str] = ()
+) -> list[str]:
     """
     Columns that a statement needs, after everything in it has been allowed.
 
@@ -89,6 +92,8 @@ def needed_columns(tree: Any, statement: str, columns: Sequence[str]) -> list[st
         Its text.
     columns
         Columns that ``deals`` has.
+    params
+        Names of the parameters that have a value.
 
     Returns
     -------
@@ -98,11 +103,12 @@ def needed_columns(tree: Any, statement: str, columns: Sequence[str]) -> list[st
     Raises
     ------
     QueryError
-        If the statement is more than one SELECT over ``deals``; names what is refused.
+        If the statement is more than one SELECT over ``deals``, or has other parameters; names what is refused.
     """
     found = _Found()
     for node, tables in _nodes(tree):
         _check(node, tables, statement, columns, found)
+    _check_parameters(tree, statement, params)
     if found.everything or found.wholes & found.aliases:
         return list(columns)
     needed = [name for name in columns if name.casefold() in found.references]
@@ -164,6 +170,21 @@ def _check(
         found.aliases.add(node["alias"].casefold())
 
 
+def _check_parameters(tree: Any, statement: str, params: Collection[str]) -> None:
+    used = {}
+    for node, _ in _nodes(tree):
+        if node.get("class") == "PARAMETER":
+            used[str(node.get("identifier"))] = offset_of(node, statement)
+    for name, place in used.items():
+        if name not in params:
+            msg = f"the parameter :{name[:80]} has no value; give it in params"
+            raise fault(msg, statement, place)
+    unused = set(params) - set(used)
+    if unused:
+        msg = f"the statement has no parameter :{min(unused)[:80]}; params has a value for it"
+        raise QueryError(msg, text=statement)
+
+
 def _check_table(
     node: dict[str, Any], tables: frozenset[str], statement: str, found: _Found
 ) -> None:
@@ -208,7 +229,6 @@ def _note_reference(
 
 
 _REFUSALS = {
-    "PARAMETER": "a parameter isn't part of sql(); write the value",
     "SHOW_REF": "DESCRIBE, SHOW and SUMMARIZE aren't part of sql(); write a SELECT",
     "DEFAULT": "DEFAULT has no place in a SELECT",
 }
