@@ -132,6 +132,13 @@ class Session:
             options["password"] = self.password
         return DealDatabase.from_url(self.url, **options)
 
+    @property
+    def collection_name(self) -> str:
+        """Name of the collection in use."""
+        from dealdb.database import DEFAULT_COLLECTION
+
+        return self.collection or DEFAULT_COLLECTION
+
     @contextmanager
     def reading(self, at: str | None) -> Iterator[DealDatabase | DealView]:
         """

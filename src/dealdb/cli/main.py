@@ -16,6 +16,7 @@ from dealdb.cli.context import group_options, shared_options
 from dealdb.cli.data import find, load, sql
 from dealdb.cli.deals import delete, get, save
 from dealdb.cli.demo import demo
+from dealdb.cli.doctor import doctor
 from dealdb.cli.past import check, history, repair
 from dealdb.cli.schema import schema
 from dealdb.cli.server import health, info
@@ -73,6 +74,7 @@ COMMANDS: tuple[tuple[Callable[..., None], str], ...] = (
     (check, "dealdb check"),
     (repair, "dealdb repair"),
     (health, "dealdb health --json"),
+    (doctor, "dealdb doctor"),
     (bench, "dealdb bench -n 400"),
     (info, "dealdb info"),
 )

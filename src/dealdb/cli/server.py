@@ -40,14 +40,12 @@ def info(session: Session) -> None:
     """
     from importlib.metadata import version
 
-    from dealdb.database import DEFAULT_COLLECTION
-
     with session.open() as db:
         facts: dict[str, Any] = {
             "version": version("dealdb"),
             "server": db.connection.settings.where,
             "database": db.connection.db,
-            "collection": session.collection or DEFAULT_COLLECTION,
+            "collection": session.collection_name,
             "deals": len(db),
             "stages": {stage.name: str(stage.kind) for stage in db.pipeline},
             "columns": {field.name: field.describe() for field in db.schema.fields},

@@ -1,0 +1,109 @@
+"""``dealdb doctor`` on servers that are well, and on ones that are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cli_runs import Ran, Run, db_fixture, run_fixture  # noqa: F401 fixtures
+from dealdb import DealDatabase
+from servers import Server
+
+
+def findings(ran: Ran) -> dict[str, dict[str, Any]]:
+    return {row["check"]: row for row in ran.json}
+
+
+def states(ran: Ran) -> dict[str, str]:
+    return {check: row["state"] for check, row in findings(ran).items()}
+
+
+def test_a_server_that_is_well(run: Run, db: DealDatabase, flavor: str) -> None:
+    db.save_deal({"id": "42"})
+    ran = run("doctor", "--json")
+    assert ran.code == 0
+    # the servers of the tests keep nothing on disk
+    assert {check for check, state in states(ran).items() if state != "ok"} == {"persistence"}
+    assert list(states(ran)) == [
+        "settings", "version", "eviction", "persistence", "role", "pool", "server", "rights", "format", "hashes",
+    ]  # fmt: skip
+    assert findings(ran)["hashes"]["found"] == "1 deals, all in the log"
+    lines = run("doctor").out.splitlines()
+    assert lines[0].startswith("ok    settings     redis://127.0.0.1:")
+    assert "                   -> a restart loses every deal: set appendonly yes" in lines
+
+
+def test_it_changes_nothing(run: Run, server: Server) -> None:
+    with server.client() as client:
+        client.hset("deal:7", "name", "Acme")
+        assert states(run("doctor", "--json"))["hashes"] == "warn"
+        assert client.keys() == [b"deal:7"]
+        assert client.hgetall("deal:7") == {b"name": b"Acme"}
+
+
+def test_hashes_that_other_programs_saved(run: Run, db: DealDatabase, server: Server) -> None:
+    db.save_deal({"id": "42"})
+    with server.client() as client:
+        client.hset("deal:7", "name", "Acme")
+    ran = run("doctor", "--json")
+    assert (ran.code, findings(ran)["hashes"]["found"]) == (0, "1 of 2 deals are not in the log")
+    run("repair")
+    assert states(run("doctor", "--json"))["hashes"] == "ok"
+
+
+def test_a_newer_format_and_a_foreign_key_fail(run: Run, db: DealDatabase, server: Server) -> None:
+    db.save_deal({"id": "42"})
+    with server.client() as client:
+        client.hset("deals:meta", "format", "99")
+        newer = run("doctor", "--json")
+        client.delete("deals:meta")
+        client.set("deals:meta", "theirs")
+        foreign = run("doctor", "--json")
+    assert (newer.code, states(newer)["format"]) == (1, "fail")
+    assert "upgrade dealdb" in findings(newer)["format"]["advice"]
+    assert (foreign.code, states(foreign)["format"]) == (1, "fail")
+    assert "another --collection" in findings(foreign)["format"]["advice"]
+
+
+def test_eviction_and_replication_fail(
+    run: Run, server: Server, new_server: Callable[..., Server]
+) -> None:
+    evicting = new_server("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
+    ran = run("doctor", "--json", "--url", evicting.url)
+    assert (ran.code, states(ran)["eviction"]) == (1, "fail")
+    replica = new_server("--replicaof", "127.0.0.1", str(server.port))
+    ran = run("doctor", "--json", "--url", replica.url)
+    assert (ran.code, states(ran)["role"]) == (1, "fail")
+
+
+def test_rights_that_are_missing_are_named(
+    run: Run, server: Server, flavor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with server.client() as client:
+        rule = ("~deal:*", "~deals:*", "+@all", "-xtrim", "-hdel")
+        client.execute_command("ACL", "SETUSER", "ann", "on", ">pw", *rule)
+        client.execute_command("ACL", "SETUSER", "bob", "on", ">pw", "~*", "+@all", "-eval")
+    host = f"127.0.0.1:{server.port}"
+    monkeypatch.setenv("DEALDB_URL", f"redis://ann:pw@{host}")
+    ann = run("doctor", "--json")
+    if flavor == "redis62":
+        assert "can't tell" in findings(ann)["rights"]["found"]
+    else:
+        assert (ann.code, states(ann)["rights"]) == (1, "fail")
+        assert findings(ann)["rights"]["found"] == "missing for the keys of deal: hdel, xtrim"
+        assert findings(ann)["rights"]["advice"].endswith("~deal:* ~deals:* +hdel +xtrim")
+    assert ":pw@" not in ann.out
+    monkeypatch.setenv("DEALDB_URL", f"redis://bob:pw@{host}")
+    bob = run("doctor", "--json")
+    assert (bob.code, states(bob)["rights"]) == (1, "fail")
+    assert "eval" in findings(bob)["rights"]["found"]
+    with server.client() as client:
+        client.execute_command("ACL", "DELUSER", "ann", "bob")
+
+
+def test_a_server_that_is_down_is_one_failure(run: Run) -> None:
+    ran = run("doctor", "--json", "--url", "redis://localhost:1?retry_deadline_s=0.1")
+    assert (ran.code, states(ran)) == (1, {"settings": "ok", "server": "fail"})
+    assert run("doctor", "--url", "redis://localhost:1/99").code == 2
