@@ -297,7 +297,7 @@ def test_frames_are_cut_into_chunks_of_whole_rows(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("dealdb.loader.frames.CHUNK_ROWS", 3)
     chunks = list(FrameSource(pl.DataFrame({"id": range(7)})).chunks())
     assert [chunk.frame.height for chunk in chunks] == [3, 3, 1]
-    assert chunks[2].locate([0]) == [(7, '{"id":6}')]
+    assert chunks[2].locate([0]) == [(7, '{"id":6}', None)]
 
 
 def test_an_iterable_is_read_once_and_may_grow_columns(

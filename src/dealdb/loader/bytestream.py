@@ -71,6 +71,13 @@ class ByteStream:
             first_with_bom = number == 0 and self.has_bom
             yield (block[len(codecs.BOM_UTF8) :] if first_with_bom else block), done
 
+    @property
+    def first_offset(self) -> int | None:
+        """Byte of the file where the text begins; None where its bytes are not those of the text."""
+        if self._zipped or self._is_zstd or self.encoding != "utf-8":
+            return None
+        return len(codecs.BOM_UTF8) if self.has_bom else 0
+
     def sample(self) -> bytes:
         """First ``SAMPLE_BYTES`` or so of the text."""
         return next((block[:SAMPLE_BYTES] for block, _ in self.blocks()), b"")

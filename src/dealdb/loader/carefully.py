@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dealdb.loader.chunks import Reject
 
@@ -30,7 +30,7 @@ class Split:
     spans
         For each good record its line, and where it begins and ends in the block.
     rejects
-        What could not be split.
+        What could not be split; their offsets are in the block.
     consumed
         Bytes of the block that were used; the rest is the beginning of a record that goes on.
     lines
@@ -101,7 +101,7 @@ class Dialect:
             if end is None:
                 break
             if reject:
-                split.rejects.append(reject)
+                split.rejects.append(replace(reject, offset=position))
             elif row is not None:
                 split.rows.append(row)
                 split.spans.append((line, position, end))

@@ -5,11 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import polars as pl
 
 from dealdb.schema import FieldType
+
+
+class Place(NamedTuple):
+    """
+    Where a row stands in its source.
+
+    Attributes
+    ----------
+    line
+        Where it begins, from 1: a line of a file, an element of an iterable or frame.
+    raw
+        The row as the source has it.
+    offset
+        Byte of the file where it begins, from 0; None where the file holds other bytes than its text in UTF-8.
+    """
+
+    line: int
+    raw: str
+    offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +50,8 @@ class Reject:
         What was expected.
     raw
         The whole row as the source has it.
+    offset
+        Byte of the file where the row begins, from 0, or None where nobody knows.
     """
 
     line: int
@@ -39,6 +60,7 @@ class Reject:
     code: str
     message: str
     raw: str
+    offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +73,7 @@ class Chunk:
     frame
         One String column a header, headers unique; null where the cell is empty or absent.
     locate
-        Line and raw text of the rows with these numbers; slow, and only asked for rejected rows.
+        Places of the rows with these numbers; slow, and only asked for rejected rows.
     rejects
         Rows that could not even be split into cells.
     bytes_done
@@ -65,7 +87,7 @@ class Chunk:
     """
 
     frame: pl.DataFrame
-    locate: Callable[[Sequence[int]], list[tuple[int, str]]]
+    locate: Callable[[Sequence[int]], list[Place]]
     rejects: Sequence[Reject] = ()
     bytes_done: int | None = None
     types: Mapping[str, FieldType] = field(default_factory=dict)
@@ -104,6 +126,11 @@ class Source(Protocol):
     @property
     def repeatable(self) -> bool:
         """Whether it can be read twice."""
+        ...
+
+    @property
+    def header(self) -> tuple[str, str] | None:
+        """Delimiter and line of the column names, or None where each row names its own."""
         ...
 
     def chunks(self) -> Iterator[Chunk]:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import polars as pl
 
 from dealdb.errors import LoadError
 from dealdb.loader.bytestream import ByteStream
 from dealdb.loader.carefully import Dialect, Split
-from dealdb.loader.chunks import Chunk
+from dealdb.loader.chunks import Chunk, Place
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 
@@ -65,6 +66,8 @@ class DelimitedSource:
     def chunks(self) -> Iterator[Chunk]:
         """Rows of the file, a block at a time."""
         line, rest, done, in_header = 1, b"", 0, True
+        # where the rest begins in the text
+        at = 0
         for block, done in self._stream.blocks():
             rest += block
             if in_header and len(rest) < self._header_end:
@@ -72,14 +75,28 @@ class DelimitedSource:
             if in_header:
                 header = self._dialect.split(rest[: self._header_end], width=None)
                 line, rest, in_header = line + header.lines, rest[self._header_end :], False
+                at = self._header_end
             chunk, consumed, lines = self._parse(rest, line, done, final=False)
-            line, rest = line + lines, rest[consumed:]
             if chunk:
-                yield chunk
+                yield self._placed(chunk, at)
+            line, rest, at = line + lines, rest[consumed:], at + consumed
         if rest:
             chunk, _, _ = self._parse(rest, line, done, final=True)
             if chunk:
-                yield chunk
+                yield self._placed(chunk, at)
+
+    def _placed(self, chunk: Chunk, at: int) -> Chunk:
+        """Chunk whose offsets are those of the file, where there are any."""
+        first = self._stream.first_offset
+
+        def moved(offset: int | None) -> int | None:
+            return None if first is None or offset is None else first + at + offset
+
+        def locate(rows: Sequence[int]) -> list[Place]:
+            return [place._replace(offset=moved(place.offset)) for place in chunk.locate(rows)]
+
+        rejects = [replace(reject, offset=moved(reject.offset)) for reject in chunk.rejects]
+        return replace(chunk, locate=locate, rejects=rejects)
 
     def _read_header(self, sample: bytes) -> tuple[list[str], list[str]]:
         end = 0
@@ -90,6 +107,7 @@ class DelimitedSource:
             row = self._dialect.split(sample[start:end], width=None).rows
             if row:
                 self._header_end = end
+                self.header = (self.delimiter, sample[start:end].decode().rstrip("\r\n"))
                 return self._checked_headers(row[0])
         msg = f"{self.name} has no line with column names; there is nothing to load"
         raise LoadError(msg)
@@ -167,8 +185,8 @@ class DelimitedSource:
     def _with_nulls(self, frame: pl.DataFrame) -> pl.DataFrame:
         return frame.select(pl.when(~pl.all().is_in(self._nulls)).then(pl.all()))
 
-    def _locator(self, block: bytes, line: int) -> Callable[[Sequence[int]], list[tuple[int, str]]]:
-        def locate(rows: Sequence[int]) -> list[tuple[int, str]]:
+    def _locator(self, block: bytes, line: int) -> Callable[[Sequence[int]], list[Place]]:
+        def locate(rows: Sequence[int]) -> list[Place]:
             split = self._dialect.split(block, width=len(self.headers), line=line)
             return _located(block, split, rows)
 
@@ -228,6 +246,8 @@ def _last_record_end(block: bytes) -> int:
     return 0
 
 
-def _located(block: bytes, split: Split, rows: Sequence[int]) -> list[tuple[int, str]]:
+def _located(block: bytes, split: Split, rows: Sequence[int]) -> list[Place]:
     spans = [split.spans[row] for row in rows]
-    return [(line, block[start:end].decode().rstrip("\r\n")) for line, start, end in spans]
+    return [
+        Place(line, block[start:end].decode().rstrip("\r\n"), start) for line, start, end in spans
+    ]

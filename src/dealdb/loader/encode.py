@@ -263,16 +263,17 @@ def _fit(height: int, bad: Mapping[str, _Bad]) -> pl.Series:
 def _rejects(chunk: Chunk, bad: Mapping[str, _Bad], keep: pl.Series) -> Iterator[Reject]:
     rows = (~keep).arg_true().to_list()
     places = chunk.locate(rows) if rows else []
-    for row, (line, raw) in zip(rows, places, strict=True):
+    for row, place in zip(rows, places, strict=True):
         header, cause = next(item for item in bad.items() if item[1].rows[row])
         value = chunk.frame[header][row] if header in chunk.frame.columns else None
         yield Reject(
-            line=line,
+            line=place.line,
             column=header,
             value=value or "",
             code=cause.code,
             message=f"expected {cause.expected}",
-            raw=raw,
+            raw=place.raw,
+            offset=place.offset,
         )
 
 

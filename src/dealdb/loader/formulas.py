@@ -6,6 +6,8 @@ A name such as ``=HYPERLINK(...)`` in a CSV file is executed by the program that
 
 from __future__ import annotations
 
+import re
+
 import polars as pl
 
 # the wide forms of = + - @ count too: some spreadsheets fold them
@@ -30,3 +32,20 @@ def defused(texts: pl.Series) -> tuple[pl.Series, int]:
 def defused_name(name: str) -> str:
     """A header that doesn't begin like a formula; the name of a column is written by people too."""
     return defused(pl.Series([name]))[0][0]  # type: ignore[no-any-return]  # a text in, a text out
+
+
+def guarded(text: str) -> str:
+    """
+    Text that no spreadsheet runs; ``unguarded`` gives it back.
+
+    Examples
+    --------
+    >>> guarded("=1+1"), guarded("'tis"), unguarded(guarded("'tis"))
+    ("'=1+1", "''tis", "'tis")
+    """
+    return "'" + text if re.match(_FORMULA, text) or text.startswith("'") else text
+
+
+def unguarded(text: str) -> str:
+    """Text that ``guarded`` was given."""
+    return text.removeprefix("'")

@@ -10,7 +10,7 @@ import polars as pl
 
 from dealdb.columns import encode_column, field_of
 from dealdb.errors import LoadError
-from dealdb.loader.chunks import Chunk
+from dealdb.loader.chunks import Chunk, Place
 from dealdb.loader.rows import as_json
 from dealdb.schema import FieldType
 
@@ -28,6 +28,7 @@ class FrameSource:
     """
 
     bytes_total = None
+    header = None
 
     def __init__(self, frame: Any) -> None:
         self.name = "frame"
@@ -64,6 +65,7 @@ class ColumnarSource:
     """
 
     bytes_total = None
+    header = None
     repeatable = True
 
     def __init__(self, path: Path, name: str, format: str) -> None:
@@ -93,8 +95,8 @@ class ColumnarSource:
 
 
 def _chunk(frame: pl.DataFrame, first: int) -> Chunk:
-    def locate(rows: Sequence[int]) -> list[tuple[int, str]]:
-        return [(first + row, as_json(frame.row(row, named=True))) for row in rows]
+    def locate(rows: Sequence[int]) -> list[Place]:
+        return [Place(first + row, as_json(frame.row(row, named=True))) for row in rows]
 
     types: dict[str, FieldType] = {}
     columns = []

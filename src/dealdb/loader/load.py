@@ -136,7 +136,7 @@ class DataLoader:
                 # all ids have to be known before the first row is written
                 opened = MappingsSource(list(source))
             places = [] if dry_run and rejects is True else _places(source, opened, rejects)
-            rejected = keep.enter_context(RejectsFile(opened.name, places))
+            rejected = keep.enter_context(RejectsFile(opened.name, opened.header, places))
             show = keep.enter_context(shown(_short_name(opened), progress, bar=bar))
             store = Rehearsal(self._store()) if dry_run else self._store()
             run = Load(store, opened, options, rejected, show)

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from dealdb.errors import LoadError
 from dealdb.loader.bytestream import ByteStream
-from dealdb.loader.chunks import Chunk
+from dealdb.loader.chunks import Chunk, Place
 from dealdb.loader.rows import Rows
 
 CHUNK_ROWS = 20_000
@@ -29,6 +29,7 @@ class JsonLinesSource:
     format = "jsonl"
     repeatable = True
     rows_total = None
+    header = None
 
     def __init__(self, stream: ByteStream) -> None:
         self.name = stream.name
@@ -38,27 +39,32 @@ class JsonLinesSource:
 
     def chunks(self) -> Iterator[Chunk]:
         """Rows of the file, a block at a time."""
-        line, rest, done = 1, b"", 0
+        line, rest, done, at = 1, b"", 0, self._stream.first_offset
         for block, done in self._stream.blocks():
-            *complete, rest = (rest + block).split(b"\n")
-            yield self._chunk(complete, line, done)
+            text = rest + block
+            *complete, rest = text.split(b"\n")
+            yield self._chunk(complete, Place(line, "", at), done)
             line += len(complete)
-        yield self._chunk([rest], line, done)
+            at = None if at is None else at + len(text) - len(rest)
+        yield self._chunk([rest], Place(line, "", at), done)
 
-    def _chunk(self, lines: Sequence[bytes], first: int, done: int) -> Chunk:
+    def _chunk(self, lines: Sequence[bytes], first: Place, done: int) -> Chunk:
         gathered = Rows()
-        for number, raw in enumerate(lines, start=first):
+        after = first.offset
+        for number, raw in enumerate(lines, start=first.line):
+            offset = after
+            after = None if after is None else after + len(raw) + 1
             if not raw.strip():
                 continue
             text = raw.decode(errors="backslashreplace").rstrip("\r")
             try:
                 row = _DECODER.decode(raw.decode())
             except UnicodeError:
-                gathered.reject(number, "encoding", "text in UTF-8", text)
+                gathered.reject(Place(number, text, offset), "encoding", "text in UTF-8")
             except (ValueError, RecursionError):
-                gathered.reject(number, "not-json", "one JSON object", text)
+                gathered.reject(Place(number, text, offset), "not-json", "one JSON object")
             else:
-                gathered.add(row, number, text)
+                gathered.add(row, Place(number, text, offset))
         return gathered.chunk(done)
 
 
@@ -68,6 +74,7 @@ class JsonArraySource:
     format = "json"
     repeatable = True
     rows_total = None
+    header = None
 
     def __init__(self, stream: ByteStream) -> None:
         self.name = stream.name
@@ -86,7 +93,7 @@ class JsonArraySource:
         """
         gathered, done = Rows(), 0
         for element, line, raw, done in self._elements():
-            gathered.add(element, line, raw)
+            gathered.add(element, Place(line, raw))
             if len(gathered.rows) >= CHUNK_ROWS:
                 yield gathered.chunk(done)
                 gathered = Rows()
@@ -150,6 +157,7 @@ class MappingsSource:
 
     format = "mappings"
     bytes_total = None
+    header = None
 
     def __init__(self, rows: Iterable[Mapping[str, object]]) -> None:
         self.name = "rows"
@@ -162,7 +170,7 @@ class MappingsSource:
         """Rows of the iterable, some thousand at a time; an element that is no mapping is rejected."""
         gathered = Rows()
         for number, row in enumerate(self._rows, start=1):
-            gathered.add(row, number)
+            gathered.add(row, Place(number, ""))
             if len(gathered.rows) >= CHUNK_ROWS:
                 yield gathered.chunk(None, dates_are_text=True)
                 gathered = Rows()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -11,8 +13,12 @@ from typing import IO, Any
 
 from dealdb.errors import LoadError
 from dealdb.loader.chunks import Reject
+from dealdb.loader.formulas import guarded, unguarded
 
-COLUMNS = ("source", "line", "column", "value", "code", "message", "raw")
+COLUMNS = ("source", "line", "offset", "column", "value", "code", "message", "raw")
+
+# code of the line that isn't a rejected row
+HEADER = "header"
 
 
 class RejectsFile(AbstractContextManager["RejectsFile"]):
@@ -23,6 +29,8 @@ class RejectsFile(AbstractContextManager["RejectsFile"]):
     ----------
     source
         What the first column says.
+    header
+        Delimiter and line of the column names of the source, which a corrected file needs to be loaded again.
     places
         Where to write: the first path that can be written is taken. Empty for a count without a file.
 
@@ -34,10 +42,11 @@ class RejectsFile(AbstractContextManager["RejectsFile"]):
         Rejected rows by ``column: code``.
     """
 
-    def __init__(self, source: str, places: Iterable[Path]) -> None:
+    def __init__(self, source: str, header: tuple[str, str] | None, places: Iterable[Path]) -> None:
         self.path: Path | None = None
         self.reasons: Counter[str] = Counter()
         self._source = source
+        self._header = header
         self._places = list(places)
         self._file: IO[str] | None = None
         self._writer: Any = None
@@ -58,13 +67,17 @@ class RejectsFile(AbstractContextManager["RejectsFile"]):
                 continue
             if self._writer is None:
                 self._open()
-            self._writer.writerow(
-                (self._source, reject.line, reject.column, reject.value, reject.code, reject.message, reject.raw)
-            )  # fmt: skip
+            self._write(reject)
 
     def __exit__(self, *_: object) -> None:
         if self._file:
             self._file.close()
+
+    def _write(self, reject: Reject) -> None:
+        self._writer.writerow(
+            (self._source, reject.line, reject.offset, reject.column, guarded(reject.value), reject.code,
+             reject.message, guarded(reject.raw))
+        )  # fmt: skip
 
     def _open(self) -> None:
         problem: OSError | None = None
@@ -77,6 +90,64 @@ class RejectsFile(AbstractContextManager["RejectsFile"]):
             self.path = place
             self._writer = csv.writer(self._file)
             self._writer.writerow(COLUMNS)
+            if self._header:
+                delimiter, raw = self._header
+                self._write(
+                    Reject(
+                        line=1,
+                        value=delimiter,
+                        code=HEADER,
+                        message="names of the columns",
+                        raw=raw,
+                    )
+                )
             return
         msg = f"rejected rows can't be written to {self._places[0]}: {problem}; choose another with rejects"
         raise LoadError(msg) from problem
+
+
+def is_rejects_file(path: Path) -> bool:
+    """Whether a file is one that ``RejectsFile`` wrote, whatever program saved it since."""
+    with path.open("rb") as file:
+        start = file.read(200).removeprefix(codecs.BOM_UTF8)
+    first = start.splitlines()[0] if start else b""
+    return re.split(rb"[,;\t]", first.replace(b'"', b"")) == [name.encode() for name in COLUMNS]
+
+
+def restored(path: Path, folder: Path) -> tuple[Path, str, str | None]:
+    """
+    Rows of a rejects file in the form of their source: a file in ``folder``, its format and delimiter.
+
+    Raises
+    ------
+    LoadError
+        If it is damaged, or rows of several sources stand in it.
+    """
+    try:
+        rows = _saved(path)
+    except (csv.Error, UnicodeError) as problem:
+        msg = f"{path} can't be read as a file of rejected rows: {problem}"
+        raise LoadError(msg) from problem
+    if (
+        any(None in (*row, *row.values()) for row in rows)
+        or len({row["source"] for row in rows}) > 1
+    ):
+        msg = f"{path} is not a file of rejected rows of one source any more: each line has {len(COLUMNS)} cells"
+        raise LoadError(msg)
+    delimiter = unguarded(rows[0]["value"]) if rows and rows[0]["code"] == HEADER else None
+    lines = [unguarded(row["raw"]) for row in rows]
+    if delimiter is None:
+        # an element of an array may go over several lines, where a line end is a blank like any other
+        lines = [re.sub(r"[\r\n]+", " ", line) for line in lines]
+    target = folder / "rejects"
+    target.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="")
+    return target, "csv" if delimiter else "jsonl", delimiter
+
+
+def _saved(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        # a spreadsheet may have saved it with other separators
+        names = file.readline()
+        separator = next((each for each in ";\t" if each in names), ",")
+        file.seek(0)
+        return list(csv.DictReader(file, delimiter=separator))

@@ -81,6 +81,8 @@ class LoadReport:
         Rows that can't be loaded.
     duplicates
         Loaded rows whose id had already occurred in the source; they were applied in order.
+    repeated
+        The first of these ids, each with the lines where it occurs, five at most; empty for what can be read once only.
     seconds
         Time from first to last.
     columns
@@ -113,6 +115,7 @@ class LoadReport:
     skipped: int = 0
     rejected: int = 0
     duplicates: int = 0
+    repeated: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     seconds: float = 0.0
     columns: tuple[MappedColumn, ...] = ()
     pipeline: Pipeline = field(default_factory=Pipeline)

@@ -17,7 +17,7 @@ from itertools import chain
 
 import polars as pl
 
-from dealdb.loader.chunks import Chunk, Reject, merged_type
+from dealdb.loader.chunks import Chunk, Place, Reject, merged_type
 from dealdb.schema import FieldType
 
 
@@ -28,35 +28,30 @@ class Rows:
 
     Attributes
     ----------
-    rows, lines
-        Good rows, and where each begins in its source.
-    raw
-        Text of each row, or None where the source has none.
+    rows, places
+        Good rows, and where each stands in its source; without a text where the source has none.
     rejects
         Rows that are no mappings of names to values that have a text.
     """
 
     rows: list[Mapping[str, object]] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
-    raw: list[str] | None = None
+    places: list[Place] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
 
-    def reject(self, line: int, code: str, expected: str, raw: str) -> None:
+    def reject(self, place: Place, code: str, expected: str) -> None:
         """Set a row aside."""
+        line, raw, offset = place
         message = f"expected {expected}"
-        self.rejects.append(Reject(line=line, code=code, message=message, raw=raw))
+        self.rejects.append(Reject(line=line, code=code, message=message, raw=raw, offset=offset))
 
-    def add(self, row: object, line: int, raw: str | None = None) -> None:
+    def add(self, row: object, place: Place) -> None:
         """Take a row, or reject it if it is no mapping."""
         if not isinstance(row, Mapping):
-            self.reject(line, "not-an-object", "an object of names and values", raw or as_json(row))
+            found = place if place.raw else place._replace(raw=as_json(row))
+            self.reject(found, "not-an-object", "an object of names and values")
             return
         self.rows.append(row)
-        self.lines.append(line)
-        if raw is not None:
-            if self.raw is None:
-                self.raw = []
-            self.raw.append(raw)
+        self.places.append(place)
 
     def chunk(self, bytes_done: int | None, *, dates_are_text: bool = False) -> Chunk:
         """
@@ -110,23 +105,25 @@ class Rows:
         shape = pl.Series([number[names] for names in keys], dtype=pl.Int32)
         return shape, list(map(frozenset, number))
 
-    def _locator(self) -> Callable[[Sequence[int]], list[tuple[int, str]]]:
-        rows, lines, raw = self.rows, self.lines, self.raw
+    def _locator(self) -> Callable[[Sequence[int]], list[Place]]:
+        rows, places = self.rows, self.places
 
-        def locate(wanted: Sequence[int]) -> list[tuple[int, str]]:
-            return [(lines[i], raw[i] if raw else as_json(rows[i])) for i in wanted]
+        def locate(wanted: Sequence[int]) -> list[Place]:
+            return [
+                places[i] if places[i].raw else places[i]._replace(raw=as_json(rows[i]))
+                for i in wanted
+            ]
 
         return locate
 
     def _drop(self, bad: Callable[[Mapping[str, object]], bool], code: str, expected: str) -> None:
         found = self._locator()
         drop = {place for place, row in enumerate(self.rows) if bad(row)}
-        for line, raw in found(sorted(drop)):
-            self.reject(line, code, expected, raw)
+        for place in found(sorted(drop)):
+            self.reject(place, code, expected)
         keep = [place for place in range(len(self.rows)) if place not in drop]
         self.rows = [self.rows[place] for place in keep]
-        self.lines = [self.lines[place] for place in keep]
-        self.raw = [self.raw[place] for place in keep] if self.raw else None
+        self.places = [self.places[place] for place in keep]
 
 
 _NULL = type(None)

@@ -7,7 +7,7 @@ being sent: at most one chunk waits, so memory stays bounded and order is kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import polars as pl
@@ -31,6 +31,8 @@ MAX_BATCH = 5000
 # sources up to this size are kept in memory between the two passes, larger ones are read twice
 KEPT_BYTES = 32 * 1024 * 1024
 KEPT_ROWS = 200_000
+# repeated ids that the report names, and lines of each
+MAX_REPEATED = 5
 
 
 class Load:
@@ -64,6 +66,8 @@ class Load:
         self._all_new = store.count() == 0
         # a hash of 8 bytes an id, to count repeated ids without holding them
         self._id_hashes: list[pl.Series] = []
+        # the rows once more, where the source has them
+        self._again: Callable[[], Iterable[Chunk]] = list
 
     def run(self) -> None:
         """Write every row that can be written."""
@@ -90,6 +94,7 @@ class Load:
             read=n_loaded + n_rejected,
             rejected=n_rejected,
             duplicates=n_loaded - distinct,
+            repeated=self._repeated() if distinct < n_loaded else {},
             seconds=seconds,
             columns=self._columns(),
             pipeline=self._pipeline,
@@ -113,9 +118,10 @@ class Load:
             yield chunk
 
     def _decide_first(self) -> Iterator[Chunk]:
+        kept: list[Chunk] = []
         small = (self._source.bytes_total or 0) <= KEPT_BYTES
         small = small and (self._source.rows_total or 0) <= KEPT_ROWS
-        kept: list[Chunk] = []
+        self._again = (lambda: kept) if small else self._source.chunks
         n_rows = 0
         for chunk in self._source.chunks():
             self._profile.add(chunk)
@@ -125,8 +131,8 @@ class Load:
                 kept.append(chunk)
         self._decide()
         if self.on_conflict == "error":
-            self._check_conflicts(kept if small else self._source.chunks())
-        yield from kept if small else self._source.chunks()
+            self._check_conflicts(self._again())
+        yield from self._again()
 
     def _check_conflicts(self, chunks: Iterable[Chunk]) -> None:
         known = self._store.snapshot().frame["id"].implode()
@@ -167,6 +173,22 @@ class Load:
             # looking up ids among ever more would become slow
             self._all_new = before.len() <= KEPT_ROWS and not hashes.is_in(before.implode()).any()
         self._id_hashes.append(hashes)
+
+    def _repeated(self) -> dict[str, tuple[int, ...]]:
+        """Lines of the first repeated ids; reads the source again up to the last of them."""
+        hashes = pl.concat(self._id_hashes)
+        first = hashes.filter(hashes.is_duplicated()).unique(maintain_order=True).head(MAX_REPEATED)
+        wanted = hashes.is_in(first.implode()).sum()
+        lines: dict[str, tuple[int, ...]] = {}
+        for chunk in self._again():
+            ids = self._plan.ids_of(chunk)
+            rows = ids.hash().is_in(first.implode()).arg_true().to_list()
+            for place, deal_id in zip(chunk.locate(rows), ids.gather(rows), strict=True):
+                lines[deal_id] = (*lines.get(deal_id, ()), place.line)[:MAX_REPEATED]
+            wanted -= len(rows)
+            if wanted <= 0:
+                break
+        return lines
 
     def _check_errors(self) -> None:
         found = self._rejected.reasons.total()

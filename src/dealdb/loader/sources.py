@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from io import TextIOBase
@@ -16,6 +17,7 @@ from dealdb.loader.chunks import Source
 from dealdb.loader.delimited import DELIMITERS, DelimitedSource
 from dealdb.loader.frames import ColumnarSource, FrameSource
 from dealdb.loader.mappings import JsonArraySource, JsonLinesSource, MappingsSource
+from dealdb.loader.rejects import is_rejects_file, restored
 
 FORMATS = ("csv", "tsv", "jsonl", "json", "parquet", "arrow")
 
@@ -68,9 +70,9 @@ def open_source(
         msg = f"a delimiter is one of {', '.join(map(repr, DELIMITERS))}, not {delimiter!r}"
         raise LoadError(msg)
     if isinstance(source, str | Path):
-        return _open_path(Path(source), str(source), format, (delimiter, null))
+        return _open_path(Path(source), str(source), format, (delimiter, null), keep)
     if hasattr(source, "read"):
-        return _open_path(spool(_binary(source), keep), "stdin", format, (delimiter, null))
+        return _open_path(spool(_binary(source), keep), "stdin", format, (delimiter, null), keep)
     if isinstance(source, pl.LazyFrame) or hasattr(source, "__arrow_c_stream__"):
         return FrameSource(source)
     if isinstance(source, Iterable) and not isinstance(source, Mapping | bytes):
@@ -92,7 +94,11 @@ def _binary(file: Any) -> BinaryIO:
 
 
 def _open_path(
-    path: Path, name: str, chosen: str | None, cells: tuple[str | None, str | None]
+    path: Path,
+    name: str,
+    chosen: str | None,
+    cells: tuple[str | None, str | None],
+    keep: ExitStack,
 ) -> Source:
     if not path.exists():
         msg = f"there is no file {name}"
@@ -109,6 +115,10 @@ def _open_path(
         )
         if columnar in _COLUMNAR.values():
             return ColumnarSource(path, name, columnar)
+        if found in ("csv", "") and is_rejects_file(path):
+            folder = keep.enter_context(tempfile.TemporaryDirectory(prefix="dealdb-"))
+            path, found, between = restored(path, Path(folder))
+            chosen, cells = found, (cells[0] or between, cells[1])
         stream = ByteStream(path, name)
     except OSError as problem:
         msg = f"{name} can't be read: {problem.strerror or problem}"
