@@ -27,6 +27,7 @@ class Keys:
     ``deals:chunk:*``    string columns of a checkpoint, 65,536 rows each
     ``deals:history:*``  string sealed log entries
     ``deals:chunks``     set    names of all chunks and segments, so that orphans are found
+    ``deals:queries``    hash   saved queries, name -> JSON
     ``deals:lease``      string who writes a checkpoint now; expires by itself
     ==================== ====== =========================================================
 
@@ -82,6 +83,11 @@ class Keys:
     def checkpoint(self) -> str:
         """Key of the newest checkpoint's manifest."""
         return self._own("checkpoint")
+
+    @property
+    def queries(self) -> str:
+        """Key of the saved queries."""
+        return self._own("queries")
 
     @property
     def lease(self) -> str:

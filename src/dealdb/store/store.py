@@ -206,6 +206,22 @@ class Store:
         )
         return int(deals or 0), int(entries)
 
+    def saved_queries(self) -> dict[str, str]:
+        """Texts of the saved queries by name. One round trip."""
+        kept = as_dict(self.link.call("HGETALL", self.keys.queries, retry=True))
+        return {
+            name.decode(errors="replace"): text.decode(errors="replace")
+            for name, text in kept.items()
+        }
+
+    def save_query(self, name: str, text: str) -> None:
+        """Keep a query's text, in place of one of the same name. One round trip; repeating it changes nothing."""
+        self.link.call("HSET", self.keys.queries, name, text, retry=True)
+
+    def forget_query(self, name: str) -> bool:
+        """Remove a saved query; whether there was one. One round trip."""
+        return bool(self.link.call("HDEL", self.keys.queries, name))
+
     # writing ---------------------------------------------------------------------------------------
 
     def save(
