@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     )
     from dealdb.loader import ExportReport, LoadReport, MappedColumn, Progress
     from dealdb.pipeline import Kind, Pipeline, Stage
-    from dealdb.query import Explanation, Facet, Page
+    from dealdb.query import Explanation, Facet, Page, SavedQuery
     from dealdb.schema import Field, FieldType, Schema
     from dealdb.store import Deal, SaveResult
     from dealdb.store.audit import CheckReport, Difference, Problem, RepairReport
@@ -74,6 +74,7 @@ __all__ = [
     "QueryError",
     "RepairReport",
     "SaveResult",
+    "SavedQuery",
     "Schema",
     "SchemaError",
     "ServerRefused",
@@ -90,7 +91,7 @@ _MODULES = {
     "DealDatabase": "database",
     **dict.fromkeys(("ExportReport", "LoadReport", "MappedColumn", "Progress"), "loader"),
     **dict.fromkeys(("Kind", "Pipeline", "Stage"), "pipeline"),
-    **dict.fromkeys(("Explanation", "Facet", "Page"), "query"),
+    **dict.fromkeys(("Explanation", "Facet", "Page", "SavedQuery"), "query"),
     **dict.fromkeys(("Field", "FieldType", "Schema"), "schema"),
     **dict.fromkeys(("Deal", "SaveResult"), "store"),
     **dict.fromkeys(("CheckReport", "Difference", "Problem", "RepairReport"), "store.audit"),

@@ -175,7 +175,9 @@ class DealDatabase:
         """Filters, SQL and frames over the live deals."""
         from dealdb.query import QueryEngine
 
-        return QueryEngine(lambda: self._store.snapshot(), round_trips=round_trips)
+        return QueryEngine(
+            lambda: self._store.snapshot(), round_trips=round_trips, shelf=lambda: self._store
+        )
 
     @cached_property
     def analytics(self) -> Analytics:

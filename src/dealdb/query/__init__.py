@@ -2,8 +2,8 @@
 Filters, sorting and SQL over the live columns.
 
 ``engine`` offers all of it as one object. ``filters`` turns a filter into a Polars expression, ``sorting`` orders rows,
-``paging`` cuts them into pages, ``faceting`` counts them, ``explaining`` tells what was done, and ``sql`` runs a SELECT
-on DuckDB. The parser of SQL and DuckDB are imported at first use.
+``paging`` cuts them into pages, ``faceting`` counts them, ``explaining`` tells what was done, ``saved`` keeps them
+by name, and ``sql`` runs a SELECT on DuckDB. The parser of SQL and DuckDB are imported at first use.
 """
 
 from __future__ import annotations
@@ -12,5 +12,6 @@ from dealdb.query.engine import QueryEngine
 from dealdb.query.explaining import Explanation
 from dealdb.query.faceting import Facet
 from dealdb.query.paging import Page
+from dealdb.query.saved import SavedQuery
 
-__all__ = ["Explanation", "Facet", "Page", "QueryEngine"]
+__all__ = ["Explanation", "Facet", "Page", "QueryEngine", "SavedQuery"]

@@ -11,9 +11,10 @@ import polars as pl
 from dealdb.errors import QueryError
 from dealdb.query.explaining import Explanation, Watch, columns_read, filter_text
 from dealdb.query.faceting import Facet, facet_of
-from dealdb.query.filters import compile_where
+from dealdb.query.filters import check_text, compile_where
 from dealdb.query.operands import column
 from dealdb.query.paging import Page, beyond, cursor_after, question_mark, total_order
+from dealdb.query.saved import SavedQuery, Shelf, checked_name, named
 from dealdb.query.sorting import Sort, SortKey, parse_sort, sorted_rows
 from dealdb.query.trouble import column_named
 
@@ -43,6 +44,8 @@ class QueryEngine:
     round_trips
         Gives the number of round trips that the calling thread has made so far, for ``explain``; None where nobody
         counts them.
+    shelf
+        Gives the place where saved queries are kept; None where there is none.
     sql_timeout_s
         Seconds after which ``sql`` stops a statement.
     sql_memory_mb
@@ -65,11 +68,13 @@ class QueryEngine:
         snapshot: Callable[[], Snapshot],
         *,
         round_trips: Callable[[], int] | None = None,
+        shelf: Callable[[], Shelf] | None = None,
         sql_timeout_s: float = SQL_TIMEOUT_S,
         sql_memory_mb: int = SQL_MEMORY_MB,
     ) -> None:
         self._snapshot = snapshot
         self._round_trips = round_trips
+        self._given_shelf = shelf
         self._limits = (sql_timeout_s, sql_memory_mb)
         self._session: SqlSession | None = None
 
@@ -481,6 +486,156 @@ class QueryEngine:
             timeout_s, memory_mb = self._limits
             self._session = SqlSession(timeout_s=timeout_s, memory_mb=memory_mb)
         return self._session.run(statement, self._snapshot().frame, params)
+
+    def save(
+        self,
+        name: str,
+        where: str | None = None,
+        *,
+        sort: Sort = None,
+        columns: Sequence[str] | None = None,
+    ) -> None:
+        """
+        Keep a query by name, with the deals, for everyone who works with them; replaces one of the same name.
+
+        Parameters
+        ----------
+        name
+            1 to 63 letters, digits, spaces, ``_ . -``.
+        where
+            SQL text, parameters allowed; None for all deals.
+        sort, columns
+            As for ``find``.
+
+        Raises
+        ------
+        QueryError
+            If the query can't be understood, isn't text, or can't have that name; or these deals are of the past.
+
+        Cost
+        ----
+        Two round trips.
+
+        Source
+        ------
+        docs/querying.md#saved-queries
+
+        Examples
+        --------
+        >>> from dealdb.database import DealDatabase
+        >>> with DealDatabase.embedded(tmp_path) as db:
+        ...     _ = db.save_deal({"id": 42, "amount": 100})
+        ...     db.query.save("large", "amount >= :least", sort="-amount")
+        ...     db.query.run("large", params={"least": 50})["id"].to_list()
+        ['42']
+        """
+        shelf, name = self._shelf(), checked_name(name)
+        if not isinstance(where, str | None):
+            msg = f"a query is saved as SQL text, not as a {type(where).__name__}"
+            raise QueryError(msg)
+        frame = self._snapshot().frame
+        keys = parse_sort(sort, frame.columns)
+        shown = None if columns is None else tuple(_projected(frame, columns).columns)
+        if where is not None:
+            check_text(where, frame.schema)
+        order = tuple("-" * key.descending + key.name for key in keys)
+        shelf.save_query(name, SavedQuery(where=where, sort=order, columns=shown).to_json())
+
+    def saved(self) -> dict[str, SavedQuery]:
+        """
+        Saved queries by name, in the order of their names.
+
+        Raises
+        ------
+        QueryError
+            If these deals are of the past, which keeps no queries.
+        StoreDamaged
+            If another program wrote something else in their place.
+
+        Cost
+        ----
+        One round trip.
+
+        Examples
+        --------
+        >>> from dealdb.database import DealDatabase
+        >>> with DealDatabase.embedded(tmp_path) as db:
+        ...     db.query.save("won", "stage = 'won'")
+        ...     db.query.saved()
+        {'won': SavedQuery(where="stage = 'won'", sort=(), columns=None)}
+        """
+        kept = self._shelf().saved_queries()
+        return {name: SavedQuery.from_json(name, kept[name]) for name in sorted(kept)}
+
+    def run(
+        self,
+        name: str,
+        /,
+        *,
+        limit: int | None = None,
+        offset: int = 0,
+        params: Params = None,
+        **equals: object,
+    ) -> pl.DataFrame:
+        """
+        Deals of a saved query; see ``find`` for the options.
+
+        Raises
+        ------
+        QueryError
+            If there is no query of that name, or its columns are gone; and as for ``find``.
+
+        Cost
+        ----
+        One round trip more than ``find``.
+
+        Examples
+        --------
+        >>> from dealdb.database import DealDatabase
+        >>> with DealDatabase.embedded(tmp_path) as db:
+        ...     _ = db.save_deal({"id": 42, "stage": "won"})
+        ...     db.query.save("won", "stage = 'won'", columns=["id"])
+        ...     db.query.run("won").rows()
+        [('42',)]
+        """
+        query = named(name, self._shelf().saved_queries())
+        return self.find(
+            query.where,
+            sort=query.sort,
+            limit=limit,
+            offset=offset,
+            columns=query.columns,
+            params=params,
+            **equals,
+        )
+
+    def forget(self, name: str) -> bool:
+        """
+        Remove a saved query; whether there was one.
+
+        Raises
+        ------
+        QueryError
+            If these deals are of the past.
+
+        Cost
+        ----
+        One round trip.
+
+        Examples
+        --------
+        >>> from dealdb.database import DealDatabase
+        >>> with DealDatabase.embedded(tmp_path) as db:
+        ...     db.query.forget("won")
+        False
+        """
+        return self._shelf().forget_query(name)
+
+    def _shelf(self) -> Shelf:
+        if self._given_shelf is None:
+            msg = "saved queries are kept with the live deals: ask db.query"
+            raise QueryError(msg)
+        return self._given_shelf()
 
     def close(self) -> None:
         """

@@ -23,7 +23,7 @@ from dealdb.query.operands import (
     constant,
     expr_of,
 )
-from dealdb.query.trouble import column_named, unknown
+from dealdb.query.trouble import column_named, find_name, unknown
 
 
 def compile_where(
@@ -91,6 +91,29 @@ def compile_where(
         msg = "params are the values of a filter's text; this filter has none"
         raise QueryError(msg)
     return all_of(parts) if parts else None
+
+
+def check_text(text: str, schema: pl.Schema) -> None:
+    """
+    Refuse a text that can't become a filter; with parameters, whose values are unknown yet, as far as can be told.
+
+    Raises
+    ------
+    QueryError
+        If it can't be read, names an unknown column, or, without parameters, is no filter.
+
+    Examples
+    --------
+    >>> check_text("amount > :least", pl.Schema({"amount": pl.Int64()}))
+    """
+    from dealdb.query.parsing import column_names, parameter_names, parse
+
+    tree = parse(text)
+    if not parameter_names(tree):
+        compile_where(text, schema, {})
+    for name in column_names(tree):
+        if find_name(name, schema) is None and name.lower() not in ("today", "now"):
+            raise QueryError(unknown("column", name, schema), text=text)
 
 
 def _from_text(text: str, schema: pl.Schema, params: Mapping[str, object]) -> pl.Expr:
