@@ -14,6 +14,7 @@ from dealdb.errors import LoadError
 from dealdb.loader.chunks import Source
 from dealdb.loader.conflicts import check_policy
 from dealdb.loader.export import ExportReport, write_frame
+from dealdb.loader.ids import ID_HEADER, WithIds
 from dealdb.loader.mappings import MappingsSource
 from dealdb.loader.plan import Options
 from dealdb.loader.progress import ProgressCallback, shown
@@ -54,6 +55,7 @@ class DataLoader:
         decimal_point: str | None = None,
         delimiter: str | None = None,
         null: str | None = None,
+        id_from: Sequence[str] | str | None = None,
         on_conflict: str = "merge",
         dry_run: bool = False,
         rejects: str | Path | bool = True,
@@ -88,6 +90,9 @@ class DataLoader:
         null
             Text of a cell that stands for nothing in delimited text; by default an empty one and ``NULL``. With
             another one, empty cells are empty texts.
+        id_from
+            Columns (headers or fields) that together make the id where the source has none, or ``"row"`` for whole
+            rows; the same rows get the same ids whenever they are loaded.
         on_conflict
             What happens to deals that exist: ``merge``; ``replace`` also clears the fields that the source doesn't
             give; ``skip`` leaves them alone; ``error`` stops before anything is written.
@@ -128,6 +133,9 @@ class DataLoader:
             msg = f"batch_size is a number from 1 to {MAX_BATCH}, not {batch_size!r}"
             raise LoadError(msg)
         check_policy(on_conflict)
+        chosen = mapping
+        if id_from is not None:
+            mapping = {**(mapping or {}), ID_HEADER: "id"}
         options = Options(mapping=mapping, types=types, dates=dates, decimal_point=decimal_point)
         begun = time.perf_counter()
         with ExitStack() as keep:
@@ -139,6 +147,8 @@ class DataLoader:
             rejected = keep.enter_context(RejectsFile(opened.name, opened.header, places))
             show = keep.enter_context(shown(_short_name(opened), progress, bar=bar))
             store = Rehearsal(self._store()) if dry_run else self._store()
+            if id_from is not None:
+                opened = WithIds(opened, id_from, chosen, store.schema())
             run = Load(store, opened, options, rejected, show)
             run.batch_size, run.max_errors, run.on_conflict = batch_size, max_errors, on_conflict
             run.run()

@@ -173,7 +173,8 @@ class Profile:
     def _check_id(self) -> None:
         if self._mapping and "id" not in self._mapping.values():
             msg = (
-                "no column is the id of the deals; name it with mapping={'<column>': 'id'}; "
+                "no column is the id of the deals; name it with mapping={'<column>': 'id'}, or what makes one with "
+                "id_from; "
                 f"{aliases.nearest('deal_id', self._mapping)}"
             )
             raise LoadError(msg)
