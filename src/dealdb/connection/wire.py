@@ -115,26 +115,28 @@ class Wire:
 
     def exchange_many(self, packed: bytes, count: int) -> list[Any]:
         """Send packed commands at once and read all replies; then the first error reply is raised."""
-        connection, whole = self._connection, False
-        replies: list[Any] = []
-        refusal: ResponseError | None = None
+        whole = False
         try:
-            connection.send_packed_command(_pieces(packed), check_health=False)
-            for _ in range(count):
-                try:
-                    replies.append(connection.read_response())
-                except ResponseError as error:
-                    # with its traceback it would hold this frame, and so the wire, until the collector comes
-                    refusal = refusal or error.with_traceback(None)
+            self._connection.send_packed_command(_pieces(packed), check_health=False)
+            replies = [self._reply() for _ in range(count)]
             whole = True
         except (RedisError, OSError) as error:
             raise translate(error, self._where) from error
         finally:
             if not whole:
                 self.close()
+        refusal = next((reply for reply in replies if isinstance(reply, ResponseError)), None)
         if refusal is not None:
             raise translate(refusal, self._where) from refusal
         return replies
+
+    def _reply(self) -> Any:
+        """Read one reply, an error among them; a ``try`` in the loop itself would have lines that no finally covers."""
+        try:
+            return self._connection.read_response()
+        except ResponseError as error:
+            # with its traceback it would hold a frame, and so the wire, until the collector comes
+            return error.with_traceback(None)
 
     def ping(self, timeout_s: float) -> None:
         """Ask for a PONG, which has to come within ``timeout_s``."""
