@@ -292,7 +292,27 @@ def test_health_and_info_tell_of_the_server(run: Run, loaded: DealDatabase, serv
     assert (info["deals"], info["collection"]) == (200, "deal")
     assert info["columns"]["amount"] == "decimal(2)"
     assert info["settings_from"]["server"] == "DEALDB_URL"
-    assert f"server      {server.url} (DEALDB_URL)" in run("info").out
+    assert f"server            {server.url} (DEALDB_URL)" in run("info").out
+
+
+def test_info_shows_where_each_setting_comes_from(
+    run: Run, server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "team.toml"
+    file.write_text('max_connections = 3\npassword_file = "secret"\nurl = "redis://other"\n')
+    (tmp_path / "secret").write_text("s3cret")
+    monkeypatch.setenv("DEALDB_CONFIG", str(file))
+    monkeypatch.setenv("DEALDB_ACTOR", "job")
+    table = run("info", "--db", "4").out
+    assert f"configuration     {file}\n" in table
+    assert "database          4 (--db)\n" in table
+    assert f"max_connections   3 ({file})\n" in table
+    assert "actor             job (DEALDB_ACTOR)\n" in table
+    assert "password          none (default)\n" in table
+    document = run("info", "--json").json
+    assert document["settings_from"]["server"] == "DEALDB_URL"
+    assert document["pool_timeout_s"] == 5
+    assert "s3cret" not in table
 
 
 def test_health_of_a_server_that_is_down(run: Run) -> None:

@@ -8,33 +8,10 @@ import sys
 import pytest
 
 from dealdb import errors
-from dealdb.cli.context import Output, session_from
+from dealdb.cli.context import session_from
 from dealdb.cli.main import COMMANDS, exit_code, main
 
 URL = "redis://db.example/2"
-
-
-def test_the_option_wins_over_the_environment() -> None:
-    session = session_from({"url": URL}, {"DEALDB_URL": "redis://other"})
-    assert session.url == URL
-    assert session.sources == {"server": "--url", "database": "--url", "collection": "default"}
-
-
-def test_the_environment_wins_over_the_default() -> None:
-    session = session_from({"db": 3, "collection": "lead"}, {"DEALDB_URL": URL})
-    assert (session.url, session.db, session.collection) == (URL, 3, "lead")
-    assert session.sources == {
-        "server": "DEALDB_URL",
-        "database": "--db",
-        "collection": "--collection",
-    }
-
-
-@pytest.mark.parametrize("environment", [{}, {"DEALDB_URL": "", "DEALDB_PASSWORD": ""}])
-def test_without_settings_the_embedded_server_is_used(environment: dict[str, str]) -> None:
-    session = session_from({}, environment)
-    assert (session.url, session.password, session.output) == (None, None, Output.TABLE)
-    assert set(session.sources.values()) == {"default"}
 
 
 def test_the_password_of_the_environment_completes_a_url_without_one() -> None:

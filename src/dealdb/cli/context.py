@@ -1,8 +1,7 @@
 """
 What every command shares: the options that choose a server and an output, and the way to the database.
 
-The options may stand before the name of the command or after it; after it wins. A setting comes from the first of
-option, environment variable, default.
+The options may stand before the name of the command or after it; after it wins. ``settings`` tells what else there is.
 """
 
 from __future__ import annotations
@@ -10,11 +9,10 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dealdb.cli.pager import paging
+from dealdb.cli.settings import DEFAULT, KEYS, Chosen, choose, password_in, read_password
 from dealdb.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
 # exit code of a program whose output nobody reads: 128 and the number of SIGPIPE, as a shell has it
 CLOSED_PIPE = 141
-_PASSWORD_IN_URL = re.compile(r"[a-z]+://[^/@]*:[^/@]+@")
 
 
 class Output(StrEnum):
@@ -94,10 +92,8 @@ class Session:
         Server to use; None means the embedded one.
     password
         Password that is not in the URL, or None.
-    db
-        Number of the database; None leaves it to the URL.
-    collection
-        Name of the collection; None means the usual one.
+    options
+        Further arguments of ``DealDatabase``, those that are not left to the URL or to a default.
     output
         How data is printed.
     sources
@@ -105,11 +101,10 @@ class Session:
     """
 
     url: str | None
-    password: str | None
-    db: int | None
-    collection: str | None
+    password: str | None = field(repr=False)
+    options: Mapping[str, Any]
     output: Output
-    sources: dict[str, str]
+    sources: Mapping[str, str]
 
     def open(self, collection: str | None = None) -> DealDatabase:
         """
@@ -124,8 +119,9 @@ class Session:
         """
         from dealdb import DealDatabase
 
-        named = {"collection": collection or self.collection, "db": self.db}
-        options: dict[str, Any] = {k: v for k, v in named.items() if v is not None}
+        options = dict(self.options)
+        if collection is not None:
+            options["collection"] = collection
         if self.url is None:
             return DealDatabase.embedded(**options)
         if self.password is not None:
@@ -137,7 +133,7 @@ class Session:
         """Name of the collection in use."""
         from dealdb.database import DEFAULT_COLLECTION
 
-        return self.collection or DEFAULT_COLLECTION
+        return str(self.options.get("collection", DEFAULT_COLLECTION))
 
     @contextmanager
     def reading(self, at: str | None) -> Iterator[DealDatabase | DealView]:
@@ -192,30 +188,26 @@ def group_options(function: Callable[[typer.Context], None]) -> Callable[..., No
 
 def session_from(options: Mapping[str, Any], environment: Mapping[str, str]) -> Session:
     """
-    Settings from the options that were given and the environment.
+    Settings from the options that were given, the environment and the configuration file.
 
     Raises
     ------
     ConfigError
-        If two forms of output are given.
+        If two forms of output are given, or a setting can't be used.
     """
-    url, url_from = options.get("url"), "--url"
-    if url is None:
-        url, url_from = environment.get("DEALDB_URL") or None, "DEALDB_URL"
-    elif _PASSWORD_IN_URL.match(url):
+    chosen = choose(options, environment)
+    url = chosen.pop("url", Chosen(None, DEFAULT, 0))
+    if url.source == "--url" and password_in(url.value):
         note("warning: other users see the password in --url; use DEALDB_PASSWORD or DEALDB_URL")
-    server = url_from if url else "default"
+    file = chosen.pop("password_file", None)
+    password, password_from = _password(url, file, options, environment)
+    sources = {name: chosen[name].source if name in chosen else DEFAULT for name in KEYS}
     return Session(
-        url=url,
-        password=_password(url or "", options, environment),
-        db=options.get("db"),
-        collection=options.get("collection"),
+        url=url.value,
+        password=password,
+        options={name: value for name, (value, *_) in chosen.items() if value is not None},
         output=_output(options),
-        sources={
-            "server": server,
-            "database": "--db" if "db" in options else server,
-            "collection": "--collection" if "collection" in options else "default",
-        },
+        sources={**sources, "url": url.source, "password_file": password_from},
     )
 
 
@@ -227,11 +219,20 @@ def _output(options: Mapping[str, Any]) -> Output:
     return asked[0] if asked else Output.TABLE
 
 
-def _password(url: str, options: Mapping[str, Any], environment: Mapping[str, str]) -> str | None:
+def _password(
+    url: Chosen, file: Chosen | None, options: Mapping[str, Any], environment: Mapping[str, str]
+) -> tuple[str | None, str]:
+    """Password, if any, and where it came from."""
     if options.get("ask_password"):
-        return str(typer.prompt("Password", hide_input=True, err=True))
+        return str(typer.prompt("Password", hide_input=True, err=True)), "--ask-password"
     # what a URL says of itself is nearer than a variable that may be meant for another server
-    return None if _PASSWORD_IN_URL.match(url) else environment.get("DEALDB_PASSWORD") or None
+    if url.value is not None and password_in(url.value):
+        return None, url.source
+    if environment.get("DEALDB_PASSWORD"):
+        return environment["DEALDB_PASSWORD"], "DEALDB_PASSWORD"
+    if file is not None and url.value is not None:
+        return read_password(file), file.source
+    return None, DEFAULT
 
 
 def _set_only(options: dict[str, Any]) -> dict[str, Any]:

@@ -103,7 +103,9 @@ def _lines(finding: Finding) -> Iterator[str]:
 
 def _examine(db: DealDatabase, session: Session) -> Iterator[Finding]:
     collection = session.collection_name
-    found = f"{db.connection.settings.where}, collection {collection} (from {session.sources['server']})"
+    found = (
+        f"{db.connection.settings.where}, collection {collection} (from {session.sources['url']})"
+    )
     yield Finding(check="settings", state=State.OK, found=found)
     health = db.connection.health()
     if not health.reachable:

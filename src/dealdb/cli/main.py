@@ -50,7 +50,8 @@ def dealdb(ctx: typer.Context) -> None:
     """
     A deal database on Redis: load deals, query them, see the figures.
 
-    Without --url and DEALDB_URL it uses a server of its own, which keeps the deals in your data folder.
+    Without --url, DEALDB_URL and a configuration file it uses a server of its own, which keeps the deals in your data
+    folder.
 
     Exit codes: 0 done, 1 failed, 2 bad input, 3 server unavailable.
     """

@@ -16,12 +16,37 @@ _HEAD = """\
 Made by `make docs` from the help texts. [errors.md](errors.md) explains the errors and their exit codes.
 
 Data goes to stdout and messages to stderr, so `dealdb find --csv > deals.csv` writes data alone. The shared options may
-stand before the command or after it. A setting comes from the first of option, environment variable, default.
+stand before the command or after it.
+
+A setting comes from the first of option, environment variable, configuration file, default. What a URL says of itself,
+such as its database, counts like the URL. `dealdb info` shows what is in force and where each setting comes from.
+
+The configuration file is `$XDG_CONFIG_HOME/dealdb/config.toml`, by default `~/.config/dealdb/config.toml`, or what
+`DEALDB_CONFIG` names (nothing: no file). It is TOML with these keys and no others:
+
+```toml
+url = "redis://db.example/3"
+password_file = "password"        # beside this file; goes with this url only
+collection = "deal"
+actor = "import job"
+max_connections = 4
+```
+
+| key | option | variable | holds |
+|---|---|---|---|
+| `url` | `--url` | `DEALDB_URL` | URL of the server; without it, the embedded server |
+| `db` | `--db` | `DEALDB_DB` | number of the database |
+| `collection` | `--collection` | `DEALDB_COLLECTION` | collection of deals; `deal` |
+| | `--ask-password` | `DEALDB_PASSWORD` | password, where the URL has none |
+| `password_file` | | `DEALDB_PASSWORD_FILE` | file that holds the password |
+| `actor` | | `DEALDB_ACTOR` | who changes deals, for the history; the login name |
+| `max_connections` | | `DEALDB_MAX_CONNECTIONS` | most sockets |
+| `pool_timeout_s` | | `DEALDB_POOL_TIMEOUT_S` | seconds to wait for a socket |
+| `socket_timeout_s` | | `DEALDB_SOCKET_TIMEOUT_S` | seconds to wait for a reply |
+| `retry_deadline_s` | | `DEALDB_RETRY_DEADLINE_S` | seconds in which a read may try again |
 
 | variable | holds |
 |---|---|
-| `DEALDB_URL` | URL of the server; without it and `--url`, the embedded server |
-| `DEALDB_PASSWORD` | password, where the URL has none |
 | `PAGER` | program for what is longer than the terminal; `less` without it, none when it is empty |
 | `NO_COLOR` | anything: no bold headers |
 """

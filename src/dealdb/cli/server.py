@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,10 @@ import typer
 
 from dealdb.cli.context import Output, Session, note
 from dealdb.cli.output import print_facts
+from dealdb.cli.settings import config_file
 
 if TYPE_CHECKING:
-    from dealdb.connection import Health
+    from dealdb import DealDatabase, Health
 
 
 def health(session: Session) -> None:
@@ -34,30 +36,60 @@ def health(session: Session) -> None:
 
 def info(session: Session) -> None:
     """
-    Print version, server, stages and columns.
+    Print version, settings, stages and columns.
 
-    Also where each setting comes from: an option, the environment, or a default.
+    Also where each setting comes from: an option, the environment, the configuration file, or a default.
     """
     from importlib.metadata import version
 
+    file = config_file(os.environ)
     with session.open() as db:
+        settings = _settings(db, session)
         facts: dict[str, Any] = {
             "version": version("dealdb"),
-            "server": db.connection.settings.where,
-            "database": db.connection.db,
-            "collection": session.collection_name,
+            "configuration": None if file is None else str(file),
+            **settings,
             "deals": len(db),
             "stages": {stage.name: str(stage.kind) for stage in db.pipeline},
             "columns": {field.name: field.describe() for field in db.schema.fields},
         }
+    sources = {label: session.sources[name] for label, name in _SETTINGS.items()}
     if session.output is not Output.TABLE:
-        print_facts({**facts, "settings_from": session.sources}, session.output)
+        print_facts({**facts, "settings_from": sources}, session.output)
         return
-    sources = {name: f"{facts[name]} ({source})" for name, source in session.sources.items()}
+    shown = {label: f"{settings[label]} ({source})" for label, source in sources.items()}
     lists = {
         name: [" ".join(pair) for pair in facts[name].items()] for name in ("stages", "columns")
     }
-    print_facts({**facts, **sources, **lists}, Output.TABLE)
+    print_facts({**facts, "configuration": file or "none", **shown, **lists}, Output.TABLE)
+
+
+# as people see them, by the names that the sources have
+_SETTINGS = {
+    "server": "url",
+    "database": "db",
+    "collection": "collection",
+    "password": "password_file",
+    "actor": "actor",
+    "max_connections": "max_connections",
+    "pool_timeout_s": "pool_timeout_s",
+    "socket_timeout_s": "socket_timeout_s",
+    "retry_deadline_s": "retry_deadline_s",
+}
+
+
+def _settings(db: DealDatabase, session: Session) -> dict[str, Any]:
+    """What is in force, by label; of the password only whether there is one."""
+    in_force = db.connection.settings
+    special = {
+        "server": in_force.where,
+        "database": db.connection.db,
+        "collection": session.collection_name,
+        "password": "none" if in_force.password is None else "given",
+        "actor": session.options.get("actor", "login name"),
+    }
+    others = {label: getattr(in_force, label) for label in _SETTINGS if label not in special}
+    return {**special, **others}
 
 
 def print_health(where: str, report: Health) -> None:

@@ -1,0 +1,204 @@
+"""
+Where the settings of a run come from: the first of option, environment variable, configuration file, default.
+
+What a URL says of itself, such as its database, counts like the URL: it wins over the sources below. A password in the
+URL wins over any other. ``password_file`` of the configuration file goes with the ``url`` of that file and no other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
+
+from dealdb.errors import ConfigError
+
+DEFAULT = "default"
+_WHOLE = re.compile(r"[0-9]{1,9}")
+_PASSWORD_IN_URL = re.compile(r"[a-z]+://[^/@]*:[^/@]+@")
+
+
+class Kind(NamedTuple):
+    """Type of a setting: as people call it, the types it has in TOML, and how it is read from text."""
+
+    name: str
+    types: tuple[type, ...]
+    read: Callable[[str], Any]
+
+
+class Chosen(NamedTuple):
+    """Value of a setting and where it came from; of two, that of the higher rank wins."""
+
+    value: Any
+    source: str
+    rank: int
+
+
+def _whole(text: str) -> int:
+    if not _WHOLE.fullmatch(text):
+        raise ValueError
+    return int(text)
+
+
+TEXT = Kind("a text", (str,), str)
+WHOLE = Kind("a whole number", (int,), _whole)
+SECONDS = Kind("a number of seconds", (int, float), float)
+
+KEYS: dict[str, Kind] = {
+    "url": TEXT,
+    "db": WHOLE,
+    "collection": TEXT,
+    "actor": TEXT,
+    "password_file": TEXT,
+    "max_connections": WHOLE,
+    "pool_timeout_s": SECONDS,
+    "socket_timeout_s": SECONDS,
+    "retry_deadline_s": SECONDS,
+}
+
+
+def choose(options: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Chosen]:
+    """
+    Settings that are given somewhere, each from its nearest source.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration file can't be read, or a value is not of its setting's type.
+
+    Examples
+    --------
+    >>> choose({"db": 3}, {"DEALDB_DB": "1", "DEALDB_CONFIG": ""})["db"]
+    Chosen(value=3, source='--db', rank=3)
+    """
+    chosen = {**_from_file(config_file(environment)), **_from_environment(environment)}
+    chosen |= {
+        name: Chosen(options[name], f"--{name}", 3)
+        for name in KEYS
+        if options.get(name) is not None
+    }
+    if (url := chosen.get("url")) is not None:
+        for name in _named_in(url.value):
+            if name not in chosen or chosen[name].rank < url.rank:
+                # the URL says it: nothing is to be passed beside it
+                chosen[name] = Chosen(None, url.source, url.rank)
+        file = chosen.get("password_file")
+        if file is not None and file.rank < min(url.rank, 2):
+            del chosen["password_file"]
+    return chosen
+
+
+def config_file(environment: Mapping[str, str]) -> Path | None:
+    """
+    Configuration file to read; None where there is none.
+
+    Raises
+    ------
+    ConfigError
+        If ``DEALDB_CONFIG`` names a file that does not exist.
+
+    Examples
+    --------
+    >>> config_file({"XDG_CONFIG_HOME": "/nowhere"}) is None
+    True
+    """
+    named = environment.get("DEALDB_CONFIG")
+    if named is not None:
+        if named and not Path(named).is_file():
+            msg = f"DEALDB_CONFIG={named!r}: there is no such file"
+            raise ConfigError(msg)
+        return Path(named) if named else None
+    folder = environment.get("XDG_CONFIG_HOME")
+    file = Path(folder or Path.home() / ".config") / "dealdb" / "config.toml"
+    return file if file.is_file() else None
+
+
+def password_in(url: str) -> bool:
+    """
+    Whether a URL has a password.
+
+    Examples
+    --------
+    >>> password_in("redis://:secret@host"), password_in("redis://host:6379")
+    (True, False)
+    """
+    return bool(_PASSWORD_IN_URL.match(url))
+
+
+def read_password(file: Chosen) -> str:
+    """
+    Password from a file: its text without the line end.
+
+    Raises
+    ------
+    ConfigError
+        If the file can't be read, or is empty.
+    """
+    try:
+        password = Path(file.value).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text"
+        msg = f"password_file {str(file.value)!r} ({file.source}): {reason}"
+        raise ConfigError(msg) from None
+    if not password:
+        msg = f"password_file {str(file.value)!r} ({file.source}): it is empty"
+        raise ConfigError(msg)
+    return password
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Chosen]:
+    chosen = {}
+    for name, kind in KEYS.items():
+        variable = f"DEALDB_{name.upper()}"
+        text = environment.get(variable)
+        if text:
+            try:
+                chosen[name] = Chosen(kind.read(text), variable, 2)
+            except ValueError:
+                msg = f"{variable} must be {kind.name}: got {text[:80]!r}"
+                raise ConfigError(msg) from None
+    return chosen
+
+
+def _from_file(file: Path | None) -> dict[str, Chosen]:
+    if file is None:
+        return {}
+    # not at the top: most runs have no such file
+    import tomllib
+
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        msg = f"{file}: {error}"
+        raise ConfigError(msg) from None
+    chosen = {
+        name: Chosen(_checked(file, name, value), str(file), 1) for name, value in document.items()
+    }
+    if "password_file" in chosen:
+        path = file.parent / Path(chosen["password_file"].value).expanduser()
+        chosen["password_file"] = Chosen(path, str(file), 1)
+    return chosen
+
+
+def _checked(file: Path, name: str, value: object) -> object:
+    if name not in KEYS:
+        hint = "write it to a file of its own, and name that; " if name == "password" else ""
+        msg = f"{file}: there is no setting {name!r}; {hint}the settings are {', '.join(KEYS)}"
+        raise ConfigError(msg)
+    kind = KEYS[name]
+    if isinstance(value, bool) or not isinstance(value, kind.types):
+        msg = f"{file}: {name} must be {kind.name}: got {str(value)[:80]!r}"
+        raise ConfigError(msg)
+    return value
+
+
+def _named_in(url: str) -> set[str]:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        # for the connection to refuse, which knows how to say it without the password
+        return set()
+    names = {name for name, _ in parse_qsl(parts.query)} & KEYS.keys()
+    return names | ({"db"} if parts.scheme != "unix" and parts.path.strip("/") else set())
