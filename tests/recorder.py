@@ -24,11 +24,17 @@ class Written:
     unchanged: int
 
 
+@dataclass(frozen=True)
+class Found:
+    rev: int
+
+
 class Recorder:
     """The narrow store that the loader writes to."""
 
     def __init__(self) -> None:
         self.deals: dict[str, dict[str, str]] = {}
+        self.revs: dict[str, int] = {}
         self.batches: list[tuple[list[str], dict[str, list[str | None]]]] = []
         self._schema = Schema.standard()
         self._pipeline = Pipeline()
@@ -42,8 +48,14 @@ class Recorder:
     def count(self) -> int:
         return len(self.deals)
 
-    def get_many(self, ids: Sequence[str]) -> list[dict[str, str] | None]:
-        return [self.deals.get(deal_id) for deal_id in ids]
+    def get_many(self, ids: Sequence[str]) -> list[Found | None]:
+        return [
+            Found(self.revs.get(deal_id, 0)) if deal_id in self.deals else None for deal_id in ids
+        ]
+
+    def delete(self, deal_id: str, *, expect_rev: int | None = None) -> bool:
+        assert expect_rev == self.revs.get(deal_id, 0)
+        return self.deals.pop(deal_id, None) is not None
 
     def declare(self, fields: Iterable[Field]) -> Schema:
         self._schema = self._schema.with_fields(fields)
@@ -78,6 +90,8 @@ class Recorder:
                 "inserted" if before is None else "unchanged" if before == after else "updated"
             )
             outcomes[outcome] += 1
+            if outcome != "unchanged":
+                self.revs[deal_id] = len(self.batches)
         return Written(**outcomes)
 
     def frame(self) -> pl.DataFrame:

@@ -209,3 +209,16 @@ def test_replacing_clears_what_the_source_lacks(db: DealDatabase) -> None:
     assert db.loader.load([{"id": 1, "name": "a"}], on_conflict="replace").updated == 1
     assert values_of(db, "1") == {"id": "1", "name": "a"}
     assert db.loader.load([{"id": 1, "name": "a"}], on_conflict="replace").unchanged == 1
+
+
+def test_deals_that_the_source_lacks_are_deleted(db: DealDatabase) -> None:
+    db.loader.load([{"id": n, "owner": "Ann" if n % 2 else "Bob"} for n in range(20)])
+    left = [{"id": n, "owner": "Ann"} for n in range(5, 20, 2)]
+    said = db.loader.load(left, delete_missing="owner = 'Ann'", dry_run=True)
+    assert (said.deleted, len(db)) == (2, 20)
+    assert db.loader.load(left, delete_missing="owner = 'Ann'").deleted == 2
+    assert "1" not in db
+    assert len(db) == 18
+    assert db.check().ok
+    with pytest.raises(LoadError, match="10 of 18 deals are missing"):
+        db.loader.load(left, delete_missing=True)

@@ -16,6 +16,7 @@ from dealdb.loader.conflicts import check_policy
 from dealdb.loader.export import ExportReport, write_frame
 from dealdb.loader.ids import ID_HEADER, WithIds
 from dealdb.loader.mappings import MappingsSource
+from dealdb.loader.missing import Missing
 from dealdb.loader.plan import Options
 from dealdb.loader.progress import ProgressCallback, shown
 from dealdb.loader.rehearsal import Rehearsal
@@ -57,6 +58,9 @@ class DataLoader:
         null: str | None = None,
         id_from: Sequence[str] | str | None = None,
         on_conflict: str = "merge",
+        delete_missing: bool | str | pl.Expr = False,
+        force: bool = False,
+        everything: bool = False,
         dry_run: bool = False,
         rejects: str | Path | bool = True,
         max_errors: int | None = None,
@@ -96,6 +100,13 @@ class DataLoader:
         on_conflict
             What happens to deals that exist: ``merge``; ``replace`` also clears the fields that the source doesn't
             give; ``skip`` leaves them alone; ``error`` stops before anything is written.
+        delete_missing
+            Whether deals that the source doesn't have are deleted in the end; a filter for only those that it kept
+            before the load. ``dry_run`` counts them first.
+        force
+            Whether ``delete_missing`` deletes although rows were rejected.
+        everything
+            Whether ``delete_missing`` may delete more than half of the deals.
         dry_run
             Whether only to count what would happen; nothing is written, and a rejects file only to a path given.
         rejects
@@ -150,9 +161,24 @@ class DataLoader:
             if id_from is not None:
                 opened = WithIds(opened, id_from, chosen, store.schema())
             run = Load(store, opened, options, rejected, show)
+            if delete_missing is not False:
+                run.missing = self._missing(
+                    store, among=delete_missing, force=force, everything=everything
+                )
             run.batch_size, run.max_errors, run.on_conflict = batch_size, max_errors, on_conflict
             run.run()
             return run.report(time.perf_counter() - begun)
+
+    def _missing(
+        self, store: Store, *, among: bool | str | pl.Expr, force: bool, everything: bool
+    ) -> Missing:
+        deals = store.snapshot()
+        ids = deals.frame["id"]
+        if not isinstance(among, bool):
+            ids = self._selected(among, columns=["id"])["id"]
+        return Missing(
+            among=ids, n_deals=deals.frame.height, seq=deals.seq, force=force, everything=everything
+        )
 
     def export(
         self,

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
 from dealdb.columns import encode_column
 from dealdb.loader.conflicts import Outcome
-from dealdb.loader.stores import Deals, Store
+from dealdb.loader.stores import Deals, Revised, Store
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    rev: int = 0
 
 
 class Rehearsal:
@@ -58,9 +64,13 @@ class Rehearsal:
         self._pipeline = self._pipeline.covering(names)
         return self._pipeline
 
-    def get_many(self, ids: Sequence[str]) -> Sequence[object]:
+    def get_many(self, ids: Sequence[str]) -> Sequence[Revised | None]:
         """Something for each deal that would exist, None for the others."""
-        return [self._exists(deal_id) or None for deal_id in ids]
+        return [_Found() if self._exists(deal_id) else None for deal_id in ids]
+
+    def delete(self, deal_id: str, *, expect_rev: int | None = None) -> bool:  # noqa: ARG002  # the store's signature
+        """Whether there would be such a deal."""
+        return self._exists(deal_id)
 
     def write(
         self,

@@ -83,6 +83,8 @@ class LoadReport:
         Loaded rows whose id had already occurred in the source; they were applied in order.
     repeated
         The first of these ids, each with the lines where it occurs, five at most; empty for what can be read once only.
+    deleted
+        Deals that the source didn't have, deleted by ``delete_missing``.
     seconds
         Time from first to last.
     columns
@@ -115,6 +117,7 @@ class LoadReport:
     skipped: int = 0
     rejected: int = 0
     duplicates: int = 0
+    deleted: int = 0
     repeated: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     seconds: float = 0.0
     columns: tuple[MappedColumn, ...] = ()
@@ -137,6 +140,9 @@ class LoadReport:
 
     def __repr__(self) -> str:
         always = ("read", "inserted", "updated", "unchanged", "rejected")
-        counts = (*always, *(name for name in ("skipped", "dry_run") if getattr(self, name)))
+        counts = (
+            *always,
+            *(name for name in ("skipped", "deleted", "dry_run") if getattr(self, name)),
+        )
         shown = "".join(f", {name}={getattr(self, name)}" for name in counts)
         return f"LoadReport(source={self.source!r}{shown})"

@@ -16,6 +16,7 @@ from dealdb.errors import LoadError
 from dealdb.loader.chunks import Chunk, Source
 from dealdb.loader.conflicts import POLICIES
 from dealdb.loader.encode import Encoded, encode_chunk
+from dealdb.loader.missing import Missing, refuse
 from dealdb.loader.plan import Options, Plan
 from dealdb.loader.profile import Profile
 from dealdb.loader.progress import ProgressCallback
@@ -41,6 +42,7 @@ class Load:
     batch_size = DEFAULT_BATCH
     max_errors: int | None = None
     on_conflict = "merge"
+    missing: Missing | None = None
 
     def __init__(
         self,
@@ -61,6 +63,8 @@ class Load:
         self._plan = Plan(columns=(), mapping={}, splits_close_date=False, notes=())
         self._counts = dict.fromkeys(("inserted", "updated", "unchanged", "skipped"), 0)
         self._n_sent = 0
+        self._n_deleted = 0
+        self._refused = ""
         self._times_dropped: dict[str, int] = {}
         # while every id is new to the collection, rows can be written in their order whatever they give
         self._all_new = store.count() == 0
@@ -81,6 +85,16 @@ class Load:
                 sending = sender.submit(self._send, encoded, chunk.bytes_done, self._all_new)
             if sending:
                 sending.result()
+        if self.missing:
+            self._delete(self.missing)
+
+    def _delete(self, missing: Missing) -> None:
+        ids = missing.find(self._id_hashes)
+        reason = missing.refusal(ids, self._rejected.reasons.total()) if ids else ""
+        if reason and not isinstance(self._store, Rehearsal):
+            refuse(reason)
+        self._refused = f"the load would delete nothing: {reason}" if reason else ""
+        self._n_deleted = missing.delete(self._store, ids)
 
     def report(self, seconds: float) -> LoadReport:
         """What was done."""
@@ -95,6 +109,7 @@ class Load:
             rejected=n_rejected,
             duplicates=n_loaded - distinct,
             repeated=self._repeated() if distinct < n_loaded else {},
+            deleted=self._n_deleted,
             seconds=seconds,
             columns=self._columns(),
             pipeline=self._pipeline,
@@ -237,4 +252,4 @@ class Load:
             f"{n} times of day in {header!r} dropped: its field is a date"
             for header, n in self._times_dropped.items()
         )
-        return (*self._source.notes, *self._plan.notes, *dropped)
+        return (*self._source.notes, *self._plan.notes, *dropped, *filter(None, [self._refused]))

@@ -30,6 +30,15 @@ class Written(Protocol):
         ...
 
 
+class Revised(Protocol):
+    """What the loader needs of ``dealdb.store.Deal``."""
+
+    @property
+    def rev(self) -> int:
+        """Commit that changed it last."""
+        ...
+
+
 class Deals(Protocol):
     """What the loader needs of ``dealdb.store.snapshot.Snapshot``."""
 
@@ -41,6 +50,11 @@ class Deals(Protocol):
     @property
     def schema(self) -> Schema:
         """Fields of the columns."""
+        ...
+
+    @property
+    def seq(self) -> int:
+        """Last commit that is in it."""
         ...
 
 
@@ -63,7 +77,7 @@ class Store(Protocol):
         """All deals as of now."""
         ...
 
-    def get_many(self, ids: Sequence[str]) -> Sequence[object]:
+    def get_many(self, ids: Sequence[str]) -> Sequence[Revised | None]:
         """Deals in the order asked for, None for those that are missing."""
         ...
 
@@ -79,4 +93,8 @@ class Store(Protocol):
         self, schema: Schema, ids: Sequence[str], columns: Mapping[str, Sequence[str | None]]
     ) -> Written:
         """Commit a batch."""
+        ...
+
+    def delete(self, deal_id: str, *, expect_rev: int | None = None) -> bool:
+        """Delete a deal of that revision; whether there was one."""
         ...

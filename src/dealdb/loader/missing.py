@@ -1,0 +1,97 @@
+"""Deals that a source doesn't have any more: ``delete_missing``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from dealdb.errors import ConflictError, LoadError
+from dealdb.loader.stores import Store
+
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """
+    What the caller of a load allows to be deleted.
+
+    Attributes
+    ----------
+    among
+        Ids of the deals that the source is to have, as they were before the load.
+    n_deals
+        Deals before the load.
+    seq
+        Commit that these were read at.
+    force
+        Whether also after rows were rejected.
+    everything
+        Whether also more than half of the deals.
+    """
+
+    among: pl.Series
+    n_deals: int
+    seq: int
+    force: bool = False
+    everything: bool = False
+
+    def find(self, loaded: Sequence[pl.Series]) -> list[str]:
+        """Ids that are not among those loaded, which are given by their hashes."""
+        if not loaded:
+            return self.among.to_list()
+        # two ids with one hash would keep a deal, and never delete one too many
+        return self.among.filter(~self.among.hash().is_in(pl.concat(loaded).implode())).to_list()
+
+    def refusal(self, ids: Sequence[str], n_rejected: int) -> str:
+        """Why these must not be deleted; empty where they may."""
+        if n_rejected and not self.force:
+            return (
+                f"{n_rejected} rows were rejected, whose deals may be among the {len(ids)} missing ones; "
+                "force=True deletes all the same"
+            )
+        if 2 * len(ids) > self.n_deals and not self.everything:
+            return (
+                f"{len(ids)} of {self.n_deals} deals are missing from the source, more than half; "
+                "everything=True deletes them"
+            )
+        return ""
+
+    def delete(self, store: Store, ids: Sequence[str]) -> int:
+        """
+        Delete deals that nobody has changed since the load began; how many these were.
+
+        Cost
+        ----
+        A round trip for each deal, and one for each 500.
+        """
+        n_deleted = 0
+        for start in range(0, len(ids), _BATCH):
+            batch = ids[start : start + _BATCH]
+            for deal_id, deal in zip(batch, store.get_many(batch), strict=True):
+                if deal is not None and deal.rev <= self.seq:
+                    n_deleted += _deleted(store, deal_id, deal.rev)
+        return n_deleted
+
+
+def refuse(reason: str) -> None:
+    """
+    Stop before anything is deleted.
+
+    Raises
+    ------
+    LoadError
+        Always.
+    """
+    msg = f"the rows were loaded, but nothing was deleted: {reason}"
+    raise LoadError(msg)
+
+
+def _deleted(store: Store, deal_id: str, rev: int) -> bool:
+    try:
+        return store.delete(deal_id, expect_rev=rev)
+    except ConflictError:
+        # somebody wrote it in this very moment: it is theirs now
+        return False
