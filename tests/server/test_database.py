@@ -194,6 +194,19 @@ def test_the_pipeline_decides_not_the_text(db: DealDatabase) -> None:
     assert db.analytics.win_rate()["won"] == 1
 
 
+def test_save_clears_a_field_that_this_process_has_not_seen_yet(
+    db: DealDatabase, server: Server
+) -> None:
+    assert db.get_deal(1) is None
+    with DealDatabase.from_url(f"unix://{server.socket}") as other:
+        other.save_deal({"id": 1, "note": "to be cleared", "score": 1.5})
+    db.save_deal({"id": 1, "note": None, "score": 2, "colour": "red"})
+    deal = db.get_deal(1)
+    assert deal is not None
+    assert {**deal, "updated": None} == {"id": "1", "score": 2.0, "colour": "red", "updated": None}
+    assert db._store.link.call("HGET", "deal:1", "score") == b"2.0"
+
+
 def test_other_process_sees_every_acknowledged_save(db: DealDatabase, server: Server) -> None:
     with DealDatabase.from_url(f"unix://{server.socket}") as other:
         for n in range(20):

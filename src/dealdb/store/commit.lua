@@ -83,7 +83,7 @@ local function denied(name, ...)
 end
 if not last or last_answer == 'void' then
   local refusal = denied('XADD', log_key, '0-0', '', '') or denied('HDEL', meta_key, '') or denied('DEL', log_key .. ':none')
-    or denied('HSET', writers_key, writer, '0 void')
+    or denied('HSET', writers_key, writer, last or '0 void')
   if refusal then return refusal end
 end
 

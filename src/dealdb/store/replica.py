@@ -141,6 +141,10 @@ class Replica:
 
     def _put(self, name: str, rows: pl.Series, values: pl.Series) -> None:
         column = self.columns[name]
+        if values.null_count() and rows.n_unique() < len(rows):
+            # the last value of a row counts; Polars writes all nulls after all values
+            last = rows.is_last_distinct()
+            rows, values = rows.filter(last), values.filter(last)
         if isinstance(column.dtype, pl.List):
             # Polars can't change a list in place: take each row from the column or from the values behind it
             places = pl.Series(range(len(column)), dtype=pl.UInt32)

@@ -380,12 +380,14 @@ class Store:
                     check_field_name(name)
                 continue
             wide = widened(field, value) if field else infer(name, value)
-            if wide is not field:
+            if wide is not field and wide != field:
                 needed.append(wide)
             texts[name] = encode(value, wide, deal=deal_id)
         if needed or not schema.version:
             # only now: a deal of which one value doesn't fit is refused before the schema changes for its neighbours
-            schema = self.declare(needed)
+            self.declare(needed)
+            # again: by now there may be fields of other processes, to be cleared or of another type
+            return self._encoded(deal, deal_id)
         return schema, texts
 
     def _cover_stage(self, stage: str | None) -> None:
