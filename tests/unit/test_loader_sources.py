@@ -176,7 +176,7 @@ def test_content_tells_the_format_where_the_name_doesn_t(store: Recorder, tmp_pa
     ("name", "data", "message"),
     [
         ("missing.csv", None, "there is no file"),
-        ("deals.xlsx", b"PK\x03\x04rest", "an XLSX workbook: save it as CSV"),
+        ("deals.zip", b"PK\x03\x04rest", "can't be read as an XLSX"),
         ("deals.bin", b"\x7fELF\0\0\0", "neither text nor Parquet; what can be loaded is csv, tsv"),
         ("deals.parquet", b"no parquet", "can't be read as Parquet"),
         ("deals.arrow", b"ARROW1\0\0", "can't be read as Arrow"),

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from dealdb.columns import encode_column, field_of
-from dealdb.errors import LoadError
+from dealdb.errors import LoadError, MissingExtra
 from dealdb.loader.chunks import Chunk, Place
 from dealdb.loader.rows import as_json
 from dealdb.schema import FieldType
@@ -43,6 +43,39 @@ class FrameSource:
         """Rows of the frame, some thousand at a time."""
         for start in range(0, max(self._frame.height, 1), CHUNK_ROWS):
             yield _chunk(self._frame.slice(start, CHUNK_ROWS), start + 1)
+
+
+class WorkbookSource(FrameSource):
+    """
+    Rows of the first sheet of an XLSX workbook; the sheet is held as a whole.
+
+    Raises
+    ------
+    LoadError
+        If the file is no workbook.
+    MissingExtra
+        If fastexcel is not installed.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        try:
+            import fastexcel
+        except ImportError:
+            msg = (
+                "XLSX needs the extra 'xlsx': pip install 'dealdb[xlsx]'; or save the sheet as CSV"
+            )
+            raise MissingExtra(msg) from None
+        try:
+            workbook = fastexcel.read_excel(path)
+            sheet = workbook.load_sheet(0, schema_sample_rows=None)
+        except (fastexcel.FastExcelError, OSError) as problem:
+            msg = f"{name} can't be read as an XLSX workbook: {_first_line(problem)}"
+            raise LoadError(msg) from problem
+        super().__init__(sheet.to_polars())
+        self.name, self.format = name, "xlsx"
+        self.notes = [f"sheet {sheet.name!r}"]
+        if len(workbook.sheet_names) > 1:
+            self.notes.append(f"{len(workbook.sheet_names) - 1} more sheets left out")
 
 
 class ColumnarSource:

@@ -15,20 +15,21 @@ from dealdb.errors import LoadError
 from dealdb.loader.bytestream import ByteStream, spool
 from dealdb.loader.chunks import Source
 from dealdb.loader.delimited import DELIMITERS, DelimitedSource
-from dealdb.loader.frames import ColumnarSource, FrameSource
+from dealdb.loader.frames import ColumnarSource, FrameSource, WorkbookSource
 from dealdb.loader.mappings import JsonArraySource, JsonLinesSource, MappingsSource
 from dealdb.loader.rejects import is_rejects_file, restored
 
-FORMATS = ("csv", "tsv", "jsonl", "json", "parquet", "arrow")
+FORMATS = ("csv", "tsv", "jsonl", "json", "parquet", "arrow", "xlsx")
 
 _SUFFIXES = {
     ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".txt": "csv", ".jsonl": "jsonl",
     ".ndjson": "jsonl", ".json": "json", ".parquet": "parquet", ".pq": "parquet",
     ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow",
+    ".xlsx": "xlsx", ".xlsm": "xlsx",
 }  # fmt: skip
 _COLUMNAR = {b"PAR1": "parquet", b"ARROW1": "arrow"}
+_ZIP = b"PK\x03\x04"
 _UNREADABLE = {
-    b"PK\x03\x04": "a zip archive or an XLSX workbook: save it as CSV first",
     b"\xd0\xcf\x11\xe0": "an XLS workbook: save it as CSV first",
     b"SQLite format 3": "an SQLite database: export a table of it first",
 }
@@ -115,6 +116,8 @@ def _open_path(
         )
         if columnar in _COLUMNAR.values():
             return ColumnarSource(path, name, columnar)
+        if found == "xlsx" or start.startswith(_ZIP):
+            return WorkbookSource(path, name)
         if found in ("csv", "") and is_rejects_file(path):
             folder = keep.enter_context(tempfile.TemporaryDirectory(prefix="dealdb-"))
             path, found, between = restored(path, Path(folder))
