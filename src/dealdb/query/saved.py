@@ -88,7 +88,7 @@ def checked_name(name: str) -> str:
     >>> checked_name("Hot deals 2026")
     'Hot deals 2026'
     """
-    if isinstance(name, str) and _NAME.fullmatch(name):
+    if isinstance(name, str) and _NAME.fullmatch(name):  # type: ignore[redundant-expr]  # callers may be untyped
         return name
     msg = f"a query's name is 1 to 63 letters, digits, spaces, _ . and -, not {str(name)[:80]!r}"
     raise QueryError(msg)

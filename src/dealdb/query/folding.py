@@ -1,0 +1,124 @@
+"""Words of texts regardless of case and accents, and patterns that find them; what search compares."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from functools import cache
+from typing import NamedTuple
+
+# letters that Unicode doesn't take apart
+_BARE = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "\u0131": "i", "ħ": "h"})
+_MARKS = "[\u0300-\u036f]*"
+_TOKEN = re.compile(rf"(?:[^\W_]{_MARKS})+")
+_BEGIN = r"(?:^|[^\p{L}\p{N}])"
+_END = r"(?:[^\p{L}\p{N}]|$)"
+# alphabets whose accented letters are found by their plain ones
+_ALPHABETS = (range(0x80, 0x250), range(0x370, 0x530), range(0x1E00, 0x2000))
+# shorter words with a typo are other words
+MIN_TYPO = 4
+
+
+class Token(NamedTuple):
+    """One word of a text: where it stands, and its folded form."""
+
+    begin: int
+    end: int
+    word: str
+
+
+def folded(text: str) -> str:
+    """
+    Text in lower case without accents.
+
+    Examples
+    --------
+    >>> folded("ZÜRICH Straße Søren")
+    'zurich strasse soren'
+    """
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    plain = "".join(c for c in apart if not unicodedata.combining(c))
+    return plain.translate(_BARE)
+
+
+def tokens_of(text: str) -> list[Token]:
+    """
+    Words of a text: runs of letters and digits.
+
+    Examples
+    --------
+    >>> tokens_of("Café-Bar")
+    [Token(begin=0, end=4, word='cafe'), Token(begin=5, end=8, word='bar')]
+    """
+    return [Token(found.start(), found.end(), folded(found[0])) for found in _TOKEN.finditer(text)]
+
+
+@cache
+def _spellings() -> dict[str, str]:
+    """Plain letter to all letters that fold to it."""
+    letters: dict[str, set[str]] = defaultdict(set)
+    for alphabet in _ALPHABETS:
+        for code in alphabet:
+            plain = folded(chr(code))
+            if len(plain) == 1 and plain.isalnum():
+                letters[plain].add(chr(code))
+    return {plain: "".join(sorted(found)) for plain, found in letters.items()}
+
+
+def _letter(plain: str) -> str:
+    others = {plain, plain.upper(), *_spellings().get(plain, "")}
+    return f"[{''.join(re.escape(c) for c in sorted(others) if len(c) == 1)}]{_MARKS}"
+
+
+def _spelled(word: str) -> str:
+    return "".join(map(_letter, word)).replace(_letter("s") * 2, f"(?:{_letter('s') * 2}|[ßẞ])")
+
+
+def pattern(word: str, *, typos: bool = False, whole: bool = False) -> str:
+    """
+    Regular expression that finds the words which begin with a folded word.
+
+    Parameters
+    ----------
+    typos
+        Whether one letter may be another, missing, too many, or swapped with its neighbour.
+    whole
+        Whether nothing may follow.
+    """
+    ways = [_spelled(word)]
+    if typos and takes_typos(word):
+        ways = sorted({".".join(map(_spelled, parts)) for parts in _one_edit(word)})
+    return f"{_BEGIN}(?:{'|'.join(ways)}){_END if whole else ''}"
+
+
+def takes_typos(word: str) -> bool:
+    """Whether a word is one in which a typo is likelier than another word: no short ones, no numbers."""
+    return len(word) >= MIN_TYPO and not any(c.isdigit() for c in word)
+
+
+def _one_edit(word: str) -> list[tuple[str, ...]]:
+    """Parts around any one character, for each edit; an edit that takes a letter away has one part."""
+    edits: list[tuple[str, ...]] = []
+    for i in range(len(word)):
+        edits += [(word[:i], word[i + 1 :]), (word[:i], word[i:]), (word[:i] + word[i + 1 :],)]
+        if i:
+            edits.append((word[: i - 1] + word[i] + word[i - 1] + word[i + 1 :],))
+    return edits
+
+
+def begins_with_typo(token: str, word: str) -> bool:
+    """
+    Whether a token begins with a word that is one edit away.
+
+    Examples
+    --------
+    >>> begins_with_typo("renewal", "renwal"), begins_with_typo("renewals", "rewenal")
+    (True, False)
+    """
+    return any(
+        token.startswith(parts[0])
+        and (len(parts) == 1 or token.startswith(parts[1], len(parts[0]) + 1))
+        and len(token) >= sum(map(len, parts)) + len(parts) - 1
+        for parts in _one_edit(word)
+    )
