@@ -48,6 +48,9 @@ class Recorder:
     def count(self) -> int:
         return len(self.deals)
 
+    def set_pipeline(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
     def get_many(self, ids: Sequence[str]) -> list[Found | None]:
         return [
             Found(self.revs.get(deal_id, 0)) if deal_id in self.deals else None for deal_id in ids

@@ -60,7 +60,15 @@ def test_error_stops_before_anything_is_written(store: Recorder, once_only: bool
     with pytest.raises(LoadError, match=r"^1 deals of rows exist already and 1 occur in it rep"):
         store.load(rows, on_conflict="error")
     assert store.deals == before
+    with pytest.raises(LoadError, match="exist already"):
+        store.load([{"id": "1", "stage": "Demo", "seats": 1}], on_conflict="error")
+    assert not store.pipeline()
+    assert "seats" not in store.schema()
     assert store.load([{"id": "3"}], on_conflict="error").inserted == 1
+
+
+def test_a_source_without_rows_conflicts_with_nothing(store: Recorder, tmp_path: Path) -> None:
+    assert store.load_text(tmp_path, "id,name\n", on_conflict="error").read == 0
 
 
 def test_a_deal_saved_meanwhile_stops_a_load_that_may_not_meet_any(tmp_path: Path) -> None:

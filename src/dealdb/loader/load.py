@@ -80,7 +80,7 @@ class DataLoader:
             A path (CSV, TSV, JSON Lines, JSON, Parquet, Arrow; text also as gzip or zstd), a binary file such as
             ``sys.stdin.buffer``, a Polars, pandas or pyarrow frame, or an iterable of mappings.
         format
-            ``csv``, ``tsv``, ``jsonl``, ``json``, ``parquet``, ``arrow`` or ``xlsx``; by default suffix and content tell.
+            ``csv``, ``tsv``, ``jsonl``, ``json``, ``parquet``, ``arrow`` or ``xlsx``; by default found out.
         mapping
             Field by header, where the usual names of exports don't fit; None leaves a column out.
         types

@@ -16,7 +16,9 @@ from dealdb.loader import aliases
 from dealdb.loader.chunks import Chunk, merged_type
 from dealdb.loader.dates import DATE_SHAPE, MOMENT_SHAPE, OrderEvidence
 from dealdb.loader.numbers import PointEvidence, greatest
+from dealdb.loader.outcomes import outcomes_in
 from dealdb.loader.plan import ColumnPlan, Options, Plan
+from dealdb.pipeline import Kind
 from dealdb.schema import DEFAULT_SCALE, Field, FieldType, Schema, parse_type
 
 NUMBERS = frozenset({FieldType.INT, FieldType.FLOAT, FieldType.DECIMAL})
@@ -82,6 +84,7 @@ class Profile:
         self._settled: Mapping[str, str | None] = {}
         self._percent: bool | None = None
         self.stages: dict[str, None] = {}
+        self.outcomes: dict[str, set[Kind]] = {}
 
     def add(self, chunk: Chunk) -> None:
         """Take in the rows of one more chunk."""
@@ -95,6 +98,8 @@ class Profile:
             if target is not None and header in chunk.frame.columns:
                 texts = chunk.frame[header]
                 self._look(self._columns[header], target, texts, chunk.types.get(header))
+        for stage, kind in outcomes_in(chunk.frame, self._mapping):
+            self.outcomes.setdefault(stage, set()).add(kind)
 
     def plan(self) -> Plan:
         """

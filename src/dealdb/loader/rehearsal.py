@@ -64,6 +64,10 @@ class Rehearsal:
         self._pipeline = self._pipeline.covering(names)
         return self._pipeline
 
+    def set_pipeline(self, pipeline: Pipeline) -> None:
+        """Define the stages anew in mind."""
+        self._pipeline = pipeline
+
     def get_many(self, ids: Sequence[str]) -> Sequence[Revised | None]:
         """Something for each deal that would exist, None for the others."""
         return [_Found() if self._exists(deal_id) else None for deal_id in ids]

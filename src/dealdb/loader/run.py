@@ -17,6 +17,7 @@ from dealdb.loader.chunks import Chunk, Source
 from dealdb.loader.conflicts import POLICIES
 from dealdb.loader.encode import Encoded, encode_chunk
 from dealdb.loader.missing import Missing, refuse
+from dealdb.loader.outcomes import told
 from dealdb.loader.plan import Options, Plan
 from dealdb.loader.profile import Profile
 from dealdb.loader.progress import ProgressCallback
@@ -144,14 +145,17 @@ class Load:
             self._show(self._progress("checking", n_rows, chunk.bytes_done))
             if small:
                 kept.append(chunk)
-        self._decide()
         if self.on_conflict == "error":
+            self._plan = self._profile.plan()
             self._check_conflicts(self._again())
+        self._decide()
         yield from self._again()
 
     def _check_conflicts(self, chunks: Iterable[Chunk]) -> None:
         known = self._store.snapshot().frame["id"].implode()
         ids = [self._plan.ids_of(chunk) for chunk in chunks]
+        if not ids:
+            return
         n_known = sum(int(each.is_in(known).sum()) for each in ids)
         hashes = pl.concat([each.drop_nulls().hash() for each in ids])
         n_repeated = hashes.len() - hashes.n_unique()
@@ -166,7 +170,12 @@ class Load:
         self._plan = self._profile.plan()
         self._declare(self._plan.fields())
         if not all(name in self._pipeline for name in self._profile.stages):
-            self._pipeline = self._store.cover_stages(list(self._profile.stages))
+            covered = self._store.cover_stages(list(self._profile.stages))
+            known, self._pipeline = self._pipeline, covered
+            better = told(covered, known, self._profile.outcomes)
+            if better != covered:
+                self._store.set_pipeline(better)
+                self._pipeline = better
 
     def _declare(self, fields: Sequence[Field]) -> None:
         if self._schema.with_fields(fields) is not self._schema:

@@ -89,6 +89,10 @@ class Store(Protocol):
         """Add unseen stages."""
         ...
 
+    def set_pipeline(self, pipeline: Pipeline) -> None:
+        """Define the stages anew."""
+        ...
+
     def write(
         self, schema: Schema, ids: Sequence[str], columns: Mapping[str, Sequence[str | None]]
     ) -> Written:

@@ -1,0 +1,55 @@
+"""Flags beside the stages tell what the stages mean, where their names don't."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from dealdb.pipeline import Kind, Pipeline, Stage
+from recorder import Recorder
+
+TEXT = """Opportunity ID,Stage Name,IsWon,IsClosed,Close Date
+1,S9,true,true,2026-01-31
+2,S8,false,true,2026-02-01
+3,S1,false,false,2026-03-01
+4,Won in spirit,false,false,2026-04-01
+5,,true,true,2026-05-01
+"""
+
+
+def kinds(store: Recorder) -> dict[str, str]:
+    return {stage.name: str(stage.kind) for stage in store.pipeline()}
+
+
+def test_salesforce_flags_give_stages_their_meaning(tmp_path: Path) -> None:
+    store = Recorder()
+    said = store.load_text(tmp_path, TEXT, dry_run=True)
+    assert (kinds(store), said.pipeline.names(Kind.WON)) == ({}, ["S9"])
+    report = store.load_text(tmp_path, TEXT)
+    assert kinds(store) == {"S1": "open", "Won in spirit": "open", "S9": "won", "S8": "lost"}
+    assert [stage.probability for stage in store.pipeline()][2:] == [1, 0]
+    assert set(report.new_stages) == set(kinds(store))
+    # and so the close dates are split rightly
+    assert store.values("2")["closed"] == date(2026, 2, 1)
+    assert store.values("3")["expected_close"] == date(2026, 3, 1)
+
+
+def test_a_stage_that_is_defined_keeps_its_meaning(tmp_path: Path) -> None:
+    store = Recorder()
+    store.set_pipeline(Pipeline((Stage("S9", Kind.OPEN),)))
+    store.load_text(tmp_path, TEXT)
+    assert kinds(store)["S9"] == "open"
+    assert kinds(store)["S8"] == "lost"
+
+
+def test_rows_that_contradict_each_other_leave_it_to_the_name(tmp_path: Path) -> None:
+    store = Recorder()
+    text = "id,stage,is_won,is_closed\n1,Won,true,true\n2,Won,false,true\n3,X,,true\n4,Y,false,\n"
+    store.load_text(tmp_path, text)
+    assert kinds(store) == {"X": "open", "Y": "open", "Won": "won"}
+
+
+def test_a_salesforce_export(shared_data: Path) -> None:
+    store = Recorder()
+    store.load(shared_data / "fivetran_salesforce" / "sf_opportunity_data.csv")
+    assert set(kinds(store).values()) >= {"won", "lost"}
