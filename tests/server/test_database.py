@@ -19,11 +19,13 @@ from dealdb import (
     ConflictError,
     DealDatabase,
     DealNotFound,
+    Field,
     Kind,
     Pipeline,
     SchemaError,
     Stage,
 )
+from dealdb.store import replica
 from servers import Server
 
 
@@ -331,3 +333,28 @@ def test_types_widen_under_concurrent_writers(db: DealDatabase, server: Server) 
     }
     assert dict(frame.select("id", "score").rows()) == expected
     assert db.check().ok
+
+
+def test_interrupted_catching_up_leaves_no_half_columns(
+    db: DealDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(3):
+        db.save_deal({"id": n, "name": "old", "amount": n})
+    db.query.frame()
+    db.save_deal({"id": 1, "name": "new", "amount": 100, "stage": "Won"})
+    decoded = replica._decoded
+
+    def interrupt(texts: list[str | None], field: Field) -> pl.Series:
+        if field.name == "amount":
+            raise KeyboardInterrupt
+        return decoded(texts, field)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(replica, "_decoded", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            db.query.frame()
+    assert db.query.find(id="1").select("name", "amount", "stage").row(0) == (
+        "new",
+        Decimal(100),
+        "Won",
+    )

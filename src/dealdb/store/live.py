@@ -98,7 +98,10 @@ class LiveColumns:
         for page in pages:
             # given up first: a column that a frame refers to is copied before it is changed
             self._snapshot = None
-            self._replica.apply(page)
+            replica, self._replica = self._replica, Replica()
+            replica.apply(page)
+            # only now: an interrupt in the middle leaves columns that are neither the old ones nor the new ones
+            self._replica = replica
             self._changes += sum(1 + len(entry.rows) for entry in page)
 
     def _rebuild(self) -> None:
