@@ -139,6 +139,13 @@ class Store:
         self._adopt_strays()
         return history_of(self.link, self.keys, deal_id)
 
+    def changes(self, until: int) -> pl.DataFrame:
+        """Every change of every deal up to a commit; see ``past.changes_of``."""
+        from dealdb.store.past import changes_of
+
+        self._adopt_strays()
+        return changes_of(self.link, self.keys, until)
+
     def as_of(self, when: datetime | date) -> Snapshot:
         """All deals as they were at a moment; see ``past.replica_as_of``."""
         from dealdb.store.past import replica_as_of
