@@ -176,7 +176,10 @@ class DealDatabase:
         from dealdb.query import QueryEngine
 
         return QueryEngine(
-            lambda: self._store.snapshot(), round_trips=round_trips, shelf=lambda: self._store
+            lambda: self._store.snapshot(),
+            round_trips=round_trips,
+            shelf=lambda: self._store,
+            history=lambda seq: self._store.changes(seq),
         )
 
     @cached_property

@@ -389,7 +389,7 @@ ERRORS = [
     ("SELECT 'é', ammount FROM deals", 12, "did you mean 'amount'?"),
     ("SELECT id FROM deals\nWHERE stag = 'won'", 27, "did you mean 'stage'?"),
     ("SELECT 1 FROM deals WHER 1", None, "syntax error"),
-    ("SELECT id FROM deal", 15, "there is no table 'deal' here: the only table is deals"),
+    ("SELECT id FROM deal", 15, "there is no table 'deal' here: the tables are deals and history"),
     ("SELECT nosuch(1)", 7, "nosuch() can't be called here"),
     ("SELECT sum(stage) FROM deals", None, "no function matches"),
     ("SELECT id, sum(amount) FROM deals", None, "must appear in the GROUP BY clause"),

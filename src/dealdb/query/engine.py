@@ -48,6 +48,8 @@ class QueryEngine:
         counts them.
     shelf
         Gives the place where saved queries are kept; None where there is none.
+    history
+        Gives the table ``history`` of ``sql``, all changes up to a commit; None where there is none.
     sql_timeout_s
         Seconds after which ``sql`` stops a statement.
     sql_memory_mb
@@ -71,12 +73,16 @@ class QueryEngine:
         *,
         round_trips: Callable[[], int] | None = None,
         shelf: Callable[[], Shelf] | None = None,
+        history: Callable[[int], pl.DataFrame] | None = None,
         sql_timeout_s: float = SQL_TIMEOUT_S,
         sql_memory_mb: int = SQL_MEMORY_MB,
     ) -> None:
         self._snapshot = snapshot
         self._round_trips = round_trips
         self._given_shelf = shelf
+        self._history = history
+        # the table as of the commit that it was last asked for
+        self._changes: tuple[int, pl.DataFrame] | None = None
         self._limits = (sql_timeout_s, sql_memory_mb)
         self._session: SqlSession | None = None
 
@@ -505,12 +511,12 @@ class QueryEngine:
 
     def sql(self, statement: str, *, params: Params = None) -> pl.DataFrame:
         """
-        Result of one SELECT on DuckDB over the table ``deals``.
+        Result of one SELECT on DuckDB over the tables ``deals`` and ``history``.
 
         Parameters
         ----------
         statement
-            One SELECT: joins, windows, CTEs, set operations, PIVOT, 470 functions; the only table is ``deals``.
+            One SELECT: joins, windows, CTEs, set operations, PIVOT, 470 functions.
         params
             Values of the parameters ``:name`` in the statement, bound by DuckDB; a list stands after IN without
             parentheses.
@@ -523,14 +529,15 @@ class QueryEngine:
         Raises
         ------
         QueryError
-            If the statement isn't one SELECT, reaches for anything but ``deals``, fails, takes longer than
+            If the statement isn't one SELECT, reaches for another table or file, fails, takes longer than
             ``sql_timeout_s`` or more memory than ``sql_memory_mb``.
         MissingExtra
             If DuckDB or PyArrow is not installed.
 
         Cost
         ----
-        One round trip; the columns that the statement names are handed over without a copy.
+        One round trip; the columns that the statement names are handed over without a copy. A statement that names
+        ``history`` reads the whole history from the server when there were new commits.
 
         Source
         ------
@@ -552,7 +559,14 @@ class QueryEngine:
 
             timeout_s, memory_mb = self._limits
             self._session = SqlSession(timeout_s=timeout_s, memory_mb=memory_mb)
-        return self._session.run(statement, self._snapshot().frame, params)
+        snapshot, given = self._snapshot(), self._history
+        history = None if given is None else lambda: self._changes_until(given, snapshot.seq)
+        return self._session.run(statement, snapshot.frame, params, history)
+
+    def _changes_until(self, history: Callable[[int], pl.DataFrame], seq: int) -> pl.DataFrame:
+        if self._changes is None or self._changes[0] != seq:
+            self._changes = (seq, history(seq))
+        return self._changes[1]
 
     def save(
         self,
@@ -713,6 +727,7 @@ class QueryEngine:
         >>> QueryEngine(lambda: None).close()
         """
         session, self._session = self._session, None
+        self._changes = None
         if session is not None:
             session.close()
 

@@ -12,13 +12,14 @@ import json
 import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from dealdb.errors import MissingExtra, QueryError
 from dealdb.query.sql_check import (
+    HISTORY,
     TABLE,
     character_offset,
     needed_columns,
@@ -70,7 +71,11 @@ class SqlSession:
         self._columns: dict[str, pa.ChunkedArray[Any]] = {}
 
     def run(
-        self, statement: str, frame: pl.DataFrame, params: Mapping[str, object] | None = None
+        self,
+        statement: str,
+        frame: pl.DataFrame,
+        params: Mapping[str, object] | None = None,
+        history: Callable[[], pl.DataFrame] | None = None,
     ) -> pl.DataFrame:
         """
         Result of one SELECT over a frame as the table ``deals``.
@@ -79,6 +84,8 @@ class SqlSession:
         ----------
         params
             Values of the parameters ``:name`` (or ``$name``) in the statement.
+        history
+            Gives the table ``history``; called when the statement names it.
 
         Raises
         ------
@@ -99,11 +106,16 @@ class SqlSession:
         try:
             tree = _parsed(cursor, readable)
             needed = needed_columns(tree, statement, frame.columns, values)
-            cursor.register(TABLE, self._table(frame, needed))
+            cursor.register(TABLE, self._table(frame, needed.columns))
+            columns = frame.columns
+            if needed.history:
+                past = _past(history, statement)
+                cursor.register(HISTORY, past.to_arrow(compat_level=pl.CompatLevel.newest()))
+                columns = [*columns, *(name for name in past.columns if name not in columns)]
             try:
                 return job.result(self._timeout_s)
             except _duckdb_error() as error:
-                raise self._translated(error, statement, tree, frame.columns) from None
+                raise self._translated(error, statement, tree, columns) from None
         finally:
             if job.is_stuck:
                 self._abandon()
@@ -151,6 +163,13 @@ class SqlSession:
             msg = f"the statement needs more than {self._memory_mb} MB of memory"
             return QueryError(msg, text=statement)
         return _our_error(error, statement, tree, columns)
+
+
+def _past(history: Callable[[], pl.DataFrame] | None, statement: str) -> pl.DataFrame:
+    if history is None:
+        msg = f"there is no table {HISTORY!r} here: ask db.query.sql, which has it"
+        raise QueryError(msg, text=statement)
+    return history()
 
 
 def _duckdb_error() -> type[Exception]:

@@ -16,6 +16,7 @@ from dealdb.query.sql_functions import FUNCTIONS, TABLE_FUNCTIONS
 from dealdb.query.trouble import fault, unknown
 
 TABLE = "deals"
+HISTORY = "history"
 
 # everything that has a "type" and no "class" in the tree: query nodes, table references, modifiers, orders
 _TYPES = frozenset(
@@ -76,13 +77,22 @@ class _Found:
     wholes: set[str] = field(default_factory=set)
     aliases: set[str] = field(default_factory=lambda: {TABLE})
     everything: bool = False
+    history: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """What a statement needs: columns of ``deals``, and whether it names ``history``."""
+
+    columns: list[str]
+    history: bool
 
 
 def needed_columns(
     tree: Any, statement: str, columns: Sequence[str], params: Collection[str] = ()
-) -> list[str]:
+) -> Needed:
     """
-    Columns that a statement needs, after everything in it has been allowed.
+    Columns and tables that a statement needs, after everything in it has been allowed.
 
     Parameters
     ----------
@@ -97,8 +107,8 @@ def needed_columns(
 
     Returns
     -------
-    list
-        In the order of ``columns``; at least one where there is any.
+    Needed
+        Columns in their order; at least one where there is any.
 
     Raises
     ------
@@ -110,9 +120,9 @@ def needed_columns(
         _check(node, tables, statement, columns, found)
     _check_parameters(tree, statement, params)
     if found.everything or found.wholes & found.aliases:
-        return list(columns)
+        return Needed(list(columns), found.history)
     needed = [name for name in columns if name.casefold() in found.references]
-    return needed or list(columns[:1])
+    return Needed(needed or list(columns[:1]), found.history)
 
 
 def places_of(tree: Any, name: str, statement: str) -> list[int]:
@@ -191,10 +201,11 @@ def _check_table(
     name = str(node["table_name"])
     path = (node.get("qualified_name") or {}).get("path") or [name]
     elsewhere = len(path) > 1 or node.get("schema_name") or node.get("catalog_name")
-    if elsewhere or name.casefold() not in tables | {TABLE}:
+    if elsewhere or name.casefold() not in tables | {TABLE, HISTORY}:
         shown = ".".join(str(part) for part in path)[:80]
-        msg = f"there is no table {shown!r} here: the only table is {TABLE}"
+        msg = f"there is no table {shown!r} here: the tables are {TABLE} and {HISTORY}"
         raise fault(msg, statement, offset_of(node, statement))
+    found.history |= name.casefold() == HISTORY and HISTORY not in tables
     if node.get("at_clause"):
         raise fault("a table has no AT here", statement, offset_of(node, statement))
     if node.get("column_name_alias"):
