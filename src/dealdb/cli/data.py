@@ -1,24 +1,24 @@
-"""The commands for many deals: ``load``, ``find``, ``sql``."""
+"""The commands for files: ``load`` and ``export``."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.cli.context import At, Output, Parquet, Session, note
-from dealdb.cli.output import print_facts, print_frame
+from dealdb.cli.context import At, Output, Session, note
+from dealdb.cli.output import print_facts
+from dealdb.cli.query import Where
+from dealdb.cli.texts import Columns, Limit, Params, Sort, names, pairs, parameters
 from dealdb.errors import ConfigError
 from dealdb.pipeline import Kind
 
 if TYPE_CHECKING:
     from dealdb.loader.report import LoadReport, MappedColumn
-
-# rows of a table on a terminal when no --limit is given
-SCREENFUL = 50
 
 
 def load(
@@ -27,7 +27,9 @@ def load(
     format_: Annotated[
         str | None,
         typer.Option(
-            "--format", metavar="NAME", help="csv, tsv, jsonl, json or parquet [default: by name]."
+            "--format",
+            metavar="NAME",
+            help="csv, tsv, jsonl, json, parquet or arrow [default: by name].",
         ),
     ] = None,
     mapping: Annotated[
@@ -51,6 +53,24 @@ def load(
     delimiter: Annotated[
         str | None, typer.Option(metavar="CHAR", help="Between the cells [default: found out].")
     ] = None,
+    null: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="What stands for nothing [default: NULL].")
+    ] = None,
+    id_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN,...", help="Make ids from these columns; row: from whole rows."
+        ),
+    ] = None,
+    on_conflict: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Deals that exist: merge, replace, skip or error [default: merge]."
+        ),
+    ] = None,
+    dry_run: Annotated[  # noqa: FBT002 a flag
+        bool, typer.Option("--dry-run", help="Only tell what would happen.")
+    ] = False,
     rejects: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Where rejected rows go [default: beside the source]."),
@@ -67,14 +87,20 @@ def load(
     """
     options = {
         "format": format_,
-        "mapping": _pairs("--map", mapping),
-        "types": _pairs("--type", types),
+        "mapping": {k: v or None for k, v in pairs("--map", "HEADER=FIELD", mapping)},
+        "types": dict(pairs("--type", "FIELD=TYPE", types)),
         "dates": dates,
         "decimal_point": decimal_point,
         "delimiter": delimiter,
         "rejects": rejects,
+        "null": null,
+        "id_from": names(id_from),
+        "on_conflict": on_conflict,
+        "dry_run": dry_run,
     }
     given: dict[str, Any] = {name: value for name, value in options.items() if value}
+    if given.get("id_from") == ["row"]:
+        given["id_from"] = "row"
     rejected = 0
     with session.open() as db:
         for file in files:
@@ -86,68 +112,63 @@ def load(
         raise typer.Exit(1)
 
 
-def find(
+def export(
     session: Session,
-    where: Annotated[
+    target: Annotated[str, typer.Argument(metavar="FILE", help="File to write; - is stdout.")],
+    where: Where = None,
+    format_: Annotated[
         str | None,
-        typer.Argument(
-            metavar="WHERE", help="Filter, as after WHERE in SQL; without it, all deals."
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="csv, tsv, jsonl, json, md, parquet or arrow [default: by name].",
         ),
     ] = None,
-    sort: Annotated[
-        str | None, typer.Option(metavar="COLUMN,...", help="Sort by these; -COLUMN is descending.")
+    sort: Sort = None,
+    limit: Limit = None,
+    columns: Columns = None,
+    param: Params = None,
+    select: Annotated[
+        str | None, typer.Option("--sql", metavar="STATEMENT", help="Write what this SELECT gives.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", help="At most so many deals.")] = None,
-    offset: Annotated[int, typer.Option(metavar="N", help="Leave out the first N.")] = 0,
-    columns: Annotated[
-        str | None, typer.Option(metavar="COLUMN,...", help="Only these columns, in this order.")
-    ] = None,
+    raw: Annotated[  # noqa: FBT002 a flag
+        bool, typer.Option("--raw", help="Texts as they are, even if a spreadsheet would run them.")
+    ] = False,
+    null: Annotated[
+        str, typer.Option(metavar="TEXT", help="What stands for nothing in CSV and TSV.")
+    ] = "",
     at: At = None,
-    parquet: Parquet = None,
 ) -> None:
     """
-    Print the deals that a filter selects.
+    Write deals to a file, in any of seven forms.
 
-    A table on a terminal ends after 50 deals unless --limit is given; in a pipe, a file, JSON
-    and CSV, all are printed.
+    The name tells the form, and a last .gz or .zst compresses it. With --raw, load reads back the same deals.
     """
-    screen = (
-        limit is None and parquet is None and session.output is Output.TABLE and sys.stdout.isatty()
-    )
-    with session.reading(at) as db:
-        frame = db.query.find(
-            where,
-            sort=_names(sort),
-            limit=SCREENFUL if screen else limit,
-            offset=offset,
-            columns=_names(columns),
+    if select is not None and (where or sort or columns or limit is not None):
+        msg = "--sql excludes a filter, --sort, --limit and --columns: write them in the SELECT"
+        raise ConfigError(msg)
+    if target == "-" and session.output is not Output.TABLE:
+        msg = f"to stdout only the file is written: leave out --{session.output}, and say --format"
+        raise ConfigError(msg)
+    with session.open() as db:
+        then = db if at is None else db.as_of(at)
+        params = parameters(param)
+        if select is not None:
+            frame = then.query.sql(select, params=params)
+        else:
+            frame = then.query.find(
+                where, sort=names(sort), limit=limit, columns=names(columns), params=params
+            )
+        report = db.loader.export(target, frame, format=format_, raw=raw, null=null)
+    if session.output is not Output.TABLE:
+        print_facts(asdict(report), session.output)
+        return
+    tell = note if target == "-" else print
+    tell(f"{report.target}: {report.rows:,} rows, {report.bytes:,} bytes of {report.format}")
+    if report.escaped:
+        note(
+            f"{report.escaped:,} texts got an apostrophe, so that no spreadsheet runs them; see --raw"
         )
-        left = db.query.count(where) - offset - frame.height if screen else 0
-    print_frame(frame, session.output, parquet)
-    if left > 0:
-        note(f"{left:,} more; --limit N shows more, --csv and --json all")
-
-
-def sql(
-    session: Session,
-    statement: Annotated[
-        str, typer.Argument(metavar="STATEMENT", help="One SELECT; the deals are the table deals.")
-    ],
-    at: At = None,
-    parquet: Parquet = None,
-) -> None:
-    """
-    Run one SELECT over the deals.
-
-    DuckDB runs it, without access to files or other data; it needs the extra sql.
-    """
-    with session.reading(at) as db:
-        frame = db.query.sql(statement)
-    print_frame(frame, session.output, parquet)
-
-
-def _names(text: str | None) -> list[str] | None:
-    return [name.strip() for name in text.split(",")] if text else None
 
 
 def print_report(
@@ -162,11 +183,14 @@ def print_report(
 
 
 def _report_facts(report: LoadReport) -> dict[str, Any]:
-    counts = ("read", "inserted", "updated", "unchanged", "rejected", "duplicates", "seconds")
+    counts = ("read", "inserted", "updated", "unchanged", "skipped", "rejected", "duplicates")
     return {
         "source": report.source,
         "format": report.format,
         **{name: getattr(report, name) for name in counts},
+        "repeated": report.repeated,
+        "dry_run": report.dry_run,
+        "seconds": report.seconds,
         "mapping": report.mapping,
         "stages": {stage.name: str(stage.kind) for stage in report.pipeline},
         "new_stages": report.new_stages,
@@ -178,9 +202,16 @@ def _report_facts(report: LoadReport) -> dict[str, Any]:
 
 def _report_lines(report: LoadReport) -> Iterator[tuple[str, str | list[str]]]:
     yield "source", f"{report.source} ({report.format})"
-    counts = ("inserted", "updated", "unchanged", "rejected")
+    counts = (
+        "inserted",
+        "updated",
+        "unchanged",
+        *(("skipped",) if report.skipped else ()),
+        "rejected",
+    )
     outcome = ", ".join(f"{getattr(report, name):,} {name}" for name in counts)
-    yield "rows", f"{report.read:,} read: {outcome}"
+    rehearsed = "; nothing was written" if report.dry_run else ""
+    yield "rows", f"{report.read:,} read: {outcome}{rehearsed}"
     yield "time", f"{report.seconds:.2f} s, {report.rate:,.0f} rows/s"
     yield "columns", [_column_line(column) for column in report.columns]
     names = {kind: report.pipeline.names(kind) for kind in Kind}
@@ -188,12 +219,20 @@ def _report_lines(report: LoadReport) -> Iterator[tuple[str, str | list[str]]]:
     if report.new_stages:
         yield "new", f"{', '.join(report.new_stages)}; dealdb pipeline --set changes what they mean"
     if report.duplicates:
-        yield "repeated", f"{report.duplicates:,} rows have the id of an earlier one"
+        yield (
+            "repeated",
+            [f"{report.duplicates:,} rows have the id of an earlier one", *_repeats(report)],
+        )
     if report.notes:
         yield "notes", list(report.notes)
     if report.rejected:
         yield "rejected", [f"{count:,} {reason}" for reason, count in report.reasons.items()]
-        yield "rejects", f"{report.rejects}"
+        yield "rejects", "no file" if report.rejects is None else f"{report.rejects}"
+
+
+def _repeats(report: LoadReport) -> Iterator[str]:
+    for deal, lines in report.repeated.items():
+        yield f"{deal}: lines {', '.join(map(str, lines))}"
 
 
 def _column_line(column: MappedColumn) -> str:
@@ -204,14 +243,3 @@ def _column_line(column: MappedColumn) -> str:
     same = column.header == column.field
     name = column.header if same else f"{column.header} -> {column.field}"
     return f"{name} {column.type}"
-
-
-def _pairs(option: str, texts: list[str] | None) -> dict[str, str | None]:
-    pairs: dict[str, str | None] = {}
-    for text in texts or []:
-        name, equals, value = text.rpartition("=")
-        if not equals or not name:
-            msg = f"{option} {text!r}: it takes {'HEADER=FIELD' if option == '--map' else 'FIELD=TYPE'}"
-            raise ConfigError(msg)
-        pairs[name] = value or None
-    return pairs

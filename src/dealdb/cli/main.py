@@ -13,11 +13,12 @@ import typer
 # a command imports what it needs when it runs: the others, and --help, don't wait for it
 from dealdb.cli.bench import bench
 from dealdb.cli.context import group_options, shared_options
-from dealdb.cli.data import find, load, sql
+from dealdb.cli.data import export, load
 from dealdb.cli.deals import delete, get, save
 from dealdb.cli.demo import demo
 from dealdb.cli.doctor import doctor
 from dealdb.cli.past import check, history, repair
+from dealdb.cli.query import facets, find, query, sql
 from dealdb.cli.schema import schema
 from dealdb.cli.server import health, info
 from dealdb.cli.stats import pipeline, stats
@@ -68,6 +69,9 @@ COMMANDS: tuple[tuple[Callable[..., None], str], ...] = (
     (save, "dealdb save id=D0001 stage=Won amount=125000.00"),
     (delete, "dealdb delete D0001 --yes"),
     (sql, 'dealdb sql "SELECT owner, sum(amount) AS total FROM deals GROUP BY owner"'),
+    (facets, "dealdb facets stage amount --where \"owner = 'Grace Kim'\""),
+    (query, 'dealdb query save hot "amount > :least" --sort -amount'),
+    (export, "dealdb export won.parquet \"stage = 'Won'\""),
     (stats, "dealdb stats win-rate --by owner --since 2026-01-01"),
     (pipeline, 'dealdb pipeline --set "Lead:open:0.1:30,Demo:open:0.5,Won:won,Lost:lost"'),
     (history, "dealdb history D0001"),

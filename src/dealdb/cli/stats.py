@@ -11,6 +11,7 @@ import typer
 
 from dealdb.cli.context import At, Output, Parquet, Session, note
 from dealdb.cli.output import Form, print_facts, print_rows, to_json, write_parquet
+from dealdb.cli.texts import names
 from dealdb.errors import ConfigError
 from dealdb.pipeline import Kind, Pipeline, Stage
 
@@ -76,7 +77,7 @@ def stats(
     given = {"where": where, "since": since, "until": until, "as_of": as_of, "measure": measure}
     given |= {"outcome": outcome, "basis": basis, "of": of, "period": period}
     with session.reading(at) as db:
-        result = _metric(db.analytics, metric, {"by": _columns(by), "k": top, **given})
+        result = _metric(db.analytics, metric, {"by": names(by), "k": top, **given})
     print_metric(result, session.output, parquet)
 
 
@@ -101,7 +102,7 @@ def pipeline(
     KIND is open, won or lost; the order is the order of the stages. A stage that is left out while deals stand in it
     comes back with a meaning proposed from its name.
     """
-    options = {"by": _columns(by), "where": where, "as_of": as_of}
+    options = {"by": names(by), "where": where, "as_of": as_of}
     if set_to is None:
         with session.reading(at) as db:
             print_metric(_metric(db.analytics, "pipeline", options), session.output)
@@ -186,10 +187,6 @@ def _metric(analytics: Analytics, metric: str, options: dict[str, Any]) -> Metri
         raise ConfigError(msg)
     result: MetricResult = method(**given)
     return result
-
-
-def _columns(text: str | None) -> list[str] | None:
-    return [name.strip() for name in text.split(",")] if text else None
 
 
 def _parse_stage(text: str) -> Stage:

@@ -1,0 +1,105 @@
+"""What people write in options: lists of columns, pairs, values of parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Annotated
+
+import typer
+
+from dealdb.errors import ConfigError
+
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+Sort = Annotated[
+    str | None, typer.Option(metavar="COLUMN,...", help="Sort by these; -COLUMN is descending.")
+]
+Columns = Annotated[
+    str | None, typer.Option(metavar="COLUMN,...", help="Only these columns, in this order.")
+]
+Limit = Annotated[int | None, typer.Option(metavar="N", help="At most so many deals.")]
+Offset = Annotated[int, typer.Option(metavar="N", help="Leave out the first N.")]
+Params = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--param", metavar="NAME=VALUE", help="Value of :NAME; several of one name are a list."
+    ),
+]
+
+
+def names(text: str | None) -> list[str] | None:
+    """
+    Names between commas; None stays None.
+
+    Examples
+    --------
+    >>> names("owner, -amount")
+    ['owner', '-amount']
+    """
+    return [name.strip() for name in text.split(",")] if text else None
+
+
+def pairs(option: str, form: str, texts: Sequence[str] | None) -> list[tuple[str, str]]:
+    """
+    Names and values of an option that takes ``NAME=VALUE``; the last equals sign parts them.
+
+    Raises
+    ------
+    ConfigError
+        If a text is no such pair.
+
+    Examples
+    --------
+    >>> pairs("--map", "HEADER=FIELD", ["Betrag=amount"])
+    [('Betrag', 'amount')]
+    """
+    found = []
+    for text in texts or []:
+        name, equals, value = text.rpartition("=")
+        if not equals or not name:
+            msg = f"{option} {text!r}: it takes {form}"
+            raise ConfigError(msg)
+        found.append((name, value))
+    return found
+
+
+def parameters(texts: Sequence[str] | None) -> dict[str, object] | None:
+    """
+    Values of ``--param`` by name, of the type that they look like; None when there are none.
+
+    Raises
+    ------
+    ConfigError
+        If a text is not ``NAME=VALUE``.
+
+    Examples
+    --------
+    >>> parameters(["least=500", "who=Ann", "zip='01099'", "stage=won", "stage=lost"])
+    {'least': 500, 'who': 'Ann', 'zip': '01099', 'stage': ['won', 'lost']}
+    """
+    given: dict[str, list[object]] = {}
+    for text in texts or []:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            msg = f"--param {text!r}: it takes NAME=VALUE"
+            raise ConfigError(msg)
+        given.setdefault(name, []).append(_value(value))
+    found = {name: values if len(values) > 1 else values[0] for name, values in given.items()}
+    return found or None
+
+
+def _value(text: str) -> object:
+    if len(text) > 1 and text[0] == text[-1] == "'":
+        return text[1:-1]
+    if _NUMBER.fullmatch(text):
+        return Decimal(text) if "." in text else int(text)
+    if _DATE.fullmatch(text):
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            return text
+    return {"true": True, "false": False}.get(text, text)
