@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealdb.errors import QueryError
+from dealdb.query import sql as sql_module
 from dealdb.query.sql import SqlSession
 
 FRAME = mixed_frame()
@@ -86,3 +87,29 @@ def test_parameters_that_dont_fit(
         session.run(statement, FRAME, params)
     assert message in str(caught.value)
     assert caught.value.position == position or position is None
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM query_table(:a)",
+        "SELECT * FROM :a",
+        "SELECT * FROM glob(:a)",
+        "SELECT getenv(:a)",
+        "FROM read_text($a)",
+        "SELECT :a.getenv()",
+        "EXECUTE x(:a)",
+        "SELECT 1; SELECT :a",
+        "SET VARIABLE x = :a",
+        "COPY deals TO :a",
+    ],
+)
+def test_a_parameter_opens_nothing(
+    session: SqlSession, statement: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    monkeypatch.setattr(sql_module, "_executed", lambda _cursor, text, _params: ran.append(text))
+    with pytest.raises(QueryError) as caught:
+        session.run(statement, FRAME, {"a": "/etc/passwd"})
+    assert ran == []
+    assert "passwd" not in str(caught.value)

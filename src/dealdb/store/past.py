@@ -98,7 +98,7 @@ def changes_of(link: Link, keys: Keys, until: int) -> pl.DataFrame:
 
     Cost
     ----
-    A read of the whole history, some 3 seconds for each million changed fields, and memory for all deals.
+    A read of the whole history, some 5 seconds for each million changed fields, and memory for all deals.
     """
     columns: dict[str, list[object]] = {name: [] for name in CHANGES_SCHEMA}
     deals: dict[str, tuple[int, dict[str, str]]] = {}
