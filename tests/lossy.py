@@ -1,0 +1,141 @@
+"""A link on which commits go missing: the request, the reply, or a copy that arrives much later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from dealdb.connection import Link, Settings
+from dealdb.errors import ServerUnavailable
+from store_model import parts_of
+
+Fault = Literal["request", "reply", "delay", "double"]
+
+
+@dataclass(frozen=True)
+class Held:
+    """A copy of a commit that is still on its way."""
+
+    command: tuple[Any, ...]
+    age: int
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Writer and counter."""
+        return parts_of(self.command)[:2]
+
+
+class Network:
+    """
+    What the links of several processes have in common.
+
+    Attributes
+    ----------
+    held
+        Copies that are on their way.
+    open
+        Writer and counter of commits whose outcome nobody knows yet: a late copy may be carried out.
+    age
+        Rises when the server's history is replaced: copies from before can be news to it.
+    """
+
+    def __init__(self) -> None:
+        self.held: list[Held] = []
+        self.open: set[tuple[str, int]] = set()
+        self.age = 0
+
+
+class FaultyLink:
+    """
+    A process's way to the server.
+
+    Attributes
+    ----------
+    done
+        Commits of the present call that the server carried out: kind, payload and answer.
+    happened
+        Whether the last one that was sent is among them.
+    """
+
+    def __init__(self, link: Link, network: Network) -> None:
+        self._link = link
+        self._network = network
+        self._fault: Fault | None = None
+        self._skip = 0
+        self._sent: tuple[str, int] | None = None
+        self.settings: Settings = link.settings
+        self.done: list[tuple[str, bytes, bytes]] = []
+        self.happened = False
+
+    def plan(self, fault: Fault | None, *, skip: int = 0, give_up: bool = False) -> None:
+        """What happens to the commit after ``skip`` others of the next call, and whether the caller tries again."""
+        self._fault, self._skip, self._sent = fault, skip, None
+        self.settings = replace(self._link.settings, retry_deadline_s=1e-9 if give_up else 30)
+        self.done = []
+
+    def gave_up(self) -> None:
+        """The call ended without knowing what became of its last commit."""
+        if self._sent:
+            self._network.open.add(self._sent)
+
+    def calls(self, commands: Any, *, retry: bool = False) -> Any:
+        return self._link.calls(commands, retry=retry)
+
+    def call(self, *command: Any, retry: bool = False) -> Any:
+        if not is_commit(command):
+            return self._link.call(*command, retry=retry)
+        fault = None
+        if self._fault and not self._skip:
+            fault, self._fault = self._fault, None
+        self._skip = max(self._skip - 1, 0)
+        if fault in ("request", "delay"):
+            if fault == "delay":
+                self._network.held.append(Held(command, self._network.age))
+            self._note(command)
+            raise ServerUnavailable("the link broke", sent=True)
+        reply = self._link.call(*command, retry=retry)
+        self._note(command, reply)
+        if fault == "reply":
+            raise ServerUnavailable("the link broke", sent=True)
+        if fault == "double" and reply[0] in (b"ok", b"repeat"):
+            self._network.held.append(Held(command, self._network.age))
+        return reply
+
+    def _note(self, command: Sequence[Any], reply: Sequence[bytes] = ()) -> None:
+        writer, counter, kind, payload = parts_of(command)
+        status = reply[0] if reply else b""
+        if kind != "void":
+            self._sent = (writer, counter)
+            self.happened = status == b"ok"
+        if status in (b"ok", b"repeat"):
+            self._network.open.discard((writer, counter))
+        if status == b"ok" and kind != "void":
+            self.done.append((kind, payload, reply[1]))
+
+
+def is_commit(command: Sequence[Any]) -> bool:
+    """Whether this calls the script of commits, which has all the collection's keys first."""
+    return str(command[0]).startswith("EVAL") and "deals:writers" in command
+
+
+class FailingLink:
+    """The link of a process that dies after so many calls."""
+
+    def __init__(self, link: Link, calls: int) -> None:
+        self._link = link
+        self._left = calls
+        self.settings = link.settings
+
+    def _count(self) -> None:
+        if not self._left:
+            raise ServerUnavailable("the process died")
+        self._left -= 1
+
+    def call(self, *command: Any, retry: bool = False) -> Any:
+        self._count()
+        return self._link.call(*command, retry=retry)
+
+    def calls(self, commands: Any, *, retry: bool = False) -> Any:
+        self._count()
+        return self._link.calls(commands, retry=retry)
