@@ -24,6 +24,7 @@ from dealdb.loader.rejects import RejectsFile
 from dealdb.loader.report import LoadReport
 from dealdb.loader.run import DEFAULT_BATCH, MAX_BATCH, Load
 from dealdb.loader.sources import open_source
+from dealdb.loader.stagetable import WithStages, read_stages
 from dealdb.loader.stores import Store
 
 
@@ -57,6 +58,7 @@ class DataLoader:
         delimiter: str | None = None,
         null: str | None = None,
         id_from: Sequence[str] | str | None = None,
+        stages: Any = None,
         on_conflict: str = "merge",
         delete_missing: bool | str | pl.Expr = False,
         force: bool = False,
@@ -97,6 +99,9 @@ class DataLoader:
         id_from
             Columns (headers or fields) that together make the id where the source has none, or ``"row"`` for whole
             rows; the same rows get the same ids whenever they are loaded.
+        stages
+            Table of stages, as a path or anything else that can be loaded: what the stage ids in the source are
+            called, their order, probability and outcome. The pipeline takes them from it.
         on_conflict
             What happens to deals that exist: ``merge``; ``replace`` also clears the fields that the source doesn't
             give; ``skip`` leaves them alone; ``error`` stops before anything is written.
@@ -158,6 +163,9 @@ class DataLoader:
             rejected = keep.enter_context(RejectsFile(opened.name, opened.header, places))
             show = keep.enter_context(shown(_short_name(opened), progress, bar=bar))
             store = Rehearsal(self._store()) if dry_run else self._store()
+            table = None if stages is None else read_stages(stages)
+            if table:
+                opened = WithStages(opened, table, chosen, store.schema())
             if id_from is not None:
                 opened = WithIds(opened, id_from, chosen, store.schema())
             run = Load(store, opened, options, rejected, show)
@@ -165,6 +173,7 @@ class DataLoader:
                 run.missing = self._missing(
                     store, among=delete_missing, force=force, everything=everything
                 )
+            run.table = table
             run.batch_size, run.max_errors, run.on_conflict = batch_size, max_errors, on_conflict
             run.run()
             return run.report(time.perf_counter() - begun)

@@ -43,7 +43,7 @@ def outcomes_in(
     for name, is_won, is_closed in (
         frame.select(stage, won, closed).unique(maintain_order=True).rows()
     ):
-        kind = _kind(_flag(is_won), _flag(is_closed))
+        kind = kind_of(is_won, is_closed)
         if name and kind:
             yield name, kind
 
@@ -78,7 +78,16 @@ def _with_kind(stage: Stage, kinds: Collection[Kind]) -> Stage:
     )
 
 
-def _kind(won: bool | None, closed: bool | None) -> Kind | None:  # noqa: FBT001
+def kind_of(is_won: str | None, is_closed: str | None) -> Kind | None:
+    """
+    Outcome that two flags tell, or None where they don't.
+
+    Examples
+    --------
+    >>> str(kind_of("FALSE", "TRUE"))
+    'lost'
+    """
+    won, closed = _flag(is_won), _flag(is_closed)
     if won:
         return Kind.WON
     if closed is None or (closed and won is None):

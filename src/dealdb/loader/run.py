@@ -24,6 +24,7 @@ from dealdb.loader.progress import ProgressCallback
 from dealdb.loader.rehearsal import Rehearsal
 from dealdb.loader.rejects import RejectsFile
 from dealdb.loader.report import LoadReport, MappedColumn, Progress
+from dealdb.loader.stagetable import StageTable
 from dealdb.loader.stores import Store
 from dealdb.pipeline import Kind
 from dealdb.schema import Field
@@ -44,6 +45,7 @@ class Load:
     max_errors: int | None = None
     on_conflict = "merge"
     missing: Missing | None = None
+    table: StageTable | None = None
 
     def __init__(
         self,
@@ -169,6 +171,9 @@ class Load:
     def _decide(self) -> None:
         self._plan = self._profile.plan()
         self._declare(self._plan.fields())
+        if self.table and (defined := self.table.defining(self._pipeline)) != self._pipeline:
+            self._store.set_pipeline(defined)
+            self._pipeline = defined
         if not all(name in self._pipeline for name in self._profile.stages):
             covered = self._store.cover_stages(list(self._profile.stages))
             known, self._pipeline = self._pipeline, covered

@@ -1,0 +1,163 @@
+"""
+Tables of stages, as CRMs export them beside the deals: what an id in the deals is called, and what it means.
+
+HubSpot has ``stage_id, label, display_order, probability, is_closed, closed_won``, Salesforce
+``ApiName, MasterLabel, SortOrder, DefaultProbability, IsClosed, IsWon``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import polars as pl
+
+from dealdb.errors import LoadError
+from dealdb.loader.aliases import find_header, map_headers, nearest
+from dealdb.loader.chunks import Chunk, Source
+from dealdb.loader.outcomes import kind_of
+from dealdb.loader.sources import open_source
+from dealdb.pipeline import Kind, Pipeline, Stage
+from dealdb.schema import Schema
+
+_HEADERS = {
+    "id": ("stage_id", "api_name", "id", "value"),
+    "label": ("label", "master_label", "name", "stage_name", "stage"),
+    "order": ("display_order", "sort_order", "order_nr", "order"),
+    "probability": ("probability", "default_probability", "deal_probability"),
+    "won": ("closed_won", "is_won", "won"),
+    "closed": ("is_closed", "closed"),
+}
+_KIND_ORDER = (Kind.OPEN, Kind.WON, Kind.LOST)
+
+
+@dataclass(frozen=True, slots=True)
+class StageTable:
+    """
+    Stages of a table.
+
+    Attributes
+    ----------
+    labels
+        Name by id.
+    stages
+        In order; open ones first, won and lost last.
+    """
+
+    labels: Mapping[str, str]
+    stages: tuple[Stage, ...]
+
+    def defining(self, pipeline: Pipeline) -> Pipeline:
+        """Pipeline that has these stages as the table defines them, and keeps the others."""
+        rot = {stage.name: stage.rot_days for stage in pipeline}
+        own = [replace(stage, rot_days=rot.get(stage.name)) for stage in self.stages]
+        others = [stage for stage in pipeline if stage.name not in self.labels.values()]
+        return Pipeline(
+            tuple(sorted([*own, *others], key=lambda stage: _KIND_ORDER.index(stage.kind)))
+        )
+
+
+def read_stages(source: Any) -> StageTable:
+    """
+    Table of stages from anything that deals are loaded from.
+
+    Raises
+    ------
+    LoadError
+        If it can't be read, has no column of ids, or one name stands for stages of different outcomes.
+
+    Examples
+    --------
+    >>> rows = [
+    ...     {"stage_id": "s2", "label": "Won", "closed_won": "true", "is_closed": "true"},
+    ...     {"stage_id": "s1", "label": "Demo", "closed_won": "false", "is_closed": "false"},
+    ... ]
+    >>> table = read_stages(rows)
+    >>> table.labels["s2"], [stage.name for stage in table.stages]
+    ('Won', ['Demo', 'Won'])
+    """
+    with ExitStack() as keep:
+        opened = open_source(source, format=None, delimiter=None, keep=keep)
+        frame = pl.concat([chunk.frame for chunk in opened.chunks()], how="diagonal")
+    headers = {
+        role: next((h for h in (find_header(name, frame.columns) for name in names) if h), None)
+        for role, names in _HEADERS.items()
+    }
+    if headers["id"] is None:
+        msg = f"stages: no column has the ids of stages (stage_id); {nearest('stage_id', frame.columns)}"
+        raise LoadError(msg)
+    cells = {
+        role: frame[header].to_list() if header else [None] * frame.height
+        for role, header in headers.items()
+    }
+    rows = [dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]
+    rows = sorted((row for row in rows if row["id"]), key=lambda row: _number(row["order"]) or 0)
+    return StageTable({row["id"]: row["label"] or row["id"] for row in rows}, tuple(_stages(rows)))
+
+
+class WithStages:
+    """A source whose stages are called by the labels of a table."""
+
+    def __init__(
+        self,
+        source: Source,
+        table: StageTable,
+        mapping: Mapping[str, str | None] | None,
+        schema: Schema,
+    ) -> None:
+        self.name, self.format, self.header = source.name, source.format, source.header
+        self.bytes_total, self.rows_total = source.bytes_total, source.rows_total
+        self.repeatable = source.repeatable
+        self._source = source
+        self._table = table
+        self._mapping = mapping
+        self._schema = schema
+
+    @property
+    def notes(self) -> list[str]:
+        """What was detected."""
+        return [*self._source.notes, f"{len(self._table.labels)} stages from a table"]
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Rows, with the names of stages for their ids."""
+        labels = self._table.labels
+        for chunk in self._source.chunks():
+            present = {
+                h: f
+                for h, f in (self._mapping or {}).items()
+                if find_header(h, chunk.frame.columns)
+            }
+            fields = map_headers(chunk.frame.columns, present, self._schema)
+            header = next((header for header, field in fields.items() if field == "stage"), None)
+            if header is None or not labels:
+                yield chunk
+            else:
+                named = chunk.frame[header].replace(list(labels), list(labels.values()))
+                yield replace(chunk, frame=chunk.frame.with_columns(named.alias(header)))
+
+
+def _stages(rows: Iterable[Mapping[str, str | None]]) -> list[Stage]:
+    stages: dict[str, Stage] = {}
+    for row in rows:
+        name = str(row["label"] or row["id"])
+        proposed = Pipeline().covering([name]).stages[0]
+        kind = kind_of(row["won"], row["closed"]) or proposed.kind
+        chance = _number(row["probability"])
+        chance = chance if chance is None or chance <= 1 else chance / 100
+        if kind is not Kind.OPEN:
+            chance = Decimal(kind is Kind.WON)
+        stage = Stage(name, kind, chance)
+        if stages.setdefault(name, stage).kind is not kind:
+            msg = f"stages: {name!r} stands for {stages[name].kind} and {kind} in one table; give one pipeline's stages"
+            raise LoadError(msg)
+    return sorted(stages.values(), key=lambda stage: _KIND_ORDER.index(stage.kind))
+
+
+def _number(text: str | None) -> Decimal | None:
+    try:
+        return None if text is None else Decimal(text)
+    except InvalidOperation:
+        return None
