@@ -81,7 +81,6 @@ def test_collections_keep_their_own(db: DealDatabase, server: Server) -> None:
         (("q",), {"sort": "nam"}, "no column 'nam'"),
         (("q",), {"columns": ["nam"]}, "no column 'nam'"),
     ],
-    ids=str,
 )
 def test_what_cant_be_saved(
     db: DealDatabase, arguments: Any, options: dict[str, Any], message: str

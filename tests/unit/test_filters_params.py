@@ -55,7 +55,6 @@ QUERY = engine_of(FRAME)
         ("coalesce(amount, :x) = 0", {"x": 0}, "coalesce(amount, 0) = 0"),
         ("name = ':x' OR name = :x", {"x": "a"}, "name = ':x' OR name = 'a'"),
     ],
-    ids=str,
 )
 def test_a_parameter_is_what_the_value_would_be(
     where: str, params: dict[str, Any], literal: str
@@ -108,7 +107,6 @@ def test_every_query_takes_them() -> None:
         ("created > :d", {"d": "soon"}, "created is a date; write a date such as", 10),
         (":n(seats) > 1", {"n": 1}, "", None),
     ],
-    ids=str,
 )
 def test_parameters_that_dont_fit(
     where: str | None, params: dict[str, Any], message: str, position: int | None

@@ -45,7 +45,6 @@ def test_the_normal_form_keeps_the_same_deals_and_is_its_own_normal_form(where: 
         (pl.col("won"), {"active": True}, f"({pl.col('won')}) AND active = TRUE"),
         (None, {"created": date(2026, 1, 31)}, "created = '2026-01-31'"),
     ],
-    ids=str,
 )
 def test_normal_forms(where: Any, equals: dict[str, Any], text: str | None) -> None:
     done = QUERY.explain(where, **equals)

@@ -200,7 +200,6 @@ def test_any_text_as_a_cursor(text: str) -> None:
         ({"cursor": 5}, "a cursor is the text of Page.next"),
         ({"sort": "tags", "size": 1}, "can't be sorted by 'tags', which is a list"),
     ],
-    ids=str,
 )
 def test_options_that_cant_be_understood(options: dict[str, Any], message: str) -> None:
     frame = pl.DataFrame({"id": ["1", "2"], "tags": [["a"], ["b"]]})

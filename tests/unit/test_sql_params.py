@@ -49,7 +49,6 @@ def session() -> SqlSession:
         ),
         ("SELECT 1 AS x LIMIT :n", {"n": 0}, []),
     ],
-    ids=str,
 )
 def test_values(
     session: SqlSession, statement: str, params: dict[str, Any], rows: list[tuple[Any, ...]]
