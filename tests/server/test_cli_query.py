@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -86,6 +87,16 @@ def test_facets_count_as_the_facade_does(run: Run, loaded: DealDatabase) -> None
     assert run("facets", "stag").code == 2
 
 
+def test_search_finds_words(run: Run, loaded: DealDatabase) -> None:
+    rows = run("search", "health", "--where", "stage = 'Won'", "--limit", "3", "--json").json
+    expected = loaded.query.search("health", where="stage = 'Won'", limit=3)
+    assert [row["id"] for row in rows] == expected["id"].to_list() != []
+    header, first, *_ = run("search", "health", "--columns", "name").out.splitlines()
+    assert header.split()[:4] == ["id", "_score", "_in", "_highlight"]
+    assert "**Health**" in first
+    assert run("search", "health", "--columns", "amount").code == 2
+
+
 def test_queries_are_saved_run_and_deleted(run: Run, loaded: DealDatabase) -> None:
     assert run("query").out == "name  where  sort  columns\n"
     saving = ["amount >= :least", "--sort", "-amount,id", "--columns", "id,amount"]
@@ -151,3 +162,31 @@ def test_load_rehearses_skips_and_makes_ids(run: Run, db: DealDatabase, tmp_path
     assert run("load", str(file), "--id-from", "row", "--json").json["inserted"] == 2
     refused = run("load", str(file), *ids, "--on-conflict", "error")
     assert (refused.code, refused.out) == (2, "")
+
+
+def test_load_deletes_what_the_file_lacks_after_asking(
+    run: Run, db: DealDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "deals.csv"
+    file.write_text("id,name\n1,Acme\n2,Bolt\n3,Corp\n")
+    run("load", str(file))
+    file.write_text("id,name\n1,Acme\n2,Bolt\n")
+    for answer, code, left in (("n\n", 1, 3), ("y\n", 0, 2)):
+        stdin = io.StringIO(answer)
+        monkeypatch.setattr(stdin, "isatty", lambda: True)
+        monkeypatch.setattr(sys, "stdin", stdin)
+        ran = run("load", str(file), "--delete-missing")
+        assert "Delete 1 deals that" in ran.err
+        assert (ran.code, len(db)) == (code, left)
+    assert "; 1 others deleted" in ran.out
+    file.write_text("id,name\n2,Bolt\n")
+    kept = run("load", str(file), "--missing-where", "name = 'Bolt'", "--yes", "--json")
+    assert (kept.json["deleted"], len(db)) == (0, 2)
+
+
+def test_load_takes_a_table_of_stages(run: Run, db: DealDatabase, tmp_path: Path) -> None:
+    stages, file = tmp_path / "stages.csv", tmp_path / "deals.csv"
+    stages.write_text("id,name,probability,outcome\ns1,Lead,0.1,open\ns2,Signed,1,won\n")
+    file.write_text("id,stage\n1,s2\n")
+    assert run("load", str(file), "--stages", str(stages)).code == 0
+    assert run("get", "1", "--json").json["stage"] == "Signed"

@@ -100,6 +100,7 @@ def test_each_error_has_its_exit_code(error: errors.DealDBError, code: int) -> N
         (["query", "run", "x", "--sort", "id"], "--sort and --columns are for save"),
         (["export", "x.csv", "id = '1'", "--sql", "SELECT 1"], "--sql excludes a filter"),
         (["export", "-", "--json"], "to stdout only the file is written"),
+        (["load", "x.csv", "y.csv", "--delete-missing"], "--delete-missing takes one file"),
         (["load", "x.csv", "--map", "amount"], "--map 'amount': it takes HEADER=FIELD"),
         (["demo", "--json"], "demo prints text only"),
     ],

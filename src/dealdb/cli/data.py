@@ -68,6 +68,25 @@ def load(
             metavar="NAME", help="Deals that exist: merge, replace, skip or error [default: merge]."
         ),
     ] = None,
+    stages: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Table of stages that the ids refer to.")
+    ] = None,
+    delete_missing: Annotated[  # noqa: FBT002 a flag
+        bool,
+        typer.Option("--delete-missing", help="Delete the deals that the file does not have."),
+    ] = False,
+    missing_where: Annotated[
+        str | None, typer.Option(metavar="FILTER", help="Delete missing deals of this filter only.")
+    ] = None,
+    force: Annotated[  # noqa: FBT002 a flag
+        bool, typer.Option("--force", help="Delete missing deals even if rows are rejected.")
+    ] = False,
+    everything: Annotated[  # noqa: FBT002 a flag
+        bool, typer.Option("--everything", help="Delete even more than half of the deals.")
+    ] = False,
+    yes: Annotated[  # noqa: FBT002 a flag
+        bool, typer.Option("--yes", help="Do not ask before deleting.")
+    ] = False,
     dry_run: Annotated[  # noqa: FBT002 a flag
         bool, typer.Option("--dry-run", help="Only tell what would happen.")
     ] = False,
@@ -83,7 +102,7 @@ def load(
     Load deals from files.
 
     Headers of common CRM exports are recognised. Rows that can't be loaded go to the rejects file and never stop the
-    rest. Loading the same file twice changes nothing.
+    rest. Loading the same file twice changes nothing. At a terminal, --delete-missing tells how many and asks first.
     """
     options = {
         "format": format_,
@@ -96,16 +115,26 @@ def load(
         "null": null,
         "id_from": names(id_from),
         "on_conflict": on_conflict,
-        "dry_run": dry_run,
+        "stages": stages,
+        "delete_missing": missing_where or delete_missing,
+        "force": force,
+        "everything": everything,
     }
     given: dict[str, Any] = {name: value for name, value in options.items() if value}
     if given.get("id_from") == ["row"]:
         given["id_from"] = "row"
+    if "delete_missing" in given and len(files) > 1:
+        msg = "--delete-missing takes one file: each would delete what only the others have"
+        raise ConfigError(msg)
+    ask = "delete_missing" in given and not (yes or dry_run) and sys.stdin.isatty()
     rejected = 0
     with session.open() as db:
         for file in files:
             source = sys.stdin.buffer if file == "-" else file
-            report = db.loader.load(source, **given)
+            if ask and not _agreed(db.loader.load(source, **given, dry_run=True, bar=False)):
+                note("nothing loaded")
+                raise typer.Exit(1)
+            report = db.loader.load(source, **given, dry_run=dry_run)
             print_report(report, session.output)
             rejected += report.rejected
     if rejected > max_errors:
@@ -182,12 +211,21 @@ def print_report(
     print_facts({k: v for k, v in lines.items() if columns or k != "columns"}, output)
 
 
+def _agreed(rehearsal: LoadReport) -> bool:
+    if not rehearsal.deleted:
+        return True
+    question = f"Delete {rehearsal.deleted:,} deals that {rehearsal.source} does not have?"
+    return typer.confirm(question, err=True)
+
+
 def _report_facts(report: LoadReport) -> dict[str, Any]:
-    counts = ("read", "inserted", "updated", "unchanged", "skipped", "rejected", "duplicates")
+    counts = ("read", "inserted", "updated", "unchanged", "skipped", "rejected")
     return {
         "source": report.source,
         "format": report.format,
         **{name: getattr(report, name) for name in counts},
+        "deleted": report.deleted,
+        "duplicates": report.duplicates,
         "repeated": report.repeated,
         "dry_run": report.dry_run,
         "seconds": report.seconds,
@@ -210,6 +248,8 @@ def _report_lines(report: LoadReport) -> Iterator[tuple[str, str | list[str]]]:
         "rejected",
     )
     outcome = ", ".join(f"{getattr(report, name):,} {name}" for name in counts)
+    if report.deleted:
+        outcome += f"; {report.deleted:,} others deleted"
     rehearsed = "; nothing was written" if report.dry_run else ""
     yield "rows", f"{report.read:,} read: {outcome}{rehearsed}"
     yield "time", f"{report.seconds:.2f} s, {report.rate:,.0f} rows/s"

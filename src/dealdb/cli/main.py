@@ -18,7 +18,7 @@ from dealdb.cli.deals import delete, get, save
 from dealdb.cli.demo import demo
 from dealdb.cli.doctor import doctor
 from dealdb.cli.past import check, history, repair
-from dealdb.cli.query import facets, find, query, sql
+from dealdb.cli.query import facets, find, query, search, sql
 from dealdb.cli.schema import schema
 from dealdb.cli.server import health, info
 from dealdb.cli.stats import pipeline, stats
@@ -65,6 +65,7 @@ COMMANDS: tuple[tuple[Callable[..., None], str], ...] = (
     (demo, "dealdb demo"),
     (load, "dealdb load deals.csv --map Betrag=amount"),
     (find, "dealdb find \"stage = 'Won' AND amount > 50000\" --sort -amount --limit 5"),
+    (search, "dealdb search logistics expansion --limit 5"),
     (get, "dealdb get D0001"),
     (save, "dealdb save id=D0001 stage=Won amount=125000.00"),
     (delete, "dealdb delete D0001 --yes"),

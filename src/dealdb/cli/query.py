@@ -1,4 +1,4 @@
-"""The commands that ask: ``find``, ``sql``, ``facets``, and ``query`` for saved ones."""
+"""The commands that ask: ``find``, ``search``, ``sql``, ``facets``, and ``query`` for saved ones."""
 
 from __future__ import annotations
 
@@ -73,6 +73,42 @@ def find(
             else:
                 frame = db.query.find(where, limit=limit, offset=offset, **options)
                 print_frame(frame, session.output, parquet)
+
+
+def search(
+    session: Session,
+    words: Annotated[list[str], typer.Argument(metavar="WORD", help="Words to look for.")],
+    columns: Annotated[
+        str | None, typer.Option(metavar="COLUMN,...", help="Look in these columns only.")
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option(metavar="FILTER", help="Only deals of this filter.")
+    ] = None,
+    limit: Limit = None,
+    param: Params = None,
+    at: At = None,
+    parquet: Parquet = None,
+) -> None:
+    """
+    Print the deals that have some words, best first.
+
+    A deal has to have all words, in whichever column; the end of a word may be missing, and one typo is allowed where
+    few deals match.
+    """
+    options = {} if limit is None else {"limit": limit}
+    with session.reading(at) as db:
+        frame = db.query.search(
+            " ".join(words),
+            columns=names(columns),
+            where=where,
+            params=parameters(param),
+            **options,
+        )
+    found = ["id", "_score", "_in", "_highlight"]
+    if session.output is Output.TABLE and parquet is None:
+        # what matched comes first: a terminal may not have the width for all
+        frame = frame.select(*found, *(name for name in frame.columns if name not in found))
+    print_frame(frame, session.output, parquet)
 
 
 def sql(
