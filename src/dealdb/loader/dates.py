@@ -117,7 +117,9 @@ def _odd_dates(odd: pl.Series, order: str) -> tuple[pl.Series, int]:
     readable = ~has_time | _seconds(clock).is_not_null()
     day = _real(parts["date"]).cast(pl.String)
     found = pl.select(pl.when(readable).then(day)).to_series()
-    return found, int((has_time & found.is_not_null() & (_seconds(clock) != 0)).sum())
+    # a microsecond after midnight is a time of day too
+    timed = (_seconds(clock) != 0) | clock.str.contains(r"\.0*[1-9]")
+    return found, int((has_time & found.is_not_null() & timed).sum())
 
 
 def datetimes(texts: pl.Series, order: str) -> pl.Series:
