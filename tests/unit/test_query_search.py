@@ -162,7 +162,7 @@ def test_the_pattern_of_a_word_finds_it_in_every_spelling_that_case_gives(text: 
                 single = all(len(folded(c)) <= 1 or c in "ßẞ" for c in shown)
                 if single and all(ord(c) < 0x250 or 0x300 <= ord(c) < 0x370 for c in shown):
                     found = pl.Series([shown]).str.contains(pattern(token.word)).item()
-                    assert found == (folded(shown) == token.word)
+                    assert found
 
 
 @pytest.mark.parametrize(

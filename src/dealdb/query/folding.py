@@ -67,7 +67,7 @@ def _spellings() -> dict[str, str]:
 
 
 def _letter(plain: str) -> str:
-    others = {plain, plain.upper(), *_spellings().get(plain, "")}
+    others = {plain, plain.upper(), *_spellings().get(plain, ""), *("ßẞ" if plain == "s" else "")}
     return f"[{''.join(re.escape(c) for c in sorted(others) if len(c) == 1)}]{_MARKS}"
 
 
@@ -88,7 +88,8 @@ def pattern(word: str, *, typos: bool = False, whole: bool = False) -> str:
     """
     ways = [_spelled(word)]
     if typos and takes_typos(word):
-        ways = sorted({".".join(map(_spelled, parts)) for parts in _one_edit(word)})
+        # a sharp s may stand for the letter before and the one at fault
+        ways = sorted({".?".join(map(_spelled, parts)) for parts in _one_edit(word)})
     return f"{_BEGIN}(?:{'|'.join(ways)}){_END if whole else ''}"
 
 
