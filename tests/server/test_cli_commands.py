@@ -322,13 +322,18 @@ def test_health_of_a_server_that_is_down(run: Run) -> None:
     assert "Traceback" not in ran.err
 
 
-def test_databases_and_collections_are_apart(run: Run, db: DealDatabase) -> None:
+def test_databases_and_collections_are_apart(
+    run: Run, db: DealDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run("save", "id=1", "--db", "5")
     run("save", "id=2", "--collection", "lead")
     assert len(db) == 0
     assert run("get", "1", "--db", "5").code == 0
     assert run("get", "2", "--collection", "lead").code == 0
     assert run("get", "1").code == 1
+    monkeypatch.setenv("DEALDB_DB", "5")
+    assert run("get", "1").code == 0
+    assert run("get", "1", "--db", "0").code == 1
 
 
 def test_bench_counts_sockets_and_leaves_nothing(run: Run, server: Server) -> None:
@@ -417,8 +422,8 @@ def test_the_example_of_each_command_runs(
     monkeypatch.chdir(tmp_path)
     Path("deals.csv").write_text("id,Betrag,stage\nD0001,12.50,Won\n")
     examples = {command.__name__: shlex.split(example)[1:] for command, example in COMMANDS}
-    # demo has a test of its own; delete takes away what the others use
-    for name in [*sorted(examples.keys() - {"demo", "delete"}), "delete"]:
+    # demo and shell have tests of their own; delete takes away what the others use
+    for name in [*sorted(examples.keys() - {"demo", "shell", "delete"}), "delete"]:
         ran = run(*examples[name])
         assert (ran.code, ran.out != "") == (0, True), (name, ran.err)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dealdb import DealDatabase
     from dealdb.values import Value
 
-    Opener = Callable[[str], DealDatabase]
+    Opener = Callable[[str], AbstractContextManager[DealDatabase]]
     Deals = Sequence[Mapping[str, Value]]
 
 THREADS = 64

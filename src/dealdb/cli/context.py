@@ -12,7 +12,8 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -98,6 +99,8 @@ class Session:
         How data is printed.
     sources
         Setting -> where it came from.
+    opened
+        Database of a shell, which its commands share; None elsewhere.
     """
 
     url: str | None
@@ -105,10 +108,12 @@ class Session:
     options: Mapping[str, Any]
     output: Output
     sources: Mapping[str, str]
+    opened: DealDatabase | None = field(default=None, repr=False)
 
-    def open(self, collection: str | None = None) -> DealDatabase:
+    @contextmanager
+    def open(self, collection: str | None = None) -> Iterator[DealDatabase]:
         """
-        Database that the settings name, or another collection of it; close it.
+        Database that the settings name, or another collection of it; closed at the end.
 
         Raises
         ------
@@ -117,6 +122,13 @@ class Session:
         ServerUnavailable
             If the embedded server can't be started.
         """
+        if self.opened is not None and collection is None:
+            yield self.opened
+            return
+        with self._new(collection) as db:
+            yield db
+
+    def _new(self, collection: str | None) -> DealDatabase:
         from dealdb import DealDatabase
 
         options = dict(self.options)
@@ -159,9 +171,10 @@ def shared_options(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def wrapper(ctx: typer.Context, **given: Any) -> None:
         shared = {name: given.pop(name) for name in _SHARED}
-        session = session_from({**(ctx.obj or {}), **_set_only(shared)}, os.environ)
+        options = {**(ctx.obj or {}), **_set_only(shared)}
+        session = _session_of_shell(options) or session_from(options, os.environ)
         try:
-            with paging(wanted=not shared["no_pager"] and not (ctx.obj or {}).get("no_pager")):
+            with paging(wanted=not options.get("no_pager")):
                 function(session, **given)
             sys.stdout.flush()
         except BrokenPipeError:
@@ -184,6 +197,24 @@ def group_options(function: Callable[[typer.Context], None]) -> Callable[..., No
 
     wrapper.__signature__ = inspect.Signature([_CONTEXT, *_shared_parameters()])  # type: ignore[attr-defined]
     return wrapper
+
+
+@contextmanager
+def inside(session: Session, db: DealDatabase) -> Iterator[None]:
+    """Let the commands that run meanwhile share a database that is open, unless they name another."""
+    token = _shell.set(replace(session, opened=db))
+    try:
+        yield
+    finally:
+        _shell.reset(token)
+
+
+def _session_of_shell(options: Mapping[str, Any]) -> Session | None:
+    session = _shell.get()
+    if session is None or {"url", "db", "collection", "ask_password"} & options.keys():
+        return None
+    output = _output(options)
+    return replace(session, output=session.output if output is Output.TABLE else output)
 
 
 def session_from(options: Mapping[str, Any], environment: Mapping[str, str]) -> Session:
@@ -236,9 +267,12 @@ def _password(
 
 
 def _set_only(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value not in (None, False)}
+    return {
+        name: value for name, value in options.items() if value is not None and value is not False
+    }
 
 
+_shell: ContextVar[Session | None] = ContextVar("shell", default=None)
 _CONTEXT = inspect.Parameter(
     "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
 )

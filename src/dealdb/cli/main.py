@@ -21,6 +21,7 @@ from dealdb.cli.past import check, history, repair
 from dealdb.cli.query import facets, find, query, search, sql
 from dealdb.cli.schema import schema
 from dealdb.cli.server import health, info
+from dealdb.cli.shell import shell
 from dealdb.cli.stats import pipeline, stats
 from dealdb.errors import (
     AccessDenied,
@@ -81,6 +82,7 @@ COMMANDS: tuple[tuple[Callable[..., None], str], ...] = (
     (repair, "dealdb repair"),
     (health, "dealdb health --json"),
     (doctor, "dealdb doctor"),
+    (shell, "dealdb shell --collection deal"),
     (bench, "dealdb bench -n 400"),
     (info, "dealdb info"),
 )

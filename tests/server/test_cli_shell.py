@@ -1,0 +1,147 @@
+"""The prompt, fed through a pipe and through a terminal, against a real server."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cli_runs import Ran, Run, db_fixture, run_fixture  # noqa: F401 fixtures
+from dealdb import DealDatabase
+from dealdb.cli.shell import candidates, words_of
+from dealdb.sample import deals
+from servers import Server
+
+COMMANDS = {"find", "get", "stats", "history", "schema"}
+
+
+@pytest.fixture
+def loaded(db: DealDatabase) -> DealDatabase:
+    db.loader.load(deals(40), bar=False)
+    return db
+
+
+def typed(
+    run: Run, monkeypatch: pytest.MonkeyPatch, *lines: str, options: tuple[str, ...] = ()
+) -> Ran:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+    return run("shell", *options)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("SELECT 1;", ["sql", "--", "SELECT 1"]),
+        (
+            "with a as (select 1) select * from a",
+            ["sql", "--", "with a as (select 1) select * from a"],
+        ),
+        ("stage = 'Won'", ["find", "--", "stage = 'Won'"]),
+        ("-amount < 5", ["find", "--", "-amount < 5"]),
+        ("stats win-rate --by owner", ["stats", "win-rate", "--by", "owner"]),
+        ("find \"stage = 'Won'\" --limit 3", ["find", "stage = 'Won'", "--limit", "3"]),
+        ("find --limit 3", ["find", "--limit", "3"]),
+        ("history = 'x'", ["find", "--", "history = 'x'"]),
+        ("history IS NULL", ["find", "--", "history IS NULL"]),
+        ("schema", ["schema"]),
+        ("help", ["--help"]),
+    ],
+)
+def test_a_line_is_sql_a_command_or_a_filter(line: str, words: list[str]) -> None:
+    assert words_of(line, COMMANDS) == words
+
+
+def test_lines_from_a_pipe_run_in_order(
+    run: Run, loaded: DealDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [
+        "# a comment",
+        "select count(*) as n from deals",
+        "",
+        "get D0001",
+        "id = 'D0002'",
+        "exit",
+        "get D0003",
+    ]
+    ran = typed(run, monkeypatch, *lines)
+    assert ran.code == 0
+    assert ran.out.splitlines()[:2] == [" n", "40"]
+    assert "D0001" in ran.out
+    assert "\nD0002  " in ran.out
+    assert "D0003" not in ran.out
+    assert [line.split()[-1] for line in ran.err.splitlines()] == ["ms"] * 3
+
+
+def test_a_line_that_fails_does_not_end_the_shell(
+    run: Run, loaded: DealDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = typed(
+        run, monkeypatch, "stag = 'Won'", "get 'x", "get zz", "save id=9 name=New", "get 9 --json"
+    )
+    assert ran.code == 2
+    assert "no column 'stag'" in ran.err
+    assert "error: no closing quotation" in ran.err
+    assert '"name": "New"' in ran.out
+    assert loaded.get_deal("9") is not None
+
+
+def test_commands_share_settings_and_connection(
+    run: Run, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("--db", "4", "--collection", "lead", "--json")
+    ran = typed(run, monkeypatch, "save id=1", "health", "get 1 --db 0", options=options)
+    assert '"deals": 1' in ran.out
+    assert "no deal with id '1'" in ran.err
+    with server.client(4) as client:
+        assert client.exists("lead:1")
+        received = client.info("stats")["total_connections_received"]
+        typed(run, monkeypatch, *["get 1"] * 20, options=options)
+        assert client.info("stats")["total_connections_received"] - received <= 3
+
+
+def test_completion_knows_columns_stages_and_commands() -> None:
+    columns, stages = ["stage", "amount"], ["Won", "Work in progress", "Lost"]
+    assert candidates("wo", "stage = '", columns, stages) == ["Won'", "Work in progress'"]
+    assert candidates("am", "", columns, stages) == ["amount"]
+    assert candidates("sta", "", columns, stages) == ["stage", "stats"]
+    assert candidates("sta", "amount > 5 AND ", columns, stages) == ["stage"]
+    assert candidates("zz", "", columns, stages) == []
+
+
+def test_a_terminal_has_prompt_completion_and_history(
+    loaded: DealDatabase, server: Server, tmp_path: Path
+) -> None:
+    ours, theirs = pty.openpty()
+    environment = {"DEALDB_URL": server.url, "XDG_STATE_HOME": str(tmp_path), "TERM": "dumb"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "dealdb.cli.main", "shell"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=os.environ | environment,
+    ) as process:
+        os.close(theirs)
+        text = read_until(ours, b"dealdb> ")
+        # Tab completes the id's column and the command
+        os.write(ours, b"sele\t count(*) AS n FR\t deals WHERE prob\t IS NULL\n")
+        text = read_until(ours, b" ms\r\n")
+        os.write(ours, b"exit\n")
+        process.wait(timeout=20)
+    os.close(ours)
+    assert f"\r\n{loaded.query.count('probability IS NULL')}\r\n".encode() in text
+    history = tmp_path / "dealdb" / "history"
+    assert "probability IS NULL" in history.read_text()
+    assert history.stat().st_mode & 0o777 == 0o600
+
+
+def read_until(descriptor: int, end: bytes) -> bytes:
+    text, deadline = b"", time.monotonic() + 20
+    while end not in text and time.monotonic() < deadline:
+        text += os.read(descriptor, 4096)
+    return text
