@@ -7,11 +7,16 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from servers import BINARIES, Server
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+# a busy machine is no failure of the code: what has to be quick has a documented bound and a test of its own
+hypothesis.settings.register_profile("dealdb", deadline=None)
+hypothesis.settings.load_profile("dealdb")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,6 +26,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="valkey9",
         help="flavor of server to test against",
     )
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    # workers have to agree on the names of tests: no address may stand in one
+    return argname if " at 0x" in repr(val) else None
 
 
 @pytest.fixture(scope="session")
