@@ -33,11 +33,11 @@ _KEYWORDS = (
 
 def shell(session: Session) -> None:
     """
-    Take filters, SELECTs and commands at a prompt, with their times.
+    Take filters, SELECTs and commands at a prompt.
 
     A line that begins with SELECT or WITH is SQL, one that begins with the name of a command is that command, and any
-    other is a filter. Tab completes columns, stages and commands. exit or Ctrl-D ends it. Lines may come from a pipe,
-    too; then the exit code is that of the worst line.
+    other is a filter; the time that it took follows. Tab completes columns, stages and commands. exit or Ctrl-D ends
+    it. Lines may come from a pipe, too; then the exit code is that of the worst line.
     """
     with session.open() as db, inside(session, db), _editing(db):
         worst = 0
