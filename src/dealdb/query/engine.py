@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -12,11 +12,20 @@ from dealdb.errors import QueryError
 from dealdb.query.explaining import Explanation, Watch, columns_read, filter_text
 from dealdb.query.faceting import Facet, facet_of
 from dealdb.query.filters import check_text, compile_where
-from dealdb.query.operands import Kind, column, kind_of
 from dealdb.query.paging import Page, beyond, cursor_after, question_mark, total_order
 from dealdb.query.saved import SavedQuery, Shelf, checked_name, named
 from dealdb.query.searching import searched, words_of
-from dealdb.query.sorting import Sort, SortKey, parse_sort, sorted_rows
+from dealdb.query.selecting import (
+    Params,
+    count_of,
+    evaluated,
+    kept_rows,
+    projected,
+    rows_found,
+    slice_of,
+    text_columns,
+)
+from dealdb.query.sorting import Sort, parse_sort, sorted_rows
 from dealdb.query.trouble import column_named
 
 if TYPE_CHECKING:
@@ -29,7 +38,6 @@ SQL_MEMORY_MB = 1024
 PAGE_SIZE = 50
 FACET_LIMIT = 20
 SEARCH_LIMIT = 20
-Params: TypeAlias = Mapping[str, object] | None
 
 
 class QueryEngine:
@@ -148,12 +156,12 @@ class QueryEngine:
         >>> QueryEngine(lambda: deals).find(sort="-n", limit=2)["id"].to_list()
         ['2', '1']
         """
-        wanted = _slice_of(offset, limit)
+        wanted = slice_of(offset, limit)
         frame = self._snapshot().frame
         keys = parse_sort(sort, frame.columns)
-        shown = _projected(frame, columns)
-        kept = _kept(frame, where, equals, params)
-        return _found(frame, shown, kept, keys, wanted)
+        shown = projected(frame, columns)
+        kept = kept_rows(frame, where, equals, params)
+        return rows_found(frame, shown, kept, keys, wanted)
 
     def page(
         self,
@@ -211,13 +219,13 @@ class QueryEngine:
         >>> query.page(sort="-n", size=2, cursor=first.next).items["id"].to_list()
         ['3']
         """
-        if _count_of("size", size) == 0:
+        if count_of("size", size) == 0:
             msg = "size is a whole number from 1 up, not 0"
             raise QueryError(msg)
         frame = self._snapshot().frame
         keys = total_order(parse_sort(sort, frame.columns))
-        shown = _projected(frame, columns)
-        kept = _kept(frame, where, equals, params)
+        shown = projected(frame, columns)
+        kept = kept_rows(frame, where, equals, params)
         total = frame.height if kept is None else int(kept.sum() or 0)
         mark = question_mark(where, equals, keys, frame.schema, params)
         if cursor is not None:
@@ -255,7 +263,7 @@ class QueryEngine:
         1
         """
         frame = self._snapshot().frame
-        kept = _kept(frame, where, equals, params)
+        kept = kept_rows(frame, where, equals, params)
         return frame.height if kept is None else int(kept.sum() or 0)
 
     def facets(
@@ -315,14 +323,14 @@ class QueryEngine:
         >>> QueryEngine(lambda: deals).facets("stage")["stage"].table.rows()
         [('won', 2, "stage = 'won'"), ('lost', 1, "stage = 'lost'")]
         """
-        if _count_of("limit", limit) == 0:
+        if count_of("limit", limit) == 0:
             msg = "limit is a whole number from 1 up, not 0"
             raise QueryError(msg)
         frame = self._snapshot().frame
         wanted = [columns] if isinstance(columns, str) else columns
-        chosen = _projected(frame, wanted)
+        chosen = projected(frame, wanted)
         how = {column_named(name, chosen.columns): value for name, value in (by or {}).items()}
-        kept = _kept(frame, where, equals, params)
+        kept = kept_rows(frame, where, equals, params)
         counted = chosen if kept is None else chosen.filter(kept)
         return {name: facet_of(counted, name, how.get(name), limit) for name in chosen.columns}
 
@@ -382,13 +390,13 @@ class QueryEngine:
         >>> QueryEngine(lambda: deals).search("zurich caf")["_highlight"].to_list()
         ['**Café** **Zürich**']
         """
-        if _count_of("limit", limit) == 0:
+        if count_of("limit", limit) == 0:
             msg = "limit is a whole number from 1 up, not 0"
             raise QueryError(msg)
         words = words_of(text)
         frame = self._snapshot().frame
-        names = _text_columns(frame, columns)
-        kept = _kept(frame, where, equals, params)
+        names = text_columns(frame, columns)
+        kept = kept_rows(frame, where, equals, params)
         return searched(frame if kept is None else frame.filter(kept), words, names, limit)
 
     def explain(
@@ -434,7 +442,7 @@ class QueryEngine:
         >>> done.filter, done.columns, done.scanned, done.kept, done.returned
         ('n > 4', ('n',), 3, 2, 1)
         """
-        wanted = _slice_of(offset, limit)
+        wanted = slice_of(offset, limit)
         counted = self._round_trips
         before = counted() if counted else 0
         watch = Watch()
@@ -442,12 +450,12 @@ class QueryEngine:
         watch.lap("sync")
         trips = counted() - before if counted else None
         keys = parse_sort(sort, frame.columns)
-        shown = _projected(frame, columns)
+        shown = projected(frame, columns)
         condition = compile_where(where, frame.schema, equals, params)
         watch.lap("parse")
-        kept = _evaluated(frame, condition, where)
+        kept = evaluated(frame, condition, where)
         watch.lap("scan")
-        found = _found(frame, shown, kept, keys, wanted)
+        found = rows_found(frame, shown, kept, keys, wanted)
         watch.lap("sort")
         return Explanation(
             filter=filter_text(where, equals, frame.schema),
@@ -486,7 +494,7 @@ class QueryEngine:
         ['2']
         """
         snapshot = self._snapshot()
-        kept = _kept(snapshot.frame, where, equals, params)
+        kept = kept_rows(snapshot.frame, where, equals, params)
         return snapshot if kept is None else replace(snapshot, frame=snapshot.frame.filter(kept))
 
     def frame(self) -> pl.DataFrame:
@@ -616,7 +624,7 @@ class QueryEngine:
             raise QueryError(msg)
         frame = self._snapshot().frame
         keys = parse_sort(sort, frame.columns)
-        shown = None if columns is None else tuple(_projected(frame, columns).columns)
+        shown = None if columns is None else tuple(projected(frame, columns).columns)
         if where is not None:
             check_text(where, frame.schema)
         order = tuple("-" * key.descending + key.name for key in keys)
@@ -730,86 +738,3 @@ class QueryEngine:
         self._changes = None
         if session is not None:
             session.close()
-
-
-def _text_columns(frame: pl.DataFrame, columns: str | Sequence[str] | None) -> list[str]:
-    if columns is None:
-        return [name for name, dtype in frame.schema.items() if kind_of(dtype) is Kind.TEXT]
-    chosen = _projected(frame, [columns] if isinstance(columns, str) else columns)
-    other = next((n for n, dtype in chosen.schema.items() if kind_of(dtype) is not Kind.TEXT), None)
-    if other is not None or not chosen.columns:
-        msg = f"{other!r} is not a column of text" if other else "columns names no column to search"
-        raise QueryError(msg)
-    return chosen.columns
-
-
-def _slice_of(offset: int, limit: int | None) -> slice:
-    begin = _count_of("offset", offset)
-    return slice(begin, None if limit is None else begin + _count_of("limit", limit))
-
-
-def _found(
-    frame: pl.DataFrame,
-    shown: pl.DataFrame,
-    kept: pl.Series | None,
-    keys: Sequence[SortKey],
-    wanted: slice,
-) -> pl.DataFrame:
-    if kept is not None and not keys and wanted.stop is None:
-        return shown.filter(kept).slice(wanted.start)
-    if kept is None and not keys:
-        return shown[wanted]
-    return shown[sorted_rows(frame, kept, keys, wanted.stop).slice(wanted.start)]
-
-
-def _projected(frame: pl.DataFrame, columns: Sequence[str] | None) -> pl.DataFrame:
-    if columns is None:
-        return frame.clone()
-    if isinstance(columns, str):
-        msg = f"columns is a list of names: [{columns[:80]!r}]"
-        raise QueryError(msg)
-    names = [column_named(name, frame.columns) for name in columns]
-    repeated = next((name for name in names if names.count(name) > 1), None)
-    if repeated is not None:
-        msg = f"columns has {repeated!r} twice"
-        raise QueryError(msg)
-    return frame.select([column(name) for name in names])
-
-
-def _kept(
-    frame: pl.DataFrame,
-    where: str | pl.Expr | None,
-    equals: Mapping[str, object],
-    params: Params,
-) -> pl.Series | None:
-    """Boolean a row, never null, or None when there is no filter."""
-    return _evaluated(frame, compile_where(where, frame.schema, equals, params), where)
-
-
-def _evaluated(
-    frame: pl.DataFrame, condition: pl.Expr | None, where: str | pl.Expr | None
-) -> pl.Series | None:
-    if condition is None:
-        return None
-    try:
-        kept = frame.select(condition.alias("kept")).to_series()
-    except pl.exceptions.PolarsError as error:
-        # Polars quotes values in such messages, so its words are not passed on
-        if "overflow" in str(error):
-            msg = "a sum or product in the filter has more than 38 digits"
-        else:
-            msg = f"the filter can't be computed ({type(error).__name__})"
-        raise QueryError(msg, text=where if isinstance(where, str) else None) from None
-    if kept.len() == 1 and frame.height != 1:
-        kept = kept.new_from_index(0, frame.height)
-    if kept.len() != frame.height:
-        msg = f"the expression gives {kept.len()} values for {frame.height} deals; one a deal is needed"
-        raise QueryError(msg)
-    return kept.cast(pl.Boolean).fill_null(value=False)
-
-
-def _count_of(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:  # type: ignore[redundant-expr]  # callers may be untyped
-        msg = f"{name} is a whole number from 0 up, not {value!r}"
-        raise QueryError(msg)
-    return value

@@ -1,0 +1,105 @@
+"""Rows and columns of a frame that a query asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import polars as pl
+
+from dealdb.errors import QueryError
+from dealdb.query.filters import compile_where
+from dealdb.query.operands import Kind, column, kind_of
+from dealdb.query.sorting import SortKey, sorted_rows
+from dealdb.query.trouble import column_named
+
+Params: TypeAlias = Mapping[str, object] | None
+
+
+def text_columns(frame: pl.DataFrame, columns: str | Sequence[str] | None) -> list[str]:
+    """Columns to search: those of text, or those chosen."""
+    if columns is None:
+        return [name for name, dtype in frame.schema.items() if kind_of(dtype) is Kind.TEXT]
+    chosen = projected(frame, [columns] if isinstance(columns, str) else columns)
+    other = next((n for n, dtype in chosen.schema.items() if kind_of(dtype) is not Kind.TEXT), None)
+    if other is not None or not chosen.columns:
+        msg = f"{other!r} is not a column of text" if other else "columns names no column to search"
+        raise QueryError(msg)
+    return chosen.columns
+
+
+def slice_of(offset: int, limit: int | None) -> slice:
+    """Offset and limit as a slice, once both are whole numbers from 0 up."""
+    begin = count_of("offset", offset)
+    return slice(begin, None if limit is None else begin + count_of("limit", limit))
+
+
+def rows_found(
+    frame: pl.DataFrame,
+    shown: pl.DataFrame,
+    kept: pl.Series | None,
+    keys: Sequence[SortKey],
+    wanted: slice,
+) -> pl.DataFrame:
+    """Rows of ``shown`` that are kept, in order, of that slice."""
+    if kept is not None and not keys and wanted.stop is None:
+        return shown.filter(kept).slice(wanted.start)
+    if kept is None and not keys:
+        return shown[wanted]
+    return shown[sorted_rows(frame, kept, keys, wanted.stop).slice(wanted.start)]
+
+
+def projected(frame: pl.DataFrame, columns: Sequence[str] | None) -> pl.DataFrame:
+    """Frame of the columns asked for; a name that is none is told with the nearest one."""
+    if columns is None:
+        return frame.clone()
+    if isinstance(columns, str):
+        msg = f"columns is a list of names: [{columns[:80]!r}]"
+        raise QueryError(msg)
+    names = [column_named(name, frame.columns) for name in columns]
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        msg = f"columns has {repeated!r} twice"
+        raise QueryError(msg)
+    return frame.select([column(name) for name in names])
+
+
+def kept_rows(
+    frame: pl.DataFrame,
+    where: str | pl.Expr | None,
+    equals: Mapping[str, object],
+    params: Params,
+) -> pl.Series | None:
+    """Boolean a row, never null, or None when there is no filter."""
+    return evaluated(frame, compile_where(where, frame.schema, equals, params), where)
+
+
+def evaluated(
+    frame: pl.DataFrame, condition: pl.Expr | None, where: str | pl.Expr | None
+) -> pl.Series | None:
+    """Boolean a row of a condition, never null, or None where there is none."""
+    if condition is None:
+        return None
+    try:
+        kept = frame.select(condition.alias("kept")).to_series()
+    except pl.exceptions.PolarsError as error:
+        # Polars quotes values in such messages, so its words are not passed on
+        if "overflow" in str(error):
+            msg = "a sum or product in the filter has more than 38 digits"
+        else:
+            msg = f"the filter can't be computed ({type(error).__name__})"
+        raise QueryError(msg, text=where if isinstance(where, str) else None) from None
+    if kept.len() == 1 and frame.height != 1:
+        kept = kept.new_from_index(0, frame.height)
+    if kept.len() != frame.height:
+        msg = f"the expression gives {kept.len()} values for {frame.height} deals; one a deal is needed"
+        raise QueryError(msg)
+    return kept.cast(pl.Boolean).fill_null(value=False)
+
+
+def count_of(name: str, value: int) -> int:
+    """The value itself, once it is a whole number from 0 up."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:  # type: ignore[redundant-expr]  # callers may be untyped
+        msg = f"{name} is a whole number from 0 up, not {value!r}"
+        raise QueryError(msg)
+    return value
