@@ -145,3 +145,39 @@ def read_until(descriptor: int, end: bytes) -> bytes:
     while end not in text and time.monotonic() < deadline:
         text += os.read(descriptor, 4096)
     return text
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("dealdb hist", ["history"]),
+        ("dealdb find --sor", ["--sort"]),
+        ("dealdb find --sort amount,-own", ["amount,-owner"]),
+        ("dealdb find --columns id,own", ["id,owner"]),
+        ("dealdb facets sta", ["stage"]),
+        ("dealdb save nam", ["name="]),
+        ("dealdb save stage=Wo", ["stage=Won"]),
+        ("dealdb stats win", ["win-rate"]),
+        ("dealdb find --sort am --url redis://localhost:1", []),
+    ],
+)
+def test_tab_completes_from_the_server(
+    loaded: DealDatabase, server: Server, line: str, offered: list[str]
+) -> None:
+    line, _, url = line.partition(" --url ")
+    words = line.split()
+    asked = subprocess.run(
+        [sys.executable, "-m", "dealdb.cli.main"],
+        env=os.environ
+        | {"DEALDB_URL": url or server.url, "_DEALDB_COMPLETE": "complete_bash"}
+        | {"COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (asked.stdout.split(), asked.stderr) == (offered, "")
+
+
+def test_the_script_of_each_shell_names_the_program(run: Run) -> None:
+    for shell in ("bash", "zsh", "fish"):
+        assert "_DEALDB_COMPLETE=complete_" + shell in run("completion", shell).out

@@ -72,7 +72,19 @@ def test_each_error_has_its_exit_code(error: errors.DealDBError, code: int) -> N
     [
         (["fnd"], "no such command 'fnd'. Did you mean 'find'?; see dealdb --help"),
         (["find", "--limits", "3"], "no such option: --limits"),
-        (["find", "--limit", "many"], "--limit"),
+        (
+            ["find", "--limit", "many"],
+            "error: --limit takes a whole number, not 'many'; see dealdb",
+        ),
+        (
+            ["bench", "-n", "1.5"],
+            "error: -n takes a whole number, not '1.5'; see dealdb bench --help",
+        ),
+        (["save", "id=1", "--expect-rev", ""], "--expect-rev takes a whole number, not ''"),
+        (
+            ["completion", "tcsh"],
+            "there is no completion for 'tcsh'; the shells are bash, zsh, fish",
+        ),
         (["get"], "missing argument 'ID"),
         (["health", "--db", "16"], "Redis database must be between 0 and 15"),
         (["health", "--url", "http://x"], "the URL must begin with redis://"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dealdb.cli.completion import complete_pair
 from dealdb.cli.context import At, Output, Session, note
 from dealdb.cli.output import print_facts, print_rows
 from dealdb.errors import ConfigError, DealNotFound
@@ -44,7 +45,11 @@ def save(
     session: Session,
     values: Annotated[
         list[str] | None,
-        typer.Argument(metavar="FIELD=VALUE", help="Fields to set; FIELD= clears one."),
+        typer.Argument(
+            metavar="FIELD=VALUE",
+            help="Fields to set; FIELD= clears one.",
+            autocompletion=complete_pair,
+        ),
     ] = None,
     json_input: Annotated[
         str | None,

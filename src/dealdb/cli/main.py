@@ -12,6 +12,7 @@ import typer
 
 # a command imports what it needs when it runs: the others, and --help, don't wait for it
 from dealdb.cli.bench import bench
+from dealdb.cli.completion import completion, prepare
 from dealdb.cli.context import group_options, shared_options
 from dealdb.cli.data import export, load
 from dealdb.cli.deals import delete, get, save
@@ -85,6 +86,7 @@ COMMANDS: tuple[tuple[Callable[..., None], str], ...] = (
     (shell, "dealdb shell --collection deal"),
     (bench, "dealdb bench -n 400"),
     (info, "dealdb info"),
+    (completion, "dealdb completion bash"),
 )
 for command, example in COMMANDS:
     # \b keeps the lines as they are
@@ -106,6 +108,7 @@ def main(arguments: Sequence[str]) -> int:
     Usage: dealdb ...
     0
     """
+    prepare()
     try:
         # typer returns the code of typer.Exit, and None from a command that just ended
         return app(list(arguments), standalone_mode=False, prog_name="dealdb") or 0
@@ -158,10 +161,19 @@ def _fail(message: str, code: int, *, debug: bool = False) -> int:
 
 
 def _usage_message(error: typer.TyperException) -> str:
-    message = error.format_message().rstrip(".")
+    message = _type_message(error) or error.format_message().rstrip(".")
     context = getattr(error, "ctx", None)
     hint = f"; see {context.command_path} --help" if context else ""
     return message[:1].lower() + message[1:] + hint
+
+
+def _type_message(error: typer.TyperException) -> str | None:
+    """What an option takes and was given; None when the error is another. The words of the checker are for programs."""
+    option, problems = getattr(error, "param", None), getattr(error.__cause__, "errors", None)
+    if option is None or problems is None:
+        return None
+    given = str(problems()[0]["input"])[:80]
+    return f"{option.opts[-1]} takes a whole number, not {given!r}"
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dealdb.cli.completion import complete_columns
 from dealdb.cli.context import At, Output, Parquet, Session, note
 from dealdb.cli.output import bold, print_facts, print_frame, print_rows, to_json
 from dealdb.cli.texts import Columns, Limit, Offset, Params, Sort, names, pairs, parameters
@@ -132,7 +133,12 @@ def sql(
 
 def facets(
     session: Session,
-    columns: Annotated[list[str], typer.Argument(metavar="COLUMN", help="Columns to count by.")],
+    columns: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="COLUMN", help="Columns to count by.", autocompletion=complete_columns
+        ),
+    ],
     where: Annotated[
         str | None, typer.Option(metavar="FILTER", help="Only deals of this filter.")
     ] = None,
@@ -179,10 +185,10 @@ def query(
     parquet: Parquet = None,
 ) -> None:
     """
-    List, save, run or delete queries that are kept with the deals.
+    List, save, run or delete saved queries.
 
-    Everyone who works with these deals has them. A filter may have parameters, as in amount > :least; run takes their
-    values with --param.
+    They are kept with the deals: everyone who works with these has them. A filter may have parameters, as in
+    amount > :least; run takes their values with --param.
     """
     ordered, chosen = names(sort), names(columns)
     running = bool(limit is not None or offset or param or parquet)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dealdb.cli.completion import complete_columns
 from dealdb.cli.context import At, Output, Parquet, Session, note
 from dealdb.cli.output import Form, print_facts, print_rows, to_json, write_parquet
 from dealdb.cli.texts import names
@@ -30,14 +31,24 @@ AsOf = Annotated[
     str | None, typer.Option(metavar="DATE", help="Judge open deals on this day [default: today].")
 ]
 By = Annotated[
-    str | None, typer.Option(metavar="COLUMN,...", help="A row for each value of these columns.")
+    str | None,
+    typer.Option(
+        metavar="COLUMN,...",
+        help="A row for each value of these columns.",
+        autocompletion=complete_columns,
+    ),
 ]
 
 
 def stats(
     session: Session,
     metric: Annotated[
-        str, typer.Argument(metavar="METRIC", help=f"One of {', '.join(METRICS)}.")
+        str,
+        typer.Argument(
+            metavar="METRIC",
+            help=f"One of {', '.join(METRICS)}.",
+            autocompletion=lambda: list(METRICS),
+        ),
     ] = "summary",
     by: By = None,
     where: Where = None,

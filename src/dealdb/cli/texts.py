@@ -10,16 +10,27 @@ from typing import Annotated
 
 import typer
 
+from dealdb.cli.completion import complete_columns
 from dealdb.errors import ConfigError
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 Sort = Annotated[
-    str | None, typer.Option(metavar="COLUMN,...", help="Sort by these; -COLUMN is descending.")
+    str | None,
+    typer.Option(
+        metavar="COLUMN,...",
+        help="Sort by these; -COLUMN is descending.",
+        autocompletion=complete_columns,
+    ),
 ]
 Columns = Annotated[
-    str | None, typer.Option(metavar="COLUMN,...", help="Only these columns, in this order.")
+    str | None,
+    typer.Option(
+        metavar="COLUMN,...",
+        help="Only these columns, in this order.",
+        autocompletion=complete_columns,
+    ),
 ]
 Limit = Annotated[int | None, typer.Option(metavar="N", help="At most so many deals.")]
 Offset = Annotated[int, typer.Option(metavar="N", help="Leave out the first N.")]
