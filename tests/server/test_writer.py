@@ -189,6 +189,8 @@ def test_newer_format_is_refused_clearly(link: Link) -> None:
     link.call("HSET", "deals:meta", "format", "2")
     with pytest.raises(StoreDamaged, match="format 2; this dealdb reads format 1"):
         store.save({"id": 1, "name": "b"})
+    with pytest.raises(StoreDamaged, match="format 2; this dealdb reads format 1"):
+        Store(link).snapshot()
 
 
 def test_script_cache_may_be_flushed_at_any_time(link: Link) -> None:
@@ -261,6 +263,7 @@ def test_out_of_memory_leaves_nothing_half_written(link: Link) -> None:
                 refusal = problem
         assert refusal is not None
         assert refusal.reply == "OOM"
+        link.call("CONFIG", "SET", "maxmemory", used)
         with pytest.raises(ServerRefused):
             Store(link).save({"id": "one more", "name": "x" * 2000})
         assert saved > 5
@@ -398,3 +401,26 @@ def test_entry_that_a_failover_lost_and_a_resend_wrote_again_is_another(
     Store(FailingOver(patient.link())).save({"id": 1, "name": "again"})  # type: ignore[arg-type]
     patient.close()
     assert reader.snapshot().frame.equals(Store(link).snapshot().frame)
+
+
+def test_late_copy_is_refused_where_the_commits_before_it_are_lost(link: Link) -> None:
+    delaying = DelayingLink(link, "delayed")
+    store, other = Store(delaying), Store(link)  # type: ignore[arg-type]
+    for name in ("one", "two", "delayed"):
+        store.save({"id": 1, "name": name})
+    link.call("FLUSHDB")
+    other.save({"id": 1, "name": "new history"})
+    assert delaying.deliver()[0] == b"gap"
+    deal = store.get_many(["1"])[0]
+    assert deal is not None
+    assert deal["name"] == "new history"
+
+
+def test_commit_of_an_old_schema_is_prepared_anew(link: Link) -> None:
+    one, two = Store(link), Store(link)
+    one.save({"id": 1, "seats": 3})
+    two.save({"id": 2, "seats": 4})
+    one.drop_field("seats")
+    two.save({"id": 2, "seats": 5})
+    assert "seats" in one.schema()
+    assert one.snapshot().frame["seats"].to_list() == [None, 5]

@@ -17,6 +17,7 @@ from dealdb.store.manifest import read_manifest
 from dealdb.store.replica import Replica
 from dealdb.store.scan import replica_from_hashes
 from dealdb.store.snapshot import Snapshot, snapshot_of
+from dealdb.store.writer import FORMAT, wrong_format
 
 # a history that is reset again and again while it is read is nothing that a reader can wait for
 _MAX_REBUILDS = 5
@@ -71,6 +72,8 @@ class LiveColumns:
         return self.snapshot_with_rows()
 
     def _sync(self) -> None:
+        if not self._replica.position.seq:
+            self._check_format()
         for _ in range(_MAX_REBUILDS):
             try:
                 pages = self._new_pages()
@@ -104,7 +107,14 @@ class LiveColumns:
             self._replica = replica
             self._changes += sum(1 + len(entry.rows) for entry in page)
 
+    def _check_format(self) -> None:
+        """Refuse a collection that a newer version wrote; while it is followed, its format can't change unseen."""
+        found = self._link.call("HGET", self._keys.meta, "format", retry=True)
+        if found not in (None, FORMAT):
+            raise wrong_format(self._keys, found)
+
     def _rebuild(self) -> None:
+        self._check_format()
         self._snapshot = None
         self._changes = 0
         self._replica = self._from_checkpoint() or self._from_start() or self._from_hashes()

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from dealdb.columns import decode_column, dtype_of
+from dealdb.errors import StoreDamaged
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.log import Entry, Position
@@ -102,6 +103,9 @@ class Replica:
                     batch = _Batch(self.height)
                 case "pipeline":
                     self.pipeline = Pipeline.from_json(entry.data)
+                case _:
+                    msg = f"commit {entry.position.seq} is of the kind {entry.kind!r}, which this dealdb does not know"
+                    raise StoreDamaged(msg)
             self.position, self.time_ms = entry.position, entry.time_ms
         self._scatter(batch)
         for name, column in self.columns.items():

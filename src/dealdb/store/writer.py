@@ -32,6 +32,8 @@ from dealdb.store.keys import Keys
 
 _SCRIPT = files("dealdb.store").joinpath("commit.lua").read_bytes()
 _DIGEST = sha1(_SCRIPT, usedforsecurity=False).hexdigest()
+# of a collection; ``commit.lua`` has it too
+FORMAT = b"1"
 _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.5
 # answers that use up the counter
@@ -118,9 +120,7 @@ class Writers:
             )
             raise AccessDenied(msg)
         if reply.status == "format":
-            found = reply.rest[0].decode(errors="replace")
-            msg = f"collection {self._keys.collection!r} has format {found}; this dealdb reads format 1: upgrade it"
-            raise StoreDamaged(msg)
+            raise wrong_format(self._keys, reply.rest[0])
         return reply
 
 
@@ -245,6 +245,14 @@ class _OpenCommit:
     """A commit that was sent and not answered; ``happened`` is None until it is known."""
 
     happened: bool | None = None
+
+
+def wrong_format(keys: Keys, found: bytes) -> StoreDamaged:
+    """Error for a collection of another format."""
+    return StoreDamaged(
+        f"collection {keys.collection!r} has format {found.decode(errors='replace')}; "
+        f"this dealdb reads format {FORMAT.decode()}: upgrade it"
+    )
 
 
 def _is_answer_of_commit(reply: Reply) -> bool:
