@@ -13,7 +13,7 @@ ARGS ?=
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-servers check fmt docs clean
+.PHONY: help setup demo test test-all test-servers test-machine mutants check fmt docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,12 @@ test-all: $(STAMP) ## The same with the slow tests
 test-servers: $(STAMP) ## The tests that need a server on Redis 7 and on Redis 6.2
 	$(PYTEST) tests/server --server=redis7 $(ARGS)
 	$(PYTEST) tests/server --server=redis62 $(ARGS)
+
+test-machine: $(STAMP) ## The store against its model, 5,000 examples (some 15 minutes); e.g. ARGS=--server=redis7
+	$(BIN)/pytest tests/server/test_store_machine.py -m slow $(ARGS)
+
+mutants: $(STAMP) ## Break the rules of the protocol one by one: a test has to notice each
+	$(BIN)/python tests/mutants.py $(ARGS)
 
 check: $(STAMP) ## Read-only checks: lint, format, types, generated docs
 	$(BIN)/ruff check .

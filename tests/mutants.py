@@ -1,0 +1,364 @@
+"""
+Proof that the tests of the store would notice: each mutant breaks one rule of the protocol, and a test has to fail.
+
+``make mutants`` copies the package, changes one place of the copy, and runs the tests on it; a mutant that no test
+kills within a minute fails the run. What each of the rules is for stands in ``docs/protocol.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+LIMIT_S = 60
+MACHINE = "tests/server/test_store_machine.py::test_store_agrees_with_model[long]"
+
+# the first failure counts: nothing is shrunk, and every run tries the same examples
+PROGRAM = """
+import sys
+import pytest
+
+class Setup:
+    def pytest_configure(self):
+        import dealdb
+        import hypothesis
+        assert dealdb.__file__.startswith(sys.argv[1]), dealdb.__file__
+        hypothesis.settings.register_profile(
+            "mutants", phases=[hypothesis.Phase.generate], database=None, derandomize=True
+        )
+        hypothesis.settings.load_profile("mutants")
+
+options = ["-x", "-q", "-m", "slow or not slow", "-p", "no:cacheprovider"]
+sys.exit(pytest.main([*options, *sys.argv[2:]], plugins=[Setup()]))
+"""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """
+    A change for the worse.
+
+    Attributes
+    ----------
+    name
+        The rule that it breaks.
+    path
+        File, in the folder of the store.
+    before, after
+        Text that occurs there exactly once, and what it becomes.
+    tests
+        What has to notice.
+    """
+
+    name: str
+    path: str
+    before: str
+    after: str
+    tests: str = MACHINE
+
+
+MUTANTS = [
+    Mutant(
+        "no hash in the match",
+        "log.py",
+        "if not first or first[0].position != position:",
+        "if not first or first[0].position.seq != position.seq:",
+    ),
+    Mutant(
+        "exclusive read",
+        "log.py",
+        "        if not first or first[0].position != position:\n"
+        "            return None\n"
+        "        return _pages(link, log_key, first, skip=1)\n",
+        '        return _pages(link, log_key, _page(link, log_key, f"({start}"), skip=0)\n',
+    ),
+    Mutant(
+        "no writer counter",
+        "commit.lua",
+        "if last and counter == last_counter then return {'repeat', last_answer} end\n"
+        "if counter ~= last_counter + 1 then return {'gap'} end\n",
+        "",
+    ),
+    Mutant(
+        "a repeat is not answered",
+        "commit.lua",
+        "if last and counter == last_counter then return {'repeat', last_answer} end\n",
+        "",
+    ),
+    Mutant(
+        "no gap rule",
+        "commit.lua",
+        "if counter ~= last_counter + 1 then return {'gap'} end\n",
+        "if counter <= last_counter then return {'repeat', last_answer} end\n",
+        f"tests/server/test_writer.py {MACHINE}",
+    ),
+    Mutant(
+        "a void leaves the counter free",
+        "commit.lua",
+        "  redis.call('HSET', writers_key, writer, digits(counter) .. ' void')\n",
+        "",
+    ),
+    Mutant(
+        "an open commit is not settled before the next",
+        "writer.py",
+        "            if self._open:\n"
+        "                # a commit that may still be on its way must not take effect after the next one\n"
+        "                self._settle()\n",
+        "",
+        f"tests/server/test_writer.py {MACHINE}",
+    ),
+    Mutant(
+        "an answer that uses up no counter is believed",
+        "writer.py",
+        "if self._open and reply.status not in _COUNTED:",
+        "if False:",
+    ),
+    Mutant(
+        "chain hash without the time",
+        "commit.lua",
+        "\n  .. ' ' .. digits(time)), 1, 16)",
+        "), 1, 16)",
+        "tests/server/test_writer.py tests/server/test_past.py",
+    ),
+    Mutant(
+        "rights are tried by the first commit only",
+        "commit.lua",
+        "if not last or last_answer == 'void' then\n",
+        "if not last then\n",
+        "tests/server/test_writer.py",
+    ),
+    Mutant(
+        "clearing a field is taken for unchanged",
+        "commit.lua",
+        "if (columns[j][i] or false) ~= old[i][j] then",
+        "if columns[j][i] and columns[j][i] ~= old[i][j] then",
+    ),
+    Mutant(
+        "saving a deleted deal is taken for unchanged",
+        "commit.lua",
+        "  local differs = not row\n",
+        "  local differs = false\n",
+    ),
+    Mutant(
+        "schema version is not checked",
+        "commit.lua",
+        "if version ~= current or (not m[1] and kind ~= 'schema') then",
+        "if not m[1] and kind ~= 'schema' then",
+        f"tests/server/test_writer.py {MACHINE}",
+    ),
+    Mutant(
+        "expected revision is not checked",
+        "commit.lua",
+        "and condition ~= '*' and tonumber(condition) ~= first_rev then",
+        "and condition ~= '*' and tonumber(condition) < 0 then",
+    ),
+    Mutant(
+        "rows are given out again after a delete",
+        "commit.lua",
+        "'rows', digits(rows + inserted)",
+        "'rows', digits(rows + inserted - (kind == 'delete' and updated or 0))",
+    ),
+    Mutant(
+        "rows of other collections are believed",
+        "commit.lua",
+        "return row and row >= 0 and row < rows and row == math.floor(row) and row or nil",
+        "return row",
+        "tests/server/test_audit.py",
+    ),
+    Mutant(
+        "the log tells what was asked, not what changed",
+        "commit.lua",
+        "(kind == 'delete' and change[2]) or #kept < #ids) then",
+        "(kind == 'delete' and change[2])) then",
+    ),
+    Mutant(
+        "the script's stamp is not replayed",
+        "replica.py",
+        'elif known and entry.kind == "set":',
+        'elif known and entry.kind == "none":',
+    ),
+    Mutant(
+        "nulls of a scatter come last",
+        "replica.py",
+        "if values.null_count() and rows.n_unique() < len(rows):",
+        "if False:",
+        f"tests/unit/test_replica.py {MACHINE}",
+    ),
+    Mutant(
+        "deletes are applied last",
+        "replica.py",
+        "if batch.deleted and not set(entry.rows).isdisjoint(batch.deleted):",
+        "if False:",
+    ),
+    Mutant(
+        "checkpoint published before its chunks",
+        "checkpoint.py",
+        "        generation = Generation(\n",
+        "        link, late = self._link, list[object]()\n"
+        "        class Late:\n"
+        "            settings = link.settings\n"
+        "            def call(self, *command, retry=False):\n"
+        "                if 'redis.call' in str(command[1]) and b'XTRIM' in command[1]:\n"
+        "                    command = (command[0], command[1].replace(b'#KEYS', b'2'), *command[2:])\n"
+        "                    answer = link.call(*command)\n"
+        "                    for commands in late:\n"
+        "                        link.calls(commands)\n"
+        "                    return answer\n"
+        "                return link.call(*command, retry=retry)\n"
+        "            def calls(self, commands, retry=False):\n"
+        "                return late.append(commands) if commands[0][0] == 'SADD' else link.calls(commands)\n"
+        "        self._link = Late()\n"
+        "        generation = Generation(\n",
+    ),
+    Mutant(
+        "chunks are not looked for when publishing",
+        "publish.lua",
+        "if redis.call('EXISTS', KEYS[i]) == 0 then return 0 end",
+        "",
+        "tests/server/test_checkpoint.py",
+    ),
+    Mutant(
+        "history is not looked at when publishing",
+        "publish.lua",
+        "if not entry or entry[2][2] ~= ARGV[2] then return 0 end\n",
+        "",
+    ),
+    Mutant(
+        "trim past the older manifest",
+        "checkpoint.py",
+        "            manifest.generations[-1].position.seq\n",
+        "            manifest.generations[0].position.seq\n",
+    ),
+    Mutant(
+        "a checkpoint goes back",
+        "checkpoint.py",
+        "if base and base.generations[0].position.seq >= self._replica.position.seq:",
+        "if False:",
+    ),
+    Mutant(
+        "orphans are removed without regard to the manifest",
+        "checkpoint.py",
+        "orphans = sorted(known - (manifest.keys if manifest else set()))",
+        "orphans = sorted(known)",
+    ),
+    Mutant(
+        "chunks are not compared with their checksums",
+        "checkpoint.py",
+        "if blob is None or sha256(blob).hexdigest() != digest:",
+        "if blob is None:",
+    ),
+    Mutant(
+        "a checkpoint of another history is used",
+        "live.py",
+        "if has_position(self._link, self._keys.log, generation.position):",
+        "if generation.position.seq:",
+    ),
+    Mutant(
+        "a lost history is told as if it were whole",
+        "past.py",
+        "return seq == last.seq + 1 and digest.encode() == chain",
+        "return seq > last.seq",
+        "tests/server/test_past.py",
+    ),
+    Mutant(
+        "a commit of the very moment is not in it",
+        "past.py",
+        "if entry.time_ms > until:",
+        "if entry.time_ms >= until:",
+    ),
+    Mutant(
+        "left-over rows are not removed",
+        "audit.py",
+        "        removed = sum(len(gone & self._remove(batch)) for batch in _batches(affected))\n",
+        "        removed = len(gone)\n",
+        f"tests/server/test_audit.py {MACHINE}",
+    ),
+    Mutant(
+        "a copied hash keeps the row of its original",
+        "audit.py",
+        "2 if Problem.MISPLACED in wanted[deal] else 1",
+        "1",
+        f"tests/server/test_audit.py {MACHINE}",
+    ),
+]
+
+
+def mutate(mutant: Mutant, source: Path) -> None:
+    """Change the copy; refuses a mutant that has gone stale."""
+    path = source / "dealdb" / "store" / mutant.path
+    text = path.read_text()
+    if text.count(mutant.before) != 1:
+        sys.exit(f"{mutant.name}: {mutant.path} has its text {text.count(mutant.before)} times")
+    path.write_text(text.replace(mutant.before, mutant.after))
+
+
+def killer(mutant: Mutant, server: str) -> str | None:
+    """Test that failed on the mutant, or None when it survived."""
+    with tempfile.TemporaryDirectory(prefix="mutant") as folder:
+        source = Path(folder) / "src"
+        shutil.copytree(
+            ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+        )
+        mutate(mutant, source)
+        command = [
+            sys.executable,
+            "-c",
+            PROGRAM,
+            str(source),
+            f"--server={server}",
+            *mutant.tests.split(),
+        ]
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            report, _ = process.communicate(timeout=LIMIT_S)
+        except subprocess.TimeoutExpired:
+            # its fixtures stop their servers
+            process.send_signal(2)
+            process.communicate()
+            return None
+    failed = re.search(r"^(?:FAILED|ERROR) \S*?(\w+\.py)::(\S+)", report, flags=re.M)
+    if process.returncode not in (0, 1) or (process.returncode and not failed):
+        sys.exit(f"{mutant.name}: the tests could not be run\n{report}")
+    return f"{failed[2]}" if failed else None
+
+
+def main() -> int:
+    """Try the mutants; returns the number of survivors."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--server", default="valkey9", help="flavor of server, as for the tests")
+    parser.add_argument(
+        "-k", default="", metavar="TEXT", help="only mutants with this in their name"
+    )
+    options = parser.parse_args()
+    survivors = 0
+    print(f"{'mutant':<52} {'killed by':<62} {'s':>4}")
+    for mutant in MUTANTS:
+        if options.k not in mutant.name:
+            continue
+        start = time.monotonic()
+        killed_by = killer(mutant, options.server)
+        survivors += killed_by is None
+        seconds = time.monotonic() - start
+        print(f"{mutant.name:<52} {killed_by or 'SURVIVED':<62} {seconds:4.0f}", flush=True)
+    print(f"{survivors} survived" if survivors else "all were killed")
+    return survivors
+
+
+if __name__ == "__main__":
+    sys.exit(min(main(), 1))
