@@ -185,10 +185,15 @@ print_rows([{"id": "1", "name": "x" * 100, "city": "Rome", "note": "n"}], ["id",
 
 
 def test_a_table_is_cut_to_the_terminal_by_whole_columns() -> None:
-    assert on_terminal(TERMINAL_CODE, 52, NO_COLOR="1") == (
-        f"id  name{' ' * 36}  city\n1   {'x' * 39}…  Rome\nnot shown for want of width: note\n"
+    assert on_terminal(TERMINAL_CODE, 29, NO_COLOR="1") == (
+        "id\n1\nnot shown for want of width: name, city, note\n"
     )
     assert "not shown" not in on_terminal(TERMINAL_CODE, 80)
+
+
+def test_cells_are_shortened_where_all_columns_fit_then() -> None:
+    lines = on_terminal(TERMINAL_CODE, 40, NO_COLOR="1").splitlines()
+    assert lines == [f"id  name{' ' * 18}  city  note", f"1   {'x' * 21}…  Rome  n"]
 
 
 def test_headers_are_bold_unless_no_color_is_set() -> None:

@@ -59,6 +59,7 @@ AS_IS = Form()
 
 # longer texts are cut in the tables of a terminal
 MAX_CELL = 40
+SHORTER_CELLS = (30, 22, 18, 14)
 GAP = "  "
 _MOMENT = Field("moment", FieldType.DATETIME)
 
@@ -298,16 +299,27 @@ def _print_table(table: dict[str, list[Any]], forms: Mapping[str, Form]) -> None
         return
     on_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns
-    limit = min(MAX_CELL, width) if on_terminal else None
-    drawn = [
-        _column(name, values, forms.get(name) or _form_of(values), limit)
-        for name, values in table.items()
-    ]
+    drawn = _drawn(table, forms, min(MAX_CELL, width) if on_terminal else None)
     shown = _fitting(drawn, width) if on_terminal else len(drawn)
+    for limit in SHORTER_CELLS:
+        # shorter cells are worth it only where nothing has to be left out then
+        if shown < len(drawn) and _fitting(shorter := _drawn(table, forms, limit), width) == len(
+            drawn
+        ):
+            drawn, shown = shorter, len(drawn)
     header, *lines = (GAP.join(cells).rstrip() for cells in zip(*drawn[:shown], strict=True))
     show([bold(header), *lines])
     if shown < len(drawn):
         note(f"not shown for want of width: {', '.join([*table][shown:])}")
+
+
+def _drawn(
+    table: Mapping[str, list[Any]], forms: Mapping[str, Form], limit: int | None
+) -> list[list[str]]:
+    return [
+        _column(name, values, forms.get(name) or _form_of(values), limit)
+        for name, values in table.items()
+    ]
 
 
 def _form_of(values: list[Any]) -> Form:
@@ -321,9 +333,16 @@ def _column(name: str, values: list[Any], form: Form, limit: int | None) -> list
     """Cells of a column, padded to one width, its name first; numbers stand to the right."""
     from rich.cells import cell_len, set_cell_size
 
-    cells = [name, *(to_cell(value, form) for value in values)]
+    cells = [to_cell(value, form) for value in values]
     if limit:
-        cells = [c if cell_len(c) <= limit else set_cell_size(c, limit - 1) + "…" for c in cells]
+        # a number or a moment without its end would be another one
+        cells = [
+            set_cell_size(cell, limit - 1) + "…"
+            if isinstance(value, str | list) and cell_len(cell) > limit
+            else cell
+            for cell, value in zip(cells, values, strict=True)
+        ]
+    cells.insert(0, name)
     width = max(map(cell_len, cells))
     pads = [" " * (width - cell_len(cell)) for cell in cells]
     right = _all_numbers(values)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -44,6 +43,9 @@ def show(lines: Sequence[str]) -> None:
         for line in lines:
             print(line)
         return
+    # not at the top: most output needs no pager
+    import subprocess
+
     sys.stdout.flush()
     # as git has it: colours pass, nothing is cleared at the end
     environment = {"LESS": "FRX", **os.environ}

@@ -30,6 +30,9 @@ def history(
         frame = db.deal_history(id_)
     if frame.is_empty():
         raise DealNotFound(id_)
+    if session.output is Output.TABLE and parquet is None:
+        # for the eye, and for the width of a terminal
+        frame = frame.drop("seq").with_columns(frame["when"].dt.truncate("1s"))
     print_frame(frame, session.output, parquet)
 
 
