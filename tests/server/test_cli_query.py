@@ -190,3 +190,12 @@ def test_load_takes_a_table_of_stages(run: Run, db: DealDatabase, tmp_path: Path
     file.write_text("id,stage\n1,s2\n")
     assert run("load", str(file), "--stages", str(stages)).code == 0
     assert run("get", "1", "--json").json["stage"] == "Signed"
+
+
+def test_a_load_of_many_stages_names_the_first_ones(run: Run, tmp_path: Path) -> None:
+    source = tmp_path / "deals.csv"
+    source.write_text("id,stage\n" + "".join(f"{n},Step {n:02}\n" for n in range(30)))
+    loaded = run("load", str(source))
+    assert loaded.code == 0
+    assert "Step 07 and 22 more" in loaded.out
+    assert "Step 08" not in loaded.out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +19,9 @@ from dealdb.pipeline import Kind
 
 if TYPE_CHECKING:
     from dealdb.loader.report import LoadReport, MappedColumn
+
+
+_STAGES_SHOWN = 8
 
 
 def load(
@@ -255,9 +258,9 @@ def _report_lines(report: LoadReport) -> Iterator[tuple[str, str | list[str]]]:
     yield "time", f"{report.seconds:.2f} s, {report.rate:,.0f} rows/s"
     yield "columns", [_column_line(column) for column in report.columns]
     names = {kind: report.pipeline.names(kind) for kind in Kind}
-    yield "stages", [f"{kind}: {', '.join(names[kind])}" for kind in Kind if names[kind]]
+    yield "stages", [f"{kind}: {_listed(names[kind])}" for kind in Kind if names[kind]]
     if report.new_stages:
-        yield "new", f"{', '.join(report.new_stages)}; dealdb pipeline --set changes what they mean"
+        yield "new", f"{_listed(report.new_stages)}; dealdb pipeline --set changes what they mean"
     if report.duplicates:
         yield (
             "repeated",
@@ -268,6 +271,12 @@ def _report_lines(report: LoadReport) -> Iterator[tuple[str, str | list[str]]]:
     if report.rejected:
         yield "rejected", [f"{count:,} {reason}" for reason, count in report.reasons.items()]
         yield "rejects", "no file" if report.rejects is None else f"{report.rejects}"
+
+
+def _listed(stages: Sequence[str]) -> str:
+    # an export may bring dozens of stages; dealdb pipeline shows them all
+    rest = len(stages) - _STAGES_SHOWN
+    return ", ".join(stages[:_STAGES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _repeats(report: LoadReport) -> Iterator[str]:
