@@ -106,6 +106,7 @@ MUTANTS = [
         "commit.lua",
         "  redis.call('HSET', writers_key, writer, digits(counter) .. ' void')\n",
         "",
+        f"tests/server/test_writer.py {MACHINE}",
     ),
     Mutant(
         "an open commit is not settled before the next",
@@ -243,6 +244,7 @@ MUTANTS = [
         "checkpoint.py",
         "if base and base.generations[0].position.seq >= self._replica.position.seq:",
         "if False:",
+        f"tests/server/test_checkpoint.py {MACHINE}",
     ),
     Mutant(
         "orphans are removed without regard to the manifest",
