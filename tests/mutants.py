@@ -107,6 +107,7 @@ MUTANTS = [
         "  redis.call('HSET', writers_key, writer, digits(counter) .. ' void')\n",
         "",
         f"tests/server/test_writer.py {MACHINE}",
+        f"tests/server/test_writer.py {MACHINE}",
     ),
     Mutant(
         "an open commit is not settled before the next",
@@ -122,6 +123,7 @@ MUTANTS = [
         "writer.py",
         "if self._open and reply.status not in _COUNTED:",
         "if False:",
+        f"tests/server/test_writer.py {MACHINE}",
     ),
     Mutant(
         "chain hash without the time",
@@ -219,6 +221,7 @@ MUTANTS = [
         "                return late.append(commands) if commands[0][0] == 'SADD' else link.calls(commands)\n"
         "        self._link = Late()\n"
         "        generation = Generation(\n",
+        f"tests/server/test_checkpoint.py {MACHINE}",
     ),
     Mutant(
         "chunks are not looked for when publishing",
@@ -244,6 +247,7 @@ MUTANTS = [
         "checkpoint.py",
         "if base and base.generations[0].position.seq >= self._replica.position.seq:",
         "if False:",
+        f"tests/server/test_checkpoint.py {MACHINE}",
         f"tests/server/test_checkpoint.py {MACHINE}",
     ),
     Mutant(
