@@ -107,7 +107,6 @@ MUTANTS = [
         "  redis.call('HSET', writers_key, writer, digits(counter) .. ' void')\n",
         "",
         f"tests/server/test_writer.py {MACHINE}",
-        f"tests/server/test_writer.py {MACHINE}",
     ),
     Mutant(
         "an open commit is not settled before the next",
@@ -247,7 +246,6 @@ MUTANTS = [
         "checkpoint.py",
         "if base and base.generations[0].position.seq >= self._replica.position.seq:",
         "if False:",
-        f"tests/server/test_checkpoint.py {MACHINE}",
         f"tests/server/test_checkpoint.py {MACHINE}",
     ),
     Mutant(
