@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from query_cases import engine_of
 
@@ -153,6 +153,9 @@ def test_all_deals_that_a_plain_search_finds_and_no_other(
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(categories=["L", "N", "M"]), min_size=1, max_size=5))
+@example("Sß")
+@example("ßs")
+@example("ßßs")
 def test_the_pattern_of_a_word_finds_it_in_every_spelling_that_case_gives(text: str) -> None:
     for spelling in (text, text.upper(), text.lower(), unicodedata.normalize("NFD", text)):
         for token in tokens_of(spelling):

@@ -72,7 +72,16 @@ def _letter(plain: str) -> str:
 
 
 def _spelled(word: str) -> str:
-    return "".join(map(_letter, word)).replace(_letter("s") * 2, f"(?:{_letter('s') * 2}|[ßẞ])")
+    runs = re.findall("s+|[^s]", word)
+    return "".join(_sharp(len(run)) if run[0] == "s" else _letter(run) for run in runs)
+
+
+@cache
+def _sharp(n: int) -> str:
+    """N letters s, any two of which may be written as one sharp s."""
+    if n < 2:
+        return _letter("s") * n
+    return f"(?:{_letter('s')}{_sharp(n - 1)}|[ßẞ]{_MARKS}{_sharp(n - 2)})"
 
 
 def pattern(word: str, *, typos: bool = False, whole: bool = False) -> str:
