@@ -1,4 +1,4 @@
-"""A connection to a test server that is closed again, and the sockets that the server sees."""
+"""A connection to a test server that is closed again, the sockets that the server sees, and waiting."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from dealdb.connection import RedisConnection
@@ -50,3 +51,11 @@ def eventually(holds: Callable[[], bool]) -> bool:
     while not (found := holds()) and time.monotonic() < deadline:
         time.sleep(0.002)
     return found
+
+
+def pause() -> datetime:
+    """A moment that lies between what was done before and what is done after."""
+    time.sleep(0.003)
+    now = datetime.now(UTC)
+    time.sleep(0.003)
+    return now

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from cli_runs import Run, db_fixture, run_fixture  # noqa: F401 fixtures
+from connected import pause
 from dealdb import DealDatabase
 from servers import Server
 
@@ -28,10 +29,11 @@ def test_history_tells_every_change(run: Run, db: DealDatabase) -> None:
 
 def test_at_gives_the_deals_of_then(run: Run, db: DealDatabase) -> None:
     db.save_deal({"id": "42", "name": "Acme", "stage": "Lead", "amount": 10})
-    moment = db.deal_history("42")["when"].max()
+    # commits of that very moment would be in it: the next one has to come later
+    moment = pause()
     db.save_deal({"id": "42", "name": "Bolt", "region": "north"})
     db.save_deal({"id": "43", "stage": "Lead", "amount": 5})
-    at = ("--at", moment.isoformat(), "--json")  # type: ignore[union-attr]
+    at = ("--at", moment.isoformat(), "--json")
     assert [row["name"] for row in run("find", *at).json] == ["Acme"]
     assert run("sql", "SELECT count(*) AS n FROM deals", *at).json == [{"n": 1}]
     assert run("stats", *at).json["basis"]["n"] == 1

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
+from connected import pause
 from dealdb import DealDatabase
 from dealdb.errors import QueryError, StoreDamaged
 from dealdb.store.checkpoint import write_checkpoint
@@ -25,14 +25,6 @@ def checkpoint(db: DealDatabase) -> bool:
     db.query.frame()
     live = db._store._live
     return write_checkpoint(db._store.link, db._store.keys, live._replica)
-
-
-def pause() -> datetime:
-    """A moment that lies between what was done before and what is done after."""
-    time.sleep(0.003)
-    now = datetime.now(UTC)
-    time.sleep(0.003)
-    return now
 
 
 def test_history_of_a_deal(db: DealDatabase) -> None:
