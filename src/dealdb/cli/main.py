@@ -14,10 +14,11 @@ import typer
 from dealdb.cli.bench import bench
 from dealdb.cli.completion import completion, prepare
 from dealdb.cli.context import group_options, shared_options
-from dealdb.cli.data import export, load
 from dealdb.cli.deals import delete, get, save
 from dealdb.cli.demo import demo
 from dealdb.cli.doctor import doctor
+from dealdb.cli.export import export
+from dealdb.cli.load import load
 from dealdb.cli.past import check, history, repair
 from dealdb.cli.query import facets, find, query, search, sql
 from dealdb.cli.schema import schema

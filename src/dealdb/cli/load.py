@@ -1,19 +1,17 @@
-"""The commands for files: ``load`` and ``export``."""
+"""The command ``load``, and what it tells of a load."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.cli.context import At, Output, Session, note
+from dealdb.cli.context import Output, Session, note
 from dealdb.cli.output import print_facts
-from dealdb.cli.query import Where
-from dealdb.cli.texts import Columns, Limit, Params, Sort, names, pairs, parameters
+from dealdb.cli.texts import names, pairs
 from dealdb.errors import ConfigError
 from dealdb.pipeline import Kind
 
@@ -142,65 +140,6 @@ def load(
             rejected += report.rejected
     if rejected > max_errors:
         raise typer.Exit(1)
-
-
-def export(
-    session: Session,
-    target: Annotated[str, typer.Argument(metavar="FILE", help="File to write; - is stdout.")],
-    where: Where = None,
-    format_: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="NAME",
-            help="csv, tsv, jsonl, json, md, parquet or arrow [default: by name].",
-        ),
-    ] = None,
-    sort: Sort = None,
-    limit: Limit = None,
-    columns: Columns = None,
-    param: Params = None,
-    select: Annotated[
-        str | None, typer.Option("--sql", metavar="STATEMENT", help="Write what this SELECT gives.")
-    ] = None,
-    raw: Annotated[  # noqa: FBT002 a flag
-        bool, typer.Option("--raw", help="Texts as they are, even if a spreadsheet would run them.")
-    ] = False,
-    null: Annotated[
-        str, typer.Option(metavar="TEXT", help="What stands for nothing in CSV and TSV.")
-    ] = "",
-    at: At = None,
-) -> None:
-    """
-    Write deals to a file, in any of seven forms.
-
-    The name tells the form, and a last .gz or .zst compresses it. With --raw, load reads back the same deals.
-    """
-    if select is not None and (where or sort or columns or limit is not None):
-        msg = "--sql excludes a filter, --sort, --limit and --columns: write them in the SELECT"
-        raise ConfigError(msg)
-    if target == "-" and session.output is not Output.TABLE:
-        msg = f"to stdout only the file is written: leave out --{session.output}, and say --format"
-        raise ConfigError(msg)
-    with session.open() as db:
-        then = db if at is None else db.as_of(at)
-        params = parameters(param)
-        if select is not None:
-            frame = then.query.sql(select, params=params)
-        else:
-            frame = then.query.find(
-                where, sort=names(sort), limit=limit, columns=names(columns), params=params
-            )
-        report = db.loader.export(target, frame, format=format_, raw=raw, null=null)
-    if session.output is not Output.TABLE:
-        print_facts(asdict(report), session.output)
-        return
-    tell = note if target == "-" else print
-    tell(f"{report.target}: {report.rows:,} rows, {report.bytes:,} bytes of {report.format}")
-    if report.escaped:
-        note(
-            f"{report.escaped:,} texts got an apostrophe, so that no spreadsheet runs them; see --raw"
-        )
 
 
 def print_report(
