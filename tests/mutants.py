@@ -164,6 +164,20 @@ MUTANTS = [
         "and condition ~= '*' and tonumber(condition) < 0 then",
     ),
     Mutant(
+        "later revisions are not looked at",
+        "commit.lua",
+        "if rev > latest or (latest == 0 ",
+        "if (latest == 0 ",
+        "tests/server/test_load.py",
+    ),
+    Mutant(
+        "another program's deal counts as none",
+        "commit.lua",
+        " or (latest == 0 and redis.call('EXISTS', KEYS[3 + i]) == 1) then",
+        " then",
+        "tests/server/test_load.py",
+    ),
+    Mutant(
         "rows are given out again after a delete",
         "commit.lua",
         "'rows', digits(rows + inserted)",

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from dealdb.columns import decode_frame
+from dealdb.errors import ConflictError
 from dealdb.loader import DataLoader, LoadReport
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
@@ -56,9 +57,17 @@ class Recorder:
             Found(self.revs.get(deal_id, 0)) if deal_id in self.deals else None for deal_id in ids
         ]
 
-    def delete(self, deal_id: str, *, expect_rev: int | None = None) -> bool:
-        assert expect_rev == self.revs.get(deal_id, 0)
-        return self.deals.pop(deal_id, None) is not None
+    def delete_many(self, ids: Sequence[str], *, max_rev: int | None = None) -> int:
+        self._check_revs(ids, max_rev)
+        return sum(self.deals.pop(deal_id, None) is not None for deal_id in ids)
+
+    def _check_revs(self, ids: Sequence[str], max_rev: int | None) -> None:
+        if max_rev is None:
+            return
+        for deal_id in ids:
+            rev = self.revs.get(deal_id, 0)
+            if rev > max_rev or (max_rev == 0 and deal_id in self.deals):
+                raise ConflictError(deal_id, expected_rev=max_rev, actual_rev=rev)
 
     def declare(self, fields: Iterable[Field]) -> Schema:
         self._schema = self._schema.with_fields(fields)
@@ -69,8 +78,14 @@ class Recorder:
         return self._pipeline
 
     def write(
-        self, schema: Schema, ids: Sequence[str], columns: Mapping[str, Sequence[str | None]]
+        self,
+        schema: Schema,
+        ids: Sequence[str],
+        columns: Mapping[str, Sequence[str | None]],
+        *,
+        max_rev: int | None = None,
     ) -> Written:
+        self._check_revs(ids, max_rev)
         assert schema == self._schema
         assert len(set(ids)) == len(ids)
         assert "id" not in columns

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
+import random
 from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
+from connected import in_threads
 from dealdb import DealDatabase
-from dealdb.errors import LoadError, ServerUnavailable
+from dealdb.errors import ConflictError, LoadError, ServerUnavailable
 from dealdb.loader import Progress
+from dealdb.store import Store
 from dealdb.values import Value
 from servers import Server
 
@@ -222,3 +226,92 @@ def test_deals_that_the_source_lacks_are_deleted(db: DealDatabase) -> None:
     assert db.check().ok
     with pytest.raises(LoadError, match="10 of 18 deals are missing"):
         db.loader.load(left, delete_missing=True)
+
+
+def saving_first(monkeypatch: pytest.MonkeyPatch, method: str, save: Callable[[], object]) -> None:
+    """Somebody saves right before the first call of a method of the store reaches the server."""
+    original = getattr(Store, method)
+    saved: list[object] = []
+
+    def call(self: Store, *arguments: Any, **options: Any) -> Any:
+        if not saved:
+            saved.append(save())
+        return original(self, *arguments, **options)
+
+    monkeypatch.setattr(Store, method, call)
+
+
+@pytest.mark.parametrize("outsider", [False, True])
+def test_a_deal_saved_in_the_last_moment_is_skipped(
+    db: DealDatabase, server: Server, monkeypatch: pytest.MonkeyPatch, outsider: bool
+) -> None:
+    with DealDatabase("127.0.0.1", server.port) as other, server.client() as client:
+        other.save_deal({"id": "0"})
+
+        def save() -> object:
+            if outsider:
+                return client.hset("deal:3", "name", "theirs")
+            return other.save_deal({"id": "3", "name": "theirs"})
+
+        saving_first(monkeypatch, "write", save)
+        rows = [{"id": str(n), "name": "mine", "owner": "Ann"} for n in range(1, 6)]
+        report = db.loader.load(rows, on_conflict="skip")
+        assert (report.inserted, report.skipped) == (4, 1)
+        kept = {k: v for k, v in client.hgetall("deal:3").items() if not k.startswith(b"_")}
+        assert kept == {b"name": b"theirs"}
+
+
+def test_a_deal_saved_in_the_last_moment_stops_a_load_that_may_not_meet_any(
+    db: DealDatabase, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with DealDatabase("127.0.0.1", server.port) as other:
+        saving_first(monkeypatch, "write", lambda: other.save_deal({"id": "3", "name": "theirs"}))
+        with pytest.raises(LoadError, match="1 deals were saved by somebody else"):
+            db.loader.load([{"id": str(n), "name": "mine"} for n in range(5)], on_conflict="error")
+        assert frame_of(db).select("id", "name").rows() == [("3", "theirs")]
+
+
+def test_skipping_beside_another_writer_mixes_no_deal(db: DealDatabase, server: Server) -> None:
+    ids = [str(n) for n in range(1500)]
+    theirs = set()
+    skipped = 0
+
+    def work(number: int) -> None:
+        nonlocal skipped
+        if number:
+            rows = [{"id": deal_id, "name": "mine", "owner": "Ann"} for deal_id in ids]
+            skipped = db.loader.load(rows, on_conflict="skip", batch_size=50).skipped
+            return
+        with DealDatabase("127.0.0.1", server.port) as other:
+            for deal_id in random.Random(5).sample(ids, 400):
+                if other.get_deal(deal_id) is None:
+                    try:
+                        other.save_deal({"id": deal_id, "name": "theirs"}, expect_rev=0)
+                    except ConflictError:
+                        continue
+                    theirs.add(deal_id)
+
+    assert in_threads(2, work) == []
+    assert skipped == len(theirs) > 0
+    assert frame_of(db).select("id", "name", "owner").sort("id").rows() == [
+        (deal_id, "theirs", None) if deal_id in theirs else (deal_id, "mine", "Ann")
+        for deal_id in sorted(ids)
+    ]
+
+
+def test_missing_deals_go_in_one_commit_and_what_others_touch_stays(
+    db: DealDatabase, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.loader.load([{"id": n, "name": "old"} for n in range(1000)])
+    with DealDatabase("127.0.0.1", server.port) as other, server.client() as client:
+        saving_first(monkeypatch, "delete_many", lambda: other.update_deal("7", name="theirs"))
+        before = client.xlen("deals:log")
+        report = db.loader.load(
+            [{"id": n, "name": "old"} for n in range(400, 1000)], delete_missing=True
+        )
+        assert report.deleted == 399
+        # theirs, and one for all that were deleted
+        assert client.xlen("deals:log") == before + 2
+    assert values_of(db, "7") == {"id": "7", "name": "theirs"}
+    assert len(db) == 601
+    assert db.check().ok

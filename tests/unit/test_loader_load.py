@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -303,12 +304,16 @@ class Failing(Recorder):
     """A server that goes away after some commits."""
 
     def write(
-        self, schema: Schema, ids: Sequence[str], columns: Mapping[str, Sequence[str | None]]
+        self,
+        schema: Schema,
+        ids: Sequence[str],
+        columns: Mapping[str, Sequence[str | None]],
+        **conditions: Any,
     ) -> Written:
         if len(self.batches) == 3:
             msg = "the server is gone"
             raise ServerUnavailable(msg)
-        return super().write(schema, ids, columns)
+        return super().write(schema, ids, columns, **conditions)
 
 
 def test_errors_of_the_server_stop_the_load_and_what_was_acknowledged_stays(tmp_path: Path) -> None:

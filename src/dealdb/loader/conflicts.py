@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from typing import TypeAlias
 
-from dealdb.errors import LoadError
+from dealdb.errors import ConflictError, LoadError
 from dealdb.loader.stores import Store, Written
 from dealdb.schema import Schema
 
@@ -39,32 +40,38 @@ def replace(store: Store, schema: Schema, ids: Sequence[str], columns: Columns) 
 
 
 def skip(store: Store, schema: Schema, ids: Sequence[str], columns: Columns) -> Outcome:
-    """Write only deals that don't exist; a round trip more."""
-    new = [place for place, deal in enumerate(store.get_many(ids)) if deal is None]
-    if not new:
-        return Outcome(skipped=len(ids))
-    cells = {name: [column[place] for place in new] for name, column in columns.items()}
-    written = _outcome(store.write(schema, [ids[place] for place in new], cells))
-    return Outcome(written.inserted, written.updated, written.unchanged, len(ids) - len(new))
+    """Write only deals that don't exist; two round trips more where some do."""
+    left = list(range(len(ids)))
+    while left:
+        cells = {name: [column[place] for place in left] for name, column in columns.items()}
+        try:
+            written = store.write(schema, [ids[place] for place in left], cells, max_rev=0)
+        except ConflictError:
+            found = store.get_many([ids[place] for place in left])
+            left = [place for place, deal in zip(left, found, strict=True) if deal is None]
+            continue
+        return replaced(_outcome(written), skipped=len(ids) - len(left))
+    return Outcome(skipped=len(ids))
 
 
 def refuse(store: Store, schema: Schema, ids: Sequence[str], columns: Columns) -> Outcome:
     """
-    Write only where no deal exists; a round trip more.
+    Write only where no deal exists.
 
     Raises
     ------
     LoadError
         If one has come into being since the load began.
     """
-    n_found = sum(deal is not None for deal in store.get_many(ids))
-    if n_found:
+    try:
+        return _outcome(store.write(schema, ids, columns, max_rev=0))
+    except ConflictError as conflict:
+        n_found = max(sum(deal is not None for deal in store.get_many(ids)), 1)
         msg = (
             f"{n_found} deals were saved by somebody else while this load ran; it stops here, and what it "
             "wrote before stays; load again with on_conflict='skip' or 'merge'"
         )
-        raise LoadError(msg)
-    return _outcome(store.write(schema, ids, columns))
+        raise LoadError(msg) from conflict
 
 
 POLICIES: dict[str, Callable[[Store, Schema, Sequence[str], Columns], Outcome]] = {

@@ -65,15 +65,20 @@ class Missing:
 
         Cost
         ----
-        A round trip for each deal, and one for each 500.
+        A round trip for each 500 deals, and two more where somebody has changed some of them.
         """
-        n_deleted = 0
-        for start in range(0, len(ids), _BATCH):
-            batch = ids[start : start + _BATCH]
-            for deal_id, deal in zip(batch, store.get_many(batch), strict=True):
-                if deal is not None and deal.rev <= self.seq:
-                    n_deleted += _deleted(store, deal_id, deal.rev)
-        return n_deleted
+        batches = (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH))
+        return sum(self._deleted(store, batch) for batch in batches)
+
+    def _deleted(self, store: Store, ids: Sequence[str]) -> int:
+        while ids:
+            try:
+                return store.delete_many(ids, max_rev=self.seq)
+            except ConflictError:
+                # what somebody has changed meanwhile is theirs
+                found = zip(ids, store.get_many(ids), strict=True)
+                ids = [deal_id for deal_id, deal in found if deal and deal.rev <= self.seq]
+        return 0
 
 
 def refuse(reason: str) -> None:
@@ -87,11 +92,3 @@ def refuse(reason: str) -> None:
     """
     msg = f"the rows were loaded, but nothing was deleted: {reason}"
     raise LoadError(msg)
-
-
-def _deleted(store: Store, deal_id: str, rev: int) -> bool:
-    try:
-        return store.delete(deal_id, expect_rev=rev)
-    except ConflictError:
-        # somebody wrote it in this very moment: it is theirs now
-        return False

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from dealdb.columns import encode_column
+from dealdb.errors import ConflictError
 from dealdb.loader.conflicts import Outcome
 from dealdb.loader.stores import Deals, Revised, Store
 from dealdb.pipeline import Pipeline
@@ -72,18 +73,22 @@ class Rehearsal:
         """Something for each deal that would exist, None for the others."""
         return [_Found() if self._exists(deal_id) else None for deal_id in ids]
 
-    def delete(self, deal_id: str, *, expect_rev: int | None = None) -> bool:  # noqa: ARG002  # the store's signature
-        """Whether there would be such a deal."""
-        return self._exists(deal_id)
+    def delete_many(self, ids: Sequence[str], *, max_rev: int | None = None) -> int:  # noqa: ARG002  # the store's signature
+        """How many such deals there would be."""
+        return sum(map(self._exists, ids))
 
     def write(
         self,
         schema: Schema,  # noqa: ARG002  # the store's signature
         ids: Sequence[str],
         columns: Mapping[str, Sequence[str | None]],
+        *,
+        max_rev: int | None = None,
     ) -> Outcome:
         """Outcome that a batch would have."""
         known = [self._exists(deal_id) for deal_id in ids]
+        if max_rev == 0 and any(known):
+            raise ConflictError(ids[known.index(True)], expected_rev=0, actual_rev=1)
         inserted = known.count(False)
         updated = sum(map(all, zip(known, self._differing(ids, columns), strict=True)))
         for place, deal_id in enumerate(ids):

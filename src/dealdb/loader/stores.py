@@ -94,11 +94,16 @@ class Store(Protocol):
         ...
 
     def write(
-        self, schema: Schema, ids: Sequence[str], columns: Mapping[str, Sequence[str | None]]
+        self,
+        schema: Schema,
+        ids: Sequence[str],
+        columns: Mapping[str, Sequence[str | None]],
+        *,
+        max_rev: int | None = None,
     ) -> Written:
-        """Commit a batch."""
+        """Commit a batch, unless one of its deals has a later revision (0: exists)."""
         ...
 
-    def delete(self, deal_id: str, *, expect_rev: int | None = None) -> bool:
-        """Delete a deal of that revision; whether there was one."""
+    def delete_many(self, ids: Sequence[str], *, max_rev: int | None = None) -> int:
+        """Delete deals, unless one has a later revision; how many there were."""
         ...

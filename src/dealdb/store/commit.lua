@@ -12,8 +12,8 @@
 --       4 version    of the schema (set, delete, schema) or pipeline (pipeline) that the change was prepared with:
 --                    16 hex digits of the SHA-1 of its JSON, '' for none. A number would not do: after a reset
 --                    another schema can have the same one
---       5 condition  '' none, '*' the deal must exist, '@seq' no commit since seq, else the revision that the one
---                    deal must have (0: no such deal)
+--       5 condition  '' none, '*' the deal must exist, '@seq' no commit since seq, '<=rev' no deal may have a later
+--                    revision (0: none may exist), else the revision that the one deal must have (0: no such deal)
 --       6 actor      who, for the history
 --       7 payload    set: msgpack [ids, fields, columns], a column being a list of texts, nil to clear;
 --                    delete: msgpack [ids]; or [ids, rows] for rows that another program left over by removing or
@@ -27,6 +27,7 @@
 --          {'gap'}                  the counter is not the next one: the server has lost this writer's past
 --          {'stale'}                prepared with another version than the one in force
 --          {'conflict', rev}        the condition does not hold; rev that the deal has (0: none)
+--          {'conflict', rev, place} the same for '<=rev'; place of the first such deal, from 1
 --          {'denied', command}      the user may not run a command that commits need
 --          {'format', found}        the collection has a format that this script does not know
 
@@ -174,6 +175,15 @@ end
 if condition == '*' and redis.call('EXISTS', KEYS[4]) == 0 then return {'conflict', '0'} end
 if string.sub(condition, 1, 1) == '@' then
   if tonumber(string.sub(condition, 2)) ~= seq - 1 then return {'conflict', digits(seq - 1)} end
+elseif string.sub(condition, 1, 2) == '<=' then
+  local latest = tonumber(string.sub(condition, 3))
+  for i = 1, #ids do
+    local rev = tonumber(redis.call('HGET', KEYS[3 + i], '_rev')) or 0
+    -- another program's hash has no revision, and exists all the same
+    if rev > latest or (latest == 0 and redis.call('EXISTS', KEYS[3 + i]) == 1) then
+      return {'conflict', digits(rev), digits(i)}
+    end
+  end
 elseif condition ~= '' and condition ~= '*' and tonumber(condition) ~= first_rev then
   return {'conflict', digits(first_rev)}
 end

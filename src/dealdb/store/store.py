@@ -274,7 +274,12 @@ class Store:
         raise self._never_settled()
 
     def write(
-        self, schema: Schema, ids: Sequence[str], columns: Mapping[str, Sequence[str | None]]
+        self,
+        schema: Schema,
+        ids: Sequence[str],
+        columns: Mapping[str, Sequence[str | None]],
+        *,
+        max_rev: int | None = None,
     ) -> Written:
         """
         Save a batch of deals in one commit: columns that are not given stay, None clears.
@@ -287,11 +292,15 @@ class Store:
             Deals, each once; some hundreds, since the server does nothing else meanwhile.
         columns
             Texts by field, as ``dealdb.columns.encode_column`` makes them, each as long as ``ids``.
+        max_rev
+            Latest revision that any of the deals may have, 0 if none may exist.
 
         Raises
         ------
         SchemaError
             If another process has meanwhile given a field a type that the texts don't fit, or an id is given twice.
+        ConflictError
+            If a deal has a later revision than ``max_rev``; nothing was written.
 
         Cost
         ----
@@ -303,12 +312,14 @@ class Store:
         self._adopt_strays()
         used = [schema[name] for name in columns]
         for _ in range(_MAX_TRIES):
-            reply = self._commit_set(schema, ids, columns, "")
+            reply = self._commit_set(schema, ids, columns, _at_most(max_rev))
             match reply.status:
                 case "ok" | "repeat":
                     return _written(reply)
                 case "unchanged":
                     return Written(seq=0, inserted=0, updated=0, unchanged=len(ids))
+                case "conflict":
+                    raise _later(ids, max_rev, reply)
             # the texts stay good as long as their fields only widen
             self._definitions.refresh()
             schema = self.declare(used)
@@ -353,6 +364,47 @@ class Store:
                     raise _conflict(deal_id, expect_rev, int(reply.rest[0]))
             if not self._definitions.refresh().schema.version:
                 return False
+        raise self._never_settled()
+
+    def delete_many(self, ids: Sequence[str], *, max_rev: int | None = None) -> int:
+        """
+        Delete deals in one commit; how many of them there were.
+
+        Parameters
+        ----------
+        ids
+            Deals; some hundreds, since the server does nothing else meanwhile.
+        max_rev
+            Latest revision that any of them may have.
+
+        Raises
+        ------
+        ConflictError
+            If a deal has a later revision than ``max_rev``; nothing was deleted.
+
+        Cost
+        ----
+        One round trip.
+        """
+        self._adopt_strays()
+        for _ in range(_MAX_TRIES):
+            change = Change(
+                kind="delete",
+                version=self._definitions.version_of(self._definitions.schema),
+                payload=msgpack.packb([ids]),
+                ids=ids,
+                condition=_at_most(max_rev),
+            )
+            reply = self._writers.commit(change)
+            match reply.status:
+                case "ok" | "repeat":
+                    return _written(reply).updated
+                case "unchanged":
+                    return 0
+                case "conflict":
+                    raise _later(ids, max_rev, reply)
+            if not self._definitions.refresh().schema.version:
+                return 0
         raise self._never_settled()
 
     def _commit_set(
@@ -414,3 +466,12 @@ def _conflict(deal_id: str, expect_rev: int | None, actual: int) -> ConflictErro
     if expect_rev is None:
         return DealNotFound(deal_id)
     return ConflictError(deal_id, expected_rev=expect_rev, actual_rev=actual)
+
+
+def _at_most(max_rev: int | None) -> str:
+    return "" if max_rev is None else f"<={max_rev}"
+
+
+def _later(ids: Sequence[str], max_rev: int | None, reply: Reply) -> ConflictError:
+    rev, place = map(int, reply.rest)
+    return ConflictError(ids[place - 1], expected_rev=max_rev or 0, actual_rev=rev)

@@ -56,7 +56,8 @@ class Change:
     ids
         Deals concerned, in the order of the payload.
     condition
-        ``""`` none, ``"*"`` the deal must exist, else the revision that it must have.
+        ``""`` none, ``"*"`` the deal must exist, ``"<=n"`` no deal may have a later revision (0: none may exist),
+        else the revision that the one deal must have.
     """
 
     kind: str
