@@ -16,6 +16,9 @@ from dealdb.values import decode, encode
 
 _LIST = Field("list", FieldType.LIST)
 
+# by name, not by what a column holds: a type that changes with the data would break the code that reads it
+CATEGORIES = frozenset(("owner", "stage", "currency", "source", "loss_reason"))
+
 _DTYPES: dict[FieldType, pl.DataType] = {
     FieldType.TEXT: pl.String(),
     FieldType.INT: pl.Int64(),
@@ -31,14 +34,45 @@ def dtype_of(field: Field) -> pl.DataType:
     """
     Polars type of a field's column.
 
+    The texts that deals are grouped by (``CATEGORIES``) are categories: numbers of texts, which compare and group
+    two to five times as fast.
+
     Examples
     --------
     >>> dtype_of(Schema.standard()["amount"])
     Decimal(precision=38, scale=2)
+    >>> dtype_of(Schema.standard()["stage"])
+    Categorical
     """
     if field.type is FieldType.DECIMAL:
         return pl.Decimal(MAX_DECIMAL_DIGITS, field.scale)
+    if field.type is FieldType.TEXT and field.name in CATEGORIES:
+        return pl.Categorical()
     return _DTYPES[field.type]
+
+
+def is_text(dtype: pl.DataType) -> bool:
+    """
+    Whether a Polars type is text, as categories or not.
+
+    Examples
+    --------
+    >>> is_text(pl.Categorical()), is_text(pl.Int64())
+    (True, False)
+    """
+    return dtype in (pl.String, pl.Categorical, pl.Enum)
+
+
+def spelled_out(frame: pl.DataFrame) -> pl.DataFrame:
+    """
+    Frame whose categories are texts of their own, so that it joins with any other.
+
+    Examples
+    --------
+    >>> spelled_out(pl.DataFrame({"stage": pl.Series(["won"], dtype=pl.Categorical)})).dtypes
+    [String]
+    """
+    return frame.cast({pl.Categorical: pl.String, pl.Enum: pl.String})
 
 
 def empty_frame(schema: Schema) -> pl.DataFrame:
@@ -60,7 +94,7 @@ def field_of(name: str, dtype: pl.DataType) -> Field | None:
         return Field(name, FieldType.INT) if exact else Field(name, FieldType.DECIMAL)
     if isinstance(dtype, pl.Decimal):
         return Field(name, FieldType.DECIMAL, dtype.scale or 0)
-    if dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null):
+    if is_text(dtype) or dtype == pl.Null:
         return Field(name, FieldType.TEXT)
     if dtype.is_float():
         return Field(name, FieldType.FLOAT)
@@ -110,7 +144,7 @@ def decode_column(texts: pl.Series, field: Field) -> pl.Series:
     """
     match field.type:
         case FieldType.TEXT:
-            return texts
+            return texts.cast(dtype_of(field))
         case FieldType.BOOL:
             return _bools(texts)
         case FieldType.LIST:

@@ -15,7 +15,8 @@ SCHEMA = pl.Schema(
     {
         "id": pl.String(),
         "name": pl.String(),
-        "owner": pl.String(),
+        # a category, so that each operator meets both kinds of text
+        "owner": pl.Categorical(),
         "amount": pl.Decimal(38, 2),
         "rate": pl.Decimal(38, 4),
         "seats": pl.Int64(),

@@ -67,6 +67,7 @@ def test_by_value_the_most_frequent_come_first_and_nulls_last() -> None:
 @given(values=st.lists(st.none() | st.text(max_size=3), max_size=20), limit=st.integers(1, 6))
 def test_any_text_by_value(values: list[str | None], limit: int) -> None:
     table = one(pl.Series(values, dtype=pl.String), limit=limit).table
+    assert one(pl.Series(values, dtype=pl.Categorical), limit=limit).table.equals(table)
     counts = Counter(value for value in values if value is not None)
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0].encode()))
     assert [row[:2] for row in table.rows() if row[0] is not None] == ranked[:limit]

@@ -70,7 +70,7 @@ TYPES = {
     "amount": pl.Decimal(38, 2),
     "created": pl.Date(),
     "rate": pl.Float64(),
-    "name": pl.String(),
+    "name": pl.Categorical(),
     "won": pl.Boolean(),
 }
 CHANGES = st.lists(st.tuples(st.integers(0, 40), st.none() | DEAL), max_size=6)

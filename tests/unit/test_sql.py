@@ -37,8 +37,8 @@ DEALS = pl.DataFrame(
     [(*row[:3], None if row[3] is None else Decimal(row[3]), *row[4:]) for row in ROWS],
     schema={
         "id": pl.String,
-        "stage": pl.String,
-        "owner": pl.String,
+        "stage": pl.Categorical,
+        "owner": pl.Categorical,
         "amount": pl.Decimal(38, 2),
         "seats": pl.Int64,
         "created": pl.Date,

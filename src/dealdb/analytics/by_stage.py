@@ -11,6 +11,7 @@ from dealdb.analytics.exact import ratio
 from dealdb.analytics.options import By, Day, as_of_day
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import ANY, NONE, Metric, Scope, scope, total
+from dealdb.columns import spelled_out
 from dealdb.pipeline import Kind, Pipeline
 
 _COLUMNS = (
@@ -120,7 +121,8 @@ def _cells(deals: Scope) -> pl.DataFrame:
         "rotting": pl.col("_rotting").sum(),
         "overdue": pl.col("_overdue").sum(),
     }
-    return deals.deals.lazy().group_by("stage", *deals.keys).agg(**measures).collect()
+    cells = deals.deals.lazy().group_by("stage", *deals.keys).agg(**measures)
+    return spelled_out(cells.collect())
 
 
 def _spine(deals: Scope, cells: pl.DataFrame, pipeline: Pipeline) -> pl.DataFrame:

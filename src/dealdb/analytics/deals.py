@@ -12,7 +12,7 @@ from operator import or_
 import polars as pl
 
 from dealdb.analytics.options import Window
-from dealdb.columns import dtype_of
+from dealdb.columns import dtype_of, is_text
 from dealdb.errors import SchemaError
 from dealdb.pipeline import Kind, Pipeline
 from dealdb.schema import MAX_DECIMAL_DIGITS, Schema
@@ -63,7 +63,7 @@ def standardised(frame: pl.DataFrame) -> pl.DataFrame:
         found = frame.schema.get(name)
         if found is None:
             fixes.append(pl.lit(None, dtype=wanted).alias(name))
-        elif found == wanted:
+        elif found == wanted or (is_text(found) and is_text(wanted)):
             continue
         elif isinstance(wanted, pl.Decimal) and isinstance(found, pl.Decimal):
             # a narrower precision would carry over to sums and products

@@ -18,6 +18,7 @@ from dealdb.analytics.exact import (
 )
 from dealdb.analytics.options import By, Window, group_columns
 from dealdb.analytics.result import MIXED, Basis, MetricResult
+from dealdb.columns import is_text, spelled_out
 from dealdb.pipeline import Pipeline
 
 # group of the deals that have no value in a text column
@@ -98,7 +99,7 @@ class Scope:
         if not self.keys:
             return self.deals.lazy().select(**measures).collect()
         grouped = self.deals.lazy().group_by(self.keys).agg(**measures)
-        return grouped.collect().sort(self.keys, nulls_last=True)
+        return spelled_out(grouped.collect()).sort(self.keys, nulls_last=True)
 
     def weighted_sum(self) -> pl.Expr:
         """Sum of ``_weighted`` as the decimal that it stands for."""
@@ -135,8 +136,7 @@ class Scope:
         return MetricResult(name=self.metric.name, frame=chosen, basis=basis)
 
     def _labelled(self, key: str) -> pl.Expr:
-        dtype = self.deals.schema[key]
-        return pl.col(key).fill_null(NONE) if dtype == pl.String else pl.col(key)
+        return pl.col(key).fill_null(NONE) if is_text(self.deals.schema[key]) else pl.col(key)
 
 
 def scope(

@@ -13,6 +13,7 @@ from dealdb.analytics.options import By, Day, Window
 from dealdb.analytics.periods import Periods
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import CLOSED, Metric, Scope, scope
+from dealdb.columns import spelled_out
 from dealdb.errors import QueryError
 from dealdb.pipeline import Pipeline
 
@@ -129,7 +130,7 @@ def _events(deals: Scope, created_inside: pl.Expr, periods: Periods) -> pl.DataF
             won=WON.sum(), lost=LOST.sum(), won_value=pl.col("_size").sum()
         ),
     ]
-    return pl.concat(by_day, how="diagonal").collect()
+    return spelled_out(pl.concat(by_day, how="diagonal").collect())
 
 
 def _spine(events: pl.DataFrame, deals: Scope, periods: Periods) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from dealdb.columns import spelled_out
 from dealdb.errors import LoadError
 from dealdb.loader.targets import STDOUT, Counted, compressed, name_of, opened
 from dealdb.loader.textforms import FORMS, TextForm
@@ -146,7 +147,8 @@ def form_of(target: object, format: str | None) -> tuple[str, str]:
 def _write_binary(frame: pl.DataFrame, format: str, file: Counted) -> None:
     # Parquet needs a file that it can go back in, and a pipe is none
     with tempfile.TemporaryFile() as whole:
-        _BINARY[format](frame, whole)
+        # texts as texts: what other programs make of categories differs
+        _BINARY[format](spelled_out(frame), whole)
         whole.seek(0)
         shutil.copyfileobj(whole, file)
 

@@ -25,6 +25,7 @@ from dealdb.schema import MAX_DECIMAL_DIGITS
 from dealdb.values import INT64, scale_of
 
 Comparison: TypeAlias = Callable[[pl.Expr, pl.Expr], pl.Expr]
+TextTest: TypeAlias = Callable[[pl.Expr], pl.Expr]
 COMPARISONS: dict[str, Comparison] = {
     "=": operator.eq,
     "<>": operator.ne,
@@ -35,6 +36,7 @@ COMPARISONS: dict[str, Comparison] = {
     "is distinct from": pl.Expr.ne_missing,
     "is not distinct from": pl.Expr.eq_missing,
 }
+_ORDERS = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 UNKNOWN = pl.lit(None, dtype=pl.Boolean)
 # up to here comparing with each member is faster than a hash look-up (12 ms against 3.5 ms for two of 1 M texts)
 FEW = 4
@@ -60,10 +62,25 @@ def compare(left: Operand, sign: str, right: Operand) -> pl.Expr:
         right = fitted(right, left)
     if Kind.NULL in (left.kind, right.kind):
         return _with_null(left, sign, right)
+    if right.category is not None and isinstance(left.value, str):
+        left, sign, right = right, _ORDERS.get(sign, sign), left
     compared = COMPARISONS[sign]
+    if left.category is not None and isinstance(right.value, str):
+        text = pl.lit(right.value)
+        if sign not in _ORDERS:
+            return compared(left.category, text)
+        return text_test(left, lambda texts: compared(texts, text))
     if left.kind is right.kind is Kind.NUMBER and (left.is_float or right.is_float):
         return compared(as_float(left), as_float(right))
     return compared(expr_of(left, scale=right.scale), expr_of(right, scale=left.scale))
+
+
+def text_test(item: Operand, test: TextTest) -> pl.Expr:
+    """What a test of texts says of an operand, null where that is null; of categories each is tested once."""
+    if item.category is None:
+        return test(expr_of(item))
+    found = item.category.unique()
+    return item.category.is_in(found.filter(test(found.cast(pl.String))).implode())
 
 
 def _with_null(left: Operand, sign: str, right: Operand) -> pl.Expr:
@@ -116,7 +133,7 @@ def contained(item: Operand, several: Operand) -> pl.Expr:
 
 def _in_constants(item: Operand, members: Sequence[Operand]) -> pl.Expr:
     """Membership in a set of constants: one hash look-up a row, however long the list is."""
-    item_expr, dtype = expr_of(item), item.dtype
+    item_expr, dtype = expr_of(item) if item.category is None else item.category, item.dtype
     values = [member.value for member in members]
     if item.kind is Kind.NUMBER:
         values = [v for v in values if isinstance(v, Decimal) and _representable(v, item)]
@@ -173,14 +190,14 @@ def like(item: Operand, pattern: Operand, escape: str | None, *, fold_case: bool
     if not isinstance(pattern.value, str):
         msg = "the pattern of LIKE is text in single quotes, such as 'Acme%'"
         raise Unfit(msg, pattern.at)
-    expr = expr_of(item)
     parts = _pattern_parts(pattern.value, escape)
     if not fold_case:
-        return _matching(expr, parts)
-    parts = [(wildcard, _lower(text)) for wildcard, text in parts]
-    if all(text.isascii() for _, text in parts):
-        return expr.str.contains(pl.lit(_regex(parts, _either_case)))
-    return _matching(lowered(expr), parts)
+        return text_test(item, lambda texts: _matching(texts, parts))
+    folded = [(wildcard, _lower(text)) for wildcard, text in parts]
+    if all(text.isascii() for _, text in folded):
+        spelled = pl.lit(_regex(folded, _either_case))
+        return text_test(item, lambda texts: texts.str.contains(spelled))
+    return text_test(item, lambda texts: _matching(lowered(texts), folded))
 
 
 def _pattern_parts(pattern: str, escape: str | None) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from functools import reduce
 
 import polars as pl
 
-from dealdb.query.comparing import contained, lowered
+from dealdb.query.comparing import contained, lowered, text_test
 from dealdb.query.operands import (
     DATETIME_TYPE,
     Kind,
@@ -186,8 +186,7 @@ def _contains(operands: Sequence[Operand]) -> Operand:
     where, what = operands
     if where.kind is Kind.LIST:
         return _has(operands)
-    found = _text(where, "contains").str.contains(_text(what, "contains"), literal=True)
-    return computed(found, pl.Boolean(), where.at)
+    return _searched("contains", lambda e, t: e.str.contains(t, literal=True), where, what)
 
 
 def _has(operands: Sequence[Operand]) -> Operand:
@@ -197,10 +196,18 @@ def _has(operands: Sequence[Operand]) -> Operand:
 
 def _search_function(name: str, apply: Callable[[pl.Expr, pl.Expr], pl.Expr]) -> Function:
     def call(operands: Sequence[Operand]) -> Operand:
-        where, what = operands
-        return computed(apply(_text(where, name), _text(what, name)), pl.Boolean(), where.at)
+        return _searched(name, apply, *operands)
 
     return call
+
+
+def _searched(
+    name: str, apply: Callable[[pl.Expr, pl.Expr], pl.Expr], where: Operand, what: Operand
+) -> Operand:
+    texts, sought = _text(where, name), _text(what, name)
+    once = what.is_constant
+    found = text_test(where, lambda each: apply(each, sought)) if once else apply(texts, sought)
+    return computed(found, pl.Boolean(), where.at)
 
 
 def _date_part(name: str, apply: Callable[[pl.Expr], pl.Expr]) -> Function:

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import polars as pl
 
+from dealdb.columns import is_text
 from dealdb.errors import QueryError
 from dealdb.query.bounds import date_unit, even_bounds, growing_bounds
 from dealdb.query.comparing import compare
@@ -129,7 +130,8 @@ def _by_value(values: pl.Series, limit: int) -> Facet:
     counts = values.alias("value").drop_nulls().value_counts(name="deals")
     top = _largest(counts, limit).sort(["deals", "value"], descending=[True, False])
     shown = [(value, deals, _equal(values.name, value)) for value, deals in top.rows()]
-    return _facet(values, "value", {"value": values.dtype}, shown)
+    dtype = pl.String() if is_text(values.dtype) else values.dtype
+    return _facet(values, "value", {"value": dtype}, shown)
 
 
 def _by_member(values: pl.Series, limit: int) -> Facet:

@@ -139,6 +139,10 @@ def _checked(where: pl.Expr, schema: pl.Schema) -> pl.Expr:
         result = pl.LazyFrame(schema=schema).select(where).collect_schema()
     except pl.exceptions.PolarsError as error:
         msg = f"the expression can't be used: {str(error).splitlines()[0]}"
+        categories = [n for n in where.meta.root_names() if schema[n] == pl.Categorical]
+        if categories and "cat" in msg:
+            name = categories[0]
+            msg += f"; {name!r} is a category: pl.col({name!r}).cast(pl.String) has its texts"
         raise QueryError(msg) from None
     dtypes = result.dtypes()
     if len(dtypes) != 1 or dtypes[0] not in (pl.Boolean, pl.Null):

@@ -16,6 +16,7 @@ from typing import NamedTuple, TypeAlias
 
 import polars as pl
 
+from dealdb.columns import is_text
 from dealdb.schema import MAX_DECIMAL_DIGITS
 from dealdb.values import scale_of
 
@@ -84,6 +85,8 @@ class Operand:
         The constant, when ``expr`` is None.
     name
         What errors call it, e.g. the column's name.
+    category
+        The column itself, where it is one of categories and ``expr`` its texts.
     """
 
     kind: Kind
@@ -92,6 +95,7 @@ class Operand:
     dtype: pl.DataType | None = None
     value: Constant = None
     name: str = ""
+    category: pl.Expr | None = None
 
     @property
     def is_constant(self) -> bool:
@@ -150,7 +154,7 @@ def kind_of(dtype: pl.DataType) -> Kind | None:
     """Kind of a Polars type, or None for one that no field has."""
     if dtype.is_numeric():
         return Kind.NUMBER
-    if dtype in (pl.String, pl.Categorical, pl.Enum):
+    if is_text(dtype):
         return Kind.TEXT
     if dtype == pl.List(pl.String):
         return Kind.LIST
@@ -164,9 +168,10 @@ def computed(expr: pl.Expr, dtype: pl.DataType, at: int, name: str = "") -> Oper
     if kind is None:
         msg = f"a column of type {dtype} can't be filtered by"
         raise Unfit(msg)
-    if kind is Kind.TEXT and dtype != pl.String:
-        expr, dtype = expr.cast(pl.String), pl.String()
-    return Operand(kind, at, expr, dtype, name=name)
+    if kind is not Kind.TEXT or dtype == pl.String:
+        return Operand(kind, at, expr, dtype, name=name)
+    category = expr if dtype == pl.Categorical else None
+    return Operand(kind, at, expr.cast(pl.String), pl.String(), name=name, category=category)
 
 
 def described(operand: Operand) -> str:

@@ -13,8 +13,9 @@ from typing import NamedTuple
 import polars as pl
 
 from dealdb.errors import QueryError
+from dealdb.query.comparing import text_test
 from dealdb.query.folding import Token, begins_with_typo, pattern, takes_typos, tokens_of
-from dealdb.query.operands import column
+from dealdb.query.operands import column, computed
 
 MAX_WORDS = 8
 MAX_LETTERS = 40
@@ -89,7 +90,7 @@ def searched(
     [('1', 'Acme **renewal**')]
     """
     rows = pl.int_range(frame.height, dtype=pl.UInt32, eager=True)
-    texts = frame.select([column(name).cast(pl.String) for name in names])
+    texts = frame.select([column(name) for name in names])
     found = _ranked(texts, _candidates(texts, rows, words, typos=False), words)
     if len(found) < limit and any(map(takes_typos, words)):
         found = _ranked(texts, _candidates(texts, rows, words, typos=True), words)
@@ -118,9 +119,14 @@ def _with_all(texts: pl.DataFrame, rows: pl.Series, patterns: Sequence[str]) -> 
     # each pattern is looked for where the ones before it were found
     for each in patterns:
         here = texts if len(rows) == texts.height else texts[rows]
-        found = [pl.col(name).str.contains(each).fill_null(value=False) for name in here.columns]
+        found = [_with_one(name, dtype, each) for name, dtype in here.schema.items()]
         rows = rows.filter(here.select(pl.any_horizontal(found)).to_series())
     return rows
+
+
+def _with_one(name: str, dtype: pl.DataType, pattern: str) -> pl.Expr:
+    item = computed(column(name), dtype, 0)
+    return text_test(item, lambda texts: texts.str.contains(pattern)).fill_null(value=False)
 
 
 def _ranked(texts: pl.DataFrame, rows: pl.Series, words: Sequence[str]) -> list[tuple[int, _Hit]]:

@@ -12,6 +12,8 @@ from dealdb.query.operands import column
 from dealdb.query.trouble import column_named
 
 Sort: TypeAlias = str | Sequence[str] | None
+# so many rows more than wanted are sorted sooner than told apart
+_FEW_ROWS = 10_000
 
 
 class SortKey(NamedTuple):
@@ -82,8 +84,8 @@ def sorted_rows(
 
     Cost
     ----
-    With a count: one pass to find the value that the last wanted row has in the first key, then a sort of the
-    rows up to it. Without: a full sort.
+    With a count: one pass to find the value that the last wanted row has in the first key, and where many rows have
+    it, one for each further key; then a sort of the rows up to it. Without: a full sort.
 
     Examples
     --------
@@ -92,7 +94,7 @@ def sorted_rows(
     [2, 0, 3]
     """
     if keys and count is not None:
-        kept = _narrowed(frame, kept, keys[0], count)
+        kept = _narrowed(frame, kept, keys, count)
     rows = pl.int_range(frame.height, dtype=pl.UInt32, eager=True)
     if kept is not None:
         rows = rows.filter(kept)
@@ -111,15 +113,48 @@ def sorted_rows(
 
 
 def _narrowed(
-    frame: pl.DataFrame, kept: pl.Series | None, first: SortKey, count: int
+    frame: pl.DataFrame, kept: pl.Series | None, keys: Sequence[SortKey], count: int
 ) -> pl.Series | None:
-    """Rows that can be among the first ``count``: as good in the first key as the worst of them, ties included."""
-    values = frame[first.name]
+    """Rows that can be among the first ``count``: none that comes after the worst of them in the first keys."""
+    key, rest = keys[0], keys[1:]
+    values = frame[key.name]
     candidates = values if kept is None else values.filter(kept)
     if not 0 < count < candidates.len() - candidates.null_count():
         # nulls are among the wanted rows, or all rows are
         return kept
-    best = candidates.top_k(count) if first.descending else candidates.bottom_k(count)
-    bound = best.sort(descending=not first.descending).head(1)
-    near = values >= bound if first.descending else values <= bound
-    return near if kept is None else near & kept
+    near, bound = _near(values, candidates, count, descending=key.descending)
+    near = near if kept is None else near & kept
+    surplus = int(near.sum()) - count
+    if surplus <= _FEW_ROWS:
+        return near
+    ties = near & (values == bound)
+    better = near & ~ties
+    missing = count - int(better.sum())
+    return better | (_narrowed(frame, ties, rest, missing) if rest else _first(ties, missing))
+
+
+def _near(
+    values: pl.Series, candidates: pl.Series, count: int, *, descending: bool
+) -> tuple[pl.Series, pl.Series]:
+    """Rows as good as the worst of the best ``count`` candidates, and the value of that one."""
+    if values.dtype == pl.Categorical:
+        return _near_categories(values, candidates, count, descending=descending)
+    best = candidates.top_k(count) if descending else candidates.bottom_k(count)
+    bound = best.sort(descending=not descending).head(1)
+    return (values >= bound if descending else values <= bound), bound
+
+
+def _near_categories(
+    values: pl.Series, candidates: pl.Series, count: int, *, descending: bool
+) -> tuple[pl.Series, pl.Series]:
+    # counting categories and looking for numbers is several times as fast as comparing texts
+    counts = candidates.alias("category").drop_nulls().value_counts(name="deals")
+    best = counts.bottom_k(count, by="category", reverse=descending)
+    order = best.sort("category", descending=descending)
+    before = int((order["deals"].cum_sum() < count).sum())
+    reached = order["category"].head(before + 1)
+    return values.is_in(reached.implode()), reached.tail(1)
+
+
+def _first(mask: pl.Series, count: int) -> pl.Series:
+    return mask & (mask.cum_sum() <= count)
