@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from dealdb.errors import ConflictError
 from dealdb.loader import DataLoader, LoadReport
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
+from dealdb.store.batch import Batch
+from dealdb.store.keys import Keys
 from dealdb.store.snapshot import Snapshot
 from dealdb.values import Value, decode, encode
 
@@ -77,14 +79,11 @@ class Recorder:
         self._pipeline = self._pipeline.covering(names)
         return self._pipeline
 
-    def write(
-        self,
-        schema: Schema,
-        ids: Sequence[str],
-        columns: Mapping[str, Sequence[str | None]],
-        *,
-        max_rev: int | None = None,
-    ) -> Written:
+    def prepare(self, batch: Batch) -> None:
+        batch.encode(Keys("deal"))
+
+    def write(self, schema: Schema, batch: Batch, *, max_rev: int | None = None) -> Written:
+        ids, columns = batch.ids, batch.columns
         self._check_revs(ids, max_rev)
         assert schema == self._schema
         assert len(set(ids)) == len(ids)

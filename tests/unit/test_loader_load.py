@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +16,7 @@ from dealdb.errors import LoadError, ServerUnavailable
 from dealdb.loader import Progress, aliases
 from dealdb.loader.aliases import ALIASES, map_headers
 from dealdb.schema import Schema
+from dealdb.store.batch import Batch
 from recorder import Recorder, Written
 
 
@@ -303,17 +303,11 @@ def test_max_errors_stops_the_load(store: Recorder, tmp_path: Path) -> None:
 class Failing(Recorder):
     """A server that goes away after some commits."""
 
-    def write(
-        self,
-        schema: Schema,
-        ids: Sequence[str],
-        columns: Mapping[str, Sequence[str | None]],
-        **conditions: Any,
-    ) -> Written:
+    def write(self, schema: Schema, batch: Batch, **conditions: Any) -> Written:
         if len(self.batches) == 3:
             msg = "the server is gone"
             raise ServerUnavailable(msg)
-        return super().write(schema, ids, columns, **conditions)
+        return super().write(schema, batch, **conditions)
 
 
 def test_errors_of_the_server_stop_the_load_and_what_was_acknowledged_stays(tmp_path: Path) -> None:

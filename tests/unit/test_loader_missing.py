@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dealdb.errors import LoadError
+from dealdb.store.batch import Batch
 from recorder import Recorder
 
 
@@ -55,7 +56,7 @@ def test_rejected_rows_keep_everything(store: Recorder) -> None:
 def test_what_others_touch_meanwhile_stays(store: Recorder) -> None:
     def meddle(progress: Any) -> None:
         if progress.phase == "loading":
-            store.write(store.schema(), ["1", "99"], {"name": ["theirs", "theirs"]})
+            store.write(store.schema(), Batch.of(["1", "99"], {"name": ["theirs", "theirs"]}))
 
     done = store.load(rows(*range(3, 10)), delete_missing=True, progress=meddle)
     assert done.deleted == 2

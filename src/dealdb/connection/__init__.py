@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dealdb.connection.embedded import EmbeddedServer
 from dealdb.connection.health import Health
-from dealdb.connection.link import Link, round_trips
+from dealdb.connection.link import Argument, Link, packed, round_trips
 from dealdb.connection.pool import PoolStats
 from dealdb.connection.redis_connection import RedisConnection
 from dealdb.connection.settings import Settings
 
 __all__ = [
+    "Argument",
     "EmbeddedServer",
     "Health",
     "Link",
     "PoolStats",
     "RedisConnection",
     "Settings",
+    "packed",
     "round_trips",
 ]

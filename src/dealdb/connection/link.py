@@ -17,6 +17,8 @@ from dealdb.errors import SchemaError, ServerUnavailable
 
 Argument: TypeAlias = str | bytes | int | float
 _PACKABLE = frozenset((str, bytes))
+_EXEC = b"*1\r\n$4\r\nEXEC\r\n"
+_DISCARD = b"*1\r\n$7\r\nDISCARD\r\n"
 
 
 class _Trips(threading.local):
@@ -96,8 +98,8 @@ class Link:
         ----
         One round trip on one connection of the pool.
         """
-        packed = _pack(command)
-        return self._deliver(lambda wire: wire.exchange(packed), retry=retry, single=True)
+        request = packed(command)
+        return self._deliver(lambda wire: wire.exchange(request), retry=retry, single=True)
 
     def calls(self, commands: Sequence[Sequence[Argument]], *, retry: bool = False) -> list[Any]:
         """
@@ -124,11 +126,63 @@ class Link:
         """
         if not commands:
             return []
-        packed = b"".join([_pack(tuple(command)) for command in commands])
+        request = b"".join([packed(tuple(command)) for command in commands])
         replies: list[Any] = self._deliver(
-            lambda wire: wire.exchange_many(packed, len(commands)), retry=retry
+            lambda wire: wire.exchange_many(request, len(commands)), retry=retry
         )
         return replies
+
+    def transact(
+        self,
+        watched: Sequence[str],
+        look: Sequence[Sequence[Argument]],
+        writes: Callable[[list[Any]], tuple[bytes, int] | None],
+    ) -> list[Any] | None:
+        """
+        Look, decide, and write all at once, unless something watched has changed since the look.
+
+        Parameters
+        ----------
+        watched
+            Keys.
+        look
+            Commands that read, as the arguments of ``call``.
+        writes
+            Gets their replies; returns packed commands and how many they are, or None to write nothing.
+
+        Returns
+        -------
+        list or None
+            Replies to the writes, errors among them; None when nothing was written.
+
+        Raises
+        ------
+        AccessDenied, ServerRefused, PoolTimeout
+            As ``call`` does; nothing was written then.
+        ServerUnavailable
+            If a link broke: once ``writes`` had returned, they may have been carried out.
+
+        Cost
+        ----
+        Two round trips on one connection of the pool.
+        """
+        # MULTI goes before the writes: were it refused, they would be carried out one by one
+        before = (("WATCH", *watched), *look, ("MULTI",))
+        request = b"".join([packed(tuple(command)) for command in before])
+
+        def exchange(wire: Wire) -> Any:
+            # what stays watched would make another caller's transaction fail, so a failure ends the connection
+            with wire.kept_if_whole():
+                found = wire.exchange_many(request, len(before))[1:-1]
+                decided = writes(found)
+                _TRIPS.made += 1
+                if decided is None:
+                    wire.exchange(_DISCARD)
+                    return None
+                commands, count = decided
+                return wire.exchange_many(commands + _EXEC, count + 1)[-1]
+
+        return self._deliver(exchange, retry=False)  # type: ignore[no-any-return]
 
     def _deliver(
         self, exchange: Callable[[Wire], Any], *, retry: bool, single: bool = False
@@ -159,17 +213,30 @@ class Link:
         return known and is_passing(failure)
 
 
-def _pack(command: tuple[Argument, ...]) -> bytes:
+def packed(command: tuple[Argument, ...]) -> bytes:
+    r"""
+    A command as the protocol has it.
+
+    Raises
+    ------
+    SchemaError
+        If a text has a lone surrogate.
+
+    Examples
+    --------
+    >>> packed(("PING",))
+    b'*1\r\n$4\r\nPING\r\n'
+    """
     if not _PACKABLE.issuperset(map(type, command)):
         # hiredis dies of a segmentation fault when a signal's handler raises while it turns a number into text
         command = tuple([_as_text(argument) for argument in command])
     try:
         # its stub asks for a tuple of one
-        packed: bytes = pack_command(command)  # type: ignore[arg-type]
+        command_bytes: bytes = pack_command(command)  # type: ignore[arg-type]
     except UnicodeEncodeError as error:
         msg = f"a text can't be stored: it has the lone surrogate {error.object[error.start]!r}"
         raise SchemaError(msg, expected="text that UTF-8 can encode") from None
-    return packed
+    return command_bytes
 
 
 def _as_text(argument: Argument) -> Argument:

@@ -16,6 +16,7 @@ import contextlib
 import select
 import socket
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from redis.backoff import NoBackoff
@@ -118,7 +119,9 @@ class Wire:
         whole = False
         try:
             self._connection.send_packed_command(_pieces(packed), check_health=False)
-            replies = [self._reply() for _ in range(count)]
+            # the connection's own method costs as much again for each reply, and raises what is only one of many
+            read = self._connection._parser.read_response
+            replies = [read() for _ in range(count)]
             whole = True
         except (RedisError, OSError) as error:
             raise translate(error, self._where) from error
@@ -130,13 +133,16 @@ class Wire:
             raise translate(refusal, self._where) from refusal
         return replies
 
-    def _reply(self) -> Any:
-        """Read one reply, an error among them; a ``try`` in the loop itself would have lines that no finally covers."""
+    @contextlib.contextmanager
+    def kept_if_whole(self) -> Iterator[None]:
+        """Close the socket when what is done within fails."""
+        whole = False
         try:
-            return self._connection.read_response()
-        except ResponseError as error:
-            # with its traceback it would hold a frame, and so the wire, until the collector comes
-            return error.with_traceback(None)
+            yield
+            whole = True
+        finally:
+            if not whole:
+                self.close()
 
     def ping(self, timeout_s: float) -> None:
         """Ask for a PONG, which has to come within ``timeout_s``."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import replace as replaced
-from typing import TypeAlias
 
 from dealdb.errors import ConflictError, LoadError
 from dealdb.loader.stores import Store, Written
 from dealdb.schema import Schema
-
-Columns: TypeAlias = Mapping[str, Sequence[str | None]]
+from dealdb.store.batch import Batch
 
 # set by the server with each change, so it is not for a source to clear
 _OWN_CLOCK = "updated"
@@ -27,34 +25,34 @@ class Outcome:
     skipped: int = 0
 
 
-def merge(store: Store, schema: Schema, ids: Sequence[str], columns: Columns) -> Outcome:
+def merge(store: Store, schema: Schema, batch: Batch) -> Outcome:
     """Set the fields that are given, keep the others."""
-    return _outcome(store.write(schema, ids, columns))
+    return _outcome(store.write(schema, batch))
 
 
-def replace(store: Store, schema: Schema, ids: Sequence[str], columns: Columns) -> Outcome:
+def replace(store: Store, schema: Schema, batch: Batch) -> Outcome:
     """Set the fields that are given, clear the others."""
-    nothing = [None] * len(ids)
-    cleared = {name: nothing for name in schema if name not in ("id", _OWN_CLOCK)}
-    return _outcome(store.write(schema, ids, {**cleared, **columns}))
+    kept = {"id", _OWN_CLOCK, *batch.fields}
+    return _outcome(
+        store.write(schema, batch.clearing(name for name in schema if name not in kept))
+    )
 
 
-def skip(store: Store, schema: Schema, ids: Sequence[str], columns: Columns) -> Outcome:
+def skip(store: Store, schema: Schema, batch: Batch) -> Outcome:
     """Write only deals that don't exist; two round trips more where some do."""
-    left = list(range(len(ids)))
-    while left:
-        cells = {name: [column[place] for place in left] for name, column in columns.items()}
+    left = batch
+    while len(left):
         try:
-            written = store.write(schema, [ids[place] for place in left], cells, max_rev=0)
+            written = store.write(schema, left, max_rev=0)
         except ConflictError:
-            found = store.get_many([ids[place] for place in left])
-            left = [place for place, deal in zip(left, found, strict=True) if deal is None]
+            found = store.get_many(left.ids)
+            left = left.only([place for place, deal in enumerate(found) if deal is None])
             continue
-        return replaced(_outcome(written), skipped=len(ids) - len(left))
-    return Outcome(skipped=len(ids))
+        return replaced(_outcome(written), skipped=len(batch) - len(left))
+    return Outcome(skipped=len(batch))
 
 
-def refuse(store: Store, schema: Schema, ids: Sequence[str], columns: Columns) -> Outcome:
+def refuse(store: Store, schema: Schema, batch: Batch) -> Outcome:
     """
     Write only where no deal exists.
 
@@ -64,9 +62,9 @@ def refuse(store: Store, schema: Schema, ids: Sequence[str], columns: Columns) -
         If one has come into being since the load began.
     """
     try:
-        return _outcome(store.write(schema, ids, columns, max_rev=0))
+        return _outcome(store.write(schema, batch, max_rev=0))
     except ConflictError as conflict:
-        n_found = max(sum(deal is not None for deal in store.get_many(ids)), 1)
+        n_found = max(sum(deal is not None for deal in store.get_many(batch.ids)), 1)
         msg = (
             f"{n_found} deals were saved by somebody else while this load ran; it stops here, and what it "
             "wrote before stays; load again with on_conflict='skip' or 'merge'"
@@ -74,7 +72,7 @@ def refuse(store: Store, schema: Schema, ids: Sequence[str], columns: Columns) -
         raise LoadError(msg) from conflict
 
 
-POLICIES: dict[str, Callable[[Store, Schema, Sequence[str], Columns], Outcome]] = {
+POLICIES: dict[str, Callable[[Store, Schema, Batch], Outcome]] = {
     "merge": merge,
     "replace": replace,
     "skip": skip,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -15,6 +15,7 @@ from dealdb.loader.numbers import decimals, floats, integers, probabilities, sca
 from dealdb.loader.plan import ColumnPlan, Plan, text_cells
 from dealdb.loader.profile import without_nothing
 from dealdb.schema import DEFAULT_SCALE, MAX_DECIMAL_DIGITS, Field, FieldType
+from dealdb.store.batch import Batch
 
 _GROUP = "\0group"
 _EXPECTED: dict[FieldType, tuple[str, str]] = {
@@ -80,15 +81,22 @@ class Encoded:
     times_dropped: Mapping[str, int]
 
     def batches(
-        self, size: int, *, all_new: bool = False, whole: bool = False
-    ) -> Iterator[tuple[list[str], dict[str, list[str | None]]]]:
+        self,
+        size: int,
+        prepare: Callable[[Batch], None],
+        *,
+        all_new: bool = False,
+        whole: bool = False,
+    ) -> Iterator[Batch]:
         """
-        Ids and columns of one write after another: each id once in a batch, later rows of an id in later ones.
+        One write after another: each id once in a batch, later rows of an id in later ones.
 
         Parameters
         ----------
         size
             Deals in a batch, at most.
+        prepare
+            Called with many deals, before they are divided into batches.
         all_new
             Whether no deal of these ids exists. Then a field that isn't given is one that is empty, and rows
             of all shapes go together in the order of the source.
@@ -101,9 +109,9 @@ class Encoded:
         for number, wave in enumerate(_waves(frame)):
             if len(self.given) == 1 or whole or (all_new and number == 0):
                 given = self.given if len(self.given) == 1 else [list(self.columns)]
-                yield from _batches(wave, [(0, wave.height)], given, size)
+                yield from _batches(wave, [(0, wave.height)], given, size, prepare)
             else:
-                yield from _batches(*_grouped(wave, window), self.given, size)
+                yield from _batches(*_grouped(wave, window), self.given, size, prepare)
 
 
 def _batches(
@@ -111,17 +119,15 @@ def _batches(
     runs: Sequence[tuple[int, int]],
     given: Sequence[Collection[str]],
     size: int,
-) -> Iterator[tuple[list[str], dict[str, list[str | None]]]]:
+    prepare: Callable[[Batch], None],
+) -> Iterator[Batch]:
     """Batches of a frame that consists of runs of rows, each with the number of its group and its length."""
-    # whole columns at once: a list for each batch would cost more than all the rest
-    lists = {column.name: column.to_list() for column in frame.drop(_GROUP)}
     begin = 0
     for number, n_rows in runs:
-        end = begin + n_rows
-        for start in range(begin, end, size):
-            part = slice(start, min(start + size, end))
-            yield lists["id"][part], {name: lists[name][part] for name in given[number]}
-        begin = end
+        run = Batch(frame.select("id", *given[number]).slice(begin, n_rows))
+        prepare(run)
+        yield from run.batches(size)
+        begin += n_rows
 
 
 def encode_chunk(chunk: Chunk, plan: Plan, closed_stages: Collection[str]) -> Encoded:

@@ -13,6 +13,7 @@ from dealdb.loader.conflicts import Outcome
 from dealdb.loader.stores import Deals, Revised, Store
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
+from dealdb.store.batch import Batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +78,18 @@ class Rehearsal:
         """How many such deals there would be."""
         return sum(map(self._exists, ids))
 
+    def prepare(self, batch: Batch) -> None:
+        """Nothing: nothing is sent."""
+
     def write(
         self,
         schema: Schema,  # noqa: ARG002  # the store's signature
-        ids: Sequence[str],
-        columns: Mapping[str, Sequence[str | None]],
+        batch: Batch,
         *,
         max_rev: int | None = None,
     ) -> Outcome:
         """Outcome that a batch would have."""
+        ids, columns = batch.ids, batch.columns
         known = [self._exists(deal_id) for deal_id in ids]
         if max_rev == 0 and any(known):
             raise ConflictError(ids[known.index(True)], expected_rev=0, actual_rev=1)

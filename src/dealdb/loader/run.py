@@ -28,6 +28,7 @@ from dealdb.loader.stagetable import StageTable
 from dealdb.loader.stores import Store
 from dealdb.pipeline import Kind
 from dealdb.schema import Field
+from dealdb.store.batch import Batch
 
 DEFAULT_BATCH = 500  # deals in one commit: larger ones are hardly faster and hold up other writers
 MAX_BATCH = 5000
@@ -71,6 +72,8 @@ class Load:
         self._times_dropped: dict[str, int] = {}
         # while every id is new to the collection, rows can be written in their order whatever they give
         self._all_new = store.count() == 0
+        # whether the batch before brought new deals only
+        self._news = True
         # a hash of 8 bytes an id, to count repeated ids without holding them
         self._id_hashes: list[pl.Series] = []
         # the rows once more, where the source has them
@@ -82,10 +85,11 @@ class Load:
             sending: Future[None] | None = None
             for chunk in self._planned_chunks():
                 encoded = self._encode(chunk)
+                batches = self._batches(encoded)
                 if sending:
                     sending.result()
                 self._declare(encoded.fields)
-                sending = sender.submit(self._send, encoded, chunk.bytes_done, self._all_new)
+                sending = sender.submit(self._send, batches, chunk.bytes_done)
             if sending:
                 sending.result()
         if self.missing:
@@ -183,7 +187,7 @@ class Load:
                 self._pipeline = better
 
     def _declare(self, fields: Sequence[Field]) -> None:
-        if self._schema.with_fields(fields) is not self._schema:
+        if not self._schema.version or self._schema.with_fields(fields) is not self._schema:
             self._schema = self._store.declare(fields)
 
     def _encode(self, chunk: Chunk) -> Encoded:
@@ -231,13 +235,20 @@ class Load:
         )
         raise LoadError(msg)
 
-    def _send(self, encoded: Encoded, bytes_done: int | None, all_new: bool) -> None:  # noqa: FBT001
-        write, whole = POLICIES[self.on_conflict], self.on_conflict == "replace"
-        for ids, columns in encoded.batches(self.batch_size, all_new=all_new, whole=whole):
-            written = write(self._store, self._schema, ids, columns)
+    def _batches(self, encoded: Encoded) -> list[Batch]:
+        # not while the server waits for them; and only deals that are new take the quick road
+        prepare = self._store.prepare if self._news else lambda _: None
+        whole = self.on_conflict == "replace"
+        return list(encoded.batches(self.batch_size, prepare, all_new=self._all_new, whole=whole))
+
+    def _send(self, batches: list[Batch], bytes_done: int | None) -> None:
+        write = POLICIES[self.on_conflict]
+        for batch in batches:
+            written = write(self._store, self._schema, batch)
+            self._news = written.inserted == len(batch)
             for outcome in self._counts:
                 self._counts[outcome] += getattr(written, outcome)
-            self._n_sent += len(ids)
+            self._n_sent += len(batch)
             self._show(self._progress("loading", self._n_sent, bytes_done))
 
     def _progress(self, phase: str, rows: int, bytes_done: int | None) -> Progress:

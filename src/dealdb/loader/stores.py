@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import polars as pl
 
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
+from dealdb.store.batch import Batch
 
 
 class Written(Protocol):
@@ -93,14 +94,11 @@ class Store(Protocol):
         """Define the stages anew."""
         ...
 
-    def write(
-        self,
-        schema: Schema,
-        ids: Sequence[str],
-        columns: Mapping[str, Sequence[str | None]],
-        *,
-        max_rev: int | None = None,
-    ) -> Written:
+    def prepare(self, batch: Batch) -> None:
+        """Do the part of writing deals that are new which needs no server."""
+        ...
+
+    def write(self, schema: Schema, batch: Batch, *, max_rev: int | None = None) -> Written:
         """Commit a batch, unless one of its deals has a later revision (0: exists)."""
         ...
 

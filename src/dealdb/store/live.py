@@ -11,13 +11,14 @@ import polars as pl
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged, StoreError
 from dealdb.store.checkpoint import read_checkpoint, write_checkpoint
+from dealdb.store.insert import FORMAT
 from dealdb.store.keys import Keys
 from dealdb.store.log import Entry, HistoryReset, Position, has_position, read_since
 from dealdb.store.manifest import read_manifest
 from dealdb.store.replica import Replica
 from dealdb.store.scan import replica_from_hashes
 from dealdb.store.snapshot import Snapshot, snapshot_of
-from dealdb.store.writer import FORMAT, wrong_format
+from dealdb.store.writer import wrong_format
 
 # a history that is reset again and again while it is read is nothing that a reader can wait for
 _MAX_REBUILDS = 5

@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgpack
+import polars as pl
 
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
+from dealdb.store.batch import unpacked
 
 # one page of a long catch-up: bounds the memory of the reply
 PAGE_ENTRIES = 500
+# kinds of commits that change deals
+DEAL_KINDS = frozenset(("set", "add", "mend", "delete"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,11 @@ class Entry:
     actor
         Who did it.
     kind
-        ``set``, ``mend``, ``delete``, ``schema`` or ``pipeline``.
+        ``set``, ``add``, ``mend``, ``delete``, ``schema`` or ``pipeline``.
     height
         Rows that there were before it; a deal with a row from here on is new.
     packed_rows
-        Row of each deal of ``data``: msgpack.
+        Row of each deal of ``data``: msgpack; empty for ``add``, whose deals have the rows from ``height`` on.
     data
         The change, in the encoding of the kind.
     """
@@ -75,14 +79,30 @@ class Entry:
     @property
     def rows(self) -> list[int]:
         """Row of each deal of ``data``."""
+        if self.kind == "add":
+            return list(range(self.height, self.height + self.added.height))
         return msgpack.unpackb(self.packed_rows) if self.packed_rows else []
 
     @property
     def change(self) -> tuple[list[str], list[str], list[list[str | None]]]:
         """Ids, fields, and a column of texts for each field; a None clears."""
+        if self.kind == "add":
+            ids, *texts = self.added.to_dict(as_series=False).items()
+            return ids[1], [name for name, _ in texts], [column for _, column in texts]
         ids, *rest = msgpack.unpackb(self.data)
         fields, columns = rest or ((), ())
         return ids, list(fields), [_with_none(column) for column in columns]
+
+    def may_concern(self, deal_id: str) -> bool:
+        """False where it certainly has nothing of a deal; quicker than ``change``."""
+        if self.kind == "add":
+            return deal_id in self.added["id"]
+        return deal_id.encode() in self.data
+
+    @property
+    def added(self) -> pl.DataFrame:
+        """Columns of texts, ``id`` first, of a commit that added new deals in bulk."""
+        return unpacked(self.data)
 
 
 def _with_none(column: list[Any]) -> list[str | None]:

@@ -13,7 +13,7 @@ from dealdb.errors import StoreDamaged
 from dealdb.store.checkpoint import read_checkpoint
 from dealdb.store.history import unseal
 from dealdb.store.keys import Keys
-from dealdb.store.log import Entry, Position, read_from
+from dealdb.store.log import DEAL_KINDS, Entry, Position, read_from
 from dealdb.store.manifest import read_manifest
 from dealdb.store.replica import Replica
 
@@ -58,12 +58,11 @@ def history_of(link: Link, keys: Keys, deal_id: str) -> pl.DataFrame:
     ----
     A read of the whole history: one round trip a segment, and one for every 500 commits in the log.
     """
-    needle = deal_id.encode()
     rows: list[tuple[object, ...]] = []
     fields: dict[str, str] | None = None
     present: int | None = None
     for entry in read_history(link, keys):
-        if needle not in entry.data or entry.kind not in ("set", "mend", "delete"):
+        if entry.kind not in DEAL_KINDS or not entry.may_concern(deal_id):
             continue
         ids, names, columns = entry.change
         about = (entry.position.seq, _moment(entry), entry.actor)
@@ -105,7 +104,7 @@ def changes_of(link: Link, keys: Keys, until: int) -> pl.DataFrame:
     for entry in read_history(link, keys):
         if entry.position.seq > until:
             break
-        if entry.kind not in ("set", "mend", "delete"):
+        if entry.kind not in DEAL_KINDS:
             continue
         about = (entry.position.seq, _moment(entry), entry.actor)
         for row in _changes_in(entry, deals):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 
 import polars as pl
 
@@ -86,10 +87,49 @@ class Replica:
 
     def apply(self, entries: Iterable[Entry]) -> None:
         """Bring the columns forward by these commits, which must follow the position."""
+        for bulk, run in groupby(entries, key=lambda entry: entry.kind == "add"):
+            if bulk:
+                self._add(run)
+            else:
+                self._change(run)
+        for name, column in self.columns.items():
+            if column.n_chunks() > _MAX_CHUNKS:
+                self.columns[name] = column.rechunk()
+
+    def _add(self, entries: Iterable[Entry]) -> None:
+        frames: list[pl.DataFrame] = []
+        height = self.height
+        for entry in entries:
+            if entry.height == height:
+                frames.append(entry.added)
+                height += frames[-1].height
+            else:
+                # after a scan of the hashes, commits can repeat rows that are there already
+                self._extend(frames)
+                self._change([entry])
+                frames, height = [], self.height
+            self.position, self.time_ms = entry.position, entry.time_ms
+        self._extend(frames)
+
+    def _extend(self, frames: list[pl.DataFrame]) -> None:
+        """Append new rows, given as columns of texts."""
+        if not frames:
+            return
+        added = pl.concat(frames, how="diagonal")
+        for field in self.schema.fields:
+            known = field.name in added.columns
+            values = (
+                decode_column(added[field.name], field) if known else _nulls(field, added.height)
+            )
+            self.columns[field.name].extend(values)
+        if "stage" in added.columns:
+            self.stages.update(added["stage"].unique())
+
+    def _change(self, entries: Iterable[Entry]) -> None:
         batch = _Batch(self.height)
         for entry in entries:
             match entry.kind:
-                case "set" | "mend":
+                case "set" | "mend" | "add":
                     if batch.deleted and not set(entry.rows).isdisjoint(batch.deleted):
                         # the hash was put back by another program
                         self._scatter(batch)
@@ -108,9 +148,6 @@ class Replica:
                     raise StoreDamaged(msg)
             self.position, self.time_ms = entry.position, entry.time_ms
         self._scatter(batch)
-        for name, column in self.columns.items():
-            if column.n_chunks() > _MAX_CHUNKS:
-                self.columns[name] = column.rechunk()
 
     def _use_schema(self, schema: Schema) -> None:
         height = self.height

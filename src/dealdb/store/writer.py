@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from importlib.resources import files
+from typing import TYPE_CHECKING, Any
 
 from dealdb.connection import Link
 from dealdb.errors import (
@@ -28,14 +29,17 @@ from dealdb.errors import (
     StoreDamaged,
     StoreError,
 )
+from dealdb.store.insert import FORMAT, Insertion
 from dealdb.store.keys import Keys
+
+if TYPE_CHECKING:
+    from dealdb.store.batch import Batch
 
 _SCRIPT = files("dealdb.store").joinpath("commit.lua").read_bytes()
 _DIGEST = sha1(_SCRIPT, usedforsecurity=False).hexdigest()
-# of a collection; ``commit.lua`` has it too
-FORMAT = b"1"
 _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.5
+_LEAST_INSERTED = 16
 # answers that use up the counter
 _COUNTED = ("ok", "repeat")
 
@@ -105,14 +109,32 @@ class Writers:
         StoreError
             If it certainly did not happen.
         """
+        return self._once(lambda writer: writer.commit(change))
+
+    def insert(self, batch: Batch, version: str, change: Callable[[], Change]) -> Reply:
+        """
+        Commit deals that are likely new, as ``commit`` does.
+
+        Parameters
+        ----------
+        batch
+            The deals.
+        version
+            Of the schema that they were encoded with.
+        change
+            The same for the commit script, for when it has to decide.
+        """
+        return self._once(lambda writer: writer.insert(batch, version, change))
+
+    def _once(self, commit: Callable[[_Writer], Reply]) -> Reply:
         writer: _Writer | None = getattr(self._threads, "writer", None)
         if writer is None or writer.pid != os.getpid():
             writer = self._threads.writer = _Writer(self._link, self._keys, self._actor)
-        reply = writer.commit(change)
+        reply = commit(writer)
         if reply.status == "gap":
             # the server was reset or restored and does not know this writer: nothing of the change is there
             writer = self._threads.writer = _Writer(self._link, self._keys, self._actor)
-            reply = writer.commit(change)
+            reply = commit(writer)
         if reply.status == "denied":
             command = reply.rest[0].decode()
             msg = (
@@ -135,6 +157,8 @@ class _Writer:
         self._actor = actor
         self._name = secrets.token_hex(8)
         self._counter = 0
+        # of its last commit, 0 where that is not known
+        self._seq = 0
         self._open: _OpenCommit | None = None
         # a thread has its writer to itself, except where another resolves what this one could not
         self._lock = threading.Lock()
@@ -144,11 +168,59 @@ class _Writer:
             if self._open:
                 # a commit that may still be on its way must not take effect after the next one
                 self._settle()
-            reply = self._send(change)
-            if self._open and reply.status not in _COUNTED:
-                reply = self._outrun(self._open, reply)
+            return self._commit(change)
+
+    def insert(self, batch: Batch, version: str, change: Callable[[], Change]) -> Reply:
+        with self._lock:
+            if self._open:
+                self._settle()
+            # a few deals take the script less time than another round trip
+            if self._seq and len(batch) >= _LEAST_INSERTED:
+                reply = self._transact(batch, version)
+                if reply:
+                    return reply
+            return self._commit(change())
+
+    def _commit(self, change: Change) -> Reply:
+        reply = self._send(change)
+        if self._open and reply.status not in _COUNTED:
+            reply = self._outrun(self._open, reply)
+        self._open = None
+        return self._take(reply)
+
+    def _transact(self, batch: Batch, version: str) -> Reply | None:
+        """Reply as of the commit script; None where the script has to be asked, under the same counter."""
+        insertion = Insertion(
+            keys=self._keys,
+            batch=batch,
+            version=version,
+            writer=self._name,
+            counter=self._counter + 1,
+            actor=self._actor,
+            seq=self._seq,
+        )
+        written = None
+
+        def writes(found: list[Any]) -> tuple[bytes, int] | None:
+            decided = insertion.writes(found)
+            # from here on an interrupt, too, leaves the outcome open
+            self._open = _OpenCommit() if decided else None
+            return decided
+
+        try:
+            written = self._link.transact(insertion.watched, insertion.look(), writes)
+        except (ServerUnavailable, PoolTimeout):
+            return None
+        except StoreError:
+            # refused as a whole: the script tells why
             self._open = None
-            return self._take(reply)
+            return None
+        self._open = None
+        if written is None:
+            return None
+        if isinstance(written[0], Exception):
+            raise foreign_log(self._link.settings.where, self._keys)
+        return self._take(Reply("ok", (insertion.answer.encode(),)))
 
     def _outrun(self, commit: _OpenCommit, reply: Reply) -> Reply:
         """
@@ -187,6 +259,8 @@ class _Writer:
     def _take(self, reply: Reply) -> Reply:
         if reply.status in _COUNTED:
             self._counter += 1
+            seq = reply.rest[0].partition(b" ")[0]
+            self._seq = int(seq) if seq.isdigit() else 0
         return reply
 
     def _send(self, change: Change) -> Reply:
@@ -246,6 +320,14 @@ class _OpenCommit:
     """A commit that was sent and not answered; ``happened`` is None until it is known."""
 
     happened: bool | None = None
+
+
+def foreign_log(where: str, keys: Keys) -> StoreDamaged:
+    """Error for a log to which something else has appended."""
+    return StoreDamaged(
+        f"{where}: another program has written to {keys.log!r} of collection {keys.collection!r}: deals that were "
+        "just saved are not in the log; repair() adopts them"
+    )
 
 
 def wrong_format(keys: Keys, found: bytes) -> StoreDamaged:
