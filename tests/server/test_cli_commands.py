@@ -19,7 +19,8 @@ import pytest
 
 from cli_runs import Run, db_fixture, run_fixture  # noqa: F401 fixtures
 from dealdb import DealDatabase
-from dealdb.cli.main import COMMANDS, main
+from dealdb.cli.commands import COMMANDS
+from dealdb.cli.main import main
 from dealdb.cli.output import to_text
 from dealdb.sample import deals
 from servers import Server
@@ -421,7 +422,7 @@ def test_the_example_of_each_command_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("deals.csv").write_text("id,Betrag,stage\nD0001,12.50,Won\n")
-    examples = {command.__name__: shlex.split(example)[1:] for command, example in COMMANDS}
+    examples = {name: shlex.split(entry.example)[1:] for name, entry in COMMANDS.items()}
     # demo and shell have tests of their own; delete takes away what the others use
     for name in [*sorted(examples.keys() - {"demo", "shell", "delete"}), "delete"]:
         ran = run(*examples[name])

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from cli_runs import Run, db_fixture, run_fixture  # noqa: F401 fixtures
 from dealdb import DealDatabase
 from dealdb.sample import deals
+from servers import Server
 
 
 @pytest.fixture
@@ -199,3 +201,18 @@ def test_a_load_of_many_stages_names_the_first_ones(run: Run, tmp_path: Path) ->
     assert loaded.code == 0
     assert "Step 07 and 22 more" in loaded.out
     assert "Step 08" not in loaded.out
+
+
+def test_find_imports_neither_rich_nor_numpy_in_a_pipe(
+    loaded: DealDatabase, server: Server
+) -> None:
+    code = (
+        "import sys; from dealdb.cli.main import main; main(sys.argv[1:]); sys.stdout.flush();"
+        "sys.exit(' '.join({name.partition('.')[0] for name in sys.modules}))"
+    )
+    command = [sys.executable, "-c", code, "find", "amount > 50000", "--url", server.url]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "amount" in run.stdout
+    imported = set(run.stderr.split())
+    assert "polars" in imported
+    assert not {"rich", "numpy", "pydantic", "duckdb", "pyarrow"} & imported

@@ -331,22 +331,51 @@ def _form_of(values: list[Any]) -> Form:
 
 def _column(name: str, values: list[Any], form: Form, limit: int | None) -> list[str]:
     """Cells of a column, padded to one width, its name first; numbers stand to the right."""
-    from rich.cells import cell_len, set_cell_size
-
     cells = [to_cell(value, form) for value in values]
     if limit:
         # a number or a moment without its end would be another one
         cells = [
-            set_cell_size(cell, limit - 1) + "…"
-            if isinstance(value, str | list) and cell_len(cell) > limit
-            else cell
+            cut(cell, limit) if isinstance(value, str | list) else cell
             for cell, value in zip(cells, values, strict=True)
         ]
     cells.insert(0, name)
-    width = max(map(cell_len, cells))
-    pads = [" " * (width - cell_len(cell)) for cell in cells]
+    widths = [*map(width_of, cells)]
+    pads = [" " * (max(widths) - width) for width in widths]
     right = _all_numbers(values)
     return [pad + c if right else c + pad for c, pad in zip(cells, pads, strict=True)]
+
+
+def width_of(text: str) -> int:
+    """
+    Columns of a terminal that a text takes.
+
+    Examples
+    --------
+    >>> width_of("Acme"), width_of("株式会社")
+    (4, 8)
+    """
+    if text.isascii():
+        return len(text)
+    # not at the top: most texts do without, and it takes as long as the table
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def cut(text: str, width: int) -> str:
+    """
+    Text of at most so many columns; a sign stands for what was cut off.
+
+    Examples
+    --------
+    >>> cut("Meridian Logistics", 10), cut("Acme", 10)
+    ('Meridian …', 'Acme')
+    """
+    if width_of(text) <= width:
+        return text
+    from rich.cells import set_cell_size
+
+    return set_cell_size(text, width - 1) + "…"
 
 
 def _is_number(value: object) -> bool:
@@ -355,7 +384,5 @@ def _is_number(value: object) -> bool:
 
 def _fitting(drawn: list[list[str]], width: int) -> int:
     """How many columns from the left fit into the width of the terminal; at least one."""
-    from rich.cells import cell_len
-
-    ends = list(accumulate(cell_len(column[0]) + len(GAP) for column in drawn))
+    ends = list(accumulate(width_of(column[0]) + len(GAP) for column in drawn))
     return max(1, sum(end - len(GAP) <= width for end in ends))

@@ -8,7 +8,8 @@ import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from dealdb.cli.main import COMMANDS, main
+from dealdb.cli.commands import COMMANDS
+from dealdb.cli.main import main
 
 _HEAD = """\
 # Command line
@@ -54,8 +55,7 @@ max_connections = 4
 
 def reference() -> str:
     """Text of the page."""
-    names = [command.__name__ for command, _ in COMMANDS]
-    sections = [_section([]), *(_section([name]) for name in names)]
+    sections = [_section([]), *(_section([name]) for name in COMMANDS)]
     return _HEAD + "".join(sections)
 
 

@@ -97,9 +97,9 @@ def words_of(line: str, commands: set[str]) -> list[str]:
 
 def command_names() -> set[str]:
     """Names of all commands but this one."""
-    from dealdb.cli.main import COMMANDS
+    from dealdb.cli.commands import COMMANDS
 
-    return {command.__name__ for command, _ in COMMANDS} - {"shell"}
+    return {*COMMANDS} - {"shell"}
 
 
 def candidates(text: str, before: str, columns: list[str], stages: list[str]) -> list[str]:

@@ -332,7 +332,8 @@ def decimal_literal(number: Decimal, scale: int) -> pl.Expr:
         msg = f"a number has at most {MAX_DECIMAL_DIGITS} digits"
         raise Unfit(msg)
     fits = needed <= scale <= MAX_DECIMAL_DIGITS - whole
-    return pl.lit(number, dtype=pl.Decimal(MAX_DECIMAL_DIGITS, scale if fits else needed))
+    # from text: for a Decimal, Polars imports numpy wherever that is installed
+    return pl.lit(f"{number:f}").cast(pl.Decimal(MAX_DECIMAL_DIGITS, scale if fits else needed))
 
 
 def microseconds(moment: datetime) -> int:

@@ -1,0 +1,147 @@
+"""
+The commands by name, each imported and built when it is called for.
+
+Start-up is most of what ``dealdb get`` costs, so a run imports the module of its own command and no other. For the same
+reason the values of options are read here: typer would import pydantic for it, which takes longer than the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+import typer
+import typer.main
+from typer.core import TyperCommand, TyperGroup
+
+from dealdb.cli.context import shared_options
+from dealdb.errors import ConfigError
+
+
+class Entry(NamedTuple):
+    """Module of ``dealdb.cli`` that has a command as a function of its name, and the example that ends its help."""
+
+    module: str
+    example: str
+
+
+# in the order of the help
+COMMANDS: dict[str, Entry] = {
+    "demo": Entry("demo", "dealdb demo"),
+    "load": Entry("load", "dealdb load deals.csv --map Betrag=amount"),
+    "find": Entry(
+        "query", "dealdb find \"stage = 'Won' AND amount > 50000\" --sort -amount --limit 5"
+    ),
+    "search": Entry("query", "dealdb search logistics expansion --limit 5"),
+    "get": Entry("deals", "dealdb get D0001"),
+    "save": Entry("deals", "dealdb save id=D0001 stage=Won amount=125000.00"),
+    "delete": Entry("deals", "dealdb delete D0001 --yes"),
+    "sql": Entry(
+        "query", 'dealdb sql "SELECT owner, sum(amount) AS total FROM deals GROUP BY owner"'
+    ),
+    "facets": Entry("query", "dealdb facets stage amount --where \"owner = 'Grace Kim'\""),
+    "query": Entry("query", 'dealdb query save hot "amount > :least" --sort -amount'),
+    "export": Entry("export", "dealdb export won.parquet \"stage = 'Won'\""),
+    "stats": Entry("stats", "dealdb stats win-rate --by owner --since 2026-01-01"),
+    "pipeline": Entry(
+        "stats", 'dealdb pipeline --set "Lead:open:0.1:30,Demo:open:0.5,Won:won,Lost:lost"'
+    ),
+    "history": Entry("past", "dealdb history D0001"),
+    "schema": Entry("schema", "dealdb schema"),
+    "check": Entry("past", "dealdb check"),
+    "repair": Entry("past", "dealdb repair"),
+    "health": Entry("server", "dealdb health --json"),
+    "doctor": Entry("doctor", "dealdb doctor"),
+    "shell": Entry("shell", "dealdb shell --collection deal"),
+    "bench": Entry("bench", "dealdb bench -n 400"),
+    "info": Entry("server", "dealdb info"),
+    "completion": Entry("completion", "dealdb completion bash"),
+}
+
+
+class Commands(Mapping[str, Any]):
+    """All commands; one is built when it is looked up."""
+
+    def __getitem__(self, name: str) -> Any:
+        return _built(name, COMMANDS[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class Group(TyperGroup):
+    """The program itself, whose commands are built when they are called for."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands = Commands()  # type: ignore[assignment]
+
+    def get_params(self, ctx: Any) -> Any:
+        """Options of the program."""
+        return with_readers(super().get_params(ctx))
+
+
+class Command(TyperCommand):
+    """One command."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """Arguments and options of the command."""
+        return with_readers(super().get_params(ctx))
+
+
+@cache
+def _built(name: str, entry: Entry) -> Any:
+    function = getattr(import_module(f"dealdb.cli.{entry.module}"), name)
+    program = typer.Typer(add_completion=False, rich_markup_mode=None)
+    # \b keeps the lines as they are
+    epilog = f"\b\nExample:\n  {entry.example}"
+    program.command(cls=Command, epilog=epilog)(shared_options(function))
+    return typer.main.get_command(program)
+
+
+def with_readers(params: list[Any]) -> list[Any]:
+    """Let ``Reader`` read the values of options; a type that it does not know stays with typer."""
+    for param in params:
+        annotation = param.type_descriptor.annotation
+        [kind] = get_args(annotation) or [annotation]
+        if kind in _READ:
+            # private to typer: where it has no such thing, typer reads the values itself
+            param._runtime_param = Reader(kind)
+    return params
+
+
+class Reader:
+    """What reads the values of one option, in place of typer's own."""
+
+    def __init__(self, kind: type) -> None:
+        self._read, self._name = _READ[kind]
+
+    def coerce(self, value: Any, param: Any, ctx: typer.Context) -> Any:
+        """Value or values of the option's type, from texts or a default; None where there is none."""
+        if value is None:
+            return None
+        if param.multiple or param.nargs == -1:
+            return tuple(self._one(item, param, ctx) for item in value)
+        return self._one(value, param, ctx)
+
+    def _one(self, value: Any, param: Any, ctx: typer.Context) -> Any:
+        try:
+            return self._read(value)
+        except ValueError:
+            shown = f"{param.opts[-1]} takes {self._name}, not {str(value)[:80]!r}"
+            raise ConfigError(f"{shown}; see {ctx.command_path} --help") from None
+
+
+_READ: dict[type, tuple[Callable[[Any], Any], str]] = {
+    bool: (bool, "nothing"),
+    str: (str, "a text"),
+    int: (int, "a whole number"),
+    float: (float, "a number"),
+    Path: (Path, "a path"),
+}
