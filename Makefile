@@ -8,12 +8,13 @@ PYTHON ?= $(shell for p in $(PYTHONS); do \
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH := .venv-bench
 # e.g. make test ARGS="-k pool -x"
 ARGS ?=
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-servers test-machine mutants check fmt docs clean
+.PHONY: help setup demo bench test test-all test-servers test-machine mutants check fmt docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +30,16 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP) ## Load 1,600 sample deals into a server of its own and show what dealdb does
 	@$(BIN)/dealdb demo
+
+# the peers bring packages that would disturb the types here, so they have an environment of their own
+$(BENCH)/.installed: pyproject.toml constraints.txt
+	@$(BENCH)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(BENCH)
+	@echo "installing into $(BENCH) ..."
+	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@touch $@
+
+bench: $(BENCH)/.installed ## Measure against other ways, and write docs/benchmarks.md; e.g. ARGS="load --n 100000"
+	$(BENCH)/bin/python -m benchmarks $(ARGS)
 
 test: $(STAMP) ## Run the tests on the bundled Valkey 9
 	$(PYTEST) $(ARGS)
@@ -60,5 +71,5 @@ docs: $(STAMP) ## Write docs/cli.md anew from the help texts
 	$(BIN)/python -m dealdb.cli.reference docs/cli.md
 
 clean: ## Remove .venv, caches and build products
-	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,173 @@
+"""``python -m benchmarks``: runs figures, keeps their results, and writes the page and the pictures."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+
+from benchmarks import load, point, queries
+from benchmarks.bench import Bench
+from benchmarks.measure import Figure
+from benchmarks.servers import BINARIES, running
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+PAGE = HERE.parent / "docs" / "benchmarks.md"
+SEARCH_URL = "DEALDB_BENCH_SEARCH_URL"
+
+Run = Callable[[Bench, int], Figure]
+_SMALL, _MIDDLE, _LARGE = 1_600, 100_000, 1_000_000
+_ALL = (_SMALL, _MIDDLE, _LARGE)
+
+# each with the sizes that it runs at; those that load on their own come first
+FIGURES: dict[str, tuple[Run, Sequence[int]]] = {
+    "load": (load.load, _ALL),
+    "load_wide": (load.load_wide, (_SMALL, _MIDDLE)),
+    "load_dirty": (load.load_dirty, (_SMALL, _MIDDLE)),
+    "group_by": (queries.group_by, _ALL),
+    "filter_top20": (queries.filter_top20, _ALL),
+    "search": (queries.search, _ALL),
+    "sql": (queries.sql, _ALL),
+    "point": (point.point, _ALL),
+}
+_PACKAGES = (
+    "dealdb",
+    "redis",
+    "hiredis",
+    "polars",
+    "duckdb",
+    "pandas",
+    "redis-om",
+    "walrus",
+    "rom",
+)
+
+
+def main() -> None:
+    options = _parsed()
+    if options.list:
+        for name, (run, sizes) in FIGURES.items():
+            shown = ", ".join(f"{n:,}" for n in sizes)
+            print(f"{name:14} {(run.__doc__ or '').splitlines()[0]} ({shown})")
+        return
+    if not options.render:
+        _run_all(options)
+    if options.page:
+        from benchmarks.report import write_page
+
+        write_page(options.results, options.page)
+        print(f"written: {options.page}")
+
+
+def _parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
+    parser.add_argument("figure", nargs="*", help="figures to run; all by default")
+    parser.add_argument("--list", action="store_true", help="name the figures and their sizes")
+    parser.add_argument("--n", help="sizes, such as 1600,100000; each figure's own by default")
+    parser.add_argument("--repeats", type=int, default=3, help="rounds of what takes seconds")
+    parser.add_argument("--server", choices=sorted(BINARIES), default="valkey9")
+    parser.add_argument(
+        "--search",
+        default=os.environ.get(SEARCH_URL),
+        help=f"URL of a server with the search module, which is EMPTIED; by default {SEARCH_URL}",
+    )
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
+    parser.add_argument("--page", type=Path, default=PAGE, help="page to write, pictures beside it")
+    parser.add_argument("--no-page", dest="page", action="store_const", const=None)
+    parser.add_argument("--render", action="store_true", help="run nothing, only write the page")
+    options = parser.parse_args()
+    for name in set(options.figure) - set(FIGURES):
+        parser.error(f"no figure {name!r}; the figures are {', '.join(FIGURES)}")
+    return options
+
+
+def _run_all(options: argparse.Namespace) -> None:
+    with tempfile.TemporaryDirectory(prefix="dealdb-bench") as folder:
+        bench = Bench(Path(folder), options.server, options.search, options.repeats)
+        machine = _machine(bench)
+        try:
+            for n, name, run in _chosen(options):
+                start = time.monotonic()
+                print(f"{name} at {n:,} ...", end=" ", flush=True)
+                figure = run(bench, n)
+                figure.took_s, figure.machine = time.monotonic() - start, machine
+                figure.save(options.results)
+                print(f"{figure.took_s:.1f} s", flush=True)
+        finally:
+            bench.close()
+
+
+def _chosen(options: argparse.Namespace) -> Iterator[tuple[int, str, Run]]:
+    """Size by size, so that figures find the deals of the one before."""
+    names = options.figure or list(FIGURES)
+    given = [int(n) for n in options.n.split(",")] if options.n else None
+    sizes = given or sorted({n for name in names for n in FIGURES[name][1]})
+    for n in sizes:
+        for name in names:
+            run, own = FIGURES[name]
+            if given or n in own:
+                yield n, name, run
+
+
+def _machine(bench: Bench) -> dict[str, str]:
+    with running(bench.flavor, bench.folder) as server:
+        servers = [server.version()]
+    if bench.search is not None:
+        modules = bench.search.client.module_list()
+        named = [f"{_text(each[b'name'])} {each[b'ver']}" for each in modules]
+        servers.append(f"{bench.search.version()} with {' and '.join(named)}")
+    return {
+        "when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "machine": f"{_cpu()}, {os.cpu_count()} cores, {_memory_gb()} GB, {platform.system()}",
+        "server": "; ".join(servers),
+        "packages": ", ".join(_versions()),
+        "commit": _commit(),
+        "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),
+    }
+
+
+def _versions() -> Iterator[str]:
+    yield f"Python {platform.python_version()}"
+    for name in _PACKAGES:
+        try:
+            yield f"{name} {metadata.version(name)}"
+        except metadata.PackageNotFoundError:
+            continue
+
+
+def _cpu() -> str:
+    cpus = Path("/proc/cpuinfo")
+    lines = cpus.read_text().splitlines() if cpus.exists() else []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.machine()
+
+
+def _memory_gb() -> int:
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
+
+
+def _commit() -> str:
+    found = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=HERE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return found.stdout.strip()
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+if __name__ == "__main__":
+    main()

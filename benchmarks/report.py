@@ -1,0 +1,158 @@
+"""The page: results as tables, each figure against its budget, with the machine and the command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from statistics import median
+
+from benchmarks.budgets import BUDGETS, SIZE, Budget
+from benchmarks.measure import Figure, Line, Way
+from benchmarks.picture import draw
+
+_HEAD = """# Benchmarks
+
+Written by `make bench`, from the results in `benchmarks/results/`. Every ratio is between two ways that ran in turn,
+round after round, in one process; it is the median over the rounds, with the smallest and the largest. The server runs
+on the same machine over loopback TCP and writes nothing to disk. Everybody gets the same generated deals, which
+`benchmarks/deals.py` makes.
+"""
+_READING = """
+*Speed* is how many times as fast dealdb is: above 1 it is faster. *Cost* is its time or memory as a multiple of the
+other's: below 1 it takes less. The budgets are meant for 1,000,000 deals of 8 fields; a figure of another size has no
+verdict on one, but says who is ahead.
+"""
+
+
+def write_page(results: Path, page: Path) -> None:
+    """Write the page and the pictures beside it."""
+    figures = read_results(results)
+    pictures = draw(figures, page.parent)
+    page.write_text("\n".join(_lines(figures, [path.name for path in pictures])) + "\n")
+
+
+def read_results(folder: Path) -> list[Figure]:
+    """All figures that were measured, in the order in which they are run."""
+    from benchmarks.__main__ import FIGURES
+
+    figures = [Figure.load(path) for path in folder.glob("*.json")]
+    order = list(FIGURES)
+    known = [figure for figure in figures if figure.name in order]
+    return sorted(known, key=lambda figure: (order.index(figure.name), figure.n))
+
+
+def verdict(line: Line, n: int) -> str:
+    """Whether the budget is met, or who is ahead where there is none."""
+    value, budget = median(line.ratios), budget_of(line, n)
+    if budget is not None:
+        if budget.reaches_aim(value):
+            return "aim reached"
+        return "met" if budget.holds(value) else "**missed**"
+    if line.sense == "value":
+        return ""
+    ahead = value >= 1 if line.sense == "speed" else value <= 1
+    return "ahead" if ahead else "behind"
+
+
+def budget_of(line: Line, n: int) -> Budget | None:
+    budget = BUDGETS.get(line.budget)
+    return budget if budget and (budget.any_size or n >= SIZE) else None
+
+
+def _lines(figures: Sequence[Figure], pictures: Sequence[str]) -> Iterator[str]:
+    yield _HEAD
+    yield from _machine(figures)
+    yield _READING
+    for name in pictures:
+        yield f"![{name.partition('.')[0].replace('-', ' ')}]({name})\n"
+    yield "## Budgets\n"
+    yield from _budget_table(figures)
+    yield "\n## All figures\n"
+    for figure in figures:
+        yield from _section(figure)
+
+
+def _machine(figures: Sequence[Figure]) -> Iterator[str]:
+    """What the figures were measured on; several lines where results of several runs were merged."""
+    for label, key in (
+        ("Machine", "machine"),
+        ("Servers", "server"),
+        ("Packages", "packages"),
+        ("When", "when"),
+        ("Command", "command"),
+    ):
+        found = sorted({figure.machine[key] for figure in figures if key in figure.machine})
+        if key == "when" and len(found) > 1:
+            found = [f"{found[0]} to {found[-1]}"]
+        shown = [f"`{each}`" for each in found] if key == "command" else found
+        yield f"- {label}: {'; '.join(shown)}"
+
+
+def _budget_table(figures: Sequence[Figure]) -> Iterator[str]:
+    yield from _header("what", "deals", "dealdb", "other", "ratio", "spread", "at least", "aim", "")
+    for figure in figures:
+        for line in figure.lines:
+            budget = budget_of(line, figure.n)
+            if budget is not None:
+                yield _row(*_cells(figure, line), *_bounds(budget), verdict(line, figure.n))
+
+
+def _section(figure: Figure) -> Iterator[str]:
+    yield f"### {figure.name}, {figure.n:,} deals\n"
+    yield from _header("way", "median", "spread", "")
+    for way in figure.ways:
+        yield _row(way.name, _value(way.median, way.unit), _spread(way.values), way.note)
+    yield ""
+    compared = [line for line in figure.lines if line.theirs is not None]
+    if compared:
+        yield from _header("what", "ratio", "spread", "")
+        for line in compared:
+            ratio = f"{line.sense} {_number(median(line.ratios))}"
+            yield _row(line.what, ratio, _spread(line.ratios), verdict(line, figure.n))
+        yield ""
+    for note in figure.notes:
+        yield f"{note}.\n"
+    yield f"`python -m benchmarks {figure.name} --n {figure.n}` took {figure.took_s:.0f} s.\n"
+
+
+def _cells(figure: Figure, line: Line) -> Iterable[str]:
+    ours = figure.way(line.ours)
+    theirs = figure.way(line.theirs) if line.theirs else None
+    value = median(line.ratios)
+    shown = f"{line.sense} {_number(value)}" if theirs else _value(value, line.unit)
+    return (
+        line.what, f"{figure.n:,}", _of(ours), _of(theirs), shown, _spread(line.ratios)
+    )  # fmt: skip
+
+
+def _of(way: Way | None) -> str:
+    return "" if way is None else _value(way.median, way.unit)
+
+
+def _bounds(budget: Budget) -> Iterable[str]:
+    sign = "≤ " if budget.most else ""
+    return (f"{sign}{_number(budget.least)}", f"{sign}{_number(budget.aim)}")
+
+
+def _header(*names: str) -> Iterator[str]:
+    yield _row(*names)
+    yield _row(*("---" for _ in names))
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{_number(min(values))} to {_number(max(values))}" if len(values) > 1 else ""
+
+
+def _value(value: float, unit: str) -> str:
+    return f"{_number(value)} {unit}".strip()
+
+
+def _number(value: float) -> str:
+    """Three digits, and no more than are there."""
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
