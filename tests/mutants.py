@@ -178,6 +178,13 @@ MUTANTS = [
         "tests/server/test_load.py",
     ),
     Mutant(
+        "who resumes a load leaves its writer alone",
+        "marks.py",
+        "        writers.retire(writer)\n",
+        "",
+        "tests/server/test_resume.py",
+    ),
+    Mutant(
         "rows are given out again after a delete",
         "commit.lua",
         "'rows', digits(rows + inserted)",

@@ -16,6 +16,7 @@ from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.batch import Batch
 from dealdb.store.keys import Keys
+from dealdb.store.marks import Mark, Marked
 from dealdb.store.snapshot import Snapshot
 from dealdb.values import Value, decode, encode
 
@@ -59,7 +60,15 @@ class Recorder:
             Found(self.revs.get(deal_id, 0)) if deal_id in self.deals else None for deal_id in ids
         ]
 
-    def delete_many(self, ids: Sequence[str], *, max_rev: int | None = None) -> int:
+    def take_over(self, load: str) -> Marked | None:
+        return None
+
+    def forget_load(self, load: str) -> None:
+        pass
+
+    def delete_many(
+        self, ids: Sequence[str], *, max_rev: int | None = None, mark: Mark | None = None
+    ) -> int:
         self._check_revs(ids, max_rev)
         return sum(self.deals.pop(deal_id, None) is not None for deal_id in ids)
 
@@ -82,7 +91,14 @@ class Recorder:
     def prepare(self, batch: Batch) -> None:
         batch.encode(Keys("deal"))
 
-    def write(self, schema: Schema, batch: Batch, *, max_rev: int | None = None) -> Written:
+    def write(
+        self,
+        schema: Schema,
+        batch: Batch,
+        *,
+        max_rev: int | None = None,
+        mark: Mark | None = None,
+    ) -> Written:
         ids, columns = batch.ids, batch.columns
         self._check_revs(ids, max_rev)
         assert schema == self._schema

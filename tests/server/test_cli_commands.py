@@ -13,6 +13,7 @@ import sys
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -23,6 +24,7 @@ from dealdb.cli.commands import COMMANDS
 from dealdb.cli.main import main
 from dealdb.cli.output import to_text
 from dealdb.sample import deals
+from dealdb.store import Store
 from servers import Server
 
 PROGRAM = (sys.executable, "-m", "dealdb.cli.main")
@@ -120,6 +122,25 @@ def test_rejected_rows_make_the_exit_code_1_unless_allowed(run: Run, tmp_path: P
     assert "1 rejected" in ran.out
     assert "ten" in rejects.read_text()
     assert run("load", str(file), *options, "--max-errors", "1").code == 0
+
+
+def test_load_resumes(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "export.csv"
+    file.write_text("id,amount\n" + "".join(f"{n},{n}.5\n" for n in range(1200)))
+    write, left = Store.write, iter(range(2))
+
+    def write_some(self: Store, *arguments: Any, **options: Any) -> Any:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return write(self, *arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "write", write_some)
+        assert run("load", str(file)).code == 130
+    ran = run("load", str(file), "--resume")
+    assert "1,200 read: 1,200 inserted" in ran.out
+    assert "1,000 of them before it was resumed" in ran.out
+    assert run("load", "-", "--resume").code == 2
 
 
 def test_load_reads_stdin(run: Run, db: DealDatabase, server: Server) -> None:

@@ -16,6 +16,7 @@ from dealdb.errors import ConfigError
 from dealdb.pipeline import Kind
 
 if TYPE_CHECKING:
+    from dealdb import DealDatabase
     from dealdb.loader.report import LoadReport, MappedColumn
 
 
@@ -91,6 +92,9 @@ def load(
     dry_run: Annotated[  # noqa: FBT002 a flag
         bool, typer.Option("--dry-run", help="Only tell what would happen.")
     ] = False,
+    resume: Annotated[  # noqa: FBT002 a flag
+        bool, typer.Option("--resume", help="Continue a load that was killed.")
+    ] = False,
     rejects: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Where rejected rows go [default: beside the source]."),
@@ -120,6 +124,7 @@ def load(
         "delete_missing": missing_where or delete_missing,
         "force": force,
         "everything": everything,
+        "resume": resume,
     }
     given: dict[str, Any] = {name: value for name, value in options.items() if value}
     if given.get("id_from") == ["row"]:
@@ -132,7 +137,7 @@ def load(
     with session.open() as db:
         for file in files:
             source = sys.stdin.buffer if file == "-" else file
-            if ask and not _agreed(db.loader.load(source, **given, dry_run=True, bar=False)):
+            if ask and not _agreed(_rehearsed(db, source, given)):
                 note("nothing loaded")
                 raise typer.Exit(1)
             report = db.loader.load(source, **given, dry_run=dry_run)
@@ -153,6 +158,10 @@ def print_report(
     print_facts({k: v for k, v in lines.items() if columns or k != "columns"}, output)
 
 
+def _rehearsed(db: DealDatabase, source: Any, given: dict[str, Any]) -> LoadReport:
+    return db.loader.load(source, **{**given, "resume": False}, dry_run=True, bar=False)
+
+
 def _agreed(rehearsal: LoadReport) -> bool:
     if not rehearsal.deleted:
         return True
@@ -167,6 +176,7 @@ def _report_facts(report: LoadReport) -> dict[str, Any]:
         "format": report.format,
         **{name: getattr(report, name) for name in counts},
         "deleted": report.deleted,
+        "resumed": report.resumed,
         "duplicates": report.duplicates,
         "repeated": report.repeated,
         "dry_run": report.dry_run,
@@ -193,6 +203,8 @@ def _report_lines(report: LoadReport) -> Iterator[tuple[str, str | list[str]]]:
     if report.deleted:
         outcome += f"; {report.deleted:,} others deleted"
     rehearsed = "; nothing was written" if report.dry_run else ""
+    if report.resumed:
+        outcome += f"; {report.resumed:,} of them before it was resumed"
     yield "rows", f"{report.read:,} read: {outcome}{rehearsed}"
     yield "time", f"{report.seconds:.2f} s, {report.rate:,.0f} rows/s"
     yield "columns", [_column_line(column) for column in report.columns]

@@ -10,6 +10,7 @@ from dealdb.errors import ConflictError, LoadError
 from dealdb.loader.stores import Store, Written
 from dealdb.schema import Schema
 from dealdb.store.batch import Batch
+from dealdb.store.marks import Mark
 
 # set by the server with each change, so it is not for a source to clear
 _OWN_CLOCK = "updated"
@@ -25,25 +26,25 @@ class Outcome:
     skipped: int = 0
 
 
-def merge(store: Store, schema: Schema, batch: Batch) -> Outcome:
+def merge(store: Store, schema: Schema, batch: Batch, mark: Mark | None) -> Outcome:
     """Set the fields that are given, keep the others."""
-    return _outcome(store.write(schema, batch))
+    return _outcome(store.write(schema, batch, mark=mark))
 
 
-def replace(store: Store, schema: Schema, batch: Batch) -> Outcome:
+def replace(store: Store, schema: Schema, batch: Batch, mark: Mark | None) -> Outcome:
     """Set the fields that are given, clear the others."""
     kept = {"id", _OWN_CLOCK, *batch.fields}
     return _outcome(
-        store.write(schema, batch.clearing(name for name in schema if name not in kept))
+        store.write(schema, batch.clearing(name for name in schema if name not in kept), mark=mark)
     )
 
 
-def skip(store: Store, schema: Schema, batch: Batch) -> Outcome:
+def skip(store: Store, schema: Schema, batch: Batch, mark: Mark | None) -> Outcome:
     """Write only deals that don't exist; two round trips more where some do."""
     left = batch
     while len(left):
         try:
-            written = store.write(schema, left, max_rev=0)
+            written = store.write(schema, left, max_rev=0, mark=mark)
         except ConflictError:
             found = store.get_many(left.ids)
             left = left.only([place for place, deal in enumerate(found) if deal is None])
@@ -52,7 +53,7 @@ def skip(store: Store, schema: Schema, batch: Batch) -> Outcome:
     return Outcome(skipped=len(batch))
 
 
-def refuse(store: Store, schema: Schema, batch: Batch) -> Outcome:
+def refuse(store: Store, schema: Schema, batch: Batch, mark: Mark | None) -> Outcome:
     """
     Write only where no deal exists.
 
@@ -62,7 +63,7 @@ def refuse(store: Store, schema: Schema, batch: Batch) -> Outcome:
         If one has come into being since the load began.
     """
     try:
-        return _outcome(store.write(schema, batch, max_rev=0))
+        return _outcome(store.write(schema, batch, max_rev=0, mark=mark))
     except ConflictError as conflict:
         n_found = max(sum(deal is not None for deal in store.get_many(batch.ids)), 1)
         msg = (
@@ -72,7 +73,7 @@ def refuse(store: Store, schema: Schema, batch: Batch) -> Outcome:
         raise LoadError(msg) from conflict
 
 
-POLICIES: dict[str, Callable[[Store, Schema, Batch], Outcome]] = {
+POLICIES: dict[str, Callable[[Store, Schema, Batch, Mark | None], Outcome]] = {
     "merge": merge,
     "replace": replace,
     "skip": skip,

@@ -22,6 +22,7 @@ from dealdb.loader.progress import ProgressCallback, shown
 from dealdb.loader.rehearsal import Rehearsal
 from dealdb.loader.rejects import RejectsFile
 from dealdb.loader.report import LoadReport
+from dealdb.loader.resume import open_trail
 from dealdb.loader.run import DEFAULT_BATCH, MAX_BATCH, Load
 from dealdb.loader.sources import open_source
 from dealdb.loader.stagetable import WithStages, read_stages
@@ -64,6 +65,7 @@ class DataLoader:
         force: bool = False,
         everything: bool = False,
         dry_run: bool = False,
+        resume: bool = False,
         rejects: str | Path | bool = True,
         max_errors: int | None = None,
         batch_size: int = DEFAULT_BATCH,
@@ -114,6 +116,9 @@ class DataLoader:
             Whether ``delete_missing`` may delete more than half of the deals.
         dry_run
             Whether only to count what would happen; nothing is written, and a rejects file only to a path given.
+        resume
+            Whether to continue a load of the same file that was killed or ended in an error: from the last commit
+            that the server has, with the same options. Without an unfinished one it begins at the beginning.
         rejects
             Path of the file for rows that were not loaded; True for ``<source>.rejects.csv``, False for none.
         max_errors
@@ -129,7 +134,8 @@ class DataLoader:
         ------
         LoadError
             If the source can't be read at all, no column is the id, dates can be read both ways, an option
-            makes no sense, deals exist with ``on_conflict="error"``, or more than ``max_errors`` rows were rejected.
+            makes no sense, deals exist with ``on_conflict="error"``, more than ``max_errors`` rows were rejected,
+            or what is to be resumed was another file, had other options, or is no file.
         SchemaError
             If ``types`` contradicts fields that exist.
         StoreError
@@ -153,6 +159,12 @@ class DataLoader:
         if id_from is not None:
             mapping = {**(mapping or {}), ID_HEADER: "id"}
         options = Options(mapping=mapping, types=types, dates=dates, decimal_point=decimal_point)
+        if resume and (dry_run or not isinstance(source, str | Path)):
+            msg = (
+                "a dry run resumes nothing: leave out dry_run or resume" if dry_run
+                else "only the load of a file, given as a path, can be resumed: the rest can't be read again"
+            )  # fmt: skip
+            raise LoadError(msg)
         begun = time.perf_counter()
         with ExitStack() as keep:
             opened = open_source(source, format=format, delimiter=delimiter, null=null, keep=keep)
@@ -174,6 +186,22 @@ class DataLoader:
                     store, among=delete_missing, force=force, everything=everything
                 )
             run.table = table
+            if isinstance(source, str | Path) and not dry_run:
+                terms = {
+                    "format": format,
+                    "mapping": chosen,
+                    "types": types,
+                    "dates": dates,
+                    "decimal_point": decimal_point,
+                    "delimiter": delimiter,
+                    "null": null,
+                    "id_from": id_from,
+                    "stages": table,
+                    "on_conflict": on_conflict,
+                    "delete_missing": delete_missing,
+                    "batch_size": batch_size,
+                }
+                run.trail = open_trail(store, Path(source), terms, resume=resume)
             run.batch_size, run.max_errors, run.on_conflict = batch_size, max_errors, on_conflict
             run.run()
             return run.report(time.perf_counter() - begun)

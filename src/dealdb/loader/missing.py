@@ -9,8 +9,7 @@ import polars as pl
 
 from dealdb.errors import ConflictError, LoadError
 from dealdb.loader.stores import Store
-
-_BATCH = 500
+from dealdb.store.marks import Mark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,21 +58,17 @@ class Missing:
             )
         return ""
 
-    def delete(self, store: Store, ids: Sequence[str]) -> int:
+    def delete(self, store: Store, ids: Sequence[str], mark: Mark | None) -> int:
         """
-        Delete deals that nobody has changed since the load began; how many these were.
+        Delete some deals that nobody has changed since the load began; how many these were.
 
         Cost
         ----
-        A round trip for each 500 deals, and two more where somebody has changed some of them.
+        A round trip, and two more where somebody has changed some of them.
         """
-        batches = (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH))
-        return sum(self._deleted(store, batch) for batch in batches)
-
-    def _deleted(self, store: Store, ids: Sequence[str]) -> int:
         while ids:
             try:
-                return store.delete_many(ids, max_rev=self.seq)
+                return store.delete_many(ids, max_rev=self.seq, mark=mark)
             except ConflictError:
                 # what somebody has changed meanwhile is theirs
                 found = zip(ids, store.get_many(ids), strict=True)

@@ -14,6 +14,7 @@ from dealdb.loader.stores import Deals, Revised, Store
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.batch import Batch
+from dealdb.store.marks import Mark, Marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,20 @@ class Rehearsal:
         """Something for each deal that would exist, None for the others."""
         return [_Found() if self._exists(deal_id) else None for deal_id in ids]
 
-    def delete_many(self, ids: Sequence[str], *, max_rev: int | None = None) -> int:  # noqa: ARG002  # the store's signature
+    def take_over(self, load: str) -> Marked | None:  # noqa: ARG002  # the store's signature
+        """Nothing: a dry run continues no other."""
+        return None
+
+    def forget_load(self, load: str) -> None:
+        """Nothing: a dry run leaves everything as it is."""
+
+    def delete_many(
+        self,
+        ids: Sequence[str],
+        *,
+        max_rev: int | None = None,  # noqa: ARG002  # the store's signature
+        mark: Mark | None = None,  # noqa: ARG002  # likewise
+    ) -> int:
         """How many such deals there would be."""
         return sum(map(self._exists, ids))
 
@@ -87,6 +101,7 @@ class Rehearsal:
         batch: Batch,
         *,
         max_rev: int | None = None,
+        mark: Mark | None = None,  # noqa: ARG002  # likewise
     ) -> Outcome:
         """Outcome that a batch would have."""
         ids, columns = batch.ids, batch.columns

@@ -79,6 +79,8 @@ class LoadReport:
         Rows of deals that exist, left alone by ``on_conflict="skip"``.
     rejected
         Rows that can't be loaded.
+    resumed
+        Rows of these that an earlier run had written, which this one continued.
     duplicates
         Loaded rows whose id had already occurred in the source; they were applied in order.
     repeated
@@ -116,6 +118,7 @@ class LoadReport:
     unchanged: int = 0
     skipped: int = 0
     rejected: int = 0
+    resumed: int = 0
     duplicates: int = 0
     deleted: int = 0
     repeated: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -131,7 +134,7 @@ class LoadReport:
     @property
     def rate(self) -> float:
         """Rows a second."""
-        return self.read / self.seconds if self.seconds else 0.0
+        return (self.read - self.resumed) / self.seconds if self.seconds else 0.0
 
     @property
     def mapping(self) -> dict[str, str | None]:
@@ -142,7 +145,7 @@ class LoadReport:
         always = ("read", "inserted", "updated", "unchanged", "rejected")
         counts = (
             *always,
-            *(name for name in ("skipped", "deleted", "dry_run") if getattr(self, name)),
+            *(name for name in ("skipped", "deleted", "resumed", "dry_run") if getattr(self, name)),
         )
         shown = "".join(f", {name}={getattr(self, name)}" for name in counts)
         return f"LoadReport(source={self.source!r}{shown})"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import polars as pl
 
@@ -24,11 +25,13 @@ from dealdb.loader.progress import ProgressCallback
 from dealdb.loader.rehearsal import Rehearsal
 from dealdb.loader.rejects import RejectsFile
 from dealdb.loader.report import LoadReport, MappedColumn, Progress
+from dealdb.loader.resume import Progressed, Trail
 from dealdb.loader.stagetable import StageTable
 from dealdb.loader.stores import Store
 from dealdb.pipeline import Kind
 from dealdb.schema import Field
 from dealdb.store.batch import Batch
+from dealdb.store.marks import Mark
 
 DEFAULT_BATCH = 500  # deals in one commit: larger ones are hardly faster and hold up other writers
 MAX_BATCH = 5000
@@ -47,6 +50,7 @@ class Load:
     on_conflict = "merge"
     missing: Missing | None = None
     table: StageTable | None = None
+    trail: Trail | None = None
 
     def __init__(
         self,
@@ -71,7 +75,7 @@ class Load:
         self._refused = ""
         self._times_dropped: dict[str, int] = {}
         # while every id is new to the collection, rows can be written in their order whatever they give
-        self._all_new = store.count() == 0
+        self._all_new = self._was_empty = store.count() == 0
         # whether the batch before brought new deals only
         self._news = True
         # a hash of 8 bytes an id, to count repeated ids without holding them
@@ -81,6 +85,8 @@ class Load:
 
     def run(self) -> None:
         """Write every row that can be written."""
+        if self.trail and self.trail.reached:
+            self._go_on(self.trail.reached)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dealdb-load") as sender:
             sending: Future[None] | None = None
             for chunk in self._planned_chunks():
@@ -92,8 +98,43 @@ class Load:
                 sending = sender.submit(self._send, batches, chunk.bytes_done)
             if sending:
                 sending.result()
+        if self.trail:
+            self.trail.arrive()
+            # rows of batches that were skipped as a whole came with no commit
+            self._counts["skipped"] += self._n_sent - sum(self._counts.values())
         if self.missing:
             self._delete(self.missing)
+        if self.trail:
+            self.trail.end(self._store)
+
+    def _go_on(self, reached: Progressed) -> None:
+        """Begin as the run that is continued did."""
+        self._counts.update(reached.counts)
+        self._n_deleted = reached.deleted or 0
+        self._stages_before -= set(reached.new_stages)
+        # unless deals have come from elsewhere: they may have fields that the rows lack
+        self._was_empty = reached.all_new and self._store.count() == reached.counts["inserted"]
+        self._all_new = self._was_empty
+        if self.missing:
+            self.missing = replace(self.missing, n_deals=reached.n_deals, seq=reached.seq)
+
+    def _mark(self, deleted: int | None = None) -> Mark | None:
+        if self.trail is None:
+            return None
+        counts = {name: n for name, n in self._counts.items() if name != "skipped"}
+        return self.trail.mark(
+            Progressed(
+                counts=counts,
+                deleted=deleted,
+                all_new=self._was_empty,
+                n_deals=self.missing.n_deals if self.missing else 0,
+                seq=self.missing.seq if self.missing else 0,
+                new_stages=self._new_stages(),
+            )
+        )
+
+    def _new_stages(self) -> tuple[str, ...]:
+        return tuple(each.name for each in self._pipeline if each.name not in self._stages_before)
 
     def _delete(self, missing: Missing) -> None:
         ids = missing.find(self._id_hashes)
@@ -101,26 +142,28 @@ class Load:
         if reason and not isinstance(self._store, Rehearsal):
             refuse(reason)
         self._refused = f"the load would delete nothing: {reason}" if reason else ""
-        self._n_deleted = missing.delete(self._store, ids)
+        for start in range(0, len(ids), DEFAULT_BATCH):
+            batch, mark = ids[start : start + DEFAULT_BATCH], self._mark(self._n_deleted)
+            self._n_deleted += missing.delete(self._store, batch, mark)
 
     def report(self, seconds: float) -> LoadReport:
         """What was done."""
         n_rejected = self._rejected.reasons.total()
         n_loaded = sum(self._counts.values())
         distinct = pl.concat(self._id_hashes).n_unique() if self._id_hashes else 0
-        stages = tuple(stage.name for stage in self._pipeline)
         return LoadReport(
             source=self._source.name,
             format=self._source.format,
             read=n_loaded + n_rejected,
             rejected=n_rejected,
+            resumed=self.trail.n_rows if self.trail else 0,
             duplicates=n_loaded - distinct,
             repeated=self._repeated() if distinct < n_loaded else {},
             deleted=self._n_deleted,
             seconds=seconds,
             columns=self._columns(),
             pipeline=self._pipeline,
-            new_stages=tuple(name for name in stages if name not in self._stages_before),
+            new_stages=self._new_stages(),
             notes=self._notes(),
             reasons=dict(self._rejected.reasons),
             rejects=self._rejected.path,
@@ -151,7 +194,8 @@ class Load:
             self._show(self._progress("checking", n_rows, chunk.bytes_done))
             if small:
                 kept.append(chunk)
-        if self.on_conflict == "error":
+        # of a load that is resumed, some deals exist by rights; each commit refuses to meet others
+        if self.on_conflict == "error" and not (self.trail and self.trail.reached):
             self._plan = self._profile.plan()
             self._check_conflicts(self._again())
         self._decide()
@@ -244,10 +288,11 @@ class Load:
     def _send(self, batches: list[Batch], bytes_done: int | None) -> None:
         write = POLICIES[self.on_conflict]
         for batch in batches:
-            written = write(self._store, self._schema, batch)
-            self._news = written.inserted == len(batch)
-            for outcome in self._counts:
-                self._counts[outcome] += getattr(written, outcome)
+            if not (self.trail and self.trail.passes(batch.ids)):
+                written = write(self._store, self._schema, batch, self._mark())
+                self._news = written.inserted == len(batch)
+                for outcome in self._counts:
+                    self._counts[outcome] += getattr(written, outcome)
             self._n_sent += len(batch)
             self._show(self._progress("loading", self._n_sent, bytes_done))
 

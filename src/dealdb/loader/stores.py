@@ -10,6 +10,7 @@ import polars as pl
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.batch import Batch
+from dealdb.store.marks import Mark, Marked
 
 
 class Written(Protocol):
@@ -98,10 +99,27 @@ class Store(Protocol):
         """Do the part of writing deals that are new which needs no server."""
         ...
 
-    def write(self, schema: Schema, batch: Batch, *, max_rev: int | None = None) -> Written:
+    def write(
+        self,
+        schema: Schema,
+        batch: Batch,
+        *,
+        max_rev: int | None = None,
+        mark: Mark | None = None,
+    ) -> Written:
         """Commit a batch, unless one of its deals has a later revision (0: exists)."""
         ...
 
-    def delete_many(self, ids: Sequence[str], *, max_rev: int | None = None) -> int:
+    def delete_many(
+        self, ids: Sequence[str], *, max_rev: int | None = None, mark: Mark | None = None
+    ) -> int:
         """Delete deals, unless one has a later revision; how many there were."""
+        ...
+
+    def take_over(self, load: str) -> Marked | None:
+        """Last mark of a load that died."""
+        ...
+
+    def forget_load(self, load: str) -> None:
+        """Remove the mark of a load."""
         ...

@@ -21,6 +21,8 @@
 --                    mend: msgpack [ids, fields, sources, marks], the value of a field being that of its source in
 --                    the same hash, nil for none; marks 0 where that changes something, 1 always, 2 with a new row;
 --                    schema, pipeline: JSON
+--       8 load       name of a load that goes on after this commit, absent for none
+--       9 note       how far it is then; kept with the commit
 -- Returns  {'ok', 'seq inserted updated unchanged'}   done; for a delete, updated counts the deleted
 --          {'repeat', answer}       this counter was answered before: that answer
 --          {'unchanged', rev}       nothing to do, nothing written; rev of the first deal (0: none)
@@ -260,4 +262,7 @@ if kind == 'schema' or kind == 'pipeline' then
 end
 redis.call('HSET', meta_key, unpack(meta))
 redis.call('HSET', writers_key, writer, digits(counter) .. ' ' .. answer)
+if ARGV[8] then
+  redis.call('HSET', writers_key, 'load:' .. ARGV[8], writer .. ' ' .. digits(counter) .. ' ' .. answer .. ' ' .. ARGV[9])
+end
 return {'ok', answer}

@@ -17,6 +17,7 @@ from dealdb.store.keys import Keys
 
 if TYPE_CHECKING:
     from dealdb.store.batch import Batch
+    from dealdb.store.marks import Mark
 
 # of a collection; ``commit.lua`` has it too
 FORMAT = b"1"
@@ -40,6 +41,8 @@ class Insertion:
         As the commit script takes them.
     seq
         Number of the writer's last commit.
+    mark
+        Note to keep with the commit, or None.
     """
 
     keys: Keys
@@ -49,6 +52,7 @@ class Insertion:
     counter: int
     actor: str
     seq: int
+    mark: Mark | None = None
 
     @property
     def watched(self) -> list[str]:
@@ -124,5 +128,10 @@ class Insertion:
         place = f"{self.counter} {self.answer}"
         return [
             ("HSET", self.keys.meta, *(word for pair in meta.items() for word in pair)),
-            ("HSET", self.keys.writers, self.writer, place),
+            ("HSET", self.keys.writers, self.writer, place, *self._note(place)),
         ]
+
+    def _note(self, place: str) -> tuple[str, ...]:
+        if self.mark is None:
+            return ()
+        return self.keys.load(self.mark.name), f"{self.writer} {place} {self.mark.note}"

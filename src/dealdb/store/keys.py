@@ -22,7 +22,7 @@ class Keys:
     ``deal:{id}``        hash   one deal, field -> text; ``_row`` and ``_rev`` are ours
     ``deals:log``        stream one entry a commit, id ``<seq>-0``
     ``deals:meta``       hash   format, seq, chain hash, next row, schema, pipeline
-    ``deals:writers``    hash   last commit of each writer and its answer
+    ``deals:writers``    hash   last commit of each writer and its answer; how far unfinished loads are
     ``deals:checkpoint`` string manifest: the last two checkpoints and the sealed history
     ``deals:chunk:*``    string columns of a checkpoint, 65,536 rows each
     ``deals:history:*``  string sealed log entries
@@ -78,6 +78,11 @@ class Keys:
     def writers(self) -> str:
         """Key of the writers' last commits."""
         return self._own("writers")
+
+    @staticmethod
+    def load(name: str) -> str:
+        """Field of the writers' hash with how far a load is."""
+        return f"load:{name}"
 
     @property
     def checkpoint(self) -> str:

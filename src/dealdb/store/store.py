@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from dealdb.store.deals import Deal, SaveResult, Written, deal_from
 from dealdb.store.definitions import Definitions
 from dealdb.store.hashes import as_dict, scan_hashes, strays
 from dealdb.store.keys import Keys
+from dealdb.store.marks import Mark, Marked, take_over
 from dealdb.store.writer import Change, Reply, Writers
 from dealdb.values import encode, encode_id, infer, widened
 
@@ -280,7 +282,14 @@ class Store:
         """Do the part of writing deals that are new which needs no server: for many at once it is quicker."""
         batch.encode(self.keys)
 
-    def write(self, schema: Schema, batch: Batch, *, max_rev: int | None = None) -> Written:
+    def write(
+        self,
+        schema: Schema,
+        batch: Batch,
+        *,
+        max_rev: int | None = None,
+        mark: Mark | None = None,
+    ) -> Written:
         """
         Save a batch of deals in one commit: columns that are not given stay, null clears.
 
@@ -293,6 +302,8 @@ class Store:
             ``dealdb.columns.encode_column`` makes them.
         max_rev
             Latest revision that any of the deals may have, 0 if none may exist.
+        mark
+            Note on a load, to be kept if the commit changes anything; see ``take_over``.
 
         Raises
         ------
@@ -312,8 +323,8 @@ class Store:
         used = [schema[name] for name in batch.fields]
         for _ in range(_MAX_TRIES):
             version = self._definitions.version_of(self._current(schema, used))
-            change = partial(_setting_all, version, batch, _at_most(max_rev))
-            reply = self._writers.insert(batch, version, change)
+            change = partial(_setting_all, version, batch, _at_most(max_rev), mark)
+            reply = self._writers.insert(batch, version, change, mark)
             match reply.status:
                 case "ok" | "repeat":
                     return _written(reply)
@@ -373,7 +384,9 @@ class Store:
                 return False
         raise self._never_settled()
 
-    def delete_many(self, ids: Sequence[str], *, max_rev: int | None = None) -> int:
+    def delete_many(
+        self, ids: Sequence[str], *, max_rev: int | None = None, mark: Mark | None = None
+    ) -> int:
         """
         Delete deals in one commit; how many of them there were.
 
@@ -383,6 +396,8 @@ class Store:
             Deals; some hundreds, since the server does nothing else meanwhile.
         max_rev
             Latest revision that any of them may have.
+        mark
+            As for ``write``.
 
         Raises
         ------
@@ -401,6 +416,7 @@ class Store:
                 payload=msgpack.packb([ids]),
                 ids=ids,
                 condition=_at_most(max_rev),
+                mark=mark,
             )
             reply = self._writers.commit(change)
             match reply.status:
@@ -413,6 +429,14 @@ class Store:
             if not self._definitions.refresh().schema.version:
                 return 0
         raise self._never_settled()
+
+    def take_over(self, load: str) -> Marked | None:
+        """Last note of a load that died, which no process continues any more; see ``marks.take_over``."""
+        return take_over(self.link, self.keys, self._writers, load)
+
+    def forget_load(self, load: str) -> None:
+        """Remove the note of a load. One round trip."""
+        self.link.call("HDEL", self.keys.writers, self.keys.load(load), retry=True)
 
     def _encoded(
         self, deal: Mapping[str, object], deal_id: str
@@ -461,8 +485,8 @@ def _setting(
     return Change(kind="set", version=version, payload=payload, ids=ids, condition=condition)
 
 
-def _setting_all(version: str, batch: Batch, condition: str) -> Change:
-    return _setting(version, batch.ids, batch.columns, condition)
+def _setting_all(version: str, batch: Batch, condition: str, mark: Mark | None) -> Change:
+    return replace(_setting(version, batch.ids, batch.columns, condition), mark=mark)
 
 
 def _written(reply: Reply) -> Written:

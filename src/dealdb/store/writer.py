@@ -31,6 +31,7 @@ from dealdb.errors import (
 )
 from dealdb.store.insert import FORMAT, Insertion
 from dealdb.store.keys import Keys
+from dealdb.store.marks import Mark
 
 if TYPE_CHECKING:
     from dealdb.store.batch import Batch
@@ -62,6 +63,8 @@ class Change:
     condition
         ``""`` none, ``"*"`` the deal must exist, ``"<=n"`` no deal may have a later revision (0: none may exist),
         else the revision that the one deal must have.
+    mark
+        Note to keep with the commit, or None.
     """
 
     kind: str
@@ -69,6 +72,7 @@ class Change:
     payload: bytes | str = b""
     ids: Sequence[str] = ()
     condition: str = ""
+    mark: Mark | None = None
 
 
 def version_of(text: str | bytes) -> str:
@@ -87,6 +91,11 @@ class Reply:
 
     status: str
     rest: tuple[bytes, ...]
+
+
+# a void took its place; and the answer to every commit in that place from then on
+_VOIDED = Reply("ok", (b"void",))
+_RETIRED = Reply("repeat", (b"void",))
 
 
 class Writers:
@@ -111,7 +120,9 @@ class Writers:
         """
         return self._once(lambda writer: writer.commit(change))
 
-    def insert(self, batch: Batch, version: str, change: Callable[[], Change]) -> Reply:
+    def insert(
+        self, batch: Batch, version: str, change: Callable[[], Change], mark: Mark | None = None
+    ) -> Reply:
         """
         Commit deals that are likely new, as ``commit`` does.
 
@@ -123,8 +134,10 @@ class Writers:
             Of the schema that they were encoded with.
         change
             The same for the commit script, for when it has to decide.
+        mark
+            Note to keep with the commit, or None.
         """
-        return self._once(lambda writer: writer.insert(batch, version, change))
+        return self._once(lambda writer: writer.insert(batch, version, change, mark))
 
     def _once(self, commit: Callable[[_Writer], Reply]) -> Reply:
         writer: _Writer | None = getattr(self._threads, "writer", None)
@@ -144,19 +157,31 @@ class Writers:
             raise AccessDenied(msg)
         if reply.status == "format":
             raise wrong_format(self._keys, reply.rest[0])
+        if reply == _RETIRED:
+            msg = f"{self._link.settings.where}: another process has resumed this load; nothing more was written"
+            raise StoreError(msg)
         return reply
+
+    def retire(self, name: str) -> None:
+        """Let no commit that a writer has sent, and the server has not yet seen, take effect any more."""
+        while (place := self._link.call("HGET", self._keys.writers, name, retry=True)) is not None:
+            counter = int(place.partition(b" ")[0])
+            if _Writer(self._link, self._keys, self._actor, name, counter).void():
+                return
 
 
 class _Writer:
     """One thread's name and counter."""
 
-    def __init__(self, link: Link, keys: Keys, actor: str) -> None:
+    def __init__(
+        self, link: Link, keys: Keys, actor: str, name: str | None = None, counter: int = 0
+    ) -> None:
         self.pid = os.getpid()
         self._link = link
         self._keys = keys
         self._actor = actor
-        self._name = secrets.token_hex(8)
-        self._counter = 0
+        self._name = name or secrets.token_hex(8)
+        self._counter = counter
         # of its last commit, 0 where that is not known
         self._seq = 0
         self._open: _OpenCommit | None = None
@@ -170,13 +195,15 @@ class _Writer:
                 self._settle()
             return self._commit(change)
 
-    def insert(self, batch: Batch, version: str, change: Callable[[], Change]) -> Reply:
+    def insert(
+        self, batch: Batch, version: str, change: Callable[[], Change], mark: Mark | None
+    ) -> Reply:
         with self._lock:
             if self._open:
                 self._settle()
             # a few deals take the script less time than another round trip
             if self._seq and len(batch) >= _LEAST_INSERTED:
-                reply = self._transact(batch, version)
+                reply = self._transact(batch, version, mark)
                 if reply:
                     return reply
             return self._commit(change())
@@ -188,7 +215,7 @@ class _Writer:
         self._open = None
         return self._take(reply)
 
-    def _transact(self, batch: Batch, version: str) -> Reply | None:
+    def _transact(self, batch: Batch, version: str, mark: Mark | None) -> Reply | None:
         """Reply as of the commit script; None where the script has to be asked, under the same counter."""
         insertion = Insertion(
             keys=self._keys,
@@ -198,6 +225,7 @@ class _Writer:
             counter=self._counter + 1,
             actor=self._actor,
             seq=self._seq,
+            mark=mark,
         )
         written = None
 
@@ -221,6 +249,11 @@ class _Writer:
         if isinstance(written[0], Exception):
             raise foreign_log(self._link.settings.where, self._keys)
         return self._take(Reply("ok", (insertion.answer.encode(),)))
+
+    def void(self) -> bool:
+        """Use up the next counter; False where a commit, or another void, was quicker."""
+        with self._lock:
+            return self._send(Change(kind="void")) in (_VOIDED, _RETIRED)
 
     def _outrun(self, commit: _OpenCommit, reply: Reply) -> Reply:
         """
@@ -305,6 +338,8 @@ class _Writer:
         arguments += [prefix + deal_id for deal_id in change.ids]
         arguments += [self._name, self._counter + 1, change.kind, change.version, change.condition]
         arguments += [self._actor, change.payload]
+        if change.mark:
+            arguments += [change.mark.name, change.mark.note]
         try:
             answer = self._link.call("EVALSHA", _DIGEST, *arguments)
         except ServerRefused as refusal:
