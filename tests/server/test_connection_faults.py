@@ -369,7 +369,7 @@ def test_interrupt_while_numbers_are_packed() -> None:
     # in a process of its own, for what this looks for is a crash of the interpreter
     script = """if True:
         import signal
-        from dealdb.connection.link import _pack
+        from dealdb.connection.link import packed
         class Interrupt(Exception): pass
         def interrupt(number, frame): raise Interrupt
         signal.signal(signal.SIGALRM, interrupt)
@@ -378,7 +378,7 @@ def test_interrupt_while_numbers_are_packed() -> None:
             try:
                 signal.setitimer(signal.ITIMER_REAL, 0.001)
                 while True:
-                    _pack(("ECHO", *range(1000)))
+                    packed(("ECHO", *range(1000)))
             except Interrupt:
                 interrupts += 1
     """
