@@ -141,8 +141,8 @@ MUTANTS = [
     Mutant(
         "clearing a field is taken for unchanged",
         "commit.lua",
-        "if (columns[j][i] or false) ~= old[i][j] then",
-        "if columns[j][i] and columns[j][i] ~= old[i][j] then",
+        "if (columns[j][i] or false) ~= old[i][2 + j] then",
+        "if columns[j][i] and columns[j][i] ~= old[i][2 + j] then",
     ),
     Mutant(
         "saving a deleted deal is taken for unchanged",

@@ -94,7 +94,6 @@ end
 local m = redis.call('HMGET', meta_key, 'format', 'seq', 'hash', 'rows', 'deals', 'time',
   'schema_version', 'pipeline_version', 'genesis')
 if m[1] and m[1] ~= FORMAT then return {'format', m[1]} end
-redis.call('XLEN', log_key) -- fails here, before any write, when the key is no stream
 local seq = tonumber(m[2] or '0') + 1
 local rows, deals = tonumber(m[4] or '0'), tonumber(m[5] or '0')
 local current = m[7] or ''
@@ -109,11 +108,13 @@ local ids = change and change[1]
 local fields, columns = change and change[2], change and change[3]
 local log_rows, kept, first_rev = {}, {}, 0
 local inserted, updated, unchanged = 0, 0, 0
-local old = {}
+-- what the hashes have: _row, _rev, then the fields in their order
+local names, old = {'_row', '_rev'}, {}
+for j = 1, fields and kind ~= 'delete' and #fields or 0 do names[2 + j] = fields[j] end
 
-local function row_of(key)
+local function row_of(found)
   -- a number that the log has not given out comes with a hash of another collection or history
-  local row = tonumber(redis.call('HGET', key, '_row'))
+  local row = tonumber(found[1])
   return row and row >= 0 and row < rows and row == math.floor(row) and row or nil
 end
 
@@ -124,39 +125,27 @@ local function decide(i, differs, row)
   log_rows[#log_rows + 1] = row or rows + inserted - 1
 end
 
-local function clears(i)
-  for j = 1, #fields do
-    if not columns[j][i] then return true end
-  end
-end
-
 local plan = {}
 
-function plan.set(i, key, row)
+function plan.set(i, row)
   local differs = not row
-  -- a hash without a row is another program's; what is cleared goes from there too
-  local there = row or (clears(i) and redis.call('EXISTS', key) == 1)
-  if there and #fields > 0 then
-    old[i] = redis.call('HMGET', key, unpack(fields))
-    for j = 1, #fields do
-      if (columns[j][i] or false) ~= old[i][j] then differs = true break end
-    end
+  for j = 1, #fields do
+    if (columns[j][i] or false) ~= old[i][2 + j] then differs = true break end
   end
   decide(i, differs, row)
 end
 
-function plan.mend(i, key, row)
+function plan.mend(i, row, key)
   local sources, mark = change[3], change[4][i]
   local differs = mark > 0
-  old[i] = redis.call('HMGET', key, unpack(fields))
   for j = 1, #fields do
     columns[j][i] = sources[j] and redis.call('HGET', key, sources[j]) or false
-    differs = differs or columns[j][i] ~= old[i][j]
+    differs = differs or columns[j][i] ~= old[i][2 + j]
   end
   decide(i, differs and redis.call('EXISTS', key) == 1, mark < 2 and row)
 end
 
-function plan.delete(i, key, row)
+function plan.delete(i, row)
   if change[2] then
     -- a row that the hash has is no left-over
     row = change[2][i] ~= row and change[2][i]
@@ -170,9 +159,10 @@ if kind == 'mend' then
 end
 for i = 1, change and #ids or 0 do
   local key = KEYS[3 + i]
-  local row = row_of(key)
-  if i == 1 and row then first_rev = tonumber(redis.call('HGET', key, '_rev')) or 0 end
-  plan[kind](i, key, row)
+  old[i] = redis.call('HMGET', key, unpack(names))
+  local row = row_of(old[i])
+  if i == 1 and row then first_rev = tonumber(old[i][2]) or 0 end
+  plan[kind](i, row, key)
 end
 if condition == '*' and redis.call('EXISTS', KEYS[4]) == 0 then return {'conflict', '0'} end
 if string.sub(condition, 1, 1) == '@' then
@@ -180,7 +170,7 @@ if string.sub(condition, 1, 1) == '@' then
 elseif string.sub(condition, 1, 2) == '<=' then
   local latest = tonumber(string.sub(condition, 3))
   for i = 1, #ids do
-    local rev = tonumber(redis.call('HGET', KEYS[3 + i], '_rev')) or 0
+    local rev = tonumber(old[i][2]) or 0
     -- another program's hash has no revision, and exists all the same
     if rev > latest or (latest == 0 and redis.call('EXISTS', KEYS[3 + i]) == 1) then
       return {'conflict', digits(rev), digits(i)}
@@ -227,7 +217,7 @@ if kind == 'set' or kind == 'mend' then
     if fields[j] == 'updated' then stamp = nil end
   end
   for k, i in ipairs(kept) do
-    local key, before = KEYS[3 + i], old[i]
+    local key = KEYS[3 + i]
     local args = {'_row', digits(log_rows[k]), '_rev', rev}
     local cleared = {}
     for j = 1, #fields do
@@ -235,7 +225,7 @@ if kind == 'set' or kind == 'mend' then
       if value then
         args[#args + 1] = fields[j]
         args[#args + 1] = value
-      elseif before and before[j] then
+      elseif old[i][2 + j] then
         cleared[#cleared + 1] = fields[j]
       end
     end
@@ -252,8 +242,11 @@ elseif kind == 'delete' then
 end
 
 local answer = digits(seq) .. ' ' .. inserted .. ' ' .. updated .. ' ' .. unchanged
-local meta = {'format', FORMAT, 'genesis', genesis, 'seq', digits(seq), 'hash', hash, 'time', digits(time),
+local meta = {'seq', digits(seq), 'hash', hash, 'time', digits(time),
   'rows', digits(rows + inserted), 'deals', digits(deals + inserted)}
+if not m[1] then
+  for _, word in ipairs({'format', FORMAT, 'genesis', genesis}) do meta[#meta + 1] = word end
+end
 if kind == 'schema' or kind == 'pipeline' then
   for _, pair in ipairs({{kind, payload}, {kind .. '_version', string.sub(redis.sha1hex(payload), 1, 16)}}) do
     meta[#meta + 1] = pair[1]
