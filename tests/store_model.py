@@ -330,7 +330,7 @@ def parts_of(command: Sequence[Any]) -> tuple[str, int, str, bytes]:
     payload = command[first + 6]
     return (
         command[first],
-        command[first + 1],
+        int(command[first + 1]),
         command[first + 2],
         payload.encode() if isinstance(payload, str) else payload,
     )

@@ -35,6 +35,7 @@ from dealdb.schema import DEFAULT_SCALE, MAX_DECIMAL_DIGITS, Field, FieldType
 Value: TypeAlias = str | int | float | Decimal | bool | date | datetime | list[str] | None
 
 INT64 = range(-(2**63), 2**63)
+_NUMERIC = (FieldType.INT, FieldType.DECIMAL)
 
 
 def encode(value: object, field: Field, *, deal: str | None = None) -> str:
@@ -153,6 +154,8 @@ def widened(field: Field, value: object) -> Field:
     >>> widened(Field("seats", FieldType.INT), Decimal("1.5")).describe()
     'decimal(2)'
     """
+    if field.type not in _NUMERIC:
+        return field
     if field.type is FieldType.INT and isinstance(value, int | float | Decimal):
         wide = infer(field.name, Decimal(repr(value)) if isinstance(value, float) else value)
         return field if wide.type in (FieldType.BOOL, FieldType.INT) else wide
@@ -205,7 +208,8 @@ def _encode_text(value: object) -> str:
     if not isinstance(value, str):
         raise _Unfit("text")
     try:
-        value.encode()
+        if not value.isascii():
+            value.encode()
     except UnicodeEncodeError:
         raise _Unfit("text that UTF-8 can encode (no lone surrogates)") from None
     return value

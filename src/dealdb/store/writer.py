@@ -328,15 +328,16 @@ class _Writer:
 
     def _send_once(self, change: Change) -> Reply:
         keys = self._keys
-        arguments: list[str | bytes | int] = [
-            3 + len(change.ids),
+        # numbers as text: the link would look for them among all arguments
+        arguments: list[str | bytes] = [
+            str(3 + len(change.ids)),
             keys.meta,
             keys.log,
             keys.writers,
         ]
         prefix = keys.deal_prefix
         arguments += [prefix + deal_id for deal_id in change.ids]
-        arguments += [self._name, self._counter + 1, change.kind, change.version, change.condition]
+        arguments += [self._name, str(self._counter + 1), change.kind, change.version, change.condition]
         arguments += [self._actor, change.payload]
         if change.mark:
             arguments += [change.mark.name, change.mark.note]
