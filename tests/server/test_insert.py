@@ -241,6 +241,16 @@ def test_schema_of_another_process_counts(link: Link, store: Store) -> None:
     assert store.snapshot().frame.height == N + 2
 
 
+def test_schema_that_the_writer_itself_has_changed_since_counts(link: Link, store: Store) -> None:
+    store.save({"id": "first", "color": "red"})
+    schema = store.schema()
+    store.drop_field("color")
+    assert store.write(schema, batch(color="blue")).inserted == N
+    assert "color" in store.schema()
+    assert store.snapshot().frame["color"].drop_nulls().to_list() == ["blue"] * N
+    assert not store.check().differences
+
+
 def test_reset_between_is_noticed(link: Link) -> None:
     store, spied = spied_store(link)
     schema = store.schema()

@@ -337,7 +337,13 @@ class _Writer:
         ]
         prefix = keys.deal_prefix
         arguments += [prefix + deal_id for deal_id in change.ids]
-        arguments += [self._name, str(self._counter + 1), change.kind, change.version, change.condition]
+        arguments += [
+            self._name,
+            str(self._counter + 1),
+            change.kind,
+            change.version,
+            change.condition,
+        ]
         arguments += [self._actor, change.payload]
         if change.mark:
             arguments += [change.mark.name, change.mark.note]
