@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         ConflictError,
         DealDBError,
         DealNotFound,
+        FeedReset,
         LoadError,
         MissingExtra,
         OutcomeUnknown,
@@ -38,15 +39,19 @@ if TYPE_CHECKING:
     from dealdb.schema import Field, FieldType, Schema
     from dealdb.store import Deal, SaveResult
     from dealdb.store.audit import CheckReport, Difference, Problem, RepairReport
+    from dealdb.store.commits import Commit, DealChange
+    from dealdb.store.feed import Feed
     from dealdb.view import DealView
 
 __all__ = [
     "AccessDenied",
     "Basis",
     "CheckReport",
+    "Commit",
     "ConfigError",
     "ConflictError",
     "Deal",
+    "DealChange",
     "DealDBError",
     "DealDatabase",
     "DealNotFound",
@@ -55,6 +60,8 @@ __all__ = [
     "Explanation",
     "ExportReport",
     "Facet",
+    "Feed",
+    "FeedReset",
     "Field",
     "FieldType",
     "Health",
@@ -95,6 +102,8 @@ _MODULES = {
     **dict.fromkeys(("Field", "FieldType", "Schema"), "schema"),
     **dict.fromkeys(("Deal", "SaveResult"), "store"),
     **dict.fromkeys(("CheckReport", "Difference", "Problem", "RepairReport"), "store.audit"),
+    **dict.fromkeys(("Commit", "DealChange"), "store.commits"),
+    "Feed": "store.feed",
     "DealView": "view",
 }
 

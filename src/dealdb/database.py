@@ -10,12 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakSet
 
 from dealdb.connection import EmbeddedServer, Health, RedisConnection, round_trips
 from dealdb.errors import QueryError, StoreError
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Schema
 from dealdb.store import Deal, SaveResult, Store
+from dealdb.store.since import parse_since
 from dealdb.values import encode_id
 from dealdb.view import DealView
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from dealdb.loader import DataLoader
     from dealdb.query import QueryEngine
     from dealdb.store.audit import CheckReport, RepairReport
+    from dealdb.store.feed import Feed
 
 DEFAULT_COLLECTION = "deal"
 
@@ -35,7 +38,8 @@ class DealDatabase:
     Deals of a team, in one Redis or Valkey server.
 
     Constructing it checks the settings and opens nothing; the first use connects. One object serves
-    any number of threads. It holds at most ``max_connections`` sockets.
+    any number of threads. It holds at most ``max_connections`` sockets, and one more
+    for each open feed (``changes``).
 
     Parameters
     ----------
@@ -93,6 +97,7 @@ class DealDatabase:
         self._actor = _login_name() if actor is None else actor
         self._server: EmbeddedServer | None = None
         self._store = self._store_of_selected()
+        self._feeds: WeakSet[Feed] = WeakSet()
 
     def _store_of_selected(self) -> Store:
         return Store(self.connection.link(), self._collection, self._actor)
@@ -229,9 +234,11 @@ class DealDatabase:
         self._store = self._store_of_selected()
 
     def close(self) -> None:
-        """Close all sockets and what ``query.sql`` holds; an embedded server stops when its last user leaves."""
+        """Close all sockets, feeds and what ``query.sql`` holds; an embedded server stops when its last user leaves."""
         if "query" in self.__dict__:
             self.query.close()
+        for feed in list(self._feeds):
+            feed.close()
         self.connection.close()
         if self._server is not None:
             self._server.close()
@@ -389,6 +396,63 @@ class DealDatabase:
         [('inserted', 'amount', None, '100'), ('updated', 'amount', '100', '250')]
         """
         return self._store.history(encode_id(id))
+
+    def changes(
+        self,
+        since: int | str | datetime | date | None = None,
+        *,
+        timeout_s: float | None = None,
+    ) -> Feed:
+        """
+        Every commit as it happens: who, when, and the deals with their new values. Iterating waits for the next.
+
+        Parameters
+        ----------
+        since
+            Begin after this: the token of a commit (``Commit.token``), its number, or a moment as for ``as_of``,
+            except that a date stands for its beginning, so that all of that day is told. 0 for the whole history,
+            None for what happens from this call on. A token tells after a reset of the server that it is not of
+            the present history any more; a number alone can't, unless it is too high.
+        timeout_s
+            Seconds without a commit that end the iteration; 0 for what there is already, None to wait for ever.
+
+        Returns
+        -------
+        Feed
+            An iterator over ``Commit``; ``close`` it, or use it as a context manager. It stays on the database that
+            is selected now.
+
+        Raises
+        ------
+        QueryError
+            If ``since`` or ``timeout_s`` can't be understood.
+        FeedReset
+            Here or while iterating: the server's history is not the one of ``since``, or was reset meanwhile.
+        StoreDamaged
+            If a part of the history was removed from the server.
+        ServerUnavailable
+            If the server is away for longer than ``retry_deadline_s``; iterating again goes on without loss.
+
+        Cost
+        ----
+        One socket beside the pool's, and one round trip a wait. To begin in the past, a read of the history since
+        the last checkpoint before.
+
+        Examples
+        --------
+        >>> with DealDatabase.embedded(tmp_path) as db:
+        ...     feed = db.changes()
+        ...     _ = db.save_deal({"id": 42, "stage": "won"})
+        ...     [(commit.kind, commit.deals) for commit in db.changes(feed.token, timeout_s=0)][-1]
+        ('save', (<DealChange '42' inserted: stage>,))
+        """
+        number = isinstance(timeout_s, int | float) and not isinstance(timeout_s, bool)
+        if timeout_s is not None and not (number and timeout_s >= 0):
+            msg = f"timeout_s is a number of seconds from 0 up, or None, not {timeout_s!r}"
+            raise QueryError(msg)
+        feed = self._store.feed(parse_since(since), timeout_s)
+        self._feeds.add(feed)
+        return feed
 
     def as_of(self, when: datetime | date | str) -> DealView:
         """

@@ -17,6 +17,7 @@ Every error that dealdb raises on purpose.
         ├── ServerUnavailable       refused, reset, timed out, loading          (retryable)
         ├── PoolTimeout             every connection stayed busy                (retryable)
         ├── OutcomeUnknown          a change was sent, and no answer came
+        ├── FeedReset               the server's history is not the one that a feed followed
         └── StoreDamaged            what the server holds is not a dealdb collection of this format
 
 Messages are lower case without a full stop: what was asked, what was found, what to do. They never
@@ -255,6 +256,23 @@ class OutcomeUnknown(StoreError):
         One round trip the first time, none afterwards.
         """
         return self._resolve()
+
+
+class FeedReset(StoreError):
+    """
+    The server's history is not the one that a feed followed: emptied, restored from a backup, or cut short.
+
+    Attributes
+    ----------
+    token
+        The last commit that the feed told, or was to begin after.
+    """
+
+    code = "feed-reset"
+
+    def __init__(self, message: str, *, token: str) -> None:
+        super().__init__(message)
+        self.token = token
 
 
 class StoreDamaged(StoreError):

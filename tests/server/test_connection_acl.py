@@ -45,6 +45,7 @@ def test_rule_is_enough(server: Server, limited: redis.Redis) -> None:
         assert db.analytics.win_rate() is not None
         db.set_pipeline(db.pipeline)
         assert db.deal_history(1).height > 0
+        assert len(list(db.changes(0, timeout_s=0.01))) > 5
         with server.client() as client:
             client.hset("deal:77", "stage", "open")
         assert db.repair().adopted == 1

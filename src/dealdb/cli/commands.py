@@ -50,6 +50,7 @@ COMMANDS: dict[str, Entry] = {
         "stats", 'dealdb pipeline --set "Lead:open:0.1:30,Demo:open:0.5,Won:won,Lost:lost"'
     ),
     "history": Entry("past", "dealdb history D0001"),
+    "watch": Entry("watch", "dealdb watch \"stage = 'Won'\" --since 2026-10-01 --timeout 0"),
     "schema": Entry("schema", "dealdb schema"),
     "check": Entry("past", "dealdb check"),
     "repair": Entry("past", "dealdb repair"),

@@ -198,7 +198,14 @@ def _rights(link: Link, collection: str) -> Finding:
         )
         for command in commands
     ]
-    wanted += ["SCAN 0", "TIME", "PING", "SELECT 0", "EVALSHA x 0"]
+    wanted += [
+        f"XREAD STREAMS {collection}s:doctor 0",
+        "SCAN 0",
+        "TIME",
+        "PING",
+        "SELECT 0",
+        "EVALSHA x 0",
+    ]
     missing = link.call("EVAL", _RIGHTS, 0, "\n".join(wanted), retry=True)
     if missing is None:
         found = "this server can't tell which rights a user has; Redis 7 can"

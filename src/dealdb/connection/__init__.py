@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dealdb.connection.embedded import EmbeddedServer
 from dealdb.connection.health import Health
-from dealdb.connection.link import Argument, Link, packed, round_trips
+from dealdb.connection.link import Argument, Link, OwnLink, packed, round_trips
 from dealdb.connection.pool import PoolStats
 from dealdb.connection.redis_connection import RedisConnection
 from dealdb.connection.settings import Settings
@@ -14,6 +14,7 @@ __all__ = [
     "EmbeddedServer",
     "Health",
     "Link",
+    "OwnLink",
     "PoolStats",
     "RedisConnection",
     "Settings",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from hiredis import pack_command
@@ -184,6 +185,15 @@ class Link:
 
         return self._deliver(exchange, retry=False)  # type: ignore[no-any-return]
 
+    def apart(self) -> OwnLink:
+        """
+        A way to the same database over a socket of its own, beside the pool's; ``close`` it.
+
+        For commands that block: they would keep a socket of the pool from everyone else. No round trip.
+        """
+        pool = Pool(replace(self.settings, db=self.db, max_connections=1))
+        return OwnLink(pool, self.db, self._revive)
+
     def _deliver(
         self, exchange: Callable[[Wire], Any], *, retry: bool, single: bool = False
     ) -> Any:
@@ -211,6 +221,17 @@ class Link:
         # a server that never once answered is a wrong address more often than one that restarts
         known = self._pool.answered_at > 0 or self._revive is not None or is_not_now(failure)
         return known and is_passing(failure)
+
+
+class OwnLink(Link):
+    """A link with one socket of its own, as ``Link.apart`` makes it."""
+
+    __slots__ = ()
+
+    def close(self) -> None:
+        """Close its socket, and end the command that is under way with an error, as any later one."""
+        self._pool.close()
+        self._pool.hang_up()
 
 
 def packed(command: tuple[Argument, ...]) -> bytes:

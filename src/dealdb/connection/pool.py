@@ -153,6 +153,11 @@ class Pool:
         for wire in stale:
             wire.close()
 
+    def hang_up(self) -> None:
+        """Let the server close lent wires, so that a caller who waits for a reply stops waiting."""
+        for wire in list(self._live):
+            wire.hang_up()
+
     def stats(self) -> PoolStats:
         """The pool's state now."""
         with self._lock:

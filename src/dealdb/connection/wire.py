@@ -155,9 +155,11 @@ class Wire:
 
     def hang_up(self) -> None:
         """Tell the server that nothing more will come; it closes its end as soon as it notices."""
-        if self._ready:
+        # the caller that uses it may close it at this moment
+        open_socket = self._connection._sock
+        if self._ready and open_socket is not None:
             with contextlib.suppress(OSError):
-                self._connection._sock.shutdown(socket.SHUT_WR)
+                open_socket.shutdown(socket.SHUT_WR)
 
     def finish(self, timeout_s: float) -> None:
         """Wait for the server to close its end after ``hang_up``, then close ours."""

@@ -195,7 +195,8 @@ if change and (kind == 'mend' or (kind == 'delete' and change[2]) or #kept < #id
   local kept_ids, kept_columns = {}, {}
   for k, i in ipairs(kept) do kept_ids[k] = ids[i] end
   if kind == 'delete' then
-    payload = cmsgpack.pack({kept_ids})
+    -- with no fields, what is deleted is left-over rows: the deals live on in others
+    payload = cmsgpack.pack(change[2] and {kept_ids, {}, {}} or {kept_ids})
   else
     for j = 1, #fields do
       kept_columns[j] = {}

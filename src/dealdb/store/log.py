@@ -22,6 +22,8 @@ from dealdb.store.batch import unpacked
 PAGE_ENTRIES = 500
 # kinds of commits that change deals
 DEAL_KINDS = frozenset(("set", "add", "mend", "delete"))
+# the same for one that waits
+WAIT_ENTRIES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,11 @@ class Entry:
         """Columns of texts, ``id`` first, of a commit that added new deals in bulk."""
         return unpacked(self.data)
 
+    @property
+    def is_left_over(self) -> bool:
+        """Whether a ``delete`` removes rows of which the deals live on in others, after another program's doing."""
+        return self.kind == "delete" and len(msgpack.unpackb(self.data)) > 1
+
 
 def _with_none(column: list[Any]) -> list[str | None]:
     # the script writes false where it had to pack a list anew
@@ -171,8 +178,29 @@ def read_from(link: Link, log_key: str, seq: int) -> Iterator[list[Entry]]:
     return _pages(link, log_key, _page(link, log_key, f"{seq}-0"), skip=0)
 
 
+def wait_for(link: Link, log_key: str, seq: int, wait_ms: int) -> list[Entry]:
+    """
+    The first entries in the log after a number; none when no commit comes within ``wait_ms`` milliseconds.
+
+    Whether they follow what the caller has is for the caller to see.
+
+    Cost
+    ----
+    One round trip, which lasts until there is an entry; it has to end before the link's ``socket_timeout_s``.
+    """
+    wait = ("BLOCK", wait_ms) if wait_ms > 0 else ()
+    reply = link.call(
+        "XREAD", "COUNT", WAIT_ENTRIES, *wait, "STREAMS", log_key, f"{seq}-0", retry=True
+    )
+    return _entries(link, log_key, reply[0][1]) if reply else []
+
+
 def _page(link: Link, log_key: str, start: str) -> list[Entry]:
     raw = link.call("XRANGE", log_key, start, "+", "COUNT", PAGE_ENTRIES, retry=True)
+    return _entries(link, log_key, raw)
+
+
+def _entries(link: Link, log_key: str, raw: list[Any]) -> list[Entry]:
     try:
         return [entry_of(element) for element in raw]
     except (ValueError, AttributeError) as problem:

@@ -11,9 +11,9 @@ import polars as pl
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
 from dealdb.store.checkpoint import read_checkpoint
-from dealdb.store.history import unseal
+from dealdb.store.history import Segment, unseal
 from dealdb.store.keys import Keys
-from dealdb.store.log import DEAL_KINDS, Entry, Position, read_from
+from dealdb.store.log import DEAL_KINDS, Entry, Position, has_position, read_from
 from dealdb.store.manifest import read_manifest
 from dealdb.store.replica import Replica
 
@@ -65,7 +65,7 @@ def history_of(link: Link, keys: Keys, deal_id: str) -> pl.DataFrame:
         if entry.kind not in DEAL_KINDS or not entry.may_concern(deal_id):
             continue
         ids, names, columns = entry.change
-        about = (entry.position.seq, _moment(entry), entry.actor)
+        about = (entry.position.seq, moment_of(entry), entry.actor)
         for place, row in [(p, r) for p, r in enumerate(entry.rows) if ids[p] == deal_id]:
             if entry.kind == "delete":
                 # another row is a left-over, of a hash that another program replaced
@@ -106,7 +106,7 @@ def changes_of(link: Link, keys: Keys, until: int) -> pl.DataFrame:
             break
         if entry.kind not in DEAL_KINDS:
             continue
-        about = (entry.position.seq, _moment(entry), entry.actor)
+        about = (entry.position.seq, moment_of(entry), entry.actor)
         for row in _changes_in(entry, deals):
             for column, value in zip(columns.values(), (*about, *row), strict=True):
                 column.append(value)
@@ -207,7 +207,7 @@ def read_history(link: Link, keys: Keys, *, since: Position | None = None) -> It
     last = since or Position()
     for _ in range(_MAX_TRIES):
         for entry in _stretch(link, keys, last.seq):
-            if not _follows(last, entry):
+            if not follows(last, entry):
                 # a checkpoint of the meantime trimmed the log? Then what was there is sealed by now
                 break
             last = entry.position
@@ -221,23 +221,46 @@ def read_history(link: Link, keys: Keys, *, since: Position | None = None) -> It
     raise StoreDamaged(msg)
 
 
+def is_known(link: Link, keys: Keys, position: Position) -> bool:
+    """
+    Whether a position is one of the history that the server has now, in the log or sealed.
+
+    Cost
+    ----
+    One round trip; two more where it is not in the log.
+    """
+    if not position.seq or has_position(link, keys.log, position):
+        return True
+    manifest = read_manifest(link, keys)
+    for segment in manifest.history if manifest else ():
+        if segment.first <= position.seq <= segment.last:
+            return any(entry.position == position for entry in _unsealed(link, segment))
+    return False
+
+
+def _unsealed(link: Link, segment: Segment) -> Iterator[Entry]:
+    """Entries of a segment; none where it is missing or not what was sealed."""
+    blob = link.call("GET", segment.key, retry=True)
+    if blob is not None and sha256(blob).hexdigest() == segment.digest:
+        yield from unseal(blob)
+
+
 def _stretch(link: Link, keys: Keys, seq: int) -> Iterator[Entry]:
     """Commits after ``seq`` as far as they are found, from the manifest in force."""
     manifest = read_manifest(link, keys)
     for segment in manifest.history if manifest else ():
         if segment.last <= seq:
             continue
-        blob = link.call("GET", segment.key, retry=True)
-        if blob is not None and sha256(blob).hexdigest() == segment.digest:
-            for entry in unseal(blob):
-                if entry.position.seq > seq:
-                    seq = entry.position.seq
-                    yield entry
+        for entry in _unsealed(link, segment):
+            if entry.position.seq > seq:
+                seq = entry.position.seq
+                yield entry
     for page in read_from(link, keys.log, seq + 1):
         yield from page
 
 
-def _follows(last: Position, entry: Entry) -> bool:
+def follows(last: Position, entry: Entry) -> bool:
+    """Whether a commit is the next one after a position, by number and by chain hash."""
     seq, chain = entry.position.seq, entry.position.hash
     # the first entry follows the genesis, which is the name of its writer
     before = last.hash.decode() if last.seq else entry.writer
@@ -246,7 +269,8 @@ def _follows(last: Position, entry: Entry) -> bool:
     return seq == last.seq + 1 and digest.encode() == chain
 
 
-def _moment(entry: Entry) -> datetime:
+def moment_of(entry: Entry) -> datetime:
+    """When a commit was made, UTC."""
     return _EPOCH + timedelta(milliseconds=entry.time_ms)
 
 

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 
     from dealdb.store.audit import Audit, CheckReport, RepairReport
     from dealdb.store.batch import Batch
+    from dealdb.store.feed import Feed
     from dealdb.store.live import LiveColumns
     from dealdb.store.reshape import Reshape
+    from dealdb.store.since import Since
     from dealdb.store.snapshot import Snapshot
 
 _MAX_TRIES = 20
@@ -149,6 +151,13 @@ class Store:
 
         self._adopt_strays()
         return changes_of(self.link, self.keys, until)
+
+    def feed(self, since: Since, timeout_s: float | None) -> Feed:
+        """Commits as they happen, over a socket beside the pool's; see ``Feed``."""
+        from dealdb.store.feed import Feed
+
+        self._adopt_strays()
+        return Feed(self.link.apart(), self.keys, since, timeout_s)
 
     def as_of(self, when: datetime | date) -> Snapshot:
         """All deals as they were at a moment; see ``past.replica_as_of``."""
