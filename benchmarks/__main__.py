@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
-from benchmarks import load, point, queries
+from benchmarks import blocked, catching_up, cli, growth, load, many, memory, point, queries
 from benchmarks.bench import Bench
 from benchmarks.measure import Figure
 from benchmarks.servers import BINARIES, running
@@ -27,16 +27,23 @@ Run = Callable[[Bench, int], Figure]
 _SMALL, _MIDDLE, _LARGE = 1_600, 100_000, 1_000_000
 _ALL = (_SMALL, _MIDDLE, _LARGE)
 
-# each with the sizes that it runs at; those that load on their own come first
+# each with the sizes that it runs at; those that load on their own come first, those that add deals last
 FIGURES: dict[str, tuple[Run, Sequence[int]]] = {
     "load": (load.load, _ALL),
     "load_wide": (load.load_wide, (_SMALL, _MIDDLE)),
     "load_dirty": (load.load_dirty, (_SMALL, _MIDDLE)),
+    "blocked": (blocked.blocked, (_MIDDLE,)),
+    "memory": (memory.memory, (_MIDDLE, _LARGE)),
+    "growth": (growth.growth, (10_000, _MIDDLE, _LARGE, 3_000_000)),
     "group_by": (queries.group_by, _ALL),
     "filter_top20": (queries.filter_top20, _ALL),
     "search": (queries.search, _ALL),
     "sql": (queries.sql, _ALL),
+    "cold_start": (catching_up.cold_start, _ALL),
+    "cli": (cli.cli, (_SMALL, _LARGE)),
+    "many": (many.many, (_LARGE,)),
     "point": (point.point, _ALL),
+    "catch_up": (catching_up.catch_up, _ALL),
 }
 _PACKAGES = (
     "dealdb",

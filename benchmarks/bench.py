@@ -101,6 +101,9 @@ class Loaded:
         self.server: Server = self._keep.enter_context(server)  # type: ignore[arg-type]
         self.writer = self.open()
         self.reader = self.open()
+        with DealDatabase.from_url(self.server.url, collection="warm") as warm:
+            # what is imported at first use is no cost of loading
+            warm.loader.load(deals.frame.head(10), bar=False)
         self.load_s = timed(lambda: self.writer.loader.load(deals.frame, bar=False))
         assert self.reader.query.count() == n
         self._saves = 0

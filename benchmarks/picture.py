@@ -19,7 +19,7 @@ _WIDTH = 520
 
 def draw(figures: Sequence[Figure], folder: Path) -> list[Path]:
     """Write the pictures that there are results for."""
-    charts = {"benchmarks": _ratios(figures)}
+    charts = {"benchmarks": _ratios(figures), "benchmarks-growth": _growth(figures)}
     written = []
     for name, chart in charts.items():
         if chart is not None:
@@ -60,6 +60,44 @@ def _ratios(figures: Sequence[Figure]) -> Any:
     title = f"dealdb against other ways, {n:,} deals: median and spread of the ratios"
     return (even + spread + dots + labels).properties(
         width=_WIDTH, height=alt.Step(19), title=title
+    )
+
+
+def _growth(figures: Sequence[Figure]) -> Any:
+    """Milliseconds by deals, both logarithmic: what is linear rises as steeply as the dashed line."""
+    rows: list[dict[str, Any]] = [
+        {"operation": way.name, "deals": figure.n, "ms": way.median}
+        for figure in figures
+        if figure.name == "growth"
+        for way in figure.ways
+    ]
+    if not rows:
+        return None
+    sizes = sorted({row["deals"] for row in rows})
+    order = [
+        row["operation"]
+        for row in sorted(rows, key=lambda r: -r["ms"])
+        if row["deals"] == sizes[-1]
+    ]
+    x = alt.X(
+        "deals:Q", scale=alt.Scale(type="log", nice=False), title="deals",
+        axis=alt.Axis(values=sizes, format=","),
+    )  # fmt: skip
+    y = alt.Y("ms:Q", scale=alt.Scale(type="log"), title="milliseconds")
+    lines = (
+        alt.Chart(pl.DataFrame(rows))
+        .mark_line(point=True)
+        .encode(x=x, y=y, color=alt.Color("operation:N", sort=order, title=None))
+    )
+    least = min(row["ms"] for row in rows)
+    slope = [{"deals": n, "ms": least * n / sizes[0]} for n in sizes]
+    linear = (
+        alt.Chart(pl.DataFrame(slope)).mark_line(strokeDash=[4, 3], color="#555").encode(x=x, y=y)
+    )
+    return (linear + lines).properties(
+        width=_WIDTH,
+        height=380,
+        title="What an operation costs as the collection grows; dashed: linear",
     )
 
 

@@ -7,15 +7,16 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.budgets import BUDGETS, SIZE, Budget
+from benchmarks.growth import exponents
 from benchmarks.measure import Figure, Line, Way
-from benchmarks.picture import draw
 
 _HEAD = """# Benchmarks
 
 Written by `make bench`, from the results in `benchmarks/results/`. Every ratio is between two ways that ran in turn,
 round after round, in one process; it is the median over the rounds, with the smallest and the largest. The server runs
 on the same machine over loopback TCP and writes nothing to disk. Everybody gets the same generated deals, which
-`benchmarks/deals.py` makes.
+`benchmarks/deals.py` makes. RediSearch and redis-om need a server with the search module: `DEALDB_BENCH_SEARCH_URL`
+names one, which is emptied; without it they are left out.
 """
 _READING = """
 *Speed* is how many times as fast dealdb is: above 1 it is faster. *Cost* is its time or memory as a multiple of the
@@ -26,9 +27,12 @@ verdict on one, but says who is ahead.
 
 def write_page(results: Path, page: Path) -> None:
     """Write the page and the pictures beside it."""
+    # what draws is installed for the benchmarks alone
+    from benchmarks.picture import draw
+
     figures = read_results(results)
     pictures = draw(figures, page.parent)
-    page.write_text("\n".join(_lines(figures, [path.name for path in pictures])) + "\n")
+    page.write_text(text(figures, [path.name for path in pictures]))
 
 
 def read_results(folder: Path) -> list[Figure]:
@@ -59,6 +63,11 @@ def budget_of(line: Line, n: int) -> Budget | None:
     return budget if budget and (budget.any_size or n >= SIZE) else None
 
 
+def text(figures: Sequence[Figure], pictures: Sequence[str]) -> str:
+    """The page, with the pictures of these names."""
+    return "\n".join(_lines(figures, pictures)).strip() + "\n"
+
+
 def _lines(figures: Sequence[Figure], pictures: Sequence[str]) -> Iterator[str]:
     yield _HEAD
     yield from _machine(figures)
@@ -69,7 +78,9 @@ def _lines(figures: Sequence[Figure], pictures: Sequence[str]) -> Iterator[str]:
     yield from _budget_table(figures)
     yield "\n## All figures\n"
     for figure in figures:
-        yield from _section(figure)
+        if figure.name != "growth":
+            yield from _section(figure)
+    yield from _growth_section([figure for figure in figures if figure.name == "growth"])
 
 
 def _machine(figures: Sequence[Figure]) -> Iterator[str]:
@@ -79,18 +90,20 @@ def _machine(figures: Sequence[Figure]) -> Iterator[str]:
         ("Servers", "server"),
         ("Packages", "packages"),
         ("When", "when"),
-        ("Command", "command"),
+        ("Commit", "commit"),
     ):
         found = sorted({figure.machine[key] for figure in figures if key in figure.machine})
         if key == "when" and len(found) > 1:
             found = [f"{found[0]} to {found[-1]}"]
-        shown = [f"`{each}`" for each in found] if key == "command" else found
-        yield f"- {label}: {'; '.join(shown)}"
+        yield f"- {label}: {'; '.join(found)}"
+    minutes = sum(figure.took_s for figure in figures) / 60
+    yield f"- Command: `make bench`, {minutes:.0f} minutes; each section names the command that repeats it alone"
 
 
 def _budget_table(figures: Sequence[Figure]) -> Iterator[str]:
     yield from _header("what", "deals", "dealdb", "other", "ratio", "spread", "at least", "aim", "")
-    for figure in figures:
+    grown = exponents(figures)
+    for figure in (*figures, grown) if grown else figures:
         for line in figure.lines:
             budget = budget_of(line, figure.n)
             if budget is not None:
@@ -113,6 +126,20 @@ def _section(figure: Figure) -> Iterator[str]:
     for note in figure.notes:
         yield f"{note}.\n"
     yield f"`python -m benchmarks {figure.name} --n {figure.n}` took {figure.took_s:.0f} s.\n"
+
+
+def _growth_section(figures: Sequence[Figure]) -> Iterator[str]:
+    if not figures:
+        return
+    yield "### growth\n"
+    yield from _header("milliseconds at", *(f"{figure.n:,}" for figure in figures))
+    for way in figures[-1].ways:
+        found = [figure.way(way.name) for figure in figures]
+        yield _row(way.name, *(_number(each.median) if each else "" for each in found))
+    yield ""
+    sizes = ",".join(str(figure.n) for figure in figures)
+    took = sum(figure.took_s for figure in figures)
+    yield f"`python -m benchmarks growth --n {sizes}` took {took:.0f} s.\n"
 
 
 def _cells(figure: Figure, line: Line) -> Iterable[str]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
+from benchmarks.growth import exponents
+from benchmarks.measure import Figure, in_turn
+from benchmarks.report import text, verdict
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,3 +40,73 @@ def test_figures_run_and_are_kept(tmp_path: Path) -> None:
         [a / b for a, b in zip(ours, raw, strict=True)], rel=1e-4
     )
     assert (tmp_path / "group_by-300.json").exists()
+
+
+def test_no_way_always_follows_the_same_one() -> None:
+    ran: list[str] = []
+
+    def run(name: str) -> float:
+        ran.append(name)
+        return float(len(ran))
+
+    seconds = in_turn({name: partial(run, name) for name in "abc"}, 3)
+
+    assert "".join(ran) == "abcbcacab"
+    assert seconds == {"a": [1, 6, 8], "b": [2, 4, 9], "c": [3, 5, 7]}
+
+
+def _compared(ours: float, theirs: float, n: int) -> Figure:
+    figure = Figure("load", n)
+    figure.rates({"dealdb": [1 / ours] * 3, "raw": [1 / theirs] * 3}, {"dealdb": 1, "raw": 1}, "/s")
+    figure.compare("load", "dealdb", "raw", "speed", "load/raw")
+    return figure
+
+
+@pytest.mark.parametrize(
+    ("ours", "n", "expected"),
+    [
+        (95, 1_000_000, "aim reached"),
+        (60, 1_000_000, "met"),
+        (59, 1_000_000, "**missed**"),
+        (59, 100_000, "behind"),
+        (101, 100_000, "ahead"),
+    ],
+)
+def test_the_page_says_where_we_lose(ours: float, n: int, expected: str) -> None:
+    figure = _compared(ours, 100, n)
+    [line] = figure.lines
+
+    assert verdict(line, n) == expected
+    assert f"| {expected} |" in text([figure], [])
+
+
+def test_cost_is_the_inverse_of_speed() -> None:
+    figure = Figure("group_by", 1_000)
+    figure.times({"dealdb": [0.004], "other": [0.002]})
+    figure.compare("as a cost", "dealdb", "other", "cost")
+    figure.compare("as a speed", "dealdb", "other", "speed")
+
+    assert [line.ratios for line in figure.lines] == [[2.0], [0.5]]
+
+
+def test_a_figure_is_read_as_it_was_written(tmp_path: Path) -> None:
+    figure = _compared(80, 100, 1_000)
+
+    assert Figure.load(figure.save(tmp_path)) == figure
+
+
+def test_growth_is_an_exponent() -> None:
+    figures = []
+    for n in (100_000, 1_000_000):
+        figure = Figure("growth", n)
+        figure.times({"load": [n / 1e5], "get_deal": [0.001], "cold start": [(n / 1e5) ** 2]})
+        figures.append(figure)
+
+    found = exponents(figures)
+
+    assert found is not None
+    assert {line.ours: (line.ratios, verdict(line, found.n)) for line in found.lines} == {
+        "load": ([pytest.approx(1)], "aim reached"),
+        "cold start": ([pytest.approx(2)], "**missed**"),
+        "get_deal": ([pytest.approx(0)], "aim reached"),
+    }
