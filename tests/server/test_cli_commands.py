@@ -20,9 +20,9 @@ import pytest
 
 from cli_runs import Run, db_fixture, run_fixture  # noqa: F401 fixtures
 from dealdb import DealDatabase
+from dealdb.cli.cells import to_text
 from dealdb.cli.commands import COMMANDS
 from dealdb.cli.main import main
-from dealdb.cli.output import to_text
 from dealdb.sample import deals
 from dealdb.store import Store
 from servers import Server
@@ -201,7 +201,21 @@ def test_tables_go_to_a_parquet_file(run: Run, loaded: DealDatabase, tmp_path: P
     assert pl.read_parquet(file).equals(loaded.deal_history("D0001"))
     assert run("stats", "win-rate", "--by", "owner", "--parquet", str(file)).code == 0
     assert pl.read_parquet(file).equals(loaded.analytics.win_rate(by="owner").frame)
-    for command in (["find"], ["stats"]):
+    assert run("pipeline", "--parquet", str(file)).code == 0
+    assert pl.read_parquet(file).equals(loaded.analytics.pipeline().frame)
+    assert run("schema", "--parquet", str(file)).code == 0
+    assert pl.read_parquet(file)["column"].to_list() == list(loaded.schema)
+    assert run("get", "D0001", "D0002", "--parquet", str(file)).code == 0
+    two = pl.read_parquet(file)
+    assert two["amount"].to_list() == [
+        deal["amount"] for deal in loaded.get_deals(two["id"]) if deal
+    ]
+    assert run("facets", "stage", "--parquet", str(file)).code == 0
+    expected = loaded.query.facets(["stage"])["stage"].table
+    assert pl.read_parquet(file).drop("column").equals(expected)
+    assert run("facets", "stage", "amount", "created", "--parquet", str(file)).code == 0
+    assert set(pl.read_parquet(file)["column"]) == {"stage", "amount", "created"}
+    for command in (["find"], ["stats"], ["get", "D0001"], ["facets", "stage"], ["schema"]):
         both = run(*command, "--json", "--parquet", str(file))
         assert (both.code, both.out) == (2, "")
         assert both.err == "error: --json and --parquet exclude each other\n"

@@ -102,7 +102,7 @@ def test_each_error_has_its_exit_code(error: errors.DealDBError, code: int) -> N
         (["pipeline", "--set", "Won:won", "--at", "2026-01-01"], "--as-of and --at"),
         (["schema", "rename", "a"], "schema takes nothing, or rename OLD NEW, or drop NAME"),
         (["schema", "--yes"], "--yes is for drop"),
-        (["schema", "drop", "a", "--at", "2026-01-01"], "--at for printing"),
+        (["schema", "drop", "a", "--at", "2026-01-01"], "--at and --parquet for printing"),
         (["bench", "-n", "0"], "from 1 up"),
         (["find", "--param", "least"], "--param 'least': it takes NAME=VALUE"),
         (["find", "--page", "3", "--limit", "3"], "--page and --cursor exclude --limit"),

@@ -17,9 +17,11 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
+from dealdb.cli.cells import to_cell, to_json, to_text
 from dealdb.cli.context import Output
-from dealdb.cli.output import print_facts, print_frame, print_rows, to_cell, to_json, to_text
+from dealdb.cli.output import print_facts, print_frame, print_rows
 from dealdb.cli.pager import paging
 
 ROWS: list[dict[str, Any]] = [
@@ -184,9 +186,9 @@ print_rows([{"id": "1", "name": "x" * 100, "city": "Rome", "note": "n"}], ["id",
 """
 
 
-def test_a_table_is_cut_to_the_terminal_by_whole_columns() -> None:
+def test_columns_that_have_no_place_are_named() -> None:
     assert on_terminal(TERMINAL_CODE, 29, NO_COLOR="1") == (
-        "id\n1\nnot shown for want of width: name, city, note\n"
+        f"id  name{' ' * 14}  city\n1   {'x' * 17}…  Rome\nnot shown for want of width: note; --csv has all\n"
     )
     assert "not shown" not in on_terminal(TERMINAL_CODE, 80)
 
@@ -235,5 +237,33 @@ def test_without_a_terminal_nothing_is_paged(capsys: pytest.CaptureFixture[str])
 
 
 def test_a_column_is_never_wider_than_the_terminal() -> None:
-    text = on_terminal(TERMINAL_CODE.replace('"id", "name"', '"name", "id"'), 20, NO_COLOR="1")
-    assert text.splitlines()[:2] == ["name", "x" * 19 + "…"]
+    text = on_terminal(TERMINAL_CODE.replace('["id", "name", "city", "note"]', '["name"]'), 20)
+    assert text.splitlines()[1:] == ["x" * 19 + "…"]
+
+
+WIDE_CODE = """
+from datetime import date
+from decimal import Decimal
+from dealdb.cli.context import Output
+from dealdb.cli.output import print_rows
+row = {"id": "D1", "name": "Meridian Logistics new business", "company": "株式会社メリディアン", "stage": "Won"}
+row |= {"amount": Decimal("127250.00"), "created": date(2026, 1, 31), "source": "Website", "n": 12345}
+print_rows([row, {"id": "D2", "amount": Decimal("9.50")}], list(row), Output.TABLE)
+"""
+
+# numbers end below each other
+ENDS = ("amount", "127,250.00", "9.50")
+
+
+@pytest.mark.parametrize(
+    ("width", "left_out"),
+    [(60, ["created", "source", "n"]), (80, ["n"]), (100, []), (120, [])],
+)
+def test_a_table_has_the_most_columns_that_fit(width: int, left_out: list[str]) -> None:
+    lines = on_terminal(WIDE_CODE, width, NO_COLOR="1").splitlines()
+    assert max(map(cell_len, lines[:3])) <= width
+    ends = [cell_len(line.partition(end)[0] + end) for line, end in zip(lines, ENDS, strict=False)]
+    assert ends == [ends[0]] * 3
+    told = f"not shown for want of width: {', '.join(left_out)}; --csv has all"
+    assert lines[3:] == ([told] if left_out else [])
+    assert ("…" in lines[1]) == (width < 120)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dealdb.cli.cells import Form
 from dealdb.cli.context import Output, Session
-from dealdb.cli.output import Form, busy, print_rows
+from dealdb.cli.output import busy, print_rows
 from dealdb.errors import ConfigError
 
 if TYPE_CHECKING:

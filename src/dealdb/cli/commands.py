@@ -42,8 +42,8 @@ COMMANDS: dict[str, Entry] = {
     "sql": Entry(
         "query", 'dealdb sql "SELECT owner, sum(amount) AS total FROM deals GROUP BY owner"'
     ),
-    "facets": Entry("query", "dealdb facets stage amount --where \"owner = 'Grace Kim'\""),
-    "query": Entry("query", 'dealdb query save hot "amount > :least" --sort -amount'),
+    "facets": Entry("facets", "dealdb facets stage amount --where \"owner = 'Grace Kim'\""),
+    "query": Entry("saved", 'dealdb query save hot "amount > :least" --sort -amount'),
     "export": Entry("export", "dealdb export won.parquet \"stage = 'Won'\""),
     "stats": Entry("stats", "dealdb stats win-rate --by owner --since 2026-01-01"),
     "pipeline": Entry(

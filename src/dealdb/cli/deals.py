@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dealdb.cli.completion import complete_pair
-from dealdb.cli.context import At, Output, Session, note
-from dealdb.cli.output import print_facts, print_rows
+from dealdb.cli.context import At, Output, Parquet, Session, note
+from dealdb.cli.output import print_facts, print_rows, save_rows
 from dealdb.errors import ConfigError, DealNotFound
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Ids = Annotated[list[str], typer.Argument(metavar="ID", help="Ids of deals.")]
 
 
-def get(session: Session, ids: Ids, at: At = None) -> None:
+def get(session: Session, ids: Ids, at: At = None, parquet: Parquet = None) -> None:
     """
     Print deals by their ids.
 
@@ -32,12 +32,11 @@ def get(session: Session, ids: Ids, at: At = None) -> None:
     with session.open() as db:
         deals = db.get_deals(ids) if at is None else list(map(db.as_of(at).get_deal, ids))
     found = [_with_revision(deal) for deal in deals if deal is not None]
-    if len(ids) == 1 and found:
+    if len(ids) == 1 and found and parquet is None:
         print_facts(found[0], session.output)
     elif found:
-        print_rows(
-            found, list(dict.fromkeys(name for deal in found for name in deal)), session.output
-        )
+        columns = list(dict.fromkeys(name for deal in found for name in deal))
+        save_rows(found, columns, session.output, parquet)
     _fail_for_missing(id_ for id_, deal in zip(ids, deals, strict=True) if deal is None)
 
 

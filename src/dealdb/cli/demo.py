@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from dealdb.cli.bench import THREADS, compare_saving, print_comparison, scratch_opener
 from dealdb.cli.context import Output, Session
 from dealdb.cli.load import print_report
-from dealdb.cli.output import bold, busy, print_frame
+from dealdb.cli.output import busy, print_frame
 from dealdb.cli.server import print_health
 from dealdb.cli.stats import print_metric
+from dealdb.cli.table import bold
 from dealdb.errors import ConfigError
 
 if TYPE_CHECKING:

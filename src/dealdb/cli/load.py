@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,16 +11,12 @@ import typer
 
 from dealdb.cli.context import Output, Session, note
 from dealdb.cli.output import print_facts
-from dealdb.cli.texts import names, pairs
+from dealdb.cli.texts import listed, names, pairs, stage_lines
 from dealdb.errors import ConfigError
-from dealdb.pipeline import Kind
 
 if TYPE_CHECKING:
     from dealdb import DealDatabase
     from dealdb.loader.report import LoadReport, MappedColumn
-
-
-_STAGES_SHOWN = 8
 
 
 def load(
@@ -39,7 +35,7 @@ def load(
         typer.Option(
             "--map",
             metavar="HEADER=FIELD",
-            help="Load a column as this field; HEADER= leaves it out.",
+            help="Load a column as this field (see dealdb schema); HEADER= leaves it out.",
         ),
     ] = None,
     types: Annotated[
@@ -71,7 +67,10 @@ def load(
         ),
     ] = None,
     stages: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Table of stages that the ids refer to.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The CRM's table of stages, where deals have only their ids."
+        ),
     ] = None,
     delete_missing: Annotated[  # noqa: FBT002 a flag
         bool,
@@ -208,10 +207,10 @@ def _report_lines(report: LoadReport) -> Iterator[tuple[str, str | list[str]]]:
     yield "rows", f"{report.read:,} read: {outcome}{rehearsed}"
     yield "time", f"{report.seconds:.2f} s, {report.rate:,.0f} rows/s"
     yield "columns", [_column_line(column) for column in report.columns]
-    names = {kind: report.pipeline.names(kind) for kind in Kind}
-    yield "stages", [f"{kind}: {_listed(names[kind])}" for kind in Kind if names[kind]]
+    if stages := list(stage_lines(report.pipeline)):
+        yield "stages", stages
     if report.new_stages:
-        yield "new", f"{_listed(report.new_stages)}; dealdb pipeline --set changes what they mean"
+        yield "new", f"{listed(report.new_stages)}; dealdb pipeline --set changes what they mean"
     if report.duplicates:
         yield (
             "repeated",
@@ -222,12 +221,6 @@ def _report_lines(report: LoadReport) -> Iterator[tuple[str, str | list[str]]]:
     if report.rejected:
         yield "rejected", [f"{count:,} {reason}" for reason, count in report.reasons.items()]
         yield "rejects", "no file" if report.rejects is None else f"{report.rejects}"
-
-
-def _listed(stages: Sequence[str]) -> str:
-    # an export may bring dozens of stages; dealdb pipeline shows them all
-    rest = len(stages) - _STAGES_SHOWN
-    return ", ".join(stages[:_STAGES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _repeats(report: LoadReport) -> Iterator[str]:

@@ -30,6 +30,14 @@ UNAVAILABLE = 3
 _BAD_INPUT_ERRORS = (ConfigError, LoadError, QueryError, SchemaError)
 _UNAVAILABLE_ERRORS = (AccessDenied, PoolTimeout, ServerUnavailable)
 
+# from a file to the deals that one is after
+FIRST_STEPS = (
+    "dealdb load deals.csv",
+    "dealdb schema",
+    "dealdb find \"stage = 'Won' AND amount > 50000\"",
+    "dealdb export won.parquet \"stage = 'Won' AND amount > 50000\"",
+)
+
 # plain help: it starts twice as fast as the boxed one, and reads the same in a terminal, a pipe and docs/cli.md
 app = typer.Typer(
     name="dealdb",
@@ -40,14 +48,14 @@ app = typer.Typer(
 )
 
 
-@app.callback(invoke_without_command=True)
+@app.callback(invoke_without_command=True, epilog="\n  ".join(("\b\nExample:", *FIRST_STEPS)))
 @group_options
 def dealdb(ctx: typer.Context) -> None:
     """
     A deal database on Redis: load deals, query them, see the figures.
 
     Without --url, DEALDB_URL and a configuration file it uses a server of its own, which keeps the deals in your data
-    folder.
+    folder. dealdb COMMAND --help tells more of a command, and ends with an example.
 
     Exit codes: 0 done, 1 failed, 2 bad input, 3 server unavailable.
     """

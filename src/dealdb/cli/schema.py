@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from dealdb.cli.context import At, Output, Session, note
-from dealdb.cli.output import print_rows
+from dealdb.cli.context import At, Output, Parquet, Session, note
+from dealdb.cli.output import print_rows, save_rows
 from dealdb.errors import ConfigError
 
 USAGE = "schema takes nothing, or rename OLD NEW, or drop NAME"
@@ -25,6 +26,7 @@ def schema(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,  # noqa: FBT002 a flag
     at: At = None,
+    parquet: Parquet = None,
 ) -> None:
     """
     Print the columns and their types, or rename or drop one.
@@ -34,22 +36,22 @@ def schema(
     """
     match action or []:
         case [] if not yes:
-            _show(session, at)
-        case ["rename", old, new] if not yes and at is None:
+            _show(session, at, parquet)
+        case ["rename", old, new] if not (yes or at or parquet):
             with session.open() as db:
                 db.rename_field(old, new)
             _report(session, old, f"renamed to {new}")
-        case ["drop", name] if at is None:
+        case ["drop", name] if not (at or parquet):
             _drop(session, name, yes=yes)
         case _:
-            msg = f"{USAGE}; --yes is for drop, --at for printing"
+            msg = f"{USAGE}; --yes is for drop, --at and --parquet for printing"
             raise ConfigError(msg)
 
 
-def _show(session: Session, at: str | None) -> None:
+def _show(session: Session, at: str | None, parquet: Path | None) -> None:
     with session.reading(at) as db:
         rows = [{"column": field.name, "type": field.describe()} for field in db.schema.fields]
-    print_rows(rows, ["column", "type"], session.output)
+    save_rows(rows, ["column", "type"], session.output, parquet)
 
 
 def _drop(session: Session, name: str, *, yes: bool) -> None:

@@ -12,6 +12,7 @@ import typer
 from dealdb.cli.context import Output, Session, note
 from dealdb.cli.output import print_facts
 from dealdb.cli.settings import config_file
+from dealdb.cli.texts import stage_lines
 
 if TYPE_CHECKING:
     from dealdb import DealDatabase, Health
@@ -38,19 +39,21 @@ def info(session: Session) -> None:
     """
     Print version, settings, stages and columns.
 
-    Also where each setting comes from: an option, the environment, the configuration file, or a default.
+    Also where each setting comes from: the first of an option, an environment variable, the configuration file, and a
+    default.
     """
     from importlib.metadata import version
 
     file = config_file(os.environ)
     with session.open() as db:
         settings = _settings(db, session)
+        stages = db.pipeline
         facts: dict[str, Any] = {
             "version": version("dealdb"),
             "configuration": None if file is None else str(file),
             **settings,
             "deals": len(db),
-            "stages": {stage.name: str(stage.kind) for stage in db.pipeline},
+            "stages": {stage.name: str(stage.kind) for stage in stages},
             "columns": {field.name: field.describe() for field in db.schema.fields},
         }
     sources = {label: session.sources[name] for label, name in _SETTINGS.items()}
@@ -59,7 +62,9 @@ def info(session: Session) -> None:
         return
     shown = {label: f"{settings[label]} ({source})" for label, source in sources.items()}
     lists = {
-        name: [" ".join(pair) for pair in facts[name].items()] for name in ("stages", "columns")
+        "deals": f"{facts['deals']:,}",
+        "stages": list(stage_lines(stages)),
+        "columns": [" ".join(pair) for pair in facts["columns"].items()],
     }
     print_facts({**facts, "configuration": file or "none", **shown, **lists}, Output.TABLE)
 

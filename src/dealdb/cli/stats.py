@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dealdb.cli.cells import Form, to_json
 from dealdb.cli.completion import complete_columns
 from dealdb.cli.context import At, Output, Parquet, Session, note
-from dealdb.cli.output import Form, print_facts, print_rows, to_json, write_parquet
+from dealdb.cli.output import print_facts, print_rows, save_rows, write_parquet
 from dealdb.cli.texts import names
 from dealdb.errors import ConfigError
 from dealdb.pipeline import Kind, Pipeline, Stage
@@ -106,6 +107,7 @@ def pipeline(
             help="Define the stages: NAME:KIND[:PROBABILITY[:ROT_DAYS]],...",
         ),
     ] = None,
+    parquet: Parquet = None,
 ) -> None:
     """
     Print the stages with their deals, or define the stages.
@@ -116,7 +118,7 @@ def pipeline(
     options = {"by": names(by), "where": where, "as_of": as_of}
     if set_to is None:
         with session.reading(at) as db:
-            print_metric(_metric(db.analytics, "pipeline", options), session.output)
+            print_metric(_metric(db.analytics, "pipeline", options), session.output, parquet)
         return
     if at or any(options.values()):
         msg = "--set defines the stages for all deals: leave out --by, --where, --as-of and --at"
@@ -125,7 +127,7 @@ def pipeline(
     with session.open() as db:
         db.set_pipeline(stages)
         rows = [{**asdict(stage), "kind": str(stage.kind)} for stage in db.pipeline]
-    print_rows(rows, ["name", "kind", "probability", "rot_days"], session.output)
+    save_rows(rows, ["name", "kind", "probability", "rot_days"], session.output, parquet)
 
 
 def parse_stages(text: str) -> Pipeline:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Annotated
@@ -12,7 +12,9 @@ import typer
 
 from dealdb.cli.completion import complete_columns
 from dealdb.errors import ConfigError
+from dealdb.pipeline import Kind, Pipeline
 
+_STAGES_SHOWN = 8
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -52,6 +54,26 @@ def names(text: str | None) -> list[str] | None:
     ['owner', '-amount']
     """
     return [name.strip() for name in text.split(",")] if text else None
+
+
+def listed(stages: Sequence[str]) -> str:
+    """
+    The first names of stages; an export may bring dozens, and ``dealdb pipeline`` shows them all.
+
+    Examples
+    --------
+    >>> listed(["Lead", "Won"])
+    'Lead, Won'
+    """
+    rest = len(stages) - _STAGES_SHOWN
+    return ", ".join(stages[:_STAGES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def stage_lines(pipeline: Pipeline) -> Iterator[str]:
+    """The stages, a line for each kind that has some."""
+    for kind in Kind:
+        if stages := pipeline.names(kind):
+            yield f"{kind}: {listed(stages)}"
 
 
 def pairs(option: str, form: str, texts: Sequence[str] | None) -> list[tuple[str, str]]:

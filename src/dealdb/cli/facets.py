@@ -1,0 +1,114 @@
+"""The command ``facets``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dealdb.cli.cells import to_json, to_text
+from dealdb.cli.completion import complete_columns
+from dealdb.cli.context import At, Output, Parquet, Session
+from dealdb.cli.output import print_frame, print_rows, write_parquet
+from dealdb.cli.table import bold
+from dealdb.cli.texts import Params, pairs, parameters
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from dealdb import Facet
+
+
+def facets(
+    session: Session,
+    columns: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="COLUMN", help="Columns to count by.", autocompletion=complete_columns
+        ),
+    ],
+    where: Annotated[
+        str | None, typer.Option(metavar="FILTER", help="Only deals of this filter.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", help="At most so many buckets of a column.")
+    ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN=HOW",
+            help="year, quarter, month or day; a step of numbers; or value.",
+        ),
+    ] = None,
+    param: Params = None,
+    at: At = None,
+    parquet: Parquet = None,
+) -> None:
+    """
+    Count the deals by what columns hold.
+
+    Texts by value, dates by year to day, amounts between round bounds. Each bucket comes with the filter that selects
+    its deals.
+    """
+    how = {name: _step(value) for name, value in pairs("--by", "COLUMN=HOW", by)}
+    options = {} if limit is None else {"limit": limit}
+    with session.reading(at) as db:
+        found = db.query.facets(columns, where, by=how, params=parameters(param), **options)
+    _print_facets(found, session.output, parquet)
+
+
+def _print_facets(found: Mapping[str, Facet], output: Output, parquet: Path | None) -> None:
+    if parquet is not None:
+        write_parquet(_one_frame(found), output, parquet)
+    elif output is Output.JSON:
+        columns = [
+            {
+                "column": facet.column,
+                "by": facet.by,
+                "total": facet.total,
+                "others": facet.others,
+                "buckets": facet.table.to_dicts(),
+            }
+            for facet in found.values()
+        ]
+        print(to_json(columns))
+    elif output is Output.TABLE:
+        for place, facet in enumerate(found.values()):
+            others = f", {facet.others:,} in no bucket" if facet.others else ""
+            gap = "\n" if place else ""
+            print(gap + bold(f"{facet.column} by {facet.by}: {facet.total:,} deals{others}"))
+            print_frame(facet.table, output)
+    else:
+        rows = [{"column": f.column, **row} for f in found.values() for row in f.table.to_dicts()]
+        print_rows(rows, list(dict.fromkeys(name for row in rows for name in row)), output)
+
+
+def _one_frame(found: Mapping[str, Facet]) -> pl.DataFrame:
+    """Buckets of all columns in one table; bounds and values of several columns as texts."""
+    import polars as pl
+
+    tables = [
+        facet.table.select(pl.lit(facet.column).alias("column"), pl.all())
+        for facet in found.values()
+    ]
+    if len(tables) == 1:
+        return tables[0]
+    bounds = ("value", "from", "below", "to")
+    return pl.concat(
+        [
+            table.with_columns(
+                pl.Series(name, [None if v is None else to_text(v) for v in table[name]], pl.String)
+                for name in bounds
+                if name in table.columns
+            )
+            for table in tables
+        ],
+        how="diagonal",
+    )
+
+
+def _step(text: str) -> object:
+    [value] = (parameters([f"step={text}"]) or {}).values()
+    return value

@@ -1,0 +1,80 @@
+"""The command ``query``: saved queries."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from dealdb.cli.context import Output, Parquet, Session, note
+from dealdb.cli.output import print_frame, print_rows
+from dealdb.cli.texts import Columns, Limit, Offset, Params, Sort, names, parameters
+from dealdb.errors import ConfigError
+
+USAGE = "query takes list, save NAME [WHERE], run NAME, or delete NAME"
+
+
+def query(
+    session: Session,
+    action: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="ACTION",
+            help="list, save NAME [WHERE], run NAME, or delete NAME [default: list].",
+        ),
+    ] = None,
+    sort: Sort = None,
+    columns: Columns = None,
+    limit: Limit = None,
+    offset: Offset = 0,
+    param: Params = None,
+    parquet: Parquet = None,
+) -> None:
+    """
+    List, save, run or delete saved queries.
+
+    They are kept with the deals: everyone who works with these has them. A filter may have parameters, as in
+    amount > :least; run takes their values with --param.
+    """
+    ordered, chosen = names(sort), names(columns)
+    running = bool(limit is not None or offset or param or parquet)
+    match action or ["list"]:
+        case ["list"] if not (ordered or chosen or running):
+            with session.open() as db:
+                rows = [{"name": name, **asdict(kept)} for name, kept in db.query.saved().items()]
+            _print_saved(rows, session.output)
+        case ["save", name, *rest] if len(rest) < 2 and not running:
+            with session.open() as db:
+                db.query.save(name, rest[0] if rest else None, sort=ordered, columns=chosen)
+            _print_outcome(name, "saved", session.output)
+        case ["run", name] if not (ordered or chosen):
+            with session.open() as db:
+                frame = db.query.run(name, limit=limit, offset=offset, params=parameters(param))
+            print_frame(frame, session.output, parquet)
+        case ["delete", name] if not (ordered or chosen or running):
+            with session.open() as db:
+                if not db.query.forget(name):
+                    note(f"error: no saved query {name!r}")
+                    raise typer.Exit(1)
+            _print_outcome(name, "deleted", session.output)
+        case _:
+            msg = (
+                f"{USAGE}; --sort and --columns are for save, "
+                "--limit, --offset, --param and --parquet for run"
+            )
+            raise ConfigError(msg)
+
+
+def _print_saved(rows: list[dict[str, Any]], output: Output) -> None:
+    if output is Output.TABLE:
+        for row in rows:
+            row |= {key: ", ".join(row[key] or ()) for key in ("sort", "columns")}
+    print_rows(rows, ["name", "where", "sort", "columns"], output)
+
+
+def _print_outcome(name: str, outcome: str, output: Output) -> None:
+    if output is Output.TABLE:
+        print(f"{name}: {outcome}")
+    else:
+        print_rows([{"name": name, "outcome": outcome}], ["name", "outcome"], output)

@@ -1,0 +1,143 @@
+"""
+Tables for people.
+
+In a pipe a table is complete. On a terminal it fits the width: long texts are shortened, with a sign, as far as that
+lets more columns stand, and columns that still have no place are named.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from itertools import accumulate
+from typing import Any
+
+from dealdb.cli.cells import Form, all_numbers, to_cell
+from dealdb.cli.context import note
+from dealdb.cli.pager import show
+
+GAP = "  "
+# to what texts are shortened where the whole ones don't fit
+CELLS = (40, 30, 22, 18, 14)
+
+
+def bold(text: str) -> str:
+    """Text in bold on a terminal, plain in a pipe and where NO_COLOR is set."""
+    plain = (
+        not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    )
+    return text if plain else f"\x1b[1m{text}\x1b[0m"
+
+
+def print_table(table: Mapping[str, list[Any]], forms: Mapping[str, Form]) -> None:
+    """Print the values of columns: all of them in a pipe, what the width has room for on a terminal."""
+    if not table:
+        return
+    if not sys.stdout.isatty():
+        _print_lines(_drawn(table, forms, None))
+        return
+    width = shutil.get_terminal_size().columns
+    drawn = fit(table, forms, width)
+    _print_lines(drawn)
+    if len(drawn) < len(table):
+        note(f"not shown for want of width: {', '.join([*table][len(drawn) :])}; --csv has all")
+
+
+def fit(table: Mapping[str, list[Any]], forms: Mapping[str, Form], width: int) -> list[list[str]]:
+    """
+    Cells by column, header first, as many columns as fit the width, at least one.
+
+    Texts are shortened no more than it takes to have all columns, or the most that can be had.
+
+    Examples
+    --------
+    >>> fit({"name": ["Meridian Logistics"], "n": [7]}, {}, 17)
+    [['name          ', 'Meridian Logi…'], ['n', '7']]
+    """
+    best: list[list[str]] = []
+    for limit in (width, *(limit for limit in CELLS if limit < width)):
+        drawn = _drawn(table, forms, limit)
+        shown = drawn[: _fitting(drawn, width)]
+        if len(shown) == len(drawn):
+            return shown
+        if len(shown) > len(best):
+            best = shown
+    return best
+
+
+def _print_lines(drawn: list[list[str]]) -> None:
+    header, *lines = (GAP.join(cells).rstrip() for cells in zip(*drawn, strict=True))
+    show([bold(header), *lines])
+
+
+def _drawn(
+    table: Mapping[str, list[Any]], forms: Mapping[str, Form], limit: int | None
+) -> list[list[str]]:
+    return [
+        _column(name, values, forms.get(name) or _form_of(values), limit)
+        for name, values in table.items()
+    ]
+
+
+def _form_of(values: list[Any]) -> Form:
+    """One form for a whole column, so that points and commas stand below each other."""
+    large_float = any(isinstance(value, float) and abs(value) >= 100 for value in values)
+    large_int = any(isinstance(value, int) and abs(value) >= 10_000 for value in values)
+    return Form(digits=2 if large_float else None, grouped=large_int)
+
+
+def _column(name: str, values: list[Any], form: Form, limit: int | None) -> list[str]:
+    """Cells of a column, padded to one width, its name first; numbers stand to the right."""
+    cells = [to_cell(value, form) for value in values]
+    if limit:
+        # a number or a moment without its end would be another one
+        cells = [
+            cut(cell, limit) if isinstance(value, str | list) else cell
+            for cell, value in zip(cells, values, strict=True)
+        ]
+    cells.insert(0, name)
+    widths = [*map(width_of, cells)]
+    pads = [" " * (max(widths) - width) for width in widths]
+    right = all_numbers(values)
+    return [pad + c if right else c + pad for c, pad in zip(cells, pads, strict=True)]
+
+
+def width_of(text: str) -> int:
+    """
+    Columns of a terminal that a text takes.
+
+    Examples
+    --------
+    >>> width_of("Acme"), width_of("株式会社")
+    (4, 8)
+    """
+    if text.isascii():
+        return len(text)
+    # not at the top: most texts do without, and it takes as long as the table
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def cut(text: str, width: int) -> str:
+    """
+    Text of at most so many columns; a sign stands for what was cut off.
+
+    Examples
+    --------
+    >>> cut("Meridian Logistics", 10), cut("Acme", 10)
+    ('Meridian …', 'Acme')
+    """
+    if width_of(text) <= width:
+        return text
+    from rich.cells import set_cell_size
+
+    return set_cell_size(text, width - 1) + "…"
+
+
+def _fitting(drawn: list[list[str]], width: int) -> int:
+    """How many columns from the left fit into the width of the terminal; at least one."""
+    ends = list(accumulate(width_of(column[0]) + len(GAP) for column in drawn))
+    return max(1, sum(end - len(GAP) <= width for end in ends))
