@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dealdb.cli.cells import to_cell, to_json
 from dealdb.cli.context import Output, Session, note
-from dealdb.cli.output import MAX_CELL, bold, to_cell, to_json
 from dealdb.cli.query import Where
+from dealdb.cli.table import CELLS, bold, cut
 from dealdb.errors import ConfigError, ServerUnavailable
 
 if TYPE_CHECKING:
@@ -153,8 +154,7 @@ def _deal_text(deal: DealChange) -> str:
 def _field_text(name: str, value: Any) -> str:
     if value is None:
         return f"{to_cell(name)} cleared"
-    text = to_cell(value)
-    return f"{to_cell(name)}={text if len(text) <= MAX_CELL else text[: MAX_CELL - 1] + '…'}"
+    return f"{to_cell(name)}={cut(to_cell(value), CELLS[0])}"
 
 
 def _json_line(commit: Commit, deals: list[DealChange]) -> str:
