@@ -70,7 +70,7 @@ class DealView:
         return Deal({n: v for n, v in rows[0].items() if v is not None}, rev=0) if rows else None
 
     def __len__(self) -> int:
-        return self.snapshot.frame.height
+        return self.snapshot.height
 
     def __bool__(self) -> bool:
         return True

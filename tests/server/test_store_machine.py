@@ -42,6 +42,7 @@ from dealdb.store.log import has_position
 from dealdb.store.manifest import Manifest, read_manifest
 from dealdb.store.past import read_history
 from dealdb.store.replica import Replica
+from dealdb.store.snapshot import snapshot_of
 from dealdb.values import Value
 from lossy import FailingLink, Fault, FaultyLink, LateTransaction, Network
 from servers import Server
@@ -617,7 +618,9 @@ class StoreMachine(RuleBasedStateMachine):
         entries = list(read_history(self.link, store.keys))
         folded = Replica()
         folded.apply(entries)
-        assert view_of(folded.frame()) == self.model.view(folded.schema), "fold of the log"
+        assert view_of(snapshot_of(folded).frame) == self.model.view(folded.schema), (
+            "fold of the log"
+        )
         assert len(entries) == self.seq
         self.past.times = {entry.position.seq: entry.time_ms for entry in entries}
         manifest = self.manifest

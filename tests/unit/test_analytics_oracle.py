@@ -42,6 +42,11 @@ PIPELINE = Pipeline(
 AS_OF = date(2026, 2, 1)
 SCHEMA = empty_frame(Schema.standard()).schema
 
+OTHERS = [
+    {"stage": stage, "owner": "Other", "amount": Decimal("1e35"), "currency": "XXX"}
+    for stage in ("Demo", "Won", "Lost", None)
+]
+
 MOMENTS = (datetime(2025, 12, 1), datetime(2026, 2, 1))  # noqa: DTZ001 - hypothesis asks for naive bounds
 
 days = st.none() | st.dates(date(2025, 12, 1), date(2026, 3, 31))
@@ -84,7 +89,10 @@ oracle = settings(max_examples=60, deadline=None)
 
 
 def frame_of(deals: list[Deal]) -> pl.DataFrame:
-    return pl.DataFrame([{"id": str(n), **deal} for n, deal in enumerate(deals)], schema=SCHEMA)
+    """Deals among rows of others, marked as those that count; the others would change every figure."""
+    rows = [{"id": str(n), **deal} for n, deal in enumerate(deals)]
+    frame = pl.DataFrame([*rows, *OTHERS], schema=SCHEMA)
+    return frame.with_columns(pl.Series("_kept", [True] * len(rows) + [False] * len(OTHERS)))
 
 
 def kind(deal: Deal) -> str:

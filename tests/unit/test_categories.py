@@ -170,18 +170,18 @@ def test_a_frame_handed_out_keeps_its_categories_while_new_ones_come() -> None:
     schema = Schema.standard()
     replica = Replica(schema=schema, frame=pl.DataFrame(schema={"id": pl.String}))
     replica.apply([_commit(1, 0, [0, 1], ["lead", None])])
-    before = replica.frame()
+    before = replica.all_rows()
     replica.apply([_commit(2, 2, [0, 1, 2], ["won", "new stage", "another"])])
     assert before["stage"].to_list() == ["lead", None]
-    assert replica.frame()["stage"].to_list() == ["won", "new stage", "another"]
-    assert replica.frame()["stage"].dtype == pl.Categorical
+    assert replica.all_rows()["stage"].to_list() == ["won", "new stage", "another"]
+    assert replica.all_rows()["stage"].dtype == pl.Categorical
     assert replica.stages == {"lead", None, "won", "new stage", "another"}
 
 
 def test_a_checkpoint_with_texts_becomes_one_with_categories() -> None:
     replica = Replica(schema=Schema(1, Schema.standard().fields[:5]), frame=_old_chunk())
-    assert replica.frame()["stage"].to_list() == ["won", None]
-    assert replica.frame().schema["stage"] == pl.Categorical
+    assert replica.all_rows()["stage"].to_list() == ["won", None]
+    assert replica.all_rows().schema["stage"] == pl.Categorical
 
 
 def _old_chunk() -> pl.DataFrame:

@@ -103,7 +103,7 @@ def test_every_query_takes_them() -> None:
         ),
         ("seats > :n", {"n": float("nan")}, "this parameter: the number is not finite", 8),
         ("seats > :n", {"n": 10**40}, "a number has at most 38 digits", 8),
-        ("created > today - :n", {"n": Decimal("1E+5000")}, "an exponent is at most 308", 18),
+        ("created > today - :n", {"n": Decimal("1E+5000")}, "an exponent is from -400 to 308", 18),
         ("created > :d", {"d": "soon"}, "created is a date; write a date such as", 10),
         (":n(seats) > 1", {"n": 1}, "", None),
     ],

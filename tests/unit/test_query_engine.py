@@ -16,7 +16,10 @@ from hypothesis import strategies as st
 from query_cases import engine_of, in_order, snapshot_of
 
 from dealdb.errors import QueryError
+from dealdb.pipeline import Pipeline
 from dealdb.query.engine import QueryEngine
+from dealdb.schema import Schema
+from dealdb.store.snapshot import Snapshot
 
 FRAME = mixed_frame()
 SORTABLE = [name for name in FRAME.columns if name not in ("id", "tags")]
@@ -103,6 +106,36 @@ def test_a_select_keeps_the_rest_of_the_snapshot() -> None:
     assert engine.select() is snapshot
     chosen = engine.select("won")
     assert (chosen.seq, chosen.schema, chosen.pipeline) == (1, snapshot.schema, snapshot.pipeline)
+
+
+def test_rows_that_do_not_count_are_nowhere() -> None:
+    """Nulls where deals were deleted, in columns and in what an expression looks at."""
+    gone = pl.int_range(pl.len()) % 3 == 1
+    rows = FRAME.with_columns(pl.when(~gone).then(pl.all()))
+    holes = Snapshot(
+        frame=rows,
+        kept=rows["id"].is_not_null(),
+        schema=Schema.standard(),
+        pipeline=Pipeline(),
+        seq=1,
+    )
+    engine, plain = QueryEngine(lambda: holes), engine_of(FRAME.filter(~gone))
+    filters: list[str | pl.Expr | None] = [None, "won", "name IS NULL", "TRUE", "FALSE"]
+    filters += [pl.lit(value=True), pl.len() == FRAME.height - 50, pl.col("seats").shift(1) == 1]
+    for where in filters:
+        for options in ({}, {"limit": 7}, {"sort": ["name", "-seats"]}):
+            assert engine.find(where, **options).equals(plain.find(where, **options))
+        assert engine.count(where) == plain.count(where)
+        assert engine.page(where, sort="owner").items.equals(plain.page(where, sort="owner").items)
+        assert engine.page(where).total == plain.page(where).total
+        assert engine.select(where).frame.equals(plain.select(where).frame)
+        assert engine.explain(where, limit=3).scanned == FRAME.height - 50
+        for name, facet in engine.facets(["owner", "created"], where).items():
+            assert facet.table.equals(plain.facets(name, where)[name].table)
+        assert engine.search("ab", where=where).equals(plain.search("ab", where=where))
+    assert engine.frame().equals(plain.frame())
+    statement = "SELECT owner, count(*), count(name) FROM deals GROUP BY owner ORDER BY ALL"
+    assert engine.sql(statement).equals(plain.sql(statement))
 
 
 def test_no_deals(query: QueryEngine) -> None:

@@ -11,7 +11,7 @@ import duckdb
 import polars as pl
 import pytest
 from filter_cases import mixed_frame
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from query_cases import engine_of
 
@@ -156,6 +156,7 @@ def test_any_amounts(values: list[Decimal | None], limit: int) -> None:
     integers=st.lists(st.none() | st.integers(-(2**63), 2**63 - 1), max_size=20),
     limit=st.integers(1, 20),
 )
+@example(floats=[2.2250738585e-313], integers=[], limit=1)
 def test_any_floats_and_integers(
     floats: list[float | None], integers: list[int | None], limit: int
 ) -> None:

@@ -22,6 +22,8 @@ stage amount currency probability created expected_close closed updated
 """
 _STANDARD = {name: dtype_of(Schema.standard()[name]) for name in _READ.split()}
 
+# column of a frame some of whose rows don't count: true for those that do
+KEPT = "_kept"
 OPEN = pl.col("_open")
 WON = pl.col("_won")
 LOST = pl.col("_lost")
@@ -76,6 +78,11 @@ def standardised(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(fixes)
 
 
+def counted(frame: pl.DataFrame) -> pl.LazyFrame:
+    """Rows that count; of the columns only those that are asked for later are copied."""
+    return frame.lazy().filter(KEPT) if KEPT in frame.columns else frame.lazy()
+
+
 def classified(frame: pl.DataFrame, pipeline: Pipeline, window: Window) -> pl.LazyFrame:
     """
     Deals with flags ``_open``, ``_won``, ``_lost``: the last two only for those closed inside the window.
@@ -84,7 +91,7 @@ def classified(frame: pl.DataFrame, pipeline: Pipeline, window: Window) -> pl.La
     date.
     """
     won, lost = (_stands_in(pipeline.names(kind)) for kind in (Kind.WON, Kind.LOST))
-    flags = frame.lazy().with_columns(_won=won, _lost=lost)
+    flags = counted(frame).with_columns(_won=won, _lost=lost)
     return flags.with_columns(
         _open=~(WON | LOST),
         _undated=(WON | LOST) & pl.col("closed").is_null(),

@@ -15,6 +15,7 @@ from fractions import Fraction
 
 import polars as pl
 
+from dealdb.analytics.deals import counted
 from dealdb.errors import QueryError
 from dealdb.pipeline import Kind, Pipeline
 from dealdb.schema import DEFAULT_SCALE, MAX_DECIMAL_DIGITS
@@ -128,9 +129,11 @@ def check_sums(frame: pl.DataFrame, *, scale: int) -> None:
     # the largest times the number is quicker to tell than the sum, and nearly always enough
     amount = pl.col("amount")
     largest = pl.max_horizontal(amount.min().abs(), amount.max().abs()).cast(pl.Float64)
-    if (frame.select(largest).item() or 0.0) * frame.height < bound:
+    deals = counted(frame)
+    top, height = deals.select(top=largest, height=pl.len()).collect().row(0)
+    if (top or 0.0) * height < bound:
         return
-    if frame.select(amount.cast(pl.Float64).abs().sum()).item() >= bound:
+    if deals.select(amount.cast(pl.Float64).abs().sum()).collect().item() >= bound:
         msg = (
             f"the exact sum of these amounts needs more than {MAX_DECIMAL_DIGITS} digits; leave the largest out "
             "with where=, or give probabilities with fewer digits"

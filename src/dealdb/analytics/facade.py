@@ -11,6 +11,7 @@ import polars as pl
 from dealdb.analytics.by_stage import pipeline_by_stage
 from dealdb.analytics.concentration import concentration
 from dealdb.analytics.deal_size import deal_size
+from dealdb.analytics.deals import KEPT
 from dealdb.analytics.leaderboard import leaderboard
 from dealdb.analytics.options import By, Day
 from dealdb.analytics.result import MetricResult
@@ -19,6 +20,7 @@ from dealdb.analytics.summary import summary
 from dealdb.analytics.trend import trend
 from dealdb.analytics.velocity import velocity
 from dealdb.analytics.win_rate import win_rate
+from dealdb.pipeline import Pipeline
 from dealdb.store.snapshot import Snapshot
 
 Where: TypeAlias = str | pl.Expr | None
@@ -60,6 +62,12 @@ class Analytics:
         self._select = select
         self._today = today
 
+    def _deals(self, where: Where) -> tuple[pl.DataFrame, Pipeline]:
+        """Deals to which a filter applies, as rows with a mark: metrics copy less of them than ``frame`` would."""
+        deals = self._select(where)
+        marks = [] if deals.kept is None else [deals.kept.alias(KEPT)]
+        return deals.rows.with_columns(marks), deals.pipeline
+
     def summary(
         self,
         by: By = None,
@@ -78,10 +86,8 @@ class Analytics:
         ------
         docs/metrics.md#summary
         """
-        deals = self._select(where)
-        return summary(
-            deals.frame, deals.pipeline, by, since=since, until=until, as_of=as_of or self._today
-        )
+        frame, pipeline = self._deals(where)
+        return summary(frame, pipeline, by, since=since, until=until, as_of=as_of or self._today)
 
     def pipeline(self, by: By = None, *, where: Where = None, as_of: Day = None) -> MetricResult:
         """
@@ -93,8 +99,8 @@ class Analytics:
         ------
         docs/metrics.md#pipeline
         """
-        deals = self._select(where)
-        return pipeline_by_stage(deals.frame, deals.pipeline, by, as_of=as_of or self._today)
+        frame, pipeline = self._deals(where)
+        return pipeline_by_stage(frame, pipeline, by, as_of=as_of or self._today)
 
     def win_rate(
         self,
@@ -114,8 +120,8 @@ class Analytics:
         ------
         docs/metrics.md#win-rate
         """
-        deals = self._select(where)
-        return win_rate(deals.frame, deals.pipeline, by, since=since, until=until, measure=measure)
+        frame, pipeline = self._deals(where)
+        return win_rate(frame, pipeline, by, since=since, until=until, measure=measure)
 
     def deal_size(
         self, by: By = None, *, where: Where = None, since: Day = None, until: Day = None
@@ -129,8 +135,8 @@ class Analytics:
         ------
         docs/metrics.md#deal-size
         """
-        deals = self._select(where)
-        return deal_size(deals.frame, deals.pipeline, by, since=since, until=until)
+        frame, pipeline = self._deals(where)
+        return deal_size(frame, pipeline, by, since=since, until=until)
 
     def sales_cycle(
         self,
@@ -150,10 +156,8 @@ class Analytics:
         ------
         docs/metrics.md#sales-cycle
         """
-        deals = self._select(where)
-        return sales_cycle(
-            deals.frame, deals.pipeline, by, since=since, until=until, outcome=outcome
-        )
+        frame, pipeline = self._deals(where)
+        return sales_cycle(frame, pipeline, by, since=since, until=until, outcome=outcome)
 
     def velocity(
         self,
@@ -173,8 +177,8 @@ class Analytics:
         ------
         docs/metrics.md#velocity
         """
-        deals = self._select(where)
-        return velocity(deals.frame, deals.pipeline, by, since=since, until=until, basis=basis)
+        frame, pipeline = self._deals(where)
+        return velocity(frame, pipeline, by, since=since, until=until, basis=basis)
 
     def leaderboard(
         self, by: By = "owner", *, where: Where = None, since: Day = None, until: Day = None
@@ -188,8 +192,8 @@ class Analytics:
         ------
         docs/metrics.md#leaderboard
         """
-        deals = self._select(where)
-        return leaderboard(deals.frame, deals.pipeline, by, since=since, until=until)
+        frame, pipeline = self._deals(where)
+        return leaderboard(frame, pipeline, by, since=since, until=until)
 
     def concentration(
         self,
@@ -210,8 +214,8 @@ class Analytics:
         ------
         docs/metrics.md#concentration
         """
-        deals = self._select(where)
-        return concentration(deals.frame, deals.pipeline, by, since=since, until=until, of=of, k=k)
+        frame, pipeline = self._deals(where)
+        return concentration(frame, pipeline, by, since=since, until=until, of=of, k=k)
 
     def trend(
         self,
@@ -232,10 +236,10 @@ class Analytics:
         ------
         docs/metrics.md#trend
         """
-        deals = self._select(where)
+        frame, pipeline = self._deals(where)
         return trend(
-            deals.frame,
-            deals.pipeline,
+            frame,
+            pipeline,
             by,
             since=since,
             until=until,

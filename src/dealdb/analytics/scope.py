@@ -8,7 +8,7 @@ from datetime import date
 
 import polars as pl
 
-from dealdb.analytics.deals import HAS_MONEY, LOST, OPEN, WON, classified, standardised
+from dealdb.analytics.deals import HAS_MONEY, KEPT, LOST, OPEN, WON, classified, standardised
 from dealdb.analytics.exact import (
     check_sums,
     from_units,
@@ -175,7 +175,8 @@ def scope(
     """
     window = window or Window()
     frame = standardised(frame)
-    keys = group_columns(by, frame.columns, taken=metric.columns)
+    names = [name for name in frame.columns if name != KEPT]
+    keys = group_columns(by, names, taken=metric.columns)
     deals = classified(frame, pipeline, window)
     reads = list(metric.reads)
     digits = probability_scale(frame, pipeline) if metric.weighs else 0
@@ -184,8 +185,10 @@ def scope(
         reads += [pl.col("amount"), pl.col("currency")]
     if metric.weighs:
         reads.append(weighted_units(frame, pipeline).alias("_weighted"))
-    names = dict.fromkeys([*keys, "_open", "_won", "_lost", *(r.meta.output_name() for r in reads)])
-    chosen = deals.filter(metric.base).with_columns(reads).select(*names).collect()
+    wanted = dict.fromkeys(
+        [*keys, "_open", "_won", "_lost", *(r.meta.output_name() for r in reads)]
+    )
+    chosen = deals.filter(metric.base).with_columns(reads).select(*wanted).collect()
     currency = _currency(chosen) if metric.money else None
     if currency == MIXED and "currency" not in keys:
         keys.append("currency")

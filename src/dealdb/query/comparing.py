@@ -79,8 +79,9 @@ def text_test(item: Operand, test: TextTest) -> pl.Expr:
     """What a test of texts says of an operand, null where that is null; of categories each is tested once."""
     if item.category is None:
         return test(expr_of(item))
-    found = item.category.unique()
-    return item.category.is_in(found.filter(test(found.cast(pl.String))).implode())
+    text = pl.element().cast(pl.String)
+    passed = pl.element().filter(test(text))
+    return item.category.is_in(item.category.unique().implode().list.eval(passed))
 
 
 def _with_null(left: Operand, sign: str, right: Operand) -> pl.Expr:

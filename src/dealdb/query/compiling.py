@@ -35,8 +35,8 @@ from dealdb.query.parsing import start_of
 from dealdb.query.trouble import fault, find_name, unknown
 from dealdb.schema import MAX_DECIMAL_DIGITS
 
-# exponents beyond those of binary floats are refused: 1e999999999 would be a number of a billion digits
-MAX_EXPONENT = 308
+# exponents far beyond those of binary floats are refused: 1e999999999 would be a number of a billion digits
+MIN_EXPONENT, MAX_EXPONENT = -400, 308
 MAX_SPAN_DIGITS = 6
 
 
@@ -134,8 +134,9 @@ def _literal(node: exp.Expr, scope: Scope) -> Operand:
 def _bounded(number: Decimal, scope: Scope, at: int) -> Decimal:
     if len(number.as_tuple().digits) > MAX_DECIMAL_DIGITS:
         raise fault(f"a number has at most {MAX_DECIMAL_DIGITS} digits", scope.text, at)
-    if number and abs(number.adjusted()) > MAX_EXPONENT:
-        raise fault(f"an exponent is at most {MAX_EXPONENT}", scope.text, at)
+    if number and not MIN_EXPONENT <= number.adjusted() <= MAX_EXPONENT:
+        msg = f"an exponent is from {MIN_EXPONENT} to {MAX_EXPONENT}"
+        raise fault(msg, scope.text, at)
     return number
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -157,11 +156,11 @@ class QueryEngine:
         ['2', '1']
         """
         wanted = slice_of(offset, limit)
-        frame = self._snapshot().frame
-        keys = parse_sort(sort, frame.columns)
-        shown = projected(frame, columns)
-        kept = kept_rows(frame, where, equals, params)
-        return rows_found(frame, shown, kept, keys, wanted)
+        deals = self._snapshot()
+        keys = parse_sort(sort, deals.rows.columns)
+        shown = projected(deals.rows, columns)
+        kept = kept_rows(deals, where, equals, params)
+        return rows_found(deals.rows, shown, kept, keys, wanted)
 
     def page(
         self,
@@ -222,10 +221,11 @@ class QueryEngine:
         if count_of("size", size) == 0:
             msg = "size is a whole number from 1 up, not 0"
             raise QueryError(msg)
-        frame = self._snapshot().frame
+        deals = self._snapshot()
+        frame = deals.rows
         keys = total_order(parse_sort(sort, frame.columns))
         shown = projected(frame, columns)
-        kept = kept_rows(frame, where, equals, params)
+        kept = kept_rows(deals, where, equals, params)
         total = frame.height if kept is None else int(kept.sum() or 0)
         mark = question_mark(where, equals, keys, frame.schema, params)
         if cursor is not None:
@@ -262,9 +262,8 @@ class QueryEngine:
         >>> QueryEngine(lambda: deals).count(stage="won")
         1
         """
-        frame = self._snapshot().frame
-        kept = kept_rows(frame, where, equals, params)
-        return frame.height if kept is None else int(kept.sum() or 0)
+        deals = self._snapshot()
+        return deals.narrowed(kept_rows(deals, where, equals, params)).height
 
     def facets(
         self,
@@ -326,11 +325,11 @@ class QueryEngine:
         if count_of("limit", limit) == 0:
             msg = "limit is a whole number from 1 up, not 0"
             raise QueryError(msg)
-        frame = self._snapshot().frame
+        deals = self._snapshot()
         wanted = [columns] if isinstance(columns, str) else columns
-        chosen = projected(frame, wanted)
+        chosen = projected(deals.rows, wanted)
         how = {column_named(name, chosen.columns): value for name, value in (by or {}).items()}
-        kept = kept_rows(frame, where, equals, params)
+        kept = kept_rows(deals, where, equals, params)
         counted = chosen if kept is None else chosen.filter(kept)
         return {name: facet_of(counted, name, how.get(name), limit) for name in chosen.columns}
 
@@ -394,10 +393,10 @@ class QueryEngine:
             msg = "limit is a whole number from 1 up, not 0"
             raise QueryError(msg)
         words = words_of(text)
-        frame = self._snapshot().frame
-        names = text_columns(frame, columns)
-        kept = kept_rows(frame, where, equals, params)
-        return searched(frame if kept is None else frame.filter(kept), words, names, limit)
+        deals = self._snapshot()
+        names = text_columns(deals.rows, columns)
+        kept = kept_rows(deals, where, equals, params)
+        return searched(deals.rows, words, names, limit, kept)
 
     def explain(
         self,
@@ -446,14 +445,15 @@ class QueryEngine:
         counted = self._round_trips
         before = counted() if counted else 0
         watch = Watch()
-        frame = self._snapshot().frame
+        deals = self._snapshot()
+        frame = deals.rows
         watch.lap("sync")
         trips = counted() - before if counted else None
         keys = parse_sort(sort, frame.columns)
         shown = projected(frame, columns)
         condition = compile_where(where, frame.schema, equals, params)
         watch.lap("parse")
-        kept = evaluated(frame, condition, where)
+        kept = evaluated(deals, condition, where)
         watch.lap("scan")
         found = rows_found(frame, shown, kept, keys, wanted)
         watch.lap("sort")
@@ -461,8 +461,8 @@ class QueryEngine:
             filter=filter_text(where, equals, frame.schema),
             order=tuple("-" * key.descending + key.name for key in keys),
             columns=columns_read(where, equals, keys, frame.schema),
-            scanned=frame.height,
-            kept=frame.height if kept is None else int(kept.sum() or 0),
+            scanned=deals.height,
+            kept=deals.narrowed(kept).height,
             returned=found.height,
             round_trips=trips,
             steps_ms=watch.laps_ms,
@@ -481,7 +481,7 @@ class QueryEngine:
 
         Cost
         ----
-        One round trip and a scan; without a filter nothing is copied.
+        One round trip and a scan; columns are copied when the frame of the snapshot is first asked for.
 
         Examples
         --------
@@ -493,9 +493,8 @@ class QueryEngine:
         >>> QueryEngine(lambda: deals).select("stage = 'lost'").frame["id"].to_list()
         ['2']
         """
-        snapshot = self._snapshot()
-        kept = kept_rows(snapshot.frame, where, equals, params)
-        return snapshot if kept is None else replace(snapshot, frame=snapshot.frame.filter(kept))
+        deals = self._snapshot()
+        return deals.narrowed(kept_rows(deals, where, equals, params))
 
     def frame(self) -> pl.DataFrame:
         """
@@ -503,7 +502,8 @@ class QueryEngine:
 
         Cost
         ----
-        One round trip; the columns are shared with the live ones, not copied.
+        One round trip; the columns are shared with the live ones, not copied, unless deals were deleted: then they
+        are copied at the first call after a change.
 
         Examples
         --------
@@ -569,7 +569,9 @@ class QueryEngine:
             self._session = SqlSession(timeout_s=timeout_s, memory_mb=memory_mb)
         snapshot, given = self._snapshot(), self._history
         history = None if given is None else lambda: self._changes_until(given, snapshot.seq)
-        return self._session.run(statement, snapshot.frame, params, history)
+        return self._session.run(
+            statement, snapshot.rows, params, history=history, kept=snapshot.kept
+        )
 
     def _changes_until(self, history: Callable[[int], pl.DataFrame], seq: int) -> pl.DataFrame:
         if self._changes is None or self._changes[0] != seq:
@@ -622,7 +624,7 @@ class QueryEngine:
         if not isinstance(where, str | None):
             msg = f"a query is saved as SQL text, not as a {type(where).__name__}"
             raise QueryError(msg)
-        frame = self._snapshot().frame
+        frame = self._snapshot().rows
         keys = parse_sort(sort, frame.columns)
         shown = None if columns is None else tuple(projected(frame, columns).columns)
         if where is not None:

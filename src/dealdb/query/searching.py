@@ -58,7 +58,11 @@ def words_of(text: str) -> list[str]:
 
 
 def searched(
-    frame: pl.DataFrame, words: Sequence[str], names: Sequence[str], limit: int
+    frame: pl.DataFrame,
+    words: Sequence[str],
+    names: Sequence[str],
+    limit: int,
+    kept: pl.Series | None = None,
 ) -> pl.DataFrame:
     """
     Deals that have every word in one of some columns, best first.
@@ -73,6 +77,8 @@ def searched(
         Columns of text; earlier ones count more.
     limit
         Most deals.
+    kept
+        Boolean a row, true for the deals to search; None for all.
 
     Returns
     -------
@@ -90,6 +96,7 @@ def searched(
     [('1', 'Acme **renewal**')]
     """
     rows = pl.int_range(frame.height, dtype=pl.UInt32, eager=True)
+    rows = rows if kept is None else rows.filter(kept)
     texts = frame.select([column(name) for name in names])
     found = _ranked(texts, _candidates(texts, rows, words, typos=False), words)
     if len(found) < limit and any(map(takes_typos, words)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import polars as pl
 
@@ -12,6 +12,9 @@ from dealdb.query.filters import compile_where
 from dealdb.query.operands import Kind, column, kind_of
 from dealdb.query.sorting import SortKey, sorted_rows
 from dealdb.query.trouble import column_named
+
+if TYPE_CHECKING:
+    from dealdb.store.snapshot import Snapshot
 
 Params: TypeAlias = Mapping[str, object] | None
 
@@ -65,21 +68,32 @@ def projected(frame: pl.DataFrame, columns: Sequence[str] | None) -> pl.DataFram
 
 
 def kept_rows(
-    frame: pl.DataFrame,
+    deals: Snapshot,
     where: str | pl.Expr | None,
     equals: Mapping[str, object],
     params: Params,
 ) -> pl.Series | None:
-    """Boolean a row, never null, or None when there is no filter."""
-    return evaluated(frame, compile_where(where, frame.schema, equals, params), where)
+    """Boolean a row, true for the deals that a filter keeps, or None when all rows are."""
+    return evaluated(deals, compile_where(where, deals.rows.schema, equals, params), where)
 
 
 def evaluated(
-    frame: pl.DataFrame, condition: pl.Expr | None, where: str | pl.Expr | None
+    deals: Snapshot, condition: pl.Expr | None, where: str | pl.Expr | None
 ) -> pl.Series | None:
-    """Boolean a row of a condition, never null, or None where there is none."""
+    """Boolean a row, true for the deals that a condition keeps, or None when all rows are."""
     if condition is None:
-        return None
+        return deals.kept
+    if deals.kept is None:
+        return _computed(deals.rows, condition, where)
+    if not isinstance(where, pl.Expr):
+        return _computed(deals.rows, condition, where) & deals.kept
+    # such an expression may look from one row to others, and has to find only deals there
+    found = deals.kept.arg_true().filter(_computed(deals.frame, condition, where))
+    return pl.repeat(value=False, n=deals.rows.height, eager=True).scatter(found, values=True)
+
+
+def _computed(frame: pl.DataFrame, condition: pl.Expr, where: str | pl.Expr | None) -> pl.Series:
+    """Boolean a row of a condition, never null."""
     try:
         kept = frame.select(condition.alias("kept")).to_series()
     except pl.exceptions.PolarsError as error:

@@ -75,7 +75,9 @@ class SqlSession:
         statement: str,
         frame: pl.DataFrame,
         params: Mapping[str, object] | None = None,
+        *,
         history: Callable[[], pl.DataFrame] | None = None,
+        kept: pl.Series | None = None,
     ) -> pl.DataFrame:
         """
         Result of one SELECT over a frame as the table ``deals``.
@@ -86,6 +88,8 @@ class SqlSession:
             Values of the parameters ``:name`` (or ``$name``) in the statement.
         history
             Gives the table ``history``; called when the statement names it.
+        kept
+            Boolean a row of the frame, true for those that the table has; None for all.
 
         Raises
         ------
@@ -106,7 +110,7 @@ class SqlSession:
         try:
             tree = _parsed(cursor, readable)
             needed = needed_columns(tree, statement, frame.columns, values)
-            cursor.register(TABLE, self._table(frame, needed.columns))
+            cursor.register(TABLE, self._table(frame, needed.columns, kept))
             columns = frame.columns
             if needed.history:
                 past = _past(history, statement)
@@ -141,7 +145,7 @@ class SqlSession:
                 self._connection = open_sandbox(self._memory_mb)
             return self._connection.cursor()
 
-    def _table(self, frame: pl.DataFrame, names: Sequence[str]) -> pa.Table:
+    def _table(self, frame: pl.DataFrame, names: Sequence[str], kept: pl.Series | None) -> pa.Table:
         """Columns as Arrow; each is handed over once a frame."""
         import pyarrow as pa
 
@@ -150,9 +154,9 @@ class SqlSession:
                 self._frame, self._columns = frame, {}
             new = [name for name in names if name not in self._columns]
             if new:
-                arrow = frame.select([frame[name] for name in new]).to_arrow(
-                    compat_level=pl.CompatLevel.newest()
-                )
+                chosen = frame.select([frame[name] for name in new])
+                chosen = chosen if kept is None else chosen.filter(kept)
+                arrow = chosen.to_arrow(compat_level=pl.CompatLevel.newest())
                 self._columns.update(zip(new, arrow.columns, strict=True))
             return pa.table({name: self._columns[name] for name in names})
 

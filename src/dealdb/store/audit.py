@@ -296,7 +296,7 @@ class Audit:
         while not done:
             snapshot = self._live.snapshot()
             done = self._link.call(
-                "EVAL", _COUNT, 1, self._keys.meta, snapshot.seq, snapshot.frame.height
+                "EVAL", _COUNT, 1, self._keys.meta, snapshot.seq, snapshot.height
             )
 
 

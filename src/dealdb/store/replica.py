@@ -69,20 +69,13 @@ class Replica:
         """Rows, deleted ones included."""
         return len(self.columns["id"]) if self.columns else 0
 
-    def frame(self) -> pl.DataFrame:
-        """All deals, without the rows of deleted ones; shares its columns until they change."""
-        if not self.columns:
-            return pl.DataFrame()
-        frame = pl.DataFrame([self.columns[name] for name in self.schema])
-        return frame.filter(pl.col("id").is_not_null()) if frame["id"].null_count() else frame
-
     def row_numbers(self) -> pl.Series:
-        """Row number of each deal of ``frame``."""
+        """Row number of each deal, deleted ones left out."""
         rows = pl.Series("row", range(self.height), dtype=pl.UInt32)
         return rows.filter(self.columns["id"].is_not_null()) if self.columns else rows
 
     def all_rows(self) -> pl.DataFrame:
-        """The columns as they are, by row number, deleted rows included."""
+        """The columns as they are, by row number, deleted rows included; shared until they change."""
         return pl.DataFrame([self.columns[name] for name in self.schema])
 
     def apply(self, entries: Iterable[Entry]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
 
 from dealdb.columns import empty_frame
@@ -12,27 +10,80 @@ from dealdb.schema import Schema
 from dealdb.store.replica import Replica
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """
     All deals as they were at one commit; never changes afterwards.
 
-    Attributes
+    Parameters
     ----------
     frame
-        One row a deal, one column a field of the schema, in the order of first saving.
+        Columns, one for each field of the schema, in the order of first saving.
+    kept
+        Boolean a row, true for those that count; None for all. Rows of deleted deals don't count. To leave them out
+        of a column is to copy it, so a query takes ``rows`` and ``kept``, and copies only what it returns.
     schema
         Fields of the columns.
     pipeline
         Stages of the deals; has every stage that occurs in ``frame``.
     seq
         Number of the last commit that is in it; 0 for none.
+
+    Attributes
+    ----------
+    rows
+        The columns as given.
+
+    Examples
+    --------
+    >>> rows = pl.DataFrame({"id": ["1", None, "3"]})
+    >>> deals = Snapshot(
+    ...     frame=rows,
+    ...     kept=rows["id"].is_not_null(),
+    ...     schema=Schema.standard(),
+    ...     pipeline=Pipeline(),
+    ...     seq=1,
+    ... )
+    >>> deals.height, deals.frame["id"].to_list()
+    (2, ['1', '3'])
     """
 
-    frame: pl.DataFrame
-    schema: Schema
-    pipeline: Pipeline
-    seq: int
+    __slots__ = ("_frame", "kept", "pipeline", "rows", "schema", "seq")
+
+    def __init__(
+        self,
+        *,
+        frame: pl.DataFrame,
+        schema: Schema,
+        pipeline: Pipeline,
+        seq: int,
+        kept: pl.Series | None = None,
+    ) -> None:
+        self.rows = frame
+        self.kept = kept
+        self.schema = schema
+        self.pipeline = pipeline
+        self.seq = seq
+        self._frame: pl.DataFrame | None = None
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """One row a deal that counts; where some rows don't, all columns are copied, once a snapshot."""
+        if self._frame is None:
+            self._frame = self.rows if self.kept is None else self.rows.filter(self.kept)
+        return self._frame
+
+    @property
+    def height(self) -> int:
+        """Number of deals that count."""
+        return self.rows.height if self.kept is None else int(self.kept.sum())
+
+    def narrowed(self, kept: pl.Series | None) -> Snapshot:
+        """The same with other rows that count, all of which count here."""
+        if kept is self.kept:
+            return self
+        return Snapshot(
+            frame=self.rows, kept=kept, schema=self.schema, pipeline=self.pipeline, seq=self.seq
+        )
 
 
 def snapshot_of(replica: Replica) -> Snapshot:
@@ -45,8 +96,10 @@ def snapshot_of(replica: Replica) -> Snapshot:
             pipeline=replica.pipeline,
             seq=replica.position.seq,
         )
+    rows = replica.all_rows()
     return Snapshot(
-        frame=replica.frame(),
+        frame=rows,
+        kept=rows["id"].is_not_null() if rows["id"].null_count() else None,
         schema=replica.schema,
         pipeline=replica.pipeline.covering(sorted(filter(None, replica.stages))),
         seq=replica.position.seq,
