@@ -27,6 +27,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="valkey9",
         help="flavor of server to test against",
     )
+    parser.addoption(
+        "--filters",
+        type=int,
+        default=25_000,
+        help="random filters that the slow test compares with DuckDB",
+    )
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
