@@ -97,10 +97,14 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _clean_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Nothing of the user's settings or data reaches a test, and no test leaves anything with the user."""
     for name in list(os.environ):
         if name.startswith("DEALDB_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    # rejects files go to the working directory
+    monkeypatch.chdir(tmp_path_factory.mktemp("here"))

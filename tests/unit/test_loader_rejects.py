@@ -60,7 +60,7 @@ def test_corrected_rejects_load(tmp_path: Path, name: str, separator: str) -> No
     assert store.deals["=2"] == {"amount": "2.5", "note": "line\none"}
     assert store.deals["3"] == {"amount": "7"}
     # what is still wrong went to a file of the same form
-    assert again.rejects == tmp_path / f"{name}.rejects.csv.rejects.csv"
+    assert again.rejects == Path(f"{name}.rejects.csv.rejects.csv")
     assert rows_of(again.rejects)[-1]["raw"] == "4"
 
 
@@ -74,27 +74,58 @@ def test_no_cell_of_a_rejects_file_is_run_by_a_spreadsheet(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
-@pytest.mark.parametrize("name", ["deals.csv", "deals.jsonl"])
-def test_offsets_are_bytes_of_the_file(tmp_path: Path, name: str, mark: bytes) -> None:
-    if name == "deals.csv":
-        lines = ["id,amount,name", "1,5,é", "2,soon,b", "3", "4,x,b"]
-    else:
-        lines = [json.dumps({"id": n, "amount": a}) for n, a in ((1, "é"), (2, "soon"))] + ["x"]
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize("name", ["deals.csv", "deals.jsonl", "deals.json"])
+def test_offsets_are_bytes_of_the_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, zipped: bool, mark: bytes
+) -> None:
+    # pieces that end in the middle of a row, and of a character
+    monkeypatch.setattr("dealdb.loader.bytestream.BLOCK_BYTES", 19)
+    lines = ["id,amount,name", "1,5,é", "2,soon,b", "3", "4,x,b"]
+    if name != "deals.csv":
+        rows = [(1, "é"), (2, "soon"), (3, "5")]
+        lines = [json.dumps({"id": n, "amount": a}, ensure_ascii=False) for n, a in rows] + ["7"]
     data = mark + "\n".join(lines).encode()
-    report = Recorder().load_text(tmp_path, data, name, rejects=True, types=TYPES)
+    if name == "deals.json":
+        data = (
+            mark
+            + '{"é": {"results": []}, "results": [\n'.encode()
+            + ",\n ".join(lines).encode()
+            + b"\n]}"
+        )
+    packed = gzip.compress(data) if zipped else data
+    report = Recorder().load_text(tmp_path, packed, name, rejects=True, types=TYPES)
     assert report.rejects is not None
     rejected = [row for row in rows_of(report.rejects) if row["code"] != "header"]
     assert len(rejected) == 3
     for row in rejected:
         offset = int(row["offset"])
-        assert data[offset:].split(b"\n")[0].decode() == row["raw"]
+        assert data[offset:].startswith(row["raw"].encode())
+        assert data.count(b"\n", 0, offset) == int(row["line"]) - 1
 
 
-def test_a_compressed_file_has_no_offsets(tmp_path: Path) -> None:
-    data = gzip.compress(b"id,amount\n1,soon\n")
-    report = Recorder().load_text(tmp_path, data, "deals.csv.gz", rejects=True, types=TYPES)
-    assert report.rejects is not None
-    assert rows_of(report.rejects)[1]["offset"] == ""
+def test_rejects_go_where_one_works_and_not_over_those_of_others(tmp_path: Path) -> None:
+    store = Recorder()
+    places = []
+    for folder in ("a", "b", "a"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        report = store.load_text(
+            tmp_path / folder, "id,amount\n1,soon\n", rejects=True, types=TYPES
+        )
+        places.append(str(report.rejects))
+    assert places == ["deals.csv.rejects.csv", "deals.csv-2.rejects.csv", "deals.csv.rejects.csv"]
+    assert [rows_of(Path(place))[1]["source"] for place in places[:2]] == [
+        str(tmp_path / folder / "deals.csv") for folder in ("a", "b")
+    ]
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["deals.csv"]
+
+
+def test_no_file_of_somebody_else_is_written_over(tmp_path: Path) -> None:
+    mine = Path("deals.csv.rejects.csv")
+    for content in (b"my own notes", b"source,line\n", b"\xff\xfe"):
+        mine.write_bytes(content)
+        report = Recorder().load_text(tmp_path, "id,amount\n1,soon\n", rejects=True, types=TYPES)
+        assert (report.rejects, mine.read_bytes()) == (Path("deals.csv-2.rejects.csv"), content)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
@@ -141,7 +142,10 @@ def test_elements_that_are_no_objects_are_rejected(store: Recorder, tmp_path: Pa
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"deals": [\n1]}', "JSON but not an array"),
+        ('{"ids": [\n1]}', "JSON but not an array"),
+        ('{"deals" 1}', "JSON but not an array"),
+        ('{"deals": {"results": [\n{"id": 1}]}}', "JSON but not an array"),
+        ('{"deals": [\n{"id": 1},', "line 2: what stands here"),
         (
             '[{"id": 1}, {"id": ',
             "line 1: what stands here is not JSON, or the array ends too early",
@@ -338,3 +342,85 @@ def test_lists_of_texts_stay_lists(store: Recorder, tmp_path: Path) -> None:
     assert store.schema()["tags"].describe() == "list"
     assert store.schema()["mixed"].describe() == "text"
     assert store.load(path).unchanged == 3
+
+
+HUBSPOT = {
+    "results": [
+        {
+            "id": "77",
+            "properties": {
+                "dealname": "Acme", "amount": "1250.50", "dealstage": "closedwon",
+                "createdate": "1551398400000", "hs_object_id": "77", "closedate": 1569888000000,
+            },
+            "createdAt": "2019-03-01T00:00:00Z",
+        },
+        {"id": "78", "properties": {"dealname": "Bolt", "createdate": "1551398400123", "closedate": None}},
+    ],
+    "paging": {"next": {"after": "2"}},
+}  # fmt: skip
+PIPEDRIVE = {"success": True, "data": [{"id": 1, "title": "a", "value": 5}], "more": {"data": [1]}}
+SALESFORCE = {"totalSize": 1, "done": True, "records": [{"Id": "006", "Name": "a", "Amount": 5.5}]}
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize(
+    ("answer", "deals"),
+    [
+        (PIPEDRIVE, {"1": {"name": "a", "amount": "5"}}),
+        (SALESFORCE, {"006": {"name": "a", "amount": "5.5"}}),
+        ({"items": []}, {}),
+    ],
+)
+def test_answers_of_programs_have_the_deals_in_a_member(
+    store: Recorder, tmp_path: Path, answer: object, deals: object, indent: int | None
+) -> None:
+    store.load_text(tmp_path, json.dumps(answer, indent=indent), "answer.json")
+    assert store.deals == deals
+
+
+def test_an_answer_of_hubspot(store: Recorder, tmp_path: Path) -> None:
+    report = store.load_text(tmp_path, json.dumps(HUBSPOT), "answer.json")
+    assert store.values("77") | {"created_at": None} == {
+        "name": "Acme", "amount": Decimal("1250.50"), "stage": "closedwon", "created": date(2019, 3, 1),
+        "closed": date(2019, 10, 1), "hs_object_id": "77", "created_at": None,
+    }  # fmt: skip
+    assert store.values("78") == {"name": "Bolt", "created": date(2019, 3, 1)}
+    assert "milliseconds since 1970 in 'createdate'" in report.notes
+    assert "1 times of day in 'createdate' dropped: its field is a date" in report.notes
+
+
+def test_a_row_of_json_lines_with_a_list_stays_a_row(store: Recorder, tmp_path: Path) -> None:
+    store.load_text(tmp_path, '{"id": "1", "items": ["a"]}\n{"id": "2"}\n', "x.json")
+    assert set(store.deals) == {"1", "2"}
+
+
+def test_milliseconds_since_1970_in_dates_alone(store: Recorder, tmp_path: Path) -> None:
+    store.load_text(
+        tmp_path,
+        "id,created,updated,called\n1,1551398400000,1551398400123,1551398400000\n2,2026-01-31,,5\n",
+    )
+    assert store.deals["1"] == {
+        "created": "2019-03-01", "updated": "2019-03-01T00:00:00.123Z", "called": "1551398400000",
+    }  # fmt: skip
+    assert store.deals["2"] == {"created": "2026-01-31", "called": "5"}
+
+
+@pytest.mark.parametrize("told", ["sep=|\n", '"SEP=|"\r\n'])
+def test_the_first_line_may_tell_what_stands_between_cells(
+    store: Recorder, tmp_path: Path, told: str
+) -> None:
+    report = store.load_text(
+        tmp_path, f"{told}id|name,owner|amount\n1|a,b|5\n2|c|soon\n", rejects=True,
+        types={"amount": "decimal(2)"},
+    )  # fmt: skip
+    assert store.deals == {"1": {"name_owner": "a,b", "amount": "5"}}
+    assert report.rejects is not None
+    rows = list(csv.DictReader(report.rejects.read_text("utf-8").splitlines()))
+    assert [(row["line"], row["raw"]) for row in rows] == [
+        ("1", "id|name,owner|amount"), ("4", "2|c|soon"),
+    ]  # fmt: skip
+
+
+def test_lines_that_end_in_returns(store: Recorder, tmp_path: Path) -> None:
+    store.load_text(tmp_path, 'id,name\r1,a\r2,"b\rc"\r')
+    assert store.deals == {"1": {"name": "a"}, "2": {"name": "b\nc"}}

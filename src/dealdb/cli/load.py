@@ -96,7 +96,13 @@ def load(
     ] = False,
     rejects: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Where rejected rows go [default: beside the source]."),
+        typer.Option(
+            metavar="FILE", help="Where rejected rows go [default: FILE.rejects.csv, here]."
+        ),
+    ] = None,
+    max_expansion: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Times that a compressed file may grow [default: 200]."),
     ] = None,
     max_errors: Annotated[
         int, typer.Option(metavar="N", help="Exit code 1 when more rows are rejected.")
@@ -124,6 +130,7 @@ def load(
         "force": force,
         "everything": everything,
         "resume": resume,
+        "max_expansion": max_expansion,
     }
     given: dict[str, Any] = {name: value for name, value in options.items() if value}
     if given.get("id_from") == ["row"]:

@@ -23,6 +23,12 @@ BLOCK_BYTES = (
     2 * 1024 * 1024
 )  # some 20,000 rows: large enough for Polars, small enough for progress
 SAMPLE_BYTES = 64 * 1024
+# one row of more than this is none
+MAX_ROW_BYTES = 64 * 1024 * 1024
+# times its size that a compressed file may have unpacked: tables come to 5 to 50, gzip can do 1,000, zstd any number
+MAX_EXPANSION = 200
+# what is smaller unpacked does no harm
+_HARMLESS_BYTES = 64 * 1024 * 1024
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -43,10 +49,16 @@ class ByteStream:
         ``utf-8``, ``utf-16`` or ``cp1252``, detected.
     bytes_total
         Size on disk, compressed where it is compressed.
+
+    Raises
+    ------
+    LoadError
+        If it unpacks to more than ``max_expansion`` times its size.
     """
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path, name: str, max_expansion: int = MAX_EXPANSION) -> None:
         self.name = name
+        self._max_expansion = max_expansion
         self._path = path
         with path.open("rb") as file:
             start = file.read(len(MAGIC))
@@ -73,8 +85,8 @@ class ByteStream:
 
     @property
     def first_offset(self) -> int | None:
-        """Byte of the file where the text begins; None where its bytes are not those of the text."""
-        if self._zipped or self._is_zstd or self.encoding != "utf-8":
+        """Byte of the unpacked file where the text begins; None where its bytes are not those of the text."""
+        if self.encoding != "utf-8":
             return None
         return len(codecs.BOM_UTF8) if self.has_bom else 0
 
@@ -90,8 +102,11 @@ class ByteStream:
                 text = cast("IO[bytes]", files.enter_context(gzip.GzipFile(fileobj=on_disk)))
             if self._is_zstd:
                 text = files.enter_context(zstd_reader(on_disk))
+            unpacked = 0
             try:
                 while block := text.read(BLOCK_BYTES):
+                    unpacked += len(block)
+                    check_expansion(self.name, unpacked, self.bytes_total, self._max_expansion)
                     yield block, on_disk.tell()
             except (EOFError, gzip.BadGzipFile, OSError) as problem:
                 msg = f"{self.name} can't be read to its end: {problem}"
@@ -127,6 +142,37 @@ def _as_latin_1(problem: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error("dealdb-latin-1", _as_latin_1)
+
+
+def check_expansion(name: str, unpacked: int, packed: int, most: int) -> None:
+    """
+    Refuse a file that a few kilobytes make endless.
+
+    Raises
+    ------
+    LoadError
+        If it is more than ``most`` times as large unpacked, and that does harm.
+    """
+    if unpacked > max(_HARMLESS_BYTES, most * packed):
+        msg = (
+            f"{name} unpacks to more than {most} times its size of {packed:,} bytes, as no table does: "
+            "if you trust it, raise max_expansion"
+        )
+        raise LoadError(msg)
+
+
+def check_row(name: str, line: int, unfinished: bytes | str) -> None:
+    """
+    Refuse a row that has no end, before it fills the memory.
+
+    Raises
+    ------
+    LoadError
+        If it is longer than ``MAX_ROW_BYTES``.
+    """
+    if len(unfinished) > MAX_ROW_BYTES:
+        msg = f"{name}, line {line}: a row of more than {MAX_ROW_BYTES >> 20} MB is none; is it what its name says?"
+        raise LoadError(msg)
 
 
 def spool(file: BinaryIO, keep: ExitStack) -> Path:

@@ -37,6 +37,8 @@ _CLOCK = (
     r"^(?P<h>[0-9]{1,2}):(?P<min>[0-9]{2})(?::(?P<s>[0-9]{2})(?:[.,](?P<f>[0-9]{1,9}))?)?"
     r"\s*(?P<half>[AaPp])?(?:\.?[Mm]\.?)?\s*(?P<zone>Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2})?$"
 )
+# milliseconds since 1970, from 1973 on: as many digits as nothing else that stands for a date has
+_EPOCH = r"^\s*[0-9]{12,13}\s*$"
 # a shape alone, to tell a column of dates from one of text
 DATE_SHAPE = (
     r"^(?:[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}|[0-9]{1,2}[/.][0-9]{1,2}[/.][0-9]{4}"
@@ -59,17 +61,21 @@ class OrderEvidence:
         Cells that make sense only month first, or only day first.
     either
         Cells such as ``03/04/2026`` that could be both.
+    epoch
+        Cells in milliseconds since 1970.
     """
 
     us: int = 0
     eu: int = 0
     either: int = 0
+    epoch: int = 0
 
     def add(self, texts: pl.Series) -> None:
         """Count the cells of some more rows."""
         odd = texts.filter(~texts.str.contains(_ISO_DATE))
         if odd.is_empty():
             return
+        self.epoch += int(odd.str.contains(_EPOCH).sum())
         parts = odd.str.extract_groups(_YEAR_LAST).struct.unnest()
         first, second = (parts[name].cast(pl.Int64) for name in ("first", "second"))
         # 31.01.2026: with dots no country writes the month first
@@ -107,6 +113,7 @@ def dates(texts: pl.Series, order: str) -> tuple[pl.Series, int]:
 
 
 def _odd_dates(odd: pl.Series, order: str) -> tuple[pl.Series, int]:
+    odd = _epochs_named(odd)
     if odd.str.contains(_ISO_MOMENT).all():
         found = _real(odd.str.head(10)).cast(pl.String)
         return found, int((found.is_not_null() & ~odd.str.contains(_ISO_MIDNIGHT)).sum())
@@ -135,12 +142,23 @@ def datetimes(texts: pl.Series, order: str) -> pl.Series:
     ... ).to_list()
     ['2018-12-19T09:30:00Z', '2026-01-31T14:00:00Z', '2026-01-30T23:00:00Z']
     """
+    if not texts.str.contains(_ISO_MOMENT).all():
+        texts = _epochs_named(texts)
     moments = (
         _iso_moments(texts) if texts.str.contains(_ISO_MOMENT).all() else _moments(texts, order)
     )
     moments = _within(moments, _FIRST_MOMENT, _LAST_MOMENT)
     utc = moments.dt.replace_time_zone("UTC").alias(texts.name)
     return encode_column(utc, Field("moment", FieldType.DATETIME))
+
+
+def _epochs_named(texts: pl.Series) -> pl.Series:
+    """Cells with a moment of the calendar for each that is in milliseconds since 1970."""
+    is_epoch = texts.str.contains(_EPOCH).fill_null(value=False)
+    if not is_epoch.any():
+        return texts
+    found = texts.filter(is_epoch).str.strip_chars().cast(pl.Int64).cast(pl.Datetime("ms"))
+    return texts.clone().scatter(is_epoch.arg_true(), found.dt.strftime("%Y-%m-%d %H:%M:%S%.3f"))
 
 
 def _iso_moments(texts: pl.Series) -> pl.Series:

@@ -8,6 +8,7 @@ lines, quotes inside cells, NUL bytes, damaged UTF-8) goes through ``carefully``
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from dataclasses import replace
 import polars as pl
 
 from dealdb.errors import LoadError
-from dealdb.loader.bytestream import ByteStream
+from dealdb.loader.bytestream import ByteStream, check_row
 from dealdb.loader.carefully import Dialect, Split
 from dealdb.loader.chunks import Chunk, Place
 
@@ -25,6 +26,8 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _MAX_STEPS_BACK = 1000
 # some hundred rows: enough to compare delimiters
 _SNIFF_BYTES = 16 * 1024
+# the line with which Excel is told what stands between the cells
+_TOLD = re.compile(rb'"?sep=([,;|\t])"?\r?\n', re.IGNORECASE)
 
 
 class DelimitedSource:
@@ -58,6 +61,14 @@ class DelimitedSource:
         self.bytes_total = stream.bytes_total
         self._stream = stream
         sample = stream.sample()
+        # old programs of the Mac end their lines so
+        self._only_returns = b"\r" in sample and b"\n" not in sample
+        if self._only_returns:
+            sample = sample.replace(b"\r", b"\n")
+        told = _TOLD.match(sample)
+        self._header_start = told.end() if told else 0
+        if told:
+            delimiter = delimiter or told[1].decode()
         self.delimiter = delimiter or sniff_delimiter(sample[:_SNIFF_BYTES])
         self._dialect = Dialect(self.delimiter.encode())
         self.format = "tsv" if self.delimiter == "\t" else "csv"
@@ -68,8 +79,9 @@ class DelimitedSource:
         line, rest, done, in_header = 1, b"", 0, True
         # where the rest begins in the text
         at = 0
-        for block, done in self._stream.blocks():
+        for block, done in self._blocks():
             rest += block
+            check_row(self.name, line, rest[: -len(block)])
             if in_header and len(rest) < self._header_end:
                 continue
             if in_header:
@@ -85,6 +97,10 @@ class DelimitedSource:
             if chunk:
                 yield self._placed(chunk, at)
 
+    def _blocks(self) -> Iterator[tuple[bytes, int]]:
+        for block, done in self._stream.blocks():
+            yield (block.replace(b"\r", b"\n") if self._only_returns else block), done
+
     def _placed(self, chunk: Chunk, at: int) -> Chunk:
         """Chunk whose offsets are those of the file, where there are any."""
         first = self._stream.first_offset
@@ -99,7 +115,7 @@ class DelimitedSource:
         return replace(chunk, locate=locate, rejects=rejects)
 
     def _read_header(self, sample: bytes) -> tuple[list[str], list[str]]:
-        end = 0
+        end = self._header_start
         while end < len(sample):
             start, end = end, (sample.find(b"\n", end) + 1) or len(sample)
             while sample.count(b'"', start, end) % 2 and end < len(sample):

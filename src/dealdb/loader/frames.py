@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import polars as pl
 
 from dealdb.columns import encode_column, field_of
 from dealdb.errors import LoadError, MissingExtra
+from dealdb.loader.bytestream import BLOCK_BYTES, MAX_EXPANSION, check_expansion
 from dealdb.loader.chunks import Chunk, Place
 from dealdb.loader.rows import as_json
 from dealdb.schema import FieldType
@@ -52,12 +55,12 @@ class WorkbookSource(FrameSource):
     Raises
     ------
     LoadError
-        If the file is no workbook.
+        If the file is no workbook, or unpacks to more than ``max_expansion`` times its size.
     MissingExtra
         If fastexcel is not installed.
     """
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path, name: str, max_expansion: int = MAX_EXPANSION) -> None:
         try:
             import fastexcel
         except ImportError:
@@ -65,6 +68,7 @@ class WorkbookSource(FrameSource):
                 "XLSX needs the extra 'xlsx': pip install 'dealdb[xlsx]'; or save the sheet as CSV"
             )
             raise MissingExtra(msg) from None
+        _check_archive(path, name, max_expansion)
         try:
             workbook = fastexcel.read_excel(path)
             sheet = workbook.load_sheet(0, schema_sample_rows=None)
@@ -125,6 +129,21 @@ class ColumnarSource:
         except (pl.exceptions.PolarsError, OSError) as problem:
             msg = f"{self.name} can't be read as {self.format.capitalize()}: {_first_line(problem)}"
             raise LoadError(msg) from problem
+
+
+def _check_archive(path: Path, name: str, max_expansion: int) -> None:
+    """Go through a workbook's parts, since the sizes that it tells of them need not be true."""
+    unpacked, packed = 0, path.stat().st_size
+    try:
+        with ZipFile(path) as archive:
+            for part in archive.infolist():
+                with archive.open(part) as stream:
+                    while block := stream.read(BLOCK_BYTES):
+                        unpacked += len(block)
+                        check_expansion(name, unpacked, packed, max_expansion)
+    except (BadZipFile, NotImplementedError, zlib.error, RuntimeError, EOFError) as problem:
+        msg = f"{name} can't be read as an XLSX workbook: {_first_line(problem)}"
+        raise LoadError(msg) from problem
 
 
 def _chunk(frame: pl.DataFrame, first: int) -> Chunk:

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from dealdb.errors import LoadError
+from dealdb.loader.bytestream import MAX_EXPANSION
 from dealdb.loader.chunks import Source
 from dealdb.loader.conflicts import check_policy
 from dealdb.loader.export import ExportReport, write_frame
@@ -20,7 +21,7 @@ from dealdb.loader.missing import Missing
 from dealdb.loader.plan import Options
 from dealdb.loader.progress import ProgressCallback, shown
 from dealdb.loader.rehearsal import Rehearsal
-from dealdb.loader.rejects import RejectsFile
+from dealdb.loader.rejects import RejectsFile, default_place
 from dealdb.loader.report import LoadReport
 from dealdb.loader.resume import open_trail
 from dealdb.loader.run import DEFAULT_BATCH, MAX_BATCH, Load
@@ -68,6 +69,7 @@ class DataLoader:
         resume: bool = False,
         rejects: str | Path | bool = True,
         max_errors: int | None = None,
+        max_expansion: int = MAX_EXPANSION,
         batch_size: int = DEFAULT_BATCH,
         progress: ProgressCallback | None = None,
         bar: bool = True,
@@ -120,9 +122,12 @@ class DataLoader:
             Whether to continue a load of the same file that was killed or ended in an error: from the last commit
             that the server has, with the same options. Without an unfinished one it begins at the beginning.
         rejects
-            Path of the file for rows that were not loaded; True for ``<source>.rejects.csv``, False for none.
+            Path of the file for rows that were not loaded; True for ``<name>.rejects.csv`` in the working directory,
+            False for none.
         max_errors
             Rejected rows after which the load stops; None for no limit.
+        max_expansion
+            Times its size that a compressed file, or a workbook, may have unpacked; up to 64 MB any number.
         batch_size
             Deals in one commit.
         progress
@@ -167,7 +172,14 @@ class DataLoader:
             raise LoadError(msg)
         begun = time.perf_counter()
         with ExitStack() as keep:
-            opened = open_source(source, format=format, delimiter=delimiter, null=null, keep=keep)
+            opened = open_source(
+                source,
+                format=format,
+                delimiter=delimiter,
+                null=null,
+                max_expansion=max_expansion,
+                keep=keep,
+            )
             if on_conflict == "error" and not opened.repeatable:
                 # all ids have to be known before the first row is written
                 opened = MappingsSource(list(source))
@@ -296,10 +308,11 @@ def _places(source: object, opened: Source, rejects: str | Path | bool) -> list[
         return [Path(rejects)]
     if not rejects:
         return []
-    if isinstance(source, str | Path):
-        beside = Path(f"{source}.rejects.csv")
-        return [beside, Path(beside.name)]
-    return [Path("stdin.rejects.csv")] if opened.name == "stdin" else []
+    if isinstance(source, str | Path) or opened.name == "stdin":
+        here = default_place(opened.name)
+        # who may not write where they are may write where their file is
+        return [here, Path(opened.name).parent / here]
+    return []
 
 
 def _short_name(source: Source) -> str:

@@ -13,11 +13,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from dealdb.errors import LoadError
-from dealdb.loader.bytestream import ByteStream
+from dealdb.loader.bytestream import ByteStream, check_row
 from dealdb.loader.chunks import Chunk, Place
 from dealdb.loader.rows import Rows
 
 CHUNK_ROWS = 20_000
+# members under which programs answer with an array of deals: HubSpot, Pipedrive, Salesforce, and the usual
+WRAPPERS = ("results", "data", "records", "deals", "items", "value", "objects")
 _SPACE = re.compile(r"[\s,]*")
 _CONSTANTS = {"NaN": None, "Infinity": float("inf"), "-Infinity": float("-inf")}
 _DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_CONSTANTS.__getitem__)
@@ -43,6 +45,7 @@ class JsonLinesSource:
         for block, done in self._stream.blocks():
             text = rest + block
             *complete, rest = text.split(b"\n")
+            check_row(self.name, line, rest)
             yield self._chunk(complete, Place(line, "", at), done)
             line += len(complete)
             at = None if at is None else at + len(text) - len(rest)
@@ -69,7 +72,7 @@ class JsonLinesSource:
 
 
 class JsonArraySource:
-    """One JSON array of objects, read element by element."""
+    """One JSON array of objects, read element by element; also as a member of an object."""
 
     format = "json"
     repeatable = True
@@ -92,26 +95,33 @@ class JsonArraySource:
             If the text is not JSON, or not an array.
         """
         gathered, done = Rows(), 0
-        for element, line, raw, done in self._elements():
-            gathered.add(element, Place(line, raw))
+        for element, place, done in self._elements():
+            gathered.add(_lifted(element), place)
             if len(gathered.rows) >= CHUNK_ROWS:
                 yield gathered.chunk(done)
                 gathered = Rows()
         yield gathered.chunk(done)
 
-    def _elements(self) -> Iterator[tuple[object, int, str, int]]:
-        text, line, done, begun = "", 1, 0, False
+    def _elements(self) -> Iterator[tuple[object, Place, int]]:
+        text, line, at, begun = "", 1, self._stream.first_offset, False
         for piece, done in self._texts():
             text += piece
-            start = 0
+            check_row(self.name, line, text[: -len(piece)])
+            start = before = 0
             if not begun:
-                start, begun = self._opening(text), True
+                found = self._opening(text)
+                if found is None:
+                    continue
+                start, begun = found, True
+                line += text.count("\n", 0, start)
             while True:
                 gap = _SPACE.match(text, start)
                 after = gap.end() if gap else start
                 line += text.count("\n", start, after)
                 start = after
-                if text[start : start + 1] in ("]", ""):
+                if text[start : start + 1] == "]":
+                    return
+                if start == len(text):
                     break
                 try:
                     element, end = _DECODER.raw_decode(text, start)
@@ -124,13 +134,17 @@ class JsonArraySource:
                 if end == len(text):
                     break
                 raw = text[start:end]
-                yield element, line, raw, done
+                at = _moved(at, text[before:start])
+                yield element, Place(line, raw, at), done
                 line += raw.count("\n")
-                start = end
+                at = _moved(at, raw)
+                start = before = end
+            at = _moved(at, text[before:start])
             text = text[start:]
-        if not text.lstrip().startswith("]"):
-            msg = f"{self.name}, line {line}: what stands here is not JSON, or the array ends too early"
-            raise LoadError(msg)
+        if not begun and text.strip():
+            raise self._no_array()
+        msg = f"{self.name}, line {line}: what stands here is not JSON, or the array ends too early"
+        raise LoadError(msg)
 
     def _texts(self) -> Iterator[tuple[str, int]]:
         decoder = codecs.getincrementaldecoder("utf-8")()
@@ -141,15 +155,75 @@ class JsonArraySource:
             msg = f"{self.name} is not text in UTF-8"
             raise LoadError(msg) from problem
 
-    def _opening(self, text: str) -> int:
-        place = len(text) - len(text.lstrip())
-        if text[place : place + 1] == "[":
-            return place + 1
-        msg = (
-            f"{self.name} is JSON but not an array: expected [{{...}}, ...], or one object a line "
-            "(format='jsonl')"
+    def _opening(self, text: str) -> int | None:
+        """Where the elements begin, in the array or in one that is a member of an object; None if that comes later."""
+        place = _blanks(text, 0)
+        match text[place : place + 1]:
+            case "[":
+                return place + 1
+            case "{":
+                return _member(text, place + 1)
+            case "":
+                return None
+        raise self._no_array()
+
+    def _no_array(self) -> LoadError:
+        return LoadError(
+            f"{self.name} is JSON but not an array: expected [{{...}}, ...], an object with an array under one of "
+            f"{', '.join(WRAPPERS)}, or one object a line (format='jsonl')"
         )
-        raise LoadError(msg)
+
+
+def is_wrapped(row: object) -> bool:
+    """
+    Whether an object is no row, but has the rows in an array.
+
+    Examples
+    --------
+    >>> is_wrapped({"results": [{"id": "1"}], "paging": None})
+    True
+    """
+    return isinstance(row, dict) and any(_is_table(row.get(name)) for name in WRAPPERS)
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
+
+
+def _member(text: str, start: int) -> int | None:
+    """Where the array begins that a member of an object is, or None where there is none yet."""
+    place = _blanks(text, start)
+    while text[place : place + 1] == '"':
+        try:
+            name, place = _DECODER.raw_decode(text, place)
+            place = _blanks(text, place)
+            if text[place : place + 1] != ":":
+                return None
+            place = _blanks(text, place + 1)
+            if name in WRAPPERS and text[place : place + 1] == "[":
+                return place + 1
+            _, place = _DECODER.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            return None
+        place = _blanks(text, place)
+    return None
+
+
+def _blanks(text: str, start: int) -> int:
+    found = _SPACE.match(text, start)
+    return found.end() if found else start
+
+
+def _moved(offset: int | None, text: str) -> int | None:
+    return None if offset is None else offset + len(text.encode())
+
+
+def _lifted(element: object) -> object:
+    """Row of an answer of HubSpot, which has all but the id in an object of its own."""
+    if not isinstance(element, dict) or not isinstance(element.get("properties"), dict):
+        return element
+    around = {name: value for name, value in element.items() if name != "properties"}
+    return {**around, **element["properties"]}
 
 
 class MappingsSource:

@@ -217,6 +217,8 @@ class Profile:
         return Field(target, kind, DEFAULT_SCALE if kind is FieldType.DECIMAL else 0)
 
     def _order(self, header: str, seen: ColumnProfile, notes: list[str]) -> str:
+        if seen.order.epoch:
+            notes.append(f"milliseconds since 1970 in {header!r}")
         if self._options.dates:
             return self._options.dates
         us = bool(seen.order.us)

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from itertools import chain, count
 from pathlib import Path
 from typing import IO, Any
 
@@ -68,6 +69,9 @@ class RejectsFile(AbstractContextManager["RejectsFile"]):
             if self._writer is None:
                 self._open()
             self._write(reject)
+        if self._file:
+            # what a killed load leaves has to be known for its own by the one that continues it
+            self._file.flush()
 
     def __exit__(self, *_: object) -> None:
         if self._file:
@@ -104,6 +108,30 @@ class RejectsFile(AbstractContextManager["RejectsFile"]):
             return
         msg = f"rejected rows can't be written to {self._places[0]}: {problem}; choose another with rejects"
         raise LoadError(msg) from problem
+
+
+def default_place(source: str) -> Path:
+    """
+    Where the rejects of a source go by default: the working directory, and never over those of another source.
+
+    Beside the source would often be a folder that others use, such as one of shared data.
+    """
+    name = Path(source).name
+    names = chain([f"{name}.rejects.csv"], (f"{name}-{n}.rejects.csv" for n in count(2)))
+    return next(place for place in map(Path, names) if _is_free(place, source))
+
+
+def _is_free(place: Path, source: str) -> bool:
+    try:
+        with place.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(file)
+            names, first = next(rows, None), next(rows, None)
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError, csv.Error):
+        return False
+    # a load that was killed may have left one without a row
+    return not names or (tuple(names) == COLUMNS and (first is None or first[0] == source))
 
 
 def is_rejects_file(path: Path) -> bool:

@@ -12,11 +12,11 @@ from typing import Any, BinaryIO, cast
 import polars as pl
 
 from dealdb.errors import LoadError
-from dealdb.loader.bytestream import ByteStream, spool
+from dealdb.loader.bytestream import MAX_EXPANSION, ByteStream, spool
 from dealdb.loader.chunks import Source
 from dealdb.loader.delimited import DELIMITERS, DelimitedSource
 from dealdb.loader.frames import ColumnarSource, FrameSource, WorkbookSource
-from dealdb.loader.mappings import JsonArraySource, JsonLinesSource, MappingsSource
+from dealdb.loader.mappings import JsonArraySource, JsonLinesSource, MappingsSource, is_wrapped
 from dealdb.loader.rejects import is_rejects_file, restored
 
 FORMATS = ("csv", "tsv", "jsonl", "json", "parquet", "arrow", "xlsx")
@@ -41,6 +41,7 @@ def open_source(
     format: str | None,
     delimiter: str | None,
     null: str | None = None,
+    max_expansion: int = MAX_EXPANSION,
     keep: ExitStack,
 ) -> Source:
     """
@@ -56,6 +57,8 @@ def open_source(
         Character between cells of delimited text, or None to find it out.
     null
         Cell of delimited text that stands for nothing, or None for the usual ones.
+    max_expansion
+        Times its size that a compressed file may have unpacked.
     keep
         Holds what has to be tidied up after the load.
 
@@ -70,10 +73,11 @@ def open_source(
     if delimiter is not None and delimiter not in DELIMITERS:
         msg = f"a delimiter is one of {', '.join(map(repr, DELIMITERS))}, not {delimiter!r}"
         raise LoadError(msg)
-    if isinstance(source, str | Path):
-        return _open_path(Path(source), str(source), format, (delimiter, null), keep)
-    if hasattr(source, "read"):
-        return _open_path(spool(_binary(source), keep), "stdin", format, (delimiter, null), keep)
+    if isinstance(source, str | Path) or hasattr(source, "read"):
+        is_path = isinstance(source, str | Path)
+        path = Path(source) if is_path else spool(_binary(source), keep)
+        name = str(source) if is_path else "stdin"
+        return _open_path(path, name, format, (delimiter, null), max_expansion, keep)
     if isinstance(source, pl.LazyFrame) or hasattr(source, "__arrow_c_stream__"):
         return FrameSource(source)
     if isinstance(source, Iterable) and not isinstance(source, Mapping | bytes):
@@ -99,6 +103,7 @@ def _open_path(
     name: str,
     chosen: str | None,
     cells: tuple[str | None, str | None],
+    max_expansion: int,
     keep: ExitStack,
 ) -> Source:
     if not path.exists():
@@ -117,12 +122,12 @@ def _open_path(
         if columnar in _COLUMNAR.values():
             return ColumnarSource(path, name, columnar)
         if found == "xlsx" or start.startswith(_ZIP):
-            return WorkbookSource(path, name)
+            return WorkbookSource(path, name, max_expansion)
         if found in ("csv", "") and is_rejects_file(path):
             folder = keep.enter_context(tempfile.TemporaryDirectory(prefix="dealdb-"))
             path, found, between = restored(path, Path(folder))
             chosen, cells = found, (cells[0] or between, cells[1])
-        stream = ByteStream(path, name)
+        stream = ByteStream(path, name, max_expansion)
     except OSError as problem:
         msg = f"{name} can't be read: {problem.strerror or problem}"
         raise LoadError(msg) from problem
@@ -151,7 +156,7 @@ def _open_text(
     if found == "json":
         start = stream.sample().lstrip()
         # many programs call JSON Lines .json
-        lines = chosen is None and start.startswith(b"{") and _is_json(start.split(b"\n", 1)[0])
+        lines = chosen is None and start.startswith(b"{") and _is_row(start.split(b"\n", 1)[0])
         return JsonLinesSource(stream) if lines else JsonArraySource(stream)
     delimiter, null = cells
     if found == "tsv" and delimiter is None and b"\t" in stream.sample().split(b"\n", 1)[0]:
@@ -169,11 +174,10 @@ def _sniffed(stream: ByteStream, name: str) -> str:
     return "csv"
 
 
-def _is_json(text: bytes) -> bool:
+def _is_row(text: bytes) -> bool:
     import json
 
     try:
-        json.loads(text)
+        return not is_wrapped(json.loads(text))
     except ValueError:
         return False
-    return True
