@@ -46,5 +46,7 @@ def _run(command: Sequence[str], environment: dict[str, str]) -> Run:
 def _environment(url: str, folder: Path) -> dict[str, str]:
     """Nothing of the user's settings; caches go to the folder."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("DEALDB_")}
+    # an installed package has its bytecode: without this variable the warm run writes it
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     places = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")
     return {**kept, "DEALDB_URL": url, **{name: str(folder / name) for name in places}}
