@@ -417,3 +417,9 @@ def test_the_hubspot_export_loads(store: Recorder, shared_data: Path) -> None:
         "name": "1f03614fdf8999728ac2cfeb1c4b3984", "portal_id": "4727653", "is_deleted": False,
         "created": date(2019, 12, 4),
     }  # fmt: skip
+
+
+def test_wide_rows_go_in_smaller_commits(store: Recorder) -> None:
+    wide = {f"c{n}": "x" for n in range(99)}
+    store.load([{"id": n, **wide} for n in range(200)])
+    assert [len(ids) for ids, _ in store.batches] == [81, 81, 38]

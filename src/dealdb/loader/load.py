@@ -24,7 +24,7 @@ from dealdb.loader.rehearsal import Rehearsal
 from dealdb.loader.rejects import RejectsFile, default_place
 from dealdb.loader.report import LoadReport
 from dealdb.loader.resume import open_trail
-from dealdb.loader.run import DEFAULT_BATCH, MAX_BATCH, Load
+from dealdb.loader.run import MAX_BATCH, Load
 from dealdb.loader.sources import open_source
 from dealdb.loader.stagetable import WithStages, read_stages
 from dealdb.loader.stores import Store
@@ -70,7 +70,7 @@ class DataLoader:
         rejects: str | Path | bool = True,
         max_errors: int | None = None,
         max_expansion: int = MAX_EXPANSION,
-        batch_size: int = DEFAULT_BATCH,
+        batch_size: int | None = None,
         progress: ProgressCallback | None = None,
         bar: bool = True,
     ) -> LoadReport:
@@ -129,7 +129,7 @@ class DataLoader:
         max_expansion
             Times its size that a compressed file, or a workbook, may have unpacked; up to 64 MB any number.
         batch_size
-            Deals in one commit.
+            Deals in one commit; by default 500, or fewer of many columns.
         progress
             Called after each commit, from another thread, with a ``Progress``.
         bar
@@ -156,7 +156,7 @@ class DataLoader:
         ------
         docs/loading.md
         """
-        if not 1 <= batch_size <= MAX_BATCH:
+        if batch_size is not None and not 1 <= batch_size <= MAX_BATCH:
             msg = f"batch_size is a number from 1 to {MAX_BATCH}, not {batch_size!r}"
             raise LoadError(msg)
         check_policy(on_conflict)

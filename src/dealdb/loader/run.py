@@ -33,7 +33,9 @@ from dealdb.schema import Field
 from dealdb.store.batch import Batch
 from dealdb.store.marks import Mark
 
-DEFAULT_BATCH = 500  # deals in one commit: larger ones are hardly faster and hold up other writers
+# deals and cells in one commit: larger ones are hardly faster, and hold up everybody else for longer
+DEFAULT_BATCH = 500
+DEFAULT_CELLS = 8_000
 MAX_BATCH = 5000
 # sources up to this size are kept in memory between the two passes, larger ones are read twice
 KEPT_BYTES = 32 * 1024 * 1024
@@ -45,7 +47,7 @@ MAX_REPEATED = 5
 class Load:
     """One load, from its first row to its report."""
 
-    batch_size = DEFAULT_BATCH
+    batch_size: int | None = None
     max_errors: int | None = None
     on_conflict = "merge"
     missing: Missing | None = None
@@ -283,7 +285,8 @@ class Load:
         # not while the server waits for them; and only deals that are new take the quick road
         prepare = self._store.prepare if self._news else lambda _: None
         whole = self.on_conflict == "replace"
-        return list(encoded.batches(self.batch_size, prepare, all_new=self._all_new, whole=whole))
+        size = self.batch_size or min(DEFAULT_BATCH, DEFAULT_CELLS // (1 + len(encoded.columns)) + 1)
+        return list(encoded.batches(size, prepare, all_new=self._all_new, whole=whole))
 
     def _send(self, batches: list[Batch], bytes_done: int | None) -> None:
         write = POLICIES[self.on_conflict]
