@@ -259,7 +259,7 @@ MUTANTS = [
     Mutant(
         "checkpoint published before its chunks",
         "checkpoint.py",
-        "        generation = Generation(\n",
+        "        columns = self._write_columns()\n",
         "        link, late = self._link, list[object]()\n"
         "        class Late:\n"
         "            settings = link.settings\n"
@@ -274,7 +274,7 @@ MUTANTS = [
         "            def calls(self, commands, retry=False):\n"
         "                return late.append(commands) if commands[0][0] == 'SADD' else link.calls(commands)\n"
         "        self._link = Late()\n"
-        "        generation = Generation(\n",
+        "        columns = self._write_columns()\n",
         f"tests/server/test_checkpoint.py {MACHINE}",
     ),
     Mutant(
@@ -306,14 +306,26 @@ MUTANTS = [
     Mutant(
         "orphans are removed without regard to the manifest",
         "checkpoint.py",
-        "orphans = sorted(known - (manifest.keys if manifest else set()))",
+        "orphans = sorted(known - (manifest.names(self._keys) if manifest else set()))",
         "orphans = sorted(known)",
     ),
     Mutant(
+        "orphans are removed without regard to the history",
+        "manifest.py",
+        "columns = [*(g.columns for g in self.generations), *(s.columns for s in self.history)]",
+        "columns = [*(g.columns for g in self.generations)]",
+    ),
+    Mutant(
+        "deals that changed are sealed as what they became",
+        "history.py",
+        "return fields if all(same) else None",
+        "return fields if any(same) else None",
+    ),
+    Mutant(
         "chunks are not compared with their checksums",
-        "checkpoint.py",
-        "if blob is None or sha256(blob).hexdigest() != digest:",
-        "if blob is None:",
+        "chunks.py",
+        "return blob is not None and _digest(blob) == digest",
+        "return blob is not None",
     ),
     Mutant(
         "a checkpoint of another history is used",

@@ -127,6 +127,9 @@ class Recorder:
                 self.revs[deal_id] = len(self.batches)
         return Written(**outcomes)
 
+    def settle(self, n_written: int) -> None:
+        """There is nothing to tidy up."""
+
     def frame(self) -> pl.DataFrame:
         columns = {name: [deal.get(name) for deal in self.deals.values()] for name in self._schema}
         return decode_frame({**columns, "id": list(self.deals)}, self._schema.fields)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from hashlib import sha256
+from io import BytesIO
 from typing import Any
 
+import polars as pl
 import pytest
 
 from dealdb.connection import Link, RedisConnection
-from dealdb.errors import AccessDenied
+from dealdb.errors import AccessDenied, StoreDamaged
 from dealdb.store import Store
+from dealdb.store.batch import Batch
 from dealdb.store.checkpoint import write_checkpoint
+from dealdb.store.log import read_from
+from dealdb.store.manifest import read_manifest
 from dealdb.store.past import read_history
+from dealdb.store.replica import Replica
 from servers import Server
 
 
@@ -46,6 +54,14 @@ def checkpoint(store: Store, *, fresh: bool = True, link: Link | None = None) ->
     return write_checkpoint(link or store.link, store.keys, store._live._replica)
 
 
+def chunks_of(store: Store) -> list[set[str]]:
+    """Keys of the chunks of each generation, newest first."""
+    manifest = read_manifest(store.link, store.keys)
+    assert manifest
+    columns = [generation.columns for generation in manifest.generations]
+    return [set(each.keys(store.keys)) for each in columns if each]
+
+
 def save(store: Store, n: int) -> None:
     store.save({"id": n, "amount": n})
 
@@ -70,7 +86,7 @@ def test_a_process_that_lags_behind_does_not_go_back(link: Link) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["garbage", "[]", '{"format":1,"generations":[],"history":[]}', b"\xff\x00"]
+    "text", ["garbage", "[]", '{"format":2,"generations":[],"history":[]}', b"\xff\x00"]
 )
 def test_a_damaged_manifest_is_replaced_by_the_next(link: Link, text: str | bytes) -> None:
     store = Store(link)
@@ -88,12 +104,145 @@ def test_the_log_reaches_back_to_the_older_checkpoint(link: Link) -> None:
     for n in range(3):
         save(store, n)
         assert checkpoint(store)
-    newest = max(link.call("KEYS", "deals:chunk:*"), key=lambda key: int(key[12:].split(b"-")[0]))
-    link.call("SETRANGE", newest, 100, "damage")
+    newest = chunks_of(store)[0] - chunks_of(store)[1]
+    for key in newest:
+        link.call("SETRANGE", key, 100, "damage")
     link.call("HSET", "deal:0", "amount", 99)
     assert amounts(Store(link)) == [0, 1, 2]
-    link.call("DEL", newest)
+    link.call("DEL", *newest)
     assert amounts(Store(link)) == [0, 1, 2]
+
+
+def bulk(store: Store, n: int, *, first: int = 0) -> None:
+    """Add deals by commits of 500."""
+    schema = store.schema()
+    for start in range(first, first + n, 500):
+        amounts = [str(amount) for amount in range(start, start + 500)]
+        store.write(schema, Batch.of([f"b{amount}" for amount in amounts], {"amount": amounts}))
+
+
+def test_what_did_not_change_is_kept_once(link: Link) -> None:
+    store = Store(link)
+    bulk(store, 500)
+    assert checkpoint(store)
+    store.save({"id": "b0", "name": "changed"})
+    assert checkpoint(store)
+    newer, older = chunks_of(store)
+    assert newer & older
+    assert newer != older
+    # written again, since it may be damaged
+    for key in newer | older:
+        link.call("SETRANGE", key, 50, "damage")
+    store.save({"id": "b0", "name": "changed again"})
+    assert checkpoint(store)
+    assert amounts(Store(link)) == list(range(500))
+
+
+def test_a_load_leaves_no_second_copy(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the log nor the history has its deals, and the history still tells of them."""
+    monkeypatch.setattr("dealdb.store.checkpoint._MIN_LOG_BYTES", 1_000)
+    store = Store(link)
+    bulk(store, 12_000)
+    store.settle(12_000)
+    assert link.call("XLEN", "deals:log") == 1
+    sealed = sum(link.call("STRLEN", key) for key in link.call("KEYS", "deals:history:*"))
+    assert sealed < 8_000
+    bulk(store, 500, first=12_000)
+    store.save({"id": "b7", "amount": -7})
+    store.delete("b8")
+    assert checkpoint(store)
+    newcomer = Store(link)
+    assert newcomer.snapshot().frame.height == 12_499
+    assert newcomer.history("b7")["after"].drop_nulls().to_list() == ["7", "-7"]
+    assert newcomer.history("b8")["change"].to_list() == ["inserted", "deleted"]
+    assert newcomer.history("b12400")["after"].to_list() == ["12400"]
+    folded = Replica()
+    folded.apply(list(read_history(link, store.keys)))
+    assert folded.frame().equals(store.snapshot().frame)
+
+
+def test_lost_chunk_of_the_history_is_told(link: Link) -> None:
+    store = Store(link)
+    bulk(store, 500)
+    assert checkpoint(store)
+    manifest = read_manifest(link, store.keys)
+    assert manifest
+    sealed = manifest.history[0].columns
+    assert sealed
+    assert set(sealed.digests) == {"id", "amount"}
+    ids = [f"b{n}" for n in range(500)]
+    store.write(store.schema(), Batch.of(ids, {"amount": ["-1"] * 500}))
+    assert checkpoint(store)
+    store.save({"id": "b0", "name": "again"})
+    assert checkpoint(store)
+    link.call("DEL", *sealed.part(["amount"], 0, 499).keys(store.keys))
+    with pytest.raises(StoreDamaged, match="incomplete after commit 1"):
+        store.history("b0")
+    assert amounts(Store(link)) == [-1] * 500
+
+
+def test_history_sealed_in_format_1_is_kept(link: Link) -> None:
+    """Its columns were stored in another way: a reader does without, and the next checkpoint replaces them."""
+    store = Store(link)
+    save(store, 1)
+    save(store, 2)
+    store.snapshot()
+    entries = [entry for page in read_from(link, "deals:log", 1) for entry in page]
+    rows = [
+        (
+            *(e.position.seq, e.position.hash, e.time_ms, e.writer, e.counter),
+            *(e.actor, e.kind, e.height, e.packed_rows, e.data),
+        )
+        for e in entries
+    ]
+    names = [
+        "seq",
+        "hash",
+        "time_ms",
+        "writer",
+        "counter",
+        "actor",
+        "kind",
+        "height",
+        "rows",
+        "data",
+    ]
+    buffer = BytesIO()
+    pl.DataFrame(rows, schema=names, orient="row").write_ipc(buffer)
+    link.call("SET", "deals:history:old", buffer.getvalue())
+    link.calls(
+        [
+            ("SET", "deals:chunk:old", "arrow"),
+            ("SADD", "deals:chunks", "deals:chunk:old", "deals:history:old"),
+        ]
+    )
+    last = entries[-1]
+    schema = store.schema()
+    generation = {
+        "seq": last.position.seq, "hash": last.position.hash.decode(), "time": last.time_ms,
+        "schema": schema.to_json(), "pipeline": "[]", "chunks": [["deals:chunk:old", "0"]],
+    }  # fmt: skip
+    segment = ["deals:history:old", sha256(buffer.getvalue()).hexdigest(), 1, last.position.seq]
+    manifest = {"format": 1, "generations": [generation], "history": [segment]}
+    link.call("SET", "deals:checkpoint", json.dumps(manifest))
+    link.call("XTRIM", "deals:log", "MINID", f"{last.position.seq}-0")
+    assert store.history("1")["after"].to_list() == ["1"]
+    assert amounts(Store(link)) == [1, 2]
+    save(store, 3)
+    assert checkpoint(store)
+    assert store.history("1")["after"].to_list() == ["1"]
+    assert not link.call("EXISTS", "deals:chunk:old")
+    assert amounts(Store(link)) == [1, 2, 3]
+
+
+def test_manifest_of_a_newer_format_is_left_alone(link: Link) -> None:
+    store = Store(link)
+    save(store, 1)
+    newer = b'{"format":3,"history":"somewhere"}'
+    link.call("SET", "deals:checkpoint", newer)
+    assert amounts(Store(link)) == [1]
+    assert not checkpoint(store)
+    assert link.call("GET", "deals:checkpoint") == newer
 
 
 def test_a_manifest_is_not_published_without_its_chunks(link: Link) -> None:
@@ -137,7 +286,7 @@ def test_history_is_read_on_while_checkpoints_trim_the_log(link: Link) -> None:
 def test_who_may_not_write_a_checkpoint_reads_all_the_same(
     link: Link, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dealdb.store.live._MIN_CHANGES", 1)
+    monkeypatch.setattr("dealdb.store.live.MIN_CHANGES", 1)
     store = Store(link)
     for n in range(5):
         save(store, n)

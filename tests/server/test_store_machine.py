@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
+from unittest.mock import patch
 
 import hypothesis.strategies as st
 import pytest
@@ -404,29 +405,40 @@ class StoreMachine(RuleBasedStateMachine):
         """Places of the generations that a reader can begin with."""
         manifest = self.manifest
         for place, generation in enumerate(manifest.generations if manifest else ()):
-            names = [key for key, _ in generation.chunks]
+            names = generation.columns.keys(self.stores[0].keys) if generation.columns else []
             there = not names or self.link.call("EXISTS", *names) == len(names)
             undamaged = self.damaged.isdisjoint(names)
             if there and undamaged and has_position(self.link, "deals:log", generation.position):
                 yield place
 
-    @rule(who=WHO, rounds=st.integers(1, 3))
-    def checkpoint_after_changes(self, who: int, rounds: int) -> None:
+    @rule(who=WHO, rounds=st.integers(1, 3), much=st.booleans())
+    def checkpoint_after_changes(self, who: int, rounds: int, *, much: bool) -> None:
         for _ in range(rounds):
             self.save(who, "d0", {"name": f"before {self.seq}"}, None, 0, give_up=False)
-            self.checkpoint(who, fresh=True)
+            self.checkpoint(who, fresh=True, much=much)
 
     @precondition(lambda self: self.model.height)
-    @rule(who=WHO, fresh=st.booleans())
-    def checkpoint(self, who: int, *, fresh: bool) -> None:
+    @rule(who=WHO, fresh=st.booleans(), much=st.booleans())
+    def checkpoint(self, who: int, *, fresh: bool, much: bool) -> None:
+        """With ``much``, the log is as large as that of a bulk load: no older checkpoint stays for its sake."""
         store = self.stores[who]
         if fresh:
             self.query(who)
         manifest, seq = self.manifest, self.seq
-        published = write_checkpoint(self.link, store.keys, store._live._replica)
+        with patch("dealdb.store.checkpoint._Checkpointer._bearable", 0 if much else 10**9):
+            published = write_checkpoint(self.link, store.keys, store._live._replica)
         if fresh:
             is_news = manifest is None or manifest.generations[0].position.seq < seq
             assert published or not is_news
+        if published and self.manifest:
+            newest = self.manifest.generations[0]
+            assert newest.columns
+            # written anew, also those that were there
+            self.damaged -= set(newest.columns.keys(store.keys))
+            assert (
+                not much
+                or self.link.call("XLEN", "deals:log") <= 1 + self.seq - newest.position.seq
+            )
         assert not self.link.call("EXISTS", "deals:lease")
 
     @precondition(lambda self: self.model.height)
@@ -444,7 +456,8 @@ class StoreMachine(RuleBasedStateMachine):
             )
         after = self.manifest
         if after and after != before:
-            new = after.keys - (before.keys if before else set())
+            keys = store.keys
+            new = after.names(keys) - (before.names(keys) if before else set())
             assert self.link.call("EXISTS", *new) == len(new), "published before its chunks"
         # it expires by itself
         self.link.call("DEL", "deals:lease")
@@ -470,14 +483,28 @@ class StoreMachine(RuleBasedStateMachine):
         return bool(first) and first[0][0] == b"1-0"
 
     @precondition(lambda self: self.link.call("KEYS", "deals:chunk:*"))
-    @rule(newest_only=st.booleans(), how=st.sampled_from(["lost", "damaged", "another"]))
-    def damage_chunks(self, *, newest_only: bool, how: str) -> None:
+    @rule(
+        newest_only=st.booleans(),
+        history_too=st.booleans(),
+        how=st.sampled_from(["lost", "damaged", "another"]),
+    )
+    def damage_chunks(self, *, newest_only: bool, history_too: bool, how: str) -> None:
         chunks = sorted(key.decode() for key in self.link.call("KEYS", "deals:chunk:*"))
         manifest = self.manifest
-        newest = [key for key, _ in manifest.generations[0].chunks] if manifest else []
+        segments = [each.columns for each in manifest.history if each.columns] if manifest else []
+        needed = {key for each in segments for key in each.keys(self.stores[0].keys)}
+        if not history_too:
+            chunks = [key for key in chunks if key not in needed]
+        columns = manifest.generations[0].columns if manifest else None
+        newest = columns.keys(self.stores[0].keys) if columns else []
         # a reader without a checkpoint reads the hashes, where other programs may have been
-        if not self.is_clean and not (newest_only and 1 in self.usable()):
-            return
+        if not self.is_clean:
+            if not newest_only or 1 not in self.usable():
+                return
+            assert manifest
+            older = manifest.generations[1].columns
+            assert older
+            newest = sorted(set(newest) - set(older.keys(self.stores[0].keys)))
         for key in set(newest if newest_only else chunks).intersection(chunks):
             others = [other for other in chunks if other not in (key, *self.damaged)]
             if how == "lost":
@@ -488,6 +515,7 @@ class StoreMachine(RuleBasedStateMachine):
             else:
                 self.link.call("SETRANGE", key, self.link.call("STRLEN", key) // 2, b"damage")
             self.damaged.add(key)
+            self.past.is_whole = self.past.is_whole and key not in needed
 
     @rule()
     def back_up(self) -> None:

@@ -216,6 +216,7 @@ class DataLoader:
                 run.trail = open_trail(store, Path(source), terms, resume=resume)
             run.batch_size, run.max_errors, run.on_conflict = batch_size, max_errors, on_conflict
             run.run()
+            store.settle(run.n_written)
             return run.report(time.perf_counter() - begun)
 
     def _missing(

@@ -115,6 +115,9 @@ class Rehearsal:
             self._written.setdefault(deal_id, {}).update(cells)
         return Outcome(inserted, updated, len(ids) - inserted - updated)
 
+    def settle(self, n_written: int) -> None:
+        """Do nothing: nothing was written."""
+
     def _exists(self, deal_id: str) -> bool:
         return deal_id in self._rows or deal_id in self._written
 

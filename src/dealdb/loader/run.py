@@ -148,6 +148,11 @@ class Load:
             batch, mark = ids[start : start + DEFAULT_BATCH], self._mark(self._n_deleted)
             self._n_deleted += missing.delete(self._store, batch, mark)
 
+    @property
+    def n_written(self) -> int:
+        """Deals that the load changed."""
+        return self._counts["inserted"] + self._counts["updated"] + self._n_deleted
+
     def report(self, seconds: float) -> LoadReport:
         """What was done."""
         n_rejected = self._rejected.reasons.total()

@@ -123,3 +123,7 @@ class Store(Protocol):
     def forget_load(self, load: str) -> None:
         """Remove the mark of a load."""
         ...
+
+    def settle(self, n_written: int) -> None:
+        """Tidy up after a load that changed so many deals."""
+        ...

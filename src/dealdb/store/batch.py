@@ -107,9 +107,14 @@ class Batch:
     def packed(self) -> bytes:
         """Its columns as the log keeps them: an Arrow IPC stream, without columns that are all null."""
         given = [column for column in self.frame if column.null_count() < len(self)]
-        buffer = io.BytesIO()
-        pl.DataFrame(given).rechunk().write_ipc_stream(buffer, compression="zstd")
-        return buffer.getvalue()
+        return packed(pl.DataFrame(given))
+
+
+def packed(frame: pl.DataFrame) -> bytes:
+    """Inverse of ``unpacked``."""
+    buffer = io.BytesIO()
+    frame.rechunk().write_ipc_stream(buffer, compression="zstd")
+    return buffer.getvalue()
 
 
 def unpacked(data: bytes) -> pl.DataFrame:

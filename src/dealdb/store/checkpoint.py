@@ -1,38 +1,52 @@
 """
-Checkpoints: the columns as compressed Arrow, so that a new process need not read every hash.
+Checkpoints: the columns in compressed chunks, so that a new process need not read every hash.
 
-A checkpoint is chunks of 65,536 rows. They are written first, under new names; the manifest makes them
-valid; those of the checkpoint before the last go after that. With each checkpoint the log up to it is
-sealed as history, and trimmed up to the older of the two that remain.
+The chunks are written first, under names made of what is in them; the manifest makes them valid; those that no
+checkpoint and no segment of the history has any more go after that. With each checkpoint the log up to it is sealed
+as history, and trimmed up to the older of the two that remain; where that would leave much in the log, the newest
+remains alone.
 """
 
 from __future__ import annotations
 
-import io
 import secrets
 from collections.abc import Iterator
 from hashlib import sha256
 from importlib.resources import files
+from itertools import islice
 
 import polars as pl
 
 from dealdb.connection import Link
+from dealdb.store.chunks import Columns, encoded
 from dealdb.store.history import Segment, seal_since
 from dealdb.store.keys import Keys
 from dealdb.store.log import has_position
-from dealdb.store.manifest import Generation, Manifest, read_manifest
+from dealdb.store.manifest import Generation, Manifest, is_of_newer_format
 from dealdb.store.replica import Replica
 
-CHUNK_ROWS = 65_536
 _PUBLISH = files("dealdb.store").joinpath("publish.lua").read_bytes()
 # gives a lease back, unless it has expired and is another's by now
 _RELEASE = b"if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
+# removes orphans, unless another manifest has come that may refer to them again
+_REMOVE = b"""
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+for i = 3, #KEYS do
+  redis.call('UNLINK', KEYS[i])
+  redis.call('SREM', KEYS[2], KEYS[i])
+end
+return 1
+"""
 # a writer that dies leaves the lease behind for so long at most
 _LEASE_MS = 60_000
 _GENERATIONS = 2
+# chunks sent at once; a small collection is sent whole
+_SENT_CHUNKS = 64
+# as much may stay in the log for the sake of an older checkpoint, or half of what the chunks of one take
+_MIN_LOG_BYTES = 2**20
 
 
-def read_checkpoint(link: Link, generation: Generation) -> Replica | None:
+def read_checkpoint(link: Link, keys: Keys, generation: Generation) -> Replica | None:
     """
     Replica as of a checkpoint, or None when a chunk is missing or not what the manifest says.
 
@@ -40,20 +54,17 @@ def read_checkpoint(link: Link, generation: Generation) -> Replica | None:
     ----
     One round trip, however many chunks.
     """
-    names = [key for key, _ in generation.chunks]
-    blobs = link.call("MGET", *names, retry=True) if names else []
-    parts = []
-    for blob, (_, digest) in zip(blobs, generation.chunks, strict=True):
-        # nothing from the server is parsed as Arrow before it is known to be what was written
-        if blob is None or sha256(blob).hexdigest() != digest:
-            return None
-        parts.append(pl.read_ipc(blob))
+    if generation.columns is None:
+        return None
+    found = generation.columns.read(link, keys)
+    if found is None:
+        return None
     return Replica(
         position=generation.position,
         time_ms=generation.time_ms,
-        schema=generation.schema,
+        schema=generation.columns.schema,
         pipeline=generation.pipeline,
-        frame=pl.concat(parts, rechunk=True) if parts else None,
+        frame=pl.DataFrame(found),
     )
 
 
@@ -68,7 +79,7 @@ def write_checkpoint(link: Link, keys: Keys, replica: Replica) -> bool:
 
     Cost
     ----
-    Some ten round trips, and one for each chunk and each 500 commits that are sealed.
+    Some ten round trips, and one for each 64 chunks and each 500 commits that are sealed.
     """
     token = secrets.token_hex(8)
     if link.call("SET", keys.lease, token, "NX", "PX", _LEASE_MS) is None:
@@ -87,29 +98,41 @@ class _Checkpointer:
         self._keys = keys
         self._replica = replica
         self._token = token
-        self._written: list[str] = []
+        self._written: set[str] = set()
+        self._chunk_bytes = 0
+        self._sealed_bytes = 0
 
     def run(self) -> bool:
         text = self._link.call("GET", self._keys.checkpoint) or b""
+        if is_of_newer_format(text.decode(errors="replace")):
+            # it knows where history is that this program can't read; queries do without a checkpoint
+            return False
         base = self._usable(Manifest.from_json(text.decode(errors="replace")))
         if base and base.generations[0].position.seq >= self._replica.position.seq:
             # trimming follows the older checkpoint: going back would lose what is sealed behind it
             return False
+        columns = self._write_columns()
+        sealed = base.history[-1].last if base and base.history else 0
         generation = Generation(
             position=self._replica.position,
             time_ms=self._replica.time_ms,
-            schema=self._replica.schema,
             pipeline=self._replica.pipeline,
-            chunks=tuple(self._write_chunks()),
+            columns=columns,
         )
-        history = base.history if base else ()
+        segments = tuple(self._write_segments(sealed, columns))
+        older = base.generations if base and self._sealed_bytes <= self._bearable else ()
         manifest = Manifest(
-            generations=(generation, *(base.generations if base else ()))[:_GENERATIONS],
-            history=(*history, *self._write_segments(history[-1].last if history else 0)),
+            generations=(generation, *older)[:_GENERATIONS],
+            history=(*(base.history if base else ()), *segments),
         )
         published = self._publish(manifest, text)
         self._remove_orphans()
         return published
+
+    @property
+    def _bearable(self) -> int:
+        """Bytes of log that an older checkpoint may keep."""
+        return max(_MIN_LOG_BYTES, self._chunk_bytes // 2)
 
     def _usable(self, manifest: Manifest | None) -> Manifest | None:
         """The manifest, as long as it is of the log's history: not of one that was lost by a reset."""
@@ -121,9 +144,10 @@ class _Checkpointer:
     def _publish(self, manifest: Manifest, made_from: bytes) -> bool:
         position = self._replica.position
         keys = self._keys
+        # the whole log stays for a first checkpoint, so that the state can be had without it
         older = (
             manifest.generations[-1].position.seq
-            if len(manifest.generations) == _GENERATIONS
+            if len(manifest.generations) == _GENERATIONS or self._sealed_bytes > self._bearable
             else 0
         )
         done = self._link.call(
@@ -132,30 +156,49 @@ class _Checkpointer:
         )  # fmt: skip
         return bool(done)
 
-    def _write_chunks(self) -> Iterator[tuple[str, str]]:
-        for number, part in enumerate(self._replica.all_rows().iter_slices(CHUNK_ROWS)):
-            buffer = io.BytesIO()
-            part.write_ipc(buffer, compression="zstd")
-            name = f"{self._replica.position.seq}-{number}-{self._token}"
-            yield self._write(self._keys.chunk(name), buffer.getvalue())
+    def _write_columns(self) -> Columns:
+        digests: dict[str, list[str]] = {name: [] for name in self._replica.schema}
+        chunks = encoded(self._replica.all_rows())
+        while batch := list(islice(chunks, _SENT_CHUNKS)):
+            self._write({self._keys.chunk(digest): blob for _, digest, blob in batch})
+            for name, digest, blob in batch:
+                digests[name].append(digest)
+                self._chunk_bytes += len(blob)
+        return Columns(
+            schema=self._replica.schema,
+            first=0,
+            digests={name: tuple(found) for name, found in digests.items()},
+        )
 
-    def _write_segments(self, sealed: int) -> Iterator[Segment]:
+    def _write_segments(self, sealed: int, columns: Columns) -> Iterator[Segment]:
         until = self._replica.position.seq
-        for first, last, blob in seal_since(self._link, self._keys, sealed, until):
-            key, digest = self._write(self._keys.segment(f"{first}-{last}-{self._token}"), blob)
-            yield Segment(key=key, digest=digest, first=first, last=last)
+        frame = self._replica.all_rows()
+        for found in seal_since(self._link, self._keys, sealed, frame, columns, until):
+            self._sealed_bytes += found.log_bytes
+            key = self._keys.segment(f"{found.first}-{found.last}-{self._token}")
+            self._write({key: found.blob})
+            yield Segment(
+                key=key,
+                digest=sha256(found.blob).hexdigest(),
+                first=found.first,
+                last=found.last,
+                columns=found.columns,
+            )
 
-    def _write(self, key: str, blob: bytes) -> tuple[str, str]:
-        # the name first: should this process die in between, a later checkpoint finds what is left over
-        self._link.calls([("SADD", self._keys.chunks, key), ("SET", key, blob)])
-        self._written.append(key)
-        return key, sha256(blob).hexdigest()
+    def _write(self, blobs: dict[str, bytes]) -> None:
+        # what is there already too: it may be damaged
+        sets = [("SET", key, blob) for key, blob in blobs.items()]
+        # the names first: should this process die in between, a later checkpoint finds what is left over
+        self._link.calls([("SADD", self._keys.chunks, *blobs), *sets])
+        self._written.update(blobs)
 
     def _remove_orphans(self) -> None:
         """Remove what the manifest does not refer to: of superseded checkpoints, dead writers, lost histories."""
         # under the lease: the chunks of another process that is about to publish look like orphans too
         known = {key.decode() for key in self._link.call("SMEMBERS", self._keys.chunks)}
-        manifest = read_manifest(self._link, self._keys)
-        orphans = sorted(known - (manifest.keys if manifest else set()))
-        if orphans:
-            self._link.calls([("UNLINK", *orphans), ("SREM", self._keys.chunks, *orphans)])
+        text = self._link.call("GET", self._keys.checkpoint) or b""
+        manifest = Manifest.from_json(text.decode(errors="replace"))
+        orphans = sorted(known - (manifest.names(self._keys) if manifest else set()))
+        if manifest and orphans:
+            keys = (self._keys.checkpoint, self._keys.chunks, *orphans)
+            self._link.call("EVAL", _REMOVE, len(keys), *keys, text)

@@ -1,18 +1,25 @@
 """
-The sealed part of the history: log entries as they were, in compressed Arrow, after the log is trimmed.
+The sealed part of the history: log entries in compressed Arrow, after the log is trimmed.
 
-A segment holds consecutive entries, one row each; ``unseal`` gives back exactly the entries that were sealed.
+A segment holds consecutive entries, one row each. Deals that a bulk load added, and that nothing changed before they
+were sealed, are in the chunks of the checkpoint already: such an entry is sealed without them, and ``unseal`` takes
+them from there.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
+from dealdb.columns import encode_column
 from dealdb.connection import Link
+from dealdb.schema import Schema
+from dealdb.store.batch import packed
+from dealdb.store.chunks import Columns
 from dealdb.store.keys import Keys
 from dealdb.store.log import Entry, Position, read_from
 
@@ -29,6 +36,9 @@ _COLUMNS: dict[str, pl.DataType] = {
     "height": pl.Int64(),
     "rows": pl.Binary(),
     "data": pl.Binary(),
+    # of a commit whose deals are in chunks: how many, and which fields it gave them
+    "n": pl.Int64(),
+    "fields": pl.List(pl.String),
 }
 
 
@@ -45,36 +55,200 @@ class Segment:
         SHA-256 of what it holds, hexadecimal.
     first, last
         Numbers of its first and last commit.
+    columns
+        Chunks that hold deals of its entries, or None where it has them all itself.
     """
 
     key: str
     digest: str
     first: int
     last: int
+    columns: Columns | None
 
+    def to_document(self) -> list[object]:
+        """As JSON has it."""
+        columns = self.columns.to_document() if self.columns else None
+        return [self.key, self.digest, self.first, self.last, columns]
 
-def seal(entries: Iterable[Entry]) -> bytes:
-    """Bytes of a segment that holds these entries."""
-    rows = [
-        (
-            *(e.position.seq, e.position.hash, e.time_ms, e.writer, e.counter),
-            *(e.actor, e.kind, e.height, e.packed_rows, e.data),
+    @classmethod
+    def from_document(cls, document: Sequence[Any]) -> Segment:
+        """Inverse of ``to_document``; the columns may be missing, as in format 1."""
+        key, digest, first, last, columns = (*document, None)[:5]
+        return cls(
+            key=key,
+            digest=digest,
+            first=first,
+            last=last,
+            columns=Columns.from_document(columns) if columns else None,
         )
-        for e in entries
-    ]
+
+
+class ChunkLost(Exception):
+    """A chunk that holds deals of a segment is missing or not what was written."""
+
+
+class SealedRows:
+    """
+    Deals of a segment that are in chunks; a column is fetched when it is first asked for.
+
+    Raises
+    ------
+    ChunkLost
+        From every method, if a chunk is not what was sealed.
+    """
+
+    def __init__(self, link: Link, keys: Keys, columns: Columns) -> None:
+        self._columns = columns
+        self._link = link
+        self._keys = keys
+        self._found: dict[str, pl.Series] = {}
+
+    def _column(self, name: str) -> pl.Series:
+        if name not in self._found:
+            found = self._columns.read(self._link, self._keys, [name])
+            if found is None:
+                raise ChunkLost
+            self._found.update(found)
+        return self._found[name]
+
+    def texts(self, fields: Sequence[str], row: int, n: int) -> pl.DataFrame:
+        """Columns of texts of ``n`` deals, ``id`` first."""
+        return pl.DataFrame([self._texts(name, row, n) for name in ("id", *fields)])
+
+    def _texts(self, name: str, row: int, n: int) -> pl.Series:
+        part = self._column(name).slice(row - self._columns.first, n)
+        return encode_column(part, self._columns.schema[name])
+
+    def rows_of(self, deal_id: str) -> list[int]:
+        """Rows of a deal."""
+        return [row + self._columns.first for row in (self._column("id") == deal_id).arg_true()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """
+    A segment before it is written.
+
+    Attributes
+    ----------
+    blob
+        What it holds.
+    first, last
+        Numbers of its first and last commit.
+    columns
+        Chunks that hold deals of its entries.
+    log_bytes
+        What its entries take up in the log, roughly.
+    """
+
+    blob: bytes
+    first: int
+    last: int
+    columns: Columns | None
+    log_bytes: int
+
+
+def seal(entries: Sequence[Entry], frame: pl.DataFrame, columns: Columns) -> Sealed:
+    """
+    Segment of these entries.
+
+    Parameters
+    ----------
+    entries
+        Consecutive commits, not later than the checkpoint.
+    frame, columns
+        The rows of the checkpoint, and where they are.
+    """
+    rows, fields, touched = [], set[str](), list[int]()
+    for entry in entries:
+        added = entry.added if entry.kind == "add" else None
+        if added is not None and not _is_held(added, entry.height, frame, columns.schema):
+            added = None
+        rows.append(
+            (
+                *(entry.position.seq, entry.position.hash, entry.time_ms, entry.writer),
+                *(entry.counter, entry.actor, entry.kind, entry.height, entry.packed_rows),
+                *(
+                    (entry.data, None, None)
+                    if added is None
+                    else (None, added.height, added.columns[1:])
+                ),
+            )
+        )
+        if added is not None:
+            fields.update(added.columns)
+            touched += [entry.height, entry.height + added.height - 1]
     buffer = io.BytesIO()
     pl.DataFrame(rows, schema=_COLUMNS, orient="row").write_ipc(buffer, compression="zstd")
-    return buffer.getvalue()
+    return Sealed(
+        blob=buffer.getvalue(),
+        first=entries[0].position.seq,
+        last=entries[-1].position.seq,
+        columns=columns.part(sorted(fields), min(touched), max(touched)) if touched else None,
+        log_bytes=sum(map(log_bytes, entries)),
+    )
 
 
-def unseal(blob: bytes) -> Iterator[Entry]:
-    """Entries of a segment."""
-    for seq, chain, *rest in pl.read_ipc(blob).iter_rows():
-        yield Entry(Position(seq, chain), *rest)
+def log_bytes(entry: Entry) -> int:
+    """What an entry takes up in the log, roughly: its fields without the names, which the log has once."""
+    return len(entry.data) + len(entry.packed_rows) + 100
 
 
-def seal_since(link: Link, keys: Keys, seq: int, until: int) -> Iterator[tuple[int, int, bytes]]:
-    """First number, last number and bytes of segments that hold the log's entries after ``seq`` up to ``until``."""
+def _is_held(added: pl.DataFrame, height: int, frame: pl.DataFrame, schema: Schema) -> bool:
+    """Whether the frame has the very texts of deals that were added, in the rows that they were given."""
+    part = frame.slice(height, added.height)
+    same = (
+        name in schema
+        and encode_column(part[name], schema[name]).equals(added[name], null_equal=True)
+        for name in added.columns
+    )
+    return all(same)
+
+
+def unseal(blob: bytes, held: SealedRows | None, only: str | None = None) -> Iterator[Entry]:
+    """
+    The entries of a segment.
+
+    Parameters
+    ----------
+    blob
+        As ``seal`` made it.
+    held
+        The deals that are in chunks; with None, their commits come without ``data``.
+    only
+        Id of the one deal that is asked for: commits whose deals are in chunks come without the others, as if they
+        had added that deal alone.
+
+    Raises
+    ------
+    ChunkLost
+        If a chunk is not what was sealed.
+    """
+    wanted = held.rows_of(only) if held and only is not None else None
+    # a segment of format 1 lacks the last two columns
+    for row in pl.read_ipc(blob).iter_rows(named=True):
+        height, data, n = row["height"], row["data"] or b"", row.get("n")
+        if n is not None and held is not None:
+            if wanted is not None:
+                height, n = next(((r, 1) for r in wanted if height <= r < height + n), (height, 0))
+            data = packed(held.texts(row["fields"], height, n))
+        yield Entry(
+            Position(row["seq"], row["hash"]),
+            row["time_ms"],
+            row["writer"],
+            row["counter"],
+            row["actor"],
+            row["kind"],
+            height,
+            row["rows"],
+            data,
+        )
+
+
+def seal_since(
+    link: Link, keys: Keys, seq: int, frame: pl.DataFrame, columns: Columns, until: int
+) -> Iterator[Sealed]:
+    """Segments of the log's entries after ``seq`` up to ``until``, the commit that the frame is of."""
     entries: list[Entry] = []
     size = 0
     for page in read_from(link, keys.log, seq + 1):
@@ -82,9 +256,9 @@ def seal_since(link: Link, keys: Keys, seq: int, until: int) -> Iterator[tuple[i
             if entry.position.seq > until:
                 break
             entries.append(entry)
-            size += len(entry.data) + len(entry.packed_rows)
+            size += log_bytes(entry)
             if size > SEGMENT_BYTES:
-                yield entries[0].position.seq, entry.position.seq, seal(entries)
+                yield seal(entries, frame, columns)
                 entries, size = [], 0
     if entries:
-        yield entries[0].position.seq, entries[-1].position.seq, seal(entries)
+        yield seal(entries, frame, columns)

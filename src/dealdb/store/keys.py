@@ -24,7 +24,7 @@ class Keys:
     ``deals:meta``       hash   format, seq, chain hash, next row, schema, pipeline
     ``deals:writers``    hash   last commit of each writer and its answer; how far unfinished loads are
     ``deals:checkpoint`` string manifest: the last two checkpoints and the sealed history
-    ``deals:chunk:*``    string columns of a checkpoint, 65,536 rows each
+    ``deals:chunk:*``    string 65,536 rows of a column each
     ``deals:history:*``  string sealed log entries
     ``deals:chunks``     set    names of all chunks and segments, so that orphans are found
     ``deals:queries``    hash   saved queries, name -> JSON
@@ -100,7 +100,7 @@ class Keys:
         return self._own("lease")
 
     def chunk(self, name: str) -> str:
-        """Key of one chunk of a checkpoint."""
+        """Key of one chunk of a column."""
         return self._own(f"chunk:{name}")
 
     def segment(self, name: str) -> str:

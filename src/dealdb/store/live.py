@@ -22,8 +22,11 @@ from dealdb.store.writer import wrong_format
 
 # a history that is reset again and again while it is read is nothing that a reader can wait for
 _MAX_REBUILDS = 5
-# changes after which a checkpoint saves new processes more than it costs: a quarter of all deals, at least these
-_MIN_CHANGES = 4_096
+# changes after which a checkpoint saves more than it costs: one for so many deals, and at least so many
+MIN_CHANGES = 4_096
+_DEALS_A_CHANGE = 4
+# what a load leaves in the log is as large as what it loaded
+_DEALS_A_LOADED_CHANGE = 20
 
 
 class LiveColumns:
@@ -58,10 +61,22 @@ class LiveColumns:
         """
         with self._lock:
             self._sync()
-            self._checkpoint_if_due()
+            self._checkpoint_if_due(_DEALS_A_CHANGE)
             if self._snapshot is None:
                 self._snapshot = snapshot_of(self._replica)
             return self._snapshot
+
+    def settle(self) -> None:
+        """
+        Fold a load that has ended into a checkpoint, so that the server need not keep its log, if it was a large one.
+
+        Cost
+        ----
+        A read of the log since the last checkpoint; then, if one is due, that of a checkpoint.
+        """
+        with self._lock:
+            self._sync()
+            self._checkpoint_if_due(_DEALS_A_LOADED_CHANGE)
 
     def snapshot_with_rows(self) -> tuple[Snapshot, pl.Series]:
         """Snapshot, and the row number of each of its deals. Costs as ``snapshot`` does."""
@@ -121,12 +136,15 @@ class LiveColumns:
         self._replica = self._from_checkpoint() or self._from_start() or self._from_hashes()
 
     def _from_checkpoint(self) -> Replica | None:
-        manifest = read_manifest(self._link, self._keys)
-        for generation in manifest.generations if manifest else ():
-            if has_position(self._link, self._keys.log, generation.position):
-                replica = read_checkpoint(self._link, generation)
-                if replica is not None:
-                    return replica
+        tried, manifest = None, read_manifest(self._link, self._keys)
+        # one that has come meanwhile has taken chunks of the one before away
+        while manifest is not None and manifest != tried:
+            for generation in manifest.generations:
+                if has_position(self._link, self._keys.log, generation.position):
+                    replica = read_checkpoint(self._link, self._keys, generation)
+                    if replica is not None:
+                        return replica
+            tried, manifest = manifest, read_manifest(self._link, self._keys)
         return None
 
     def _from_start(self) -> Replica | None:
@@ -147,8 +165,8 @@ class LiveColumns:
             self._anchor()
         return replica_from_hashes(self._link, self._keys)
 
-    def _checkpoint_if_due(self) -> None:
-        if self._changes > max(_MIN_CHANGES, self._replica.height // 4):
+    def _checkpoint_if_due(self, deals_a_change: int) -> None:
+        if self._changes > max(MIN_CHANGES, self._replica.height // deals_a_change):
             # for others: a process that may not write one, or can't just now, reads all the same
             with suppress(StoreError):
                 write_checkpoint(self._link, self._keys, self._replica)

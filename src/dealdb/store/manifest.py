@@ -1,4 +1,4 @@
-"""The manifest of a collection: its last two checkpoints, and where its sealed history is."""
+"""The manifest of a collection: its last checkpoints, and where its sealed history is."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 from dealdb.connection import Link
 from dealdb.pipeline import Pipeline
-from dealdb.schema import Schema
+from dealdb.store.chunks import Columns
 from dealdb.store.history import Segment
 from dealdb.store.keys import Keys
 from dealdb.store.log import Position
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,17 +27,17 @@ class Generation:
         Last commit that is in it.
     time_ms
         When that was, milliseconds since 1970, UTC.
-    schema, pipeline
+    pipeline
         As of that commit.
-    chunks
-        Key and SHA-256 of each chunk, in the order of rows.
+    columns
+        Where its columns are; their schema is that of the commit. None in a manifest of format 1, whose columns
+        were stored in another way.
     """
 
     position: Position
     time_ms: int
-    schema: Schema
     pipeline: Pipeline
-    chunks: tuple[tuple[str, str], ...]
+    columns: Columns | None
 
     def to_document(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -45,20 +45,19 @@ class Generation:
             "seq": self.position.seq,
             "hash": self.position.hash.decode(),
             "time": self.time_ms,
-            "schema": self.schema.to_json(),
             "pipeline": self.pipeline.to_json(),
-            "chunks": self.chunks,
+            "columns": self.columns.to_document() if self.columns else None,
         }
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> Generation:
         """Inverse of ``to_document``."""
+        columns = document.get("columns")
         return cls(
             position=Position(document["seq"], document["hash"].encode()),
             time_ms=document["time"],
-            schema=Schema.from_json(document["schema"]),
             pipeline=Pipeline.from_json(document["pipeline"]),
-            chunks=tuple((key, digest) for key, digest in document["chunks"]),
+            columns=Columns.from_document(columns) if columns else None,
         )
 
 
@@ -70,7 +69,7 @@ class Manifest:
     Attributes
     ----------
     generations
-        The newest checkpoint, and the one before it where there is one.
+        The newest checkpoint, and the one before it, unless the log since then would be large.
     history
         Segments of the sealed history, oldest first; they reach up to the newest checkpoint.
     """
@@ -83,33 +82,39 @@ class Manifest:
         document = {
             "format": _FORMAT,
             "generations": [generation.to_document() for generation in self.generations],
-            "history": [[s.key, s.digest, s.first, s.last] for s in self.history],
+            "history": [segment.to_document() for segment in self.history],
         }
         return json.dumps(document, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Manifest | None:
-        """Manifest from the text of ``to_json``, or None when it is damaged or of another format."""
+        """Manifest from the text of ``to_json``, or None when it is damaged or of a newer format."""
         try:
             document: dict[str, Any] = json.loads(text)
-            if document["format"] != _FORMAT:
+            if document["format"] not in (1, _FORMAT):
                 return None
             manifest = cls(
                 generations=tuple(map(Generation.from_document, document["generations"])),
-                history=tuple(
-                    Segment(key=key, digest=digest, first=first, last=last)
-                    for key, digest, first, last in document["history"]
-                ),
+                history=tuple(map(Segment.from_document, document["history"])),
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
         return manifest if manifest.generations else None
 
-    @property
-    def keys(self) -> set[str]:
+    def names(self, keys: Keys) -> set[str]:
         """Every key that it refers to."""
-        chunks = {key for generation in self.generations for key, _ in generation.chunks}
+        columns = [*(g.columns for g in self.generations), *(s.columns for s in self.history)]
+        chunks = {key for each in columns if each for key in each.keys(keys)}
         return chunks | {segment.key for segment in self.history}
+
+
+def is_of_newer_format(text: str) -> bool:
+    """Whether a program that knows more than this one wrote the manifest."""
+    try:
+        found = json.loads(text)["format"]
+    except (ValueError, KeyError, TypeError):
+        return False
+    return isinstance(found, int) and found > _FORMAT
 
 
 def read_manifest(link: Link, keys: Keys) -> Manifest | None:

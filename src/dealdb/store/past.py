@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha1, sha256
 
@@ -11,7 +12,7 @@ import polars as pl
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
 from dealdb.store.checkpoint import read_checkpoint
-from dealdb.store.history import Segment, unseal
+from dealdb.store.history import ChunkLost, SealedRows, Segment, unseal
 from dealdb.store.keys import Keys
 from dealdb.store.log import DEAL_KINDS, Entry, Position, has_position, read_from
 from dealdb.store.manifest import read_manifest
@@ -56,12 +57,13 @@ def history_of(link: Link, keys: Keys, deal_id: str) -> pl.DataFrame:
 
     Cost
     ----
-    A read of the whole history: one round trip a segment, and one for every 500 commits in the log.
+    A read of the whole history: one round trip a segment and for each of the columns that hold its bulk loads, and
+    one for every 500 commits in the log.
     """
     rows: list[tuple[object, ...]] = []
     fields: dict[str, str] | None = None
     present: int | None = None
-    for entry in read_history(link, keys):
+    for entry in read_history(link, keys, only=deal_id):
         if entry.kind not in DEAL_KINDS or not entry.may_concern(deal_id):
             continue
         ids, names, columns = entry.change
@@ -168,7 +170,7 @@ def replica_as_of(link: Link, keys: Keys, when: datetime | date) -> Replica:
     manifest = read_manifest(link, keys)
     for generation in manifest.generations if manifest else ():
         if generation.time_ms <= until:
-            replica = read_checkpoint(link, generation)
+            replica = read_checkpoint(link, keys, generation)
             if replica is not None:
                 _fold(replica, read_history(link, keys, since=generation.position), until)
                 return replica
@@ -189,9 +191,13 @@ def _fold(replica: Replica, entries: Iterator[Entry], until: int) -> None:
     replica.apply(page)
 
 
-def read_history(link: Link, keys: Keys, *, since: Position | None = None) -> Iterator[Entry]:
+def read_history(
+    link: Link, keys: Keys, *, since: Position | None = None, only: str | None = None
+) -> Iterator[Entry]:
     """
     Every commit after ``since`` in order: the sealed ones, then those in the log.
+
+    With ``only``, the id of a deal, bulk commits may come without the other deals.
 
     Each must follow the one before by number and by chain hash.
 
@@ -206,7 +212,7 @@ def read_history(link: Link, keys: Keys, *, since: Position | None = None) -> It
     """
     last = since or Position()
     for _ in range(_MAX_TRIES):
-        for entry in _stretch(link, keys, last.seq):
+        for entry in _stretch(link, keys, last.seq, only):
             if not follows(last, entry):
                 # a checkpoint of the meantime trimmed the log? Then what was there is sealed by now
                 break
@@ -234,27 +240,31 @@ def is_known(link: Link, keys: Keys, position: Position) -> bool:
     manifest = read_manifest(link, keys)
     for segment in manifest.history if manifest else ():
         if segment.first <= position.seq <= segment.last:
-            return any(entry.position == position for entry in _unsealed(link, segment))
+            return any(e.position == position for e in _unsealed(link, segment, None))
     return False
 
 
-def _unsealed(link: Link, segment: Segment) -> Iterator[Entry]:
+def _unsealed(
+    link: Link, segment: Segment, held: SealedRows | None, only: str | None = None
+) -> Iterator[Entry]:
     """Entries of a segment; none where it is missing or not what was sealed."""
     blob = link.call("GET", segment.key, retry=True)
     if blob is not None and sha256(blob).hexdigest() == segment.digest:
-        yield from unseal(blob)
+        yield from unseal(blob, held, only)
 
 
-def _stretch(link: Link, keys: Keys, seq: int) -> Iterator[Entry]:
+def _stretch(link: Link, keys: Keys, seq: int, only: str | None) -> Iterator[Entry]:
     """Commits after ``seq`` as far as they are found, from the manifest in force."""
     manifest = read_manifest(link, keys)
     for segment in manifest.history if manifest else ():
         if segment.last <= seq:
             continue
-        for entry in _unsealed(link, segment):
-            if entry.position.seq > seq:
-                seq = entry.position.seq
-                yield entry
+        held = SealedRows(link, keys, segment.columns) if segment.columns else None
+        with suppress(ChunkLost):
+            for entry in _unsealed(link, segment, held, only):
+                if entry.position.seq > seq:
+                    seq = entry.position.seq
+                    yield entry
     for page in read_from(link, keys.log, seq + 1):
         yield from page
 

@@ -66,7 +66,7 @@ class Store:
         self._definitions = Definitions(link, self.keys, self._writers)
         self._lazy_lock = threading.Lock()
         self._lazy_live: LiveColumns | None = None
-        self._adopted = False
+        self._adopted = self._looked = False
 
     # what the collection is ------------------------------------------------------------------------
 
@@ -172,16 +172,22 @@ class Store:
         if self._adopted:
             return
         if not self.link.call("HGET", self.keys.meta, "adopted", retry=True):
-            found = (deal for page in scan_hashes(self.link, self.keys) for deal in strays(page))
-            first = next(found, None)
-            if first is not None:
-                self._audit.adopt_all(chain([first], found))
+            if not self._looked:
+                self._look_for_strays()
             # a collection that holds nothing is not created by looking at it
-            if self.link.call("EXISTS", self.keys.meta, retry=True):
-                # who may only read looks through the hashes once a process
-                with suppress(AccessDenied):
-                    self.link.call("HSET", self.keys.meta, "adopted", 1)
+            if not self.link.call("EXISTS", self.keys.meta, retry=True):
+                return
+            # who may only read looks through the hashes once a process
+            with suppress(AccessDenied):
+                self.link.call("HSET", self.keys.meta, "adopted", 1)
         self._adopted = True
+
+    def _look_for_strays(self) -> None:
+        found = (deal for page in scan_hashes(self.link, self.keys) for deal in strays(page))
+        first = next(found, None)
+        if first is not None:
+            self._audit.adopt_all(chain([first], found))
+        self._looked = True
 
     def get_many(self, ids: Sequence[str]) -> list[Deal | None]:
         """
@@ -351,6 +357,23 @@ class Store:
         known = self._definitions.schema
         same = known.version and all(known.get(field.name) == field for field in used)
         return known if same else schema
+
+    def settle(self, n_written: int) -> None:
+        """
+        Have the server keep what a load has written once only: fold its log into a checkpoint, where that pays.
+
+        Cost
+        ----
+        As ``LiveColumns.settle``; nothing after a small load.
+        """
+        from dealdb.store.live import MIN_CHANGES, LiveColumns
+
+        if n_written > MIN_CHANGES:
+            # columns of its own, unless this process has them already: who only loads need not keep any
+            live = self._lazy_live or LiveColumns(self.link, self.keys, self._definitions.anchor)
+            # every deal is acknowledged by now
+            with suppress(StoreError):
+                live.settle()
 
     def delete(self, deal_id: str, *, expect_rev: int | None = None) -> bool:
         """

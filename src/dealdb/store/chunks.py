@@ -1,0 +1,144 @@
+"""
+Columns as they lie on the server: a Parquet file for every 65,536 rows of a column.
+
+The key of a chunk is made of what is in it. So what has not changed since the last checkpoint is there once, and so
+is what both a checkpoint and the history behind it hold.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import polars as pl
+
+from dealdb.columns import dtype_of
+from dealdb.connection import Link
+from dealdb.schema import Field, Schema
+from dealdb.store.keys import Keys
+
+CHUNK_ROWS = 65_536
+# 128 bits of a SHA-256
+_DIGEST_DIGITS = 32
+# the same for every column, so that one that is renamed keeps its chunks
+_NAME = "values"
+_THREADS = min(4, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """
+    Where some columns are.
+
+    Attributes
+    ----------
+    schema
+        What their fields were; has at least theirs.
+    first
+        Row that the first chunk of each begins with.
+    digests
+        For each field the digests of its chunks, in the order of rows.
+    """
+
+    schema: Schema
+    first: int
+    digests: Mapping[str, tuple[str, ...]]
+
+    def keys(self, keys: Keys) -> list[str]:
+        """Keys of the chunks, each once."""
+        return [keys.chunk(digest) for digest in self._distinct(self.digests)]
+
+    def part(self, fields: Iterable[str], first: int, last: int) -> Columns:
+        """Of these fields, the chunks that hold the rows from ``first`` to ``last``."""
+        start, stop = (first - self.first) // CHUNK_ROWS, (last - self.first) // CHUNK_ROWS + 1
+        return Columns(
+            schema=self.schema,
+            first=self.first + start * CHUNK_ROWS,
+            digests={name: self.digests[name][start:stop] for name in fields},
+        )
+
+    def read(
+        self, link: Link, keys: Keys, names: Collection[str] | None = None
+    ) -> dict[str, pl.Series] | None:
+        """
+        These columns, or None when a chunk is missing or not what was written.
+
+        Cost
+        ----
+        One round trip, however many chunks.
+        """
+        names = self.digests if names is None else names
+        distinct = self._distinct(names)
+        commands = [("GET", keys.chunk(digest)) for digest in distinct]
+        blobs = dict(zip(distinct, link.calls(commands, retry=True), strict=True))
+        # nothing from the server is parsed before it is known to be what was written
+        with ThreadPoolExecutor(_THREADS) as pool:
+            if not all(pool.map(_is_whole, blobs, blobs.values())):
+                return None
+        return _decoded(
+            {self.schema[name]: [blobs[d] for d in self.digests[name]] for name in names}
+        )
+
+    def _distinct(self, names: Iterable[str]) -> list[str]:
+        return list(dict.fromkeys(digest for name in names for digest in self.digests[name]))
+
+    def to_document(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {"schema": self.schema.to_json(), "first": self.first, "chunks": dict(self.digests)}
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> Columns:
+        """Inverse of ``to_document``."""
+        return cls(
+            schema=Schema.from_json(document["schema"]),
+            first=document["first"],
+            digests={name: tuple(digests) for name, digests in document["chunks"].items()},
+        )
+
+
+def encoded(frame: pl.DataFrame) -> Iterator[tuple[str, str, bytes]]:
+    """Field, digest and bytes of each chunk of a frame."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for column in frame:
+            parts = (column[n : n + CHUNK_ROWS] for n in range(0, frame.height, CHUNK_ROWS))
+            for digest, blob in pool.map(_encoded, parts):
+                yield column.name, digest, blob
+
+
+def _encoded(part: pl.Series) -> tuple[str, bytes]:
+    if isinstance(part.dtype, pl.Categorical | pl.Enum):
+        # the numbers of categories differ from process to process; as text, equal chunks have equal bytes
+        part = part.cast(pl.String)
+    buffer = io.BytesIO()
+    part.to_frame(_NAME).write_parquet(
+        buffer, compression="zstd", compression_level=1, statistics=False
+    )
+    blob = buffer.getvalue()
+    return _digest(blob), blob
+
+
+def _digest(blob: bytes) -> str:
+    return sha256(blob).hexdigest()[:_DIGEST_DIGITS]
+
+
+def _is_whole(digest: str, blob: bytes | None) -> bool:
+    return blob is not None and _digest(blob) == digest
+
+
+def _decoded(files: Mapping[Field, Sequence[bytes]]) -> dict[str, pl.Series]:
+    # all at once: Polars divides the files among its threads
+    scans = [pl.scan_parquet(list(blobs)) for blobs in files.values() if blobs]
+    found = iter(pl.collect_all(scans))
+    return {
+        field.name: _typed(next(found).to_series() if blobs else pl.Series(), field)
+        for field, blobs in files.items()
+    }
+
+
+def _typed(column: pl.Series, field: Field) -> pl.Series:
+    return column.rechunk().cast(dtype_of(field)).alias(field.name)
