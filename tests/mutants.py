@@ -79,7 +79,7 @@ MUTANTS = [
         "        if not first or first[0].position != position:\n"
         "            return None\n"
         "        return _pages(link, log_key, first, skip=1)\n",
-        '        return _pages(link, log_key, _page(link, log_key, f"({start}"), skip=0)\n',
+        '        return _pages(link, log_key, _page(link, log_key, f"({start}", _FIRST_ENTRIES), skip=0)\n',
     ),
     Mutant(
         "no writer counter",
@@ -318,8 +318,8 @@ MUTANTS = [
     Mutant(
         "deals that changed are sealed as what they became",
         "history.py",
-        "return fields if all(same) else None",
-        "return fields if any(same) else None",
+        "    return all(same)\n",
+        "    return any(same)\n",
     ),
     Mutant(
         "chunks are not compared with their checksums",

@@ -174,6 +174,8 @@ def test_forked_child_is_a_writer_of_its_own(link: Link) -> None:
 def test_key_of_the_wrong_type_is_refused_before_anything_is_written(link: Link, key: str) -> None:
     store = Store(link)
     store.save({"id": 1, "name": "a"})
+    # marks the collection, now that there is one, as looked through for hashes of other programs
+    store.count()
     link.call("DEL", key)
     link.call("SET", key, "another program's")
     before = {name: link.call("DUMP", name) for name in sorted(link.call("KEYS", "*"))}

@@ -79,7 +79,7 @@ def write_checkpoint(link: Link, keys: Keys, replica: Replica) -> bool:
 
     Cost
     ----
-    Some ten round trips, and one for each 64 chunks and each 500 commits that are sealed.
+    Some ten round trips, and one for each 64 chunks and each 4 MiB of log that are sealed.
     """
     token = secrets.token_hex(8)
     if link.call("SET", keys.lease, token, "NX", "PX", _LEASE_MS) is None:

@@ -48,7 +48,6 @@ class LiveColumns:
         self._lock = threading.Lock()
         self._replica = Replica()
         self._snapshot: Snapshot | None = None
-        self._changes = 0
 
     def snapshot(self) -> Snapshot:
         """
@@ -121,7 +120,6 @@ class LiveColumns:
             replica.apply(page)
             # only now: an interrupt in the middle leaves columns that are neither the old ones nor the new ones
             self._replica = replica
-            self._changes += sum(1 + len(entry.rows) for entry in page)
 
     def _check_format(self) -> None:
         """Refuse a collection that a newer version wrote; while it is followed, its format can't change unseen."""
@@ -132,7 +130,6 @@ class LiveColumns:
     def _rebuild(self) -> None:
         self._check_format()
         self._snapshot = None
-        self._changes = 0
         self._replica = self._from_checkpoint() or self._from_start() or self._from_hashes()
 
     def _from_checkpoint(self) -> Replica | None:
@@ -166,11 +163,11 @@ class LiveColumns:
         return replica_from_hashes(self._link, self._keys)
 
     def _checkpoint_if_due(self, deals_a_change: int) -> None:
-        if self._changes > max(MIN_CHANGES, self._replica.height // deals_a_change):
+        if self._replica.changes > max(MIN_CHANGES, self._replica.height // deals_a_change):
             # for others: a process that may not write one, or can't just now, reads all the same
             with suppress(StoreError):
                 write_checkpoint(self._link, self._keys, self._replica)
-            self._changes = 0
+            self._replica.changes = 0
 
 
 def _chained(first: list[Entry], rest: Iterator[list[Entry]]) -> Iterator[list[Entry]]:

@@ -8,7 +8,6 @@ column before it changes it when a frame that was handed out still refers to it,
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from itertools import groupby
 
 import polars as pl
@@ -39,6 +38,8 @@ class Replica:
         A Series for each field; a row whose ``id`` is null is a deleted deal.
     stages
         Every stage that occurs or has occurred.
+    changes
+        Commits and rows that were applied; whoever looks at it may set it back.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Replica:
         self.time_ms = time_ms
         self.schema = Schema(0, ())
         self.pipeline = pipeline or Pipeline()
+        self.changes = 0
         self.columns: dict[str, pl.Series] = {}
         if frame is not None:
             self.columns = {column.name: column for column in frame}
@@ -109,6 +111,7 @@ class Replica:
         if not frames:
             return
         added = pl.concat(frames, how="diagonal")
+        self.changes += added.height + len(frames)
         for field in self.schema.fields:
             known = field.name in added.columns
             values = (
@@ -139,6 +142,7 @@ class Replica:
                 case _:
                     msg = f"commit {entry.position.seq} is of the kind {entry.kind!r}, which this dealdb does not know"
                     raise StoreDamaged(msg)
+            self.changes += 1
             self.position, self.time_ms = entry.position, entry.time_ms
         self._scatter(batch)
 
@@ -154,18 +158,19 @@ class Replica:
         return column if column.dtype == dtype_of(field) else column.cast(dtype_of(field))
 
     def _scatter(self, batch: _Batch) -> None:
-        self.stages.update(batch.texts.get("stage", ()))
+        self.stages.update(batch.cells["stage"][1] if "stage" in batch.cells else ())
+        self.changes += batch.n_rows
         if batch.only_appends:
             self._append(batch)
             return
         grown = max(batch.next_row - self.height, 0)
         for field in self.schema.fields:
             self.columns[field.name].extend(_nulls(field, grown))
-        for name, texts in batch.texts.items():
-            rows = pl.Series(batch.rows[name], dtype=pl.UInt32)
-            self._put(name, rows, _decoded(texts, self.schema[name]))
+        for name, (places, texts) in batch.cells.items():
+            self._put(name, pl.Series(places, dtype=pl.UInt32), _decoded(texts, self.schema[name]))
         if batch.stamps:
-            stamps = pl.Series(list(batch.stamps.values()), dtype=pl.Datetime("us", "UTC"))
+            seconds = pl.Series(list(batch.stamps.values()), dtype=pl.Int64)
+            stamps = (seconds * 1_000_000).cast(pl.Datetime("us", "UTC"))
             self._put("updated", pl.Series(list(batch.stamps), dtype=pl.UInt32), stamps)
         if batch.deleted:
             # last: a deal that is saved again after it was deleted gets another row
@@ -192,7 +197,7 @@ class Replica:
     def _append(self, batch: _Batch) -> None:
         n = batch.next_row - self.height
         for field in self.schema.fields if n else ():
-            texts = batch.texts.get(field.name)
+            _, texts = batch.cells.get(field.name, ((), None))
             self.columns[field.name].extend(_decoded(texts, field) if texts else _nulls(field, n))
 
 
@@ -201,42 +206,54 @@ class _Batch:
 
     def __init__(self, height: int) -> None:
         self.next_row = height
-        self.rows: dict[str, list[int]] = {}
-        self.texts: dict[str, list[str | None]] = {}
-        self.stamps: dict[int, datetime] = {}
+        self.cells: dict[str, tuple[list[int], list[str | None]]] = {}
+        # seconds since 1970
+        self.stamps: dict[int, int] = {}
         self.deleted: list[int] = []
         self._fields: list[str] | None = None
         self._only_appends = True
+        self._known_fields: list[str] | None = None
+        self._known: list[tuple[list[int], list[str | None]]] = []
 
     @property
     def only_appends(self) -> bool:
         """Whether all that happened is that deals with the same fields were added."""
         return self._only_appends and not self.deleted
 
+    @property
+    def n_rows(self) -> int:
+        """Rows that are changed, each as often as it is."""
+        return len(self.deleted) + (len(self.cells["id"][0]) if "id" in self.cells else 0)
+
     def add(self, entry: Entry) -> None:
         """Gather a commit that set fields."""
         ids, fields, columns = entry.change
         rows = entry.rows
-        known = [row for row in rows if row < entry.height]
-        # after a scan of the hashes, commits can repeat rows that are there already
-        appends = not known and entry.height == self.next_row and self._fields in (None, fields)
-        self._only_appends &= appends
-        self._fields = fields
-        self.next_row = max(self.next_row, entry.height + len(rows) - len(known))
-        self._gather("id", rows, ids)
-        for name, texts in zip(fields, columns, strict=True):
-            self._gather(name, rows, texts)
+        height = entry.height
+        known = [row for row in rows if row < height]
+        if self._only_appends:
+            # after a scan of the hashes, commits can repeat rows that are there already
+            known_or_gap = known or height != self.next_row
+            self._only_appends = not known_or_gap and self._fields in (None, fields)
+            self._fields = fields
+        self.next_row = max(self.next_row, height + len(rows) - len(known))
+        given: tuple[Sequence[str | None], ...] = (ids, *columns)
+        for (places, cells), texts in zip(self._cells_of(fields), given, strict=True):
+            places.extend(rows)
+            cells.extend(texts)
         if "updated" in fields:
             for row in rows:
                 self.stamps.pop(row, None)
         elif known and entry.kind == "set":
             # the commit script stamps what it changes in deals that were there before
-            when = datetime.fromtimestamp(entry.time_ms // 1000, UTC)
-            self.stamps.update(dict.fromkeys(known, when))
+            self.stamps.update(dict.fromkeys(known, entry.time_ms // 1000))
 
-    def _gather(self, name: str, rows: list[int], texts: Sequence[str | None]) -> None:
-        self.rows.setdefault(name, []).extend(rows)
-        self.texts.setdefault(name, []).extend(texts)
+    def _cells_of(self, fields: list[str]) -> list[tuple[list[int], list[str | None]]]:
+        """Those of ``id`` and these fields; looked up once for many commits that give the same fields."""
+        if fields != self._known_fields:
+            self._known_fields = fields
+            self._known = [self.cells.setdefault(name, ([], [])) for name in ("id", *fields)]
+        return self._known
 
 
 def _decoded(texts: list[str | None], field: Field) -> pl.Series:
