@@ -62,7 +62,7 @@ def read_checkpoint(link: Link, keys: Keys, generation: Generation) -> Replica |
     return Replica(
         position=generation.position,
         time_ms=generation.time_ms,
-        schema=generation.columns.schema,
+        schema=generation.schema,
         pipeline=generation.pipeline,
         frame=pl.DataFrame(found),
     )
@@ -116,11 +116,13 @@ class _Checkpointer:
         generation = Generation(
             position=self._replica.position,
             time_ms=self._replica.time_ms,
+            schema=self._replica.schema,
             pipeline=self._replica.pipeline,
             columns=columns,
         )
         segments = tuple(self._write_segments(sealed, columns))
-        older = base.generations if base and self._sealed_bytes <= self._bearable else ()
+        readable = [each for each in base.generations if each.columns] if base else []
+        older = readable if self._sealed_bytes <= self._bearable else []
         manifest = Manifest(
             generations=(generation, *older)[:_GENERATIONS],
             history=(*(base.history if base else ()), *segments),

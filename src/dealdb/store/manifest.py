@@ -8,6 +8,7 @@ from typing import Any
 
 from dealdb.connection import Link
 from dealdb.pipeline import Pipeline
+from dealdb.schema import Schema
 from dealdb.store.chunks import Columns
 from dealdb.store.history import Segment
 from dealdb.store.keys import Keys
@@ -27,15 +28,15 @@ class Generation:
         Last commit that is in it.
     time_ms
         When that was, milliseconds since 1970, UTC.
-    pipeline
+    schema, pipeline
         As of that commit.
     columns
-        Where its columns are; their schema is that of the commit. None in a manifest of format 1, whose columns
-        were stored in another way.
+        Where its columns are. None in a manifest of format 1, whose columns were stored in another way.
     """
 
     position: Position
     time_ms: int
+    schema: Schema
     pipeline: Pipeline
     columns: Columns | None
 
@@ -46,18 +47,20 @@ class Generation:
             "hash": self.position.hash.decode(),
             "time": self.time_ms,
             "pipeline": self.pipeline.to_json(),
-            "columns": self.columns.to_document() if self.columns else None,
+            **({"columns": self.columns.to_document()} if self.columns else {}),
         }
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> Generation:
         """Inverse of ``to_document``."""
-        columns = document.get("columns")
+        found = document.get("columns")
+        columns = Columns.from_document(found) if found else None
         return cls(
             position=Position(document["seq"], document["hash"].encode()),
             time_ms=document["time"],
+            schema=columns.schema if columns else Schema.from_json(document["schema"]),
             pipeline=Pipeline.from_json(document["pipeline"]),
-            columns=Columns.from_document(columns) if columns else None,
+            columns=columns,
         )
 
 
