@@ -47,7 +47,8 @@ class Generation:
             "hash": self.position.hash.decode(),
             "time": self.time_ms,
             "pipeline": self.pipeline.to_json(),
-            **({"columns": self.columns.to_document()} if self.columns else {}),
+            "schema": self.schema.to_json(),
+            "columns": self.columns.to_document() if self.columns else None,
         }
 
     @classmethod
@@ -58,7 +59,7 @@ class Generation:
         return cls(
             position=Position(document["seq"], document["hash"].encode()),
             time_ms=document["time"],
-            schema=columns.schema if columns else Schema.from_json(document["schema"]),
+            schema=Schema.from_json(document["schema"]),
             pipeline=Pipeline.from_json(document["pipeline"]),
             columns=columns,
         )
