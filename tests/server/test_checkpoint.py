@@ -158,7 +158,7 @@ def test_a_load_leaves_no_second_copy(link: Link, monkeypatch: pytest.MonkeyPatc
     assert newcomer.history("b12400")["after"].to_list() == ["12400"]
     folded = Replica()
     folded.apply(list(read_history(link, store.keys)))
-    assert folded.frame().equals(store.snapshot().frame)
+    assert folded.all_rows().drop_nulls("id").equals(store.snapshot().frame)
 
 
 def test_lost_chunk_of_the_history_is_told(link: Link) -> None:
