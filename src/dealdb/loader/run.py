@@ -290,7 +290,9 @@ class Load:
         # not while the server waits for them; and only deals that are new take the quick road
         prepare = self._store.prepare if self._news else lambda _: None
         whole = self.on_conflict == "replace"
-        size = self.batch_size or min(DEFAULT_BATCH, DEFAULT_CELLS // (1 + len(encoded.columns)) + 1)
+        size = self.batch_size or min(
+            DEFAULT_BATCH, DEFAULT_CELLS // (1 + len(encoded.columns)) + 1
+        )
         return list(encoded.batches(size, prepare, all_new=self._all_new, whole=whole))
 
     def _send(self, batches: list[Batch], bytes_done: int | None) -> None:
