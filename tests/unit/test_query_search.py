@@ -123,6 +123,7 @@ LETTERS = st.sampled_from("abcABCéÉeßs12 -.\u0301")
 TEXTS = st.text(LETTERS, max_size=14)
 
 
+@example(rows=[(None, "A1\u0301\u00df")], words=["aass"])
 @settings(max_examples=120, deadline=None)
 @given(
     rows=st.lists(st.tuples(st.none() | TEXTS, TEXTS), min_size=1, max_size=8),

@@ -98,7 +98,7 @@ def pattern(word: str, *, typos: bool = False, whole: bool = False) -> str:
     ways = [_spelled(word)]
     if typos and takes_typos(word):
         # a sharp s may stand for the letter before and the one at fault
-        ways = sorted({".?".join(map(_spelled, parts)) for parts in _one_edit(word)})
+        ways = sorted({f".?{_MARKS}".join(map(_spelled, parts)) for parts in _one_edit(word)})
     return f"{_BEGIN}(?:{'|'.join(ways)}){_END if whole else ''}"
 
 
