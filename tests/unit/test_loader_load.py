@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from dealdb.errors import LoadError, ServerUnavailable
@@ -380,6 +381,38 @@ def test_a_source_larger_than_what_is_kept_is_read_twice(
     assert store.schema()["seats"].describe() == "text"
     assert store.values("7") == {"seats": "7", "stage": "S7"}
     assert len(store.deals) == 51
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "json", "parquet", "stdin"])
+def test_progress_tells_what_was_acknowledged(store: Recorder, tmp_path: Path, kind: str) -> None:
+    rows = [{"id": str(n), "name": "x" * 20} for n in range(1000)]
+    frame = pl.DataFrame(rows)
+    path = tmp_path / f"deals.{kind}"
+    match kind:
+        case "json":
+            frame.write_json(path)
+        case "jsonl":
+            frame.write_ndjson(path)
+        case "parquet":
+            frame.write_parquet(path)
+        case _:
+            frame.write_csv(path)
+    seen: list[Progress] = []
+
+    def show(progress: Progress) -> None:
+        if progress.phase == "loading":
+            assert progress.rows == len(store.deals)
+            seen.append(progress)
+
+    source = io.BytesIO(path.read_bytes()) if kind == "stdin" else path
+    store.load(source, batch_size=100, progress=show)
+    shares = [step.share or 0 for step in seen]
+    assert shares == pytest.approx([n / 10 for n in range(1, 11)], abs=0.01)
+    assert {step.rows_total for step in seen} == {1000}
+    assert all(step.rate > 0 for step in seen)
+    left = [step.seconds_left for step in seen]
+    assert None not in left
+    assert left[-1] == 0
 
 
 def test_the_golden_export_loads_as_it_is(store: Recorder, shared_data: Path) -> None:

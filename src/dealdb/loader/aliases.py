@@ -1,8 +1,8 @@
 """
 The header names of other programs' exports, and the field that each one is.
 
-A header is compared without case, spaces, punctuation and a leading ``property_``. Where two headers of a
-file are the same field, the one that stands first in the list of that field gets it, and the other
+A header is compared without case, spaces, punctuation and a leading ``property_`` or ``Deal - ``. Where two headers
+of a file are the same field, the one that stands first in the list of that field gets it, and the other
 becomes a column of its own name.
 """
 
@@ -164,7 +164,12 @@ def find_header(name: str, headers: Collection[str]) -> str | None:
 
 
 def _key(header: str) -> str:
-    return re.sub(r"[\W_]+", "", re.sub(r"^_*property_", "", header.strip().casefold()))
+    return re.sub(r"[\W_]+", "", _bare(header).casefold())
+
+
+def _bare(header: str) -> str:
+    """Header without what programs put before all of them: a connector ``property_``, Pipedrive ``Deal - ``."""
+    return re.sub(r"^_*property_|^deal - ", "", header.strip(), flags=re.IGNORECASE)
 
 
 def _preference(header: str) -> int:
@@ -190,7 +195,7 @@ def _chosen(headers: Collection[str], mapping: Mapping[str, str | None]) -> dict
 def _own_name(header: str, schema: Schema, taken: Collection[str]) -> str:
     if header in schema and header not in taken:
         return header
-    words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", re.sub(r"^_*property_", "", header.strip()))
+    words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", _bare(header))
     base = re.sub(r"[\W_]+", "_", words).strip("_").lower()[: MAX_NAME_LENGTH - 4] or "column"
     name, copy = base, 1
     # an alias that lost its field to a better one must not land on a field by its own name

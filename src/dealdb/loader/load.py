@@ -27,6 +27,7 @@ from dealdb.loader.resume import open_trail
 from dealdb.loader.run import MAX_BATCH, Load
 from dealdb.loader.sources import open_source
 from dealdb.loader.stagetable import WithStages, read_stages
+from dealdb.loader.statuses import WithStatuses
 from dealdb.loader.stores import Store
 
 
@@ -190,6 +191,7 @@ class DataLoader:
             table = None if stages is None else read_stages(stages)
             if table:
                 opened = WithStages(opened, table, chosen, store.schema())
+            opened = WithStatuses(opened, chosen, store.schema(), store.pipeline())
             if id_from is not None:
                 opened = WithIds(opened, id_from, chosen, store.schema())
             run = Load(store, opened, options, rejected, show)

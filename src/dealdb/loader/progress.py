@@ -3,12 +3,90 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 
+from dealdb.loader.chunks import Chunk, Source
 from dealdb.loader.report import Progress
 
 ProgressCallback = Callable[[Progress], None]
+
+
+class Meter:
+    """
+    Tells how far a load is: what was checked, then what was acknowledged, how fast, and how long the rest takes.
+
+    Parameters
+    ----------
+    source
+        What is loaded.
+    show
+        Where to tell it.
+    """
+
+    def __init__(self, source: Source, show: ProgressCallback) -> None:
+        self._source = source
+        self._show = show
+        self._rows_total = source.rows_total
+        self._rows = 0
+        self._bytes: float | None = None
+        self._begun = time.monotonic()
+        # rows and share that took no time, since an earlier run had written them
+        self._given = (0, 0.0)
+
+    def checked(self, chunk: Chunk) -> None:
+        """Rows of one more chunk were looked at."""
+        self._rows += chunk.frame.height
+        self._tell("checking", chunk.bytes_done)
+
+    def begin_loading(self) -> None:
+        """All rows were looked at, if any: from now on those that were written count."""
+        self._rows_total = self._rows or self._rows_total
+        self._rows, self._bytes = 0, 0
+        self._begun = time.monotonic()
+
+    def written(self, n_rows: int, of: int, bytes_done: int | None, *, before: bool) -> None:
+        """
+        Rows were written.
+
+        Parameters
+        ----------
+        n_rows, of
+            How many, and how many of the chunk had not been by then.
+        bytes_done
+            Bytes of the source up to the end of the chunk.
+        before
+            Whether an earlier run wrote them.
+        """
+        self._rows += n_rows
+        if bytes_done is not None and self._bytes is not None:
+            self._bytes += (bytes_done - self._bytes) * n_rows / of
+        told = self._tell("loading", None if bytes_done is None else round(self._bytes or 0))
+        if before:
+            self._given = (self._rows, told.share or 0.0)
+            self._begun = time.monotonic()
+
+    def _tell(self, phase: str, bytes_done: int | None) -> Progress:
+        progress = Progress(
+            phase=phase,
+            rows=self._rows,
+            rows_total=self._rows_total,
+            bytes_done=bytes_done,
+            bytes_total=self._source.bytes_total,
+        )
+        seconds = time.monotonic() - self._begun
+        given_rows, given_share = self._given
+        done = (progress.share or 0.0) - given_share
+        progress = replace(
+            progress,
+            rate=(self._rows - given_rows) / seconds if seconds else 0.0,
+            seconds_left=seconds * (1 - (progress.share or 0.0)) / done if done > 0 else None,
+        )
+        self._show(progress)
+        return progress
 
 
 @contextmanager
@@ -41,24 +119,27 @@ def _ignore(_: Progress) -> None:
 @contextmanager
 def _bar(name: str) -> Iterator[ProgressCallback]:
     from rich.console import Console
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn
     from rich.progress import Progress as Bar
 
     columns = (
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
-        TextColumn("{task.fields[rows]:,} rows"), TimeRemainingColumn(),
+        TextColumn("{task.fields[rows]:,} rows, {task.fields[rate]:,.0f}/s, {task.fields[left]} left"),
     )  # fmt: skip
     with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(name, total=None, rows=0)
+        task = bar.add_task(name, total=None, rows=0, rate=0.0, left="?")
 
         def show(progress: Progress) -> None:
             share = progress.share
+            left = progress.seconds_left
             bar.update(
                 task,
                 description=f"{progress.phase} {name}",
                 total=None if share is None else 1.0,
                 completed=share or 0.0,
                 rows=progress.rows,
+                rate=progress.rate,
+                left="?" if left is None else str(timedelta(seconds=round(left))),
             )
 
         yield show

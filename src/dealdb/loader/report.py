@@ -23,7 +23,12 @@ class Progress:
     rows_total
         Rows of the source, or None where nobody knows.
     bytes_done, bytes_total
-        Bytes of the source done and in all, or None where it isn't a text file.
+        Bytes of the source done and in all, or None where it isn't a text file. While rows are written, those of
+        the rows that the server has acknowledged.
+    rate
+        Rows a second in this phase; rows that an earlier run had written don't count. 0 before the first.
+    seconds_left
+        What the rest of the phase takes at this rate, or None where nobody knows.
     """
 
     phase: str
@@ -31,6 +36,8 @@ class Progress:
     rows_total: int | None = None
     bytes_done: int | None = None
     bytes_total: int | None = None
+    rate: float = 0.0
+    seconds_left: float | None = None
 
     @property
     def share(self) -> float | None:

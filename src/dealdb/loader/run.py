@@ -21,10 +21,10 @@ from dealdb.loader.missing import Missing, refuse
 from dealdb.loader.outcomes import told
 from dealdb.loader.plan import Options, Plan
 from dealdb.loader.profile import Profile
-from dealdb.loader.progress import ProgressCallback
+from dealdb.loader.progress import Meter, ProgressCallback
 from dealdb.loader.rehearsal import Rehearsal
 from dealdb.loader.rejects import RejectsFile
-from dealdb.loader.report import LoadReport, MappedColumn, Progress
+from dealdb.loader.report import LoadReport, MappedColumn
 from dealdb.loader.resume import Progressed, Trail
 from dealdb.loader.stagetable import StageTable
 from dealdb.loader.stores import Store
@@ -65,7 +65,7 @@ class Load:
         self._store = store
         self._source = source
         self._rejected = rejected
-        self._show = show
+        self._meter = Meter(source, show)
         self._schema = store.schema()
         self._pipeline = store.pipeline()
         self._stages_before = {stage.name for stage in self._pipeline}
@@ -183,6 +183,7 @@ class Load:
         if self._source.repeatable:
             yield from self._decide_first()
             return
+        self._meter.begin_loading()
         # what can be read once only is decided as it comes; later chunks can add columns, but not change any
         for chunk in self._source.chunks():
             self._profile.add(chunk)
@@ -194,11 +195,9 @@ class Load:
         small = (self._source.bytes_total or 0) <= KEPT_BYTES
         small = small and (self._source.rows_total or 0) <= KEPT_ROWS
         self._again = (lambda: kept) if small else self._source.chunks
-        n_rows = 0
         for chunk in self._source.chunks():
             self._profile.add(chunk)
-            n_rows += chunk.frame.height
-            self._show(self._progress("checking", n_rows, chunk.bytes_done))
+            self._meter.checked(chunk)
             if small:
                 kept.append(chunk)
         # of a load that is resumed, some deals exist by rights; each commit refuses to meet others
@@ -206,6 +205,7 @@ class Load:
             self._plan = self._profile.plan()
             self._check_conflicts(self._again())
         self._decide()
+        self._meter.begin_loading()
         yield from self._again()
 
     def _check_conflicts(self, chunks: Iterable[Chunk]) -> None:
@@ -296,24 +296,17 @@ class Load:
         return list(encoded.batches(size, prepare, all_new=self._all_new, whole=whole))
 
     def _send(self, batches: list[Batch], bytes_done: int | None) -> None:
-        write = POLICIES[self.on_conflict]
+        write, left = POLICIES[self.on_conflict], sum(map(len, batches))
         for batch in batches:
-            if not (self.trail and self.trail.passes(batch.ids)):
+            before = self.trail is not None and self.trail.passes(batch.ids)
+            if not before:
                 written = write(self._store, self._schema, batch, self._mark())
                 self._news = written.inserted == len(batch)
                 for outcome in self._counts:
                     self._counts[outcome] += getattr(written, outcome)
             self._n_sent += len(batch)
-            self._show(self._progress("loading", self._n_sent, bytes_done))
-
-    def _progress(self, phase: str, rows: int, bytes_done: int | None) -> Progress:
-        return Progress(
-            phase=phase,
-            rows=rows,
-            rows_total=self._source.rows_total,
-            bytes_done=bytes_done,
-            bytes_total=self._source.bytes_total,
-        )
+            self._meter.written(len(batch), left, bytes_done, before=before)
+            left -= len(batch)
 
     def _columns(self) -> tuple[MappedColumn, ...]:
         types = {column.header: column.field.name for column in self._plan.columns}
