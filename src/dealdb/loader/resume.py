@@ -118,7 +118,7 @@ class Trail:
         """
         names = list(ids)
         self._n_batches += 1
-        self._ids.update(json.dumps(names).encode())
+        self._ids.update("\0".join(["", *names]).encode())
         if self._last is None or self._n_batches > self._last.batches:
             return False
         if self._n_batches == self._last.batches and self._ids.hexdigest() != self._last.trail:
@@ -140,13 +140,13 @@ class Trail:
 
     def mark(self, progressed: Progressed) -> Mark:
         """What to keep with the commit of the batch that was passed to ``passes`` last."""
-        bookmark = Bookmark(
-            terms=self._terms,
-            batches=self._n_batches,
-            trail=self._ids.hexdigest(),
-            before=progressed,
-        )
-        return Mark(self._name, json.dumps(asdict(bookmark), separators=(",", ":")))
+        bookmark = {
+            "terms": self._terms,
+            "batches": self._n_batches,
+            "trail": self._ids.hexdigest(),
+            "before": asdict(progressed),
+        }
+        return Mark(self._name, json.dumps(bookmark, separators=(",", ":")))
 
     def end(self, store: Store) -> None:
         """The load is complete: there is nothing to resume any more."""
