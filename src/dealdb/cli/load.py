@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dealdb.cli.context import Output, Session, note
+from dealdb.cli.follow import check_followed, follow_file
 from dealdb.cli.output import print_facts
 from dealdb.cli.texts import listed, names, pairs, stage_lines
 from dealdb.errors import ConfigError
@@ -94,6 +95,13 @@ def load(
     resume: Annotated[  # noqa: FBT002 a flag
         bool, typer.Option("--resume", help="Continue a load that was killed.")
     ] = False,
+    follow: Annotated[  # noqa: FBT002 a flag
+        bool,
+        typer.Option("--follow", help="Go on with each line of a JSONL file as it is appended."),
+    ] = False,
+    from_end: Annotated[  # noqa: FBT002 a flag
+        bool, typer.Option("--from-end", help="With --follow: only lines completed from now on.")
+    ] = False,
     rejects: Annotated[
         Path | None,
         typer.Option(
@@ -113,6 +121,7 @@ def load(
 
     Headers of common CRM exports are recognised. Rows that can't be loaded go to the rejects file and never stop the
     rest. Loading the same file twice changes nothing. At a terminal, --delete-missing tells how many and asks first.
+    With --follow, Ctrl-C ends it with the report.
     """
     options = {
         "format": format_,
@@ -135,6 +144,11 @@ def load(
     given: dict[str, Any] = {name: value for name, value in options.items() if value}
     if given.get("id_from") == ["row"]:
         given["id_from"] = "row"
+    if from_end and not follow:
+        msg = "--from-end is for --follow"
+        raise ConfigError(msg)
+    if follow:
+        check_followed(files, given, dry_run=dry_run)
     if "delete_missing" in given and len(files) > 1:
         msg = "--delete-missing takes one file: each would delete what only the others have"
         raise ConfigError(msg)
@@ -146,7 +160,10 @@ def load(
             if ask and not _agreed(_rehearsed(db, source, given)):
                 note("nothing loaded")
                 raise typer.Exit(1)
-            report = db.loader.load(source, **given, dry_run=dry_run)
+            if follow:
+                report = follow_file(db, file, given, from_end=from_end)
+            else:
+                report = db.loader.load(source, **given, dry_run=dry_run)
             print_report(report, session.output)
             rejected += report.rejected
     if rejected > max_errors:

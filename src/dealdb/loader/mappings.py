@@ -46,29 +46,31 @@ class JsonLinesSource:
             text = rest + block
             *complete, rest = text.split(b"\n")
             check_row(self.name, line, rest)
-            yield self._chunk(complete, Place(line, "", at), done)
+            yield chunk_of_lines(complete, Place(line, "", at), done)
             line += len(complete)
             at = None if at is None else at + len(text) - len(rest)
-        yield self._chunk([rest], Place(line, "", at), done)
+        yield chunk_of_lines([rest], Place(line, "", at), done)
 
-    def _chunk(self, lines: Sequence[bytes], first: Place, done: int) -> Chunk:
-        gathered = Rows()
-        after = first.offset
-        for number, raw in enumerate(lines, start=first.line):
-            offset = after
-            after = None if after is None else after + len(raw) + 1
-            if not raw.strip():
-                continue
-            text = raw.decode(errors="backslashreplace").rstrip("\r")
-            try:
-                row = _DECODER.decode(raw.decode())
-            except UnicodeError:
-                gathered.reject(Place(number, text, offset), "encoding", "text in UTF-8")
-            except (ValueError, RecursionError):
-                gathered.reject(Place(number, text, offset), "not-json", "one JSON object")
-            else:
-                gathered.add(row, Place(number, text, offset))
-        return gathered.chunk(done)
+
+def chunk_of_lines(lines: Sequence[bytes], first: Place, done: int | None) -> Chunk:
+    """Rows of lines that are each one JSON object; ``first`` is where the first one stands."""
+    gathered = Rows()
+    after = first.offset
+    for number, raw in enumerate(lines, start=first.line):
+        offset = after
+        after = None if after is None else after + len(raw) + 1
+        if not raw.strip():
+            continue
+        text = raw.decode(errors="backslashreplace").rstrip("\r")
+        try:
+            row = _DECODER.decode(raw.decode())
+        except UnicodeError:
+            gathered.reject(Place(number, text, offset), "encoding", "text in UTF-8")
+        except (ValueError, RecursionError):
+            gathered.reject(Place(number, text, offset), "not-json", "one JSON object")
+        else:
+            gathered.add(row, Place(number, text, offset))
+    return gathered.chunk(done)
 
 
 class JsonArraySource:

@@ -7,6 +7,7 @@ So the same file gives the same fields however it is cut into chunks.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from copy import copy, deepcopy
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -85,6 +86,15 @@ class Profile:
         self._percent: bool | None = None
         self.stages: dict[str, None] = {}
         self.outcomes: dict[str, set[Kind]] = {}
+
+    def going_on(self, schema: Schema) -> Profile:
+        """Copy for rows that come later, with the fields that exist by now."""
+        later = copy(self)
+        later._schema = schema
+        later._columns = deepcopy(self._columns)
+        later._mapping = dict(self._mapping)
+        later.stages, later.outcomes = dict(self.stages), deepcopy(self.outcomes)
+        return later
 
     def add(self, chunk: Chunk) -> None:
         """Take in the rows of one more chunk."""

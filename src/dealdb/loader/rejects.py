@@ -34,6 +34,8 @@ class RejectsFile(AbstractContextManager["RejectsFile"]):
         Delimiter and line of the column names of the source, which a corrected file needs to be loaded again.
     places
         Where to write: the first path that can be written is taken. Empty for a count without a file.
+    append
+        Whether rows that are in the file already stay there.
 
     Attributes
     ----------
@@ -43,12 +45,20 @@ class RejectsFile(AbstractContextManager["RejectsFile"]):
         Rejected rows by ``column: code``.
     """
 
-    def __init__(self, source: str, header: tuple[str, str] | None, places: Iterable[Path]) -> None:
+    def __init__(
+        self,
+        source: str,
+        header: tuple[str, str] | None,
+        places: Iterable[Path],
+        *,
+        append: bool = False,
+    ) -> None:
         self.path: Path | None = None
         self.reasons: Counter[str] = Counter()
         self._source = source
         self._header = header
         self._places = list(places)
+        self._append = append
         self._file: IO[str] | None = None
         self._writer: Any = None
 
@@ -70,7 +80,8 @@ class RejectsFile(AbstractContextManager["RejectsFile"]):
                 self._open()
             self._write(reject)
         if self._file:
-            # what a killed load leaves has to be known for its own by the one that continues it
+            # what a killed load leaves has to be known for its own by the one that continues it;
+            # and a file that is followed is looked at meanwhile
             self._file.flush()
 
     def __exit__(self, *_: object) -> None:
@@ -87,12 +98,14 @@ class RejectsFile(AbstractContextManager["RejectsFile"]):
         problem: OSError | None = None
         for place in self._places:
             try:
-                self._file = place.open("w", encoding="utf-8", newline="")
+                self._file = place.open("a" if self._append else "w", encoding="utf-8", newline="")
             except OSError as reason:
                 problem = reason
                 continue
             self.path = place
             self._writer = csv.writer(self._file)
+            if self._file.tell():
+                return
             self._writer.writerow(COLUMNS)
             if self._header:
                 delimiter, raw = self._header

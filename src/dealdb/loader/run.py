@@ -61,6 +61,7 @@ class Load:
         options: Options,
         rejected: RejectsFile,
         show: ProgressCallback,
+        known: Profile | None = None,
     ) -> None:
         self._store = store
         self._source = source
@@ -69,7 +70,8 @@ class Load:
         self._schema = store.schema()
         self._pipeline = store.pipeline()
         self._stages_before = {stage.name for stage in self._pipeline}
-        self._profile = Profile(options, self._schema)
+        # what earlier lines of a file that is followed have said about its columns stays in force
+        self._profile = known.going_on(self._schema) if known else Profile(options, self._schema)
         self._plan = Plan(columns=(), mapping={}, splits_close_date=False, notes=())
         self._counts = dict.fromkeys(("inserted", "updated", "unchanged", "skipped"), 0)
         self._n_sent = 0
@@ -84,6 +86,11 @@ class Load:
         self._id_hashes: list[pl.Series] = []
         # the rows once more, where the source has them
         self._again: Callable[[], Iterable[Chunk]] = list
+
+    @property
+    def profile(self) -> Profile:
+        """What the rows have said about the columns."""
+        return self._profile
 
     def run(self) -> None:
         """Write every row that can be written."""

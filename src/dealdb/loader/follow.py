@@ -1,0 +1,223 @@
+"""
+Loading a file of JSON Lines that grows, line by line as it is appended.
+
+Each round takes the lines that have become complete, and loads them like a small file of its own; what was decided
+about a column stays decided. Rows are acknowledged before the next lines are read.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dealdb.errors import LoadError, OutcomeUnknown, PoolTimeout, ServerUnavailable
+from dealdb.loader.chunks import Chunk, Place, Reject, Source
+from dealdb.loader.ids import WithIds
+from dealdb.loader.mappings import chunk_of_lines
+from dealdb.loader.plan import Options
+from dealdb.loader.profile import Profile
+from dealdb.loader.rejects import RejectsFile
+from dealdb.loader.report import LoadReport
+from dealdb.loader.run import Load
+from dealdb.loader.stores import Store
+from dealdb.loader.tail import Lines, Tail
+
+# lines are gathered for so long, so that a busy writer does not cost a commit a line
+ROUND_S = 0.1
+_RETRY_S = 1.0
+# of the kinds that a followed file can't be
+_OTHER_SUFFIXES = (".csv", ".tsv", ".parquet", ".arrow", ".feather", ".xlsx", ".gz", ".zst")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the caller of a follow chose; the names are those of ``DataLoader.follow``."""
+
+    options: Options
+    mapping: Mapping[str, str | None] | None
+    id_from: Sequence[str] | None
+    on_conflict: str
+    batch_size: int | None
+
+
+class _LinesSource:
+    """Some lines of a followed file, as a source of their own."""
+
+    format = "jsonl"
+    repeatable = True
+    bytes_total = None
+    rows_total = None
+    header = None
+
+    def __init__(self, name: str, lines: Lines) -> None:
+        self.name = name
+        self.notes: list[str] = []
+        self._lines = lines
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The lines."""
+        yield chunk_of_lines(self._lines.texts, self._lines.first, None)
+
+
+class _HeldRejects(RejectsFile):
+    """Rejected rows of one try, which may have to be repeated."""
+
+    def __init__(self) -> None:
+        super().__init__("", None, [])
+        self.found: list[Reject] = []
+
+    def add(self, rejects: Sequence[Reject]) -> None:  # type: ignore[override]  # a sequence is all that a load gives
+        """Hold some more rows."""
+        super().add(rejects)
+        self.found += rejects
+
+
+class Follower:
+    """Loads lines of one file, some at a time, and adds up what was done."""
+
+    def __init__(
+        self,
+        store: Callable[[], Store],
+        path: Path,
+        terms: Terms,
+        rejected: RejectsFile,
+        stop: threading.Event,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._store = store
+        self._terms = terms
+        self._rejected = rejected
+        self._stop = stop
+        self._tell = tell
+        self._profile: Profile | None = None
+        self.total = LoadReport(source=str(path), format="jsonl")
+
+    def load(self, lines: Lines) -> None:
+        """
+        Load some lines; those that can't be loaded are set aside.
+
+        Raises
+        ------
+        LoadError
+            If the first lines of all can't be understood: nothing would be loaded but by luck.
+        """
+        try:
+            self._until_done(lines)
+        except LoadError as problem:
+            if self._profile is None:
+                raise
+            self._divide(lines, problem)
+
+    def _divide(self, lines: Lines, problem: LoadError) -> None:
+        """Find the line that keeps its neighbours from being loaded, and set it aside."""
+        texts, (line, _, offset) = lines
+        if len(texts) == 1:
+            raw = texts[0].decode(errors="backslashreplace")
+            message = str(problem)
+            self._rejected.add(
+                [Reject(line=line, code="undecided", message=message, raw=raw, offset=offset)]
+            )
+            return
+        half = len(texts) // 2
+        n_bytes = sum(len(text) + 1 for text in texts[:half])
+        after = Place(line + half, "", None if offset is None else offset + n_bytes)
+        self.load(Lines(texts[:half], lines.first))
+        self.load(Lines(texts[half:], after))
+
+    def _until_done(self, lines: Lines) -> None:
+        """Load some lines, however long the server is away."""
+        open_commit: OutcomeUnknown | None = None
+        away = False
+        while True:
+            try:
+                if open_commit is not None:
+                    # what is on its way must not take effect after what follows
+                    open_commit.resolve()
+                    open_commit = None
+                return self._once(lines)
+            except (OutcomeUnknown, ServerUnavailable, PoolTimeout) as problem:
+                if self._profile is None or self._stop.is_set():
+                    raise
+                if isinstance(problem, OutcomeUnknown):
+                    open_commit = problem
+                if not away:
+                    self._tell(f"{problem}; waiting for it")
+                away = True
+            self._stop.wait(_RETRY_S)
+
+    def _once(self, lines: Lines) -> None:
+        store, terms = self._store(), self._terms
+        source: Source = _LinesSource(self.total.source, lines)
+        if terms.id_from is not None:
+            source = WithIds(source, terms.id_from, terms.mapping, store.schema())
+        held = _HeldRejects()
+        run = Load(store, source, terms.options, held, lambda _: None, self._profile)
+        run.batch_size, run.on_conflict = terms.batch_size, terms.on_conflict
+        run.run()
+        self._rejected.add(held.found)
+        part = run.report(0.0)
+        if part.mapping:
+            self._profile = run.profile
+        self.total = _joined(self.total, part)
+
+
+def follow(
+    store: Callable[[], Store],
+    path: Path,
+    terms: Terms,
+    *,
+    places: Sequence[Path],
+    from_end: bool,
+    timeout_s: float | None,
+    stop: threading.Event,
+    tell: Callable[[str], None],
+) -> LoadReport:
+    """Load the lines of a file as they are appended, until ``stop`` is set; see ``DataLoader.follow``."""
+    if path.suffix.lower() in _OTHER_SUFFIXES:
+        msg = f"{path}: what can be followed is a file of JSON Lines, as it is"
+        raise LoadError(msg)
+    begun = time.monotonic()
+    with (
+        Tail(path, from_end=from_end, tell=tell) as tail,
+        RejectsFile(str(path), None, places, append=True) as rejected,
+    ):
+        follower = Follower(store, path, terms, rejected, stop, tell)
+        news_at = time.monotonic()
+        while not stop.is_set():
+            lines = tail.read()
+            if lines is not None:
+                follower.load(lines)
+                news_at = time.monotonic()
+            elif timeout_s is not None and time.monotonic() - news_at >= timeout_s:
+                break
+            stop.wait(ROUND_S)
+        return _with_rejects(follower.total, rejected, time.monotonic() - begun)
+
+
+def _joined(total: LoadReport, part: LoadReport) -> LoadReport:
+    counts = ("inserted", "updated", "unchanged", "skipped")
+    # repeated ids are no slip here: each line is news of its deal
+    return replace(
+        total,
+        **{name: getattr(total, name) + getattr(part, name) for name in counts},
+        columns=part.columns or total.columns,
+        pipeline=part.pipeline,
+        new_stages=(*total.new_stages, *part.new_stages),
+        notes=tuple(dict.fromkeys((*total.notes, *part.notes))),
+    )
+
+
+def _with_rejects(total: LoadReport, rejected: RejectsFile, seconds: float) -> LoadReport:
+    n_rejected = rejected.reasons.total()
+    loaded = total.inserted + total.updated + total.unchanged + total.skipped
+    return replace(
+        total,
+        read=loaded + n_rejected,
+        rejected=n_rejected,
+        reasons=dict(rejected.reasons),
+        rejects=rejected.path,
+        seconds=seconds,
+    )
