@@ -162,7 +162,8 @@ def test_a_rotated_file_loses_nothing(
         file.rename(old)
         assert eventually(lambda: len(following.told) == 1)
         append(file, {"id": 10})
-        # the writer has not noticed yet
+        # several rounds later the writer has not noticed yet
+        threading.Event().wait(0.3)
         writer.write('{"id": 2}\n')
         writer.flush()
         assert eventually(has(db, "2", "10"))
