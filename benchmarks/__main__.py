@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -65,6 +66,8 @@ def main() -> None:
             shown = ", ".join(f"{n:,}" for n in sizes)
             print(f"{name:14} {(run.__doc__ or '').splitlines()[0]} ({shown})")
         return
+    # a run that is ended from outside takes its servers with it
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     if not options.render:
         _run_all(options)
     if options.page:
