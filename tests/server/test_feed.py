@@ -253,8 +253,8 @@ def test_what_is_no_beginning(db: DealDatabase) -> None:
 
 def test_a_moment_to_come_is_waited_for(db: DealDatabase) -> None:
     db.save_deal({"id": 1})
-    soon = datetime.now(UTC) + timedelta(milliseconds=100)
-    with db.changes(soon, timeout_s=5) as feed:
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    with db.changes(soon, timeout_s=60) as feed:
         db.save_deal({"id": 1, "amount": 5})
         while pause() <= soon:
             pass
@@ -366,7 +366,7 @@ def test_another_database_and_another_collection_are_not_told(
 
 
 def test_a_forked_child_follows_on_its_own(db: DealDatabase) -> None:
-    feed = db.changes(timeout_s=5)
+    feed = db.changes(timeout_s=60)
     db.save_deal({"id": 1})
     assert next(feed).seq == 1
     read, write = os.pipe()
@@ -385,7 +385,7 @@ def test_a_forked_child_follows_on_its_own(db: DealDatabase) -> None:
 
 def test_an_interrupt_leaves_it_whole(db: DealDatabase) -> None:
     db.save_deal({"id": 1})
-    feed = db.changes(timeout_s=10)
+    feed = db.changes(timeout_s=60)
     timer = threading.Timer(0.2, lambda: os.kill(os.getpid(), 2))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
@@ -429,7 +429,7 @@ def test_a_restart_is_survived(new_server: Callable[..., Server]) -> None:
     server = new_server("--appendonly", "yes", "--appendfsync", "always")
     with DealDatabase("127.0.0.1", server.port, retry_deadline_s=0.1, socket_timeout_s=1) as db:
         db.save_deal({"id": 1})
-        feed = db.changes(timeout_s=5)
+        feed = db.changes(timeout_s=60)
         server.kill()
         with pytest.raises(ServerUnavailable):
             next(feed)
