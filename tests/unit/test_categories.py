@@ -96,6 +96,8 @@ def test_the_first_rows_are_those_of_the_full_sort(
         "stage NOT IN ('won', 'open', 'a%', 'é', 'x', 'y')",
         "starts_with(stage, 'lo') OR contains(stage, '%')",
         "stage > owner OR stage LIKE '_ost'",
+        "trim(upper(stage)) NOT IN ('WON', 'OPEN', 'A%', 'x', 'y') AND 'LOST' <= upper(stage)",
+        "lower(stage) IS DISTINCT FROM 'lost' AND upper(owner) IN ('ANN', NULL)",
         "lower(stage) = 'lost' AND coalesce(owner, 'none') <> 'none'",
     ],
 )

@@ -67,9 +67,10 @@ def compare(left: Operand, sign: str, right: Operand) -> pl.Expr:
     compared = COMPARISONS[sign]
     if left.category is not None and isinstance(right.value, str):
         text = pl.lit(right.value)
-        if sign not in _ORDERS:
+        if left.is_category and sign not in _ORDERS:
             return compared(left.category, text)
-        return text_test(left, lambda texts: compared(texts, text))
+        if "distinct" not in sign:
+            return text_test(left, lambda texts: compared(texts, text))
     if left.kind is right.kind is Kind.NUMBER and (left.is_float or right.is_float):
         return compared(as_float(left), as_float(right))
     return compared(expr_of(left, scale=right.scale), expr_of(right, scale=left.scale))
@@ -80,7 +81,7 @@ def text_test(item: Operand, test: TextTest) -> pl.Expr:
     if item.category is None:
         return test(expr_of(item))
     text = pl.element().cast(pl.String)
-    passed = pl.element().filter(test(text))
+    passed = pl.element().filter(test(item.spelled(text) if item.spelled else text))
     return item.category.is_in(item.category.unique().implode().list.eval(passed))
 
 
@@ -134,6 +135,9 @@ def contained(item: Operand, several: Operand) -> pl.Expr:
 
 def _in_constants(item: Operand, members: Sequence[Operand]) -> pl.Expr:
     """Membership in a set of constants: one hash look-up a row, however long the list is."""
+    if item.category is not None and item.spelled is not None:
+        texts = pl.lit(pl.Series([member.value for member in members], dtype=pl.String)).implode()
+        return text_test(item, lambda each: each.is_in(texts))
     item_expr, dtype = expr_of(item) if item.category is None else item.category, item.dtype
     values = [member.value for member in members]
     if item.kind is Kind.NUMBER:

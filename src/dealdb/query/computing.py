@@ -169,7 +169,13 @@ _SPACES = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u
 def _text_function(name: str, apply: Callable[[pl.Expr], pl.Expr], dtype: pl.DataType) -> Function:
     def call(operands: Sequence[Operand]) -> Operand:
         (operand,) = operands
-        return computed(apply(_text(operand, name)), dtype, operand.at)
+        result = computed(apply(_text(operand, name)), dtype, operand.at)
+        if operand.category is None:
+            return result
+        before = operand.spelled or (lambda texts: texts)
+        return replace(
+            result, category=operand.category, spelled=lambda texts: apply(before(texts))
+        )
 
     return call
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -86,7 +87,9 @@ class Operand:
     name
         What errors call it, e.g. the column's name.
     category
-        The column itself, where it is one of categories and ``expr`` its texts.
+        The column of categories, where ``expr`` is its texts or made of each alone.
+    spelled
+        What makes ``expr`` of the texts of ``category``; None where it is these texts.
     """
 
     kind: Kind
@@ -96,11 +99,17 @@ class Operand:
     value: Constant = None
     name: str = ""
     category: pl.Expr | None = None
+    spelled: Callable[[pl.Expr], pl.Expr] | None = None
 
     @property
     def is_constant(self) -> bool:
         """Whether it is a value and not computed from columns."""
         return self.expr is None
+
+    @property
+    def is_category(self) -> bool:
+        """Whether it is a column of categories as it stands."""
+        return self.category is not None and self.spelled is None
 
     @property
     def is_float(self) -> bool:
