@@ -197,7 +197,7 @@ class QueryEngine:
 
         Cost
         ----
-        One round trip and a scan of the columns of filter and sort; 5 to 60 ms at 1,000,000 deals, for the last
+        One round trip and a scan of the columns of filter and sort; 5 to 30 ms at 1,000,000 deals, for the last
         page as for the first.
 
         Source
