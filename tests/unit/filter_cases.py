@@ -217,6 +217,24 @@ def operands(draw: Callable[..., Any], kind: str) -> str:
     return str(column)
 
 
+def _apart(left: str, others: list[str]) -> list[str]:
+    """
+    The others without exact sums beside floats, or the other way round.
+
+    Where one of them is a float, DuckDB compares all as floats; dealdb compares each by itself, exactly if it can.
+    """
+
+    def is_float(operand: str) -> bool:
+        return "score" in operand or "/" in operand
+
+    def is_exact(operand: str) -> bool:
+        return not is_float(operand) and any(sign in operand for sign in (" + ", " - ", " * "))
+
+    unfit = is_float if is_exact(left) else is_exact
+    mixed = any(map(is_float, [left, *others]))
+    return ["1" if mixed and unfit(other) else other for other in others]
+
+
 @st.composite
 def predicates(draw: Callable[..., Any]) -> str:
     """One condition without AND, OR or NOT."""
@@ -255,10 +273,11 @@ def predicates(draw: Callable[..., Any]) -> str:
         return f"{pair[0]} {sign} {pair[1]}"
     inverse = draw(st.sampled_from(["", "NOT "]))
     if form < 7:
-        members = ", ".join(right() for _ in range(draw(st.integers(1, 7))))
+        members = ", ".join(_apart(left, [right() for _ in range(draw(st.integers(1, 7)))]))
         return f"{left} {inverse}IN ({members})"
     if form < 9:
-        return f"{left} {inverse}BETWEEN {right()} AND {right()}"
+        low, high = _apart(left, [right(), right()])
+        return f"{left} {inverse}BETWEEN {low} AND {high}"
     if form == 9:
         return f"{left} IS {inverse}NULL"
     if form == 10:

@@ -27,6 +27,12 @@ def test_a_filter_keeps_what_duckdb_keeps(where: str) -> None:
     assert kept(where) == ORACLE.ids(where)
 
 
+def test_a_float_among_members_leaves_the_others_exact() -> None:
+    """Unlike in DuckDB, which compares all of them as floats: docs/querying.md tells."""
+    among, apart = "amount IN (score, amount + rate)", "amount = score OR amount = amount + rate"
+    assert kept(among) == kept(apart) == ORACLE.ids(apart) != ORACLE.ids(among)
+
+
 @pytest.mark.slow
 def test_many_filters_keep_what_duckdb_keeps(request: pytest.FixtureRequest) -> None:
     """As many as ``--filters`` says: 100,000 take some 20 minutes."""
