@@ -245,16 +245,23 @@ MUTANTS = [
     ),
     Mutant(
         "nulls of a scatter come last",
-        "replica.py",
+        "waiting.py",
         "if values.null_count() and rows.n_unique() < len(rows):",
         "if False:",
         f"tests/unit/test_replica.py {MACHINE}",
+    ),
+    Mutant(
+        "columns that wait miss what came after the checkpoint",
+        "waiting.py",
+        "for rows, values in self.changes[column.name]:",
+        "for rows, values in ():",
     ),
     Mutant(
         "deletes are applied last",
         "replica.py",
         "if batch.deleted and not set(entry.rows).isdisjoint(batch.deleted):",
         "if False:",
+        f"tests/unit/test_replica.py {MACHINE}",
     ),
     Mutant(
         "checkpoint published before its chunks",

@@ -182,6 +182,7 @@ class DealDatabase:
 
         return QueryEngine(
             lambda: self._store.snapshot(),
+            part=lambda names: self._store.snapshot(names),
             round_trips=round_trips,
             shelf=lambda: self._store,
             history=lambda seq: self._store.changes(seq),

@@ -12,7 +12,8 @@ import polars as pl
 import pytest
 
 from dealdb.connection import Link, RedisConnection
-from dealdb.errors import AccessDenied, StoreDamaged
+from dealdb.errors import AccessDenied, QueryError, StoreDamaged
+from dealdb.query import QueryEngine
 from dealdb.store import Store
 from dealdb.store.batch import Batch
 from dealdb.store.checkpoint import write_checkpoint
@@ -44,6 +45,8 @@ class WatchedLink:
         return self._link.call(*command, retry=retry)
 
     def calls(self, commands: Any, *, retry: bool = False) -> Any:
+        for command in commands:
+            self._before(command)
         return self._link.calls(commands, retry=retry)
 
 
@@ -159,6 +162,67 @@ def test_a_load_leaves_no_second_copy(link: Link, monkeypatch: pytest.MonkeyPatc
     folded = Replica()
     folded.apply(list(read_history(link, store.keys)))
     assert folded.all_rows().drop_nulls("id").equals(store.snapshot().frame)
+
+
+@pytest.fixture
+def trimmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each checkpoint trims the log up to itself, as one after a bulk load does."""
+    monkeypatch.setattr("dealdb.store.checkpoint._Checkpointer._bearable", -1)
+
+
+@pytest.mark.usefixtures("trimmed")
+def test_a_query_reads_the_chunks_of_its_columns_alone(link: Link) -> None:
+    store = Store(link)
+    bulk(store, 500)
+    store.save({"id": "b3", "stage": "Won"})
+    assert checkpoint(store)
+    store.save({"id": "b4", "stage": "Won"})
+    store.save({"id": "b4", "amount": -4})
+    read = list[str]()
+
+    def note(command: tuple[Any, ...]) -> None:
+        if command[0] == "GET" and "chunk" in command[1]:
+            read.append(command[1])
+
+    watched = Store(WatchedLink(link, note))  # type: ignore[arg-type]
+    manifest = read_manifest(link, store.keys)
+    assert manifest
+    columns = manifest.generations[0].columns
+    assert columns
+
+    def chunks_of_columns(names: list[str]) -> list[str]:
+        return columns.part(names, 0, 499).keys(store.keys)
+
+    query = QueryEngine(watched.snapshot, part=watched.snapshot)
+    assert query.count() == 500
+    assert read == []
+    assert query.count("stage = 'Won'") == 2
+    assert read == chunks_of_columns(["stage"])
+    assert query.find(stage="Won", columns=["amount"], sort="Amount")["amount"].to_list() == [-4, 3]
+    assert read == chunks_of_columns(["stage"]) + chunks_of_columns(["amount"])
+    with pytest.raises(QueryError, match="did you mean 'amount'"):
+        query.count("ammount > 0")
+    assert set(read) == set(columns.keys(store.keys))
+    assert query.frame().equals(store.snapshot().frame)
+
+
+@pytest.mark.usefixtures("trimmed")
+@pytest.mark.parametrize("damage", [False, True])
+def test_columns_whose_chunks_went_meanwhile_are_those_of_now(link: Link, *, damage: bool) -> None:
+    store = Store(link)
+    bulk(store, 500)
+    assert checkpoint(store)
+    reader = Store(link)
+    assert reader.snapshot(["stage"]).rows.columns == ["stage"]
+    if damage:
+        for key in chunks_of(store)[0]:
+            link.call("SETRANGE", key, 50, "damage")
+    for n in range(3):
+        store.save({"id": "b0", "amount": -1 - n})
+        if not damage:
+            assert checkpoint(store)
+    assert amounts(reader) == [-3, *range(1, 500)]
+    assert reader.snapshot().frame.equals(store.snapshot().frame)
 
 
 def test_lost_chunk_of_the_history_is_told(link: Link) -> None:

@@ -315,6 +315,18 @@ class StoreMachine(RuleBasedStateMachine):
         assert view_of(snapshot.frame) == self.model.view(self.schema)
         assert snapshot.seq == self.seq
 
+    @rule(who=WHO, names=st.sets(st.sampled_from([*sorted(VALUES), "Name", "none"]), max_size=3))
+    def query_columns(self, who: int, names: set[str]) -> None:
+        """A process that has just begun reads these columns alone, and the others later, if ever."""
+        snapshot = self.stores[who].snapshot(names)
+        wanted = {name.lower() for name in names} & set(self.schema)
+        assert wanted <= set(snapshot.rows.columns)
+        deals = self.model.view(self.schema)
+        assert (snapshot.height, snapshot.seq) == (len(deals), self.seq)
+        for name in wanted:
+            values = sorted(text_of(value) for value in snapshot.frame[name].drop_nulls())
+            assert values == sorted(texts[name] for _, texts in deals if name in texts), name
+
     @rule(who=WHO, deal=IDS)
     def get(self, who: int, deal: str) -> None:
         schema = self.schema
@@ -606,6 +618,9 @@ class StoreMachine(RuleBasedStateMachine):
     def every_view_agrees(self) -> None:
         self.adopt_strays()
         newcomer = Store(self.link)
+        if self.steps % 2:
+            # the other columns come later, and must be of the same commit
+            newcomer.snapshot(["stage"])
         snapshot = newcomer.snapshot()
         schema = self.schema
         assert view_of(snapshot.frame) == self.model.view(schema), "checkpoint and tail"

@@ -32,7 +32,7 @@ from dealdb.query.operands import (
     expr_of,
 )
 from dealdb.query.parsing import start_of
-from dealdb.query.trouble import fault, find_name, unknown
+from dealdb.query.trouble import MOMENTS, fault, find_name, unknown
 from dealdb.schema import MAX_DECIMAL_DIGITS
 
 # exponents far beyond those of binary floats are refused: 1e999999999 would be a number of a billion digits
@@ -115,7 +115,7 @@ def _column(node: exp.Expr, scope: Scope) -> Operand:
     found = find_name(name, scope.schema)
     if found is not None:
         return computed(column(found), scope.schema[found], at, found)
-    if not identifier.args.get("quoted") and name.lower() in ("today", "now"):
+    if not identifier.args.get("quoted") and name.lower() in MOMENTS:
         return constant(scope.now.date() if name.lower() == "today" else scope.now, at)
     raise fault(unknown("column", name, scope.schema), scope.text, at)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -16,6 +16,7 @@ from dealdb.query.saved import SavedQuery, Shelf, checked_name, named
 from dealdb.query.searching import searched, words_of
 from dealdb.query.selecting import (
     Params,
+    columns_named,
     count_of,
     evaluated,
     kept_rows,
@@ -25,7 +26,7 @@ from dealdb.query.selecting import (
     text_columns,
 )
 from dealdb.query.sorting import Sort, parse_sort, sorted_rows
-from dealdb.query.trouble import column_named
+from dealdb.query.trouble import MOMENTS, column_named, find_name
 
 if TYPE_CHECKING:
     from dealdb.query.sql import SqlSession
@@ -50,6 +51,8 @@ class QueryEngine:
     ----------
     snapshot
         Gives the current snapshot.
+    part
+        Gives it with some columns at least; None where all are at hand anyway.
     round_trips
         Gives the number of round trips that the calling thread has made so far, for ``explain``; None where nobody
         counts them.
@@ -78,6 +81,7 @@ class QueryEngine:
         self,
         snapshot: Callable[[], Snapshot],
         *,
+        part: Callable[[Collection[str]], Snapshot] | None = None,
         round_trips: Callable[[], int] | None = None,
         shelf: Callable[[], Shelf] | None = None,
         history: Callable[[int], pl.DataFrame] | None = None,
@@ -85,6 +89,7 @@ class QueryEngine:
         sql_memory_mb: int = SQL_MEMORY_MB,
     ) -> None:
         self._snapshot = snapshot
+        self._part = part
         self._round_trips = round_trips
         self._given_shelf = shelf
         self._history = history
@@ -92,6 +97,16 @@ class QueryEngine:
         self._changes: tuple[int, pl.DataFrame] | None = None
         self._limits = (sql_timeout_s, sql_memory_mb)
         self._session: SqlSession | None = None
+
+    def _deals(self, names: Collection[str] | None) -> Snapshot:
+        """The current snapshot, with these columns at least."""
+        if names is None or self._part is None:
+            return self._snapshot()
+        deals = self._part(names)
+        known = deals.rows.columns
+        # a name that is none of a column is refused by what has all columns to offer
+        missing = any(find_name(n, known) is None and n.lower() not in MOMENTS for n in names)
+        return self._snapshot() if missing else deals
 
     def find(
         self,
@@ -156,7 +171,7 @@ class QueryEngine:
         ['2', '1']
         """
         wanted = slice_of(offset, limit)
-        deals = self._snapshot()
+        deals = self._deals(columns_named(where, equals, sort, columns))
         keys = parse_sort(sort, deals.rows.columns)
         shown = projected(deals.rows, columns)
         kept = kept_rows(deals, where, equals, params)
@@ -262,7 +277,7 @@ class QueryEngine:
         >>> QueryEngine(lambda: deals).count(stage="won")
         1
         """
-        deals = self._snapshot()
+        deals = self._deals(columns_named(where, equals, None, ()))
         return deals.narrowed(kept_rows(deals, where, equals, params)).height
 
     def facets(
@@ -325,8 +340,8 @@ class QueryEngine:
         if count_of("limit", limit) == 0:
             msg = "limit is a whole number from 1 up, not 0"
             raise QueryError(msg)
-        deals = self._snapshot()
         wanted = [columns] if isinstance(columns, str) else columns
+        deals = self._deals(columns_named(where, equals, None, wanted))
         chosen = projected(deals.rows, wanted)
         how = {column_named(name, chosen.columns): value for name, value in (by or {}).items()}
         kept = kept_rows(deals, where, equals, params)
@@ -445,7 +460,7 @@ class QueryEngine:
         counted = self._round_trips
         before = counted() if counted else 0
         watch = Watch()
-        deals = self._snapshot()
+        deals = self._deals(columns_named(where, equals, sort, columns))
         frame = deals.rows
         watch.lap("sync")
         trips = counted() - before if counted else None

@@ -23,7 +23,7 @@ from dealdb.query.operands import (
     constant,
     expr_of,
 )
-from dealdb.query.trouble import column_named, find_name, unknown
+from dealdb.query.trouble import MOMENTS, column_named, find_name, unknown
 
 
 def compile_where(
@@ -112,7 +112,7 @@ def check_text(text: str, schema: pl.Schema) -> None:
     if not parameter_names(tree):
         compile_where(text, schema, {})
     for name in column_names(tree):
-        if find_name(name, schema) is None and name.lower() not in ("today", "now"):
+        if find_name(name, schema) is None and name.lower() not in MOMENTS:
             raise QueryError(unknown("column", name, schema), text=text)
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from dealdb.errors import QueryError
 from dealdb.query.filters import compile_where
 from dealdb.query.operands import Kind, column, kind_of
-from dealdb.query.sorting import SortKey, sorted_rows
+from dealdb.query.sorting import Sort, SortKey, sorted_rows
 from dealdb.query.trouble import column_named
 
 if TYPE_CHECKING:
@@ -65,6 +65,38 @@ def projected(frame: pl.DataFrame, columns: Sequence[str] | None) -> pl.DataFram
         msg = f"columns has {repeated!r} twice"
         raise QueryError(msg)
     return frame.select([column(name) for name in names])
+
+
+def columns_named(
+    where: str | pl.Expr | None,
+    equals: Mapping[str, object],
+    sort: Sort,
+    columns: Sequence[str] | None,
+) -> set[str] | None:
+    """
+    Names of columns that a query has to read, as it spells them, or None where it may be any.
+
+    What can't be understood is left to those that report it.
+
+    Examples
+    --------
+    >>> sorted(columns_named("amount > 5", {"stage": "won"}, "-created", ["id"]))
+    ['amount', 'created', 'id', 'stage']
+    """
+    given = [sort] if isinstance(sort, str) else sort or ()
+    names = [*equals, *(columns or ()), *given]
+    if columns is None or isinstance(where, pl.Expr) or not all(isinstance(n, str) for n in names):
+        return None
+    found = {name.removeprefix("-") for name in given} | set(equals) | set(columns)
+    if not isinstance(where, str):
+        return found
+    # not at the top: the SQL parser is a tenth of a second of import that keywords don't need
+    from dealdb.query.parsing import column_names, parse
+
+    try:
+        return found | column_names(parse(where))
+    except QueryError:
+        return None
 
 
 def kept_rows(

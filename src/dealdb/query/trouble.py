@@ -66,6 +66,10 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     return f"no {kind} {name[:80]!r}{guess} the {kind}s are {', '.join(names[:SHOWN_NAMES])}{more}"
 
 
+# these have a meaning of their own in a filter, unless there is such a column
+MOMENTS = frozenset(("today", "now"))
+
+
 def find_name(name: str, known: Iterable[str]) -> str | None:
     """
     Column that a name means: the exact one, else the only one that differs in case alone.

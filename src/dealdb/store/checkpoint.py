@@ -10,7 +10,7 @@ remains alone.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from hashlib import sha256
 from importlib.resources import files
 from itertools import islice
@@ -21,9 +21,10 @@ from dealdb.connection import Link
 from dealdb.store.chunks import Columns, encoded
 from dealdb.store.history import Segment, seal_since
 from dealdb.store.keys import Keys
-from dealdb.store.log import has_position
+from dealdb.store.log import HistoryReset, has_position
 from dealdb.store.manifest import Generation, Manifest, is_of_newer_format
 from dealdb.store.replica import Replica
+from dealdb.store.waiting import Waiting
 
 _PUBLISH = files("dealdb.store").joinpath("publish.lua").read_bytes()
 # gives a lease back, unless it has expired and is another's by now
@@ -40,6 +41,8 @@ return 1
 # a writer that dies leaves the lease behind for so long at most
 _LEASE_MS = 60_000
 _GENERATIONS = 2
+# stages that a manifest has room for; more than a pipeline has, unless texts of another kind are in the column
+_MAX_STAGES = 100
 # chunks sent at once; a small collection is sent whole
 _SENT_CHUNKS = 64
 # as much may stay in the log for the sake of an older checkpoint, or half of what the chunks of one take
@@ -54,17 +57,30 @@ def read_checkpoint(link: Link, keys: Keys, generation: Generation) -> Replica |
     ----
     One round trip, however many chunks.
     """
-    if generation.columns is None:
+    replica = open_checkpoint(link, keys, generation)
+    try:
+        replica.need()
+    except HistoryReset:
         return None
-    found = generation.columns.read(link, keys)
-    if found is None:
-        return None
+    return replica
+
+
+def open_checkpoint(link: Link, keys: Keys, generation: Generation) -> Replica:
+    """Replica as of a checkpoint, whose columns are read when they are needed, if they are there then."""
+    columns = generation.columns
+
+    def load(names: Collection[str]) -> dict[str, pl.Series] | None:
+        return columns.read(link, keys, names) if columns else None
+
     return Replica(
         position=generation.position,
         time_ms=generation.time_ms,
         schema=generation.schema,
         pipeline=generation.pipeline,
-        frame=pl.DataFrame(found),
+        waiting=Waiting(load=load, changes={name: [] for name in generation.schema}),
+        height=generation.height,
+        stages=generation.stages,
+        has_deleted=generation.has_deleted,
     )
 
 
@@ -111,13 +127,22 @@ class _Checkpointer:
         if base and base.generations[0].position.seq >= self._replica.position.seq:
             # trimming follows the older checkpoint: going back would lose what is sealed behind it
             return False
+        try:
+            self._replica.need()
+        except HistoryReset:
+            # it has columns yet to read from a checkpoint that is gone
+            return False
         columns = self._write_columns()
+        stages = sorted(filter(None, self._replica.stages))
         sealed = base.history[-1].last if base and base.history else 0
         generation = Generation(
             position=self._replica.position,
             time_ms=self._replica.time_ms,
             schema=self._replica.schema,
             pipeline=self._replica.pipeline,
+            height=self._replica.height,
+            has_deleted=self._replica.has_deleted,
+            stages=tuple(stages) if len(stages) <= _MAX_STAGES else None,
             columns=columns,
         )
         segments = tuple(self._write_segments(sealed, columns))

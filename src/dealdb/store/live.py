@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
+from typing import TypeAlias
 
 import polars as pl
 
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged, StoreError
-from dealdb.store.checkpoint import read_checkpoint, write_checkpoint
+from dealdb.store.checkpoint import open_checkpoint, read_checkpoint, write_checkpoint
 from dealdb.store.insert import FORMAT
 from dealdb.store.keys import Keys
 from dealdb.store.log import Entry, HistoryReset, Position, has_position, read_since
-from dealdb.store.manifest import read_manifest
+from dealdb.store.manifest import Generation, read_manifest
 from dealdb.store.replica import Replica
 from dealdb.store.scan import replica_from_hashes
 from dealdb.store.snapshot import Snapshot, snapshot_of
@@ -27,6 +28,7 @@ MIN_CHANGES = 4_096
 _DEALS_A_CHANGE = 4
 # what a load leaves in the log is as large as what it loaded
 _DEALS_A_LOADED_CHANGE = 20
+_Read: TypeAlias = Callable[[Link, Keys, Generation], Replica | None]
 
 
 class LiveColumns:
@@ -49,21 +51,40 @@ class LiveColumns:
         self._replica = Replica()
         self._snapshot: Snapshot | None = None
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self, names: Collection[str] | None = None) -> Snapshot:
         """
-        The deals as of now. One round trip where fewer than 500 commits are new.
+        The deals as of now.
+
+        Parameters
+        ----------
+        names
+            Columns that it must have, in lower or upper case; None for all. Others may be missing.
 
         Raises
         ------
         StoreDamaged
             If the log holds what dealdb did not write.
+
+        Cost
+        ----
+        One round trip where fewer than 500 commits are new; after a start one or two for the checkpoint, and one for
+        the columns that were not asked for before.
         """
         with self._lock:
-            self._sync()
+            self._sync(names)
             self._checkpoint_if_due(_DEALS_A_CHANGE)
+            some = self._columns_of(names)
+            if some is not None and not self._replica.has_all:
+                return snapshot_of(self._replica, some)
             if self._snapshot is None:
                 self._snapshot = snapshot_of(self._replica)
             return self._snapshot
+
+    def _columns_of(self, names: Collection[str] | None) -> list[str] | None:
+        if names is None:
+            return None
+        wanted = {name.casefold() for name in names}
+        return [name for name in self._replica.schema if name.casefold() in wanted]
 
     def settle(self) -> None:
         """
@@ -74,7 +95,7 @@ class LiveColumns:
         A read of the log since the last checkpoint; then, if one is due, that of a checkpoint.
         """
         with self._lock:
-            self._sync()
+            self._sync(None)
             self._checkpoint_if_due(_DEALS_A_LOADED_CHANGE)
 
     def snapshot_with_rows(self) -> tuple[Snapshot, pl.Series]:
@@ -86,7 +107,8 @@ class LiveColumns:
                 return snapshot, rows
         return self.snapshot_with_rows()
 
-    def _sync(self) -> None:
+    def _sync(self, names: Collection[str] | None) -> None:
+        """Bring the replica up to date, and have these columns in it."""
         if not self._replica.position.seq:
             self._check_format()
         for _ in range(_MAX_REBUILDS):
@@ -94,10 +116,12 @@ class LiveColumns:
                 pages = self._new_pages()
                 if pages is not None:
                     self._apply(pages)
+                    self._need(names)
                     return
-                self._rebuild()
+                self._rebuild(open_checkpoint)
             except HistoryReset:
-                self._rebuild()
+                # with all columns: what waits may be gone again before it is asked for
+                self._rebuild(read_checkpoint)
         msg = f"{self._link.settings.where}: the history of {self._keys.collection!r} changed on every try to read it"
         raise StoreDamaged(msg)
 
@@ -127,18 +151,24 @@ class LiveColumns:
         if found not in (None, FORMAT):
             raise wrong_format(self._keys, found)
 
-    def _rebuild(self) -> None:
+    def _need(self, names: Collection[str] | None) -> None:
+        """Have these columns in the replica, and what tells which rows count and which stages there are."""
+        some, replica = self._columns_of(names), self._replica
+        replica.need(some if some is None else [*some, *(["id"] if replica.has_deleted else [])])
+        replica.stages  # noqa: B018
+
+    def _rebuild(self, read: _Read) -> None:
         self._check_format()
         self._snapshot = None
-        self._replica = self._from_checkpoint() or self._from_start() or self._from_hashes()
+        self._replica = self._from_checkpoint(read) or self._from_start() or self._from_hashes()
 
-    def _from_checkpoint(self) -> Replica | None:
+    def _from_checkpoint(self, read: _Read) -> Replica | None:
         tried, manifest = None, read_manifest(self._link, self._keys)
         # one that has come meanwhile has taken chunks of the one before away
         while manifest is not None and manifest != tried:
             for generation in manifest.generations:
                 if has_position(self._link, self._keys.log, generation.position):
-                    replica = read_checkpoint(self._link, self._keys, generation)
+                    replica = read(self._link, self._keys, generation)
                     if replica is not None:
                         return replica
             tried, manifest = manifest, read_manifest(self._link, self._keys)
@@ -166,6 +196,8 @@ class LiveColumns:
         if self._replica.changes > max(MIN_CHANGES, self._replica.height // deals_a_change):
             # for others: a process that may not write one, or can't just now, reads all the same
             with suppress(StoreError):
+                # who may not write one must not gather changes of waiting columns for ever
+                self._replica.need()
                 write_checkpoint(self._link, self._keys, self._replica)
             self._replica.changes = 0
 

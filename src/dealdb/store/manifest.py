@@ -30,6 +30,10 @@ class Generation:
         When that was, milliseconds since 1970, UTC.
     schema, pipeline
         As of that commit.
+    height, has_deleted
+        Rows, those of deleted deals included, and whether there are any of these.
+    stages
+        Every stage that occurs or has occurred, or None for very many.
     columns
         Where its columns are. None in a manifest of format 1, whose columns were stored in another way.
     """
@@ -38,6 +42,9 @@ class Generation:
     time_ms: int
     schema: Schema
     pipeline: Pipeline
+    height: int
+    has_deleted: bool
+    stages: tuple[str, ...] | None
     columns: Columns | None
 
     def to_document(self) -> dict[str, Any]:
@@ -48,19 +55,25 @@ class Generation:
             "time": self.time_ms,
             "pipeline": self.pipeline.to_json(),
             "schema": self.schema.to_json(),
+            "rows": self.height,
+            "deleted": self.has_deleted,
+            "stages": self.stages,
             "columns": self.columns.to_document() if self.columns else None,
         }
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> Generation:
         """Inverse of ``to_document``."""
-        found = document.get("columns")
+        found, stages = document.get("columns"), document.get("stages")
         columns = Columns.from_document(found) if found else None
         return cls(
             position=Position(document["seq"], document["hash"].encode()),
             time_ms=document["time"],
             schema=Schema.from_json(document["schema"]),
             pipeline=Pipeline.from_json(document["pipeline"]),
+            height=document.get("rows", 0),
+            has_deleted=document.get("deleted", True),
+            stages=tuple(stages) if stages else None,
             columns=columns,
         )
 

@@ -7,7 +7,7 @@ column before it changes it when a frame that was handed out still refers to it,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import groupby
 
 import polars as pl
@@ -17,6 +17,7 @@ from dealdb.errors import StoreDamaged
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.log import Entry, Position
+from dealdb.store.waiting import Waiting, with_values
 
 # appending adds a chunk; a scan slows down with their number, and joining them copies the column
 _MAX_CHUNKS = 32
@@ -34,10 +35,12 @@ class Replica:
         When that was, milliseconds since 1970, UTC.
     schema, pipeline
         As of that commit.
+    height
+        Rows, deleted ones included.
     columns
-        A Series for each field; a row whose ``id`` is null is a deleted deal.
-    stages
-        Every stage that occurs or has occurred.
+        A Series for each field that does not wait; a row whose ``id`` is null is a deleted deal.
+    has_deleted
+        Whether there is such a row.
     changes
         Commits and rows that were applied; whoever looks at it may set it back.
     """
@@ -50,35 +53,81 @@ class Replica:
         schema: Schema | None = None,
         pipeline: Pipeline | None = None,
         frame: pl.DataFrame | None = None,
+        waiting: Waiting | None = None,
+        height: int = 0,
+        stages: Collection[str] | None = (),
+        has_deleted: bool = False,
     ) -> None:
         self.position = position or Position()
         self.time_ms = time_ms
         self.schema = Schema(0, ())
         self.pipeline = pipeline or Pipeline()
         self.changes = 0
+        self.height, self.has_deleted = height, has_deleted
         self.columns: dict[str, pl.Series] = {}
+        self._waiting = waiting or Waiting(load=_none, changes={})
+        # kept up with the changes: looking through the column for each query would cost more than most queries
+        self._stages: set[str | None] | None = None if stages is None else set(stages)
+        self._new_stages: set[str | None] = set()
         if frame is not None:
             self.columns = {column.name: column for column in frame}
-        if schema is not None:
+            self.height, self.has_deleted = frame.height, bool(frame["id"].null_count())
+            self._stages = None
+        if schema is not None and waiting is not None:
+            self.schema = schema
+        elif schema is not None:
             self._use_schema(schema)
-        # kept up with the changes: looking through the column for each query would cost more than most queries
-        self.stages: set[str | None] = (
-            set(self.columns["stage"].unique()) if self.columns else set()
-        )
 
     @property
-    def height(self) -> int:
-        """Rows, deleted ones included."""
-        return len(self.columns["id"]) if self.columns else 0
+    def stages(self) -> set[str | None]:
+        """Every stage that occurs or has occurred."""
+        if self._stages is None:
+            self.need(["stage"])
+            self._stages = set(self.columns["stage"].unique()) if "stage" in self.columns else set()
+        return self._stages | self._new_stages
+
+    @property
+    def has_all(self) -> bool:
+        """Whether no column waits."""
+        return not self._waiting.changes
+
+    def need(self, names: Iterable[str] | None = None) -> None:
+        """
+        Have these columns wait no longer; None for all.
+
+        Raises
+        ------
+        HistoryReset
+            If the checkpoint that has them is gone: the replica has to be built anew.
+
+        Cost
+        ----
+        One round trip, unless none of them waits.
+        """
+        changes = self._waiting.changes
+        wanted = [name for name in (changes if names is None else names) if name in changes]
+        self.columns.update(self._waiting.read(wanted))
+        # last: after an interrupt before this they are read again
+        for name in wanted:
+            del changes[name]
 
     def row_numbers(self) -> pl.Series:
         """Row number of each deal, deleted ones left out."""
+        self.need(["id"])
         rows = pl.Series("row", range(self.height), dtype=pl.UInt32)
         return rows.filter(self.columns["id"].is_not_null()) if self.columns else rows
 
     def all_rows(self) -> pl.DataFrame:
         """The columns as they are, by row number, deleted rows included; shared until they change."""
-        return pl.DataFrame([self.columns[name] for name in self.schema])
+        return self.rows(self.schema)
+
+    def rows(self, names: Iterable[str]) -> pl.DataFrame:
+        """Some columns, as ``all_rows`` has all."""
+        names = list(names)
+        self.need(names)
+        if not names:
+            return pl.DataFrame(height=self.height)
+        return pl.DataFrame([self.columns[name] for name in names])
 
     def apply(self, entries: Iterable[Entry]) -> None:
         """Bring the columns forward by these commits, which must follow the position."""
@@ -112,14 +161,10 @@ class Replica:
             return
         added = pl.concat(frames, how="diagonal")
         self.changes += added.height + len(frames)
-        for field in self.schema.fields:
-            known = field.name in added.columns
-            values = (
-                decode_column(added[field.name], field) if known else _nulls(field, added.height)
-            )
-            self.columns[field.name].extend(values)
+        given = {name: decode_column(added[name], self.schema[name]) for name in added.columns}
+        self._grow(given, added.height)
         if "stage" in added.columns:
-            self.stages.update(added["stage"].unique())
+            self._new_stages.update(added["stage"].unique())
 
     def _change(self, entries: Iterable[Entry]) -> None:
         batch = _Batch(self.height)
@@ -147,8 +192,15 @@ class Replica:
         self._scatter(batch)
 
     def _use_schema(self, schema: Schema) -> None:
-        height = self.height
-        self.columns = {f.name: self._column_for(f, height) for f in schema.fields}
+        stay = {f.name for f in schema.fields if self.schema.get(f.name) == f}
+        self.need([name for name in self._waiting.changes if name in schema and name not in stay])
+        for name in self._waiting.changes.keys() - stay:
+            del self._waiting.changes[name]
+        self.columns = {
+            f.name: self._column_for(f, self.height)
+            for f in schema.fields
+            if f.name not in self._waiting.changes
+        }
         self.schema = schema
 
     def _column_for(self, field: Field, height: int) -> pl.Series:
@@ -158,14 +210,12 @@ class Replica:
         return column if column.dtype == dtype_of(field) else column.cast(dtype_of(field))
 
     def _scatter(self, batch: _Batch) -> None:
-        self.stages.update(batch.cells["stage"][1] if "stage" in batch.cells else ())
+        self._new_stages.update(batch.cells["stage"][1] if "stage" in batch.cells else ())
         self.changes += batch.n_rows
         if batch.only_appends:
             self._append(batch)
             return
-        grown = max(batch.next_row - self.height, 0)
-        for field in self.schema.fields:
-            self.columns[field.name].extend(_nulls(field, grown))
+        self._grow({}, max(batch.next_row - self.height, 0))
         for name, (places, texts) in batch.cells.items():
             self._put(name, pl.Series(places, dtype=pl.UInt32), _decoded(texts, self.schema[name]))
         if batch.stamps:
@@ -173,32 +223,35 @@ class Replica:
             stamps = (seconds * 1_000_000).cast(pl.Datetime("us", "UTC"))
             self._put("updated", pl.Series(list(batch.stamps), dtype=pl.UInt32), stamps)
         if batch.deleted:
+            self.has_deleted = True
             # last: a deal that is saved again after it was deleted gets another row
             rows = pl.Series(batch.deleted, dtype=pl.UInt32)
             for field in self.schema.fields:
                 self._put(field.name, rows, _nulls(field, len(rows)))
 
     def _put(self, name: str, rows: pl.Series, values: pl.Series) -> None:
-        column = self.columns[name]
-        if values.null_count() and rows.n_unique() < len(rows):
-            # the last value of a row counts; Polars writes all nulls after all values
-            last = rows.is_last_distinct()
-            rows, values = rows.filter(last), values.filter(last)
-        if isinstance(column.dtype, pl.List):
-            # Polars can't change a list in place: take each row from the column or from the values behind it
-            places = pl.Series(range(len(column)), dtype=pl.UInt32)
-            places.scatter(
-                rows, pl.Series(range(len(column), len(column) + len(rows)), dtype=pl.UInt32)
-            )
-            self.columns[name] = pl.concat([column, values.rename(name)]).gather(places)
+        if name in self._waiting.changes:
+            self._waiting.changes[name].append((rows, values))
         else:
-            column.scatter(rows, values)
+            self.columns[name] = with_values(self.columns[name], rows, values)
+
+    def _grow(self, values: dict[str, pl.Series], n: int) -> None:
+        """Append ``n`` rows with these values; null in the other columns."""
+        for field in self.schema.fields:
+            new = values[field.name] if field.name in values else _nulls(field, n)
+            if field.name in self._waiting.changes:
+                self._waiting.changes[field.name].append((None, new))
+            else:
+                self.columns[field.name].extend(new)
+        self.height += n
 
     def _append(self, batch: _Batch) -> None:
         n = batch.next_row - self.height
-        for field in self.schema.fields if n else ():
-            _, texts = batch.cells.get(field.name, ((), None))
-            self.columns[field.name].extend(_decoded(texts, field) if texts else _nulls(field, n))
+        if n:
+            given = {
+                name: _decoded(texts, self.schema[name]) for name, (_, texts) in batch.cells.items()
+            }
+            self._grow(given, n)
 
 
 class _Batch:
@@ -262,3 +315,7 @@ def _decoded(texts: list[str | None], field: Field) -> pl.Series:
 
 def _nulls(field: Field, height: int) -> pl.Series:
     return pl.Series(field.name, [None], dtype=dtype_of(field)).new_from_index(0, height)
+
+
+def _none(_: Collection[str]) -> None:
+    return None

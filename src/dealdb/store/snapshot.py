@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import polars as pl
 
 from dealdb.columns import empty_frame
@@ -17,7 +19,7 @@ class Snapshot:
     Parameters
     ----------
     frame
-        Columns, one for each field of the schema, in the order of first saving.
+        Columns, one for each field of the schema or as many as were asked for; rows in the order of first saving.
     kept
         Boolean a row, true for those that count; None for all. Rows of deleted deals don't count. To leave them out
         of a column is to copy it, so a query takes ``rows`` and ``kept``, and copies only what it returns.
@@ -86,8 +88,8 @@ class Snapshot:
         )
 
 
-def snapshot_of(replica: Replica) -> Snapshot:
-    """Snapshot of a replica as it is now; shares its columns until they change."""
+def snapshot_of(replica: Replica, names: Collection[str] | None = None) -> Snapshot:
+    """Snapshot of a replica as it is now, with all columns or these; shares them until they change."""
     if not replica.schema.fields:
         standard = Schema.standard()
         return Snapshot(
@@ -96,10 +98,9 @@ def snapshot_of(replica: Replica) -> Snapshot:
             pipeline=replica.pipeline,
             seq=replica.position.seq,
         )
-    rows = replica.all_rows()
     return Snapshot(
-        frame=rows,
-        kept=rows["id"].is_not_null() if rows["id"].null_count() else None,
+        frame=replica.rows(replica.schema if names is None else names),
+        kept=replica.rows(["id"])["id"].is_not_null() if replica.has_deleted else None,
         schema=replica.schema,
         pipeline=replica.pipeline.covering(sorted(filter(None, replica.stages))),
         seq=replica.position.seq,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -92,10 +92,10 @@ class Store:
 
     # reading ---------------------------------------------------------------------------------------
 
-    def snapshot(self) -> Snapshot:
-        """All deals as of now; see ``LiveColumns.snapshot``."""
+    def snapshot(self, names: Collection[str] | None = None) -> Snapshot:
+        """All deals as of now, with these columns at least; see ``LiveColumns.snapshot``."""
         self._adopt_strays()
-        return self._live.snapshot()
+        return self._live.snapshot(names)
 
     @property
     def _live(self) -> LiveColumns:
