@@ -71,6 +71,7 @@ class Batch:
             batch = Batch(self.frame.slice(start, size))
             if self._commands is not None:
                 batch._commands = self._commands.slice(start, size)
+                _ = batch.packed  # now, rather than while the server waits
             yield batch
 
     def clearing(self, fields: Iterable[str]) -> Batch:
@@ -104,6 +105,7 @@ class Batch:
         parts[2::3] = encoded["tail"].to_list()
         return "".join(parts).encode()
 
+    @cached_property
     def packed(self) -> bytes:
         """Its columns as the log keeps them: an Arrow IPC stream, without columns that are all null."""
         given = [column for column in self.frame if column.null_count() < len(self)]

@@ -160,9 +160,12 @@ def seal(entries: Sequence[Entry], frame: pl.DataFrame, columns: Columns) -> Sea
         The rows of the checkpoint, and where they are.
     """
     rows, fields, touched = [], set[str](), list[int]()
+    held = _Held(
+        frame, columns.schema, min((e.height for e in entries if e.kind == "add"), default=0)
+    )
     for entry in entries:
         added = entry.added if entry.kind == "add" else None
-        if added is not None and not _is_held(added, entry.height, frame, columns.schema):
+        if added is not None and not held.has(added, entry.height):
             added = None
         rows.append(
             (
@@ -194,15 +197,29 @@ def log_bytes(entry: Entry) -> int:
     return len(entry.data) + len(entry.packed_rows) + 100
 
 
-def _is_held(added: pl.DataFrame, height: int, frame: pl.DataFrame, schema: Schema) -> bool:
-    """Whether the frame has the very texts of deals that were added, in the rows that they were given."""
-    part = frame.slice(height, added.height)
-    same = (
-        name in schema
-        and encode_column(part[name], schema[name]).equals(added[name], null_equal=True)
-        for name in added.columns
-    )
-    return all(same)
+class _Held:
+    """Texts that a frame has from a row on; encoded a column at a time, which a commit at a time would cost far more."""
+
+    def __init__(self, frame: pl.DataFrame, schema: Schema, first: int) -> None:
+        self._frame = frame.slice(first)
+        self._schema = schema
+        self._first = first
+        self._texts: dict[str, pl.Series] = {}
+
+    def has(self, added: pl.DataFrame, height: int) -> bool:
+        """Whether it has the very texts of deals that were added, in the rows that they were given."""
+        return all(
+            name in self._schema
+            and self._column(name)
+            .slice(height - self._first, added.height)
+            .equals(added[name], null_equal=True)
+            for name in added.columns
+        )
+
+    def _column(self, name: str) -> pl.Series:
+        if name not in self._texts:
+            self._texts[name] = encode_column(self._frame[name], self._schema[name])
+        return self._texts[name]
 
 
 def unseal(blob: bytes, held: SealedRows | None, only: str | None = None) -> Iterator[Entry]:

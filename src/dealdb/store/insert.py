@@ -113,7 +113,7 @@ class Insertion:
             "kind": "add",
             "height": rows,
             "rows": "",
-            "data": self.batch.packed(),
+            "data": self.batch.packed,
         }
         return [word for pair in fields.items() for word in pair]
 
