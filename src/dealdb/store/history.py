@@ -198,7 +198,7 @@ def log_bytes(entry: Entry) -> int:
 
 
 class _Held:
-    """Texts that a frame has from a row on; encoded a column at a time, which a commit at a time would cost far more."""
+    """Texts that a frame has from a row on; encoded a column at a time: a commit at a time costs far more."""
 
     def __init__(self, frame: pl.DataFrame, schema: Schema, first: int) -> None:
         self._frame = frame.slice(first)
