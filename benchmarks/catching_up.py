@@ -50,7 +50,7 @@ def _singles(at: Loaded, changes: int) -> Run:
     def run() -> float:
         with ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(save, range(changes)))
-        return timed(at.reader.query.count)
+        return timed(at.reader.query.frame)
 
     return run
 
@@ -61,7 +61,7 @@ def _bulk(at: Loaded, changes: int) -> Run:
     def run() -> float:
         more = plain(changes, first=10 * at.n + changes * next(rounds))
         at.writer.loader.load(more.frame, bar=False)
-        return timed(at.reader.query.count)
+        return timed(at.reader.query.frame)
 
     return run
 

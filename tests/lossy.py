@@ -143,7 +143,11 @@ class FaultyLink:
         return reply
 
     def transact(
-        self, watched: Sequence[str], look: Sequence[Any], writes: Callable[[list[Any]], Any]
+        self,
+        watched: Sequence[str],
+        look: Sequence[Any],
+        writes: Callable[[list[Any]], Any],
+        meanwhile: Callable[[], None] | None = None,
     ) -> Any:
         fault = self._take_fault()
         if fault == "delay":
@@ -166,7 +170,7 @@ class FaultyLink:
                 raise ServerUnavailable("the link broke", sent=True)
             return decided
 
-        replies = self._link.transact(watched, look, spied)
+        replies = self._link.transact(watched, look, spied, meanwhile)
         if sent:
             self.note_added(sent[0], replies)
         if sent and fault == "reply":
@@ -241,6 +245,6 @@ class FailingLink:
         self._count()
         return self._link.calls(commands, retry=retry)
 
-    def transact(self, watched: Any, look: Any, writes: Any) -> Any:
+    def transact(self, watched: Any, look: Any, writes: Any, meanwhile: Any = None) -> Any:
         self._count()
-        return self._link.transact(watched, look, writes)
+        return self._link.transact(watched, look, writes, meanwhile)

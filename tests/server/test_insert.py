@@ -61,13 +61,15 @@ class Spied:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._link, name)
 
-    def transact(self, watched: Any, look: Any, writes: Callable[[Any], Any]) -> Any:
+    def transact(
+        self, watched: Any, look: Any, writes: Callable[[Any], Any], meanwhile: Any = None
+    ) -> Any:
         def spied(found: Any) -> Any:
             decided = writes(found)
             self.between()
             return decided
 
-        replies = self._link.transact(watched, look, spied)
+        replies = self._link.transact(watched, look, spied, meanwhile)
         self.after()
         return replies
 
@@ -127,6 +129,25 @@ def test_whoever_commits_between_look_and_writes_goes_first(link: Link) -> None:
     assert kinds(link)[-1] == b"add"
 
 
+def test_commands_made_for_the_batch_before_are_not_sent_where_somebody_came_between(
+    link: Link,
+) -> None:
+    store, _ = spied_store(link)
+    schema = store.schema()
+    whole = batch(0, 3 * N)
+    store.prepare(whole)
+    first, second, third = whole.batches(N)
+    assert store.write(schema, first).inserted == N
+    # takes a row and a number that the commands of the second batch were made with
+    Store(link).save({"id": "theirs"})
+    assert store.write(schema, second).inserted == N
+    assert store.write(schema, third).inserted == N
+    assert kinds(link)[-4:] == [b"add", b"set", b"set", b"add"]
+    assert not store.check().differences
+    rows = [int(link.call("HGET", f"deal:{n}", "_row")) for n in range(3 * N)]
+    assert len(set(rows)) == 3 * N
+
+
 def test_lost_reply_is_asked_for_again(link: Link) -> None:
     store, spied = spied_store(link)
 
@@ -159,13 +180,18 @@ def test_late_transaction_is_refused_once_its_place_is_taken(link: Link) -> None
     late: list[LateTransaction] = []
     transact = link.transact
 
-    def delayed(watched: Any, look: Any, writes: Callable[[Any], Any]) -> Any:
+    def delayed(
+        watched: Any,
+        look: Any,
+        writes: Callable[[Any], Any],
+        meanwhile: Any,  # the link's signature
+    ) -> Any:
         held = LateTransaction(link, watched, look, 0)
         held.commands, held.count = writes(held.found)
         late.append(held)
         raise KeyboardInterrupt
 
-    spied.transact = delayed  # type: ignore[method-assign]
+    spied.transact = delayed  # type: ignore[assignment,method-assign]
     with pytest.raises(KeyboardInterrupt):
         store.write(store.schema(), batch())
     spied.transact = transact  # type: ignore[method-assign]

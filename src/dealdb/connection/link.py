@@ -138,6 +138,7 @@ class Link:
         watched: Sequence[str],
         look: Sequence[Sequence[Argument]],
         writes: Callable[[list[Any]], tuple[bytes, int] | None],
+        meanwhile: Callable[[], None] | None = None,
     ) -> list[Any] | None:
         """
         Look, decide, and write all at once, unless something watched has changed since the look.
@@ -150,6 +151,8 @@ class Link:
             Commands that read, as the arguments of ``call``.
         writes
             Gets their replies; returns packed commands and how many they are, or None to write nothing.
+        meanwhile
+            Called once the writes are sent, while the server works.
 
         Returns
         -------
@@ -181,7 +184,7 @@ class Link:
                     wire.exchange(_DISCARD)
                     return None
                 commands, count = decided
-                return wire.exchange_many(commands + _EXEC, count + 1)[-1]
+                return wire.exchange_many(commands + _EXEC, count + 1, meanwhile)[-1]
 
         return self._deliver(exchange, retry=False)  # type: ignore[no-any-return]
 

@@ -16,7 +16,7 @@ import contextlib
 import select
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from redis.backoff import NoBackoff
@@ -114,11 +114,19 @@ class Wire:
                 self.close()
         return reply
 
-    def exchange_many(self, packed: bytes, count: int) -> list[Any]:
-        """Send packed commands at once and read all replies; then the first error reply is raised."""
+    def exchange_many(
+        self, packed: bytes, count: int, meanwhile: Callable[[], None] | None = None
+    ) -> list[Any]:
+        """
+        Send packed commands at once and read all replies; then the first error reply is raised.
+
+        ``meanwhile`` is called between the two: what the caller has to do anyway, while the server works.
+        """
         whole = False
         try:
             self._connection.send_packed_command(_pieces(packed), check_health=False)
+            if meanwhile:
+                meanwhile()
             # the connection's own method costs as much again for each reply, and raises what is only one of many
             read = self._connection._parser.read_response
             replies = [read() for _ in range(count)]

@@ -35,7 +35,7 @@ from dealdb.store.marks import Mark
 
 # deals and cells in one commit: larger ones are hardly faster, and hold up everybody else for longer
 DEFAULT_BATCH = 500
-DEFAULT_CELLS = 8_000
+DEFAULT_CELLS = 5_000
 MAX_BATCH = 5000
 # sources up to this size are kept in memory between the two passes, larger ones are read twice
 KEPT_BYTES = 32 * 1024 * 1024

@@ -20,11 +20,18 @@ class Batch:
     ----------
     frame
         String columns, ``id`` among them; each id once, and no other null clears more than its field.
+
+    Attributes
+    ----------
+    following
+        The batch that is likely written next, or None.
     """
 
     def __init__(self, frame: pl.DataFrame) -> None:
         self.frame = frame
+        self.following: Batch | None = None
         self._commands: pl.DataFrame | None = None
+        self._ready: tuple[int, int, bytes] | None = None
 
     @classmethod
     def of(cls, ids: Sequence[str], columns: Mapping[str, Sequence[str | None]]) -> Batch:
@@ -67,11 +74,15 @@ class Batch:
 
     def batches(self, size: int) -> Iterator[Batch]:
         """The same deals in batches of at most ``size``, encoded where this one is."""
+        before: Batch | None = None
         for start in range(0, len(self), size):
             batch = Batch(self.frame.slice(start, size))
             if self._commands is not None:
                 batch._commands = self._commands.slice(start, size)
                 _ = batch.packed  # now, rather than while the server waits
+                if before is not None:
+                    before.following = batch
+                before = batch
             yield batch
 
     def clearing(self, fields: Iterable[str]) -> Batch:
@@ -79,7 +90,7 @@ class Batch:
         nothing = [pl.lit(None, pl.String).alias(name) for name in fields]
         batch = Batch(self.frame.with_columns(nothing))
         # what is null has no place in the commands
-        batch._commands = self._commands
+        batch._commands, batch._ready, batch.following = self._commands, self._ready, self.following
         return batch
 
     def only(self, places: Sequence[int]) -> Batch:
@@ -97,6 +108,16 @@ class Batch:
         rev
             Revision of them all.
         """
+        ready, self._ready = self._ready, None
+        if ready and ready[:2] == (first_row, rev):
+            return ready[2]
+        return self._built(keys, first_row, rev)
+
+    def make_ready(self, keys: Keys, first_row: int, rev: int) -> None:
+        """Make the commands beforehand, for when they are asked for with these numbers."""
+        self._ready = (first_row, rev, self._built(keys, first_row, rev))
+
+    def _built(self, keys: Keys, first_row: int, rev: int) -> bytes:
         encoded = self.encode(keys)
         middle = _bulk(str(rev)) + _bulk("_row")
         parts = [""] * (3 * len(self))

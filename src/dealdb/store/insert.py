@@ -85,6 +85,12 @@ class Insertion:
         entry = ("XADD", self.keys.log, f"{self.seq + 1}-0", *self._entry(before, rows))
         return b"".join([packed(entry), commands, *map(packed, after)]), len(self.batch) + 3
 
+    def make_next_ready(self, found: list[Any]) -> None:
+        """Make the commands of the batch that follows, on the assumption that this one is carried out."""
+        if self.batch.following is not None:
+            rows = int(found[0][_META.index("rows")])
+            self.batch.following.make_ready(self.keys, rows + len(self.batch), self.seq + 2)
+
     @property
     def answer(self) -> str:
         """What the script would answer."""

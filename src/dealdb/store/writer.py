@@ -228,15 +228,22 @@ class _Writer:
             mark=mark,
         )
         written = None
+        looked: list[Any] = []
 
         def writes(found: list[Any]) -> tuple[bytes, int] | None:
             decided = insertion.writes(found)
+            looked[:] = found
             # from here on an interrupt, too, leaves the outcome open
             self._open = _OpenCommit() if decided else None
             return decided
 
         try:
-            written = self._link.transact(insertion.watched, insertion.look(), writes)
+            written = self._link.transact(
+                insertion.watched,
+                insertion.look(),
+                writes,
+                lambda: insertion.make_next_ready(looked),
+            )
         except (ServerUnavailable, PoolTimeout):
             return None
         except StoreError:
