@@ -218,7 +218,8 @@ class DealDatabase:
             return replace(
                 health, warnings=(*health.warnings, f"the collection can't be read: {problem}")
             )
-        return replace(health, deals=deals, log_length=log_length)
+        held = self._store.columns_bytes()
+        return replace(health, deals=deals, log_length=log_length, columns_bytes=held)
 
     def select_database(self, db: int) -> None:
         """

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from dealdb import DealDatabase
+from dealdb.query.selecting import kept_rows
 from servers import Server
 
 
@@ -35,6 +38,46 @@ def test_explain_counts_the_round_trips_that_the_server_saw(
     assert (second.round_trips, second.kept) == (1, 2)
     assert commands(server) - before == 1
     assert db.as_of("2999-12-31").query.explain().round_trips == 0
+
+
+def test_a_query_does_not_wait_for_the_scan_of_another(
+    db: DealDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.save_deal({"id": 1, "amount": 5})
+    scanning, go_on, answers = threading.Event(), threading.Event(), list[int]()
+
+    def slow(*args: Any) -> Any:
+        if threading.current_thread() is thread:
+            scanning.set()
+            assert go_on.wait(10)
+        return kept_rows(*args)
+
+    monkeypatch.setattr("dealdb.query.engine.kept_rows", slow)
+    thread = threading.Thread(target=lambda: answers.append(db.query.count("amount > 1")))
+    thread.start()
+    assert scanning.wait(10)
+    db.save_deal({"id": 2, "amount": 6})
+    db.save_deal({"id": 1, "amount": 0})
+    db.delete_deal(1)
+    assert db.query.count("amount > 1") == 1
+    assert db.query.frame()["id"].to_list() == ["2"]
+    assert thread.is_alive()
+    go_on.set()
+    thread.join()
+    # as of when it began
+    assert answers == [1]
+    assert db.query.frame()["amount"].to_list() == [6]
+
+
+def test_memory_of_the_columns_is_told(db: DealDatabase) -> None:
+    assert db.health().columns_bytes is None
+    db.loader.load(
+        [{"id": n, "name": f"a name of some length {n}", "amount": n} for n in range(5_000)]
+    )
+    bare = db.query.frame().estimated_size()
+    told = db.health().columns_bytes
+    assert told is not None
+    assert bare <= told < 1.1 * bare
 
 
 def test_pages_are_fresh_and_skip_nothing_while_deals_are_saved(db: DealDatabase) -> None:

@@ -17,6 +17,7 @@ from typing import TypeVar
 from unittest.mock import patch
 
 import hypothesis.strategies as st
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import (
@@ -138,6 +139,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.model = Model()
         self.past = Past()
         self.backup: Backup | None = None
+        # frame of the last query of each store, and what was in it
+        self.handed_out: dict[int, tuple[pl.DataFrame, View]] = {}
         # chunks that are not what was written
         self.damaged: set[str] = set()
         self.steps = 0
@@ -314,6 +317,9 @@ class StoreMachine(RuleBasedStateMachine):
         snapshot = self.stores[who].snapshot()
         assert view_of(snapshot.frame) == self.model.view(self.schema)
         assert snapshot.seq == self.seq
+        frame, then = self.handed_out.get(who, (snapshot.frame, self.model.view(self.schema)))
+        assert view_of(frame) == then, "a frame that was handed out"
+        self.handed_out[who] = (snapshot.frame, self.model.view(self.schema))
 
     @rule(who=WHO, names=st.sets(st.sampled_from([*sorted(VALUES), "Name", "none"]), max_size=3))
     def query_columns(self, who: int, names: set[str]) -> None:

@@ -37,7 +37,7 @@ def health(session: Session) -> None:
 
 def info(session: Session) -> None:
     """
-    Print version, settings, stages and columns.
+    Print version, settings, stages and columns, and what the columns take up in memory.
 
     Also where each setting comes from: the first of an option, an environment variable, the configuration file, and a
     default.
@@ -55,6 +55,7 @@ def info(session: Session) -> None:
             "deals": len(db),
             "stages": {stage.name: str(stage.kind) for stage in stages},
             "columns": {field.name: field.describe() for field in db.schema.fields},
+            "columns_bytes": _columns_bytes(db),
         }
     sources = {label: session.sources[name] for label, name in _SETTINGS.items()}
     if session.output is not Output.TABLE:
@@ -65,8 +66,15 @@ def info(session: Session) -> None:
         "deals": f"{facts['deals']:,}",
         "stages": list(stage_lines(stages)),
         "columns": [" ".join(pair) for pair in facts["columns"].items()],
+        "columns_bytes": f"{_megabytes(facts['columns_bytes'])} in the memory of a process that queries",
     }
     print_facts({**facts, "configuration": file or "none", **shown, **lists}, Output.TABLE)
+
+
+def _columns_bytes(db: DealDatabase) -> int:
+    """What all columns take up in the memory of a process: it is this one that reads them."""
+    db.query.frame()
+    return db.health().columns_bytes or 0
 
 
 # as people see them, by the names that the sources have
@@ -120,6 +128,8 @@ def _health_lines(where: str, report: Health) -> Iterator[tuple[str, str]]:
     yield "pool", f"{report.pool_in_use} of {report.pool_size} in use, {report.pool_waited} waited"
     if report.deals is not None:
         yield "deals", f"{report.deals:,}, {report.log_length:,} entries in the log"
+    if report.columns_bytes is not None:
+        yield "columns", f"{_megabytes(report.columns_bytes)} in the memory of this process"
 
 
 def _memory(report: Health) -> str:

@@ -45,6 +45,8 @@ class Health:
         Most sockets, sockets in use, and how many callers have had to wait for one so far.
     deals, log_length
         Deals in the collection, and entries in its log; None when not asked.
+    columns_bytes
+        Memory of the collection's columns in this process; None before the first query.
     warnings
         What threatens the data or the answers, one sentence each.
     """
@@ -63,6 +65,7 @@ class Health:
     pool_waited: int = 0
     deals: int | None = None
     log_length: int | None = None
+    columns_bytes: int | None = None
     warnings: tuple[str, ...] = ()
 
 

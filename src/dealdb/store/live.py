@@ -86,6 +86,11 @@ class LiveColumns:
         wanted = {name.casefold() for name in names}
         return [name for name in self._replica.schema if name.casefold() in wanted]
 
+    def columns_bytes(self) -> int:
+        """Memory of the columns that have been read so far."""
+        with self._lock:
+            return sum(int(column.estimated_size()) for column in self._replica.columns.values())
+
     def settle(self) -> None:
         """
         Fold a load that has ended into a checkpoint, so that the server need not keep its log, if it was a large one.

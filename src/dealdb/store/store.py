@@ -97,6 +97,10 @@ class Store:
         self._adopt_strays()
         return self._live.snapshot(names)
 
+    def columns_bytes(self) -> int | None:
+        """Memory of the live columns in this process, or None while there are none. No round trip."""
+        return self._lazy_live.columns_bytes() if self._lazy_live else None
+
     @property
     def _live(self) -> LiveColumns:
         with self._lazy_lock:
