@@ -540,7 +540,7 @@ class QueryEngine:
         >>> QueryEngine(lambda: deals).frame().shape
         (2, 1)
         """
-        deals = self._snapshot()
+        deals = self._deals(columns_named(None, {}, None, columns))
         if columns is None:
             return deals.frame.clone()
         chosen = projected(deals.rows, columns)
