@@ -76,14 +76,15 @@ rows = st.lists(
     ),
     descending=st.lists(st.booleans(), min_size=3, max_size=3),
     limit=st.integers(0, 8),
+    sample=st.sampled_from([0, sorting._SAMPLE]),
 )
 def test_the_first_rows_are_those_of_the_full_sort(
-    rows: list[dict[str, Any]], keys: list[str], descending: list[bool], limit: int
+    rows: list[dict[str, Any]], keys: list[str], descending: list[bool], limit: int, sample: int
 ) -> None:
     deals = [{"id": str(place), **row} for place, row in enumerate(rows)]
     types = {"id": pl.String, "text": pl.Categorical, "category": pl.Categorical, "number": pl.Int8}
     spec = [f"{'-' * down}{key}" for key, down in zip(keys, descending, strict=False)]
-    with patch.object(sorting, "_FEW_ROWS", 0):
+    with patch.multiple(sorting, _FEW_ROWS=0, _SAMPLE=sample):
         found = engine_of(pl.DataFrame(deals, schema=types)).find(sort=spec, limit=limit)
     assert found["id"].to_list() == in_order(deals, spec)[:limit]
 

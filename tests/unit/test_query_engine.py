@@ -134,6 +134,8 @@ def test_rows_that_do_not_count_are_nowhere() -> None:
             assert facet.table.equals(plain.facets(name, where)[name].table)
         assert engine.search("ab", where=where).equals(plain.search("ab", where=where))
     assert engine.frame().equals(plain.frame())
+    for either in (engine, plain):
+        assert either.frame(["Seats", "name"]).equals(plain.frame().select("seats", "name"))
     statement = "SELECT owner, count(*), count(name) FROM deals GROUP BY owner ORDER BY ALL"
     assert engine.sql(statement).equals(plain.sql(statement))
 

@@ -511,14 +511,24 @@ class QueryEngine:
         deals = self._snapshot()
         return deals.narrowed(kept_rows(deals, where, equals, params))
 
-    def frame(self) -> pl.DataFrame:
+    def frame(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """
         All deals as a data frame of your own: one row a deal, in the order of first saving.
 
+        Parameters
+        ----------
+        columns
+            Columns of it, in this order; None for all.
+
+        Raises
+        ------
+        QueryError
+            If there is no such column.
+
         Cost
         ----
-        One round trip; the columns are shared with the live ones, not copied, unless deals were deleted: then they
-        are copied at the first call after a change.
+        One round trip; the columns are shared with the live ones, not copied, unless deals were ever deleted: then
+        they are copied, all of them at the first call after a change, chosen ones at each.
 
         Examples
         --------
@@ -530,7 +540,11 @@ class QueryEngine:
         >>> QueryEngine(lambda: deals).frame().shape
         (2, 1)
         """
-        return self._snapshot().frame.clone()
+        deals = self._deals(columns_named(None, {}, None, columns))
+        if columns is None:
+            return deals.frame.clone()
+        chosen = projected(deals.rows, columns)
+        return chosen if deals.kept is None else chosen.filter(deals.kept)
 
     def sql(self, statement: str, *, params: Params = None) -> pl.DataFrame:
         """

@@ -14,6 +14,8 @@ from dealdb.query.trouble import column_named
 Sort: TypeAlias = str | Sequence[str] | None
 # so many rows more than wanted are sorted sooner than told apart
 _FEW_ROWS = 10_000
+# rows that tell whether categories are few
+_SAMPLE = 20_000
 
 
 class SortKey(NamedTuple):
@@ -137,7 +139,7 @@ def _near(
     values: pl.Series, candidates: pl.Series, count: int, *, descending: bool
 ) -> tuple[pl.Series, pl.Series]:
     """Rows as good as the worst of the best ``count`` candidates, and the value of that one."""
-    if values.dtype == pl.Categorical:
+    if values.dtype == pl.Categorical and values.head(_SAMPLE).n_unique() < _SAMPLE // 4:
         return _near_categories(values, candidates, count, descending=descending)
     best = candidates.top_k(count) if descending else candidates.bottom_k(count)
     bound = best.sort(descending=not descending).head(1)
@@ -147,7 +149,7 @@ def _near(
 def _near_categories(
     values: pl.Series, candidates: pl.Series, count: int, *, descending: bool
 ) -> tuple[pl.Series, pl.Series]:
-    # counting categories and looking for numbers is several times as fast as comparing texts
+    # counting few categories and looking for numbers is several times as fast as comparing texts
     counts = candidates.alias("category").drop_nulls().value_counts(name="deals")
     best = counts.bottom_k(count, by="category", reverse=descending)
     order = best.sort("category", descending=descending)
