@@ -37,7 +37,7 @@ def health(session: Session) -> None:
 
 def info(session: Session) -> None:
     """
-    Print version, settings, stages and columns, and what the columns take up in memory.
+    Print version, settings, stages, columns and their memory.
 
     Also where each setting comes from: the first of an option, an environment variable, the configuration file, and a
     default.
