@@ -82,7 +82,8 @@ local function denied(name, ...)
   if string.find(problem, 'NOPERM') or string.find(problem, 'ACL failure') or string.find(problem, "can't run this command")
     or string.find(problem, "can't access") then return {'denied', name} end
   -- no id of an entry can be 0-0: the expected answer of the trial
-  if problem ~= '' and not string.find(problem, '0-0') then return reply end
+  -- (plain: as a pattern it finds any 0, also that of a line number)
+  if problem ~= '' and not string.find(problem, '0-0', 1, true) then return reply end
 end
 if not last or last_answer == 'void' then
   local refusal = denied('XADD', log_key, '0-0', '', '') or denied('HDEL', meta_key, '') or denied('DEL', log_key .. ':none')
