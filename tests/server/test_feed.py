@@ -44,7 +44,9 @@ def seqs(commits: list[Commit]) -> list[int]:
 def checkpoint(db: DealDatabase) -> bool:
     db.query.frame()
     live = db._store._live
-    return write_checkpoint(db._store.link, db._store.keys, live._replica)
+    # other threads of the test may query meanwhile
+    with live._lock:
+        return write_checkpoint(db._store.link, db._store.keys, live._replica)
 
 
 def trim(db: DealDatabase) -> None:

@@ -25,7 +25,9 @@ def db(server: Server) -> Iterator[DealDatabase]:
 def checkpoint(db: DealDatabase) -> bool:
     db.query.frame()
     live = db._store._live
-    return write_checkpoint(db._store.link, db._store.keys, live._replica)
+    # other threads of the test may query meanwhile
+    with live._lock:
+        return write_checkpoint(db._store.link, db._store.keys, live._replica)
 
 
 def test_history_of_a_deal(db: DealDatabase) -> None:
