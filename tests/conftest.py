@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,10 @@ SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 # CI tries the same examples each time, so that a change fails for what it changed; new ones are tried elsewhere
 hypothesis.settings.register_profile("dealdb", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("dealdb")
+
+
+# a shell starts its background jobs with interrupts ignored, and whoever they start inherits that
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
