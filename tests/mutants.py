@@ -337,8 +337,9 @@ MUTANTS = [
     Mutant(
         "a checkpoint of another history is used",
         "live.py",
-        "if has_position(self._link, self._keys.log, generation.position):",
-        "if generation.position.seq:",
+        "pages = read_since(self._link, self._keys.log, generation.position)",
+        "from dealdb.store.log import read_from; "
+        "pages = read_from(self._link, self._keys.log, generation.position.seq + 1)",
     ),
     Mutant(
         "a lost history is told as if it were whole",

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from dealdb.connection import Link, RedisConnection
+from dealdb.connection import Link, RedisConnection, round_trips
 from dealdb.errors import AccessDenied, QueryError, StoreDamaged
 from dealdb.query import QueryEngine
 from dealdb.store import Store
@@ -67,6 +67,14 @@ def chunks_of(store: Store) -> list[set[str]]:
 
 def save(store: Store, n: int) -> None:
     store.save({"id": n, "amount": n})
+
+
+def commands_of(server: Server) -> dict[str, int]:
+    """Reads that the server has counted, by command."""
+    with server.client() as client:
+        found = client.info("commandstats")
+    calls = {name.removeprefix("cmdstat_"): stats["calls"] for name, stats in found.items()}
+    return {name: n for name, n in calls.items() if name in ("get", "hget", "hmget", "xrange")}
 
 
 def amounts(store: Store) -> list[int]:
@@ -204,6 +212,20 @@ def test_a_query_reads_the_chunks_of_its_columns_alone(link: Link) -> None:
         query.count("ammount > 0")
     assert set(read) == set(columns.keys(store.keys))
     assert query.frame().equals(store.snapshot().frame)
+
+
+def test_the_first_query_takes_three_round_trips(link: Link, server: Server) -> None:
+    store = Store(link)
+    save(store, 1)
+    assert checkpoint(store)
+    save(store, 2)
+    with server.client() as client:
+        client.config_resetstat()
+    before = round_trips()
+    # the manifest, then the log, then the chunks of one column
+    assert Store(link).snapshot(["amount"]).rows["amount"].to_list() == [1, 2]
+    assert round_trips() - before == 3
+    assert commands_of(server) == {"hmget": 1, "get": 2, "xrange": 1}
 
 
 @pytest.mark.usefixtures("trimmed")

@@ -203,7 +203,7 @@ def test_a_load_of_many_stages_names_the_first_ones(run: Run, tmp_path: Path) ->
     assert "Step 08" not in loaded.out
 
 
-def test_find_imports_neither_rich_nor_numpy_in_a_pipe(
+def test_find_imports_neither_rich_nor_numpy_in_a_pipe_and_no_parser_for_a_plain_filter(
     loaded: DealDatabase, server: Server
 ) -> None:
     code = (
@@ -215,4 +215,4 @@ def test_find_imports_neither_rich_nor_numpy_in_a_pipe(
     assert "amount" in run.stdout
     imported = set(run.stderr.split())
     assert "polars" in imported
-    assert not {"rich", "numpy", "pydantic", "duckdb", "pyarrow"} & imported
+    assert not {"rich", "numpy", "pydantic", "duckdb", "pyarrow", "sqlglot"} & imported

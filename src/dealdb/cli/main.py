@@ -120,7 +120,12 @@ def run() -> None:
     # the default would end the process on the spot, and leave an embedded server without its last user
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
-    sys.exit(main(sys.argv[1:]))
+    try:
+        code = main(sys.argv[1:])
+    finally:
+        # the interpreter looks for garbage once more when it ends, which would be a fifth of the time of a query
+        gc.freeze()
+    sys.exit(code)
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:

@@ -10,6 +10,7 @@ import polars as pl
 from dealdb.errors import QueryError
 from dealdb.query.filters import compile_where
 from dealdb.query.operands import Kind, column, kind_of
+from dealdb.query.plain import plain_terms
 from dealdb.query.sorting import Sort, SortKey, sorted_rows
 from dealdb.query.trouble import column_named
 
@@ -90,6 +91,9 @@ def columns_named(
     found = {name.removeprefix("-") for name in given} | set(equals) | set(columns)
     if not isinstance(where, str):
         return found
+    terms = plain_terms(where)
+    if terms is not None:
+        return found | {term.name for term in terms}
     # not at the top: the SQL parser is a tenth of a second of import that keywords don't need
     from dealdb.query.parsing import column_names, parse
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
+from itertools import chain
 from typing import TypeAlias
 
 import polars as pl
@@ -12,14 +13,13 @@ import polars as pl
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged, StoreError
 from dealdb.store.checkpoint import open_checkpoint, read_checkpoint, write_checkpoint
-from dealdb.store.insert import FORMAT
+from dealdb.store.first_look import FirstLook, first_look
 from dealdb.store.keys import Keys
 from dealdb.store.log import Entry, HistoryReset, Position, has_position, read_since
-from dealdb.store.manifest import Generation, read_manifest
+from dealdb.store.manifest import Generation, Manifest, read_manifest
 from dealdb.store.replica import Replica
 from dealdb.store.scan import replica_from_hashes
 from dealdb.store.snapshot import Snapshot, snapshot_of
-from dealdb.store.writer import wrong_format
 
 # a history that is reset again and again while it is read is nothing that a reader can wait for
 _MAX_REBUILDS = 5
@@ -29,6 +29,8 @@ _DEALS_A_CHANGE = 4
 # what a load leaves in the log is as large as what it loaded
 _DEALS_A_LOADED_CHANGE = 20
 _Read: TypeAlias = Callable[[Link, Keys, Generation], Replica | None]
+# a replica, and what the log has after it
+_Begun: TypeAlias = tuple[Replica, Iterator[list[Entry]]]
 
 
 class LiveColumns:
@@ -51,7 +53,9 @@ class LiveColumns:
         self._replica = Replica()
         self._snapshot: Snapshot | None = None
 
-    def snapshot(self, names: Collection[str] | None = None) -> Snapshot:
+    def snapshot(
+        self, names: Collection[str] | None = None, look: FirstLook | None = None
+    ) -> Snapshot:
         """
         The deals as of now.
 
@@ -59,6 +63,8 @@ class LiveColumns:
         ----------
         names
             Columns that it must have, in lower or upper case; None for all. Others may be missing.
+        look
+            What the caller has just seen of the collection, if it has.
 
         Raises
         ------
@@ -67,11 +73,11 @@ class LiveColumns:
 
         Cost
         ----
-        One round trip where fewer than 500 commits are new; after a start one or two for the checkpoint, and one for
+        One round trip where fewer than 500 commits are new; at first one more, unless ``look`` is given, and one for
         the columns that were not asked for before.
         """
         with self._lock:
-            self._sync(names)
+            self._sync(names, look)
             self._checkpoint_if_due(_DEALS_A_CHANGE)
             some = self._columns_of(names)
             if some is not None and not self._replica.has_all:
@@ -112,34 +118,25 @@ class LiveColumns:
                 return snapshot, rows
         return self.snapshot_with_rows()
 
-    def _sync(self, names: Collection[str] | None) -> None:
+    def _sync(self, names: Collection[str] | None, look: FirstLook | None = None) -> None:
         """Bring the replica up to date, and have these columns in it."""
-        if not self._replica.position.seq:
-            self._check_format()
+        pages = self._new_pages()
+        read: _Read = open_checkpoint
         for _ in range(_MAX_REBUILDS):
             try:
-                pages = self._new_pages()
-                if pages is not None:
-                    self._apply(pages)
-                    self._need(names)
-                    return
-                self._rebuild(open_checkpoint)
+                self._apply(self._rebuilt(read, look) if pages is None else pages)
+                self._need(names)
             except HistoryReset:
                 # with all columns: what waits may be gone again before it is asked for
-                self._rebuild(read_checkpoint)
+                pages, read, look = None, read_checkpoint, None
+            else:
+                return
         msg = f"{self._link.settings.where}: the history of {self._keys.collection!r} changed on every try to read it"
         raise StoreDamaged(msg)
 
     def _new_pages(self) -> Iterator[list[Entry]] | None:
         position = self._replica.position
-        pages = read_since(self._link, self._keys.log, position)
-        if pages is None or position.seq:
-            return pages
-        first = next(pages, None)
-        if first is None:
-            # an empty log is the beginning, or all that is left of a longer one
-            return None if self._link.call("EXISTS", self._keys.meta, retry=True) else iter(())
-        return _chained(first, pages)
+        return read_since(self._link, self._keys.log, position) if position.seq else None
 
     def _apply(self, pages: Iterator[list[Entry]]) -> None:
         for page in pages:
@@ -150,52 +147,58 @@ class LiveColumns:
             # only now: an interrupt in the middle leaves columns that are neither the old ones nor the new ones
             self._replica = replica
 
-    def _check_format(self) -> None:
-        """Refuse a collection that a newer version wrote; while it is followed, its format can't change unseen."""
-        found = self._link.call("HGET", self._keys.meta, "format", retry=True)
-        if found not in (None, FORMAT):
-            raise wrong_format(self._keys, found)
-
     def _need(self, names: Collection[str] | None) -> None:
         """Have these columns in the replica, and what tells which rows count and which stages there are."""
         some, replica = self._columns_of(names), self._replica
         replica.need(some if some is None else [*some, *(["id"] if replica.has_deleted else [])])
         replica.stages  # noqa: B018
 
-    def _rebuild(self, read: _Read) -> None:
-        self._check_format()
+    def _rebuilt(self, read: _Read, look: FirstLook | None) -> Iterator[list[Entry]]:
+        """Begin anew, and return what the log has after that."""
+        look = look or first_look(self._link, self._keys)
         self._snapshot = None
-        self._replica = self._from_checkpoint(read) or self._from_start() or self._from_hashes()
+        self._replica, pages = (
+            self._from_checkpoint(read, look.manifest) or self._from_start() or self._from_hashes()
+        )
+        return pages
 
-    def _from_checkpoint(self, read: _Read) -> Replica | None:
-        tried, manifest = None, read_manifest(self._link, self._keys)
+    def _from_checkpoint(self, read: _Read, manifest: Manifest | None) -> _Begun | None:
+        tried = None
         # one that has come meanwhile has taken chunks of the one before away
         while manifest is not None and manifest != tried:
             for generation in manifest.generations:
-                if has_position(self._link, self._keys.log, generation.position):
+                pages = read_since(self._link, self._keys.log, generation.position)
+                if pages is not None:
                     replica = read(self._link, self._keys, generation)
                     if replica is not None:
-                        return replica
+                        return replica, pages
             tried, manifest = manifest, read_manifest(self._link, self._keys)
         return None
 
-    def _from_start(self) -> Replica | None:
+    def _from_start(self) -> _Begun | None:
         pages = read_since(self._link, self._keys.log, Position())
-        whole = pages is not None and next(pages, None) is not None
-        return (
-            Replica()
-            if whole or not self._link.call("EXISTS", self._keys.meta, retry=True)
-            else None
-        )
+        if pages is None:
+            return None
+        first = next(pages, None)
+        if first is not None:
+            return Replica(), chain([first], pages)
+        # an empty log is the beginning, or all that is left of a longer one
+        exists = self._link.call("EXISTS", self._keys.meta, retry=True)
+        return None if exists else (Replica(), pages)
 
-    def _from_hashes(self) -> Replica:
-        seq, chain = self._link.call("HMGET", self._keys.meta, "seq", "hash", retry=True)
+    def _from_hashes(self) -> _Begun:
+        seq, digest = self._link.call("HMGET", self._keys.meta, "seq", "hash", retry=True)
         if seq is None:
             msg = f"{self._link.settings.where}: the meta data of {self._keys.collection!r} is gone"
             raise HistoryReset(msg)
-        if not has_position(self._link, self._keys.log, Position(int(seq), chain)):
+        if not has_position(self._link, self._keys.log, Position(int(seq), digest)):
             self._anchor()
-        return replica_from_hashes(self._link, self._keys)
+        replica = replica_from_hashes(self._link, self._keys)
+        pages = read_since(self._link, self._keys.log, replica.position)
+        if pages is None:
+            msg = f"{self._link.settings.where}: the log of {self._keys.collection!r} was reset while it was read"
+            raise HistoryReset(msg)
+        return replica, pages
 
     def _checkpoint_if_due(self, deals_a_change: int) -> None:
         if self._replica.changes > max(MIN_CHANGES, self._replica.height // deals_a_change):
@@ -205,8 +208,3 @@ class LiveColumns:
                 self._replica.need()
                 write_checkpoint(self._link, self._keys, self._replica)
             self._replica.changes = 0
-
-
-def _chained(first: list[Entry], rest: Iterator[list[Entry]]) -> Iterator[list[Entry]]:
-    yield first
-    yield from rest

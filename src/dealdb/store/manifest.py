@@ -73,7 +73,7 @@ class Generation:
             pipeline=Pipeline.from_json(document["pipeline"]),
             height=document.get("rows", 0),
             has_deleted=document.get("deleted", True),
-            stages=tuple(stages) if stages else None,
+            stages=None if stages is None else tuple(stages),
             columns=columns,
         )
 
@@ -118,6 +118,11 @@ class Manifest:
             return None
         return manifest if manifest.generations else None
 
+    @classmethod
+    def from_bytes(cls, text: bytes | None) -> Manifest | None:
+        """Manifest from what the server keeps, as ``from_json`` has it; None for nothing."""
+        return cls.from_json(text.decode(errors="replace")) if text else None
+
     def names(self, keys: Keys) -> set[str]:
         """Every key that it refers to."""
         columns = [*(g.columns for g in self.generations), *(s.columns for s in self.history)]
@@ -136,5 +141,4 @@ def is_of_newer_format(text: str) -> bool:
 
 def read_manifest(link: Link, keys: Keys) -> Manifest | None:
     """Manifest in force, or None. One round trip."""
-    text = link.call("GET", keys.checkpoint, retry=True)
-    return Manifest.from_json(text.decode(errors="replace")) if text else None
+    return Manifest.from_bytes(link.call("GET", keys.checkpoint, retry=True))

@@ -94,8 +94,17 @@ class Store:
 
     def snapshot(self, names: Collection[str] | None = None) -> Snapshot:
         """All deals as of now, with these columns at least; see ``LiveColumns.snapshot``."""
-        self._adopt_strays()
-        return self._live.snapshot(names)
+        if self._adopted:
+            return self._live.snapshot(names)
+        # not at the top: Polars takes longer to import than a single deal takes to read or save
+        from dealdb.store.first_look import first_look
+
+        look = first_look(self.link, self.keys)
+        if look.adopted:
+            self._adopted = True
+        else:
+            self._adopt_strays()
+        return self._live.snapshot(names, look)
 
     def columns_bytes(self) -> int | None:
         """Memory of the live columns in this process, or None while there are none. No round trip."""
@@ -105,7 +114,6 @@ class Store:
     def _live(self) -> LiveColumns:
         with self._lazy_lock:
             if self._lazy_live is None:
-                # Polars takes longer to import than a single deal takes to read or save
                 from dealdb.store.live import LiveColumns
 
                 self._lazy_live = LiveColumns(self.link, self.keys, self._definitions.anchor)
