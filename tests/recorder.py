@@ -16,6 +16,7 @@ from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.batch import Batch
 from dealdb.store.keys import Keys
+from dealdb.store.log import Position
 from dealdb.store.marks import Mark, Marked
 from dealdb.store.snapshot import Snapshot
 from dealdb.values import Value, decode, encode
@@ -59,6 +60,18 @@ class Recorder:
         return [
             Found(self.revs.get(deal_id, 0)) if deal_id in self.deals else None for deal_id in ids
         ]
+
+    def newest(self) -> Position:
+        return Position()
+
+    def has(self, position: Position) -> bool:
+        return True
+
+    def depend(self) -> None:
+        pass
+
+    def confirm(self, since: Position) -> Position:
+        return since
 
     def take_over(self, load: str) -> Marked | None:
         return None

@@ -17,6 +17,7 @@ Every error that dealdb raises on purpose.
         ├── ServerUnavailable       refused, reset, timed out, loading          (retryable)
         ├── PoolTimeout             every connection stayed busy                (retryable)
         ├── OutcomeUnknown          a change was sent, and no answer came
+        ├── LoadReset               the server lost what a load had written
         ├── FeedReset               the server's history is not the one that a feed followed
         └── StoreDamaged            what the server holds is not a dealdb collection of this format
 
@@ -256,6 +257,12 @@ class OutcomeUnknown(StoreError):
         One round trip the first time, none afterwards.
         """
         return self._resolve()
+
+
+class LoadReset(StoreError):
+    """The server lost what a load had read or written: emptied, restored from a backup, or cut short."""
+
+    code = "load-reset"
 
 
 class FeedReset(StoreError):

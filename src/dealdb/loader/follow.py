@@ -24,6 +24,7 @@ from dealdb.loader.report import LoadReport
 from dealdb.loader.run import Load
 from dealdb.loader.stores import Store
 from dealdb.loader.tail import Lines, Tail
+from dealdb.store.log import Position
 
 # lines are gathered for so long, so that a busy writer does not cost a commit a line
 ROUND_S = 0.1
@@ -93,6 +94,7 @@ class Follower:
         self._stop = stop
         self._tell = tell
         self._profile: Profile | None = None
+        self._since: Position | None = None
         self.total = LoadReport(source=str(path), format="jsonl")
 
     def load(self, lines: Lines) -> None:
@@ -156,7 +158,9 @@ class Follower:
         held = _HeldRejects()
         run = Load(store, source, terms.options, held, lambda _: None, self._profile)
         run.batch_size, run.on_conflict = terms.batch_size, terms.on_conflict
+        run.since = self._since = self._since or store.newest()
         run.run()
+        self._since = run.since
         self._rejected.add(held.found)
         part = run.report(0.0)
         if part.mapping:

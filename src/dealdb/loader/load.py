@@ -146,6 +146,8 @@ class DataLoader:
             or what is to be resumed was another file, had other options, or is no file.
         SchemaError
             If ``types`` contradicts fields that exist.
+        LoadReset
+            If the server loses what it had acknowledged, because it is emptied or set back meanwhile: load again.
         StoreError
             If the server refuses or is gone. What was acknowledged until then stays; loading again goes on from there.
 
@@ -191,6 +193,7 @@ class DataLoader:
             rejected = keep.enter_context(RejectsFile(opened.name, opened.header, places))
             show = keep.enter_context(shown(_short_name(opened), progress, bar=bar))
             store = Rehearsal(self._store()) if dry_run else self._store()
+            since = store.newest()
             table = None if stages is None else read_stages(stages)
             if table:
                 opened = WithStages(opened, table, chosen, store.schema())
@@ -198,6 +201,7 @@ class DataLoader:
             if id_from is not None:
                 opened = WithIds(opened, id_from, chosen, store.schema())
             run = Load(store, opened, options, rejected, show)
+            run.since = since
             if delete_missing is not False:
                 run.missing = self._missing(
                     store, among=delete_missing, force=force, everything=everything
@@ -218,7 +222,7 @@ class DataLoader:
                     "delete_missing": delete_missing,
                     "batch_size": batch_size,
                 }
-                run.trail = open_trail(store, Path(source), terms, resume=resume)
+                run.trail = open_trail(store, Path(source), terms, since, resume=resume)
             run.batch_size, run.max_errors, run.on_conflict = batch_size, max_errors, on_conflict
             run.run()
             store.settle(run.n_written)
@@ -280,6 +284,8 @@ class DataLoader:
         LoadError
             If the file can't be read, an option makes no sense, or the first lines can't be understood: no column is
             the id, dates can be read both ways. Later lines like that are rejected.
+        LoadReset
+            If the server loses what it had acknowledged since the follow began; following again loads all of the file.
         StoreError
             If the server refuses, or is gone from the beginning.
 

@@ -14,6 +14,7 @@ from dealdb.loader.stores import Deals, Revised, Store
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.batch import Batch
+from dealdb.store.log import Position
 from dealdb.store.marks import Mark, Marked
 
 
@@ -74,6 +75,21 @@ class Rehearsal:
     def get_many(self, ids: Sequence[str]) -> Sequence[Revised | None]:
         """Something for each deal that would exist, None for the others."""
         return [_Found() if self._exists(deal_id) else None for deal_id in ids]
+
+    def newest(self) -> Position:
+        """Nowhere: a dry run adds no commit."""
+        return Position()
+
+    def has(self, position: Position) -> bool:  # noqa: ARG002  # the store's signature
+        """Yes: nothing is written that depends on it."""
+        return True
+
+    def depend(self) -> None:
+        """Nothing: there is nothing to lose."""
+
+    def confirm(self, since: Position) -> Position:
+        """Nowhere either."""
+        return since
 
     def take_over(self, load: str) -> Marked | None:  # noqa: ARG002  # the store's signature
         """Nothing: a dry run continues no other."""

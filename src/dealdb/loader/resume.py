@@ -17,6 +17,7 @@ from pathlib import Path
 
 from dealdb.errors import LoadError
 from dealdb.loader.stores import Store
+from dealdb.store.log import Position
 from dealdb.store.marks import Mark, Marked
 
 _FILE = "file"
@@ -62,6 +63,8 @@ class Bookmark:
         Batches up to this commit, those included that changed nothing.
     trail
         Fingerprint of the ids in them.
+    since
+        Commit from which on the run that wrote this has seen to it that nothing was lost.
     before
         How far the load was before the commit.
     """
@@ -69,6 +72,7 @@ class Bookmark:
     terms: Mapping[str, str]
     batches: int
     trail: str
+    since: Position
     before: Progressed
 
 
@@ -80,7 +84,7 @@ class Trail:
     ----------
     name
         Of the load.
-    terms
+    terms, since
         As in a bookmark.
     earlier
         Last bookmark of the run that is continued, and how far it was behind its commit.
@@ -97,11 +101,13 @@ class Trail:
         self,
         name: str,
         terms: Mapping[str, str],
+        since: Position,
         earlier: tuple[Bookmark, Progressed] | None = None,
     ) -> None:
         self.n_rows = 0
         self._name = name
         self._terms = terms
+        self._since = since
         self._last = earlier[0] if earlier else None
         self.reached = earlier[1] if earlier else None
         self._n_batches = 0
@@ -144,6 +150,7 @@ class Trail:
             "terms": self._terms,
             "batches": self._n_batches,
             "trail": self._ids.hexdigest(),
+            "since": [self._since.seq, self._since.hash.decode()],
             "before": asdict(progressed),
         }
         return Mark(self._name, json.dumps(bookmark, separators=(",", ":")))
@@ -154,7 +161,9 @@ class Trail:
             store.forget_load(self._name)
 
 
-def open_trail(store: Store, path: Path, options: Mapping[str, object], *, resume: bool) -> Trail:
+def open_trail(
+    store: Store, path: Path, options: Mapping[str, object], since: Position, *, resume: bool
+) -> Trail:
     """
     Trail of the load of a file.
 
@@ -166,6 +175,8 @@ def open_trail(store: Store, path: Path, options: Mapping[str, object], *, resum
         The file; its bookmark goes by where it is, and by what is in it.
     options
         What decides on the batches and on what they do.
+    since
+        Last commit before the load.
     resume
         Whether to continue an earlier run, if there is an unfinished one; else it is forgotten.
 
@@ -179,13 +190,14 @@ def open_trail(store: Store, path: Path, options: Mapping[str, object], *, resum
     terms |= {_FILE: _content(path), "version of dealdb": version("dealdb")}
     if not resume:
         store.forget_load(name)
-        return Trail(name, terms)
+        return Trail(name, terms, since)
     marked = store.take_over(name)
-    if marked is None:
-        return Trail(name, terms)
-    last = _bookmark(marked.note)
+    last = _bookmark(marked.note) if marked else None
+    # a run that went on after the server was reset, and died before it noticed, has left a bookmark of too much
+    if marked is None or last is None or not store.has(last.since):
+        return Trail(name, terms, since)
     _check(path, last.terms, terms)
-    return Trail(name, terms, (last, _behind(last.before, marked)))
+    return Trail(name, terms, since, (last, _behind(last.before, marked)))
 
 
 def _check(path: Path, before: Mapping[str, str], now: Mapping[str, str]) -> None:
@@ -223,7 +235,9 @@ def _bookmark(note: str) -> Bookmark:
     parts = json.loads(note)
     before = parts.pop("before")
     before["new_stages"] = tuple(before["new_stages"])
-    return Bookmark(**parts, before=Progressed(**before))
+    seq, chain = parts.pop("since", (0, ""))
+    since = Position(seq, chain.encode())
+    return Bookmark(**parts, since=since, before=Progressed(**before))
 
 
 def _content(path: Path) -> str:

@@ -31,6 +31,7 @@ from dealdb.loader.stores import Store
 from dealdb.pipeline import Kind
 from dealdb.schema import Field
 from dealdb.store.batch import Batch
+from dealdb.store.log import Position
 from dealdb.store.marks import Mark
 
 # deals and cells in one commit: larger ones are hardly faster, and hold up everybody else for longer
@@ -53,6 +54,8 @@ class Load:
     missing: Missing | None = None
     table: StageTable | None = None
     trail: Trail | None = None
+    # last commit of the collection before the load, and behind it in the end
+    since = Position()
 
     def __init__(
         self,
@@ -96,7 +99,7 @@ class Load:
         """Write every row that can be written."""
         if self.trail and self.trail.reached:
             self._go_on(self.trail.reached)
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dealdb-load") as sender:
+        with ThreadPoolExecutor(1, "dealdb-load", self._store.depend) as sender:
             sending: Future[None] | None = None
             for chunk in self._planned_chunks():
                 encoded = self._encode(chunk)
@@ -107,12 +110,13 @@ class Load:
                 sending = sender.submit(self._send, batches, chunk.bytes_done)
             if sending:
                 sending.result()
-        if self.trail:
-            self.trail.arrive()
-            # rows of batches that were skipped as a whole came with no commit
-            self._counts["skipped"] += self._n_sent - sum(self._counts.values())
-        if self.missing:
-            self._delete(self.missing)
+            if self.trail:
+                self.trail.arrive()
+                # rows of batches that were skipped as a whole came with no commit
+                self._counts["skipped"] += self._n_sent - sum(self._counts.values())
+            if self.missing:
+                self._delete(self.missing, sender)
+            self.since = sender.submit(self._store.confirm, self.since).result()
         if self.trail:
             self.trail.end(self._store)
 
@@ -145,7 +149,7 @@ class Load:
     def _new_stages(self) -> tuple[str, ...]:
         return tuple(each.name for each in self._pipeline if each.name not in self._stages_before)
 
-    def _delete(self, missing: Missing) -> None:
+    def _delete(self, missing: Missing, sender: ThreadPoolExecutor) -> None:
         ids = missing.find(self._id_hashes)
         reason = missing.refusal(ids, self._rejected.reasons.total()) if ids else ""
         if reason and not isinstance(self._store, Rehearsal):
@@ -153,7 +157,7 @@ class Load:
         self._refused = f"the load would delete nothing: {reason}" if reason else ""
         for start in range(0, len(ids), DEFAULT_BATCH):
             batch, mark = ids[start : start + DEFAULT_BATCH], self._mark(self._n_deleted)
-            self._n_deleted += missing.delete(self._store, batch, mark)
+            self._n_deleted += sender.submit(missing.delete, self._store, batch, mark).result()
 
     @property
     def n_written(self) -> int:

@@ -10,6 +10,7 @@ import polars as pl
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.batch import Batch
+from dealdb.store.log import Position
 from dealdb.store.marks import Mark, Marked
 
 
@@ -114,6 +115,22 @@ class Store(Protocol):
         self, ids: Sequence[str], *, max_rev: int | None = None, mark: Mark | None = None
     ) -> int:
         """Delete deals, unless one has a later revision; how many there were."""
+        ...
+
+    def newest(self) -> Position:
+        """The last commit."""
+        ...
+
+    def has(self, position: Position) -> bool:
+        """Whether a commit is in the history."""
+        ...
+
+    def depend(self) -> None:
+        """Let this thread's commits fail where the server has lost an earlier one of them."""
+        ...
+
+    def confirm(self, since: Position) -> Position:
+        """The last commit, after the server was found to have ``since`` and this thread's last commit."""
         ...
 
     def take_over(self, load: str) -> Marked | None:

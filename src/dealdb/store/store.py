@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from dealdb.store.batch import Batch
     from dealdb.store.feed import Feed
     from dealdb.store.live import LiveColumns
+    from dealdb.store.log import Position
     from dealdb.store.reshape import Reshape
     from dealdb.store.since import Since
     from dealdb.store.snapshot import Snapshot
@@ -473,6 +474,28 @@ class Store:
             if not self._definitions.refresh().schema.version:
                 return 0
         raise self._never_settled()
+
+    def newest(self) -> Position:
+        """The last commit. One round trip."""
+        from dealdb.store.lineage import newest
+
+        return newest(self.link, self.keys)
+
+    def has(self, position: Position) -> bool:
+        """Whether a commit is in the history; see ``past.is_known``."""
+        from dealdb.store.past import is_known
+
+        return is_known(self.link, self.keys, position)
+
+    def depend(self) -> None:
+        """Let this thread's commits raise ``LoadReset`` where the server has lost an earlier one of them."""
+        self._writers.depend()
+
+    def confirm(self, since: Position) -> Position:
+        """The last commit, after the server was found to have a load of this thread; see ``lineage.confirm``."""
+        from dealdb.store.lineage import confirm
+
+        return confirm(self.link, self.keys, self._writers, since)
 
     def take_over(self, load: str) -> Marked | None:
         """Last note of a load that died, which no process continues any more; see ``marks.take_over``."""

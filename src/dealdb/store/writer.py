@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from dealdb.connection import Link
 from dealdb.errors import (
     AccessDenied,
+    LoadReset,
     OutcomeUnknown,
     PoolTimeout,
     ServerRefused,
@@ -146,6 +147,8 @@ class Writers:
         reply = commit(writer)
         if reply.status == "gap":
             # the server was reset or restored and does not know this writer: nothing of the change is there
+            if getattr(self._threads, "depends", False):
+                raise LoadReset(lost_commits(self._link.settings.where, self._keys))
             writer = self._threads.writer = _Writer(self._link, self._keys, self._actor)
             reply = commit(writer)
         if reply.status == "denied":
@@ -161,6 +164,19 @@ class Writers:
             msg = f"{self._link.settings.where}: another process has resumed this load; nothing more was written"
             raise StoreError(msg)
         return reply
+
+    def depend(self) -> None:
+        """
+        Let the commits of this thread fail from now on where the server has lost an earlier one of them.
+
+        For a load: what it goes on to write makes no whole without that.
+        """
+        self._threads.depends = True
+
+    def has_kept_last(self) -> bool:
+        """Whether the server still has the last commit of this thread. One round trip."""
+        writer: _Writer | None = getattr(self._threads, "writer", None)
+        return writer is None or writer.is_known()
 
     def retire(self, name: str) -> None:
         """Let no commit that a writer has sent, and the server has not yet seen, take effect any more."""
@@ -207,6 +223,12 @@ class _Writer:
                 if reply:
                     return reply
             return self._commit(change())
+
+    def is_known(self) -> bool:
+        """Whether the server has its last commit."""
+        place = self._link.call("HGET", self._keys.writers, self._name, retry=True)
+        # a void of another process, which has taken a load over, may stand behind it
+        return int((place or b"0").partition(b" ")[0]) >= self._counter
 
     def _commit(self, change: Change) -> Reply:
         reply = self._send(change)
@@ -369,6 +391,14 @@ class _OpenCommit:
     """A commit that was sent and not answered; ``happened`` is None until it is known."""
 
     happened: bool | None = None
+
+
+def lost_commits(where: str, keys: Keys) -> str:
+    """What to say where the server has lost commits on which others were to build."""
+    return (
+        f"{where}: the server has lost what it had acknowledged of this load, or of the deals before it: collection "
+        f"{keys.collection!r} was emptied, or set back to an older state; load it again"
+    )
 
 
 def foreign_log(where: str, keys: Keys) -> StoreDamaged:
