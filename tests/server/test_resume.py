@@ -24,6 +24,7 @@ from dealdb.store import Store
 from dealdb.store.batch import Batch
 from dealdb.store.marks import Mark
 from servers import Server
+from workbooks import workbook
 
 N_ROWS = 3000
 # a child that loads, and may kill itself at a given commit: before it is sent, or before its answer is heard
@@ -93,6 +94,8 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
             frame.write_parquet(path)
         case "arrow":
             frame.write_ipc(path)
+        case "xlsx":
+            workbook(path, list(rows[0]), *(list(row.values()) for row in rows))
     return path
 
 
@@ -188,7 +191,9 @@ def test_a_load_that_is_killed_at_any_time_goes_on(
     assert db.check().ok
 
 
-@pytest.mark.parametrize("name", ["d.csv.gz", "d.jsonl", "d.json", "d.parquet", "d.arrow"])
+@pytest.mark.parametrize(
+    "name", ["d.csv.gz", "d.jsonl", "d.json", "d.parquet", "d.arrow", "d.xlsx"]
+)
 def test_every_format_resumes(
     db: DealDatabase,
     server: Server,
@@ -209,6 +214,66 @@ def test_every_format_resumes(
     assert facts_of(report) == facts_of(expected)
     assert Path(f"{name}.bad").read_bytes() == rejects
     assert state_of(server) == state
+
+
+@pytest.mark.parametrize("name", ["d.csv", "d.xlsx"])
+@pytest.mark.parametrize("id_from", ["row", ["owner", "name"], ["stage", "note"]])
+def test_ids_that_are_made_come_out_the_same(
+    db: DealDatabase,
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    id_from: str | list[str],
+) -> None:
+    """Among them equal rows, and rows that are one deal."""
+    rows = [{**row, "note": f"n{n % 230}"} for n, row in enumerate(rows_of(600))]
+    path = write(
+        tmp_path / name, [{"name" if k == "id" else k: v for k, v in row.items()} for row in rows]
+    )
+    options: dict[str, Any] = {"batch_size": 40, "types": {"amount": "decimal(2)"}}
+    options["id_from"] = id_from
+    expected, rejects, state = in_one_go(server, path, options, nothing)
+    unfinished(db, path, monkeypatch, **options)
+    with pytest.raises(LoadError, match="had another id_from; resume it with the same"):
+        db.loader.load(path, **{**options, "id_from": ["amount"]}, resume=True)
+    report = db.loader.load(path, **options, resume=True)
+    assert report.resumed == 200
+    assert facts_of(report) == facts_of(expected)
+    assert Path(f"{name}.rejects.csv").read_bytes() == rejects
+    assert state_of(server) == state
+
+
+@pytest.mark.parametrize("name", ["d.csv", "d.xlsx"])
+def test_stages_of_a_table_go_on(
+    db: DealDatabase, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    path = write(
+        tmp_path / name,
+        [{**row, "close_date": "2026-01-31", "stage": f"s{n % 3}"} for n, row in enumerate(rows_of(600))],
+    )  # fmt: skip
+    table = tmp_path / "stages.csv"
+    header = "stage_id,label,display_order,probability,is_closed,closed_won\n"
+    stages = (
+        header + "s0,Demo,0,0.2,false,false\ns1,Signed,1,1,true,true\ns2,Dropped,2,0,true,false\n"
+    )
+    table.write_text(stages)
+    options: dict[str, Any] = {"batch_size": 40, "types": {"amount": "decimal(2)"}}
+    options["stages"] = table
+    expected, rejects, state = in_one_go(server, path, options, nothing)
+    unfinished(db, path, monkeypatch, **options)
+    table.write_text(stages.replace("Dropped", "Gone"))
+    with pytest.raises(LoadError, match="had another stages; resume it with the same"):
+        db.loader.load(path, **options, resume=True)
+    table.write_text(stages)
+    report = db.loader.load(path, **options, resume=True)
+    assert report.resumed == 200
+    assert facts_of(report) == facts_of(expected)
+    assert Path(f"{name}.rejects.csv").read_bytes() == rejects
+    assert state_of(server) == state
+    assert [(stage.name, stage.kind) for stage in db.pipeline] == [
+        ("Demo", Kind.OPEN), ("Signed", Kind.WON), ("Dropped", Kind.LOST),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("on_conflict", ["merge", "replace", "skip", "error"])
