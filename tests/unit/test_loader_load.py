@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import sys
+import threading
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -331,6 +333,60 @@ def test_progress_is_reported_to_the_end(store: Recorder, tmp_path: Path) -> Non
     store.load([{"id": n} for n in range(4)], progress=seen.append, batch_size=2)
     assert [step.share for step in seen] == [1.0, 0.5, 1.0]
     assert Progress(phase="loading", rows=3).share is None
+
+
+def test_progress_moves_while_a_pipe_is_read(store: Recorder) -> None:
+    text = b"id,name\n" + b"".join(b"%d,x\n" % n for n in range(30_000))
+    source, target = os.pipe()
+    moved = threading.Event()
+    seen: list[Progress] = []
+
+    def show(progress: Progress) -> None:
+        seen.append(progress)
+        moved.set()
+
+    def feed() -> None:
+        with os.fdopen(target, "wb", buffering=0) as pipe:
+            pipe.write(text[:1000])
+            # what comes in is told before there is more
+            moved.wait(30)
+            n_told.append(len(seen))
+            pipe.write(text[1000:])
+
+    n_told: list[int] = []
+    thread = threading.Thread(target=feed)
+    thread.start()
+    with os.fdopen(source, "rb") as pipe:
+        assert store.load(pipe, progress=show).inserted == 30_000
+    thread.join()
+    assert n_told[0] > 0
+    reading = [step for step in seen if step.phase == "reading"]
+    assert (reading[0].bytes_done, reading[-1].bytes_done) == (1000, len(text))
+    assert next(step.phase for step in seen[len(reading) :]) == "checking"
+
+
+def test_a_named_pipe_is_read_once(store: Recorder, tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    thread = threading.Thread(target=lambda: path.write_text("id;name\n1;a\n2;b\n"))
+    thread.start()
+    report = store.load(path)
+    thread.join()
+    assert (report.source, report.inserted) == (str(path), 2)
+    with pytest.raises(LoadError, match="only the load of a file"):
+        store.load(path, resume=True)
+
+
+def test_progress_moves_while_the_encoding_is_looked_for(
+    store: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dealdb.loader.bytestream.BLOCK_BYTES", 1000)
+    seen: list[Progress] = []
+    text = "id\n" + "".join(f"{n}\n" for n in range(1000))
+    store.load_text(tmp_path, text, progress=seen.append)
+    reading = [step for step in seen if step.phase == "reading"]
+    assert [step.bytes_done for step in reading] == [1000, 2000, 3000]
+    assert {step.bytes_total for step in reading} == {len(text)}
 
 
 class Terminal(io.StringIO):

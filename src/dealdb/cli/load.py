@@ -28,7 +28,7 @@ def load(
         typer.Option(
             "--format",
             metavar="NAME",
-            help="csv, tsv, jsonl, json, parquet or arrow [default: by name].",
+            help="csv, tsv, jsonl, json, parquet, arrow or xlsx [default: by name].",
         ),
     ] = None,
     mapping: Annotated[

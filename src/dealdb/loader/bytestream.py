@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import codecs
 import gzip
-import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, BinaryIO, TypeAlias, cast
 
 from dealdb.errors import LoadError
 from dealdb.loader.zstd import MAGIC, zstd_reader
 
+# hears how many bytes of a source were read, and of how many where that is known
+Tell: TypeAlias = Callable[[int, int | None], None]
 BLOCK_BYTES = (
     2 * 1024 * 1024
 )  # some 20,000 rows: large enough for Polars, small enough for progress
 SAMPLE_BYTES = 64 * 1024
+# as much as a pipe holds
+_PIPE_BYTES = 64 * 1024
 # one row of more than this is none
 MAX_ROW_BYTES = 64 * 1024 * 1024
 # times its size that a compressed file may have unpacked: tables come to 5 to 50, gzip can do 1,000, zstd any number
@@ -56,7 +59,9 @@ class ByteStream:
         If it unpacks to more than ``max_expansion`` times its size.
     """
 
-    def __init__(self, path: Path, name: str, max_expansion: int = MAX_EXPANSION) -> None:
+    def __init__(
+        self, path: Path, name: str, max_expansion: int = MAX_EXPANSION, tell: Tell | None = None
+    ) -> None:
         self.name = name
         self._max_expansion = max_expansion
         self._path = path
@@ -65,7 +70,7 @@ class ByteStream:
         self._zipped = start.startswith(b"\x1f\x8b")
         self._is_zstd = start == MAGIC
         self.bytes_total = path.stat().st_size
-        self.encoding, self.has_bom = self._detect_encoding()
+        self.encoding, self.has_bom = self._detect_encoding(tell)
 
     def blocks(self) -> Iterator[tuple[bytes, int]]:
         """
@@ -123,12 +128,14 @@ class ByteStream:
             msg = f"{self.name} begins as {self.encoding} but is not: {problem.args[-1]}"
             raise LoadError(msg) from problem
 
-    def _detect_encoding(self) -> tuple[str, bool]:
+    def _detect_encoding(self, tell: Tell | None) -> tuple[str, bool]:
         start = next((block for block, _ in self._raw_blocks()), b"")
         for bom, encoding in _BOMS:
             if start.startswith(bom):
                 return encoding, True
-        for block, _ in self._raw_blocks():
+        for block, done in self._raw_blocks():
+            if tell and done < self.bytes_total:
+                tell(done, self.bytes_total)
             if not block.isascii() and not _is_utf8(block):
                 return _guess_encoding(block), False
         return "utf-8", False
@@ -175,12 +182,16 @@ def check_row(name: str, line: int, unfinished: bytes | str) -> None:
         raise LoadError(msg)
 
 
-def spool(file: BinaryIO, keep: ExitStack) -> Path:
+def spool(file: BinaryIO, keep: ExitStack, tell: Tell) -> Path:
     """Path of a temporary file with all that a pipe has to say; ``keep`` removes it."""
+    # what is there already, where the file can tell: a pipe may take long to fill a block
+    read = getattr(file, "read1", file.read)
     folder = keep.enter_context(tempfile.TemporaryDirectory(prefix="dealdb-"))
     path = Path(folder) / "stdin"
     with path.open("wb") as copy:
-        shutil.copyfileobj(file, copy)
+        while block := read(_PIPE_BYTES):
+            copy.write(block)
+            tell(copy.tell(), None)
     return path
 
 

@@ -13,7 +13,6 @@ import polars as pl
 
 from dealdb.errors import LoadError
 from dealdb.loader.bytestream import MAX_EXPANSION
-from dealdb.loader.chunks import Source
 from dealdb.loader.conflicts import check_policy
 from dealdb.loader.export import ExportReport, write_frame
 from dealdb.loader.follow import Terms, follow
@@ -21,13 +20,13 @@ from dealdb.loader.ids import ID_HEADER, WithIds
 from dealdb.loader.mappings import MappingsSource
 from dealdb.loader.missing import Missing
 from dealdb.loader.plan import Options
-from dealdb.loader.progress import ProgressCallback, shown
+from dealdb.loader.progress import ProgressCallback, read_meter, shown
 from dealdb.loader.rehearsal import Rehearsal
 from dealdb.loader.rejects import RejectsFile, default_place
 from dealdb.loader.report import LoadReport
 from dealdb.loader.resume import open_trail
 from dealdb.loader.run import MAX_BATCH, Load
-from dealdb.loader.sources import open_source
+from dealdb.loader.sources import is_pipe, open_source
 from dealdb.loader.stagetable import WithStages, read_stages
 from dealdb.loader.statuses import WithStatuses
 from dealdb.loader.stores import Store
@@ -134,7 +133,8 @@ class DataLoader:
         batch_size
             Deals in one commit; by default 500, or fewer of many columns.
         progress
-            Called after each commit, from another thread, with a ``Progress``.
+            Called after each commit, from another thread, with a ``Progress``; before the first one while the
+            source is read.
         bar
             Whether to show a progress bar where standard error is a terminal and there is no ``progress``.
 
@@ -167,7 +167,8 @@ class DataLoader:
         if id_from is not None:
             mapping = {**(mapping or {}), ID_HEADER: "id"}
         options = Options(mapping=mapping, types=types, dates=dates, decimal_point=decimal_point)
-        if resume and (dry_run or not isinstance(source, str | Path)):
+        is_file = isinstance(source, str | Path) and not is_pipe(Path(source))
+        if resume and (dry_run or not is_file):
             msg = (
                 "a dry run resumes nothing: leave out dry_run or resume" if dry_run
                 else "only the load of a file, given as a path, can be resumed: the rest can't be read again"
@@ -175,12 +176,14 @@ class DataLoader:
             raise LoadError(msg)
         begun = time.perf_counter()
         with ExitStack() as keep:
+            show = keep.enter_context(shown(_short_name(source), progress, bar=bar))
             opened = open_source(
                 source,
                 format=format,
                 delimiter=delimiter,
                 null=null,
                 max_expansion=max_expansion,
+                tell=read_meter(show),
                 keep=keep,
             )
             if on_conflict == "error" and not opened.repeatable:
@@ -191,7 +194,6 @@ class DataLoader:
             if dry_run and rejects is True:
                 places = []
             rejected = keep.enter_context(RejectsFile(opened.name, opened.header, places))
-            show = keep.enter_context(shown(_short_name(opened), progress, bar=bar))
             store = Rehearsal(self._store()) if dry_run else self._store()
             since = store.newest()
             table = None if stages is None else read_stages(stages)
@@ -207,7 +209,7 @@ class DataLoader:
                     store, among=delete_missing, force=force, everything=everything
                 )
             run.table = table
-            if isinstance(source, str | Path) and not dry_run:
+            if is_file and not dry_run:
                 terms = {
                     "format": format,
                     "mapping": chosen,
@@ -418,5 +420,7 @@ def _places(name: str | None, rejects: str | Path | bool) -> list[Path]:  # noqa
     return [here, Path(name).parent / here]
 
 
-def _short_name(source: Source) -> str:
-    return Path(source.name).name
+def _short_name(source: object) -> str:
+    if isinstance(source, str | Path):
+        return Path(source).name
+    return "stdin" if hasattr(source, "read") else "rows"

@@ -15,6 +15,27 @@ from dealdb.loader.report import Progress
 ProgressCallback = Callable[[Progress], None]
 
 
+def read_meter(show: ProgressCallback) -> Callable[[int, int | None], None]:
+    """What tells how much of a source was read, before anybody knows how many rows that is."""
+    begun = time.monotonic()
+
+    def tell(done: int, total: int | None) -> None:
+        rate = done / ((time.monotonic() - begun) or 1.0)
+        left = None if total is None else (total - done) / (rate or 1.0)
+        show(
+            Progress(
+                phase="reading",
+                rows=0,
+                bytes_done=done,
+                bytes_total=total,
+                rate=rate,
+                seconds_left=left,
+            )
+        )
+
+    return tell
+
+
 class Meter:
     """
     Tells how far a load is: what was checked, then what was acknowledged, how fast, and how long the rest takes.
@@ -116,6 +137,12 @@ def _ignore(_: Progress) -> None:
     """Nobody watches."""
 
 
+def _done(progress: Progress) -> str:
+    if progress.phase == "reading":
+        return f"{(progress.bytes_done or 0) / 1e6:,.1f} MB, {progress.rate / 1e6:,.1f} MB"
+    return f"{progress.rows:,} rows, {progress.rate:,.0f}"
+
+
 @contextmanager
 def _bar(name: str) -> Iterator[ProgressCallback]:
     from rich.console import Console
@@ -124,10 +151,10 @@ def _bar(name: str) -> Iterator[ProgressCallback]:
 
     columns = (
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
-        TextColumn("{task.fields[rows]:,} rows, {task.fields[rate]:,.0f}/s, {task.fields[left]} left"),
+        TextColumn("{task.fields[done]}/s, {task.fields[left]} left"),
     )  # fmt: skip
     with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(name, total=None, rows=0, rate=0.0, left="?")
+        task = bar.add_task(name, total=None, done="0 rows, 0", left="?")
 
         def show(progress: Progress) -> None:
             share = progress.share
@@ -137,8 +164,7 @@ def _bar(name: str) -> Iterator[ProgressCallback]:
                 description=f"{progress.phase} {name}",
                 total=None if share is None else 1.0,
                 completed=share or 0.0,
-                rows=progress.rows,
-                rate=progress.rate,
+                done=_done(progress),
                 left="?" if left is None else str(timedelta(seconds=round(left))),
             )
 

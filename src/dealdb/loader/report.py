@@ -17,7 +17,8 @@ class Progress:
     Attributes
     ----------
     phase
-        ``"checking"`` while the columns are decided, ``"loading"`` while rows are written.
+        ``"reading"`` while a pipe is copied, or text is looked at for its encoding; ``"checking"`` while the columns
+        are decided, ``"loading"`` while rows are written.
     rows
         Rows done in this phase.
     rows_total
@@ -26,7 +27,8 @@ class Progress:
         Bytes of the source done and in all, or None where it isn't a text file. While rows are written, those of
         the rows that the server has acknowledged.
     rate
-        Rows a second in this phase; rows that an earlier run had written don't count. 0 before the first.
+        Rows a second in this phase (bytes a second while reading); rows that an earlier run had written don't count.
+        0 before the first.
     seconds_left
         What the rest of the phase takes at this rate, or None where nobody knows.
     """

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, cast
 import polars as pl
 
 from dealdb.errors import LoadError
-from dealdb.loader.bytestream import MAX_EXPANSION, ByteStream, spool
+from dealdb.loader.bytestream import MAX_EXPANSION, ByteStream, Tell, spool
 from dealdb.loader.chunks import Source
 from dealdb.loader.delimited import DELIMITERS, DelimitedSource
 from dealdb.loader.frames import ColumnarSource, FrameSource, WorkbookSource
@@ -42,6 +42,7 @@ def open_source(
     delimiter: str | None,
     null: str | None = None,
     max_expansion: int = MAX_EXPANSION,
+    tell: Tell = lambda _done, _total: None,
     keep: ExitStack,
 ) -> Source:
     """
@@ -59,6 +60,8 @@ def open_source(
         Cell of delimited text that stands for nothing, or None for the usual ones.
     max_expansion
         Times its size that a compressed file may have unpacked.
+    tell
+        Hears how much was read before the rows are.
     keep
         Holds what has to be tidied up after the load.
 
@@ -74,10 +77,8 @@ def open_source(
         msg = f"a delimiter is one of {', '.join(map(repr, DELIMITERS))}, not {delimiter!r}"
         raise LoadError(msg)
     if isinstance(source, str | Path) or hasattr(source, "read"):
-        is_path = isinstance(source, str | Path)
-        path = Path(source) if is_path else spool(_binary(source), keep)
-        name = str(source) if is_path else "stdin"
-        return _open_path(path, name, format, (delimiter, null), max_expansion, keep)
+        path, name = _on_disk(source, keep, tell)
+        return _open_path(path, name, format, (delimiter, null), max_expansion, tell, keep)
     if isinstance(source, pl.LazyFrame) or hasattr(source, "__arrow_c_stream__"):
         return FrameSource(source)
     if isinstance(source, Iterable) and not isinstance(source, Mapping | bytes):
@@ -87,6 +88,26 @@ def open_source(
         "or an iterable of mappings"
     )
     raise LoadError(msg)
+
+
+def _on_disk(source: Any, keep: ExitStack, tell: Tell) -> tuple[Path, str]:
+    """Where the bytes of a source can be read as often as it takes, and what messages call it."""
+    if hasattr(source, "read"):
+        return spool(_binary(source), keep, tell), "stdin"
+    path = Path(source)
+    if not is_pipe(path):
+        return path, str(source)
+    try:
+        with path.open("rb") as pipe:
+            return spool(pipe, keep, tell), str(source)
+    except OSError as problem:
+        msg = f"{source} can't be read: {problem.strerror or problem}"
+        raise LoadError(msg) from problem
+
+
+def is_pipe(path: Path) -> bool:
+    """Whether what goes by this name can be read once only, as a shell's ``<(...)``."""
+    return path.is_fifo() or path.is_char_device()
 
 
 def _binary(file: Any) -> BinaryIO:
@@ -104,6 +125,7 @@ def _open_path(
     chosen: str | None,
     cells: tuple[str | None, str | None],
     max_expansion: int,
+    tell: Tell,
     keep: ExitStack,
 ) -> Source:
     if not path.exists():
@@ -127,7 +149,7 @@ def _open_path(
             folder = keep.enter_context(tempfile.TemporaryDirectory(prefix="dealdb-"))
             path, found, between = restored(path, Path(folder))
             chosen, cells = found, (cells[0] or between, cells[1])
-        stream = ByteStream(path, name, max_expansion)
+        stream = ByteStream(path, name, max_expansion, tell)
     except OSError as problem:
         msg = f"{name} can't be read: {problem.strerror or problem}"
         raise LoadError(msg) from problem
