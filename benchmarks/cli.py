@@ -19,6 +19,7 @@ _COMMANDS = {
     "dealdb get": ("cli/get", ["get", "D1"]),
     "dealdb find": ("cli/find", ["find", _WHERE, "--sort", "-amount", "--limit", "20"]),
 }
+_UNCACHED = "dealdb find, without its cache"
 
 
 def cli(bench: Bench, n: int) -> Figure:
@@ -30,9 +31,12 @@ def cli(bench: Bench, n: int) -> Figure:
     runs = {_IMPORTS: _run([sys.executable, "-c", "import redis, polars"], environment)}
     for name, (_, arguments) in _COMMANDS.items():
         runs[name] = _run([program, *arguments], environment)
+    _, find = _COMMANDS["dealdb find"]
+    runs[_UNCACHED] = _run([program, *find], {**environment, "DEALDB_CACHE": "off"})
     figure.times(in_turn(runs, _ROUNDS, warm=True))
     for name, (budget, _) in _COMMANDS.items():
         figure.compare(f"{name}, against {_IMPORTS}", name, _IMPORTS, "cost", budget)
+    figure.compare(f"{_UNCACHED}, against {_IMPORTS}", _UNCACHED, _IMPORTS, "cost")
     figure.notes.append("each command ran once before, so that files and caches are warm")
     return figure
 

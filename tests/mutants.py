@@ -330,8 +330,8 @@ MUTANTS = [
     ),
     Mutant(
         "chunks are not compared with their checksums",
-        "chunks.py",
-        "return blob is not None and _digest(blob) == digest",
+        "digest.py",
+        "return blob is not None and digest_of(blob) == digest",
         "return blob is not None",
     ),
     Mutant(

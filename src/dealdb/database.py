@@ -17,6 +17,8 @@ from dealdb.errors import QueryError, StoreError
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Schema
 from dealdb.store import Deal, SaveResult, Store
+from dealdb.store.cache import DEFAULT_MB as DEFAULT_CACHE_MB
+from dealdb.store.cache import ChunkCache, make_cache
 from dealdb.store.since import parse_since
 from dealdb.values import encode_id
 from dealdb.view import DealView
@@ -49,6 +51,11 @@ class DealDatabase:
         Name of the collection; its deals are the hashes ``{collection}:{id}``.
     actor
         Who changes deals, kept in the history; the user's login name by default.
+    cache
+        Folder of this machine where the columns that it reads from the server are kept for the next process; True for
+        ``dealdb`` in the user's cache directory, False for none.
+    cache_mb
+        Megabytes that the folder may take.
     **settings
         Further settings of ``dealdb.connection.Settings``: ``username``, ``max_connections``, ``pool_timeout_s``,
         ``socket_timeout_s``, ``tls`` ...
@@ -57,6 +64,8 @@ class DealDatabase:
     ----------
     connection
         The server: pool, health, choice of database.
+    cache
+        The folder of columns of this machine, or None.
     loader
         Reading files and frames into the collection, and writing them.
     query
@@ -85,14 +94,23 @@ class DealDatabase:
         *,
         collection: str = DEFAULT_COLLECTION,
         actor: str | None = None,
+        cache: bool | Path | str = False,
+        cache_mb: int = DEFAULT_CACHE_MB,
         **settings: Any,
     ) -> None:
         connection = RedisConnection()
         connection.connect(host, port, db, password, **settings)
-        self._compose(connection, collection, actor)
+        self._compose(connection, collection, actor, make_cache(cache, cache_mb))
 
-    def _compose(self, connection: RedisConnection, collection: str, actor: str | None) -> None:
+    def _compose(
+        self,
+        connection: RedisConnection,
+        collection: str,
+        actor: str | None,
+        cache: ChunkCache | None,
+    ) -> None:
         self.connection = connection
+        self.cache = cache
         self._collection = collection
         self._actor = _login_name() if actor is None else actor
         self._server: EmbeddedServer | None = None
@@ -100,7 +118,7 @@ class DealDatabase:
         self._feeds: WeakSet[Feed] = WeakSet()
 
     def _store_of_selected(self) -> Store:
-        return Store(self.connection.link(), self._collection, self._actor)
+        return Store(self.connection.link(), self._collection, self._actor, self.cache)
 
     @classmethod
     def from_url(
@@ -109,6 +127,8 @@ class DealDatabase:
         *,
         collection: str = DEFAULT_COLLECTION,
         actor: str | None = None,
+        cache: bool | Path | str = False,
+        cache_mb: int = DEFAULT_CACHE_MB,
         **settings: Any,
     ) -> Self:
         """
@@ -127,7 +147,7 @@ class DealDatabase:
         connection = RedisConnection()
         connection.connect_url(url, **settings)
         database = cls.__new__(cls)
-        database._compose(connection, collection, actor)
+        database._compose(connection, collection, actor, make_cache(cache, cache_mb))
         return database
 
     @classmethod
@@ -137,6 +157,8 @@ class DealDatabase:
         *,
         collection: str = DEFAULT_COLLECTION,
         actor: str | None = None,
+        cache: bool | Path | str = False,
+        cache_mb: int = DEFAULT_CACHE_MB,
         **settings: Any,
     ) -> Self:
         """
@@ -157,7 +179,7 @@ class DealDatabase:
             connection = RedisConnection()
             connection.connect(unix_socket=server.socket, revive=server.ensure_running, **settings)
             database = cls.__new__(cls)
-            database._compose(connection, collection, actor)
+            database._compose(connection, collection, actor, make_cache(cache, cache_mb))
         except BaseException:
             server.close()
             raise

@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import TypeVar
 from unittest.mock import patch
 
@@ -39,6 +42,7 @@ from dealdb.errors import (
 from dealdb.schema import Schema
 from dealdb.store import Store
 from dealdb.store.batch import Batch
+from dealdb.store.cache import ChunkCache
 from dealdb.store.checkpoint import write_checkpoint
 from dealdb.store.log import has_position
 from dealdb.store.manifest import Manifest, read_manifest
@@ -145,8 +149,11 @@ class StoreMachine(RuleBasedStateMachine):
         self.damaged: set[str] = set()
         self.steps = 0
         self.is_clean = self.is_replayable = True
+        # keeps the chunks of every history that there was
+        self.cache = ChunkCache(Path(mkdtemp(prefix="dealdb")), 10**9)
 
     def teardown(self) -> None:
+        rmtree(self.cache.folder)
         try:
             for who in (0, 1):
                 self.query(who)
@@ -623,7 +630,7 @@ class StoreMachine(RuleBasedStateMachine):
     @invariant()
     def every_view_agrees(self) -> None:
         self.adopt_strays()
-        newcomer = Store(self.link)
+        newcomer = Store(self.link, cache=self.cache if self.steps % 3 else None)
         if self.steps % 2:
             # the other columns come later, and must be of the same commit
             newcomer.snapshot(["stage"])

@@ -39,6 +39,8 @@ GIVEN: dict[str, tuple[str, str, Any]] = {
     "pool_timeout_s": ("1.5", "1.5", 1.5),
     "socket_timeout_s": ("2", "2", 2),
     "retry_deadline_s": ("0.5", "0.5", 0.5),
+    "cache": ("off", '"off"', False),
+    "cache_mb": ("64", "64", 64),
 }
 
 
@@ -52,6 +54,7 @@ def test_option_environment_file_default_in_this_order(name: str, config: Write)
     file = config(f"{name} = {toml}\n")
     path = str(Path(file["XDG_CONFIG_HOME"], "dealdb", "config.toml"))
     other = "7" if isinstance(value, int | float) else "other"
+    other = "/other" if name == "cache" else other
     assert name not in session_from({}, {}).options
     assert session_from({}, {}).sources[name] == "default"
     from_file = session_from({}, file)
@@ -123,6 +126,8 @@ def test_the_file_gives_url_and_password(config: Write, tmp_path: Path) -> None:
         ("max_connections = 'ten'", "max_connections must be a whole number: got 'ten'"),
         ("max_connections = true", "max_connections must be a whole number: got 'True'"),
         ("db = 1.5", "db must be a whole number: got '1.5'"),
+        ("cache = 'here'", "cache must be on, off or the full path of a folder: got 'here'"),
+        ("cache = true", "cache must be on, off or the full path of a folder: got 'True'"),
         ("url = ", "config.toml: "),
         ("url = 'redis://x'\npassword_file = 'nowhere'", "No such file or directory"),
     ],

@@ -135,7 +135,9 @@ class Session:
         if collection is not None:
             options["collection"] = collection
         if self.url is None:
+            # its data lie on this machine anyway
             return DealDatabase.embedded(**options)
+        options.setdefault("cache", True)
         if self.password is not None:
             options["password"] = self.password
         return DealDatabase.from_url(self.url, **options)

@@ -45,6 +45,8 @@ max_connections = 4
 | `pool_timeout_s` | | `DEALDB_POOL_TIMEOUT_S` | seconds to wait for a socket |
 | `socket_timeout_s` | | `DEALDB_SOCKET_TIMEOUT_S` | seconds to wait for a reply |
 | `retry_deadline_s` | | `DEALDB_RETRY_DEADLINE_S` | seconds in which a read may try again |
+| `cache` | | `DEALDB_CACHE` | where columns are kept on this machine: `on`, `off` or a folder's full path |
+| `cache_mb` | | `DEALDB_CACHE_MB` | megabytes that this may take |
 
 | variable | holds |
 |---|---|

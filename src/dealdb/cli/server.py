@@ -16,6 +16,7 @@ from dealdb.cli.texts import stage_lines
 
 if TYPE_CHECKING:
     from dealdb import DealDatabase, Health
+    from dealdb.store.cache import ChunkCache
 
 
 def health(session: Session) -> None:
@@ -61,7 +62,8 @@ def info(session: Session) -> None:
     if session.output is not Output.TABLE:
         print_facts({**facts, "settings_from": sources}, session.output)
         return
-    shown = {label: f"{settings[label]} ({source})" for label, source in sources.items()}
+    texts = {label: "none" if value is None else value for label, value in settings.items()}
+    shown = {label: f"{texts[label]} ({source})" for label, source in sources.items()}
     lists = {
         "deals": f"{facts['deals']:,}",
         "stages": list(stage_lines(stages)),
@@ -88,6 +90,8 @@ _SETTINGS = {
     "pool_timeout_s": "pool_timeout_s",
     "socket_timeout_s": "socket_timeout_s",
     "retry_deadline_s": "retry_deadline_s",
+    "cache": "cache",
+    "cache_mb": "cache_mb",
 }
 
 
@@ -100,9 +104,19 @@ def _settings(db: DealDatabase, session: Session) -> dict[str, Any]:
         "collection": session.collection_name,
         "password": "none" if in_force.password is None else "given",
         "actor": session.options.get("actor", "login name"),
+        "cache": _cache(db.cache, embedded=session.url is None),
+        "cache_mb": db.cache and db.cache.max_bytes // 1_000_000,
     }
     others = {label: getattr(in_force, label) for label in _SETTINGS if label not in special}
     return {**special, **others}
+
+
+def _cache(cache: ChunkCache | None, *, embedded: bool) -> str:
+    if cache is None:
+        return "off: the embedded server has its data on this machine" if embedded else "off"
+    trouble = cache.trouble()
+    used = f"not used: {trouble}" if trouble else f"{_megabytes(cache.size())} used"
+    return f"{cache.folder}, {used}"
 
 
 def print_health(where: str, report: Health) -> None:

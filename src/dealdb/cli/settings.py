@@ -42,9 +42,20 @@ def _whole(text: str) -> int:
     return int(text)
 
 
+def _place(text: str) -> bool | Path:
+    """Where the cache is: True for the user's cache directory, False for nowhere."""
+    if text in ("on", "off"):
+        return text == "on"
+    folder = Path(text).expanduser()
+    if not folder.is_absolute():
+        raise ValueError
+    return folder
+
+
 TEXT = Kind("a text", (str,), str)
 WHOLE = Kind("a whole number", (int,), _whole)
 SECONDS = Kind("a number of seconds", (int, float), float)
+PLACE = Kind("on, off or the full path of a folder", (str,), _place)
 
 KEYS: dict[str, Kind] = {
     "url": TEXT,
@@ -56,6 +67,8 @@ KEYS: dict[str, Kind] = {
     "pool_timeout_s": SECONDS,
     "socket_timeout_s": SECONDS,
     "retry_deadline_s": SECONDS,
+    "cache": PLACE,
+    "cache_mb": WHOLE,
 }
 
 
@@ -188,10 +201,13 @@ def _checked(file: Path, name: str, value: object) -> object:
         msg = f"{file}: there is no setting {name!r}; {hint}the settings are {', '.join(KEYS)}"
         raise ConfigError(msg)
     kind = KEYS[name]
+    msg = f"{file}: {name} must be {kind.name}: got {str(value)[:80]!r}"
     if isinstance(value, bool) or not isinstance(value, kind.types):
-        msg = f"{file}: {name} must be {kind.name}: got {str(value)[:80]!r}"
         raise ConfigError(msg)
-    return value
+    try:
+        return kind.read(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ConfigError(msg) from None
 
 
 def _named_in(url: str) -> set[str]:

@@ -18,6 +18,7 @@ from itertools import islice
 import polars as pl
 
 from dealdb.connection import Link
+from dealdb.store.cache import ChunkCache
 from dealdb.store.chunks import Columns, encoded
 from dealdb.store.history import Segment, seal_since
 from dealdb.store.keys import Keys
@@ -49,15 +50,17 @@ _SENT_CHUNKS = 64
 _MIN_LOG_BYTES = 2**20
 
 
-def read_checkpoint(link: Link, keys: Keys, generation: Generation) -> Replica | None:
+def read_checkpoint(
+    link: Link, keys: Keys, generation: Generation, cache: ChunkCache | None = None
+) -> Replica | None:
     """
     Replica as of a checkpoint, or None when a chunk is missing or not what the manifest says.
 
     Cost
     ----
-    One round trip, however many chunks.
+    One round trip, however many chunks; none where the cache has all of them.
     """
-    replica = open_checkpoint(link, keys, generation)
+    replica = open_checkpoint(link, keys, generation, cache)
     try:
         replica.need()
     except HistoryReset:
@@ -65,12 +68,14 @@ def read_checkpoint(link: Link, keys: Keys, generation: Generation) -> Replica |
     return replica
 
 
-def open_checkpoint(link: Link, keys: Keys, generation: Generation) -> Replica:
+def open_checkpoint(
+    link: Link, keys: Keys, generation: Generation, cache: ChunkCache | None = None
+) -> Replica:
     """Replica as of a checkpoint, whose columns are read when they are needed, if they are there then."""
     columns = generation.columns
 
     def load(names: Collection[str]) -> dict[str, pl.Series] | None:
-        return columns.read(link, keys, names) if columns else None
+        return columns.read(link, keys, names, cache) if columns else None
 
     return Replica(
         position=generation.position,

@@ -12,7 +12,6 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 import polars as pl
@@ -20,14 +19,16 @@ import polars as pl
 from dealdb.columns import dtype_of
 from dealdb.connection import Link
 from dealdb.schema import Field, Schema
+from dealdb.store.cache import ChunkCache
+from dealdb.store.digest import digest_of, is_whole
 from dealdb.store.keys import Keys
 
 CHUNK_ROWS = 65_536
-# 128 bits of a SHA-256
-_DIGEST_DIGITS = 32
 # the same for every column, so that one that is renamed keeps its chunks
 _NAME = "values"
 _THREADS = min(4, os.cpu_count() or 1)
+# comparing less than this takes no longer than starting threads for it
+_BYTES_FOR_THREADS = 2 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,23 +64,23 @@ class Columns:
         )
 
     def read(
-        self, link: Link, keys: Keys, names: Collection[str] | None = None
+        self,
+        link: Link,
+        keys: Keys,
+        names: Collection[str] | None = None,
+        cache: ChunkCache | None = None,
     ) -> dict[str, pl.Series] | None:
         """
         These columns, or None when a chunk is missing or not what was written.
 
         Cost
         ----
-        One round trip, however many chunks.
+        One round trip, however many chunks; none where the cache has all of them.
         """
         names = self.digests if names is None else names
-        distinct = self._distinct(names)
-        commands = [("GET", keys.chunk(digest)) for digest in distinct]
-        blobs = dict(zip(distinct, link.calls(commands, retry=True), strict=True))
-        # nothing from the server is parsed before it is known to be what was written
-        with ThreadPoolExecutor(_THREADS) as pool:
-            if not all(pool.map(_is_whole, blobs, blobs.values())):
-                return None
+        blobs = _blobs(link, keys, self._distinct(names), cache)
+        if blobs is None:
+            return None
         return _decoded(
             {self.schema[name]: [blobs[d] for d in self.digests[name]] for name in names}
         )
@@ -101,6 +102,29 @@ class Columns:
         )
 
 
+def _blobs(
+    link: Link, keys: Keys, digests: list[str], cache: ChunkCache | None
+) -> dict[str, bytes] | None:
+    """Bytes of chunks by their digests, or None when one is missing or not what was written."""
+    blobs = cache.find(digests) if cache else {}
+    missing = [digest for digest in digests if digest not in blobs]
+    replies = link.calls([("GET", keys.chunk(digest)) for digest in missing], retry=True)
+    fetched = dict(zip(missing, replies, strict=True))
+    # nothing from the server is parsed before it is known to be what was written
+    if not _are_whole(fetched):
+        return None
+    if cache:
+        cache.keep(fetched)
+    return blobs | fetched
+
+
+def _are_whole(blobs: Mapping[str, bytes | None]) -> bool:
+    if sum(len(blob or b"") for blob in blobs.values()) < _BYTES_FOR_THREADS:
+        return all(map(is_whole, blobs, blobs.values()))
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return all(pool.map(is_whole, blobs, blobs.values()))
+
+
 def encoded(frame: pl.DataFrame) -> Iterator[tuple[str, str, bytes]]:
     """Field, digest and bytes of each chunk of a frame."""
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -117,15 +141,7 @@ def _encoded(part: pl.Series) -> tuple[str, bytes]:
         buffer, compression="zstd", compression_level=1, statistics=False
     )
     blob = buffer.getvalue()
-    return _digest(blob), blob
-
-
-def _digest(blob: bytes) -> str:
-    return sha256(blob).hexdigest()[:_DIGEST_DIGITS]
-
-
-def _is_whole(digest: str, blob: bytes | None) -> bool:
-    return blob is not None and _digest(blob) == digest
+    return digest_of(blob), blob
 
 
 def _decoded(files: Mapping[Field, Sequence[bytes]]) -> dict[str, pl.Series]:

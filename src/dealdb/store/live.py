@@ -12,6 +12,7 @@ import polars as pl
 
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged, StoreError
+from dealdb.store.cache import ChunkCache
 from dealdb.store.checkpoint import open_checkpoint, read_checkpoint, write_checkpoint
 from dealdb.store.first_look import FirstLook, first_look
 from dealdb.store.keys import Keys
@@ -28,7 +29,7 @@ MIN_CHANGES = 4_096
 _DEALS_A_CHANGE = 4
 # what a load leaves in the log is as large as what it loaded
 _DEALS_A_LOADED_CHANGE = 20
-_Read: TypeAlias = Callable[[Link, Keys, Generation], Replica | None]
+_Read: TypeAlias = Callable[[Link, Keys, Generation, ChunkCache | None], Replica | None]
 # a replica, and what the log has after it
 _Begun: TypeAlias = tuple[Replica, Iterator[list[Entry]]]
 
@@ -43,12 +44,17 @@ class LiveColumns:
         The collection.
     anchor
         Called to append a commit that changes nothing, when the log has lost its last entry.
+    cache
+        Where chunks are looked for first; None for the server alone.
     """
 
-    def __init__(self, link: Link, keys: Keys, anchor: Callable[[], None]) -> None:
+    def __init__(
+        self, link: Link, keys: Keys, anchor: Callable[[], None], cache: ChunkCache | None = None
+    ) -> None:
         self._link = link
         self._keys = keys
         self._anchor = anchor
+        self._cache = cache
         self._lock = threading.Lock()
         self._replica = Replica()
         self._snapshot: Snapshot | None = None
@@ -169,7 +175,7 @@ class LiveColumns:
             for generation in manifest.generations:
                 pages = read_since(self._link, self._keys.log, generation.position)
                 if pages is not None:
-                    replica = read(self._link, self._keys, generation)
+                    replica = read(self._link, self._keys, generation, self._cache)
                     if replica is not None:
                         return replica, pages
             tried, manifest = manifest, read_manifest(self._link, self._keys)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from dealdb.store.audit import Audit, CheckReport, RepairReport
     from dealdb.store.batch import Batch
+    from dealdb.store.cache import ChunkCache
     from dealdb.store.feed import Feed
     from dealdb.store.live import LiveColumns
     from dealdb.store.log import Position
@@ -53,6 +54,8 @@ class Store:
         Name of the collection; also what the keys of its deals begin with.
     actor
         Who changes deals, for the history.
+    cache
+        Where the chunks of checkpoints are looked for first; None for the server alone.
 
     Raises
     ------
@@ -60,8 +63,15 @@ class Store:
         If the collection can't have that name.
     """
 
-    def __init__(self, link: Link, collection: str = "deal", actor: str = "") -> None:
+    def __init__(
+        self,
+        link: Link,
+        collection: str = "deal",
+        actor: str = "",
+        cache: ChunkCache | None = None,
+    ) -> None:
         self.link = link
+        self._cache = cache
         self.keys = Keys(collection)
         self._writers = Writers(link, self.keys, actor)
         self._definitions = Definitions(link, self.keys, self._writers)
@@ -117,7 +127,9 @@ class Store:
             if self._lazy_live is None:
                 from dealdb.store.live import LiveColumns
 
-                self._lazy_live = LiveColumns(self.link, self.keys, self._definitions.anchor)
+                self._lazy_live = LiveColumns(
+                    self.link, self.keys, self._definitions.anchor, self._cache
+                )
             return self._lazy_live
 
     @property
