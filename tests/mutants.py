@@ -342,6 +342,20 @@ MUTANTS = [
         "pages = read_from(self._link, self._keys.log, generation.position.seq + 1)",
     ),
     Mutant(
+        "rows that are read alone are those of the checkpoint",
+        "waiting.py",
+        "if asked.any():",
+        "if False:",
+        "tests/server/test_whole_rows.py",
+    ),
+    Mutant(
+        "rows that are read alone are those of another commit",
+        "live.py",
+        "if replica.position != position or many or self._has_read_rows:",
+        "if many or self._has_read_rows:",
+        "tests/server/test_whole_rows.py",
+    ),
+    Mutant(
         "a lost history is told as if it were whole",
         "past.py",
         "return seq == last.seq + 1 and digest.encode() == chain",

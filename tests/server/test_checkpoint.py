@@ -214,6 +214,15 @@ def test_a_query_reads_the_chunks_of_its_columns_alone(link: Link) -> None:
     assert query.frame().equals(store.snapshot().frame)
 
 
+def test_a_first_query_may_be_of_the_ids_where_deals_were_deleted(link: Link) -> None:
+    store = Store(link)
+    for n in range(3):
+        save(store, n)
+    store.delete("1")
+    assert checkpoint(store)
+    assert Store(link).snapshot(["id"]).frame["id"].to_list() == ["0", "2"]
+
+
 def test_the_first_query_takes_three_round_trips(link: Link, server: Server) -> None:
     store = Store(link)
     save(store, 1)

@@ -171,7 +171,16 @@ class QueryEngine:
         ['2', '1']
         """
         wanted = slice_of(offset, limit)
-        deals = self._deals(columns_named(where, equals, sort, columns))
+        few = columns is None and limit is not None
+        deals = self._deals(columns_named(where, equals, sort, () if few else columns))
+        if few and not deals.has_all:
+            keys = parse_sort(sort, deals.rows.columns)
+            kept = kept_rows(deals, where, equals, params)
+            rows = sorted_rows(deals.rows, kept, keys, wanted.stop).slice(wanted.start)
+            found = deals.whole_rows(rows)
+            if found is not None:
+                return found
+            deals = self._snapshot()
         keys = parse_sort(sort, deals.rows.columns)
         shown = projected(deals.rows, columns)
         kept = kept_rows(deals, where, equals, params)

@@ -10,7 +10,7 @@ remains alone.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from hashlib import sha256
 from importlib.resources import files
 from itertools import islice
@@ -77,12 +77,20 @@ def open_checkpoint(
     def load(names: Collection[str]) -> dict[str, pl.Series] | None:
         return columns.read(link, keys, names, cache) if columns else None
 
+    def load_rows(names: Collection[str], rows: Sequence[int]) -> dict[str, pl.Series] | None:
+        return columns.read_rows(link, keys, names, rows, cache) if columns else None
+
     return Replica(
         position=generation.position,
         time_ms=generation.time_ms,
         schema=generation.schema,
         pipeline=generation.pipeline,
-        waiting=Waiting(load=load, changes={name: [] for name in generation.schema}),
+        waiting=Waiting(
+            load=load,
+            load_rows=load_rows,
+            height=generation.height,
+            changes={name: [] for name in generation.schema},
+        ),
         height=generation.height,
         stages=generation.stages,
         has_deleted=generation.has_deleted,

@@ -12,6 +12,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -24,6 +25,8 @@ from dealdb.store.digest import digest_of, is_whole
 from dealdb.store.keys import Keys
 
 CHUNK_ROWS = 65_536
+# a row alone is read with so many others
+_GROUP_ROWS = 16_384
 # the same for every column, so that one that is renamed keeps its chunks
 _NAME = "values"
 _THREADS = min(4, os.cpu_count() or 1)
@@ -85,6 +88,33 @@ class Columns:
             {self.schema[name]: [blobs[d] for d in self.digests[name]] for name in names}
         )
 
+    def read_rows(
+        self,
+        link: Link,
+        keys: Keys,
+        names: Collection[str],
+        rows: Sequence[int],
+        cache: ChunkCache | None = None,
+    ) -> dict[str, pl.Series] | None:
+        """Some rows of these columns, in the order given; else as ``read``, where a row costs a third of a chunk."""
+        places = [divmod(row - self.first, CHUNK_ROWS) for row in rows]
+        digests = {name: [self.digests[name][n] for n, _ in places] for name in names}
+        blobs = _blobs(link, keys, list(dict.fromkeys(chain(*digests.values()))), cache)
+        if blobs is None:
+            return None
+        cells = iter(
+            pl.collect_all(
+                pl.scan_parquet(blobs[digest]).slice(at, 1)
+                for found in digests.values()
+                for digest, (_, at) in zip(found, places, strict=True)
+            )
+        )
+        parts = {name: [next(cells).to_series() for _ in places] for name in names}
+        return {
+            name: _typed(pl.concat(parts[name]) if places else pl.Series(), self.schema[name])
+            for name in names
+        }
+
     def _distinct(self, names: Iterable[str]) -> list[str]:
         return list(dict.fromkeys(digest for name in names for digest in self.digests[name]))
 
@@ -138,7 +168,11 @@ def _encoded(part: pl.Series) -> tuple[str, bytes]:
     # categories are numbered as they occur in the chunk: equal chunks of two processes have equal bytes
     buffer = io.BytesIO()
     part.to_frame(_NAME).write_parquet(
-        buffer, compression="zstd", compression_level=1, statistics=False
+        buffer,
+        compression="zstd",
+        compression_level=1,
+        statistics=False,
+        row_group_size=_GROUP_ROWS,
     )
     blob = buffer.getvalue()
     return digest_of(blob), blob

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
+from functools import partial
 from itertools import chain
 from typing import TypeAlias
 
@@ -14,6 +15,7 @@ from dealdb.connection import Link
 from dealdb.errors import StoreDamaged, StoreError
 from dealdb.store.cache import ChunkCache
 from dealdb.store.checkpoint import open_checkpoint, read_checkpoint, write_checkpoint
+from dealdb.store.chunks import CHUNK_ROWS
 from dealdb.store.first_look import FirstLook, first_look
 from dealdb.store.keys import Keys
 from dealdb.store.log import Entry, HistoryReset, Position, has_position, read_since
@@ -29,6 +31,8 @@ MIN_CHANGES = 4_096
 _DEALS_A_CHANGE = 4
 # what a load leaves in the log is as large as what it loaded
 _DEALS_A_LOADED_CHANGE = 20
+# a row alone takes a third of the time of a chunk
+_ROWS_A_CHUNK = 2
 _Read: TypeAlias = Callable[[Link, Keys, Generation, ChunkCache | None], Replica | None]
 # a replica, and what the log has after it
 _Begun: TypeAlias = tuple[Replica, Iterator[list[Entry]]]
@@ -58,6 +62,7 @@ class LiveColumns:
         self._lock = threading.Lock()
         self._replica = Replica()
         self._snapshot: Snapshot | None = None
+        self._has_read_rows = False
 
     def snapshot(
         self, names: Collection[str] | None = None, look: FirstLook | None = None
@@ -87,7 +92,8 @@ class LiveColumns:
             self._checkpoint_if_due(_DEALS_A_CHANGE)
             some = self._columns_of(names)
             if some is not None and not self._replica.has_all:
-                return snapshot_of(self._replica, some)
+                position = self._replica.position
+                return snapshot_of(self._replica, some, partial(self._whole_rows, position))
             if self._snapshot is None:
                 self._snapshot = snapshot_of(self._replica)
             return self._snapshot
@@ -97,6 +103,17 @@ class LiveColumns:
             return None
         wanted = {name.casefold() for name in names}
         return [name for name in self._replica.schema if name.casefold() in wanted]
+
+    def _whole_rows(self, position: Position, rows: pl.Series) -> pl.DataFrame | None:
+        """All columns of some rows as of a commit; None if that is not the last one any more, or the rows are many."""
+        with self._lock:
+            replica = self._replica
+            many = len(rows) > _ROWS_A_CHUNK * (replica.height // CHUNK_ROWS + 1)
+            # who asks again is better served by having the columns
+            if replica.position != position or many or self._has_read_rows:
+                return None
+            self._has_read_rows = True
+            return replica.some_rows(rows)
 
     def columns_bytes(self) -> int:
         """Memory of the columns that have been read so far."""

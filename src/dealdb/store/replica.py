@@ -65,7 +65,7 @@ class Replica:
         self.changes = 0
         self.height, self.has_deleted = height, has_deleted
         self.columns: dict[str, pl.Series] = {}
-        self._waiting = waiting or Waiting(load=_none, changes={})
+        self._waiting = waiting or Waiting(load=_none, load_rows=_none, height=0, changes={})
         # kept up with the changes: looking through the column for each query would cost more than most queries
         self._stages: set[str | None] | None = None if stages is None else set(stages)
         self._new_stages: set[str | None] = set()
@@ -105,7 +105,8 @@ class Replica:
         One round trip, unless none of them waits.
         """
         changes = self._waiting.changes
-        wanted = [name for name in (changes if names is None else names) if name in changes]
+        asked = changes if names is None else dict.fromkeys(names)
+        wanted = [name for name in asked if name in changes]
         self.columns.update(self._waiting.read(wanted))
         # last: after an interrupt before this they are read again
         for name in wanted:
@@ -128,6 +129,22 @@ class Replica:
         if not names:
             return pl.DataFrame(height=self.height)
         return pl.DataFrame([self.columns[name] for name in names])
+
+    def some_rows(self, rows: pl.Series) -> pl.DataFrame | None:
+        """
+        All columns of some rows, in the order given, where those that wait go on waiting.
+
+        None if the checkpoint that has these is gone.
+        """
+        ascending = rows.sort()
+        found = self._waiting.read_rows(self._waiting.changes, ascending)
+        if found is None:
+            return None
+        columns = [
+            found[name] if name in found else self.columns[name].gather(ascending)
+            for name in self.schema
+        ]
+        return pl.DataFrame(columns)[ascending.search_sorted(rows)]
 
     def apply(self, entries: Iterable[Entry]) -> None:
         """Bring the columns forward by these commits, which must follow the position."""
@@ -317,5 +334,5 @@ def _nulls(field: Field, height: int) -> pl.Series:
     return pl.Series(field.name, [None], dtype=dtype_of(field)).new_from_index(0, height)
 
 
-def _none(_: Collection[str]) -> None:
+def _none(*_: object) -> None:
     return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import TypeAlias
 
 import polars as pl
 
@@ -10,6 +11,8 @@ from dealdb.columns import empty_frame
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Schema
 from dealdb.store.replica import Replica
+
+WholeRows: TypeAlias = Callable[[pl.Series], pl.DataFrame | None]
 
 
 class Snapshot:
@@ -29,6 +32,9 @@ class Snapshot:
         Stages of the deals; has every stage that occurs in ``frame``.
     seq
         Number of the last commit that is in it; 0 for none.
+    whole_rows
+        Gives all columns of some rows where ``frame`` has not all; None where they can't be had, or not sooner than
+        all rows.
 
     Attributes
     ----------
@@ -49,7 +55,7 @@ class Snapshot:
     (2, ['1', '3'])
     """
 
-    __slots__ = ("_frame", "kept", "pipeline", "rows", "schema", "seq")
+    __slots__ = ("_frame", "_whole_rows", "kept", "pipeline", "rows", "schema", "seq")
 
     def __init__(
         self,
@@ -59,8 +65,10 @@ class Snapshot:
         pipeline: Pipeline,
         seq: int,
         kept: pl.Series | None = None,
+        whole_rows: WholeRows | None = None,
     ) -> None:
         self.rows = frame
+        self._whole_rows = whole_rows
         self.kept = kept
         self.schema = schema
         self.pipeline = pipeline
@@ -79,6 +87,15 @@ class Snapshot:
         """Number of deals that count."""
         return self.rows.height if self.kept is None else int(self.kept.sum())
 
+    @property
+    def has_all(self) -> bool:
+        """Whether ``rows`` has all columns."""
+        return self.rows.width >= len(self.schema.fields)
+
+    def whole_rows(self, rows: pl.Series) -> pl.DataFrame | None:
+        """All columns of some rows, by their numbers; None where a snapshot with all columns has to be asked for."""
+        return self._whole_rows(rows) if self._whole_rows else None
+
     def narrowed(self, kept: pl.Series | None) -> Snapshot:
         """The same with other rows that count, all of which count here."""
         if kept is self.kept:
@@ -88,7 +105,11 @@ class Snapshot:
         )
 
 
-def snapshot_of(replica: Replica, names: Collection[str] | None = None) -> Snapshot:
+def snapshot_of(
+    replica: Replica,
+    names: Collection[str] | None = None,
+    whole_rows: WholeRows | None = None,
+) -> Snapshot:
     """Snapshot of a replica as it is now, with all columns or these; shares them until they change."""
     if not replica.schema.fields:
         standard = Schema.standard()
@@ -104,4 +125,5 @@ def snapshot_of(replica: Replica, names: Collection[str] | None = None) -> Snaps
         schema=replica.schema,
         pipeline=replica.pipeline.covering(sorted(filter(None, replica.stages))),
         seq=replica.position.seq,
+        whole_rows=whole_rows,
     )

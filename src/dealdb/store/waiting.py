@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -19,11 +19,17 @@ class Waiting:
     ----------
     load
         Reads some of them as they were at the checkpoint; None when they are not there any more.
+    load_rows
+        Reads some of their rows, in the order given, and else as ``load``.
+    height
+        Rows at the checkpoint.
     changes
         For each of them what came after the checkpoint, in order: rows and their values, or None and new rows.
     """
 
     load: Callable[[Collection[str]], dict[str, pl.Series] | None]
+    load_rows: Callable[[Collection[str], Sequence[int]], dict[str, pl.Series] | None]
+    height: int
     changes: dict[str, list[tuple[pl.Series | None, pl.Series]]]
 
     def read(self, names: Collection[str]) -> dict[str, pl.Series]:
@@ -40,6 +46,24 @@ class Waiting:
             msg = "the checkpoint that this process began with was removed, or is damaged"
             raise HistoryReset(msg)
         return {name: self._with_changes(found[name]) for name in found}
+
+    def read_rows(self, names: Collection[str], rows: pl.Series) -> dict[str, pl.Series] | None:
+        """Some rows, in ascending order, of some of these columns as they are now; None as ``load``."""
+        found = self.load_rows(names, rows.filter(rows < self.height).to_list())
+        return found and {name: self._rows_with_changes(found[name], rows) for name in found}
+
+    def _rows_with_changes(self, column: pl.Series, wanted: pl.Series) -> pl.Series:
+        column = pl.concat([column, column.clear(len(wanted) - len(column))])
+        height = self.height
+        for rows, values in self.changes[column.name]:
+            if rows is None:
+                rows = pl.int_range(height, height + len(values), dtype=pl.UInt32, eager=True)
+                height += len(values)
+            asked = rows.is_in(wanted.implode())
+            if asked.any():
+                places = wanted.search_sorted(rows.filter(asked))
+                column = with_values(column, places, values.filter(asked))
+        return column
 
     def _with_changes(self, column: pl.Series) -> pl.Series:
         for rows, values in self.changes[column.name]:
