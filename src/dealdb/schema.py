@@ -21,6 +21,10 @@ MAX_FIELDS = 512
 # Polars and DuckDB hold decimals in 128 bits
 MAX_DECIMAL_DIGITS = 38
 DEFAULT_SCALE = 2
+# of a stored number, before the point and after it: together no more than a column holds, or a number with a long
+# fraction would push the long numbers that are there out of it
+MAX_WHOLE_DIGITS = 20
+MAX_SCALE = 18
 
 
 class FieldType(StrEnum):
@@ -89,7 +93,7 @@ def parse_type(name: str, text: str) -> Field:
     Raises
     ------
     SchemaError
-        If there is no such type.
+        If there is no such type, or it has more digits after the point than a column holds.
 
     Examples
     --------
@@ -104,7 +108,29 @@ def parse_type(name: str, text: str) -> Field:
     except ValueError:
         msg = f"field {name!r}: there is no type {text!r}; the types are {', '.join(FieldType)}"
         raise SchemaError(msg, field=name, expected=", ".join(FieldType)) from None
-    return Field(name, field_type, digits if field_type is FieldType.DECIMAL else 0)
+    field = Field(name, field_type, digits if field_type is FieldType.DECIMAL else 0)
+    _check_scale(field)
+    return field
+
+
+def max_scale(name: str) -> int:
+    """
+    Most digits after the point that a decimal field of this name can have.
+
+    Examples
+    --------
+    >>> max_scale("amount"), max_scale("probability")
+    (18, 37)
+    """
+    # from 0 to 1: one digit is all that stands before the point
+    return MAX_DECIMAL_DIGITS - 1 if name == "probability" else MAX_SCALE
+
+
+def _check_scale(field: Field) -> None:
+    most = max_scale(field.name)
+    if not 0 <= field.scale <= most:
+        msg = f"field {field.name!r}: a decimal has 0 to {most} digits after the point, not {field.scale}"
+        raise SchemaError(msg, field=field.name, expected=f"0 to {most} digits after the point")
 
 
 def check_field_name(name: str) -> None:
@@ -219,7 +245,8 @@ class Schema(Mapping[str, Field]):
         Raises
         ------
         SchemaError
-            If a field would have to narrow, or there would be more than 512.
+            If a field would have to narrow, would have too many digits after the point, or there would be more than
+            512.
 
         Examples
         --------
@@ -230,6 +257,8 @@ class Schema(Mapping[str, Field]):
         for field in fields:
             known = merged.get(field.name)
             merged[field.name] = widen(known, field) if known else field
+            if field.name not in self or merged[field.name].scale != self[field.name].scale:
+                _check_scale(merged[field.name])
         after = tuple(merged.values())
         if len(after) > MAX_FIELDS:
             msg = f"a collection has at most {MAX_FIELDS} fields; this would make it {len(after)}"

@@ -30,7 +30,14 @@ from decimal import Decimal, InvalidOperation
 from typing import TypeAlias
 
 from dealdb.errors import SchemaError
-from dealdb.schema import DEFAULT_SCALE, MAX_DECIMAL_DIGITS, Field, FieldType
+from dealdb.schema import (
+    DEFAULT_SCALE,
+    MAX_DECIMAL_DIGITS,
+    MAX_WHOLE_DIGITS,
+    Field,
+    FieldType,
+    max_scale,
+)
 
 Value: TypeAlias = str | int | float | Decimal | bool | date | datetime | list[str] | None
 
@@ -67,6 +74,8 @@ def encode(value: object, field: Field, *, deal: str | None = None) -> str:
         text = _ENCODERS[field.type](value)
         if field.name == "probability":
             _check_probability(text)
+        if field.type is FieldType.DECIMAL:
+            _check_digits(text, field.name)
     except _Unfit as problem:
         expected = problem.args[0]
         where = f"deal {deal!r}, field {field.name!r}" if deal else f"field {field.name!r}"
@@ -260,6 +269,42 @@ def _encode_decimal(value: object) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
+
+
+def plain_digits(number: Decimal) -> str | None:
+    """
+    Number without an exponent or needless zeros, or None where it has more digits than fit.
+
+    Examples
+    --------
+    >>> plain_digits(Decimal("1.50E+3")), plain_digits(Decimal("1E+999999"))
+    ('1500', None)
+    """
+    try:
+        return _encode_decimal(number)
+    except _Unfit:
+        return None
+
+
+def fits(text: str, name: str) -> bool:
+    """
+    Whether a decimal field has room for a number in plain digits, whatever other numbers it has.
+
+    Examples
+    --------
+    >>> fits("12.5", "amount"), fits("0." + "3" * 19, "amount"), fits("9" * 21, "amount")
+    (True, False, False)
+    """
+    whole, _, fraction = text.lstrip("-").partition(".")
+    return len(whole) <= MAX_WHOLE_DIGITS and len(fraction) <= max_scale(name)
+
+
+def _check_digits(text: str, name: str) -> None:
+    if not fits(text, name):
+        msg = (
+            f"a decimal number of at most {MAX_WHOLE_DIGITS} digits and {max_scale(name)} decimals"
+        )
+        raise _Unfit(msg)
 
 
 def _check_probability(text: str) -> None:

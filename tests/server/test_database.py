@@ -109,11 +109,45 @@ def test_reading_many_keeps_the_order(db: DealDatabase) -> None:
     assert db
 
 
+def test_a_number_leaves_room_for_every_other(db: DealDatabase) -> None:
+    long, fine = Decimal("12345678901234567890.5"), Decimal("0.123456789012345678")
+    db.save_deal({"id": 1, "amount": long})
+    # the columns are there, and get wider
+    assert len(db.query.frame()) == 1
+    db.save_deal({"id": 2, "amount": fine})
+    for number in ("0.1234567890123456789", "123456789012345678901"):
+        with pytest.raises(SchemaError, match="at most 20 digits and 18 decimals"):
+            db.save_deal({"id": 3, "amount": Decimal(number)})
+        with pytest.raises(SchemaError, match="at most 20 digits and 18 decimals"):
+            db.save_deal({"id": 3, "new": Decimal(number)})
+    with pytest.raises(SchemaError, match="'amount': a decimal has 0 to 18 digits after the point"):
+        db.loader.load([{"id": 3, "amount": 7}], types={"amount": "decimal(30)"})
+    assert db.query.frame()["amount"].to_list() == [long, fine]
+    assert "new" not in db.schema
+
+
+def test_another_program_s_number_can_t_make_the_columns_unreadable(
+    db: DealDatabase, server: Server
+) -> None:
+    db.save_deal({"id": 1, "amount": 5})
+    with server.client() as client:
+        client.hset("deal:2", "amount", "9" * 30)
+    db.repair()
+    assert len(db.query.frame()) == 2
+    db.save_deal({"id": 3, "amount": Decimal("0.123456789012345678")})
+    for database in (db, DealDatabase.from_url(server.url)):
+        assert database.query.frame()["amount"].to_list()[::2] == [
+            5,
+            Decimal("0.123456789012345678"),
+        ]
+        database.close()
+
+
 def test_every_type_comes_back_exactly(db: DealDatabase) -> None:
     deal = {
         "id": "ß|,\"'\n€",
         "name": "\x00 control \x1b and | , \" ' \u202e",
-        "amount": Decimal("99999999999999999999999999.99"),
+        "amount": Decimal("99999999999999999999.99"),
         "probability": Decimal("0.3333"),
         "created": date(1201, 1, 1),
         "updated": datetime(2026, 1, 31, 9, 30, 0, 123456, tzinfo=UTC),

@@ -253,8 +253,8 @@ def test_the_rejects_file_says_what_where_and_why(store: Recorder, tmp_path: Pat
         [source, "1", "", "", ",", "header", "names of the columns", "id,amount,created"],
         [source, "3", "33", "id", "", "missing-id", "expected an id that is not empty", ",6,2026-01-31"],
         [
-            source, "4", "47", "amount", '7 "x"', "not-a-number", "expected a number of at most 38 digits",
-            '3,"7 ""x""",2026-01-31',
+            source, "4", "47", "amount", '7 "x"', "not-a-number",
+            "expected a number of at most 20 digits and 18 decimals", '3,"7 ""x""",2026-01-31',
         ],
         [source, "5", "70", "created", "soon", "not-a-date", "expected a date such as 2026-01-31", "4,8,soon"],
         [source, "6", "79", "", "", "columns", "expected 3 cells, found 2", "5,9"],

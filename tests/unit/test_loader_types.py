@@ -15,7 +15,7 @@ from dealdb.errors import LoadError, SchemaError
 from dealdb.loader.dates import dates, datetimes
 from dealdb.loader.numbers import decimals, integers, probabilities
 from dealdb.schema import Field, FieldType
-from dealdb.values import encode
+from dealdb.values import encode, plain_digits
 from recorder import Recorder
 
 
@@ -38,16 +38,8 @@ NUMBERS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20)
 @settings(deadline=None, max_examples=50)
 @given(st.lists(NUMBERS, min_size=1))
 def test_numbers_keep_every_digit(numbers: list[Decimal]) -> None:
-    exact = Field("amount", FieldType.DECIMAL)
-
-    def expected(number: Decimal) -> str | None:
-        try:
-            return encode(number, exact)
-        except SchemaError:
-            return None
-
     texts = pl.Series([format(number, "f") for number in numbers])
-    assert decimals(texts).to_list() == [expected(number) for number in numbers]
+    assert decimals(texts).to_list() == [plain_digits(number) for number in numbers]
 
 
 @settings(deadline=None, max_examples=50)
@@ -121,12 +113,19 @@ def test_an_amount_may_need_more_places_than_its_field_has(store: Recorder, tmp_
     assert column(store, "amount") == [Decimal("0.125"), Decimal("12345678901234567890.010")]
 
 
-def test_digits_that_don_t_fit_together_are_rejected(store: Recorder, tmp_path: Path) -> None:
-    report = store.load_text(
-        tmp_path, table("amount", ["0." + "1" * 20, "9" * 30, "7"]), name="x.tsv"
+def test_a_number_fits_beside_any_other_or_is_rejected(store: Recorder, tmp_path: Path) -> None:
+    cells = ["0." + "1" * 18, "-" + "9" * 20, "0." + "1" * 19, "9" * 21, "7"]
+    report = store.load_text(tmp_path, table("amount", cells), name="x.tsv")
+    assert list(store.deals) == ["0", "1", "4"]
+    assert report.reasons == {"amount: not-a-number": 2}
+    assert store.frame()["amount"].to_list() == [Decimal(cell) for cell in (*cells[:2], "7")]
+
+
+def test_probabilities_of_a_model_keep_their_digits(store: Recorder, tmp_path: Path) -> None:
+    store.load_text(
+        tmp_path, table("probability", ["0.00001234567890123456789", "1"]), name="x.tsv"
     )
-    assert list(store.deals) == ["0", "2"]
-    assert report.reasons == {"amount: not-a-number": 1}
+    assert store.frame()["probability"][0] == Decimal("0.00001234567890123456789")
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,15 @@ def test_schema_reads_back_and_knows_its_fields(pairs: list[tuple[str, Field]]) 
     assert "nowhere" not in schema
 
 
+@pytest.mark.parametrize("text", ["decimal(19)", "decimal(99)", "decimal(-1)"])
+def test_there_is_a_limit_to_decimals(text: str) -> None:
+    with pytest.raises(SchemaError, match="'amount': a decimal has 0 to 18 digits after the point"):
+        parse_type("amount", text)
+    with pytest.raises(SchemaError, match="has 0 to 18 digits"):
+        Schema.standard().with_fields([Field("amount", FieldType.DECIMAL, 19)])
+    assert parse_type("probability", "decimal(37)").scale == 37
+
+
 def test_there_is_a_limit_to_columns() -> None:
     many = [Field(f"c{n}", FieldType.INT) for n in range(MAX_FIELDS)]
     with pytest.raises(SchemaError, match="at most 512 fields"):

@@ -30,7 +30,7 @@ VALUES: dict[FieldType, st.SearchStrategy[Value]] = {
     FieldType.TEXT: st.text(st.characters(codec="utf-8")),
     FieldType.INT: st.integers(-(2**63), 2**63 - 1),
     FieldType.FLOAT: st.floats(allow_nan=False, allow_infinity=False),
-    FieldType.DECIMAL: st.decimals(-(10**32) + 1, 10**32 - 1, places=SCALE)
+    FieldType.DECIMAL: st.decimals(-(10**20) + 1, 10**20 - 1, places=SCALE)
     | st.decimals(-2, 2, places=2),
     FieldType.BOOL: st.booleans(),
     FieldType.DATE: st.dates(),

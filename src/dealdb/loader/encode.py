@@ -14,14 +14,17 @@ from dealdb.loader.dates import dates, datetimes
 from dealdb.loader.numbers import decimals, floats, integers, probabilities, scale_of_texts
 from dealdb.loader.plan import ColumnPlan, Plan, text_cells
 from dealdb.loader.profile import without_nothing
-from dealdb.schema import DEFAULT_SCALE, MAX_DECIMAL_DIGITS, Field, FieldType
+from dealdb.schema import DEFAULT_SCALE, MAX_SCALE, MAX_WHOLE_DIGITS, Field, FieldType
 from dealdb.store.batch import Batch
 
 _GROUP = "\0group"
 _EXPECTED: dict[FieldType, tuple[str, str]] = {
     FieldType.INT: ("not-an-integer", "a whole number of at most 64 bits"),
     FieldType.FLOAT: ("not-a-number", "a finite number"),
-    FieldType.DECIMAL: ("not-a-number", f"a number of at most {MAX_DECIMAL_DIGITS} digits"),
+    FieldType.DECIMAL: (
+        "not-a-number",
+        f"a number of at most {MAX_WHOLE_DIGITS} digits and {MAX_SCALE} decimals",
+    ),
     FieldType.BOOL: ("not-a-bool", "true or false"),
     FieldType.DATE: ("not-a-date", "a date such as 2026-01-31"),
     FieldType.DATETIME: ("not-a-datetime", "a date and time such as 2026-01-31T09:30:00Z"),
@@ -216,7 +219,7 @@ def _typed(cells: pl.Series, column: ColumnPlan) -> tuple[pl.Series, int]:
         case FieldType.FLOAT:
             return floats(cells, column.point), 0
         case FieldType.DECIMAL:
-            return _short(decimals(cells, column.point), column.field), 0
+            return _short(decimals(cells, column.point)), 0
         case FieldType.BOOL:
             words = cells.str.strip_chars().str.to_lowercase()
             return words.replace_strict(_TRUTHS | _FALSEHOODS, default=None), 0
@@ -232,21 +235,18 @@ def _whole_or_decimal(cells: pl.Series, point: str) -> pl.Series:
     whole = integers(cells, point)
     if whole.null_count() == cells.null_count():
         return whole
-    number = decimals(cells, point)
+    number = _short(decimals(cells, point))
     return number if number.str.contains(".", literal=True).any() else whole
 
 
-def _short(numbers: pl.Series, field: Field) -> pl.Series:
-    """Numbers whose digits fit beside the fraction that the column needs; null for the others."""
+def _short(numbers: pl.Series) -> pl.Series:
+    """Numbers that a column has room for whatever else is in it; null for the others."""
     longest = int(numbers.str.len_bytes().max() or 0)  # type: ignore[arg-type]  # lengths are integers
-    if 2 * longest + field.scale <= MAX_DECIMAL_DIGITS:
+    if longest <= MAX_SCALE:
         return numbers
-    room = MAX_DECIMAL_DIGITS - max(field.scale, scale_of_texts(numbers))
-    whole_digits = numbers.str.extract(r"^-?([0-9]+)").str.len_bytes()
-    if (whole_digits.max() or 0) <= room:  # type: ignore[operator]  # lengths are integers
-        return numbers
-    frame = pl.DataFrame({"number": numbers, "digits": whole_digits})
-    return frame.select(pl.when(pl.col("digits") <= room).then("number")).to_series()
+    number = pl.col("number")
+    fits = number.str.contains(rf"^-?[0-9]{{1,{MAX_WHOLE_DIGITS}}}(?:\.[0-9]{{1,{MAX_SCALE}}})?$")
+    return numbers.to_frame("number").select(pl.when(fits).then(number)).to_series()
 
 
 def _wide(field: Field, texts: pl.Series) -> Field:

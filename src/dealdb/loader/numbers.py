@@ -15,7 +15,7 @@ import polars as pl
 
 from dealdb.errors import SchemaError
 from dealdb.schema import Field, FieldType
-from dealdb.values import encode
+from dealdb.values import encode, plain_digits
 
 DECIMAL_POINTS = (".", ",")
 
@@ -249,12 +249,13 @@ def _spelled_out(texts: pl.Series, point: str) -> pl.Series:
         .then(pl.col("d").str.strip_chars_end("0").str.strip_chars_end("."))
         .otherwise("d")
     )
-    exact = Field("number", FieldType.DECIMAL)
     rest = trimmed.to_series()
     done = rest.str.contains(_CANONICAL)
     if done.all():
         return rest
-    return _scattered(rest, ~done, by_unique(rest.filter(~done), _encoder(exact)))
+    return _scattered(
+        rest, ~done, by_unique(rest.filter(~done), lambda text: plain_digits(Decimal(text)))
+    )
 
 
 def _encoder(field: Field) -> Callable[[str], str | None]:

@@ -189,4 +189,5 @@ def _decoded(files: Mapping[Field, Sequence[bytes]]) -> dict[str, pl.Series]:
 
 
 def _typed(column: pl.Series, field: Field) -> pl.Series:
-    return column.rechunk().cast(dtype_of(field)).alias(field.name)
+    # not strictly, as in ``Replica._column_for``
+    return column.rechunk().cast(dtype_of(field), strict=False).alias(field.name)
