@@ -32,7 +32,6 @@ def print_rows(
     columns: Sequence[str],
     output: Output,
     *,
-    null: str = "",
     forms: Mapping[str, Form] | None = None,
 ) -> None:
     """
@@ -46,8 +45,6 @@ def print_rows(
         Names, in the order to print.
     output
         Table, a JSON array with one object a line, the lines without the array, CSV with a header, or Markdown.
-    null
-        What a table shows for null.
     forms
         How a table writes the numbers of a column.
     """
@@ -64,7 +61,7 @@ def print_rows(
         case Output.TABLE:
             table = list(rows)
             drawn = {
-                name: [null if row.get(name) is None else row[name] for row in table]
+                name: ["" if row.get(name) is None else row[name] for row in table]
                 for name in columns
             }
             print_table(drawn, forms or {})

@@ -12,6 +12,7 @@ import typer
 from dealdb.cli.cells import Form, to_json
 from dealdb.cli.completion import complete_columns
 from dealdb.cli.context import At, Output, Parquet, Session, note
+from dealdb.cli.figures import print_figures
 from dealdb.cli.output import print_facts, print_rows, save_rows, write_parquet
 from dealdb.cli.texts import names
 from dealdb.errors import ConfigError
@@ -161,8 +162,12 @@ def print_metric(result: MetricResult, output: Output, parquet: Path | None = No
     elif output is Output.TABLE and frame.height == 1:
         figures = frame.row(0, named=True).items()
         print_facts({k: "-" if v is None else v for k, v in figures}, output, forms=forms)
+    elif output is Output.TABLE:
+        print_figures(
+            {c.name: ["-" if v is None else v for v in c.to_list()] for c in frame}, forms
+        )
     else:
-        print_rows(frame.iter_rows(named=True), frame.columns, output, null="-", forms=forms)
+        print_rows(frame.iter_rows(named=True), frame.columns, output, forms=forms)
     note(f"basis: {basis.describe()}")
     for warning in basis.warnings:
         note(f"warning: {warning}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -36,13 +36,13 @@ def print_table(table: Mapping[str, list[Any]], forms: Mapping[str, Form]) -> No
     if not table:
         return
     if not sys.stdout.isatty():
-        _print_lines(_drawn(table, forms, None))
+        _print_lines(drawn(table, forms, None))
         return
     width = shutil.get_terminal_size().columns
-    drawn = fit(table, forms, width)
-    _print_lines(drawn)
-    if len(drawn) < len(table):
-        note(f"not shown for want of width: {', '.join([*table][len(drawn) :])}; --csv has all")
+    fitting = fit(table, forms, width)
+    _print_lines(fitting)
+    if len(fitting) < len(table):
+        note(f"not shown for want of width: {', '.join([*table][len(fitting) :])}; --csv has all")
 
 
 def fit(table: Mapping[str, list[Any]], forms: Mapping[str, Form], width: int) -> list[list[str]]:
@@ -58,23 +58,31 @@ def fit(table: Mapping[str, list[Any]], forms: Mapping[str, Form], width: int) -
     """
     best: list[list[str]] = []
     for limit in (width, *(limit for limit in CELLS if limit < width)):
-        drawn = _drawn(table, forms, limit)
-        shown = drawn[: _fitting(drawn, width)]
-        if len(shown) == len(drawn):
+        cells = drawn(table, forms, limit)
+        shown = cells[: _fitting(cells, width)]
+        if len(shown) == len(cells):
             return shown
         if len(shown) > len(best):
             best = shown
     return best
 
 
-def _print_lines(drawn: list[list[str]]) -> None:
-    header, *lines = (GAP.join(cells).rstrip() for cells in zip(*drawn, strict=True))
+def _print_lines(columns: list[list[str]]) -> None:
+    header, *lines = (GAP.join(cells).rstrip() for cells in zip(*columns, strict=True))
     show([bold(header), *lines])
 
 
-def _drawn(
+def drawn(
     table: Mapping[str, list[Any]], forms: Mapping[str, Form], limit: int | None
 ) -> list[list[str]]:
+    """
+    Cells by column, header first, padded to one width; texts of more than ``limit`` columns are shortened.
+
+    Examples
+    --------
+    >>> drawn({"name": ["Acme"], "n": [7]}, {}, 3)
+    [['name', 'Ac… '], ['n', '7']]
+    """
     return [
         _column(name, values, forms.get(name) or _form_of(values), limit)
         for name, values in table.items()
@@ -97,10 +105,20 @@ def _column(name: str, values: list[Any], form: Form, limit: int | None) -> list
             cut(cell, limit) if isinstance(value, str | list) else cell
             for cell, value in zip(cells, values, strict=True)
         ]
-    cells.insert(0, name)
+    return padded([name, *cells], right=all_numbers(values))
+
+
+def padded(cells: Sequence[str], *, right: bool) -> list[str]:
+    """
+    Cells of one width.
+
+    Examples
+    --------
+    >>> padded(["deals", "7"], right=True)
+    ['deals', '    7']
+    """
     widths = [*map(width_of, cells)]
     pads = [" " * (max(widths) - width) for width in widths]
-    right = all_numbers(values)
     return [pad + c if right else c + pad for c, pad in zip(cells, pads, strict=True)]
 
 
@@ -137,7 +155,7 @@ def cut(text: str, width: int) -> str:
     return set_cell_size(text, width - 1) + "…"
 
 
-def _fitting(drawn: list[list[str]], width: int) -> int:
+def _fitting(columns: list[list[str]], width: int) -> int:
     """How many columns from the left fit into the width of the terminal; at least one."""
-    ends = list(accumulate(width_of(column[0]) + len(GAP) for column in drawn))
+    ends = list(accumulate(width_of(column[0]) + len(GAP) for column in columns))
     return max(1, sum(end - len(GAP) <= width for end in ends))
