@@ -11,6 +11,7 @@ from dealdb import errors
 from dealdb.cli.commands import COMMANDS
 from dealdb.cli.context import session_from
 from dealdb.cli.main import exit_code, main
+from dealdb.cli.wording import in_options
 
 URL = "redis://db.example/2"
 
@@ -213,3 +214,23 @@ def test_a_run_imports_the_module_of_its_own_command() -> None:
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "dealdb.cli.deals" in run.stderr.split()
     assert not {"dealdb.cli.query", "dealdb.cli.stats", "dealdb.database"} & {*run.stderr.split()}
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("say dates='us' or dates='eu'", "say --dates 'us' or --dates 'eu'"),
+        ("name it with mapping={'<column>': 'id'}, or what makes one with id_from; the columns are 'a'",
+         "name it with --map '<column>=id', or what makes one with --id-from; the columns are 'a'"),
+        ("on_conflict='merge', 'replace' or 'skip' says", "--on-conflict 'merge', 'replace' or 'skip' says"),
+        ("everything=True deletes them", "--everything deletes them"),
+        ("if you trust it, raise max_expansion", "if you trust it, raise --max-expansion"),
+        ("on_conflict is one of merge, not 'x'", "--on-conflict is one of merge, not 'x'"),
+        ("the parameter :a has no value; give it in params\n  name = 'dates=''us'' in params'",
+         "the parameter :a has no value; give it with --param NAME=VALUE\n  name = 'dates=''us'' in params'"),
+        ("no column 'format'; did you mean 'force'?", "no column 'format'; did you mean 'force'?"),
+        ("without resume it is loaded", "without --resume it is loaded"),
+    ],
+)  # fmt: skip
+def test_messages_name_options_where_the_library_has_arguments(message: str, told: str) -> None:
+    assert in_options(message) == told

@@ -87,7 +87,10 @@ def main(arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         return _fail(_usage_message(error), BAD_INPUT)
     except DealDBError as error:
-        return _fail(str(error), exit_code(error), debug="--debug" in arguments)
+        # most runs end without an error
+        from dealdb.cli.wording import in_options
+
+        return _fail(in_options(str(error)), exit_code(error), debug="--debug" in arguments)
     except typer.Abort:
         return _fail("interrupted", 130)
     except Exception as error:  # noqa: BLE001 the edge of the program: a person gets one line
