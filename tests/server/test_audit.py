@@ -227,7 +227,7 @@ def test_history_after_a_deal_vanished(store: Store, link: Link) -> None:
     assert is_whole(store, ["0", "3"])
 
 
-@pytest.mark.parametrize("row", ["x", "1000", "-3", "0.5", "nan"])
+@pytest.mark.parametrize("row", ["x", "1000", "-3", "0.5", "nan", "01", "1.0", "0x1", " 1"])
 def test_row_of_another_collection_is_not_believed(store: Store, link: Link, row: str) -> None:
     link.call("HSET", "deal:9", "_row", row, "_rev", "x", "name", "from elsewhere", "owner", "Ann")
     assert Difference(deal="9", problem=Problem.MISPLACED) in store.check().differences

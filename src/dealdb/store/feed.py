@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -233,7 +233,7 @@ class Feed(Iterator[Commit]):
             self._check()
         return bool(self._page or self._older or ends_at is None or time.monotonic() < ends_at)
 
-    def _new_entries(self, wait_ms: int) -> list[Entry]:
+    def _new_entries(self, wait_ms: int) -> Sequence[Entry]:
         try:
             return wait_for(self._link, self._keys.log, self._position.seq, wait_ms)
         except ServerRefused as refusal:

@@ -18,7 +18,7 @@ from dealdb.store.checkpoint import open_checkpoint, read_checkpoint, write_chec
 from dealdb.store.chunks import CHUNK_ROWS
 from dealdb.store.first_look import FirstLook, first_look
 from dealdb.store.keys import Keys
-from dealdb.store.log import Entry, HistoryReset, Position, has_position, read_since
+from dealdb.store.log import HistoryReset, Page, Position, has_position, read_since
 from dealdb.store.manifest import Generation, Manifest, read_manifest
 from dealdb.store.replica import Replica
 from dealdb.store.scan import replica_from_hashes
@@ -35,7 +35,7 @@ _DEALS_A_LOADED_CHANGE = 20
 _ROWS_A_CHUNK = 2
 _Read: TypeAlias = Callable[[Link, Keys, Generation, ChunkCache | None], Replica | None]
 # a replica, and what the log has after it
-_Begun: TypeAlias = tuple[Replica, Iterator[list[Entry]]]
+_Begun: TypeAlias = tuple[Replica, Iterator[Page]]
 
 
 class LiveColumns:
@@ -157,11 +157,11 @@ class LiveColumns:
         msg = f"{self._link.settings.where}: the history of {self._keys.collection!r} changed on every try to read it"
         raise StoreDamaged(msg)
 
-    def _new_pages(self) -> Iterator[list[Entry]] | None:
+    def _new_pages(self) -> Iterator[Page] | None:
         position = self._replica.position
         return read_since(self._link, self._keys.log, position) if position.seq else None
 
-    def _apply(self, pages: Iterator[list[Entry]]) -> None:
+    def _apply(self, pages: Iterator[Page]) -> None:
         for page in pages:
             # given up first: a column that a frame refers to is copied before it is changed
             self._snapshot = None
@@ -176,7 +176,7 @@ class LiveColumns:
         replica.need(some if some is None else [*some, *(["id"] if replica.has_deleted else [])])
         replica.stages  # noqa: B018
 
-    def _rebuilt(self, read: _Read, look: FirstLook | None) -> Iterator[list[Entry]]:
+    def _rebuilt(self, read: _Read, look: FirstLook | None) -> Iterator[Page]:
         """Begin anew, and return what the log has after that."""
         look = look or first_look(self._link, self._keys)
         self._snapshot = None

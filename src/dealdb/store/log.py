@@ -7,8 +7,10 @@ actor, kind, height, rows, data. ``docs/protocol.md`` says what each holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeAlias, overload
 
 import msgpack
 import polars as pl
@@ -27,6 +29,13 @@ DEAL_KINDS = frozenset(("set", "add", "mend", "delete"))
 # a reader that waits takes so many at most
 WAIT_ENTRIES = 100
 
+# an element of an XRANGE reply: id, and names and values in turn
+_Raw: TypeAlias = tuple[bytes, list[bytes]]
+# where the values stand
+_HASH, _TIME, _WRITER, _COUNTER, _ACTOR, _KIND, _HEIGHT, _ROWS, _DATA = range(1, 18, 2)
+# array of 2**32 items at most, before their number
+_ARRAY_32 = b"\xdd"
+
 
 class Position(NamedTuple):
     """
@@ -44,7 +53,6 @@ class Position(NamedTuple):
     hash: bytes = b""
 
 
-# a catch-up makes tens of thousands of these: a tuple takes a third of the time of a frozen dataclass
 class Entry(NamedTuple):
     """
     One commit.
@@ -94,7 +102,7 @@ class Entry(NamedTuple):
             return ids[1], [name for name, _ in texts], [column for _, column in texts]
         ids, *rest = msgpack.unpackb(self.data)
         fields, columns = rest or ((), ())
-        return ids, list(fields), [_with_none(c) if False in c else c for c in columns]
+        return ids, list(fields), [with_none(column) for column in columns]
 
     def may_concern(self, deal_id: str) -> bool:
         """False where it certainly has nothing of a deal; quicker than ``change``."""
@@ -113,17 +121,128 @@ class Entry(NamedTuple):
         return self.kind == "delete" and len(msgpack.unpackb(self.data)) > 1
 
 
-def _with_none(column: list[Any]) -> list[str | None]:
-    # the script writes false where it had to pack a list anew
-    return [None if text is False else text for text in column]
+class Run(NamedTuple):
+    """
+    Commits of one kind that follow one another, column by column: what a replica needs of them.
+
+    Attributes
+    ----------
+    kind
+        Their kind.
+    last
+        Position of the last one.
+    times_ms, heights, packed_rows, data
+        As of ``Entry``, for each.
+    """
+
+    kind: str
+    last: Position
+    times_ms: list[int]
+    heights: list[int]
+    packed_rows: list[bytes]
+    data: list[bytes]
 
 
-def entry_of(raw: list[Any]) -> Entry:
-    """Entry from an element of an XRANGE reply."""
+class Page(Sequence[Entry]):
+    """
+    Commits as one reply has them.
+
+    A catch-up reads tens of thousands. To make an entry of each takes as long as all that is then done with them, so
+    entries are made only when they are asked for.
+
+    Raises
+    ------
+    ValueError, IndexError
+        If dealdb did not write one of them.
+    """
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: Sequence[_Raw], *, known: bool = False) -> None:
+        self._raw = raw
+        if not known:
+            self._check()
+
+    def _check(self) -> None:
+        """That each entry can be made."""
+        numbers = [f[place] for _, f in self._raw for place in (_TIME, _COUNTER, _HEIGHT)]
+        numbers += [entry_id[:-2] for entry_id, _ in self._raw]
+        names = [f[place] for _, f in self._raw for place in (_WRITER, _ACTOR, _KIND)]
+        b"".join(names).decode()
+        well_formed = all(len(f) == 2 * len(Entry._fields) for _, f in self._raw)
+        if not (well_formed and all(map(bytes.isdigit, numbers))):
+            msg = "not the fields of an entry"
+            raise ValueError(msg)
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+    @overload
+    def __getitem__(self, place: int) -> Entry: ...
+    @overload
+    def __getitem__(self, place: slice) -> Page: ...
+    def __getitem__(self, place: int | slice) -> Entry | Page:
+        if isinstance(place, slice):
+            return Page(self._raw[place], known=True)
+        return entry_of(self._raw[place])
+
+    @property
+    def data_bytes(self) -> int:
+        """Size of all changes."""
+        return sum(len(fields[_DATA]) for _, fields in self._raw)
+
+    def runs(self) -> Iterator[Run]:
+        """The same as runs of commits of one kind."""
+        for kind, some in groupby(self._raw, key=lambda raw: raw[1][_KIND]):
+            raw = list(some)
+            fields = [f for _, f in raw]
+            yield Run(
+                kind.decode(),
+                _position(raw[-1]),
+                [int(f[_TIME]) for f in fields],
+                [int(f[_HEIGHT]) for f in fields],
+                [f[_ROWS] for f in fields],
+                [f[_DATA] for f in fields],
+            )
+
+
+def runs_of(entries: Iterable[Entry]) -> Iterator[Run]:
+    """Entries as runs of commits of one kind."""
+    if isinstance(entries, Page):
+        yield from entries.runs()
+        return
+    for kind, some in groupby(entries, key=attrgetter("kind")):
+        run = list(some)
+        yield Run(
+            kind,
+            run[-1].position,
+            [entry.time_ms for entry in run],
+            [entry.height for entry in run],
+            [entry.packed_rows for entry in run],
+            [entry.data for entry in run],
+        )
+
+
+def unpacked_all(texts: Sequence[bytes]) -> list[Any]:
+    """What each of these msgpack texts says, read as one array, by one call."""
+    return msgpack.unpackb(_ARRAY_32 + len(texts).to_bytes(4) + b"".join(texts))  # type: ignore[no-any-return]
+
+
+def with_none(column: list[Any]) -> list[str | None]:
+    """Texts of a column: where the script had to pack it anew, false stands for nil."""
+    return [None if text is False else text for text in column] if False in column else column
+
+
+def _position(raw: _Raw) -> Position:
     entry_id, fields = raw
-    chain, time, writer, counter, actor, kind, height, rows, data = fields[1::2]
+    return Position(int(entry_id[:-2]), fields[_HASH])
+
+
+def entry_of(raw: _Raw) -> Entry:
+    """Entry from an element of an XRANGE reply."""
+    _, time, writer, counter, actor, kind, height, rows, data = raw[1][1::2]
     return Entry(
-        Position(int(entry_id[:-2]), chain),
+        _position(raw),
         int(time),
         writer.decode(),
         int(counter),
@@ -135,7 +254,7 @@ def entry_of(raw: list[Any]) -> Entry:
     )
 
 
-def read_since(link: Link, log_key: str, position: Position) -> Iterator[list[Entry]] | None:
+def read_since(link: Link, log_key: str, position: Position) -> Iterator[Page] | None:
     """
     Entries after a position, in pages, or None when the log has no such position.
 
@@ -164,7 +283,7 @@ def has_position(link: Link, log_key: str, position: Position) -> bool:
     return bool(found) and entry_of(found[0]).position == position
 
 
-def read_from(link: Link, log_key: str, seq: int) -> Iterator[list[Entry]]:
+def read_from(link: Link, log_key: str, seq: int) -> Iterator[Page]:
     """
     Entries from a number on that are still in the log, in pages.
 
@@ -175,7 +294,7 @@ def read_from(link: Link, log_key: str, seq: int) -> Iterator[list[Entry]]:
     return _pages(link, log_key, _page(link, log_key, f"{seq}-0", _FIRST_ENTRIES), skip=0)
 
 
-def wait_for(link: Link, log_key: str, seq: int, wait_ms: int) -> list[Entry]:
+def wait_for(link: Link, log_key: str, seq: int, wait_ms: int) -> Sequence[Entry]:
     """
     The first entries in the log after a number; none when no commit comes within ``wait_ms`` milliseconds.
 
@@ -192,29 +311,29 @@ def wait_for(link: Link, log_key: str, seq: int, wait_ms: int) -> list[Entry]:
     return _entries(link, log_key, reply[0][1]) if reply else []
 
 
-def _page(link: Link, log_key: str, start: str, count: int) -> list[Entry]:
+def _page(link: Link, log_key: str, start: str, count: int) -> Page:
     raw = link.call("XRANGE", log_key, start, "+", "COUNT", count, retry=True)
     return _entries(link, log_key, raw)
 
 
-def _entries(link: Link, log_key: str, raw: list[Any]) -> list[Entry]:
+def _entries(link: Link, log_key: str, raw: list[_Raw]) -> Page:
     try:
-        return [entry_of(element) for element in raw]
-    except (ValueError, AttributeError) as problem:
+        return Page(raw)
+    except (ValueError, IndexError) as problem:
         msg = f"{link.settings.where}: the stream {log_key!r} holds an entry that dealdb did not write"
         raise StoreDamaged(msg) from problem
 
 
-def _pages(link: Link, log_key: str, page: list[Entry], *, skip: int) -> Iterator[list[Entry]]:
+def _pages(link: Link, log_key: str, page: Page, *, skip: int) -> Iterator[Page]:
     count = _FIRST_ENTRIES
     while True:
         full = len(page) == count
         last = page[-1].position if page else None
-        if page[skip:]:
+        if len(page) > skip:
             yield page[skip:]
         if not full or last is None:
             return
-        size = sum(len(entry.data) for entry in page) // count + 1
+        size = page.data_bytes // count + 1
         count = max(2, min(_PAGE_BYTES // size, _MAX_ENTRIES))
         page = _page(link, log_key, f"{last.seq}-0", count)
         if not page or page[0].position != last:

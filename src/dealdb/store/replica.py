@@ -8,7 +8,9 @@ column before it changes it when a frame that was handed out still refers to it,
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from itertools import groupby
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import TypeAlias
 
 import polars as pl
 
@@ -16,11 +18,16 @@ from dealdb.columns import decode_column, dtype_of
 from dealdb.errors import StoreDamaged
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
-from dealdb.store.log import Entry, Position
+from dealdb.store.batch import unpacked
+from dealdb.store.log import Entry, Position, Run, runs_of, unpacked_all, with_none
 from dealdb.store.waiting import Waiting, with_values
 
 # appending adds a chunk; a scan slows down with their number, and joining them copies the column
 _MAX_CHUNKS = 32
+# ids, fields, and a column of texts for each field
+_Change: TypeAlias = tuple[list[str], list[str], list[list[str | None]]]
+# commits unpacked at once: what they are made of is gone before the garbage collector looks through it
+_AT_ONCE = 64
 
 
 class Replica:
@@ -148,65 +155,80 @@ class Replica:
 
     def apply(self, entries: Iterable[Entry]) -> None:
         """Bring the columns forward by these commits, which must follow the position."""
-        for bulk, run in groupby(entries, key=lambda entry: entry.kind == "add"):
-            if bulk:
-                self._add(run)
-            else:
-                self._change(run)
+        batch = _Batch(self.height)
+        for run in runs_of(entries):
+            match run.kind:
+                case "set" | "mend":
+                    batch = self._set(batch, run)
+                case "delete":
+                    batch.deleted += chain.from_iterable(unpacked_all(run.packed_rows))
+                case "pipeline":
+                    self.pipeline = Pipeline.from_json(run.data[-1])
+                case "add" | "schema":
+                    self._scatter(batch)
+                    self._add(run) if run.kind == "add" else self._use_schemas(run)
+                    batch = _Batch(self.height)
+                case _:
+                    msg = f"commit {run.last.seq} is of the kind {run.kind!r}, which this dealdb does not know"
+                    raise StoreDamaged(msg)
+            self.changes += len(run.data)
+            self.position, self.time_ms = run.last, run.times_ms[-1]
+        self._scatter(batch)
         for name, column in self.columns.items():
             if column.n_chunks() > _MAX_CHUNKS:
                 self.columns[name] = column.rechunk()
 
-    def _add(self, entries: Iterable[Entry]) -> None:
+    def _add(self, run: Run) -> None:
         frames: list[pl.DataFrame] = []
         height = self.height
-        for entry in entries:
-            if entry.height == height:
-                frames.append(entry.added)
-                height += frames[-1].height
+        for first, time_ms, data in zip(run.heights, run.times_ms, run.data, strict=True):
+            added = unpacked(data)
+            if first == height:
+                frames.append(added)
+                height += added.height
             else:
                 # after a scan of the hashes, commits can repeat rows that are there already
                 self._extend(frames)
-                self._change([entry])
+                self._overlay(added, first, time_ms)
                 frames, height = [], self.height
-            self.position, self.time_ms = entry.position, entry.time_ms
         self._extend(frames)
+
+    def _overlay(self, added: pl.DataFrame, first: int, time_ms: int) -> None:
+        """Set rows from ``first`` on, some of which are there."""
+        batch = _Batch(self.height)
+        (_, ids), *columns = added.to_dict(as_series=False).items()
+        change = (ids, [name for name, _ in columns], [texts for _, texts in columns])
+        rows = list(range(first, first + added.height))
+        batch.add("add", [change], [rows], [first], [time_ms])
+        self._scatter(batch)
 
     def _extend(self, frames: list[pl.DataFrame]) -> None:
         """Append new rows, given as columns of texts."""
         if not frames:
             return
         added = pl.concat(frames, how="diagonal")
-        self.changes += added.height + len(frames)
+        self.changes += added.height
         given = {name: decode_column(added[name], self.schema[name]) for name in added.columns}
         self._grow(given, added.height)
         if "stage" in added.columns:
             self._new_stages.update(added["stage"].unique())
 
-    def _change(self, entries: Iterable[Entry]) -> None:
-        batch = _Batch(self.height)
-        for entry in entries:
-            match entry.kind:
-                case "set" | "mend" | "add":
-                    if batch.deleted and not set(entry.rows).isdisjoint(batch.deleted):
-                        # the hash was put back by another program
-                        self._scatter(batch)
-                        batch = _Batch(self.height)
-                    batch.add(entry)
-                case "delete":
-                    batch.deleted += entry.rows
-                case "schema":
-                    self._scatter(batch)
-                    self._use_schema(Schema.from_json(entry.data))
-                    batch = _Batch(self.height)
-                case "pipeline":
-                    self.pipeline = Pipeline.from_json(entry.data)
-                case _:
-                    msg = f"commit {entry.position.seq} is of the kind {entry.kind!r}, which this dealdb does not know"
-                    raise StoreDamaged(msg)
-            self.changes += 1
-            self.position, self.time_ms = entry.position, entry.time_ms
-        self._scatter(batch)
+    def _set(self, batch: _Batch, run: Run) -> _Batch:
+        """Gather commits that set fields; returns the batch to go on with."""
+        for start in range(0, len(run.data), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            rows: list[list[int]] = unpacked_all(run.packed_rows[part])
+            if batch.deleted and not set(batch.deleted).isdisjoint(chain.from_iterable(rows)):
+                # the hash was put back by another program
+                self._scatter(batch)
+                batch = _Batch(self.height)
+            changes = unpacked_all(run.data[part])
+            batch.add(run.kind, changes, rows, run.heights[part], run.times_ms[part])
+        return batch
+
+    def _use_schemas(self, run: Run) -> None:
+        for text in run.data:
+            self._use_schema(Schema.from_json(text))
 
     def _use_schema(self, schema: Schema) -> None:
         stay = {f.name for f in schema.fields if self.schema.get(f.name) == f}
@@ -285,8 +307,6 @@ class _Batch:
         self.deleted: list[int] = []
         self._fields: list[str] | None = None
         self._only_appends = True
-        self._known_fields: list[str] | None = None
-        self._known: list[tuple[list[int], list[str | None]]] = []
 
     @property
     def only_appends(self) -> bool:
@@ -298,35 +318,51 @@ class _Batch:
         """Rows that are changed, each as often as it is."""
         return len(self.deleted) + (len(self.cells["id"][0]) if "id" in self.cells else 0)
 
-    def add(self, entry: Entry) -> None:
-        """Gather a commit that set fields."""
-        ids, fields, columns = entry.change
-        rows = entry.rows
-        height = entry.height
-        known = [row for row in rows if row < height]
+    def add(
+        self,
+        kind: str,
+        changes: Sequence[_Change],
+        rows: Sequence[list[int]],
+        heights: Sequence[int],
+        times_ms: Sequence[int],
+    ) -> None:
+        """Gather commits of one kind that set fields."""
+        start = 0
+        for fields, some in groupby(changes, key=itemgetter(1)):
+            alike = list(some)
+            part = slice(start, start + len(alike))
+            start = part.stop
+            self._put_cells(fields, alike, list(chain.from_iterable(rows[part])))
+            for height, places in zip(heights[part], rows[part], strict=True):
+                self._see_rows(fields, height, places)
+            if "updated" in fields:
+                for row in chain.from_iterable(rows[part]):
+                    self.stamps.pop(row, None)
+            elif kind == "set":
+                # the commit script stamps what it changes in deals that were there before
+                for height, places, ms in zip(
+                    heights[part], rows[part], times_ms[part], strict=True
+                ):
+                    self.stamps.update({row: ms // 1000 for row in places if row < height})
+
+    def _put_cells(self, fields: list[str], changes: list[_Change], rows: list[int]) -> None:
+        given = [
+            [ids for ids, *_ in changes],
+            *zip(*[columns for *_, columns in changes], strict=True),
+        ]
+        for name, pieces in zip(("id", *fields), given, strict=True):
+            places, cells = self.cells.setdefault(name, ([], []))
+            places += rows
+            cells += with_none(list(chain.from_iterable(pieces)))
+
+    def _see_rows(self, fields: list[str], height: int, rows: list[int]) -> None:
+        n_new = sum(row >= height for row in rows)
         if self._only_appends:
             # after a scan of the hashes, commits can repeat rows that are there already
-            known_or_gap = known or height != self.next_row
+            known_or_gap = n_new < len(rows) or height != self.next_row
             self._only_appends = not known_or_gap and self._fields in (None, fields)
             self._fields = fields
-        self.next_row = max(self.next_row, height + len(rows) - len(known))
-        given: tuple[Sequence[str | None], ...] = (ids, *columns)
-        for (places, cells), texts in zip(self._cells_of(fields), given, strict=True):
-            places.extend(rows)
-            cells.extend(texts)
-        if "updated" in fields:
-            for row in rows:
-                self.stamps.pop(row, None)
-        elif known and entry.kind == "set":
-            # the commit script stamps what it changes in deals that were there before
-            self.stamps.update(dict.fromkeys(known, entry.time_ms // 1000))
-
-    def _cells_of(self, fields: list[str]) -> list[tuple[list[int], list[str | None]]]:
-        """Those of ``id`` and these fields; looked up once for many commits that give the same fields."""
-        if fields != self._known_fields:
-            self._known_fields = fields
-            self._known = [self.cells.setdefault(name, ([], [])) for name in ("id", *fields)]
-        return self._known
+        self.next_row = max(self.next_row, height + n_new)
 
 
 def _decoded(texts: list[str | None], field: Field) -> pl.Series:

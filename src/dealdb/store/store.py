@@ -300,9 +300,8 @@ class Store:
         for _ in range(_MAX_TRIES):
             schema, texts = self._encoded(deal, deal_id)
             self._cover_stage(texts.get("stage"))
-            columns = {name: [text] for name, text in texts.items()}
             version = self._definitions.version_of(schema)
-            reply = self._writers.commit(_setting(version, [deal_id], columns, condition))
+            reply = self._writers.commit(_setting_one(version, deal_id, texts, condition))
             match reply.status:
                 case "ok" | "repeat":
                     written = _written(reply)
@@ -552,6 +551,20 @@ class Store:
 
     def _never_settled(self) -> StoreError:
         return StoreError(f"{self.link.settings.where}: the schema changed on every try; try again")
+
+
+def _setting_one(
+    version: str, deal_id: str, texts: Mapping[str, str | None], condition: str
+) -> Change:
+    payload = msgpack.packb([[deal_id], list(texts), [[text] for text in texts.values()]])
+    return Change(
+        kind="set",
+        version=version,
+        payload=payload,
+        ids=(deal_id,),
+        condition=condition,
+        texts=texts,
+    )
 
 
 def _setting(

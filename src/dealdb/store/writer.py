@@ -13,7 +13,7 @@ import random
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from importlib.resources import files
@@ -64,6 +64,8 @@ class Change:
     condition
         ``""`` none, ``"*"`` the deal must exist, ``"<=n"`` no deal may have a later revision (0: none may exist),
         else the revision that the one deal must have.
+    texts
+        Of a set of one deal: what the payload says, by field, which spares the server to unpack it; or None.
     mark
         Note to keep with the commit, or None.
     """
@@ -73,6 +75,7 @@ class Change:
     payload: bytes | str = b""
     ids: Sequence[str] = ()
     condition: str = ""
+    texts: Mapping[str, str | None] | None = None
     mark: Mark | None = None
 
 
@@ -376,6 +379,8 @@ class _Writer:
         arguments += [self._actor, change.payload]
         if change.mark:
             arguments += [change.mark.name, change.mark.note]
+        elif change.texts:
+            arguments += ["", "", *_flat(change.texts)]
         try:
             answer = self._link.call("EVALSHA", _DIGEST, *arguments)
         except ServerRefused as refusal:
@@ -415,6 +420,13 @@ def wrong_format(keys: Keys, found: bytes) -> StoreDamaged:
         f"collection {keys.collection!r} has format {found.decode(errors='replace')}; "
         f"this dealdb reads format {FORMAT.decode()}: upgrade it"
     )
+
+
+def _flat(texts: Mapping[str, str | None]) -> list[str]:
+    """A deal as arguments of the script: how many fields, their names, their texts, those without a text last."""
+    given = {name: text for name, text in texts.items() if text is not None}
+    cleared = [name for name, text in texts.items() if text is None]
+    return [str(len(texts)), *given, *cleared, *given.values()]
 
 
 def _is_answer_of_commit(reply: Reply) -> bool:
