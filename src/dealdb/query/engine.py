@@ -155,6 +155,8 @@ class QueryEngine:
         Cost
         ----
         One round trip, a scan of the columns that the filter names; with sort and limit 4 to 7 ms at 1,000,000 deals.
+        The first one of a process that has a limit reads the columns of filter and sort, and of the others no more than
+        the chunks that hold the deals, where these are few; the next one reads all columns.
 
         Source
         ------
