@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.backoff import NoBackoff
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import RedisError, ResponseError
@@ -127,18 +128,30 @@ class Wire:
             self._connection.send_packed_command(_pieces(packed), check_health=False)
             if meanwhile:
                 meanwhile()
-            # the connection's own method costs as much again for each reply, and raises what is only one of many
-            read = self._connection._parser.read_response
-            replies = [read() for _ in range(count)]
+            replies = self._read_many(count)
             whole = True
         except (RedisError, OSError) as error:
             raise translate(error, self._where) from error
         finally:
             if not whole:
                 self.close()
-        refusal = next((reply for reply in replies if isinstance(reply, ResponseError)), None)
-        if refusal is not None:
-            raise translate(refusal, self._where) from refusal
+        # among them "LOADING", which the client takes for an error of the connection
+        refusals = [reply for reply in replies if isinstance(reply, RedisError)]
+        if refusals:
+            raise translate(refusals[0], self._where) from refusals[0]
+        return replies
+
+    def _read_many(self, count: int) -> list[Any]:
+        """So many replies, errors among them."""
+        # the connection's own method costs several times as much, and raises what is only one of many
+        parser = self._connection._parser
+        replies: list[Any] = []
+        while len(replies) < count:
+            # waits for at least one; those that came with it need no further look at the socket
+            replies.append(parser.read_response())
+            take = parser._reader.gets
+            while len(replies) < count and (reply := take()) is not NOT_ENOUGH_DATA:
+                replies.append(reply)
         return replies
 
     @contextlib.contextmanager

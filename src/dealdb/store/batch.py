@@ -11,6 +11,9 @@ import polars as pl
 from dealdb.errors import StoreDamaged
 from dealdb.store.keys import Keys
 
+# texts up to this many bytes have their lengths in a table
+_LONGEST_LOOKED_UP = 4_096
+
 
 class Batch:
     """
@@ -65,10 +68,10 @@ class Batch:
     def encode(self, keys: Keys) -> pl.DataFrame:
         """Do now the part of ``commands`` that needs nothing of the server; for many deals at once it is quicker."""
         if self._commands is None:
-            head = [*_words(self.frame), *_bulk_of(_key(keys)), pl.lit(_bulk("_rev"))]
+            head = [*_words(self.frame), *_key(keys, self.frame["id"]), pl.lit(_bulk("_rev"))]
             tail = [part for name in self.fields for part in _pair(self.frame[name])]
             self._commands = self.frame.select(
-                pl.concat_str(*head).alias("head"), pl.concat_str(pl.lit(""), *tail).alias("tail")
+                pl.concat_str(*head).alias("head"), pl.concat_str(*tail, pl.lit("\r\n")).alias("tail")
             )
         return self._commands
 
@@ -120,9 +123,11 @@ class Batch:
     def _built(self, keys: Keys, first_row: int, rev: int) -> bytes:
         encoded = self.encode(keys)
         middle = _bulk(str(rev)) + _bulk("_row")
+        rows = map(str, range(first_row, first_row + len(self)))
         parts = [""] * (3 * len(self))
         parts[0::3] = encoded["head"].to_list()
-        parts[1::3] = [middle + _bulk(str(row)) for row in range(first_row, first_row + len(self))]
+        # the tail begins with the end of the line
+        parts[1::3] = [f"{middle}${len(row)}\r\n{row}" for row in rows]
         parts[2::3] = encoded["tail"].to_list()
         return "".join(parts).encode()
 
@@ -158,27 +163,35 @@ def unpacked(data: bytes) -> pl.DataFrame:
 
 def _words(frame: pl.DataFrame) -> list[pl.Expr]:
     """Number of words, and the first of them."""
-    given = [pl.lit(6 + 2 * (frame.width - 1), pl.UInt32)]
+    most = 6 + 2 * (frame.width - 1)
+    given = [pl.lit(most, pl.UInt32)]
     given += [
         -2 * pl.col(column.name).is_null().cast(pl.Int32) for column in frame if column.null_count()
     ]
-    return [pl.lit("*"), pl.sum_horizontal(given).cast(pl.String), pl.lit("\r\n" + _bulk("HSET"))]
+    starts = pl.Series([f"*{n}\r\n{_bulk('HSET')}" for n in range(most + 1)])
+    return [pl.lit(starts).gather(pl.sum_horizontal(given))]
 
 
-def _key(keys: Keys) -> pl.Expr:
-    return pl.concat_str(pl.lit(keys.deal_prefix), "id")
+def _key(keys: Keys, ids: pl.Series) -> list[pl.Expr]:
+    prefix = keys.deal_prefix
+    lengths = ids.str.len_bytes() + len(prefix.encode())
+    return [pl.lit(_headings("", lengths)), pl.lit(prefix), pl.col("id"), pl.lit("\r\n")]
 
 
 def _pair(column: pl.Series) -> list[pl.Expr]:
     """Name and value of a field; nothing where it is null."""
-    pair = [pl.lit(_bulk(column.name)), *_bulk_of(pl.col(column.name))]
+    headings = _headings("\r\n" + _bulk(column.name), column.str.len_bytes())
+    pair = [pl.lit(headings), pl.col(column.name)]
     # one long concatenation costs half of many short ones
     return [pl.concat_str(*pair).fill_null("")] if column.null_count() else pair
 
 
-def _bulk_of(text: pl.Expr) -> list[pl.Expr]:
-    """A text as the protocol has it."""
-    return [pl.lit("$"), text.str.len_bytes().cast(pl.String), pl.lit("\r\n"), text, pl.lit("\r\n")]
+def _headings(before: str, lengths: pl.Series) -> pl.Series:
+    """What stands before texts of these lengths; looked up, as numbers become texts far more slowly."""
+    longest = int(lengths.max() or 0)  # type: ignore[arg-type]  # lengths are integers
+    if longest > _LONGEST_LOOKED_UP:
+        return lengths.to_frame("n").select(pl.format(before + "${}\r\n", "n")).to_series()
+    return pl.Series([f"{before}${n}\r\n" for n in range(longest + 1)]).gather(lengths)
 
 
 def _bulk(text: str) -> str:
