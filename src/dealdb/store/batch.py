@@ -141,7 +141,7 @@ class Batch:
 def packed(frame: pl.DataFrame) -> bytes:
     """Inverse of ``unpacked``."""
     buffer = io.BytesIO()
-    frame.rechunk().write_ipc_stream(buffer, compression="zstd")
+    frame.rechunk().write_ipc_stream(buffer, compression="lz4")
     return buffer.getvalue()
 
 
