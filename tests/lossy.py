@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -42,9 +43,8 @@ class LateTransaction:
     def __init__(self, link: Link, watched: Sequence[str], look: Sequence[Any], age: int) -> None:
         self._wire = Wire(link.settings, link.db)
         self._wire.connect()
-        commands = (("WATCH", *watched), *look, ("MULTI",))
-        request = b"".join(packed(tuple(command)) for command in commands)
-        self.found = self._wire.exchange_many(request, len(commands))[1:-1]
+        request = b"".join([packed(("WATCH", *watched)), *look, packed(("MULTI",))])
+        self.found = self._wire.exchange_many(request, 2 + len(look))[1:-1]
         self.age = age
         self.commands, self.count = b"", 0
 
@@ -148,6 +148,7 @@ class FaultyLink:
         look: Sequence[Any],
         writes: Callable[[list[Any]], Any],
         meanwhile: Callable[[], None] | None = None,
+        **options: Any,
     ) -> Any:
         fault = self._take_fault()
         if fault == "delay":
@@ -170,12 +171,15 @@ class FaultyLink:
                 raise ServerUnavailable("the link broke", sent=True)
             return decided
 
-        replies = self._link.transact(watched, look, spied, meanwhile)
+        replies = self._link.transact(watched, look, spied, meanwhile, **options)
         if sent:
             self.note_added(sent[0], replies)
         if sent and fault == "reply":
             raise ServerUnavailable("the link broke", sent=True)
         return replies
+
+    def keep(self) -> AbstractContextManager[Wire | None]:
+        return self._link.keep()
 
     def _take_fault(self) -> Fault | None:
         if not self._fault or self._skip:
@@ -245,6 +249,6 @@ class FailingLink:
         self._count()
         return self._link.calls(commands, retry=retry)
 
-    def transact(self, watched: Any, look: Any, writes: Any, meanwhile: Any = None) -> Any:
+    def transact(self, *what: Any, **options: Any) -> Any:
         self._count()
-        return self._link.transact(watched, look, writes, meanwhile)
+        return self._link.transact(*what, **options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,9 @@ class Recorder:
     def cover_stages(self, names: Iterable[str]) -> Pipeline:
         self._pipeline = self._pipeline.covering(names)
         return self._pipeline
+
+    def in_a_row(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def prepare(self, batch: Batch) -> None:
         batch.encode(Keys("deal"))

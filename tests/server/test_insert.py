@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from connected import connected
 from dealdb import DealDatabase
-from dealdb.connection import Link, RedisConnection
+from dealdb.connection import Link, RedisConnection, round_trips
 from dealdb.errors import ServerUnavailable, StoreDamaged, StoreError
 from dealdb.schema import Schema
 from dealdb.store import Store
@@ -62,14 +64,19 @@ class Spied:
         return getattr(self._link, name)
 
     def transact(
-        self, watched: Any, look: Any, writes: Callable[[Any], Any], meanwhile: Any = None
+        self,
+        watched: Any,
+        look: Any,
+        writes: Callable[[Any], Any],
+        meanwhile: Any = None,
+        **options: Any,
     ) -> Any:
         def spied(found: Any) -> Any:
             decided = writes(found)
             self.between()
             return decided
 
-        replies = self._link.transact(watched, look, spied, meanwhile)
+        replies = self._link.transact(watched, look, spied, meanwhile, **options)
         self.after()
         return replies
 
@@ -148,6 +155,71 @@ def test_commands_made_for_the_batch_before_are_not_sent_where_somebody_came_bet
     assert len(set(rows)) == 3 * N
 
 
+def row_of_three(store: Store) -> list[Batch]:
+    whole = batch(0, 3 * N)
+    store.prepare(whole)
+    return list(whole.batches(N))
+
+
+def test_batches_in_a_row_take_one_trip_each(link: Link) -> None:
+    store, _ = spied_store(link)
+    schema = store.schema()
+    store.count()
+    trips = []
+    with store.in_a_row():
+        for each in row_of_three(store):
+            before = round_trips()
+            assert store.write(schema, each).inserted == N
+            trips.append(round_trips() - before)
+    assert trips == [2, 1, 1]
+    assert kinds(link)[-3:] == [b"add"] * 3
+    assert not store.check().differences
+
+
+def test_whoever_comes_into_a_row_goes_first(link: Link) -> None:
+    store, _ = spied_store(link)
+    schema = store.schema()
+    with store.in_a_row():
+        first, second, third = row_of_three(store)
+        assert store.write(schema, first).inserted == N
+        # after the look at the second batch's deals, which has been sent with the first
+        Store(link).save({"id": str(N + 3), "name": "theirs"})
+        written = store.write(schema, second)
+        assert (written.inserted, written.updated) == (N - 1, 1)
+        assert store.write(schema, third).inserted == N
+    assert kinds(link)[-4:] == [b"add", b"set", b"set", b"add"]
+    assert not store.check().differences
+
+
+def test_a_row_goes_on_over_a_cut_link(server: Server) -> None:
+    with connected(server) as connection:
+        link = connection.link()
+        store, _ = spied_store(link)
+        schema = store.schema()
+        with store.in_a_row(), server.client() as client:
+            for each in row_of_three(store):
+                assert store.write(schema, each).inserted == N
+                client.client_kill_filter(_type="normal", skipme=True)
+        assert not store.check().differences
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_row_that_ends_early_leaves_no_transaction_open(server: Server, size: int) -> None:
+    with connected(server, max_connections=size) as connection:
+        link = connection.link()
+        store, _ = spied_store(link)
+        schema = store.schema()
+        with suppress(KeyboardInterrupt), store.in_a_row():
+            for each in row_of_three(store):
+                assert store.write(schema, each).inserted == N
+                # another connection, if there is one
+                assert link.call("ECHO", "here") == b"here"
+                raise KeyboardInterrupt
+        assert connection.pool_stats().in_use == 0
+        assert [link.call("ECHO", "there") for _ in range(4)] == [b"there"] * 4
+        assert store.write(schema, batch(100)).inserted == N
+
+
 def test_lost_reply_is_asked_for_again(link: Link) -> None:
     store, spied = spied_store(link)
 
@@ -184,7 +256,8 @@ def test_late_transaction_is_refused_once_its_place_is_taken(link: Link) -> None
         watched: Any,
         look: Any,
         writes: Callable[[Any], Any],
-        meanwhile: Any,  # the link's signature
+        meanwhile: Any,
+        **options: Any,  # as of the link
     ) -> Any:
         held = LateTransaction(link, watched, look, 0)
         held.commands, held.count = writes(held.found)
@@ -194,7 +267,7 @@ def test_late_transaction_is_refused_once_its_place_is_taken(link: Link) -> None
     spied.transact = delayed  # type: ignore[assignment,method-assign]
     with pytest.raises(KeyboardInterrupt):
         store.write(store.schema(), batch())
-    spied.transact = transact  # type: ignore[method-assign]
+    spied.transact = transact  # type: ignore[assignment,method-assign]
     # a void takes the place, and an unchanged save writes nothing else
     assert store.save({"id": "first", "stage": "Lead"}).outcome == "unchanged"
     [held] = late

@@ -121,6 +121,11 @@ class Backup:
     damaged: set[str]
 
 
+def batch_of(deals: dict[str, tuple[str | None, int | None]]) -> Batch:
+    amounts = [None if amount is None else str(amount) for _, amount in deals.values()]
+    return Batch.of(list(deals), {"name": [name for name, _ in deals.values()], "amount": amounts})
+
+
 class StoreMachine(RuleBasedStateMachine):
     """Rules are what users, networks, servers and other programs do."""
 
@@ -284,6 +289,7 @@ class StoreMachine(RuleBasedStateMachine):
         ),
         fault=FAULTS,
         give_up=st.booleans(),
+        in_a_row=st.booleans(),
     )
     def load_batch(
         self,
@@ -292,27 +298,44 @@ class StoreMachine(RuleBasedStateMachine):
         fault: Fault | None,
         *,
         give_up: bool,
+        in_a_row: bool,
     ) -> None:
+        """With ``in_a_row``, a part before the others, on a connection that looks ahead to them."""
         store = self.stores[who]
-        amounts = [None if amount is None else str(amount) for _, amount in deals.values()]
-        columns = {"name": [name for name, _ in deals.values()], "amount": amounts}
+        if not in_a_row:
+            self.load_part(who, batch_of(deals), deals, fault, give_up=give_up)
+            return
+        parts = [dict(list(deals.items())[:1]), dict(list(deals.items())[1:])]
+        first, second = map(batch_of, parts)
+        first.following = second
+        with store.in_a_row():
+            if self.load_part(who, first, parts[0], None, give_up=give_up) and parts[1]:
+                self.load_part(who, second, parts[1], fault, give_up=give_up)
+
+    def load_part(
+        self,
+        who: int,
+        batch: Batch,
+        deals: dict[str, tuple[str | None, int | None]],
+        fault: Fault | None,
+        *,
+        give_up: bool,
+    ) -> bool:
+        store = self.stores[who]
         written = self.attempt(
-            who,
-            lambda: store.write(store.schema(), Batch.of(list(deals), columns)),
-            fault,
-            0,
-            give_up=give_up,
+            who, lambda: store.write(store.schema(), batch), fault, 0, give_up=give_up
         )
         if written is None:
-            return
+            return False
         self.settle(who)
         changes = {
-            deal: {"name": name, "amount": amount}
-            for deal, (name, _), amount in zip(deals, deals.values(), amounts, strict=True)
+            deal: {"name": name, "amount": None if amount is None else str(amount)}
+            for deal, (name, amount) in deals.items()
         }
         outcomes = self.apply(changes)
         counts = (written.inserted, written.updated, written.unchanged)
         assert counts == tuple(map(outcomes.count, ("inserted", "updated", "unchanged")))
+        return True
 
     @precondition(lambda self: any(self.unknown))
     @rule(who=WHO)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -14,10 +15,11 @@ from dealdb.connection.pool import Pool
 from dealdb.connection.retry import Pauses
 from dealdb.connection.settings import Settings
 from dealdb.connection.wire import Wire
-from dealdb.errors import SchemaError, ServerUnavailable
+from dealdb.errors import PoolTimeout, SchemaError, ServerUnavailable
 
 Argument: TypeAlias = str | bytes | int | float
 _PACKABLE = frozenset((str, bytes))
+_MULTI = b"*1\r\n$5\r\nMULTI\r\n"
 _EXEC = b"*1\r\n$4\r\nEXEC\r\n"
 _DISCARD = b"*1\r\n$7\r\nDISCARD\r\n"
 
@@ -136,9 +138,12 @@ class Link:
     def transact(
         self,
         watched: Sequence[str],
-        look: Sequence[Sequence[Argument]],
+        look: Sequence[bytes],
         writes: Callable[[list[Any]], tuple[bytes, int] | None],
         meanwhile: Callable[[], None] | None = None,
+        *,
+        kept: Wire | None = None,
+        ahead: Sequence[bytes] = (),
     ) -> list[Any] | None:
         """
         Look, decide, and write all at once, unless something watched has changed since the look.
@@ -148,11 +153,16 @@ class Link:
         watched
             Keys.
         look
-            Commands that read, as the arguments of ``call``.
+            Commands that read, packed each.
         writes
             Gets their replies; returns packed commands and how many they are, or None to write nothing.
         meanwhile
             Called once the writes are sent, while the server works.
+        kept
+            Connection from ``keep``, instead of any of the pool.
+        ahead
+            On one that is kept: the ``look`` of the transaction that comes next, with the same keys watched. It is
+            sent with these writes, so that the server need not wait for it.
 
         Returns
         -------
@@ -168,25 +178,54 @@ class Link:
 
         Cost
         ----
-        Two round trips on one connection of the pool.
+        Two round trips on one connection of the pool; one after a transaction that looked ahead.
         """
         # MULTI goes before the writes: were it refused, they would be carried out one by one
-        before = (("WATCH", *watched), *look, ("MULTI",))
-        request = b"".join([packed(tuple(command)) for command in before])
+        watch = packed(("WATCH", *watched))
+        request = b"".join([watch, *look, _MULTI])
+        next_request = b"".join([watch, *ahead, _MULTI]) if kept and ahead else b""
 
         def exchange(wire: Wire) -> Any:
             # what stays watched would make another caller's transaction fail, so a failure ends the connection
             with wire.kept_if_whole():
-                found = wire.exchange_many(request, len(before))[1:-1]
-                decided = writes(found)
-                _TRIPS.made += 1
+                answers = wire.answers_to(request) or self._ask(wire, request, 2 + len(look))
+                decided = writes(answers[1:-1])
                 if decided is None:
                     wire.exchange(_DISCARD)
                     return None
                 commands, count = decided
-                return wire.exchange_many(commands + _EXEC, count + 1, meanwhile)[-1]
+                wire.send(commands + _EXEC + next_request)
+                if meanwhile:
+                    meanwhile()
+                written = wire.receive(count + 1)[-1]
+                if next_request:
+                    wire.ask_ahead(next_request, 2 + len(ahead))
+                return written
 
-        return self._deliver(exchange, retry=False)  # type: ignore[no-any-return]
+        return self._deliver(exchange, retry=False, kept=kept)  # type: ignore[no-any-return]
+
+    @staticmethod
+    def _ask(wire: Wire, request: bytes, count: int) -> list[Any]:
+        if wire.asked:
+            # it is within a transaction that nobody wants any more
+            wire.connect()
+        _TRIPS.made += 1
+        return wire.exchange_many(request, count)
+
+    @contextmanager
+    def keep(self) -> Iterator[Wire | None]:
+        """One connection of the pool for several transactions, or None where others would have none left."""
+        wire = None
+        if self.settings.max_connections > 1:
+            with suppress(PoolTimeout):
+                wire = self._pool.checkout(self.db)
+        try:
+            yield wire
+        finally:
+            if wire is not None:
+                if wire.asked:
+                    wire.close()
+                self._pool.release(wire)
 
     def apart(self) -> OwnLink:
         """
@@ -198,11 +237,16 @@ class Link:
         return OwnLink(pool, self.db, self._revive)
 
     def _deliver(
-        self, exchange: Callable[[Wire], Any], *, retry: bool, single: bool = False
+        self,
+        exchange: Callable[[Wire], Any],
+        *,
+        retry: bool,
+        single: bool = False,
+        kept: Wire | None = None,
     ) -> Any:
         pauses = Pauses(self.settings.retry_deadline_s)
         while True:
-            wire, sent = self._pool.checkout(self.db), False
+            wire, sent = kept or self._pool.checkout(self.db), False
             try:
                 if not wire.is_sound():
                     wire.connect()
@@ -215,7 +259,8 @@ class Link:
                 if (sent and not retry) or not self._is_worth_another(failure) or pauses.over:
                     raise
             finally:
-                self._pool.release(wire)
+                if kept is None:
+                    self._pool.release(wire)
             if self._revive is not None and not sent:
                 self._revive()
             pauses.wait()

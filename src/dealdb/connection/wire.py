@@ -50,9 +50,14 @@ class Wire:
         The database that its commands go to; it never sends SELECT once it is connected.
     used_at
         When it last came back to its pool, on the monotonic clock.
+    asked
+        Commands that were sent on it ahead of their time; nothing once their replies were taken, or it was closed.
     """
 
-    __slots__ = ("__weakref__", "_connection", "_ready", "_settings", "db", "used_at")
+    __slots__ = (
+        *("__weakref__", "_connection", "_read_ahead", "_ready", "_settings", "_unread"),
+        *("asked", "db", "used_at"),
+    )
 
     def __init__(self, settings: Settings, db: int) -> None:
         self._settings = settings
@@ -60,6 +65,9 @@ class Wire:
         self._ready = False
         self.db = db
         self.used_at = 0.0
+        self.asked = b""
+        self._read_ahead: list[Any] = []
+        self._unread = 0
 
     @property
     def ready(self) -> bool:
@@ -68,7 +76,7 @@ class Wire:
 
     def is_sound(self) -> bool:
         """Whether it is connected, with nothing unread, and the server still at the other end."""
-        if not self._ready:
+        if not self._ready or not self._has_read_answers():
             return False
         try:
             if self._connection.can_read(0):
@@ -123,11 +131,28 @@ class Wire:
 
         ``meanwhile`` is called between the two: what the caller has to do anyway, while the server works.
         """
+        with self.kept_if_whole():
+            self.send(packed)
+            if meanwhile:
+                meanwhile()
+        return self.receive(count)
+
+    def send(self, packed: bytes) -> None:
+        """Send packed commands; ``receive`` takes their replies."""
         whole = False
         try:
             self._connection.send_packed_command(_pieces(packed), check_health=False)
-            if meanwhile:
-                meanwhile()
+            whole = True
+        except (RedisError, OSError) as error:
+            raise translate(error, self._where) from error
+        finally:
+            if not whole:
+                self.close()
+
+    def receive(self, count: int) -> list[Any]:
+        """Read so many replies; then the first error reply is raised."""
+        whole = False
+        try:
             replies = self._read_many(count)
             whole = True
         except (RedisError, OSError) as error:
@@ -140,6 +165,27 @@ class Wire:
         if refusals:
             raise translate(refusals[0], self._where) from refusals[0]
         return replies
+
+    def ask_ahead(self, packed: bytes, count: int) -> None:
+        """Note that these commands were sent too, and will have so many replies, which ``answers_to`` returns."""
+        self.asked, self._unread = packed, count
+
+    def answers_to(self, packed: bytes) -> list[Any] | None:
+        """The replies to these commands, if they were sent ahead on the same socket, and it has been found sound."""
+        if not self.asked or self.asked != packed or self._unread:
+            return None
+        answers, self._read_ahead, self.asked = self._read_ahead, [], b""
+        return answers
+
+    def _has_read_answers(self) -> bool:
+        """Read what is still to come for what was asked ahead; False where it does not come."""
+        if self._unread:
+            try:
+                self._read_ahead, self._unread = self.receive(self._unread), 0
+            except StoreError:
+                self.close()
+                return False
+        return True
 
     def _read_many(self, count: int) -> list[Any]:
         """So many replies, errors among them."""
@@ -172,6 +218,7 @@ class Wire:
     def close(self) -> None:
         """Close the socket, if it is open."""
         self._ready = False
+        self.asked, self._read_ahead, self._unread = b"", [], 0
         self._connection.disconnect()
 
     def hang_up(self) -> None:

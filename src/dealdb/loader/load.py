@@ -153,7 +153,7 @@ class DataLoader:
 
         Cost
         ----
-        One round trip a commit of ``batch_size`` deals, and a few at the beginning. Memory stays the same
+        One round trip a commit of ``batch_size`` deals, and a few for each 20,000. Memory stays the same
         whatever the size of a file; a data frame is held as a whole. A dry run reads the live columns, sends
         nothing, and holds what it would have written.
 

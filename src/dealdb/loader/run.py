@@ -307,17 +307,22 @@ class Load:
         return list(encoded.batches(size, prepare, all_new=self._all_new, whole=whole))
 
     def _send(self, batches: list[Batch], bytes_done: int | None) -> None:
-        write, left = POLICIES[self.on_conflict], sum(map(len, batches))
-        for batch in batches:
-            before = self.trail is not None and self.trail.passes(batch.ids)
-            if not before:
-                written = write(self._store, self._schema, batch, self._mark())
-                self._news = written.inserted == len(batch)
-                for outcome in self._counts:
-                    self._counts[outcome] += getattr(written, outcome)
-            self._n_sent += len(batch)
-            self._meter.written(len(batch), left, bytes_done, before=before)
-            left -= len(batch)
+        left = sum(map(len, batches))
+        with self._store.in_a_row():
+            for batch in batches:
+                before = self.trail is not None and self.trail.passes(batch.ids)
+                if not before:
+                    self._write(batch)
+                self._n_sent += len(batch)
+                self._meter.written(len(batch), left, bytes_done, before=before)
+                left -= len(batch)
+
+    def _write(self, batch: Batch) -> None:
+        write = POLICIES[self.on_conflict]
+        written = write(self._store, self._schema, batch, self._mark())
+        self._news = written.inserted == len(batch)
+        for outcome in self._counts:
+            self._counts[outcome] += getattr(written, outcome)
 
     def _columns(self) -> tuple[MappedColumn, ...]:
         types = {column.header: column.field.name for column in self._plan.columns}

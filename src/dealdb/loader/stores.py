@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import polars as pl
@@ -94,6 +95,10 @@ class Store(Protocol):
 
     def set_pipeline(self, pipeline: Pipeline) -> None:
         """Define the stages anew."""
+        ...
+
+    def in_a_row(self) -> AbstractContextManager[None]:
+        """Make writing batches one after another quicker."""
         ...
 
     def prepare(self, batch: Batch) -> None:

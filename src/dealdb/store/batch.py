@@ -8,6 +8,7 @@ from functools import cached_property
 
 import polars as pl
 
+from dealdb.connection import packed as packed_command
 from dealdb.errors import StoreDamaged
 from dealdb.store.keys import Keys
 
@@ -35,6 +36,7 @@ class Batch:
         self.following: Batch | None = None
         self._commands: pl.DataFrame | None = None
         self._ready: tuple[int, int, bytes] | None = None
+        self._exists: bytes | None = None
 
     @classmethod
     def of(cls, ids: Sequence[str], columns: Mapping[str, Sequence[str | None]]) -> Batch:
@@ -71,7 +73,8 @@ class Batch:
             head = [*_words(self.frame), *_key(keys, self.frame["id"]), pl.lit(_bulk("_rev"))]
             tail = [part for name in self.fields for part in _pair(self.frame[name])]
             self._commands = self.frame.select(
-                pl.concat_str(*head).alias("head"), pl.concat_str(*tail, pl.lit("\r\n")).alias("tail")
+                pl.concat_str(*head).alias("head"),
+                pl.concat_str(*tail, pl.lit("\r\n")).alias("tail"),
             )
         return self._commands
 
@@ -82,7 +85,7 @@ class Batch:
             batch = Batch(self.frame.slice(start, size))
             if self._commands is not None:
                 batch._commands = self._commands.slice(start, size)
-                _ = batch.packed  # now, rather than while the server waits
+                _ = batch.packed, batch.ids  # now, rather than while the server waits
                 if before is not None:
                     before.following = batch
                 before = batch
@@ -116,9 +119,17 @@ class Batch:
             return ready[2]
         return self._built(keys, first_row, rev)
 
+    def exists(self, keys: Keys) -> bytes:
+        """The command, packed, that tells how many of its deals exist."""
+        if self._exists is None:
+            self._exists = packed_command(("EXISTS", *map(keys.deal, self.ids)))
+        return self._exists
+
     def make_ready(self, keys: Keys, first_row: int, rev: int) -> None:
         """Make the commands beforehand, for when they are asked for with these numbers."""
         self._ready = (first_row, rev, self._built(keys, first_row, rev))
+        if self.following is not None:
+            self.following.exists(keys)
 
     def _built(self, keys: Keys, first_row: int, rev: int) -> bytes:
         encoded = self.encode(keys)

@@ -8,7 +8,7 @@ judgement rests on. Whatever is otherwise than expected, the script decides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 
@@ -60,17 +60,22 @@ class Insertion:
         # a void of this writer changes nothing but its place among the writers
         return [self.keys.meta, self.keys.log, self.keys.writers]
 
-    def look(self) -> list[tuple[Argument, ...]]:
-        """Commands that read what the judgement rests on."""
+    def look(self) -> list[bytes]:
+        """Commands that read what the judgement rests on, packed."""
         keys = self.keys
         fields = ("schema_version" if name == "version" else name for name in _META)
         return [
-            ("HMGET", keys.meta, *fields),
-            ("HGET", keys.writers, self.writer),
-            ("XRANGE", keys.log, f"({self.seq}-0", "+", "COUNT", 1),
-            ("EXISTS", *map(keys.deal, self.batch.ids)),
-            ("TIME",),
+            packed(("HMGET", keys.meta, *fields)),
+            packed(("HGET", keys.writers, self.writer)),
+            packed(("XRANGE", keys.log, f"({self.seq}-0", "+", "COUNT", 1)),
+            self.batch.exists(keys),
+            packed(("TIME",)),
         ]
+
+    def look_ahead(self) -> list[bytes]:
+        """The look of the commit that follows this one; nothing where its batch is not known."""
+        following = self.batch.following
+        return replace(self, batch=following, seq=self.seq + 1).look() if following else []
 
     def writes(self, found: list[Any]) -> tuple[bytes, int] | None:
         """The commit as packed commands and how many, or None where the script has to decide."""

@@ -13,13 +13,14 @@ import random
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha1
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from dealdb.connection import Link
+from dealdb.connection import Link, Wire
 from dealdb.errors import (
     AccessDenied,
     LoadReset,
@@ -141,7 +142,18 @@ class Writers:
         mark
             Note to keep with the commit, or None.
         """
-        return self._once(lambda writer: writer.insert(batch, version, change, mark))
+        kept = getattr(self._threads, "kept", None)
+        return self._once(lambda writer: writer.insert(batch, version, change, mark, kept))
+
+    @contextmanager
+    def in_a_row(self) -> Iterator[None]:
+        """Have ``insert`` use one connection in this thread, and look ahead to the batch that follows."""
+        with self._link.keep() as kept:
+            self._threads.kept = kept
+            try:
+                yield
+            finally:
+                self._threads.kept = None
 
     def _once(self, commit: Callable[[_Writer], Reply]) -> Reply:
         writer: _Writer | None = getattr(self._threads, "writer", None)
@@ -215,14 +227,19 @@ class _Writer:
             return self._commit(change)
 
     def insert(
-        self, batch: Batch, version: str, change: Callable[[], Change], mark: Mark | None
+        self,
+        batch: Batch,
+        version: str,
+        change: Callable[[], Change],
+        mark: Mark | None,
+        kept: Wire | None,
     ) -> Reply:
         with self._lock:
             if self._open:
                 self._settle()
             # a few deals take the script less time than another round trip
             if self._seq and len(batch) >= _LEAST_INSERTED:
-                reply = self._transact(batch, version, mark)
+                reply = self._transact(batch, version, mark, kept)
                 if reply:
                     return reply
             return self._commit(change())
@@ -240,7 +257,9 @@ class _Writer:
         self._open = None
         return self._take(reply)
 
-    def _transact(self, batch: Batch, version: str, mark: Mark | None) -> Reply | None:
+    def _transact(
+        self, batch: Batch, version: str, mark: Mark | None, kept: Wire | None
+    ) -> Reply | None:
         """Reply as of the commit script; None where the script has to be asked, under the same counter."""
         insertion = Insertion(
             keys=self._keys,
@@ -268,6 +287,8 @@ class _Writer:
                 insertion.look(),
                 writes,
                 lambda: insertion.make_next_ready(looked),
+                kept=kept,
+                ahead=insertion.look_ahead(),
             )
         except (ServerUnavailable, PoolTimeout):
             return None
