@@ -99,7 +99,7 @@ class Encoded:
         size
             Deals in a batch, at most.
         prepare
-            Called with many deals, before they are divided into batches.
+            Called with many deals that may be new, before they are divided into batches.
         all_new
             Whether no deal of these ids exists. Then a field that isn't given is one that is empty, and rows
             of all shapes go together in the order of the source.
@@ -110,11 +110,18 @@ class Encoded:
         # rows of several shapes are taken from a wider window, so that batches stay large
         window = size * min(max(len(self.given), 1), 4)
         for number, wave in enumerate(_waves(frame)):
+            if number:
+                # the deals of later waves exist by then
+                prepare = _nothing_to_prepare
             if len(self.given) == 1 or whole or (all_new and number == 0):
                 given = self.given if len(self.given) == 1 else [list(self.columns)]
                 yield from _batches(wave, [(0, wave.height)], given, size, prepare)
             else:
                 yield from _batches(*_grouped(wave, window), self.given, size, prepare)
+
+
+def _nothing_to_prepare(_: Batch) -> None:
+    """A batch that is written as it is."""
 
 
 def _batches(
