@@ -135,7 +135,8 @@ class Wire:
             self.send(packed)
             if meanwhile:
                 meanwhile()
-        return self.receive(count)
+            replies = self._taken(count)
+        return self._checked(replies)
 
     def send(self, packed: bytes) -> None:
         """Send packed commands; ``receive`` takes their replies."""
@@ -151,6 +152,9 @@ class Wire:
 
     def receive(self, count: int) -> list[Any]:
         """Read so many replies; then the first error reply is raised."""
+        return self._checked(self._taken(count))
+
+    def _taken(self, count: int) -> list[Any]:
         whole = False
         try:
             replies = self._read_many(count)
@@ -160,6 +164,9 @@ class Wire:
         finally:
             if not whole:
                 self.close()
+        return replies
+
+    def _checked(self, replies: list[Any]) -> list[Any]:
         # among them "LOADING", which the client takes for an error of the connection
         refusals = [reply for reply in replies if isinstance(reply, RedisError)]
         if refusals:
@@ -181,9 +188,9 @@ class Wire:
         """Read what is still to come for what was asked ahead; False where it does not come."""
         if self._unread:
             try:
-                self._read_ahead, self._unread = self.receive(self._unread), 0
+                with self.kept_if_whole():
+                    self._read_ahead, self._unread = self.receive(self._unread), 0
             except StoreError:
-                self.close()
                 return False
         return True
 

@@ -120,6 +120,11 @@ class SqlSession:
                 return job.result(self._timeout_s)
             except _duckdb_error() as error:
                 raise self._translated(error, statement, tree, columns) from None
+        except RuntimeError as problem:
+            # what DuckDB makes of an interrupt while it takes over a table
+            if str(problem) == "Query interrupted":
+                raise KeyboardInterrupt from None
+            raise
         finally:
             if job.is_stuck:
                 self._abandon()
