@@ -81,6 +81,12 @@ def test_save_refuses_a_stale_revision(run: Run, db: DealDatabase) -> None:
     assert f"expected revision {rev}" in stale.err
 
 
+def test_save_tells_of_new_columns(run: Run) -> None:
+    assert run("save", "id=42", "amount=5", "Region=EMEA", "note=").err == "new column 'Region'\n"
+    saved = run("save", "id=43", "Amount=5", "Region=US")
+    assert (saved.code, saved.err) == (0, "new column 'Amount', beside 'amount'\n")
+
+
 def test_save_names_what_does_not_fit(run: Run) -> None:
     ran = run("save", "id=42", "amount=much")
     assert ran.code == 2
@@ -395,6 +401,27 @@ def test_a_closed_pipe_ends_the_program_quietly(
         check=False,
     )
     assert (done.stdout, done.stderr) == (f"{code}\n", "")
+
+
+@pytest.mark.parametrize("command", ["find", "sql 'SELECT count(*) FROM deals'", "stats"])
+def test_nothing_but_what_is_meant_is_on_standard_error(
+    loaded: DealDatabase, server: Server, command: str
+) -> None:
+    """Least of all what a library says of itself as the program ends."""
+    done = subprocess.run(
+        ["bash", "-c", f"{' '.join(PROGRAM)} {command}"],
+        env=os.environ | {"DEALDB_URL": server.url},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert [line.partition(":")[0] for line in done.stderr.splitlines()] in ([], ["basis"])
+
+
+def test_without_standard_output_there_is_an_error() -> None:
+    command = ["bash", "-c", f"{' '.join(PROGRAM)} find >&-"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "error: standard output is closed\n")
 
 
 def test_an_interrupt_ends_the_program_with_130() -> None:

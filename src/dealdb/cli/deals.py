@@ -63,6 +63,7 @@ def save(
     Insert a deal, or change fields of one.
 
     Fields that are not named stay as they are. Each deal is one commit, and is on the server when its line is printed.
+    A column that is new is told on stderr.
     """
     if json_input and values:
         msg = "FIELD=VALUE and --json-input exclude each other"
@@ -70,6 +71,7 @@ def save(
     deals = _deals_from_json(json_input) if json_input else [_deal_from_pairs(values or [])]
     saved = []
     with session.open() as db:
+        known = db.schema
         for deal in deals:
             result = db.save_deal(deal, expect_rev=expect_rev)
             saved.append({"id": result.id, "outcome": result.outcome, "rev": result.rev})
@@ -77,6 +79,14 @@ def save(
                 print(f"{result.id}: {result.outcome}, revision {result.rev}")
     if session.output is not Output.TABLE:
         print_rows(saved, ["id", "outcome", "rev"], session.output)
+    for name in dict.fromkeys(
+        name for deal in deals for name, value in deal.items() if value is not None
+    ):
+        if name not in known:
+            near = next(
+                (f", beside {each!r}" for each in known if each.lower() == name.lower()), ""
+            )
+            note(f"new column {name!r}{near}")
 
 
 def delete(

@@ -120,14 +120,18 @@ def run() -> None:
     """Entry point of the program ``dealdb``."""
     # importing makes many objects and no garbage: looking for it would be a tenth of the start
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    if sys.stdout is None:
+        sys.exit(_fail("standard output is closed", FAILED) if sys.stderr else FAILED)
     # the default would end the process on the spot, and leave an embedded server without its last user
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
     try:
         code = main(sys.argv[1:])
     finally:
-        # the interpreter looks for garbage once more when it ends, which would be a fifth of the time of a query
-        gc.freeze()
+        # the interpreter looks for garbage once more when it ends, which would be a fifth of the time of a query;
+        # DuckDB's binding complains of all that is then left
+        if "duckdb" not in sys.modules:
+            gc.freeze()
     sys.exit(code)
 
 
