@@ -234,3 +234,17 @@ def test_a_run_imports_the_module_of_its_own_command() -> None:
 )  # fmt: skip
 def test_messages_name_options_where_the_library_has_arguments(message: str, told: str) -> None:
     assert in_options(message) == told
+
+
+def test_a_password_is_only_asked_for_where_somebody_can_answer() -> None:
+    # a session of its own has no terminal
+    done = subprocess.run(
+        [sys.executable, "-m", "dealdb.cli.main", "find", "--ask-password", "--url", URL],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: --ask-password asks at a terminal; elsewhere use")

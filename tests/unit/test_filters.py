@@ -233,6 +233,8 @@ REFUSALS = [
     ("ammount > 5", 0, "no column 'ammount'; did you mean 'amount'?"),
     ("amount > 5 AND onwer = 'a'", 15, "did you mean 'owner'?"),
     ('"Nope" = 1', 0, "no column 'Nope'; the columns are id, name"),
+    ('name = "Ann"', 7, "a text stands in single quotes: 'Ann'"),
+    ("amount > 5 AND name IN (Zoe, 'b')", 24, "a text stands in single quotes: 'Zoe'"),
     ("created > '2026-13-01'", 10, "created is a date; there is no such day"),
     ("created > 'soon'", 10, "write a date such as '2026-01-31'"),
     ("created > '2026-01-01 10:00'", 10, "created is a date"),

@@ -257,6 +257,9 @@ def _password(
 ) -> tuple[str | None, str]:
     """Password, if any, and where it came from."""
     if options.get("ask_password"):
+        if not _has_terminal():
+            msg = "--ask-password asks at a terminal; elsewhere use DEALDB_PASSWORD or a password_file"
+            raise ConfigError(msg)
         return str(typer.prompt("Password", hide_input=True, err=True)), "--ask-password"
     # what a URL says of itself is nearer than a variable that may be meant for another server
     if url.value is not None and password_in(url.value):
@@ -266,6 +269,15 @@ def _password(
     if file is not None and url.value is not None:
         return read_password(file), file.source
     return None, DEFAULT
+
+
+def _has_terminal() -> bool:
+    """Whether there is somebody to ask, also where standard input is a pipe."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR))
+    except OSError:
+        return sys.stdin.isatty()
+    return True
 
 
 def _set_only(options: dict[str, Any]) -> dict[str, Any]:

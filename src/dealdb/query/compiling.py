@@ -117,7 +117,11 @@ def _column(node: exp.Expr, scope: Scope) -> Operand:
         return computed(column(found), scope.schema[found], at, found)
     if not identifier.args.get("quoted") and name.lower() in MOMENTS:
         return constant(scope.now.date() if name.lower() == "today" else scope.now, at)
-    raise fault(unknown("column", name, scope.schema), scope.text, at)
+    message = unknown("column", name, scope.schema)
+    # what is compared with a column is most likely a text, which many programs take in double quotes
+    if node.arg_key != "this" and "did you mean" not in message:
+        message += f"; a text stands in single quotes: '{name[:80]}'"
+    raise fault(message, scope.text, at)
 
 
 def _literal(node: exp.Expr, scope: Scope) -> Operand:
