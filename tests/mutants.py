@@ -338,8 +338,8 @@ MUTANTS = [
     Mutant(
         "deals that changed are sealed as what they became",
         "history.py",
-        "    return all(same)\n",
-        "    return any(same)\n",
+        "return all(\n            name in self._schema",
+        "return any(\n            name in self._schema",
     ),
     Mutant(
         "chunks are not compared with their checksums",
