@@ -266,8 +266,8 @@ MUTANTS = [
     Mutant(
         "columns that wait miss what came after the checkpoint",
         "waiting.py",
-        "for rows, values in self.changes[column.name]:",
-        "for rows, values in ():",
+        "for rows, values in self.changes[column.name]:\n            if rows is None:\n                column.extend",
+        "for rows, values in ():\n            if rows is None:\n                column.extend",
     ),
     Mutant(
         "deletes are applied last",
