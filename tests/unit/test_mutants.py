@@ -1,0 +1,14 @@
+"""The mutants of ``make mutants`` are of the code as it is: each changes a text that stands there once."""
+
+from __future__ import annotations
+
+import pytest
+
+from mutants import MUTANTS, ROOT, Mutant
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_what_a_mutant_changes_is_there_once(mutant: Mutant) -> None:
+    text = (ROOT / "src" / "dealdb" / "store" / mutant.path).read_text()
+    assert text.count(mutant.before) == 1
+    assert mutant.after != mutant.before
