@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from connected import connected, in_threads, sockets
+from connected import connected, eventually, in_threads, sockets
 from dealdb.connection import Link, RedisConnection, packed
 from dealdb.errors import AccessDenied, SchemaError, ServerRefused, ServerUnavailable
 from servers import Server, free_port
@@ -64,6 +64,8 @@ def test_killed_idle_socket_is_replaced_before_use(server: Server) -> None:
         for number in range(20):
             assert connection.link().call("INCR", "n") == number + 1
             kill_sockets(server)
+            # the server closes its end after it has answered
+            assert eventually(lambda: not sockets(server))
 
 
 def test_reads_survive_a_loop_of_client_kill(server: Server) -> None:
@@ -420,7 +422,7 @@ def test_unread_data_on_an_idle_socket_is_never_taken_for_a_reply(server: Server
         wire = pool.checkout(0)
         wire.connect()
         wire._connection.send_command("ECHO", "stale")
-        time.sleep(0.05)
+        assert wire._connection.can_read(30)
         pool.release(wire)
         assert connection.link().call("ECHO", "fresh") == b"fresh"
 

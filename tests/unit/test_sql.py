@@ -583,6 +583,7 @@ def test_a_statement_that_cant_be_stopped_is_left_behind(monkeypatch: pytest.Mon
     with pytest.raises(QueryError, match="was stopped"):
         session.run("SELECT 1", DEALS)
     monkeypatch.setattr(sql_module, "_executed", original)
+    monkeypatch.setattr(session, "_timeout_s", 60)
     assert session.run("SELECT 2", DEALS).item() == 2
     release.set()
     session.close()
