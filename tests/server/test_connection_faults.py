@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import linecache
 import os
 import signal
@@ -311,9 +312,6 @@ def calm_down(interrupt: type[BaseException]) -> None:
 
 @pytest.mark.parametrize("in_a_batch", [False, True])
 def test_interrupt_at_each_line_of_an_exchange(server: Server, in_a_batch: bool) -> None:
-    class Interrupt(BaseException):
-        pass
-
     def exchange() -> None:
         # slow enough that its reply is still to come when the next command looks for unread data
         if in_a_batch:
@@ -324,15 +322,7 @@ def test_interrupt_at_each_line_of_an_exchange(server: Server, in_a_batch: bool)
     with connected(server, max_connections=1) as connection:
         link = connection.link()
         line = 0
-        interrupted = True
-        while interrupted:
-            line += 1
-            try:
-                with interrupting(line, Interrupt), contextlib.suppress(ServerRefused):
-                    exchange()
-                interrupted = False
-            except Interrupt:
-                pass
+        for line in interrupted_lines(exchange):
             assert link.call("ECHO", line) == b"%d" % line
             stats = connection.pool_stats()
             assert (stats.open, stats.in_use, stats.waiting) == (1, 0, 0)
@@ -340,9 +330,6 @@ def test_interrupt_at_each_line_of_an_exchange(server: Server, in_a_batch: bool)
 
 
 def test_interrupt_at_each_line_of_transactions_in_a_row(server: Server) -> None:
-    class Interrupt(BaseException):
-        pass
-
     look, write = [packed(("ECHO", "late"))], packed(("INCR", "counter"))
 
     def transact_twice() -> None:
@@ -353,18 +340,28 @@ def test_interrupt_at_each_line_of_transactions_in_a_row(server: Server) -> None
     with connected(server, max_connections=2) as connection:
         link = connection.link()
         line = 0
-        interrupted = True
-        while interrupted:
-            line += 1
-            try:
-                with interrupting(line, Interrupt):
-                    transact_twice()
-                interrupted = False
-            except Interrupt:
-                pass
+        for line in interrupted_lines(transact_twice):
             assert [link.call("ECHO", line) for _ in range(2)] == [b"%d" % line] * 2
             assert connection.pool_stats().in_use == 0
     assert line > 40
+
+
+def interrupted_lines(exchange: Callable[[], None]) -> Iterator[int]:
+    """Interrupt an exchange at its first line, its second, and so on, until it gets through; their numbers."""
+
+    class Interrupt(BaseException):
+        pass
+
+    for line in itertools.count(1):
+        interrupted = False
+        try:
+            with interrupting(line, Interrupt), contextlib.suppress(ServerRefused):
+                exchange()
+        except Interrupt:
+            interrupted = True
+        yield line
+        if not interrupted:
+            return
 
 
 @contextmanager

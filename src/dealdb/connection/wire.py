@@ -135,36 +135,19 @@ class Wire:
             self.send(packed)
             if meanwhile:
                 meanwhile()
-            replies = self._taken(count)
+            replies = self._read_many(count)
         return self._checked(replies)
 
     def send(self, packed: bytes) -> None:
         """Send packed commands; ``receive`` takes their replies."""
-        whole = False
-        try:
+        with self.kept_if_whole():
             self._connection.send_packed_command(_pieces(packed), check_health=False)
-            whole = True
-        except (RedisError, OSError) as error:
-            raise translate(error, self._where) from error
-        finally:
-            if not whole:
-                self.close()
 
     def receive(self, count: int) -> list[Any]:
         """Read so many replies; then the first error reply is raised."""
-        return self._checked(self._taken(count))
-
-    def _taken(self, count: int) -> list[Any]:
-        whole = False
-        try:
+        with self.kept_if_whole():
             replies = self._read_many(count)
-            whole = True
-        except (RedisError, OSError) as error:
-            raise translate(error, self._where) from error
-        finally:
-            if not whole:
-                self.close()
-        return replies
+        return self._checked(replies)
 
     def _checked(self, replies: list[Any]) -> list[Any]:
         # among them "LOADING", which the client takes for an error of the connection
@@ -209,11 +192,13 @@ class Wire:
 
     @contextlib.contextmanager
     def kept_if_whole(self) -> Iterator[None]:
-        """Close the socket when what is done within fails."""
+        """Close the socket when what is done within fails; errors of the client and the socket become ours."""
         whole = False
         try:
             yield
             whole = True
+        except (RedisError, OSError) as error:
+            raise translate(error, self._where) from error
         finally:
             if not whole:
                 self.close()

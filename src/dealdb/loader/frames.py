@@ -141,6 +141,7 @@ def _check_archive(path: Path, name: str, max_expansion: int) -> None:
                     while block := stream.read(BLOCK_BYTES):
                         unpacked += len(block)
                         check_expansion(name, unpacked, packed, max_expansion)
+    # of the archive, of how a part is packed, of its bytes, of a password that it wants, of an end that is missing
     except (BadZipFile, NotImplementedError, zlib.error, RuntimeError, EOFError) as problem:
         msg = f"{name} can't be read as an XLSX workbook: {_first_line(problem)}"
         raise LoadError(msg) from problem
