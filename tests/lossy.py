@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import msgpack
-from hiredis import Reader
 
-from dealdb.connection import Link, Settings, packed
-from dealdb.connection.wire import Wire
+from dealdb.connection import Link, Settings
 from dealdb.errors import ServerUnavailable
 from dealdb.store.batch import unpacked
 from store_model import parts_of
@@ -37,38 +34,6 @@ class Held:
         return status
 
 
-class LateTransaction:
-    """A transaction on a connection that the writer has given up, and whose end is still on its way."""
-
-    def __init__(self, link: Link, watched: Sequence[str], look: Sequence[Any], age: int) -> None:
-        self._wire = Wire(link.settings, link.db)
-        self._wire.connect()
-        request = b"".join([packed(("WATCH", *watched)), *look, packed(("MULTI",))])
-        self.found = self._wire.exchange_many(request, 2 + len(look))[1:-1]
-        self.age = age
-        self.commands, self.count = b"", 0
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """Writer and counter."""
-        return added_of(self.commands)[:2]
-
-    def replies(self) -> Sequence[Any] | None:
-        """What the server replies when the end arrives."""
-        replies: list[Any] = self._wire.exchange_many(
-            self.commands + packed(("EXEC",)), self.count + 1
-        )
-        self._wire.close()
-        last: Sequence[Any] | None = replies[-1]
-        return last
-
-    def arrive(self, link: FaultyLink) -> bytes:
-        """Status that the commit script would have answered."""
-        replies = self.replies()
-        link.note_added(self.commands, replies)
-        return b"gap" if replies is None else b"ok"
-
-
 class Network:
     """
     What the links of several processes have in common.
@@ -84,7 +49,7 @@ class Network:
     """
 
     def __init__(self) -> None:
-        self.held: list[Held | LateTransaction] = []
+        self.held: list[Held] = []
         self.open: set[tuple[str, int]] = set()
         self.age = 0
 
@@ -142,60 +107,12 @@ class FaultyLink:
             self._network.held.append(Held(command, self._network.age))
         return reply
 
-    def transact(
-        self,
-        watched: Sequence[str],
-        look: Sequence[Any],
-        writes: Callable[[list[Any]], Any],
-        meanwhile: Callable[[], None] | None = None,
-        **options: Any,
-    ) -> Any:
-        fault = self._take_fault()
-        if fault == "delay":
-            late = LateTransaction(self._link, watched, look, self._network.age)
-            decided = writes(late.found)
-            if decided is None:
-                return None
-            late.commands, late.count = decided
-            self._network.held.append(late)
-            self.note_added(late.commands, None)
-            raise ServerUnavailable("the link broke", sent=True)
-        sent: list[bytes] = []
-
-        def spied(found: list[Any]) -> Any:
-            decided = writes(found)
-            if decided:
-                sent.append(decided[0])
-            if decided and fault == "request":
-                self.note_added(decided[0], None)
-                raise ServerUnavailable("the link broke", sent=True)
-            return decided
-
-        replies = self._link.transact(watched, look, spied, meanwhile, **options)
-        if sent:
-            self.note_added(sent[0], replies)
-        if sent and fault == "reply":
-            raise ServerUnavailable("the link broke", sent=True)
-        return replies
-
-    def keep(self) -> AbstractContextManager[Wire | None]:
-        return self._link.keep()
-
     def _take_fault(self) -> Fault | None:
         if not self._fault or self._skip:
             self._skip = max(self._skip - 1, 0)
             return None
         fault, self._fault = self._fault, None
         return fault
-
-    def note_added(self, commands: bytes, replies: Sequence[Any] | None) -> None:
-        """Note what became of a transaction, as of a call of the script that would have set the same."""
-        writer, counter, payload, answer = added_of(commands)
-        self._sent = (writer, counter)
-        self.happened = replies is not None
-        if replies is not None:
-            self._network.open.discard((writer, counter))
-            self.done.append(("set", payload, answer))
 
     def _note(self, command: Sequence[Any], reply: Sequence[bytes] = ()) -> None:
         writer, counter, kind, payload = parts_of(command)
@@ -206,7 +123,7 @@ class FaultyLink:
         if status in (b"ok", b"repeat"):
             self._network.open.discard((writer, counter))
         if status == b"ok" and kind != "void":
-            self.done.append((kind, payload, reply[1]))
+            self.done.append((*as_set(kind, payload), reply[1]))
 
 
 def is_commit(command: Sequence[Any]) -> bool:
@@ -214,18 +131,13 @@ def is_commit(command: Sequence[Any]) -> bool:
     return str(command[0]).startswith("EVAL") and "deals:writers" in command
 
 
-def added_of(commands: bytes) -> tuple[str, int, bytes, bytes]:
-    """Writer, counter, payload of the script that would set the same, and its answer."""
-    reader = Reader()
-    reader.feed(commands)
-    entry = last = reader.gets()
-    while (command := reader.gets()) is not False:
-        last = command
-    about = dict(zip(entry[3::2], entry[4::2], strict=True))
-    frame = unpacked(about[b"data"])
-    columns = frame.drop("id").to_dict(as_series=False)
-    payload = msgpack.packb([frame["id"].to_list(), list(columns), list(columns.values())])
-    return about[b"writer"].decode(), int(about[b"counter"]), payload, last[3].partition(b" ")[2]
+def as_set(kind: str, payload: bytes) -> tuple[str, bytes]:
+    """Kind and payload of a commit; of new deals in bulk those of a commit that would have set the same."""
+    if kind != "add":
+        return kind, payload
+    ids, *columns = unpacked(payload)
+    texts = [column.to_list() for column in columns]
+    return "set", msgpack.packb([ids.to_list(), [column.name for column in columns], texts])
 
 
 class FailingLink:
@@ -248,7 +160,3 @@ class FailingLink:
     def calls(self, commands: Any, *, retry: bool = False) -> Any:
         self._count()
         return self._link.calls(commands, retry=retry)
-
-    def transact(self, *what: Any, **options: Any) -> Any:
-        self._count()
-        return self._link.transact(*what, **options)

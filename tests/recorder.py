@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from dealdb.loader import DataLoader, LoadReport
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.batch import Batch
-from dealdb.store.keys import Keys
 from dealdb.store.log import Position
 from dealdb.store.marks import Mark, Marked
 from dealdb.store.snapshot import Snapshot
@@ -101,12 +99,6 @@ class Recorder:
     def cover_stages(self, names: Iterable[str]) -> Pipeline:
         self._pipeline = self._pipeline.covering(names)
         return self._pipeline
-
-    def in_a_row(self) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def prepare(self, batch: Batch) -> None:
-        batch.encode(Keys("deal"))
 
     def write(
         self,

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from connected import connected, eventually, in_threads, sockets
-from dealdb.connection import Link, RedisConnection, packed
+from dealdb.connection import Link, RedisConnection
 from dealdb.errors import AccessDenied, SchemaError, ServerRefused, ServerUnavailable
 from servers import Server, free_port
 
@@ -327,23 +327,6 @@ def test_interrupt_at_each_line_of_an_exchange(server: Server, in_a_batch: bool)
             stats = connection.pool_stats()
             assert (stats.open, stats.in_use, stats.waiting) == (1, 0, 0)
     assert line > 20
-
-
-def test_interrupt_at_each_line_of_transactions_in_a_row(server: Server) -> None:
-    look, write = [packed(("ECHO", "late"))], packed(("INCR", "counter"))
-
-    def transact_twice() -> None:
-        with link.keep() as kept:
-            for ahead in (look, []):
-                link.transact(["k"], look, lambda _: (write, 1), kept=kept, ahead=ahead)
-
-    with connected(server, max_connections=2) as connection:
-        link = connection.link()
-        line = 0
-        for line in interrupted_lines(transact_twice):
-            assert [link.call("ECHO", line) for _ in range(2)] == [b"%d" % line] * 2
-            assert connection.pool_stats().in_use == 0
-    assert line > 40
 
 
 def interrupted_lines(exchange: Callable[[], None]) -> Iterator[int]:

@@ -50,7 +50,7 @@ from dealdb.store.past import read_history
 from dealdb.store.replica import Replica
 from dealdb.store.snapshot import snapshot_of
 from dealdb.values import Value
-from lossy import FailingLink, Fault, FaultyLink, LateTransaction, Network
+from lossy import FailingLink, Fault, FaultyLink, Network
 from servers import Server
 from store_model import ANY, Model, View, as_texts, canonical, stamp_of, text_of, view_of
 
@@ -289,7 +289,7 @@ class StoreMachine(RuleBasedStateMachine):
         ),
         fault=FAULTS,
         give_up=st.booleans(),
-        in_a_row=st.booleans(),
+        likely_new=st.booleans(),
     )
     def load_batch(
         self,
@@ -298,35 +298,16 @@ class StoreMachine(RuleBasedStateMachine):
         fault: Fault | None,
         *,
         give_up: bool,
-        in_a_row: bool,
+        likely_new: bool,
     ) -> None:
-        """With ``in_a_row``, a part before the others, on a connection that looks ahead to them."""
         store = self.stores[who]
-        if not in_a_row:
-            self.load_part(who, batch_of(deals), deals, fault, give_up=give_up)
-            return
-        parts = [dict(list(deals.items())[:1]), dict(list(deals.items())[1:])]
-        first, second = map(batch_of, parts)
-        first.following = second
-        with store.in_a_row():
-            if self.load_part(who, first, parts[0], None, give_up=give_up) and parts[1]:
-                self.load_part(who, second, parts[1], fault, give_up=give_up)
-
-    def load_part(
-        self,
-        who: int,
-        batch: Batch,
-        deals: dict[str, tuple[str | None, int | None]],
-        fault: Fault | None,
-        *,
-        give_up: bool,
-    ) -> bool:
-        store = self.stores[who]
+        batch = batch_of(deals)
+        batch.likely_new = likely_new
         written = self.attempt(
             who, lambda: store.write(store.schema(), batch), fault, 0, give_up=give_up
         )
         if written is None:
-            return False
+            return
         self.settle(who)
         changes = {
             deal: {"name": name, "amount": None if amount is None else str(amount)}
@@ -335,7 +316,6 @@ class StoreMachine(RuleBasedStateMachine):
         outcomes = self.apply(changes)
         counts = (written.inserted, written.updated, written.unchanged)
         assert counts == tuple(map(outcomes.count, ("inserted", "updated", "unchanged")))
-        return True
 
     @precondition(lambda self: any(self.unknown))
     @rule(who=WHO)
@@ -421,7 +401,7 @@ class StoreMachine(RuleBasedStateMachine):
         """A copy arrives at last, maybe not for the last time."""
         held = self.network.held
         copy = held[which % len(held)]
-        if not keep or isinstance(copy, LateTransaction):
+        if not keep:
             held.remove(copy)
         link = FaultyLink(self.link, self.network)
         # after a reset the server knows no better, except that what lies before the copy is missing
@@ -742,7 +722,7 @@ def test_store_agrees_with_model(
     server: Server, examples: int, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dealdb.store.writer._FIRST_PAUSE_S", 1e-6)
-    monkeypatch.setattr("dealdb.store.writer._LEAST_INSERTED", 1)
+    monkeypatch.setattr("dealdb.store.store._LEAST_ADDED", 1)
     StoreMachine.server = server
     run_state_machine_as_test(
         StoreMachine,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -15,13 +14,10 @@ from dealdb.connection.pool import Pool
 from dealdb.connection.retry import Pauses
 from dealdb.connection.settings import Settings
 from dealdb.connection.wire import Wire
-from dealdb.errors import PoolTimeout, SchemaError, ServerUnavailable
+from dealdb.errors import SchemaError, ServerUnavailable
 
 Argument: TypeAlias = str | bytes | int | float
 _PACKABLE = frozenset((str, bytes))
-_MULTI = b"*1\r\n$5\r\nMULTI\r\n"
-_EXEC = b"*1\r\n$4\r\nEXEC\r\n"
-_DISCARD = b"*1\r\n$7\r\nDISCARD\r\n"
 
 
 class _Trips(threading.local):
@@ -135,98 +131,6 @@ class Link:
         )
         return replies
 
-    def transact(
-        self,
-        watched: Sequence[str],
-        look: Sequence[bytes],
-        writes: Callable[[list[Any]], tuple[bytes, int] | None],
-        meanwhile: Callable[[], None] | None = None,
-        *,
-        kept: Wire | None = None,
-        ahead: Sequence[bytes] = (),
-    ) -> list[Any] | None:
-        """
-        Look, decide, and write all at once, unless something watched has changed since the look.
-
-        Parameters
-        ----------
-        watched
-            Keys.
-        look
-            Commands that read, packed each.
-        writes
-            Gets their replies; returns packed commands and how many they are, or None to write nothing.
-        meanwhile
-            Called once the writes are sent, while the server works.
-        kept
-            Connection from ``keep``, instead of any of the pool.
-        ahead
-            On one that is kept: the ``look`` of the transaction that comes next, with the same keys watched. It is
-            sent with these writes, so that the server need not wait for it.
-
-        Returns
-        -------
-        list or None
-            Replies to the writes, errors among them; None when nothing was written.
-
-        Raises
-        ------
-        AccessDenied, ServerRefused, PoolTimeout
-            As ``call`` does; nothing was written then.
-        ServerUnavailable
-            If a link broke: once ``writes`` had returned, they may have been carried out.
-
-        Cost
-        ----
-        Two round trips on one connection of the pool; one after a transaction that looked ahead.
-        """
-        # MULTI goes before the writes: were it refused, they would be carried out one by one
-        watch = packed(("WATCH", *watched))
-        request = b"".join([watch, *look, _MULTI])
-        next_request = b"".join([watch, *ahead, _MULTI]) if kept and ahead else b""
-
-        def exchange(wire: Wire) -> Any:
-            # what stays watched would make another caller's transaction fail, so a failure ends the connection
-            with wire.kept_if_whole():
-                answers = wire.answers_to(request) or self._ask(wire, request, 2 + len(look))
-                decided = writes(answers[1:-1])
-                if decided is None:
-                    wire.exchange(_DISCARD)
-                    return None
-                commands, count = decided
-                wire.send(commands + _EXEC + next_request)
-                if meanwhile:
-                    meanwhile()
-                written = wire.receive(count + 1)[-1]
-                if next_request:
-                    wire.ask_ahead(next_request, 2 + len(ahead))
-                return written
-
-        return self._deliver(exchange, retry=False, kept=kept)  # type: ignore[no-any-return]
-
-    @staticmethod
-    def _ask(wire: Wire, request: bytes, count: int) -> list[Any]:
-        if wire.asked:
-            # it is within a transaction that nobody wants any more
-            wire.connect()
-        _TRIPS.made += 1
-        return wire.exchange_many(request, count)
-
-    @contextmanager
-    def keep(self) -> Iterator[Wire | None]:
-        """One connection of the pool for several transactions, or None where others would have none left."""
-        wire = None
-        if self.settings.max_connections > 1:
-            with suppress(PoolTimeout):
-                wire = self._pool.checkout(self.db)
-        try:
-            yield wire
-        finally:
-            if wire is not None:
-                if wire.asked:
-                    wire.close()
-                self._pool.release(wire)
-
     def apart(self) -> OwnLink:
         """
         A way to the same database over a socket of its own, beside the pool's; ``close`` it.
@@ -242,11 +146,10 @@ class Link:
         *,
         retry: bool,
         single: bool = False,
-        kept: Wire | None = None,
     ) -> Any:
         pauses = Pauses(self.settings.retry_deadline_s)
         while True:
-            wire, sent = kept or self._pool.checkout(self.db), False
+            wire, sent = self._pool.checkout(self.db), False
             try:
                 if not wire.is_sound():
                     wire.connect()
@@ -259,8 +162,7 @@ class Link:
                 if (sent and not retry) or not self._is_worth_another(failure) or pauses.over:
                     raise
             finally:
-                if kept is None:
-                    self._pool.release(wire)
+                self._pool.release(wire)
             if self._revive is not None and not sent:
                 self._revive()
             pauses.wait()

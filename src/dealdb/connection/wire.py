@@ -16,7 +16,6 @@ import contextlib
 import select
 import socket
 import time
-from collections.abc import Callable, Iterator
 from typing import Any
 
 from redis._parsers.hiredis import NOT_ENOUGH_DATA
@@ -50,14 +49,9 @@ class Wire:
         The database that its commands go to; it never sends SELECT once it is connected.
     used_at
         When it last came back to its pool, on the monotonic clock.
-    asked
-        Commands that were sent on it ahead of their time; nothing once their replies were taken, or it was closed.
     """
 
-    __slots__ = (
-        *("__weakref__", "_connection", "_read_ahead", "_ready", "_settings", "_unread"),
-        *("asked", "db", "used_at"),
-    )
+    __slots__ = ("__weakref__", "_connection", "_ready", "_settings", "db", "used_at")
 
     def __init__(self, settings: Settings, db: int) -> None:
         self._settings = settings
@@ -65,9 +59,6 @@ class Wire:
         self._ready = False
         self.db = db
         self.used_at = 0.0
-        self.asked = b""
-        self._read_ahead: list[Any] = []
-        self._unread = 0
 
     @property
     def ready(self) -> bool:
@@ -76,7 +67,7 @@ class Wire:
 
     def is_sound(self) -> bool:
         """Whether it is connected, with nothing unread, and the server still at the other end."""
-        if not self._ready or not self._has_read_answers():
+        if not self._ready:
             return False
         try:
             if self._connection.can_read(0):
@@ -123,59 +114,23 @@ class Wire:
                 self.close()
         return reply
 
-    def exchange_many(
-        self, packed: bytes, count: int, meanwhile: Callable[[], None] | None = None
-    ) -> list[Any]:
-        """
-        Send packed commands at once and read all replies; then the first error reply is raised.
-
-        ``meanwhile`` is called between the two: what the caller has to do anyway, while the server works.
-        """
-        with self.kept_if_whole():
-            self.send(packed)
-            if meanwhile:
-                meanwhile()
+    def exchange_many(self, packed: bytes, count: int) -> list[Any]:
+        """Send packed commands at once and read all replies; then the first error reply is raised."""
+        connection, whole = self._connection, False
+        try:
+            connection.send_packed_command(_pieces(packed), check_health=False)
             replies = self._read_many(count)
-        return self._checked(replies)
-
-    def send(self, packed: bytes) -> None:
-        """Send packed commands; ``receive`` takes their replies."""
-        with self.kept_if_whole():
-            self._connection.send_packed_command(_pieces(packed), check_health=False)
-
-    def receive(self, count: int) -> list[Any]:
-        """Read so many replies; then the first error reply is raised."""
-        with self.kept_if_whole():
-            replies = self._read_many(count)
-        return self._checked(replies)
-
-    def _checked(self, replies: list[Any]) -> list[Any]:
+            whole = True
+        except (RedisError, OSError) as error:
+            raise translate(error, self._where) from error
+        finally:
+            if not whole:
+                self.close()
         # among them "LOADING", which the client takes for an error of the connection
         refusals = [reply for reply in replies if isinstance(reply, RedisError)]
         if refusals:
             raise translate(refusals[0], self._where) from refusals[0]
         return replies
-
-    def ask_ahead(self, packed: bytes, count: int) -> None:
-        """Note that these commands were sent too, and will have so many replies, which ``answers_to`` returns."""
-        self.asked, self._unread = packed, count
-
-    def answers_to(self, packed: bytes) -> list[Any] | None:
-        """The replies to these commands, if they were sent ahead on the same socket, and it has been found sound."""
-        if not self.asked or self.asked != packed or self._unread:
-            return None
-        answers, self._read_ahead, self.asked = self._read_ahead, [], b""
-        return answers
-
-    def _has_read_answers(self) -> bool:
-        """Read what is still to come for what was asked ahead; False where it does not come."""
-        if self._unread:
-            try:
-                with self.kept_if_whole():
-                    self._read_ahead, self._unread = self.receive(self._unread), 0
-            except StoreError:
-                return False
-        return True
 
     def _read_many(self, count: int) -> list[Any]:
         """So many replies, errors among them."""
@@ -190,19 +145,6 @@ class Wire:
                 replies.append(reply)
         return replies
 
-    @contextlib.contextmanager
-    def kept_if_whole(self) -> Iterator[None]:
-        """Close the socket when what is done within fails; errors of the client and the socket become ours."""
-        whole = False
-        try:
-            yield
-            whole = True
-        except (RedisError, OSError) as error:
-            raise translate(error, self._where) from error
-        finally:
-            if not whole:
-                self.close()
-
     def ping(self, timeout_s: float) -> None:
         """Ask for a PONG, which has to come within ``timeout_s``."""
         self.exchange(_PING, timeout_s)
@@ -210,7 +152,6 @@ class Wire:
     def close(self) -> None:
         """Close the socket, if it is open."""
         self._ready = False
-        self.asked, self._read_ahead, self._unread = b"", [], 0
         self._connection.disconnect()
 
     def hang_up(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -84,12 +84,7 @@ class Encoded:
     times_dropped: Mapping[str, int]
 
     def batches(
-        self,
-        size: int,
-        prepare: Callable[[Batch], None],
-        *,
-        all_new: bool = False,
-        whole: bool = False,
+        self, size: int, *, likely_new: bool, all_new: bool = False, whole: bool = False
     ) -> Iterator[Batch]:
         """
         One write after another: each id once in a batch, later rows of an id in later ones.
@@ -98,10 +93,10 @@ class Encoded:
         ----------
         size
             Deals in a batch, at most.
-        prepare
-            Called with many deals that may be new, before they are divided into batches.
+        likely_new
+            Whether no deal of these ids is expected to exist.
         all_new
-            Whether no deal of these ids exists. Then a field that isn't given is one that is empty, and rows
+            Whether none certainly does. Then a field that isn't given is one that is empty, and rows
             of all shapes go together in the order of the source.
         whole
             Whether a field that isn't given is to be cleared anyway.
@@ -110,18 +105,13 @@ class Encoded:
         # rows of several shapes are taken from a wider window, so that batches stay large
         window = size * min(max(len(self.given), 1), 4)
         for number, wave in enumerate(_waves(frame)):
-            if number:
-                # the deals of later waves exist by then
-                prepare = _nothing_to_prepare
+            # the deals of later waves exist by then
+            new = likely_new and number == 0
             if len(self.given) == 1 or whole or (all_new and number == 0):
                 given = self.given if len(self.given) == 1 else [list(self.columns)]
-                yield from _batches(wave, [(0, wave.height)], given, size, prepare)
+                yield from _batches(wave, [(0, wave.height)], given, size, likely_new=new)
             else:
-                yield from _batches(*_grouped(wave, window), self.given, size, prepare)
-
-
-def _nothing_to_prepare(_: Batch) -> None:
-    """A batch that is written as it is."""
+                yield from _batches(*_grouped(wave, window), self.given, size, likely_new=new)
 
 
 def _batches(
@@ -129,14 +119,14 @@ def _batches(
     runs: Sequence[tuple[int, int]],
     given: Sequence[Collection[str]],
     size: int,
-    prepare: Callable[[Batch], None],
+    *,
+    likely_new: bool,
 ) -> Iterator[Batch]:
     """Batches of a frame that consists of runs of rows, each with the number of its group and its length."""
     begin = 0
     for number, n_rows in runs:
-        run = Batch(frame.select("id", *given[number]).slice(begin, n_rows))
-        prepare(run)
-        yield from run.batches(size)
+        run = frame.select("id", *given[number]).slice(begin, n_rows)
+        yield from Batch(run, likely_new=likely_new).batches(size)
         begin += n_rows
 
 

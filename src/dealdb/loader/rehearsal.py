@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import polars as pl
@@ -108,13 +107,6 @@ class Rehearsal:
     ) -> int:
         """How many such deals there would be."""
         return sum(map(self._exists, ids))
-
-    def in_a_row(self) -> AbstractContextManager[None]:
-        """Nothing is sent."""
-        return nullcontext()
-
-    def prepare(self, batch: Batch) -> None:
-        """Nothing: nothing is sent."""
 
     def write(
         self,

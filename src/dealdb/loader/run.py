@@ -298,24 +298,28 @@ class Load:
         raise LoadError(msg)
 
     def _batches(self, encoded: Encoded) -> list[Batch]:
-        # not while the server waits for them; and only deals that are new take the quick road
-        prepare = self._store.prepare if self._news else lambda _: None
         whole = self.on_conflict == "replace"
         size = self.batch_size or min(
             DEFAULT_BATCH, DEFAULT_CELLS // (1 + len(encoded.columns)) + 1
         )
-        return list(encoded.batches(size, prepare, all_new=self._all_new, whole=whole))
+        batches = list(
+            encoded.batches(size, likely_new=self._news, all_new=self._all_new, whole=whole)
+        )
+        for batch in batches:
+            if batch.likely_new and not isinstance(self._store, Rehearsal):
+                # not while the server waits for it
+                batch.make_ready()
+        return batches
 
     def _send(self, batches: list[Batch], bytes_done: int | None) -> None:
         left = sum(map(len, batches))
-        with self._store.in_a_row():
-            for batch in batches:
-                before = self.trail is not None and self.trail.passes(batch.ids)
-                if not before:
-                    self._write(batch)
-                self._n_sent += len(batch)
-                self._meter.written(len(batch), left, bytes_done, before=before)
-                left -= len(batch)
+        for batch in batches:
+            before = self.trail is not None and self.trail.passes(batch.ids)
+            if not before:
+                self._write(batch)
+            self._n_sent += len(batch)
+            self._meter.written(len(batch), left, bytes_done, before=before)
+            left -= len(batch)
 
     def _write(self, batch: Batch) -> None:
         write = POLICIES[self.on_conflict]

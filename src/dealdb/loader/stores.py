@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
 from typing import Protocol
 
 import polars as pl
@@ -95,14 +94,6 @@ class Store(Protocol):
 
     def set_pipeline(self, pipeline: Pipeline) -> None:
         """Define the stages anew."""
-        ...
-
-    def in_a_row(self) -> AbstractContextManager[None]:
-        """Make writing batches one after another quicker."""
-        ...
-
-    def prepare(self, batch: Batch) -> None:
-        """Do the part of writing deals that are new which needs no server."""
         ...
 
     def write(

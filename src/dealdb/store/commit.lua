@@ -7,9 +7,9 @@
 -- KEYS  1 meta   2 log   3 writers   4.. the deals' hashes, in the order of the payload's ids
 -- ARGV  1 writer     random name of the process and thread that commits
 --       2 counter    1 for its first commit, then one more each; a repeat gets the first answer again
---       3 kind       set, delete, schema, pipeline; mend (adopts what stands in the hashes, or moves fields);
---                    void (uses up the counter, changes nothing)
---       4 version    of the schema (set, delete, schema) or pipeline (pipeline) that the change was prepared with:
+--       3 kind       set, delete, schema, pipeline; add (new deals in bulk); mend (adopts what stands in the hashes, or
+--                    moves fields); void (uses up the counter, changes nothing)
+--       4 version    of the schema (set, add, delete, schema) or pipeline (pipeline) that the change was prepared with:
 --                    16 hex digits of the SHA-1 of its JSON, '' for none. A number would not do: after a reset
 --                    another schema can have the same one
 --       5 condition  '' none, '*' the deal must exist, '@seq' no commit since seq, '<=rev' no deal may have a later
@@ -20,15 +20,18 @@
 --                    replacing the hashes, which stay as they are;
 --                    mend: msgpack [ids, fields, sources, marks], the value of a field being that of its source in
 --                    the same hash, nil for none; marks 0 where that changes something, 1 always, 2 with a new row;
+--                    add: what the log is to have, which the script does not look into;
 --                    schema, pipeline: JSON
 --       8 load       name of a load that goes on after this commit, '' or absent for none
 --       9 note       how far it is then; kept with the commit
 --       10...        for a set of one deal, may be absent: the number of fields, their names, then their texts; those to
 --                    clear come last and have none. The payload says the same, and need not be unpacked then
+--       10           for an add: msgpack [fields, columns], which says the same as the payload
 -- Returns  {'ok', 'seq inserted updated unchanged'}   done; for a delete, updated counts the deleted
 --          {'repeat', answer}       this counter was answered before: that answer
 --          {'unchanged', rev}       nothing to do, nothing written; rev of the first deal (0: none)
 --          {'gap'}                  the counter is not the next one: the server has lost this writer's past
+--          {'known'}                of an add: some of the deals exist
 --          {'stale'}                prepared with another version than the one in force
 --          {'conflict', rev}        the condition does not hold; rev that the deal has (0: none)
 --          {'conflict', rev, place} the same for '<=rev'; place of the first such deal, from 1
@@ -36,6 +39,8 @@
 --          {'format', found}        the collection has a format that this script does not know
 
 local FORMAT = '1'
+-- arguments that one command is given at once: Lua has no room for any number
+local MOST_WORDS = 1000
 local call = redis.call
 local meta_key, log_key, writers_key = KEYS[1], KEYS[2], KEYS[3]
 local writer, counter, kind = ARGV[1], tonumber(ARGV[2]), ARGV[3]
@@ -85,7 +90,7 @@ if version ~= (m[7] or '') or (not m[1] and kind ~= 'schema') then return {'stal
 
 -- what would change ----------------------------------------------------------------------------------------------
 local of_deals = kind == 'set' or kind == 'mend' or kind == 'delete'
-local one = ARGV[10] ~= nil
+local one = kind == 'set' and ARGV[10] ~= nil
 local change, ids, fields, columns
 -- what is read of the hashes: _row, _rev, then the fields in their order
 local names, n_ids, n_fields = nil, 0, 0
@@ -97,9 +102,15 @@ elseif of_deals then
   ids, fields, columns = change[1], kind == 'delete' and {} or change[2], change[3]
   n_ids, n_fields = #ids, #fields
   names = {'_row', '_rev', unpack(fields)}
+elseif kind == 'add' then
+  for i = 4, #KEYS, MOST_WORDS do
+    if call('EXISTS', unpack(KEYS, i, math.min(i + MOST_WORDS - 1, #KEYS))) > 0 then return {'known'} end
+  end
+  change = cmsgpack.unpack(ARGV[10])
+  fields, columns = change[1], change[2]
 end
 local old, log_rows, kept, first_row = {}, {}, {}, nil
-local inserted, updated, unchanged = 0, 0, 0
+local inserted, updated, unchanged = kind == 'add' and #KEYS - 3 or 0, 0, 0
 
 local function text(i, j)
   if one then return ARGV[10 + n_fields + j] or false end
@@ -188,7 +199,7 @@ local seq_text, time_text = digits(seq), digits(time)
 local hash = string.sub(redis.sha1hex((m[3] or writer) .. ' ' .. seq_text .. ' ' .. writer .. ' ' .. ARGV[2]
   .. ' ' .. time_text), 1, 16)
 
-if change and (kind == 'mend' or (kind == 'delete' and change[2]) or #kept < n_ids) then
+if of_deals and change and (kind == 'mend' or (kind == 'delete' and change[2]) or #kept < n_ids) then
   -- the log tells what changed, not what was asked; false stands for nil, which would end a list in Lua
   local kept_ids, kept_columns = {}, {}
   for k, i in ipairs(kept) do kept_ids[k] = ids[i] end
@@ -248,6 +259,20 @@ if kind == 'set' or kind == 'mend' then
     call('HSET', unpack(args))
     if cleared then call('HDEL', unpack(cleared)) end
   end
+elseif kind == 'add' then
+  local args = {'HSET', '', '_row', '', '_rev', seq_text}
+  for i = 1, inserted do
+    local n = 6
+    args[2], args[4] = KEYS[3 + i], digits(rows + i - 1)
+    for j = 1, #fields do
+      local value = columns[j][i]
+      if value then
+        args[n + 1], args[n + 2] = fields[j], value
+        n = n + 2
+      end
+    end
+    call(unpack(args, 1, n))
+  end
 elseif kind == 'delete' and not change[2] then
   for _, i in ipairs(kept) do call('DEL', KEYS[3 + i]) end
 end
@@ -265,7 +290,7 @@ if inserted > 0 or kind ~= 'set' then
     note('format', FORMAT)
     note('genesis', writer)
   end
-  if not of_deals then
+  if kind == 'schema' or kind == 'pipeline' then
     note(kind, payload)
     note(kind .. '_version', string.sub(redis.sha1hex(payload), 1, 16))
   end

@@ -18,8 +18,7 @@ from dealdb.connection import OwnLink
 from dealdb.errors import FeedReset, ServerRefused, StoreDamaged, StoreError
 from dealdb.schema import Schema
 from dealdb.store.commits import Commit, commit_of
-from dealdb.store.insert import FORMAT
-from dealdb.store.keys import Keys
+from dealdb.store.keys import FORMAT, Keys
 from dealdb.store.log import Entry, Position, wait_for
 from dealdb.store.manifest import read_manifest
 from dealdb.store.past import follows, is_known, read_history

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from dealdb.connection import Link
-from dealdb.store.insert import FORMAT
-from dealdb.store.keys import Keys
+from dealdb.store.keys import FORMAT, Keys
 from dealdb.store.manifest import Manifest
 from dealdb.store.writer import wrong_format
 

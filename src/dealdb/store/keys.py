@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from dealdb.errors import ConfigError
 
+# of a collection; ``commit.lua`` has it too
+FORMAT = b"1"
 # no final s: the collection "deals" would own the hash deals:log, which is the log of the collection "deal"
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}(?<!s)")
 

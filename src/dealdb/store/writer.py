@@ -13,14 +13,12 @@ import random
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
 
-from dealdb.connection import Link, Wire
+from dealdb.connection import Link
 from dealdb.errors import (
     AccessDenied,
     LoadReset,
@@ -31,18 +29,13 @@ from dealdb.errors import (
     StoreDamaged,
     StoreError,
 )
-from dealdb.store.insert import FORMAT, Insertion
-from dealdb.store.keys import Keys
+from dealdb.store.keys import FORMAT, Keys
 from dealdb.store.marks import Mark
-
-if TYPE_CHECKING:
-    from dealdb.store.batch import Batch
 
 _SCRIPT = files("dealdb.store").joinpath("commit.lua").read_bytes()
 _DIGEST = sha1(_SCRIPT, usedforsecurity=False).hexdigest()
 _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.5
-_LEAST_INSERTED = 16
 # answers that use up the counter
 _COUNTED = ("ok", "repeat")
 
@@ -55,7 +48,7 @@ class Change:
     Attributes
     ----------
     kind
-        ``set``, ``delete``, ``schema``, ``pipeline`` or ``void``.
+        ``set``, ``add``, ``delete``, ``schema``, ``pipeline`` or ``void``.
     version
         Version of the schema or pipeline that it was prepared with, as ``version_of`` tells it.
     payload
@@ -67,6 +60,8 @@ class Change:
         else the revision that the one deal must have.
     texts
         Of a set of one deal: what the payload says, by field, which spares the server to unpack it; or None.
+    values
+        Of an add: what the payload says, for the script.
     mark
         Note to keep with the commit, or None.
     """
@@ -77,6 +72,7 @@ class Change:
     ids: Sequence[str] = ()
     condition: str = ""
     texts: Mapping[str, str | None] | None = None
+    values: bytes = b""
     mark: Mark | None = None
 
 
@@ -123,49 +119,16 @@ class Writers:
         StoreError
             If it certainly did not happen.
         """
-        return self._once(lambda writer: writer.commit(change))
-
-    def insert(
-        self, batch: Batch, version: str, change: Callable[[], Change], mark: Mark | None = None
-    ) -> Reply:
-        """
-        Commit deals that are likely new, as ``commit`` does.
-
-        Parameters
-        ----------
-        batch
-            The deals.
-        version
-            Of the schema that they were encoded with.
-        change
-            The same for the commit script, for when it has to decide.
-        mark
-            Note to keep with the commit, or None.
-        """
-        kept = getattr(self._threads, "kept", None)
-        return self._once(lambda writer: writer.insert(batch, version, change, mark, kept))
-
-    @contextmanager
-    def in_a_row(self) -> Iterator[None]:
-        """Have ``insert`` use one connection in this thread, and look ahead to the batch that follows."""
-        with self._link.keep() as kept:
-            self._threads.kept = kept
-            try:
-                yield
-            finally:
-                self._threads.kept = None
-
-    def _once(self, commit: Callable[[_Writer], Reply]) -> Reply:
         writer: _Writer | None = getattr(self._threads, "writer", None)
         if writer is None or writer.pid != os.getpid():
             writer = self._threads.writer = _Writer(self._link, self._keys, self._actor)
-        reply = commit(writer)
+        reply = writer.commit(change)
         if reply.status == "gap":
             # the server was reset or restored and does not know this writer: nothing of the change is there
             if getattr(self._threads, "depends", False):
                 raise LoadReset(lost_commits(self._link.settings.where, self._keys))
             writer = self._threads.writer = _Writer(self._link, self._keys, self._actor)
-            reply = commit(writer)
+            reply = writer.commit(change)
         if reply.status == "denied":
             command = reply.rest[0].decode()
             msg = (
@@ -213,8 +176,6 @@ class _Writer:
         self._actor = actor
         self._name = name or secrets.token_hex(8)
         self._counter = counter
-        # of its last commit, 0 where that is not known
-        self._seq = 0
         self._open: _OpenCommit | None = None
         # a thread has its writer to itself, except where another resolves what this one could not
         self._lock = threading.Lock()
@@ -225,24 +186,6 @@ class _Writer:
                 # a commit that may still be on its way must not take effect after the next one
                 self._settle()
             return self._commit(change)
-
-    def insert(
-        self,
-        batch: Batch,
-        version: str,
-        change: Callable[[], Change],
-        mark: Mark | None,
-        kept: Wire | None,
-    ) -> Reply:
-        with self._lock:
-            if self._open:
-                self._settle()
-            # a few deals take the script less time than another round trip
-            if self._seq and len(batch) >= _LEAST_INSERTED:
-                reply = self._transact(batch, version, mark, kept)
-                if reply:
-                    return reply
-            return self._commit(change())
 
     def is_known(self) -> bool:
         """Whether the server has its last commit."""
@@ -256,52 +199,6 @@ class _Writer:
             reply = self._outrun(self._open, reply)
         self._open = None
         return self._take(reply)
-
-    def _transact(
-        self, batch: Batch, version: str, mark: Mark | None, kept: Wire | None
-    ) -> Reply | None:
-        """Reply as of the commit script; None where the script has to be asked, under the same counter."""
-        insertion = Insertion(
-            keys=self._keys,
-            batch=batch,
-            version=version,
-            writer=self._name,
-            counter=self._counter + 1,
-            actor=self._actor,
-            seq=self._seq,
-            mark=mark,
-        )
-        written = None
-        looked: list[Any] = []
-
-        def writes(found: list[Any]) -> tuple[bytes, int] | None:
-            decided = insertion.writes(found)
-            looked[:] = found
-            # from here on an interrupt, too, leaves the outcome open
-            self._open = _OpenCommit() if decided else None
-            return decided
-
-        try:
-            written = self._link.transact(
-                insertion.watched,
-                insertion.look(),
-                writes,
-                lambda: insertion.make_next_ready(looked),
-                kept=kept,
-                ahead=insertion.look_ahead(),
-            )
-        except (ServerUnavailable, PoolTimeout):
-            return None
-        except StoreError:
-            # refused as a whole: the script tells why
-            self._open = None
-            return None
-        self._open = None
-        if written is None:
-            return None
-        if isinstance(written[0], Exception):
-            raise foreign_log(self._link.settings.where, self._keys)
-        return self._take(Reply("ok", (insertion.answer.encode(),)))
 
     def void(self) -> bool:
         """Use up the next counter; False where a commit, or another void, was quicker."""
@@ -345,8 +242,6 @@ class _Writer:
     def _take(self, reply: Reply) -> Reply:
         if reply.status in _COUNTED:
             self._counter += 1
-            seq = reply.rest[0].partition(b" ")[0]
-            self._seq = int(seq) if seq.isdigit() else 0
         return reply
 
     def _send(self, change: Change) -> Reply:
@@ -398,9 +293,12 @@ class _Writer:
             change.condition,
         ]
         arguments += [self._actor, change.payload]
-        if change.mark:
-            arguments += [change.mark.name, change.mark.note]
-        elif change.texts:
+        mark = change.mark
+        if mark:
+            arguments += [mark.name, mark.note]
+        if change.values:
+            arguments += [*([] if mark else ["", ""]), change.values]
+        elif change.texts and not mark:
             arguments += ["", "", *_flat(change.texts)]
         try:
             answer = self._link.call("EVALSHA", _DIGEST, *arguments)
@@ -424,14 +322,6 @@ def lost_commits(where: str, keys: Keys) -> str:
     return (
         f"{where}: the server has lost what it had acknowledged of this load, or of the deals before it: collection "
         f"{keys.collection!r} was emptied, or set back to an older state; load it again"
-    )
-
-
-def foreign_log(where: str, keys: Keys) -> StoreDamaged:
-    """Error for a log to which something else has appended."""
-    return StoreDamaged(
-        f"{where}: another program has written to {keys.log!r} of collection {keys.collection!r}: deals that were "
-        "just saved are not in the log; repair() adopts them"
     )
 
 

@@ -1,23 +1,21 @@
-"""New deals in bulk: a transaction that leaves exactly what the commit script would have left."""
+"""New deals in bulk: a commit that leaves exactly what saving them one by one would have left."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from connected import connected
-from dealdb import DealDatabase
 from dealdb.connection import Link, RedisConnection, round_trips
-from dealdb.errors import ServerUnavailable, StoreDamaged, StoreError
+from dealdb.errors import OutcomeUnknown, ServerUnavailable, StoreError
 from dealdb.schema import Schema
 from dealdb.store import Store
 from dealdb.store.batch import Batch
 from dealdb.store.hashes import as_dict
-from lossy import LateTransaction
+from lossy import FaultyLink, Network, is_commit
 from servers import Server
+from store_model import parts_of
 
 N = 40
 
@@ -52,33 +50,25 @@ def kinds(link: Link) -> list[bytes]:
 
 
 class Spied:
-    """A link that does something between the look and the writes, or after them."""
+    """A link that does something before a commit of new deals is sent, or after the server has answered."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
         self.settings = link.settings
-        self.between: Callable[[], None] = lambda: None
+        self.before: Callable[[], None] = lambda: None
         self.after: Callable[[], None] = lambda: None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._link, name)
 
-    def transact(
-        self,
-        watched: Any,
-        look: Any,
-        writes: Callable[[Any], Any],
-        meanwhile: Any = None,
-        **options: Any,
-    ) -> Any:
-        def spied(found: Any) -> Any:
-            decided = writes(found)
-            self.between()
-            return decided
-
-        replies = self._link.transact(watched, look, spied, meanwhile, **options)
-        self.after()
-        return replies
+    def call(self, *command: Any, retry: bool = False) -> Any:
+        adds = is_commit(command) and parts_of(command)[2] == "add"
+        if adds:
+            self.before()
+        reply = self._link.call(*command, retry=retry)
+        if adds:
+            self.after()
+        return reply
 
 
 def spied_store(link: Link) -> tuple[Store, Spied]:
@@ -116,7 +106,7 @@ def test_the_same_as_by_the_script(link: Link, store: Store) -> None:
     ]
 
 
-def test_whoever_commits_between_look_and_writes_goes_first(link: Link) -> None:
+def test_whoever_commits_first_goes_first(link: Link) -> None:
     store, spied = spied_store(link)
     schema = store.schema()
     other = Store(link)
@@ -124,100 +114,59 @@ def test_whoever_commits_between_look_and_writes_goes_first(link: Link) -> None:
     def meddle() -> None:
         other.save({"id": "5", "name": "theirs"})
 
-    spied.between = meddle
+    spied.before = meddle
     written = store.write(schema, batch())
     assert (written.inserted, written.updated) == (N - 1, 1)
     assert kinds(link)[-2:] == [b"set", b"set"]
     assert store.snapshot().frame.equals(Store(link).snapshot().frame)
     assert not store.check().differences
-    # by now the writer knows where the collection stands
-    spied.between = lambda: None
-    assert store.write(schema, batch(100)).inserted == N
-    assert kinds(link)[-1] == b"add"
 
 
-def test_commands_made_for_the_batch_before_are_not_sent_where_somebody_came_between(
-    link: Link,
-) -> None:
-    store, _ = spied_store(link)
+def test_new_deals_of_others_in_between_disturb_nobody(link: Link, store: Store) -> None:
     schema = store.schema()
-    whole = batch(0, 3 * N)
-    store.prepare(whole)
-    first, second, third = whole.batches(N)
-    assert store.write(schema, first).inserted == N
-    # takes a row and a number that the commands of the second batch were made with
-    Store(link).save({"id": "theirs"})
-    assert store.write(schema, second).inserted == N
-    assert store.write(schema, third).inserted == N
-    assert kinds(link)[-4:] == [b"add", b"set", b"set", b"add"]
+    for first in range(0, 3 * N, N):
+        assert store.write(schema, batch(first)).inserted == N
+        Store(link).save({"id": f"theirs {first}"})
+    assert kinds(link)[-6:] == [b"add", b"set"] * 3
     assert not store.check().differences
     rows = [int(link.call("HGET", f"deal:{n}", "_row")) for n in range(3 * N)]
     assert len(set(rows)) == 3 * N
 
 
-def row_of_three(store: Store) -> list[Batch]:
-    whole = batch(0, 3 * N)
-    store.prepare(whole)
-    return list(whole.batches(N))
-
-
-def test_batches_in_a_row_take_one_trip_each(link: Link) -> None:
-    store, _ = spied_store(link)
+def test_a_batch_takes_one_trip(link: Link, store: Store) -> None:
     schema = store.schema()
     store.count()
-    trips = []
-    with store.in_a_row():
-        for each in row_of_three(store):
-            before = round_trips()
-            assert store.write(schema, each).inserted == N
-            trips.append(round_trips() - before)
-    assert trips == [2, 1, 1]
-    assert kinds(link)[-3:] == [b"add"] * 3
-    assert not store.check().differences
+    before = round_trips()
+    assert store.write(schema, batch()).inserted == N
+    assert round_trips() - before == 1
+    # one of them exists: the commit script is asked again, to set them
+    assert store.write(schema, batch(N - 1)).inserted == N - 1
+    assert round_trips() - before == 3
+    # who expects them to exist asks for that at once
+    known = batch()
+    known.likely_new = False
+    assert store.write(schema, known).unchanged == N
+    assert round_trips() - before == 4
 
 
-def test_whoever_comes_into_a_row_goes_first(link: Link) -> None:
-    store, _ = spied_store(link)
+def test_batches_of_all_sizes(link: Link, store: Store) -> None:
     schema = store.schema()
-    with store.in_a_row():
-        first, second, third = row_of_three(store)
-        assert store.write(schema, first).inserted == N
-        # after the look at the second batch's deals, which has been sent with the first
-        Store(link).save({"id": str(N + 3), "name": "theirs"})
-        written = store.write(schema, second)
-        assert (written.inserted, written.updated) == (N - 1, 1)
-        assert store.write(schema, third).inserted == N
-    assert kinds(link)[-4:] == [b"add", b"set", b"set", b"add"]
+    before = len(kinds(link))
+    for n, first in ((15, 0), (16, 100), (2_500, 1_000)):
+        assert store.write(schema, batch(first, n)).inserted == n
+    assert kinds(link)[before:] == [b"set", b"add", b"add"]
+    # more keys than the script looks for at once
+    assert store.write(schema, batch(3_499, 2_000)).updated == 0
+    assert store.write(schema, batch(5_498, 1_500)).unchanged == 1
     assert not store.check().differences
 
 
-def test_a_row_goes_on_over_a_cut_link(server: Server) -> None:
-    with connected(server) as connection:
-        link = connection.link()
-        store, _ = spied_store(link)
-        schema = store.schema()
-        with store.in_a_row(), server.client() as client:
-            for each in row_of_three(store):
-                assert store.write(schema, each).inserted == N
-                client.client_kill_filter(_type="normal", skipme=True)
-        assert not store.check().differences
-
-
-@pytest.mark.parametrize("size", [1, 2])
-def test_a_row_that_ends_early_leaves_no_transaction_open(server: Server, size: int) -> None:
-    with connected(server, max_connections=size) as connection:
-        link = connection.link()
-        store, _ = spied_store(link)
-        schema = store.schema()
-        with suppress(KeyboardInterrupt), store.in_a_row():
-            for each in row_of_three(store):
-                assert store.write(schema, each).inserted == N
-                # another connection, if there is one
-                assert link.call("ECHO", "here") == b"here"
-                raise KeyboardInterrupt
-        assert connection.pool_stats().in_use == 0
-        assert [link.call("ECHO", "there") for _ in range(4)] == [b"there"] * 4
-        assert store.write(schema, batch(100)).inserted == N
+def test_deals_that_have_nothing_but_an_id(link: Link, store: Store) -> None:
+    schema = store.schema()
+    assert store.write(schema, Batch.of([str(n) for n in range(N)], {})).inserted == N
+    assert kinds(link)[-1] == b"add"
+    assert not store.check().differences
+    assert store.count() == N + 1
 
 
 def test_lost_reply_is_asked_for_again(link: Link) -> None:
@@ -239,44 +188,32 @@ def test_request_that_was_lost_is_sent_again(link: Link) -> None:
     store, spied = spied_store(link)
 
     def lose() -> None:
-        spied.between = lambda: None
+        spied.before = lambda: None
         raise ServerUnavailable("the link broke", sent=True)
 
-    spied.between = lose
+    spied.before = lose
     assert store.write(store.schema(), batch()).inserted == N
     assert not store.check().differences
 
 
-def test_late_transaction_is_refused_once_its_place_is_taken(link: Link) -> None:
-    store, spied = spied_store(link)
-    late: list[LateTransaction] = []
-    transact = link.transact
-
-    def delayed(
-        watched: Any,
-        look: Any,
-        writes: Callable[[Any], Any],
-        meanwhile: Any,
-        **options: Any,  # as of the link
-    ) -> Any:
-        held = LateTransaction(link, watched, look, 0)
-        held.commands, held.count = writes(held.found)
-        late.append(held)
-        raise KeyboardInterrupt
-
-    spied.transact = delayed  # type: ignore[assignment,method-assign]
-    with pytest.raises(KeyboardInterrupt):
-        store.write(store.schema(), batch())
-    spied.transact = transact  # type: ignore[assignment,method-assign]
+def test_late_commit_is_refused_once_its_place_is_taken(link: Link) -> None:
+    network = Network()
+    store = Store(FaultyLink(link, network))  # type: ignore[arg-type]
+    store.save({"id": "first", "stage": "Lead"})
+    schema = store.schema()
+    faulty = cast("FaultyLink", store.link)
+    faulty.plan("delay", give_up=True)
+    with pytest.raises(OutcomeUnknown):
+        store.write(schema, batch())
     # a void takes the place, and an unchanged save writes nothing else
     assert store.save({"id": "first", "stage": "Lead"}).outcome == "unchanged"
-    [held] = late
-    assert held.replies() is None
+    [held] = network.held
+    assert held.arrive(faulty) == b"repeat"
     assert store.count() == 1
     assert not link.call("EXISTS", "deal:0")
 
 
-def test_interrupted_transaction_that_was_carried_out_counts(link: Link) -> None:
+def test_interrupted_commit_that_was_carried_out_counts(link: Link) -> None:
     store, spied = spied_store(link)
 
     def interrupt() -> None:
@@ -302,33 +239,19 @@ def test_hashes_of_other_programs_are_for_the_script(link: Link, store: Store) -
     assert not link.call("EXISTS", "deal:100")
 
 
-def test_log_that_another_program_appends_to_is_told(link: Link, store: Store) -> None:
-    link.call("XADD", "deals:log", "9999-0", "some", "thing")
-    with pytest.raises(StoreError):
-        store.write(store.schema(), batch())
-    assert not link.call("EXISTS", "deal:0")
-    link.call("XDEL", "deals:log", "9999-0")
-    # nothing shows now that the log takes no smaller number any more
-    with pytest.raises(StoreDamaged, match=r"deals:log.*repair\(\) adopts"):
-        store.write(store.schema(), batch())
-
-
-@pytest.mark.parametrize("lacking", ["-multi", "-exec", "-watch", "-time"])
-def test_without_the_right_to_transactions_the_script_does_it(
-    link: Link, server: Server, lacking: str
+@pytest.mark.parametrize("removed", [False, True])
+def test_log_that_another_program_appends_to_stops_it_before_anything_is_written(
+    link: Link, store: Store, removed: bool
 ) -> None:
-    link.call("ACL", "SETUSER", "limited", "reset", "on", ">pw", "~*", "+@all", lacking)
-    with DealDatabase.from_url(f"redis://limited:pw@127.0.0.1:{server.port}/0") as db:
-        if lacking == "-time":
-            # the script needs it too
-            with pytest.raises(StoreError):
-                db.save_deal({"id": "first", "stage": "Lead"})
-        else:
-            db.save_deal({"id": "first", "stage": "Lead"})
-            assert db._store.write(db._store.schema(), batch()).inserted == N
-            assert kinds(link)[-1] == b"set"
-            assert not db.check().differences
-    link.call("ACL", "DELUSER", "limited")
+    link.call("XADD", "deals:log", "9999-0", "some", "thing")
+    if removed:
+        # nothing shows now that the log takes no smaller number any more
+        link.call("XDEL", "deals:log", "9999-0")
+    before = link.call("HGET", "deals:meta", "seq")
+    with pytest.raises(StoreError, match="XADD"):
+        store.write(store.schema(), batch())
+    assert link.call("HGET", "deals:meta", "seq") == before
+    assert not link.call("EXISTS", "deal:0")
 
 
 def test_schema_of_another_process_counts(link: Link, store: Store) -> None:
@@ -355,10 +278,10 @@ def test_reset_between_is_noticed(link: Link) -> None:
     schema = store.schema()
 
     def reset() -> None:
-        spied.between = lambda: None
+        spied.before = lambda: None
         link.call("FLUSHDB")
 
-    spied.between = reset
+    spied.before = reset
     assert store.write(schema, batch()).inserted == N
     assert store.count() == N
     assert not store.check().differences
