@@ -217,6 +217,20 @@ MUTANTS = [
         "(kind == 'delete' and change[2])) then",
     ),
     Mutant(
+        "a chunk that has changed is not written again",
+        "replica.py",
+        "                known.pop(number, None)\n",
+        "                known.get(number)\n",
+        f"tests/server/test_checkpoint.py {MACHINE}",
+    ),
+    Mutant(
+        "a checkpoint is published without chunks that it took for there",
+        "checkpoint.py",
+        "        self._needed.update(columns.keys(self._keys))\n",
+        "",
+        "tests/server/test_checkpoint.py",
+    ),
+    Mutant(
         "new deals are added without a look whether they exist",
         "commit.lua",
         "#KEYS))) > 0 then",

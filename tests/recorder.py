@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,8 +137,8 @@ class Recorder:
                 self.revs[deal_id] = len(self.batches)
         return Written(**outcomes)
 
-    def settle(self, n_written: int) -> None:
-        """There is nothing to tidy up."""
+    def settling(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def frame(self) -> pl.DataFrame:
         columns = {name: [deal.get(name) for deal in self.deals.values()] for name in self._schema}

@@ -149,12 +149,67 @@ def test_what_did_not_change_is_kept_once(link: Link) -> None:
     assert amounts(Store(link)) == list(range(500))
 
 
+def test_a_load_is_folded_while_it_goes_on(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks that are full are written once, and the log does not grow with the load."""
+    for module in ("chunks", "live", "replica", "settling"):
+        monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 1_000)
+    monkeypatch.setattr("dealdb.store.live._CHANGES_SO_FAR", 2_000)
+    monkeypatch.setattr("dealdb.store.checkpoint._MIN_LOG_BYTES", 1_000)
+    sets: list[str] = []
+    spied = WatchedLink(
+        link, lambda command: sets.append(command[1]) if command[0] == "SET" else None
+    )
+    store = Store(spied)  # type: ignore[arg-type]
+    longest_log = 0
+    with store.settling() as settling:
+        for first in range(0, 12_000, 500):
+            bulk(store, 500, first=first)
+            settling.written(first + 500)
+            if settling._step:
+                settling._step.result()
+            longest_log = max(longest_log, link.call("XLEN", "deals:log"))
+            if first == 4_000:
+                store.save({"id": "b1700", "amount": -7})
+    assert longest_log < 15
+    manifest = read_manifest(link, store.keys)
+    assert manifest
+    newest = manifest.generations[0]
+    assert newest.columns
+    full = newest.columns.full_chunks(newest.height)
+    digests = full["amount"].values()
+    assert len(digests) >= 8
+    assert {sets.count(store.keys.chunk(digest)) for digest in digests} == {1}
+    assert amounts(Store(link)) == [-7, *(n for n in range(12_000) if n != 1_700)]
+    assert store.history("b1700")["after"].drop_nulls().to_list() == ["1700", "-7"]
+
+
+def test_a_chunk_that_vanished_is_written_by_the_checkpoint_after_the_next(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("chunks", "live", "replica"):
+        monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 100)
+    store = Store(link)
+    bulk(store, 500)
+    assert checkpoint(store)
+    newest, *_ = chunks_of(store)
+    link.call("DEL", *newest)
+    published = []
+    for n in range(2):
+        save(store, n)
+        store.snapshot()
+        replica = store._live._replica
+        published.append(write_checkpoint(link, store.keys, replica, anew=False))
+    assert published == [False, True]
+    assert Store(link).snapshot().frame.height == 502
+
+
 def test_a_load_leaves_no_second_copy(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the log nor the history has its deals, and the history still tells of them."""
     monkeypatch.setattr("dealdb.store.checkpoint._MIN_LOG_BYTES", 1_000)
     store = Store(link)
-    bulk(store, 12_000)
-    store.settle(12_000)
+    with store.settling() as settling:
+        bulk(store, 12_000)
+        settling.written(12_000)
     assert link.call("XLEN", "deals:log") == 1
     sealed = sum(link.call("STRLEN", key) for key in link.call("KEYS", "deals:history:*"))
     assert sealed < 8_000

@@ -226,8 +226,8 @@ class DataLoader:
                 }
                 run.trail = open_trail(store, Path(source), terms, since, resume=resume)
             run.batch_size, run.max_errors, run.on_conflict = batch_size, max_errors, on_conflict
-            run.run()
-            store.settle(run.n_written)
+            with store.settling() as run.settling:
+                run.run()
             return run.report(time.perf_counter() - begun)
 
     def follow(

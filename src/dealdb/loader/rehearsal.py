@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import polars as pl
@@ -128,8 +129,9 @@ class Rehearsal:
             self._written.setdefault(deal_id, {}).update(cells)
         return Outcome(inserted, updated, len(ids) - inserted - updated)
 
-    def settle(self, n_written: int) -> None:
-        """Do nothing: nothing was written."""
+    def settling(self) -> AbstractContextManager[None]:
+        """Nothing: nothing is written."""
+        return nullcontext()
 
     def _exists(self, deal_id: str) -> bool:
         return deal_id in self._rows or deal_id in self._written

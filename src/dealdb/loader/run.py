@@ -33,6 +33,7 @@ from dealdb.schema import Field
 from dealdb.store.batch import Batch
 from dealdb.store.log import Position
 from dealdb.store.marks import Mark
+from dealdb.store.settling import Settling
 
 # deals and cells in one commit: larger ones are hardly faster, and hold up everybody else for longer
 DEFAULT_BATCH = 500
@@ -54,6 +55,7 @@ class Load:
     missing: Missing | None = None
     table: StageTable | None = None
     trail: Trail | None = None
+    settling: Settling | None = None
     # last commit of the collection before the load, and behind it in the end
     since = Position()
 
@@ -108,6 +110,7 @@ class Load:
                     sending.result()
                 self._declare(encoded.fields)
                 sending = sender.submit(self._send, batches, chunk.bytes_done)
+                self._tell_written()
             if sending:
                 sending.result()
             if self.trail:
@@ -117,8 +120,13 @@ class Load:
             if self.missing:
                 self._delete(self.missing, sender)
             self.since = sender.submit(self._store.confirm, self.since).result()
+            self._tell_written()
         if self.trail:
             self.trail.end(self._store)
+
+    def _tell_written(self) -> None:
+        if self.settling:
+            self.settling.written(self.n_written)
 
     def _go_on(self, reached: Progressed) -> None:
         """Begin as the run that is continued did."""

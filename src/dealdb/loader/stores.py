@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import polars as pl
@@ -12,6 +13,7 @@ from dealdb.schema import Field, Schema
 from dealdb.store.batch import Batch
 from dealdb.store.log import Position
 from dealdb.store.marks import Mark, Marked
+from dealdb.store.settling import Settling
 
 
 class Written(Protocol):
@@ -137,6 +139,6 @@ class Store(Protocol):
         """Remove the mark of a load."""
         ...
 
-    def settle(self, n_written: int) -> None:
-        """Tidy up after a load that changed so many deals."""
+    def settling(self) -> AbstractContextManager[Settling | None]:
+        """What tidies up behind a load."""
         ...

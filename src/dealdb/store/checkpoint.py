@@ -46,7 +46,7 @@ _GENERATIONS = 2
 _MAX_STAGES = 100
 # chunks sent at once; a small collection is sent whole
 _SENT_CHUNKS = 64
-# as much may stay in the log for the sake of an older checkpoint, or half of what the chunks of one take
+# as much may stay in the log for the sake of an older checkpoint, or half of what the new chunks of this one take
 _MIN_LOG_BYTES = 2**20
 
 
@@ -97,22 +97,31 @@ def open_checkpoint(
     )
 
 
-def write_checkpoint(link: Link, keys: Keys, replica: Replica) -> bool:
+def write_checkpoint(link: Link, keys: Keys, replica: Replica, *, anew: bool = True) -> bool:
     """
     Publish the replica's state as the newest checkpoint, and seal the log up to it.
+
+    Parameters
+    ----------
+    anew
+        Whether to write all chunks, as those that are there may be damaged; else without those that the last
+        checkpoint of this replica wrote, and that nothing has changed since.
 
     Returns
     -------
     bool
-        False when another process is at it, or has published meanwhile, or the server has another history by now.
+        False when another process is at it, or has published meanwhile, or the server has another history by now,
+        or lacks a chunk that was not written anew: the next one writes all.
 
     Cost
     ----
-    Some ten round trips, and one for each 64 chunks and each 4 MiB of log that are sealed.
+    Some ten round trips, and one for each 64 chunks and each MiB of log that are sealed.
     """
     token = secrets.token_hex(8)
     if link.call("SET", keys.lease, token, "NX", "PX", _LEASE_MS) is None:
         return False
+    if anew:
+        replica.chunks = {}
     try:
         return _Checkpointer(link, keys, replica, token).run()
     finally:
@@ -127,7 +136,7 @@ class _Checkpointer:
         self._keys = keys
         self._replica = replica
         self._token = token
-        self._written: set[str] = set()
+        self._needed: set[str] = set()
         self._chunk_bytes = 0
         self._sealed_bytes = 0
 
@@ -166,6 +175,7 @@ class _Checkpointer:
             history=(*(base.history if base else ()), *segments),
         )
         published = self._publish(manifest, text)
+        self._replica.chunks = columns.full_chunks(generation.height) if published else {}
         self._remove_orphans()
         return published
 
@@ -191,24 +201,29 @@ class _Checkpointer:
             else 0
         )
         done = self._link.call(
-            "EVAL", _PUBLISH, 2 + len(self._written), keys.log, keys.checkpoint, *self._written,
+            "EVAL", _PUBLISH, 2 + len(self._needed), keys.log, keys.checkpoint, *self._needed,
             position.seq, position.hash, manifest.to_json(), made_from, older,
         )  # fmt: skip
         return bool(done)
 
     def _write_columns(self) -> Columns:
-        digests: dict[str, list[str]] = {name: [] for name in self._replica.schema}
-        chunks = encoded(self._replica.all_rows())
+        replica = self._replica
+        digests = {name: dict(replica.chunks.get(name, {})) for name in replica.schema}
+        chunks = encoded(replica.all_rows(), digests)
+        found: list[tuple[str, int, str]] = []
         while batch := list(islice(chunks, _SENT_CHUNKS)):
-            self._write({self._keys.chunk(digest): blob for _, digest, blob in batch})
-            for name, digest, blob in batch:
-                digests[name].append(digest)
-                self._chunk_bytes += len(blob)
-        return Columns(
-            schema=self._replica.schema,
+            self._write({self._keys.chunk(digest): blob for _, _, digest, blob in batch})
+            found += [chunk[:3] for chunk in batch]
+            self._chunk_bytes += sum(len(blob) for *_, blob in batch)
+        for name, number, digest in found:
+            digests[name][number] = digest
+        columns = Columns(
+            schema=replica.schema,
             first=0,
-            digests={name: tuple(found) for name, found in digests.items()},
+            digests={name: tuple(of[n] for n in sorted(of)) for name, of in digests.items()},
         )
+        self._needed.update(columns.keys(self._keys))
+        return columns
 
     def _write_segments(self, sealed: int, columns: Columns) -> Iterator[Segment]:
         until = self._replica.position.seq
@@ -230,7 +245,7 @@ class _Checkpointer:
         sets = [("SET", key, blob) for key, blob in blobs.items()]
         # the names first: should this process die in between, a later checkpoint finds what is left over
         self._link.calls([("SADD", self._keys.chunks, *blobs), *sets])
-        self._written.update(blobs)
+        self._needed.update(blobs)
 
     def _remove_orphans(self) -> None:
         """Remove what the manifest does not refer to: of superseded checkpoints, dead writers, lost histories."""

@@ -115,6 +115,11 @@ class Columns:
             for name in names
         }
 
+    def full_chunks(self, height: int) -> dict[str, dict[int, str]]:
+        """Digests by field and number, of those chunks that have all their rows where there are so many."""
+        n_full = height // CHUNK_ROWS if self.first == 0 else 0
+        return {name: dict(enumerate(found[:n_full])) for name, found in self.digests.items()}
+
     def _distinct(self, names: Iterable[str]) -> list[str]:
         return list(dict.fromkeys(digest for name in names for digest in self.digests[name]))
 
@@ -155,13 +160,17 @@ def _are_whole(blobs: Mapping[str, bytes | None]) -> bool:
         return all(pool.map(is_whole, blobs, blobs.values()))
 
 
-def encoded(frame: pl.DataFrame) -> Iterator[tuple[str, str, bytes]]:
-    """Field, digest and bytes of each chunk of a frame."""
+def encoded(
+    frame: pl.DataFrame, known: Mapping[str, Mapping[int, str]]
+) -> Iterator[tuple[str, int, str, bytes]]:
+    """Field, number, digest and bytes of each chunk of a frame, without those of which the digest is known."""
     with ThreadPoolExecutor(_THREADS) as pool:
         for column in frame:
-            parts = (column[n : n + CHUNK_ROWS] for n in range(0, frame.height, CHUNK_ROWS))
-            for digest, blob in pool.map(_encoded, parts):
-                yield column.name, digest, blob
+            numbers = range(-(-frame.height // CHUNK_ROWS))
+            new = [number for number in numbers if number not in known.get(column.name, ())]
+            parts = (column[n * CHUNK_ROWS : (n + 1) * CHUNK_ROWS] for n in new)
+            for number, (digest, blob) in zip(new, pool.map(_encoded, parts), strict=True):
+                yield column.name, number, digest, blob
 
 
 def _encoded(part: pl.Series) -> tuple[str, bytes]:

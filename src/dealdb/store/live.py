@@ -31,6 +31,8 @@ MIN_CHANGES = 4_096
 _DEALS_A_CHANGE = 4
 # what a load leaves in the log is as large as what it loaded
 _DEALS_A_LOADED_CHANGE = 20
+# while it goes on: what is less than a chunk is packed anew each time
+_CHANGES_SO_FAR = 2 * CHUNK_ROWS
 # a row alone takes a third of the time of a chunk
 _ROWS_A_CHUNK = 2
 _Read: TypeAlias = Callable[[Link, Keys, Generation, ChunkCache | None], Replica | None]
@@ -84,7 +86,7 @@ class LiveColumns:
 
         Cost
         ----
-        One round trip where fewer than 500 commits are new; at first one more, unless ``look`` is given, and one for
+        One round trip where fewer than 100 commits are new; at first one more, unless ``look`` is given, and one for
         the columns that were not asked for before.
         """
         with self._lock:
@@ -120,17 +122,25 @@ class LiveColumns:
         with self._lock:
             return sum(int(column.estimated_size()) for column in self._replica.columns.values())
 
-    def settle(self) -> None:
+    def settle(self, *, so_far: bool = False) -> None:
         """
-        Fold a load that has ended into a checkpoint, so that the server need not keep its log, if it was a large one.
+        Fold a load into a checkpoint, so that the server need not keep its log, if it was a large one.
+
+        Parameters
+        ----------
+        so_far
+            Whether the load goes on: then only once some chunks have come together.
 
         Cost
         ----
-        A read of the log since the last checkpoint; then, if one is due, that of a checkpoint.
+        A read of the log since the last time; then, if a checkpoint is due, that of one.
         """
         with self._lock:
             self._sync(None)
-            self._checkpoint_if_due(_DEALS_A_LOADED_CHANGE)
+            if not so_far:
+                self._checkpoint_if_due(_DEALS_A_LOADED_CHANGE, anew=False)
+            elif self._replica.changes > _CHANGES_SO_FAR:
+                self._checkpoint_if_due(_DEALS_A_CHANGE, anew=False)
 
     def snapshot_with_rows(self) -> tuple[Snapshot, pl.Series]:
         """Snapshot, and the row number of each of its deals. Costs as ``snapshot`` does."""
@@ -223,11 +233,11 @@ class LiveColumns:
             raise HistoryReset(msg)
         return replica, pages
 
-    def _checkpoint_if_due(self, deals_a_change: int) -> None:
+    def _checkpoint_if_due(self, deals_a_change: int, *, anew: bool = True) -> None:
         if self._replica.changes > max(MIN_CHANGES, self._replica.height // deals_a_change):
             # for others: a process that may not write one, or can't just now, reads all the same
             with suppress(StoreError):
                 # who may not write one must not gather changes of waiting columns for ever
                 self._replica.need()
-                write_checkpoint(self._link, self._keys, self._replica)
+                write_checkpoint(self._link, self._keys, self._replica, anew=anew)
             self._replica.changes = 0

@@ -20,10 +20,10 @@ from dealdb.errors import StoreDamaged
 from dealdb.store.batch import unpacked
 
 # entries asked for at first, and then as many as take up about so much: bounds the memory of the reply
-_FIRST_ENTRIES = 500
-_PAGE_BYTES = 4 * 2**20
+_FIRST_ENTRIES = 100
+_PAGE_BYTES = 2**20
 # the server does nothing else meanwhile
-_MAX_ENTRIES = 5_000
+_MAX_ENTRIES = 2_000
 # kinds of commits that change deals
 DEAL_KINDS = frozenset(("set", "add", "mend", "delete"))
 # a reader that waits takes so many at most
@@ -263,7 +263,7 @@ def read_since(link: Link, log_key: str, position: Position) -> Iterator[Page] |
 
     Cost
     ----
-    One round trip where fewer than 500 commits are new.
+    One round trip where fewer than 100 commits are new.
     """
     start = f"{position.seq}-0" if position.seq else "-"
     first = _page(link, log_key, start, _FIRST_ENTRIES)
@@ -289,7 +289,7 @@ def read_from(link: Link, log_key: str, seq: int) -> Iterator[Page]:
 
     Cost
     ----
-    One round trip for every 4 MiB of commits, or 5,000.
+    One round trip for every MiB of commits, or 2,000.
     """
     return _pages(link, log_key, _page(link, log_key, f"{seq}-0", _FIRST_ENTRIES), skip=0)
 

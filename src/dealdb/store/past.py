@@ -58,7 +58,7 @@ def history_of(link: Link, keys: Keys, deal_id: str) -> pl.DataFrame:
     Cost
     ----
     A read of the whole history: one round trip a segment and for each of the columns that hold its bulk loads, and one
-    for every 4 MiB of the log.
+    for every MiB of the log.
     """
     rows: list[tuple[object, ...]] = []
     fields: dict[str, str] | None = None
@@ -208,7 +208,7 @@ def read_history(
 
     Cost
     ----
-    One round trip and one for each segment, and one for every 4 MiB of the log.
+    One round trip and one for each segment, and one for every MiB of the log.
     """
     last = since or Position()
     for _ in range(_MAX_TRIES):

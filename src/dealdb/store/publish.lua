@@ -1,7 +1,7 @@
 -- Publishes the manifest of a checkpoint, and trims the log to what the oldest of its generations needs.
 --
 -- Atomic effect: sets the checkpoint key and trims the log.
--- KEYS  1 log   2 checkpoint   3.. the chunks and segments that were written for this manifest
+-- KEYS  1 log   2 checkpoint   3.. the chunks of its newest generation, and its new segments
 -- ARGV  1 seq   2 chain hash of that commit   3 manifest   4 the manifest that it was made from ('' for none)
 --       5 seq of the oldest generation that it keeps (0: keep the whole log)
 -- Returns  1, or 0 when nothing was published: the commit is not in the log, which is another history now,

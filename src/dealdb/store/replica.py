@@ -19,6 +19,7 @@ from dealdb.errors import StoreDamaged
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.batch import unpacked
+from dealdb.store.chunks import CHUNK_ROWS
 from dealdb.store.log import Entry, Position, Run, runs_of, unpacked_all, with_none
 from dealdb.store.waiting import Waiting, with_values
 
@@ -50,6 +51,8 @@ class Replica:
         Whether there is such a row.
     changes
         Commits and rows that were applied; whoever looks at it may set it back.
+    chunks
+        Digests by field and number, of full chunks that the last checkpoint of it wrote, and that have not changed.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Replica:
         self.schema = Schema(0, ())
         self.pipeline = pipeline or Pipeline()
         self.changes = 0
+        self.chunks: dict[str, dict[int, str]] = {}
         self.height, self.has_deleted = height, has_deleted
         self.columns: dict[str, pl.Series] = {}
         self._waiting = waiting or Waiting(load=_none, load_rows=_none, height=0, changes={})
@@ -235,6 +239,7 @@ class Replica:
         self.need([name for name in self._waiting.changes if name in schema and name not in stay])
         for name in self._waiting.changes.keys() - stay:
             del self._waiting.changes[name]
+        self.chunks = {name: known for name, known in self.chunks.items() if name in stay}
         self.columns = {
             f.name: self._column_for(f, self.height)
             for f in schema.fields
@@ -272,6 +277,9 @@ class Replica:
                 self._put(field.name, rows, _nulls(field, len(rows)))
 
     def _put(self, name: str, rows: pl.Series, values: pl.Series) -> None:
+        if known := self.chunks.get(name):
+            for number in (rows // CHUNK_ROWS).unique():
+                known.pop(number, None)
         if name in self._waiting.changes:
             self._waiting.changes[name].append((rows, values))
         else:

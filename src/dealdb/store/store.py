@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from dealdb.store.live import LiveColumns
     from dealdb.store.log import Position
     from dealdb.store.reshape import Reshape
+    from dealdb.store.settling import Settling
     from dealdb.store.since import Since
     from dealdb.store.snapshot import Snapshot
 
@@ -382,22 +383,15 @@ class Store:
         same = known.version and all(known.get(field.name) == field for field in used)
         return known if same else schema
 
-    def settle(self, n_written: int) -> None:
-        """
-        Have the server keep what a load has written once only: fold its log into a checkpoint, where that pays.
+    def settling(self) -> Settling:
+        """What has the server keep a load once only, while it goes on and at its end."""
+        from dealdb.store.live import LiveColumns
+        from dealdb.store.settling import Settling
 
-        Cost
-        ----
-        As ``LiveColumns.settle``; nothing after a small load.
-        """
-        from dealdb.store.live import MIN_CHANGES, LiveColumns
-
-        if n_written > MIN_CHANGES:
-            # columns of its own, unless this process has them already: who only loads need not keep any
-            live = self._lazy_live or LiveColumns(self.link, self.keys, self._definitions.anchor)
-            # every deal is acknowledged by now
-            with suppress(StoreError):
-                live.settle()
+        # columns of its own, unless this process has them already: who only loads need not keep any
+        return Settling(
+            lambda: self._lazy_live or LiveColumns(self.link, self.keys, self._definitions.anchor)
+        )
 
     def delete(self, deal_id: str, *, expect_rev: int | None = None) -> bool:
         """
