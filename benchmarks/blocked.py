@@ -86,7 +86,7 @@ class _Measured:
         self.runs[name] = run
 
     def _longest_ms(self) -> float:
-        """Of all commands and transactions; the monitor leaves out what took less than a millisecond."""
+        """Of all commands; the monitor leaves out what took less than a millisecond."""
         events = self._server.call("LATENCY", "LATEST")
         return 1 + max((event[3] for event in events if b"command" in event[0]), default=0)
 
