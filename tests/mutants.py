@@ -252,6 +252,57 @@ MUTANTS = [
         "tests/server/test_new_deals.py",
     ),
     Mutant(
+        "new deals have what is left of the one before",
+        "commit.lua",
+        "    call(unpack(args, 1, n))\n",
+        "    call(unpack(args))\n",
+        "tests/server/test_new_deals.py",
+    ),
+    Mutant(
+        "rows of new deals in bulk are given out again",
+        "commit.lua",
+        "note('rows', digits(rows + inserted))",
+        "note('rows', digits(rows + (kind == 'add' and 0 or inserted)))",
+        "tests/server/test_new_deals.py",
+    ),
+    Mutant(
+        "new deals in bulk are not counted",
+        "commit.lua",
+        "note('deals', digits(tonumber(m[5] or 0) + inserted -",
+        "note('deals', digits(tonumber(m[5] or 0) + (kind == 'add' and 0 or inserted) -",
+        "tests/server/test_new_deals.py",
+    ),
+    Mutant(
+        "new deals in bulk are of any version of the schema",
+        "commit.lua",
+        "if version ~= (m[7] or '') or",
+        "if (kind ~= 'add' and version ~= (m[7] or '')) or",
+        "tests/server/test_new_deals.py",
+    ),
+    Mutant(
+        "a commit of new deals has no note on its load",
+        "commit.lua",
+        "if ARGV[8] and ARGV[8] ~= '' then",
+        "if ARGV[8] and ARGV[8] ~= '' and kind ~= 'add' then",
+        "tests/server/test_resume.py",
+    ),
+    Mutant(
+        "deals that are known are taken for written",
+        "store.py",
+        'if reply is None or reply.status == "known":\n',
+        'if reply and reply.status == "known":\n'
+        "                return Written(seq=0, inserted=0, updated=0, unchanged=len(batch))\n"
+        "            if reply is None:\n",
+        "tests/server/test_new_deals.py",
+    ),
+    Mutant(
+        "of new deals, known uses up no counter and is believed",
+        "writer.py",
+        "if self._open and reply.status not in _COUNTED:",
+        'if self._open and reply.status not in (*_COUNTED, "known"):',
+        "tests/server/test_new_deals.py",
+    ),
+    Mutant(
         "the script's stamp is not replayed",
         "replica.py",
         'elif kind == "set":',
