@@ -47,7 +47,7 @@ class Batch:
         """Id of each deal."""
         return self.frame["id"].to_list()
 
-    @property
+    @cached_property
     def repeats(self) -> bool:
         """Whether it names a deal twice."""
         return self.frame["id"].n_unique() < len(self)
@@ -75,7 +75,7 @@ class Batch:
 
     def make_ready(self) -> None:
         """Do now what writing new deals takes beside the server."""
-        _ = self.ids, self.packed, self.values
+        _ = self.ids, self.repeats, self.packed, self.values
 
     def batches(self, size: int) -> Iterator[Batch]:
         """The same deals in batches of at most ``size``."""
@@ -88,7 +88,8 @@ class Batch:
         batch = Batch(self.frame.with_columns(nothing), likely_new=self.likely_new)
         if self.likely_new:
             # new deals have nothing there anyway
-            batch.ids, batch.packed, batch.values = self.ids, self.packed, self.values
+            batch.ids, batch.repeats = self.ids, self.repeats
+            batch.packed, batch.values = self.packed, self.values
         return batch
 
     def only(self, places: Sequence[int]) -> Batch:
