@@ -35,9 +35,9 @@ from dealdb.store.log import Position
 from dealdb.store.marks import Mark
 from dealdb.store.settling import Settling
 
-# deals in one commit, and how much work they may be: larger ones are hardly faster, and hold up everybody else
+# deals and cells in one commit: larger ones are hardly faster, and hold up everybody else for longer
 DEFAULT_BATCH = 500
-_MOST_WORK = 6_000
+DEFAULT_CELLS = 2_500
 MAX_BATCH = 5000
 # sources up to this size are kept in memory between the two passes, larger ones are read twice
 KEPT_BYTES = 32 * 1024 * 1024
@@ -307,7 +307,9 @@ class Load:
 
     def _batches(self, encoded: Encoded) -> list[Batch]:
         whole = self.on_conflict == "replace"
-        size = self.batch_size or _default_size(1 + len(encoded.columns))
+        size = self.batch_size or min(
+            DEFAULT_BATCH, DEFAULT_CELLS // (1 + len(encoded.columns)) + 1
+        )
         batches = list(
             encoded.batches(size, likely_new=self._news, all_new=self._all_new, whole=whole)
         )
@@ -352,9 +354,3 @@ class Load:
             for header, n in self._times_dropped.items()
         )
         return (*self._source.notes, *self._plan.notes, *dropped, *filter(None, [self._refused]))
-
-
-def _default_size(width: int) -> int:
-    # the server looks for each field among those before it
-    work = width + width * width // 40
-    return min(DEFAULT_BATCH, _MOST_WORK // work + 1)

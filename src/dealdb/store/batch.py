@@ -60,18 +60,19 @@ class Batch:
     @cached_property
     def packed(self) -> bytes:
         """Its columns as the log keeps new deals: an Arrow IPC stream, without columns that are all null."""
-        return packed(self._given)
+        return packed(pl.DataFrame(self._given))
 
     @cached_property
     def values(self) -> bytes:
         """The same for the commit script, without the ids: msgpack."""
-        given = self._given.drop("id")
-        texts: bytes = msgpack.packb([given.columns, [column.to_list() for column in given]])
-        return texts
+        given = [column for column in self._given if column.name != "id"]
+        names, texts = [column.name for column in given], [column.to_list() for column in given]
+        values: bytes = msgpack.packb([names, texts])
+        return values
 
     @property
-    def _given(self) -> pl.DataFrame:
-        return pl.DataFrame([c for c in self.frame if c.null_count() < len(self)])
+    def _given(self) -> list[pl.Series]:
+        return [column for column in self.frame if column.null_count() < len(self)]
 
     def make_ready(self) -> None:
         """Do now what writing new deals takes beside the server."""
