@@ -129,18 +129,17 @@ class LiveColumns:
         Parameters
         ----------
         so_far
-            Whether the load goes on: then only once some chunks have come together.
+            Whether the load goes on: then only where new deals have filled some chunks, up to the commit that
+            filled the last of them.
 
         Cost
         ----
         A read of the log since the last time; then, if a checkpoint is due, that of one.
         """
         with self._lock:
-            self._sync(None)
+            self._sync(None, so_far=so_far)
             if not so_far:
                 self._checkpoint_if_due(_DEALS_A_LOADED_CHANGE, anew=False)
-            elif self._replica.changes > _CHANGES_SO_FAR:
-                self._checkpoint_if_due(_DEALS_A_CHANGE, anew=False)
 
     def snapshot_with_rows(self) -> tuple[Snapshot, pl.Series]:
         """Snapshot, and the row number of each of its deals. Costs as ``snapshot`` does."""
@@ -151,13 +150,20 @@ class LiveColumns:
                 return snapshot, rows
         return self.snapshot_with_rows()
 
-    def _sync(self, names: Collection[str] | None, look: FirstLook | None = None) -> None:
-        """Bring the replica up to date, and have these columns in it."""
+    def _sync(
+        self,
+        names: Collection[str] | None,
+        look: FirstLook | None = None,
+        *,
+        so_far: bool = False,
+    ) -> None:
+        """Bring the replica up to date, and have these columns in it; ``so_far`` as for ``settle``."""
         pages = self._new_pages()
         read: _Read = open_checkpoint
         for _ in range(_MAX_REBUILDS):
             try:
-                self._apply(self._rebuilt(read, look) if pages is None else pages)
+                pages = self._rebuilt(read, look) if pages is None else pages
+                self._follow(pages, so_far=so_far)
                 self._need(names)
             except HistoryReset:
                 # with all columns: what waits may be gone again before it is asked for
@@ -171,14 +177,22 @@ class LiveColumns:
         position = self._replica.position
         return read_since(self._link, self._keys.log, position) if position.seq else None
 
-    def _apply(self, pages: Iterator[Page]) -> None:
+    def _follow(self, pages: Iterator[Page], *, so_far: bool) -> None:
         for page in pages:
-            # given up first: a column that a frame refers to is copied before it is changed
-            self._snapshot = None
-            replica, self._replica = self._replica, Replica()
-            replica.apply(page)
-            # only now: an interrupt in the middle leaves columns that are neither the old ones nor the new ones
-            self._replica = replica
+            for part in _at_full_chunks(page, self._replica.height) if so_far else [page]:
+                self._apply(part)
+                # the history keeps the chunks that its deals are in, and so any that is not full
+                filled = self._replica.height % CHUNK_ROWS < CHUNK_ROWS // 10
+                if so_far and filled and self._replica.changes > _CHANGES_SO_FAR:
+                    self._checkpoint_if_due(_DEALS_A_CHANGE, anew=False)
+
+    def _apply(self, page: Page) -> None:
+        # given up first: a column that a frame refers to is copied before it is changed
+        self._snapshot = None
+        replica, self._replica = self._replica, Replica()
+        replica.apply(page)
+        # only now: an interrupt in the middle leaves columns that are neither the old ones nor the new ones
+        self._replica = replica
 
     def _need(self, names: Collection[str] | None) -> None:
         """Have these columns in the replica, and what tells which rows count and which stages there are."""
@@ -241,3 +255,13 @@ class LiveColumns:
                 self._replica.need()
                 write_checkpoint(self._link, self._keys, self._replica, anew=anew)
             self._replica.changes = 0
+
+
+def _at_full_chunks(page: Page, height: int) -> Iterator[Page]:
+    """A page in parts: each but the last ends with the commit that fills a chunk of a replica of this height."""
+    start = 0
+    for place, before in enumerate(page.heights):
+        if before // CHUNK_ROWS > height // CHUNK_ROWS:
+            yield page[start:place]
+            start, height = place, before
+    yield page[start:]

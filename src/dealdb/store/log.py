@@ -191,6 +191,11 @@ class Page(Sequence[Entry]):
         """Size of all changes."""
         return sum(len(fields[_DATA]) for _, fields in self._raw)
 
+    @property
+    def heights(self) -> list[int]:
+        """Rows that there were before each."""
+        return [int(fields[_HEIGHT]) for _, fields in self._raw]
+
     def runs(self) -> Iterator[Run]:
         """The same as runs of commits of one kind."""
         for kind, some in groupby(self._raw, key=lambda raw: raw[1][_KIND]):
