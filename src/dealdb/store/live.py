@@ -139,7 +139,9 @@ class LiveColumns:
         with self._lock:
             self._sync(None, so_far=so_far)
             if not so_far:
-                self._checkpoint_if_due(_DEALS_A_LOADED_CHANGE, anew=False)
+                # where most chunks are there already, what is left in the log is worth another one
+                few = self._replica.height if self._replica.chunks else _DEALS_A_LOADED_CHANGE
+                self._checkpoint_if_due(few, anew=False)
 
     def snapshot_with_rows(self) -> tuple[Snapshot, pl.Series]:
         """Snapshot, and the row number of each of its deals. Costs as ``snapshot`` does."""
