@@ -8,7 +8,6 @@ from dealdb.connection.link import Argument, Link, OwnLink, packed, round_trips
 from dealdb.connection.pool import PoolStats
 from dealdb.connection.redis_connection import RedisConnection
 from dealdb.connection.settings import Settings
-from dealdb.connection.wire import Wire
 
 __all__ = [
     "Argument",
@@ -19,7 +18,6 @@ __all__ = [
     "PoolStats",
     "RedisConnection",
     "Settings",
-    "Wire",
     "packed",
     "round_trips",
 ]

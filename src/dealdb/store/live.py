@@ -139,9 +139,11 @@ class LiveColumns:
         with self._lock:
             self._sync(None, so_far=so_far)
             if not so_far:
-                # where most chunks are there already, what is left in the log is worth another one
-                few = self._replica.height if self._replica.chunks else _DEALS_A_LOADED_CHANGE
-                self._checkpoint_if_due(few, anew=False)
+                # where most chunks are there already, a checkpoint costs little: however few the changes are
+                is_cheap = bool(self._replica.chunks)
+                self._checkpoint_if_due(
+                    self._replica.height if is_cheap else _DEALS_A_LOADED_CHANGE, anew=False
+                )
 
     def snapshot_with_rows(self) -> tuple[Snapshot, pl.Series]:
         """Snapshot, and the row number of each of its deals. Costs as ``snapshot`` does."""
