@@ -60,51 +60,71 @@ class FaultyLink:
 
     Attributes
     ----------
+    network
+        What it has in common with the links of other processes.
     done
         Commits of the present call that the server carried out: kind, payload and answer.
-    happened
-        Whether the last one that was sent is among them.
+    missing
+        Writer and counter of those of the last sending that the server did not carry out.
     """
 
     def __init__(self, link: Link, network: Network) -> None:
         self._link = link
-        self._network = network
+        self.network = network
         self._fault: Fault | None = None
         self._skip = 0
-        self._sent: tuple[str, int] | None = None
+        self._cut = 0
         self.settings: Settings = link.settings
         self.done: list[tuple[str, bytes, bytes]] = []
-        self.happened = False
+        self.missing: set[tuple[str, int]] = set()
 
-    def plan(self, fault: Fault | None, *, skip: int = 0, give_up: bool = False) -> None:
-        """What happens to the commit after ``skip`` others of the next call, and whether the caller tries again."""
-        self._fault, self._skip, self._sent = fault, skip, None
+    def plan(
+        self, fault: Fault | None, *, skip: int = 0, cut: int = 0, give_up: bool = False
+    ) -> None:
+        """
+        What happens to the commit after ``skip`` others of the next call, and whether the caller tries again.
+
+        Of commits that are sent at once, ``cut`` arrive before it happens.
+        """
+        self._fault, self._skip, self._cut = fault, skip, cut
+        self.missing = set()
         self.settings = replace(self._link.settings, retry_deadline_s=1e-9 if give_up else 30)
         self.done = []
 
     def gave_up(self) -> None:
-        """The call ended without knowing what became of its last commit."""
-        if self._sent:
-            self._network.open.add(self._sent)
+        """The call ended without knowing what became of the commits that it sent last."""
+        self.network.open |= self.missing
 
     def calls(self, commands: Any, *, retry: bool = False) -> Any:
-        return self._link.calls(commands, retry=retry)
+        if not all(map(is_commit, commands)):
+            return self._link.calls(commands, retry=retry)
+        return self._send(commands)
 
     def call(self, *command: Any, retry: bool = False) -> Any:
         if not is_commit(command):
             return self._link.call(*command, retry=retry)
+        return self._send([command])[0]
+
+    def _send(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         fault = self._take_fault()
+        keys = [parts_of(command)[:2] for command in commands]
+        if parts_of(commands[0])[2] != "void":
+            self.missing = set(keys)
+        n_arrive = len(commands)
         if fault in ("request", "delay"):
-            if fault == "delay":
-                self._network.held.append(Held(command, self._network.age))
-            self._note(command)
+            n_arrive = self._cut % n_arrive
+        replies = [self._arrive(command) for command in commands[:n_arrive]]
+        late = commands[n_arrive:] if fault == "delay" else []
+        if fault == "double":
+            late = [c for c, reply in zip(commands, replies, strict=True) if is_counted(reply)]
+        self.network.held += [Held(command, self.network.age) for command in late]
+        if fault in ("request", "delay", "reply"):
             raise ServerUnavailable("the link broke", sent=True)
-        reply = self._link.call(*command, retry=retry)
+        return replies
+
+    def _arrive(self, command: tuple[Any, ...]) -> Any:
+        reply = self._link.call(*command)
         self._note(command, reply)
-        if fault == "reply":
-            raise ServerUnavailable("the link broke", sent=True)
-        if fault == "double" and reply[0] in (b"ok", b"repeat"):
-            self._network.held.append(Held(command, self._network.age))
         return reply
 
     def _take_fault(self) -> Fault | None:
@@ -114,16 +134,22 @@ class FaultyLink:
         fault, self._fault = self._fault, None
         return fault
 
-    def _note(self, command: Sequence[Any], reply: Sequence[bytes] = ()) -> None:
+    def _note(self, command: Sequence[Any], reply: Sequence[bytes]) -> None:
         writer, counter, kind, payload = parts_of(command)
-        status = reply[0] if reply else b""
+        if not is_counted(reply):
+            return
+        # a void uses up the counters of those before it too
+        known = {key for key in self.network.open if key[0] == writer and key[1] <= counter}
+        self.network.open -= known if kind == "void" else {(writer, counter)}
         if kind != "void":
-            self._sent = (writer, counter)
-            self.happened = status == b"ok"
-        if status in (b"ok", b"repeat"):
-            self._network.open.discard((writer, counter))
-        if status == b"ok" and kind != "void":
-            self.done.append((*as_set(kind, payload), reply[1]))
+            self.missing.discard((writer, counter))
+            if reply[0] == b"ok":
+                self.done.append((*as_set(kind, payload), reply[1]))
+
+
+def is_counted(reply: Sequence[bytes]) -> bool:
+    """Whether an answer uses up the counter."""
+    return reply[0] in (b"ok", b"repeat")
 
 
 def is_commit(command: Sequence[Any]) -> bool:

@@ -101,6 +101,13 @@ class Recorder:
         self._pipeline = self._pipeline.covering(names)
         return self._pipeline
 
+    def add(self, schema: Schema, batches: Sequence[Batch], marks: Sequence[Mark | None]) -> int:
+        for place, (batch, mark) in enumerate(zip(batches, marks, strict=True)):
+            if not self.deals.keys().isdisjoint(batch.ids):
+                return place
+            self.write(schema, batch, mark=mark)
+        return len(batches)
+
     def write(
         self,
         schema: Schema,

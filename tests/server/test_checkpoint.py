@@ -129,7 +129,7 @@ def bulk(store: Store, n: int, *, first: int = 0) -> None:
     schema = store.schema()
     for start in range(first, first + n, 500):
         amounts = [str(amount) for amount in range(start, start + 500)]
-        store.write(schema, Batch.of([f"b{amount}" for amount in amounts], {"amount": amounts}))
+        store.add(schema, [Batch.of([f"b{amount}" for amount in amounts], {"amount": amounts})])
 
 
 def test_what_did_not_change_is_kept_once(link: Link) -> None:

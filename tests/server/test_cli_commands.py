@@ -13,18 +13,17 @@ import sys
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
 
 from cli_runs import Run, db_fixture, run_fixture  # noqa: F401 fixtures
+from commits import at_each_commit
 from dealdb import DealDatabase
 from dealdb.cli.cells import to_text
 from dealdb.cli.commands import COMMANDS
 from dealdb.cli.main import main
 from dealdb.sample import deals
-from dealdb.store import Store
 from servers import Server
 
 PROGRAM = (sys.executable, "-m", "dealdb.cli.main")
@@ -133,15 +132,13 @@ def test_rejected_rows_make_the_exit_code_1_unless_allowed(run: Run, tmp_path: P
 def test_load_resumes(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "export.csv"
     file.write_text("id,amount\n" + "".join(f"{n},{n}.5\n" for n in range(1200)))
-    write, left = Store.write, iter(range(2))
 
-    def write_some(self: Store, *arguments: Any, **options: Any) -> Any:
-        if next(left, None) is None:
+    def interrupt(number: int) -> None:
+        if number > 2:
             raise KeyboardInterrupt
-        return write(self, *arguments, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Store, "write", write_some)
+        at_each_commit(patched.setattr, interrupt)
         assert run("load", str(file)).code == 130
     ran = run("load", str(file), "--resume")
     assert "1,200 read: 1,200 inserted" in ran.out

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from commits import at_each_commit
 from connected import eventually
 from dealdb import DealDatabase, LoadReset
 from dealdb.store import Store
+from dealdb.store.log import Position
 from servers import Server
 
 N_ROWS = 400
@@ -31,18 +33,16 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def before_call(
-    monkeypatch: pytest.MonkeyPatch, method: str, at: int, fault: Callable[[], object]
+def before_commit(
+    monkeypatch: pytest.MonkeyPatch, at: int, fault: Callable[[], object], *, deletes: bool = False
 ) -> None:
-    """Have something happen before the call ``at`` of a method of the store."""
-    original, calls = getattr(Store, method), iter(range(1, 10_000))
+    """Have something happen before the commit ``at`` of a load."""
 
-    def call(self: Store, *arguments: Any, **more: Any) -> Any:
-        if next(calls) == at:
+    def before(number: int) -> None:
+        if number == at:
             fault()
-        return original(self, *arguments, **more)
 
-    monkeypatch.setattr(Store, method, call)
+    at_each_commit(monkeypatch.setattr, before, deletes=deletes)
 
 
 class Backup:
@@ -77,7 +77,7 @@ def test_a_server_that_is_emptied(
     empty: Callable[[], None],
     on_conflict: str,
 ) -> None:
-    before_call(monkeypatch, "write", 5, empty)
+    before_commit(monkeypatch, 5, empty)
     with pytest.raises(LoadReset, match=r"has lost .* of this load.* load it again"):
         db.loader.load(path, **OPTIONS, on_conflict=on_conflict)
     assert db.loader.load(path, **OPTIONS, resume=True).inserted == N_ROWS == len(db)
@@ -94,7 +94,7 @@ def test_a_server_that_starts_again_with_nothing(
         server.start()
 
     with DealDatabase.from_url(server.url) as db:
-        before_call(monkeypatch, "write", 3, restart)
+        before_commit(monkeypatch, 3, restart)
         with pytest.raises(LoadReset):
             db.loader.load(path, **OPTIONS)
 
@@ -104,8 +104,8 @@ def test_a_backup_of_the_middle_of_the_load(
     db: DealDatabase, server: Server, path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     backups: list[Backup] = []
-    before_call(monkeypatch, "write", 3, lambda: backups.append(Backup(server)))
-    before_call(monkeypatch, "write", at, lambda: backups[0].restore())
+    before_commit(monkeypatch, 3, lambda: backups.append(Backup(server)))
+    before_commit(monkeypatch, at, lambda: backups[0].restore())
     with pytest.raises(LoadReset):
         db.loader.load(path, **OPTIONS)
     # the mark that came back with it belongs to what is there
@@ -116,7 +116,13 @@ def test_a_backup_of_the_middle_of_the_load(
 def test_after_the_last_commit(
     db: DealDatabase, path: Path, monkeypatch: pytest.MonkeyPatch, empty: Callable[[], None]
 ) -> None:
-    before_call(monkeypatch, "confirm", 1, empty)
+    confirm = Store.confirm
+
+    def emptied(self: Store, since: Position) -> Position:
+        empty()
+        return confirm(self, since)
+
+    monkeypatch.setattr(Store, "confirm", emptied)
     with pytest.raises(LoadReset):
         db.loader.load(path, **OPTIONS)
 
@@ -128,7 +134,7 @@ def test_a_load_that_had_nothing_to_change_yet(
     db.loader.load([{"id": "d7", "amount": 1}])
     backup = Backup(server)
     db.loader.load(path, **OPTIONS)
-    before_call(monkeypatch, "write", 5, backup.restore)
+    before_commit(monkeypatch, 5, backup.restore)
     with pytest.raises(LoadReset, match="load it again"):
         db.loader.load(path, **OPTIONS)
 
@@ -137,7 +143,7 @@ def test_while_missing_deals_are_deleted(
     db: DealDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty: Callable[[], None]
 ) -> None:
     db.loader.load([{"id": n, "amount": n} for n in range(1200)])
-    before_call(monkeypatch, "delete_many", 2, empty)
+    before_commit(monkeypatch, 2, empty, deletes=True)
     with pytest.raises(LoadReset):
         db.loader.load([{"id": 3, "amount": 5}], delete_missing=True, everything=True)
 
@@ -155,14 +161,14 @@ def test_a_resumed_load_of_which_the_first_part_is_gone(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        before_call(patched, "write", 5, stop)
+        before_commit(patched, 5, stop)
         with pytest.raises(KeyboardInterrupt):
             db.loader.load(path, **OPTIONS)
     with monkeypatch.context() as patched:
         # its mark was read by then
-        before_call(patched, "write", 1, empty)
+        before_commit(patched, 1, empty)
         if dies:
-            before_call(patched, "write", 3, stop)
+            before_commit(patched, 3, stop)
         with pytest.raises(KeyboardInterrupt if dies else LoadReset):
             db.loader.load(path, **OPTIONS, resume=True)
     report = db.loader.load(path, **OPTIONS, resume=True)
@@ -172,7 +178,7 @@ def test_a_resumed_load_of_which_the_first_part_is_gone(
 def test_others_commits_are_no_reset(
     db: DealDatabase, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before_call(monkeypatch, "write", 5, lambda: db.save_deal({"id": "other"}))
+    before_commit(monkeypatch, 5, lambda: db.save_deal({"id": "other"}))
     assert db.loader.load(path, **OPTIONS).inserted == N_ROWS
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,41 +16,36 @@ from typing import Any
 import polars as pl
 import pytest
 
+from commits import at_each_commit
 from connected import eventually
 from dealdb import DealDatabase
 from dealdb.errors import LoadError, StoreError
 from dealdb.loader import LoadReport
 from dealdb.pipeline import Kind, Pipeline, Stage
-from dealdb.store import Store
 from dealdb.store.batch import Batch
 from dealdb.store.marks import Mark
 from servers import Server
 from workbooks import workbook
 
 N_ROWS = 3000
+TESTS = str(Path(__file__).parents[1])
 # a child that loads, and may kill itself at a given commit: before it is sent, or before its answer is heard
 CHILD = """
 import json, os, signal, sys
+from commits import at_each_commit
 from dealdb import DealDatabase
-from dealdb.store import Store
 
-port, source, options, method, at, when = sys.argv[1:]
-original, calls = getattr(Store, method), 0
+port, source, options, at, when, deletes = sys.argv[1:]
 
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
+def die(number):
+    if number >= int(at):
+        os.kill(os.getpid(), signal.SIGKILL)
 
-def call(self, *arguments, **more):
-    global calls
-    calls += 1
-    if calls >= int(at) and when == "before":
-        die()
-    answer = original(self, *arguments, **more)
-    if calls >= int(at):
-        die()
-    return answer
+def nothing(number):
+    pass
 
-setattr(Store, method, call)
+around = (die, nothing) if when == "before" else (nothing, die)
+at_each_commit(setattr, *around, deletes=bool(deletes))
 with DealDatabase("127.0.0.1", int(port)) as db:
     db.loader.load(source, **json.loads(options))
 """
@@ -100,13 +96,13 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 
 def started(
-    server: Server, path: Path, options: dict[str, Any], *, method: str = "write", at: int = N_ROWS,
-    when: str = "before",
+    server: Server, path: Path, options: dict[str, Any], *, at: int = N_ROWS, when: str = "before",
+    deletes: bool = False,
 ) -> subprocess.Popen[bytes]:  # fmt: skip
-    """A process that loads, and kills itself at the call ``at`` of a method of the store."""
+    """A process that loads, and kills itself at the commit ``at``."""
     command = [sys.executable, "-c", CHILD, str(server.port), str(path)]
-    command += [json.dumps(options), method, str(at), when]
-    return subprocess.Popen(command)
+    command += [json.dumps(options), str(at), when, "yes" if deletes else ""]
+    return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": TESTS})
 
 
 def killed(server: Server, path: Path, options: dict[str, Any], **fault: Any) -> None:
@@ -149,16 +145,14 @@ def unfinished(
     db: DealDatabase, path: Path, monkeypatch: pytest.MonkeyPatch, **options: Any
 ) -> None:
     """A load that ended in an error after five batches."""
-    write_batch, left = Store.write, iter(range(5))
 
-    def write_some(self: Store, *arguments: Any, **more: Any) -> Any:
-        if next(left, None) is None:
+    def fail(number: int) -> None:
+        if number > 5:
             msg = "the server is gone"
             raise StoreError(msg)
-        return write_batch(self, *arguments, **more)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Store, "write", write_some)
+        at_each_commit(patched.setattr, fail)
         with pytest.raises(StoreError, match="is gone"):
             db.loader.load(path, **{"batch_size": 40, **options})
 
@@ -303,8 +297,7 @@ def test_a_commit_whose_answer_nobody_heard_is_counted_once(
         assert client.xlen("deals:log") == client.xlen("deals:log")
         assert client.xlen("deals:log") - entries <= (600 - report.resumed) // 40 + 1
     assert facts_of(report) == facts_of(expected)
-    # a batch with deals to skip is sent twice
-    assert report.resumed == (200 if on_conflict == "skip" else 280)
+    assert report.resumed == 280
     assert Path("deals.csv.rejects.csv").read_bytes() == rejects
     assert state_of(server) == state
 
@@ -325,7 +318,7 @@ def test_a_load_killed_while_it_deletes_goes_on_too(
     expected, _, state = in_one_go(server, path, options, before)
     assert expected.deleted == 1200
     # a deal that came since the load began is not one that the file lacks
-    killed(server, path, options, method="delete_many", at=2, when=when)
+    killed(server, path, options, deletes=True, at=2, when=when)
     db.save_deal({"id": "new", "amount": 1})
     report = db.loader.load(path, **options, resume=True)
     assert facts_of(report) == facts_of(expected)
@@ -333,9 +326,9 @@ def test_a_load_killed_while_it_deletes_goes_on_too(
     assert state_of(server) == {**state, **new}
 
 
-@pytest.mark.parametrize("n_deals", [1, 30])
+@pytest.mark.parametrize("adds", [False, True])
 def test_what_the_earlier_run_sent_last_takes_no_effect_any_more(
-    server: Server, n_deals: int
+    server: Server, *, adds: bool
 ) -> None:
     with ExitStack() as keep:
         first, second = (
@@ -343,18 +336,22 @@ def test_what_the_earlier_run_sent_last_takes_no_effect_any_more(
         )
         schema = first.declare([])
 
-        def batch(name: str) -> Batch:
-            ids = [f"{name}{n}" for n in range(n_deals)]
-            return Batch.of(ids, {"name": [name] * n_deals})
+        def write(name: str) -> None:
+            batch = Batch.of([f"{name}{n}" for n in range(30)], {"name": [name] * 30})
+            mark = Mark("x", f'{{"note": "{name}"}}')
+            if adds:
+                first.add(schema, [batch], [mark])
+            else:
+                first.write(schema, batch, mark=mark)
 
-        for name in ("a", "b"):
-            first.write(schema, batch(name), mark=Mark("x", f'{{"note": "{name}"}}'))
+        for n in range(12):
+            write(f"d{n}-")
         found = second.take_over("x")
         assert found is not None
-        assert (found.note, found.written.inserted) == ('{"note": "b"}', n_deals)
+        assert (found.note, found.written.inserted) == ('{"note": "d11-"}', 30)
         with pytest.raises(StoreError, match="another process has resumed this load"):
-            first.write(schema, batch("late"), mark=Mark("x", "late"))
-        assert second.count() == 2 * n_deals
+            write("late")
+        assert second.count() == 12 * 30
         assert second.take_over("x") == found
 
 

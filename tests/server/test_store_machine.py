@@ -56,7 +56,7 @@ from store_model import ANY, Model, View, as_texts, canonical, stamp_of, text_of
 
 T = TypeVar("T")
 WHO = st.sampled_from([0, 1])
-IDS = st.sampled_from([f"d{n}" for n in range(4)])
+IDS = st.sampled_from([f"d{n}" for n in range(6)])
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
     ["", "|", "a,b", '"', "\x00", "ß€😀"]
 )
@@ -121,6 +121,20 @@ class Backup:
     damaged: set[str]
 
 
+DEALS = st.dictionaries(
+    IDS, st.tuples(st.none() | TEXT, st.none() | st.integers(-9, 9)), min_size=1
+)
+
+
+def texts_of(
+    deals: dict[str, tuple[str | None, int | None]],
+) -> dict[str, dict[str, str | None]]:
+    return {
+        deal: {"name": name, "amount": None if amount is None else str(amount)}
+        for deal, (name, amount) in deals.items()
+    }
+
+
 def batch_of(deals: dict[str, tuple[str | None, int | None]]) -> Batch:
     amounts = [None if amount is None else str(amount) for _, amount in deals.values()]
     return Batch.of(list(deals), {"name": [name for name, _ in deals.values()], "amount": amounts})
@@ -144,7 +158,8 @@ class StoreMachine(RuleBasedStateMachine):
         for _ in range(2):
             self.links.append(FaultyLink(self.link, self.network))
             self.stores.append(Store(self.links[-1]))  # type: ignore[arg-type]
-        self.unknown: list[tuple[OutcomeUnknown, bool] | None] = [None, None]
+        # with writer and counter of the commits that were not carried out
+        self.unknown: list[tuple[OutcomeUnknown, set[tuple[str, int]]] | None] = [None, None]
         self.model = Model()
         self.past = Past()
         self.backup: Backup | None = None
@@ -187,7 +202,14 @@ class StoreMachine(RuleBasedStateMachine):
     # calls over a bad link ----------------------------------------------------------------------
 
     def attempt(
-        self, who: int, call: Callable[[], T], fault: Fault | None, skip: int, *, give_up: bool
+        self,
+        who: int,
+        call: Callable[[], T],
+        fault: Fault | None,
+        skip: int,
+        *,
+        give_up: bool,
+        cut: int = 0,
     ) -> T | None:
         """
         Result of a call, or None when it did not learn what became of it.
@@ -195,7 +217,7 @@ class StoreMachine(RuleBasedStateMachine):
         What the server carried out nevertheless goes into the model.
         """
         link = self.links[who]
-        link.plan(fault, skip=skip, give_up=give_up and fault != "double")
+        link.plan(fault, skip=skip, cut=cut, give_up=give_up and fault != "double")
         try:
             return call()
         except (OutcomeUnknown, ServerUnavailable) as problem:
@@ -204,7 +226,7 @@ class StoreMachine(RuleBasedStateMachine):
             self.carry_out(link)
             if isinstance(problem, OutcomeUnknown):
                 self.settle(who)
-                self.unknown[who] = (problem, link.happened)
+                self.unknown[who] = (problem, set(link.missing))
             return None
         finally:
             link.plan(None)
@@ -218,8 +240,8 @@ class StoreMachine(RuleBasedStateMachine):
         """Ask what became of a store's open commit, if there is one."""
         entry, self.unknown[who] = self.unknown[who], None
         if entry is not None:
-            problem, happened = entry
-            assert problem.resolve() == happened
+            problem, missing = entry
+            assert problem.resolve() == (not missing)
 
     def apply(self, changes: Mapping[str, Mapping[str, str | None]]) -> list[str]:
         seq = self.seq
@@ -282,15 +304,7 @@ class StoreMachine(RuleBasedStateMachine):
             self.model.adopt({deal: 1}, self.schema)
         assert result == self.model.delete(deal)
 
-    @rule(
-        who=WHO,
-        deals=st.dictionaries(
-            IDS, st.tuples(st.none() | TEXT, st.none() | st.integers(-9, 9)), min_size=1
-        ),
-        fault=FAULTS,
-        give_up=st.booleans(),
-        likely_new=st.booleans(),
-    )
+    @rule(who=WHO, deals=DEALS, fault=FAULTS, give_up=st.booleans())
     def load_batch(
         self,
         who: int,
@@ -298,24 +312,55 @@ class StoreMachine(RuleBasedStateMachine):
         fault: Fault | None,
         *,
         give_up: bool,
-        likely_new: bool,
     ) -> None:
         store = self.stores[who]
-        batch = batch_of(deals)
-        batch.likely_new = likely_new
         written = self.attempt(
-            who, lambda: store.write(store.schema(), batch), fault, 0, give_up=give_up
+            who, lambda: store.write(store.schema(), batch_of(deals)), fault, 0, give_up=give_up
         )
         if written is None:
             return
         self.settle(who)
-        changes = {
-            deal: {"name": name, "amount": None if amount is None else str(amount)}
-            for deal, (name, amount) in deals.items()
-        }
-        outcomes = self.apply(changes)
+        outcomes = self.apply(texts_of(deals))
         counts = (written.inserted, written.updated, written.unchanged)
         assert counts == tuple(map(outcomes.count, ("inserted", "updated", "unchanged")))
+
+    @rule(
+        who=WHO,
+        parts=st.lists(DEALS, min_size=1, max_size=3),
+        fault=FAULTS,
+        cut=st.integers(0, 2),
+        give_up=st.booleans(),
+    )
+    def add_batches(
+        self,
+        who: int,
+        parts: list[dict[str, tuple[str | None, int | None]]],
+        fault: Fault | None,
+        cut: int,
+        *,
+        give_up: bool,
+    ) -> None:
+        """New deals, sent at once; up to the first batch with a deal that exists."""
+        store = self.stores[who]
+        batches = list(map(batch_of, parts))
+        # an open commit can turn out to have been carried out only when it is asked about
+        self.settle(who)
+        known = set(self.model.hashes)
+        added = self.attempt(
+            who, lambda: store.add(store.schema(), batches), fault, 0, give_up=give_up, cut=cut
+        )
+        if added is None:
+            return
+        self.settle(who)
+        expected = 0
+        while expected < len(parts) and known.isdisjoint(parts[expected]):
+            known |= parts[expected].keys()
+            expected += 1
+        assert added == expected
+        first = self.seq - added + 1
+        for seq, deals in enumerate(parts[:added], first):
+            outcomes = self.model.set(texts_of(deals), seq=seq, stamp=self.stamp(seq))
+            assert set(outcomes) == {"inserted"}
 
     @precondition(lambda self: any(self.unknown))
     @rule(who=WHO)
@@ -411,17 +456,13 @@ class StoreMachine(RuleBasedStateMachine):
         status = copy.arrive(link)
         assert may_happen or status in (b"repeat", b"gap"), "a late copy was carried out"
         self.carry_out(link)
-        for who, entry in enumerate(self.unknown):
-            if link.done and entry is not None and copy.key == self.open_key(who):
-                self.unknown[who] = (entry[0], True)
+        for entry in self.unknown:
+            if link.done and entry is not None:
+                entry[1].discard(copy.key)
 
     def is_next(self, writer: str, counter: int) -> bool:
         record = self.link.call("HGET", "deals:writers", writer) or b"0 "
         return counter == int(record.split()[0]) + 1
-
-    def open_key(self, who: int) -> tuple[str, int] | None:
-        writer = self.stores[who]._writers._threads.writer
-        return (writer._name, writer._counter + 1)
 
     # checkpoints and what becomes of them -------------------------------------------------------
 
@@ -726,7 +767,6 @@ def test_store_agrees_with_model(
     server: Server, examples: int, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dealdb.store.writer._FIRST_PAUSE_S", 1e-6)
-    monkeypatch.setattr("dealdb.store.store._LEAST_ADDED", 1)
     for module in ("chunks", "live", "replica"):
         monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 2)
     StoreMachine.server = server

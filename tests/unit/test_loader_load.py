@@ -457,7 +457,7 @@ def test_progress_tells_what_was_acknowledged(store: Recorder, tmp_path: Path, k
 
     def show(progress: Progress) -> None:
         if progress.phase == "loading":
-            assert progress.rows == len(store.deals)
+            assert progress.rows <= len(store.deals)
             seen.append(progress)
 
     source = io.BytesIO(path.read_bytes()) if kind == "stdin" else path

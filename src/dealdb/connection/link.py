@@ -125,9 +125,11 @@ class Link:
         """
         if not commands:
             return []
-        request = b"".join([packed(tuple(command)) for command in commands])
         replies: list[Any] = self._deliver(
-            lambda wire: wire.exchange_many(request, len(commands)), retry=retry
+            lambda wire: wire.exchange_many(
+                (packed(tuple(command)) for command in commands), len(commands)
+            ),
+            retry=retry,
         )
         return replies
 

@@ -16,6 +16,7 @@ import contextlib
 import select
 import socket
 import time
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from redis._parsers.hiredis import NOT_ENOUGH_DATA
@@ -34,6 +35,8 @@ IDLE_CHECK_S = 30.0
 IDLE_CHECK_TIMEOUT_S = 1.0
 # a send has socket_timeout_s for each piece, so a slow line may still carry a big batch
 PIECE_BYTES = 262_144
+# many small commands go together: each sending is a call of the system
+_SENT_AT_ONCE_BYTES = 65_536
 # how long a socket that we give up waits for the server to close its end
 HANG_UP_TIMEOUT_S = 0.2
 _PING = b"*1\r\n$4\r\nPING\r\n"
@@ -114,11 +117,15 @@ class Wire:
                 self.close()
         return reply
 
-    def exchange_many(self, packed: bytes, count: int) -> list[Any]:
-        """Send packed commands at once and read all replies; then the first error reply is raised."""
+    def exchange_many(self, packed: Iterable[bytes], count: int) -> list[Any]:
+        """
+        Send packed commands at once and read all replies; then the first error reply is raised.
+
+        The server has the first ones while the others are packed.
+        """
         connection, whole = self._connection, False
         try:
-            connection.send_packed_command(_pieces(packed), check_health=False)
+            connection.send_packed_command(_joined(packed), check_health=False)
             replies = self._read_many(count)
             whole = True
         except (RedisError, OSError) as error:
@@ -218,6 +225,20 @@ def _new_connection(settings: Settings, db: int) -> Any:
         common |= {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
     kind, common["ssl_ca_certs"] = SSLConnection, settings.tls_ca and str(settings.tls_ca)
     return kind(**common)
+
+
+def _joined(packed: Iterable[bytes]) -> Iterator[bytes | memoryview]:
+    """Pieces to send, none of them for a small command alone."""
+    waiting: list[bytes] = []
+    n_bytes = 0
+    for command in packed:
+        waiting.append(command)
+        n_bytes += len(command)
+        if n_bytes >= _SENT_AT_ONCE_BYTES:
+            yield from _pieces(b"".join(waiting))
+            waiting, n_bytes = [], 0
+    if waiting:
+        yield from _pieces(b"".join(waiting))
 
 
 def _pieces(packed: bytes) -> list[bytes] | list[memoryview]:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b, file_digest
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 from dealdb.errors import LoadError
 from dealdb.loader.stores import Store
@@ -50,6 +51,22 @@ class Progressed:
     new_stages: tuple[str, ...] = ()
 
 
+class Place(NamedTuple):
+    """
+    Where a batch stands in a load.
+
+    Attributes
+    ----------
+    batches
+        Batches up to it, those included that changed nothing.
+    trail
+        Fingerprint of the ids in them.
+    """
+
+    batches: int
+    trail: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bookmark:
     """
@@ -59,10 +76,8 @@ class Bookmark:
     ----------
     terms
         Fingerprints of the file and of each option.
-    batches
-        Batches up to this commit, those included that changed nothing.
-    trail
-        Fingerprint of the ids in them.
+    place
+        Of the batch.
     since
         Commit from which on the run that wrote this has seen to it that nothing was lost.
     before
@@ -70,8 +85,7 @@ class Bookmark:
     """
 
     terms: Mapping[str, str]
-    batches: int
-    trail: str
+    place: Place
     since: Position
     before: Progressed
 
@@ -125,9 +139,9 @@ class Trail:
         names = list(ids)
         self._n_batches += 1
         self._ids.update("\0".join(["", *names]).encode())
-        if self._last is None or self._n_batches > self._last.batches:
+        if self._last is None or self._n_batches > self._last.place.batches:
             return False
-        if self._n_batches == self._last.batches and self._ids.hexdigest() != self._last.trail:
+        if self._n_batches == self._last.place.batches and self.place != self._last.place:
             raise _another_order()
         self.n_rows += len(names)
         return True
@@ -141,15 +155,19 @@ class Trail:
         LoadError
             If it had.
         """
-        if self._last and self._n_batches < self._last.batches:
+        if self._last and self._n_batches < self._last.place.batches:
             raise _another_order()
 
-    def mark(self, progressed: Progressed) -> Mark:
-        """What to keep with the commit of the batch that was passed to ``passes`` last."""
+    @property
+    def place(self) -> Place:
+        """Of the batch that was passed to ``passes`` last."""
+        return Place(self._n_batches, self._ids.hexdigest())
+
+    def mark(self, place: Place, progressed: Progressed) -> Mark:
+        """What to keep with the commit of a batch, before which the load was so far."""
         bookmark = {
             "terms": self._terms,
-            "batches": self._n_batches,
-            "trail": self._ids.hexdigest(),
+            **place._asdict(),
             "since": [self._since.seq, self._since.hash.decode()],
             "before": asdict(progressed),
         }
@@ -237,7 +255,8 @@ def _bookmark(note: str) -> Bookmark:
     before["new_stages"] = tuple(before["new_stages"])
     seq, chain = parts.pop("since", (0, ""))
     since = Position(seq, chain.encode())
-    return Bookmark(**parts, since=since, before=Progressed(**before))
+    place = Place(parts.pop("batches"), parts.pop("trail"))
+    return Bookmark(**parts, place=place, since=since, before=Progressed(**before))
 
 
 def _content(path: Path) -> str:

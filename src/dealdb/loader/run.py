@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import accumulate, groupby
 
 import polars as pl
 
@@ -25,7 +26,7 @@ from dealdb.loader.progress import Meter, ProgressCallback
 from dealdb.loader.rehearsal import Rehearsal
 from dealdb.loader.rejects import RejectsFile
 from dealdb.loader.report import LoadReport, MappedColumn
-from dealdb.loader.resume import Progressed, Trail
+from dealdb.loader.resume import Place, Progressed, Trail
 from dealdb.loader.stagetable import StageTable
 from dealdb.loader.stores import Store
 from dealdb.pipeline import Kind
@@ -39,11 +40,38 @@ from dealdb.store.settling import Settling
 DEFAULT_BATCH = 500
 DEFAULT_CELLS = 2_500
 MAX_BATCH = 5000
+# commits of new deals that are sent at once: between two sendings the server waits, for a tenth of a commit's time
+_COMMITS_AT_ONCE = 8
+# fewer new deals take up less in the log as they are than as columns
+_LEAST_ADDED = 16
 # sources up to this size are kept in memory between the two passes, larger ones are read twice
 KEPT_BYTES = 32 * 1024 * 1024
 KEPT_ROWS = 200_000
 # repeated ids that the report names, and lines of each
 MAX_REPEATED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """
+    A batch at its place in the load.
+
+    Attributes
+    ----------
+    place
+        For the bookmark, if there is one.
+    before
+        Whether an earlier run has written it.
+    """
+
+    batch: Batch
+    place: Place | None
+    before: bool
+
+    @property
+    def adds(self) -> bool:
+        """Whether its deals are to be written as new ones."""
+        return self.batch.likely_new and len(self.batch) >= _LEAST_ADDED and not self.before
 
 
 class Load:
@@ -139,11 +167,16 @@ class Load:
         if self.missing:
             self.missing = replace(self.missing, n_deals=reached.n_deals, seq=reached.seq)
 
-    def _mark(self, deleted: int | None = None) -> Mark | None:
-        if self.trail is None:
+    def _mark(
+        self, place: Place | None, *, inserted: int = 0, deleted: int | None = None
+    ) -> Mark | None:
+        """Bookmark for a commit at this place, when so many more deals are inserted."""
+        if self.trail is None or place is None:
             return None
         counts = {name: n for name, n in self._counts.items() if name != "skipped"}
+        counts["inserted"] += inserted
         return self.trail.mark(
+            place,
             Progressed(
                 counts=counts,
                 deleted=deleted,
@@ -151,7 +184,7 @@ class Load:
                 n_deals=self.missing.n_deals if self.missing else 0,
                 seq=self.missing.seq if self.missing else 0,
                 new_stages=self._new_stages(),
-            )
+            ),
         )
 
     def _new_stages(self) -> tuple[str, ...]:
@@ -164,7 +197,9 @@ class Load:
             refuse(reason)
         self._refused = f"the load would delete nothing: {reason}" if reason else ""
         for start in range(0, len(ids), DEFAULT_BATCH):
-            batch, mark = ids[start : start + DEFAULT_BATCH], self._mark(self._n_deleted)
+            batch = ids[start : start + DEFAULT_BATCH]
+            place = self.trail.place if self.trail else None
+            mark = self._mark(place, deleted=self._n_deleted)
             self._n_deleted += sender.submit(missing.delete, self._store, batch, mark).result()
 
     @property
@@ -214,7 +249,7 @@ class Load:
         small = (self._source.bytes_total or 0) <= KEPT_BYTES
         small = small and (self._source.rows_total or 0) <= KEPT_ROWS
         self._again = (lambda: kept) if small else self._source.chunks
-        for chunk in self._source.chunks():
+        for chunk in _ahead(self._source.chunks()):
             self._profile.add(chunk)
             self._meter.checked(chunk)
             if small:
@@ -321,18 +356,36 @@ class Load:
 
     def _send(self, batches: list[Batch], bytes_done: int | None) -> None:
         left = sum(map(len, batches))
-        for batch in batches:
-            before = self.trail is not None and self.trail.passes(batch.ids)
-            if not before:
-                self._write(batch)
-            self._n_sent += len(batch)
-            self._meter.written(len(batch), left, bytes_done, before=before)
-            left -= len(batch)
+        for steps in _together([self._step(batch) for batch in batches]):
+            n_added = self._add(steps) if steps[0].adds else 0
+            for step in steps[n_added:]:
+                if not step.before:
+                    self._write(step)
+            for step in steps:
+                n = len(step.batch)
+                self._n_sent += n
+                self._meter.written(n, left, bytes_done, before=step.before)
+                left -= n
 
-    def _write(self, batch: Batch) -> None:
+    def _step(self, batch: Batch) -> _Step:
+        if self.trail is None:
+            return _Step(batch, None, before=False)
+        before = self.trail.passes(batch.ids)
+        return _Step(batch, self.trail.place, before)
+
+    def _add(self, steps: Sequence[_Step]) -> int:
+        """Write new deals; how many of the batches, from the first on, had no other."""
+        before = accumulate((len(step.batch) for step in steps), initial=0)
+        marks = [self._mark(step.place, inserted=n) for step, n in zip(steps, before, strict=False)]
+        n_added = self._store.add(self._schema, [step.batch for step in steps], marks)
+        self._counts["inserted"] += sum(len(step.batch) for step in steps[:n_added])
+        self._news = n_added == len(steps)
+        return n_added
+
+    def _write(self, step: _Step) -> None:
         write = POLICIES[self.on_conflict]
-        written = write(self._store, self._schema, batch, self._mark())
-        self._news = written.inserted == len(batch)
+        written = write(self._store, self._schema, step.batch, self._mark(step.place))
+        self._news = written.inserted == len(step.batch)
         for outcome in self._counts:
             self._counts[outcome] += getattr(written, outcome)
 
@@ -354,3 +407,20 @@ class Load:
             for header, n in self._times_dropped.items()
         )
         return (*self._source.notes, *self._plan.notes, *dropped, *filter(None, [self._refused]))
+
+
+def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """The same chunks, each read while the one before is used."""
+    with ThreadPoolExecutor(1, "dealdb-read") as reader:
+        coming = reader.submit(next, chunks, None)
+        while chunk := coming.result():
+            coming = reader.submit(next, chunks, None)
+            yield chunk
+
+
+def _together(steps: Sequence[_Step]) -> Iterator[list[_Step]]:
+    """Steps that go to the server at once."""
+    for adds, some in groupby(steps, key=lambda step: step.adds):
+        run, size = list(some), _COMMITS_AT_ONCE if adds else 1
+        for start in range(0, len(run), size):
+            yield run[start : start + size]

@@ -109,6 +109,10 @@ class Store(Protocol):
         """Commit a batch, unless one of its deals has a later revision (0: exists)."""
         ...
 
+    def add(self, schema: Schema, batches: Sequence[Batch], marks: Sequence[Mark | None]) -> int:
+        """Commit batches of new deals; how many, from the first on, had no other."""
+        ...
+
     def delete_many(
         self, ids: Sequence[str], *, max_rev: int | None = None, mark: Mark | None = None
     ) -> int:

@@ -21,10 +21,10 @@ class Batch:
     frame
         String columns, ``id`` among them; each id once, and no other null clears more than its field.
     likely_new
-        Whether none of them is expected to exist; should one, they are written all the same.
+        Whether none of them is expected to exist: then it is worth trying to add them.
     """
 
-    def __init__(self, frame: pl.DataFrame, *, likely_new: bool = True) -> None:
+    def __init__(self, frame: pl.DataFrame, *, likely_new: bool = False) -> None:
         self.frame = frame
         self.likely_new = likely_new
 
@@ -75,7 +75,7 @@ class Batch:
         return [column for column in self.frame if column.null_count() < len(self)]
 
     def make_ready(self) -> None:
-        """Do now what writing new deals takes beside the server."""
+        """Do now what adding the deals takes beside the server."""
         _ = self.ids, self.repeats, self.packed, self.values
 
     def batches(self, size: int) -> Iterator[Batch]:
@@ -85,13 +85,7 @@ class Batch:
 
     def clearing(self, fields: Iterable[str]) -> Batch:
         """The same deals, with nothing in these fields too."""
-        nothing = [pl.lit(None, pl.String).alias(name) for name in fields]
-        batch = Batch(self.frame.with_columns(nothing), likely_new=self.likely_new)
-        if self.likely_new:
-            # new deals have nothing there anyway
-            batch.ids, batch.repeats = self.ids, self.repeats
-            batch.packed, batch.values = self.packed, self.values
-        return batch
+        return Batch(self.frame.with_columns(pl.lit(None, pl.String).alias(n) for n in fields))
 
     def only(self, places: Sequence[int]) -> Batch:
         """The deals at these places."""

@@ -6,14 +6,16 @@
 --
 -- KEYS  1 meta   2 log   3 writers   4.. the deals' hashes, in the order of the payload's ids
 -- ARGV  1 writer     random name of the process and thread that commits
---       2 counter    1 for its first commit, then one more each; a repeat gets the first answer again
+--       2 counter    1 for its first commit, then one more each; a repeat gets the first answer again. Of a void: the
+--                    last of those that it uses up
 --       3 kind       set, delete, schema, pipeline; add (new deals in bulk); mend (adopts what stands in the hashes, or
---                    moves fields); void (uses up the counter, changes nothing)
+--                    moves fields); void (uses up all counters up to its own, changes nothing)
 --       4 version    of the schema (set, add, delete, schema) or pipeline (pipeline) that the change was prepared with:
 --                    16 hex digits of the SHA-1 of its JSON, '' for none. A number would not do: after a reset
 --                    another schema can have the same one
 --       5 condition  '' none, '*' the deal must exist, '@seq' no commit since seq, '<=rev' no deal may have a later
---                    revision (0: none may exist), else the revision that the one deal must have (0: no such deal)
+--                    revision (0: none may exist), else the revision that the one deal must have (0: no such deal);
+--                    of a void: the counter that the writer's last commit has at least, '' for any
 --       6 actor      who, for the history
 --       7 payload    set: msgpack [ids, fields, columns], a column being a list of texts, nil to clear;
 --                    delete: msgpack [ids]; or [ids, rows] for rows that another program left over by removing or
@@ -28,7 +30,9 @@
 --                    clear come last and have none. The payload says the same, and need not be unpacked then
 --       10           for an add: msgpack [fields, columns], which says the same as the payload
 -- Returns  {'ok', 'seq inserted updated unchanged'}   done; for a delete, updated counts the deleted
---          {'repeat', answer}       this counter was answered before: that answer
+--          {'ok', 'void counter'}   done, of a void; counter of the last commit before it
+--          {'repeat', answer}       this counter was answered before: that answer, or for an add 'earlier' where others
+--                                   came after it; 'void counter' where a void has used it up
 --          {'unchanged', rev}       nothing to do, nothing written; rev of the first deal (0: none)
 --          {'gap'}                  the counter is not the next one: the server has lost this writer's past
 --          {'known'}                of an add: some of the deals exist
@@ -56,16 +60,24 @@ end
 -- the writer's place ---------------------------------------------------------------------------------------------
 local last = call('HGET', writers_key, writer)
 local last_counter = last and tonumber(string.match(last, '^%d+')) or 0
-if last and counter == last_counter then return {'repeat', string.match(last, '^%d+ (.*)$')} end
-if counter ~= last_counter + 1 then return {'gap'} end
-if kind == 'void' then
-  call('HSET', writers_key, writer, digits(counter) .. ' void')
-  return {'ok', 'void'}
+if last and counter <= last_counter then
+  local answer = string.match(last, '^%d+ (.*)$')
+  if counter == last_counter or string.sub(answer, 1, 4) == 'void' then return {'repeat', answer} end
+  -- new deals are sent some batches at a time, and those of them that were carried out are sent again with the others
+  return kind == 'add' and {'repeat', 'earlier'} or {'gap'}
 end
+if kind == 'void' then
+  -- one that leapt over commits that the server has lost would hide that they are
+  if last_counter < (tonumber(condition) or 0) then return {'gap'} end
+  local answer = 'void ' .. digits(last_counter)
+  call('HSET', writers_key, writer, ARGV[2] .. ' ' .. answer)
+  return {'ok', answer}
+end
+if counter ~= last_counter + 1 then return {'gap'} end
 
 -- rights: a command that is denied midway would leave half a commit, so a writer's first one (and one behind a void,
 -- which may stand in the place of the first) tries them all without effect; the one that has an effect, last
-if not last or string.sub(last, -5) == ' void' then
+if not last or string.find(last, ' void', 1, true) then
   local function denied(name, ...)
     local reply = redis.pcall(name, ...)
     local problem = type(reply) == 'table' and reply.err or ''
@@ -76,7 +88,7 @@ if not last or string.sub(last, -5) == ' void' then
     if problem ~= '' and not string.find(problem, '0-0', 1, true) then return reply end
   end
   local refusal = denied('XADD', log_key, '0-0', '', '') or denied('HDEL', meta_key, '') or denied('DEL', log_key .. ':none')
-    or denied('HSET', writers_key, writer, last or '0 void')
+    or denied('HSET', writers_key, writer, last or '0 void 0')
   if refusal then return refusal end
 end
 

@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from dealdb.store.snapshot import Snapshot
 
 _MAX_TRIES = 20
-# fewer new deals take up less in the log as they are than as columns
-_LEAST_ADDED = 16
 
 
 class Store:
@@ -351,20 +349,14 @@ class Store:
 
         Cost
         ----
-        One round trip; two where the deals were taken for new and one of them exists.
+        One round trip.
         """
-        if batch.repeats:
-            msg = "a batch names each deal once; this one names some twice"
-            raise SchemaError(msg, field="id")
+        _check_ids(batch)
         self._adopt_strays()
         used = [schema[name] for name in batch.fields]
         for _ in range(_MAX_TRIES):
             version = self._definitions.version_of(self._current(schema, used))
-            reply = None
-            if batch.likely_new and len(batch) >= _LEAST_ADDED:
-                reply = self._writers.commit(_adding(version, batch, mark))
-            if reply is None or reply.status == "known":
-                reply = self._writers.commit(_setting_all(version, batch, _at_most(max_rev), mark))
+            reply = self._writers.commit(_setting_all(version, batch, _at_most(max_rev), mark))
             match reply.status:
                 case "ok" | "repeat":
                     return _written(reply)
@@ -373,6 +365,54 @@ class Store:
                 case "conflict":
                     raise _later(batch.ids, max_rev, reply)
             # the texts stay good as long as their fields only widen
+            self._definitions.refresh()
+            schema = self.declare(used)
+        raise self._never_settled()
+
+    def add(
+        self, schema: Schema, batches: Sequence[Batch], marks: Sequence[Mark | None] | None = None
+    ) -> int:
+        """
+        Add batches of new deals, in a commit each, all sent at once: the server need not wait for the next one.
+
+        Parameters
+        ----------
+        schema
+            The one that the texts were encoded with.
+        batches
+            As for ``write``.
+        marks
+            One for each batch, as for ``write``.
+
+        Returns
+        -------
+        int
+            How many batches, from the first on, were added; the next one, if any, has a deal that exists. It was not
+            written, and none of those behind it.
+
+        Raises
+        ------
+        SchemaError
+            As ``write`` raises it; batches before may have been added.
+
+        Cost
+        ----
+        One round trip.
+        """
+        for batch in batches:
+            _check_ids(batch)
+        self._adopt_strays()
+        used = [schema[name] for name in dict.fromkeys(chain(*(b.fields for b in batches)))]
+        noted = list(zip(batches, marks or [None] * len(batches), strict=True))
+        n_added = 0
+        for _ in range(_MAX_TRIES):
+            version = self._definitions.version_of(self._current(schema, used))
+            replies = self._writers.commit_all(
+                [_adding(version, batch, mark) for batch, mark in noted[n_added:]]
+            )
+            n_added += sum(reply.is_done for reply in replies)
+            if n_added == len(batches) or replies[-1].status == "known":
+                return n_added
             self._definitions.refresh()
             schema = self.declare(used)
         raise self._never_settled()
@@ -545,6 +585,12 @@ class Store:
 
     def _never_settled(self) -> StoreError:
         return StoreError(f"{self.link.settings.where}: the schema changed on every try; try again")
+
+
+def _check_ids(batch: Batch) -> None:
+    if batch.repeats:
+        msg = "a batch names each deal once; this one names some twice"
+        raise SchemaError(msg, field="id")
 
 
 def _setting_one(

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from importlib.resources import files
+from typing import Any
 
 from dealdb.connection import Link
 from dealdb.errors import (
@@ -38,6 +39,8 @@ _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.5
 # answers that use up the counter
 _COUNTED = ("ok", "repeat")
+# no commit can have one behind it: the largest number that the script's numbers tell from the next one
+_LAST_COUNTER = 2**53 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,7 @@ class Change:
         Deals concerned, in the order of the payload.
     condition
         ``""`` none, ``"*"`` the deal must exist, ``"<=n"`` no deal may have a later revision (0: none may exist),
-        else the revision that the one deal must have.
+        else the revision that the one deal must have. Of a void: counter that the last commit has at least.
     texts
         Of a set of one deal: what the payload says, by field, which spares the server to unpack it; or None.
     values
@@ -93,10 +96,19 @@ class Reply:
     status: str
     rest: tuple[bytes, ...]
 
+    @property
+    def is_void(self) -> bool:
+        """Whether a void has used up the counter, of which this is the answer to the void or to the commit."""
+        return self.status in _COUNTED and self.rest[0].startswith(b"void")
 
-# a void took its place; and the answer to every commit in that place from then on
-_VOIDED = Reply("ok", (b"void",))
-_RETIRED = Reply("repeat", (b"void",))
+    @property
+    def is_done(self) -> bool:
+        """Whether the commit was carried out, now or before."""
+        return self.status in _COUNTED and not self.is_void
+
+
+# a copy of the commit was carried out, and others after it
+_EARLIER = Reply("repeat", (b"earlier",))
 
 
 class Writers:
@@ -119,29 +131,59 @@ class Writers:
         StoreError
             If it certainly did not happen.
         """
+        return self.commit_all([change])[0]
+
+    def commit_all(self, changes: Sequence[Change]) -> list[Reply]:
+        """
+        Commit changes once each, in their order, all sent at once: the server need not wait for the next one.
+
+        Parameters
+        ----------
+        changes
+            Those of one kind, ``add`` where they are several.
+
+        Returns
+        -------
+        list
+            Replies to the first changes: those that were carried out, and behind them, unless this is all, the one
+            that says why the next was not. None of the others was.
+
+        Raises
+        ------
+        OutcomeUnknown
+            If they were sent and the answers did not come before the deadline.
+        StoreError
+            If a single change certainly did not happen; of several the first ones may have.
+        """
         writer: _Writer | None = getattr(self._threads, "writer", None)
         if writer is None or writer.pid != os.getpid():
             writer = self._threads.writer = _Writer(self._link, self._keys, self._actor)
-        reply = writer.commit(change)
-        if reply.status == "gap":
+        replies = writer.commit(changes)
+        if replies[-1].status == "gap":
             # the server was reset or restored and does not know this writer: nothing of the change is there
             if getattr(self._threads, "depends", False):
                 raise LoadReset(lost_commits(self._link.settings.where, self._keys))
             writer = self._threads.writer = _Writer(self._link, self._keys, self._actor)
-            reply = writer.commit(change)
+            done = replies[:-1]
+            replies = [*done, *writer.commit(changes[len(done) :])]
+        self._check(replies[-1])
+        return replies
+
+    def _check(self, reply: Reply) -> None:
+        where = self._link.settings.where
         if reply.status == "denied":
             command = reply.rest[0].decode()
             msg = (
-                f"{self._link.settings.where}: the user may not run {command} on the keys of collection "
+                f"{where}: the user may not run {command} on the keys of collection "
                 f"{self._keys.collection!r}; nothing was written; docs/operations.md has the rights that a writer needs"
             )
             raise AccessDenied(msg)
         if reply.status == "format":
             raise wrong_format(self._keys, reply.rest[0])
-        if reply == _RETIRED:
-            msg = f"{self._link.settings.where}: another process has resumed this load; nothing more was written"
-            raise StoreError(msg)
-        return reply
+        if reply.is_void:
+            raise StoreError(
+                f"{where}: another process has resumed this load; nothing more was written"
+            )
 
     def depend(self) -> None:
         """
@@ -157,35 +199,30 @@ class Writers:
         return writer is None or writer.is_known()
 
     def retire(self, name: str) -> None:
-        """Let no commit that a writer has sent, and the server has not yet seen, take effect any more."""
-        while (place := self._link.call("HGET", self._keys.writers, name, retry=True)) is not None:
-            counter = int(place.partition(b" ")[0])
-            if _Writer(self._link, self._keys, self._actor, name, counter).void():
-                return
+        """Let no commit that a writer has sent, or is going to send, take effect any more. One round trip."""
+        _Writer(self._link, self._keys, self._actor, name).use_up(_LAST_COUNTER)
 
 
 class _Writer:
     """One thread's name and counter."""
 
-    def __init__(
-        self, link: Link, keys: Keys, actor: str, name: str | None = None, counter: int = 0
-    ) -> None:
+    def __init__(self, link: Link, keys: Keys, actor: str, name: str | None = None) -> None:
         self.pid = os.getpid()
         self._link = link
         self._keys = keys
         self._actor = actor
         self._name = name or secrets.token_hex(8)
-        self._counter = counter
-        self._open: _OpenCommit | None = None
+        self._counter = 0
+        self._open: _Open | None = None
         # a thread has its writer to itself, except where another resolves what this one could not
         self._lock = threading.Lock()
 
-    def commit(self, change: Change) -> Reply:
+    def commit(self, changes: Sequence[Change]) -> list[Reply]:
         with self._lock:
             if self._open:
                 # a commit that may still be on its way must not take effect after the next one
                 self._settle()
-            return self._commit(change)
+            return self._commit(changes)
 
     def is_known(self) -> bool:
         """Whether the server has its last commit."""
@@ -193,89 +230,120 @@ class _Writer:
         # a void of another process, which has taken a load over, may stand behind it
         return int((place or b"0").partition(b" ")[0]) >= self._counter
 
-    def _commit(self, change: Change) -> Reply:
-        reply = self._send(change)
-        if self._open and reply.status not in _COUNTED:
-            reply = self._outrun(self._open, reply)
-        self._open = None
-        return self._take(reply)
-
-    def void(self) -> bool:
-        """Use up the next counter; False where a commit, or another void, was quicker."""
-        with self._lock:
-            return self._send(Change(kind="void")) in (_VOIDED, _RETIRED)
-
-    def _outrun(self, commit: _OpenCommit, reply: Reply) -> Reply:
+    def use_up(self, counter: int, least: int = 0) -> Reply:
         """
-        Use up the counter of a commit of which an earlier copy may still be on its way.
+        Let no commit up to this counter take effect any more.
+
+        Parameters
+        ----------
+        counter
+            Of the void that does it.
+        least
+            Counter that the last commit has at least; where the server has lost it, nothing happens.
+        """
+        [reply] = self._send([Change(kind="void", condition=str(least))], counter)
+        return reply
+
+    def _commit(self, changes: Sequence[Change]) -> list[Reply]:
+        replies = self._send(changes, self._counter + 1)
+        n_done = next((n for n, reply in enumerate(replies) if not reply.is_done), len(replies))
+        replies = replies[: n_done + 1]
+        if self._open and n_done < len(changes):
+            return self._outrun(self._open, replies)
+        self._open = None
+        self._counter += n_done
+        return replies
+
+    def _outrun(self, sent: _Open, replies: list[Reply]) -> list[Reply]:
+        """
+        Use up the counters of commits of which earlier copies may still be on their way.
 
         An answer such as "unchanged" leaves the counter free: the copy would take effect when it arrives, and the
         next commit would be taken for its repeat.
         """
         try:
-            void = self._send(Change(kind="void"))
+            void, n_done = self._void(sent)
         except (ServerUnavailable, PoolTimeout) as problem:
             message = _unknown(self._link.settings.where)
-            raise OutcomeUnknown(message, self._resolver(commit)) from problem
-        # the copy was quicker: then its answer counts
-        if _is_answer_of_commit(void):
-            return void
-        self._take(void)
-        return reply
+            raise OutcomeUnknown(message, self._resolver(sent)) from problem
+        # copies were quicker: then their answers count
+        late = [_EARLIER] * (n_done - len(replies)) + [void if void.is_done else _EARLIER]
+        return [*replies[:-1], *late] if n_done >= len(replies) else replies
 
     def _settle(self) -> None:
-        reply = self._take(self._send(Change(kind="void")))
-        if self._open:
-            # anything but the open commit's answer took its place, so it never happens
-            self._open.happened = _is_answer_of_commit(reply)
-            self._open = None
+        sent = self._open
+        if sent:
+            # what has not happened by now never does
+            sent.happened = self._void(sent)[1] == sent.n
 
-    def _resolver(self, commit: _OpenCommit) -> Callable[[], bool]:
+    def _void(self, sent: _Open) -> tuple[Reply, int]:
+        """Use up the counters of commits that were sent; the answer, and how many of them were carried out."""
+        reply = self.use_up(self._counter + sent.n, self._counter)
+        self._open = None
+        if reply.status not in _COUNTED:
+            return reply, 0
+        before, self._counter = self._counter, self._counter + sent.n
+        if reply.is_void:
+            return reply, min(int(reply.rest[0].split()[1]) - before, sent.n)
+        return reply, sent.n
+
+    def _resolver(self, sent: _Open) -> Callable[[], bool]:
         def resolve() -> bool:
             with self._lock:
-                if commit.happened is None:
+                if sent.happened is None:
                     self._settle()
-            return bool(commit.happened)
+            return bool(sent.happened)
 
         return resolve
 
-    def _take(self, reply: Reply) -> Reply:
-        if reply.status in _COUNTED:
-            self._counter += 1
-        return reply
-
-    def _send(self, change: Change) -> Reply:
+    def _send(self, changes: Sequence[Change], counter: int) -> list[Reply]:
         deadline = time.monotonic() + self._link.settings.retry_deadline_s
         pause = _FIRST_PAUSE_S
+        is_void = changes[0].kind == "void"
         while True:
             try:
-                reply = self._send_once(change)
+                return self._send_once(changes, counter)
             except (ServerUnavailable, PoolTimeout) as problem:
                 if isinstance(problem, ServerUnavailable) and problem.sent:
-                    self._open = self._open or _OpenCommit()
+                    self._open = self._open or _Open(len(changes))
                 if time.monotonic() + pause < deadline:
                     time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter, not a secret
                     pause = min(2 * pause, _LONGEST_PAUSE_S)
                     continue
-                if self._open is None or change.kind == "void":
+                if self._open is None or is_void:
                     raise
-                message = _unknown(self._link.settings.where)
-                raise OutcomeUnknown(message, self._resolver(self._open)) from problem
-            except StoreError as problem:
-                if self._open is None or change.kind == "void":
-                    raise
-                # this copy was refused; the one before it may have been carried out
                 message = _unknown(self._link.settings.where)
                 raise OutcomeUnknown(message, self._resolver(self._open)) from problem
             except BaseException as problem:
-                if not isinstance(problem, Exception):
-                    # an interrupt between sending and the answer leaves the outcome open too
-                    self._open = self._open or _OpenCommit()
+                refused = isinstance(problem, StoreError)
+                if refused and self._open and not is_void:
+                    # this copy was refused; the one before it may have been carried out
+                    message = _unknown(self._link.settings.where)
+                    raise OutcomeUnknown(message, self._resolver(self._open)) from problem
+                if len(changes) > 1 or not isinstance(problem, Exception):
+                    # of several, those before the one that was refused were carried out; and an interrupt between
+                    # sending and the answer leaves the outcome open too
+                    self._open = self._open or _Open(len(changes))
                 raise
-            return reply
 
-    def _send_once(self, change: Change) -> Reply:
-        keys = self._keys
+    def _send_once(self, changes: Sequence[Change], counter: int) -> list[Reply]:
+        commits = [
+            self._arguments(change, number) for number, change in enumerate(changes, counter)
+        ]
+        try:
+            answers = self._exchange([("EVALSHA", _DIGEST, *commit) for commit in commits])
+        except ServerRefused as refusal:
+            if refusal.reply != "NOSCRIPT":
+                raise
+            answers = self._exchange([("EVAL", _SCRIPT, *commit) for commit in commits])
+        return [Reply(status.decode(), tuple(rest)) for status, *rest in answers]
+
+    def _exchange(self, commands: Sequence[tuple[str | bytes, ...]]) -> list[Any]:
+        # a single one that the server turns away has certainly not run
+        return [self._link.call(*commands[0])] if len(commands) == 1 else self._link.calls(commands)
+
+    def _arguments(self, change: Change, counter: int) -> list[str | bytes]:
+        keys, prefix = self._keys, self._keys.deal_prefix
         # numbers as text: the link would look for them among all arguments
         arguments: list[str | bytes] = [
             str(3 + len(change.ids)),
@@ -283,15 +351,8 @@ class _Writer:
             keys.log,
             keys.writers,
         ]
-        prefix = keys.deal_prefix
         arguments += [prefix + deal_id for deal_id in change.ids]
-        arguments += [
-            self._name,
-            str(self._counter + 1),
-            change.kind,
-            change.version,
-            change.condition,
-        ]
+        arguments += [self._name, str(counter), change.kind, change.version, change.condition]
         arguments += [self._actor, change.payload]
         mark = change.mark
         if mark:
@@ -300,20 +361,23 @@ class _Writer:
             arguments += [*([] if mark else ["", ""]), change.values]
         elif change.texts and not mark:
             arguments += ["", "", *_flat(change.texts)]
-        try:
-            answer = self._link.call("EVALSHA", _DIGEST, *arguments)
-        except ServerRefused as refusal:
-            if refusal.reply != "NOSCRIPT":
-                raise
-            answer = self._link.call("EVAL", _SCRIPT, *arguments)
-        status, *rest = answer
-        return Reply(status.decode(), tuple(rest))
+        return arguments
 
 
 @dataclass(slots=True)
-class _OpenCommit:
-    """A commit that was sent and not answered; ``happened`` is None until it is known."""
+class _Open:
+    """
+    Commits that were sent and not answered.
 
+    Attributes
+    ----------
+    n
+        How many, with the counters behind the writer's.
+    happened
+        Whether all of them did; None until that is known.
+    """
+
+    n: int
     happened: bool | None = None
 
 
@@ -338,11 +402,6 @@ def _flat(texts: Mapping[str, str | None]) -> list[str]:
     given = {name: text for name, text in texts.items() if text is not None}
     cleared = [name for name, text in texts.items() if text is None]
     return [str(len(texts)), *given, *cleared, *given.values()]
-
-
-def _is_answer_of_commit(reply: Reply) -> bool:
-    """Whether the answer to a void is that of the commit whose place it was to take."""
-    return reply.status == "repeat" and reply.rest != (b"void",)
 
 
 def _unknown(where: str) -> str:
