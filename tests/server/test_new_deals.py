@@ -491,8 +491,10 @@ def test_commits_that_the_server_refuses_in_the_middle(link: Link) -> None:
     faulty._send = refuse  # type: ignore[method-assign]
     with pytest.raises(ServerRefused):
         store.add(schema, three())
-    assert store.save({"id": "next"}).outcome == "inserted"
-    assert store.count() == 2 + 2 * N
+    assert store.count() == 1 + 2 * N
+    # their counters are not used again
+    assert store.add(schema, [batch(1_000)]) == 1
+    assert store.count() == 1 + 3 * N
     assert not store.check().differences
 
 
@@ -549,3 +551,16 @@ def test_who_was_replaced_adds_nothing_more(link: Link) -> None:
         store.add(schema, [batch(1_000)])
     assert Store(link).take_over("load") == found[0]
     assert store.count() == 1 + N
+
+
+def test_a_reset_behind_what_was_given_up_is_noticed(link: Link) -> None:
+    store, faulty = faulty_store(link)
+    schema = store.schema()
+    store.depend()
+    faulty.plan("request", give_up=True)
+    with pytest.raises(OutcomeUnknown):
+        store.add(schema, three())
+    faulty.plan(None)
+    link.call("FLUSHDB")
+    with pytest.raises(LoadReset):
+        store.add(schema, three())

@@ -118,6 +118,8 @@ class Link:
         ------
         AccessDenied, ServerRefused, ServerUnavailable, PoolTimeout
             As ``call`` does.
+        SchemaError
+            If a text has a lone surrogate; commands before it may have run by then.
 
         Cost
         ----
