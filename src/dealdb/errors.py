@@ -247,6 +247,8 @@ class OutcomeUnknown(StoreError):
         """
         Whether the change happened; asks the server, and when it did not happen, it never will.
 
+        A load sends several commits at once: then whether all of them happened.
+
         Raises
         ------
         StoreError

@@ -8,7 +8,7 @@ column before it changes it when a frame that was handed out still refers to it,
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from itertools import chain, groupby
+from itertools import chain, groupby, repeat
 from operator import itemgetter
 from typing import TypeAlias
 
@@ -340,18 +340,24 @@ class _Batch:
             alike = list(some)
             part = slice(start, start + len(alike))
             start = part.stop
-            self._put_cells(fields, alike, list(chain.from_iterable(rows[part])))
-            for height, places in zip(heights[part], rows[part], strict=True):
-                self._see_rows(fields, height, places)
+            places = list(chain.from_iterable(rows[part]))
+            self._put_cells(fields, alike, places)
+            self._see_rows(fields, heights[part], rows[part], places)
             if "updated" in fields:
-                for row in chain.from_iterable(rows[part]):
+                for row in places:
                     self.stamps.pop(row, None)
             elif kind == "set":
                 # the commit script stamps what it changes in deals that were there before
-                for height, places, ms in zip(
-                    heights[part], rows[part], times_ms[part], strict=True
-                ):
-                    self.stamps.update({row: ms // 1000 for row in places if row < height})
+                sizes = list(map(len, rows[part]))
+                before = chain.from_iterable(map(repeat, heights[part], sizes))
+                when = chain.from_iterable(map(repeat, times_ms[part], sizes))
+                self.stamps.update(
+                    {
+                        row: ms // 1000
+                        for row, height, ms in zip(places, before, when, strict=True)
+                        if row < height
+                    }
+                )
 
     def _put_cells(self, fields: list[str], changes: list[_Change], rows: list[int]) -> None:
         given = [
@@ -363,14 +369,24 @@ class _Batch:
             places += rows
             cells += with_none(list(chain.from_iterable(pieces)))
 
-    def _see_rows(self, fields: list[str], height: int, rows: list[int]) -> None:
-        n_new = sum(row >= height for row in rows)
-        if self._only_appends:
+    def _see_rows(
+        self,
+        fields: list[str],
+        heights: Sequence[int],
+        rows: Sequence[list[int]],
+        places: Sequence[int],
+    ) -> None:
+        """Take in the rows of commits: those of each, and all."""
+        next_row = self.next_row
+        for height, some in zip(heights, rows, strict=True):
+            if not self._only_appends:
+                break
             # after a scan of the hashes, commits can repeat rows that are there already
-            known_or_gap = n_new < len(rows) or height != self.next_row
+            known_or_gap = any(row < height for row in some) or height != next_row
             self._only_appends = not known_or_gap and self._fields in (None, fields)
             self._fields = fields
-        self.next_row = max(self.next_row, height + n_new)
+            next_row = height + len(some)
+        self.next_row = max(self.next_row, max(heights), max(places, default=-1) + 1)
 
 
 def _decoded(texts: list[str | None], field: Field) -> pl.Series:
