@@ -26,6 +26,8 @@ def catch_up(bench: Bench, n: int) -> Figure:
     """Changes a second that a process applies before its first query after them."""
     figure = Figure("catch_up", n)
     at = bench.loaded(n)
+    # what a first query costs is figure cold_start
+    at.reader.query.frame()
     singles, bulk = min(_SINGLES, n), min(_BULK, n)
     ways = {
         f"after {singles:,} single saves": (_singles(at, singles), singles),
