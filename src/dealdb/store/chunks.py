@@ -25,9 +25,8 @@ from dealdb.store.digest import digest_of, is_whole
 from dealdb.store.keys import Keys
 
 CHUNK_ROWS = 65_536
-# a row alone is read with a page of others; a group has the distinct texts of all its pages once
-_GROUP_ROWS = 32_768
-_PAGE_BYTES = 65_536
+# a row alone is read with so many others
+_GROUP_ROWS = 16_384
 # the same for every column, so that one that is renamed keeps its chunks
 _NAME = "values"
 _THREADS = min(4, os.cpu_count() or 1)
@@ -183,7 +182,6 @@ def _encoded(part: pl.Series) -> tuple[str, bytes]:
         compression_level=1,
         statistics=False,
         row_group_size=_GROUP_ROWS,
-        data_page_size=_PAGE_BYTES,
     )
     blob = buffer.getvalue()
     return digest_of(blob), blob
