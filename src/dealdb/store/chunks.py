@@ -12,7 +12,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Any
 
 import polars as pl
@@ -98,22 +98,27 @@ class Columns:
     ) -> dict[str, pl.Series] | None:
         """Some rows of these columns, in the order given; else as ``read``, where a row costs a third of a chunk."""
         places = [divmod(row - self.first, CHUNK_ROWS) for row in rows]
-        digests = {name: [self.digests[name][n] for n, _ in places] for name in names}
-        blobs = _blobs(link, keys, list(dict.fromkeys(chain(*digests.values()))), cache)
+        cells = {name: [(self.digests[name][n], at) for n, at in places] for name in names}
+        spans = _spans(chain(*cells.values()))
+        blobs = _blobs(link, keys, list(spans), cache)
         if blobs is None:
             return None
-        cells = iter(
-            pl.collect_all(
-                pl.scan_parquet(blobs[digest]).slice(at, 1)
-                for found in digests.values()
-                for digest, (_, at) in zip(found, places, strict=True)
+        scans = [
+            pl.scan_parquet(blobs[digest]).slice(first, last - first + 1)
+            for digest, (first, last) in spans.items()
+        ]
+        found = dict(zip(spans, (each.to_series() for each in pl.collect_all(scans)), strict=True))
+
+        def column(name: str) -> pl.Series:
+            parts = {digest: found[digest] for digest, _ in cells[name]}
+            starts = dict(zip(parts, accumulate(map(len, parts.values()), initial=0), strict=False))
+            wanted = [starts[digest] + at - spans[digest][0] for digest, at in cells[name]]
+            return _typed(
+                pl.concat(parts.values()).gather(wanted) if parts else pl.Series(),
+                self.schema[name],
             )
-        )
-        parts = {name: [next(cells).to_series() for _ in places] for name in names}
-        return {
-            name: _typed(pl.concat(parts[name]) if places else pl.Series(), self.schema[name])
-            for name in names
-        }
+
+        return {name: column(name) for name in names}
 
     def full_chunks(self, height: int) -> dict[str, dict[int, str]]:
         """Digests by field and number, of those chunks that have all their rows where there are so many."""
@@ -151,6 +156,15 @@ def _blobs(
     if cache:
         cache.keep(fetched)
     return blobs | fetched
+
+
+def _spans(cells: Iterable[tuple[str, int]]) -> dict[str, tuple[int, int]]:
+    """First and last place in each chunk: to read what lies between costs less than to read the chunk twice."""
+    spans: dict[str, tuple[int, int]] = {}
+    for digest, at in cells:
+        first, last = spans.get(digest, (at, at))
+        spans[digest] = min(first, at), max(last, at)
+    return spans
 
 
 def _are_whole(blobs: Mapping[str, bytes | None]) -> bool:
