@@ -182,14 +182,14 @@ MUTANTS = [
     Mutant(
         "clearing a field is taken for unchanged",
         "commit.lua",
-        "if text(i, j) ~= old[i][2 + j] then",
-        "if text(i, j) and text(i, j) ~= old[i][2 + j] then",
+        "if (given[j] or false) ~= found[2 + j] then",
+        "if given[j] and given[j] ~= found[2 + j] then",
     ),
     Mutant(
         "saving a deleted deal is taken for unchanged",
         "commit.lua",
-        "    local differs = not row\n",
-        "    local differs = false\n",
+        "differs = kind == 'set' and not row or mark > 0",
+        "differs = mark > 0",
     ),
     Mutant(
         "schema version is not checked",
@@ -228,8 +228,8 @@ MUTANTS = [
     Mutant(
         "rows are given out again after a delete",
         "commit.lua",
-        "note('rows', digits(rows + inserted))",
-        "note('rows', digits(rows + inserted - (kind == 'delete' and updated or 0)))",
+        "'rows', digits(rows + inserted)\n",
+        "'rows', digits(rows + inserted - (kind == 'delete' and updated or 0))\n",
     ),
     Mutant(
         "rows of other collections are believed",

@@ -54,7 +54,7 @@ local version, condition, actor, payload = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 -- so a function is made where it is needed, and a number becomes text once.
 local function digits(number)
   -- the default format turns 1e14 and above into an exponent
-  return string.format('%.0f', number)
+  return string.format('%d', number)
 end
 
 -- the writer's place ---------------------------------------------------------------------------------------------
@@ -121,45 +121,12 @@ elseif kind == 'add' then
   change = cmsgpack.unpack(ARGV[10])
   fields, columns = change[1], change[2]
 end
-local old, log_rows, kept, first_row = {}, {}, {}, nil
+-- of each deal: what its hash has, and the texts that its fields are to have
+local old, texts = {}, {}
+-- places of the deals that change, and their rows
+local kept, log_rows = {}, {}
 local inserted, updated, unchanged = kind == 'add' and #KEYS - 3 or 0, 0, 0
-
-local function text(i, j)
-  if one then return ARGV[10 + n_fields + j] or false end
-  return columns[j][i] or false
-end
-
--- whether a deal changes, and the row that it has then, if it is one that was given out
-local look
-if kind == 'set' then
-  function look(i, row)
-    local differs = not row
-    for j = 1, n_fields do
-      if text(i, j) ~= old[i][2 + j] then differs = true break end
-    end
-    return differs, row
-  end
-elseif kind == 'mend' then
-  columns = {}
-  for j = 1, n_fields do columns[j] = {} end
-  function look(i, row)
-    local sources, mark = change[3], change[4][i]
-    local differs = mark > 0
-    for j = 1, n_fields do
-      columns[j][i] = sources[j] and call('HGET', KEYS[3 + i], sources[j]) or false
-      differs = differs or columns[j][i] ~= old[i][2 + j]
-    end
-    return differs and call('EXISTS', KEYS[3 + i]) == 1, mark < 2 and row
-  end
-elseif kind == 'delete' then
-  function look(i, row)
-    if change[2] then
-      -- a row that the hash has is no left-over
-      row = change[2][i] ~= row and change[2][i]
-    end
-    return row, row
-  end
-end
+local first_row
 
 for i = 1, n_ids do
   local found = call('HMGET', KEYS[3 + i], unpack(names))
@@ -171,7 +138,31 @@ for i = 1, n_ids do
   old[i] = found
   if i == 1 then first_row = row end
   local differs
-  differs, row = look(i, row)
+  if kind == 'delete' then
+    -- a row that the hash has is no left-over
+    if change[2] then row = change[2][i] ~= row and change[2][i] end
+    differs = row
+  else
+    local given = {}
+    if one then
+      given = {unpack(ARGV, 11 + n_fields, 10 + 2 * n_fields)}
+    elseif kind == 'set' then
+      for j = 1, n_fields do given[j] = columns[j][i] end
+    else
+      local sources = change[3]
+      for j = 1, n_fields do given[j] = sources[j] and call('HGET', KEYS[3 + i], sources[j]) end
+    end
+    local mark = kind == 'mend' and change[4][i] or 0
+    differs = kind == 'set' and not row or mark > 0
+    for j = 1, n_fields do
+      if (given[j] or false) ~= found[2 + j] then differs = true break end
+    end
+    if kind == 'mend' then
+      differs = differs and call('EXISTS', KEYS[3 + i]) == 1
+      row = mark < 2 and row
+    end
+    texts[i] = given
+  end
   if not differs then
     unchanged = unchanged + 1
   else
@@ -221,7 +212,7 @@ if of_deals and change and (kind == 'mend' or (kind == 'delete' and change[2]) o
   else
     for j = 1, n_fields do
       kept_columns[j] = {}
-      for k, i in ipairs(kept) do kept_columns[j][k] = text(i, j) end
+      for k, i in ipairs(kept) do kept_columns[j][k] = texts[i][j] or false end
     end
     payload = cmsgpack.pack({kept_ids, fields, kept_columns})
   end
@@ -252,23 +243,23 @@ end
 
 if kind == 'set' or kind == 'mend' then
   for k, i in ipairs(kept) do
-    local is_new, cleared = log_rows[k] >= rows, nil
-    local args = is_new and {KEYS[3 + i], '_row', digits(log_rows[k]), '_rev', seq_text} or {KEYS[3 + i], '_rev', seq_text}
+    local key, given, is_new = KEYS[3 + i], texts[i], log_rows[k] >= rows
+    local args = is_new and {'HSET', key, '_row', digits(log_rows[k]), '_rev', seq_text} or {'HSET', key, '_rev', seq_text}
+    local n, cleared = #args, nil
     for j = 1, n_fields do
-      local value = text(i, j)
-      if value then
-        args[#args + 1] = names[2 + j]
-        args[#args + 1] = value
+      if given[j] then
+        args[n + 1], args[n + 2] = names[2 + j], given[j]
+        n = n + 2
       elseif old[i][2 + j] then
-        cleared = cleared or {KEYS[3 + i]}
+        cleared = cleared or {key}
         cleared[#cleared + 1] = names[2 + j]
       end
     end
     if stamp and not is_new then
-      args[#args + 1] = 'updated'
-      args[#args + 1] = stamp
+      args[n + 1], args[n + 2] = 'updated', stamp
+      n = n + 2
     end
-    call('HSET', unpack(args))
+    call(unpack(args, 1, n))
     if cleared then call('HDEL', unpack(cleared)) end
   end
 elseif kind == 'add' then
@@ -292,19 +283,15 @@ end
 local answer = string.format('%s %d %d %d', seq_text, inserted, updated, unchanged)
 local meta = {'seq', seq_text, 'hash', hash, 'time', time_text}
 if inserted > 0 or kind ~= 'set' then
-  local function note(name, value)
-    meta[#meta + 1] = name
-    meta[#meta + 1] = value
-  end
-  note('rows', digits(rows + inserted))
-  note('deals', digits(tonumber(m[5] or 0) + inserted - (kind == 'delete' and updated or 0)))
-  if not m[1] then
-    note('format', FORMAT)
-    note('genesis', writer)
-  end
+  meta[7], meta[8] = 'rows', digits(rows + inserted)
+  meta[9], meta[10] = 'deals', digits((m[5] or 0) + inserted - (kind == 'delete' and updated or 0))
   if kind == 'schema' or kind == 'pipeline' then
-    note(kind, payload)
-    note(kind .. '_version', string.sub(redis.sha1hex(payload), 1, 16))
+    meta[11], meta[12] = kind, payload
+    meta[13], meta[14] = kind .. '_version', string.sub(redis.sha1hex(payload), 1, 16)
+  end
+  if not m[1] then
+    -- the first commit: a schema's
+    meta[15], meta[16], meta[17], meta[18] = 'format', FORMAT, 'genesis', writer
   end
 end
 call('HSET', meta_key, unpack(meta))
