@@ -302,15 +302,15 @@ MUTANTS = [
     Mutant(
         "rows of new deals in bulk are given out again",
         "commit.lua",
-        "note('rows', digits(rows + inserted))",
-        "note('rows', digits(rows + (kind == 'add' and 0 or inserted)))",
+        "'rows', digits(rows + inserted)\n",
+        "'rows', digits(rows + (kind == 'add' and 0 or inserted))\n",
         "tests/server/test_new_deals.py",
     ),
     Mutant(
         "new deals in bulk are not counted",
         "commit.lua",
-        "note('deals', digits(tonumber(m[5] or 0) + inserted -",
-        "note('deals', digits(tonumber(m[5] or 0) + (kind == 'add' and 0 or inserted) -",
+        "'deals', digits((m[5] or 0) + inserted -",
+        "'deals', digits((m[5] or 0) + (kind == 'add' and 0 or inserted) -",
         "tests/server/test_new_deals.py",
     ),
     Mutant(

@@ -257,9 +257,8 @@ if kind == 'set' or kind == 'mend' then
     end
     if stamp and not is_new then
       args[n + 1], args[n + 2] = 'updated', stamp
-      n = n + 2
     end
-    call(unpack(args, 1, n))
+    call(unpack(args))
     if cleared then call('HDEL', unpack(cleared)) end
   end
 elseif kind == 'add' then
