@@ -260,6 +260,68 @@ def test_frames_keep_their_types(store: Recorder) -> None:
     assert store.load(FRAME.lazy()).unchanged == 2
 
 
+def test_values_of_a_frame_that_no_field_has_are_rejected_alone(
+    store: Recorder, tmp_path: Path
+) -> None:
+    # days since 1970, which no calendar of Python's has
+    days = pl.Series([0, 4_000_000, -719_600, 1, 2], dtype=pl.Int32).cast(pl.Date)
+    frame = pl.DataFrame(
+        {
+            "id": ["good", "late", "early", "large", "endless"],
+            "day": days,
+            "moment": days.cast(pl.Datetime("ms")),
+            "units": pl.Series([1, 2, 3, 10**36, 5], dtype=pl.Int128),
+            "rate": [0.5, 1.0, 1.0, 1.0, float("inf")],
+        }
+    )
+    report = store.load(frame, rejects=tmp_path / "rejects.csv")
+    assert store.values("good") == {
+        "day": date(1970, 1, 1),
+        "moment": datetime(1970, 1, 1, tzinfo=UTC),
+        "units": Decimal(1),
+        "rate": 0.5,
+    }
+    assert list(store.deals) == ["good"]
+    assert report.reasons == {
+        "day: not-a-date": 2,
+        "units: not-a-number": 1,
+        "rate: not-a-number": 1,
+    }
+    assert "12921" in (tmp_path / "rejects.csv").read_text()
+
+
+@given(
+    days=st.lists(st.dates() | st.none(), min_size=3, max_size=3),
+    amounts=st.lists(st.decimals(-(10**9), 10**9, places=3) | st.none(), min_size=3, max_size=3),
+    rates=st.lists(
+        st.floats(allow_nan=False, allow_infinity=False) | st.none(), min_size=3, max_size=3
+    ),
+    seats=st.lists(st.integers(-(2**63), 2**63 - 1) | st.none(), min_size=3, max_size=3),
+    live=st.lists(st.booleans() | st.none(), min_size=3, max_size=3),
+)
+@settings(max_examples=50, deadline=None)
+def test_typed_columns_are_stored_as_their_texts_are(**columns: list[Any]) -> None:
+    values = {
+        "closed": pl.Series(columns["days"], dtype=pl.Date),
+        "amount": pl.Series(columns["amounts"], dtype=pl.Decimal(38, 3)),
+        "rate": pl.Series(columns["rates"], dtype=pl.Float64),
+        "seats": pl.Series(columns["seats"], dtype=pl.Int64),
+        "live": pl.Series(columns["live"], dtype=pl.Boolean),
+    }
+    types = {"rate": "float", "seats": "int", "live": "bool"}
+    texts = {
+        name: [None if value is None else str(value).lower() for value in column]
+        for name, column in values.items()
+    }
+    typed, plain = Recorder(), Recorder()
+    typed.load(pl.DataFrame({"id": ["a", "b", "c"], **values}), types=types)
+    plain.load(
+        pl.DataFrame({"id": ["a", "b", "c"], **texts}, schema_overrides=dict.fromkeys(texts, pl.String)),
+        types=types, decimal_point=".",
+    )  # fmt: skip
+    assert typed.deals == plain.deals
+
+
 def test_parquet_keeps_its_types(store: Recorder, tmp_path: Path) -> None:
     FRAME.write_parquet(tmp_path / "deals.parquet")
     store.load(tmp_path / "deals.parquet")

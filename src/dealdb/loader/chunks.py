@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
@@ -80,6 +80,8 @@ class Chunk:
         Bytes of the source read up to the end of this chunk, or None where nobody knows.
     types
         Types that the source itself declares, by header; a header that is absent holds text that may be anything.
+    encoded
+        Headers of which every cell is the text that a deal is to have of a value of that type.
     shape
         For each row the number of its set of keys in ``shapes``, or None where each row has every header.
     shapes
@@ -91,6 +93,7 @@ class Chunk:
     rejects: Sequence[Reject] = ()
     bytes_done: int | None = None
     types: Mapping[str, FieldType] = field(default_factory=dict)
+    encoded: Collection[str] = ()
     shape: pl.Series | None = None
     shapes: Sequence[frozenset[str]] = ()
 

@@ -181,8 +181,9 @@ def _texts(
         if column.field.type is FieldType.TEXT:
             found = text_cells(cells, chunk.types.get(column.header))
         else:
-            cells = without_nothing(cells)
-            found, n_times = _typed(cells, column)
+            is_encoded = _is_encoded(chunk, column)
+            cells = cells if is_encoded else without_nothing(cells)
+            found, n_times = _typed(cells, column, is_encoded=is_encoded)
             if n_times:
                 dropped[column.header] = n_times
             if found.null_count() > cells.null_count():
@@ -197,6 +198,12 @@ def _texts(
     return texts, bad, dropped
 
 
+def _is_encoded(chunk: Chunk, column: ColumnPlan) -> bool:
+    """Whether its cells are the field's texts already: of probabilities that depends on what they count to."""
+    same = chunk.types.get(column.header) is column.field.type
+    return same and column.header in chunk.encoded and column.field.name != "probability"
+
+
 def _expected(column: ColumnPlan) -> tuple[str, str]:
     return _PROBABILITY if column.field.name == "probability" else _EXPECTED[column.field.type]
 
@@ -205,7 +212,9 @@ def _nothing(height: int) -> pl.Series:
     return pl.repeat(None, height, dtype=pl.String, eager=True)
 
 
-def _typed(cells: pl.Series, column: ColumnPlan) -> tuple[pl.Series, int]:
+def _typed(cells: pl.Series, column: ColumnPlan, *, is_encoded: bool) -> tuple[pl.Series, int]:
+    if is_encoded:
+        return _short(cells) if column.field.type is FieldType.DECIMAL else cells, 0
     if column.field.name == "probability":
         return probabilities(cells, column.point, of_hundred=column.of_hundred), 0
     match column.field.type:

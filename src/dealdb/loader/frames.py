@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 import polars as pl
+from polars import selectors
 
 from dealdb.columns import encode_column, field_of
 from dealdb.errors import LoadError, MissingExtra
 from dealdb.loader.bytestream import BLOCK_BYTES, MAX_EXPANSION, check_expansion
 from dealdb.loader.chunks import Chunk, Place
 from dealdb.loader.rows import as_json
-from dealdb.schema import FieldType
+from dealdb.schema import Field, FieldType
 
 CHUNK_ROWS = 20_000
 
@@ -149,7 +151,7 @@ def _check_archive(path: Path, name: str, max_expansion: int) -> None:
 
 def _chunk(frame: pl.DataFrame, first: int) -> Chunk:
     def locate(rows: Sequence[int]) -> list[Place]:
-        return [Place(first + row, as_json(frame.row(row, named=True))) for row in rows]
+        return [Place(first + row, _row_as_json(frame, row)) for row in rows]
 
     types: dict[str, FieldType] = {}
     columns = []
@@ -158,7 +160,28 @@ def _chunk(frame: pl.DataFrame, first: int) -> Chunk:
         columns.append(texts)
         if kind:
             types[column.name] = kind
-    return Chunk(frame=pl.DataFrame(columns), locate=locate, types=types)
+    encoded = {name for name, kind in types.items() if _is_encoded(frame[name], kind)}
+    return Chunk(frame=pl.DataFrame(columns), locate=locate, types=types, encoded=encoded)
+
+
+def _row_as_json(frame: pl.DataFrame, row: int) -> str:
+    try:
+        return as_json(frame.row(row, named=True))
+    except (ValueError, OverflowError):
+        # Python's calendar has the years from 1 to 9999 only
+        times = selectors.temporal().cast(pl.String)
+        return as_json(frame.slice(row, 1).with_columns(times).row(0, named=True))
+
+
+def _is_encoded(column: pl.Series, kind: FieldType) -> bool:
+    match kind:
+        case FieldType.INT | FieldType.DECIMAL | FieldType.BOOL:
+            return True
+        case FieldType.FLOAT:
+            return not column.is_infinite().any()
+        case FieldType.DATE:
+            return column.is_between(date.min, date.max).all()
+    return False
 
 
 def _as_texts(column: pl.Series) -> tuple[pl.Series, FieldType | None]:
@@ -170,12 +193,21 @@ def _as_texts(column: pl.Series) -> tuple[pl.Series, FieldType | None]:
     if field is None:
         return _nested(column), FieldType.TEXT
     if field.type is FieldType.FLOAT:
-        column = column.cast(pl.Float64).fill_nan(None)
+        return _floats_as_texts(column.cast(pl.Float64).fill_nan(None), field), FieldType.FLOAT
     if isinstance(dtype, pl.Datetime):
         # in its own zone, so that a date taken from it is the one that people there read
         pattern = "%Y-%m-%dT%H:%M:%S%.6f" + ("%:z" if dtype.time_zone else "")
         return column.dt.cast_time_unit("us").dt.strftime(pattern), FieldType.DATETIME
     return encode_column(column, field), field.type
+
+
+def _floats_as_texts(column: pl.Series, field: Field) -> pl.Series:
+    finite = column.is_finite()
+    if finite.all():
+        return encode_column(column, field)
+    # no field has infinity: it stays what it is, to be rejected at its place
+    texts = encode_column(column.zip_with(finite, column.clear(len(column))), field)
+    return texts.zip_with(finite, column.cast(pl.String))
 
 
 def _nested(column: pl.Series) -> pl.Series:

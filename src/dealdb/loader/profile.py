@@ -107,7 +107,8 @@ class Profile:
         for header, target in self._mapping.items():
             if target is not None and header in chunk.frame.columns:
                 texts = chunk.frame[header]
-                self._look(self._columns[header], target, texts, chunk.types.get(header))
+                declared, is_encoded = chunk.types.get(header), header in chunk.encoded
+                self._look(self._columns[header], target, texts, declared, is_encoded=is_encoded)
         for stage, kind in outcomes_in(chunk.frame, self._mapping):
             self.outcomes.setdefault(stage, set()).add(kind)
 
@@ -140,7 +141,13 @@ class Profile:
         )
 
     def _look(
-        self, seen: ColumnProfile, target: str, texts: pl.Series, declared: FieldType | None
+        self,
+        seen: ColumnProfile,
+        target: str,
+        texts: pl.Series,
+        declared: FieldType | None,
+        *,
+        is_encoded: bool,
     ) -> None:
         if target == "stage":
             self.stages |= dict.fromkeys(texts.drop_nulls().unique(maintain_order=True).to_list())
@@ -148,7 +155,9 @@ class Profile:
         if kind is FieldType.TEXT or (not seen.types.isdisjoint({FieldType.TEXT}) and not kind):
             seen.n_values += texts.len() - texts.null_count()
             return
-        values = without_nothing(texts).drop_nulls()
+        # what has its final form leaves no question open
+        is_encoded = is_encoded and kind in (None, declared)
+        values = (texts if is_encoded else without_nothing(texts)).drop_nulls()
         if values.is_empty():
             return
         seen.n_values += values.len()
@@ -157,6 +166,8 @@ class Profile:
         if target == "probability":
             seen.greatest = max(seen.greatest, greatest(values))
             values = values.str.strip_chars(" %")
+        if is_encoded:
+            return
         if kind in NUMBERS:
             seen.point.add(values)
         elif kind in DAYS:
