@@ -82,7 +82,7 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument("figure", nargs="*", help="figures to run; all by default")
     parser.add_argument("--list", action="store_true", help="name the figures and their sizes")
     parser.add_argument("--n", help="sizes, such as 1600,100000; each figure's own by default")
-    parser.add_argument("--repeats", type=int, default=3, help="rounds of what takes seconds")
+    parser.add_argument("--repeats", type=int, default=4, help="rounds of what takes seconds")
     parser.add_argument("--server", choices=sorted(BINARIES), default="valkey9")
     parser.add_argument(
         "--search",

@@ -7,7 +7,8 @@ candidates that come out are looked at word by word.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import polars as pl
@@ -31,6 +32,23 @@ class _Hit(NamedTuple):
     score: float
     column: str
     highlight: str
+
+
+class _Look(NamedTuple):
+    """
+    What a text has of the words.
+
+    Attributes
+    ----------
+    tops
+        For each word how well the best token matches, and which one that is.
+    marked
+        Tokens that match any word.
+    """
+
+    tokens: list[Token]
+    tops: list[tuple[float, int]]
+    marked: list[int]
 
 
 def words_of(text: str) -> list[str]:
@@ -137,40 +155,47 @@ def _with_one(name: str, dtype: pl.DataType, pattern: str) -> pl.Expr:
 
 
 def _ranked(texts: pl.DataFrame, rows: pl.Series, words: Sequence[str]) -> list[tuple[int, _Hit]]:
+    # the same texts come again and again, and even more so the same tokens
+    quality = cache(_quality)
+    look = cache(lambda text: _look(text, words, quality))
     hits = []
     for row, values in zip(rows, texts[rows].rows(), strict=True):
-        hit = _hit(dict(zip(texts.columns, values, strict=True)), words)
+        hit = _hit(dict(zip(texts.columns, values, strict=True)), words, look)
         if hit is not None:
             hits.append((row, hit))
     # rows are in the order of first saving, and sorting keeps it among equals
     return sorted(hits, key=lambda item: -item[1].score)
 
 
-def _hit(texts: dict[str, str | None], words: Sequence[str]) -> _Hit | None:
+def _hit(
+    texts: dict[str, str | None], words: Sequence[str], look: Callable[[str], _Look]
+) -> _Hit | None:
     """How well one deal has the words; None when one is missing."""
     best = dict.fromkeys(words, 0.0)
     shown = _Hit(0.0, "", "")
     for place, (name, text) in enumerate(texts.items()):
-        tokens = tokens_of(text) if text else []
-        matches = [
-            [(_quality(token.word, word), i) for i, token in enumerate(tokens)] for word in words
-        ]
-        tops = [
-            max(found, key=lambda each: (each[0], -each[1]), default=(0.0, 0)) for found in matches
-        ]
+        found = look(text or "")
         weight = max(1 - _FURTHER * place, 0.5)
-        for word, (quality, _) in zip(words, tops, strict=True):
+        for word, (quality, _) in zip(words, found.tops, strict=True):
             best[word] = max(best[word], quality * weight)
-        marked = [i for i, _ in enumerate(tokens) if any(found[i][0] for found in matches)]
-        score = sum(quality for quality, _ in tops) * weight
+        score = sum(quality for quality, _ in found.tops) * weight
         if score > shown.score:
-            places = [i for quality, i in tops if quality]
+            places = [i for quality, i in found.tops if quality]
             follows = len(places) == len(words) > 1 and places == sorted(set(places))
-            shown = _Hit(score + _IN_ORDER * follows, name, _marked(str(text), tokens, marked))
+            marked = _marked(text or "", found.tokens, found.marked)
+            shown = _Hit(score + _IN_ORDER * follows, name, marked)
     if not all(best.values()):
         return None
     in_order = _IN_ORDER * (shown.score > sum(best.values()))
     return shown._replace(score=sum(best.values()) / len(words) + in_order)
+
+
+def _look(text: str, words: Sequence[str], quality: Callable[[str, str], float]) -> _Look:
+    tokens = tokens_of(text)
+    matches = [[(quality(token.word, word), i) for i, token in enumerate(tokens)] for word in words]
+    tops = [max(found, key=lambda each: (each[0], -each[1]), default=(0.0, 0)) for found in matches]
+    marked = [i for i, _ in enumerate(tokens) if any(found[i][0] for found in matches)]
+    return _Look(tokens, tops, marked)
 
 
 def _quality(token: str, word: str) -> float:
