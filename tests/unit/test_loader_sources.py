@@ -290,6 +290,24 @@ def test_values_of_a_frame_that_no_field_has_are_rejected_alone(
     assert "12921" in (tmp_path / "rejects.csv").read_text()
 
 
+def test_numbers_of_a_frame_have_a_point_whatever_texts_have(store: Recorder) -> None:
+    frame = pl.DataFrame(
+        {
+            "id": ["a", "b", "endless"],
+            "amount": [1.234, 1234.5, 2.0],
+            "probability": [0.125, 0.5, 1.0],
+            "rate": [1.234, 2.5, float("inf")],
+            "price": ["1,5", "2,25", "3,0"],
+        }
+    )
+    report = store.load(frame, decimal_point=",", types={"price": "decimal"})
+    assert store.values("a") == {
+        "amount": Decimal("1.234"), "probability": Decimal("0.125"), "rate": 1.234, "price": Decimal("1.50"),
+    }  # fmt: skip
+    assert store.values("b")["amount"] == Decimal("1234.500")
+    assert report.reasons == {"rate: not-a-number": 1}
+
+
 @given(
     days=st.lists(st.dates() | st.none(), min_size=3, max_size=3),
     amounts=st.lists(st.decimals(-(10**9), 10**9, places=3) | st.none(), min_size=3, max_size=3),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -13,7 +13,7 @@ from dealdb.loader.chunks import Chunk, Reject
 from dealdb.loader.dates import dates, datetimes
 from dealdb.loader.numbers import decimals, floats, integers, probabilities, scale_of_texts
 from dealdb.loader.plan import ColumnPlan, Plan, text_cells
-from dealdb.loader.profile import without_nothing
+from dealdb.loader.profile import NUMBERS, without_nothing
 from dealdb.schema import DEFAULT_SCALE, MAX_SCALE, MAX_WHOLE_DIGITS, Field, FieldType
 from dealdb.store.batch import Batch
 
@@ -183,6 +183,9 @@ def _texts(
         else:
             is_encoded = _is_encoded(chunk, column)
             cells = cells if is_encoded else without_nothing(cells)
+            if chunk.types.get(column.header) in NUMBERS:
+                # decimal commas are the way of texts, not of what was a number before
+                column = replace(column, point=".")
             found, n_times = _typed(cells, column, is_encoded=is_encoded)
             if n_times:
                 dropped[column.header] = n_times

@@ -168,7 +168,7 @@ class Profile:
             values = values.str.strip_chars(" %")
         if is_encoded:
             return
-        if kind in NUMBERS:
+        if kind in NUMBERS and declared not in NUMBERS:
             seen.point.add(values)
         elif kind in DAYS:
             seen.order.add(values)
