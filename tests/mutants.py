@@ -115,10 +115,17 @@ MUTANTS = [
         "tests/server/test_writer.py tests/server/test_new_deals.py",
     ),
     Mutant(
+        "a void behind commits that were acknowledged does not ask for them",
+        "writer.py",
+        "self.use_up(self._counter + sent.n, self._counter + n_known)",
+        "self.use_up(self._counter + sent.n, self._counter)",
+        "tests/server/test_new_deals.py",
+    ),
+    Mutant(
         "a void uses up one counter only",
         "writer.py",
-        "self.use_up(self._counter + sent.n, self._counter)",
-        "self.use_up(self._counter + 1, self._counter)",
+        "self.use_up(self._counter + sent.n, self._counter + n_known)",
+        "self.use_up(self._counter + 1, self._counter + n_known)",
         f"tests/server/test_new_deals.py {MACHINE}",
     ),
     Mutant(

@@ -564,3 +564,28 @@ def test_a_reset_behind_what_was_given_up_is_noticed(link: Link) -> None:
     link.call("FLUSHDB")
     with pytest.raises(LoadReset):
         store.add(schema, three())
+
+
+def test_a_reset_behind_a_batch_that_was_known_is_noticed(link: Link) -> None:
+    """The server acknowledges a batch, refuses the next, and loses both before the void behind them arrives."""
+    other = Store(link)
+    other.save({"id": "first", "stage": "Lead"})
+    store = Store(FaultyLink(link, Network()))  # type: ignore[arg-type]
+    faulty, schema, batches = cast("FaultyLink", store.link), store.schema(), three()
+    send, sent = faulty._send, list[int]()
+
+    def meddle(commands: Any) -> Any:
+        sent.append(len(commands))
+        if len(sent) == 2:
+            other.save({"id": batches[1].ids[0]})
+        answer = send(commands)
+        if len(sent) == 2:
+            link.call("FLUSHDB")
+        return answer
+
+    faulty._send = meddle  # type: ignore[method-assign]
+    faulty.plan("request")
+    store.depend()
+    with pytest.raises(LoadReset):
+        store.add(schema, batches)
+    assert sent == [3, 3, 1]

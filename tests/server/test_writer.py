@@ -17,6 +17,7 @@ from dealdb.errors import (
     ServerRefused,
     ServerUnavailable,
     StoreDamaged,
+    StoreError,
 )
 from dealdb.store import Store
 from servers import Server
@@ -347,6 +348,39 @@ def test_refused_copy_of_a_sent_commit_leaves_the_outcome_open(link: Link) -> No
         store.save({"id": 1, "name": "delayed"})
     assert delaying.deliver()[0] == b"ok"
     assert caught.value.resolve() is True
+
+
+def test_refused_void_leaves_the_outcome_open(link: Link) -> None:
+    """The first copy may still arrive, whatever the server says to what is to outrun it."""
+    delaying = DelayingLink(link, "delayed")
+    store, other = Store(delaying), Store(link)  # type: ignore[arg-type]
+    store.save({"id": 5})
+    other.save({"id": 1, "name": "delayed"})
+
+    def refuse(command: tuple[Any, ...]) -> bool:
+        if "void" in command:
+            raise ServerRefused("out of memory", reply="OOM")
+        return False
+
+    delaying.lose = refuse
+    with pytest.raises(OutcomeUnknown):
+        store.save({"id": 1, "name": "delayed"})
+
+
+def test_commit_before_another_process_took_over_is_not_gone_on_from(link: Link) -> None:
+    store, lossy = lossy_store(link)
+    store.save({"id": 1, "name": "first"})
+    sent: list[tuple[Any, ...]] = []
+
+    def take_over(command: tuple[Any, ...]) -> bool:
+        sent.append(command)
+        if len(sent) == 1:
+            Store(link)._writers.retire(command[3 + int(command[2])])
+        return len(sent) == 1
+
+    lossy.lose = take_over
+    with pytest.raises(StoreError, match="another process has resumed"):
+        store.save({"id": 1, "name": "second"})
 
 
 def test_rights_are_tried_by_the_first_commit_behind_a_void(link: Link, server: Server) -> None:

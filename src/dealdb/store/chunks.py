@@ -96,7 +96,7 @@ class Columns:
         rows: Sequence[int],
         cache: ChunkCache | None = None,
     ) -> dict[str, pl.Series] | None:
-        """Some rows of these columns, in the order given; else as ``read``, where a row costs a third of a chunk."""
+        """Some rows, in the order given, of these columns; else as ``read``. A row costs a third of a chunk at most."""
         places = [divmod(row - self.first, CHUNK_ROWS) for row in rows]
         cells = {name: [(self.digests[name][n], at) for n, at in places] for name in names}
         spans = _spans(chain(*cells.values()))

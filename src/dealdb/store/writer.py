@@ -51,7 +51,7 @@ class Change:
     Attributes
     ----------
     kind
-        ``set``, ``add``, ``delete``, ``schema``, ``pipeline`` or ``void``.
+        ``set``, ``add``, ``mend``, ``delete``, ``schema``, ``pipeline`` or ``void``.
     version
         Version of the schema or pipeline that it was prepared with, as ``version_of`` tells it.
     payload
@@ -59,8 +59,9 @@ class Change:
     ids
         Deals concerned, in the order of the payload.
     condition
-        ``""`` none, ``"*"`` the deal must exist, ``"<=n"`` no deal may have a later revision (0: none may exist),
-        else the revision that the one deal must have. Of a void: counter that the last commit has at least.
+        ``""`` none, ``"*"`` the deal must exist, ``"@n"`` no commit may have come since ``n``, ``"<=n"`` no deal may
+        have a later revision (0: none may exist), else the revision that the one deal must have. Of a void: counter
+        that the last commit has at least.
     texts
         Of a set of one deal: what the payload says, by field, which spares the server to unpack it; or None.
     values
@@ -146,7 +147,8 @@ class Writers:
         -------
         list
             Replies to the first changes: those that were carried out, and behind them, unless this is all, the one
-            that says why the next was not. None of the others was.
+            that says why the next was not. None of the others was. A change of which a copy of an earlier sending
+            was carried out last has a reply without an answer of its own.
 
         Raises
         ------
@@ -262,10 +264,13 @@ class _Writer:
         next commit would be taken for its repeat.
         """
         try:
-            void, n_done = self._void(sent)
-        except (ServerUnavailable, PoolTimeout) as problem:
+            void, n_done = self._void(sent, len(replies) - 1)
+        except StoreError as problem:
             message = _unknown(self._link.settings.where)
             raise OutcomeUnknown(message, self._resolver(sent)) from problem
+        if void.status not in _COUNTED or (void.is_void and n_done == sent.n == 1):
+            # the server has lost what it had acknowledged; or the void is that of another process
+            return [*replies[:-1], void]
         # copies were quicker: then their answers count
         late = [_EARLIER] * (n_done - len(replies)) + [void if void.is_done else _EARLIER]
         return [*replies[:-1], *late] if n_done >= len(replies) else replies
@@ -276,9 +281,13 @@ class _Writer:
             # what has not happened by now never does
             sent.happened = self._void(sent)[1] == sent.n
 
-    def _void(self, sent: _Open) -> tuple[Reply, int]:
-        """Use up the counters of commits that were sent; the answer, and how many of them were carried out."""
-        reply = self.use_up(self._counter + sent.n, self._counter)
+    def _void(self, sent: _Open, n_known: int = 0) -> tuple[Reply, int]:
+        """
+        Use up the counters of commits that were sent, of which so many are known to be carried out.
+
+        Returns the answer, and how many of them were carried out.
+        """
+        reply = self.use_up(self._counter + sent.n, self._counter + n_known)
         self._open = None
         if reply.status not in _COUNTED:
             return reply, 0
