@@ -247,7 +247,8 @@ class DealDatabase:
         """
         Move to another database of the server: everything that begins from now on happens there.
 
-        Calls that other threads have begun finish where they began. No round trip.
+        Calls that other threads have begun finish where they began; a checkpoint that a query has begun is waited for.
+        No round trip.
 
         Raises
         ------
@@ -255,14 +256,20 @@ class DealDatabase:
             If the server has no such database.
         """
         self.connection.select_db(db)
-        self._store = self._store_of_selected()
+        left, self._store = self._store, self._store_of_selected()
+        left.finish()
 
     def close(self) -> None:
-        """Close all sockets, feeds and what ``query.sql`` holds; an embedded server stops when its last user leaves."""
+        """
+        Close all sockets, feeds and what ``query.sql`` holds; an embedded server stops when its last user leaves.
+
+        A checkpoint that a query has begun is waited for.
+        """
         if "query" in self.__dict__:
             self.query.close()
         for feed in list(self._feeds):
             feed.close()
+        self._store.finish()
         self.connection.close()
         if self._server is not None:
             self._server.close()

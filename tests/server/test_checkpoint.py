@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from io import BytesIO
@@ -11,6 +13,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from dealdb import DealDatabase
 from dealdb.connection import Link, RedisConnection, round_trips
 from dealdb.errors import AccessDenied, QueryError, StoreDamaged
 from dealdb.query import QueryEngine
@@ -446,9 +449,124 @@ def test_who_may_not_write_a_checkpoint_reads_all_the_same(
     connection.connect(unix_socket=server.socket, username="reader", password="pw")
     reader = Store(connection.link())
     assert amounts(reader) == list(range(5))
+    reader.finish()
     assert reader.check().ok
     with pytest.raises(AccessDenied):
         reader.save({"id": 9})
     connection.close()
     link.call("ACL", "DELUSER", "reader")
     assert not link.call("EXISTS", "deals:checkpoint")
+
+
+class Gate:
+    """Holds a process up where it is about to take the lease of a checkpoint, until it is opened."""
+
+    def __init__(self) -> None:
+        self.reached, self.opened = threading.Event(), threading.Event()
+
+    def __call__(self, command: tuple[Any, ...]) -> None:
+        if command[:2] == ("SET", "deals:lease"):
+            self.reached.set()
+            assert self.opened.wait(10)
+
+
+@pytest.fixture
+def held_up(link: Link, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Store, Gate]]:
+    """A store that is in the middle of a checkpoint of five deals, which a query has begun."""
+    monkeypatch.setattr("dealdb.store.live.MIN_CHANGES", 4)
+    gate = Gate()
+    store = Store(WatchedLink(link, gate))  # type: ignore[arg-type]
+    for n in range(5):
+        save(Store(link), n)
+    assert amounts(store) == list(range(5))
+    assert gate.reached.wait(10)
+    assert not gate.opened.is_set()
+    yield store, gate
+    gate.opened.set()
+    store.finish()
+
+
+def test_queries_go_on_while_a_checkpoint_is_written(
+    link: Link, held_up: tuple[Store, Gate]
+) -> None:
+    store, gate = held_up
+    others = Store(link)
+    others.save({"id": 0, "amount": 100, "stage": "Won"})
+    others.save({"id": 7, "amount": 7, "new": "column"})
+    others.delete("1")
+    assert amounts(store) == [2, 3, 4, 7, 100]
+    gate.opened.set()
+    store.finish()
+    manifest = read_manifest(link, store.keys)
+    assert manifest
+    [generation] = manifest.generations
+    assert generation.columns
+    found = generation.columns.read(link, store.keys, ["id", "amount"])
+    assert found
+    # as of its commit, not as the columns are by now
+    assert found["id"].to_list() == [str(n) for n in range(5)]
+    assert list(map(int, found["amount"])) == list(range(5))
+    assert not generation.has_deleted
+    assert "new" not in generation.schema
+    assert generation.stages == ()
+    assert amounts(Store(link)) == amounts(store) == [2, 3, 4, 7, 100]
+
+
+def test_one_checkpoint_at_a_time(link: Link, held_up: tuple[Store, Gate]) -> None:
+    store, gate = held_up
+    for n in range(10, 20):
+        save(Store(link), n)
+        assert len(amounts(store)) == n - 4
+    assert sum(thread.name == "dealdb-checkpoint" for thread in threading.enumerate()) == 1
+    gate.opened.set()
+    store.finish()
+    # the next one is due after it
+    save(Store(link), 20)
+    assert len(amounts(store)) == 16
+    store.finish()
+    manifest = read_manifest(link, store.keys)
+    assert manifest
+    assert [generation.height for generation in manifest.generations] == [16, 5]
+
+
+def test_a_load_waits_for_the_checkpoint_of_a_query(
+    link: Link, held_up: tuple[Store, Gate]
+) -> None:
+    """It has to fold its log: with the lease taken by another thread of the same process it could not."""
+    store, gate = held_up
+    for n in range(10, 20):
+        save(Store(link), n)
+    folding = threading.Thread(target=store._live.settle)
+    folding.start()
+    folding.join(0.1)
+    assert folding.is_alive()
+    gate.opened.set()
+    folding.join()
+    manifest = read_manifest(link, store.keys)
+    assert manifest
+    assert [generation.height for generation in manifest.generations] == [15, 5]
+
+
+@pytest.mark.parametrize("leave", ["close", "select"])
+def test_who_leaves_waits_for_the_checkpoint_of_a_query(
+    server: Server, link: Link, leave: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dealdb.store.live.MIN_CHANGES", 4)
+    write, begun = write_checkpoint, threading.Event()
+
+    def slowly(*given: Any, **more: Any) -> bool:
+        begun.set()
+        time.sleep(0.1)
+        return write(*given, **more)
+
+    monkeypatch.setattr("dealdb.store.live.write_checkpoint", slowly)
+    with DealDatabase.from_url(f"unix://{server.socket}?db=0") as db:
+        for n in range(5):
+            db.save_deal({"id": n})
+        assert db.query.count() == 5
+        assert begun.wait(10)
+        if leave == "select":
+            db.select_database(1)
+            assert link.call("EXISTS", "deals:checkpoint")
+    assert link.call("EXISTS", "deals:checkpoint")
+    assert not link.call("EXISTS", "deals:lease")

@@ -26,13 +26,15 @@ from dealdb.store.snapshot import Snapshot, snapshot_of
 
 # a history that is reset again and again while it is read is nothing that a reader can wait for
 _MAX_REBUILDS = 5
-# changes after which a checkpoint saves more than it costs: one for so many deals, and at least so many
+# changes after which a checkpoint saves more than it costs, at least
 MIN_CHANGES = 4_096
-_DEALS_A_CHANGE = 4
+# to a new process a change in the log costs as much as so many deals cost whoever writes a checkpoint
+_DEALS_A_CHANGE = 8
 # what a load leaves in the log is as large as what it loaded
 _DEALS_A_LOADED_CHANGE = 20
 # while it goes on: what is less than a chunk is packed anew each time
 _CHANGES_SO_FAR = 2 * CHUNK_ROWS
+_DEALS_A_CHANGE_SO_FAR = 4
 # a row alone in its chunk takes a third of the time of the chunk
 _ROWS_A_CHUNK = 2
 _Read: TypeAlias = Callable[[Link, Keys, Generation, ChunkCache | None], Replica | None]
@@ -65,6 +67,7 @@ class LiveColumns:
         self._replica = Replica()
         self._snapshot: Snapshot | None = None
         self._has_read_rows = False
+        self._writing: threading.Thread | None = None
 
     def snapshot(
         self, names: Collection[str] | None = None, look: FirstLook | None = None
@@ -91,7 +94,7 @@ class LiveColumns:
         """
         with self._lock:
             self._sync(names, look)
-            self._checkpoint_if_due(_DEALS_A_CHANGE)
+            self._begin_checkpoint_if_due()
             some = self._columns_of(names)
             if some is not None and not self._replica.has_all:
                 position = self._replica.position
@@ -136,14 +139,21 @@ class LiveColumns:
         ----
         A read of the log since the last time; then, if a checkpoint is due, that of one.
         """
+        self.finish()
         with self._lock:
             self._sync(None, so_far=so_far)
             if not so_far:
                 # where most chunks are there already, a checkpoint costs little: however few the changes are
                 is_cheap = bool(self._replica.chunks)
                 self._checkpoint_if_due(
-                    self._replica.height if is_cheap else _DEALS_A_LOADED_CHANGE, anew=False
+                    self._replica.height if is_cheap else _DEALS_A_LOADED_CHANGE
                 )
+
+    def finish(self) -> None:
+        """Wait for a checkpoint that a query has begun, if one is under way."""
+        writing = self._writing
+        if writing is not None:
+            writing.join()
 
     def snapshot_with_rows(self) -> tuple[Snapshot, pl.Series]:
         """Snapshot, and the row number of each of its deals. Costs as ``snapshot`` does."""
@@ -188,7 +198,7 @@ class LiveColumns:
                 # the history keeps the chunks that its deals are in, and so any that is not full
                 filled = self._replica.height % CHUNK_ROWS < CHUNK_ROWS // 10
                 if so_far and filled and self._replica.changes > _CHANGES_SO_FAR:
-                    self._checkpoint_if_due(_DEALS_A_CHANGE, anew=False)
+                    self._checkpoint_if_due(_DEALS_A_CHANGE_SO_FAR)
 
     def _apply(self, page: Page) -> None:
         # given up first: a column that a frame refers to is copied before it is changed
@@ -251,14 +261,34 @@ class LiveColumns:
             raise HistoryReset(msg)
         return replica, pages
 
-    def _checkpoint_if_due(self, deals_a_change: int, *, anew: bool = True) -> None:
-        if self._replica.changes > max(MIN_CHANGES, self._replica.height // deals_a_change):
-            # for others: a process that may not write one, or can't just now, reads all the same
-            with suppress(StoreError):
-                # who may not write one must not gather changes of waiting columns for ever
-                self._replica.need()
-                write_checkpoint(self._link, self._keys, self._replica, anew=anew)
+    def _begin_checkpoint_if_due(self) -> None:
+        """Have a thread write a checkpoint: queries go on, and nobody waits for it but ``finish``."""
+        if not self._is_due(_DEALS_A_CHANGE) or (self._writing and self._writing.is_alive()):
+            return
+        self._replica.changes = 0
+        # RuntimeError: no thread can be had, as at the end of the interpreter
+        with suppress(StoreError, RuntimeError):
+            # who may not write one must not gather changes of waiting columns for ever
+            self._replica.need()
+            writing = threading.Thread(
+                target=self._write, args=(self._replica.twin(),), name="dealdb-checkpoint"
+            )
+            writing.start()
+            self._writing = writing
+
+    def _checkpoint_if_due(self, deals_a_change: int) -> None:
+        """Write a checkpoint without the chunks that the last one wrote, as a load does."""
+        if self._is_due(deals_a_change):
+            self._write(self._replica, anew=False)
             self._replica.changes = 0
+
+    def _is_due(self, deals_a_change: int) -> bool:
+        return self._replica.changes > max(MIN_CHANGES, self._replica.height // deals_a_change)
+
+    def _write(self, replica: Replica, *, anew: bool = True) -> None:
+        # for others: a process that may not write one, or can't just now, reads all the same
+        with suppress(StoreError):
+            write_checkpoint(self._link, self._keys, replica, anew=anew)
 
 
 def _at_full_chunks(page: Page, height: int) -> Iterator[Page]:

@@ -123,6 +123,19 @@ class Replica:
         for name in wanted:
             del changes[name]
 
+    def twin(self) -> Replica:
+        """The same state, which stays as it is when this changes; columns that wait are not in it."""
+        twin = Replica(
+            position=self.position,
+            time_ms=self.time_ms,
+            pipeline=self.pipeline,
+            height=self.height,
+            has_deleted=self.has_deleted,
+        )
+        twin.schema, twin._stages = self.schema, self.stages
+        twin.columns = {name: column.clone() for name, column in self.columns.items()}
+        return twin
+
     def row_numbers(self) -> pl.Series:
         """Row number of each deal, deleted ones left out."""
         self.need(["id"])

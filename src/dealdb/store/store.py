@@ -121,6 +121,11 @@ class Store:
         """Memory of the live columns in this process, or None while there are none. No round trip."""
         return self._lazy_live.columns_bytes() if self._lazy_live else None
 
+    def finish(self) -> None:
+        """Wait for a checkpoint that a query has begun, if one is under way."""
+        if self._lazy_live:
+            self._lazy_live.finish()
+
     @property
     def _live(self) -> LiveColumns:
         with self._lazy_lock:
