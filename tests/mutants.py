@@ -115,6 +115,20 @@ MUTANTS = [
         "tests/server/test_writer.py tests/server/test_new_deals.py",
     ),
     Mutant(
+        "what a query's checkpoint writes changes under it",
+        "replica.py",
+        "{name: column.clone() for name, column in self.columns.items()}",
+        "self.columns",
+        "tests/server/test_checkpoint.py",
+    ),
+    Mutant(
+        "a load does not wait for the checkpoint of a query",
+        "live.py",
+        "        self.finish()\n        with self._lock:\n",
+        "        with self._lock:\n",
+        "tests/server/test_checkpoint.py",
+    ),
+    Mutant(
         "a void behind commits that were acknowledged does not ask for them",
         "writer.py",
         "self.use_up(self._counter + sent.n, self._counter + n_known)",
@@ -451,6 +465,7 @@ MUTANTS = [
         "pages = read_since(self._link, self._keys.log, generation.position)",
         "from dealdb.store.log import read_from; "
         "pages = read_from(self._link, self._keys.log, generation.position.seq + 1)",
+        "tests/server/test_checkpoint.py",
     ),
     Mutant(
         "rows that are read alone are those of the checkpoint",

@@ -99,6 +99,19 @@ def test_a_process_that_lags_behind_does_not_go_back(link: Link) -> None:
     assert ahead.history("1")["after"].to_list() == ["1"]
 
 
+def test_a_checkpoint_of_a_history_that_was_lost_is_not_used(link: Link) -> None:
+    """Of a collection that somebody deletes, its checkpoint may be left behind; the new one grows past it."""
+    old = Store(link)
+    for n in range(3):
+        save(old, n)
+    assert checkpoint(old)
+    kept = {b"deals:checkpoint", *(key.encode() for key in chunks_of(old)[0])}
+    link.call("DEL", *(set(link.call("KEYS", "*")) - kept))
+    for n in range(10, 16):
+        save(Store(link), n)
+    assert amounts(Store(link)) == amounts(old) == list(range(10, 16))
+
+
 @pytest.mark.parametrize(
     "text", ["garbage", "[]", '{"format":2,"generations":[],"history":[]}', b"\xff\x00"]
 )
