@@ -309,8 +309,8 @@ MUTANTS = [
     Mutant(
         "new deals have the row of the one before",
         "commit.lua",
-        "digits(rows + i - 1)",
-        "digits(rows + (i > 1 and i - 2 or 0))",
+        "KEYS[3 + i], rows + i - 1\n",
+        "KEYS[3 + i], rows + (i > 1 and i - 2 or 0)\n",
         "tests/server/test_new_deals.py",
     ),
     Mutant(

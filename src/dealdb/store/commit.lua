@@ -265,7 +265,7 @@ elseif kind == 'add' then
   local args = {'HSET', '', '_row', '', '_rev', seq_text}
   for i = 1, inserted do
     local n = 6
-    args[2], args[4] = KEYS[3 + i], digits(rows + i - 1)
+    args[2], args[4] = KEYS[3 + i], rows + i - 1
     for j = 1, #fields do
       local value = columns[j][i]
       if value then
