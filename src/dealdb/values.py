@@ -70,6 +70,9 @@ def encode(value: object, field: Field, *, deal: str | None = None) -> str:
     >>> encode(date(2026, 1, 31), Field("closed", FieldType.DATE))
     '2026-01-31'
     """
+    if field.type is FieldType.TEXT and isinstance(value, str) and value.isascii():
+        # most values are such texts
+        return value
     try:
         text = _ENCODERS[field.type](value)
         if field.name == "probability":
@@ -148,10 +151,16 @@ def scale_of(number: Decimal) -> int:
     >>> scale_of(Decimal("20.10"))
     1
     """
-    if not number.is_finite():
+    # from the digits: arithmetic, normalize() too, rounds to the 28 digits of the default context
+    _, digits, exponent = number.as_tuple()
+    if not number or not isinstance(exponent, int):
         return 0
-    exponent = number.normalize().as_tuple().exponent
-    return max(0, -int(exponent))
+    scale = -exponent
+    for digit in reversed(digits):
+        if digit or scale <= 0:
+            break
+        scale -= 1
+    return max(scale, 0)
 
 
 def widened(field: Field, value: object) -> Field:
@@ -171,8 +180,9 @@ def widened(field: Field, value: object) -> Field:
     # an integer has no fraction that a decimal could be too narrow for
     if field.type is FieldType.DECIMAL and not isinstance(value, int):
         number = _number(value)
-        if number is not None and scale_of(number) > field.scale:
-            return Field(field.name, FieldType.DECIMAL, scale_of(number))
+        scale = 0 if number is None else scale_of(number)
+        if scale > field.scale:
+            return Field(field.name, FieldType.DECIMAL, scale)
     return field
 
 

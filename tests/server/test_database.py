@@ -163,6 +163,15 @@ def test_every_type_comes_back_exactly(db: DealDatabase) -> None:
     assert {name: value for name, value in row.items() if value is not None} == deal
 
 
+def test_numbers_of_more_digits_than_arithmetic_keeps_are_exact(db: DealDatabase) -> None:
+    long = Decimal("12345678901234567890.123456789012345678")
+    db.save_deal({"id": 1, "amount": long, "other": long})
+    frame = db.query.frame()
+    assert frame["amount"].to_list() == frame["other"].to_list() == [long]
+    assert db.query.count(f"amount = {long}") == 1
+    assert db.query.count(f"amount = {str(long)[:-9]}") == 0
+
+
 def test_types_widen_but_never_narrow(db: DealDatabase) -> None:
     db.save_deal({"id": 1, "seats": 3})
     db.save_deal({"id": 2, "seats": Decimal("1.125")})

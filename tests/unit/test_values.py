@@ -20,7 +20,7 @@ from dealdb.columns import (
 )
 from dealdb.errors import SchemaError
 from dealdb.schema import Field, FieldType, Schema
-from dealdb.values import Value, decode, encode, encode_id, infer, widened
+from dealdb.values import Value, decode, encode, encode_id, infer, scale_of, widened
 
 SCALE = 6
 FIELDS = {
@@ -188,6 +188,20 @@ def test_integers_widen_to_decimals_and_decimals_to_more_digits() -> None:
     assert widened(seats, 1.5).describe() == "decimal(2)"
     assert widened(Field("a", FieldType.DECIMAL, 2), "1.2345").scale == 4
     assert widened(Field("a", FieldType.DECIMAL, 2), "x").scale == 2
+
+
+@pytest.mark.parametrize(
+    ("number", "scale"),
+    [
+        ("0", 0), ("0.00", 0), ("-0.0", 0), ("20.10", 1), ("1E+3", 0), ("1.50E+1", 0), ("1.5E-3", 4), ("100", 0), ("0.100", 1),
+        ("NaN", 0), ("-Infinity", 0), ("1E-999999", 999_999),
+        # more digits than arithmetic with decimals keeps
+        ("12345678901234567890.123456789012345678", 18), ("12345678901234567890.123456789012345600", 16),
+        ("12345678901234567890123456789012345678", 0),
+    ],
+)  # fmt: skip
+def test_scale_is_exact(number: str, scale: int) -> None:
+    assert scale_of(Decimal(number)) == scale
 
 
 def test_polars_types_have_fields() -> None:
