@@ -227,10 +227,6 @@ class Schema(Mapping[str, Field]):
     def __getitem__(self, name: str) -> Field:
         return self._by_name[name]
 
-    def __contains__(self, name: object) -> bool:
-        # that of Mapping raises and catches an error
-        return name in self._by_name
-
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_name)
 

@@ -565,7 +565,7 @@ class Store:
         for name, value in deal.items():
             if name == "id":
                 continue
-            field = schema[name] if name in schema else None
+            field = schema.get(name)
             if value is None:
                 # a field that no deal ever had needs no clearing, and None tells no type to declare it with
                 if field:
