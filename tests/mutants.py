@@ -454,6 +454,18 @@ MUTANTS = [
         "return any(\n            name in self._schema",
     ),
     Mutant(
+        "a deal that changed keeps the deals beside it in the history too",
+        "history.py",
+        "deals if self._has(deals, entry.height) else None",
+        "None",
+    ),
+    Mutant(
+        "commits that are sealed together count as unchanged",
+        "history.py",
+        "if follow and alike and self._has(pl.concat(added), entries[0].height):",
+        "if follow and alike:",
+    ),
+    Mutant(
         "chunks are not compared with their checksums",
         "digest.py",
         "return blob is not None and digest_of(blob) == digest",

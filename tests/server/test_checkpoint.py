@@ -243,6 +243,20 @@ def test_a_load_leaves_no_second_copy(link: Link, monkeypatch: pytest.MonkeyPatc
     assert folded.all_rows().drop_nulls("id").equals(store.snapshot().frame)
 
 
+def test_the_history_has_only_those_commits_of_which_a_deal_has_changed(link: Link) -> None:
+    """Its neighbours, which are compared with the chunks together with it, are in the chunks alone."""
+    store = Store(link)
+    bulk(store, 1_500)
+    store.save({"id": "b700", "amount": -7})
+    assert checkpoint(store)
+    [segment] = link.call("KEYS", "deals:history:*")
+    sealed = pl.read_ipc(link.call("GET", segment)).filter(pl.col("kind") == "add")
+    assert sealed["data"].is_not_null().to_list() == [False, True, False]
+    assert sealed["n"].to_list() == [500, None, 500]
+    for deal, amounts_of in (("b300", ["300"]), ("b700", ["700", "-7"]), ("b1300", ["1300"])):
+        assert store.history(deal)["after"].drop_nulls().to_list() == amounts_of
+
+
 @pytest.fixture
 def trimmed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each checkpoint trims the log up to itself, as one after a bulk load does."""

@@ -34,7 +34,7 @@ _DEALS_A_CHANGE = 8
 _DEALS_A_LOADED_CHANGE = 20
 # while it goes on: what is less than a chunk is packed anew each time
 _CHANGES_SO_FAR = 2 * CHUNK_ROWS
-_DEALS_A_CHANGE_SO_FAR = 4
+_DEALS_A_CHANGE_SO_FAR = 16
 # a row alone in its chunk takes a third of the time of the chunk
 _ROWS_A_CHUNK = 2
 _Read: TypeAlias = Callable[[Link, Keys, Generation, ChunkCache | None], Replica | None]
