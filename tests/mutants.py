@@ -458,12 +458,14 @@ MUTANTS = [
         "history.py",
         "deals if self._has(deals, entry.height) else None",
         "None",
+        "tests/server/test_checkpoint.py",
     ),
     Mutant(
         "commits that are sealed together count as unchanged",
         "history.py",
         "if follow and alike and self._has(pl.concat(added), entries[0].height):",
         "if follow and alike:",
+        "tests/server/test_checkpoint.py",
     ),
     Mutant(
         "chunks are not compared with their checksums",
