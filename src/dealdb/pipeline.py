@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -85,9 +85,11 @@ class Pipeline:
     """
 
     stages: tuple[Stage, ...] = ()
+    _known: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         names = [stage.name for stage in self.stages]
+        object.__setattr__(self, "_known", frozenset(names))
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             msg = f"a pipeline names each stage once; {', '.join(twice)} stands in it twice"
@@ -103,7 +105,7 @@ class Pipeline:
         return bool(self.stages)
 
     def __contains__(self, name: object) -> bool:
-        return any(stage.name == name for stage in self.stages)
+        return name in self._known
 
     def names(self, kind: Kind) -> list[str]:
         """Names of the stages of one kind, in order."""
@@ -125,8 +127,7 @@ class Pipeline:
         >>> Pipeline().covering(["Demo"]).covering(["Demo", "Signed"]).names(Kind.WON)
         ['Signed']
         """
-        known = {stage.name for stage in self.stages}
-        new = [name for name in dict.fromkeys(names) if name and name not in known]
+        new = [name for name in dict.fromkeys(names) if name and name not in self._known]
         if not new:
             return self
         stages = [*self.stages, *(Stage(name, _proposed_kind(name)) for name in new)]

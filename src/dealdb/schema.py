@@ -230,6 +230,11 @@ class Schema(Mapping[str, Field]):
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_name)
 
+    @property
+    def by_name(self) -> Mapping[str, Field]:
+        """The fields by name, to look up many: quicker than the schema itself."""
+        return self._by_name
+
     def __len__(self) -> int:
         return len(self.fields)
 

@@ -70,9 +70,6 @@ def encode(value: object, field: Field, *, deal: str | None = None) -> str:
     >>> encode(date(2026, 1, 31), Field("closed", FieldType.DATE))
     '2026-01-31'
     """
-    if field.type is FieldType.TEXT and isinstance(value, str) and value.isascii():
-        # most values are such texts
-        return value
     try:
         text = _ENCODERS[field.type](value)
         if field.name == "probability":
@@ -272,10 +269,12 @@ def _encode_decimal(value: object) -> str:
     number = _number(value)
     if number is None:
         raise _Unfit("a decimal number")
-    # checked before formatting: 1E+999999 would be a million digits long
-    if max(number.adjusted() + 1, 1) + scale_of(number) > MAX_DECIMAL_DIGITS:
-        raise _Unfit(f"a decimal number of at most {MAX_DECIMAL_DIGITS} digits")
-    text = format(number, "f")
+    text = str(number)
+    if "E" in text or len(text) > MAX_DECIMAL_DIGITS:
+        # counted before it is written out: 1E+999999 would be a million digits long
+        if max(number.adjusted() + 1, 1) + scale_of(number) > MAX_DECIMAL_DIGITS:
+            raise _Unfit(f"a decimal number of at most {MAX_DECIMAL_DIGITS} digits")
+        text = format(number, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text

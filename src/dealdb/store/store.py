@@ -14,7 +14,7 @@ import msgpack
 from dealdb.connection import Link
 from dealdb.errors import AccessDenied, ConflictError, DealNotFound, SchemaError, StoreError
 from dealdb.pipeline import Pipeline
-from dealdb.schema import Field, Schema, check_field_name
+from dealdb.schema import Field, FieldType, Schema, check_field_name
 from dealdb.store.deals import Deal, SaveResult, Written, deal_from
 from dealdb.store.definitions import Definitions
 from dealdb.store.hashes import as_dict, scan_hashes, strays
@@ -309,11 +309,9 @@ class Store:
             reply = self._writers.commit(_setting_one(version, deal_id, texts, condition))
             match reply.status:
                 case "ok" | "repeat":
-                    written = _written(reply)
+                    seq, inserted, _, _ = reply.counts
                     return SaveResult(
-                        id=deal_id,
-                        rev=written.seq,
-                        outcome="inserted" if written.inserted else "updated",
+                        id=deal_id, rev=seq, outcome="inserted" if inserted else "updated"
                     )
                 case "unchanged":
                     return SaveResult(id=deal_id, rev=int(reply.rest[0]), outcome="unchanged")
@@ -560,12 +558,17 @@ class Store:
     ) -> tuple[Schema, dict[str, str | None]]:
         """Texts by field, and the schema in which each field exists and is wide enough for them."""
         schema = self._definitions.schema
+        fields = schema.by_name
         texts: dict[str, str | None] = {}
         needed = []
         for name, value in deal.items():
             if name == "id":
                 continue
-            field = schema.get(name)
+            field = fields.get(name)
+            if field and field.type is FieldType.TEXT and type(value) is str and value.isascii():
+                # most values are such texts, which need no encoding
+                texts[name] = value
+                continue
             if value is None:
                 # a field that no deal ever had needs no clearing, and None tells no type to declare it with
                 if field:
@@ -638,7 +641,7 @@ def _setting_all(version: str, batch: Batch, condition: str, mark: Mark | None) 
 
 
 def _written(reply: Reply) -> Written:
-    seq, inserted, updated, unchanged = map(int, reply.rest[0].split())
+    seq, inserted, updated, unchanged = reply.counts
     return Written(seq=seq, inserted=inserted, updated=updated, unchanged=unchanged)
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 from dealdb.connection import Link
 from dealdb.errors import (
@@ -90,12 +90,17 @@ def version_of(text: str | bytes) -> str:
     return sha1(data, usedforsecurity=False).hexdigest()[:16]
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """Answer of the commit script: a status, and what goes with it."""
 
     status: str
     rest: tuple[bytes, ...]
+
+    @property
+    def counts(self) -> tuple[int, int, int, int]:
+        """Of a commit that was carried out: its seq; deals that were inserted, updated, and left unchanged."""
+        seq, inserted, updated, unchanged = map(int, self.rest[0].split())
+        return seq, inserted, updated, unchanged
 
     @property
     def is_void(self) -> bool:
@@ -172,17 +177,17 @@ class Writers:
         return replies
 
     def _check(self, reply: Reply) -> None:
-        where = self._link.settings.where
         if reply.status == "denied":
             command = reply.rest[0].decode()
             msg = (
-                f"{where}: the user may not run {command} on the keys of collection "
+                f"{self._link.settings.where}: the user may not run {command} on the keys of collection "
                 f"{self._keys.collection!r}; nothing was written; docs/operations.md has the rights that a writer needs"
             )
             raise AccessDenied(msg)
         if reply.status == "format":
             raise wrong_format(self._keys, reply.rest[0])
         if reply.is_void:
+            where = self._link.settings.where
             raise StoreError(
                 f"{where}: another process has resumed this load; nothing more was written"
             )
@@ -212,6 +217,8 @@ class _Writer:
         self.pid = os.getpid()
         self._link = link
         self._keys = keys
+        # keys of every commit
+        self._common = (keys.meta, keys.log, keys.writers)
         self._actor = actor
         self._name = name or secrets.token_hex(8)
         self._counter = 0
@@ -352,14 +359,9 @@ class _Writer:
         return [self._link.call(*commands[0])] if len(commands) == 1 else self._link.calls(commands)
 
     def _arguments(self, change: Change, counter: int) -> list[str | bytes]:
-        keys, prefix = self._keys, self._keys.deal_prefix
+        prefix = self._keys.deal_prefix
         # numbers as text: the link would look for them among all arguments
-        arguments: list[str | bytes] = [
-            str(3 + len(change.ids)),
-            keys.meta,
-            keys.log,
-            keys.writers,
-        ]
+        arguments: list[str | bytes] = [str(3 + len(change.ids)), *self._common]
         arguments += [prefix + deal_id for deal_id in change.ids]
         arguments += [self._name, str(counter), change.kind, change.version, change.condition]
         arguments += [self._actor, change.payload]
