@@ -40,8 +40,8 @@ from dealdb.store.settling import Settling
 DEFAULT_BATCH = 500
 DEFAULT_CELLS = 2_500
 MAX_BATCH = 5000
-# commits of new deals that are sent at once: between two sendings the server waits, for a tenth of a commit's time
-_COMMITS_AT_ONCE = 8
+# commits of new deals that are sent at once: between two sendings the server waits for us
+_COMMITS_AT_ONCE = 32
 # fewer new deals take up less in the log as they are than as columns
 _LEAST_ADDED = 16
 # sources up to this size are kept in memory between the two passes, larger ones are read twice
