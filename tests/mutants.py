@@ -468,6 +468,20 @@ MUTANTS = [
         "tests/server/test_checkpoint.py",
     ),
     Mutant(
+        "a load seals the commits of another history",
+        "live.py",
+        "        self._unsealed.clear()\n        self._replica, pages = (",
+        "        self._replica, pages = (",
+        "tests/server/test_checkpoint.py",
+    ),
+    Mutant(
+        "commits that are not all known are sealed",
+        "unsealed.py",
+        "if self._entries and self._entries[-1].position.seq + 1 != entries[0].position.seq:",
+        "if False:",
+        "tests/server/test_checkpoint.py",
+    ),
+    Mutant(
         "chunks are not compared with their checksums",
         "digest.py",
         "return blob is not None and digest_of(blob) == digest",

@@ -20,7 +20,9 @@ from dealdb.query import QueryEngine
 from dealdb.store import Store
 from dealdb.store.batch import Batch
 from dealdb.store.checkpoint import write_checkpoint
-from dealdb.store.log import read_from
+from dealdb.store.keys import Keys
+from dealdb.store.live import LiveColumns
+from dealdb.store.log import Entry, Page, read_from
 from dealdb.store.manifest import read_manifest
 from dealdb.store.past import read_history
 from dealdb.store.replica import Replica
@@ -197,6 +199,68 @@ def test_a_load_is_folded_while_it_goes_on(link: Link, monkeypatch: pytest.Monke
     assert {sets.count(store.keys.chunk(digest)) for digest in digests} == {1}
     assert amounts(Store(link)) == [-7, *(n for n in range(12_000) if n != 1_700)]
     assert store.history("b1700")["after"].drop_nulls().to_list() == ["1700", "-7"]
+
+
+@pytest.mark.parametrize("case", ["all are kept", "too many", "some were read by queries"])
+def test_what_a_load_seals_is_what_it_wrote(
+    link: Link, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    """Commits are sealed as they were read; where they were not kept, they are read again."""
+    for module in ("chunks", "live", "replica", "settling"):
+        monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 1_000)
+    monkeypatch.setattr("dealdb.store.live._CHANGES_SO_FAR", 2_000)
+    monkeypatch.setattr("dealdb.store.checkpoint._MIN_LOG_BYTES", 1_000)
+    if case == "too many":
+        monkeypatch.setattr("dealdb.store.unsealed.MAX_ROWS", 600)
+    read_again = list[int]()
+
+    def noted(link: Link, log_key: str, seq: int) -> Iterator[Page]:
+        read_again.append(seq)
+        return read_from(link, log_key, seq)
+
+    monkeypatch.setattr("dealdb.store.checkpoint.read_from", noted)
+    store, written = Store(link), dict[int, Entry]()
+    if case == "some were read by queries":
+        # the load shares the columns of queries, if there are any
+        store.snapshot()
+    with store.settling() as settling:
+        for first in range(0, 9_000, 500):
+            bulk(store, 500, first=first)
+            store.save({"id": f"b{first // 2}", "amount": -1 - first})
+            written |= {e.position.seq: e for page in read_from(link, "deals:log", 1) for e in page}
+            if case == "some were read by queries" and first == 4_000:
+                store.snapshot()
+            settling.written(first + 500)
+            if settling._step:
+                settling._step.result()
+    assert bool(read_again) == (case != "all are kept")
+    history = list(read_history(link, store.keys))
+    assert [e.position.seq for e in history] == list(range(1, len(written) + 1))
+    for entry in history:
+        log = written[entry.position.seq]
+        assert entry[:8] == log[:8]
+        assert entry.kind in ("schema", "pipeline") or (
+            (entry.rows, entry.change) == (log.rows, log.change)
+        )
+
+
+def test_a_load_does_not_seal_what_another_history_had(link: Link) -> None:
+    columns = LiveColumns(link, Keys("deal"), lambda: None)
+    bulk(Store(link), 500)
+    columns.settle(so_far=True)
+    link.call("FLUSHDB")
+    store = Store(link)
+    bulk(store, 500, first=500)
+    # so that the columns are those of the hashes, as of a commit with the number of the other history's last
+    link.call("XTRIM", "deals:log", "MAXLEN", 1)
+    last = int(link.call("HGET", "deals:meta", "seq"))
+    columns.settle(so_far=True)
+    bulk(store, 10_000, first=1_000)
+    columns.settle()
+    manifest = read_manifest(link, store.keys)
+    assert manifest
+    assert [segment.first for segment in manifest.history] == [last]
+    assert amounts(Store(link)) == list(range(500, 11_000))
 
 
 def test_a_chunk_that_vanished_is_written_by_the_checkpoint_after_the_next(

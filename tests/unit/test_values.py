@@ -69,6 +69,13 @@ def test_columns_write_the_same_texts_and_come_back_exactly(
     assert back.to_list() == values
 
 
+@given(st.lists(st.none() | st.dates(date(1999, 12, 29), date(2000, 1, 3)), max_size=12))
+def test_days_that_come_often_are_written_as_others_are(days: list[date | None]) -> None:
+    texts = encode_column(pl.Series("day", days, dtype=pl.Date), FIELDS[FieldType.DATE])
+    assert texts.name == "day"
+    assert texts.to_list() == [None if day is None else day.isoformat() for day in days]
+
+
 @given(
     st.decimals(allow_nan=False, allow_infinity=False),
     st.decimals(allow_nan=False, allow_infinity=False),

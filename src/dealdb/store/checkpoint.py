@@ -10,21 +10,22 @@ remains alone.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from hashlib import sha256
 from importlib.resources import files
-from itertools import islice
+from itertools import chain, islice, takewhile
 
 import polars as pl
 
 from dealdb.connection import Link
 from dealdb.store.cache import ChunkCache
 from dealdb.store.chunks import Columns, encoded
-from dealdb.store.history import Segment, seal_since
+from dealdb.store.history import Segment, seal_all
 from dealdb.store.keys import Keys
-from dealdb.store.log import HistoryReset, has_position
+from dealdb.store.log import Entry, HistoryReset, has_position, read_from
 from dealdb.store.manifest import Generation, Manifest, is_of_newer_format
 from dealdb.store.replica import Replica
+from dealdb.store.unsealed import Unsealed
 from dealdb.store.waiting import Waiting
 
 _PUBLISH = files("dealdb.store").joinpath("publish.lua").read_bytes()
@@ -97,7 +98,14 @@ def open_checkpoint(
     )
 
 
-def write_checkpoint(link: Link, keys: Keys, replica: Replica, *, anew: bool = True) -> bool:
+def write_checkpoint(
+    link: Link,
+    keys: Keys,
+    replica: Replica,
+    *,
+    anew: bool = True,
+    unsealed: Unsealed | None = None,
+) -> bool:
     """
     Publish the replica's state as the newest checkpoint, and seal the log up to it.
 
@@ -106,6 +114,8 @@ def write_checkpoint(link: Link, keys: Keys, replica: Replica, *, anew: bool = T
     anew
         Whether to write all chunks, as those that are there may be damaged; else without those that the last
         checkpoint of this replica wrote, and that nothing has changed since.
+    unsealed
+        Commits that need not be read from the log again.
 
     Returns
     -------
@@ -123,7 +133,7 @@ def write_checkpoint(link: Link, keys: Keys, replica: Replica, *, anew: bool = T
     if anew:
         replica.chunks = {}
     try:
-        return _Checkpointer(link, keys, replica, token).run()
+        return _Checkpointer(link, keys, replica, token, unsealed or Unsealed()).run()
     finally:
         link.call("EVAL", _RELEASE, 1, keys.lease, token)
 
@@ -131,11 +141,14 @@ def write_checkpoint(link: Link, keys: Keys, replica: Replica, *, anew: bool = T
 class _Checkpointer:
     """Writes one checkpoint."""
 
-    def __init__(self, link: Link, keys: Keys, replica: Replica, token: str) -> None:
+    def __init__(
+        self, link: Link, keys: Keys, replica: Replica, token: str, unsealed: Unsealed
+    ) -> None:
         self._link = link
         self._keys = keys
         self._replica = replica
         self._token = token
+        self._unsealed = unsealed
         self._needed: set[str] = set()
         self._chunk_bytes = 0
         self._sealed_bytes = 0
@@ -226,9 +239,8 @@ class _Checkpointer:
         return columns
 
     def _write_segments(self, sealed: int, columns: Columns) -> Iterator[Segment]:
-        until = self._replica.position.seq
         frame = self._replica.all_rows()
-        for found in seal_since(self._link, self._keys, sealed, frame, columns, until):
+        for found in seal_all(self._entries_since(sealed), frame, columns):
             self._sealed_bytes += found.log_bytes
             key = self._keys.segment(f"{found.first}-{found.last}-{self._token}")
             self._write({key: found.blob})
@@ -239,6 +251,15 @@ class _Checkpointer:
                 last=found.last,
                 columns=found.columns,
             )
+
+    def _entries_since(self, sealed: int) -> Iterable[Entry]:
+        """Commits behind the sealed ones, up to that of the checkpoint, as far as the log has them."""
+        until = self._replica.position.seq
+        known = self._unsealed.between(sealed + 1, until)
+        if known is not None:
+            return known
+        read = chain.from_iterable(read_from(self._link, self._keys.log, sealed + 1))
+        return takewhile(lambda entry: entry.position.seq <= until, read)
 
     def _write(self, blobs: dict[str, bytes]) -> None:
         # what is there already too: it may be damaged

@@ -23,7 +23,7 @@ from dealdb.schema import Schema
 from dealdb.store.batch import packed
 from dealdb.store.chunks import Columns
 from dealdb.store.keys import Keys
-from dealdb.store.log import Entry, Position, read_from
+from dealdb.store.log import Entry, Position
 
 # bounds the size of one segment, in bytes before compression
 SEGMENT_BYTES = 32 * 2**20
@@ -289,20 +289,15 @@ def unseal(blob: bytes, held: SealedRows | None, only: str | None = None) -> Ite
         )
 
 
-def seal_since(
-    link: Link, keys: Keys, seq: int, frame: pl.DataFrame, columns: Columns, until: int
-) -> Iterator[Sealed]:
-    """Segments of the log's entries after ``seq`` up to ``until``, the commit that the frame is of."""
-    entries: list[Entry] = []
+def seal_all(entries: Iterable[Entry], frame: pl.DataFrame, columns: Columns) -> Iterator[Sealed]:
+    """Segments of consecutive commits; ``frame`` and ``columns`` as for ``seal``."""
+    some: list[Entry] = []
     size = 0
-    for page in read_from(link, keys.log, seq + 1):
-        for entry in page:
-            if entry.position.seq > until:
-                break
-            entries.append(entry)
-            size += log_bytes(entry)
-            if size > SEGMENT_BYTES:
-                yield seal(entries, frame, columns)
-                entries, size = [], 0
-    if entries:
-        yield seal(entries, frame, columns)
+    for entry in entries:
+        some.append(entry)
+        size += log_bytes(entry)
+        if size > SEGMENT_BYTES:
+            yield seal(some, frame, columns)
+            some, size = [], 0
+    if some:
+        yield seal(some, frame, columns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain
@@ -18,11 +18,12 @@ from dealdb.store.checkpoint import open_checkpoint, read_checkpoint, write_chec
 from dealdb.store.chunks import CHUNK_ROWS
 from dealdb.store.first_look import FirstLook, first_look
 from dealdb.store.keys import Keys
-from dealdb.store.log import HistoryReset, Page, Position, has_position, read_since
+from dealdb.store.log import Entry, HistoryReset, Page, Position, has_position, read_since
 from dealdb.store.manifest import Generation, Manifest, read_manifest
 from dealdb.store.replica import Replica
 from dealdb.store.scan import replica_from_hashes
 from dealdb.store.snapshot import Snapshot, snapshot_of
+from dealdb.store.unsealed import Unsealed
 
 # a history that is reset again and again while it is read is nothing that a reader can wait for
 _MAX_REBUILDS = 5
@@ -67,6 +68,7 @@ class LiveColumns:
         self._replica = Replica()
         self._snapshot: Snapshot | None = None
         self._has_read_rows = False
+        self._unsealed = Unsealed()
         self._writing: threading.Thread | None = None
 
     def snapshot(
@@ -141,13 +143,14 @@ class LiveColumns:
         """
         self.finish()
         with self._lock:
-            self._sync(None, so_far=so_far)
+            self._sync(None, follow=partial(self._follow_settling, so_far=so_far))
             if not so_far:
                 # where most chunks are there already, a checkpoint costs little: however few the changes are
                 is_cheap = bool(self._replica.chunks)
                 self._checkpoint_if_due(
                     self._replica.height if is_cheap else _DEALS_A_LOADED_CHANGE
                 )
+                self._unsealed.clear()
 
     def finish(self) -> None:
         """Wait for a checkpoint that a query has begun, if one is under way."""
@@ -169,15 +172,15 @@ class LiveColumns:
         names: Collection[str] | None,
         look: FirstLook | None = None,
         *,
-        so_far: bool = False,
+        follow: Callable[[Iterator[Page]], None] | None = None,
     ) -> None:
-        """Bring the replica up to date, and have these columns in it; ``so_far`` as for ``settle``."""
+        """Bring the replica up to date, and have these columns in it."""
         pages = self._new_pages()
         read: _Read = open_checkpoint
         for _ in range(_MAX_REBUILDS):
             try:
                 pages = self._rebuilt(read, look) if pages is None else pages
-                self._follow(pages, so_far=so_far)
+                (follow or self._follow)(pages)
                 self._need(names)
             except HistoryReset:
                 # with all columns: what waits may be gone again before it is asked for
@@ -191,16 +194,23 @@ class LiveColumns:
         position = self._replica.position
         return read_since(self._link, self._keys.log, position) if position.seq else None
 
-    def _follow(self, pages: Iterator[Page], *, so_far: bool) -> None:
+    def _follow(self, pages: Iterator[Page]) -> None:
+        for page in pages:
+            self._apply(page)
+
+    def _follow_settling(self, pages: Iterator[Page], *, so_far: bool) -> None:
+        """Follow, and keep at hand what the next checkpoint is to seal; ``so_far`` as for ``settle``."""
         for page in pages:
             for part in _at_full_chunks(page, self._replica.height) if so_far else [page]:
-                self._apply(part)
+                entries = [entry.with_deals() for entry in part]
+                self._apply(entries)
+                self._unsealed.add(entries)
                 # the history keeps the chunks that its deals are in, and so any that is not full
                 filled = self._replica.height % CHUNK_ROWS < CHUNK_ROWS // 10
                 if so_far and filled and self._replica.changes > _CHANGES_SO_FAR:
                     self._checkpoint_if_due(_DEALS_A_CHANGE_SO_FAR)
 
-    def _apply(self, page: Page) -> None:
+    def _apply(self, page: Sequence[Entry]) -> None:
         # given up first: a column that a frame refers to is copied before it is changed
         self._snapshot = None
         replica, self._replica = self._replica, Replica()
@@ -218,6 +228,8 @@ class LiveColumns:
         """Begin anew, and return what the log has after that."""
         look = look or first_look(self._link, self._keys)
         self._snapshot = None
+        # they are of another history, or lie before what the checkpoint has
+        self._unsealed.clear()
         self._replica, pages = (
             self._from_checkpoint(read, look.manifest) or self._from_start() or self._from_hashes()
         )
@@ -279,16 +291,19 @@ class LiveColumns:
     def _checkpoint_if_due(self, deals_a_change: int) -> None:
         """Write a checkpoint without the chunks that the last one wrote, as a load does."""
         if self._is_due(deals_a_change):
-            self._write(self._replica, anew=False)
+            self._write(self._replica, anew=False, unsealed=self._unsealed)
+            self._unsealed.clear()
             self._replica.changes = 0
 
     def _is_due(self, deals_a_change: int) -> bool:
         return self._replica.changes > max(MIN_CHANGES, self._replica.height // deals_a_change)
 
-    def _write(self, replica: Replica, *, anew: bool = True) -> None:
+    def _write(
+        self, replica: Replica, *, anew: bool = True, unsealed: Unsealed | None = None
+    ) -> None:
         # for others: a process that may not write one, or can't just now, reads all the same
         with suppress(StoreError):
-            write_checkpoint(self._link, self._keys, replica, anew=anew)
+            write_checkpoint(self._link, self._keys, replica, anew=anew, unsealed=unsealed)
 
 
 def _at_full_chunks(page: Page, height: int) -> Iterator[Page]:

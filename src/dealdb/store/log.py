@@ -33,6 +33,7 @@ WAIT_ENTRIES = 100
 _Raw: TypeAlias = tuple[bytes, list[bytes]]
 # where the values stand
 _HASH, _TIME, _WRITER, _COUNTER, _ACTOR, _KIND, _HEIGHT, _ROWS, _DATA = range(1, 18, 2)
+_WORDS = _DATA + 1
 # array of 2**32 items at most, before their number
 _ARRAY_32 = b"\xdd"
 
@@ -75,6 +76,8 @@ class Entry(NamedTuple):
         Row of each deal of ``data``: msgpack; empty for ``add``, whose deals have the rows from ``height`` on.
     data
         The change, in the encoding of the kind.
+    deals
+        ``added``, where it has been unpacked already.
     """
 
     position: Position
@@ -86,6 +89,7 @@ class Entry(NamedTuple):
     height: int
     packed_rows: bytes
     data: bytes
+    deals: pl.DataFrame | None = None
 
     @property
     def rows(self) -> list[int]:
@@ -113,7 +117,11 @@ class Entry(NamedTuple):
     @property
     def added(self) -> pl.DataFrame:
         """Columns of texts, ``id`` first, of a commit that added new deals in bulk."""
-        return unpacked(self.data)
+        return unpacked(self.data) if self.deals is None else self.deals
+
+    def with_deals(self) -> Entry:
+        """The same, with ``added`` unpacked once for all."""
+        return self._replace(deals=self.added) if self.kind == "add" else self
 
     @property
     def is_left_over(self) -> bool:
@@ -133,6 +141,8 @@ class Run(NamedTuple):
         Position of the last one.
     times_ms, heights, packed_rows, data
         As of ``Entry``, for each.
+    added
+        As of ``Entry``, for each of the kind ``add``.
     """
 
     kind: str
@@ -141,6 +151,7 @@ class Run(NamedTuple):
     heights: list[int]
     packed_rows: list[bytes]
     data: list[bytes]
+    added: list[pl.DataFrame]
 
 
 class Page(Sequence[Entry]):
@@ -169,7 +180,7 @@ class Page(Sequence[Entry]):
         numbers += [entry_id[:-2] for entry_id, _ in self._raw]
         names = [f[place] for _, f in self._raw for place in (_WRITER, _ACTOR, _KIND)]
         b"".join(names).decode()
-        well_formed = all(len(f) == 2 * len(Entry._fields) for _, f in self._raw)
+        well_formed = all(len(f) == _WORDS for _, f in self._raw)
         if not (well_formed and all(map(bytes.isdigit, numbers))):
             msg = "not the fields of an entry"
             raise ValueError(msg)
@@ -208,6 +219,7 @@ class Page(Sequence[Entry]):
                 [int(f[_HEIGHT]) for f in fields],
                 [f[_ROWS] for f in fields],
                 [f[_DATA] for f in fields],
+                [unpacked(f[_DATA]) for f in fields] if kind == b"add" else [],
             )
 
 
@@ -225,6 +237,7 @@ def runs_of(entries: Iterable[Entry]) -> Iterator[Run]:
             [entry.height for entry in run],
             [entry.packed_rows for entry in run],
             [entry.data for entry in run],
+            [entry.added for entry in run] if kind == "add" else [],
         )
 
 

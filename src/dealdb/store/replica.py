@@ -18,7 +18,6 @@ from dealdb.columns import decode_column, dtype_of
 from dealdb.errors import StoreDamaged
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
-from dealdb.store.batch import unpacked
 from dealdb.store.chunks import CHUNK_ROWS
 from dealdb.store.log import Entry, Position, Run, runs_of, unpacked_all, with_none
 from dealdb.store.waiting import Waiting, with_values
@@ -198,8 +197,7 @@ class Replica:
     def _add(self, run: Run) -> None:
         frames: list[pl.DataFrame] = []
         height = self.height
-        for first, time_ms, data in zip(run.heights, run.times_ms, run.data, strict=True):
-            added = unpacked(data)
+        for first, time_ms, added in zip(run.heights, run.times_ms, run.added, strict=True):
             if first == height:
                 frames.append(added)
                 height += added.height
