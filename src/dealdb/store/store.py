@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -637,7 +636,7 @@ def _adding(version: str, batch: Batch, mark: Mark | None) -> Change:
 
 
 def _setting_all(version: str, batch: Batch, condition: str, mark: Mark | None) -> Change:
-    return replace(_setting(version, batch.ids, batch.columns, condition), mark=mark)
+    return _setting(version, batch.ids, batch.columns, condition)._replace(mark=mark)
 
 
 def _written(reply: Reply) -> Written:

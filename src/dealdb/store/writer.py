@@ -43,8 +43,7 @@ _COUNTED = ("ok", "repeat")
 _LAST_COUNTER = 2**53 - 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(NamedTuple):
     """
     One change to a collection, as the commit script takes it.
 
@@ -78,6 +77,10 @@ class Change:
     texts: Mapping[str, str | None] | None = None
     values: bytes = b""
     mark: Mark | None = None
+
+    def __repr__(self) -> str:
+        # without the deals
+        return f"<Change {self.kind!r} of {len(self.ids)} deals>"
 
 
 def version_of(text: str | bytes) -> str:
@@ -410,6 +413,8 @@ def wrong_format(keys: Keys, found: bytes) -> StoreDamaged:
 
 def _flat(texts: Mapping[str, str | None]) -> list[str]:
     """A deal as arguments of the script: how many fields, their names, their texts, those without a text last."""
+    if None not in texts.values():
+        return [str(len(texts)), *texts, *texts.values()]  # type: ignore[list-item]
     given = {name: text for name, text in texts.items() if text is not None}
     cleared = [name for name, text in texts.items() if text is None]
     return [str(len(texts)), *given, *cleared, *given.values()]
