@@ -14,7 +14,7 @@ ARGS ?=
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench test test-all test-servers test-machine mutants check fmt docs clean
+.PHONY: help setup demo bench bench-redis7 test test-all test-servers test-machine mutants check fmt docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ $(BENCH)/.installed: pyproject.toml constraints.txt
 
 bench: $(BENCH)/.installed ## Measure against other ways, and write docs/benchmarks.md; e.g. ARGS="load --n 100000"
 	$(BENCH)/bin/python -m benchmarks $(ARGS)
+
+bench-redis7: $(BENCH)/.installed ## The figures that the server's memory allocator bears on, on the Redis of this system
+	$(BENCH)/bin/python -m benchmarks load memory cold_start group_by filter_top20 point catch_up --n 1000000 \
+	  --server redis7 --results benchmarks/results/redis7 --page docs/benchmarks-redis7.md $(ARGS)
 
 test: $(STAMP) ## Run the tests on the bundled Valkey 9
 	$(PYTEST) $(ARGS)

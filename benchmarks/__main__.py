@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks import blocked, catching_up, cli, growth, load, many, memory, point, queries
 from benchmarks.bench import Bench
 from benchmarks.measure import Figure
-from benchmarks.servers import BINARIES, running
+from benchmarks.servers import BINARIES, DEFAULT, running
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -83,7 +83,7 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="name the figures and their sizes")
     parser.add_argument("--n", help="sizes, such as 1600,100000; each figure's own by default")
     parser.add_argument("--repeats", type=int, default=4, help="rounds of what takes seconds")
-    parser.add_argument("--server", choices=sorted(BINARIES), default="valkey9")
+    parser.add_argument("--server", choices=sorted(BINARIES), default=DEFAULT)
     parser.add_argument(
         "--search",
         default=os.environ.get(SEARCH_URL),
@@ -138,6 +138,7 @@ def _machine(bench: Bench) -> dict[str, str]:
         "when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "machine": f"{_cpu()}, {os.cpu_count()} cores, {_memory_gb()} GB, {platform.system()}",
         "server": "; ".join(servers),
+        "flavor": bench.flavor,
         "packages": ", ".join(_versions()),
         "commit": _commit(),
         "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),

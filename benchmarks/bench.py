@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks import deals as made
 from benchmarks.deals import Deals
 from benchmarks.measure import timed
-from benchmarks.servers import Server, running
+from benchmarks.servers import DEFAULT, Server, running
 from dealdb import DealDatabase
 
 _MAKERS: dict[str, Callable[[int], Deals]] = {
@@ -39,7 +39,7 @@ class Bench:
     """
 
     folder: Path
-    flavor: str = "valkey9"
+    flavor: str = DEFAULT
     search_url: str | None = None
     repeats: int = 3
     _keep: ExitStack = field(default_factory=ExitStack)

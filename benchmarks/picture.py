@@ -17,13 +17,13 @@ _AHEAD, _BEHIND = "#1f6fb4", "#c0392b"
 _WIDTH = 520
 
 
-def draw(figures: Sequence[Figure], folder: Path) -> list[Path]:
-    """Write the pictures that there are results for."""
-    charts = {"benchmarks": _ratios(figures), "benchmarks-growth": _growth(figures)}
+def draw(figures: Sequence[Figure], page: Path) -> list[Path]:
+    """Write the pictures that there are results for beside their page, named as it is."""
+    charts = {"": _ratios(figures), "-growth": _growth(figures)}
     written = []
     for name, chart in charts.items():
         if chart is not None:
-            path = folder / f"{name}.svg"
+            path = page.with_name(f"{page.stem}{name}.svg")
             chart.save(path)
             written.append(path)
     return written

