@@ -211,7 +211,7 @@ def test_what_a_load_seals_is_what_it_wrote(
     monkeypatch.setattr("dealdb.store.live._CHANGES_SO_FAR", 2_000)
     monkeypatch.setattr("dealdb.store.checkpoint._MIN_LOG_BYTES", 1_000)
     if case == "too many":
-        monkeypatch.setattr("dealdb.store.unsealed.MAX_ROWS", 600)
+        monkeypatch.setattr("dealdb.store.unsealed.MAX_BYTES", 20_000)
     read_again = list[int]()
 
     def noted(link: Link, log_key: str, seq: int) -> Iterator[Page]:
