@@ -56,7 +56,7 @@ def test_deals_behind_one_that_exists_are_still_added_in_bulk(db: DealDatabase) 
     log = db._store.link.call("XRANGE", db._store.keys.log, "-", "+")
     kinds = [fields[11].decode() for _, fields in log[before:]]
     assert kinds == [*["add"] * 7, "set", *["add"] * 12]
-    assert db.get_deal("D700") == {"id": "D700", "amount": 700}
+    assert values_of(db, "D700") == {"id": "D700", "amount": 700}
 
 
 def test_a_file_becomes_the_columns_of_every_process(
