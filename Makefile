@@ -17,7 +17,7 @@ PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 .PHONY: help setup demo bench bench-redis7 test test-all test-servers test-machine mutants check fmt docs clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Create .venv and install dealdb with all extras and the developer tools
 
@@ -43,7 +43,7 @@ bench: $(BENCH)/.installed ## Measure against other ways, and write docs/benchma
 
 bench-redis7: $(BENCH)/.installed ## The figures that the server's memory allocator bears on, on the Redis of this system
 	$(BENCH)/bin/python -m benchmarks load memory cold_start group_by filter_top20 point catch_up --n 1000000 \
-	  --server redis7 --results benchmarks/results/redis7 --page docs/benchmarks-redis7.md $(ARGS)
+	  --server redis7 $(ARGS)
 
 test: $(STAMP) ## Run the tests on the bundled Valkey 9
 	$(PYTEST) $(ARGS)

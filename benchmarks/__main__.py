@@ -20,8 +20,12 @@ from benchmarks.measure import Figure
 from benchmarks.servers import BINARIES, DEFAULT, running
 
 HERE = Path(__file__).parent
-RESULTS = HERE / "results"
-PAGE = HERE.parent / "docs" / "benchmarks.md"
+DOCS = HERE.parent / "docs"
+# where the results of a server go, and the page that is made of them
+PLACES = {
+    "valkey9": (HERE / "results", DOCS / "benchmarks.md"),
+    "redis7": (HERE / "results" / "redis7", DOCS / "benchmarks-redis7.md"),
+}
 SEARCH_URL = "DEALDB_BENCH_SEARCH_URL"
 
 Run = Callable[[Bench, int], Figure]
@@ -89,13 +93,16 @@ def _parsed() -> argparse.Namespace:
         default=os.environ.get(SEARCH_URL),
         help=f"URL of a server with the search module, which is EMPTIED; by default {SEARCH_URL}",
     )
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
-    parser.add_argument("--page", type=Path, default=PAGE, help="page to write, pictures beside it")
-    parser.add_argument("--no-page", dest="page", action="store_const", const=None)
+    parser.add_argument("--results", type=Path, help="folder of the results; one for each server")
+    parser.add_argument("--page", type=Path, help="page to write, pictures beside it")
+    parser.add_argument("--no-page", action="store_true", help="write none")
     parser.add_argument("--render", action="store_true", help="run nothing, only write the page")
     options = parser.parse_args()
     for name in set(options.figure) - set(FIGURES):
         parser.error(f"no figure {name!r}; the figures are {', '.join(FIGURES)}")
+    results, page = PLACES[options.server]
+    options.results = options.results or results
+    options.page = None if options.no_page else options.page or page
     return options
 
 

@@ -13,7 +13,7 @@ from benchmarks.servers import DEFAULT
 
 _HEAD = """# Benchmarks
 
-Written by `make bench`, from its results. Every ratio is between two ways that ran in turn,
+Written by `{command}`, from its results. Every ratio is between two ways that ran in turn,
 round after round, in one process; it is the median over the rounds, with the smallest and the largest. The server runs
 on the same machine over loopback TCP and writes nothing to disk. Everybody gets the same generated deals, which
 `benchmarks/deals.py` makes. RediSearch and redis-om need a server with the search module: `DEALDB_BENCH_SEARCH_URL`
@@ -70,7 +70,7 @@ def text(figures: Sequence[Figure], pictures: Sequence[str]) -> str:
 
 
 def _lines(figures: Sequence[Figure], pictures: Sequence[str]) -> Iterator[str]:
-    yield _HEAD
+    yield _HEAD.format(command=_command(figures))
     yield from _machine(figures)
     yield _READING
     for name in pictures:
@@ -98,9 +98,15 @@ def _machine(figures: Sequence[Figure]) -> Iterator[str]:
             found = [f"{found[0]} to {found[-1]}"]
         yield f"- {label}: {'; '.join(found)}"
     minutes = sum(figure.took_s for figure in figures) / 60
-    options = {_options(figure) for figure in figures}
-    command = "make bench" if options == {""} else "make bench-redis7"
-    yield f"- Command: `{command}`, {minutes:.0f} minutes; each section names the command that repeats it alone"
+    took = f"{minutes:.0f} minutes; each section names the command that repeats it alone"
+    yield f"- Command: `{_command(figures)}`, {took}"
+
+
+def _command(figures: Sequence[Figure]) -> str:
+    flavors = {figure.machine.get("flavor", DEFAULT) for figure in figures}
+    return " and ".join(
+        "make bench" if f == DEFAULT else f"make bench-{f}" for f in sorted(flavors)
+    )
 
 
 def _options(figure: Figure) -> str:

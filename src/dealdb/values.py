@@ -270,7 +270,8 @@ def _encode_decimal(value: object) -> str:
     if number is None:
         raise _Unfit("a decimal number")
     text = str(number)
-    if "E" in text or len(text) > MAX_DECIMAL_DIGITS:
+    # the caller's context may write a small e
+    if "E" in text or "e" in text or len(text) > MAX_DECIMAL_DIGITS:
         # counted before it is written out: 1E+999999 would be a million digits long
         if max(number.adjusted() + 1, 1) + scale_of(number) > MAX_DECIMAL_DIGITS:
             raise _Unfit(f"a decimal number of at most {MAX_DECIMAL_DIGITS} digits")

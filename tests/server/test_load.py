@@ -47,6 +47,18 @@ def write(folder: Path, text: str, name: str = "deals.csv") -> Path:
     return path
 
 
+def test_deals_behind_one_that_exists_are_still_added_in_bulk(db: DealDatabase) -> None:
+    db.save_deal({"id": "D700", "amount": 1})
+    before = db._store.sizes()[1]
+    ids = [f"D{n}" for n in range(2_000)]
+    report = db.loader.load(pl.DataFrame({"id": ids, "amount": range(2_000)}), batch_size=100)
+    assert (report.inserted, report.updated) == (1_999, 1)
+    log = db._store.link.call("XRANGE", db._store.keys.log, "-", "+")
+    kinds = [fields[11].decode() for _, fields in log[before:]]
+    assert kinds == [*["add"] * 7, "set", *["add"] * 12]
+    assert values_of(db, "D700") == {"id": "D700", "amount": 700}
+
+
 def test_a_file_becomes_the_columns_of_every_process(
     db: DealDatabase, server: Server, tmp_path: Path
 ) -> None:

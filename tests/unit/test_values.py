@@ -106,6 +106,13 @@ def test_decimal_texts(value: object, text: str) -> None:
     assert encode(value, Field("amount", FieldType.DECIMAL, 2)) == text
 
 
+def test_decimal_texts_do_not_depend_on_the_context() -> None:
+    field = Field("amount", FieldType.DECIMAL, 2)
+    with localcontext(capitals=0, prec=2):
+        assert encode(Decimal("12000000000").normalize(), field) == "12000000000"
+        assert encode(Decimal("1E-7"), field) == "0.0000001"
+
+
 def test_times_without_a_zone_are_utc_and_others_are_converted() -> None:
     field = FIELDS[FieldType.DATETIME]
     assert encode(datetime(2026, 1, 31, 9, 30), field) == "2026-01-31T09:30:00Z"  # noqa: DTZ001

@@ -357,10 +357,15 @@ class Load:
     def _send(self, batches: list[Batch], bytes_done: int | None) -> None:
         left = sum(map(len, batches))
         for steps in _together([self._step(batch) for batch in batches]):
-            n_added = self._add(steps) if steps[0].adds else 0
-            for step in steps[n_added:]:
-                if not step.before:
-                    self._write(step)
+            rest = steps
+            while rest:
+                n_added = self._add(rest) if rest[0].adds else 0
+                # where one has deals that exist, those behind it may be new all the same, unless it was the first
+                end = n_added + 1 if n_added else len(rest)
+                for step in rest[n_added:end]:
+                    if not step.before:
+                        self._write(step)
+                rest = rest[end:]
             for step in steps:
                 n = len(step.batch)
                 self._n_sent += n

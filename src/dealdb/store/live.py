@@ -143,7 +143,11 @@ class LiveColumns:
         """
         self.finish()
         with self._lock:
-            self._sync(None, follow=partial(self._follow_settling, so_far=so_far))
+            try:
+                self._sync(None, follow=partial(self._follow_settling, so_far=so_far))
+            except BaseException:
+                self._unsealed.clear()
+                raise
             if not so_far:
                 # where most chunks are there already, a checkpoint costs little: however few the changes are
                 is_cheap = bool(self._replica.chunks)

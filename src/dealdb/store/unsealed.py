@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dealdb.store.history import log_bytes
 from dealdb.store.log import Entry
 
-# in the log, where they take a third of what they take here: three times what a load of 1,000,000 deals goes through
-# between two checkpoints
-MAX_BYTES = 32 * 2**20
+# bounds the memory that they take: twice what a load of 1,000,000 deals goes through between two checkpoints
+MAX_BYTES = 96 * 2**20
 
 
 class Unsealed:
-    """Consecutive commits of one history, their deals unpacked; none where there would be too many."""
+    """Consecutive commits of one history, their deals unpacked; where they become too many, all are given up."""
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
@@ -26,7 +24,7 @@ class Unsealed:
         if self._entries and self._entries[-1].position.seq + 1 != entries[0].position.seq:
             self.clear()
         self._entries += entries
-        self._n_bytes += sum(map(log_bytes, entries))
+        self._n_bytes += sum(map(_bytes_of, entries))
         if self._n_bytes > MAX_BYTES:
             self.clear()
 
@@ -42,3 +40,8 @@ class Unsealed:
             return None
         before = known[0].position.seq
         return known[first - before : last + 1 - before]
+
+
+def _bytes_of(entry: Entry) -> int:
+    deals = 0 if entry.deals is None else int(entry.deals.estimated_size())
+    return deals + len(entry.data) + len(entry.packed_rows)
