@@ -20,6 +20,7 @@ import pytest
 
 from connected import connected, eventually, in_threads, sockets
 from dealdb.connection import Link, RedisConnection
+from dealdb.connection.link import packed
 from dealdb.errors import AccessDenied, SchemaError, ServerRefused, ServerUnavailable
 from servers import Server, free_port
 
@@ -403,6 +404,21 @@ def test_unread_data_on_an_idle_socket_is_never_taken_for_a_reply(server: Server
         wire.connect()
         wire._connection.send_command("ECHO", "stale")
         assert wire._connection.can_read(30)
+        pool.release(wire)
+        assert connection.link().call("ECHO", "fresh") == b"fresh"
+
+
+def test_a_reply_that_was_read_with_another_is_never_taken_for_a_later_one(server: Server) -> None:
+    """It waits in the parser, and the socket has nothing to show for it."""
+    with connected(server, max_connections=1) as connection:
+        pool = connection._open_pool
+        wire = pool.checkout(0)
+        wire.connect()
+        assert wire.exchange(packed(("ECHO", "first")) + packed(("ECHO", "stale"))) == b"first"
+        if not wire._connection._parser._reader.has_data():
+            pytest.skip("the replies came apart")
+        assert not wire._poller.poll(0)
+        assert not wire.is_sound()
         pool.release(wire)
         assert connection.link().call("ECHO", "fresh") == b"fresh"
 
