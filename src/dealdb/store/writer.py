@@ -413,8 +413,6 @@ def wrong_format(keys: Keys, found: bytes) -> StoreDamaged:
 
 def _flat(texts: Mapping[str, str | None]) -> list[str]:
     """A deal as arguments of the script: how many fields, their names, their texts, those without a text last."""
-    if None not in texts.values():
-        return [str(len(texts)), *texts, *texts.values()]  # type: ignore[list-item]
     given = {name: text for name, text in texts.items() if text is not None}
     cleared = [name for name, text in texts.items() if text is None]
     return [str(len(texts)), *given, *cleared, *given.values()]
