@@ -245,6 +245,22 @@ def test_what_a_load_seals_is_what_it_wrote(
             assert (entry.rows, entry.change) == (log.rows, log.change)
 
 
+def test_a_load_that_fails_leaves_no_commits_in_memory(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dealdb.store.settling.CHUNK_ROWS", 500)
+    store = Store(link)
+    store.snapshot()
+    settling = store.settling()
+    bulk(store, 500)
+    settling.written(500)
+    assert settling._step
+    settling._step.result()
+    assert store._live._unsealed.between(1, 2)
+    settling.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert store._live._unsealed.between(1, 2) is None
+
+
 def test_a_load_does_not_seal_what_another_history_had(link: Link) -> None:
     columns = LiveColumns(link, Keys("deal"), lambda: None)
     bulk(Store(link), 500)

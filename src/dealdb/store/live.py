@@ -156,6 +156,11 @@ class LiveColumns:
                 )
                 self._unsealed.clear()
 
+    def give_up_unsealed(self) -> None:
+        """Free what ``settle`` has kept for the next checkpoint. No round trip."""
+        with self._lock:
+            self._unsealed.clear()
+
     def finish(self) -> None:
         """Wait for a checkpoint that a query has begun, if one is under way."""
         writing = self._writing

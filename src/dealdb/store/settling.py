@@ -44,6 +44,9 @@ class Settling:
     ) -> None:
         if kind is None and self._n_written > MIN_CHANGES:
             self._thread.submit(self._fold, so_far=False)
+        elif self._step:
+            # no fold comes any more that would seal what the last one has kept
+            self._thread.submit(self._live.give_up_unsealed)
         self._thread.shutdown()
 
     def written(self, n: int) -> None:
