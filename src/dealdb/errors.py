@@ -159,9 +159,17 @@ class ConflictError(DealDBError):
 
 
 class StoreError(DealDBError):
-    """The server refused, failed or can't be reached."""
+    """
+    The server refused, failed or can't be reached.
+
+    Attributes
+    ----------
+    sent
+        True when a command may have reached the server and was not answered, so that a change may have happened.
+    """
 
     code = "store"
+    sent: bool = False
 
 
 class AccessDenied(StoreError):
@@ -188,14 +196,7 @@ class ServerRefused(StoreError):
 
 
 class ServerUnavailable(StoreError):
-    """
-    No answer: the address is wrong, nothing listens, the link broke, it timed out, or it is loading.
-
-    Attributes
-    ----------
-    sent
-        True when the command may have reached the server, so that a change may have happened.
-    """
+    """No answer: the address is wrong, nothing listens, the link broke, it timed out, or it is loading."""
 
     code = "server-unavailable"
     retryable = True

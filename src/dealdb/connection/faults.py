@@ -81,6 +81,12 @@ def is_not_now(error: StoreError) -> bool:
     return error.__cause__ is not None and _reply(error.__cause__) in _NOT_NOW
 
 
+def is_reply(error: StoreError) -> bool:
+    """Whether it is the server's own answer, so that this command has not run; else the link failed."""
+    answers = (client.ResponseError, client.BusyLoadingError, *_LOGIN_REFUSED)
+    return isinstance(error.__cause__, answers)
+
+
 def is_missing_right(error: StoreError) -> bool:
     """Whether the server knows the user and withholds one right, rather than refuse the login."""
     return isinstance(error.__cause__, client.NoPermissionError)

@@ -9,12 +9,12 @@ from typing import Any, TypeAlias
 
 from hiredis import pack_command
 
-from dealdb.connection.faults import is_not_now, is_passing
+from dealdb.connection.faults import is_not_now, is_passing, is_reply
 from dealdb.connection.pool import Pool
 from dealdb.connection.retry import Pauses
 from dealdb.connection.settings import Settings
 from dealdb.connection.wire import Wire
-from dealdb.errors import SchemaError, ServerUnavailable
+from dealdb.errors import SchemaError, ServerUnavailable, StoreError
 
 Argument: TypeAlias = str | bytes | int | float
 _PACKABLE = frozenset((str, bytes))
@@ -151,7 +151,7 @@ class Link:
         retry: bool,
         single: bool = False,
     ) -> Any:
-        pauses = Pauses(self.settings.retry_deadline_s)
+        pauses, ever_sent = Pauses(self.settings.retry_deadline_s), False
         while True:
             wire, sent = self._pool.checkout(self.db), False
             try:
@@ -160,18 +160,30 @@ class Link:
                 sent = True
                 _TRIPS.made += 1
                 return exchange(wire)
-            except ServerUnavailable as failure:
-                # of a batch, the rest may have run though the server turned the first away
-                sent = sent and not (single and is_not_now(failure))
+            except StoreError as failure:
+                # of a batch, the rest may have run though the server turned one away
+                sent = sent and not (single and is_reply(failure))
+                # whoever sent a change has to know: it is lost or done twice where this says too little
+                failure.sent = ever_sent = ever_sent or sent
                 if (sent and not retry) or not self._is_worth_another(failure) or pauses.over:
                     raise
             finally:
-                self._pool.release(wire)
+                self._give_back(wire)
             if self._revive is not None and not sent:
                 self._revive()
             pauses.wait()
 
-    def _is_worth_another(self, failure: ServerUnavailable) -> bool:
+    def _give_back(self, wire: Wire) -> None:
+        try:
+            self._pool.release(wire)
+        except BaseException:
+            # a second interrupt, in the middle of it: the traceback would keep the wire, and its slot, for long
+            self._pool.release(wire)
+            raise
+
+    def _is_worth_another(self, failure: StoreError) -> bool:
+        if not isinstance(failure, ServerUnavailable):
+            return False
         # a server that never once answered is a wrong address more often than one that restarts
         known = self._pool.answered_at > 0 or self._revive is not None or is_not_now(failure)
         return known and is_passing(failure)

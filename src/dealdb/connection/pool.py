@@ -109,23 +109,36 @@ class Pool:
         StoreError
             If the pool is closed.
         """
-        with self._lock:
-            # whoever waits goes first, or a busy thread would starve the others
-            wire = None if self._waiters or self._closed else self._take(db)
+        wire = None
+        try:
+            with self._lock:
+                # whoever waits goes first, or a busy thread would starve the others
+                wire = None if self._waiters or self._closed else self._take(db)
+                if wire is None:
+                    waiter = self._queue_up(db)
             if wire is None:
-                waiter = self._queue_up(db)
-        if wire is None:
-            wire = self._wait(waiter, timeout_s or self.settings.pool_timeout_s)
-        if wire.db != db:
-            wire.rebind(db)
+                wire = self._wait(waiter, timeout_s or self.settings.pool_timeout_s)
+            if wire.db != db:
+                wire.rebind(db)
+        except BaseException:
+            if wire is not None:
+                self.release(wire)
+            raise
         return wire
 
     def release(self, wire: Wire) -> None:
-        """Take a wire back: keep it, or close it when another database is selected by now."""
-        wire.used_at = time.monotonic()
-        if wire.ready:
-            self.answered_at = wire.used_at
+        """
+        Take a wire back: keep it, or close it when another database is selected by now.
+
+        Safe to repeat after an interrupt: a wire that came back already may be another caller's by now.
+        """
         with self._lock:
+            if not wire.lent:
+                return
+            wire.lent = False
+            wire.used_at = time.monotonic()
+            if wire.ready:
+                self.answered_at = wire.used_at
             if wire.db == self.db and not self._closed:
                 self._idle.append(wire)
                 if self._waiters:
@@ -161,7 +174,7 @@ class Pool:
     def stats(self) -> PoolStats:
         """The pool's state now."""
         with self._lock:
-            held = len(self._live)
+            held = self._n_held()
             return PoolStats(
                 size=self.settings.max_connections,
                 open=held,
@@ -172,13 +185,19 @@ class Pool:
 
     def _take(self, db: int) -> Wire | None:
         """Take a free wire, or a new one while there are slots; the caller holds the lock."""
-        if db == self.db and self._idle:
-            return self._idle.pop()
-        if len(self._live) < self.settings.max_connections:
+        if self._idle and (db == self.db or self._n_held() >= self.settings.max_connections):
+            wire = self._idle.pop()
+        elif self._n_held() < self.settings.max_connections:
             wire = Wire(self.settings, db)
             self._live.add(wire)
-            return wire
-        return self._idle.pop() if self._idle else None
+        else:
+            return None
+        wire.lent = True
+        return wire
+
+    def _n_held(self) -> int:
+        # not its length: an interrupt can keep the set from dropping the reference of a wire that is gone
+        return sum(1 for _ in self._live)
 
     def _queue_up(self, db: int) -> _Waiter:
         if self._closed:

@@ -52,22 +52,28 @@ class Wire:
     ----------
     db
         The database that its commands go to; it never sends SELECT once it is connected.
+    lent
+        Whether a caller has it; its pool says so.
     used_at
         When it last came back to its pool, on the monotonic clock.
     """
 
-    __slots__ = ("__weakref__", "_connection", "_poller", "_ready", "_settings", "db", "used_at")
+    __slots__ = (
+        *("__weakref__", "_connection", "_poller", "_ready", "_settings"),
+        *("db", "lent", "used_at"),
+    )
 
     def __init__(self, settings: Settings, db: int) -> None:
         self._settings = settings
         self._connection = _new_connection(settings, db)
         self._ready = False
         self.db = db
+        self.lent = False
         self.used_at = 0.0
 
     @property
     def ready(self) -> bool:
-        """True between a connect that went all the way and the next failure or close."""
+        """True when it is connected and no reply is outstanding."""
         return self._ready
 
     def is_sound(self) -> bool:
@@ -99,18 +105,20 @@ class Wire:
 
         Whatever cuts it short, an interrupt too, closes the socket: a late reply must not meet the next command.
         """
-        connection, whole = self._connection, False
+        connection = self._connection
+        # in this order no number of interrupts leaves an unread reply on a wire that counts as ready
+        self._ready = False
         try:
             connection.send_packed_command(_pieces(packed), check_health=False)
             # the connection's own method costs several times as much
             reply = connection._parser.read_response(
                 **({} if timeout_s is None else {"timeout": timeout_s})
             )
-            whole = True
+            self._ready = True
         except (RedisError, OSError) as error:
             raise translate(error, self._where) from error
         finally:
-            if not whole:
+            if not self._ready:
                 self.close()
         if isinstance(reply, RedisError):
             raise translate(reply, self._where) from reply
@@ -122,15 +130,16 @@ class Wire:
 
         The server has the first ones while the others are packed.
         """
-        connection, whole = self._connection, False
+        connection = self._connection
+        self._ready = False
         try:
             connection.send_packed_command(_joined(packed), check_health=False)
             replies = self._read_many(count)
-            whole = True
+            self._ready = True
         except (RedisError, OSError) as error:
             raise translate(error, self._where) from error
         finally:
-            if not whole:
+            if not self._ready:
                 self.close()
         # among them "LOADING", which the client takes for an error of the connection
         refusals = [reply for reply in replies if isinstance(reply, RedisError)]
@@ -141,6 +150,9 @@ class Wire:
     def _has_unread(self) -> bool:
         """Whether anything has come unasked, the end of the connection too."""
         connection = self._connection
+        if connection._sock is None or connection._parser._reader is None:
+            # the client has closed it by itself, and an interrupt kept us from noting it
+            return True
         # what was read from the socket, or decoded by TLS, no longer shows there
         decoded = self._settings.tls and connection._sock.pending()
         return bool(decoded or connection._parser._reader.has_data() or self._poller.poll(0))
@@ -171,15 +183,16 @@ class Wire:
         """Tell the server that nothing more will come; it closes its end as soon as it notices."""
         # the caller that uses it may close it at this moment
         open_socket = self._connection._sock
-        if self._ready and open_socket is not None:
+        if open_socket is not None:
             with contextlib.suppress(OSError):
                 open_socket.shutdown(socket.SHUT_WR)
 
     def finish(self, timeout_s: float) -> None:
         """Wait for the server to close its end after ``hang_up``, then close ours."""
-        if self._ready:
+        open_socket = self._connection._sock
+        if open_socket is not None:
             poller = select.poll()
-            poller.register(self._connection._sock, select.POLLIN)
+            poller.register(open_socket, select.POLLIN)
             poller.poll(timeout_s * 1000)
         self.close()
 
