@@ -327,10 +327,10 @@ def as_texts(flat: Sequence[bytes]) -> Texts:
 def parts_of(command: Sequence[Any]) -> tuple[str, int, str, bytes]:
     """Writer, counter, kind and payload of a commit as it is sent."""
     first = 3 + int(command[2])
-    payload = command[first + 6]
+    payload = command[first + 8]
     return (
         command[first],
         int(command[first + 1]),
-        command[first + 2],
+        command[first + 4],
         payload.encode() if isinstance(payload, str) else payload,
     )

@@ -17,6 +17,7 @@ Every error that dealdb raises on purpose.
         ├── ServerUnavailable       refused, reset, timed out, loading          (retryable)
         ├── PoolTimeout             every connection stayed busy                (retryable)
         ├── OutcomeUnknown          a change was sent, and no answer came
+        ├── WriterClash             the server has other commits under this writer's name
         ├── LoadReset               the server lost what a load had written
         ├── FeedReset               the server's history is not the one that a feed followed
         └── StoreDamaged            what the server holds is not a dealdb collection of this format
@@ -260,6 +261,17 @@ class OutcomeUnknown(StoreError):
         One round trip the first time, none afterwards.
         """
         return self._resolve()
+
+
+class WriterClash(StoreError):
+    """
+    The server has other commits under the name and number that a change was sent with, or has forgotten the name.
+
+    So the answer there is belongs to somebody else: a copy of this process, as a cloned virtual machine has, or a
+    program that stood still for more than a week. The next change of the thread takes a new name.
+    """
+
+    code = "writer-clash"
 
 
 class LoadReset(StoreError):

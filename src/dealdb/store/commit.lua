@@ -2,53 +2,62 @@
 --
 -- Atomic effect: appends one entry to the log, writes the hashes of the deals concerned, and records seq, chain
 -- hash and the writer's answer. Every check stands before the first write, because a script that fails midway
--- keeps what it wrote.
+-- keeps what it wrote. It touches no key that is not among KEYS.
 --
 -- KEYS  1 meta   2 log   3 writers   4.. the deals' hashes, in the order of the payload's ids
 -- ARGV  1 writer     random name of the process and thread that commits
 --       2 counter    1 for its first commit, then one more each; a repeat gets the first answer again. Of a void: the
 --                    last of those that it uses up
---       3 kind       set, delete, schema, pipeline; add (new deals in bulk); mend (adopts what stands in the hashes, or
+--       3 digest     16 hex digits: 8 that all commits have which are sent together, and no others of this writer, and 8
+--                    of what this one says. Of a void: that of the last commit that it uses up, '' for whatever it was
+--       4 known      seq of a commit that the collection had when the writer's name was chosen (0: none was seen), '' for
+--                    a name that may be forgotten
+--       5 kind       set, delete, schema, pipeline; add (new deals in bulk); mend (adopts what stands in the hashes, or
 --                    moves fields); void (uses up all counters up to its own, changes nothing)
---       4 version    of the schema (set, add, delete, schema) or pipeline (pipeline) that the change was prepared with:
+--       6 version    of the schema (set, add, delete, schema) or pipeline (pipeline) that the change was prepared with:
 --                    16 hex digits of the SHA-1 of its JSON, '' for none. A number would not do: after a reset
 --                    another schema can have the same one
---       5 condition  '' none, '*' the deal must exist, '@seq' no commit since seq, '<=rev' no deal may have a later
+--       7 condition  '' none, '*' the deal must exist, '@seq' no commit since seq, '<=rev' no deal may have a later
 --                    revision (0: none may exist), else the revision that the one deal must have (0: no such deal);
 --                    of a void: the counter that the writer's last commit has at least, '' for any
---       6 actor      who, for the history
---       7 payload    set: msgpack [ids, fields, columns], a column being a list of texts, nil to clear;
+--       8 actor      who, for the history
+--       9 payload    set: msgpack [ids, fields, columns], a column being a list of texts, nil to clear;
 --                    delete: msgpack [ids]; or [ids, rows] for rows that another program left over by removing or
 --                    replacing the hashes, which stay as they are;
 --                    mend: msgpack [ids, fields, sources, marks], the value of a field being that of its source in
 --                    the same hash, nil for none; marks 0 where that changes something, 1 always, 2 with a new row;
 --                    add: what the log is to have, which the script does not look into;
 --                    schema, pipeline: JSON
---       8 load       name of a load that goes on after this commit, '' or absent for none
---       9 note       how far it is then; kept with the commit
---       10...        for a set of one deal, may be absent: the number of fields, their names, then their texts; those to
+--       10 load      name of a load that goes on after this commit, '' or absent for none
+--       11 note      how far it is then; kept with the commit
+--       12...        for a set of one deal, may be absent: the number of fields, their names, then their texts; those to
 --                    clear come last and have none. The payload says the same, and need not be unpacked then
---       10           for an add: msgpack [fields, columns], which says the same as the payload
+--       12           for an add: msgpack [fields, columns], which says the same as the payload
 -- Returns  {'ok', 'seq inserted updated unchanged'}   done; for a delete, updated counts the deleted
 --          {'ok', 'void counter'}   done, of a void; counter of the last commit before it
 --          {'repeat', answer}       this counter was answered before: that answer, or for an add 'earlier' where others
 --                                   came after it; 'void counter' where a void has used it up
+--          {'clash'}                this counter was answered before, to somebody else with the same name
 --          {'unchanged', rev}       nothing to do, nothing written; rev of the first deal (0: none)
 --          {'gap'}                  the counter is not the next one: the server has lost this writer's past
+--          {'forgotten'}            the writer may be one whose record was removed: whether it has committed is unknown
 --          {'known'}                of an add: some of the deals exist
 --          {'stale'}                prepared with another version than the one in force
 --          {'conflict', rev}        the condition does not hold; rev that the deal has (0: none)
 --          {'conflict', rev, place} the same for '<=rev'; place of the first such deal, from 1
---          {'denied', command}      the user may not run a command that commits need
+--          {'denied', command}      the user may not run a command that this commit needs
+--          {'ahead'}                the log has the entry of this commit's seq already
 --          {'format', found}        the collection has a format that this script does not know
 
 local FORMAT = '1'
 -- arguments that one command is given at once: Lua has no room for any number
 local MOST_WORDS = 1000
+-- a clock that is set right by so much has not been wrong
+local CLOCK_SLACK_MS = 60000
 local call = redis.call
 local meta_key, log_key, writers_key = KEYS[1], KEYS[2], KEYS[3]
-local writer, counter, kind = ARGV[1], tonumber(ARGV[2]), ARGV[3]
-local version, condition, actor, payload = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local writer, counter, digest, known, kind = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
+local version, condition, actor, payload = ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 
 -- Every run makes its functions anew, and what it does to numbers, texts and tables takes as long as the commands:
 -- so a function is made where it is needed, and a number becomes text once.
@@ -58,39 +67,45 @@ local function digits(number)
 end
 
 -- the writer's place ---------------------------------------------------------------------------------------------
+local now = call('TIME')
 local last = call('HGET', writers_key, writer)
-local last_counter = last and tonumber(string.match(last, '^%d+')) or 0
+local last_counter, last_digest, answer = 0, '', ''
+if last then
+  last_counter, last_digest, answer = string.match(last, '^(%d+) #(%x*) %d+ (.*)$')
+  -- earlier versions kept neither digest nor time
+  if not last_counter then last_counter, last_digest, answer = string.match(last, '^(%d+)() (.*)$') end
+  last_counter = tonumber(last_counter)
+elseif known ~= '' then
+  local forgotten = call('HGET', meta_key, 'forgotten')
+  if forgotten and tonumber(known) <= tonumber(forgotten) then return {'forgotten'} end
+end
+local is_voided = string.sub(answer, 1, 4) == 'void'
 if last and counter <= last_counter then
-  local answer = string.match(last, '^%d+ (.*)$')
-  if counter == last_counter or string.sub(answer, 1, 4) == 'void' then return {'repeat', answer} end
+  if is_voided then return {'repeat', answer} end
+  if counter == last_counter then
+    -- whoever has this counter too, as a copy of the process in another virtual machine does, is not to get the answer
+    if digest ~= '' and digest ~= last_digest then return {'clash'} end
+    return {'repeat', answer}
+  end
   -- new deals are sent some batches at a time, and those of them that were carried out are sent again with the others
-  return kind == 'add' and {'repeat', 'earlier'} or {'gap'}
+  if kind ~= 'add' then return {'gap'} end
+  return string.sub(digest, 1, 8) == string.sub(last_digest, 1, 8) and {'repeat', 'earlier'} or {'clash'}
+end
+-- with the day of its last use, by which records are forgotten
+local function record(text, of)
+  call('HSET', writers_key, writer, ARGV[2] .. ' #' .. of .. ' ' .. now[1] .. ' ' .. text)
 end
 if kind == 'void' then
+  local least = tonumber(condition) or 0
   -- one that leapt over commits that the server has lost would hide that they are
-  if last_counter < (tonumber(condition) or 0) then return {'gap'} end
-  local answer = 'void ' .. digits(last_counter)
-  call('HSET', writers_key, writer, ARGV[2] .. ' ' .. answer)
+  if last_counter < least then return {'gap'} end
+  if digest ~= '' and last_counter > least and not is_voided
+    and string.sub(digest, 1, 8) ~= string.sub(last_digest, 1, 8) then return {'clash'} end
+  answer = 'void ' .. digits(last_counter)
+  record(answer, '')
   return {'ok', answer}
 end
 if counter ~= last_counter + 1 then return {'gap'} end
-
--- rights: a command that is denied midway would leave half a commit, so a writer's first one (and one behind a void,
--- which may stand in the place of the first) tries them all without effect; the one that has an effect, last
-if not last or string.find(last, ' void', 1, true) then
-  local function denied(name, ...)
-    local reply = redis.pcall(name, ...)
-    local problem = type(reply) == 'table' and reply.err or ''
-    if string.find(problem, 'NOPERM') or string.find(problem, 'ACL failure') or string.find(problem, "can't run this command")
-      or string.find(problem, "can't access") then return {'denied', name} end
-    -- no id of an entry can be 0-0: the expected answer of the trial
-    -- (plain: as a pattern it finds any 0, also that of a line number)
-    if problem ~= '' and not string.find(problem, '0-0', 1, true) then return reply end
-  end
-  local refusal = denied('XADD', log_key, '0-0', '', '') or denied('HDEL', meta_key, '') or denied('DEL', log_key .. ':none')
-    or denied('HSET', writers_key, writer, last or '0 void 0')
-  if refusal then return refusal end
-end
 
 -- the collection's state -----------------------------------------------------------------------------------------
 local m = call('HMGET', meta_key, 'format', 'seq', 'hash', 'rows', 'deals', 'time',
@@ -102,13 +117,13 @@ if version ~= (m[7] or '') or (not m[1] and kind ~= 'schema') then return {'stal
 
 -- what would change ----------------------------------------------------------------------------------------------
 local of_deals = kind == 'set' or kind == 'mend' or kind == 'delete'
-local one = kind == 'set' and ARGV[10] ~= nil
+local one = kind == 'set' and ARGV[12] ~= nil
 local change, ids, fields, columns
 -- what is read of the hashes: _row, _rev, then the fields in their order
 local names, n_ids, n_fields = nil, 0, 0
 if one then
-  n_ids, n_fields = 1, tonumber(ARGV[10])
-  names = {'_row', '_rev', unpack(ARGV, 11, 10 + n_fields)}
+  n_ids, n_fields = 1, tonumber(ARGV[12])
+  names = {'_row', '_rev', unpack(ARGV, 13, 12 + n_fields)}
 elseif of_deals then
   change = cmsgpack.unpack(payload)
   ids, fields, columns = change[1], kind == 'delete' and {} or change[2], change[3]
@@ -118,7 +133,7 @@ elseif kind == 'add' then
   for i = 4, #KEYS, MOST_WORDS do
     if call('EXISTS', unpack(KEYS, i, math.min(i + MOST_WORDS - 1, #KEYS))) > 0 then return {'known'} end
   end
-  change = cmsgpack.unpack(ARGV[10])
+  change = cmsgpack.unpack(ARGV[12])
   fields, columns = change[1], change[2]
 end
 -- of each deal: what its hash has, and the texts that its fields are to have
@@ -145,7 +160,7 @@ for i = 1, n_ids do
   else
     local given = {}
     if one then
-      given = {unpack(ARGV, 11 + n_fields, 10 + 2 * n_fields)}
+      given = {unpack(ARGV, 13 + n_fields, 12 + 2 * n_fields)}
     elseif kind == 'set' then
       for j = 1, n_fields do given[j] = columns[j][i] end
     else
@@ -192,11 +207,50 @@ elseif tonumber(condition) ~= first_rev then
 end
 if of_deals and #kept == 0 then return {'unchanged', digits(first_rev)} end
 
+-- rights ---------------------------------------------------------------------------------------------------------
+-- A right can be taken from a running writer, and a command that is denied midway would leave half a commit.
+local may = redis.acl_check_cmd
+local function is_denied(name, ...)
+  if may then return not may(name, ...) end
+  -- servers before 7 can't tell: a trial without effect. They have no rights by key but those of the reads above
+  local reply = redis.pcall(name, ...)
+  local problem = type(reply) == 'table' and reply.err or ''
+  return string.find(problem, 'NOPERM') or string.find(problem, "can't run this command") or string.find(problem, "can't access")
+end
+if is_denied('XADD', log_key, '0-0', '', '') then return {'denied', 'XADD'} end
+if (kind == 'set' or kind == 'mend') and not (one and #texts[1] == n_fields) then
+  if is_denied('HDEL', may and KEYS[3 + kept[1]] or meta_key, '') then return {'denied', 'HDEL'} end
+end
+-- what is there already is written again; before the first commit of all, the place of its writer
+if m[1] and is_denied('HSET', meta_key, 'format', m[1]) or (may or not m[1]) and is_denied('HSET', writers_key, writer, '0 # 0 void 0') then
+  return {'denied', 'HSET'}
+end
+if kind == 'delete' and not change[2] then
+  if may then
+    for _, i in ipairs(kept) do
+      if is_denied('DEL', KEYS[3 + i]) then return {'denied', 'DEL'} end
+    end
+  elseif #call('XRANGE', log_key, digits(seq) .. '-0', '+', 'COUNT', 1) == 0 and is_denied('DEL', KEYS[3 + kept[1]]) then
+    -- no other trial of it is without effect; and nothing can keep the entry of this deal from being written now
+    return {'denied', 'DEL'}
+  end
+elseif (kind == 'set' or kind == 'mend') and may then
+  for _, i in ipairs(kept) do
+    if is_denied('HSET', KEYS[3 + i], '', '') then return {'denied', 'HSET'} end
+  end
+elseif kind == 'add' and may then
+  for i = 4, #KEYS, MOST_WORDS do
+    -- of all keys at once; where it is denied, a look at each tells whether that is for want of DEL alone
+    if is_denied('DEL', unpack(KEYS, i, math.min(i + MOST_WORDS - 1, #KEYS))) then
+      for j = i, math.min(i + MOST_WORDS - 1, #KEYS) do
+        if is_denied('HSET', KEYS[j], '', '') then return {'denied', 'HSET'} end
+      end
+    end
+  end
+end
+
 -- writes ---------------------------------------------------------------------------------------------------------
-local now = call('TIME')
 local time = now[1] * 1000 + (now[2] - now[2] % 1000) / 1000
--- never earlier than the commit before, whatever the clock does: the history is in order of time too
-if m[6] and tonumber(m[6]) > time then time = tonumber(m[6]) end
 local seq_text, time_text = digits(seq), digits(time)
 -- with the time: after a failover that lost the entry, the same commit sent again has another time, and stamps it
 local hash = string.sub(redis.sha1hex((m[3] or writer) .. ' ' .. seq_text .. ' ' .. writer .. ' ' .. ARGV[2]
@@ -219,8 +273,14 @@ if of_deals and change and (kind == 'mend' or (kind == 'delete' and change[2]) o
 end
 
 -- first of the writes, as the only one that can fail for a reason of its own (an id that is not the next)
-call('XADD', log_key, seq_text .. '-0', 'hash', hash, 'time', time_text, 'writer', writer, 'counter', ARGV[2],
-  'actor', actor, 'kind', kind, 'height', m[4] or '0', 'rows', of_deals and cmsgpack.pack(log_rows) or '', 'data', payload)
+local added = redis.pcall('XADD', log_key, seq_text .. '-0', 'hash', hash, 'time', time_text, 'writer', writer,
+  'counter', ARGV[2], 'actor', actor, 'kind', kind, 'height', m[4] or '0', 'rows',
+  of_deals and cmsgpack.pack(log_rows) or '', 'data', payload)
+if type(added) == 'table' and added.err then
+  if string.find(added.err, 'equal or smaller', 1, true) then return {'ahead'} end
+  -- servers before 7 put the place in the script before it
+  return redis.error_reply((string.gsub(added.err, '^@user_script: ?%d+: %-?', '')))
+end
 
 local stamp = nil
 if kind == 'set' and updated > 0 then
@@ -241,6 +301,14 @@ if kind == 'set' and updated > 0 then
   end
 end
 
+-- runs a command of so many words on a key; Lua can't hand over more than some 8,000 at once, and would fail midway
+local function run(words, n)
+  if n <= MOST_WORDS then return call(unpack(words, 1, n)) end
+  for i = 3, n, MOST_WORDS do
+    call(words[1], words[2], unpack(words, i, math.min(i + MOST_WORDS - 1, n)))
+  end
+end
+
 if kind == 'set' or kind == 'mend' then
   for k, i in ipairs(kept) do
     local key, given, is_new = KEYS[3 + i], texts[i], log_rows[k] >= rows
@@ -251,15 +319,15 @@ if kind == 'set' or kind == 'mend' then
         args[n + 1], args[n + 2] = names[2 + j], given[j]
         n = n + 2
       elseif old[i][2 + j] then
-        cleared = cleared or {key}
+        cleared = cleared or {'HDEL', key}
         cleared[#cleared + 1] = names[2 + j]
       end
     end
     if stamp and not is_new then
       args[n + 1], args[n + 2] = 'updated', stamp
     end
-    call(unpack(args))
-    if cleared then call('HDEL', unpack(cleared)) end
+    run(args, n + (stamp and not is_new and 2 or 0))
+    if cleared then run(cleared, #cleared) end
   end
 elseif kind == 'add' then
   local args = {'HSET', '', '_row', '', '_rev', seq_text}
@@ -273,13 +341,13 @@ elseif kind == 'add' then
         n = n + 2
       end
     end
-    call(unpack(args, 1, n))
+    run(args, n)
   end
 elseif kind == 'delete' and not change[2] then
   for _, i in ipairs(kept) do call('DEL', KEYS[3 + i]) end
 end
 
-local answer = string.format('%s %d %d %d', seq_text, inserted, updated, unchanged)
+answer = string.format('%s %d %d %d', seq_text, inserted, updated, unchanged)
 local meta = {'seq', seq_text, 'hash', hash, 'time', time_text}
 if inserted > 0 or kind ~= 'set' then
   meta[7], meta[8] = 'rows', digits(rows + inserted)
@@ -293,9 +361,14 @@ if inserted > 0 or kind ~= 'set' then
     meta[15], meta[16], meta[17], meta[18] = 'format', FORMAT, 'genesis', writer
   end
 end
+if m[6] and tonumber(m[6]) > time + CLOCK_SLACK_MS then
+  -- the clock was ahead: what says so is kept, as the commits with those times are
+  local future = tonumber(call('HGET', meta_key, 'future') or 0)
+  meta[#meta + 1], meta[#meta + 2] = 'future', digits(math.max(tonumber(m[6]), future))
+end
 call('HSET', meta_key, unpack(meta))
-call('HSET', writers_key, writer, ARGV[2] .. ' ' .. answer)
-if ARGV[8] and ARGV[8] ~= '' then
-  call('HSET', writers_key, 'load:' .. ARGV[8], writer .. ' ' .. ARGV[2] .. ' ' .. answer .. ' ' .. ARGV[9])
+record(answer, digest)
+if ARGV[10] and ARGV[10] ~= '' then
+  call('HSET', writers_key, 'load:' .. ARGV[10], writer .. ' ' .. ARGV[2] .. ' ' .. answer .. ' ' .. ARGV[11])
 end
 return {'ok', answer}

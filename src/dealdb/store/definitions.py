@@ -64,8 +64,8 @@ class Definitions:
         return self
 
     def _refresh(self) -> _Defined:
-        schema, pipeline = self._link.call(
-            "HMGET", self._keys.meta, "schema", "pipeline", retry=True
+        schema, pipeline, seq = self._link.call(
+            "HMGET", self._keys.meta, "schema", "pipeline", "seq", retry=True
         )
         try:
             self._cached = _Defined(
@@ -77,6 +77,7 @@ class Definitions:
         except (ValueError, KeyError, TypeError) as problem:
             msg = f"{self._link.settings.where}: the schema or pipeline in {self._keys.meta!r} is not one"
             raise StoreDamaged(msg) from problem
+        self._writers.knows(int(seq or 0))
         return self._cached
 
     def declare(self, fields: Iterable[Field]) -> Schema:

@@ -9,17 +9,17 @@ sent again. Each thread is a writer of its own; a forked child starts with new o
 from __future__ import annotations
 
 import os
-import random
 import secrets
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from importlib.resources import files
-from typing import Any, NamedTuple
+from itertools import count
+from typing import Any, NamedTuple, Self
 
 from dealdb.connection import Link
+from dealdb.connection.retry import Pauses
 from dealdb.errors import (
     AccessDenied,
     LoadReset,
@@ -29,16 +29,17 @@ from dealdb.errors import (
     ServerUnavailable,
     StoreDamaged,
     StoreError,
+    WriterClash,
 )
 from dealdb.store.keys import FORMAT, Keys
 from dealdb.store.marks import Mark
 
 _SCRIPT = files("dealdb.store").joinpath("commit.lua").read_bytes()
 _DIGEST = sha1(_SCRIPT, usedforsecurity=False).hexdigest()
-_FIRST_PAUSE_S = 0.01
-_LONGEST_PAUSE_S = 0.5
 # answers that use up the counter
 _COUNTED = ("ok", "repeat")
+# a commit is sent under so many names: each failure means that the server was reset meanwhile
+_MAX_NAMES = 3
 # no commit can have one behind it: the largest number that the script's numbers tell from the next one
 _LAST_COUNTER = 2**53 - 1
 
@@ -121,13 +122,19 @@ _EARLIER = Reply("repeat", (b"earlier",))
 
 
 class Writers:
-    """The writers of one store: one for each thread that commits."""
+    """The writers of one store: one for each thread that commits, and that of a thread that has ended goes on."""
 
     def __init__(self, link: Link, keys: Keys, actor: str) -> None:
         self._link = link
         self._keys = keys
         self._actor = actor
         self._threads = threading.local()
+        self._free: list[_Writer] = []
+        self._known_seq = 0
+
+    def knows(self, seq: int) -> None:
+        """Note a commit that the collection has: names chosen from now on may say so."""
+        self._known_seq = seq
 
     def commit(self, change: Change) -> Reply:
         """
@@ -165,32 +172,72 @@ class Writers:
         StoreError
             If a single change certainly did not happen; of several the first ones may have.
         """
-        writer: _Writer | None = getattr(self._threads, "writer", None)
-        if writer is None or writer.pid != os.getpid():
-            writer = self._threads.writer = _Writer(self._link, self._keys, self._actor)
-        replies = writer.commit(changes)
-        if replies[-1].status == "gap":
-            # the server was reset or restored and does not know this writer: nothing of the change is there
-            if getattr(self._threads, "depends", False):
+        seat = self._seat()
+        replies: list[Reply] = []
+        for _ in range(_MAX_NAMES):
+            replies = [*replies[:-1], *self._writer(seat).commit(changes[len(replies[:-1]) :])]
+            # the server was reset or restored and does not know this writer, or its record was removed long ago:
+            # nothing of the next change is there
+            if replies[-1].status not in ("gap", "forgotten"):
+                break
+            if seat.loads:
                 raise LoadReset(lost_commits(self._link.settings.where, self._keys))
-            writer = self._threads.writer = _Writer(self._link, self._keys, self._actor)
-            done = replies[:-1]
-            replies = [*done, *writer.commit(changes[len(done) :])]
-        self._check(replies[-1])
+            if replies[-1].status == "forgotten":
+                self._look()
+            seat.writer = None
+        self._check(replies[-1], seat)
         return replies
 
-    def _check(self, reply: Reply) -> None:
-        if reply.status == "denied":
-            command = reply.rest[0].decode()
-            msg = (
-                f"{self._link.settings.where}: the user may not run {command} on the keys of collection "
-                f"{self._keys.collection!r}; nothing was written; docs/operations.md has the rights that a writer needs"
-            )
-            raise AccessDenied(msg)
-        if reply.status == "format":
-            raise wrong_format(self._keys, reply.rest[0])
+    def _seat(self) -> _Seat:
+        seat: _Seat | None = getattr(self._threads, "seat", None)
+        if seat is None:
+            seat = self._threads.seat = _Seat(self._free)
+        return seat
+
+    def _writer(self, seat: _Seat) -> _Writer:
+        if seat.writer is None or seat.writer.pid != os.getpid():
+            seat.writer = self._idle_writer() or self._new_writer()
+        return seat.writer
+
+    def _idle_writer(self) -> _Writer | None:
+        while self._free:
+            writer = self._free.pop()
+            if writer.pid == os.getpid():
+                return writer
+        return None
+
+    def _new_writer(self, name: str | None = None) -> _Writer:
+        return _Writer(self._link, self._keys, self._actor, name, self._known_seq)
+
+    def _look(self) -> None:
+        self.knows(int(self._link.call("HGET", self._keys.meta, "seq", retry=True) or 0))
+
+    def _check(self, reply: Reply, seat: _Seat) -> None:
+        where = self._link.settings.where
+        match reply.status:
+            case "denied":
+                command = reply.rest[0].decode()
+                msg = (
+                    f"{where}: the user may not run {command} on the keys of collection {self._keys.collection!r}; "
+                    "nothing was written; docs/operations.md has the rights that a writer needs"
+                )
+                raise AccessDenied(msg)
+            case "format":
+                raise wrong_format(self._keys, reply.rest[0])
+            case "ahead":
+                msg = (
+                    f"{where}: the log of collection {self._keys.collection!r} has entries that its state does not "
+                    "know: a commit was cut off in the middle, or another program wrote to it; nothing was written; "
+                    "run `dealdb repair`"
+                )
+                raise StoreDamaged(msg)
+            case "clash":
+                # the next change begins with a name of its own
+                seat.writer = None
+                raise WriterClash(_clash(where))
         if reply.is_void:
-            where = self._link.settings.where
+            # a load goes on to fail; what the thread does after one is a change of its own
+            seat.writer = seat.writer if seat.loads else None
             raise StoreError(
                 f"{where}: another process has resumed this load; nothing more was written"
             )
@@ -201,48 +248,91 @@ class Writers:
 
         For a load: what it goes on to write makes no whole without that.
         """
-        self._threads.depends = True
+        self._seat().loads = True
 
     def has_kept_last(self) -> bool:
         """Whether the server still has the last commit of this thread. One round trip."""
-        writer: _Writer | None = getattr(self._threads, "writer", None)
-        return writer is None or writer.is_known()
+        return self._writer(self._seat()).is_known()
 
     def retire(self, name: str) -> None:
         """Let no commit that a writer has sent, or is going to send, take effect any more. One round trip."""
-        _Writer(self._link, self._keys, self._actor, name).use_up(_LAST_COUNTER)
+        self._new_writer(name).use_up(_LAST_COUNTER)
+
+
+class _Seat:
+    """
+    What one thread writes with; its writer goes on to another thread when it ends.
+
+    A server with a thread for each request would leave a record behind for each of them.
+    """
+
+    __slots__ = ("_free", "loads", "writer")
+
+    def __init__(self, free: list[_Writer]) -> None:
+        self._free = free
+        self.writer: _Writer | None = None
+        self.loads = False
+
+    def __del__(self) -> None:
+        # who resumes a load lets its writer commit no more
+        if self.writer is not None and not self.loads and self.writer.is_settled:
+            self._free.append(self.writer)
+
+
+class _Place(NamedTuple):
+    """
+    How far a writer is; one value, so that no interrupt leaves a part of it behind.
+
+    Attributes
+    ----------
+    counter
+        Of the last commit that is known to have happened.
+    open
+        Commits behind it that may be on their way, or have happened.
+    """
+
+    counter: int = 0
+    open: _Open | None = None
 
 
 class _Writer:
     """One thread's name and counter."""
 
-    def __init__(self, link: Link, keys: Keys, actor: str, name: str | None = None) -> None:
+    def __init__(
+        self, link: Link, keys: Keys, actor: str, name: str | None = None, known_seq: int = 0
+    ) -> None:
         self.pid = os.getpid()
         self._link = link
         self._keys = keys
         # keys of every commit
         self._common = (keys.meta, keys.log, keys.writers)
         self._actor = actor
+        # another's name may have no record any more, and is to get one
+        self._known = "" if name else str(known_seq)
         self._name = name or secrets.token_hex(8)
-        self._counter = 0
-        self._open: _Open | None = None
+        self._place = _Place()
         # a thread has its writer to itself, except where another resolves what this one could not
         self._lock = threading.Lock()
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing that it has sent can still take effect."""
+        return self._place.open is None
+
     def commit(self, changes: Sequence[Change]) -> list[Reply]:
         with self._lock:
-            if self._open:
+            if self._place.open:
                 # a commit that may still be on its way must not take effect after the next one
-                self._settle()
+                self._void(self._place.open)
             return self._commit(changes)
 
     def is_known(self) -> bool:
         """Whether the server has its last commit."""
-        place = self._link.call("HGET", self._keys.writers, self._name, retry=True)
+        record = self._link.call("HGET", self._keys.writers, self._name, retry=True)
         # a void of another process, which has taken a load over, may stand behind it
-        return int((place or b"0").partition(b" ")[0]) >= self._counter
+        return int((record or b"0").partition(b" ")[0]) >= self._place.counter
 
-    def use_up(self, counter: int, least: int = 0) -> Reply:
+    def use_up(self, counter: int, least: int = 0, digest: str = "") -> Reply:
         """
         Let no commit up to this counter take effect any more.
 
@@ -252,19 +342,38 @@ class _Writer:
             Of the void that does it.
         least
             Counter that the last commit has at least; where the server has lost it, nothing happens.
+        digest
+            Of the commit with this counter, if it was sent.
         """
-        [reply] = self._send([Change(kind="void", condition=str(least))], counter)
+        void = _Sending([Change(kind="void", condition=str(least))], counter, [digest])
+        [reply] = self._until_answered(void)
         return reply
 
     def _commit(self, changes: Sequence[Change]) -> list[Reply]:
-        replies = self._send(changes, self._counter + 1)
+        sending = _Sending.of(changes, self._place.counter + 1)
+        sent = _Open(len(changes), sending.digests[-1])
+        # before anything is sent: whatever ends this without an answer leaves the outcome open
+        self._place = _Place(self._place.counter, sent)
+        replies = self._send(sending, sent)
         n_done = next((n for n, reply in enumerate(replies) if not reply.is_done), len(replies))
         replies = replies[: n_done + 1]
-        if self._open and n_done < len(changes):
-            return self._outrun(self._open, replies)
-        self._open = None
-        self._counter += n_done
+        if sent.is_doubtful and n_done < len(changes) and replies[-1].status != "clash":
+            return self._outrun(sent, replies)
+        self._place = _Place(self._place.counter + n_done)
         return replies
+
+    def _send(self, sending: _Sending, sent: _Open) -> list[Reply]:
+        try:
+            return self._until_answered(sending, sent)
+        except StoreError as problem:
+            if sent.is_doubtful:
+                message = _unknown(self._link.settings.where)
+                raise OutcomeUnknown(message, self._resolver(sent)) from problem
+            if sent.n == 1 or isinstance(problem, (ServerUnavailable, PoolTimeout)):
+                # it never left, or was refused
+                self._place = _Place(self._place.counter)
+            # else, of several, those before the one that was refused were carried out
+            raise
 
     def _outrun(self, sent: _Open, replies: list[Reply]) -> list[Reply]:
         """
@@ -278,6 +387,9 @@ class _Writer:
         except StoreError as problem:
             message = _unknown(self._link.settings.where)
             raise OutcomeUnknown(message, self._resolver(sent)) from problem
+        if sent.is_lost:
+            message = _unknown(self._link.settings.where)
+            raise OutcomeUnknown(message, self._resolver(sent))
         if void.status not in _COUNTED or (void.is_void and n_done == sent.n == 1):
             # the server has lost what it had acknowledged; or the void is that of another process
             return [*replies[:-1], void]
@@ -285,70 +397,60 @@ class _Writer:
         late = [_EARLIER] * (n_done - len(replies)) + [void if void.is_done else _EARLIER]
         return [*replies[:-1], *late] if n_done >= len(replies) else replies
 
-    def _settle(self) -> None:
-        sent = self._open
-        if sent:
-            # what has not happened by now never does
-            sent.happened = self._void(sent)[1] == sent.n
-
     def _void(self, sent: _Open, n_known: int = 0) -> tuple[Reply, int]:
         """
         Use up the counters of commits that were sent, of which so many are known to be carried out.
 
         Returns the answer, and how many of them were carried out.
+
+        Raises
+        ------
+        StoreError
+            If the server can't be asked, or can't tell any more.
         """
-        reply = self.use_up(self._counter + sent.n, self._counter + n_known)
-        self._open = None
-        if reply.status not in _COUNTED:
+        before = self._place.counter
+        reply = self.use_up(before + sent.n, before + n_known, sent.digest)
+        if reply.status in ("clash", "forgotten"):
+            # this name is of no more use; and what became of the commits nobody can tell
+            sent.is_lost = True
+            self._place = _Place(before)
             return reply, 0
-        before, self._counter = self._counter, self._counter + sent.n
-        if reply.is_void:
-            return reply, min(int(reply.rest[0].split()[1]) - before, sent.n)
-        return reply, sent.n
+        n_done = 0
+        if reply.status in _COUNTED:
+            n_done = sent.n
+            if reply.is_void:
+                n_done = min(int(reply.rest[0].split()[1]) - before, sent.n)
+        # first, for who resolves it later: an interrupt behind it only lets the void be sent again
+        sent.happened = n_done == sent.n
+        self._place = _Place(before + (sent.n if reply.status in _COUNTED else 0))
+        return reply, n_done
 
     def _resolver(self, sent: _Open) -> Callable[[], bool]:
         def resolve() -> bool:
             with self._lock:
-                if sent.happened is None:
-                    self._settle()
-            return bool(sent.happened)
+                if sent.happened is None and not sent.is_lost:
+                    self._void(sent)
+            if sent.happened is None:
+                raise WriterClash(_clash(self._link.settings.where))
+            return sent.happened
 
         return resolve
 
-    def _send(self, changes: Sequence[Change], counter: int) -> list[Reply]:
-        deadline = time.monotonic() + self._link.settings.retry_deadline_s
-        pause = _FIRST_PAUSE_S
-        is_void = changes[0].kind == "void"
+    def _until_answered(self, sending: _Sending, sent: _Open | None = None) -> list[Reply]:
+        pauses = Pauses(self._link.settings.retry_deadline_s)
         while True:
             try:
-                return self._send_once(changes, counter)
-            except (ServerUnavailable, PoolTimeout) as problem:
-                if isinstance(problem, ServerUnavailable) and problem.sent:
-                    self._open = self._open or _Open(len(changes))
-                if time.monotonic() + pause < deadline:
-                    time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter, not a secret
-                    pause = min(2 * pause, _LONGEST_PAUSE_S)
-                    continue
-                if self._open is None or is_void:
+                return self._send_once(sending)
+            except StoreError as problem:
+                if sent:
+                    sent.is_doubtful = sent.is_doubtful or problem.sent
+                passing = isinstance(problem, (ServerUnavailable, PoolTimeout))
+                if not passing or pauses.over:
                     raise
-                message = _unknown(self._link.settings.where)
-                raise OutcomeUnknown(message, self._resolver(self._open)) from problem
-            except BaseException as problem:
-                refused = isinstance(problem, StoreError)
-                if refused and self._open and not is_void:
-                    # this copy was refused; the one before it may have been carried out
-                    message = _unknown(self._link.settings.where)
-                    raise OutcomeUnknown(message, self._resolver(self._open)) from problem
-                if len(changes) > 1 or not isinstance(problem, Exception):
-                    # of several, those before the one that was refused were carried out; and an interrupt between
-                    # sending and the answer leaves the outcome open too
-                    self._open = self._open or _Open(len(changes))
-                raise
+            pauses.wait()
 
-    def _send_once(self, changes: Sequence[Change], counter: int) -> list[Reply]:
-        commits = [
-            self._arguments(change, number) for number, change in enumerate(changes, counter)
-        ]
+    def _send_once(self, sending: _Sending) -> list[Reply]:
+        commits = [self._arguments(*each) for each in sending]
         try:
             answers = self._exchange([("EVALSHA", _DIGEST, *commit) for commit in commits])
         except ServerRefused as refusal:
@@ -361,13 +463,13 @@ class _Writer:
         # a single one that the server turns away has certainly not run
         return [self._link.call(*commands[0])] if len(commands) == 1 else self._link.calls(commands)
 
-    def _arguments(self, change: Change, counter: int) -> list[str | bytes]:
+    def _arguments(self, change: Change, counter: int, digest: str) -> list[str | bytes]:
         prefix = self._keys.deal_prefix
         # numbers as text: the link would look for them among all arguments
         arguments: list[str | bytes] = [str(3 + len(change.ids)), *self._common]
         arguments += [prefix + deal_id for deal_id in change.ids]
-        arguments += [self._name, str(counter), change.kind, change.version, change.condition]
-        arguments += [self._actor, change.payload]
+        arguments += [self._name, str(counter), digest, self._known]
+        arguments += [change.kind, change.version, change.condition, self._actor, change.payload]
         mark = change.mark
         if mark:
             arguments += [mark.name, mark.note]
@@ -378,21 +480,57 @@ class _Writer:
         return arguments
 
 
+class _Sending(NamedTuple):
+    """Changes that are sent together, the counter of the first, and the digest of each."""
+
+    changes: Sequence[Change]
+    first: int
+    digests: Sequence[str]
+
+    @classmethod
+    def of(cls, changes: Sequence[Change], first: int) -> Self:
+        """Give each change a digest."""
+        # not the contents alone: two commits may say the same, and are two all the same
+        nonce = secrets.token_hex(4)
+        return cls(changes, first, [nonce + digest_of(change) for change in changes])
+
+    def __iter__(self) -> Iterator[tuple[Change, int, str]]:  # type: ignore[override]
+        return zip(self.changes, count(self.first), self.digests)
+
+
+def digest_of(change: Change) -> str:
+    """8 hex digits of what a change says."""
+    payload = change.payload
+    content = sha1(payload.encode() if isinstance(payload, str) else payload, usedforsecurity=False)
+    said = "\0".join((change.kind, change.version, change.condition, *change.ids))
+    content.update(said.encode())
+    return content.hexdigest()[:8]
+
+
 @dataclass(slots=True)
 class _Open:
     """
-    Commits that were sent and not answered.
+    Commits of which an answer is awaited, or was lost.
 
     Attributes
     ----------
     n
         How many, with the counters behind the writer's.
+    digest
+        Of the last one.
+    is_doubtful
+        Whether a copy was sent that was not answered.
     happened
         Whether all of them did; None until that is known.
+    is_lost
+        Whether it can't be known any more.
     """
 
     n: int
+    digest: str
+    is_doubtful: bool = False
     happened: bool | None = None
+    is_lost: bool = False
 
 
 def lost_commits(where: str, keys: Keys) -> str:
@@ -416,6 +554,14 @@ def _flat(texts: Mapping[str, str | None]) -> list[str]:
     given = {name: text for name, text in texts.items() if text is not None}
     cleared = [name for name, text in texts.items() if text is None]
     return [str(len(texts)), *given, *cleared, *given.values()]
+
+
+def _clash(where: str) -> str:
+    return (
+        f"{where}: this process goes on under a name of which the server has other commits: it is a copy of another "
+        "process (a cloned machine), or stood still for more than a week; the change was not made under it; read the "
+        "deal and save again"
+    )
 
 
 def _unknown(where: str) -> str:
