@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         ServerUnavailable,
         StoreDamaged,
         StoreError,
+        WriterClash,
     )
     from dealdb.loader import ExportReport, LoadReport, MappedColumn, Progress
     from dealdb.pipeline import Kind, Pipeline, Stage
@@ -91,6 +92,7 @@ __all__ = [
     "Stage",
     "StoreDamaged",
     "StoreError",
+    "WriterClash",
 ]
 
 # a name is imported at its first use: `dealdb --help` waits neither for the Redis client nor for Polars

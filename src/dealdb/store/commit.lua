@@ -77,7 +77,7 @@ if last then
   last_counter = tonumber(last_counter)
 elseif known ~= '' then
   local forgotten = call('HGET', meta_key, 'forgotten')
-  if forgotten and tonumber(known) <= tonumber(forgotten) then return {'forgotten'} end
+  if forgotten and tonumber(known) < tonumber(forgotten) then return {'forgotten'} end
 end
 local is_voided = string.sub(answer, 1, 4) == 'void'
 if last and counter <= last_counter then

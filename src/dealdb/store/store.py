@@ -149,6 +149,10 @@ class Store:
 
     def repair(self) -> RepairReport:
         """Adopt what other programs did to the hashes; see ``Audit.repair``."""
+        from dealdb.store.ahead import catch_up
+
+        # first: until then every commit is refused, those of a repair too
+        catch_up(self.link, self.keys)
         self._adopt_strays()
         return self._audit.repair()
 

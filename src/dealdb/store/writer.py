@@ -180,10 +180,13 @@ class Writers:
             # nothing of the next change is there
             if replies[-1].status not in ("gap", "forgotten"):
                 break
-            if seat.loads:
-                raise LoadReset(lost_commits(self._link.settings.where, self._keys))
             if replies[-1].status == "forgotten":
+                if seat.loads:
+                    # in a week another process may have taken it over
+                    raise WriterClash(_clash(self._link.settings.where))
                 self._look()
+            elif seat.loads:
+                raise LoadReset(lost_commits(self._link.settings.where, self._keys))
             seat.writer = None
         self._check(replies[-1], seat)
         return replies

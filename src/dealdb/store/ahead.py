@@ -1,0 +1,90 @@
+"""
+A log that is ahead of the collection's state: a commit was cut off between its entry and what the entry says.
+
+Earlier versions left that behind where a right was taken from a running writer. The commit was refused, and the hashes
+are what counts: so the state is moved up to the entry, and a repair then adopts what the hashes hold.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha1
+
+from dealdb.connection import Link
+from dealdb.errors import StoreDamaged
+from dealdb.store.keys import FORMAT, Keys
+from dealdb.store.log import Entry, Position, read_from
+from dealdb.store.past import follows
+
+_MOVE_UP = b"""
+local m = redis.call('HMGET', KEYS[1], 'seq', 'hash')
+local newest = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
+if (m[1] or '0') ~= ARGV[1] or (m[2] or '') ~= ARGV[2] then return 0 end
+if not newest or newest[1] ~= ARGV[3] or newest[2][2] ~= ARGV[4] then return 0 end
+redis.call('HSET', KEYS[1], 'hash', ARGV[4], unpack(ARGV, 5))
+return 1
+"""
+
+
+def entries_ahead(link: Link, keys: Keys) -> list[Entry]:
+    """
+    Entries of the log behind the commit that the state is of.
+
+    Cost
+    ----
+    Two round trips.
+    """
+    return list(next(read_from(link, keys.log, _position(link, keys).seq + 1), []))
+
+
+def catch_up(link: Link, keys: Keys) -> bool:
+    """
+    Move the state up to the log's last entry, where that is one commit ahead; whether it was.
+
+    Raises
+    ------
+    StoreDamaged
+        If the log goes on with something that dealdb did not write there.
+
+    Cost
+    ----
+    Two round trips; another where the log is ahead.
+    """
+    position = _position(link, keys)
+    ahead = list(next(read_from(link, keys.log, position.seq + 1), []))
+    if not ahead:
+        return False
+    entry = ahead[0]
+    if len(ahead) > 1 or not follows(position, entry):
+        raise StoreDamaged(_foreign(link, keys, position))
+    fields = {"seq": str(entry.position.seq), "time": str(entry.time_ms), **_state_after(entry)}
+    if not position.seq:
+        fields |= {"format": FORMAT.decode(), "genesis": entry.writer}
+    words = [word for pair in fields.items() for word in pair]
+    done = link.call(
+        *("EVAL", _MOVE_UP, 2, keys.meta, keys.log, position.seq, position.hash),
+        *(f"{entry.position.seq}-0", entry.position.hash, *words),
+    )
+    return bool(done)
+
+
+def _position(link: Link, keys: Keys) -> Position:
+    seq, chain = link.call("HMGET", keys.meta, "seq", "hash", retry=True)
+    return Position(int(seq or 0), chain or b"")
+
+
+def _state_after(entry: Entry) -> dict[str, str]:
+    """What a commit of this kind leaves in the meta data; the number of deals is counted by a repair."""
+    if entry.kind in ("schema", "pipeline"):
+        version = sha1(entry.data, usedforsecurity=False).hexdigest()[:16]
+        return {entry.kind: entry.data.decode(), f"{entry.kind}_version": version}
+    n_new = sum(row >= entry.height for row in entry.rows)
+    return {"rows": str(entry.height + n_new)}
+
+
+def _foreign(link: Link, keys: Keys, position: Position) -> str:
+    last = f"{position.seq}-0"
+    return (
+        f"{link.settings.where}: the log of collection {keys.collection!r} goes on behind commit {position.seq} with "
+        f"entries that dealdb did not write (XRANGE {keys.log} ({last} + shows them), and no commit can follow them; "
+        f"DEL {keys.log} begins the log anew: all deals stay, and the history since the last checkpoint is lost"
+    )
