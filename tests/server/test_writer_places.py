@@ -37,13 +37,13 @@ def records(link: Link) -> dict[bytes, bytes]:
 
 def age(link: Link, seconds: int) -> None:
     """Let the time of each writer's last use be longer ago."""
-    for name, record in records(link).items():
-        found = RECORD.fullmatch(record)
+    for name, text in records(link).items():
+        found = RECORD.fullmatch(text)
         assert found
-        used_at = int(found[3]) - seconds
-        link.call(
-            "HSET", "deals:writers", name, b"%s #%s %d %s" % (*found.group(1, 2), used_at, found[4])
-        )
+        counter, digest, used_at, answer = found.groups()
+        earlier = str(int(used_at) - seconds).encode()
+        record = b" ".join((counter, b"#" + digest, earlier, answer))
+        link.call("HSET", "deals:writers", name, record)
     link.call("HDEL", "deals:meta", "swept")
 
 

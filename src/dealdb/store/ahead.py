@@ -60,10 +60,11 @@ def catch_up(link: Link, keys: Keys) -> bool:
     if not position.seq:
         fields |= {"format": FORMAT.decode(), "genesis": entry.writer}
     words = [word for pair in fields.items() for word in pair]
+    seq, chain = entry.position
     done = link.call(
-        *("EVAL", _MOVE_UP, 2, keys.meta, keys.log, position.seq, position.hash),
-        *(f"{entry.position.seq}-0", entry.position.hash, *words),
-    )
+        "EVAL", _MOVE_UP, 2, keys.meta, keys.log,
+        position.seq, position.hash, f"{seq}-0", chain, *words,
+    )  # fmt: skip
     return bool(done)
 
 
