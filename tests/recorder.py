@@ -16,6 +16,7 @@ from dealdb.loader import DataLoader, LoadReport
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.batch import Batch
+from dealdb.store.durability import Durability
 from dealdb.store.log import Position
 from dealdb.store.marks import Mark, Marked
 from dealdb.store.snapshot import Snapshot
@@ -70,7 +71,10 @@ class Recorder:
     def depend(self) -> None:
         pass
 
-    def confirm(self, since: Position) -> Position:
+    def promise(self, durability: Durability | None = None) -> None:
+        pass
+
+    def confirm(self, since: Position, durability: Durability | None = None) -> Position:
         return since
 
     def take_over(self, load: str) -> Marked | None:

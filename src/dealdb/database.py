@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import date, datetime
 from functools import cached_property
@@ -19,6 +20,7 @@ from dealdb.schema import Schema
 from dealdb.store import Deal, SaveResult, Store
 from dealdb.store.cache import DEFAULT_MB as DEFAULT_CACHE_MB
 from dealdb.store.cache import ChunkCache, make_cache
+from dealdb.store.durability import Durability
 from dealdb.store.since import parse_since
 from dealdb.values import encode_id
 from dealdb.view import DealView
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from dealdb.store.feed import Feed
 
 DEFAULT_COLLECTION = "deal"
+_AS_OPENED = nullcontext()
 
 
 class DealDatabase:
@@ -56,6 +59,9 @@ class DealDatabase:
         ``dealdb`` in the user's cache directory, False for none.
     cache_mb
         Megabytes that the folder may take.
+    durability
+        Where a change has to be before it is acknowledged: ``memory`` of the server, its ``disk``, or ``replicated``,
+        in the memory of a replica too. Each change may say otherwise.
     **settings
         Further settings of ``dealdb.connection.Settings``: ``username``, ``max_connections``, ``pool_timeout_s``,
         ``socket_timeout_s``, ``tls`` ...
@@ -96,11 +102,12 @@ class DealDatabase:
         actor: str | None = None,
         cache: bool | Path | str = False,
         cache_mb: int = DEFAULT_CACHE_MB,
+        durability: str = Durability.MEMORY,
         **settings: Any,
     ) -> None:
         connection = RedisConnection()
         connection.connect(host, port, db, password, **settings)
-        self._compose(connection, collection, actor, make_cache(cache, cache_mb))
+        self._compose(connection, collection, actor, make_cache(cache, cache_mb), durability)
 
     def _compose(
         self,
@@ -108,7 +115,9 @@ class DealDatabase:
         collection: str,
         actor: str | None,
         cache: ChunkCache | None,
+        durability: str,
     ) -> None:
+        self._durability = Durability.of(durability)
         self.connection = connection
         self.cache = cache
         self._collection = collection
@@ -118,7 +127,8 @@ class DealDatabase:
         self._feeds: WeakSet[Feed] = WeakSet()
 
     def _store_of_selected(self) -> Store:
-        return Store(self.connection.link(), self._collection, self._actor, self.cache)
+        link = self.connection.link()
+        return Store(link, self._collection, self._actor, self.cache, self._durability)
 
     @classmethod
     def from_url(
@@ -129,6 +139,7 @@ class DealDatabase:
         actor: str | None = None,
         cache: bool | Path | str = False,
         cache_mb: int = DEFAULT_CACHE_MB,
+        durability: str = Durability.MEMORY,
         **settings: Any,
     ) -> Self:
         """
@@ -147,7 +158,7 @@ class DealDatabase:
         connection = RedisConnection()
         connection.connect_url(url, **settings)
         database = cls.__new__(cls)
-        database._compose(connection, collection, actor, make_cache(cache, cache_mb))
+        database._compose(connection, collection, actor, make_cache(cache, cache_mb), durability)
         return database
 
     @classmethod
@@ -159,6 +170,7 @@ class DealDatabase:
         actor: str | None = None,
         cache: bool | Path | str = False,
         cache_mb: int = DEFAULT_CACHE_MB,
+        durability: str = Durability.MEMORY,
         **settings: Any,
     ) -> Self:
         """
@@ -179,7 +191,9 @@ class DealDatabase:
             connection = RedisConnection()
             connection.connect(unix_socket=server.socket, revive=server.ensure_running, **settings)
             database = cls.__new__(cls)
-            database._compose(connection, collection, actor, make_cache(cache, cache_mb))
+            database._compose(
+                connection, collection, actor, make_cache(cache, cache_mb), durability
+            )
         except BaseException:
             server.close()
             raise
@@ -290,7 +304,13 @@ class DealDatabase:
 
     # the deals -------------------------------------------------------------------------------------
 
-    def save_deal(self, deal: Mapping[str, object], *, expect_rev: int | None = None) -> SaveResult:
+    def save_deal(
+        self,
+        deal: Mapping[str, object],
+        *,
+        expect_rev: int | None = None,
+        durability: str | None = None,
+    ) -> SaveResult:
         """
         Save one deal: a new one, or the given fields of one that exists; None clears a field.
 
@@ -302,6 +322,9 @@ class DealDatabase:
             Values by field; ``id`` is required, fields without a type yet get the one of their value.
         expect_rev
             Revision that the deal must have, as ``SaveResult.rev`` or ``Deal.rev`` told; 0 for a new deal.
+        durability
+            ``memory``, ``disk`` or ``replicated``: where the change has to be before this returns; by default as the
+            database was opened with.
 
         Raises
         ------
@@ -309,6 +332,8 @@ class DealDatabase:
             If a value doesn't fit its field; names deal and field.
         ConflictError
             If the deal has another revision; carries both.
+        NotDurable
+            If the server can't promise that durability, or did not confirm it in time.
         OutcomeUnknown
             If the link broke and the server can't be asked whether the save happened.
 
@@ -322,10 +347,17 @@ class DealDatabase:
         ...     db.save_deal({"id": 42, "name": "Acme renewal", "amount": "125000.00"}).outcome
         'inserted'
         """
-        return self._store.save(deal, expect_rev=expect_rev)
+        store = self._store
+        with _asking(store, durability):
+            return store.save(deal, expect_rev=expect_rev)
 
     def update_deal(
-        self, id: str | int, *, expect_rev: int | None = None, **changes: object
+        self,
+        id: str | int,
+        *,
+        expect_rev: int | None = None,
+        durability: str | None = None,
+        **changes: object,
     ) -> SaveResult:
         """
         Change fields of a deal that exists; None clears one.
@@ -334,16 +366,18 @@ class DealDatabase:
         ------
         DealNotFound
             If there is no such deal.
-        SchemaError, ConflictError, OutcomeUnknown
+        SchemaError, ConflictError, OutcomeUnknown, NotDurable
             As for ``save_deal``.
 
         Cost
         ----
         One round trip.
         """
-        return self._store.save(
-            {**changes, "id": id}, expect_rev=expect_rev, must_exist=expect_rev is None
-        )
+        store = self._store
+        with _asking(store, durability):
+            return store.save(
+                {**changes, "id": id}, expect_rev=expect_rev, must_exist=expect_rev is None
+            )
 
     def get_deal(self, id: str | int) -> Deal | None:
         """
@@ -372,7 +406,9 @@ class DealDatabase:
         """
         return self._store.get_many([encode_id(deal_id) for deal_id in ids])
 
-    def delete_deal(self, id: str | int, *, expect_rev: int | None = None) -> bool:
+    def delete_deal(
+        self, id: str | int, *, expect_rev: int | None = None, durability: str | None = None
+    ) -> bool:
         """
         Delete a deal; False when there was none.
 
@@ -380,12 +416,16 @@ class DealDatabase:
         ------
         ConflictError
             If ``expect_rev`` is given and the deal has another revision.
+        OutcomeUnknown, NotDurable
+            As for ``save_deal``.
 
         Cost
         ----
         One round trip.
         """
-        return self._store.delete(encode_id(id), expect_rev=expect_rev)
+        store = self._store
+        with _asking(store, durability):
+            return store.delete(encode_id(id), expect_rev=expect_rev)
 
     def __len__(self) -> int:
         return self._store.count()
@@ -606,3 +646,8 @@ def _login_name() -> str:
     except (OSError, KeyError):
         # a container may run under a number that has no name
         return ""
+
+
+def _asking(store: Store, durability: str | None) -> AbstractContextManager[None]:
+    """Ask for a durability of its own for one change; None for that of the database."""
+    return _AS_OPENED if durability is None else store.asking(Durability.of(durability))

@@ -17,6 +17,7 @@ Every error that dealdb raises on purpose.
         ├── ServerUnavailable       refused, reset, timed out, loading          (retryable)
         ├── PoolTimeout             every connection stayed busy                (retryable)
         ├── OutcomeUnknown          a change was sent, and no answer came
+        ├── NotDurable              a change was made, and is not known to be on disk or in a replica
         ├── WriterClash             the server has other commits under this writer's name
         ├── LoadReset               the server lost what a load had written
         ├── FeedReset               the server's history is not the one that a feed followed
@@ -261,6 +262,23 @@ class OutcomeUnknown(StoreError):
         One round trip the first time, none afterwards.
         """
         return self._resolve()
+
+
+class NotDurable(StoreError):
+    """
+    The durability that was asked for can't be had, or was not confirmed in time.
+
+    Attributes
+    ----------
+    done
+        Whether the change was made, in the server's memory; False when nothing was written.
+    """
+
+    code = "not-durable"
+
+    def __init__(self, message: str, *, done: bool = False) -> None:
+        super().__init__(message)
+        self.done = done
 
 
 class WriterClash(StoreError):

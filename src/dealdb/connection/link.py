@@ -100,7 +100,13 @@ class Link:
         request = packed(command)
         return self._deliver(lambda wire: wire.exchange(request), retry=retry, single=True)
 
-    def calls(self, commands: Sequence[Sequence[Argument]], *, retry: bool = False) -> list[Any]:
+    def calls(
+        self,
+        commands: Sequence[Sequence[Argument]],
+        *,
+        retry: bool = False,
+        keep_errors: bool = False,
+    ) -> list[Any]:
         """
         Send many commands at once, and return their replies in order.
 
@@ -113,6 +119,8 @@ class Link:
             As the arguments of ``call``.
         retry
             As in ``call``, for all of them together; False sends them at most once.
+        keep_errors
+            Whether errors that the server answers are not raised, but stand in the places of their replies.
 
         Raises
         ------
@@ -129,7 +137,9 @@ class Link:
             return []
         replies: list[Any] = self._deliver(
             lambda wire: wire.exchange_many(
-                (packed(tuple(command)) for command in commands), len(commands)
+                (packed(tuple(command)) for command in commands),
+                len(commands),
+                keep_errors=keep_errors,
             ),
             retry=retry,
         )
@@ -161,10 +171,11 @@ class Link:
                 _TRIPS.made += 1
                 return exchange(wire)
             except StoreError as failure:
-                # of a batch, the rest may have run though the server turned one away
-                sent = sent and not (single and is_reply(failure))
+                answered = is_reply(failure) and (single or wire.ready)
                 # whoever sent a change has to know: it is lost or done twice where this says too little
-                failure.sent = ever_sent = ever_sent or sent
+                failure.sent = ever_sent = ever_sent or (sent and not answered)
+                # of a batch, the rest may have run though the server turned one away
+                sent = sent and not (single and answered)
                 if (sent and not retry) or not self._is_worth_another(failure) or pauses.over:
                     raise
             finally:

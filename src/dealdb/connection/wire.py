@@ -124,11 +124,14 @@ class Wire:
             raise translate(reply, self._where) from reply
         return reply
 
-    def exchange_many(self, packed: Iterable[bytes], count: int) -> list[Any]:
+    def exchange_many(
+        self, packed: Iterable[bytes], count: int, *, keep_errors: bool = False
+    ) -> list[Any]:
         """
         Send packed commands at once and read all replies; then the first error reply is raised.
 
-        The server has the first ones while the others are packed.
+        The server has the first ones while the others are packed. With ``keep_errors`` none is raised, and ours
+        stand in their places.
         """
         connection = self._connection
         self._ready = False
@@ -143,6 +146,11 @@ class Wire:
                 self.close()
         # among them "LOADING", which the client takes for an error of the connection
         refusals = [reply for reply in replies if isinstance(reply, RedisError)]
+        if refusals and keep_errors:
+            return [
+                translate(reply, self._where) if isinstance(reply, RedisError) else reply
+                for reply in replies
+            ]
         if refusals:
             raise translate(refusals[0], self._where) from refusals[0]
         return replies

@@ -24,6 +24,7 @@ from dealdb.loader.report import LoadReport
 from dealdb.loader.run import Load
 from dealdb.loader.stores import Store
 from dealdb.loader.tail import Lines, Tail
+from dealdb.store.durability import Durability
 from dealdb.store.log import Position
 
 # lines are gathered for so long, so that a busy writer does not cost a commit a line
@@ -42,6 +43,7 @@ class Terms:
     id_from: Sequence[str] | None
     on_conflict: str
     batch_size: int | None
+    durability: Durability | None
 
 
 class _LinesSource:
@@ -158,6 +160,7 @@ class Follower:
         held = _HeldRejects()
         run = Load(store, source, terms.options, held, lambda _: None, self._profile)
         run.batch_size, run.on_conflict = terms.batch_size, terms.on_conflict
+        run.durability = terms.durability
         run.since = self._since = self._since or store.newest()
         run.run()
         self._since = run.since

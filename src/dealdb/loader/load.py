@@ -30,6 +30,7 @@ from dealdb.loader.sources import is_pipe, open_source
 from dealdb.loader.stagetable import WithStages, read_stages
 from dealdb.loader.statuses import WithStatuses
 from dealdb.loader.stores import Store
+from dealdb.store.durability import Durability
 
 
 class DataLoader:
@@ -73,6 +74,7 @@ class DataLoader:
         max_errors: int | None = None,
         max_expansion: int = MAX_EXPANSION,
         batch_size: int | None = None,
+        durability: str | None = None,
         progress: ProgressCallback | None = None,
         bar: bool = True,
     ) -> LoadReport:
@@ -132,6 +134,9 @@ class DataLoader:
             Times its size that a compressed file, or a workbook, may have unpacked; up to 64 MB any number.
         batch_size
             Deals in one commit; by default as many as have 2,500 cells, at most 500.
+        durability
+            ``memory``, ``disk`` or ``replicated``: where all of it has to be when this returns; asked once, in the end.
+            By default as the database was opened with.
         progress
             Called after each commit, from another thread, with a ``Progress``; before the first one while the
             source is read.
@@ -148,6 +153,8 @@ class DataLoader:
             If ``types`` contradicts fields that exist.
         LoadReset
             If the server loses what it had acknowledged, because it is emptied or set back meanwhile: load again.
+        NotDurable
+            If the server can't promise that durability, or did not confirm it in time.
         StoreError
             If the server refuses or is gone. What was acknowledged until then stays; loading again goes on from there.
 
@@ -164,6 +171,7 @@ class DataLoader:
         """
         _check_batch(batch_size)
         check_policy(on_conflict)
+        asked = None if durability is None else Durability.of(durability)
         chosen = mapping
         if id_from is not None:
             mapping = {**(mapping or {}), ID_HEADER: "id"}
@@ -196,6 +204,7 @@ class DataLoader:
                 places = []
             rejected = keep.enter_context(RejectsFile(opened.name, opened.header, places))
             store = Rehearsal(self._store()) if dry_run else self._store()
+            store.promise(asked)
             since = store.newest()
             table = None if stages is None else read_stages(stages)
             if table:
@@ -227,6 +236,7 @@ class DataLoader:
                 }
                 run.trail = open_trail(store, Path(source), terms, since, resume=resume)
             run.batch_size, run.max_errors, run.on_conflict = batch_size, max_errors, on_conflict
+            run.durability = asked
             with store.settling() as run.settling:
                 run.run()
             return run.report(time.perf_counter() - begun)
@@ -243,6 +253,7 @@ class DataLoader:
         on_conflict: str = "merge",
         rejects: str | Path | bool = True,
         batch_size: int | None = None,
+        durability: str | None = None,
         from_end: bool = False,
         timeout_s: float | None = None,
         stop: threading.Event | None = None,
@@ -260,7 +271,7 @@ class DataLoader:
         ----------
         path
             The file: UTF-8, an object a line.
-        mapping, types, dates, decimal_point, batch_size
+        mapping, types, dates, decimal_point, batch_size, durability
             As for ``load``. A column is decided with the first lines that have it, and stays so.
         id_from
             As for ``load``, except for ``"row"``.
@@ -313,6 +324,7 @@ class DataLoader:
             id_from=ids,
             on_conflict=on_conflict,
             batch_size=batch_size,
+            durability=None if durability is None else Durability.of(durability),
         )
         places = _places(str(path), rejects)
         return follow(

@@ -15,6 +15,7 @@ from dealdb.loader.stores import Deals, Revised, Store
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.batch import Batch
+from dealdb.store.durability import Durability
 from dealdb.store.log import Position
 from dealdb.store.marks import Mark, Marked
 
@@ -88,7 +89,14 @@ class Rehearsal:
     def depend(self) -> None:
         """Nothing: there is nothing to lose."""
 
-    def confirm(self, since: Position) -> Position:
+    def promise(self, durability: Durability | None = None) -> None:
+        """Nothing: nothing is written."""
+
+    def confirm(
+        self,
+        since: Position,
+        durability: Durability | None = None,  # noqa: ARG002  # the store's signature
+    ) -> Position:
         """Nowhere either."""
         return since
 

@@ -32,6 +32,7 @@ from dealdb.loader.stores import Store
 from dealdb.pipeline import Kind
 from dealdb.schema import Field
 from dealdb.store.batch import Batch
+from dealdb.store.durability import Durability
 from dealdb.store.log import Position
 from dealdb.store.marks import Mark
 from dealdb.store.settling import Settling
@@ -84,6 +85,7 @@ class Load:
     table: StageTable | None = None
     trail: Trail | None = None
     settling: Settling | None = None
+    durability: Durability | None = None
     # last commit of the collection before the load, and behind it in the end
     since = Position()
 
@@ -147,7 +149,7 @@ class Load:
                 self._counts["skipped"] += self._n_sent - sum(self._counts.values())
             if self.missing:
                 self._delete(self.missing, sender)
-            self.since = sender.submit(self._store.confirm, self.since).result()
+            self.since = sender.submit(self._store.confirm, self.since, self.durability).result()
             self._tell_written()
         if self.trail:
             self.trail.end(self._store)

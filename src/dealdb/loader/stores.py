@@ -11,6 +11,7 @@ import polars as pl
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.batch import Batch
+from dealdb.store.durability import Durability
 from dealdb.store.log import Position
 from dealdb.store.marks import Mark, Marked
 from dealdb.store.settling import Settling
@@ -131,8 +132,12 @@ class Store(Protocol):
         """Let this thread's commits fail where the server has lost an earlier one of them."""
         ...
 
-    def confirm(self, since: Position) -> Position:
-        """The last commit, after the server was found to have ``since`` and this thread's last commit."""
+    def promise(self, durability: Durability | None = None) -> None:
+        """Refuse a durability that the server can't promise; None for the default."""
+        ...
+
+    def confirm(self, since: Position, durability: Durability | None = None) -> Position:
+        """The last commit, after the server was found to have all of this thread's load where it is to be."""
         ...
 
     def take_over(self, load: str) -> Marked | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, FieldType, Schema, check_field_name
 from dealdb.store.deals import Deal, SaveResult, Written, deal_from
 from dealdb.store.definitions import Definitions
+from dealdb.store.durability import Durability
 from dealdb.store.hashes import as_dict, scan_hashes, strays
 from dealdb.store.keys import Keys
 from dealdb.store.marks import Mark, Marked, take_over
@@ -55,6 +56,8 @@ class Store:
         Who changes deals, for the history.
     cache
         Where the chunks of checkpoints are looked for first; None for the server alone.
+    durability
+        Where changes have to be before they are acknowledged.
 
     Raises
     ------
@@ -68,11 +71,12 @@ class Store:
         collection: str = "deal",
         actor: str = "",
         cache: ChunkCache | None = None,
+        durability: Durability = Durability.MEMORY,
     ) -> None:
         self.link = link
         self._cache = cache
         self.keys = Keys(collection)
-        self._writers = Writers(link, self.keys, actor)
+        self._writers = Writers(link, self.keys, actor, durability)
         self._definitions = Definitions(link, self.keys, self._writers)
         self._lazy_lock = threading.Lock()
         self._lazy_live: LiveColumns | None = None
@@ -538,14 +542,30 @@ class Store:
 
         return is_known(self.link, self.keys, position)
 
+    def asking(self, durability: Durability | None) -> AbstractContextManager[None]:
+        """Let this thread ask for another durability meanwhile; None for the one that it asks for anyway."""
+        return self._writers.asking(durability)
+
+    def promise(self, durability: Durability | None = None) -> None:
+        """Refuse a durability that this server can't promise; see ``Writers.promise``."""
+        self._writers.promise(durability)
+
     def depend(self) -> None:
         """Let this thread's commits raise ``LoadReset`` where the server has lost an earlier one of them."""
         self._writers.depend()
 
-    def confirm(self, since: Position) -> Position:
-        """The last commit, after the server was found to have a load of this thread; see ``lineage.confirm``."""
+    def confirm(self, since: Position, durability: Durability | None = None) -> Position:
+        """
+        The last commit, after the server was found to have a load of this thread; see ``lineage.confirm``.
+
+        Raises
+        ------
+        NotDurable
+            If the load is not where it is to be, by default where the store asks for.
+        """
         from dealdb.store.lineage import confirm
 
+        self._writers.assure(durability)
         return confirm(self.link, self.keys, self._writers, since)
 
     def take_over(self, load: str) -> Marked | None:

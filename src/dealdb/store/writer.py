@@ -12,6 +12,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha1
 from importlib.resources import files
@@ -23,6 +24,7 @@ from dealdb.connection.retry import Pauses
 from dealdb.errors import (
     AccessDenied,
     LoadReset,
+    NotDurable,
     OutcomeUnknown,
     PoolTimeout,
     ServerRefused,
@@ -31,10 +33,15 @@ from dealdb.errors import (
     StoreError,
     WriterClash,
 )
+from dealdb.store.durability import Durability, Wait, is_reached, wait_of
 from dealdb.store.keys import FORMAT, Keys
 from dealdb.store.marks import Mark
 
 _SCRIPT = files("dealdb.store").joinpath("commit.lua").read_bytes()
+_TOUCH = b"""
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'touched', '1') end
+return redis.call('HGET', KEYS[2], ARGV[1])
+"""
 _DIGEST = sha1(_SCRIPT, usedforsecurity=False).hexdigest()
 # answers that use up the counter
 _COUNTED = ("ok", "repeat")
@@ -124,10 +131,18 @@ _EARLIER = Reply("repeat", (b"earlier",))
 class Writers:
     """The writers of one store: one for each thread that commits, and that of a thread that has ended goes on."""
 
-    def __init__(self, link: Link, keys: Keys, actor: str) -> None:
+    def __init__(
+        self,
+        link: Link,
+        keys: Keys,
+        actor: str,
+        durability: Durability = Durability.MEMORY,
+    ) -> None:
         self._link = link
         self._keys = keys
         self._actor = actor
+        self._durability = durability
+        self._waits: dict[Durability, Wait | None] = {Durability.MEMORY: None}
         self._threads = threading.local()
         self._free: list[_Writer] = []
         self._known_seq = 0
@@ -169,13 +184,17 @@ class Writers:
         ------
         OutcomeUnknown
             If they were sent and the answers did not come before the deadline.
+        NotDurable
+            If they are not where they are to be; ``done`` says whether they happened.
         StoreError
             If a single change certainly did not happen; of several the first ones may have.
         """
         seat = self._seat()
+        wait = self._wait(seat.durability)
         replies: list[Reply] = []
         for _ in range(_MAX_NAMES):
-            replies = [*replies[:-1], *self._writer(seat).commit(changes[len(replies[:-1]) :])]
+            writer = self._writer(seat)
+            replies = [*replies[:-1], *writer.commit(changes[len(replies[:-1]) :], wait)]
             # the server was reset or restored and does not know this writer, or its record was removed long ago:
             # nothing of the next change is there
             if replies[-1].status not in ("gap", "forgotten"):
@@ -189,12 +208,72 @@ class Writers:
                 raise LoadReset(lost_commits(self._link.settings.where, self._keys))
             seat.writer = None
         self._check(replies[-1], seat)
+        if wait and not writer.is_where_asked:
+            self.assure(seat.durability)
         return replies
+
+    @contextmanager
+    def asking(self, durability: Durability | None) -> Iterator[None]:
+        """Let this thread ask for another durability meanwhile; None for the one that it asks for anyway."""
+        seat = self._seat()
+        before, seat.durability = seat.durability, durability or seat.durability
+        try:
+            yield
+        finally:
+            seat.durability = before
+
+    def _wait(self, durability: Durability) -> Wait | None:
+        if durability not in self._waits:
+            self._waits[durability] = wait_of(self._link, durability)
+        return self._waits[durability]
+
+    def promise(self, durability: Durability | None = None) -> None:
+        """
+        Refuse a durability that this server can't promise; None for the default.
+
+        Raises
+        ------
+        NotDurable
+            If it can't; nothing was written.
+
+        Cost
+        ----
+        A round trip or two the first time, none for memory.
+        """
+        self._wait(durability or self._durability)
+
+    def assure(self, durability: Durability | None = None) -> None:
+        """
+        Wait until all that the server has by now is where it is to be; None for the default.
+
+        Raises
+        ------
+        NotDurable
+            If that is not confirmed in time.
+
+        Cost
+        ----
+        One round trip, which lasts until it is there; none for memory.
+        """
+        durability = durability or self._durability
+        wait = self._wait(durability)
+        if wait is None:
+            return
+        msg = (
+            f"{self._link.settings.where}: the change was made, and durability={str(durability)!r} was not confirmed "
+            "in time; saving again asks again, and changes nothing"
+        )
+        try:
+            reached = self._writer(self._seat()).assure(wait)
+        except StoreError as problem:
+            raise NotDurable(msg, done=True) from problem
+        if not reached:
+            raise NotDurable(msg, done=True)
 
     def _seat(self) -> _Seat:
         seat: _Seat | None = getattr(self._threads, "seat", None)
         if seat is None:
-            seat = self._threads.seat = _Seat(self._free)
+            seat = self._threads.seat = _Seat(self._free, self._durability)
         return seat
 
     def _writer(self, seat: _Seat) -> _Writer:
@@ -249,9 +328,10 @@ class Writers:
         """
         Let the commits of this thread fail from now on where the server has lost an earlier one of them.
 
-        For a load: what it goes on to write makes no whole without that.
+        For a load: what it goes on to write makes no whole without that. Durability is asked for once, in its end.
         """
-        self._seat().loads = True
+        seat = self._seat()
+        seat.loads, seat.durability = True, Durability.MEMORY
 
     def has_kept_last(self) -> bool:
         """Whether the server still has the last commit of this thread. One round trip."""
@@ -269,10 +349,11 @@ class _Seat:
     A server with a thread for each request would leave a record behind for each of them.
     """
 
-    __slots__ = ("_free", "loads", "writer")
+    __slots__ = ("_free", "durability", "loads", "writer")
 
-    def __init__(self, free: list[_Writer]) -> None:
+    def __init__(self, free: list[_Writer], durability: Durability) -> None:
         self._free = free
+        self.durability = durability
         self.writer: _Writer | None = None
         self.loads = False
 
@@ -314,6 +395,8 @@ class _Writer:
         self._known = "" if name else str(known_seq)
         self._name = name or secrets.token_hex(8)
         self._place = _Place()
+        self._wait: Wait | None = None
+        self.is_where_asked = False
         # a thread has its writer to itself, except where another resolves what this one could not
         self._lock = threading.Lock()
 
@@ -322,8 +405,9 @@ class _Writer:
         """Whether nothing that it has sent can still take effect."""
         return self._place.open is None
 
-    def commit(self, changes: Sequence[Change]) -> list[Reply]:
+    def commit(self, changes: Sequence[Change], wait: Wait | None = None) -> list[Reply]:
         with self._lock:
+            self._wait, self.is_where_asked = wait, False
             if self._place.open:
                 # a commit that may still be on its way must not take effect after the next one
                 self._void(self._place.open)
@@ -331,7 +415,20 @@ class _Writer:
 
     def is_known(self) -> bool:
         """Whether the server has its last commit."""
-        record = self._link.call("HGET", self._keys.writers, self._name, retry=True)
+        return self._is_recent(self._link.call("HGET", self._keys.writers, self._name, retry=True))
+
+    def assure(self, wait: Wait) -> bool:
+        """Whether what the server has now, its last commit too, comes to be where it is asked for."""
+        keys = (self._keys.meta, self._keys.writers)
+        # the server waits for what this very connection has written: so it writes something
+        record, answer = self._link.calls(
+            [("EVAL", _TOUCH, 2, *keys, self._name), wait], retry=True, keep_errors=True
+        )
+        if isinstance(record, StoreError):
+            raise record
+        return self._is_recent(record) and is_reached(wait, answer)
+
+    def _is_recent(self, record: bytes | None) -> bool:
         # a void of another process, which has taken a load over, may stand behind it
         return int((record or b"0").partition(b" ")[0]) >= self._place.counter
 
@@ -463,8 +560,22 @@ class _Writer:
         return [Reply(status.decode(), tuple(rest)) for status, *rest in answers]
 
     def _exchange(self, commands: Sequence[tuple[str | bytes, ...]]) -> list[Any]:
+        if self._wait:
+            return self._exchange_and_wait(commands, self._wait)
         # a single one that the server turns away has certainly not run
         return [self._link.call(*commands[0])] if len(commands) == 1 else self._link.calls(commands)
+
+    def _exchange_and_wait(
+        self, commands: Sequence[tuple[str | bytes, ...]], wait: Wait
+    ) -> list[Any]:
+        *answers, waited = self._link.calls([*commands, wait], keep_errors=True)
+        for answer in answers:
+            if isinstance(answer, StoreError):
+                raise answer
+        # a repeat has written nothing, on this connection
+        wrote = all(status == b"ok" for status, *_ in answers)
+        self.is_where_asked = wrote and is_reached(wait, waited)
+        return answers
 
     def _arguments(self, change: Change, counter: int, digest: str) -> list[str | bytes]:
         prefix = self._keys.deal_prefix

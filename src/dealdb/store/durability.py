@@ -1,0 +1,129 @@
+"""
+What an acknowledged change is to survive, beyond the process that made it.
+
+The server tells on the connection that wrote: WAITAOF, whether it is on its disk; WAIT, how many replicas have it. Both
+count what this connection has written, and nothing else: so they go with the commits, on the same socket.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypeAlias
+
+from dealdb.connection import Link
+from dealdb.errors import AccessDenied, ConfigError, NotDurable, ServerRefused, StoreError
+
+# of the time that a socket waits for an answer; the rest is for the way
+_SHARE = 0.8
+Wait: TypeAlias = tuple[str | int, ...]
+
+
+class Durability(StrEnum):
+    """
+    Where a change has to be before it is acknowledged.
+
+    Attributes
+    ----------
+    MEMORY
+        In the server's memory: what its configuration makes of that.
+    DISK
+        On the server's disk: it survives a power failure, if the disk keeps what it confirms.
+    REPLICATED
+        In the memory of a replica too: it survives the loss of the server, if the replica takes over.
+    """
+
+    MEMORY = "memory"
+    DISK = "disk"
+    REPLICATED = "replicated"
+
+    @classmethod
+    def of(cls, name: str) -> Durability:
+        """
+        Durability by its name.
+
+        Raises
+        ------
+        ConfigError
+            If there is none of that name.
+
+        Examples
+        --------
+        >>> Durability.of("disk")
+        <Durability.DISK: 'disk'>
+        """
+        try:
+            return cls(name)
+        except ValueError:
+            raise ConfigError(
+                f"durability must be memory, disk or replicated: got {name!r}"
+            ) from None
+
+
+def wait_of(link: Link, durability: Durability) -> Wait | None:
+    """
+    Command that waits for it, behind commits on their connection; None where there is nothing to wait for.
+
+    Raises
+    ------
+    NotDurable
+        If this server can't promise it; nothing was written.
+
+    Cost
+    ----
+    None for memory, else a round trip or two.
+    """
+    timeout_ms = max(1, int(_SHARE * 1000 * link.settings.socket_timeout_s))
+    match durability:
+        case Durability.DISK:
+            return ("WAITAOF", 1, 0, timeout_ms) if _asks_for_disk(link) else None
+        case Durability.REPLICATED:
+            if _info(link, "replication").get("connected_slaves") == "0":
+                raise NotDurable(
+                    f"{link.settings.where} has no replica: durability='replicated' can't be had; nothing was written"
+                )
+            return ("WAIT", 1, timeout_ms)
+    return None
+
+
+def is_reached(wait: Wait, answer: object) -> bool:
+    """Whether the answer to such a command says that it is there."""
+    if isinstance(answer, list):
+        answer = answer[0]
+    return isinstance(answer, int) and answer >= int(wait[1])
+
+
+def _asks_for_disk(link: Link) -> bool:
+    """Whether the server has to be asked; one that syncs before each answer has said it with the answer."""
+    if _info(link, "persistence").get("aof_enabled") == "0":
+        raise NotDurable(
+            f"{link.settings.where} keeps no append-only file: durability='disk' can't be had; nothing was written; "
+            "set appendonly yes"
+        )
+    try:
+        link.call("WAITAOF", 1, 0, 1)
+    except (ServerRefused, AccessDenied) as refusal:
+        if _syncs_always(link):
+            return False
+        raise NotDurable(
+            f"{link.settings.where} can't tell what is on its disk: durability='disk' can't be had; nothing was "
+            "written; it takes Redis 7.2 or Valkey and the right +waitaof, or appendfsync always"
+        ) from refusal
+    return True
+
+
+def _syncs_always(link: Link) -> bool:
+    try:
+        reply = link.call("CONFIG", "GET", "appendfsync", retry=True)
+    except StoreError:
+        return False
+    return bool(reply) and reply[-1] == b"always"
+
+
+def _info(link: Link, section: str) -> dict[str, str]:
+    """A section of INFO; empty where the user may not ask."""
+    try:
+        text: bytes = link.call("INFO", section, retry=True)
+    except (ServerRefused, AccessDenied):
+        return {}
+    lines = (line.partition(":") for line in text.decode(errors="replace").splitlines())
+    return {name: value for name, colon, value in lines if colon}
