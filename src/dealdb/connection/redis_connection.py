@@ -57,7 +57,7 @@ class RedisConnection:
             Called when a connect fails, to bring the server back: ``EmbeddedServer.ensure_running``.
         settings
             Further attributes of ``Settings``: ``username max_connections pool_timeout_s socket_timeout_s
-            retry_deadline_s databases tls tls_ca tls_insecure unix_socket``.
+            retry_deadline_s databases tls tls_ca tls_cert tls_key tls_insecure unix_socket``.
 
         Raises
         ------

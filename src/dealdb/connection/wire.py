@@ -230,7 +230,11 @@ def _new_connection(settings: Settings, db: int) -> Any:
         return kind(**common)
     if settings.tls_insecure:
         common |= {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
-    kind, common["ssl_ca_certs"] = SSLConnection, settings.tls_ca and str(settings.tls_ca)
+    files = {"ssl_ca_certs": settings.tls_ca, "ssl_certfile": settings.tls_cert, "ssl_keyfile": settings.tls_key}
+    common |= {name: path and str(path) for name, path in files.items()}
+    # a key that is encrypted by now would make OpenSSL ask at the terminal
+    common["ssl_password"] = ""
+    kind = SSLConnection
     return kind(**common)
 
 
