@@ -162,7 +162,7 @@ def test_server_that_wants_a_certificate(
                 assert connection.link().call("PING") == b"PONG"
         url = f"{trust}&tls_cert={clients / 'ann.pem'}&tls_key={clients / 'ann.key'}"
         with DealDatabase.from_url(url) as db:
-            assert db.save_deal({"id": 1}).rev == 1
+            assert db.save_deal({"id": 1}).outcome == "inserted"
         with RedisConnection().connect_url(trust) as connection:
             with pytest.raises(AccessDenied, match="give tls_cert= and tls_key="):
                 connection.ping()

@@ -27,6 +27,7 @@ _LOGIN_REFUSED = (
 _NOT_NOW = frozenset({"LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"})
 # a link that ends in the middle says nothing about TLS itself
 _CUT_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+_CUT = (*_CUT_TLS, ConnectionResetError, BrokenPipeError)
 _CLOSED_BY_SERVER = "closed by server"
 # what OpenSSL calls a certificate that is past its time, not yet in it, or another host's
 _EXPIRED, _NOT_YET_VALID, _WRONG_HOST, _WRONG_ADDRESS = 10, 9, 62, 64
@@ -107,7 +108,7 @@ def is_cut(error: StoreError) -> bool:
     cause = error.__cause__
     if not isinstance(error, ServerUnavailable) or not isinstance(cause, Exception):
         return False
-    return isinstance(_of_system(cause), ConnectionResetError) or _CLOSED_BY_SERVER in str(cause)
+    return isinstance(_of_system(cause), _CUT) or _CLOSED_BY_SERVER in str(cause)
 
 
 def _answers(error: StoreError, question: str) -> bool:

@@ -12,6 +12,7 @@ from dealdb.connection.link import Link
 from dealdb.connection.pool import Pool, PoolStats
 from dealdb.connection.probe import Probe
 from dealdb.connection.settings import DEFAULT_HOST, DEFAULT_PORT, Settings, make_settings
+from dealdb.connection.telling import TellingLink
 from dealdb.connection.url import parse_url
 from dealdb.errors import ConfigError, StoreError
 
@@ -150,7 +151,7 @@ class RedisConnection:
         No round trip.
         """
         pool = self._open_pool
-        return Link(pool, pool.db, self._revive)
+        return TellingLink(pool, pool.db, self._revive)
 
     def select_db(self, db: int) -> None:
         """
