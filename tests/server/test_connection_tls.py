@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,8 @@ from dealdb import DealDatabase
 from dealdb.connection import RedisConnection
 from dealdb.errors import AccessDenied, ConfigError, ServerUnavailable
 from servers import Server, free_port
+
+NEW_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +31,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("no openssl on this machine to make a certificate with")
     folder = tmp_path_factory.mktemp("tls")
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key", "-out", "cert", "-days", "2",
+        ["openssl", "req", "-x509", *NEW_KEY.split(), "-keyout", "key", "-out", "cert", "-days", "2",
          "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
         cwd=folder, check=True, capture_output=True,
     )  # fmt: skip
@@ -39,14 +42,15 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of an authority's certificate, of one that it gave to a client (plain, encrypted, both in one), and others."""
+    """Folder of an authority's certificate, and of a client's and a stranger's with their keys."""
     if shutil.which("openssl") is None:
         pytest.skip("no openssl on this machine to make a certificate with")
     folder = tmp_path_factory.mktemp("clients")
-    new = "req -x509 -newkey rsa:2048 -nodes -days 2"
+    new = f"req -x509 {NEW_KEY} -days 2"
+    leaf = "-addext basicConstraints=critical,CA:FALSE"
     for line in (
         f"{new} -keyout ca.key -out ca.pem -subj /CN=authority",
-        f"{new} -CA ca.pem -CAkey ca.key -keyout ann.key -out ann.pem -subj /CN=ann -addext basicConstraints=critical,CA:FALSE",
+        f"{new} -CA ca.pem -CAkey ca.key -keyout ann.key -out ann.pem -subj /CN=ann {leaf}",
         "pkey -in ann.key -aes256 -passout pass:hunter2 -out locked.key",
         f"{new} -keyout stranger.key -out stranger.pem -subj /CN=stranger",
     ):  # fmt: skip
@@ -168,9 +172,11 @@ def test_server_that_wants_a_certificate(
                 connection.ping()
             assert "tls_cert" in connection.health().warnings[0]
         stranger = {"tls_cert": clients / "stranger.pem", "tls_key": clients / "stranger.key"}
-        with RedisConnection().connect_url(trust, **stranger) as connection:
-            with pytest.raises(AccessDenied, match="refused the client certificate"):
-                connection.ping()
+        with (
+            RedisConnection().connect_url(trust, **stranger) as connection,
+            pytest.raises(AccessDenied, match="refused the client certificate"),
+        ):
+            connection.ping()
 
 
 @pytest.mark.parametrize(
@@ -186,7 +192,7 @@ def test_server_that_wants_a_certificate(
     ],
 )  # fmt: skip
 def test_certificates_that_cannot_be_used(clients: Path, pair: dict[str, str], said: str) -> None:
-    files = {name: clients / file for name, file in pair.items()}
+    files: dict[str, Any] = {name: clients / file for name, file in pair.items()}
     with pytest.raises(ConfigError, match=said):
         RedisConnection().connect("db.example", tls=True, **files)
 
@@ -196,7 +202,11 @@ def test_certificate_replaced_by_one_of_another_key(
 ) -> None:
     own = shutil.copy(clients / "ann.pem", tmp_path / "own.pem")
     with tls_proxy(server, certificate, asking(certificate, clients / "ca.pem")) as port:
-        pair = {"tls_cert": own, "tls_key": clients / "ann.key", "tls_ca": certificate}
+        pair: dict[str, Any] = {
+            "tls_cert": own,
+            "tls_key": clients / "ann.key",
+            "tls_ca": certificate,
+        }
         with RedisConnection().connect("localhost", port, tls=True, **pair) as connection:
             shutil.copy(clients / "stranger.pem", own)
             with pytest.raises(AccessDenied, match="tls_cert and tls_key can't be used any more"):
@@ -211,7 +221,9 @@ def test_expired_and_early_certificates_are_named_so(server: Server, tmp_path: P
         certificate = dated(tmp_path, not_before, not_after)
         with (
             tls_proxy(server, certificate) as port,
-            RedisConnection().connect("localhost", port, tls=True, tls_ca=certificate) as connection,
+            RedisConnection().connect(
+                "localhost", port, tls=True, tls_ca=certificate
+            ) as connection,
             pytest.raises(AccessDenied, match=said),
         ):
             connection.ping()
@@ -225,7 +237,7 @@ def dated(folder: Path, not_before: str, not_after: str) -> Path:
         "policy=any\nx509_extensions=names\n[any]\ncommonName=supplied\n[names]\nsubjectAltName=DNS:localhost\n"
     )
     for line in (
-        "req -newkey rsa:2048 -nodes -keyout key.pem -out request.pem -subj /CN=localhost",
+        f"req {NEW_KEY} -keyout key.pem -out request.pem -subj /CN=localhost",
         f"ca -batch -selfsign -config ca.conf -keyfile key.pem -in request.pem -out cert.pem -notext "
         f"-startdate {not_before} -enddate {not_after}",
     ):
@@ -246,8 +258,8 @@ def test_redis_that_speaks_tls_itself(
             binary, Path(folder), "--tls-port", str(port), "--tls-cert-file", str(certificate), "--tls-key-file",
             str(certificate), "--tls-ca-cert-file", str(clients / "ca.pem"), "--tls-auth-clients", "yes",
         ).start()  # fmt: skip
-        trust = {"tls": True, "tls_ca": certificate}
-        pair = {"tls_cert": clients / "ann.pem", "tls_key": clients / "ann.key"}
+        trust: dict[str, Any] = {"tls": True, "tls_ca": certificate}
+        pair: dict[str, Any] = {"tls_cert": clients / "ann.pem", "tls_key": clients / "ann.key"}
         with RedisConnection().connect("localhost", port, **trust, **pair) as connection:
             assert connection.link().call("PING") == b"PONG"
         with (

@@ -158,14 +158,15 @@ def test_a_right_that_a_script_lacks_is_a_right_that_is_missing(reply: str) -> N
 
 
 def test_a_script_that_breaks_keeps_its_line() -> None:
-    cause = answered(f"ERR user_script:5: attempt to index a nil value script: {DIGEST}, on @user_script:5.")
+    cause = answered(
+        f"ERR user_script:5: attempt to index a nil value script: {DIGEST}, on @user_script:5."
+    )
     error = translate(cause, WHERE)
     assert str(error) == f"{WHERE} refused: ERR user_script:5: attempt to index a nil value"
 
 
 def test_every_reply_that_bears_on_a_save_has_cause_and_remedy() -> None:
-    words = ["OOM", "READONLY", "MISCONF", "NOREPLICAS", "MASTERDOWN", "LOADING", "BUSY", "UNKILLABLE", "NOAUTH", "WRONGPASS",
-             "NOPERM", "DENIED", "WRONGTYPE", "EXECABORT", "CLUSTERDOWN", "MOVED", "ASK", "CROSSSLOT"]  # fmt: skip
+    words = ["OOM", "READONLY", "MISCONF", "NOREPLICAS", "MASTERDOWN", "LOADING", "BUSY", "UNKILLABLE", "NOAUTH", "WRONGPASS", "NOPERM", "DENIED", "WRONGTYPE", "EXECABORT", "CLUSTERDOWN", "MOVED", "ASK", "CROSSSLOT", "TRYAGAIN"]
     page = (Path(__file__).parents[2] / "docs" / "errors.md").read_text()
     for word in words:
         text = "7 h:6379" if word in ("MOVED", "ASK") else "as the server says it. And more of it."
@@ -176,7 +177,10 @@ def test_every_reply_that_bears_on_a_save_has_cause_and_remedy() -> None:
 
 
 def test_unknown_commands_are_told_from_other_refusals() -> None:
-    for reply, unknown in (("ERR unknown command 'EVAL', with args beginning with: 'x'", True), ("ERR no", False)):
+    for reply, unknown in (
+        ("ERR unknown command 'EVAL', with args beginning with: 'x'", True),
+        ("ERR no", False),
+    ):
         cause = answered(reply)
         error = translate(cause, WHERE)
         error.__cause__ = cause

@@ -158,7 +158,11 @@ def _untrusted(error: ssl.SSLCertVerificationError) -> str:
     if code == _EXPIRED:
         return f"the server's certificate has expired: renew it on the server ({said})"
     if code == _NOT_YET_VALID:
-        return f"the server's certificate is not valid yet: check the clocks of both machines ({said})"
+        return (
+            f"the server's certificate is not valid yet: check the clocks of both machines ({said})"
+        )
     if code in (_WRONG_HOST, _WRONG_ADDRESS):
-        return f"the server's certificate is not trusted: {said}; connect by a name that stands in it"
+        return (
+            f"the server's certificate is not trusted: {said}; connect by a name that stands in it"
+        )
     return f"the server's certificate is not trusted: {said}; give tls_ca="

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from dealdb.connection.dangers import find_dangers
 from dealdb.connection.faults import is_missing_right
 from dealdb.connection.info import ask_config, ask_info, flavor, whole
 from dealdb.connection.link import Link
@@ -90,7 +91,7 @@ def ask_server(link: Link) -> Health:
 
     Cost
     ----
-    Four round trips: PING, INFO and two CONFIG GET.
+    Four round trips: PING, INFO and two CONFIG GET; some more where something is suspicious.
     """
     ping_ms, refusal = _ping_or_refusal(link)
     info = ask_info(link)
@@ -105,7 +106,8 @@ def ask_server(link: Link) -> Health:
         memory_policy=info.get("maxmemory_policy"),
         persistence=_persistence(info, ask_config(link, "appendfsync"), ask_config(link, "save")),
     )
-    return replace(health, warnings=tuple(refusal + _warnings(health)))
+    dangers = [str(danger) for danger in find_dangers(link, info)]
+    return replace(health, warnings=tuple(refusal + _warnings(health) + dangers))
 
 
 def _ping_or_refusal(link: Link) -> tuple[float | None, list[str]]:

@@ -215,7 +215,7 @@ class RedisConnection:
 
         Cost
         ----
-        Four round trips: PING, INFO and two CONFIG GET.
+        Four round trips: PING, INFO and two CONFIG GET; some more where something is suspicious.
         """
         try:
             health = ask_server(self.link())

@@ -14,7 +14,9 @@ NO_CLUSTER = (
     "it is a node of a cluster, which dealdb does not support: "
     "use a server of its own with cluster-enabled no"
 )
-_GIVE_RIGHTS = "give the rights that docs/operations.md lists; dealdb doctor names those that are missing"
+_GIVE_RIGHTS = (
+    "give the rights that docs/operations.md lists; dealdb doctor names those that are missing"
+)
 # cause and remedy by the reply's word
 _MEANINGS = {
     "OOM": "its memory is full: raise maxmemory, or remove what it need not hold",
@@ -116,7 +118,9 @@ def parse_reply(text: str, word: str | None = None) -> Reply:
 
     Examples
     --------
-    >>> parse_reply("READONLY You can't write against a read only replica. script: on @user_script:2.")
+    >>> parse_reply(
+    ...     "READONLY You can't write against a read only replica. script: on @user_script:2."
+    ... )
     Reply(word='READONLY', text="READONLY You can't write against a read only replica")
     """
     plain = _BEHIND_SCRIPTS_ERROR.sub("", text)

@@ -1,9 +1,9 @@
 """
 What is at the other end, told where it refuses or cuts what a Redis or Valkey server would carry out.
 
-A Sentinel knows no command for data, a proxy ends the connection at a command that it does not pass, and a server that lets
-nobody in says so and hangs up while we are still sending. The reply alone tells none of that, so here the server is
-asked, once a command has failed.
+A Sentinel knows no command for data, a proxy ends the connection at a command that it does not pass, and a server that
+lets nobody in says so and hangs up while we are still sending. The reply alone tells none of that, so here the server
+is asked, once a command has failed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class TellingLink(Link):
         try:
             return super().call(*command, retry=retry)
         except StoreError as error:
-            told = self._told(error, [command], retry)
+            told = self._told(error, [command], retry=retry)
             if told is None:
                 raise
             raise told from error.__cause__
@@ -47,41 +47,49 @@ class TellingLink(Link):
         try:
             return super().calls(commands, retry=retry)
         except StoreError as error:
-            told = self._told(error, commands, retry)
+            told = self._told(error, commands, retry=retry)
             if told is None:
                 raise
             raise told from error.__cause__
 
     def _told(
-        self, error: StoreError, commands: Sequence[Sequence[Argument]], retry: bool
+        self, error: StoreError, commands: Sequence[Sequence[Argument]], *, retry: bool
     ) -> StoreError | None:
         if isinstance(error, ServerRefused) and is_unknown_command(error):
             said = sentinel(self._asking())
-            return said and ServerRefused(f"{self._where}: {said}", reply=error.reply)
+            return ServerRefused(f"{self._where}: {said}", reply=error.reply) if said else None
         if not is_cut(error):
             return None
         if self._pool.answered_at == 0 and (heard := overhear(self.settings, _PATIENCE_S)):
             return heard
-        return self._told_of_proxy(error, _first_of_each(commands, retry))
+        return self._told_of_proxy(error, _first_of_each(commands, retry=retry))
 
     def _told_of_proxy(
         self, error: StoreError, commands: Sequence[Sequence[Argument]]
     ) -> StoreError | None:
         first = [("SELECT", self.db)] if self.db else []
         asking = self._asking()
-        cut = next((command[0] for command in (*first, *commands) if _always_cut(asking, command)), None)
+        cut = next(
+            (command[0] for command in (*first, *commands) if _always_cut(asking, command)), None
+        )
         if cut is None:
             return None
         return ServerUnavailable(
-            f"{self._where} answers PING and ends the connection at {cut}: it is a proxy that does not pass this command, "
-            "such as twemproxy; connect to the server itself",
+            f"{self._where} answers PING and ends the connection at {cut}: it is a proxy that does not pass this "
+            "command, such as twemproxy; connect to the server itself",
             sent=getattr(error, "sent", False),
         )
 
     def _asking(self) -> Link:
         """A link that has one short try; to database 0, for not everything takes SELECT."""
-        hasty = {"socket_timeout_s": _PATIENCE_S, "pool_timeout_s": _PATIENCE_S}
-        return Link(Pool(replace(self.settings, db=0, max_connections=1, **hasty)), 0)
+        hasty = replace(
+            self.settings,
+            db=0,
+            max_connections=1,
+            socket_timeout_s=_PATIENCE_S,
+            pool_timeout_s=_PATIENCE_S,
+        )
+        return Link(Pool(hasty), 0)
 
     @property
     def _where(self) -> str:
@@ -114,14 +122,16 @@ def _primaries(link: Link) -> list[str]:
 
 
 def _first_of_each(
-    commands: Sequence[Sequence[Argument]], retry: bool
+    commands: Sequence[Sequence[Argument]], *, retry: bool
 ) -> list[Sequence[Argument]]:
     """One of each command that may be sent again without harm; of a script, one that does nothing."""
     found: dict[Argument, Sequence[Argument]] = {}
     for command in commands:
         name = command[0]
         if name in _IN_PLACE:
-            found.setdefault(name, (name, *_IN_PLACE[str(name)], 1, command[3] if len(command) > 3 else "k"))
+            found.setdefault(
+                name, (name, *_IN_PLACE[str(name)], 1, command[3] if len(command) > 3 else "k")
+            )
         elif retry:
             found.setdefault(name, command)
     return list(found.values())

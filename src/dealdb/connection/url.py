@@ -92,7 +92,9 @@ def _split_scheme(url: str) -> tuple[str, str]:
     if url != url.strip():
         # the URL itself may hold a login, so it isn't shown
         edge = url[-1] if url != url.rstrip() else url[0]
-        name = {"\n": "line feed", "\r": "carriage return", "\t": "tab", " ": "blank"}.get(edge, repr(edge))
+        name = {"\n": "line feed", "\r": "carriage return", "\t": "tab", " ": "blank"}.get(
+            edge, repr(edge)
+        )
         place = "ends" if url != url.rstrip() else "begins"
         raise ConfigError(f"the URL {place} with a {name}: remove it where the URL is kept")
     scheme, separator, rest = url.partition("://")

@@ -231,7 +231,11 @@ def _new_connection(settings: Settings, db: int) -> Any:
         return kind(**common)
     if settings.tls_insecure:
         common |= {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
-    files = {"ssl_ca_certs": settings.tls_ca, "ssl_certfile": settings.tls_cert, "ssl_keyfile": settings.tls_key}
+    files = {
+        "ssl_ca_certs": settings.tls_ca,
+        "ssl_certfile": settings.tls_cert,
+        "ssl_keyfile": settings.tls_key,
+    }
     common |= {name: path and str(path) for name, path in files.items()}
     # a key that is encrypted by now would make OpenSSL ask at the terminal
     common["ssl_password"] = ""
@@ -243,8 +247,8 @@ def overhear(settings: Settings, timeout_s: float) -> StoreError | None:
     """
     What a server says to a connection before it is asked anything; None where it waits to be asked.
 
-    A server that lets nobody in, or wants a certificate, says so and hangs up. Whoever is sending at that moment is told
-    of the broken link alone, and what the server said is lost.
+    A server that lets nobody in, or wants a certificate, says so and hangs up. Whoever is sending at that moment is
+    told of the broken link alone, and what the server said is lost.
     """
     connection = _new_connection(settings, settings.db)
     connection.socket_connect_timeout = timeout_s

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from dealdb.store.audit import Audit, CheckReport, RepairReport
     from dealdb.store.batch import Batch
     from dealdb.store.cache import ChunkCache
+from dealdb.store.clock import times_to_come
     from dealdb.store.feed import Feed
     from dealdb.store.live import LiveColumns
     from dealdb.store.log import Position
@@ -260,6 +261,10 @@ class Store:
             [("HGET", self.keys.meta, "deals"), ("XLEN", self.keys.log)], retry=True
         )
         return int(deals or 0), int(entries)
+
+    def times_to_come(self) -> str | None:
+        """What to say where commits bear times of the future, or None. One round trip."""
+        return times_to_come(self.link, self.keys)
 
     def saved_queries(self) -> dict[str, str]:
         """Texts of the saved queries by name. One round trip."""
