@@ -166,14 +166,19 @@ def test_a_script_that_breaks_keeps_its_line() -> None:
 
 
 def test_every_reply_that_bears_on_a_save_has_cause_and_remedy() -> None:
-    words = ["OOM", "READONLY", "MISCONF", "NOREPLICAS", "MASTERDOWN", "LOADING", "BUSY", "UNKILLABLE", "NOAUTH", "WRONGPASS", "NOPERM", "DENIED", "WRONGTYPE", "EXECABORT", "CLUSTERDOWN", "MOVED", "ASK", "CROSSSLOT", "TRYAGAIN"]
+    kinds = {
+        "ServerRefused": "OOM READONLY MISCONF NOREPLICAS WRONGTYPE EXECABORT UNKILLABLE MOVED ASK CROSSSLOT",
+        "ServerUnavailable": "LOADING BUSY MASTERDOWN CLUSTERDOWN TRYAGAIN",
+        "AccessDenied": "NOAUTH WRONGPASS NOPERM DENIED",
+    }
     page = (Path(__file__).parents[2] / "docs" / "errors.md").read_text()
-    for word in words:
+    for kind, word in [(kind, word) for kind, words in kinds.items() for word in words.split()]:
         text = "7 h:6379" if word in ("MOVED", "ASK") else "as the server says it. And more of it."
-        said = str(translate(answered(f"{word} {text}"), WHERE))
-        assert said.partition("; ")[2], said
-        assert "And more of it" not in said
-        assert f"| `{word}` |" in page
+        error = translate(answered(f"{word} {text}"), WHERE)
+        assert type(error).__name__ == kind
+        assert str(error).partition("; ")[2], error
+        assert "And more of it" not in str(error)
+        assert f"| `{word}` | `{kind}` |" in page
 
 
 def test_unknown_commands_are_told_from_other_refusals() -> None:

@@ -69,16 +69,15 @@ class TellingLink(Link):
     ) -> StoreError | None:
         first = [("SELECT", self.db)] if self.db else []
         asking = self._asking()
-        cut = next(
-            (command[0] for command in (*first, *commands) if _always_cut(asking, command)), None
-        )
-        if cut is None:
-            return None
-        return ServerUnavailable(
-            f"{self._where} answers PING and ends the connection at {cut}: it is a proxy that does not pass this "
-            "command, such as twemproxy; connect to the server itself",
-            sent=getattr(error, "sent", False),
-        )
+        for name, *rest in (*first, *commands):
+            if _always_cut(asking, (name, *rest)):
+                said = name.decode() if isinstance(name, bytes) else name
+                return ServerUnavailable(
+                    f"{self._where} answers PING and ends the connection at {said}: it is a proxy that does not pass "
+                    "this command, such as twemproxy; connect to the server itself",
+                    sent=getattr(error, "sent", False),
+                )
+        return None
 
     def _asking(self) -> Link:
         """A link that has one short try; to database 0, for not everything takes SELECT."""

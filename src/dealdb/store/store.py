@@ -14,6 +14,7 @@ from dealdb.connection import Link
 from dealdb.errors import AccessDenied, ConflictError, DealNotFound, SchemaError, StoreError
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, FieldType, Schema, check_field_name
+from dealdb.store.clock import times_to_come
 from dealdb.store.deals import Deal, SaveResult, Written, deal_from
 from dealdb.store.definitions import Definitions
 from dealdb.store.hashes import as_dict, scan_hashes, strays
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from dealdb.store.audit import Audit, CheckReport, RepairReport
     from dealdb.store.batch import Batch
     from dealdb.store.cache import ChunkCache
-from dealdb.store.clock import times_to_come
     from dealdb.store.feed import Feed
     from dealdb.store.live import LiveColumns
     from dealdb.store.log import Position
