@@ -243,19 +243,23 @@ class DealDatabase:
 
         Cost
         ----
-        Three round trips.
+        Six round trips; some more where something is suspicious.
         """
         health = self.connection.health()
         if not health.reachable:
             return health
         try:
             deals, log_length = self._store.sizes()
+            clock = self._store.times_to_come()
         except StoreError as problem:
             return replace(
                 health, warnings=(*health.warnings, f"the collection can't be read: {problem}")
             )
         held = self._store.columns_bytes()
-        return replace(health, deals=deals, log_length=log_length, columns_bytes=held)
+        warnings = (*health.warnings, clock) if clock else health.warnings
+        return replace(
+            health, deals=deals, log_length=log_length, columns_bytes=held, warnings=warnings
+        )
 
     def select_database(self, db: int) -> None:
         """

@@ -28,6 +28,7 @@ def test_a_server_that_is_well(run: Run, db: DealDatabase, flavor: str) -> None:
     assert {check for check, state in states(ran).items() if state != "ok"} == {"persistence"}
     assert list(states(ran)) == [
         "settings", "version", "eviction", "persistence", "role", "pool", "server", "rights", "format", "hashes",
+        "clock",
     ]  # fmt: skip
     assert findings(ran)["hashes"]["found"] == "1 deals, all in the log"
     lines = run("doctor").out.splitlines()

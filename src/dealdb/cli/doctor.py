@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -13,7 +14,11 @@ import typer
 from dealdb.cli.context import Output, Session
 from dealdb.cli.output import print_rows
 from dealdb.cli.pager import show
-from dealdb.errors import AccessDenied, ServerRefused, StoreError
+from dealdb.connection.dangers import Danger, ask_dangers
+from dealdb.connection.faults import is_unknown_command
+from dealdb.errors import AccessDenied, ConfigError, ServerRefused, StoreError
+from dealdb.store.clock import times_to_come
+from dealdb.store.keys import Keys
 
 if TYPE_CHECKING:
     from dealdb import DealDatabase, Health
@@ -37,13 +42,16 @@ _ARGUMENTS = {
 # asks for the rights of the user that runs it; the servers before Redis 7 can't tell
 _RIGHTS = """
 if not redis.acl_check_cmd then return false end
-local missing = {}
+local missing, unknown = {}, {}
 for line in string.gmatch(ARGV[1], '[^\\n]+') do
   local words = {}
   for word in string.gmatch(line, '%S+') do words[#words + 1] = word end
-  if not redis.acl_check_cmd(unpack(words)) then missing[#missing + 1] = words[1] end
+  -- it fails for a command that is renamed or removed
+  local known, allowed = pcall(redis.acl_check_cmd, unpack(words))
+  if not known then unknown[#unknown + 1] = words[1]
+  elseif not allowed then missing[#missing + 1] = words[1] end
 end
-return missing
+return {missing, unknown}
 """
 
 
@@ -84,8 +92,7 @@ def doctor(session: Session) -> None:
 
     It changes nothing. Each line says ok, warn or fail, and what to do. The exit code is 1 when something fails.
     """
-    with session.open() as db:
-        findings = list(_examine(db, session))
+    findings = list(_findings(session))
     if session.output is Output.TABLE:
         show([line for finding in findings for line in _lines(finding)])
     else:
@@ -101,6 +108,22 @@ def _lines(finding: Finding) -> Iterator[str]:
         yield f"{'':<19}-> {finding.advice}"
 
 
+def _findings(session: Session) -> Iterator[Finding]:
+    try:
+        with session.open() as db:
+            yield from _examine(db, session)
+    except (ConfigError, StoreError) as error:
+        # a URL that can't be read is for the caller; the embedded server is what this is about
+        if session.url is not None:
+            raise
+        found = (
+            f"embedded server, collection {session.collection_name} (from {session.sources['url']})"
+        )
+        yield Finding(check="settings", state=State.OK, found=found)
+        advice = "give --url or DEALDB_URL, or set XDG_DATA_HOME to a folder that can be written"
+        yield Finding(check="server", state=State.FAIL, found=str(error), advice=advice)
+
+
 def _examine(db: DealDatabase, session: Session) -> Iterator[Finding]:
     collection = session.collection_name
     found = (
@@ -109,15 +132,21 @@ def _examine(db: DealDatabase, session: Session) -> Iterator[Finding]:
     yield Finding(check="settings", state=State.OK, found=found)
     health = db.connection.health()
     if not health.reachable:
-        found = "; ".join(health.warnings) or "no answer"
-        advice = "is a server running there? check host, port, TLS, password and firewall"
-        yield Finding(check="server", state=State.FAIL, found=found, advice=advice)
+        yield _unreachable(db, health)
         return
-    for look in (_version, _memory, _persistence, _role, _pool):
-        yield look(health)
     link = db.connection.link()
+    dangers = [_of_danger(danger) for danger in ask_dangers(link)]
+    if any(finding.check in _END_OF_LOOKING for finding in dangers):
+        # nothing else that could be said of it would be true
+        yield from dangers
+        return
+    hidden = frozenset(name for name, question in _QUESTIONS.items() if _is_hidden(link, question))
+    for look in (_version, _memory, _persistence, _role):
+        yield look(health, hidden)
+    yield Finding(check="pool", state=State.OK, found=f"at most {health.pool_size} connections")
+    yield from dangers
     examinations: dict[str, Callable[[Link, str], Finding]] = {
-        "server": _answers, "rights": _rights, "format": _format, "hashes": _hashes,
+        "server": _answers, "rights": _rights, "format": _format, "hashes": _hashes, "clock": _clock,
     }  # fmt: skip
     for name, examine in examinations.items():
         try:
@@ -129,6 +158,36 @@ def _examine(db: DealDatabase, session: Session) -> Iterator[Finding]:
             yield Finding(check=name, state=State.FAIL, found=str(error))
 
 
+# a server that is one of these is no place for deals
+_END_OF_LOOKING = ("server", "cluster")
+# what managed services often do not let anybody ask
+_QUESTIONS = {"INFO": ("INFO", "server"), "CONFIG": ("CONFIG", "GET", "save")}
+
+
+def _unreachable(db: DealDatabase, health: Health) -> Finding:
+    found = "; ".join(health.warnings) or "no answer"
+    advice = "is a server running there? check host, port, TLS, password and firewall"
+    with suppress(StoreError):
+        # one that answers is there, and has said what it will not do
+        db.connection.ping()
+        advice = ""
+    return Finding(check="server", state=State.FAIL, found=found, advice=advice)
+
+
+def _of_danger(danger: Danger) -> Finding:
+    state = State.FAIL if danger.grave else State.WARN
+    return Finding(check=danger.check, state=state, found=danger.found, advice=danger.advice)
+
+
+def _is_hidden(link: Link, question: tuple[str, ...]) -> bool:
+    """Whether the server has no such command, rather than withhold the right to it."""
+    try:
+        link.call(*question, retry=True)
+    except StoreError as error:
+        return is_unknown_command(error)
+    return False
+
+
 def _answers(link: Link, _: str) -> Finding:
     # also tells that its disk is full
     began = time.perf_counter()
@@ -137,13 +196,11 @@ def _answers(link: Link, _: str) -> Finding:
     return Finding(check="server", state=State.OK, found=f"answers in {milliseconds:.2f} ms")
 
 
-def _version(health: Health) -> Finding:
+def _version(health: Health, hidden: frozenset[str]) -> Finding:
     found = f"{health.flavor or 'unknown'} {health.version or ''}".strip()
     oldest = OLDEST.get(health.flavor or "")
     if oldest is None or not health.version:
-        advice = (
-            "the user may not ask: give +info, or see that it is Redis 6.2, Valkey 7.2 or later"
-        )
+        advice = f"{_ask(hidden)}, or see that it is Redis 6.2, Valkey 7.2 or later"
         return Finding(check="version", state=State.WARN, found=found, advice=advice)
     if tuple(map(int, health.version.split(".")[:2])) >= oldest:
         return Finding(check="version", state=State.OK, found=found)
@@ -151,10 +208,10 @@ def _version(health: Health) -> Finding:
     return Finding(check="version", state=State.FAIL, found=found, advice=advice)
 
 
-def _memory(health: Health) -> Finding:
+def _memory(health: Health, hidden: frozenset[str]) -> Finding:
     policy = health.memory_policy
     if policy is None:
-        return Finding(check="eviction", state=State.WARN, found="unknown", advice="give +info")
+        return Finding(check="eviction", state=State.WARN, found="unknown", advice=_ask(hidden))
     limit = f"limit {health.memory_max_bytes:,} bytes" if health.memory_max_bytes else "no limit"
     found = f"{policy}, {limit}"
     if not policy.startswith("allkeys"):
@@ -164,29 +221,33 @@ def _memory(health: Health) -> Finding:
     return Finding(check="eviction", state=state, found=found, advice=advice)
 
 
-def _persistence(health: Health) -> Finding:
+def _persistence(health: Health, hidden: frozenset[str]) -> Finding:
     found = health.persistence
     if found.startswith("aof") and not found.startswith("aof no"):
         return Finding(check="persistence", state=State.OK, found=found)
     advice = {
         "none": "a restart loses every deal: set appendonly yes",
-        "unknown": "give +info and +config|get (+config on Redis 6.2)",
+        "unknown": _ask(hidden) if hidden else "give +info and +config|get (+config on Redis 6.2)",
         "rdb": "a crash loses what came after the last snapshot: set appendonly yes",
     }.get(found, "a crash loses the last half minute: set appendfsync everysec")
     return Finding(check="persistence", state=State.WARN, found=found, advice=advice)
 
 
-def _role(health: Health) -> Finding:
+def _role(health: Health, hidden: frozenset[str]) -> Finding:
     if health.role == "slave":
         advice = "it refuses changes and lags behind: use its primary"
         return Finding(check="role", state=State.FAIL, found="replica", advice=advice)
     if health.role is None:
-        return Finding(check="role", state=State.WARN, found="unknown", advice="give +info")
+        return Finding(check="role", state=State.WARN, found="unknown", advice=_ask(hidden))
     return Finding(check="role", state=State.OK, found="primary")
 
 
-def _pool(health: Health) -> Finding:
-    return Finding(check="pool", state=State.OK, found=f"at most {health.pool_size} connections")
+def _ask(hidden: frozenset[str]) -> str:
+    """How to learn what could not be asked."""
+    if not hidden:
+        return "give +info"
+    names = " and ".join(sorted(hidden))
+    return f"this server has no {names}, as managed services do: its console tells"
 
 
 def _rights(link: Link, collection: str) -> Finding:
@@ -206,11 +267,16 @@ def _rights(link: Link, collection: str) -> Finding:
         "SELECT 0",
         "EVALSHA x 0",
     ]
-    missing = link.call("EVAL", _RIGHTS, 0, "\n".join(wanted), retry=True)
-    if missing is None:
+    told = link.call("EVAL", _RIGHTS, 0, "\n".join(wanted), retry=True)
+    unknown = _names(told[1]) if told else _unknown(link)
+    if unknown:
+        found = f"this server does not know {', '.join(unknown)}"
+        advice = "they are renamed or removed (rename-command): give them back, or use a server that has them"
+        return Finding(check="rights", state=State.FAIL, found=found, advice=advice)
+    if told is None:
         found = "this server can't tell which rights a user has; Redis 7 can"
         return Finding(check="rights", state=State.OK, found=found)
-    names = list(dict.fromkeys(name.decode().lower() for name in missing))
+    names = _names(told[0])
     if not names:
         return Finding(check="rights", state=State.OK, found="all that dealdb needs")
     advice = f"ACL SETUSER name ~{collection}:* ~{collection}s:* {' '.join('+' + n for n in names)}"
@@ -218,10 +284,36 @@ def _rights(link: Link, collection: str) -> Finding:
     return Finding(check="rights", state=State.FAIL, found=found, advice=advice)
 
 
+def _names(words: list[bytes]) -> list[str]:
+    return list(dict.fromkeys(word.decode().lower() for word in words))
+
+
+def _unknown(link: Link) -> list[str]:
+    """Commands that dealdb needs and the server does not have, as far as it lets this user ask."""
+    wanted = list(
+        dict.fromkeys((*_ON_COLLECTION, *_ON_DEALS, "XREAD", "SCAN", "TIME", "SELECT", "EVALSHA"))
+    )
+    try:
+        found = link.call("COMMAND", "INFO", *wanted, retry=True)
+    except (AccessDenied, ServerRefused):
+        return []
+    return [name.lower() for name, known in zip(wanted, found, strict=True) if known is None]
+
+
+def _clock(link: Link, collection: str) -> Finding:
+    found = times_to_come(link, Keys(collection))
+    if found is None:
+        return Finding(check="clock", state=State.OK, found="no commit of the future")
+    said, _, follows = found.partition("; ")
+    return Finding(check="clock", state=State.WARN, found=said, advice=follows)
+
+
 def _format(link: Link, collection: str) -> Finding:
     try:
         found = link.call("HGET", f"{collection}s:meta", "format", retry=True)
     except ServerRefused as error:
+        if error.reply != "WRONGTYPE":
+            raise
         advice = "another program uses this key: choose another --collection"
         return Finding(check="format", state=State.FAIL, found=str(error), advice=advice)
     if found in (None, FORMAT):

@@ -13,6 +13,7 @@ from dealdb.cli.context import Output, Session, note
 from dealdb.cli.output import print_facts
 from dealdb.cli.settings import config_file
 from dealdb.cli.texts import stage_lines
+from dealdb.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     from dealdb import DealDatabase, Health
@@ -46,31 +47,58 @@ def info(session: Session) -> None:
     from importlib.metadata import version
 
     file = config_file(os.environ)
-    with session.open() as db:
-        settings = _settings(db, session)
-        stages = db.pipeline
-        facts: dict[str, Any] = {
-            "version": version("dealdb"),
-            "configuration": None if file is None else str(file),
-            **settings,
-            "deals": len(db),
-            "stages": {stage.name: str(stage.kind) for stage in stages},
-            "columns": {field.name: field.describe() for field in db.schema.fields},
-            "columns_bytes": _columns_bytes(db),
-        }
-    sources = {label: session.sources[name] for label, name in _SETTINGS.items()}
+    known: dict[str, Any] = {
+        "version": version("dealdb"),
+        "configuration": None if file is None else str(file),
+    }
+    try:
+        with session.open() as db:
+            known |= _settings(db, session)
+            known |= _contents(db)
+    except (ConfigError, StoreError):
+        # where things are matters most where they don't work; the error follows
+        _print_info(known if "server" in known else known | _embedded(session), session)
+        raise
+    _print_info(known, session)
+
+
+def _contents(db: DealDatabase) -> dict[str, Any]:
+    stages = db.pipeline
+    return {
+        "deals": len(db),
+        "stages": {stage.name: str(stage.kind) for stage in stages},
+        "columns": {field.name: field.describe() for field in db.schema.fields},
+        "columns_bytes": _columns_bytes(db),
+        "_lines": list(stage_lines(stages)),
+    }
+
+
+def _embedded(session: Session) -> dict[str, Any]:
+    """What is known of a server that could not be started: nothing but where its data are to lie."""
+    from dealdb.connection.data_folder import default_folder
+
+    return {"server": f"embedded, {default_folder()}", "collection": session.collection_name}
+
+
+def _print_info(facts: dict[str, Any], session: Session) -> None:
+    stages = facts.pop("_lines", None)
+    labels = {label: name for label, name in _SETTINGS.items() if label in facts}
+    sources = {label: session.sources[name] for label, name in labels.items()}
     if session.output is not Output.TABLE:
         print_facts({**facts, "settings_from": sources}, session.output)
         return
-    texts = {label: "none" if value is None else value for label, value in settings.items()}
-    shown = {label: f"{texts[label]} ({source})" for label, source in sources.items()}
-    lists = {
+    shown = {
+        label: f"{'none' if facts[label] is None else facts[label]} ({source})"
+        for label, source in sources.items()
+    }
+    lists = {} if stages is None else {
         "deals": f"{facts['deals']:,}",
-        "stages": list(stage_lines(stages)),
+        "stages": stages,
         "columns": [" ".join(pair) for pair in facts["columns"].items()],
         "columns_bytes": f"{_megabytes(facts['columns_bytes'])} in the memory of a process that queries",
-    }
-    print_facts({**facts, "configuration": file or "none", **shown, **lists}, Output.TABLE)
+    }  # fmt: skip
+    configuration = facts["configuration"] or "none"
+    print_facts({**facts, "configuration": configuration, **shown, **lists}, Output.TABLE)
 
 
 def _columns_bytes(db: DealDatabase) -> int:

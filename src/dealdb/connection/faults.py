@@ -14,6 +14,7 @@ import ssl
 
 from redis import exceptions as client
 
+from dealdb.connection.replies import Reply, parse_reply
 from dealdb.errors import AccessDenied, ServerRefused, ServerUnavailable, StoreError
 
 _LOGIN_REFUSED = (
@@ -26,11 +27,15 @@ _LOGIN_REFUSED = (
 _NOT_NOW = frozenset({"LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"})
 # a link that ends in the middle says nothing about TLS itself
 _CUT_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
-# the server quotes the arguments of a command that it does not know
-_QUOTED_ARGUMENTS = ", with args beginning with"
-# before version 7 a server wraps an error that a script meets; the one inside tells what is wrong
-_IN_SCRIPT = re.compile(r"Error running script .*@user_script: ?\d+: -?([A-Z]+ .*)", re.DOTALL)
-_SHOWN = 200
+_CUT = (*_CUT_TLS, ConnectionResetError, BrokenPipeError)
+_CLOSED_BY_SERVER = "closed by server"
+# what OpenSSL calls a certificate that is past its time, not yet in it, or another host's
+_EXPIRED, _NOT_YET_VALID, _WRONG_HOST, _WRONG_ADDRESS = 10, 9, 62, 64
+# alerts with which a server refuses the certificate of a client
+_CERTIFICATE_REFUSED = re.compile(
+    r"ALERT_(UNKNOWN_CA|(BAD|UNSUPPORTED)_CERTIFICATE|CERTIFICATE_(EXPIRED|REVOKED|UNKNOWN)|ACCESS_DENIED|DECRYPT_ERROR)"
+)
+_GIVE_CERTIFICATE = "give tls_cert= and tls_key="
 
 
 def translate(error: Exception, where: str) -> StoreError:
@@ -46,25 +51,32 @@ def translate(error: Exception, where: str) -> StoreError:
 
     Examples
     --------
-    >>> translate(
-    ...     client.OutOfMemoryError("command not allowed", status_code="OOM"), "redis://h:6379/0"
-    ... )
-    ServerRefused('redis://h:6379/0 refused: OOM command not allowed')
+    >>> print(translate(client.ResponseError("WRONGTYPE not a hash"), "redis://h:6379/0"))
+    redis://h:6379/0 refused: WRONGTYPE not a hash; another program uses this key: choose another collection
     """
+    reply = reply_of(error)
+    said = reply.explained()
     if isinstance(error, _LOGIN_REFUSED):
-        return AccessDenied(f"{where} refused the user or password: {_text(error)}")
-    if isinstance(error, client.NoPermissionError):
-        return AccessDenied(f"{where} withholds a right from this user: {_text(error)}")
-    reply = _reply(error)
-    if reply in _NOT_NOW:
-        return ServerUnavailable(f"{where} can't answer yet: {_text(error)}")
+        return AccessDenied(f"{where} refused the user or password: {said}")
+    if reply.is_missing_right:
+        return AccessDenied(f"{where} withholds a right from this user: {said}")
+    if reply.word == "DENIED":
+        return AccessDenied(f"{where} lets nobody in from this machine: {said}")
+    if reply.word in _NOT_NOW:
+        return ServerUnavailable(f"{where} can't answer yet: {said}")
     if isinstance(error, client.ResponseError):
-        return ServerRefused(f"{where} refused: {_text(error)}", reply=reply)
+        return ServerRefused(f"{where} refused: {said}", reply=reply.word)
     if isinstance(error, client.InvalidResponse):
         return ServerUnavailable(
             f"{where} does not speak the Redis protocol: is it the right port?"
         )
     return _broken_link(error, where)
+
+
+def reply_of(error: BaseException) -> Reply:
+    """The server's reply in one of the client's errors; of an error that is none, its text."""
+    # the client cuts the word off the errors that it knows, and keeps it beside
+    return parse_reply(str(error), getattr(error, "status_code", None))
 
 
 def is_passing(error: StoreError) -> bool:
@@ -78,7 +90,7 @@ def is_passing(error: StoreError) -> bool:
 
 def is_not_now(error: StoreError) -> bool:
     """Whether the server itself said that it can't run commands now, so that this one has not run."""
-    return error.__cause__ is not None and _reply(error.__cause__) in _NOT_NOW
+    return error.__cause__ is not None and reply_of(error.__cause__).word in _NOT_NOW
 
 
 def is_reply(error: StoreError) -> bool:
@@ -89,44 +101,74 @@ def is_reply(error: StoreError) -> bool:
 
 def is_missing_right(error: StoreError) -> bool:
     """Whether the server knows the user and withholds one right, rather than refuse the login."""
-    return isinstance(error.__cause__, client.NoPermissionError)
+    return isinstance(error, AccessDenied) and _answers(error, "is_missing_right")
+
+
+def is_unknown_command(error: StoreError) -> bool:
+    """Whether the server does not know the command."""
+    return isinstance(error, ServerRefused) and _answers(error, "is_unknown_command")
+
+
+def is_cut(error: StoreError) -> bool:
+    """Whether the other side ended the connection instead of answering."""
+    cause = error.__cause__
+    if not isinstance(error, ServerUnavailable) or not isinstance(cause, Exception):
+        return False
+    return isinstance(_of_system(cause), _CUT) or _CLOSED_BY_SERVER in str(cause)
+
+
+def _answers(error: StoreError, question: str) -> bool:
+    cause = error.__cause__
+    return cause is not None and bool(getattr(reply_of(cause), question))
+
+
+def _of_system(error: BaseException) -> BaseException:
+    """The operating system's error, which the client keeps only as the context of its own."""
+    return error.__context__ if isinstance(error.__context__, OSError) else error
 
 
 def _broken_link(error: Exception, where: str) -> StoreError:
-    # the client keeps the operating system's error only as the context of its own
-    cause = error.__context__ if isinstance(error.__context__, OSError) else error
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return AccessDenied(
-            f"{where}: the server's certificate is not trusted: {cause.args[-1]}; give tls_ca="
-        )
+    cause = _of_system(error)
     if isinstance(cause, ssl.SSLError) and not isinstance(cause, _CUT_TLS):
-        return AccessDenied(
-            f"{where}: no TLS with this server: {cause.args[-1]}; does that port speak TLS?"
-        )
+        return AccessDenied(f"{where}: {_tls_fault(cause)}")
     if isinstance(cause, PermissionError):
         return AccessDenied(f"{where}: this user may not open the socket")
     if isinstance(cause, socket.gaierror):
         return ServerUnavailable(f"{where}: there is no such host: {cause.strerror}")
+    said = reply_of(error).explained().removeprefix("ERR ")
     if isinstance(error, client.TimeoutError | TimeoutError):
         hint = "; does that port speak TLS?" if where.startswith("rediss:") else ""
-        return ServerUnavailable(f"{where} did not answer in time: {_text(error)}{hint}")
-    return ServerUnavailable(f"{where} can't be reached: {_text(error)}")
+        return ServerUnavailable(f"{where} did not answer in time: {said}{hint}")
+    return ServerUnavailable(f"{where} can't be reached: {said}")
 
 
-def _reply(error: BaseException) -> str:
-    """First word of the server's error, e.g. ``WRONGTYPE``."""
-    # the client cuts the word off the errors that it knows, and keeps it beside
-    inner = _IN_SCRIPT.search(str(error))
-    if inner:
-        return inner[1].partition(" ")[0]
-    return getattr(error, "status_code", None) or str(error).partition(" ")[0]
+def _tls_fault(error: ssl.SSLError) -> str:
+    # one that was not made by OpenSSL has none
+    reason = getattr(error, "reason", None) or ""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _untrusted(error)
+    if "CERTIFICATE_REQUIRED" in reason:
+        return f"the server wants a client certificate: {_GIVE_CERTIFICATE}"
+    if _CERTIFICATE_REFUSED.search(reason):
+        return f"the server refused the client certificate (tls_cert): {error.args[-1]}"
+    if "KEY_VALUES_MISMATCH" in reason:
+        return f"tls_cert and tls_key can't be used any more: {error.args[-1]}"
+    if "ALERT_HANDSHAKE_FAILURE" in reason:
+        return f"no TLS with this server: {error.args[-1]}; if it wants a client certificate, {_GIVE_CERTIFICATE}"
+    return f"no TLS with this server: {error.args[-1]}; does that port speak TLS?"
 
 
-def _text(error: Exception) -> str:
-    inner = _IN_SCRIPT.search(str(error))
-    if inner:
-        return inner[1].rstrip(". ")[:_SHOWN]
-    word, text = getattr(error, "status_code", None), str(error)
-    text = text if not word or text.startswith(word) else f"{word} {text}"
-    text = text.partition(_QUOTED_ARGUMENTS)[0].rstrip(". ")
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+def _untrusted(error: ssl.SSLCertVerificationError) -> str:
+    said = error.args[-1]
+    code = getattr(error, "verify_code", None)
+    if code == _EXPIRED:
+        return f"the server's certificate has expired: renew it on the server ({said})"
+    if code == _NOT_YET_VALID:
+        return (
+            f"the server's certificate is not valid yet: check the clocks of both machines ({said})"
+        )
+    if code in (_WRONG_HOST, _WRONG_ADDRESS):
+        return (
+            f"the server's certificate is not trusted: {said}; connect by a name that stands in it"
+        )
+    return f"the server's certificate is not trusted: {said}; give tls_ca="

@@ -6,7 +6,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from dealdb.connection.dangers import find_dangers
 from dealdb.connection.faults import is_missing_right
+from dealdb.connection.info import ask_config, ask_info, flavor, whole
 from dealdb.connection.link import Link
 from dealdb.errors import AccessDenied, ServerRefused
 
@@ -89,22 +91,23 @@ def ask_server(link: Link) -> Health:
 
     Cost
     ----
-    Four round trips: PING, INFO and two CONFIG GET.
+    Four round trips: PING, INFO and two CONFIG GET; some more where something is suspicious.
     """
     ping_ms, refusal = _ping_or_refusal(link)
-    info = _info(link)
+    info = ask_info(link)
     health = Health(
         reachable=True,
         ping_ms=ping_ms,
-        flavor=_flavor(info),
-        version=info.get(f"{_flavor(info)}_version"),
+        flavor=flavor(info),
+        version=info.get(f"{flavor(info)}_version"),
         role=info.get("role"),
-        memory_used_bytes=_whole(info.get("used_memory")),
-        memory_max_bytes=_whole(info.get("maxmemory")),
+        memory_used_bytes=whole(info.get("used_memory")),
+        memory_max_bytes=whole(info.get("maxmemory")),
         memory_policy=info.get("maxmemory_policy"),
-        persistence=_persistence(info, _config(link, "appendfsync"), _config(link, "save")),
+        persistence=_persistence(info, ask_config(link, "appendfsync"), ask_config(link, "save")),
     )
-    return replace(health, warnings=tuple(refusal + _warnings(health)))
+    dangers = [str(danger) for danger in find_dangers(link, info)]
+    return replace(health, warnings=tuple(refusal + _warnings(health) + dangers))
 
 
 def _ping_or_refusal(link: Link) -> tuple[float | None, list[str]]:
@@ -117,34 +120,6 @@ def _ping_or_refusal(link: Link) -> tuple[float | None, list[str]]:
         if not is_missing_right(error):
             raise
         return None, []
-
-
-def _info(link: Link) -> dict[str, str]:
-    """INFO as names and values; empty when it is denied."""
-    try:
-        text: bytes = link.call("INFO", retry=True)
-    except (AccessDenied, ServerRefused):
-        return {}
-    pairs = (line.partition(":") for line in text.decode(errors="replace").splitlines())
-    return {name: value for name, colon, value in pairs if colon}
-
-
-def _config(link: Link, name: str) -> str | None:
-    """One configuration value; None when asking is denied, or the command renamed away."""
-    try:
-        reply: list[bytes] = link.call("CONFIG", "GET", name, retry=True)
-    except (AccessDenied, ServerRefused):
-        return None
-    return reply[1].decode(errors="replace") if len(reply) > 1 else None
-
-
-def _flavor(info: Mapping[str, str]) -> str | None:
-    # only Valkey names itself; its redis_version is one that it is compatible with, not its own
-    return (info.get("server_name") or "redis") if info else None
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None else None
 
 
 def _persistence(info: Mapping[str, str], fsync: str | None, points: str | None) -> str:

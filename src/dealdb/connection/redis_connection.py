@@ -12,6 +12,7 @@ from dealdb.connection.link import Link
 from dealdb.connection.pool import Pool, PoolStats
 from dealdb.connection.probe import Probe
 from dealdb.connection.settings import DEFAULT_HOST, DEFAULT_PORT, Settings, make_settings
+from dealdb.connection.telling import TellingLink
 from dealdb.connection.url import parse_url
 from dealdb.errors import ConfigError, StoreError
 
@@ -57,7 +58,7 @@ class RedisConnection:
             Called when a connect fails, to bring the server back: ``EmbeddedServer.ensure_running``.
         settings
             Further attributes of ``Settings``: ``username max_connections pool_timeout_s socket_timeout_s
-            retry_deadline_s databases tls tls_ca tls_insecure unix_socket``.
+            retry_deadline_s databases tls tls_ca tls_cert tls_key tls_insecure unix_socket``.
 
         Raises
         ------
@@ -150,7 +151,7 @@ class RedisConnection:
         No round trip.
         """
         pool = self._open_pool
-        return Link(pool, pool.db, self._revive)
+        return TellingLink(pool, pool.db, self._revive)
 
     def select_db(self, db: int) -> None:
         """
@@ -214,7 +215,7 @@ class RedisConnection:
 
         Cost
         ----
-        Four round trips: PING, INFO and two CONFIG GET.
+        Four round trips: PING, INFO and two CONFIG GET; some more where something is suspicious.
         """
         try:
             health = ask_server(self.link())

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from dealdb.connection.certificate import check_pair
 from dealdb.errors import ConfigError
 
 DEFAULT_HOST = "localhost"
@@ -25,6 +26,13 @@ DEFAULT_MAX_CONNECTIONS = 10
 DEFAULT_POOL_TIMEOUT_S = 5.0
 DEFAULT_SOCKET_TIMEOUT_S = 5.0
 DEFAULT_RETRY_DEADLINE_S = 5.0
+
+# settings that name a file, and what is in it
+_TLS_FILES = {
+    "tls_ca": "PEM certificates",
+    "tls_cert": "PEM certificates",
+    "tls_key": "a private key in PEM",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +62,10 @@ class Settings:
         Speak TLS, and check the server's certificate and name.
     tls_ca
         File of CA certificates (PEM) to trust instead of the system's, or None.
+    tls_cert
+        File of the certificate (PEM) that a server which asks for one is shown, or None.
+    tls_key
+        File of its private key (PEM); None where ``tls_cert`` has it too.
     tls_insecure
         Speak TLS without checking the certificate or name. Only a keyword argument can set it.
     unix_socket
@@ -86,6 +98,8 @@ class Settings:
     databases: int = DEFAULT_DATABASES
     tls: bool = False
     tls_ca: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
     tls_insecure: bool = False
     unix_socket: Path | None = None
 
@@ -129,7 +143,7 @@ class Settings:
         host: object = self.host
         if not isinstance(host, str) or not host or _has_blank(host):
             raise ConfigError(f"host must be a host name or an address: got {host!r}")
-        for name in ("unix_socket", "tls_ca"):
+        for name in ("unix_socket", *_TLS_FILES):
             value = getattr(self, name)
             if isinstance(value, str) and value:
                 object.__setattr__(self, name, Path(value))
@@ -137,16 +151,21 @@ class Settings:
                 raise ConfigError(f"{name} must be a path or None: got {value!r}")
 
     def _check_tls(self) -> None:
-        if not self.tls and (self.tls_ca is not None or self.tls_insecure):
-            raise ConfigError("tls_ca and tls_insecure need tls=True or a rediss:// URL")
+        files = {name: path for name in _TLS_FILES if (path := getattr(self, name)) is not None}
+        if not self.tls and (files or self.tls_insecure):
+            given = ", ".join(files) or "tls_insecure"
+            raise ConfigError(f"TLS is off: {given} needs tls=True or a rediss:// URL")
         if self.tls and self.unix_socket is not None:
             raise ConfigError(
                 "TLS over a unix socket is not supported: leave out tls or unix_socket"
             )
-        if self.tls_ca is not None and not self.tls_ca.is_file():
-            raise ConfigError(
-                f"tls_ca must be a file of PEM certificates: got {str(self.tls_ca)!r}"
-            )
+        for name, path in files.items():
+            if not path.is_file():
+                raise ConfigError(f"{name} must be a file of {_TLS_FILES[name]}: got {str(path)!r}")
+        if self.tls_cert is not None:
+            check_pair(self.tls_cert, self.tls_key)
+        elif self.tls_key is not None:
+            raise ConfigError("tls_key needs tls_cert: the certificate that the key belongs to")
 
     @property
     def where(self) -> str:
@@ -186,7 +205,7 @@ def make_settings(values: Mapping[str, object]) -> Settings:
       ...
     dealdb.errors.ConfigError: there is no setting 'timeout'; the settings are databases, db, host, \
 max_connections, password, pool_timeout_s, port, retry_deadline_s, socket_timeout_s, tls, tls_ca, \
-tls_insecure, unix_socket, username
+tls_cert, tls_insecure, tls_key, unix_socket, username
     """
     known = sorted(entry.name for entry in fields(Settings))
     for name in values:

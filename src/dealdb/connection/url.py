@@ -27,7 +27,10 @@ _OPTIONS: dict[str, Callable[[str], object]] = {
     "retry_deadline_s": float,
     "socket_timeout_s": float,
     "tls_ca": Path,
+    "tls_cert": Path,
+    "tls_key": Path,
 }
+_ONLY_TLS = frozenset({"tls_ca", "tls_cert", "tls_key"})
 _ENCODE_HINT = (
     "percent-encode the special characters of user and password: "
     "%23 for #, %2F for /, %3F for ?, %40 for @, %3A for :, %25 for %"
@@ -49,7 +52,7 @@ def parse_url(url: str) -> dict[str, object]:
     url
         ``redis://``, ``rediss://`` (TLS) or ``unix://``, with user, password and database. User, password,
         path and options are percent-decoded. Options after ``?``: ``databases db max_connections
-        pool_timeout_s retry_deadline_s socket_timeout_s``, and ``tls_ca`` with ``rediss``.
+        pool_timeout_s retry_deadline_s socket_timeout_s``, and with ``rediss`` also ``tls_ca tls_cert tls_key``.
 
     Raises
     ------
@@ -86,6 +89,14 @@ password: %23 for #, %2F for /, %3F for ?, %40 for @, %3A for :, %25 for %
 def _split_scheme(url: str) -> tuple[str, str]:
     if not isinstance(url, str):
         raise ConfigError(f"the URL must be a text: got {type(url).__name__}")
+    if url != url.strip():
+        # the URL itself may hold a login, so it isn't shown
+        edge = url[-1] if url != url.rstrip() else url[0]
+        name = {"\n": "line feed", "\r": "carriage return", "\t": "tab", " ": "blank"}.get(
+            edge, repr(edge)
+        )
+        place = "ends" if url != url.rstrip() else "begins"
+        raise ConfigError(f"the URL {place} with a {name}: remove it where the URL is kept")
     scheme, separator, rest = url.partition("://")
     scheme = scheme.lower()
     if not separator or scheme not in SCHEMES:
@@ -156,7 +167,7 @@ def _database(path: str) -> dict[str, object]:
 
 
 def _options(query: str, *, scheme: str) -> dict[str, object]:
-    known = [name for name in _OPTIONS if name != "tls_ca" or scheme == "rediss"]
+    known = [name for name in _OPTIONS if name not in _ONLY_TLS or scheme == "rediss"]
     found: dict[str, object] = {}
     for part in query.split("&") if query else ():
         name, _, text = part.partition("=")

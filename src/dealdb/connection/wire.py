@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from redis._parsers.base import BaseParser
 from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.backoff import NoBackoff
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
@@ -251,8 +252,38 @@ def _new_connection(settings: Settings, db: int) -> Any:
         return kind(**common)
     if settings.tls_insecure:
         common |= {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
-    kind, common["ssl_ca_certs"] = SSLConnection, settings.tls_ca and str(settings.tls_ca)
+    files = {
+        "ssl_ca_certs": settings.tls_ca,
+        "ssl_certfile": settings.tls_cert,
+        "ssl_keyfile": settings.tls_key,
+    }
+    common |= {name: path and str(path) for name, path in files.items()}
+    # a key that is encrypted by now would make OpenSSL ask at the terminal
+    common["ssl_password"] = ""
+    kind = SSLConnection
     return kind(**common)
+
+
+def overhear(settings: Settings, timeout_s: float) -> StoreError | None:
+    """
+    What a server says to a connection before it is asked anything; None where it waits to be asked.
+
+    A server that lets nobody in, or wants a certificate, says so and hangs up. Whoever is sending at that moment is
+    told of the broken link alone, and what the server said is lost.
+    """
+    connection = _new_connection(settings, settings.db)
+    connection.socket_connect_timeout = timeout_s
+    try:
+        with connection._connect() as open_socket:
+            open_socket.settimeout(timeout_s)
+            said = open_socket.recv(_READ_BYTES)
+        if not said.startswith(b"-"):
+            return None
+        raise BaseParser.parse_error(said[1:].decode(errors="replace").strip())  # type: ignore[no-untyped-call]
+    except TimeoutError:
+        return None
+    except (RedisError, OSError) as error:
+        return translate(error, settings.where)
 
 
 def _joined(packed: Iterable[bytes]) -> Iterator[bytes | memoryview]:

@@ -14,6 +14,7 @@ from dealdb.connection import Link
 from dealdb.errors import AccessDenied, ConflictError, DealNotFound, SchemaError, StoreError
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, FieldType, Schema, check_field_name
+from dealdb.store.clock import times_to_come
 from dealdb.store.deals import Deal, SaveResult, Written, deal_from
 from dealdb.store.definitions import Definitions
 from dealdb.store.durability import Durability
@@ -268,6 +269,10 @@ class Store:
             [("HGET", self.keys.meta, "deals"), ("XLEN", self.keys.log)], retry=True
         )
         return int(deals or 0), int(entries)
+
+    def times_to_come(self) -> str | None:
+        """What to say where commits bear times of the future, or None. One round trip."""
+        return times_to_come(self.link, self.keys)
 
     def saved_queries(self) -> dict[str, str]:
         """Texts of the saved queries by name. One round trip."""

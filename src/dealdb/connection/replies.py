@@ -1,0 +1,138 @@
+"""
+What a server's error replies mean, and what to do about each.
+
+A reply is a word and a text: ``OOM command not allowed when used memory > 'maxmemory'``. A script that meets one
+passes it on in the wrapping of its version, which says nothing to anybody who did not write the script.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+NO_CLUSTER = (
+    "it is a node of a cluster, which dealdb does not support: "
+    "use a server of its own with cluster-enabled no"
+)
+_GIVE_RIGHTS = (
+    "give the rights that docs/operations.md lists; dealdb doctor names those that are missing"
+)
+# cause and remedy by the reply's word
+_MEANINGS = {
+    "OOM": "its memory is full: raise maxmemory, or remove what it need not hold",
+    "READONLY": "it is a replica, or has become one: connect to the primary",
+    "MISCONF": "it can't write to its disk, and takes no changes until it can: free space there, and look at its log",
+    "NOREPLICAS": "fewer replicas are in step than min-replicas-to-write asks for: bring them back, or lower it",
+    "MASTERDOWN": "it is a replica that has lost its primary: connect to the primary",
+    "LOADING": "it is reading its data from disk: wait until it is done",
+    "BUSY": "a script of some client has been running for too long: end it with SCRIPT KILL, or wait",
+    "UNKILLABLE": "the script that runs has written already and can't be ended: wait until it is done",
+    "NOAUTH": "it wants a login: give a password, or username and password",
+    "WRONGPASS": "check user and password",
+    "NOPERM": _GIVE_RIGHTS,
+    "DENIED": "it has no password and talks only to its own machine: set one on the server (requirepass), "
+    "or bind it to an address that you trust",
+    "WRONGTYPE": "another program uses this key: choose another collection",
+    "EXECABORT": "a command before it in the same transaction was refused: the server's log or a proxy may tell why",
+    "CLUSTERDOWN": NO_CLUSTER,
+    "MOVED": NO_CLUSTER,
+    "ASK": NO_CLUSTER,
+    "CROSSSLOT": NO_CLUSTER,
+    "TRYAGAIN": NO_CLUSTER,
+}
+# the same for replies that have no word of their own, by a part of their text
+_TELLING_TEXTS = {
+    "unknown command": "it is renamed or removed there (rename-command), or this is no full Redis server: "
+    "give the command back, or use a server that has it",
+    "unknown redis command": "the command is renamed or removed there (rename-command): give it back",
+    "max number of clients": "other connections take all its room: raise maxclients, or close some",
+    "select is not allowed in cluster mode": NO_CLUSTER,
+    "db index is out of range": "it has fewer databases: choose a lower db, or raise its setting databases",
+    "without any password configured": "it asks for no password: leave it out, or set one there",
+    "no password is set": "it asks for no password: leave it out, or set one there",
+}
+_DENIED_TEXTS = ("acl failure in script", "the user executing the script can't")
+_BEFORE_SCRIPTS_ERROR = re.compile(
+    r"^(?:Error running script \(call to f_[0-9a-f]{40}\): @user_script:\d+: )?(?:@user_script: ?\d+: )?-?"
+)
+_BEHIND_SCRIPTS_ERROR = re.compile(r" script: (?:[0-9a-f]{40},? )?on @user_script:\d+\.?$")
+_WORD = re.compile(r"[A-Z]{2,}(?= |$)")
+# the server quotes the arguments of a command that it does not know
+_QUOTED_ARGUMENTS = ", with args beginning with"
+_SHOWN = 200
+
+
+class Reply(NamedTuple):
+    """
+    An error reply.
+
+    Attributes
+    ----------
+    word
+        Its first word, e.g. ``WRONGTYPE``; ``ERR`` for those that have none of their own.
+    text
+        The whole, word included, without the arguments of the command and without what a script added.
+    """
+
+    word: str
+    text: str
+
+    @property
+    def is_unknown_command(self) -> bool:
+        """Whether the server does not know the command."""
+        return self.word == "ERR" and "unknown command" in self.text.lower()
+
+    @property
+    def is_missing_right(self) -> bool:
+        """Whether the user's ACL withholds a command or a key, also from a script."""
+        return self.word == "NOPERM" or _has(self.text, _DENIED_TEXTS)
+
+    @property
+    def meaning(self) -> str:
+        """Cause and remedy; empty where the text has to speak for itself."""
+        if self.is_missing_right:
+            return _GIVE_RIGHTS
+        if self.word in _MEANINGS:
+            return _MEANINGS[self.word]
+        return next((said for part, said in _TELLING_TEXTS.items() if _has(self.text, [part])), "")
+
+    def explained(self) -> str:
+        """Text, cause and remedy, for people."""
+        meaning = self.meaning
+        # a server's own advice fills a screen, and tells how to turn its safeguards off
+        text = self.text.partition(". ")[0] if meaning else self.text
+        text = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+        return f"{text}; {meaning}" if meaning else text
+
+
+def parse_reply(text: str, word: str | None = None) -> Reply:
+    """
+    An error reply, freed of what a script wraps around it.
+
+    Parameters
+    ----------
+    text
+        What the server said.
+    word
+        Its first word, where the client has cut it off.
+
+    Examples
+    --------
+    >>> parse_reply(
+    ...     "READONLY You can't write against a read only replica. script: on @user_script:2."
+    ... )
+    Reply(word='READONLY', text="READONLY You can't write against a read only replica")
+    """
+    plain = _BEHIND_SCRIPTS_ERROR.sub("", text)
+    inner = _BEFORE_SCRIPTS_ERROR.sub("", plain)
+    found = _WORD.match(inner) if word is None or inner != plain else None
+    inner = inner.partition(_QUOTED_ARGUMENTS)[0].rstrip(". ")
+    if found:
+        return Reply(found[0], inner)
+    word = word or "ERR"
+    return Reply(word, inner if inner.startswith(word) else f"{word} {inner}")
+
+
+def _has(text: str, parts: tuple[str, ...] | list[str]) -> bool:
+    lower = text.lower()
+    return any(part in lower for part in parts)

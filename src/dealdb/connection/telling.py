@@ -1,0 +1,160 @@
+"""
+What is at the other end, told where it refuses or cuts what a Redis or Valkey server would carry out.
+
+A Sentinel knows no command for data, a proxy ends the connection at a command that it does not pass, and a server that
+lets nobody in says so and hangs up while we are still sending. The reply alone tells none of that, so here the server
+is asked, once a command has failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from dealdb.connection.faults import is_cut, is_unknown_command
+from dealdb.connection.info import ask_info, mode
+from dealdb.connection.link import Argument, Link
+from dealdb.connection.pool import Pool
+from dealdb.connection.wire import overhear
+from dealdb.errors import ServerRefused, ServerUnavailable, StoreError
+
+# seconds that each question may take: it is asked when the caller has waited already
+_PATIENCE_S = 0.5
+# a link that breaks by chance does not break at the same command so many times, with a PING answered before each
+_ROUNDS = 3
+# what stands for a script that must not run again; twemproxy passes none without a key
+_IN_PLACE = {"EVAL": ("return 1",), "EVALSHA": ("0" * 40,)}
+
+
+class TellingLink(Link):
+    """A link whose errors say what the server is, where that is why they came."""
+
+    __slots__ = ()
+
+    def call(self, *command: Argument, retry: bool = False) -> Any:
+        """As ``Link.call``; a failure costs some more round trips."""
+        try:
+            return super().call(*command, retry=retry)
+        except StoreError as error:
+            told = self._told(error, [command], retry=retry)
+            if told is None:
+                raise
+            raise told from error.__cause__
+
+    def calls(self, commands: Sequence[Sequence[Argument]], *, retry: bool = False) -> list[Any]:
+        """As ``Link.calls``; a failure costs some more round trips."""
+        try:
+            return super().calls(commands, retry=retry)
+        except StoreError as error:
+            told = self._told(error, commands, retry=retry)
+            if told is None:
+                raise
+            raise told from error.__cause__
+
+    def _told(
+        self, error: StoreError, commands: Sequence[Sequence[Argument]], *, retry: bool
+    ) -> StoreError | None:
+        if isinstance(error, ServerRefused) and is_unknown_command(error):
+            said = sentinel(self._asking())
+            return ServerRefused(f"{self._where}: {said}", reply=error.reply) if said else None
+        if not is_cut(error):
+            return None
+        if self._pool.answered_at == 0 and (heard := overhear(self.settings, _PATIENCE_S)):
+            return heard
+        return self._told_of_proxy(error, _first_of_each(commands, retry=retry))
+
+    def _told_of_proxy(
+        self, error: StoreError, commands: Sequence[Sequence[Argument]]
+    ) -> StoreError | None:
+        first = [("SELECT", self.db)] if self.db else []
+        asking = self._asking()
+        for name, *rest in (*first, *commands):
+            if _always_cut(asking, (name, *rest)):
+                said = name.decode() if isinstance(name, bytes) else name
+                return ServerUnavailable(
+                    f"{self._where} answers PING and ends the connection at {said}: it is a proxy that does not pass "
+                    "this command, such as twemproxy; connect to the server itself",
+                    sent=getattr(error, "sent", False),
+                )
+        return None
+
+    def _asking(self) -> Link:
+        """A link that has one short try; to database 0, for not everything takes SELECT."""
+        hasty = replace(
+            self.settings,
+            db=0,
+            max_connections=1,
+            socket_timeout_s=_PATIENCE_S,
+            pool_timeout_s=_PATIENCE_S,
+        )
+        return Link(Pool(hasty), 0)
+
+    @property
+    def _where(self) -> str:
+        return self.settings.where_db(self.db)
+
+
+def sentinel(link: Link) -> str | None:
+    """What to say of a server that is a Sentinel; None where it is none, or can't be asked."""
+    try:
+        if mode(ask_info(link, "server")) != "sentinel":
+            return None
+        found = _primaries(link)
+    except StoreError:
+        return None
+    named = f", now {' and '.join(found)}" if found else ""
+    return f"this is a Sentinel, which holds no deals: connect to the primary that it names{named}"
+
+
+def _primaries(link: Link) -> list[str]:
+    """Addresses of the primaries that a Sentinel watches, those that it tells."""
+    try:
+        masters = link.call("SENTINEL", "MASTERS")
+    except StoreError:
+        return []
+    facts = [dict(zip(master[::2], master[1::2], strict=True)) for master in masters]
+    return [
+        f"{fact[b'ip'].decode()}:{fact[b'port'].decode()} ({fact[b'name'].decode()})"
+        for fact in facts
+    ]
+
+
+def _first_of_each(
+    commands: Sequence[Sequence[Argument]], *, retry: bool
+) -> list[Sequence[Argument]]:
+    """One of each command that may be sent again without harm; of a script, one that does nothing."""
+    found: dict[Argument, Sequence[Argument]] = {}
+    for command in commands:
+        name = command[0]
+        if name in _IN_PLACE:
+            found.setdefault(
+                name, (name, *_IN_PLACE[str(name)], 1, command[3] if len(command) > 3 else "k")
+            )
+        elif retry:
+            found.setdefault(name, command)
+    return list(found.values())
+
+
+def _always_cut(asking: Link, command: Sequence[Argument]) -> bool:
+    """Whether the connection ends at a command each time, while a PING is answered."""
+    return all(_answers_ping(asking) and _is_cut(asking, command) for _ in range(_ROUNDS))
+
+
+def _answers_ping(asking: Link) -> bool:
+    try:
+        asking.call("PING")
+    except StoreError:
+        return False
+    return True
+
+
+def _is_cut(asking: Link, command: Sequence[Argument]) -> bool:
+    try:
+        asking.call(*command)
+    except ServerUnavailable as error:
+        return is_cut(error)
+    except StoreError:
+        # an answer, if an unfriendly one
+        return False
+    return False

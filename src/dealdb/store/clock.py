@@ -1,0 +1,39 @@
+"""Whether commits bear times that are still to come, because the server's clock was ahead when they were made."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from dealdb.connection import Link
+from dealdb.store.keys import Keys
+
+# clocks that are set by the network differ by less
+_TOLERANCE_MS = 60_000
+
+
+def times_to_come(link: Link, keys: Keys) -> str | None:
+    """
+    What to say where commits bear times of the future; None where none do.
+
+    Raises
+    ------
+    StoreError
+        If the server can't be asked.
+
+    Cost
+    ----
+    One round trip.
+    """
+    (seconds, micros), (last, latest) = link.calls(
+        [("TIME",), ("HMGET", keys.meta, "time", "future")], retry=True
+    )
+    now_ms = int(seconds) * 1000 + int(micros) // 1000
+    # of the last commit, and of earlier ones that were ahead of the clock
+    furthest_ms = max(int(last or 0), int(latest or 0))
+    if furthest_ms <= now_ms + _TOLERANCE_MS:
+        return None
+    until = datetime.fromtimestamp(furthest_ms / 1000, UTC)
+    return (
+        f"commits bear times of the future: up to {until:%Y-%m-%dT%H:%MZ}; "
+        "as_of and history show them at that time, the order of commits is right"
+    )
