@@ -210,8 +210,11 @@ def renamed(*names: str) -> list[str]:
 
 def test_no_scripts(run: Run, new_server: NewServer) -> None:
     server = new_server(*renamed("EVAL", "EVALSHA"))
-    with DealDatabase.from_url(server.url) as db, pytest.raises(
-        ServerRefused, match=r"unknown command .EVALSHA.; it is renamed or removed there"
+    with (
+        DealDatabase.from_url(server.url) as db,
+        pytest.raises(
+            ServerRefused, match=r"unknown command .EVALSHA.; it is renamed or removed there"
+        ),
     ):
         db.save_deal({"id": 1})
     ran = run("doctor", "--json", "--url", server.url)

@@ -9,6 +9,6 @@ from mutants import MUTANTS, ROOT, Mutant
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_what_a_mutant_changes_is_there_once(mutant: Mutant) -> None:
-    text = (ROOT / "src" / "dealdb" / "store" / mutant.path).read_text()
+    text = mutant.file(ROOT / "src").read_text()
     assert text.count(mutant.before) == 1
     assert mutant.after != mutant.before

@@ -42,10 +42,16 @@ class TellingLink(Link):
                 raise
             raise told from error.__cause__
 
-    def calls(self, commands: Sequence[Sequence[Argument]], *, retry: bool = False) -> list[Any]:
+    def calls(
+        self,
+        commands: Sequence[Sequence[Argument]],
+        *,
+        retry: bool = False,
+        keep_errors: bool = False,
+    ) -> list[Any]:
         """As ``Link.calls``; a failure costs some more round trips."""
         try:
-            return super().calls(commands, retry=retry)
+            return super().calls(commands, retry=retry, keep_errors=keep_errors)
         except StoreError as error:
             told = self._told(error, commands, retry=retry)
             if told is None:
