@@ -257,6 +257,10 @@ class DealDatabase:
             )
         held = self._store.columns_bytes()
         warnings = (*health.warnings, clock) if clock else health.warnings
+        if health.durability and self._durability not in health.durability:
+            warnings += (
+                f"changes ask for durability={str(self._durability)!r}, which this server can't promise",
+            )
         return replace(
             health, deals=deals, log_length=log_length, columns_bytes=held, warnings=warnings
         )

@@ -164,6 +164,7 @@ def test_health_of_a_server(server: Server, flavor: str) -> None:
         memory_max_bytes=0,
         memory_policy="noeviction",
         persistence="none",
+        durability=("memory",),
         pool_size=3,
         warnings=(
             "the server keeps nothing on disk: a restart loses every deal; set appendonly yes",

@@ -18,6 +18,7 @@ from dealdb.schema import Field, FieldType
 from dealdb.store import Store, idle_writers
 from dealdb.store.batch import Batch
 from dealdb.store.idle_writers import UNUSED_S, forget_idle_writers
+from dealdb.store.writer import _Place
 from faults.proxy import Proxy
 from servers import Server
 
@@ -92,9 +93,14 @@ def test_a_copy_of_a_load_gets_nobody_elses_answers(link: Link, server: Server) 
             return [Batch.of(each, {"n": ["1"] * 20}) for each in ids]
 
         assert store.add(schema, batches("a")) == 3
-        with pytest.raises(WriterClash):
-            clone.add(schema, batches("b"))
-        assert not clone.contains("b0-0")
+        # as many as were added under that name, and fewer
+        for n in (3, 2):
+            copy._place = _Place(0)
+            with pytest.raises(WriterClash):
+                clone.add(schema, batches("b")[:n])
+            assert not clone.contains("b0-0")
+            clone._writers._seat().writer = copy
+        clone._writers._seat().writer = None
         assert clone.add(schema, batches("b")) == 3
         assert db.query.count() == 121
         assert db.check().ok
@@ -125,6 +131,31 @@ def test_resolve_does_not_take_a_copys_commit_for_its_own(server: Server) -> Non
             with pytest.raises(WriterClash):
                 db.save_deal({"id": 4, "n": 1})
             assert db.save_deal({"id": 4, "n": 1}).outcome == "inserted"
+
+
+def test_resolve_does_not_take_a_copys_commit_for_one_of_several(server: Server) -> None:
+    with Proxy(server.port) as proxy:
+        impatient = {"socket_timeout_s": 0.2, "retry_deadline_s": 0.2}
+        with (
+            DealDatabase(port=proxy.port, **impatient) as db,  # type: ignore[arg-type]
+            DealDatabase(port=server.port) as clone,
+        ):
+            for each in (db, clone):
+                each.save_deal({"id": 1, "n": 1})
+                each.save_deal({"id": 1, "n": 2})
+            writer, copy = (
+                each._store._writers._writer(each._store._writers._seat()) for each in (db, clone)
+            )
+            copy._name, copy._place = writer._name, writer._place
+            batches = [Batch.of([f"{n}-{i}" for i in range(20)], {"n": ["1"] * 20}) for n in "ab"]
+            proxy.fault("swallow", matching=b"EVALSHA", times=1_000)
+            with pytest.raises(OutcomeUnknown) as caught:
+                db._store.add(db._store.schema(), batches)
+            proxy.heal()
+            # one commit, where two were sent
+            clone.save_deal({"id": 3, "n": 1})
+            with pytest.raises(WriterClash):
+                caught.value.resolve()
 
 
 # how long it is kept -----------------------------------------------------------------------------------------------

@@ -14,11 +14,20 @@ import typer
 from dealdb.cli.completion import complete_pair
 from dealdb.cli.context import At, Output, Parquet, Session, note
 from dealdb.cli.output import print_facts, print_rows, save_rows
+from dealdb.cli.settings import DURABILITIES
 from dealdb.errors import ConfigError, DealNotFound
 
 if TYPE_CHECKING:
     from dealdb import Deal
 
+Durable = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Where a change has to be: memory, disk or replicated [default: as configured].",
+        autocompletion=lambda: list(DURABILITIES),
+    ),
+]
 Ids = Annotated[list[str], typer.Argument(metavar="ID", help="Ids of deals.")]
 
 
@@ -58,6 +67,7 @@ def save(
         int | None,
         typer.Option(metavar="N", help="Save only if the deal still has this revision; 0: is new."),
     ] = None,
+    durability: Durable = None,
 ) -> None:
     """
     Insert a deal, or change fields of one.
@@ -73,7 +83,7 @@ def save(
     with session.open() as db:
         known = db.schema
         for deal in deals:
-            result = db.save_deal(deal, expect_rev=expect_rev)
+            result = db.save_deal(deal, expect_rev=expect_rev, durability=durability)
             saved.append({"id": result.id, "outcome": result.outcome, "rev": result.rev})
             if session.output is Output.TABLE:
                 print(f"{result.id}: {result.outcome}, revision {result.rev}")
@@ -93,6 +103,7 @@ def delete(
     session: Session,
     ids: Ids,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,  # noqa: FBT002 a flag
+    durability: Durable = None,
 ) -> None:
     """
     Delete deals by their ids.
@@ -104,7 +115,7 @@ def delete(
         note("nothing deleted")
         raise typer.Exit(1)
     with session.open() as db:
-        deleted = {id_: db.delete_deal(id_) for id_ in dict.fromkeys(ids)}
+        deleted = {id_: db.delete_deal(id_, durability=durability) for id_ in dict.fromkeys(ids)}
     rows = [{"id": id_, "outcome": "deleted"} for id_, done in deleted.items() if done]
     if session.output is not Output.TABLE:
         print_rows(rows, ["id", "outcome"], session.output)

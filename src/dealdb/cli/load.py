@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dealdb.cli.context import Output, Session, note
+from dealdb.cli.deals import Durable
 from dealdb.cli.follow import check_followed, follow_file
 from dealdb.cli.output import print_facts
 from dealdb.cli.texts import listed, names, pairs, stage_lines
@@ -115,6 +116,7 @@ def load(
     max_errors: Annotated[
         int, typer.Option(metavar="N", help="Exit code 1 when more rows are rejected.")
     ] = 0,
+    durability: Durable = None,
 ) -> None:
     """
     Load deals from files.
@@ -140,6 +142,7 @@ def load(
         "everything": everything,
         "resume": resume,
         "max_expansion": max_expansion,
+        "durability": durability,
     }
     given: dict[str, Any] = {name: value for name, value in options.items() if value}
     if given.get("id_from") == ["row"]:

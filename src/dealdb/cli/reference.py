@@ -47,6 +47,7 @@ max_connections = 4
 | `retry_deadline_s` | | `DEALDB_RETRY_DEADLINE_S` | seconds in which a read may try again |
 | `cache` | | `DEALDB_CACHE` | where columns are kept on this machine: `on`, `off` or a folder's full path |
 | `cache_mb` | | `DEALDB_CACHE_MB` | megabytes that this may take |
+| `durability` | `--durability` | `DEALDB_DURABILITY` | where a change has to be: `memory`, `disk` or `replicated` |
 
 | variable | holds |
 |---|---|

@@ -120,6 +120,7 @@ _SETTINGS = {
     "retry_deadline_s": "retry_deadline_s",
     "cache": "cache",
     "cache_mb": "cache_mb",
+    "durability": "durability",
 }
 
 
@@ -134,6 +135,7 @@ def _settings(db: DealDatabase, session: Session) -> dict[str, Any]:
         "actor": session.options.get("actor", "login name"),
         "cache": _cache(db.cache, embedded=session.url is None),
         "cache_mb": db.cache and db.cache.max_bytes // 1_000_000,
+        "durability": session.options.get("durability", "memory"),
     }
     others = {label: getattr(in_force, label) for label in _SETTINGS if label not in special}
     return {**special, **others}
@@ -167,6 +169,7 @@ def _health_lines(where: str, report: Health) -> Iterator[tuple[str, str]]:
     )
     yield "memory", _memory(report)
     yield "persistence", report.persistence
+    yield "durability", f"{', '.join(report.durability)} can be asked for"
     yield "pool", f"{report.pool_in_use} of {report.pool_size} in use, {report.pool_waited} waited"
     if report.deals is not None:
         yield "deals", f"{report.deals:,}, {report.log_length:,} entries in the log"

@@ -52,9 +52,18 @@ def _place(text: str) -> bool | Path:
     return folder
 
 
+def _durability(text: str) -> str:
+    if text not in DURABILITIES:
+        raise ValueError
+    return text
+
+
+# where a change has to be before it is acknowledged
+DURABILITIES = ("memory", "disk", "replicated")
 TEXT = Kind("a text", (str,), str)
 WHOLE = Kind("a whole number", (int,), _whole)
 SECONDS = Kind("a number of seconds", (int, float), float)
+DURABILITY = Kind("memory, disk or replicated", (str,), _durability)
 PLACE = Kind("on, off or the full path of a folder", (str,), _place)
 
 KEYS: dict[str, Kind] = {
@@ -69,6 +78,7 @@ KEYS: dict[str, Kind] = {
     "retry_deadline_s": SECONDS,
     "cache": PLACE,
     "cache_mb": WHOLE,
+    "durability": DURABILITY,
 }
 
 

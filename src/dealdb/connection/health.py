@@ -13,6 +13,8 @@ from dealdb.connection.link import Link
 from dealdb.errors import AccessDenied, ServerRefused
 
 UNKNOWN = "unknown"
+# the first version of Redis that tells whether a change is on its disk
+_WITH_WAITAOF = (7, 2)
 # the policies that never remove a key that has no time to live; dealdb's keys have none
 _SAFE_POLICIES = ("noeviction", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl")
 
@@ -43,6 +45,8 @@ class Health:
     persistence
         ``"aof everysec"``, ``"aof always"``, ``"aof no"``, ``"rdb"``, both as ``"aof everysec, rdb"``,
         ``"none"`` or ``"unknown"``.
+    durability
+        What a change may ask for here: ``"memory"``, and ``"disk"`` and ``"replicated"`` where the server can tell.
     pool_size, pool_in_use, pool_waited
         Most sockets, sockets in use, and how many callers have had to wait for one so far.
     deals, log_length
@@ -62,6 +66,7 @@ class Health:
     memory_max_bytes: int | None = None
     memory_policy: str | None = None
     persistence: str = UNKNOWN
+    durability: tuple[str, ...] = ()
     pool_size: int = 0
     pool_in_use: int = 0
     pool_waited: int = 0
@@ -95,6 +100,7 @@ def ask_server(link: Link) -> Health:
     """
     ping_ms, refusal = _ping_or_refusal(link)
     info = ask_info(link)
+    fsync = ask_config(link, "appendfsync")
     health = Health(
         reachable=True,
         ping_ms=ping_ms,
@@ -104,7 +110,8 @@ def ask_server(link: Link) -> Health:
         memory_used_bytes=whole(info.get("used_memory")),
         memory_max_bytes=whole(info.get("maxmemory")),
         memory_policy=info.get("maxmemory_policy"),
-        persistence=_persistence(info, ask_config(link, "appendfsync"), ask_config(link, "save")),
+        persistence=_persistence(info, fsync, ask_config(link, "save")),
+        durability=_durability(info, fsync),
     )
     dangers = [str(danger) for danger in find_dangers(link, info)]
     return replace(health, warnings=tuple(refusal + _warnings(health) + dangers))
@@ -132,6 +139,21 @@ def _persistence(info: Mapping[str, str], fsync: str | None, points: str | None)
     if not kept and points is None:
         return UNKNOWN
     return ", ".join(kept) or "none"
+
+
+def _durability(info: Mapping[str, str], fsync: str | None) -> tuple[str, ...]:
+    tells_of_disk = fsync == "always" or flavor(info) == "valkey" or _version(info) >= _WITH_WAITAOF
+    kinds = {
+        "memory": True,
+        "disk": info.get("aof_enabled") == "1" and tells_of_disk,
+        "replicated": (whole(info.get("connected_slaves")) or 0) > 0,
+    }
+    return tuple(kind for kind, offered in kinds.items() if offered and info)
+
+
+def _version(info: Mapping[str, str]) -> tuple[int, ...]:
+    numbers = info.get("redis_version", "").split(".")[:2]
+    return tuple(int(number) for number in numbers if number.isdigit())
 
 
 def _warnings(health: Health) -> list[str]:
