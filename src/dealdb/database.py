@@ -155,6 +155,7 @@ class DealDatabase:
         cls,
         path: Path | str | None = None,
         *,
+        linger_s: float | None = None,
         collection: str = DEFAULT_COLLECTION,
         actor: str | None = None,
         cache: bool | Path | str = False,
@@ -168,16 +169,28 @@ class DealDatabase:
         ----------
         path
             Folder of its data; by default ``dealdb`` in the user's data directory.
+        linger_s
+            How long the server stays when its last user has left, in seconds up to a day, so that the next one need
+            not start it; 0 ends it at once. None for ``$DEALDB_LINGER_S``, or 300.
 
         Raises
         ------
+        ConfigError
+            If the folder or ``linger_s`` can't be used.
+        StoreDamaged
+            If the server does not understand its data: ``dealdb repair --data``.
         StoreError
             If the server can't start.
         """
-        server = EmbeddedServer.start(None if path is None else Path(path))
+        server = EmbeddedServer.start(None if path is None else Path(path), linger_s=linger_s)
         try:
             connection = RedisConnection()
-            connection.connect(unix_socket=server.socket, revive=server.ensure_running, **settings)
+            connection.connect(
+                unix_socket=server.socket,
+                revive=server.ensure_running,
+                trouble=server.trouble,
+                **settings,
+            )
             database = cls.__new__(cls)
             database._compose(connection, collection, actor, make_cache(cache, cache_mb))
         except BaseException:
@@ -223,6 +236,11 @@ class DealDatabase:
         """Whether the server answers; never raises, and answers within a second."""
         return self.connection.is_connected()
 
+    @property
+    def linger_s(self) -> float | None:
+        """Seconds that the embedded server stays after its last user; None where there is none."""
+        return self._server.linger_s if self._server is not None else None
+
     def health(self) -> Health:
         """
         State of server, pool and collection; also when the server can't be reached.
@@ -261,7 +279,7 @@ class DealDatabase:
 
     def close(self) -> None:
         """
-        Close all sockets, feeds and what ``query.sql`` holds; an embedded server stops when its last user leaves.
+        Close all sockets, feeds and what ``query.sql`` holds; an embedded server ends ``linger_s`` after its last user.
 
         A checkpoint that a query has begun is waited for.
         """

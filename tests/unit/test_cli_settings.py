@@ -41,6 +41,7 @@ GIVEN: dict[str, tuple[str, str, Any]] = {
     "retry_deadline_s": ("0.5", "0.5", 0.5),
     "cache": ("off", '"off"', False),
     "cache_mb": ("64", "64", 64),
+    "linger_s": ("0", "0", 0),
 }
 
 

@@ -115,6 +115,10 @@ def _examine(db: DealDatabase, session: Session) -> Iterator[Finding]:
         return
     for look in (_version, _memory, _persistence, _role, _pool):
         yield look(health)
+    if trouble := db.connection.trouble():
+        yield Finding(
+            check="disk", state=State.FAIL, found=trouble, advice="make room on that disk"
+        )
     link = db.connection.link()
     examinations: dict[str, Callable[[Link, str], Finding]] = {
         "server": _answers, "rights": _rights, "format": _format, "hashes": _hashes,

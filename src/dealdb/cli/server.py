@@ -92,6 +92,7 @@ _SETTINGS = {
     "retry_deadline_s": "retry_deadline_s",
     "cache": "cache",
     "cache_mb": "cache_mb",
+    "linger_s": "linger_s",
 }
 
 
@@ -106,6 +107,7 @@ def _settings(db: DealDatabase, session: Session) -> dict[str, Any]:
         "actor": session.options.get("actor", "login name"),
         "cache": _cache(db.cache, embedded=session.url is None),
         "cache_mb": db.cache and db.cache.max_bytes // 1_000_000,
+        "linger_s": db.linger_s,
     }
     others = {label: getattr(in_force, label) for label in _SETTINGS if label not in special}
     return {**special, **others}

@@ -69,6 +69,7 @@ KEYS: dict[str, Kind] = {
     "retry_deadline_s": SECONDS,
     "cache": PLACE,
     "cache_mb": WHOLE,
+    "linger_s": SECONDS,
 }
 
 

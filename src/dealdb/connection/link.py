@@ -14,7 +14,7 @@ from dealdb.connection.pool import Pool
 from dealdb.connection.retry import Pauses
 from dealdb.connection.settings import Settings
 from dealdb.connection.wire import Wire
-from dealdb.errors import SchemaError, ServerUnavailable
+from dealdb.errors import SchemaError, ServerUnavailable, StoreError
 
 Argument: TypeAlias = str | bytes | int | float
 _PACKABLE = frozenset((str, bytes))
@@ -58,11 +58,18 @@ class Link:
         How the server is reached.
     """
 
-    __slots__ = ("_pool", "_revive", "db", "settings")
+    __slots__ = ("_pool", "_revive", "_trouble", "db", "settings")
 
-    def __init__(self, pool: Pool, db: int, revive: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        db: int,
+        revive: Callable[[], None] | None = None,
+        trouble: Callable[[], str | None] | None = None,
+    ) -> None:
         self._pool = pool
         self._revive = revive
+        self._trouble = trouble
         self.db = db
         self.settings: Settings = pool.settings
 
@@ -142,7 +149,7 @@ class Link:
         For commands that block: they would keep a socket of the pool from everyone else. No round trip.
         """
         pool = Pool(replace(self.settings, db=self.db, max_connections=1))
-        return OwnLink(pool, self.db, self._revive)
+        return OwnLink(pool, self.db, self._revive, self._trouble)
 
     def _deliver(
         self,
@@ -164,12 +171,18 @@ class Link:
                 # of a batch, the rest may have run though the server turned the first away
                 sent = sent and not (single and is_not_now(failure))
                 if (sent and not retry) or not self._is_worth_another(failure) or pauses.over:
+                    self._explain(failure)
                     raise
             finally:
                 self._pool.release(wire)
             if self._revive is not None and not sent:
                 self._revive()
             pauses.wait()
+
+    def _explain(self, failure: StoreError) -> None:
+        """Say in the error why the server fails, where that is known: e.g. that its disk is full."""
+        if self._trouble is not None and (trouble := self._trouble()):
+            failure.args = (f"{failure}; {trouble}",)
 
     def _is_worth_another(self, failure: ServerUnavailable) -> bool:
         # a server that never once answered is a wrong address more often than one that restarts

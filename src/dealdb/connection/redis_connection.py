@@ -35,6 +35,7 @@ class RedisConnection:
         self._pool: Pool | None = None
         self._probe: Probe | None = None
         self._revive: Callable[[], None] | None = None
+        self._trouble: Callable[[], str | None] | None = None
 
     def connect(
         self,
@@ -44,6 +45,7 @@ class RedisConnection:
         password: str | None = None,
         *,
         revive: Callable[[], None] | None = None,
+        trouble: Callable[[], str | None] | None = None,
         **settings: object,
     ) -> Self:
         """
@@ -55,6 +57,8 @@ class RedisConnection:
             As in ``Settings``.
         revive
             Called when a connect fails, to bring the server back: ``EmbeddedServer.ensure_running``.
+        trouble
+            Asked for a sentence on why the server fails, for errors and ``health``: ``EmbeddedServer.trouble``.
         settings
             Further attributes of ``Settings``: ``username max_connections pool_timeout_s socket_timeout_s
             retry_deadline_s databases tls tls_ca tls_insecure unix_socket``.
@@ -69,7 +73,7 @@ class RedisConnection:
         No round trip.
         """
         named = {"host": host, "port": port, "db": db, "password": password}
-        return self._use(make_settings({**named, **settings}), revive)
+        return self._use(make_settings({**named, **settings}), revive, trouble)
 
     def connect_url(self, url: str, **settings: object) -> Self:
         """
@@ -98,11 +102,17 @@ class RedisConnection:
         """
         return self._use(make_settings({**parse_url(url), **settings}), None)
 
-    def _use(self, settings: Settings, revive: Callable[[], None] | None) -> Self:
+    def _use(
+        self,
+        settings: Settings,
+        revive: Callable[[], None] | None,
+        trouble: Callable[[], str | None] | None = None,
+    ) -> Self:
         self.close()
         self._pool = Pool(settings)
         self._probe = Probe(self._pool)
         self._revive = revive
+        self._trouble = trouble
         return self
 
     def __repr__(self) -> str:
@@ -150,7 +160,7 @@ class RedisConnection:
         No round trip.
         """
         pool = self._open_pool
-        return Link(pool, pool.db, self._revive)
+        return Link(pool, pool.db, self._revive, self._trouble)
 
     def select_db(self, db: int) -> None:
         """
@@ -221,9 +231,15 @@ class RedisConnection:
         except StoreError as error:
             health = Health(reachable=False, warnings=(str(error),))
         stats = self._open_pool.stats()
+        if health.reachable and (trouble := self.trouble()):
+            health = replace(health, warnings=(*health.warnings, trouble))
         return replace(
             health, pool_size=stats.size, pool_in_use=stats.in_use, pool_waited=stats.waited
         )
+
+    def trouble(self) -> str | None:
+        """A sentence on what keeps the server from its work, where it can't say so itself: a full disk."""
+        return self._trouble() if self._trouble is not None else None
 
     def pool_stats(self) -> PoolStats:
         """

@@ -276,7 +276,7 @@ class _Writer:
         try:
             void, n_done = self._void(sent, len(replies) - 1)
         except StoreError as problem:
-            message = _unknown(self._link.settings.where)
+            message = _unknown(self._link.settings.where, problem)
             raise OutcomeUnknown(message, self._resolver(sent)) from problem
         if void.status not in _COUNTED or (void.is_void and n_done == sent.n == 1):
             # the server has lost what it had acknowledged; or the void is that of another process
@@ -331,13 +331,13 @@ class _Writer:
                     continue
                 if self._open is None or is_void:
                     raise
-                message = _unknown(self._link.settings.where)
+                message = _unknown(self._link.settings.where, problem)
                 raise OutcomeUnknown(message, self._resolver(self._open)) from problem
             except BaseException as problem:
                 refused = isinstance(problem, StoreError)
                 if refused and self._open and not is_void:
                     # this copy was refused; the one before it may have been carried out
-                    message = _unknown(self._link.settings.where)
+                    message = _unknown(self._link.settings.where, problem)
                     raise OutcomeUnknown(message, self._resolver(self._open)) from problem
                 if len(changes) > 1 or not isinstance(problem, Exception):
                     # of several, those before the one that was refused were carried out; and an interrupt between
@@ -418,9 +418,9 @@ def _flat(texts: Mapping[str, str | None]) -> list[str]:
     return [str(len(texts)), *given, *cleared, *given.values()]
 
 
-def _unknown(where: str) -> str:
+def _unknown(where: str, problem: BaseException) -> str:
     return (
         f"{where}: a change was sent, and the link broke before the answer came: it happened once or not at all; "
         "resolve() of this error asks the server which, and saving again is safe "
-        "(saving the same values twice changes nothing)"
+        f"(saving the same values twice changes nothing); what was seen last: {problem}"
     )
