@@ -61,10 +61,14 @@ def outgrown_tail(folder: str) -> int:
 
     It is when it is longer than a quarter of the compact part, and the disk has room for both forms.
     """
-    base, tail = _sizes(os.path.join(folder, DATA))
+    try:
+        base, tail = _sizes(os.path.join(folder, DATA))
+        disk = os.statvfs(folder)
+    except OSError:
+        # a file that has just gone, or all of them
+        return 0
     if tail <= max(SMALL_TAIL_BYTES, base // 4):
         return 0
-    disk = os.statvfs(folder)
     return tail if disk.f_bavail * disk.f_frsize > base + tail else 0
 
 
@@ -208,7 +212,8 @@ def _place(folder: str) -> tuple[int, int] | None:
 
 def _taken(path: str) -> int | None:
     """Descriptor of a lock that is ours now, or None where others have it."""
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    # not for writing: a disk may be read-only by now
+    lock = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -23,6 +23,7 @@ STOP_TIMEOUT_S = keeper.STOP_TIMEOUT_S
 DEATH_CHECK_S = 0.05
 MAX_LOG_BYTES = 1_048_576
 SHOWN_LOG_LINES = 5
+MEND_ADVICE = "dealdb repair --data keeps a copy and cuts off what can't be read"
 
 # what each option is for: docs/operations.md#the-embedded-server
 OPTIONS = (
@@ -141,9 +142,8 @@ def _note_binary(folder: DataFolder) -> None:
 
 
 def _described() -> str:
-    found = binary()
-    state = found.stat()
-    return f"{found} {state.st_size} {state.st_mtime_ns} {' '.join(OPTIONS)}"
+    # not by its path: it is the same one in each environment of this version
+    return f"{binary().stat().st_size} {' '.join(OPTIONS)}"
 
 
 def let_go(process: subprocess.Popen[bytes]) -> None:
@@ -204,10 +204,7 @@ def ask(path: Path, command: bytes) -> bytes:
 
 def begin_compacting(folder: DataFolder) -> bool:
     """Have the server rewrite its data in the compact form, where that is worth it; False where it is not."""
-    try:
-        worth = keeper.outgrown_tail(os.fspath(folder.path)) > 0
-    except OSError:
-        return False
+    worth = keeper.outgrown_tail(os.fspath(folder.path)) > 0
     if worth:
         keeper.begin_compacting(os.fspath(folder.socket))
     return worth
@@ -228,7 +225,6 @@ def why_it_died(folder: DataFolder) -> StoreError:
     report = " | ".join(line.strip() for line in lines)
     msg = f"the server does not start on the data in {folder.path}; its report {folder.log} ends: {report}"
     if any(sign in report.lower() for sign in _DAMAGE):
-        advice = "dealdb repair --data keeps a copy and cuts off what can't be read"
-        return StoreDamaged(f"{msg}; {advice}")
+        return StoreDamaged(f"{msg}; {MEND_ADVICE}")
     trouble = disk_trouble(folder.path, folder.log)
     return StoreError(f"{msg}; {trouble}" if trouble else msg)
