@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from dealdb.analytics import Analytics
+    from dealdb.connection.mend import MendReport
     from dealdb.loader import DataLoader
     from dealdb.query import QueryEngine
     from dealdb.store.audit import CheckReport, RepairReport
@@ -198,6 +199,33 @@ class DealDatabase:
             raise
         database._server = server
         return database
+
+    @staticmethod
+    def mend(path: Path | str | None = None) -> MendReport:
+        """
+        Mend the files of an embedded server that can't start on them: ``StoreDamaged``.
+
+        It copies them, and cuts off what comes after the last whole commit. While the server runs it does nothing.
+
+        Parameters
+        ----------
+        path
+            Folder of its data, as for ``embedded``.
+
+        Raises
+        ------
+        ConfigError
+            If there are no data in the folder, or there is no room for the copy; nothing was changed.
+        StoreDamaged
+            If the list of the files itself is damaged.
+
+        Cost
+        ----
+        It reads all but the compact part, about a second for 40 MB.
+        """
+        from dealdb.connection.mend import mend
+
+        return mend(None if path is None else Path(path))
 
     # the parts -------------------------------------------------------------------------------------
 

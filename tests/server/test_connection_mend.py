@@ -12,7 +12,7 @@ import pytest
 from dealdb import DealDatabase
 from dealdb.cli.main import main
 from dealdb.connection.data_folder import DataFolder
-from dealdb.connection.mend import mend, whole_bytes
+from dealdb.connection.mend import whole_bytes
 from dealdb.errors import ConfigError, StoreDamaged
 
 SAVED = 40
@@ -54,7 +54,7 @@ def test_bytes_of_no_command_at_the_end_are_cut_off(folder: Path, end: bytes) ->
     file.write_bytes(whole + end)
     with pytest.raises(StoreDamaged, match="dealdb repair --data keeps a copy"):
         deals(folder)
-    report = mend(folder)
+    report = DealDatabase.mend(folder)
     assert (report.cut_bytes, report.kept_bytes) == (len(end), len(whole))
     assert (report.cut_commits, report.file) == (0, file)
     assert report.copy is not None
@@ -72,7 +72,7 @@ def test_a_commit_that_is_overwritten_in_part_goes_with_all_after_it(folder: Pat
     file.write_bytes(whole[:middle] + bytes(200) + whole[middle + 200 :])
     with pytest.raises(StoreDamaged):
         deals(folder)
-    report = mend(folder)
+    report = DealDatabase.mend(folder)
     left = file.read_bytes()
     assert whole.startswith(left)
     assert left.endswith(b"EXEC\r\n")
@@ -96,7 +96,7 @@ def test_every_place_to_cut_gives_the_commits_before_it(folder: Path) -> None:
 
 def test_what_is_whole_stays_as_it_is(folder: Path) -> None:
     before = {file: file.read_bytes() for file in (folder / "appendonlydir").iterdir()}
-    assert mend(folder).copy is None
+    assert DealDatabase.mend(folder).copy is None
     assert {file: file.read_bytes() for file in (folder / "appendonlydir").iterdir()} == before
     assert not list(folder.glob("damaged-*"))
 
@@ -105,9 +105,9 @@ def test_files_in_use_are_left_alone(folder: Path) -> None:
     with DealDatabase.embedded(folder) as db:
         with tail(folder).open("ab") as file:
             file.write(bytes(100))
-        assert mend(folder).cut_bytes == 0
+        assert DealDatabase.mend(folder).cut_bytes == 0
         assert len(db) == SAVED
-    assert mend(folder).cut_bytes == 100
+    assert DealDatabase.mend(folder).cut_bytes == 100
 
 
 def test_files_behind_a_damaged_one_are_cut_too(folder: Path) -> None:
@@ -122,7 +122,7 @@ def test_files_behind_a_damaged_one_are_cut_too(folder: Path) -> None:
     first.write_bytes(first.read_bytes() + bytes(10))
     with pytest.raises(StoreDamaged):
         deals(folder)
-    report = mend(folder)
+    report = DealDatabase.mend(folder)
     assert report.cut_bytes > 10
     assert report.cut_commits == 1
     assert report.copy is not None
@@ -132,12 +132,12 @@ def test_files_behind_a_damaged_one_are_cut_too(folder: Path) -> None:
 
 def test_no_data_and_a_damaged_list_are_clear_errors(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there are no data of an embedded server"):
-        mend(tmp_path / "empty")
+        DealDatabase.mend(tmp_path / "empty")
     manifest = folder / "appendonlydir" / "appendonly.aof.manifest"
     for text in ("", "file x seq 1", "file gone.aof seq 1 type i\n"):
         manifest.write_text(text)
         with pytest.raises(StoreDamaged, match="list of the data's files is damaged"):
-            mend(folder)
+            DealDatabase.mend(folder)
     assert DataFolder(folder).is_free()
 
 

@@ -82,13 +82,12 @@ def repair(
 
 
 def _mend(session: Session) -> None:
-    from dealdb.connection.mend import mend
-    from dealdb.connection.server_process import MEND_ADVICE
+    from dealdb import DealDatabase
 
     if session.url is not None:
         msg = "repair --data is for the embedded server: mend a server's files on its own machine"
         raise ConfigError(msg)
-    report = mend()
+    report = DealDatabase.mend()
     if report.cut_bytes:
         # before the server starts: it may find more that it does not understand
         note(f"a copy of the files as they were is in {report.copy}")
@@ -96,7 +95,8 @@ def _mend(session: Session) -> None:
         with session.open() as db:
             deals = len(db)
     except StoreDamaged as problem:
-        found = str(problem).removesuffix(f"; {MEND_ADVICE}")
+        # without the advice to do what has just been done
+        found = str(problem).partition("; dealdb repair --data")[0]
         msg = f"what is damaged can't be cut off: restore a backup of the folder; {found}"
         raise StoreDamaged(msg) from None
     facts = {**asdict(report), "deals": deals}

@@ -121,8 +121,11 @@ class Keeper:
             time.sleep(min(LOOK_EVERY_S, max(left, 0.05)))
             try:
                 self._look()
+            except FileNotFoundError:
+                # without its locks nobody can agree on anything: the folder is being removed
+                os.kill(self.pid, _KILL)
             except OSError:
-                # a full disk or too many open files; a folder that is gone is seen at the next look
+                # e.g. too many open files, for now
                 time.sleep(LOOK_EVERY_S)
 
     def _look(self) -> None:
@@ -212,8 +215,8 @@ def _place(folder: str) -> tuple[int, int] | None:
 
 def _taken(path: str) -> int | None:
     """Descriptor of a lock that is ours now, or None where others have it."""
-    # not for writing: a disk may be read-only by now
-    lock = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    # not for writing: a disk may be read-only by now; and not made anew in a folder that is being removed
+    lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

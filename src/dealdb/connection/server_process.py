@@ -23,7 +23,6 @@ STOP_TIMEOUT_S = keeper.STOP_TIMEOUT_S
 DEATH_CHECK_S = 0.05
 MAX_LOG_BYTES = 1_048_576
 SHOWN_LOG_LINES = 5
-MEND_ADVICE = "dealdb repair --data keeps a copy and cuts off what can't be read"
 
 # what each option is for: docs/operations.md#the-embedded-server
 OPTIONS = (
@@ -225,6 +224,7 @@ def why_it_died(folder: DataFolder) -> StoreError:
     report = " | ".join(line.strip() for line in lines)
     msg = f"the server does not start on the data in {folder.path}; its report {folder.log} ends: {report}"
     if any(sign in report.lower() for sign in _DAMAGE):
-        return StoreDamaged(f"{msg}; {MEND_ADVICE}")
+        advice = "dealdb repair --data keeps a copy and cuts off what can't be read"
+        return StoreDamaged(f"{msg}; {advice}")
     trouble = disk_trouble(folder.path, folder.log)
     return StoreError(f"{msg}; {trouble}" if trouble else msg)
