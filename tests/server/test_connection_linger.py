@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ import pytest
 
 from connected import eventually
 from dealdb import DealDatabase
+from dealdb.cli.main import main
 from dealdb.connection import EmbeddedServer, Link, RedisConnection, keeper, server_process
 from dealdb.connection.data_folder import DataFolder
 from dealdb.errors import ConfigError, OutcomeUnknown
@@ -285,6 +287,14 @@ def test_it_ends_when_its_folder_goes(tmp_path: Path, how: str) -> None:
         use(tmp_path / "e", linger_s=0)
 
 
+def test_a_folder_that_is_being_removed_gets_no_new_files(folder: Path) -> None:
+    pid = use(folder)
+    (folder / "starting.lock").unlink()
+    assert eventually(lambda: not is_alive(pid))
+    assert not (folder / "starting.lock").exists()
+    assert visits(folder) == 1
+
+
 def test_after_an_upgrade_a_new_server_is_started_unless_others_use_the_old(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -384,6 +394,24 @@ def test_it_stays_when_the_terminal_is_closed(
     assert is_running(folder)
     assert keeper_of(folder) == pid
     use(folder, linger_s=0)
+
+
+def test_the_time_is_set_in_the_configuration_file_too(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("DEALDB_LINGER_S")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    file = tmp_path / "config" / "dealdb" / "config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text("linger_s = 45\n")
+    assert main(["info", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["linger_s"], told["settings_from"]["linger_s"]) == (45, str(file))
+    assert is_running(tmp_path / "dealdb")
+    use(tmp_path / "dealdb", linger_s=0)
 
 
 def test_the_time_is_set_by_argument_and_environment(

@@ -109,16 +109,15 @@ class Keeper:
     def __init__(self, folder: str, socket: str, pid: int) -> None:
         self.folder, self.socket, self.pid = folder, socket, pid
         self.place = _place(folder)
-        self.used = 0
-        self.linger_s = 0.0
+        self.used, self.linger_s = 0, 0.0
+        self.used = self._note()
         self.idle_since = time.monotonic()
         self.tried = 0
 
     def watch(self) -> None:
         """Return when the server has ended."""
         while not self._has_ended():
-            left = self.idle_since + self.linger_s - time.monotonic()
-            time.sleep(min(LOOK_EVERY_S, max(left, 0.05)))
+            time.sleep(self._pause_s())
             try:
                 self._look()
             except FileNotFoundError:
@@ -127,6 +126,13 @@ class Keeper:
             except OSError:
                 # e.g. too many open files, for now
                 time.sleep(LOOK_EVERY_S)
+
+    def _pause_s(self) -> float:
+        if not self.linger_s:
+            # the last user ends it; the keeper is for those who are killed
+            return LOOK_EVERY_S
+        left_s = self.idle_since + self.linger_s - time.monotonic()
+        return min(LOOK_EVERY_S, max(left_s, 0.05))
 
     def _look(self) -> None:
         if _place(self.folder) != self.place:
@@ -178,11 +184,10 @@ class Keeper:
         """Have the data rewritten where that is due; True while that lasts."""
         if self.tried and is_compacting(self.socket):
             return True
-        tail = outgrown_tail(self.folder)
         # one that failed is not tried again before there is more
-        if tail in (0, self.tried):
+        failed, self.tried = self.tried, outgrown_tail(self.folder)
+        if self.tried in (0, failed):
             return False
-        self.tried = tail
         begin_compacting(self.socket)
         return True
 
