@@ -257,6 +257,20 @@ def _change_keeper(monkeypatch: pytest.MonkeyPatch, place: Path, old: str, new: 
     monkeypatch.setattr(keeper, "__file__", str(copy))
 
 
+def test_killed_while_it_starts_it_is_started_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(folder, linger_s=0)
+    mark = folder.parent / "mark"
+    fatal = f"os.open({str(mark)!r}, os.O_CREAT | os.O_EXCL); os.kill(os.getpid(), 9)"
+    _change_keeper(
+        monkeypatch, folder.parent, "        os.close(own_lock)\n",
+        f"        os.close(own_lock)\n        if not os.path.exists({str(mark)!r}): {fatal}\n",
+    )  # fmt: skip
+    assert visits(folder) == 1
+    assert mark.exists()
+
+
 def test_a_server_that_hangs_is_ended_all_the_same(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

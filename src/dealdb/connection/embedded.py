@@ -117,12 +117,11 @@ class EmbeddedServer:
         """
         if self._closed:
             raise StoreError(f"the embedded server of {self.path} was closed; start it again")
-        launched = False
         for _ in range(ATTEMPTS):
             launched = self._launch_if_none()
             if server_process.wait_until_ready(self._folder):
                 return
-            if launched:
+            if launched and not server_process.was_killed(self._folder):
                 break
         raise server_process.why_it_died(self._folder)
 

@@ -215,12 +215,22 @@ def wait_until_compact(folder: DataFolder) -> None:
         time.sleep(10 * POLL_S)
 
 
+def was_killed(folder: DataFolder) -> bool:
+    """Whether the server that has just died had no complaint: its report ends as that of one that works, or ends."""
+    [line] = _last_lines(folder, 1) or [""]
+    return not line or " * " in line or line.endswith("bye bye...")
+
+
+def _last_lines(folder: DataFolder, count: int) -> list[str]:
+    try:
+        return folder.log.read_text(errors="replace").splitlines()[-count:]
+    except OSError as error:
+        return [f"no report: {error.strerror}"]
+
+
 def why_it_died(folder: DataFolder) -> StoreError:
     """Error with the last lines of the server's report."""
-    try:
-        lines = folder.log.read_text(errors="replace").splitlines()[-SHOWN_LOG_LINES:]
-    except OSError as error:
-        lines = [f"no report: {error.strerror}"]
+    lines = _last_lines(folder, SHOWN_LOG_LINES)
     report = " | ".join(line.strip() for line in lines)
     msg = f"the server does not start on the data in {folder.path}; its report {folder.log} ends: {report}"
     if any(sign in report.lower() for sign in _DAMAGE):
