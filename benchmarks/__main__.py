@@ -14,7 +14,18 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
-from benchmarks import blocked, catching_up, cli, growth, load, many, memory, point, queries
+from benchmarks import (
+    blocked,
+    catching_up,
+    cli,
+    embedded,
+    growth,
+    load,
+    many,
+    memory,
+    point,
+    queries,
+)
 from benchmarks.bench import Bench
 from benchmarks.measure import Figure
 from benchmarks.servers import BINARIES, DEFAULT, running
@@ -46,6 +57,7 @@ FIGURES: dict[str, tuple[Run, Sequence[int]]] = {
     "search": (queries.search, _ALL),
     "sql": (queries.sql, _ALL),
     "cli": (cli.cli, (_SMALL, _LARGE)),
+    "embedded": (embedded.embedded, _ALL),
     "many": (many.many, (_LARGE,)),
     "point": (point.point, _ALL),
     "catch_up": (catching_up.catch_up, _ALL),

@@ -109,6 +109,8 @@ def _clean_environment(
     for name in list(os.environ):
         if name.startswith("DEALDB_"):
             monkeypatch.delenv(name)
+    # no server stays behind a test
+    monkeypatch.setenv("DEALDB_LINGER_S", "0")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dealdb.analytics import Basis, MetricResult
     from dealdb.connection import Health, PoolStats
+    from dealdb.connection.mend import MendReport
     from dealdb.database import DealDatabase
     from dealdb.errors import (
         AccessDenied,
@@ -73,6 +74,7 @@ __all__ = [
     "LoadReport",
     "LoadReset",
     "MappedColumn",
+    "MendReport",
     "MetricResult",
     "MissingExtra",
     "NotDurable",
@@ -101,6 +103,7 @@ __all__ = [
 _MODULES = {
     **dict.fromkeys(("Basis", "MetricResult"), "analytics"),
     **dict.fromkeys(("Health", "PoolStats"), "connection"),
+    "MendReport": "connection.mend",
     "DealDatabase": "database",
     **dict.fromkeys(("ExportReport", "LoadReport", "MappedColumn", "Progress"), "loader"),
     **dict.fromkeys(("Kind", "Pipeline", "Stage"), "pipeline"),

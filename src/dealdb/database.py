@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from dealdb.analytics import Analytics
+    from dealdb.connection.mend import MendReport
     from dealdb.loader import DataLoader
     from dealdb.query import QueryEngine
     from dealdb.store.audit import CheckReport, RepairReport
@@ -166,6 +167,7 @@ class DealDatabase:
         cls,
         path: Path | str | None = None,
         *,
+        linger_s: float | None = None,
         collection: str = DEFAULT_COLLECTION,
         actor: str | None = None,
         cache: bool | Path | str = False,
@@ -180,16 +182,28 @@ class DealDatabase:
         ----------
         path
             Folder of its data; by default ``dealdb`` in the user's data directory.
+        linger_s
+            How long the server stays when its last user has left, in seconds up to a day, so that the next one need
+            not start it; 0 ends it at once. None for ``$DEALDB_LINGER_S``, or 300.
 
         Raises
         ------
+        ConfigError
+            If the folder or ``linger_s`` can't be used.
+        StoreDamaged
+            If the server does not understand its data: ``dealdb repair --data``.
         StoreError
             If the server can't start.
         """
-        server = EmbeddedServer.start(None if path is None else Path(path))
+        server = EmbeddedServer.start(None if path is None else Path(path), linger_s=linger_s)
         try:
             connection = RedisConnection()
-            connection.connect(unix_socket=server.socket, revive=server.ensure_running, **settings)
+            connection.connect(
+                unix_socket=server.socket,
+                revive=server.ensure_running,
+                trouble=server.trouble,
+                **settings,
+            )
             database = cls.__new__(cls)
             database._compose(
                 connection, collection, actor, make_cache(cache, cache_mb), durability
@@ -199,6 +213,33 @@ class DealDatabase:
             raise
         database._server = server
         return database
+
+    @staticmethod
+    def mend(path: Path | str | None = None) -> MendReport:
+        """
+        Mend the files of an embedded server that can't start on them: ``StoreDamaged``.
+
+        It copies them, and cuts off what comes after the last whole commit. While the server runs it does nothing.
+
+        Parameters
+        ----------
+        path
+            Folder of its data, as for ``embedded``.
+
+        Raises
+        ------
+        ConfigError
+            If there are no data in the folder, or there is no room for the copy; nothing was changed.
+        StoreDamaged
+            If the list of the files itself is damaged.
+
+        Cost
+        ----
+        It reads all but the compact part, about a second for 40 MB.
+        """
+        from dealdb.connection.mend import mend
+
+        return mend(None if path is None else Path(path))
 
     # the parts -------------------------------------------------------------------------------------
 
@@ -236,6 +277,11 @@ class DealDatabase:
     def is_connected(self) -> bool:
         """Whether the server answers; never raises, and answers within a second."""
         return self.connection.is_connected()
+
+    @property
+    def linger_s(self) -> float | None:
+        """Seconds that the embedded server stays after its last user; None where there is none."""
+        return self._server.linger_s if self._server is not None else None
 
     def health(self) -> Health:
         """
@@ -283,7 +329,7 @@ class DealDatabase:
 
     def close(self) -> None:
         """
-        Close all sockets, feeds and what ``query.sql`` holds; an embedded server stops when its last user leaves.
+        Close all sockets, feeds and what ``query.sql`` holds; an embedded server ends ``linger_s`` after its last user.
 
         A checkpoint that a query has begun is waited for.
         """

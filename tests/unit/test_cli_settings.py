@@ -42,6 +42,7 @@ GIVEN: dict[str, tuple[str, str, Any]] = {
     "cache": ("off", '"off"', False),
     "cache_mb": ("64", "64", 64),
     "durability": ("disk", '"disk"', "disk"),
+    "linger_s": ("0", "0", 0),
 }
 
 

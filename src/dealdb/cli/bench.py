@@ -174,7 +174,7 @@ def temporary_server(folder: Path) -> Iterator[Opener]:
     """Opener of collections on an embedded server in that folder; it stops at the end."""
     from dealdb import DealDatabase
 
-    with DealDatabase.embedded(folder) as keeper:
+    with DealDatabase.embedded(folder, linger_s=0) as keeper:
         where = keeper.connection.settings.where
         yield lambda name: DealDatabase.from_url(where, collection=name)
 

@@ -134,9 +134,10 @@ class Session:
         options = dict(self.options)
         if collection is not None:
             options["collection"] = collection
+        linger_s = options.pop("linger_s", None)
         if self.url is None:
             # its data lie on this machine anyway
-            return DealDatabase.embedded(**options)
+            return DealDatabase.embedded(linger_s=linger_s, **options)
         options.setdefault("cache", True)
         if self.password is not None:
             options["password"] = self.password

@@ -134,6 +134,10 @@ def _examine(db: DealDatabase, session: Session) -> Iterator[Finding]:
     if not health.reachable:
         yield _unreachable(db, health)
         return
+    if trouble := db.connection.trouble():
+        yield Finding(
+            check="disk", state=State.FAIL, found=trouble, advice="make room on that disk"
+        )
     link = db.connection.link()
     dangers = [_of_danger(danger) for danger in ask_dangers(link)]
     if any(finding.check in _END_OF_LOOKING for finding in dangers):

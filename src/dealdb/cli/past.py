@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dealdb.cli.context import Output, Parquet, Session, note
 from dealdb.cli.output import print_facts, print_frame, print_rows
-from dealdb.errors import DealNotFound
+from dealdb.errors import ConfigError, DealNotFound, StoreDamaged
 
 if TYPE_CHECKING:
     from dealdb.store.audit import Difference
@@ -50,13 +51,27 @@ def check(session: Session) -> None:
         raise typer.Exit(1)
 
 
-def repair(session: Session) -> None:
+def repair(
+    session: Session,
+    data: Annotated[  # noqa: FBT002 a flag
+        bool,
+        typer.Option(
+            "--data", help="Mend the embedded server's files instead, when it can't start on them."
+        ),
+    ] = False,
+) -> None:
     """
     Adopt what other programs did to the hashes.
 
     The log gets what the hashes hold. It is safe beside other writers, and to repeat. The exit code is 1 when
     something is left that only a person can resolve: a text that is none of its field's type.
+
+    With --data it copies the files of the embedded server, and cuts off what a power failure or a bad disk has left at
+    their end and the server can't read. It tells what was cut.
     """
+    if data:
+        _mend(session)
+        return
     with session.open() as db:
         report = db.repair()
     facts = {"adopted": report.adopted, "removed": report.removed}
@@ -64,6 +79,31 @@ def repair(session: Session) -> None:
     if report.remaining:
         note("set these fields to values of their type, or clear them: dealdb save id=ID FIELD=")
         raise typer.Exit(1)
+
+
+def _mend(session: Session) -> None:
+    from dealdb import DealDatabase
+
+    if session.url is not None:
+        msg = "repair --data is for the embedded server: mend a server's files on its own machine"
+        raise ConfigError(msg)
+    report = DealDatabase.mend()
+    if report.cut_bytes:
+        # before the server starts: it may find more that it does not understand
+        note(f"a copy of the files as they were is in {report.copy}")
+    try:
+        with session.open() as db:
+            deals = len(db)
+    except StoreDamaged as problem:
+        # without the advice to do what has just been done
+        found = str(problem).partition("; dealdb repair --data")[0]
+        msg = f"what is damaged can't be cut off: restore a backup of the folder; {found}"
+        raise StoreDamaged(msg) from None
+    facts = {**asdict(report), "deals": deals}
+    shown = {
+        name: str(value) if isinstance(value, Path) else value for name, value in facts.items()
+    }
+    print_facts(shown, session.output)
 
 
 def _print_differences(

@@ -48,6 +48,7 @@ max_connections = 4
 | `cache` | | `DEALDB_CACHE` | where columns are kept on this machine: `on`, `off` or a folder's full path |
 | `cache_mb` | | `DEALDB_CACHE_MB` | megabytes that this may take |
 | `durability` | `--durability` | `DEALDB_DURABILITY` | where a change has to be: `memory`, `disk` or `replicated` |
+| `linger_s` | | `DEALDB_LINGER_S` | seconds that the embedded server stays after its last user; 300; 0: none |
 
 | variable | holds |
 |---|---|

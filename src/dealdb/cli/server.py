@@ -121,6 +121,7 @@ _SETTINGS = {
     "cache": "cache",
     "cache_mb": "cache_mb",
     "durability": "durability",
+    "linger_s": "linger_s",
 }
 
 
@@ -136,6 +137,7 @@ def _settings(db: DealDatabase, session: Session) -> dict[str, Any]:
         "cache": _cache(db.cache, embedded=session.url is None),
         "cache_mb": db.cache and db.cache.max_bytes // 1_000_000,
         "durability": session.options.get("durability", "memory"),
+        "linger_s": db.linger_s,
     }
     others = {label: getattr(in_force, label) for label in _SETTINGS if label not in special}
     return {**special, **others}

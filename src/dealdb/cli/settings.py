@@ -79,6 +79,7 @@ KEYS: dict[str, Kind] = {
     "cache": PLACE,
     "cache_mb": WHOLE,
     "durability": DURABILITY,
+    "linger_s": SECONDS,
 }
 
 

@@ -8,6 +8,9 @@ leaves nothing behind that could block the next one.
 ``starting.lock``   held for the moment in which a process starts or stops the server
 ``users.lock``      held, shared, by every process that uses the server; who can have it alone is the last
 ``server.lock``     handed down to the server process, which holds it for as long as it runs
+``keeper.lock``     handed down to the keeper, which holds it, shared, for as long as it runs
+``linger``          seconds that the server stays after its last user; written at each coming and leaving
+``server.binary``   which server runs, with which options
 ``server.log``      what the server reports
 ``socket``          the server's unix socket, unless the folder's path is too long for one
 ``appendonlydir``   the data
@@ -25,6 +28,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from dealdb.connection.keeper import DATA, LINGER, STARTING, USERS
 from dealdb.errors import ConfigError, ServerUnavailable
 
 # the address of a unix socket holds 108 bytes on Linux, 104 on macOS, and ends in a NUL
@@ -32,8 +36,20 @@ MAX_SOCKET_PATH_BYTES = 103
 # starting and stopping take some 50 ms; more means that the process at it hangs
 STARTING_TIMEOUT_S = 30.0
 POLL_S = 0.005
-_MARKER = "starting.lock"
-_OURS = frozenset({_MARKER, "users.lock", "server.lock", "server.log", "socket", "appendonlydir"})
+_MARKER = STARTING
+_OURS = frozenset(
+    {
+        _MARKER,
+        USERS,
+        LINGER,
+        DATA,
+        "server.lock",
+        "keeper.lock",
+        "server.binary",
+        "server.log",
+        "socket",
+    }
+)
 
 
 def default_folder() -> Path:
@@ -114,7 +130,38 @@ class DataFolder:
 
     def users(self) -> Lock:
         """The lock that the server's users share."""
-        return Lock(self.path / "users.lock")
+        return Lock(self.path / USERS)
+
+    @property
+    def data(self) -> Path:
+        """The server's files."""
+        return self.path / DATA
+
+    @property
+    def binary(self) -> Path:
+        """What the server was started from."""
+        return self.path / "server.binary"
+
+    def note_use(self, linger_s: float) -> None:
+        """Tell the keeper that somebody is here now, and how long the server stays after him."""
+        # a full disk must not keep anybody from reading or leaving; the text has one length, so it takes no more room
+        with contextlib.suppress(OSError):
+            file = os.open(self.path / LINGER, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.pwrite(file, f"{linger_s:<15.3f}\n".encode(), 0)
+            finally:
+                os.close(file)
+
+    def keeper(self) -> Lock:
+        """The lock that the keeper holds."""
+        return Lock(self.path / "keeper.lock")
+
+    def has_keeper(self) -> bool:
+        """Whether a keeper lives; to be asked while ``starting``, or two who ask take each other for one."""
+        lock = self.keeper()
+        alone = lock.take()
+        lock.close()
+        return not alone
 
     def server(self) -> Lock:
         """The lock that the server process holds."""

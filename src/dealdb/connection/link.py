@@ -58,11 +58,18 @@ class Link:
         How the server is reached.
     """
 
-    __slots__ = ("_pool", "_revive", "db", "settings")
+    __slots__ = ("_pool", "_revive", "_trouble", "db", "settings")
 
-    def __init__(self, pool: Pool, db: int, revive: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        db: int,
+        revive: Callable[[], None] | None = None,
+        trouble: Callable[[], str | None] | None = None,
+    ) -> None:
         self._pool = pool
         self._revive = revive
+        self._trouble = trouble
         self.db = db
         self.settings: Settings = pool.settings
 
@@ -152,7 +159,7 @@ class Link:
         For commands that block: they would keep a socket of the pool from everyone else. No round trip.
         """
         pool = Pool(replace(self.settings, db=self.db, max_connections=1))
-        return OwnLink(pool, self.db, self._revive)
+        return OwnLink(pool, self.db, self._revive, self._trouble)
 
     def _deliver(
         self,
@@ -177,6 +184,7 @@ class Link:
                 # of a batch, the rest may have run though the server turned one away
                 sent = sent and not (single and answered)
                 if (sent and not retry) or not self._is_worth_another(failure) or pauses.over:
+                    self._explain(failure)
                     raise
             finally:
                 self._give_back(wire)
@@ -191,6 +199,11 @@ class Link:
             # a second interrupt, in the middle of it: the traceback would keep the wire, and its slot, for long
             self._pool.release(wire)
             raise
+
+    def _explain(self, failure: StoreError) -> None:
+        """Say in the error why the server fails, where that is known: e.g. that its disk is full."""
+        if self._trouble is not None and (trouble := self._trouble()):
+            failure.args = (f"{failure}; {trouble}",)
 
     def _is_worth_another(self, failure: StoreError) -> bool:
         if not isinstance(failure, ServerUnavailable):

