@@ -467,8 +467,7 @@ class _Writer:
             return self._until_answered(sending, sent)
         except StoreError as problem:
             if sent.is_doubtful:
-                message = _unknown(self._link.settings.where)
-                raise OutcomeUnknown(message, self._resolver(sent)) from problem
+                raise self._outcome_unknown(sent, problem) from problem
             if sent.n == 1 or isinstance(problem, (ServerUnavailable, PoolTimeout)):
                 # it never left, or was refused
                 self._place = _Place(self._place.counter)
@@ -485,11 +484,9 @@ class _Writer:
         try:
             void, n_done = self._void(sent, len(replies) - 1)
         except StoreError as problem:
-            message = _unknown(self._link.settings.where, problem)
-            raise OutcomeUnknown(message, self._resolver(sent)) from problem
+            raise self._outcome_unknown(sent, problem) from problem
         if sent.is_lost:
-            message = _unknown(self._link.settings.where)
-            raise OutcomeUnknown(message, self._resolver(sent))
+            raise self._outcome_unknown(sent, WriterClash(_clash(self._link.settings.where)))
         if void.status not in _COUNTED or (void.is_void and n_done == sent.n == 1):
             # the server has lost what it had acknowledged; or the void is that of another process
             return [*replies[:-1], void]
