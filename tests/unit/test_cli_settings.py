@@ -56,7 +56,7 @@ def test_option_environment_file_default_in_this_order(name: str, config: Write)
     file = config(f"{name} = {toml}\n")
     path = str(Path(file["XDG_CONFIG_HOME"], "dealdb", "config.toml"))
     other = "7" if isinstance(value, int | float) else "other"
-    other = "/other" if name == "cache" else other
+    other = {"cache": "/other", "durability": "replicated"}.get(name, other)
     assert name not in session_from({}, {}).options
     assert session_from({}, {}).sources[name] == "default"
     from_file = session_from({}, file)
