@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dealdb.analytics import Basis, MetricResult
-    from dealdb.connection import Health, PoolStats
+    from dealdb.connection import Danger, Health, PoolStats
     from dealdb.database import DealDatabase
     from dealdb.errors import (
         AccessDenied,
@@ -51,6 +51,7 @@ __all__ = [
     "Commit",
     "ConfigError",
     "ConflictError",
+    "Danger",
     "Deal",
     "DealChange",
     "DealDBError",
@@ -96,7 +97,7 @@ __all__ = [
 # a name is imported at its first use: `dealdb --help` waits neither for the Redis client nor for Polars
 _MODULES = {
     **dict.fromkeys(("Basis", "MetricResult"), "analytics"),
-    **dict.fromkeys(("Health", "PoolStats"), "connection"),
+    **dict.fromkeys(("Danger", "Health", "PoolStats"), "connection"),
     "DealDatabase": "database",
     **dict.fromkeys(("ExportReport", "LoadReport", "MappedColumn", "Progress"), "loader"),
     **dict.fromkeys(("Kind", "Pipeline", "Stage"), "pipeline"),

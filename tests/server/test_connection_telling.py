@@ -474,7 +474,9 @@ def test_info_and_doctor_where_no_server_can_be_started(
     monkeypatch.setenv("XDG_DATA_HOME", "/proc/data")
     info = run("info")
     assert info.code == 2
-    assert "embedded, /proc/data/dealdb (default)" in info.out
+    assert (
+        "none: /proc/data/dealdb can't hold data: No such file or directory (default)" in info.out
+    )
     assert info.err == "error: /proc/data/dealdb can't hold data: No such file or directory\n"
     doctor = run("doctor", "--json")
     assert doctor.code == 1
