@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dealdb.analytics import Basis, MetricResult
-    from dealdb.connection import Health, PoolStats
+    from dealdb.connection import Danger, Health, PoolStats
     from dealdb.connection.mend import MendReport
     from dealdb.database import DealDatabase
     from dealdb.errors import (
@@ -54,6 +54,7 @@ __all__ = [
     "Commit",
     "ConfigError",
     "ConflictError",
+    "Danger",
     "Deal",
     "DealChange",
     "DealDBError",
@@ -102,7 +103,7 @@ __all__ = [
 # a name is imported at its first use: `dealdb --help` waits neither for the Redis client nor for Polars
 _MODULES = {
     **dict.fromkeys(("Basis", "MetricResult"), "analytics"),
-    **dict.fromkeys(("Health", "PoolStats"), "connection"),
+    **dict.fromkeys(("Danger", "Health", "PoolStats"), "connection"),
     "MendReport": "connection.mend",
     "DealDatabase": "database",
     **dict.fromkeys(("ExportReport", "LoadReport", "MappedColumn", "Progress"), "loader"),

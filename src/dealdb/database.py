@@ -296,7 +296,7 @@ class DealDatabase:
             return health
         try:
             deals, log_length = self._store.sizes()
-            clock = self._store.times_to_come()
+            clock = self.check_clock()
         except StoreError as problem:
             return replace(
                 health, warnings=(*health.warnings, f"the collection can't be read: {problem}")
@@ -310,6 +310,24 @@ class DealDatabase:
         return replace(
             health, deals=deals, log_length=log_length, columns_bytes=held, warnings=warnings
         )
+
+    def check_clock(self) -> str | None:
+        """
+        What to say where commits bear times that are still to come; None where none do.
+
+        The server's clock was ahead when they were made. ``as_of`` and the history go by these times; the order of
+        commits does not.
+
+        Raises
+        ------
+        StoreError
+            If the server can't be asked.
+
+        Cost
+        ----
+        One round trip.
+        """
+        return self._store.times_to_come()
 
     def select_database(self, db: int) -> None:
         """

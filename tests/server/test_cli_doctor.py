@@ -25,8 +25,12 @@ def test_a_server_that_is_well(run: Run, db: DealDatabase, flavor: str) -> None:
     ran = run("doctor", "--json")
     assert ran.code == 0
     # the servers of the tests keep nothing on disk
-    assert {check for check, state in states(ran).items() if state != "ok"} == {"persistence"}
-    assert list(states(ran)) == [
+    known_hole = ["security"] if flavor == "redis62" else []
+    assert {check for check, state in states(ran).items() if state != "ok"} == {
+        "persistence",
+        *known_hole,
+    }
+    assert [check for check in states(ran) if check not in known_hole] == [
         "settings", "version", "eviction", "persistence", "role", "pool", "server", "rights", "format", "hashes",
         "clock",
     ]  # fmt: skip

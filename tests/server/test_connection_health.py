@@ -149,9 +149,15 @@ def test_busy_pool_is_judged_by_what_the_server_answered_meanwhile(server: Serve
         assert eventually(lambda: connection.pool_stats().in_use == 0)
 
 
+def without_known_hole(health: Health) -> Health:
+    """The same without the warning that Redis 6.2 of the tests has a known hole."""
+    kept = tuple(warning for warning in health.warnings if "CVE-" not in warning)
+    return dataclasses.replace(health, warnings=kept)
+
+
 def test_health_of_a_server(server: Server, flavor: str) -> None:
     with connected(server, max_connections=3) as connection:
-        health = connection.health()
+        health = without_known_hole(connection.health())
         with server.client() as client:
             info = client.info()
     assert health == Health(
@@ -216,7 +222,7 @@ def test_health_names_what_threatens_the_data(
     warning: str | None,
 ) -> None:
     with connected(new_server(*options)) as connection:
-        health = connection.health()
+        health = without_known_hole(connection.health())
     assert health.persistence == persistence
     assert health.warnings == ((warning,) if warning else ())
 
@@ -231,7 +237,7 @@ def test_health_with_snapshots(
     with server.client() as client:
         client.config_set("save", "3600 1")
     with connected(server) as connection:
-        health = connection.health()
+        health = without_known_hole(connection.health())
     assert (health.persistence, health.warnings) == (persistence, ())
 
 

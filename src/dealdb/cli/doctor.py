@@ -14,14 +14,10 @@ import typer
 from dealdb.cli.context import Output, Session
 from dealdb.cli.output import print_rows
 from dealdb.cli.pager import show
-from dealdb.connection.dangers import Danger, ask_dangers
-from dealdb.connection.faults import is_unknown_command
 from dealdb.errors import AccessDenied, ConfigError, ServerRefused, StoreError
-from dealdb.store.clock import times_to_come
-from dealdb.store.keys import Keys
 
 if TYPE_CHECKING:
-    from dealdb import DealDatabase, Health
+    from dealdb import Danger, DealDatabase, Health
     from dealdb.connection import Link
 
 OLDEST = {"redis": (6, 2), "valkey": (7, 2)}
@@ -139,7 +135,7 @@ def _examine(db: DealDatabase, session: Session) -> Iterator[Finding]:
             check="disk", state=State.FAIL, found=trouble, advice="make room on that disk"
         )
     link = db.connection.link()
-    dangers = [_of_danger(danger) for danger in ask_dangers(link)]
+    dangers = [_of_danger(danger) for danger in db.connection.dangers()]
     if any(finding.check in _END_OF_LOOKING for finding in dangers):
         # nothing else that could be said of it would be true
         yield from dangers
@@ -150,7 +146,8 @@ def _examine(db: DealDatabase, session: Session) -> Iterator[Finding]:
     yield Finding(check="pool", state=State.OK, found=f"at most {health.pool_size} connections")
     yield from dangers
     examinations: dict[str, Callable[[Link, str], Finding]] = {
-        "server": _answers, "rights": _rights, "format": _format, "hashes": _hashes, "clock": _clock,
+        "server": _answers, "rights": _rights, "format": _format, "hashes": _hashes,
+        "clock": lambda *_: _clock(db),
     }  # fmt: skip
     for name, examine in examinations.items():
         try:
@@ -188,7 +185,7 @@ def _is_hidden(link: Link, question: tuple[str, ...]) -> bool:
     try:
         link.call(*question, retry=True)
     except StoreError as error:
-        return is_unknown_command(error)
+        return isinstance(error, ServerRefused) and "unknown command" in str(error)
     return False
 
 
@@ -304,8 +301,8 @@ def _unknown(link: Link) -> list[str]:
     return [name.lower() for name, known in zip(wanted, found, strict=True) if known is None]
 
 
-def _clock(link: Link, collection: str) -> Finding:
-    found = times_to_come(link, Keys(collection))
+def _clock(db: DealDatabase) -> Finding:
+    found = db.check_clock()
     if found is None:
         return Finding(check="clock", state=State.OK, found="no commit of the future")
     said, _, follows = found.partition("; ")

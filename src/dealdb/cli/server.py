@@ -55,9 +55,10 @@ def info(session: Session) -> None:
         with session.open() as db:
             known |= _settings(db, session)
             known |= _contents(db)
-    except (ConfigError, StoreError):
+    except (ConfigError, StoreError) as error:
         # where things are matters most where they don't work; the error follows
-        _print_info(known if "server" in known else known | _embedded(session), session)
+        server = {"server": f"none: {error}", "collection": session.collection_name}
+        _print_info(known | server if "server" not in known else known, session)
         raise
     _print_info(known, session)
 
@@ -71,13 +72,6 @@ def _contents(db: DealDatabase) -> dict[str, Any]:
         "columns_bytes": _columns_bytes(db),
         "_lines": list(stage_lines(stages)),
     }
-
-
-def _embedded(session: Session) -> dict[str, Any]:
-    """What is known of a server that could not be started: nothing but where its data are to lie."""
-    from dealdb.connection.data_folder import default_folder
-
-    return {"server": f"embedded, {default_folder()}", "collection": session.collection_name}
 
 
 def _print_info(facts: dict[str, Any], session: Session) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dealdb.connection.dangers import Danger
 from dealdb.connection.embedded import EmbeddedServer
 from dealdb.connection.health import Health
 from dealdb.connection.link import Argument, Link, OwnLink, packed, round_trips
@@ -11,6 +12,7 @@ from dealdb.connection.settings import Settings
 
 __all__ = [
     "Argument",
+    "Danger",
     "EmbeddedServer",
     "Health",
     "Link",

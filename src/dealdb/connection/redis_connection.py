@@ -7,6 +7,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from dealdb.connection.dangers import Danger, ask_dangers
 from dealdb.connection.health import Health, ask_server, ping
 from dealdb.connection.link import Link
 from dealdb.connection.pool import Pool, PoolStats
@@ -241,6 +242,21 @@ class RedisConnection:
     def trouble(self) -> str | None:
         """A sentence on what keeps the server from its work, where it can't say so itself: a full disk."""
         return self._trouble() if self._trouble is not None else None
+
+    def dangers(self) -> list[Danger]:
+        """
+        What threatens saves or data on the server, as far as its ACL lets this user ask.
+
+        Raises
+        ------
+        AccessDenied, ServerUnavailable, PoolTimeout
+            If there is no answer.
+
+        Cost
+        ----
+        One round trip, and another for each CONFIG GET that something suspicious calls for.
+        """
+        return ask_dangers(self.link())
 
     def pool_stats(self) -> PoolStats:
         """

@@ -9,12 +9,13 @@ is asked, once a command has failed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 from dealdb.connection.faults import is_cut, is_unknown_command
 from dealdb.connection.info import ask_info, mode
-from dealdb.connection.link import Argument, Link
+from dealdb.connection.link import Argument, Link, OwnLink
 from dealdb.connection.pool import Pool
 from dealdb.connection.wire import overhear
 from dealdb.errors import ServerRefused, ServerUnavailable, StoreError
@@ -62,19 +63,20 @@ class TellingLink(Link):
         self, error: StoreError, commands: Sequence[Sequence[Argument]], *, retry: bool
     ) -> StoreError | None:
         if isinstance(error, ServerRefused) and is_unknown_command(error):
-            said = sentinel(self._asking())
+            with closing(self._asking()) as asking:
+                said = sentinel(asking)
             return ServerRefused(f"{self._where}: {said}", reply=error.reply) if said else None
         if not is_cut(error):
             return None
         if self._pool.answered_at == 0 and (heard := overhear(self.settings, _PATIENCE_S)):
             return heard
-        return self._told_of_proxy(error, _first_of_each(commands, retry=retry))
+        with closing(self._asking()) as asking:
+            return self._told_of_proxy(error, asking, _first_of_each(commands, retry=retry))
 
     def _told_of_proxy(
-        self, error: StoreError, commands: Sequence[Sequence[Argument]]
+        self, error: StoreError, asking: Link, commands: Sequence[Sequence[Argument]]
     ) -> StoreError | None:
         first = [("SELECT", self.db)] if self.db else []
-        asking = self._asking()
         for name, *rest in (*first, *commands):
             if _always_cut(asking, (name, *rest)):
                 said = name.decode() if isinstance(name, bytes) else name
@@ -85,7 +87,7 @@ class TellingLink(Link):
                 )
         return None
 
-    def _asking(self) -> Link:
+    def _asking(self) -> OwnLink:
         """A link that has one short try; to database 0, for not everything takes SELECT."""
         hasty = replace(
             self.settings,
@@ -94,7 +96,7 @@ class TellingLink(Link):
             socket_timeout_s=_PATIENCE_S,
             pool_timeout_s=_PATIENCE_S,
         )
-        return Link(Pool(hasty), 0)
+        return OwnLink(Pool(hasty), 0)
 
     @property
     def _where(self) -> str:
