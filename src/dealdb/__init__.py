@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dealdb.database import DealDatabase
     from dealdb.errors import (
         AccessDenied,
+        BackupError,
         ConfigError,
         ConflictError,
         DealDBError,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         OutcomeUnknown,
         PoolTimeout,
         QueryError,
+        RestoreRefused,
         SchemaError,
         ServerRefused,
         ServerUnavailable,
@@ -40,12 +42,15 @@ if TYPE_CHECKING:
     from dealdb.schema import Field, FieldType, Schema
     from dealdb.store import Deal, SaveResult
     from dealdb.store.audit import CheckReport, Difference, Problem, RepairReport
+    from dealdb.store.backup.reports import BackupReport, RestoreReport
     from dealdb.store.commits import Commit, DealChange
     from dealdb.store.feed import Feed
     from dealdb.view import DealView
 
 __all__ = [
     "AccessDenied",
+    "BackupError",
+    "BackupReport",
     "Basis",
     "CheckReport",
     "Commit",
@@ -82,6 +87,8 @@ __all__ = [
     "Progress",
     "QueryError",
     "RepairReport",
+    "RestoreRefused",
+    "RestoreReport",
     "SaveResult",
     "SavedQuery",
     "Schema",
@@ -104,6 +111,7 @@ _MODULES = {
     **dict.fromkeys(("Field", "FieldType", "Schema"), "schema"),
     **dict.fromkeys(("Deal", "SaveResult"), "store"),
     **dict.fromkeys(("CheckReport", "Difference", "Problem", "RepairReport"), "store.audit"),
+    **dict.fromkeys(("BackupReport", "RestoreReport"), "store.backup.reports"),
     **dict.fromkeys(("Commit", "DealChange"), "store.commits"),
     "Feed": "store.feed",
     "DealView": "view",
