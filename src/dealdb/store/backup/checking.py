@@ -16,14 +16,17 @@ import polars as pl
 
 from dealdb.columns import encode_column
 from dealdb.errors import BackupError, StoreDamaged
+from dealdb.pipeline import Pipeline
+from dealdb.schema import Schema
 from dealdb.store.backup.contents import REVISIONS, UNREADABLE, End, Head, unpack_entry
 from dealdb.store.backup.files import opened
 from dealdb.store.backup.parts import COLUMN, END, HEAD, HISTORY, LAST, Part, PartReader
 from dealdb.store.backup.reports import BackupReport, Tell, quietly
+from dealdb.store.backup.revisions import Revisions
 from dealdb.store.chunks import Columns, typed, values_of
 from dealdb.store.digest import DIGITS
 from dealdb.store.history import Segment, unseal
-from dealdb.store.log import Entry, Position
+from dealdb.store.log import DEAL_KINDS, Entry, Position
 from dealdb.store.past import follows, moment_of
 
 # Polars panics at some damage; what it raises then is no PolarsError
@@ -199,19 +202,26 @@ class Backup:
 
     def _check_history(self, tell: Tell) -> None:
         """That each commit follows the one before, from the first to that of the state."""
-        last = Position()
+        if not self.head.history:
+            return
+        last, known = Position(), Revisions()
         for segment in self.end.history:
-            last = self._check_segment(segment, last)
+            last = self._check_segment(segment, last, known)
             tell("checking history", last.seq, self.head.seq, "commits")
-        if self.head.history and last != self.head.position:
+        if last != self.head.position:
             raise self._reader.trouble("its history does not end with the commit of its head")
+        parts = [pl.Series(REVISIONS, [], pl.Int64), *map(self._values, self.end.revisions)]
+        if not known.column(self.head.rows).equals(pl.concat(parts), null_equal=True):
+            raise self._reader.trouble("its history is of other deals than its columns")
 
-    def _check_segment(self, segment: Segment, last: Position) -> Position:
+    def _check_segment(self, segment: Segment, last: Position, known: Revisions) -> Position:
         part = self._segments[segment.digest]
         with self._reading(part):
             for entry in unseal(self._reader.read(part), None):
                 _must(follows(last, entry), f"commit {entry.position.seq} follows no commit")
                 _must(last.seq > 0 or entry.writer == self.head.genesis, "it is of another history")
+                _look_at(entry)
+                known.see(entry)
                 last = entry.position
             _must(last.seq == segment.last, f"it ends with commit {last.seq}")
         return last
@@ -265,6 +275,19 @@ def check_backup(path: Path, tell: Tell = quietly) -> BackupReport:
     begun = time.perf_counter()
     with open_backup(path, tell) as backup:
         return backup.report(path, time.perf_counter() - begun)
+
+
+def _look_at(entry: Entry) -> None:
+    """Read all that a commit has."""
+    if entry.kind in DEAL_KINDS:
+        # an ``add`` without data is in the columns
+        if entry.data or entry.kind != "add":
+            _must(len(entry.change[0]) == len(entry.rows), "a commit has more rows than deals")
+    elif entry.kind == "schema":
+        Schema.from_json(entry.data)
+    else:
+        _must(entry.kind == "pipeline", "a commit is of no known kind")
+        Pipeline.from_json(entry.data)
 
 
 def _must(holds: bool, problem: str = "") -> None:  # noqa: FBT001 what has to be

@@ -238,7 +238,14 @@ class _Restorer:
     def _put_command(
         self, ids: Sequence[str], fields: Sequence[str], texts: Sequence[Sequence[bytes | None]]
     ) -> tuple[Argument, ...]:
-        about = ("EVAL", _PUT, 2 + len(ids), self._keys.meta, self._keys.lease, *ids)
+        about: tuple[Argument, ...] = (
+            "EVAL",
+            _PUT,
+            2 + len(ids),
+            self._keys.meta,
+            self._keys.lease,
+            *ids,
+        )
         return (*about, self._token, LEASE_MS, len(fields), *fields, _packed(texts))
 
     def _hold(self) -> None:
@@ -301,7 +308,9 @@ class _Restorer:
         """Raise where a script has refused."""
         what = reply[0]
         if what == b"taken":
-            raise self._refused("another restore into it has begun since, and goes on")
+            raise self._refused(
+                "another restore into it has begun since, or the server has lost what was written"
+            )
         if what == b"lost":
             raise self._refused(
                 "a part that was written to it is gone: is another program at its keys?"

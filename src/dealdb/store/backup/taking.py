@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from array import array
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -12,10 +11,11 @@ import polars as pl
 
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
-from dealdb.store.backup.contents import REVISIONS, End, Head, pack_entry
+from dealdb.store.backup.contents import End, Head, pack_entry
 from dealdb.store.backup.files import new_file
 from dealdb.store.backup.parts import COLUMN, END, HEAD, HISTORY, LAST, PartWriter
 from dealdb.store.backup.reports import BackupReport, Tell
+from dealdb.store.backup.revisions import Revisions
 from dealdb.store.checkpoint import generation_of
 from dealdb.store.chunks import CHUNK_ROWS, Columns, encoded
 from dealdb.store.hashes import as_dict
@@ -84,12 +84,12 @@ class _Taker:
         segments: tuple[Segment, ...] = ()
         if last is not None:
             generation = generation_of(replica, self._write_columns(replica))
-            known = _Revisions()
+            known = Revisions()
             if history:
                 segments = self._write_history(replica, generation, known, head)
             else:
                 # which commit touched which deal only the history tells; a later one than it was is on the safe side
-                known.are_all(replica, last.position.seq)
+                known.are_all(replica.columns["id"], last.position.seq)
             revisions = self._write_revisions(replica, known)
             self._file.write(LAST, pack_entry(last))
         end = End(
@@ -155,7 +155,7 @@ class _Taker:
             self._file.write(COLUMN, blob)
 
     def _write_history(
-        self, replica: Replica, generation: Generation, known: _Revisions, head: Head
+        self, replica: Replica, generation: Generation, known: Revisions, head: Head
     ) -> tuple[Segment, ...]:
         columns = generation.columns
         if columns is None:
@@ -175,7 +175,7 @@ class _Taker:
             )
         return tuple(segments)
 
-    def _entries(self, until: Position, known: _Revisions, head: Head) -> Iterator[Entry]:
+    def _entries(self, until: Position, known: Revisions, head: Head) -> Iterator[Entry]:
         """Every commit up to a position; each follows the one before by its chain hash."""
         last = Position()
         for entry in _whole_history(self._link, self._keys, until):
@@ -189,7 +189,7 @@ class _Taker:
         if last != until:
             raise self._reset()
 
-    def _write_revisions(self, replica: Replica, known: _Revisions) -> tuple[str, ...]:
+    def _write_revisions(self, replica: Replica, known: Revisions) -> tuple[str, ...]:
         revisions = known.column(replica.height)
         if not revisions.is_null().equals(replica.columns["id"].is_null(), check_names=False):
             msg = (
@@ -226,46 +226,6 @@ class _Taker:
             sha256=self._file.digest,
             seconds=seconds,
         )
-
-
-class _Revisions:
-    """Which commit was the last one to each row: what the hashes have under ``_rev``."""
-
-    def __init__(self) -> None:
-        self._of_row = array("q")
-        # of the last bulk commit: its rows reach up to where those of the next commit begin
-        self._added_by = 0
-
-    def are_all(self, replica: Replica, seq: int) -> None:
-        """Give all deals this one."""
-        present = replica.columns["id"].is_not_null()
-        self._of_row = array("q", (present.cast(pl.Int64) * seq).to_list())
-
-    def see(self, entry: Entry) -> None:
-        """Take in a commit; those before it have been."""
-        self._reach(entry.height)
-        if entry.kind == "add":
-            self._added_by = entry.position.seq
-        elif entry.packed_rows:
-            self._put(entry.rows, 0 if entry.kind == "delete" else entry.position.seq)
-
-    def _reach(self, height: int) -> None:
-        missing = height - len(self._of_row)
-        if missing > 0:
-            self._of_row.extend(array("q", [self._added_by]) * missing)
-        self._added_by = 0
-
-    def _put(self, rows: list[int], seq: int) -> None:
-        missing = max(rows, default=-1) + 1 - len(self._of_row)
-        if missing > 0:
-            self._of_row.extend(array("q", [0]) * missing)
-        for row in rows:
-            self._of_row[row] = seq
-
-    def column(self, height: int) -> pl.Series:
-        """Revision of each row, null for one without a deal."""
-        self._reach(height)
-        return pl.Series(REVISIONS, self._of_row, dtype=pl.Int64).replace(0, None)
 
 
 def _whole_history(link: Link, keys: Keys, until: Position) -> Iterator[Entry]:
