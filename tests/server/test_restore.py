@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -100,6 +102,7 @@ def test_nobody_sees_half_of_it(copy: DealDatabase, url: str, file: Path, phase:
         lambda db: 7 in db,
         len,
         lambda db: db.query.count(),
+        lambda db: db.schema,
         lambda db: db.save_deal({"id": 7, "amount": 1}),
         lambda db: db.delete_deal(7),
         lambda db: db.loader.load([{"id": 7}], bar=False),
@@ -350,6 +353,55 @@ def test_the_link_that_breaks(new_server: Callable[..., Server], file: Path) -> 
 
         # a server that comes back with all that it had: it goes on as if nothing had been
         db.restore(file, progress=at("writing deals", restart))
+        assert_whole(db)
+
+
+class Cutter(threading.Thread):
+    """Between a client and a server: swallows an answer to what was done, and hangs up, later on each connection."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(daemon=True)
+        self.server, self.n_cuts = server, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.start()
+
+    def run(self) -> None:
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            with client, socket.create_connection(("127.0.0.1", self.server.port)) as there:
+                self.serve(client, there, 5 + 3 * self.n_cuts)
+
+    def serve(self, client: socket.socket, there: socket.socket, n_answers: int) -> None:
+        while ready := select.select([client, there], [], [], 20)[0]:
+            blob = ready[0].recv(2**16)
+            if not blob:
+                return
+            if ready[0] is client:
+                there.sendall(blob)
+                continue
+            n_answers -= 1
+            if n_answers == 0:
+                self.n_cuts += 1
+                return
+            client.sendall(blob)
+
+
+def test_answers_that_get_lost(server: Server, file: Path) -> None:
+    cutter = Cutter(server)
+    try:
+        with DealDatabase(
+            "127.0.0.1", cutter.port, collection="copy", max_connections=1, retry_deadline_s=30
+        ) as db:
+            assert db.is_connected()
+            db.restore(file)
+    finally:
+        cutter.listener.close()
+    assert cutter.n_cuts > 1
+    with DealDatabase.from_url(server.url, collection="copy") as db:
         assert_whole(db)
 
 

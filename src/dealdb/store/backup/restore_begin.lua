@@ -8,6 +8,7 @@
 --          {'ok', '1'}      a restore that did not come to its end has left something, and can't write any more
 --          {'busy'}         another process restores into it, or did a moment ago
 --          {'holds', key}   it is not empty
+--          {'denied', command}   the user may not run a command that the restore needs
 
 local call = redis.call
 local token = ARGV[1]
@@ -20,6 +21,16 @@ if not left then
   for i = 2, 5 do
     if call('EXISTS', KEYS[i]) == 1 then return {'holds', KEYS[i]} end
   end
+  -- a right that is missing would be noticed at the very end; with no keys there, the trial is without effect
+  local function denied(...)
+    local reply = redis.pcall(...)
+    local problem = type(reply) == 'table' and reply.err or ''
+    return string.find(problem, 'NOPERM') or string.find(problem, 'ACL failure')
+      or string.find(problem, "can't run this command") or string.find(problem, "can't access")
+  end
+  if denied('XADD', KEYS[2], '0-0', '', '') then return {'denied', 'XADD'} end
+  if denied('HDEL', KEYS[4], '') then return {'denied', 'HDEL'} end
+  if denied('UNLINK', KEYS[3]) then return {'denied', 'UNLINK'} end
   call('DEL', KEYS[6])
 end
 call('SET', KEYS[7], token, 'PX', ARGV[2])

@@ -21,7 +21,7 @@ import msgpack
 import polars as pl
 
 from dealdb.connection import Argument, Link
-from dealdb.errors import RestoreRefused, StoreError
+from dealdb.errors import AccessDenied, RestoreRefused, StoreError
 from dealdb.store.backup.checking import Backup, open_backup
 from dealdb.store.backup.reports import RestoreReport, Tell
 from dealdb.store.chunks import CHUNK_ROWS
@@ -38,8 +38,9 @@ _BEGIN, _PUT, _CLEAR, _LEAVE, _FINISH = (
 )
 # a restore that dies keeps the next one away for so long at most
 LEASE_MS = 30_000
-# cells written by one script: the server does nothing else meanwhile
+# cells, and bytes of them, written by one script: the server does nothing else meanwhile
 _CELLS = 4_000
+_BYTES = 2**20
 _MOST_DEALS = 500
 # scripts sent at once
 _AT_ONCE = 8
@@ -134,6 +135,12 @@ class _Restorer:
                 f"another process restores into it or writes a checkpoint, or died at it within the last "
                 f"{LEASE_MS // 1000} s: wait for it, and try again"
             )
+        if reply[0] == b"denied":
+            msg = (
+                f"{self._link.settings.where}: the user may not run {reply[1].decode()}, which a restore needs; "
+                "docs/operations.md lists the rights"
+            )
+            raise AccessDenied(msg)
         self._heed(reply)
         return bool(reply[1] == b"1")
 
@@ -197,8 +204,9 @@ class _Restorer:
             texts = self._backup.stripe(number)
             rows = pl.Series("_row", range(first, first + texts.height)).cast(pl.String)
             frame = texts.insert_column(1, rows).filter(counts[first : first + texts.height])
-            for part in _slices(frame, _AT_ONCE * self._n_deals):
-                self._write_some(part)
+            size = self._n_deals(frame)
+            for part in _slices(frame, _AT_ONCE * size):
+                self._write_some(part, size)
                 n_written += part.height
                 self._tell("writing deals", n_written, head.deals, "deals")
         if n_written != head.deals:
@@ -209,19 +217,17 @@ class _Restorer:
         ids = self._backup.ids()
         return ids.is_not_null() & (ids.is_last_distinct() if len(ids) else ids.is_not_null())
 
-    @property
-    def _n_deals(self) -> int:
+    @staticmethod
+    def _n_deals(frame: pl.DataFrame) -> int:
         """Deals that one script writes."""
-        columns = self._backup.columns
-        n_fields = len(columns.schema.fields) if columns else 1
-        return max(1, min(_CELLS // n_fields, _MOST_DEALS))
+        deal_bytes = int(frame.estimated_size()) // max(frame.height, 1) + 1
+        return max(1, min(_CELLS // frame.width, _BYTES // deal_bytes, _MOST_DEALS))
 
-    def _write_some(self, frame: pl.DataFrame) -> None:
+    def _write_some(self, frame: pl.DataFrame, size: int) -> None:
         ids = [self._keys.deal(deal) for deal in frame["id"]]
         given = [column for column in frame.drop("id") if column.null_count() < len(column)]
         fields = [column.name for column in given]
         texts = [column.cast(pl.Binary).to_list() for column in given]
-        size = self._n_deals
         puts = [
             self._put_command(ids[n : n + size], fields, [column[n : n + size] for column in texts])
             for n in range(0, len(ids), size)
