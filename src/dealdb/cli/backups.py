@@ -30,10 +30,10 @@ def backup(
     ] = False,
 ) -> None:
     """
-    Write the collection into one file: deals, history, schema, pipeline and saved queries.
+    Write the collection into one file, with its history.
 
-    It is as of one commit, while others go on changing deals. What other programs did to the hashes is not in it: run
-    dealdb check before. Only you can read the file.
+    Schema, pipeline and saved queries are in it. It is as of one commit, while others go on changing deals. What other
+    programs did to the hashes is not in it: run dealdb check before. Only you can read the file.
     """
     from dealdb import DealDatabase
 
