@@ -619,15 +619,15 @@ MUTANTS = [
     Mutant(
         "left-overs of a restore stay",
         "backup/restoring.py",
-        "cleared = self._clear() if has_leftovers else 0",
+        "cleared = self._claim.clear() if has_leftovers else 0",
         "cleared = 0",
         RESTORE,
     ),
     Mutant(
         "a restore that fails leaves what it wrote",
-        "backup/restoring.py",
-        "            with suppress(StoreError):\n                self._clear()\n",
-        "            with suppress(StoreError):\n",
+        "backup/claim.py",
+        '            self.clear()\n            self._link.call("EVAL", _LEAVE',
+        '            self._link.call("EVAL", _LEAVE',
         RESTORE,
     ),
     Mutant(

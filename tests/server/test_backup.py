@@ -16,7 +16,16 @@ import pytest
 import redis
 
 from cli_runs import Run, run_fixture  # noqa: F401 a fixture
-from dealdb import BackupError, ConfigError, DealDatabase, Kind, Pipeline, Stage, StoreDamaged
+from dealdb import (
+    BackupError,
+    ConfigError,
+    DealDatabase,
+    Kind,
+    Pipeline,
+    Progress,
+    Stage,
+    StoreDamaged,
+)
 from dealdb.store.checkpoint import write_checkpoint
 from servers import BINARIES, Server
 
@@ -291,6 +300,35 @@ def test_beside_writers_and_checkpoints(db: DealDatabase, server: Server, tmp_pa
                 deal: values["amount"] for deal, values in expected.items()
             }
             assert there.check().ok
+
+
+def test_a_checkpoint_trims_what_is_being_read(
+    db: DealDatabase,
+    copy: DealDatabase,
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("dealdb.store.log._MAX_ENTRIES", 50)
+    monkeypatch.setattr("dealdb.store.backup.taking._TELL_EVERY", 50)
+    for n in range(400):
+        db.save_deal({"id": n % 50, "amount": n})
+    n_trims = 0
+
+    def trim(progress: Progress) -> None:
+        nonlocal n_trims
+        if progress.phase == "packing history" and n_trims < 3:
+            n_trims += 1
+            with DealDatabase.from_url(f"unix://{server.socket}") as other:
+                for n in range(2):
+                    other.save_deal({"id": 1, "amount": -n - 10 * n_trims})
+                    assert checkpoint(other)
+
+    report = db.backup(tmp_path / "b", progress=trim)
+    assert n_trims == 3
+    assert report.commits == 401
+    copy.restore(tmp_path / "b")
+    assert list(copy.changes(0, timeout_s=0)) == list(db.changes(0, timeout_s=0))[:401]
 
 
 def test_history_that_is_lost(

@@ -15,7 +15,15 @@ from pathlib import Path
 import pytest
 import redis
 
-from dealdb import BackupError, DealDatabase, Progress, RestoreRefused, StoreDamaged, StoreError
+from dealdb import (
+    BackupError,
+    DealDatabase,
+    Progress,
+    RestoreRefused,
+    ServerRefused,
+    StoreDamaged,
+    StoreError,
+)
 from servers import Server
 
 # more than are written at once
@@ -156,6 +164,20 @@ def test_a_process_that_had_the_collection_before(
         assert old.check().ok
 
 
+def test_a_process_that_saw_it_empty(copy: DealDatabase, url: str, file: Path) -> None:
+    with DealDatabase.from_url(url, collection="copy") as old:
+        assert old.get_deal(7) is None
+        assert old.query.count() == 0
+
+        def look() -> None:
+            for use in (lambda: old.get_deal(7), lambda: 7 in old, old.query.count):
+                with pytest.raises(StoreDamaged, match=UNDER_WAY):
+                    use()
+
+        copy.restore(file, progress=at("writing deals", look))
+        assert_whole(old)
+
+
 def test_two_at_once(copy: DealDatabase, url: str, file: Path) -> None:
     refusals: list[str] = []
 
@@ -205,6 +227,31 @@ def test_one_that_slept_while_another_took_over(
     assert "another restore into it has begun since" in str(problem)
     assert_whole(copy)
     assert copy.get_deals([N - 1])[0]["amount"] == 5  # type: ignore[index]
+
+
+def test_one_that_slept_before_its_last_step(
+    copy: DealDatabase, url: str, raw: redis.Redis, file: Path, tmp_path: Path
+) -> None:
+    # without history it has no part that the other would have removed
+    lean = tmp_path / "lean"
+    with DealDatabase.from_url(url, collection="first") as db:
+        db.restore(file)
+        db.backup(lean, history=False)
+    overtaken = False
+
+    def overtake(progress: Progress) -> None:
+        nonlocal overtaken
+        if progress.phase == "writing deals" and progress.rows == N and not overtaken:
+            overtaken = True
+            raw.delete("copys:lease")
+            with DealDatabase.from_url(url, collection="copy") as db:
+                db.restore(file)
+                db.save_deal({"id": 8, "amount": 88})
+
+    with pytest.raises(RestoreRefused, match="has begun since"):
+        copy.restore(lean, progress=overtake)
+    assert_whole(copy)
+    assert copy.deal_history(8)["after"][-1] == "88"
 
 
 @pytest.mark.parametrize("deal", ["7", str(N - 1)])
@@ -405,6 +452,37 @@ def test_answers_that_get_lost(server: Server, file: Path) -> None:
         assert_whole(db)
 
 
+def test_a_server_that_gets_full(
+    copy: DealDatabase, raw: redis.Redis, file: Path, shared_server: Server
+) -> None:
+    def fill() -> None:
+        raw.config_set("maxmemory", 1)
+
+    try:
+        with pytest.raises(ServerRefused) as refused:
+            copy.restore(file, progress=at("writing deals", fill))
+        assert refused.value.reply == "OOM"
+        assert raw.keys("*") == []
+    finally:
+        raw.config_set("maxmemory", 0)
+    copy.restore(file)
+    assert_whole(copy)
+
+
+def test_left_overs_on_a_server_that_is_full_go(
+    copy: DealDatabase, url: str, raw: redis.Redis, file: Path
+) -> None:
+    raw.hset("copys:meta", mapping={"format": "restore", "restore": "0123456789abcdef"})
+    raw.hset("copy:1", mapping={"_row": "0", "_rev": "1"})
+    try:
+        raw.config_set("maxmemory", 1)
+        with pytest.raises(ServerRefused):
+            copy.restore(file)
+        assert raw.keys("*") == []
+    finally:
+        raw.config_set("maxmemory", 0)
+
+
 def test_a_server_that_forgets_meanwhile(new_server: Callable[..., Server], file: Path) -> None:
     server = new_server()
     with DealDatabase.from_url(server.url, collection="copy", retry_deadline_s=20) as db:
@@ -437,7 +515,7 @@ def test_the_last_step_may_be_sent_twice(copy: DealDatabase, raw: redis.Redis, f
         assert restorer._finish() == 1
         # and what a failure would then clear away stays
         with pytest.raises(RestoreRefused):
-            restorer._clear()
+            restorer._claim.clear()
         after = raw.dump("copys:log"), raw.dump("copys:meta"), raw.dump("copys:checkpoint")
         assert after == before
     assert copy.check().ok

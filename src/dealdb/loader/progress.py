@@ -38,14 +38,14 @@ def read_meter(show: ProgressCallback) -> Callable[[int, int | None], None]:
 
 def step_meter(show: ProgressCallback) -> Callable[[str, int, int, str], None]:
     """What tells how far a task of several phases is: phase, how much is done, of how much, and of what."""
-    current, begun = "", 0.0
+    current, begun, given = "", 0.0, 0
 
     def tell(phase: str, done: int, total: int, unit: str) -> None:
-        nonlocal current, begun
+        nonlocal current, begun, given
         if phase != current:
-            current, begun = phase, time.monotonic()
+            current, begun, given = phase, time.monotonic(), done
         seconds = time.monotonic() - begun
-        rate = done / seconds if seconds else 0.0
+        rate = (done - given) / seconds if seconds else 0.0
         left = (total - done) / rate if rate else None
         show(
             Progress(

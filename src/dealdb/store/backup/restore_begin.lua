@@ -32,6 +32,9 @@ if not left then
   if denied('HDEL', KEYS[4], '') then return {'denied', 'HDEL'} end
   if denied('UNLINK', KEYS[3]) then return {'denied', 'UNLINK'} end
   call('DEL', KEYS[6])
+else
+  -- a server that is full accepts the next writes behind one that frees memory: then what is left can go
+  call('DEL', KEYS[2])
 end
 call('SET', KEYS[7], token, 'PX', ARGV[2])
 call('HSET', KEYS[1], 'format', 'restore', 'restore', token)

@@ -7,7 +7,6 @@
 
 local call = redis.call
 if call('HGET', KEYS[1], 'restore') ~= ARGV[1] then return {'taken'} end
-call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
 local stay = 0
 for i = 3, #KEYS do
   if ARGV[3] == 'all' or call('HGET', KEYS[i], '_row') then
@@ -16,4 +15,6 @@ for i = 3, #KEYS do
     stay = stay + call('EXISTS', KEYS[i])
   end
 end
+-- behind the removals: a server that is full accepts it only then, if at all
+redis.pcall('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
 return {'ok', tostring(stay)}

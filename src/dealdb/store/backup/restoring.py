@@ -8,36 +8,25 @@ removes.
 
 from __future__ import annotations
 
-import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from importlib.resources import files
 from itertools import chain
 from pathlib import Path
 
-import msgpack
 import polars as pl
 
-from dealdb.connection import Argument, Link
-from dealdb.errors import AccessDenied, RestoreRefused, StoreError
+from dealdb.connection import Link
 from dealdb.store.backup.checking import Backup, open_backup
+from dealdb.store.backup.claim import Claim
 from dealdb.store.backup.reports import RestoreReport, Tell
 from dealdb.store.chunks import CHUNK_ROWS
-from dealdb.store.hashes import scan_names
 from dealdb.store.keys import FORMAT, Keys
 from dealdb.store.lineage import newest
 from dealdb.store.log import Entry, has_position
 from dealdb.store.manifest import Generation, Manifest
 from dealdb.store.writer import version_of
 
-_BEGIN, _PUT, _CLEAR, _LEAVE, _FINISH = (
-    files("dealdb.store.backup").joinpath(f"restore_{name}.lua").read_bytes()
-    for name in ("begin", "put", "clear", "leave", "finish")
-)
-# a restore that dies keeps the next one away for so long at most
-LEASE_MS = 30_000
 # cells, and bytes of them, written by one script: the server does nothing else meanwhile
 _CELLS = 4_000
 _BYTES = 2**20
@@ -46,7 +35,6 @@ _MOST_DEALS = 500
 _AT_ONCE = 8
 # of chunks and segments sent at once
 _SENT_BYTES = 16 * 2**20
-_REMOVED = 500
 
 
 def restore(link: Link, keys: Keys, path: Path, tell: Tell) -> RestoreReport:
@@ -91,83 +79,27 @@ class _Restorer:
         self._keys = keys
         self._backup = backup
         self._tell = tell
-        self._token = secrets.token_hex(8)
+        self._claim = Claim(link, keys)
         self._blobs: list[str] = []
         self._history = tuple(
-            replace(each, key=keys.segment(f"{each.first}-{each.last}-{self._token}"))
+            replace(each, key=keys.segment(f"{each.first}-{each.last}-{self._claim.token}"))
             for each in backup.end.history
         )
 
     def run(self) -> tuple[int, int]:
         """Keys that were left over from another restore, and saved queries that were restored."""
-        has_leftovers = self._begin()
+        has_leftovers = self._claim.take()
         try:
-            cleared = self._clear() if has_leftovers else 0
-            self._must_be_empty()
+            cleared = self._claim.clear() if has_leftovers else 0
+            self._claim.demand_empty()
             self._write_blobs()
             self._write_deals()
             queries = self._finish()
         except BaseException:
-            # where it can't be cleared now, the next restore does it
-            with suppress(StoreError):
-                self._clear()
-                self._link.call("EVAL", _LEAVE, 2, self._keys.meta, self._keys.lease, self._token)
+            self._claim.give_up()
             raise
         self._confirm()
         return cleared, queries
-
-    def _begin(self) -> bool:
-        keys = self._keys
-        names = (
-            keys.meta,
-            keys.log,
-            keys.checkpoint,
-            keys.queries,
-            keys.chunks,
-            keys.writers,
-            keys.lease,
-        )
-        reply = self._link.call(
-            "EVAL", _BEGIN, len(names), *names, self._token, LEASE_MS, retry=True
-        )
-        if reply[0] == b"busy":
-            raise self._refused(
-                f"another process restores into it or writes a checkpoint, or died at it within the last "
-                f"{LEASE_MS // 1000} s: wait for it, and try again"
-            )
-        if reply[0] == b"denied":
-            msg = (
-                f"{self._link.settings.where}: the user may not run {reply[1].decode()}, which a restore needs; "
-                "docs/operations.md lists the rights"
-            )
-            raise AccessDenied(msg)
-        self._heed(reply)
-        return bool(reply[1] == b"1")
-
-    def _clear(self) -> int:
-        """Remove what this restore or one before it has written; returns how many keys."""
-        keys, n_removed = self._keys, 0
-        for found in scan_names(self._link, keys):
-            n_removed += self._remove(found, "deals")
-        blobs = self._link.call("SMEMBERS", keys.chunks, retry=True)
-        return n_removed + self._remove([*blobs, keys.chunks, keys.log, keys.checkpoint], "all")
-
-    def _remove(self, names: Sequence[str | bytes], which: str) -> int:
-        n_removed = 0
-        for start in range(0, len(names), _REMOVED):
-            some = names[start : start + _REMOVED]
-            about: tuple[Argument, ...] = (2 + len(some), self._keys.meta, self._keys.lease, *some)
-            reply = self._link.call(
-                "EVAL", _CLEAR, *about, self._token, LEASE_MS, which, retry=True
-            )
-            self._heed(reply)
-            n_removed += len(some) - int(reply[1])
-        return n_removed
-
-    def _must_be_empty(self) -> None:
-        found = next(chain.from_iterable(scan_names(self._link, self._keys)), None)
-        if found is not None:
-            raise self._holds(found.decode(errors="replace"))
 
     # writing ---------------------------------------------------------------------------------------
 
@@ -180,11 +112,11 @@ class _Restorer:
             commands += [("GET", name) for name in some]
             replies = self._link.calls(commands, retry=True)
             if replies[-len(some) :] != list(some.values()):
-                raise self._refused(
+                raise self._claim.refused(
                     "what was written to it reads back otherwise: is another program at its keys?"
                 )
             self._blobs += some
-            self._hold()
+            self._claim.hold()
             self._tell("writing columns", len(self._blobs), self._backup.n_blobs, "chunks")
 
     def _chunks(self) -> Iterator[tuple[str, bytes]]:
@@ -210,7 +142,7 @@ class _Restorer:
                 n_written += part.height
                 self._tell("writing deals", n_written, head.deals, "deals")
         if n_written != head.deals:
-            raise self._refused(f"{n_written} deals were written, not {head.deals}")
+            raise self._claim.refused(f"{n_written} deals were written, not {head.deals}")
 
     def _that_count(self) -> pl.Series:
         """Rows of deals: where a deal has several, as another program replaced its hash, the last one has its hash."""
@@ -229,34 +161,17 @@ class _Restorer:
         fields = [column.name for column in given]
         texts = [column.cast(pl.Binary).to_list() for column in given]
         puts = [
-            self._put_command(ids[n : n + size], fields, [column[n : n + size] for column in texts])
+            self._claim.put(ids[n : n + size], fields, [column[n : n + size] for column in texts])
             for n in range(0, len(ids), size)
         ]
         reads = [("HMGET", key, *fields) for key in ids]
         replies = self._link.calls([*puts, *reads], retry=True)
         for reply in replies[: len(puts)]:
-            self._heed(reply)
+            self._claim.heed(reply)
         if replies[len(puts) :] != [list(row) for row in zip(*texts, strict=True)]:
-            raise self._refused(
+            raise self._claim.refused(
                 "deals that were written to it read back otherwise: is another program at them?"
             )
-
-    def _put_command(
-        self, ids: Sequence[str], fields: Sequence[str], texts: Sequence[Sequence[bytes | None]]
-    ) -> tuple[Argument, ...]:
-        about: tuple[Argument, ...] = (
-            "EVAL",
-            _PUT,
-            2 + len(ids),
-            self._keys.meta,
-            self._keys.lease,
-            *ids,
-        )
-        return (*about, self._token, LEASE_MS, len(fields), *fields, _packed(texts))
-
-    def _hold(self) -> None:
-        """Hold the lease for longer."""
-        self._heed(self._link.call(*self._put_command([], [], []), retry=True))
 
     # the end ---------------------------------------------------------------------------------------
 
@@ -269,14 +184,8 @@ class _Restorer:
             entry, meta = _entry_words(last), self._meta_words(generation)
             manifest = Manifest(generations=(generation,), history=self._history).to_json()
         queries = [text for pair in self._backup.head.queries.items() for text in pair]
-        keys = self._keys
-        names = (keys.meta, keys.log, keys.checkpoint, keys.queries, keys.lease, *self._blobs)
-        reply = self._link.call(
-            "EVAL", _FINISH, len(names), *names, self._token, self._backup.head.seq, manifest,
-            _packed([entry, meta, queries]), retry=True,
-        )  # fmt: skip
-        self._heed(reply)
-        return int(reply[1])
+        words = (entry, meta, queries)
+        return self._claim.finish(self._backup.head.seq, manifest, words, self._blobs)
 
     def _meta_words(self, generation: Generation) -> list[str | bytes | int]:
         head, schema, pipeline = (
@@ -295,7 +204,7 @@ class _Restorer:
             "schema": schema,
             "schema_version": version_of(schema),
             "adopted": "1",
-            "restored": self._token,
+            "restored": self._claim.token,
         }
         if generation.pipeline.stages:
             words |= {"pipeline": pipeline, "pipeline_version": version_of(pipeline)}
@@ -308,38 +217,9 @@ class _Restorer:
             # a checkpoint trims no entry that has no later one behind it
             here = newest(self._link, self._keys)
             if here.seq <= position.seq:
-                raise self._refused("it was emptied or replaced in the moment that it was whole")
-
-    def _heed(self, reply: list[bytes]) -> None:
-        """Raise where a script has refused."""
-        what = reply[0]
-        if what == b"taken":
-            raise self._refused(
-                "another restore into it has begun since, or the server has lost what was written"
-            )
-        if what == b"lost":
-            raise self._refused(
-                "a part that was written to it is gone: is another program at its keys?"
-            )
-        if what == b"holds":
-            raise self._holds(reply[1].decode(errors="replace"))
-
-    def _holds(self, key: str) -> RestoreRefused:
-        return self._refused(
-            f"it is not empty, as the key {key!r} is there: restore into another collection or database"
-        )
-
-    def _refused(self, why: str) -> RestoreRefused:
-        where = self._link.settings.where_db(self._link.db)
-        return RestoreRefused(
-            f"{where}: can't restore into collection {self._keys.collection!r}: {why}"
-        )
-
-
-def _packed(what: object) -> bytes:
-    # the server knows no type of bytes beside that of texts
-    packed: bytes = msgpack.packb(what, use_bin_type=False)
-    return packed
+                raise self._claim.refused(
+                    "it was emptied or replaced in the moment that it was whole"
+                )
 
 
 def _entry_words(entry: Entry) -> list[str | bytes | int]:
