@@ -247,6 +247,20 @@ def test_what_differs_in_the_original_differs_in_the_copy(
     assert len(copy) == 3
 
 
+def test_a_text_of_no_type_is_in_the_history_alone(
+    db: DealDatabase, copy: DealDatabase, raw: redis.Redis, tmp_path: Path
+) -> None:
+    db.save_deal({"id": 1, "amount": 5, "name": "x"})
+    raw.hset("deal:1", "amount", "five")
+    assert len(db.repair().remaining) == 1
+    db.backup(tmp_path / "b")
+    copy.restore(tmp_path / "b")
+    assert copy.get_deal(1) == {"id": "1", "name": "x"}
+    assert copy.deal_history(1).equals(db.deal_history(1))
+    assert copy.deal_history(1)["after"][-1] == "five"
+    assert copy.check().ok
+
+
 def test_beside_writers_and_checkpoints(db: DealDatabase, server: Server, tmp_path: Path) -> None:
     for n in range(300):
         db.save_deal({"id": n % 50, "amount": n})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import select
 import signal
@@ -9,7 +10,9 @@ import socket
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -345,6 +348,41 @@ def test_killed_in_the_middle(
     assert sorted(raw.smembers("copys:chunks")) == sorted(
         [*raw.keys("copys:chunk:*"), *raw.keys("copys:history:*")]
     )
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment(copy: DealDatabase, url: str, raw: redis.Redis, file: Path) -> None:
+    chance = random.Random(18)
+    outcomes: Counter[str] = Counter()
+    for _ in range(25):
+        raw.flushdb()
+        program = RESTORE.replace("time.sleep(60)", "pass")
+        command = [sys.executable, "-c", program, url, str(file), "checking history"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "there\n"
+            # some end before that
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(chance.uniform(0, 0.4))
+            process.kill()
+        keys = raw.keys("copy*")
+        if raw.hget("copys:meta", "format") == b"1":
+            outcomes["whole"] += 1
+        elif keys:
+            outcomes["refused"] += 1
+            with pytest.raises(StoreDamaged, match=UNDER_WAY):
+                copy.query.count()
+            with pytest.raises(StoreDamaged, match=UNDER_WAY):
+                copy.save_deal({"id": 7})
+            raw.delete("copys:lease")
+            copy.restore(file)
+        else:
+            outcomes["empty"] += 1
+            assert len(copy) == 0
+            copy.restore(file)
+        assert_whole(copy)
+    # with fewer, the moments were too much alike to prove anything
+    assert outcomes["refused"] >= 5
 
 
 @pytest.mark.parametrize("phase", ["checking", "writing columns", "writing deals"])
