@@ -21,6 +21,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 60
 MACHINE = "tests/server/test_store_machine.py::test_store_agrees_with_model[long]"
+BACKUP, RESTORE, DAMAGE = (
+    f"tests/server/test_{name}.py" for name in ("backup", "restore", "backup_damage")
+)
 
 # the first failure counts: nothing is shrunk, and every run tries the same examples
 PROGRAM = """
@@ -635,6 +638,181 @@ MUTANTS = [
         "2 if Problem.MISPLACED in wanted[deal] else 1",
         "1",
         f"tests/server/test_audit.py {MACHINE}",
+    ),
+    Mutant(
+        "a restore that was overtaken goes on",
+        "backup/restore_put.lua",
+        "if call('HGET', KEYS[1], 'restore') ~= ARGV[1] then return {'taken'} end",
+        "",
+        RESTORE,
+    ),
+    Mutant(
+        "a restore that was overtaken ends",
+        "backup/restore_finish.lua",
+        "if call('HGET', KEYS[1], 'restore') ~= ARGV[1] then return {'taken'} end",
+        "",
+        RESTORE,
+    ),
+    Mutant(
+        "two restores at once",
+        "backup/restore_begin.lua",
+        "if lease and lease ~= token then return {'busy'} end",
+        "",
+        RESTORE,
+    ),
+    Mutant(
+        "a restore into what is there",
+        "backup/restore_begin.lua",
+        "if format and not left then return {'holds', KEYS[1]} end",
+        "",
+        RESTORE,
+    ),
+    Mutant(
+        "writers of a lost past are known after a restore",
+        "backup/restore_begin.lua",
+        "call('DEL', KEYS[6])",
+        "",
+        RESTORE,
+    ),
+    Mutant(
+        "a collection is one before all is there",
+        "backup/restore_begin.lua",
+        "'format', 'restore', 'restore', token",
+        "'format', '1', 'restore', token",
+        RESTORE,
+    ),
+    Mutant(
+        "another program's hash is restored over",
+        "backup/restore_put.lua",
+        "if call('EXISTS', KEYS[2 + i]) == 1 and",
+        "if false and",
+        RESTORE,
+    ),
+    Mutant(
+        "another program's hash is cleared away",
+        "backup/restore_clear.lua",
+        "if ARGV[3] == 'all' or call('HGET', KEYS[i], '_row') then",
+        "if true then",
+        RESTORE,
+    ),
+    Mutant(
+        "a saved query is restored over",
+        "backup/restore_finish.lua",
+        "if not call('HGET', KEYS[4], queries[i]) then",
+        "if true then",
+        RESTORE,
+    ),
+    Mutant(
+        "the last step is done twice",
+        "backup/restore_finish.lua",
+        "if call('HGET', KEYS[1], 'restored') == ARGV[1] then",
+        "if false then",
+        RESTORE,
+    ),
+    Mutant(
+        "a chunk that is gone is not missed",
+        "backup/restore_finish.lua",
+        "if call('EXISTS', KEYS[i]) == 0 then return {'lost', KEYS[i]} end",
+        "",
+        RESTORE,
+    ),
+    Mutant(
+        "left-overs of a restore stay",
+        "backup/restoring.py",
+        "cleared = self._claim.clear() if has_leftovers else 0",
+        "cleared = 0",
+        RESTORE,
+    ),
+    Mutant(
+        "a restore that fails leaves what it wrote",
+        "backup/claim.py",
+        '            self.clear()\n            self._link.call("EVAL", _LEAVE',
+        '            self._link.call("EVAL", _LEAVE',
+        RESTORE,
+    ),
+    Mutant(
+        "half a restore is read by id",
+        "store.py",
+        "        version, form = meta\n        self._check_format(form)\n",
+        "        version, form = meta\n",
+        RESTORE,
+    ),
+    Mutant(
+        "a deal with two rows gets the first",
+        "backup/restoring.py",
+        "ids.is_last_distinct()",
+        "ids.is_first_distinct()",
+        BACKUP,
+    ),
+    Mutant(
+        "a deleted deal has a revision",
+        "backup/revisions.py",
+        '0 if entry.kind == "delete" else entry.position.seq',
+        "entry.position.seq",
+        BACKUP,
+    ),
+    Mutant(
+        "a checkpoint of the meantime ends a backup",
+        "backup/taking.py",
+        "            if failed_at == last.seq:",
+        "            if True:",
+        BACKUP,
+    ),
+    Mutant(
+        "others may read a backup",
+        "backup/files.py",
+        "os.open(unfinished, _NEW, 0o600)",
+        "os.open(unfinished, _NEW, 0o644)",
+        BACKUP,
+    ),
+    Mutant(
+        "a backup takes the place of a file",
+        "backup/files.py",
+        "os.link(unfinished, path, follow_symlinks=False)",
+        "unfinished.replace(path)",
+        BACKUP,
+    ),
+    Mutant(
+        "the header of a part is not compared",
+        "backup/parts.py",
+        "if header[_HEADER.size :] != _check_of(header[: _HEADER.size]) or kind not in KINDS:",
+        "if kind not in KINDS:",
+        DAMAGE,
+    ),
+    Mutant(
+        "what a part holds is not compared",
+        "backup/parts.py",
+        "if sha256(payload).digest() != part.digest:",
+        "if False:",
+        DAMAGE,
+    ),
+    Mutant(
+        "the whole of a backup is not compared",
+        "backup/checking.py",
+        "if part.kind == END and self.end.sha256 != before:",
+        "if False:",
+        DAMAGE,
+    ),
+    Mutant(
+        "the chain of a backup is not followed",
+        "backup/checking.py",
+        "_must(follows(last, entry),",
+        "_must(True,",
+        DAMAGE,
+    ),
+    Mutant(
+        "the deals of a backup's history are not compared",
+        "backup/checking.py",
+        "if not known.column(self.head.rows).equals(pl.concat(parts), null_equal=True):",
+        "if False:",
+        DAMAGE,
+    ),
+    Mutant(
+        "bytes behind the end of a backup",
+        "backup/parts.py",
+        "if offset != self.size:",
+        "if False:",
+        DAMAGE,
     ),
 ]
 

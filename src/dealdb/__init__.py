@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dealdb.database import DealDatabase
     from dealdb.errors import (
         AccessDenied,
+        BackupError,
         ConfigError,
         ConflictError,
         DealDBError,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         OutcomeUnknown,
         PoolTimeout,
         QueryError,
+        RestoreRefused,
         SchemaError,
         ServerRefused,
         ServerUnavailable,
@@ -43,12 +45,15 @@ if TYPE_CHECKING:
     from dealdb.schema import Field, FieldType, Schema
     from dealdb.store import Deal, SaveResult
     from dealdb.store.audit import CheckReport, Difference, Problem, RepairReport
+    from dealdb.store.backup.reports import BackupReport, RestoreReport
     from dealdb.store.commits import Commit, DealChange
     from dealdb.store.feed import Feed
     from dealdb.view import DealView
 
 __all__ = [
     "AccessDenied",
+    "BackupError",
+    "BackupReport",
     "Basis",
     "CheckReport",
     "Commit",
@@ -88,6 +93,8 @@ __all__ = [
     "Progress",
     "QueryError",
     "RepairReport",
+    "RestoreRefused",
+    "RestoreReport",
     "SaveResult",
     "SavedQuery",
     "Schema",
@@ -112,6 +119,7 @@ _MODULES = {
     **dict.fromkeys(("Field", "FieldType", "Schema"), "schema"),
     **dict.fromkeys(("Deal", "SaveResult"), "store"),
     **dict.fromkeys(("CheckReport", "Difference", "Problem", "RepairReport"), "store.audit"),
+    **dict.fromkeys(("BackupReport", "RestoreReport"), "store.backup.reports"),
     **dict.fromkeys(("Commit", "DealChange"), "store.commits"),
     "Feed": "store.feed",
     "DealView": "view",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import date, datetime
 from functools import cached_property
@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from dealdb.analytics import Analytics
     from dealdb.connection.mend import MendReport
     from dealdb.loader import DataLoader
+    from dealdb.loader.progress import ProgressCallback
     from dealdb.query import QueryEngine
     from dealdb.store.audit import CheckReport, RepairReport
+    from dealdb.store.backup.reports import BackupReport, RestoreReport, Tell
     from dealdb.store.feed import Feed
 
 DEFAULT_COLLECTION = "deal"
@@ -646,6 +648,140 @@ class DealDatabase:
         A check, and two round trips for every 200 deals that differ.
         """
         return self._store.repair()
+
+    # backups ---------------------------------------------------------------------------------------
+
+    def backup(
+        self,
+        path: Path | str,
+        *,
+        history: bool = True,
+        overwrite: bool = False,
+        progress: ProgressCallback | None = None,
+        bar: bool = False,
+    ) -> BackupReport:
+        """
+        Write the collection into one file, as it is at one commit: deals, history, schema, pipeline, saved queries.
+
+        Others may go on changing it. What is in the file is the log's: what other programs did to the hashes is in it
+        only after a ``repair``. Its owner alone may read it (0600). ``docs/backup.md`` describes it.
+
+        Parameters
+        ----------
+        path
+            The file; it gets its name when it is whole.
+        history
+            False for the present deals alone, also where a part of the history is lost.
+        overwrite
+            Whether to replace a file of that name.
+        progress
+            Called with a ``Progress`` again and again.
+        bar
+            Whether to show a progress bar where standard error is a terminal and there is no ``progress``.
+
+        Raises
+        ------
+        ConfigError
+            If there is such a file and it is not to be replaced, or its folder can't be written to.
+        BackupError
+            If the file can't be written to its end.
+        StoreDamaged
+            If a part of the history was removed from the server, and ``history`` is not False.
+
+        Cost
+        ----
+        A read of the columns and of the whole history.
+
+        Examples
+        --------
+        >>> with DealDatabase.embedded(tmp_path) as db:
+        ...     _ = db.save_deal({"id": 42, "amount": 100})
+        ...     report = db.backup(tmp_path.parent / "deals.backup", overwrite=True)
+        >>> report.deals, report.seq, report.commits
+        (1, 2, 2)
+        """
+        path = Path(path)
+        with self._telling(path, progress, bar=bar) as tell:
+            return self._store.backup(path, history=history, overwrite=overwrite, tell=tell)
+
+    def restore(
+        self,
+        path: Path | str,
+        *,
+        progress: ProgressCallback | None = None,
+        bar: bool = False,
+    ) -> RestoreReport:
+        """
+        Write the collection from a file of ``backup``, with its whole history; it has to be empty.
+
+        The file is looked through first. Until all is written and was read back, every use of the collection raises
+        ``StoreDamaged``, which says that a restore is under way. What one that was killed has left, the next removes.
+
+        Parameters
+        ----------
+        path
+            The file.
+        progress, bar
+            As for ``backup``.
+
+        Raises
+        ------
+        BackupError
+            If the file is damaged, of a newer format or no backup; nothing was written.
+        RestoreRefused
+            If the collection holds anything, or another process restores into it.
+
+        Cost
+        ----
+        Three reads of the file, and about the time of a load.
+
+        Examples
+        --------
+        >>> with DealDatabase.embedded(tmp_path) as db:
+        ...     _ = db.save_deal({"id": 42, "amount": 100})
+        ...     _ = db.backup(tmp_path.parent / "deals.backup", overwrite=True)
+        >>> with DealDatabase.embedded(tmp_path, collection="copy") as db:
+        ...     report = db.restore(tmp_path.parent / "deals.backup")
+        ...     report.deals, db.get_deal(42), db.deal_history(42).height
+        (1, {'id': '42', 'amount': Decimal('100.00')}, 1)
+        """
+        path = Path(path)
+        with self._telling(path, progress, bar=bar) as tell:
+            return self._store.restore(path, tell)
+
+    @classmethod
+    def check_backup(
+        cls,
+        path: Path | str,
+        *,
+        progress: ProgressCallback | None = None,
+        bar: bool = False,
+    ) -> BackupReport:
+        """
+        What a file of ``backup`` holds, after it was found whole; needs no server.
+
+        Raises
+        ------
+        BackupError
+            If the file is damaged, of a newer format or no backup; ``part`` and ``offset`` tell the place.
+
+        Cost
+        ----
+        Two reads of the file; no round trip.
+        """
+        from dealdb.store.backup.checking import check_backup
+
+        path = Path(path)
+        with cls._telling(path, progress, bar=bar) as tell:
+            return check_backup(path, tell)
+
+    @staticmethod
+    @contextmanager
+    def _telling(path: Path, progress: ProgressCallback | None, *, bar: bool) -> Iterator[Tell]:
+        from dealdb.loader.progress import shown, step_meter
+
+        with shown(path.name, progress, bar=bar) as show:
+            yield step_meter(show)
 
     # what the deals are ----------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ Every error that dealdb raises on purpose.
     ├── SchemaError(ValueError)     a value that doesn't fit its field, or a change of type that can't be made
     ├── QueryError(ValueError)      a filter, sort or statement that can't be understood
     ├── LoadError(ValueError)       a source that can't be read at all
+    ├── BackupError(ValueError)     a backup file that is damaged, of a newer format, or can't be written
     ├── MissingExtra(ImportError)   a feature whose optional packages are not installed
     ├── DealNotFound(KeyError)      no deal with that id
     ├── ConflictError               the deal changed since the caller read it
@@ -115,6 +116,26 @@ class LoadError(DealDBError, ValueError):
     """A source that can't be read at all: missing, of an unknown format, or not what its name says."""
 
     code = "load"
+
+
+class BackupError(DealDBError, ValueError):
+    """
+    A backup file that is damaged, of a newer format or no backup at all, or that can't be written to its end.
+
+    Attributes
+    ----------
+    part
+        Number of the part at fault, from 0, or None where it is not in one.
+    offset
+        Byte of the file that the fault begins at, or None.
+    """
+
+    code = "backup"
+
+    def __init__(self, message: str, *, part: int | None = None, offset: int | None = None) -> None:
+        super().__init__(message)
+        self.part = part
+        self.offset = offset
 
 
 class MissingExtra(DealDBError, ImportError):
@@ -313,6 +334,12 @@ class FeedReset(StoreError):
     def __init__(self, message: str, *, token: str) -> None:
         super().__init__(message)
         self.token = token
+
+
+class RestoreRefused(StoreError):
+    """A backup can't be restored there: the collection holds something, or another process restores into it."""
+
+    code = "restore-refused"
 
 
 class StoreDamaged(StoreError):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from dealdb import DealDatabase
+from dealdb import AccessDenied, DealDatabase, Progress
 from servers import Server
 
 # deals that are loaded before a checkpoint is written
@@ -52,6 +52,38 @@ def test_rule_is_enough(server: Server, limited: redis.Redis) -> None:
         assert db.check().ok
         health = db.health()
         assert (health.reachable, health.deals, health.version) == (True, 2, None)
+
+
+def test_rule_is_enough_for_backups(server: Server, limited: redis.Redis, tmp_path: Path) -> None:
+    with DealDatabase("127.0.0.1", server.port, username="ann", password="pw") as db:
+        db.save_deal({"id": 1, "stage": "won"})
+        db.backup(tmp_path / "b")
+        with server.client() as client:
+            client.flushall()
+
+            def watch(progress: Progress) -> None:
+                if progress.phase == "writing deals":
+                    raise KeyboardInterrupt
+
+            with pytest.raises(KeyboardInterrupt):
+                db.restore(tmp_path / "b", progress=watch)
+            assert client.keys("*") == []
+        assert db.restore(tmp_path / "b").deals == 1
+        assert db.check().ok
+
+
+def test_a_restore_that_lacks_a_right_leaves_nothing(
+    server: Server, limited: redis.Redis, tmp_path: Path
+) -> None:
+    with DealDatabase("127.0.0.1", server.port, username="ann", password="pw") as db:
+        db.save_deal({"id": 1, "stage": "won"})
+        db.backup(tmp_path / "b")
+        with server.client() as client:
+            client.flushall()
+            client.execute_command("ACL", "SETUSER", "ann", "-xadd")
+            with pytest.raises(AccessDenied, match="XADD"):
+                db.restore(tmp_path / "b")
+            assert client.keys("*") == []
 
 
 def test_rule_is_enough_for_checkpoints(server: Server, limited: redis.Redis) -> None:

@@ -54,6 +54,8 @@ COMMANDS: dict[str, Entry] = {
     "schema": Entry("schema", "dealdb schema"),
     "check": Entry("past", "dealdb check"),
     "repair": Entry("past", "dealdb repair"),
+    "backup": Entry("backups", "dealdb backup deals.backup"),
+    "restore": Entry("backups", "dealdb restore deals.backup --collection copy"),
     "health": Entry("server", "dealdb health --json"),
     "doctor": Entry("doctor", "dealdb doctor"),
     "shell": Entry("shell", "dealdb shell --collection deal"),

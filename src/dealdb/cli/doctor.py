@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 OLDEST = {"redis": (6, 2), "valkey": (7, 2)}
 FORMAT = b"1"
+FORMAT_OF_RESTORE = b"restore"
 # keys that the search for hashes without a commit looks at
 SAMPLE = 5_000
 # what docs/operations.md lists, by the keys that each is called on
@@ -321,6 +322,8 @@ def _format(link: Link, collection: str) -> Finding:
         text = "nothing saved yet" if found is None else found.decode()
         return Finding(check="format", state=State.OK, found=text)
     advice = "a newer dealdb wrote this collection: upgrade dealdb"
+    if found == FORMAT_OF_RESTORE:
+        advice = "a restore is under way, or did not come to its end: wait for it, or run dealdb restore again"
     return Finding(
         check="format", state=State.FAIL, found=found.decode(errors="replace"), advice=advice
     )

@@ -16,6 +16,7 @@ from dealdb.cli.completion import prepare
 from dealdb.cli.context import group_options
 from dealdb.errors import (
     AccessDenied,
+    BackupError,
     ConfigError,
     DealDBError,
     LoadError,
@@ -29,7 +30,7 @@ FAILED = 1
 BAD_INPUT = 2
 UNAVAILABLE = 3
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
-_BAD_INPUT_ERRORS = (ConfigError, LoadError, QueryError, SchemaError)
+_BAD_INPUT_ERRORS = (BackupError, ConfigError, LoadError, QueryError, SchemaError)
 _UNAVAILABLE_ERRORS = (AccessDenied, PoolTimeout, ServerUnavailable)
 
 # from a file to the deals that one is after

@@ -10,6 +10,8 @@ _IN_OPTIONS = (
     (r"^mapping(?=: )", "--map"),
     (r"^types(?=: )", "--type"),
     (r"\bin params$", "with --param NAME=VALUE"),
+    (r"\bhistory=False\b", "--without-history"),
+    (r"\boverwrite=True\b", "--force"),
     (rf"\b({_NAMES})=True\b", r"--\1"),
     (rf"\b({_NAMES})=(?=['\[ ])", r"--\1 "),
     (rf"(?:^|(?<=with )|(?<=without )|(?<=raise ))({_NAMES})\b(?!')", r"--\1"),

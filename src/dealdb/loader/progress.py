@@ -36,6 +36,26 @@ def read_meter(show: ProgressCallback) -> Callable[[int, int | None], None]:
     return tell
 
 
+def step_meter(show: ProgressCallback) -> Callable[[str, int, int, str], None]:
+    """What tells how far a task of several phases is: phase, how much is done, of how much, and of what."""
+    current, begun, given = "", 0.0, 0
+
+    def tell(phase: str, done: int, total: int, unit: str) -> None:
+        nonlocal current, begun, given
+        if phase != current:
+            current, begun, given = phase, time.monotonic(), done
+        seconds = time.monotonic() - begun
+        rate = (done - given) / seconds if seconds else 0.0
+        left = (total - done) / rate if rate else None
+        show(
+            Progress(
+                phase=phase, rows=done, rows_total=total, rate=rate, seconds_left=left, unit=unit
+            )
+        )
+
+    return tell
+
+
 class Meter:
     """
     Tells how far a load is: what was checked, then what was acknowledged, how fast, and how long the rest takes.
@@ -140,7 +160,7 @@ def _ignore(_: Progress) -> None:
 def _done(progress: Progress) -> str:
     if progress.phase == "reading":
         return f"{(progress.bytes_done or 0) / 1e6:,.1f} MB, {progress.rate / 1e6:,.1f} MB"
-    return f"{progress.rows:,} rows, {progress.rate:,.0f}"
+    return f"{progress.rows:,} {progress.unit}, {progress.rate:,.0f}"
 
 
 @contextmanager

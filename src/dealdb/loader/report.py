@@ -12,13 +12,13 @@ from dealdb.pipeline import Pipeline
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """
-    How far a load is.
+    How far a load is, or a backup or a restore.
 
     Attributes
     ----------
     phase
         ``"reading"`` while a pipe is copied, or text is looked at for its encoding; ``"checking"`` while the columns
-        are decided, ``"loading"`` while rows are written.
+        are decided, ``"loading"`` while rows are written. Of a backup and a restore, what is being done.
     rows
         Rows done in this phase.
     rows_total
@@ -31,6 +31,8 @@ class Progress:
         0 before the first.
     seconds_left
         What the rest of the phase takes at this rate, or None where nobody knows.
+    unit
+        What ``rows`` counts; rows in a load.
     """
 
     phase: str
@@ -40,6 +42,7 @@ class Progress:
     bytes_total: int | None = None
     rate: float = 0.0
     seconds_left: float | None = None
+    unit: str = "rows"
 
     @property
     def share(self) -> float | None:

@@ -98,6 +98,21 @@ def open_checkpoint(
     )
 
 
+def generation_of(replica: Replica, columns: Columns) -> Generation:
+    """A replica's state as a manifest has it, where ``columns`` are the replica's."""
+    stages = sorted(filter(None, replica.stages))
+    return Generation(
+        position=replica.position,
+        time_ms=replica.time_ms,
+        schema=replica.schema,
+        pipeline=replica.pipeline,
+        height=replica.height,
+        has_deleted=replica.has_deleted,
+        stages=tuple(stages) if len(stages) <= _MAX_STAGES else None,
+        columns=columns,
+    )
+
+
 def write_checkpoint(
     link: Link,
     keys: Keys,
@@ -168,18 +183,8 @@ class _Checkpointer:
             # it has columns yet to read from a checkpoint that is gone
             return False
         columns = self._write_columns()
-        stages = sorted(filter(None, self._replica.stages))
         sealed = base.history[-1].last if base and base.history else 0
-        generation = Generation(
-            position=self._replica.position,
-            time_ms=self._replica.time_ms,
-            schema=self._replica.schema,
-            pipeline=self._replica.pipeline,
-            height=self._replica.height,
-            has_deleted=self._replica.has_deleted,
-            stages=tuple(stages) if len(stages) <= _MAX_STAGES else None,
-            columns=columns,
-        )
+        generation = generation_of(self._replica, columns)
         segments = tuple(self._write_segments(sealed, columns))
         readable = [each for each in base.generations if each.columns] if base else []
         older = readable if self._sealed_bytes <= self._bearable else []

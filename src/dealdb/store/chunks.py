@@ -113,7 +113,7 @@ class Columns:
             parts = {digest: found[digest] for digest, _ in cells[name]}
             starts = dict(zip(parts, accumulate(map(len, parts.values()), initial=0), strict=False))
             wanted = [starts[digest] + at - spans[digest][0] for digest, at in cells[name]]
-            return _typed(
+            return typed(
                 pl.concat(parts.values()).gather(wanted) if parts else pl.Series(),
                 self.schema[name],
             )
@@ -206,11 +206,33 @@ def _decoded(files: Mapping[Field, Sequence[bytes]]) -> dict[str, pl.Series]:
     scans = [pl.scan_parquet(list(blobs)) for blobs in files.values() if blobs]
     found = iter(pl.collect_all(scans))
     return {
-        field.name: _typed(next(found).to_series() if blobs else pl.Series(), field)
+        field.name: typed(next(found).to_series() if blobs else pl.Series(), field)
         for field, blobs in files.items()
     }
 
 
-def _typed(column: pl.Series, field: Field) -> pl.Series:
+def values_of(blob: bytes, n_rows: int | None = None) -> pl.Series:
+    """
+    Values of one chunk.
+
+    Parameters
+    ----------
+    n_rows
+        Rows that it has to have; looked at before they are read.
+
+    Raises
+    ------
+    ValueError
+        If it has others.
+    """
+    scan = pl.scan_parquet(blob)
+    if n_rows is not None and scan.select(pl.len()).collect().item() != n_rows:
+        msg = f"a chunk has other rows than {n_rows}"
+        raise ValueError(msg)
+    return scan.collect().to_series()
+
+
+def typed(column: pl.Series, field: Field) -> pl.Series:
+    """Values of a chunk as the column of a field."""
     # not strictly, as in ``Replica._column_for``
     return column.rechunk().cast(dtype_of(field), strict=False).alias(field.name)

@@ -9,8 +9,8 @@ from dealdb.connection import Link
 from dealdb.errors import StoreDamaged, StoreError
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
-from dealdb.store.keys import Keys
-from dealdb.store.writer import Change, Reply, Writers, version_of
+from dealdb.store.keys import FORMAT, Keys
+from dealdb.store.writer import Change, Reply, Writers, version_of, wrong_format
 
 # each lost race means that another process got its change in; more losses than this are no race
 _MAX_TRIES = 100
@@ -64,9 +64,11 @@ class Definitions:
         return self
 
     def _refresh(self) -> _Defined:
-        schema, pipeline, seq = self._link.call(
-            "HMGET", self._keys.meta, "schema", "pipeline", "seq", retry=True
+        schema, pipeline, seq, form = self._link.call(
+            "HMGET", self._keys.meta, "schema", "pipeline", "seq", "format", retry=True
         )
+        if form not in (None, FORMAT):
+            raise wrong_format(self._keys, form)
         try:
             self._cached = _Defined(
                 Schema.from_json(schema) if schema else Schema.standard(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 # 128 bits of a SHA-256
-_DIGITS = 32
+DIGITS = 32
 
 
 def digest_of(blob: bytes) -> str:
@@ -17,7 +17,7 @@ def digest_of(blob: bytes) -> str:
     >>> digest_of(b"a chunk")
     'abbe7862de7660b333d1862141746d1d'
     """
-    return sha256(blob).hexdigest()[:_DIGITS]
+    return sha256(blob).hexdigest()[:DIGITS]
 
 
 def is_whole(digest: str, blob: bytes | None) -> bool:

@@ -18,19 +18,25 @@ def scan_hashes(link: Link, keys: Keys) -> Iterator[dict[str, dict[bytes, bytes]
     ----
     Two round trips for every 1,000 keys of the database.
     """
-    cursor = b"0"
-    prefix = keys.deal_prefix.encode()
-    while True:
-        cursor, found = link.call(
-            "SCAN", cursor, "MATCH", prefix + b"*", "COUNT", _SCAN_COUNT, "TYPE", "hash", retry=True
-        )
+    prefix = len(keys.deal_prefix.encode())
+    for found in scan_names(link, keys):
         hashes = link.calls([("HGETALL", key) for key in found], retry=True) if found else []
         # a hash that was deleted in between is empty by now
         yield {
-            key[len(prefix) :].decode(errors="surrogateescape"): as_dict(pairs)
+            key[prefix:].decode(errors="surrogateescape"): as_dict(pairs)
             for key, pairs in zip(found, hashes, strict=True)
             if pairs
         }
+
+
+def scan_names(link: Link, keys: Keys) -> Iterator[list[bytes]]:
+    """Keys of every hash of the collection, some hundreds at a time. A round trip for every 1,000 keys there are."""
+    cursor, pattern = b"0", keys.deal_prefix.encode() + b"*"
+    while True:
+        cursor, found = link.call(
+            "SCAN", cursor, "MATCH", pattern, "COUNT", _SCAN_COUNT, "TYPE", "hash", retry=True
+        )
+        yield found
         if cursor == b"0":
             return
 

@@ -9,6 +9,8 @@ from dealdb.errors import ConfigError
 
 # of a collection; ``commit.lua`` has it too
 FORMAT = b"1"
+# of one that is being restored: every program refuses a format that it does not know
+FORMAT_OF_RESTORE = b"restore"
 # no final s: the collection "deals" would own the hash deals:log, which is the log of the collection "deal"
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}(?<!s)")
 

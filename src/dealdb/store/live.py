@@ -122,6 +122,12 @@ class LiveColumns:
             self._has_read_rows = True
             return replica.some_rows(rows)
 
+    def replica(self) -> Replica:
+        """The state as of now with all columns, which stays as it is. Costs as ``snapshot`` does."""
+        with self._lock:
+            self._sync(None)
+            return self._replica.twin()
+
     def columns_bytes(self) -> int:
         """Memory of the columns that have been read so far."""
         with self._lock:

@@ -296,9 +296,15 @@ def read_since(link: Link, log_key: str, position: Position) -> Iterator[Page] |
 
 def has_position(link: Link, log_key: str, position: Position) -> bool:
     """Whether the log has this very commit. One round trip."""
+    return entry_at(link, log_key, position) is not None
+
+
+def entry_at(link: Link, log_key: str, position: Position) -> Entry | None:
+    """The commit at a position, or None where the log does not have it any more. One round trip."""
     entry_id = f"{position.seq}-0"
     found = link.call("XRANGE", log_key, entry_id, entry_id, retry=True)
-    return bool(found) and entry_of(found[0]).position == position
+    entry = entry_of(found[0]) if found else None
+    return entry if entry and entry.position == position else None
 
 
 def read_from(link: Link, log_key: str, seq: int) -> Iterator[Page]:

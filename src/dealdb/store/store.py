@@ -19,17 +19,19 @@ from dealdb.store.deals import Deal, SaveResult, Written, deal_from
 from dealdb.store.definitions import Definitions
 from dealdb.store.durability import Durability
 from dealdb.store.hashes import as_dict, scan_hashes, strays
-from dealdb.store.keys import Keys
+from dealdb.store.keys import FORMAT, Keys
 from dealdb.store.marks import Mark, Marked, take_over
-from dealdb.store.writer import Change, Reply, Writers
+from dealdb.store.writer import Change, Reply, Writers, wrong_format
 from dealdb.values import encode, encode_id, infer, widened
 
 if TYPE_CHECKING:
     from datetime import date, datetime
+    from pathlib import Path
 
     import polars as pl
 
     from dealdb.store.audit import Audit, CheckReport, RepairReport
+    from dealdb.store.backup.reports import BackupReport, RestoreReport, Tell
     from dealdb.store.batch import Batch
     from dealdb.store.cache import ChunkCache
     from dealdb.store.feed import Feed
@@ -205,11 +207,28 @@ class Store:
         self._adopt_strays()
         return snapshot_of(replica_as_of(self.link, self.keys, when))
 
+    def backup(self, path: Path, *, history: bool, overwrite: bool, tell: Tell) -> BackupReport:
+        """Write the collection into a file; see ``taking.take``."""
+        from dealdb.store.backup.taking import take
+
+        self._adopt_strays()
+        return take(
+            self.link, self.keys, self._live, path, history=history, overwrite=overwrite, tell=tell
+        )
+
+    def restore(self, path: Path, tell: Tell) -> RestoreReport:
+        """Write the collection from a file; see ``restoring.restore``."""
+        from dealdb.store.backup.restoring import restore
+
+        return restore(self.link, self.keys, path, tell)
+
     def _adopt_strays(self) -> None:
         """At the first use of a collection, adopt the hashes that were there before dealdb came."""
         if self._adopted:
             return
-        if not self.link.call("HGET", self.keys.meta, "adopted", retry=True):
+        adopted, form = self.link.call("HMGET", self.keys.meta, "adopted", "format", retry=True)
+        self._check_format(form)
+        if not adopted:
             if not self._looked:
                 self._look_for_strays()
             # a collection that holds nothing is not created by looking at it
@@ -241,9 +260,11 @@ class Store:
         One round trip; one more after the schema changed.
         """
         commands: list[tuple[str, ...]] = [("HGETALL", self.keys.deal(deal_id)) for deal_id in ids]
-        *hashes, version = self.link.calls(
-            [*commands, ("HGET", self.keys.meta, "schema_version")], retry=True
+        *hashes, meta = self.link.calls(
+            [*commands, ("HMGET", self.keys.meta, "schema_version", "format")], retry=True
         )
+        version, form = meta
+        self._check_format(form)
         definitions = self._definitions
         if not definitions.is_current(version):
             definitions.refresh()
@@ -255,7 +276,16 @@ class Store:
 
     def contains(self, deal_id: str) -> bool:
         """Whether there is such a deal. One round trip."""
-        return bool(self.link.call("EXISTS", self.keys.deal(deal_id), retry=True))
+        exists, form = self.link.calls(
+            [("EXISTS", self.keys.deal(deal_id)), ("HGET", self.keys.meta, "format")], retry=True
+        )
+        self._check_format(form)
+        return bool(exists)
+
+    def _check_format(self, found: bytes | None) -> None:
+        # of a collection that is being restored, some deals are there already
+        if found not in (None, FORMAT):
+            raise wrong_format(self.keys, found)
 
     def count(self) -> int:
         """Number of deals. One round trip."""

@@ -34,7 +34,7 @@ from dealdb.errors import (
     WriterClash,
 )
 from dealdb.store.durability import Durability, Wait, is_reached, wait_of
-from dealdb.store.keys import FORMAT, Keys
+from dealdb.store.keys import FORMAT, FORMAT_OF_RESTORE, Keys
 from dealdb.store.marks import Mark
 
 _SCRIPT = files("dealdb.store").joinpath("commit.lua").read_bytes()
@@ -663,6 +663,11 @@ def lost_commits(where: str, keys: Keys) -> str:
 
 def wrong_format(keys: Keys, found: bytes) -> StoreDamaged:
     """Error for a collection of another format."""
+    if found == FORMAT_OF_RESTORE:
+        return StoreDamaged(
+            f"a restore of collection {keys.collection!r} is under way, or did not come to its end: "
+            "wait for it, or restore again, which begins anew"
+        )
     return StoreDamaged(
         f"collection {keys.collection!r} has format {found.decode(errors='replace')}; "
         f"this dealdb reads format {FORMAT.decode()}: upgrade it"

@@ -1,0 +1,251 @@
+"""Taking a backup: the state at one commit and the history up to it, from a collection that goes on changing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import polars as pl
+
+from dealdb.connection import Link
+from dealdb.errors import StoreDamaged
+from dealdb.store.backup.contents import End, Head, pack_entry
+from dealdb.store.backup.files import new_file
+from dealdb.store.backup.parts import COLUMN, END, HEAD, HISTORY, LAST, PartWriter
+from dealdb.store.backup.reports import BackupReport, Tell
+from dealdb.store.backup.revisions import Revisions
+from dealdb.store.checkpoint import generation_of
+from dealdb.store.chunks import CHUNK_ROWS, Columns, encoded
+from dealdb.store.hashes import as_dict
+from dealdb.store.history import Segment, seal_all
+from dealdb.store.keys import Keys
+from dealdb.store.live import LiveColumns
+from dealdb.store.log import Entry, Position, entry_at
+from dealdb.store.manifest import Generation
+from dealdb.store.past import moment_of, read_history
+from dealdb.store.replica import Replica
+
+# commits after which progress is told
+_TELL_EVERY = 500
+# each failed try means that a checkpoint was quicker
+_MAX_TRIES = 10
+
+
+def take(
+    link: Link,
+    keys: Keys,
+    live: LiveColumns,
+    path: Path,
+    *,
+    history: bool,
+    overwrite: bool,
+    tell: Tell,
+) -> BackupReport:
+    """
+    Write a collection into a file, as it is at one commit; others may change it meanwhile.
+
+    Raises
+    ------
+    ConfigError
+        If there is such a file and ``overwrite`` is not given, or it can't be written.
+    BackupError
+        If it can't be written to its end.
+    StoreDamaged
+        If a part of the history is missing, and ``history`` is not False; or the server was reset meanwhile.
+
+    Cost
+    ----
+    A read of the columns, as for a query, and of the whole history.
+    """
+    begun = time.perf_counter()
+    with new_file(path, overwrite=overwrite) as file:
+        taker = _Taker(link, keys, PartWriter(file), tell)
+        return taker.run(live, path, begun, history=history)
+
+
+class _Taker:
+    """Writes one backup."""
+
+    def __init__(self, link: Link, keys: Keys, file: PartWriter, tell: Tell) -> None:
+        self._link = link
+        self._keys = keys
+        self._file = file
+        self._tell = tell
+        self._written: set[str] = set()
+
+    def run(self, live: LiveColumns, path: Path, begun: float, *, history: bool) -> BackupReport:
+        replica, last = self._begin(live)
+        head = self._head(replica, history=history)
+        self._file.write(HEAD, head.to_json())
+        generation: Generation | None = None
+        revisions: tuple[str, ...] = ()
+        segments: tuple[Segment, ...] = ()
+        if last is not None:
+            generation = generation_of(replica, self._write_columns(replica))
+            known = Revisions()
+            if history:
+                segments = self._write_history(replica, generation, known, head)
+            else:
+                # which commit touched which deal only the history tells; a later one than it was is on the safe side
+                known.are_all(replica.columns["id"], last.position.seq)
+            revisions = self._write_revisions(replica, known)
+            self._file.write(LAST, pack_entry(last))
+        end = End(
+            sha256=self._file.digest, generation=generation, revisions=revisions, history=segments
+        )
+        self._file.write(END, end.to_json())
+        return self._report(path, head, last, replica, time.perf_counter() - begun)
+
+    def _begin(self, live: LiveColumns) -> tuple[Replica, Entry | None]:
+        """The state of now, and the commit that it ends with."""
+        for _ in range(_MAX_TRIES):
+            replica = live.replica()
+            if not replica.position.seq:
+                return replica, None
+            last = entry_at(self._link, self._keys.log, replica.position)
+            # a checkpoint of the meantime may have trimmed it away
+            if last is not None:
+                return replica, last
+        raise self._reset()
+
+    def _head(self, replica: Replica, *, history: bool) -> Head:
+        genesis, queries = self._link.calls(
+            [("HGET", self._keys.meta, "genesis"), ("HGETALL", self._keys.queries)], retry=True
+        )
+        ids = replica.columns["id"].drop_nulls() if replica.columns else pl.Series()
+        return Head(
+            program=f"dealdb {version('dealdb')}",
+            collection=self._keys.collection,
+            taken=time.time_ns() // 1_000_000,
+            genesis=(genesis or b"").decode(errors="replace") if replica.position.seq else "",
+            seq=replica.position.seq,
+            hash=replica.position.hash.decode(),
+            time=replica.time_ms,
+            rows=replica.height,
+            # by the log; a deal that another program has replaced has two rows until a repair
+            deals=ids.n_unique(),
+            history=history and replica.position.seq > 0,
+            queries={
+                name.decode(errors="replace"): text.decode(errors="replace")
+                for name, text in as_dict(queries).items()
+            },
+        )
+
+    def _write_columns(self, replica: Replica) -> Columns:
+        frame = replica.all_rows()
+        n_chunks = -(-replica.height // CHUNK_ROWS) * frame.width
+        digests: dict[str, list[str]] = {name: [] for name in replica.schema}
+        for name, _, digest, blob in encoded(frame, {}):
+            self._write_once(digest, blob)
+            digests[name].append(digest)
+            done = sum(map(len, digests.values()))
+            self._tell("packing columns", done, n_chunks, "chunks")
+        return Columns(
+            schema=replica.schema,
+            first=0,
+            digests={name: tuple(found) for name, found in digests.items()},
+        )
+
+    def _write_once(self, digest: str, blob: bytes) -> None:
+        # equal columns have equal chunks
+        if digest not in self._written:
+            self._written.add(digest)
+            self._file.write(COLUMN, blob)
+
+    def _write_history(
+        self, replica: Replica, generation: Generation, known: Revisions, head: Head
+    ) -> tuple[Segment, ...]:
+        columns = generation.columns
+        if columns is None:
+            return ()
+        segments: list[Segment] = []
+        entries = self._entries(replica.position, known, head)
+        for sealed in seal_all(entries, replica.all_rows(), columns):
+            digest = self._file.write(HISTORY, sealed.blob)
+            segments.append(
+                Segment(
+                    key="",
+                    digest=digest,
+                    first=sealed.first,
+                    last=sealed.last,
+                    columns=sealed.columns,
+                )
+            )
+        return tuple(segments)
+
+    def _entries(self, until: Position, known: Revisions, head: Head) -> Iterator[Entry]:
+        """Every commit up to a position; each follows the one before by its chain hash."""
+        last = Position()
+        for entry in _whole_history(self._link, self._keys, until):
+            if last.seq == 0 and entry.writer != head.genesis:
+                raise self._reset()
+            known.see(entry)
+            last = entry.position
+            if last.seq % _TELL_EVERY == 0 or last.seq == until.seq:
+                self._tell("packing history", last.seq, until.seq, "commits")
+            yield entry
+        if last != until:
+            raise self._reset()
+
+    def _write_revisions(self, replica: Replica, known: Revisions) -> tuple[str, ...]:
+        revisions = known.column(replica.height)
+        if not revisions.is_null().equals(replica.columns["id"].is_null(), check_names=False):
+            msg = (
+                f"{self._link.settings.where}: the checkpoint and the history of {self._keys.collection!r} have other "
+                f"deals as of commit {replica.position.seq}; a backup with history=False is of the checkpoint alone"
+            )
+            raise StoreDamaged(msg)
+        digests = []
+        for _, _, digest, blob in encoded(revisions.to_frame(), {}):
+            self._write_once(digest, blob)
+            digests.append(digest)
+        return tuple(digests)
+
+    def _reset(self) -> StoreDamaged:
+        return StoreDamaged(
+            f"{self._link.settings.where}: {self._keys.collection!r} was reset while it was backed up; try again"
+        )
+
+    def _report(
+        self, path: Path, head: Head, last: Entry | None, replica: Replica, seconds: float
+    ) -> BackupReport:
+        return BackupReport(
+            path=str(path),
+            collection=head.collection,
+            seq=head.seq,
+            hash=head.hash,
+            when=moment_of(last) if last else None,
+            deals=head.deals,
+            fields=len(replica.schema.fields),
+            commits=head.seq if head.history else 0,
+            history=head.history,
+            queries=len(head.queries),
+            bytes=self._file.n_bytes,
+            sha256=self._file.digest,
+            seconds=seconds,
+        )
+
+
+def _whole_history(link: Link, keys: Keys, until: Position) -> Iterator[Entry]:
+    """
+    Every commit up to a position, from a collection whose checkpoints go on sealing and trimming.
+
+    Each failure must be at another place than the one before: then it was a checkpoint that moved what was being read.
+    """
+    last, failed_at = Position(), -1
+    while last.seq < until.seq:
+        try:
+            for entry in read_history(link, keys, since=last):
+                last = entry.position
+                yield entry
+                if last.seq >= until.seq:
+                    return
+        except StoreDamaged as problem:
+            if failed_at == last.seq:
+                msg = f"{problem}; a backup with history=False holds the present deals alone"
+                raise StoreDamaged(msg) from problem
+            failed_at = last.seq
+        else:
+            return
