@@ -55,7 +55,7 @@ class Mutant:
     name
         The rule that it breaks.
     path
-        File, in the folder of the store, or with that of another part before it.
+        File, as seen from the folder of the store.
     before, after
         Text that occurs there exactly once, and what it becomes.
     tests
@@ -70,14 +70,13 @@ class Mutant:
 
     def file(self, source: Path) -> Path:
         """The file, in a folder that holds the package."""
-        package = source / "dealdb"
-        return package / self.path if "/" in self.path else package / "store" / self.path
+        return source / "dealdb" / "store" / self.path
 
 
 MUTANTS = [
     Mutant(
         "the link does not say that it has sent",
-        "connection/link.py",
+        "../connection/link.py",
         "failure.sent = ever_sent = ever_sent or (sent and not answered)",
         "ever_sent = ever_sent or (sent and not answered)",
         "tests/server/test_lost_replies.py",
@@ -112,7 +111,7 @@ MUTANTS = [
     ),
     Mutant(
         "a wire counts as ready while a reply is outstanding",
-        "connection/wire.py",
+        "../connection/wire.py",
         "        # in this order no number of interrupts leaves an unread reply on a wire that counts as ready\n"
         "        self._ready = False\n",
         "",

@@ -8,7 +8,7 @@ is asked, once a command has failed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -31,17 +31,28 @@ _IN_PLACE = {"EVAL": ("return 1",), "EVALSHA": ("0" * 40,)}
 class TellingLink(Link):
     """A link whose errors say what the server is, where that is why they came."""
 
-    __slots__ = ()
+    __slots__ = ("_carried_out",)
+
+    def __init__(
+        self,
+        pool: Pool,
+        db: int,
+        revive: Callable[[], None] | None = None,
+        trouble: Callable[[], str | None] | None = None,
+    ) -> None:
+        super().__init__(pool, db, revive, trouble)
+        # commands that went well once: a cut at one of them is a broken link, and nothing has to be asked
+        self._carried_out: set[Argument] = set()
 
     def call(self, *command: Argument, retry: bool = False) -> Any:
-        """As ``Link.call``; a failure costs some more round trips."""
+        """As ``Link.call``; the first failure of a command costs some more round trips."""
         try:
-            return super().call(*command, retry=retry)
+            reply = super().call(*command, retry=retry)
         except StoreError as error:
-            told = self._told(error, [command], retry=retry)
-            if told is None:
-                raise
-            raise told from error.__cause__
+            self._raise_told(error, [command], retry=retry)
+            raise
+        self._carried_out.add(command[0])
+        return reply
 
     def calls(
         self,
@@ -50,13 +61,22 @@ class TellingLink(Link):
         retry: bool = False,
         keep_errors: bool = False,
     ) -> list[Any]:
-        """As ``Link.calls``; a failure costs some more round trips."""
+        """As ``Link.calls``; the first failure of a command costs some more round trips."""
         try:
-            return super().calls(commands, retry=retry, keep_errors=keep_errors)
+            replies = super().calls(commands, retry=retry, keep_errors=keep_errors)
         except StoreError as error:
-            told = self._told(error, commands, retry=retry)
-            if told is None:
-                raise
+            self._raise_told(error, commands, retry=retry)
+            raise
+        self._carried_out.update(command[0] for command in commands)
+        return replies
+
+    def _raise_told(
+        self, error: StoreError, commands: Sequence[Sequence[Argument]], *, retry: bool
+    ) -> None:
+        news = [command for command in commands if command[0] not in self._carried_out]
+        told = self._told(error, news, retry=retry) if news else None
+        if told is not None:
+            told.sent = error.sent
             raise told from error.__cause__
 
     def _told(
@@ -71,10 +91,10 @@ class TellingLink(Link):
         if self._pool.answered_at == 0 and (heard := overhear(self.settings, _PATIENCE_S)):
             return heard
         with closing(self._asking()) as asking:
-            return self._told_of_proxy(error, asking, _first_of_each(commands, retry=retry))
+            return self._told_of_proxy(asking, _first_of_each(commands, retry=retry))
 
     def _told_of_proxy(
-        self, error: StoreError, asking: Link, commands: Sequence[Sequence[Argument]]
+        self, asking: Link, commands: Sequence[Sequence[Argument]]
     ) -> StoreError | None:
         first = [("SELECT", self.db)] if self.db else []
         for name, *rest in (*first, *commands):
@@ -82,8 +102,7 @@ class TellingLink(Link):
                 said = name.decode() if isinstance(name, bytes) else name
                 return ServerUnavailable(
                     f"{self._where} answers PING and ends the connection at {said}: it is a proxy that does not pass "
-                    "this command, such as twemproxy; connect to the server itself",
-                    sent=getattr(error, "sent", False),
+                    "this command, such as twemproxy; connect to the server itself"
                 )
         return None
 
