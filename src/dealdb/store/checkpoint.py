@@ -10,7 +10,8 @@ remains alone.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from importlib.resources import files
 from itertools import chain, islice, takewhile
@@ -18,10 +19,13 @@ from itertools import chain, islice, takewhile
 import polars as pl
 
 from dealdb.connection import Link
+from dealdb.errors import StoreError
 from dealdb.store.cache import ChunkCache
 from dealdb.store.chunks import Columns, encoded
+from dealdb.store.ending import Ending
 from dealdb.store.history import Segment, seal_all
 from dealdb.store.keys import Keys
+from dealdb.store.lease import give_back, take
 from dealdb.store.log import Entry, HistoryReset, has_position, read_from
 from dealdb.store.manifest import Generation, Manifest, is_of_newer_format
 from dealdb.store.replica import Replica
@@ -29,8 +33,6 @@ from dealdb.store.unsealed import Unsealed
 from dealdb.store.waiting import Waiting
 
 _PUBLISH = files("dealdb.store").joinpath("publish.lua").read_bytes()
-# gives a lease back, unless it has expired and is another's by now
-_RELEASE = b"if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
 # removes orphans, unless another manifest has come that may refer to them again
 _REMOVE = b"""
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -40,8 +42,6 @@ for i = 3, #KEYS do
 end
 return 1
 """
-# a writer that dies leaves the lease behind for so long at most
-_LEASE_MS = 60_000
 _GENERATIONS = 2
 # stages that a manifest has room for; more than a pipeline has, unless texts of another kind are in the column
 _MAX_STAGES = 100
@@ -105,6 +105,8 @@ def write_checkpoint(
     *,
     anew: bool = True,
     unsealed: Unsealed | None = None,
+    owner: str | None = None,
+    on_failure: Callable[[], object] = lambda: None,
 ) -> bool:
     """
     Publish the replica's state as the newest checkpoint, and seal the log up to it.
@@ -116,6 +118,10 @@ def write_checkpoint(
         checkpoint of this replica wrote, and that nothing has changed since.
     unsealed
         Commits that need not be read from the log again.
+    owner
+        Who writes, for the lease: takes over what an attempt of the same owner has left of it.
+    on_failure
+        Called when it has failed, before the lease is given back.
 
     Returns
     -------
@@ -123,31 +129,43 @@ def write_checkpoint(
         False when another process is at it, or has published meanwhile, or the server has another history by now,
         or lacks a chunk that was not written anew: the next one writes all.
 
+    Raises
+    ------
+    StoreError
+        If the server fails or refuses, or the program ends and this takes too long for that.
+
     Cost
     ----
     Some ten round trips, and one for each 64 chunks and each MiB of log that are sealed.
     """
-    token = secrets.token_hex(8)
-    if link.call("SET", keys.lease, token, "NX", "PX", _LEASE_MS) is None:
-        return False
-    if anew:
-        replica.chunks = {}
+    owner = owner or secrets.token_hex(8)
     try:
-        return _Checkpointer(link, keys, replica, token, unsealed or Unsealed()).run()
-    finally:
-        link.call("EVAL", _RELEASE, 1, keys.lease, token)
+        if not take(link, keys, owner):
+            return False
+        if anew:
+            replica.chunks = {}
+        published = _Checkpointer(link, keys, replica, unsealed or Unsealed()).run()
+    except BaseException:
+        on_failure()
+        # should that fail too, the owner's next attempt takes it over, and after a while everybody's
+        with suppress(StoreError):
+            give_back(link, keys, owner)
+        raise
+    with suppress(StoreError):
+        give_back(link, keys, owner)
+    return published
 
 
 class _Checkpointer:
     """Writes one checkpoint."""
 
-    def __init__(
-        self, link: Link, keys: Keys, replica: Replica, token: str, unsealed: Unsealed
-    ) -> None:
+    def __init__(self, link: Link, keys: Keys, replica: Replica, unsealed: Unsealed) -> None:
         self._link = link
         self._keys = keys
         self._replica = replica
-        self._token = token
+        # of this attempt alone: no late command of another one writes to its segments
+        self._token = secrets.token_hex(8)
+        self._ending = Ending(link.settings.where)
         self._unsealed = unsealed
         self._needed: set[str] = set()
         self._chunk_bytes = 0
@@ -262,6 +280,7 @@ class _Checkpointer:
         return takewhile(lambda entry: entry.position.seq <= until, read)
 
     def _write(self, blobs: dict[str, bytes]) -> None:
+        self._ending.check()
         # what is there already too: it may be damaged
         sets = [("SET", key, blob) for key, blob in blobs.items()]
         # the names first: should this process die in between, a later checkpoint finds what is left over

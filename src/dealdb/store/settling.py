@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from types import TracebackType
 from typing import Self
 
@@ -43,17 +43,29 @@ class Settling:
         traceback: TracebackType | None,
     ) -> None:
         if kind is None and self._n_written > MIN_CHANGES:
-            self._thread.submit(self._fold, so_far=False)
+            self._finish(partial(self._fold, so_far=False))
         elif self._step:
             # no fold comes any more that would seal what the last one has kept
-            self._thread.submit(self._live.give_up_unsealed)
+            self._finish(self._live.give_up_unsealed)
         self._thread.shutdown()
+
+    def _finish(self, last: Callable[[], None]) -> None:
+        if self._begin(last) is None:
+            # a load may go on in a thread of its own when the program has come to its end
+            self._thread.shutdown()
+            last()
+
+    def _begin(self, step: Callable[[], None]) -> Future[None] | None:
+        """Have the thread do this next; None where the interpreter gives no work to threads any more."""
+        with suppress(RuntimeError):
+            return self._thread.submit(step)
+        return None
 
     def written(self, n: int) -> None:
         """Note that the load has written so many deals in all; what there is to do begins, and is not waited for."""
         self._n_written = n
         if n >= CHUNK_ROWS and (self._step is None or self._step.done()):
-            self._step = self._thread.submit(self._fold, so_far=True)
+            self._step = self._begin(partial(self._fold, so_far=True))
 
     @cached_property
     def _live(self) -> LiveColumns:
