@@ -518,9 +518,9 @@ MUTANTS = [
     ),
     Mutant(
         "a commit of the very moment is not in it",
-        "past.py",
-        "if entry.time_ms > until:",
-        "if entry.time_ms >= until:",
+        "moments.py",
+        "if time_ms <= until_ms]",
+        "if time_ms < until_ms]",
     ),
     Mutant(
         "left-over rows are not removed",

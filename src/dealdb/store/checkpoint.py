@@ -12,7 +12,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from hashlib import sha256
 from importlib.resources import files
 from itertools import chain, islice, takewhile
 
@@ -23,7 +22,7 @@ from dealdb.errors import StoreError
 from dealdb.store.cache import ChunkCache
 from dealdb.store.chunks import Columns, encoded
 from dealdb.store.ending import Ending
-from dealdb.store.history import Segment, seal_all
+from dealdb.store.history import Sealed, Segment, seal_all
 from dealdb.store.keys import Keys
 from dealdb.store.lease import give_back, take
 from dealdb.store.log import Entry, HistoryReset, has_position, read_from
@@ -259,16 +258,13 @@ class _Checkpointer:
     def _write_segments(self, sealed: int, columns: Columns) -> Iterator[Segment]:
         frame = self._replica.all_rows()
         for found in seal_all(self._entries_since(sealed), frame, columns):
-            self._sealed_bytes += found.log_bytes
-            key = self._keys.segment(f"{found.first}-{found.last}-{self._token}")
-            self._write({key: found.blob})
-            yield Segment(
-                key=key,
-                digest=sha256(found.blob).hexdigest(),
-                first=found.first,
-                last=found.last,
-                columns=found.columns,
-            )
+            self._sealed_bytes += found.extent.n_bytes
+            yield self._write_segment(found)
+
+    def _write_segment(self, sealed: Sealed) -> Segment:
+        key = self._keys.segment(f"{sealed.first}-{sealed.last}-{self._token}")
+        self._write({key: sealed.blob})
+        return sealed.at(key)
 
     def _entries_since(self, sealed: int) -> Iterable[Entry]:
         """Commits behind the sealed ones, up to that of the checkpoint, as far as the log has them."""

@@ -11,9 +11,10 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import accumulate, groupby, islice
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -24,6 +25,7 @@ from dealdb.store.batch import packed
 from dealdb.store.chunks import Columns
 from dealdb.store.keys import Keys
 from dealdb.store.log import Entry, Position
+from dealdb.store.texts import text_of
 
 # bounds the size of one segment, in bytes before compression
 SEGMENT_BYTES = 32 * 2**20
@@ -46,6 +48,26 @@ _COLUMNS: dict[str, pl.DataType] = {
 }
 
 
+class Extent(NamedTuple):
+    """
+    What is known of a segment beside where it is.
+
+    Attributes
+    ----------
+    earliest_ms, latest_ms
+        Times of its commits lie between these, milliseconds since 1970; not in their order, as clocks are set.
+    n_bytes
+        What its entries took up in the log, roughly.
+    level
+        How often what is in it was merged.
+    """
+
+    earliest_ms: int
+    latest_ms: int
+    n_bytes: int
+    level: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
     """
@@ -61,6 +83,8 @@ class Segment:
         Numbers of its first and last commit.
     columns
         Chunks that hold deals of its entries, or None where it has them all itself.
+    extent
+        What else is known of it; None where an older version wrote the manifest.
     """
 
     key: str
@@ -68,22 +92,25 @@ class Segment:
     first: int
     last: int
     columns: Columns | None
+    extent: Extent | None = None
 
     def to_document(self) -> list[object]:
         """As JSON has it."""
         columns = self.columns.to_document() if self.columns else None
-        return [self.key, self.digest, self.first, self.last, columns]
+        more = [self.extent] if self.extent else []
+        return [self.key, self.digest, self.first, self.last, columns, *more]
 
     @classmethod
     def from_document(cls, document: Sequence[Any]) -> Segment:
         """Inverse of ``to_document``; the columns may be missing, as in format 1."""
-        key, digest, first, last, columns = (*document, None)[:5]
+        key, digest, first, last, columns, extent = (*document, None, None)[:6]
         return cls(
             key=key,
             digest=digest,
             first=first,
             last=last,
             columns=Columns.from_document(columns) if columns else None,
+            extent=Extent(*extent) if extent else None,
         )
 
 
@@ -141,15 +168,26 @@ class Sealed:
         Numbers of its first and last commit.
     columns
         Chunks that hold deals of its entries.
-    log_bytes
-        What its entries take up in the log, roughly.
+    extent
+        As of ``Segment``.
     """
 
     blob: bytes
     first: int
     last: int
     columns: Columns | None
-    log_bytes: int
+    extent: Extent
+
+    def at(self, key: str) -> Segment:
+        """The segment, once it is written to this key."""
+        return Segment(
+            key=key,
+            digest=sha256(self.blob).hexdigest(),
+            first=self.first,
+            last=self.last,
+            columns=self.columns,
+            extent=self.extent,
+        )
 
 
 def seal(entries: Sequence[Entry], frame: pl.DataFrame, columns: Columns) -> Sealed:
@@ -184,12 +222,13 @@ def seal(entries: Sequence[Entry], frame: pl.DataFrame, columns: Columns) -> Sea
             touched += [entry.height, entry.height + added.height - 1]
     buffer = io.BytesIO()
     pl.DataFrame(rows, schema=_COLUMNS, orient="row").write_ipc(buffer, compression="zstd")
+    times = [entry.time_ms for entry in entries]
     return Sealed(
         blob=buffer.getvalue(),
         first=entries[0].position.seq,
         last=entries[-1].position.seq,
         columns=columns.part(sorted(fields), min(touched), max(touched)) if touched else None,
-        log_bytes=sum(map(log_bytes, entries)),
+        extent=Extent(min(times), max(times), sum(map(log_bytes, entries)), 0),
     )
 
 
@@ -249,14 +288,24 @@ class _Held:
         return self._texts[name]
 
 
-def unseal(blob: bytes, held: SealedRows | None, only: str | None = None) -> Iterator[Entry]:
+def read_segment(link: Link, segment: Segment) -> pl.DataFrame | None:
+    """Its entries, a row each; None where it is missing or not what was sealed. One round trip."""
+    blob = text_of(link, segment.key)
+    if blob is None or sha256(blob).hexdigest() != segment.digest:
+        return None
+    return pl.read_ipc(blob)
+
+
+def unseal(
+    frame: pl.DataFrame, held: SealedRows | None, only: str | None = None
+) -> Iterator[Entry]:
     """
     The entries of a segment.
 
     Parameters
     ----------
-    blob
-        As ``seal`` made it.
+    frame
+        As ``read_segment`` has it.
     held
         The deals that are in chunks; with None, their commits come without ``data``.
     only
@@ -270,7 +319,7 @@ def unseal(blob: bytes, held: SealedRows | None, only: str | None = None) -> Ite
     """
     wanted = held.rows_of(only) if held and only is not None else None
     # a segment of format 1 lacks the last two columns
-    for row in pl.read_ipc(blob).iter_rows(named=True):
+    for row in frame.iter_rows(named=True):
         height, data, n = row["height"], row["data"] or b"", row.get("n")
         if n is not None and held is not None:
             if wanted is not None:
