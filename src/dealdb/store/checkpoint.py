@@ -28,6 +28,7 @@ from dealdb.store.lease import give_back, take
 from dealdb.store.log import Entry, HistoryReset, has_position, read_from
 from dealdb.store.manifest import Generation, Manifest, is_of_newer_format
 from dealdb.store.replica import Replica
+from dealdb.store.texts import text_of
 from dealdb.store.unsealed import Unsealed
 from dealdb.store.waiting import Waiting
 
@@ -135,7 +136,7 @@ def write_checkpoint(
 
     Cost
     ----
-    Some ten round trips, and one for each 64 chunks and each MiB of log that are sealed.
+    Some twelve round trips, and one for each 64 chunks and each MiB of log that are sealed.
     """
     owner = owner or secrets.token_hex(8)
     try:
@@ -171,7 +172,7 @@ class _Checkpointer:
         self._sealed_bytes = 0
 
     def run(self) -> bool:
-        text = self._link.call("GET", self._keys.checkpoint) or b""
+        text = text_of(self._link, self._keys.checkpoint) or b""
         if is_of_newer_format(text.decode(errors="replace")):
             # it knows where history is that this program can't read; queries do without a checkpoint
             return False
@@ -184,6 +185,7 @@ class _Checkpointer:
         except HistoryReset:
             # it has columns yet to read from a checkpoint that is gone
             return False
+        self._mend_names(base)
         columns = self._write_columns()
         stages = sorted(filter(None, self._replica.stages))
         sealed = base.history[-1].last if base and base.history else 0
@@ -220,6 +222,13 @@ class _Checkpointer:
             return None
         position = manifest.generations[0].position
         return manifest if has_position(self._link, self._keys.log, position) else None
+
+    def _mend_names(self, base: Manifest | None) -> None:
+        """Note anew what there is, if another program has put something else in the place of the names."""
+        names = self._keys.chunks
+        if self._link.call("TYPE", names) not in (b"set", b"none"):
+            known = base.names(self._keys) if base else set[str]()
+            self._link.calls([("DEL", names), *(("SADD", names, name) for name in sorted(known))])
 
     def _publish(self, manifest: Manifest, made_from: bytes) -> bool:
         position = self._replica.position
@@ -287,7 +296,7 @@ class _Checkpointer:
         """Remove what the manifest does not refer to: of superseded checkpoints, dead writers, lost histories."""
         # under the lease: the chunks of another process that is about to publish look like orphans too
         known = {key.decode() for key in self._link.call("SMEMBERS", self._keys.chunks)}
-        text = self._link.call("GET", self._keys.checkpoint) or b""
+        text = text_of(self._link, self._keys.checkpoint) or b""
         manifest = Manifest.from_json(text.decode(errors="replace"))
         orphans = sorted(known - (manifest.names(self._keys) if manifest else set()))
         if manifest and orphans:

@@ -19,10 +19,12 @@ import polars as pl
 
 from dealdb.columns import dtype_of
 from dealdb.connection import Link
+from dealdb.errors import ServerRefused
 from dealdb.schema import Field, Schema
 from dealdb.store.cache import ChunkCache
 from dealdb.store.digest import digest_of, is_whole
 from dealdb.store.keys import Keys
+from dealdb.store.texts import is_wrong_type
 
 CHUNK_ROWS = 65_536
 # a row alone is read with so many others
@@ -150,7 +152,12 @@ def _blobs(
     """Bytes of chunks by their digests, or None when one is missing or not what was written."""
     blobs = cache.find(digests) if cache else {}
     missing = [digest for digest in digests if digest not in blobs]
-    replies = link.calls([("GET", keys.chunk(digest)) for digest in missing], retry=True)
+    try:
+        replies = link.calls([("GET", keys.chunk(digest)) for digest in missing], retry=True)
+    except ServerRefused as refusal:
+        if is_wrong_type(refusal):
+            return None
+        raise
     fetched = dict(zip(missing, replies, strict=True))
     # nothing from the server is parsed before it is known to be what was written
     if not _are_whole(fetched):
