@@ -27,6 +27,7 @@ from dealdb.store.keys import Keys
 from dealdb.store.lease import give_back, take
 from dealdb.store.log import Entry, HistoryReset, has_position, read_from
 from dealdb.store.manifest import Generation, Manifest, is_of_newer_format
+from dealdb.store.merging import Merger
 from dealdb.store.replica import Replica
 from dealdb.store.texts import text_of
 from dealdb.store.unsealed import Unsealed
@@ -204,7 +205,7 @@ class _Checkpointer:
         older = readable if self._sealed_bytes <= self._bearable else []
         manifest = Manifest(
             generations=(generation, *older)[:_GENERATIONS],
-            history=(*(base.history if base else ()), *segments),
+            history=self._merged((*(base.history if base else ()), *segments), columns),
         )
         published = self._publish(manifest, text)
         self._replica.chunks = columns.full_chunks(generation.height) if published else {}
@@ -274,6 +275,17 @@ class _Checkpointer:
         key = self._keys.segment(f"{sealed.first}-{sealed.last}-{self._token}")
         self._write({key: sealed.blob})
         return sealed.at(key)
+
+    def _merged(self, history: Iterable[Segment], columns: Columns) -> tuple[Segment, ...]:
+        """The history with some of its segments in one, if it is time for that; they stay until this is published."""
+        merger = Merger(self._link, self._keys, self._replica.all_rows(), columns)
+        segments = list(merger.measured(history))
+        merged = merger.merge(segments)
+        if merged:
+            old, new = merged
+            place = segments.index(old[0])
+            segments[place : place + len(old)] = [self._write_segment(new)]
+        return tuple(segments)
 
     def _entries_since(self, sealed: int) -> Iterable[Entry]:
         """Commits behind the sealed ones, up to that of the checkpoint, as far as the log has them."""

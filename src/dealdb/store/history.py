@@ -201,6 +201,75 @@ def seal(entries: Sequence[Entry], frame: pl.DataFrame, columns: Columns) -> Sea
     frame, columns
         The rows of the checkpoint, and where they are.
     """
+    times = [entry.time_ms for entry in entries]
+    extent = Extent(min(times), max(times), sum(map(log_bytes, entries)), 0)
+    return _sealed(*_rows_of(entries, frame, columns), extent)
+
+
+def complete(found: pl.DataFrame, held: SealedRows | None = None) -> pl.DataFrame:
+    """
+    Entries of a segment, whichever version has sealed it.
+
+    Parameters
+    ----------
+    found
+        As ``read_segment`` has it.
+    held
+        The deals that are in chunks, for each commit to have its own; with None, they stay where they are.
+
+    Raises
+    ------
+    ChunkLost
+        If a chunk is not what was sealed.
+    """
+    absent = [pl.lit(None).alias(name) for name in _COLUMNS if name not in found.columns]
+    frame = found.with_columns(absent).select(*_COLUMNS).cast(pl.Schema(_COLUMNS))
+    if held is None:
+        return frame
+    is_held = pl.col("n").is_not_null()
+    texts = [entry.data for entry in unseal(frame.filter(is_held), held)]
+    none = [pl.lit(None, _COLUMNS[name]).alias(name) for name in ("n", "fields")]
+    own = frame.filter(is_held).with_columns(pl.Series("data", texts, pl.Binary()), *none)
+    return pl.concat([frame.filter(~is_held), own]).sort("seq")
+
+
+def resealed(
+    entries: pl.DataFrame, frame: pl.DataFrame, columns: Columns, extent: Extent
+) -> Sealed:
+    """
+    Segment of entries that were sealed before; those of which a checkpoint has the deals come without them.
+
+    Parameters
+    ----------
+    entries
+        Of consecutive commits, as ``complete`` has them.
+    frame, columns
+        As for ``seal``.
+    extent
+        What is known of them.
+    """
+    is_added = pl.col("kind") == "add"
+    added = list(unseal(entries.filter(is_added), None))
+    rows, part = _rows_of(added, frame, columns)
+    return _sealed(pl.concat([entries.filter(~is_added), rows]).sort("seq"), part, extent)
+
+
+def _sealed(entries: pl.DataFrame, columns: Columns | None, extent: Extent) -> Sealed:
+    buffer = io.BytesIO()
+    entries.write_ipc(buffer, compression="zstd")
+    return Sealed(
+        blob=buffer.getvalue(),
+        first=entries["seq"][0],
+        last=entries["seq"][-1],
+        columns=columns,
+        extent=extent,
+    )
+
+
+def _rows_of(
+    entries: Sequence[Entry], frame: pl.DataFrame, columns: Columns
+) -> tuple[pl.DataFrame, Columns | None]:
+    """Entries as a segment has them, and the chunks that hold deals of theirs."""
     rows, fields, touched = [], set[str](), list[int]()
     held = _Held(
         frame, columns.schema, min((e.height for e in entries if e.kind == "add"), default=0)
@@ -220,16 +289,8 @@ def seal(entries: Sequence[Entry], frame: pl.DataFrame, columns: Columns) -> Sea
         if added is not None:
             fields.update(added.columns)
             touched += [entry.height, entry.height + added.height - 1]
-    buffer = io.BytesIO()
-    pl.DataFrame(rows, schema=_COLUMNS, orient="row").write_ipc(buffer, compression="zstd")
-    times = [entry.time_ms for entry in entries]
-    return Sealed(
-        blob=buffer.getvalue(),
-        first=entries[0].position.seq,
-        last=entries[-1].position.seq,
-        columns=columns.part(sorted(fields), min(touched), max(touched)) if touched else None,
-        extent=Extent(min(times), max(times), sum(map(log_bytes, entries)), 0),
-    )
+    part = columns.part(sorted(fields), min(touched), max(touched)) if touched else None
+    return pl.DataFrame(rows, schema=_COLUMNS, orient="row"), part
 
 
 def log_bytes(entry: Entry) -> int:
