@@ -226,7 +226,9 @@ def test_a_reader_on_its_way_is_not_disturbed(store: Store) -> None:
 
 def segments(*sizes: tuple[int, int]) -> list[Segment]:
     return [
-        Segment(key=str(n), digest="", first=n, last=n, columns=None, extent=Extent(0, 0, size, level))
+        Segment(
+            key=str(n), digest="", first=n, last=n, columns=None, extent=Extent(0, 0, size, level)
+        )
         for n, (size, level) in enumerate(sizes)
     ]
 
@@ -261,16 +263,19 @@ def test_a_year_makes_few_segments(n_bytes: int) -> None:
     for n in range(488 * 36):
         history.append(
             Segment(
-                key=str(n), digest="", first=n, last=n, columns=None, extent=Extent(0, 0, n_bytes, 0)
+                key=str(n),
+                digest="",
+                first=n,
+                last=n,
+                columns=None,
+                extent=Extent(0, 0, n_bytes, 0),
             )
         )
         some = plan(history)
         if some:
             place = history.index(some[0])
             sizes = [segment.extent for segment in some if segment.extent]
-            extent = Extent(
-                0, 0, sum(e.n_bytes for e in sizes), max(e.level for e in sizes) + 1
-            )
+            extent = Extent(0, 0, sum(e.n_bytes for e in sizes), max(e.level for e in sizes) + 1)
             merged = Segment(
                 key=some[0].key, digest="", first=some[0].first, last=some[-1].last,
                 columns=None, extent=extent,

@@ -66,7 +66,7 @@ def test_a_forward_glitch_does_not_hide_the_present(
     assert amount_at(db, now + 2_500) == 4
     assert amount_at(db, now + 2 * YEAR) == (5 if sealed else 4)
     with db.changes(moment(now + 1_500), timeout_s=0) as feed:
-        assert [commit.seq for commit in feed][0] == last
+        assert next(commit.seq for commit in feed) == last
 
 
 def test_any_order_of_times(db: DealDatabase, link: Link) -> None:
@@ -89,9 +89,7 @@ def test_any_order_of_times(db: DealDatabase, link: Link) -> None:
             assert [commit.seq for commit in feed] == list(range(expected + 1, max(times) + 1))
 
 
-def test_what_follows_a_told_commit_is_told_whatever_its_time(
-    db: DealDatabase, link: Link
-) -> None:
+def test_what_follows_a_told_commit_is_told_whatever_its_time(db: DealDatabase, link: Link) -> None:
     db.save_deal({"id": "x", "amount": 1})
     soon = clock_of(link) + 100_000
     with db.changes(moment(soon), timeout_s=0) as feed:

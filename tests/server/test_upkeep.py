@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,7 +13,6 @@ from dealdb import DealDatabase
 from dealdb.connection import Link, RedisConnection
 from dealdb.store import Store
 from dealdb.store.checkpoint import write_checkpoint
-from dealdb.store.manifest import read_manifest
 from servers import Server
 
 
@@ -70,9 +67,7 @@ def test_a_checkpoint_that_a_full_server_refused_is_tried_again(due: Store, link
     assert not link.call("EXISTS", "deals:lease")
 
 
-def test_tries_have_growing_pauses(
-    due: Store, link: Link, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tries_have_growing_pauses(due: Store, link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dealdb.store.upkeep._FIRST_PAUSE_S", 3_600.0)
     link.call("CONFIG", "SET", "maxmemory", 1)
     try:
@@ -185,7 +180,8 @@ _ENDINGS = {
     "sys.exit": "sys.exit(0)",
     "os._exit": "os._exit(0)",
     "raises": "raise SystemExit",
-    "a daemon queries": "threading.Thread(target=lambda: [db.query.count() for _ in range(10**6)], daemon=True).start()\n",
+    "a daemon queries": "query = lambda: [db.query.count() for _ in range(10**6)]\n"
+    "threading.Thread(target=query, daemon=True).start()\n",
 }
 
 
@@ -201,9 +197,7 @@ def filled(server: Server) -> Server:
     with DealDatabase.from_url(server.url) as db:
         schema = db._store.schema()
         for k in range(3):
-            db.loader.load(
-                [{"id": f"{k}.{n}", "n": n} for n in range(2_000)], rejects=False
-            )
+            db.loader.load([{"id": f"{k}.{n}", "n": n} for n in range(2_000)], rejects=False)
         assert schema is not None
     with server.client() as client:
         assert not client.exists("deals:checkpoint")

@@ -1,4 +1,4 @@
-"""Keys of checkpoints that another program has made something else of: queries and saves go on, and so do checkpoints."""
+"""Keys of checkpoints that another program has made something else of: queries, saves and checkpoints go on."""
 
 from __future__ import annotations
 

@@ -152,8 +152,9 @@ def _blobs(
     """Bytes of chunks by their digests, or None when one is missing or not what was written."""
     blobs = cache.find(digests) if cache else {}
     missing = [digest for digest in digests if digest not in blobs]
+    commands = [("GET", keys.chunk(digest)) for digest in missing]
     try:
-        replies = link.calls([("GET", keys.chunk(digest)) for digest in missing], retry=True)
+        replies = link.calls(commands, retry=True) if commands else []
     except ServerRefused as refusal:
         if is_wrong_type(refusal):
             return None
