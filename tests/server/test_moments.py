@@ -43,7 +43,7 @@ def moment(time_ms: int) -> datetime:
 
 def amount_at(db: DealDatabase, time_ms: int) -> int | None:
     deal = db.as_of(moment(time_ms)).get_deal("x")
-    return deal and int(deal["amount"])  # type: ignore[arg-type]
+    return None if deal is None else int(deal["amount"])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("sealed", [False, True])

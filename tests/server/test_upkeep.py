@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -150,10 +151,10 @@ def test_the_lease_of_another_is_not_given_back(store: Store, link: Link) -> Non
     class Slow(Link):
         __slots__ = ()
 
-        def call(self, *command: object, retry: bool = False) -> object:  # type: ignore[override]
+        def call(self, *command: Any, retry: bool = False) -> Any:
             if command[0] == "SMEMBERS":
                 age_of_lease(link, 0)
-            return super().call(*command, retry=retry)  # type: ignore[arg-type]
+            return super().call(*command, retry=retry)
 
     slow = Slow(link._pool, link.db)
     assert write(slow, store.keys, store._live._replica)
