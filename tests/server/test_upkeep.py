@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -115,6 +116,44 @@ def test_the_checkpoint_of_a_load_is_tried_again(
     assert has_checkpoint(link)
 
 
+def test_who_leaves_does_not_wait_for_a_hanging_server_twice(
+    new_server: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for the command that is under way, and not again for giving the lease back."""
+    monkeypatch.setattr("dealdb.store.live.MIN_CHANGES", 4)
+    server = new_server()
+    begun = threading.Event()
+
+    class Freezing(Link):
+        __slots__ = ()
+
+        def call(self, *command: Any, retry: bool = False) -> Any:
+            if command[0] == "TYPE" and not begun.is_set():
+                server.freeze()
+                begun.set()
+            return super().call(*command, retry=retry)
+
+    connection = RedisConnection()
+    connection.connect("127.0.0.1", server.port, socket_timeout_s=1, retry_deadline_s=30)
+    link = connection.link()
+    for n in range(5):
+        Store(link).save({"id": n})
+    store = Store(Freezing(link._pool, link.db))
+    store.snapshot()
+    assert begun.wait(30)
+    store.finish()
+    thread = store._live._upkeep._thread
+    assert thread
+    assert thread.is_alive()
+    server.thaw()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert not link.call("EXISTS", "deals:lease", "deals:checkpoint")
+    query(store)
+    assert has_checkpoint(link)
+    connection.close()
+
+
 # the lease -----------------------------------------------------------------------------------------------
 
 
@@ -206,7 +245,9 @@ def filled(server: Server) -> Server:
 
 
 @pytest.mark.parametrize("ending", _ENDINGS)
-@pytest.mark.parametrize("wait", [0, 0.01])
+@pytest.mark.parametrize(
+    "wait", [0, *(pytest.param(wait, marks=pytest.mark.slow) for wait in (0.003, 0.01, 0.03, 0.1))]
+)
 def test_a_program_that_just_ends_prints_nothing(filled: Server, ending: str, wait: float) -> None:
     done = ended(_BEGIN.format(url=filled.url, wait=wait) + _ENDINGS[ending])
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
@@ -219,3 +260,29 @@ def test_a_program_that_just_ends_prints_nothing(filled: Server, ending: str, wa
             assert client.pttl("deals:lease") <= 60_000
     with DealDatabase.from_url(filled.url) as db:
         assert db.query.count() == 6_000
+
+
+_LOAD = """
+import threading, time
+import polars as pl
+from dealdb import DealDatabase
+def load():
+    time.sleep({wait})
+    db = DealDatabase.from_url({url!r})
+    rows = pl.DataFrame({{"id": pl.int_range(6_000, eager=True)}})
+    assert db.loader.load(rows, rejects=False).inserted == 6_000
+threading.Thread(target=load, daemon={daemon}).start()
+time.sleep({ends})
+"""
+
+
+@pytest.mark.parametrize("wait", [0, 0.3])
+def test_a_load_goes_on_after_the_main_thread(server: Server, wait: float) -> None:
+    done = ended(_LOAD.format(url=server.url, daemon=False, wait=wait, ends=0.1))
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+    with DealDatabase.from_url(server.url) as db:
+        assert len(db) == 6_000
+        assert db.query.count() == 6_000
+    with server.client() as client:
+        assert client.exists("deals:checkpoint")
+        assert not client.exists("deals:lease")
