@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from clocks import clock_of, commit_at
+from clocks import clock_of, commit_at, faketime, with_clock
 from dealdb import DealDatabase
 from dealdb.connection import Link, round_trips
 from dealdb.errors import StoreDamaged
 from dealdb.store.checkpoint import write_checkpoint
+from dealdb.store.keys import Keys
+from dealdb.store.lease import take
 from dealdb.store.manifest import read_manifest
 from dealdb.store.moments import last_until
 from servers import Server
@@ -132,3 +136,39 @@ def test_segments_of_an_older_version_are_read(db: DealDatabase, link: Link) -> 
     assert amount_at(db, now + 3_500) == 3
     with pytest.raises(StoreDamaged, match="incomplete"):
         amount_at(db, now + 500)
+
+
+@pytest.mark.skipif(faketime() is None, reason="no libfaketime on this machine")
+def test_a_server_whose_clock_is_set(binary: Path, flavor: str, tmp_path: Path) -> None:
+    """Forwards by a year, back again, and back by two hours: what a commit bears, and how long a lease lasts."""
+    if flavor != "valkey9":
+        pytest.skip("this server does not start with libfaketime")
+    with tempfile.TemporaryDirectory(prefix="dealdb") as folder:
+        server = Server(binary, Path(folder))
+        try:
+            with with_clock(server, tmp_path) as set_clock:
+                clock_is_set(server, set_clock)
+        finally:
+            server.stop()
+
+
+def clock_is_set(server: Server, set_clock: Callable[[str], None]) -> None:
+    with DealDatabase.from_url(server.url) as db:
+        link, keys = db._store.link, Keys("deal")
+        db.save_deal({"id": "x", "amount": 1})
+        now = clock_of(link)
+        set_clock("+365d")
+        db.save_deal({"id": "x", "amount": 2})
+        assert take(link, keys, "dead")
+        assert not take(link, keys, "other")
+        set_clock("+0")
+        # it was taken in a year's time
+        assert take(link, keys, "other")
+        db.save_deal({"id": "x", "amount": 3})
+        checkpoint_fails = not take(link, keys, "third")
+        set_clock("-7200")
+        assert checkpoint_fails
+        assert link.call("PTTL", keys.lease) > 3_600_000
+        assert take(link, keys, "third")
+        assert link.call("PTTL", keys.lease) <= 60_000
+        assert amount_at(db, now + 2 * YEAR) == 3

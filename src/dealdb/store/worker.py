@@ -86,5 +86,5 @@ class Worker:
 def _do(future: Future[Any], work: Callable[[], Any]) -> None:
     try:
         future.set_result(work())
-    except BaseException as failure:
+    except BaseException as failure:  # noqa: BLE001 the caller gets it
         future.set_exception(failure)
