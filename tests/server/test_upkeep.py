@@ -46,8 +46,11 @@ def checkpoint(store: Store) -> bool:
 
 
 def query(store: Store) -> None:
+    """Query, and wait for the end of the checkpoint that this has begun, if it has."""
     store.snapshot()
-    store.finish()
+    thread = store._live._upkeep._thread
+    if thread is not None:
+        thread.join(60)
 
 
 def has_checkpoint(link: Link) -> bool:
