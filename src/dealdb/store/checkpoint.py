@@ -116,7 +116,7 @@ def write_checkpoint(
     ----------
     anew
         Whether to write all chunks, as those that are there may be damaged; else without those that the last
-        checkpoint of this replica wrote, and that nothing has changed since.
+        checkpoint of this replica wrote, and that nothing has changed since; large merges are left to others then.
     unsealed
         Commits that need not be read from the log again.
     owner
@@ -145,7 +145,7 @@ def write_checkpoint(
             return False
         if anew:
             replica.chunks = {}
-        published = _Checkpointer(link, keys, replica, unsealed or Unsealed()).run()
+        published = _Checkpointer(link, keys, replica, unsealed or Unsealed(), hasty=not anew).run()
     except BaseException:
         on_failure()
         # should that fail too, the owner's next attempt takes it over, and after a while everybody's
@@ -160,7 +160,10 @@ def write_checkpoint(
 class _Checkpointer:
     """Writes one checkpoint."""
 
-    def __init__(self, link: Link, keys: Keys, replica: Replica, unsealed: Unsealed) -> None:
+    def __init__(
+        self, link: Link, keys: Keys, replica: Replica, unsealed: Unsealed, *, hasty: bool
+    ) -> None:
+        self._hasty = hasty
         self._link = link
         self._keys = keys
         self._replica = replica
@@ -278,7 +281,8 @@ class _Checkpointer:
 
     def _merged(self, history: Iterable[Segment], columns: Columns) -> tuple[Segment, ...]:
         """The history with some of its segments in one, if it is time for that; they stay until this is published."""
-        merger = Merger(self._link, self._keys, self._replica.all_rows(), columns)
+        frame = self._replica.all_rows()
+        merger = Merger(self._link, self._keys, frame, columns, hasty=self._hasty)
         segments = list(merger.measured(history))
         merged = merger.merge(segments)
         if merged:

@@ -32,6 +32,9 @@ from dealdb.store.keys import Keys
 FAN_OUT = 8
 # bounds the memory of a merge; one of half the size stays as it is
 MERGED_BYTES = 2 * SEGMENT_BYTES
+# a load waits for its checkpoint, so it leaves larger merges to those that queries begin, unless they become many
+HASTY_BYTES = 4 * 2**20
+_MANY = 4 * FAN_OUT
 # bounds the round trips of a merge
 _MOST_AT_ONCE = 64
 # each failed try has found one that can't be read
@@ -40,7 +43,9 @@ _MAX_TRIES = 4
 _CELL_BYTES = 12
 
 
-def plan(history: Sequence[Segment], unreadable: Collection[str] = ()) -> Sequence[Segment]:
+def plan(
+    history: Sequence[Segment], unreadable: Collection[str] = (), max_bytes: int = MERGED_BYTES
+) -> Sequence[Segment]:
     """
     Neighbours to be merged next, oldest first; none where there is nothing to do.
 
@@ -50,14 +55,15 @@ def plan(history: Sequence[Segment], unreadable: Collection[str] = ()) -> Sequen
         All segments, oldest first.
     unreadable
         Keys of those that are to be left alone.
+    max_bytes
+        What they may make up together, where they are not many.
     """
     for stretch, is_closed in _stretches(history, unreadable):
-        if is_closed and len(stretch) > 1:
-            return _as_fit(stretch)
-        for _, level in groupby(stretch, key=_level):
-            run = list(level)
-            if len(run) >= FAN_OUT:
-                return _as_fit(run)
+        runs = [list(run) for _, run in groupby(stretch, key=_level)]
+        for run in [stretch] if is_closed else [run for run in runs if len(run) >= FAN_OUT]:
+            fit = _as_fit(run, MERGED_BYTES if len(run) >= _MANY else max_bytes)
+            if len(fit) > 1:
+                return fit
     return ()
 
 
@@ -84,9 +90,9 @@ def _level(segment: Segment) -> int:
     return segment.extent.level if segment.extent else 0
 
 
-def _as_fit(stretch: list[Segment]) -> list[Segment]:
+def _as_fit(stretch: list[Segment], max_bytes: int) -> list[Segment]:
     sizes = accumulate(segment.extent.n_bytes for segment in stretch if segment.extent)
-    n_fit = sum(size <= MERGED_BYTES for size in sizes)
+    n_fit = sum(size <= max_bytes for size in sizes)
     return stretch[: min(n_fit, _MOST_AT_ONCE)]
 
 
@@ -100,13 +106,18 @@ class Merger:
         The collection.
     frame, columns
         The rows of the checkpoint, and where they are.
+    hasty
+        Whether somebody waits for it.
     """
 
-    def __init__(self, link: Link, keys: Keys, frame: pl.DataFrame, columns: Columns) -> None:
+    def __init__(
+        self, link: Link, keys: Keys, frame: pl.DataFrame, columns: Columns, *, hasty: bool = False
+    ) -> None:
         self._link = link
         self._keys = keys
         self._frame = frame
         self._columns = columns
+        self._max_bytes = HASTY_BYTES if hasty else MERGED_BYTES
         self._unreadable: set[str] = set()
 
     def measured(self, history: Iterable[Segment]) -> Iterator[Segment]:
@@ -133,7 +144,7 @@ class Merger:
         A round trip for each of them, and for each column of them that is in chunks; memory for some 64 MiB of log.
         """
         for _ in range(_MAX_TRIES):
-            some = plan(history, self._unreadable)
+            some = plan(history, self._unreadable, self._max_bytes)
             if not some:
                 break
             frames = self._frames(some)
