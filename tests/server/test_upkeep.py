@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -247,7 +248,15 @@ def filled(server: Server) -> Server:
     return server
 
 
-@pytest.mark.parametrize("ending", _ENDINGS)
+@pytest.mark.parametrize(
+    "ending",
+    [
+        pytest.param(
+            ending, marks=[pytest.mark.slow] if "raises" in ending or "sys" in ending else []
+        )
+        for ending in _ENDINGS
+    ],
+)
 @pytest.mark.parametrize(
     "wait", [0, *(pytest.param(wait, marks=pytest.mark.slow) for wait in (0.003, 0.01, 0.03, 0.1))]
 )
@@ -265,6 +274,31 @@ def test_a_program_that_just_ends_prints_nothing(filled: Server, ending: str, wa
         assert db.query.count() == 6_000
 
 
+def test_a_program_that_fails_tells_of_its_own_failure_alone(filled: Server) -> None:
+    done = ended(_BEGIN.format(url=filled.url, wait=0) + "raise ValueError('mine')")
+    assert done.returncode == 1
+    assert done.stderr.count("Traceback") == 1
+    assert done.stderr.endswith("ValueError: mine\n")
+    with filled.client() as client:
+        assert client.exists("deals:checkpoint")
+        assert not client.exists("deals:lease")
+
+
+def test_a_program_with_a_server_of_its_own_may_just_end(tmp_path: Path) -> None:
+    code = f"""
+from dealdb import DealDatabase
+db = DealDatabase.embedded({str(tmp_path / "data")!r})
+for k in range(3):
+    db.loader.load([{{"id": f"{{k}}.{{n}}"}} for n in range(2_000)], rejects=False)
+assert db.query.count() == 6_000
+"""
+    done = ended(code)
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+    with DealDatabase.embedded(tmp_path / "data") as db:
+        assert db.query.count() == 6_000
+        assert db._store.link.call("EXISTS", "deals:checkpoint")
+
+
 _LOAD = """
 import threading, time
 import polars as pl
@@ -279,7 +313,7 @@ time.sleep({ends})
 """
 
 
-@pytest.mark.parametrize("wait", [0, 0.3])
+@pytest.mark.parametrize("wait", [0.3, pytest.param(0, marks=pytest.mark.slow)])
 def test_a_load_goes_on_after_the_main_thread(server: Server, wait: float) -> None:
     done = ended(_LOAD.format(url=server.url, daemon=False, wait=wait, ends=0.1))
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
