@@ -120,6 +120,7 @@ class Recorder:
         max_rev: int | None = None,
         mark: Mark | None = None,
     ) -> Written:
+        batch = batch.within(schema)
         ids, columns = batch.ids, batch.columns
         self._check_revs(ids, max_rev)
         assert schema == self._schema

@@ -351,7 +351,7 @@ class DealDatabase:
         """
         Close all sockets, feeds and what ``query.sql`` holds; an embedded server ends ``linger_s`` after its last user.
 
-        A checkpoint that a query has begun is waited for.
+        A checkpoint that a query has begun is waited for; where the server hangs, for ``socket_timeout_s``.
         """
         if "query" in self.__dict__:
             self.query.close()
@@ -602,6 +602,8 @@ class DealDatabase:
     def as_of(self, when: datetime | date | str) -> DealView:
         """
         The collection as it was at a moment, read-only, with the same ``query`` and ``analytics``.
+
+        That is after the last commit whose time, by the server's clock, is not later.
 
         Parameters
         ----------

@@ -125,16 +125,21 @@ def test_moments_as_text(db: DealDatabase) -> None:
 
 
 def test_lost_segment_is_told_and_harms_no_present_deal(db: DealDatabase, server: Server) -> None:
-    for n in range(4):
-        db.save_deal({"id": n, "amount": n})
+    db.save_deal({"id": 0, "amount": 0})
+    first = pause()
+    for n in range(1, 4):
         checkpoint(db)
+        db.save_deal({"id": n, "amount": n})
+    moment = pause()
+    checkpoint(db)
     with server.client() as client:
         client.delete(min(client.keys("deals:history:*")))
     with pytest.raises(StoreDamaged, match="incomplete after commit 0"):
         db.deal_history(1)
-    with pytest.raises(StoreDamaged):
-        db.as_of("2020-01-01")
-    assert db.query.count() == 4
+    assert len(db.as_of("2020-01-01")) == 0
+    with pytest.raises(StoreDamaged, match="incomplete after commit 0"):
+        db.as_of(first)
+    assert len(db.as_of(moment)) == db.query.count() == 4
 
 
 def test_damaged_checkpoint_falls_back_to_the_older_one(db: DealDatabase, server: Server) -> None:

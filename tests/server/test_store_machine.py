@@ -767,6 +767,8 @@ def test_store_agrees_with_model(
     server: Server, examples: int, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dealdb.connection.retry.FIRST_WAIT_S", 1e-6)
+    # so few steps make few segments: two neighbours are merged, again and again
+    monkeypatch.setattr("dealdb.store.merging.FAN_OUT", 2)
     for module in ("chunks", "live", "replica"):
         monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 2)
     StoreMachine.server = server

@@ -17,7 +17,9 @@ from dealdb.errors import OutcomeUnknown, StoreDamaged, WriterClash
 from dealdb.schema import Field, FieldType
 from dealdb.store import Store, idle_writers
 from dealdb.store.batch import Batch
+from dealdb.store.checkpoint import write_checkpoint
 from dealdb.store.idle_writers import UNUSED_S, forget_idle_writers
+from dealdb.store.replica import Replica
 from dealdb.store.writer import _Place
 from faults.proxy import Proxy
 from servers import Server
@@ -414,3 +416,21 @@ def test_a_log_that_another_program_writes_to_is_no_commit(link: Link) -> None:
     assert store.save({"id": 2}).outcome == "inserted"
     assert store.check().ok
     assert store.snapshot().frame.height == 2
+
+
+def test_whoever_writes_a_checkpoint_forgets_idle_writers(link: Link) -> None:
+    store = Store(link)
+    store.save({"id": 1, "n": 1})
+    age(link, 2 * UNUSED_S)
+    other = Store(link)
+    other.save({"id": 2, "n": 1})
+    assert len(records(link)) == 2
+    replica = read_replica(other)
+    assert write_checkpoint(link, store.keys, replica)
+    assert len(records(link)) == 1
+
+
+def read_replica(store: Store) -> Replica:
+    store.snapshot()
+    replica: Replica = store._live._replica
+    return replica

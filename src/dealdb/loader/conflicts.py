@@ -32,11 +32,8 @@ def merge(store: Store, schema: Schema, batch: Batch, mark: Mark | None) -> Outc
 
 
 def replace(store: Store, schema: Schema, batch: Batch, mark: Mark | None) -> Outcome:
-    """Set the fields that are given, clear the others."""
-    kept = {"id", _OWN_CLOCK, *batch.fields}
-    return _outcome(
-        store.write(schema, batch.clearing(name for name in schema if name not in kept), mark=mark)
-    )
+    """Set the fields that are given, clear the others that there are at that moment."""
+    return _outcome(store.write(schema, batch.replacing(keeping=[_OWN_CLOCK]), mark=mark))
 
 
 def skip(store: Store, schema: Schema, batch: Batch, mark: Mark | None) -> Outcome:

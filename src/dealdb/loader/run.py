@@ -8,7 +8,7 @@ being sent: at most one chunk waits, so memory stays bounded and order is kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 
@@ -36,6 +36,7 @@ from dealdb.store.durability import Durability
 from dealdb.store.log import Position
 from dealdb.store.marks import Mark
 from dealdb.store.settling import Settling
+from dealdb.store.worker import Worker
 
 # deals and cells in one commit: larger ones are hardly faster, and hold up everybody else for longer
 DEFAULT_BATCH = 500
@@ -131,7 +132,7 @@ class Load:
         """Write every row that can be written."""
         if self.trail and self.trail.reached:
             self._go_on(self.trail.reached)
-        with ThreadPoolExecutor(1, "dealdb-load", self._store.depend) as sender:
+        with Worker("dealdb-load", self._store.depend) as sender:
             sending: Future[None] | None = None
             for chunk in self._planned_chunks():
                 encoded = self._encode(chunk)
@@ -192,7 +193,7 @@ class Load:
     def _new_stages(self) -> tuple[str, ...]:
         return tuple(each.name for each in self._pipeline if each.name not in self._stages_before)
 
-    def _delete(self, missing: Missing, sender: ThreadPoolExecutor) -> None:
+    def _delete(self, missing: Missing, sender: Worker) -> None:
         ids = missing.find(self._id_hashes)
         reason = missing.refusal(ids, self._rejected.reasons.total()) if ids else ""
         if reason and not isinstance(self._store, Rehearsal):
@@ -418,7 +419,7 @@ class Load:
 
 def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
     """The same chunks, each read while the one before is used."""
-    with ThreadPoolExecutor(1, "dealdb-read") as reader:
+    with Worker("dealdb-read") as reader:
         coming = reader.submit(next, chunks, None)
         while chunk := coming.result():
             coming = reader.submit(next, chunks, None)

@@ -22,11 +22,20 @@ class Batch:
         String columns, ``id`` among them; each id once, and no other null clears more than its field.
     likely_new
         Whether none of them is expected to exist: then it is worth trying to add them.
+    keeps
+        Fields that stay as they are though it doesn't give them, where all others are cleared; None to clear none.
     """
 
-    def __init__(self, frame: pl.DataFrame, *, likely_new: bool = False) -> None:
+    def __init__(
+        self,
+        frame: pl.DataFrame,
+        *,
+        likely_new: bool = False,
+        keeps: frozenset[str] | None = None,
+    ) -> None:
         self.frame = frame
         self.likely_new = likely_new
+        self.keeps = keeps
 
     @classmethod
     def of(cls, ids: Sequence[str], columns: Mapping[str, Sequence[str | None]]) -> Batch:
@@ -41,6 +50,11 @@ class Batch:
     def fields(self) -> list[str]:
         """Fields that its deals give."""
         return [name for name in self.frame.columns if name != "id"]
+
+    @property
+    def given(self) -> list[str]:
+        """Fields that it has a value of."""
+        return [column.name for column in self._given if column.name != "id"]
 
     @cached_property
     def ids(self) -> list[str]:
@@ -81,15 +95,31 @@ class Batch:
     def batches(self, size: int) -> Iterator[Batch]:
         """The same deals in batches of at most ``size``."""
         for start in range(0, len(self), size):
-            yield Batch(self.frame.slice(start, size), likely_new=self.likely_new)
+            frame = self.frame.slice(start, size)
+            yield Batch(frame, likely_new=self.likely_new, keeps=self.keeps)
 
-    def clearing(self, fields: Iterable[str]) -> Batch:
-        """The same deals, with nothing in these fields too."""
-        return Batch(self.frame.with_columns(pl.lit(None, pl.String).alias(n) for n in fields))
+    def replacing(self, *, keeping: Iterable[str]) -> Batch:
+        """The same deals, with nothing in all fields that it doesn't give, but for these."""
+        return Batch(self.frame, likely_new=self.likely_new, keeps=frozenset(keeping))
+
+    def within(self, fields: Iterable[str]) -> Batch:
+        """
+        The same deals as they are to be written where there are these fields.
+
+        What is not there needs no clearing; what this replaces is cleared in all of them.
+        """
+        there = dict.fromkeys(fields)
+        given = {"id", *self.given}
+        absent = [name for name in self.fields if name not in there and name not in given]
+        kept = {"id", *self.fields, *(there if self.keeps is None else self.keeps)}
+        cleared = [pl.lit(None, pl.String).alias(name) for name in there if name not in kept]
+        if not absent and not cleared:
+            return self
+        return Batch(self.frame.drop(absent).with_columns(cleared), likely_new=self.likely_new)
 
     def only(self, places: Sequence[int]) -> Batch:
         """The deals at these places."""
-        return Batch(self.frame[list(places)])
+        return Batch(self.frame[list(places)], keeps=self.keeps)
 
 
 def packed(frame: pl.DataFrame) -> bytes:

@@ -10,27 +10,31 @@ remains alone.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from hashlib import sha256
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from importlib.resources import files
 from itertools import chain, islice, takewhile
 
 import polars as pl
 
 from dealdb.connection import Link
+from dealdb.errors import StoreError
 from dealdb.store.cache import ChunkCache
 from dealdb.store.chunks import Columns, encoded
-from dealdb.store.history import Segment, seal_all
+from dealdb.store.ending import Ending
+from dealdb.store.history import Sealed, Segment, seal_all
+from dealdb.store.idle_writers import forget_idle_writers
 from dealdb.store.keys import Keys
+from dealdb.store.lease import give_back, take
 from dealdb.store.log import Entry, HistoryReset, has_position, read_from
 from dealdb.store.manifest import Generation, Manifest, is_of_newer_format
+from dealdb.store.merging import Merger
 from dealdb.store.replica import Replica
+from dealdb.store.texts import text_of
 from dealdb.store.unsealed import Unsealed
 from dealdb.store.waiting import Waiting
 
 _PUBLISH = files("dealdb.store").joinpath("publish.lua").read_bytes()
-# gives a lease back, unless it has expired and is another's by now
-_RELEASE = b"if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
 # removes orphans, unless another manifest has come that may refer to them again
 _REMOVE = b"""
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -40,8 +44,6 @@ for i = 3, #KEYS do
 end
 return 1
 """
-# a writer that dies leaves the lease behind for so long at most
-_LEASE_MS = 60_000
 _GENERATIONS = 2
 # stages that a manifest has room for; more than a pipeline has, unless texts of another kind are in the column
 _MAX_STAGES = 100
@@ -120,6 +122,8 @@ def write_checkpoint(
     *,
     anew: bool = True,
     unsealed: Unsealed | None = None,
+    owner: str | None = None,
+    on_failure: Callable[[], object] = lambda: None,
 ) -> bool:
     """
     Publish the replica's state as the newest checkpoint, and seal the log up to it.
@@ -128,9 +132,13 @@ def write_checkpoint(
     ----------
     anew
         Whether to write all chunks, as those that are there may be damaged; else without those that the last
-        checkpoint of this replica wrote, and that nothing has changed since.
+        checkpoint of this replica wrote, and that nothing has changed since; large merges are left to others then.
     unsealed
         Commits that need not be read from the log again.
+    owner
+        Who writes, for the lease: takes over what an attempt of the same owner has left of it.
+    on_failure
+        Called when it has failed, before the lease is given back.
 
     Returns
     -------
@@ -138,38 +146,57 @@ def write_checkpoint(
         False when another process is at it, or has published meanwhile, or the server has another history by now,
         or lacks a chunk that was not written anew: the next one writes all.
 
+    Raises
+    ------
+    StoreError
+        If the server fails or refuses, or the program ends and this takes too long for that.
+
     Cost
     ----
-    Some ten round trips, and one for each 64 chunks and each MiB of log that are sealed.
+    Some thirteen round trips, and one for each 64 chunks and each MiB of log that are sealed; once a day two more for
+    every 1,000 writers.
     """
-    token = secrets.token_hex(8)
-    if link.call("SET", keys.lease, token, "NX", "PX", _LEASE_MS) is None:
-        return False
-    if anew:
-        replica.chunks = {}
+    owner = owner or secrets.token_hex(8)
     try:
-        return _Checkpointer(link, keys, replica, token, unsealed or Unsealed()).run()
-    finally:
-        link.call("EVAL", _RELEASE, 1, keys.lease, token)
+        if not take(link, keys, owner):
+            return False
+        if anew:
+            replica.chunks = {}
+        published = _Checkpointer(link, keys, replica, unsealed or Unsealed(), hasty=not anew).run()
+    except BaseException:
+        on_failure()
+        # should that fail too, the owner's next attempt takes it over, and after a while everybody's
+        with suppress(StoreError):
+            give_back(link, keys, owner)
+        raise
+    with suppress(StoreError):
+        if published:
+            forget_idle_writers(link, keys)
+    with suppress(StoreError):
+        give_back(link, keys, owner)
+    return published
 
 
 class _Checkpointer:
     """Writes one checkpoint."""
 
     def __init__(
-        self, link: Link, keys: Keys, replica: Replica, token: str, unsealed: Unsealed
+        self, link: Link, keys: Keys, replica: Replica, unsealed: Unsealed, *, hasty: bool
     ) -> None:
+        self._hasty = hasty
         self._link = link
         self._keys = keys
         self._replica = replica
-        self._token = token
+        # of this attempt alone: no late command of another one writes to its segments
+        self._token = secrets.token_hex(8)
+        self._ending = Ending(link.settings.where)
         self._unsealed = unsealed
         self._needed: set[str] = set()
         self._chunk_bytes = 0
         self._sealed_bytes = 0
 
     def run(self) -> bool:
-        text = self._link.call("GET", self._keys.checkpoint) or b""
+        text = text_of(self._link, self._keys.checkpoint) or b""
         if is_of_newer_format(text.decode(errors="replace")):
             # it knows where history is that this program can't read; queries do without a checkpoint
             return False
@@ -182,6 +209,7 @@ class _Checkpointer:
         except HistoryReset:
             # it has columns yet to read from a checkpoint that is gone
             return False
+        self._mend_names(base)
         columns = self._write_columns()
         sealed = base.history[-1].last if base and base.history else 0
         generation = generation_of(self._replica, columns)
@@ -190,7 +218,7 @@ class _Checkpointer:
         older = readable if self._sealed_bytes <= self._bearable else []
         manifest = Manifest(
             generations=(generation, *older)[:_GENERATIONS],
-            history=(*(base.history if base else ()), *segments),
+            history=self._merged((*(base.history if base else ()), *segments), columns),
         )
         published = self._publish(manifest, text)
         self._replica.chunks = columns.full_chunks(generation.height) if published else {}
@@ -208,6 +236,13 @@ class _Checkpointer:
             return None
         position = manifest.generations[0].position
         return manifest if has_position(self._link, self._keys.log, position) else None
+
+    def _mend_names(self, base: Manifest | None) -> None:
+        """Note anew what there is, if another program has put something else in the place of the names."""
+        names = self._keys.chunks
+        if self._link.call("TYPE", names) not in (b"set", b"none"):
+            known = base.names(self._keys) if base else set[str]()
+            self._link.calls([("DEL", names), *(("SADD", names, name) for name in sorted(known))])
 
     def _publish(self, manifest: Manifest, made_from: bytes) -> bool:
         position = self._replica.position
@@ -246,16 +281,25 @@ class _Checkpointer:
     def _write_segments(self, sealed: int, columns: Columns) -> Iterator[Segment]:
         frame = self._replica.all_rows()
         for found in seal_all(self._entries_since(sealed), frame, columns):
-            self._sealed_bytes += found.log_bytes
-            key = self._keys.segment(f"{found.first}-{found.last}-{self._token}")
-            self._write({key: found.blob})
-            yield Segment(
-                key=key,
-                digest=sha256(found.blob).hexdigest(),
-                first=found.first,
-                last=found.last,
-                columns=found.columns,
-            )
+            self._sealed_bytes += found.extent.n_bytes
+            yield self._write_segment(found)
+
+    def _write_segment(self, sealed: Sealed) -> Segment:
+        key = self._keys.segment(f"{sealed.first}-{sealed.last}-{self._token}")
+        self._write({key: sealed.blob})
+        return sealed.at(key)
+
+    def _merged(self, history: Iterable[Segment], columns: Columns) -> tuple[Segment, ...]:
+        """The history with some of its segments in one, if it is time for that; they stay until this is published."""
+        frame = self._replica.all_rows()
+        merger = Merger(self._link, self._keys, frame, columns, hasty=self._hasty)
+        segments = list(merger.measured(history))
+        merged = merger.merge(segments)
+        if merged:
+            old, new = merged
+            place = segments.index(old[0])
+            segments[place : place + len(old)] = [self._write_segment(new)]
+        return tuple(segments)
 
     def _entries_since(self, sealed: int) -> Iterable[Entry]:
         """Commits behind the sealed ones, up to that of the checkpoint, as far as the log has them."""
@@ -267,6 +311,7 @@ class _Checkpointer:
         return takewhile(lambda entry: entry.position.seq <= until, read)
 
     def _write(self, blobs: dict[str, bytes]) -> None:
+        self._ending.check()
         # what is there already too: it may be damaged
         sets = [("SET", key, blob) for key, blob in blobs.items()]
         # the names first: should this process die in between, a later checkpoint finds what is left over
@@ -277,7 +322,7 @@ class _Checkpointer:
         """Remove what the manifest does not refer to: of superseded checkpoints, dead writers, lost histories."""
         # under the lease: the chunks of another process that is about to publish look like orphans too
         known = {key.decode() for key in self._link.call("SMEMBERS", self._keys.chunks)}
-        text = self._link.call("GET", self._keys.checkpoint) or b""
+        text = text_of(self._link, self._keys.checkpoint) or b""
         manifest = Manifest.from_json(text.decode(errors="replace"))
         orphans = sorted(known - (manifest.names(self._keys) if manifest else set()))
         if manifest and orphans:

@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import accumulate, chain
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
 from dealdb.columns import dtype_of
 from dealdb.connection import Link
+from dealdb.errors import ServerRefused
 from dealdb.schema import Field, Schema
 from dealdb.store.cache import ChunkCache
 from dealdb.store.digest import digest_of, is_whole
 from dealdb.store.keys import Keys
+from dealdb.store.texts import is_wrong_type
 
 CHUNK_ROWS = 65_536
 # a row alone is read with so many others
@@ -32,6 +34,8 @@ _NAME = "values"
 _THREADS = min(4, os.cpu_count() or 1)
 # comparing less than this takes no longer than starting threads for it
 _BYTES_FOR_THREADS = 2 * 2**20
+_Given = TypeVar("_Given")
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +152,13 @@ def _blobs(
     """Bytes of chunks by their digests, or None when one is missing or not what was written."""
     blobs = cache.find(digests) if cache else {}
     missing = [digest for digest in digests if digest not in blobs]
-    replies = link.calls([("GET", keys.chunk(digest)) for digest in missing], retry=True)
+    commands = [("GET", keys.chunk(digest)) for digest in missing]
+    try:
+        replies = link.calls(commands, retry=True) if commands else []
+    except ServerRefused as refusal:
+        if is_wrong_type(refusal):
+            return None
+        raise
     fetched = dict(zip(missing, replies, strict=True))
     # nothing from the server is parsed before it is known to be what was written
     if not _are_whole(fetched):
@@ -170,21 +180,32 @@ def _spans(cells: Iterable[tuple[str, int]]) -> dict[str, tuple[int, int]]:
 def _are_whole(blobs: Mapping[str, bytes | None]) -> bool:
     if sum(len(blob or b"") for blob in blobs.values()) < _BYTES_FOR_THREADS:
         return all(map(is_whole, blobs, blobs.values()))
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return all(pool.map(is_whole, blobs, blobs.values()))
+    return all(_in_threads(lambda item: is_whole(*item), list(blobs.items())))
 
 
 def encoded(
     frame: pl.DataFrame, known: Mapping[str, Mapping[int, str]]
 ) -> Iterator[tuple[str, int, str, bytes]]:
     """Field, number, digest and bytes of each chunk of a frame, without those of which the digest is known."""
+    for column in frame:
+        numbers = range(-(-frame.height // CHUNK_ROWS))
+        new = [number for number in numbers if number not in known.get(column.name, ())]
+        parts = [column[n * CHUNK_ROWS : (n + 1) * CHUNK_ROWS] for n in new]
+        for number, (digest, blob) in zip(new, _in_threads(_encoded, parts), strict=True):
+            yield column.name, number, digest, blob
+
+
+def _in_threads(function: Callable[[_Given], _Made], items: Sequence[_Given]) -> Iterator[_Made]:
+    """What a function makes of each, by some threads where there can be any: at the end of the program there can't."""
+    if len(items) < 2:
+        yield from map(function, items)
+        return
     with ThreadPoolExecutor(_THREADS) as pool:
-        for column in frame:
-            numbers = range(-(-frame.height // CHUNK_ROWS))
-            new = [number for number in numbers if number not in known.get(column.name, ())]
-            parts = (column[n * CHUNK_ROWS : (n + 1) * CHUNK_ROWS] for n in new)
-            for number, (digest, blob) in zip(new, pool.map(_encoded, parts), strict=True):
-                yield column.name, number, digest, blob
+        try:
+            made = pool.map(function, items)
+        except RuntimeError:
+            made = map(function, items)
+        yield from made
 
 
 def _encoded(part: pl.Series) -> tuple[str, bytes]:

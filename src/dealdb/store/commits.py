@@ -65,7 +65,7 @@ class Commit:
     seq
         Its number; the revision that its deals have after it.
     when
-        When the server made it, UTC; never earlier than the commit before.
+        When the server made it by its clock, UTC. A clock can be set: the order of commits is that of ``seq``.
     actor
         Who made it.
     kind

@@ -21,6 +21,7 @@ from dealdb.store.commits import Commit, commit_of
 from dealdb.store.keys import FORMAT, Keys
 from dealdb.store.log import Entry, Position, wait_for
 from dealdb.store.manifest import read_manifest
+from dealdb.store.moments import last_until
 from dealdb.store.past import follows, is_known, read_history
 from dealdb.store.since import Since, token_of
 from dealdb.store.writer import wrong_format
@@ -33,11 +34,10 @@ class _Point(NamedTuple):
     """A state that a feed can begin from."""
 
     position: Position
-    time_ms: int
     schema: Schema
 
 
-_ORIGIN = _Point(Position(), 0, Schema(0, ()))
+_ORIGIN = _Point(Position(), Schema(0, ()))
 
 
 class Feed(Iterator[Commit]):
@@ -73,7 +73,8 @@ class Feed(Iterator[Commit]):
         self._keys = keys
         self._since = since
         self._timeout_s = timeout_s
-        self._closed = False
+        self._closed = self._has_told = False
+        self._silent_until = 0
         self._position = Position()
         self._schema = Schema(0, ())
         # what was read and not told yet, and what is still being read of older commits
@@ -117,8 +118,9 @@ class Feed(Iterator[Commit]):
                 schema = self._schema_after(entry)
                 commit = commit_of(entry, schema)
                 self._pass(entry, schema)
-                # a moment in the future, by the server's clock, may be still to come
                 if not self._is_past(entry):
+                    # whatever time the next one bears: it changes what was told
+                    self._has_told = True
                     return commit
         except StoreError:
             if not self._closed:
@@ -132,8 +134,9 @@ class Feed(Iterator[Commit]):
         since = self._since
         if since.seq is not None and since.seq > here.position.seq:
             raise self._reset(Position(since.seq, since.hash or b""))
+        self._silent_until = self._last_passed(here)
         start = next(
-            (p for p in self._points(here) if since.covers(p.position.seq, p.time_ms)), _ORIGIN
+            (p for p in self._points(here) if p.position.seq <= self._silent_until), _ORIGIN
         )
         self._position, self._schema = start.position, start.schema
         if start is not here:
@@ -141,23 +144,29 @@ class Feed(Iterator[Commit]):
         if since.seq is not None and not since.is_at(self._position):
             raise self._reset(Position(since.seq, since.hash or b""))
 
+    def _last_passed(self, here: _Point) -> int:
+        """Number of the last commit that there is and is not told."""
+        if self._since.seq is not None:
+            return self._since.seq
+        if self._since.time_ms is None:
+            return here.position.seq
+        return last_until(self._link, self._keys, self._since.time_ms)
+
     def _here(self) -> _Point:
         """The newest commit."""
-        names = ("format", "seq", "hash", "time", "schema")
-        form, seq, chain, time_ms, schema = self._link.call(
-            "HMGET", self._keys.meta, *names, retry=True
-        )
+        names = ("format", "seq", "hash", "schema")
+        form, seq, chain, schema = self._link.call("HMGET", self._keys.meta, *names, retry=True)
         if form not in (None, FORMAT):
             raise wrong_format(self._keys, form)
         if seq is None:
             return _ORIGIN
-        return _Point(Position(int(seq), chain), int(time_ms), Schema.from_json(schema))
+        return _Point(Position(int(seq), chain), Schema.from_json(schema))
 
     def _points(self, here: _Point) -> Iterator[_Point]:
         yield here
         manifest = read_manifest(self._link, self._keys)
         for generation in manifest.generations if manifest else ():
-            yield _Point(generation.position, generation.time_ms, generation.schema)
+            yield _Point(generation.position, generation.schema)
 
     def _pass_over(self) -> None:
         """Go on to where the feed begins, without telling what is on the way."""
@@ -170,8 +179,11 @@ class Feed(Iterator[Commit]):
         self._older = None
 
     def _is_past(self, entry: Entry) -> bool:
-        now = self._since.seq is None and self._since.time_ms is None
-        return not now and self._since.covers(entry.position.seq, entry.time_ms)
+        if entry.position.seq <= self._silent_until:
+            return True
+        # by the server's clock, a moment of the future may be still to come
+        until_ms = self._since.time_ms
+        return not self._has_told and until_ms is not None and entry.time_ms <= until_ms
 
     def _schema_after(self, entry: Entry) -> Schema:
         return Schema.from_json(entry.data) if entry.kind == "schema" else self._schema

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from dealdb.connection import Link
+from dealdb.errors import ServerRefused
 from dealdb.store.keys import FORMAT, Keys
 from dealdb.store.manifest import Manifest
+from dealdb.store.texts import is_wrong_type, text_of
 from dealdb.store.writer import wrong_format
 
 
@@ -39,9 +41,14 @@ def first_look(link: Link, keys: Keys) -> FirstLook:
     ----
     One round trip.
     """
-    (found, adopted), text = link.calls(
-        [("HMGET", keys.meta, "format", "adopted"), ("GET", keys.checkpoint)], retry=True
-    )
+    look = ("HMGET", keys.meta, "format", "adopted")
+    try:
+        (found, adopted), text = link.calls([look, ("GET", keys.checkpoint)], retry=True)
+    except ServerRefused as refusal:
+        if not is_wrong_type(refusal):
+            raise
+        # one by one, to see which of the two it is
+        (found, adopted), text = link.call(*look, retry=True), text_of(link, keys.checkpoint)
     if found not in (None, FORMAT):
         raise wrong_format(keys, found)
     return FirstLook(bool(adopted), Manifest.from_bytes(text))

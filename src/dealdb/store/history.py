@@ -11,9 +11,10 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import accumulate, groupby, islice
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -24,6 +25,7 @@ from dealdb.store.batch import packed
 from dealdb.store.chunks import Columns
 from dealdb.store.keys import Keys
 from dealdb.store.log import Entry, Position
+from dealdb.store.texts import text_of
 
 # bounds the size of one segment, in bytes before compression
 SEGMENT_BYTES = 32 * 2**20
@@ -46,6 +48,26 @@ _COLUMNS: dict[str, pl.DataType] = {
 }
 
 
+class Extent(NamedTuple):
+    """
+    What is known of a segment beside where it is.
+
+    Attributes
+    ----------
+    earliest_ms, latest_ms
+        Times of its commits lie between these, milliseconds since 1970; not in their order, as clocks are set.
+    n_bytes
+        What its entries took up in the log, roughly.
+    level
+        How often what is in it was merged.
+    """
+
+    earliest_ms: int
+    latest_ms: int
+    n_bytes: int
+    level: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
     """
@@ -61,6 +83,8 @@ class Segment:
         Numbers of its first and last commit.
     columns
         Chunks that hold deals of its entries, or None where it has them all itself.
+    extent
+        What else is known of it; None where an older version wrote the manifest.
     """
 
     key: str
@@ -68,22 +92,25 @@ class Segment:
     first: int
     last: int
     columns: Columns | None
+    extent: Extent | None = None
 
     def to_document(self) -> list[object]:
         """As JSON has it."""
         columns = self.columns.to_document() if self.columns else None
-        return [self.key, self.digest, self.first, self.last, columns]
+        more = [self.extent] if self.extent else []
+        return [self.key, self.digest, self.first, self.last, columns, *more]
 
     @classmethod
     def from_document(cls, document: Sequence[Any]) -> Segment:
         """Inverse of ``to_document``; the columns may be missing, as in format 1."""
-        key, digest, first, last, columns = (*document, None)[:5]
+        key, digest, first, last, columns, extent = (*document, None, None)[:6]
         return cls(
             key=key,
             digest=digest,
             first=first,
             last=last,
             columns=Columns.from_document(columns) if columns else None,
+            extent=Extent(*extent) if extent else None,
         )
 
 
@@ -141,15 +168,26 @@ class Sealed:
         Numbers of its first and last commit.
     columns
         Chunks that hold deals of its entries.
-    log_bytes
-        What its entries take up in the log, roughly.
+    extent
+        As of ``Segment``.
     """
 
     blob: bytes
     first: int
     last: int
     columns: Columns | None
-    log_bytes: int
+    extent: Extent
+
+    def at(self, key: str) -> Segment:
+        """The segment, once it is written to this key."""
+        return Segment(
+            key=key,
+            digest=sha256(self.blob).hexdigest(),
+            first=self.first,
+            last=self.last,
+            columns=self.columns,
+            extent=self.extent,
+        )
 
 
 def seal(entries: Sequence[Entry], frame: pl.DataFrame, columns: Columns) -> Sealed:
@@ -163,6 +201,75 @@ def seal(entries: Sequence[Entry], frame: pl.DataFrame, columns: Columns) -> Sea
     frame, columns
         The rows of the checkpoint, and where they are.
     """
+    times = [entry.time_ms for entry in entries]
+    extent = Extent(min(times), max(times), sum(map(log_bytes, entries)), 0)
+    return _sealed(*_rows_of(entries, frame, columns), extent)
+
+
+def complete(found: pl.DataFrame, held: SealedRows | None = None) -> pl.DataFrame:
+    """
+    Entries of a segment, whichever version has sealed it.
+
+    Parameters
+    ----------
+    found
+        As ``read_segment`` has it.
+    held
+        The deals that are in chunks, for each commit to have its own; with None, they stay where they are.
+
+    Raises
+    ------
+    ChunkLost
+        If a chunk is not what was sealed.
+    """
+    absent = [pl.lit(None).alias(name) for name in _COLUMNS if name not in found.columns]
+    frame = found.with_columns(absent).select(*_COLUMNS).cast(pl.Schema(_COLUMNS))
+    if held is None:
+        return frame
+    is_held = pl.col("n").is_not_null()
+    texts = [entry.data for entry in unseal(frame.filter(is_held), held)]
+    none = [pl.lit(None, _COLUMNS[name]).alias(name) for name in ("n", "fields")]
+    own = frame.filter(is_held).with_columns(pl.Series("data", texts, pl.Binary()), *none)
+    return pl.concat([frame.filter(~is_held), own]).sort("seq")
+
+
+def resealed(
+    entries: pl.DataFrame, frame: pl.DataFrame, columns: Columns, extent: Extent
+) -> Sealed:
+    """
+    Segment of entries that were sealed before; those of which a checkpoint has the deals come without them.
+
+    Parameters
+    ----------
+    entries
+        Of consecutive commits, as ``complete`` has them.
+    frame, columns
+        As for ``seal``.
+    extent
+        What is known of them.
+    """
+    is_added = pl.col("kind") == "add"
+    added = list(unseal(entries.filter(is_added), None))
+    rows, part = _rows_of(added, frame, columns)
+    return _sealed(pl.concat([entries.filter(~is_added), rows]).sort("seq"), part, extent)
+
+
+def _sealed(entries: pl.DataFrame, columns: Columns | None, extent: Extent) -> Sealed:
+    buffer = io.BytesIO()
+    entries.write_ipc(buffer, compression="zstd")
+    return Sealed(
+        blob=buffer.getvalue(),
+        first=entries["seq"][0],
+        last=entries["seq"][-1],
+        columns=columns,
+        extent=extent,
+    )
+
+
+def _rows_of(
+    entries: Sequence[Entry], frame: pl.DataFrame, columns: Columns
+) -> tuple[pl.DataFrame, Columns | None]:
+    """Entries as a segment has them, and the chunks that hold deals of theirs."""
     rows, fields, touched = [], set[str](), list[int]()
     held = _Held(
         frame, columns.schema, min((e.height for e in entries if e.kind == "add"), default=0)
@@ -182,15 +289,8 @@ def seal(entries: Sequence[Entry], frame: pl.DataFrame, columns: Columns) -> Sea
         if added is not None:
             fields.update(added.columns)
             touched += [entry.height, entry.height + added.height - 1]
-    buffer = io.BytesIO()
-    pl.DataFrame(rows, schema=_COLUMNS, orient="row").write_ipc(buffer, compression="zstd")
-    return Sealed(
-        blob=buffer.getvalue(),
-        first=entries[0].position.seq,
-        last=entries[-1].position.seq,
-        columns=columns.part(sorted(fields), min(touched), max(touched)) if touched else None,
-        log_bytes=sum(map(log_bytes, entries)),
-    )
+    part = columns.part(sorted(fields), min(touched), max(touched)) if touched else None
+    return pl.DataFrame(rows, schema=_COLUMNS, orient="row"), part
 
 
 def log_bytes(entry: Entry) -> int:
@@ -249,14 +349,24 @@ class _Held:
         return self._texts[name]
 
 
-def unseal(blob: bytes, held: SealedRows | None, only: str | None = None) -> Iterator[Entry]:
+def read_segment(link: Link, segment: Segment) -> pl.DataFrame | None:
+    """Its entries, a row each; None where it is missing or not what was sealed. One round trip."""
+    blob = text_of(link, segment.key)
+    if blob is None or sha256(blob).hexdigest() != segment.digest:
+        return None
+    return pl.read_ipc(blob)
+
+
+def unseal(
+    frame: pl.DataFrame, held: SealedRows | None, only: str | None = None
+) -> Iterator[Entry]:
     """
     The entries of a segment.
 
     Parameters
     ----------
-    blob
-        As ``seal`` made it.
+    frame
+        As ``read_segment`` has it.
     held
         The deals that are in chunks; with None, their commits come without ``data``.
     only
@@ -270,7 +380,7 @@ def unseal(blob: bytes, held: SealedRows | None, only: str | None = None) -> Ite
     """
     wanted = held.rows_of(only) if held and only is not None else None
     # a segment of format 1 lacks the last two columns
-    for row in pl.read_ipc(blob).iter_rows(named=True):
+    for row in frame.iter_rows(named=True):
         height, data, n = row["height"], row["data"] or b"", row.get("n")
         if n is not None and held is not None:
             if wanted is not None:

@@ -32,7 +32,7 @@ class Keys:
     ``deals:history:*``  string sealed log entries
     ``deals:chunks``     set    names of all chunks and segments, so that orphans are found
     ``deals:queries``    hash   saved queries, name -> JSON
-    ``deals:lease``      string who writes a checkpoint now; expires by itself
+    ``deals:lease``      string who writes a checkpoint now, and since when
     ==================== ====== =========================================================
 
     Raises

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -24,6 +27,7 @@ from dealdb.store.replica import Replica
 from dealdb.store.scan import replica_from_hashes
 from dealdb.store.snapshot import Snapshot, snapshot_of
 from dealdb.store.unsealed import Unsealed
+from dealdb.store.upkeep import Upkeep
 
 # a history that is reset again and again while it is read is nothing that a reader can wait for
 _MAX_REBUILDS = 5
@@ -38,6 +42,10 @@ _CHANGES_SO_FAR = 2 * CHUNK_ROWS
 _DEALS_A_CHANGE_SO_FAR = 16
 # a row alone in its chunk takes a third of the time of the chunk
 _ROWS_A_CHUNK = 2
+# waited after each failure of the checkpoint that ends a load: nobody may ever query in its process
+_SETTLING_PAUSES_S = (0.1, 0.4, 1.6, 0.0)
+# a server that hangs is not waited for again
+_SETTLING_S = 4.0
 _Read: TypeAlias = Callable[[Link, Keys, Generation, ChunkCache | None], Replica | None]
 # a replica, and what the log has after it
 _Begun: TypeAlias = tuple[Replica, Iterator[Page]]
@@ -69,7 +77,8 @@ class LiveColumns:
         self._snapshot: Snapshot | None = None
         self._has_read_rows = False
         self._unsealed = Unsealed()
-        self._writing: threading.Thread | None = None
+        self._owner = secrets.token_hex(8)
+        self._upkeep = Upkeep(self._write_beside, self._is_covered)
 
     def snapshot(
         self, names: Collection[str] | None = None, look: FirstLook | None = None
@@ -157,9 +166,8 @@ class LiveColumns:
             if not so_far:
                 # where most chunks are there already, a checkpoint costs little: however few the changes are
                 is_cheap = bool(self._replica.chunks)
-                self._checkpoint_if_due(
-                    self._replica.height if is_cheap else _DEALS_A_LOADED_CHANGE
-                )
+                deals_a_change = self._replica.height if is_cheap else _DEALS_A_LOADED_CHANGE
+                self._checkpoint_if_due(deals_a_change, tries=len(_SETTLING_PAUSES_S))
                 self._unsealed.clear()
 
     def give_up_unsealed(self) -> None:
@@ -169,9 +177,7 @@ class LiveColumns:
 
     def finish(self) -> None:
         """Wait for a checkpoint that a query has begun, if one is under way."""
-        writing = self._writing
-        if writing is not None:
-            writing.join()
+        self._upkeep.finish()
 
     def snapshot_with_rows(self) -> tuple[Snapshot, pl.Series]:
         """Snapshot, and the row number of each of its deals. Costs as ``snapshot`` does."""
@@ -290,35 +296,58 @@ class LiveColumns:
 
     def _begin_checkpoint_if_due(self) -> None:
         """Have a thread write a checkpoint: queries go on, and nobody waits for it but ``finish``."""
-        if not self._is_due(_DEALS_A_CHANGE) or (self._writing and self._writing.is_alive()):
+        upkeep = self._upkeep
+        self._replica.changes += upkeep.given_back()
+        if not self._is_due(_DEALS_A_CHANGE) or not upkeep.may_begin:
             return
-        self._replica.changes = 0
-        # RuntimeError: no thread can be had, as at the end of the interpreter
-        with suppress(StoreError, RuntimeError):
+        try:
             # who may not write one must not gather changes of waiting columns for ever
             self._replica.need()
-            writing = threading.Thread(
-                target=self._write, args=(self._replica.twin(),), name="dealdb-checkpoint"
-            )
-            writing.start()
-            self._writing = writing
-
-    def _checkpoint_if_due(self, deals_a_change: int) -> None:
-        """Write a checkpoint without the chunks that the last one wrote, as a load does."""
-        if self._is_due(deals_a_change):
-            self._write(self._replica, anew=False, unsealed=self._unsealed)
-            self._unsealed.clear()
+            upkeep.begin(self._replica.twin(), self._replica.changes)
             self._replica.changes = 0
+        except (StoreError, RuntimeError):
+            # RuntimeError: no thread can be had, as at the end of the interpreter
+            upkeep.note_failure()
+
+    def _checkpoint_if_due(self, deals_a_change: int, *, tries: int = 1) -> None:
+        """Write a checkpoint without the chunks that the last one wrote, as a load does."""
+        if not self._is_due(deals_a_change):
+            return
+        ends_at = time.monotonic() + _SETTLING_S
+        for pause_s in _SETTLING_PAUSES_S[-tries:]:
+            if self._write_settling():
+                self._unsealed.clear()
+                self._replica.changes = 0
+            if not self._replica.changes or time.monotonic() > ends_at:
+                return
+            time.sleep(pause_s)
 
     def _is_due(self, deals_a_change: int) -> bool:
         return self._replica.changes > max(MIN_CHANGES, self._replica.height // deals_a_change)
 
-    def _write(
-        self, replica: Replica, *, anew: bool = True, unsealed: Unsealed | None = None
-    ) -> None:
-        # for others: a process that may not write one, or can't just now, reads all the same
+    def _write_settling(self) -> bool:
+        """Write one, unless there is one as new; whether there is one now."""
+        replica = self._replica
         with suppress(StoreError):
-            write_checkpoint(self._link, self._keys, replica, anew=anew, unsealed=unsealed)
+            return write_checkpoint(
+                self._link, self._keys, replica,
+                anew=False, unsealed=self._unsealed, owner=self._process,
+            ) or self._is_covered(replica.position)  # fmt: skip
+        return False
+
+    def _write_beside(self, replica: Replica, on_failure: Callable[[], object]) -> bool:
+        return write_checkpoint(
+            self._link, self._keys, replica, owner=self._process, on_failure=on_failure
+        )
+
+    @property
+    def _process(self) -> str:
+        """Names this process: a child that was forked is another one."""
+        return f"{self._owner}-{os.getpid()}"
+
+    def _is_covered(self, position: Position) -> bool:
+        manifest = read_manifest(self._link, self._keys)
+        return manifest is not None and manifest.generations[0].position.seq >= position.seq
 
 
 def _at_full_chunks(page: Page, height: int) -> Iterator[Page]:

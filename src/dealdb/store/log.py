@@ -63,7 +63,8 @@ class Entry(NamedTuple):
     position
         Its number and chain hash.
     time_ms
-        When the server committed it, milliseconds since 1970, UTC; never earlier than the one before.
+        When the server committed it by its clock, milliseconds since 1970, UTC. A clock can be set: the order of
+        commits is that of their numbers.
     writer, counter
         Which writer's how manieth commit it was.
     actor
@@ -203,6 +204,11 @@ class Page(Sequence[Entry]):
         return sum(len(fields[_DATA]) for _, fields in self._raw)
 
     @property
+    def times_ms(self) -> list[int]:
+        """When each was made."""
+        return [int(fields[_TIME]) for _, fields in self._raw]
+
+    @property
     def heights(self) -> list[int]:
         """Rows that there were before each."""
         return [int(fields[_HEIGHT]) for _, fields in self._raw]
@@ -318,6 +324,27 @@ def read_from(link: Link, log_key: str, seq: int) -> Iterator[Page]:
     return _pages(link, log_key, _page(link, log_key, f"{seq}-0", _FIRST_ENTRIES), skip=0)
 
 
+def read_back(link: Link, log_key: str, seq: int) -> Iterator[Page]:
+    """
+    Entries up to a number that are still in the log, in pages, the newest page first.
+
+    Cost
+    ----
+    As ``read_from``.
+    """
+    count = _FIRST_ENTRIES
+    while seq > 0:
+        first = max(seq - count + 1, 1)
+        raw = link.call("XRANGE", log_key, f"{first}-0", f"{seq}-0", retry=True)
+        page = _entries(link, log_key, raw)
+        if page:
+            yield page
+        if not page or page[0].position.seq > first:
+            return
+        count = _count_for(page)
+        seq = first - 1
+
+
 def wait_for(link: Link, log_key: str, seq: int, wait_ms: int) -> Sequence[Entry]:
     """
     The first entries in the log after a number; none when no commit comes within ``wait_ms`` milliseconds.
@@ -357,13 +384,18 @@ def _pages(link: Link, log_key: str, page: Page, *, skip: int) -> Iterator[Page]
             yield page[skip:]
         if not full or last is None:
             return
-        size = page.data_bytes // count + 1
-        count = max(2, min(_PAGE_BYTES // size, _MAX_ENTRIES))
+        count = _count_for(page)
         page = _page(link, log_key, f"{last.seq}-0", count)
         if not page or page[0].position != last:
             msg = f"{link.settings.where}: the log {log_key!r} was reset while it was read"
             raise HistoryReset(msg)
         skip = 1
+
+
+def _count_for(page: Page) -> int:
+    """How many entries to ask for next, from what is known of their size."""
+    size = page.data_bytes // len(page) + 1
+    return max(2, min(_PAGE_BYTES // size, _MAX_ENTRIES))
 
 
 class HistoryReset(StoreDamaged):

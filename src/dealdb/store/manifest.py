@@ -13,6 +13,7 @@ from dealdb.store.chunks import Columns
 from dealdb.store.history import Segment
 from dealdb.store.keys import Keys
 from dealdb.store.log import Position
+from dealdb.store.texts import text_of
 
 _FORMAT = 2
 
@@ -27,7 +28,7 @@ class Generation:
     position
         Last commit that is in it.
     time_ms
-        When that was, milliseconds since 1970, UTC.
+        When that was by the server's clock, milliseconds since 1970, UTC.
     schema, pipeline
         As of that commit.
     height, has_deleted
@@ -141,4 +142,4 @@ def is_of_newer_format(text: str) -> bool:
 
 def read_manifest(link: Link, keys: Keys) -> Manifest | None:
     """Manifest in force, or None. One round trip."""
-    return Manifest.from_bytes(link.call("GET", keys.checkpoint, retry=True))
+    return Manifest.from_bytes(text_of(link, keys.checkpoint))

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, date, datetime, time, timedelta
-from hashlib import sha1, sha256
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha1
 
 import polars as pl
 
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
 from dealdb.store.checkpoint import read_checkpoint
-from dealdb.store.history import ChunkLost, SealedRows, Segment, unseal
+from dealdb.store.history import ChunkLost, SealedRows, Segment, read_segment, unseal
 from dealdb.store.keys import Keys
 from dealdb.store.log import DEAL_KINDS, Entry, Position, has_position, read_from
 from dealdb.store.manifest import read_manifest
+from dealdb.store.moments import end_of, last_until
 from dealdb.store.replica import Replica
 
 HISTORY_SCHEMA: dict[str, pl.DataType] = {
@@ -35,7 +36,7 @@ CHANGES_SCHEMA: dict[str, pl.DataType] = {
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # entries folded at a time: bounds the memory of a long history
 _FOLD_ENTRIES = 500
-# each failed try means that a checkpoint moved the end of the sealed history, or that a part is gone
+# each try without a single commit means that a checkpoint moved or merged what is sealed, or that a part is gone
 _MAX_TRIES = 3
 
 
@@ -150,7 +151,7 @@ def _changes(
 
 def replica_as_of(link: Link, keys: Keys, when: datetime | date) -> Replica:
     """
-    Replica of the collection as it was at a moment; commits of that very moment are in it.
+    Replica of the collection as it was after the last commit that was made until a moment, that moment included.
 
     Parameters
     ----------
@@ -164,25 +165,27 @@ def replica_as_of(link: Link, keys: Keys, when: datetime | date) -> Replica:
 
     Cost
     ----
-    A checkpoint where one is old enough, and a read of the history since then, or of all of it.
+    That of ``last_until``; then a checkpoint where one is old enough, and a read of the history since then, or of all
+    of it.
     """
-    until = _last_ms(when)
-    manifest = read_manifest(link, keys)
+    until = last_until(link, keys, end_of(when))
+    manifest = read_manifest(link, keys) if until else None
     for generation in manifest.generations if manifest else ():
-        if generation.time_ms <= until:
+        if generation.position.seq <= until:
             replica = read_checkpoint(link, keys, generation)
             if replica is not None:
                 _fold(replica, read_history(link, keys, since=generation.position), until)
                 return replica
     replica = Replica()
-    _fold(replica, read_history(link, keys), until)
+    if until:
+        _fold(replica, read_history(link, keys), until)
     return replica
 
 
 def _fold(replica: Replica, entries: Iterator[Entry], until: int) -> None:
     page: list[Entry] = []
     for entry in entries:
-        if entry.time_ms > until:
+        if entry.position.seq > until:
             break
         page.append(entry)
         if len(page) == _FOLD_ENTRIES:
@@ -211,12 +214,14 @@ def read_history(
     One round trip and one for each segment, and one for every MiB of the log.
     """
     last = since or Position()
-    for _ in range(_MAX_TRIES):
+    n_tries = 0
+    while n_tries < _MAX_TRIES:
+        n_tries += 1
         for entry in _stretch(link, keys, last.seq, only):
             if not follows(last, entry):
                 # a checkpoint of the meantime trimmed the log? Then what was there is sealed by now
                 break
-            last = entry.position
+            last, n_tries = entry.position, 0
             yield entry
         else:
             return
@@ -248,9 +253,9 @@ def _unsealed(
     link: Link, segment: Segment, held: SealedRows | None, only: str | None = None
 ) -> Iterator[Entry]:
     """Entries of a segment; none where it is missing or not what was sealed."""
-    blob = link.call("GET", segment.key, retry=True)
-    if blob is not None and sha256(blob).hexdigest() == segment.digest:
-        yield from unseal(blob, held, only)
+    frame = read_segment(link, segment)
+    if frame is not None:
+        yield from unseal(frame, held, only)
 
 
 def _stretch(link: Link, keys: Keys, seq: int, only: str | None) -> Iterator[Entry]:
@@ -282,10 +287,3 @@ def follows(last: Position, entry: Entry) -> bool:
 def moment_of(entry: Entry) -> datetime:
     """When a commit was made, UTC."""
     return _EPOCH + timedelta(milliseconds=entry.time_ms)
-
-
-def _last_ms(when: datetime | date) -> int:
-    if not isinstance(when, datetime):
-        when = datetime.combine(when, time.max, UTC)
-    moment = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // timedelta(milliseconds=1)

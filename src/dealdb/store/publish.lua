@@ -9,7 +9,10 @@
 
 local entry = redis.call('XRANGE', KEYS[1], ARGV[1] .. '-0', ARGV[1] .. '-0')[1]
 if not entry or entry[2][2] ~= ARGV[2] then return 0 end
-if (redis.call('GET', KEYS[2]) or '') ~= ARGV[4] then return 0 end
+-- what is of another type is no manifest, and is replaced
+local manifest = redis.pcall('GET', KEYS[2])
+if type(manifest) ~= 'string' then manifest = '' end
+if manifest ~= ARGV[4] then return 0 end
 -- a writer that took longer than its lease lasts may have had its chunks removed as orphans
 for i = 3, #KEYS do
   if redis.call('EXISTS', KEYS[i]) == 0 then return 0 end

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import cached_property
 from types import TracebackType
@@ -12,6 +12,7 @@ from typing import Self
 from dealdb.errors import StoreError
 from dealdb.store.chunks import CHUNK_ROWS
 from dealdb.store.live import MIN_CHANGES, LiveColumns
+from dealdb.store.worker import Worker
 
 
 class Settling:
@@ -29,7 +30,7 @@ class Settling:
 
     def __init__(self, live: Callable[[], LiveColumns]) -> None:
         self._give_live = live
-        self._thread = ThreadPoolExecutor(1, "dealdb-settle")
+        self._worker = Worker("dealdb-settle")
         self._step: Future[None] | None = None
         self._n_written = 0
 
@@ -43,17 +44,17 @@ class Settling:
         traceback: TracebackType | None,
     ) -> None:
         if kind is None and self._n_written > MIN_CHANGES:
-            self._thread.submit(self._fold, so_far=False)
+            self._worker.submit(self._fold, so_far=False)
         elif self._step:
             # no fold comes any more that would seal what the last one has kept
-            self._thread.submit(self._live.give_up_unsealed)
-        self._thread.shutdown()
+            self._worker.submit(self._live.give_up_unsealed)
+        self._worker.close()
 
     def written(self, n: int) -> None:
         """Note that the load has written so many deals in all; what there is to do begins, and is not waited for."""
         self._n_written = n
         if n >= CHUNK_ROWS and (self._step is None or self._step.done()):
-            self._step = self._thread.submit(self._fold, so_far=True)
+            self._step = self._worker.submit(self._fold, so_far=True)
 
     @cached_property
     def _live(self) -> LiveColumns:

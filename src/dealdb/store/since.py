@@ -33,18 +33,12 @@ class Since:
     hash
         Chain hash of that very commit, or None where the caller gave a number alone.
     time_ms
-        Those up to this millisecond since 1970, or None.
+        Those up to the last one that was made until this millisecond since 1970, or None.
     """
 
     seq: int | None = None
     hash: bytes | None = None
     time_ms: int | None = None
-
-    def covers(self, seq: int, time_ms: int) -> bool:
-        """Whether the commit of this number and time, and so all before it, are not told."""
-        return (self.seq is None or seq <= self.seq) and (
-            self.time_ms is None or time_ms <= self.time_ms
-        )
 
     def is_at(self, position: Position) -> bool:
         """Whether this position is the commit that was named."""

@@ -371,7 +371,7 @@ class Store:
         mark: Mark | None = None,
     ) -> Written:
         """
-        Save a batch of deals in one commit: columns that are not given stay, null clears.
+        Save a batch of deals in one commit: null clears; columns that are not given stay, unless it replaces.
 
         Parameters
         ----------
@@ -398,10 +398,12 @@ class Store:
         """
         _check_ids(batch)
         self._adopt_strays()
-        used = [schema[name] for name in batch.fields]
+        # a column that is only cleared must not come back after somebody has dropped it
+        used = [schema[name] for name in batch.given]
         for _ in range(_MAX_TRIES):
-            version = self._definitions.version_of(self._current(schema, used))
-            reply = self._writers.commit(_setting_all(version, batch, _at_most(max_rev), mark))
+            current = self._current(schema, used)
+            version, sent = self._definitions.version_of(current), batch.within(current)
+            reply = self._writers.commit(_setting_all(version, sent, _at_most(max_rev), mark))
             match reply.status:
                 case "ok" | "repeat":
                     return _written(reply)
@@ -447,7 +449,7 @@ class Store:
         for batch in batches:
             _check_ids(batch)
         self._adopt_strays()
-        used = [schema[name] for name in dict.fromkeys(chain(*(b.fields for b in batches)))]
+        used = [schema[name] for name in dict.fromkeys(chain(*(b.given for b in batches)))]
         noted = list(zip(batches, marks or [None] * len(batches), strict=True))
         n_added = 0
         for _ in range(_MAX_TRIES):

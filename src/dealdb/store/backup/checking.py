@@ -217,7 +217,7 @@ class Backup:
     def _check_segment(self, segment: Segment, last: Position, known: Revisions) -> Position:
         part = self._segments[segment.digest]
         with self._reading(part):
-            for entry in unseal(self._reader.read(part), None):
+            for entry in unseal(pl.read_ipc(self._reader.read(part)), None):
                 _must(follows(last, entry), f"commit {entry.position.seq} follows no commit")
                 _must(last.seq > 0 or entry.writer == self.head.genesis, "it is of another history")
                 _look_at(entry)
