@@ -6,6 +6,7 @@ import os
 import pickle
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -407,6 +408,22 @@ def test_closing_ends_a_waiting_iteration(
     collector.stop()
     assert collector.failure is None
     assert list(collector.feed) == []
+
+
+def test_closing_ends_the_wait_for_a_server_that_hangs(new_server: Callable[..., Server]) -> None:
+    server = new_server()
+    with DealDatabase("127.0.0.1", server.port, socket_timeout_s=600) as db:
+        db.save_deal({"id": 1})
+        collector = Collector(db.changes(0))
+        assert eventually(lambda: len(collector.seen) > 0 and len(follower(server)) == 1)
+        server.freeze()
+        # longer than it waits for a commit: now it waits for the server
+        time.sleep(1.2)
+        collector.feed.close()
+        collector.join(60)
+        assert not collector.is_alive()
+        assert collector.failure is None
+        server.thaw()
 
 
 def test_closing_the_database_closes_its_feeds(server: Server) -> None:

@@ -221,7 +221,7 @@ class OwnLink(Link):
     def close(self) -> None:
         """Close its socket, and end the command that is under way with an error, as any later one."""
         self._pool.close()
-        self._pool.hang_up()
+        self._pool.cut()
 
 
 def packed(command: tuple[Argument, ...]) -> bytes:

@@ -166,10 +166,10 @@ class Pool:
         for wire in stale:
             wire.close()
 
-    def hang_up(self) -> None:
-        """Let the server close lent wires, so that a caller who waits for a reply stops waiting."""
+    def cut(self) -> None:
+        """End lent wires, so that a caller who waits for a reply stops waiting, even if the server hangs."""
         for wire in list(self._live):
-            wire.hang_up()
+            wire.cut()
 
     def stats(self) -> PoolStats:
         """The pool's state now."""

@@ -194,7 +194,14 @@ class Wire:
         open_socket = self._connection._sock
         if open_socket is not None:
             with contextlib.suppress(OSError):
-                open_socket.shutdown(socket.SHUT_WR)
+                _shut_down(open_socket, socket.SHUT_WR)
+
+    def cut(self) -> None:
+        """End the connection from another thread: who waits for a reply sees that none will come."""
+        open_socket = self._connection._sock
+        if open_socket is not None:
+            with contextlib.suppress(OSError):
+                _shut_down(open_socket, socket.SHUT_RDWR)
 
     def finish(self, timeout_s: float) -> None:
         """Wait for the server to close its end after ``hang_up``, then close ours."""
@@ -223,6 +230,11 @@ class Wire:
     @property
     def _where(self) -> str:
         return self._settings.where_db(self.db)
+
+
+def _shut_down(open_socket: socket.socket, how: int) -> None:
+    # of the socket below TLS: that of TLS takes its layer away from under a thread that reads
+    socket.socket.shutdown(open_socket, how)
 
 
 def _new_connection(settings: Settings, db: int) -> Any:
