@@ -26,12 +26,14 @@ class Pauses:
     ----------
     seconds
         How long after its making a further try may begin.
+    began
+        When that was, on the monotonic clock, where it is made only once something has failed; None for now.
     """
 
     __slots__ = ("_ends_at", "_longest")
 
-    def __init__(self, seconds: float) -> None:
-        self._ends_at = time.monotonic() + seconds
+    def __init__(self, seconds: float, began: float | None = None) -> None:
+        self._ends_at = (time.monotonic() if began is None else began) + seconds
         self._longest = FIRST_WAIT_S
 
     @property
