@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from hashlib import sha1
 from importlib.resources import files
 from itertools import count
 from typing import Any, NamedTuple, Self
+from zlib import crc32
 
 from dealdb.connection import Link
 from dealdb.connection.retry import Pauses
@@ -543,11 +545,12 @@ class _Writer:
         return resolve
 
     def _until_answered(self, sending: _Sending, sent: _Open | None = None) -> list[Reply]:
-        pauses = Pauses(self._link.settings.retry_deadline_s)
+        began, pauses = time.monotonic(), None
         while True:
             try:
                 return self._send_once(sending)
             except StoreError as problem:
+                pauses = pauses or Pauses(self._link.settings.retry_deadline_s, began)
                 if sent:
                     sent.is_doubtful = sent.is_doubtful or problem.sent
                 passing = isinstance(problem, (ServerUnavailable, PoolTimeout))
@@ -621,10 +624,9 @@ class _Sending(NamedTuple):
 def digest_of(change: Change) -> str:
     """8 hex digits of what a change says."""
     payload = change.payload
-    content = sha1(payload.encode() if isinstance(payload, str) else payload, usedforsecurity=False)
-    said = "\0".join((change.kind, change.version, change.condition, *change.ids))
-    content.update(said.encode())
-    return content.hexdigest()[:8]
+    said = "\0".join((change.kind, change.version, change.condition, *change.ids)).encode()
+    content = crc32(payload.encode() if isinstance(payload, str) else payload, crc32(said))
+    return f"{content:08x}"
 
 
 @dataclass(slots=True)
