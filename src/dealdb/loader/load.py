@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from dealdb.engines import all_on_engines
 from dealdb.errors import LoadError
 from dealdb.loader.bytestream import MAX_EXPANSION
 from dealdb.loader.conflicts import check_policy
@@ -32,6 +33,7 @@ from dealdb.loader.statuses import WithStatuses
 from dealdb.loader.stores import Store
 
 
+@all_on_engines()
 class DataLoader:
     """
     Loads deals from files, pipes, data frames and iterables, and exports them.

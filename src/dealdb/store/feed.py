@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from dealdb.connection import OwnLink
+from dealdb.engines import on_engines
 from dealdb.errors import FeedReset, ServerRefused, StoreDamaged, StoreError
 from dealdb.schema import Schema
 from dealdb.store.commits import Commit, commit_of
@@ -110,6 +111,7 @@ class Feed(Iterator[Commit]):
     ) -> None:
         self.close()
 
+    @on_engines
     def __next__(self) -> Commit:
         ends_at = None if self._timeout_s is None else time.monotonic() + self._timeout_s
         try:
