@@ -8,6 +8,7 @@ memory and threads, nothing spilt to disk, and a locked configuration.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import re
 import threading
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from dealdb.connection.fork import renew_in_child
 from dealdb.errors import MissingExtra, QueryError
 from dealdb.query.sql_check import (
     HISTORY,
@@ -69,6 +71,15 @@ class SqlSession:
         # columns handed over so far, for as long as the frame is the same one
         self._frame: pl.DataFrame | None = None
         self._columns: dict[str, pa.ChunkedArray[Any]] = {}
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Begin without a database in a forked child; its parent's is left as it is."""
+        self._lock = threading.Lock()
+        if self._connection is not None:
+            # never to be collected, not at the end of the process either: DuckDB would crash for want of its threads
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._connection))
+        self._connection = None
 
     def run(
         self,
