@@ -155,6 +155,12 @@ class Pool:
             stale, self._idle = self._idle, []
         self._retire(stale)
 
+    def close_idle(self) -> None:
+        """Close the sockets that nobody uses: they may reach a server that the address does not lead to any more."""
+        with self._lock:
+            stale, self._idle = self._idle, []
+        self._retire(stale)
+
     def close(self) -> None:
         """Close idle wires now and lent ones when they come back; later use is an error."""
         with self._lock:
