@@ -65,9 +65,9 @@ class Pair:
     def _follow(self, replica: Server, primary: Server) -> None:
         with replica.client() as client:
             client.replicaof("127.0.0.1", primary.port)
-        assert eventually(lambda: self._is_up(replica, primary))
+        assert eventually(lambda: self.is_up(replica, primary))
 
-    def _is_up(self, replica: Server, primary: Server) -> bool:
+    def is_up(self, replica: Server, primary: Server) -> bool:
         with replica.client() as here, primary.client() as there:
             told, wanted = here.info("replication"), there.info("replication")
         offset = wanted["master_repl_offset"]
@@ -75,7 +75,7 @@ class Pair:
 
     def promote_second(self, *, behind: bool = True) -> None:
         """The second server is the primary now, and the first its replica; the address moves."""
-        assert eventually(lambda: self._is_up(self.second, self.first))
+        assert not behind or eventually(lambda: self.is_up(self.second, self.first))
         with self.second.client() as client:
             client.replicaof("NO", "ONE")
         if behind:
@@ -207,8 +207,8 @@ def test_a_load_goes_on_at_the_new_primary(pair: Pair) -> None:
 def test_while_there_is_no_primary_a_save_fails_at_once_and_heals(pair: Pair) -> None:
     with database(pair) as db:
         db.save_deal({"id": 1})
-        with pair.first.client() as client:
-            client.replicaof("127.0.0.1", pair.second.port)
+        assert eventually(lambda: pair.is_up(pair.second, pair.first))
+        pair.cut_off_first()
         before = time.monotonic()
         for _ in range(3):
             with pytest.raises(ServerRefused, match="READONLY") as caught:
@@ -236,7 +236,7 @@ def test_a_replica_that_serves_no_old_data_is_left(pair: Pair) -> None:
 def test_a_replica_given_on_purpose_is_read_from(pair: Pair) -> None:
     with database(pair) as db:
         db.save_deal({"id": 1})
-        assert eventually(lambda: pair._is_up(pair.second, pair.first))
+        assert eventually(lambda: pair.is_up(pair.second, pair.first))
         with DealDatabase(port=pair.second.port) as copy:
             for _ in range(20):
                 assert copy.query.count() == 1
@@ -252,12 +252,11 @@ def test_a_reader_that_began_at_a_replica_follows_the_address(
     monkeypatch.setattr("dealdb.connection.wire.REPLICA_TRUST_S", 0.2)
     with database(pair) as db:
         db.save_deal({"id": 1})
-        with pair.first.client() as client:
-            client.replicaof("127.0.0.1", pair.second.port)
+        assert eventually(lambda: pair.is_up(pair.second, pair.first))
+        pair.cut_off_first()
         with database(pair) as reader:
             assert reader.query.count() == 1
             pair.promote_second(behind=False)
-            pair.cut_off_first()
             db.save_deal({"id": 2})
             time.sleep(0.2)
             assert reader.query.count() == 2
