@@ -430,7 +430,6 @@ class DealDatabase:
         """
         return self._store.history(encode_id(id))
 
-    @on_engines
     def changes(
         self,
         since: int | str | datetime | date | None = None,

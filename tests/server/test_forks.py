@@ -111,13 +111,13 @@ def used(server: Server) -> Any:
 
 
 def test_what_works_on_columns_is_an_error_at_once(used: DealDatabase, tmp_path: Path) -> None:
-    past, feed = used.as_of("2999-01-01"), used.changes(0)
+    past, feed = used.as_of("2999-01-01"), used.changes(0, timeout_s=0)
     more = {
         **ON_COLUMNS,
         "past get": lambda *_: past.get_deal(1),
         "past find": lambda *_: past.query.find("amount > 5"),
         "past len": lambda *_: len(past),
-        "feed": lambda *_: next(feed),
+        "feed": lambda *_: list(feed),
         "of its own": lambda db, _: DealDatabase(port=db.connection.settings.port).query.count(),
     }
     for name, work in more.items():
@@ -140,7 +140,9 @@ def test_single_deals_go_on_as_before(used: DealDatabase, tmp_path: Path) -> Non
 
 
 def test_a_grandchild_gets_the_error_too(used: DealDatabase) -> None:
-    said = in_child(lambda: exec("raise AssertionError(said)", {"said": in_child(used.query.count)}))
+    said = in_child(
+        lambda: exec("raise AssertionError(said)", {"said": in_child(used.query.count)})
+    )
     assert said.startswith("AssertionError: ForkError")
 
 
@@ -165,7 +167,8 @@ def test_a_parent_that_has_not_queried_leaves_its_child_free(server: Server) -> 
             db.save_deal({"id": n, "amount": n, "stage": "Won"})
         db.get_deal(1), db.health(), pl.DataFrame({"a": [1]}).height
         def work(least):
-            return db.query.count("amount >= :least", params={"least": least}), db.query.sql("SELECT count(*) FROM deals").item()
+            total = db.query.sql("SELECT count(*) FROM deals").item()
+            return db.query.count("amount >= :least", params={"least": least}), total
         with multiprocessing.get_context("fork").Pool(2) as pool:
             print(pool.map_async(work, [0, 10, 40]).get(60), db.query.count())
         """,

@@ -27,8 +27,16 @@ def example_of(kind: type[DealDBError]) -> DealDBError:
     if not any("__init__" in vars(each) for each in kind.__mro__ if issubclass(each, DealDBError)):
         return kind("what was asked; what was found")
     parameters = inspect.signature(kind).parameters.values()
-    values = {each.name: EXAMPLES[each.annotation.removesuffix(" | None")] for each in parameters if each.annotation != "bool"}
-    given = [values.pop(each.name) for each in parameters if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    values = {
+        each.name: EXAMPLES[each.annotation.removesuffix(" | None")]
+        for each in parameters
+        if each.annotation != "bool"
+    }
+    given = [
+        values.pop(each.name)
+        for each in parameters
+        if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    ]
     return kind(*given, **values)
 
 

@@ -31,9 +31,7 @@ _CUT_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 # the server quotes the arguments of a command that it does not know
 _QUOTED_ARGUMENTS = ", with args beginning with"
 # before version 7 a server wraps an error that a script meets; the one inside tells what is wrong
-_IN_SCRIPT = re.compile(
-    r"(?:Error running script .*)?@user_script: ?\d+: -?([A-Z]+ .*)", re.DOTALL
-)
+_IN_SCRIPT = re.compile(r"(?:Error running script .*)?@user_script: ?\d+: -?([A-Z]+ .*)", re.DOTALL)
 _SHOWN = 200
 
 

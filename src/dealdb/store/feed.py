@@ -10,12 +10,12 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from dealdb.connection import OwnLink
-from dealdb.engines import on_engines
+from dealdb.engines import ENGINES, on_engines
 from dealdb.errors import FeedReset, ServerRefused, StoreDamaged, StoreError
 from dealdb.schema import Schema
 from dealdb.store.commits import Commit, commit_of
@@ -111,13 +111,12 @@ class Feed(Iterator[Commit]):
     ) -> None:
         self.close()
 
-    @on_engines
     def __next__(self) -> Commit:
         ends_at = None if self._timeout_s is None else time.monotonic() + self._timeout_s
         try:
             while (entry := self._next_entry(ends_at)) is not None:
                 schema = self._schema_after(entry)
-                commit = commit_of(entry, schema)
+                commit = _commit_of(entry, schema)
                 self._pass(entry, schema)
                 # a moment in the future, by the server's clock, may be still to come
                 if not self._is_past(entry):
@@ -161,6 +160,7 @@ class Feed(Iterator[Commit]):
         for generation in manifest.generations if manifest else ():
             yield _Point(generation.position, generation.time_ms, generation.schema)
 
+    @on_engines
     def _pass_over(self) -> None:
         """Go on to where the feed begins, without telling what is on the way."""
         self._older = read_history(self._link, self._keys, since=self._position)
@@ -202,6 +202,7 @@ class Feed(Iterator[Commit]):
                 return None
         return None
 
+    @on_engines
     def _read_older(self) -> None:
         """Begin to read the history after the position; there is some."""
         self._older = read_history(self._link, self._keys, since=self._position)
@@ -213,6 +214,7 @@ class Feed(Iterator[Commit]):
             )
             raise self._lost(StoreDamaged(msg))
 
+    @on_engines
     def _read_on(self) -> None:
         older, self._older = self._older, None
         try:
@@ -266,6 +268,12 @@ class Feed(Iterator[Commit]):
             "and follow from the beginning (since=0)"
         )
         return FeedReset(msg, token=token_of(position))
+
+
+def _commit_of(entry: Entry, schema: Schema) -> Commit:
+    # the others need no Polars, so that a forked child may follow them
+    with ENGINES if entry.kind == "add" else nullcontext():
+        return commit_of(entry, schema)
 
 
 class _Unblocked(Exception):
