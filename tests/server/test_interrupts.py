@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import mmap
 import random
 import signal
@@ -97,15 +96,20 @@ def storm(db: DealDatabase, sender: Sender, number: int, n_shots: int) -> Counte
     for shot in range(n_shots):
         name = list(WORK)[shot % len(WORK)]
         caught: BaseException | None = None
+        # no `with` and no function around them: the signal may come as one is entered
         try:
-            sender.send(rng.uniform(0, lasts[name]), number)
-            WORK[name](db)
-        except BaseException as error:
-            caught = error
-        with contextlib.suppress(KeyboardInterrupt, SoftTimeLimit):
+            try:
+                sender.send(rng.uniform(0, lasts[name]), number)
+                WORK[name](db)
+            except BaseException as error:
+                caught = error
             sender.wait()
-        with contextlib.suppress(KeyboardInterrupt, SoftTimeLimit):
+        except (KeyboardInterrupt, SoftTimeLimit):
+            pass
+        try:
             sender.wait()
+        except (KeyboardInterrupt, SoftTimeLimit):
+            pass
         if caught is not None:
             came_out[f"{type(caught).__name__} of {name}: {str(caught)[:200]}"] += 1
         assert db.connection.pool_stats().in_use <= 1, name
