@@ -106,7 +106,7 @@ def storm(db: DealDatabase, sender: Sender, number: int, n_shots: int) -> Counte
             sender.wait()
         except (KeyboardInterrupt, SoftTimeLimit):
             pass
-        try:
+        try:  # noqa: SIM105
             sender.wait()
         except (KeyboardInterrupt, SoftTimeLimit):
             pass

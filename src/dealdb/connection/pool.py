@@ -2,10 +2,11 @@
 A pool that blocks: at most ``max_connections`` sockets, whatever threads and changes of database do.
 
 A slot is a live ``Wire`` object, idle or in use, so nothing has to be counted back: a wire that an interrupt
-lost between two lines is collected, and its slot is free again; so is the place of a caller in the queue. Callers that find no slot queue up and are
-served in order. A wire belongs to one database for good. The pool keeps idle wires of its present database
-only; one that comes back from another database is closed, and the server has closed its end before the slot
-is given to anyone else, so the server too counts at most ``max_connections``.
+lost between two lines is collected, and its slot is free again; so is the place of a caller in the queue.
+Callers that find no slot queue up and are served in order. A wire belongs to one database for good. The pool
+keeps idle wires of its present database only; one that comes back from another database is closed, and the
+server has closed its end before the slot is given to anyone else, so the server too counts at most
+``max_connections``.
 
 After a fork the child begins with an empty pool and new locks; the parent's sockets stay the parent's.
 """
