@@ -71,7 +71,7 @@ class Pair:
         with replica.client() as here, primary.client() as there:
             told, wanted = here.info("replication"), there.info("replication")
         offset = wanted["master_repl_offset"]
-        return told["master_link_status"] == "up" and told["master_repl_offset"] == offset
+        return bool(told["master_link_status"] == "up" and told["master_repl_offset"] == offset)
 
     def promote_second(self, *, behind: bool = True) -> None:
         """The second server is the primary now, and the first its replica; the address moves."""
