@@ -367,34 +367,40 @@ def test_interrupts_while_a_wire_is_waited_for(server: Server, distance: int) ->
             with contextlib.suppress(PoolTimeout):
                 link.call("PING")
 
-        for _ in interrupted_lines(wait, distance):
+        for _ in interrupted_lines(wait, distance, keep=not distance):
             assert connection.pool_stats().waiting == 0
         pool.release(lent)
         assert link.call("ECHO", "x") == b"x"
         assert connection.pool_stats().in_use == 0
 
 
-def interrupted_lines(exchange: Callable[[], None], distance: int = 0) -> Iterator[int]:
+def interrupted_lines(
+    exchange: Callable[[], None], distance: int = 0, *, keep: bool = False
+) -> Iterator[int]:
     """
     Interrupt an exchange at its first line, its second, and so on, until it gets through; their numbers.
 
-    With a distance, it is interrupted once more, so many lines later.
+    With a distance, it is interrupted once more, so many lines later. With ``keep`` the traceback is kept for a
+    while, as a notebook does, and with it all that the lines had in hand.
     """
 
     class Interrupt(BaseException):
         pass
 
+    kept: list[Interrupt] = []
     for line in itertools.count(1):
         interrupted = False
         try:
             lines = [line, line + distance] if distance else [line]
             with interrupting(lines, Interrupt), contextlib.suppress(ServerRefused):
                 exchange()
-        except Interrupt:
+        except Interrupt as error:
             interrupted = True
+            kept += [error] if keep else []
         yield line
         if not interrupted:
             return
+        kept.clear()
 
 
 @contextmanager

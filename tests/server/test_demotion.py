@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from connected import eventually, in_threads
+from connected import eventually, in_threads, sockets
 from dealdb import DealDatabase, ServerRefused
 from servers import Server
 
@@ -82,6 +82,12 @@ class Pair:
             self._follow(self.first, self.second)
         self.front.target = self.second
 
+    def cut_off_second(self) -> None:
+        """The second server is none any more, and hears nothing of another primary."""
+        assert eventually(lambda: self.is_up(self.first, self.second))
+        with self.second.client() as client:
+            client.replicaof("127.0.0.1", 1)
+
     def cut_off_first(self) -> None:
         """The first server hears nothing more of the new primary."""
         with self.first.client() as client:
@@ -106,6 +112,8 @@ def test_a_refused_save_is_made_on_the_new_primary(pair: Pair) -> None:
         pair.promote_second()
         assert other.save_deal({"id": 2}).outcome == "inserted"
         assert db.save_deal({"id": 3}).outcome == "inserted"
+        # those that were idle too
+        assert eventually(lambda: not clients_of(pair.first))
         assert in_threads(4, lambda n: db.update_deal(f"t{n}", n=5)) == []
         assert db.save_deal({"id": 1, "n": 2}, expect_rev=rev).outcome == "updated"
         assert db.delete_deal(2)
@@ -114,6 +122,26 @@ def test_a_refused_save_is_made_on_the_new_primary(pair: Pair) -> None:
             assert sorted(fresh.query.find()["id"]) == ["1", "3", "t0", "t1", "t2", "t3"]
             assert fresh.get_deals(["t3"])[0]["n"] == 5  # type: ignore[index]
             assert fresh.check().differences == ()
+
+
+def clients_of(server: Server) -> list[dict[str, str]]:
+    return [entry for entry in sockets(server) if entry["flags"] == "N"]
+
+
+def test_a_batch_is_sent_again_where_none_of_it_can_have_run(pair: Pair) -> None:
+    with database(pair) as db:
+        link = db.connection.link()
+        assert link.calls([("SET", "a", 1), ("SET", "b", 1)]) == [b"OK", b"OK"]
+        pair.promote_second()
+        assert link.calls([("INCR", "a"), ("INCR", "b")]) == [2, 2]
+        pair.cut_off_second()
+        pair.front.target = pair.first
+        with pair.first.client() as client:
+            client.replicaof("NO", "ONE")
+        with pytest.raises(ServerRefused, match="READONLY") as caught:
+            link.calls([("GET", "a"), ("INCR", "b")])
+        assert caught.value.sent
+        assert link.calls([("GET", "a"), ("GET", "b")]) == [b"2", b"2"]
 
 
 def test_a_reader_sees_what_the_new_primary_has(pair: Pair) -> None:
