@@ -25,7 +25,7 @@ def sockets(server: Server) -> list[dict[str, str]]:
         return [entry for entry in client.client_list() if "U" not in entry["flags"]]
 
 
-def in_threads(count: int, work: Callable[[int], None]) -> list[BaseException]:
+def in_threads(count: int, work: Callable[[int], object]) -> list[BaseException]:
     """Run ``work`` in that many threads at once, and return what they raised."""
     failures: list[BaseException] = []
     ready = threading.Barrier(count)

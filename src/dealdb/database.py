@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
 from dealdb.connection import EmbeddedServer, Health, RedisConnection, round_trips
+from dealdb.engines import on_engines
 from dealdb.errors import QueryError, StoreError
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Schema
@@ -513,6 +514,7 @@ class DealDatabase:
 
     # the past, and other programs ------------------------------------------------------------------
 
+    @on_engines
     def deal_history(self, id: str | int) -> pl.DataFrame:
         """
         Every change of one deal, oldest first: when, who, field, before, after.
@@ -599,6 +601,7 @@ class DealDatabase:
         self._feeds.add(feed)
         return feed
 
+    @on_engines
     def as_of(self, when: datetime | date | str) -> DealView:
         """
         The collection as it was at a moment, read-only, with the same ``query`` and ``analytics``.
@@ -631,6 +634,7 @@ class DealDatabase:
         moment = _moment_of(when) if isinstance(when, str) else when
         return DealView(moment, self._store.as_of(moment))
 
+    @on_engines
     def check(self) -> CheckReport:
         """
         Compare every deal's hash with the log, deal by deal, and change nothing.
@@ -641,6 +645,7 @@ class DealDatabase:
         """
         return self._store.check()
 
+    @on_engines
     def repair(self) -> RepairReport:
         """
         Adopt what other programs did to the hashes; safe beside other writers, and safe to repeat.
@@ -792,6 +797,7 @@ class DealDatabase:
         """Fields and their types. One round trip."""
         return self._store.schema()
 
+    @on_engines
     def rename_field(self, old: str, new: str) -> None:
         """
         Give a column of your own another name, in every deal; safe beside other writers, and to repeat.
@@ -807,6 +813,7 @@ class DealDatabase:
         """
         self._store.rename_field(old, new)
 
+    @on_engines
     def drop_field(self, name: str) -> None:
         """
         Remove a column of your own from every deal; the history keeps its values.

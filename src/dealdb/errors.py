@@ -12,6 +12,7 @@ Every error that dealdb raises on purpose.
     ├── MissingExtra(ImportError)   a feature whose optional packages are not installed
     ├── DealNotFound(KeyError)      no deal with that id
     ├── ConflictError               the deal changed since the caller read it
+    ├── ForkError(RuntimeError)     a query in a forked process whose parent had run one
     └── StoreError                  the server refused, failed or can't be reached
         ├── AccessDenied            wrong password, or a right that the server's ACL withholds
         ├── ServerRefused           out of memory, read-only replica, wrong type of key, disk full ...
@@ -31,12 +32,14 @@ hold a password or a deal's values. The same tree, with cause and remedy per cod
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar, Self, TypeVar
 
 
 class DealDBError(Exception):
     """
     Base of every error that dealdb raises on purpose.
+
+    All of them travel between processes: pickled and read again, an error has the same type, text and attributes.
 
     Attributes
     ----------
@@ -52,6 +55,30 @@ class DealDBError(Exception):
     def __str__(self) -> str:
         # KeyError would show the repr of the message
         return " ".join(str(arg) for arg in self.args)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # by default it would be made anew from its message alone, and a pool of processes hangs when that fails
+        return _as_it_was, (type(self), self.args, self._portable())
+
+    def __copy__(self) -> Self:
+        return _as_it_was(type(self), self.args, self.__dict__)
+
+    def _portable(self) -> dict[str, Any]:
+        """Attributes that another process can have."""
+        return dict(self.__dict__)
+
+
+_Error = TypeVar("_Error", bound=DealDBError)
+
+
+def _as_it_was(kind: type[_Error], args: tuple[Any, ...], attributes: dict[str, Any]) -> _Error:
+    """Error with these attributes; its own constructor, which takes others, is left out."""
+    error = kind.__new__(kind, *args)
+    builtin = next(base for base in kind.__mro__ if not issubclass(base, DealDBError))
+    # ImportError keeps its message in a place of its own as well
+    builtin.__init__(error, *args)
+    error.__dict__.update(attributes)
+    return error
 
 
 class ConfigError(DealDBError, ValueError):
@@ -181,6 +208,12 @@ class ConflictError(DealDBError):
         self.actual_rev = actual_rev
 
 
+class ForkError(DealDBError, RuntimeError):
+    """A query in a forked process whose parent had run one before: Polars' threads don't live on in the child."""
+
+    code = "fork"
+
+
 class StoreError(DealDBError):
     """
     The server refused, failed or can't be reached.
@@ -258,14 +291,17 @@ class OutcomeUnknown(StoreError):
     A change was sent and no answer came before the deadline: it happened once, or not at all.
 
     ``resolve`` asks the server which; and the next change of the same thread settles it in any case, so that the
-    open one can't take effect after it.
+    open one can't take effect after it. Only the process that sent the change can ask.
     """
 
     code = "outcome-unknown"
 
     def __init__(self, message: str, resolve: Callable[[], bool]) -> None:
         super().__init__(message)
-        self._resolve = resolve
+        self._resolve: Callable[[], bool] | None = resolve
+
+    def _portable(self) -> dict[str, Any]:
+        return {**self.__dict__, "_resolve": None}
 
     def resolve(self) -> bool:
         """
@@ -276,12 +312,15 @@ class OutcomeUnknown(StoreError):
         Raises
         ------
         StoreError
-            If the server still can't be asked.
+            If the server still can't be asked, or the error comes from another process.
 
         Cost
         ----
         One round trip the first time, none afterwards.
         """
+        if self._resolve is None:
+            msg = "this error comes from another process, which alone can ask: call resolve() there"
+            raise StoreError(msg)
         return self._resolve()
 
 

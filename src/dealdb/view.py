@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from dealdb.engines import on_engines
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Schema
 from dealdb.store import Deal
@@ -64,11 +65,13 @@ class DealView:
         """Stages and what they meant at that moment."""
         return self.snapshot.pipeline
 
+    @on_engines
     def get_deal(self, id: str | int) -> Deal | None:
         """One deal as it was, or None; its ``rev`` is 0, since nothing can be saved against the past."""
         rows = self.snapshot.frame.filter(id=encode_id(id)).to_dicts()
         return Deal({n: v for n, v in rows[0].items() if v is not None}, rev=0) if rows else None
 
+    @on_engines
     def __len__(self) -> int:
         return self.snapshot.height
 

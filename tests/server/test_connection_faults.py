@@ -4,13 +4,14 @@ import contextlib
 import itertools
 import linecache
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -21,7 +22,7 @@ import pytest
 from connected import connected, eventually, in_threads, sockets
 from dealdb.connection import Link, RedisConnection
 from dealdb.connection.link import packed
-from dealdb.errors import AccessDenied, SchemaError, ServerRefused, ServerUnavailable
+from dealdb.errors import AccessDenied, PoolTimeout, SchemaError, ServerRefused, ServerUnavailable
 from servers import Server, free_port
 
 # under everysec a kill may lose what the server has not yet written, because a sync is under way
@@ -330,43 +331,100 @@ def test_interrupt_at_each_line_of_an_exchange(server: Server, in_a_batch: bool)
     assert line > 20
 
 
-def interrupted_lines(exchange: Callable[[], None]) -> Iterator[int]:
-    """Interrupt an exchange at its first line, its second, and so on, until it gets through; their numbers."""
+@pytest.mark.parametrize("in_a_batch", [False, True])
+@pytest.mark.parametrize(
+    "distances", [(1, 2, 5), pytest.param(range(1, 30), marks=pytest.mark.slow)], ids=["few", "all"]
+)
+def test_a_second_interrupt_on_the_way_out(
+    server: Server, in_a_batch: bool, distances: Iterable[int]
+) -> None:
+    """The first at each line of an exchange; the second so many lines of ours later, while that one is dealt with."""
+
+    def exchange() -> None:
+        if in_a_batch:
+            link.calls([("ECHO", "late"), ("EVAL", PINGS, 0), ("NOSUCH",)])
+        else:
+            link.call("EVAL", PINGS, 0)
+
+    with connected(server, max_connections=1, pool_timeout_s=60) as connection:
+        link = connection.link()
+        for distance in distances:
+            line = 0
+            for line in interrupted_lines(exchange, distance):
+                assert link.call("ECHO", line) == b"%d" % line
+                stats = connection.pool_stats()
+                assert (stats.open, stats.in_use, stats.waiting) == (1, 0, 0), line
+            assert line > 20
+
+
+@pytest.mark.parametrize("distance", [0, 1, 2, 3, 5])
+def test_interrupts_while_a_wire_is_waited_for(server: Server, distance: int) -> None:
+    with connected(server, max_connections=1, pool_timeout_s=0.001) as connection:
+        link, pool = connection.link(), connection._open_pool
+        lent = pool.checkout(0)
+
+        def wait() -> None:
+            with contextlib.suppress(PoolTimeout):
+                link.call("PING")
+
+        for _ in interrupted_lines(wait, distance, keep=not distance):
+            assert connection.pool_stats().waiting == 0
+        pool.release(lent)
+        assert link.call("ECHO", "x") == b"x"
+        assert connection.pool_stats().in_use == 0
+
+
+def interrupted_lines(
+    exchange: Callable[[], None], distance: int = 0, *, keep: bool = False
+) -> Iterator[int]:
+    """
+    Interrupt an exchange at its first line, its second, and so on, until it gets through; their numbers.
+
+    With a distance, it is interrupted once more, so many lines later. With ``keep`` the traceback is kept for a
+    while, as a notebook does, and with it all that the lines had in hand.
+    """
 
     class Interrupt(BaseException):
         pass
 
+    kept: list[Interrupt] = []
     for line in itertools.count(1):
         interrupted = False
         try:
-            with interrupting(line, Interrupt), contextlib.suppress(ServerRefused):
+            lines = [line, line + distance] if distance else [line]
+            with interrupting(lines, Interrupt), contextlib.suppress(ServerRefused):
                 exchange()
-        except Interrupt:
+        except Interrupt as error:
             interrupted = True
+            kept += [error] if keep else []
         yield line
         if not interrupted:
             return
+        kept.clear()
 
 
 @contextmanager
-def interrupting(line: int, interrupt: type[BaseException]) -> Iterator[None]:
+def interrupting(lines: list[int], interrupt: type[BaseException]) -> Iterator[None]:
     """
-    Raise when that many lines of link, pool and wire have begun.
+    Raise when so many lines of link, pool and wire have begun.
 
     Lines with a ``with`` are left out: tracing visits them again before they open their lock, which is a
     place where no signal's handler runs.
     """
-    left = line
+    begun, last = 0, max(lines)
 
     def trace(frame: FrameType, event: str, _: object) -> Any:
-        nonlocal left
+        nonlocal begun
         if Path(frame.f_code.co_filename).name not in ("link.py", "pool.py", "wire.py"):
             return None
         source = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
         if event == "line" and not source.lstrip().startswith("with "):
-            left -= 1
-            if left == 0:
+            begun += 1
+            if begun == last:
                 sys.settrace(None)
+            if begun in lines:
+                frame.f_trace = None
+                sys.settrace(trace if begun < last else None)
                 raise interrupt
         return trace
 
@@ -375,6 +433,63 @@ def interrupting(line: int, interrupt: type[BaseException]) -> Iterator[None]:
         yield
     finally:
         sys.settrace(None)
+
+
+# one that hits while an object is being collected is reported there, and goes no further
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("seconds", [1.0, pytest.param(20.0, marks=pytest.mark.slow)])
+def test_pairs_of_interrupts_mix_up_no_replies_and_lose_no_slot(
+    server: Server, seconds: float
+) -> None:
+    """The second signal 2 to 80 us after the first, as from a wrapper that passes Ctrl-C on beside the terminal."""
+
+    class Interrupt(BaseException):
+        pass
+
+    rng, shots = random.Random(3), 0
+
+    def interrupt(number: int, frame: object) -> None:
+        nonlocal shots
+        shots += 1
+        if shots > 2:
+            return
+        if shots == 1:
+            signal.setitimer(signal.ITIMER_REAL, rng.choice([2e-6, 5e-6, 1e-5, 2e-5, 4e-5, 8e-5]))
+        raise Interrupt
+
+    def until_interrupted(after_s: float) -> None:
+        nonlocal shots
+        shots = 0
+        signal.setitimer(signal.ITIMER_REAL, after_s)
+        while True:
+            with contextlib.suppress(ServerRefused):
+                link.calls([("ECHO", "late"), ("EVAL", PINGS, 0), ("NOSUCH", 1), ("ECHO", 2.5)])
+            link.call("ECHO", 1)
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    n_pairs = 0
+    try:
+        with connected(server, max_connections=2) as connection:
+            link, ends_at = connection.link(), time.monotonic() + seconds
+            while time.monotonic() < ends_at:
+                n_pairs += 1
+                try:
+                    try:
+                        until_interrupted(rng.uniform(0.0002, 0.003))
+                    finally:
+                        calm_down(Interrupt)
+                except Interrupt:
+                    calm_down(Interrupt)
+                # one may still be on its way
+                shots = 2
+                assert link.call("ECHO", f"{n_pairs}") == f"{n_pairs}".encode()
+                stats = connection.pool_stats()
+                assert (stats.in_use, stats.waiting) == (0, 0)
+                assert stats.open <= 2
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert n_pairs > 20
 
 
 def test_interrupt_while_numbers_are_packed() -> None:

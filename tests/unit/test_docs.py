@@ -39,7 +39,7 @@ CHECKER = doctest.OutputChecker()
 FLAGS = doctest.ELLIPSIS
 # lower layers first; a module imports only from layers below its own
 LAYERS = [
-    {"errors", "schema", "values", "columns", "pipeline", "sample"},
+    {"errors", "engines", "schema", "values", "columns", "pipeline", "sample"},
     {"connection"},
     {"store"},
     {"loader", "query", "analytics"},

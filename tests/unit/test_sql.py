@@ -589,25 +589,6 @@ def test_a_statement_that_cant_be_stopped_is_left_behind(monkeypatch: pytest.Mon
     session.close()
 
 
-def test_ctrl_c_while_a_table_is_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    session = SqlSession(timeout_s=60, memory_mb=256)
-
-    class Interrupted:
-        def __init__(self) -> None:
-            self._cursor = cursor()
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._cursor, name)
-
-        def register(self, *_: object) -> None:
-            raise RuntimeError("Query interrupted")
-
-    cursor = session._cursor
-    monkeypatch.setattr(session, "_cursor", Interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        session.run("SELECT count(*) FROM deals", DEALS)
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_ctrl_c_stops_a_statement() -> None:
     session = SqlSession(timeout_s=60, memory_mb=256)

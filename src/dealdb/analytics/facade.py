@@ -20,12 +20,14 @@ from dealdb.analytics.summary import summary
 from dealdb.analytics.trend import trend
 from dealdb.analytics.velocity import velocity
 from dealdb.analytics.win_rate import win_rate
+from dealdb.engines import all_on_engines
 from dealdb.pipeline import Pipeline
 from dealdb.store.snapshot import Snapshot
 
 Where: TypeAlias = str | pl.Expr | None
 
 
+@all_on_engines()
 class Analytics:
     """
     Figures about deals; each call sees every change that was acknowledged before it began.

@@ -25,6 +25,8 @@ _LOGIN_REFUSED = (
 )
 # replies that say "not now" rather than "no"; none of them has run the command
 _NOT_NOW = frozenset({"LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"})
+# what a server says that is no primary any more, and the end of a wait for the same reason; nothing has run
+_DEMOTED = frozenset({"READONLY", "MASTERDOWN", "UNBLOCKED"})
 # a link that ends in the middle says nothing about TLS itself
 _CUT_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 _CUT = (*_CUT_TLS, ConnectionResetError, BrokenPipeError)
@@ -91,6 +93,11 @@ def is_passing(error: StoreError) -> bool:
 def is_not_now(error: StoreError) -> bool:
     """Whether the server itself said that it can't run commands now, so that this one has not run."""
     return error.__cause__ is not None and reply_of(error.__cause__).word in _NOT_NOW
+
+
+def is_demoted(error: BaseException | None) -> bool:
+    """Whether an error of the client's is the server's answer that it is no primary, or not any more."""
+    return error is not None and reply_of(error).word in _DEMOTED
 
 
 def is_reply(error: StoreError) -> bool:

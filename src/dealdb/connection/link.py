@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from hiredis import pack_command
 
-from dealdb.connection.faults import is_not_now, is_passing, is_reply
+from dealdb.connection.faults import is_demoted, is_not_now, is_passing, is_reply
 from dealdb.connection.pool import Pool
 from dealdb.connection.retry import Pauses
 from dealdb.connection.settings import Settings
@@ -168,29 +168,49 @@ class Link:
         retry: bool,
         single: bool = False,
     ) -> Any:
-        pauses, ever_sent = Pauses(self.settings.retry_deadline_s), False
+        pauses, ever_sent, anew = Pauses(self.settings.retry_deadline_s), False, False
         while True:
-            wire, sent = self._pool.checkout(self.db), False
+            wire, sent, is_new = self._pool.checkout(self.db), False, True
             try:
-                if not wire.is_sound():
+                is_new = anew or not wire.is_sound()
+                if is_new:
                     wire.connect()
                 sent = True
                 _TRIPS.made += 1
-                return exchange(wire)
+                reply = exchange(wire)
+                # what a new socket leads to is what the address stands for, be it a replica
+                if is_new or not wire.is_outdated:
+                    return reply
+                # a replica has changed nothing, and does not know what has changed elsewhere
+                self._leave(wire)
+                anew = True
             except StoreError as failure:
                 answered = is_reply(failure) and (single or wire.ready)
                 # whoever sent a change has to know: it is lost or done twice where this says too little
                 failure.sent = ever_sent = ever_sent or (sent and not answered)
                 # of a batch, the rest may have run though the server turned one away
-                sent = sent and not (single and answered)
-                if (sent and not retry) or not self._is_worth_another(failure) or pauses.over:
+                sent = sent and not (answered if single else wire.none_ran)
+                demoted = is_demoted(failure.__cause__)
+                if demoted:
+                    self._leave(wire)
+                # at once, but not again: a new socket leads to the new primary, or there is none yet
+                anew = demoted and not is_new
+                again = anew or (self._is_worth_another(failure) and not pauses.over)
+                if (sent and not retry) or not again:
                     self._explain(failure)
                     raise
             finally:
                 self._give_back(wire)
+            if anew:
+                continue
             if self._revive is not None and not sent:
                 self._revive()
             pauses.wait()
+
+    def _leave(self, wire: Wire) -> None:
+        """Close this socket and those that nobody uses: they reach a server that is no primary any more."""
+        wire.close()
+        self._pool.close_idle()
 
     def _give_back(self, wire: Wire) -> None:
         try:

@@ -2,10 +2,11 @@
 A pool that blocks: at most ``max_connections`` sockets, whatever threads and changes of database do.
 
 A slot is a live ``Wire`` object, idle or in use, so nothing has to be counted back: a wire that an interrupt
-lost between two lines is collected, and its slot is free again. Callers that find no slot queue up and are
-served in order. A wire belongs to one database for good. The pool keeps idle wires of its present database
-only; one that comes back from another database is closed, and the server has closed its end before the slot
-is given to anyone else, so the server too counts at most ``max_connections``.
+lost between two lines is collected, and its slot is free again; so is the place of a caller in the queue.
+Callers that find no slot queue up and are served in order. A wire belongs to one database for good. The pool
+keeps idle wires of its present database only; one that comes back from another database is closed, and the
+server has closed its end before the slot is given to anyone else, so the server too counts at most
+``max_connections``.
 
 After a fork the child begins with an empty pool and new locks; the parent's sockets stay the parent's.
 """
@@ -57,7 +58,7 @@ class PoolStats:
 class _Waiter:
     """A caller in the queue: ``wire`` is set and ``gate`` opened when its turn comes."""
 
-    __slots__ = ("db", "gate", "wire")
+    __slots__ = ("__weakref__", "db", "gate", "wire")
 
     def __init__(self, db: int) -> None:
         self.db = db
@@ -96,7 +97,7 @@ class Pool:
         self._lock = threading.Lock()
         self._idle: list[Wire] = []
         self._live: weakref.WeakSet[Wire] = weakref.WeakSet()
-        self._waiters: deque[_Waiter] = deque()
+        self._waiters: deque[weakref.ref[_Waiter]] = deque()
 
     def checkout(self, db: int, timeout_s: float | None = None) -> Wire:
         """
@@ -109,18 +110,19 @@ class Pool:
         StoreError
             If the pool is closed.
         """
-        wire = None
+        wire, waiter = None, _Waiter(db)
         try:
             with self._lock:
                 # whoever waits goes first, or a busy thread would starve the others
-                wire = None if self._waiters or self._closed else self._take(db)
+                wire = None if self._next_waiter() or self._closed else self._take(db)
                 if wire is None:
-                    waiter = self._queue_up(db)
+                    self._queue_up(waiter)
             if wire is None:
                 wire = self._wait(waiter, timeout_s or self.settings.pool_timeout_s)
             if wire.db != db:
                 wire.rebind(db)
         except BaseException:
+            self._leave_queue(waiter, keep=False)
             if wire is not None:
                 self.release(wire)
             raise
@@ -155,14 +157,20 @@ class Pool:
             stale, self._idle = self._idle, []
         self._retire(stale)
 
+    def close_idle(self) -> None:
+        """Close the sockets that nobody uses: they may reach a server that the address does not lead to any more."""
+        with self._lock:
+            stale, self._idle = self._idle, []
+        self._retire(stale)
+
     def close(self) -> None:
         """Close idle wires now and lent ones when they come back; later use is an error."""
         with self._lock:
             self._closed = True
             stale, self._idle = self._idle, []
-            for waiter in self._waiters:
+            while (waiter := self._next_waiter()) is not None:
+                self._waiters.popleft()
                 waiter.gate.release()
-            self._waiters.clear()
         for wire in stale:
             wire.close()
 
@@ -179,7 +187,7 @@ class Pool:
                 size=self.settings.max_connections,
                 open=held,
                 in_use=held - len(self._idle),
-                waiting=len(self._waiters),
+                waiting=sum(waiter() is not None for waiter in self._waiters),
                 waited=self._waited,
             )
 
@@ -199,19 +207,25 @@ class Pool:
         # not its length: an interrupt can keep the set from dropping the reference of a wire that is gone
         return sum(1 for _ in self._live)
 
-    def _queue_up(self, db: int) -> _Waiter:
+    def _queue_up(self, waiter: _Waiter) -> None:
         if self._closed:
             raise StoreError(f"the connection to {self.settings.where} was closed; connect again")
-        waiter = _Waiter(db)
-        self._waiters.append(waiter)
+        self._waiters.append(weakref.ref(waiter))
         self._waited += 1
-        return waiter
+
+    def _next_waiter(self) -> _Waiter | None:
+        """Whoever has waited longest; those whom an interrupt has taken away are forgotten."""
+        while self._waiters:
+            waiter = self._waiters[0]()
+            if waiter is not None:
+                return waiter
+            self._waiters.popleft()
+        return None
 
     def _serve(self) -> None:
         """Give free wires to those who wait, in order; the caller holds the lock."""
-        while self._waiters:
+        while (waiter := self._next_waiter()) is not None:
             # in this order an interrupt leaves nobody outside the queue without a wire
-            waiter = self._waiters[0]
             waiter.wire = self._take(waiter.db)
             if waiter.wire is None:
                 return
@@ -220,17 +234,13 @@ class Pool:
 
     def _wait(self, waiter: _Waiter, timeout_s: float) -> Wire:
         began = time.monotonic()
-        try:
-            while waiter.wire is None:
-                left = began + timeout_s - time.monotonic()
-                if left <= 0 or self._closed:
-                    break
-                if not waiter.gate.acquire(timeout=min(left, LOST_SLOT_CHECK_S)):
-                    with self._lock:
-                        self._serve()
-        except BaseException:
-            self._leave_queue(waiter, keep=False)
-            raise
+        while waiter.wire is None:
+            left = began + timeout_s - time.monotonic()
+            if left <= 0 or self._closed:
+                break
+            if not waiter.gate.acquire(timeout=min(left, LOST_SLOT_CHECK_S)):
+                with self._lock:
+                    self._serve()
         wire = self._leave_queue(waiter, keep=True)
         if wire is None:
             raise self._timeout(time.monotonic() - began)
@@ -239,9 +249,9 @@ class Pool:
     def _leave_queue(self, waiter: _Waiter, *, keep: bool) -> Wire | None:
         """Drop out of the queue; a wire that came meanwhile is kept, or passed on."""
         with self._lock:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
-            wire = waiter.wire
+            self._waiters = deque(each for each in self._waiters if each() is not waiter)
+            # once: by the next time it may be another caller's
+            wire, waiter.wire = waiter.wire, None
         if wire is not None and not keep:
             self.release(wire)
         return wire

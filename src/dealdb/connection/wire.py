@@ -8,6 +8,9 @@ client off that would act behind our back: no retries (it would resend writes), 
 The protocol is pinned to RESP2: it needs no ``HELLO`` right and no round trip to begin, and nothing in it
 arrives unasked, so anything unread on an idle socket proves that the socket can't be trusted. Replies are
 plain: bytes, integers, None and lists, and a hash is a flat list of names and values.
+
+Every exchange begins with a ``HELLO``, which needs no right: its reply says whether the server is a primary. A
+primary that was demoted goes on answering over the sockets that it has, with what it had then.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import select
 import socket
 import time
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from redis._parsers.base import BaseParser
@@ -27,7 +31,7 @@ from redis.exceptions import RedisError
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
-from dealdb.connection.faults import translate
+from dealdb.connection.faults import is_demoted, translate
 from dealdb.connection.settings import Settings
 from dealdb.errors import StoreError
 
@@ -42,7 +46,10 @@ _SENT_AT_ONCE_BYTES = 65_536
 _READ_BYTES = 262_144
 # how long a socket that we give up waits for the server to close its end
 HANG_UP_TIMEOUT_S = 0.2
+# how long a replica is what its address leads to, without a new look
+REPLICA_TRUST_S = 1.0
 _PING = b"*1\r\n$4\r\nPING\r\n"
+_HELLO = b"*1\r\n$5\r\nHELLO\r\n"
 
 
 class Wire:
@@ -55,13 +62,15 @@ class Wire:
         The database that its commands go to; it never sends SELECT once it is connected.
     lent
         Whether a caller has it; its pool says so.
+    none_ran
+        Whether all commands of the last batch were refused by a server that is no primary, so that none has run.
     used_at
         When it last came back to its pool, on the monotonic clock.
     """
 
     __slots__ = (
-        *("__weakref__", "_connection", "_poller", "_ready", "_settings"),
-        *("db", "lent", "used_at"),
+        *("__weakref__", "_connection", "_opened_at", "_poller", "_ready", "_settings"),
+        *("_on_replica", "_was_primary", "db", "lent", "none_ran", "used_at"),
     )
 
     def __init__(self, settings: Settings, db: int) -> None:
@@ -69,13 +78,21 @@ class Wire:
         self._connection = _new_connection(settings, db)
         self._ready = False
         self.db = db
-        self.lent = False
-        self.used_at = 0.0
+        self.lent = self.none_ran = False
+        self.used_at = self._opened_at = 0.0
+        self._on_replica = self._was_primary = False
 
     @property
     def ready(self) -> bool:
         """True when it is connected and no reply is outstanding."""
         return self._ready
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether a replica gave the last answer, and the address may lead to another server by now."""
+        if not self._on_replica:
+            return False
+        return self._was_primary or time.monotonic() - self._opened_at > REPLICA_TRUST_S
 
     def is_sound(self) -> bool:
         """Whether it is connected, with nothing unread, and the server still at the other end."""
@@ -92,6 +109,8 @@ class Wire:
             connection.connect()
             self._poller = select.poll()
             self._poller.register(connection._sock, select.POLLIN)
+            self._opened_at = time.monotonic()
+            self._was_primary = False
             self._ready = True
         except (RedisError, OSError) as error:
             raise translate(error, self._where) from error
@@ -110,17 +129,15 @@ class Wire:
         # in this order no number of interrupts leaves an unread reply on a wire that counts as ready
         self._ready = False
         try:
-            connection.send_packed_command(_pieces(packed), check_health=False)
-            # the connection's own method costs several times as much
-            reply = connection._parser.read_response(
-                **({} if timeout_s is None else {"timeout": timeout_s})
-            )
+            connection.send_packed_command(_pieces(_HELLO + packed), check_health=False)
+            about, reply = self._read_many(2, timeout_s)
             self._ready = True
         except (RedisError, OSError) as error:
             raise translate(error, self._where) from error
         finally:
             if not self._ready:
                 self.close()
+        self._note_role(about)
         if isinstance(reply, RedisError):
             raise translate(reply, self._where) from reply
         return reply
@@ -135,16 +152,17 @@ class Wire:
         stand in their places.
         """
         connection = self._connection
-        self._ready = False
+        self._ready = self.none_ran = False
         try:
-            connection.send_packed_command(_joined(packed), check_health=False)
-            replies = self._read_many(count)
+            connection.send_packed_command(_joined(chain([_HELLO], packed)), check_health=False)
+            about, *replies = self._read_many(1 + count)
             self._ready = True
         except (RedisError, OSError) as error:
             raise translate(error, self._where) from error
         finally:
             if not self._ready:
                 self.close()
+        self._note_role(about)
         # among them "LOADING", which the client takes for an error of the connection
         refusals = [reply for reply in replies if isinstance(reply, RedisError)]
         if refusals and keep_errors:
@@ -153,6 +171,7 @@ class Wire:
                 for reply in replies
             ]
         if refusals:
+            self.none_ran = len(refusals) == count and all(map(is_demoted, refusals))
             raise translate(refusals[0], self._where) from refusals[0]
         return replies
 
@@ -166,14 +185,26 @@ class Wire:
         decoded = self._settings.tls and connection._sock.pending()
         return bool(decoded or connection._parser._reader.has_data() or self._poller.poll(0))
 
-    def _read_many(self, count: int) -> list[Any]:
+    def _note_role(self, about: Any) -> None:
+        """Take in the reply to HELLO; whoever does not know the command is taken for a primary."""
+        self._on_replica = isinstance(about, list) and b"replica" in about
+        self._was_primary = self._was_primary or not self._on_replica
+
+    def _read_many(self, count: int, timeout_s: float | None = None) -> list[Any]:
         """So many replies, errors among them."""
-        # the connection's own method would raise what is only one of many
+        # the connection's own method would raise what is only one of many, and costs several times as much
         parser = self._connection._parser
+        patience = {} if timeout_s is None else {"timeout": timeout_s}
         replies: list[Any] = []
         while len(replies) < count:
-            # waits for at least one; those that came with it need no further look at the socket
-            replies.append(parser.read_response())
+            try:
+                # waits for at least one; those that came with it need no further look at the socket
+                replies.append(parser.read_response(**patience))
+            except (RedisError, OSError):
+                # what a server says before it closes a new socket tells more than that it has closed it
+                if replies and isinstance(replies[0], RedisError):
+                    raise replies[0] from None
+                raise
             take = parser._reader.gets
             while len(replies) < count and (reply := take()) is not NOT_ENOUGH_DATA:
                 replies.append(reply)

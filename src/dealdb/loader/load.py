@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from dealdb.engines import all_on_engines
 from dealdb.errors import LoadError
 from dealdb.loader.bytestream import MAX_EXPANSION
 from dealdb.loader.conflicts import check_policy
@@ -33,6 +34,7 @@ from dealdb.loader.stores import Store
 from dealdb.store.durability import Durability
 
 
+@all_on_engines()
 class DataLoader:
     """
     Loads deals from files, pipes, data frames and iterables, and exports them.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from dealdb.engines import all_on_engines
 from dealdb.errors import QueryError
 from dealdb.query.explaining import Explanation, Watch, columns_read, filter_text
 from dealdb.query.faceting import Facet, facet_of
@@ -40,6 +41,7 @@ FACET_LIMIT = 20
 SEARCH_LIMIT = 20
 
 
+@all_on_engines("saved", "forget", "close")
 class QueryEngine:
     """
     Queries over the deals of a collection as they are now.

@@ -8,15 +8,17 @@ memory and threads, nothing spilt to disk, and a locked configuration.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 
+from dealdb.connection.fork import renew_in_child
 from dealdb.errors import MissingExtra, QueryError
 from dealdb.query.sql_check import (
     HISTORY,
@@ -32,6 +34,8 @@ from dealdb.query.trouble import fault, pointed, unknown
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+
+_Result = TypeVar("_Result")
 
 MAX_LENGTH = 20_000
 # parentheses; far below what the parser of DuckDB and the reader of its trees bear
@@ -69,6 +73,15 @@ class SqlSession:
         # columns handed over so far, for as long as the frame is the same one
         self._frame: pl.DataFrame | None = None
         self._columns: dict[str, pa.ChunkedArray[Any]] = {}
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Begin without a database in a forked child; its parent's is left as it is."""
+        self._lock = threading.Lock()
+        if self._connection is not None:
+            # never to be collected, not at the end of the process either: DuckDB would crash for want of its threads
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._connection))
+        self._connection = None
 
     def run(
         self,
@@ -103,33 +116,27 @@ class SqlSession:
             raise QueryError(msg)
         _check_size(statement)
         values = bound(params or {})
-        cursor = self._cursor()
         # of the same length, so errors can show the statement as it was given
         readable = with_dollars(statement, values) if values else statement
-        job = _Job(cursor, readable, values)
+        job = _Job(self._cursor, statement, self._timeout_s)
         try:
-            tree = _parsed(cursor, readable)
+            tree = job.result(lambda cursor: _parsed(cursor, readable))
             needed = needed_columns(tree, statement, frame.columns, values)
-            cursor.register(TABLE, self._table(frame, needed.columns, kept))
+            tables = {TABLE: self._table(frame, needed.columns, kept)}
             columns = frame.columns
             if needed.history:
                 past = _past(history, statement)
-                cursor.register(HISTORY, past.to_arrow(compat_level=pl.CompatLevel.newest()))
+                tables[HISTORY] = past.to_arrow(compat_level=pl.CompatLevel.newest())
                 columns = [*columns, *(name for name in past.columns if name not in columns)]
             try:
-                return job.result(self._timeout_s)
+                return job.result(lambda cursor: _selected(cursor, tables, readable, values))
             except _duckdb_error() as error:
                 raise self._translated(error, statement, tree, columns) from None
-        except RuntimeError as problem:
-            # what DuckDB makes of an interrupt while it takes over a table
-            if str(problem) == "Query interrupted":
-                raise KeyboardInterrupt from None
-            raise
         finally:
             if job.is_stuck:
                 self._abandon()
             else:
-                cursor.close()
+                job.close()
 
     def close(self) -> None:
         """Give back the memory of DuckDB and the columns handed over."""
@@ -189,56 +196,75 @@ def _duckdb_error() -> type[Exception]:
 
 class _Job:
     """
-    One statement in its own thread, so that the caller can stop it: at a deadline, or by an interrupt.
+    What DuckDB does for one statement, in threads of its own, so that the caller can stop it at a deadline.
 
-    DuckDB looks at signals only between its own steps, which may be half a minute apart.
+    An interrupt stops it too, and comes out as what it is: in the caller's thread DuckDB would look at signals
+    only between its own steps, which may be half a minute apart, and turn what a handler raises into its own error.
     """
 
     def __init__(
-        self, cursor: duckdb.DuckDBPyConnection, statement: str, params: Mapping[str, object]
+        self, cursor: Callable[[], duckdb.DuckDBPyConnection], statement: str, timeout_s: float
     ) -> None:
-        self._cursor = cursor
+        self._open = cursor
         self._statement = statement
-        self._params = params
-        self._outcome: pl.DataFrame | Exception | None = None
+        self._ends_at = time.monotonic() + timeout_s
+        self._timeout_s = timeout_s
+        self._cursor: duckdb.DuckDBPyConnection | None = None
         # not Thread.join: one that a signal interrupted takes the thread for ended
         self._done = threading.Event()
-        self._started = False
+        self._done.set()
 
-    def result(self, timeout_s: float) -> pl.DataFrame:
-        """Result, or the error that the statement ended with; a statement that is too slow is stopped."""
-        self._started = True
-        threading.Thread(target=self._work, name="dealdb-sql", daemon=True).start()
+    def result(self, work: Callable[[duckdb.DuckDBPyConnection], _Result]) -> _Result:
+        """Result of a step, or the error that it ended with; one that is too slow is stopped."""
+        outcomes: list[_Result | BaseException] = []
+        self._done.clear()
         try:
-            late = not self._done.wait(timeout_s)
+            self._start(work, outcomes)
+            late = not self._done.wait(max(0.0, self._ends_at - time.monotonic()))
         finally:
             self._stop()
         if late:
-            msg = f"the statement took longer than {timeout_s:g} s and was stopped"
+            msg = f"the statement took longer than {self._timeout_s:g} s and was stopped"
             raise QueryError(msg, text=self._statement)
-        if isinstance(self._outcome, pl.DataFrame):
-            return self._outcome
-        raise self._outcome or QueryError("the statement was stopped", text=self._statement)
+        [outcome] = outcomes
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def _start(
+        self,
+        work: Callable[[duckdb.DuckDBPyConnection], _Result],
+        outcomes: list[_Result | BaseException],
+    ) -> None:
+        def run() -> None:
+            try:
+                if self._cursor is None:
+                    self._cursor = self._open()
+                outcomes.append(work(self._cursor))
+            except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
+                outcomes.append(error)
+            finally:
+                self._done.set()
+
+        threading.Thread(target=run, name="dealdb-sql", daemon=True).start()
 
     @property
     def is_stuck(self) -> bool:
-        """Whether the statement was stopped and goes on all the same."""
-        return self._started and not self._done.is_set()
+        """Whether a step was stopped and goes on all the same."""
+        return not self._done.is_set()
+
+    def close(self) -> None:
+        """Give the cursor back."""
+        if self._cursor is not None:
+            self._cursor.close()
 
     def _stop(self) -> None:
         deadline = time.monotonic() + GRACE_S
         while not self._done.is_set() and time.monotonic() < deadline:
             # again and again: it may not have begun when the first interrupt came
-            self._cursor.interrupt()
+            if self._cursor is not None:
+                self._cursor.interrupt()
             self._done.wait(_INTERRUPT_EVERY_S)
-
-    def _work(self) -> None:
-        try:
-            self._outcome = _executed(self._cursor, self._statement, self._params)
-        except Exception as error:  # noqa: BLE001  # raised again in the caller's thread
-            self._outcome = error
-        finally:
-            self._done.set()
 
 
 def open_sandbox(memory_mb: int) -> duckdb.DuckDBPyConnection:
@@ -307,6 +333,17 @@ def _parsed(cursor: duckdb.DuckDBPyConnection, statement: str) -> Any:
     if len(statements) != 1:
         raise fault(f"sql() takes one SELECT, not {len(statements)} statements", statement, 0)
     return statements
+
+
+def _selected(
+    cursor: duckdb.DuckDBPyConnection,
+    tables: Mapping[str, pa.Table],
+    statement: str,
+    params: Mapping[str, object],
+) -> pl.DataFrame:
+    for name, table in tables.items():
+        cursor.register(name, table)
+    return _executed(cursor, statement, params)
 
 
 def _executed(

@@ -10,11 +10,12 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from dealdb.connection import OwnLink
+from dealdb.engines import ENGINES, on_engines
 from dealdb.errors import FeedReset, ServerRefused, StoreDamaged, StoreError
 from dealdb.schema import Schema
 from dealdb.store.commits import Commit, commit_of
@@ -116,7 +117,7 @@ class Feed(Iterator[Commit]):
         try:
             while (entry := self._next_entry(ends_at)) is not None:
                 schema = self._schema_after(entry)
-                commit = commit_of(entry, schema)
+                commit = _commit_of(entry, schema)
                 self._pass(entry, schema)
                 if not self._is_past(entry):
                     # whatever time the next one bears: it changes what was told
@@ -168,6 +169,7 @@ class Feed(Iterator[Commit]):
         for generation in manifest.generations if manifest else ():
             yield _Point(generation.position, generation.schema)
 
+    @on_engines
     def _pass_over(self) -> None:
         """Go on to where the feed begins, without telling what is on the way."""
         self._older = read_history(self._link, self._keys, since=self._position)
@@ -212,6 +214,7 @@ class Feed(Iterator[Commit]):
                 return None
         return None
 
+    @on_engines
     def _read_older(self) -> None:
         """Begin to read the history after the position; there is some."""
         self._older = read_history(self._link, self._keys, since=self._position)
@@ -223,6 +226,7 @@ class Feed(Iterator[Commit]):
             )
             raise self._lost(StoreDamaged(msg))
 
+    @on_engines
     def _read_on(self) -> None:
         older, self._older = self._older, None
         try:
@@ -276,6 +280,12 @@ class Feed(Iterator[Commit]):
             "and follow from the beginning (since=0)"
         )
         return FeedReset(msg, token=token_of(position))
+
+
+def _commit_of(entry: Entry, schema: Schema) -> Commit:
+    # the others need no Polars, so that a forked child may follow them
+    with ENGINES if entry.kind == "add" else nullcontext():
+        return commit_of(entry, schema)
 
 
 class _Unblocked(Exception):

@@ -15,6 +15,7 @@ from typing import TypeAlias
 import polars as pl
 
 from dealdb.connection import Link
+from dealdb.connection.fork import renew_in_child
 from dealdb.errors import StoreDamaged, StoreError
 from dealdb.store.cache import ChunkCache
 from dealdb.store.checkpoint import open_checkpoint, read_checkpoint, write_checkpoint
@@ -78,6 +79,15 @@ class LiveColumns:
         self._has_read_rows = False
         self._unsealed = Unsealed()
         self._owner = secrets.token_hex(8)
+        self._upkeep = Upkeep(self._write_beside, self._is_covered)
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Begin empty in a forked child: another thread of the parent may have been in the middle of a change."""
+        self._lock = threading.Lock()
+        self._replica = Replica()
+        self._snapshot = None
+        self._unsealed = Unsealed()
         self._upkeep = Upkeep(self._write_beside, self._is_covered)
 
     def snapshot(

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgpack
 
 from dealdb.connection import Link
-from dealdb.errors import AccessDenied, ConflictError, DealNotFound, SchemaError, StoreError
+from dealdb.errors import (
+    AccessDenied,
+    ConflictError,
+    DealNotFound,
+    SchemaError,
+    ServerRefused,
+    StoreError,
+)
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, FieldType, Schema, check_field_name
 from dealdb.store.clock import times_to_come
@@ -234,10 +241,18 @@ class Store:
             # a collection that holds nothing is not created by looking at it
             if not self.link.call("EXISTS", self.keys.meta, retry=True):
                 return
-            # who may only read looks through the hashes once a process
-            with suppress(AccessDenied):
-                self.link.call("HSET", self.keys.meta, "adopted", 1)
+            self._note_adopted()
         self._adopted = True
+
+    def _note_adopted(self) -> None:
+        # who may only read, or reads from a replica, looks through the hashes once a process
+        try:
+            self.link.call("HSET", self.keys.meta, "adopted", 1)
+        except AccessDenied:
+            pass
+        except ServerRefused as refusal:
+            if refusal.reply != "READONLY":
+                raise
 
     def _look_for_strays(self) -> None:
         found = (deal for page in scan_hashes(self.link, self.keys) for deal in strays(page))
