@@ -1,0 +1,26 @@
+"""A short run of everything: the processes, the faults, the judge. ``make faults`` is the long one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from faults.run import Plan, execute
+from faults.schedule import schedule
+
+
+def test_nothing_acknowledged_is_lost_in_a_quarter_of_a_minute(flavor: str, tmp_path: Path) -> None:
+    plan = Plan(
+        server=flavor, seed=4, minutes=0.25, writers=1, least_changes=200, least_reads=50
+    )  # fmt: skip
+    result = execute(plan, out=tmp_path / "result.json")
+    assert result["verdict"] == "clean", json.dumps(result, indent=1, default=str)
+    assert result == json.loads((tmp_path / "result.json").read_text()) | {"plan": result["plan"]}
+
+
+def test_faults_repeat_from_their_seed() -> None:
+    def first(seed: int) -> list[object]:
+        return [fault for fault, _ in zip(schedule(seed), range(100), strict=False)]
+
+    assert first(1) == first(1)
+    assert first(1) != first(2)
