@@ -25,6 +25,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--changes", type=int, help="end once so many changes are acknowledged, and ...")
     add("--faults", type=int, help="... so many faults were commanded")
+    add("--only", default="", help="kinds of faults, apart by commas; all by default")
     add("--without", default="", help="kinds of faults to leave out, apart by commas")
     add("--fsync", choices=("always", "everysec"), default=Plan.fsync)
     add("--clock", action="store_true", help="jumps of the server's clock too; takes libfaketime")
@@ -44,7 +45,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options = vars(_parser().parse_args())
     out, keep = options.pop("out"), options.pop("keep")
-    options["without"] = tuple(kinds_of(options["without"]))
+    for name in ("only", "without"):
+        options[name] = tuple(kinds_of(options[name]))
     result = execute(Plan(**options), out=out, keep=keep)
     print(json.dumps(result, indent=2, default=str))
     return 0 if result["verdict"] == "clean" else 1

@@ -30,6 +30,8 @@ from faults.schedule import KINDS, Planned, schedule
 from faults.workers import TESTS, Workers
 from servers import BINARIES, DURABLE, EVERY_SECOND, Server
 
+# no fault and no load takes as long, so that is a standstill
+_REPORT_S = 20
 _FSYNC = {"always": DURABLE, "everysec": EVERY_SECOND}
 
 
@@ -52,12 +54,16 @@ class Plan:
         Acknowledged saves and deletes before the first fault, and after the last: with fewer the run is void.
     least_reads
         Reads that were compared with what was known: with fewer the run is void.
-    without
-        Kinds of faults to leave out.
+    only, without
+        Kinds of faults to keep, all where there are none, and to leave out.
     fsync
         Of the server's append-only file.
     clock
         Whether the server runs with libfaketime, and its clock jumps.
+    moments
+        Commits of the past to look at.
+    writers, threads, loaders, readers
+        Processes that write, with how many threads each, that load, and that read.
     """
 
     server: str = "valkey9"
@@ -67,9 +73,11 @@ class Plan:
     faults: int | None = None
     least_changes: int = 1000
     least_reads: int = 1000
+    only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     fsync: str = "always"
     clock: bool = False
+    moments: int = 3
     writers: int = 2
     threads: int = 3
     loaders: int = 1
@@ -78,7 +86,7 @@ class Plan:
     @property
     def kinds(self) -> list[str]:
         left_out = {*self.without, *(() if self.clock else ("clock",))}
-        return [kind for kind in KINDS if kind not in left_out]
+        return [kind for kind in self.only or KINDS if kind not in left_out]
 
 
 @dataclass
@@ -130,7 +138,7 @@ class Run:
 
     def execute(self) -> dict[str, Any]:
         """Run it and return the result."""
-        began = time.monotonic()
+        phases = self.phases = {"start": time.monotonic()}
         self.server.start()
         collector = None
         with Proxy(self.server.port, seed=self.plan.seed) as self.proxy:
@@ -140,7 +148,9 @@ class Run:
                 collector = self._collect()
                 self._start_workers()
                 sides = self._run_faults()
+                phases["settle"] = time.monotonic()
                 self._settle(collector)
+                phases["judge"] = time.monotonic()
                 result = self._judge(sides)
             finally:
                 self.workers.kill_all()
@@ -148,7 +158,15 @@ class Run:
                     collector.kill()
                     collector.wait()
                 self.server.stop()
-        return {**result, "seconds": round(time.monotonic() - began, 1)}
+        return {**result, "seconds": self._durations()}
+
+    def _durations(self) -> dict[str, float]:
+        """Seconds of each phase."""
+        begins = sorted(
+            [*((moment, name) for name, moment in self.phases.items()), (time.monotonic(), "")]
+        )
+        ends = [moment for moment, _ in begins[1:]]
+        return {name: round(e - b, 1) for (b, name), e in zip(begins, ends, strict=False)}
 
     def _set_up(self) -> None:
         plan = self.plan
@@ -193,15 +211,19 @@ class Run:
     def _run_faults(self) -> tuple[int, int]:
         """All faults; acknowledged saves and deletes before the first one, and after the last."""
         self._await_singles(self.plan.least_changes)
+        self.phases["faults"] = time.monotonic()
         before, ends_at = self._singles(), time.monotonic() + 60 * self.plan.minutes
-        reported = time.monotonic()
+        reported, reached = time.monotonic(), before
         for fault in schedule(self.plan.seed, self.plan.kinds):
             if time.monotonic() > ends_at or self._is_enough():
                 break
             self._fault(fault)
-            if time.monotonic() > reported + 10:
-                reported = time.monotonic()
+            if time.monotonic() > reported + _REPORT_S:
                 self._report()
+                if self._singles() == reached:
+                    self.notes.append(f"nothing was acknowledged any more before {fault}")
+                    break
+                reported, reached = time.monotonic(), self._singles()
         last = self._singles()
         self._await_singles(last + self.plan.least_changes)
         return before, self._singles() - last
@@ -250,7 +272,7 @@ class Run:
         with self.control.client() as client:
             checker = Checker(self.folder, client)
             checker.read_log()
-            moments = [f"{seq}:{time}" for seq, time in checker.moments(3).items()]
+            moments = [f"{seq}:{time}" for seq, time in checker.moments(self.plan.moments).items()]
             self.workers.run("views", "look", str(self.folder), *moments)
             looked = json.loads((self.folder / "looked.json").read_text())
             verdict = checker.judge()
@@ -264,9 +286,9 @@ class Run:
         first, each = model.recoveries(self._ends, self.plan.writers * self.plan.threads)
         void = self._void(sides, model.reads)
         said = self.workers.said()
-        clean = verdict.is_clean and not (model.alien or self.workers.crashed or said)
+        clean = verdict.is_clean and not (model.alien or self.workers.crashed or said or self.notes)
         return {
-            "verdict": "void" if void else "clean" if clean else "failed",
+            "verdict": "failed" if not clean else "void" if void else "clean",
             "void": void,
             "plan": asdict(self.plan),
             "commit": _commit(),
@@ -275,7 +297,7 @@ class Run:
             "commits": len(checker.log.hashes),
             # with jumps of the clock, by which the log was ever ahead: proof that there were any
             "farthest into the future, s": round(max(checker.log.times) / 1000 - time.time()),
-            "before the first fault and after the last": sides,
+            "before the first fault and after the last": list(sides),
             "faults": dict(self.counts.most_common()),
             "faults in all": self.counts.total(),
             "link faults": dict(self.proxy.counts.most_common()),

@@ -133,6 +133,7 @@ class Follower:
         self._db, self._pen = db, pen
         self._feed: Feed | None = None
         self._token = token
+        self.is_lost = False
 
     @property
     def seq(self) -> int:
@@ -148,6 +149,7 @@ class Follower:
         except DealDBError as problem:
             if isinstance(problem, FeedReset | StoreDamaged):
                 # nothing resets the server in these runs
+                self.is_lost = True
                 self._pen.wrong(f"the feed after {self._token} ended in {problem!r}")
             if not getattr(problem, "retryable", False) and self._feed is not None:
                 self._feed.close()
@@ -168,7 +170,7 @@ def follow(setup: Setup, number: int, generation: int) -> None:
     pen, board = Pen(setup, slot, generation), setup.board
     with setup.open("feed") as db:
         follower = Follower(db, pen, _last_token(Path(setup.folder), slot))
-        while pen.is_wanted and not 0 < board.last_seq <= follower.seq:
+        while pen.is_wanted and not (follower.is_lost or 0 < board.last_seq <= follower.seq):
             pen.read(follower.step)
 
 

@@ -75,7 +75,10 @@ class Workers:
     def look_after(self) -> None:
         """Note those that have ended on their own, and start their successors."""
         for place, process in list(self._running.items()):
-            if process.poll() is not None:
+            if process.poll() == 0:
+                # a feed that is lost has said so
+                del self._running[place]
+            elif process.returncode is not None:
                 self._note_crash(place, process.returncode)
                 self.start(*place)
 

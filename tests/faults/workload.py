@@ -282,8 +282,8 @@ class Admin:
 
     def _queries(self) -> None:
         query = self._db.query
-        self._do("save query", lambda: query.save("mine", "owner = 'cell'"))
-        self._do("run query", lambda: query.run("mine"))
+        if self._do("save query", lambda: query.save("mine", "owner = 'cell'")):
+            self._do("run query", lambda: query.run("mine"))
 
     def _check(self) -> None:
         # a look at every hash: seconds, once the deals are many
