@@ -182,8 +182,10 @@ def explain(ops: Sequence[Op], events: Sequence[str]) -> tuple[list[str], list[s
     place = {op.mark: n for n, op in enumerate(ops)}
     lost, denied, odd = [], [], []
     begin, deletes, exists = 0, 0, False
-    for mark in [*events, None]:
-        if mark == "":
+    # a mark that is there twice is told elsewhere
+    once = dict.fromkeys(mark or n for n, mark in enumerate(events))
+    for mark in [*once, None]:
+        if isinstance(mark, int):
             deletes += 1
             continue
         end = len(ops) if mark is None else place.get(mark, -1)
