@@ -131,6 +131,11 @@ class Control:
         self.ask("ACL", "SETUSER", "worker", f"-{taken}")
         return lambda: self.ask("ACL", "SETUSER", "worker", f"+{taken}")
 
+    def _demote(self, fault: Planned) -> Callable[[], None]:
+        # a replica of nobody who answers keeps its deals and refuses changes
+        self.ask("REPLICAOF", "127.0.0.1", 1)
+        return lambda: self.ask("REPLICAOF", "NO", "ONE")
+
     def _rewrite(self, fault: Planned) -> None:
         with suppress(redis.ResponseError), self.client() as client:
             # one may be under way

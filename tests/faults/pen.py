@@ -140,6 +140,8 @@ class Pen:
         while self._open and time.monotonic() < ends_at:
             self.resolve()
             time.sleep(0.05)
+        for mark, problem in self._open:
+            self.wrong(f"nobody can say what became of {mark}: {problem}")
 
     # reads -------------------------------------------------------------------------------------------------------
 

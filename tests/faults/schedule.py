@@ -16,6 +16,7 @@ WEIGHTS: dict[str, tuple[float, float, float]] = {
     "script_flush": (6, 0.0, 0.0),
     "out_of_memory": (5, 0.05, 0.6),
     "rights": (6, 0.05, 0.5),
+    "demote": (4, 0.05, 0.8),
     "rewrite": (2, 0.0, 0.0),
     "lease": (4, 0.0, 0.0),
     # of the network
