@@ -9,7 +9,7 @@ process.
 ``O time change outcome detail``             ``ok``, ``unknown`` or ``not`` (certainly not there), or ``alien``
 ``R time change happened``                   what ``resolve()`` said, ``True`` or ``False``
 ``W time what``                              a wrong read, in words
-``N time reads checks``                      how many reads were compared with how many known values
+``N time kind checks``                       a read of that kind was compared with so many known values
 ``F time seq token kind n deal mark``        a commit that a feed told
 ===========================================  =====================================================================
 """

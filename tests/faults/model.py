@@ -54,7 +54,7 @@ class Model:
     alien: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
-    reads: int = 0
+    reads: Counter[str] = field(default_factory=Counter)
     checks: int = 0
     # acknowledged rows of loads
     rows: int = 0
@@ -80,8 +80,8 @@ class Model:
             case ["R", _, mark, happened]:
                 self._resolve(self.ops[mark], _RESOLVED[happened])
                 self.outcomes[f"resolved {happened}"] += 1
-            case ["N", _, reads, checks]:
-                self.reads += int(reads)
+            case ["N", _, kind, checks]:
+                self.reads[kind] += 1
                 self.checks += int(checks)
             case ["W", _, words]:
                 self.wrong.append(words)

@@ -156,10 +156,10 @@ class Pen:
         time.sleep(_PAUSE_S)
         return None
 
-    def compared(self, checks: int) -> None:
+    def compared(self, kind: str, checks: int) -> None:
         """A read was compared with that many known values."""
         self.block.count("reads")
-        self._journal.note("N", 1, checks)
+        self._journal.note("N", kind, checks)
 
     def wrong(self, *words: object) -> None:
         self._journal.note("W", " ".join(map(str, words)))

@@ -196,7 +196,10 @@ class Proxy:
 
     def cut_all(self, *, rst: bool = False) -> int:
         """Cut all links now, both sides; returns how many there were."""
-        return self._do(lambda: self._cut(rst=rst))
+        n = self._do(lambda: self._cut(rst=rst))
+        # a socket is closed in the loop's next round
+        self._do(lambda: None)
+        return n
 
     def half_close_all(self) -> int:
         """Let the client of each link see the end of the stream, while what it sends still arrives."""

@@ -284,7 +284,7 @@ class Run:
         model, verdict = checker.model, checker.verdict
         saves, deletes, rows, _ = self._acknowledged()
         first, each = model.recoveries(self._ends, self.plan.writers * self.plan.threads)
-        void = self._void(sides, model.reads)
+        void = self._void(sides, model.reads.total())
         said = self.workers.said()
         clean = verdict.is_clean and not (model.alien or self.workers.crashed or said or self.notes)
         return {
@@ -304,7 +304,7 @@ class Run:
             "links": self.proxy.accepted,
             "workers killed": self.workers.killed,
             "wrong": verdict.figures(),
-            "reads compared": model.reads,
+            "reads compared": dict(model.reads),
             "values compared": model.checks,
             "outcomes": dict(model.outcomes),
             "errors": dict(model.errors.most_common()),

@@ -31,9 +31,9 @@ class Reader:
         kinds = (self._find, self._frame, self._hashes, None)
         kind = self._rng.choices(kinds, (5, 1, 3, 2))[0]
         if kind is None:
-            self._count_rows()
+            self.count_rows()
         else:
-            self._check_cells(kind)
+            self.check_cells(kind)
 
     def _find(self, ids: list[str]) -> dict[str, tuple[int, str]]:
         found = self._db.query.find(owner="cell", columns=["id", "n", "name"])
@@ -47,7 +47,7 @@ class Reader:
         found = zip(ids, self._db.get_deals(ids), strict=True)
         return {i: (int(str(d["n"])), str(d["name"])) for i, d in found if d is not None}
 
-    def _check_cells(self, kind: Callable[[list[str]], dict[str, tuple[int, str]]]) -> None:
+    def check_cells(self, kind: Callable[[list[str]], dict[str, tuple[int, str]]]) -> None:
         before = [
             (slot, block.generation, block.acknowledged.tolist()) for slot, block in self._writers
         ]
@@ -70,7 +70,7 @@ class Reader:
                 deal = cell_id(slot, generation, place)
                 checks += 1
                 self._check_cell(deal, found.get(deal), cells[deal], most, kind.__name__)
-        self._pen.compared(checks)
+        self._pen.compared(kind.__name__.strip("_"), checks)
 
     def _check_cell(
         self, deal: str, seen: tuple[int, str] | None, least: int, most: int, kind: str
@@ -86,14 +86,14 @@ class Reader:
                 f"{kind} gives {deal} {n} {name}; it had {least} before, {most} at most"
             )
 
-    def _count_rows(self) -> None:
+    def count_rows(self) -> None:
         slot, block = self._rng.choice(self._loaders)
         generation, least = block.generation, block.acknowledged[0]
         count = self._pen.read(lambda: self._db.query.count(owner=f"L{slot}.{generation}"))
         most = block.attempted[0]
         if count is None or generation < 0 or block.generation != generation:
             return
-        self._pen.compared(1)
+        self._pen.compared("count", 1)
         if not least <= count <= most:
             self._pen.wrong(f"count of loader {slot} is {count}: {least} before, {most} at most")
 
@@ -169,12 +169,12 @@ def follow(setup: Setup, number: int, generation: int) -> None:
     slot = setup.slots - 2
     pen, board = Pen(setup, slot, generation), setup.board
     with setup.open("feed") as db:
-        follower = Follower(db, pen, _last_token(Path(setup.folder), slot))
+        follower = Follower(db, pen, last_token(Path(setup.folder), slot))
         while pen.is_wanted and not (follower.is_lost or 0 < board.last_seq <= follower.seq):
             pen.read(follower.step)
 
 
-def _last_token(folder: Path, slot: int) -> str:
+def last_token(folder: Path, slot: int) -> str:
     token = "0"
     for path in sorted(
         folder.glob(f"worker-{slot}-*.tsv"), key=lambda p: int(p.stem.split("-")[2])

@@ -86,7 +86,7 @@ class Writer:
         if found is None:
             return
         seen = found[0].get("n") if found[0] else None
-        self._pen.compared(1)
+        self._pen.compared("own deal", 1)
         if seen != (None if is_delete(n) else n):
             self._pen.wrong(f"get_deal({deal_id}) gives {seen} right after {n} was acknowledged")
 
