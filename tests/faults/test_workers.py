@@ -94,6 +94,8 @@ def test_outcomes_are_written_down(setup: Setup, db: DealDatabase, way: Proxy) -
     way.cut_all()
     assert pen.change("save", "x", marks[1], lambda: save(marks[1])) is None
     way.listen()
+    # a connect that fails has sent nothing either
+    assert db.get_deal("x")
     way.lose_replies(silent=True)
     assert pen.change("save", "x", marks[2], lambda: save(marks[2])) is None
     way.heal()
