@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from faults.checker import Checker, write_result
-from faults.control import USER, Control, set_clock
+from faults.control import USER, Control, clock_env, faketime_library
 from faults.journal import Board
 from faults.model import share
 from faults.proxy import Proxy
@@ -125,16 +125,10 @@ class Run:
     def _clock_env(self) -> dict[str, str]:
         if not self.plan.clock:
             return {}
-        found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
-        if not found:
-            raise SystemExit("no libfaketime on this machine (Debian package libfaketime)")
-        set_clock(self.folder / "clock", 0)
-        return {
-            "LD_PRELOAD": str(found[0]),
-            "FAKETIME_TIMESTAMP_FILE": str(self.folder / "clock"),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }
+        library = faketime_library()
+        if library is None or self.plan.server != "valkey9":
+            raise SystemExit("--clock takes valkey9 and libfaketime (Debian package libfaketime)")
+        return clock_env(library, self.folder / "clock")
 
     def execute(self) -> dict[str, Any]:
         """Run it and return the result."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -9,7 +10,7 @@ from random import Random
 import pytest
 
 from dealdb import DealDatabase
-from faults.control import USER
+from faults.control import USER, set_clock
 from faults.model import Model
 from faults.pen import Pen, Setup
 from faults.proxy import Proxy
@@ -105,6 +106,15 @@ def test_outcomes_are_written_down(setup: Setup, db: DealDatabase, way: Proxy) -
     assert [model.ops[mark].outcome for mark in marks] == ["ok", "not", "unknown", "killed"]
     assert [model.ops[mark].fate for mark in marks] == ["must", "never", "must", "may"]
     assert list(model.alien) == ["ZeroDivisionError('division by zero')"]
+
+
+def test_a_clock_is_moved_and_put_right(
+    new_server: Callable[..., Server], clock: dict[str, str], tmp_path: Path
+) -> None:
+    with new_server(env=clock).client() as client:
+        for seconds in (0, 86_400, -3600, 0):
+            set_clock(tmp_path / "clock", seconds)
+            assert abs(client.time()[0] - time.time() - seconds) < 30
 
 
 def test_a_feed_goes_on_where_the_one_before_was_killed(setup: Setup) -> None:
