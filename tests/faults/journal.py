@@ -46,6 +46,7 @@ def read_journal(path: Path) -> Iterator[list[str]]:
 CELLS = 12
 _BLOCK = 8 + 2 * CELLS
 _HEAD = 8
+THREADS = 64
 
 
 class Board:
@@ -55,7 +56,7 @@ class Board:
     A word is written at once, so a reader sees the old or the new number. Each thread has a block of its own.
     """
 
-    def __init__(self, path: Path, threads: int = 64) -> None:
+    def __init__(self, path: Path, threads: int = THREADS) -> None:
         size = 8 * (_HEAD + threads * _BLOCK)
         if not path.exists():
             path.write_bytes(bytes(size))

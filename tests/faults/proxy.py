@@ -87,6 +87,8 @@ class Proxy:
         Faults by kind: those of exchanges, and ``refused``, ``held``, ``cut``, ``lost_replies``.
     accepted
         Links so far.
+    late
+        Requests whose client is gone, and that are still to arrive.
     """
 
     def __init__(self, target: int | str | Path, *, port: int = 0, seed: int = 0) -> None:
@@ -94,6 +96,7 @@ class Proxy:
         self.port = port
         self.counts: Counter[str] = Counter()
         self.accepted = 0
+        self.late = 0
         self.rng = random.Random(seed)
         self.links: set[Link] = set()
         self.sides: set[Side] = set()

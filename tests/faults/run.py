@@ -23,7 +23,7 @@ from typing import Any
 
 from faults.checker import Checker, write_result
 from faults.control import USER, Control, clock_env, faketime_library
-from faults.journal import Board
+from faults.journal import THREADS, Board
 from faults.model import share
 from faults.proxy import Proxy
 from faults.schedule import KINDS, Planned, schedule
@@ -168,6 +168,10 @@ class Run:
             str(self.folder), self.proxy.port, plan.seed,
             plan.writers, plan.threads, plan.loaders, plan.readers,
         )  # fmt: skip
+        if self.told.slots > THREADS:
+            raise SystemExit(
+                f"at most {THREADS} threads and processes, these are {self.told.slots}"
+            )
         self.workers = Workers(self.folder, self.told)
         clock = self.folder / "clock" if plan.clock else None
         self.control = Control(self.server, self.proxy, self.workers.kill_one, clock)
@@ -254,6 +258,9 @@ class Run:
         self.proxy.heal()
         self.board.end()
         self.workers.wait("writer", "loader", "admin")
+        while self.proxy.late:
+            # of a worker that was killed
+            time.sleep(0.05)
         with self.control.client() as client:
             seq: Any = client.hget("deals:meta", "seq")
         self.board.settle(int(seq))
@@ -278,7 +285,7 @@ class Run:
         model, verdict = checker.model, checker.verdict
         saves, deletes, rows, _ = self._acknowledged()
         first, each = model.recoveries(self._ends, self.plan.writers * self.plan.threads)
-        void = self._void(sides, model.reads.total())
+        void = void_reasons(self.plan, sides, model.reads.total(), self.counts.total())
         said = self.workers.said()
         clean = verdict.is_clean and not (model.alien or self.workers.crashed or said or self.notes)
         return {
@@ -311,16 +318,18 @@ class Run:
             "rate of loss below (95 %)": _bound(saves + deletes + rows),
         }
 
-    def _void(self, sides: tuple[int, int], reads: int) -> list[str]:
-        plan, found = self.plan, []
-        for side, number in zip(("before the first fault", "after the last"), sides, strict=True):
-            if number < plan.least_changes:
-                found.append(f"{number} changes {side}, at least {plan.least_changes} are due")
-        if reads < plan.least_reads:
-            found.append(f"{reads} reads were compared, at least {plan.least_reads} are due")
-        if not self.counts:
-            found.append("no fault")
-        return found
+
+def void_reasons(plan: Plan, sides: Sequence[int], reads: int, faults: int) -> list[str]:
+    """Why a run proves nothing, whatever it found: too little happened."""
+    found = []
+    for side, number in zip(("before the first fault", "after the last"), sides, strict=True):
+        if number < plan.least_changes:
+            found.append(f"{number} changes {side}, at least {plan.least_changes} are due")
+    if reads < plan.least_reads:
+        found.append(f"{reads} reads were compared, at least {plan.least_reads} are due")
+    if faults < (plan.faults or 1):
+        found.append(f"{faults} faults, at least {plan.faults or 1} are due")
+    return found
 
 
 def _quantiles(seconds: list[float]) -> dict[str, float | None]:

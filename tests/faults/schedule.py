@@ -37,7 +37,7 @@ WEIGHTS: dict[str, tuple[float, float, float]] = {
     "clock": (3, 0.1, 0.6),
 }
 KINDS = tuple(WEIGHTS)
-_PAUSE_S = (0.15, 0.6)
+_PAUSE_S = (0.1, 0.45)
 
 
 @dataclass(frozen=True)

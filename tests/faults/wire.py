@@ -215,11 +215,15 @@ class Link:
         self.is_late = self._is_muted = True
         self._proxy.links.discard(self)
         self.client.close(rst=True)
-        await asyncio.sleep(seconds)
-        self.server.write(data)
-        # the server has to read it before it sees the end
-        await asyncio.sleep(0.05)
-        self.cut()
+        self._proxy.late += 1
+        try:
+            await asyncio.sleep(seconds)
+            self.server.write(data)
+            # the server has to read it before it sees the end
+            await asyncio.sleep(0.05)
+        finally:
+            self._proxy.late -= 1
+            self.cut()
 
     async def _reply(self, data: bytes) -> None:
         self._awaits_reply = False
