@@ -53,7 +53,9 @@ class Setup:
     def board(self) -> Board:
         return Board(Path(self.folder) / "board")
 
-    def open(self, actor: str) -> DealDatabase:
+    def open(
+        self, actor: str, *, retry_deadline_s: float = 1.0, socket_timeout_s: float = 0.6
+    ) -> DealDatabase:
         """A database with short limits, so that a run of minutes sees many of them pass."""
         return DealDatabase(
             "127.0.0.1",
@@ -61,8 +63,8 @@ class Setup:
             password="secret",
             username="worker",
             actor=actor,
-            retry_deadline_s=1.0,
-            socket_timeout_s=0.6,
+            retry_deadline_s=retry_deadline_s,
+            socket_timeout_s=socket_timeout_s,
             pool_timeout_s=1.5,
         )
 

@@ -274,8 +274,10 @@ class Run:
             checker = Checker(self.folder, client)
             checker.read_log()
             moments = [f"{seq}:{time}" for seq, time in checker.moments(self.plan.moments).items()]
+            self.phases["look"] = time.monotonic()
             self.workers.run("views", "look", str(self.folder), *moments)
             looked = json.loads((self.folder / "looked.json").read_text())
+            self.phases["compare"] = time.monotonic()
             verdict = checker.judge()
         if not looked["clean"]:
             verdict.unlike.append(f"check() says {looked['check']}")

@@ -142,7 +142,8 @@ class Writer:
 def write(setup: Setup, number: int, generation: int) -> None:
     """A process that saves and deletes, in several threads over one pool."""
     threads = []
-    with setup.open(f"writer {number}") as db:
+    # most of what is worth a look begins where a limit has passed
+    with setup.open(f"writer {number}", retry_deadline_s=0.4, socket_timeout_s=0.3) as db:
         for place in range(setup.threads):
             slot = number * setup.threads + place
             pen = Pen(setup, slot, generation)
@@ -237,7 +238,8 @@ class Loader:
 def load(setup: Setup, number: int, generation: int) -> None:
     """A process that loads data frames."""
     pen = Pen(setup, setup.writers * setup.threads + number, generation)
-    with setup.open(f"loader {number}") as db:
+    # a load of many commits has to get through more than one fault
+    with setup.open(f"loader {number}", retry_deadline_s=3.0) as db:
         Loader(db, pen, random.Random(f"{setup.seed} {pen.name}")).run()
 
 
