@@ -27,7 +27,7 @@ from faults.journal import THREADS, Board
 from faults.model import share
 from faults.proxy import Proxy
 from faults.schedule import KINDS, Planned, schedule
-from faults.workers import TESTS, Workers
+from faults.workers import TESTS, Workers, python_path
 from servers import BINARIES, DURABLE, EVERY_SECOND, Server
 
 # no fault and no load takes as long, so that is a standstill
@@ -184,7 +184,7 @@ class Run:
             str(self.server.socket),
             str(self.folder),
         ]
-        return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(TESTS)})
+        return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": python_path()})
 
     def _start_workers(self) -> None:
         plan = self.plan

@@ -15,6 +15,11 @@ TESTS = Path(__file__).parents[1]
 SETUP = "setup.json"
 
 
+def python_path() -> str:
+    """These tests first; then what was given, such as the sources of another version."""
+    return os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
 class Workers:
     """
     All processes that use dealdb.
@@ -48,7 +53,7 @@ class Workers:
 
     def _python(self, words: list[str]) -> subprocess.Popen[bytes]:
         # polars alone would take both cores with a thread pool in each process
-        env = {**os.environ, "PYTHONPATH": str(TESTS), "POLARS_MAX_THREADS": "1"}
+        env = {**os.environ, "PYTHONPATH": python_path(), "POLARS_MAX_THREADS": "1"}
         command = [sys.executable, "-m", f"faults.{words[0]}", *words[1:]]
         with self._errors(words).open("ab") as errors:
             return subprocess.Popen(command, env=env, stdout=errors, stderr=errors)
