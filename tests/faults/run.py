@@ -115,6 +115,7 @@ class Run:
         self.counts: Counter[str] = Counter()
         self.notes: list[str] = []
         self._ends: list[float] = []
+        self._pids: set[int] = set()
         binary = BINARIES[plan.server]()
         if binary is None:
             raise SystemExit(f"no binary of {plan.server} on this machine")
@@ -152,6 +153,7 @@ class Run:
                     collector.kill()
                     collector.wait()
                 self.server.stop()
+                self._remove_leftovers()
         return {**result, "seconds": self._durations()}
 
     def _durations(self) -> dict[str, float]:
@@ -234,12 +236,23 @@ class Run:
 
     def _fault(self, fault: Planned) -> None:
         self.counts[fault.kind] += 1
+        self._note_server()
         self._ends.append(self.control.carry_out(fault))
         self.workers.look_after()
         if self.server.process is not None and self.server.process.poll() is not None:
             self.notes.append(f"the server ended on its own after {fault}")
             self.server.start()
         time.sleep(fault.pause_s)
+
+    def _note_server(self) -> None:
+        if self.server.process is not None:
+            self._pids.add(self.server.process.pid)
+
+    def _remove_leftovers(self) -> None:
+        """What libfaketime leaves in memory of a process that is killed."""
+        for pid in self._pids:
+            for name in (f"faketime_shm_{pid}", f"sem.faketime_sem_{pid}"):
+                Path("/dev/shm", name).unlink(missing_ok=True)
 
     def _is_enough(self) -> bool:
         plan = self.plan
