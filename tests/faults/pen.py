@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from dealdb import DealDatabase
 from dealdb.errors import DealDBError, OutcomeUnknown
@@ -178,8 +178,3 @@ def begin_generation(block: Block, generation: int) -> None:
         for place in range(len(words)):
             words[place] = 0
     block.generation = generation
-
-
-def outcome_of(result: Any) -> str:
-    """``inserted``, ``updated``, ``unchanged``, or "" where nothing was acknowledged."""
-    return "" if result is None else str(result.outcome)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from dealdb import DealDatabase
 from faults.pen import Setup
-from faults.worker import SETUP
+from faults.workers import SETUP
 from faults.workload import STAGES
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

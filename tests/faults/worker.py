@@ -8,10 +8,10 @@ from pathlib import Path
 
 from faults.pen import Setup
 from faults.watching import follow, read
+from faults.workers import SETUP
 from faults.workload import administrate, load, write
 
 ROLES = {"writer": write, "loader": load, "reader": read, "feed": follow, "admin": administrate}
-SETUP = "setup.json"
 
 
 def main(folder: str, role: str, number: str, generation: str) -> None:
