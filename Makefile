@@ -9,12 +9,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH := .venv-bench
+# of `make soak`
+MINUTES ?= 60
 # e.g. make test ARGS="-k pool -x"
 ARGS ?=
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench bench-redis7 test test-all test-servers test-machine mutants check fmt docs clean
+.PHONY: help setup demo bench bench-redis7 test test-all test-servers test-machine mutants faults soak check fmt docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +62,12 @@ test-machine: $(STAMP) ## The store against its model, 5,000 examples (10 to 20 
 
 mutants: $(STAMP) ## Break the rules of the protocol one by one: a test has to notice each
 	$(BIN)/python tests/mutants.py $(ARGS)
+
+faults: $(STAMP) ## 10 minutes of writers, readers and real faults, then a verdict; e.g. ARGS="--seed 2 --server redis7"
+	PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)
+
+soak: $(STAMP) ## The same for longer: make soak MINUTES=240
+	PYTHONPATH=tests $(BIN)/python -m faults --minutes $(MINUTES) $(ARGS)
 
 check: $(STAMP) ## Read-only checks: lint, format, types, generated docs
 	$(BIN)/ruff check .

@@ -99,7 +99,8 @@ class Server:
             if self._answers():
                 return self
             time.sleep(0.005)
-        raise RuntimeError((self.folder / "log").read_text())
+        log = self.folder / "log"
+        raise RuntimeError(log.read_text() if log.exists() else "the server did not start")
 
     def _answers(self) -> bool:
         # not by a client: it would try again on its own, with pauses

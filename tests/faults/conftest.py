@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from faults.control import clock_env, faketime_library
 from faults.proxy import Proxy
 from servers import DURABLE, Server
 
@@ -27,12 +28,18 @@ def proxy(durable: Server) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def faketime() -> Path:
+def faketime(flavor: str) -> Path:
     """The library that gives a process another clock: ``env={"LD_PRELOAD": ..., "FAKETIME": "+1y"}``."""
-    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
-    if not found:
-        pytest.skip("no libfaketime on this machine (Debian package libfaketime)")
-    return found[0]
+    library = faketime_library()
+    if library is None or flavor != "valkey9":
+        pytest.skip("another clock takes valkey9 and libfaketime (Debian package libfaketime)")
+    return library
+
+
+@pytest.fixture
+def clock(faketime: Path, tmp_path: Path) -> dict[str, str]:
+    """``env`` of a server whose clock ``set_clock(tmp_path / "clock", seconds)`` moves."""
+    return clock_env(faketime, tmp_path / "clock")
 
 
 @pytest.fixture

@@ -87,6 +87,8 @@ class Proxy:
         Faults by kind: those of exchanges, and ``refused``, ``held``, ``cut``, ``lost_replies``.
     accepted
         Links so far.
+    late
+        Requests whose client is gone, and that are still to arrive.
     """
 
     def __init__(self, target: int | str | Path, *, port: int = 0, seed: int = 0) -> None:
@@ -94,6 +96,7 @@ class Proxy:
         self.port = port
         self.counts: Counter[str] = Counter()
         self.accepted = 0
+        self.late = 0
         self.rng = random.Random(seed)
         self.links: set[Link] = set()
         self.sides: set[Side] = set()
@@ -196,7 +199,10 @@ class Proxy:
 
     def cut_all(self, *, rst: bool = False) -> int:
         """Cut all links now, both sides; returns how many there were."""
-        return self._do(lambda: self._cut(rst=rst))
+        n = self._do(lambda: self._cut(rst=rst))
+        # a socket is closed in the loop's next round
+        self._do(lambda: None)
+        return n
 
     def half_close_all(self) -> int:
         """Let the client of each link see the end of the stream, while what it sends still arrives."""

@@ -133,7 +133,8 @@ def test_a_late_request_arrives_after_the_client_saw_the_cut(way: Proxy, echo: E
         link.sendall(b"late")
         assert _reply(link) == "ECONNRESET"
         assert not echo.got
-    assert eventually(lambda: bytes(echo.got) == b"late")
+        assert way.late == 1
+    assert eventually(lambda: bytes(echo.got) == b"late" and not way.late)
 
 
 def test_half_close_leaves_the_way_to_the_server_open(way: Proxy, echo: Echo) -> None:
@@ -223,20 +224,29 @@ def test_bytes_come_one_by_one_and_slowly(way: Proxy) -> None:
 
 
 def test_chance_repeats_from_its_seed(echo: Echo) -> None:
-    def counts() -> dict[str, int]:
-        with Proxy(echo.port, seed=5) as way:
+    def faults(seed: int) -> list[str]:
+        with Proxy(echo.port, seed=seed) as way:
             way.chance(0.7)
-            for _ in range(60):
-                with suppress(OSError), _connect(way) as link:
-                    link.settimeout(0.02)
-                    link.sendall(b"request")
-                    link.recv(65536)
-            return dict(way.counts)
+            picked = [way.pick(b"request", begins=True) for _ in range(200)]
+            return [fault.kind for fault in picked if fault]
 
-    first = counts()
-    assert first == counts()
-    assert set(first) <= set(KINDS)
-    assert len(first) > 5
+    assert faults(5) == faults(5)
+    assert faults(5) != faults(6)
+    assert set(faults(5)) == set(KINDS)
+    assert 100 < len(faults(5)) < 180
+
+
+def test_chance_meets_requests(way: Proxy) -> None:
+    way.chance(1.0, ("swallow", "rst"))
+    for _ in range(5):
+        with _connect(way) as link:
+            link.sendall(b"request")
+            assert _reply(link) in (b"", "ECONNRESET")
+    assert way.counts.total() == 5
+    way.heal()
+    with _connect(way) as link:
+        link.sendall(b"request")
+        assert _reply(link) == b"request"
 
 
 def test_a_database_works_through_it_and_survives_a_cut(proxy: Proxy) -> None:

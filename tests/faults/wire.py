@@ -179,8 +179,7 @@ class Link:
 
     async def forward(self, side: Side, data: bytes) -> None:
         await self._while_held()
-        if self._proxy.slow_s is not None:
-            await asyncio.sleep(self._proxy.slow_s)
+        await asyncio.sleep(self._proxy.slow_s or 0)
         if side.is_client:
             await self._request(data)
         else:
@@ -216,11 +215,15 @@ class Link:
         self.is_late = self._is_muted = True
         self._proxy.links.discard(self)
         self.client.close(rst=True)
-        await asyncio.sleep(seconds)
-        self.server.write(data)
-        # the server has to read it before it sees the end
-        await asyncio.sleep(0.05)
-        self.cut()
+        self._proxy.late += 1
+        try:
+            await asyncio.sleep(seconds)
+            self.server.write(data)
+            # the server has to read it before it sees the end
+            await asyncio.sleep(0.05)
+        finally:
+            self._proxy.late -= 1
+            self.cut()
 
     async def _reply(self, data: bytes) -> None:
         self._awaits_reply = False
@@ -243,14 +246,16 @@ class Link:
             self.cut()
 
     async def _put(self, side: Side, data: bytes) -> None:
-        if self._proxy.chop_s is None:
+        # it may be over before the last byte
+        longest_s = self._proxy.chop_s
+        if longest_s is None:
             side.write(data)
             return
         for place in range(min(len(data), _CHOPPED)):
             side.write(data[place : place + 1])
             await asyncio.sleep(0)
         side.write(data[_CHOPPED:])
-        await asyncio.sleep(self._proxy.rng.uniform(0, self._proxy.chop_s))
+        await asyncio.sleep(self._proxy.rng.uniform(0, longest_s))
 
 
 def _place(fault: Fault, data: bytes) -> int:
