@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from dealdb.connection import RedisConnection
+from dealdb.connection.pool import Pool
+from dealdb.connection.wire import Wire
 from servers import Server
 
 
@@ -17,6 +20,17 @@ from servers import Server
 def connected(server: Server, **settings: Any) -> Iterator[RedisConnection]:
     with RedisConnection().connect("127.0.0.1", server.port, **settings) as connection:
         yield connection
+
+
+@contextmanager
+def wires_in_use(pool: Pool, n: int = 1) -> Iterator[list[Wire]]:
+    """So many wires of a pool, in other threads: each of them can have one."""
+    with ExitStack() as stack:
+        threads = [stack.enter_context(ThreadPoolExecutor(1)) for _ in range(n)]
+        wires = [thread.submit(pool.checkout, 0).result() for thread in threads]
+        yield wires
+        for thread, wire in zip(threads, wires, strict=True):
+            thread.submit(pool.release, wire).result()
 
 
 def sockets(server: Server) -> list[dict[str, str]]:

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from connected import connected, eventually, in_threads, sockets
+from connected import connected, eventually, in_threads, sockets, wires_in_use
 from dealdb.connection import Link, RedisConnection
 from dealdb.connection.link import packed
 from dealdb.errors import AccessDenied, PoolTimeout, SchemaError, ServerRefused, ServerUnavailable
@@ -360,16 +360,15 @@ def test_a_second_interrupt_on_the_way_out(
 @pytest.mark.parametrize("distance", [0, 1, 2, 3, 5])
 def test_interrupts_while_a_wire_is_waited_for(server: Server, distance: int) -> None:
     with connected(server, max_connections=1, pool_timeout_s=0.001) as connection:
-        link, pool = connection.link(), connection._open_pool
-        lent = pool.checkout(0)
+        link = connection.link()
 
         def wait() -> None:
             with contextlib.suppress(PoolTimeout):
                 link.call("PING")
 
-        for _ in interrupted_lines(wait, distance, keep=not distance):
-            assert connection.pool_stats().waiting == 0
-        pool.release(lent)
+        with wires_in_use(connection._open_pool):
+            for _ in interrupted_lines(wait, distance, keep=not distance):
+                assert connection.pool_stats().waiting == 0
         assert link.call("ECHO", "x") == b"x"
         assert connection.pool_stats().in_use == 0
 

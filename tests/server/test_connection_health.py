@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from connected import connected, eventually, in_threads, sockets
+from connected import connected, eventually, in_threads, sockets, wires_in_use
 from dealdb.connection import Health, RedisConnection
 from dealdb.errors import AccessDenied, ServerUnavailable
 from servers import Server, free_port
@@ -135,16 +135,14 @@ def test_is_connected_while_every_socket_is_busy(server: Server) -> None:
 def test_busy_pool_is_judged_by_what_the_server_answered_meanwhile(server: Server) -> None:
     with connected(server, max_connections=2) as connection:
         pool = connection._open_pool
-        held = [pool.checkout(0), pool.checkout(0)]
-        held[0].connect()
-        with within_a_second():
-            assert not connection.is_connected()
-        answering = threading.Timer(0.1, lambda: setattr(pool, "answered_at", time.monotonic()))
-        answering.start()
-        with within_a_second():
-            assert connection.is_connected()
-        for wire in held:
-            pool.release(wire)
+        with wires_in_use(pool, 2) as held:
+            held[0].connect()
+            with within_a_second():
+                assert not connection.is_connected()
+            answering = threading.Timer(0.1, lambda: setattr(pool, "answered_at", time.monotonic()))
+            answering.start()
+            with within_a_second():
+                assert connection.is_connected()
         # the PING itself, which nobody waits for any more, is on its way
         assert eventually(lambda: connection.pool_stats().in_use == 0)
 

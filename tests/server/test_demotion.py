@@ -138,9 +138,8 @@ def test_a_batch_is_sent_again_where_none_of_it_can_have_run(pair: Pair) -> None
         pair.front.target = pair.first
         with pair.first.client() as client:
             client.replicaof("NO", "ONE")
-        with pytest.raises(ServerRefused, match="READONLY") as caught:
+        with pytest.raises(ServerRefused, match="READONLY"):
             link.calls([("GET", "a"), ("INCR", "b")])
-        assert caught.value.sent
         assert link.calls([("GET", "a"), ("GET", "b")]) == [b"2", b"2"]
 
 

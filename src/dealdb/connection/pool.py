@@ -58,10 +58,11 @@ class PoolStats:
 class _Waiter:
     """A caller in the queue: ``wire`` is set and ``gate`` opened when its turn comes."""
 
-    __slots__ = ("__weakref__", "db", "gate", "wire")
+    __slots__ = ("__weakref__", "db", "gate", "thread", "wire")
 
     def __init__(self, db: int) -> None:
         self.db = db
+        self.thread = threading.get_ident()
         self.wire: Wire | None = None
         self.gate = threading.Lock()
         self.gate.acquire()
@@ -96,12 +97,15 @@ class Pool:
     def _start_empty(self) -> None:
         self._lock = threading.Lock()
         self._idle: list[Wire] = []
-        self._live: weakref.WeakSet[Wire] = weakref.WeakSet()
+        # no set of weak references: what takes the dead out of it is Python code, in which an interrupt is swallowed
+        self._wires: list[weakref.ref[Wire]] = []
         self._waiters: deque[weakref.ref[_Waiter]] = deque()
 
     def checkout(self, db: int, timeout_s: float | None = None) -> Wire:
         """
-        A wire to ``db`` for the caller alone, connected or not; hand it back with ``release``.
+        A wire to ``db`` for the caller alone, connected or not; hand it back with ``release``, in the same thread.
+
+        A thread has one at a time: one that it had before was lost by an interrupt, and is closed.
 
         Raises
         ------
@@ -111,10 +115,11 @@ class Pool:
             If the pool is closed.
         """
         wire, waiter = None, _Waiter(db)
+        self._reclaim(waiter.thread)
         try:
             with self._lock:
                 # whoever waits goes first, or a busy thread would starve the others
-                wire = None if self._next_waiter() or self._closed else self._take(db)
+                wire = None if self._next_waiter() or self._closed else self._take(waiter)
                 if wire is None:
                     self._queue_up(waiter)
             if wire is None:
@@ -135,18 +140,35 @@ class Pool:
         Safe to repeat after an interrupt: a wire that came back already may be another caller's by now.
         """
         with self._lock:
-            if not wire.lent:
+            if wire.holder != threading.get_ident():
                 return
-            wire.lent = False
             wire.used_at = time.monotonic()
             if wire.ready:
                 self.answered_at = wire.used_at
-            if wire.db == self.db and not self._closed:
-                self._idle.append(wire)
+            keep = wire.db == self.db and not self._closed
+            if keep:
+                if wire not in self._idle:
+                    self._idle.append(wire)
+                # only now: until then it can be given back once more
+                wire.holder = None
                 if self._waiters:
                     self._serve()
-                return
-        self._retire([wire])
+        if not keep:
+            self._retire([wire])
+
+    def _reclaim(self, thread: int) -> None:
+        """
+        Drop what an interrupt took from this thread before it came back: a thread uses one wire at a time.
+
+        A traceback may keep such a wire for long, as the prompt of Python keeps the last one.
+        """
+        lost = [wire for wire in self._held() if wire.holder == thread]
+        if not lost:
+            return
+        with self._lock:
+            # one that came back already has only kept its mark
+            self._idle = [wire for wire in self._idle if wire not in lost]
+        self._retire(lost)
 
     def select(self, db: int) -> None:
         """Lend wires to ``db`` from now on, and close the idle ones of the database before it."""
@@ -176,13 +198,13 @@ class Pool:
 
     def cut(self) -> None:
         """End lent wires, so that a caller who waits for a reply stops waiting, even if the server hangs."""
-        for wire in list(self._live):
+        for wire in self._held():
             wire.cut()
 
     def stats(self) -> PoolStats:
         """The pool's state now."""
         with self._lock:
-            held = self._n_held()
+            held = len(self._held())
             return PoolStats(
                 size=self.settings.max_connections,
                 open=held,
@@ -191,21 +213,23 @@ class Pool:
                 waited=self._waited,
             )
 
-    def _take(self, db: int) -> Wire | None:
+    def _take(self, waiter: _Waiter) -> Wire | None:
         """Take a free wire, or a new one while there are slots; the caller holds the lock."""
-        if self._idle and (db == self.db or self._n_held() >= self.settings.max_connections):
+        if self._idle and waiter.db == self.db:
             wire = self._idle.pop()
-        elif self._n_held() < self.settings.max_connections:
-            wire = Wire(self.settings, db)
-            self._live.add(wire)
+        elif len(held := self._held()) < self.settings.max_connections:
+            wire = Wire(self.settings, waiter.db)
+            self._wires = [*map(weakref.ref, held), weakref.ref(wire)]
+        elif self._idle:
+            wire = self._idle.pop()
         else:
             return None
-        wire.lent = True
+        wire.holder = waiter.thread
         return wire
 
-    def _n_held(self) -> int:
-        # not its length: an interrupt can keep the set from dropping the reference of a wire that is gone
-        return sum(1 for _ in self._live)
+    def _held(self) -> list[Wire]:
+        """The wires that there are."""
+        return [wire for each in self._wires if (wire := each()) is not None]
 
     def _queue_up(self, waiter: _Waiter) -> None:
         if self._closed:
@@ -226,7 +250,7 @@ class Pool:
         """Give free wires to those who wait, in order; the caller holds the lock."""
         while (waiter := self._next_waiter()) is not None:
             # in this order an interrupt leaves nobody outside the queue without a wire
-            waiter.wire = self._take(waiter.db)
+            waiter.wire = self._take(waiter)
             if waiter.wire is None:
                 return
             self._waiters.popleft()
@@ -271,12 +295,14 @@ class Pool:
         for wire in leaving:
             wire.finish(max(0.0, deadline - time.monotonic()))
         with self._lock:
-            self._live.difference_update(leaving)
+            self._wires = [each for each in self._wires if each() not in leaving]
+            for wire in leaving:
+                wire.holder = None
             self._serve()
 
     def renew(self) -> None:
         """Begin empty in a forked child; the parent's sockets are closed here without a word to the server."""
-        inherited = list(self._live)
+        inherited = self._held()
         self._start_empty()
         for wire in inherited:
             wire.close()

@@ -60,8 +60,8 @@ class Wire:
     ----------
     db
         The database that its commands go to; it never sends SELECT once it is connected.
-    lent
-        Whether a caller has it; its pool says so.
+    holder
+        Thread that has it, or None; its pool says so.
     none_ran
         Whether all commands of the last batch were refused by a server that is no primary, so that none has run.
     used_at
@@ -70,7 +70,7 @@ class Wire:
 
     __slots__ = (
         *("__weakref__", "_connection", "_opened_at", "_poller", "_ready", "_settings"),
-        *("_on_replica", "_was_primary", "db", "lent", "none_ran", "used_at"),
+        *("_on_replica", "_was_primary", "db", "holder", "none_ran", "used_at"),
     )
 
     def __init__(self, settings: Settings, db: int) -> None:
@@ -78,7 +78,8 @@ class Wire:
         self._connection = _new_connection(settings, db)
         self._ready = False
         self.db = db
-        self.lent = self.none_ran = False
+        self.holder: int | None = None
+        self.none_ran = False
         self.used_at = self._opened_at = 0.0
         self._on_replica = self._was_primary = False
 
