@@ -120,6 +120,7 @@ _SETTINGS = {
     "retry_deadline_s": "retry_deadline_s",
     "cache": "cache",
     "cache_mb": "cache_mb",
+    "allow_eviction": "allow_eviction",
 }
 
 
@@ -134,6 +135,7 @@ def _settings(db: DealDatabase, session: Session) -> dict[str, Any]:
         "actor": session.options.get("actor", "login name"),
         "cache": _cache(db.cache, embedded=session.url is None),
         "cache_mb": db.cache and db.cache.max_bytes // 1_000_000,
+        "allow_eviction": "on" if session.options.get("allow_eviction") else "off",
     }
     others = {label: getattr(in_force, label) for label in _SETTINGS if label not in special}
     return {**special, **others}

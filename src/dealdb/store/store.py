@@ -59,6 +59,8 @@ class Store:
         Where the chunks of checkpoints are looked for first; None for the server alone.
     durability
         Where changes have to be before they are acknowledged.
+    allow_eviction
+        Whether to write to a server that removes deals when its memory is full.
 
     Raises
     ------
@@ -73,11 +75,15 @@ class Store:
         actor: str = "",
         cache: ChunkCache | None = None,
         durability: Durability = Durability.MEMORY,
+        *,
+        allow_eviction: bool = False,
     ) -> None:
         self.link = link
         self._cache = cache
         self.keys = Keys(collection)
-        self._writers = Writers(link, self.keys, actor, durability)
+        self._writers = Writers(
+            link, self.keys, actor, durability, allow_eviction=allow_eviction
+        )
         self._definitions = Definitions(link, self.keys, self._writers)
         self._lazy_lock = threading.Lock()
         self._lazy_live: LiveColumns | None = None
