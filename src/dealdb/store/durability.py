@@ -101,7 +101,7 @@ def _asks_for_disk(link: Link) -> bool:
             "set appendonly yes"
         )
     try:
-        link.call("WAITAOF", 1, 0, 1)
+        link.call("WAITAOF", 1, 0, 1, retry=True)
     except (ServerRefused, AccessDenied) as refusal:
         if _syncs_always(link):
             return False

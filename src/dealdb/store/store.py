@@ -223,7 +223,7 @@ class Store:
                 return
             # who may only read looks through the hashes once a process
             with suppress(AccessDenied):
-                self.link.call("HSET", self.keys.meta, "adopted", 1)
+                self.link.call("HSET", self.keys.meta, "adopted", 1, retry=True)
         self._adopted = True
 
     def _look_for_strays(self) -> None:
@@ -485,7 +485,8 @@ class Store:
                     # another program's hash, which the log has yet to see
                     self._audit.adopt({deal_id: 1})
                     if condition == "0":
-                        condition = self.link.call("HGET", self.keys.deal(deal_id), "_rev").decode()
+                        rev = self.link.call("HGET", self.keys.deal(deal_id), "_rev", retry=True)
+                        condition = rev.decode()
                     continue
                 case "unchanged":
                     return False
