@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 import msgpack
 
 from dealdb.connection import Link
-from dealdb.errors import AccessDenied, ConflictError, DealNotFound, SchemaError, StoreError
+from dealdb.errors import (
+    AccessDenied,
+    ConflictError,
+    DealNotFound,
+    SchemaError,
+    ServerRefused,
+    StoreError,
+)
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, FieldType, Schema, check_field_name
 from dealdb.store.clock import times_to_come
@@ -221,10 +228,13 @@ class Store:
             # a collection that holds nothing is not created by looking at it
             if not self.link.call("EXISTS", self.keys.meta, retry=True):
                 return
-            # who may only read looks through the hashes once a process
-            with suppress(AccessDenied):
-                self.link.call("HSET", self.keys.meta, "adopted", 1, retry=True)
+            self._note_adopted()
         self._adopted = True
+
+    def _note_adopted(self) -> None:
+        # who may only read, or reads from a replica or a full server, looks through the hashes once a process
+        with suppress(AccessDenied, ServerRefused):
+            self.link.call("HSET", self.keys.meta, "adopted", 1, retry=True)
 
     def _look_for_strays(self) -> None:
         found = (deal for page in scan_hashes(self.link, self.keys) for deal in strays(page))
