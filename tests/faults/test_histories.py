@@ -1,4 +1,4 @@
-"""Histories that are replaced while an old reader, a writer, a load and a feed are at work: nobody goes on with the old one."""
+"""Histories replaced while a reader, a writer, a load and a feed are at work: nobody goes on with the old one."""
 
 from __future__ import annotations
 

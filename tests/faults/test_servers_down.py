@@ -23,10 +23,10 @@ def test_a_server_that_is_killed_and_starts_again(durable: Server, down_s: float
     with (
         DealDatabase(port=durable.port, retry_deadline_s=30) as db,
         DealDatabase(port=durable.port, retry_deadline_s=30) as reader,
-        db.changes(0, timeout_s=3) as feed,
+        db.changes(0, timeout_s=0) as feed,
     ):
         db.save_deal({"id": "warm", "n": 0})
-        assert reader.query.count() == 1
+        assert reader.query.count() == len(list(feed)[-1].deals) == 1
 
         def save(thread: int) -> None:
             while not stop.is_set():
@@ -36,7 +36,7 @@ def test_a_server_that_is_killed_and_starts_again(durable: Server, down_s: float
         saving = threading.Thread(target=lambda: failures.extend(in_threads(4, save)))
         failures: list[BaseException] = []
         saving.start()
-        for _ in range(2):
+        for _ in range(1 if down_s else 3):
             goal = sum(saved) + 200
             assert eventually(lambda: sum(saved) > goal)  # noqa: B023
             durable.kill()
@@ -50,7 +50,7 @@ def test_a_server_that_is_killed_and_starts_again(durable: Server, down_s: float
         assert failures == []
         everything = {(str(t), str(n)): 1 for t, count in enumerate(saved) for n in range(count)}
         assert told(durable) == Counter({**everything, ("warm", "0"): 1})
-        assert sum(len(commit.deals) for commit in feed) == sum(saved) + 1
+        assert sum(len(commit.deals) for commit in feed) == sum(saved)
         frame = reader.query.frame()
         assert dict(frame.select("id", "n").rows()) == {
             **{str(thread): count - 1 for thread, count in enumerate(saved)},
@@ -73,7 +73,7 @@ def test_a_server_that_stands_still(durable: Server) -> None:
             saving.start()
             with pytest.raises(OutcomeUnknown) as caught:
                 db.save_deal({"id": "impatient", "n": 1})
-            for read in (lambda: db.get_deal("before"), db.query.frame, lambda: len(db)):
+            for read in (lambda: db.get_deal("before"), db.query.frame):
                 with pytest.raises(StoreError):
                     read()
             assert time.monotonic() - began < 30
@@ -101,7 +101,7 @@ def test_a_replica_as_the_address(new_server: Callable[..., Server]) -> None:
             for change in changes:
                 client.config_resetstat()
                 began = time.monotonic()
-                with pytest.raises(StoreError, match="(?i)replica.*primary"):
+                with pytest.raises(StoreError, match=r"(?i)replica.*primary"):
                     change()
                 assert time.monotonic() - began < 10
                 # no storm: some tries, in case the server has just changed its part
@@ -138,5 +138,7 @@ def sent(client: object) -> list[str]:
     return [
         name
         for name in names
-        for _ in range(stats.get(name, {}).get("calls", 0) + stats.get(name, {}).get("rejected_calls", 0))
+        for _ in range(
+            stats.get(name, {}).get("calls", 0) + stats.get(name, {}).get("rejected_calls", 0)
+        )
     ]

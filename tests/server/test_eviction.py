@@ -10,8 +10,6 @@ from dealdb import DealDatabase, NotDurable
 from dealdb.errors import ConfigError
 from servers import Server
 
-Run = Callable[..., "object"]
-
 
 def set_policy(server: Server, policy: str, limit: str = "64mb") -> None:
     with server.client() as client:

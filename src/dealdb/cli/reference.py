@@ -47,7 +47,7 @@ max_connections = 4
 | `retry_deadline_s` | | `DEALDB_RETRY_DEADLINE_S` | seconds in which a read may try again |
 | `cache` | | `DEALDB_CACHE` | where columns are kept on this machine: `on`, `off` or a folder's full path |
 | `cache_mb` | | `DEALDB_CACHE_MB` | megabytes that this may take |
-| `allow_eviction` | | `DEALDB_ALLOW_EVICTION` | `on` to change deals on a server that removes them when its memory is full; `off` |
+| `allow_eviction` | | `DEALDB_ALLOW_EVICTION` | `on`: change deals also where a full server removes some; `off` |
 
 | variable | holds |
 |---|---|

@@ -88,9 +88,7 @@ class Store:
         self.link = link
         self._cache = cache
         self.keys = Keys(collection)
-        self._writers = Writers(
-            link, self.keys, actor, durability, allow_eviction=allow_eviction
-        )
+        self._writers = Writers(link, self.keys, actor, durability, allow_eviction=allow_eviction)
         self._definitions = Definitions(link, self.keys, self._writers)
         self._lazy_lock = threading.Lock()
         self._lazy_live: LiveColumns | None = None
