@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from cli_runs import Run, run_fixture  # noqa: F401 fixture
 from dealdb import DealDatabase, NotDurable
 from dealdb.errors import ConfigError
 from servers import Server
@@ -97,3 +98,17 @@ def test_who_may_not_ask_saves_as_before(evicting: Server) -> None:
 def test_what_is_no_switch() -> None:
     with pytest.raises(ConfigError, match="allow_eviction must be True or False: got 'yes'"):
         DealDatabase(allow_eviction="yes")  # type: ignore[arg-type]
+
+
+def test_the_program_says_it_and_may_be_told(
+    run: Run, evicting: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = ("save", "id=old", "n=9", "--url", evicting.url)
+    refused = run(*change)
+    assert refused.code != 0
+    assert "set maxmemory-policy noeviction" in refused.err
+    monkeypatch.setenv("DEALDB_ALLOW_EVICTION", "on")
+    assert run(*change).code == 0
+    assert "allow_eviction    on (DEALDB_ALLOW_EVICTION)\n" in run("info", "--url", evicting.url).out
+    monkeypatch.setenv("DEALDB_ALLOW_EVICTION", "yes")
+    assert "DEALDB_ALLOW_EVICTION must be on or off: got 'yes'" in run(*change).err
