@@ -380,7 +380,7 @@ class DealDatabase:
 
         Cost
         ----
-        One round trip; some more for the first deal with a new field or stage.
+        One round trip; some more for the first change of a database, and the first deal with a new field or stage.
 
         Examples
         --------
