@@ -210,18 +210,6 @@ def test_64_threads_share_10_sockets_of_which_5_hang(proxy: Proxy, durable: Serv
 
         with meanwhile(lambda: kill_clients(durable), 0.2) as kills:
             assert in_threads(64, save) == []
-            # all ten hang: whoever comes then is told, in its time
-            proxy.hold()
-            stuck = [threading.Thread(target=save_one, args=(db, n)) for n in range(10)]
-            for thread in stuck:
-                thread.start()
-            assert eventually(lambda: db.connection.pool_stats().in_use == 10)
-            with pytest.raises(PoolTimeout) as caught:
-                db.get_deal("warm")
-            assert (caught.value.size, caught.value.in_use) == (10, 10)
-            proxy.heal()
-            for thread in stuck:
-                thread.join(60)
         assert proxy.is_idle()
         assert kills
         assert all(seconds < 10 for seconds in timeouts)
@@ -231,6 +219,25 @@ def test_64_threads_share_10_sockets_of_which_5_hang(proxy: Proxy, durable: Serv
         assert in_threads(64, lambda n: save_one(db, 100 + n)) == []
         assert db.check().ok
     assert set(told(durable).values()) == {1}
+
+
+def test_all_sockets_hang(proxy: Proxy) -> None:
+    with DealDatabase(port=proxy.port, pool_timeout_s=0.3, socket_timeout_s=30) as db:
+        db.save_deal({"id": "warm", "n": -1})
+        proxy.hold()
+        stuck = [threading.Thread(target=save_one, args=(db, n)) for n in range(10)]
+        for thread in stuck:
+            thread.start()
+        assert eventually(lambda: db.connection.pool_stats().in_use == 10)
+        for call in (lambda: db.get_deal("warm"), lambda: db.save_deal({"id": "none", "n": 0})):
+            with pytest.raises(PoolTimeout) as caught:
+                call()
+            assert (caught.value.size, caught.value.in_use) == (10, 10)
+        proxy.heal()
+        for thread in stuck:
+            thread.join(60)
+        assert db.connection.pool_stats().in_use == 0
+        assert len(db) == 11
 
 
 def save_one(db: DealDatabase, n: int) -> None:
