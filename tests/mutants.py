@@ -170,6 +170,13 @@ MUTANTS = [
         "tests/server/test_durability.py",
     ),
     Mutant(
+        "a server that removes deals is written to",
+        "eviction.py",
+        'if limit and policy.startswith("allkeys"):',
+        "if False:",
+        "tests/server/test_eviction.py",
+    ),
+    Mutant(
         "no hash in the match",
         "log.py",
         "if not first or first[0].position != position:",

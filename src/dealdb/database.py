@@ -15,7 +15,7 @@ from weakref import WeakSet
 
 from dealdb.connection import EmbeddedServer, Health, RedisConnection, round_trips
 from dealdb.engines import on_engines
-from dealdb.errors import QueryError, StoreError
+from dealdb.errors import ConfigError, QueryError, StoreError
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Schema
 from dealdb.store import Deal, SaveResult, Store
@@ -66,6 +66,9 @@ class DealDatabase:
     durability
         Where a change has to be before it is acknowledged: ``memory`` of the server, its ``disk``, or ``replicated``,
         in the memory of a replica too. Each change may say otherwise.
+    allow_eviction
+        Whether to change deals on a server that removes them when its memory is full; by default the first change there
+        raises ``NotDurable``.
     **settings
         Further settings of ``dealdb.connection.Settings``: ``username``, ``max_connections``, ``pool_timeout_s``,
         ``socket_timeout_s``, ``tls`` ...
@@ -107,11 +110,19 @@ class DealDatabase:
         cache: bool | Path | str = False,
         cache_mb: int = DEFAULT_CACHE_MB,
         durability: str = Durability.MEMORY,
+        allow_eviction: bool = False,
         **settings: Any,
     ) -> None:
         connection = RedisConnection()
         connection.connect(host, port, db, password, **settings)
-        self._compose(connection, collection, actor, make_cache(cache, cache_mb), durability)
+        self._compose(
+            connection,
+            collection,
+            actor,
+            make_cache(cache, cache_mb),
+            durability,
+            allow_eviction=allow_eviction,
+        )
 
     def _compose(
         self,
@@ -120,8 +131,13 @@ class DealDatabase:
         actor: str | None,
         cache: ChunkCache | None,
         durability: str,
+        *,
+        allow_eviction: bool,
     ) -> None:
+        if type(allow_eviction) is not bool:
+            raise ConfigError(f"allow_eviction must be True or False: got {allow_eviction!r}")
         self._durability = Durability.of(durability)
+        self._allow_eviction = allow_eviction
         self.connection = connection
         self.cache = cache
         self._collection = collection
@@ -132,7 +148,14 @@ class DealDatabase:
 
     def _store_of_selected(self) -> Store:
         link = self.connection.link()
-        return Store(link, self._collection, self._actor, self.cache, self._durability)
+        return Store(
+            link,
+            self._collection,
+            self._actor,
+            self.cache,
+            self._durability,
+            allow_eviction=self._allow_eviction,
+        )
 
     @classmethod
     def from_url(
@@ -144,6 +167,7 @@ class DealDatabase:
         cache: bool | Path | str = False,
         cache_mb: int = DEFAULT_CACHE_MB,
         durability: str = Durability.MEMORY,
+        allow_eviction: bool = False,
         **settings: Any,
     ) -> Self:
         """
@@ -162,7 +186,14 @@ class DealDatabase:
         connection = RedisConnection()
         connection.connect_url(url, **settings)
         database = cls.__new__(cls)
-        database._compose(connection, collection, actor, make_cache(cache, cache_mb), durability)
+        database._compose(
+            connection,
+            collection,
+            actor,
+            make_cache(cache, cache_mb),
+            durability,
+            allow_eviction=allow_eviction,
+        )
         return database
 
     @classmethod
@@ -176,6 +207,7 @@ class DealDatabase:
         cache: bool | Path | str = False,
         cache_mb: int = DEFAULT_CACHE_MB,
         durability: str = Durability.MEMORY,
+        allow_eviction: bool = False,
         **settings: Any,
     ) -> Self:
         """
@@ -209,7 +241,12 @@ class DealDatabase:
             )
             database = cls.__new__(cls)
             database._compose(
-                connection, collection, actor, make_cache(cache, cache_mb), durability
+                connection,
+                collection,
+                actor,
+                make_cache(cache, cache_mb),
+                durability,
+                allow_eviction=allow_eviction,
             )
         except BaseException:
             server.close()
@@ -408,13 +445,13 @@ class DealDatabase:
         ConflictError
             If the deal has another revision; carries both.
         NotDurable
-            If the server can't promise that durability, or did not confirm it in time.
+            If the server can't promise that durability or removes deals, or did not confirm it in time.
         OutcomeUnknown
             If the link broke and the server can't be asked whether the save happened.
 
         Cost
         ----
-        One round trip; some more for the first deal with a new field or stage.
+        One round trip; some more for the first change of a database, and the first deal with a new field or stage.
 
         Examples
         --------

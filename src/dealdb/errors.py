@@ -326,7 +326,7 @@ class OutcomeUnknown(StoreError):
 
 class NotDurable(StoreError):
     """
-    The durability that was asked for can't be had, or was not confirmed in time.
+    The durability that was asked for can't be had, or was not confirmed in time; or a full server removes deals.
 
     Attributes
     ----------

@@ -43,6 +43,7 @@ GIVEN: dict[str, tuple[str, str, Any]] = {
     "cache_mb": ("64", "64", 64),
     "durability": ("disk", '"disk"', "disk"),
     "linger_s": ("0", "0", 0),
+    "allow_eviction": ("on", "true", True),
 }
 
 
@@ -57,6 +58,8 @@ def test_option_environment_file_default_in_this_order(name: str, config: Write)
     path = str(Path(file["XDG_CONFIG_HOME"], "dealdb", "config.toml"))
     other = "7" if isinstance(value, int | float) else "other"
     other = {"cache": "/other", "durability": "replicated"}.get(name, other)
+    other = {"cache": "/other", "allow_eviction": "off"}.get(name, other)
+    environment_value = "False" if name == "allow_eviction" else other
     assert name not in session_from({}, {}).options
     assert session_from({}, {}).sources[name] == "default"
     from_file = session_from({}, file)
@@ -64,7 +67,7 @@ def test_option_environment_file_default_in_this_order(name: str, config: Write)
     variable = f"DEALDB_{name.upper()}"
     environment = session_from({}, {**file, variable: other})
     assert (str(environment.options[name]).removesuffix(".0"), environment.sources[name]) == (
-        other,
+        environment_value,
         variable,
     )
     if name in ("db", "collection"):

@@ -49,6 +49,7 @@ max_connections = 4
 | `cache_mb` | | `DEALDB_CACHE_MB` | megabytes that this may take |
 | `durability` | `--durability` | `DEALDB_DURABILITY` | where a change has to be: `memory`, `disk` or `replicated` |
 | `linger_s` | | `DEALDB_LINGER_S` | seconds that the embedded server stays after its last user; 300; 0: none |
+| `allow_eviction` | | `DEALDB_ALLOW_EVICTION` | `on`: change deals also where a full server removes some; `off` |
 
 | variable | holds |
 |---|---|

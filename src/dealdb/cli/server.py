@@ -116,6 +116,7 @@ _SETTINGS = {
     "cache_mb": "cache_mb",
     "durability": "durability",
     "linger_s": "linger_s",
+    "allow_eviction": "allow_eviction",
 }
 
 
@@ -132,6 +133,7 @@ def _settings(db: DealDatabase, session: Session) -> dict[str, Any]:
         "cache_mb": db.cache and db.cache.max_bytes // 1_000_000,
         "durability": session.options.get("durability", "memory"),
         "linger_s": db.linger_s,
+        "allow_eviction": "on" if session.options.get("allow_eviction") else "off",
     }
     others = {label: getattr(in_force, label) for label in _SETTINGS if label not in special}
     return {**special, **others}

@@ -42,6 +42,12 @@ def _whole(text: str) -> int:
     return int(text)
 
 
+def _switch(text: str) -> bool:
+    if text not in ("on", "off"):
+        raise ValueError
+    return text == "on"
+
+
 def _place(text: str) -> bool | Path:
     """Where the cache is: True for the user's cache directory, False for nowhere."""
     if text in ("on", "off"):
@@ -64,6 +70,7 @@ TEXT = Kind("a text", (str,), str)
 WHOLE = Kind("a whole number", (int,), _whole)
 SECONDS = Kind("a number of seconds", (int, float), float)
 DURABILITY = Kind("memory, disk or replicated", (str,), _durability)
+SWITCH = Kind("on or off", (str, bool), _switch)
 PLACE = Kind("on, off or the full path of a folder", (str,), _place)
 
 KEYS: dict[str, Kind] = {
@@ -80,6 +87,7 @@ KEYS: dict[str, Kind] = {
     "cache_mb": WHOLE,
     "durability": DURABILITY,
     "linger_s": SECONDS,
+    "allow_eviction": SWITCH,
 }
 
 
@@ -213,7 +221,8 @@ def _checked(file: Path, name: str, value: object) -> object:
         raise ConfigError(msg)
     kind = KEYS[name]
     msg = f"{file}: {name} must be {kind.name}: got {str(value)[:80]!r}"
-    if isinstance(value, bool) or not isinstance(value, kind.types):
+    # not isinstance: True is no number
+    if type(value) not in kind.types:
         raise ConfigError(msg)
     try:
         return kind.read(value) if isinstance(value, str) else value

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from dealdb.connection import Link
+from dealdb.connection.info import ask_info
 from dealdb.errors import AccessDenied, ConfigError, NotDurable, ServerRefused, StoreError
 
 # of the time that a socket waits for an answer; the rest is for the way
@@ -77,7 +78,7 @@ def wait_of(link: Link, durability: Durability) -> Wait | None:
         case Durability.DISK:
             return ("WAITAOF", 1, 0, timeout_ms) if _asks_for_disk(link) else None
         case Durability.REPLICATED:
-            if _info(link, "replication").get("connected_slaves") == "0":
+            if ask_info(link, "replication").get("connected_slaves") == "0":
                 raise NotDurable(
                     f"{link.settings.where} has no replica: durability='replicated' can't be had; nothing was written"
                 )
@@ -94,13 +95,13 @@ def is_reached(wait: Wait, answer: object) -> bool:
 
 def _asks_for_disk(link: Link) -> bool:
     """Whether the server has to be asked; one that syncs before each answer has said it with the answer."""
-    if _info(link, "persistence").get("aof_enabled") == "0":
+    if ask_info(link, "persistence").get("aof_enabled") == "0":
         raise NotDurable(
             f"{link.settings.where} keeps no append-only file: durability='disk' can't be had; nothing was written; "
             "set appendonly yes"
         )
     try:
-        link.call("WAITAOF", 1, 0, 1)
+        link.call("WAITAOF", 1, 0, 1, retry=True)
     except (ServerRefused, AccessDenied) as refusal:
         if _syncs_always(link):
             return False
@@ -117,13 +118,3 @@ def _syncs_always(link: Link) -> bool:
     except StoreError:
         return False
     return bool(reply) and reply[-1] == b"always"
-
-
-def _info(link: Link, section: str) -> dict[str, str]:
-    """A section of INFO; empty where the user may not ask."""
-    try:
-        text: bytes = link.call("INFO", section, retry=True)
-    except (ServerRefused, AccessDenied):
-        return {}
-    lines = (line.partition(":") for line in text.decode(errors="replace").splitlines())
-    return {name: value for name, colon, value in lines if colon}

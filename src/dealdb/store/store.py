@@ -68,6 +68,8 @@ class Store:
         Where the chunks of checkpoints are looked for first; None for the server alone.
     durability
         Where changes have to be before they are acknowledged.
+    allow_eviction
+        Whether to write to a server that removes deals when its memory is full.
 
     Raises
     ------
@@ -82,11 +84,13 @@ class Store:
         actor: str = "",
         cache: ChunkCache | None = None,
         durability: Durability = Durability.MEMORY,
+        *,
+        allow_eviction: bool = False,
     ) -> None:
         self.link = link
         self._cache = cache
         self.keys = Keys(collection)
-        self._writers = Writers(link, self.keys, actor, durability)
+        self._writers = Writers(link, self.keys, actor, durability, allow_eviction=allow_eviction)
         self._definitions = Definitions(link, self.keys, self._writers)
         self._lazy_lock = threading.Lock()
         self._lazy_live: LiveColumns | None = None
@@ -245,14 +249,9 @@ class Store:
         self._adopted = True
 
     def _note_adopted(self) -> None:
-        # who may only read, or reads from a replica, looks through the hashes once a process
-        try:
-            self.link.call("HSET", self.keys.meta, "adopted", 1)
-        except AccessDenied:
-            pass
-        except ServerRefused as refusal:
-            if refusal.reply != "READONLY":
-                raise
+        # who may only read, or reads from a replica or a full server, looks through the hashes once a process
+        with suppress(AccessDenied, ServerRefused):
+            self.link.call("HSET", self.keys.meta, "adopted", 1, retry=True)
 
     def _look_for_strays(self) -> None:
         found = (deal for page in scan_hashes(self.link, self.keys) for deal in strays(page))
@@ -526,7 +525,8 @@ class Store:
                     # another program's hash, which the log has yet to see
                     self._audit.adopt({deal_id: 1})
                     if condition == "0":
-                        condition = self.link.call("HGET", self.keys.deal(deal_id), "_rev").decode()
+                        rev = self.link.call("HGET", self.keys.deal(deal_id), "_rev", retry=True)
+                        condition = rev.decode()
                     continue
                 case "unchanged":
                     return False

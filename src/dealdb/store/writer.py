@@ -36,6 +36,7 @@ from dealdb.errors import (
     WriterClash,
 )
 from dealdb.store.durability import Durability, Wait, is_reached, wait_of
+from dealdb.store.eviction import refuse_eviction
 from dealdb.store.keys import FORMAT, FORMAT_OF_RESTORE, Keys
 from dealdb.store.marks import Mark
 
@@ -139,11 +140,15 @@ class Writers:
         keys: Keys,
         actor: str,
         durability: Durability = Durability.MEMORY,
+        *,
+        allow_eviction: bool = False,
     ) -> None:
         self._link = link
         self._keys = keys
         self._actor = actor
         self._durability = durability
+        # whether the server was asked, or need not be
+        self._is_lasting = allow_eviction
         self._waits: dict[Durability, Wait | None] = {Durability.MEMORY: None}
         self._threads = threading.local()
         self._free: list[_Writer] = []
@@ -187,11 +192,12 @@ class Writers:
         OutcomeUnknown
             If they were sent and the answers did not come before the deadline.
         NotDurable
-            If they are not where they are to be; ``done`` says whether they happened.
+            If they are not where they are to be, or the server may remove deals; ``done`` says whether they happened.
         StoreError
             If a single change certainly did not happen; of several the first ones may have.
         """
         seat = self._seat()
+        self._refuse_eviction()
         wait = self._wait(seat.durability)
         replies: list[Reply] = []
         for _ in range(_MAX_NAMES):
@@ -229,9 +235,15 @@ class Writers:
             self._waits[durability] = wait_of(self._link, durability)
         return self._waits[durability]
 
+    def _refuse_eviction(self) -> None:
+        """Before the first commit: whoever gives the server another policy later is told by ``health`` alone."""
+        if not self._is_lasting:
+            refuse_eviction(self._link)
+            self._is_lasting = True
+
     def promise(self, durability: Durability | None = None) -> None:
         """
-        Refuse a durability that this server can't promise; None for the default.
+        Refuse a durability that this server can't promise, None for the default, and one that removes deals.
 
         Raises
         ------
@@ -240,8 +252,9 @@ class Writers:
 
         Cost
         ----
-        A round trip or two the first time, none for memory.
+        A round trip the first time, and one or two more for another durability than memory.
         """
+        self._refuse_eviction()
         self._wait(durability or self._durability)
 
     def assure(self, durability: Durability | None = None) -> None:

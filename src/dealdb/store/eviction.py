@@ -1,0 +1,34 @@
+"""
+No change goes to a server that removes deals to make room: it would forget what it has acknowledged.
+
+Only a policy ``allkeys-*`` does so. The ``volatile-*`` ones remove keys that expire, and no key of a deal does.
+"""
+
+from __future__ import annotations
+
+from dealdb.connection import Link
+from dealdb.connection.info import ask_info
+from dealdb.errors import NotDurable
+
+
+def refuse_eviction(link: Link) -> None:
+    """
+    Refuse a server that removes deals when its memory is full; one that this user may not ask passes.
+
+    Raises
+    ------
+    NotDurable
+        If it does; nothing was written.
+
+    Cost
+    ----
+    One round trip.
+    """
+    info = ask_info(link, "memory")
+    policy, limit = info.get("maxmemory_policy", ""), int(info.get("maxmemory", 0))
+    if limit and policy.startswith("allkeys"):
+        raise NotDurable(
+            f"{link.settings.where} removes deals when its memory is full (maxmemory-policy {policy}, maxmemory "
+            f"{limit:,} bytes): nothing was written; set maxmemory-policy noeviction, or open the database with "
+            "allow_eviction=True"
+        )
