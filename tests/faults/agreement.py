@@ -8,7 +8,6 @@ from typing import Any
 
 import msgpack
 import polars as pl
-import redis
 
 Texts = dict[str, str]
 Entry = dict[bytes, bytes]
@@ -17,7 +16,7 @@ _OWN_KEYS = {"log", "meta", "writers", "checkpoint", "chunks", "lease", "queries
 _OWN_PREFIXES = ("chunk:", "history:")
 
 
-def hashes_of(client: redis.Redis) -> dict[str, Texts]:
+def hashes_of(client: Any) -> dict[str, Texts]:
     """Texts of each deal by field, ``_row`` and ``_rev`` among them."""
     return {
         key.decode()[5:]: {name.decode(): text.decode() for name, text in found.items()}
@@ -26,7 +25,7 @@ def hashes_of(client: redis.Redis) -> dict[str, Texts]:
     }
 
 
-def assert_agreement(client: redis.Redis) -> dict[str, Texts]:
+def assert_agreement(client: Any) -> dict[str, Texts]:
     """
     See to it that hashes == fold of the log, that the chain of the log is whole, and that the meta data are its end.
 
@@ -49,13 +48,15 @@ def assert_agreement(client: redis.Redis) -> dict[str, Texts]:
         for row, deal in folded.rows.items()
     }
     assert len(expected) == len(folded.rows), "a deal has two rows"
-    found = {deal: {n: t for n, t in texts.items() if n != "_rev"} for deal, texts in hashes.items()}
+    found = {
+        deal: {n: t for n, t in texts.items() if n != "_rev"} for deal, texts in hashes.items()
+    }
     assert found == expected
     assert {deal: int(texts["_rev"]) for deal, texts in hashes.items()} == folded.revs
     return hashes
 
 
-def odd_keys(client: redis.Redis) -> list[str]:
+def odd_keys(client: Any) -> list[str]:
     """Keys that no collection ``deal`` has."""
     return [key for each in client.scan_iter(count=1_000) if not _is_own(key := each.decode())]
 
@@ -108,7 +109,9 @@ class _Fold:
             if row < int(entry[b"height"]) and entry[b"kind"] == b"set" and "updated" not in given:
                 given["updated"] = _stamp(int(entry[b"time"]))
             deal = {**self.rows.get(row, {}), **given, "id": ids[place]}
-            self.rows[row] = {name: text for name, text in deal.items() if text not in (None, False)}
+            self.rows[row] = {
+                name: text for name, text in deal.items() if text not in (None, False)
+            }
             self.revs[ids[place]] = self.seq
 
 

@@ -78,30 +78,32 @@ class Acknowledged:
 
 def test_a_full_disk_is_named_and_heals(binary: Path, small_disk: Path, socket: Path) -> None:
     saved = Acknowledged()
-    with on_disk(binary, small_disk, socket, *EVERY_SECOND) as server:
-        with DealDatabase(port=server.port) as db:
-            assert in_threads(3, lambda thread: saved.save(db, f"t{thread}-")) == []
-            for error in saved.errors:
-                assert isinstance(error, ServerRefused)
-                assert error.reply == "MISCONF"
-                assert "free space there" in str(error)
-            assert len(saved.values) > 300
-            # reads go on, and are right
-            frame = db.query.frame()
-            assert dict(zip(frame["id"], frame["n"], strict=True)) == saved.values
-            some = next(iter(saved.values))
-            deal = db.get_deal(some)
-            assert deal is not None
-            assert deal["n"] == saved.values[some]
-            assert db.check().ok
-            assert db.health().reachable
-            with pytest.raises(ServerRefused, match="MISCONF"):
-                db.delete_deal(some)
-            with pytest.raises(ServerRefused, match="MISCONF"):
-                db.loader.load([{"id": f"L{n}", "n": n} for n in range(100)], rejects=False)
-            enlarge(small_disk)
-            assert eventually(lambda: takes(db))
-            saved.values["healed"] = 1
+    with (
+        on_disk(binary, small_disk, socket, *EVERY_SECOND) as server,
+        DealDatabase(port=server.port) as db,
+    ):
+        assert in_threads(3, lambda thread: saved.save(db, f"t{thread}-")) == []
+        for error in saved.errors:
+            assert isinstance(error, ServerRefused)
+            assert error.reply == "MISCONF"
+            assert "free space there" in str(error)
+        assert len(saved.values) > 300
+        # reads go on, and are right
+        frame = db.query.frame()
+        assert dict(zip(frame["id"], frame["n"], strict=True)) == saved.values
+        some = next(iter(saved.values))
+        deal = db.get_deal(some)
+        assert deal is not None
+        assert deal["n"] == saved.values[some]
+        assert db.check().ok
+        assert db.health().reachable
+        with pytest.raises(ServerRefused, match="MISCONF"):
+            db.delete_deal(some)
+        with pytest.raises(ServerRefused, match="MISCONF"):
+            db.loader.load([{"id": f"L{n}", "n": n} for n in range(100)], rejects=False)
+        enlarge(small_disk)
+        assert eventually(lambda: takes(db))
+        saved.values["healed"] = 1
         # with everysec a second of the file may be in the server alone
         assert eventually(lambda: is_written(server))
         server.kill()
@@ -120,7 +122,7 @@ def takes(db: DealDatabase) -> bool:
 
 def is_written(server: Server) -> bool:
     with server.client() as client:
-        info = client.info("persistence")
+        info: Any = client.info("persistence")
     return bool(info["aof_last_write_status"] == "ok" and info["aof_buffer_length"] == 0)
 
 
@@ -128,23 +130,23 @@ def test_a_full_disk_ends_a_server_that_writes_always(
     binary: Path, small_disk: Path, socket: Path
 ) -> None:
     saved = Acknowledged()
-    with on_disk(binary, small_disk, socket, *DURABLE) as server:
-        with DealDatabase(port=server.port, retry_deadline_s=0.5) as db:
-            assert in_threads(3, lambda thread: saved.save(db, f"t{thread}-")) == []
-            assert server.process is not None
-            assert server.process.wait(30) == 1
-            for error in saved.errors:
-                assert isinstance(error, OutcomeUnknown | ServerUnavailable)
-            assert len(saved.values) > 300
-            assert not db.is_connected()
-            enlarge(small_disk)
-            server.start()
-            for error in saved.errors:
-                if isinstance(error, OutcomeUnknown):
-                    assert error.resolve() in (True, False)
-            assert saved.are_in(server)
-            assert db.save_deal({"id": "next", "n": 1}).outcome == "inserted"
-            assert db.check().ok
+    with (
+        on_disk(binary, small_disk, socket, *DURABLE) as server,
+        DealDatabase(port=server.port, retry_deadline_s=0.5) as db,
+    ):
+        assert in_threads(3, lambda thread: saved.save(db, f"t{thread}-")) == []
+        assert server.process is not None
+        assert server.process.wait(30) == 1
+        assert all(isinstance(error, OutcomeUnknown | ServerUnavailable) for error in saved.errors)
+        assert len(saved.values) > 300
+        assert not db.is_connected()
+        enlarge(small_disk)
+        server.start()
+        unknown = [error for error in saved.errors if isinstance(error, OutcomeUnknown)]
+        assert all(error.resolve() in (True, False) for error in unknown)
+        assert saved.are_in(server)
+        assert db.save_deal({"id": "next", "n": 1}).outcome == "inserted"
+        assert db.check().ok
 
 
 class Appended:
@@ -182,7 +184,8 @@ class Appended:
     @staticmethod
     def state(server: Server) -> tuple[int, Any]:
         with server.client() as client:
-            return int(client.hget("deals:meta", "seq")), assert_agreement(client)
+            seq: Any = client.hget("deals:meta", "seq")
+            return int(seq), assert_agreement(client)
 
     def cut(self, server: Server, size: int) -> None:
         """Start a server with the first bytes of the file, and look at what it has."""
@@ -222,8 +225,6 @@ def test_a_file_that_is_cut_somewhere_in_its_last_records(
 
 
 @pytest.mark.slow
-def test_a_file_that_is_cut_anywhere_in_its_last_records(
-    appended: Appended, other: Server
-) -> None:
+def test_a_file_that_is_cut_anywhere_in_its_last_records(appended: Appended, other: Server) -> None:
     for size in range(appended.first, len(appended.data) + 1):
         appended.cut(other, size)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 
 from connected import in_threads
 from dealdb import DealDatabase
@@ -90,7 +89,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def client(server: Server) -> Iterator[redis.Redis]:
+def client(server: Server) -> Iterator[Any]:
     with server.client() as client:
         yield client
 
@@ -101,7 +100,7 @@ def way(server: Server) -> Iterator[RefusingProxy]:
         yield way
 
 
-def state_of(client: redis.Redis) -> dict[str, Texts]:
+def state_of(client: Any) -> dict[str, Texts]:
     """The deals, without what tells when they were written."""
     return {
         deal: {name: text for name, text in texts.items() if name not in ("_rev", "updated")}
@@ -109,7 +108,7 @@ def state_of(client: redis.Redis) -> dict[str, Texts]:
     }
 
 
-def bookmarks(client: redis.Redis) -> list[bytes]:
+def bookmarks(client: Any) -> list[bytes]:
     return [name for name in client.hkeys("deals:writers") if name.startswith(b"load:")]
 
 
@@ -117,7 +116,7 @@ def adds_up(report: dict[str, int]) -> bool:
     return report["read"] == sum(report[name] for name in COUNTS[1:])
 
 
-def in_one_go(server: Server, client: redis.Redis, path: Path) -> tuple[dict[str, int], Any, bytes]:
+def in_one_go(server: Server, client: Any, path: Path) -> tuple[dict[str, int], Any, bytes]:
     """What an undisturbed load of the same file comes to: report, deals, rejects."""
     rejects = path.with_name("undisturbed.csv")
     with DealDatabase(port=server.port) as db:
@@ -136,7 +135,7 @@ def killing(loader: Loader, pause: float) -> Callable[[], None]:
     "n_points", [5, pytest.param(100, marks=pytest.mark.slow)], ids=lambda n: f"{n} points"
 )
 def test_a_loader_that_is_killed_anywhere_goes_on(
-    server: Server, client: redis.Redis, way: RefusingProxy, path: Path, n_points: int
+    server: Server, client: Any, way: RefusingProxy, path: Path, n_points: int
 ) -> None:
     expected, state, rejected = in_one_go(server, client, path)
     assert adds_up(expected)
@@ -163,7 +162,7 @@ def test_a_loader_that_is_killed_anywhere_goes_on(
     assert resumed >= n_points // 3
 
 
-def test_two_loaders_of_one_file_at_once(server: Server, client: redis.Redis, path: Path) -> None:
+def test_two_loaders_of_one_file_at_once(server: Server, client: Any, path: Path) -> None:
     expected, state, _ = in_one_go(server, client, path)
     loaders = [Loader(server.port, path, path.with_name(f"{n}.csv")) for n in range(2)]
     for loader in loaders:
@@ -183,7 +182,7 @@ def test_two_loaders_of_one_file_at_once(server: Server, client: redis.Redis, pa
 
 
 def test_two_loaders_of_one_file_one_after_the_other(
-    server: Server, client: redis.Redis, path: Path
+    server: Server, client: Any, path: Path
 ) -> None:
     # without deals that occur twice, so that the second has nothing to do
     lines = path.read_text().splitlines()
@@ -203,9 +202,7 @@ def test_two_loaders_of_one_file_one_after_the_other(
     assert bookmarks(client) == []
 
 
-def test_scripts_that_are_forgotten_all_the_time(
-    server: Server, client: redis.Redis, path: Path
-) -> None:
+def test_scripts_that_are_forgotten_all_the_time(server: Server, client: Any, path: Path) -> None:
     n_threads, n_saves, done, n_flushed = 4, 150, threading.Event(), 0
 
     def forget() -> None:

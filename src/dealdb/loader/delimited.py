@@ -152,7 +152,9 @@ class DelimitedSource:
                 break
         if len(sample) == _MAX_HEADER_BYTES and end == len(sample):
             expected = f"names of columns of at most {_MAX_HEADER_BYTES >> 10} KB"
-        msg = f"{self.name}, line {line}: the names of the columns can't be read: expected {expected}"
+        msg = (
+            f"{self.name}, line {line}: the names of the columns can't be read: expected {expected}"
+        )
         raise LoadError(msg)
 
     def _checked_headers(self, cells: list[str]) -> tuple[list[str], list[str]]:
@@ -161,7 +163,10 @@ class DelimitedSource:
             mark = " with a byte order mark" if self._stream.has_bom else ""
             notes.insert(0, f"encoding {self._stream.encoding}{mark}")
         if len(cells) > MAX_COLUMNS:
-            msg = f"{self.name} has {len(cells):,} columns; a table has at most {MAX_COLUMNS:,}: is it what its name says?"
+            msg = (
+                f"{self.name} has {len(cells):,} columns; a table has at most {MAX_COLUMNS:,}: "
+                "is it what its name says?"
+            )
             raise LoadError(msg)
         headers = unique_headers([cell.strip() for cell in cells])
         repeated = [name for name, n in Counter(cell.strip() for cell in cells).items() if n > 1]

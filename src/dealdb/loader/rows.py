@@ -241,4 +241,4 @@ def _unwritable(row: Mapping[str, object]) -> Exception | None:
 
 def _shown(row: Mapping[str, object]) -> str:
     """A row for people, where the source has no text."""
-    return as_json({name: "..." for name in row} if _is_endless(row) else row)
+    return as_json(dict.fromkeys(row, "...") if _is_endless(row) else row)
