@@ -174,7 +174,7 @@ class Store:
         from dealdb.store.reshape import Reshape
 
         self._adopt_strays()
-        return Reshape(self._definitions, self._audit, self._live)
+        return Reshape(self._definitions, self._audit, self._live, self._writers)
 
     def history(self, deal_id: str) -> pl.DataFrame:
         """Every change of one deal; see ``past.history_of``."""
@@ -224,7 +224,8 @@ class Store:
         found = (deal for page in scan_hashes(self.link, self.keys) for deal in strays(page))
         first = next(found, None)
         if first is not None:
-            self._audit.adopt_all(chain([first], found))
+            with self._writers.beforehand():
+                self._audit.adopt_all(chain([first], found))
         self._looked = True
 
     def get_many(self, ids: Sequence[str]) -> list[Deal | None]:
