@@ -196,6 +196,7 @@ class Audit:
             adopted = self._adopt([d for d in differences if d.problem not in _LEFT_OVER])
             removed = sum(len(gone & self._remove(batch)) for batch in _batches(affected))
         self._count()
+        self._writers.assure()
         remaining = [d for batch in _batches(affected) for d in self._settled(batch)]
         return RepairReport(adopted=adopted, removed=removed, remaining=tuple(remaining))
 
