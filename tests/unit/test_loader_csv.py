@@ -190,6 +190,42 @@ def test_headers_may_repeat_be_empty_or_padded(store: Recorder, tmp_path: Path) 
     assert "several columns have one name: 'note'" in report.notes
 
 
+@pytest.mark.parametrize(
+    "header", ['id,12" disc', 'id,"na\nme"', '"id","12"" disc"', "\n\nid,name"]
+)
+def test_rows_begin_right_behind_the_header(store: Recorder, tmp_path: Path, header: str) -> None:
+    report = store.load_text(tmp_path, f'{header}\n1,a\n2,"b"\n3,5" disc\n')
+    assert (report.read, report.inserted, report.rejected) == (3, 3, 0)
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ('id,"name', "quotes that are closed by the end of their cell"),
+        ('id,"na"me', "quotes that are closed by the end of their cell"),
+        ("id,na\0me", "text without NUL bytes"),
+    ],
+)
+@pytest.mark.parametrize("rest", ["", '1,a\n2,b\n3,"x\n4,c\n', "1,a\n" * 200_000])
+def test_a_header_that_can_t_be_read_stops_the_load(
+    store: Recorder, tmp_path: Path, header: str, expected: str, rest: str
+) -> None:
+    expected = "at most 512 KB" if header == 'id,"name' and len(rest) > 1_000 else expected
+    with pytest.raises(LoadError, match=rf"line 3: the names of the columns can't be .*{expected}"):
+        store.load_text(tmp_path, f"\n\n{header}\n{rest}")
+    assert store.batches == []
+
+
+def test_headers_may_be_long_but_not_endless(store: Recorder, tmp_path: Path) -> None:
+    names = ["id", *(f"f{n}_{'é' * 100}" for n in range(450))]
+    report = store.load_text(tmp_path, f"{','.join(names)}\n{','.join('1' * 451)}\n")
+    assert (report.read, report.inserted, len(report.columns)) == (1, 1, 451)
+    with pytest.raises(LoadError, match=r"line 1: the names of the columns can't.*at most 512 KB"):
+        store.load_text(tmp_path, f"id,{'x' * 600_000}\n1,1\n")
+    with pytest.raises(LoadError, match="has 5,001 columns; a table has at most 4,096"):
+        store.load_text(tmp_path, f"id{',c' * 5_000}\n1{',1' * 5_000}\n")
+
+
 def test_a_file_without_rows_loads_nothing(store: Recorder, tmp_path: Path) -> None:
     assert store.load_text(tmp_path, "id,name\n").read == 0
     assert store.load_text(tmp_path, "id,name").read == 0

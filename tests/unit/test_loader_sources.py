@@ -412,6 +412,20 @@ def test_values_that_have_no_text_are_rejected(store: Recorder) -> None:
     assert report.reasons == {"type": 1, "not-a-name": 1, "not-an-object": 1, "encoding": 1}
 
 
+def test_values_without_an_end_are_rejected_alone(store: Recorder) -> None:
+    deep: list[Any] = []
+    for _ in range(5_000):
+        deep = [deep]
+    itself: list[Any] = []
+    itself.append(itself)
+    bad = [10**5_000, deep, {"a": deep}, itself, "\ud800", [10**5_000, "\ud800"]]
+    rows = [{"id": f"bad{n}", "note": value} for n, value in enumerate(bad)]
+    report = store.load([{"id": "1", "note": "a"}, *rows, {"id": "2", "note": "b"}])
+    assert sorted(store.deals) == ["1", "2"]
+    assert (report.read, report.rejected) == (8, 6)
+    assert report.reasons == {"type": 5, "encoding": 1}
+
+
 def test_lists_of_texts_stay_lists(store: Recorder, tmp_path: Path) -> None:
     path = tmp_path / "deals.jsonl"
     path.write_text(

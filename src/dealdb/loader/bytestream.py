@@ -95,9 +95,9 @@ class ByteStream:
             return None
         return len(codecs.BOM_UTF8) if self.has_bom else 0
 
-    def sample(self) -> bytes:
-        """First ``SAMPLE_BYTES`` or so of the text."""
-        return next((block[:SAMPLE_BYTES] for block, _ in self.blocks()), b"")
+    def sample(self, n_bytes: int = SAMPLE_BYTES) -> bytes:
+        """First ``n_bytes`` or so of the text."""
+        return next((block[:n_bytes] for block, _ in self.blocks()), b"")
 
     def _raw_blocks(self) -> Iterator[tuple[bytes, int]]:
         with ExitStack() as files:

@@ -26,6 +26,10 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _MAX_STEPS_BACK = 1000
 # some hundred rows: enough to compare delimiters
 _SNIFF_BYTES = 16 * 1024
+# 512 fields with the longest of names have less
+_MAX_HEADER_BYTES = 512 * 1024
+# each costs memory and time, even where it is left out in the end
+MAX_COLUMNS = 4096
 # the line with which Excel is told what stands between the cells
 _TOLD = re.compile(rb'"?sep=([,;|\t])"?\r?\n', re.IGNORECASE)
 
@@ -60,7 +64,7 @@ class DelimitedSource:
         self.name = stream.name
         self.bytes_total = stream.bytes_total
         self._stream = stream
-        sample = stream.sample()
+        sample = stream.sample(_MAX_HEADER_BYTES)
         # old programs of the Mac end their lines so
         self._only_returns = b"\r" in sample and b"\n" not in sample
         if self._only_returns:
@@ -115,17 +119,42 @@ class DelimitedSource:
         return replace(chunk, locate=locate, rejects=rejects)
 
     def _read_header(self, sample: bytes) -> tuple[list[str], list[str]]:
-        end = self._header_start
-        while end < len(sample):
-            start, end = end, (sample.find(b"\n", end) + 1) or len(sample)
-            while sample.count(b'"', start, end) % 2 and end < len(sample):
-                end = (sample.find(b"\n", end) + 1) or len(sample)
-            row = self._dialect.split(sample[start:end], width=None).rows
-            if row:
-                self._header_end = end
-                self.header = (self.delimiter, sample[start:end].decode().rstrip("\r\n"))
-                return self._checked_headers(row[0])
+        start, line = self._header_start, 1 + sample.count(b"\n", 0, self._header_start)
+        while start < len(sample):
+            record = self._first_record(sample, start, line)
+            self._header_end = start + len(record)
+            rows = self._dialect.split(record, width=None).rows
+            if rows:
+                self.header = (self.delimiter, record.decode().rstrip("\r\n"))
+                return self._checked_headers(rows[0])
+            start, line = self._header_end, line + record.count(b"\n")
         msg = f"{self.name} has no line with column names; there is nothing to load"
+        raise LoadError(msg)
+
+    def _first_record(self, sample: bytes, start: int, line: int) -> bytes:
+        """
+        The record that begins there: a line, or several where a quoted cell goes on.
+
+        It has to be certain where it ends: what is taken for the names of columns is not loaded.
+        """
+        end, n_quotes, expected = start, 0, "quotes that are closed by the end of their cell"
+        while end < len(sample):
+            begin, end = end, (sample.find(b"\n", end) + 1) or len(sample)
+            n_quotes += sample.count(b'"', begin, end)
+            # a quote that opens nothing leaves an odd number on a line that is whole
+            if begin > start and n_quotes % 2:
+                continue
+            rejects = self._dialect.split(sample[start:end], width=None).rejects
+            if not rejects and (sample[end - 1 : end] == b"\n" or len(sample) < _MAX_HEADER_BYTES):
+                return sample[start:end]
+            if rejects and (n_quotes % 2 == 0 or rejects[0].code != "quotes"):
+                expected = rejects[0].message.removeprefix("expected ")
+                break
+        if len(sample) == _MAX_HEADER_BYTES and end == len(sample):
+            expected = f"names of columns of at most {_MAX_HEADER_BYTES >> 10} KB"
+        msg = (
+            f"{self.name}, line {line}: the names of the columns can't be read: expected {expected}"
+        )
         raise LoadError(msg)
 
     def _checked_headers(self, cells: list[str]) -> tuple[list[str], list[str]]:
@@ -133,6 +162,12 @@ class DelimitedSource:
         if self._stream.encoding != "utf-8" or self._stream.has_bom:
             mark = " with a byte order mark" if self._stream.has_bom else ""
             notes.insert(0, f"encoding {self._stream.encoding}{mark}")
+        if len(cells) > MAX_COLUMNS:
+            msg = (
+                f"{self.name} has {len(cells):,} columns; a table has at most {MAX_COLUMNS:,}: "
+                "is it what its name says?"
+            )
+            raise LoadError(msg)
         headers = unique_headers([cell.strip() for cell in cells])
         repeated = [name for name, n in Counter(cell.strip() for cell in cells).items() if n > 1]
         if repeated:

@@ -76,6 +76,9 @@ class Rows:
         except UnicodeEncodeError:
             self._drop(_has_surrogates, "encoding", "text that UTF-8 can hold")
             return self.chunk(bytes_done, dates_are_text=dates_are_text)
+        except (ValueError, RecursionError):
+            self._drop(_is_endless, "type", "numbers, lists and objects that are not endless")
+            return self.chunk(bytes_done, dates_are_text=dates_are_text)
         declared = {
             name: _declared(cells, kinds[name] - {_NULL}) for name, cells in columns.items()
         }
@@ -110,7 +113,7 @@ class Rows:
 
         def locate(wanted: Sequence[int]) -> list[Place]:
             return [
-                places[i] if places[i].raw else places[i]._replace(raw=as_json(rows[i]))
+                places[i] if places[i].raw else places[i]._replace(raw=_shown(rows[i]))
                 for i in wanted
             ]
 
@@ -218,8 +221,24 @@ def _unstorable(row: Mapping[str, object]) -> bool:
 
 
 def _has_surrogates(row: Mapping[str, object]) -> bool:
+    return isinstance(_unwritable(row), UnicodeError)
+
+
+def _is_endless(row: Mapping[str, object]) -> bool:
+    problem = _unwritable(row)
+    # Python turns no integer of more than 4,300 digits into text, and goes some 1,000 levels deep
+    return problem is not None and not isinstance(problem, UnicodeError)
+
+
+def _unwritable(row: Mapping[str, object]) -> Exception | None:
+    """Why there is no text for a row."""
     try:
         as_json(dict(row)).encode()
-    except UnicodeEncodeError:
-        return True
-    return False
+    except (ValueError, RecursionError) as problem:
+        return problem
+    return None
+
+
+def _shown(row: Mapping[str, object]) -> str:
+    """A row for people, where the source has no text."""
+    return as_json(dict.fromkeys(row, "...") if _is_endless(row) else row)

@@ -190,11 +190,13 @@ class Audit:
         A check, and a round trip for every 200 deals that differ.
         """
         differences = self.check().differences
-        adopted = self._adopt([d for d in differences if d.problem not in _LEFT_OVER])
         affected = sorted({d.deal for d in differences})
         gone = {d.deal for d in differences if d.problem is Problem.VANISHED}
-        removed = sum(len(gone & self._remove(batch)) for batch in _batches(affected))
+        with self._writers.beforehand():
+            adopted = self._adopt([d for d in differences if d.problem not in _LEFT_OVER])
+            removed = sum(len(gone & self._remove(batch)) for batch in _batches(affected))
         self._count()
+        self._writers.assure()
         remaining = [d for batch in _batches(affected) for d in self._settled(batch)]
         return RepairReport(adopted=adopted, removed=removed, remaining=tuple(remaining))
 

@@ -96,7 +96,8 @@ class Definitions:
         None when there is nothing to change, else two round trips.
         """
         wanted = list(fields)
-        self._until_done(lambda: self._schema_change(wanted))
+        with self._writers.beforehand():
+            self._until_done(lambda: self._schema_change(wanted))
         return self.schema
 
     def _schema_change(self, fields: list[Field]) -> Change | None:
@@ -138,7 +139,8 @@ class Definitions:
         None when there is nothing to add, else two round trips.
         """
         wanted = list(names)
-        self._until_done(lambda: self._pipeline_change(self.pipeline.covering(wanted)))
+        with self._writers.beforehand():
+            self._until_done(lambda: self._pipeline_change(self.pipeline.covering(wanted)))
         return self.pipeline
 
     def set_pipeline(self, pipeline: Pipeline) -> None:
@@ -149,6 +151,8 @@ class Definitions:
         ----
         Two round trips; none when it is the one in force.
         """
+        if not self._known.schema_version:
+            self.declare([])
         self._until_done(lambda: self._pipeline_change(pipeline))
 
     def _pipeline_change(self, pipeline: Pipeline) -> Change | None:
@@ -164,13 +168,11 @@ class Definitions:
         reply = Reply("stale", ())
         while reply.status == "stale":
             known = self._refresh()
-            reply = self._writers.commit(
-                Change(
-                    kind="pipeline",
-                    version=known.pipeline_version,
-                    payload=known.pipeline.to_json(),
-                )
+            change = Change(
+                kind="pipeline", version=known.pipeline_version, payload=known.pipeline.to_json()
             )
+            with self._writers.beforehand():
+                reply = self._writers.commit(change)
 
     def _until_done(self, change: Callable[[], Change | None]) -> None:
         for _ in range(_MAX_TRIES):

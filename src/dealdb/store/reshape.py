@@ -17,6 +17,7 @@ from dealdb.schema import Field
 from dealdb.store.audit import BATCH, Audit
 from dealdb.store.definitions import Definitions
 from dealdb.store.live import LiveColumns
+from dealdb.store.writer import Writers
 
 # each failed try means that others committed in the meantime; they must pause for a moment at some time
 _MAX_TRIES = 1_000
@@ -25,7 +26,10 @@ _MAX_TRIES = 1_000
 class Reshape:
     """Changes of one collection's columns."""
 
-    def __init__(self, definitions: Definitions, audit: Audit, live: LiveColumns) -> None:
+    def __init__(
+        self, definitions: Definitions, audit: Audit, live: LiveColumns, writers: Writers
+    ) -> None:
+        self._writers = writers
         self._definitions = definitions
         self._audit = audit
         self._live = live
@@ -79,7 +83,8 @@ class Reshape:
             moved = 0
             for first in range(0, len(full), BATCH):
                 ids = full[first : first + BATCH]
-                moved += self._audit.mend(ids, fields, sources, [0] * len(ids))
+                with self._writers.beforehand():
+                    moved += self._audit.mend(ids, fields, sources, [0] * len(ids))
             if full and not moved:
                 # the hashes have no such values: other programs removed or replaced them
                 self._audit.repair()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -187,7 +187,7 @@ class Store:
         from dealdb.store.reshape import Reshape
 
         self._adopt_strays()
-        return Reshape(self._definitions, self._audit, self._live)
+        return Reshape(self._definitions, self._audit, self._live, self._writers)
 
     def history(self, deal_id: str) -> pl.DataFrame:
         """Every change of one deal; see ``past.history_of``."""
@@ -257,7 +257,8 @@ class Store:
         found = (deal for page in scan_hashes(self.link, self.keys) for deal in strays(page))
         first = next(found, None)
         if first is not None:
-            self._audit.adopt_all(chain([first], found))
+            with self._writers.beforehand():
+                self._audit.adopt_all(chain([first], found))
         self._looked = True
 
     def get_many(self, ids: Sequence[str]) -> list[Deal | None]:

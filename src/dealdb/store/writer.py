@@ -230,6 +230,32 @@ class Writers:
         finally:
             seat.durability = before
 
+    @contextmanager
+    def beforehand(self) -> Iterator[None]:
+        """
+        Let the commits of this thread be what a change needs first, and not the change itself.
+
+        Where nobody knows whether one of them happened, the change was not made all the same: its own outcome is no
+        question. Their durability is that of the change, which is asked for behind them.
+
+        Raises
+        ------
+        ServerUnavailable
+            Instead of OutcomeUnknown.
+        NotDurable
+            If the server can't promise the durability of the change.
+        """
+        self.promise(self._seat().durability)
+        try:
+            with self.asking(Durability.MEMORY):
+                yield
+        except OutcomeUnknown as problem:
+            msg = (
+                f"{self._link.settings.where}: the link broke during what a change needs first (a new field or stage, "
+                "deals one after the other), and the change is not complete: make it again"
+            )
+            raise ServerUnavailable(msg) from problem
+
     def _wait(self, durability: Durability) -> Wait | None:
         if durability not in self._waits:
             self._waits[durability] = wait_of(self._link, durability)
