@@ -109,6 +109,8 @@ def test_the_program_says_it_and_may_be_told(
     assert "set maxmemory-policy noeviction" in refused.err
     monkeypatch.setenv("DEALDB_ALLOW_EVICTION", "on")
     assert run(*change).code == 0
-    assert "allow_eviction    on (DEALDB_ALLOW_EVICTION)\n" in run("info", "--url", evicting.url).out
+    assert (
+        "allow_eviction    on (DEALDB_ALLOW_EVICTION)\n" in run("info", "--url", evicting.url).out
+    )
     monkeypatch.setenv("DEALDB_ALLOW_EVICTION", "yes")
     assert "DEALDB_ALLOW_EVICTION must be on or off: got 'yes'" in run(*change).err
