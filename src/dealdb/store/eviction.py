@@ -6,25 +6,30 @@ Only a policy ``allkeys-*`` does so. The ``volatile-*`` ones remove keys that ex
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from dealdb.connection import Link
+from dealdb.connection.faults import is_cut
 from dealdb.connection.info import ask_info
-from dealdb.errors import NotDurable
+from dealdb.errors import NotDurable, ServerUnavailable
 
 
 def refuse_eviction(link: Link) -> None:
     """
-    Refuse a server that removes deals when its memory is full; one that this user may not ask passes.
+    Refuse a server that removes deals when its memory is full; one that can't be asked passes.
 
     Raises
     ------
     NotDurable
         If it does; nothing was written.
+    ServerUnavailable
+        If there is no answer; nothing was written.
 
     Cost
     ----
     One round trip.
     """
-    info = ask_info(link, "memory")
+    info = _about_memory(link)
     policy, limit = info.get("maxmemory_policy", ""), int(info.get("maxmemory", 0))
     if limit and policy.startswith("allkeys"):
         raise NotDurable(
@@ -32,3 +37,13 @@ def refuse_eviction(link: Link) -> None:
             f"{limit:,} bytes): nothing was written; set maxmemory-policy noeviction, or open the database with "
             "allow_eviction=True"
         )
+
+
+def _about_memory(link: Link) -> Mapping[str, str]:
+    try:
+        return ask_info(link, "memory")
+    except ServerUnavailable as problem:
+        if not is_cut(problem):
+            raise
+        # a proxy that does not pass INFO: what it passes of the change, the change will tell
+        return {}
