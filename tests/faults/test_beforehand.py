@@ -57,7 +57,7 @@ def test_unknown_outcome_of_what_comes_first_is_none_of_the_change(
 
 
 def fill(db: DealDatabase) -> None:
-    db.loader.load([{"id": f"d{n}", "note": f"n{n}"} for n in range(500)], rejects=False)
+    db.loader.load([{"id": f"d{n}", "note": f"n{n}"} for n in range(300)], rejects=False)
 
 
 # in several commits, of which the last one is the change
@@ -72,7 +72,7 @@ def test_change_in_many_commits_is_unknown_in_the_last_alone(
     proxy: Proxy, durable: Server, what: str
 ) -> None:
     change, is_there = LONG[what]
-    for number in range(5):
+    for number in range(4):
         with durable.client() as client:
             client.flushall()
         with (
@@ -92,7 +92,7 @@ def test_change_in_many_commits_is_unknown_in_the_last_alone(
             if not is_there(direct):
                 change(db)
             assert is_there(direct)
-            assert direct.query.count() == 500
+            assert direct.query.count() == 300
             assert direct.check().ok
 
 
