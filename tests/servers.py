@@ -47,9 +47,13 @@ BINARIES: dict[str, Callable[[], Path | None]] = {
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        # a node of a cluster has a second one, 10,000 above
+        if port < 55_536:
+            return port
 
 
 class Server:

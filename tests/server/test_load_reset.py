@@ -13,6 +13,7 @@ from commits import at_each_commit
 from connected import eventually
 from dealdb import DealDatabase, LoadReset
 from dealdb.store import Store
+from dealdb.store.durability import Durability
 from dealdb.store.log import Position
 from servers import Server
 
@@ -118,9 +119,9 @@ def test_after_the_last_commit(
 ) -> None:
     confirm = Store.confirm
 
-    def emptied(self: Store, since: Position) -> Position:
+    def emptied(self: Store, since: Position, durability: Durability | None) -> Position:
         empty()
-        return confirm(self, since)
+        return confirm(self, since, durability)
 
     monkeypatch.setattr(Store, "confirm", emptied)
     with pytest.raises(LoadReset):

@@ -76,6 +76,8 @@ class Pool:
     ----------
     settings
         The server, and the pool's size and patience.
+    asks_role
+        Whether each exchange asks the server for its role; not so to find out what a proxy passes.
 
     Attributes
     ----------
@@ -85,8 +87,9 @@ class Pool:
         When the server last completed an exchange, on the monotonic clock; 0 before the first.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, asks_role: bool = True) -> None:
         self.settings = settings
+        self._asks_role = asks_role
         self.db = settings.db
         self.answered_at = 0.0
         self._closed = False
@@ -218,7 +221,7 @@ class Pool:
         if self._idle and waiter.db == self.db:
             wire = self._idle.pop()
         elif len(held := self._held()) < self.settings.max_connections:
-            wire = Wire(self.settings, waiter.db)
+            wire = Wire(self.settings, waiter.db, asks_role=self._asks_role)
             self._wires = [*map(weakref.ref, held), weakref.ref(wire)]
         elif self._idle:
             wire = self._idle.pop()

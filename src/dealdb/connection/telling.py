@@ -96,7 +96,7 @@ class TellingLink(Link):
     def _told_of_proxy(
         self, asking: Link, commands: Sequence[Sequence[Argument]]
     ) -> StoreError | None:
-        first = [("SELECT", self.db)] if self.db else []
+        first = [("HELLO",), *([("SELECT", self.db)] if self.db else [])]
         for name, *rest in (*first, *commands):
             if _always_cut(asking, (name, *rest)):
                 said = name.decode() if isinstance(name, bytes) else name
@@ -115,7 +115,7 @@ class TellingLink(Link):
             socket_timeout_s=_PATIENCE_S,
             pool_timeout_s=_PATIENCE_S,
         )
-        return OwnLink(Pool(hasty), 0)
+        return OwnLink(Pool(hasty, asks_role=False), 0)
 
     @property
     def _where(self) -> str:

@@ -69,12 +69,21 @@ class Wire:
     """
 
     __slots__ = (
-        *("__weakref__", "_connection", "_opened_at", "_poller", "_ready", "_settings"),
+        *(
+            "__weakref__",
+            "_connection",
+            "_opened_at",
+            "_poller",
+            "_question",
+            "_ready",
+            "_settings",
+        ),
         *("_on_replica", "_was_primary", "db", "holder", "none_ran", "used_at"),
     )
 
-    def __init__(self, settings: Settings, db: int) -> None:
+    def __init__(self, settings: Settings, db: int, *, asks_role: bool = True) -> None:
         self._settings = settings
+        self._question = _HELLO if asks_role else b""
         self._connection = _new_connection(settings, db)
         self._ready = False
         self.db = db
@@ -126,19 +135,7 @@ class Wire:
 
         Whatever cuts it short, an interrupt too, closes the socket: a late reply must not meet the next command.
         """
-        connection = self._connection
-        # in this order no number of interrupts leaves an unread reply on a wire that counts as ready
-        self._ready = False
-        try:
-            connection.send_packed_command(_pieces(_HELLO + packed), check_health=False)
-            about, reply = self._read_many(2, timeout_s)
-            self._ready = True
-        except (RedisError, OSError) as error:
-            raise translate(error, self._where) from error
-        finally:
-            if not self._ready:
-                self.close()
-        self._note_role(about)
+        [reply] = self._replies(_pieces(self._question + packed), 1, timeout_s)
         if isinstance(reply, RedisError):
             raise translate(reply, self._where) from reply
         return reply
@@ -152,18 +149,8 @@ class Wire:
         The server has the first ones while the others are packed. With ``keep_errors`` none is raised, and ours
         stand in their places.
         """
-        connection = self._connection
-        self._ready = self.none_ran = False
-        try:
-            connection.send_packed_command(_joined(chain([_HELLO], packed)), check_health=False)
-            about, *replies = self._read_many(1 + count)
-            self._ready = True
-        except (RedisError, OSError) as error:
-            raise translate(error, self._where) from error
-        finally:
-            if not self._ready:
-                self.close()
-        self._note_role(about)
+        self.none_ran = False
+        replies = self._replies(_joined(chain([self._question], packed)), count)
         # among them "LOADING", which the client takes for an error of the connection
         refusals = [reply for reply in replies if isinstance(reply, RedisError)]
         if refusals and keep_errors:
@@ -174,6 +161,25 @@ class Wire:
         if refusals:
             self.none_ran = len(refusals) == count and all(map(is_demoted, refusals))
             raise translate(refusals[0], self._where) from refusals[0]
+        return replies
+
+    def _replies(
+        self, pieces: Iterable[bytes | memoryview], count: int, timeout_s: float | None = None
+    ) -> list[Any]:
+        """Send packed commands, the question for the role before them, and read the replies to the commands."""
+        # in this order no number of interrupts leaves an unread reply on a wire that counts as ready
+        self._ready = False
+        try:
+            self._connection.send_packed_command(pieces, check_health=False)
+            replies = self._read_many(count + bool(self._question), timeout_s)
+            self._ready = True
+        except (RedisError, OSError) as error:
+            raise translate(error, self._where) from error
+        finally:
+            if not self._ready:
+                self.close()
+        if self._question:
+            self._note_role(replies.pop(0))
         return replies
 
     def _has_unread(self) -> bool:

@@ -145,6 +145,13 @@ class Columns:
             digests={name: tuple(digests) for name, digests in document["chunks"].items()},
         )
 
+    def cover(self, schema: Schema, height: int) -> bool:
+        """Whether they have so many rows of all columns of a schema, and no others."""
+        n_chunks = -(-height // CHUNK_ROWS)
+        return self.schema == schema and all(
+            len(self.digests.get(name, ())) == n_chunks for name in schema
+        )
+
 
 def _blobs(
     link: Link, keys: Keys, digests: list[str], cache: ChunkCache | None

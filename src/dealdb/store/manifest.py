@@ -9,7 +9,7 @@ from typing import Any
 from dealdb.connection import Link
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Schema
-from dealdb.store.chunks import CHUNK_ROWS, Columns
+from dealdb.store.chunks import Columns
 from dealdb.store.history import Segment
 from dealdb.store.keys import Keys
 from dealdb.store.log import Position
@@ -68,7 +68,7 @@ class Generation:
         found, stages = document.get("columns"), document.get("stages")
         columns = Columns.from_document(found) if found else None
         schema, height = Schema.from_json(document["schema"]), document.get("rows", 0)
-        if columns and not _covers(columns, schema, height):
+        if columns and not columns.cover(schema, height):
             raise ValueError
         return cls(
             position=Position(document["seq"], document["hash"].encode()),
@@ -132,13 +132,6 @@ class Manifest:
         columns = [*(g.columns for g in self.generations), *(s.columns for s in self.history)]
         chunks = {key for each in columns if each for key in each.keys(keys)}
         return chunks | {segment.key for segment in self.history}
-
-
-def _covers(columns: Columns, schema: Schema, height: int) -> bool:
-    n_chunks = -(-height // CHUNK_ROWS)
-    return columns.schema == schema and all(
-        len(columns.digests.get(name, ())) == n_chunks for name in schema
-    )
 
 
 def is_of_newer_format(text: str) -> bool:

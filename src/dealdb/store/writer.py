@@ -252,7 +252,7 @@ class Writers:
         except OutcomeUnknown as problem:
             msg = (
                 f"{self._link.settings.where}: the link broke during what a change needs first (a new field or stage, "
-                "deals one after the other), and the change is not complete: make it again"
+                f"deals one after the other), and the change is not complete: make it again; {problem.__cause__}"
             )
             raise ServerUnavailable(msg) from problem
 
