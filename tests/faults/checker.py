@@ -318,9 +318,16 @@ def _texts(values: list[bytes | None]) -> pl.Series:
 def _same(one: Entry, other: Entry) -> bool:
     if one[:9] != other[:9]:
         return False
-    if other.deals is None:
+    if one.kind != "add":
         return one.data == other.data
-    return pl.read_ipc_stream(io.BytesIO(one.data or b"")).equals(other.deals)
+    # when segments are merged, the same deals are packed again
+    return _added(one).equals(_added(other))
+
+
+def _added(entry: Entry) -> pl.DataFrame:
+    if entry.deals is not None:
+        return entry.deals
+    return pl.read_ipc_stream(io.BytesIO(entry.data or b""))
 
 
 def write_result(path: Path, result: dict[str, Any]) -> None:

@@ -94,7 +94,7 @@ def read_sealed(client: redis.Redis, first: int = 1) -> Iterator[Entry]:
     manifest = json.loads(text)
     if manifest["format"] != 2:
         raise Damaged(f"the manifest has format {manifest['format']}, of which this knows nothing")
-    for key, digest, begin, last, columns in manifest["history"]:
+    for key, digest, begin, last, columns, *_extent in manifest["history"]:
         if last < first:
             continue
         blob = _verified(client, key, digest)

@@ -95,6 +95,8 @@ CALLS: dict[str, Call] = {
     "select_database": select,
     "is_connected": lambda db: db.is_connected(),
     "health": lambda db: db.health(),
+    "check_clock": lambda db: db.check_clock(),
+    "backup": lambda db: db.backup(Path("deals.backup"), overwrite=True, bar=False),
     "connection.ping": lambda db: db.connection.ping(),
     "connection.is_connected": lambda db: db.connection.is_connected(),
     "connection.health": lambda db: db.connection.health(),
@@ -142,8 +144,9 @@ IS_THERE: dict[str, Callable[[DealDatabase], bool]] = {
     "loader.load new": lambda db: db.query.count("id LIKE 'L%'") == 1_500,
 }
 # no exchange of their own, or one that the others have too
+# a restore has tests of its own: it takes an empty collection
 QUIET = {
-    "": {"from_url", "embedded", "close", "loader", "query", "analytics"},
+    "": {"restore", "from_url", "embedded", "close", "loader", "query", "analytics", "check_backup", "linger_s", "mend"},
     "connection.": {"connect", "connect_url", "settings", "db", "link", "select_db", "close", "pool_stats"},
     "query.": {"close"},
 }  # fmt: skip

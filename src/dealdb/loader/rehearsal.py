@@ -135,6 +135,7 @@ class Rehearsal:
         mark: Mark | None = None,  # noqa: ARG002  # likewise
     ) -> Outcome:
         """Outcome that a batch would have."""
+        batch = batch.within(self._schema)
         ids, columns = batch.ids, batch.columns
         known = [self._exists(deal_id) for deal_id in ids]
         if max_rev == 0 and any(known):
