@@ -369,6 +369,23 @@ class DealDatabase:
         """
         return self._store.times_to_come()
 
+    def check_log(self) -> str | None:
+        """
+        What to say where the log is ahead of the deals, and no commit can follow; None where all is well.
+
+        Older versions left that behind where a right was taken from a running writer; ``repair`` mends it.
+
+        Raises
+        ------
+        StoreError
+            If the server can't be asked.
+
+        Cost
+        ----
+        Two round trips.
+        """
+        return self._store.log_ahead()
+
     def select_database(self, db: int) -> None:
         """
         Move to another database of the server: everything that begins from now on happens there.

@@ -96,10 +96,12 @@ CALLS: dict[str, Call] = {
     "is_connected": lambda db: db.is_connected(),
     "health": lambda db: db.health(),
     "check_clock": lambda db: db.check_clock(),
+    "check_log": lambda db: db.check_log(),
     "backup": lambda db: db.backup(Path("deals.backup"), overwrite=True, bar=False),
     "connection.ping": lambda db: db.connection.ping(),
     "connection.is_connected": lambda db: db.connection.is_connected(),
     "connection.health": lambda db: db.connection.health(),
+    "connection.dangers": lambda db: db.connection.dangers(),
     "loader.load new": load([{"id": f"L{n}", "n": n} for n in range(1_500)]),
     "loader.load merge": load([{"id": f"x{n}", "n": n + 1} for n in range(30)]),
     "loader.load skip": load([{"id": f"x{n}", "n": n + 1} for n in range(30)], on_conflict="skip"),
@@ -146,8 +148,11 @@ IS_THERE: dict[str, Callable[[DealDatabase], bool]] = {
 # no exchange of their own, or one that the others have too
 # a restore has tests of its own: it takes an empty collection
 QUIET = {
-    "": {"restore", "from_url", "embedded", "close", "loader", "query", "analytics", "check_backup", "linger_s", "mend"},
-    "connection.": {"connect", "connect_url", "settings", "db", "link", "select_db", "close", "pool_stats"},
+    "": {
+        *("restore", "from_url", "embedded", "close", "loader", "query", "analytics"),
+        *("check_backup", "linger_s", "mend"),
+    },
+    "connection.": {"connect", "connect_url", "settings", "db", "link", "select_db", "close", "pool_stats", "trouble"},
     "query.": {"close"},
 }  # fmt: skip
 

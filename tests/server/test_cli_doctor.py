@@ -32,6 +32,7 @@ def test_a_server_that_is_well(run: Run, db: DealDatabase, flavor: str) -> None:
     }
     assert [check for check in states(ran) if check not in known_hole] == [
         "settings", "version", "eviction", "persistence", "role", "pool", "server", "rights", "format", "hashes",
+        "log",
         "clock",
     ]  # fmt: skip
     assert findings(ran)["hashes"]["found"] == "1 deals, all in the log"
@@ -112,3 +113,17 @@ def test_a_server_that_is_down_is_one_failure(run: Run) -> None:
     ran = run("doctor", "--json", "--url", "redis://localhost:1?retry_deadline_s=0.1")
     assert (ran.code, states(ran)) == (1, {"settings": "ok", "server": "fail"})
     assert run("doctor", "--url", "redis://localhost:1/99").code == 2
+
+
+def test_a_log_that_is_ahead_fails(server: Server, run: Run) -> None:
+    with DealDatabase(port=server.port) as db, server.client() as client:
+        db.save_deal({"id": 1, "name": "before"})
+        meta = client.hgetall("deals:meta")
+        db.save_deal({"id": 1, "name": "after"})
+        # what an older version left of a commit that was refused in the middle
+        client.hset("deals:meta", mapping=meta)
+    ran = run("doctor", "--json")
+    [log] = [row for row in ran.json if row["check"] == "log"]
+    assert (ran.code, log["state"], log["advice"]) == (1, "fail", "run dealdb repair")
+    assert run("repair").code == 0
+    assert run("doctor").code == 0

@@ -390,10 +390,12 @@ def test_a_log_that_is_ahead_is_told_and_mended(link: Link, what: str) -> None:
     store.snapshot()
     keys = ("deals:meta", "deals:writers", "deal:1", "deal:2", *(f"deal:A{n}" for n in range(20)))
     half_commit(link, lambda: CHANGES[what](store), keys)
+    assert "ahead of its state" in (store.log_ahead() or "")
     for each in (store, Store(link)):
         with pytest.raises(StoreDamaged, match="dealdb repair"):
             each.save({"id": 9, "name": "later"})
     Store(link).repair()
+    assert store.log_ahead() is None
     for each in (store, Store(link)):
         assert each.save({"id": f"later{id(each)}", "name": "later"}).outcome == "inserted"
         assert each.check().ok

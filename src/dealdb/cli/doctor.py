@@ -148,7 +148,7 @@ def _examine(db: DealDatabase, session: Session) -> Iterator[Finding]:
     yield from dangers
     examinations: dict[str, Callable[[Link, str], Finding]] = {
         "server": _answers, "rights": _rights, "format": _format, "hashes": _hashes,
-        "clock": lambda *_: _clock(db),
+        "log": lambda *_: _log(db), "clock": lambda *_: _clock(db),
     }  # fmt: skip
     for name, examine in examinations.items():
         try:
@@ -327,6 +327,14 @@ def _format(link: Link, collection: str) -> Finding:
     return Finding(
         check="format", state=State.FAIL, found=found.decode(errors="replace"), advice=advice
     )
+
+
+def _log(db: DealDatabase) -> Finding:
+    trouble = db.check_log()
+    if trouble is None:
+        return Finding(check="log", state=State.OK, found="goes as far as the deals")
+    found, _, advice = trouble.rpartition("; ")
+    return Finding(check="log", state=State.FAIL, found=found, advice=advice)
 
 
 def _hashes(link: Link, collection: str) -> Finding:

@@ -25,15 +25,21 @@ return 1
 """
 
 
-def entries_ahead(link: Link, keys: Keys) -> list[Entry]:
+def log_ahead(link: Link, keys: Keys) -> str | None:
     """
-    Entries of the log behind the commit that the state is of.
+    What to say where the log goes on behind the commit that the state is of; None where it does not.
 
     Cost
     ----
-    Two round trips.
+    Two round trips; two more where it seems to, since a commit may have come in between.
     """
-    return list(next(read_from(link, keys.log, _position(link, keys).seq + 1), []))
+    for _ in range(2):
+        if not _entries_behind(link, keys, _position(link, keys)):
+            return None
+    return (
+        f"the log of collection {keys.collection!r} is ahead of its state: a commit was cut off in the middle, and no "
+        "other can follow; run dealdb repair"
+    )
 
 
 def catch_up(link: Link, keys: Keys) -> bool:
@@ -50,7 +56,7 @@ def catch_up(link: Link, keys: Keys) -> bool:
     Two round trips; another where the log is ahead.
     """
     position = _position(link, keys)
-    ahead = list(next(read_from(link, keys.log, position.seq + 1), []))
+    ahead = _entries_behind(link, keys, position)
     if not ahead:
         return False
     entry = ahead[0]
@@ -66,6 +72,10 @@ def catch_up(link: Link, keys: Keys) -> bool:
         position.seq, position.hash, f"{seq}-0", chain, *words,
     )  # fmt: skip
     return bool(done)
+
+
+def _entries_behind(link: Link, keys: Keys, position: Position) -> list[Entry]:
+    return list(next(read_from(link, keys.log, position.seq + 1), []))
 
 
 def _position(link: Link, keys: Keys) -> Position:

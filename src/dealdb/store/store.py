@@ -319,6 +319,12 @@ class Store:
         """What to say where commits bear times of the future, or None. One round trip."""
         return times_to_come(self.link, self.keys)
 
+    def log_ahead(self) -> str | None:
+        """What to say where the log is ahead of the state, or None; see ``ahead.log_ahead``. Two round trips."""
+        from dealdb.store.ahead import log_ahead
+
+        return log_ahead(self.link, self.keys)
+
     def saved_queries(self) -> dict[str, str]:
         """Texts of the saved queries by name. One round trip."""
         kept = as_dict(self.link.call("HGETALL", self.keys.queries, retry=True))
