@@ -75,6 +75,34 @@ class Mutant:
 
 MUTANTS = [
     Mutant(
+        "a socket of a server that is no primary any more is used again",
+        "../connection/link.py",
+        "                if demoted:\n                    self._leave(wire)\n",
+        "",
+        "tests/server/test_demotion.py",
+    ),
+    Mutant(
+        "what a replica answers over an old socket is believed",
+        "../connection/link.py",
+        "if is_new or not wire.is_outdated:",
+        "if True:",
+        "tests/server/test_demotion.py",
+    ),
+    Mutant(
+        "what a change needs first is told as the change",
+        "writer.py",
+        "        except OutcomeUnknown as problem:\n",
+        "        except KeyError as problem:\n",
+        "tests/faults/test_beforehand.py",
+    ),
+    Mutant(
+        "a link that breaks within TLS is told as refused",
+        "writer.py",
+        "sent.is_doubtful = sent.is_doubtful or problem.sent",
+        "sent.is_doubtful = sent.is_doubtful or (isinstance(problem, ServerUnavailable) and problem.sent)",
+        "tests/server/test_connection_tls.py",
+    ),
+    Mutant(
         "the link does not say that it has sent",
         "../connection/link.py",
         "failure.sent = ever_sent = ever_sent or (sent and not answered)",

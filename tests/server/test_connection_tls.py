@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import pytest
 
 from dealdb import DealDatabase
 from dealdb.connection import RedisConnection
-from dealdb.errors import AccessDenied, ConfigError, ServerUnavailable
+from dealdb.errors import AccessDenied, ConfigError, OutcomeUnknown, ServerUnavailable
 from servers import Server, free_port
 
 NEW_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
@@ -268,3 +268,62 @@ def test_redis_that_speaks_tls_itself(
         ):
             connection.ping()
         server.stop()
+
+
+def test_a_link_that_breaks_within_tls_leaves_the_outcome_open(
+    server: Server, certificate: Path
+) -> None:
+    """What the client then says is an error of TLS, and the change has happened all the same."""
+    with tls_proxy(server, certificate) as port, garbling_front(port) as (front, garble):
+        url = f"rediss://localhost:{front}/0?tls_ca={certificate}"
+        with DealDatabase.from_url(url, max_connections=1) as db:
+            db.save_deal({"id": 1, "n": 1})
+            db.save_deal({"id": 1, "n": 2})
+            garble.set()
+            with pytest.raises(OutcomeUnknown) as caught:
+                db.save_deal({"id": 2, "n": 2})
+            garble.clear()
+            assert db.save_deal({"id": 3, "n": 3}).outcome == "inserted"
+            assert caught.value.resolve() is True
+            assert sorted(db.query.frame()["id"]) == ["1", "2", "3"]
+
+
+@contextmanager
+def garbling_front(port: int) -> Iterator[tuple[int, threading.Event]]:
+    """A port that leads to another; while the event is set, what comes back is no record of this connection."""
+    garble = threading.Event()
+    ends: list[socket.socket] = []
+    threads: list[threading.Thread] = []
+    nothing = b"\x17\x03\x03\x00\x20" + b"x" * 32
+
+    def pass_on(source: socket.socket, target: socket.socket, *, back: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65_536):
+                target.sendall(nothing if back and garble.is_set() else data)
+        end(source, target)
+
+    def end(*sockets: socket.socket) -> None:
+        for each in sockets:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def start(work: Callable[..., None], *arguments: object, **named: bool) -> None:
+        threads.append(threading.Thread(target=work, args=arguments, kwargs=named))
+        threads[-1].start()
+
+    def accept(listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, far = listener.accept()[0], socket.create_connection(("127.0.0.1", port))
+                ends.extend((near, far))
+                start(pass_on, near, far, back=False)
+                start(pass_on, far, near, back=True)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        start(accept, listener)
+        yield listener.getsockname()[1], garble
+        end(listener, *ends)
+        for thread in threads:
+            thread.join()
+        for each in ends:
+            each.close()
