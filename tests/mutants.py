@@ -100,7 +100,7 @@ MUTANTS = [
         "writer.py",
         "sent.is_doubtful = sent.is_doubtful or problem.sent",
         "sent.is_doubtful = sent.is_doubtful or (isinstance(problem, ServerUnavailable) and problem.sent)",
-        "tests/server/test_connection_tls.py",
+        "tests/server/test_connection_tls.py::test_a_link_that_breaks_within_tls_leaves_the_outcome_open",
     ),
     Mutant(
         "the link does not say that it has sent",

@@ -32,7 +32,7 @@ from store_model import view_of
 
 Call = Callable[[DealDatabase], object]
 SEED = 20261126
-N_SAMPLED = 20
+N_SAMPLED = 12
 # no call has more exchanges
 MOST = 200
 ROWS = [{"id": f"x{n}", "n": n} for n in range(20)]

@@ -110,10 +110,12 @@ def tls_proxy(
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threads.append(threading.Thread(target=accept))
         threads[0].start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
-        for thread in threads:
-            thread.join()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            for thread in threads:
+                thread.join()
 
 
 def test_trusted_certificate(server: Server, certificate: Path) -> None:
@@ -321,9 +323,11 @@ def garbling_front(port: int) -> Iterator[tuple[int, threading.Event]]:
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         start(accept, listener)
-        yield listener.getsockname()[1], garble
-        end(listener, *ends)
-        for thread in threads:
-            thread.join()
-        for each in ends:
-            each.close()
+        try:
+            yield listener.getsockname()[1], garble
+        finally:
+            end(listener, *ends)
+            for thread in threads:
+                thread.join()
+            for each in ends:
+                each.close()
