@@ -1,4 +1,9 @@
-"""A link on which commits go missing: the request, the reply, or a copy that arrives much later."""
+"""
+A link on which commits go missing: the request, the reply, or a copy that arrives much later.
+
+It stands in for a real one, since no socket lets a copy arrive exactly between two steps of a random run, some hundred
+times a second. That a real link says of its failures what this one says is held by ``faults/test_commits.py``.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,14 @@ import pytest
 
 from connected import eventually
 from dealdb import DealDatabase, Pipeline, Stage
-from dealdb.errors import ConflictError, DealNotFound, OutcomeUnknown, ServerUnavailable
+from dealdb.connection import RedisConnection
+from dealdb.errors import (
+    AccessDenied,
+    ConflictError,
+    DealNotFound,
+    OutcomeUnknown,
+    ServerUnavailable,
+)
 from dealdb.pipeline import Kind
 from faults.proxy import KINDS as ALL_KINDS
 from faults.proxy import Kind as FaultKind
@@ -229,3 +236,39 @@ def test_commits_of_a_load_that_is_cut_anywhere(proxy: Proxy, direct: DealDataba
     assert direct.query.count("id LIKE 'R%'") == 3_000
     assert direct.check().ok
     assert eventually(lambda: direct.health().pool_in_use == 0)
+
+
+@pytest.mark.parametrize("in_a_batch", [False, True])
+@pytest.mark.parametrize("kind", [kind for kind in ALL_KINDS if kind != "delay"])
+def test_a_link_says_that_it_may_have_sent(
+    proxy: Proxy, kind: FaultKind, *, in_a_batch: bool
+) -> None:
+    """A writer that is told otherwise takes what it has sent for not made."""
+    with RedisConnection().connect(port=proxy.port, socket_timeout_s=0.2) as connection:
+        link = connection.link()
+        link.call("SET", "n", 0)
+        proxy.fault(kind, matching=b"INCR", seconds=0.05)
+        with pytest.raises(ServerUnavailable) as caught:
+            link.calls([("INCR", "n"), ("INCR", "n")]) if in_a_batch else link.call("INCR", "n")
+        assert caught.value.sent
+        # it was sent once: a copy would be a change more
+        time.sleep(0.1 if kind == "late" else 0)
+        assert int(link.call("GET", "n")) <= 1 + in_a_batch
+
+
+def test_a_link_says_that_it_has_not_sent(proxy: Proxy, durable: Server) -> None:
+    with RedisConnection().connect(port=proxy.port, retry_deadline_s=0.1) as connection:
+        link = connection.link()
+        link.call("SET", "n", 0)
+        with durable.client() as client:
+            client.execute_command("ACL", "SETUSER", "default", "-incr")
+            with pytest.raises(AccessDenied) as denied:
+                link.call("INCR", "n")
+            client.execute_command("ACL", "SETUSER", "default", "+incr")
+        assert not denied.value.sent
+        proxy.unlisten()
+        proxy.cut_all()
+        time.sleep(0.1)
+        with pytest.raises(ServerUnavailable) as caught:
+            link.call("INCR", "n")
+        assert not caught.value.sent

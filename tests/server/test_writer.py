@@ -35,7 +35,12 @@ def link(server: Server) -> Iterator[Link]:
 
 
 class LossyLink:
-    """A link that loses the next replies: the command is carried out, and the caller sees a broken link."""
+    """
+    A link that loses the next replies: the command is carried out, and the caller sees a broken link.
+
+    Here other commands run exactly between a commit and its repeat, where no proxy can be stopped. The same faults over
+    real links, and what a real link says of them, are in ``faults/test_commits.py``.
+    """
 
     def __init__(self, link: Link) -> None:
         self._link = link
