@@ -50,7 +50,8 @@ class Writer:
         self.counter += 1
         keys = [META, LOG, WRITERS, *deals]
         about = ["0123456789abcdef", self.counter, f"{self.counter:016x}", 0, kind, version, "", ""]
-        return self.client.eval(SCRIPT, len(keys), *keys, *about, payload)
+        reply: list[bytes] = self.client.eval(SCRIPT, len(keys), *keys, *about, payload)
+        return reply
 
 
 def test_changes_of_what_is_there_go_on_while_the_slot_is_moved(
