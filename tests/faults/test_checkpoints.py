@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -12,6 +13,9 @@ import pytest
 
 from connected import eventually
 from dealdb import DealDatabase
+from dealdb.store.checkpoint import write_checkpoint
+from dealdb.store.manifest import read_manifest
+from faults.proxy import Kind as FaultKind
 from faults.proxy import Proxy
 from servers import Server
 
@@ -149,3 +153,33 @@ def test_a_process_that_is_killed_in_the_middle_of_a_checkpoint(
         with DealDatabase(port=server.port) as db:
             assert db.check().ok
             assert db.deal_history(3)["after"].to_list()[-1] == "9"
+
+
+@pytest.mark.parametrize("kind", ["swallow", "lose_reply"])
+def test_a_checkpoint_survives_a_cut_at_any_exchange(
+    proxy: Proxy, durable: Server, kind: FaultKind
+) -> None:
+    """On a link that breaks all the time no other would ever be published, and the log would grow without end."""
+    with (
+        DealDatabase(port=durable.port) as direct,
+        DealDatabase(port=proxy.port, retry_deadline_s=5) as db,
+    ):
+        store = db._store
+        for at in itertools.count():
+            direct.save_deal({"id": at, "n": at})
+            store.snapshot()
+            proxy.fault(kind, after=at)
+            seq = store._live._replica.position.seq
+            assert write_checkpoint(store.link, store.keys, store._live._replica)
+            manifest = read_manifest(direct._store.link, store.keys)
+            assert manifest
+            assert manifest.generations[0].position.seq == seq
+            met = proxy.is_idle()
+            proxy.heal()
+            if not met:
+                break
+        assert at > 6
+        assert direct.check().ok
+        with DealDatabase(port=durable.port) as fresh:
+            assert fresh.query.count() == at + 1
+            assert len(fresh.deal_history(0)) == 1

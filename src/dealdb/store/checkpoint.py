@@ -240,9 +240,10 @@ class _Checkpointer:
     def _mend_names(self, base: Manifest | None) -> None:
         """Note anew what there is, if another program has put something else in the place of the names."""
         names = self._keys.chunks
-        if self._link.call("TYPE", names) not in (b"set", b"none"):
+        if self._link.call("TYPE", names, retry=True) not in (b"set", b"none"):
             known = base.names(self._keys) if base else set[str]()
-            self._link.calls([("DEL", names), *(("SADD", names, name) for name in sorted(known))])
+            again = [("SADD", names, name) for name in sorted(known)]
+            self._link.calls([("DEL", names), *again], retry=True)
 
     def _publish(self, manifest: Manifest, made_from: bytes) -> bool:
         position = self._replica.position
@@ -253,11 +254,13 @@ class _Checkpointer:
             if len(manifest.generations) == _GENERATIONS or self._sealed_bytes > self._bearable
             else 0
         )
+        text = manifest.to_json()
         done = self._link.call(
             "EVAL", _PUBLISH, 2 + len(self._needed), keys.log, keys.checkpoint, *self._needed,
-            position.seq, position.hash, manifest.to_json(), made_from, older,
+            position.seq, position.hash, text, made_from, older, retry=True,
         )  # fmt: skip
-        return bool(done)
+        # sent again, it finds its own manifest where it expects the one before
+        return bool(done) or text_of(self._link, keys.checkpoint) == text.encode()
 
     def _write_columns(self) -> Columns:
         replica = self._replica
@@ -315,16 +318,17 @@ class _Checkpointer:
         # what is there already too: it may be damaged
         sets = [("SET", key, blob) for key, blob in blobs.items()]
         # the names first: should this process die in between, a later checkpoint finds what is left over
-        self._link.calls([("SADD", self._keys.chunks, *blobs), *sets])
+        self._link.calls([("SADD", self._keys.chunks, *blobs), *sets], retry=True)
         self._needed.update(blobs)
 
     def _remove_orphans(self) -> None:
         """Remove what the manifest does not refer to: of superseded checkpoints, dead writers, lost histories."""
         # under the lease: the chunks of another process that is about to publish look like orphans too
-        known = {key.decode() for key in self._link.call("SMEMBERS", self._keys.chunks)}
+        found = self._link.call("SMEMBERS", self._keys.chunks, retry=True)
+        known = {key.decode() for key in found}
         text = text_of(self._link, self._keys.checkpoint) or b""
         manifest = Manifest.from_json(text.decode(errors="replace"))
         orphans = sorted(known - (manifest.names(self._keys) if manifest else set()))
         if manifest and orphans:
             keys = (self._keys.checkpoint, self._keys.chunks, *orphans)
-            self._link.call("EVAL", _REMOVE, len(keys), *keys, text)
+            self._link.call("EVAL", _REMOVE, len(keys), *keys, text, retry=True)

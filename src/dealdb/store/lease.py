@@ -40,8 +40,8 @@ if held and string.sub(held, 1, #ARGV[1] + 1) == ARGV[1] .. ' ' then redis.call(
 
 
 def take(link: Link, keys: Keys, token: str) -> bool:
-    """Take the lease, unless another one than ``token`` has it. One round trip."""
-    return bool(link.call("EVAL", _TAKE, 1, keys.lease, token, LEASE_S))
+    """Take the lease, unless another one than ``token`` has it. One round trip; repeating it does no harm."""
+    return bool(link.call("EVAL", _TAKE, 1, keys.lease, token, LEASE_S, retry=True))
 
 
 def give_back(link: Link, keys: Keys, token: str) -> None:
