@@ -71,7 +71,7 @@ CHANGES: dict[str, tuple[Change, Callable[[DealDatabase], bool]]] = {
     ),
 }  # fmt: skip
 # of the others each is much like one of these
-USUAL: tuple[FaultKind, ...] = ("swallow", "lose_reply", "late")
+USUAL: tuple[FaultKind, ...] = ("lose_reply", "late")
 KINDS = [
     kind if kind in USUAL else pytest.param(kind, marks=pytest.mark.slow) for kind in ALL_KINDS
 ]

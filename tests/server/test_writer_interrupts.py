@@ -91,7 +91,10 @@ def test_interrupts_at_each_line_of_a_save(server: Server, again_after: int | No
     "change",
     [
         lambda db, n: db.delete_deal(f"d{n}"),
-        lambda db, n: db.loader.load([{"id": f"l{n}", "n": n}], rejects=False),
+        pytest.param(
+            lambda db, n: db.loader.load([{"id": f"l{n}", "n": n}], rejects=False),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["delete", "load"],
 )
