@@ -11,8 +11,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from dealdb.connection import Link
-from dealdb.connection.info import ask_info
-from dealdb.errors import AccessDenied, ConfigError, NotDurable, ServerRefused, StoreError
+from dealdb.errors import AccessDenied, ConfigError, NotDurable, ServerRefused
 
 # of the time that a socket waits for an answer; the rest is for the way
 _SHARE = 0.8
@@ -78,7 +77,7 @@ def wait_of(link: Link, durability: Durability) -> Wait | None:
         case Durability.DISK:
             return ("WAITAOF", 1, 0, timeout_ms) if _asks_for_disk(link) else None
         case Durability.REPLICATED:
-            if ask_info(link, "replication").get("connected_slaves") == "0":
+            if askask_info(link, "replication").get("connected_slaves") == "0":
                 raise NotDurable(
                     f"{link.settings.where} has no replica: durability='replicated' can't be had; nothing was written"
                 )
@@ -95,7 +94,7 @@ def is_reached(wait: Wait, answer: object) -> bool:
 
 def _asks_for_disk(link: Link) -> bool:
     """Whether the server has to be asked; one that syncs before each answer has said it with the answer."""
-    if ask_info(link, "persistence").get("aof_enabled") == "0":
+    if askask_info(link, "persistence").get("aof_enabled") == "0":
         raise NotDurable(
             f"{link.settings.where} keeps no append-only file: durability='disk' can't be had; nothing was written; "
             "set appendonly yes"
@@ -103,18 +102,10 @@ def _asks_for_disk(link: Link) -> bool:
     try:
         link.call("WAITAOF", 1, 0, 1, retry=True)
     except (ServerRefused, AccessDenied) as refusal:
-        if _syncs_always(link):
+        if ask_config(link, "appendfsync") == "always":
             return False
         raise NotDurable(
             f"{link.settings.where} can't tell what is on its disk: durability='disk' can't be had; nothing was "
             "written; it takes Redis 7.2 or Valkey and the right +waitaof, or appendfsync always"
         ) from refusal
     return True
-
-
-def _syncs_always(link: Link) -> bool:
-    try:
-        reply = link.call("CONFIG", "GET", "appendfsync", retry=True)
-    except StoreError:
-        return False
-    return bool(reply) and reply[-1] == b"always"
