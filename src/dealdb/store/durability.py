@@ -77,7 +77,7 @@ def wait_of(link: Link, durability: Durability) -> Wait | None:
         case Durability.DISK:
             return ("WAITAOF", 1, 0, timeout_ms) if _asks_for_disk(link) else None
         case Durability.REPLICATED:
-            if askask_info(link, "replication").get("connected_slaves") == "0":
+            if ask_info(link, "replication").get("connected_slaves") == "0":
                 raise NotDurable(
                     f"{link.settings.where} has no replica: durability='replicated' can't be had; nothing was written"
                 )
@@ -94,7 +94,7 @@ def is_reached(wait: Wait, answer: object) -> bool:
 
 def _asks_for_disk(link: Link) -> bool:
     """Whether the server has to be asked; one that syncs before each answer has said it with the answer."""
-    if askask_info(link, "persistence").get("aof_enabled") == "0":
+    if ask_info(link, "persistence").get("aof_enabled") == "0":
         raise NotDurable(
             f"{link.settings.where} keeps no append-only file: durability='disk' can't be had; nothing was written; "
             "set appendonly yes"
