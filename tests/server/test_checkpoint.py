@@ -645,14 +645,15 @@ def test_one_checkpoint_at_a_time(link: Link, held_up: tuple[Store, Gate]) -> No
 def test_a_load_waits_for_the_checkpoint_of_a_query(
     link: Link, held_up: tuple[Store, Gate]
 ) -> None:
-    """It has to fold its log: with the lease taken by another thread of the same process it could not."""
+    """Under the lease of its own process two would write at once, and remove what the other is about to publish."""
     store, gate = held_up
     for n in range(10, 20):
         save(Store(link), n)
     folding = threading.Thread(target=store._live.settle)
     folding.start()
-    folding.join(0.1)
+    folding.join(0.5)
     assert folding.is_alive()
+    assert gate.n_reached == 1
     gate.opened.set()
     folding.join()
     manifest = read_manifest(link, store.keys)
