@@ -13,6 +13,7 @@ from dealdb import DealDatabase
 from dealdb.errors import QueryError, StoreDamaged
 from dealdb.store.checkpoint import write_checkpoint
 from dealdb.store.manifest import read_manifest
+from dealdb.store.past import read_history
 from servers import Server
 
 
@@ -168,3 +169,31 @@ def test_dead_writers_leftovers_go_with_the_next_checkpoint(
         client.delete("deals:lease")
         assert checkpoint(db)
         assert not client.exists("deals:chunk:dead", "deals:lease")
+
+
+def test_a_trim_between_two_pages_of_the_log_loses_no_commit(
+    db: DealDatabase, server: Server
+) -> None:
+    # more than a reader asks for at first
+    for n in range(150):
+        db.save_deal({"id": n % 3, "amount": n})
+    read = read_history(db._store.link, db._store.keys)
+    seen = [next(read)]
+    for n in range(2):
+        assert checkpoint(db)
+        db.save_deal({"id": "later", "amount": n})
+    seen += read
+    with server.client() as client:
+        newest = int(client.hget("deals:meta", "seq"))
+    assert [entry.position.seq for entry in seen] == list(range(1, newest + 1))
+
+
+def test_a_log_that_is_emptied_between_two_pages_is_told(db: DealDatabase, server: Server) -> None:
+    for n in range(150):
+        db.save_deal({"id": n % 3, "amount": n})
+    read = read_history(db._store.link, db._store.keys)
+    next(read)
+    with server.client() as client:
+        client.flushdb()
+    with pytest.raises(StoreDamaged):
+        list(read)

@@ -16,6 +16,7 @@ from dealdb.connection import Link
 from dealdb.errors import OutcomeUnknown, StoreDamaged, WriterClash
 from dealdb.schema import Field, FieldType
 from dealdb.store import Store, idle_writers
+from dealdb.store.ahead import catch_up
 from dealdb.store.batch import Batch
 from dealdb.store.checkpoint import write_checkpoint
 from dealdb.store.idle_writers import UNUSED_S, forget_idle_writers
@@ -404,6 +405,28 @@ def test_a_log_that_is_ahead_is_told_and_mended(link: Link, what: str) -> None:
     assert shown["1"] == "before"
     assert "2" not in shown
     assert store.count() == len(shown)
+
+
+def test_commits_of_others_in_between_are_not_a_log_that_is_ahead(link: Link) -> None:
+    store, stop = Store(link), threading.Event()
+    store.save({"id": 1})
+
+    def write(name: str) -> None:
+        writer, n = Store(link), 0
+        while not stop.is_set():
+            writer.save({"id": name, "amount": (n := n + 1)})
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in "abc"]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(300):
+            assert store.log_ahead() is None
+            assert not catch_up(link, store.keys)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
 
 
 def test_a_log_that_another_program_writes_to_is_no_commit(link: Link) -> None:

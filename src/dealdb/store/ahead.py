@@ -31,11 +31,11 @@ def log_ahead(link: Link, keys: Keys) -> str | None:
 
     Cost
     ----
-    Two round trips; two more where it seems to, since a commit may have come in between.
+    Two round trips; another where there are entries behind, since a commit may have come in between.
     """
-    for _ in range(2):
-        if not _entries_behind(link, keys, _position(link, keys)):
-            return None
+    _, ahead = _ahead(link, keys)
+    if not ahead:
+        return None
     return (
         f"the log of collection {keys.collection!r} is ahead of its state: a commit was cut off in the middle, and no "
         "other can follow; run dealdb repair"
@@ -53,10 +53,9 @@ def catch_up(link: Link, keys: Keys) -> bool:
 
     Cost
     ----
-    Two round trips; another where the log is ahead.
+    Two round trips; two more where the log is ahead.
     """
-    position = _position(link, keys)
-    ahead = _entries_behind(link, keys, position)
+    position, ahead = _ahead(link, keys)
     if not ahead:
         return False
     entry = ahead[0]
@@ -74,8 +73,13 @@ def catch_up(link: Link, keys: Keys) -> bool:
     return bool(done)
 
 
-def _entries_behind(link: Link, keys: Keys, position: Position) -> list[Entry]:
-    return list(next(read_from(link, keys.log, position.seq + 1), []))
+def _ahead(link: Link, keys: Keys) -> tuple[Position, list[Entry]]:
+    """The commit that the state is of, and the first page of the log behind it, empty where all is well."""
+    position = _position(link, keys)
+    page = next(read_from(link, keys.log, position.seq + 1), [])
+    # a state that moved on meanwhile is that of a commit that came in between
+    behind = list(page) if page and _position(link, keys) == position else []
+    return position, behind
 
 
 def _position(link: Link, keys: Keys) -> Position:

@@ -14,7 +14,7 @@ from dealdb.errors import StoreDamaged
 from dealdb.store.checkpoint import read_checkpoint
 from dealdb.store.history import ChunkLost, SealedRows, Segment, read_segment, unseal
 from dealdb.store.keys import Keys
-from dealdb.store.log import DEAL_KINDS, Entry, Position, has_position, read_from
+from dealdb.store.log import DEAL_KINDS, Entry, HistoryReset, Position, has_position, read_from
 from dealdb.store.manifest import read_manifest
 from dealdb.store.moments import end_of, last_until
 from dealdb.store.replica import Replica
@@ -217,14 +217,19 @@ def read_history(
     n_tries = 0
     while n_tries < _MAX_TRIES:
         n_tries += 1
-        for entry in _stretch(link, keys, last.seq, only):
-            if not follows(last, entry):
-                # a checkpoint of the meantime trimmed the log? Then what was there is sealed by now
-                break
-            last, n_tries = entry.position, 0
-            yield entry
-        else:
-            return
+        try:
+            for entry in _stretch(link, keys, last.seq, only):
+                if not follows(last, entry):
+                    # a checkpoint of the meantime trimmed the log? Then what was there is sealed by now
+                    break
+                last, n_tries = entry.position, 0
+                yield entry
+            else:
+                return
+        except HistoryReset:
+            # the same between two pages of the log, as long as it is still this history
+            if not is_known(link, keys, last):
+                raise
     msg = (
         f"{link.settings.where}: the history of {keys.collection!r} is incomplete after commit {last.seq}: "
         "its log or a sealed segment was removed; present deals are not affected"
