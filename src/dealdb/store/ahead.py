@@ -76,9 +76,10 @@ def catch_up(link: Link, keys: Keys) -> bool:
 def _ahead(link: Link, keys: Keys) -> tuple[Position, list[Entry]]:
     """The commit that the state is of, and the first page of the log behind it, empty where all is well."""
     position = _position(link, keys)
-    page = next(read_from(link, keys.log, position.seq + 1), [])
-    # a state that moved on meanwhile is that of a commit that came in between
-    behind = list(page) if page and _position(link, keys) == position else []
+    behind = list(next(read_from(link, keys.log, position.seq + 1), []))
+    if behind and _position(link, keys) != position:
+        # a state that moved on meanwhile is that of a commit that came in between
+        behind = []
     return position, behind
 
 
