@@ -138,7 +138,7 @@ def test_who_leaves_does_not_wait_for_a_hanging_server_twice(
             return super().call(*command, retry=retry)
 
     connection = RedisConnection()
-    connection.connect("127.0.0.1", server.port, socket_timeout_s=1, retry_deadline_s=30)
+    connection.connect("127.0.0.1", server.port, socket_timeout_s=1, retry_deadline_s=4)
     link = connection.link()
     for n in range(5):
         Store(link).save({"id": n})
