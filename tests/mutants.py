@@ -850,11 +850,11 @@ MUTANTS = [
         BACKUP,
     ),
     Mutant(
-        "a checkpoint of the meantime ends a backup",
-        "backup/taking.py",
-        "            if failed_at == last.seq:",
+        "a trim between two pages of the log ends the reading",
+        "past.py",
+        "            if not is_known(link, keys, last):",
         "            if True:",
-        BACKUP,
+        "tests/server/test_past.py",
     ),
     Mutant(
         "others may read a backup",

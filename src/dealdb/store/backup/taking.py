@@ -229,23 +229,14 @@ class _Taker:
 
 
 def _whole_history(link: Link, keys: Keys, until: Position) -> Iterator[Entry]:
-    """
-    Every commit up to a position, from a collection whose checkpoints go on sealing and trimming.
-
-    Each failure must be at another place than the one before: then it was a checkpoint that moved what was being read.
-    """
-    last, failed_at = Position(), -1
-    while last.seq < until.seq:
-        try:
-            for entry in read_history(link, keys, since=last):
-                last = entry.position
-                yield entry
-                if last.seq >= until.seq:
-                    return
-        except StoreDamaged as problem:
-            if failed_at == last.seq:
-                msg = f"{problem}; a backup with history=False holds the present deals alone"
-                raise StoreDamaged(msg) from problem
-            failed_at = last.seq
-        else:
-            return
+    """Every commit up to a position; checkpoints may go on sealing and trimming meanwhile."""
+    if not until.seq:
+        return
+    try:
+        for entry in read_history(link, keys):
+            yield entry
+            if entry.position.seq >= until.seq:
+                return
+    except StoreDamaged as problem:
+        msg = f"{problem}; a backup with history=False holds the present deals alone"
+        raise StoreDamaged(msg) from problem
