@@ -355,8 +355,8 @@ class DealDatabase:
         """
         What to say where commits bear times that are still to come; None where none do.
 
-        The server's clock was ahead when they were made. ``as_of`` and the history go by these times; the order of
-        commits does not.
+        The server's clock was ahead when they were made. The history shows them with these times; ``as_of`` goes by
+        the order of commits, which is right.
 
         Raises
         ------
@@ -382,7 +382,7 @@ class DealDatabase:
 
         Cost
         ----
-        Two round trips.
+        Two round trips; another where there are entries behind, since a commit may have come in between.
         """
         return self._store.log_ahead()
 

@@ -448,7 +448,7 @@ def test_a_danger_is_one_sentence() -> None:
 @pytest.mark.parametrize("field", ["time", "future"])
 def test_commits_of_the_future(run: Run, server: Server, field: str) -> None:
     said = (
-        "commits bear times of the future: up to 2099-11-26T12:00Z; as_of and history show them at that time, "
+        "commits bear times of the future: up to 2099-11-26T12:00Z; the history shows them with that time, "
         "the order of commits is right"
     )
     with DealDatabase.from_url(server.url) as db:

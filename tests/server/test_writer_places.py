@@ -109,6 +109,17 @@ def test_a_copy_of_a_load_gets_nobody_elses_answers(link: Link, server: Server) 
         assert db.check().ok
 
 
+def make_copy(db: DealDatabase, clone: DealDatabase) -> None:
+    """Let the other's writer go on under the name and place of the first, as that of a cloned machine does."""
+    for each in (db, clone):
+        each.save_deal({"id": 1, "n": 1})
+        each.save_deal({"id": 1, "n": 2})
+    writer, copy = (
+        each._store._writers._writer(each._store._writers._seat()) for each in (db, clone)
+    )
+    copy._name, copy._place = writer._name, writer._place
+
+
 def test_resolve_does_not_take_a_copys_commit_for_its_own(server: Server) -> None:
     with Proxy(server.port) as proxy:
         impatient = {"socket_timeout_s": 0.2, "retry_deadline_s": 0.2}
@@ -116,13 +127,7 @@ def test_resolve_does_not_take_a_copys_commit_for_its_own(server: Server) -> Non
             DealDatabase(port=proxy.port, **impatient) as db,  # type: ignore[arg-type]
             DealDatabase(port=server.port) as clone,
         ):
-            for each in (db, clone):
-                each.save_deal({"id": 1, "n": 1})
-                each.save_deal({"id": 1, "n": 2})
-            writer, copy = (
-                each._store._writers._writer(each._store._writers._seat()) for each in (db, clone)
-            )
-            copy._name, copy._place = writer._name, writer._place
+            make_copy(db, clone)
             proxy.fault("swallow", matching=b"EVALSHA", times=1_000)
             with pytest.raises(OutcomeUnknown) as caught:
                 db.save_deal({"id": 2, "n": 1})
@@ -143,13 +148,7 @@ def test_resolve_does_not_take_a_copys_commit_for_one_of_several(server: Server)
             DealDatabase(port=proxy.port, **impatient) as db,  # type: ignore[arg-type]
             DealDatabase(port=server.port) as clone,
         ):
-            for each in (db, clone):
-                each.save_deal({"id": 1, "n": 1})
-                each.save_deal({"id": 1, "n": 2})
-            writer, copy = (
-                each._store._writers._writer(each._store._writers._seat()) for each in (db, clone)
-            )
-            copy._name, copy._place = writer._name, writer._place
+            make_copy(db, clone)
             batches = [Batch.of([f"{n}-{i}" for i in range(20)], {"n": ["1"] * 20}) for n in "ab"]
             proxy.fault("swallow", matching=b"EVALSHA", times=1_000)
             with pytest.raises(OutcomeUnknown) as caught:

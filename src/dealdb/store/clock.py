@@ -35,5 +35,5 @@ def times_to_come(link: Link, keys: Keys) -> str | None:
     until = datetime.fromtimestamp(furthest_ms / 1000, UTC)
     return (
         f"commits bear times of the future: up to {until:%Y-%m-%dT%H:%MZ}; "
-        "as_of and history show them at that time, the order of commits is right"
+        "the history shows them with that time, the order of commits is right"
     )
