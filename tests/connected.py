@@ -1,13 +1,15 @@
-"""A connection to a test server that is closed again, the sockets that the server sees, and waiting."""
+"""A connection to a test server that is closed again, the rights it needs, the server's sockets, and waiting."""
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from dealdb.connection import RedisConnection
@@ -20,6 +22,14 @@ from servers import Server
 def connected(server: Server, **settings: Any) -> Iterator[RedisConnection]:
     with RedisConnection().connect("127.0.0.1", server.port, **settings) as connection:
         yield connection
+
+
+def documented_rule() -> list[str]:
+    """The access rule of docs/operations.md, for ACL SETUSER."""
+    page = Path(__file__).parents[1] / "docs" / "operations.md"
+    found = re.search(r"^```acl\n(.*?)^```$", page.read_text(), flags=re.M | re.S)
+    assert found is not None
+    return found[1].split()
 
 
 @contextmanager

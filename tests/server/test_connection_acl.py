@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
 
+from connected import documented_rule
 from dealdb import AccessDenied, DealDatabase, Progress
 from servers import Server
 
 # deals that are loaded before a checkpoint is written
 ENOUGH = 4_200
-PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
-
-
-def documented_rule() -> list[str]:
-    found = re.search(r"^```acl\n(.*?)^```$", PAGE.read_text(), flags=re.M | re.S)
-    assert found is not None
-    return found[1].split()
 
 
 @pytest.fixture

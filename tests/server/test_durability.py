@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from connected import eventually
+from connected import documented_rule, eventually
 from dealdb import DealDatabase, NotDurable
 from dealdb.errors import ConfigError, SchemaError
 from faults.proxy import Proxy
@@ -193,6 +193,37 @@ def test_right_that_is_missing_is_told(disk: Server) -> None:
         pytest.raises(NotDurable, match="waitaof"),
     ):
         db.save_deal({"id": 1}, durability="disk")
+
+
+def test_documented_rights_are_enough(disk: Server) -> None:
+    with disk.client() as client:
+        client.execute_command("ACL", "SETUSER", "ann", "on", ">pw", *documented_rule(), "+waitaof")
+    with DealDatabase(port=disk.port, username="ann", password="pw", durability="disk") as db:
+        assert db.save_deal({"id": 1}).outcome == "inserted"
+    assert waits(disk)["disk"] == 2
+
+
+def test_replicated_takes_one_more_right(pair: tuple[Server, Server]) -> None:
+    primary, _ = pair
+    with primary.client() as client:
+        client.execute_command("ACL", "SETUSER", "ann", "on", ">pw", *documented_rule(), "+wait")
+    with DealDatabase(
+        port=primary.port, username="ann", password="pw", durability="replicated"
+    ) as db:
+        assert db.save_deal({"id": 1}).outcome == "inserted"
+
+
+def test_file_that_is_not_kept_is_told_where_info_is_hidden(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server("--appendonly", "no", "--appendfsync", "always")
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "default", "-info")
+    with (
+        DealDatabase(port=server.port, durability="disk") as db,
+        pytest.raises(NotDurable, match="durability='disk'"),
+    ):
+        db.save_deal({"id": 1})
 
 
 def test_killed_server_has_what_was_asked_to_be_on_disk(disk: Server) -> None:

@@ -103,7 +103,9 @@ def _asks_for_disk(link: Link) -> bool:
     try:
         link.call("WAITAOF", 1, 0, 1, retry=True)
     except (ServerRefused, AccessDenied) as refusal:
-        if ask_config(link, "appendfsync") == "always":
+        # appendfsync may be set where no file is kept, and the refusal be of that
+        keeps_a_file = ask_config(link, "appendonly") == "yes"
+        if keeps_a_file and ask_config(link, "appendfsync") == "always":
             return False
         raise NotDurable(
             f"{link.settings.where} can't tell what is on its disk: durability='disk' can't be had; nothing was "
