@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
 
+import dealdb
 from connected import documented_rule
 from dealdb import AccessDenied, DealDatabase, Progress
+from dealdb.store.idle_writers import UNUSED_S, forget_idle_writers
+from dealdb.store.keys import Keys
 from servers import Server
 
 # deals that are loaded before a checkpoint is written
@@ -88,6 +92,42 @@ def test_rule_is_enough_for_checkpoints(server: Server, limited: redis.Redis) ->
             assert client.exists("deals:checkpoint", "deals:chunks") == 2
     with DealDatabase("127.0.0.1", server.port, username="ann", password="pw") as db:
         assert db.query.count("amount = 2") == ENOUGH
+
+
+def test_rule_is_enough_for_upkeep(server: Server, limited: redis.Redis) -> None:
+    with DealDatabase("127.0.0.1", server.port, username="ann", password="pw") as db:
+        db.save_deal({"id": 1, "n": 1})
+        with server.client() as client:
+            forget_soon(client)
+            before = client.hgetall("deals:meta"), client.dump("deal:1")
+        assert forget_idle_writers(db.connection.link(), Keys("deal")) == 1
+        db.save_deal({"id": 1, "n": 2})
+        with server.client() as client:
+            # the log's entry is all that is left of that commit
+            client.hset("deals:meta", mapping=before[0])
+            client.restore("deal:1", 0, before[1], replace=True)
+    with DealDatabase("127.0.0.1", server.port, username="ann", password="pw") as db:
+        db.repair()
+        assert db.save_deal({"id": 1, "n": 3}).outcome == "updated"
+        assert db.check().ok
+
+
+def forget_soon(client: redis.Redis) -> None:
+    for name, text in client.hgetall("deals:writers").items():
+        counter, digest, used_at, answer = text.split(b" ", 3)
+        earlier = str(int(used_at) - 2 * UNUSED_S).encode()
+        client.hset("deals:writers", name, b" ".join((counter, digest, earlier, answer)))
+
+
+def test_scripts_call_nothing_that_the_rule_leaves_out() -> None:
+    sources = Path(dealdb.__file__).parent
+    called = {
+        name.lower()
+        for path in (*sources.rglob("*.py"), *sources.rglob("*.lua"))
+        for name in re.findall(r"redis\.p?call\('([A-Z]+)'", path.read_text())
+    }
+    assert "xadd" in called
+    assert called <= {word.removeprefix("+") for word in documented_rule()}
 
 
 @pytest.mark.parametrize(

@@ -27,13 +27,13 @@ FORMAT_OF_RESTORE = b"restore"
 SAMPLE = 5_000
 # what docs/operations.md lists, by the keys that each is called on
 _ON_COLLECTION = (
-    "TYPE", "EXISTS", "GET", "SET", "DEL", "UNLINK", "HGET", "HSET", "HMGET", "HDEL", "HGETALL",
+    "TYPE", "EXISTS", "GET", "SET", "DEL", "UNLINK", "HGET", "HSET", "HMGET", "HDEL", "HGETALL", "HSCAN",
     "SADD", "SREM", "SMEMBERS", "XADD", "XLEN", "XRANGE", "XTRIM",
 )  # fmt: skip
 _ON_DEALS = ("TYPE", "EXISTS", "HGET", "HSET", "HMGET", "HDEL", "HGETALL", "DEL", "UNLINK")
 # a command and the arguments that make it a whole one; it is not run
 _ARGUMENTS = {
-    "SET": ("v",), "HGET": ("f",), "HSET": ("f", "v"), "HMGET": ("f",), "HDEL": ("f",),
+    "SET": ("v",), "HGET": ("f",), "HSET": ("f", "v"), "HMGET": ("f",), "HDEL": ("f",), "HSCAN": ("0",),
     "SADD": ("m",), "SREM": ("m",), "XADD": ("*", "f", "v"), "XRANGE": ("-", "+"), "XTRIM": ("MAXLEN", "1"),
 }  # fmt: skip
 # asks for the rights of the user that runs it; the servers before Redis 7 can't tell

@@ -17,9 +17,9 @@ from dealdb.store.past import follows
 
 _MOVE_UP = b"""
 local m = redis.call('HMGET', KEYS[1], 'seq', 'hash')
-local newest = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
+local behind = redis.call('XRANGE', KEYS[2], ARGV[3], '+', 'COUNT', 2)
 if (m[1] or '0') ~= ARGV[1] or (m[2] or '') ~= ARGV[2] then return 0 end
-if not newest or newest[1] ~= ARGV[3] or newest[2][2] ~= ARGV[4] then return 0 end
+if #behind ~= 1 or behind[1][1] ~= ARGV[3] or behind[1][2][2] ~= ARGV[4] then return 0 end
 redis.call('HSET', KEYS[1], 'hash', ARGV[4], unpack(ARGV, 5))
 return 1
 """

@@ -20,7 +20,7 @@ UNUSED_S = 7 * 86_400
 SWEEP_EVERY_S = 86_400
 _PAGE = 1_000
 _CLAIM = b"""
-if redis.call('HEXISTS', KEYS[1], 'seq') == 0 then return 0 end
+if not redis.call('HGET', KEYS[1], 'seq') then return 0 end
 redis.call('HSET', KEYS[1], 'swept', ARGV[1])
 return 1
 """
