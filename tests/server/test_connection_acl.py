@@ -10,11 +10,12 @@ import pytest
 import redis
 
 import dealdb
-from connected import documented_rule
+from connected import connected, documented_rule
 from dealdb import AccessDenied, DealDatabase, Progress
 from dealdb.store.idle_writers import UNUSED_S, forget_idle_writers
 from dealdb.store.keys import Keys
 from servers import Server
+from writer_records import age
 
 # deals that are loaded before a checkpoint is written
 ENOUGH = 4_200
@@ -97,8 +98,9 @@ def test_rule_is_enough_for_checkpoints(server: Server, limited: redis.Redis) ->
 def test_rule_is_enough_for_upkeep(server: Server, limited: redis.Redis) -> None:
     with DealDatabase("127.0.0.1", server.port, username="ann", password="pw") as db:
         db.save_deal({"id": 1, "n": 1})
+        with connected(server) as admin:
+            age(admin.link(), 2 * UNUSED_S)
         with server.client() as client:
-            forget_soon(client)
             before = client.hgetall("deals:meta"), client.dump("deal:1")
         assert forget_idle_writers(db.connection.link(), Keys("deal")) == 1
         db.save_deal({"id": 1, "n": 2})
@@ -110,13 +112,6 @@ def test_rule_is_enough_for_upkeep(server: Server, limited: redis.Redis) -> None
         db.repair()
         assert db.save_deal({"id": 1, "n": 3}).outcome == "updated"
         assert db.check().ok
-
-
-def forget_soon(client: redis.Redis) -> None:
-    for name, text in client.hgetall("deals:writers").items():
-        counter, digest, used_at, answer = text.split(b" ", 3)
-        earlier = str(int(used_at) - 2 * UNUSED_S).encode()
-        client.hset("deals:writers", name, b" ".join((counter, digest, earlier, answer)))
 
 
 def test_scripts_call_nothing_that_the_rule_leaves_out() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,31 +23,13 @@ from dealdb.store.replica import Replica
 from dealdb.store.writer import _Place
 from faults.proxy import Proxy
 from servers import Server
-
-RECORD = re.compile(rb"(\d+) #([0-9a-f]*) (\d+) (.*)")
+from writer_records import age, records
 
 
 @pytest.fixture
 def link(server: Server) -> Iterator[Link]:
     with connected(server) as connection:
         yield connection.link()
-
-
-def records(link: Link) -> dict[bytes, bytes]:
-    flat = link.call("HGETALL", "deals:writers")
-    return dict(zip(flat[::2], flat[1::2], strict=True))
-
-
-def age(link: Link, seconds: int) -> None:
-    """Let the time of each writer's last use be longer ago."""
-    for name, text in records(link).items():
-        found = RECORD.fullmatch(text)
-        assert found
-        counter, digest, used_at, answer = found.groups()
-        earlier = str(int(used_at) - seconds).encode()
-        record = b" ".join((counter, b"#" + digest, earlier, answer))
-        link.call("HSET", "deals:writers", name, record)
-    link.call("HDEL", "deals:meta", "swept")
 
 
 # whose answer it is ------------------------------------------------------------------------------------------------
