@@ -285,7 +285,7 @@ class Replica:
             # last: a deal that is saved again after it was deleted gets another row
             rows = pl.Series(batch.deleted, dtype=pl.UInt32)
             for field in self.schema.fields:
-                self._put(field.name, rows, _nulls(field, len(rows)))
+                self._clear(field, rows)
 
     def _put(self, name: str, rows: pl.Series, values: pl.Series) -> None:
         if known := self.chunks.get(name):
@@ -295,6 +295,12 @@ class Replica:
             self._waiting.changes[name].append((rows, values))
         else:
             self.columns[name] = with_values(self.columns[name], rows, values)
+
+    def _clear(self, field: Field, rows: pl.Series) -> None:
+        column = self.columns.get(field.name)
+        # a text column of two chunks is copied as a whole, so it is left alone where there is nothing to clear
+        if column is None or column.gather(rows).null_count() < len(rows):
+            self._put(field.name, rows, _nulls(field, len(rows)))
 
     def _grow(self, values: dict[str, pl.Series], n: int) -> None:
         """Append ``n`` rows with these values; null in the other columns."""
