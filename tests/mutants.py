@@ -585,6 +585,7 @@ MUTANTS = [
         "manifest.py",
         "columns = [*(g.columns for g in self.generations), *(s.columns for s in self.history)]",
         "columns = [*(g.columns for g in self.generations)]",
+        "tests/server/test_checkpoint.py tests/server/test_past.py",
     ),
     Mutant(
         "deals that changed are sealed as what they became",

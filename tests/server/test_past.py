@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+import polars as pl
 import pytest
 
 from connected import pause
@@ -69,6 +70,24 @@ def test_history_survives_trimming(db: DealDatabase, server: Server) -> None:
         kept = {key.decode() for key in client.smembers("deals:chunks")}
         assert kept == manifest.names(db._store.keys)
     assert db.deal_history(1)["after"].to_list() == [str(n) for n in range(1, 30, 3)]
+
+
+def test_columns_that_only_the_history_needs_are_kept(db: DealDatabase) -> None:
+    """What a load gave is in chunks of columns; the deals have long other values by the end."""
+    n = 5_000
+    for amount in range(4):
+        db.loader.load([{"id": k, "amount": amount, "name": f"{amount}.{k}"} for k in range(n)])
+        checkpoint(db)
+    manifest = read_manifest(db._store.link, db._store.keys)
+    assert manifest
+    keys = db._store.keys
+    now = {key for each in manifest.generations if each.columns for key in each.columns.keys(keys)}
+    then = {key for each in manifest.history if each.columns for key in each.columns.keys(keys)}
+    assert then - now
+    assert db._store.link.call("EXISTS", *then) == len(then)
+    for k in (0, n - 1):
+        history = db.deal_history(k).filter(pl.col("field") == "name")
+        assert history["after"].to_list() == [f"{amount}.{k}" for amount in range(4)]
 
 
 def test_as_of_shows_each_moment(db: DealDatabase) -> None:
