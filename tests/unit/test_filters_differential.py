@@ -24,7 +24,7 @@ def kept(where: str) -> list[str]:
     return FRAME.filter(condition)["id"].to_list()
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=CHECKS)
+@settings(max_examples=250, deadline=None, suppress_health_check=CHECKS)
 @given(filters())
 def test_a_filter_keeps_what_duckdb_keeps(where: str) -> None:
     assert kept(where) == ORACLE.ids(where)

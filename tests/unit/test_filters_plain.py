@@ -96,7 +96,7 @@ def texts(draw: st.DrawFn) -> str:
     return "".join([*parts, draw(mostly(4, BLANKS))])
 
 
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(texts(), st.sampled_from([STANDARD, SCHEMA]))
 @example("stage = 'won' AND amount > 5", STANDARD)
 def test_what_is_read_without_the_parser_is_what_the_parser_reads(
