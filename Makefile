@@ -13,8 +13,9 @@ BENCH := .venv-bench
 MINUTES ?= 60
 # e.g. make test ARGS="-k pool -x"
 ARGS ?=
-# in the order of the folders: those with few and long tests come first, so that no worker waits for them at the end
-PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+# in the order of the folders: those with few and long tests come first, so that no worker waits for them at the
+# end; three workers on two cores, since many tests wait for a server or a clock
+PYTEST := $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo bench bench-redis7 test test-all test-servers test-machine mutants faults soak check fmt docs clean
