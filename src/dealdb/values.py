@@ -76,7 +76,7 @@ def encode(value: object, field: Field, *, deal: str | None = None) -> str:
             _check_probability(text)
         if field.type is FieldType.DECIMAL:
             _check_digits(text, field.name)
-    except _Unfit as problem:
+    except DoesNotFit as problem:
         expected = problem.args[0]
         where = f"deal {deal!r}, field {field.name!r}" if deal else f"field {field.name!r}"
         msg = f"{where}: expected {expected}, got {_kind_of(value)}"
@@ -201,7 +201,7 @@ def encode_id(value: object) -> str:
         return str(value)
     try:
         text = _encode_text(value)
-    except _Unfit:
+    except DoesNotFit:
         text = ""
     if text:
         return text
@@ -209,7 +209,7 @@ def encode_id(value: object) -> str:
     raise SchemaError(msg, field="id", expected="non-empty text or an integer")
 
 
-class _Unfit(Exception):
+class DoesNotFit(Exception):
     """A value that doesn't fit; the argument says what would have."""
 
 
@@ -222,12 +222,12 @@ def _kind_of(value: object) -> str:
 
 def _encode_text(value: object) -> str:
     if not isinstance(value, str):
-        raise _Unfit("text")
+        raise DoesNotFit("text")
     try:
         if not value.isascii():
             value.encode()
     except UnicodeEncodeError:
-        raise _Unfit("text that UTF-8 can encode (no lone surrogates)") from None
+        raise DoesNotFit("text that UTF-8 can encode (no lone surrogates)") from None
     return value
 
 
@@ -236,11 +236,11 @@ def _encode_int(value: object) -> str:
         try:
             value = int(value)
         except ValueError:
-            raise _Unfit("an integer") from None
+            raise DoesNotFit("an integer") from None
     if not isinstance(value, int) or isinstance(value, bool):
-        raise _Unfit("an integer")
+        raise DoesNotFit("an integer")
     if value not in INT64:
-        raise _Unfit("an integer of at most 64 bits")
+        raise DoesNotFit("an integer of at most 64 bits")
     return str(value)
 
 
@@ -249,9 +249,9 @@ def _encode_float(value: object) -> str:
         try:
             value = float(value)
         except (ValueError, OverflowError):
-            raise _Unfit("a number") from None
+            raise DoesNotFit("a number") from None
     if not isinstance(value, float) or not math.isfinite(value):
-        raise _Unfit("a finite number")
+        raise DoesNotFit("a finite number")
     return repr(value)
 
 
@@ -268,13 +268,13 @@ def _number(value: object) -> Decimal | None:
 def _encode_decimal(value: object) -> str:
     number = _number(value)
     if number is None:
-        raise _Unfit("a decimal number")
+        raise DoesNotFit("a decimal number")
     text = str(number)
     # the caller's context may write a small e
     if "E" in text or "e" in text or len(text) > MAX_DECIMAL_DIGITS:
         # counted before it is written out: 1E+999999 would be a million digits long
         if max(number.adjusted() + 1, 1) + scale_of(number) > MAX_DECIMAL_DIGITS:
-            raise _Unfit(f"a decimal number of at most {MAX_DECIMAL_DIGITS} digits")
+            raise DoesNotFit(f"a decimal number of at most {MAX_DECIMAL_DIGITS} digits")
         text = format(number, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
@@ -292,7 +292,7 @@ def plain_digits(number: Decimal) -> str | None:
     """
     try:
         return _encode_decimal(number)
-    except _Unfit:
+    except DoesNotFit:
         return None
 
 
@@ -314,13 +314,13 @@ def _check_digits(text: str, name: str) -> None:
         msg = (
             f"a decimal number of at most {MAX_WHOLE_DIGITS} digits and {max_scale(name)} decimals"
         )
-        raise _Unfit(msg)
+        raise DoesNotFit(msg)
 
 
 def _check_probability(text: str) -> None:
     number = _number(text)
     if number is None or not 0 <= number <= 1:
-        raise _Unfit("a probability from 0 to 1")
+        raise DoesNotFit("a probability from 0 to 1")
 
 
 def _encode_bool(value: object) -> str:
@@ -328,7 +328,7 @@ def _encode_bool(value: object) -> str:
         return "true" if value else "false"
     if value in ("true", "false"):
         return str(value)
-    raise _Unfit("true or false")
+    raise DoesNotFit("true or false")
 
 
 def _encode_date(value: object) -> str:
@@ -336,13 +336,13 @@ def _encode_date(value: object) -> str:
         try:
             value = date.fromisoformat(value)
         except ValueError:
-            raise _Unfit("a date such as 2026-01-31") from None
+            raise DoesNotFit("a date such as 2026-01-31") from None
     if isinstance(value, datetime):
         if value.time() != time():
-            raise _Unfit("a date without a time of day")
+            raise DoesNotFit("a date without a time of day")
         value = value.date()
     if not isinstance(value, date):
-        raise _Unfit("a date such as 2026-01-31")
+        raise DoesNotFit("a date such as 2026-01-31")
     return value.isoformat()
 
 
@@ -351,11 +351,11 @@ def _encode_datetime(value: object) -> str:
         try:
             value = datetime.fromisoformat(value)
         except ValueError:
-            raise _Unfit("a date and time such as 2026-01-31T09:30:00Z") from None
+            raise DoesNotFit("a date and time such as 2026-01-31T09:30:00Z") from None
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime(value.year, value.month, value.day, tzinfo=UTC)
     if not isinstance(value, datetime):
-        raise _Unfit("a date and time such as 2026-01-31T09:30:00Z")
+        raise DoesNotFit("a date and time such as 2026-01-31T09:30:00Z")
     # a time without a zone is UTC: the one rule that gives every process the same answer
     moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     text = moment.replace(tzinfo=None).isoformat()
@@ -367,9 +367,9 @@ def _encode_list(value: object) -> str:
         try:
             value = json.loads(value)
         except ValueError:
-            raise _Unfit("a list of texts") from None
+            raise DoesNotFit("a list of texts") from None
     if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-        raise _Unfit("a list of texts")
+        raise DoesNotFit("a list of texts")
     return _encode_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 

@@ -23,7 +23,7 @@ from dealdb.store.checkpoint import write_checkpoint
 from dealdb.store.keys import Keys
 from dealdb.store.lease import LEASE_S
 from dealdb.store.live import LiveColumns
-from dealdb.store.log import Entry, Page, read_from
+from dealdb.store.log import Entry, LogPage, read_from
 from dealdb.store.manifest import read_manifest
 from dealdb.store.past import read_history
 from dealdb.store.replica import Replica
@@ -215,7 +215,7 @@ def test_what_a_load_seals_is_what_it_wrote(
         monkeypatch.setattr("dealdb.store.unsealed.MAX_BYTES", 20_000)
     read_again = list[int]()
 
-    def noted(link: Link, log_key: str, seq: int) -> Iterator[Page]:
+    def noted(link: Link, log_key: str, seq: int) -> Iterator[LogPage]:
         read_again.append(seq)
         return read_from(link, log_key, seq)
 

@@ -21,7 +21,7 @@ import pytest
 
 from connected import connected, eventually, in_threads, sockets, wires_in_use
 from dealdb.connection import Link, RedisConnection
-from dealdb.connection.link import packed
+from dealdb.connection.link import packed_command
 from dealdb.errors import AccessDenied, PoolTimeout, SchemaError, ServerRefused, ServerUnavailable
 from servers import Server, free_port
 
@@ -497,7 +497,7 @@ def test_interrupt_while_numbers_are_packed() -> None:
     # in a process of its own, for what this looks for is a crash of the interpreter
     script = """if True:
         import signal
-        from dealdb.connection.link import packed
+        from dealdb.connection.link import packed_command
         class Interrupt(Exception): pass
         def interrupt(number, frame): raise Interrupt
         signal.signal(signal.SIGALRM, interrupt)
@@ -506,7 +506,7 @@ def test_interrupt_while_numbers_are_packed() -> None:
             try:
                 signal.setitimer(signal.ITIMER_REAL, 0.001)
                 while True:
-                    packed(("ECHO", *range(1000)))
+                    packed_command(("ECHO", *range(1000)))
             except Interrupt:
                 interrupts += 1
     """
@@ -530,7 +530,10 @@ def test_a_reply_that_was_read_with_another_is_never_taken_for_a_later_one(serve
         pool = connection._open_pool
         wire = pool.checkout(0)
         wire.connect()
-        assert wire.exchange(packed(("ECHO", "first")) + packed(("ECHO", "stale"))) == b"first"
+        assert (
+            wire.exchange(packed_command(("ECHO", "first")) + packed_command(("ECHO", "stale")))
+            == b"first"
+        )
         if not wire._connection._parser._reader.has_data():
             pytest.skip("the replies came apart")
         assert not wire._poller.poll(0)

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from dealdb.columns import dtype_of
 from dealdb.errors import QueryError
-from dealdb.query.compiling import Scope, condition
+from dealdb.query.compiling import FilterScope, condition
 from dealdb.query.filters import compile_where
 from dealdb.query.parsing import column_names, parse
-from dealdb.query.plain import MAX_LENGTH, plain_condition, plain_terms
+from dealdb.query.plain import MAX_SIMPLE_LENGTH, plain_condition, plain_terms
 from dealdb.schema import Schema
 
 STANDARD = pl.Schema({field.name: dtype_of(field) for field in Schema.standard().fields})
@@ -106,7 +106,7 @@ def test_what_is_read_without_the_parser_is_what_the_parser_reads(
     if named is not None:
         assert {term.name for term in named} == column_names(parse(text))
     if found is not None:
-        whole = condition(parse(text), Scope(text, schema, datetime.now(UTC)))
+        whole = condition(parse(text), FilterScope(text, schema, datetime.now(UTC)))
         assert found.meta.serialize(format="json") == whole.meta.serialize(format="json")
 
 
@@ -117,7 +117,7 @@ def test_comparisons_of_standard_columns_need_no_parser(name: str, sign: str) ->
     constant = "5" if number else "'2026-01-31'"
     text = f"{name} {sign} {constant} AND stage='won'"
     found = plain_condition(text, STANDARD)
-    whole = condition(parse(text), Scope(text, STANDARD, datetime.now(UTC)))
+    whole = condition(parse(text), FilterScope(text, STANDARD, datetime.now(UTC)))
     assert found is not None
     assert found.meta.serialize(format="json") == whole.meta.serialize(format="json")
 
@@ -133,7 +133,7 @@ def test_comparisons_of_standard_columns_need_no_parser(name: str, sign: str) ->
         "stage = 'it''s'",
         "stage = 'won' AND amount > 5 * 2",
         "seats > 5",
-        f"stage = '{'x' * MAX_LENGTH}'",
+        f"stage = '{'x' * MAX_SIMPLE_LENGTH}'",
     ],
 )
 def test_everything_else_is_left_to_the_parser(text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgpack
 import pytest
 
-from dealdb.store.log import Page, Position, runs_of, unpacked_all
+from dealdb.store.log import LogPage, Position, runs_of, unpacked_all
 
 Raw = tuple[bytes, list[bytes]]
 
@@ -29,7 +29,9 @@ def raw(seq: int, kind: str, **other: bytes) -> Raw:
     ]
 
 
-PAGE = Page([raw(seq, kind) for seq, kind in enumerate(["set", "set", "mend", "delete", "set"], 1)])
+PAGE = LogPage(
+    [raw(seq, kind) for seq, kind in enumerate(["set", "set", "mend", "delete", "set"], 1)]
+)
 
 
 def test_runs_of_a_page_are_those_of_its_entries() -> None:
@@ -65,4 +67,4 @@ def test_entries_are_made_when_asked_for() -> None:
 )
 def test_what_dealdb_did_not_write_is_refused(strange: Raw) -> None:
     with pytest.raises((ValueError, IndexError)):
-        Page([raw(1, "set"), strange])
+        LogPage([raw(1, "set"), strange])

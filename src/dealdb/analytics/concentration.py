@@ -8,7 +8,7 @@ from decimal import Context, Decimal
 import polars as pl
 
 from dealdb.analytics.deals import OPEN, SIZE, WON
-from dealdb.analytics.exact import scale_of
+from dealdb.analytics.exact import column_scale
 from dealdb.analytics.options import By, Day, Window, choice
 from dealdb.analytics.result import MIXED, MetricResult
 from dealdb.analytics.scope import NONE, Metric, Scope, scope
@@ -130,7 +130,7 @@ def _row(groups: pl.DataFrame, keys: list[str], k: int) -> dict[str, object]:
 
 def _frame(rows: list[dict[str, object]], groups: pl.DataFrame, *, mixed: bool) -> pl.DataFrame:
     money = groups.schema["_sum"]
-    scale = scale_of(groups["_sum"])
+    scale = column_scale(groups["_sum"])
     for row in rows:
         for name in ("value", "top_value"):
             row[name] = Decimal(str(row[name])).scaleb(-scale, _EXACT)

@@ -42,7 +42,7 @@ def mean(totals: pl.Series, n: pl.Series) -> pl.Series:
     >>> mean(pl.Series([Decimal("10.10")]), pl.Series([2])).to_list()
     [5.05]
     """
-    one = 10 ** scale_of(totals)
+    one = 10 ** column_scale(totals)
     return _quotients(totals.to_physical().to_list(), [one * number for number in n])
 
 
@@ -64,7 +64,7 @@ def median(middles: pl.Series, *, scale: int) -> pl.Series:
     return _quotients(middles.to_list(), [10**scale] * len(middles))
 
 
-def scale_of(column: pl.Series) -> int:
+def column_scale(column: pl.Series) -> int:
     """Digits after the point of a decimal column; 0 for any other."""
     return column.dtype.scale if isinstance(column.dtype, pl.Decimal) else 0
 
@@ -72,7 +72,7 @@ def scale_of(column: pl.Series) -> int:
 def probability_scale(frame: pl.DataFrame, pipeline: Pipeline) -> int:
     """Digits that a probability has at most, be it a deal's own or a stage's default; at least the usual two."""
     defaults = [_digits(chance) for _, chance in _defaults(pipeline)]
-    return max([DEFAULT_SCALE, scale_of(frame["probability"]), *defaults])
+    return max([DEFAULT_SCALE, column_scale(frame["probability"]), *defaults])
 
 
 def weighted_units(frame: pl.DataFrame, pipeline: Pipeline) -> pl.Expr:

@@ -11,9 +11,9 @@ import polars as pl
 from dealdb.analytics.deals import HAS_MONEY, KEPT, LOST, OPEN, WON, classified, standardised
 from dealdb.analytics.exact import (
     check_sums,
+    column_scale,
     from_units,
     probability_scale,
-    scale_of,
     weighted_units,
 )
 from dealdb.analytics.options import By, Window, group_columns
@@ -181,7 +181,7 @@ def scope(
     reads = list(metric.reads)
     digits = probability_scale(frame, pipeline) if metric.weighs else 0
     if metric.money:
-        check_sums(frame, scale=scale_of(frame["amount"]) + digits)
+        check_sums(frame, scale=column_scale(frame["amount"]) + digits)
         reads += [pl.col("amount"), pl.col("currency")]
     if metric.weighs:
         reads.append(weighted_units(frame, pipeline).alias("_weighted"))
@@ -196,8 +196,8 @@ def scope(
         metric=metric,
         deals=chosen,
         keys=keys,
-        scale=scale_of(frame["amount"]),
-        weighted_scale=scale_of(frame["amount"]) + digits,
+        scale=column_scale(frame["amount"]),
+        weighted_scale=column_scale(frame["amount"]) + digits,
         window=window,
         as_of=as_of,
         currency=currency,

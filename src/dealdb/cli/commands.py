@@ -21,7 +21,7 @@ from dealdb.cli.context import shared_options
 from dealdb.errors import ConfigError
 
 
-class Entry(NamedTuple):
+class CommandEntry(NamedTuple):
     """Module of ``dealdb.cli`` that has a command as a function of its name, and the example that ends its help."""
 
     module: str
@@ -29,39 +29,39 @@ class Entry(NamedTuple):
 
 
 # in the order of the help
-COMMANDS: dict[str, Entry] = {
-    "demo": Entry("demo", "dealdb demo"),
-    "load": Entry("load", "dealdb load deals.csv --map Betrag=amount"),
-    "find": Entry(
+COMMANDS: dict[str, CommandEntry] = {
+    "demo": CommandEntry("demo", "dealdb demo"),
+    "load": CommandEntry("load", "dealdb load deals.csv --map Betrag=amount"),
+    "find": CommandEntry(
         "query", "dealdb find \"stage = 'Won' AND amount > 50000\" --sort -amount --limit 5"
     ),
-    "search": Entry("query", "dealdb search logistics expansion --limit 5"),
-    "get": Entry("deals", "dealdb get D0001"),
-    "save": Entry("deals", "dealdb save id=D0001 stage=Won amount=125000.00"),
-    "delete": Entry("deals", "dealdb delete D0001 --yes"),
-    "sql": Entry(
+    "search": CommandEntry("query", "dealdb search logistics expansion --limit 5"),
+    "get": CommandEntry("deals", "dealdb get D0001"),
+    "save": CommandEntry("deals", "dealdb save id=D0001 stage=Won amount=125000.00"),
+    "delete": CommandEntry("deals", "dealdb delete D0001 --yes"),
+    "sql": CommandEntry(
         "query", 'dealdb sql "SELECT owner, sum(amount) AS total FROM deals GROUP BY owner"'
     ),
-    "facets": Entry("facets", "dealdb facets stage amount --where \"owner = 'Grace Kim'\""),
-    "query": Entry("saved", 'dealdb query save hot "amount > :least" --sort -amount'),
-    "export": Entry("export", "dealdb export won.parquet \"stage = 'Won'\""),
-    "stats": Entry("stats", "dealdb stats win-rate --by owner --since 2026-01-01"),
-    "pipeline": Entry(
+    "facets": CommandEntry("facets", "dealdb facets stage amount --where \"owner = 'Grace Kim'\""),
+    "query": CommandEntry("saved", 'dealdb query save hot "amount > :least" --sort -amount'),
+    "export": CommandEntry("export", "dealdb export won.parquet \"stage = 'Won'\""),
+    "stats": CommandEntry("stats", "dealdb stats win-rate --by owner --since 2026-01-01"),
+    "pipeline": CommandEntry(
         "stats", 'dealdb pipeline --set "Lead:open:0.1:30,Demo:open:0.5,Won:won,Lost:lost"'
     ),
-    "history": Entry("past", "dealdb history D0001"),
-    "watch": Entry("watch", "dealdb watch \"stage = 'Won'\" --since 2026-10-01 --timeout 0"),
-    "schema": Entry("schema", "dealdb schema"),
-    "check": Entry("past", "dealdb check"),
-    "repair": Entry("past", "dealdb repair"),
-    "backup": Entry("backups", "dealdb backup deals.backup"),
-    "restore": Entry("backups", "dealdb restore deals.backup --collection copy"),
-    "health": Entry("server", "dealdb health --json"),
-    "doctor": Entry("doctor", "dealdb doctor"),
-    "shell": Entry("shell", "dealdb shell --collection deal"),
-    "bench": Entry("bench", "dealdb bench -n 400"),
-    "info": Entry("server", "dealdb info"),
-    "completion": Entry("completion", "dealdb completion bash"),
+    "history": CommandEntry("past", "dealdb history D0001"),
+    "watch": CommandEntry("watch", "dealdb watch \"stage = 'Won'\" --since 2026-10-01 --timeout 0"),
+    "schema": CommandEntry("schema", "dealdb schema"),
+    "check": CommandEntry("past", "dealdb check"),
+    "repair": CommandEntry("past", "dealdb repair"),
+    "backup": CommandEntry("backups", "dealdb backup deals.backup"),
+    "restore": CommandEntry("backups", "dealdb restore deals.backup --collection copy"),
+    "health": CommandEntry("server", "dealdb health --json"),
+    "doctor": CommandEntry("doctor", "dealdb doctor"),
+    "shell": CommandEntry("shell", "dealdb shell --collection deal"),
+    "bench": CommandEntry("bench", "dealdb bench -n 400"),
+    "info": CommandEntry("server", "dealdb info"),
+    "completion": CommandEntry("completion", "dealdb completion bash"),
 }
 
 
@@ -99,7 +99,7 @@ class Command(TyperCommand):
 
 
 @cache
-def _built(name: str, entry: Entry) -> Any:
+def _built(name: str, entry: CommandEntry) -> Any:
     function = getattr(import_module(f"dealdb.cli.{entry.module}"), name)
     program = typer.Typer(add_completion=False, rich_markup_mode=None)
     # \b keeps the lines as they are

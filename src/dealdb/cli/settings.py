@@ -20,7 +20,7 @@ _WHOLE = re.compile(r"[0-9]{1,9}")
 _PASSWORD_IN_URL = re.compile(r"[a-z]+://[^/@]*:[^/@]+@")
 
 
-class Kind(NamedTuple):
+class SettingKind(NamedTuple):
     """Type of a setting: as people call it, the types it has in TOML, and how it is read from text."""
 
     name: str
@@ -66,14 +66,14 @@ def _durability(text: str) -> str:
 
 # where a change has to be before it is acknowledged
 DURABILITIES = ("memory", "disk", "replicated")
-TEXT = Kind("a text", (str,), str)
-WHOLE = Kind("a whole number", (int,), _whole)
-SECONDS = Kind("a number of seconds", (int, float), float)
-DURABILITY = Kind("memory, disk or replicated", (str,), _durability)
-SWITCH = Kind("on or off", (str, bool), _switch)
-PLACE = Kind("on, off or the full path of a folder", (str,), _place)
+TEXT = SettingKind("a text", (str,), str)
+WHOLE = SettingKind("a whole number", (int,), _whole)
+SECONDS = SettingKind("a number of seconds", (int, float), float)
+DURABILITY = SettingKind("memory, disk or replicated", (str,), _durability)
+SWITCH = SettingKind("on or off", (str, bool), _switch)
+PLACE = SettingKind("on, off or the full path of a folder", (str,), _place)
 
-KEYS: dict[str, Kind] = {
+KEYS: dict[str, SettingKind] = {
     "url": TEXT,
     "db": WHOLE,
     "collection": TEXT,

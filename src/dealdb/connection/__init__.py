@@ -5,7 +5,7 @@ from __future__ import annotations
 from dealdb.connection.dangers import Danger
 from dealdb.connection.embedded import EmbeddedServer
 from dealdb.connection.health import Health
-from dealdb.connection.link import Argument, Link, OwnLink, packed, round_trips
+from dealdb.connection.link import Argument, Link, OwnLink, packed_command, round_trips
 from dealdb.connection.pool import PoolStats
 from dealdb.connection.redis_connection import RedisConnection
 from dealdb.connection.settings import Settings
@@ -20,6 +20,6 @@ __all__ = [
     "PoolStats",
     "RedisConnection",
     "Settings",
-    "packed",
+    "packed_command",
     "round_trips",
 ]

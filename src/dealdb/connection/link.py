@@ -104,7 +104,7 @@ class Link:
         ----
         One round trip on one connection of the pool.
         """
-        request = packed(command)
+        request = packed_command(command)
         return self._deliver(lambda wire: wire.exchange(request), retry=retry, single=True)
 
     def calls(
@@ -144,7 +144,7 @@ class Link:
             return []
         replies: list[Any] = self._deliver(
             lambda wire: wire.exchange_many(
-                (packed(tuple(command)) for command in commands),
+                (packed_command(tuple(command)) for command in commands),
                 len(commands),
                 keep_errors=keep_errors,
             ),
@@ -244,7 +244,7 @@ class OwnLink(Link):
         self._pool.cut()
 
 
-def packed(command: tuple[Argument, ...]) -> bytes:
+def packed_command(command: tuple[Argument, ...]) -> bytes:
     r"""
     A command as the protocol has it.
 
@@ -255,7 +255,7 @@ def packed(command: tuple[Argument, ...]) -> bytes:
 
     Examples
     --------
-    >>> packed(("PING",))
+    >>> packed_command(("PING",))
     b'*1\r\n$4\r\nPING\r\n'
     """
     if not _PACKABLE.issuperset(map(type, command)):

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dealdb.loader.export import EXPORT_FORMATS, ExportReport
 from dealdb.loader.load import DataLoader
 from dealdb.loader.report import LoadReport, MappedColumn, Progress
-from dealdb.loader.stores import Store, Written
+from dealdb.loader.stores import LoadTarget, WriteCounts
 
 __all__ = [
     "EXPORT_FORMATS",
     "DataLoader",
     "ExportReport",
     "LoadReport",
+    "LoadTarget",
     "MappedColumn",
     "Progress",
-    "Store",
-    "Written",
+    "WriteCounts",
 ]

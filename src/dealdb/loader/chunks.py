@@ -11,8 +11,11 @@ import polars as pl
 
 from dealdb.schema import FieldType
 
+# of sources that come row by row, or as a whole
+ROWS_A_CHUNK = 20_000
 
-class Place(NamedTuple):
+
+class RowPlace(NamedTuple):
     """
     Where a row stands in its source.
 
@@ -89,7 +92,7 @@ class Chunk:
     """
 
     frame: pl.DataFrame
-    locate: Callable[[Sequence[int]], list[Place]]
+    locate: Callable[[Sequence[int]], list[RowPlace]]
     rejects: Sequence[Reject] = ()
     bytes_done: int | None = None
     types: Mapping[str, FieldType] = field(default_factory=dict)

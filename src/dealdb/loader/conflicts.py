@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dataclasses import replace as replaced
 
 from dealdb.errors import ConflictError, LoadError
-from dealdb.loader.stores import Store, Written
+from dealdb.loader.stores import LoadTarget, WriteCounts
 from dealdb.schema import Schema
 from dealdb.store.batch import Batch
 from dealdb.store.marks import Mark
@@ -17,7 +17,7 @@ _OWN_CLOCK = "updated"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class BatchCounts:
     """What one batch did; together as many deals as it had."""
 
     inserted: int = 0
@@ -26,17 +26,17 @@ class Outcome:
     skipped: int = 0
 
 
-def merge(store: Store, schema: Schema, batch: Batch, mark: Mark | None) -> Outcome:
+def merge(store: LoadTarget, schema: Schema, batch: Batch, mark: Mark | None) -> BatchCounts:
     """Set the fields that are given, keep the others."""
     return _outcome(store.write(schema, batch, mark=mark))
 
 
-def replace(store: Store, schema: Schema, batch: Batch, mark: Mark | None) -> Outcome:
+def replace(store: LoadTarget, schema: Schema, batch: Batch, mark: Mark | None) -> BatchCounts:
     """Set the fields that are given, clear the others that there are at that moment."""
     return _outcome(store.write(schema, batch.replacing(keeping=[_OWN_CLOCK]), mark=mark))
 
 
-def skip(store: Store, schema: Schema, batch: Batch, mark: Mark | None) -> Outcome:
+def skip(store: LoadTarget, schema: Schema, batch: Batch, mark: Mark | None) -> BatchCounts:
     """Write only deals that don't exist; two round trips more where some do."""
     left = batch
     while len(left):
@@ -47,10 +47,10 @@ def skip(store: Store, schema: Schema, batch: Batch, mark: Mark | None) -> Outco
             left = left.only([place for place, deal in enumerate(found) if deal is None])
             continue
         return replaced(_outcome(written), skipped=len(batch) - len(left))
-    return Outcome(skipped=len(batch))
+    return BatchCounts(skipped=len(batch))
 
 
-def refuse(store: Store, schema: Schema, batch: Batch, mark: Mark | None) -> Outcome:
+def refuse(store: LoadTarget, schema: Schema, batch: Batch, mark: Mark | None) -> BatchCounts:
     """
     Write only where no deal exists.
 
@@ -70,7 +70,7 @@ def refuse(store: Store, schema: Schema, batch: Batch, mark: Mark | None) -> Out
         raise LoadError(msg) from conflict
 
 
-POLICIES: dict[str, Callable[[Store, Schema, Batch, Mark | None], Outcome]] = {
+POLICIES: dict[str, Callable[[LoadTarget, Schema, Batch, Mark | None], BatchCounts]] = {
     "merge": merge,
     "replace": replace,
     "skip": skip,
@@ -92,5 +92,5 @@ def check_policy(name: str) -> None:
         raise LoadError(msg)
 
 
-def _outcome(written: Written) -> Outcome:
-    return Outcome(written.inserted, written.updated, written.unchanged)
+def _outcome(written: WriteCounts) -> BatchCounts:
+    return BatchCounts(written.inserted, written.updated, written.unchanged)

@@ -18,7 +18,7 @@ import polars as pl
 from dealdb.errors import LoadError
 from dealdb.loader.bytestream import ByteStream, check_row
 from dealdb.loader.carefully import Dialect, Split
-from dealdb.loader.chunks import Chunk, Place
+from dealdb.loader.chunks import Chunk, RowPlace
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 
@@ -112,7 +112,7 @@ class DelimitedSource:
         def moved(offset: int | None) -> int | None:
             return None if first is None or offset is None else first + at + offset
 
-        def locate(rows: Sequence[int]) -> list[Place]:
+        def locate(rows: Sequence[int]) -> list[RowPlace]:
             return [place._replace(offset=moved(place.offset)) for place in chunk.locate(rows)]
 
         rejects = [replace(reject, offset=moved(reject.offset)) for reject in chunk.rejects]
@@ -236,8 +236,8 @@ class DelimitedSource:
     def _with_nulls(self, frame: pl.DataFrame) -> pl.DataFrame:
         return frame.select(pl.when(~pl.all().is_in(self._nulls)).then(pl.all()))
 
-    def _locator(self, block: bytes, line: int) -> Callable[[Sequence[int]], list[Place]]:
-        def locate(rows: Sequence[int]) -> list[Place]:
+    def _locator(self, block: bytes, line: int) -> Callable[[Sequence[int]], list[RowPlace]]:
+        def locate(rows: Sequence[int]) -> list[RowPlace]:
             split = self._dialect.split(block, width=len(self.headers), line=line)
             return _located(block, split, rows)
 
@@ -297,8 +297,9 @@ def _last_record_end(block: bytes) -> int:
     return 0
 
 
-def _located(block: bytes, split: Split, rows: Sequence[int]) -> list[Place]:
+def _located(block: bytes, split: Split, rows: Sequence[int]) -> list[RowPlace]:
     spans = [split.spans[row] for row in rows]
     return [
-        Place(line, block[start:end].decode().rstrip("\r\n"), start) for line, start, end in spans
+        RowPlace(line, block[start:end].decode().rstrip("\r\n"), start)
+        for line, start, end in spans
     ]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dealdb.errors import LoadError, OutcomeUnknown, PoolTimeout, ServerUnavailable
-from dealdb.loader.chunks import Chunk, Place, Reject, Source
+from dealdb.loader.chunks import Chunk, Reject, RowPlace, Source
 from dealdb.loader.ids import WithIds
 from dealdb.loader.mappings import chunk_of_lines
 from dealdb.loader.plan import Options
@@ -22,7 +22,7 @@ from dealdb.loader.profile import Profile
 from dealdb.loader.rejects import RejectsFile
 from dealdb.loader.report import LoadReport
 from dealdb.loader.run import Load
-from dealdb.loader.stores import Store
+from dealdb.loader.stores import LoadTarget
 from dealdb.loader.tail import Lines, Tail
 from dealdb.store.durability import Durability
 from dealdb.store.log import Position
@@ -83,7 +83,7 @@ class Follower:
 
     def __init__(
         self,
-        store: Callable[[], Store],
+        store: Callable[[], LoadTarget],
         path: Path,
         terms: Terms,
         rejected: RejectsFile,
@@ -127,7 +127,7 @@ class Follower:
             return
         half = len(texts) // 2
         n_bytes = sum(len(text) + 1 for text in texts[:half])
-        after = Place(line + half, "", None if offset is None else offset + n_bytes)
+        after = RowPlace(line + half, "", None if offset is None else offset + n_bytes)
         self.load(Lines(texts[:half], lines.first))
         self.load(Lines(texts[half:], after))
 
@@ -172,7 +172,7 @@ class Follower:
 
 
 def follow(
-    store: Callable[[], Store],
+    store: Callable[[], LoadTarget],
     path: Path,
     terms: Terms,
     *,

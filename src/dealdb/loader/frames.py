@@ -15,11 +15,9 @@ from polars import selectors
 from dealdb.columns import encode_column, field_of
 from dealdb.errors import LoadError, MissingExtra
 from dealdb.loader.bytestream import BLOCK_BYTES, MAX_EXPANSION, check_expansion
-from dealdb.loader.chunks import Chunk, Place
+from dealdb.loader.chunks import ROWS_A_CHUNK, Chunk, RowPlace
 from dealdb.loader.rows import as_json
 from dealdb.schema import Field, FieldType
-
-CHUNK_ROWS = 20_000
 
 
 class FrameSource:
@@ -46,8 +44,8 @@ class FrameSource:
 
     def chunks(self) -> Iterator[Chunk]:
         """Rows of the frame, some thousand at a time."""
-        for start in range(0, max(self._frame.height, 1), CHUNK_ROWS):
-            yield _chunk(self._frame.slice(start, CHUNK_ROWS), start + 1)
+        for start in range(0, max(self._frame.height, 1), ROWS_A_CHUNK):
+            yield _chunk(self._frame.slice(start, ROWS_A_CHUNK), start + 1)
 
 
 class WorkbookSource(FrameSource):
@@ -117,8 +115,8 @@ class ColumnarSource:
     def chunks(self) -> Iterator[Chunk]:
         """Rows of the file, some thousand at a time."""
         scan = self._scan()
-        for start in range(0, max(self.rows_total, 1), CHUNK_ROWS):
-            yield _chunk(self._collected(scan.slice(start, CHUNK_ROWS)), start + 1)
+        for start in range(0, max(self.rows_total, 1), ROWS_A_CHUNK):
+            yield _chunk(self._collected(scan.slice(start, ROWS_A_CHUNK)), start + 1)
 
     def _scan(self) -> pl.LazyFrame:
         if self.format == "arrow":
@@ -150,8 +148,8 @@ def _check_archive(path: Path, name: str, max_expansion: int) -> None:
 
 
 def _chunk(frame: pl.DataFrame, first: int) -> Chunk:
-    def locate(rows: Sequence[int]) -> list[Place]:
-        return [Place(first + row, _row_as_json(frame, row)) for row in rows]
+    def locate(rows: Sequence[int]) -> list[RowPlace]:
+        return [RowPlace(first + row, _row_as_json(frame, row)) for row in rows]
 
     types: dict[str, FieldType] = {}
     columns = []

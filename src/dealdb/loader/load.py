@@ -22,7 +22,7 @@ from dealdb.loader.mappings import MappingsSource
 from dealdb.loader.missing import Missing
 from dealdb.loader.plan import Options
 from dealdb.loader.progress import ProgressCallback, read_meter, shown
-from dealdb.loader.rehearsal import Rehearsal
+from dealdb.loader.rehearsal import DryRun
 from dealdb.loader.rejects import RejectsFile, default_place
 from dealdb.loader.report import LoadReport
 from dealdb.loader.resume import open_trail
@@ -30,7 +30,7 @@ from dealdb.loader.run import MAX_BATCH, Load
 from dealdb.loader.sources import is_pipe, open_source
 from dealdb.loader.stagetable import WithStages, read_stages
 from dealdb.loader.statuses import WithStatuses
-from dealdb.loader.stores import Store
+from dealdb.loader.stores import LoadTarget
 from dealdb.store.durability import Durability
 
 
@@ -48,7 +48,7 @@ class DataLoader:
     """
 
     def __init__(
-        self, store: Callable[[], Store], find: Callable[..., pl.DataFrame] | None = None
+        self, store: Callable[[], LoadTarget], find: Callable[..., pl.DataFrame] | None = None
     ) -> None:
         self._store = store
         self._find = find
@@ -205,7 +205,7 @@ class DataLoader:
             if dry_run and rejects is True:
                 places = []
             rejected = keep.enter_context(RejectsFile(opened.name, opened.header, places))
-            store = Rehearsal(self._store()) if dry_run else self._store()
+            store = DryRun(self._store()) if dry_run else self._store()
             store.promise(asked)
             since = store.newest()
             table = None if stages is None else read_stages(stages)
@@ -335,7 +335,7 @@ class DataLoader:
         )  # fmt: skip
 
     def _missing(
-        self, store: Store, *, among: bool | str | pl.Expr, force: bool, everything: bool
+        self, store: LoadTarget, *, among: bool | str | pl.Expr, force: bool, everything: bool
     ) -> Missing:
         deals = store.snapshot()
         ids = deals.frame["id"]

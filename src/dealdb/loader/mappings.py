@@ -14,10 +14,9 @@ from decimal import Decimal
 
 from dealdb.errors import LoadError
 from dealdb.loader.bytestream import ByteStream, check_row
-from dealdb.loader.chunks import Chunk, Place
+from dealdb.loader.chunks import ROWS_A_CHUNK, Chunk, RowPlace
 from dealdb.loader.rows import Rows
 
-CHUNK_ROWS = 20_000
 # members under which programs answer with an array of deals: HubSpot, Pipedrive, Salesforce, and the usual
 WRAPPERS = ("results", "data", "records", "deals", "items", "value", "objects")
 _SPACE = re.compile(r"[\s,]*")
@@ -46,13 +45,13 @@ class JsonLinesSource:
             text = rest + block
             *complete, rest = text.split(b"\n")
             check_row(self.name, line, rest)
-            yield chunk_of_lines(complete, Place(line, "", at), done)
+            yield chunk_of_lines(complete, RowPlace(line, "", at), done)
             line += len(complete)
             at = None if at is None else at + len(text) - len(rest)
-        yield chunk_of_lines([rest], Place(line, "", at), done)
+        yield chunk_of_lines([rest], RowPlace(line, "", at), done)
 
 
-def chunk_of_lines(lines: Sequence[bytes], first: Place, done: int | None) -> Chunk:
+def chunk_of_lines(lines: Sequence[bytes], first: RowPlace, done: int | None) -> Chunk:
     """Rows of lines that are each one JSON object; ``first`` is where the first one stands."""
     gathered = Rows()
     after = first.offset
@@ -65,11 +64,11 @@ def chunk_of_lines(lines: Sequence[bytes], first: Place, done: int | None) -> Ch
         try:
             row = _DECODER.decode(raw.decode())
         except UnicodeError:
-            gathered.reject(Place(number, text, offset), "encoding", "text in UTF-8")
+            gathered.reject(RowPlace(number, text, offset), "encoding", "text in UTF-8")
         except (ValueError, RecursionError):
-            gathered.reject(Place(number, text, offset), "not-json", "one JSON object")
+            gathered.reject(RowPlace(number, text, offset), "not-json", "one JSON object")
         else:
-            gathered.add(row, Place(number, text, offset))
+            gathered.add(row, RowPlace(number, text, offset))
     return gathered.chunk(done)
 
 
@@ -99,12 +98,12 @@ class JsonArraySource:
         gathered, done = Rows(), 0
         for element, place, done in self._elements():
             gathered.add(_lifted(element), place)
-            if len(gathered.rows) >= CHUNK_ROWS:
+            if len(gathered.rows) >= ROWS_A_CHUNK:
                 yield gathered.chunk(done)
                 gathered = Rows()
         yield gathered.chunk(done)
 
-    def _elements(self) -> Iterator[tuple[object, Place, int]]:
+    def _elements(self) -> Iterator[tuple[object, RowPlace, int]]:
         text, line, at, begun = "", 1, self._stream.first_offset, False
         for piece, done in self._texts():
             text += piece
@@ -137,7 +136,7 @@ class JsonArraySource:
                     break
                 raw = text[start:end]
                 at = _moved(at, text[before:start])
-                yield element, Place(line, raw, at), done
+                yield element, RowPlace(line, raw, at), done
                 line += raw.count("\n")
                 at = _moved(at, raw)
                 start = before = end
@@ -246,8 +245,8 @@ class MappingsSource:
         """Rows of the iterable, some thousand at a time; an element that is no mapping is rejected."""
         gathered = Rows()
         for number, row in enumerate(self._rows, start=1):
-            gathered.add(row, Place(number, ""))
-            if len(gathered.rows) >= CHUNK_ROWS:
+            gathered.add(row, RowPlace(number, ""))
+            if len(gathered.rows) >= ROWS_A_CHUNK:
                 yield gathered.chunk(None, dates_are_text=True)
                 gathered = Rows()
         yield gathered.chunk(None, dates_are_text=True)

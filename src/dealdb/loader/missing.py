@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from dealdb.errors import ConflictError, LoadError
-from dealdb.loader.stores import Store
+from dealdb.loader.stores import LoadTarget
 from dealdb.store.marks import Mark
 
 
@@ -58,7 +58,7 @@ class Missing:
             )
         return ""
 
-    def delete(self, store: Store, ids: Sequence[str], mark: Mark | None) -> int:
+    def delete(self, store: LoadTarget, ids: Sequence[str], mark: Mark | None) -> int:
         """
         Delete some deals that nobody has changed since the load began; how many these were.
 

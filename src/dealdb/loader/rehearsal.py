@@ -10,8 +10,8 @@ import polars as pl
 
 from dealdb.columns import encode_column
 from dealdb.errors import ConflictError
-from dealdb.loader.conflicts import Outcome
-from dealdb.loader.stores import Deals, Revised, Store
+from dealdb.loader.conflicts import BatchCounts
+from dealdb.loader.stores import Deals, LoadTarget, Revised
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.batch import Batch
@@ -25,7 +25,7 @@ class _Found:
     rev: int = 0
 
 
-class Rehearsal:
+class DryRun:
     """
     Stands for a store during a dry run: reads from it once, and keeps what would be written to itself.
 
@@ -35,7 +35,7 @@ class Rehearsal:
         The collection; only read.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: LoadTarget) -> None:
         self._schema = store.schema()
         self._pipeline = store.pipeline()
         self._snapshot = store.snapshot()
@@ -133,7 +133,7 @@ class Rehearsal:
         *,
         max_rev: int | None = None,
         mark: Mark | None = None,  # noqa: ARG002  # likewise
-    ) -> Outcome:
+    ) -> BatchCounts:
         """Outcome that a batch would have."""
         batch = batch.within(self._schema)
         ids, columns = batch.ids, batch.columns
@@ -145,7 +145,7 @@ class Rehearsal:
         for place, deal_id in enumerate(ids):
             cells = {name: column[place] for name, column in columns.items()}
             self._written.setdefault(deal_id, {}).update(cells)
-        return Outcome(inserted, updated, len(ids) - inserted - updated)
+        return BatchCounts(inserted, updated, len(ids) - inserted - updated)
 
     def settling(self) -> AbstractContextManager[None]:
         """Nothing: nothing is written."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dealdb.errors import LoadError
-from dealdb.loader.stores import Store
+from dealdb.loader.stores import LoadTarget
 from dealdb.store.log import Position
 from dealdb.store.marks import Mark, Marked
 
@@ -51,7 +51,7 @@ class Progressed:
     new_stages: tuple[str, ...] = ()
 
 
-class Place(NamedTuple):
+class BatchPlace(NamedTuple):
     """
     Where a batch stands in a load.
 
@@ -85,7 +85,7 @@ class Bookmark:
     """
 
     terms: Mapping[str, str]
-    place: Place
+    place: BatchPlace
     since: Position
     before: Progressed
 
@@ -159,11 +159,11 @@ class Trail:
             raise _another_order()
 
     @property
-    def place(self) -> Place:
+    def place(self) -> BatchPlace:
         """Of the batch that was passed to ``passes`` last."""
-        return Place(self._n_batches, self._ids.hexdigest())
+        return BatchPlace(self._n_batches, self._ids.hexdigest())
 
-    def mark(self, place: Place, progressed: Progressed) -> Mark:
+    def mark(self, place: BatchPlace, progressed: Progressed) -> Mark:
         """What to keep with the commit of a batch, before which the load was so far."""
         bookmark = {
             "terms": self._terms,
@@ -173,14 +173,14 @@ class Trail:
         }
         return Mark(self._name, json.dumps(bookmark, separators=(",", ":")))
 
-    def end(self, store: Store) -> None:
+    def end(self, store: LoadTarget) -> None:
         """The load is complete: there is nothing to resume any more."""
         if self._n_batches:
             store.forget_load(self._name)
 
 
 def open_trail(
-    store: Store, path: Path, options: Mapping[str, object], since: Position, *, resume: bool
+    store: LoadTarget, path: Path, options: Mapping[str, object], since: Position, *, resume: bool
 ) -> Trail:
     """
     Trail of the load of a file.
@@ -255,7 +255,7 @@ def _bookmark(note: str) -> Bookmark:
     before["new_stages"] = tuple(before["new_stages"])
     seq, chain = parts.pop("since", (0, ""))
     since = Position(seq, chain.encode())
-    place = Place(parts.pop("batches"), parts.pop("trail"))
+    place = BatchPlace(parts.pop("batches"), parts.pop("trail"))
     return Bookmark(**parts, place=place, since=since, before=Progressed(**before))
 
 

@@ -17,7 +17,7 @@ from itertools import chain
 
 import polars as pl
 
-from dealdb.loader.chunks import Chunk, Place, Reject, merged_type
+from dealdb.loader.chunks import Chunk, Reject, RowPlace, merged_type
 from dealdb.schema import FieldType
 
 
@@ -35,16 +35,16 @@ class Rows:
     """
 
     rows: list[Mapping[str, object]] = field(default_factory=list)
-    places: list[Place] = field(default_factory=list)
+    places: list[RowPlace] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
 
-    def reject(self, place: Place, code: str, expected: str) -> None:
+    def reject(self, place: RowPlace, code: str, expected: str) -> None:
         """Set a row aside."""
         line, raw, offset = place
         message = f"expected {expected}"
         self.rejects.append(Reject(line=line, code=code, message=message, raw=raw, offset=offset))
 
-    def add(self, row: object, place: Place) -> None:
+    def add(self, row: object, place: RowPlace) -> None:
         """Take a row, or reject it if it is no mapping."""
         if not isinstance(row, Mapping):
             found = place if place.raw else place._replace(raw=as_json(row))
@@ -108,10 +108,10 @@ class Rows:
         shape = pl.Series([number[names] for names in keys], dtype=pl.Int32)
         return shape, list(map(frozenset, number))
 
-    def _locator(self) -> Callable[[Sequence[int]], list[Place]]:
+    def _locator(self) -> Callable[[Sequence[int]], list[RowPlace]]:
         rows, places = self.rows, self.places
 
-        def locate(wanted: Sequence[int]) -> list[Place]:
+        def locate(wanted: Sequence[int]) -> list[RowPlace]:
             return [
                 places[i] if places[i].raw else places[i]._replace(raw=_shown(rows[i]))
                 for i in wanted

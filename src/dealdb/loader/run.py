@@ -23,12 +23,12 @@ from dealdb.loader.outcomes import told
 from dealdb.loader.plan import Options, Plan
 from dealdb.loader.profile import Profile
 from dealdb.loader.progress import Meter, ProgressCallback
-from dealdb.loader.rehearsal import Rehearsal
+from dealdb.loader.rehearsal import DryRun
 from dealdb.loader.rejects import RejectsFile
 from dealdb.loader.report import LoadReport, MappedColumn
-from dealdb.loader.resume import Place, Progressed, Trail
+from dealdb.loader.resume import BatchPlace, Progressed, Trail
 from dealdb.loader.stagetable import StageTable
-from dealdb.loader.stores import Store
+from dealdb.loader.stores import LoadTarget
 from dealdb.pipeline import Kind
 from dealdb.schema import Field
 from dealdb.store.batch import Batch
@@ -67,7 +67,7 @@ class _Step:
     """
 
     batch: Batch
-    place: Place | None
+    place: BatchPlace | None
     before: bool
 
     @property
@@ -92,7 +92,7 @@ class Load:
 
     def __init__(
         self,
-        store: Store,
+        store: LoadTarget,
         source: Source,
         options: Options,
         rejected: RejectsFile,
@@ -171,7 +171,7 @@ class Load:
             self.missing = replace(self.missing, n_deals=reached.n_deals, seq=reached.seq)
 
     def _mark(
-        self, place: Place | None, *, inserted: int = 0, deleted: int | None = None
+        self, place: BatchPlace | None, *, inserted: int = 0, deleted: int | None = None
     ) -> Mark | None:
         """Bookmark for a commit at this place, when so many more deals are inserted."""
         if self.trail is None or place is None:
@@ -196,7 +196,7 @@ class Load:
     def _delete(self, missing: Missing, sender: Worker) -> None:
         ids = missing.find(self._id_hashes)
         reason = missing.refusal(ids, self._rejected.reasons.total()) if ids else ""
-        if reason and not isinstance(self._store, Rehearsal):
+        if reason and not isinstance(self._store, DryRun):
             refuse(reason)
         self._refused = f"the load would delete nothing: {reason}" if reason else ""
         for start in range(0, len(ids), DEFAULT_BATCH):
@@ -231,7 +231,7 @@ class Load:
             notes=self._notes(),
             reasons=dict(self._rejected.reasons),
             rejects=self._rejected.path,
-            dry_run=isinstance(self._store, Rehearsal),
+            dry_run=isinstance(self._store, DryRun),
             **self._counts,
         )
 
@@ -352,7 +352,7 @@ class Load:
             encoded.batches(size, likely_new=self._news, all_new=self._all_new, whole=whole)
         )
         for batch in batches:
-            if batch.likely_new and not isinstance(self._store, Rehearsal):
+            if batch.likely_new and not isinstance(self._store, DryRun):
                 # not while the server waits for it
                 batch.make_ready()
         return batches

@@ -17,7 +17,7 @@ from dealdb.store.marks import Mark, Marked
 from dealdb.store.settling import Settling
 
 
-class Written(Protocol):
+class WriteCounts(Protocol):
     """What one commit did."""
 
     @property
@@ -64,7 +64,7 @@ class Deals(Protocol):
         ...
 
 
-class Store(Protocol):
+class LoadTarget(Protocol):
     """What the loader needs of ``dealdb.store.Store``."""
 
     def schema(self) -> Schema:
@@ -106,7 +106,7 @@ class Store(Protocol):
         *,
         max_rev: int | None = None,
         mark: Mark | None = None,
-    ) -> Written:
+    ) -> WriteCounts:
         """Commit a batch, unless one of its deals has a later revision (0: exists)."""
         ...
 

@@ -16,7 +16,7 @@ from typing import NamedTuple, Self
 
 from dealdb.errors import LoadError
 from dealdb.loader.bytestream import BLOCK_BYTES, check_row
-from dealdb.loader.chunks import Place
+from dealdb.loader.chunks import RowPlace
 
 # a program that rotates its log may still write to the old file after the new one is there
 GRACE_S = 1.0
@@ -37,7 +37,7 @@ class Lines(NamedTuple):
     """
 
     texts: Sequence[bytes]
-    first: Place
+    first: RowPlace
 
 
 class Tail:
@@ -112,7 +112,7 @@ class Tail:
             self._rest += block
         self._done += len(block)
         self._mark = (self._mark + block)[-_MARK_BYTES:]
-        text, first = self._rest, Place(self._line, "", self._at)
+        text, first = self._rest, RowPlace(self._line, "", self._at)
         *complete, self._rest = text.split(b"\n")
         check_row(str(self._path), self._line + len(complete), self._rest)
         self._line += len(complete)
@@ -121,7 +121,7 @@ class Tail:
 
     def _ended(self) -> Lines | None:
         """The last line of a file that nobody will complete any more, and begin again."""
-        last = Lines([self._rest], Place(self._line, "", self._at))
+        last = Lines([self._rest], RowPlace(self._line, "", self._at))
         self._start()
         return last if last.texts[0].strip() else self.read()
 

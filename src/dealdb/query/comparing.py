@@ -12,8 +12,8 @@ import polars as pl
 
 from dealdb.query.operands import (
     DATETIME_TYPE,
-    Kind,
     Operand,
+    OperandKind,
     Unfit,
     as_float,
     described,
@@ -60,7 +60,7 @@ def compare(left: Operand, sign: str, right: Operand) -> pl.Expr:
     else:
         left = fitted(left, right)
         right = fitted(right, left)
-    if Kind.NULL in (left.kind, right.kind):
+    if OperandKind.NULL in (left.kind, right.kind):
         return _with_null(left, sign, right)
     if right.category is not None and isinstance(left.value, str):
         left, sign, right = right, _ORDERS.get(sign, sign), left
@@ -71,7 +71,7 @@ def compare(left: Operand, sign: str, right: Operand) -> pl.Expr:
             return compared(left.category, text)
         if "distinct" not in sign:
             return text_test(left, lambda texts: compared(texts, text))
-    if left.kind is right.kind is Kind.NUMBER and (left.is_float or right.is_float):
+    if left.kind is right.kind is OperandKind.NUMBER and (left.is_float or right.is_float):
         return compared(as_float(left), as_float(right))
     return compared(expr_of(left, scale=right.scale), expr_of(right, scale=left.scale))
 
@@ -89,7 +89,7 @@ def _with_null(left: Operand, sign: str, right: Operand) -> pl.Expr:
     """Comparison with the constant NULL: unknown, except that DISTINCT tells nulls from values."""
     if "distinct" not in sign:
         return UNKNOWN
-    other = expr_of(right if left.kind is Kind.NULL else left)
+    other = expr_of(right if left.kind is OperandKind.NULL else left)
     return other.is_null() if "not" in sign else other.is_not_null()
 
 
@@ -102,7 +102,7 @@ def member_of(item: Operand, members: Sequence[Operand]) -> pl.Expr:
     Unfit
         If a member can't be compared with the item.
     """
-    present = [fitted(member, item) for member in members if member.kind is not Kind.NULL]
+    present = [fitted(member, item) for member in members if member.kind is not OperandKind.NULL]
     constants = all(member.is_constant for member in present)
     if item.is_constant or item.is_float or not constants or len(present) <= FEW:
         found = any_of([compare(item, "=", member) for member in present])
@@ -120,12 +120,12 @@ def contained(item: Operand, several: Operand) -> pl.Expr:
     Unfit
         If the item is not text, or the other no list.
     """
-    if several.kind not in (Kind.LIST, Kind.NULL):
+    if several.kind not in (OperandKind.LIST, OperandKind.NULL):
         msg = f"{described(several)}; after IN stands a column of lists, or values in parentheses"
         raise Unfit(msg, several.at)
-    if Kind.NULL in (item.kind, several.kind):
+    if OperandKind.NULL in (item.kind, several.kind):
         return UNKNOWN
-    if item.kind is not Kind.TEXT:
+    if item.kind is not OperandKind.TEXT:
         msg = f"{several.name or 'this'} is a list of texts; look for text in single quotes"
         raise Unfit(msg, item.at)
     found = expr_of(several).list.contains(expr_of(item), nulls_equal=True)
@@ -140,11 +140,11 @@ def _in_constants(item: Operand, members: Sequence[Operand]) -> pl.Expr:
         return text_test(item, lambda each: each.is_in(texts))
     item_expr, dtype = expr_of(item) if item.category is None else item.category, item.dtype
     values = [member.value for member in members]
-    if item.kind is Kind.NUMBER:
+    if item.kind is OperandKind.NUMBER:
         values = [v for v in values if isinstance(v, Decimal) and _representable(v, item)]
         if dtype is not None and dtype.is_integer():
             values = [int(v) for v in values if isinstance(v, Decimal)]
-    if item.kind is Kind.DATETIME:
+    if item.kind is OperandKind.DATETIME:
         stamps = [microseconds(v) for v in values]  # type: ignore[arg-type]  # fitted to datetimes
         return item_expr.is_in(pl.lit(pl.Series(stamps).cast(DATETIME_TYPE)).implode())
     return item_expr.is_in(pl.lit(pl.Series(values, dtype=dtype)).implode())
@@ -187,9 +187,9 @@ def like(item: Operand, pattern: Operand, escape: str | None, *, fold_case: bool
     Unfit
         If the item is not text, or the pattern is not a text constant or ends in its escape character.
     """
-    if Kind.NULL in (item.kind, pattern.kind):
+    if OperandKind.NULL in (item.kind, pattern.kind):
         return UNKNOWN
-    if item.kind is not Kind.TEXT:
+    if item.kind is not OperandKind.TEXT:
         msg = f"{described(item)}; LIKE is for text"
         raise Unfit(msg, item.at)
     if not isinstance(pattern.value, str):

@@ -21,8 +21,8 @@ from dealdb.query.computing import FUNCTIONS, arithmetic, negated, to_date, to_d
 from dealdb.query.given import MANY, given_constant
 from dealdb.query.operands import (
     UNITS,
-    Kind,
     Operand,
+    OperandKind,
     Span,
     Unfit,
     column,
@@ -41,7 +41,7 @@ MAX_SPAN_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class FilterScope:
     """What names and relative dates mean in one filter: its text, columns and parameters, and the moment (UTC)."""
 
     text: str
@@ -50,7 +50,7 @@ class Scope:
     params: Mapping[str, object] = field(default_factory=dict)
 
 
-def condition(node: exp.Expr, scope: Scope) -> pl.Expr:
+def condition(node: exp.Expr, scope: FilterScope) -> pl.Expr:
     """
     Boolean expression of a tree.
 
@@ -60,13 +60,13 @@ def condition(node: exp.Expr, scope: Scope) -> pl.Expr:
         If the tree has anything that filters don't know, or isn't a condition.
     """
     operand = evaluate(node, scope)
-    if operand.kind not in (Kind.BOOL, Kind.NULL):
+    if operand.kind not in (OperandKind.BOOL, OperandKind.NULL):
         msg = f"{described(operand)}, not a condition; write one such as amount > 0"
         raise fault(msg, scope.text, start_of(node))
     return expr_of(operand)
 
 
-def evaluate(node: exp.Expr, scope: Scope) -> Operand:
+def evaluate(node: exp.Expr, scope: FilterScope) -> Operand:
     """
     Operand of a tree.
 
@@ -85,7 +85,7 @@ def evaluate(node: exp.Expr, scope: Scope) -> Operand:
         raise fault(str(problem), scope.text, at) from None
 
 
-def _operand(node: exp.Expr, scope: Scope) -> Operand:
+def _operand(node: exp.Expr, scope: FilterScope) -> Operand:
     """Operand of an operator; conditions need parentheses there, as SQL dialects group them differently."""
     if isinstance(node, _CONDITIONS):
         msg = "put parentheses around the condition that begins here"
@@ -97,14 +97,14 @@ def _boolean(expr: pl.Expr, at: int) -> Operand:
     return computed(expr, pl.Boolean(), at)
 
 
-def _only(node: exp.Expr, scope: Scope, *known: str) -> None:
+def _only(node: exp.Expr, scope: FilterScope, *known: str) -> None:
     """Refuse a node with a clause that isn't handled: ``trim(LEADING ...)``, ``BETWEEN SYMMETRIC`` ..."""
     extra = [name for name, value in node.args.items() if value and name not in known]
     if extra:
         raise _refused(node, scope)
 
 
-def _column(node: exp.Expr, scope: Scope) -> Operand:
+def _column(node: exp.Expr, scope: FilterScope) -> Operand:
     identifier = node.this
     if not isinstance(identifier, exp.Identifier):
         raise _refused(node, scope)
@@ -124,7 +124,7 @@ def _column(node: exp.Expr, scope: Scope) -> Operand:
     raise fault(message, scope.text, at)
 
 
-def _literal(node: exp.Expr, scope: Scope) -> Operand:
+def _literal(node: exp.Expr, scope: FilterScope) -> Operand:
     at = start_of(node)
     if node.is_string:
         return constant(str(node.this), at)
@@ -135,7 +135,7 @@ def _literal(node: exp.Expr, scope: Scope) -> Operand:
     return constant(_bounded(number, scope, at), at)
 
 
-def _bounded(number: Decimal, scope: Scope, at: int) -> Decimal:
+def _bounded(number: Decimal, scope: FilterScope, at: int) -> Decimal:
     if len(number.as_tuple().digits) > MAX_DECIMAL_DIGITS:
         raise fault(f"a number has at most {MAX_DECIMAL_DIGITS} digits", scope.text, at)
     if number and not MIN_EXPONENT <= number.adjusted() <= MAX_EXPONENT:
@@ -144,7 +144,7 @@ def _bounded(number: Decimal, scope: Scope, at: int) -> Decimal:
     return number
 
 
-def _parameter(node: exp.Expr, scope: Scope) -> Operand:
+def _parameter(node: exp.Expr, scope: FilterScope) -> Operand:
     value, at = _given(node, scope), _place_of(node, scope)
     if isinstance(value, MANY):
         msg = "a list stands after IN, without parentheses: stage IN :stages"
@@ -152,7 +152,7 @@ def _parameter(node: exp.Expr, scope: Scope) -> Operand:
     return _constant_for(value, scope, at)
 
 
-def _constant_for(value: object, scope: Scope, at: int) -> Operand:
+def _constant_for(value: object, scope: FilterScope, at: int) -> Operand:
     try:
         known = given_constant(value)
     except Unfit as problem:
@@ -160,7 +160,7 @@ def _constant_for(value: object, scope: Scope, at: int) -> Operand:
     return constant(_bounded(known, scope, at) if isinstance(known, Decimal) else known, at)
 
 
-def _given(node: exp.Expr, scope: Scope) -> object:
+def _given(node: exp.Expr, scope: FilterScope) -> object:
     name = str(node.this)
     if name not in scope.params:
         msg = f"the parameter :{name[:80]} has no value; give it in params"
@@ -168,14 +168,14 @@ def _given(node: exp.Expr, scope: Scope) -> object:
     return scope.params[name]
 
 
-def _place_of(node: exp.Expr, scope: Scope) -> int:
+def _place_of(node: exp.Expr, scope: FilterScope) -> int:
     # the parser keeps no place for parameters
     place = re.search(rf":\s*{re.escape(str(node.this))}(?!\w)", scope.text)
     return place.start() if place else 0
 
 
 def _compared(sign: str) -> Handler:
-    def handle(node: exp.Expr, scope: Scope) -> Operand:
+    def handle(node: exp.Expr, scope: FilterScope) -> Operand:
         left, right = _operand(node.this, scope), _operand(node.expression, scope)
         return _boolean(compare(left, sign, right), left.at)
 
@@ -183,14 +183,14 @@ def _compared(sign: str) -> Handler:
 
 
 def _calculated(sign: str) -> Handler:
-    def handle(node: exp.Expr, scope: Scope) -> Operand:
+    def handle(node: exp.Expr, scope: FilterScope) -> Operand:
         return arithmetic(_operand(node.this, scope), sign, _operand(node.expression, scope))
 
     return handle
 
 
 def _chained(join: Callable[[list[pl.Expr]], pl.Expr]) -> Handler:
-    def handle(node: exp.Expr, scope: Scope) -> Operand:
+    def handle(node: exp.Expr, scope: FilterScope) -> Operand:
         # a AND b AND c leans to the left, one level a term: unrolled, not recursed into
         terms: list[exp.Expr] = []
         rest = node
@@ -203,19 +203,19 @@ def _chained(join: Callable[[list[pl.Expr]], pl.Expr]) -> Handler:
     return handle
 
 
-def _not(node: exp.Expr, scope: Scope) -> Operand:
+def _not(node: exp.Expr, scope: FilterScope) -> Operand:
     return _boolean(~condition(node.this, scope), start_of(node))
 
 
-def _paren(node: exp.Expr, scope: Scope) -> Operand:
+def _paren(node: exp.Expr, scope: FilterScope) -> Operand:
     return evaluate(node.this, scope)
 
 
-def _neg(node: exp.Expr, scope: Scope) -> Operand:
+def _neg(node: exp.Expr, scope: FilterScope) -> Operand:
     return negated(_operand(node.this, scope))
 
 
-def _in(node: exp.Expr, scope: Scope) -> Operand:
+def _in(node: exp.Expr, scope: FilterScope) -> Operand:
     if node.args.get("query"):
         raise fault("a subquery isn't part of filters; sql() has them", scope.text, start_of(node))
     if node.args.get("field"):
@@ -233,7 +233,7 @@ def _in(node: exp.Expr, scope: Scope) -> Operand:
     return _boolean(member_of(item, [_operand(m, scope) for m in node.expressions]), item.at)
 
 
-def _in_given(node: exp.Expr, scope: Scope) -> Operand:
+def _in_given(node: exp.Expr, scope: FilterScope) -> Operand:
     """``x IN :names``, where the parameter is a list."""
     parameter, item = node.args["field"], _operand(node.this, scope)
     at = _place_of(parameter, scope)
@@ -242,14 +242,14 @@ def _in_given(node: exp.Expr, scope: Scope) -> Operand:
     return _boolean(member_of(item, members), item.at)
 
 
-def _between(node: exp.Expr, scope: Scope) -> Operand:
+def _between(node: exp.Expr, scope: FilterScope) -> Operand:
     _only(node, scope, "this", "low", "high")
     item = _operand(node.this, scope)
     low, high = _operand(node.args["low"], scope), _operand(node.args["high"], scope)
     return _boolean(compare(item, ">=", low) & compare(item, "<=", high), item.at)
 
 
-def _is(node: exp.Expr, scope: Scope) -> Operand:
+def _is(node: exp.Expr, scope: FilterScope) -> Operand:
     item, what = _operand(node.this, scope), node.expression
     if isinstance(what, exp.Null):
         return _boolean(expr_of(item).is_null(), item.at)
@@ -258,11 +258,11 @@ def _is(node: exp.Expr, scope: Scope) -> Operand:
     return _boolean(compare(item, "is not distinct from", evaluate(what, scope)), item.at)
 
 
-def _like(node: exp.Expr, scope: Scope) -> Operand:
+def _like(node: exp.Expr, scope: FilterScope) -> Operand:
     return _pattern(node, scope, escape=None)
 
 
-def _escape(node: exp.Expr, scope: Scope) -> Operand:
+def _escape(node: exp.Expr, scope: FilterScope) -> Operand:
     mark = node.expression
     inner = node.this
     if not isinstance(inner, exp.Like | exp.ILike):
@@ -272,14 +272,14 @@ def _escape(node: exp.Expr, scope: Scope) -> Operand:
     return _pattern(inner, scope, escape=str(mark.this))
 
 
-def _pattern(node: exp.Expr, scope: Scope, *, escape: str | None) -> Operand:
+def _pattern(node: exp.Expr, scope: FilterScope, *, escape: str | None) -> Operand:
     _only(node, scope, "this", "expression", "negate")
     item, pattern = _operand(node.this, scope), _operand(node.expression, scope)
     matched = like(item, pattern, escape, fold_case=isinstance(node, exp.ILike))
     return _boolean(~matched if node.args.get("negate") else matched, item.at)
 
 
-def _interval(node: exp.Expr, scope: Scope) -> Operand:
+def _interval(node: exp.Expr, scope: FilterScope) -> Operand:
     unit = node.args.get("unit")
     size, name = str(node.name), str(unit.name).lower() if unit else ""
     # the parser keeps no place for spans
@@ -297,7 +297,7 @@ _DATE_TYPES = {"DATE": to_date, "TIMESTAMP": to_datetime, "TIMESTAMPNTZ": to_dat
 _DATE_TYPES["TIMESTAMPTZ"] = to_datetime
 
 
-def _cast(node: exp.Expr, scope: Scope) -> Operand:
+def _cast(node: exp.Expr, scope: FilterScope) -> Operand:
     _only(node, scope, "this", "to")
     target = str(node.args["to"].this.value)
     convert = _DATE_TYPES.get(target)
@@ -308,7 +308,7 @@ def _cast(node: exp.Expr, scope: Scope) -> Operand:
 
 
 def _called(name: str) -> Handler:
-    def handle(node: exp.Expr, scope: Scope) -> Operand:
+    def handle(node: exp.Expr, scope: FilterScope) -> Operand:
         _only(node, scope, "this", "expression", "expressions")
         function, fewest, most = FUNCTIONS[name]
         given = [node.this, node.args.get("expression"), *node.expressions]
@@ -321,31 +321,31 @@ def _called(name: str) -> Handler:
     return handle
 
 
-def _anonymous(node: exp.Expr, scope: Scope) -> Operand:
+def _anonymous(node: exp.Expr, scope: FilterScope) -> Operand:
     if str(node.this).lower() == "now" and not node.expressions:
         return constant(scope.now, start_of(node))
     raise _refused(node, scope)
 
 
-def _today(node: exp.Expr, scope: Scope) -> Operand:
+def _today(node: exp.Expr, scope: FilterScope) -> Operand:
     _only(node, scope)
     return constant(scope.now.date(), start_of(node))
 
 
-def _now(node: exp.Expr, scope: Scope) -> Operand:
+def _now(node: exp.Expr, scope: FilterScope) -> Operand:
     _only(node, scope)
     return constant(scope.now, start_of(node))
 
 
-def _null(node: exp.Expr, scope: Scope) -> Operand:  # noqa: ARG001  # the shape of a handler
+def _null(node: exp.Expr, scope: FilterScope) -> Operand:  # noqa: ARG001  # the shape of a handler
     return constant(None, start_of(node))
 
 
-def _truth(node: exp.Expr, scope: Scope) -> Operand:  # noqa: ARG001  # the shape of a handler
+def _truth(node: exp.Expr, scope: FilterScope) -> Operand:  # noqa: ARG001  # the shape of a handler
     return constant(bool(node.this), start_of(node))
 
 
-Handler = Callable[[exp.Expr, Scope], Operand]
+Handler = Callable[[exp.Expr, FilterScope], Operand]
 _HANDLERS: dict[type[exp.Expr], Handler] = {
     exp.Column: _column,
     exp.Literal: _literal,
@@ -430,7 +430,7 @@ _REFUSALS: tuple[tuple[tuple[type[exp.Expr], ...], str], ...] = (
 )
 
 
-def _refused(node: exp.Expr, scope: Scope) -> QueryError:
+def _refused(node: exp.Expr, scope: FilterScope) -> QueryError:
     message = next((words for kinds, words in _REFUSALS if isinstance(node, kinds)), "")
     if not message and isinstance(node, exp.Anonymous):
         message = f"no function {str(node.this)[:40]}(); {_KNOWN}"

@@ -14,8 +14,8 @@ import polars as pl
 from dealdb.query.comparing import contained, lowered, text_test
 from dealdb.query.operands import (
     DATETIME_TYPE,
-    Kind,
     Operand,
+    OperandKind,
     Span,
     Unfit,
     as_datetime,
@@ -53,13 +53,13 @@ def arithmetic(left: Operand, sign: str, right: Operand) -> Operand:
     Unfit
         If the operands don't go together, or a constant has too many digits.
     """
-    if sign in "+-" and left.kind in (Kind.DATE, Kind.DATETIME):
+    if sign in "+-" and left.kind in (OperandKind.DATE, OperandKind.DATETIME):
         return _shifted(left, sign, right)
     for operand in (left, right):
-        if operand.kind not in (Kind.NUMBER, Kind.NULL):
+        if operand.kind not in (OperandKind.NUMBER, OperandKind.NULL):
             msg = f"{described(operand)}; {sign} is for numbers"
             raise Unfit(msg, operand.at)
-    if Kind.NULL in (left.kind, right.kind):
+    if OperandKind.NULL in (left.kind, right.kind):
         return constant(None, left.at)
     if isinstance(left.value, Decimal) and isinstance(right.value, Decimal) and sign != "/":
         return constant(_folded(left.value, sign, right.value), left.at)
@@ -100,18 +100,18 @@ def _decimal(operand: Operand, scale: int) -> pl.Expr:
 
 
 def _shifted(left: Operand, sign: str, right: Operand) -> Operand:
-    if right.kind is Kind.TEXT:
+    if right.kind is OperandKind.TEXT:
         right = fitted(right, left)
-    if sign == "-" and left.kind is right.kind is Kind.DATE:
+    if sign == "-" and left.kind is right.kind is OperandKind.DATE:
         days = (expr_of(left) - expr_of(right)).dt.total_days()
         return computed(days, pl.Int64(), left.at)
     span = _span_of(right)
     if span is None:
-        hint = "; subtract days: date(a) - date(b)" if right.kind is Kind.DATETIME else ""
+        hint = "; subtract days: date(a) - date(b)" if right.kind is OperandKind.DATETIME else ""
         msg = f"{described(left)}; add or subtract a span such as 30d or INTERVAL 3 MONTH{hint}"
         raise Unfit(msg, left.at)
     span = span.negated() if sign == "-" else span
-    if left.kind is Kind.DATE and span.seconds:
+    if left.kind is OperandKind.DATE and span.seconds:
         msg = f"{described(left)} without a time of day; add or subtract whole days"
         raise Unfit(msg, left.at)
     return _moved(left, span)
@@ -156,7 +156,7 @@ def negated(operand: Operand) -> Operand:
 
 
 def _text(operand: Operand, function: str) -> pl.Expr:
-    if operand.kind is not Kind.TEXT:
+    if operand.kind is not OperandKind.TEXT:
         msg = f"{described(operand)}; {function}() is for text"
         raise Unfit(msg, operand.at)
     return expr_of(operand)
@@ -182,7 +182,7 @@ def _text_function(name: str, apply: Callable[[pl.Expr], pl.Expr], dtype: pl.Dat
 
 def _length(operands: Sequence[Operand]) -> Operand:
     (operand,) = operands
-    if operand.kind is Kind.LIST:
+    if operand.kind is OperandKind.LIST:
         return computed(expr_of(operand).list.len().cast(pl.Int64), pl.Int64(), operand.at)
     size = _text(operand, "length").str.len_chars()
     return computed(size.cast(pl.Int64), pl.Int64(), operand.at)
@@ -190,7 +190,7 @@ def _length(operands: Sequence[Operand]) -> Operand:
 
 def _contains(operands: Sequence[Operand]) -> Operand:
     where, what = operands
-    if where.kind is Kind.LIST:
+    if where.kind is OperandKind.LIST:
         return _has(operands)
     return _searched("contains", lambda e, t: e.str.contains(t, literal=True), where, what)
 
@@ -219,7 +219,7 @@ def _searched(
 def _date_part(name: str, apply: Callable[[pl.Expr], pl.Expr]) -> Function:
     def call(operands: Sequence[Operand]) -> Operand:
         (operand,) = operands
-        if operand.kind not in (Kind.DATE, Kind.DATETIME):
+        if operand.kind not in (OperandKind.DATE, OperandKind.DATETIME):
             msg = f"{described(operand)}; {name}() is for dates"
             raise Unfit(msg, operand.at)
         return computed(apply(expr_of(operand)).cast(pl.Int64), pl.Int64(), operand.at)
@@ -231,12 +231,12 @@ def to_date(operands: Sequence[Operand]) -> Operand:
     """Day of a date, a moment (in UTC) or a text constant."""
     (operand,) = operands
     if isinstance(operand.value, str):
-        return replace(operand, kind=Kind.DATE, value=read_date(operand.value, operand.at))
+        return replace(operand, kind=OperandKind.DATE, value=read_date(operand.value, operand.at))
     if isinstance(operand.value, datetime):
-        return replace(operand, kind=Kind.DATE, value=operand.value.astimezone(UTC).date())
-    if operand.kind is Kind.DATETIME:
+        return replace(operand, kind=OperandKind.DATE, value=operand.value.astimezone(UTC).date())
+    if operand.kind is OperandKind.DATETIME:
         return computed(expr_of(operand).dt.date(), pl.Date(), operand.at)
-    if operand.kind not in (Kind.DATE, Kind.NULL):
+    if operand.kind not in (OperandKind.DATE, OperandKind.NULL):
         msg = (
             f"{described(operand)}; a date is made of a date, a time, or text such as '2026-01-31'"
         )
@@ -248,10 +248,12 @@ def to_datetime(operands: Sequence[Operand]) -> Operand:
     """Moment of a date (midnight UTC), a moment or a text constant."""
     (operand,) = operands
     if isinstance(operand.value, str):
-        return replace(operand, kind=Kind.DATETIME, value=read_datetime(operand.value, operand.at))
-    if operand.kind is Kind.DATE:
+        return replace(
+            operand, kind=OperandKind.DATETIME, value=read_datetime(operand.value, operand.at)
+        )
+    if operand.kind is OperandKind.DATE:
         return as_datetime(operand)
-    if operand.kind not in (Kind.DATETIME, Kind.NULL):
+    if operand.kind not in (OperandKind.DATETIME, OperandKind.NULL):
         msg = f"{described(operand)}; a time is made of a date, a time, or text such as '2026-01-31 09:30'"
         raise Unfit(msg, operand.at)
     return operand
@@ -261,14 +263,14 @@ def _absolute(operands: Sequence[Operand]) -> Operand:
     (operand,) = operands
     if isinstance(operand.value, Decimal):
         return replace(operand, value=abs(operand.value))
-    if operand.kind is not Kind.NUMBER or operand.dtype is None:
+    if operand.kind is not OperandKind.NUMBER or operand.dtype is None:
         msg = f"{described(operand)}; abs() is for numbers"
         raise Unfit(msg, operand.at)
     return computed(expr_of(operand).abs(), operand.dtype, operand.at)
 
 
 def _coalesced(operands: Sequence[Operand]) -> Operand:
-    present = [operand for operand in operands if operand.kind is not Kind.NULL]
+    present = [operand for operand in operands if operand.kind is not OperandKind.NULL]
     if not present:
         return operands[0]
     # the first that isn't a bare text constant says what the others have to be
@@ -276,12 +278,12 @@ def _coalesced(operands: Sequence[Operand]) -> Operand:
     fits = [fitted(operand, model) for operand in present]
     if any(operand.kind is not model.kind for operand in fits):
         fits = [as_datetime(operand) for operand in fits]
-    if model.kind is not Kind.NUMBER:
+    if model.kind is not OperandKind.NUMBER:
         dtype = {
-            Kind.TEXT: pl.String(),
-            Kind.BOOL: pl.Boolean(),
-            Kind.DATE: pl.Date(),
-            Kind.DATETIME: DATETIME_TYPE,
+            OperandKind.TEXT: pl.String(),
+            OperandKind.BOOL: pl.Boolean(),
+            OperandKind.DATE: pl.Date(),
+            OperandKind.DATETIME: DATETIME_TYPE,
         }.get(fits[0].kind)
         if dtype is None:
             msg = "coalesce() is for text, numbers, dates, and true or false"

@@ -14,7 +14,7 @@ from dealdb.columns import is_text
 from dealdb.errors import QueryError
 from dealdb.query.bounds import date_unit, even_bounds, growing_bounds
 from dealdb.query.comparing import compare
-from dealdb.query.operands import Kind, Unfit, column, computed, constant, kind_of
+from dealdb.query.operands import OperandKind, Unfit, column, computed, constant, kind_of
 from dealdb.query.spelling import spelled_name, spelled_value
 from dealdb.schema import MAX_DECIMAL_DIGITS
 from dealdb.values import scale_of
@@ -87,11 +87,15 @@ def facet_of(frame: pl.DataFrame, name: str, by: object, limit: int) -> Facet:
     [('won', 2, "stage = 'won'"), ('lost', 1, "stage = 'lost'"), (None, 1, 'stage IS NULL')]
     """
     values, kind = frame[name], kind_of(frame.schema[name])
-    if kind is Kind.LIST and by in (None, "value"):
+    if kind is OperandKind.LIST and by in (None, "value"):
         return _by_member(values, limit)
-    if kind in (Kind.DATE, Kind.DATETIME) and by != "value":
+    if kind in (OperandKind.DATE, OperandKind.DATETIME) and by != "value":
         return _by_date(values, _unit(values, by, limit), limit)
-    if kind is Kind.NUMBER and by != "value" and not (by is None and _few_integers(values, limit)):
+    if (
+        kind is OperandKind.NUMBER
+        and by != "value"
+        and not (by is None and _few_integers(values, limit))
+    ):
         return _by_amount(values, _step(name, by), limit)
     if by not in (None, "value"):
         msg = f"{name!r} can't be counted by {by!r}: units are for dates, steps for numbers"

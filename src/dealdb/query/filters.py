@@ -15,8 +15,8 @@ from dealdb.errors import QueryError
 from dealdb.query.comparing import all_of, any_of, compare, contained, member_of
 from dealdb.query.given import MANY, given_constant
 from dealdb.query.operands import (
-    Kind,
     Operand,
+    OperandKind,
     Unfit,
     column,
     computed,
@@ -122,11 +122,11 @@ def _from_text(text: str, schema: pl.Schema, params: Mapping[str, object]) -> pl
     if plain is not None:
         return plain
     # not at the top: the SQL parser is a tenth of a second of import that keywords don't need
-    from dealdb.query.compiling import Scope, condition
+    from dealdb.query.compiling import FilterScope, condition
     from dealdb.query.parsing import parameter_names, parse
 
     tree = parse(text)
-    found = condition(tree, Scope(text, schema, datetime.now(UTC), params))
+    found = condition(tree, FilterScope(text, schema, datetime.now(UTC), params))
     unused = set(params) - parameter_names(tree)
     if unused:
         msg = f"the filter has no parameter :{min(unused)[:80]}; params has a value for it"
@@ -162,7 +162,7 @@ def _equal(name: str, value: object, schema: pl.Schema) -> pl.Expr:
         item = computed(column(known), schema[known], 0, known)
         if value is None:
             return expr_of(item).is_null()
-        if item.kind is Kind.LIST:
+        if item.kind is OperandKind.LIST:
             sought = value if isinstance(value, MANY) else [value]
             return any_of([contained(each, item) for each in _operands(item, sought)])
         if isinstance(value, MANY):

@@ -22,7 +22,7 @@ from dealdb.schema import MAX_DECIMAL_DIGITS
 from dealdb.values import scale_of
 
 
-class Kind(StrEnum):
+class OperandKind(StrEnum):
     """Family of types within which values compare."""
 
     NULL = "null"
@@ -92,7 +92,7 @@ class Operand:
         What makes ``expr`` of the texts of ``category``; None where it is these texts.
     """
 
-    kind: Kind
+    kind: OperandKind
     at: int = 0
     expr: pl.Expr | None = None
     dtype: pl.DataType | None = None
@@ -143,32 +143,36 @@ def constant(value: Constant, at: int = 0) -> Operand:
     """Operand for a Python value."""
     match value:
         case None:
-            kind = Kind.NULL
+            kind = OperandKind.NULL
         case str():
-            kind = Kind.TEXT
+            kind = OperandKind.TEXT
         case bool():
-            kind = Kind.BOOL
+            kind = OperandKind.BOOL
         case Decimal() | float():
-            kind = Kind.NUMBER
+            kind = OperandKind.NUMBER
         case datetime():
-            kind = Kind.DATETIME
+            kind = OperandKind.DATETIME
         case date():
-            kind = Kind.DATE
+            kind = OperandKind.DATE
         case Span():
-            kind = Kind.SPAN
+            kind = OperandKind.SPAN
     return Operand(kind, at, value=value)
 
 
-def kind_of(dtype: pl.DataType) -> Kind | None:
+def kind_of(dtype: pl.DataType) -> OperandKind | None:
     """Kind of a Polars type, or None for one that no field has."""
     if dtype.is_numeric():
-        return Kind.NUMBER
+        return OperandKind.NUMBER
     if is_text(dtype):
-        return Kind.TEXT
+        return OperandKind.TEXT
     if dtype == pl.List(pl.String):
-        return Kind.LIST
-    simple = {pl.Boolean: Kind.BOOL, pl.Date: Kind.DATE, pl.Datetime: Kind.DATETIME}
-    return simple.get(type(dtype), Kind.NULL if dtype == pl.Null else None)
+        return OperandKind.LIST
+    simple = {
+        pl.Boolean: OperandKind.BOOL,
+        pl.Date: OperandKind.DATE,
+        pl.Datetime: OperandKind.DATETIME,
+    }
+    return simple.get(type(dtype), OperandKind.NULL if dtype == pl.Null else None)
 
 
 def computed(expr: pl.Expr, dtype: pl.DataType, at: int, name: str = "") -> Operand:
@@ -177,7 +181,7 @@ def computed(expr: pl.Expr, dtype: pl.DataType, at: int, name: str = "") -> Oper
     if kind is None:
         msg = f"a column of type {dtype} can't be filtered by"
         raise Unfit(msg)
-    if kind is not Kind.TEXT or dtype == pl.String:
+    if kind is not OperandKind.TEXT or dtype == pl.String:
         return Operand(kind, at, expr, dtype, name=name)
     category = expr if dtype == pl.Categorical else None
     return Operand(kind, at, expr.cast(pl.String), pl.String(), name=name, category=category)
@@ -189,11 +193,11 @@ def described(operand: Operand) -> str:
 
 
 _WRITE = {
-    Kind.TEXT: "text in single quotes, such as 'won'",
-    Kind.NUMBER: "a number without quotes, such as 100000",
-    Kind.BOOL: "TRUE or FALSE",
-    Kind.DATE: "a date such as '2026-01-31'",
-    Kind.DATETIME: "a date or time such as '2026-01-31 09:30'",
+    OperandKind.TEXT: "text in single quotes, such as 'won'",
+    OperandKind.NUMBER: "a number without quotes, such as 100000",
+    OperandKind.BOOL: "TRUE or FALSE",
+    OperandKind.DATE: "a date such as '2026-01-31'",
+    OperandKind.DATETIME: "a date or time such as '2026-01-31 09:30'",
 }
 
 
@@ -206,21 +210,21 @@ def fitted(operand: Operand, partner: Operand) -> Operand:
     Unfit
         If they can't be compared; the message says what to write.
     """
-    if Kind.NULL in (operand.kind, partner.kind):
+    if OperandKind.NULL in (operand.kind, partner.kind):
         return operand
     for each in (operand, partner):
-        if each.kind is Kind.LIST:
+        if each.kind is OperandKind.LIST:
             msg = f"{described(each)}; ask for one of them: 'x' IN {each.name or 'tags'}"
             raise Unfit(msg, each.at)
     if operand.is_constant and isinstance(operand.value, str):
-        if partner.kind is Kind.DATE:
+        if partner.kind is OperandKind.DATE:
             return replace(
-                operand, kind=Kind.DATE, value=read_date(operand.value, operand.at, partner)
+                operand, kind=OperandKind.DATE, value=read_date(operand.value, operand.at, partner)
             )
-        if partner.kind is Kind.DATETIME:
+        if partner.kind is OperandKind.DATETIME:
             moment = read_datetime(operand.value, operand.at, partner)
-            return replace(operand, kind=Kind.DATETIME, value=moment)
-    if operand.kind is Kind.DATE and partner.kind is Kind.DATETIME:
+            return replace(operand, kind=OperandKind.DATETIME, value=moment)
+    if operand.kind is OperandKind.DATE and partner.kind is OperandKind.DATETIME:
         return as_datetime(operand)
     if operand.kind is not partner.kind and not _fits_later(operand, partner):
         other, model = (
@@ -234,9 +238,9 @@ def fitted(operand: Operand, partner: Operand) -> Operand:
 
 def _fits_later(operand: Operand, partner: Operand) -> bool:
     # the partner is the one that adapts when its turn comes
-    if operand.kind is Kind.DATETIME and partner.kind is Kind.DATE:
+    if operand.kind is OperandKind.DATETIME and partner.kind is OperandKind.DATE:
         return True
-    dated = operand.kind in (Kind.DATE, Kind.DATETIME)
+    dated = operand.kind in (OperandKind.DATE, OperandKind.DATETIME)
     return dated and partner.is_constant and isinstance(partner.value, str)
 
 
@@ -292,11 +296,14 @@ def as_datetime(operand: Operand) -> Operand:
     if isinstance(operand.value, date):
         day = operand.value
         moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        return replace(operand, kind=Kind.DATETIME, value=moment)
+        return replace(operand, kind=OperandKind.DATETIME, value=moment)
     if operand.expr is None:
         return operand
     return replace(
-        operand, kind=Kind.DATETIME, expr=operand.expr.cast(DATETIME_TYPE), dtype=DATETIME_TYPE
+        operand,
+        kind=OperandKind.DATETIME,
+        expr=operand.expr.cast(DATETIME_TYPE),
+        dtype=DATETIME_TYPE,
     )
 
 

@@ -18,7 +18,7 @@ from dealdb.columns import field_of
 from dealdb.errors import QueryError
 from dealdb.query.comparing import all_of, any_of, compare
 from dealdb.query.given import MANY, given_constant
-from dealdb.query.operands import Kind, Operand, column, computed, constant, kind_of
+from dealdb.query.operands import Operand, OperandKind, column, computed, constant, kind_of
 from dealdb.query.sorting import SortKey
 from dealdb.schema import Field, FieldType
 from dealdb.values import decode, encode
@@ -157,7 +157,7 @@ def beyond(cursor: str, schema: pl.Schema, keys: Sequence[SortKey], mark: str) -
 
 def _later(item: Operand, key: SortKey, value: Operand) -> pl.Expr:
     """Whether an item comes behind a value in one key; nulls are last, and nothing is behind them."""
-    if value.kind is Kind.NULL:
+    if value.kind is OperandKind.NULL:
         return pl.lit(value=False)
     later = compare(item, "<" if key.descending else ">", value)
     missing = compare(item, "is not distinct from", constant(None))
@@ -166,7 +166,7 @@ def _later(item: Operand, key: SortKey, value: Operand) -> pl.Expr:
 
 def _field(key: SortKey, schema: pl.Schema) -> Field:
     field = field_of(key.name, schema[key.name])
-    if field is None or kind_of(schema[key.name]) in (None, Kind.LIST):
+    if field is None or kind_of(schema[key.name]) in (None, OperandKind.LIST):
         msg = f"pages can't be sorted by {key.name!r}, which is a list"
         raise QueryError(msg)
     return field

@@ -17,7 +17,7 @@ from sqlglot.errors import ParseError, TokenError
 from dealdb.query.operands import UNITS
 from dealdb.query.trouble import fault
 
-MAX_LENGTH = 10_000
+MAX_FILTER_LENGTH = 10_000
 # the parser is recursive: some 20 Python frames a level, of the 1,000 that Python allows
 MAX_NESTING = 32
 MAX_DEPTH = 64
@@ -42,9 +42,9 @@ def parse(text: str) -> exp.Expr:
     >>> parse("amount > 5").sql()
     'amount > 5'
     """
-    if len(text) > MAX_LENGTH:
-        msg = f"a filter has at most {MAX_LENGTH:,} characters; this one has {len(text):,}"
-        raise fault(msg, text, MAX_LENGTH)
+    if len(text) > MAX_FILTER_LENGTH:
+        msg = f"a filter has at most {MAX_FILTER_LENGTH:,} characters; this one has {len(text):,}"
+        raise fault(msg, text, MAX_FILTER_LENGTH)
     tokens = _tokens(text)
     _check_tokens(tokens, text)
     try:

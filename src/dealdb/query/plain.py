@@ -19,7 +19,7 @@ from dealdb.query.trouble import find_name
 from dealdb.schema import Schema
 
 # longer ones are not typed at a prompt, and the parser has bounds of its own
-MAX_LENGTH = 1_000
+MAX_SIMPLE_LENGTH = 1_000
 # of the names that a deal can have, those that mean nothing else to the parser
 _NAMES = frozenset(field.name for field in Schema.standard().fields)
 _BLANK = " \t\n"
@@ -52,7 +52,7 @@ def plain_terms(text: str) -> list[Term] | None:
     >>> plain_terms("lower(stage) = 'won'") is None
     True
     """
-    if len(text) > MAX_LENGTH:
+    if len(text) > MAX_SIMPLE_LENGTH:
         return None
     terms, at = list[Term](), 0
     while term := _TERM.match(text, at):

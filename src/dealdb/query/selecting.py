@@ -9,7 +9,7 @@ import polars as pl
 
 from dealdb.errors import QueryError
 from dealdb.query.filters import compile_where
-from dealdb.query.operands import Kind, column, kind_of
+from dealdb.query.operands import OperandKind, column, kind_of
 from dealdb.query.plain import plain_terms
 from dealdb.query.sorting import Sort, SortKey, sorted_rows
 from dealdb.query.trouble import column_named
@@ -23,9 +23,11 @@ Params: TypeAlias = Mapping[str, object] | None
 def text_columns(frame: pl.DataFrame, columns: str | Sequence[str] | None) -> list[str]:
     """Columns to search: those of text, or those chosen."""
     if columns is None:
-        return [name for name, dtype in frame.schema.items() if kind_of(dtype) is Kind.TEXT]
+        return [name for name, dtype in frame.schema.items() if kind_of(dtype) is OperandKind.TEXT]
     chosen = projected(frame, [columns] if isinstance(columns, str) else columns)
-    other = next((n for n, dtype in chosen.schema.items() if kind_of(dtype) is not Kind.TEXT), None)
+    other = next(
+        (n for n, dtype in chosen.schema.items() if kind_of(dtype) is not OperandKind.TEXT), None
+    )
     if other is not None or not chosen.columns:
         msg = f"{other!r} is not a column of text" if other else "columns names no column to search"
         raise QueryError(msg)

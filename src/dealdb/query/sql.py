@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _Result = TypeVar("_Result")
 
-MAX_LENGTH = 20_000
+MAX_SQL_LENGTH = 20_000
 # parentheses; far below what the parser of DuckDB and the reader of its trees bear
 MAX_NESTING = 100
 THREADS = 2
@@ -305,9 +305,9 @@ def open_sandbox(memory_mb: int) -> duckdb.DuckDBPyConnection:
 
 
 def _check_size(statement: str) -> None:
-    if len(statement) > MAX_LENGTH:
-        msg = f"a statement has at most {MAX_LENGTH:,} characters; this one has {len(statement):,}"
-        raise fault(msg, statement, MAX_LENGTH)
+    if len(statement) > MAX_SQL_LENGTH:
+        msg = f"a statement has at most {MAX_SQL_LENGTH:,} characters; this one has {len(statement):,}"
+        raise fault(msg, statement, MAX_SQL_LENGTH)
     if "\0" in statement:
         # where a text ends must not depend on who reads it
         raise fault("a statement has no NUL characters", statement, statement.index("\0"))

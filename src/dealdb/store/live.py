@@ -22,7 +22,7 @@ from dealdb.store.checkpoint import open_checkpoint, read_checkpoint, write_chec
 from dealdb.store.chunks import CHUNK_ROWS
 from dealdb.store.first_look import FirstLook, first_look
 from dealdb.store.keys import Keys
-from dealdb.store.log import Entry, HistoryReset, Page, Position, has_position, read_since
+from dealdb.store.log import Entry, HistoryReset, LogPage, Position, has_position, read_since
 from dealdb.store.manifest import Generation, Manifest, read_manifest
 from dealdb.store.replica import Replica
 from dealdb.store.scan import replica_from_hashes
@@ -49,7 +49,7 @@ _SETTLING_PAUSES_S = (0.1, 0.4, 1.6, 0.0)
 _SETTLING_S = 4.0
 _Read: TypeAlias = Callable[[Link, Keys, Generation, ChunkCache | None], Replica | None]
 # a replica, and what the log has after it
-_Begun: TypeAlias = tuple[Replica, Iterator[Page]]
+_Begun: TypeAlias = tuple[Replica, Iterator[LogPage]]
 
 
 class LiveColumns:
@@ -203,7 +203,7 @@ class LiveColumns:
         names: Collection[str] | None,
         look: FirstLook | None = None,
         *,
-        follow: Callable[[Iterator[Page]], None] | None = None,
+        follow: Callable[[Iterator[LogPage]], None] | None = None,
     ) -> None:
         """Bring the replica up to date, and have these columns in it."""
         pages = self._new_pages()
@@ -221,15 +221,15 @@ class LiveColumns:
         msg = f"{self._link.settings.where}: the history of {self._keys.collection!r} changed on every try to read it"
         raise StoreDamaged(msg)
 
-    def _new_pages(self) -> Iterator[Page] | None:
+    def _new_pages(self) -> Iterator[LogPage] | None:
         position = self._replica.position
         return read_since(self._link, self._keys.log, position) if position.seq else None
 
-    def _follow(self, pages: Iterator[Page]) -> None:
+    def _follow(self, pages: Iterator[LogPage]) -> None:
         for page in pages:
             self._apply(page)
 
-    def _follow_settling(self, pages: Iterator[Page], *, so_far: bool) -> None:
+    def _follow_settling(self, pages: Iterator[LogPage], *, so_far: bool) -> None:
         """Follow, and keep at hand what the next checkpoint is to seal; ``so_far`` as for ``settle``."""
         for page in pages:
             for part in _at_full_chunks(page, self._replica.height) if so_far else [page]:
@@ -255,7 +255,7 @@ class LiveColumns:
         replica.need(some if some is None else [*some, *(["id"] if replica.has_deleted else [])])
         replica.stages  # noqa: B018
 
-    def _rebuilt(self, read: _Read, look: FirstLook | None) -> Iterator[Page]:
+    def _rebuilt(self, read: _Read, look: FirstLook | None) -> Iterator[LogPage]:
         """Begin anew, and return what the log has after that."""
         look = look or first_look(self._link, self._keys)
         self._snapshot = None
@@ -360,7 +360,7 @@ class LiveColumns:
         return manifest is not None and manifest.generations[0].position.seq >= position.seq
 
 
-def _at_full_chunks(page: Page, height: int) -> Iterator[Page]:
+def _at_full_chunks(page: LogPage, height: int) -> Iterator[LogPage]:
     """A page in parts: each but the last ends with the commit that fills a chunk of a replica of this height."""
     start = 0
     for place, before in enumerate(page.heights):

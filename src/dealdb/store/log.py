@@ -155,7 +155,7 @@ class Run(NamedTuple):
     added: list[pl.DataFrame]
 
 
-class Page(Sequence[Entry]):
+class LogPage(Sequence[Entry]):
     """
     Commits as one reply has them.
 
@@ -192,10 +192,10 @@ class Page(Sequence[Entry]):
     @overload
     def __getitem__(self, place: int) -> Entry: ...
     @overload
-    def __getitem__(self, place: slice) -> Page: ...
-    def __getitem__(self, place: int | slice) -> Entry | Page:
+    def __getitem__(self, place: slice) -> LogPage: ...
+    def __getitem__(self, place: int | slice) -> Entry | LogPage:
         if isinstance(place, slice):
-            return Page(self._raw[place], known=True)
+            return LogPage(self._raw[place], known=True)
         return entry_of(self._raw[place])
 
     @property
@@ -231,7 +231,7 @@ class Page(Sequence[Entry]):
 
 def runs_of(entries: Iterable[Entry]) -> Iterator[Run]:
     """Entries as runs of commits of one kind."""
-    if isinstance(entries, Page):
+    if isinstance(entries, LogPage):
         yield from entries.runs()
         return
     for kind, some in groupby(entries, key=attrgetter("kind")):
@@ -278,7 +278,7 @@ def entry_of(raw: _Raw) -> Entry:
     )
 
 
-def read_since(link: Link, log_key: str, position: Position) -> Iterator[Page] | None:
+def read_since(link: Link, log_key: str, position: Position) -> Iterator[LogPage] | None:
     """
     Entries after a position, in pages, or None when the log has no such position.
 
@@ -313,7 +313,7 @@ def entry_at(link: Link, log_key: str, position: Position) -> Entry | None:
     return entry if entry and entry.position == position else None
 
 
-def read_from(link: Link, log_key: str, seq: int) -> Iterator[Page]:
+def read_from(link: Link, log_key: str, seq: int) -> Iterator[LogPage]:
     """
     Entries from a number on that are still in the log, in pages.
 
@@ -324,7 +324,7 @@ def read_from(link: Link, log_key: str, seq: int) -> Iterator[Page]:
     return _pages(link, log_key, _page(link, log_key, f"{seq}-0", _FIRST_ENTRIES), skip=0)
 
 
-def read_back(link: Link, log_key: str, seq: int) -> Iterator[Page]:
+def read_back(link: Link, log_key: str, seq: int) -> Iterator[LogPage]:
     """
     Entries up to a number that are still in the log, in pages, the newest page first.
 
@@ -362,20 +362,20 @@ def wait_for(link: Link, log_key: str, seq: int, wait_ms: int) -> Sequence[Entry
     return _entries(link, log_key, reply[0][1]) if reply else []
 
 
-def _page(link: Link, log_key: str, start: str, count: int) -> Page:
+def _page(link: Link, log_key: str, start: str, count: int) -> LogPage:
     raw = link.call("XRANGE", log_key, start, "+", "COUNT", count, retry=True)
     return _entries(link, log_key, raw)
 
 
-def _entries(link: Link, log_key: str, raw: list[_Raw]) -> Page:
+def _entries(link: Link, log_key: str, raw: list[_Raw]) -> LogPage:
     try:
-        return Page(raw)
+        return LogPage(raw)
     except (ValueError, IndexError) as problem:
         msg = f"{link.settings.where}: the stream {log_key!r} holds an entry that dealdb did not write"
         raise StoreDamaged(msg) from problem
 
 
-def _pages(link: Link, log_key: str, page: Page, *, skip: int) -> Iterator[Page]:
+def _pages(link: Link, log_key: str, page: LogPage, *, skip: int) -> Iterator[LogPage]:
     count = _FIRST_ENTRIES
     while True:
         full = len(page) == count
@@ -392,7 +392,7 @@ def _pages(link: Link, log_key: str, page: Page, *, skip: int) -> Iterator[Page]
         skip = 1
 
 
-def _count_for(page: Page) -> int:
+def _count_for(page: LogPage) -> int:
     """How many entries to ask for next, from what is known of their size."""
     size = page.data_bytes // len(page) + 1
     return max(2, min(_PAGE_BYTES // size, _MAX_ENTRIES))

@@ -171,7 +171,7 @@ class Replica:
 
     def apply(self, entries: Iterable[Entry]) -> None:
         """Bring the columns forward by these commits, which must follow the position."""
-        batch = _Batch(self.height)
+        batch = Gathered(self.height)
         for run in runs_of(entries):
             match run.kind:
                 case "set" | "mend":
@@ -183,7 +183,7 @@ class Replica:
                 case "add" | "schema":
                     self._scatter(batch)
                     self._add(run) if run.kind == "add" else self._use_schemas(run)
-                    batch = _Batch(self.height)
+                    batch = Gathered(self.height)
                 case _:
                     msg = f"commit {run.last.seq} is of the kind {run.kind!r}, which this dealdb does not know"
                     raise StoreDamaged(msg)
@@ -210,7 +210,7 @@ class Replica:
 
     def _overlay(self, added: pl.DataFrame, first: int, time_ms: int) -> None:
         """Set rows from ``first`` on, some of which are there."""
-        batch = _Batch(self.height)
+        batch = Gathered(self.height)
         (_, ids), *columns = added.to_dict(as_series=False).items()
         change = (ids, [name for name, _ in columns], [texts for _, texts in columns])
         rows = list(range(first, first + added.height))
@@ -228,7 +228,7 @@ class Replica:
         if "stage" in added.columns:
             self._new_stages.update(added["stage"].unique())
 
-    def _set(self, batch: _Batch, run: Run) -> _Batch:
+    def _set(self, batch: Gathered, run: Run) -> Gathered:
         """Gather commits that set fields; returns the batch to go on with."""
         for start in range(0, len(run.data), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
@@ -236,7 +236,7 @@ class Replica:
             if batch.deleted and not set(batch.deleted).isdisjoint(chain.from_iterable(rows)):
                 # the hash was put back by another program
                 self._scatter(batch)
-                batch = _Batch(self.height)
+                batch = Gathered(self.height)
             changes = unpacked_all(run.data[part])
             batch.add(run.kind, changes, rows, run.heights[part], run.times_ms[part])
         return batch
@@ -267,7 +267,7 @@ class Replica:
         # a number of another program may be too long for a column that has got more decimals: null, as in decode_column
         return column.cast(dtype_of(field), strict=False)
 
-    def _scatter(self, batch: _Batch) -> None:
+    def _scatter(self, batch: Gathered) -> None:
         self._new_stages.update(batch.cells["stage"][1] if "stage" in batch.cells else ())
         self.changes += batch.n_rows
         if batch.only_appends:
@@ -312,7 +312,7 @@ class Replica:
                 self.columns[field.name].extend(new)
         self.height += n
 
-    def _append(self, batch: _Batch) -> None:
+    def _append(self, batch: Gathered) -> None:
         n = batch.next_row - self.height
         if n:
             given = {
@@ -321,7 +321,7 @@ class Replica:
             self._grow(given, n)
 
 
-class _Batch:
+class Gathered:
     """Commits gathered to be applied together: for each field the rows and texts, in the order of the commits."""
 
     def __init__(self, height: int) -> None:
