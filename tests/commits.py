@@ -7,8 +7,8 @@ from typing import Any
 
 from dealdb.schema import Schema
 from dealdb.store import Store
-from dealdb.store.batch import Batch
-from dealdb.store.marks import Mark
+from dealdb.store.commit.batch import Batch
+from dealdb.store.commit.load_notes import Mark
 
 
 def at_each_commit(

@@ -15,11 +15,11 @@ from dealdb.errors import ConflictError
 from dealdb.loader import DataLoader, LoadReport
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
-from dealdb.store.batch import Batch
-from dealdb.store.durability import Durability
-from dealdb.store.log import Position
-from dealdb.store.marks import Mark, Marked
-from dealdb.store.snapshot import Snapshot
+from dealdb.store.commit.batch import Batch
+from dealdb.store.commit.durability import Durability
+from dealdb.store.commit.load_notes import Mark, Marked
+from dealdb.store.log.entry import Position
+from dealdb.store.replica.snapshot import Snapshot
 from dealdb.values import Value, decode, encode
 
 

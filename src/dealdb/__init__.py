@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     from dealdb.query import Explanation, Facet, Page, SavedQuery
     from dealdb.schema import Field, FieldType, Schema
     from dealdb.store import Deal, SaveResult
-    from dealdb.store.audit import CheckReport, Difference, Problem, RepairReport
     from dealdb.store.backup.reports import BackupReport, RestoreReport
-    from dealdb.store.commits import Commit, DealChange
-    from dealdb.store.feed import Feed
+    from dealdb.store.history.feed import Feed
+    from dealdb.store.history.feed_commits import Commit, DealChange
+    from dealdb.store.upkeep.repair import CheckReport, Difference, Problem, RepairReport
     from dealdb.view import DealView
 
 __all__ = [
@@ -113,17 +113,19 @@ __all__ = [
 _MODULES = {
     **dict.fromkeys(("Basis", "MetricResult"), "analytics"),
     **dict.fromkeys(("Danger", "Health", "PoolStats"), "connection"),
-    "MendReport": "connection.mend",
+    "MendReport": "connection.embedded.mend",
     "DealDatabase": "database",
     **dict.fromkeys(("ExportReport", "LoadReport", "MappedColumn", "Progress"), "loader"),
     **dict.fromkeys(("Kind", "Pipeline", "Stage"), "pipeline"),
     **dict.fromkeys(("Explanation", "Facet", "Page", "SavedQuery"), "query"),
     **dict.fromkeys(("Field", "FieldType", "Schema"), "schema"),
     **dict.fromkeys(("Deal", "SaveResult"), "store"),
-    **dict.fromkeys(("CheckReport", "Difference", "Problem", "RepairReport"), "store.audit"),
+    **dict.fromkeys(
+        ("CheckReport", "Difference", "Problem", "RepairReport"), "store.upkeep.repair"
+    ),
     **dict.fromkeys(("BackupReport", "RestoreReport"), "store.backup.reports"),
-    **dict.fromkeys(("Commit", "DealChange"), "store.commits"),
-    "Feed": "store.feed",
+    **dict.fromkeys(("Commit", "DealChange"), "store.history.feed_commits"),
+    "Feed": "store.history.feed",
     "DealView": "view",
 }
 

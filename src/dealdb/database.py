@@ -19,10 +19,10 @@ from dealdb.errors import ConfigError, QueryError, StoreError
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Schema
 from dealdb.store import Deal, SaveResult, Store
-from dealdb.store.cache import DEFAULT_MB as DEFAULT_CACHE_MB
-from dealdb.store.cache import ChunkCache, make_cache
-from dealdb.store.durability import Durability
-from dealdb.store.since import parse_since
+from dealdb.store.archive.chunk_cache import DEFAULT_MB as DEFAULT_CACHE_MB
+from dealdb.store.archive.chunk_cache import ChunkCache, make_cache
+from dealdb.store.commit.durability import Durability
+from dealdb.store.history.feed_start import parse_since
 from dealdb.values import encode_id
 from dealdb.view import DealView
 
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from dealdb.loader import DataLoader
     from dealdb.loader.progress import ProgressCallback
     from dealdb.query import QueryEngine
-    from dealdb.store.audit import CheckReport, RepairReport
     from dealdb.store.backup.reports import BackupReport, RestoreReport, Tell
-    from dealdb.store.feed import Feed
+    from dealdb.store.history.feed import Feed
+    from dealdb.store.upkeep.repair import CheckReport, RepairReport
 
 DEFAULT_COLLECTION = "deal"
 _AS_OPENED = nullcontext()

@@ -16,7 +16,7 @@ from dealdb.values import encode_id
 if TYPE_CHECKING:
     from dealdb.analytics import Analytics
     from dealdb.query import QueryEngine
-    from dealdb.store.snapshot import Snapshot
+    from dealdb.store.replica.snapshot import Snapshot
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import pytest
 
 from connected import eventually
 from dealdb import DealDatabase
-from dealdb.store.checkpoint import write_checkpoint
-from dealdb.store.manifest import read_manifest
+from dealdb.store.archive.manifest import read_manifest
+from dealdb.store.checkpoint.write import write_checkpoint
 from faults.proxy import Kind as FaultKind
 from faults.proxy import Proxy
 from servers import Server

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from dealdb import DealDatabase
 from dealdb.errors import DealDBError, FeedReset, StoreDamaged
-from dealdb.store.commits import Commit
-from dealdb.store.feed import Feed
+from dealdb.store.history.feed import Feed
+from dealdb.store.history.feed_commits import Commit
 from faults.pen import Pen, Setup
 from faults.workload import cell_id, is_delete
 

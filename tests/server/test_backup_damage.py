@@ -16,7 +16,7 @@ import pytest
 
 from dealdb import BackupError, DealDatabase
 from dealdb.store.backup.parts import FORMAT, MAGIC, Part, PartReader, PartWriter
-from dealdb.store.checkpoint import write_checkpoint
+from dealdb.store.checkpoint.write import write_checkpoint
 from servers import Server
 
 TRIES = 150

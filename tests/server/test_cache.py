@@ -16,9 +16,9 @@ from cli_runs import Run, run_fixture  # noqa: F401 fixtures
 from connected import in_threads
 from dealdb import ConfigError, DealDatabase
 from dealdb.store import Store
-from dealdb.store.cache import ChunkCache, make_cache
-from dealdb.store.checkpoint import write_checkpoint
-from dealdb.store.digest import digest_of
+from dealdb.store.archive.chunk_cache import ChunkCache, make_cache
+from dealdb.store.archive.digest import digest_of
+from dealdb.store.checkpoint.write import write_checkpoint
 from servers import Server
 
 Open = Callable[..., DealDatabase]

@@ -18,15 +18,15 @@ from dealdb.connection import Link, RedisConnection, round_trips
 from dealdb.errors import AccessDenied, QueryError, StoreDamaged
 from dealdb.query import QueryEngine
 from dealdb.store import Store
-from dealdb.store.batch import Batch
-from dealdb.store.checkpoint import write_checkpoint
+from dealdb.store.archive.manifest import read_manifest
+from dealdb.store.checkpoint.lease import LEASE_S
+from dealdb.store.checkpoint.write import write_checkpoint
+from dealdb.store.commit.batch import Batch
+from dealdb.store.history.reading import read_history
 from dealdb.store.keys import Keys
-from dealdb.store.lease import LEASE_S
-from dealdb.store.live import LiveColumns
-from dealdb.store.log import Entry, LogPage, read_from
-from dealdb.store.manifest import read_manifest
-from dealdb.store.past import read_history
-from dealdb.store.replica import Replica
+from dealdb.store.live.columns import LiveColumns
+from dealdb.store.log.entry import Entry, LogPage, read_from
+from dealdb.store.replica.replica import Replica
 from servers import Server
 
 
@@ -170,10 +170,10 @@ def test_what_did_not_change_is_kept_once(link: Link) -> None:
 
 def test_a_load_is_folded_while_it_goes_on(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks that are full are written once, and the log does not grow with the load."""
-    for module in ("chunks", "live", "replica", "settling"):
+    for module in ("archive.chunks", "live.columns", "replica.replica", "live.during_load"):
         monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 1_000)
-    monkeypatch.setattr("dealdb.store.live._CHANGES_SO_FAR", 2_000)
-    monkeypatch.setattr("dealdb.store.checkpoint._MIN_LOG_BYTES", 1_000)
+    monkeypatch.setattr("dealdb.store.live.columns._CHANGES_SO_FAR", 2_000)
+    monkeypatch.setattr("dealdb.store.checkpoint.write._MIN_LOG_BYTES", 1_000)
     sets: list[str] = []
     spied = WatchedLink(
         link, lambda command: sets.append(command[1]) if command[0] == "SET" else None
@@ -207,19 +207,19 @@ def test_what_a_load_seals_is_what_it_wrote(
     link: Link, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
     """Commits are sealed as they were read; where they were not kept, they are read again."""
-    for module in ("chunks", "live", "replica", "settling"):
+    for module in ("archive.chunks", "live.columns", "replica.replica", "live.during_load"):
         monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 1_000)
-    monkeypatch.setattr("dealdb.store.live._CHANGES_SO_FAR", 2_000)
-    monkeypatch.setattr("dealdb.store.checkpoint._MIN_LOG_BYTES", 1_000)
+    monkeypatch.setattr("dealdb.store.live.columns._CHANGES_SO_FAR", 2_000)
+    monkeypatch.setattr("dealdb.store.checkpoint.write._MIN_LOG_BYTES", 1_000)
     if case == "too many":
-        monkeypatch.setattr("dealdb.store.unsealed.MAX_BYTES", 20_000)
+        monkeypatch.setattr("dealdb.store.checkpoint.recent.MAX_BYTES", 20_000)
     read_again = list[int]()
 
     def noted(link: Link, log_key: str, seq: int) -> Iterator[LogPage]:
         read_again.append(seq)
         return read_from(link, log_key, seq)
 
-    monkeypatch.setattr("dealdb.store.checkpoint.read_from", noted)
+    monkeypatch.setattr("dealdb.store.checkpoint.write.read_from", noted)
     store, written = Store(link), dict[int, Entry]()
     if case == "some were read by queries":
         # the load shares the columns of queries, if there are any
@@ -249,7 +249,7 @@ def test_what_a_load_seals_is_what_it_wrote(
 def test_a_load_that_fails_leaves_no_commits_in_memory(
     link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dealdb.store.settling.CHUNK_ROWS", 500)
+    monkeypatch.setattr("dealdb.store.live.during_load.CHUNK_ROWS", 500)
     store = Store(link)
     store.snapshot()
     settling = store.settling()
@@ -284,7 +284,7 @@ def test_a_load_does_not_seal_what_another_history_had(link: Link) -> None:
 def test_a_chunk_that_vanished_is_written_by_the_checkpoint_after_the_next(
     link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("chunks", "live", "replica"):
+    for module in ("archive.chunks", "live.columns", "replica.replica"):
         monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 100)
     store = Store(link)
     bulk(store, 500)
@@ -303,7 +303,7 @@ def test_a_chunk_that_vanished_is_written_by_the_checkpoint_after_the_next(
 
 def test_a_load_leaves_no_second_copy(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the log nor the history has its deals, and the history still tells of them."""
-    monkeypatch.setattr("dealdb.store.checkpoint._MIN_LOG_BYTES", 1_000)
+    monkeypatch.setattr("dealdb.store.checkpoint.write._MIN_LOG_BYTES", 1_000)
     store = Store(link)
     with store.settling() as settling:
         bulk(store, 12_000)
@@ -342,7 +342,7 @@ def test_the_history_has_only_those_commits_of_which_a_deal_has_changed(link: Li
 @pytest.fixture
 def trimmed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each checkpoint trims the log up to itself, as one after a bulk load does."""
-    monkeypatch.setattr("dealdb.store.checkpoint._Checkpointer._bearable", -1)
+    monkeypatch.setattr("dealdb.store.checkpoint.write._Checkpointer._bearable", -1)
 
 
 @pytest.mark.usefixtures("trimmed")
@@ -548,7 +548,7 @@ def test_history_is_read_on_while_checkpoints_trim_the_log(link: Link) -> None:
 def test_who_may_not_write_a_checkpoint_reads_all_the_same(
     link: Link, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dealdb.store.live.MIN_CHANGES", 1)
+    monkeypatch.setattr("dealdb.store.live.columns.MIN_CHANGES", 1)
     store = Store(link)
     for n in range(5):
         save(store, n)
@@ -585,7 +585,7 @@ class Gate:
 @pytest.fixture
 def held_up(link: Link, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Store, Gate]]:
     """A store that is in the middle of a checkpoint of five deals, which a query has begun."""
-    monkeypatch.setattr("dealdb.store.live.MIN_CHANGES", 4)
+    monkeypatch.setattr("dealdb.store.live.columns.MIN_CHANGES", 4)
     gate = Gate()
     store = Store(WatchedLink(link, gate))  # type: ignore[arg-type]
     for n in range(5):
@@ -665,7 +665,7 @@ def test_a_load_waits_for_the_checkpoint_of_a_query(
 def test_who_leaves_waits_for_the_checkpoint_of_a_query(
     server: Server, link: Link, leave: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dealdb.store.live.MIN_CHANGES", 4)
+    monkeypatch.setattr("dealdb.store.live.columns.MIN_CHANGES", 4)
     write, begun = write_checkpoint, threading.Event()
 
     def slowly(*given: Any, **more: Any) -> bool:
@@ -673,7 +673,7 @@ def test_who_leaves_waits_for_the_checkpoint_of_a_query(
         time.sleep(0.1)
         return write(*given, **more)
 
-    monkeypatch.setattr("dealdb.store.live.write_checkpoint", slowly)
+    monkeypatch.setattr("dealdb.store.live.columns.write_checkpoint", slowly)
     with DealDatabase.from_url(f"unix://{server.socket}?db=0") as db:
         for n in range(5):
             db.save_deal({"id": n})

@@ -12,7 +12,7 @@ import redis
 import dealdb
 from connected import connected, documented_rule
 from dealdb import AccessDenied, DealDatabase, Progress
-from dealdb.store.idle_writers import UNUSED_S, forget_idle_writers
+from dealdb.store.commit.idle_writers import UNUSED_S, forget_idle_writers
 from dealdb.store.keys import Keys
 from servers import Server
 from writer_records import age

@@ -25,7 +25,7 @@ from dealdb import (
     SchemaError,
     Stage,
 )
-from dealdb.store import replica
+from dealdb.store.replica import replica
 from servers import Server
 
 

@@ -19,10 +19,10 @@ from dealdb import Commit, DealDatabase, Feed, FeedReset, FieldType
 from dealdb.connection import RedisConnection
 from dealdb.errors import QueryError, ServerUnavailable, StoreDamaged
 from dealdb.store import Store
-from dealdb.store.checkpoint import write_checkpoint
-from dealdb.store.feed import Feed as StoreFeed
+from dealdb.store.checkpoint.write import write_checkpoint
+from dealdb.store.history.feed import Feed as StoreFeed
+from dealdb.store.history.feed_start import Since
 from dealdb.store.keys import Keys
-from dealdb.store.since import Since
 from lossy import FaultyLink, Network
 from servers import Server
 

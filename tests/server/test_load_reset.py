@@ -13,8 +13,8 @@ from commits import at_each_commit
 from connected import eventually
 from dealdb import DealDatabase, LoadReset
 from dealdb.store import Store
-from dealdb.store.durability import Durability
-from dealdb.store.log import Position
+from dealdb.store.commit.durability import Durability
+from dealdb.store.log.entry import Position
 from servers import Server
 
 N_ROWS = 400

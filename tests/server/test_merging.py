@@ -12,13 +12,13 @@ import pytest
 from dealdb.connection import Link, RedisConnection
 from dealdb.errors import StoreDamaged
 from dealdb.store import Store
-from dealdb.store.batch import Batch
-from dealdb.store.checkpoint import write_checkpoint
-from dealdb.store.history import Extent, Segment
-from dealdb.store.log import Entry, read_from
-from dealdb.store.manifest import Manifest, read_manifest
-from dealdb.store.merging import FAN_OUT, MERGED_BYTES, plan
-from dealdb.store.past import read_history
+from dealdb.store.archive.manifest import Manifest, read_manifest
+from dealdb.store.archive.merging import FAN_OUT, MERGED_BYTES, plan
+from dealdb.store.archive.segments import Extent, Segment
+from dealdb.store.checkpoint.write import write_checkpoint
+from dealdb.store.commit.batch import Batch
+from dealdb.store.history.reading import read_history
+from dealdb.store.log.entry import Entry, read_from
 from servers import Server
 
 
@@ -175,7 +175,7 @@ def test_a_process_that_dies_leaves_the_old_segments(
     def die(*_: object) -> bool:
         raise Death
 
-    monkeypatch.setattr("dealdb.store.checkpoint._Checkpointer._publish", die)
+    monkeypatch.setattr("dealdb.store.checkpoint.write._Checkpointer._publish", die)
     with pytest.raises(Death):
         write_checkpoint(store.link, store.keys, store._live._replica)
     monkeypatch.undo()
@@ -192,7 +192,7 @@ def test_what_an_older_version_sealed_is_merged_too(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     witness = Witness(store)
-    monkeypatch.setattr("dealdb.store.merging.FAN_OUT", 1_000)
+    monkeypatch.setattr("dealdb.store.archive.merging.FAN_OUT", 1_000)
     for n in range(20):
         store.save({"id": n % 3, "amount": n})
         if n % 2:

@@ -14,11 +14,11 @@ from clocks import clock_of, commit_at, faketime, with_clock
 from dealdb import DealDatabase
 from dealdb.connection import Link, round_trips
 from dealdb.errors import StoreDamaged
-from dealdb.store.checkpoint import write_checkpoint
+from dealdb.store.archive.manifest import read_manifest
+from dealdb.store.checkpoint.lease import take
+from dealdb.store.checkpoint.write import write_checkpoint
+from dealdb.store.history.last_commit import last_until
 from dealdb.store.keys import Keys
-from dealdb.store.lease import take
-from dealdb.store.manifest import read_manifest
-from dealdb.store.moments import last_until
 from servers import Server
 
 YEAR = 365 * 86_400_000

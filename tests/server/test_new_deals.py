@@ -19,9 +19,9 @@ from dealdb.errors import (
 )
 from dealdb.schema import Field, FieldType, Schema
 from dealdb.store import Store
-from dealdb.store.batch import Batch
+from dealdb.store.commit.batch import Batch
+from dealdb.store.commit.load_notes import Mark
 from dealdb.store.hashes import as_dict
-from dealdb.store.marks import Mark
 from lossy import Fault, FaultyLink, Network, is_commit
 from servers import Server
 from store_model import parts_of

@@ -12,9 +12,9 @@ import pytest
 from connected import pause
 from dealdb import DealDatabase
 from dealdb.errors import QueryError, StoreDamaged
-from dealdb.store.checkpoint import write_checkpoint
-from dealdb.store.manifest import read_manifest
-from dealdb.store.past import read_history
+from dealdb.store.archive.manifest import read_manifest
+from dealdb.store.checkpoint.write import write_checkpoint
+from dealdb.store.history.reading import read_history
 from servers import Server
 
 

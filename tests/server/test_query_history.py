@@ -9,7 +9,7 @@ import pytest
 
 from dealdb import DealDatabase
 from dealdb.errors import QueryError
-from dealdb.store.checkpoint import write_checkpoint
+from dealdb.store.checkpoint.write import write_checkpoint
 from servers import Server
 
 

@@ -41,14 +41,14 @@ from dealdb.errors import (
 )
 from dealdb.schema import Schema
 from dealdb.store import Store
-from dealdb.store.batch import Batch
-from dealdb.store.cache import ChunkCache
-from dealdb.store.checkpoint import write_checkpoint
-from dealdb.store.log import has_position
-from dealdb.store.manifest import Manifest, read_manifest
-from dealdb.store.past import read_history
-from dealdb.store.replica import Replica
-from dealdb.store.snapshot import snapshot_of
+from dealdb.store.archive.chunk_cache import ChunkCache
+from dealdb.store.archive.manifest import Manifest, read_manifest
+from dealdb.store.checkpoint.write import write_checkpoint
+from dealdb.store.commit.batch import Batch
+from dealdb.store.history.reading import read_history
+from dealdb.store.log.entry import has_position
+from dealdb.store.replica.replica import Replica
+from dealdb.store.replica.snapshot import snapshot_of
 from dealdb.values import Value
 from lossy import FailingLink, Fault, FaultyLink, Network
 from servers import Server
@@ -498,7 +498,7 @@ class StoreMachine(RuleBasedStateMachine):
         kept = set(map(store.keys.chunk, known))
         lost = {key for key in kept if not self.link.call("EXISTS", key)}
         manifest, seq = self.manifest, self.seq
-        with patch("dealdb.store.checkpoint._Checkpointer._bearable", 0 if much else 10**9):
+        with patch("dealdb.store.checkpoint.write._Checkpointer._bearable", 0 if much else 10**9):
             published = write_checkpoint(self.link, store.keys, replica, anew=anew)
         if fresh:
             is_news = manifest is None or manifest.generations[0].position.seq < seq
@@ -768,8 +768,8 @@ def test_store_agrees_with_model(
 ) -> None:
     monkeypatch.setattr("dealdb.connection.retry.FIRST_WAIT_S", 1e-6)
     # so few steps make few segments: two neighbours are merged, again and again
-    monkeypatch.setattr("dealdb.store.merging.FAN_OUT", 2)
-    for module in ("chunks", "live", "replica"):
+    monkeypatch.setattr("dealdb.store.archive.merging.FAN_OUT", 2)
+    for module in ("archive.chunks", "live.columns", "replica.replica"):
         monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 2)
     StoreMachine.server = server
     run_state_machine_as_test(

@@ -15,7 +15,7 @@ from connected import eventually
 from dealdb import DealDatabase
 from dealdb.connection import Link, RedisConnection
 from dealdb.store import Store
-from dealdb.store.checkpoint import write_checkpoint
+from dealdb.store.checkpoint.write import write_checkpoint
 from servers import Server
 
 
@@ -37,7 +37,7 @@ def store(link: Link) -> Store:
 @pytest.fixture
 def due(monkeypatch: pytest.MonkeyPatch, store: Store) -> Store:
     """A store for whose queries a checkpoint is due."""
-    monkeypatch.setattr("dealdb.store.live.MIN_CHANGES", 4)
+    monkeypatch.setattr("dealdb.store.live.columns.MIN_CHANGES", 4)
     return store
 
 
@@ -74,7 +74,7 @@ def test_a_checkpoint_that_a_full_server_refused_is_tried_again(due: Store, link
 
 
 def test_tries_have_growing_pauses(due: Store, link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dealdb.store.upkeep._FIRST_PAUSE_S", 3_600.0)
+    monkeypatch.setattr("dealdb.store.live.schedule._FIRST_PAUSE_S", 3_600.0)
     link.call("CONFIG", "SET", "maxmemory", 1)
     try:
         for _ in range(3):
@@ -108,9 +108,9 @@ def test_what_another_process_has_written_is_not_written_again(due: Store, link:
 def test_the_checkpoint_of_a_load_is_tried_again(
     link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dealdb.store.settling.MIN_CHANGES", 4)
-    monkeypatch.setattr("dealdb.store.live.MIN_CHANGES", 4)
-    monkeypatch.setattr("dealdb.store.live._SETTLING_PAUSES_S", (0.0, 0.2, 0.2, 0.0))
+    monkeypatch.setattr("dealdb.store.live.during_load.MIN_CHANGES", 4)
+    monkeypatch.setattr("dealdb.store.live.columns.MIN_CHANGES", 4)
+    monkeypatch.setattr("dealdb.store.live.columns._SETTLING_PAUSES_S", (0.0, 0.2, 0.2, 0.0))
     store = Store(link)
     with store.settling() as settling:
         for n in range(5):
@@ -124,7 +124,7 @@ def test_who_leaves_does_not_wait_for_a_hanging_server_twice(
     new_server: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once for the command that is under way, and not again for giving the lease back."""
-    monkeypatch.setattr("dealdb.store.live.MIN_CHANGES", 4)
+    monkeypatch.setattr("dealdb.store.live.columns.MIN_CHANGES", 4)
     server = new_server()
     begun = threading.Event()
 
@@ -180,7 +180,7 @@ def test_a_lease_of_long_ago_or_of_the_future_is_taken_over(
 def test_a_lease_of_an_older_version_blocks_for_a_minute(
     store: Store, link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dealdb.store.lease.LEASE_S", 1)
+    monkeypatch.setattr("dealdb.store.checkpoint.lease.LEASE_S", 1)
     link.call("SET", "deals:lease", "0123456789abcdef", "PX", 7_200_000)
     assert not checkpoint(store)
     assert link.call("PTTL", "deals:lease") <= 1_000

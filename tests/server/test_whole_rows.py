@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from dealdb import DealDatabase
-from dealdb.store.checkpoint import write_checkpoint
-from dealdb.store.manifest import read_manifest
+from dealdb.store.archive.manifest import read_manifest
+from dealdb.store.checkpoint.write import write_checkpoint
 from servers import Server
 
 ROWS = 4
@@ -20,9 +20,9 @@ LARGEST: dict[str, Any] = {"where": "amount >= 3", "sort": "-amount", "limit": 3
 
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("chunks", "live"):
+    for module in ("archive.chunks", "live.columns"):
         monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", ROWS)
-    monkeypatch.setattr("dealdb.store.chunks._GROUP_ROWS", 2)
+    monkeypatch.setattr("dealdb.store.archive.chunks._GROUP_ROWS", 2)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from dealdb.errors import (
 )
 from dealdb.schema import Field, FieldType
 from dealdb.store import Store
-from dealdb.store.batch import Batch
+from dealdb.store.commit.batch import Batch
 from servers import Server
 
 

@@ -14,14 +14,15 @@ from dealdb import DealDatabase
 from dealdb.connection import Link
 from dealdb.errors import OutcomeUnknown, StoreDamaged, WriterClash
 from dealdb.schema import Field, FieldType
-from dealdb.store import Store, idle_writers
-from dealdb.store.ahead import catch_up
-from dealdb.store.batch import Batch
-from dealdb.store.checkpoint import write_checkpoint
-from dealdb.store.idle_writers import UNUSED_S, forget_idle_writers
-from dealdb.store.log import read_from
-from dealdb.store.replica import Replica
-from dealdb.store.writer import _Place
+from dealdb.store import Store
+from dealdb.store.checkpoint.write import write_checkpoint
+from dealdb.store.commit import idle_writers
+from dealdb.store.commit.batch import Batch
+from dealdb.store.commit.idle_writers import UNUSED_S, forget_idle_writers
+from dealdb.store.commit.writer import _Place
+from dealdb.store.log.entry import read_from
+from dealdb.store.replica.replica import Replica
+from dealdb.store.upkeep.ahead import catch_up
 from faults.proxy import Proxy
 from servers import Server
 from writer_records import age, records

@@ -9,8 +9,8 @@ import pytest
 from dealdb.connection import Link, RedisConnection
 from dealdb.errors import StoreDamaged
 from dealdb.store import Store
-from dealdb.store.checkpoint import write_checkpoint
-from dealdb.store.manifest import read_manifest
+from dealdb.store.archive.manifest import read_manifest
+from dealdb.store.checkpoint.write import write_checkpoint
 from servers import Server
 
 

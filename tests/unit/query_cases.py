@@ -9,7 +9,7 @@ import polars as pl
 from dealdb.pipeline import Pipeline
 from dealdb.query.engine import QueryEngine
 from dealdb.schema import Schema
-from dealdb.store.snapshot import Snapshot
+from dealdb.store.replica.snapshot import Snapshot
 
 
 def snapshot_of(frame: pl.DataFrame) -> Snapshot:

@@ -26,7 +26,7 @@ from dealdb.columns import empty_frame
 from dealdb.errors import QueryError, SchemaError
 from dealdb.pipeline import Kind, Pipeline, Stage
 from dealdb.schema import Schema
-from dealdb.store.snapshot import Snapshot
+from dealdb.store.replica.snapshot import Snapshot
 
 STAGES = Pipeline(
     (

@@ -24,8 +24,8 @@ from dealdb.pipeline import Pipeline
 from dealdb.query import sorting
 from dealdb.query.sql import SqlSession
 from dealdb.schema import Field, FieldType, Schema
-from dealdb.store.log import Entry, Position
-from dealdb.store.replica import Replica
+from dealdb.store.log.entry import Entry, Position
+from dealdb.store.replica.replica import Replica
 
 # the order by bytes is none of the orders in which the texts first occur
 TEXTS = ["won", "Lost", "", "é", "z", "open", "a%", "lost"]

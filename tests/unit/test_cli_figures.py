@@ -18,7 +18,7 @@ from dealdb.cli.figures import PIPE_WIDTH, arranged
 from dealdb.cli.stats import print_metric
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Schema
-from dealdb.store.snapshot import Snapshot
+from dealdb.store.replica.snapshot import Snapshot
 
 STAGES = Pipeline().covering(["Lead", "Demo", "Won", "Lost"])
 METRICS: dict[str, Callable[[Analytics], MetricResult]] = {

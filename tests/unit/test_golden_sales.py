@@ -20,7 +20,7 @@ import pytest
 from dealdb.analytics import Analytics
 from dealdb.pipeline import Kind, Pipeline
 from dealdb.schema import Schema
-from dealdb.store.snapshot import Snapshot
+from dealdb.store.replica.snapshot import Snapshot
 
 NAMES = {
     "opportunity_id": "id",

@@ -19,7 +19,7 @@ from dealdb.errors import LoadError, ServerUnavailable
 from dealdb.loader import Progress, aliases
 from dealdb.loader.aliases import ALIASES, map_headers
 from dealdb.schema import Schema
-from dealdb.store.batch import Batch
+from dealdb.store.commit.batch import Batch
 from recorder import Recorder, Written
 
 

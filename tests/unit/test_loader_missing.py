@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dealdb.errors import LoadError
-from dealdb.store.batch import Batch
+from dealdb.store.commit.batch import Batch
 from recorder import Recorder
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgpack
 import pytest
 
-from dealdb.store.log import LogPage, Position, runs_of, unpacked_all
+from dealdb.store.log.entry import LogPage, Position, runs_of, unpacked_all
 
 Raw = tuple[bytes, list[bytes]]
 

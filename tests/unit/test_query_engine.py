@@ -19,7 +19,7 @@ from dealdb.errors import QueryError
 from dealdb.pipeline import Pipeline
 from dealdb.query.engine import QueryEngine
 from dealdb.schema import Schema
-from dealdb.store.snapshot import Snapshot
+from dealdb.store.replica.snapshot import Snapshot
 
 FRAME = mixed_frame()
 SORTABLE = [name for name in FRAME.columns if name not in ("id", "tags")]

@@ -14,7 +14,7 @@ from query_cases import engine_of, snapshot_of
 
 from dealdb.errors import QueryError
 from dealdb.query.engine import QueryEngine
-from dealdb.store.snapshot import Snapshot
+from dealdb.store.replica.snapshot import Snapshot
 
 FRAME = mixed_frame()
 QUERY = engine_of(FRAME)

@@ -14,7 +14,7 @@ from dealdb.pipeline import Pipeline
 from dealdb.query.engine import QueryEngine
 from dealdb.query.sql import SqlSession
 from dealdb.schema import Schema
-from dealdb.store.snapshot import Snapshot
+from dealdb.store.replica.snapshot import Snapshot
 
 FRAME = mixed_frame(30)
 SNAPSHOT = Snapshot(frame=FRAME, schema=Schema.standard(), pipeline=Pipeline(), seq=1)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from polars.testing import assert_frame_equal
 
 from dealdb.schema import Field, FieldType, Schema
-from dealdb.store.log import Entry, Position
-from dealdb.store.replica import Replica
+from dealdb.store.log.entry import Entry, Position
+from dealdb.store.replica.replica import Replica
 
 SCHEMA = Schema.standard().with_fields([Field("tags", FieldType.LIST)])
 TEXTS = {

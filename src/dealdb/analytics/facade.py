@@ -22,7 +22,7 @@ from dealdb.analytics.velocity import velocity
 from dealdb.analytics.win_rate import win_rate
 from dealdb.engines import all_on_engines
 from dealdb.pipeline import Pipeline
-from dealdb.store.snapshot import Snapshot
+from dealdb.store.replica.snapshot import Snapshot
 
 Where: TypeAlias = str | pl.Expr | None
 

@@ -14,7 +14,7 @@ from dealdb.cli.output import print_facts, print_frame, print_rows
 from dealdb.errors import ConfigError, DealNotFound, StoreDamaged
 
 if TYPE_CHECKING:
-    from dealdb.store.audit import Difference
+    from dealdb.store.upkeep.repair import Difference
 
 
 def history(

@@ -17,7 +17,7 @@ from dealdb.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     from dealdb import DealDatabase, Health
-    from dealdb.store.cache import ChunkCache
+    from dealdb.store.archive.chunk_cache import ChunkCache
 
 
 def health(session: Session) -> None:

@@ -9,8 +9,8 @@ from dataclasses import replace as replaced
 from dealdb.errors import ConflictError, LoadError
 from dealdb.loader.stores import LoadTarget, WriteCounts
 from dealdb.schema import Schema
-from dealdb.store.batch import Batch
-from dealdb.store.marks import Mark
+from dealdb.store.commit.batch import Batch
+from dealdb.store.commit.load_notes import Mark
 
 # set by the server with each change, so it is not for a source to clear
 _OWN_CLOCK = "updated"

@@ -15,7 +15,7 @@ from dealdb.loader.numbers import decimals, floats, integers, probabilities, sca
 from dealdb.loader.plan import ColumnPlan, Plan, text_cells
 from dealdb.loader.profile import NUMBERS, without_nothing
 from dealdb.schema import DEFAULT_SCALE, MAX_SCALE, MAX_WHOLE_DIGITS, Field, FieldType
-from dealdb.store.batch import Batch
+from dealdb.store.commit.batch import Batch
 
 _GROUP = "\0group"
 _EXPECTED: dict[FieldType, tuple[str, str]] = {

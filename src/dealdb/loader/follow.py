@@ -24,8 +24,8 @@ from dealdb.loader.report import LoadReport
 from dealdb.loader.run import Load
 from dealdb.loader.stores import LoadTarget
 from dealdb.loader.tail import Lines, Tail
-from dealdb.store.durability import Durability
-from dealdb.store.log import Position
+from dealdb.store.commit.durability import Durability
+from dealdb.store.log.entry import Position
 
 # lines are gathered for so long, so that a busy writer does not cost a commit a line
 ROUND_S = 0.1

@@ -31,7 +31,7 @@ from dealdb.loader.sources import is_pipe, open_source
 from dealdb.loader.stagetable import WithStages, read_stages
 from dealdb.loader.statuses import WithStatuses
 from dealdb.loader.stores import LoadTarget
-from dealdb.store.durability import Durability
+from dealdb.store.commit.durability import Durability
 
 
 @all_on_engines()

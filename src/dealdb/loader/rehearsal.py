@@ -14,10 +14,10 @@ from dealdb.loader.conflicts import BatchCounts
 from dealdb.loader.stores import Deals, LoadTarget, Revised
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
-from dealdb.store.batch import Batch
-from dealdb.store.durability import Durability
-from dealdb.store.log import Position
-from dealdb.store.marks import Mark, Marked
+from dealdb.store.commit.batch import Batch
+from dealdb.store.commit.durability import Durability
+from dealdb.store.commit.load_notes import Mark, Marked
+from dealdb.store.log.entry import Position
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 from dealdb.errors import LoadError
 from dealdb.loader.stores import LoadTarget
-from dealdb.store.log import Position
-from dealdb.store.marks import Mark, Marked
+from dealdb.store.commit.load_notes import Mark, Marked
+from dealdb.store.log.entry import Position
 
 _FILE = "file"
 

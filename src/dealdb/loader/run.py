@@ -31,12 +31,12 @@ from dealdb.loader.stagetable import StageTable
 from dealdb.loader.stores import LoadTarget
 from dealdb.pipeline import Kind
 from dealdb.schema import Field
-from dealdb.store.batch import Batch
-from dealdb.store.durability import Durability
-from dealdb.store.log import Position
-from dealdb.store.marks import Mark
-from dealdb.store.settling import Settling
-from dealdb.store.worker import Worker
+from dealdb.store.commit.batch import Batch
+from dealdb.store.commit.durability import Durability
+from dealdb.store.commit.load_notes import Mark
+from dealdb.store.live.during_load import Settling
+from dealdb.store.live.worker import Worker
+from dealdb.store.log.entry import Position
 
 # deals and cells in one commit: larger ones are hardly faster, and hold up everybody else for longer
 DEFAULT_BATCH = 500

@@ -10,11 +10,11 @@ import polars as pl
 
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
-from dealdb.store.batch import Batch
-from dealdb.store.durability import Durability
-from dealdb.store.log import Position
-from dealdb.store.marks import Mark, Marked
-from dealdb.store.settling import Settling
+from dealdb.store.commit.batch import Batch
+from dealdb.store.commit.durability import Durability
+from dealdb.store.commit.load_notes import Mark, Marked
+from dealdb.store.live.during_load import Settling
+from dealdb.store.log.entry import Position
 
 
 class WriteCounts(Protocol):
@@ -46,7 +46,7 @@ class Revised(Protocol):
 
 
 class Deals(Protocol):
-    """What the loader needs of ``dealdb.store.snapshot.Snapshot``."""
+    """What the loader needs of ``dealdb.store.replica.snapshot.Snapshot``."""
 
     @property
     def frame(self) -> pl.DataFrame:

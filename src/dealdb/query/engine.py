@@ -31,7 +31,7 @@ from dealdb.query.trouble import MOMENTS, column_named, find_name
 
 if TYPE_CHECKING:
     from dealdb.query.sql import SqlSession
-    from dealdb.store.snapshot import Snapshot
+    from dealdb.store.replica.snapshot import Snapshot
 
 # what one statement may take
 SQL_TIMEOUT_S = 30.0
@@ -71,7 +71,7 @@ class QueryEngine:
     --------
     >>> from dealdb.pipeline import Pipeline
     >>> from dealdb.schema import Schema
-    >>> from dealdb.store.snapshot import Snapshot
+    >>> from dealdb.store.replica.snapshot import Snapshot
     >>> frame = pl.DataFrame({"id": ["1", "2"], "stage": ["won", "lost"]})
     >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
     >>> query = QueryEngine(lambda: deals)
@@ -168,7 +168,7 @@ class QueryEngine:
         --------
         >>> from dealdb.pipeline import Pipeline
         >>> from dealdb.schema import Schema
-        >>> from dealdb.store.snapshot import Snapshot
+        >>> from dealdb.store.replica.snapshot import Snapshot
         >>> frame = pl.DataFrame({"id": ["1", "2", "3"], "n": [5, 7, None]})
         >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
         >>> QueryEngine(lambda: deals).find(sort="-n", limit=2)["id"].to_list()
@@ -236,7 +236,7 @@ class QueryEngine:
         --------
         >>> from dealdb.pipeline import Pipeline
         >>> from dealdb.schema import Schema
-        >>> from dealdb.store.snapshot import Snapshot
+        >>> from dealdb.store.replica.snapshot import Snapshot
         >>> frame = pl.DataFrame({"id": ["1", "2", "3"], "n": [5, 7, None]})
         >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
         >>> query = QueryEngine(lambda: deals)
@@ -284,7 +284,7 @@ class QueryEngine:
         --------
         >>> from dealdb.pipeline import Pipeline
         >>> from dealdb.schema import Schema
-        >>> from dealdb.store.snapshot import Snapshot
+        >>> from dealdb.store.replica.snapshot import Snapshot
         >>> frame = pl.DataFrame({"id": ["1", "2"], "stage": ["won", "lost"]})
         >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
         >>> QueryEngine(lambda: deals).count(stage="won")
@@ -344,7 +344,7 @@ class QueryEngine:
         --------
         >>> from dealdb.pipeline import Pipeline
         >>> from dealdb.schema import Schema
-        >>> from dealdb.store.snapshot import Snapshot
+        >>> from dealdb.store.replica.snapshot import Snapshot
         >>> frame = pl.DataFrame({"id": ["1", "2", "3"], "stage": ["won", "lost", "won"]})
         >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
         >>> QueryEngine(lambda: deals).facets("stage")["stage"].table.rows()
@@ -411,7 +411,7 @@ class QueryEngine:
         --------
         >>> from dealdb.pipeline import Pipeline
         >>> from dealdb.schema import Schema
-        >>> from dealdb.store.snapshot import Snapshot
+        >>> from dealdb.store.replica.snapshot import Snapshot
         >>> frame = pl.DataFrame({"id": ["1", "2"], "name": ["Café Zürich", "Globex"]})
         >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
         >>> QueryEngine(lambda: deals).search("zurich caf")["_highlight"].to_list()
@@ -462,7 +462,7 @@ class QueryEngine:
         --------
         >>> from dealdb.pipeline import Pipeline
         >>> from dealdb.schema import Schema
-        >>> from dealdb.store.snapshot import Snapshot
+        >>> from dealdb.store.replica.snapshot import Snapshot
         >>> frame = pl.DataFrame({"id": ["1", "2", "3"], "n": [5, 7, None]})
         >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
         >>> done = QueryEngine(lambda: deals).explain("N>4", sort="-n", limit=1)
@@ -515,7 +515,7 @@ class QueryEngine:
         --------
         >>> from dealdb.pipeline import Pipeline
         >>> from dealdb.schema import Schema
-        >>> from dealdb.store.snapshot import Snapshot
+        >>> from dealdb.store.replica.snapshot import Snapshot
         >>> frame = pl.DataFrame({"id": ["1", "2"], "stage": ["won", "lost"]})
         >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
         >>> QueryEngine(lambda: deals).select("stage = 'lost'").frame["id"].to_list()
@@ -547,7 +547,7 @@ class QueryEngine:
         --------
         >>> from dealdb.pipeline import Pipeline
         >>> from dealdb.schema import Schema
-        >>> from dealdb.store.snapshot import Snapshot
+        >>> from dealdb.store.replica.snapshot import Snapshot
         >>> frame = pl.DataFrame({"id": ["1", "2"]})
         >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
         >>> QueryEngine(lambda: deals).frame().shape
@@ -597,7 +597,7 @@ class QueryEngine:
         --------
         >>> from dealdb.pipeline import Pipeline
         >>> from dealdb.schema import Schema
-        >>> from dealdb.store.snapshot import Snapshot
+        >>> from dealdb.store.replica.snapshot import Snapshot
         >>> frame = pl.DataFrame({"id": ["1", "2"], "n": [5, 7]})
         >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
         >>> QueryEngine(lambda: deals).sql("SELECT sum(n) AS total FROM deals").item()

@@ -15,7 +15,7 @@ from dealdb.query.sorting import Sort, SortKey, sorted_rows
 from dealdb.query.trouble import column_named
 
 if TYPE_CHECKING:
-    from dealdb.store.snapshot import Snapshot
+    from dealdb.store.replica.snapshot import Snapshot
 
 Params: TypeAlias = Mapping[str, object] | None
 

@@ -5,7 +5,7 @@ Every change is one atomic script that writes the hashes and appends to the log;
 log. ``docs/protocol.md`` describes both.
 """
 
-from dealdb.store.deals import Deal, SaveResult, Written
+from dealdb.store.deal import Deal, SaveResult, Written
 from dealdb.store.store import Store
 
 __all__ = ["Deal", "SaveResult", "Store", "Written"]

@@ -21,14 +21,14 @@ from dealdb.errors import (
 )
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, FieldType, Schema, check_field_name
-from dealdb.store.clock import times_to_come
-from dealdb.store.deals import Deal, SaveResult, Written, deal_from
-from dealdb.store.definitions import Definitions
-from dealdb.store.durability import Durability
+from dealdb.store.commit.definitions import Definitions
+from dealdb.store.commit.durability import Durability
+from dealdb.store.commit.load_notes import Mark, Marked, take_over
+from dealdb.store.commit.writer import Change, Reply, Writers, wrong_format
+from dealdb.store.deal import Deal, SaveResult, Written, deal_from
 from dealdb.store.hashes import as_dict, scan_hashes, strays
 from dealdb.store.keys import FORMAT, Keys
-from dealdb.store.marks import Mark, Marked, take_over
-from dealdb.store.writer import Change, Reply, Writers, wrong_format
+from dealdb.store.upkeep.clock import times_to_come
 from dealdb.values import encode, encode_id, infer, widened
 
 if TYPE_CHECKING:
@@ -37,17 +37,17 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from dealdb.store.audit import Audit, CheckReport, RepairReport
+    from dealdb.store.archive.chunk_cache import ChunkCache
     from dealdb.store.backup.reports import BackupReport, RestoreReport, Tell
-    from dealdb.store.batch import Batch
-    from dealdb.store.cache import ChunkCache
-    from dealdb.store.feed import Feed
-    from dealdb.store.live import LiveColumns
-    from dealdb.store.log import Position
-    from dealdb.store.reshape import Reshape
-    from dealdb.store.settling import Settling
-    from dealdb.store.since import Since
-    from dealdb.store.snapshot import Snapshot
+    from dealdb.store.commit.batch import Batch
+    from dealdb.store.history.feed import Feed
+    from dealdb.store.history.feed_start import Since
+    from dealdb.store.live.columns import LiveColumns
+    from dealdb.store.live.during_load import Settling
+    from dealdb.store.log.entry import Position
+    from dealdb.store.replica.snapshot import Snapshot
+    from dealdb.store.upkeep.rename import Reshape
+    from dealdb.store.upkeep.repair import Audit, CheckReport, RepairReport
 
 _MAX_TRIES = 20
 
@@ -125,7 +125,7 @@ class Store:
         if self._adopted:
             return self._live.snapshot(names)
         # not at the top: Polars takes longer to import than a single deal takes to read or save
-        from dealdb.store.first_look import first_look
+        from dealdb.store.archive.first_look import first_look
 
         look = first_look(self.link, self.keys)
         if look.adopted:
@@ -147,7 +147,7 @@ class Store:
     def _live(self) -> LiveColumns:
         with self._lazy_lock:
             if self._lazy_live is None:
-                from dealdb.store.live import LiveColumns
+                from dealdb.store.live.columns import LiveColumns
 
                 self._lazy_live = LiveColumns(
                     self.link, self.keys, self._definitions.anchor, self._cache
@@ -156,7 +156,7 @@ class Store:
 
     @property
     def _audit(self) -> Audit:
-        from dealdb.store.audit import Audit
+        from dealdb.store.upkeep.repair import Audit
 
         return Audit(self.link, self.keys, self._definitions, self._writers, self._live)
 
@@ -167,7 +167,7 @@ class Store:
 
     def repair(self) -> RepairReport:
         """Adopt what other programs did to the hashes; see ``Audit.repair``."""
-        from dealdb.store.ahead import catch_up
+        from dealdb.store.upkeep.ahead import catch_up
 
         # first: until then every commit is refused, those of a repair too
         catch_up(self.link, self.keys)
@@ -184,36 +184,36 @@ class Store:
 
     @property
     def _reshape(self) -> Reshape:
-        from dealdb.store.reshape import Reshape
+        from dealdb.store.upkeep.rename import Reshape
 
         self._adopt_strays()
         return Reshape(self._definitions, self._audit, self._live, self._writers)
 
     def history(self, deal_id: str) -> pl.DataFrame:
         """Every change of one deal; see ``past.history_of``."""
-        from dealdb.store.past import history_of
+        from dealdb.store.history.reading import history_of
 
         self._adopt_strays()
         return history_of(self.link, self.keys, deal_id)
 
     def changes(self, until: int) -> pl.DataFrame:
         """Every change of every deal up to a commit; see ``past.changes_of``."""
-        from dealdb.store.past import changes_of
+        from dealdb.store.history.reading import changes_of
 
         self._adopt_strays()
         return changes_of(self.link, self.keys, until)
 
     def feed(self, since: Since, timeout_s: float | None) -> Feed:
         """Commits as they happen, over a socket beside the pool's; see ``Feed``."""
-        from dealdb.store.feed import Feed
+        from dealdb.store.history.feed import Feed
 
         self._adopt_strays()
         return Feed(self.link.apart(), self.keys, since, timeout_s)
 
     def as_of(self, when: datetime | date) -> Snapshot:
         """All deals as they were at a moment; see ``past.replica_as_of``."""
-        from dealdb.store.past import replica_as_of
-        from dealdb.store.snapshot import snapshot_of
+        from dealdb.store.history.reading import replica_as_of
+        from dealdb.store.replica.snapshot import snapshot_of
 
         self._adopt_strays()
         return snapshot_of(replica_as_of(self.link, self.keys, when))
@@ -321,7 +321,7 @@ class Store:
 
     def log_ahead(self) -> str | None:
         """What to say where the log is ahead of the state, or None; see ``ahead.log_ahead``. Two round trips."""
-        from dealdb.store.ahead import log_ahead
+        from dealdb.store.upkeep.ahead import log_ahead
 
         return log_ahead(self.link, self.keys)
 
@@ -493,8 +493,8 @@ class Store:
 
     def settling(self) -> Settling:
         """What has the server keep a load once only, while it goes on and at its end."""
-        from dealdb.store.live import LiveColumns
-        from dealdb.store.settling import Settling
+        from dealdb.store.live.columns import LiveColumns
+        from dealdb.store.live.during_load import Settling
 
         # columns of its own, unless this process has them already: who only loads need not keep any
         return Settling(
@@ -591,13 +591,13 @@ class Store:
 
     def newest(self) -> Position:
         """The last commit. One round trip."""
-        from dealdb.store.lineage import newest
+        from dealdb.store.history.confirm import newest
 
         return newest(self.link, self.keys)
 
     def has(self, position: Position) -> bool:
         """Whether a commit is in the history; see ``past.is_known``."""
-        from dealdb.store.past import is_known
+        from dealdb.store.history.reading import is_known
 
         return is_known(self.link, self.keys, position)
 
@@ -622,7 +622,7 @@ class Store:
         NotDurable
             If the load is not where it is to be, by default where the store asks for.
         """
-        from dealdb.store.lineage import confirm
+        from dealdb.store.history.confirm import confirm
 
         self._writers.assure(durability)
         return confirm(self.link, self.keys, self._writers, since)

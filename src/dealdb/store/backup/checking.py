@@ -18,16 +18,16 @@ from dealdb.columns import encode_column
 from dealdb.errors import BackupError, StoreDamaged
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Schema
+from dealdb.store.archive.chunks import Columns, typed, values_of
+from dealdb.store.archive.digest import DIGITS
+from dealdb.store.archive.segments import Segment, unseal
 from dealdb.store.backup.contents import REVISIONS, UNREADABLE, End, Head, unpack_entry
 from dealdb.store.backup.files import opened
 from dealdb.store.backup.parts import COLUMN, END, HEAD, HISTORY, LAST, Part, PartReader
 from dealdb.store.backup.reports import BackupReport, Tell, quietly
 from dealdb.store.backup.revisions import Revisions
-from dealdb.store.chunks import Columns, typed, values_of
-from dealdb.store.digest import DIGITS
-from dealdb.store.history import Segment, unseal
-from dealdb.store.log import DEAL_KINDS, Entry, Position
-from dealdb.store.past import follows, moment_of
+from dealdb.store.history.reading import follows, moment_of
+from dealdb.store.log.entry import DEAL_KINDS, Entry, Position
 
 # Polars panics at some damage; what it raises then is no PolarsError
 _UNREADABLE = (

@@ -9,10 +9,10 @@ from typing import Any
 
 import msgpack
 
-from dealdb.store.chunks import CHUNK_ROWS
-from dealdb.store.history import Segment
-from dealdb.store.log import Entry, Position
-from dealdb.store.manifest import Generation
+from dealdb.store.archive.chunks import CHUNK_ROWS
+from dealdb.store.archive.manifest import Generation
+from dealdb.store.archive.segments import Segment
+from dealdb.store.log.entry import Entry, Position
 
 # of the deals' revisions, beside the columns: no field can have that name
 REVISIONS = "_rev"

@@ -17,15 +17,15 @@ from pathlib import Path
 import polars as pl
 
 from dealdb.connection import Link
+from dealdb.store.archive.chunks import CHUNK_ROWS
+from dealdb.store.archive.manifest import Generation, Manifest
 from dealdb.store.backup.checking import Backup, open_backup
 from dealdb.store.backup.claim import Claim
 from dealdb.store.backup.reports import RestoreReport, Tell
-from dealdb.store.chunks import CHUNK_ROWS
+from dealdb.store.commit.writer import version_of
+from dealdb.store.history.confirm import newest
 from dealdb.store.keys import FORMAT, Keys
-from dealdb.store.lineage import newest
-from dealdb.store.log import Entry, has_position
-from dealdb.store.manifest import Generation, Manifest
-from dealdb.store.writer import version_of
+from dealdb.store.log.entry import Entry, has_position
 
 # cells, and bytes of them, written by one script: the server does nothing else meanwhile
 _CELLS = 4_000

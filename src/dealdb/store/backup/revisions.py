@@ -7,7 +7,7 @@ from array import array
 import polars as pl
 
 from dealdb.store.backup.contents import REVISIONS
-from dealdb.store.log import Entry
+from dealdb.store.log.entry import Entry
 
 
 class Revisions:

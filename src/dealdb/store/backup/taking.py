@@ -11,21 +11,21 @@ import polars as pl
 
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
+from dealdb.store.archive.chunks import CHUNK_ROWS, Columns, encoded
+from dealdb.store.archive.manifest import Generation
+from dealdb.store.archive.segments import Segment, seal_all
 from dealdb.store.backup.contents import End, Head, pack_entry
 from dealdb.store.backup.files import new_file
 from dealdb.store.backup.parts import COLUMN, END, HEAD, HISTORY, LAST, PartWriter
 from dealdb.store.backup.reports import BackupReport, Tell
 from dealdb.store.backup.revisions import Revisions
-from dealdb.store.checkpoint import generation_of
-from dealdb.store.chunks import CHUNK_ROWS, Columns, encoded
+from dealdb.store.checkpoint.write import generation_of
 from dealdb.store.hashes import as_dict
-from dealdb.store.history import Segment, seal_all
+from dealdb.store.history.reading import moment_of, read_history
 from dealdb.store.keys import Keys
-from dealdb.store.live import LiveColumns
-from dealdb.store.log import Entry, Position, entry_at
-from dealdb.store.manifest import Generation
-from dealdb.store.past import moment_of, read_history
-from dealdb.store.replica import Replica
+from dealdb.store.live.columns import LiveColumns
+from dealdb.store.log.entry import Entry, Position, entry_at
+from dealdb.store.replica.replica import Replica
 
 # commits after which progress is told
 _TELL_EVERY = 500

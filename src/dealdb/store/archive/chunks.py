@@ -1,0 +1,266 @@
+"""
+Columns as they lie on the server: a Parquet file for every 65,536 rows of a column.
+
+The key of a chunk is made of what is in it. So what has not changed since the last checkpoint is there once, and so
+is what both a checkpoint and the history behind it hold.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import accumulate, chain
+from typing import Any, TypeVar
+
+import polars as pl
+
+from dealdb.columns import dtype_of
+from dealdb.connection import Link
+from dealdb.errors import ServerRefused
+from dealdb.schema import Field, Schema
+from dealdb.store.archive.chunk_cache import ChunkCache
+from dealdb.store.archive.digest import digest_of, is_whole
+from dealdb.store.archive.texts import is_wrong_type
+from dealdb.store.keys import Keys
+
+CHUNK_ROWS = 65_536
+# a row alone is read with so many others
+_GROUP_ROWS = 16_384
+# the same for every column, so that one that is renamed keeps its chunks
+_NAME = "values"
+_THREADS = min(4, os.cpu_count() or 1)
+# comparing less than this takes no longer than starting threads for it
+_BYTES_FOR_THREADS = 2 * 2**20
+_Given = TypeVar("_Given")
+_Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """
+    Where some columns are.
+
+    Attributes
+    ----------
+    schema
+        What their fields were; has at least theirs.
+    first
+        Row that the first chunk of each begins with.
+    digests
+        For each field the digests of its chunks, in the order of rows.
+    """
+
+    schema: Schema
+    first: int
+    digests: Mapping[str, tuple[str, ...]]
+
+    def keys(self, keys: Keys) -> list[str]:
+        """Keys of the chunks, each once."""
+        return [keys.chunk(digest) for digest in self._distinct(self.digests)]
+
+    def part(self, fields: Iterable[str], first: int, last: int) -> Columns:
+        """Of these fields, the chunks that hold the rows from ``first`` to ``last``."""
+        start, stop = (first - self.first) // CHUNK_ROWS, (last - self.first) // CHUNK_ROWS + 1
+        return Columns(
+            schema=self.schema,
+            first=self.first + start * CHUNK_ROWS,
+            digests={name: self.digests[name][start:stop] for name in fields},
+        )
+
+    def read(
+        self,
+        link: Link,
+        keys: Keys,
+        names: Collection[str] | None = None,
+        cache: ChunkCache | None = None,
+    ) -> dict[str, pl.Series] | None:
+        """
+        These columns, or None when a chunk is missing or not what was written.
+
+        Cost
+        ----
+        One round trip, however many chunks; none where the cache has all of them.
+        """
+        names = self.digests if names is None else names
+        blobs = _blobs(link, keys, self._distinct(names), cache)
+        if blobs is None:
+            return None
+        return _decoded(
+            {self.schema[name]: [blobs[d] for d in self.digests[name]] for name in names}
+        )
+
+    def read_rows(
+        self,
+        link: Link,
+        keys: Keys,
+        names: Collection[str],
+        rows: Sequence[int],
+        cache: ChunkCache | None = None,
+    ) -> dict[str, pl.Series] | None:
+        """Some rows, in the order given, of these columns; else as ``read``. A row costs a third of a chunk at most."""
+        places = [divmod(row - self.first, CHUNK_ROWS) for row in rows]
+        cells = {name: [(self.digests[name][n], at) for n, at in places] for name in names}
+        spans = _spans(chain(*cells.values()))
+        blobs = _blobs(link, keys, list(spans), cache)
+        if blobs is None:
+            return None
+        scans = [
+            pl.scan_parquet(blobs[digest]).slice(first, last - first + 1)
+            for digest, (first, last) in spans.items()
+        ]
+        found = dict(zip(spans, (each.to_series() for each in pl.collect_all(scans)), strict=True))
+
+        def column(name: str) -> pl.Series:
+            parts = {digest: found[digest] for digest, _ in cells[name]}
+            starts = dict(zip(parts, accumulate(map(len, parts.values()), initial=0), strict=False))
+            wanted = [starts[digest] + at - spans[digest][0] for digest, at in cells[name]]
+            return typed(
+                pl.concat(parts.values()).gather(wanted) if parts else pl.Series(),
+                self.schema[name],
+            )
+
+        return {name: column(name) for name in names}
+
+    def full_chunks(self, height: int) -> dict[str, dict[int, str]]:
+        """Digests by field and number, of those chunks that have all their rows where there are so many."""
+        n_full = height // CHUNK_ROWS if self.first == 0 else 0
+        return {name: dict(enumerate(found[:n_full])) for name, found in self.digests.items()}
+
+    def _distinct(self, names: Iterable[str]) -> list[str]:
+        return list(dict.fromkeys(digest for name in names for digest in self.digests[name]))
+
+    def to_document(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {"schema": self.schema.to_json(), "first": self.first, "chunks": dict(self.digests)}
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> Columns:
+        """Inverse of ``to_document``."""
+        return cls(
+            schema=Schema.from_json(document["schema"]),
+            first=document["first"],
+            digests={name: tuple(digests) for name, digests in document["chunks"].items()},
+        )
+
+    def cover(self, schema: Schema, height: int) -> bool:
+        """Whether they have so many rows of all columns of a schema, and no others."""
+        n_chunks = -(-height // CHUNK_ROWS)
+        return self.schema == schema and all(
+            len(self.digests.get(name, ())) == n_chunks for name in schema
+        )
+
+
+def _blobs(
+    link: Link, keys: Keys, digests: list[str], cache: ChunkCache | None
+) -> dict[str, bytes] | None:
+    """Bytes of chunks by their digests, or None when one is missing or not what was written."""
+    blobs = cache.find(digests) if cache else {}
+    missing = [digest for digest in digests if digest not in blobs]
+    commands = [("GET", keys.chunk(digest)) for digest in missing]
+    try:
+        replies = link.calls(commands, retry=True) if commands else []
+    except ServerRefused as refusal:
+        if is_wrong_type(refusal):
+            return None
+        raise
+    fetched = dict(zip(missing, replies, strict=True))
+    # nothing from the server is parsed before it is known to be what was written
+    if not _are_whole(fetched):
+        return None
+    if cache:
+        cache.keep(fetched)
+    return blobs | fetched
+
+
+def _spans(cells: Iterable[tuple[str, int]]) -> dict[str, tuple[int, int]]:
+    """First and last place in each chunk: to read what lies between costs less than to read the chunk twice."""
+    spans: dict[str, tuple[int, int]] = {}
+    for digest, at in cells:
+        first, last = spans.get(digest, (at, at))
+        spans[digest] = min(first, at), max(last, at)
+    return spans
+
+
+def _are_whole(blobs: Mapping[str, bytes | None]) -> bool:
+    if sum(len(blob or b"") for blob in blobs.values()) < _BYTES_FOR_THREADS:
+        return all(map(is_whole, blobs, blobs.values()))
+    return all(_in_threads(lambda item: is_whole(*item), list(blobs.items())))
+
+
+def encoded(
+    frame: pl.DataFrame, known: Mapping[str, Mapping[int, str]]
+) -> Iterator[tuple[str, int, str, bytes]]:
+    """Field, number, digest and bytes of each chunk of a frame, without those of which the digest is known."""
+    for column in frame:
+        numbers = range(-(-frame.height // CHUNK_ROWS))
+        new = [number for number in numbers if number not in known.get(column.name, ())]
+        parts = [column[n * CHUNK_ROWS : (n + 1) * CHUNK_ROWS] for n in new]
+        for number, (digest, blob) in zip(new, _in_threads(_encoded, parts), strict=True):
+            yield column.name, number, digest, blob
+
+
+def _in_threads(function: Callable[[_Given], _Made], items: Sequence[_Given]) -> Iterator[_Made]:
+    """What a function makes of each, by some threads where there can be any: at the end of the program there can't."""
+    if len(items) < 2:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(_THREADS) as pool:
+        try:
+            made = pool.map(function, items)
+        except RuntimeError:
+            made = map(function, items)
+        yield from made
+
+
+def _encoded(part: pl.Series) -> tuple[str, bytes]:
+    # categories are numbered as they occur in the chunk: equal chunks of two processes have equal bytes
+    buffer = io.BytesIO()
+    part.to_frame(_NAME).write_parquet(
+        buffer,
+        compression="zstd",
+        compression_level=1,
+        statistics=False,
+        row_group_size=_GROUP_ROWS,
+    )
+    blob = buffer.getvalue()
+    return digest_of(blob), blob
+
+
+def _decoded(files: Mapping[Field, Sequence[bytes]]) -> dict[str, pl.Series]:
+    # all at once: Polars divides the files among its threads
+    scans = [pl.scan_parquet(list(blobs)) for blobs in files.values() if blobs]
+    found = iter(pl.collect_all(scans))
+    return {
+        field.name: typed(next(found).to_series() if blobs else pl.Series(), field)
+        for field, blobs in files.items()
+    }
+
+
+def values_of(blob: bytes, n_rows: int | None = None) -> pl.Series:
+    """
+    Values of one chunk.
+
+    Parameters
+    ----------
+    n_rows
+        Rows that it has to have; looked at before they are read.
+
+    Raises
+    ------
+    ValueError
+        If it has others.
+    """
+    scan = pl.scan_parquet(blob)
+    if n_rows is not None and scan.select(pl.len()).collect().item() != n_rows:
+        msg = f"a chunk has other rows than {n_rows}"
+        raise ValueError(msg)
+    return scan.collect().to_series()
+
+
+def typed(column: pl.Series, field: Field) -> pl.Series:
+    """Values of a chunk as the column of a field."""
+    # not strictly, as in ``Replica._column_for``
+    return column.rechunk().cast(dtype_of(field), strict=False).alias(field.name)

@@ -1,0 +1,1 @@
+"""Checkpoints: writing, publishing and reading the columns as of one commit."""

@@ -1,0 +1,334 @@
+"""
+Checkpoints: the columns in compressed chunks, so that a new process need not read every hash.
+
+The chunks are written first, under names made of what is in them; the manifest makes them valid; those that no
+checkpoint and no segment of the history has any more go after that. With each checkpoint the log up to it is sealed
+as history, and trimmed up to the older of the two that remain; where that would leave much in the log, the newest
+remains alone.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from importlib.resources import files
+from itertools import chain, islice, takewhile
+
+import polars as pl
+
+from dealdb.connection import Link
+from dealdb.errors import StoreError
+from dealdb.store.archive.chunk_cache import ChunkCache
+from dealdb.store.archive.chunks import Columns, encoded
+from dealdb.store.archive.manifest import Generation, Manifest, is_of_newer_format
+from dealdb.store.archive.merging import Merger
+from dealdb.store.archive.segments import Sealed, Segment, seal_all
+from dealdb.store.archive.texts import text_of
+from dealdb.store.checkpoint.ending import Ending
+from dealdb.store.checkpoint.lease import give_back, take
+from dealdb.store.checkpoint.recent import Unsealed
+from dealdb.store.commit.idle_writers import forget_idle_writers
+from dealdb.store.keys import Keys
+from dealdb.store.log.entry import Entry, HistoryReset, has_position, read_from
+from dealdb.store.replica.deferred import Waiting
+from dealdb.store.replica.replica import Replica
+
+_PUBLISH = files("dealdb.store.checkpoint").joinpath("publish.lua").read_bytes()
+# removes orphans, unless another manifest has come that may refer to them again
+_REMOVE = b"""
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+for i = 3, #KEYS do
+  redis.call('UNLINK', KEYS[i])
+  redis.call('SREM', KEYS[2], KEYS[i])
+end
+return 1
+"""
+_GENERATIONS = 2
+# stages that a manifest has room for; more than a pipeline has, unless texts of another kind are in the column
+_MAX_STAGES = 100
+# chunks sent at once; a small collection is sent whole
+_SENT_CHUNKS = 64
+# as much may stay in the log for the sake of an older checkpoint, or half of what the new chunks of this one take
+_MIN_LOG_BYTES = 2**20
+
+
+def read_checkpoint(
+    link: Link, keys: Keys, generation: Generation, cache: ChunkCache | None = None
+) -> Replica | None:
+    """
+    Replica as of a checkpoint, or None when a chunk is missing or not what the manifest says.
+
+    Cost
+    ----
+    One round trip, however many chunks; none where the cache has all of them.
+    """
+    replica = open_checkpoint(link, keys, generation, cache)
+    try:
+        replica.need()
+    except HistoryReset:
+        return None
+    return replica
+
+
+def open_checkpoint(
+    link: Link, keys: Keys, generation: Generation, cache: ChunkCache | None = None
+) -> Replica:
+    """Replica as of a checkpoint, whose columns are read when they are needed, if they are there then."""
+    columns = generation.columns
+
+    def load(names: Collection[str]) -> dict[str, pl.Series] | None:
+        return columns.read(link, keys, names, cache) if columns else None
+
+    def load_rows(names: Collection[str], rows: Sequence[int]) -> dict[str, pl.Series] | None:
+        return columns.read_rows(link, keys, names, rows, cache) if columns else None
+
+    return Replica(
+        position=generation.position,
+        time_ms=generation.time_ms,
+        schema=generation.schema,
+        pipeline=generation.pipeline,
+        waiting=Waiting(
+            load=load,
+            load_rows=load_rows,
+            height=generation.height,
+            changes={name: [] for name in generation.schema},
+        ),
+        height=generation.height,
+        stages=generation.stages,
+        has_deleted=generation.has_deleted,
+    )
+
+
+def generation_of(replica: Replica, columns: Columns) -> Generation:
+    """A replica's state as a manifest has it, where ``columns`` are the replica's."""
+    stages = sorted(filter(None, replica.stages))
+    return Generation(
+        position=replica.position,
+        time_ms=replica.time_ms,
+        schema=replica.schema,
+        pipeline=replica.pipeline,
+        height=replica.height,
+        has_deleted=replica.has_deleted,
+        stages=tuple(stages) if len(stages) <= _MAX_STAGES else None,
+        columns=columns,
+    )
+
+
+def write_checkpoint(
+    link: Link,
+    keys: Keys,
+    replica: Replica,
+    *,
+    anew: bool = True,
+    unsealed: Unsealed | None = None,
+    owner: str | None = None,
+    on_failure: Callable[[], object] = lambda: None,
+) -> bool:
+    """
+    Publish the replica's state as the newest checkpoint, and seal the log up to it.
+
+    Parameters
+    ----------
+    anew
+        Whether to write all chunks, as those that are there may be damaged; else without those that the last
+        checkpoint of this replica wrote, and that nothing has changed since; large merges are left to others then.
+    unsealed
+        Commits that need not be read from the log again.
+    owner
+        Who writes, for the lease: takes over what an attempt of the same owner has left of it.
+    on_failure
+        Called when it has failed, before the lease is given back.
+
+    Returns
+    -------
+    bool
+        False when another process is at it, or has published meanwhile, or the server has another history by now,
+        or lacks a chunk that was not written anew: the next one writes all.
+
+    Raises
+    ------
+    StoreError
+        If the server fails or refuses, or the program ends and this takes too long for that.
+
+    Cost
+    ----
+    Some thirteen round trips, and one for each 64 chunks and each MiB of log that are sealed; once a day two more for
+    every 1,000 writers.
+    """
+    owner = owner or secrets.token_hex(8)
+    try:
+        if not take(link, keys, owner):
+            return False
+        if anew:
+            replica.chunks = {}
+        published = _Checkpointer(link, keys, replica, unsealed or Unsealed(), hasty=not anew).run()
+    except BaseException:
+        on_failure()
+        # should that fail too, the owner's next attempt takes it over, and after a while everybody's
+        with suppress(StoreError):
+            give_back(link, keys, owner)
+        raise
+    with suppress(StoreError):
+        if published:
+            forget_idle_writers(link, keys)
+    with suppress(StoreError):
+        give_back(link, keys, owner)
+    return published
+
+
+class _Checkpointer:
+    """Writes one checkpoint."""
+
+    def __init__(
+        self, link: Link, keys: Keys, replica: Replica, unsealed: Unsealed, *, hasty: bool
+    ) -> None:
+        self._hasty = hasty
+        self._link = link
+        self._keys = keys
+        self._replica = replica
+        # of this attempt alone: no late command of another one writes to its segments
+        self._token = secrets.token_hex(8)
+        self._ending = Ending(link.settings.where)
+        self._unsealed = unsealed
+        self._needed: set[str] = set()
+        self._chunk_bytes = 0
+        self._sealed_bytes = 0
+
+    def run(self) -> bool:
+        text = text_of(self._link, self._keys.checkpoint) or b""
+        if is_of_newer_format(text.decode(errors="replace")):
+            # it knows where history is that this program can't read; queries do without a checkpoint
+            return False
+        base = self._usable(Manifest.from_json(text.decode(errors="replace")))
+        if base and base.generations[0].position.seq >= self._replica.position.seq:
+            # trimming follows the older checkpoint: going back would lose what is sealed behind it
+            return False
+        try:
+            self._replica.need()
+        except HistoryReset:
+            # it has columns yet to read from a checkpoint that is gone
+            return False
+        self._mend_names(base)
+        columns = self._write_columns()
+        sealed = base.history[-1].last if base and base.history else 0
+        generation = generation_of(self._replica, columns)
+        segments = tuple(self._write_segments(sealed, columns))
+        readable = [each for each in base.generations if each.columns] if base else []
+        older = readable if self._sealed_bytes <= self._bearable else []
+        manifest = Manifest(
+            generations=(generation, *older)[:_GENERATIONS],
+            history=self._merged((*(base.history if base else ()), *segments), columns),
+        )
+        published = self._publish(manifest, text)
+        self._replica.chunks = columns.full_chunks(generation.height) if published else {}
+        self._remove_orphans()
+        return published
+
+    @property
+    def _bearable(self) -> int:
+        """Bytes of log that an older checkpoint may keep."""
+        return max(_MIN_LOG_BYTES, self._chunk_bytes // 2)
+
+    def _usable(self, manifest: Manifest | None) -> Manifest | None:
+        """The manifest, as long as it is of the log's history: not of one that was lost by a reset."""
+        if manifest is None:
+            return None
+        position = manifest.generations[0].position
+        return manifest if has_position(self._link, self._keys.log, position) else None
+
+    def _mend_names(self, base: Manifest | None) -> None:
+        """Note anew what there is, if another program has put something else in the place of the names."""
+        names = self._keys.chunks
+        if self._link.call("TYPE", names, retry=True) not in (b"set", b"none"):
+            known = base.names(self._keys) if base else set[str]()
+            again = [("SADD", names, name) for name in sorted(known)]
+            self._link.calls([("DEL", names), *again], retry=True)
+
+    def _publish(self, manifest: Manifest, made_from: bytes) -> bool:
+        position = self._replica.position
+        keys = self._keys
+        # the whole log stays for a first checkpoint, so that the state can be had without it
+        older = (
+            manifest.generations[-1].position.seq
+            if len(manifest.generations) == _GENERATIONS or self._sealed_bytes > self._bearable
+            else 0
+        )
+        text = manifest.to_json()
+        done = self._link.call(
+            "EVAL", _PUBLISH, 2 + len(self._needed), keys.log, keys.checkpoint, *self._needed,
+            position.seq, position.hash, text, made_from, older, retry=True,
+        )  # fmt: skip
+        # sent again, it finds its own manifest where it expects the one before
+        return bool(done) or text_of(self._link, keys.checkpoint) == text.encode()
+
+    def _write_columns(self) -> Columns:
+        replica = self._replica
+        digests = {name: dict(replica.chunks.get(name, {})) for name in replica.schema}
+        chunks = encoded(replica.all_rows(), digests)
+        found: list[tuple[str, int, str]] = []
+        while batch := list(islice(chunks, _SENT_CHUNKS)):
+            self._write({self._keys.chunk(digest): blob for _, _, digest, blob in batch})
+            found += [chunk[:3] for chunk in batch]
+            self._chunk_bytes += sum(len(blob) for *_, blob in batch)
+        for name, number, digest in found:
+            digests[name][number] = digest
+        columns = Columns(
+            schema=replica.schema,
+            first=0,
+            digests={name: tuple(of[n] for n in sorted(of)) for name, of in digests.items()},
+        )
+        self._needed.update(columns.keys(self._keys))
+        return columns
+
+    def _write_segments(self, sealed: int, columns: Columns) -> Iterator[Segment]:
+        frame = self._replica.all_rows()
+        for found in seal_all(self._entries_since(sealed), frame, columns):
+            self._sealed_bytes += found.extent.n_bytes
+            yield self._write_segment(found)
+
+    def _write_segment(self, sealed: Sealed) -> Segment:
+        key = self._keys.segment(f"{sealed.first}-{sealed.last}-{self._token}")
+        self._write({key: sealed.blob})
+        return sealed.at(key)
+
+    def _merged(self, history: Iterable[Segment], columns: Columns) -> tuple[Segment, ...]:
+        """The history with some of its segments in one, if it is time for that; they stay until this is published."""
+        frame = self._replica.all_rows()
+        merger = Merger(self._link, self._keys, frame, columns, hasty=self._hasty)
+        segments = list(merger.measured(history))
+        merged = merger.merge(segments)
+        if merged:
+            old, new = merged
+            place = segments.index(old[0])
+            segments[place : place + len(old)] = [self._write_segment(new)]
+        return tuple(segments)
+
+    def _entries_since(self, sealed: int) -> Iterable[Entry]:
+        """Commits behind the sealed ones, up to that of the checkpoint, as far as the log has them."""
+        until = self._replica.position.seq
+        known = self._unsealed.between(sealed + 1, until)
+        if known is not None:
+            return known
+        read = chain.from_iterable(read_from(self._link, self._keys.log, sealed + 1))
+        return takewhile(lambda entry: entry.position.seq <= until, read)
+
+    def _write(self, blobs: dict[str, bytes]) -> None:
+        self._ending.check()
+        # what is there already too: it may be damaged
+        sets = [("SET", key, blob) for key, blob in blobs.items()]
+        # the names first: should this process die in between, a later checkpoint finds what is left over
+        self._link.calls([("SADD", self._keys.chunks, *blobs), *sets], retry=True)
+        self._needed.update(blobs)
+
+    def _remove_orphans(self) -> None:
+        """Remove what the manifest does not refer to: of superseded checkpoints, dead writers, lost histories."""
+        # under the lease: the chunks of another process that is about to publish look like orphans too
+        found = self._link.call("SMEMBERS", self._keys.chunks, retry=True)
+        known = {key.decode() for key in found}
+        text = text_of(self._link, self._keys.checkpoint) or b""
+        manifest = Manifest.from_json(text.decode(errors="replace"))
+        orphans = sorted(known - (manifest.names(self._keys) if manifest else set()))
+        if manifest and orphans:
+            keys = (self._keys.checkpoint, self._keys.chunks, *orphans)
+            self._link.call("EVAL", _REMOVE, len(keys), *keys, text, retry=True)

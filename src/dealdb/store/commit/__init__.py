@@ -1,0 +1,4 @@
+"""Commits: what a change is, and the script that carries it out.
+
+Order of the files is that of their imports.
+"""

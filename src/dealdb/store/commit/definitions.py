@@ -1,0 +1,185 @@
+"""Schema and pipeline of a collection, as the server has them: cached, refreshed, and changed by commits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from dealdb.connection import Link
+from dealdb.errors import StoreDamaged, StoreError
+from dealdb.pipeline import Pipeline
+from dealdb.schema import Field, Schema
+from dealdb.store.commit.writer import Change, Reply, Writers, version_of, wrong_format
+from dealdb.store.keys import FORMAT, Keys
+
+# each lost race means that another process got its change in; more losses than this are no race
+_MAX_TRIES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Defined:
+    """Schema and pipeline with their versions, ``""`` for what the server does not have yet."""
+
+    schema: Schema
+    schema_version: str
+    pipeline: Pipeline
+    pipeline_version: str
+
+
+class Definitions:
+    """What the fields and stages of one collection are."""
+
+    def __init__(self, link: Link, keys: Keys, writers: Writers) -> None:
+        self._link = link
+        self._keys = keys
+        self._writers = writers
+        self._cached: _Defined | None = None
+
+    @property
+    def _known(self) -> _Defined:
+        return self._cached or self._refresh()
+
+    @property
+    def schema(self) -> Schema:
+        """Schema as last seen."""
+        return self._known.schema
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """Pipeline as last seen."""
+        return self._known.pipeline
+
+    def version_of(self, schema: Schema) -> str:
+        """Version under which the server knows a schema."""
+        known = self._known
+        return known.schema_version if schema is known.schema else version_of(schema.to_json())
+
+    def is_current(self, schema_version: bytes | None) -> bool:
+        """Whether this is the version of the schema as last seen."""
+        return (schema_version or b"").decode() == self._known.schema_version
+
+    def refresh(self) -> Definitions:
+        """Read both anew. One round trip."""
+        self._refresh()
+        return self
+
+    def _refresh(self) -> _Defined:
+        schema, pipeline, seq, form = self._link.call(
+            "HMGET", self._keys.meta, "schema", "pipeline", "seq", "format", retry=True
+        )
+        if form not in (None, FORMAT):
+            raise wrong_format(self._keys, form)
+        try:
+            self._cached = _Defined(
+                Schema.from_json(schema) if schema else Schema.standard(),
+                version_of(schema) if schema else "",
+                Pipeline.from_json(pipeline) if pipeline else Pipeline(),
+                version_of(pipeline) if pipeline else "",
+            )
+        except (ValueError, KeyError, TypeError) as problem:
+            msg = f"{self._link.settings.where}: the schema or pipeline in {self._keys.meta!r} is not one"
+            raise StoreDamaged(msg) from problem
+        self._writers.knows(int(seq or 0))
+        return self._cached
+
+    def declare(self, fields: Iterable[Field]) -> Schema:
+        """
+        Add or widen fields; returns the schema in force afterwards.
+
+        Raises
+        ------
+        SchemaError
+            If a field would have to narrow.
+
+        Cost
+        ----
+        None when there is nothing to change, else two round trips.
+        """
+        wanted = list(fields)
+        with self._writers.beforehand():
+            self._until_done(lambda: self._schema_change(wanted))
+        return self.schema
+
+    def _schema_change(self, fields: list[Field]) -> Change | None:
+        known = self._known
+        schema = known.schema.with_fields(fields)
+        if schema is known.schema and known.schema_version:
+            return None
+        numbered = replace(schema, version=known.schema.version + 1)
+        return Change(kind="schema", version=known.schema_version, payload=numbered.to_json())
+
+    def remove(self, name: str, *, seq: int) -> bool:
+        """
+        Remove a field, provided that nothing was committed since ``seq``; whether it is gone.
+
+        Raises
+        ------
+        SchemaError
+            If there is no such field, or every collection has it.
+
+        Cost
+        ----
+        Two round trips.
+        """
+        known = self._known
+        payload = known.schema.without(name).to_json()
+        change = Change(
+            kind="schema", version=known.schema_version, payload=payload, condition=f"@{seq}"
+        )
+        reply = self._writers.commit(change)
+        self._refresh()
+        return reply.status in ("ok", "repeat")
+
+    def cover_stages(self, names: Iterable[str]) -> Pipeline:
+        """
+        Add stages that are not defined yet, with a proposed meaning; returns the pipeline in force afterwards.
+
+        Cost
+        ----
+        None when there is nothing to add, else two round trips.
+        """
+        wanted = list(names)
+        with self._writers.beforehand():
+            self._until_done(lambda: self._pipeline_change(self.pipeline.covering(wanted)))
+        return self.pipeline
+
+    def set_pipeline(self, pipeline: Pipeline) -> None:
+        """
+        Define the pipeline anew; the last one to do so wins.
+
+        Cost
+        ----
+        Two round trips; none when it is the one in force.
+        """
+        if not self._known.schema_version:
+            self.declare([])
+        self._until_done(lambda: self._pipeline_change(pipeline))
+
+    def _pipeline_change(self, pipeline: Pipeline) -> Change | None:
+        known = self._known
+        if pipeline == known.pipeline:
+            return None
+        if not known.schema_version:
+            return self._schema_change([])
+        return Change(kind="pipeline", version=known.pipeline_version, payload=pipeline.to_json())
+
+    def anchor(self) -> None:
+        """Append a commit that changes nothing: the log then ends in a position that a reader can hold on to."""
+        reply = Reply("stale", ())
+        while reply.status == "stale":
+            known = self._refresh()
+            change = Change(
+                kind="pipeline", version=known.pipeline_version, payload=known.pipeline.to_json()
+            )
+            with self._writers.beforehand():
+                reply = self._writers.commit(change)
+
+    def _until_done(self, change: Callable[[], Change | None]) -> None:
+        for _ in range(_MAX_TRIES):
+            wanted = change()
+            if wanted is None:
+                return
+            self._writers.commit(wanted)
+            self._refresh()
+        msg = f"{self._link.settings.where}: the definitions of {self._keys.collection!r} did not settle"
+        raise StoreError(msg)

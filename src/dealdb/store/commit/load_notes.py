@@ -1,0 +1,81 @@
+"""
+How far loads have come: a note that goes with a commit and is kept in the same step.
+
+So a note never says more or less than what happened, whatever process or server dies in whatever moment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dealdb.store.deal import Written
+
+if TYPE_CHECKING:
+    from dealdb.connection import Link
+    from dealdb.store.commit.writer import Writers
+    from dealdb.store.keys import Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """
+    What to keep with a commit.
+
+    Attributes
+    ----------
+    name
+        Of the load; it has one note, that of its last commit.
+    note
+        Any text.
+    """
+
+    name: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """
+    What was kept.
+
+    Attributes
+    ----------
+    written
+        What the commit did; for a delete, ``updated`` counts the deleted.
+    note
+        The text.
+    """
+
+    written: Written
+    note: str
+
+
+def take_over(link: Link, keys: Keys, writers: Writers, name: str) -> Marked | None:
+    """
+    Last note of a load, whose writer can't commit any more from then on; None if there is none.
+
+    Cost
+    ----
+    One round trip, and three more where there is one.
+    """
+
+    def last() -> str | None:
+        found: bytes | None = link.call("HGET", keys.writers, keys.load(name), retry=True)
+        return None if found is None else found.decode()
+
+    text = last()
+    while text is not None:
+        writer = text.partition(" ")[0]
+        writers.retire(writer)
+        # a commit that was on its way may have been quicker
+        text = last()
+        if text is not None and text.startswith(writer):
+            return _marked(text)
+    return None
+
+
+def _marked(text: str) -> Marked:
+    _, _, *numbers, note = text.split(" ", 6)
+    seq, inserted, updated, unchanged = map(int, numbers)
+    return Marked(Written(seq=seq, inserted=inserted, updated=updated, unchanged=unchanged), note)

@@ -1,0 +1,1 @@
+"""The past, and the feed of what is being committed."""

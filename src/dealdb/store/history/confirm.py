@@ -1,0 +1,41 @@
+"""Whether the server still has what it has acknowledged: it may have been emptied, or set back to an older state."""
+
+from __future__ import annotations
+
+from dealdb.connection import Link
+from dealdb.errors import LoadReset
+from dealdb.store.commit.writer import Writers, lost_commits
+from dealdb.store.history.reading import is_known
+from dealdb.store.keys import Keys
+from dealdb.store.log.entry import Position
+
+
+def newest(link: Link, keys: Keys) -> Position:
+    """The last commit of a collection. One round trip."""
+    seq, chain = link.call("HMGET", keys.meta, "seq", "hash", retry=True)
+    return Position(int(seq), chain) if seq else Position()
+
+
+def confirm(link: Link, keys: Keys, writers: Writers, since: Position) -> Position:
+    """
+    The last commit of a collection, after the server was found to have all of a load.
+
+    Parameters
+    ----------
+    since
+        Last commit when the load began.
+
+    Raises
+    ------
+    LoadReset
+        If ``since`` or the last commit of this thread is not in the history any more.
+
+    Cost
+    ----
+    Three round trips; more where a checkpoint has sealed ``since`` meanwhile.
+    """
+    here = newest(link, keys)
+    known = here == since or is_known(link, keys, since)
+    if not (known and writers.has_kept_last()):
+        raise LoadReset(lost_commits(link.settings.where, keys))
+    return here

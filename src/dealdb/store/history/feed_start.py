@@ -1,0 +1,118 @@
+"""Where a live feed begins: now, after a commit, or after a moment."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, TypeAlias
+
+from dealdb.errors import QueryError
+
+if TYPE_CHECKING:
+    # it brings Polars along, for which saving a deal doesn't wait
+    from dealdb.store.log.entry import Position
+
+# what a caller may say
+Beginning: TypeAlias = int | str | datetime | date | None
+
+_TOKEN = re.compile(r"([0-9]+)-([0-9a-f]{16})")
+_BEFORE_ALL = "0" * 16
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Since:
+    """
+    Which commits are not told any more; with neither number nor time, all that there are.
+
+    Attributes
+    ----------
+    seq
+        Those up to this number, or None.
+    hash
+        Chain hash of that very commit, or None where the caller gave a number alone.
+    time_ms
+        Those up to the last one that was made until this millisecond since 1970, or None.
+    """
+
+    seq: int | None = None
+    hash: bytes | None = None
+    time_ms: int | None = None
+
+    def is_at(self, position: Position) -> bool:
+        """Whether this position is the commit that was named."""
+        return self.seq == position.seq and (
+            not self.hash or not position.seq or self.hash == position.hash
+        )
+
+
+def token_of(position: Position) -> str:
+    """
+    Text that names a commit and the history that it belongs to; ``parse_since`` reads it.
+
+    Examples
+    --------
+    >>> from dealdb.store.log.entry import Position
+    >>> token_of(Position(4, b"f5c5c5545f2ac921"))
+    '4-f5c5c5545f2ac921'
+    """
+    return f"{position.seq}-{position.hash.decode() or _BEFORE_ALL}"
+
+
+def parse_since(since: Beginning) -> Since:
+    """
+    Beginning of a feed, as callers say it.
+
+    Raises
+    ------
+    QueryError
+        If it is none.
+
+    Examples
+    --------
+    >>> parse_since("4-f5c5c5545f2ac921").seq, parse_since(4).hash
+    (4, None)
+    """
+    match since:
+        case None:
+            return Since()
+        case bool():
+            pass
+        case int() if since >= 0:
+            return Since(seq=since)
+        case datetime():
+            return Since(time_ms=_ms(since if since.tzinfo else since.replace(tzinfo=UTC)))
+        case date():
+            # all of that day is told
+            return Since(time_ms=_ms(datetime.combine(since, time(), UTC)) - 1)
+        case str():
+            return _parse_text(since.strip())
+    raise _unclear(str(since))
+
+
+def _parse_text(text: str) -> Since:
+    token = _TOKEN.fullmatch(text)
+    if token:
+        return Since(seq=int(token[1]), hash=token[2].encode())
+    # before the dates: ISO 8601 also writes them as eight digits
+    if text.isascii() and text.isdecimal():
+        return Since(seq=int(text))
+    for parse in (date.fromisoformat, datetime.fromisoformat):
+        try:
+            return parse_since(parse(text))
+        except ValueError:
+            continue
+    raise _unclear(text)
+
+
+def _ms(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _unclear(text: str) -> QueryError:
+    msg = (
+        f"since: {text[:60]!r} is no beginning; give the number of a commit, a token of a feed, a date such as "
+        "2026-10-01, or 2026-10-01T12:30:00Z"
+    )
+    return QueryError(msg, text=text)

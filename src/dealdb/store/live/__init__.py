@@ -1,0 +1,1 @@
+"""The replica of one process, kept up to date."""

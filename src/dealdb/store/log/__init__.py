@@ -1,0 +1,1 @@
+"""The log: one entry a commit, and how it is read."""

@@ -1,0 +1,418 @@
+"""
+The columns of a collection in memory, kept up to date from the log.
+
+A column is a Polars Series indexed by row number; a change is scattered into it in place. Polars copies a
+column before it changes it when a frame that was handed out still refers to it, so such frames never change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from itertools import chain, groupby, repeat
+from operator import itemgetter
+from typing import TypeAlias
+
+import polars as pl
+
+from dealdb.columns import decode_column, dtype_of
+from dealdb.errors import StoreDamaged
+from dealdb.pipeline import Pipeline
+from dealdb.schema import Field, Schema
+from dealdb.store.archive.chunks import CHUNK_ROWS
+from dealdb.store.log.entry import Entry, Position, Run, runs_of, unpacked_all, with_none
+from dealdb.store.replica.deferred import Waiting, with_values
+
+# appending adds a chunk; a scan slows down with their number, and joining them copies the column
+_MAX_CHUNKS = 32
+# ids, fields, and a column of texts for each field
+_Change: TypeAlias = tuple[list[str], list[str], list[list[str | None]]]
+# commits unpacked at once: what they are made of is gone before the garbage collector looks through it
+_AT_ONCE = 64
+
+
+class Replica:
+    """
+    State of a collection at one position of its log. Not thread-safe: its store holds the lock.
+
+    Attributes
+    ----------
+    position
+        The last commit that is in it.
+    time_ms
+        When that was, milliseconds since 1970, UTC.
+    schema, pipeline
+        As of that commit.
+    height
+        Rows, deleted ones included.
+    columns
+        A Series for each field that does not wait; a row whose ``id`` is null is a deleted deal.
+    has_deleted
+        Whether there is such a row.
+    changes
+        Commits and rows that were applied; whoever looks at it may set it back.
+    chunks
+        Digests by field and number, of full chunks that the last checkpoint of it wrote, and that have not changed.
+    """
+
+    def __init__(
+        self,
+        *,
+        position: Position | None = None,
+        time_ms: int = 0,
+        schema: Schema | None = None,
+        pipeline: Pipeline | None = None,
+        frame: pl.DataFrame | None = None,
+        waiting: Waiting | None = None,
+        height: int = 0,
+        stages: Collection[str] | None = (),
+        has_deleted: bool = False,
+    ) -> None:
+        self.position = position or Position()
+        self.time_ms = time_ms
+        self.schema = Schema(0, ())
+        self.pipeline = pipeline or Pipeline()
+        self.changes = 0
+        self.chunks: dict[str, dict[int, str]] = {}
+        self.height, self.has_deleted = height, has_deleted
+        self.columns: dict[str, pl.Series] = {}
+        self._waiting = waiting or Waiting(load=_none, load_rows=_none, height=0, changes={})
+        # kept up with the changes: looking through the column for each query would cost more than most queries
+        self._stages: set[str | None] | None = None if stages is None else set(stages)
+        self._new_stages: set[str | None] = set()
+        if frame is not None:
+            self.columns = {column.name: column for column in frame}
+            self.height, self.has_deleted = frame.height, bool(frame["id"].null_count())
+            self._stages = None
+        if schema is not None and waiting is not None:
+            self.schema = schema
+        elif schema is not None:
+            self._use_schema(schema)
+
+    @property
+    def stages(self) -> set[str | None]:
+        """Every stage that occurs or has occurred."""
+        if self._stages is None:
+            self.need(["stage"])
+            self._stages = set(self.columns["stage"].unique()) if "stage" in self.columns else set()
+        return self._stages | self._new_stages
+
+    @property
+    def has_all(self) -> bool:
+        """Whether no column waits."""
+        return not self._waiting.changes
+
+    def need(self, names: Iterable[str] | None = None) -> None:
+        """
+        Have these columns wait no longer; None for all.
+
+        Raises
+        ------
+        HistoryReset
+            If the checkpoint that has them is gone: the replica has to be built anew.
+
+        Cost
+        ----
+        One round trip, unless none of them waits.
+        """
+        changes = self._waiting.changes
+        asked = changes if names is None else dict.fromkeys(names)
+        wanted = [name for name in asked if name in changes]
+        self.columns.update(self._waiting.read(wanted))
+        # last: after an interrupt before this they are read again
+        for name in wanted:
+            del changes[name]
+
+    def twin(self) -> Replica:
+        """The same state, which stays as it is when this changes; columns that wait are not in it."""
+        twin = Replica(
+            position=self.position,
+            time_ms=self.time_ms,
+            pipeline=self.pipeline,
+            height=self.height,
+            has_deleted=self.has_deleted,
+        )
+        twin.schema, twin._stages = self.schema, self.stages
+        twin.columns = {name: column.clone() for name, column in self.columns.items()}
+        return twin
+
+    def row_numbers(self) -> pl.Series:
+        """Row number of each deal, deleted ones left out."""
+        self.need(["id"])
+        rows = pl.Series("row", range(self.height), dtype=pl.UInt32)
+        return rows.filter(self.columns["id"].is_not_null()) if self.columns else rows
+
+    def all_rows(self) -> pl.DataFrame:
+        """The columns as they are, by row number, deleted rows included; shared until they change."""
+        return self.rows(self.schema)
+
+    def rows(self, names: Iterable[str]) -> pl.DataFrame:
+        """Some columns, as ``all_rows`` has all."""
+        names = list(names)
+        self.need(names)
+        if not names:
+            return pl.DataFrame(height=self.height)
+        return pl.DataFrame([self.columns[name] for name in names])
+
+    def some_rows(self, rows: pl.Series) -> pl.DataFrame | None:
+        """
+        All columns of some rows, in the order given, where those that wait go on waiting.
+
+        None if the checkpoint that has these is gone.
+        """
+        ascending = rows.sort()
+        found = self._waiting.read_rows(self._waiting.changes, ascending)
+        if found is None:
+            return None
+        columns = [
+            found[name] if name in found else self.columns[name].gather(ascending)
+            for name in self.schema
+        ]
+        return pl.DataFrame(columns)[ascending.search_sorted(rows)]
+
+    def apply(self, entries: Iterable[Entry]) -> None:
+        """Bring the columns forward by these commits, which must follow the position."""
+        batch = Gathered(self.height)
+        for run in runs_of(entries):
+            match run.kind:
+                case "set" | "mend":
+                    batch = self._set(batch, run)
+                case "delete":
+                    batch.deleted += chain.from_iterable(unpacked_all(run.packed_rows))
+                case "pipeline":
+                    self.pipeline = Pipeline.from_json(run.data[-1])
+                case "add" | "schema":
+                    self._scatter(batch)
+                    self._add(run) if run.kind == "add" else self._use_schemas(run)
+                    batch = Gathered(self.height)
+                case _:
+                    msg = f"commit {run.last.seq} is of the kind {run.kind!r}, which this dealdb does not know"
+                    raise StoreDamaged(msg)
+            self.changes += len(run.data)
+            self.position, self.time_ms = run.last, run.times_ms[-1]
+        self._scatter(batch)
+        for name, column in self.columns.items():
+            if column.n_chunks() > _MAX_CHUNKS:
+                self.columns[name] = column.rechunk()
+
+    def _add(self, run: Run) -> None:
+        frames: list[pl.DataFrame] = []
+        height = self.height
+        for first, time_ms, added in zip(run.heights, run.times_ms, run.added, strict=True):
+            if first == height:
+                frames.append(added)
+                height += added.height
+            else:
+                # after a scan of the hashes, commits can repeat rows that are there already
+                self._extend(frames)
+                self._overlay(added, first, time_ms)
+                frames, height = [], self.height
+        self._extend(frames)
+
+    def _overlay(self, added: pl.DataFrame, first: int, time_ms: int) -> None:
+        """Set rows from ``first`` on, some of which are there."""
+        batch = Gathered(self.height)
+        (_, ids), *columns = added.to_dict(as_series=False).items()
+        change = (ids, [name for name, _ in columns], [texts for _, texts in columns])
+        rows = list(range(first, first + added.height))
+        batch.add("add", [change], [rows], [first], [time_ms])
+        self._scatter(batch)
+
+    def _extend(self, frames: list[pl.DataFrame]) -> None:
+        """Append new rows, given as columns of texts."""
+        if not frames:
+            return
+        added = pl.concat(frames, how="diagonal")
+        self.changes += added.height
+        given = {name: decode_column(added[name], self.schema[name]) for name in added.columns}
+        self._grow(given, added.height)
+        if "stage" in added.columns:
+            self._new_stages.update(added["stage"].unique())
+
+    def _set(self, batch: Gathered, run: Run) -> Gathered:
+        """Gather commits that set fields; returns the batch to go on with."""
+        for start in range(0, len(run.data), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            rows: list[list[int]] = unpacked_all(run.packed_rows[part])
+            if batch.deleted and not set(batch.deleted).isdisjoint(chain.from_iterable(rows)):
+                # the hash was put back by another program
+                self._scatter(batch)
+                batch = Gathered(self.height)
+            changes = unpacked_all(run.data[part])
+            batch.add(run.kind, changes, rows, run.heights[part], run.times_ms[part])
+        return batch
+
+    def _use_schemas(self, run: Run) -> None:
+        for text in run.data:
+            self._use_schema(Schema.from_json(text))
+
+    def _use_schema(self, schema: Schema) -> None:
+        stay = {f.name for f in schema.fields if self.schema.get(f.name) == f}
+        self.need([name for name in self._waiting.changes if name in schema and name not in stay])
+        for name in self._waiting.changes.keys() - stay:
+            del self._waiting.changes[name]
+        self.chunks = {name: known for name, known in self.chunks.items() if name in stay}
+        self.columns = {
+            f.name: self._column_for(f, self.height)
+            for f in schema.fields
+            if f.name not in self._waiting.changes
+        }
+        self.schema = schema
+
+    def _column_for(self, field: Field, height: int) -> pl.Series:
+        column = self.columns.get(field.name)
+        if column is None:
+            return _nulls(field, height)
+        if column.dtype == dtype_of(field):
+            return column
+        # a number of another program may be too long for a column that has got more decimals: null, as in decode_column
+        return column.cast(dtype_of(field), strict=False)
+
+    def _scatter(self, batch: Gathered) -> None:
+        self._new_stages.update(batch.cells["stage"][1] if "stage" in batch.cells else ())
+        self.changes += batch.n_rows
+        if batch.only_appends:
+            self._append(batch)
+            return
+        self._grow({}, max(batch.next_row - self.height, 0))
+        for name, (places, texts) in batch.cells.items():
+            self._put(name, pl.Series(places, dtype=pl.UInt32), _decoded(texts, self.schema[name]))
+        if batch.stamps:
+            seconds = pl.Series(list(batch.stamps.values()), dtype=pl.Int64)
+            stamps = (seconds * 1_000_000).cast(pl.Datetime("us", "UTC"))
+            self._put("updated", pl.Series(list(batch.stamps), dtype=pl.UInt32), stamps)
+        if batch.deleted:
+            self.has_deleted = True
+            # last: a deal that is saved again after it was deleted gets another row
+            rows = pl.Series(batch.deleted, dtype=pl.UInt32)
+            for field in self.schema.fields:
+                self._clear(field, rows)
+
+    def _put(self, name: str, rows: pl.Series, values: pl.Series) -> None:
+        if known := self.chunks.get(name):
+            for number in (rows // CHUNK_ROWS).unique():
+                known.pop(number, None)
+        if name in self._waiting.changes:
+            self._waiting.changes[name].append((rows, values))
+        else:
+            self.columns[name] = with_values(self.columns[name], rows, values)
+
+    def _clear(self, field: Field, rows: pl.Series) -> None:
+        column = self.columns.get(field.name)
+        # a text column of two chunks is copied as a whole, so it is left alone where there is nothing to clear
+        if column is None or column.gather(rows).null_count() < len(rows):
+            self._put(field.name, rows, _nulls(field, len(rows)))
+
+    def _grow(self, values: dict[str, pl.Series], n: int) -> None:
+        """Append ``n`` rows with these values; null in the other columns."""
+        for field in self.schema.fields:
+            new = values[field.name] if field.name in values else _nulls(field, n)
+            if field.name in self._waiting.changes:
+                self._waiting.changes[field.name].append((None, new))
+            else:
+                self.columns[field.name].extend(new)
+        self.height += n
+
+    def _append(self, batch: Gathered) -> None:
+        n = batch.next_row - self.height
+        if n:
+            given = {
+                name: _decoded(texts, self.schema[name]) for name, (_, texts) in batch.cells.items()
+            }
+            self._grow(given, n)
+
+
+class Gathered:
+    """Commits gathered to be applied together: for each field the rows and texts, in the order of the commits."""
+
+    def __init__(self, height: int) -> None:
+        self.next_row = height
+        self.cells: dict[str, tuple[list[int], list[str | None]]] = {}
+        # seconds since 1970
+        self.stamps: dict[int, int] = {}
+        self.deleted: list[int] = []
+        self._fields: list[str] | None = None
+        self._only_appends = True
+
+    @property
+    def only_appends(self) -> bool:
+        """Whether all that happened is that deals with the same fields were added."""
+        return self._only_appends and not self.deleted
+
+    @property
+    def n_rows(self) -> int:
+        """Rows that are changed, each as often as it is."""
+        return len(self.deleted) + (len(self.cells["id"][0]) if "id" in self.cells else 0)
+
+    def add(
+        self,
+        kind: str,
+        changes: Sequence[_Change],
+        rows: Sequence[list[int]],
+        heights: Sequence[int],
+        times_ms: Sequence[int],
+    ) -> None:
+        """Gather commits of one kind that set fields."""
+        start = 0
+        for fields, some in groupby(changes, key=itemgetter(1)):
+            alike = list(some)
+            part = slice(start, start + len(alike))
+            start = part.stop
+            places = list(chain.from_iterable(rows[part]))
+            self._put_cells(fields, alike, places)
+            self._see_rows(fields, heights[part], rows[part], places)
+            if "updated" in fields:
+                for row in places:
+                    self.stamps.pop(row, None)
+            elif kind == "set":
+                # the commit script stamps what it changes in deals that were there before
+                sizes = list(map(len, rows[part]))
+                before = chain.from_iterable(map(repeat, heights[part], sizes))
+                when = chain.from_iterable(map(repeat, times_ms[part], sizes))
+                self.stamps.update(
+                    {
+                        row: ms // 1000
+                        for row, height, ms in zip(places, before, when, strict=True)
+                        if row < height
+                    }
+                )
+
+    def _put_cells(self, fields: list[str], changes: list[_Change], rows: list[int]) -> None:
+        given = [
+            [ids for ids, *_ in changes],
+            *zip(*[columns for *_, columns in changes], strict=True),
+        ]
+        for name, pieces in zip(("id", *fields), given, strict=True):
+            places, cells = self.cells.setdefault(name, ([], []))
+            places += rows
+            cells += with_none(list(chain.from_iterable(pieces)))
+
+    def _see_rows(
+        self,
+        fields: list[str],
+        heights: Sequence[int],
+        rows: Sequence[list[int]],
+        places: Sequence[int],
+    ) -> None:
+        """Take in the rows of commits: those of each, and all."""
+        next_row = self.next_row
+        for height, some in zip(heights, rows, strict=True):
+            if not self._only_appends:
+                break
+            # after a scan of the hashes, commits can repeat rows that are there already
+            known_or_gap = any(row < height for row in some) or height != next_row
+            self._only_appends = not known_or_gap and self._fields in (None, fields)
+            self._fields = fields
+            next_row = height + len(some)
+        self.next_row = max(self.next_row, max(heights), max(places, default=-1) + 1)
+
+
+def _decoded(texts: list[str | None], field: Field) -> pl.Series:
+    return decode_column(pl.Series(field.name, texts, dtype=pl.String), field)
+
+
+def _nulls(field: Field, height: int) -> pl.Series:
+    return pl.Series(field.name, [None], dtype=dtype_of(field)).new_from_index(0, height)
+
+
+def _none(*_: object) -> None:
+    return None

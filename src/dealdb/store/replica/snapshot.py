@@ -1,0 +1,129 @@
+"""What a query or a metric works on: the deals at one commit, and what their columns and stages mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TypeAlias
+
+import polars as pl
+
+from dealdb.columns import empty_frame
+from dealdb.pipeline import Pipeline
+from dealdb.schema import Schema
+from dealdb.store.replica.replica import Replica
+
+WholeRows: TypeAlias = Callable[[pl.Series], pl.DataFrame | None]
+
+
+class Snapshot:
+    """
+    All deals as they were at one commit; never changes afterwards.
+
+    Parameters
+    ----------
+    frame
+        Columns, one for each field of the schema or as many as were asked for; rows in the order of first saving.
+    kept
+        Boolean a row, true for those that count; None for all. Rows of deleted deals don't count. To leave them out
+        of a column is to copy it, so a query takes ``rows`` and ``kept``, and copies only what it returns.
+    schema
+        Fields of the columns.
+    pipeline
+        Stages of the deals; has every stage that occurs in ``frame``.
+    seq
+        Number of the last commit that is in it; 0 for none.
+    whole_rows
+        Gives all columns of some rows where ``frame`` has not all; None where they can't be had, or not sooner than
+        all rows.
+
+    Attributes
+    ----------
+    rows
+        The columns as given.
+
+    Examples
+    --------
+    >>> rows = pl.DataFrame({"id": ["1", None, "3"]})
+    >>> deals = Snapshot(
+    ...     frame=rows,
+    ...     kept=rows["id"].is_not_null(),
+    ...     schema=Schema.standard(),
+    ...     pipeline=Pipeline(),
+    ...     seq=1,
+    ... )
+    >>> deals.height, deals.frame["id"].to_list()
+    (2, ['1', '3'])
+    """
+
+    __slots__ = ("_frame", "_whole_rows", "kept", "pipeline", "rows", "schema", "seq")
+
+    def __init__(
+        self,
+        *,
+        frame: pl.DataFrame,
+        schema: Schema,
+        pipeline: Pipeline,
+        seq: int,
+        kept: pl.Series | None = None,
+        whole_rows: WholeRows | None = None,
+    ) -> None:
+        self.rows = frame
+        self._whole_rows = whole_rows
+        self.kept = kept
+        self.schema = schema
+        self.pipeline = pipeline
+        self.seq = seq
+        self._frame: pl.DataFrame | None = None
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """One row a deal that counts; where some rows don't, all columns are copied, once a snapshot."""
+        if self._frame is None:
+            self._frame = self.rows if self.kept is None else self.rows.filter(self.kept)
+        return self._frame
+
+    @property
+    def height(self) -> int:
+        """Number of deals that count."""
+        return self.rows.height if self.kept is None else int(self.kept.sum())
+
+    @property
+    def has_all(self) -> bool:
+        """Whether ``rows`` has all columns."""
+        return self.rows.width >= len(self.schema.fields)
+
+    def whole_rows(self, rows: pl.Series) -> pl.DataFrame | None:
+        """All columns of some rows, by their numbers; None where a snapshot with all columns has to be asked for."""
+        return self._whole_rows(rows) if self._whole_rows else None
+
+    def narrowed(self, kept: pl.Series | None) -> Snapshot:
+        """The same with other rows that count, all of which count here."""
+        if kept is self.kept:
+            return self
+        return Snapshot(
+            frame=self.rows, kept=kept, schema=self.schema, pipeline=self.pipeline, seq=self.seq
+        )
+
+
+def snapshot_of(
+    replica: Replica,
+    names: Collection[str] | None = None,
+    whole_rows: WholeRows | None = None,
+) -> Snapshot:
+    """Snapshot of a replica as it is now, with all columns or these; shares them until they change."""
+    if not replica.schema.fields:
+        standard = Schema.standard()
+        return Snapshot(
+            frame=empty_frame(standard),
+            schema=standard,
+            pipeline=replica.pipeline,
+            seq=replica.position.seq,
+        )
+    return Snapshot(
+        frame=replica.rows(replica.schema if names is None else names),
+        kept=replica.rows(["id"])["id"].is_not_null() if replica.has_deleted else None,
+        schema=replica.schema,
+        pipeline=replica.pipeline.covering(sorted(filter(None, replica.stages))),
+        seq=replica.position.seq,
+        whole_rows=whole_rows,
+    )

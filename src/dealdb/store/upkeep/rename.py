@@ -1,0 +1,96 @@
+"""
+Renaming and dropping a column.
+
+Both go deal by deal in ordinary commits, each moving the values that the hashes hold at that moment, and end with a
+commit of the schema that holds only if nothing was committed since the last deal was done. So they can be
+interrupted and repeated, no change made meanwhile is lost, and any reader sees each deal before or after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from dealdb.errors import SchemaError, StoreError
+from dealdb.schema import Field
+from dealdb.store.commit.definitions import Definitions
+from dealdb.store.commit.writer import Writers
+from dealdb.store.live.columns import LiveColumns
+from dealdb.store.upkeep.repair import BATCH, Audit
+
+# each failed try means that others committed in the meantime; they must pause for a moment at some time
+_MAX_TRIES = 1_000
+
+
+class Reshape:
+    """Changes of one collection's columns."""
+
+    def __init__(
+        self, definitions: Definitions, audit: Audit, live: LiveColumns, writers: Writers
+    ) -> None:
+        self._writers = writers
+        self._definitions = definitions
+        self._audit = audit
+        self._live = live
+
+    def rename(self, old: str, new: str) -> None:
+        """
+        Give a column another name.
+
+        Raises
+        ------
+        SchemaError
+            If there is no such column, every collection has it, or the new name is taken by one of another type.
+
+        Cost
+        ----
+        A round trip for every 200 deals that have a value there.
+        """
+        schema = self._definitions.refresh().schema
+        schema.check_own(old)
+        field = schema[old]
+        wanted = Field(new, field.type, field.scale)
+        if schema.get(new, wanted) != wanted:
+            msg = f"field {old!r} can't become {new!r}: that is there already and holds {schema[new].describe()}"
+            raise SchemaError(msg, field=new)
+        self._definitions.declare([wanted])
+        self._empty(old, fields=[new, old], sources=[old, None])
+
+    def drop(self, name: str) -> None:
+        """
+        Remove a column and its values; the history keeps them.
+
+        Raises
+        ------
+        SchemaError
+            If there is no such column, or every collection has it.
+
+        Cost
+        ----
+        A round trip for every 200 deals that have a value there.
+        """
+        self._definitions.refresh().schema.check_own(name)
+        self._empty(name, fields=[name], sources=[None])
+
+    def _empty(self, name: str, *, fields: Sequence[str], sources: Sequence[str | None]) -> None:
+        """Move or clear the column's values until there are none, then remove it."""
+        for _ in range(_MAX_TRIES):
+            snapshot = self._live.snapshot()
+            if name not in snapshot.schema:
+                return
+            full = snapshot.frame.filter(pl.col(name).is_not_null())["id"].to_list()
+            moved = 0
+            for first in range(0, len(full), BATCH):
+                ids = full[first : first + BATCH]
+                with self._writers.beforehand():
+                    moved += self._audit.mend(ids, fields, sources, [0] * len(ids))
+            if full and not moved:
+                # the hashes have no such values: other programs removed or replaced them
+                self._audit.repair()
+            if not full and self._definitions.remove(name, seq=snapshot.seq):
+                return
+        msg = (
+            f"field {name!r}: other writers kept changing deals; repeat it, what is done stays done"
+        )
+        raise StoreError(msg)
