@@ -220,7 +220,7 @@ def test_what_cannot_be_followed(db: DealDatabase, file: Path, tmp_path: Path) -
 def test_a_line_without_an_end_is_refused(
     db: DealDatabase, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dealdb.loader.bytestream.MAX_ROW_BYTES", 1000)
+    monkeypatch.setattr("dealdb.loader.sources.text_file.MAX_ROW_BYTES", 1000)
     append(file, {"id": 1}, "x" * 2000, end="")
     with pytest.raises(LoadError, match="line 1"):
         db.loader.follow(file, timeout_s=0)

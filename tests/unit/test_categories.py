@@ -19,7 +19,7 @@ from dealdb.analytics.leaderboard import leaderboard
 from dealdb.analytics.win_rate import win_rate
 from dealdb.columns import CATEGORIES, decode_column, dtype_of, encode_column, spelled_out
 from dealdb.errors import QueryError
-from dealdb.loader.export import write_frame
+from dealdb.loader.export.export import write_frame
 from dealdb.pipeline import Pipeline
 from dealdb.query import sorting
 from dealdb.query.sql import SqlSession

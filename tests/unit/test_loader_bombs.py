@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dealdb.errors import LoadError
-from dealdb.loader import bytestream
+from dealdb.loader.sources import text_file
 from dealdb.loader.zstd import zstd_writer
 from recorder import Recorder
 
@@ -19,8 +19,8 @@ ROWS = b"id,name\n" + b"".join(b"%d,%s\n" % (n, b"a" * 10_000) for n in range(40
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bytestream, "_HARMLESS_BYTES", 1024 * 1024)
-    monkeypatch.setattr(bytestream, "MAX_ROW_BYTES", 4 * 1024 * 1024)
+    monkeypatch.setattr(text_file, "_HARMLESS_BYTES", 1024 * 1024)
+    monkeypatch.setattr(text_file, "MAX_ROW_BYTES", 4 * 1024 * 1024)
 
 
 def zipped(path: Path, name: str) -> Path:

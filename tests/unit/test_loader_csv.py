@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealdb.errors import LoadError
-from dealdb.loader.bytestream import BLOCK_BYTES, ByteStream
-from dealdb.loader.carefully import Dialect
-from dealdb.loader.delimited import DelimitedSource, sniff_delimiter
+from dealdb.loader.sources.csv_files import DelimitedSource, sniff_delimiter
+from dealdb.loader.sources.csv_strict import Dialect
+from dealdb.loader.sources.text_file import BLOCK_BYTES, ByteStream
 from recorder import Recorder
 
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from dealdb.errors import LoadError
 from dealdb.loader import DataLoader
-from dealdb.loader.export import EXPORT_FORMATS, write_frame
+from dealdb.loader.export.export import EXPORT_FORMATS, write_frame
 from dealdb.schema import Field, FieldType
 from dealdb.values import encode
 from recorder import Recorder

@@ -16,8 +16,9 @@ import polars as pl
 import pytest
 
 from dealdb.errors import LoadError, ServerUnavailable
-from dealdb.loader import Progress, aliases
-from dealdb.loader.aliases import ALIASES, map_headers
+from dealdb.loader import Progress
+from dealdb.loader.columns import headers
+from dealdb.loader.columns.headers import ALIASES, map_headers
 from dealdb.schema import Schema
 from dealdb.store.commit.batch import Batch
 from recorder import Recorder, Written
@@ -72,9 +73,9 @@ def test_headers_of_exports(program: str, headers: dict[str, str]) -> None:
 
 
 def test_every_alias_means_one_field() -> None:
-    keys = [aliases._key(alias) for names in ALIASES.values() for alias in names]
+    keys = [headers._key(alias) for names in ALIASES.values() for alias in names]
     assert len(set(keys)) == len(keys)
-    assert set(ALIASES) - {aliases.CLOSE_DATE} == set(Schema.standard())
+    assert set(ALIASES) - {headers.CLOSE_DATE} == set(Schema.standard())
 
 
 def test_the_page_lists_every_alias() -> None:
@@ -176,7 +177,7 @@ def test_new_deals_keep_the_order_of_the_source(store: Recorder, tmp_path: Path)
 def test_a_deal_that_comes_again_in_a_later_chunk_keeps_what_was_expected(
     store: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dealdb.loader.bytestream.BLOCK_BYTES", 64)
+    monkeypatch.setattr("dealdb.loader.sources.text_file.BLOCK_BYTES", 64)
     rows = "".join(f"{n},Demo,2026-01-31\n" for n in range(10))
     report = store.load_text(tmp_path, f"id,stage,close_date\n{rows}3,Won,2026-02-28\n")
     assert store.values("3") == {
@@ -380,7 +381,7 @@ def test_a_named_pipe_is_read_once(store: Recorder, tmp_path: Path) -> None:
 def test_progress_moves_while_the_encoding_is_looked_for(
     store: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dealdb.loader.bytestream.BLOCK_BYTES", 1000)
+    monkeypatch.setattr("dealdb.loader.sources.text_file.BLOCK_BYTES", 1000)
     seen: list[Progress] = []
     text = "id\n" + "".join(f"{n}\n" for n in range(1000))
     store.load_text(tmp_path, text, progress=seen.append)
@@ -429,8 +430,8 @@ def test_the_report_reads_well(store: Recorder, tmp_path: Path) -> None:
 def test_a_source_larger_than_what_is_kept_is_read_twice(
     store: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dealdb.loader.run.KEPT_BYTES", 10)
-    monkeypatch.setattr("dealdb.loader.bytestream.BLOCK_BYTES", 64)
+    monkeypatch.setattr("dealdb.loader.writing.run.KEPT_BYTES", 10)
+    monkeypatch.setattr("dealdb.loader.sources.text_file.BLOCK_BYTES", 64)
     text = "id,seats,stage\n" + "".join(f"{n},{n},S{n}\n" for n in range(50)) + "x,many,Won\n"
     store.load_text(tmp_path, text)
     # the last row decides about the first one

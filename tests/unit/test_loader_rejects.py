@@ -80,7 +80,7 @@ def test_offsets_are_bytes_of_the_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, zipped: bool, mark: bytes
 ) -> None:
     # pieces that end in the middle of a row, and of a character
-    monkeypatch.setattr("dealdb.loader.bytestream.BLOCK_BYTES", 19)
+    monkeypatch.setattr("dealdb.loader.sources.text_file.BLOCK_BYTES", 19)
     lines = ["id,amount,name", "1,5,é", "2,soon,b", "3", "4,x,b"]
     if name != "deals.csv":
         rows = [(1, "é"), (2, "soon"), (3, "5")]
@@ -149,7 +149,7 @@ def test_a_rejects_file_that_is_none_any_more(tmp_path: Path, damage: Any) -> No
 def test_repeated_ids_are_named_with_their_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept_bytes: int
 ) -> None:
-    monkeypatch.setattr("dealdb.loader.run.KEPT_BYTES", kept_bytes)
+    monkeypatch.setattr("dealdb.loader.writing.run.KEPT_BYTES", kept_bytes)
     rows = ["1,a", '2,"two\nlines"', "1,b", "2,c", "3,d", *(f"{n % 7 + 10},x" for n in range(60))]
     report = Recorder().load_text(tmp_path, "id,name\n" + "\n".join(rows))
     assert report.duplicates == len(rows) - 10

@@ -20,8 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealdb.errors import LoadError
-from dealdb.loader import mappings
-from dealdb.loader.frames import FrameSource
+from dealdb.loader.sources import json_files
+from dealdb.loader.sources.frames import FrameSource
 from recorder import Recorder
 
 
@@ -125,8 +125,8 @@ def test_a_json_array_is_read_element_by_element(
 ) -> None:
     rows = [{"id": n, "name": "x" * n, "amount": n / 4, "note": "é\n]"} for n in range(300)]
     text = json.dumps(rows, indent=1, ensure_ascii=False)
-    monkeypatch.setattr("dealdb.loader.bytestream.BLOCK_BYTES", 97)
-    monkeypatch.setattr(mappings, "ROWS_A_CHUNK", 70)
+    monkeypatch.setattr("dealdb.loader.sources.text_file.BLOCK_BYTES", 97)
+    monkeypatch.setattr(json_files, "ROWS_A_CHUNK", 70)
     report = store.load_text(tmp_path, text, name="deals.json")
     assert report.format == "json"
     assert store.values("299")["amount"] == Decimal("74.75")
@@ -378,7 +378,7 @@ def test_empty_frames_load_nothing(store: Recorder) -> None:
 
 
 def test_frames_are_cut_into_chunks_of_whole_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dealdb.loader.frames.ROWS_A_CHUNK", 3)
+    monkeypatch.setattr("dealdb.loader.sources.frames.ROWS_A_CHUNK", 3)
     chunks = list(FrameSource(pl.DataFrame({"id": range(7)})).chunks())
     assert [chunk.frame.height for chunk in chunks] == [3, 3, 1]
     assert chunks[2].locate([0]) == [(7, '{"id":6}', None)]
@@ -387,7 +387,7 @@ def test_frames_are_cut_into_chunks_of_whole_rows(monkeypatch: pytest.MonkeyPatc
 def test_an_iterable_is_read_once_and_may_grow_columns(
     store: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mappings, "ROWS_A_CHUNK", 2)
+    monkeypatch.setattr(json_files, "ROWS_A_CHUNK", 2)
 
     def rows() -> Iterator[dict[str, object]]:
         yield {"id": 1, "seats": 1, "stage": "Won", "owner_id": 5}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dealdb.errors import LoadError
-from dealdb.loader.stagetable import read_stages
+from dealdb.loader.derive.stages import read_stages
 from dealdb.pipeline import Kind, Pipeline, Stage
 from recorder import Recorder
 

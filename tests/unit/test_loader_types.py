@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealdb.errors import LoadError, SchemaError
-from dealdb.loader.dates import dates, datetimes
-from dealdb.loader.numbers import decimals, integers, probabilities
+from dealdb.loader.columns.dates import dates, datetimes
+from dealdb.loader.columns.numbers import decimals, integers, probabilities
 from dealdb.schema import Field, FieldType
 from dealdb.values import encode, plain_digits
 from recorder import Recorder

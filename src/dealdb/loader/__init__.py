@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dealdb.loader.export import EXPORT_FORMATS, ExportReport
-from dealdb.loader.load import DataLoader
+from dealdb.loader.export.export import EXPORT_FORMATS, ExportReport
+from dealdb.loader.loader import DataLoader
 from dealdb.loader.report import LoadReport, MappedColumn, Progress
-from dealdb.loader.stores import LoadTarget, WriteCounts
+from dealdb.loader.store_protocol import LoadTarget, WriteCounts
 
 __all__ = [
     "EXPORT_FORMATS",

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
-from dealdb.loader.chunks import Chunk, Source
+from dealdb.loader.chunk import Chunk, Source
 from dealdb.loader.report import Progress
 
 ProgressCallback = Callable[[Progress], None]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from dealdb.errors import LoadError
-from dealdb.loader.chunks import Reject
+from dealdb.loader.chunk import Reject
 from dealdb.loader.formulas import guarded, unguarded
 
 COLUMNS = ("source", "line", "offset", "column", "value", "code", "message", "raw")

@@ -10,7 +10,7 @@ import polars as pl
 from dealdb.columns import encode_column, field_of
 from dealdb.errors import LoadError
 from dealdb.loader.formulas import defused, defused_name
-from dealdb.loader.rows import as_json
+from dealdb.loader.sources.rows import as_json
 from dealdb.schema import Field, FieldType
 
 _NUMBERS = frozenset({FieldType.INT, FieldType.FLOAT, FieldType.DECIMAL})

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from dealdb.loader.chunks import Reject
+from dealdb.loader.chunk import Reject
 
 # a quoted cell that is still open after this many bytes is an unclosed quote
 MAX_RECORD_BYTES = 1024 * 1024

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from dealdb.errors import LoadError
-from dealdb.loader.aliases import CLOSE_DATE
-from dealdb.loader.chunks import Chunk
-from dealdb.loader.dates import DATE_ORDERS
-from dealdb.loader.numbers import DECIMAL_POINTS
+from dealdb.loader.chunk import Chunk
+from dealdb.loader.columns.dates import DATE_ORDERS
+from dealdb.loader.columns.headers import CLOSE_DATE
+from dealdb.loader.columns.numbers import DECIMAL_POINTS
 from dealdb.schema import Field, FieldType
 
 

@@ -12,12 +12,17 @@ from typing import Any, BinaryIO, cast
 import polars as pl
 
 from dealdb.errors import LoadError
-from dealdb.loader.bytestream import MAX_EXPANSION, ByteStream, Tell, spool
-from dealdb.loader.chunks import Source
-from dealdb.loader.delimited import DELIMITERS, DelimitedSource
-from dealdb.loader.frames import ColumnarSource, FrameSource, WorkbookSource
-from dealdb.loader.mappings import JsonArraySource, JsonLinesSource, MappingsSource, is_wrapped
+from dealdb.loader.chunk import Source
 from dealdb.loader.rejects import is_rejects_file, restored
+from dealdb.loader.sources.csv_files import DELIMITERS, DelimitedSource
+from dealdb.loader.sources.frames import ColumnarSource, FrameSource, WorkbookSource
+from dealdb.loader.sources.json_files import (
+    JsonArraySource,
+    JsonLinesSource,
+    MappingsSource,
+    is_wrapped,
+)
+from dealdb.loader.sources.text_file import MAX_EXPANSION, ByteStream, Tell, spool
 
 FORMATS = ("csv", "tsv", "jsonl", "json", "parquet", "arrow", "xlsx")
 

@@ -13,24 +13,24 @@ import polars as pl
 
 from dealdb.engines import all_on_engines
 from dealdb.errors import LoadError
-from dealdb.loader.bytestream import MAX_EXPANSION
-from dealdb.loader.conflicts import check_policy
-from dealdb.loader.export import ExportReport, write_frame
-from dealdb.loader.follow import Terms, follow
-from dealdb.loader.ids import ID_HEADER, WithIds
-from dealdb.loader.mappings import MappingsSource
-from dealdb.loader.missing import Missing
-from dealdb.loader.plan import Options
+from dealdb.loader.columns.plan import Options
+from dealdb.loader.derive.ids import ID_HEADER, WithIds
+from dealdb.loader.derive.stages import WithStages, read_stages
+from dealdb.loader.derive.statuses import WithStatuses
+from dealdb.loader.export.export import ExportReport, write_frame
 from dealdb.loader.progress import ProgressCallback, read_meter, shown
-from dealdb.loader.rehearsal import DryRun
 from dealdb.loader.rejects import RejectsFile, default_place
 from dealdb.loader.report import LoadReport
-from dealdb.loader.resume import open_trail
-from dealdb.loader.run import MAX_BATCH, Load
-from dealdb.loader.sources import is_pipe, open_source
-from dealdb.loader.stagetable import WithStages, read_stages
-from dealdb.loader.statuses import WithStatuses
-from dealdb.loader.stores import LoadTarget
+from dealdb.loader.sources.json_files import MappingsSource
+from dealdb.loader.sources.open import is_pipe, open_source
+from dealdb.loader.sources.text_file import MAX_EXPANSION
+from dealdb.loader.store_protocol import LoadTarget
+from dealdb.loader.writing.conflicts import check_policy
+from dealdb.loader.writing.delete_missing import Missing
+from dealdb.loader.writing.dry_run import DryRun
+from dealdb.loader.writing.follow import Terms, follow
+from dealdb.loader.writing.resume import open_trail
+from dealdb.loader.writing.run import MAX_BATCH, Load
 from dealdb.store.commit.durability import Durability
 
 

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from dealdb.errors import LoadError
-from dealdb.loader.bytestream import ByteStream, check_row
-from dealdb.loader.chunks import ROWS_A_CHUNK, Chunk, RowPlace
-from dealdb.loader.rows import Rows
+from dealdb.loader.chunk import ROWS_A_CHUNK, Chunk, RowPlace
+from dealdb.loader.sources.rows import Rows
+from dealdb.loader.sources.text_file import ByteStream, check_row
 
 # members under which programs answer with an array of deals: HubSpot, Pipedrive, Salesforce, and the usual
 WRAPPERS = ("results", "data", "records", "deals", "items", "value", "objects")

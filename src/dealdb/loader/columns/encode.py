@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from dealdb.columns import decode_column, encode_column
-from dealdb.loader.aliases import CLOSE_DATE
-from dealdb.loader.chunks import Chunk, Reject
-from dealdb.loader.dates import dates, datetimes
-from dealdb.loader.numbers import decimals, floats, integers, probabilities, scale_of_texts
-from dealdb.loader.plan import ColumnPlan, Plan, text_cells
-from dealdb.loader.profile import NUMBERS, without_nothing
+from dealdb.loader.chunk import Chunk, Reject
+from dealdb.loader.columns.dates import dates, datetimes
+from dealdb.loader.columns.headers import CLOSE_DATE
+from dealdb.loader.columns.numbers import decimals, floats, integers, probabilities, scale_of_texts
+from dealdb.loader.columns.plan import ColumnPlan, Plan, text_cells
+from dealdb.loader.columns.profile import NUMBERS, without_nothing
 from dealdb.schema import DEFAULT_SCALE, MAX_SCALE, MAX_WHOLE_DIGITS, Field, FieldType
 from dealdb.store.commit.batch import Batch
 

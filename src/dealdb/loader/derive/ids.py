@@ -16,8 +16,8 @@ from hashlib import blake2b
 import polars as pl
 
 from dealdb.errors import LoadError
-from dealdb.loader.aliases import find_header, map_headers, nearest
-from dealdb.loader.chunks import Chunk, Source
+from dealdb.loader.chunk import Chunk, Source
+from dealdb.loader.columns.headers import find_header, map_headers, nearest
 from dealdb.schema import Schema
 
 ID_HEADER = "generated id"

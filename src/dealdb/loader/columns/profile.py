@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from dealdb.errors import LoadError
-from dealdb.loader import aliases
-from dealdb.loader.chunks import Chunk, merged_type
-from dealdb.loader.dates import DATE_SHAPE, MOMENT_SHAPE, OrderEvidence
-from dealdb.loader.numbers import PointEvidence, greatest
-from dealdb.loader.outcomes import outcomes_in
-from dealdb.loader.plan import ColumnPlan, Options, Plan
+from dealdb.loader.chunk import Chunk, merged_type
+from dealdb.loader.columns import headers
+from dealdb.loader.columns.dates import DATE_SHAPE, MOMENT_SHAPE, OrderEvidence
+from dealdb.loader.columns.numbers import PointEvidence, greatest
+from dealdb.loader.columns.plan import ColumnPlan, Options, Plan
+from dealdb.loader.columns.stage_flags import outcomes_in
 from dealdb.pipeline import Kind
 from dealdb.schema import DEFAULT_SCALE, Field, FieldType, Schema, parse_type
 
@@ -103,7 +103,7 @@ class Profile:
             self._columns |= {header: ColumnProfile() for header in new}
             # once rows were written, what a header is can't change any more
             chosen = {**(self._options.mapping or {}), **self._settled}
-            self._mapping = aliases.map_headers(self._columns.keys(), chosen, self._schema)
+            self._mapping = headers.map_headers(self._columns.keys(), chosen, self._schema)
         for header, target in self._mapping.items():
             if target is not None and header in chunk.frame.columns:
                 texts = chunk.frame[header]
@@ -129,7 +129,7 @@ class Profile:
             for header, target in self._mapping.items()
             if target is not None and self._is_wanted(header, target, overrides)
         ]
-        splits = aliases.CLOSE_DATE in self._mapping.values()
+        splits = headers.CLOSE_DATE in self._mapping.values()
         if splits:
             notes.append("close dates split by outcome into 'closed' and 'expected_close'")
         self._settled = dict(self._mapping)
@@ -174,7 +174,7 @@ class Profile:
             seen.order.add(values)
 
     def _known_type(self, target: str) -> FieldType | None:
-        if target == aliases.CLOSE_DATE:
+        if target == headers.CLOSE_DATE:
             return FieldType.DATE
         override = self._overrides(missing_ok=True).get(target)
         if override:
@@ -186,12 +186,12 @@ class Profile:
     def _overrides(self, *, missing_ok: bool = False) -> dict[str, Field]:
         found = {}
         for name, text in (self._options.types or {}).items():
-            header = aliases.find_header(name, self._mapping)
+            header = headers.find_header(name, self._mapping)
             target = name if name in self._mapping.values() else self._mapping.get(header or "")
             if target is None and missing_ok:
                 continue
             if target is None:
-                msg = f"types: there is no column {name!r}; {aliases.nearest(name, self._mapping)}"
+                msg = f"types: there is no column {name!r}; {headers.nearest(name, self._mapping)}"
                 raise LoadError(msg)
             found[target] = parse_type(target, text)
         return found
@@ -201,7 +201,7 @@ class Profile:
             msg = (
                 "no column is the id of the deals; name it with mapping={'<column>': 'id'}, or what makes one with "
                 "id_from; "
-                f"{aliases.nearest('deal_id', self._mapping)}"
+                f"{headers.nearest('deal_id', self._mapping)}"
             )
             raise LoadError(msg)
 
@@ -212,7 +212,7 @@ class Profile:
             says_something
             or target in self._schema
             or target in overrides
-            or target == aliases.CLOSE_DATE
+            or target == headers.CLOSE_DATE
         )
 
     def _column(
@@ -230,7 +230,7 @@ class Profile:
         )
 
     def _field(self, target: str, seen: ColumnProfile) -> Field:
-        if target == aliases.CLOSE_DATE:
+        if target == headers.CLOSE_DATE:
             return Field(target, FieldType.DATE)
         if target in self._schema:
             return self._schema[target]

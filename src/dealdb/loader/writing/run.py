@@ -15,20 +15,20 @@ from itertools import accumulate, groupby
 import polars as pl
 
 from dealdb.errors import LoadError
-from dealdb.loader.chunks import Chunk, Source
-from dealdb.loader.conflicts import POLICIES
-from dealdb.loader.encode import Encoded, encode_chunk
-from dealdb.loader.missing import Missing, refuse
-from dealdb.loader.outcomes import told
-from dealdb.loader.plan import Options, Plan
-from dealdb.loader.profile import Profile
+from dealdb.loader.chunk import Chunk, Source
+from dealdb.loader.columns.encode import Encoded, encode_chunk
+from dealdb.loader.columns.plan import Options, Plan
+from dealdb.loader.columns.profile import Profile
+from dealdb.loader.columns.stage_flags import told
+from dealdb.loader.derive.stages import StageTable
 from dealdb.loader.progress import Meter, ProgressCallback
-from dealdb.loader.rehearsal import DryRun
 from dealdb.loader.rejects import RejectsFile
 from dealdb.loader.report import LoadReport, MappedColumn
-from dealdb.loader.resume import BatchPlace, Progressed, Trail
-from dealdb.loader.stagetable import StageTable
-from dealdb.loader.stores import LoadTarget
+from dealdb.loader.store_protocol import LoadTarget
+from dealdb.loader.writing.conflicts import POLICIES
+from dealdb.loader.writing.delete_missing import Missing, refuse
+from dealdb.loader.writing.dry_run import DryRun
+from dealdb.loader.writing.resume import BatchPlace, Progressed, Trail
 from dealdb.pipeline import Kind
 from dealdb.schema import Field
 from dealdb.store.commit.batch import Batch

@@ -16,9 +16,9 @@ from dataclasses import replace
 import polars as pl
 
 from dealdb.errors import LoadError
-from dealdb.loader.bytestream import ByteStream, check_row
-from dealdb.loader.carefully import Dialect, Split
-from dealdb.loader.chunks import Chunk, RowPlace
+from dealdb.loader.chunk import Chunk, RowPlace
+from dealdb.loader.sources.csv_strict import Dialect, Split
+from dealdb.loader.sources.text_file import ByteStream, check_row
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 

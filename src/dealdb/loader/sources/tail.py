@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from dealdb.errors import LoadError
-from dealdb.loader.bytestream import BLOCK_BYTES, check_row
-from dealdb.loader.chunks import RowPlace
+from dealdb.loader.chunk import RowPlace
+from dealdb.loader.sources.text_file import BLOCK_BYTES, check_row
 
 # a program that rotates its log may still write to the old file after the new one is there
 GRACE_S = 1.0

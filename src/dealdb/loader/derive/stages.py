@@ -16,10 +16,10 @@ from typing import Any
 import polars as pl
 
 from dealdb.errors import LoadError
-from dealdb.loader.aliases import find_header, map_headers, nearest
-from dealdb.loader.chunks import Chunk, Source
-from dealdb.loader.outcomes import kind_of
-from dealdb.loader.sources import open_source
+from dealdb.loader.chunk import Chunk, Source
+from dealdb.loader.columns.headers import find_header, map_headers, nearest
+from dealdb.loader.columns.stage_flags import kind_of
+from dealdb.loader.sources.open import open_source
 from dealdb.pipeline import Kind, Pipeline, Stage
 from dealdb.schema import Schema
 

@@ -14,16 +14,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dealdb.errors import LoadError, OutcomeUnknown, PoolTimeout, ServerUnavailable
-from dealdb.loader.chunks import Chunk, Reject, RowPlace, Source
-from dealdb.loader.ids import WithIds
-from dealdb.loader.mappings import chunk_of_lines
-from dealdb.loader.plan import Options
-from dealdb.loader.profile import Profile
+from dealdb.loader.chunk import Chunk, Reject, RowPlace, Source
+from dealdb.loader.columns.plan import Options
+from dealdb.loader.columns.profile import Profile
+from dealdb.loader.derive.ids import WithIds
 from dealdb.loader.rejects import RejectsFile
 from dealdb.loader.report import LoadReport
-from dealdb.loader.run import Load
-from dealdb.loader.stores import LoadTarget
-from dealdb.loader.tail import Lines, Tail
+from dealdb.loader.sources.json_files import chunk_of_lines
+from dealdb.loader.sources.tail import Lines, Tail
+from dealdb.loader.store_protocol import LoadTarget
+from dealdb.loader.writing.run import Load
 from dealdb.store.commit.durability import Durability
 from dealdb.store.log.entry import Position
 

@@ -10,8 +10,8 @@ import polars as pl
 
 from dealdb.columns import encode_column
 from dealdb.errors import ConflictError
-from dealdb.loader.conflicts import BatchCounts
-from dealdb.loader.stores import Deals, LoadTarget, Revised
+from dealdb.loader.store_protocol import Deals, LoadTarget, Revised
+from dealdb.loader.writing.conflicts import BatchCounts
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.commit.batch import Batch

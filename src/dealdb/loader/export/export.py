@@ -14,7 +14,7 @@ import polars as pl
 
 from dealdb.columns import spelled_out
 from dealdb.errors import LoadError
-from dealdb.loader.targets import STDOUT, Counted, compressed, name_of, opened
+from dealdb.loader.export.output_file import STDOUT, Counted, compressed, name_of, opened
 from dealdb.loader.textforms import FORMS, TextForm
 
 EXPORT_FORMATS = (*FORMS, "parquet", "arrow")

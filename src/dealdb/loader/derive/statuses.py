@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import polars as pl
 
-from dealdb.loader.aliases import find_header, map_headers
-from dealdb.loader.chunks import Chunk, Source
+from dealdb.loader.chunk import Chunk, Source
+from dealdb.loader.columns.headers import find_header, map_headers
 from dealdb.pipeline import Kind, Pipeline
 from dealdb.schema import Schema
 

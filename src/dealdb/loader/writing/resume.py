@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dealdb.errors import LoadError
-from dealdb.loader.stores import LoadTarget
+from dealdb.loader.store_protocol import LoadTarget
 from dealdb.store.commit.load_notes import Mark, Marked
 from dealdb.store.log.entry import Position
 

@@ -17,7 +17,7 @@ from itertools import chain
 
 import polars as pl
 
-from dealdb.loader.chunks import Chunk, Reject, RowPlace, merged_type
+from dealdb.loader.chunk import Chunk, Reject, RowPlace, merged_type
 from dealdb.schema import FieldType
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from dealdb.errors import ConflictError, LoadError
-from dealdb.loader.stores import LoadTarget
+from dealdb.loader.store_protocol import LoadTarget
 from dealdb.store.commit.load_notes import Mark
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dataclasses import replace as replaced
 
 from dealdb.errors import ConflictError, LoadError
-from dealdb.loader.stores import LoadTarget, WriteCounts
+from dealdb.loader.store_protocol import LoadTarget, WriteCounts
 from dealdb.schema import Schema
 from dealdb.store.commit.batch import Batch
 from dealdb.store.commit.load_notes import Mark

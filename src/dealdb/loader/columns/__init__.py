@@ -1,0 +1,1 @@
+"""What a column of a source is, and its cells as the texts that the store keeps."""

@@ -1,0 +1,1 @@
+"""Data frames of deals as files."""

@@ -1,0 +1,1 @@
+"""Readers: whatever can be loaded, as chunks of columns of text."""
