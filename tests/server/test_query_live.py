@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dealdb import DealDatabase
-from dealdb.query.selecting import kept_rows
+from dealdb.query.results.rows import kept_rows
 from servers import Server
 
 

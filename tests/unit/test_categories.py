@@ -21,8 +21,8 @@ from dealdb.columns import CATEGORIES, decode_column, dtype_of, encode_column, s
 from dealdb.errors import QueryError
 from dealdb.loader.export.export import write_frame
 from dealdb.pipeline import Pipeline
-from dealdb.query import sorting
-from dealdb.query.sql import SqlSession
+from dealdb.query.results import sorting
+from dealdb.query.sql.session import SqlSession
 from dealdb.schema import Field, FieldType, Schema
 from dealdb.store.log.entry import Entry, Position
 from dealdb.store.replica.replica import Replica

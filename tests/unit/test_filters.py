@@ -11,7 +11,7 @@ import pytest
 from filter_cases import SCHEMA, mixed_frame
 
 from dealdb.errors import QueryError
-from dealdb.query.filters import compile_where
+from dealdb.query.filters.where import compile_where
 
 FRAME = mixed_frame()
 BIG = Decimal("123456789012345678901234567890123456.78")

@@ -9,8 +9,8 @@ import pytest
 from filter_cases import Oracle, filters, mixed_frame
 from hypothesis import HealthCheck, given, seed, settings
 
-from dealdb.query.comparing import lowered
-from dealdb.query.filters import compile_where
+from dealdb.query.filters.comparisons import lowered
+from dealdb.query.filters.where import compile_where
 
 FRAME = mixed_frame()
 ORACLE = Oracle(FRAME)

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from dealdb.columns import dtype_of
 from dealdb.errors import QueryError
-from dealdb.query.compiling import FilterScope, condition
-from dealdb.query.filters import compile_where
-from dealdb.query.parsing import column_names, parse
-from dealdb.query.plain import MAX_SIMPLE_LENGTH, plain_condition, plain_terms
+from dealdb.query.filters.compiler import FilterScope, condition
+from dealdb.query.filters.parser import column_names, parse
+from dealdb.query.filters.simple import MAX_SIMPLE_LENGTH, plain_condition, plain_terms
+from dealdb.query.filters.where import compile_where
 from dealdb.schema import Schema
 
 STANDARD = pl.Schema({field.name: dtype_of(field) for field in Schema.standard().fields})
@@ -151,7 +151,7 @@ def test_faults_are_told_by_the_parser() -> None:
 def test_a_plain_filter_imports_no_parser() -> None:
     script = (
         "import sys, polars as pl\n"
-        "from dealdb.query.filters import compile_where\n"
+        "from dealdb.query.filters.where import compile_where\n"
         "compile_where(\"stage = 'won' AND id >= '5'\", pl.Schema(dict(stage=pl.String, id=pl.String)), {})\n"
         "print('sqlglot' in sys.modules)"
     )

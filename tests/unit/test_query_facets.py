@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from query_cases import engine_of
 
 from dealdb.errors import QueryError
-from dealdb.query.bounds import date_unit, even_bounds, growing_bounds
-from dealdb.query.faceting import Facet
-from dealdb.query.spelling import spelled_name, spelled_value
+from dealdb.query.filters.rendering import spelled_name, spelled_value
+from dealdb.query.results.buckets import date_unit, even_bounds, growing_bounds
+from dealdb.query.results.facets import Facet
 
 FRAME = mixed_frame()
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dealdb.errors import QueryError
 from dealdb.pipeline import Pipeline
 from dealdb.query.engine import QueryEngine
-from dealdb.query.sql import SqlSession
+from dealdb.query.sql.session import SqlSession
 from dealdb.schema import Schema
 from dealdb.store.replica.snapshot import Snapshot
 

@@ -17,7 +17,7 @@ from query_cases import engine_of, in_order, snapshot_of
 
 from dealdb.errors import QueryError
 from dealdb.query.engine import QueryEngine
-from dealdb.query.paging import Page
+from dealdb.query.results.paging import Page
 
 FRAME = mixed_frame()
 SORTABLE = [name for name in FRAME.columns if name not in ("id", "tags")]

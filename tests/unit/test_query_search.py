@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from query_cases import engine_of
 
 from dealdb.errors import QueryError
-from dealdb.query.folding import folded, pattern, tokens_of
+from dealdb.query.results.words import folded, pattern, tokens_of
 
 FRAME = pl.DataFrame(
     {

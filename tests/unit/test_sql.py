@@ -19,9 +19,9 @@ import polars as pl
 import pytest
 
 from dealdb.errors import MissingExtra, QueryError
-from dealdb.query import sql as sql_module
-from dealdb.query.sql import SqlSession, open_sandbox
-from dealdb.query.sql_functions import FUNCTIONS, TABLE_FUNCTIONS
+from dealdb.query.sql import session as sql_module
+from dealdb.query.sql.functions import FUNCTIONS, TABLE_FUNCTIONS
+from dealdb.query.sql.session import SqlSession, open_sandbox
 
 ROWS = [
     # id, stage, owner, amount, seats, created, closed

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealdb.errors import QueryError
-from dealdb.query import sql as sql_module
-from dealdb.query.sql import SqlSession
+from dealdb.query.sql import session as sql_module
+from dealdb.query.sql.session import SqlSession
 
 FRAME = mixed_frame()
 

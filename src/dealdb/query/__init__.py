@@ -9,9 +9,9 @@ by name, and ``sql`` runs a SELECT on DuckDB. The parser of SQL and DuckDB are i
 from __future__ import annotations
 
 from dealdb.query.engine import QueryEngine
-from dealdb.query.explaining import Explanation
-from dealdb.query.faceting import Facet
-from dealdb.query.paging import Page
-from dealdb.query.saved import SavedQuery
+from dealdb.query.results.explain import Explanation
+from dealdb.query.results.facets import Facet
+from dealdb.query.results.paging import Page
+from dealdb.query.results.saved import SavedQuery
 
 __all__ = ["Explanation", "Facet", "Page", "QueryEngine", "SavedQuery"]

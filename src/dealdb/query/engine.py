@@ -9,13 +9,12 @@ import polars as pl
 
 from dealdb.engines import all_on_engines
 from dealdb.errors import QueryError
-from dealdb.query.explaining import Explanation, Watch, columns_read, filter_text
-from dealdb.query.faceting import Facet, facet_of
-from dealdb.query.filters import check_text, compile_where
-from dealdb.query.paging import Page, beyond, cursor_after, question_mark, total_order
-from dealdb.query.saved import SavedQuery, Shelf, checked_name, named
-from dealdb.query.searching import searched, words_of
-from dealdb.query.selecting import (
+from dealdb.query.filters.where import check_text, compile_where
+from dealdb.query.messages import MOMENTS, column_named, find_name
+from dealdb.query.results.explain import Explanation, Watch, columns_read, filter_text
+from dealdb.query.results.facets import Facet, facet_of
+from dealdb.query.results.paging import Page, beyond, cursor_after, question_mark, total_order
+from dealdb.query.results.rows import (
     Params,
     columns_named,
     count_of,
@@ -26,11 +25,12 @@ from dealdb.query.selecting import (
     slice_of,
     text_columns,
 )
-from dealdb.query.sorting import Sort, parse_sort, sorted_rows
-from dealdb.query.trouble import MOMENTS, column_named, find_name
+from dealdb.query.results.saved import SavedQuery, Shelf, checked_name, named
+from dealdb.query.results.search import searched, words_of
+from dealdb.query.results.sorting import Sort, parse_sort, sorted_rows
 
 if TYPE_CHECKING:
-    from dealdb.query.sql import SqlSession
+    from dealdb.query.sql.session import SqlSession
     from dealdb.store.replica.snapshot import Snapshot
 
 # what one statement may take
@@ -605,7 +605,7 @@ class QueryEngine:
         """
         if self._session is None:
             # not at the top: loading DuckDB and PyArrow takes longer than most queries
-            from dealdb.query.sql import SqlSession
+            from dealdb.query.sql.session import SqlSession
 
             timeout_s, memory_mb = self._limits
             self._session = SqlSession(timeout_s=timeout_s, memory_mb=memory_mb)

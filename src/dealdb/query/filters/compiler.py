@@ -16,10 +16,10 @@ import polars as pl
 from sqlglot import exp
 
 from dealdb.errors import QueryError
-from dealdb.query.comparing import all_of, any_of, compare, contained, like, member_of
-from dealdb.query.computing import FUNCTIONS, arithmetic, negated, to_date, to_datetime
-from dealdb.query.given import MANY, given_constant
-from dealdb.query.operands import (
+from dealdb.query.filters.comparisons import all_of, any_of, compare, contained, like, member_of
+from dealdb.query.filters.constants import MANY, given_constant
+from dealdb.query.filters.functions import FUNCTIONS, arithmetic, negated, to_date, to_datetime
+from dealdb.query.filters.operands import (
     UNITS,
     Operand,
     OperandKind,
@@ -31,8 +31,8 @@ from dealdb.query.operands import (
     described,
     expr_of,
 )
-from dealdb.query.parsing import start_of
-from dealdb.query.trouble import MOMENTS, fault, find_name, unknown
+from dealdb.query.filters.parser import start_of
+from dealdb.query.messages import MOMENTS, fault, find_name, unknown
 from dealdb.schema import MAX_DECIMAL_DIGITS
 
 # exponents far beyond those of binary floats are refused: 1e999999999 would be a number of a billion digits

@@ -11,8 +11,8 @@ from functools import reduce
 
 import polars as pl
 
-from dealdb.query.comparing import contained, lowered, text_test
-from dealdb.query.operands import (
+from dealdb.query.filters.comparisons import contained, lowered, text_test
+from dealdb.query.filters.operands import (
     DATETIME_TYPE,
     Operand,
     OperandKind,

@@ -14,8 +14,8 @@ from sqlglot import Token, TokenType, exp
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ParseError, TokenError
 
-from dealdb.query.operands import UNITS
-from dealdb.query.trouble import fault
+from dealdb.query.filters.operands import UNITS
+from dealdb.query.messages import fault
 
 MAX_FILTER_LENGTH = 10_000
 # the parser is recursive: some 20 Python frames a level, of the 1,000 that Python allows

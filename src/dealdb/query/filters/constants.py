@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from dealdb.query.operands import Constant, Unfit
+from dealdb.query.filters.operands import Constant, Unfit
 
 # what stands for several values
 MANY = (list, tuple, set, frozenset)

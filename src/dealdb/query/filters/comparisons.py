@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import polars as pl
 
-from dealdb.query.operands import (
+from dealdb.query.filters.operands import (
     DATETIME_TYPE,
     Operand,
     OperandKind,

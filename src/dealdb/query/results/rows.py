@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, TypeAlias
 import polars as pl
 
 from dealdb.errors import QueryError
-from dealdb.query.filters import compile_where
-from dealdb.query.operands import OperandKind, column, kind_of
-from dealdb.query.plain import plain_terms
-from dealdb.query.sorting import Sort, SortKey, sorted_rows
-from dealdb.query.trouble import column_named
+from dealdb.query.filters.operands import OperandKind, column, kind_of
+from dealdb.query.filters.simple import plain_terms
+from dealdb.query.filters.where import compile_where
+from dealdb.query.messages import column_named
+from dealdb.query.results.sorting import Sort, SortKey, sorted_rows
 
 if TYPE_CHECKING:
     from dealdb.store.replica.snapshot import Snapshot
@@ -97,7 +97,7 @@ def columns_named(
     if terms is not None:
         return found | {term.name for term in terms}
     # not at the top: the SQL parser is a tenth of a second of import that keywords don't need
-    from dealdb.query.parsing import column_names, parse
+    from dealdb.query.filters.parser import column_names, parse
 
     try:
         return found | column_names(parse(where))

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from dealdb.query.given import MANY
-from dealdb.query.sorting import SortKey
-from dealdb.query.spelling import spelled_name, spelled_value
-from dealdb.query.trouble import column_named, find_name
+from dealdb.query.filters.constants import MANY
+from dealdb.query.filters.rendering import spelled_name, spelled_value
+from dealdb.query.messages import column_named, find_name
+from dealdb.query.results.sorting import SortKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +117,7 @@ def filter_text(
 
 def _normal_text(text: str, schema: pl.Schema) -> str:
     # not at the top: the SQL parser takes long to import
-    from dealdb.query.parsing import parse, rendered
+    from dealdb.query.filters.parser import parse, rendered
 
     return rendered(parse(text), lambda name: _known_name(name, schema))
 
@@ -161,7 +161,7 @@ def columns_read(
     if isinstance(where, pl.Expr):
         named.update(where.meta.root_names())
     elif where is not None:
-        from dealdb.query.parsing import column_names, parse
+        from dealdb.query.filters.parser import column_names, parse
 
         named.update(column_names(parse(where)))
     found = {find_name(name, schema) for name in named}

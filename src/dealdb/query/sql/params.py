@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from dealdb.errors import QueryError
-from dealdb.query.given import MANY
+from dealdb.query.filters.constants import MANY
 from dealdb.schema import MAX_DECIMAL_DIGITS
 
 _NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")

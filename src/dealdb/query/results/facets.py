@@ -12,10 +12,10 @@ import polars as pl
 
 from dealdb.columns import is_text
 from dealdb.errors import QueryError
-from dealdb.query.bounds import date_unit, even_bounds, growing_bounds
-from dealdb.query.comparing import compare
-from dealdb.query.operands import OperandKind, Unfit, column, computed, constant, kind_of
-from dealdb.query.spelling import spelled_name, spelled_value
+from dealdb.query.filters.comparisons import compare
+from dealdb.query.filters.operands import OperandKind, Unfit, column, computed, constant, kind_of
+from dealdb.query.filters.rendering import spelled_name, spelled_value
+from dealdb.query.results.buckets import date_unit, even_bounds, growing_bounds
 from dealdb.schema import MAX_DECIMAL_DIGITS
 from dealdb.values import scale_of
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dealdb.errors import QueryError
-from dealdb.query.sql_functions import FUNCTIONS, TABLE_FUNCTIONS
-from dealdb.query.trouble import fault, unknown
+from dealdb.query.messages import fault, unknown
+from dealdb.query.sql.functions import FUNCTIONS, TABLE_FUNCTIONS
 
 TABLE = "deals"
 HISTORY = "history"

@@ -41,7 +41,7 @@ def spelled_name(name: str) -> str:
 
 def _reads_as_column(name: str) -> bool:
     # not at the top: the SQL parser takes long to import
-    from dealdb.query.parsing import is_column, parse
+    from dealdb.query.filters.parser import is_column, parse
 
     try:
         return is_column(parse(name))

@@ -1,7 +1,7 @@
 """
 ``sql()``: one SELECT on DuckDB, in memory, over the live columns; in a sandbox of two walls.
 
-The first wall is ``dealdb.query.sql_check``: an allow-list over the statement's tree, so a refusal says why.
+The first wall is ``dealdb.query.sql.check``: an allow-list over the statement's tree, so a refusal says why.
 The second is DuckDB's own: no access to files or network, no extensions, no scan of Python variables, bounded
 memory and threads, nothing spilt to disk, and a locked configuration.
 """
@@ -20,7 +20,8 @@ import polars as pl
 
 from dealdb.connection.fork import renew_in_child
 from dealdb.errors import MissingExtra, QueryError
-from dealdb.query.sql_check import (
+from dealdb.query.messages import fault, pointed, unknown
+from dealdb.query.sql.check import (
     HISTORY,
     TABLE,
     character_offset,
@@ -28,8 +29,7 @@ from dealdb.query.sql_check import (
     places_of,
     refused_statement,
 )
-from dealdb.query.sql_params import bound, with_dollars
-from dealdb.query.trouble import fault, pointed, unknown
+from dealdb.query.sql.params import bound, with_dollars
 
 if TYPE_CHECKING:
     import duckdb

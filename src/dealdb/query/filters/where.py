@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 import polars as pl
 
 from dealdb.errors import QueryError
-from dealdb.query.comparing import all_of, any_of, compare, contained, member_of
-from dealdb.query.given import MANY, given_constant
-from dealdb.query.operands import (
+from dealdb.query.filters.comparisons import all_of, any_of, compare, contained, member_of
+from dealdb.query.filters.constants import MANY, given_constant
+from dealdb.query.filters.operands import (
     Operand,
     OperandKind,
     Unfit,
@@ -23,8 +23,8 @@ from dealdb.query.operands import (
     constant,
     expr_of,
 )
-from dealdb.query.plain import plain_condition
-from dealdb.query.trouble import MOMENTS, column_named, find_name, unknown
+from dealdb.query.filters.simple import plain_condition
+from dealdb.query.messages import MOMENTS, column_named, find_name, unknown
 
 
 def compile_where(
@@ -107,7 +107,7 @@ def check_text(text: str, schema: pl.Schema) -> None:
     --------
     >>> check_text("amount > :least", pl.Schema({"amount": pl.Int64()}))
     """
-    from dealdb.query.parsing import column_names, parameter_names, parse
+    from dealdb.query.filters.parser import column_names, parameter_names, parse
 
     tree = parse(text)
     if not parameter_names(tree):
@@ -122,8 +122,8 @@ def _from_text(text: str, schema: pl.Schema, params: Mapping[str, object]) -> pl
     if plain is not None:
         return plain
     # not at the top: the SQL parser is a tenth of a second of import that keywords don't need
-    from dealdb.query.compiling import FilterScope, condition
-    from dealdb.query.parsing import parameter_names, parse
+    from dealdb.query.filters.compiler import FilterScope, condition
+    from dealdb.query.filters.parser import parameter_names, parse
 
     tree = parse(text)
     found = condition(tree, FilterScope(text, schema, datetime.now(UTC), params))

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import polars as pl
 
 from dealdb.errors import QueryError
-from dealdb.query.comparing import text_test
-from dealdb.query.folding import Token, begins_with_typo, pattern, takes_typos, tokens_of
-from dealdb.query.operands import column, computed
+from dealdb.query.filters.comparisons import text_test
+from dealdb.query.filters.operands import column, computed
+from dealdb.query.results.words import Token, begins_with_typo, pattern, takes_typos, tokens_of
 
 MAX_WORDS = 8
 MAX_LETTERS = 40

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dealdb.errors import QueryError, StoreDamaged
-from dealdb.query.trouble import unknown
+from dealdb.query.messages import unknown
 
 VERSION = 1
 _NAME = re.compile(r"\w[\w .-]{0,62}")

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import polars as pl
 
-from dealdb.query.comparing import all_of, compare
-from dealdb.query.operands import Unfit, column, computed, constant
-from dealdb.query.trouble import find_name
+from dealdb.query.filters.comparisons import all_of, compare
+from dealdb.query.filters.operands import Unfit, column, computed, constant
+from dealdb.query.messages import find_name
 from dealdb.schema import Schema
 
 # longer ones are not typed at a prompt, and the parser has bounds of its own

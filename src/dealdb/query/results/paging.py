@@ -16,10 +16,10 @@ import polars as pl
 
 from dealdb.columns import field_of
 from dealdb.errors import QueryError
-from dealdb.query.comparing import all_of, any_of, compare
-from dealdb.query.given import MANY, given_constant
-from dealdb.query.operands import Operand, OperandKind, column, computed, constant, kind_of
-from dealdb.query.sorting import SortKey
+from dealdb.query.filters.comparisons import all_of, any_of, compare
+from dealdb.query.filters.constants import MANY, given_constant
+from dealdb.query.filters.operands import Operand, OperandKind, column, computed, constant, kind_of
+from dealdb.query.results.sorting import SortKey
 from dealdb.schema import Field, FieldType
 from dealdb.values import decode, encode
 

@@ -1,0 +1,1 @@
+"""Filters: SQL text, a Polars expression or keywords, made one expression."""

@@ -1,0 +1,1 @@
+"""SELECT statements on DuckDB, in a sandbox."""
