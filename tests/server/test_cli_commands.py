@@ -20,9 +20,9 @@ import pytest
 from cli_runs import Run, db_fixture, run_fixture  # noqa: F401 fixtures
 from commits import at_each_commit
 from dealdb import DealDatabase
-from dealdb.cli.cells import to_text
-from dealdb.cli.commands import COMMANDS
 from dealdb.cli.main import main
+from dealdb.cli.output.cells import to_text
+from dealdb.cli.registry import COMMANDS
 from dealdb.sample import deals
 from servers import Server
 

@@ -14,7 +14,7 @@ import pytest
 
 from cli_runs import Ran, Run, db_fixture, run_fixture  # noqa: F401 fixtures
 from dealdb import DealDatabase
-from dealdb.cli.shell import candidates, words_of
+from dealdb.cli.commands.shell import candidates, words_of
 from dealdb.sample import deals
 from servers import Server
 

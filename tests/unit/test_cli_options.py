@@ -8,10 +8,10 @@ import sys
 import pytest
 
 from dealdb import errors
-from dealdb.cli.commands import COMMANDS
-from dealdb.cli.context import session_from
 from dealdb.cli.main import exit_code, main
-from dealdb.cli.wording import in_options
+from dealdb.cli.option_names import in_options
+from dealdb.cli.registry import COMMANDS
+from dealdb.cli.session import session_from
 
 URL = "redis://db.example/2"
 
@@ -216,8 +216,10 @@ def test_a_run_imports_the_module_of_its_own_command() -> None:
         "sys.exit(' '.join(name for name in sys.modules if name.startswith('dealdb.')))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "dealdb.cli.deals" in run.stderr.split()
-    assert not {"dealdb.cli.query", "dealdb.cli.stats", "dealdb.database"} & {*run.stderr.split()}
+    assert "dealdb.cli.commands.deals" in run.stderr.split()
+    assert not {"dealdb.cli.commands.find", "dealdb.cli.commands.stats", "dealdb.database"} & {
+        *run.stderr.split()
+    }
 
 
 @pytest.mark.parametrize(

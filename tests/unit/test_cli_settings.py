@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from dealdb import ConfigError
-from dealdb.cli.context import Output, session_from
 from dealdb.cli.main import main
+from dealdb.cli.session import Output, session_from
 from dealdb.cli.settings import KEYS
 
 URL = "redis://db.example/2"

@@ -1,41 +1,21 @@
-"""The command ``completion``: scripts for Tab in a shell, and what may stand where on the command line."""
+"""What may stand where on the command line, for a shell that asks at Tab."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from dealdb.cli.context import Session, session_from
-from dealdb.errors import ConfigError, DealDBError
+from dealdb.cli.session import session_from
+from dealdb.errors import DealDBError
 
 if TYPE_CHECKING:
     from dealdb import DealDatabase
 
-SHELLS = ("bash", "zsh", "fish")
 # set by the script of a shell when it asks what may stand next
 VARIABLE = "_DEALDB_COMPLETE"
-
-
-def completion(
-    session: Session,  # noqa: ARG001 every command gets it
-    shell: Annotated[str, typer.Argument(metavar="SHELL", help=f"One of {', '.join(SHELLS)}.")],
-) -> None:
-    """
-    Print the script for completion by Tab.
-
-    For bash: eval "$(dealdb completion bash)" in ~/.bashrc; for zsh the same in ~/.zshrc, after compinit; for fish:
-    dealdb completion fish > ~/.config/fish/completions/dealdb.fish
-    """
-    if shell not in SHELLS:
-        msg = f"there is no completion for {shell!r}; the shells are {', '.join(SHELLS)}"
-        raise ConfigError(msg)
-    # not at the top: --help and get do without
-    from typer._completion_shared import get_completion_script
-
-    print(get_completion_script(prog_name="dealdb", complete_var=VARIABLE, shell=shell))
 
 
 def prepare() -> None:

@@ -11,9 +11,9 @@ from types import FrameType
 
 import typer
 
-from dealdb.cli.commands import Group
 from dealdb.cli.completion import prepare
-from dealdb.cli.context import group_options
+from dealdb.cli.registry import Group
+from dealdb.cli.session import group_options
 from dealdb.errors import (
     AccessDenied,
     BackupError,
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str]) -> int:
         return _fail(_usage_message(error), BAD_INPUT)
     except DealDBError as error:
         # most runs end without an error
-        from dealdb.cli.wording import in_options
+        from dealdb.cli.option_names import in_options
 
         return _fail(in_options(str(error)), exit_code(error), debug="--debug" in arguments)
     except typer.Abort:

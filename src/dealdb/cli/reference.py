@@ -8,8 +8,8 @@ import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from dealdb.cli.commands import COMMANDS
 from dealdb.cli.main import main
+from dealdb.cli.registry import COMMANDS
 
 _HEAD = """\
 # Command line

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dealdb.cli.cells import Form
-from dealdb.cli.context import Output, Session
-from dealdb.cli.output import busy, print_rows
+from dealdb.cli.output.cells import Form
+from dealdb.cli.output.output import busy, print_rows
+from dealdb.cli.session import Output, Session
 from dealdb.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.cli.cells import to_cell, to_json
-from dealdb.cli.context import Output, Session, note
-from dealdb.cli.query import Where
-from dealdb.cli.table import CELLS, bold, cut
+from dealdb.cli.commands.find import Where
+from dealdb.cli.output.cells import to_cell, to_json
+from dealdb.cli.output.table import CELLS, bold, cut
+from dealdb.cli.session import Output, Session, note
 from dealdb.errors import ConfigError, ServerUnavailable
 
 if TYPE_CHECKING:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from dealdb.cli.bench import THREADS, compare_saving, print_comparison, scratch_opener
-from dealdb.cli.context import Output, Session
-from dealdb.cli.load import print_report
-from dealdb.cli.output import busy, print_frame
-from dealdb.cli.server import print_health
-from dealdb.cli.stats import print_metric
-from dealdb.cli.table import bold
+from dealdb.cli.commands.bench import THREADS, compare_saving, print_comparison, scratch_opener
+from dealdb.cli.commands.load import print_report
+from dealdb.cli.commands.server import print_health
+from dealdb.cli.commands.stats import print_metric
+from dealdb.cli.output.output import busy, print_frame
+from dealdb.cli.output.table import bold
+from dealdb.cli.session import Output, Session
 from dealdb.errors import ConfigError
 
 if TYPE_CHECKING:
     from dealdb import DealDatabase
-    from dealdb.cli.bench import Deals, Opener
+    from dealdb.cli.commands.bench import Deals, Opener
 
 FILTER = "stage = 'Negotiation' AND amount > 40000"
 

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
-from dealdb.cli.cells import AS_IS, Form, all_numbers, to_cell
-from dealdb.cli.pager import show
-from dealdb.cli.table import CELLS, GAP, bold, cut, drawn, fit, padded, width_of
+from dealdb.cli.output.cells import AS_IS, Form, all_numbers, to_cell
+from dealdb.cli.output.pager import show
+from dealdb.cli.output.table import CELLS, GAP, bold, cut, drawn, fit, padded, width_of
 
 Block = Sequence[Sequence[str]]
 

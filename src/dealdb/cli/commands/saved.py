@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from dealdb.cli.context import Output, Parquet, Session, note
-from dealdb.cli.output import print_frame, print_rows
-from dealdb.cli.texts import Columns, Limit, Offset, Params, Sort, names, parameters
+from dealdb.cli.arguments import Columns, Limit, Offset, Params, Sort, names, parameters
+from dealdb.cli.output.output import print_frame, print_rows
+from dealdb.cli.session import Output, Parquet, Session, note
 from dealdb.errors import ConfigError
 
 USAGE = "query takes list, save NAME [WHERE], run NAME, or delete NAME"

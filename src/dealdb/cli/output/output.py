@@ -13,10 +13,10 @@ from contextlib import contextmanager, nullcontext
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from dealdb.cli.cells import AS_IS, Form, all_numbers, to_cell, to_json, to_text
-from dealdb.cli.context import Output, note
-from dealdb.cli.pager import show
-from dealdb.cli.table import GAP, print_table
+from dealdb.cli.output.cells import AS_IS, Form, all_numbers, to_cell, to_json, to_text
+from dealdb.cli.output.pager import show
+from dealdb.cli.output.table import GAP, print_table
+from dealdb.cli.session import Output, note
 from dealdb.errors import ConfigError
 
 if TYPE_CHECKING:

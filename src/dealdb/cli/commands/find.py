@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.cli.cells import to_json
-from dealdb.cli.context import At, Output, Parquet, Session, note
-from dealdb.cli.output import print_facts, print_frame
-from dealdb.cli.texts import Columns, Limit, Offset, Params, Sort, names, parameters
+from dealdb.cli.arguments import Columns, Limit, Offset, Params, Sort, names, parameters
+from dealdb.cli.output.cells import to_json
+from dealdb.cli.output.output import print_facts, print_frame
+from dealdb.cli.session import At, Output, Parquet, Session, note
 from dealdb.errors import ConfigError
 
 if TYPE_CHECKING:

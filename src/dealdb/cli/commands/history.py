@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.cli.context import Output, Parquet, Session, note
-from dealdb.cli.output import print_facts, print_frame, print_rows
+from dealdb.cli.output.output import print_facts, print_frame, print_rows
+from dealdb.cli.session import Output, Parquet, Session, note
 from dealdb.errors import ConfigError, DealNotFound, StoreDamaged
 
 if TYPE_CHECKING:

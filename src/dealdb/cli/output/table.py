@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
-from dealdb.cli.cells import Form, all_numbers, to_cell
-from dealdb.cli.context import note
-from dealdb.cli.pager import show
+from dealdb.cli.output.cells import Form, all_numbers, to_cell
+from dealdb.cli.output.pager import show
+from dealdb.cli.session import note
 
 GAP = "  "
 # to what texts are shortened where the whole ones don't fit

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from dealdb.cli.context import Output, Session
-from dealdb.cli.output import print_rows
-from dealdb.cli.pager import show
+from dealdb.cli.output.output import print_rows
+from dealdb.cli.output.pager import show
+from dealdb.cli.session import Output, Session
 from dealdb.errors import AccessDenied, ConfigError, ServerRefused, StoreError
 
 if TYPE_CHECKING:

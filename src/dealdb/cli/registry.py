@@ -17,12 +17,12 @@ import typer
 import typer.main
 from typer.core import TyperCommand, TyperGroup
 
-from dealdb.cli.context import shared_options
+from dealdb.cli.session import shared_options
 from dealdb.errors import ConfigError
 
 
 class CommandEntry(NamedTuple):
-    """Module of ``dealdb.cli`` that has a command as a function of its name, and the example that ends its help."""
+    """Module of ``cli.commands`` that has a command as a function of its name, and the example that ends its help."""
 
     module: str
     example: str
@@ -33,14 +33,14 @@ COMMANDS: dict[str, CommandEntry] = {
     "demo": CommandEntry("demo", "dealdb demo"),
     "load": CommandEntry("load", "dealdb load deals.csv --map Betrag=amount"),
     "find": CommandEntry(
-        "query", "dealdb find \"stage = 'Won' AND amount > 50000\" --sort -amount --limit 5"
+        "find", "dealdb find \"stage = 'Won' AND amount > 50000\" --sort -amount --limit 5"
     ),
-    "search": CommandEntry("query", "dealdb search logistics expansion --limit 5"),
+    "search": CommandEntry("find", "dealdb search logistics expansion --limit 5"),
     "get": CommandEntry("deals", "dealdb get D0001"),
     "save": CommandEntry("deals", "dealdb save id=D0001 stage=Won amount=125000.00"),
     "delete": CommandEntry("deals", "dealdb delete D0001 --yes"),
     "sql": CommandEntry(
-        "query", 'dealdb sql "SELECT owner, sum(amount) AS total FROM deals GROUP BY owner"'
+        "find", 'dealdb sql "SELECT owner, sum(amount) AS total FROM deals GROUP BY owner"'
     ),
     "facets": CommandEntry("facets", "dealdb facets stage amount --where \"owner = 'Grace Kim'\""),
     "query": CommandEntry("saved", 'dealdb query save hot "amount > :least" --sort -amount'),
@@ -49,13 +49,13 @@ COMMANDS: dict[str, CommandEntry] = {
     "pipeline": CommandEntry(
         "stats", 'dealdb pipeline --set "Lead:open:0.1:30,Demo:open:0.5,Won:won,Lost:lost"'
     ),
-    "history": CommandEntry("past", "dealdb history D0001"),
+    "history": CommandEntry("history", "dealdb history D0001"),
     "watch": CommandEntry("watch", "dealdb watch \"stage = 'Won'\" --since 2026-10-01 --timeout 0"),
     "schema": CommandEntry("schema", "dealdb schema"),
-    "check": CommandEntry("past", "dealdb check"),
-    "repair": CommandEntry("past", "dealdb repair"),
-    "backup": CommandEntry("backups", "dealdb backup deals.backup"),
-    "restore": CommandEntry("backups", "dealdb restore deals.backup --collection copy"),
+    "check": CommandEntry("history", "dealdb check"),
+    "repair": CommandEntry("history", "dealdb repair"),
+    "backup": CommandEntry("backup", "dealdb backup deals.backup"),
+    "restore": CommandEntry("backup", "dealdb restore deals.backup --collection copy"),
     "health": CommandEntry("server", "dealdb health --json"),
     "doctor": CommandEntry("doctor", "dealdb doctor"),
     "shell": CommandEntry("shell", "dealdb shell --collection deal"),
@@ -100,7 +100,7 @@ class Command(TyperCommand):
 
 @cache
 def _built(name: str, entry: CommandEntry) -> Any:
-    function = getattr(import_module(f"dealdb.cli.{entry.module}"), name)
+    function = getattr(import_module(f"dealdb.cli.commands.{entry.module}"), name)
     program = typer.Typer(add_completion=False, rich_markup_mode=None)
     # \b keeps the lines as they are
     epilog = f"\b\nExample:\n  {entry.example}"

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.cli.pager import paging
+from dealdb.cli.output.pager import paging
 from dealdb.cli.settings import DEFAULT, KEYS, Chosen, choose, password_in, read_password
 from dealdb.errors import ConfigError
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.cli.cells import Form, to_json
+from dealdb.cli.arguments import names
 from dealdb.cli.completion import complete_columns
-from dealdb.cli.context import At, Output, Parquet, Session, note
-from dealdb.cli.figures import print_figures
-from dealdb.cli.output import print_facts, print_rows, save_rows, write_parquet
-from dealdb.cli.texts import names
+from dealdb.cli.output.cells import Form, to_json
+from dealdb.cli.output.figures import print_figures
+from dealdb.cli.output.output import print_facts, print_rows, save_rows, write_parquet
+from dealdb.cli.session import At, Output, Parquet, Session, note
 from dealdb.errors import ConfigError
 from dealdb.pipeline import Kind, Pipeline, Stage
 

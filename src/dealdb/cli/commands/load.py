@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.cli.context import Output, Session, note
-from dealdb.cli.deals import Durable
-from dealdb.cli.follow import check_followed, follow_file
-from dealdb.cli.output import print_facts
-from dealdb.cli.texts import listed, names, pairs, stage_lines
+from dealdb.cli.arguments import listed, names, pairs, stage_lines
+from dealdb.cli.commands.deals import Durable
+from dealdb.cli.commands.follow import check_followed, follow_file
+from dealdb.cli.output.output import print_facts
+from dealdb.cli.session import Output, Session, note
 from dealdb.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from dealdb.cli.context import At, Output, Session, note
-from dealdb.cli.output import print_facts
-from dealdb.cli.query import Where
-from dealdb.cli.texts import Columns, Limit, Params, Sort, names, parameters
+from dealdb.cli.arguments import Columns, Limit, Params, Sort, names, parameters
+from dealdb.cli.commands.find import Where
+from dealdb.cli.output.output import print_facts
+from dealdb.cli.session import At, Output, Session, note
 from dealdb.errors import ConfigError
 
 

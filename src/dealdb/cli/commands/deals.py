@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dealdb.cli.completion import complete_pair
-from dealdb.cli.context import At, Output, Parquet, Session, note
-from dealdb.cli.output import print_facts, print_rows, save_rows
+from dealdb.cli.output.output import print_facts, print_rows, save_rows
+from dealdb.cli.session import At, Output, Parquet, Session, note
 from dealdb.cli.settings import DURABILITIES
 from dealdb.errors import ConfigError, DealNotFound
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from dealdb.cli.context import At, Output, Parquet, Session, note
-from dealdb.cli.output import print_rows, save_rows
+from dealdb.cli.output.output import print_rows, save_rows
+from dealdb.cli.session import At, Output, Parquet, Session, note
 from dealdb.errors import ConfigError
 
 USAGE = "schema takes nothing, or rename OLD NEW, or drop NAME"

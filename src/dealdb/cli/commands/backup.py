@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dealdb.cli.context import Output, Session, note
-from dealdb.cli.output import print_facts
+from dealdb.cli.output.output import print_facts
+from dealdb.cli.session import Output, Session, note
 from dealdb.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from dealdb.cli.context import Output, Session, note
-from dealdb.cli.output import print_facts
+from dealdb.cli.arguments import stage_lines
+from dealdb.cli.output.output import print_facts
+from dealdb.cli.session import Output, Session, note
 from dealdb.cli.settings import config_file
-from dealdb.cli.texts import stage_lines
 from dealdb.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from dealdb.cli.context import CLOSED_PIPE, Output, Session, inside, note
+from dealdb.cli.session import CLOSED_PIPE, Output, Session, inside, note
 
 if TYPE_CHECKING:
     from dealdb import DealDatabase
@@ -97,7 +97,7 @@ def words_of(line: str, commands: set[str]) -> list[str]:
 
 def command_names() -> set[str]:
     """Names of all commands but this one."""
-    from dealdb.cli.commands import COMMANDS
+    from dealdb.cli.registry import COMMANDS
 
     return {*COMMANDS} - {"shell"}
 

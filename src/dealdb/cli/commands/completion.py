@@ -1,0 +1,32 @@
+"""The command ``completion``: scripts for Tab in a shell."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dealdb.cli.completion import VARIABLE
+from dealdb.cli.session import Session
+from dealdb.errors import ConfigError
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+def completion(
+    session: Session,  # noqa: ARG001 every command gets it
+    shell: Annotated[str, typer.Argument(metavar="SHELL", help=f"One of {', '.join(SHELLS)}.")],
+) -> None:
+    """
+    Print the script for completion by Tab.
+
+    For bash: eval "$(dealdb completion bash)" in ~/.bashrc; for zsh the same in ~/.zshrc, after compinit; for fish:
+    dealdb completion fish > ~/.config/fish/completions/dealdb.fish
+    """
+    if shell not in SHELLS:
+        msg = f"there is no completion for {shell!r}; the shells are {', '.join(SHELLS)}"
+        raise ConfigError(msg)
+    # not at the top: --help and get do without
+    from typer._completion_shared import get_completion_script
+
+    print(get_completion_script(prog_name="dealdb", complete_var=VARIABLE, shell=shell))

@@ -1,0 +1,1 @@
+"""How results reach standard output: tables, figures, CSV, JSON, Markdown, the pager."""
