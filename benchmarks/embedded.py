@@ -11,8 +11,9 @@ from pathlib import Path
 from benchmarks.bench import Bench
 from benchmarks.measure import Figure, in_turn, timed
 from dealdb import DealDatabase
-from dealdb.connection import EmbeddedServer, keeper
-from dealdb.connection.server_process import OPTIONS, binary
+from dealdb.connection import EmbeddedServer
+from dealdb.connection.embedded import keeper
+from dealdb.connection.embedded.process import OPTIONS, binary
 
 _ROUNDS = 5
 _LINGER_S = 3600.0

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dealdb.analytics import Basis, MetricResult
     from dealdb.connection import Danger, Health, PoolStats
-    from dealdb.connection.mend import MendReport
+    from dealdb.connection.embedded.mend import MendReport
     from dealdb.database import DealDatabase
     from dealdb.errors import (
         AccessDenied,

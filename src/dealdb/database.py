@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from dealdb.analytics import Analytics
-    from dealdb.connection.mend import MendReport
+    from dealdb.connection.embedded.mend import MendReport
     from dealdb.loader import DataLoader
     from dealdb.loader.progress import ProgressCallback
     from dealdb.query import QueryEngine
@@ -277,7 +277,7 @@ class DealDatabase:
         ----
         It reads all but the compact part, about a second for 40 MB.
         """
-        from dealdb.connection.mend import mend
+        from dealdb.connection.embedded.mend import mend
 
         return mend(None if path is None else Path(path))
 

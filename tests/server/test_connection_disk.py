@@ -13,7 +13,8 @@ import pytest
 from connected import eventually
 from dealdb import DealDatabase
 from dealdb.cli.main import main
-from dealdb.connection import EmbeddedServer, disk
+from dealdb.connection import EmbeddedServer
+from dealdb.connection.embedded import disk
 from dealdb.errors import OutcomeUnknown, StoreError
 
 NOTE = os.urandom(1000).hex()

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from connected import eventually, in_threads
-from dealdb.connection import EmbeddedServer, Link, RedisConnection, server_process
-from dealdb.connection.data_folder import DataFolder
+from dealdb.connection import EmbeddedServer, Link, RedisConnection
+from dealdb.connection.embedded import process
+from dealdb.connection.embedded.folder import DataFolder
 from dealdb.errors import ConfigError, StoreDamaged, StoreError
 
 # what a second process does: use the server, say so, and wait for its standard input to close
@@ -34,7 +35,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "d"
     yield path
     if path.exists() and not DataFolder(path).is_free():
-        server_process.stop(DataFolder(path))
+        process.stop(DataFolder(path))
         pytest.fail("a server was left running")
 
 
@@ -332,7 +333,7 @@ def test_garbled_data_is_a_clear_error(folder: Path) -> None:
 def test_server_that_can_not_run_is_a_clear_error(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_process, "OPTIONS", ("--no-such-option", "1"))
+    monkeypatch.setattr(process, "OPTIONS", ("--no-such-option", "1"))
     with pytest.raises(StoreError, match="no-such-option") as caught:
         EmbeddedServer.start(folder)
     assert type(caught.value) is StoreError
@@ -349,6 +350,6 @@ def test_closed_one_is_not_used_again(folder: Path) -> None:
 def test_big_report_is_begun_anew(folder: Path) -> None:
     EmbeddedServer.start(folder).close()
     log = folder / "server.log"
-    log.write_bytes(b"x" * (server_process.MAX_LOG_BYTES + 1))
+    log.write_bytes(b"x" * (process.MAX_LOG_BYTES + 1))
     EmbeddedServer.start(folder).close()
     assert log.stat().st_size < 100_000

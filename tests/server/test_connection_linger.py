@@ -19,8 +19,9 @@ import pytest
 from connected import eventually
 from dealdb import DealDatabase
 from dealdb.cli.main import main
-from dealdb.connection import EmbeddedServer, Link, RedisConnection, keeper, server_process
-from dealdb.connection.data_folder import DataFolder
+from dealdb.connection import EmbeddedServer, Link, RedisConnection
+from dealdb.connection.embedded import keeper, process
+from dealdb.connection.embedded.folder import DataFolder
 from dealdb.errors import ConfigError, OutcomeUnknown
 
 LONG_S = 60.0
@@ -313,9 +314,9 @@ def test_after_an_upgrade_a_new_server_is_started_unless_others_use_the_old(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = use(folder)
-    options = (*server_process.OPTIONS, "--hz", "11")
+    options = (*process.OPTIONS, "--hz", "11")
     with EmbeddedServer.start(folder, linger_s=LONG_S):
-        monkeypatch.setattr(server_process, "OPTIONS", options)
+        monkeypatch.setattr(process, "OPTIONS", options)
         assert use(folder) == old
     new = use(folder)
     assert new != old

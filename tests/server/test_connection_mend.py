@@ -11,8 +11,8 @@ import pytest
 
 from dealdb import DealDatabase
 from dealdb.cli.main import main
-from dealdb.connection.data_folder import DataFolder
-from dealdb.connection.mend import whole_bytes
+from dealdb.connection.embedded.folder import DataFolder
+from dealdb.connection.embedded.mend import whole_bytes
 from dealdb.errors import ConfigError, StoreDamaged
 
 SAVED = 40

@@ -8,7 +8,7 @@ import pytest
 from redis import exceptions as client
 from redis._parsers.base import BaseParser
 
-from dealdb.connection.faults import is_missing_right, is_passing, is_unknown_command, translate
+from dealdb.connection.translate import is_missing_right, is_passing, is_unknown_command, translate
 from dealdb.errors import AccessDenied, ServerRefused, ServerUnavailable, StoreError
 
 WHERE = "redis://:***@h:6379/0"

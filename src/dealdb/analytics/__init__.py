@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dealdb.analytics.facade import Analytics
+from dealdb.analytics.analytics import Analytics
 from dealdb.analytics.result import Basis, MetricResult
 
 __all__ = ["Analytics", "Basis", "MetricResult"]

@@ -15,7 +15,7 @@ from fractions import Fraction
 
 import polars as pl
 
-from dealdb.analytics.deals import counted
+from dealdb.analytics.flags import counted
 from dealdb.errors import QueryError
 from dealdb.pipeline import Kind, Pipeline
 from dealdb.schema import DEFAULT_SCALE, MAX_DECIMAL_DIGITS

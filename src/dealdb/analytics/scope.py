@@ -8,7 +8,6 @@ from datetime import date
 
 import polars as pl
 
-from dealdb.analytics.deals import HAS_MONEY, KEPT, LOST, OPEN, WON, classified, standardised
 from dealdb.analytics.exact import (
     check_sums,
     column_scale,
@@ -16,6 +15,7 @@ from dealdb.analytics.exact import (
     probability_scale,
     weighted_units,
 )
+from dealdb.analytics.flags import HAS_MONEY, KEPT, LOST, OPEN, WON, classified, standardised
 from dealdb.analytics.options import By, Window, group_columns
 from dealdb.analytics.result import MIXED, Basis, MetricResult
 from dealdb.columns import is_text, spelled_out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dealdb.connection.dangers import Danger
-from dealdb.connection.embedded import EmbeddedServer
+from dealdb.connection.embedded.server import EmbeddedServer
 from dealdb.connection.health import Health
 from dealdb.connection.link import Argument, Link, OwnLink, packed_command, round_trips
 from dealdb.connection.pool import PoolStats

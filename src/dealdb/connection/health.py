@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from dealdb.connection.dangers import find_dangers
-from dealdb.connection.faults import is_missing_right
 from dealdb.connection.info import ask_config, ask_info, flavor, whole
 from dealdb.connection.link import Link
+from dealdb.connection.translate import is_missing_right
 from dealdb.errors import AccessDenied, ServerRefused
 
 UNKNOWN = "unknown"

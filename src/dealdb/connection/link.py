@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 
 from hiredis import pack_command
 
-from dealdb.connection.faults import is_demoted, is_not_now, is_passing, is_reply
 from dealdb.connection.pool import Pool
 from dealdb.connection.retry import Pauses
 from dealdb.connection.settings import Settings
+from dealdb.connection.translate import is_demoted, is_not_now, is_passing, is_reply
 from dealdb.connection.wire import Wire
 from dealdb.errors import SchemaError, ServerUnavailable, StoreError
 

@@ -31,8 +31,8 @@ from redis.exceptions import RedisError
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
-from dealdb.connection.faults import is_demoted, translate
 from dealdb.connection.settings import Settings
+from dealdb.connection.translate import is_demoted, translate
 from dealdb.errors import StoreError
 
 # a firewall drops an idle link without a word; one asked after this many seconds answers before it is used

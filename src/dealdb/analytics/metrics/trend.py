@@ -7,8 +7,8 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from dealdb.analytics.deals import LOST, SIZE, WON
 from dealdb.analytics.exact import ratio
+from dealdb.analytics.flags import LOST, SIZE, WON
 from dealdb.analytics.options import By, Day, Window
 from dealdb.analytics.periods import Periods
 from dealdb.analytics.result import MetricResult

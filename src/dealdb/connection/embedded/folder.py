@@ -28,7 +28,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from dealdb.connection.keeper import DATA, LINGER, STARTING, USERS
+from dealdb.connection.embedded.keeper import DATA, LINGER, STARTING, USERS
 from dealdb.errors import ConfigError, ServerUnavailable
 
 # the address of a unix socket holds 108 bytes on Linux, 104 on macOS, and ends in a NUL

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
-from dealdb.analytics.deals import OPEN
-from dealdb.analytics.figures import READS, SUMS, levers
+from dealdb.analytics.flags import OPEN
+from dealdb.analytics.metrics.sales_cycle import cycle_notes
 from dealdb.analytics.options import By, Day, Window
 from dealdb.analytics.result import MIXED, MetricResult
-from dealdb.analytics.sales_cycle import cycle_notes
 from dealdb.analytics.scope import ANY, Metric, Scope, scope, total
+from dealdb.analytics.shared_sums import READS, SUMS, levers
 from dealdb.errors import QueryError
 from dealdb.pipeline import Pipeline
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from dealdb.analytics.deals import SIZE, WON
 from dealdb.analytics.exact import mean, median, middle
+from dealdb.analytics.flags import SIZE, WON
 from dealdb.analytics.options import By, Day, Window
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import Metric, scope, total

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dealdb.connection.data_folder import DataFolder, default_folder
+from dealdb.connection.embedded.folder import DataFolder, default_folder
 from dealdb.errors import ConfigError, StoreDamaged
 
 _MANIFEST = "appendonly.aof.manifest"

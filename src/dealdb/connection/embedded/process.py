@@ -11,9 +11,9 @@ import sys
 import time
 from pathlib import Path
 
-from dealdb.connection import keeper
-from dealdb.connection.data_folder import POLL_S, DataFolder, Lock
-from dealdb.connection.disk import disk_trouble
+from dealdb.connection.embedded import keeper
+from dealdb.connection.embedded.disk import disk_trouble
+from dealdb.connection.embedded.folder import POLL_S, DataFolder, Lock
 from dealdb.errors import MissingExtra, ServerUnavailable, StoreDamaged, StoreError
 
 # seconds without any answer from a server that runs; while it loads its data it answers, and is waited for

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import polars as pl
 
-from dealdb.analytics.deals import LOST, WON, cycle_days
 from dealdb.analytics.exact import ratio
+from dealdb.analytics.flags import LOST, WON, cycle_days
 from dealdb.analytics.options import By, Day, Window, choice
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import Metric, Scope, scope

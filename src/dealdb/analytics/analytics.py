@@ -8,18 +8,18 @@ from typing import TypeAlias
 
 import polars as pl
 
-from dealdb.analytics.by_stage import pipeline_by_stage
-from dealdb.analytics.concentration import concentration
-from dealdb.analytics.deal_size import deal_size
-from dealdb.analytics.deals import KEPT
-from dealdb.analytics.leaderboard import leaderboard
+from dealdb.analytics.flags import KEPT
+from dealdb.analytics.metrics.concentration import concentration
+from dealdb.analytics.metrics.deal_size import deal_size
+from dealdb.analytics.metrics.leaderboard import leaderboard
+from dealdb.analytics.metrics.pipeline import pipeline_by_stage
+from dealdb.analytics.metrics.sales_cycle import sales_cycle
+from dealdb.analytics.metrics.summary import summary
+from dealdb.analytics.metrics.trend import trend
+from dealdb.analytics.metrics.velocity import velocity
+from dealdb.analytics.metrics.win_rate import win_rate
 from dealdb.analytics.options import By, Day
 from dealdb.analytics.result import MetricResult
-from dealdb.analytics.sales_cycle import sales_cycle
-from dealdb.analytics.summary import summary
-from dealdb.analytics.trend import trend
-from dealdb.analytics.velocity import velocity
-from dealdb.analytics.win_rate import win_rate
 from dealdb.engines import all_on_engines
 from dealdb.pipeline import Pipeline
 from dealdb.store.replica.snapshot import Snapshot
@@ -82,7 +82,7 @@ class Analytics:
         """
         The main figures on one row: deals, pipeline, won value, win rate, size, cycle, velocity, dates.
 
-        The figures are those of ``dealdb.analytics.summary.summary``.
+        The figures are those of ``dealdb.analytics.metrics.summary.summary``.
 
         Source
         ------
@@ -95,7 +95,7 @@ class Analytics:
         """
         Deals of each stage in order: number, value, weighted value, age, rotting, overdue.
 
-        The figures are those of ``dealdb.analytics.by_stage.pipeline_by_stage``.
+        The figures are those of ``dealdb.analytics.metrics.pipeline.pipeline_by_stage``.
 
         Source
         ------
@@ -116,7 +116,7 @@ class Analytics:
         """
         Share of closed deals that were won, by count or (``measure="value"``) also by value.
 
-        The figures are those of ``dealdb.analytics.win_rate.win_rate``.
+        The figures are those of ``dealdb.analytics.metrics.win_rate.win_rate``.
 
         Source
         ------
@@ -131,7 +131,7 @@ class Analytics:
         """
         Mean and median amount of won deals.
 
-        The figures are those of ``dealdb.analytics.deal_size.deal_size``.
+        The figures are those of ``dealdb.analytics.metrics.deal_size.deal_size``.
 
         Source
         ------
@@ -152,7 +152,7 @@ class Analytics:
         """
         Days from creation to closing of won (or ``outcome="lost"``) deals.
 
-        The figures are those of ``dealdb.analytics.sales_cycle.sales_cycle``.
+        The figures are those of ``dealdb.analytics.metrics.sales_cycle.sales_cycle``.
 
         Source
         ------
@@ -173,7 +173,7 @@ class Analytics:
         """
         Money per day and its four levers; ``basis="open"`` counts the deals open now instead of those closed.
 
-        The figures are those of ``dealdb.analytics.velocity.velocity``.
+        The figures are those of ``dealdb.analytics.metrics.velocity.velocity``.
 
         Source
         ------
@@ -188,7 +188,7 @@ class Analytics:
         """
         Owners (or other groups) ranked by what they won, with the figures behind it.
 
-        The figures are those of ``dealdb.analytics.leaderboard.leaderboard``.
+        The figures are those of ``dealdb.analytics.metrics.leaderboard.leaderboard``.
 
         Source
         ------
@@ -210,7 +210,7 @@ class Analytics:
         """
         Share of the ``k`` largest companies (or other groups) in the won or weighted open value, and the HHI.
 
-        The figures are those of ``dealdb.analytics.concentration.concentration``.
+        The figures are those of ``dealdb.analytics.metrics.concentration.concentration``.
 
         Source
         ------
@@ -232,7 +232,7 @@ class Analytics:
         """
         What was created, won and lost per day, week, month, quarter or year.
 
-        The figures are those of ``dealdb.analytics.trend.trend``.
+        The figures are those of ``dealdb.analytics.metrics.trend.trend``.
 
         Source
         ------

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import polars as pl
 
-from dealdb.analytics.deals import OPEN
-from dealdb.analytics.figures import READS, SUMS, levers, speed
+from dealdb.analytics.flags import OPEN
+from dealdb.analytics.metrics.sales_cycle import cycle_notes
 from dealdb.analytics.options import By, Day, Window, choice
 from dealdb.analytics.result import MetricResult
-from dealdb.analytics.sales_cycle import cycle_notes
 from dealdb.analytics.scope import ANY, CLOSED, Metric, scope
+from dealdb.analytics.shared_sums import READS, SUMS, levers, speed
 from dealdb.pipeline import Pipeline
 
 _CLOSED = Metric(

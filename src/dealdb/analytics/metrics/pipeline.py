@@ -6,8 +6,8 @@ from datetime import date
 
 import polars as pl
 
-from dealdb.analytics.deals import OPEN, days_between
 from dealdb.analytics.exact import ratio
+from dealdb.analytics.flags import OPEN, days_between
 from dealdb.analytics.options import By, Day, as_of_day
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import ANY, NONE, Metric, Scope, scope, total

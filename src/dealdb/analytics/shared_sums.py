@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from dealdb.analytics.deals import LOST, SIZE, WON, cycle_days
 from dealdb.analytics.exact import mean, ratio
+from dealdb.analytics.flags import LOST, SIZE, WON, cycle_days
 
 # what the figures read beside the flags
 READS = (SIZE, cycle_days(WON))

@@ -16,9 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from dealdb.connection import server_process
-from dealdb.connection.data_folder import DataFolder, default_folder
-from dealdb.connection.disk import disk_trouble
+from dealdb.connection.embedded import process
+from dealdb.connection.embedded.disk import disk_trouble
+from dealdb.connection.embedded.folder import DataFolder, default_folder
 from dealdb.errors import ConfigError, ServerUnavailable, StoreError
 
 # a server found running may be on its way out, or be killed while we wait for it
@@ -119,32 +119,32 @@ class EmbeddedServer:
             raise StoreError(f"the embedded server of {self.path} was closed; start it again")
         for _ in range(ATTEMPTS):
             launched = self._launch_if_none()
-            if server_process.wait_until_ready(self._folder):
+            if process.wait_until_ready(self._folder):
                 return
-            if launched and not server_process.was_killed(self._folder):
+            if launched and not process.was_killed(self._folder):
                 break
-        raise server_process.why_it_died(self._folder)
+        raise process.why_it_died(self._folder)
 
     def _launch_if_none(self) -> bool:
-        for process in self._launched:
+        for launched in self._launched:
             # one that was killed stays in the process table until it is collected
-            process.poll()
+            launched.poll()
         with self._folder.starting():
             lock = self._folder.server()
             if not lock.take() and not (self._ends_another() and lock.take()):
                 lock.close()
                 return False
-            self._launched.append(server_process.launch(self._folder, lock))
+            self._launched.append(process.launch(self._folder, lock))
             return True
 
     def _ends_another(self) -> bool:
         """End a server from before an upgrade that nobody else uses; whoever uses it goes on with it."""
-        if not server_process.is_another(self._folder):
+        if not process.is_another(self._folder):
             return False
         alone = self._share.take()
         # a try that failed has dropped the lock; meanwhile nobody may stop the server, as we are at starting it
         self._share.take_shared()
-        return alone and server_process.stop(self._folder)
+        return alone and process.stop(self._folder)
 
     def trouble(self) -> str | None:
         """A sentence when the disk is full, or the server has just failed to write to it."""
@@ -172,22 +172,22 @@ class EmbeddedServer:
         with contextlib.suppress(ServerUnavailable, FileNotFoundError):
             self._leave()
         self._share.close()
-        for process in self._launched:
-            server_process.let_go(process)
+        for launched in self._launched:
+            process.let_go(launched)
 
     def _leave(self) -> None:
         with self._folder.starting():
             self._share.close()
             if not self._is_last() or self._stays():
                 return
-            if not server_process.begin_compacting(self._folder):
-                server_process.stop(self._folder)
+            if not process.begin_compacting(self._folder):
+                process.stop(self._folder)
                 return
         # others may come meanwhile: then the server is theirs
-        server_process.wait_until_compact(self._folder)
+        process.wait_until_compact(self._folder)
         with self._folder.starting():
             if self._is_last():
-                server_process.stop(self._folder)
+                process.stop(self._folder)
 
     def _stays(self) -> bool:
         # without a keeper nobody would end it

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import polars as pl
 
-from dealdb.analytics.by_stage import open_days
-from dealdb.analytics.deals import OPEN
 from dealdb.analytics.exact import median, middle
-from dealdb.analytics.figures import READS, SUMS, levers, speed
+from dealdb.analytics.flags import OPEN
+from dealdb.analytics.metrics.pipeline import open_days
+from dealdb.analytics.metrics.sales_cycle import cycle_notes
 from dealdb.analytics.options import By, Day, Window, as_of_day
 from dealdb.analytics.result import MetricResult
-from dealdb.analytics.sales_cycle import cycle_notes
 from dealdb.analytics.scope import ANY, Metric, scope, total
+from dealdb.analytics.shared_sums import READS, SUMS, levers, speed
 from dealdb.pipeline import Pipeline
 
 _COLUMNS = (

@@ -7,8 +7,8 @@ from decimal import Context, Decimal
 
 import polars as pl
 
-from dealdb.analytics.deals import OPEN, SIZE, WON
 from dealdb.analytics.exact import column_scale
+from dealdb.analytics.flags import OPEN, SIZE, WON
 from dealdb.analytics.options import By, Day, Window, choice
 from dealdb.analytics.result import MIXED, MetricResult
 from dealdb.analytics.scope import NONE, Metric, Scope, scope

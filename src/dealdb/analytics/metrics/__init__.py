@@ -1,0 +1,1 @@
+"""The metrics: pure functions from deals and a pipeline to tables."""
