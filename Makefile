@@ -60,7 +60,7 @@ test-servers: $(STAMP) ## The tests that need a server on Redis 7 and on Redis 6
 	$(PYTEST) tests/server --server=redis62 $(ARGS)
 
 test-machine: $(STAMP) ## The store against its model, 5,000 examples (10 to 20 minutes); e.g. ARGS=--server=redis7
-	$(BIN)/pytest tests/server/test_store_machine.py -m slow $(ARGS)
+	$(BIN)/pytest tests/server/store/test_store_machine.py -m slow $(ARGS)
 
 mutants: $(STAMP) ## Break the rules of the protocol one by one: a test has to notice each
 	$(BIN)/python tests/mutants.py $(ARGS)

@@ -9,11 +9,9 @@ from unittest.mock import patch
 import msgpack
 import polars as pl
 import pytest
-from filter_cases import mixed_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
-from query_cases import engine_of, in_order
 
 from dealdb.analytics.metrics.leaderboard import leaderboard
 from dealdb.analytics.metrics.win_rate import win_rate
@@ -26,6 +24,8 @@ from dealdb.query.sql.session import SqlSession
 from dealdb.schema import Field, FieldType, Schema
 from dealdb.store.log.entry import Entry, Position
 from dealdb.store.replica.replica import Replica
+from filter_cases import mixed_frame
+from query_cases import engine_of, in_order
 
 # the order by bytes is none of the orders in which the texts first occur
 TEXTS = ["won", "Lost", "", "é", "z", "open", "a%", "lost"]

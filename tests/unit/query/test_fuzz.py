@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import polars as pl
-from filter_cases import mixed_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from dealdb.query.engine import QueryEngine
 from dealdb.query.sql.session import SqlSession
 from dealdb.schema import Schema
 from dealdb.store.replica.snapshot import Snapshot
+from filter_cases import mixed_frame
 
 FRAME = mixed_frame(30)
 SNAPSHOT = Snapshot(frame=FRAME, schema=Schema.standard(), pipeline=Pipeline(), seq=1)

@@ -8,13 +8,13 @@ from typing import Any
 
 import polars as pl
 import pytest
-from filter_cases import filters, mixed_frame
 from hypothesis import HealthCheck, given, settings
-from query_cases import engine_of, snapshot_of
 
 from dealdb.errors import QueryError
 from dealdb.query.engine import QueryEngine
 from dealdb.store.replica.snapshot import Snapshot
+from filter_cases import filters, mixed_frame
+from query_cases import engine_of, snapshot_of
 
 FRAME = mixed_frame()
 QUERY = engine_of(FRAME)

@@ -10,15 +10,15 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
-from filter_cases import mixed_frame
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from query_cases import engine_of
 
 from dealdb.errors import QueryError
 from dealdb.query.filters.rendering import spelled_name, spelled_value
 from dealdb.query.results.buckets import date_unit, even_bounds, growing_bounds
 from dealdb.query.results.facets import Facet
+from filter_cases import mixed_frame
+from query_cases import engine_of
 
 FRAME = mixed_frame()
 

@@ -13,7 +13,7 @@ import pytest
 from dealdb.cli.main import main
 
 # outside the project, which may be without it
-HUBSPOT = Path(__file__).parents[3] / "shared" / "data" / "fivetran_hubspot"
+HUBSPOT = Path(__file__).parents[4] / "shared" / "data" / "fivetran_hubspot"
 EXPORT = """\
 Record ID,Deal Name,Deal Stage,Pipeline,Amount,Close Date,Create Date,Deal owner
 9001,Acme renewal,Closed won,Sales Pipeline,"62,500.00",2026-03-31 14:05,2026-01-05 09:30,Ann Lee

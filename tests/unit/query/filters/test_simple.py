@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 import polars as pl
 import pytest
-from filter_cases import SCHEMA
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from dealdb.query.filters.parser import column_names, parse
 from dealdb.query.filters.simple import MAX_SIMPLE_LENGTH, plain_condition, plain_terms
 from dealdb.query.filters.where import compile_where
 from dealdb.schema import Schema
+from filter_cases import SCHEMA
 
 STANDARD = pl.Schema({field.name: dtype_of(field) for field in Schema.standard().fields})
 NAMES = [*STANDARD, "Stage", "AMOUNT", "seats", "today", "not", "nope", '"stage"', "a.stage", "_x"]

@@ -171,7 +171,7 @@ def test_every_reply_that_bears_on_a_save_has_cause_and_remedy() -> None:
         "ServerUnavailable": "LOADING BUSY MASTERDOWN CLUSTERDOWN TRYAGAIN",
         "AccessDenied": "NOAUTH WRONGPASS NOPERM DENIED",
     }
-    page = (Path(__file__).parents[2] / "docs" / "errors.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "errors.md").read_text()
     for kind, word in [(kind, word) for kind, words in kinds.items() for word in words.split()]:
         text = "7 h:6379" if word in ("MOVED", "ASK") else "as the server says it. And more of it."
         error = translate(answered(f"{word} {text}"), WHERE)

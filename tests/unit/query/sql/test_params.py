@@ -7,13 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from filter_cases import mixed_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealdb.errors import QueryError
 from dealdb.query.sql import session as sql_module
 from dealdb.query.sql.session import SqlSession
+from filter_cases import mixed_frame
 
 FRAME = mixed_frame()
 

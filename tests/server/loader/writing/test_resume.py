@@ -28,7 +28,7 @@ from servers import Server
 from workbooks import workbook
 
 N_ROWS = 3000
-TESTS = str(Path(__file__).parents[1])
+TESTS = str(Path(__file__).parents[3])
 # a child that loads, and may kill itself at a given commit: before it is sent, or before its answer is heard
 CHILD = """
 import json, os, signal, sys

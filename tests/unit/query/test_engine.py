@@ -10,16 +10,16 @@ from typing import Any
 
 import polars as pl
 import pytest
-from filter_cases import mixed_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from query_cases import engine_of, in_order, snapshot_of
 
 from dealdb.errors import QueryError
 from dealdb.pipeline import Pipeline
 from dealdb.query.engine import QueryEngine
 from dealdb.schema import Schema
 from dealdb.store.replica.snapshot import Snapshot
+from filter_cases import mixed_frame
+from query_cases import engine_of, in_order, snapshot_of
 
 FRAME = mixed_frame()
 SORTABLE = [name for name in FRAME.columns if name not in ("id", "tags")]

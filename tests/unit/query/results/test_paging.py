@@ -10,14 +10,14 @@ from typing import Any
 
 import polars as pl
 import pytest
-from filter_cases import mixed_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from query_cases import engine_of, in_order, snapshot_of
 
 from dealdb.errors import QueryError
 from dealdb.query.engine import QueryEngine
 from dealdb.query.results.paging import Page
+from filter_cases import mixed_frame
+from query_cases import engine_of, in_order, snapshot_of
 
 FRAME = mixed_frame()
 SORTABLE = [name for name in FRAME.columns if name not in ("id", "tags")]

@@ -8,10 +8,10 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from filter_cases import SCHEMA, mixed_frame
 
 from dealdb.errors import QueryError
 from dealdb.query.filters.where import compile_where
+from filter_cases import SCHEMA, mixed_frame
 
 FRAME = mixed_frame()
 BIG = Decimal("123456789012345678901234567890123456.78")

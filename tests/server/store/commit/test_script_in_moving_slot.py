@@ -13,7 +13,7 @@ import redis
 from connected import eventually
 from servers import Server
 
-SCRIPT = files("dealdb.store").joinpath("commit.lua").read_text()
+SCRIPT = files("dealdb.store.commit").joinpath("commit.lua").read_text()
 SCHEMA = '{"version":1,"fields":[["id","text",0],["name","text",0]]}'
 # all in one slot, as a collection of a cluster would have them
 META, LOG, WRITERS, DEAL = "deals:{a}:meta", "deals:{a}:log", "deals:{a}:writers", "deal:{a}:1"

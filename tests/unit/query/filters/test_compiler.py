@@ -6,11 +6,11 @@ from itertools import count
 
 import polars as pl
 import pytest
-from filter_cases import Oracle, filters, mixed_frame
 from hypothesis import HealthCheck, given, seed, settings
 
 from dealdb.query.filters.comparisons import lowered
 from dealdb.query.filters.where import compile_where
+from filter_cases import Oracle, filters, mixed_frame
 
 FRAME = mixed_frame()
 ORACLE = Oracle(FRAME)

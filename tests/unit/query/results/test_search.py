@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from query_cases import engine_of
 
 from dealdb.errors import QueryError
 from dealdb.query.results.words import folded, pattern, tokens_of
+from query_cases import engine_of
 
 FRAME = pl.DataFrame(
     {

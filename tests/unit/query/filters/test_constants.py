@@ -8,12 +8,12 @@ from typing import Any
 
 import polars as pl
 import pytest
-from filter_cases import TEXTS, mixed_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from query_cases import engine_of
 
 from dealdb.errors import QueryError
+from filter_cases import TEXTS, mixed_frame
+from query_cases import engine_of
 
 FRAME = mixed_frame()
 QUERY = engine_of(FRAME)

@@ -79,7 +79,7 @@ def test_every_alias_means_one_field() -> None:
 
 
 def test_the_page_lists_every_alias() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "loading.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "loading.md").read_text(encoding="utf-8")
     for field, names in ALIASES.items():
         assert f"| `{field}` | {', '.join(f'`{name}`' for name in names)} |" in page
 

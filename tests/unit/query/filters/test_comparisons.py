@@ -6,9 +6,9 @@ from typing import Any
 
 import polars as pl
 import pytest
-from query_cases import engine_of
 
 from dealdb.errors import QueryError
+from query_cases import engine_of
 
 TAGS = [["a", "b"], None, [], ["c", "a"], ["b", ""], ["it's", "A"]]
 FRAME = pl.DataFrame(
