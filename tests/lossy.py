@@ -15,7 +15,7 @@ import msgpack
 
 from dealdb.connection import Link, Settings
 from dealdb.errors import ServerUnavailable
-from dealdb.store.commit.batch import unpacked
+from dealdb.store.encoding import unpacked
 from store_model import parts_of
 
 Fault = Literal["request", "reply", "delay", "double"]

@@ -23,7 +23,7 @@ from dealdb.connection import Link
 from dealdb.schema import Schema
 from dealdb.store.archive.chunks import Columns
 from dealdb.store.archive.texts import text_of
-from dealdb.store.commit.batch import packed
+from dealdb.store.encoding import packed
 from dealdb.store.keys import Keys
 from dealdb.store.log.entry import Entry, Position
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import msgpack
 import polars as pl
 
-from dealdb.errors import StoreDamaged
+from dealdb.store.encoding import packed
 
 
 class Batch:
@@ -120,26 +119,3 @@ class Batch:
     def only(self, places: Sequence[int]) -> Batch:
         """The deals at these places."""
         return Batch(self.frame[list(places)], keeps=self.keeps)
-
-
-def packed(frame: pl.DataFrame) -> bytes:
-    """Inverse of ``unpacked``."""
-    buffer = io.BytesIO()
-    frame.rechunk().write_ipc_stream(buffer, compression="lz4")
-    return buffer.getvalue()
-
-
-def unpacked(data: bytes) -> pl.DataFrame:
-    """
-    Columns from ``Batch.packed``.
-
-    Raises
-    ------
-    StoreDamaged
-        If it is something else.
-    """
-    try:
-        return pl.read_ipc_stream(data)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as problem:
-        msg = "the log holds a commit of new deals that dealdb did not write"
-        raise StoreDamaged(msg) from problem

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, NamedTuple, TypeAlias, overload
+from typing import NamedTuple, TypeAlias, overload
 
 import msgpack
 import polars as pl
 
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
-from dealdb.store.commit.batch import unpacked
+from dealdb.store.encoding import unpacked, with_none
 
 # entries asked for at first, and then as many as take up about so much: bounds the memory of the reply
 _FIRST_ENTRIES = 100
@@ -34,8 +34,6 @@ _Raw: TypeAlias = tuple[bytes, list[bytes]]
 # where the values stand
 _HASH, _TIME, _WRITER, _COUNTER, _ACTOR, _KIND, _HEIGHT, _ROWS, _DATA = range(1, 18, 2)
 _WORDS = _DATA + 1
-# array of 2**32 items at most, before their number
-_ARRAY_32 = b"\xdd"
 
 
 class Position(NamedTuple):
@@ -245,16 +243,6 @@ def runs_of(entries: Iterable[Entry]) -> Iterator[Run]:
             [entry.data for entry in run],
             [entry.added for entry in run] if kind == "add" else [],
         )
-
-
-def unpacked_all(texts: Sequence[bytes]) -> list[Any]:
-    """What each of these msgpack texts says, read as one array, by one call."""
-    return msgpack.unpackb(_ARRAY_32 + len(texts).to_bytes(4) + b"".join(texts))  # type: ignore[no-any-return]
-
-
-def with_none(column: list[Any]) -> list[str | None]:
-    """Texts of a column: where the script had to pack it anew, false stands for nil."""
-    return [None if text is False else text for text in column] if False in column else column
 
 
 def _position(raw: _Raw) -> Position:

@@ -19,7 +19,8 @@ from dealdb.errors import StoreDamaged
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.archive.chunks import CHUNK_ROWS
-from dealdb.store.log.entry import Entry, Position, Run, runs_of, unpacked_all, with_none
+from dealdb.store.encoding import unpacked_all, with_none
+from dealdb.store.log.entry import Entry, Position, Run, runs_of
 from dealdb.store.replica.deferred import Waiting, with_values
 
 # appending adds a chunk; a scan slows down with their number, and joining them copies the column

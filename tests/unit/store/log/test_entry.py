@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgpack
 import pytest
 
-from dealdb.store.log.entry import LogPage, Position, runs_of, unpacked_all
+from dealdb.store.encoding import unpacked_all
+from dealdb.store.log.entry import LogPage, Position, runs_of
 
 Raw = tuple[bytes, list[bytes]]
 
