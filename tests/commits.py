@@ -8,7 +8,7 @@ from typing import Any
 from dealdb.schema import Schema
 from dealdb.store import Store
 from dealdb.store.commit.batch import Batch
-from dealdb.store.commit.load_notes import Mark
+from dealdb.store.commit.change import Mark
 
 
 def at_each_commit(

@@ -16,8 +16,9 @@ from dealdb.loader import DataLoader, LoadReport
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.commit.batch import Batch
+from dealdb.store.commit.change import Mark
 from dealdb.store.commit.durability import Durability
-from dealdb.store.commit.load_notes import Mark, Marked
+from dealdb.store.commit.load_notes import Marked
 from dealdb.store.log.entry import Position
 from dealdb.store.replica.snapshot import Snapshot
 from dealdb.values import Value, decode, encode

@@ -11,8 +11,9 @@ import polars as pl
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.commit.batch import Batch
+from dealdb.store.commit.change import Mark
 from dealdb.store.commit.durability import Durability
-from dealdb.store.commit.load_notes import Mark, Marked
+from dealdb.store.commit.load_notes import Marked
 from dealdb.store.live.during_load import Settling
 from dealdb.store.log.entry import Position
 

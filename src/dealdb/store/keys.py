@@ -1,11 +1,11 @@
-"""Names of the keys of one collection."""
+"""Names of the keys of one collection, and the format of what they hold."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from dealdb.errors import ConfigError
+from dealdb.errors import ConfigError, StoreDamaged
 
 # of a collection; ``commit.lua`` has it too
 FORMAT = b"1"
@@ -115,3 +115,16 @@ class Keys:
     def chunks(self) -> str:
         """Key of the names of all chunks and segments."""
         return self._own("chunks")
+
+
+def wrong_format(keys: Keys, found: bytes) -> StoreDamaged:
+    """Error for a collection of another format."""
+    if found == FORMAT_OF_RESTORE:
+        return StoreDamaged(
+            f"a restore of collection {keys.collection!r} is under way, or did not come to its end: "
+            "wait for it, or restore again, which begins anew"
+        )
+    return StoreDamaged(
+        f"collection {keys.collection!r} has format {found.decode(errors='replace')}; "
+        f"this dealdb reads format {FORMAT.decode()}: upgrade it"
+    )

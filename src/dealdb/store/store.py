@@ -21,13 +21,14 @@ from dealdb.errors import (
 )
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, FieldType, Schema, check_field_name
+from dealdb.store.commit.change import Change, Mark, Reply
 from dealdb.store.commit.definitions import Definitions
 from dealdb.store.commit.durability import Durability
-from dealdb.store.commit.load_notes import Mark, Marked, take_over
-from dealdb.store.commit.writer import Change, Reply, Writers, wrong_format
+from dealdb.store.commit.load_notes import Marked, take_over
+from dealdb.store.commit.writer import Writers
 from dealdb.store.deal import Deal, SaveResult, Written, deal_from
 from dealdb.store.hashes import as_dict, scan_hashes, strays
-from dealdb.store.keys import FORMAT, Keys
+from dealdb.store.keys import FORMAT, Keys, wrong_format
 from dealdb.store.upkeep.clock import times_to_come
 from dealdb.values import encode, encode_id, infer, widened
 

@@ -10,7 +10,7 @@ from dealdb.errors import ConflictError, LoadError
 from dealdb.loader.store_protocol import LoadTarget, WriteCounts
 from dealdb.schema import Schema
 from dealdb.store.commit.batch import Batch
-from dealdb.store.commit.load_notes import Mark
+from dealdb.store.commit.change import Mark
 
 # set by the server with each change, so it is not for a source to clear
 _OWN_CLOCK = "updated"

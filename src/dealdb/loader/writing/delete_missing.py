@@ -9,7 +9,7 @@ import polars as pl
 
 from dealdb.errors import ConflictError, LoadError
 from dealdb.loader.store_protocol import LoadTarget
-from dealdb.store.commit.load_notes import Mark
+from dealdb.store.commit.change import Mark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 from dealdb.errors import LoadError
 from dealdb.loader.store_protocol import LoadTarget
-from dealdb.store.commit.load_notes import Mark, Marked
+from dealdb.store.commit.change import Mark
+from dealdb.store.commit.load_notes import Marked
 from dealdb.store.log.entry import Position
 
 _FILE = "file"

@@ -32,8 +32,8 @@ from dealdb.loader.writing.resume import BatchPlace, Progressed, Trail
 from dealdb.pipeline import Kind
 from dealdb.schema import Field
 from dealdb.store.commit.batch import Batch
+from dealdb.store.commit.change import Mark
 from dealdb.store.commit.durability import Durability
-from dealdb.store.commit.load_notes import Mark
 from dealdb.store.live.during_load import Settling
 from dealdb.store.live.worker import Worker
 from dealdb.store.log.entry import Position

@@ -8,8 +8,7 @@ from dealdb.connection import Link
 from dealdb.errors import ServerRefused
 from dealdb.store.archive.manifest import Manifest
 from dealdb.store.archive.texts import is_wrong_type, text_of
-from dealdb.store.commit.writer import wrong_format
-from dealdb.store.keys import FORMAT, Keys
+from dealdb.store.keys import FORMAT, Keys, wrong_format
 
 
 class FirstLook(NamedTuple):

@@ -22,7 +22,7 @@ from dealdb.store.archive.manifest import Generation, Manifest
 from dealdb.store.backup.checking import Backup, open_backup
 from dealdb.store.backup.claim import Claim
 from dealdb.store.backup.reports import RestoreReport, Tell
-from dealdb.store.commit.writer import version_of
+from dealdb.store.commit.change import version_of
 from dealdb.store.history.confirm import newest
 from dealdb.store.keys import FORMAT, Keys
 from dealdb.store.log.entry import Entry, has_position

@@ -9,8 +9,9 @@ from dealdb.connection import Link
 from dealdb.errors import StoreDamaged, StoreError
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
-from dealdb.store.commit.writer import Change, Reply, Writers, version_of, wrong_format
-from dealdb.store.keys import FORMAT, Keys
+from dealdb.store.commit.change import Change, Reply, version_of
+from dealdb.store.commit.writer import Writers
+from dealdb.store.keys import FORMAT, Keys, wrong_format
 
 # each lost race means that another process got its change in; more losses than this are no race
 _MAX_TRIES = 100

@@ -7,31 +7,11 @@ So a note never says more or less than what happened, whatever process or server
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from dealdb.connection import Link
+from dealdb.store.commit.writer import Writers
 from dealdb.store.deal import Written
-
-if TYPE_CHECKING:
-    from dealdb.connection import Link
-    from dealdb.store.commit.writer import Writers
-    from dealdb.store.keys import Keys
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """
-    What to keep with a commit.
-
-    Attributes
-    ----------
-    name
-        Of the load; it has one note, that of its last commit.
-    note
-        Any text.
-    """
-
-    name: str
-    note: str
+from dealdb.store.keys import Keys
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,10 +35,10 @@ from dealdb.errors import (
     StoreError,
     WriterClash,
 )
+from dealdb.store.commit.change import Change, Reply
 from dealdb.store.commit.durability import Durability, Wait, is_reached, wait_of
 from dealdb.store.commit.eviction import refuse_eviction
-from dealdb.store.commit.load_notes import Mark
-from dealdb.store.keys import FORMAT, FORMAT_OF_RESTORE, Keys
+from dealdb.store.keys import Keys, wrong_format
 
 _SCRIPT = files("dealdb.store.commit").joinpath("commit.lua").read_bytes()
 _TOUCH = b"""
@@ -46,85 +46,10 @@ if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'touched'
 return redis.call('HGET', KEYS[2], ARGV[1])
 """
 _DIGEST = sha1(_SCRIPT, usedforsecurity=False).hexdigest()
-# answers that use up the counter
-_COUNTED = ("ok", "repeat")
 # a commit is sent under so many names: each failure means that the server was reset meanwhile
 _MAX_NAMES = 3
 # no commit can have one behind it: the largest number that the script's numbers tell from the next one
 _LAST_COUNTER = 2**53 - 1
-
-
-class Change(NamedTuple):
-    """
-    One change to a collection, as the commit script takes it.
-
-    Attributes
-    ----------
-    kind
-        ``set``, ``add``, ``mend``, ``delete``, ``schema``, ``pipeline`` or ``void``.
-    version
-        Version of the schema or pipeline that it was prepared with, as ``version_of`` tells it.
-    payload
-        What changes, in the encoding of the kind.
-    ids
-        Deals concerned, in the order of the payload.
-    condition
-        ``""`` none, ``"*"`` the deal must exist, ``"@n"`` no commit may have come since ``n``, ``"<=n"`` no deal may
-        have a later revision (0: none may exist), else the revision that the one deal must have. Of a void: counter
-        that the last commit has at least.
-    texts
-        Of a set of one deal: what the payload says, by field, which spares the server to unpack it; or None.
-    values
-        Of an add: what the payload says, for the script.
-    mark
-        Note to keep with the commit, or None.
-    """
-
-    kind: str
-    version: str = ""
-    payload: bytes | str = b""
-    ids: Sequence[str] = ()
-    condition: str = ""
-    texts: Mapping[str, str | None] | None = None
-    values: bytes = b""
-    mark: Mark | None = None
-
-    def __repr__(self) -> str:
-        # without the deals
-        return f"<Change {self.kind!r} of {len(self.ids)} deals>"
-
-
-def version_of(text: str | bytes) -> str:
-    """
-    Version of a schema or pipeline: a fingerprint of its JSON.
-
-    A number would not do: after a reset another schema can have the same one.
-    """
-    data = text.encode() if isinstance(text, str) else text
-    return sha1(data, usedforsecurity=False).hexdigest()[:16]
-
-
-class Reply(NamedTuple):
-    """Answer of the commit script: a status, and what goes with it."""
-
-    status: str
-    rest: tuple[bytes, ...]
-
-    @property
-    def counts(self) -> tuple[int, int, int, int]:
-        """Of a commit that was carried out: its seq; deals that were inserted, updated, and left unchanged."""
-        seq, inserted, updated, unchanged = map(int, self.rest[0].split())
-        return seq, inserted, updated, unchanged
-
-    @property
-    def is_void(self) -> bool:
-        """Whether a void has used up the counter, of which this is the answer to the void or to the commit."""
-        return self.status in _COUNTED and self.rest[0].startswith(b"void")
-
-    @property
-    def is_done(self) -> bool:
-        """Whether the commit was carried out, now or before."""
-        return self.status in _COUNTED and not self.is_void
 
 
 # a copy of the commit was carried out, and others after it
@@ -528,7 +453,7 @@ class _Writer:
             raise self._outcome_unknown(sent, problem) from problem
         if sent.is_lost:
             raise self._outcome_unknown(sent, WriterClash(_clash(self._link.settings.where)))
-        if void.status not in _COUNTED or (void.is_void and n_done == sent.n == 1):
+        if not void.is_counted or (void.is_void and n_done == sent.n == 1):
             # the server has lost what it had acknowledged; or the void is that of another process
             return [*replies[:-1], void]
         # copies were quicker: then their answers count
@@ -554,13 +479,13 @@ class _Writer:
             self._place = _Place(before)
             return reply, 0
         n_done = 0
-        if reply.status in _COUNTED:
+        if reply.is_counted:
             n_done = sent.n
             if reply.is_void:
                 n_done = min(int(reply.rest[0].split()[1]) - before, sent.n)
         # first, for who resolves it later: an interrupt behind it only lets the void be sent again
         sent.happened = n_done == sent.n
-        self._place = _Place(before + (sent.n if reply.status in _COUNTED else 0))
+        self._place = _Place(before + (sent.n if reply.is_counted else 0))
         return reply, n_done
 
     def _outcome_unknown(self, sent: _Open, problem: StoreError) -> OutcomeUnknown:
@@ -699,19 +624,6 @@ def lost_commits(where: str, keys: Keys) -> str:
     return (
         f"{where}: the server has lost what it had acknowledged of this load, or of the deals before it: collection "
         f"{keys.collection!r} was emptied, or set back to an older state; load it again"
-    )
-
-
-def wrong_format(keys: Keys, found: bytes) -> StoreDamaged:
-    """Error for a collection of another format."""
-    if found == FORMAT_OF_RESTORE:
-        return StoreDamaged(
-            f"a restore of collection {keys.collection!r} is under way, or did not come to its end: "
-            "wait for it, or restore again, which begins anew"
-        )
-    return StoreDamaged(
-        f"collection {keys.collection!r} has format {found.decode(errors='replace')}; "
-        f"this dealdb reads format {FORMAT.decode()}: upgrade it"
     )
 
 

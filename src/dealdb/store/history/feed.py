@@ -19,12 +19,11 @@ from dealdb.engines import ENGINES, on_engines
 from dealdb.errors import FeedReset, ServerRefused, StoreDamaged, StoreError
 from dealdb.schema import Schema
 from dealdb.store.archive.manifest import read_manifest
-from dealdb.store.commit.writer import wrong_format
 from dealdb.store.history.feed_commits import Commit, commit_of
 from dealdb.store.history.feed_start import Since, token_of
 from dealdb.store.history.last_commit import last_until
 from dealdb.store.history.reading import follows, is_known, read_history
-from dealdb.store.keys import FORMAT, Keys
+from dealdb.store.keys import FORMAT, Keys, wrong_format
 from dealdb.store.log.entry import Entry, Position, wait_for
 
 # how often a feed without news looks whether the history is still its own

@@ -21,8 +21,9 @@ from dealdb.columns import decode_column, encode_column
 from dealdb.connection import Link
 from dealdb.errors import SchemaError
 from dealdb.schema import Field, FieldType, Schema, check_field_name
+from dealdb.store.commit.change import Change
 from dealdb.store.commit.definitions import Definitions
-from dealdb.store.commit.writer import Change, Writers
+from dealdb.store.commit.writer import Writers
 from dealdb.store.hashes import as_dict, scan_hashes
 from dealdb.store.keys import Keys
 from dealdb.store.live.columns import LiveColumns

@@ -23,7 +23,7 @@ from dealdb.errors import LoadError, StoreError
 from dealdb.loader import LoadReport
 from dealdb.pipeline import Kind, Pipeline, Stage
 from dealdb.store.commit.batch import Batch
-from dealdb.store.commit.load_notes import Mark
+from dealdb.store.commit.change import Mark
 from servers import Server
 from workbooks import workbook
 

@@ -20,7 +20,7 @@ from dealdb.errors import (
 from dealdb.schema import Field, FieldType, Schema
 from dealdb.store import Store
 from dealdb.store.commit.batch import Batch
-from dealdb.store.commit.load_notes import Mark
+from dealdb.store.commit.change import Mark
 from dealdb.store.hashes import as_dict
 from lossy import Fault, FaultyLink, Network, is_commit
 from servers import Server

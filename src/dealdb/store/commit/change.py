@@ -1,0 +1,103 @@
+"""What a commit is: a change, the note that goes with it, and the script's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha1
+from typing import NamedTuple
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """
+    What to keep with a commit.
+
+    Attributes
+    ----------
+    name
+        Of the load; it has one note, that of its last commit.
+    note
+        Any text.
+    """
+
+    name: str
+    note: str
+
+
+class Change(NamedTuple):
+    """
+    One change to a collection, as the commit script takes it.
+
+    Attributes
+    ----------
+    kind
+        ``set``, ``add``, ``mend``, ``delete``, ``schema``, ``pipeline`` or ``void``.
+    version
+        Version of the schema or pipeline that it was prepared with, as ``version_of`` tells it.
+    payload
+        What changes, in the encoding of the kind.
+    ids
+        Deals concerned, in the order of the payload.
+    condition
+        ``""`` none, ``"*"`` the deal must exist, ``"@n"`` no commit may have come since ``n``, ``"<=n"`` no deal may
+        have a later revision (0: none may exist), else the revision that the one deal must have. Of a void: counter
+        that the last commit has at least.
+    texts
+        Of a set of one deal: what the payload says, by field, which spares the server to unpack it; or None.
+    values
+        Of an add: what the payload says, for the script.
+    mark
+        Note to keep with the commit, or None.
+    """
+
+    kind: str
+    version: str = ""
+    payload: bytes | str = b""
+    ids: Sequence[str] = ()
+    condition: str = ""
+    texts: Mapping[str, str | None] | None = None
+    values: bytes = b""
+    mark: Mark | None = None
+
+    def __repr__(self) -> str:
+        # without the deals
+        return f"<Change {self.kind!r} of {len(self.ids)} deals>"
+
+
+def version_of(text: str | bytes) -> str:
+    """
+    Version of a schema or pipeline: a fingerprint of its JSON.
+
+    A number would not do: after a reset another schema can have the same one.
+    """
+    data = text.encode() if isinstance(text, str) else text
+    return sha1(data, usedforsecurity=False).hexdigest()[:16]
+
+
+class Reply(NamedTuple):
+    """Answer of the commit script: a status, and what goes with it."""
+
+    status: str
+    rest: tuple[bytes, ...]
+
+    @property
+    def counts(self) -> tuple[int, int, int, int]:
+        """Of a commit that was carried out: its seq; deals that were inserted, updated, and left unchanged."""
+        seq, inserted, updated, unchanged = map(int, self.rest[0].split())
+        return seq, inserted, updated, unchanged
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the counter is used up, by this commit or by a void."""
+        return self.status in ("ok", "repeat")
+
+    @property
+    def is_void(self) -> bool:
+        """Whether a void has used up the counter, of which this is the answer to the void or to the commit."""
+        return self.is_counted and self.rest[0].startswith(b"void")
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the commit was carried out, now or before."""
+        return self.is_counted and not self.is_void
