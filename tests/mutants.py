@@ -92,7 +92,7 @@ MUTANTS = [
     ),
     Mutant(
         "what a change needs first is told as the change",
-        "commit/writer.py",
+        "commit/writers.py",
         "        except OutcomeUnknown as problem:\n",
         "        except KeyError as problem:\n",
         "tests/faults/test_beforehand.py",
@@ -134,7 +134,7 @@ MUTANTS = [
     ),
     Mutant(
         "two commits that say the same have the same digest",
-        "commit/writer.py",
+        "commit/script.py",
         "nonce = secrets.token_hex(4)",
         'nonce = "0" * 8',
         "tests/server/store/commit/test_writer_places.py",
@@ -187,7 +187,7 @@ MUTANTS = [
     ),
     Mutant(
         "a repeat over another link is taken for synced",
-        "commit/writer.py",
+        "commit/script.py",
         'wrote = all(status == b"ok" for status, *_ in answers)',
         "wrote = True",
         "tests/server/store/commit/test_durability.py",
@@ -283,7 +283,7 @@ MUTANTS = [
     ),
     Mutant(
         "the writer of a load that goes on elsewhere loses one counter only",
-        "commit/writer.py",
+        "commit/writers.py",
         "_LAST_COUNTER = 2**53 - 1",
         "_LAST_COUNTER = 10",
         "tests/server/store/commit/test_add.py tests/server/loader/writing/test_resume.py",
@@ -407,7 +407,7 @@ MUTANTS = [
     ),
     Mutant(
         "fields to clear stand between those with a text",
-        "commit/writer.py",
+        "commit/script.py",
         "return [str(len(texts)), *given, *cleared, *given.values()]",
         "return [str(len(texts)), *texts, *given.values()]",
     ),

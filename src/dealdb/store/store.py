@@ -25,7 +25,7 @@ from dealdb.store.commit.change import Change, Mark, Reply
 from dealdb.store.commit.definitions import Definitions
 from dealdb.store.commit.durability import Durability
 from dealdb.store.commit.load_notes import Marked, take_over
-from dealdb.store.commit.writer import Writers
+from dealdb.store.commit.writers import Writers
 from dealdb.store.deal import Deal, SaveResult, Written, deal_from
 from dealdb.store.hashes import as_dict, scan_hashes, strays
 from dealdb.store.keys import FORMAT, Keys, wrong_format

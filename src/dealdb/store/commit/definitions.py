@@ -10,7 +10,7 @@ from dealdb.errors import StoreDamaged, StoreError
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.commit.change import Change, Reply, version_of
-from dealdb.store.commit.writer import Writers
+from dealdb.store.commit.writers import Writers
 from dealdb.store.keys import FORMAT, Keys, wrong_format
 
 # each lost race means that another process got its change in; more losses than this are no race

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dealdb.connection import Link
-from dealdb.store.commit.writer import Writers
+from dealdb.store.commit.writers import Writers
 from dealdb.store.deal import Written
 from dealdb.store.keys import Keys
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dealdb.connection import Link
 from dealdb.errors import LoadReset
-from dealdb.store.commit.writer import Writers, lost_commits
+from dealdb.store.commit.writers import Writers, lost_commits
 from dealdb.store.history.reading import is_known
 from dealdb.store.keys import Keys
 from dealdb.store.log.entry import Position

@@ -15,7 +15,7 @@ import polars as pl
 from dealdb.errors import SchemaError, StoreError
 from dealdb.schema import Field
 from dealdb.store.commit.definitions import Definitions
-from dealdb.store.commit.writer import Writers
+from dealdb.store.commit.writers import Writers
 from dealdb.store.live.columns import LiveColumns
 from dealdb.store.upkeep.repair import BATCH, Audit
 

@@ -23,7 +23,7 @@ from dealdb.errors import SchemaError
 from dealdb.schema import Field, FieldType, Schema, check_field_name
 from dealdb.store.commit.change import Change
 from dealdb.store.commit.definitions import Definitions
-from dealdb.store.commit.writer import Writers
+from dealdb.store.commit.writers import Writers
 from dealdb.store.hashes import as_dict, scan_hashes
 from dealdb.store.keys import Keys
 from dealdb.store.live.columns import LiveColumns

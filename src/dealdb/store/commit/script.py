@@ -1,0 +1,151 @@
+"""
+The commit script, and what it is sent: changes with their writer, counters and digests.
+
+``commit.lua`` describes its arguments and its answers.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha1
+from importlib.resources import files
+from itertools import count
+from typing import Any, NamedTuple, Self, TypeAlias
+from zlib import crc32
+
+from dealdb.connection import Link
+from dealdb.errors import ServerRefused, StoreError
+from dealdb.store.commit.change import Change, Reply
+from dealdb.store.commit.durability import Wait, is_reached
+from dealdb.store.keys import Keys
+
+_SCRIPT = files("dealdb.store.commit").joinpath("commit.lua").read_bytes()
+_SCRIPT_SHA1 = sha1(_SCRIPT, usedforsecurity=False).hexdigest()
+_Command: TypeAlias = tuple[str | bytes, ...]
+
+
+class Sending(NamedTuple):
+    """
+    Commits of one writer that are sent together.
+
+    Attributes
+    ----------
+    writer
+        Its name.
+    known
+        Commit that the collection had when the name was chosen; empty for a name that may be forgotten.
+    changes
+        What each of them says.
+    first
+        Counter of the first; the others have those behind it.
+    digests
+        By which the server tells each from other commits with its counter.
+    """
+
+    writer: str
+    known: str
+    changes: Sequence[Change]
+    first: int
+    digests: Sequence[str]
+
+    @classmethod
+    def of(cls, writer: str, known: str, changes: Sequence[Change], first: int) -> Self:
+        """Give each change a digest."""
+        # not the contents alone: two commits may say the same, and are two all the same
+        nonce = secrets.token_hex(4)
+        return cls(
+            writer, known, changes, first, [nonce + _digest_of(change) for change in changes]
+        )
+
+    def __iter__(self) -> Iterator[tuple[Change, int, str]]:  # type: ignore[override]
+        return zip(self.changes, count(self.first), self.digests)
+
+
+class CommitScript:
+    """The script as one collection has it carried out, whoever the writer is."""
+
+    def __init__(self, link: Link, keys: Keys, actor: str) -> None:
+        self._link = link
+        self._keys = keys
+        # keys of every commit
+        self._common = (keys.meta, keys.log, keys.writers)
+        self._actor = actor
+
+    def run(self, sending: Sending, wait: Wait | None = None) -> tuple[list[Reply], bool]:
+        """
+        Send commits once; returns the replies, and whether they were found to be where ``wait`` waits for.
+
+        Raises
+        ------
+        StoreError
+            If one of them was refused, or the answers did not come.
+
+        Cost
+        ----
+        One round trip; another where the server does not have the script yet.
+        """
+        commits = [self._arguments(sending, *each) for each in sending]
+        try:
+            answers, reached = self._exchange(
+                [("EVALSHA", _SCRIPT_SHA1, *commit) for commit in commits], wait
+            )
+        except ServerRefused as refusal:
+            if refusal.reply != "NOSCRIPT":
+                raise
+            answers, reached = self._exchange(
+                [("EVAL", _SCRIPT, *commit) for commit in commits], wait
+            )
+        return [Reply(status.decode(), tuple(rest)) for status, *rest in answers], reached
+
+    def _exchange(self, commands: Sequence[_Command], wait: Wait | None) -> tuple[list[Any], bool]:
+        if wait:
+            return self._exchange_and_wait(commands, wait)
+        # a single one that the server turns away has certainly not run
+        if len(commands) == 1:
+            return [self._link.call(*commands[0])], False
+        return self._link.calls(commands), False
+
+    def _exchange_and_wait(
+        self, commands: Sequence[_Command], wait: Wait
+    ) -> tuple[list[Any], bool]:
+        *answers, waited = self._link.calls([*commands, wait], keep_errors=True)
+        for answer in answers:
+            if isinstance(answer, StoreError):
+                raise answer
+        # a repeat has written nothing, on this connection
+        wrote = all(status == b"ok" for status, *_ in answers)
+        return answers, wrote and is_reached(wait, waited)
+
+    def _arguments(
+        self, sending: Sending, change: Change, counter: int, digest: str
+    ) -> list[str | bytes]:
+        prefix = self._keys.deal_prefix
+        # numbers as text: the link would look for them among all arguments
+        arguments: list[str | bytes] = [str(3 + len(change.ids)), *self._common]
+        arguments += [prefix + deal_id for deal_id in change.ids]
+        arguments += [sending.writer, str(counter), digest, sending.known]
+        arguments += [change.kind, change.version, change.condition, self._actor, change.payload]
+        mark = change.mark
+        if mark:
+            arguments += [mark.name, mark.note]
+        if change.values:
+            arguments += [*([] if mark else ["", ""]), change.values]
+        elif change.texts and not mark:
+            arguments += ["", "", *_flat(change.texts)]
+        return arguments
+
+
+def _flat(texts: Mapping[str, str | None]) -> list[str]:
+    """A deal as arguments of the script: how many fields, their names, their texts, those without a text last."""
+    given = {name: text for name, text in texts.items() if text is not None}
+    cleared = [name for name, text in texts.items() if text is None]
+    return [str(len(texts)), *given, *cleared, *given.values()]
+
+
+def _digest_of(change: Change) -> str:
+    """8 hex digits of what a change says."""
+    payload = change.payload
+    said = "\0".join((change.kind, change.version, change.condition, *change.ids)).encode()
+    content = crc32(payload.encode() if isinstance(payload, str) else payload, crc32(said))
+    return f"{content:08x}"
