@@ -208,13 +208,13 @@ MUTANTS = [
     ),
     Mutant(
         "no hash in the match",
-        "log/entry.py",
+        "log/reader.py",
         "if not first or first[0].position != position:",
         "if not first or first[0].position.seq != position.seq:",
     ),
     Mutant(
         "exclusive read",
-        "log/entry.py",
+        "log/reader.py",
         "        if not first or first[0].position != position:\n"
         "            return None\n"
         "        return _pages(link, log_key, first, skip=1)\n",
@@ -631,7 +631,7 @@ MUTANTS = [
         "a checkpoint of another history is used",
         "live/columns.py",
         "pages = read_since(self._link, self._keys.log, generation.position)",
-        "from dealdb.store.log.entry import read_from; "
+        "from dealdb.store.log.reader import read_from; "
         "pages = read_from(self._link, self._keys.log, generation.position.seq + 1)",
         "tests/server/store/checkpoint/test_checkpoint.py",
     ),

@@ -46,7 +46,7 @@ from dealdb.store.archive.manifest import Manifest, read_manifest
 from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.commit.batch import Batch
 from dealdb.store.history.reading import read_history
-from dealdb.store.log.entry import has_position
+from dealdb.store.log.reader import has_position
 from dealdb.store.replica.replica import Replica
 from dealdb.store.replica.snapshot import snapshot_of
 from dealdb.values import Value

@@ -25,7 +25,8 @@ from dealdb.store.backup.reports import RestoreReport, Tell
 from dealdb.store.commit.change import version_of
 from dealdb.store.history.confirm import newest
 from dealdb.store.keys import FORMAT, Keys
-from dealdb.store.log.entry import Entry, has_position
+from dealdb.store.log.entry import Entry
+from dealdb.store.log.reader import has_position
 
 # cells, and bytes of them, written by one script: the server does nothing else meanwhile
 _CELLS = 4_000

@@ -24,7 +24,8 @@ from dealdb.store.hashes import as_dict
 from dealdb.store.history.reading import moment_of, read_history
 from dealdb.store.keys import Keys
 from dealdb.store.live.columns import LiveColumns
-from dealdb.store.log.entry import Entry, Position, entry_at
+from dealdb.store.log.entry import Entry, Position
+from dealdb.store.log.reader import entry_at
 from dealdb.store.replica.replica import Replica
 
 # commits after which progress is told

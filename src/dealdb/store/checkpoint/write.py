@@ -30,7 +30,8 @@ from dealdb.store.checkpoint.lease import give_back, take
 from dealdb.store.checkpoint.recent import Unsealed
 from dealdb.store.commit.idle_writers import forget_idle_writers
 from dealdb.store.keys import Keys
-from dealdb.store.log.entry import Entry, HistoryReset, has_position, read_from
+from dealdb.store.log.entry import Entry
+from dealdb.store.log.reader import HistoryReset, has_position, read_from
 from dealdb.store.replica.deferred import Waiting
 from dealdb.store.replica.replica import Replica
 

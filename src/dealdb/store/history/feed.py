@@ -24,7 +24,8 @@ from dealdb.store.history.feed_start import Since, token_of
 from dealdb.store.history.last_commit import last_until
 from dealdb.store.history.reading import follows, is_known, read_history
 from dealdb.store.keys import FORMAT, Keys, wrong_format
-from dealdb.store.log.entry import Entry, Position, wait_for
+from dealdb.store.log.entry import Entry, Position
+from dealdb.store.log.reader import wait_for
 
 # how often a feed without news looks whether the history is still its own
 LONGEST_WAIT_S = 1.0

@@ -17,7 +17,7 @@ from dealdb.errors import StoreDamaged
 from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.archive.segments import Segment, read_segment
 from dealdb.store.keys import Keys
-from dealdb.store.log.entry import read_back
+from dealdb.store.log.reader import read_back
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -16,14 +16,8 @@ from dealdb.store.archive.segments import ChunkLost, SealedRows, Segment, read_s
 from dealdb.store.checkpoint.write import read_checkpoint
 from dealdb.store.history.last_commit import end_of, last_until
 from dealdb.store.keys import Keys
-from dealdb.store.log.entry import (
-    DEAL_KINDS,
-    Entry,
-    HistoryReset,
-    Position,
-    has_position,
-    read_from,
-)
+from dealdb.store.log.entry import DEAL_KINDS, Entry, Position
+from dealdb.store.log.reader import HistoryReset, has_position, read_from
 from dealdb.store.replica.replica import Replica
 
 HISTORY_SCHEMA: dict[str, pl.DataType] = {

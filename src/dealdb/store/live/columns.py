@@ -25,7 +25,8 @@ from dealdb.store.checkpoint.recent import Unsealed
 from dealdb.store.checkpoint.write import open_checkpoint, read_checkpoint, write_checkpoint
 from dealdb.store.keys import Keys
 from dealdb.store.live.schedule import Upkeep
-from dealdb.store.log.entry import Entry, HistoryReset, LogPage, Position, has_position, read_since
+from dealdb.store.log.entry import Entry, LogPage, Position
+from dealdb.store.log.reader import HistoryReset, has_position, read_since
 from dealdb.store.replica.from_hashes import replica_from_hashes
 from dealdb.store.replica.replica import Replica
 from dealdb.store.replica.snapshot import Snapshot, snapshot_of

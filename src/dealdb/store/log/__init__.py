@@ -1,1 +1,1 @@
-"""The log: one entry a commit, and how it is read."""
+"""The log: one entry a commit (``entry``), and how it is read from the server (``reader``)."""

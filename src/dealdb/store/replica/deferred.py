@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from dealdb.store.log.entry import HistoryReset
+from dealdb.store.log.reader import HistoryReset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

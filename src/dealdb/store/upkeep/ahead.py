@@ -13,7 +13,8 @@ from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
 from dealdb.store.history.reading import follows
 from dealdb.store.keys import FORMAT, Keys
-from dealdb.store.log.entry import Entry, Position, read_from
+from dealdb.store.log.entry import Entry, Position
+from dealdb.store.log.reader import read_from
 
 _MOVE_UP = b"""
 local m = redis.call('HMGET', KEYS[1], 'seq', 'hash')

@@ -18,7 +18,8 @@ from dealdb.store.archive.segments import Extent, Segment
 from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.commit.batch import Batch
 from dealdb.store.history.reading import read_history
-from dealdb.store.log.entry import Entry, read_from
+from dealdb.store.log.entry import Entry
+from dealdb.store.log.reader import read_from
 from servers import Server
 
 

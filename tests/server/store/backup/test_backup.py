@@ -325,7 +325,7 @@ def test_a_checkpoint_trims_what_is_being_read(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("dealdb.store.log.entry._MAX_ENTRIES", 50)
+    monkeypatch.setattr("dealdb.store.log.reader._MAX_ENTRIES", 50)
     monkeypatch.setattr("dealdb.store.backup.taking._TELL_EVERY", 50)
     for n in range(400):
         db.save_deal({"id": n % 50, "amount": n})

@@ -25,7 +25,8 @@ from dealdb.store.commit.batch import Batch
 from dealdb.store.history.reading import read_history
 from dealdb.store.keys import Keys
 from dealdb.store.live.columns import LiveColumns
-from dealdb.store.log.entry import Entry, LogPage, read_from
+from dealdb.store.log.entry import Entry, LogPage
+from dealdb.store.log.reader import read_from
 from dealdb.store.replica.replica import Replica
 from servers import Server
 

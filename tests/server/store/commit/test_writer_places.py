@@ -20,7 +20,7 @@ from dealdb.store.commit import idle_writers
 from dealdb.store.commit.batch import Batch
 from dealdb.store.commit.idle_writers import UNUSED_S, forget_idle_writers
 from dealdb.store.commit.writer import _Place
-from dealdb.store.log.entry import read_from
+from dealdb.store.log.reader import read_from
 from dealdb.store.replica.replica import Replica
 from dealdb.store.upkeep.ahead import catch_up
 from faults.proxy import Proxy

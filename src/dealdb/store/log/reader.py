@@ -1,0 +1,145 @@
+"""
+Reading the log: forwards from a position, backwards, a single entry, and waiting for the next one.
+
+Entries come in pages, each the reply to one command, and no larger than the server and this process bear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from dealdb.connection import Link
+from dealdb.errors import StoreDamaged
+from dealdb.store.log.entry import Entry, LogPage, Position, RawEntry, entry_of
+
+# entries asked for at first, and then as many as take up about so much: bounds the memory of the reply
+_FIRST_ENTRIES = 100
+_PAGE_BYTES = 2**20
+# the server does nothing else meanwhile
+_MAX_ENTRIES = 2_000
+# a reader that waits takes so many at most
+_WAIT_ENTRIES = 100
+
+
+class HistoryReset(StoreDamaged):
+    """The log stopped being the one that was being read; reading starts again."""
+
+
+def read_since(link: Link, log_key: str, position: Position) -> Iterator[LogPage] | None:
+    """
+    Entries after a position, in pages, or None when the log has no such position.
+
+    The read includes the position itself: the first entry must be it, with the same hash. A server that was
+    reset, restored or swapped can't pass that, though its numbers may be the same.
+
+    Cost
+    ----
+    One round trip where fewer than 100 commits are new.
+    """
+    start = f"{position.seq}-0" if position.seq else "-"
+    first = _page(link, log_key, start, _FIRST_ENTRIES)
+    if position.seq:
+        if not first or first[0].position != position:
+            return None
+        return _pages(link, log_key, first, skip=1)
+    if first and first[0].position.seq != 1:
+        return None
+    return _pages(link, log_key, first, skip=0)
+
+
+def has_position(link: Link, log_key: str, position: Position) -> bool:
+    """Whether the log has this very commit. One round trip."""
+    return entry_at(link, log_key, position) is not None
+
+
+def entry_at(link: Link, log_key: str, position: Position) -> Entry | None:
+    """The commit at a position, or None where the log does not have it any more. One round trip."""
+    entry_id = f"{position.seq}-0"
+    found = link.call("XRANGE", log_key, entry_id, entry_id, retry=True)
+    entry = entry_of(found[0]) if found else None
+    return entry if entry and entry.position == position else None
+
+
+def read_from(link: Link, log_key: str, seq: int) -> Iterator[LogPage]:
+    """
+    Entries from a number on that are still in the log, in pages.
+
+    Cost
+    ----
+    One round trip for every MiB of commits, or 2,000.
+    """
+    return _pages(link, log_key, _page(link, log_key, f"{seq}-0", _FIRST_ENTRIES), skip=0)
+
+
+def read_back(link: Link, log_key: str, seq: int) -> Iterator[LogPage]:
+    """
+    Entries up to a number that are still in the log, in pages, the newest page first.
+
+    Cost
+    ----
+    As ``read_from``.
+    """
+    count = _FIRST_ENTRIES
+    while seq > 0:
+        first = max(seq - count + 1, 1)
+        raw = link.call("XRANGE", log_key, f"{first}-0", f"{seq}-0", retry=True)
+        page = _entries(link, log_key, raw)
+        if page:
+            yield page
+        if not page or page[0].position.seq > first:
+            return
+        count = _count_for(page)
+        seq = first - 1
+
+
+def wait_for(link: Link, log_key: str, seq: int, wait_ms: int) -> Sequence[Entry]:
+    """
+    The first entries in the log after a number; none when no commit comes within ``wait_ms`` milliseconds.
+
+    Whether they follow what the caller has is for the caller to see.
+
+    Cost
+    ----
+    One round trip, which lasts until there is an entry; it has to end before the link's ``socket_timeout_s``.
+    """
+    wait = ("BLOCK", wait_ms) if wait_ms > 0 else ()
+    reply = link.call(
+        "XREAD", "COUNT", _WAIT_ENTRIES, *wait, "STREAMS", log_key, f"{seq}-0", retry=True
+    )
+    return _entries(link, log_key, reply[0][1]) if reply else []
+
+
+def _page(link: Link, log_key: str, start: str, count: int) -> LogPage:
+    raw = link.call("XRANGE", log_key, start, "+", "COUNT", count, retry=True)
+    return _entries(link, log_key, raw)
+
+
+def _entries(link: Link, log_key: str, raw: list[RawEntry]) -> LogPage:
+    try:
+        return LogPage(raw)
+    except (ValueError, IndexError) as problem:
+        msg = f"{link.settings.where}: the stream {log_key!r} holds an entry that dealdb did not write"
+        raise StoreDamaged(msg) from problem
+
+
+def _pages(link: Link, log_key: str, page: LogPage, *, skip: int) -> Iterator[LogPage]:
+    count = _FIRST_ENTRIES
+    while True:
+        full = len(page) == count
+        last = page[-1].position if page else None
+        if len(page) > skip:
+            yield page[skip:]
+        if not full or last is None:
+            return
+        count = _count_for(page)
+        page = _page(link, log_key, f"{last.seq}-0", count)
+        if not page or page[0].position != last:
+            msg = f"{link.settings.where}: the log {log_key!r} was reset while it was read"
+            raise HistoryReset(msg)
+        skip = 1
+
+
+def _count_for(page: LogPage) -> int:
+    """How many entries to ask for next, from what is known of their size."""
+    size = page.data_bytes // len(page) + 1
+    return max(2, min(_PAGE_BYTES // size, _MAX_ENTRIES))
