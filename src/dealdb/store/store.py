@@ -46,8 +46,9 @@ if TYPE_CHECKING:
     from dealdb.store.live.during_load import Settling
     from dealdb.store.log.entry import Position
     from dealdb.store.replica.snapshot import Snapshot
+    from dealdb.store.upkeep.check import CheckReport
     from dealdb.store.upkeep.rename import Reshape
-    from dealdb.store.upkeep.repair import Audit, CheckReport, RepairReport
+    from dealdb.store.upkeep.repair import Audit, RepairReport
 
 _MAX_TRIES = 20
 
