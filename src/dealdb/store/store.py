@@ -192,14 +192,14 @@ class Store:
 
     def history(self, deal_id: str) -> pl.DataFrame:
         """Every change of one deal; see ``past.history_of``."""
-        from dealdb.store.history.reading import history_of
+        from dealdb.store.history.changes import history_of
 
         self._adopt_strays()
         return history_of(self.link, self.keys, deal_id)
 
     def changes(self, until: int) -> pl.DataFrame:
         """Every change of every deal up to a commit; see ``past.changes_of``."""
-        from dealdb.store.history.reading import changes_of
+        from dealdb.store.history.changes import changes_of
 
         self._adopt_strays()
         return changes_of(self.link, self.keys, until)
@@ -213,7 +213,7 @@ class Store:
 
     def as_of(self, when: datetime | date) -> Snapshot:
         """All deals as they were at a moment; see ``past.replica_as_of``."""
-        from dealdb.store.history.reading import replica_as_of
+        from dealdb.store.history.as_of import replica_as_of
         from dealdb.store.replica.snapshot import snapshot_of
 
         self._adopt_strays()
