@@ -610,8 +610,8 @@ MUTANTS = [
     Mutant(
         "a load seals the commits of another history",
         "live/columns.py",
-        "        self._unsealed.clear()\n        self._replica, pages = (",
-        "        self._replica, pages = (",
+        "        self._unsealed.clear()\n        self._replica, pages, _ = rebuilt(",
+        "        self._replica, pages, _ = rebuilt(",
         "tests/server/store/checkpoint/test_checkpoint.py",
     ),
     Mutant(
@@ -629,10 +629,10 @@ MUTANTS = [
     ),
     Mutant(
         "a checkpoint of another history is used",
-        "live/columns.py",
-        "pages = read_since(self._link, self._keys.log, generation.position)",
+        "live/rebuild.py",
+        "pages = read_since(link, keys.log, generation.position)",
         "from dealdb.store.log.entry import read_from; "
-        "pages = read_from(self._link, self._keys.log, generation.position.seq + 1)",
+        "pages = read_from(link, keys.log, generation.position.seq + 1)",
         "tests/server/store/checkpoint/test_checkpoint.py",
     ),
     Mutant(

@@ -90,11 +90,18 @@ class Replica:
 
     @property
     def stages(self) -> set[str | None]:
-        """Every stage that occurs or has occurred."""
+        """Every stage that occurs or has occurred. Costs as ``read_stages`` does."""
+        return self._known_stages() | self._new_stages
+
+    def read_stages(self) -> None:
+        """Have ``stages`` at hand, which may have to be read from a column that waits. Costs as ``need`` does."""
+        self._known_stages()
+
+    def _known_stages(self) -> set[str | None]:
         if self._stages is None:
             self.need(["stage"])
             self._stages = set(self.columns["stage"].unique()) if "stage" in self.columns else set()
-        return self._stages | self._new_stages
+        return self._stages
 
     @property
     def has_all(self) -> bool:
