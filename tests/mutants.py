@@ -503,7 +503,7 @@ MUTANTS = [
     ),
     Mutant(
         "the script's stamp is not replayed",
-        "replica/replica.py",
+        "replica/gather.py",
         'elif kind == "set":',
         'elif kind == "none":',
     ),
@@ -523,7 +523,7 @@ MUTANTS = [
     Mutant(
         "deletes are applied last",
         "replica/replica.py",
-        "if batch.deleted and not set(batch.deleted).isdisjoint(chain.from_iterable(rows)):",
+        "if gathered.deleted and not set(gathered.deleted).isdisjoint(chain.from_iterable(rows)):",
         "if False:",
         f"tests/unit/store/replica/test_apply.py {MACHINE}",
     ),
