@@ -610,7 +610,7 @@ MUTANTS = [
     Mutant(
         "a load seals the commits of another history",
         "live/columns.py",
-        "        self._unsealed.clear()\n        self._replica, pages, _ = rebuilt(",
+        "        self._recent.clear()\n        self._replica, pages, _ = rebuilt(",
         "        self._replica, pages, _ = rebuilt(",
         "tests/server/store/checkpoint/test_checkpoint.py",
     ),

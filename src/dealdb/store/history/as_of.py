@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from dealdb.connection import Link
 from dealdb.store.archive.manifest import read_manifest
-from dealdb.store.checkpoint.write import read_checkpoint
+from dealdb.store.checkpoint.read import read_checkpoint
 from dealdb.store.history.last_commit import end_of, last_until
 from dealdb.store.history.reading import read_history
 from dealdb.store.keys import Keys

@@ -14,8 +14,8 @@ from dealdb.errors import StoreDamaged
 from dealdb.store.archive.chunk_cache import ChunkCache
 from dealdb.store.archive.chunks import CHUNK_ROWS
 from dealdb.store.archive.first_look import FirstLook, first_look
-from dealdb.store.checkpoint.recent import Unsealed
-from dealdb.store.checkpoint.write import open_checkpoint, read_checkpoint
+from dealdb.store.checkpoint.read import open_checkpoint, read_checkpoint
+from dealdb.store.checkpoint.recent import Recent
 from dealdb.store.keys import Keys
 from dealdb.store.live.rebuild import Read, rebuilt
 from dealdb.store.live.schedule import CheckpointSchedule
@@ -54,7 +54,7 @@ class LiveColumns:
         self._replica = Replica()
         self._snapshot: Snapshot | None = None
         self._has_read_rows = False
-        self._unsealed = Unsealed()
+        self._recent = Recent()
         self._schedule = CheckpointSchedule(link, keys)
         renew_in_child(self)
 
@@ -63,7 +63,7 @@ class LiveColumns:
         self._lock = threading.Lock()
         self._replica = Replica()
         self._snapshot = None
-        self._unsealed = Unsealed()
+        self._recent = Recent()
         self._schedule = CheckpointSchedule(self._link, self._keys)
 
     def snapshot(
@@ -147,16 +147,16 @@ class LiveColumns:
             try:
                 self._sync(None, follow=partial(self._follow_settling, so_far=so_far))
             except BaseException:
-                self._unsealed.clear()
+                self._recent.clear()
                 raise
             if not so_far:
-                self._schedule.write_after_load(self._replica, self._unsealed)
-                self._unsealed.clear()
+                self._schedule.write_after_load(self._replica, self._recent)
+                self._recent.clear()
 
-    def give_up_unsealed(self) -> None:
+    def give_up_recent(self) -> None:
         """Free what ``settle`` has kept for the next checkpoint. No round trip."""
         with self._lock:
-            self._unsealed.clear()
+            self._recent.clear()
 
     def finish(self) -> None:
         """Wait for a checkpoint that a query has begun, if one is under way."""
@@ -208,9 +208,9 @@ class LiveColumns:
             for part in _at_full_chunks(page, self._replica.height) if so_far else [page]:
                 entries = [entry.with_deals() for entry in part]
                 self._apply(entries)
-                self._unsealed.add(entries)
+                self._recent.add(entries)
                 if so_far:
-                    self._schedule.write_during_load(self._replica, self._unsealed)
+                    self._schedule.write_during_load(self._replica, self._recent)
 
     def _apply(self, page: Sequence[Entry]) -> None:
         # given up first: a column that a frame refers to is copied before it is changed
@@ -231,7 +231,7 @@ class LiveColumns:
         look = look or first_look(self._link, self._keys)
         self._snapshot = None
         # they are of another history, or lie before what the checkpoint has
-        self._unsealed.clear()
+        self._recent.clear()
         self._replica, pages, _ = rebuilt(
             self._link, self._keys, self._cache, look.manifest, read=read, anchor=self._anchor
         )

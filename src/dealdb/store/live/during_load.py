@@ -48,7 +48,7 @@ class Settling:
             self._worker.submit(self._fold, so_far=False)
         elif self._step:
             # no fold comes any more that would seal what the last one has kept
-            self._worker.submit(self._live.give_up_unsealed)
+            self._worker.submit(self._live.give_up_recent)
         self._worker.close()
 
     def written(self, n: int) -> None:

@@ -11,7 +11,7 @@ from dealdb.connection import Link
 from dealdb.errors import StoreError
 from dealdb.store.archive.chunks import CHUNK_ROWS
 from dealdb.store.archive.manifest import read_manifest
-from dealdb.store.checkpoint.recent import Unsealed
+from dealdb.store.checkpoint.recent import Recent
 from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.keys import Keys
 from dealdb.store.log.entry import Position
@@ -83,19 +83,19 @@ class CheckpointSchedule:
             # RuntimeError: no thread can be had, as at the end of the interpreter
             self._note_failure()
 
-    def write_during_load(self, replica: Replica, unsealed: Unsealed) -> None:
+    def write_during_load(self, replica: Replica, recent: Recent) -> None:
         """Write what a load has filled some chunks with, if it is enough, while the load goes on."""
         # the history keeps the chunks that its deals are in, and so any that is not full
         filled = replica.height % CHUNK_ROWS < CHUNK_ROWS // 10
         if filled and replica.changes > _CHANGES_SO_FAR:
-            self._write_if_due(replica, unsealed, _DEALS_A_CHANGE_SO_FAR, tries=1)
+            self._write_if_due(replica, recent, _DEALS_A_CHANGE_SO_FAR, tries=1)
 
-    def write_after_load(self, replica: Replica, unsealed: Unsealed) -> None:
+    def write_after_load(self, replica: Replica, recent: Recent) -> None:
         """Write what a load has left in the log, if it was a large one."""
         # where most chunks are there already, a checkpoint costs little: however few the changes are
         is_cheap = bool(replica.chunks)
         deals_a_change = replica.height if is_cheap else _DEALS_A_LOADED_CHANGE
-        self._write_if_due(replica, unsealed, deals_a_change, tries=len(_SETTLING_PAUSES_S))
+        self._write_if_due(replica, recent, deals_a_change, tries=len(_SETTLING_PAUSES_S))
 
     def finish(self) -> None:
         """Wait until the checkpoint that is under way is there, or has failed."""
@@ -163,25 +163,25 @@ class CheckpointSchedule:
         self._has_failed = True
 
     def _write_if_due(
-        self, replica: Replica, unsealed: Unsealed, deals_a_change: int, *, tries: int
+        self, replica: Replica, recent: Recent, deals_a_change: int, *, tries: int
     ) -> None:
         """Write a checkpoint without the chunks that the last one wrote."""
         if not _is_due(replica, deals_a_change):
             return
         ends_at = time.monotonic() + _SETTLING_S
         for pause_s in _SETTLING_PAUSES_S[-tries:]:
-            if self._write_settling(replica, unsealed):
-                unsealed.clear()
+            if self._write_settling(replica, recent):
+                recent.clear()
                 replica.changes = 0
             if not replica.changes or time.monotonic() > ends_at:
                 return
             time.sleep(pause_s)
 
-    def _write_settling(self, replica: Replica, unsealed: Unsealed) -> bool:
+    def _write_settling(self, replica: Replica, recent: Recent) -> bool:
         """Write one for a load, unless there is one as new; whether there is one now."""
         with suppress(StoreError):
             return write_checkpoint(
-                self._link, self._keys, replica, anew=False, unsealed=unsealed, owner=self._owner
+                self._link, self._keys, replica, anew=False, recent=recent, owner=self._owner
             ) or self._is_covered(replica.position)
         return False
 

@@ -269,9 +269,9 @@ def test_a_load_that_fails_leaves_no_commits_in_memory(
     settling.written(500)
     assert settling._step
     settling._step.result()
-    assert store._live._unsealed.between(1, 2)
+    assert store._live._recent.between(1, 2)
     settling.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
-    assert store._live._unsealed.between(1, 2) is None
+    assert store._live._recent.between(1, 2) is None
 
 
 def test_a_load_does_not_seal_what_another_history_had(link: Link) -> None:
