@@ -577,7 +577,7 @@ MUTANTS = [
     Mutant(
         "orphans are removed without regard to the manifest",
         "checkpoint/write.py",
-        "orphans = sorted(known - (manifest.names(self._keys) if manifest else set()))",
+        "orphans = sorted(known - (manifest.keys(self._keys) if manifest else set()))",
         "orphans = sorted(known)",
     ),
     Mutant(
@@ -589,20 +589,20 @@ MUTANTS = [
     ),
     Mutant(
         "deals that changed are sealed as what they became",
-        "archive/segments.py",
+        "archive/sealing.py",
         "return all(\n            name in self._schema",
         "return any(\n            name in self._schema",
     ),
     Mutant(
         "a deal that changed keeps the deals beside it in the history too",
-        "archive/segments.py",
+        "archive/sealing.py",
         "deals if self._has(deals, entry.height) else None",
         "None",
         "tests/server/store/checkpoint/test_checkpoint.py",
     ),
     Mutant(
         "commits that are sealed together count as unchanged",
-        "archive/segments.py",
+        "archive/sealing.py",
         "if follow and alike and self._has(pl.concat(added), entries[0].height):",
         "if follow and alike:",
         "tests/server/store/checkpoint/test_checkpoint.py",
@@ -736,8 +736,8 @@ MUTANTS = [
     Mutant(
         "a copied hash keeps the row of its original",
         "upkeep/repair.py",
-        "2 if Problem.MISPLACED in wanted[deal] else 1",
-        "1",
+        "Adopt.WITH_NEW_ROW if Problem.MISPLACED in kinds else Adopt.ALWAYS",
+        "Adopt.ALWAYS",
         f"tests/server/store/upkeep/test_repair.py {MACHINE}",
     ),
     Mutant(

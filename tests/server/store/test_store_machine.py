@@ -530,7 +530,7 @@ class StoreMachine(RuleBasedStateMachine):
         after = self.manifest
         if after and after != before:
             keys = store.keys
-            new = after.names(keys) - (before.names(keys) if before else set())
+            new = after.keys(keys) - (before.keys(keys) if before else set())
             assert self.link.call("EXISTS", *new) == len(new), "published before its chunks"
         # it expires by itself
         self.link.call("DEL", "deals:lease")

@@ -20,8 +20,9 @@ from dealdb.errors import StoreError
 from dealdb.store.archive.chunks import Columns, encoded
 from dealdb.store.archive.manifest import Generation, Manifest, is_of_newer_format
 from dealdb.store.archive.merging import Merger
-from dealdb.store.archive.segments import Sealed, Segment, seal_all
-from dealdb.store.archive.texts import text_of
+from dealdb.store.archive.sealing import Sealed, seal_all
+from dealdb.store.archive.segments import Segment
+from dealdb.store.archive.string_keys import read_string
 from dealdb.store.checkpoint.ending import Ending
 from dealdb.store.checkpoint.lease import give_back, take
 from dealdb.store.checkpoint.recent import Recent
@@ -145,7 +146,7 @@ class _Checkpointer:
         self._sealed_bytes = 0
 
     def run(self) -> bool:
-        text = text_of(self._link, self._keys.checkpoint) or b""
+        text = read_string(self._link, self._keys.checkpoint) or b""
         if is_of_newer_format(text.decode(errors="replace")):
             # it knows where history is that this program can't read; queries do without a checkpoint
             return False
@@ -190,7 +191,7 @@ class _Checkpointer:
         """Note anew what there is, if another program has put something else in the place of the names."""
         names = self._keys.chunks
         if self._link.call("TYPE", names, retry=True) not in (b"set", b"none"):
-            known = base.names(self._keys) if base else set[str]()
+            known = base.keys(self._keys) if base else set[str]()
             again = [("SADD", names, name) for name in sorted(known)]
             self._link.calls([("DEL", names), *again], retry=True)
 
@@ -209,7 +210,7 @@ class _Checkpointer:
             position.seq, position.hash, text, made_from, older, retry=True,
         )  # fmt: skip
         # sent again, it finds its own manifest where it expects the one before
-        return bool(done) or text_of(self._link, keys.checkpoint) == text.encode()
+        return bool(done) or read_string(self._link, keys.checkpoint) == text.encode()
 
     def _write_columns(self) -> Columns:
         replica = self._replica
@@ -275,9 +276,9 @@ class _Checkpointer:
         # under the lease: the chunks of another process that is about to publish look like orphans too
         found = self._link.call("SMEMBERS", self._keys.chunks, retry=True)
         known = {key.decode() for key in found}
-        text = text_of(self._link, self._keys.checkpoint) or b""
+        text = read_string(self._link, self._keys.checkpoint) or b""
         manifest = Manifest.from_json(text.decode(errors="replace"))
-        orphans = sorted(known - (manifest.names(self._keys) if manifest else set()))
+        orphans = sorted(known - (manifest.keys(self._keys) if manifest else set()))
         if manifest and orphans:
             keys = (self._keys.checkpoint, self._keys.chunks, *orphans)
             self._link.call("EVAL", _REMOVE, len(keys), *keys, text, retry=True)

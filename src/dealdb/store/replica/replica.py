@@ -233,7 +233,7 @@ class Replica:
             self._new_stages.update(added["stage"].unique())
 
     def _set(self, gathered: Gathered, run: Run) -> Gathered:
-        """Gather commits that set fields; returns the gathered to go on with."""
+        """Gather commits that set fields; returns what to go on gathering with."""
         for start in range(0, len(run.data), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
             rows: list[list[int]] = unpacked_all(run.packed_rows[part])

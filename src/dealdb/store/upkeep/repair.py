@@ -8,8 +8,9 @@ after any interruption.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from itertools import islice
 from typing import TypeVar
 
@@ -43,6 +44,15 @@ return 1
 T = TypeVar("T")
 # rows that only the log has: nothing of a hash is to be adopted
 _LEFT_OVER = (Problem.VANISHED, Problem.DOUBLED)
+
+
+class Adopt(IntEnum):
+    """How a hash is committed as it is; the numbers are those that ``commit.lua`` knows."""
+
+    WHERE_IT_CHANGES = 0
+    ALWAYS = 1
+    # the row that it carries is another deal's
+    WITH_NEW_ROW = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,36 +162,37 @@ class Audit:
             by_deal.setdefault(difference.deal, set()).add(difference.problem)
         # an unreadable text is in the log already, as it is: adopting it again would change nothing
         wanted = {deal: kinds for deal, kinds in by_deal.items() if kinds != {Problem.UNREADABLE}}
-        return sum(
-            self.adopt({deal: 2 if Problem.MISPLACED in wanted[deal] else 1 for deal in batch})
-            for batch in _batches(wanted)
-        )
+        marks = {
+            deal: Adopt.WITH_NEW_ROW if Problem.MISPLACED in kinds else Adopt.ALWAYS
+            for deal, kinds in wanted.items()
+        }
+        return sum(self.adopt({deal: marks[deal] for deal in batch}) for batch in _batches(marks))
 
-    def adopt(self, marks: dict[str, int]) -> int:
+    def adopt(self, deals: Mapping[str, int]) -> int:
         """
         Commit the hashes of these deals as they are; returns how many there were.
 
         Parameters
         ----------
-        marks
-            By deal, 1, or 2 for a hash that carries another deal's row.
+        deals
+            By id, how each is adopted: a value of ``Adopt``.
 
         Cost
         ----
         Two round trips.
         """
         names = {
-            name.decode(errors="replace") for h in self._hashes(list(marks)).values() for name in h
+            name.decode(errors="replace") for h in self._hashes(list(deals)).values() for name in h
         }
         schema = self._definitions.declare(
             _unknown_fields(names, self._definitions.refresh().schema)
         )
         fields = [name for name in schema if name != "id"]
-        return self.mend(list(marks), fields, fields, list(marks.values()))
+        return self.mend(list(deals), fields, fields, list(deals.values()))
 
     def adopt_all(self, deals: Iterable[str]) -> int:
         """Commit hashes that the log has never seen; returns how many there were. Costs as ``adopt`` for each 200."""
-        return sum(self.adopt(dict.fromkeys(batch, 1)) for batch in _batches(deals))
+        return sum(self.adopt(dict.fromkeys(batch, Adopt.ALWAYS)) for batch in _batches(deals))
 
     def mend(
         self,
