@@ -503,7 +503,7 @@ MUTANTS = [
     ),
     Mutant(
         "the script's stamp is not replayed",
-        "replica/replica.py",
+        "replica/gather.py",
         'elif kind == "set":',
         'elif kind == "none":',
     ),
@@ -523,7 +523,7 @@ MUTANTS = [
     Mutant(
         "deletes are applied last",
         "replica/replica.py",
-        "if batch.deleted and not set(batch.deleted).isdisjoint(chain.from_iterable(rows)):",
+        "if gathered.deleted and not set(gathered.deleted).isdisjoint(chain.from_iterable(rows)):",
         "if False:",
         f"tests/unit/store/replica/test_apply.py {MACHINE}",
     ),
@@ -577,7 +577,7 @@ MUTANTS = [
     Mutant(
         "orphans are removed without regard to the manifest",
         "checkpoint/write.py",
-        "orphans = sorted(known - (manifest.names(self._keys) if manifest else set()))",
+        "orphans = sorted(known - (manifest.keys(self._keys) if manifest else set()))",
         "orphans = sorted(known)",
     ),
     Mutant(
@@ -589,20 +589,20 @@ MUTANTS = [
     ),
     Mutant(
         "deals that changed are sealed as what they became",
-        "archive/segments.py",
+        "archive/sealing.py",
         "return all(\n            name in self._schema",
         "return any(\n            name in self._schema",
     ),
     Mutant(
         "a deal that changed keeps the deals beside it in the history too",
-        "archive/segments.py",
+        "archive/sealing.py",
         "deals if self._has(deals, entry.height) else None",
         "None",
         "tests/server/store/checkpoint/test_checkpoint.py",
     ),
     Mutant(
         "commits that are sealed together count as unchanged",
-        "archive/segments.py",
+        "archive/sealing.py",
         "if follow and alike and self._has(pl.concat(added), entries[0].height):",
         "if follow and alike:",
         "tests/server/store/checkpoint/test_checkpoint.py",
@@ -610,8 +610,8 @@ MUTANTS = [
     Mutant(
         "a load seals the commits of another history",
         "live/columns.py",
-        "        self._unsealed.clear()\n        self._replica, pages = (",
-        "        self._replica, pages = (",
+        "        self._recent.clear()\n        self._replica, pages, _ = rebuilt(",
+        "        self._replica, pages, _ = rebuilt(",
         "tests/server/store/checkpoint/test_checkpoint.py",
     ),
     Mutant(
@@ -629,10 +629,10 @@ MUTANTS = [
     ),
     Mutant(
         "a checkpoint of another history is used",
-        "live/columns.py",
-        "pages = read_since(self._link, self._keys.log, generation.position)",
+        "live/rebuild.py",
+        "pages = read_since(link, keys.log, generation.position)",
         "from dealdb.store.log.reader import read_from; "
-        "pages = read_from(self._link, self._keys.log, generation.position.seq + 1)",
+        "pages = read_from(link, keys.log, generation.position.seq + 1)",
         "tests/server/store/checkpoint/test_checkpoint.py",
     ),
     Mutant(
@@ -665,7 +665,7 @@ MUTANTS = [
     ),
     Mutant(
         "the first commit that is later ends the state at a moment",
-        "history/reading.py",
+        "history/as_of.py",
         "    until = last_until(link, keys, end_of(when))\n",
         "    until = next((e.position.seq - 1 for e in read_history(link, keys) if e.time_ms > end_of(when)), 2**60)\n",
         "tests/server/store/history/test_last_commit.py",
@@ -736,8 +736,8 @@ MUTANTS = [
     Mutant(
         "a copied hash keeps the row of its original",
         "upkeep/repair.py",
-        "2 if Problem.MISPLACED in wanted[deal] else 1",
-        "1",
+        "Adopt.WITH_NEW_ROW if Problem.MISPLACED in kinds else Adopt.ALWAYS",
+        "Adopt.ALWAYS",
         f"tests/server/store/upkeep/test_repair.py {MACHINE}",
     ),
     Mutant(

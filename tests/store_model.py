@@ -18,7 +18,7 @@ import msgpack
 import polars as pl
 
 from dealdb.schema import Field, FieldType, Schema
-from dealdb.store.upkeep.repair import Difference, Problem
+from dealdb.store.upkeep.check import Difference, Problem
 
 Texts = dict[str, str]
 View = list[tuple[str, Texts]]

@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from dealdb.store.backup.reports import BackupReport, RestoreReport
     from dealdb.store.history.feed import Feed
     from dealdb.store.history.feed_commits import Commit, DealChange
-    from dealdb.store.upkeep.repair import CheckReport, Difference, Problem, RepairReport
+    from dealdb.store.upkeep.check import CheckReport, Difference, Problem
+    from dealdb.store.upkeep.repair import RepairReport
     from dealdb.view import DealView
 
 __all__ = [
@@ -120,9 +121,8 @@ _MODULES = {
     **dict.fromkeys(("Explanation", "Facet", "Page", "SavedQuery"), "query"),
     **dict.fromkeys(("Field", "FieldType", "Schema"), "schema"),
     **dict.fromkeys(("Deal", "SaveResult"), "store"),
-    **dict.fromkeys(
-        ("CheckReport", "Difference", "Problem", "RepairReport"), "store.upkeep.repair"
-    ),
+    **dict.fromkeys(("CheckReport", "Difference", "Problem"), "store.upkeep.check"),
+    "RepairReport": "store.upkeep.repair",
     **dict.fromkeys(("BackupReport", "RestoreReport"), "store.backup.reports"),
     **dict.fromkeys(("Commit", "DealChange"), "store.history.feed_commits"),
     "Feed": "store.history.feed",

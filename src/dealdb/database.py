@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from dealdb.query import QueryEngine
     from dealdb.store.backup.reports import BackupReport, RestoreReport, Tell
     from dealdb.store.history.feed import Feed
-    from dealdb.store.upkeep.repair import CheckReport, RepairReport
+    from dealdb.store.upkeep.check import CheckReport
+    from dealdb.store.upkeep.repair import RepairReport
 
 DEFAULT_COLLECTION = "deal"
 _AS_OPENED = nullcontext()

@@ -47,8 +47,9 @@ if TYPE_CHECKING:
     from dealdb.store.live.during_load import Settling
     from dealdb.store.log.entry import Position
     from dealdb.store.replica.snapshot import Snapshot
+    from dealdb.store.upkeep.check import CheckReport
     from dealdb.store.upkeep.rename import Reshape
-    from dealdb.store.upkeep.repair import Audit, CheckReport, RepairReport
+    from dealdb.store.upkeep.repair import Audit, RepairReport
 
 _MAX_TRIES = 20
 
@@ -192,14 +193,14 @@ class Store:
 
     def history(self, deal_id: str) -> pl.DataFrame:
         """Every change of one deal; see ``past.history_of``."""
-        from dealdb.store.history.reading import history_of
+        from dealdb.store.history.changes import history_of
 
         self._adopt_strays()
         return history_of(self.link, self.keys, deal_id)
 
     def changes(self, until: int) -> pl.DataFrame:
         """Every change of every deal up to a commit; see ``past.changes_of``."""
-        from dealdb.store.history.reading import changes_of
+        from dealdb.store.history.changes import changes_of
 
         self._adopt_strays()
         return changes_of(self.link, self.keys, until)
@@ -213,7 +214,7 @@ class Store:
 
     def as_of(self, when: datetime | date) -> Snapshot:
         """All deals as they were at a moment; see ``past.replica_as_of``."""
-        from dealdb.store.history.reading import replica_as_of
+        from dealdb.store.history.as_of import replica_as_of
         from dealdb.store.replica.snapshot import snapshot_of
 
         self._adopt_strays()

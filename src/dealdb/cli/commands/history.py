@@ -14,7 +14,7 @@ from dealdb.cli.session import Output, Parquet, Session, note
 from dealdb.errors import ConfigError, DealNotFound, StoreDamaged
 
 if TYPE_CHECKING:
-    from dealdb.store.upkeep.repair import Difference
+    from dealdb.store.upkeep.check import Difference
 
 
 def history(

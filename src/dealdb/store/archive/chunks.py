@@ -23,7 +23,7 @@ from dealdb.errors import ServerRefused
 from dealdb.schema import Field, Schema
 from dealdb.store.archive.chunk_cache import ChunkCache
 from dealdb.store.archive.digest import digest_of, is_whole
-from dealdb.store.archive.texts import is_wrong_type
+from dealdb.store.archive.string_keys import is_wrong_type
 from dealdb.store.keys import Keys
 
 CHUNK_ROWS = 65_536

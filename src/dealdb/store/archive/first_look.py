@@ -7,7 +7,7 @@ from typing import NamedTuple
 from dealdb.connection import Link
 from dealdb.errors import ServerRefused
 from dealdb.store.archive.manifest import Manifest
-from dealdb.store.archive.texts import is_wrong_type, text_of
+from dealdb.store.archive.string_keys import is_wrong_type, read_string
 from dealdb.store.keys import FORMAT, Keys, wrong_format
 
 
@@ -47,7 +47,7 @@ def first_look(link: Link, keys: Keys) -> FirstLook:
         if not is_wrong_type(refusal):
             raise
         # one by one, to see which of the two it is
-        (found, adopted), text = link.call(*look, retry=True), text_of(link, keys.checkpoint)
+        (found, adopted), text = link.call(*look, retry=True), read_string(link, keys.checkpoint)
     if found not in (None, FORMAT):
         raise wrong_format(keys, found)
     return FirstLook(bool(adopted), Manifest.from_bytes(text))

@@ -11,7 +11,7 @@ from dealdb.pipeline import Pipeline
 from dealdb.schema import Schema
 from dealdb.store.archive.chunks import Columns
 from dealdb.store.archive.segments import Segment
-from dealdb.store.archive.texts import text_of
+from dealdb.store.archive.string_keys import read_string
 from dealdb.store.keys import Keys
 from dealdb.store.log.entry import Position
 
@@ -127,7 +127,7 @@ class Manifest:
         """Manifest from what the server keeps, as ``from_json`` has it; None for nothing."""
         return cls.from_json(text.decode(errors="replace")) if text else None
 
-    def names(self, keys: Keys) -> set[str]:
+    def keys(self, keys: Keys) -> set[str]:
         """Every key that it refers to."""
         columns = [*(g.columns for g in self.generations), *(s.columns for s in self.history)]
         chunks = {key for each in columns if each for key in each.keys(keys)}
@@ -145,4 +145,4 @@ def is_of_newer_format(text: str) -> bool:
 
 def read_manifest(link: Link, keys: Keys) -> Manifest | None:
     """Manifest in force, or None. One round trip."""
-    return Manifest.from_bytes(text_of(link, keys.checkpoint))
+    return Manifest.from_bytes(read_string(link, keys.checkpoint))

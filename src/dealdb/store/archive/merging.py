@@ -16,16 +16,14 @@ import polars as pl
 
 from dealdb.connection import Link
 from dealdb.store.archive.chunks import Columns
+from dealdb.store.archive.sealing import SEGMENT_BYTES, Sealed, resealed
 from dealdb.store.archive.segments import (
-    SEGMENT_BYTES,
     ChunkLost,
     Extent,
-    Sealed,
     SealedRows,
     Segment,
     complete,
     read_segment,
-    resealed,
 )
 from dealdb.store.keys import Keys
 

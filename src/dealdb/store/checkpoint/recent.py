@@ -10,7 +10,7 @@ from dealdb.store.log.entry import Entry
 MAX_BYTES = 96 * 2**20
 
 
-class Unsealed:
+class Recent:
     """Consecutive commits of one history, their deals unpacked; where they become too many, all are given up."""
 
     def __init__(self) -> None:

@@ -1,5 +1,5 @@
 """
-Checkpoints: the columns in compressed chunks, so that a new process need not read every hash.
+Writing checkpoints: the columns in compressed chunks, so that a new process need not read every hash.
 
 The chunks are written first, under names made of what is in them; the manifest makes them valid; those that no
 checkpoint and no segment of the history has any more go after that. With each checkpoint the log up to it is sealed
@@ -10,29 +10,26 @@ remains alone.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from importlib.resources import files
 from itertools import chain, islice, takewhile
 
-import polars as pl
-
 from dealdb.connection import Link
 from dealdb.errors import StoreError
-from dealdb.store.archive.chunk_cache import ChunkCache
 from dealdb.store.archive.chunks import Columns, encoded
 from dealdb.store.archive.manifest import Generation, Manifest, is_of_newer_format
 from dealdb.store.archive.merging import Merger
-from dealdb.store.archive.segments import Sealed, Segment, seal_all
-from dealdb.store.archive.texts import text_of
+from dealdb.store.archive.sealing import Sealed, seal_all
+from dealdb.store.archive.segments import Segment
+from dealdb.store.archive.string_keys import read_string
 from dealdb.store.checkpoint.ending import Ending
 from dealdb.store.checkpoint.lease import give_back, take
-from dealdb.store.checkpoint.recent import Unsealed
+from dealdb.store.checkpoint.recent import Recent
 from dealdb.store.commit.idle_writers import forget_idle_writers
 from dealdb.store.keys import Keys
 from dealdb.store.log.entry import Entry
 from dealdb.store.log.reader import HistoryReset, has_position, read_from
-from dealdb.store.replica.deferred import Waiting
 from dealdb.store.replica.replica import Replica
 
 _PUBLISH = files("dealdb.store.checkpoint").joinpath("publish.lua").read_bytes()
@@ -52,53 +49,6 @@ _MAX_STAGES = 100
 _SENT_CHUNKS = 64
 # as much may stay in the log for the sake of an older checkpoint, or half of what the new chunks of this one take
 _MIN_LOG_BYTES = 2**20
-
-
-def read_checkpoint(
-    link: Link, keys: Keys, generation: Generation, cache: ChunkCache | None = None
-) -> Replica | None:
-    """
-    Replica as of a checkpoint, or None when a chunk is missing or not what the manifest says.
-
-    Cost
-    ----
-    One round trip, however many chunks; none where the cache has all of them.
-    """
-    replica = open_checkpoint(link, keys, generation, cache)
-    try:
-        replica.need()
-    except HistoryReset:
-        return None
-    return replica
-
-
-def open_checkpoint(
-    link: Link, keys: Keys, generation: Generation, cache: ChunkCache | None = None
-) -> Replica:
-    """Replica as of a checkpoint, whose columns are read when they are needed, if they are there then."""
-    columns = generation.columns
-
-    def load(names: Collection[str]) -> dict[str, pl.Series] | None:
-        return columns.read(link, keys, names, cache) if columns else None
-
-    def load_rows(names: Collection[str], rows: Sequence[int]) -> dict[str, pl.Series] | None:
-        return columns.read_rows(link, keys, names, rows, cache) if columns else None
-
-    return Replica(
-        position=generation.position,
-        time_ms=generation.time_ms,
-        schema=generation.schema,
-        pipeline=generation.pipeline,
-        waiting=Waiting(
-            load=load,
-            load_rows=load_rows,
-            height=generation.height,
-            changes={name: [] for name in generation.schema},
-        ),
-        height=generation.height,
-        stages=generation.stages,
-        has_deleted=generation.has_deleted,
-    )
 
 
 def generation_of(replica: Replica, columns: Columns) -> Generation:
@@ -122,7 +72,7 @@ def write_checkpoint(
     replica: Replica,
     *,
     anew: bool = True,
-    unsealed: Unsealed | None = None,
+    recent: Recent | None = None,
     owner: str | None = None,
     on_failure: Callable[[], object] = lambda: None,
 ) -> bool:
@@ -134,7 +84,7 @@ def write_checkpoint(
     anew
         Whether to write all chunks, as those that are there may be damaged; else without those that the last
         checkpoint of this replica wrote, and that nothing has changed since; large merges are left to others then.
-    unsealed
+    recent
         Commits that need not be read from the log again.
     owner
         Who writes, for the lease: takes over what an attempt of the same owner has left of it.
@@ -163,7 +113,7 @@ def write_checkpoint(
             return False
         if anew:
             replica.chunks = {}
-        published = _Checkpointer(link, keys, replica, unsealed or Unsealed(), hasty=not anew).run()
+        published = _Checkpointer(link, keys, replica, recent or Recent(), hasty=not anew).run()
     except BaseException:
         on_failure()
         # should that fail too, the owner's next attempt takes it over, and after a while everybody's
@@ -182,7 +132,7 @@ class _Checkpointer:
     """Writes one checkpoint."""
 
     def __init__(
-        self, link: Link, keys: Keys, replica: Replica, unsealed: Unsealed, *, hasty: bool
+        self, link: Link, keys: Keys, replica: Replica, recent: Recent, *, hasty: bool
     ) -> None:
         self._hasty = hasty
         self._link = link
@@ -191,13 +141,13 @@ class _Checkpointer:
         # of this attempt alone: no late command of another one writes to its segments
         self._token = secrets.token_hex(8)
         self._ending = Ending(link.settings.where)
-        self._unsealed = unsealed
+        self._recent = recent
         self._needed: set[str] = set()
         self._chunk_bytes = 0
         self._sealed_bytes = 0
 
     def run(self) -> bool:
-        text = text_of(self._link, self._keys.checkpoint) or b""
+        text = read_string(self._link, self._keys.checkpoint) or b""
         if is_of_newer_format(text.decode(errors="replace")):
             # it knows where history is that this program can't read; queries do without a checkpoint
             return False
@@ -242,7 +192,7 @@ class _Checkpointer:
         """Note anew what there is, if another program has put something else in the place of the names."""
         names = self._keys.chunks
         if self._link.call("TYPE", names, retry=True) not in (b"set", b"none"):
-            known = base.names(self._keys) if base else set[str]()
+            known = base.keys(self._keys) if base else set[str]()
             again = [("SADD", names, name) for name in sorted(known)]
             self._link.calls([("DEL", names), *again], retry=True)
 
@@ -261,7 +211,7 @@ class _Checkpointer:
             position.seq, position.hash, text, made_from, older, retry=True,
         )  # fmt: skip
         # sent again, it finds its own manifest where it expects the one before
-        return bool(done) or text_of(self._link, keys.checkpoint) == text.encode()
+        return bool(done) or read_string(self._link, keys.checkpoint) == text.encode()
 
     def _write_columns(self) -> Columns:
         replica = self._replica
@@ -308,7 +258,7 @@ class _Checkpointer:
     def _entries_since(self, sealed: int) -> Iterable[Entry]:
         """Commits behind the sealed ones, up to that of the checkpoint, as far as the log has them."""
         until = self._replica.position.seq
-        known = self._unsealed.between(sealed + 1, until)
+        known = self._recent.between(sealed + 1, until)
         if known is not None:
             return known
         read = chain.from_iterable(read_from(self._link, self._keys.log, sealed + 1))
@@ -327,9 +277,9 @@ class _Checkpointer:
         # under the lease: the chunks of another process that is about to publish look like orphans too
         found = self._link.call("SMEMBERS", self._keys.chunks, retry=True)
         known = {key.decode() for key in found}
-        text = text_of(self._link, self._keys.checkpoint) or b""
+        text = read_string(self._link, self._keys.checkpoint) or b""
         manifest = Manifest.from_json(text.decode(errors="replace"))
-        orphans = sorted(known - (manifest.names(self._keys) if manifest else set()))
+        orphans = sorted(known - (manifest.keys(self._keys) if manifest else set()))
         if manifest and orphans:
             keys = (self._keys.checkpoint, self._keys.chunks, *orphans)
             self._link.call("EVAL", _REMOVE, len(keys), *keys, text, retry=True)

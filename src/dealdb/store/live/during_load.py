@@ -11,7 +11,8 @@ from typing import Self
 
 from dealdb.errors import StoreError
 from dealdb.store.archive.chunks import CHUNK_ROWS
-from dealdb.store.live.columns import MIN_CHANGES, LiveColumns
+from dealdb.store.live.columns import LiveColumns
+from dealdb.store.live.schedule import MIN_CHANGES
 from dealdb.store.live.worker import Worker
 
 
@@ -47,7 +48,7 @@ class Settling:
             self._worker.submit(self._fold, so_far=False)
         elif self._step:
             # no fold comes any more that would seal what the last one has kept
-            self._worker.submit(self._live.give_up_unsealed)
+            self._worker.submit(self._live.give_up_recent)
         self._worker.close()
 
     def written(self, n: int) -> None:

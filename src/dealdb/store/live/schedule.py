@@ -1,17 +1,35 @@
-"""Checkpoints that queries begin: written by a thread, one at a time, and tried again where one fails."""
+"""When a checkpoint is due, and who writes it: a thread beside the queries of a process, or a load itself."""
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeAlias
 
+from dealdb.connection import Link
 from dealdb.errors import StoreError
+from dealdb.store.archive.chunks import CHUNK_ROWS
+from dealdb.store.archive.manifest import read_manifest
+from dealdb.store.checkpoint.recent import Recent
+from dealdb.store.checkpoint.write import write_checkpoint
+from dealdb.store.keys import Keys
 from dealdb.store.log.entry import Position
 from dealdb.store.replica.replica import Replica
 
+# changes after which a checkpoint saves more than it costs, at least
+MIN_CHANGES = 4_096
+# to a new process a change in the log costs as much as so many deals cost whoever writes a checkpoint
+_DEALS_A_CHANGE = 8
+# what a load leaves in the log is as large as what it loaded
+_DEALS_A_LOADED_CHANGE = 20
+# while it goes on: what is less than a chunk is packed anew each time
+_CHANGES_SO_FAR = 2 * CHUNK_ROWS
+_DEALS_A_CHANGE_SO_FAR = 16
+# waited after each failure of the checkpoint that ends a load: nobody may ever query in its process
+_SETTLING_PAUSES_S = (0.1, 0.4, 1.6, 0.0)
+# a server that hangs is not waited for again
+_SETTLING_S = 4.0
 # after a failure the next query tries again, and then one after so long, four times as long, and so on
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 300.0
@@ -20,25 +38,26 @@ _GROWTH = 4
 _PAUSE_BY_DURATION = 4
 # how often whoever waits looks whether there is anything left to wait for
 _LOOK_S = 0.02
-# publishes a replica; calls the function as soon as that has failed, though it may go on to tidy up
-_Write: TypeAlias = Callable[[Replica, Callable[[], object]], bool]
 
 
-class Upkeep:
+class CheckpointSchedule:
     """
-    Writes checkpoints beside the queries of a process.
+    Has the columns of one process written as checkpoints, when that saves others more than it costs.
+
+    What queries begin is written by a thread, one at a time, and tried again where it fails. All but ``finish`` is
+    called by who holds the lock of the columns.
 
     Parameters
     ----------
-    write
-        Publishes a replica as a checkpoint; False when it could not.
-    is_covered
-        Whether there is a checkpoint as new as a commit, be it another's.
+    link, keys
+        The collection.
     """
 
-    def __init__(self, write: _Write, is_covered: Callable[[Position], bool]) -> None:
-        self._write = write
-        self._is_covered = is_covered
+    def __init__(self, link: Link, keys: Keys) -> None:
+        self._link = link
+        self._keys = keys
+        # of this process alone: a child that was forked makes a schedule of its own
+        self._owner = secrets.token_hex(8)
         self._thread: threading.Thread | None = None
         self._has_failed = False
         self._missed: Position | None = None
@@ -46,44 +65,37 @@ class Upkeep:
         self._n_failed = 0
         self._not_before = 0.0
 
-    @property
-    def may_begin(self) -> bool:
-        """Whether none is under way, and the pause after one that failed is over."""
-        busy = self._thread is not None and self._thread.is_alive()
-        return not busy and time.monotonic() >= self._not_before
-
-    def begin(self, replica: Replica, changes: int) -> None:
+    def begin_if_due(self, replica: Replica) -> None:
         """
-        Have a thread publish a replica, which nobody else may change.
+        Have a thread write a checkpoint: queries go on, and nobody waits for it but ``finish``.
 
-        Parameters
-        ----------
-        changes
-            How many there are since the last checkpoint.
-
-        Raises
-        ------
-        RuntimeError
-            If no thread can be had, as at the end of the interpreter.
+        Never fails: others can read without it.
         """
-        thread = threading.Thread(target=self._run, args=(replica,), name="dealdb-checkpoint")
-        self._changes, self._has_failed = changes, False
-        thread.start()
-        self._thread = thread
+        replica.changes += self._take_given_back()
+        if not _is_due(replica, _DEALS_A_CHANGE) or not self._may_begin:
+            return
+        try:
+            # who may not write one must not gather changes of waiting columns for ever
+            replica.need()
+            self._begin(replica.twin(), replica.changes)
+            replica.changes = 0
+        except (StoreError, RuntimeError):
+            # RuntimeError: no thread can be had, as at the end of the interpreter
+            self._note_failure()
 
-    def given_back(self) -> int:
-        """Changes that are in no checkpoint after all, since the one that was begun has failed; told once."""
-        changes, self._given_back = self._given_back, 0
-        return changes
+    def write_during_load(self, replica: Replica, recent: Recent) -> None:
+        """Write what a load has filled some chunks with, if it is enough, while the load goes on."""
+        # the history keeps the chunks that its deals are in, and so any that is not full
+        filled = replica.height % CHUNK_ROWS < CHUNK_ROWS // 10
+        if filled and replica.changes > _CHANGES_SO_FAR:
+            self._write_if_due(replica, recent, _DEALS_A_CHANGE_SO_FAR, tries=1)
 
-    def note_failure(self, took_s: float = 0.0) -> None:
-        """Have a pause before the next try, longer each time."""
-        growing = _FIRST_PAUSE_S * _GROWTH ** (self._n_failed - 1) if self._n_failed else 0.0
-        if growing:
-            growing = max(growing, took_s * _PAUSE_BY_DURATION)
-        self._not_before = time.monotonic() + min(growing, _LONGEST_PAUSE_S)
-        # no higher power than it takes to reach the longest pause
-        self._n_failed = min(self._n_failed + 1, 10)
+    def write_after_load(self, replica: Replica, recent: Recent) -> None:
+        """Write what a load has left in the log, if it was a large one."""
+        # where most chunks are there already, a checkpoint costs little: however few the changes are
+        is_cheap = bool(replica.chunks)
+        deals_a_change = replica.height if is_cheap else _DEALS_A_LOADED_CHANGE
+        self._write_if_due(replica, recent, deals_a_change, tries=len(_SETTLING_PAUSES_S))
 
     def finish(self) -> None:
         """Wait until the checkpoint that is under way is there, or has failed."""
@@ -92,17 +104,44 @@ class Upkeep:
             # giving the lease back is not waited for: a server that hangs takes its time for that too
             thread.join(_LOOK_S)
 
+    @property
+    def _may_begin(self) -> bool:
+        """Whether none is under way, and the pause after one that failed is over."""
+        busy = self._thread is not None and self._thread.is_alive()
+        return not busy and time.monotonic() >= self._not_before
+
+    def _begin(self, replica: Replica, changes: int) -> None:
+        """Have a thread publish a replica, which nobody else may change; ``changes`` since the last checkpoint."""
+        thread = threading.Thread(target=self._run, args=(replica,), name="dealdb-checkpoint")
+        self._changes, self._has_failed = changes, False
+        thread.start()
+        self._thread = thread
+
+    def _take_given_back(self) -> int:
+        """Changes that are in no checkpoint after all, since the one that was begun has failed; told once."""
+        changes, self._given_back = self._given_back, 0
+        return changes
+
+    def _note_failure(self, took_s: float = 0.0) -> None:
+        """Have a pause before the next try, longer each time."""
+        growing = _FIRST_PAUSE_S * _GROWTH ** (self._n_failed - 1) if self._n_failed else 0.0
+        if growing:
+            growing = max(growing, took_s * _PAUSE_BY_DURATION)
+        self._not_before = time.monotonic() + min(growing, _LONGEST_PAUSE_S)
+        # no higher power than it takes to reach the longest pause
+        self._n_failed = min(self._n_failed + 1, 10)
+
     def _run(self, replica: Replica) -> None:
         began = time.monotonic()
         done = False
         try:
-            done = self._has_been_done() or self._publish(replica)
+            done = self._has_been_done() or self._write_beside(replica)
         finally:
             if done:
                 self._n_failed, self._missed = 0, None
             else:
                 self._missed, self._given_back = replica.position, self._changes
-                self.note_failure(time.monotonic() - began)
+                self._note_failure(time.monotonic() - began)
 
     def _has_been_done(self) -> bool:
         """Whether another process has meanwhile written what this one could not."""
@@ -110,11 +149,47 @@ class Upkeep:
             return self._missed is not None and self._is_covered(self._missed)
         return False
 
-    def _publish(self, replica: Replica) -> bool:
+    def _write_beside(self, replica: Replica) -> bool:
+        """Write one beside the queries, unless there is one as new; whether there is one now."""
         # for others: a process that may not write one, or can't just now, reads all the same
         with suppress(StoreError):
-            return self._write(replica, self._fail) or self._is_covered(replica.position)
+            return write_checkpoint(
+                self._link, self._keys, replica, owner=self._owner, on_failure=self._fail
+            ) or self._is_covered(replica.position)
         return False
 
     def _fail(self) -> None:
+        """Called as soon as it has failed, though the thread may go on to tidy up."""
         self._has_failed = True
+
+    def _write_if_due(
+        self, replica: Replica, recent: Recent, deals_a_change: int, *, tries: int
+    ) -> None:
+        """Write a checkpoint without the chunks that the last one wrote."""
+        if not _is_due(replica, deals_a_change):
+            return
+        ends_at = time.monotonic() + _SETTLING_S
+        for pause_s in _SETTLING_PAUSES_S[-tries:]:
+            if self._write_settling(replica, recent):
+                recent.clear()
+                replica.changes = 0
+            if not replica.changes or time.monotonic() > ends_at:
+                return
+            time.sleep(pause_s)
+
+    def _write_settling(self, replica: Replica, recent: Recent) -> bool:
+        """Write one for a load, unless there is one as new; whether there is one now."""
+        with suppress(StoreError):
+            return write_checkpoint(
+                self._link, self._keys, replica, anew=False, recent=recent, owner=self._owner
+            ) or self._is_covered(replica.position)
+        return False
+
+    def _is_covered(self, position: Position) -> bool:
+        """Whether there is a checkpoint as new as a commit, be it another's."""
+        manifest = read_manifest(self._link, self._keys)
+        return manifest is not None and manifest.generations[0].position.seq >= position.seq
+
+
+def _is_due(replica: Replica, deals_a_change: int) -> bool:
+    return replica.changes > max(MIN_CHANGES, replica.height // deals_a_change)

@@ -7,10 +7,8 @@ column before it changes it when a frame that was handed out still refers to it,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from itertools import chain, groupby, repeat
-from operator import itemgetter
-from typing import TypeAlias
+from collections.abc import Collection, Iterable
+from itertools import chain
 
 import polars as pl
 
@@ -19,14 +17,13 @@ from dealdb.errors import StoreDamaged
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.archive.chunks import CHUNK_ROWS
-from dealdb.store.encoding import unpacked_all, with_none
+from dealdb.store.encoding import unpacked_all
 from dealdb.store.log.entry import Entry, Position, Run, runs_of
 from dealdb.store.replica.deferred import Waiting, with_values
+from dealdb.store.replica.gather import Gathered
 
 # appending adds a chunk; a scan slows down with their number, and joining them copies the column
 _MAX_CHUNKS = 32
-# ids, fields, and a column of texts for each field
-_Change: TypeAlias = tuple[list[str], list[str], list[list[str | None]]]
 # commits unpacked at once: what they are made of is gone before the garbage collector looks through it
 _AT_ONCE = 64
 
@@ -91,11 +88,18 @@ class Replica:
 
     @property
     def stages(self) -> set[str | None]:
-        """Every stage that occurs or has occurred."""
+        """Every stage that occurs or has occurred. Costs as ``read_stages`` does."""
+        return self._known_stages() | self._new_stages
+
+    def read_stages(self) -> None:
+        """Have ``stages`` at hand, which may have to be read from a column that waits. Costs as ``need`` does."""
+        self._known_stages()
+
+    def _known_stages(self) -> set[str | None]:
         if self._stages is None:
             self.need(["stage"])
             self._stages = set(self.columns["stage"].unique()) if "stage" in self.columns else set()
-        return self._stages | self._new_stages
+        return self._stages
 
     @property
     def has_all(self) -> bool:
@@ -172,25 +176,25 @@ class Replica:
 
     def apply(self, entries: Iterable[Entry]) -> None:
         """Bring the columns forward by these commits, which must follow the position."""
-        batch = Gathered(self.height)
+        gathered = Gathered(self.height)
         for run in runs_of(entries):
             match run.kind:
                 case "set" | "mend":
-                    batch = self._set(batch, run)
+                    gathered = self._set(gathered, run)
                 case "delete":
-                    batch.deleted += chain.from_iterable(unpacked_all(run.packed_rows))
+                    gathered.deleted += chain.from_iterable(unpacked_all(run.packed_rows))
                 case "pipeline":
                     self.pipeline = Pipeline.from_json(run.data[-1])
                 case "add" | "schema":
-                    self._scatter(batch)
+                    self._scatter(gathered)
                     self._add(run) if run.kind == "add" else self._use_schemas(run)
-                    batch = Gathered(self.height)
+                    gathered = Gathered(self.height)
                 case _:
                     msg = f"commit {run.last.seq} is of the kind {run.kind!r}, which this dealdb does not know"
                     raise StoreDamaged(msg)
             self.changes += len(run.data)
             self.position, self.time_ms = run.last, run.times_ms[-1]
-        self._scatter(batch)
+        self._scatter(gathered)
         for name, column in self.columns.items():
             if column.n_chunks() > _MAX_CHUNKS:
                 self.columns[name] = column.rechunk()
@@ -211,12 +215,12 @@ class Replica:
 
     def _overlay(self, added: pl.DataFrame, first: int, time_ms: int) -> None:
         """Set rows from ``first`` on, some of which are there."""
-        batch = Gathered(self.height)
+        gathered = Gathered(self.height)
         (_, ids), *columns = added.to_dict(as_series=False).items()
         change = (ids, [name for name, _ in columns], [texts for _, texts in columns])
         rows = list(range(first, first + added.height))
-        batch.add("add", [change], [rows], [first], [time_ms])
-        self._scatter(batch)
+        gathered.add("add", [change], [rows], [first], [time_ms])
+        self._scatter(gathered)
 
     def _extend(self, frames: list[pl.DataFrame]) -> None:
         """Append new rows, given as columns of texts."""
@@ -229,18 +233,18 @@ class Replica:
         if "stage" in added.columns:
             self._new_stages.update(added["stage"].unique())
 
-    def _set(self, batch: Gathered, run: Run) -> Gathered:
-        """Gather commits that set fields; returns the batch to go on with."""
+    def _set(self, gathered: Gathered, run: Run) -> Gathered:
+        """Gather commits that set fields; returns what to go on gathering with."""
         for start in range(0, len(run.data), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
             rows: list[list[int]] = unpacked_all(run.packed_rows[part])
-            if batch.deleted and not set(batch.deleted).isdisjoint(chain.from_iterable(rows)):
+            if gathered.deleted and not set(gathered.deleted).isdisjoint(chain.from_iterable(rows)):
                 # the hash was put back by another program
-                self._scatter(batch)
-                batch = Gathered(self.height)
+                self._scatter(gathered)
+                gathered = Gathered(self.height)
             changes = unpacked_all(run.data[part])
-            batch.add(run.kind, changes, rows, run.heights[part], run.times_ms[part])
-        return batch
+            gathered.add(run.kind, changes, rows, run.heights[part], run.times_ms[part])
+        return gathered
 
     def _use_schemas(self, run: Run) -> None:
         for text in run.data:
@@ -268,23 +272,23 @@ class Replica:
         # a number of another program may be too long for a column that has got more decimals: null, as in decode_column
         return column.cast(dtype_of(field), strict=False)
 
-    def _scatter(self, batch: Gathered) -> None:
-        self._new_stages.update(batch.cells["stage"][1] if "stage" in batch.cells else ())
-        self.changes += batch.n_rows
-        if batch.only_appends:
-            self._append(batch)
+    def _scatter(self, gathered: Gathered) -> None:
+        self._new_stages.update(gathered.cells["stage"][1] if "stage" in gathered.cells else ())
+        self.changes += gathered.n_rows
+        if gathered.only_appends:
+            self._append(gathered)
             return
-        self._grow({}, max(batch.next_row - self.height, 0))
-        for name, (places, texts) in batch.cells.items():
+        self._grow({}, max(gathered.next_row - self.height, 0))
+        for name, (places, texts) in gathered.cells.items():
             self._put(name, pl.Series(places, dtype=pl.UInt32), _decoded(texts, self.schema[name]))
-        if batch.stamps:
-            seconds = pl.Series(list(batch.stamps.values()), dtype=pl.Int64)
+        if gathered.stamps:
+            seconds = pl.Series(list(gathered.stamps.values()), dtype=pl.Int64)
             stamps = (seconds * 1_000_000).cast(pl.Datetime("us", "UTC"))
-            self._put("updated", pl.Series(list(batch.stamps), dtype=pl.UInt32), stamps)
-        if batch.deleted:
+            self._put("updated", pl.Series(list(gathered.stamps), dtype=pl.UInt32), stamps)
+        if gathered.deleted:
             self.has_deleted = True
             # last: a deal that is saved again after it was deleted gets another row
-            rows = pl.Series(batch.deleted, dtype=pl.UInt32)
+            rows = pl.Series(gathered.deleted, dtype=pl.UInt32)
             for field in self.schema.fields:
                 self._clear(field, rows)
 
@@ -313,98 +317,14 @@ class Replica:
                 self.columns[field.name].extend(new)
         self.height += n
 
-    def _append(self, batch: Gathered) -> None:
-        n = batch.next_row - self.height
+    def _append(self, gathered: Gathered) -> None:
+        n = gathered.next_row - self.height
         if n:
             given = {
-                name: _decoded(texts, self.schema[name]) for name, (_, texts) in batch.cells.items()
+                name: _decoded(texts, self.schema[name])
+                for name, (_, texts) in gathered.cells.items()
             }
             self._grow(given, n)
-
-
-class Gathered:
-    """Commits gathered to be applied together: for each field the rows and texts, in the order of the commits."""
-
-    def __init__(self, height: int) -> None:
-        self.next_row = height
-        self.cells: dict[str, tuple[list[int], list[str | None]]] = {}
-        # seconds since 1970
-        self.stamps: dict[int, int] = {}
-        self.deleted: list[int] = []
-        self._fields: list[str] | None = None
-        self._only_appends = True
-
-    @property
-    def only_appends(self) -> bool:
-        """Whether all that happened is that deals with the same fields were added."""
-        return self._only_appends and not self.deleted
-
-    @property
-    def n_rows(self) -> int:
-        """Rows that are changed, each as often as it is."""
-        return len(self.deleted) + (len(self.cells["id"][0]) if "id" in self.cells else 0)
-
-    def add(
-        self,
-        kind: str,
-        changes: Sequence[_Change],
-        rows: Sequence[list[int]],
-        heights: Sequence[int],
-        times_ms: Sequence[int],
-    ) -> None:
-        """Gather commits of one kind that set fields."""
-        start = 0
-        for fields, some in groupby(changes, key=itemgetter(1)):
-            alike = list(some)
-            part = slice(start, start + len(alike))
-            start = part.stop
-            places = list(chain.from_iterable(rows[part]))
-            self._put_cells(fields, alike, places)
-            self._see_rows(fields, heights[part], rows[part], places)
-            if "updated" in fields:
-                for row in places:
-                    self.stamps.pop(row, None)
-            elif kind == "set":
-                # the commit script stamps what it changes in deals that were there before
-                sizes = list(map(len, rows[part]))
-                before = chain.from_iterable(map(repeat, heights[part], sizes))
-                when = chain.from_iterable(map(repeat, times_ms[part], sizes))
-                self.stamps.update(
-                    {
-                        row: ms // 1000
-                        for row, height, ms in zip(places, before, when, strict=True)
-                        if row < height
-                    }
-                )
-
-    def _put_cells(self, fields: list[str], changes: list[_Change], rows: list[int]) -> None:
-        given = [
-            [ids for ids, *_ in changes],
-            *zip(*[columns for *_, columns in changes], strict=True),
-        ]
-        for name, pieces in zip(("id", *fields), given, strict=True):
-            places, cells = self.cells.setdefault(name, ([], []))
-            places += rows
-            cells += with_none(list(chain.from_iterable(pieces)))
-
-    def _see_rows(
-        self,
-        fields: list[str],
-        heights: Sequence[int],
-        rows: Sequence[list[int]],
-        places: Sequence[int],
-    ) -> None:
-        """Take in the rows of commits: those of each, and all."""
-        next_row = self.next_row
-        for height, some in zip(heights, rows, strict=True):
-            if not self._only_appends:
-                break
-            # after a scan of the hashes, commits can repeat rows that are there already
-            known_or_gap = any(row < height for row in some) or height != next_row
-            self._only_appends = not known_or_gap and self._fields in (None, fields)
-            self._fields = fields
-            next_row = height + len(some)
-        self.next_row = max(self.next_row, max(heights), max(places, default=-1) + 1)
 
 
 def _decoded(texts: list[str | None], field: Field) -> pl.Series:

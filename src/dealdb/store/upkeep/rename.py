@@ -17,7 +17,7 @@ from dealdb.schema import Field
 from dealdb.store.commit.definitions import Definitions
 from dealdb.store.commit.writers import Writers
 from dealdb.store.live.columns import LiveColumns
-from dealdb.store.upkeep.repair import BATCH, Audit
+from dealdb.store.upkeep.repair import BATCH, Adopt, Audit
 
 # each failed try means that others committed in the meantime; they must pause for a moment at some time
 _MAX_TRIES = 1_000
@@ -84,7 +84,9 @@ class Reshape:
             for first in range(0, len(full), BATCH):
                 ids = full[first : first + BATCH]
                 with self._writers.beforehand():
-                    moved += self._audit.mend(ids, fields, sources, [0] * len(ids))
+                    moved += self._audit.mend(
+                        ids, fields, sources, [Adopt.WHERE_IT_CHANGES] * len(ids)
+                    )
             if full and not moved:
                 # the hashes have no such values: other programs removed or replaced them
                 self._audit.repair()

@@ -95,7 +95,7 @@ def test_few_segments_are_left_of_many_checkpoints(store: Store) -> None:
     assert max(segment.extent.level for segment in with_merges if segment.extent) == 2
     assert store.history("x")["after"].to_list() == ["red"]
     names = {key.decode() for key in store.link.call("SMEMBERS", "deals:chunks")}
-    assert names == manifest_of(store).names(store.keys)
+    assert names == manifest_of(store).keys(store.keys)
     assert len(store.link.call("KEYS", "deals:history:*")) == len(with_merges)
 
 

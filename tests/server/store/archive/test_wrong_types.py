@@ -102,7 +102,7 @@ def test_names_that_were_lost_are_noted_again(store: Store, link: Link) -> None:
     assert goes_on(store, link)
     manifest = read_manifest(link, store.keys)
     assert manifest
-    assert {key.decode() for key in link.call("SMEMBERS", "deals:chunks")} == manifest.names(
+    assert {key.decode() for key in link.call("SMEMBERS", "deals:chunks")} == manifest.keys(
         store.keys
     )
 

@@ -171,9 +171,15 @@ def test_what_did_not_change_is_kept_once(link: Link) -> None:
 
 def test_a_load_is_folded_while_it_goes_on(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks that are full are written once, and the log does not grow with the load."""
-    for module in ("archive.chunks", "live.columns", "replica.replica", "live.during_load"):
+    for module in (
+        "archive.chunks",
+        "live.columns",
+        "live.schedule",
+        "replica.replica",
+        "live.during_load",
+    ):
         monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 1_000)
-    monkeypatch.setattr("dealdb.store.live.columns._CHANGES_SO_FAR", 2_000)
+    monkeypatch.setattr("dealdb.store.live.schedule._CHANGES_SO_FAR", 2_000)
     monkeypatch.setattr("dealdb.store.checkpoint.write._MIN_LOG_BYTES", 1_000)
     sets: list[str] = []
     spied = WatchedLink(
@@ -208,9 +214,15 @@ def test_what_a_load_seals_is_what_it_wrote(
     link: Link, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
     """Commits are sealed as they were read; where they were not kept, they are read again."""
-    for module in ("archive.chunks", "live.columns", "replica.replica", "live.during_load"):
+    for module in (
+        "archive.chunks",
+        "live.columns",
+        "live.schedule",
+        "replica.replica",
+        "live.during_load",
+    ):
         monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 1_000)
-    monkeypatch.setattr("dealdb.store.live.columns._CHANGES_SO_FAR", 2_000)
+    monkeypatch.setattr("dealdb.store.live.schedule._CHANGES_SO_FAR", 2_000)
     monkeypatch.setattr("dealdb.store.checkpoint.write._MIN_LOG_BYTES", 1_000)
     if case == "too many":
         monkeypatch.setattr("dealdb.store.checkpoint.recent.MAX_BYTES", 20_000)
@@ -258,9 +270,9 @@ def test_a_load_that_fails_leaves_no_commits_in_memory(
     settling.written(500)
     assert settling._step
     settling._step.result()
-    assert store._live._unsealed.between(1, 2)
+    assert store._live._recent.between(1, 2)
     settling.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
-    assert store._live._unsealed.between(1, 2) is None
+    assert store._live._recent.between(1, 2) is None
 
 
 def test_a_load_does_not_seal_what_another_history_had(link: Link) -> None:
@@ -285,7 +297,7 @@ def test_a_load_does_not_seal_what_another_history_had(link: Link) -> None:
 def test_a_chunk_that_vanished_is_written_by_the_checkpoint_after_the_next(
     link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("archive.chunks", "live.columns", "replica.replica"):
+    for module in ("archive.chunks", "live.columns", "live.schedule", "replica.replica"):
         monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 100)
     store = Store(link)
     bulk(store, 500)
@@ -549,7 +561,7 @@ def test_history_is_read_on_while_checkpoints_trim_the_log(link: Link) -> None:
 def test_who_may_not_write_a_checkpoint_reads_all_the_same(
     link: Link, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dealdb.store.live.columns.MIN_CHANGES", 1)
+    monkeypatch.setattr("dealdb.store.live.schedule.MIN_CHANGES", 1)
     store = Store(link)
     for n in range(5):
         save(store, n)
@@ -586,7 +598,7 @@ class Gate:
 @pytest.fixture
 def held_up(link: Link, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Store, Gate]]:
     """A store that is in the middle of a checkpoint of five deals, which a query has begun."""
-    monkeypatch.setattr("dealdb.store.live.columns.MIN_CHANGES", 4)
+    monkeypatch.setattr("dealdb.store.live.schedule.MIN_CHANGES", 4)
     gate = Gate()
     store = Store(WatchedLink(link, gate))  # type: ignore[arg-type]
     for n in range(5):
@@ -666,7 +678,7 @@ def test_a_load_waits_for_the_checkpoint_of_a_query(
 def test_who_leaves_waits_for_the_checkpoint_of_a_query(
     server: Server, link: Link, leave: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dealdb.store.live.columns.MIN_CHANGES", 4)
+    monkeypatch.setattr("dealdb.store.live.schedule.MIN_CHANGES", 4)
     write, begun = write_checkpoint, threading.Event()
 
     def slowly(*given: Any, **more: Any) -> bool:
@@ -674,7 +686,7 @@ def test_who_leaves_waits_for_the_checkpoint_of_a_query(
         time.sleep(0.1)
         return write(*given, **more)
 
-    monkeypatch.setattr("dealdb.store.live.columns.write_checkpoint", slowly)
+    monkeypatch.setattr("dealdb.store.live.schedule.write_checkpoint", slowly)
     with DealDatabase.from_url(f"unix://{server.socket}?db=0") as db:
         for n in range(5):
             db.save_deal({"id": n})

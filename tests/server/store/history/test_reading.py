@@ -68,7 +68,7 @@ def test_history_survives_trimming(db: DealDatabase, server: Server) -> None:
         manifest = read_manifest(db._store.link, db._store.keys)
         assert manifest
         kept = {key.decode() for key in client.smembers("deals:chunks")}
-        assert kept == manifest.names(db._store.keys)
+        assert kept == manifest.keys(db._store.keys)
     assert db.deal_history(1)["after"].to_list() == [str(n) for n in range(1, 30, 3)]
 
 

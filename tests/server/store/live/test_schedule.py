@@ -37,7 +37,7 @@ def store(link: Link) -> Store:
 @pytest.fixture
 def due(monkeypatch: pytest.MonkeyPatch, store: Store) -> Store:
     """A store for whose queries a checkpoint is due."""
-    monkeypatch.setattr("dealdb.store.live.columns.MIN_CHANGES", 4)
+    monkeypatch.setattr("dealdb.store.live.schedule.MIN_CHANGES", 4)
     return store
 
 
@@ -49,7 +49,7 @@ def checkpoint(store: Store) -> bool:
 def query(store: Store) -> None:
     """Query, and wait for the end of the checkpoint that this has begun, if it has."""
     store.snapshot()
-    thread = store._live._upkeep._thread
+    thread = store._live._schedule._thread
     if thread is not None:
         thread.join(60)
 
@@ -84,9 +84,9 @@ def test_tries_have_growing_pauses(due: Store, link: Link, monkeypatch: pytest.M
     # the second try was at once; the third one is an hour away
     query(due)
     assert not has_checkpoint(link)
-    upkeep = due._live._upkeep
-    assert upkeep._n_failed == 2
-    upkeep._not_before = 0.0
+    schedule = due._live._schedule
+    assert schedule._n_failed == 2
+    schedule._not_before = 0.0
     query(due)
     assert has_checkpoint(link)
 
@@ -109,8 +109,8 @@ def test_the_checkpoint_of_a_load_is_tried_again(
     link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dealdb.store.live.during_load.MIN_CHANGES", 4)
-    monkeypatch.setattr("dealdb.store.live.columns.MIN_CHANGES", 4)
-    monkeypatch.setattr("dealdb.store.live.columns._SETTLING_PAUSES_S", (0.0, 0.2, 0.2, 0.0))
+    monkeypatch.setattr("dealdb.store.live.schedule.MIN_CHANGES", 4)
+    monkeypatch.setattr("dealdb.store.live.schedule._SETTLING_PAUSES_S", (0.0, 0.2, 0.2, 0.0))
     store = Store(link)
     with store.settling() as settling:
         for n in range(5):
@@ -124,7 +124,7 @@ def test_who_leaves_does_not_wait_for_a_hanging_server_twice(
     new_server: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once for the command that is under way, and not again for giving the lease back."""
-    monkeypatch.setattr("dealdb.store.live.columns.MIN_CHANGES", 4)
+    monkeypatch.setattr("dealdb.store.live.schedule.MIN_CHANGES", 4)
     server = new_server()
     begun = threading.Event()
 
@@ -146,7 +146,7 @@ def test_who_leaves_does_not_wait_for_a_hanging_server_twice(
     store.snapshot()
     assert begun.wait(30)
     store.finish()
-    thread = store._live._upkeep._thread
+    thread = store._live._schedule._thread
     assert thread
     assert thread.is_alive()
     server.thaw()

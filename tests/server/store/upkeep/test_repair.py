@@ -11,7 +11,7 @@ import pytest
 
 from dealdb.connection import Link, RedisConnection
 from dealdb.store import Store
-from dealdb.store.upkeep.repair import Difference, Problem
+from dealdb.store.upkeep.check import Difference, Problem
 from servers import Server
 
 

@@ -1,4 +1,4 @@
-"""Keys of ours that hold a text, whatever another program may have put there."""
+"""Keys of ours that hold a string, whatever another program may have put there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dealdb.connection import Link
 from dealdb.errors import ServerRefused
 
 
-def text_of(link: Link, key: str) -> bytes | None:
+def read_string(link: Link, key: str) -> bytes | None:
     """What a key holds, or None where it holds nothing or is of another type. One round trip."""
     try:
         found: bytes | None = link.call("GET", key, retry=True)

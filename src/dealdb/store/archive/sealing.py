@@ -1,0 +1,204 @@
+"""Sealing entries of the log: segments of the history, without the deals that a checkpoint has already."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import accumulate, groupby, islice
+from operator import attrgetter
+
+import polars as pl
+
+from dealdb.columns import encode_column
+from dealdb.schema import Schema
+from dealdb.store.archive.chunks import Columns
+from dealdb.store.archive.segments import SEGMENT_COLUMNS, Extent, Segment, unseal
+from dealdb.store.log.entry import Entry
+
+# bounds the size of one segment, in bytes before compression
+SEGMENT_BYTES = 32 * 2**20
+# commits compared with the checkpoint at once: bounds the memory that their deals take
+_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """
+    A segment before it is written.
+
+    Attributes
+    ----------
+    blob
+        What it holds.
+    first, last
+        Numbers of its first and last commit.
+    columns
+        Chunks that hold deals of its entries.
+    extent
+        As of ``Segment``.
+    """
+
+    blob: bytes
+    first: int
+    last: int
+    columns: Columns | None
+    extent: Extent
+
+    def at(self, key: str) -> Segment:
+        """The segment, once it is written to this key."""
+        return Segment(
+            key=key,
+            digest=sha256(self.blob).hexdigest(),
+            first=self.first,
+            last=self.last,
+            columns=self.columns,
+            extent=self.extent,
+        )
+
+
+def seal(entries: Sequence[Entry], frame: pl.DataFrame, columns: Columns) -> Sealed:
+    """
+    Segment of these entries.
+
+    Parameters
+    ----------
+    entries
+        Consecutive commits, not later than the checkpoint.
+    frame, columns
+        The rows of the checkpoint, and where they are.
+    """
+    times = [entry.time_ms for entry in entries]
+    extent = Extent(min(times), max(times), sum(map(log_bytes, entries)), 0)
+    return _sealed(*_rows_of(entries, frame, columns), extent)
+
+
+def resealed(
+    entries: pl.DataFrame, frame: pl.DataFrame, columns: Columns, extent: Extent
+) -> Sealed:
+    """
+    Segment of entries that were sealed before; those of which a checkpoint has the deals come without them.
+
+    Parameters
+    ----------
+    entries
+        Of consecutive commits, as ``complete`` has them.
+    frame, columns
+        As for ``seal``.
+    extent
+        What is known of them.
+    """
+    is_added = pl.col("kind") == "add"
+    added = list(unseal(entries.filter(is_added), None))
+    rows, part = _rows_of(added, frame, columns)
+    return _sealed(pl.concat([entries.filter(~is_added), rows]).sort("seq"), part, extent)
+
+
+def _sealed(entries: pl.DataFrame, columns: Columns | None, extent: Extent) -> Sealed:
+    buffer = io.BytesIO()
+    entries.write_ipc(buffer, compression="zstd")
+    return Sealed(
+        blob=buffer.getvalue(),
+        first=entries["seq"][0],
+        last=entries["seq"][-1],
+        columns=columns,
+        extent=extent,
+    )
+
+
+def _rows_of(
+    entries: Sequence[Entry], frame: pl.DataFrame, columns: Columns
+) -> tuple[pl.DataFrame, Columns | None]:
+    """Entries as a segment has them, and the chunks that hold deals of theirs."""
+    rows, fields, touched = [], set[str](), list[int]()
+    held = _Held(
+        frame, columns.schema, min((e.height for e in entries if e.kind == "add"), default=0)
+    )
+    for entry, added in _with_held(entries, held):
+        rows.append(
+            (
+                *(entry.position.seq, entry.position.hash, entry.time_ms, entry.writer),
+                *(entry.counter, entry.actor, entry.kind, entry.height, entry.packed_rows),
+                *(
+                    (entry.data, None, None)
+                    if added is None
+                    else (None, added.height, added.columns[1:])
+                ),
+            )
+        )
+        if added is not None:
+            fields.update(added.columns)
+            touched += [entry.height, entry.height + added.height - 1]
+    part = columns.part(sorted(fields), min(touched), max(touched)) if touched else None
+    return pl.DataFrame(rows, schema=SEGMENT_COLUMNS, orient="row"), part
+
+
+def log_bytes(entry: Entry) -> int:
+    """What an entry takes up in the log, roughly: its fields without the names, which the log has once."""
+    return len(entry.data) + len(entry.packed_rows) + 100
+
+
+def _with_held(
+    entries: Iterable[Entry], held: _Held
+) -> Iterator[tuple[Entry, pl.DataFrame | None]]:
+    """Each entry, with the deals that it added where the checkpoint has them as they were."""
+    for kind, some in groupby(entries, key=attrgetter("kind")):
+        if kind != "add":
+            yield from ((entry, None) for entry in some)
+            continue
+        while part := list(islice(some, _AT_ONCE)):
+            yield from zip(part, held.those_of(part), strict=True)
+
+
+class _Held:
+    """Texts that a frame has from a row on; encoded a column at a time: a commit at a time costs far more."""
+
+    def __init__(self, frame: pl.DataFrame, schema: Schema, first: int) -> None:
+        self._frame = frame.slice(first)
+        self._schema = schema
+        self._first = first
+        self._texts: dict[str, pl.Series] = {}
+
+    def those_of(self, entries: Sequence[Entry]) -> list[pl.DataFrame | None]:
+        """Deals that these commits added one after another, or None for a commit of which the frame has others."""
+        added = [entry.added for entry in entries]
+        heights = accumulate((deals.height for deals in added), initial=entries[0].height)
+        follow = all(e.height == height for e, height in zip(entries, heights, strict=False))
+        alike = all(deals.columns == added[0].columns for deals in added)
+        # most have changed nowhere: to compare them takes a tenth of the time all at once
+        if follow and alike and self._has(pl.concat(added), entries[0].height):
+            return [*added]
+        return [
+            deals if self._has(deals, entry.height) else None
+            for entry, deals in zip(entries, added, strict=True)
+        ]
+
+    def _has(self, added: pl.DataFrame, height: int) -> bool:
+        """Whether it has the very texts of deals that were added, in the rows that they were given."""
+        return all(
+            name in self._schema
+            and self._column(name)
+            .slice(height - self._first, added.height)
+            .equals(added[name], null_equal=True)
+            for name in added.columns
+        )
+
+    def _column(self, name: str) -> pl.Series:
+        if name not in self._texts:
+            self._texts[name] = encode_column(self._frame[name], self._schema[name])
+        return self._texts[name]
+
+
+def seal_all(entries: Iterable[Entry], frame: pl.DataFrame, columns: Columns) -> Iterator[Sealed]:
+    """Segments of consecutive commits; ``frame`` and ``columns`` as for ``seal``."""
+    some: list[Entry] = []
+    size = 0
+    for entry in entries:
+        some.append(entry)
+        size += log_bytes(entry)
+        if size > SEGMENT_BYTES:
+            yield seal(some, frame, columns)
+            some, size = [], 0
+    if some:
+        yield seal(some, frame, columns)

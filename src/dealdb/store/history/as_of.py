@@ -1,0 +1,63 @@
+"""The collection as it was at a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+
+from dealdb.connection import Link
+from dealdb.store.archive.manifest import read_manifest
+from dealdb.store.checkpoint.read import read_checkpoint
+from dealdb.store.history.last_commit import end_of, last_until
+from dealdb.store.history.reading import read_history
+from dealdb.store.keys import Keys
+from dealdb.store.log.entry import Entry
+from dealdb.store.replica.replica import Replica
+
+# entries folded at a time: bounds the memory of a long history
+_FOLD_ENTRIES = 500
+
+
+def replica_as_of(link: Link, keys: Keys, when: datetime | date) -> Replica:
+    """
+    Replica of the collection as it was after the last commit that was made until a moment, that moment included.
+
+    Parameters
+    ----------
+    when
+        A datetime (without a zone: UTC), or a date, which means the end of that day, UTC.
+
+    Raises
+    ------
+    StoreDamaged
+        If the moment can't be reached because a part of the history is missing.
+
+    Cost
+    ----
+    That of ``last_until``; then a checkpoint where one is old enough, and a read of the history since then, or of all
+    of it.
+    """
+    until = last_until(link, keys, end_of(when))
+    manifest = read_manifest(link, keys) if until else None
+    for generation in manifest.generations if manifest else ():
+        if generation.position.seq <= until:
+            replica = read_checkpoint(link, keys, generation)
+            if replica is not None:
+                _fold(replica, read_history(link, keys, since=generation.position), until)
+                return replica
+    replica = Replica()
+    if until:
+        _fold(replica, read_history(link, keys), until)
+    return replica
+
+
+def _fold(replica: Replica, entries: Iterator[Entry], until: int) -> None:
+    page: list[Entry] = []
+    for entry in entries:
+        if entry.position.seq > until:
+            break
+        page.append(entry)
+        if len(page) == _FOLD_ENTRIES:
+            replica.apply(page)
+            page = []
+    replica.apply(page)

@@ -1,0 +1,136 @@
+"""What happened to one deal, or to every deal: the changes of each commit, field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from dealdb.connection import Link
+from dealdb.store.history.reading import moment_of, read_history
+from dealdb.store.keys import Keys
+from dealdb.store.log.entry import DEAL_KINDS, Entry
+
+HISTORY_SCHEMA: dict[str, pl.DataType] = {
+    "seq": pl.Int64(),
+    "when": pl.Datetime("ms", "UTC"),
+    "who": pl.String(),
+    "change": pl.String(),
+    "field": pl.String(),
+    "before": pl.String(),
+    "after": pl.String(),
+}
+CHANGES_SCHEMA: dict[str, pl.DataType] = {
+    **{name: HISTORY_SCHEMA[name] for name in ("seq", "when", "who")},
+    "id": pl.String(),
+    **{name: HISTORY_SCHEMA[name] for name in ("change", "field", "before", "after")},
+}
+
+
+def history_of(link: Link, keys: Keys, deal_id: str) -> pl.DataFrame:
+    """
+    Every change of one deal, oldest first.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row for each field that a commit changed: ``seq`` and ``when`` of the commit, ``who``, ``change``
+        (``inserted``, ``updated``, ``deleted``), ``field``, and its text ``before`` and ``after``. A deal that is
+        inserted without fields, or deleted, has one row without a field.
+
+    Raises
+    ------
+    StoreDamaged
+        If a part of the history is missing.
+
+    Cost
+    ----
+    A read of the whole history: one round trip a segment and for each of the columns that hold its bulk loads, and one
+    for every MiB of the log.
+    """
+    rows: list[tuple[object, ...]] = []
+    fields: dict[str, str] | None = None
+    present: int | None = None
+    for entry in read_history(link, keys, only=deal_id):
+        if entry.kind not in DEAL_KINDS or not entry.may_concern(deal_id):
+            continue
+        ids, names, columns = entry.change
+        about = (entry.position.seq, moment_of(entry), entry.actor)
+        for place, row in [(p, r) for p, r in enumerate(entry.rows) if ids[p] == deal_id]:
+            if entry.kind == "delete":
+                # another row is a left-over, of a hash that another program replaced
+                if row == present:
+                    rows.append((*about, "deleted", None, None, None))
+                    present = None
+                continue
+            if row != present:
+                fields = None
+            given = {name: column[place] for name, column in zip(names, columns, strict=True)}
+            change = "inserted" if fields is None else "updated"
+            changed = _changes(fields or {}, given)
+            rows += [(*about, change, *values) for values in changed]
+            if fields is None and not changed:
+                rows.append((*about, change, None, None, None))
+            present = row
+            fields = {n: t for n, t in {**(fields or {}), **given}.items() if t is not None}
+    return pl.DataFrame(rows, schema=HISTORY_SCHEMA, orient="row")
+
+
+def changes_of(link: Link, keys: Keys, until: int) -> pl.DataFrame:
+    """
+    Every change of every deal up to a commit, oldest first: the rows of ``history_of`` with the deal's ``id``.
+
+    Raises
+    ------
+    StoreDamaged
+        If a part of the history is missing.
+
+    Cost
+    ----
+    A read of the whole history, some 5 seconds for each million changed fields, and memory for all deals.
+    """
+    columns: dict[str, list[object]] = {name: [] for name in CHANGES_SCHEMA}
+    deals: dict[str, tuple[int, dict[str, str]]] = {}
+    for entry in read_history(link, keys):
+        if entry.position.seq > until:
+            break
+        if entry.kind not in DEAL_KINDS:
+            continue
+        about = (entry.position.seq, moment_of(entry), entry.actor)
+        for row in _changes_in(entry, deals):
+            for column, value in zip(columns.values(), (*about, *row), strict=True):
+                column.append(value)
+    return pl.DataFrame(columns, schema=CHANGES_SCHEMA)
+
+
+def _changes_in(
+    entry: Entry, deals: dict[str, tuple[int, dict[str, str]]]
+) -> Iterator[tuple[str | None, ...]]:
+    """Id, change, field, before and after of one commit, which is applied to ``deals`` on the way."""
+    ids, names, texts = entry.change
+    for place, (deal_id, row) in enumerate(zip(ids, entry.rows, strict=True)):
+        known = deals.get(deal_id)
+        before = known[1] if known and known[0] == row else None
+        if entry.kind == "delete":
+            # another row is a left-over, of a hash that another program replaced
+            if before is not None:
+                yield (deal_id, "deleted", None, None, None)
+                del deals[deal_id]
+            continue
+        given = {name: column[place] for name, column in zip(names, texts, strict=True)}
+        change = "inserted" if before is None else "updated"
+        changed = _changes(before or {}, given)
+        for values in changed:
+            yield (deal_id, change, *values)
+        if before is None and not changed:
+            yield (deal_id, change, None, None, None)
+        after = {n: t for n, t in {**(before or {}), **given}.items() if t is not None}
+        deals[deal_id] = (row, after)
+
+
+def _changes(
+    before: dict[str, str], given: dict[str, str | None]
+) -> list[tuple[str, str | None, str | None]]:
+    return [
+        (name, before.get(name), text) for name, text in given.items() if before.get(name) != text
+    ]

@@ -1,0 +1,170 @@
+"""What a check finds: the differences between the hashes and the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+import polars as pl
+
+from dealdb.columns import decode_column, encode_column
+from dealdb.errors import SchemaError
+from dealdb.schema import Field, Schema, check_field_name
+from dealdb.store.replica.snapshot import Snapshot
+
+# texts by field, as the server has them
+Hash: TypeAlias = dict[bytes, bytes]
+
+
+class Problem(StrEnum):
+    """What is wrong with a deal."""
+
+    UNLOGGED = "unlogged"
+    CHANGED = "changed"
+    VANISHED = "vanished"
+    MISPLACED = "misplaced"
+    DOUBLED = "doubled"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """
+    One difference between a deal's hash and the log.
+
+    Attributes
+    ----------
+    deal
+        Id of the deal.
+    problem
+        ``unlogged``: the log has never seen the hash. ``changed``: a field differs. ``vanished``: the hash is gone.
+        ``misplaced``: the hash is a copy of another deal's. ``doubled``: the log has the deal twice, since its hash
+        was removed or replaced, and then saved. ``unreadable``: a field's text is none of its type.
+    field
+        The field, where the problem is of one.
+    """
+
+    deal: str
+    problem: Problem
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """
+    What a check found.
+
+    Attributes
+    ----------
+    deals
+        Deals that the log knows.
+    differences
+        By deal; empty when hashes and log agree.
+    """
+
+    deals: int
+    differences: tuple[Difference, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether hashes and log agree."""
+        return not self.differences
+
+
+class Logged:
+    """Deals as the log has them, to be looked up by id."""
+
+    def __init__(
+        self, snapshot: Snapshot, rows: pl.Series, *, only: Sequence[str] | None = None
+    ) -> None:
+        self.schema = snapshot.schema
+        self._frame = snapshot.frame.with_columns(rows.alias("_row"))
+        if only is not None:
+            self._frame = self._frame.filter(pl.col("id").is_in(only))
+        self._places = {deal: place for place, deal in enumerate(self._frame["id"])}
+        self.doubled: dict[str, list[int]] = {}
+        if len(self._places) < self._frame.height:
+            for place, deal in enumerate(self._frame["id"]):
+                if self._places[deal] != place or deal in self.doubled:
+                    self.doubled.setdefault(deal, []).append(place)
+
+    @property
+    def ids(self) -> set[str]:
+        """Deals that it has."""
+        return set(self._places)
+
+    def rows_of(self, deal: str) -> list[int]:
+        """Rows of a deal: one, or none, or several after its hash was replaced by another program."""
+        return [self._frame["_row"][place] for place in self._places_of(deal)]
+
+    def _places_of(self, deal: str) -> list[int]:
+        place = self._places.get(deal)
+        return [] if place is None else self.doubled.get(deal, [place])
+
+    def _place_of(self, deal: str, row: bytes | None) -> int | None:
+        """Where the row is that the hash of a deal has."""
+        places = self._places_of(deal)
+        return next((p for p in places if str(self._frame["_row"][p]).encode() == row), None)
+
+    def texts_of(self, hashes: dict[str, Hash]) -> dict[str, dict[str, str]]:
+        """Texts by field of those deals that the log has in the row of their hash."""
+        found = {deal: self._place_of(deal, h.get(b"_row")) for deal, h in hashes.items()}
+        places = {deal: place for deal, place in found.items() if place is not None}
+        part = self._frame[list(places.values())]
+        columns = [encode_column(part[f.name], f).alias(f.name) for f in self.schema.fields]
+        texts = pl.DataFrame(columns)
+        return {
+            deal: {name: text for name, text in row.items() if text is not None}
+            for deal, row in zip(places, texts.iter_rows(named=True), strict=True)
+        }
+
+
+def compare(hashes: dict[str, Hash], logged: Logged) -> Iterator[Difference]:
+    """Differences of these deals, as far as a look at both tells: a commit may have come in between."""
+    expected = logged.texts_of(hashes)
+    for deal, fields in hashes.items():
+        if b"_row" not in fields:
+            yield Difference(deal=deal, problem=Problem.UNLOGGED)
+        elif deal not in expected:
+            yield Difference(deal=deal, problem=Problem.MISPLACED)
+        else:
+            if deal in logged.doubled:
+                yield Difference(deal=deal, problem=Problem.DOUBLED)
+            yield from _compare_fields(deal, fields, expected[deal], logged.schema)
+
+
+def _compare_fields(
+    deal: str, fields: Hash, expected: dict[str, str], schema: Schema
+) -> Iterator[Difference]:
+    actual = {
+        name.decode(errors="replace"): text.decode(errors="replace")
+        for name, text in fields.items()
+    }
+    for name in sorted(filter(is_column, actual.keys() | expected.keys())):
+        text, known = actual.get(name), expected.get(name)
+        if text == known:
+            continue
+        field = schema.get(name)
+        canonical = _canonical(text, field) if field and text is not None else text
+        if canonical is None and known is None:
+            yield Difference(deal=deal, problem=Problem.UNREADABLE, field=name)
+        elif canonical != known:
+            yield Difference(deal=deal, problem=Problem.CHANGED, field=name)
+
+
+def is_column(name: str) -> bool:
+    """Whether a hash's field is a column: ``id`` stands in the key, and some names can't be one."""
+    try:
+        check_field_name(name)
+    except SchemaError:
+        return False
+    return name != "id"
+
+
+def _canonical(text: str, field: Field) -> str | None:
+    """The text as dealdb would have written it, or None when it is none of the field's type."""
+    value = decode_column(pl.Series([text], dtype=pl.String), field)
+    canonical: str | None = encode_column(value, field).item()
+    return canonical
