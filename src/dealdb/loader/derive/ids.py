@@ -18,10 +18,8 @@ import polars as pl
 from dealdb.errors import LoadError
 from dealdb.loader.chunk import Chunk, Source
 from dealdb.loader.columns.headers import find_header, map_headers, nearest
+from dealdb.loader.load_options import ID_HEADER, WHOLE_ROW
 from dealdb.schema import Schema
-
-ID_HEADER = "generated id"
-WHOLE_ROW = "row"
 
 
 class WithIds:
