@@ -1,4 +1,9 @@
-"""Loading deals from files, pipes, data frames and iterables, and exporting them."""
+"""
+Loading deals from files, pipes, data frames and iterables, and exporting them.
+
+The order of what is in here; nothing imports from what stands behind it:
+chunk, report, store_protocol, load_options, export → columns, progress, rejects → sources → derive → writing → loader.
+"""
 
 from __future__ import annotations
 

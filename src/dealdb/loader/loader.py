@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +11,13 @@ import polars as pl
 
 from dealdb.engines import all_on_engines
 from dealdb.errors import LoadError
-from dealdb.loader.columns.plan import Options
-from dealdb.loader.derive.ids import ID_HEADER, WithIds
-from dealdb.loader.derive.stages import WithStages, read_stages
-from dealdb.loader.derive.statuses import WithStatuses
 from dealdb.loader.export.export import ExportReport, write_frame
-from dealdb.loader.progress import ProgressCallback, read_meter, shown
-from dealdb.loader.rejects import RejectsFile, default_place
+from dealdb.loader.load_options import MAX_EXPANSION, LoadOptions
+from dealdb.loader.progress import ProgressCallback
 from dealdb.loader.report import LoadReport
-from dealdb.loader.sources.json_files import MappingsSource
-from dealdb.loader.sources.open import is_pipe, open_source
-from dealdb.loader.sources.text_file import MAX_EXPANSION
 from dealdb.loader.store_protocol import LoadTarget
-from dealdb.loader.writing.conflicts import check_policy
-from dealdb.loader.writing.delete_missing import Missing
-from dealdb.loader.writing.dry_run import DryRun
-from dealdb.loader.writing.follow import Terms, follow
-from dealdb.loader.writing.resume import open_trail
-from dealdb.loader.writing.run import MAX_BATCH, Load
-from dealdb.store.commit.durability import Durability
+from dealdb.loader.writing.follow import follow
+from dealdb.loader.writing.load_source import load_source
 
 
 @all_on_engines()
@@ -171,77 +157,16 @@ class DataLoader:
         ------
         docs/loading.md
         """
-        _check_batch(batch_size)
-        check_policy(on_conflict)
-        asked = None if durability is None else Durability.of(durability)
-        chosen = mapping
-        if id_from is not None:
-            mapping = {**(mapping or {}), ID_HEADER: "id"}
-        options = Options(mapping=mapping, types=types, dates=dates, decimal_point=decimal_point)
-        is_file = isinstance(source, str | Path) and not is_pipe(Path(source))
-        if resume and (dry_run or not is_file):
-            msg = (
-                "a dry run resumes nothing: leave out dry_run or resume" if dry_run
-                else "only the load of a file, given as a path, can be resumed: the rest can't be read again"
-            )  # fmt: skip
-            raise LoadError(msg)
-        begun = time.perf_counter()
-        with ExitStack() as keep:
-            show = keep.enter_context(shown(_short_name(source), progress, bar=bar))
-            opened = open_source(
-                source,
-                format=format,
-                delimiter=delimiter,
-                null=null,
-                max_expansion=max_expansion,
-                tell=read_meter(show),
-                keep=keep,
-            )
-            if on_conflict == "error" and not opened.repeatable:
-                # all ids have to be known before the first row is written
-                opened = MappingsSource(list(source))
-            named = isinstance(source, str | Path) or opened.name == "stdin"
-            places = _places(opened.name if named else None, rejects)
-            if dry_run and rejects is True:
-                places = []
-            rejected = keep.enter_context(RejectsFile(opened.name, opened.header, places))
-            store = DryRun(self._store()) if dry_run else self._store()
-            store.promise(asked)
-            since = store.newest()
-            table = None if stages is None else read_stages(stages)
-            if table:
-                opened = WithStages(opened, table, chosen, store.schema())
-            opened = WithStatuses(opened, chosen, store.schema(), store.pipeline())
-            if id_from is not None:
-                opened = WithIds(opened, id_from, chosen, store.schema())
-            run = Load(store, opened, options, rejected, show)
-            run.since = since
-            if delete_missing is not False:
-                run.missing = self._missing(
-                    store, among=delete_missing, force=force, everything=everything
-                )
-            run.table = table
-            if is_file and not dry_run:
-                terms = {
-                    "format": format,
-                    "mapping": chosen,
-                    "types": types,
-                    "dates": dates,
-                    "decimal_point": decimal_point,
-                    "delimiter": delimiter,
-                    "null": null,
-                    "id_from": id_from,
-                    "stages": table,
-                    "on_conflict": on_conflict,
-                    "delete_missing": delete_missing,
-                    "batch_size": batch_size,
-                }
-                run.trail = open_trail(store, Path(source), terms, since, resume=resume)
-            run.batch_size, run.max_errors, run.on_conflict = batch_size, max_errors, on_conflict
-            run.durability = asked
-            with store.settling() as run.settling:
-                run.run()
-            return run.report(time.perf_counter() - begun)
+        options = LoadOptions(
+            format=format, mapping=mapping, types=types, dates=dates, decimal_point=decimal_point,
+            delimiter=delimiter, null=null, id_from=id_from, stages=stages, on_conflict=on_conflict,
+            delete_missing=delete_missing, force=force, everything=everything, dry_run=dry_run, resume=resume,
+            rejects=rejects, max_errors=max_errors, max_expansion=max_expansion, batch_size=batch_size,
+            durability=durability,
+        )  # fmt: skip
+        return load_source(
+            self._store, source, options, select=self._selected, progress=progress, bar=bar
+        )
 
     def follow(
         self,
@@ -313,37 +238,14 @@ class DataLoader:
         ------
         docs/loading.md#following-a-file
         """
-        _check_batch(batch_size)
-        check_policy(on_conflict)
-        if on_conflict == "error" or id_from == "row":
-            msg = "a file that is followed takes neither on_conflict='error' nor id_from='row': its rows come in time"
-            raise LoadError(msg)
-        ids = [id_from] if isinstance(id_from, str) else id_from
-        chosen = mapping if ids is None else {**(mapping or {}), ID_HEADER: "id"}
-        terms = Terms(
-            options=Options(mapping=chosen, types=types, dates=dates, decimal_point=decimal_point),
-            mapping=mapping,
-            id_from=ids,
-            on_conflict=on_conflict,
-            batch_size=batch_size,
-            durability=None if durability is None else Durability.of(durability),
-        )
-        places = _places(str(path), rejects)
+        options = LoadOptions(
+            mapping=mapping, types=types, dates=dates, decimal_point=decimal_point, id_from=id_from,
+            on_conflict=on_conflict, rejects=rejects, batch_size=batch_size, durability=durability,
+        )  # fmt: skip
         return follow(
-            self._store, Path(path), terms, places=places, from_end=from_end, timeout_s=timeout_s,
+            self._store, Path(path), options, from_end=from_end, timeout_s=timeout_s,
             stop=stop or threading.Event(), tell=tell or (lambda _: None),
         )  # fmt: skip
-
-    def _missing(
-        self, store: LoadTarget, *, among: bool | str | pl.Expr, force: bool, everything: bool
-    ) -> Missing:
-        deals = store.snapshot()
-        ids = deals.frame["id"]
-        if not isinstance(among, bool):
-            ids = self._selected(among, columns=["id"])["id"]
-        return Missing(
-            among=ids, n_deals=deals.frame.height, seq=deals.seq, force=force, everything=everything
-        )
 
     def export(
         self,
@@ -417,25 +319,3 @@ class DataLoader:
             msg = "this loader has no query to select deals with; export a data frame"
             raise LoadError(msg)
         return self._find(where, **options)
-
-
-def _check_batch(size: int | None) -> None:
-    if size is not None and not 1 <= size <= MAX_BATCH:
-        msg = f"batch_size is a number from 1 to {MAX_BATCH}, not {size!r}"
-        raise LoadError(msg)
-
-
-def _places(name: str | None, rejects: str | Path | bool) -> list[Path]:  # noqa: FBT001
-    if not isinstance(rejects, bool):
-        return [Path(rejects)]
-    if not rejects or name is None:
-        return []
-    here = default_place(name)
-    # who may not write where they are may write where their file is
-    return [here, Path(name).parent / here]
-
-
-def _short_name(source: object) -> str:
-    if isinstance(source, str | Path):
-        return Path(source).name
-    return "stdin" if hasattr(source, "read") else "rows"

@@ -134,6 +134,26 @@ def default_place(source: str) -> Path:
     return next(place for place in map(Path, names) if _is_free(place, source))
 
 
+def places_for(name: str | None, rejects: str | Path | bool) -> list[Path]:  # noqa: FBT001
+    """
+    Where the rejects file of a source may be, the best place first.
+
+    Parameters
+    ----------
+    name
+        Of the source; None where it has no name that a file could be called after.
+    rejects
+        A path, or whether there is to be a file at all.
+    """
+    if not isinstance(rejects, bool):
+        return [Path(rejects)]
+    if not rejects or name is None:
+        return []
+    here = default_place(name)
+    # who may not write where they are may write where their file is
+    return [here, Path(name).parent / here]
+
+
 def _is_free(place: Path, source: str) -> bool:
     try:
         with place.open(encoding="utf-8-sig", newline="") as file:

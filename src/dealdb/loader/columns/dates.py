@@ -14,8 +14,6 @@ import polars as pl
 from dealdb.columns import encode_column
 from dealdb.schema import Field, FieldType
 
-DATE_ORDERS = ("us", "eu")
-
 _ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 # by far the most frequent moment, and one that Polars parses itself
 _ISO_MOMENT = (

@@ -14,6 +14,7 @@ from dealdb.loader.columns.headers import CLOSE_DATE
 from dealdb.loader.columns.numbers import decimals, floats, integers, probabilities, scale_of_texts
 from dealdb.loader.columns.plan import ColumnPlan, Plan, text_cells
 from dealdb.loader.columns.profile import NUMBERS, without_nothing
+from dealdb.loader.columns.truth_words import FALSE_WORDS, TRUE_WORDS
 from dealdb.schema import DEFAULT_SCALE, MAX_SCALE, MAX_WHOLE_DIGITS, Field, FieldType
 from dealdb.store.commit.batch import Batch
 
@@ -32,15 +33,7 @@ _EXPECTED: dict[FieldType, tuple[str, str]] = {
 }
 _NO_ID = ("missing-id", "an id that is not empty")
 _PROBABILITY = ("not-a-probability", "a probability from 0 to 1, or from 0 to 100 in all rows")
-_TRUTHS = {"true": "true", "t": "true", "yes": "true", "y": "true", "1": "true", "1.0": "true"}
-_FALSEHOODS = {
-    "false": "false",
-    "f": "false",
-    "no": "false",
-    "n": "false",
-    "0": "false",
-    "0.0": "false",
-}
+_BOOLS = {**dict.fromkeys(TRUE_WORDS, "true"), **dict.fromkeys(FALSE_WORDS, "false")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +224,7 @@ def _typed(cells: pl.Series, column: ColumnPlan, *, is_encoded: bool) -> tuple[p
             return _short(decimals(cells, column.point)), 0
         case FieldType.BOOL:
             words = cells.str.strip_chars().str.to_lowercase()
-            return words.replace_strict(_TRUTHS | _FALSEHOODS, default=None), 0
+            return words.replace_strict(_BOOLS, default=None), 0
         case FieldType.DATE:
             return dates(cells, column.order)
         case FieldType.LIST:

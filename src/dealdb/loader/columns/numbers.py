@@ -17,8 +17,6 @@ from dealdb.errors import SchemaError
 from dealdb.schema import Field, FieldType
 from dealdb.values import encode, plain_digits
 
-DECIMAL_POINTS = (".", ",")
-
 # what values.encode writes, up to 18 digits a side: such cells are taken as they stand
 _CANONICAL = (
     r"^(?:0|-?[1-9][0-9]{0,17}|-?[1-9][0-9]{0,17}\.[0-9]{0,17}[1-9]|-?0\.[0-9]{0,17}[1-9])$"

@@ -1,4 +1,4 @@
-"""How a source is read: what the caller chose, and what was decided for each column."""
+"""How a source is read: what was decided for each column."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from dealdb.errors import LoadError
 from dealdb.loader.chunk import Chunk
-from dealdb.loader.columns.dates import DATE_ORDERS
 from dealdb.loader.columns.headers import CLOSE_DATE
-from dealdb.loader.columns.numbers import DECIMAL_POINTS
 from dealdb.schema import Field, FieldType
 
 
@@ -42,25 +39,6 @@ class ColumnPlan:
     point: str = "."
     of_hundred: bool = False
     strict: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What the caller of a load chose; None is for what the source itself decides."""
-
-    mapping: Mapping[str, str | None] | None = None
-    types: Mapping[str, str] | None = None
-    dates: str | None = None
-    decimal_point: str | None = None
-
-    def __post_init__(self) -> None:
-        for name, value, choices in (
-            ("dates", self.dates, DATE_ORDERS),
-            ("decimal_point", self.decimal_point, DECIMAL_POINTS),
-        ):
-            if value is not None and value not in choices:
-                msg = f"{name} is one of {', '.join(map(repr, choices))}, not {value!r}"
-                raise LoadError(msg)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,9 @@ from dealdb.loader.chunk import Chunk, merged_type
 from dealdb.loader.columns import headers
 from dealdb.loader.columns.dates import DATE_SHAPE, MOMENT_SHAPE, OrderEvidence
 from dealdb.loader.columns.numbers import PointEvidence, greatest
-from dealdb.loader.columns.plan import ColumnPlan, Options, Plan
+from dealdb.loader.columns.plan import ColumnPlan, Plan
 from dealdb.loader.columns.stage_flags import outcomes_in
+from dealdb.loader.load_options import ColumnOptions
 from dealdb.pipeline import Kind
 from dealdb.schema import DEFAULT_SCALE, Field, FieldType, Schema, parse_type
 
@@ -77,7 +78,7 @@ class Profile:
         Fields that exist; they keep their types.
     """
 
-    def __init__(self, options: Options, schema: Schema) -> None:
+    def __init__(self, options: ColumnOptions, schema: Schema) -> None:
         self._options = options
         self._schema = schema
         self._columns: dict[str, ColumnProfile] = {}

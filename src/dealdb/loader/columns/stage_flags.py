@@ -8,13 +8,12 @@ from decimal import Decimal
 
 import polars as pl
 
+from dealdb.loader.columns.truth_words import FALSE_WORDS, TRUE_WORDS
 from dealdb.pipeline import Kind, Pipeline, Stage
 
 # fields that the flags of Salesforce and HubSpot become
 _WON = ("is_won", "closed_won", "hs_is_closed_won", "is_closed_won")
 _CLOSED = ("is_closed", "hs_is_closed")
-_TRUE = ("true", "t", "yes", "y", "1")
-_FALSE = ("false", "f", "no", "n", "0")
 _ORDER = (Kind.OPEN, Kind.WON, Kind.LOST)
 
 
@@ -97,4 +96,4 @@ def kind_of(is_won: str | None, is_closed: str | None) -> Kind | None:
 
 def _flag(cell: str | None) -> bool | None:
     word = (cell or "").strip().lower()
-    return True if word in _TRUE else False if word in _FALSE else None
+    return True if word in TRUE_WORDS else False if word in FALSE_WORDS else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
@@ -18,13 +18,12 @@ import polars as pl
 from dealdb.errors import LoadError
 from dealdb.loader.chunk import Chunk, Source
 from dealdb.loader.columns.headers import find_header, map_headers, nearest
+from dealdb.loader.derive.derived_source import DerivedSource
+from dealdb.loader.load_options import ID_HEADER, WHOLE_ROW
 from dealdb.schema import Schema
 
-ID_HEADER = "generated id"
-WHOLE_ROW = "row"
 
-
-class WithIds:
+class WithIds(DerivedSource):
     """
     A source whose rows get a column of ids.
 
@@ -38,6 +37,11 @@ class WithIds:
         Field by header, as the caller chose.
     schema
         Fields that exist.
+
+    Raises
+    ------
+    LoadError
+        If ``id_from`` is empty; from ``chunks``, if it names a column that isn't there.
     """
 
     def __init__(
@@ -47,13 +51,8 @@ class WithIds:
         mapping: Mapping[str, str | None] | None,
         schema: Schema,
     ) -> None:
-        self.name, self.format, self.header = source.name, source.format, source.header
-        self.bytes_total, self.rows_total = source.bytes_total, source.rows_total
-        self.repeatable = source.repeatable
-        self._source = source
+        super().__init__(source, mapping, schema)
         self._wanted = [id_from] if isinstance(id_from, str) else list(id_from)
-        self._mapping = mapping
-        self._schema = schema
         if not self._wanted:
             msg = (
                 "id_from names the columns that make the id, or 'row' for all of them; it is empty"
@@ -64,28 +63,25 @@ class WithIds:
     def notes(self) -> list[str]:
         """What was detected, and what ids are made of."""
         made_of = "whole rows" if self._whole else ", ".join(map(repr, self._wanted))
-        return [*self._source.notes, f"ids made from {made_of}"]
+        return [*super().notes, f"ids made from {made_of}"]
 
-    def chunks(self) -> Iterator[Chunk]:
-        """
-        Rows with their ids.
-
-        Raises
-        ------
-        LoadError
-            If ``id_from`` names a column that isn't there.
-        """
+    def _begin(self) -> Callable[[Chunk], Chunk]:
+        # equal rows are numbered, and the columns found, anew in each pass
         seen: Counter[bytes] = Counter()
         headers: list[str] = []
-        for chunk in self._source.chunks():
-            if chunk.frame.width and not headers:
-                headers = [] if self._whole else self._headers(chunk.frame.columns)
-            ids = _of_rows(chunk.frame, seen) if self._whole else _of_columns(chunk.frame, headers)
-            yield replace(
+
+        def with_ids(chunk: Chunk) -> Chunk:
+            frame = chunk.frame
+            if frame.width and not headers and not self._whole:
+                headers.extend(self._headers(frame.columns))
+            ids = _of_rows(frame, seen) if self._whole else _of_columns(frame, headers)
+            return replace(
                 chunk,
-                frame=chunk.frame.with_columns(ids) if chunk.frame.width else chunk.frame,
+                frame=frame.with_columns(ids) if frame.width else frame,
                 shapes=[shape | {ID_HEADER} for shape in chunk.shapes],
             )
+
+        return with_ids
 
     @property
     def _whole(self) -> bool:

@@ -7,7 +7,7 @@ HubSpot has ``stage_id, label, display_order, probability, is_closed, closed_won
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
@@ -17,8 +17,9 @@ import polars as pl
 
 from dealdb.errors import LoadError
 from dealdb.loader.chunk import Chunk, Source
-from dealdb.loader.columns.headers import find_header, map_headers, nearest
+from dealdb.loader.columns.headers import find_header, nearest
 from dealdb.loader.columns.stage_flags import kind_of
+from dealdb.loader.derive.derived_source import DerivedSource
 from dealdb.loader.sources.open import open_source
 from dealdb.pipeline import Kind, Pipeline, Stage
 from dealdb.schema import Schema
@@ -98,8 +99,21 @@ def read_stages(source: Any) -> StageTable:
     return StageTable({row["id"]: row["label"] or row["id"] for row in rows}, tuple(_stages(rows)))
 
 
-class WithStages:
-    """A source whose stages are called by the labels of a table."""
+class WithStages(DerivedSource):
+    """
+    A source whose stages are called by the labels of a table.
+
+    Parameters
+    ----------
+    source
+        The rows.
+    table
+        The labels.
+    mapping
+        Field by header, as the caller chose.
+    schema
+        Fields that exist.
+    """
 
     def __init__(
         self,
@@ -108,35 +122,24 @@ class WithStages:
         mapping: Mapping[str, str | None] | None,
         schema: Schema,
     ) -> None:
-        self.name, self.format, self.header = source.name, source.format, source.header
-        self.bytes_total, self.rows_total = source.bytes_total, source.rows_total
-        self.repeatable = source.repeatable
-        self._source = source
+        super().__init__(source, mapping, schema)
         self._table = table
-        self._mapping = mapping
-        self._schema = schema
 
     @property
     def notes(self) -> list[str]:
         """What was detected."""
-        return [*self._source.notes, f"{len(self._table.labels)} stages from a table"]
+        return [*super().notes, f"{len(self._table.labels)} stages from a table"]
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Rows, with the names of stages for their ids."""
-        labels = self._table.labels
-        for chunk in self._source.chunks():
-            present = {
-                h: f
-                for h, f in (self._mapping or {}).items()
-                if find_header(h, chunk.frame.columns)
-            }
-            fields = map_headers(chunk.frame.columns, present, self._schema)
-            header = next((header for header, field in fields.items() if field == "stage"), None)
-            if header is None or not labels:
-                yield chunk
-            else:
-                named = chunk.frame[header].replace(list(labels), list(labels.values()))
-                yield replace(chunk, frame=chunk.frame.with_columns(named.alias(header)))
+    def _begin(self) -> Callable[[Chunk], Chunk]:
+        return self._named
+
+    def _named(self, chunk: Chunk) -> Chunk:
+        """Rows with the names of stages for their ids."""
+        labels, header = self._table.labels, self._stage_header(chunk.frame.columns)
+        if header is None or not labels:
+            return chunk
+        named = chunk.frame[header].replace(list(labels), list(labels.values()))
+        return replace(chunk, frame=chunk.frame.with_columns(named.alias(header)))
 
 
 def _stages(rows: Iterable[Mapping[str, str | None]]) -> list[Stage]:

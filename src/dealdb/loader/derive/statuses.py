@@ -7,13 +7,14 @@ gets the stage Won or Lost, and the one that it was in becomes a field of its ow
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 import polars as pl
 
 from dealdb.loader.chunk import Chunk, Source
-from dealdb.loader.columns.headers import find_header, map_headers
+from dealdb.loader.columns.headers import find_header
+from dealdb.loader.derive.derived_source import DerivedSource
 from dealdb.pipeline import Kind, Pipeline
 from dealdb.schema import Schema
 
@@ -22,7 +23,7 @@ _STATUS = ("status", "deal_status")
 _NAMES = {"won": "Won", "lost": "Lost"}
 
 
-class WithStatuses:
+class WithStatuses(DerivedSource):
     """
     A source in which deals whose status is won or lost are in a stage that says so.
 
@@ -45,12 +46,7 @@ class WithStatuses:
         schema: Schema,
         pipeline: Pipeline,
     ) -> None:
-        self.name, self.format, self.header = source.name, source.format, source.header
-        self.bytes_total, self.rows_total = source.bytes_total, source.rows_total
-        self.repeatable = source.repeatable
-        self._source = source
-        self._mapping = mapping or {}
-        self._schema = schema
+        super().__init__(source, mapping, schema)
         self._pipeline = pipeline
         self._status = ""
 
@@ -61,28 +57,30 @@ class WithStatuses:
             f"deals that are won or lost by {self._status!r} got the stages 'Won' and 'Lost', "
             "and 'stage_at_close' has the one before"
         )
-        return [*self._source.notes, *([told] if self._status else [])]
+        return [*super().notes, *([told] if self._status else [])]
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Rows, with the stages that their statuses tell."""
-        for chunk in self._source.chunks():
-            found = self._headers(chunk.frame.columns)
-            yield self._told(chunk, *found) if found else chunk
+    def _begin(self) -> Callable[[Chunk], Chunk]:
+        return self._closed
+
+    def _closed(self, chunk: Chunk) -> Chunk:
+        """Rows with the stages that their statuses tell."""
+        found = self._headers(chunk.frame.columns)
+        return self._told(chunk, *found) if found else chunk
 
     def _headers(self, headers: Collection[str]) -> tuple[str, str] | None:
         """Headers of the stage and of the status, where a source has both."""
-        present = {h: f for h, f in self._mapping.items() if find_header(h, headers)}
-        fields = map_headers(headers, present, self._schema)
-        stage = next((header for header, field in fields.items() if field == "stage"), None)
+        stage = self._stage_header(headers)
         status = next((h for h in (find_header(each, headers) for each in _STATUS) if h), None)
-        if stage is None or status is None or status == stage or status in present:
+        if stage is None or status is None or status == stage or status in self._chosen(headers):
             return None
         return stage, status
 
     def _told(self, chunk: Chunk, stage: str, status: str) -> Chunk:
         told = chunk.frame[status].str.strip_chars().str.to_lowercase()
         closed = told.is_in(list(_NAMES)).fill_null(value=False)
-        closed &= ~chunk.frame[stage].is_in(self._closed(chunk.frame[stage])).fill_null(value=False)
+        closed &= ~chunk.frame[stage].is_in(self._closed_stages(chunk.frame[stage])).fill_null(
+            value=False
+        )
         if closed.any():
             self._status = status
         nothing = pl.repeat(None, len(closed), dtype=pl.String, eager=True)
@@ -96,7 +94,7 @@ class WithStatuses:
         ]
         return replace(chunk, frame=frame, shapes=shapes)
 
-    def _closed(self, stages: pl.Series) -> list[str]:
+    def _closed_stages(self, stages: pl.Series) -> list[str]:
         """Stages that tell an outcome themselves."""
         pipeline = self._pipeline.covering(stages.drop_nulls().unique().to_list())
         return [*pipeline.names(Kind.WON), *pipeline.names(Kind.LOST)]

@@ -116,8 +116,7 @@ class JsonArraySource:
                 start, begun = found, True
                 line += text.count("\n", 0, start)
             while True:
-                gap = _SPACE.match(text, start)
-                after = gap.end() if gap else start
+                after = self._blanks(text, start)
                 line += text.count("\n", start, after)
                 start = after
                 if text[start : start + 1] == "]":
@@ -135,12 +134,12 @@ class JsonArraySource:
                 if end == len(text):
                     break
                 raw = text[start:end]
-                at = _moved(at, text[before:start])
+                at = self._moved(at, text[before:start])
                 yield element, RowPlace(line, raw, at), done
                 line += raw.count("\n")
-                at = _moved(at, raw)
+                at = self._moved(at, raw)
                 start = before = end
-            at = _moved(at, text[before:start])
+            at = self._moved(at, text[before:start])
             text = text[start:]
         if not begun and text.strip():
             raise self._no_array()
@@ -158,12 +157,12 @@ class JsonArraySource:
 
     def _opening(self, text: str) -> int | None:
         """Where the elements begin, in the array or in one that is a member of an object; None if that comes later."""
-        place = _blanks(text, 0)
+        place = self._blanks(text, 0)
         match text[place : place + 1]:
             case "[":
                 return place + 1
             case "{":
-                return _member(text, place + 1)
+                return self._member(text, place + 1)
             case "":
                 return None
         raise self._no_array()
@@ -173,6 +172,35 @@ class JsonArraySource:
             f"{self.name} is JSON but not an array: expected [{{...}}, ...], an object with an array under one of "
             f"{', '.join(WRAPPERS)}, or one object a line (format='jsonl')"
         )
+
+    def _member(self, text: str, start: int) -> int | None:
+        """Where the array begins that a member of an object is, or None where there is none yet."""
+        place = self._blanks(text, start)
+        while text[place : place + 1] == '"':
+            try:
+                name, place = _DECODER.raw_decode(text, place)
+                place = self._blanks(text, place)
+                if text[place : place + 1] != ":":
+                    return None
+                place = self._blanks(text, place + 1)
+                if name in WRAPPERS and text[place : place + 1] == "[":
+                    return place + 1
+                _, place = _DECODER.raw_decode(text, place)
+            except (ValueError, RecursionError):
+                return None
+            place = self._blanks(text, place)
+        return None
+
+    @staticmethod
+    def _blanks(text: str, start: int) -> int:
+        """Where the blanks and commas end that begin there."""
+        found = _SPACE.match(text, start)
+        return found.end() if found else start
+
+    @staticmethod
+    def _moved(offset: int | None, text: str) -> int | None:
+        """Byte behind a text that begins at this one."""
+        return None if offset is None else offset + len(text.encode())
 
 
 def is_wrapped(row: object) -> bool:
@@ -189,34 +217,6 @@ def is_wrapped(row: object) -> bool:
 
 def _is_table(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(each, dict) for each in value)
-
-
-def _member(text: str, start: int) -> int | None:
-    """Where the array begins that a member of an object is, or None where there is none yet."""
-    place = _blanks(text, start)
-    while text[place : place + 1] == '"':
-        try:
-            name, place = _DECODER.raw_decode(text, place)
-            place = _blanks(text, place)
-            if text[place : place + 1] != ":":
-                return None
-            place = _blanks(text, place + 1)
-            if name in WRAPPERS and text[place : place + 1] == "[":
-                return place + 1
-            _, place = _DECODER.raw_decode(text, place)
-        except (ValueError, RecursionError):
-            return None
-        place = _blanks(text, place)
-    return None
-
-
-def _blanks(text: str, start: int) -> int:
-    found = _SPACE.match(text, start)
-    return found.end() if found else start
-
-
-def _moved(offset: int | None, text: str) -> int | None:
-    return None if offset is None else offset + len(text.encode())
 
 
 def _lifted(element: object) -> object:

@@ -13,6 +13,7 @@ import polars as pl
 
 from dealdb.errors import LoadError
 from dealdb.loader.chunk import Source
+from dealdb.loader.load_options import MAX_EXPANSION
 from dealdb.loader.rejects import is_rejects_file, restored
 from dealdb.loader.sources.csv_files import DELIMITERS, DelimitedSource
 from dealdb.loader.sources.frames import ColumnarSource, FrameSource, WorkbookSource
@@ -22,7 +23,7 @@ from dealdb.loader.sources.json_files import (
     MappingsSource,
     is_wrapped,
 )
-from dealdb.loader.sources.text_file import MAX_EXPANSION, ByteStream, Tell, spool
+from dealdb.loader.sources.text_file import ByteStream, Tell, spool
 
 FORMATS = ("csv", "tsv", "jsonl", "json", "parquet", "arrow", "xlsx")
 

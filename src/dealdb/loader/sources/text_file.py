@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, TypeAlias, cast
 
 from dealdb.errors import LoadError
+from dealdb.loader.load_options import MAX_EXPANSION
 from dealdb.loader.zstd import MAGIC, zstd_reader
 
 # hears how many bytes of a source were read, and of how many where that is known
@@ -28,8 +29,6 @@ SAMPLE_BYTES = 64 * 1024
 _PIPE_BYTES = 64 * 1024
 # one row of more than this is none
 MAX_ROW_BYTES = 64 * 1024 * 1024
-# times its size that a compressed file may have unpacked: tables come to 5 to 50, gzip can do 1,000, zstd any number
-MAX_EXPANSION = 200
 # what is smaller unpacked does no harm
 _HARMLESS_BYTES = 64 * 1024 * 1024
 

@@ -78,19 +78,5 @@ POLICIES: dict[str, Callable[[LoadTarget, Schema, Batch, Mark | None], BatchCoun
 }
 
 
-def check_policy(name: str) -> None:
-    """
-    Refuse a policy that doesn't exist.
-
-    Raises
-    ------
-    LoadError
-        If there is none of that name.
-    """
-    if name not in POLICIES:
-        msg = f"on_conflict is one of {', '.join(POLICIES)}, not {name!r}"
-        raise LoadError(msg)
-
-
 def _outcome(written: WriteCounts) -> BatchCounts:
     return BatchCounts(written.inserted, written.updated, written.unchanged)

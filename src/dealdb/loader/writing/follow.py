@@ -9,22 +9,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from dealdb.errors import LoadError, OutcomeUnknown, PoolTimeout, ServerUnavailable
 from dealdb.loader.chunk import Chunk, Reject, RowPlace, Source
-from dealdb.loader.columns.plan import Options
 from dealdb.loader.columns.profile import Profile
 from dealdb.loader.derive.ids import WithIds
-from dealdb.loader.rejects import RejectsFile
+from dealdb.loader.load_options import LoadOptions
+from dealdb.loader.rejects import RejectsFile, places_for
 from dealdb.loader.report import LoadReport
 from dealdb.loader.sources.json_files import chunk_of_lines
 from dealdb.loader.sources.tail import Lines, Tail
 from dealdb.loader.store_protocol import LoadTarget
 from dealdb.loader.writing.run import Load
-from dealdb.store.commit.durability import Durability
 from dealdb.store.log.entry import Position
 
 # lines are gathered for so long, so that a busy writer does not cost a commit a line
@@ -32,18 +31,6 @@ ROUND_S = 0.1
 _RETRY_S = 1.0
 # of the kinds that a followed file can't be
 _OTHER_SUFFIXES = (".csv", ".tsv", ".parquet", ".arrow", ".feather", ".xlsx", ".gz", ".zst")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What the caller of a follow chose; the names are those of ``DataLoader.follow``."""
-
-    options: Options
-    mapping: Mapping[str, str | None] | None
-    id_from: Sequence[str] | None
-    on_conflict: str
-    batch_size: int | None
-    durability: Durability | None
 
 
 class _LinesSource:
@@ -85,13 +72,13 @@ class Follower:
         self,
         store: Callable[[], LoadTarget],
         path: Path,
-        terms: Terms,
+        options: LoadOptions,
         rejected: RejectsFile,
         stop: threading.Event,
         tell: Callable[[str], None],
     ) -> None:
         self._store = store
-        self._terms = terms
+        self._options = options
         self._rejected = rejected
         self._stop = stop
         self._tell = tell
@@ -153,15 +140,15 @@ class Follower:
             self._stop.wait(_RETRY_S)
 
     def _once(self, lines: Lines) -> None:
-        store, terms = self._store(), self._terms
+        store, options = self._store(), self._options
         source: Source = _LinesSource(self.total.source, lines)
-        if terms.id_from is not None:
-            source = WithIds(source, terms.id_from, terms.mapping, store.schema())
+        if options.id_from is not None:
+            source = WithIds(source, options.id_from, options.mapping, store.schema())
         held = _HeldRejects()
-        run = Load(store, source, terms.options, held, lambda _: None, self._profile)
-        run.batch_size, run.on_conflict = terms.batch_size, terms.on_conflict
-        run.durability = terms.durability
-        run.since = self._since = self._since or store.newest()
+        self._since = self._since or store.newest()
+        run = Load(
+            store, source, options, held, lambda _: None, since=self._since, known=self._profile
+        )
         run.run()
         self._since = run.since
         self._rejected.add(held.found)
@@ -174,24 +161,28 @@ class Follower:
 def follow(
     store: Callable[[], LoadTarget],
     path: Path,
-    terms: Terms,
+    options: LoadOptions,
     *,
-    places: Sequence[Path],
     from_end: bool,
     timeout_s: float | None,
     stop: threading.Event,
     tell: Callable[[str], None],
 ) -> LoadReport:
     """Load the lines of a file as they are appended, until ``stop`` is set; see ``DataLoader.follow``."""
+    if options.on_conflict == "error" or options.ids_of_whole_rows:
+        msg = "a file that is followed takes neither on_conflict='error' nor id_from='row': its rows come in time"
+        raise LoadError(msg)
     if path.suffix.lower() in _OTHER_SUFFIXES:
         msg = f"{path}: what can be followed is a file of JSON Lines, as it is"
         raise LoadError(msg)
     begun = time.monotonic()
     with (
         Tail(path, from_end=from_end, tell=tell) as tail,
-        RejectsFile(str(path), None, places, append=True) as rejected,
+        RejectsFile(
+            str(path), None, places_for(str(path), options.rejects), append=True
+        ) as rejected,
     ):
-        follower = Follower(store, path, terms, rejected, stop, tell)
+        follower = Follower(store, path, options, rejected, stop, tell)
         news_at = time.monotonic()
         while not stop.is_set():
             lines = tail.read()

@@ -7,45 +7,33 @@ being sent: at most one chunk waits, so memory stays bounded and order is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
-from itertools import accumulate, groupby
+from dataclasses import replace
 
 import polars as pl
 
 from dealdb.errors import LoadError
 from dealdb.loader.chunk import Chunk, Source
 from dealdb.loader.columns.encode import Encoded, encode_chunk
-from dealdb.loader.columns.plan import Options, Plan
+from dealdb.loader.columns.plan import Plan
 from dealdb.loader.columns.profile import Profile
 from dealdb.loader.columns.stage_flags import told
 from dealdb.loader.derive.stages import StageTable
+from dealdb.loader.load_options import LoadOptions
 from dealdb.loader.progress import Meter, ProgressCallback
 from dealdb.loader.rejects import RejectsFile
 from dealdb.loader.report import LoadReport, MappedColumn
 from dealdb.loader.store_protocol import LoadTarget
-from dealdb.loader.writing.conflicts import POLICIES
 from dealdb.loader.writing.delete_missing import Missing, refuse
-from dealdb.loader.writing.dry_run import DryRun
-from dealdb.loader.writing.resume import BatchPlace, Progressed, Trail
+from dealdb.loader.writing.resume import Progressed, Trail
+from dealdb.loader.writing.sending import DEFAULT_BATCH, DEFAULT_CELLS, Sender
 from dealdb.pipeline import Kind
-from dealdb.schema import Field
 from dealdb.store.commit.batch import Batch
-from dealdb.store.commit.change import Mark
-from dealdb.store.commit.durability import Durability
 from dealdb.store.live.during_load import Settling
 from dealdb.store.live.worker import Worker
 from dealdb.store.log.entry import Position
 
-# deals and cells in one commit: larger ones are hardly faster, and hold up everybody else for longer
-DEFAULT_BATCH = 500
-DEFAULT_CELLS = 2_500
-MAX_BATCH = 5000
-# commits of new deals that are sent at once: between two sendings the server waits for us
-_COMMITS_AT_ONCE = 32
-# fewer new deals take up less in the log as they are than as columns
-_LEAST_ADDED = 16
 # sources up to this size are kept in memory between the two passes, larger ones are read twice
 KEPT_BYTES = 32 * 1024 * 1024
 KEPT_ROWS = 200_000
@@ -53,71 +41,73 @@ KEPT_ROWS = 200_000
 MAX_REPEATED = 5
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """
-    A batch at its place in the load.
-
-    Attributes
-    ----------
-    place
-        For the bookmark, if there is one.
-    before
-        Whether an earlier run has written it.
-    """
-
-    batch: Batch
-    place: BatchPlace | None
-    before: bool
-
-    @property
-    def adds(self) -> bool:
-        """Whether its deals are to be written as new ones."""
-        return self.batch.likely_new and len(self.batch) >= _LEAST_ADDED and not self.before
-
-
 class Load:
-    """One load, from its first row to its report."""
+    """
+    One load, from its first row to its report.
 
-    batch_size: int | None = None
-    max_errors: int | None = None
-    on_conflict = "merge"
-    missing: Missing | None = None
-    table: StageTable | None = None
-    trail: Trail | None = None
-    settling: Settling | None = None
-    durability: Durability | None = None
-    # last commit of the collection before the load, and behind it in the end
-    since = Position()
+    Parameters
+    ----------
+    store
+        The collection.
+    source
+        The rows.
+    options
+        What the caller chose.
+    rejected
+        Gets the rows that can't be loaded.
+    show
+        Is told how far it is.
+    since
+        Last commit of the collection before the load.
+    missing
+        What is to be deleted in the end where the source doesn't have it.
+    table
+        What the stages of the source mean.
+    trail
+        Where a load of a file leaves bookmarks, and continues an earlier run.
+    settling
+        Is told how much was written.
+    known
+        What earlier rows have said about the columns.
+    """
 
     def __init__(
         self,
         store: LoadTarget,
         source: Source,
-        options: Options,
+        options: LoadOptions,
         rejected: RejectsFile,
         show: ProgressCallback,
+        *,
+        since: Position,
+        missing: Missing | None = None,
+        table: StageTable | None = None,
+        trail: Trail | None = None,
+        settling: Settling | None = None,
         known: Profile | None = None,
     ) -> None:
+        begun = _begun(store, missing, trail)
         self._store = store
         self._source = source
+        self._options = options
         self._rejected = rejected
+        self._since = since
+        self._missing = replace(missing, n_deals=begun.n_deals, seq=begun.seq) if missing else None
+        self._table = table
+        self._trail = trail
+        self._settling = settling
         self._meter = Meter(source, show)
-        self._schema = store.schema()
+        self._sender = Sender(store, begun, options.on_conflict, self._meter, trail)
         self._pipeline = store.pipeline()
-        self._stages_before = {stage.name for stage in self._pipeline}
+        self._stages_before = {stage.name for stage in self._pipeline} - set(begun.new_stages)
+        schema = self._sender.schema
         # what earlier lines of a file that is followed have said about its columns stays in force
-        self._profile = known.going_on(self._schema) if known else Profile(options, self._schema)
+        self._profile = known.going_on(schema) if known else Profile(options.columns, schema)
         self._plan = Plan(columns=(), mapping={}, splits_close_date=False, notes=())
-        self._counts = dict.fromkeys(("inserted", "updated", "unchanged", "skipped"), 0)
-        self._n_sent = 0
-        self._n_deleted = 0
         self._refused = ""
         self._times_dropped: dict[str, int] = {}
         # while every id is new to the collection, rows can be written in their order whatever they give
-        self._all_new = self._was_empty = store.count() == 0
-        # whether the batch before brought new deals only
-        self._news = True
+        self._all_new = begun.all_new
         # a hash of 8 bytes an id, to count repeated ids without holding them
         self._id_hashes: list[pl.Series] = []
         # the rows once more, where the source has them
@@ -128,102 +118,68 @@ class Load:
         """What the rows have said about the columns."""
         return self._profile
 
+    @property
+    def since(self) -> Position:
+        """Last commit of the collection before the load, and behind it in the end."""
+        return self._since
+
     def run(self) -> None:
         """Write every row that can be written."""
-        if self.trail and self.trail.reached:
-            self._go_on(self.trail.reached)
-        with Worker("dealdb-load", self._store.depend) as sender:
+        with Worker("dealdb-load", self._store.depend) as worker:
             sending: Future[None] | None = None
             for chunk in self._planned_chunks():
                 encoded = self._encode(chunk)
                 batches = self._batches(encoded)
                 if sending:
                     sending.result()
-                self._declare(encoded.fields)
-                sending = sender.submit(self._send, batches, chunk.bytes_done)
+                self._sender.declare(encoded.fields)
+                sending = worker.submit(
+                    self._sender.send, batches, chunk.bytes_done, self._new_stages()
+                )
                 self._tell_written()
             if sending:
                 sending.result()
-            if self.trail:
-                self.trail.arrive()
-                # rows of batches that were skipped as a whole came with no commit
-                self._counts["skipped"] += self._n_sent - sum(self._counts.values())
-            if self.missing:
-                self._delete(self.missing, sender)
-            self.since = sender.submit(self._store.confirm, self.since, self.durability).result()
+            self._sender.arrive()
+            if self._missing:
+                self._delete(self._missing, worker)
+            confirmed = worker.submit(self._store.confirm, self._since, self._options.promised)
+            self._since = confirmed.result()
             self._tell_written()
-        if self.trail:
-            self.trail.end(self._store)
+        if self._trail:
+            self._trail.end(self._store)
 
     def _tell_written(self) -> None:
-        if self.settling:
-            self.settling.written(self.n_written)
-
-    def _go_on(self, reached: Progressed) -> None:
-        """Begin as the run that is continued did."""
-        self._counts.update(reached.counts)
-        self._n_deleted = reached.deleted or 0
-        self._stages_before -= set(reached.new_stages)
-        # unless deals have come from elsewhere: they may have fields that the rows lack
-        self._was_empty = reached.all_new and self._store.count() == reached.counts["inserted"]
-        self._all_new = self._was_empty
-        if self.missing:
-            self.missing = replace(self.missing, n_deals=reached.n_deals, seq=reached.seq)
-
-    def _mark(
-        self, place: BatchPlace | None, *, inserted: int = 0, deleted: int | None = None
-    ) -> Mark | None:
-        """Bookmark for a commit at this place, when so many more deals are inserted."""
-        if self.trail is None or place is None:
-            return None
-        counts = {name: n for name, n in self._counts.items() if name != "skipped"}
-        counts["inserted"] += inserted
-        return self.trail.mark(
-            place,
-            Progressed(
-                counts=counts,
-                deleted=deleted,
-                all_new=self._was_empty,
-                n_deals=self.missing.n_deals if self.missing else 0,
-                seq=self.missing.seq if self.missing else 0,
-                new_stages=self._new_stages(),
-            ),
-        )
+        if self._settling:
+            self._settling.written(self._sender.n_written)
 
     def _new_stages(self) -> tuple[str, ...]:
         return tuple(each.name for each in self._pipeline if each.name not in self._stages_before)
 
-    def _delete(self, missing: Missing, sender: Worker) -> None:
+    def _delete(self, missing: Missing, worker: Worker) -> None:
         ids = missing.find(self._id_hashes)
         reason = missing.refusal(ids, self._rejected.reasons.total()) if ids else ""
-        if reason and not isinstance(self._store, DryRun):
+        if reason and not self._options.dry_run:
             refuse(reason)
         self._refused = f"the load would delete nothing: {reason}" if reason else ""
+        stages = self._new_stages()
         for start in range(0, len(ids), DEFAULT_BATCH):
             batch = ids[start : start + DEFAULT_BATCH]
-            place = self.trail.place if self.trail else None
-            mark = self._mark(place, deleted=self._n_deleted)
-            self._n_deleted += sender.submit(missing.delete, self._store, batch, mark).result()
-
-    @property
-    def n_written(self) -> int:
-        """Deals that the load changed."""
-        return self._counts["inserted"] + self._counts["updated"] + self._n_deleted
+            worker.submit(self._sender.delete, missing, batch, stages).result()
 
     def report(self, seconds: float) -> LoadReport:
         """What was done."""
         n_rejected = self._rejected.reasons.total()
-        n_loaded = sum(self._counts.values())
+        n_loaded = sum(self._sender.counts.values())
         distinct = pl.concat(self._id_hashes).n_unique() if self._id_hashes else 0
         return LoadReport(
             source=self._source.name,
             format=self._source.format,
             read=n_loaded + n_rejected,
             rejected=n_rejected,
-            resumed=self.trail.n_rows if self.trail else 0,
+            resumed=self._trail.n_rows if self._trail else 0,
             duplicates=n_loaded - distinct,
             repeated=self._repeated() if distinct < n_loaded else {},
-            deleted=self._n_deleted,
+            deleted=self._sender.n_deleted,
             seconds=seconds,
             columns=self._columns(),
             pipeline=self._pipeline,
@@ -231,8 +187,8 @@ class Load:
             notes=self._notes(),
             reasons=dict(self._rejected.reasons),
             rejects=self._rejected.path,
-            dry_run=isinstance(self._store, DryRun),
-            **self._counts,
+            dry_run=self._options.dry_run,
+            **self._sender.counts,
         )
 
     def _planned_chunks(self) -> Iterator[Chunk]:
@@ -258,7 +214,7 @@ class Load:
             if small:
                 kept.append(chunk)
         # of a load that is resumed, some deals exist by rights; each commit refuses to meet others
-        if self.on_conflict == "error" and not (self.trail and self.trail.reached):
+        if self._options.on_conflict == "error" and not (self._trail and self._trail.reached):
             self._plan = self._profile.plan()
             self._check_conflicts(self._again())
         self._decide()
@@ -282,8 +238,8 @@ class Load:
 
     def _decide(self) -> None:
         self._plan = self._profile.plan()
-        self._declare(self._plan.fields())
-        if self.table and (defined := self.table.defining(self._pipeline)) != self._pipeline:
+        self._sender.declare(self._plan.fields())
+        if self._table and (defined := self._table.defining(self._pipeline)) != self._pipeline:
             self._store.set_pipeline(defined)
             self._pipeline = defined
         if not all(name in self._pipeline for name in self._profile.stages):
@@ -293,10 +249,6 @@ class Load:
             if better != covered:
                 self._store.set_pipeline(better)
                 self._pipeline = better
-
-    def _declare(self, fields: Sequence[Field]) -> None:
-        if not self._schema.version or self._schema.with_fields(fields) is not self._schema:
-            self._schema = self._store.declare(fields)
 
     def _encode(self, chunk: Chunk) -> Encoded:
         closed = [*self._pipeline.names(Kind.WON), *self._pipeline.names(Kind.LOST)]
@@ -333,69 +285,30 @@ class Load:
 
     def _check_errors(self) -> None:
         found = self._rejected.reasons.total()
-        if self.max_errors is None or found <= self.max_errors:
+        limit = self._options.max_errors
+        if limit is None or found <= limit:
             return
         reasons = ", ".join(f"{n} {reason}" for reason, n in self._rejected.reasons.most_common(3))
         where = f"; see {self._rejected.path}" if self._rejected.path else ""
         msg = (
-            f"{found} rows of {self._source.name} were rejected, more than max_errors={self.max_errors}: "
+            f"{found} rows of {self._source.name} were rejected, more than max_errors={limit}: "
             f"{reasons}{where}"
         )
         raise LoadError(msg)
 
     def _batches(self, encoded: Encoded) -> list[Batch]:
-        whole = self.on_conflict == "replace"
-        size = self.batch_size or min(
+        whole = self._options.on_conflict == "replace"
+        size = self._options.batch_size or min(
             DEFAULT_BATCH, DEFAULT_CELLS // (1 + len(encoded.columns)) + 1
         )
         batches = list(
-            encoded.batches(size, likely_new=self._news, all_new=self._all_new, whole=whole)
+            encoded.batches(size, likely_new=self._sender.news, all_new=self._all_new, whole=whole)
         )
         for batch in batches:
-            if batch.likely_new and not isinstance(self._store, DryRun):
+            if batch.likely_new and not self._options.dry_run:
                 # not while the server waits for it
                 batch.make_ready()
         return batches
-
-    def _send(self, batches: list[Batch], bytes_done: int | None) -> None:
-        left = sum(map(len, batches))
-        for steps in _together([self._step(batch) for batch in batches]):
-            rest = steps
-            while rest:
-                n_added = self._add(rest) if rest[0].adds else 0
-                # where one has deals that exist, those behind it may be new all the same, unless it was the first
-                end = n_added + 1 if n_added else len(rest)
-                for step in rest[n_added:end]:
-                    if not step.before:
-                        self._write(step)
-                rest = rest[end:]
-            for step in steps:
-                n = len(step.batch)
-                self._n_sent += n
-                self._meter.written(n, left, bytes_done, before=step.before)
-                left -= n
-
-    def _step(self, batch: Batch) -> _Step:
-        if self.trail is None:
-            return _Step(batch, None, before=False)
-        before = self.trail.passes(batch.ids)
-        return _Step(batch, self.trail.place, before)
-
-    def _add(self, steps: Sequence[_Step]) -> int:
-        """Write new deals; how many of the batches, from the first on, had no other."""
-        before = accumulate((len(step.batch) for step in steps), initial=0)
-        marks = [self._mark(step.place, inserted=n) for step, n in zip(steps, before, strict=False)]
-        n_added = self._store.add(self._schema, [step.batch for step in steps], marks)
-        self._counts["inserted"] += sum(len(step.batch) for step in steps[:n_added])
-        self._news = n_added == len(steps)
-        return n_added
-
-    def _write(self, step: _Step) -> None:
-        write = POLICIES[self.on_conflict]
-        written = write(self._store, self._schema, step.batch, self._mark(step.place))
-        self._news = written.inserted == len(step.batch)
-        for outcome in self._counts:
-            self._counts[outcome] += getattr(written, outcome)
 
     def _columns(self) -> tuple[MappedColumn, ...]:
         types = {column.header: column.field.name for column in self._plan.columns}
@@ -407,7 +320,8 @@ class Load:
     def _type_of(self, field: str | None) -> str:
         if field is None:
             return ""
-        return self._schema[field].describe() if field in self._schema else "date"
+        schema = self._sender.schema
+        return schema[field].describe() if field in schema else "date"
 
     def _notes(self) -> tuple[str, ...]:
         dropped = (
@@ -417,6 +331,21 @@ class Load:
         return (*self._source.notes, *self._plan.notes, *dropped, *filter(None, [self._refused]))
 
 
+def _begun(store: LoadTarget, missing: Missing | None, trail: Trail | None) -> Progressed:
+    """How far a load is before its first row: nowhere, or where the run that it continues was."""
+    n_deals, reached = store.count(), trail.reached if trail else None
+    if reached:
+        # deals that have come from elsewhere may have fields that the rows lack
+        all_new = reached.all_new and n_deals == reached.counts["inserted"]
+        return replace(reached, all_new=all_new)
+    return Progressed(
+        counts={"inserted": 0, "updated": 0, "unchanged": 0},
+        all_new=n_deals == 0,
+        n_deals=missing.n_deals if missing else 0,
+        seq=missing.seq if missing else 0,
+    )
+
+
 def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
     """The same chunks, each read while the one before is used."""
     with Worker("dealdb-read") as reader:
@@ -424,11 +353,3 @@ def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         while chunk := coming.result():
             coming = reader.submit(next, chunks, None)
             yield chunk
-
-
-def _together(steps: Sequence[_Step]) -> Iterator[list[_Step]]:
-    """Steps that go to the server at once."""
-    for adds, some in groupby(steps, key=lambda step: step.adds):
-        run, size = list(some), _COMMITS_AT_ONCE if adds else 1
-        for start in range(0, len(run), size):
-            yield run[start : start + size]

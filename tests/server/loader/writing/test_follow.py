@@ -211,9 +211,10 @@ def test_what_cannot_be_followed(db: DealDatabase, file: Path, tmp_path: Path) -
         (file, {}),
         (file, {"on_conflict": "error"}),
         (file, {"id_from": "row"}),
+        (file, {"id_from": ["row"]}),
     ):
         with pytest.raises(LoadError):
-            db.loader.follow(path, timeout_s=0, **options)  # type: ignore[arg-type]
+            db.loader.follow(path, timeout_s=0, **options)
     assert db.loader.follow(file, timeout_s=0, id_from=["name"]).inserted == 1
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from dealdb.pipeline import Kind, Pipeline, Stage
 from recorder import Recorder
 
@@ -47,6 +49,40 @@ def test_rows_that_contradict_each_other_leave_it_to_the_name(tmp_path: Path) ->
     text = "id,stage,is_won,is_closed\n1,Won,true,true\n2,Won,false,true\n3,X,,true\n4,Y,false,\n"
     store.load_text(tmp_path, text)
     assert kinds(store) == {"X": "open", "Y": "open", "Won": "won"}
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"), [(1, 0), (1.0, 0.0), ("1", "0"), ("1.0", "0.0"), (True, False), ("Yes", "No")]
+)
+def test_flags_are_read_as_columns_of_bools_are(yes: object, no: object) -> None:
+    rows = [
+        {"id": "1", "stage": "S9", "IsWon": yes, "IsClosed": yes},
+        {"id": "2", "stage": "S8", "IsWon": no, "IsClosed": yes},
+        {"id": "3", "stage": "S1", "IsWon": no, "IsClosed": no},
+    ]
+    store = Recorder()
+    store.load(rows, types={"IsWon": "bool"})
+    assert kinds(store) == {"S9": "won", "S8": "lost", "S1": "open"}
+    assert [store.values(deal_id)["is_won"] for deal_id in "123"] == [True, False, False]
+
+
+def test_integers_of_pandas_beside_a_missing_one() -> None:
+    pandas = pytest.importorskip("pandas")
+    flags = {"IsWon": [1, 0, None], "IsClosed": [1, 1, 0]}
+    rows = pandas.DataFrame({"id": ["1", "2", "3"], "stage": ["S9", "S8", "S1"], **flags})
+    assert str(rows["IsWon"].dtype) == "float64"
+    store = Recorder()
+    store.load(rows)
+    assert kinds(store) == {"S9": "won", "S8": "lost", "S1": "open"}
+
+
+def test_a_table_of_stages_with_flags_of_pandas() -> None:
+    pandas = pytest.importorskip("pandas")
+    flags = {"IsWon": [1, 0, None], "IsClosed": [1, 1, 0]}
+    table = pandas.DataFrame({"ApiName": ["a", "b", "c"], **flags})
+    store = Recorder()
+    store.load([{"id": "1", "stage": "a"}], stages=table)
+    assert kinds(store) == {"a": "won", "b": "lost", "c": "open"}
 
 
 def test_a_salesforce_export(shared_data: Path) -> None:

@@ -1,0 +1,158 @@
+"""What the caller of a load or of a follow chose, and whether it makes sense."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from dealdb.errors import LoadError
+from dealdb.store.commit.durability import Durability
+
+# deals in one commit, at most
+MAX_BATCH = 5000
+# what happens to deals that exist
+POLICY_NAMES = ("merge", "replace", "skip", "error")
+# column of the ids that are made for a source without any, and what asks for ids of whole rows
+ID_HEADER = "generated id"
+WHOLE_ROW = "row"
+# times its size that a compressed file may have unpacked: tables come to 5 to 50, gzip can do 1,000, zstd any number
+MAX_EXPANSION = 200
+_DATE_ORDERS = ("us", "eu")
+_DECIMAL_POINTS = (".", ",")
+# what decides on the batches of a load and on what they do: a load is resumed with the same
+_TERMS = (
+    "format",
+    "mapping",
+    "types",
+    "dates",
+    "decimal_point",
+    "delimiter",
+    "null",
+    "id_from",
+    "stages",
+    "on_conflict",
+    "delete_missing",
+    "batch_size",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnOptions:
+    """
+    What was chosen for columns; None is for what the source itself decides.
+
+    Raises
+    ------
+    LoadError
+        If an order of dates or a decimal point is none.
+    """
+
+    mapping: Mapping[str, str | None] | None = None
+    types: Mapping[str, str] | None = None
+    dates: str | None = None
+    decimal_point: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, choices in (
+            ("dates", self.dates, _DATE_ORDERS),
+            ("decimal_point", self.decimal_point, _DECIMAL_POINTS),
+        ):
+            if value is not None and value not in choices:
+                msg = f"{name} is one of {', '.join(map(repr, choices))}, not {value!r}"
+                raise LoadError(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadOptions:
+    """
+    What was chosen for a load or a follow; the names are those of ``DataLoader.load``.
+
+    Raises
+    ------
+    LoadError
+        If an option makes no sense, or two of them not together.
+    ConfigError
+        If there is no such durability.
+
+    Examples
+    --------
+    >>> LoadOptions(on_conflict="skip", durability="disk").promised
+    <Durability.DISK: 'disk'>
+    """
+
+    format: str | None = None
+    mapping: Mapping[str, str | None] | None = None
+    types: Mapping[str, str] | None = None
+    dates: str | None = None
+    decimal_point: str | None = None
+    delimiter: str | None = None
+    null: str | None = None
+    id_from: Sequence[str] | str | None = None
+    stages: Any = None
+    on_conflict: str = "merge"
+    delete_missing: bool | str | pl.Expr = False
+    force: bool = False
+    everything: bool = False
+    dry_run: bool = False
+    resume: bool = False
+    rejects: str | Path | bool = True
+    max_errors: int | None = None
+    max_expansion: int = MAX_EXPANSION
+    batch_size: int | None = None
+    durability: str | None = None
+
+    def __post_init__(self) -> None:
+        self._check_batch_size()
+        self._check_policy()
+        # each refuses what it can't be made of
+        _ = self.promised, self.columns
+        if self.resume and self.dry_run:
+            msg = "a dry run resumes nothing: leave out dry_run or resume"
+            raise LoadError(msg)
+
+    @property
+    def promised(self) -> Durability | None:
+        """Durability that was asked for; None for the one that the database was opened with."""
+        return None if self.durability is None else Durability.of(self.durability)
+
+    @property
+    def columns(self) -> ColumnOptions:
+        """What was chosen for columns, the one of generated ids included."""
+        made = {} if self.id_from is None else {ID_HEADER: "id"}
+        return ColumnOptions(
+            mapping={**(self.mapping or {}), **made} if made else self.mapping,
+            types=self.types,
+            dates=self.dates,
+            decimal_point=self.decimal_point,
+        )
+
+    @property
+    def ids_of_whole_rows(self) -> bool:
+        """Whether ids are made from whole rows, not from some of their columns."""
+        return self.id_from == WHOLE_ROW or list(self.id_from or ()) == [WHOLE_ROW]
+
+    def terms(self, table: object) -> dict[str, object]:
+        """
+        What a load that is resumed must have in common with the one before.
+
+        Parameters
+        ----------
+        table
+            The stages as they were read: their file may have changed meanwhile.
+        """
+        return {**{name: getattr(self, name) for name in _TERMS}, "stages": table}
+
+    def _check_batch_size(self) -> None:
+        size = self.batch_size
+        if size is not None and not 1 <= size <= MAX_BATCH:
+            msg = f"batch_size is a number from 1 to {MAX_BATCH}, not {size!r}"
+            raise LoadError(msg)
+
+    def _check_policy(self) -> None:
+        if self.on_conflict not in POLICY_NAMES:
+            msg = f"on_conflict is one of {', '.join(POLICY_NAMES)}, not {self.on_conflict!r}"
+            raise LoadError(msg)

@@ -1,0 +1,148 @@
+"""The load of one source: opened, given what it leaves unsaid, and written."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from dealdb.errors import LoadError
+from dealdb.loader.chunk import Source
+from dealdb.loader.derive.ids import WithIds
+from dealdb.loader.derive.stages import StageTable, WithStages, read_stages
+from dealdb.loader.derive.statuses import WithStatuses
+from dealdb.loader.load_options import LoadOptions
+from dealdb.loader.progress import ProgressCallback, read_meter, shown
+from dealdb.loader.rejects import RejectsFile, places_for
+from dealdb.loader.report import LoadReport
+from dealdb.loader.sources.json_files import MappingsSource
+from dealdb.loader.sources.open import is_pipe, open_source
+from dealdb.loader.store_protocol import LoadTarget
+from dealdb.loader.writing.delete_missing import Missing
+from dealdb.loader.writing.dry_run import DryRun
+from dealdb.loader.writing.resume import Trail, open_trail
+from dealdb.loader.writing.run import Load
+from dealdb.store.log.entry import Position
+
+
+def load_source(
+    store: Callable[[], LoadTarget],
+    source: Any,
+    options: LoadOptions,
+    *,
+    select: Callable[..., pl.DataFrame],
+    progress: ProgressCallback | None,
+    bar: bool,
+) -> LoadReport:
+    """
+    Load all rows of a source; see ``DataLoader.load``.
+
+    Parameters
+    ----------
+    store
+        Gives the collection to load into.
+    source, options, progress, bar
+        As the caller gave them.
+    select
+        Gives the deals that a filter keeps.
+    """
+    file = Path(source) if isinstance(source, str | Path) and not is_pipe(Path(source)) else None
+    if options.resume and file is None:
+        msg = (
+            "only the load of a file, given as a path, can be resumed: the rest can't be read again"
+        )
+        raise LoadError(msg)
+    begun = time.perf_counter()
+    with ExitStack() as keep:
+        show = keep.enter_context(shown(_short_name(source), progress, bar=bar))
+        opened = _opened(source, options, show, keep)
+        places = _places(source, opened, options)
+        rejected = keep.enter_context(RejectsFile(opened.name, opened.header, places))
+        target = DryRun(store()) if options.dry_run else store()
+        target.promise(options.promised)
+        since = target.newest()
+        table = None if options.stages is None else read_stages(options.stages)
+        opened = _completed(opened, options, target, table)
+        missing = _missing(target, options, select)
+        trail = _trail(target, file, options, table, since)
+        with target.settling() as settling:
+            load = Load(
+                target, opened, options, rejected, show, since=since, missing=missing, table=table,
+                trail=trail, settling=settling,
+            )  # fmt: skip
+            load.run()
+        return load.report(time.perf_counter() - begun)
+
+
+def _opened(source: Any, options: LoadOptions, show: ProgressCallback, keep: ExitStack) -> Source:
+    opened = open_source(
+        source,
+        format=options.format,
+        delimiter=options.delimiter,
+        null=options.null,
+        max_expansion=options.max_expansion,
+        tell=read_meter(show),
+        keep=keep,
+    )
+    if options.on_conflict == "error" and not opened.repeatable:
+        # all ids have to be known before the first row is written
+        return MappingsSource(list(source))
+    return opened
+
+
+def _places(source: Any, opened: Source, options: LoadOptions) -> list[Path]:
+    """Where rejected rows may be written."""
+    if options.dry_run and options.rejects is True:
+        return []
+    named = isinstance(source, str | Path) or opened.name == "stdin"
+    return places_for(opened.name if named else None, options.rejects)
+
+
+def _completed(
+    source: Source, options: LoadOptions, store: LoadTarget, table: StageTable | None
+) -> Source:
+    """A source with the names of stages, the outcomes and the ids that it leaves unsaid."""
+    if table:
+        source = WithStages(source, table, options.mapping, store.schema())
+    source = WithStatuses(source, options.mapping, store.schema(), store.pipeline())
+    if options.id_from is not None:
+        source = WithIds(source, options.id_from, options.mapping, store.schema())
+    return source
+
+
+def _missing(
+    store: LoadTarget, options: LoadOptions, select: Callable[..., pl.DataFrame]
+) -> Missing | None:
+    among = options.delete_missing
+    if among is False:
+        return None
+    deals = store.snapshot()
+    return Missing(
+        among=deals.frame["id"] if among is True else select(among, columns=["id"])["id"],
+        n_deals=deals.frame.height,
+        seq=deals.seq,
+        force=options.force,
+        everything=options.everything,
+    )
+
+
+def _trail(
+    store: LoadTarget,
+    file: Path | None,
+    options: LoadOptions,
+    table: StageTable | None,
+    since: Position,
+) -> Trail | None:
+    if file is None or options.dry_run:
+        return None
+    return open_trail(store, file, options.terms(table), since, resume=options.resume)
+
+
+def _short_name(source: object) -> str:
+    if isinstance(source, str | Path):
+        return Path(source).name
+    return "stdin" if hasattr(source, "read") else "rows"

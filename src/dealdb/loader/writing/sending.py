@@ -1,0 +1,216 @@
+"""Batches of a load on their way to the server, and what it says that became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, groupby
+
+from dealdb.loader.progress import Meter
+from dealdb.loader.store_protocol import LoadTarget
+from dealdb.loader.writing.conflicts import POLICIES
+from dealdb.loader.writing.delete_missing import Missing
+from dealdb.loader.writing.resume import BatchPlace, Progressed, Trail
+from dealdb.schema import Field, Schema
+from dealdb.store.commit.batch import Batch
+from dealdb.store.commit.change import Mark
+
+# deals and cells in one commit: larger ones are hardly faster, and hold up everybody else for longer
+DEFAULT_BATCH = 500
+DEFAULT_CELLS = 2_500
+# commits of new deals that are sent at once: between two sendings the server waits for us
+_COMMITS_AT_ONCE = 32
+# fewer new deals take up less in the log as they are than as columns
+_LEAST_ADDED = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """
+    A batch at its place in the load.
+
+    Attributes
+    ----------
+    place
+        For the bookmark, if there is one.
+    before
+        Whether an earlier run has written it.
+    """
+
+    batch: Batch
+    place: BatchPlace | None
+    before: bool
+
+    @property
+    def adds(self) -> bool:
+        """Whether its deals are to be written as new ones."""
+        return self.batch.likely_new and len(self.batch) >= _LEAST_ADDED and not self.before
+
+
+class Sender:
+    """
+    Writes the batches of one load in their order, and counts what became of them.
+
+    Parameters
+    ----------
+    store
+        The collection.
+    begun
+        How far the load is in the beginning: further than nowhere where it continues another.
+    on_conflict
+        What happens to deals that exist.
+    meter
+        Is told of each batch.
+    trail
+        Batches that an earlier run has written; with it each commit leaves a bookmark.
+
+    Attributes
+    ----------
+    news
+        Whether the batch before brought new deals only.
+    n_deleted
+        Missing deals deleted, those of an earlier run included.
+    """
+
+    def __init__(
+        self,
+        store: LoadTarget,
+        begun: Progressed,
+        on_conflict: str,
+        meter: Meter,
+        trail: Trail | None,
+    ) -> None:
+        self._store = store
+        self._schema = store.schema()
+        self._begun = begun
+        self._write_batch = POLICIES[on_conflict]
+        self._meter = meter
+        self._trail = trail
+        self._counts = {"inserted": 0, "updated": 0, "unchanged": 0, "skipped": 0, **begun.counts}
+        self._n_sent = 0
+        self.n_deleted = begun.deleted or 0
+        self.news = True
+
+    @property
+    def schema(self) -> Schema:
+        """Fields that there are."""
+        return self._schema
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Rows inserted, updated, unchanged and skipped."""
+        return self._counts
+
+    @property
+    def n_written(self) -> int:
+        """Deals that the load changed."""
+        return self._counts["inserted"] + self._counts["updated"] + self.n_deleted
+
+    def declare(self, fields: Sequence[Field]) -> None:
+        """Have the fields that the next batches need."""
+        if not self._schema.version or self._schema.with_fields(fields) is not self._schema:
+            self._schema = self._store.declare(fields)
+
+    def send(
+        self, batches: Sequence[Batch], bytes_done: int | None, new_stages: tuple[str, ...]
+    ) -> None:
+        """
+        Write the batches of a chunk.
+
+        Parameters
+        ----------
+        batches
+            In their order.
+        bytes_done
+            Bytes of the source up to the end of the chunk.
+        new_stages
+            Stages that the load has added to the pipeline, for the bookmark.
+        """
+        left = sum(map(len, batches))
+        for steps in _together([self._step(batch) for batch in batches]):
+            self._write_steps(steps, new_stages)
+            for step in steps:
+                n = len(step.batch)
+                self._n_sent += n
+                self._meter.written(n, left, bytes_done, before=step.before)
+                left -= n
+
+    def arrive(self) -> None:
+        """
+        See to it, behind the last batch, that an earlier run had no more than these.
+
+        Raises
+        ------
+        LoadError
+            If it had.
+        """
+        if self._trail:
+            self._trail.arrive()
+            # rows of batches that were skipped as a whole came with no commit
+            self._counts["skipped"] += self._n_sent - sum(self._counts.values())
+
+    def delete(self, missing: Missing, ids: Sequence[str], new_stages: tuple[str, ...]) -> None:
+        """Delete a batch of deals that the source doesn't have, but for those that somebody has changed."""
+        place = self._trail.place if self._trail else None
+        mark = self._mark(place, new_stages, deleted=self.n_deleted)
+        self.n_deleted += missing.delete(self._store, ids, mark)
+
+    def _write_steps(self, steps: Sequence[_Step], new_stages: tuple[str, ...]) -> None:
+        rest = steps
+        while rest:
+            n_added = self._add(rest, new_stages) if rest[0].adds else 0
+            # where one has deals that exist, those behind it may be new all the same, unless it was the first
+            end = n_added + 1 if n_added else len(rest)
+            for step in rest[n_added:end]:
+                if not step.before:
+                    self._write(step, new_stages)
+            rest = rest[end:]
+
+    def _step(self, batch: Batch) -> _Step:
+        if self._trail is None:
+            return _Step(batch, None, before=False)
+        before = self._trail.passes(batch.ids)
+        return _Step(batch, self._trail.place, before)
+
+    def _add(self, steps: Sequence[_Step], new_stages: tuple[str, ...]) -> int:
+        """Write new deals; how many of the batches, from the first on, had no other."""
+        before = accumulate((len(step.batch) for step in steps), initial=0)
+        marks = [
+            self._mark(step.place, new_stages, inserted=n)
+            for step, n in zip(steps, before, strict=False)
+        ]
+        n_added = self._store.add(self._schema, [step.batch for step in steps], marks)
+        self._counts["inserted"] += sum(len(step.batch) for step in steps[:n_added])
+        self.news = n_added == len(steps)
+        return n_added
+
+    def _write(self, step: _Step, new_stages: tuple[str, ...]) -> None:
+        mark = self._mark(step.place, new_stages)
+        written = self._write_batch(self._store, self._schema, step.batch, mark)
+        self.news = written.inserted == len(step.batch)
+        for outcome in self._counts:
+            self._counts[outcome] += getattr(written, outcome)
+
+    def _mark(
+        self,
+        place: BatchPlace | None,
+        new_stages: tuple[str, ...],
+        *,
+        inserted: int = 0,
+        deleted: int | None = None,
+    ) -> Mark | None:
+        """Bookmark for a commit at this place, when so many more deals are inserted."""
+        if self._trail is None or place is None:
+            return None
+        counts = {name: n for name, n in self._counts.items() if name != "skipped"}
+        counts["inserted"] += inserted
+        progressed = replace(self._begun, counts=counts, deleted=deleted, new_stages=new_stages)
+        return self._trail.mark(place, progressed)
+
+
+def _together(steps: Sequence[_Step]) -> Iterator[list[_Step]]:
+    """Steps that go to the server at once."""
+    for adds, some in groupby(steps, key=lambda step: step.adds):
+        run, size = list(some), _COMMITS_AT_ONCE if adds else 1
+        for start in range(0, len(run), size):
+            yield run[start : start + size]

@@ -1,0 +1,58 @@
+"""What can be chosen for a load, and what is kept of it for one that is resumed."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from dealdb.errors import ConfigError, LoadError
+from dealdb.loader.load_options import POLICY_NAMES, ColumnOptions, LoadOptions
+from dealdb.loader.writing.conflicts import POLICIES
+
+# what may be another when a load is resumed: it changes neither the batches nor what they do
+FREE = {
+    "force",
+    "everything",
+    "dry_run",
+    "resume",
+    "rejects",
+    "max_errors",
+    "max_expansion",
+    "durability",
+}
+
+
+def test_each_policy_can_be_chosen() -> None:
+    assert set(POLICY_NAMES) == set(POLICIES)
+
+
+def test_a_load_is_resumed_with_the_same_options() -> None:
+    terms = LoadOptions(stages="stages.csv", on_conflict="skip").terms("its stages")
+    assert set(terms) == {field.name for field in fields(LoadOptions)} - FREE
+    assert (terms["stages"], terms["on_conflict"]) == ("its stages", "skip")
+
+
+def test_generated_ids_are_a_column() -> None:
+    assert LoadOptions().columns == ColumnOptions()
+    chosen = LoadOptions(mapping={"Who": "owner"}, id_from=["Name"])
+    assert chosen.columns.mapping == {"Who": "owner", "generated id": "id"}
+    assert chosen.terms(None)["mapping"] == {"Who": "owner"}
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"batch_size": 5001}, LoadError, "batch_size is a number from 1 to 5000, not 5001"),
+        ({"on_conflict": "x"}, LoadError, "on_conflict is one of merge, replace, skip, error"),
+        ({"durability": "x"}, ConfigError, "durability must be"),
+        ({"dates": "uk"}, LoadError, "dates is one of 'us', 'eu', not 'uk'"),
+        ({"decimal_point": ";"}, LoadError, "decimal_point is one of"),
+        ({"resume": True, "dry_run": True}, LoadError, "a dry run resumes nothing"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    options: dict[str, object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        LoadOptions(**options)  # type: ignore[arg-type]
