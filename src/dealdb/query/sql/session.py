@@ -89,7 +89,7 @@ class SqlSession:
         frame: pl.DataFrame,
         params: Mapping[str, object] | None = None,
         *,
-        history: Callable[[], pl.DataFrame] | None = None,
+        history: Callable[[], pl.DataFrame | None] | None = None,
         kept: pl.Series | None = None,
     ) -> pl.DataFrame:
         """
@@ -100,7 +100,7 @@ class SqlSession:
         params
             Values of the parameters ``:name`` (or ``$name``) in the statement.
         history
-            Gives the table ``history``; called when the statement names it.
+            Gives the table ``history``, or None where there is none; called when the statement names it.
         kept
             Boolean a row of the frame, true for those that the table has; None for all.
 
@@ -181,11 +181,12 @@ class SqlSession:
         return _our_error(error, statement, tree, columns)
 
 
-def _past(history: Callable[[], pl.DataFrame] | None, statement: str) -> pl.DataFrame:
-    if history is None:
+def _past(history: Callable[[], pl.DataFrame | None] | None, statement: str) -> pl.DataFrame:
+    past = None if history is None else history()
+    if past is None:
         msg = f"there is no table {HISTORY!r} here: ask db.query.sql, which has it"
         raise QueryError(msg, text=statement)
-    return history()
+    return past
 
 
 def _duckdb_error() -> type[Exception]:
