@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Self
 import polars as pl
 
 from dealdb.engines import all_on_engines, on_engines
-from dealdb.errors import QueryError
 from dealdb.query.deal_source import DealSource, FixedDeals, Rows, snapshot_of_rows
 from dealdb.query.filters.where import compile_where
 from dealdb.query.messages import MOMENTS, column_named, find_name
 from dealdb.query.results.explain import Explanation, Watch, columns_read, filter_text
 from dealdb.query.results.facets import Facet, facet_of
-from dealdb.query.results.paging import Page, beyond, cursor_after, question_mark, total_order
+from dealdb.query.results.paging import Page, Question, page_of
 from dealdb.query.results.rows import (
     Params,
     columns_named,
-    count_of,
     evaluated,
     kept_rows,
+    positive,
     projected,
     rows_found,
     slice_of,
@@ -239,24 +238,10 @@ class QueryEngine:
         >>> query.page(sort="-n", size=2, cursor=first.next).items["id"].to_list()
         ['3']
         """
-        if count_of("size", size) == 0:
-            msg = "size is a whole number from 1 up, not 0"
-            raise QueryError(msg)
+        positive("size", size)
         deals = self._source.snapshot()
-        frame = deals.rows
-        keys = total_order(parse_sort(sort, frame.columns))
-        shown = projected(frame, columns)
-        kept = kept_rows(deals, where, equals, params)
-        total = frame.height if kept is None else int(kept.sum() or 0)
-        mark = question_mark(where, equals, keys, frame.schema, params)
-        if cursor is not None:
-            behind = frame.select(beyond(cursor, frame.schema, keys, mark)).to_series()
-            kept = behind if kept is None else kept & behind
-        # one more than wanted tells whether this is the last page
-        rows = sorted_rows(frame, kept, keys, size + 1)
-        more = len(rows) > size
-        following = cursor_after(frame, int(rows[size - 1]), keys, mark) if more else None
-        return Page(items=shown[rows.head(size)], total=total, next=following)
+        asked = Question(where=where, equals=equals, sort=sort, params=params)
+        return page_of(deals, asked, size=size, cursor=cursor, columns=columns)
 
     def count(
         self, where: str | pl.Expr | None = None, *, params: Params = None, **equals: object
@@ -335,9 +320,7 @@ class QueryEngine:
         >>> query.facets("stage")["stage"].table.rows()
         [('won', 2, "stage = 'won'"), ('lost', 1, "stage = 'lost'")]
         """
-        if count_of("limit", limit) == 0:
-            msg = "limit is a whole number from 1 up, not 0"
-            raise QueryError(msg)
+        positive("limit", limit)
         wanted = [columns] if isinstance(columns, str) else columns
         deals = self._deals(columns_named(where, equals, None, wanted))
         chosen = projected(deals.rows, wanted)
@@ -398,9 +381,7 @@ class QueryEngine:
         >>> query.search("zurich caf")["_highlight"].to_list()
         ['**Café** **Zürich**']
         """
-        if count_of("limit", limit) == 0:
-            msg = "limit is a whole number from 1 up, not 0"
-            raise QueryError(msg)
+        positive("limit", limit)
         words = words_of(text)
         deals = self._source.snapshot()
         names = text_columns(deals.rows, columns)
