@@ -296,7 +296,7 @@ def _called(name: str) -> Handler:
         given = [node.this, node.args.get("expression"), *node.expressions]
         arguments = [_operand(argument, scope) for argument in given if argument is not None]
         if not fewest <= len(arguments) <= most:
-            msg = f"{name}() takes {fewest} argument{'s' * (fewest > 1)}"
+            msg = f"{name}() takes {fewest} argument{'s' if fewest > 1 else ''}"
             raise fault(msg, scope.text, start_of(node))
         return replace(function(arguments), at=start_of(node))
 
