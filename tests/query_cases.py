@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import Any
 
 import polars as pl
 
 from dealdb.pipeline import Pipeline
+from dealdb.query.deal_source import FixedDeals
 from dealdb.query.engine import QueryEngine
 from dealdb.schema import Schema
 from dealdb.store.replica.snapshot import Snapshot
@@ -17,8 +19,17 @@ def snapshot_of(frame: pl.DataFrame) -> Snapshot:
 
 
 def engine_of(frame: pl.DataFrame) -> QueryEngine:
-    snapshot = snapshot_of(frame)
-    return QueryEngine(lambda: snapshot)
+    return QueryEngine.over(frame)
+
+
+class Frames(FixedDeals):
+    """Deals that are new at each call."""
+
+    def __init__(self, frames: Callable[[], pl.DataFrame]) -> None:
+        self._frames = frames
+
+    def snapshot(self, names: Collection[str] | None = None) -> Snapshot:
+        return snapshot_of(self._frames())
 
 
 def in_order(rows: list[dict[str, Any]], keys: list[str]) -> list[str]:

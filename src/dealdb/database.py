@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import date, datetime
@@ -34,8 +34,10 @@ if TYPE_CHECKING:
     from dealdb.loader import DataLoader
     from dealdb.loader.progress import ProgressCallback
     from dealdb.query import QueryEngine
+    from dealdb.query.deal_source import QueryTexts
     from dealdb.store.backup.reports import BackupReport, RestoreReport, Tell
     from dealdb.store.history.feed import Feed
+    from dealdb.store.replica.snapshot import Snapshot
     from dealdb.store.upkeep.check import CheckReport
     from dealdb.store.upkeep.repair import RepairReport
 
@@ -298,13 +300,7 @@ class DealDatabase:
         """Filters, SQL and frames over the live deals."""
         from dealdb.query import QueryEngine
 
-        return QueryEngine(
-            lambda: self._store.snapshot(),
-            part=lambda names: self._store.snapshot(names),
-            round_trips=round_trips,
-            shelf=lambda: self._store,
-            history=lambda seq: self._store.changes(seq),
-        )
+        return QueryEngine(LiveDeals(self))
 
     @cached_property
     def analytics(self) -> Analytics:
@@ -898,6 +894,36 @@ class DealDatabase:
         Two round trips.
         """
         self._store.set_pipeline(pipeline)
+
+
+class LiveDeals:
+    """
+    What queries know of a database; its store is asked for at each call, since ``select_db`` puts another in its place.
+
+    Parameters
+    ----------
+    db
+        The database.
+    """
+
+    def __init__(self, db: DealDatabase) -> None:
+        self._db = db
+
+    def snapshot(self, names: Collection[str] | None = None) -> Snapshot:
+        """All deals as of now, with these columns at least; None for all columns."""
+        return self._db._store.snapshot(names)
+
+    def changes(self, until: int) -> pl.DataFrame:
+        """Every change of every deal up to a commit."""
+        return self._db._store.changes(until)
+
+    def query_texts(self) -> QueryTexts:
+        """Where saved queries are kept."""
+        return self._db._store
+
+    def round_trips(self) -> int:
+        """Round trips that the calling thread has made so far."""
+        return round_trips()
 
 
 def _moment_of(text: str) -> datetime | date:

@@ -38,9 +38,9 @@ class DealView:
     @cached_property
     def query(self) -> QueryEngine:
         """Filters, SQL and frames over the deals of then."""
-        from dealdb.query import QueryEngine
+        from dealdb.query import FixedDeals, QueryEngine
 
-        return QueryEngine(lambda: self.snapshot, round_trips=lambda: 0)
+        return QueryEngine(FixedDeals(self.snapshot))
 
     @cached_property
     def analytics(self) -> Analytics:

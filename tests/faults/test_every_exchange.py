@@ -153,7 +153,7 @@ QUIET = {
         *("check_backup", "linger_s", "mend"),
     },
     "connection.": {"connect", "connect_url", "settings", "db", "link", "select_db", "close", "pool_stats", "trouble"},
-    "query.": {"close"},
+    "query.": {"close", "over"},
 }  # fmt: skip
 
 # refused by the server, in its own words

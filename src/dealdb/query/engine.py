@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Self
 
 import polars as pl
 
-from dealdb.engines import all_on_engines
-from dealdb.errors import QueryError
-from dealdb.query.filters.where import check_text, compile_where
+from dealdb.engines import all_on_engines, on_engines
+from dealdb.query.deal_source import DealSource, FixedDeals, Rows, snapshot_of_rows
+from dealdb.query.filters.where import compile_where
 from dealdb.query.messages import MOMENTS, column_named, find_name
 from dealdb.query.results.explain import Explanation, Watch, columns_read, filter_text
 from dealdb.query.results.facets import Facet, facet_of
-from dealdb.query.results.paging import Page, beyond, cursor_after, question_mark, total_order
+from dealdb.query.results.paging import Page, Question, page_of
 from dealdb.query.results.rows import (
     Params,
     columns_named,
-    count_of,
     evaluated,
     kept_rows,
+    positive,
     projected,
     rows_found,
     slice_of,
     text_columns,
 )
-from dealdb.query.results.saved import SavedQuery, Shelf, checked_name, named
+from dealdb.query.results.saved import SavedQueries, SavedQuery
 from dealdb.query.results.search import searched, words_of
 from dealdb.query.results.sorting import Sort, parse_sort, sorted_rows
 
 if TYPE_CHECKING:
+    from dealdb.pipeline import Pipeline
     from dealdb.query.sql.session import SqlSession
     from dealdb.store.replica.snapshot import Snapshot
 
@@ -51,17 +52,8 @@ class QueryEngine:
 
     Parameters
     ----------
-    snapshot
-        Gives the current snapshot.
-    part
-        Gives it with some columns at least; None where all are at hand anyway.
-    round_trips
-        Gives the number of round trips that the calling thread has made so far, for ``explain``; None where nobody
-        counts them.
-    shelf
-        Gives the place where saved queries are kept; None where there is none.
-    history
-        Gives the table ``history`` of ``sql``, all changes up to a commit; None where there is none.
+    source
+        Where the deals come from.
     sql_timeout_s
         Seconds after which ``sql`` stops a statement.
     sql_memory_mb
@@ -69,46 +61,55 @@ class QueryEngine:
 
     Examples
     --------
-    >>> from dealdb.pipeline import Pipeline
-    >>> from dealdb.schema import Schema
-    >>> from dealdb.store.replica.snapshot import Snapshot
-    >>> frame = pl.DataFrame({"id": ["1", "2"], "stage": ["won", "lost"]})
-    >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
-    >>> query = QueryEngine(lambda: deals)
+    >>> query = QueryEngine.over([{"id": "1", "stage": "won"}, {"id": "2", "stage": "lost"}])
     >>> query.find("stage = 'won'")["id"].to_list()
     ['1']
     """
 
     def __init__(
         self,
-        snapshot: Callable[[], Snapshot],
+        source: DealSource,
         *,
-        part: Callable[[Collection[str]], Snapshot] | None = None,
-        round_trips: Callable[[], int] | None = None,
-        shelf: Callable[[], Shelf] | None = None,
-        history: Callable[[int], pl.DataFrame] | None = None,
         sql_timeout_s: float = SQL_TIMEOUT_S,
         sql_memory_mb: int = SQL_MEMORY_MB,
     ) -> None:
-        self._snapshot = snapshot
-        self._part = part
-        self._round_trips = round_trips
-        self._given_shelf = shelf
-        self._history = history
-        # the table as of the commit that it was last asked for
-        self._changes: tuple[int, pl.DataFrame] | None = None
+        self._source = source
+        self._saved = SavedQueries(source)
+        # the table of changes as of the commit that it was last asked for
+        self._changes: tuple[int, pl.DataFrame | None] | None = None
         self._limits = (sql_timeout_s, sql_memory_mb)
         self._session: SqlSession | None = None
 
+    @classmethod
+    @on_engines
+    def over(cls, rows: Rows, *, pipeline: Pipeline | None = None) -> Self:
+        """
+        Queries over rows that are in no database: for examples, and for tests of a filter.
+
+        Parameters
+        ----------
+        rows
+            A data frame, or dictionaries; what one of them lacks and another has is null.
+        pipeline
+            Stages of the rows; a kind is proposed for those that it doesn't have.
+
+        Examples
+        --------
+        >>> query = QueryEngine.over([{"id": "1", "stage": "won"}, {"id": "2", "n": 7}])
+        >>> query.find("n > 5").rows()
+        [('2', None, 7)]
+        """
+        return cls(FixedDeals(snapshot_of_rows(rows, pipeline)))
+
     def _deals(self, names: Collection[str] | None) -> Snapshot:
         """The current snapshot, with these columns at least."""
-        if names is None or self._part is None:
-            return self._snapshot()
-        deals = self._part(names)
+        deals = self._source.snapshot(names)
+        if names is None:
+            return deals
         known = deals.rows.columns
         # a name that is none of a column is refused by what has all columns to offer
         missing = any(find_name(n, known) is None and n.lower() not in MOMENTS for n in names)
-        return self._snapshot() if missing else deals
+        return self._source.snapshot() if missing else deals
 
     def find(
         self,
@@ -166,12 +167,8 @@ class QueryEngine:
 
         Examples
         --------
-        >>> from dealdb.pipeline import Pipeline
-        >>> from dealdb.schema import Schema
-        >>> from dealdb.store.replica.snapshot import Snapshot
-        >>> frame = pl.DataFrame({"id": ["1", "2", "3"], "n": [5, 7, None]})
-        >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
-        >>> QueryEngine(lambda: deals).find(sort="-n", limit=2)["id"].to_list()
+        >>> query = QueryEngine.over([{"id": "1", "n": 5}, {"id": "2", "n": 7}, {"id": "3"}])
+        >>> query.find(sort="-n", limit=2)["id"].to_list()
         ['2', '1']
         """
         wanted = slice_of(offset, limit)
@@ -184,7 +181,7 @@ class QueryEngine:
             found = deals.whole_rows(rows)
             if found is not None:
                 return found
-            deals = self._snapshot()
+            deals = self._source.snapshot()
         keys = parse_sort(sort, deals.rows.columns)
         shown = projected(deals.rows, columns)
         kept = kept_rows(deals, where, equals, params)
@@ -234,36 +231,17 @@ class QueryEngine:
 
         Examples
         --------
-        >>> from dealdb.pipeline import Pipeline
-        >>> from dealdb.schema import Schema
-        >>> from dealdb.store.replica.snapshot import Snapshot
-        >>> frame = pl.DataFrame({"id": ["1", "2", "3"], "n": [5, 7, None]})
-        >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
-        >>> query = QueryEngine(lambda: deals)
+        >>> query = QueryEngine.over([{"id": "1", "n": 5}, {"id": "2", "n": 7}, {"id": "3"}])
         >>> first = query.page(sort="-n", size=2)
         >>> first
         Page(2 of 3 deals, more)
         >>> query.page(sort="-n", size=2, cursor=first.next).items["id"].to_list()
         ['3']
         """
-        if count_of("size", size) == 0:
-            msg = "size is a whole number from 1 up, not 0"
-            raise QueryError(msg)
-        deals = self._snapshot()
-        frame = deals.rows
-        keys = total_order(parse_sort(sort, frame.columns))
-        shown = projected(frame, columns)
-        kept = kept_rows(deals, where, equals, params)
-        total = frame.height if kept is None else int(kept.sum() or 0)
-        mark = question_mark(where, equals, keys, frame.schema, params)
-        if cursor is not None:
-            behind = frame.select(beyond(cursor, frame.schema, keys, mark)).to_series()
-            kept = behind if kept is None else kept & behind
-        # one more than wanted tells whether this is the last page
-        rows = sorted_rows(frame, kept, keys, size + 1)
-        more = len(rows) > size
-        following = cursor_after(frame, int(rows[size - 1]), keys, mark) if more else None
-        return Page(items=shown[rows.head(size)], total=total, next=following)
+        positive("size", size)
+        deals = self._source.snapshot()
+        asked = Question(where=where, equals=equals, sort=sort, params=params)
+        return page_of(deals, asked, size=size, cursor=cursor, columns=columns)
 
     def count(
         self, where: str | pl.Expr | None = None, *, params: Params = None, **equals: object
@@ -282,12 +260,8 @@ class QueryEngine:
 
         Examples
         --------
-        >>> from dealdb.pipeline import Pipeline
-        >>> from dealdb.schema import Schema
-        >>> from dealdb.store.replica.snapshot import Snapshot
-        >>> frame = pl.DataFrame({"id": ["1", "2"], "stage": ["won", "lost"]})
-        >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
-        >>> QueryEngine(lambda: deals).count(stage="won")
+        >>> query = QueryEngine.over([{"id": "1", "stage": "won"}, {"id": "2", "stage": "lost"}])
+        >>> query.count(stage="won")
         1
         """
         deals = self._deals(columns_named(where, equals, None, ()))
@@ -342,17 +316,11 @@ class QueryEngine:
 
         Examples
         --------
-        >>> from dealdb.pipeline import Pipeline
-        >>> from dealdb.schema import Schema
-        >>> from dealdb.store.replica.snapshot import Snapshot
-        >>> frame = pl.DataFrame({"id": ["1", "2", "3"], "stage": ["won", "lost", "won"]})
-        >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
-        >>> QueryEngine(lambda: deals).facets("stage")["stage"].table.rows()
+        >>> query = QueryEngine.over([{"stage": "won"}, {"stage": "lost"}, {"stage": "won"}])
+        >>> query.facets("stage")["stage"].table.rows()
         [('won', 2, "stage = 'won'"), ('lost', 1, "stage = 'lost'")]
         """
-        if count_of("limit", limit) == 0:
-            msg = "limit is a whole number from 1 up, not 0"
-            raise QueryError(msg)
+        positive("limit", limit)
         wanted = [columns] if isinstance(columns, str) else columns
         deals = self._deals(columns_named(where, equals, None, wanted))
         chosen = projected(deals.rows, wanted)
@@ -409,19 +377,13 @@ class QueryEngine:
 
         Examples
         --------
-        >>> from dealdb.pipeline import Pipeline
-        >>> from dealdb.schema import Schema
-        >>> from dealdb.store.replica.snapshot import Snapshot
-        >>> frame = pl.DataFrame({"id": ["1", "2"], "name": ["Café Zürich", "Globex"]})
-        >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
-        >>> QueryEngine(lambda: deals).search("zurich caf")["_highlight"].to_list()
+        >>> query = QueryEngine.over([{"name": "Café Zürich"}, {"name": "Globex"}])
+        >>> query.search("zurich caf")["_highlight"].to_list()
         ['**Café** **Zürich**']
         """
-        if count_of("limit", limit) == 0:
-            msg = "limit is a whole number from 1 up, not 0"
-            raise QueryError(msg)
+        positive("limit", limit)
         words = words_of(text)
-        deals = self._snapshot()
+        deals = self._source.snapshot()
         names = text_columns(deals.rows, columns)
         kept = kept_rows(deals, where, equals, params)
         return searched(deals.rows, words, names, limit, kept)
@@ -460,23 +422,18 @@ class QueryEngine:
 
         Examples
         --------
-        >>> from dealdb.pipeline import Pipeline
-        >>> from dealdb.schema import Schema
-        >>> from dealdb.store.replica.snapshot import Snapshot
-        >>> frame = pl.DataFrame({"id": ["1", "2", "3"], "n": [5, 7, None]})
-        >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
-        >>> done = QueryEngine(lambda: deals).explain("N>4", sort="-n", limit=1)
+        >>> query = QueryEngine.over([{"id": "1", "n": 5}, {"id": "2", "n": 7}, {"id": "3"}])
+        >>> done = query.explain("N>4", sort="-n", limit=1)
         >>> done.filter, done.columns, done.scanned, done.kept, done.returned
         ('n > 4', ('n',), 3, 2, 1)
         """
         wanted = slice_of(offset, limit)
-        counted = self._round_trips
-        before = counted() if counted else 0
+        before = self._source.round_trips()
         watch = Watch()
         deals = self._deals(columns_named(where, equals, sort, columns))
         frame = deals.rows
         watch.lap("sync")
-        trips = counted() - before if counted else None
+        trips = self._source.round_trips() - before
         keys = parse_sort(sort, frame.columns)
         shown = projected(frame, columns)
         condition = compile_where(where, frame.schema, equals, params)
@@ -487,7 +444,7 @@ class QueryEngine:
         watch.lap("sort")
         return Explanation(
             filter=filter_text(where, equals, frame.schema),
-            order=tuple("-" * key.descending + key.name for key in keys),
+            order=tuple(key.text for key in keys),
             columns=columns_read(where, equals, keys, frame.schema),
             scanned=deals.height,
             kept=deals.narrowed(kept).height,
@@ -513,15 +470,11 @@ class QueryEngine:
 
         Examples
         --------
-        >>> from dealdb.pipeline import Pipeline
-        >>> from dealdb.schema import Schema
-        >>> from dealdb.store.replica.snapshot import Snapshot
-        >>> frame = pl.DataFrame({"id": ["1", "2"], "stage": ["won", "lost"]})
-        >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
-        >>> QueryEngine(lambda: deals).select("stage = 'lost'").frame["id"].to_list()
+        >>> query = QueryEngine.over([{"id": "1", "stage": "won"}, {"id": "2", "stage": "lost"}])
+        >>> query.select("stage = 'lost'").frame["id"].to_list()
         ['2']
         """
-        deals = self._snapshot()
+        deals = self._source.snapshot()
         return deals.narrowed(kept_rows(deals, where, equals, params))
 
     def frame(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
@@ -545,12 +498,8 @@ class QueryEngine:
 
         Examples
         --------
-        >>> from dealdb.pipeline import Pipeline
-        >>> from dealdb.schema import Schema
-        >>> from dealdb.store.replica.snapshot import Snapshot
-        >>> frame = pl.DataFrame({"id": ["1", "2"]})
-        >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
-        >>> QueryEngine(lambda: deals).frame().shape
+        >>> query = QueryEngine.over([{"id": "1"}, {"id": "2"}])
+        >>> query.frame().shape
         (2, 1)
         """
         deals = self._deals(columns_named(None, {}, None, columns))
@@ -595,12 +544,8 @@ class QueryEngine:
 
         Examples
         --------
-        >>> from dealdb.pipeline import Pipeline
-        >>> from dealdb.schema import Schema
-        >>> from dealdb.store.replica.snapshot import Snapshot
-        >>> frame = pl.DataFrame({"id": ["1", "2"], "n": [5, 7]})
-        >>> deals = Snapshot(frame=frame, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
-        >>> QueryEngine(lambda: deals).sql("SELECT sum(n) AS total FROM deals").item()
+        >>> query = QueryEngine.over([{"id": "1", "n": 5}, {"id": "2", "n": 7}])
+        >>> query.sql("SELECT sum(n) AS total FROM deals").item()
         12
         """
         if self._session is None:
@@ -609,15 +554,18 @@ class QueryEngine:
 
             timeout_s, memory_mb = self._limits
             self._session = SqlSession(timeout_s=timeout_s, memory_mb=memory_mb)
-        snapshot, given = self._snapshot(), self._history
-        history = None if given is None else lambda: self._changes_until(given, snapshot.seq)
+        deals = self._source.snapshot()
         return self._session.run(
-            statement, snapshot.rows, params, history=history, kept=snapshot.kept
+            statement,
+            deals.rows,
+            params,
+            history=lambda: self._changes_until(deals.seq),
+            kept=deals.kept,
         )
 
-    def _changes_until(self, history: Callable[[int], pl.DataFrame], seq: int) -> pl.DataFrame:
+    def _changes_until(self, seq: int) -> pl.DataFrame | None:
         if self._changes is None or self._changes[0] != seq:
-            self._changes = (seq, history(seq))
+            self._changes = (seq, self._source.changes(seq))
         return self._changes[1]
 
     def save(
@@ -662,17 +610,7 @@ class QueryEngine:
         ...     db.query.run("large", params={"least": 50})["id"].to_list()
         ['42']
         """
-        shelf, name = self._shelf(), checked_name(name)
-        if not isinstance(where, str | None):
-            msg = f"a query is saved as SQL text, not as a {type(where).__name__}"
-            raise QueryError(msg)
-        frame = self._snapshot().rows
-        keys = parse_sort(sort, frame.columns)
-        shown = None if columns is None else tuple(projected(frame, columns).columns)
-        if where is not None:
-            check_text(where, frame.schema)
-        order = tuple("-" * key.descending + key.name for key in keys)
-        shelf.save_query(name, SavedQuery(where=where, sort=order, columns=shown).to_json())
+        self._saved.save(name, where, sort=sort, columns=columns)
 
     def saved(self) -> dict[str, SavedQuery]:
         """
@@ -697,8 +635,7 @@ class QueryEngine:
         ...     db.query.saved()
         {'won': SavedQuery(where="stage = 'won'", sort=(), columns=None)}
         """
-        kept = self._shelf().saved_queries()
-        return {name: SavedQuery.from_json(name, kept[name]) for name in sorted(kept)}
+        return self._saved.all()
 
     def run(
         self,
@@ -731,7 +668,7 @@ class QueryEngine:
         ...     db.query.run("won").rows()
         [('42',)]
         """
-        query = named(name, self._shelf().saved_queries())
+        query = self._saved.named(name)
         return self.find(
             query.where,
             sort=query.sort,
@@ -762,13 +699,7 @@ class QueryEngine:
         ...     db.query.forget("won")
         False
         """
-        return self._shelf().forget_query(name)
-
-    def _shelf(self) -> Shelf:
-        if self._given_shelf is None:
-            msg = "saved queries are kept with the live deals: ask db.query"
-            raise QueryError(msg)
-        return self._given_shelf()
+        return self._saved.forget(name)
 
     def close(self) -> None:
         """
@@ -776,7 +707,7 @@ class QueryEngine:
 
         Examples
         --------
-        >>> QueryEngine(lambda: None).close()
+        >>> QueryEngine.over([]).close()
         """
         session, self._session = self._session, None
         self._changes = None

@@ -49,7 +49,7 @@ def pointed(text: str, position: int) -> str:
     return f"  {head}{shown}{tail}\n  {' ' * (len(head) + column - cut)}^"
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+def unknown(kind: str, name: str, known: Iterable[str], *, plural: str | None = None) -> str:
     """
     Message for a name that doesn't exist: the nearest one, and those that do.
 
@@ -63,7 +63,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
     guess = f"; did you mean {folded[near[0]]!r}?" if near else ";"
     more = f", … ({len(names)} in all)" if len(names) > SHOWN_NAMES else ""
-    return f"no {kind} {name[:80]!r}{guess} the {kind}s are {', '.join(names[:SHOWN_NAMES])}{more}"
+    shown = ", ".join(names[:SHOWN_NAMES])
+    return f"no {kind} {name[:80]!r}{guess} the {plural or f'{kind}s'} are {shown}{more}"
 
 
 # these have a meaning of their own in a filter, unless there is such a column

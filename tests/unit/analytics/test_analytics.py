@@ -12,15 +12,17 @@ import polars as pl
 import pytest
 
 from dealdb.analytics import Analytics, MetricResult
-from dealdb.analytics.metrics.concentration import concentration
-from dealdb.analytics.metrics.deal_size import deal_size
-from dealdb.analytics.metrics.leaderboard import leaderboard
-from dealdb.analytics.metrics.pipeline import pipeline_by_stage
-from dealdb.analytics.metrics.sales_cycle import sales_cycle
-from dealdb.analytics.metrics.summary import summary
-from dealdb.analytics.metrics.trend import trend
-from dealdb.analytics.metrics.velocity import velocity
-from dealdb.analytics.metrics.win_rate import win_rate
+from dealdb.analytics.metrics import (
+    concentration,
+    deal_size,
+    leaderboard,
+    pipeline_by_stage,
+    sales_cycle,
+    summary,
+    trend,
+    velocity,
+    win_rate,
+)
 from dealdb.analytics.periods import Periods
 from dealdb.columns import empty_frame
 from dealdb.errors import QueryError, SchemaError

@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from dealdb.analytics.metrics.leaderboard import leaderboard
-from dealdb.analytics.metrics.win_rate import win_rate
+from dealdb.analytics.metrics import leaderboard, win_rate
 from dealdb.columns import CATEGORIES, decode_column, dtype_of, encode_column, spelled_out
 from dealdb.errors import QueryError
 from dealdb.loader.export.export import write_frame

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from dealdb.errors import QueryError
 from dealdb.pipeline import Pipeline
+from dealdb.query.deal_source import FixedDeals
 from dealdb.query.engine import QueryEngine
 from dealdb.schema import Schema
 from dealdb.store.replica.snapshot import Snapshot
 from filter_cases import mixed_frame
-from query_cases import engine_of, in_order, snapshot_of
+from query_cases import Frames, engine_of, in_order, snapshot_of
 
 FRAME = mixed_frame()
 SORTABLE = [name for name in FRAME.columns if name not in ("id", "tags")]
@@ -102,7 +103,7 @@ def test_expressions_that_give_one_value_count_for_every_deal(query: QueryEngine
 
 def test_a_select_keeps_the_rest_of_the_snapshot() -> None:
     snapshot = snapshot_of(FRAME)
-    engine = QueryEngine(lambda: snapshot)
+    engine = QueryEngine(FixedDeals(snapshot))
     assert engine.select() is snapshot
     chosen = engine.select("won")
     assert (chosen.seq, chosen.schema, chosen.pipeline) == (1, snapshot.schema, snapshot.pipeline)
@@ -119,7 +120,7 @@ def test_rows_that_do_not_count_are_nowhere() -> None:
         pipeline=Pipeline(),
         seq=1,
     )
-    engine, plain = QueryEngine(lambda: holes), engine_of(FRAME.filter(~gone))
+    engine, plain = QueryEngine(FixedDeals(holes)), engine_of(FRAME.filter(~gone))
     filters: list[str | pl.Expr | None] = [None, "won", "name IS NULL", "TRUE", "FALSE"]
     filters += [pl.lit(value=True), pl.len() == FRAME.height - 50, pl.col("seats").shift(1) == 1]
     for where in filters:
@@ -156,9 +157,8 @@ def test_what_is_handed_out_is_the_callers_own() -> None:
 
 
 def test_every_query_asks_for_a_fresh_snapshot() -> None:
-    frames = [FRAME[:n] for n in range(1, 6)]
-    snapshots = iter([snapshot_of(frame) for frame in frames])
-    engine = QueryEngine(lambda: next(snapshots))
+    frames = iter([FRAME[:n] for n in range(1, 6)])
+    engine = QueryEngine(Frames(lambda: next(frames)))
     sizes = [engine.count(), engine.find().height, engine.frame().height]
     sizes += [engine.select().frame.height, engine.sql("SELECT count(*) FROM deals").item()]
     assert sizes == [1, 2, 3, 4, 5]

@@ -9,16 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealdb.errors import QueryError
-from dealdb.pipeline import Pipeline
-from dealdb.query.engine import QueryEngine
 from dealdb.query.sql.session import SqlSession
-from dealdb.schema import Schema
-from dealdb.store.replica.snapshot import Snapshot
 from filter_cases import mixed_frame
+from query_cases import engine_of
 
 FRAME = mixed_frame(30)
-SNAPSHOT = Snapshot(frame=FRAME, schema=Schema.standard(), pipeline=Pipeline(), seq=1)
-QUERY = QueryEngine(lambda: SNAPSHOT)
+QUERY = engine_of(FRAME)
 SESSION = SqlSession(timeout_s=5, memory_mb=128)
 TOKENS = """
 amount rate seats score name owner active won created closed updated id nosuch "name" "x y" deals today now

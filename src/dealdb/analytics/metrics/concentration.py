@@ -155,5 +155,6 @@ def _notes(deals: Scope, groups: pl.DataFrame, column: str) -> tuple[dict[str, i
         f"deals without {' or '.join(names)}, counted as one group": left_out["priced"],
         "deals without a value, not in the shares": left_out["unpriced"],
     }
-    negative = (groups["_sum"].to_physical() < 0).any()
-    return notes, ["some groups have a negative value: shares are not meaningful"] * negative
+    if not (groups["_sum"].to_physical() < 0).any():
+        return notes, []
+    return notes, ["some groups have a negative value: shares are not meaningful"]

@@ -15,8 +15,17 @@ from dealdb.columns import spelled_out
 from dealdb.pipeline import Kind, Pipeline
 
 _COLUMNS = (
-    *("stage", "kind", "n", "value", "blank", "weighted", "unweighted"),
-    *("mean_age_days", "age_n", "rotting", "overdue"),
+    "stage",
+    "kind",
+    "n",
+    "value",
+    "blank",
+    "weighted",
+    "unweighted",
+    "mean_age_days",
+    "age_n",
+    "rotting",
+    "overdue",
 )
 _COUNTS = ["n", "blank", "unweighted", "age_n", "rotting", "overdue"]
 
@@ -128,8 +137,8 @@ def _cells(deals: Scope) -> pl.DataFrame:
 def _spine(deals: Scope, cells: pl.DataFrame, pipeline: Pipeline) -> pl.DataFrame:
     """Every stage for every group, with its kind and place."""
     stages: list[tuple[str | None, Kind]] = [(stage.name, stage.kind) for stage in pipeline]
-    last_open = [place for place, (_, kind) in enumerate(stages, 1) if kind is Kind.OPEN][-1:]
-    after = last_open[0] if last_open else 0
+    open_places = [place for place, (_, kind) in enumerate(stages) if kind is Kind.OPEN]
+    after = open_places[-1] + 1 if open_places else 0
     stages[after:after] = [(stray, Kind.OPEN) for stray in _strays(cells, pipeline)]
     rows = [(place, name, kind.value) for place, (name, kind) in enumerate(stages)]
     columns = {"_place": pl.UInt32, "stage": pl.String, "kind": pl.String}

@@ -15,10 +15,29 @@ from dealdb.analytics.shared_sums import READS, SUMS, levers, speed
 from dealdb.pipeline import Pipeline
 
 _COLUMNS = (
-    *("deals", "open", "n", "won", "lost", "pipeline_value", "blank", "weighted", "unweighted"),
-    *("overdue", "won_value", "win_rate", "mean_size", "median_size", "sized_n"),
-    *("mean_cycle_days", "median_cycle_days", "cycle_n", "velocity"),
-    *("first_created", "last_created", "first_closed", "last_closed"),
+    "deals",
+    "open",
+    "n",
+    "won",
+    "lost",
+    "pipeline_value",
+    "blank",
+    "weighted",
+    "unweighted",
+    "overdue",
+    "won_value",
+    "win_rate",
+    "mean_size",
+    "median_size",
+    "sized_n",
+    "mean_cycle_days",
+    "median_cycle_days",
+    "cycle_n",
+    "velocity",
+    "first_created",
+    "last_created",
+    "first_closed",
+    "last_closed",
 )
 
 

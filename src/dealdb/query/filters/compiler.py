@@ -7,15 +7,13 @@ Nothing of the text is ever executed or spliced anywhere; its values become lite
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 
 import polars as pl
 from sqlglot import exp
 
-from dealdb.errors import QueryError
 from dealdb.query.filters.comparisons import all_of, any_of, compare, contained, like, member_of
 from dealdb.query.filters.constants import MANY, given_constant
 from dealdb.query.filters.functions import FUNCTIONS, arithmetic, negated, to_date, to_datetime
@@ -32,22 +30,13 @@ from dealdb.query.filters.operands import (
     expr_of,
 )
 from dealdb.query.filters.parser import start_of
+from dealdb.query.filters.scope import FilterScope, only, refused
 from dealdb.query.messages import MOMENTS, fault, find_name, unknown
 from dealdb.schema import MAX_DECIMAL_DIGITS
 
 # exponents far beyond those of binary floats are refused: 1e999999999 would be a number of a billion digits
 MIN_EXPONENT, MAX_EXPONENT = -400, 308
 MAX_SPAN_DIGITS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class FilterScope:
-    """What names and relative dates mean in one filter: its text, columns and parameters, and the moment (UTC)."""
-
-    text: str
-    schema: pl.Schema
-    now: datetime
-    params: Mapping[str, object] = field(default_factory=dict)
 
 
 def condition(node: exp.Expr, scope: FilterScope) -> pl.Expr:
@@ -77,7 +66,7 @@ def evaluate(node: exp.Expr, scope: FilterScope) -> Operand:
     """
     handler = _HANDLERS.get(type(node))
     if handler is None:
-        raise _refused(node, scope)
+        raise refused(node, scope)
     try:
         return handler(node, scope)
     except Unfit as problem:
@@ -97,17 +86,10 @@ def _boolean(expr: pl.Expr, at: int) -> Operand:
     return computed(expr, pl.Boolean(), at)
 
 
-def _only(node: exp.Expr, scope: FilterScope, *known: str) -> None:
-    """Refuse a node with a clause that isn't handled: ``trim(LEADING ...)``, ``BETWEEN SYMMETRIC`` ..."""
-    extra = [name for name, value in node.args.items() if value and name not in known]
-    if extra:
-        raise _refused(node, scope)
-
-
 def _column(node: exp.Expr, scope: FilterScope) -> Operand:
     identifier = node.this
     if not isinstance(identifier, exp.Identifier):
-        raise _refused(node, scope)
+        raise refused(node, scope)
     name, at = str(identifier.this), start_of(node)
     if node.args.get("table"):
         msg = f"write {name[:80]} alone: a filter has the columns of one table"
@@ -219,13 +201,13 @@ def _in(node: exp.Expr, scope: FilterScope) -> Operand:
     if node.args.get("query"):
         raise fault("a subquery isn't part of filters; sql() has them", scope.text, start_of(node))
     if node.args.get("field"):
-        _only(node, scope, "this", "field")
+        only(node, scope, "this", "field")
         members = node.args["field"]
         if isinstance(members, exp.Placeholder) and isinstance(_given(members, scope), MANY):
             return _in_given(node, scope)
         several = evaluate(members, scope)
         return _boolean(contained(_operand(node.this, scope), several), start_of(node))
-    _only(node, scope, "this", "expressions")
+    only(node, scope, "this", "expressions")
     if not node.expressions:
         msg = "IN needs values: write x IN ('a', 'b')"
         raise fault(msg, scope.text, start_of(node))
@@ -243,7 +225,7 @@ def _in_given(node: exp.Expr, scope: FilterScope) -> Operand:
 
 
 def _between(node: exp.Expr, scope: FilterScope) -> Operand:
-    _only(node, scope, "this", "low", "high")
+    only(node, scope, "this", "low", "high")
     item = _operand(node.this, scope)
     low, high = _operand(node.args["low"], scope), _operand(node.args["high"], scope)
     return _boolean(compare(item, ">=", low) & compare(item, "<=", high), item.at)
@@ -254,7 +236,7 @@ def _is(node: exp.Expr, scope: FilterScope) -> Operand:
     if isinstance(what, exp.Null):
         return _boolean(expr_of(item).is_null(), item.at)
     if not isinstance(what, exp.Boolean):
-        raise _refused(node, scope)
+        raise refused(node, scope)
     return _boolean(compare(item, "is not distinct from", evaluate(what, scope)), item.at)
 
 
@@ -266,14 +248,14 @@ def _escape(node: exp.Expr, scope: FilterScope) -> Operand:
     mark = node.expression
     inner = node.this
     if not isinstance(inner, exp.Like | exp.ILike):
-        raise _refused(node, scope)
+        raise refused(node, scope)
     if not (isinstance(mark, exp.Literal) and mark.is_string and len(str(mark.this)) == 1):
         raise fault("ESCAPE takes one character in quotes", scope.text, start_of(mark))
     return _pattern(inner, scope, escape=str(mark.this))
 
 
 def _pattern(node: exp.Expr, scope: FilterScope, *, escape: str | None) -> Operand:
-    _only(node, scope, "this", "expression", "negate")
+    only(node, scope, "this", "expression", "negate")
     item, pattern = _operand(node.this, scope), _operand(node.expression, scope)
     matched = like(item, pattern, escape, fold_case=isinstance(node, exp.ILike))
     return _boolean(~matched if node.args.get("negate") else matched, item.at)
@@ -298,7 +280,7 @@ _DATE_TYPES["TIMESTAMPTZ"] = to_datetime
 
 
 def _cast(node: exp.Expr, scope: FilterScope) -> Operand:
-    _only(node, scope, "this", "to")
+    only(node, scope, "this", "to")
     target = str(node.args["to"].this.value)
     convert = _DATE_TYPES.get(target)
     if convert is None:
@@ -309,12 +291,12 @@ def _cast(node: exp.Expr, scope: FilterScope) -> Operand:
 
 def _called(name: str) -> Handler:
     def handle(node: exp.Expr, scope: FilterScope) -> Operand:
-        _only(node, scope, "this", "expression", "expressions")
+        only(node, scope, "this", "expression", "expressions")
         function, fewest, most = FUNCTIONS[name]
         given = [node.this, node.args.get("expression"), *node.expressions]
         arguments = [_operand(argument, scope) for argument in given if argument is not None]
         if not fewest <= len(arguments) <= most:
-            msg = f"{name}() takes {fewest} argument{'s' * (fewest > 1)}"
+            msg = f"{name}() takes {fewest} argument{'s' if fewest > 1 else ''}"
             raise fault(msg, scope.text, start_of(node))
         return replace(function(arguments), at=start_of(node))
 
@@ -324,16 +306,16 @@ def _called(name: str) -> Handler:
 def _anonymous(node: exp.Expr, scope: FilterScope) -> Operand:
     if str(node.this).lower() == "now" and not node.expressions:
         return constant(scope.now, start_of(node))
-    raise _refused(node, scope)
+    raise refused(node, scope)
 
 
 def _today(node: exp.Expr, scope: FilterScope) -> Operand:
-    _only(node, scope)
+    only(node, scope)
     return constant(scope.now.date(), start_of(node))
 
 
 def _now(node: exp.Expr, scope: FilterScope) -> Operand:
-    _only(node, scope)
+    only(node, scope)
     return constant(scope.now, start_of(node))
 
 
@@ -414,26 +396,3 @@ _CONDITIONS = (
     exp.ILike,
     exp.Escape,
 )
-
-_KNOWN = f"filters know {', '.join(f'{name}()' for name in FUNCTIONS)}"
-_REFUSALS: tuple[tuple[tuple[type[exp.Expr], ...], str], ...] = (
-    ((exp.Subquery, exp.Select, exp.Exists), "a subquery isn't part of filters; sql() has them"),
-    ((exp.Window,), "a window function isn't part of filters; sql() has them"),
-    ((exp.Star,), "'*' isn't a column; name one"),
-    ((exp.Case, exp.If), "CASE isn't part of filters; use AND, OR or coalesce()"),
-    ((exp.Tuple, exp.Array, exp.Struct), "a list of values only stands after IN"),
-    ((exp.TryCast,), "TRY_CAST isn't part of filters"),
-    ((exp.RegexpLike, exp.SimilarTo, exp.Glob), "write a pattern with LIKE or ILIKE"),
-    ((exp.DPipe,), "|| isn't part of filters"),
-    ((exp.Mod, exp.IntDiv, exp.Pow), "arithmetic in filters is + - * /"),
-    ((exp.RawString, exp.ByteString, exp.National), "write text in single quotes: 'won'"),
-)
-
-
-def _refused(node: exp.Expr, scope: FilterScope) -> QueryError:
-    message = next((words for kinds, words in _REFUSALS if isinstance(node, kinds)), "")
-    if not message and isinstance(node, exp.Anonymous):
-        message = f"no function {str(node.this)[:40]}(); {_KNOWN}"
-    if not message and isinstance(node, exp.Func):
-        message = f"no function {node.sql_name().lower()}() in this form; {_KNOWN}"
-    return fault(message or "filters don't know this operator", scope.text, start_of(node))

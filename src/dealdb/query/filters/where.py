@@ -122,8 +122,9 @@ def _from_text(text: str, schema: pl.Schema, params: Mapping[str, object]) -> pl
     if plain is not None:
         return plain
     # not at the top: the SQL parser is a tenth of a second of import that keywords don't need
-    from dealdb.query.filters.compiler import FilterScope, condition
+    from dealdb.query.filters.compiler import condition
     from dealdb.query.filters.parser import parameter_names, parse
+    from dealdb.query.filters.scope import FilterScope
 
     tree = parse(text)
     found = condition(tree, FilterScope(text, schema, datetime.now(UTC), params))

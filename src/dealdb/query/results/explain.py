@@ -30,7 +30,7 @@ class Explanation:
     scanned, kept, returned
         Deals there are, deals that the filter keeps, and deals in the result.
     round_trips
-        Commands or batches of them that this call sent to the server and waited for; None where nobody counts.
+        Commands or batches of them that this call sent to the server and waited for.
     steps_ms
         Milliseconds by step: ``sync`` (asking the server for what is new, and applying it), ``parse``, ``scan``
         (the filter over the columns), ``sort`` (ordering, and gathering the result).
@@ -42,7 +42,7 @@ class Explanation:
     scanned: int
     kept: int
     returned: int
-    round_trips: int | None
+    round_trips: int
     steps_ms: Mapping[str, float] = field(hash=False)
 
     @property
@@ -52,13 +52,12 @@ class Explanation:
 
     def __repr__(self) -> str:
         steps = ", ".join(f"{name} {ms:.1f} ms" for name, ms in self.steps_ms.items())
-        trips = "not counted" if self.round_trips is None else self.round_trips
         lines = {
             "filter": self.filter or "none",
             "order": ", ".join(self.order) or "of first saving",
             "reads": ", ".join(self.columns) or "no column",
             "deals": f"{self.scanned:,} scanned, {self.kept:,} kept, {self.returned:,} returned",
-            "round trips": trips,
+            "round trips": self.round_trips,
             "time": f"{self.total_ms:.1f} ms: {steps}",
         }
         return "\n".join(f"{name:<12} {text}" for name, text in lines.items())

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -19,9 +20,13 @@ from dealdb.errors import QueryError
 from dealdb.query.filters.comparisons import all_of, any_of, compare
 from dealdb.query.filters.constants import MANY, given_constant
 from dealdb.query.filters.operands import Operand, OperandKind, column, computed, constant, kind_of
-from dealdb.query.results.sorting import SortKey
+from dealdb.query.results.rows import Params, kept_rows, projected
+from dealdb.query.results.sorting import Sort, SortKey, parse_sort, sorted_rows
 from dealdb.schema import Field, FieldType
 from dealdb.values import decode, encode
+
+if TYPE_CHECKING:
+    from dealdb.store.replica.snapshot import Snapshot
 
 VERSION = 1
 _CHECK_BYTES = 6
@@ -55,6 +60,41 @@ class Page:
     def __repr__(self) -> str:
         more = "last page" if self.next is None else "more"
         return f"Page({self.items.height:,} of {self.total:,} deals, {more})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked for on every page of a result: the arguments of ``page`` by the same names."""
+
+    where: str | pl.Expr | None
+    equals: Mapping[str, object]
+    sort: Sort
+    params: Params
+
+
+def page_of(
+    deals: Snapshot,
+    asked: Question,
+    *,
+    size: int,
+    cursor: str | None,
+    columns: Sequence[str] | None,
+) -> Page:
+    """One page of the deals that a filter keeps; see ``QueryEngine.page``."""
+    frame = deals.rows
+    keys = total_order(parse_sort(asked.sort, frame.columns))
+    shown = projected(frame, columns)
+    kept = kept_rows(deals, asked.where, asked.equals, asked.params)
+    total = frame.height if kept is None else int(kept.sum() or 0)
+    mark = question_mark(asked.where, asked.equals, keys, frame.schema, asked.params)
+    if cursor is not None:
+        behind = frame.select(beyond(cursor, frame.schema, keys, mark)).to_series()
+        kept = behind if kept is None else kept & behind
+    # one more than wanted tells whether this is the last page
+    rows = sorted_rows(frame, kept, keys, size + 1)
+    more = len(rows) > size
+    following = cursor_after(frame, int(rows[size - 1]), keys, mark) if more else None
+    return Page(items=shown[rows.head(size)], total=total, next=following)
 
 
 def total_order(keys: Sequence[SortKey]) -> list[SortKey]:

@@ -155,3 +155,11 @@ def count_of(name: str, value: int) -> int:
         msg = f"{name} is a whole number from 0 up, not {value!r}"
         raise QueryError(msg)
     return value
+
+
+def positive(name: str, value: int) -> int:
+    """The value itself, once it is a whole number from 1 up."""
+    if count_of(name, value) == 0:
+        msg = f"{name} is a whole number from 1 up, not 0"
+        raise QueryError(msg)
+    return value

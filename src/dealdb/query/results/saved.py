@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from dealdb.errors import QueryError, StoreDamaged
+from dealdb.query.deal_source import DealSource, QueryTexts
+from dealdb.query.filters.where import check_text
 from dealdb.query.messages import unknown
+from dealdb.query.results.rows import projected
+from dealdb.query.results.sorting import Sort, parse_sort
 
 VERSION = 1
 _NAME = re.compile(r"\w[\w .-]{0,62}")
-
-
-class Shelf(Protocol):
-    """Where saved queries are kept: texts by name."""
-
-    def saved_queries(self) -> Mapping[str, str]:
-        """All texts by name."""
-
-    def save_query(self, name: str, text: str) -> None:
-        """Keep a text, in place of one of the same name."""
-
-    def forget_query(self, name: str) -> bool:
-        """Remove a text; whether there was one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,26 +84,68 @@ def checked_name(name: str) -> str:
     raise QueryError(msg)
 
 
-def named(name: str, queries: Mapping[str, str]) -> SavedQuery:
+class SavedQueries:
     """
-    Saved query of a name.
+    The queries saved with a collection: checked before they are kept, and read back.
 
-    Raises
-    ------
-    QueryError
-        If there is none; names the nearest.
-    StoreDamaged
-        If what is kept isn't one.
+    Every method raises ``QueryError`` where the source keeps no queries.
 
-    Examples
-    --------
-    >>> named("hot", {"hot": SavedQuery(where="won").to_json()}).where
-    'won'
+    Parameters
+    ----------
+    source
+        Whose queries, and whose columns they have to fit.
     """
-    if name not in queries:
-        known: Sequence[str] = sorted(queries)
-        if not known:
+
+    def __init__(self, source: DealSource) -> None:
+        self._source = source
+
+    def save(
+        self, name: str, where: str | None, *, sort: Sort, columns: Sequence[str] | None
+    ) -> None:
+        """Keep a query that the present columns allow; see ``QueryEngine.save``."""
+        texts, name = self._texts(), checked_name(name)
+        if not isinstance(where, str | None):
+            msg = f"a query is saved as SQL text, not as a {type(where).__name__}"
+            raise QueryError(msg)
+        frame = self._source.snapshot().rows
+        keys = parse_sort(sort, frame.columns)
+        shown = None if columns is None else tuple(projected(frame, columns).columns)
+        if where is not None:
+            check_text(where, frame.schema)
+        order = tuple(key.text for key in keys)
+        texts.save_query(name, SavedQuery(where=where, sort=order, columns=shown).to_json())
+
+    def all(self) -> dict[str, SavedQuery]:
+        """All queries by name, in the order of their names; see ``QueryEngine.saved``."""
+        kept = self._texts().saved_queries()
+        return {name: SavedQuery.from_json(name, kept[name]) for name in sorted(kept)}
+
+    def named(self, name: str) -> SavedQuery:
+        """
+        Query of a name.
+
+        Raises
+        ------
+        QueryError
+            If there is none; names the nearest.
+        StoreDamaged
+            If what is kept isn't one.
+        """
+        kept = self._texts().saved_queries()
+        if name in kept:
+            return SavedQuery.from_json(name, kept[name])
+        if not kept:
             msg = f"no saved query {str(name)[:80]!r}; none is saved"
             raise QueryError(msg)
-        raise QueryError(unknown("saved query", str(name), known).replace("querys", "queries"))
-    return SavedQuery.from_json(name, queries[name])
+        raise QueryError(unknown("saved query", str(name), sorted(kept), plural="saved queries"))
+
+    def forget(self, name: str) -> bool:
+        """Remove a query; whether there was one."""
+        return self._texts().forget_query(name)
+
+    def _texts(self) -> QueryTexts:
+        texts = self._source.query_texts()
+        if texts is None:
+            msg = "saved queries are kept with the live deals: ask db.query"
+            raise QueryError(msg)
+        return texts

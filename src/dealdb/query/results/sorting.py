@@ -24,6 +24,11 @@ class SortKey(NamedTuple):
     name: str
     descending: bool
 
+    @property
+    def text(self) -> str:
+        """The key as ``sort`` takes it."""
+        return f"-{self.name}" if self.descending else self.name
+
 
 def parse_sort(sort: Sort, columns: Iterable[str]) -> list[SortKey]:
     """
@@ -54,7 +59,7 @@ def parse_sort(sort: Sort, columns: Iterable[str]) -> list[SortKey]:
             msg = f"a sort key is a column name such as '-amount', not a value of type {type(spec).__name__}"
             raise QueryError(msg)
         descending = spec.startswith("-")
-        name = column_named(spec[descending:], known)
+        name = column_named(spec.removeprefix("-"), known)
         if any(name == key.name for key in keys):
             msg = f"{name!r} is sorted by twice"
             raise QueryError(msg, text=spec)

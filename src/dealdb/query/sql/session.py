@@ -10,41 +10,33 @@ from __future__ import annotations
 
 import ctypes
 import json
-import re
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from dealdb.connection.fork import renew_in_child
 from dealdb.errors import MissingExtra, QueryError
-from dealdb.query.messages import fault, pointed, unknown
+from dealdb.query.messages import fault
 from dealdb.query.sql.check import (
     HISTORY,
     TABLE,
-    character_offset,
     needed_columns,
-    places_of,
     refused_statement,
 )
+from dealdb.query.sql.duckdb_errors import translated
+from dealdb.query.sql.job import Job
 from dealdb.query.sql.params import bound, with_dollars
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-_Result = TypeVar("_Result")
-
 MAX_SQL_LENGTH = 20_000
 # parentheses; far below what the parser of DuckDB and the reader of its trees bear
 MAX_NESTING = 100
 THREADS = 2
-# how long a stopped statement may take to notice; some steps of DuckDB don't look for it at all
-GRACE_S = 2.0
-# between two attempts to interrupt a statement that may not have begun yet
-_INTERRUPT_EVERY_S = 0.02
 
 
 class SqlSession:
@@ -89,7 +81,7 @@ class SqlSession:
         frame: pl.DataFrame,
         params: Mapping[str, object] | None = None,
         *,
-        history: Callable[[], pl.DataFrame] | None = None,
+        history: Callable[[], pl.DataFrame | None] | None = None,
         kept: pl.Series | None = None,
     ) -> pl.DataFrame:
         """
@@ -100,7 +92,7 @@ class SqlSession:
         params
             Values of the parameters ``:name`` (or ``$name``) in the statement.
         history
-            Gives the table ``history``; called when the statement names it.
+            Gives the table ``history``, or None where there is none; called when the statement names it.
         kept
             Boolean a row of the frame, true for those that the table has; None for all.
 
@@ -118,7 +110,7 @@ class SqlSession:
         values = bound(params or {})
         # of the same length, so errors can show the statement as it was given
         readable = with_dollars(statement, values) if values else statement
-        job = _Job(self._cursor, statement, self._timeout_s)
+        job = Job(self._cursor, statement, self._timeout_s)
         try:
             tree = job.result(lambda cursor: _parsed(cursor, readable))
             needed = needed_columns(tree, statement, frame.columns, values)
@@ -178,93 +170,21 @@ class SqlSession:
         if type(error).__name__ == "OutOfMemoryException":
             msg = f"the statement needs more than {self._memory_mb} MB of memory"
             return QueryError(msg, text=statement)
-        return _our_error(error, statement, tree, columns)
+        return translated(error, statement, tree, columns)
 
 
-def _past(history: Callable[[], pl.DataFrame] | None, statement: str) -> pl.DataFrame:
-    if history is None:
+def _past(history: Callable[[], pl.DataFrame | None] | None, statement: str) -> pl.DataFrame:
+    past = None if history is None else history()
+    if past is None:
         msg = f"there is no table {HISTORY!r} here: ask db.query.sql, which has it"
         raise QueryError(msg, text=statement)
-    return history()
+    return past
 
 
 def _duckdb_error() -> type[Exception]:
     import duckdb
 
     return duckdb.Error
-
-
-class _Job:
-    """
-    What DuckDB does for one statement, in threads of its own, so that the caller can stop it at a deadline.
-
-    An interrupt stops it too, and comes out as what it is: in the caller's thread DuckDB would look at signals
-    only between its own steps, which may be half a minute apart, and turn what a handler raises into its own error.
-    """
-
-    def __init__(
-        self, cursor: Callable[[], duckdb.DuckDBPyConnection], statement: str, timeout_s: float
-    ) -> None:
-        self._open = cursor
-        self._statement = statement
-        self._ends_at = time.monotonic() + timeout_s
-        self._timeout_s = timeout_s
-        self._cursor: duckdb.DuckDBPyConnection | None = None
-        # not Thread.join: one that a signal interrupted takes the thread for ended
-        self._done = threading.Event()
-        self._done.set()
-
-    def result(self, work: Callable[[duckdb.DuckDBPyConnection], _Result]) -> _Result:
-        """Result of a step, or the error that it ended with; one that is too slow is stopped."""
-        outcomes: list[_Result | BaseException] = []
-        self._done.clear()
-        try:
-            self._start(work, outcomes)
-            late = not self._done.wait(max(0.0, self._ends_at - time.monotonic()))
-        finally:
-            self._stop()
-        if late:
-            msg = f"the statement took longer than {self._timeout_s:g} s and was stopped"
-            raise QueryError(msg, text=self._statement)
-        [outcome] = outcomes
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return outcome
-
-    def _start(
-        self,
-        work: Callable[[duckdb.DuckDBPyConnection], _Result],
-        outcomes: list[_Result | BaseException],
-    ) -> None:
-        def run() -> None:
-            try:
-                if self._cursor is None:
-                    self._cursor = self._open()
-                outcomes.append(work(self._cursor))
-            except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
-                outcomes.append(error)
-            finally:
-                self._done.set()
-
-        threading.Thread(target=run, name="dealdb-sql", daemon=True).start()
-
-    @property
-    def is_stuck(self) -> bool:
-        """Whether a step was stopped and goes on all the same."""
-        return not self._done.is_set()
-
-    def close(self) -> None:
-        """Give the cursor back."""
-        if self._cursor is not None:
-            self._cursor.close()
-
-    def _stop(self) -> None:
-        deadline = time.monotonic() + GRACE_S
-        while not self._done.is_set() and time.monotonic() < deadline:
-            # again and again: it may not have begun when the first interrupt came
-            if self._cursor is not None:
-                self._cursor.interrupt()
-            self._done.wait(_INTERRUPT_EVERY_S)
 
 
 def open_sandbox(memory_mb: int) -> duckdb.DuckDBPyConnection:
@@ -381,43 +301,3 @@ def _tidied(column: pl.Series, kind: str) -> pl.Series:
     if column.dtype in (pl.Categorical, pl.Enum):
         return column.cast(pl.String)
     return column
-
-
-_UNKNOWN_COLUMN = re.compile(
-    r'(?:Referenced column|does not have a column named) "(.+?)"(?: not found|$)', re.MULTILINE
-)
-# errors about values quote them, so ours are written here
-_ABOUT_VALUES = {
-    "Conversion": "a value doesn't convert to the type asked for; TRY_CAST gives null instead",
-    "Out of Range": "a result is outside the range of its type; cast its parts to a wider one first",
-    "Invalid Input": "a function was given a value that it doesn't take",
-    "Mismatch Type": "a value doesn't convert to the type asked for; TRY_CAST gives null instead",
-}
-_ABOUT_STATEMENTS = ("Binder", "Catalog", "Parser", "Not implemented", "Syntax")
-
-
-def _our_error(error: Exception, statement: str, tree: Any, columns: Sequence[str]) -> QueryError:
-    """Error for one of DuckDB's: its place, and no value."""
-    kind, _, rest = str(error).partition(" Error: ")
-    message, place = rest, None
-    if rest.startswith("{"):
-        detail = json.loads(rest)
-        kind, message = detail["exception_type"], detail["exception_message"]
-        place = (
-            character_offset(detail.get("position"), statement) if "position" in detail else None
-        )
-    missing = _UNKNOWN_COLUMN.search(message)
-    if missing:
-        places = places_of(tree, missing[1], statement)
-        message = unknown("column", missing[1], columns)
-        place = places[0] if places else place
-    elif kind in _ABOUT_VALUES:
-        message = _ABOUT_VALUES[kind]
-    elif kind in _ABOUT_STATEMENTS:
-        message = message.partition("\n\nLINE ")[0].splitlines()[0][:300]
-    else:
-        message = f"the statement failed ({kind})"
-    message = message[:1].lower() + message[1:].rstrip(".!")
-    if place is None:
-        return QueryError(message, text=statement)
-    return QueryError(f"{message}\n{pointed(statement, place)}", text=statement, position=place)

@@ -8,7 +8,9 @@ import polars as pl
 import pytest
 
 from dealdb import DealDatabase
+from dealdb.database import LiveDeals
 from dealdb.errors import QueryError
+from dealdb.query import QueryEngine
 from dealdb.store.checkpoint.write import write_checkpoint
 from servers import Server
 
@@ -54,24 +56,29 @@ def test_it_joins_with_deals_and_is_fresh(db: DealDatabase) -> None:
     assert after.rows() == [("7", 6, True), ("8", 2, True)]
 
 
+class Asked(LiveDeals):
+    """Live deals that note who asks for their history."""
+
+    def __init__(self, db: DealDatabase) -> None:
+        super().__init__(db)
+        self.until: list[int] = []
+
+    def changes(self, until: int) -> pl.DataFrame:
+        self.until.append(until)
+        return super().changes(until)
+
+
 def test_it_is_only_read_when_named_and_kept_until_the_next_commit(db: DealDatabase) -> None:
     fill(db)
-    asked: list[int] = []
-    query = db.query
-    given = query._history
-    assert given is not None
-
-    def history(seq: int) -> pl.DataFrame:
-        asked.append(seq)
-        return given(seq)
-
-    query._history = history
+    asked = Asked(db)
+    query = QueryEngine(asked)
     query.sql("SELECT count(*) FROM deals")
     query.sql("WITH history AS (SELECT 1) SELECT * FROM history")
-    assert asked == []
+    assert asked.until == []
     for _ in range(2):
         query.sql("SELECT count(*) FROM HISTORY")
-    assert len(asked) == 1
+    assert len(asked.until) == 1
+    query.close()
 
 
 def test_an_empty_collection_has_an_empty_history(db: DealDatabase) -> None:

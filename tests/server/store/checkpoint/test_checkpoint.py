@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from hashlib import sha256
 from io import BytesIO
 from typing import Any
@@ -16,7 +16,7 @@ import pytest
 from dealdb import DealDatabase
 from dealdb.connection import Link, RedisConnection, round_trips
 from dealdb.errors import AccessDenied, QueryError, StoreDamaged
-from dealdb.query import QueryEngine
+from dealdb.query import FixedDeals, QueryEngine
 from dealdb.store import Store
 from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.checkpoint.lease import LEASE_S
@@ -28,6 +28,7 @@ from dealdb.store.live.columns import LiveColumns
 from dealdb.store.log.entry import Entry, LogPage
 from dealdb.store.log.reader import read_from
 from dealdb.store.replica.replica import Replica
+from dealdb.store.replica.snapshot import Snapshot
 from servers import Server
 
 
@@ -55,6 +56,16 @@ class WatchedLink:
         for command in commands:
             self._before(command)
         return self._link.calls(commands, retry=retry)
+
+
+class Stored(FixedDeals):
+    """Deals of a store, no more columns of them than are asked for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def snapshot(self, names: Collection[str] | None = None) -> Snapshot:
+        return self._store.snapshot(names)
 
 
 def checkpoint(store: Store, *, fresh: bool = True, link: Link | None = None) -> bool:
@@ -381,7 +392,7 @@ def test_a_query_reads_the_chunks_of_its_columns_alone(link: Link) -> None:
     def chunks_of_columns(names: list[str]) -> list[str]:
         return columns.part(names, 0, 499).keys(store.keys)
 
-    query = QueryEngine(watched.snapshot, part=watched.snapshot)
+    query = QueryEngine(Stored(watched))
     assert query.count() == 500
     assert read == []
     assert query.count("stage = 'Won'") == 2

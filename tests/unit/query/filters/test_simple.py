@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from dealdb.columns import dtype_of
 from dealdb.errors import QueryError
-from dealdb.query.filters.compiler import FilterScope, condition
+from dealdb.query.filters.compiler import condition
 from dealdb.query.filters.parser import column_names, parse
+from dealdb.query.filters.scope import FilterScope
 from dealdb.query.filters.simple import MAX_SIMPLE_LENGTH, plain_condition, plain_terms
 from dealdb.query.filters.where import compile_where
 from dealdb.schema import Schema

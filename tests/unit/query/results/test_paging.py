@@ -17,7 +17,7 @@ from dealdb.errors import QueryError
 from dealdb.query.engine import QueryEngine
 from dealdb.query.results.paging import Page
 from filter_cases import mixed_frame
-from query_cases import engine_of, in_order, snapshot_of
+from query_cases import Frames, engine_of, in_order
 
 FRAME = mixed_frame()
 SORTABLE = [name for name in FRAME.columns if name not in ("id", "tags")]
@@ -98,7 +98,7 @@ def test_a_deal_that_nobody_changes_is_on_exactly_one_page(
 ) -> None:
     live = {str(number): deal for number, deal in enumerate(deals)}
     unchanged = dict(live)
-    query = QueryEngine(lambda: snapshot_of(frame_of(live)))
+    query = QueryEngine(Frames(lambda: frame_of(live)))
     spec = [f"{'-' * down}{name}" for name, down in zip(sort, descending, strict=False)]
     seen: list[str] = []
     for turn, page in enumerate(pages(query, sort=spec, size=size)):

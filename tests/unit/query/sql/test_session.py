@@ -19,6 +19,7 @@ import polars as pl
 import pytest
 
 from dealdb.errors import MissingExtra, QueryError
+from dealdb.query.sql import job as job_module
 from dealdb.query.sql import session as sql_module
 from dealdb.query.sql.functions import FUNCTIONS, TABLE_FUNCTIONS
 from dealdb.query.sql.session import SqlSession, open_sandbox
@@ -564,14 +565,14 @@ def test_a_statement_is_stopped_at_its_bound() -> None:
     with pytest.raises(QueryError, match=r"took longer than 0.2 s and was stopped"):
         session.run(ENDLESS, DEALS)
     # the documented bound: timeout and grace
-    assert time.monotonic() - began < 0.2 + sql_module.GRACE_S + 1
+    assert time.monotonic() - began < 0.2 + job_module.GRACE_S + 1
     assert session.run("SELECT 1", DEALS).item() == 1
     session.close()
 
 
 def test_a_statement_that_cant_be_stopped_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     session = SqlSession(timeout_s=0.1, memory_mb=256)
-    monkeypatch.setattr(sql_module, "GRACE_S", 0.1)
+    monkeypatch.setattr(job_module, "GRACE_S", 0.1)
     release = threading.Event()
     original = sql_module._executed
 

@@ -1,0 +1,93 @@
+"""Where the deals of a query come from: the live ones, those of a moment of the past, or an example's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from dealdb.pipeline import Pipeline
+    from dealdb.store.replica.snapshot import Snapshot
+
+Rows: TypeAlias = pl.DataFrame | Sequence[Mapping[str, object]]
+
+
+class QueryTexts(Protocol):
+    """Where saved queries are kept: texts by name."""
+
+    def saved_queries(self) -> Mapping[str, str]:
+        """All texts by name."""
+
+    def save_query(self, name: str, text: str) -> None:
+        """Keep a text, in place of one of the same name."""
+
+    def forget_query(self, name: str) -> bool:
+        """Remove a text; whether there was one."""
+
+
+class DealSource(Protocol):
+    """What a query engine needs to know; it asks again for each query, so that none works on old deals."""
+
+    def snapshot(self, names: Collection[str] | None = None) -> Snapshot:
+        """
+        All deals as they are now, with these columns at least; None for all columns.
+
+        A name that no column has is left to the caller, who reports it.
+        """
+
+    def changes(self, until: int) -> pl.DataFrame | None:
+        """Table ``history`` of ``sql``: all changes up to a commit; None where no history is at hand."""
+
+    def query_texts(self) -> QueryTexts | None:
+        """Where saved queries are kept; None where none can be."""
+
+    def round_trips(self) -> int:
+        """Round trips to the server that the calling thread has made so far, for ``explain``."""
+
+
+class FixedDeals:
+    """
+    Deals that never change and need no server, such as those of a moment of the past: no history, no saved queries.
+
+    Parameters
+    ----------
+    snapshot
+        The deals.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    def snapshot(self, names: Collection[str] | None = None) -> Snapshot:  # noqa: ARG002  # all columns are at hand
+        """The deals, whichever columns are asked for."""
+        return self._snapshot
+
+    def changes(self, until: int) -> None:
+        """No history."""
+
+    def query_texts(self) -> None:
+        """No saved queries."""
+
+    def round_trips(self) -> int:
+        """None are ever made."""
+        return 0
+
+
+def snapshot_of_rows(rows: Rows, pipeline: Pipeline | None = None) -> Snapshot:
+    """Deals that are in no database; see ``QueryEngine.over``."""
+    # not at the top: what queries a database has its snapshots from there
+    from dealdb.pipeline import Pipeline
+    from dealdb.schema import Schema
+    from dealdb.store.replica.snapshot import Snapshot
+
+    # types are read from all rows, since a column may have its first value far below
+    frame = pl.DataFrame(rows, infer_schema_length=None)
+    names = frame["stage"].drop_nulls().to_list() if "stage" in frame.columns else []
+    return Snapshot(
+        frame=frame,
+        schema=Schema.standard(),
+        pipeline=(pipeline or Pipeline()).covering(names),
+        seq=1,
+    )

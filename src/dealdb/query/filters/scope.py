@@ -1,0 +1,57 @@
+"""What the names in one filter mean, and how a part of it that filters don't know is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import polars as pl
+from sqlglot import exp
+
+from dealdb.errors import QueryError
+from dealdb.query.filters.functions import FUNCTIONS
+from dealdb.query.filters.parser import start_of
+from dealdb.query.messages import fault
+
+
+@dataclass(frozen=True, slots=True)
+class FilterScope:
+    """What names and relative dates mean in one filter: its text, columns and parameters, and the moment (UTC)."""
+
+    text: str
+    schema: pl.Schema
+    now: datetime
+    params: Mapping[str, object] = field(default_factory=dict)
+
+
+_KNOWN = f"filters know {', '.join(f'{name}()' for name in FUNCTIONS)}"
+_REFUSALS: tuple[tuple[tuple[type[exp.Expr], ...], str], ...] = (
+    ((exp.Subquery, exp.Select, exp.Exists), "a subquery isn't part of filters; sql() has them"),
+    ((exp.Window,), "a window function isn't part of filters; sql() has them"),
+    ((exp.Star,), "'*' isn't a column; name one"),
+    ((exp.Case, exp.If), "CASE isn't part of filters; use AND, OR or coalesce()"),
+    ((exp.Tuple, exp.Array, exp.Struct), "a list of values only stands after IN"),
+    ((exp.TryCast,), "TRY_CAST isn't part of filters"),
+    ((exp.RegexpLike, exp.SimilarTo, exp.Glob), "write a pattern with LIKE or ILIKE"),
+    ((exp.DPipe,), "|| isn't part of filters"),
+    ((exp.Mod, exp.IntDiv, exp.Pow), "arithmetic in filters is + - * /"),
+    ((exp.RawString, exp.ByteString, exp.National), "write text in single quotes: 'won'"),
+)
+
+
+def refused(node: exp.Expr, scope: FilterScope) -> QueryError:
+    """Error for a node that filters don't know; says what they have instead, where there is such a thing."""
+    message = next((words for kinds, words in _REFUSALS if isinstance(node, kinds)), "")
+    if not message and isinstance(node, exp.Anonymous):
+        message = f"no function {str(node.this)[:40]}(); {_KNOWN}"
+    if not message and isinstance(node, exp.Func):
+        message = f"no function {node.sql_name().lower()}() in this form; {_KNOWN}"
+    return fault(message or "filters don't know this operator", scope.text, start_of(node))
+
+
+def only(node: exp.Expr, scope: FilterScope, *known: str) -> None:
+    """Refuse a node with a clause that isn't handled: ``trim(LEADING ...)``, ``BETWEEN SYMMETRIC`` ..."""
+    extra = [name for name, value in node.args.items() if value and name not in known]
+    if extra:
+        raise refused(node, scope)
