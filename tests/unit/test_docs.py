@@ -42,6 +42,7 @@ LAYERS = [
     {"errors", "engines", "schema", "values", "columns", "pipeline", "sample"},
     {"connection"},
     {"store"},
+    {"formats"},
     {"loader", "query", "analytics"},
     {"view"},
     {"database"},

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, TypeAlias, cast
 
 from dealdb.errors import LoadError
-from dealdb.loader.zstd import MAGIC, zstd_reader
+from dealdb.formats.zstd import MAGIC, zstd_reader
 
 # hears how many bytes of a source were read, and of how many where that is known
 Tell: TypeAlias = Callable[[int, int | None], None]

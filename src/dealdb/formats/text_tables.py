@@ -9,8 +9,8 @@ import polars as pl
 
 from dealdb.columns import encode_column, field_of
 from dealdb.errors import LoadError
-from dealdb.loader.formulas import defused, defused_name
-from dealdb.loader.sources.rows import as_json
+from dealdb.formats.exact_json import as_json
+from dealdb.formats.formulas import defused, defused_name
 from dealdb.schema import Field, FieldType
 
 _NUMBERS = frozenset({FieldType.INT, FieldType.FLOAT, FieldType.DECIMAL})
