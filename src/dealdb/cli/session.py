@@ -14,32 +14,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dealdb.cli.output.pager import paging
+from dealdb.cli.output.streams import CLOSED_PIPE, Output, note, writing
 from dealdb.cli.settings import DEFAULT, KEYS, Chosen, choose, password_in, read_password
 from dealdb.errors import ConfigError
 
 if TYPE_CHECKING:
     from dealdb import DealDatabase, DealView
-
-# exit code of a program whose output nobody reads: 128 and the number of SIGPIPE, as a shell has it
-CLOSED_PIPE = 141
-
-
-class Output(StrEnum):
-    """How a command prints its data."""
-
-    TABLE = "table"
-    JSON = "json"
-    JSONL = "jsonl"
-    CSV = "csv"
-    MD = "md"
-
 
 _SHARED: dict[str, Any] = {
     "url": Annotated[
@@ -57,6 +43,9 @@ _SHARED: dict[str, Any] = {
     "jsonl": Annotated[bool, typer.Option("--jsonl", help="Print JSON, an object a line.")],
     "csv": Annotated[bool, typer.Option("--csv", help="Print CSV.")],
     "md": Annotated[bool, typer.Option("--md", help="Print a Markdown table.")],
+    "raw": Annotated[
+        bool, typer.Option("--raw", help="In CSV, texts as they are, even if a spreadsheet would run them.")
+    ],
     "no_pager": Annotated[bool, typer.Option("--no-pager", help="Never page what is long [env: PAGER].")],
     "debug": Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")],
 }  # fmt: skip
@@ -73,13 +62,6 @@ Parquet = Annotated[
     Path | None,
     typer.Option("--parquet", metavar="FILE", help="Write the table to a Parquet file instead."),
 ]
-
-
-def note(message: str) -> None:
-    """Tell the person at the terminal something that is not data."""
-    # where both streams go to one place, what came first stands first
-    sys.stdout.flush()
-    print(message, file=sys.stderr)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +81,8 @@ class Session:
         How data is printed.
     sources
         Setting -> where it came from.
+    raw
+        Whether texts of CSV are left as they are, even if a spreadsheet would run them.
     opened
         Database of a shell, which its commands share; None elsewhere.
     """
@@ -108,6 +92,7 @@ class Session:
     options: Mapping[str, Any]
     output: Output
     sources: Mapping[str, str]
+    raw: bool = False
     opened: DealDatabase | None = field(default=None, repr=False)
 
     @contextmanager
@@ -177,7 +162,7 @@ def shared_options(function: Callable[..., None]) -> Callable[..., None]:
         options = {**(ctx.obj or {}), **_set_only(shared)}
         session = _session_of_shell(options) or session_from(options, os.environ)
         try:
-            with paging(wanted=not options.get("no_pager")):
+            with paging(wanted=not options.get("no_pager")), writing(raw=session.raw):
                 function(session, **given)
             sys.stdout.flush()
         except BrokenPipeError:
@@ -217,7 +202,11 @@ def _session_of_shell(options: Mapping[str, Any]) -> Session | None:
     if session is None or {"url", "db", "collection", "ask_password"} & options.keys():
         return None
     output = _output(options)
-    return replace(session, output=session.output if output is Output.TABLE else output)
+    return replace(
+        session,
+        output=session.output if output is Output.TABLE else output,
+        raw=session.raw or bool(options.get("raw")),
+    )
 
 
 def session_from(options: Mapping[str, Any], environment: Mapping[str, str]) -> Session:
@@ -241,6 +230,7 @@ def session_from(options: Mapping[str, Any], environment: Mapping[str, str]) -> 
         password=password,
         options={name: value for name, (value, *_) in chosen.items() if value is not None},
         output=_output(options),
+        raw=bool(options.get("raw")),
         sources={**sources, "url": url.source, "password_file": password_from},
     )
 

@@ -13,7 +13,8 @@ import typer
 
 from dealdb.cli.output.cells import Form
 from dealdb.cli.output.output import busy, print_rows
-from dealdb.cli.session import Output, Session
+from dealdb.cli.output.streams import Output
+from dealdb.cli.session import Session
 from dealdb.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ import typer
 
 from dealdb.cli.output.output import print_rows
 from dealdb.cli.output.pager import show
-from dealdb.cli.session import Output, Session
+from dealdb.cli.output.streams import Output
+from dealdb.cli.session import Session
 from dealdb.errors import AccessDenied, ConfigError, ServerRefused, StoreError
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from dealdb.cli.session import CLOSED_PIPE, Output, Session, inside, note
+from dealdb.cli.output.streams import CLOSED_PIPE, Output, note
+from dealdb.cli.session import Session, inside
 
 if TYPE_CHECKING:
     from dealdb import DealDatabase
