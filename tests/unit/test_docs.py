@@ -39,7 +39,7 @@ CHECKER = doctest.OutputChecker()
 FLAGS = doctest.ELLIPSIS
 # lower layers first; a module imports only from layers below its own
 LAYERS = [
-    {"errors", "engines", "schema", "values", "columns", "pipeline", "sample"},
+    {"errors", "engines", "folders", "schema", "values", "columns", "pipeline", "sample"},
     {"connection"},
     {"store"},
     {"formats"},
