@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from dealdb.store.history.feed import Feed
     from dealdb.store.history.feed_commits import Commit, DealChange
     from dealdb.store.upkeep.check import CheckReport, Difference, Problem
+    from dealdb.store.upkeep.doctor import Finding
     from dealdb.store.upkeep.repair import RepairReport
     from dealdb.view import DealView
 
@@ -76,6 +77,7 @@ __all__ = [
     "FeedReset",
     "Field",
     "FieldType",
+    "Finding",
     "ForkError",
     "Health",
     "Kind",
@@ -126,6 +128,7 @@ _MODULES = {
     **dict.fromkeys(("BackupReport", "RestoreReport"), "store.backup.reports"),
     **dict.fromkeys(("Commit", "DealChange"), "store.history.feed_commits"),
     "Feed": "store.history.feed",
+    "Finding": "store.upkeep.doctor",
     "DealView": "view",
 }
 

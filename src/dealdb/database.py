@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from dealdb.store.history.feed import Feed
     from dealdb.store.replica.snapshot import Snapshot
     from dealdb.store.upkeep.check import CheckReport
+    from dealdb.store.upkeep.doctor import Finding
     from dealdb.store.upkeep.repair import RepairReport
 
 DEFAULT_COLLECTION = "deal"
@@ -347,6 +348,30 @@ class DealDatabase:
         return replace(
             health, deals=deals, log_length=log_length, columns_bytes=held, warnings=warnings
         )
+
+    def examine(self) -> Iterator[Finding]:
+        """
+        Look at the server, at this user's rights and at the collection; as ``dealdb doctor`` does. It changes nothing.
+
+        Returns
+        -------
+        Iterator[Finding]
+            One for each thing, as soon as it was looked at; the first that can't be reached is the last.
+
+        Raises
+        ------
+        StoreError
+            If the server goes away before it has told what threatens it.
+
+        Cost
+        ----
+        Some twenty round trips.
+        """
+        # not at the top: it needs what reads the log
+        from dealdb.store.upkeep.doctor import findings
+
+        store, health = self._store, self.connection.health()
+        yield from findings(store.link, store.keys, health, self.connection.trouble())
 
     def check_clock(self) -> str | None:
         """

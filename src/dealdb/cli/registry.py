@@ -3,21 +3,30 @@ The commands by name, each imported and built when it is called for.
 
 Start-up is most of what ``dealdb get`` costs, so a run imports the module of its own command and no other. For the same
 reason the values of options are read here: typer would import pydantic for it, which takes longer than the rest.
+
+The options that all commands share may stand before the name of a command or after it; after it wins. What is private
+to typer is used in this file alone.
 """
 
 from __future__ import annotations
 
+import functools
+import inspect
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Annotated, Any, NamedTuple, get_args
 
 import typer
 import typer.main
 from typer.core import TyperCommand, TyperGroup
 
-from dealdb.cli.session import shared_options
+from dealdb.cli.output.pager import paging
+from dealdb.cli.output.streams import CLOSED_PIPE, writing
+from dealdb.cli.session import session_of_run
 from dealdb.errors import ConfigError
 
 
@@ -65,6 +74,30 @@ COMMANDS: dict[str, CommandEntry] = {
 }
 
 
+_SHARED: dict[str, Any] = {
+    "url": Annotated[
+        str | None,
+        typer.Option("--url", metavar="URL", help="URL of the server [env: DEALDB_URL]."),
+    ],
+    "db": Annotated[int | None, typer.Option("--db", metavar="N", help="Number of the server's database.")],
+    "collection": Annotated[
+        str | None, typer.Option("--collection", metavar="NAME", help="Collection of deals [default: deal].")
+    ],
+    "ask_password": Annotated[
+        bool, typer.Option("--ask-password", help="Ask for the password [env: DEALDB_PASSWORD].")
+    ],
+    "json": Annotated[bool, typer.Option("--json", help="Print JSON.")],
+    "jsonl": Annotated[bool, typer.Option("--jsonl", help="Print JSON, an object a line.")],
+    "csv": Annotated[bool, typer.Option("--csv", help="Print CSV.")],
+    "md": Annotated[bool, typer.Option("--md", help="Print a Markdown table.")],
+    "raw": Annotated[
+        bool, typer.Option("--raw", help="In CSV, texts as they are, even if a spreadsheet would run them.")
+    ],
+    "no_pager": Annotated[bool, typer.Option("--no-pager", help="Never page what is long [env: PAGER].")],
+    "debug": Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")],
+}  # fmt: skip
+
+
 class Commands(Mapping[str, Any]):
     """All commands; one is built when it is looked up."""
 
@@ -108,6 +141,67 @@ def _built(name: str, entry: CommandEntry) -> Any:
     return typer.main.get_command(program)
 
 
+def shared_options(function: Callable[..., None]) -> Callable[..., None]:
+    """
+    Give a command the shared options; it receives them as its first argument, a ``Session``.
+
+    Standard output is flushed before the command ends, so that a closed pipe ends it quietly.
+    """
+
+    @functools.wraps(function)
+    def wrapper(ctx: typer.Context, **given: Any) -> None:
+        shared = {name: given.pop(name) for name in _SHARED}
+        options = {**(ctx.obj or {}), **_set_only(shared)}
+        session = session_of_run(options, os.environ)
+        try:
+            with paging(wanted=not options.get("no_pager")), writing(raw=session.raw):
+                function(session, **given)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # what is still buffered must not fail again when the interpreter ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(CLOSED_PIPE) from None
+
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    wrapper.__signature__ = inspect.Signature([_CONTEXT, *own, *_shared_parameters()])  # type: ignore[attr-defined]
+    return wrapper
+
+
+def group_options(function: Callable[[typer.Context], None]) -> Callable[..., None]:
+    """Let the shared options stand before the name of the command, too."""
+
+    @functools.wraps(function)
+    def wrapper(ctx: typer.Context, **shared: Any) -> None:
+        ctx.obj = _set_only(shared)
+        function(ctx)
+
+    wrapper.__signature__ = inspect.Signature([_CONTEXT, *_shared_parameters()])  # type: ignore[attr-defined]
+    return wrapper
+
+
+def _set_only(options: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value for name, value in options.items() if value is not None and value is not False
+    }
+
+
+def _shared_parameters() -> list[inspect.Parameter]:
+    return [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False if annotation.__origin__ is bool else None,
+            annotation=annotation,
+        )
+        for name, annotation in _SHARED.items()
+    ]
+
+
+_CONTEXT = inspect.Parameter(
+    "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+)
+
+
 def with_readers(params: list[Any]) -> list[Any]:
     """Let ``Reader`` read the values of options; a type that it does not know stays with typer."""
     for param in params:
@@ -148,3 +242,20 @@ _READ: dict[type, tuple[Callable[[Any], Any], str]] = {
     float: (float, "a number"),
     Path: (Path, "a path"),
 }
+
+
+def completion_script(shell: str, variable: str) -> str:
+    """
+    Script that lets a shell complete by Tab.
+
+    Parameters
+    ----------
+    shell
+        ``bash``, ``zsh`` or ``fish``.
+    variable
+        Of the environment, by which the shell asks.
+    """
+    # not at the top: --help and get do without
+    from typer._completion_shared import get_completion_script
+
+    return get_completion_script(prog_name="dealdb", complete_var=variable, shell=shell)

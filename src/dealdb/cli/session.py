@@ -1,66 +1,28 @@
 """
-What every command shares: the options that choose a server and an output, and the way to the database.
+What every command shares: the settings of its run, and the way to the database.
 
-The options may stand before the name of the command or after it; after it wins. ``settings`` tells what else there is.
+``settings`` tells where they come from.
 """
 
 from __future__ import annotations
 
-import functools
-import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.cli.output.pager import paging
+from dealdb.cli.output.streams import Output, note
 from dealdb.cli.settings import DEFAULT, KEYS, Chosen, choose, password_in, read_password
 from dealdb.errors import ConfigError
 
 if TYPE_CHECKING:
     from dealdb import DealDatabase, DealView
-
-# exit code of a program whose output nobody reads: 128 and the number of SIGPIPE, as a shell has it
-CLOSED_PIPE = 141
-
-
-class Output(StrEnum):
-    """How a command prints its data."""
-
-    TABLE = "table"
-    JSON = "json"
-    JSONL = "jsonl"
-    CSV = "csv"
-    MD = "md"
-
-
-_SHARED: dict[str, Any] = {
-    "url": Annotated[
-        str | None,
-        typer.Option("--url", metavar="URL", help="URL of the server [env: DEALDB_URL]."),
-    ],
-    "db": Annotated[int | None, typer.Option("--db", metavar="N", help="Number of the server's database.")],
-    "collection": Annotated[
-        str | None, typer.Option("--collection", metavar="NAME", help="Collection of deals [default: deal].")
-    ],
-    "ask_password": Annotated[
-        bool, typer.Option("--ask-password", help="Ask for the password [env: DEALDB_PASSWORD].")
-    ],
-    "json": Annotated[bool, typer.Option("--json", help="Print JSON.")],
-    "jsonl": Annotated[bool, typer.Option("--jsonl", help="Print JSON, an object a line.")],
-    "csv": Annotated[bool, typer.Option("--csv", help="Print CSV.")],
-    "md": Annotated[bool, typer.Option("--md", help="Print a Markdown table.")],
-    "no_pager": Annotated[bool, typer.Option("--no-pager", help="Never page what is long [env: PAGER].")],
-    "debug": Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")],
-}  # fmt: skip
-
 
 At = Annotated[
     str | None,
@@ -73,13 +35,6 @@ Parquet = Annotated[
     Path | None,
     typer.Option("--parquet", metavar="FILE", help="Write the table to a Parquet file instead."),
 ]
-
-
-def note(message: str) -> None:
-    """Tell the person at the terminal something that is not data."""
-    # where both streams go to one place, what came first stands first
-    sys.stdout.flush()
-    print(message, file=sys.stderr)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +54,8 @@ class Session:
         How data is printed.
     sources
         Setting -> where it came from.
+    raw
+        Whether texts of CSV are left as they are, even if a spreadsheet would run them.
     opened
         Database of a shell, which its commands share; None elsewhere.
     """
@@ -108,6 +65,7 @@ class Session:
     options: Mapping[str, Any]
     output: Output
     sources: Mapping[str, str]
+    raw: bool = False
     opened: DealDatabase | None = field(default=None, repr=False)
 
     @contextmanager
@@ -164,44 +122,6 @@ class Session:
             yield db if at is None else db.as_of(at)
 
 
-def shared_options(function: Callable[..., None]) -> Callable[..., None]:
-    """
-    Give a command the shared options; it receives them as its first argument, a ``Session``.
-
-    Standard output is flushed before the command ends, so that a closed pipe ends it quietly.
-    """
-
-    @functools.wraps(function)
-    def wrapper(ctx: typer.Context, **given: Any) -> None:
-        shared = {name: given.pop(name) for name in _SHARED}
-        options = {**(ctx.obj or {}), **_set_only(shared)}
-        session = _session_of_shell(options) or session_from(options, os.environ)
-        try:
-            with paging(wanted=not options.get("no_pager")):
-                function(session, **given)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            # what is still buffered must not fail again when the interpreter ends
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(CLOSED_PIPE) from None
-
-    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-    wrapper.__signature__ = inspect.Signature([_CONTEXT, *own, *_shared_parameters()])  # type: ignore[attr-defined]
-    return wrapper
-
-
-def group_options(function: Callable[[typer.Context], None]) -> Callable[..., None]:
-    """Let the shared options stand before the name of the command, too."""
-
-    @functools.wraps(function)
-    def wrapper(ctx: typer.Context, **shared: Any) -> None:
-        ctx.obj = _set_only(shared)
-        function(ctx)
-
-    wrapper.__signature__ = inspect.Signature([_CONTEXT, *_shared_parameters()])  # type: ignore[attr-defined]
-    return wrapper
-
-
 @contextmanager
 def inside(session: Session, db: DealDatabase) -> Iterator[None]:
     """Let the commands that run meanwhile share a database that is open, unless they name another."""
@@ -212,12 +132,28 @@ def inside(session: Session, db: DealDatabase) -> Iterator[None]:
         _shell.reset(token)
 
 
+def session_of_run(options: Mapping[str, Any], environment: Mapping[str, str]) -> Session:
+    """
+    Settings of one command: in a shell those of the shell, unless the options name another database.
+
+    Raises
+    ------
+    ConfigError
+        As ``session_from`` does.
+    """
+    return _session_of_shell(options) or session_from(options, environment)
+
+
 def _session_of_shell(options: Mapping[str, Any]) -> Session | None:
     session = _shell.get()
     if session is None or {"url", "db", "collection", "ask_password"} & options.keys():
         return None
     output = _output(options)
-    return replace(session, output=session.output if output is Output.TABLE else output)
+    return replace(
+        session,
+        output=session.output if output is Output.TABLE else output,
+        raw=session.raw or bool(options.get("raw")),
+    )
 
 
 def session_from(options: Mapping[str, Any], environment: Mapping[str, str]) -> Session:
@@ -241,6 +177,7 @@ def session_from(options: Mapping[str, Any], environment: Mapping[str, str]) -> 
         password=password,
         options={name: value for name, (value, *_) in chosen.items() if value is not None},
         output=_output(options),
+        raw=bool(options.get("raw")),
         sources={**sources, "url": url.source, "password_file": password_from},
     )
 
@@ -281,25 +218,4 @@ def _has_terminal() -> bool:
     return True
 
 
-def _set_only(options: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: value for name, value in options.items() if value is not None and value is not False
-    }
-
-
 _shell: ContextVar[Session | None] = ContextVar("shell", default=None)
-_CONTEXT = inspect.Parameter(
-    "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
-)
-
-
-def _shared_parameters() -> list[inspect.Parameter]:
-    return [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=False if annotation.__origin__ is bool else None,
-            annotation=annotation,
-        )
-        for name, annotation in _SHARED.items()
-    ]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
+from dealdb import folders
 from dealdb.errors import ConfigError
 
 DEFAULT = "default"
@@ -142,9 +143,9 @@ def config_file(environment: Mapping[str, str]) -> Path | None:
             msg = f"DEALDB_CONFIG={named!r}: there is no such file"
             raise ConfigError(msg)
         return Path(named) if named else None
-    folder = environment.get("XDG_CONFIG_HOME")
-    file = Path(folder or Path.home() / ".config") / "dealdb" / "config.toml"
-    return file if file.is_file() else None
+    folder = folders.config(environment)
+    file = folder and folder / "config.toml"
+    return file if file and file.is_file() else None
 
 
 def password_in(url: str) -> bool:

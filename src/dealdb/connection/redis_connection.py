@@ -10,6 +10,7 @@ from typing import Self
 from dealdb.connection.dangers import Danger, ask_dangers
 from dealdb.connection.health import Health, ask_server, ping
 from dealdb.connection.link import Link
+from dealdb.connection.measuring import remove_keys, sockets_accepted
 from dealdb.connection.pool import Pool, PoolStats
 from dealdb.connection.probe import Probe
 from dealdb.connection.settings import DEFAULT_HOST, DEFAULT_PORT, Settings, make_settings
@@ -257,6 +258,45 @@ class RedisConnection:
         One round trip, and another for each CONFIG GET that something suspicious calls for.
         """
         return ask_dangers(self.link())
+
+    def sockets_accepted(self) -> int | None:
+        """
+        Connections that the server has accepted since it started, by its own count; None where it may not be asked.
+
+        Raises
+        ------
+        ServerUnavailable, PoolTimeout
+            If there is no answer.
+
+        Cost
+        ----
+        One round trip.
+        """
+        return sockets_accepted(self.link())
+
+    def remove_keys(self, prefix: str) -> int:
+        """
+        Remove every key of the selected database that begins with a text, whoever made it: for measurements.
+
+        Returns
+        -------
+        int
+            How many there were.
+
+        Raises
+        ------
+        ConfigError
+            If the text is empty: every key begins with it.
+        AccessDenied, ServerRefused, ServerUnavailable, PoolTimeout
+            If the server does not remove them; some may be gone.
+
+        Cost
+        ----
+        At most two round trips for every 1,000 keys of the database.
+        """
+        if not prefix:
+            raise ConfigError("remove_keys takes the beginning of the keys: got an empty text")
+        return remove_keys(self.link(), prefix)
 
     def pool_stats(self) -> PoolStats:
         """

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from dealdb.errors import LoadError
+from dealdb.formats.formulas import guarded, unguarded
 from dealdb.loader.chunk import Reject
-from dealdb.loader.formulas import guarded, unguarded
 
 COLUMNS = ("source", "line", "offset", "column", "value", "code", "message", "raw")
 

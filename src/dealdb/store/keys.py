@@ -65,6 +65,11 @@ class Keys:
         """What the keys of all deals begin with."""
         return f"{self.collection}:"
 
+    @property
+    def own_prefix(self) -> str:
+        """What the keys of all that is no deal begin with."""
+        return self._own("")
+
     def _own(self, name: str) -> str:
         return f"{self.collection}s:{name}"
 

@@ -10,7 +10,8 @@ import pytest
 
 from dealdb import ConfigError
 from dealdb.cli.main import main
-from dealdb.cli.session import Output, session_from
+from dealdb.cli.output.streams import Output
+from dealdb.cli.session import session_from
 from dealdb.cli.settings import KEYS
 
 URL = "redis://db.example/2"

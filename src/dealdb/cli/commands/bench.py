@@ -13,7 +13,8 @@ import typer
 
 from dealdb.cli.output.cells import Form
 from dealdb.cli.output.output import busy, print_rows
-from dealdb.cli.session import Output, Session
+from dealdb.cli.output.streams import Output
+from dealdb.cli.session import Session
 from dealdb.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -120,10 +121,10 @@ def compare_saving(
             "in bulk": in_bulk,
         }
         for number, (way, save) in enumerate(ways.items()):
-            before, start = _connections_received(counter), time.perf_counter()
+            before, start = _sockets_accepted(counter), time.perf_counter()
             save(f"way-{number}")
             seconds = time.perf_counter() - start
-            sockets = _connections_received(counter) - before
+            sockets = _sockets_accepted(counter) - before
             yield SavingRun(way=way, deals=len(sample), seconds=seconds, sockets=sockets)
 
 
@@ -166,7 +167,7 @@ def scratch_opener(session: Session) -> Iterator[Opener]:
         yield lambda name: session.open(prefix + name)
     finally:
         with session.open(prefix) as db:
-            _remove_keys(db, prefix)
+            db.connection.remove_keys(prefix)
 
 
 @contextmanager
@@ -179,17 +180,8 @@ def temporary_server(folder: Path) -> Iterator[Opener]:
         yield lambda name: DealDatabase.from_url(where, collection=name)
 
 
-def _connections_received(db: DealDatabase) -> int:
-    stats: bytes = db.connection.link().call("INFO", "stats")
-    [line] = [
-        line for line in stats.splitlines() if line.startswith(b"total_connections_received:")
-    ]
-    return int(line.partition(b":")[2])
-
-
-def _remove_keys(db: DealDatabase, prefix: str) -> None:
-    link, cursor = db.connection.link(), b""
-    while cursor != b"0":
-        cursor, keys = link.call("SCAN", cursor or b"0", "MATCH", f"{prefix}*", "COUNT", 1000)
-        if keys:
-            link.call("UNLINK", *keys)
+def _sockets_accepted(db: DealDatabase) -> int:
+    accepted = db.connection.sockets_accepted()
+    if accepted is None:
+        raise ConfigError("the server does not tell how many sockets it accepted: give +info")
+    return accepted

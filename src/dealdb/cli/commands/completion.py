@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from dealdb.cli.completion import VARIABLE
+from dealdb.cli.registry import completion_script
 from dealdb.cli.session import Session
 from dealdb.errors import ConfigError
 
@@ -26,7 +27,4 @@ def completion(
     if shell not in SHELLS:
         msg = f"there is no completion for {shell!r}; the shells are {', '.join(SHELLS)}"
         raise ConfigError(msg)
-    # not at the top: --help and get do without
-    from typer._completion_shared import get_completion_script
-
-    print(get_completion_script(prog_name="dealdb", complete_var=VARIABLE, shell=shell))
+    print(completion_script(shell, VARIABLE))

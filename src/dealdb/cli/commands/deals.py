@@ -13,7 +13,8 @@ import typer
 
 from dealdb.cli.completion import complete_pair
 from dealdb.cli.output.output import print_facts, print_rows, save_rows
-from dealdb.cli.session import At, Output, Parquet, Session, note
+from dealdb.cli.output.streams import Output, note
+from dealdb.cli.session import At, Parquet, Session
 from dealdb.cli.settings import DURABILITIES
 from dealdb.errors import ConfigError, DealNotFound
 

@@ -10,7 +10,8 @@ import typer
 from dealdb.cli.arguments import Columns, Limit, Params, Sort, names, parameters
 from dealdb.cli.commands.find import Where
 from dealdb.cli.output.output import print_facts
-from dealdb.cli.session import At, Output, Session, note
+from dealdb.cli.output.streams import Output, note, note_escaped
+from dealdb.cli.session import At, Session
 from dealdb.errors import ConfigError
 
 
@@ -33,9 +34,6 @@ def export(
     select: Annotated[
         str | None, typer.Option("--sql", metavar="STATEMENT", help="Write what this SELECT gives.")
     ] = None,
-    raw: Annotated[  # noqa: FBT002 a flag
-        bool, typer.Option("--raw", help="Texts as they are, even if a spreadsheet would run them.")
-    ] = False,
     null: Annotated[
         str, typer.Option(metavar="TEXT", help="What stands for nothing in CSV and TSV.")
     ] = "",
@@ -61,13 +59,10 @@ def export(
             frame = then.query.find(
                 where, sort=names(sort), limit=limit, columns=names(columns), params=params
             )
-        report = db.loader.export(target, frame, format=format_, raw=raw, null=null)
+        report = db.loader.export(target, frame, format=format_, raw=session.raw, null=null)
     if session.output is not Output.TABLE:
         print_facts(asdict(report), session.output)
         return
     tell = note if target == "-" else print
     tell(f"{report.target}: {report.rows:,} rows, {report.bytes:,} bytes of {report.format}")
-    if report.escaped:
-        note(
-            f"{report.escaped:,} texts got an apostrophe, so that no spreadsheet runs them; see --raw"
-        )
+    note_escaped(report.escaped)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from dealdb.cli.session import note
+from dealdb.cli.output.streams import note
 from dealdb.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import typer
 
 from dealdb.cli.arguments import Columns, Limit, Offset, Params, Sort, names, parameters
 from dealdb.cli.output.output import print_frame, print_rows
-from dealdb.cli.session import Output, Parquet, Session, note
+from dealdb.cli.output.streams import Output, note
+from dealdb.cli.session import Parquet, Session
 from dealdb.errors import ConfigError
 
 USAGE = "query takes list, save NAME [WHERE], run NAME, or delete NAME"

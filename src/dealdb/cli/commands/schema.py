@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from dealdb.cli.output.output import print_rows, save_rows
-from dealdb.cli.session import At, Output, Parquet, Session, note
+from dealdb.cli.output.streams import Output, note
+from dealdb.cli.session import At, Parquet, Session
 from dealdb.errors import ConfigError
 
 USAGE = "schema takes nothing, or rename OLD NEW, or drop NAME"

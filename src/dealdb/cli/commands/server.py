@@ -11,7 +11,8 @@ import typer
 
 from dealdb.cli.arguments import stage_lines
 from dealdb.cli.output.output import print_facts
-from dealdb.cli.session import Output, Session, note
+from dealdb.cli.output.streams import Output, note
+from dealdb.cli.session import Session
 from dealdb.cli.settings import config_file
 from dealdb.errors import ConfigError, StoreError
 

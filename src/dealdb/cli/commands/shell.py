@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import sys
@@ -14,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from dealdb.cli.session import CLOSED_PIPE, Output, Session, inside, note
+from dealdb import folders
+from dealdb.cli.output.streams import CLOSED_PIPE, Output, note
+from dealdb.cli.session import Session, inside
 
 if TYPE_CHECKING:
     from dealdb import DealDatabase
@@ -128,17 +129,17 @@ def candidates(text: str, before: str, columns: list[str], stages: list[str]) ->
     return [word for word in words if word.lower().startswith(text.lower())]
 
 
-def history_file() -> Path:
+def history_file() -> Path | None:
     """
-    File that keeps the lines of the prompt, in the user's folder for state.
+    File that keeps the lines of the prompt, in the user's folder for state; None for a user without folders.
 
     Examples
     --------
     >>> history_file().name
     'history'
     """
-    folder = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(folder) / "dealdb" / "history"
+    folder = folders.state()
+    return folder and folder / "history"
 
 
 def _lines() -> Iterator[str]:
@@ -169,8 +170,9 @@ def _editing(db: DealDatabase) -> Iterator[None]:
     import readline
 
     file = history_file()
-    with suppress(OSError):
-        readline.read_history_file(file)
+    if file is not None:
+        with suppress(OSError):
+            readline.read_history_file(file)
     readline.set_history_length(HISTORY_LENGTH)
     readline.set_completer_delims(_DELIMITERS)
     readline.set_completer(_completer(db))
@@ -181,11 +183,18 @@ def _editing(db: DealDatabase) -> Iterator[None]:
         yield
     finally:
         readline.set_completer(None)
-        with suppress(OSError):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            # values of deals stand in filters
-            file.touch(mode=0o600)
-            readline.write_history_file(file)
+        if file is not None:
+            _keep_history(file)
+
+
+def _keep_history(file: Path) -> None:
+    import readline
+
+    with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # values of deals stand in filters
+        file.touch(mode=0o600)
+        readline.write_history_file(file)
 
 
 def _completer(db: DealDatabase) -> Callable[[str, int], str | None]:

@@ -14,7 +14,8 @@ from dealdb.cli.completion import complete_columns
 from dealdb.cli.output.cells import Form, to_json
 from dealdb.cli.output.figures import print_figures
 from dealdb.cli.output.output import print_facts, print_rows, save_rows, write_parquet
-from dealdb.cli.session import At, Output, Parquet, Session, note
+from dealdb.cli.output.streams import Output, note
+from dealdb.cli.session import At, Parquet, Session
 from dealdb.errors import ConfigError
 from dealdb.pipeline import Kind, Pipeline, Stage
 

@@ -12,8 +12,9 @@ import typer
 
 from dealdb.cli.commands.find import Where
 from dealdb.cli.output.cells import to_cell, to_json
+from dealdb.cli.output.streams import Output, note
 from dealdb.cli.output.table import CELLS, bold, cut
-from dealdb.cli.session import Output, Session, note
+from dealdb.cli.session import Session
 from dealdb.errors import ConfigError, ServerUnavailable
 
 if TYPE_CHECKING:

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from dealdb.cli.output.cells import AS_IS, Form, all_numbers, to_cell, to_json, to_text
 from dealdb.cli.output.pager import show
+from dealdb.cli.output.streams import Output, is_raw, note, note_escaped
 from dealdb.cli.output.table import GAP, print_table
-from dealdb.cli.session import Output, note
 from dealdb.errors import ConfigError
+from dealdb.formats.formulas import begins_like_formula, defused_name
+from dealdb.formats.markdown import NUMBER_EDGE, TEXT_EDGE, markdown_cell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,15 +73,29 @@ def print_frame(frame: pl.DataFrame, output: Output, parquet: Path | None = None
     """
     Print a Polars frame as ``print_rows`` prints records, or write it to a Parquet file.
 
+    JSON, CSV and Markdown have the same bytes as the file that ``export`` writes.
+
     Raises
     ------
     ConfigError
         If the file and another form of output are asked for.
     """
-    if parquet is None:
+    if parquet is not None:
+        write_parquet(frame, output, parquet)
+    elif output is Output.TABLE:
         print_rows(frame.iter_rows(named=True), frame.columns, output)
     else:
-        write_parquet(frame, output, parquet)
+        _print_text(frame, output)
+
+
+def _print_text(frame: pl.DataFrame, output: Output) -> None:
+    # not at the top: get has no frame, and imports no Polars
+    from dealdb.formats.text_tables import FORMS, TextForm
+
+    text = TextForm(frame, raw=is_raw())
+    for piece in FORMS[output](text):
+        sys.stdout.write(piece)
+    note_escaped(text.escaped)
 
 
 def write_parquet(frame: pl.DataFrame, output: Output, file: Path) -> None:
@@ -160,19 +176,24 @@ def _print_json(rows: Iterable[Row], columns: Sequence[str]) -> None:
 
 
 def _print_csv(rows: Iterable[Row], columns: Sequence[str]) -> None:
+    guarded = not is_raw()
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([to_text(row.get(name)) for name in columns] for row in rows)
+    writer.writerow(map(defused_name, columns) if guarded else columns)
+    escaped = 0
+    for row in rows:
+        values = [row.get(name) for name in columns]
+        # a number may begin with a minus: only a text is written by people
+        runs = [guarded and isinstance(v, str) and begins_like_formula(v) for v in values]
+        writer.writerow(
+            ("'" if run else "") + to_text(v) for v, run in zip(values, runs, strict=True)
+        )
+        escaped += sum(runs)
+    note_escaped(escaped)
 
 
 def _print_markdown(rows: Sequence[Row], columns: Sequence[str]) -> None:
     numeric = [all_numbers([row.get(name) for row in rows]) for name in columns]
-    cells = [[_markdown_cell(row.get(name)) for name in columns] for row in rows]
-    rule = ["--:" if right else "---" for right in numeric]
-    for line in (map(_markdown_cell, columns), rule, *cells):
+    cells = [[markdown_cell(to_text(row.get(name))) for name in columns] for row in rows]
+    rule = [NUMBER_EDGE if right else TEXT_EDGE for right in numeric]
+    for line in (map(markdown_cell, columns), rule, *cells):
         print(f"| {' | '.join(line)} |")
-
-
-def _markdown_cell(value: Any) -> str:
-    text = to_text(value).replace("\\", "\\\\").replace("|", "\\|")
-    return " ".join(text.splitlines())

@@ -16,7 +16,7 @@ from typing import Any
 
 from dealdb.cli.output.cells import Form, all_numbers, to_cell
 from dealdb.cli.output.pager import show
-from dealdb.cli.session import note
+from dealdb.cli.output.streams import note
 
 GAP = "  "
 # to what texts are shortened where the whole ones don't fit

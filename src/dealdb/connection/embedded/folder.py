@@ -28,6 +28,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from dealdb import folders
 from dealdb.connection.embedded.keeper import DATA, LINGER, STARTING, USERS
 from dealdb.errors import ConfigError, ServerUnavailable
 
@@ -61,16 +62,10 @@ def default_folder() -> Path:
     ConfigError
         If the user has no home folder.
     """
-    given = os.environ.get("XDG_DATA_HOME", "")
-    # the specification says to ignore a relative one
-    if given.startswith("/"):
-        return Path(given) / "dealdb"
-    try:
-        return Path.home() / ".local" / "share" / "dealdb"
-    except RuntimeError:
-        raise ConfigError(
-            "this user has no home folder: give a path, or set XDG_DATA_HOME"
-        ) from None
+    folder = folders.data()
+    if folder is None:
+        raise ConfigError("this user has no home folder: give a path, or set XDG_DATA_HOME")
+    return folder
 
 
 class Lock:

@@ -14,8 +14,8 @@ import polars as pl
 
 from dealdb.columns import spelled_out
 from dealdb.errors import LoadError
+from dealdb.formats.text_tables import FORMS, TextForm
 from dealdb.loader.export.output_file import STDOUT, Counted, compressed, name_of, opened
-from dealdb.loader.textforms import FORMS, TextForm
 
 EXPORT_FORMATS = (*FORMS, "parquet", "arrow")
 

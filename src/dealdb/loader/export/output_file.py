@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from dealdb.errors import LoadError
-from dealdb.loader.zstd import zstd_writer
+from dealdb.formats.zstd import zstd_writer
 
 STDOUT = "-"
 

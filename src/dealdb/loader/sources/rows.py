@@ -6,7 +6,6 @@ Whatever Python or JSON holds becomes text here, with every digit that it has.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -17,6 +16,7 @@ from itertools import chain
 
 import polars as pl
 
+from dealdb.formats.exact_json import as_json
 from dealdb.loader.chunk import Chunk, Reject, RowPlace, merged_type
 from dealdb.schema import FieldType
 
@@ -182,30 +182,6 @@ def _text(cell: object) -> str | None:
         case dict() | list() | tuple():
             return as_json(cell)
     return str(cell)
-
-
-def as_json(row: object) -> str:
-    """
-    Compact JSON of anything; what JSON has no form for is written as its text.
-
-    Examples
-    --------
-    >>> as_json({"tags": ["a", "b"]})
-    '{"tags":["a","b"]}'
-    """
-    match row:
-        case Decimal() if row.is_finite():
-            # json itself would have to make it a float or a string
-            return str(row)
-        case dict():
-            pairs = (f"{_JSON.encode(str(name))}:{as_json(cell)}" for name, cell in row.items())
-            return "{" + ",".join(pairs) + "}"
-        case list() | tuple():
-            return "[" + ",".join(map(as_json, row)) + "]"
-    return _JSON.encode(row)
-
-
-_JSON = json.JSONEncoder(ensure_ascii=False, default=str)
 
 
 def _all_iso(texts: pl.Series) -> bool:

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from dealdb import folders
 from dealdb.errors import ConfigError
 from dealdb.store.archive.digest import is_whole
 
@@ -27,21 +28,6 @@ _SUFFIX = ".parquet"
 _UNFINISHED = ".unfinished"
 # what a process that died has left of a file goes after so long
 _UNFINISHED_S = 3_600
-
-
-def default_folder() -> Path | None:
-    """
-    Where the cache is unless a folder is given: ``$XDG_CACHE_HOME/dealdb`` or ``~/.cache/dealdb``.
-
-    None for a user without a home folder.
-    """
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    # the specification says to ignore a relative one
-    if given.startswith("/"):
-        return Path(given) / "dealdb"
-    with suppress(RuntimeError):
-        return Path.home() / ".cache" / "dealdb"
-    return None
 
 
 def make_cache(where: bool | Path | str, megabytes: int) -> ChunkCache | None:  # noqa: FBT001 as users give it
@@ -65,7 +51,7 @@ def make_cache(where: bool | Path | str, megabytes: int) -> ChunkCache | None:  
         msg = f"cache_mb must be an integer of at least 1: got {megabytes!r}"
         raise ConfigError(msg)
     if isinstance(where, bool):
-        folder = default_folder() if where else None
+        folder = folders.cache() if where else None
     elif isinstance(where, str | Path) and Path(where).is_absolute():  # type: ignore[redundant-expr]  # callers may be untyped
         folder = Path(where)
     else:

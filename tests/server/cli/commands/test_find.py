@@ -141,10 +141,25 @@ def test_export_tells_of_texts_that_a_spreadsheet_would_run(
 ) -> None:
     db.save_deal({"id": "1", "name": "=1+1"})
     file = tmp_path / "deals.csv"
-    assert run("export", str(file)).err.startswith("1 texts got an apostrophe")
+    assert run("export", str(file)).err.startswith("1 text got a leading apostrophe")
     assert run("export", str(file), "--raw").err == ""
     assert "=1+1" in file.read_text()
     assert run("load", str(file), "--json").json["unchanged"] == 1
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "jsonl", "md"])
+def test_find_and_export_write_the_same_bytes(run: Run, db: DealDatabase, form: str) -> None:
+    db.save_deal({"id": "1", "name": "=1+1", "amount": "5", "owner": "<b>A|B</b>\nC"})
+    db.save_deal({"id": "2", "name": "é", "amount": "-0.5", "created": "2026-01-31"})
+    for raw in ([], ["--raw"]):
+        found = run("find", f"--{form}", "--sort", "id", *raw)
+        exported = run("export", "-", "--format", form, "--sort", "id", *raw)
+        assert found.out == exported.out
+        guarded = form == "csv" and not raw
+        assert ("'=1+1" in found.out) == guarded
+        assert found.err == ("".join(exported.err.splitlines(keepends=True)[1:]))
+        assert found.err.startswith("1 text got") == guarded
+        assert "5.00" in found.out
 
 
 def test_load_rehearses_skips_and_makes_ids(run: Run, db: DealDatabase, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from rich.cells import cell_len
 from dealdb.cli.output.cells import to_cell, to_json, to_text
 from dealdb.cli.output.output import print_facts, print_frame, print_rows
 from dealdb.cli.output.pager import paging
-from dealdb.cli.session import Output
+from dealdb.cli.output.streams import Output, writing
 
 ROWS: list[dict[str, Any]] = [
     {
@@ -79,18 +79,30 @@ def test_markdown_is_a_table_whose_texts_stay_in_their_cells(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     rows: list[dict[str, Any]] = [
-        {"name": "a|b\\\nc", "amount": Decimal("1250.00")},
+        {"name": "a|b\\\n<i>c", "amount": Decimal("1250.00")},
         {"name": None, "amount": None},
     ]
     print_rows(rows, ["name", "amount"], Output.MD)
     assert capsys.readouterr().out.splitlines() == [
         "| name | amount |",
-        "| --- | --: |",
-        r"| a\|b\\ c | 1250.00 |",
+        "| --- | ---: |",
+        r"| a\|b\\<br>&lt;i>c | 1250.00 |",
         "|  |  |",
     ]
     print_facts({"deals": 3}, Output.MD)
     assert capsys.readouterr().out.splitlines()[2:] == ["| deals | 3 |"]
+
+
+def test_no_text_of_csv_is_run_by_a_spreadsheet(capsys: pytest.CaptureFixture[str]) -> None:
+    rows: list[dict[str, Any]] = [{"=n": -5, "name": "=1+1"}, {"=n": Decimal(-1), "name": "@x"}]
+    print_rows(rows, ["=n", "name"], Output.CSV)
+    ran = capsys.readouterr()
+    assert ran.out.splitlines() == ["'=n,name", "-5,'=1+1", "-1,'@x"]
+    assert ran.err.startswith("2 texts got a leading apostrophe")
+    with writing(raw=True):
+        print_rows(rows, ["=n", "name"], Output.CSV)
+    ran = capsys.readouterr()
+    assert (ran.out.splitlines(), ran.err) == (["=n,name", "-5,=1+1", "-1,@x"], "")
 
 
 def test_no_rows(capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,7 +192,7 @@ def on_terminal(code: str, columns: int, **environment: str) -> str:
 
 
 TERMINAL_CODE = """
-from dealdb.cli.session import Output
+from dealdb.cli.output.streams import Output
 from dealdb.cli.output.output import print_rows
 print_rows([{"id": "1", "name": "x" * 100, "city": "Rome", "note": "n"}], ["id", "name", "city", "note"], Output.TABLE)
 """
@@ -204,7 +216,7 @@ def test_headers_are_bold_unless_no_color_is_set() -> None:
 
 
 PAGED_CODE = """
-from dealdb.cli.session import Output
+from dealdb.cli.output.streams import Output
 from dealdb.cli.output.output import print_rows
 from dealdb.cli.output.pager import paging
 with paging(wanted=True):
@@ -244,7 +256,7 @@ def test_a_column_is_never_wider_than_the_terminal() -> None:
 WIDE_CODE = """
 from datetime import date
 from decimal import Decimal
-from dealdb.cli.session import Output
+from dealdb.cli.output.streams import Output
 from dealdb.cli.output.output import print_rows
 row = {"id": "D1", "name": "Meridian Logistics new business", "company": "株式会社メリディアン", "stage": "Won"}
 row |= {"amount": Decimal("127250.00"), "created": date(2026, 1, 31), "source": "Website", "n": 12345}

@@ -126,18 +126,19 @@ def test_each_form_has_every_digit(tmp_path: Path) -> None:
         report = write_frame(FRAME, tmp_path / f"deals.{name}")
         assert (report.format, report.rows) == (name, 3)
         text[name] = (tmp_path / f"deals.{name}").read_text()
-    assert text["csv"].endswith("3,,10000000000000000000,\n")
-    assert text["tsv"].splitlines()[1] == "1\t'=cmd|' /C calc'!A0\t-12.5\t-1"
+    assert text["csv"].endswith("3,,10000000000000000000.00,\n")
+    assert text["tsv"].splitlines()[1] == "1\t'=cmd|' /C calc'!A0\t-12.50\t-1"
     rows = json.loads(text["json"], parse_float=Decimal)
     assert rows == [json.loads(line, parse_float=Decimal) for line in text["jsonl"].splitlines()]
-    assert rows[0]["amount"] == Decimal("-12.5")
+    # the digits of a whole amount say that it is one: 5 would be loaded as an integer elsewhere
+    assert str(rows[0]["amount"]) == "-12.50"
     assert rows[2] == {"id": "3", "name": None, "amount": 10**19, "n": None}
     assert text["md"].splitlines() == [
         "| id | name | amount | n |",
         "| --- | --- | ---: | ---: |",
-        "| 1 | =cmd\\|' /C calc'!A0 | -12.5 | -1 |",
+        "| 1 | =cmd\\|' /C calc'!A0 | -12.50 | -1 |",
         "| -2 | Ann \\| &lt;b><br>Bob |  | 0 |",
-        "| 3 |  | 10000000000000000000 |  |",
+        "| 3 |  | 10000000000000000000.00 |  |",
     ]
 
 
@@ -205,6 +206,16 @@ def test_standard_output_and_pipes_take_every_form(
         (tmp_path / "out").write_bytes(capfdbinary.readouterr().out)
         again = Recorder()
         assert again.load(tmp_path / "out").inserted == 3
+
+
+def test_what_only_sql_gives_has_the_text_that_the_command_line_gives_it() -> None:
+    moment = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
+    frame = pl.DataFrame({"raw": [b"\xff"], "many": [[1.5, float("nan")]], "at": [[moment]]})
+    file = io.BytesIO()
+    write_frame(frame, file, format="jsonl")
+    assert file.getvalue().decode() == (
+        '{"raw":"ff","many":[1.5,null],"at":["2026-01-31T09:30:00Z"]}\n'
+    )
 
 
 def test_a_result_of_sql_is_written_too(tmp_path: Path) -> None:

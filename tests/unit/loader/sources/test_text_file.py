@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from dealdb.errors import LoadError
+from dealdb.formats.zstd import zstd_writer
 from dealdb.loader.sources import text_file
-from dealdb.loader.zstd import zstd_writer
 from recorder import Recorder
 
 ROWS = b"id,name\n" + b"".join(b"%d,%s\n" % (n, b"a" * 10_000) for n in range(400))

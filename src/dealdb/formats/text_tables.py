@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 import polars as pl
 
 from dealdb.columns import encode_column, field_of
 from dealdb.errors import LoadError
-from dealdb.loader.formulas import defused, defused_name
-from dealdb.loader.sources.rows import as_json
+from dealdb.formats.exact_json import as_json
+from dealdb.formats.formulas import defused, defused_name
+from dealdb.formats.markdown import ESCAPES, NUMBER_EDGE, TEXT_EDGE, markdown_cell
 from dealdb.schema import Field, FieldType
+from dealdb.values import encode
 
 _NUMBERS = frozenset({FieldType.INT, FieldType.FLOAT, FieldType.DECIMAL})
 _BARE_IN_JSON = _NUMBERS | {FieldType.BOOL, FieldType.LIST}
+_MOMENT = Field("moment", FieldType.DATETIME)
 _SLICE_ROWS = 20_000
-# what would end a cell of a table, or begin a tag
-_MARKDOWN = (
-    ("\\", "\\\\"),
-    ("|", "\\|"),
-    ("<", "&lt;"),
-    ("\r\n", "<br>"),
-    ("\n", "<br>"),
-    ("\r", "<br>"),
-)
 
 
 class TextForm:
@@ -75,8 +71,8 @@ class TextForm:
 
     def md(self) -> Iterator[str]:
         """A Markdown table, numbers to the right."""
-        names = [_for_markdown(pl.Series([name]))[0] for name in self._frame.columns]
-        edges = ["---:" if _is_number(column) else "---" for column in self._frame]
+        names = map(markdown_cell, self._frame.columns)
+        edges = [NUMBER_EDGE if _is_number(column) else TEXT_EDGE for column in self._frame]
         yield f"| {' | '.join(names)} |\n| {' | '.join(edges)} |\n"
         for part in self._slices():
             cells = [_for_markdown(texts_of(column)).fill_null("") for column in part]
@@ -138,18 +134,25 @@ def texts_of(column: pl.Series) -> pl.Series:
     """
     Texts of a column of any type: those that the store keeps, wherever it could keep the values.
 
+    Only decimals differ: they have as many digits after the point as their column, which tells programs and people what
+    it is.
+
     Examples
     --------
     >>> texts_of(pl.Series([0.1, float("nan"), None])).to_list()
     ['0.1', None, None]
+    >>> texts_of(pl.Series(["5"]).cast(pl.Decimal(38, 2))).to_list()
+    ['5.00']
     """
     field = _field_of(column)
     if field is None:
         cells = [
-            None if cell is None else as_json(cell) if isinstance(cell, dict | list) else str(cell)
-            for cell in column.to_list()
+            as_json(cell) if isinstance(cell, dict | list) else None if cell is None else str(cell)
+            for cell in map(_plain, column.to_list())
         ]
         return pl.Series(column.name, cells, dtype=pl.String)
+    if field.type is FieldType.DECIMAL:
+        return column.cast(pl.String)
     if field.type is FieldType.FLOAT:
         column = column.cast(pl.Float64)
         column = column.set(~column.is_finite().fill_null(value=True), None)
@@ -157,6 +160,22 @@ def texts_of(column: pl.Series) -> pl.Series:
         column = column.dt.cast_time_unit("us")
         column = column.dt.convert_time_zone("UTC") if column.dtype.time_zone else column  # type: ignore[attr-defined]  # still a Datetime
     return encode_column(column, field)
+
+
+def _plain(value: object) -> object:
+    """Value of a column that no field could keep; what JSON has no form for as its text, or null."""
+    match value:
+        case dict():
+            return {name: _plain(inner) for name, inner in value.items()}
+        case list():
+            return [_plain(inner) for inner in value]
+        case float() if not math.isfinite(value):
+            return None
+        case bytes():
+            return value.hex()
+        case datetime() if value.tzinfo:
+            return encode(value, _MOMENT)
+    return value
 
 
 def _field_of(column: pl.Series) -> Field | None:
@@ -183,7 +202,7 @@ def _json_values(column: pl.Series) -> pl.Series:
 
 
 def _for_markdown(texts: pl.Series) -> pl.Series:
-    for found, replacement in _MARKDOWN:
+    for found, replacement in ESCAPES:
         texts = texts.str.replace_all(found, replacement, literal=True)
     return texts
 

@@ -1,0 +1,357 @@
+"""
+What a doctor looks at: whether a server and a collection on it are fit for use, and what to do where not.
+
+It changes nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from dealdb.connection import Danger, Health, Link
+from dealdb.connection.dangers import ask_dangers
+from dealdb.connection.health import ping
+from dealdb.errors import AccessDenied, ServerRefused, StoreError
+from dealdb.store.keys import FORMAT, FORMAT_OF_RESTORE, Keys
+from dealdb.store.upkeep.ahead import log_ahead
+from dealdb.store.upkeep.clock import times_to_come
+
+OLDEST = {"redis": (6, 2), "valkey": (7, 2)}
+# keys that the search for hashes without a commit looks at
+SAMPLE = 5_000
+# what docs/operations.md lists, by the keys that each is called on
+_ON_COLLECTION = (
+    "TYPE", "EXISTS", "GET", "SET", "DEL", "UNLINK", "HGET", "HSET", "HMGET", "HDEL", "HGETALL", "HSCAN",
+    "SADD", "SREM", "SMEMBERS", "XADD", "XLEN", "XRANGE", "XTRIM",
+)  # fmt: skip
+_ON_DEALS = ("TYPE", "EXISTS", "HGET", "HSET", "HMGET", "HDEL", "HGETALL", "DEL", "UNLINK")
+# a command and the arguments that make it a whole one; it is not run
+_ARGUMENTS = {
+    "SET": ("v",), "HGET": ("f",), "HSET": ("f", "v"), "HMGET": ("f",), "HDEL": ("f",), "HSCAN": ("0",),
+    "SADD": ("m",), "SREM": ("m",), "XADD": ("*", "f", "v"), "XRANGE": ("-", "+"), "XTRIM": ("MAXLEN", "1"),
+}  # fmt: skip
+# asks for the rights of the user that runs it; the servers before Redis 7 can't tell
+_RIGHTS = """
+if not redis.acl_check_cmd then return false end
+local missing, unknown = {}, {}
+for line in string.gmatch(ARGV[1], '[^\\n]+') do
+  local words = {}
+  for word in string.gmatch(line, '%S+') do words[#words + 1] = word end
+  -- it fails for a command that is renamed or removed
+  local known, allowed = pcall(redis.acl_check_cmd, unpack(words))
+  if not known then unknown[#unknown + 1] = words[1]
+  elseif not allowed then missing[#missing + 1] = words[1] end
+end
+return {missing, unknown}
+"""
+
+
+class State(StrEnum):
+    """How one thing stands."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """
+    One thing that was looked at.
+
+    Attributes
+    ----------
+    check
+        What was looked at.
+    state
+        ``ok``; ``warn``: it works, and may cost data or time; ``fail``: it will not work.
+    found
+        What was found.
+    advice
+        What to do; empty where there is nothing to do.
+    """
+
+    check: str
+    state: State
+    found: str
+    advice: str = ""
+
+    @classmethod
+    def ok(cls, check: str, found: str) -> Self:
+        """One that is as it should be."""
+        return cls(check=check, state=State.OK, found=found)
+
+    @classmethod
+    def warn(cls, check: str, found: str, advice: str) -> Self:
+        """One that works, and may cost data or time."""
+        return cls(check=check, state=State.WARN, found=found, advice=advice)
+
+    @classmethod
+    def fail(cls, check: str, found: str, advice: str = "") -> Self:
+        """One that will not work."""
+        return cls(check=check, state=State.FAIL, found=found, advice=advice)
+
+
+def findings(link: Link, keys: Keys, health: Health, trouble: str | None) -> Iterator[Finding]:
+    """
+    What there is to say of a server and of a collection on it, one thing after the other.
+
+    Parameters
+    ----------
+    link
+        To the database of the collection.
+    keys
+        Of the collection.
+    health
+        What the server has just told of itself.
+    trouble
+        What keeps the server from its work where it can't say so itself, or None.
+
+    Raises
+    ------
+    StoreError
+        If the server goes away before it has told what threatens it; later ones are findings.
+
+    Cost
+    ----
+    Some twenty round trips.
+    """
+    if not health.reachable:
+        yield _unreachable(link, health)
+        return
+    if trouble:
+        yield Finding.fail("disk", trouble, "make room on that disk")
+    dangers = [_of_danger(danger) for danger in ask_dangers(link)]
+    if any(finding.check in _END_OF_LOOKING for finding in dangers):
+        # nothing else that could be said of it would be true
+        yield from dangers
+        return
+    hidden = frozenset(name for name, question in _QUESTIONS.items() if _is_hidden(link, question))
+    for look in (_version, _memory, _persistence, _role):
+        yield look(health, hidden)
+    yield Finding.ok("pool", f"at most {health.pool_size} connections")
+    yield from dangers
+    for name, examine in _EXAMINATIONS.items():
+        try:
+            yield examine(link, keys)
+        except AccessDenied as error:
+            yield Finding.fail(name, str(error), "give the rights that docs/operations.md lists")
+        except StoreError as error:
+            yield Finding.fail(name, str(error))
+
+
+# a server that is one of these is no place for deals
+_END_OF_LOOKING = ("server", "cluster")
+# what managed services often do not let anybody ask
+_QUESTIONS = {"INFO": ("INFO", "server"), "CONFIG": ("CONFIG", "GET", "save")}
+
+
+def _unreachable(link: Link, health: Health) -> Finding:
+    found = "; ".join(health.warnings) or "no answer"
+    advice = "is a server running there? check host, port, TLS, password and firewall"
+    with suppress(StoreError):
+        # one that answers is there, and has said what it will not do
+        ping(link)
+        advice = ""
+    return Finding.fail("server", found, advice)
+
+
+def _of_danger(danger: Danger) -> Finding:
+    state = State.FAIL if danger.grave else State.WARN
+    return Finding(check=danger.check, state=state, found=danger.found, advice=danger.advice)
+
+
+def _is_hidden(link: Link, question: tuple[str, ...]) -> bool:
+    """Whether the server has no such command, rather than withhold the right to it."""
+    try:
+        link.call(*question, retry=True)
+    except StoreError as error:
+        return isinstance(error, ServerRefused) and "unknown command" in str(error)
+    return False
+
+
+def _answers(link: Link, _: Keys) -> Finding:
+    # also tells that its disk is full
+    began = time.perf_counter()
+    link.call("PING", retry=True)
+    milliseconds = (time.perf_counter() - began) * 1000
+    return Finding.ok("server", f"answers in {milliseconds:.2f} ms")
+
+
+def _version(health: Health, hidden: frozenset[str]) -> Finding:
+    found = f"{health.flavor or 'unknown'} {health.version or ''}".strip()
+    oldest = OLDEST.get(health.flavor or "")
+    if oldest is None or not health.version:
+        advice = f"{_ask(hidden)}, or see that it is Redis 6.2, Valkey 7.2 or later"
+        return Finding.warn("version", found, advice)
+    if tuple(map(int, health.version.split(".")[:2])) >= oldest:
+        return Finding.ok("version", found)
+    advice = f"upgrade it to {health.flavor} {'.'.join(map(str, oldest))} or later"
+    return Finding.fail("version", found, advice)
+
+
+def _memory(health: Health, hidden: frozenset[str]) -> Finding:
+    policy = health.memory_policy
+    if policy is None:
+        return Finding.warn("eviction", "unknown", _ask(hidden))
+    limit = f"limit {health.memory_max_bytes:,} bytes" if health.memory_max_bytes else "no limit"
+    found = f"{policy}, {limit}"
+    if not policy.startswith("allkeys"):
+        return Finding.ok("eviction", found)
+    state = State.FAIL if health.memory_max_bytes else State.WARN
+    advice = "the server may remove deals: set maxmemory-policy noeviction"
+    return Finding(check="eviction", state=state, found=found, advice=advice)
+
+
+def _persistence(health: Health, hidden: frozenset[str]) -> Finding:
+    found = health.persistence
+    if found.startswith("aof") and not found.startswith("aof no"):
+        return Finding.ok("persistence", found)
+    advice = {
+        "none": "a restart loses every deal: set appendonly yes",
+        "unknown": _ask(hidden) if hidden else "give +info and +config|get (+config on Redis 6.2)",
+        "rdb": "a crash loses what came after the last snapshot: set appendonly yes",
+    }.get(found, "a crash loses the last half minute: set appendfsync everysec")
+    return Finding.warn("persistence", found, advice)
+
+
+def _role(health: Health, hidden: frozenset[str]) -> Finding:
+    if health.role == "slave":
+        return Finding.fail(
+            "role", "replica", "it refuses changes and lags behind: use its primary"
+        )
+    if health.role is None:
+        return Finding.warn("role", "unknown", _ask(hidden))
+    return Finding.ok("role", "primary")
+
+
+def _ask(hidden: frozenset[str]) -> str:
+    """How to learn what could not be asked."""
+    if not hidden:
+        return "give +info"
+    names = " and ".join(sorted(hidden))
+    return f"this server has no {names}, as managed services do: its console tells"
+
+
+def _rights(link: Link, keys: Keys) -> Finding:
+    own, deal = f"{keys.own_prefix}doctor", keys.deal("doctor")
+    wanted = [
+        " ".join((command, key, *_ARGUMENTS.get(command, ())))
+        for key, commands in ((own, _ON_COLLECTION), (deal, _ON_DEALS))
+        for command in commands
+    ]
+    wanted += [
+        f"XREAD STREAMS {own} 0",
+        "SCAN 0",
+        "TIME",
+        "PING",
+        "SELECT 0",
+        "EVALSHA x 0",
+    ]
+    told = link.call("EVAL", _RIGHTS, 0, "\n".join(wanted), retry=True)
+    unknown = _names(told[1]) if told else _unknown(link)
+    if unknown:
+        found = f"this server does not know {', '.join(unknown)}"
+        advice = "they are renamed or removed (rename-command): give them back, or use a server that has them"
+        return Finding.fail("rights", found, advice)
+    if told is None:
+        found = "this server can't tell which rights a user has; Redis 7 can"
+        return Finding.ok("rights", found)
+    names = _names(told[0])
+    if not names:
+        return Finding.ok("rights", "all that dealdb needs")
+    rights = " ".join("+" + name for name in names)
+    advice = f"ACL SETUSER name ~{keys.deal_prefix}* ~{keys.own_prefix}* {rights}"
+    found = f"missing for the keys of {keys.collection}: {', '.join(names)}"
+    return Finding.fail("rights", found, advice)
+
+
+def _names(words: list[bytes]) -> list[str]:
+    return list(dict.fromkeys(word.decode().lower() for word in words))
+
+
+def _unknown(link: Link) -> list[str]:
+    """Commands that dealdb needs and the server does not have, as far as it lets this user ask."""
+    wanted = list(
+        dict.fromkeys((*_ON_COLLECTION, *_ON_DEALS, "XREAD", "SCAN", "TIME", "SELECT", "EVALSHA"))
+    )
+    try:
+        found = link.call("COMMAND", "INFO", *wanted, retry=True)
+    except (AccessDenied, ServerRefused):
+        return []
+    return [name.lower() for name, known in zip(wanted, found, strict=True) if known is None]
+
+
+def _clock(link: Link, keys: Keys) -> Finding:
+    found = times_to_come(link, keys)
+    if found is None:
+        return Finding.ok("clock", "no commit of the future")
+    said, _, follows = found.partition("; ")
+    return Finding.warn("clock", said, follows)
+
+
+def _format(link: Link, keys: Keys) -> Finding:
+    try:
+        found = link.call("HGET", keys.meta, "format", retry=True)
+    except ServerRefused as error:
+        if error.reply != "WRONGTYPE":
+            raise
+        advice = "another program uses this key: choose another --collection"
+        return Finding.fail("format", str(error), advice)
+    if found in (None, FORMAT):
+        text = "nothing saved yet" if found is None else found.decode()
+        return Finding.ok("format", text)
+    advice = "a newer dealdb wrote this collection: upgrade dealdb"
+    if found == FORMAT_OF_RESTORE:
+        advice = "a restore is under way, or did not come to its end: wait for it, or run dealdb restore again"
+    return Finding.fail("format", found.decode(errors="replace"), advice)
+
+
+def _log(link: Link, keys: Keys) -> Finding:
+    trouble = log_ahead(link, keys)
+    if trouble is None:
+        return Finding.ok("log", "goes as far as the deals")
+    found, _, advice = trouble.rpartition("; ")
+    return Finding.fail("log", found, advice)
+
+
+def _hashes(link: Link, keys: Keys) -> Finding:
+    """Deals that carry no row number have never been in a commit; looks at some thousand keys only."""
+    cursor, seen, strange = b"0", 0, 0
+    while True:
+        cursor, names = link.call(
+            "SCAN",
+            cursor,
+            "MATCH",
+            f"{keys.deal_prefix}*",
+            "COUNT",
+            1000,
+            "TYPE",
+            "hash",
+            retry=True,
+        )
+        seen += len(names)
+        strange += link.calls([("HGET", name, "_row") for name in names], retry=True).count(None)
+        if cursor == b"0" or seen >= SAMPLE:
+            break
+    some = "" if cursor == b"0" else f"the first {seen:,}: "
+    if not strange:
+        return Finding.ok("hashes", f"{some}{seen:,} deals, all in the log")
+    advice = "other programs saved them: dealdb check tells more, dealdb repair adopts them"
+    found = f"{some}{strange:,} of {seen:,} deals are not in the log"
+    return Finding.warn("hashes", found, advice)
+
+
+_EXAMINATIONS: dict[str, Callable[[Link, Keys], Finding]] = {
+    "server": _answers,
+    "rights": _rights,
+    "format": _format,
+    "hashes": _hashes,
+    "log": _log,
+    "clock": _clock,
+}
