@@ -18,7 +18,7 @@ ARGS ?=
 PYTEST := $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench bench-redis7 test test-all test-servers test-machine mutants faults soak check fmt docs clean
+.PHONY: help setup demo bench bench-redis7 test test-all test-servers test-machine cov mutants faults soak check fmt docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ test-servers: $(STAMP) ## The tests that need a server on Redis 7 and on Redis 6
 test-machine: $(STAMP) ## The store against its model, 5,000 examples (10 to 20 minutes); e.g. ARGS=--server=redis7
 	$(BIN)/pytest tests/server/store/test_store_machine.py -m slow $(ARGS)
 
+cov: $(STAMP) ## Run the tests with branch coverage, and write htmlcov/; forked and killed processes don't count
+	$(PYTEST) --cov --cov-report=term --cov-report=html $(ARGS)
+
 mutants: $(STAMP) ## Break the rules of the protocol one by one: a test has to notice each
 	$(BIN)/python tests/mutants.py $(ARGS)
 
@@ -76,14 +79,16 @@ check: $(STAMP) ## Read-only checks: lint, format, types, generated docs
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m dealdb.cli.reference --check docs/cli.md
+	$(BIN)/python tools/api_page.py --check docs/api.md
 
 fmt: $(STAMP) ## Format the code and apply the safe fixes of the linter
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(STAMP) ## Write docs/cli.md anew from the help texts
+docs: $(STAMP) ## Write docs/cli.md from the help texts, and docs/api.md from the docstrings
 	$(BIN)/python -m dealdb.cli.reference docs/cli.md
+	$(BIN)/python tools/api_page.py docs/api.md
 
 clean: ## Remove .venv, caches and build products
-	rm -rf $(VENV) $(BENCH) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -385,3 +385,13 @@ class StoreDamaged(StoreError):
     """What the server holds is not a dealdb collection of a format that this version understands."""
 
     code = "store-damaged"
+
+
+def _show_where_callers_import_them() -> None:
+    """Let tracebacks and pickles say ``dealdb.ConflictError``, whatever file the class stands in."""
+    for thing in list(globals().values()):
+        if isinstance(thing, type) and issubclass(thing, DealDBError):
+            thing.__module__ = "dealdb"
+
+
+_show_where_callers_import_them()

@@ -6,10 +6,12 @@ import pickle
 from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import walk_packages
+from traceback import format_exception_only
 
 import pytest
 
 import dealdb
+from dealdb import errors
 from dealdb.errors import ConflictError, DealDBError, OutcomeUnknown, StoreError
 
 # of whatever an error's constructor may ask for
@@ -69,6 +71,14 @@ def check_same(other: DealDBError, error: DealDBError) -> None:
     if isinstance(error, ImportError):
         assert isinstance(other, ImportError)
         assert other.msg == error.msg
+
+
+def test_a_traceback_names_an_error_as_callers_import_it() -> None:
+    error = ConflictError("1", expected_rev=99, actual_rev=3)
+    assert "".join(format_exception_only(error)).startswith("dealdb.ConflictError: deal '1'")
+    kinds = [kind for kind in all_classes() if getattr(errors, kind.__name__, None) is kind]
+    assert len(kinds) > 15
+    assert {kind.__module__ for kind in kinds} == {"dealdb"}
 
 
 def test_a_conflict_tells_its_revisions_in_another_process() -> None:

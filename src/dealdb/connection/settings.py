@@ -83,7 +83,7 @@ class Settings:
     >>> Settings(db=16)
     Traceback (most recent call last):
       ...
-    dealdb.errors.ConfigError: Redis database must be between 0 and 15: got 16
+    dealdb.ConfigError: Redis database must be between 0 and 15: got 16
     """
 
     host: str = DEFAULT_HOST
@@ -203,7 +203,7 @@ def make_settings(values: Mapping[str, object]) -> Settings:
     >>> make_settings({"timeout": 3})
     Traceback (most recent call last):
       ...
-    dealdb.errors.ConfigError: there is no setting 'timeout'; the settings are databases, db, host, \
+    dealdb.ConfigError: there is no setting 'timeout'; the settings are databases, db, host, \
 max_connections, password, pool_timeout_s, port, retry_deadline_s, socket_timeout_s, tls, tls_ca, \
 tls_cert, tls_insecure, tls_key, unix_socket, username
     """

@@ -66,7 +66,7 @@ def parse_url(url: str) -> dict[str, object]:
     >>> parse_url("redis://:a#b@host/0")
     Traceback (most recent call last):
       ...
-    dealdb.errors.ConfigError: the URL has a raw # in it: percent-encode the special characters of user and \
+    dealdb.ConfigError: the URL has a raw # in it: percent-encode the special characters of user and \
 password: %23 for #, %2F for /, %3F for ?, %40 for @, %3A for :, %25 for %
     """
     scheme, rest = _split_scheme(url)

@@ -411,6 +411,8 @@ def interrupting(lines: list[int], interrupt: type[BaseException]) -> Iterator[N
     place where no signal's handler runs.
     """
     begun, last = 0, max(lines)
+    # that of a measurement of coverage, if there is one
+    before = sys.gettrace()
 
     def trace(frame: FrameType, event: str, _: object) -> Any:
         nonlocal begun
@@ -431,7 +433,7 @@ def interrupting(lines: list[int], interrupt: type[BaseException]) -> Iterator[N
     try:
         yield
     finally:
-        sys.settrace(None)
+        sys.settrace(before)
 
 
 @pytest.mark.parametrize("seconds", [1.0, pytest.param(20.0, marks=pytest.mark.slow)])

@@ -18,7 +18,6 @@ from typing import IO, BinaryIO, TypeAlias, cast
 from dealdb.errors import LoadError
 from dealdb.formats.zstd import MAGIC, zstd_reader
 from dealdb.loader.load_options import MAX_EXPANSION
-from dealdb.loader.zstd import MAGIC
 
 # hears how many bytes of a source were read, and of how many where that is known
 Tell: TypeAlias = Callable[[int, int | None], None]

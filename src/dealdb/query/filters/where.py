@@ -76,7 +76,7 @@ def compile_where(
     ['lost']
     >>> compile_where("ammount > 5", schema, {})
     Traceback (most recent call last):
-    dealdb.errors.QueryError: no column 'ammount'; did you mean 'amount'? the columns are stage, amount
+    dealdb.QueryError: no column 'ammount'; did you mean 'amount'? the columns are stage, amount
       ammount > 5
       ^
     """

@@ -45,7 +45,7 @@ def make_cache(where: bool | Path | str, megabytes: int) -> ChunkCache | None:  
     True
     >>> make_cache(tmp_path / "cache", 0)
     Traceback (most recent call last):
-    dealdb.errors.ConfigError: cache_mb must be an integer of at least 1: got 0
+    dealdb.ConfigError: cache_mb must be an integer of at least 1: got 0
     """
     if type(megabytes) is not int or megabytes < 1:
         msg = f"cache_mb must be an integer of at least 1: got {megabytes!r}"
