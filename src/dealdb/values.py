@@ -26,17 +26,23 @@ import json
 import math
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TypeAlias
 
+from dealdb.decimals import (
+    DoesNotFit,
+    check_digits,
+    check_probability,
+    decode_decimal,
+    encode_decimal,
+    number_of,
+    scale_of,
+)
 from dealdb.errors import SchemaError
 from dealdb.schema import (
     DEFAULT_SCALE,
-    MAX_DECIMAL_DIGITS,
-    MAX_WHOLE_DIGITS,
     Field,
     FieldType,
-    max_scale,
 )
 
 Value: TypeAlias = str | int | float | Decimal | bool | date | datetime | list[str] | None
@@ -73,9 +79,9 @@ def encode(value: object, field: Field, *, deal: str | None = None) -> str:
     try:
         text = _ENCODERS[field.type](value)
         if field.name == "probability":
-            _check_probability(text)
+            check_probability(text)
         if field.type is FieldType.DECIMAL:
-            _check_digits(text, field.name)
+            check_digits(text, field.name)
     except DoesNotFit as problem:
         expected = problem.args[0]
         where = f"deal {deal!r}, field {field.name!r}" if deal else f"field {field.name!r}"
@@ -139,27 +145,6 @@ def infer(name: str, value: object) -> Field:
     raise SchemaError(msg, field=name, expected=expected)
 
 
-def scale_of(number: Decimal) -> int:
-    """
-    Digits after the decimal point that a number needs.
-
-    Examples
-    --------
-    >>> scale_of(Decimal("20.10"))
-    1
-    """
-    # from the digits: arithmetic, normalize() too, rounds to the 28 digits of the default context
-    _, digits, exponent = number.as_tuple()
-    if not number or not isinstance(exponent, int):
-        return 0
-    scale = -exponent
-    for digit in reversed(digits):
-        if digit or scale <= 0:
-            break
-        scale -= 1
-    return max(scale, 0)
-
-
 def widened(field: Field, value: object) -> Field:
     """
     Field, widened where it must be to hold this value exactly; unchanged where the value doesn't fit at all.
@@ -176,7 +161,7 @@ def widened(field: Field, value: object) -> Field:
         return field if wide.type in (FieldType.BOOL, FieldType.INT) else wide
     # an integer has no fraction that a decimal could be too narrow for
     if field.type is FieldType.DECIMAL and not isinstance(value, int):
-        number = _number(value)
+        number = number_of(value)
         scale = 0 if number is None else scale_of(number)
         if scale > field.scale:
             return Field(field.name, FieldType.DECIMAL, scale)
@@ -207,10 +192,6 @@ def encode_id(value: object) -> str:
         return text
     msg = f"a deal needs an id: expected non-empty text or an integer, got {_kind_of(value)}"
     raise SchemaError(msg, field="id", expected="non-empty text or an integer")
-
-
-class DoesNotFit(Exception):
-    """A value that doesn't fit; the argument says what would have."""
 
 
 def _kind_of(value: object) -> str:
@@ -253,74 +234,6 @@ def _encode_float(value: object) -> str:
     if not isinstance(value, float) or not math.isfinite(value):
         raise DoesNotFit("a finite number")
     return repr(value)
-
-
-def _number(value: object) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
-        return None
-    try:
-        number = Decimal(repr(value) if isinstance(value, float) else value)
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
-
-
-def _encode_decimal(value: object) -> str:
-    number = _number(value)
-    if number is None:
-        raise DoesNotFit("a decimal number")
-    text = str(number)
-    # the caller's context may write a small e
-    if "E" in text or "e" in text or len(text) > MAX_DECIMAL_DIGITS:
-        # counted before it is written out: 1E+999999 would be a million digits long
-        if max(number.adjusted() + 1, 1) + scale_of(number) > MAX_DECIMAL_DIGITS:
-            raise DoesNotFit(f"a decimal number of at most {MAX_DECIMAL_DIGITS} digits")
-        text = format(number, "f")
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text in ("-0", "") else text
-
-
-def plain_digits(number: Decimal) -> str | None:
-    """
-    Number without an exponent or needless zeros, or None where it has more digits than fit.
-
-    Examples
-    --------
-    >>> plain_digits(Decimal("1.50E+3")), plain_digits(Decimal("1E+999999"))
-    ('1500', None)
-    """
-    try:
-        return _encode_decimal(number)
-    except DoesNotFit:
-        return None
-
-
-def fits(text: str, name: str) -> bool:
-    """
-    Whether a decimal field has room for a number in plain digits, whatever other numbers it has.
-
-    Examples
-    --------
-    >>> fits("12.5", "amount"), fits("0." + "3" * 19, "amount"), fits("9" * 21, "amount")
-    (True, False, False)
-    """
-    whole, _, fraction = text.lstrip("-").partition(".")
-    return len(whole) <= MAX_WHOLE_DIGITS and len(fraction) <= max_scale(name)
-
-
-def _check_digits(text: str, name: str) -> None:
-    if not fits(text, name):
-        msg = (
-            f"a decimal number of at most {MAX_WHOLE_DIGITS} digits and {max_scale(name)} decimals"
-        )
-        raise DoesNotFit(msg)
-
-
-def _check_probability(text: str) -> None:
-    number = _number(text)
-    if number is None or not 0 <= number <= 1:
-        raise DoesNotFit("a probability from 0 to 1")
 
 
 def _encode_bool(value: object) -> str:
@@ -381,21 +294,6 @@ def _decode_list(text: str, _field: Field) -> list[str]:
     return items
 
 
-def _decode_decimal(text: str, field: Field) -> Decimal:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        msg = "not a decimal number"
-        raise ValueError(msg) from None
-    # built from digits: quantize() would round to the 28 digits of the default context
-    sign, digits, exponent = number.as_tuple()
-    if not isinstance(exponent, int):
-        msg = "not a finite number"
-        raise ValueError(msg)
-    padding = max(0, field.scale + exponent)
-    return Decimal((sign, digits + (0,) * padding, exponent - padding))
-
-
 def _decode_bool(text: str, _field: Field) -> bool:
     if text not in ("true", "false"):
         msg = "neither true nor false"
@@ -407,7 +305,7 @@ _ENCODERS: dict[FieldType, Callable[[object], str]] = {
     FieldType.TEXT: _encode_text,
     FieldType.INT: _encode_int,
     FieldType.FLOAT: _encode_float,
-    FieldType.DECIMAL: _encode_decimal,
+    FieldType.DECIMAL: encode_decimal,
     FieldType.BOOL: _encode_bool,
     FieldType.DATE: _encode_date,
     FieldType.DATETIME: _encode_datetime,
@@ -417,7 +315,7 @@ _DECODERS: dict[FieldType, Callable[[str, Field], Value]] = {
     FieldType.TEXT: lambda text, _: text,
     FieldType.INT: lambda text, _: int(text),
     FieldType.FLOAT: lambda text, _: float(text),
-    FieldType.DECIMAL: _decode_decimal,
+    FieldType.DECIMAL: decode_decimal,
     FieldType.BOOL: _decode_bool,
     FieldType.DATE: lambda text, _: date.fromisoformat(text),
     FieldType.DATETIME: lambda text, _: datetime.fromisoformat(text),

@@ -39,7 +39,17 @@ CHECKER = doctest.OutputChecker()
 FLAGS = doctest.ELLIPSIS
 # lower layers first; a module imports only from layers below its own
 LAYERS = [
-    {"errors", "engines", "folders", "schema", "values", "columns", "pipeline", "sample"},
+    {
+        "errors",
+        "engines",
+        "folders",
+        "schema",
+        "decimals",
+        "values",
+        "columns",
+        "pipeline",
+        "sample",
+    },
     {"connection"},
     {"store"},
     {"formats"},

@@ -18,9 +18,10 @@ from dealdb.columns import (
     encode_column,
     field_of,
 )
+from dealdb.decimals import scale_of
 from dealdb.errors import SchemaError
 from dealdb.schema import Field, FieldType, Schema
-from dealdb.values import Value, decode, encode, encode_id, infer, scale_of, widened
+from dealdb.values import Value, decode, encode, encode_id, infer, widened
 
 SCALE = 6
 FIELDS = {

@@ -13,9 +13,10 @@ from decimal import Decimal
 
 import polars as pl
 
+from dealdb.decimals import plain_digits
 from dealdb.errors import SchemaError
 from dealdb.schema import Field, FieldType
-from dealdb.values import encode, plain_digits
+from dealdb.values import encode
 
 # what values.encode writes, up to 18 digits a side: such cells are taken as they stand
 _CANONICAL = (

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import polars as pl
 
+from dealdb.decimals import scale_of
 from dealdb.query.filters.operands import (
     DATETIME_TYPE,
     Operand,
@@ -22,7 +23,7 @@ from dealdb.query.filters.operands import (
     microseconds,
 )
 from dealdb.schema import MAX_DECIMAL_DIGITS
-from dealdb.values import INT64, scale_of
+from dealdb.values import INT64
 
 Comparison: TypeAlias = Callable[[pl.Expr, pl.Expr], pl.Expr]
 TextTest: TypeAlias = Callable[[pl.Expr], pl.Expr]

@@ -18,8 +18,8 @@ from typing import NamedTuple, TypeAlias
 import polars as pl
 
 from dealdb.columns import is_text
+from dealdb.decimals import scale_of
 from dealdb.schema import MAX_DECIMAL_DIGITS
-from dealdb.values import scale_of
 
 
 class OperandKind(StrEnum):

@@ -1,0 +1,120 @@
+"""Decimal numbers: the one text that each has, how many digits it needs, and which of them fit a field."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+from dealdb.schema import MAX_DECIMAL_DIGITS, MAX_WHOLE_DIGITS, Field, max_scale
+
+
+class DoesNotFit(Exception):
+    """A value that doesn't fit; the argument says what would have."""
+
+
+def scale_of(number: Decimal) -> int:
+    """
+    Digits after the decimal point that a number needs.
+
+    Examples
+    --------
+    >>> scale_of(Decimal("20.10"))
+    1
+    """
+    # from the digits: arithmetic, normalize() too, rounds to the 28 digits of the default context
+    _, digits, exponent = number.as_tuple()
+    if not number or not isinstance(exponent, int):
+        return 0
+    scale = -exponent
+    for digit in reversed(digits):
+        if digit or scale <= 0:
+            break
+        scale -= 1
+    return max(scale, 0)
+
+
+def number_of(value: object) -> Decimal | None:
+    """The finite number that a value is or reads as, exactly; None where there is none."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+        return None
+    try:
+        number = Decimal(repr(value) if isinstance(value, float) else value)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def encode_decimal(value: object) -> str:
+    """Plain digits of a number, without needless zeros; DoesNotFit for what is none, or has too many digits."""
+    number = number_of(value)
+    if number is None:
+        raise DoesNotFit("a decimal number")
+    text = str(number)
+    # the caller's context may write a small e
+    if "E" in text or "e" in text or len(text) > MAX_DECIMAL_DIGITS:
+        # counted before it is written out: 1E+999999 would be a million digits long
+        if max(number.adjusted() + 1, 1) + scale_of(number) > MAX_DECIMAL_DIGITS:
+            raise DoesNotFit(f"a decimal number of at most {MAX_DECIMAL_DIGITS} digits")
+        text = format(number, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+def plain_digits(number: Decimal) -> str | None:
+    """
+    Number without an exponent or needless zeros, or None where it has more digits than fit.
+
+    Examples
+    --------
+    >>> plain_digits(Decimal("1.50E+3")), plain_digits(Decimal("1E+999999"))
+    ('1500', None)
+    """
+    try:
+        return encode_decimal(number)
+    except DoesNotFit:
+        return None
+
+
+def fits(text: str, name: str) -> bool:
+    """
+    Whether a decimal field has room for a number in plain digits, whatever other numbers it has.
+
+    Examples
+    --------
+    >>> fits("12.5", "amount"), fits("0." + "3" * 19, "amount"), fits("9" * 21, "amount")
+    (True, False, False)
+    """
+    whole, _, fraction = text.lstrip("-").partition(".")
+    return len(whole) <= MAX_WHOLE_DIGITS and len(fraction) <= max_scale(name)
+
+
+def check_digits(text: str, name: str) -> None:
+    """Raise DoesNotFit where a decimal field has no room for a number in plain digits."""
+    if not fits(text, name):
+        msg = (
+            f"a decimal number of at most {MAX_WHOLE_DIGITS} digits and {max_scale(name)} decimals"
+        )
+        raise DoesNotFit(msg)
+
+
+def check_probability(text: str) -> None:
+    """Raise DoesNotFit for what is not a number from 0 to 1."""
+    number = number_of(text)
+    if number is None or not 0 <= number <= 1:
+        raise DoesNotFit("a probability from 0 to 1")
+
+
+def decode_decimal(text: str, field: Field) -> Decimal:
+    """Number from its text, with the decimals that its field shows; ValueError for what is none."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        msg = "not a decimal number"
+        raise ValueError(msg) from None
+    # built from digits: quantize() would round to the 28 digits of the default context
+    sign, digits, exponent = number.as_tuple()
+    if not isinstance(exponent, int):
+        msg = "not a finite number"
+        raise ValueError(msg)
+    padding = max(0, field.scale + exponent)
+    return Decimal((sign, digits + (0,) * padding, exponent - padding))
