@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,15 @@ def test_a_rejects_file_that_is_none_any_more(tmp_path: Path, damage: Any) -> No
     report.rejects.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(LoadError, match="rejected rows"):
         Recorder().load(report.rejects)
+
+
+def test_the_log_has_how_many_were_rejected_and_none_of_their_cells(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "dealdb.loader")
+    Recorder().load_text(tmp_path, "id,amount\n1,5\n2,soon\n", types=TYPES)
+    Recorder().load_text(tmp_path, "id,amount\n1,5\n", types=TYPES)
+    assert caplog.messages == ["load ended: 1 of 2 rows were rejected"]
 
 
 @pytest.mark.parametrize("kept_bytes", [0, 10**6])

@@ -7,6 +7,7 @@ about a column stays decided. Rows are acknowledged before the next lines are re
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,8 @@ from dealdb.loader.sources.tail import Lines, Tail
 from dealdb.loader.store_protocol import LoadTarget
 from dealdb.loader.writing.run import Load
 from dealdb.store.log.entry import Position
+
+logger = logging.getLogger(__name__)
 
 # lines are gathered for so long, so that a busy writer does not cost a commit a line
 ROUND_S = 0.1
@@ -192,7 +195,10 @@ def follow(
             elif timeout_s is not None and time.monotonic() - news_at >= timeout_s:
                 break
             stop.wait(ROUND_S)
-        return _with_rejects(follower.total, rejected, time.monotonic() - begun)
+        report = _with_rejects(follower.total, rejected, time.monotonic() - begun)
+    if report.rejected:
+        logger.info("follow ended: %d of %d rows were rejected", report.rejected, report.read)
+    return report
 
 
 def _joined(total: LoadReport, part: LoadReport) -> LoadReport:

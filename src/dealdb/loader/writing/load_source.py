@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -27,6 +28,8 @@ from dealdb.loader.writing.dry_run import DryRun
 from dealdb.loader.writing.resume import Trail, open_trail
 from dealdb.loader.writing.run import Load
 from dealdb.store.log.entry import Position
+
+logger = logging.getLogger(__name__)
 
 
 def load_source(
@@ -75,7 +78,10 @@ def load_source(
                 trail=trail, settling=settling,
             )  # fmt: skip
             load.run()
-        return load.report(time.perf_counter() - begun)
+        report = load.report(time.perf_counter() - begun)
+    if report.rejected:
+        logger.info("load ended: %d of %d rows were rejected", report.rejected, report.read)
+    return report
 
 
 def _opened(source: Any, options: LoadOptions, show: ProgressCallback, keep: ExitStack) -> Source:
@@ -139,7 +145,13 @@ def _trail(
 ) -> Trail | None:
     if file is None or options.dry_run:
         return None
-    return open_trail(store, file, options.terms(table), since, resume=options.resume)
+    trail = open_trail(store, file, options.terms(table), since, resume=options.resume)
+    if trail.reached:
+        n_rows, n_deleted = sum(trail.reached.counts.values()), trail.reached.deleted or 0
+        logger.info(
+            "load resumed: %d rows were done and %d deals deleted before", n_rows, n_deleted
+        )
+    return trail
 
 
 def _short_name(source: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -356,7 +357,10 @@ def test_what_the_earlier_run_sent_last_takes_no_effect_any_more(
 
 
 def test_another_file_or_other_options_are_refused(
-    db: DealDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    db: DealDatabase,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     path = write(tmp_path / "deals.jsonl", rows_of(600))
     unfinished(db, path, monkeypatch)
@@ -371,7 +375,13 @@ def test_another_file_or_other_options_are_refused(
     with pytest.raises(LoadError, match=r"deals.jsonl has changed since the load"):
         db.loader.load(path, resume=True, batch_size=40)
     path.write_bytes(text)
-    assert db.loader.load(path, resume=True, batch_size=40).resumed == 200
+    caplog.set_level(logging.INFO, "dealdb.loader")
+    report = db.loader.load(path, resume=True, batch_size=40)
+    assert report.resumed == 200
+    assert caplog.messages == [
+        "load resumed: 200 rows were done and 0 deals deleted before",
+        f"load ended: {report.rejected} of 600 rows were rejected",
+    ]
 
 
 def test_a_collection_that_changed_is_noticed(
