@@ -610,8 +610,8 @@ MUTANTS = [
     Mutant(
         "a load seals the commits of another history",
         "live/columns.py",
-        "        self._recent.clear()\n        self._replica, pages, _ = rebuilt(",
-        "        self._replica, pages, _ = rebuilt(",
+        "        self._recent.clear()\n        self._replica, pages, origin = rebuilt(",
+        "        self._replica, pages, origin = rebuilt(",
         "tests/server/store/checkpoint/test_checkpoint.py",
     ),
     Mutant(

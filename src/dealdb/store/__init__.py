@@ -5,7 +5,12 @@ Every change is one atomic script that writes the hashes and appends to the log;
 log. ``docs/protocol.md`` describes both.
 """
 
+import logging
+
 from dealdb.store.deal import Deal, SaveResult, Written
 from dealdb.store.store import Store
 
 __all__ = ["Deal", "SaveResult", "Store", "Written"]
+
+# a program that has not set up logging gets nothing of it on stderr, warnings neither
+logging.getLogger(__name__).addHandler(logging.NullHandler())

@@ -8,6 +8,7 @@ is what both a checkpoint and the history behind it hold.
 from __future__ import annotations
 
 import io
+import logging
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,7 @@ from dealdb.store.archive.digest import digest_of, is_whole
 from dealdb.store.archive.string_keys import is_wrong_type
 from dealdb.store.keys import Keys
 
+logger = logging.getLogger(__name__)
 CHUNK_ROWS = 65_536
 # a row alone is read with so many others
 _GROUP_ROWS = 16_384
@@ -34,6 +36,8 @@ _NAME = "values"
 _THREADS = min(4, os.cpu_count() or 1)
 # comparing less than this takes no longer than starting threads for it
 _BYTES_FOR_THREADS = 2 * 2**20
+# named in a line of the log
+_SHOWN_CHUNKS = 5
 _Given = TypeVar("_Given")
 _Made = TypeVar("_Made")
 
@@ -164,11 +168,14 @@ def _blobs(
         replies = link.calls(commands, retry=True) if commands else []
     except ServerRefused as refusal:
         if is_wrong_type(refusal):
+            logger.warning("a chunk of %r is of another type: %s", keys.collection, refusal)
             return None
         raise
     fetched = dict(zip(missing, replies, strict=True))
     # nothing from the server is parsed before it is known to be what was written
-    if not _are_whole(fetched):
+    lost = _not_whole(fetched)
+    if lost:
+        _log_lost(keys, lost, fetched)
         return None
     if cache:
         cache.keep(fetched)
@@ -184,10 +191,22 @@ def _spans(cells: Iterable[tuple[str, int]]) -> dict[str, tuple[int, int]]:
     return spans
 
 
-def _are_whole(blobs: Mapping[str, bytes | None]) -> bool:
+def _not_whole(blobs: Mapping[str, bytes | None]) -> list[str]:
+    """Digests of those that are missing or not what was written."""
     if sum(len(blob or b"") for blob in blobs.values()) < _BYTES_FOR_THREADS:
-        return all(map(is_whole, blobs, blobs.values()))
-    return all(_in_threads(lambda item: is_whole(*item), list(blobs.items())))
+        whole: Iterator[bool] = map(is_whole, blobs, blobs.values())
+    else:
+        whole = _in_threads(lambda item: is_whole(*item), list(blobs.items()))
+    return [digest for digest, is_right in zip(blobs, whole, strict=True) if not is_right]
+
+
+def _log_lost(keys: Keys, lost: Sequence[str], fetched: Mapping[str, bytes | None]) -> None:
+    damaged = [keys.chunk(digest) for digest in lost if fetched[digest] is not None]
+    if damaged:
+        logger.warning("damaged: %s", ", ".join(damaged[:_SHOWN_CHUNKS]))
+    else:
+        # a newer checkpoint takes chunks of an older one away; the readers of these begin from the newer one
+        logger.debug("chunks of %r that are gone: %d", keys.collection, len(lost))
 
 
 def encoded(

@@ -8,6 +8,7 @@ damaged is left where it is: what is lost has to be seen by whoever reads it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate, groupby
@@ -27,6 +28,7 @@ from dealdb.store.archive.segments import (
 )
 from dealdb.store.keys import Keys
 
+logger = logging.getLogger(__name__)
 FAN_OUT = 8
 # bounds the memory of a merge; one of half the size stays as it is
 MERGED_BYTES = 2 * SEGMENT_BYTES
@@ -156,6 +158,7 @@ class Merger:
         for segment in some:
             frame = self._entries(segment)
             if frame is None:
+                logger.warning("missing or damaged: %s, or a chunk that it needs", segment.key)
                 self._unreadable.add(segment.key)
                 return []
             frames.append(frame)

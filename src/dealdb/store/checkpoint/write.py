@@ -9,7 +9,9 @@ remains alone.
 
 from __future__ import annotations
 
+import logging
 import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from importlib.resources import files
@@ -32,6 +34,7 @@ from dealdb.store.log.entry import Entry
 from dealdb.store.log.reader import HistoryReset, has_position, read_from
 from dealdb.store.replica.replica import Replica
 
+logger = logging.getLogger(__name__)
 _PUBLISH = files("dealdb.store.checkpoint").joinpath("publish.lua").read_bytes()
 # removes orphans, unless another manifest has come that may refer to them again
 _REMOVE = b"""
@@ -108,6 +111,7 @@ def write_checkpoint(
     every 1,000 writers.
     """
     owner = owner or secrets.token_hex(8)
+    began = time.monotonic()
     try:
         if not take(link, keys, owner):
             return False
@@ -125,6 +129,11 @@ def write_checkpoint(
             forget_idle_writers(link, keys)
     with suppress(StoreError):
         give_back(link, keys, owner)
+    if published:
+        logger.info(
+            "checkpoint of %r written; rows: %d, commit: %d, seconds: %.3f",
+            *(keys.collection, replica.height, replica.position.seq, time.monotonic() - began),
+        )
     return published
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from dealdb.store.keys import Keys
 from dealdb.store.log.entry import Entry, Position
 from dealdb.store.log.reader import HistoryReset, has_position, read_from
 
+logger = logging.getLogger(__name__)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # each try without a single commit means that a checkpoint moved or merged what is sealed, or that a part is gone
 _MAX_TRIES = 3
@@ -102,6 +104,10 @@ def _stretch(link: Link, keys: Keys, seq: int, only: str | None) -> Iterator[Ent
                     seq = entry.position.seq
                     yield entry
     for page in read_from(link, keys.log, seq + 1):
+        logger.debug(
+            "log of %r read; commits: %d, up to: %d",
+            *(keys.collection, len(page), page[-1].position.seq),
+        )
         yield from page
 
 

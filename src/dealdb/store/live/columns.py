@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 
@@ -24,6 +26,7 @@ from dealdb.store.log.reader import HistoryReset, read_since
 from dealdb.store.replica.replica import Replica
 from dealdb.store.replica.snapshot import Snapshot, snapshot_of
 
+logger = logging.getLogger(__name__)
 # a history that is reset again and again while it is read is nothing that a reader can wait for
 _MAX_REBUILDS = 5
 # a row alone in its chunk takes a third of the time of the chunk
@@ -180,17 +183,21 @@ class LiveColumns:
         follow: Callable[[Iterator[LogPage]], None] | None = None,
     ) -> None:
         """Bring the replica up to date, and have these columns in it."""
+        began, origin = time.monotonic(), ""
         pages = self._new_pages()
         read: Read = open_checkpoint
         for _ in range(_MAX_REBUILDS):
             try:
-                pages = self._rebuilt(read, look) if pages is None else pages
+                if pages is None:
+                    pages, origin = self._rebuilt(read, look)
                 (follow or self._follow)(pages)
                 self._need(names)
             except HistoryReset:
                 # with all columns: what waits may be gone again before it is asked for
                 pages, read, look = None, read_checkpoint, None
             else:
+                if origin:
+                    self._log_rebuilt(origin, time.monotonic() - began)
                 return
         msg = f"{self._link.settings.where}: the history of {self._keys.collection!r} changed on every try to read it"
         raise StoreDamaged(msg)
@@ -220,6 +227,10 @@ class LiveColumns:
         replica.apply(page)
         # only now: an interrupt in the middle leaves columns that are neither the old ones nor the new ones
         self._replica = replica
+        logger.debug(
+            "log of %r read; commits: %d, up to: %d",
+            *(self._keys.collection, len(page), replica.position.seq),
+        )
 
     def _need(self, names: Collection[str] | None) -> None:
         """Have these columns in the replica, and what tells which rows count and which stages there are."""
@@ -227,16 +238,25 @@ class LiveColumns:
         replica.need(some if some is None else [*some, *(["id"] if replica.has_deleted else [])])
         replica.read_stages()
 
-    def _rebuilt(self, read: Read, look: FirstLook | None) -> Iterator[LogPage]:
-        """Begin anew, and return what the log has after that."""
+    def _rebuilt(self, read: Read, look: FirstLook | None) -> tuple[Iterator[LogPage], str]:
+        """Begin anew, and return what the log has after that, and what this began from."""
         look = look or first_look(self._link, self._keys)
         self._snapshot = None
         # they are of another history, or lie before what the checkpoint has
         self._recent.clear()
-        self._replica, pages, _ = rebuilt(
+        self._replica, pages, origin = rebuilt(
             self._link, self._keys, self._cache, look.manifest, read=read, anchor=self._anchor
         )
-        return pages
+        return pages, origin
+
+    def _log_rebuilt(self, origin: str, took_s: float) -> None:
+        replica = self._replica
+        # an empty collection is begun at every query
+        if replica.position.seq:
+            logger.info(
+                "columns of %r rebuilt from %s; rows: %d, commit: %d, seconds: %.3f",
+                *(self._keys.collection, origin, replica.height, replica.position.seq, took_s),
+            )
 
 
 def _at_full_chunks(page: LogPage, height: int) -> Iterator[LogPage]:

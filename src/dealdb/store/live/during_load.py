@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
 from functools import cached_property
 from types import TracebackType
 from typing import Self
@@ -14,6 +14,8 @@ from dealdb.store.archive.chunks import CHUNK_ROWS
 from dealdb.store.live.columns import LiveColumns
 from dealdb.store.live.schedule import MIN_CHANGES
 from dealdb.store.live.worker import Worker
+
+logger = logging.getLogger(__name__)
 
 
 class Settling:
@@ -62,6 +64,8 @@ class Settling:
         return self._give_live()
 
     def _fold(self, *, so_far: bool) -> None:
-        # the deals are acknowledged by now
-        with suppress(StoreError):
+        try:
             self._live.settle(so_far=so_far)
+        except StoreError as problem:
+            # the deals are acknowledged by now
+            logger.warning("no checkpoint of what was loaded: %s", problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import NamedTuple, TypeAlias
@@ -15,6 +16,7 @@ from dealdb.store.log.reader import HistoryReset, has_position, read_since
 from dealdb.store.replica.from_hashes import replica_from_hashes
 from dealdb.store.replica.replica import Replica
 
+logger = logging.getLogger(__name__)
 # how a checkpoint is read: its columns at once, or when they are needed
 Read: TypeAlias = Callable[[Link, Keys, Generation, ChunkCache | None], Replica | None]
 
@@ -86,6 +88,11 @@ def _from_checkpoint(
                 if replica is not None:
                     return Begun(replica, pages, "a checkpoint")
         tried, manifest = manifest, read_manifest(link, keys)
+    if manifest is not None:
+        logger.warning(
+            "no checkpoint of %r can be read: chunks are missing or damaged, or the log is of another history",
+            keys.collection,
+        )
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 import time
@@ -17,6 +18,7 @@ from dealdb.store.keys import Keys
 from dealdb.store.log.entry import Position
 from dealdb.store.replica.replica import Replica
 
+logger = logging.getLogger(__name__)
 # changes after which a checkpoint saves more than it costs, at least
 MIN_CHANGES = 4_096
 # to a new process a change in the log costs as much as so many deals cost whoever writes a checkpoint
@@ -63,6 +65,7 @@ class CheckpointSchedule:
         self._missed: Position | None = None
         self._changes = self._given_back = 0
         self._n_failed = 0
+        self._last_reason = ""
         self._not_before = 0.0
 
     def begin_if_due(self, replica: Replica) -> None:
@@ -79,8 +82,9 @@ class CheckpointSchedule:
             replica.need()
             self._begin(replica.twin(), replica.changes)
             replica.changes = 0
-        except (StoreError, RuntimeError):
+        except (StoreError, RuntimeError) as problem:
             # RuntimeError: no thread can be had, as at the end of the interpreter
+            self._log_failure(problem)
             self._note_failure()
 
     def write_during_load(self, replica: Replica, recent: Recent) -> None:
@@ -138,7 +142,7 @@ class CheckpointSchedule:
             done = self._has_been_done() or self._write_beside(replica)
         finally:
             if done:
-                self._n_failed, self._missed = 0, None
+                self._n_failed, self._missed, self._last_reason = 0, None, ""
             else:
                 self._missed, self._given_back = replica.position, self._changes
                 self._note_failure(time.monotonic() - began)
@@ -151,12 +155,14 @@ class CheckpointSchedule:
 
     def _write_beside(self, replica: Replica) -> bool:
         """Write one beside the queries, unless there is one as new; whether there is one now."""
-        # for others: a process that may not write one, or can't just now, reads all the same
-        with suppress(StoreError):
+        try:
             return write_checkpoint(
                 self._link, self._keys, replica, owner=self._owner, on_failure=self._fail
             ) or self._is_covered(replica.position)
-        return False
+        except StoreError as problem:
+            # for others: a process that may not write one, or can't just now, reads all the same
+            self._log_failure(problem)
+            return False
 
     def _fail(self) -> None:
         """Called as soon as it has failed, though the thread may go on to tidy up."""
@@ -179,11 +185,20 @@ class CheckpointSchedule:
 
     def _write_settling(self, replica: Replica, recent: Recent) -> bool:
         """Write one for a load, unless there is one as new; whether there is one now."""
-        with suppress(StoreError):
+        try:
             return write_checkpoint(
                 self._link, self._keys, replica, anew=False, recent=recent, owner=self._owner
             ) or self._is_covered(replica.position)
-        return False
+        except StoreError as problem:
+            self._log_failure(problem)
+            return False
+
+    def _log_failure(self, problem: Exception) -> None:
+        """Say why there is no checkpoint; once, since a process that may not write one tries again and again."""
+        reason = str(problem)
+        level = logging.DEBUG if reason == self._last_reason else logging.WARNING
+        self._last_reason = reason
+        logger.log(level, "no checkpoint of %r: %s", self._keys.collection, reason)
 
     def _is_covered(self, position: Position) -> bool:
         """Whether there is a checkpoint as new as a commit, be it another's."""

@@ -8,6 +8,7 @@ after any interruption.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -34,6 +35,7 @@ from dealdb.store.upkeep.check import (
     is_column,
 )
 
+logger = logging.getLogger(__name__)
 BATCH = 200
 # sets the number of deals as of a commit; 0 when there are later ones
 _COUNT = b"""
@@ -167,7 +169,9 @@ class Audit:
             deal: Adopt.WITH_NEW_ROW if Problem.MISPLACED in kinds else Adopt.ALWAYS
             for deal, kinds in wanted.items()
         }
-        return sum(self.adopt({deal: marks[deal] for deal in batch}) for batch in _batches(marks))
+        return self._logged(
+            sum(self._commit({deal: marks[deal] for deal in batch}) for batch in _batches(marks))
+        )
 
     def adopt(self, deals: Mapping[str, int]) -> int:
         """
@@ -182,6 +186,9 @@ class Audit:
         ----
         Two round trips.
         """
+        return self._logged(self._commit(deals))
+
+    def _commit(self, deals: Mapping[str, int]) -> int:
         names = {
             name.decode(errors="replace") for h in self._hashes(list(deals)).values() for name in h
         }
@@ -193,7 +200,13 @@ class Audit:
 
     def adopt_all(self, deals: Iterable[str]) -> int:
         """Commit hashes that the log has never seen; returns how many there were. Costs as ``adopt`` for each 200."""
-        return sum(self.adopt(dict.fromkeys(batch, Adopt.ALWAYS)) for batch in _batches(deals))
+        batches = (dict.fromkeys(batch, Adopt.ALWAYS) for batch in _batches(deals))
+        return self._logged(sum(map(self._commit, batches)))
+
+    def _logged(self, adopted: int) -> int:
+        if adopted:
+            logger.info("hashes of %r adopted: %d", self._keys.collection, adopted)
+        return adopted
 
     def mend(
         self,
