@@ -1,15 +1,11 @@
 """
 Filters, sorting and SQL over the live columns.
 
-In order, from the bottom up; none imports from one that stands later:
+``engine`` offers all of it as one object. ``filters`` turns a filter into a Polars expression, ``results`` has what a query
+gives back, and ``sql`` runs a SELECT on DuckDB. The parser of SQL and DuckDB are imported at first use.
 
-- ``messages``: what is wrong with a query, and where; ``deal_source``: where the deals come from.
-- ``filters``: a filter becomes a Polars expression.
-- ``results``: rows sorted, cut into pages, counted, searched, explained, and queries saved by name; ``sql``: a SELECT
-  on DuckDB.
-- ``engine``: all of it as one object.
-
-The parser of SQL and DuckDB are imported at first use.
+The order of what is in here; nothing imports from what stands behind it:
+messages, deal_source → filters → results, sql → engine.
 """
 
 from __future__ import annotations

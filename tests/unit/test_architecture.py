@@ -1,0 +1,110 @@
+"""The plan of the code holds: folders in their order, no circles, and one meaning for each name of a class."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+import dealdb
+
+SOURCE = Path(dealdb.__file__).parent
+PACKAGES = sorted(path.parent for path in SOURCE.glob("*/__init__.py"))
+# facades, most of which is docstrings
+MAY_BE_LONG = {"database.py", "query/engine.py"}
+MOST_LINES = 400
+MOST_FILES = 12
+# a file for each command
+MAY_BE_FULL = {"cli/commands"}
+
+
+def modules() -> dict[str, Path]:
+    names = {}
+    for path in SOURCE.rglob("*.py"):
+        parts = path.relative_to(SOURCE.parent).with_suffix("").parts
+        names[".".join(part for part in parts if part != "__init__")] = path
+    return names
+
+
+MODULES = modules()
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Modules of dealdb that a file imports, wherever in it, those for annotations alone among them."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("dealdb"):
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                yield full if full in MODULES else str(node.module)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in MODULES)
+
+
+def order_of(package: Path) -> list[list[str]]:
+    """Folders and files of a package, from the bottom up, as its docstring has them."""
+    text = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
+    found = re.search(r"nothing imports from what stands behind it:\s([^.]*)\.", text)
+    assert found, f"{package.name}/__init__.py does not say in which order its folders stand"
+    return [re.findall(r"\w+", group) for group in found[1].split("→")]
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+def test_folders_of_a_package_stand_in_its_order(package: Path) -> None:
+    order = order_of(package)
+    place = {name: number for number, group in enumerate(order) for name in group}
+    there = {
+        path.stem
+        for path in package.iterdir()
+        if path.stem != "__init__" and (path.suffix == ".py" or (path / "__init__.py").exists())
+    }
+    assert set(place) == there
+    assert len(place) == len(list(chain.from_iterable(order)))
+    for path in package.rglob("*.py"):
+        own = path.relative_to(package).with_suffix("").parts[0]
+        if own == "__init__":
+            continue
+        for name in imports_of(path):
+            inside = name.removeprefix(f"dealdb.{package.name}.").split(".")[0]
+            if name.startswith(f"dealdb.{package.name}.") and inside != own:
+                assert place[inside] < place[own], f"{path.relative_to(SOURCE)} imports {name}"
+
+
+def test_no_files_import_one_another_in_a_circle() -> None:
+    # what a package exports is imported from its files, and its files go past it
+    graph = {
+        name: set(imports_of(path)) - {name}
+        for name, path in MODULES.items()
+        if path.name != "__init__.py"
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as circle:
+        pytest.fail(" -> ".join(circle.args[1]))
+
+
+def test_a_class_name_is_that_of_one_package() -> None:
+    homes: dict[str, set[str]] = defaultdict(set)
+    for path in SOURCE.rglob("*.py"):
+        package = path.relative_to(SOURCE).parts[0]
+        for node in ast.parse(path.read_text()).body:
+            # a private word of one file is met nowhere else
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes[node.name].add(package)
+    assert {name: found for name, found in homes.items() if len(found) > 1} == {}
+
+
+def test_no_folder_is_too_full_and_no_file_too_long() -> None:
+    for folder in {path.parent for path in SOURCE.rglob("*.py")}:
+        name = str(folder.relative_to(SOURCE))
+        files = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        assert len(files) <= MOST_FILES or name in MAY_BE_FULL, name
+    for path in SOURCE.rglob("*.py"):
+        name = str(path.relative_to(SOURCE))
+        n = len(path.read_text().splitlines())
+        assert n <= MOST_LINES or name in MAY_BE_LONG, f"{name}: {n} lines"
