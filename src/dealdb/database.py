@@ -923,7 +923,7 @@ class DealDatabase:
 
 class LiveDeals:
     """
-    What queries know of a database; its store is asked for at each call, since ``select_db`` puts another in its place.
+    What queries know of a database; it is asked for its store each time, as ``select_database`` puts another in place.
 
     Parameters
     ----------

@@ -52,12 +52,9 @@ class Analytics:
 
     Examples
     --------
-    >>> from dealdb.pipeline import Pipeline
-    >>> from dealdb.schema import Schema
+    >>> from dealdb.query import QueryEngine
     >>> deals = pl.DataFrame({"owner": ["Ann", "Ann", "Bob"], "stage": ["Won", "Lost", "Won"]})
-    >>> stages = Pipeline().covering(["Won", "Lost"])
-    >>> snapshot = Snapshot(frame=deals, schema=Schema.standard(), pipeline=stages, seq=1)
-    >>> analytics = Analytics(lambda where: snapshot)
+    >>> analytics = Analytics(QueryEngine.over(deals).select)
     >>> analytics.win_rate(by="owner").rows()
     [('Ann', 2, 1, 1, 0.5), ('Bob', 1, 1, 0, 1.0)]
     """
@@ -84,11 +81,41 @@ class Analytics:
         """
         The main figures on one row: deals, pipeline, won value, win rate, size, cycle, velocity, dates.
 
-        The figures are those of ``dealdb.analytics.metrics.summary.summary``.
+        The figures are those of ``dealdb.analytics.metrics.summary``.
+
+        Parameters
+        ----------
+        by
+            Columns to group by.
+        where
+            SQL text or a boolean Polars expression; None for all deals.
+        since, until
+            Window on the closing date, ``until`` itself outside; open deals are those open now.
+        as_of
+            Day on which overdue is judged; today in UTC by default.
+
+        Raises
+        ------
+        QueryError
+            If the filter or an option can't be understood, or the amounts can't be summed exactly.
+        StoreError
+            If the server can't be reached.
+
+        Cost
+        ----
+        One round trip when nothing big changed, and a scan of the columns that it reads.
 
         Source
         ------
         docs/metrics.md#summary
+
+        Examples
+        --------
+        >>> from dealdb.query import QueryEngine
+        >>> deals = [{"stage": "Demo", "amount": 100}, {"stage": "Won", "amount": 900}]
+        >>> figures = Analytics(QueryEngine.over(deals).select).summary()
+        >>> figures["deals"], figures["pipeline_value"], figures["won_value"]
+        (2, Decimal('100.00'), Decimal('900.00'))
         """
         frame, pipeline = self._deals(where)
         return summary(frame, pipeline, by, since=since, until=until, as_of=as_of or self._today)
@@ -97,11 +124,39 @@ class Analytics:
         """
         Deals of each stage in order: number, value, weighted value, age, rotting, overdue.
 
-        The figures are those of ``dealdb.analytics.metrics.pipeline.pipeline_by_stage``.
+        The figures are those of ``dealdb.analytics.metrics.pipeline_by_stage``.
+
+        Parameters
+        ----------
+        by
+            Columns to group by; each group has all stages.
+        where
+            SQL text or a boolean Polars expression; None for all deals.
+        as_of
+            Day on which age, rotting and overdue are judged; today in UTC by default.
+
+        Raises
+        ------
+        QueryError
+            If the filter or an option can't be understood, or the amounts can't be summed exactly.
+        StoreError
+            If the server can't be reached.
+
+        Cost
+        ----
+        One round trip when nothing big changed, and a scan of the columns that it reads.
 
         Source
         ------
         docs/metrics.md#pipeline
+
+        Examples
+        --------
+        >>> from dealdb.query import QueryEngine
+        >>> deals = [{"stage": "Demo", "amount": 100}, {"stage": "Demo", "amount": 300}]
+        >>> stages = Analytics(QueryEngine.over(deals).select).pipeline()
+        >>> stages.frame.select("stage", "n", "value", "weighted").rows()
+        [('Demo', 2, Decimal('400.00'), Decimal('200.0000'))]
         """
         frame, pipeline = self._deals(where)
         return pipeline_by_stage(frame, pipeline, by, as_of=as_of or self._today)
@@ -118,11 +173,40 @@ class Analytics:
         """
         Share of closed deals that were won, by count or (``measure="value"``) also by value.
 
-        The figures are those of ``dealdb.analytics.metrics.win_rate.win_rate``.
+        The figures are those of ``dealdb.analytics.metrics.win_rate``.
+
+        Parameters
+        ----------
+        by
+            Columns to group by.
+        where
+            SQL text or a boolean Polars expression; None for all deals.
+        since, until
+            Window on the closing date, ``until`` itself outside; dates or texts such as ``"2026-01-31"``.
+        measure
+            ``"count"``, or ``"value"`` for the share of the value as well, a row a currency.
+
+        Raises
+        ------
+        QueryError
+            If the filter or an option can't be understood, or the amounts can't be summed exactly.
+        StoreError
+            If the server can't be reached.
+
+        Cost
+        ----
+        One round trip when nothing big changed, and a scan of the columns that it reads.
 
         Source
         ------
         docs/metrics.md#win-rate
+
+        Examples
+        --------
+        >>> from dealdb.query import QueryEngine
+        >>> deals = [{"stage": "Won"}, {"stage": "Lost"}, {"stage": "Won"}, {"stage": "Demo"}]
+        >>> Analytics(QueryEngine.over(deals).select).win_rate()["win_rate"]
+        0.6666666666666666
         """
         frame, pipeline = self._deals(where)
         return win_rate(frame, pipeline, by, since=since, until=until, measure=measure)
@@ -133,11 +217,39 @@ class Analytics:
         """
         Mean and median amount of won deals.
 
-        The figures are those of ``dealdb.analytics.metrics.deal_size.deal_size``.
+        The figures are those of ``dealdb.analytics.metrics.deal_size``.
+
+        Parameters
+        ----------
+        by
+            Columns to group by.
+        where
+            SQL text or a boolean Polars expression; None for all deals.
+        since, until
+            Window on the closing date, ``until`` itself outside; dates or texts such as ``"2026-01-31"``.
+
+        Raises
+        ------
+        QueryError
+            If the filter or an option can't be understood, or the amounts can't be summed exactly.
+        StoreError
+            If the server can't be reached.
+
+        Cost
+        ----
+        One round trip when nothing big changed, and a scan of the columns that it reads.
 
         Source
         ------
         docs/metrics.md#deal-size
+
+        Examples
+        --------
+        >>> from dealdb.query import QueryEngine
+        >>> deals = [{"stage": "Won", "amount": 100}, {"stage": "Won", "amount": 300}]
+        >>> size = Analytics(QueryEngine.over(deals).select).deal_size()
+        >>> size["mean"], size["value"]
+        (200.0, Decimal('400.00'))
         """
         frame, pipeline = self._deals(where)
         return deal_size(frame, pipeline, by, since=since, until=until)
@@ -154,11 +266,40 @@ class Analytics:
         """
         Days from creation to closing of won (or ``outcome="lost"``) deals.
 
-        The figures are those of ``dealdb.analytics.metrics.sales_cycle.sales_cycle``.
+        The figures are those of ``dealdb.analytics.metrics.sales_cycle``.
+
+        Parameters
+        ----------
+        by
+            Columns to group by.
+        where
+            SQL text or a boolean Polars expression; None for all deals.
+        since, until
+            Window on the closing date, ``until`` itself outside; dates or texts such as ``"2026-01-31"``.
+        outcome
+            ``"won"`` or ``"lost"``: the deals whose days are counted.
+
+        Raises
+        ------
+        QueryError
+            If the filter or an option can't be understood.
+        StoreError
+            If the server can't be reached.
+
+        Cost
+        ----
+        One round trip when nothing big changed, and a scan of the columns that it reads.
 
         Source
         ------
         docs/metrics.md#sales-cycle
+
+        Examples
+        --------
+        >>> from dealdb.query import QueryEngine
+        >>> deals = [{"stage": "Won", "created": date(2026, 1, 1), "closed": date(2026, 1, 11)}]
+        >>> Analytics(QueryEngine.over(deals).select).sales_cycle()["mean_days"]
+        10.0
         """
         frame, pipeline = self._deals(where)
         return sales_cycle(frame, pipeline, by, since=since, until=until, outcome=outcome)
@@ -175,11 +316,41 @@ class Analytics:
         """
         Money per day and its four levers; ``basis="open"`` counts the deals open now instead of those closed.
 
-        The figures are those of ``dealdb.analytics.metrics.velocity.velocity``.
+        The figures are those of ``dealdb.analytics.metrics.velocity``.
+
+        Parameters
+        ----------
+        by
+            Columns to group by.
+        where
+            SQL text or a boolean Polars expression; None for all deals.
+        since, until
+            Window on the closing date, ``until`` itself outside; open deals are those open now.
+        basis
+            What is multiplied: the deals ``"closed"`` in the window, or those ``"open"`` now.
+
+        Raises
+        ------
+        QueryError
+            If the filter or an option can't be understood, or the amounts can't be summed exactly.
+        StoreError
+            If the server can't be reached.
+
+        Cost
+        ----
+        One round trip when nothing big changed, and a scan of the columns that it reads.
 
         Source
         ------
         docs/metrics.md#velocity
+
+        Examples
+        --------
+        >>> from dealdb.query import QueryEngine
+        >>> days = {"created": date(2026, 1, 1), "closed": date(2026, 1, 11)}
+        >>> deals = [{"stage": "Won", "amount": 1000, **days}, {"stage": "Lost", **days}]
+        >>> Analytics(QueryEngine.over(deals).select).velocity()["velocity"]
+        100.0
         """
         frame, pipeline = self._deals(where)
         return velocity(frame, pipeline, by, since=since, until=until, basis=basis)
@@ -190,11 +361,43 @@ class Analytics:
         """
         Owners (or other groups) ranked by what they won, with the figures behind it.
 
-        The figures are those of ``dealdb.analytics.metrics.leaderboard.leaderboard``.
+        The figures are those of ``dealdb.analytics.metrics.leaderboard``.
+
+        Parameters
+        ----------
+        by
+            Whom to rank: owners, or any other column or columns.
+        where
+            SQL text or a boolean Polars expression; None for all deals.
+        since, until
+            Window on the closing date, ``until`` itself outside; open deals are those open now.
+
+        Raises
+        ------
+        QueryError
+            If the filter or an option can't be understood, there is nothing to rank by, or the amounts can't be
+            summed exactly.
+        StoreError
+            If the server can't be reached.
+
+        Cost
+        ----
+        One round trip when nothing big changed, and a scan of the columns that it reads.
 
         Source
         ------
         docs/metrics.md#leaderboard
+
+        Examples
+        --------
+        >>> from dealdb.query import QueryEngine
+        >>> deals = [
+        ...     {"owner": "Ann", "stage": "Won", "amount": 500},
+        ...     {"owner": "Bob", "stage": "Won", "amount": 700},
+        ... ]
+        >>> board = Analytics(QueryEngine.over(deals).select).leaderboard()
+        >>> board.frame.select("rank", "owner").rows()
+        [(1, 'Bob'), (2, 'Ann')]
         """
         frame, pipeline = self._deals(where)
         return leaderboard(frame, pipeline, by, since=since, until=until)
@@ -212,11 +415,47 @@ class Analytics:
         """
         Share of the ``k`` largest companies (or other groups) in the won or weighted open value, and the HHI.
 
-        The figures are those of ``dealdb.analytics.metrics.concentration.concentration``.
+        The figures are those of ``dealdb.analytics.metrics.concentration``.
+
+        Parameters
+        ----------
+        by
+            What a group is: companies, or any other column or columns.
+        where
+            SQL text or a boolean Polars expression; None for all deals.
+        since, until
+            Window on the closing date, ``until`` itself outside; only for won deals.
+        of
+            ``"won"`` value, or weighted ``"open"`` value.
+        k
+            How many groups are at the top, at least 1.
+
+        Raises
+        ------
+        QueryError
+            If the filter or an option can't be understood, there is nothing to group by, or the amounts can't be
+            summed exactly.
+        StoreError
+            If the server can't be reached.
+
+        Cost
+        ----
+        One round trip when nothing big changed, and a scan of the columns that it reads.
 
         Source
         ------
         docs/metrics.md#concentration
+
+        Examples
+        --------
+        >>> from dealdb.query import QueryEngine
+        >>> deals = [
+        ...     {"company": "Acme", "stage": "Won", "amount": 300},
+        ...     {"company": "Bolt", "stage": "Won", "amount": 100},
+        ... ]
+        >>> shares = Analytics(QueryEngine.over(deals).select).concentration(k=1)
+        >>> shares["top"], shares["top_share"], shares["hhi"]
+        (['Acme'], 0.75, 0.625)
         """
         frame, pipeline = self._deals(where)
         return concentration(frame, pipeline, by, since=since, until=until, of=of, k=k)
@@ -234,11 +473,45 @@ class Analytics:
         """
         What was created, won and lost per day, week, month, quarter or year.
 
-        The figures are those of ``dealdb.analytics.metrics.trend.trend``.
+        The figures are those of ``dealdb.analytics.metrics.trend``.
+
+        Parameters
+        ----------
+        by
+            Columns to group by; each group has all periods.
+        where
+            SQL text or a boolean Polars expression; None for all deals.
+        since, until
+            Window, ``until`` itself outside: on the creation date for ``created``, on the closing date for the rest.
+            Without them the periods go from the first date to the last.
+        period
+            ``"day"``, ``"week"`` (from Monday), ``"month"``, ``"quarter"`` or ``"year"``.
+        fiscal_year_start
+            Month in which quarters and years begin, 1 to 12.
+
+        Raises
+        ------
+        QueryError
+            If the filter or an option can't be understood, there would be more than a million rows, or the amounts
+            can't be summed exactly.
+        StoreError
+            If the server can't be reached.
+
+        Cost
+        ----
+        One round trip when nothing big changed, and a scan of the columns that it reads.
 
         Source
         ------
         docs/metrics.md#trend
+
+        Examples
+        --------
+        >>> from dealdb.query import QueryEngine
+        >>> deals = [{"stage": "Won", "created": date(2026, 1, 5), "closed": date(2026, 2, 9)}]
+        >>> months = Analytics(QueryEngine.over(deals).select).trend()
+        >>> months.frame.select("label", "created", "won").rows()
+        [('2026-01', 1, 0), ('2026-02', 0, 1)]
         """
         frame, pipeline = self._deals(where)
         return trend(

@@ -75,8 +75,8 @@ class QueryEngine:
     ) -> None:
         self._source = source
         self._saved = SavedQueries(source)
-        # the table of changes as of the commit that it was last asked for
-        self._changes: tuple[int, pl.DataFrame | None] | None = None
+        # the table of changes as it was last asked for, and the deals and the commit that it belongs to
+        self._changes: tuple[pl.DataFrame, int, pl.DataFrame | None] | None = None
         self._limits = (sql_timeout_s, sql_memory_mb)
         self._session: SqlSession | None = None
 
@@ -559,14 +559,20 @@ class QueryEngine:
             statement,
             deals.rows,
             params,
-            history=lambda: self._changes_until(deals.seq),
+            history=lambda: self._changes_of(deals),
             kept=deals.kept,
         )
 
-    def _changes_until(self, seq: int) -> pl.DataFrame | None:
-        if self._changes is None or self._changes[0] != seq:
-            self._changes = (seq, self._source.changes(seq))
-        return self._changes[1]
+    def _changes_of(self, deals: Snapshot) -> pl.DataFrame | None:
+        """Table of changes up to a snapshot; read once for as long as nothing changes."""
+        if self._changes is not None:
+            rows, seq, changes = self._changes
+            # the number of a commit alone may be that of another database, which was selected since
+            if rows is deals.rows and seq == deals.seq:
+                return changes
+        changes = self._source.changes(deals.seq)
+        self._changes = (deals.rows, deals.seq, changes)
+        return changes
 
     def save(
         self,

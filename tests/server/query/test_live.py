@@ -30,7 +30,7 @@ def test_explain_counts_the_round_trips_that_the_server_saw(
     db.save_deal({"id": 1, "name": "Acme", "amount": 5})
     with DealDatabase.from_url(f"unix://{server.socket}") as other:
         # the first query of a process also asks whether the collection has been looked through
-        assert (other.query.explain("amount > 1").round_trips or 0) > 1
+        assert other.query.explain("amount > 1").round_trips > 1
     db.query.frame()
     db.save_deal({"id": 2, "name": "Globex", "amount": 7})
     before = commands(server)
@@ -95,3 +95,17 @@ def test_pages_are_fresh_and_skip_nothing_while_deals_are_saved(db: DealDatabase
         db.delete_deal(f"new{turn - 1}")
     old = [deal_id for deal_id in seen if deal_id.startswith("d")]
     assert sorted(old) == [f"d{number:02}" for number in range(20)]
+
+
+def test_queries_follow_to_another_database(server: Server) -> None:
+    """Nothing of the one left behind is shown, though both have had as many commits."""
+    with DealDatabase.from_url(f"unix://{server.socket}", actor="ann") as db:
+        query, history = db.query, "SELECT DISTINCT id FROM history"
+        db.save_deal({"id": 1, "name": "Acme"})
+        query.save("acme", "name = 'Acme'")
+        assert query.sql(history)["id"].to_list() == ["1"]
+        db.select_database(1)
+        db.save_deal({"id": 2, "name": "Globex"})
+        assert query.find()["id"].to_list() == ["2"]
+        assert query.saved() == {}
+        assert query.sql(history)["id"].to_list() == ["2"]

@@ -147,7 +147,8 @@ def negated(operand: Operand) -> Operand:
         If it is neither.
     """
     if isinstance(operand.value, Decimal):
-        return replace(operand, value=-operand.value)
+        # not by the operator, which rounds to the 28 digits of the default context
+        return replace(operand, value=_EXACT.minus(operand.value))
     if isinstance(operand.value, Span):
         return replace(operand, value=operand.value.negated())
     if operand.is_float:
@@ -262,7 +263,7 @@ def to_datetime(operands: Sequence[Operand]) -> Operand:
 def _absolute(operands: Sequence[Operand]) -> Operand:
     (operand,) = operands
     if isinstance(operand.value, Decimal):
-        return replace(operand, value=abs(operand.value))
+        return replace(operand, value=_EXACT.abs(operand.value))
     if operand.kind is not OperandKind.NUMBER or operand.dtype is None:
         msg = f"{described(operand)}; abs() is for numbers"
         raise Unfit(msg, operand.at)
