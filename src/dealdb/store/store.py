@@ -8,20 +8,15 @@ from contextlib import AbstractContextManager, suppress
 from itertools import chain
 from typing import TYPE_CHECKING
 
-import msgpack
-
 from dealdb.connection import Link
 from dealdb.errors import (
     AccessDenied,
-    ConflictError,
-    DealNotFound,
-    SchemaError,
     ServerRefused,
-    StoreError,
 )
 from dealdb.pipeline import Pipeline
-from dealdb.schema import Field, FieldType, Schema, check_field_name
-from dealdb.store.commit.change import Change, Mark, Reply
+from dealdb.schema import Field, Schema
+from dealdb.store.commit.change import Mark
+from dealdb.store.commit.deal_writer import DealWriter
 from dealdb.store.commit.definitions import Definitions
 from dealdb.store.commit.durability import Durability
 from dealdb.store.commit.load_notes import Marked, take_over
@@ -30,7 +25,6 @@ from dealdb.store.deal import Deal, SaveResult, Written, deal_from
 from dealdb.store.hashes import as_dict, scan_hashes, strays
 from dealdb.store.keys import FORMAT, Keys, wrong_format
 from dealdb.store.upkeep.clock import times_to_come
-from dealdb.values import encode, encode_id, infer, widened
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -49,8 +43,6 @@ if TYPE_CHECKING:
     from dealdb.store.replica.snapshot import Snapshot
     from dealdb.store.upkeep.rename import Reshape
     from dealdb.store.upkeep.repair import Audit, CheckReport, RepairReport
-
-_MAX_TRIES = 20
 
 
 class Store:
@@ -93,6 +85,7 @@ class Store:
         self.keys = Keys(collection)
         self._writers = Writers(link, self.keys, actor, durability, allow_eviction=allow_eviction)
         self._definitions = Definitions(link, self.keys, self._writers)
+        self._deal_writer = DealWriter(link, self.keys, self._writers, self._definitions)
         self._lazy_lock = threading.Lock()
         self._lazy_live: LiveColumns | None = None
         self._adopted = self._looked = False
@@ -364,25 +357,7 @@ class Store:
         One round trip; some more for the first deal with a new field or stage.
         """
         self._adopt_strays()
-        deal_id = encode_id(deal.get("id"))
-        condition = "*" if must_exist else "" if expect_rev is None else str(expect_rev)
-        for _ in range(_MAX_TRIES):
-            schema, texts = self._encoded(deal, deal_id)
-            self._cover_stage(texts.get("stage"))
-            version = self._definitions.version_of(schema)
-            reply = self._writers.commit(_setting_one(version, deal_id, texts, condition))
-            match reply.status:
-                case "ok" | "repeat":
-                    seq, inserted, _, _ = reply.counts
-                    return SaveResult(
-                        id=deal_id, rev=seq, outcome="inserted" if inserted else "updated"
-                    )
-                case "unchanged":
-                    return SaveResult(id=deal_id, rev=int(reply.rest[0]), outcome="unchanged")
-                case "conflict":
-                    raise _conflict(deal_id, expect_rev, int(reply.rest[0]))
-            self._definitions.refresh()
-        raise self._never_settled()
+        return self._deal_writer.save(deal, expect_rev=expect_rev, must_exist=must_exist)
 
     def write(
         self,
@@ -418,25 +393,8 @@ class Store:
         ----
         One round trip.
         """
-        _check_ids(batch)
         self._adopt_strays()
-        # a column that is only cleared must not come back after somebody has dropped it
-        used = [schema[name] for name in batch.given]
-        for _ in range(_MAX_TRIES):
-            current = self._current(schema, used)
-            version, sent = self._definitions.version_of(current), batch.within(current)
-            reply = self._writers.commit(_setting_all(version, sent, _at_most(max_rev), mark))
-            match reply.status:
-                case "ok" | "repeat":
-                    return _written(reply)
-                case "unchanged":
-                    return Written(seq=0, inserted=0, updated=0, unchanged=len(batch))
-                case "conflict":
-                    raise _later(batch.ids, max_rev, reply)
-            # the texts stay good as long as their fields only widen
-            self._definitions.refresh()
-            schema = self.declare(used)
-        raise self._never_settled()
+        return self._deal_writer.write(schema, batch, max_rev=max_rev, mark=mark)
 
     def add(
         self, schema: Schema, batches: Sequence[Batch], marks: Sequence[Mark | None] | None = None
@@ -468,29 +426,8 @@ class Store:
         ----
         One round trip.
         """
-        for batch in batches:
-            _check_ids(batch)
         self._adopt_strays()
-        used = [schema[name] for name in dict.fromkeys(chain(*(b.given for b in batches)))]
-        noted = list(zip(batches, marks or [None] * len(batches), strict=True))
-        n_added = 0
-        for _ in range(_MAX_TRIES):
-            version = self._definitions.version_of(self._current(schema, used))
-            replies = self._writers.commit_all(
-                [_adding(version, batch, mark) for batch, mark in noted[n_added:]]
-            )
-            n_added += sum(reply.is_done for reply in replies)
-            if n_added == len(batches) or replies[-1].status == "known":
-                return n_added
-            self._definitions.refresh()
-            schema = self.declare(used)
-        raise self._never_settled()
-
-    def _current(self, schema: Schema, used: Iterable[Field]) -> Schema:
-        """The schema as last seen where it has the same fields, which others may have been added to."""
-        known = self._definitions.schema
-        same = known.version and all(known.get(field.name) == field for field in used)
-        return known if same else schema
+        return self._deal_writer.add(schema, batches, marks)
 
     def settling(self) -> Settling:
         """What has the server keep a load once only, while it goes on and at its end."""
@@ -516,33 +453,14 @@ class Store:
         One round trip; another when there is no such deal.
         """
         self._adopt_strays()
-        condition = "" if expect_rev is None else str(expect_rev)
-        for _ in range(_MAX_TRIES):
-            change = Change(
-                kind="delete",
-                version=self._definitions.version_of(self._definitions.schema),
-                payload=msgpack.packb([[deal_id]]),
-                ids=[deal_id],
-                condition=condition,
-            )
-            reply = self._writers.commit(change)
-            match reply.status:
-                case "ok" | "repeat":
-                    return True
-                case "unchanged" if self.contains(deal_id):
-                    # another program's hash, which the log has yet to see
-                    self._audit.adopt({deal_id: 1})
-                    if condition == "0":
-                        rev = self.link.call("HGET", self.keys.deal(deal_id), "_rev", retry=True)
-                        condition = rev.decode()
-                    continue
-                case "unchanged":
-                    return False
-                case "conflict":
-                    raise _conflict(deal_id, expect_rev, int(reply.rest[0]))
-            if not self._definitions.refresh().schema.version:
-                return False
-        raise self._never_settled()
+        return self._deal_writer.delete(deal_id, expect_rev=expect_rev, adopt=self._adopt_deal)
+
+    def _adopt_deal(self, deal_id: str) -> bool:
+        """Have the log see a hash that another program wrote; whether there is one."""
+        if not self.contains(deal_id):
+            return False
+        self._audit.adopt({deal_id: 1})
+        return True
 
     def delete_many(
         self, ids: Sequence[str], *, max_rev: int | None = None, mark: Mark | None = None
@@ -569,26 +487,7 @@ class Store:
         One round trip.
         """
         self._adopt_strays()
-        for _ in range(_MAX_TRIES):
-            change = Change(
-                kind="delete",
-                version=self._definitions.version_of(self._definitions.schema),
-                payload=msgpack.packb([ids]),
-                ids=ids,
-                condition=_at_most(max_rev),
-                mark=mark,
-            )
-            reply = self._writers.commit(change)
-            match reply.status:
-                case "ok" | "repeat":
-                    return _written(reply).updated
-                case "unchanged":
-                    return 0
-                case "conflict":
-                    raise _later(ids, max_rev, reply)
-            if not self._definitions.refresh().schema.version:
-                return 0
-        raise self._never_settled()
+        return self._deal_writer.delete_many(ids, max_rev=max_rev, mark=mark)
 
     def newest(self) -> Position:
         """The last commit. One round trip."""
@@ -635,109 +534,3 @@ class Store:
     def forget_load(self, load: str) -> None:
         """Remove the note of a load. One round trip."""
         self.link.call("HDEL", self.keys.writers, self.keys.load(load), retry=True)
-
-    def _encoded(
-        self, deal: Mapping[str, object], deal_id: str
-    ) -> tuple[Schema, dict[str, str | None]]:
-        """Texts by field, and the schema in which each field exists and is wide enough for them."""
-        schema = self._definitions.schema
-        fields = schema.by_name
-        texts: dict[str, str | None] = {}
-        needed = []
-        for name, value in deal.items():
-            if name == "id":
-                continue
-            field = fields.get(name)
-            if field and field.type is FieldType.TEXT and type(value) is str and value.isascii():
-                # most values are such texts, which need no encoding
-                texts[name] = value
-                continue
-            if value is None:
-                # a field that no deal ever had needs no clearing, and None tells no type to declare it with
-                if field:
-                    texts[name] = None
-                else:
-                    check_field_name(name)
-                continue
-            wide = widened(field, value) if field else infer(name, value)
-            if wide is not field and wide != field:
-                needed.append(wide)
-            texts[name] = encode(value, wide, deal=deal_id)
-        if needed or not schema.version:
-            # only now: a deal of which one value doesn't fit is refused before the schema changes for its neighbours
-            self.declare(needed)
-            # again: by now there may be fields of other processes, to be cleared or of another type
-            return self._encoded(deal, deal_id)
-        return schema, texts
-
-    def _cover_stage(self, stage: str | None) -> None:
-        if stage and stage not in self._definitions.pipeline:
-            self.cover_stages([stage])
-
-    def _never_settled(self) -> StoreError:
-        return StoreError(f"{self.link.settings.where}: the schema changed on every try; try again")
-
-
-def _check_ids(batch: Batch) -> None:
-    if batch.repeats:
-        msg = "a batch names each deal once; this one names some twice"
-        raise SchemaError(msg, field="id")
-
-
-def _setting_one(
-    version: str, deal_id: str, texts: Mapping[str, str | None], condition: str
-) -> Change:
-    payload = msgpack.packb([[deal_id], list(texts), [[text] for text in texts.values()]])
-    return Change(
-        kind="set",
-        version=version,
-        payload=payload,
-        ids=(deal_id,),
-        condition=condition,
-        texts=texts,
-    )
-
-
-def _setting(
-    version: str,
-    ids: Sequence[str],
-    columns: Mapping[str, Sequence[str | None]],
-    condition: str = "",
-) -> Change:
-    payload = msgpack.packb([ids, list(columns), list(columns.values())])
-    return Change(kind="set", version=version, payload=payload, ids=ids, condition=condition)
-
-
-def _adding(version: str, batch: Batch, mark: Mark | None) -> Change:
-    return Change(
-        kind="add",
-        version=version,
-        payload=batch.packed,
-        values=batch.values,
-        ids=batch.ids,
-        mark=mark,
-    )
-
-
-def _setting_all(version: str, batch: Batch, condition: str, mark: Mark | None) -> Change:
-    return _setting(version, batch.ids, batch.columns, condition)._replace(mark=mark)
-
-
-def _written(reply: Reply) -> Written:
-    seq, inserted, updated, unchanged = reply.counts
-    return Written(seq=seq, inserted=inserted, updated=updated, unchanged=unchanged)
-
-
-def _conflict(deal_id: str, expect_rev: int | None, actual: int) -> ConflictError | DealNotFound:
-    if expect_rev is None:
-        return DealNotFound(deal_id)
-    return ConflictError(deal_id, expected_rev=expect_rev, actual_rev=actual)
-
-
-def _at_most(max_rev: int | None) -> str:
-    return "" if max_rev is None else f"<={max_rev}"
-
-
-def _later(ids: Sequence[str], max_rev: int | None, reply: Reply) -> ConflictError:
-    rev, place = map(int, reply.rest)
-    return ConflictError(ids[place - 1], expected_rev=max_rev or 0, actual_rev=rev)
