@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
-from itertools import chain
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from dealdb.connection import Link
-from dealdb.errors import (
-    AccessDenied,
-    ServerRefused,
-)
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.commit.change import Mark
@@ -22,8 +17,9 @@ from dealdb.store.commit.durability import Durability
 from dealdb.store.commit.load_notes import Marked, take_over
 from dealdb.store.commit.writers import Writers
 from dealdb.store.deal import Deal, SaveResult, Written, deal_from
-from dealdb.store.hashes import as_dict, scan_hashes, strays
+from dealdb.store.hashes import as_dict
 from dealdb.store.keys import FORMAT, Keys, wrong_format
+from dealdb.store.upkeep.adoption import Adoption
 from dealdb.store.upkeep.clock import times_to_come
 
 if TYPE_CHECKING:
@@ -88,7 +84,7 @@ class Store:
         self._deal_writer = DealWriter(link, self.keys, self._writers, self._definitions)
         self._lazy_lock = threading.Lock()
         self._lazy_live: LiveColumns | None = None
-        self._adopted = self._looked = False
+        self._adoption = Adoption(link, self.keys, self._writers)
 
     # what the collection is ------------------------------------------------------------------------
 
@@ -116,14 +112,14 @@ class Store:
 
     def snapshot(self, names: Collection[str] | None = None) -> Snapshot:
         """All deals as of now, with these columns at least; see ``LiveColumns.snapshot``."""
-        if self._adopted:
+        if self._adoption.is_done:
             return self._live.snapshot(names)
         # not at the top: Polars takes longer to import than a single deal takes to read or save
         from dealdb.store.archive.first_look import first_look
 
         look = first_look(self.link, self.keys)
         if look.adopted:
-            self._adopted = True
+            self._adoption.is_done = True
         else:
             self._adopt_strays()
         return self._live.snapshot(names, look)
@@ -184,14 +180,14 @@ class Store:
         return Reshape(self._definitions, self._audit, self._live, self._writers)
 
     def history(self, deal_id: str) -> pl.DataFrame:
-        """Every change of one deal; see ``past.history_of``."""
+        """Every change of one deal; see ``reading.history_of``."""
         from dealdb.store.history.reading import history_of
 
         self._adopt_strays()
         return history_of(self.link, self.keys, deal_id)
 
     def changes(self, until: int) -> pl.DataFrame:
-        """Every change of every deal up to a commit; see ``past.changes_of``."""
+        """Every change of every deal up to a commit; see ``reading.changes_of``."""
         from dealdb.store.history.reading import changes_of
 
         self._adopt_strays()
@@ -205,7 +201,7 @@ class Store:
         return Feed(self.link.apart(), self.keys, since, timeout_s)
 
     def as_of(self, when: datetime | date) -> Snapshot:
-        """All deals as they were at a moment; see ``past.replica_as_of``."""
+        """All deals as they were at a moment; see ``reading.replica_as_of``."""
         from dealdb.store.history.reading import replica_as_of
         from dealdb.store.replica.snapshot import snapshot_of
 
@@ -229,31 +225,14 @@ class Store:
 
     def _adopt_strays(self) -> None:
         """At the first use of a collection, adopt the hashes that were there before dealdb came."""
-        if self._adopted:
-            return
-        adopted, form = self.link.call("HMGET", self.keys.meta, "adopted", "format", retry=True)
-        self._check_format(form)
-        if not adopted:
-            if not self._looked:
-                self._look_for_strays()
-            # a collection that holds nothing is not created by looking at it
-            if not self.link.call("EXISTS", self.keys.meta, retry=True):
-                return
-            self._note_adopted()
-        self._adopted = True
+        self._adoption.ensure(lambda deals: self._audit.adopt_all(deals))
 
-    def _note_adopted(self) -> None:
-        # who may only read, or reads from a replica or a full server, looks through the hashes once a process
-        with suppress(AccessDenied, ServerRefused):
-            self.link.call("HSET", self.keys.meta, "adopted", 1, retry=True)
-
-    def _look_for_strays(self) -> None:
-        found = (deal for page in scan_hashes(self.link, self.keys) for deal in strays(page))
-        first = next(found, None)
-        if first is not None:
-            with self._writers.beforehand():
-                self._audit.adopt_all(chain([first], found))
-        self._looked = True
+    def _adopt_deal(self, deal_id: str) -> bool:
+        """Have the log see a hash that another program wrote; whether there is one."""
+        if not self.contains(deal_id):
+            return False
+        self._audit.adopt({deal_id: 1})
+        return True
 
     def get_many(self, ids: Sequence[str]) -> list[Deal | None]:
         """
@@ -340,22 +319,7 @@ class Store:
     def save(
         self, deal: Mapping[str, object], *, expect_rev: int | None = None, must_exist: bool = False
     ) -> SaveResult:
-        """
-        Save one deal: fields that are not given stay, None clears.
-
-        Raises
-        ------
-        SchemaError
-            If a value doesn't fit its field.
-        ConflictError
-            If the deal does not have revision ``expect_rev`` (0: no such deal).
-        DealNotFound
-            If ``must_exist`` and there is no such deal.
-
-        Cost
-        ----
-        One round trip; some more for the first deal with a new field or stage.
-        """
+        """Save one deal: fields that are not given stay, None clears; see ``DealWriter.save``."""
         self._adopt_strays()
         return self._deal_writer.save(deal, expect_rev=expect_rev, must_exist=must_exist)
 
@@ -367,65 +331,14 @@ class Store:
         max_rev: int | None = None,
         mark: Mark | None = None,
     ) -> Written:
-        """
-        Save a batch of deals in one commit: null clears; columns that are not given stay, unless it replaces.
-
-        Parameters
-        ----------
-        schema
-            The one that the texts were encoded with.
-        batch
-            Deals, each once; some hundreds, since the server does nothing else meanwhile. Texts as
-            ``dealdb.columns.encode_column`` makes them.
-        max_rev
-            Latest revision that any of the deals may have, 0 if none may exist.
-        mark
-            Note on a load, to be kept if the commit changes anything; see ``take_over``.
-
-        Raises
-        ------
-        SchemaError
-            If another process has meanwhile given a field a type that the texts don't fit, or an id is given twice.
-        ConflictError
-            If a deal has a later revision than ``max_rev``; nothing was written.
-
-        Cost
-        ----
-        One round trip.
-        """
+        """Write a batch of deals in one commit; see ``DealWriter.write``."""
         self._adopt_strays()
         return self._deal_writer.write(schema, batch, max_rev=max_rev, mark=mark)
 
     def add(
         self, schema: Schema, batches: Sequence[Batch], marks: Sequence[Mark | None] | None = None
     ) -> int:
-        """
-        Add batches of new deals, in a commit each, all sent at once: the server need not wait for the next one.
-
-        Parameters
-        ----------
-        schema
-            The one that the texts were encoded with.
-        batches
-            As for ``write``.
-        marks
-            One for each batch, as for ``write``.
-
-        Returns
-        -------
-        int
-            How many batches, from the first on, were added; the next one, if any, has a deal that exists. It was not
-            written, and none of those behind it.
-
-        Raises
-        ------
-        SchemaError
-            As ``write`` raises it; batches before may have been added.
-
-        Cost
-        ----
-        One round trip.
-        """
+        """Add batches of new deals, in a commit each; how many were added; see ``DealWriter.add``."""
         self._adopt_strays()
         return self._deal_writer.add(schema, batches, marks)
 
@@ -440,52 +353,14 @@ class Store:
         )
 
     def delete(self, deal_id: str, *, expect_rev: int | None = None) -> bool:
-        """
-        Delete a deal; False when there was none.
-
-        Raises
-        ------
-        ConflictError
-            If the deal does not have revision ``expect_rev``.
-
-        Cost
-        ----
-        One round trip; another when there is no such deal.
-        """
+        """Delete a deal; False when there was none; see ``DealWriter.delete``."""
         self._adopt_strays()
         return self._deal_writer.delete(deal_id, expect_rev=expect_rev, adopt=self._adopt_deal)
-
-    def _adopt_deal(self, deal_id: str) -> bool:
-        """Have the log see a hash that another program wrote; whether there is one."""
-        if not self.contains(deal_id):
-            return False
-        self._audit.adopt({deal_id: 1})
-        return True
 
     def delete_many(
         self, ids: Sequence[str], *, max_rev: int | None = None, mark: Mark | None = None
     ) -> int:
-        """
-        Delete deals in one commit; how many of them there were.
-
-        Parameters
-        ----------
-        ids
-            Deals; some hundreds, since the server does nothing else meanwhile.
-        max_rev
-            Latest revision that any of them may have.
-        mark
-            As for ``write``.
-
-        Raises
-        ------
-        ConflictError
-            If a deal has a later revision than ``max_rev``; nothing was deleted.
-
-        Cost
-        ----
-        One round trip.
-        """
+        """Delete deals in one commit; how many of them there were; see ``DealWriter.delete_many``."""
         self._adopt_strays()
         return self._deal_writer.delete_many(ids, max_rev=max_rev, mark=mark)
 
@@ -496,7 +371,7 @@ class Store:
         return newest(self.link, self.keys)
 
     def has(self, position: Position) -> bool:
-        """Whether a commit is in the history; see ``past.is_known``."""
+        """Whether a commit is in the history; see ``reading.is_known``."""
         from dealdb.store.history.reading import is_known
 
         return is_known(self.link, self.keys, position)
@@ -515,7 +390,7 @@ class Store:
 
     def confirm(self, since: Position, durability: Durability | None = None) -> Position:
         """
-        The last commit, after the server was found to have a load of this thread; see ``lineage.confirm``.
+        The last commit, after the server was found to have a load of this thread; see ``confirm.confirm``.
 
         Raises
         ------
@@ -528,7 +403,7 @@ class Store:
         return confirm(self.link, self.keys, self._writers, since)
 
     def take_over(self, load: str) -> Marked | None:
-        """Last note of a load that died, which no process continues any more; see ``marks.take_over``."""
+        """Last note of a load that died, which no process continues any more; see ``load_notes.take_over``."""
         return take_over(self.link, self.keys, self._writers, load)
 
     def forget_load(self, load: str) -> None:

@@ -43,7 +43,22 @@ class DealWriter:
     def save(
         self, deal: Mapping[str, object], *, expect_rev: int | None = None, must_exist: bool = False
     ) -> SaveResult:
-        """Save one deal; see ``Store.save``."""
+        """
+        Save one deal: fields that are not given stay, None clears.
+
+        Raises
+        ------
+        SchemaError
+            If a value doesn't fit its field.
+        ConflictError
+            If the deal does not have revision ``expect_rev`` (0: no such deal).
+        DealNotFound
+            If ``must_exist`` and there is no such deal.
+
+        Cost
+        ----
+        One round trip; some more for the first deal with a new field or stage.
+        """
         deal_id = encode_id(deal.get("id"))
         condition = "*" if must_exist else "" if expect_rev is None else str(expect_rev)
         for _ in range(_MAX_TRIES):
@@ -72,7 +87,32 @@ class DealWriter:
         max_rev: int | None = None,
         mark: Mark | None = None,
     ) -> Written:
-        """Write a batch in one commit; see ``Store.write``."""
+        """
+        Save a batch of deals in one commit: null clears; columns that are not given stay, unless it replaces.
+
+        Parameters
+        ----------
+        schema
+            The one that the texts were encoded with.
+        batch
+            Deals, each once; some hundreds, since the server does nothing else meanwhile. Texts as
+            ``dealdb.columns.encode_column`` makes them.
+        max_rev
+            Latest revision that any of the deals may have, 0 if none may exist.
+        mark
+            Note on a load, to be kept if the commit changes anything; see ``take_over``.
+
+        Raises
+        ------
+        SchemaError
+            If another process has meanwhile given a field a type that the texts don't fit, or an id is given twice.
+        ConflictError
+            If a deal has a later revision than ``max_rev``; nothing was written.
+
+        Cost
+        ----
+        One round trip.
+        """
         _check_ids(batch)
         # a column that is only cleared must not come back after somebody has dropped it
         used = [schema[name] for name in batch.given]
@@ -95,7 +135,33 @@ class DealWriter:
     def add(
         self, schema: Schema, batches: Sequence[Batch], marks: Sequence[Mark | None] | None = None
     ) -> int:
-        """Add batches of new deals, in a commit each; see ``Store.add``."""
+        """
+        Add batches of new deals, in a commit each, all sent at once: the server need not wait for the next one.
+
+        Parameters
+        ----------
+        schema
+            The one that the texts were encoded with.
+        batches
+            As for ``write``.
+        marks
+            One for each batch, as for ``write``.
+
+        Returns
+        -------
+        int
+            How many batches, from the first on, were added; the next one, if any, has a deal that exists. It was not
+            written, and none of those behind it.
+
+        Raises
+        ------
+        SchemaError
+            As ``write`` raises it; batches before may have been added.
+
+        Cost
+        ----
+        One round trip.
+        """
         for batch in batches:
             _check_ids(batch)
         used = [schema[name] for name in dict.fromkeys(chain(*(b.given for b in batches)))]
@@ -117,12 +183,21 @@ class DealWriter:
         self, deal_id: str, *, expect_rev: int | None = None, adopt: Callable[[str], bool]
     ) -> bool:
         """
-        Delete a deal; see ``Store.delete``.
+        Delete a deal; False when there was none.
 
         Parameters
         ----------
         adopt
             Has the log see a hash that another program wrote, by its deal's id; says whether there is such a hash.
+
+        Raises
+        ------
+        ConflictError
+            If the deal does not have revision ``expect_rev``.
+
+        Cost
+        ----
+        One round trip; another when there is no such deal.
         """
         condition = "" if expect_rev is None else str(expect_rev)
         for _ in range(_MAX_TRIES):
@@ -148,7 +223,27 @@ class DealWriter:
     def delete_many(
         self, ids: Sequence[str], *, max_rev: int | None = None, mark: Mark | None = None
     ) -> int:
-        """Delete deals in one commit; see ``Store.delete_many``."""
+        """
+        Delete deals in one commit; how many of them there were.
+
+        Parameters
+        ----------
+        ids
+            Deals; some hundreds, since the server does nothing else meanwhile.
+        max_rev
+            Latest revision that any of them may have.
+        mark
+            As for ``write``.
+
+        Raises
+        ------
+        ConflictError
+            If a deal has a later revision than ``max_rev``; nothing was deleted.
+
+        Cost
+        ----
+        One round trip.
+        """
         for _ in range(_MAX_TRIES):
             version = self._definitions.version_of(self._definitions.schema)
             reply = self._writers.commit(_deleting(version, ids, _at_most(max_rev), mark))
