@@ -16,7 +16,7 @@ import msgpack
 from dealdb.connection import Link
 from dealdb.errors import ConflictError, DealNotFound, SchemaError, StoreError
 from dealdb.schema import Field, FieldType, Schema, check_field_name
-from dealdb.store.commit.change import Change, Mark, Reply
+from dealdb.store.commit.change import Change, Condition, Mark, Reply
 from dealdb.store.commit.definitions import Definitions
 from dealdb.store.commit.writers import Writers
 from dealdb.store.deal import SaveResult, Written
@@ -60,7 +60,7 @@ class DealWriter:
         One round trip; some more for the first deal with a new field or stage.
         """
         deal_id = encode_id(deal.get("id"))
-        condition = "*" if must_exist else "" if expect_rev is None else str(expect_rev)
+        condition = Condition.deal_exists() if must_exist else _revision(expect_rev)
         for _ in range(_MAX_TRIES):
             schema, texts = self._encoded(deal, deal_id)
             self._cover_stage(texts.get("stage"))
@@ -199,7 +199,7 @@ class DealWriter:
         ----
         One round trip; another when there is no such deal.
         """
-        condition = "" if expect_rev is None else str(expect_rev)
+        condition = _revision(expect_rev)
         for _ in range(_MAX_TRIES):
             version = self._definitions.version_of(self._definitions.schema)
             reply = self._writers.commit(_deleting(version, [deal_id], condition))
@@ -208,9 +208,9 @@ class DealWriter:
                     return True
                 case "unchanged" if adopt(deal_id):
                     # another program's hash, which the log has seen only now, and which has a revision by that
-                    if condition == "0":
+                    if condition == Condition.revision_is(0):
                         rev = self._link.call("HGET", self._keys.deal(deal_id), "_rev", retry=True)
-                        condition = rev.decode()
+                        condition = Condition.revision_is(int(rev))
                     continue
                 case "unchanged":
                     return False
@@ -315,7 +315,7 @@ def _check_ids(batch: Batch) -> None:
 
 
 def _setting_one(
-    version: str, deal_id: str, texts: Mapping[str, str | None], condition: str
+    version: str, deal_id: str, texts: Mapping[str, str | None], condition: Condition
 ) -> Change:
     payload = msgpack.packb([[deal_id], list(texts), [[text] for text in texts.values()]])
     return Change(
@@ -328,7 +328,7 @@ def _setting_one(
     )
 
 
-def _setting_all(version: str, batch: Batch, condition: str, mark: Mark | None) -> Change:
+def _setting_all(version: str, batch: Batch, condition: Condition, mark: Mark | None) -> Change:
     columns = batch.columns
     return Change(
         kind="set",
@@ -351,7 +351,9 @@ def _adding(version: str, batch: Batch, mark: Mark | None) -> Change:
     )
 
 
-def _deleting(version: str, ids: Sequence[str], condition: str, mark: Mark | None = None) -> Change:
+def _deleting(
+    version: str, ids: Sequence[str], condition: Condition, mark: Mark | None = None
+) -> Change:
     return Change(
         kind="delete",
         version=version,
@@ -373,8 +375,12 @@ def _conflict(deal_id: str, expect_rev: int | None, actual: int) -> ConflictErro
     return ConflictError(deal_id, expected_rev=expect_rev, actual_rev=actual)
 
 
-def _at_most(max_rev: int | None) -> str:
-    return "" if max_rev is None else f"<={max_rev}"
+def _revision(rev: int | None) -> Condition:
+    return Condition() if rev is None else Condition.revision_is(rev)
+
+
+def _at_most(max_rev: int | None) -> Condition:
+    return Condition() if max_rev is None else Condition.none_later_than(max_rev)
 
 
 def _later(ids: Sequence[str], max_rev: int | None, reply: Reply) -> ConflictError:

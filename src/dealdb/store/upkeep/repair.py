@@ -21,7 +21,7 @@ from dealdb.columns import decode_column, encode_column
 from dealdb.connection import Link
 from dealdb.errors import SchemaError
 from dealdb.schema import Field, FieldType, Schema, check_field_name
-from dealdb.store.commit.change import Change
+from dealdb.store.commit.change import Change, Condition
 from dealdb.store.commit.definitions import Definitions
 from dealdb.store.commit.writers import Writers
 from dealdb.store.hashes import as_dict, scan_hashes
@@ -244,7 +244,6 @@ class Audit:
         fields: Sequence[str],
         sources: Sequence[str | None],
         marks: Sequence[int],
-        condition: str = "",
     ) -> int:
         """Give fields the values of others of the same hash; see ``commit.lua``. Returns the deals changed."""
         while True:
@@ -254,7 +253,6 @@ class Audit:
                     version=self._definitions.version_of(self._definitions.schema),
                     payload=msgpack.packb([list(ids), list(fields), list(sources), list(marks)]),
                     ids=ids,
-                    condition=condition,
                 )
             )
             if reply.status != "stale":
@@ -287,7 +285,7 @@ class Audit:
                     payload=msgpack.packb([ids, [row for _, row in left_over]]),
                     ids=ids,
                     # the rows are right only as long as nobody has deleted or saved the deals since
-                    condition=f"@{snapshot.seq}",
+                    condition=Condition.no_commit_since(snapshot.seq),
                 )
             )
             if reply.status in ("ok", "repeat", "unchanged"):
