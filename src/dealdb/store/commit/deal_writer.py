@@ -210,7 +210,8 @@ class DealWriter:
                     # another program's hash, which the log has seen only now, and which has a revision by that
                     if condition == Condition.revision_is(0):
                         rev = self._link.call("HGET", self._keys.deal(deal_id), "_rev", retry=True)
-                        condition = Condition.revision_is(int(rev))
+                        # none where somebody has deleted it since: then there is nothing to delete
+                        condition = Condition.revision_is(int(rev or 0))
                     continue
                 case "unchanged":
                     return False
