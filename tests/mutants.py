@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 LIMIT_S = 120
 MACHINE = "tests/server/store/test_store_machine.py::test_store_agrees_with_model[long]"
 BACKUP, RESTORE, DAMAGE = (
-    f"tests/server/test_{name}.py" for name in ("backup", "restore", "backup_damage")
+    f"tests/server/store/backup/test_{name}.py" for name in ("backup", "restoring", "checking")
 )
 
 # the first failure counts: nothing is shrunk, and every run tries the same examples
