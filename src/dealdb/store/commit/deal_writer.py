@@ -1,5 +1,5 @@
 """
-Deals are saved, added and deleted: each change is prepared with the schema in force, and anew where that is another.
+Deals are saved, added and deleted: each change is prepared with the schema in force, and again where that is another.
 
 The script refuses what was prepared with another schema than the one in force, since a text that fits one field may not
 fit its successor. So every method here is a loop: prepare, commit, and where that was stale, look and prepare again.
