@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 LIMIT_S = 120
 MACHINE = "tests/server/store/test_store_machine.py::test_store_agrees_with_model[long]"
 BACKUP, RESTORE, DAMAGE = (
-    f"tests/server/test_{name}.py" for name in ("backup", "restore", "backup_damage")
+    f"tests/server/store/backup/test_{name}.py" for name in ("backup", "restoring", "checking")
 )
 
 # the first failure counts: nothing is shrunk, and every run tries the same examples
@@ -489,7 +489,7 @@ MUTANTS = [
     ),
     Mutant(
         "deals that are known are taken for written",
-        "store.py",
+        "commit/deal_writer.py",
         "n_added += sum(reply.is_done for reply in replies)",
         'n_added += sum(reply.is_done or reply.status == "known" for reply in replies)',
         "tests/server/store/commit/test_add.py",
@@ -721,7 +721,7 @@ MUTANTS = [
     ),
     Mutant(
         "a column without values is declared again after it was dropped",
-        "store.py",
+        "commit/deal_writer.py",
         "        used = [schema[name] for name in batch.given]\n",
         "        used = [schema[name] for name in batch.fields]\n",
         "tests/server/loader/writing/test_load_beside_rename.py",

@@ -1,8 +1,8 @@
 """
 Sales metrics: pure functions from deals and a pipeline to tables, and ``Analytics`` over them.
 
-``flags`` says which deals are open, won and lost, ``exact`` sums without an error of rounding, ``scope`` chooses the deals
-that a metric counts, and ``metrics`` has one file for each.
+``flags`` says which deals are open, won and lost, ``exact`` sums without an error of rounding, ``scope`` chooses the
+deals that a metric counts, and ``metrics`` has one file for each.
 
 The order of what is in here; nothing imports from what stands behind it:
 options, result → flags, periods → exact → scope, shared_sums → metrics → analytics.

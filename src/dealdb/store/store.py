@@ -4,33 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
-from itertools import chain
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-import msgpack
-
 from dealdb.connection import Link
-from dealdb.errors import (
-    AccessDenied,
-    ConflictError,
-    DealNotFound,
-    SchemaError,
-    ServerRefused,
-    StoreError,
-)
 from dealdb.pipeline import Pipeline
-from dealdb.schema import Field, FieldType, Schema, check_field_name
-from dealdb.store.commit.change import Change, Mark, Reply
+from dealdb.schema import Field, Schema
+from dealdb.store.commit.change import Mark
+from dealdb.store.commit.deal_writer import DealWriter
 from dealdb.store.commit.definitions import Definitions
 from dealdb.store.commit.durability import Durability
 from dealdb.store.commit.load_notes import Marked, take_over
 from dealdb.store.commit.writers import Writers
 from dealdb.store.deal import Deal, SaveResult, Written, deal_from
-from dealdb.store.hashes import as_dict, scan_hashes, strays
+from dealdb.store.hashes import as_dict
 from dealdb.store.keys import FORMAT, Keys, wrong_format
+from dealdb.store.upkeep.adoption import Adoption
 from dealdb.store.upkeep.clock import times_to_come
-from dealdb.values import encode, encode_id, infer, widened
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -50,8 +40,6 @@ if TYPE_CHECKING:
     from dealdb.store.upkeep.check import CheckReport
     from dealdb.store.upkeep.rename import Reshape
     from dealdb.store.upkeep.repair import Audit, RepairReport
-
-_MAX_TRIES = 20
 
 
 class Store:
@@ -94,9 +82,10 @@ class Store:
         self.keys = Keys(collection)
         self._writers = Writers(link, self.keys, actor, durability, allow_eviction=allow_eviction)
         self._definitions = Definitions(link, self.keys, self._writers)
+        self._deal_writer = DealWriter(link, self.keys, self._writers, self._definitions)
         self._lazy_lock = threading.Lock()
         self._lazy_live: LiveColumns | None = None
-        self._adopted = self._looked = False
+        self._adoption = Adoption(link, self.keys, self._writers)
 
     # what the collection is ------------------------------------------------------------------------
 
@@ -124,14 +113,14 @@ class Store:
 
     def snapshot(self, names: Collection[str] | None = None) -> Snapshot:
         """All deals as of now, with these columns at least; see ``LiveColumns.snapshot``."""
-        if self._adopted:
+        if self._adoption.is_done:
             return self._live.snapshot(names)
         # not at the top: Polars takes longer to import than a single deal takes to read or save
         from dealdb.store.archive.first_look import first_look
 
         look = first_look(self.link, self.keys)
         if look.adopted:
-            self._adopted = True
+            self._adoption.is_done = True
         else:
             self._adopt_strays()
         return self._live.snapshot(names, look)
@@ -192,14 +181,14 @@ class Store:
         return Reshape(self._definitions, self._audit, self._live, self._writers)
 
     def history(self, deal_id: str) -> pl.DataFrame:
-        """Every change of one deal; see ``past.history_of``."""
+        """Every change of one deal; see ``reading.history_of``."""
         from dealdb.store.history.changes import history_of
 
         self._adopt_strays()
         return history_of(self.link, self.keys, deal_id)
 
     def changes(self, until: int) -> pl.DataFrame:
-        """Every change of every deal up to a commit; see ``past.changes_of``."""
+        """Every change of every deal up to a commit; see ``reading.changes_of``."""
         from dealdb.store.history.changes import changes_of
 
         self._adopt_strays()
@@ -213,7 +202,7 @@ class Store:
         return Feed(self.link.apart(), self.keys, since, timeout_s)
 
     def as_of(self, when: datetime | date) -> Snapshot:
-        """All deals as they were at a moment; see ``past.replica_as_of``."""
+        """All deals as they were at a moment; see ``reading.replica_as_of``."""
         from dealdb.store.history.as_of import replica_as_of
         from dealdb.store.replica.snapshot import snapshot_of
 
@@ -237,31 +226,14 @@ class Store:
 
     def _adopt_strays(self) -> None:
         """At the first use of a collection, adopt the hashes that were there before dealdb came."""
-        if self._adopted:
-            return
-        adopted, form = self.link.call("HMGET", self.keys.meta, "adopted", "format", retry=True)
-        self._check_format(form)
-        if not adopted:
-            if not self._looked:
-                self._look_for_strays()
-            # a collection that holds nothing is not created by looking at it
-            if not self.link.call("EXISTS", self.keys.meta, retry=True):
-                return
-            self._note_adopted()
-        self._adopted = True
+        self._adoption.ensure(lambda deals: self._audit.adopt_all(deals))
 
-    def _note_adopted(self) -> None:
-        # who may only read, or reads from a replica or a full server, looks through the hashes once a process
-        with suppress(AccessDenied, ServerRefused):
-            self.link.call("HSET", self.keys.meta, "adopted", 1, retry=True)
-
-    def _look_for_strays(self) -> None:
-        found = (deal for page in scan_hashes(self.link, self.keys) for deal in strays(page))
-        first = next(found, None)
-        if first is not None:
-            with self._writers.beforehand():
-                self._audit.adopt_all(chain([first], found))
-        self._looked = True
+    def _adopt_deal(self, deal_id: str) -> bool:
+        """Have the log see a hash that another program wrote; whether there is one."""
+        if not self.contains(deal_id):
+            return False
+        self._audit.adopt({deal_id: 1})
+        return True
 
     def get_many(self, ids: Sequence[str]) -> list[Deal | None]:
         """
@@ -348,42 +320,9 @@ class Store:
     def save(
         self, deal: Mapping[str, object], *, expect_rev: int | None = None, must_exist: bool = False
     ) -> SaveResult:
-        """
-        Save one deal: fields that are not given stay, None clears.
-
-        Raises
-        ------
-        SchemaError
-            If a value doesn't fit its field.
-        ConflictError
-            If the deal does not have revision ``expect_rev`` (0: no such deal).
-        DealNotFound
-            If ``must_exist`` and there is no such deal.
-
-        Cost
-        ----
-        One round trip; some more for the first deal with a new field or stage.
-        """
+        """Save one deal: fields that are not given stay, None clears; see ``DealWriter.save``."""
         self._adopt_strays()
-        deal_id = encode_id(deal.get("id"))
-        condition = "*" if must_exist else "" if expect_rev is None else str(expect_rev)
-        for _ in range(_MAX_TRIES):
-            schema, texts = self._encoded(deal, deal_id)
-            self._cover_stage(texts.get("stage"))
-            version = self._definitions.version_of(schema)
-            reply = self._writers.commit(_setting_one(version, deal_id, texts, condition))
-            match reply.status:
-                case "ok" | "repeat":
-                    seq, inserted, _, _ = reply.counts
-                    return SaveResult(
-                        id=deal_id, rev=seq, outcome="inserted" if inserted else "updated"
-                    )
-                case "unchanged":
-                    return SaveResult(id=deal_id, rev=int(reply.rest[0]), outcome="unchanged")
-                case "conflict":
-                    raise _conflict(deal_id, expect_rev, int(reply.rest[0]))
-            self._definitions.refresh()
-        raise self._never_settled()
+        return self._deal_writer.save(deal, expect_rev=expect_rev, must_exist=must_exist)
 
     def write(
         self,
@@ -393,105 +332,16 @@ class Store:
         max_rev: int | None = None,
         mark: Mark | None = None,
     ) -> Written:
-        """
-        Save a batch of deals in one commit: null clears; columns that are not given stay, unless it replaces.
-
-        Parameters
-        ----------
-        schema
-            The one that the texts were encoded with.
-        batch
-            Deals, each once; some hundreds, since the server does nothing else meanwhile. Texts as
-            ``dealdb.columns.encode_column`` makes them.
-        max_rev
-            Latest revision that any of the deals may have, 0 if none may exist.
-        mark
-            Note on a load, to be kept if the commit changes anything; see ``take_over``.
-
-        Raises
-        ------
-        SchemaError
-            If another process has meanwhile given a field a type that the texts don't fit, or an id is given twice.
-        ConflictError
-            If a deal has a later revision than ``max_rev``; nothing was written.
-
-        Cost
-        ----
-        One round trip.
-        """
-        _check_ids(batch)
+        """Write a batch of deals in one commit; see ``DealWriter.write``."""
         self._adopt_strays()
-        # a column that is only cleared must not come back after somebody has dropped it
-        used = [schema[name] for name in batch.given]
-        for _ in range(_MAX_TRIES):
-            current = self._current(schema, used)
-            version, sent = self._definitions.version_of(current), batch.within(current)
-            reply = self._writers.commit(_setting_all(version, sent, _at_most(max_rev), mark))
-            match reply.status:
-                case "ok" | "repeat":
-                    return _written(reply)
-                case "unchanged":
-                    return Written(seq=0, inserted=0, updated=0, unchanged=len(batch))
-                case "conflict":
-                    raise _later(batch.ids, max_rev, reply)
-            # the texts stay good as long as their fields only widen
-            self._definitions.refresh()
-            schema = self.declare(used)
-        raise self._never_settled()
+        return self._deal_writer.write(schema, batch, max_rev=max_rev, mark=mark)
 
     def add(
         self, schema: Schema, batches: Sequence[Batch], marks: Sequence[Mark | None] | None = None
     ) -> int:
-        """
-        Add batches of new deals, in a commit each, all sent at once: the server need not wait for the next one.
-
-        Parameters
-        ----------
-        schema
-            The one that the texts were encoded with.
-        batches
-            As for ``write``.
-        marks
-            One for each batch, as for ``write``.
-
-        Returns
-        -------
-        int
-            How many batches, from the first on, were added; the next one, if any, has a deal that exists. It was not
-            written, and none of those behind it.
-
-        Raises
-        ------
-        SchemaError
-            As ``write`` raises it; batches before may have been added.
-
-        Cost
-        ----
-        One round trip.
-        """
-        for batch in batches:
-            _check_ids(batch)
+        """Add batches of new deals, in a commit each; how many were added; see ``DealWriter.add``."""
         self._adopt_strays()
-        used = [schema[name] for name in dict.fromkeys(chain(*(b.given for b in batches)))]
-        noted = list(zip(batches, marks or [None] * len(batches), strict=True))
-        n_added = 0
-        for _ in range(_MAX_TRIES):
-            version = self._definitions.version_of(self._current(schema, used))
-            replies = self._writers.commit_all(
-                [_adding(version, batch, mark) for batch, mark in noted[n_added:]]
-            )
-            n_added += sum(reply.is_done for reply in replies)
-            if n_added == len(batches) or replies[-1].status == "known":
-                return n_added
-            self._definitions.refresh()
-            schema = self.declare(used)
-        raise self._never_settled()
-
-    def _current(self, schema: Schema, used: Iterable[Field]) -> Schema:
-        """The schema as last seen where it has the same fields, which others may have been added to."""
-        known = self._definitions.schema
-        same = known.version and all(known.get(field.name) == field for field in used)
-        return known if same else schema
+        return self._deal_writer.add(schema, batches, marks)
 
     def settling(self) -> Settling:
         """What has the server keep a load once only, while it goes on and at its end."""
@@ -504,92 +354,16 @@ class Store:
         )
 
     def delete(self, deal_id: str, *, expect_rev: int | None = None) -> bool:
-        """
-        Delete a deal; False when there was none.
-
-        Raises
-        ------
-        ConflictError
-            If the deal does not have revision ``expect_rev``.
-
-        Cost
-        ----
-        One round trip; another when there is no such deal.
-        """
+        """Delete a deal; False when there was none; see ``DealWriter.delete``."""
         self._adopt_strays()
-        condition = "" if expect_rev is None else str(expect_rev)
-        for _ in range(_MAX_TRIES):
-            change = Change(
-                kind="delete",
-                version=self._definitions.version_of(self._definitions.schema),
-                payload=msgpack.packb([[deal_id]]),
-                ids=[deal_id],
-                condition=condition,
-            )
-            reply = self._writers.commit(change)
-            match reply.status:
-                case "ok" | "repeat":
-                    return True
-                case "unchanged" if self.contains(deal_id):
-                    # another program's hash, which the log has yet to see
-                    self._audit.adopt({deal_id: 1})
-                    if condition == "0":
-                        rev = self.link.call("HGET", self.keys.deal(deal_id), "_rev", retry=True)
-                        condition = rev.decode()
-                    continue
-                case "unchanged":
-                    return False
-                case "conflict":
-                    raise _conflict(deal_id, expect_rev, int(reply.rest[0]))
-            if not self._definitions.refresh().schema.version:
-                return False
-        raise self._never_settled()
+        return self._deal_writer.delete(deal_id, expect_rev=expect_rev, adopt=self._adopt_deal)
 
     def delete_many(
         self, ids: Sequence[str], *, max_rev: int | None = None, mark: Mark | None = None
     ) -> int:
-        """
-        Delete deals in one commit; how many of them there were.
-
-        Parameters
-        ----------
-        ids
-            Deals; some hundreds, since the server does nothing else meanwhile.
-        max_rev
-            Latest revision that any of them may have.
-        mark
-            As for ``write``.
-
-        Raises
-        ------
-        ConflictError
-            If a deal has a later revision than ``max_rev``; nothing was deleted.
-
-        Cost
-        ----
-        One round trip.
-        """
+        """Delete deals in one commit; how many of them there were; see ``DealWriter.delete_many``."""
         self._adopt_strays()
-        for _ in range(_MAX_TRIES):
-            change = Change(
-                kind="delete",
-                version=self._definitions.version_of(self._definitions.schema),
-                payload=msgpack.packb([ids]),
-                ids=ids,
-                condition=_at_most(max_rev),
-                mark=mark,
-            )
-            reply = self._writers.commit(change)
-            match reply.status:
-                case "ok" | "repeat":
-                    return _written(reply).updated
-                case "unchanged":
-                    return 0
-                case "conflict":
-                    raise _later(ids, max_rev, reply)
-            if not self._definitions.refresh().schema.version:
-                return 0
-        raise self._never_settled()
+        return self._deal_writer.delete_many(ids, max_rev=max_rev, mark=mark)
 
     def newest(self) -> Position:
         """The last commit. One round trip."""
@@ -598,7 +372,7 @@ class Store:
         return newest(self.link, self.keys)
 
     def has(self, position: Position) -> bool:
-        """Whether a commit is in the history; see ``past.is_known``."""
+        """Whether a commit is in the history; see ``reading.is_known``."""
         from dealdb.store.history.reading import is_known
 
         return is_known(self.link, self.keys, position)
@@ -617,7 +391,7 @@ class Store:
 
     def confirm(self, since: Position, durability: Durability | None = None) -> Position:
         """
-        The last commit, after the server was found to have a load of this thread; see ``lineage.confirm``.
+        The last commit, after the server was found to have a load of this thread; see ``confirm.confirm``.
 
         Raises
         ------
@@ -630,115 +404,9 @@ class Store:
         return confirm(self.link, self.keys, self._writers, since)
 
     def take_over(self, load: str) -> Marked | None:
-        """Last note of a load that died, which no process continues any more; see ``marks.take_over``."""
+        """Last note of a load that died, which no process continues any more; see ``load_notes.take_over``."""
         return take_over(self.link, self.keys, self._writers, load)
 
     def forget_load(self, load: str) -> None:
         """Remove the note of a load. One round trip."""
         self.link.call("HDEL", self.keys.writers, self.keys.load(load), retry=True)
-
-    def _encoded(
-        self, deal: Mapping[str, object], deal_id: str
-    ) -> tuple[Schema, dict[str, str | None]]:
-        """Texts by field, and the schema in which each field exists and is wide enough for them."""
-        schema = self._definitions.schema
-        fields = schema.by_name
-        texts: dict[str, str | None] = {}
-        needed = []
-        for name, value in deal.items():
-            if name == "id":
-                continue
-            field = fields.get(name)
-            if field and field.type is FieldType.TEXT and type(value) is str and value.isascii():
-                # most values are such texts, which need no encoding
-                texts[name] = value
-                continue
-            if value is None:
-                # a field that no deal ever had needs no clearing, and None tells no type to declare it with
-                if field:
-                    texts[name] = None
-                else:
-                    check_field_name(name)
-                continue
-            wide = widened(field, value) if field else infer(name, value)
-            if wide is not field and wide != field:
-                needed.append(wide)
-            texts[name] = encode(value, wide, deal=deal_id)
-        if needed or not schema.version:
-            # only now: a deal of which one value doesn't fit is refused before the schema changes for its neighbours
-            self.declare(needed)
-            # again: by now there may be fields of other processes, to be cleared or of another type
-            return self._encoded(deal, deal_id)
-        return schema, texts
-
-    def _cover_stage(self, stage: str | None) -> None:
-        if stage and stage not in self._definitions.pipeline:
-            self.cover_stages([stage])
-
-    def _never_settled(self) -> StoreError:
-        return StoreError(f"{self.link.settings.where}: the schema changed on every try; try again")
-
-
-def _check_ids(batch: Batch) -> None:
-    if batch.repeats:
-        msg = "a batch names each deal once; this one names some twice"
-        raise SchemaError(msg, field="id")
-
-
-def _setting_one(
-    version: str, deal_id: str, texts: Mapping[str, str | None], condition: str
-) -> Change:
-    payload = msgpack.packb([[deal_id], list(texts), [[text] for text in texts.values()]])
-    return Change(
-        kind="set",
-        version=version,
-        payload=payload,
-        ids=(deal_id,),
-        condition=condition,
-        texts=texts,
-    )
-
-
-def _setting(
-    version: str,
-    ids: Sequence[str],
-    columns: Mapping[str, Sequence[str | None]],
-    condition: str = "",
-) -> Change:
-    payload = msgpack.packb([ids, list(columns), list(columns.values())])
-    return Change(kind="set", version=version, payload=payload, ids=ids, condition=condition)
-
-
-def _adding(version: str, batch: Batch, mark: Mark | None) -> Change:
-    return Change(
-        kind="add",
-        version=version,
-        payload=batch.packed,
-        values=batch.values,
-        ids=batch.ids,
-        mark=mark,
-    )
-
-
-def _setting_all(version: str, batch: Batch, condition: str, mark: Mark | None) -> Change:
-    return _setting(version, batch.ids, batch.columns, condition)._replace(mark=mark)
-
-
-def _written(reply: Reply) -> Written:
-    seq, inserted, updated, unchanged = reply.counts
-    return Written(seq=seq, inserted=inserted, updated=updated, unchanged=unchanged)
-
-
-def _conflict(deal_id: str, expect_rev: int | None, actual: int) -> ConflictError | DealNotFound:
-    if expect_rev is None:
-        return DealNotFound(deal_id)
-    return ConflictError(deal_id, expected_rev=expect_rev, actual_rev=actual)
-
-
-def _at_most(max_rev: int | None) -> str:
-    return "" if max_rev is None else f"<={max_rev}"
-
-
-def _later(ids: Sequence[str], max_rev: int | None, reply: Reply) -> ConflictError:
-    rev, place = map(int, reply.rest)
-    return ConflictError(ids[place - 1], expected_rev=max_rev or 0, actual_rev=rev)

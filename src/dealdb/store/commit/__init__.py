@@ -12,6 +12,7 @@ Commits: what a change is, and how it is carried out exactly once.
 ``idle_writers``       records of writers that have long not committed go
 ``load_notes``         how far loads have come
 ``definitions``        schema and pipeline, and the commits that change them
+``deal_writer``        saving, adding and deleting deals
 ====================== ============================================================================
 
 The order of the files is that of their imports: none imports one that stands below it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,51 @@ class Mark:
     note: str
 
 
+class Condition(NamedTuple):
+    """
+    What a commit depends on: where it doesn't hold, the script refuses the commit and writes nothing.
+
+    Without anything it always holds.
+
+    Attributes
+    ----------
+    text
+        As the script takes it. Only ``commit.lua`` and this class know how it is written.
+
+    Examples
+    --------
+    >>> Condition.revision_is(7)
+    Condition(text='7')
+    """
+
+    text: str = ""
+
+    @classmethod
+    def deal_exists(cls) -> Self:
+        """There is a deal with this id, whoever wrote it."""
+        return cls("*")
+
+    @classmethod
+    def revision_is(cls, rev: int) -> Self:
+        """The one deal has this revision; 0 for no deal."""
+        return cls(str(rev))
+
+    @classmethod
+    def none_later_than(cls, rev: int) -> Self:
+        """No deal has a later revision; with 0, there is none of them."""
+        return cls(f"<={rev}")
+
+    @classmethod
+    def no_commit_since(cls, seq: int) -> Self:
+        """The collection's last commit is this one."""
+        return cls(f"@{seq}")
+
+    @classmethod
+    def counter_reached(cls, counter: int) -> Self:
+        """Of a void: the writer's last commit has this counter at least."""
+        return cls(str(counter))
+
+
 class Change(NamedTuple):
     """
     One change to a collection, as the commit script takes it.
@@ -40,9 +85,7 @@ class Change(NamedTuple):
     ids
         Deals concerned, in the order of the payload.
     condition
-        ``""`` none, ``"*"`` the deal must exist, ``"@n"`` no commit may have come since ``n``, ``"<=n"`` no deal may
-        have a later revision (0: none may exist), else the revision that the one deal must have. Of a void: counter
-        that the last commit has at least.
+        What it depends on.
     texts
         Of a set of one deal: what the payload says, by field, which spares the server to unpack it; or None.
     values
@@ -55,7 +98,7 @@ class Change(NamedTuple):
     version: str = ""
     payload: bytes | str = b""
     ids: Sequence[str] = ()
-    condition: str = ""
+    condition: Condition = Condition()
     texts: Mapping[str, str | None] | None = None
     values: bytes = b""
     mark: Mark | None = None

@@ -9,7 +9,7 @@ from dealdb.connection import Link
 from dealdb.errors import StoreDamaged, StoreError
 from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
-from dealdb.store.commit.change import Change, Reply, version_of
+from dealdb.store.commit.change import Change, Condition, Reply, version_of
 from dealdb.store.commit.writers import Writers
 from dealdb.store.keys import FORMAT, Keys, wrong_format
 
@@ -125,7 +125,10 @@ class Definitions:
         known = self._known
         payload = known.schema.without(name).to_json()
         change = Change(
-            kind="schema", version=known.schema_version, payload=payload, condition=f"@{seq}"
+            kind="schema",
+            version=known.schema_version,
+            payload=payload,
+            condition=Condition.no_commit_since(seq),
         )
         reply = self._writers.commit(change)
         self._refresh()

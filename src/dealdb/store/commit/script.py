@@ -125,7 +125,8 @@ class CommitScript:
         arguments: list[str | bytes] = [str(3 + len(change.ids)), *self._common]
         arguments += [prefix + deal_id for deal_id in change.ids]
         arguments += [sending.writer, str(counter), digest, sending.known]
-        arguments += [change.kind, change.version, change.condition, self._actor, change.payload]
+        arguments += [change.kind, change.version, change.condition.text]
+        arguments += [self._actor, change.payload]
         mark = change.mark
         if mark:
             arguments += [mark.name, mark.note]
@@ -146,6 +147,6 @@ def _flat(texts: Mapping[str, str | None]) -> list[str]:
 def _digest_of(change: Change) -> str:
     """8 hex digits of what a change says."""
     payload = change.payload
-    said = "\0".join((change.kind, change.version, change.condition, *change.ids)).encode()
+    said = "\0".join((change.kind, change.version, change.condition.text, *change.ids)).encode()
     content = crc32(payload.encode() if isinstance(payload, str) else payload, crc32(said))
     return f"{content:08x}"

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from dealdb.connection import Link
 from dealdb.connection.retry import Pauses
 from dealdb.errors import OutcomeUnknown, PoolTimeout, ServerUnavailable, StoreError, WriterClash
-from dealdb.store.commit.change import Change, Reply
+from dealdb.store.commit.change import Change, Condition, Reply
 from dealdb.store.commit.durability import Wait, is_reached
 from dealdb.store.commit.script import CommitScript, Sending
 from dealdb.store.keys import Keys
@@ -166,10 +166,9 @@ class Writer:
         digest
             Of the commit with this counter, if it was sent.
         """
-        void = Sending(
-            self._name, self._known, [Change(kind="void", condition=str(least))], counter, [digest]
-        )
-        [reply] = self._until_answered(void)
+        void = Change(kind="void", condition=Condition.counter_reached(least))
+        sending = Sending(self._name, self._known, [void], counter, [digest])
+        [reply] = self._until_answered(sending)
         return reply
 
     def _commit(self, changes: Sequence[Change]) -> list[Reply]:

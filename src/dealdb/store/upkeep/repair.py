@@ -19,7 +19,7 @@ import msgpack
 
 from dealdb.connection import Link
 from dealdb.schema import Field, FieldType, Schema
-from dealdb.store.commit.change import Change
+from dealdb.store.commit.change import Change, Condition
 from dealdb.store.commit.definitions import Definitions
 from dealdb.store.commit.writers import Writers
 from dealdb.store.hashes import as_dict, scan_hashes
@@ -214,7 +214,6 @@ class Audit:
         fields: Sequence[str],
         sources: Sequence[str | None],
         marks: Sequence[int],
-        condition: str = "",
     ) -> int:
         """Give fields the values of others of the same hash; see ``commit.lua``. Returns the deals changed."""
         while True:
@@ -224,7 +223,6 @@ class Audit:
                     version=self._definitions.version_of(self._definitions.schema),
                     payload=msgpack.packb([list(ids), list(fields), list(sources), list(marks)]),
                     ids=ids,
-                    condition=condition,
                 )
             )
             if reply.status != "stale":
@@ -257,7 +255,7 @@ class Audit:
                     payload=msgpack.packb([ids, [row for _, row in left_over]]),
                     ids=ids,
                     # the rows are right only as long as nobody has deleted or saved the deals since
-                    condition=f"@{snapshot.seq}",
+                    condition=Condition.no_commit_since(snapshot.seq),
                 )
             )
             if reply.status in ("ok", "repeat", "unchanged"):
