@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-import dealdb
-
-SOURCE = Path(dealdb.__file__).parent
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "dealdb"
 PACKAGES = sorted(path.parent for path in SOURCE.glob("*/__init__.py"))
 # facades, most of which is docstrings
 MAY_BE_LONG = {"database.py", "query/engine.py"}
@@ -108,3 +107,23 @@ def test_no_folder_is_too_full_and_no_file_too_long() -> None:
         name = str(path.relative_to(SOURCE))
         n = len(path.read_text().splitlines())
         assert n <= MOST_LINES or name in MAY_BE_LONG, f"{name}: {n} lines"
+
+
+def test_the_steps_of_the_architecture_page_are_in_the_code() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    for path in re.findall(r"`([\w/]+\.(?:py|lua))`", text):
+        assert (SOURCE / path).exists() or (ROOT / path).exists(), path
+    steps = re.findall(r"`([\w/]+\.py)` `([\w.]+)`", text)
+    assert len(steps) > 20
+    for path, name in steps:
+        word = name.split(".")[-1]
+        assert re.search(rf"(def|class) {word}\b", (SOURCE / path).read_text()), f"{path} {name}"
+
+
+def test_the_tree_of_the_architecture_page_is_that_of_the_code() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    tree = text.split("```")[1]
+    for path in SOURCE.rglob("*.py"):
+        assert re.search(rf"\b{path.stem}\b", tree) or path.stem.startswith("__"), path
+    known = {path.stem for path in SOURCE.rglob("*.py")} | {path.name for path in SOURCE.rglob("*")}
+    assert set(re.findall(r"[\w.]+", tree)) - known - {"src", "dealdb"} == set()

@@ -122,6 +122,13 @@ class Keys:
         return self._own("chunks")
 
 
+def check_format(keys: Keys, found: bytes | None) -> None:
+    """Raise StoreDamaged where a collection has another format; None is that of a collection without commits."""
+    # of a collection that is being restored, some deals are there already
+    if found not in (None, FORMAT):
+        raise wrong_format(keys, found)
+
+
 def wrong_format(keys: Keys, found: bytes) -> StoreDamaged:
     """Error for a collection of another format."""
     if found == FORMAT_OF_RESTORE:

@@ -18,7 +18,7 @@ from dealdb.store.commit.load_notes import Marked, take_over
 from dealdb.store.commit.writers import Writers
 from dealdb.store.deal import Deal, SaveResult, Written, deal_from
 from dealdb.store.hashes import as_dict
-from dealdb.store.keys import FORMAT, Keys, wrong_format
+from dealdb.store.keys import Keys, check_format
 from dealdb.store.upkeep.adoption import Adoption
 from dealdb.store.upkeep.clock import times_to_come
 
@@ -86,8 +86,6 @@ class Store:
         self._lazy_lock = threading.Lock()
         self._lazy_live: LiveColumns | None = None
         self._adoption = Adoption(link, self.keys, self._writers)
-
-    # what the collection is ------------------------------------------------------------------------
 
     def schema(self) -> Schema:
         """Schema in force. One round trip."""
@@ -232,7 +230,7 @@ class Store:
         """Have the log see a hash that another program wrote; whether there is one."""
         if not self.contains(deal_id):
             return False
-        self._audit.adopt({deal_id: 1})
+        self._audit.adopt_all([deal_id])
         return True
 
     def get_many(self, ids: Sequence[str]) -> list[Deal | None]:
@@ -248,16 +246,13 @@ class Store:
         ----
         One round trip; one more after the schema changed.
         """
-        commands: list[tuple[str, ...]] = [("HGETALL", self.keys.deal(deal_id)) for deal_id in ids]
-        *hashes, meta = self.link.calls(
-            [*commands, ("HMGET", self.keys.meta, "schema_version", "format")], retry=True
-        )
-        version, form = meta
-        self._check_format(form)
-        definitions = self._definitions
-        if not definitions.is_current(version):
-            definitions.refresh()
-        schema = definitions.schema
+        deals = [("HGETALL", self.keys.deal(deal_id)) for deal_id in ids]
+        state = ("HMGET", self.keys.meta, "schema_version", "format")
+        *hashes, (version, form) = self.link.calls([*deals, state], retry=True)
+        check_format(self.keys, form)
+        if not self._definitions.is_current(version):
+            self._definitions.refresh()
+        schema = self._definitions.schema
         return [
             deal_from(deal_id, as_dict(pairs), schema) if pairs else None
             for deal_id, pairs in zip(ids, hashes, strict=True)
@@ -265,16 +260,10 @@ class Store:
 
     def contains(self, deal_id: str) -> bool:
         """Whether there is such a deal. One round trip."""
-        exists, form = self.link.calls(
-            [("EXISTS", self.keys.deal(deal_id)), ("HGET", self.keys.meta, "format")], retry=True
-        )
-        self._check_format(form)
+        look = [("EXISTS", self.keys.deal(deal_id)), ("HGET", self.keys.meta, "format")]
+        exists, form = self.link.calls(look, retry=True)
+        check_format(self.keys, form)
         return bool(exists)
-
-    def _check_format(self, found: bytes | None) -> None:
-        # of a collection that is being restored, some deals are there already
-        if found not in (None, FORMAT):
-            raise wrong_format(self.keys, found)
 
     def count(self) -> int:
         """Number of deals. One round trip."""
@@ -284,9 +273,8 @@ class Store:
     def sizes(self) -> tuple[int, int]:
         """Number of deals and of entries in the log. One round trip."""
         self._adopt_strays()
-        deals, entries = self.link.calls(
-            [("HGET", self.keys.meta, "deals"), ("XLEN", self.keys.log)], retry=True
-        )
+        look = [("HGET", self.keys.meta, "deals"), ("XLEN", self.keys.log)]
+        deals, entries = self.link.calls(look, retry=True)
         return int(deals or 0), int(entries)
 
     def times_to_come(self) -> str | None:

@@ -8,7 +8,7 @@ from dealdb.connection import Link
 from dealdb.errors import ServerRefused
 from dealdb.store.archive.manifest import Manifest
 from dealdb.store.archive.string_keys import is_wrong_type, read_string
-from dealdb.store.keys import FORMAT, Keys, wrong_format
+from dealdb.store.keys import Keys, check_format
 
 
 class FirstLook(NamedTuple):
@@ -48,6 +48,5 @@ def first_look(link: Link, keys: Keys) -> FirstLook:
             raise
         # one by one, to see which of the two it is
         (found, adopted), text = link.call(*look, retry=True), read_string(link, keys.checkpoint)
-    if found not in (None, FORMAT):
-        raise wrong_format(keys, found)
+    check_format(keys, found)
     return FirstLook(bool(adopted), Manifest.from_bytes(text))

@@ -11,7 +11,7 @@ from dealdb.pipeline import Pipeline
 from dealdb.schema import Field, Schema
 from dealdb.store.commit.change import Change, Condition, Reply, version_of
 from dealdb.store.commit.writers import Writers
-from dealdb.store.keys import FORMAT, Keys, wrong_format
+from dealdb.store.keys import Keys, check_format
 
 # each lost race means that another process got its change in; more losses than this are no race
 _MAX_TRIES = 100
@@ -68,8 +68,7 @@ class Definitions:
         schema, pipeline, seq, form = self._link.call(
             "HMGET", self._keys.meta, "schema", "pipeline", "seq", "format", retry=True
         )
-        if form not in (None, FORMAT):
-            raise wrong_format(self._keys, form)
+        check_format(self._keys, form)
         try:
             self._cached = _Defined(
                 Schema.from_json(schema) if schema else Schema.standard(),

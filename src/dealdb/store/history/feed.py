@@ -23,7 +23,7 @@ from dealdb.store.history.feed_commits import Commit, commit_of
 from dealdb.store.history.feed_start import Since, token_of
 from dealdb.store.history.last_commit import last_until
 from dealdb.store.history.reading import follows, is_known, read_history
-from dealdb.store.keys import FORMAT, Keys, wrong_format
+from dealdb.store.keys import Keys, check_format
 from dealdb.store.log.entry import Entry, Position
 from dealdb.store.log.reader import wait_for
 
@@ -157,8 +157,7 @@ class Feed(Iterator[Commit]):
         """The newest commit."""
         names = ("format", "seq", "hash", "schema")
         form, seq, chain, schema = self._link.call("HMGET", self._keys.meta, *names, retry=True)
-        if form not in (None, FORMAT):
-            raise wrong_format(self._keys, form)
+        check_format(self._keys, form)
         if seq is None:
             return _ORIGIN
         return _Point(Position(int(seq), chain), Schema.from_json(schema))

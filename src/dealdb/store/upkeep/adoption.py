@@ -10,7 +10,7 @@ from dealdb.connection import Link
 from dealdb.errors import AccessDenied, ServerRefused
 from dealdb.store.commit.writers import Writers
 from dealdb.store.hashes import scan_hashes, strays
-from dealdb.store.keys import FORMAT, Keys, wrong_format
+from dealdb.store.keys import Keys, check_format
 
 
 class Adoption:
@@ -51,8 +51,7 @@ class Adoption:
         if self.is_done:
             return
         adopted, form = self._link.call("HMGET", self._keys.meta, "adopted", "format", retry=True)
-        if form not in (None, FORMAT):
-            raise wrong_format(self._keys, form)
+        check_format(self._keys, form)
         if not adopted:
             if not self._looked:
                 self._look(adopt_all)

@@ -173,7 +173,7 @@ class Audit:
             sum(self._commit({deal: marks[deal] for deal in batch}) for batch in _batches(marks))
         )
 
-    def adopt(self, deals: Mapping[str, int]) -> int:
+    def adopt(self, deals: Mapping[str, Adopt]) -> int:
         """
         Commit the hashes of these deals as they are; returns how many there were.
 
@@ -188,7 +188,7 @@ class Audit:
         """
         return self._logged(self._commit(deals))
 
-    def _commit(self, deals: Mapping[str, int]) -> int:
+    def _commit(self, deals: Mapping[str, Adopt]) -> int:
         names = {
             name.decode(errors="replace") for h in self._hashes(list(deals)).values() for name in h
         }

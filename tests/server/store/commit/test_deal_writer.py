@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
@@ -40,13 +40,13 @@ def test_another_programs_hash_is_deleted(store: Store, expect_rev: int | None) 
 def test_somebody_else_deletes_it_just_after_it_was_adopted(
     store: Store, link: Link, expect_rev: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    adopt = Audit.adopt
+    adopt = Audit.adopt_all
 
-    def and_delete(audit: Audit, marks: dict[str, int]) -> int:
-        n = adopt(audit, marks)
+    def and_delete(audit: Audit, deals: Iterable[str]) -> int:
+        n = adopt(audit, deals)
         assert Store(link).delete("2")
         return n
 
-    monkeypatch.setattr(Audit, "adopt", and_delete)
+    monkeypatch.setattr(Audit, "adopt_all", and_delete)
     assert not store.delete("2", expect_rev=expect_rev)
     assert store.check().ok
