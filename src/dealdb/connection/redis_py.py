@@ -7,7 +7,6 @@ A test names each of them, so that a new version of the client fails there and n
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -26,11 +25,13 @@ class RedisPyParts:
         One of ``redis.connection``, connected or not.
     """
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_connection", "_parser")
 
     def __init__(self, connection: Any) -> None:
         # Any: the client's classes are only half typed
         self._connection = connection
+        # the same for as long as there is the connection; its reader is another after each connect
+        self._parser = connection._parser
 
     @property
     def open_socket(self) -> Any:
@@ -44,11 +45,11 @@ class RedisPyParts:
         A closed connection counts, so that nobody uses it again: the client closes one by itself, and an interrupt may
         keep us from noting it.
         """
-        open_socket, parser = self._connection._sock, self._connection._parser
+        open_socket = self._connection._sock
         # a parser that never was on a socket has no reader at all
-        if open_socket is None or parser._reader is None:
+        if open_socket is None or self._parser._reader is None:
             return True
-        return bool((tls and open_socket.pending()) or parser._reader.has_data())
+        return bool((tls and open_socket.pending()) or self._parser._reader.has_data())
 
     def read_reply(self, timeout_s: float | None) -> Any:
         """
@@ -56,17 +57,15 @@ class RedisPyParts:
 
         The connection's own method would raise it, and looks after health checks and timeouts that we do without.
         """
-        patience = {} if timeout_s is None else {"timeout": timeout_s}
-        return self._connection._parser.read_response(**patience)
+        if timeout_s is None:
+            return self._parser.read_response()
+        return self._parser.read_response(timeout=timeout_s)
 
-    def replies_read_ahead(self, most: int) -> Iterator[Any]:
-        """At most so many replies of those that came with an earlier one; no look at the socket."""
-        take = self._connection._parser._reader.gets
-        for _ in range(most):
-            reply = take()
-            if reply is NOT_ENOUGH_DATA:
-                return
-            yield reply
+    def take_read_ahead(self, replies: list[Any], count: int) -> None:
+        """Add replies that came with an earlier one, until there are so many; no look at the socket."""
+        take = self._parser._reader.gets
+        while len(replies) < count and (reply := take()) is not NOT_ENOUGH_DATA:
+            replies.append(reply)
 
     def bare_socket(self) -> AbstractContextManager[socket.socket]:
         """A new socket to its server, TLS included, on which nothing was said yet."""

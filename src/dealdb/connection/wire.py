@@ -211,7 +211,7 @@ class Wire:
                 if replies and isinstance(replies[0], RedisError):
                     raise replies[0] from None
                 raise
-            replies.extend(self._parts.replies_read_ahead(count - len(replies)))
+            self._parts.take_read_ahead(replies, count)
         return replies
 
     def ping(self, timeout_s: float) -> None:

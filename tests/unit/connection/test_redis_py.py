@@ -53,9 +53,11 @@ def test_replies_come_one_by_one_and_what_came_with_them_is_seen(listener: socke
         server.sendall(b"+OK\r\n:1\r\n-ERR no\r\n:3\r\n")
         assert parts.read_reply(5) == b"OK"
         assert parts.has_read_ahead(tls=False)
-        one, error = parts.replies_read_ahead(2)
-        assert (one, type(error)) == (1, ResponseError)
-        assert list(parts.replies_read_ahead(2)) == [3]
+        replies: list[object] = []
+        parts.take_read_ahead(replies, 2)
+        assert (replies[0], type(replies[1])) == (1, ResponseError)
+        parts.take_read_ahead(replies, 9)
+        assert replies[2:] == [3]
         assert not parts.has_read_ahead(tls=False)
     ours.disconnect()
     assert parts.has_read_ahead(tls=False)
