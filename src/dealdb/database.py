@@ -958,7 +958,7 @@ def _moment_of(text: str) -> datetime | date:
         except ValueError:
             continue
     raise QueryError(
-        f"as_of: {text!r} is no moment; write a date such as 2026-10-01, or 2026-10-01T12:30:00Z",
+        f"as_of: {text!r} is not a date or time; write a date such as 2026-10-01, or 2026-10-01T12:30:00Z",
         text=text,
     )
 

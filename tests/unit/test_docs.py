@@ -226,6 +226,29 @@ def test_imports_only_point_down(path: Path) -> None:
     assert inner <= allowed
 
 
+# the parts of the command line, as the docstring of its package has them; the page of help is made from all of them
+CLI_ORDER = [
+    {"output", "settings", "option_names"},
+    {"session"},
+    {"registry", "completion"},
+    {"main", "arguments"},
+    {"commands"},
+    {"reference"},
+]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((SOURCE / "cli").rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE))
+)
+def test_parts_of_the_command_line_import_only_from_those_below(path: Path) -> None:
+    part = path.relative_to(SOURCE / "cli").parts[0].removesuffix(".py")
+    if part == "__init__":
+        return
+    [place] = [number for number, parts in enumerate(CLI_ORDER) if part in parts]
+    inner = {name.split(".")[2] for name in imports_of(path) if name.startswith("dealdb.cli.")}
+    assert inner <= {part}.union(*CLI_ORDER[:place])
+
+
 @pytest.mark.parametrize(
     "path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE))
 )

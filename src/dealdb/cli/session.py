@@ -116,7 +116,7 @@ class Session:
         Raises
         ------
         QueryError
-            If the text is no moment.
+            If the text is not a date or time.
         """
         with self.open() as db:
             yield db if at is None else db.as_of(at)

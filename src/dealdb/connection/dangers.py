@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,9 @@ from dealdb.connection.link import Link
 from dealdb.connection.replies import NO_CLUSTER
 from dealdb.connection.telling import sentinel
 
+logger = logging.getLogger(__name__)
+
+_MEMORY = "memory"
 # share of the memory limit, or of the connections, from which on there is little room
 _FULL = 0.9
 # the first release of each line without CVE-2025-49844, by which a script can run any code in the server
@@ -89,7 +93,11 @@ def find_dangers(link: Link, info: Mapping[str, str]) -> list[Danger]:
         found, _, advice = (sentinel(link) or "").partition(": ")
         return [Danger(check="server", grave=True, found=found, advice=advice)]
     told = Told(info, lambda name: ask_config(link, name))
-    return [danger for look in _LOOKS for danger in look(told)]
+    dangers = [danger for look in _LOOKS for danger in look(told)]
+    for danger in dangers:
+        if danger.check == _MEMORY:
+            logger.warning("%s: %s", link.settings.where_db(link.db), danger.found)
+    return dangers
 
 
 def _cluster(told: Told) -> Iterator[Danger]:
@@ -137,7 +145,7 @@ def _memory(told: Told) -> Iterator[Danger]:
     if used > _FULL * limit:
         found = f"the server's memory is {'full' if used > limit else 'nearly full'}: {used:,} of {limit:,} bytes"
         advice = "raise maxmemory, or remove what it need not hold; a full server refuses changes"
-        yield Danger(check="memory", grave=used > limit, found=found, advice=advice)
+        yield Danger(check=_MEMORY, grave=used > limit, found=found, advice=advice)
 
 
 def _replica(told: Told) -> Iterator[Danger]:

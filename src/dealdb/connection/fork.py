@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Renewable(Protocol):
-    """What a forked child has to make anew before it may use it."""
+    """What a forked child has to make again before it may use it."""
 
     def renew(self) -> None:
         """Begin again in the child: new locks, nothing of the parent's in use."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,9 +13,11 @@ from hiredis import pack_command
 from dealdb.connection.pool import Pool
 from dealdb.connection.retry import Pauses
 from dealdb.connection.settings import Settings
-from dealdb.connection.translate import is_demoted, is_not_now, is_passing, is_reply
+from dealdb.connection.translate import is_demoted, is_not_now, is_passing, is_reply, reason_of
 from dealdb.connection.wire import Wire
-from dealdb.errors import SchemaError, ServerUnavailable, StoreError
+from dealdb.errors import SchemaError, ServerRefused, ServerUnavailable, StoreError
+
+logger = logging.getLogger(__name__)
 
 Argument: TypeAlias = str | bytes | int | float
 _PACKABLE = frozenset((str, bytes))
@@ -105,7 +108,9 @@ class Link:
         One round trip on one connection of the pool.
         """
         request = packed_command(command)
-        return self._deliver(lambda wire: wire.exchange(request), retry=retry, single=True)
+        return self._deliver(
+            lambda wire: wire.exchange(request), [command], retry=retry, single=True
+        )
 
     def calls(
         self,
@@ -148,6 +153,7 @@ class Link:
                 len(commands),
                 keep_errors=keep_errors,
             ),
+            commands,
             retry=retry,
         )
         return replies
@@ -164,11 +170,13 @@ class Link:
     def _deliver(
         self,
         exchange: Callable[[Wire], Any],
+        commands: Sequence[Sequence[Argument]],
         *,
         retry: bool,
         single: bool = False,
     ) -> Any:
         pauses, ever_sent, anew = Pauses(self.settings.retry_deadline_s), False, False
+        reason = ""
         while True:
             wire, sent, is_new = self._pool.checkout(self.db), False, True
             try:
@@ -183,7 +191,7 @@ class Link:
                     return reply
                 # a replica has changed nothing, and does not know what has changed elsewhere
                 self._leave(wire)
-                anew = True
+                anew, reason = True, "a replica answered"
             except StoreError as failure:
                 answered = is_reply(failure) and (single or wire.ready)
                 # whoever sent a change has to know: it is lost or done twice where this says too little
@@ -196,11 +204,14 @@ class Link:
                 # at once, but not again: a new socket leads to the new primary, or there is none yet
                 anew = demoted and not is_new
                 again = anew or (self._is_worth_another(failure) and not pauses.over)
+                reason = reason_of(failure)
                 if (sent and not retry) or not again:
+                    self._note_full(failure, commands)
                     self._explain(failure)
                     raise
             finally:
                 self._give_back(wire)
+            logger.debug("%s is sent again: %s", _Names(commands), reason)
             if anew:
                 continue
             if self._revive is not None and not sent:
@@ -219,6 +230,11 @@ class Link:
             # a second interrupt, in the middle of it: the traceback would keep the wire, and its slot, for long
             self._pool.release(wire)
             raise
+
+    def _note_full(self, failure: StoreError, commands: Sequence[Sequence[Argument]]) -> None:
+        if isinstance(failure, ServerRefused) and failure.reply == "OOM":
+            where = self.settings.where_db(self.db)
+            logger.warning("%s refused %s: its memory is full", where, _Names(commands))
 
     def _explain(self, failure: StoreError) -> None:
         """Say in the error why the server fails, where that is known: e.g. that its disk is full."""
@@ -242,6 +258,21 @@ class OwnLink(Link):
         """Close its socket, and end the command that is under way with an error, as any later one."""
         self._pool.close()
         self._pool.cut()
+
+
+class _Names:
+    """Names of commands for a log, made only where it is written; what they are about is nobody's business there."""
+
+    __slots__ = ("_commands",)
+
+    def __init__(self, commands: Sequence[Sequence[Argument]]) -> None:
+        self._commands = commands
+
+    def __str__(self) -> str:
+        name = self._commands[0][0]
+        said = name.decode() if isinstance(name, bytes) else str(name)
+        others = len(self._commands) - 1
+        return f"{said} and {others:,} more" if others else said
 
 
 def packed_command(command: tuple[Argument, ...]) -> bytes:

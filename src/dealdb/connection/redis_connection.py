@@ -10,7 +10,6 @@ from typing import Self
 from dealdb.connection.dangers import Danger, ask_dangers
 from dealdb.connection.health import Health, ask_server, ping
 from dealdb.connection.link import Link
-from dealdb.connection.measuring import remove_keys, sockets_accepted
 from dealdb.connection.pool import Pool, PoolStats
 from dealdb.connection.probe import Probe
 from dealdb.connection.settings import DEFAULT_HOST, DEFAULT_PORT, Settings, make_settings
@@ -272,6 +271,9 @@ class RedisConnection:
         ----
         One round trip.
         """
+        # not at the top, nor below: no command but the benchmark needs it
+        from dealdb.connection.measuring import sockets_accepted
+
         return sockets_accepted(self.link())
 
     def remove_keys(self, prefix: str) -> int:
@@ -296,6 +298,8 @@ class RedisConnection:
         """
         if not prefix:
             raise ConfigError("remove_keys takes the beginning of the keys: got an empty text")
+        from dealdb.connection.measuring import remove_keys
+
         return remove_keys(self.link(), prefix)
 
     def pool_stats(self) -> PoolStats:

@@ -81,6 +81,21 @@ def reply_of(error: BaseException) -> Reply:
     return parse_reply(str(error), getattr(error, "status_code", None))
 
 
+def reason_of(error: StoreError) -> str:
+    """
+    Why a command failed, in a word that quotes nothing: the first of the server's reply, or the name of what broke.
+
+    Examples
+    --------
+    >>> reason_of(ServerUnavailable("gone"))
+    'ServerUnavailable'
+    """
+    cause = error.__cause__
+    if cause is None:
+        return type(error).__name__
+    return reply_of(cause).word if is_reply(error) else type(_of_system(cause)).__name__
+
+
 def is_passing(error: StoreError) -> bool:
     """Whether the same try may go well a moment later: not so for an unknown host, or what is no Redis server."""
     cause = error.__cause__

@@ -16,6 +16,7 @@ primary that was demoted goes on answering over the sockets that it has, with wh
 from __future__ import annotations
 
 import contextlib
+import logging
 import select
 import socket
 import time
@@ -23,17 +24,18 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from redis._parsers.base import BaseParser
-from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.backoff import NoBackoff
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import RedisError
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
+from dealdb.connection.redis_py import RedisPyParts, error_reply
 from dealdb.connection.settings import Settings
 from dealdb.connection.translate import is_demoted, translate
 from dealdb.errors import StoreError
+
+logger = logging.getLogger(__name__)
 
 # a firewall drops an idle link without a word; one asked after this many seconds answers before it is used
 IDLE_CHECK_S = 30.0
@@ -73,6 +75,7 @@ class Wire:
             "__weakref__",
             "_connection",
             "_opened_at",
+            "_parts",
             "_poller",
             "_question",
             "_ready",
@@ -84,13 +87,17 @@ class Wire:
     def __init__(self, settings: Settings, db: int, *, asks_role: bool = True) -> None:
         self._settings = settings
         self._question = _HELLO if asks_role else b""
-        self._connection = _new_connection(settings, db)
+        self._use(_new_connection(settings, db))
         self._ready = False
         self.db = db
         self.holder: int | None = None
         self.none_ran = False
         self.used_at = self._opened_at = 0.0
         self._on_replica = self._was_primary = False
+
+    def _use(self, connection: Any) -> None:
+        self._connection = connection
+        self._parts = RedisPyParts(connection)
 
     @property
     def ready(self) -> bool:
@@ -118,8 +125,8 @@ class Wire:
         try:
             connection.connect()
             self._poller = select.poll()
-            self._poller.register(connection._sock, select.POLLIN)
-            self._opened_at = time.monotonic()
+            self._poller.register(self._parts.open_socket, select.POLLIN)
+            again, self._opened_at = self._opened_at > 0, time.monotonic()
             self._was_primary = False
             self._ready = True
         except (RedisError, OSError) as error:
@@ -128,6 +135,7 @@ class Wire:
             # an interrupt in the middle leaves a socket that is logged in but on database 0
             if not self._ready:
                 connection.disconnect()
+        logger.info("%s %s", "reconnected to" if again else "connected to", self._where)
 
     def exchange(self, packed: bytes, timeout_s: float | None = None) -> Any:
         """
@@ -184,13 +192,7 @@ class Wire:
 
     def _has_unread(self) -> bool:
         """Whether anything has come unasked, the end of the connection too."""
-        connection = self._connection
-        if connection._sock is None or connection._parser._reader is None:
-            # the client has closed it by itself, and an interrupt kept us from noting it
-            return True
-        # what was read from the socket, or decoded by TLS, no longer shows there
-        decoded = self._settings.tls and connection._sock.pending()
-        return bool(decoded or connection._parser._reader.has_data() or self._poller.poll(0))
+        return self._parts.has_read_ahead(tls=self._settings.tls) or bool(self._poller.poll(0))
 
     def _note_role(self, about: Any) -> None:
         """Take in the reply to HELLO; whoever does not know the command is taken for a primary."""
@@ -199,22 +201,17 @@ class Wire:
 
     def _read_many(self, count: int, timeout_s: float | None = None) -> list[Any]:
         """So many replies, errors among them."""
-        # the connection's own method would raise what is only one of many, and costs several times as much
-        parser = self._connection._parser
-        patience = {} if timeout_s is None else {"timeout": timeout_s}
         replies: list[Any] = []
         while len(replies) < count:
             try:
                 # waits for at least one; those that came with it need no further look at the socket
-                replies.append(parser.read_response(**patience))
+                replies.append(self._parts.read_reply(timeout_s))
             except (RedisError, OSError):
                 # what a server says before it closes a new socket tells more than that it has closed it
                 if replies and isinstance(replies[0], RedisError):
                     raise replies[0] from None
                 raise
-            take = parser._reader.gets
-            while len(replies) < count and (reply := take()) is not NOT_ENOUGH_DATA:
-                replies.append(reply)
+            self._parts.take_read_ahead(replies, count)
         return replies
 
     def ping(self, timeout_s: float) -> None:
@@ -229,21 +226,21 @@ class Wire:
     def hang_up(self) -> None:
         """Tell the server that nothing more will come; it closes its end as soon as it notices."""
         # the caller that uses it may close it at this moment
-        open_socket = self._connection._sock
+        open_socket = self._parts.open_socket
         if open_socket is not None:
             with contextlib.suppress(OSError):
                 _shut_down(open_socket, socket.SHUT_WR)
 
     def cut(self) -> None:
         """End the connection from another thread: who waits for a reply sees that none will come."""
-        open_socket = self._connection._sock
+        open_socket = self._parts.open_socket
         if open_socket is not None:
             with contextlib.suppress(OSError):
                 _shut_down(open_socket, socket.SHUT_RDWR)
 
     def finish(self, timeout_s: float) -> None:
         """Wait for the server to close its end after ``hang_up``, then close ours."""
-        open_socket = self._connection._sock
+        open_socket = self._parts.open_socket
         if open_socket is not None:
             poller = select.poll()
             poller.register(open_socket, select.POLLIN)
@@ -254,7 +251,8 @@ class Wire:
         """Leave the database for another one, by a new socket."""
         self.hang_up()
         self.finish(HANG_UP_TIMEOUT_S)
-        self._connection = _new_connection(self._settings, db)
+        self._use(_new_connection(self._settings, db))
+        self._opened_at = 0.0
         self.db = db
 
     def _answers(self) -> bool:
@@ -324,12 +322,12 @@ def overhear(settings: Settings, timeout_s: float) -> StoreError | None:
     connection = _new_connection(settings, settings.db)
     connection.socket_connect_timeout = timeout_s
     try:
-        with connection._connect() as open_socket:
+        with RedisPyParts(connection).bare_socket() as open_socket:
             open_socket.settimeout(timeout_s)
             said = open_socket.recv(_READ_BYTES)
         if not said.startswith(b"-"):
             return None
-        raise BaseParser.parse_error(said[1:].decode(errors="replace").strip())  # type: ignore[no-untyped-call]
+        raise error_reply(said[1:].decode(errors="replace").strip())
     except TimeoutError:
         return None
     except (RedisError, OSError) as error:

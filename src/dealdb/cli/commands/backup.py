@@ -57,7 +57,7 @@ def restore(
     Write a collection from a backup; it has to be empty.
 
     The file is looked through first, and what is written is read back. Until all is there, every other command says
-    that a restore is under way. One that was killed is begun anew by running it again.
+    that a restore is under way. One that was killed starts again when it is run again.
     """
     with session.open() as db:
         report = db.restore(file, bar=True)

@@ -74,7 +74,7 @@ def save(
     Insert a deal, or change fields of one.
 
     Fields that are not named stay as they are. Each deal is one commit, and is on the server when its line is printed.
-    A column that is new is told on stderr.
+    A column that is new is reported on stderr.
     """
     if json_input and values:
         msg = "FIELD=VALUE and --json-input exclude each other"

@@ -18,8 +18,6 @@ from dealdb.cli.output.pager import show
 from dealdb.cli.output.streams import Output, is_raw, note, note_escaped
 from dealdb.cli.output.table import GAP, print_table
 from dealdb.errors import ConfigError
-from dealdb.formats.formulas import begins_like_formula, defused_name
-from dealdb.formats.markdown import NUMBER_EDGE, TEXT_EDGE, markdown_cell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -176,6 +174,9 @@ def _print_json(rows: Iterable[Row], columns: Sequence[str]) -> None:
 
 
 def _print_csv(rows: Iterable[Row], columns: Sequence[str]) -> None:
+    # not at the top, as in what follows: most output is a table
+    from dealdb.formats.formulas import begins_like_formula, defused_name
+
     guarded = not is_raw()
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(map(defused_name, columns) if guarded else columns)
@@ -192,6 +193,8 @@ def _print_csv(rows: Iterable[Row], columns: Sequence[str]) -> None:
 
 
 def _print_markdown(rows: Sequence[Row], columns: Sequence[str]) -> None:
+    from dealdb.formats.markdown import NUMBER_EDGE, TEXT_EDGE, markdown_cell
+
     numeric = [all_numbers([row.get(name) for row in rows]) for name in columns]
     cells = [[markdown_cell(to_text(row.get(name))) for name in columns] for row in rows]
     rule = [NUMBER_EDGE if right else TEXT_EDGE for right in numeric]

@@ -84,7 +84,7 @@ def _sizes(folder: str) -> tuple[int, int]:
 
 
 def begin_compacting(socket: str) -> None:
-    """Have the server write its data anew in the compact form, beside its work; a kill meanwhile loses nothing."""
+    """Have the server write its data again, in the compact form, beside its work; a kill meanwhile loses nothing."""
     ask(socket, b"BGREWRITEAOF")
 
 
@@ -220,7 +220,7 @@ def _place(folder: str) -> tuple[int, int] | None:
 
 def _taken(path: str) -> int | None:
     """Descriptor of a lock that is ours now, or None where others have it."""
-    # not for writing: a disk may be read-only by now; and not made anew in a folder that is being removed
+    # not for writing: a disk may be read-only by now; and not made again in a folder that is being removed
     lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

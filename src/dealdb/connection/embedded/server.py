@@ -53,7 +53,7 @@ class EmbeddedServer:
         self._launched: list[subprocess.Popen[bytes]] = []
         self.path = folder.path
         self.socket = folder.socket
-        # taken before looking for a server, so that whoever leaves meanwhile sees that he isn't the last
+        # taken before looking for a server, so that whoever leaves meanwhile sees that somebody else is still there
         self._share = folder.users()
         self._share.take_shared()
         folder.note_use(linger_s)

@@ -139,7 +139,7 @@ def form_of(target: object, format: str | None) -> tuple[str, str]:
         msg = f"there is no format {chosen!r} to export to; the formats are {formats}"
         raise LoadError(msg)
     if compression and chosen not in FORMS:
-        msg = f"{chosen} is compressed by itself: leave the .{compression} away"
+        msg = f"{chosen} is already compressed: drop the .{compression}"
         raise LoadError(msg)
     return chosen, compression
 

@@ -27,7 +27,7 @@ BLOCK_BYTES = (
 SAMPLE_BYTES = 64 * 1024
 # as much as a pipe holds
 _PIPE_BYTES = 64 * 1024
-# one row of more than this is none
+# no row of a real file is longer
 MAX_ROW_BYTES = 64 * 1024 * 1024
 # what is smaller unpacked does no harm
 _HARMLESS_BYTES = 64 * 1024 * 1024
@@ -177,7 +177,7 @@ def check_row(name: str, line: int, unfinished: bytes | str) -> None:
         If it is longer than ``MAX_ROW_BYTES``.
     """
     if len(unfinished) > MAX_ROW_BYTES:
-        msg = f"{name}, line {line}: a row of more than {MAX_ROW_BYTES >> 20} MB is none; is it what its name says?"
+        msg = f"{name}, line {line}: the row is longer than {MAX_ROW_BYTES >> 20} MB; is it what its name says?"
         raise LoadError(msg)
 
 

@@ -112,7 +112,7 @@ def _ms(moment: datetime) -> int:
 
 def _unclear(text: str) -> QueryError:
     msg = (
-        f"since: {text[:60]!r} is no beginning; give the number of a commit, a token of a feed, a date such as "
+        f"since: {text[:60]!r} is not a start; give the number of a commit, a token of a feed, a date such as "
         "2026-10-01, or 2026-10-01T12:30:00Z"
     )
     return QueryError(msg, text=text)

@@ -183,7 +183,7 @@ def test_the_same_deals_give_the_same_compressed_bytes(tmp_path: Path) -> None:
     [
         ("deals.xyz", {}, "doesn't tell the format; say format= with one of csv, tsv"),
         ("deals.csv", {"format": "xls"}, "there is no format 'xls'"),
-        ("deals.parquet.gz", {}, "compressed by itself"),
+        ("deals.parquet.gz", {}, "parquet is already compressed: drop the .gz"),
         ("none/deals.csv", {}, "can't be written: No such file"),
         (".", {"format": "csv"}, "is a folder"),
         (io.StringIO(), {}, "opened with 'wb'"),

@@ -64,7 +64,7 @@ def test_who_trusts_the_file_raises_the_limit(tmp_path: Path) -> None:
 def test_a_row_without_an_end_is_refused(tmp_path: Path, name: str) -> None:
     begins = {"deals.csv": "id,name\n1,", "deals.jsonl": '{"id": 1}\n{"id": "'}
     text = begins.get(name, '[{"id": 1},\n{"id": "') + "x" * (8 * 1024 * 1024)
-    with pytest.raises(LoadError, match=r"line 2: a row of more than 4 MB is none"):
+    with pytest.raises(LoadError, match=r"line 2: the row is longer than 4 MB"):
         Recorder().load_text(tmp_path, text, name)
 
 
