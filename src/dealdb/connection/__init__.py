@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dealdb.connection.dangers import Danger
 from dealdb.connection.embedded.server import EmbeddedServer
-from dealdb.connection.health import Health
 from dealdb.connection.link import Argument, Link, OwnLink, packed_command, round_trips
 from dealdb.connection.pool import PoolStats
 from dealdb.connection.redis_connection import RedisConnection
+from dealdb.connection.server.dangers import Danger
+from dealdb.connection.server.health import Health
 from dealdb.connection.settings import Settings
 
 __all__ = [

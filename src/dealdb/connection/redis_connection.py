@@ -7,13 +7,13 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from dealdb.connection.dangers import Danger, ask_dangers
-from dealdb.connection.health import Health, ask_server, ping
 from dealdb.connection.link import Link
 from dealdb.connection.pool import Pool, PoolStats
-from dealdb.connection.probe import Probe
+from dealdb.connection.server.dangers import Danger, ask_dangers
+from dealdb.connection.server.health import Health, ask_server, ping
+from dealdb.connection.server.probe import Probe
+from dealdb.connection.server.telling import TellingLink
 from dealdb.connection.settings import DEFAULT_HOST, DEFAULT_PORT, Settings, make_settings
-from dealdb.connection.telling import TellingLink
 from dealdb.connection.url import parse_url
 from dealdb.errors import ConfigError, StoreError
 
@@ -272,7 +272,7 @@ class RedisConnection:
         One round trip.
         """
         # not at the top, nor below: no command but the benchmark needs it
-        from dealdb.connection.measuring import sockets_accepted
+        from dealdb.connection.server.measuring import sockets_accepted
 
         return sockets_accepted(self.link())
 
@@ -298,7 +298,7 @@ class RedisConnection:
         """
         if not prefix:
             raise ConfigError("remove_keys takes the beginning of the keys: got an empty text")
-        from dealdb.connection.measuring import remove_keys
+        from dealdb.connection.server.measuring import remove_keys
 
         return remove_keys(self.link(), prefix)
 

@@ -62,7 +62,7 @@ _QUOTED_ARGUMENTS = ", with args beginning with"
 _SHOWN = 200
 
 
-class Reply(NamedTuple):
+class ErrorReply(NamedTuple):
     """
     An error reply.
 
@@ -105,7 +105,7 @@ class Reply(NamedTuple):
         return f"{text}; {meaning}" if meaning else text
 
 
-def parse_reply(text: str, word: str | None = None) -> Reply:
+def parse_reply(text: str, word: str | None = None) -> ErrorReply:
     """
     An error reply, freed of what a script wraps around it.
 
@@ -121,16 +121,16 @@ def parse_reply(text: str, word: str | None = None) -> Reply:
     >>> parse_reply(
     ...     "READONLY You can't write against a read only replica. script: on @user_script:2."
     ... )
-    Reply(word='READONLY', text="READONLY You can't write against a read only replica")
+    ErrorReply(word='READONLY', text="READONLY You can't write against a read only replica")
     """
     plain = _BEHIND_SCRIPTS_ERROR.sub("", text)
     inner = _BEFORE_SCRIPTS_ERROR.sub("", plain)
     found = _WORD.match(inner) if word is None or inner != plain else None
     inner = inner.partition(_QUOTED_ARGUMENTS)[0].rstrip(". ")
     if found:
-        return Reply(found[0], inner)
+        return ErrorReply(found[0], inner)
     word = word or "ERR"
-    return Reply(word, inner if inner.startswith(word) else f"{word} {inner}")
+    return ErrorReply(word, inner if inner.startswith(word) else f"{word} {inner}")
 
 
 def _has(text: str, parts: tuple[str, ...] | list[str]) -> bool:

@@ -14,7 +14,7 @@ import ssl
 
 from redis import exceptions as client
 
-from dealdb.connection.replies import Reply, parse_reply
+from dealdb.connection.replies import ErrorReply, parse_reply
 from dealdb.errors import AccessDenied, ServerRefused, ServerUnavailable, StoreError
 
 _LOGIN_REFUSED = (
@@ -75,7 +75,7 @@ def translate(error: Exception, where: str) -> StoreError:
     return _broken_link(error, where)
 
 
-def reply_of(error: BaseException) -> Reply:
+def reply_of(error: BaseException) -> ErrorReply:
     """The server's reply in one of the client's errors; of an error that is none, its text."""
     # the client cuts the word off the errors that it knows, and keeps it beside
     return parse_reply(str(error), getattr(error, "status_code", None))

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from dealdb.connection import Link
-from dealdb.connection.info import ask_config, ask_info
+from dealdb.connection.server.info import ask_config, ask_info
 from dealdb.errors import AccessDenied, ConfigError, NotDurable, ServerRefused
 
 # of the time that a socket waits for an answer; the rest is for the way

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dealdb.connection import Link
-from dealdb.connection.info import ask_info
+from dealdb.connection.server.info import ask_info
 from dealdb.connection.translate import is_cut
 from dealdb.errors import NotDurable, ServerUnavailable
 

@@ -14,8 +14,8 @@ from enum import StrEnum
 from typing import Self
 
 from dealdb.connection import Danger, Health, Link
-from dealdb.connection.dangers import ask_dangers
-from dealdb.connection.health import ping
+from dealdb.connection.server.dangers import ask_dangers
+from dealdb.connection.server.health import ping
 from dealdb.errors import AccessDenied, ServerRefused, StoreError
 from dealdb.store.keys import FORMAT, FORMAT_OF_RESTORE, Keys
 from dealdb.store.upkeep.ahead import log_ahead

@@ -62,7 +62,7 @@ def test_is_not_connected_while_the_name_server_hangs(monkeypatch: pytest.Monkey
 @pytest.fixture
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Judged in less than the second that is promised, to save time where that isn't the point."""
-    monkeypatch.setattr("dealdb.connection.probe.ANSWER_WITHIN_S", 0.25)
+    monkeypatch.setattr("dealdb.connection.server.probe.ANSWER_WITHIN_S", 0.25)
 
 
 @pytest.mark.usefixtures("_hasty")

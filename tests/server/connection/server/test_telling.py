@@ -19,8 +19,8 @@ import redis
 from cli_runs import Ran, Run, run_fixture  # noqa: F401 a fixture
 from connected import connected, eventually
 from dealdb import DealDatabase
-from dealdb.connection.dangers import Danger, find_dangers
-from dealdb.connection.info import parse_info
+from dealdb.connection.server.dangers import Danger, find_dangers
+from dealdb.connection.server.info import parse_info
 from dealdb.errors import AccessDenied, ServerRefused, ServerUnavailable, StoreError
 from servers import Server, free_port
 

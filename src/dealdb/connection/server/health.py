@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from dealdb.connection.dangers import find_dangers
-from dealdb.connection.info import ask_config, ask_info, flavor, whole
 from dealdb.connection.link import Link
+from dealdb.connection.server.dangers import find_dangers
+from dealdb.connection.server.info import ask_config, ask_info, flavor, whole
 from dealdb.connection.translate import is_missing_right
 from dealdb.errors import AccessDenied, ServerRefused
 

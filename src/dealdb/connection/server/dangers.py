@@ -6,10 +6,10 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from dealdb.connection.info import ask_config, ask_info, flavor, mode, whole
 from dealdb.connection.link import Link
 from dealdb.connection.replies import NO_CLUSTER
-from dealdb.connection.telling import sentinel
+from dealdb.connection.server.info import ask_config, ask_info, flavor, mode, whole
+from dealdb.connection.server.telling import sentinel
 
 logger = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from dealdb.connection.info import ask_info, whole
 from dealdb.connection.link import Link
+from dealdb.connection.server.info import ask_info, whole
 
 # what a pattern of SCAN makes something of
 _SPECIAL = re.compile(r"([*?\[\]\\])")

@@ -13,9 +13,9 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
-from dealdb.connection.info import ask_info, mode
 from dealdb.connection.link import Argument, Link, OwnLink
 from dealdb.connection.pool import Pool
+from dealdb.connection.server.info import ask_info, mode
 from dealdb.connection.translate import is_cut, is_unknown_command
 from dealdb.connection.wire import overhear
 from dealdb.errors import ServerRefused, ServerUnavailable, StoreError
