@@ -1,6 +1,14 @@
-"""The way to a server: settings and URLs, a blocking pool, health, and an embedded server."""
+"""
+The way to a server: settings and URLs, a blocking pool, health, and an embedded server.
+
+The order of what is in here; nothing imports from what stands behind it:
+certificate, replies, retry, fork, url, embedded → settings → translate → redis_py → wire → pool → link → server →
+redis_connection.
+"""
 
 from __future__ import annotations
+
+import logging
 
 from dealdb.connection.embedded.server import EmbeddedServer
 from dealdb.connection.link import Argument, Link, OwnLink, packed_command, round_trips
@@ -23,3 +31,6 @@ __all__ = [
     "packed_command",
     "round_trips",
 ]
+
+# of all packages that log, since each of them needs this one: a program that has not set up logging gets nothing on stderr
+logging.getLogger("dealdb").addHandler(logging.NullHandler())

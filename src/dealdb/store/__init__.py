@@ -8,12 +8,7 @@ The order of what is in here; nothing imports from what stands behind it:
 keys, deal, encoding → hashes, log, commit → archive → replica → checkpoint → live, history → backup, upkeep → store.
 """
 
-import logging
-
 from dealdb.store.deal import Deal, SaveResult, Written
 from dealdb.store.store import Store
 
 __all__ = ["Deal", "SaveResult", "Store", "Written"]
-
-# a program that has not set up logging gets nothing of it on stderr, warnings neither
-logging.getLogger(__name__).addHandler(logging.NullHandler())
