@@ -32,5 +32,5 @@ __all__ = [
     "round_trips",
 ]
 
-# of all packages that log, since each of them needs this one: a program that has not set up logging gets nothing on stderr
+# every package that logs needs this one; a program that has not set up logging gets nothing on stderr
 logging.getLogger("dealdb").addHandler(logging.NullHandler())
