@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from dealdb import sample
-from dealdb.columns import encode_column, field_of
+from dealdb.model.columns import encode_column, field_of
 
 _TODAY = date(2026, 9, 1)
 _POOL = 5_000

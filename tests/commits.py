@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dealdb.schema import Schema
+from dealdb.model.schema import Schema
 from dealdb.store import Store
 from dealdb.store.commit.batch import Batch
 from dealdb.store.commit.change import Mark

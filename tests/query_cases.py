@@ -7,10 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from dealdb.pipeline import Pipeline
+from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Schema
 from dealdb.query.deal_source import FixedDeals
 from dealdb.query.engine import QueryEngine
-from dealdb.schema import Schema
 from dealdb.store.replica.snapshot import Snapshot
 
 

@@ -10,18 +10,18 @@ from typing import Any
 
 import polars as pl
 
-from dealdb.columns import decode_frame
 from dealdb.errors import ConflictError
 from dealdb.loader import DataLoader, LoadReport
-from dealdb.pipeline import Pipeline
-from dealdb.schema import Field, Schema
+from dealdb.model.columns import decode_frame
+from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Field, Schema
+from dealdb.model.values import Value, decode, encode
 from dealdb.store.commit.batch import Batch
 from dealdb.store.commit.change import Mark
 from dealdb.store.commit.durability import Durability
 from dealdb.store.commit.load_notes import Marked
 from dealdb.store.log.entry import Position
 from dealdb.store.replica.snapshot import Snapshot
-from dealdb.values import Value, decode, encode
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any
 import msgpack
 import polars as pl
 
-from dealdb.schema import Field, FieldType, Schema
+from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.upkeep.check import Difference, Problem
 
 Texts = dict[str, str]

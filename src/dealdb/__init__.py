@@ -41,9 +41,9 @@ if TYPE_CHECKING:
         WriterClash,
     )
     from dealdb.loader import ExportReport, LoadReport, MappedColumn, Progress
-    from dealdb.pipeline import Kind, Pipeline, Stage
+    from dealdb.model.pipeline import Kind, Pipeline, Stage
+    from dealdb.model.schema import Field, FieldType, Schema
     from dealdb.query import Explanation, Facet, Page, SavedQuery
-    from dealdb.schema import Field, FieldType, Schema
     from dealdb.store import Deal, SaveResult
     from dealdb.store.backup.reports import BackupReport, RestoreReport
     from dealdb.store.history.feed import Feed
@@ -119,9 +119,9 @@ _MODULES = {
     "MendReport": "connection.embedded.mend",
     "DealDatabase": "database",
     **dict.fromkeys(("ExportReport", "LoadReport", "MappedColumn", "Progress"), "loader"),
-    **dict.fromkeys(("Kind", "Pipeline", "Stage"), "pipeline"),
+    **dict.fromkeys(("Kind", "Pipeline", "Stage"), "model.pipeline"),
     **dict.fromkeys(("Explanation", "Facet", "Page", "SavedQuery"), "query"),
-    **dict.fromkeys(("Field", "FieldType", "Schema"), "schema"),
+    **dict.fromkeys(("Field", "FieldType", "Schema"), "model.schema"),
     **dict.fromkeys(("Deal", "SaveResult"), "store"),
     **dict.fromkeys(("CheckReport", "Difference", "Problem"), "store.upkeep.check"),
     "RepairReport": "store.upkeep.repair",

@@ -16,14 +16,14 @@ from weakref import WeakSet
 from dealdb.connection import EmbeddedServer, Health, RedisConnection, round_trips
 from dealdb.engines import on_engines
 from dealdb.errors import ConfigError, QueryError, StoreError
-from dealdb.pipeline import Pipeline
-from dealdb.schema import Schema
+from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Schema
+from dealdb.model.values import encode_id
 from dealdb.store import Deal, SaveResult, Store
 from dealdb.store.archive.chunk_cache import DEFAULT_MB as DEFAULT_CACHE_MB
 from dealdb.store.archive.chunk_cache import ChunkCache, make_cache
 from dealdb.store.commit.durability import Durability
 from dealdb.store.history.feed_start import parse_since
-from dealdb.values import encode_id
 from dealdb.view import DealView
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from itertools import islice
 from random import Random
 
 from dealdb.errors import ConfigError
-from dealdb.values import Value
+from dealdb.model.values import Value
 
 # the oldest deal was created that many days ago
 HISTORY_DAYS = 540

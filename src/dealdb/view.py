@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dealdb.engines import on_engines
-from dealdb.pipeline import Pipeline
-from dealdb.schema import Schema
+from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Schema
+from dealdb.model.values import encode_id
 from dealdb.store import Deal
-from dealdb.values import encode_id
 
 if TYPE_CHECKING:
     from dealdb.analytics import Analytics

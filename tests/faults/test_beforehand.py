@@ -9,7 +9,7 @@ import pytest
 
 from dealdb import DealDatabase, NotDurable, Pipeline, Stage
 from dealdb.errors import OutcomeUnknown, ServerUnavailable
-from dealdb.pipeline import Kind
+from dealdb.model.pipeline import Kind
 from faults.proxy import Proxy
 from servers import Server
 

@@ -17,7 +17,7 @@ from dealdb.errors import (
     OutcomeUnknown,
     ServerUnavailable,
 )
-from dealdb.pipeline import Kind
+from dealdb.model.pipeline import Kind
 from faults.proxy import KINDS as ALL_KINDS
 from faults.proxy import Kind as FaultKind
 from faults.proxy import Proxy

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from dealdb import DealDatabase
-from dealdb.pipeline import Kind, Pipeline, Stage
+from dealdb.model.pipeline import Kind, Pipeline, Stage
 from faults.journal import CELLS
 from faults.pen import Pen, Setup, begin_generation
 

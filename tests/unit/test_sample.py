@@ -12,10 +12,10 @@ from decimal import Decimal
 import pytest
 
 from dealdb.errors import ConfigError
-from dealdb.pipeline import Kind, Pipeline
+from dealdb.model.pipeline import Kind, Pipeline
+from dealdb.model.schema import Schema
+from dealdb.model.values import Value, encode
 from dealdb.sample import HISTORY_DAYS, deals
-from dealdb.schema import Schema
-from dealdb.values import Value, encode
 
 TODAY = date(2026, 9, 1)
 

@@ -23,7 +23,7 @@ from dealdb.analytics.metrics import (
 from dealdb.analytics.options import By, Day
 from dealdb.analytics.result import MetricResult
 from dealdb.engines import all_on_engines
-from dealdb.pipeline import Pipeline
+from dealdb.model.pipeline import Pipeline
 from dealdb.store.replica.snapshot import Snapshot
 
 Where: TypeAlias = str | pl.Expr | None

@@ -17,8 +17,8 @@ import polars as pl
 
 from dealdb.analytics.flags import counted
 from dealdb.errors import QueryError
-from dealdb.pipeline import Kind, Pipeline
-from dealdb.schema import DEFAULT_SCALE, MAX_DECIMAL_DIGITS
+from dealdb.model.pipeline import Kind, Pipeline
+from dealdb.model.schema import DEFAULT_SCALE, MAX_DECIMAL_DIGITS
 
 
 def ratio(parts: pl.Series, wholes: pl.Series) -> pl.Series:

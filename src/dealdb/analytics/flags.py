@@ -12,10 +12,10 @@ from operator import or_
 import polars as pl
 
 from dealdb.analytics.options import Window
-from dealdb.columns import dtype_of, is_text
 from dealdb.errors import SchemaError
-from dealdb.pipeline import Kind, Pipeline
-from dealdb.schema import MAX_DECIMAL_DIGITS, Schema
+from dealdb.model.columns import dtype_of, is_text
+from dealdb.model.pipeline import Kind, Pipeline
+from dealdb.model.schema import MAX_DECIMAL_DIGITS, Schema
 
 _READ = """
 stage amount currency probability created expected_close closed updated

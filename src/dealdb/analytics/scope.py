@@ -18,8 +18,8 @@ from dealdb.analytics.exact import (
 from dealdb.analytics.flags import HAS_MONEY, KEPT, LOST, OPEN, WON, classified, standardised
 from dealdb.analytics.options import By, Window, group_columns
 from dealdb.analytics.result import MIXED, Basis, MetricResult
-from dealdb.columns import is_text, spelled_out
-from dealdb.pipeline import Pipeline
+from dealdb.model.columns import is_text, spelled_out
+from dealdb.model.pipeline import Pipeline
 
 # group of the deals that have no value in a text column
 NONE = "(none)"

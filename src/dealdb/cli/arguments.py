@@ -12,7 +12,7 @@ import typer
 
 from dealdb.cli.completion import complete_columns
 from dealdb.errors import ConfigError
-from dealdb.pipeline import Kind, Pipeline
+from dealdb.model.pipeline import Kind, Pipeline
 
 _STAGES_SHOWN = 8
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")

@@ -9,13 +9,13 @@ from datetime import datetime
 
 import polars as pl
 
-from dealdb.columns import encode_column, field_of
 from dealdb.errors import LoadError
 from dealdb.formats.exact_json import as_json
 from dealdb.formats.formulas import defused, defused_name
 from dealdb.formats.markdown import ESCAPES, NUMBER_EDGE, TEXT_EDGE, markdown_cell
-from dealdb.schema import Field, FieldType
-from dealdb.values import encode
+from dealdb.model.columns import encode_column, field_of
+from dealdb.model.schema import Field, FieldType
+from dealdb.model.values import encode
 
 _NUMBERS = frozenset({FieldType.INT, FieldType.FLOAT, FieldType.DECIMAL})
 _BARE_IN_JSON = _NUMBERS | {FieldType.BOOL, FieldType.LIST}

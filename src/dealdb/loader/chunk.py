@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 import polars as pl
 
-from dealdb.schema import FieldType
+from dealdb.model.schema import FieldType
 
 # of sources that come row by row, or as a whole
 ROWS_A_CHUNK = 20_000

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dealdb.pipeline import Pipeline
+from dealdb.model.pipeline import Pipeline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import polars as pl
 
-from dealdb.pipeline import Pipeline
-from dealdb.schema import Field, Schema
+from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Field, Schema
 from dealdb.store.commit.batch import Batch
 from dealdb.store.commit.change import Mark
 from dealdb.store.commit.durability import Durability

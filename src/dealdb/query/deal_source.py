@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import polars as pl
 
 if TYPE_CHECKING:
-    from dealdb.pipeline import Pipeline
+    from dealdb.model.pipeline import Pipeline
     from dealdb.store.replica.snapshot import Snapshot
 
 Rows: TypeAlias = pl.DataFrame | Sequence[Mapping[str, object]]
@@ -78,8 +78,8 @@ class FixedDeals:
 def snapshot_of_rows(rows: Rows, pipeline: Pipeline | None = None) -> Snapshot:
     """Deals that are in no database; see ``QueryEngine.over``."""
     # not at the top: what queries a database has its snapshots from there
-    from dealdb.pipeline import Pipeline
-    from dealdb.schema import Schema
+    from dealdb.model.pipeline import Pipeline
+    from dealdb.model.schema import Schema
     from dealdb.store.replica.snapshot import Snapshot
 
     # types are read from all rows, since a column may have its first value far below

@@ -30,7 +30,7 @@ from dealdb.query.results.search import searched, words_of
 from dealdb.query.results.sorting import Sort, parse_sort, sorted_rows
 
 if TYPE_CHECKING:
-    from dealdb.pipeline import Pipeline
+    from dealdb.model.pipeline import Pipeline
     from dealdb.query.sql.session import SqlSession
     from dealdb.store.replica.snapshot import Snapshot
 

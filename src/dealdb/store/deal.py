@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from dealdb.errors import StoreDamaged
-from dealdb.schema import Schema
-from dealdb.values import Value, decode
+from dealdb.model.schema import Schema
+from dealdb.model.values import Value, decode
 
 Outcome: TypeAlias = Literal["inserted", "updated", "unchanged"]
 

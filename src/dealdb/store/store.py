@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from dealdb.connection import Link
-from dealdb.pipeline import Pipeline
-from dealdb.schema import Field, Schema
+from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Field, Schema
 from dealdb.store.commit.change import Mark
 from dealdb.store.commit.deal_writer import DealWriter
 from dealdb.store.commit.definitions import Definitions

@@ -18,8 +18,8 @@ from connected import in_threads
 from dealdb import DealDatabase
 from dealdb.errors import ConflictError, LoadError, ServerUnavailable
 from dealdb.loader import Progress
+from dealdb.model.values import Value
 from dealdb.store import Store
-from dealdb.values import Value
 from servers import Server
 
 

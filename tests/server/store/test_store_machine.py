@@ -39,7 +39,8 @@ from dealdb.errors import (
     ServerUnavailable,
     StoreDamaged,
 )
-from dealdb.schema import Schema
+from dealdb.model.schema import Schema
+from dealdb.model.values import Value
 from dealdb.store import Store
 from dealdb.store.archive.chunk_cache import ChunkCache
 from dealdb.store.archive.manifest import Manifest, read_manifest
@@ -49,7 +50,6 @@ from dealdb.store.history.reading import read_history
 from dealdb.store.log.reader import has_position
 from dealdb.store.replica.replica import Replica
 from dealdb.store.replica.snapshot import snapshot_of
-from dealdb.values import Value
 from lossy import FailingLink, Fault, FaultyLink, Network
 from servers import Server
 from store_model import ANY, Model, View, as_texts, canonical, stamp_of, text_of, view_of

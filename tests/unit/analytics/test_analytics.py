@@ -24,10 +24,10 @@ from dealdb.analytics.metrics import (
     win_rate,
 )
 from dealdb.analytics.periods import Periods
-from dealdb.columns import empty_frame
 from dealdb.errors import QueryError, SchemaError
-from dealdb.pipeline import Kind, Pipeline, Stage
-from dealdb.schema import Schema
+from dealdb.model.columns import empty_frame
+from dealdb.model.pipeline import Kind, Pipeline, Stage
+from dealdb.model.schema import Schema
 from dealdb.store.replica.snapshot import Snapshot
 
 STAGES = Pipeline(

@@ -18,8 +18,8 @@ import polars as pl
 import pytest
 
 from dealdb.analytics import Analytics
-from dealdb.pipeline import Kind, Pipeline
-from dealdb.schema import Schema
+from dealdb.model.pipeline import Kind, Pipeline
+from dealdb.model.schema import Schema
 from dealdb.store.replica.snapshot import Snapshot
 
 NAMES = {

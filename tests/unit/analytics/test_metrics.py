@@ -26,9 +26,9 @@ from dealdb.analytics.metrics import (
     win_rate,
 )
 from dealdb.analytics.result import MetricResult
-from dealdb.columns import empty_frame
-from dealdb.pipeline import Kind, Pipeline, Stage
-from dealdb.schema import Schema
+from dealdb.model.columns import empty_frame
+from dealdb.model.pipeline import Kind, Pipeline, Stage
+from dealdb.model.schema import Schema
 
 Deal: TypeAlias = dict[str, Any]
 Row: TypeAlias = dict[str, Any]

@@ -19,7 +19,7 @@ from dealdb.errors import LoadError, ServerUnavailable
 from dealdb.loader import Progress
 from dealdb.loader.columns import headers
 from dealdb.loader.columns.headers import ALIASES, map_headers
-from dealdb.schema import Schema
+from dealdb.model.schema import Schema
 from dealdb.store.commit.batch import Batch
 from recorder import Recorder, Written
 

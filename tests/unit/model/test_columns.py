@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from dealdb.analytics.metrics import leaderboard, win_rate
-from dealdb.columns import CATEGORIES, decode_column, dtype_of, encode_column, spelled_out
 from dealdb.errors import QueryError
 from dealdb.loader.export.export import write_frame
-from dealdb.pipeline import Pipeline
+from dealdb.model.columns import CATEGORIES, decode_column, dtype_of, encode_column, spelled_out
+from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.query.results import sorting
 from dealdb.query.sql.session import SqlSession
-from dealdb.schema import Field, FieldType, Schema
 from dealdb.store.log.entry import Entry, Position
 from dealdb.store.replica.replica import Replica
 from filter_cases import mixed_frame

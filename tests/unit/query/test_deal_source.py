@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from dealdb.errors import QueryError
-from dealdb.pipeline import Kind, Pipeline, Stage
+from dealdb.model.pipeline import Kind, Pipeline, Stage
 from dealdb.query import QueryEngine
 from dealdb.query.deal_source import snapshot_of_rows
 

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealdb.errors import QueryError
-from dealdb.pipeline import Pipeline
+from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Schema
 from dealdb.query.deal_source import FixedDeals
 from dealdb.query.engine import QueryEngine
-from dealdb.schema import Schema
 from dealdb.store.replica.snapshot import Snapshot
 from filter_cases import mixed_frame
 from query_cases import Frames, engine_of, in_order, snapshot_of

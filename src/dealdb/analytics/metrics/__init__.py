@@ -5,7 +5,7 @@ Examples
 --------
 >>> import polars as pl
 >>> from dealdb.analytics.metrics import win_rate
->>> from dealdb.pipeline import Pipeline
+>>> from dealdb.model.pipeline import Pipeline
 >>> deals = pl.DataFrame({"stage": ["Won", "Lost"]})
 >>> win_rate(deals, Pipeline().covering(["Won", "Lost"]))["win_rate"]
 0.5

@@ -13,8 +13,8 @@ from dealdb.analytics.options import By, Day, Window, choice
 from dealdb.analytics.result import MIXED, MetricResult
 from dealdb.analytics.scope import NONE, Metric, Scope, scope
 from dealdb.errors import QueryError
-from dealdb.pipeline import Pipeline
-from dealdb.schema import MAX_DECIMAL_DIGITS
+from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import MAX_DECIMAL_DIGITS
 
 _WON = Metric(
     name="concentration",

@@ -9,7 +9,7 @@ from dealdb.analytics.flags import SIZE, WON
 from dealdb.analytics.options import By, Day, Window
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import Metric, scope, total
-from dealdb.pipeline import Pipeline
+from dealdb.model.pipeline import Pipeline
 
 _METRIC = Metric(
     name="deal_size",

@@ -11,7 +11,7 @@ from dealdb.analytics.result import MIXED, MetricResult
 from dealdb.analytics.scope import ANY, Metric, Scope, scope, total
 from dealdb.analytics.shared_sums import READS, SUMS, levers
 from dealdb.errors import QueryError
-from dealdb.pipeline import Pipeline
+from dealdb.model.pipeline import Pipeline
 
 _METRIC = Metric(
     name="leaderboard",

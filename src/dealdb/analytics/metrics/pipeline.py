@@ -11,8 +11,8 @@ from dealdb.analytics.flags import OPEN, days_between
 from dealdb.analytics.options import By, Day, as_of_day
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import ANY, NONE, Metric, Scope, scope, total
-from dealdb.columns import spelled_out
-from dealdb.pipeline import Kind, Pipeline
+from dealdb.model.columns import spelled_out
+from dealdb.model.pipeline import Kind, Pipeline
 
 _COLUMNS = (
     "stage",

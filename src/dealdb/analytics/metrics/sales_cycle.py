@@ -11,7 +11,7 @@ from dealdb.analytics.flags import LOST, WON, cycle_days
 from dealdb.analytics.options import By, Day, Window, choice
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import Metric, Scope, scope
-from dealdb.pipeline import Pipeline
+from dealdb.model.pipeline import Pipeline
 
 _WON = Metric(
     name="sales_cycle",

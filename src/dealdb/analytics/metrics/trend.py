@@ -13,9 +13,9 @@ from dealdb.analytics.options import By, Day, Window
 from dealdb.analytics.periods import Periods
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import CLOSED, Metric, Scope, scope
-from dealdb.columns import spelled_out
 from dealdb.errors import QueryError
-from dealdb.pipeline import Pipeline
+from dealdb.model.columns import spelled_out
+from dealdb.model.pipeline import Pipeline
 
 _METRIC = Metric(
     name="trend",

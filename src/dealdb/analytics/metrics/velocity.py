@@ -12,7 +12,7 @@ from dealdb.analytics.options import By, Day, Window, choice
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import ANY, CLOSED, Metric, scope
 from dealdb.analytics.shared_sums import READS, SUMS, levers, speed
-from dealdb.pipeline import Pipeline
+from dealdb.model.pipeline import Pipeline
 
 _CLOSED = Metric(
     name="velocity",

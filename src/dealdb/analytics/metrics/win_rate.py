@@ -11,7 +11,7 @@ from dealdb.analytics.flags import HAS_MONEY, LOST, WON
 from dealdb.analytics.options import By, Day, Window, choice
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import CLOSED, Metric, scope, total
-from dealdb.pipeline import Pipeline
+from dealdb.model.pipeline import Pipeline
 
 _COUNT = Metric(name="win_rate", base=CLOSED, columns=("n", "won", "lost", "win_rate"), money=False)
 _VALUE = replace(

@@ -19,7 +19,7 @@ from dealdb.errors import ConfigError
 
 if TYPE_CHECKING:
     from dealdb import DealDatabase
-    from dealdb.values import Value
+    from dealdb.model.values import Value
 
     Opener = Callable[[str], AbstractContextManager[DealDatabase]]
     Deals = Sequence[Mapping[str, Value]]

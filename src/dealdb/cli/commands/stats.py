@@ -17,7 +17,7 @@ from dealdb.cli.output.output import print_facts, print_rows, save_rows, write_p
 from dealdb.cli.output.streams import Output, note
 from dealdb.cli.session import At, Parquet, Session
 from dealdb.errors import ConfigError
-from dealdb.pipeline import Kind, Pipeline, Stage
+from dealdb.model.pipeline import Kind, Pipeline, Stage
 
 if TYPE_CHECKING:
     from pathlib import Path

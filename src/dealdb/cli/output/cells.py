@@ -10,8 +10,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from dealdb.schema import Field, FieldType
-from dealdb.values import encode
+from dealdb.model.schema import Field, FieldType
+from dealdb.model.values import encode
 
 _MOMENT = Field("moment", FieldType.DATETIME)
 

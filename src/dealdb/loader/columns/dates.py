@@ -11,8 +11,8 @@ from datetime import date, datetime
 
 import polars as pl
 
-from dealdb.columns import encode_column
-from dealdb.schema import Field, FieldType
+from dealdb.model.columns import encode_column
+from dealdb.model.schema import Field, FieldType
 
 _ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 # by far the most frequent moment, and one that Polars parses itself

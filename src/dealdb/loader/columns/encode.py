@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from dealdb.columns import decode_column, encode_column
 from dealdb.loader.chunk import Chunk, Reject
 from dealdb.loader.columns.dates import dates, datetimes
 from dealdb.loader.columns.headers import CLOSE_DATE
@@ -15,7 +14,8 @@ from dealdb.loader.columns.numbers import decimals, floats, integers, probabilit
 from dealdb.loader.columns.plan import ColumnPlan, Plan, text_cells
 from dealdb.loader.columns.profile import NUMBERS, without_nothing
 from dealdb.loader.columns.truth_words import FALSE_WORDS, TRUE_WORDS
-from dealdb.schema import DEFAULT_SCALE, MAX_SCALE, MAX_WHOLE_DIGITS, Field, FieldType
+from dealdb.model.columns import decode_column, encode_column
+from dealdb.model.schema import DEFAULT_SCALE, MAX_SCALE, MAX_WHOLE_DIGITS, Field, FieldType
 from dealdb.store.commit.batch import Batch
 
 _GROUP = "\0group"

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 
 from dealdb.errors import LoadError, SchemaError
-from dealdb.schema import MAX_NAME_LENGTH, Schema, check_field_name
+from dealdb.model.schema import MAX_NAME_LENGTH, Schema, check_field_name
 
 # the close date of exports that have only one: the expected one of an open deal, the actual one of a closed one
 CLOSE_DATE = "close_date"

@@ -13,10 +13,10 @@ from decimal import Decimal
 
 import polars as pl
 
-from dealdb.decimals import plain_digits
 from dealdb.errors import SchemaError
-from dealdb.schema import Field, FieldType
-from dealdb.values import encode
+from dealdb.model.decimals import plain_digits
+from dealdb.model.schema import Field, FieldType
+from dealdb.model.values import encode
 
 # what values.encode writes, up to 18 digits a side: such cells are taken as they stand
 _CANONICAL = (

@@ -9,7 +9,7 @@ import polars as pl
 
 from dealdb.loader.chunk import Chunk
 from dealdb.loader.columns.headers import CLOSE_DATE
-from dealdb.schema import Field, FieldType
+from dealdb.model.schema import Field, FieldType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,8 +20,8 @@ from dealdb.loader.columns.numbers import PointEvidence, greatest
 from dealdb.loader.columns.plan import ColumnPlan, Plan
 from dealdb.loader.columns.stage_flags import outcomes_in
 from dealdb.loader.load_options import ColumnOptions
-from dealdb.pipeline import Kind
-from dealdb.schema import DEFAULT_SCALE, Field, FieldType, Schema, parse_type
+from dealdb.model.pipeline import Kind
+from dealdb.model.schema import DEFAULT_SCALE, Field, FieldType, Schema, parse_type
 
 NUMBERS = frozenset({FieldType.INT, FieldType.FLOAT, FieldType.DECIMAL})
 DAYS = frozenset({FieldType.DATE, FieldType.DATETIME})

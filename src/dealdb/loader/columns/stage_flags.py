@@ -9,7 +9,7 @@ from decimal import Decimal
 import polars as pl
 
 from dealdb.loader.columns.truth_words import FALSE_WORDS, TRUE_WORDS
-from dealdb.pipeline import Kind, Pipeline, Stage
+from dealdb.model.pipeline import Kind, Pipeline, Stage
 
 # fields that the flags of Salesforce and HubSpot become
 _WON = ("is_won", "closed_won", "hs_is_closed_won", "is_closed_won")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 
 from dealdb.loader.chunk import Chunk, Source
 from dealdb.loader.columns.headers import find_header, map_headers
-from dealdb.schema import Schema
+from dealdb.model.schema import Schema
 
 
 class DerivedSource(ABC):

@@ -20,7 +20,7 @@ from dealdb.loader.chunk import Chunk, Source
 from dealdb.loader.columns.headers import find_header, map_headers, nearest
 from dealdb.loader.derive.derived_source import DerivedSource
 from dealdb.loader.load_options import ID_HEADER, WHOLE_ROW
-from dealdb.schema import Schema
+from dealdb.model.schema import Schema
 
 
 class WithIds(DerivedSource):

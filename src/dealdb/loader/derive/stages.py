@@ -21,8 +21,8 @@ from dealdb.loader.columns.headers import find_header, nearest
 from dealdb.loader.columns.stage_flags import kind_of
 from dealdb.loader.derive.derived_source import DerivedSource
 from dealdb.loader.sources.open import open_source
-from dealdb.pipeline import Kind, Pipeline, Stage
-from dealdb.schema import Schema
+from dealdb.model.pipeline import Kind, Pipeline, Stage
+from dealdb.model.schema import Schema
 
 _HEADERS = {
     "id": ("stage_id", "api_name", "id", "value"),

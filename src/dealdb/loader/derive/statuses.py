@@ -15,8 +15,8 @@ import polars as pl
 from dealdb.loader.chunk import Chunk, Source
 from dealdb.loader.columns.headers import find_header
 from dealdb.loader.derive.derived_source import DerivedSource
-from dealdb.pipeline import Kind, Pipeline
-from dealdb.schema import Schema
+from dealdb.model.pipeline import Kind, Pipeline
+from dealdb.model.schema import Schema
 
 STAGE_BEFORE = "stage at close"
 _STATUS = ("status", "deal_status")

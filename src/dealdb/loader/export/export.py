@@ -12,10 +12,10 @@ from typing import Any
 
 import polars as pl
 
-from dealdb.columns import spelled_out
 from dealdb.errors import LoadError
 from dealdb.formats.text_tables import FORMS, TextForm
 from dealdb.loader.export.output_file import STDOUT, Counted, compressed, name_of, opened
+from dealdb.model.columns import spelled_out
 
 EXPORT_FORMATS = (*FORMS, "parquet", "arrow")
 

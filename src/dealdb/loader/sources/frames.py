@@ -12,13 +12,13 @@ from zipfile import BadZipFile, ZipFile
 import polars as pl
 from polars import selectors
 
-from dealdb.columns import encode_column, field_of
 from dealdb.errors import LoadError, MissingExtra
 from dealdb.formats.exact_json import as_json
 from dealdb.loader.chunk import ROWS_A_CHUNK, Chunk, RowPlace
 from dealdb.loader.load_options import MAX_EXPANSION
 from dealdb.loader.sources.text_file import BLOCK_BYTES, check_expansion
-from dealdb.schema import Field, FieldType
+from dealdb.model.columns import encode_column, field_of
+from dealdb.model.schema import Field, FieldType
 
 
 class FrameSource:

@@ -18,7 +18,7 @@ import polars as pl
 
 from dealdb.formats.exact_json import as_json
 from dealdb.loader.chunk import Chunk, Reject, RowPlace, merged_type
-from dealdb.schema import FieldType
+from dealdb.model.schema import FieldType
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from dataclasses import replace as replaced
 
 from dealdb.errors import ConflictError, LoadError
 from dealdb.loader.store_protocol import LoadTarget, WriteCounts
-from dealdb.schema import Schema
+from dealdb.model.schema import Schema
 from dealdb.store.commit.batch import Batch
 from dealdb.store.commit.change import Mark
 

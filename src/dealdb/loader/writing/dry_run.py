@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from dealdb.columns import encode_column
 from dealdb.errors import ConflictError
 from dealdb.loader.store_protocol import Deals, LoadTarget, Revised
 from dealdb.loader.writing.conflicts import BatchCounts
-from dealdb.pipeline import Pipeline
-from dealdb.schema import Field, Schema
+from dealdb.model.columns import encode_column
+from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Field, Schema
 from dealdb.store.commit.batch import Batch
 from dealdb.store.commit.change import Mark
 from dealdb.store.commit.durability import Durability

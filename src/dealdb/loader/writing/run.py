@@ -28,7 +28,7 @@ from dealdb.loader.store_protocol import LoadTarget
 from dealdb.loader.writing.delete_missing import Missing, refuse
 from dealdb.loader.writing.resume import Progressed, Trail
 from dealdb.loader.writing.sending import DEFAULT_BATCH, DEFAULT_CELLS, Sender
-from dealdb.pipeline import Kind
+from dealdb.model.pipeline import Kind
 from dealdb.store.commit.batch import Batch
 from dealdb.store.live.during_load import Settling
 from dealdb.store.live.worker import Worker

@@ -11,7 +11,7 @@ from dealdb.loader.store_protocol import LoadTarget
 from dealdb.loader.writing.conflicts import POLICIES
 from dealdb.loader.writing.delete_missing import Missing
 from dealdb.loader.writing.resume import BatchPlace, Progressed, Trail
-from dealdb.schema import Field, Schema
+from dealdb.model.schema import Field, Schema
 from dealdb.store.commit.batch import Batch
 from dealdb.store.commit.change import Mark
 

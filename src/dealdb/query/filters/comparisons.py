@@ -10,7 +10,9 @@ from typing import TypeAlias
 
 import polars as pl
 
-from dealdb.decimals import scale_of
+from dealdb.model.decimals import scale_of
+from dealdb.model.schema import MAX_DECIMAL_DIGITS
+from dealdb.model.values import INT64
 from dealdb.query.filters.operands import (
     DATETIME_TYPE,
     Operand,
@@ -22,8 +24,6 @@ from dealdb.query.filters.operands import (
     fitted,
     microseconds,
 )
-from dealdb.schema import MAX_DECIMAL_DIGITS
-from dealdb.values import INT64
 
 Comparison: TypeAlias = Callable[[pl.Expr, pl.Expr], pl.Expr]
 TextTest: TypeAlias = Callable[[pl.Expr], pl.Expr]

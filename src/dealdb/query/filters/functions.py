@@ -11,6 +11,7 @@ from functools import reduce
 
 import polars as pl
 
+from dealdb.model.schema import MAX_DECIMAL_DIGITS
 from dealdb.query.filters.comparisons import contained, lowered, text_test
 from dealdb.query.filters.operands import (
     DATETIME_TYPE,
@@ -30,7 +31,6 @@ from dealdb.query.filters.operands import (
     read_datetime,
     shifted_day,
 )
-from dealdb.schema import MAX_DECIMAL_DIGITS
 
 _EXACT = Context(prec=2 * MAX_DECIMAL_DIGITS + 2, traps=[Inexact, InvalidOperation, Overflow])
 _FOLDED = {"+": _EXACT.add, "-": _EXACT.subtract, "*": _EXACT.multiply}

@@ -17,9 +17,9 @@ from typing import NamedTuple, TypeAlias
 
 import polars as pl
 
-from dealdb.columns import is_text
-from dealdb.decimals import scale_of
-from dealdb.schema import MAX_DECIMAL_DIGITS
+from dealdb.model.columns import is_text
+from dealdb.model.decimals import scale_of
+from dealdb.model.schema import MAX_DECIMAL_DIGITS
 
 
 class OperandKind(StrEnum):

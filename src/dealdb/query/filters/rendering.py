@@ -7,8 +7,8 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from dealdb.errors import QueryError
-from dealdb.schema import MAX_DECIMAL_DIGITS
-from dealdb.values import Value
+from dealdb.model.schema import MAX_DECIMAL_DIGITS
+from dealdb.model.values import Value
 
 _SIMPLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 

@@ -10,14 +10,14 @@ from itertools import pairwise
 
 import polars as pl
 
-from dealdb.columns import is_text
-from dealdb.decimals import scale_of
 from dealdb.errors import QueryError
+from dealdb.model.columns import is_text
+from dealdb.model.decimals import scale_of
+from dealdb.model.schema import MAX_DECIMAL_DIGITS
 from dealdb.query.filters.comparisons import compare
 from dealdb.query.filters.operands import OperandKind, Unfit, column, computed, constant, kind_of
 from dealdb.query.filters.rendering import spelled_name, spelled_value
 from dealdb.query.results.buckets import date_unit, even_bounds, growing_bounds
-from dealdb.schema import MAX_DECIMAL_DIGITS
 
 UNITS = {"year": "1y", "quarter": "1q", "month": "1mo", "day": "1d"}
 # a value longer than this is not spelled out in a filter

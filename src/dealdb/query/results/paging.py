@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from dealdb.columns import field_of
 from dealdb.errors import QueryError
+from dealdb.model.columns import field_of
+from dealdb.model.schema import Field, FieldType
+from dealdb.model.values import decode, encode
 from dealdb.query.filters.comparisons import all_of, any_of, compare
 from dealdb.query.filters.constants import MANY, given_constant
 from dealdb.query.filters.operands import Operand, OperandKind, column, computed, constant, kind_of
 from dealdb.query.results.rows import Params, kept_rows, projected
 from dealdb.query.results.sorting import Sort, SortKey, parse_sort, sorted_rows
-from dealdb.schema import Field, FieldType
-from dealdb.values import decode, encode
 
 if TYPE_CHECKING:
     from dealdb.store.replica.snapshot import Snapshot

@@ -8,8 +8,8 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from dealdb.errors import QueryError
+from dealdb.model.schema import MAX_DECIMAL_DIGITS
 from dealdb.query.filters.constants import MANY
-from dealdb.schema import MAX_DECIMAL_DIGITS
 
 _NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
 # a colon right behind one of these is a slice or the second of a cast

@@ -18,10 +18,10 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from dealdb.columns import dtype_of
 from dealdb.connection import Link
 from dealdb.errors import ServerRefused
-from dealdb.schema import Field, Schema
+from dealdb.model.columns import dtype_of
+from dealdb.model.schema import Field, Schema
 from dealdb.store.archive.chunk_cache import ChunkCache
 from dealdb.store.archive.digest import digest_of, is_whole
 from dealdb.store.archive.string_keys import is_wrong_type

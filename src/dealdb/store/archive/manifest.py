@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dealdb.connection import Link
-from dealdb.pipeline import Pipeline
-from dealdb.schema import Schema
+from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Schema
 from dealdb.store.archive.chunks import Columns
 from dealdb.store.archive.segments import Segment
 from dealdb.store.archive.string_keys import read_string

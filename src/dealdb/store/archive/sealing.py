@@ -11,8 +11,8 @@ from operator import attrgetter
 
 import polars as pl
 
-from dealdb.columns import encode_column
-from dealdb.schema import Schema
+from dealdb.model.columns import encode_column
+from dealdb.model.schema import Schema
 from dealdb.store.archive.chunks import Columns
 from dealdb.store.archive.segments import SEGMENT_COLUMNS, Extent, Segment, unseal
 from dealdb.store.log.entry import Entry

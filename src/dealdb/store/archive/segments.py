@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from dealdb.columns import encode_column
 from dealdb.connection import Link
+from dealdb.model.columns import encode_column
 from dealdb.store.archive.chunks import Columns
 from dealdb.store.archive.string_keys import read_string
 from dealdb.store.encoding import packed

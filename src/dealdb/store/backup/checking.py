@@ -14,10 +14,10 @@ from pathlib import Path
 
 import polars as pl
 
-from dealdb.columns import encode_column
 from dealdb.errors import BackupError, StoreDamaged
-from dealdb.pipeline import Pipeline
-from dealdb.schema import Schema
+from dealdb.model.columns import encode_column
+from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Schema
 from dealdb.store.archive.chunks import Columns, typed, values_of
 from dealdb.store.archive.digest import DIGITS
 from dealdb.store.archive.segments import Segment, unseal

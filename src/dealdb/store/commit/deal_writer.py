@@ -15,13 +15,13 @@ import msgpack
 
 from dealdb.connection import Link
 from dealdb.errors import ConflictError, DealNotFound, SchemaError, StoreError
-from dealdb.schema import Field, FieldType, Schema, check_field_name
+from dealdb.model.schema import Field, FieldType, Schema, check_field_name
+from dealdb.model.values import encode, encode_id, infer, widened
 from dealdb.store.commit.change import Change, Condition, Mark, Reply
 from dealdb.store.commit.definitions import Definitions
 from dealdb.store.commit.writers import Writers
 from dealdb.store.deal import SaveResult, Written
 from dealdb.store.keys import Keys
-from dealdb.values import encode, encode_id, infer, widened
 
 if TYPE_CHECKING:
     # it imports Polars, which takes longer than a single deal takes to save
@@ -96,7 +96,7 @@ class DealWriter:
             The one that the texts were encoded with.
         batch
             Deals, each once; some hundreds, since the server does nothing else meanwhile. Texts as
-            ``dealdb.columns.encode_column`` makes them.
+            ``dealdb.model.columns.encode_column`` makes them.
         max_rev
             Latest revision that any of the deals may have, 0 if none may exist.
         mark

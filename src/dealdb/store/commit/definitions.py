@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged, StoreError
-from dealdb.pipeline import Pipeline
-from dealdb.schema import Field, Schema
+from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Field, Schema
 from dealdb.store.commit.change import Change, Condition, Reply, version_of
 from dealdb.store.commit.writers import Writers
 from dealdb.store.keys import Keys, check_format

@@ -17,7 +17,7 @@ from typing import NamedTuple, Self
 from dealdb.connection import OwnLink
 from dealdb.engines import ENGINES, on_engines
 from dealdb.errors import FeedReset, ServerRefused, StoreDamaged, StoreError
-from dealdb.schema import Schema
+from dealdb.model.schema import Schema
 from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.history.feed_commits import Commit, commit_of
 from dealdb.store.history.feed_start import Since, token_of

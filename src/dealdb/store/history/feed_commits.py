@@ -9,12 +9,12 @@ from functools import partial
 from typing import Literal, TypeAlias
 
 from dealdb.errors import StoreDamaged
-from dealdb.pipeline import Pipeline
-from dealdb.schema import Field, FieldType, Schema
+from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Field, FieldType, Schema
+from dealdb.model.values import Value, decode
 from dealdb.store.history.feed_start import token_of
 from dealdb.store.history.reading import moment_of
 from dealdb.store.log.entry import Entry
-from dealdb.values import Value, decode
 
 CommitKind: TypeAlias = Literal["save", "mend", "delete", "schema", "pipeline"]
 

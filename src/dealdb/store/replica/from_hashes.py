@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from dealdb.columns import decode_frame
 from dealdb.connection import Link
-from dealdb.pipeline import Pipeline
-from dealdb.schema import Schema
+from dealdb.model.columns import decode_frame
+from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Schema
 from dealdb.store.hashes import scan_hashes
 from dealdb.store.keys import Keys
 from dealdb.store.log.entry import Position

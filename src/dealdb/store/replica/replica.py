@@ -12,10 +12,10 @@ from itertools import chain
 
 import polars as pl
 
-from dealdb.columns import decode_column, dtype_of
 from dealdb.errors import StoreDamaged
-from dealdb.pipeline import Pipeline
-from dealdb.schema import Field, Schema
+from dealdb.model.columns import decode_column, dtype_of
+from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Field, Schema
 from dealdb.store.archive.chunks import CHUNK_ROWS
 from dealdb.store.encoding import unpacked_all
 from dealdb.store.log.entry import Entry, Position, Run, runs_of

@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 import polars as pl
 
-from dealdb.columns import empty_frame
-from dealdb.pipeline import Pipeline
-from dealdb.schema import Schema
+from dealdb.model.columns import empty_frame
+from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Schema
 from dealdb.store.replica.replica import Replica
 
 WholeRows: TypeAlias = Callable[[pl.Series], pl.DataFrame | None]

@@ -9,9 +9,9 @@ from typing import TypeAlias
 
 import polars as pl
 
-from dealdb.columns import decode_column, encode_column
 from dealdb.errors import SchemaError
-from dealdb.schema import Field, Schema, check_field_name
+from dealdb.model.columns import decode_column, encode_column
+from dealdb.model.schema import Field, Schema, check_field_name
 from dealdb.store.replica.snapshot import Snapshot
 
 # texts by field, as the server has them

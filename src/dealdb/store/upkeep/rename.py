@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from dealdb.errors import SchemaError, StoreError
-from dealdb.schema import Field
+from dealdb.model.schema import Field
 from dealdb.store.commit.definitions import Definitions
 from dealdb.store.commit.writers import Writers
 from dealdb.store.live.columns import LiveColumns

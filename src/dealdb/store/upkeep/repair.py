@@ -18,7 +18,7 @@ from typing import TypeVar
 import msgpack
 
 from dealdb.connection import Link
-from dealdb.schema import Field, FieldType, Schema
+from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.commit.change import Change, Condition
 from dealdb.store.commit.definitions import Definitions
 from dealdb.store.commit.writers import Writers

@@ -22,7 +22,7 @@ from connected import eventually
 from dealdb import DealDatabase
 from dealdb.errors import LoadError, StoreError
 from dealdb.loader import LoadReport
-from dealdb.pipeline import Kind, Pipeline, Stage
+from dealdb.model.pipeline import Kind, Pipeline, Stage
 from dealdb.store.commit.batch import Batch
 from dealdb.store.commit.change import Mark
 from servers import Server

@@ -17,7 +17,7 @@ from dealdb.errors import (
     StoreDamaged,
     StoreError,
 )
-from dealdb.schema import Field, FieldType, Schema
+from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store import Store
 from dealdb.store.commit.batch import Batch
 from dealdb.store.commit.change import Mark

@@ -20,7 +20,7 @@ from dealdb.errors import (
     StoreDamaged,
     StoreError,
 )
-from dealdb.schema import Field, FieldType
+from dealdb.model.schema import Field, FieldType
 from dealdb.store import Store
 from dealdb.store.commit.batch import Batch
 from servers import Server

@@ -13,7 +13,7 @@ from connected import connected
 from dealdb import DealDatabase
 from dealdb.connection import Link
 from dealdb.errors import OutcomeUnknown, StoreDamaged, WriterClash
-from dealdb.schema import Field, FieldType
+from dealdb.model.schema import Field, FieldType
 from dealdb.store import Store
 from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.commit import idle_writers

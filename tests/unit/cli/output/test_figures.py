@@ -16,8 +16,8 @@ from dealdb.analytics import Analytics, MetricResult
 from dealdb.cli.commands.stats import print_metric
 from dealdb.cli.output.figures import PIPE_WIDTH, arranged
 from dealdb.cli.output.streams import Output
-from dealdb.pipeline import Pipeline
-from dealdb.schema import Schema
+from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Schema
 from dealdb.store.replica.snapshot import Snapshot
 
 STAGES = Pipeline().covering(["Lead", "Demo", "Won", "Lost"])

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dealdb.decimals import plain_digits
 from dealdb.errors import LoadError, SchemaError
 from dealdb.loader.columns.dates import dates, datetimes
 from dealdb.loader.columns.numbers import decimals, integers, probabilities
-from dealdb.schema import Field, FieldType
-from dealdb.values import encode
+from dealdb.model.decimals import plain_digits
+from dealdb.model.schema import Field, FieldType
+from dealdb.model.values import encode
 from recorder import Recorder
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dealdb.pipeline import Kind, Pipeline, Stage
+from dealdb.model.pipeline import Kind, Pipeline, Stage
 from recorder import Recorder
 
 TEXT = """Opportunity ID,Stage Name,IsWon,IsClosed,Close Date

@@ -10,7 +10,7 @@ import pytest
 
 from dealdb.errors import LoadError
 from dealdb.loader.derive.stages import read_stages
-from dealdb.pipeline import Kind, Pipeline, Stage
+from dealdb.model.pipeline import Kind, Pipeline, Stage
 from recorder import Recorder
 
 HUBSPOT = """stage_id,label,display_order,probability,is_closed,closed_won

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dealdb.pipeline import Kind, Pipeline, Stage
+from dealdb.model.pipeline import Kind, Pipeline, Stage
 from recorder import Recorder
 
 # as the list of deals is exported, with the prefix that Pipedrive puts before the fields of deals

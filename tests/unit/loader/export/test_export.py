@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from dealdb.errors import LoadError
 from dealdb.loader import DataLoader
 from dealdb.loader.export.export import EXPORT_FORMATS, write_frame
-from dealdb.schema import Field, FieldType
-from dealdb.values import encode
+from dealdb.model.schema import Field, FieldType
+from dealdb.model.values import encode
 from recorder import Recorder
 
 FIELDS = [

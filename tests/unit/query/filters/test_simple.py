@@ -11,14 +11,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dealdb.columns import dtype_of
 from dealdb.errors import QueryError
+from dealdb.model.columns import dtype_of
+from dealdb.model.schema import Schema
 from dealdb.query.filters.compiler import condition
 from dealdb.query.filters.parser import column_names, parse
 from dealdb.query.filters.scope import FilterScope
 from dealdb.query.filters.simple import MAX_SIMPLE_LENGTH, plain_condition, plain_terms
 from dealdb.query.filters.where import compile_where
-from dealdb.schema import Schema
 from filter_cases import SCHEMA
 
 STANDARD = pl.Schema({field.name: dtype_of(field) for field in Schema.standard().fields})

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from polars.testing import assert_frame_equal
 
-from dealdb.schema import Field, FieldType, Schema
+from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.log.entry import Entry, Position
 from dealdb.store.replica.replica import Replica
 

@@ -1,5 +1,5 @@
 """
-A whole column as Polars holds it, as text, and back: ``dealdb.values`` at the speed of a data frame.
+A whole column as Polars holds it, as text, and back: ``dealdb.model.values`` at the speed of a data frame.
 
 Both modules give each value the same text; a test holds them to it.
 """
@@ -11,8 +11,8 @@ from typing import cast
 
 import polars as pl
 
-from dealdb.schema import MAX_DECIMAL_DIGITS, Field, FieldType, Schema
-from dealdb.values import decode, encode
+from dealdb.model.schema import MAX_DECIMAL_DIGITS, Field, FieldType, Schema
+from dealdb.model.values import decode, encode
 
 _LIST = Field("list", FieldType.LIST)
 

@@ -2,7 +2,7 @@
 How one value becomes text in Redis, and back.
 
 Each value has exactly one text, whatever path it came by, so that the server can tell by comparing
-bytes that a save changes nothing. ``dealdb.columns`` writes the same texts a column at a time.
+bytes that a save changes nothing. ``dealdb.model.columns`` writes the same texts a column at a time.
 
 =========  =======================================  =================================
 type       text                                     example
@@ -29,7 +29,8 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import TypeAlias
 
-from dealdb.decimals import (
+from dealdb.errors import SchemaError
+from dealdb.model.decimals import (
     DoesNotFit,
     check_digits,
     check_probability,
@@ -38,8 +39,7 @@ from dealdb.decimals import (
     number_of,
     scale_of,
 )
-from dealdb.errors import SchemaError
-from dealdb.schema import (
+from dealdb.model.schema import (
     DEFAULT_SCALE,
     Field,
     FieldType,

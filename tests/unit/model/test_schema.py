@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from dealdb.errors import SchemaError
-from dealdb.schema import MAX_FIELDS, Field, FieldType, Schema, parse_type, widen
+from dealdb.model.schema import MAX_FIELDS, Field, FieldType, Schema, parse_type, widen
 
 FIELD = st.builds(
     lambda kind, scale: Field("x", kind, scale if kind is FieldType.DECIMAL else 0),

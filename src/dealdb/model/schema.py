@@ -3,7 +3,7 @@ The fields of a collection and their types.
 
 A schema is immutable and has a version; the server holds the current one, and a change of data is
 refused when it was prepared with another version. Types only ever widen. How a value of each type
-becomes text is in ``dealdb.values``; how a whole column does, in ``dealdb.columns``.
+becomes text is in ``dealdb.model.values``; how a whole column does, in ``dealdb.model.columns``.
 """
 
 from __future__ import annotations

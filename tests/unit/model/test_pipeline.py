@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from dealdb.errors import SchemaError
-from dealdb.pipeline import Kind, Pipeline, Stage
+from dealdb.model.pipeline import Kind, Pipeline, Stage
 
 STAGES = st.builds(
     Stage,

@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 from hypothesis import given
 
-from dealdb.columns import (
+from dealdb.errors import SchemaError
+from dealdb.model.columns import (
     decode_column,
     decode_frame,
     dtype_of,
@@ -18,10 +19,9 @@ from dealdb.columns import (
     encode_column,
     field_of,
 )
-from dealdb.decimals import scale_of
-from dealdb.errors import SchemaError
-from dealdb.schema import Field, FieldType, Schema
-from dealdb.values import Value, decode, encode, encode_id, infer, widened
+from dealdb.model.decimals import scale_of
+from dealdb.model.schema import Field, FieldType, Schema
+from dealdb.model.values import Value, decode, encode, encode_id, infer, widened
 
 SCALE = 6
 FIELDS = {

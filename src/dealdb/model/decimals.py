@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 
-from dealdb.schema import MAX_DECIMAL_DIGITS, MAX_WHOLE_DIGITS, Field, max_scale
+from dealdb.model.schema import MAX_DECIMAL_DIGITS, MAX_WHOLE_DIGITS, Field, max_scale
 
 
 class DoesNotFit(Exception):
