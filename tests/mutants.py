@@ -834,8 +834,8 @@ MUTANTS = [
     Mutant(
         "half a restore is read by id",
         "store.py",
-        "        version, form = meta\n        self._check_format(form)\n",
-        "        version, form = meta\n",
+        "        *hashes, (version, form) = self.link.calls([*deals, state], retry=True)\n        check_format(self.keys, form)\n",
+        "        *hashes, (version, form) = self.link.calls([*deals, state], retry=True)\n",
         RESTORE,
     ),
     Mutant(
