@@ -834,8 +834,8 @@ MUTANTS = [
     Mutant(
         "half a restore is read by id",
         "store.py",
-        "        *hashes, (version, form) = self.link.calls([*deals, state], retry=True)\n        check_format(self.keys, form)\n",
-        "        *hashes, (version, form) = self.link.calls([*deals, state], retry=True)\n",
+        "[*deals, state], retry=True)\n        check_format(self.keys, form)\n",
+        "[*deals, state], retry=True)\n",
         RESTORE,
     ),
     Mutant(
