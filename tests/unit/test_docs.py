@@ -39,17 +39,7 @@ CHECKER = doctest.OutputChecker()
 FLAGS = doctest.ELLIPSIS
 # lower layers first; a module imports only from layers below its own
 LAYERS = [
-    {
-        "errors",
-        "engines",
-        "folders",
-        "schema",
-        "decimals",
-        "values",
-        "columns",
-        "pipeline",
-        "sample",
-    },
+    {"errors", "engines", "folders", "model", "sample"},
     {"connection"},
     {"store"},
     {"formats"},
