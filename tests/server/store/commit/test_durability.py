@@ -38,6 +38,11 @@ def pair(new_server: Callable[..., Server]) -> tuple[Server, Server]:
     with replica.client() as client:
         client.replicaof("127.0.0.1", primary.port)
         assert eventually(lambda: client.info("replication").get("master_link_status") == "up")
+    # the primary counts it from its first acknowledgement on, which may be a second later
+    with primary.client() as client:
+        assert eventually(
+            lambda: client.info("replication").get("slave0", {}).get("state") == "online"
+        )
     return primary, replica
 
 
@@ -154,7 +159,9 @@ def test_replicated_is_in_the_replica(pair: tuple[Server, Server]) -> None:
 def test_replica_that_stands_still_is_told(pair: tuple[Server, Server]) -> None:
     primary, replica = pair
     with DealDatabase(port=primary.port, **IMPATIENT) as db:  # type: ignore[arg-type]
-        db.save_deal({"id": 1, "n": 1}, durability="replicated")
+        db.save_deal({"id": 1, "n": 1})
+        # a new replica may take a second to its first acknowledgement
+        assert eventually(lambda: _replicated(db, n=1))
         replica.freeze()
         try:
             with pytest.raises(NotDurable, match="'replicated' was not confirmed") as caught:
@@ -165,14 +172,14 @@ def test_replica_that_stands_still_is_told(pair: tuple[Server, Server]) -> None:
         finally:
             replica.thaw()
         # saving again asks again
-        assert eventually(lambda: _replicated(db))
+        assert eventually(lambda: _replicated(db, n=2))
         with replica.client() as copy:
             assert copy.hget("deal:1", "n") == b"2"
 
 
-def _replicated(db: DealDatabase) -> bool:
+def _replicated(db: DealDatabase, n: int) -> bool:
     try:
-        return db.save_deal({"id": 1, "n": 2}, durability="replicated").outcome == "unchanged"
+        return db.save_deal({"id": 1, "n": n}, durability="replicated").outcome == "unchanged"
     except NotDurable:
         return False
 
