@@ -256,14 +256,13 @@ def test_clients_that_are_killed_each_50_ms(durable: Server, seconds: float) -> 
         end = time.monotonic() + seconds
 
         def save(thread: int) -> None:
-            while time.monotonic() < end or len(saved[thread]) < 50:
+            while time.monotonic() < end or len(saved[thread]) < 50 or len(kills) < 6:
                 n = str(len(saved[thread]))
                 assert db.save_deal({"id": thread, "n": int(n)}).outcome != "unchanged"
                 saved[thread].append(n)
 
         with meanwhile(lambda: kill_clients(durable), 0.05) as kills:
             assert in_threads(4, save) == []
-        assert len(kills) > 5
     assert told(durable) == Counter(
         (str(thread), n) for thread, values in enumerate(saved) for n in values
     )

@@ -118,7 +118,7 @@ class Pool:
             If the pool is closed.
         """
         wire, waiter = None, _Waiter(db)
-        self._reclaim(waiter.thread)
+        self._reclaim(waiter)
         try:
             with self._lock:
                 # whoever waits goes first, or a busy thread would starve the others
@@ -159,17 +159,21 @@ class Pool:
         if not keep:
             self._retire([wire])
 
-    def _reclaim(self, thread: int) -> None:
+    def _reclaim(self, waiter: _Waiter) -> None:
         """
-        Drop what an interrupt took from this thread before it came back: a thread uses one wire at a time.
+        Drop what an interrupt took from a thread before it had it, or gave it back: a thread uses one wire at a time.
 
         A traceback may keep such a wire for long, as the prompt of Python keeps the last one.
         """
-        lost = [wire for wire in self._held() if wire.holder == thread]
-        if not lost:
+        if all(wire.holder != waiter.thread for wire in self._held()):
             return
         with self._lock:
-            # one that came back already has only kept its mark
+            # looked at again: one that came back with its mark on it may be another caller's since
+            lost = [
+                wire
+                for wire in self._held()
+                if wire.holder == waiter.thread and wire is not waiter.wire
+            ]
             self._idle = [wire for wire in self._idle if wire not in lost]
         self._retire(lost)
 
@@ -217,18 +221,23 @@ class Pool:
             )
 
     def _take(self, waiter: _Waiter) -> Wire | None:
-        """Take a free wire, or a new one while there are slots; the caller holds the lock."""
+        """
+        Take a free wire, or a new one while there are slots; the caller holds the lock.
+
+        It is marked before it is taken, so that an interrupt in between leaves none that nobody reclaims.
+        """
         if self._idle and waiter.db == self.db:
-            wire = self._idle.pop()
-        elif len(held := self._held()) < self.settings.max_connections:
+            return self._take_idle(waiter)
+        if len(held := self._held()) < self.settings.max_connections:
             wire = Wire(self.settings, waiter.db, asks_role=self._asks_role)
+            wire.holder = waiter.thread
             self._wires = [*map(weakref.ref, held), weakref.ref(wire)]
-        elif self._idle:
-            wire = self._idle.pop()
-        else:
-            return None
-        wire.holder = waiter.thread
-        return wire
+            return wire
+        return self._take_idle(waiter) if self._idle else None
+
+    def _take_idle(self, waiter: _Waiter) -> Wire:
+        self._idle[-1].holder = waiter.thread
+        return self._idle.pop()
 
     def _held(self) -> list[Wire]:
         """The wires that there are."""
@@ -252,8 +261,8 @@ class Pool:
     def _serve(self) -> None:
         """Give free wires to those who wait, in order; the caller holds the lock."""
         while (waiter := self._next_waiter()) is not None:
-            # in this order an interrupt leaves nobody outside the queue without a wire
-            waiter.wire = self._take(waiter)
+            # in this order an interrupt leaves nobody outside the queue without a wire; it may have come just after one
+            waiter.wire = waiter.wire or self._take(waiter)
             if waiter.wire is None:
                 return
             self._waiters.popleft()
@@ -266,6 +275,7 @@ class Pool:
             if left <= 0 or self._closed:
                 break
             if not waiter.gate.acquire(timeout=min(left, LOST_SLOT_CHECK_S)):
+                self._reclaim(waiter)
                 with self._lock:
                     self._serve()
         wire = self._leave_queue(waiter, keep=True)
