@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dealdb.analytics import Basis, MetricResult
-    from dealdb.connection import Danger, Health, PoolStats
+    from dealdb.connection import Danger, PoolStats, ServerHealth
     from dealdb.connection.embedded.mend import MendReport
     from dealdb.database import DealDatabase
     from dealdb.errors import (
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from dealdb.store.history.feed_commits import Commit, DealChange
     from dealdb.store.upkeep.check import CheckReport, Difference, Problem
     from dealdb.store.upkeep.doctor import Finding
+    from dealdb.store.upkeep.health import Health
     from dealdb.store.upkeep.repair import RepairReport
     from dealdb.view import DealView
 
@@ -104,6 +105,7 @@ __all__ = [
     "SavedQuery",
     "Schema",
     "SchemaError",
+    "ServerHealth",
     "ServerRefused",
     "ServerUnavailable",
     "Stage",
@@ -115,7 +117,7 @@ __all__ = [
 # a name is imported at its first use: `dealdb --help` waits neither for the Redis client nor for Polars
 _MODULES = {
     **dict.fromkeys(("Basis", "MetricResult"), "analytics"),
-    **dict.fromkeys(("Danger", "Health", "PoolStats"), "connection"),
+    **dict.fromkeys(("Danger", "PoolStats", "ServerHealth"), "connection"),
     "MendReport": "connection.embedded.mend",
     "DealDatabase": "database",
     **dict.fromkeys(("ExportReport", "LoadReport", "MappedColumn", "Progress"), "loader"),
@@ -129,6 +131,7 @@ _MODULES = {
     **dict.fromkeys(("Commit", "DealChange"), "store.history.feed_commits"),
     "Feed": "store.history.feed",
     "Finding": "store.upkeep.doctor",
+    "Health": "store.upkeep.health",
     "DealView": "view",
 }
 

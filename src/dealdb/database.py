@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
-from dealdb.connection import EmbeddedServer, Health, RedisConnection, round_trips
+from dealdb.connection import EmbeddedServer, RedisConnection, round_trips
 from dealdb.engines import on_engines
 from dealdb.errors import ConfigError, QueryError, StoreError
 from dealdb.model.pipeline import Pipeline
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from dealdb.store.replica.snapshot import Snapshot
     from dealdb.store.upkeep.check import CheckReport
     from dealdb.store.upkeep.doctor import Finding
+    from dealdb.store.upkeep.health import Health
     from dealdb.store.upkeep.repair import RepairReport
 
 DEFAULT_COLLECTION = "deal"
@@ -329,7 +330,9 @@ class DealDatabase:
         ----
         Six round trips; some more where something is suspicious.
         """
-        health = self.connection.health()
+        from dealdb.store.upkeep.health import Health
+
+        health = Health.of_server(self.connection.health())
         if not health.reachable:
             return health
         try:

@@ -103,8 +103,6 @@ CALLS: dict[str, Call] = {
     "connection.is_connected": lambda db: db.connection.is_connected(),
     "connection.health": lambda db: db.connection.health(),
     "connection.dangers": lambda db: db.connection.dangers(),
-    "connection.sockets_accepted": lambda db: db.connection.sockets_accepted(),
-    "connection.remove_keys": lambda db: db.connection.remove_keys("nobody's:"),
     "loader.load new": load([{"id": f"L{n}", "n": n} for n in range(1_500)]),
     "loader.load merge": load([{"id": f"x{n}", "n": n + 1} for n in range(30)]),
     "loader.load skip": load([{"id": f"x{n}", "n": n + 1} for n in range(30)], on_conflict="skip"),

@@ -15,18 +15,18 @@ from dealdb.connection.link import Argument, Link, OwnLink, packed_command, roun
 from dealdb.connection.pool import PoolStats
 from dealdb.connection.redis_connection import RedisConnection
 from dealdb.connection.server.dangers import Danger
-from dealdb.connection.server.health import Health
+from dealdb.connection.server.health import ServerHealth
 from dealdb.connection.settings import Settings
 
 __all__ = [
     "Argument",
     "Danger",
     "EmbeddedServer",
-    "Health",
     "Link",
     "OwnLink",
     "PoolStats",
     "RedisConnection",
+    "ServerHealth",
     "Settings",
     "packed_command",
     "round_trips",

@@ -10,7 +10,7 @@ from typing import Self
 from dealdb.connection.link import Link
 from dealdb.connection.pool import Pool, PoolStats
 from dealdb.connection.server.dangers import Danger, ask_dangers
-from dealdb.connection.server.health import Health, ask_server, ping
+from dealdb.connection.server.health import ServerHealth, ask_server, ping
 from dealdb.connection.server.probe import Probe
 from dealdb.connection.server.telling import TellingLink
 from dealdb.connection.settings import DEFAULT_HOST, DEFAULT_PORT, Settings, make_settings
@@ -213,9 +213,9 @@ class RedisConnection:
         """
         return self._probe is not None and self._probe.ask()
 
-    def health(self) -> Health:
+    def health(self) -> ServerHealth:
         """
-        State of the server and of the pool; ``deals`` and ``log_length`` are left None.
+        State of the server and of the pool.
 
         An unreachable server is no error here: ``reachable`` is False, and a warning says why.
 
@@ -231,7 +231,7 @@ class RedisConnection:
         try:
             health = ask_server(self.link())
         except StoreError as error:
-            health = Health(reachable=False, warnings=(str(error),))
+            health = ServerHealth(reachable=False, warnings=(str(error),))
         stats = self._open_pool.stats()
         if health.reachable and (trouble := self.trouble()):
             health = replace(health, warnings=(*health.warnings, trouble))
@@ -257,50 +257,6 @@ class RedisConnection:
         One round trip, and another for each CONFIG GET that something suspicious calls for.
         """
         return ask_dangers(self.link())
-
-    def sockets_accepted(self) -> int | None:
-        """
-        Connections that the server has accepted since it started, by its own count; None where it may not be asked.
-
-        Raises
-        ------
-        ServerUnavailable, PoolTimeout
-            If there is no answer.
-
-        Cost
-        ----
-        One round trip.
-        """
-        # not at the top, nor below: no command but the benchmark needs it
-        from dealdb.connection.server.measuring import sockets_accepted
-
-        return sockets_accepted(self.link())
-
-    def remove_keys(self, prefix: str) -> int:
-        """
-        Remove every key of the selected database that begins with a text, whoever made it: for measurements.
-
-        Returns
-        -------
-        int
-            How many there were.
-
-        Raises
-        ------
-        ConfigError
-            If the text is empty: every key begins with it.
-        AccessDenied, ServerRefused, ServerUnavailable, PoolTimeout
-            If the server does not remove them; some may be gone.
-
-        Cost
-        ----
-        At most two round trips for every 1,000 keys of the database.
-        """
-        if not prefix:
-            raise ConfigError("remove_keys takes the beginning of the keys: got an empty text")
-        from dealdb.connection.server.measuring import remove_keys
-
-        return remove_keys(self.link(), prefix)
 
     def pool_stats(self) -> PoolStats:
         """

@@ -166,8 +166,10 @@ def scratch_opener(session: Session) -> Iterator[Opener]:
     try:
         yield lambda name: session.open(prefix + name)
     finally:
+        from dealdb.connection.server.measuring import remove_keys
+
         with session.open(prefix) as db:
-            db.connection.remove_keys(prefix)
+            remove_keys(db.connection.link(), prefix)
 
 
 @contextmanager
@@ -181,7 +183,9 @@ def temporary_server(folder: Path) -> Iterator[Opener]:
 
 
 def _sockets_accepted(db: DealDatabase) -> int:
-    accepted = db.connection.sockets_accepted()
+    from dealdb.connection.server.measuring import sockets_accepted
+
+    accepted = sockets_accepted(db.connection.link())
     if accepted is None:
         raise ConfigError("the server does not tell how many sockets it accepted: give +info")
     return accepted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -45,15 +46,16 @@ def _findings(session: Session) -> Iterator[Finding]:
     from dealdb import Finding
 
     collection = f"collection {session.collection_name} (from {session.sources['url']})"
-    try:
-        with session.open() as db:
-            found = f"{db.connection.settings.where}, {collection}"
-            yield Finding.ok("settings", found)
-            yield from db.examine()
-    except (ConfigError, StoreError) as error:
-        # a URL that can't be read is for the caller; the embedded server is what this is about
-        if session.url is not None:
-            raise
-        yield Finding.ok("settings", f"embedded server, {collection}")
-        advice = "give --url or DEALDB_URL, or set XDG_DATA_HOME to a folder that can be written"
-        yield Finding.fail("server", str(error), advice)
+    with ExitStack() as stack:
+        try:
+            db = stack.enter_context(session.open())
+        except (ConfigError, StoreError) as error:
+            # a URL that can't be read is for the caller; the embedded server is what this is about
+            if session.url is not None:
+                raise
+            yield Finding.ok("settings", f"embedded server, {collection}")
+            advice = "give --url or DEALDB_URL, or set XDG_DATA_HOME to a folder that can be written"
+            yield Finding.fail("server", str(error), advice)
+            return
+        yield Finding.ok("settings", f"{db.connection.settings.where}, {collection}")
+        yield from db.examine()

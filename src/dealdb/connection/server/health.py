@@ -20,9 +20,9 @@ _SAFE_POLICIES = ("noeviction", "volatile-lru", "volatile-lfu", "volatile-random
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
+class ServerHealth:
     """
-    State of the server, of the connection to it and of the collection.
+    State of the server and of the connection to it.
 
     What the server's ACL does not let this user ask is None, or ``"unknown"``.
 
@@ -49,10 +49,6 @@ class Health:
         What a change may ask for here: ``"memory"``, and ``"disk"`` and ``"replicated"`` where the server can tell.
     pool_size, pool_in_use, pool_waited
         Most sockets, sockets in use, and how many callers have had to wait for one so far.
-    deals, log_length
-        Deals in the collection, and entries in its log; None when not asked.
-    columns_bytes
-        Memory of the collection's columns in this process; None before the first query.
     warnings
         What threatens the data or the answers, one sentence each.
     """
@@ -70,9 +66,6 @@ class Health:
     pool_size: int = 0
     pool_in_use: int = 0
     pool_waited: int = 0
-    deals: int | None = None
-    log_length: int | None = None
-    columns_bytes: int | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -83,9 +76,9 @@ def ping(link: Link) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-def ask_server(link: Link) -> Health:
+def ask_server(link: Link) -> ServerHealth:
     """
-    What the server tells, as far as its ACL lets this user ask; nothing of the pool or the collection.
+    What the server tells, as far as its ACL lets this user ask; nothing of the pool.
 
     Raises
     ------
@@ -101,7 +94,7 @@ def ask_server(link: Link) -> Health:
     ping_ms, refusal = _ping_or_refusal(link)
     info = ask_info(link)
     fsync = ask_config(link, "appendfsync")
-    health = Health(
+    health = ServerHealth(
         reachable=True,
         ping_ms=ping_ms,
         flavor=flavor(info),
@@ -156,7 +149,7 @@ def _version(info: Mapping[str, str]) -> tuple[int, ...]:
     return tuple(int(number) for number in numbers if number.isdigit())
 
 
-def _warnings(health: Health) -> list[str]:
+def _warnings(health: ServerHealth) -> list[str]:
     found = []
     policy, limit = health.memory_policy, health.memory_max_bytes
     if policy is not None and policy not in _SAFE_POLICIES:

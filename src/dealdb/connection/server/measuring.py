@@ -17,7 +17,13 @@ def sockets_accepted(link: Link) -> int | None:
 
 
 def remove_keys(link: Link, prefix: str) -> int:
-    """Remove the keys of the database that begin with a text; returns how many there were."""
+    """
+    Remove the keys of the database that begin with a text, whoever made them; returns how many there were.
+
+    Cost
+    ----
+    At most two round trips for every 1,000 keys of the database.
+    """
     pattern, cursor, removed = _SPECIAL.sub(r"\\\1", prefix) + "*", b"", 0
     while cursor != b"0":
         cursor, keys = link.call("SCAN", cursor or b"0", "MATCH", pattern, "COUNT", 1000)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
-from dealdb.connection import Danger, Health, Link
+from dealdb.connection import Danger, Link, ServerHealth
 from dealdb.connection.server.dangers import ask_dangers
 from dealdb.connection.server.health import ping
 from dealdb.errors import AccessDenied, ServerRefused, StoreError
@@ -97,7 +97,9 @@ class Finding:
         return cls(check=check, state=State.FAIL, found=found, advice=advice)
 
 
-def findings(link: Link, keys: Keys, health: Health, trouble: str | None) -> Iterator[Finding]:
+def findings(
+    link: Link, keys: Keys, health: ServerHealth, trouble: str | None
+) -> Iterator[Finding]:
     """
     What there is to say of a server and of a collection on it, one thing after the other.
 
@@ -151,7 +153,7 @@ _END_OF_LOOKING = ("server", "cluster")
 _QUESTIONS = {"INFO": ("INFO", "server"), "CONFIG": ("CONFIG", "GET", "save")}
 
 
-def _unreachable(link: Link, health: Health) -> Finding:
+def _unreachable(link: Link, health: ServerHealth) -> Finding:
     found = "; ".join(health.warnings) or "no answer"
     advice = "is a server running there? check host, port, TLS, password and firewall"
     with suppress(StoreError):
@@ -183,7 +185,7 @@ def _answers(link: Link, _: Keys) -> Finding:
     return Finding.ok("server", f"answers in {milliseconds:.2f} ms")
 
 
-def _version(health: Health, hidden: frozenset[str]) -> Finding:
+def _version(health: ServerHealth, hidden: frozenset[str]) -> Finding:
     found = f"{health.flavor or 'unknown'} {health.version or ''}".strip()
     oldest = OLDEST.get(health.flavor or "")
     if oldest is None or not health.version:
@@ -195,7 +197,7 @@ def _version(health: Health, hidden: frozenset[str]) -> Finding:
     return Finding.fail("version", found, advice)
 
 
-def _memory(health: Health, hidden: frozenset[str]) -> Finding:
+def _memory(health: ServerHealth, hidden: frozenset[str]) -> Finding:
     policy = health.memory_policy
     if policy is None:
         return Finding.warn("eviction", "unknown", _ask(hidden))
@@ -208,7 +210,7 @@ def _memory(health: Health, hidden: frozenset[str]) -> Finding:
     return Finding(check="eviction", state=state, found=found, advice=advice)
 
 
-def _persistence(health: Health, hidden: frozenset[str]) -> Finding:
+def _persistence(health: ServerHealth, hidden: frozenset[str]) -> Finding:
     found = health.persistence
     if found.startswith("aof") and not found.startswith("aof no"):
         return Finding.ok("persistence", found)
@@ -220,7 +222,7 @@ def _persistence(health: Health, hidden: frozenset[str]) -> Finding:
     return Finding.warn("persistence", found, advice)
 
 
-def _role(health: Health, hidden: frozenset[str]) -> Finding:
+def _role(health: ServerHealth, hidden: frozenset[str]) -> Finding:
     if health.role == "slave":
         return Finding.fail(
             "role", "replica", "it refuses changes and lags behind: use its primary"

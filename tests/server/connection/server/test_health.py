@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from connected import connected, eventually, in_threads, sockets, wires_in_use
-from dealdb.connection import Health, RedisConnection
+from dealdb.connection import RedisConnection, ServerHealth
 from dealdb.errors import AccessDenied, ServerUnavailable
 from servers import Server, free_port
 
@@ -147,7 +147,7 @@ def test_busy_pool_is_judged_by_what_the_server_answered_meanwhile(server: Serve
         assert eventually(lambda: connection.pool_stats().in_use == 0)
 
 
-def without_known_hole(health: Health) -> Health:
+def without_known_hole(health: ServerHealth) -> ServerHealth:
     """The same without the warning that Redis 6.2 of the tests has a known hole."""
     kept = tuple(warning for warning in health.warnings if "CVE-" not in warning)
     return dataclasses.replace(health, warnings=kept)
@@ -158,7 +158,7 @@ def test_health_of_a_server(server: Server, flavor: str) -> None:
         health = without_known_hole(connection.health())
         with server.client() as client:
             info = client.info()
-    assert health == Health(
+    assert health == ServerHealth(
         reachable=True,
         flavor="valkey" if flavor.startswith("valkey") else "redis",
         version=info.get("valkey_version", info["redis_version"]),
@@ -250,7 +250,7 @@ def test_health_of_a_replica(new_server: Callable[..., Server]) -> None:
 def test_health_without_the_rights_to_ask(server: Server) -> None:
     with user(server, READER) as login, connected(server, **login) as connection:
         health = connection.health()
-    assert health == Health(reachable=True, ping_ms=health.ping_ms, pool_size=10)
+    assert health == ServerHealth(reachable=True, ping_ms=health.ping_ms, pool_size=10)
     assert health.ping_ms is not None
     with user(server, [*READER, "+info"]) as login, connected(server, **login) as connection:
         health = connection.health()
