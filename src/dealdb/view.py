@@ -67,7 +67,31 @@ class DealView:
 
     @on_engines
     def get_deal(self, id: str | int) -> Deal | None:
-        """One deal as it was, or None; its ``rev`` is 0, since nothing can be saved against the past."""
+        """
+        One deal as it was, or None; its ``rev`` is 0, since nothing can be saved against the past.
+
+        Parameters
+        ----------
+        id
+            Of the deal.
+
+        Raises
+        ------
+        SchemaError
+            If ``id`` can't be one: an empty text, for example.
+
+        Cost
+        ----
+        No round trip.
+
+        Examples
+        --------
+        >>> from dealdb import DealDatabase
+        >>> with DealDatabase.embedded(tmp_path) as db:
+        ...     _ = db.save_deal({"id": 42, "stage": "Lead"})
+        ...     db.as_of("2999-12-31").get_deal(42)
+        {'id': '42', 'stage': 'Lead'}
+        """
         rows = self.snapshot.frame.filter(id=encode_id(id)).to_dicts()
         return Deal({n: v for n, v in rows[0].items() if v is not None}, rev=0) if rows else None
 

@@ -156,6 +156,15 @@ class DataLoader:
         Source
         ------
         docs/loading.md
+
+        Examples
+        --------
+        >>> from dealdb import DealDatabase
+        >>> with DealDatabase.embedded(tmp_path) as db:
+        ...     rows = [{"Deal ID": "7", "Amount": "1,200.50"}, {"Deal ID": "8", "Amount": "-"}]
+        ...     report = db.loader.load(rows, rejects=False)
+        ...     report.inserted, db.get_deal(7)
+        (2, {'id': '7', 'amount': Decimal('1200.50')})
         """
         options = LoadOptions(
             format=format, mapping=mapping, types=types, dates=dates, decimal_point=decimal_point,
@@ -186,7 +195,7 @@ class DataLoader:
         stop: threading.Event | None = None,
         tell: Callable[[str], None] | None = None,
     ) -> LoadReport:
-        """
+        r"""
         Load a file of JSON Lines, and go on with each line as it is appended; as ``tail -F`` does.
 
         It begins at the beginning of the file, so lines that were loaded before are loaded again: with ``merge`` they
@@ -237,6 +246,15 @@ class DataLoader:
         Source
         ------
         docs/loading.md#following-a-file
+
+        Examples
+        --------
+        >>> from dealdb import DealDatabase
+        >>> path = tmp_path.parent / "deals.jsonl"
+        >>> _ = path.write_text('{"id": "7", "stage": "Lead"}\n')
+        >>> with DealDatabase.embedded(tmp_path) as db:
+        ...     db.loader.follow(path, timeout_s=0.1).inserted
+        1
         """
         options = LoadOptions(
             mapping=mapping, types=types, dates=dates, decimal_point=decimal_point, id_from=id_from,
@@ -304,6 +322,17 @@ class DataLoader:
         Source
         ------
         docs/loading.md#exporting
+
+        Examples
+        --------
+        >>> from dealdb import DealDatabase
+        >>> path = tmp_path.parent / "deals.csv"
+        >>> with DealDatabase.embedded(tmp_path) as db:
+        ...     _ = db.save_deal({"id": 7, "stage": "Lead"})
+        ...     db.loader.export(path, columns=["id", "stage"]).rows
+        1
+        >>> path.read_text()
+        'id,stage\n7,Lead\n'
         """
         frame = self._selected(where, columns=columns, sort=sort, limit=limit)
         return write_frame(frame, target, format=format, raw=raw, null=null)

@@ -16,6 +16,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from dealdb.errors import SchemaError
+from dealdb.model.decimals import number_of
 
 
 class Kind(StrEnum):
@@ -39,6 +40,7 @@ class Stage:
         Whether a deal in it is open, won or lost.
     probability
         Chance of winning that an open deal has by default, 0 to 1; None leaves such deals out of weighted figures.
+        A float stands for the digits that it is written with: 0.3 is exactly 0.3.
     rot_days
         Days without an update after which an open deal counts as rotting; 0 or None never.
 
@@ -54,17 +56,34 @@ class Stage:
     rot_days: int | None = None
 
     def __post_init__(self) -> None:
-        if not self.name:
-            msg = "a stage needs a name"
+        name: object = self.name
+        if not isinstance(name, str) or not name:
+            msg = f"a stage needs a name, which is a text: got {name!r}"
             raise SchemaError(msg, field="stage")
-        if self.probability is not None and not 0 <= self.probability <= 1:
+        # as they are read back: a pipeline that isn't equal to what the server keeps would be written for ever, and a
+        # kind that is only a text would be none of the three
+        object.__setattr__(self, "kind", self._checked_kind())
+        object.__setattr__(self, "probability", self._checked_probability())
+        days = self.rot_days
+        if days is not None and (type(days) is not int or days < 0):
+            msg = f"stage {self.name!r}: rot_days is a whole number of days from 0 up, not {days}"
+            raise SchemaError(msg, field="rot_days", expected="0 or more")
+
+    def _checked_kind(self) -> Kind:
+        try:
+            return Kind(self.kind)
+        except ValueError:
+            msg = f"stage {self.name!r}: a kind is open, won or lost, not {self.kind!r}"
+            raise SchemaError(msg, field="stage", expected="open, won or lost") from None
+
+    def _checked_probability(self) -> Decimal | None:
+        if self.probability is None:
+            return None
+        number = number_of(self.probability)
+        if number is None or not 0 <= number <= 1:
             msg = f"stage {self.name!r}: a probability is a number from 0 to 1, not {self.probability}"
             raise SchemaError(msg, field="probability", expected="a number from 0 to 1")
-        if self.rot_days is not None and self.rot_days < 0:
-            msg = (
-                f"stage {self.name!r}: rot_days is a number of days from 0 up, not {self.rot_days}"
-            )
-            raise SchemaError(msg, field="rot_days", expected="0 or more")
+        return number
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +107,8 @@ class Pipeline:
     _known: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        # a list would never be equal to what is read back, and saving it would never end
+        object.__setattr__(self, "stages", tuple(self.stages))
         names = [stage.name for stage in self.stages]
         object.__setattr__(self, "_known", frozenset(names))
         twice = sorted({name for name in names if names.count(name) > 1})

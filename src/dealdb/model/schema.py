@@ -217,6 +217,7 @@ class Schema(Mapping[str, Field]):
     _by_name: dict[str, Field] = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "fields", tuple(self.fields))
         object.__setattr__(self, "_by_name", {field.name: field for field in self.fields})
 
     @classmethod

@@ -4,6 +4,9 @@ One collection on the server: its keys, its commits and the columns of it in mem
 Every change is one atomic script that writes the hashes and appends to the log; every reader follows the
 log. ``docs/protocol.md`` describes both.
 
+Where the server gives no answer, a method raises ``AccessDenied``, ``ServerRefused``, ``ServerUnavailable`` or
+``PoolTimeout``; a change also ``OutcomeUnknown`` and ``NotDurable``. What one raises besides, it says.
+
 The order of what is in here; nothing imports from what stands behind it:
 keys, deal, encoding → hashes, log, commit → archive → replica → checkpoint → live, history → backup, upkeep → store.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import hypothesis.strategies as st
 import pytest
@@ -83,11 +84,33 @@ def test_an_arranged_pipeline_keeps_its_order() -> None:
         (("", Kind.OPEN), "a stage needs a name"),
         (("A", Kind.OPEN, Decimal("1.1")), "a number from 0 to 1"),
         (("A", Kind.OPEN, None, -1), "rot_days"),
+        (("A", Kind.OPEN, None, 1.5), "rot_days"),
+        (("A", Kind.OPEN, None, True), "rot_days"),
+        (("A", Kind.OPEN, True), "a number from 0 to 1"),
+        (("A", Kind.OPEN, Decimal("NaN")), "a number from 0 to 1"),
+        (("A", Kind.OPEN, "often"), "a number from 0 to 1"),
+        (("A", "shut"), "open, won or lost, not 'shut'"),
+        (("A", None), "open, won or lost"),
+        ((7, Kind.OPEN), "a text: got 7"),
     ],
 )
-def test_impossible_stages(stage: tuple[str, Kind], complaint: str) -> None:
+def test_impossible_stages(stage: tuple[Any, ...], complaint: str) -> None:
     with pytest.raises(SchemaError, match=complaint):
         Stage(*stage)
+
+
+@pytest.mark.parametrize("chance", [0.3, "0.3", "0.30", Decimal("0.30")])
+def test_what_a_stage_is_given_is_what_is_read_back(chance: Any) -> None:
+    pipeline = Pipeline((Stage("Demo", "open", chance), Stage("Signed", "won", 1)))  # type: ignore[arg-type]
+    assert pipeline == Pipeline.from_json(pipeline.to_json())
+    assert pipeline.names(Kind.OPEN) == ["Demo"]
+    assert pipeline.stages[0].probability == Decimal("0.3")
+
+
+def test_stages_may_come_as_any_iterable() -> None:
+    stages = (Stage("Demo", Kind.OPEN), Stage("Won", Kind.WON))
+    assert Pipeline(list(stages)) == Pipeline(iter(stages)) == Pipeline(stages)  # type: ignore[arg-type]
+    assert hash(Pipeline(list(stages))) == hash(Pipeline(stages))  # type: ignore[arg-type]
 
 
 def test_a_stage_stands_in_a_pipeline_once() -> None:

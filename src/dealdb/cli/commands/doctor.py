@@ -54,7 +54,9 @@ def _findings(session: Session) -> Iterator[Finding]:
             if session.url is not None:
                 raise
             yield Finding.ok("settings", f"embedded server, {collection}")
-            advice = "give --url or DEALDB_URL, or set XDG_DATA_HOME to a folder that can be written"
+            advice = (
+                "give --url or DEALDB_URL, or set XDG_DATA_HOME to a folder that can be written"
+            )
             yield Finding.fail("server", str(error), advice)
             return
         yield Finding.ok("settings", f"{db.connection.settings.where}, {collection}")
