@@ -11,6 +11,7 @@ from typing import TypeAlias
 import polars as pl
 
 from dealdb.errors import QueryError
+from dealdb.model.moments import read_day
 
 By: TypeAlias = str | Sequence[str] | None
 Day: TypeAlias = date | str | None
@@ -75,11 +76,7 @@ def day_of(option: str, value: Day) -> date | None:
     datetime.date(2026, 1, 31)
     """
     if isinstance(value, str):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            msg = f"{option}={value[:40]!r} is not a date: write it like 2026-01-31"
-            raise QueryError(msg) from None
+        return read_day(value, option)
     if value is None or type(value) is date:
         return value
     msg = f"{option} is a date or a text like 2026-01-31, not a {type(value).__name__}"
