@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from difflib import get_close_matches
 from typing import TypeAlias
 
 import polars as pl
 
 from dealdb.errors import QueryError
 from dealdb.model.moments import read_day
+from dealdb.model.names import unknown
 
 By: TypeAlias = str | Sequence[str] | None
 Day: TypeAlias = date | str | None
@@ -142,9 +142,7 @@ def group_columns(by: By, columns: Sequence[str], *, taken: Iterable[str]) -> li
     keys = [by] if isinstance(by, str) else list(by or ())
     for key in keys:
         if key not in columns:
-            near = get_close_matches(str(key), columns, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(columns)}"
-            msg = f"by={str(key)[:40]!r}: deals have no such column; {hint}"
+            msg = f"by: {unknown('column', str(key), columns)}"
             raise QueryError(msg)
     if len(set(keys)) < len(keys):
         msg = f"by names a column twice: {', '.join(keys)}"

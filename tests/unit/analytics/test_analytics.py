@@ -330,7 +330,7 @@ def test_concentration_says_what_it_pools() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda f: win_rate(f, STAGES, "ownr"), "by='ownr': deals have no such column; did you mean 'owner'"),
+        (lambda f: win_rate(f, STAGES, "ownr"), "by: no column 'ownr'; did you mean 'owner'"),
         (lambda f: win_rate(f, STAGES, ["owner", "owner"]), "by names a column twice"),
         (lambda f: pipeline_by_stage(f, STAGES, "stage"), "by='stage' has the name of a figure"),
         (lambda f: win_rate(f, STAGES, measure="values"), "measure='values' is not a choice: use count or value"),

@@ -192,7 +192,7 @@ class Profile:
             if target is None and missing_ok:
                 continue
             if target is None:
-                msg = f"types: there is no column {name!r}; {headers.nearest(name, self._mapping)}"
+                msg = f"types: {headers.unknown_header(name, self._mapping)}"
                 raise LoadError(msg)
             found[target] = parse_type(target, text)
         return found
@@ -202,7 +202,7 @@ class Profile:
             msg = (
                 "no column is the id of the deals; name it with mapping={'<column>': 'id'}, or what makes one with "
                 "id_from; "
-                f"{headers.nearest('deal_id', self._mapping)}"
+                f"{headers.nearest_header('deal_id', self._mapping)}"
             )
             raise LoadError(msg)
 

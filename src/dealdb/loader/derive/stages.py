@@ -17,7 +17,7 @@ import polars as pl
 
 from dealdb.errors import LoadError
 from dealdb.loader.chunk import Chunk, Source
-from dealdb.loader.columns.headers import find_header, nearest
+from dealdb.loader.columns.headers import find_header, nearest_header
 from dealdb.loader.columns.stage_flags import kind_of
 from dealdb.loader.derive.derived_source import DerivedSource
 from dealdb.loader.sources.open import open_source
@@ -88,7 +88,7 @@ def read_stages(source: Any) -> StageTable:
         for role, names in _HEADERS.items()
     }
     if headers["id"] is None:
-        msg = f"stages: no column has the ids of stages (stage_id); {nearest('stage_id', frame.columns)}"
+        msg = f"stages: no column has the ids of stages (stage_id); {nearest_header('stage_id', frame.columns)}"
         raise LoadError(msg)
     cells = {
         role: frame[header].to_list() if header else [None] * frame.height
