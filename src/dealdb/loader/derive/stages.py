@@ -32,7 +32,6 @@ _HEADERS = {
     "won": ("closed_won", "is_won", "won"),
     "closed": ("is_closed", "closed"),
 }
-_KIND_ORDER = (Kind.OPEN, Kind.WON, Kind.LOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +55,7 @@ class StageTable:
         rot = {stage.name: stage.rot_days for stage in pipeline}
         own = [replace(stage, rot_days=rot.get(stage.name)) for stage in self.stages]
         others = [stage for stage in pipeline if stage.name not in self.labels.values()]
-        return Pipeline(
-            tuple(sorted([*own, *others], key=lambda stage: _KIND_ORDER.index(stage.kind)))
-        )
+        return Pipeline(tuple(sorted([*own, *others], key=lambda stage: stage.kind.rank)))
 
 
 def read_stages(source: Any) -> StageTable:
@@ -156,7 +153,7 @@ def _stages(rows: Iterable[Mapping[str, str | None]]) -> list[Stage]:
         if stages.setdefault(name, stage).kind is not kind:
             msg = f"stages: {name!r} stands for {stages[name].kind} and {kind} in one table; give one pipeline's stages"
             raise LoadError(msg)
-    return sorted(stages.values(), key=lambda stage: _KIND_ORDER.index(stage.kind))
+    return sorted(stages.values(), key=lambda stage: stage.kind.rank)
 
 
 def _number(text: str | None) -> Decimal | None:
