@@ -49,7 +49,6 @@ from dealdb.model.schema import (
 Value: TypeAlias = str | int | float | Decimal | bool | date | datetime | list[str] | None
 
 INT64 = range(-(2**63), 2**63)
-_NUMERIC = (FieldType.INT, FieldType.DECIMAL)
 
 
 def encode(value: object, field: Field, *, deal: str | None = None) -> str:
@@ -155,8 +154,6 @@ def widened(field: Field, value: object) -> Field:
     >>> widened(Field("seats", FieldType.INT), Decimal("1.5")).describe()
     'decimal(2)'
     """
-    if field.type not in _NUMERIC:
-        return field
     if field.type is FieldType.INT and isinstance(value, int | float | Decimal):
         wide = infer(field.name, Decimal(repr(value)) if isinstance(value, float) else value)
         return field if wide.type in (FieldType.BOOL, FieldType.INT) else wide

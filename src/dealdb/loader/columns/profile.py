@@ -21,9 +21,8 @@ from dealdb.loader.columns.plan import ColumnPlan, Plan
 from dealdb.loader.columns.stage_flags import outcomes_in
 from dealdb.loader.load_options import ColumnOptions
 from dealdb.model.pipeline import Kind
-from dealdb.model.schema import DEFAULT_SCALE, Field, FieldType, Schema, parse_type
+from dealdb.model.schema import DEFAULT_SCALE, NUMBER_TYPES, Field, FieldType, Schema, parse_type
 
-NUMBERS = frozenset({FieldType.INT, FieldType.FLOAT, FieldType.DECIMAL})
 DAYS = frozenset({FieldType.DATE, FieldType.DATETIME})
 
 # what exports write for "nothing" in columns that are not text, whatever the case
@@ -169,7 +168,7 @@ class Profile:
             values = values.str.strip_chars(" %")
         if is_encoded:
             return
-        if kind in NUMBERS and declared not in NUMBERS:
+        if kind in NUMBER_TYPES and declared not in NUMBER_TYPES:
             seen.point.add(values)
         elif kind in DAYS:
             seen.order.add(values)
@@ -226,7 +225,7 @@ class Profile:
             field=chosen,
             strict=override is not None,
             order=self._order(header, seen, notes) if chosen.type in DAYS else "us",
-            point=self._point(header, seen, notes) if chosen.type in NUMBERS else ".",
+            point=self._point(header, seen, notes) if chosen.type in NUMBER_TYPES else ".",
             of_hundred=target == "probability" and self._of_hundred(header, seen, notes),
         )
 
