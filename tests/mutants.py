@@ -666,8 +666,9 @@ MUTANTS = [
     Mutant(
         "the first commit that is later ends the state at a moment",
         "history/as_of.py",
-        "    until = last_until(link, keys, end_of(when))\n",
-        "    until = next((e.position.seq - 1 for e in read_history(link, keys) if e.time_ms > end_of(when)), 2**60)\n",
+        "    until = last_until(link, keys, end_of_day_ms(when))\n",
+        "    read = read_history(link, keys)\n"
+        "    until = next((e.position.seq - 1 for e in read if e.time_ms > end_of_day_ms(when)), 2**60)\n",
         "tests/server/store/history/test_last_commit.py",
     ),
     Mutant(

@@ -16,6 +16,7 @@ from weakref import WeakSet
 from dealdb.connection import EmbeddedServer, RedisConnection, round_trips
 from dealdb.engines import on_engines
 from dealdb.errors import ConfigError, QueryError, StoreError
+from dealdb.model.moments import read_moment
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
 from dealdb.model.values import encode_id
@@ -859,7 +860,7 @@ class DealDatabase:
         ...     len(db.as_of("2020-12-31")), len(db.as_of("2999-12-31"))
         (0, 1)
         """
-        moment = _moment_of(when) if isinstance(when, str) else when
+        moment = read_moment(when, "as_of") if isinstance(when, str) else when
         return DealView(moment, self._store.as_of(moment))
 
     @on_engines
@@ -1188,18 +1189,6 @@ class LiveDeals:
     def round_trips(self) -> int:
         """Round trips that the calling thread has made so far."""
         return round_trips()
-
-
-def _moment_of(text: str) -> datetime | date:
-    for parse in (date.fromisoformat, datetime.fromisoformat):
-        try:
-            return parse(text)
-        except ValueError:
-            continue
-    raise QueryError(
-        f"as_of: {text!r} is not a date or time; write a date such as 2026-10-01, or 2026-10-01T12:30:00Z",
-        text=text,
-    )
 
 
 def _login_name() -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dealdb.engines import on_engines
+from dealdb.model.moments import as_utc
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
 from dealdb.model.values import encode_id
@@ -53,7 +54,7 @@ class DealView:
     def _day(self) -> date:
         if not isinstance(self.when, datetime):
             return self.when
-        return (self.when.astimezone(UTC) if self.when.tzinfo else self.when).date()
+        return as_utc(self.when).date()
 
     @property
     def schema(self) -> Schema:

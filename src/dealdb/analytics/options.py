@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from difflib import get_close_matches
 from typing import TypeAlias
 
 import polars as pl
 
 from dealdb.errors import QueryError
+from dealdb.model.moments import read_day
+from dealdb.model.names import unknown
 
 By: TypeAlias = str | Sequence[str] | None
 Day: TypeAlias = date | str | None
@@ -75,11 +76,7 @@ def day_of(option: str, value: Day) -> date | None:
     datetime.date(2026, 1, 31)
     """
     if isinstance(value, str):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            msg = f"{option}={value[:40]!r} is not a date: write it like 2026-01-31"
-            raise QueryError(msg) from None
+        return read_day(value, option)
     if value is None or type(value) is date:
         return value
     msg = f"{option} is a date or a text like 2026-01-31, not a {type(value).__name__}"
@@ -145,9 +142,7 @@ def group_columns(by: By, columns: Sequence[str], *, taken: Iterable[str]) -> li
     keys = [by] if isinstance(by, str) else list(by or ())
     for key in keys:
         if key not in columns:
-            near = get_close_matches(str(key), columns, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(columns)}"
-            msg = f"by={str(key)[:40]!r}: deals have no such column; {hint}"
+            msg = f"by: {unknown('column', str(key), columns)}"
             raise QueryError(msg)
     if len(set(keys)) < len(keys):
         msg = f"by names a column twice: {', '.join(keys)}"

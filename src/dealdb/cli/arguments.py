@@ -12,11 +12,11 @@ import typer
 
 from dealdb.cli.completion import complete_columns
 from dealdb.errors import ConfigError
+from dealdb.model.moments import PLAIN_DATE
 from dealdb.model.pipeline import Kind, Pipeline
 
 _STAGES_SHOWN = 8
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 Sort = Annotated[
     str | None,
@@ -130,7 +130,7 @@ def _value(text: str) -> object:
         return text[1:-1]
     if _NUMBER.fullmatch(text):
         return Decimal(text) if "." in text else int(text)
-    if _DATE.fullmatch(text):
+    if PLAIN_DATE.fullmatch(text):
         try:
             return date.fromisoformat(text)
         except ValueError:

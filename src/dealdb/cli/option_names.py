@@ -26,8 +26,8 @@ def in_options(message: str) -> str:
     --------
     >>> in_options("say dates='us' or dates='eu'")
     "say --dates 'us' or --dates 'eu'"
-    >>> in_options("id_from: there is no column 'x'")
-    "--id-from: there is no column 'x'"
+    >>> in_options("id_from: no column 'x'")
+    "--id-from: no column 'x'"
     """
     first, newline, rest = message.partition("\n")
     for pattern, option in _IN_OPTIONS:

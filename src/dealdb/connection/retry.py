@@ -7,6 +7,7 @@ done twice. Here a command is sent again only when it is a read, or when it prov
 
 from __future__ import annotations
 
+import math
 import random
 import time
 
@@ -25,14 +26,14 @@ class Pauses:
     Parameters
     ----------
     seconds
-        How long after its making a further try may begin.
+        How long after its making a further try may begin; without end by default.
     began
         When that was, on the monotonic clock, where it is made only once something has failed; None for now.
     """
 
     __slots__ = ("_ends_at", "_longest")
 
-    def __init__(self, seconds: float, began: float | None = None) -> None:
+    def __init__(self, seconds: float = math.inf, began: float | None = None) -> None:
         self._ends_at = (time.monotonic() if began is None else began) + seconds
         self._longest = FIRST_WAIT_S
 
@@ -41,8 +42,12 @@ class Pauses:
         """Whether the next try could only begin after the deadline."""
         return time.monotonic() + self._longest > self._ends_at
 
+    def next_s(self) -> float:
+        """Seconds until the next try is due, for who waits for something else meanwhile; each call makes them grow."""
+        pause = random.uniform(self._longest / 2, self._longest)  # noqa: S311  # jitter, not a secret
+        self._longest = min(self._longest * 2, LONGEST_WAIT_S)
+        return pause
+
     def wait(self) -> None:
         """Sleep until the next try is due."""
-        pause = random.uniform(self._longest / 2, self._longest)  # noqa: S311  # jitter, not a secret
-        time.sleep(pause)
-        self._longest = min(self._longest * 2, LONGEST_WAIT_S)
+        time.sleep(self.next_s())

@@ -14,11 +14,10 @@ from dealdb.formats.exact_json import as_json
 from dealdb.formats.formulas import defused, defused_name
 from dealdb.formats.markdown import ESCAPES, NUMBER_EDGE, TEXT_EDGE, markdown_cell
 from dealdb.model.columns import encode_column, field_of
-from dealdb.model.schema import Field, FieldType
+from dealdb.model.schema import NUMBER_TYPES, Field, FieldType
 from dealdb.model.values import encode
 
-_NUMBERS = frozenset({FieldType.INT, FieldType.FLOAT, FieldType.DECIMAL})
-_BARE_IN_JSON = _NUMBERS | {FieldType.BOOL, FieldType.LIST}
+_BARE_IN_JSON = NUMBER_TYPES | {FieldType.BOOL, FieldType.LIST}
 _MOMENT = Field("moment", FieldType.DATETIME)
 _SLICE_ROWS = 20_000
 
@@ -184,7 +183,7 @@ def _field_of(column: pl.Series) -> Field | None:
 
 def _is_number(column: pl.Series) -> bool:
     field = _field_of(column)
-    return field is not None and field.type in _NUMBERS
+    return field is not None and field.type in NUMBER_TYPES
 
 
 def _json_key(name: str) -> str:

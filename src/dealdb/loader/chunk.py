@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 import polars as pl
 
-from dealdb.model.schema import FieldType
+from dealdb.model.schema import NUMBER_TYPES, FieldType
 
 # of sources that come row by row, or as a whole
 ROWS_A_CHUNK = 20_000
@@ -157,7 +157,7 @@ def merged_type(types: AbstractSet[FieldType]) -> FieldType | None:
         return next(iter(types), None)
     if types <= {FieldType.INT, FieldType.FLOAT}:
         return FieldType.FLOAT
-    if types <= {FieldType.INT, FieldType.FLOAT, FieldType.DECIMAL}:
+    if types <= NUMBER_TYPES:
         return FieldType.DECIMAL
     if types <= {FieldType.DATE, FieldType.DATETIME}:
         return FieldType.DATETIME

@@ -2,5 +2,5 @@
 What a deal is: its fields and their types, its values as texts, and what its stages mean.
 
 The order of what is in here; nothing imports from what stands behind it:
-schema → decimals → pipeline, values → columns.
+schema, moments, names → decimals → pipeline, values → columns.
 """

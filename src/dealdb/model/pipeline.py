@@ -26,6 +26,18 @@ class Kind(StrEnum):
     WON = "won"
     LOST = "lost"
 
+    @property
+    def rank(self) -> int:
+        """
+        Place of its stages in a pipeline: open ones stand first, lost ones last.
+
+        Examples
+        --------
+        >>> [kind.rank for kind in (Kind.OPEN, Kind.WON, Kind.LOST)]
+        [0, 1, 2]
+        """
+        return list(Kind).index(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -156,7 +168,7 @@ class Pipeline:
             # only a fresh pipeline is put in order: one that people arranged keeps their order
             stages.sort(key=_proposed_place)
         else:
-            stages.sort(key=lambda stage: _KIND_ORDER[stage.kind])
+            stages.sort(key=lambda stage: stage.kind.rank)
         return Pipeline(_with_probabilities(stages, set(new)))
 
     def to_json(self) -> str:
@@ -185,7 +197,6 @@ class Pipeline:
         )
 
 
-_KIND_ORDER = {Kind.OPEN: 0, Kind.WON: 1, Kind.LOST: 2}
 _WON_NAMES = """
 won closedwon win dealwon signed contractsigned invested acquired success successful converted
 """
@@ -217,7 +228,7 @@ def _proposed_place(stage: Stage) -> tuple[int, int]:
     key = _key(stage.name)
     words = _OPEN_WORDS.split()
     places = [place for place, word in enumerate(words) if word in key]
-    return _KIND_ORDER[stage.kind], places[0] if places else len(words)
+    return stage.kind.rank, places[0] if places else len(words)
 
 
 def _with_probabilities(stages: list[Stage], new: set[str]) -> tuple[Stage, ...]:

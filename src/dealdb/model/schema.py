@@ -40,6 +40,9 @@ class FieldType(StrEnum):
     LIST = "list"
 
 
+NUMBER_TYPES = frozenset({FieldType.INT, FieldType.FLOAT, FieldType.DECIMAL})
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """

@@ -25,7 +25,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -39,6 +39,7 @@ from dealdb.model.decimals import (
     number_of,
     scale_of,
 )
+from dealdb.model.moments import as_utc, midnight
 from dealdb.model.schema import (
     DEFAULT_SCALE,
     Field,
@@ -48,7 +49,6 @@ from dealdb.model.schema import (
 Value: TypeAlias = str | int | float | Decimal | bool | date | datetime | list[str] | None
 
 INT64 = range(-(2**63), 2**63)
-_NUMERIC = (FieldType.INT, FieldType.DECIMAL)
 
 
 def encode(value: object, field: Field, *, deal: str | None = None) -> str:
@@ -154,8 +154,6 @@ def widened(field: Field, value: object) -> Field:
     >>> widened(Field("seats", FieldType.INT), Decimal("1.5")).describe()
     'decimal(2)'
     """
-    if field.type not in _NUMERIC:
-        return field
     if field.type is FieldType.INT and isinstance(value, int | float | Decimal):
         wide = infer(field.name, Decimal(repr(value)) if isinstance(value, float) else value)
         return field if wide.type in (FieldType.BOOL, FieldType.INT) else wide
@@ -266,11 +264,10 @@ def _encode_datetime(value: object) -> str:
         except ValueError:
             raise DoesNotFit("a date and time such as 2026-01-31T09:30:00Z") from None
     if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+        value = midnight(value)
     if not isinstance(value, datetime):
         raise DoesNotFit("a date and time such as 2026-01-31T09:30:00Z")
-    # a time without a zone is UTC: the one rule that gives every process the same answer
-    moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    moment = as_utc(value)
     text = moment.replace(tzinfo=None).isoformat()
     return (text.rstrip("0") if moment.microsecond else text) + "Z"
 

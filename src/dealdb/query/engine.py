@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Self
 import polars as pl
 
 from dealdb.engines import all_on_engines, on_engines
+from dealdb.model.names import column_named, find_name
 from dealdb.query.deal_source import DealSource, FixedDeals, Rows, snapshot_of_rows
 from dealdb.query.filters.where import compile_where
-from dealdb.query.messages import MOMENTS, column_named, find_name
+from dealdb.query.messages import MOMENTS
 from dealdb.query.results.explain import Explanation, Watch, columns_read, filter_text
 from dealdb.query.results.facets import Facet, facet_of
 from dealdb.query.results.paging import Page, Question, page_of

@@ -330,7 +330,7 @@ def test_concentration_says_what_it_pools() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda f: win_rate(f, STAGES, "ownr"), "by='ownr': deals have no such column; did you mean 'owner'"),
+        (lambda f: win_rate(f, STAGES, "ownr"), "by: no column 'ownr'; did you mean 'owner'"),
         (lambda f: win_rate(f, STAGES, ["owner", "owner"]), "by names a column twice"),
         (lambda f: pipeline_by_stage(f, STAGES, "stage"), "by='stage' has the name of a figure"),
         (lambda f: win_rate(f, STAGES, measure="values"), "measure='values' is not a choice: use count or value"),
@@ -342,7 +342,7 @@ def test_concentration_says_what_it_pools() -> None:
         (lambda f: leaderboard(f, STAGES, None), "a leaderboard ranks groups"),
         (lambda f: trend(f, STAGES, period="decade"), "period='decade' is not a choice"),
         (lambda f: trend(f, STAGES, fiscal_year_start=13), "fiscal_year_start is a month from 1 to 12, not 13"),
-        (lambda f: win_rate(f, STAGES, since="soon"), "since='soon' is not a date: write it like 2026-01-31"),
+        (lambda f: win_rate(f, STAGES, since="soon"), "since: 'soon' is not a date; write a date such as 2026-10-01"),
         (lambda f: summary(f, STAGES, as_of=datetime.now(UTC)), "as_of is a date .* not a datetime"),
         (
             lambda f: win_rate(f, STAGES, since="2026-02-01", until="2026-01-01"),

@@ -123,8 +123,8 @@ def test_the_caller_maps_headers(store: Recorder, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mapping", "message"),
     [
-        ({"Deal ID": "id"}, r"there is no column 'Deal ID'; the columns are 'key', 'name'"),
-        ({"nam": "id"}, r"there is no column 'nam'; did you mean 'name'\?"),
+        ({"Deal ID": "id"}, r"mapping: no column 'Deal ID'; the columns are key, name"),
+        ({"nam": "id"}, r"mapping: no column 'nam'; did you mean 'name'\?"),
         ({"key": "id", "name": "id"}, "two columns can't both be 'id'"),
         (None, r"no column is the id of the deals; name it with mapping={'<column>': 'id'}"),
     ],

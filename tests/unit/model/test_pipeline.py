@@ -116,3 +116,9 @@ def test_stages_may_come_as_any_iterable() -> None:
 def test_a_stage_stands_in_a_pipeline_once() -> None:
     with pytest.raises(SchemaError, match="A stands in it twice"):
         Pipeline((Stage("A", Kind.OPEN), Stage("A", Kind.WON)))
+
+
+def test_open_stages_stand_before_won_ones_and_those_before_lost_ones() -> None:
+    arranged = Pipeline((Stage("No", Kind.LOST), Stage("Yes", Kind.WON), Stage("Talk", Kind.OPEN)))
+    assert [stage.name for stage in arranged.covering(["Demo"])] == ["Talk", "Demo", "Yes", "No"]
+    assert sorted(Kind, key=lambda kind: kind.rank) == [Kind.OPEN, Kind.WON, Kind.LOST]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # deals of a commit that a line shows one by one; of more it only tells how many
 SHOWN_DEALS = 3
+# the feed has waited with growing pauses before it gave up
 _RETRY_S = 1.0
 Keeps = Callable[["Commit"], "list[DealChange]"]
 

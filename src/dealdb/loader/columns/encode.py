@@ -12,10 +12,17 @@ from dealdb.loader.columns.dates import dates, datetimes
 from dealdb.loader.columns.headers import CLOSE_DATE
 from dealdb.loader.columns.numbers import decimals, floats, integers, probabilities, scale_of_texts
 from dealdb.loader.columns.plan import ColumnPlan, Plan, text_cells
-from dealdb.loader.columns.profile import NUMBERS, without_nothing
+from dealdb.loader.columns.profile import without_nothing
 from dealdb.loader.columns.truth_words import FALSE_WORDS, TRUE_WORDS
 from dealdb.model.columns import decode_column, encode_column
-from dealdb.model.schema import DEFAULT_SCALE, MAX_SCALE, MAX_WHOLE_DIGITS, Field, FieldType
+from dealdb.model.schema import (
+    DEFAULT_SCALE,
+    MAX_SCALE,
+    MAX_WHOLE_DIGITS,
+    NUMBER_TYPES,
+    Field,
+    FieldType,
+)
 from dealdb.store.commit.batch import Batch
 
 _GROUP = "\0group"
@@ -176,7 +183,7 @@ def _texts(
         else:
             is_encoded = _is_encoded(chunk, column)
             cells = cells if is_encoded else without_nothing(cells)
-            if chunk.types.get(column.header) in NUMBERS:
+            if chunk.types.get(column.header) in NUMBER_TYPES:
                 # decimal commas are the way of texts, not of what was a number before
                 column = replace(column, point=".")
             found, n_times = _typed(cells, column, is_encoded=is_encoded)

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from difflib import get_close_matches
 
 from dealdb.errors import LoadError, SchemaError
+from dealdb.model.names import nearest, unknown
 from dealdb.model.schema import MAX_NAME_LENGTH, Schema, check_field_name
 
 # the close date of exports that have only one: the expected one of an open deal, the actual one of a closed one
@@ -139,20 +139,21 @@ def map_headers(
     return {header: fields[header] for header in headers}
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
+def unknown_header(name: str, headers: Iterable[str]) -> str:
     """
-    End of a message: the name that was most likely meant, and all that there are.
+    Message for a column that a source doesn't have.
 
     Examples
     --------
-    >>> nearest("deal id", ["Deal ID", "Amount"])
-    "did you mean 'Deal ID'? the columns are 'Deal ID', 'Amount'"
+    >>> unknown_header("deal", ["Deal ID", "Amount"])
+    "no column 'deal'; did you mean 'Deal ID'? the columns are Deal ID, Amount"
     """
-    by_key = {_key(each): each for each in names}
-    close = get_close_matches(_key(name), by_key, n=1)
-    shown = ", ".join(map(repr, list(by_key.values())[:40]))
-    meant = f"did you mean {by_key[close[0]]!r}? " if close else ""
-    return f"{meant}the columns are {shown}"
+    return unknown("column", name, headers, key=_key)
+
+
+def nearest_header(name: str, headers: Iterable[str]) -> str:
+    """End of a message that says which column is missing: the one that was most likely meant, and those that exist."""
+    return nearest(name, headers, "columns", key=_key)
 
 
 def find_header(name: str, headers: Collection[str]) -> str | None:
@@ -181,7 +182,7 @@ def _chosen(headers: Collection[str], mapping: Mapping[str, str | None]) -> dict
     for name, field in mapping.items():
         header = find_header(name, headers)
         if header is None:
-            msg = f"mapping: there is no column {name!r}; {nearest(name, headers)}"
+            msg = f"mapping: {unknown_header(name, headers)}"
             raise LoadError(msg)
         if field is not None and field in chosen.values():
             msg = f"mapping: two columns can't both be {field!r}; leave one out with None"

@@ -21,9 +21,8 @@ from dealdb.loader.columns.plan import ColumnPlan, Plan
 from dealdb.loader.columns.stage_flags import outcomes_in
 from dealdb.loader.load_options import ColumnOptions
 from dealdb.model.pipeline import Kind
-from dealdb.model.schema import DEFAULT_SCALE, Field, FieldType, Schema, parse_type
+from dealdb.model.schema import DEFAULT_SCALE, NUMBER_TYPES, Field, FieldType, Schema, parse_type
 
-NUMBERS = frozenset({FieldType.INT, FieldType.FLOAT, FieldType.DECIMAL})
 DAYS = frozenset({FieldType.DATE, FieldType.DATETIME})
 
 # what exports write for "nothing" in columns that are not text, whatever the case
@@ -169,7 +168,7 @@ class Profile:
             values = values.str.strip_chars(" %")
         if is_encoded:
             return
-        if kind in NUMBERS and declared not in NUMBERS:
+        if kind in NUMBER_TYPES and declared not in NUMBER_TYPES:
             seen.point.add(values)
         elif kind in DAYS:
             seen.order.add(values)
@@ -192,7 +191,7 @@ class Profile:
             if target is None and missing_ok:
                 continue
             if target is None:
-                msg = f"types: there is no column {name!r}; {headers.nearest(name, self._mapping)}"
+                msg = f"types: {headers.unknown_header(name, self._mapping)}"
                 raise LoadError(msg)
             found[target] = parse_type(target, text)
         return found
@@ -202,7 +201,7 @@ class Profile:
             msg = (
                 "no column is the id of the deals; name it with mapping={'<column>': 'id'}, or what makes one with "
                 "id_from; "
-                f"{headers.nearest('deal_id', self._mapping)}"
+                f"{headers.nearest_header('deal_id', self._mapping)}"
             )
             raise LoadError(msg)
 
@@ -226,7 +225,7 @@ class Profile:
             field=chosen,
             strict=override is not None,
             order=self._order(header, seen, notes) if chosen.type in DAYS else "us",
-            point=self._point(header, seen, notes) if chosen.type in NUMBERS else ".",
+            point=self._point(header, seen, notes) if chosen.type in NUMBER_TYPES else ".",
             of_hundred=target == "probability" and self._of_hundred(header, seen, notes),
         )
 

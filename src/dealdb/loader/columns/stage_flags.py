@@ -14,7 +14,6 @@ from dealdb.model.pipeline import Kind, Pipeline, Stage
 # fields that the flags of Salesforce and HubSpot become
 _WON = ("is_won", "closed_won", "hs_is_closed_won", "is_closed_won")
 _CLOSED = ("is_closed", "hs_is_closed")
-_ORDER = (Kind.OPEN, Kind.WON, Kind.LOST)
 
 
 def outcomes_in(
@@ -64,7 +63,7 @@ def told(pipeline: Pipeline, known: Pipeline, outcomes: Mapping[str, Collection[
         stage if stage.name in known else _with_kind(stage, outcomes.get(stage.name, ()))
         for stage in pipeline
     ]
-    return Pipeline(tuple(sorted(stages, key=lambda stage: _ORDER.index(stage.kind))))
+    return Pipeline(tuple(sorted(stages, key=lambda stage: stage.kind.rank)))
 
 
 def _with_kind(stage: Stage, kinds: Collection[Kind]) -> Stage:

@@ -17,7 +17,7 @@ import polars as pl
 
 from dealdb.errors import LoadError
 from dealdb.loader.chunk import Chunk, Source
-from dealdb.loader.columns.headers import find_header, map_headers, nearest
+from dealdb.loader.columns.headers import find_header, map_headers, unknown_header
 from dealdb.loader.derive.derived_source import DerivedSource
 from dealdb.loader.load_options import ID_HEADER, WHOLE_ROW
 from dealdb.model.schema import Schema
@@ -95,7 +95,7 @@ class WithIds(DerivedSource):
         found = [find_header(name, headers) or by_field.get(name) for name in self._wanted]
         for name, header in zip(self._wanted, found, strict=True):
             if header is None:
-                msg = f"id_from: there is no column {name!r}; {nearest(name, headers)}"
+                msg = f"id_from: {unknown_header(name, headers)}"
                 raise LoadError(msg)
         return [header for header in found if header]
 

@@ -17,7 +17,7 @@ import polars as pl
 
 from dealdb.errors import LoadError
 from dealdb.loader.chunk import Chunk, Source
-from dealdb.loader.columns.headers import find_header, nearest
+from dealdb.loader.columns.headers import find_header, nearest_header
 from dealdb.loader.columns.stage_flags import kind_of
 from dealdb.loader.derive.derived_source import DerivedSource
 from dealdb.loader.sources.open import open_source
@@ -32,7 +32,6 @@ _HEADERS = {
     "won": ("closed_won", "is_won", "won"),
     "closed": ("is_closed", "closed"),
 }
-_KIND_ORDER = (Kind.OPEN, Kind.WON, Kind.LOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +55,7 @@ class StageTable:
         rot = {stage.name: stage.rot_days for stage in pipeline}
         own = [replace(stage, rot_days=rot.get(stage.name)) for stage in self.stages]
         others = [stage for stage in pipeline if stage.name not in self.labels.values()]
-        return Pipeline(
-            tuple(sorted([*own, *others], key=lambda stage: _KIND_ORDER.index(stage.kind)))
-        )
+        return Pipeline(tuple(sorted([*own, *others], key=lambda stage: stage.kind.rank)))
 
 
 def read_stages(source: Any) -> StageTable:
@@ -88,7 +85,7 @@ def read_stages(source: Any) -> StageTable:
         for role, names in _HEADERS.items()
     }
     if headers["id"] is None:
-        msg = f"stages: no column has the ids of stages (stage_id); {nearest('stage_id', frame.columns)}"
+        msg = f"stages: no column has the ids of stages (stage_id); {nearest_header('stage_id', frame.columns)}"
         raise LoadError(msg)
     cells = {
         role: frame[header].to_list() if header else [None] * frame.height
@@ -156,7 +153,7 @@ def _stages(rows: Iterable[Mapping[str, str | None]]) -> list[Stage]:
         if stages.setdefault(name, stage).kind is not kind:
             msg = f"stages: {name!r} stands for {stages[name].kind} and {kind} in one table; give one pipeline's stages"
             raise LoadError(msg)
-    return sorted(stages.values(), key=lambda stage: _KIND_ORDER.index(stage.kind))
+    return sorted(stages.values(), key=lambda stage: stage.kind.rank)
 
 
 def _number(text: str | None) -> Decimal | None:

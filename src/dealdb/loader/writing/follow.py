@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from dealdb.connection.retry import Pauses
 from dealdb.errors import LoadError, OutcomeUnknown, PoolTimeout, ServerUnavailable
 from dealdb.loader.chunk import Chunk, Reject, RowPlace, Source
 from dealdb.loader.columns.profile import Profile
@@ -31,7 +32,6 @@ logger = logging.getLogger(__name__)
 
 # lines are gathered for so long, so that a busy writer does not cost a commit a line
 ROUND_S = 0.1
-_RETRY_S = 1.0
 # of the kinds that a followed file can't be
 _OTHER_SUFFIXES = (".csv", ".tsv", ".parquet", ".arrow", ".feather", ".xlsx", ".gz", ".zst")
 
@@ -124,7 +124,7 @@ class Follower:
     def _until_done(self, lines: Lines) -> None:
         """Load some lines, however long the server is away."""
         open_commit: OutcomeUnknown | None = None
-        away = False
+        pauses: Pauses | None = None
         while True:
             try:
                 if open_commit is not None:
@@ -137,10 +137,10 @@ class Follower:
                     raise
                 if isinstance(problem, OutcomeUnknown):
                     open_commit = problem
-                if not away:
+                if pauses is None:
                     self._tell(f"{problem}; waiting for it")
-                away = True
-            self._stop.wait(_RETRY_S)
+                    pauses = Pauses()
+            self._stop.wait(pauses.next_s())
 
     def _once(self, lines: Lines) -> None:
         store, options = self._store(), self._options

@@ -14,6 +14,7 @@ from decimal import Decimal, InvalidOperation
 import polars as pl
 from sqlglot import exp
 
+from dealdb.model.names import find_name, unknown
 from dealdb.model.schema import MAX_DECIMAL_DIGITS
 from dealdb.query.filters.comparisons import all_of, any_of, compare, contained, like, member_of
 from dealdb.query.filters.constants import MANY, given_constant
@@ -32,7 +33,7 @@ from dealdb.query.filters.operands import (
 )
 from dealdb.query.filters.parser import start_of
 from dealdb.query.filters.scope import FilterScope, only, refused
-from dealdb.query.messages import MOMENTS, fault, find_name, unknown
+from dealdb.query.messages import MOMENTS, fault
 
 # exponents far beyond those of binary floats are refused: 1e999999999 would be a number of a billion digits
 MIN_EXPONENT, MAX_EXPONENT = -400, 308

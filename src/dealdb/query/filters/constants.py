@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 
+from dealdb.model.moments import as_utc
 from dealdb.query.filters.operands import Constant, Unfit
 
 # what stands for several values
@@ -38,7 +39,7 @@ def given_constant(value: object) -> Constant:
             msg = "the number is not finite"
             raise Unfit(msg)
         case datetime():
-            return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+            return as_utc(value)
         case date():
             return value
     msg = f"can't be compared with a value of type {type(value).__name__}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 from functools import reduce
 
 import polars as pl
 
+from dealdb.model.moments import as_utc
 from dealdb.model.schema import MAX_DECIMAL_DIGITS
 from dealdb.query.filters.comparisons import contained, lowered, text_test
 from dealdb.query.filters.operands import (
@@ -234,7 +235,7 @@ def to_date(operands: Sequence[Operand]) -> Operand:
     if isinstance(operand.value, str):
         return replace(operand, kind=OperandKind.DATE, value=read_date(operand.value, operand.at))
     if isinstance(operand.value, datetime):
-        return replace(operand, kind=OperandKind.DATE, value=operand.value.astimezone(UTC).date())
+        return replace(operand, kind=OperandKind.DATE, value=as_utc(operand.value).date())
     if operand.kind is OperandKind.DATETIME:
         return computed(expr_of(operand).dt.date(), pl.Date(), operand.at)
     if operand.kind not in (OperandKind.DATE, OperandKind.NULL):

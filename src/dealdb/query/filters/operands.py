@@ -10,7 +10,7 @@ import re
 from calendar import monthrange
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
@@ -19,6 +19,7 @@ import polars as pl
 
 from dealdb.model.columns import is_text
 from dealdb.model.decimals import scale_of
+from dealdb.model.moments import EPOCH, PLAIN_DATE, as_utc, midnight
 from dealdb.model.schema import MAX_DECIMAL_DIGITS
 
 
@@ -244,7 +245,6 @@ def _fits_later(operand: Operand, partner: Operand) -> bool:
     return dated and partner.is_constant and isinstance(partner.value, str)
 
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _DATETIME = re.compile(
     r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}([.]\d{1,6})?)?(Z|[+-]\d{2}(:?\d{2})?)?)?", re.ASCII
 )
@@ -261,7 +261,7 @@ def read_date(text: str, at: int, partner: Operand | None = None) -> date:
     """
     wanted = f"{described(partner)}; " if partner and partner.name else ""
     try:
-        if _DATE.fullmatch(text):
+        if PLAIN_DATE.fullmatch(text):
             return date.fromisoformat(text)
     except ValueError:
         msg = f"{wanted}there is no such day; write a date such as '2026-01-31'"
@@ -282,8 +282,7 @@ def read_datetime(text: str, at: int, partner: Operand | None = None) -> datetim
     wanted = f"{described(partner)}; " if partner and partner.name else ""
     try:
         if _DATETIME.fullmatch(text):
-            moment = datetime.fromisoformat(text)
-            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+            return as_utc(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         msg = f"{wanted}there is no such moment; write a time such as '2026-01-31 09:30'"
         raise Unfit(msg, at) from None
@@ -294,9 +293,7 @@ def read_datetime(text: str, at: int, partner: Operand | None = None) -> datetim
 def as_datetime(operand: Operand) -> Operand:
     """Midnight UTC of a date."""
     if isinstance(operand.value, date):
-        day = operand.value
-        moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        return replace(operand, kind=OperandKind.DATETIME, value=moment)
+        return replace(operand, kind=OperandKind.DATETIME, value=midnight(operand.value))
     if operand.expr is None:
         return operand
     return replace(
@@ -354,7 +351,7 @@ def decimal_literal(number: Decimal, scale: int) -> pl.Expr:
 
 def microseconds(moment: datetime) -> int:
     """Microseconds since 1970 of an aware datetime; exact."""
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def as_float(operand: Operand) -> pl.Expr:

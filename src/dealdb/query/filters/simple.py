@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import polars as pl
 
+from dealdb.model.names import find_name
 from dealdb.model.schema import Schema
 from dealdb.query.filters.comparisons import all_of, compare
 from dealdb.query.filters.operands import Unfit, column, computed, constant
-from dealdb.query.messages import find_name
 
 # longer ones are not typed at a prompt, and the parser has bounds of its own
 MAX_SIMPLE_LENGTH = 1_000

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from dealdb.errors import QueryError
+from dealdb.model.names import column_named, find_name, unknown
 from dealdb.query.filters.comparisons import all_of, any_of, compare, contained, member_of
 from dealdb.query.filters.constants import MANY, given_constant
 from dealdb.query.filters.operands import (
@@ -24,7 +25,7 @@ from dealdb.query.filters.operands import (
     expr_of,
 )
 from dealdb.query.filters.simple import plain_condition
-from dealdb.query.messages import MOMENTS, column_named, find_name, unknown
+from dealdb.query.messages import MOMENTS
 
 
 def compile_where(

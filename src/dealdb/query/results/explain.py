@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from dealdb.model.names import column_named, find_name
 from dealdb.query.filters.constants import MANY
 from dealdb.query.filters.rendering import spelled_name, spelled_value
-from dealdb.query.messages import column_named, find_name
 from dealdb.query.results.sorting import SortKey
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypeAlias
 import polars as pl
 
 from dealdb.errors import QueryError
+from dealdb.model.names import column_named
 from dealdb.query.filters.operands import OperandKind, column, kind_of
 from dealdb.query.filters.simple import plain_terms
 from dealdb.query.filters.where import compile_where
-from dealdb.query.messages import column_named
 from dealdb.query.results.sorting import Sort, SortKey, sorted_rows
 
 if TYPE_CHECKING:

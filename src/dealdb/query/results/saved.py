@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dealdb.errors import QueryError, StoreDamaged
+from dealdb.model.names import unknown
 from dealdb.query.deal_source import DealSource, QueryTexts
 from dealdb.query.filters.where import check_text
-from dealdb.query.messages import unknown
 from dealdb.query.results.rows import projected
 from dealdb.query.results.sorting import Sort, parse_sort
 

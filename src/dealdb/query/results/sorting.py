@@ -8,8 +8,8 @@ from typing import NamedTuple, TypeAlias
 import polars as pl
 
 from dealdb.errors import QueryError
+from dealdb.model.names import column_named
 from dealdb.query.filters.operands import column
-from dealdb.query.messages import column_named
 
 Sort: TypeAlias = str | Sequence[str] | None
 # so many rows more than wanted are sorted sooner than told apart

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dealdb.errors import QueryError
-from dealdb.query.messages import fault, unknown
+from dealdb.model.names import unknown
+from dealdb.query.messages import fault
 from dealdb.query.sql.functions import FUNCTIONS, TABLE_FUNCTIONS
 
 TABLE = "deals"

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from dealdb.errors import QueryError
-from dealdb.query.messages import pointed, unknown
+from dealdb.model.names import unknown
+from dealdb.query.messages import pointed
 from dealdb.query.sql.check import character_offset, places_of
 
 _UNKNOWN_COLUMN = re.compile(

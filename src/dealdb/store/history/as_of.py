@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from datetime import date, datetime
 
 from dealdb.connection import Link
+from dealdb.model.moments import end_of_day_ms
 from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.checkpoint.read import read_checkpoint
-from dealdb.store.history.last_commit import end_of, last_until
+from dealdb.store.history.last_commit import last_until
 from dealdb.store.history.reading import read_history
 from dealdb.store.keys import Keys
 from dealdb.store.log.entry import Entry
@@ -37,7 +38,7 @@ def replica_as_of(link: Link, keys: Keys, when: datetime | date) -> Replica:
     That of ``last_until``; then a checkpoint where one is old enough, and a read of the history since then, or of all
     of it.
     """
-    until = last_until(link, keys, end_of(when))
+    until = last_until(link, keys, end_of_day_ms(when))
     manifest = read_manifest(link, keys) if until else None
     for generation in manifest.generations if manifest else ():
         if generation.position.seq <= until:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Literal, TypeAlias
 
@@ -136,7 +136,7 @@ def _changes(entry: Entry, schema: Schema) -> list[DealChange]:
     typed = [_values(texts, schema.get(name)) for name, texts in zip(names, columns, strict=True)]
     # the commit script stamps deals that were there before
     stamped = entry.kind == "set" and "updated" not in names
-    stamp = datetime.fromtimestamp(entry.time_ms // 1000, UTC)
+    stamp = moment_of(entry).replace(microsecond=0)
     changes = []
     for deal, row, *values in zip(ids, entry.rows, *typed, strict=True):
         given: dict[str, Value] = dict(zip(names, values, strict=True))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from dealdb.errors import QueryError
+from dealdb.model.moments import MOMENT_EXAMPLE, epoch_ms, read_moment
 
 if TYPE_CHECKING:
     # it brings Polars along, for which saving a deal doesn't wait
@@ -18,7 +19,6 @@ Beginning: TypeAlias = int | str | datetime | date | None
 
 _TOKEN = re.compile(r"([0-9]+)-([0-9a-f]{16})")
 _BEFORE_ALL = "0" * 16
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +82,10 @@ def parse_since(since: Beginning) -> Since:
         case int() if since >= 0:
             return Since(seq=since)
         case datetime():
-            return Since(time_ms=_ms(since if since.tzinfo else since.replace(tzinfo=UTC)))
+            return Since(time_ms=epoch_ms(since))
         case date():
             # all of that day is told
-            return Since(time_ms=_ms(datetime.combine(since, time(), UTC)) - 1)
+            return Since(time_ms=epoch_ms(since) - 1)
         case str():
             return _parse_text(since.strip())
     raise _unclear(str(since))
@@ -98,21 +98,16 @@ def _parse_text(text: str) -> Since:
     # before the dates: ISO 8601 also writes them as eight digits
     if text.isascii() and text.isdecimal():
         return Since(seq=int(text))
-    for parse in (date.fromisoformat, datetime.fromisoformat):
-        try:
-            return parse_since(parse(text))
-        except ValueError:
-            continue
-    raise _unclear(text)
-
-
-def _ms(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
+    try:
+        return parse_since(read_moment(text, "since"))
+    except QueryError:
+        # there are more ways to say it
+        raise _unclear(text) from None
 
 
 def _unclear(text: str) -> QueryError:
     msg = (
-        f"since: {text[:60]!r} is not a start; give the number of a commit, a token of a feed, a date such as "
-        "2026-10-01, or 2026-10-01T12:30:00Z"
+        f"since: {text[:60]!r} is not a start; give the number of a commit, a token of a feed, "
+        f"{MOMENT_EXAMPLE}"
     )
     return QueryError(msg, text=text)

@@ -8,8 +8,6 @@ before that one, whatever their times: as of now, the present.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
-
 import polars as pl
 
 from dealdb.connection import Link
@@ -18,8 +16,6 @@ from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.archive.segments import Segment, read_segment
 from dealdb.store.keys import Keys
 from dealdb.store.log.reader import read_back
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def last_until(link: Link, keys: Keys, until_ms: int) -> int:
@@ -71,18 +67,3 @@ def _last_in(link: Link, keys: Keys, segment: Segment, until_ms: int) -> int:
         )
         raise StoreDamaged(msg)
     return frame.filter(pl.col("time_ms") <= until_ms)["seq"].max() or 0  # type: ignore[return-value]
-
-
-def end_of(when: datetime | date) -> int:
-    """
-    Last millisecond since 1970 of a moment: a datetime (without a zone: UTC), or a date, which means that whole day.
-
-    Examples
-    --------
-    >>> end_of(date(1970, 1, 1))
-    86399999
-    """
-    if not isinstance(when, datetime):
-        when = datetime.combine(when, time.max, UTC)
-    moment = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // timedelta(milliseconds=1)

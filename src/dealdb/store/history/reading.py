@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import sha1
 
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
+from dealdb.model.moments import from_epoch_ms
 from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.archive.segments import ChunkLost, SealedRows, Segment, read_segment, unseal
 from dealdb.store.keys import Keys
@@ -17,7 +18,6 @@ from dealdb.store.log.entry import Entry, Position
 from dealdb.store.log.reader import HistoryReset, has_position, read_from
 
 logger = logging.getLogger(__name__)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # each try without a single commit means that a checkpoint moved or merged what is sealed, or that a part is gone
 _MAX_TRIES = 3
 
@@ -123,4 +123,4 @@ def follows(last: Position, entry: Entry) -> bool:
 
 def moment_of(entry: Entry) -> datetime:
     """When a commit was made, UTC."""
-    return _EPOCH + timedelta(milliseconds=entry.time_ms)
+    return from_epoch_ms(entry.time_ms)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from dealdb.connection import Link
+from dealdb.model.moments import from_epoch_ms
 from dealdb.store.keys import Keys
 
 # clocks that are set by the network differ by less
@@ -32,7 +31,7 @@ def times_to_come(link: Link, keys: Keys) -> str | None:
     furthest_ms = max(int(last or 0), int(latest or 0))
     if furthest_ms <= now_ms + _TOLERANCE_MS:
         return None
-    until = datetime.fromtimestamp(furthest_ms / 1000, UTC)
+    until = from_epoch_ms(furthest_ms)
     return (
         f"commits bear times of the future: up to {until:%Y-%m-%dT%H:%MZ}; "
         "the history shows them with that time, the order of commits is right"

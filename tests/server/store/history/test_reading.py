@@ -140,6 +140,7 @@ def test_moments_as_text(db: DealDatabase) -> None:
     db.save_deal({"id": 1})
     assert len(db.as_of("2020-01-01")) == 0
     assert len(db.as_of("2999-01-01T00:00:00Z")) == 1
+    assert db.as_of(" 2999-01-01 ").when == date(2999, 1, 1)
     with pytest.raises(QueryError, match="is not a date or time"):
         db.as_of("yesterday-ish")
 

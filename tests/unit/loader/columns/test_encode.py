@@ -329,7 +329,7 @@ def test_the_caller_chooses_types(store: Recorder, tmp_path: Path) -> None:
 
 
 def test_types_that_can_t_be(store: Recorder, tmp_path: Path) -> None:
-    with pytest.raises(LoadError, match="types: there is no column 'zap'; did you mean 'zip'"):
+    with pytest.raises(LoadError, match="types: no column 'zap'; did you mean 'zip'"):
         store.load_text(tmp_path, "id,zip\n1,2\n", types={"zap": "text"})
     with pytest.raises(SchemaError, match="there is no type 'number'"):
         store.load_text(tmp_path, "id,zip\n1,2\n", types={"zip": "number"})

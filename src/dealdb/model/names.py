@@ -1,0 +1,106 @@
+"""Names that people write: which one they mean, and what a message says where there is no such name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+
+from dealdb.errors import QueryError
+
+SHOWN_NAMES = 24
+_SHOWN = 80
+
+
+def unknown(
+    kind: str,
+    name: str,
+    known: Iterable[str],
+    *,
+    plural: str | None = None,
+    key: Callable[[str], str] = str.casefold,
+) -> str:
+    """
+    Message for a name that doesn't exist: the nearest one, and those that do.
+
+    Parameters
+    ----------
+    kind
+        What it is a name of.
+    name
+        As given.
+    known
+        The names that exist.
+    plural
+        Of ``kind``, where it takes more than an s.
+    key
+        What of a name counts in the comparison.
+
+    Examples
+    --------
+    >>> unknown("column", "ammount", ["id", "amount"])
+    "no column 'ammount'; did you mean 'amount'? the columns are id, amount"
+    """
+    return f"no {kind} {name[:_SHOWN]!r}; {nearest(name, known, plural or f'{kind}s', key=key)}"
+
+
+def nearest(
+    name: str, known: Iterable[str], plural: str, *, key: Callable[[str], str] = str.casefold
+) -> str:
+    """
+    End of a message: the name that was most likely meant, and those that exist; parameters as of ``unknown``.
+
+    Examples
+    --------
+    >>> nearest("deal id", ["Deal ID", "Amount, net"], "columns")
+    "did you mean 'Deal ID'? the columns are Deal ID, 'Amount, net'"
+    """
+    names = list(known)
+    by_key = {key(each): each for each in names}
+    near = difflib.get_close_matches(key(name), by_key, n=1, cutoff=0.6)
+    guess = f"did you mean {by_key[near[0]]!r}? " if near else ""
+    more = f", … ({len(names)} in all)" if len(names) > SHOWN_NAMES else ""
+    shown = ", ".join(map(_listed, names[:SHOWN_NAMES]))
+    return f"{guess}the {plural} are {shown}{more}"
+
+
+def _listed(name: str) -> str:
+    # in quotes where its ends could not be seen without them
+    is_plain = name.isprintable() and name.strip() == name and name and "," not in name
+    return name if is_plain else repr(name)
+
+
+def find_name(name: str, known: Iterable[str]) -> str | None:
+    """
+    Column that a name means: the exact one, else the only one that differs in case alone.
+
+    Examples
+    --------
+    >>> find_name("Amount", ["id", "amount"])
+    'amount'
+    """
+    names = list(known)
+    if name in names:
+        return name
+    alike = [each for each in names if each.casefold() == name.casefold()]
+    return alike[0] if len(alike) == 1 else None
+
+
+def column_named(name: str, known: Iterable[str]) -> str:
+    """
+    Column that a name means.
+
+    Raises
+    ------
+    QueryError
+        If there is none; names the nearest.
+
+    Examples
+    --------
+    >>> column_named("owner", ["id", "owner"])
+    'owner'
+    """
+    names = list(known)
+    found = find_name(name, names)
+    if found is None:
+        raise QueryError(unknown("column", name, names), text=name, position=0)
+    return found
