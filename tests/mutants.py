@@ -680,24 +680,24 @@ MUTANTS = [
     ),
     Mutant(
         "a checkpoint that failed counts as written",
-        "live/schedule.py",
+        "checkpoint/schedule.py",
         "self._missed, self._given_back = replica.position, self._changes",
         "self._missed = replica.position",
-        "tests/server/store/live/test_schedule.py",
+        "tests/server/store/checkpoint/test_schedule.py",
     ),
     Mutant(
         "a lease lasts as long as its expiry says",
         "checkpoint/lease.py",
         " and math.abs(now - tonumber(taken)) <= tonumber(ARGV[2]) then",
         " then",
-        "tests/server/store/live/test_schedule.py",
+        "tests/server/store/checkpoint/test_schedule.py",
     ),
     Mutant(
         "the lease of another is given back",
         "checkpoint/lease.py",
         "if held and string.sub(held, 1, #ARGV[1] + 1) == ARGV[1] .. ' ' then",
         "if held then",
-        "tests/server/store/live/test_schedule.py",
+        "tests/server/store/checkpoint/test_schedule.py",
     ),
     Mutant(
         "of merged segments, what is in chunks is not looked up",

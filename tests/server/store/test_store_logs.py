@@ -157,7 +157,7 @@ def test_a_checkpoint_of_a_query_that_fails(
     store: Store, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Why is told once; the tries that fail alike go on in silence, until one goes well."""
-    monkeypatch.setattr("dealdb.store.live.schedule.MIN_CHANGES", 2)
+    monkeypatch.setattr("dealdb.store.checkpoint.schedule.MIN_CHANGES", 2)
 
     def query() -> None:
         store._live._schedule._not_before = 0.0
@@ -173,26 +173,26 @@ def test_a_checkpoint_of_a_query_that_fails(
         query()
     finally:
         store.link.call("CONFIG", "SET", "maxmemory", 0)
-    [line] = lines(log, "live.schedule", "WARNING")
+    [line] = lines(log, "checkpoint.schedule", "WARNING")
     assert line.startswith("no checkpoint of 'deal': unix://")
     assert "OOM" in line
-    assert lines(log, "live.schedule", "DEBUG") == [line]
+    assert lines(log, "checkpoint.schedule", "DEBUG") == [line]
     query()
     assert len(lines(log, "checkpoint.write", "INFO")) == 1
-    assert len(lines(log, "live.schedule")) == 2
+    assert len(lines(log, "checkpoint.schedule")) == 2
 
 
 def test_a_checkpoint_of_a_load_that_fails(
     store: Store, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dealdb.store.live.schedule.MIN_CHANGES", 2)
-    monkeypatch.setattr("dealdb.store.live.schedule._SETTLING_PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr("dealdb.store.checkpoint.schedule.MIN_CHANGES", 2)
+    monkeypatch.setattr("dealdb.store.checkpoint.schedule._SETTLING_PAUSES_S", (0.0, 0.0))
     store.link.call("CONFIG", "SET", "maxmemory", 1)
     try:
         store._live.settle()
     finally:
         store.link.call("CONFIG", "SET", "maxmemory", 0)
-    [line] = lines(log, "live.schedule", "WARNING")
+    [line] = lines(log, "checkpoint.schedule", "WARNING")
     assert line.startswith("no checkpoint of 'deal': unix://")
 
 

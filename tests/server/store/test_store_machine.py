@@ -769,7 +769,7 @@ def test_store_agrees_with_model(
     monkeypatch.setattr("dealdb.connection.retry.FIRST_WAIT_S", 1e-6)
     # so few steps make few segments: two neighbours are merged, again and again
     monkeypatch.setattr("dealdb.store.archive.merging.FAN_OUT", 2)
-    for module in ("archive.chunks", "live.columns", "live.schedule", "replica.replica"):
+    for module in ("archive.chunks", "live.columns", "checkpoint.schedule", "replica.replica"):
         monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 2)
     StoreMachine.server = server
     run_state_machine_as_test(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dealdb.cli.output.output import print_facts
+from dealdb.cli.output.printing import print_facts
 from dealdb.cli.output.streams import Output, note
 from dealdb.cli.session import Session
 from dealdb.errors import ConfigError

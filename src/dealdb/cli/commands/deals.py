@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dealdb.cli.completion import complete_pair
-from dealdb.cli.output.output import print_facts, print_rows, save_rows
+from dealdb.cli.output.printing import print_facts, print_rows, save_rows
 from dealdb.cli.output.streams import Output, note
 from dealdb.cli.session import At, Parquet, Session
 from dealdb.cli.settings import DURABILITIES

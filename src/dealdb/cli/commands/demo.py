@@ -9,7 +9,7 @@ from dealdb.cli.commands.bench import THREADS, compare_saving, print_comparison,
 from dealdb.cli.commands.load import print_report
 from dealdb.cli.commands.server import print_health
 from dealdb.cli.commands.stats import print_metric
-from dealdb.cli.output.output import busy, print_frame
+from dealdb.cli.output.printing import busy, print_frame
 from dealdb.cli.output.streams import Output
 from dealdb.cli.output.table import bold
 from dealdb.cli.session import Session

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from dealdb.cli.output.output import print_rows
 from dealdb.cli.output.pager import show
+from dealdb.cli.output.printing import print_rows
 from dealdb.cli.output.streams import Output
 from dealdb.cli.session import Session
 from dealdb.errors import ConfigError, StoreError

@@ -9,7 +9,7 @@ import typer
 
 from dealdb.cli.arguments import Columns, Limit, Params, Sort, names, parameters
 from dealdb.cli.commands.find import Where
-from dealdb.cli.output.output import print_facts
+from dealdb.cli.output.printing import print_facts
 from dealdb.cli.output.streams import Output, note, note_escaped
 from dealdb.cli.session import At, Session
 from dealdb.errors import ConfigError

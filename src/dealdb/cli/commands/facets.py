@@ -11,7 +11,7 @@ import typer
 from dealdb.cli.arguments import Params, pairs, parameters
 from dealdb.cli.completion import complete_columns
 from dealdb.cli.output.cells import to_json, to_text
-from dealdb.cli.output.output import print_frame, print_rows, write_parquet
+from dealdb.cli.output.printing import print_frame, print_rows, write_parquet
 from dealdb.cli.output.streams import Output
 from dealdb.cli.output.table import bold
 from dealdb.cli.session import At, Parquet, Session

@@ -11,7 +11,7 @@ import typer
 
 from dealdb.cli.arguments import Columns, Limit, Offset, Params, Sort, names, parameters
 from dealdb.cli.output.cells import to_json
-from dealdb.cli.output.output import print_facts, print_frame
+from dealdb.cli.output.printing import print_facts, print_frame
 from dealdb.cli.output.streams import Output, note
 from dealdb.cli.session import At, Parquet, Session
 from dealdb.errors import ConfigError

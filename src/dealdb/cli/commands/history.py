@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.cli.output.output import print_facts, print_frame, print_rows
+from dealdb.cli.output.printing import print_facts, print_frame, print_rows
 from dealdb.cli.output.streams import Output, note
 from dealdb.cli.session import Parquet, Session
 from dealdb.errors import ConfigError, DealNotFound, StoreDamaged

@@ -12,7 +12,7 @@ import typer
 from dealdb.cli.arguments import listed, names, pairs, stage_lines
 from dealdb.cli.commands.deals import Durable
 from dealdb.cli.commands.follow import check_followed, follow_file
-from dealdb.cli.output.output import print_facts
+from dealdb.cli.output.printing import print_facts
 from dealdb.cli.output.streams import Output, note
 from dealdb.cli.session import Session
 from dealdb.errors import ConfigError

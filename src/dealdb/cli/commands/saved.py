@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from dealdb.cli.arguments import Columns, Limit, Offset, Params, Sort, names, parameters
-from dealdb.cli.output.output import print_frame, print_rows
+from dealdb.cli.output.printing import print_frame, print_rows
 from dealdb.cli.output.streams import Output, note
 from dealdb.cli.session import Parquet, Session
 from dealdb.errors import ConfigError

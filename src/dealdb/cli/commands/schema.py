@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from dealdb.cli.output.output import print_rows, save_rows
+from dealdb.cli.output.printing import print_rows, save_rows
 from dealdb.cli.output.streams import Output, note
 from dealdb.cli.session import At, Parquet, Session
 from dealdb.errors import ConfigError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from dealdb.cli.arguments import stage_lines
-from dealdb.cli.output.output import print_facts
+from dealdb.cli.output.printing import print_facts
 from dealdb.cli.output.streams import Output, note
 from dealdb.cli.session import Session
 from dealdb.cli.settings import config_file

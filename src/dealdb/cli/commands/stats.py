@@ -13,7 +13,7 @@ from dealdb.cli.arguments import names
 from dealdb.cli.completion import complete_columns
 from dealdb.cli.output.cells import Form, to_json
 from dealdb.cli.output.figures import print_figures
-from dealdb.cli.output.output import print_facts, print_rows, save_rows, write_parquet
+from dealdb.cli.output.printing import print_facts, print_rows, save_rows, write_parquet
 from dealdb.cli.output.streams import Output, note
 from dealdb.cli.session import At, Parquet, Session
 from dealdb.errors import ConfigError

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from dealdb.errors import LoadError
-from dealdb.formats.text_tables import FORMS, TextForm
+from dealdb.formats.text_form import FORMS, TextForm
 from dealdb.loader.export.output_file import STDOUT, Counted, compressed, name_of, opened
 from dealdb.model.columns import spelled_out
 

@@ -14,7 +14,7 @@ import polars as pl
 from dealdb.errors import LoadError
 from dealdb.loader.chunk import Source
 from dealdb.loader.derive.ids import WithIds
-from dealdb.loader.derive.stages import StageTable, WithStages, read_stages
+from dealdb.loader.derive.stage_table import StageTable, WithStages, read_stages
 from dealdb.loader.derive.statuses import WithStatuses
 from dealdb.loader.load_options import LoadOptions
 from dealdb.loader.progress import ProgressCallback, read_meter, shown

@@ -19,7 +19,7 @@ from dealdb.loader.columns.encode import Encoded, encode_chunk
 from dealdb.loader.columns.plan import Plan
 from dealdb.loader.columns.profile import Profile
 from dealdb.loader.columns.stage_flags import told
-from dealdb.loader.derive.stages import StageTable
+from dealdb.loader.derive.stage_table import StageTable
 from dealdb.loader.load_options import LoadOptions
 from dealdb.loader.progress import Meter, ProgressCallback
 from dealdb.loader.rejects import RejectsFile

@@ -18,9 +18,9 @@ from dealdb.store.archive.chunks import CHUNK_ROWS
 from dealdb.store.archive.first_look import FirstLook, first_look
 from dealdb.store.checkpoint.read import open_checkpoint, read_checkpoint
 from dealdb.store.checkpoint.recent import Recent
+from dealdb.store.checkpoint.schedule import CheckpointSchedule
 from dealdb.store.keys import Keys
 from dealdb.store.live.rebuild import Read, rebuilt
-from dealdb.store.live.schedule import CheckpointSchedule
 from dealdb.store.log.entry import Entry, LogPage, Position
 from dealdb.store.log.reader import HistoryReset, read_since
 from dealdb.store.replica.replica import Replica

@@ -185,12 +185,12 @@ def test_a_load_is_folded_while_it_goes_on(link: Link, monkeypatch: pytest.Monke
     for module in (
         "archive.chunks",
         "live.columns",
-        "live.schedule",
+        "checkpoint.schedule",
         "replica.replica",
         "live.during_load",
     ):
         monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 1_000)
-    monkeypatch.setattr("dealdb.store.live.schedule._CHANGES_SO_FAR", 2_000)
+    monkeypatch.setattr("dealdb.store.checkpoint.schedule._CHANGES_SO_FAR", 2_000)
     monkeypatch.setattr("dealdb.store.checkpoint.write._MIN_LOG_BYTES", 1_000)
     sets: list[str] = []
     spied = WatchedLink(
@@ -228,12 +228,12 @@ def test_what_a_load_seals_is_what_it_wrote(
     for module in (
         "archive.chunks",
         "live.columns",
-        "live.schedule",
+        "checkpoint.schedule",
         "replica.replica",
         "live.during_load",
     ):
         monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 1_000)
-    monkeypatch.setattr("dealdb.store.live.schedule._CHANGES_SO_FAR", 2_000)
+    monkeypatch.setattr("dealdb.store.checkpoint.schedule._CHANGES_SO_FAR", 2_000)
     monkeypatch.setattr("dealdb.store.checkpoint.write._MIN_LOG_BYTES", 1_000)
     if case == "too many":
         monkeypatch.setattr("dealdb.store.checkpoint.recent.MAX_BYTES", 20_000)
@@ -308,7 +308,7 @@ def test_a_load_does_not_seal_what_another_history_had(link: Link) -> None:
 def test_a_chunk_that_vanished_is_written_by_the_checkpoint_after_the_next(
     link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("archive.chunks", "live.columns", "live.schedule", "replica.replica"):
+    for module in ("archive.chunks", "live.columns", "checkpoint.schedule", "replica.replica"):
         monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 100)
     store = Store(link)
     bulk(store, 500)
@@ -572,7 +572,7 @@ def test_history_is_read_on_while_checkpoints_trim_the_log(link: Link) -> None:
 def test_who_may_not_write_a_checkpoint_reads_all_the_same(
     link: Link, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dealdb.store.live.schedule.MIN_CHANGES", 1)
+    monkeypatch.setattr("dealdb.store.checkpoint.schedule.MIN_CHANGES", 1)
     store = Store(link)
     for n in range(5):
         save(store, n)
@@ -609,7 +609,7 @@ class Gate:
 @pytest.fixture
 def held_up(link: Link, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Store, Gate]]:
     """A store that is in the middle of a checkpoint of five deals, which a query has begun."""
-    monkeypatch.setattr("dealdb.store.live.schedule.MIN_CHANGES", 4)
+    monkeypatch.setattr("dealdb.store.checkpoint.schedule.MIN_CHANGES", 4)
     gate = Gate()
     store = Store(WatchedLink(link, gate))  # type: ignore[arg-type]
     for n in range(5):
@@ -689,7 +689,7 @@ def test_a_load_waits_for_the_checkpoint_of_a_query(
 def test_who_leaves_waits_for_the_checkpoint_of_a_query(
     server: Server, link: Link, leave: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dealdb.store.live.schedule.MIN_CHANGES", 4)
+    monkeypatch.setattr("dealdb.store.checkpoint.schedule.MIN_CHANGES", 4)
     write, begun = write_checkpoint, threading.Event()
 
     def slowly(*given: Any, **more: Any) -> bool:
@@ -697,7 +697,7 @@ def test_who_leaves_waits_for_the_checkpoint_of_a_query(
         time.sleep(0.1)
         return write(*given, **more)
 
-    monkeypatch.setattr("dealdb.store.live.schedule.write_checkpoint", slowly)
+    monkeypatch.setattr("dealdb.store.checkpoint.schedule.write_checkpoint", slowly)
     with DealDatabase.from_url(f"unix://{server.socket}?db=0") as db:
         for n in range(5):
             db.save_deal({"id": n})

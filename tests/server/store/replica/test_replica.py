@@ -20,7 +20,7 @@ LARGEST: dict[str, Any] = {"where": "amount >= 3", "sort": "-amount", "limit": 3
 
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("archive.chunks", "live.columns", "live.schedule"):
+    for module in ("archive.chunks", "live.columns", "checkpoint.schedule"):
         monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", ROWS)
     monkeypatch.setattr("dealdb.store.archive.chunks._GROUP_ROWS", 2)
 

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from dealdb.cli.output.cells import to_cell, to_json, to_text
-from dealdb.cli.output.output import print_facts, print_frame, print_rows
 from dealdb.cli.output.pager import paging
+from dealdb.cli.output.printing import print_facts, print_frame, print_rows
 from dealdb.cli.output.streams import Output, writing
 
 ROWS: list[dict[str, Any]] = [
@@ -193,7 +193,7 @@ def on_terminal(code: str, columns: int, **environment: str) -> str:
 
 TERMINAL_CODE = """
 from dealdb.cli.output.streams import Output
-from dealdb.cli.output.output import print_rows
+from dealdb.cli.output.printing import print_rows
 print_rows([{"id": "1", "name": "x" * 100, "city": "Rome", "note": "n"}], ["id", "name", "city", "note"], Output.TABLE)
 """
 
@@ -217,7 +217,7 @@ def test_headers_are_bold_unless_no_color_is_set() -> None:
 
 PAGED_CODE = """
 from dealdb.cli.output.streams import Output
-from dealdb.cli.output.output import print_rows
+from dealdb.cli.output.printing import print_rows
 from dealdb.cli.output.pager import paging
 with paging(wanted=True):
     print_rows([{"n": n} for n in range(30)], ["n"], Output.TABLE)
@@ -257,7 +257,7 @@ WIDE_CODE = """
 from datetime import date
 from decimal import Decimal
 from dealdb.cli.output.streams import Output
-from dealdb.cli.output.output import print_rows
+from dealdb.cli.output.printing import print_rows
 row = {"id": "D1", "name": "Meridian Logistics new business", "company": "株式会社メリディアン", "stage": "Won"}
 row |= {"amount": Decimal("127250.00"), "created": date(2026, 1, 31), "source": "Website", "n": 12345}
 print_rows([row, {"id": "D2", "amount": Decimal("9.50")}], list(row), Output.TABLE)

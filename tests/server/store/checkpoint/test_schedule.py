@@ -37,7 +37,7 @@ def store(link: Link) -> Store:
 @pytest.fixture
 def due(monkeypatch: pytest.MonkeyPatch, store: Store) -> Store:
     """A store for whose queries a checkpoint is due."""
-    monkeypatch.setattr("dealdb.store.live.schedule.MIN_CHANGES", 4)
+    monkeypatch.setattr("dealdb.store.checkpoint.schedule.MIN_CHANGES", 4)
     return store
 
 
@@ -74,7 +74,7 @@ def test_a_checkpoint_that_a_full_server_refused_is_tried_again(due: Store, link
 
 
 def test_tries_have_growing_pauses(due: Store, link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dealdb.store.live.schedule._FIRST_PAUSE_S", 3_600.0)
+    monkeypatch.setattr("dealdb.store.checkpoint.schedule._FIRST_PAUSE_S", 3_600.0)
     link.call("CONFIG", "SET", "maxmemory", 1)
     try:
         for _ in range(3):
@@ -109,8 +109,8 @@ def test_the_checkpoint_of_a_load_is_tried_again(
     link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dealdb.store.live.during_load.MIN_CHANGES", 4)
-    monkeypatch.setattr("dealdb.store.live.schedule.MIN_CHANGES", 4)
-    monkeypatch.setattr("dealdb.store.live.schedule._SETTLING_PAUSES_S", (0.0, 0.2, 0.2, 0.0))
+    monkeypatch.setattr("dealdb.store.checkpoint.schedule.MIN_CHANGES", 4)
+    monkeypatch.setattr("dealdb.store.checkpoint.schedule._SETTLING_PAUSES_S", (0.0, 0.2, 0.2, 0.0))
     store = Store(link)
     with store.settling() as settling:
         for n in range(5):
@@ -124,7 +124,7 @@ def test_who_leaves_does_not_wait_for_a_hanging_server_twice(
     new_server: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once for the command that is under way, and not again for giving the lease back."""
-    monkeypatch.setattr("dealdb.store.live.schedule.MIN_CHANGES", 4)
+    monkeypatch.setattr("dealdb.store.checkpoint.schedule.MIN_CHANGES", 4)
     server = new_server()
     begun = threading.Event()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dealdb.errors import LoadError
-from dealdb.loader.derive.stages import read_stages
+from dealdb.loader.derive.stage_table import read_stages
 from dealdb.model.pipeline import Kind, Pipeline, Stage
 from recorder import Recorder
 

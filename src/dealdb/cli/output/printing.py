@@ -88,7 +88,7 @@ def print_frame(frame: pl.DataFrame, output: Output, parquet: Path | None = None
 
 def _print_text(frame: pl.DataFrame, output: Output) -> None:
     # not at the top: get has no frame, and imports no Polars
-    from dealdb.formats.text_tables import FORMS, TextForm
+    from dealdb.formats.text_form import FORMS, TextForm
 
     text = TextForm(frame, raw=is_raw())
     for piece in FORMS[output](text):
