@@ -172,7 +172,7 @@ def _plain(value: object) -> object:
             return None
         case bytes():
             return value.hex()
-        case datetime() if value.tzinfo:
+        case datetime():
             return encode(value, _MOMENT)
     return value
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,15 @@ class LoadOptions:
     """
     What was chosen for a load or a follow; the names are those of ``DataLoader.load``.
 
+    Attributes
+    ----------
+    id_from
+        Columns that make the id, always as a tuple.
+    promised
+        Durability that was asked for; None for the one that the database was opened with.
+    columns
+        What was chosen for columns, the one of generated ids included.
+
     Raises
     ------
     LoadError
@@ -104,24 +113,23 @@ class LoadOptions:
     max_expansion: int = MAX_EXPANSION
     batch_size: int | None = None
     durability: str | None = None
+    promised: Durability | None = field(init=False)
+    columns: ColumnOptions = field(init=False)
 
     def __post_init__(self) -> None:
-        self._check_batch_size()
+        self._check_numbers()
         self._check_policy()
-        # each refuses what it can't be made of
-        _ = self.promised, self.columns
+        object.__setattr__(self, "id_from", _names_of_id(self.id_from))
+        object.__setattr__(self, "promised", self._asked_durability())
+        object.__setattr__(self, "columns", self._column_options())
         if self.resume and self.dry_run:
             msg = "a dry run resumes nothing: leave out dry_run or resume"
             raise LoadError(msg)
 
-    @property
-    def promised(self) -> Durability | None:
-        """Durability that was asked for; None for the one that the database was opened with."""
+    def _asked_durability(self) -> Durability | None:
         return None if self.durability is None else Durability.of(self.durability)
 
-    @property
-    def columns(self) -> ColumnOptions:
-        """What was chosen for columns, the one of generated ids included."""
+    def _column_options(self) -> ColumnOptions:
         made = {} if self.id_from is None else {ID_HEADER: "id"}
         return ColumnOptions(
             mapping={**(self.mapping or {}), **made} if made else self.mapping,
@@ -133,7 +141,7 @@ class LoadOptions:
     @property
     def ids_of_whole_rows(self) -> bool:
         """Whether ids are made from whole rows, not from some of their columns."""
-        return self.id_from == WHOLE_ROW or list(self.id_from or ()) == [WHOLE_ROW]
+        return self.id_from == (WHOLE_ROW,)
 
     def terms(self, table: object) -> dict[str, object]:
         """
@@ -146,13 +154,34 @@ class LoadOptions:
         """
         return {**{name: getattr(self, name) for name in _TERMS}, "stages": table}
 
-    def _check_batch_size(self) -> None:
-        size = self.batch_size
-        if size is not None and not 1 <= size <= MAX_BATCH:
-            msg = f"batch_size is a number from 1 to {MAX_BATCH}, not {size!r}"
-            raise LoadError(msg)
+    def _check_numbers(self) -> None:
+        _check_number("batch_size", self.batch_size, least=1, most=MAX_BATCH)
+        _check_number("max_errors", self.max_errors, least=0)
+        _check_number("max_expansion", self.max_expansion, least=1)
 
     def _check_policy(self) -> None:
         if self.on_conflict not in POLICY_NAMES:
             msg = f"on_conflict is one of {', '.join(POLICY_NAMES)}, not {self.on_conflict!r}"
             raise LoadError(msg)
+
+
+def _names_of_id(id_from: Sequence[str] | str | None) -> tuple[str, ...] | None:
+    """Columns as a tuple, however they were given: a load that is resumed has to give the same."""
+    if id_from is None:
+        return None
+    names = (id_from,) if isinstance(id_from, str) else tuple(id_from)
+    if not names or not all(names):
+        msg = "id_from names the columns that make the id, or 'row' for all of them; it is empty"
+        raise LoadError(msg)
+    return names
+
+
+def _check_number(name: str, value: object, *, least: int, most: int | None = None) -> None:
+    """Refuse what is neither None nor a whole number within the bounds."""
+    if value is None:
+        return
+    whole = value if isinstance(value, int) and not isinstance(value, bool) else least - 1
+    if whole < least or (most is not None and whole > most):
+        bounds = f"from {least} up" if most is None else f"from {least} to {most}"
+        msg = f"{name} is a whole number {bounds}, not {value!r}"
+        raise LoadError(msg)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import polars as pl
 
+from dealdb.errors import QueryError
+
 if TYPE_CHECKING:
     from dealdb.model.pipeline import Pipeline
     from dealdb.store.replica.snapshot import Snapshot
@@ -78,16 +80,21 @@ class FixedDeals:
 def snapshot_of_rows(rows: Rows, pipeline: Pipeline | None = None) -> Snapshot:
     """Deals that are in no database; see ``QueryEngine.over``."""
     # not at the top: what queries a database has its snapshots from there
+    from dealdb.model.columns import field_of, is_text
     from dealdb.model.pipeline import Pipeline
     from dealdb.model.schema import Schema
     from dealdb.store.replica.snapshot import Snapshot
 
     # types are read from all rows, since a column may have its first value far below
     frame = pl.DataFrame(rows, infer_schema_length=None)
-    names = frame["stage"].drop_nulls().to_list() if "stage" in frame.columns else []
+    stages = frame["stage"] if "stage" in frame.columns else pl.Series([], dtype=pl.String)
+    if not is_text(stages.dtype) and stages.dtype != pl.Null:
+        msg = f"the column 'stage' has names of stages, which are texts, not {stages.dtype}"
+        raise QueryError(msg)
+    fields = filter(None, map(field_of, frame.columns, frame.dtypes))
     return Snapshot(
         frame=frame,
-        schema=Schema.standard(),
-        pipeline=(pipeline or Pipeline()).covering(names),
+        schema=Schema(0, tuple(fields)),
+        pipeline=(pipeline or Pipeline()).covering(stages.drop_nulls().to_list()),
         seq=1,
     )

@@ -60,4 +60,9 @@ def _findings(session: Session) -> Iterator[Finding]:
             yield Finding.fail("server", str(error), advice)
             return
         yield Finding.ok("settings", f"{db.connection.settings.where}, {collection}")
-        yield from db.examine()
+        try:
+            yield from db.examine()
+        except StoreError as error:
+            if session.url is not None:
+                raise
+            yield Finding.fail("server", str(error))

@@ -146,8 +146,6 @@ def load(
         "durability": durability,
     }
     given: dict[str, Any] = {name: value for name, value in options.items() if value}
-    if given.get("id_from") == ["row"]:
-        given["id_from"] = "row"
     if from_end and not follow:
         msg = "--from-end is for --follow"
         raise ConfigError(msg)

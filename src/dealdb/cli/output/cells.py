@@ -84,7 +84,7 @@ def to_text(value: Any) -> str:
             return "true" if value else "false"
         case Decimal():
             return f"{value:f}"
-        case datetime() if value.tzinfo:
+        case datetime():
             return encode(value, _MOMENT)
         case list() | tuple() | Mapping():
             return to_json(value)

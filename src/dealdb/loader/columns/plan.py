@@ -52,15 +52,12 @@ class Plan:
         In the order of the source; without those that hold nothing or are left out.
     mapping
         Field by header, None for a column that is left out.
-    splits_close_date
-        Whether one close date stands for both, to be told apart by the outcome of the deal.
     notes
         What was decided on the way.
     """
 
     columns: tuple[ColumnPlan, ...]
     mapping: Mapping[str, str | None]
-    splits_close_date: bool
     notes: tuple[str, ...]
 
     def fields(self) -> list[Field]:

@@ -129,16 +129,10 @@ class Profile:
             for header, target in self._mapping.items()
             if target is not None and self._is_wanted(header, target, overrides)
         ]
-        splits = headers.CLOSE_DATE in self._mapping.values()
-        if splits:
+        if headers.CLOSE_DATE in self._mapping.values():
             notes.append("close dates split by outcome into 'closed' and 'expected_close'")
         self._settled = dict(self._mapping)
-        return Plan(
-            columns=tuple(columns),
-            mapping=self._settled,
-            splits_close_date=splits,
-            notes=tuple(notes),
-        )
+        return Plan(columns=tuple(columns), mapping=self._settled, notes=tuple(notes))
 
     def _look(
         self,

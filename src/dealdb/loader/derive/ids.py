@@ -32,7 +32,7 @@ class WithIds(DerivedSource):
     source
         The rows.
     id_from
-        Headers or fields that make the id, or ``"row"``.
+        Headers or fields that make the id, or ``"row"`` alone.
     mapping
         Field by header, as the caller chose.
     schema
@@ -41,23 +41,18 @@ class WithIds(DerivedSource):
     Raises
     ------
     LoadError
-        If ``id_from`` is empty; from ``chunks``, if it names a column that isn't there.
+        From ``chunks``, if ``id_from`` names a column that isn't there.
     """
 
     def __init__(
         self,
         source: Source,
-        id_from: Sequence[str] | str,
+        id_from: Sequence[str],
         mapping: Mapping[str, str | None] | None,
         schema: Schema,
     ) -> None:
         super().__init__(source, mapping, schema)
-        self._wanted = [id_from] if isinstance(id_from, str) else list(id_from)
-        if not self._wanted:
-            msg = (
-                "id_from names the columns that make the id, or 'row' for all of them; it is empty"
-            )
-            raise LoadError(msg)
+        self._wanted = list(id_from)
 
     @property
     def notes(self) -> list[str]:

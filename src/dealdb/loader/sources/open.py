@@ -33,6 +33,8 @@ _SUFFIXES = {
     ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow",
     ".xlsx": "xlsx", ".xlsm": "xlsx",
 }  # fmt: skip
+# of those that are compressed as a whole
+COMPRESSED_SUFFIXES = (".gz", ".zst")
 _COLUMNAR = {b"PAR1": "parquet", b"ARROW1": "arrow"}
 _ZIP = b"PK\x03\x04"
 _UNREADABLE = {
@@ -143,7 +145,7 @@ def _open_path(
     try:
         with path.open("rb") as file:
             start = file.read(16)
-        found = chosen or _SUFFIXES.get(_suffix(name)) or ""
+        found = chosen or format_by_name(name) or ""
         columnar = next(
             (kind for magic, kind in _COLUMNAR.items() if start.startswith(magic)), found
         )
@@ -166,11 +168,21 @@ def _open_path(
     return _open_text(stream, found or _sniffed(stream, name), chosen, cells)
 
 
-def _suffix(name: str) -> str:
+def format_by_name(name: str) -> str | None:
+    """
+    Format that the ending of a file's name stands for, compressed or not; None where it stands for none.
+
+    Examples
+    --------
+    >>> format_by_name("deals.CSV.gz"), format_by_name("deals")
+    ('csv', None)
+    """
     suffixes = [
-        suffix.lower() for suffix in Path(name).suffixes if suffix.lower() not in (".gz", ".zst")
+        suffix.lower()
+        for suffix in Path(name).suffixes
+        if suffix.lower() not in COMPRESSED_SUFFIXES
     ]
-    return suffixes[-1] if suffixes else ""
+    return _SUFFIXES.get(suffixes[-1]) if suffixes else None
 
 
 def _open_text(

@@ -23,6 +23,7 @@ from dealdb.loader.load_options import LoadOptions
 from dealdb.loader.rejects import RejectsFile, places_for
 from dealdb.loader.report import LoadReport
 from dealdb.loader.sources.json_files import chunk_of_lines
+from dealdb.loader.sources.open import COMPRESSED_SUFFIXES, format_by_name
 from dealdb.loader.sources.tail import Lines, Tail
 from dealdb.loader.store_protocol import LoadTarget
 from dealdb.loader.writing.run import Load
@@ -32,8 +33,8 @@ logger = logging.getLogger(__name__)
 
 # lines are gathered for so long, so that a busy writer does not cost a commit a line
 ROUND_S = 0.1
-# of the kinds that a followed file can't be
-_OTHER_SUFFIXES = (".csv", ".tsv", ".parquet", ".arrow", ".feather", ".xlsx", ".gz", ".zst")
+# .txt says nothing of what is in a file
+_MAYBE_LINES = (".txt", ".json")
 
 
 class _LinesSource:
@@ -175,7 +176,9 @@ def follow(
     if options.on_conflict == "error" or options.ids_of_whole_rows:
         msg = "a file that is followed takes neither on_conflict='error' nor id_from='row': its rows come in time"
         raise LoadError(msg)
-    if path.suffix.lower() in _OTHER_SUFFIXES:
+    suffix = path.suffix.lower()
+    is_other = format_by_name(path.name) not in (None, "jsonl") and suffix not in _MAYBE_LINES
+    if is_other or suffix in COMPRESSED_SUFFIXES:
         msg = f"{path}: what can be followed is a file of JSON Lines, as it is"
         raise LoadError(msg)
     begun = time.monotonic()

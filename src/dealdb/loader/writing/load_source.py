@@ -124,7 +124,8 @@ def _missing(
     store: LoadTarget, options: LoadOptions, select: Callable[..., pl.DataFrame]
 ) -> Missing | None:
     among = options.delete_missing
-    if among is False:
+    # None too: an option that was left out, and is handed on, deletes nothing
+    if among is None or among is False:  # type: ignore[redundant-expr]  # callers may be untyped
         return None
     deals = store.snapshot()
     return Missing(

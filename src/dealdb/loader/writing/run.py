@@ -103,7 +103,7 @@ class Load:
         schema = self._sender.schema
         # what earlier lines of a file that is followed have said about its columns stays in force
         self._profile = known.going_on(schema) if known else Profile(options.columns, schema)
-        self._plan = Plan(columns=(), mapping={}, splits_close_date=False, notes=())
+        self._plan = Plan(columns=(), mapping={}, notes=())
         self._refused = ""
         self._times_dropped: dict[str, int] = {}
         # while every id is new to the collection, rows can be written in their order whatever they give

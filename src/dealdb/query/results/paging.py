@@ -17,6 +17,7 @@ import polars as pl
 
 from dealdb.errors import QueryError
 from dealdb.model.columns import field_of
+from dealdb.model.names import column_named
 from dealdb.model.schema import Field, FieldType
 from dealdb.model.values import decode, encode
 from dealdb.query.filters.comparisons import all_of, any_of, compare
@@ -82,6 +83,8 @@ def page_of(
 ) -> Page:
     """One page of the deals that a filter keeps; see ``QueryEngine.page``."""
     frame = deals.rows
+    # what tells equal deals apart; rows that were never in a database may lack it
+    column_named("id", frame.columns)
     keys = total_order(parse_sort(asked.sort, frame.columns))
     shown = projected(frame, columns)
     kept = kept_rows(deals, asked.where, asked.equals, asked.params)

@@ -23,7 +23,10 @@ Params: TypeAlias = Mapping[str, object] | None
 def text_columns(frame: pl.DataFrame, columns: str | Sequence[str] | None) -> list[str]:
     """Columns to search: those of text, or those chosen."""
     if columns is None:
-        return [name for name, dtype in frame.schema.items() if kind_of(dtype) is OperandKind.TEXT]
+        texts = [n for n, dtype in frame.schema.items() if kind_of(dtype) is OperandKind.TEXT]
+        if not texts:
+            raise QueryError("there is no column of text to search")
+        return texts
     chosen = projected(frame, [columns] if isinstance(columns, str) else columns)
     other = next(
         (n for n, dtype in chosen.schema.items() if kind_of(dtype) is not OperandKind.TEXT), None
@@ -149,17 +152,14 @@ def _computed(frame: pl.DataFrame, condition: pl.Expr, where: str | pl.Expr | No
     return kept.cast(pl.Boolean).fill_null(value=False)
 
 
-def count_of(name: str, value: int) -> int:
-    """The value itself, once it is a whole number from 0 up."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:  # type: ignore[redundant-expr]  # callers may be untyped
-        msg = f"{name} is a whole number from 0 up, not {value!r}"
+def count_of(name: str, value: int, *, least: int = 0) -> int:
+    """The value itself, once it is a whole number that is large enough."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:  # type: ignore[redundant-expr]  # callers may be untyped
+        msg = f"{name} is a whole number from {least} up, not {value!r}"
         raise QueryError(msg)
     return value
 
 
 def positive(name: str, value: int) -> int:
     """The value itself, once it is a whole number from 1 up."""
-    if count_of(name, value) == 0:
-        msg = f"{name} is a whole number from 1 up, not 0"
-        raise QueryError(msg)
-    return value
+    return count_of(name, value, least=1)
