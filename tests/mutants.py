@@ -727,7 +727,7 @@ MUTANTS = [
         "tests/server/loader/writing/test_load_beside_rename.py",
     ),
     Mutant(
-        "left-over rows are not removed",
+        "leftover rows are not removed",
         "upkeep/repair.py",
         "        removed = sum(len(gone & self._remove(batch)) for batch in _batches(affected))\n",
         "        removed = len(gone)\n",
@@ -818,7 +818,7 @@ MUTANTS = [
         RESTORE,
     ),
     Mutant(
-        "left-overs of a restore stay",
+        "leftovers of a restore stay",
         "backup/restoring.py",
         "cleared = self._claim.clear() if has_leftovers else 0",
         "cleared = 0",

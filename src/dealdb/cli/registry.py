@@ -91,9 +91,9 @@ _SHARED: dict[str, Any] = {
     "csv": Annotated[bool, typer.Option("--csv", help="Print CSV.")],
     "md": Annotated[bool, typer.Option("--md", help="Print a Markdown table.")],
     "raw": Annotated[
-        bool, typer.Option("--raw", help="In CSV, texts as they are, even if a spreadsheet would run them.")
+        bool, typer.Option("--raw", help="In CSV, leave texts as they are, even if a spreadsheet would run them.")
     ],
-    "no_pager": Annotated[bool, typer.Option("--no-pager", help="Never page what is long [env: PAGER].")],
+    "no_pager": Annotated[bool, typer.Option("--no-pager", help="Never page long output [env: PAGER].")],
     "debug": Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")],
 }  # fmt: skip
 

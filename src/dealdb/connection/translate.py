@@ -190,7 +190,5 @@ def _untrusted(error: ssl.SSLCertVerificationError) -> str:
             f"the server's certificate is not valid yet: check the clocks of both machines ({said})"
         )
     if code in (_WRONG_HOST, _WRONG_ADDRESS):
-        return (
-            f"the server's certificate is not trusted: {said}; connect by a name that stands in it"
-        )
+        return f"the server's certificate is not trusted: {said}; connect by a name that is in it"
     return f"the server's certificate is not trusted: {said}; give tls_ca="

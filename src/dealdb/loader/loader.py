@@ -136,7 +136,7 @@ class DataLoader:
         LoadError
             If the source can't be read at all, no column is the id, dates can be read both ways, an option
             makes no sense, deals exist with ``on_conflict="error"``, more than ``max_errors`` rows were rejected,
-            or what is to be resumed was another file, had other options, or is no file.
+            or what is to be resumed was another file, had other options, or is not a file.
         SchemaError
             If ``types`` contradicts fields that exist.
         LoadReset

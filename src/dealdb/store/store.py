@@ -278,7 +278,7 @@ class Store:
         return int(deals or 0), int(entries)
 
     def times_to_come(self) -> str | None:
-        """What to say where commits bear times of the future, or None. One round trip."""
+        """What to say where commits have times in the future, or None. One round trip."""
         return times_to_come(self.link, self.keys)
 
     def log_ahead(self) -> str | None:

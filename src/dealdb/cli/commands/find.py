@@ -40,10 +40,10 @@ def find(
         int | None, typer.Option(metavar="N", help="A page of N deals, and how to get the next.")
     ] = None,
     cursor: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="The page after the one that told this.")
+        str | None, typer.Option(metavar="TEXT", help="The page after the one that printed this.")
     ] = None,
     explain: Annotated[  # noqa: FBT002 a flag
-        bool, typer.Option("--explain", help="Tell what the query does, and its times.")
+        bool, typer.Option("--explain", help="Print what the query does, and its times.")
     ] = False,
     at: At = None,
     parquet: Parquet = None,
@@ -84,7 +84,7 @@ def search(
         str | None, typer.Option(metavar="COLUMN,...", help="Look in these columns only.")
     ] = None,
     where: Annotated[
-        str | None, typer.Option(metavar="FILTER", help="Only deals of this filter.")
+        str | None, typer.Option(metavar="FILTER", help="Only deals that this filter keeps.")
     ] = None,
     limit: Limit = None,
     param: Params = None,

@@ -42,7 +42,7 @@ def print_table(table: Mapping[str, list[Any]], forms: Mapping[str, Form]) -> No
     fitting = fit(table, forms, width)
     _print_lines(fitting)
     if len(fitting) < len(table):
-        note(f"not shown for want of width: {', '.join([*table][len(fitting) :])}; --csv has all")
+        note(f"not shown for lack of width: {', '.join([*table][len(fitting) :])}; --csv has all")
 
 
 def fit(table: Mapping[str, list[Any]], forms: Mapping[str, Form], width: int) -> list[list[str]]:

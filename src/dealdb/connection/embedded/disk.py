@@ -43,7 +43,7 @@ def disk_trouble(folder: Path, log: Path) -> str | None:
         return None
     return (
         f"the server could not write to its disk ({sign}): "
-        f"{folder} has {_free_bytes(folder) or 0:,} bytes left; its report is {log}"
+        f"{folder} has {_free_bytes(folder) or 0:,} bytes left; its log is {log}"
     )
 
 
@@ -54,7 +54,7 @@ def _low(folder: Path) -> str | None:
     full = "full" if free < FULL_BYTES else "almost full"
     return (
         f"the disk is {full}: {folder} has {free:,} bytes left; "
-        "make room, and the server goes on by itself"
+        "make room, and the server continues by itself"
     )
 
 

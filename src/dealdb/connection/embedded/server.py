@@ -78,7 +78,7 @@ class EmbeddedServer:
         ConfigError
             If the folder or ``linger_s`` can't be used.
         StoreDamaged
-            If the server does not understand the data; the message has the end of its report.
+            If the server does not understand the data; the message has the end of its log.
         StoreError
             If it does not start for another reason.
         ServerUnavailable

@@ -128,7 +128,7 @@ class WithStages(DerivedSource):
     @property
     def notes(self) -> list[str]:
         """What was detected."""
-        return [*super().notes, f"{len(self._table.labels)} stages from a table"]
+        return [*super().notes, f"stages from a table: {len(self._table.labels)}"]
 
     def _begin(self) -> Callable[[Chunk], Chunk]:
         return self._named

@@ -133,7 +133,7 @@ def form_of(target: object, format: str | None) -> tuple[str, str]:
     chosen = format or by_name or ("csv" if is_stream else None)
     formats = ", ".join(EXPORT_FORMATS)
     if chosen is None:
-        msg = f"the name {target} doesn't tell the format; say format= with one of {formats}"
+        msg = f"the name {target} doesn't show the format; give format= with one of {formats}"
         raise LoadError(msg)
     if chosen not in EXPORT_FORMATS:
         msg = f"there is no format {chosen!r} to export to; the formats are {formats}"

@@ -80,7 +80,7 @@ class WorkbookSource(FrameSource):
         self.name, self.format = name, "xlsx"
         self.notes = [f"sheet {sheet.name!r}"]
         if len(workbook.sheet_names) > 1:
-            self.notes.append(f"{len(workbook.sheet_names) - 1} more sheets left out")
+            self.notes.append(f"other sheets left out: {len(workbook.sheet_names) - 1}")
 
 
 class ColumnarSource:

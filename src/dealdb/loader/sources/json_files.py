@@ -143,7 +143,7 @@ class JsonArraySource:
             text = text[start:]
         if not begun and text.strip():
             raise self._no_array()
-        msg = f"{self.name}, line {line}: what stands here is not JSON, or the array ends too early"
+        msg = f"{self.name}, line {line}: this is not JSON, or the array ends too early"
         raise LoadError(msg)
 
     def _texts(self) -> Iterator[tuple[str, int]]:

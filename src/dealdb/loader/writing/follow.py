@@ -173,10 +173,10 @@ def follow(
 ) -> LoadReport:
     """Load the lines of a file as they are appended, until ``stop`` is set; see ``DataLoader.follow``."""
     if options.on_conflict == "error" or options.ids_of_whole_rows:
-        msg = "a file that is followed takes neither on_conflict='error' nor id_from='row': its rows come in time"
+        msg = "a file that is followed takes neither on_conflict='error' nor id_from='row': its rows arrive over time"
         raise LoadError(msg)
     if path.suffix.lower() in _OTHER_SUFFIXES:
-        msg = f"{path}: what can be followed is a file of JSON Lines, as it is"
+        msg = f"{path}: only an uncompressed file of JSON Lines can be followed"
         raise LoadError(msg)
     begun = time.monotonic()
     with (

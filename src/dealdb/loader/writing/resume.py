@@ -229,8 +229,8 @@ def _check(path: Path, before: Mapping[str, str], now: Mapping[str, str]) -> Non
         raise LoadError(msg)
     if others:
         msg = (
-            f"the load of {path} that was to be resumed had another {', '.join(sorted(others))}; resume it with the "
-            "same options, or without resume it is loaded from the beginning"
+            f"the load of {path} that was to be resumed had a different {', '.join(sorted(others))}; resume it with "
+            "the same options, or without resume it is loaded from the beginning"
         )
         raise LoadError(msg)
 

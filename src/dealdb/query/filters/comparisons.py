@@ -122,7 +122,7 @@ def contained(item: Operand, several: Operand) -> pl.Expr:
         If the item is not text, or the other no list.
     """
     if several.kind not in (OperandKind.LIST, OperandKind.NULL):
-        msg = f"{described(several)}; after IN stands a column of lists, or values in parentheses"
+        msg = f"{described(several)}; IN takes a column of lists, or values in parentheses"
         raise Unfit(msg, several.at)
     if OperandKind.NULL in (item.kind, several.kind):
         return UNKNOWN

@@ -168,7 +168,7 @@ class PartReader:
     def _opening(self) -> bytes:
         opening = self._bytes(0, _OPENING.size)
         if len(opening) < _OPENING.size or not opening.startswith(MAGIC):
-            msg = f"{self._name} is no backup of dealdb: it does not begin as one"
+            msg = f"{self._name} is not a backup of dealdb: it does not begin like one"
             raise BackupError(msg, offset=0)
         _, found = _OPENING.unpack(opening)
         if found > FORMAT:

@@ -12,7 +12,7 @@ from dealdb.store.keys import Keys
 
 # a writer that dies leaves the lease behind for so long at most
 LEASE_S = 60
-# By the server's clock, which may be set: what was taken long ago or in the future is a left-over, whatever
+# By the server's clock, which may be set: what was taken long ago or in the future is a leftover, whatever
 # its expiry says, since that is a moment too. One of an older version bears no time: it gets that of now.
 _TAKE = b"""
 local now = tonumber(redis.call('TIME')[1])

@@ -154,7 +154,7 @@ for i = 1, n_ids do
   if i == 1 then first_row = row end
   local differs
   if kind == 'delete' then
-    -- a row that the hash has is no left-over
+    -- a row that the hash has is no leftover
     if change[2] then row = change[2][i] ~= row and change[2][i] end
     differs = row
   else
@@ -261,7 +261,7 @@ if of_deals and change and (kind == 'mend' or (kind == 'delete' and change[2]) o
   local kept_ids, kept_columns = {}, {}
   for k, i in ipairs(kept) do kept_ids[k] = ids[i] end
   if kind == 'delete' then
-    -- with no fields, what is deleted is left-over rows: the deals live on in others
+    -- with no fields, what is deleted is leftover rows: the deals live on in others
     payload = cmsgpack.pack(change[2] and {kept_ids, {}, {}} or {kept_ids})
   else
     for j = 1, n_fields do

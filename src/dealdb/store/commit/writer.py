@@ -286,7 +286,7 @@ class Writer:
 def clash(where: str) -> WriterClash:
     """Error for a name under which the server has the commits of another."""
     return WriterClash(
-        f"{where}: this process goes on under a name of which the server has other commits: it is a copy of another "
-        "process (a cloned machine), or stood still for more than a week; the change was not made under it; read the "
+        f"{where}: the server has other commits under the name of this process: it is a copy of another process (a "
+        "cloned machine), or stood still for more than a week; the change was not made under that name; read the "
         "deal and save again"
     )

@@ -221,7 +221,7 @@ class Feed(Iterator[Commit]):
         if not self._page:
             msg = (
                 f"{self._link.settings.where}: the log of {self._keys.collection!r} has lost what came after commit "
-                f"{self._position.seq}; copy the deals anew, and follow from now"
+                f"{self._position.seq}; copy the deals again, and follow from now"
             )
             raise self._lost(StoreDamaged(msg))
 

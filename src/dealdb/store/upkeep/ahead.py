@@ -101,7 +101,7 @@ def _state_after(entry: Entry) -> dict[str, str]:
 def _foreign(link: Link, keys: Keys, position: Position) -> str:
     last = f"{position.seq}-0"
     return (
-        f"{link.settings.where}: the log of collection {keys.collection!r} goes on behind commit {position.seq} with "
+        f"{link.settings.where}: the log of collection {keys.collection!r} continues after commit {position.seq} with "
         f"entries that dealdb did not write (XRANGE {keys.log} ({last} + shows them), and no commit can follow them; "
-        f"DEL {keys.log} begins the log anew: all deals stay, and the history since the last checkpoint is lost"
+        f"DEL {keys.log} starts a new log: all deals stay, and the history since the last checkpoint is lost"
     )

@@ -13,7 +13,7 @@ _TOLERANCE_MS = 60_000
 
 def times_to_come(link: Link, keys: Keys) -> str | None:
     """
-    What to say where commits bear times of the future; None where none do.
+    What to say where commits have times in the future; None where none do.
 
     Raises
     ------
@@ -34,6 +34,6 @@ def times_to_come(link: Link, keys: Keys) -> str | None:
         return None
     until = datetime.fromtimestamp(furthest_ms / 1000, UTC)
     return (
-        f"commits bear times of the future: up to {until:%Y-%m-%dT%H:%MZ}; "
+        f"commits have times in the future: up to {until:%Y-%m-%dT%H:%MZ}; "
         "the history shows them with that time, the order of commits is right"
     )

@@ -235,7 +235,7 @@ def _ask(hidden: frozenset[str]) -> str:
     if not hidden:
         return "give +info"
     names = " and ".join(sorted(hidden))
-    return f"this server has no {names}, as managed services do: its console tells"
+    return f"this server has no {names}, as is usual for managed services: look in its console"
 
 
 def _rights(link: Link, keys: Keys) -> Finding:
@@ -290,7 +290,7 @@ def _unknown(link: Link) -> list[str]:
 def _clock(link: Link, keys: Keys) -> Finding:
     found = times_to_come(link, keys)
     if found is None:
-        return Finding.ok("clock", "no commit of the future")
+        return Finding.ok("clock", "no commit in the future")
     said, _, follows = found.partition("; ")
     return Finding.warn("clock", said, follows)
 
@@ -308,7 +308,9 @@ def _format(link: Link, keys: Keys) -> Finding:
         return Finding.ok("format", text)
     advice = "a newer dealdb wrote this collection: upgrade dealdb"
     if found == FORMAT_OF_RESTORE:
-        advice = "a restore is under way, or did not come to its end: wait for it, or run dealdb restore again"
+        advice = (
+            "a restore is under way, or did not finish: wait for it, or run dealdb restore again"
+        )
     return Finding.fail("format", found.decode(errors="replace"), advice)
 
 
@@ -341,9 +343,9 @@ def _hashes(link: Link, keys: Keys) -> Finding:
             break
     some = "" if cursor == b"0" else f"the first {seen:,}: "
     if not strange:
-        return Finding.ok("hashes", f"{some}{seen:,} deals, all in the log")
-    advice = "other programs saved them: dealdb check tells more, dealdb repair adopts them"
-    found = f"{some}{strange:,} of {seen:,} deals are not in the log"
+        return Finding.ok("hashes", f"{some}{seen:,}, all in the log")
+    advice = "other programs saved them: dealdb check says more, dealdb repair adopts them"
+    found = f"{some}{strange:,} of {seen:,} not in the log"
     return Finding.warn("hashes", found, advice)
 
 

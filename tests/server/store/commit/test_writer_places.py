@@ -422,7 +422,7 @@ def test_a_log_that_another_program_writes_to_is_no_commit(link: Link) -> None:
     seq = int(link.call("HGET", "deals:meta", "seq"))
     entry = ("hash", "0" * 16, "time", 1, "writer", "w", "counter", 1, "actor", "", "kind", "set")
     link.call("XADD", "deals:log", f"{seq + 1}-0", *entry, "height", 1, "rows", b"", "data", b"")
-    with pytest.raises(StoreDamaged, match="DEL deals:log begins the log anew"):
+    with pytest.raises(StoreDamaged, match="DEL deals:log starts a new log"):
         store.repair()
     link.call("DEL", "deals:log")
     assert store.save({"id": 2}).outcome == "inserted"
