@@ -746,7 +746,7 @@ class DealDatabase:
         """
         Write the collection into one file, as it is at one commit: deals, history, schema, pipeline, saved queries.
 
-        Others may go on changing it. What is in the file is the log's: what other programs did to the hashes is in it
+        Others may keep changing it. What is in the file is the log's: what other programs did to the hashes is in it
         only after a ``repair``. Its owner alone may read it (0600). ``docs/backup.md`` describes it.
 
         Parameters

@@ -319,7 +319,7 @@ class OutcomeUnknown(StoreError):
         One round trip the first time, none afterwards.
         """
         if self._resolve is None:
-            msg = "only the process that this error comes from can ask: call resolve() in it"
+            msg = "this error comes from another process, and only that one can ask: call resolve() there"
             raise StoreError(msg)
         return self._resolve()
 
@@ -388,7 +388,7 @@ class StoreDamaged(StoreError):
 
 
 def _show_where_callers_import_them() -> None:
-    """Let tracebacks and pickles say ``dealdb.ConflictError``, whatever file the class stands in."""
+    """Let tracebacks and pickles say ``dealdb.ConflictError``, whatever file the class is in."""
     for thing in list(globals().values()):
         if isinstance(thing, type) and issubclass(thing, DealDBError):
             thing.__module__ = "dealdb"

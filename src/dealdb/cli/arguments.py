@@ -83,7 +83,7 @@ def pairs(option: str, form: str, texts: Sequence[str] | None) -> list[tuple[str
     Raises
     ------
     ConfigError
-        If a text is no such pair.
+        If a text is not such a pair.
 
     Examples
     --------

@@ -17,7 +17,7 @@ _HEAD = """\
 Made by `make docs` from the help texts. [errors.md](errors.md) explains the errors and their exit codes.
 
 Data goes to stdout and messages to stderr, so `dealdb find --csv > deals.csv` writes data alone. The shared options may
-stand before the command or after it.
+come before the command or after it.
 
 A setting comes from the first of option, environment variable, configuration file, default. What is in a URL,
 such as its database, counts like the URL. `dealdb info` shows what is in force and where each setting comes from.

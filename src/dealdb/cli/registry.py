@@ -4,7 +4,7 @@ The commands by name, each imported and built when it is called for.
 Start-up is most of what ``dealdb get`` costs, so a run imports the module of its own command and no other. For the same
 reason the values of options are read here: typer would import pydantic for it, which takes longer than the rest.
 
-The options that all commands share may stand before the name of a command or after it; after it wins. What is private
+The options that all commands share may come before the name of a command or after it; after it wins. What is private
 to typer is used in this file alone.
 """
 
@@ -168,7 +168,7 @@ def shared_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def group_options(function: Callable[[typer.Context], None]) -> Callable[..., None]:
-    """Let the shared options stand before the name of the command, too."""
+    """Let the shared options come before the name of the command, too."""
 
     @functools.wraps(function)
     def wrapper(ctx: typer.Context, **shared: Any) -> None:

@@ -94,7 +94,7 @@ class Session:
             options["collection"] = collection
         linger_s = options.pop("linger_s", None)
         if self.url is None:
-            # its data lie on this machine anyway
+            # its data is on this machine anyway
             return DealDatabase.embedded(linger_s=linger_s, **options)
         options.setdefault("cache", True)
         if self.password is not None:

@@ -1,4 +1,4 @@
-"""Whether a client's certificate and key can be used, told before anything is sent."""
+"""Whether a client's certificate and key can be used, reported before anything is sent."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def check_pair(certificate: Path, key: Path | None) -> None:
     Raises
     ------
     ConfigError
-        If a file can't be read, or is no PEM file; if the key is another one's, or encrypted.
+        If a file can't be read, or is not a PEM file; if the key belongs to another certificate, or is encrypted.
     """
     names = f"tls_cert {str(certificate)!r}" + (f" and tls_key {str(key)!r}" if key else "")
     try:

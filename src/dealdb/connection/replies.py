@@ -33,7 +33,7 @@ _MEANINGS = {
     "DENIED": "it has no password and talks only to its own machine: set one on the server (requirepass), "
     "or bind it to an address that you trust",
     "WRONGTYPE": "another program uses this key: choose another collection",
-    "EXECABORT": "a command before it in the same transaction was refused: the server's log or a proxy may tell why",
+    "EXECABORT": "a command before it in the same transaction was refused: the server's log or a proxy may say why",
     "CLUSTERDOWN": NO_CLUSTER,
     "MOVED": NO_CLUSTER,
     "ASK": NO_CLUSTER,
@@ -99,7 +99,7 @@ class ErrorReply(NamedTuple):
     def explained(self) -> str:
         """Text, cause and remedy, for people."""
         meaning = self.meaning
-        # a server's own advice fills a screen, and tells how to turn its safeguards off
+        # a server's own advice fills a screen, and says how to turn its safeguards off
         text = self.text.partition(". ")[0] if meaning else self.text
         text = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
         return f"{text}; {meaning}" if meaning else text

@@ -123,7 +123,7 @@ class Settings:
         Raises
         ------
         ConfigError
-            If it is no integer, or out of range.
+            If it is not an integer, or out of range.
         """
         if type(db) is not int or not 0 <= db < self.databases:
             last = self.databases - 1

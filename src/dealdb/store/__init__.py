@@ -4,7 +4,7 @@ One collection on the server: its keys, its commits and the columns of it in mem
 Every change is one atomic script that writes the hashes and appends to the log; every reader follows the
 log. ``docs/protocol.md`` describes both.
 
-The order of what is in here; nothing imports from what stands behind it:
+The order of the parts; nothing imports from a part behind it:
 keys, deal, encoding → hashes, log, commit → archive → replica → checkpoint → live, history → backup, upkeep → store.
 """
 

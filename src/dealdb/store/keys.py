@@ -67,7 +67,7 @@ class Keys:
 
     @property
     def own_prefix(self) -> str:
-        """What the keys of all that is no deal begin with."""
+        """What the keys of all that is not a deal begin with."""
         return self._own("")
 
     def _own(self, name: str) -> str:

@@ -51,7 +51,7 @@ def find(
     """
     Print the deals that a filter selects.
 
-    dealdb schema names the columns; texts and dates stand in single quotes, as in created >= '2026-01-31'.
+    dealdb schema names the columns; write texts and dates in single quotes, as in created >= '2026-01-31'.
 
     A table on a terminal ends after 50 deals unless --limit is given; in a pipe, a file, JSON and CSV, all are printed.
     A parameter's value is a number, a date or true where it looks like one; 'quotes' make it a text.

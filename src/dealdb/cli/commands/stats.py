@@ -143,7 +143,7 @@ def parse_stages(text: str) -> Pipeline:
     ConfigError
         If a stage is not ``NAME:KIND[:PROBABILITY[:ROT_DAYS]]``.
     SchemaError
-        If a probability or a number of days is out of range, or a name stands twice.
+        If a probability or a number of days is out of range, or a name occurs twice.
 
     Examples
     --------

@@ -116,7 +116,7 @@ def form_of(target: object, format: str | None) -> tuple[str, str]:
     Raises
     ------
     LoadError
-        If there is no such format, or the name doesn't tell.
+        If there is no such format, or the name doesn't show it.
 
     Examples
     --------
@@ -145,7 +145,7 @@ def form_of(target: object, format: str | None) -> tuple[str, str]:
 
 
 def _write_binary(frame: pl.DataFrame, format: str, file: Counted) -> None:
-    # Parquet needs a file that it can go back in, and a pipe is none
+    # Parquet needs a file that it can go back in, and a pipe is not one
     with tempfile.TemporaryFile() as whole:
         # texts as texts: what other programs make of categories differs
         _BINARY[format](spelled_out(frame), whole)

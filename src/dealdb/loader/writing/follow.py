@@ -203,7 +203,7 @@ def follow(
 
 def _joined(total: LoadReport, part: LoadReport) -> LoadReport:
     counts = ("inserted", "updated", "unchanged", "skipped")
-    # repeated ids are no slip here: each line is news of its deal
+    # repeated ids are not a mistake here: each line is news of its deal
     return replace(
         total,
         **{name: getattr(total, name) + getattr(part, name) for name in counts},

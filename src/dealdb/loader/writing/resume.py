@@ -1,5 +1,5 @@
 """
-Loads of files that go on where they were killed.
+Loads of files that continue where they were killed.
 
 With each commit the server keeps, in the same step, how many batches were done by then and what they came to. A load
 that is resumed reads its file again from the beginning, since what becomes of a row depends on those before it, and
@@ -37,9 +37,9 @@ class Progressed:
     deleted
         Missing deals deleted; None while rows are still being written.
     all_new
-        Whether there were no deals in the beginning.
+        Whether there were no deals at the beginning.
     n_deals, seq
-        Deals in the beginning and the last commit before it, where missing ones are to be deleted.
+        Deals at the beginning and the last commit before it, where missing ones are to be deleted.
     new_stages
         Stages that the load added to the pipeline.
     """
@@ -54,7 +54,7 @@ class Progressed:
 
 class BatchPlace(NamedTuple):
     """
-    Where a batch stands in a load.
+    Where a batch is in a load.
 
     Attributes
     ----------

@@ -56,17 +56,17 @@ class Load:
     rejected
         Gets the rows that can't be loaded.
     show
-        Is told how far it is.
+        Gets how far it is.
     since
         Last commit of the collection before the load.
     missing
-        What is to be deleted in the end where the source doesn't have it.
+        What is to be deleted at the end if the source doesn't have it.
     table
         What the stages of the source mean.
     trail
         Where a load of a file leaves bookmarks, and continues an earlier run.
     settling
-        Is told how much was written.
+        Gets how much was written.
     known
         What earlier rows have said about the columns.
     """
@@ -120,7 +120,7 @@ class Load:
 
     @property
     def since(self) -> Position:
-        """Last commit of the collection before the load, and behind it in the end."""
+        """Last commit of the collection before the load, and after it at the end."""
         return self._since
 
     def run(self) -> None:
@@ -231,8 +231,8 @@ class Load:
         n_repeated = hashes.len() - hashes.n_unique()
         if n_known or n_repeated:
             msg = (
-                f"deals of {self._source.name} that exist already: {n_known}, that occur in it repeatedly: {n_repeated}; "
-                "nothing was written; on_conflict='merge', 'replace' or 'skip' says what to do with them"
+                f"deals of {self._source.name} that exist already: {n_known}, that occur in it repeatedly: {n_repeated}"
+                "; nothing was written; on_conflict='merge', 'replace' or 'skip' says what to do with them"
             )
             raise LoadError(msg)
 

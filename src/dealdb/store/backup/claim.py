@@ -52,7 +52,7 @@ class Claim:
 
     def take(self) -> bool:
         """
-        Take it; whether a restore that did not come to its end has left something.
+        Take it; whether a restore that did not finish has left something.
 
         Raises
         ------
@@ -190,7 +190,7 @@ class Claim:
         )
 
     def refused(self, why: str) -> RestoreRefused:
-        """Error that tells why it can't be."""
+        """Error that says why it can't be done."""
         where = self._link.settings.where_db(self._link.db)
         return RestoreRefused(
             f"{where}: can't restore into collection {self._keys.collection!r}: {why}"
@@ -198,6 +198,6 @@ class Claim:
 
 
 def _packed(what: object) -> bytes:
-    # the server knows no type of bytes beside that of texts
+    # the server has no type for bytes other than texts
     packed: bytes = msgpack.packb(what, use_bin_type=False)
     return packed

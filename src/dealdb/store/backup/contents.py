@@ -14,7 +14,7 @@ from dealdb.store.archive.manifest import Generation
 from dealdb.store.archive.segments import Segment
 from dealdb.store.log.entry import Entry, Position
 
-# of the deals' revisions, beside the columns: no field can have that name
+# of the deals' revisions, next to the columns: no field can have that name
 REVISIONS = "_rev"
 
 
@@ -138,7 +138,7 @@ class End:
         )
 
 
-# what reading a document that is none may raise
+# what reading something that is not a document may raise
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError)
 
 

@@ -32,9 +32,9 @@ from dealdb.store.log.reader import has_position
 _CELLS = 4_000
 _BYTES = 2**20
 _MOST_DEALS = 500
-# scripts sent at once
+# scripts sent together
 _AT_ONCE = 8
-# of chunks and segments sent at once
+# of chunks and segments sent together
 _SENT_BYTES = 16 * 2**20
 
 
@@ -238,7 +238,7 @@ def _entry_words(entry: Entry) -> list[str | bytes | int]:
 
 
 def _by_size(blobs: Iterable[tuple[str, bytes]]) -> Iterator[dict[str, bytes]]:
-    """Blobs by name, about as many at once as are sent at once."""
+    """Blobs by name, about as many at a time as are sent together."""
     some: dict[str, bytes] = {}
     size = 0
     for name, blob in blobs:

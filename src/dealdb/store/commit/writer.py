@@ -35,7 +35,7 @@ _EARLIER = Reply("repeat", (b"earlier",))
 @dataclass(slots=True)
 class _Open:
     """
-    Commits of which an answer is awaited, or was lost.
+    Commits whose answer is awaited, or was lost.
 
     Attributes
     ----------
@@ -150,7 +150,7 @@ class Writer:
         return self._is_recent(record) and is_reached(wait, answer)
 
     def _is_recent(self, record: bytes | None) -> bool:
-        # a void of another process, which has taken a load over, may stand behind it
+        # a void of another process, which has taken a load over, may come after it
         return int((record or b"0").partition(b" ")[0]) >= self._place.counter
 
     def use_up(self, counter: int, least: int = 0, digest: str = "") -> Reply:
@@ -198,7 +198,7 @@ class Writer:
 
     def _outrun(self, sent: _Open, replies: list[Reply]) -> list[Reply]:
         """
-        Use up the counters of commits of which earlier copies may still be on their way.
+        Use up the counters of commits whose earlier copies may still be on their way.
 
         An answer such as "unchanged" leaves the counter free: the copy would take effect when it arrives, and the
         next commit would be taken for its repeat.
@@ -218,7 +218,7 @@ class Writer:
 
     def _void(self, sent: _Open, n_known: int = 0) -> tuple[Reply, int]:
         """
-        Use up the counters of commits that were sent, of which so many are known to be carried out.
+        Use up the counters of commits that were sent; so many of them are known to be carried out.
 
         Returns the answer, and how many of them were carried out.
 
@@ -230,7 +230,7 @@ class Writer:
         before = self._place.counter
         reply = self.use_up(before + sent.n, before + n_known, sent.digest)
         if reply.status in ("clash", "forgotten"):
-            # this name is of no more use; and what became of the commits nobody can tell
+            # this name is of no more use, and nobody can say what became of the commits
             sent.is_lost = True
             self._place = _Place(before)
             return reply, 0

@@ -24,7 +24,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Since:
     """
-    Which commits are not told any more; with neither number nor time, all that there are.
+    Which commits are skipped; with neither number nor time, all that there are.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ def parse_since(since: Beginning) -> Since:
     Raises
     ------
     QueryError
-        If it is none.
+        If it is not one.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def parse_since(since: Beginning) -> Since:
         case datetime():
             return Since(time_ms=_ms(since if since.tzinfo else since.replace(tzinfo=UTC)))
         case date():
-            # all of that day is told
+            # all of that day is included
             return Since(time_ms=_ms(datetime.combine(since, time(), UTC)) - 1)
         case str():
             return _parse_text(since.strip())

@@ -28,7 +28,7 @@ return 1
 
 def log_ahead(link: Link, keys: Keys) -> str | None:
     """
-    What to say where the log goes on behind the commit that the state is of; None where it does not.
+    What to say if the log continues after the commit that the state is of; None if it does not.
 
     Cost
     ----
@@ -50,7 +50,7 @@ def catch_up(link: Link, keys: Keys) -> bool:
     Raises
     ------
     StoreDamaged
-        If the log goes on with something that dealdb did not write there.
+        If the log continues with something that dealdb did not write.
 
     Cost
     ----

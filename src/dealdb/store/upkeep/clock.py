@@ -1,4 +1,4 @@
-"""Whether commits bear times that are still to come, because the server's clock was ahead when they were made."""
+"""Whether commits have times that are still to come, because the server's clock was ahead when they were made."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TOLERANCE_MS = 60_000
 
 def times_to_come(link: Link, keys: Keys) -> str | None:
     """
-    What to say where commits have times in the future; None where none do.
+    What to say where commits have times in the future; None if none do.
 
     Raises
     ------

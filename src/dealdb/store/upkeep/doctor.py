@@ -1,5 +1,5 @@
 """
-What a doctor looks at: whether a server and a collection on it are fit for use, and what to do where not.
+What a doctor looks at: whether a server and a collection on it are fit for use, and what to do if not.
 
 It changes nothing.
 """
@@ -52,7 +52,7 @@ return {missing, unknown}
 
 
 class State(StrEnum):
-    """How one thing stands."""
+    """How one thing is."""
 
     OK = "ok"
     WARN = "warn"
@@ -108,14 +108,14 @@ def findings(link: Link, keys: Keys, health: Health, trouble: str | None) -> Ite
     keys
         Of the collection.
     health
-        What the server has just told of itself.
+        What the server has just said of itself.
     trouble
         What keeps the server from its work where it can't say so itself, or None.
 
     Raises
     ------
     StoreError
-        If the server goes away before it has told what threatens it; later ones are findings.
+        If the server goes away before it has said what threatens it; later ones are findings.
 
     Cost
     ----
@@ -145,7 +145,7 @@ def findings(link: Link, keys: Keys, health: Health, trouble: str | None) -> Ite
             yield Finding.fail(name, str(error))
 
 
-# a server that is one of these is no place for deals
+# a server that is one of these can't hold deals
 _END_OF_LOOKING = ("server", "cluster")
 # what managed services often do not let anybody ask
 _QUESTIONS = {"INFO": ("INFO", "server"), "CONFIG": ("CONFIG", "GET", "save")}
@@ -176,7 +176,7 @@ def _is_hidden(link: Link, question: tuple[str, ...]) -> bool:
 
 
 def _answers(link: Link, _: Keys) -> Finding:
-    # also tells that its disk is full
+    # also says that its disk is full
     began = time.perf_counter()
     link.call("PING", retry=True)
     milliseconds = (time.perf_counter() - began) * 1000

@@ -235,7 +235,7 @@ def test_nothing_that_may_be_asked(run: Run, new_server: NewServer) -> None:
     assert failing(ran)["rights"].startswith("this server does not know scan -> ")
     assert "acl_check_cmd" not in ran.out
     assert "+info" not in ran.out
-    assert "this server has no CONFIG and INFO, as managed services do" in ran.out
+    assert "this server has no CONFIG and INFO, as is usual for managed services" in ran.out
 
 
 def test_no_config_as_in_managed_services(run: Run, new_server: NewServer) -> None:

@@ -58,7 +58,7 @@ def test_error_stops_before_anything_is_written(store: Recorder, once_only: bool
     before = copy.deepcopy(store.deals)
     rows: Any = iter(ROWS) if once_only else ROWS
     with pytest.raises(
-        LoadError, match="^deals of rows that exist already: 1, that occur in it repeatedly: 1;"
+        LoadError, match=r"^deals of rows that exist already: 1, that occur in it repeatedly: 1;"
     ):
         store.load(rows, on_conflict="error")
     assert store.deals == before
