@@ -125,7 +125,7 @@ def _runs(action: Callable[[int], object], pace: float | None = None) -> Iterato
     """
     For each line with a number of seconds on standard input: what the action did in that time.
 
-    With 0 seconds it goes on until the next line.
+    With 0 seconds it continues until the next line.
     """
     action(0)
     yield {"ready": True}
