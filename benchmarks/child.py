@@ -1,5 +1,5 @@
 """
-Processes of their own, for what can't be measured in one: memory, and many readers and writers at once.
+Processes of their own, for what can't be measured in one: memory, and many readers and writers at the same time.
 
 ``python -m benchmarks.child JOB ARGUMENT...`` prints one line of JSON for each answer.
 """

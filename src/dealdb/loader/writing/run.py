@@ -56,7 +56,7 @@ class Load:
     rejected
         Gets the rows that can't be loaded.
     show
-        Gets how far it is.
+        Called with how far it is.
     since
         Last commit of the collection before the load.
     missing
@@ -66,7 +66,7 @@ class Load:
     trail
         Where a load of a file leaves bookmarks, and continues an earlier run.
     settling
-        Gets how much was written.
+        Notified of how much was written.
     known
         What earlier rows have said about the columns.
     """

@@ -60,7 +60,7 @@ class Sender:
     on_conflict
         What happens to deals that exist.
     meter
-        Gets each batch.
+        Notified of each batch.
     trail
         Batches that an earlier run has written; with it each commit leaves a bookmark.
 
