@@ -106,7 +106,7 @@ def _parsed() -> argparse.Namespace:
         help=f"URL of a server with the search module, which is EMPTIED; by default {SEARCH_URL}",
     )
     parser.add_argument("--results", type=Path, help="folder of the results; one for each server")
-    parser.add_argument("--page", type=Path, help="page to write, pictures beside it")
+    parser.add_argument("--page", type=Path, help="page to write, pictures next to it")
     parser.add_argument("--no-page", action="store_true", help="write none")
     parser.add_argument("--render", action="store_true", help="run nothing, only write the page")
     options = parser.parse_args()

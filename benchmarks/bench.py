@@ -102,7 +102,7 @@ class Loaded:
         self.writer = self.open()
         self.reader = self.open()
         with DealDatabase.from_url(self.server.url, collection="warm") as warm:
-            # what is imported at first use is no cost of loading
+            # what is imported at first use is not a cost of loading
             warm.loader.load(deals.frame.head(10), bar=False)
         self.load_s = timed(lambda: self.writer.loader.load(deals.frame, bar=False))
         assert self.reader.query.count() == n

@@ -45,9 +45,9 @@ def blocked(bench: Bench, n: int) -> Figure:
             "cost",
         )
     figure.notes.append(
-        "the longest is in whole milliseconds, rounded up; the server counts on while it waits for a core, of which "
-        "the loader, the server and the pinging process need three: the longest HSET is as long. A commit is "
-        "the command that took most of the time: of raw HSET one deal, of nothing one question of the measurement"
+        "the longest is in whole milliseconds, rounded up, and includes waiting for a core, of which the loader, the "
+        "server and the pinging process need three: so the longest HSET is as long. A commit is the command that took "
+        "most of the time: for raw HSET one deal, for nothing one question of the measurement"
     )
     return figure
 

@@ -104,7 +104,7 @@ def cold_start(bench: Bench, n: int) -> Figure:
         "read_ipc reads one file of the columns that the query needs, zstd as in a checkpoint"
     )
     figure.notes.append(
-        "the cache has all columns from a start before; the server is on the same machine, so that it saves little"
+        "the cache has all columns from an earlier start; the server is on the same machine, so the cache saves little"
     )
     return figure
 

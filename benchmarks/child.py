@@ -1,5 +1,5 @@
 """
-Processes of their own, for what can't be measured in one: memory, and many readers and writers at once.
+Processes of their own, for what can't be measured in one: memory, and many readers and writers at the same time.
 
 ``python -m benchmarks.child JOB ARGUMENT...`` prints one line of JSON for each answer.
 """
@@ -125,7 +125,7 @@ def _runs(action: Callable[[int], object], pace: float | None = None) -> Iterato
     """
     For each line with a number of seconds on standard input: what the action did in that time.
 
-    With 0 seconds it goes on until the next line.
+    With 0 seconds it continues until the next line.
     """
     action(0)
     yield {"ready": True}

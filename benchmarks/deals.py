@@ -109,7 +109,7 @@ def wide(n: int) -> Deals:
 
 
 def dirty(n: int) -> Deals:
-    """Deals of 10 fields, of which a third of the values is missing, with texts of up to 2,000 characters."""
+    """Deals of 10 fields, with a third of the values missing, and texts of up to 2,000 characters."""
     frame = plain(n).frame
     sentence = 'Zoë said: "not before Q3", they compare us with Müller & Co.\n'
     notes = pl.Series("notes", [sentence * (1 + k % 32) for k in range(97)])

@@ -191,6 +191,6 @@ def _compare(figure: Figure) -> None:
 
 
 def _measured(bench: Bench, n: int, ways: _Ways) -> dict[str, list[float]]:
-    # imports at first use are no cost of loading
+    # imports at first use are not a cost of loading
     ways.runs[FRAME](), ways.runs[CSV]()
     return in_turn(ways.runs, 2 * bench.repeats - 1 if n <= _SMALL else bench.repeats)

@@ -1,4 +1,4 @@
-"""Figure ``many``: processes that query while others write, beside the same load on RediSearch."""
+"""Figure ``many``: processes that query while others write, next to the same load on RediSearch."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class _Crowd:
         return seconds
 
     def ways(self, name: str) -> Iterator[Way]:
-        """What the rounds came to; the next ones are counted anew."""
+        """What the rounds came to; the next ones are counted from zero."""
         rounds, self.rounds = self.rounds, []
         for what, unit in _UNITS.items():
             values = [each[what] for each in rounds]

@@ -29,7 +29,7 @@ def memory(bench: Bench, n: int) -> Figure:
     )
     figure.compare("memory of a replica, against bare columns", REPLICA, COLUMNS, "cost")
     figure.value("peak memory of the loader", LOADER, "loader_rss")
-    figure.notes.append("the loader's memory is all of its process, with Python and imports")
+    figure.notes.append("the loader's memory is that of its whole process, with Python and imports")
     return figure
 
 

@@ -18,7 +18,7 @@ _WIDTH = 520
 
 
 def draw(figures: Sequence[Figure], page: Path) -> list[Path]:
-    """Write the pictures that there are results for beside their page, named as it is."""
+    """Write the pictures that there are results for next to their page, with its name."""
     charts = {"": _ratios(figures), "-growth": _growth(figures)}
     written = []
     for name, chart in charts.items():

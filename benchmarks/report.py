@@ -15,19 +15,19 @@ _HEAD = """# Benchmarks
 
 Written by `{command}`, from its results. Every ratio is between two ways that ran in turn,
 round after round, in one process; it is the median over the rounds, with the smallest and the largest. The server runs
-on the same machine over loopback TCP and writes nothing to disk. Everybody gets the same generated deals, which
+on the same machine over loopback TCP and writes nothing to disk. All ways get the same generated deals, which
 `benchmarks/deals.py` makes. RediSearch and redis-om need a server with the search module: `DEALDB_BENCH_SEARCH_URL`
 names one, which is emptied; without it they are left out.
 """
 _READING = """
 *Speed* is how many times as fast dealdb is: above 1 it is faster. *Cost* is its time or memory as a multiple of the
 other's: below 1 it takes less. The budgets are meant for 1,000,000 deals of 8 fields; a figure of another size has no
-verdict on one, but says who is ahead.
+verdict, but says who is ahead.
 """
 
 
 def write_page(results: Path, page: Path) -> None:
-    """Write the page and the pictures beside it."""
+    """Write the page and the pictures next to it."""
     # what draws is installed for the benchmarks alone
     from benchmarks.picture import draw
 

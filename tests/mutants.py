@@ -150,16 +150,16 @@ MUTANTS = [
     Mutant(
         "what was sent is no longer open before the counter is raised",
         "commit/writer.py",
-        "        self._place = _Place(self._place.counter + n_done)\n        return replies\n",
-        "        self._place = _Place(self._place.counter)\n"
-        "        counter = self._place.counter + n_done\n"
-        "        self._place = _Place(counter)\n        return replies\n",
+        "        self._reached = _Reached(self._reached.counter + n_done)\n        return replies\n",
+        "        self._reached = _Reached(self._reached.counter)\n"
+        "        counter = self._reached.counter + n_done\n"
+        "        self._reached = _Reached(counter)\n        return replies\n",
         "tests/server/store/commit/test_writer_interrupts.py",
     ),
     Mutant(
         "an interrupt leaves nothing open",
         "commit/writer.py",
-        "        self._place = _Place(self._place.counter, sent)\n",
+        "        self._reached = _Reached(self._reached.counter, sent)\n",
         "",
         "tests/server/store/commit/test_writer_interrupts.py",
     ),
@@ -312,9 +312,9 @@ MUTANTS = [
     Mutant(
         "an open commit is not settled before the next",
         "commit/writer.py",
-        "            if self._place.open:\n"
+        "            if self._reached.open:\n"
         "                # a commit that may still be on its way must not take effect after the next one\n"
-        "                self._void(self._place.open)\n",
+        "                self._void(self._reached.open)\n",
         "",
         f"tests/server/store/commit/test_writer.py {MACHINE}",
     ),
@@ -728,7 +728,7 @@ MUTANTS = [
         "tests/server/loader/writing/test_load_beside_rename.py",
     ),
     Mutant(
-        "left-over rows are not removed",
+        "leftover rows are not removed",
         "upkeep/repair.py",
         "        removed = sum(len(gone & self._remove(batch)) for batch in _batches(affected))\n",
         "        removed = len(gone)\n",
@@ -819,7 +819,7 @@ MUTANTS = [
         RESTORE,
     ),
     Mutant(
-        "left-overs of a restore stay",
+        "leftovers of a restore stay",
         "backup/restoring.py",
         "cleared = self._claim.clear() if has_leftovers else 0",
         "cleared = 0",

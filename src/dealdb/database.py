@@ -228,7 +228,7 @@ class DealDatabase:
         **settings: Any,
     ) -> Self:
         """
-        Database on a private server of this user: started here, or attached to when it already runs.
+        Database on a private server of this user: started here, or attached to if it already runs.
 
         Parameters
         ----------
@@ -236,7 +236,7 @@ class DealDatabase:
             Folder of its data; by default ``dealdb`` in the user's data directory.
         linger_s
             How long the server stays when its last user has left, in seconds up to a day, so that the next one need
-            not start it; 0 ends it at once. None for ``$DEALDB_LINGER_S``, or 300.
+            not start it; 0 ends it immediately. None for ``$DEALDB_LINGER_S``, or 300.
 
         Raises
         ------
@@ -357,7 +357,7 @@ class DealDatabase:
 
     def health(self) -> Health:
         """
-        State of server, pool and collection; also when the server can't be reached.
+        State of server, pool and collection, even when the server can't be reached.
 
         Cost
         ----
@@ -405,7 +405,7 @@ class DealDatabase:
         Raises
         ------
         StoreError
-            If the server goes away before it has told what threatens it.
+            If the server goes away before it has said what threatens it.
 
         Cost
         ----
@@ -425,7 +425,7 @@ class DealDatabase:
 
     def check_clock(self) -> str | None:
         """
-        What to say where commits bear times that are still to come; None where none do.
+        What to say if commits have times in the future; None if none do.
 
         The server's clock was ahead when they were made. The history shows them with these times; ``as_of`` goes by
         the order of commits, which is right.
@@ -449,7 +449,7 @@ class DealDatabase:
 
     def check_log(self) -> str | None:
         """
-        What to say where the log is ahead of the deals, and no commit can follow; None where all is well.
+        What to say if the log is ahead of the deals, and no commit can follow; None if all is well.
 
         Older versions left that behind where a right was taken from a running writer; ``repair`` mends it.
 
@@ -559,7 +559,7 @@ class DealDatabase:
         deal
             Values by field; ``id`` is required, fields without a type yet get the one of their value.
         expect_rev
-            Revision that the deal must have, as ``SaveResult.rev`` or ``Deal.rev`` told; 0 for a new deal.
+            Revision that the deal must have, as in ``SaveResult.rev`` or ``Deal.rev``; 0 for a new deal.
         durability
             ``memory``, ``disk`` or ``replicated``: where the change has to be before this returns; by default as the
             database was opened with.
@@ -786,8 +786,8 @@ class DealDatabase:
         ----------
         since
             Begin after this: the token of a commit (``Commit.token``), its number, or a moment as for ``as_of``,
-            except that a date stands for its beginning, so that all of that day is told. 0 for the whole history,
-            None for what happens from this call on. A token tells after a reset of the server that it is not of
+            except that a date stands for its beginning, so that all of that day is included. 0 for the whole history,
+            None for what happens from this call on. After a reset of the server, a token shows that it is not of
             the present history any more; a number alone can't, unless it is too high.
         timeout_s
             Seconds without a commit that end the iteration; 0 for what there is already, None to wait for ever.
@@ -807,11 +807,11 @@ class DealDatabase:
         StoreDamaged
             If a part of the history was removed from the server.
         ServerUnavailable
-            If the server is away for longer than ``retry_deadline_s``; iterating again goes on without loss.
+            If the server is away for longer than ``retry_deadline_s``; iterating again continues without loss.
 
         Cost
         ----
-        One socket beside the pool's, and one round trip a wait. To begin in the past, a read of the history since
+        One socket besides the pool's, and one round trip per wait. To begin in the past, a read of the history since
         the last checkpoint before.
 
         Examples
@@ -889,7 +889,7 @@ class DealDatabase:
     @on_engines
     def repair(self) -> RepairReport:
         """
-        Adopt what other programs did to the hashes; safe beside other writers, and safe to repeat.
+        Adopt what other programs did to the hashes; safe alongside other writers, and safe to repeat.
 
         Raises
         ------
@@ -926,7 +926,7 @@ class DealDatabase:
         """
         Write the collection into one file, as it is at one commit: deals, history, schema, pipeline, saved queries.
 
-        Others may go on changing it. What is in the file is the log's: what other programs did to the hashes is in it
+        Others may keep changing it. What is in the file is the log's: what other programs did to the hashes is in it
         only after a ``repair``. Its owner alone may read it (0600). ``docs/backup.md`` describes it.
 
         Parameters
@@ -977,8 +977,8 @@ class DealDatabase:
         """
         Write the collection from a file of ``backup``, with its whole history; it has to be empty.
 
-        The file is looked through first. Until all is written and was read back, every use of the collection raises
-        ``StoreDamaged``, which says that a restore is under way. What one that was killed has left, the next removes.
+        The file is checked first. Until all is written and read back, every use of the collection raises
+        ``StoreDamaged``, which says that a restore is under way. What a killed one has left, the next removes.
 
         Parameters
         ----------
@@ -990,7 +990,7 @@ class DealDatabase:
         Raises
         ------
         BackupError
-            If the file is damaged, of a newer format or no backup; nothing was written.
+            If the file is damaged, of a newer format or not a backup; nothing was written.
         RestoreRefused
             If the collection holds anything, or another process restores into it.
 
@@ -1033,7 +1033,7 @@ class DealDatabase:
         Raises
         ------
         BackupError
-            If the file is damaged, of a newer format or no backup; ``part`` and ``offset`` tell the place.
+            If the file is damaged, of a newer format or not a backup; ``part`` and ``offset`` say where.
 
         Cost
         ----
@@ -1071,7 +1071,7 @@ class DealDatabase:
     @on_engines
     def rename_field(self, old: str, new: str) -> None:
         """
-        Give a column of your own another name, in every deal; safe beside other writers, and to repeat.
+        Give a column of your own another name, in every deal; safe alongside other writers, and safe to repeat.
 
         Parameters
         ----------
@@ -1163,7 +1163,7 @@ class DealDatabase:
 
 class LiveDeals:
     """
-    What queries know of a database; it is asked for its store each time, as ``select_database`` puts another in place.
+    What queries know of a database; it is asked for its store each time, because ``select_database`` replaces it.
 
     Parameters
     ----------

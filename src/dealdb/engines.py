@@ -2,11 +2,11 @@
 What Polars and DuckDB do to the process that they run in, made harmless at the methods that call them.
 
 **Fork.** Their threads don't live on in a forked child, which would wait for them for ever. Whether they have
-run in this process is noted, and a child of such a process gets an error at once.
+run in this process is noted, and a child of such a process gets an error immediately.
 
 **Interrupts.** A signal's handler may run, and raise, in a piece of Python that Polars calls from Rust. Polars
 then panics or complains of something else, and what the handler raised is lost. Polars also answers Ctrl-C with
-an interrupt of its own beside Python's. The caller gets one exception, the one that the handler raised.
+an interrupt of its own besides Python's. The caller gets one exception, the one that the handler raised.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class _Engines:
                 "missing here; start processes by multiprocessing's spawn or forkserver, or fork before the first query"
             )
             raise ForkError(msg)
-        # before the call: a fork beside it is as bad as one after it
+        # before the call: a fork during it is as bad as one after it
         self._have_run = True
 
     def __exit__(
@@ -102,7 +102,7 @@ def all_on_engines(*others: str) -> Callable[[_Class], _Class]:
 
 
 def _pool_has_started() -> bool:
-    """Whether Polars' threads are there, whoever started them; False where the system does not tell."""
+    """Whether Polars' threads are there, whoever started them; False where the system does not say."""
     if "polars" not in sys.modules:
         return False
     with contextlib.suppress(OSError):
@@ -134,7 +134,7 @@ def _interrupt_behind(error: BaseException) -> BaseException | None:
 
 
 def _is_by_handler(name: str, text: str) -> bool:
-    """Whether the exception that a panic tells of was raised by a signal's handler."""
+    """Whether the exception that a panic reports was raised by a signal's handler."""
     if name == "KeyboardInterrupt":
         return True
     handlers = (signal.getsignal(number) for number in signal.valid_signals())

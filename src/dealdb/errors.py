@@ -57,7 +57,7 @@ class DealDBError(Exception):
         return " ".join(str(arg) for arg in self.args)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # by default it would be made anew from its message alone, and a pool of processes hangs when that fails
+        # by default it would be made again from its message alone, and a pool of processes hangs when that fails
         return _as_it_was, (type(self), self.args, self._portable())
 
     def __copy__(self) -> Self:
@@ -147,7 +147,7 @@ class LoadError(DealDBError, ValueError):
 
 class BackupError(DealDBError, ValueError):
     """
-    A backup file that is damaged, of a newer format or no backup at all, or that can't be written to its end.
+    A backup file that is damaged, of a newer format or not a backup at all, or that can't be written to its end.
 
     Attributes
     ----------
@@ -307,7 +307,7 @@ class OutcomeUnknown(StoreError):
         """
         Whether the change happened; asks the server, and when it did not happen, it never will.
 
-        A load sends several commits at once: then whether all of them happened.
+        A load sends several commits together: then whether all of them happened.
 
         Raises
         ------
@@ -319,7 +319,7 @@ class OutcomeUnknown(StoreError):
         One round trip the first time, none afterwards.
         """
         if self._resolve is None:
-            msg = "this error comes from another process, which alone can ask: call resolve() there"
+            msg = "this error comes from another process, and only that one can ask: call resolve() there"
             raise StoreError(msg)
         return self._resolve()
 
@@ -345,7 +345,7 @@ class WriterClash(StoreError):
     """
     The server has other commits under the name and number that a change was sent with, or has forgotten the name.
 
-    So the answer there is belongs to somebody else: a copy of this process, as a cloned virtual machine has, or a
+    So its answer belongs to somebody else: a copy of this process, as a cloned virtual machine has, or a
     program that stood still for more than a week. The next change of the thread takes a new name.
     """
 
@@ -365,7 +365,7 @@ class FeedReset(StoreError):
     Attributes
     ----------
     token
-        The last commit that the feed told, or was to begin after.
+        The last commit that the feed returned, or was to begin after.
     """
 
     code = "feed-reset"
@@ -376,7 +376,7 @@ class FeedReset(StoreError):
 
 
 class RestoreRefused(StoreError):
-    """A backup can't be restored there: the collection holds something, or another process restores into it."""
+    """A backup can't be restored into this collection: it is not empty, or another process restores into it."""
 
     code = "restore-refused"
 
@@ -388,7 +388,7 @@ class StoreDamaged(StoreError):
 
 
 def _show_where_callers_import_them() -> None:
-    """Let tracebacks and pickles say ``dealdb.ConflictError``, whatever file the class stands in."""
+    """Let tracebacks and pickles say ``dealdb.ConflictError``, whatever file the class is in."""
     for thing in list(globals().values()):
         if isinstance(thing, type) and issubclass(thing, DealDBError):
             thing.__module__ = "dealdb"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 def data(environment: Mapping[str, str] = os.environ) -> Path | None:
     """
-    Where data lie: ``$XDG_DATA_HOME/dealdb`` or ``~/.local/share/dealdb``.
+    Where data is: ``$XDG_DATA_HOME/dealdb`` or ``~/.local/share/dealdb``.
 
     Examples
     --------
@@ -27,7 +27,7 @@ def data(environment: Mapping[str, str] = os.environ) -> Path | None:
 
 def cache(environment: Mapping[str, str] = os.environ) -> Path | None:
     """
-    Where things lie that can be made again: ``$XDG_CACHE_HOME/dealdb`` or ``~/.cache/dealdb``.
+    Where things are that can be made again: ``$XDG_CACHE_HOME/dealdb`` or ``~/.cache/dealdb``.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def cache(environment: Mapping[str, str] = os.environ) -> Path | None:
 
 def config(environment: Mapping[str, str] = os.environ) -> Path | None:
     """
-    Where settings lie: ``$XDG_CONFIG_HOME/dealdb`` or ``~/.config/dealdb``.
+    Where settings are: ``$XDG_CONFIG_HOME/dealdb`` or ``~/.config/dealdb``.
 
     Examples
     --------

@@ -86,7 +86,7 @@ def test_a_full_disk_is_named_and_heals(binary: Path, small_disk: Path, socket: 
         for error in saved.errors:
             assert isinstance(error, ServerRefused)
             assert error.reply == "MISCONF"
-            assert "free space there" in str(error)
+            assert "free space on it" in str(error)
         assert len(saved.values) > 300
         # reads go on, and are right
         frame = db.query.frame()

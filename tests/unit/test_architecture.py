@@ -48,7 +48,7 @@ def imports_of(path: Path) -> Iterator[str]:
 def order_of(package: Path) -> list[list[str]]:
     """Folders and files of a package, from the bottom up, as its docstring has them."""
     text = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
-    found = re.search(r"nothing imports from what stands behind it:\s([^.]*)\.", text)
+    found = re.search(r"nothing imports from a part behind it:\s([^.]*)\.", text)
     assert found, f"{package.name}/__init__.py does not say in which order its folders stand"
     return [re.findall(r"\w+", group) for group in found[1].split("→")]
 

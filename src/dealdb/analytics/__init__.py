@@ -4,7 +4,7 @@ Sales metrics: pure functions from deals and a pipeline to tables, and ``Analyti
 ``flags`` says which deals are open, won and lost, ``exact`` sums without an error of rounding, ``scope`` chooses the
 deals that a metric counts, and ``metrics`` has one file for each.
 
-The order of what is in here; nothing imports from what stands behind it:
+The order of the parts; nothing imports from a part behind it:
 options, result → flags, periods → exact → scope, shared_sums → metrics → analytics.
 """
 

@@ -126,7 +126,7 @@ def check_sums(frame: pl.DataFrame, *, scale: int) -> None:
     """
     # the margin is far more than floats are off by
     bound = 0.99 * 10.0 ** (MAX_DECIMAL_DIGITS - scale)
-    # the largest times the number is quicker to tell than the sum, and nearly always enough
+    # the largest times the number is quicker to find than the sum, and nearly always enough
     amount = pl.col("amount")
     largest = pl.max_horizontal(amount.min().abs(), amount.max().abs()).cast(pl.Float64)
     deals = counted(frame)

@@ -44,7 +44,7 @@ class Window:
         """
         window = cls(day_of("since", since), day_of("until", until))
         if window.since and window.until and window.since > window.until:
-            msg = f"since={window.since} lies after until={window.until}: swap them"
+            msg = f"since={window.since} is after until={window.until}: swap them"
             raise QueryError(msg)
         return window
 
@@ -52,7 +52,7 @@ class Window:
         return self.since is not None or self.until is not None
 
     def holds(self, day: str) -> pl.Expr:
-        """True where the day of that column lies inside; an unbounded window holds deals without one, too."""
+        """True where the day of that column is inside; an unbounded window holds deals without one, too."""
         inside = pl.lit(value=True)
         if self.since is not None:
             inside = inside & (pl.col(day) >= self.since)

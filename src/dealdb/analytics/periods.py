@@ -11,7 +11,7 @@ from dealdb.analytics.options import choice
 from dealdb.errors import QueryError
 
 _STEPS = {"day": "1d", "week": "1w", "month": "1mo", "quarter": "1q", "year": "1y"}
-# shortest length of a period in days, to tell how many a range has at most
+# shortest length of a period in days, to find how many a range has at most
 _DAYS = {"day": 1, "week": 7, "month": 28, "quarter": 90, "year": 365}
 
 
@@ -44,7 +44,7 @@ class Periods:
             raise QueryError(msg)
 
     def start(self, day: pl.Expr) -> pl.Expr:
-        """First day of the period that a day lies in."""
+        """First day of the period that a day is in."""
         step, shift = _STEPS[self.period], self._shift
         if not shift:
             return day.dt.truncate(step)

@@ -42,7 +42,7 @@ class Metric:
     columns
         Figures of the result, in order, after the groups.
     reads
-        A column for each thing that it aggregates, beside the flags.
+        A column for each thing that it aggregates, besides the flags.
     money
         Whether it sums amounts, so that currencies must be kept apart.
     weighs

@@ -7,7 +7,7 @@ import polars as pl
 from dealdb.analytics.exact import mean, ratio
 from dealdb.analytics.flags import LOST, SIZE, WON, cycle_days
 
-# what the figures read beside the flags
+# what the figures read besides the flags
 READS = (SIZE, cycle_days(WON))
 
 # sums of a group; the underscored ones are only there to be divided by

@@ -1,6 +1,6 @@
 """
 The command line: speaks to the facade only, prints data to stdout and messages to stderr.
 
-The order of what is in here; nothing imports from what stands behind it:
+The order of the parts; nothing imports from a part behind it:
 output, settings, option_names → session → registry, completion → main, arguments → commands, reference.
 """

@@ -34,12 +34,12 @@ Columns = Annotated[
         autocompletion=complete_columns,
     ),
 ]
-Limit = Annotated[int | None, typer.Option(metavar="N", help="At most so many deals.")]
+Limit = Annotated[int | None, typer.Option(metavar="N", help="At most this many deals.")]
 Offset = Annotated[int, typer.Option(metavar="N", help="Leave out the first N.")]
 Params = Annotated[
     list[str] | None,
     typer.Option(
-        "--param", metavar="NAME=VALUE", help="Value of :NAME; several of one name are a list."
+        "--param", metavar="NAME=VALUE", help="Value of :NAME; several with one name are a list."
     ),
 ]
 
@@ -83,7 +83,7 @@ def pairs(option: str, form: str, texts: Sequence[str] | None) -> list[tuple[str
     Raises
     ------
     ConfigError
-        If a text is no such pair.
+        If a text is not such a pair.
 
     Examples
     --------

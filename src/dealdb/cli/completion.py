@@ -1,4 +1,4 @@
-"""What may stand where on the command line, for a shell that asks at Tab."""
+"""What may come where on the command line, for a shell that asks at Tab."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dealdb.errors import DealDBError
 if TYPE_CHECKING:
     from dealdb import DealDatabase
 
-# set by the script of a shell when it asks what may stand next
+# set by the script of a shell when it asks what may come next
 VARIABLE = "_DEALDB_COMPLETE"
 
 

@@ -32,7 +32,7 @@ OBJECTS_BETWEEN_COLLECTIONS = 100_000
 _BAD_INPUT_ERRORS = (BackupError, ConfigError, LoadError, QueryError, SchemaError)
 _UNAVAILABLE_ERRORS = (AccessDenied, PoolTimeout, ServerUnavailable)
 
-# from a file to the deals that one is after
+# from a file to the deals that somebody looks for
 FIRST_STEPS = (
     "dealdb load deals.csv",
     "dealdb schema",
@@ -57,7 +57,7 @@ def dealdb(ctx: typer.Context) -> None:
     A deal database on Redis: load deals, query them, see the figures.
 
     Without --url, DEALDB_URL and a configuration file it uses a server of its own, which keeps the deals in your data
-    folder. dealdb COMMAND --help tells more of a command, and ends with an example.
+    folder. dealdb COMMAND --help says more about a command, and ends with an example.
 
     Exit codes: 0 done, 1 failed, 2 bad input, 3 server unavailable.
     """

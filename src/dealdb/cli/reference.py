@@ -17,17 +17,17 @@ _HEAD = """\
 Made by `make docs` from the help texts. [errors.md](errors.md) explains the errors and their exit codes.
 
 Data goes to stdout and messages to stderr, so `dealdb find --csv > deals.csv` writes data alone. The shared options may
-stand before the command or after it.
+come before the command or after it.
 
-A setting comes from the first of option, environment variable, configuration file, default. What a URL says of itself,
+A setting comes from the first of option, environment variable, configuration file, default. What is in a URL,
 such as its database, counts like the URL. `dealdb info` shows what is in force and where each setting comes from.
 
 The configuration file is `$XDG_CONFIG_HOME/dealdb/config.toml`, by default `~/.config/dealdb/config.toml`, or what
-`DEALDB_CONFIG` names (nothing: no file). It is TOML with these keys and no others:
+`DEALDB_CONFIG` names (empty: no file). It is TOML with these keys and no others:
 
 ```toml
 url = "redis://db.example/3"
-password_file = "password"        # beside this file; goes with this url only
+password_file = "password"        # next to this file; for this url only
 collection = "deal"
 actor = "import job"
 max_connections = 4
@@ -49,11 +49,11 @@ max_connections = 4
 | `cache_mb` | | `DEALDB_CACHE_MB` | megabytes that this may take |
 | `durability` | `--durability` | `DEALDB_DURABILITY` | where a change has to be: `memory`, `disk` or `replicated` |
 | `linger_s` | | `DEALDB_LINGER_S` | seconds that the embedded server stays after its last user; 300; 0: none |
-| `allow_eviction` | | `DEALDB_ALLOW_EVICTION` | `on`: change deals also where a full server removes some; `off` |
+| `allow_eviction` | | `DEALDB_ALLOW_EVICTION` | `on`: change deals even if a full server removes some; `off` |
 
 | variable | holds |
 |---|---|
-| `PAGER` | program for what is longer than the terminal; `less` without it, none when it is empty |
+| `PAGER` | program that pages long output; `less` if unset, none if empty |
 | `NO_COLOR` | anything: no bold headers |
 """
 

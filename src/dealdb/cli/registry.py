@@ -4,7 +4,7 @@ The commands by name, each imported and built when it is called for.
 Start-up is most of what ``dealdb get`` costs, so a run imports the module of its own command and no other. For the same
 reason the values of options are read here: typer would import pydantic for it, which takes longer than the rest.
 
-The options that all commands share may stand before the name of a command or after it; after it wins. What is private
+The options that all commands share may come before the name of a command or after it; after it wins. What is private
 to typer is used in this file alone.
 """
 
@@ -91,9 +91,9 @@ _SHARED: dict[str, Any] = {
     "csv": Annotated[bool, typer.Option("--csv", help="Print CSV.")],
     "md": Annotated[bool, typer.Option("--md", help="Print a Markdown table.")],
     "raw": Annotated[
-        bool, typer.Option("--raw", help="In CSV, texts as they are, even if a spreadsheet would run them.")
+        bool, typer.Option("--raw", help="In CSV, leave texts as they are, even if a spreadsheet would run them.")
     ],
-    "no_pager": Annotated[bool, typer.Option("--no-pager", help="Never page what is long [env: PAGER].")],
+    "no_pager": Annotated[bool, typer.Option("--no-pager", help="Never page long output [env: PAGER].")],
     "debug": Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")],
 }  # fmt: skip
 
@@ -168,7 +168,7 @@ def shared_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def group_options(function: Callable[[typer.Context], None]) -> Callable[..., None]:
-    """Let the shared options stand before the name of the command, too."""
+    """Let the shared options come before the name of the command, too."""
 
     @functools.wraps(function)
     def wrapper(ctx: typer.Context, **shared: Any) -> None:

@@ -1,7 +1,7 @@
 """
 What every command shares: the settings of its run, and the way to the database.
 
-``settings`` tells where they come from.
+``settings`` says where they come from.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Session:
             options["collection"] = collection
         linger_s = options.pop("linger_s", None)
         if self.url is None:
-            # its data lie on this machine anyway
+            # its data is on this machine anyway
             return DealDatabase.embedded(linger_s=linger_s, **options)
         options.setdefault("cache", True)
         if self.password is not None:
@@ -199,7 +199,7 @@ def _password(
             msg = "--ask-password asks at a terminal; elsewhere use DEALDB_PASSWORD or a password_file"
             raise ConfigError(msg)
         return str(typer.prompt("Password", hide_input=True, err=True)), "--ask-password"
-    # what a URL says of itself is nearer than a variable that may be meant for another server
+    # what is in a URL is nearer than a variable that may be meant for another server
     if url.value is not None and password_in(url.value):
         return None, url.source
     if environment.get("DEALDB_PASSWORD"):

@@ -1,7 +1,7 @@
 """
 Where the settings of a run come from: the first of option, environment variable, configuration file, default.
 
-What a URL says of itself, such as its database, counts like the URL: it wins over the sources below. A password in the
+What is in a URL, such as its database, counts like the URL: it wins over the sources below. A password in the
 URL wins over any other. ``password_file`` of the configuration file goes with the ``url`` of that file and no other.
 """
 
@@ -115,7 +115,7 @@ def choose(options: Mapping[str, Any], environment: Mapping[str, str]) -> dict[s
     if (url := chosen.get("url")) is not None:
         for name in _named_in(url.value):
             if name not in chosen or chosen[name].rank < url.rank:
-                # the URL says it: nothing is to be passed beside it
+                # the URL says it: nothing else is to be passed
                 chosen[name] = Chosen(None, url.source, url.rank)
         file = chosen.get("password_file")
         if file is not None and file.rank < min(url.rank, 2):
@@ -222,7 +222,7 @@ def _checked(file: Path, name: str, value: object) -> object:
         raise ConfigError(msg)
     kind = KEYS[name]
     msg = f"{file}: {name} must be {kind.name}: got {str(value)[:80]!r}"
-    # not isinstance: True is no number
+    # not isinstance: True is not a number
     if type(value) not in kind.types:
         raise ConfigError(msg)
     try:

@@ -1,7 +1,7 @@
 """
 The way to a server: settings and URLs, a blocking pool, health, and an embedded server.
 
-The order of what is in here; nothing imports from what stands behind it:
+The order of the parts; nothing imports from a part behind it:
 certificate, replies, retry, fork, url, embedded → settings → translate → redis_py → wire → pool → link → server →
 redis_connection.
 """

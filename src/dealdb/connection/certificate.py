@@ -1,4 +1,4 @@
-"""Whether a client's certificate and key can be used, told before anything is sent."""
+"""Whether a client's certificate and key can be used, reported before anything is sent."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def check_pair(certificate: Path, key: Path | None) -> None:
     Raises
     ------
     ConfigError
-        If a file can't be read, or is no PEM file; if the key is another one's, or encrypted.
+        If a file can't be read, or is not a PEM file; if the key belongs to another certificate, or is encrypted.
     """
     names = f"tls_cert {str(certificate)!r}" + (f" and tls_key {str(key)!r}" if key else "")
     try:
@@ -34,7 +34,7 @@ def check_pair(certificate: Path, key: Path | None) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, _refuse)
     except _WantsPassword:
         raise ConfigError(
-            f"{names}: the key is encrypted, and dealdb asks for no password: "
+            f"{names}: the key is encrypted, and dealdb does not ask for a password: "
             "give one without (openssl pkey -in key -out plain-key), readable by its user only"
         ) from None
     except ssl.SSLError as error:
@@ -51,5 +51,5 @@ def _reason(error: ssl.SSLError, key: Path | None) -> str:
     if error.reason == "KEY_VALUES_MISMATCH":
         return "the key belongs to another certificate"
     # OpenSSL says the same of a file without a certificate and of one without a key
-    missing = "" if key else "; a certificate's file that has no key needs tls_key= beside it"
+    missing = "" if key else "; a certificate's file that has no key needs tls_key= as well"
     return f"not a certificate and its private key in PEM ({error.args[-1]}){missing}"

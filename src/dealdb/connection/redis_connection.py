@@ -22,8 +22,8 @@ class RedisConnection:
     """
     A pooled connection to one Redis or Valkey server.
 
-    It opens nothing before the first command. Any number of threads may share it, and a forked child may go
-    on using it: the child opens sockets of its own.
+    It opens nothing before the first command. Any number of threads may share it, and a forked child may keep
+    using it: the child opens sockets of its own.
 
     Examples
     --------
@@ -217,7 +217,7 @@ class RedisConnection:
         """
         State of the server and of the pool.
 
-        An unreachable server is no error here: ``reachable`` is False, and a warning says why.
+        An unreachable server is not an error here: ``reachable`` is False, and a warning says why.
 
         Raises
         ------

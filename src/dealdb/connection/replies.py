@@ -21,19 +21,19 @@ _GIVE_RIGHTS = (
 _MEANINGS = {
     "OOM": "its memory is full: raise maxmemory, or remove what it need not hold",
     "READONLY": "it is a replica, or has become one: connect to the primary",
-    "MISCONF": "it can't write to its disk, and takes no changes until it can: free space there, and look at its log",
+    "MISCONF": "it can't write to its disk, and takes no changes until it can: free space on it, and look at its log",
     "NOREPLICAS": "fewer replicas are in step than min-replicas-to-write asks for: bring them back, or lower it",
     "MASTERDOWN": "it is a replica that has lost its primary: connect to the primary",
     "LOADING": "it is reading its data from disk: wait until it is done",
-    "BUSY": "a script of some client has been running for too long: end it with SCRIPT KILL, or wait",
-    "UNKILLABLE": "the script that runs has written already and can't be ended: wait until it is done",
+    "BUSY": "some client's script has been running for too long: end it with SCRIPT KILL, or wait",
+    "UNKILLABLE": "the running script has already written and can't be ended: wait until it is done",
     "NOAUTH": "it wants a login: give a password, or username and password",
     "WRONGPASS": "check user and password",
     "NOPERM": _GIVE_RIGHTS,
     "DENIED": "it has no password and talks only to its own machine: set one on the server (requirepass), "
     "or bind it to an address that you trust",
     "WRONGTYPE": "another program uses this key: choose another collection",
-    "EXECABORT": "a command before it in the same transaction was refused: the server's log or a proxy may tell why",
+    "EXECABORT": "a command before it in the same transaction was refused: the server's log or a proxy may say why",
     "CLUSTERDOWN": NO_CLUSTER,
     "MOVED": NO_CLUSTER,
     "ASK": NO_CLUSTER,
@@ -42,14 +42,14 @@ _MEANINGS = {
 }
 # the same for replies that have no word of their own, by a part of their text
 _TELLING_TEXTS = {
-    "unknown command": "it is renamed or removed there (rename-command), or this is no full Redis server: "
+    "unknown command": "it is renamed or removed there (rename-command), or this is not a full Redis server: "
     "give the command back, or use a server that has it",
     "unknown redis command": "the command is renamed or removed there (rename-command): give it back",
-    "max number of clients": "other connections take all its room: raise maxclients, or close some",
+    "max number of clients": "other connections take all its slots: raise maxclients, or close some",
     "select is not allowed in cluster mode": NO_CLUSTER,
     "db index is out of range": "it has fewer databases: choose a lower db, or raise its setting databases",
-    "without any password configured": "it asks for no password: leave it out, or set one there",
-    "no password is set": "it asks for no password: leave it out, or set one there",
+    "without any password configured": "it does not ask for a password: leave it out, or set one on the server",
+    "no password is set": "it does not ask for a password: leave it out, or set one on the server",
 }
 _DENIED_TEXTS = ("acl failure in script", "the user executing the script can't")
 _BEFORE_SCRIPTS_ERROR = re.compile(
@@ -99,7 +99,7 @@ class ErrorReply(NamedTuple):
     def explained(self) -> str:
         """Text, cause and remedy, for people."""
         meaning = self.meaning
-        # a server's own advice fills a screen, and tells how to turn its safeguards off
+        # a server's own advice fills a screen, and says how to turn its safeguards off
         text = self.text.partition(". ")[0] if meaning else self.text
         text = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
         return f"{text}; {meaning}" if meaning else text

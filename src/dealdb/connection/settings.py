@@ -123,7 +123,7 @@ class Settings:
         Raises
         ------
         ConfigError
-            If it is no integer, or out of range.
+            If it is not an integer, or out of range.
         """
         if type(db) is not int or not 0 <= db < self.databases:
             last = self.databases - 1
@@ -227,7 +227,7 @@ def _check_count(name: str, value: object) -> None:
 
 def _check_seconds(name: str, value: object) -> None:
     if type(value) not in (int, float) or not 0 < value < math.inf:  # type: ignore[operator]  # a number by now
-        msg = f"{name} must be a number of seconds above 0: got {value!r}; waiting forever is not offered"
+        msg = f"{name} must be a number of seconds above 0: got {value!r}; waiting forever is not possible"
         raise ConfigError(msg)
 
 

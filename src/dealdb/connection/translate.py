@@ -2,7 +2,7 @@
 The one place where the Redis client's exceptions become ours.
 
 The client's tree can't be matched by parents: a wrong password, a refused right and a loading server are all
-``redis.ConnectionError`` there, a timeout is none. So the order of the tests below matters, and the tests go
+``redis.ConnectionError`` there, a timeout is not. So the order of the tests below matters, and the tests go
 through them by a table. Messages name the server by a URL without its password and never quote an argument.
 """
 
@@ -25,7 +25,7 @@ _LOGIN_REFUSED = (
 )
 # replies that say "not now" rather than "no"; none of them has run the command
 _NOT_NOW = frozenset({"LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"})
-# what a server says that is no primary any more, and the end of a wait for the same reason; nothing has run
+# what a server says that is no longer a primary, and the end of a wait for the same reason; nothing has run
 _DEMOTED = frozenset({"READONLY", "MASTERDOWN", "UNBLOCKED"})
 # a link that ends in the middle says nothing about TLS itself
 _CUT_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
@@ -76,8 +76,8 @@ def translate(error: Exception, where: str) -> StoreError:
 
 
 def reply_of(error: BaseException) -> ErrorReply:
-    """The server's reply in one of the client's errors; of an error that is none, its text."""
-    # the client cuts the word off the errors that it knows, and keeps it beside
+    """The server's reply in one of the client's errors; of an error that has none, its text."""
+    # the client cuts the word off the errors that it knows, and keeps it separately
     return parse_reply(str(error), getattr(error, "status_code", None))
 
 
@@ -97,7 +97,7 @@ def reason_of(error: StoreError) -> str:
 
 
 def is_passing(error: StoreError) -> bool:
-    """Whether the same try may go well a moment later: not so for an unknown host, or what is no Redis server."""
+    """Whether the same try may go well a moment later: not so for an unknown host, or if it is not a Redis server."""
     cause = error.__cause__
     return error.retryable and not (
         isinstance(cause, client.InvalidResponse)
@@ -111,7 +111,7 @@ def is_not_now(error: StoreError) -> bool:
 
 
 def is_demoted(error: BaseException | None) -> bool:
-    """Whether an error of the client's is the server's answer that it is no primary, or not any more."""
+    """Whether an error of the client's is the server's answer that it is not a primary, or no longer one."""
     return error is not None and reply_of(error).word in _DEMOTED
 
 
@@ -190,7 +190,5 @@ def _untrusted(error: ssl.SSLCertVerificationError) -> str:
             f"the server's certificate is not valid yet: check the clocks of both machines ({said})"
         )
     if code in (_WRONG_HOST, _WRONG_ADDRESS):
-        return (
-            f"the server's certificate is not trusted: {said}; connect by a name that stands in it"
-        )
+        return f"the server's certificate is not trusted: {said}; connect by a name that is in it"
     return f"the server's certificate is not trusted: {said}; give tls_ca="

@@ -143,7 +143,7 @@ def _tcp_address(authority: str) -> dict[str, object]:
     if authority.startswith("["):
         host, bracket, port = authority[1:].partition("]")
         if not bracket or (port and not port.startswith(":")):
-            raise ConfigError(f"an IPv6 address must stand in [brackets]: got {_shown(authority)}")
+            raise ConfigError(f"an IPv6 address must be in [brackets]: got {_shown(authority)}")
         port = port.removeprefix(":") if len(port) != 1 else " "
     else:
         host, colon, port = authority.partition(":")
@@ -152,7 +152,7 @@ def _tcp_address(authority: str) -> dict[str, object]:
         # an unencoded password can end up here, so the text isn't shown
         raise ConfigError(
             "Invalid port number in the URL: ports are the integers 1 to 65535; "
-            "an IPv6 address must stand in [brackets], and a password needs an @ behind it"
+            "an IPv6 address must be in [brackets], and a password needs an @ behind it"
         )
     found: dict[str, object] = {"host": _decode(host, "host")} if host else {}
     return {**found, "port": int(port)} if port else found

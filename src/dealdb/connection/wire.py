@@ -10,7 +10,7 @@ arrives unasked, so anything unread on an idle socket proves that the socket can
 plain: bytes, integers, None and lists, and a hash is a flat list of names and values.
 
 Every exchange begins with a ``HELLO``, which needs no right: its reply says whether the server is a primary. A
-primary that was demoted goes on answering over the sockets that it has, with what it had then.
+primary that was demoted keeps answering over the sockets that it has, with what it had then.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ IDLE_CHECK_TIMEOUT_S = 1.0
 PIECE_BYTES = 262_144
 # many small commands go together: each sending is a call of the system
 _SENT_AT_ONCE_BYTES = 65_536
-# how much of a reply is taken at once: the client's own 32 KiB cost a process a fifth of its start
+# how much of a reply is taken at a time: the client's own 32 KiB cost a process a fifth of its start
 _READ_BYTES = 262_144
 # how long a socket that we give up waits for the server to close its end
 HANG_UP_TIMEOUT_S = 0.2
@@ -65,7 +65,7 @@ class Wire:
     holder
         Thread that has it, or None; its pool says so.
     none_ran
-        Whether all commands of the last batch were refused by a server that is no primary, so that none has run.
+        Whether all commands of the last batch were refused by a server that is not a primary, so that none has run.
     used_at
         When it last came back to its pool, on the monotonic clock.
     """
@@ -152,10 +152,10 @@ class Wire:
         self, packed: Iterable[bytes], count: int, *, keep_errors: bool = False
     ) -> list[Any]:
         """
-        Send packed commands at once and read all replies; then the first error reply is raised.
+        Send packed commands together and read all replies; then the first error reply is raised.
 
         The server has the first ones while the others are packed. With ``keep_errors`` none is raised, and ours
-        stand in their places.
+        take their places.
         """
         self.none_ran = False
         replies = self._replies(_joined(chain([self._question], packed)), count)
@@ -195,7 +195,7 @@ class Wire:
         return self._parts.has_read_ahead(tls=self._settings.tls) or bool(self._poller.poll(0))
 
     def _note_role(self, about: Any) -> None:
-        """Take in the reply to HELLO; whoever does not know the command is taken for a primary."""
+        """Take in the reply to HELLO; a server that does not know the command is taken for a primary."""
         self._on_replica = isinstance(about, list) and b"replica" in about
         self._was_primary = self._was_primary or not self._on_replica
 
@@ -207,7 +207,7 @@ class Wire:
                 # waits for at least one; those that came with it need no further look at the socket
                 replies.append(self._parts.read_reply(timeout_s))
             except (RedisError, OSError):
-                # what a server says before it closes a new socket tells more than that it has closed it
+                # what a server says before it closes a new socket says more than that it has closed it
                 if replies and isinstance(replies[0], RedisError):
                     raise replies[0] from None
                 raise
@@ -232,7 +232,7 @@ class Wire:
                 _shut_down(open_socket, socket.SHUT_WR)
 
     def cut(self) -> None:
-        """End the connection from another thread: who waits for a reply sees that none will come."""
+        """End the connection from another thread: a caller that waits for a reply sees that none will come."""
         open_socket = self._parts.open_socket
         if open_socket is not None:
             with contextlib.suppress(OSError):
@@ -256,7 +256,7 @@ class Wire:
         self.db = db
 
     def _answers(self) -> bool:
-        # only a link that is gone is no answer: what the server refuses, it refuses the command too
+        # only a link that is gone is not an answer: what the server refuses, it refuses the command too
         try:
             self.ping(IDLE_CHECK_TIMEOUT_S)
         except StoreError:
@@ -316,8 +316,8 @@ def overhear(settings: Settings, timeout_s: float) -> StoreError | None:
     """
     What a server says to a connection before it is asked anything; None where it waits to be asked.
 
-    A server that lets nobody in, or wants a certificate, says so and hangs up. Whoever is sending at that moment is
-    told of the broken link alone, and what the server said is lost.
+    A server that lets nobody in, or wants a certificate, says so and hangs up. A sender sees at that moment
+    only the broken link, and what the server said is lost.
     """
     connection = _new_connection(settings, settings.db)
     connection.socket_connect_timeout = timeout_s

@@ -1,6 +1,6 @@
 """
 Forms that data are written in: text tables, exact JSON, cells without formulas, compressed streams.
 
-The order of what is in here; nothing imports from what stands behind it:
+The order of the parts; nothing imports from a part behind it:
 exact_json, formulas, markdown, zstd → text_form.
 """

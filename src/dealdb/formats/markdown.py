@@ -18,7 +18,7 @@ NUMBER_EDGE = "---:"
 
 def markdown_cell(text: str) -> str:
     r"""
-    Text that stays in its cell, and is no tag.
+    Text that stays in its cell, and is not a tag.
 
     Examples
     --------

@@ -133,7 +133,7 @@ def texts_of(column: pl.Series) -> pl.Series:
     """
     Texts of a column of any type: those that the store keeps, wherever it could keep the values.
 
-    Only decimals differ: they have as many digits after the point as their column, which tells programs and people what
+    Only decimals differ: they have as many digits after the point as their column, which shows programs and people what
     it is.
 
     Examples

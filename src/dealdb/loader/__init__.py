@@ -1,7 +1,7 @@
 """
 Loading deals from files, pipes, data frames and iterables, and exporting them.
 
-The order of what is in here; nothing imports from what stands behind it:
+The order of the parts; nothing imports from a part behind it:
 chunk, report, store_protocol, load_options, export → columns, progress, rejects → sources → derive → writing → loader.
 """
 

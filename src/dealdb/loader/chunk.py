@@ -17,7 +17,7 @@ ROWS_A_CHUNK = 20_000
 
 class RowPlace(NamedTuple):
     """
-    Where a row stands in its source.
+    Where a row is in its source.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class Chunk:
     types
         Types that the source itself declares, by header; a header that is absent holds text that may be anything.
     encoded
-        Headers of which every cell is the text that a deal is to have of a value of that type.
+        Headers whose every cell is already the text that a deal gets for a value of that type.
     shape
         For each row the number of its set of keys in ``shapes``, or None where each row has every header.
     shapes

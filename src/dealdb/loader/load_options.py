@@ -48,7 +48,7 @@ class ColumnOptions:
     Raises
     ------
     LoadError
-        If an order of dates or a decimal point is none.
+        If an order of dates or a decimal point is not one.
     """
 
     mapping: Mapping[str, str | None] | None = None
@@ -83,7 +83,7 @@ class LoadOptions:
     Raises
     ------
     LoadError
-        If an option makes no sense, or two of them not together.
+        If an option makes no sense, or two of them make none together.
     ConfigError
         If there is no such durability.
 

@@ -102,7 +102,7 @@ class DataLoader:
             What happens to deals that exist: ``merge``; ``replace`` also clears the fields that the source doesn't
             give; ``skip`` leaves them alone; ``error`` stops before anything is written.
         delete_missing
-            Whether deals that the source doesn't have are deleted in the end; a filter for only those that it kept
+            Whether deals that the source doesn't have are deleted at the end; a filter for only those that it kept
             before the load. ``dry_run`` counts them first.
         force
             Whether ``delete_missing`` deletes although rows were rejected.
@@ -123,7 +123,7 @@ class DataLoader:
         batch_size
             Deals in one commit; by default as many as have 2,500 cells, at most 500.
         durability
-            ``memory``, ``disk`` or ``replicated``: where all of it has to be when this returns; asked once, in the end.
+            ``memory``, ``disk`` or ``replicated``: where all of it has to be when this returns; asked once, at the end.
             By default as the database was opened with.
         progress
             Called after each commit, from another thread, with a ``Progress``; before the first one while the
@@ -136,7 +136,7 @@ class DataLoader:
         LoadError
             If the source can't be read at all, no column is the id, dates can be read both ways, an option
             makes no sense, deals exist with ``on_conflict="error"``, more than ``max_errors`` rows were rejected,
-            or what is to be resumed was another file, had other options, or is no file.
+            or what is to be resumed was another file, had other options, or is not a file.
         SchemaError
             If ``types`` contradicts fields that exist.
         LoadReset
@@ -144,13 +144,13 @@ class DataLoader:
         NotDurable
             If the server can't promise that durability, or did not confirm it in time.
         StoreError
-            If the server refuses or is gone. What was acknowledged until then stays; loading again goes on from there.
+            If the server refuses or is gone. What was acknowledged until then stays; loading again continues from it.
 
         Cost
         ----
         One round trip a commit of ``batch_size`` deals, and a few for each 20,000. From 65,536 deals on, a thread
         reads the log and writes checkpoints meanwhile, and what it reads of the columns stays until the end: about 100
-        bytes a deal. Beside that, memory stays the same whatever the size of a file; a data frame is held as a
+        bytes a deal. Apart from that, memory stays the same whatever the size of a file; a data frame is held as a
         whole. A dry run reads the live columns, sends nothing, and holds what it would have written.
 
         Source
@@ -196,7 +196,7 @@ class DataLoader:
         tell: Callable[[str], None] | None = None,
     ) -> LoadReport:
         r"""
-        Load a file of JSON Lines, and go on with each line as it is appended; as ``tail -F`` does.
+        Load a file of JSON Lines, then each line as it is appended, as ``tail -F`` does.
 
         It begins at the beginning of the file, so lines that were loaded before are loaded again: with ``merge`` they
         set the deals back to what they say, until later lines follow. Only complete lines are read. A file that is
@@ -218,7 +218,7 @@ class DataLoader:
         from_end
             Whether to load only lines that are completed from now on.
         timeout_s
-            Seconds without a new line that end it; 0 for the lines there are, None to go on for ever.
+            Seconds without a new line that end it; 0 for the lines there are, None to follow for ever.
         stop
             Ends it when it is set, with the lines read so far loaded.
         tell
@@ -293,7 +293,7 @@ class DataLoader:
             Filter as for ``query.find``, or None for all deals; or a data frame to write, as ``query.sql`` gives it.
         format
             ``csv``, ``tsv``, ``jsonl``, ``json``, ``md`` (Markdown), ``parquet`` or ``arrow`` (Feather); by default
-            the suffix of the path tells, and a stream is CSV.
+            the suffix of the path decides, and a stream is CSV.
         columns
             Columns to write, in this order; None for all.
         sort

@@ -16,7 +16,7 @@ ProgressCallback = Callable[[Progress], None]
 
 
 def read_meter(show: ProgressCallback) -> Callable[[int, int | None], None]:
-    """What tells how much of a source was read, before anybody knows how many rows that is."""
+    """What reports how much of a source was read, before anybody knows how many rows that is."""
     begun = time.monotonic()
 
     def tell(done: int, total: int | None) -> None:
@@ -37,7 +37,7 @@ def read_meter(show: ProgressCallback) -> Callable[[int, int | None], None]:
 
 
 def step_meter(show: ProgressCallback) -> Callable[[str, int, int, str], None]:
-    """What tells how far a task of several phases is: phase, how much is done, of how much, and of what."""
+    """What reports how far a task of several phases is: phase, how much is done, of how much, and of what."""
     current, begun, given = "", 0.0, 0
 
     def tell(phase: str, done: int, total: int, unit: str) -> None:
@@ -58,14 +58,14 @@ def step_meter(show: ProgressCallback) -> Callable[[str, int, int, str], None]:
 
 class Meter:
     """
-    Tells how far a load is: what was checked, then what was acknowledged, how fast, and how long the rest takes.
+    Reports how far a load is: what was checked, then what was acknowledged, how fast, and how long the rest takes.
 
     Parameters
     ----------
     source
         What is loaded.
     show
-        Where to tell it.
+        Where to report it.
     """
 
     def __init__(self, source: Source, show: ProgressCallback) -> None:

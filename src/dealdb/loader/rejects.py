@@ -127,7 +127,7 @@ def default_place(source: str) -> Path:
     """
     Where the rejects of a source go by default: the working directory, and never over those of another source.
 
-    Beside the source would often be a folder that others use, such as one of shared data.
+    The folder of the source is often one that others use, such as one of shared data.
     """
     name = Path(source).name
     names = chain([f"{name}.rejects.csv"], (f"{name}-{n}.rejects.csv" for n in count(2)))
@@ -150,7 +150,7 @@ def places_for(name: str | None, rejects: str | Path | bool) -> list[Path]:  # n
     if not rejects or name is None:
         return []
     here = default_place(name)
-    # who may not write where they are may write where their file is
+    # a user who may not write in the working directory may write where the file is
     return [here, Path(name).parent / here]
 
 
@@ -182,7 +182,7 @@ def restored(path: Path, folder: Path) -> tuple[Path, str, str | None]:
     Raises
     ------
     LoadError
-        If it is damaged, or rows of several sources stand in it.
+        If it is damaged, or has rows of several sources.
     """
     try:
         rows = _saved(path)

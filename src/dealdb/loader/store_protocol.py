@@ -1,4 +1,4 @@
-"""What the loader needs of the parts below it and beside it."""
+"""What the loader needs of the parts below it and next to it."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class LoadTarget(Protocol):
         ...
 
     def set_pipeline(self, pipeline: Pipeline) -> None:
-        """Define the stages anew."""
+        """Replace the stages."""
         ...
 
     def write(

@@ -1,6 +1,6 @@
 """
 What a deal is: its fields and their types, its values as texts, and what its stages mean.
 
-The order of what is in here; nothing imports from what stands behind it:
+The order of the parts; nothing imports from a part behind it:
 schema, moments, names → decimals → pipeline, values → columns.
 """

@@ -4,7 +4,7 @@ Filters, sorting and SQL over the live columns.
 ``engine`` offers all of it as one object. ``filters`` turns a filter into a Polars expression, ``results`` has what a
 query gives back, and ``sql`` runs a SELECT on DuckDB. The parser of SQL and DuckDB are imported at first use.
 
-The order of what is in here; nothing imports from what stands behind it:
+The order of the parts; nothing imports from a part behind it:
 messages, deal_source → filters → results, sql → engine.
 """
 

@@ -108,7 +108,7 @@ class QueryEngine:
         if names is None:
             return deals
         known = deals.rows.columns
-        # a name that is none of a column is refused by what has all columns to offer
+        # a name that is not a column is refused by code that has all columns to suggest
         missing = any(find_name(n, known) is None and n.lower() not in MOMENTS for n in names)
         return self._source.snapshot() if missing else deals
 
@@ -401,7 +401,7 @@ class QueryEngine:
         **equals: object,
     ) -> Explanation:
         """
-        Run a query as ``find`` does, and tell what it did: filter as understood, deals scanned, time by step.
+        Run a query as ``find`` does, and report what it did: filter as understood, deals scanned, time by step.
 
         Parameters
         ----------
@@ -518,7 +518,7 @@ class QueryEngine:
         statement
             One SELECT: joins, windows, CTEs, set operations, PIVOT, 470 functions.
         params
-            Values of the parameters ``:name`` in the statement, bound by DuckDB; a list stands after IN without
+            Values of the parameters ``:name`` in the statement, bound by DuckDB; a list is written after IN without
             parentheses.
 
         Returns

@@ -7,7 +7,7 @@ log. ``docs/protocol.md`` describes both.
 Where the server gives no answer, a method raises ``AccessDenied``, ``ServerRefused``, ``ServerUnavailable`` or
 ``PoolTimeout``; a change also ``OutcomeUnknown`` and ``NotDurable``. What one raises besides, it says.
 
-The order of what is in here; nothing imports from what stands behind it:
+The order of the parts; nothing imports from a part behind it:
 keys, deal, encoding → hashes, log, commit → archive → replica → checkpoint → live, history → backup, upkeep → store.
 """
 

@@ -74,7 +74,7 @@ def deal_from(deal_id: str, fields: Mapping[bytes, bytes], schema: Schema) -> De
     Raises
     ------
     StoreDamaged
-        If a text is none of its field's type.
+        If a text does not fit its field's type.
     """
     values: dict[str, Value] = {"id": deal_id}
     # in the order of the schema, whatever order the hash has; a field that no schema has is another program's text

@@ -67,7 +67,7 @@ class Keys:
 
     @property
     def own_prefix(self) -> str:
-        """What the keys of all that is no deal begin with."""
+        """What the keys of all that is not a deal begin with."""
         return self._own("")
 
     def _own(self, name: str) -> str:
@@ -133,8 +133,8 @@ def wrong_format(keys: Keys, found: bytes) -> StoreDamaged:
     """Error for a collection of another format."""
     if found == FORMAT_OF_RESTORE:
         return StoreDamaged(
-            f"a restore of collection {keys.collection!r} is under way, or did not come to its end: "
-            "wait for it, or restore again, which begins anew"
+            f"a restore of collection {keys.collection!r} is under way, or did not finish: "
+            "wait for it, or restore again, which starts from the beginning"
         )
     return StoreDamaged(
         f"collection {keys.collection!r} has format {found.decode(errors='replace')}; "

@@ -104,7 +104,7 @@ class Store:
         return self._definitions.cover_stages(names)
 
     def set_pipeline(self, pipeline: Pipeline) -> None:
-        """Define the stages anew; see ``Definitions.set_pipeline``."""
+        """Replace the stages; see ``Definitions.set_pipeline``."""
         self._definitions.set_pipeline(pipeline)
 
     # reading ---------------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ class Store:
         return changes_of(self.link, self.keys, until)
 
     def feed(self, since: Since, timeout_s: float | None) -> Feed:
-        """Commits as they happen, over a socket beside the pool's; see ``Feed``."""
+        """Commits as they happen, over a socket besides the pool's; see ``Feed``."""
         from dealdb.store.history.feed import Feed
 
         self._adopt_strays()
@@ -278,7 +278,7 @@ class Store:
         return int(deals or 0), int(entries)
 
     def times_to_come(self) -> str | None:
-        """What to say where commits bear times of the future, or None. One round trip."""
+        """What to say where commits have times in the future, or None. One round trip."""
         return times_to_come(self.link, self.keys)
 
     def log_ahead(self) -> str | None:
@@ -332,11 +332,11 @@ class Store:
         return self._deal_writer.add(schema, batches, marks)
 
     def settling(self) -> Settling:
-        """What has the server keep a load once only, while it goes on and at its end."""
+        """What has the server keep a load only once, while it runs and at its end."""
         from dealdb.store.live.columns import LiveColumns
         from dealdb.store.live.during_load import Settling
 
-        # columns of its own, unless this process has them already: who only loads need not keep any
+        # columns of its own, unless this process has them already: one that only loads need not keep any
         return Settling(
             lambda: self._lazy_live or LiveColumns(self.link, self.keys, self._definitions.anchor)
         )

@@ -185,7 +185,7 @@ def test_server_that_wants_a_certificate(
     ("pair", "said"),
     [
         ({"tls_cert": "ann.pem", "tls_key": "stranger.key"}, "the key belongs to another certificate"),
-        ({"tls_cert": "ann.pem", "tls_key": "locked.key"}, "the key is encrypted, and dealdb asks for no password"),
+        ({"tls_cert": "ann.pem", "tls_key": "locked.key"}, "the key is encrypted, and dealdb does not ask"),
         ({"tls_cert": "ann.pem"}, "has no key needs tls_key="),
         ({"tls_cert": "ca.key", "tls_key": "ann.key"}, "not a certificate and its private key in PEM"),
         ({"tls_cert": "none.pem", "tls_key": "ann.key"}, "tls_cert must be a file of PEM certificates: got"),

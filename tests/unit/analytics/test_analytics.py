@@ -346,7 +346,7 @@ def test_concentration_says_what_it_pools() -> None:
         (lambda f: summary(f, STAGES, as_of=datetime.now(UTC)), "as_of is a date .* not a datetime"),
         (
             lambda f: win_rate(f, STAGES, since="2026-02-01", until="2026-01-01"),
-            "since=2026-02-01 lies after until=2026-01-01",
+            "since=2026-02-01 is after until=2026-01-01",
         ),
     ],
 )  # fmt: skip

@@ -297,7 +297,8 @@ def test_rejects_go_to_the_working_directory_where_the_source_is_read_only(
 
 def test_max_errors_stops_the_load(store: Recorder, tmp_path: Path) -> None:
     with pytest.raises(
-        LoadError, match=r"rejected, more than max_errors=3: .*1 amount: not-a-number"
+        LoadError,
+        match=r"^rejected rows of .*: 4, more than max_errors=3: .*1 amount: not-a-number",
     ) as caught:
         store.load_text(tmp_path, REJECTED, max_errors=3)
     assert "soon" not in str(caught.value)

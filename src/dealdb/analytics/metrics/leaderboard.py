@@ -50,7 +50,7 @@ def leaderboard(
     Returns
     -------
     MetricResult
-        ``rank`` (ties share one, and stand in order of name; within a currency when there are several),
+        ``rank`` (ties share one, and are in order of name; within a currency when there are several),
         ``won_value``, ``n`` (closed), ``won``, ``lost``, ``win_rate``, ``mean_size``, ``cycle_days``, ``sized_n``
         and ``cycle_n`` (deals behind the two means), ``open``, ``open_weighted``, ``unweighted`` (open deals
         left out of it for want of an amount or a probability).

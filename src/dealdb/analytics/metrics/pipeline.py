@@ -1,4 +1,4 @@
-"""The pipeline by stage: what stands where, what it is worth, how old it is."""
+"""The pipeline by stage: what is where, what it is worth, how old it is."""
 
 from __future__ import annotations
 

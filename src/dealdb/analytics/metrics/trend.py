@@ -66,7 +66,7 @@ def trend(
     Raises
     ------
     QueryError
-        If an option can't be understood, the dates lie so far apart that there would be more than a million rows,
+        If an option can't be understood, the dates are so far apart that there would be more than a million rows,
         or the amounts can't be summed exactly.
     SchemaError
         If a standard column has another type than in a collection.

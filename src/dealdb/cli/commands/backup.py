@@ -24,16 +24,16 @@ def backup(
         bool, typer.Option("--force", help="Replace a file of that name.")
     ] = False,
     without_history: Annotated[  # noqa: FBT002 a flag
-        bool, typer.Option("--without-history", help="The present deals alone.")
+        bool, typer.Option("--without-history", help="Only the present deals.")
     ] = False,
     check: Annotated[  # noqa: FBT002 a flag
-        bool, typer.Option("--check", help="Look through a file that is there; needs no server.")
+        bool, typer.Option("--check", help="Check an existing file; needs no server.")
     ] = False,
 ) -> None:
     """
     Write the collection into one file, with its history.
 
-    Schema, pipeline and saved queries are in it. It is as of one commit, while others go on changing deals. What other
+    Schema, pipeline and saved queries are in it. It is as of one commit, while others keep changing deals. What other
     programs did to the hashes is not in it: run dealdb check before. Only you can read the file.
     """
     from dealdb import DealDatabase
@@ -56,8 +56,8 @@ def restore(
     """
     Write a collection from a backup; it has to be empty.
 
-    The file is looked through first, and what is written is read back. Until all is there, every other command says
-    that a restore is under way. One that was killed starts again when it is run again.
+    The file is checked first, and what is written is read back. Until all is written, every other command says
+    that a restore is under way. One that was killed starts over when it is run again.
     """
     with session.open() as db:
         report = db.restore(file, bar=True)
@@ -99,9 +99,7 @@ def _print_restore(report: RestoreReport, output: Output) -> None:
         output,
     )
     if report.cleared:
-        note(
-            f"{report.cleared:,} keys of a restore that did not come to its end were removed first"
-        )
+        note(f"keys of a restore that did not finish, removed first: {report.cleared:,}")
 
 
 def _commit(seq: int, chain: str) -> str:

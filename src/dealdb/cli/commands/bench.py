@@ -112,7 +112,7 @@ def compare_saving(
             db.loader.load(sample, bar=False)
 
     with open_collection("counter") as counter:
-        # what is imported at first use is no cost of saving
+        # what is imported at first use is not a cost of saving
         counter.loader.load(sample[:1], bar=False)
         size = counter.connection.settings.max_connections
         ways = {
@@ -187,5 +187,5 @@ def _sockets_accepted(db: DealDatabase) -> int:
 
     accepted = sockets_accepted(db.connection.link())
     if accepted is None:
-        raise ConfigError("the server does not tell how many sockets it accepted: give +info")
+        raise ConfigError("the server does not say how many sockets it accepted: give +info")
     return accepted

@@ -66,7 +66,9 @@ def save(
     ] = None,
     expect_rev: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Save only if the deal still has this revision; 0: is new."),
+        typer.Option(
+            metavar="N", help="Save only if the deal still has this revision; 0: the deal is new."
+        ),
     ] = None,
     durability: Durable = None,
 ) -> None:
@@ -95,7 +97,7 @@ def save(
     ):
         if name not in known:
             near = next(
-                (f", beside {each!r}" for each in known if each.lower() == name.lower()), ""
+                (f", next to {each!r}" for each in known if each.lower() == name.lower()), ""
             )
             note(f"new column {name!r}{near}")
 

@@ -27,7 +27,7 @@ def demo(session: Session) -> None:
     Show what dealdb does, on 1,600 sample deals.
 
     It loads them into a server of its own in a temporary folder, and shows health, the cost of saving in three ways,
-    a filter and the pipeline in figures. Nothing of it is left behind.
+    a filter and the pipeline in figures. Nothing is left behind.
     """
     if session.output is not Output.TABLE:
         msg = f"demo prints text only: leave out --{session.output}"

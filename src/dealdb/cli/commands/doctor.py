@@ -1,4 +1,4 @@
-"""The command ``doctor``: whether settings, server and collection are fit for use, and what to do where not."""
+"""The command ``doctor``: whether settings, server and collection are fit for use, and what to do if not."""
 
 from __future__ import annotations
 

@@ -42,13 +42,13 @@ def export(
     """
     Write deals to a file, in any of seven forms.
 
-    The name tells the form, and a last .gz or .zst compresses it. With --raw, load reads back the same deals.
+    The name gives the format, and a final .gz or .zst compresses it. With --raw, load reads back the same deals.
     """
     if select is not None and (where or sort or columns or limit is not None):
         msg = "--sql excludes a filter, --sort, --limit and --columns: write them in the SELECT"
         raise ConfigError(msg)
     if target == "-" and session.output is not Output.TABLE:
-        msg = f"to stdout only the file is written: leave out --{session.output}, and say --format"
+        msg = f"to stdout only the file is written: leave out --{session.output}, and give --format"
         raise ConfigError(msg)
     with session.open() as db:
         then = db if at is None else db.as_of(at)
@@ -64,5 +64,6 @@ def export(
         print_facts(asdict(report), session.output)
         return
     tell = note if target == "-" else print
-    tell(f"{report.target}: {report.rows:,} rows, {report.bytes:,} bytes of {report.format}")
+    rows = "row" if report.rows == 1 else "rows"
+    tell(f"{report.target}: {report.rows:,} {rows}, {report.bytes:,} bytes of {report.format}")
     note_escaped(report.escaped)

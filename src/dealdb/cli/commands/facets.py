@@ -31,10 +31,10 @@ def facets(
         ),
     ],
     where: Annotated[
-        str | None, typer.Option(metavar="FILTER", help="Only deals of this filter.")
+        str | None, typer.Option(metavar="FILTER", help="Only deals that this filter keeps.")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(metavar="N", help="At most so many buckets of a column.")
+        int | None, typer.Option(metavar="N", help="At most this many buckets per column.")
     ] = None,
     by: Annotated[
         list[str] | None,

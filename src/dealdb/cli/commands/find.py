@@ -40,10 +40,10 @@ def find(
         int | None, typer.Option(metavar="N", help="A page of N deals, and how to get the next.")
     ] = None,
     cursor: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="The page after the one that told this.")
+        str | None, typer.Option(metavar="TEXT", help="The page after the one that printed this.")
     ] = None,
     explain: Annotated[  # noqa: FBT002 a flag
-        bool, typer.Option("--explain", help="Tell what the query does, and its times.")
+        bool, typer.Option("--explain", help="Print what the query does, and its times.")
     ] = False,
     at: At = None,
     parquet: Parquet = None,
@@ -51,7 +51,7 @@ def find(
     """
     Print the deals that a filter selects.
 
-    dealdb schema names the columns; texts and dates stand in single quotes, as in created >= '2026-01-31'.
+    dealdb schema names the columns; write texts and dates in single quotes, as in created >= '2026-01-31'.
 
     A table on a terminal ends after 50 deals unless --limit is given; in a pipe, a file, JSON and CSV, all are printed.
     A parameter's value is a number, a date or true where it looks like one; 'quotes' make it a text.
@@ -84,7 +84,7 @@ def search(
         str | None, typer.Option(metavar="COLUMN,...", help="Look in these columns only.")
     ] = None,
     where: Annotated[
-        str | None, typer.Option(metavar="FILTER", help="Only deals of this filter.")
+        str | None, typer.Option(metavar="FILTER", help="Only deals that this filter keeps.")
     ] = None,
     limit: Limit = None,
     param: Params = None,

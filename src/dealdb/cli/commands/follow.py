@@ -35,7 +35,7 @@ def check_followed(files: Sequence[str], given: Mapping[str, Any], *, dry_run: b
     Raises
     ------
     ConfigError
-        If it is standard input, more than one file, or no JSON Lines; or an option needs the whole file.
+        If it is standard input, more than one file, or not JSON Lines; or an option needs the whole file.
     """
     if len(files) != 1 or files[0] == "-":
         msg = "--follow takes one file, by its name"

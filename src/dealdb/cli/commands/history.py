@@ -64,11 +64,11 @@ def repair(
     """
     Adopt what other programs did to the hashes.
 
-    The log gets what the hashes hold. It is safe beside other writers, and to repeat. The exit code is 1 when
-    something is left that only a person can resolve: a text that is none of its field's type.
+    The log gets what the hashes hold. It is safe alongside other writers, and safe to repeat. The exit code is 1 when
+    something is left that only a person can resolve: a text that does not fit its field's type.
 
     With --data it copies the files of the embedded server, and cuts off what a power failure or a bad disk has left at
-    their end and the server can't read. It tells what was cut.
+    their end and the server can't read. It reports what was cut.
     """
     if data:
         _mend(session)

@@ -1,4 +1,4 @@
-"""The command ``load``, and what it tells of a load."""
+"""The command ``load``, and what it reports of a load."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def load(
         str | None, typer.Option(metavar="CHAR", help="Decimal point of numbers: . or the comma.")
     ] = None,
     delimiter: Annotated[
-        str | None, typer.Option(metavar="CHAR", help="Between the cells [default: found out].")
+        str | None, typer.Option(metavar="CHAR", help="Between the cells [default: detected].")
     ] = None,
     null: Annotated[
         str | None, typer.Option(metavar="TEXT", help="What stands for nothing [default: NULL].")
@@ -80,7 +80,8 @@ def load(
         typer.Option("--delete-missing", help="Delete the deals that the file does not have."),
     ] = False,
     missing_where: Annotated[
-        str | None, typer.Option(metavar="FILTER", help="Delete missing deals of this filter only.")
+        str | None,
+        typer.Option(metavar="FILTER", help="Delete only missing deals that this filter keeps."),
     ] = None,
     force: Annotated[  # noqa: FBT002 a flag
         bool, typer.Option("--force", help="Delete missing deals even if rows are rejected.")
@@ -92,14 +93,14 @@ def load(
         bool, typer.Option("--yes", help="Do not ask before deleting.")
     ] = False,
     dry_run: Annotated[  # noqa: FBT002 a flag
-        bool, typer.Option("--dry-run", help="Only tell what would happen.")
+        bool, typer.Option("--dry-run", help="Only print what would happen.")
     ] = False,
     resume: Annotated[  # noqa: FBT002 a flag
         bool, typer.Option("--resume", help="Continue a load that was killed.")
     ] = False,
     follow: Annotated[  # noqa: FBT002 a flag
         bool,
-        typer.Option("--follow", help="Go on with each line of a JSONL file as it is appended."),
+        typer.Option("--follow", help="Then load each line of a JSONL file as it is appended."),
     ] = False,
     from_end: Annotated[  # noqa: FBT002 a flag
         bool, typer.Option("--from-end", help="With --follow: only lines completed from now on.")
@@ -123,7 +124,7 @@ def load(
     Load deals from files.
 
     Headers of common CRM exports are recognised. Rows that can't be loaded go to the rejects file and never stop the
-    rest. Loading the same file twice changes nothing. At a terminal, --delete-missing tells how many and asks first.
+    rest. Loading the same file twice changes nothing. At a terminal, --delete-missing says how many and asks first.
     With --follow, Ctrl-C ends it with the report.
     """
     options = {
@@ -190,7 +191,7 @@ def _rehearsed(db: DealDatabase, source: Any, given: dict[str, Any]) -> LoadRepo
 def _agreed(rehearsal: LoadReport) -> bool:
     if not rehearsal.deleted:
         return True
-    question = f"Delete {rehearsal.deleted:,} deals that {rehearsal.source} does not have?"
+    question = f"Deals that {rehearsal.source} does not have: {rehearsal.deleted:,}. Delete them?"
     return typer.confirm(question, err=True)
 
 
@@ -240,7 +241,7 @@ def _report_lines(report: LoadReport) -> Iterator[tuple[str, str | list[str]]]:
     if report.duplicates:
         yield (
             "repeated",
-            [f"{report.duplicates:,} rows have the id of an earlier one", *_repeats(report)],
+            [f"rows with the id of an earlier one: {report.duplicates:,}", *_repeats(report)],
         )
     if report.notes:
         yield "notes", list(report.notes)

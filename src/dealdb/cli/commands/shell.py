@@ -192,7 +192,7 @@ def _keep_history(file: Path) -> None:
 
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        # values of deals stand in filters
+        # filters contain values of deals
         file.touch(mode=0o600)
         readline.write_history_file(file)
 

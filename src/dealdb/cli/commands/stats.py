@@ -29,7 +29,9 @@ METRICS = (
     "concentration", "trend",
 )  # fmt: skip
 
-Where = Annotated[str | None, typer.Option(metavar="FILTER", help="Only deals of this filter.")]
+Where = Annotated[
+    str | None, typer.Option(metavar="FILTER", help="Only deals that this filter keeps.")
+]
 AsOf = Annotated[
     str | None, typer.Option(metavar="DATE", help="Judge open deals on this day [default: today].")
 ]
@@ -114,7 +116,7 @@ def pipeline(
     """
     Print the stages with their deals, or define the stages.
 
-    KIND is open, won or lost; the order is the order of the stages. A stage that is left out while deals stand in it
+    KIND is open, won or lost; the order is the order of the stages. A stage that is left out while deals are in it
     comes back with a meaning proposed from its name.
     """
     options = {"by": names(by), "where": where, "as_of": as_of}
@@ -141,7 +143,7 @@ def parse_stages(text: str) -> Pipeline:
     ConfigError
         If a stage is not ``NAME:KIND[:PROBABILITY[:ROT_DAYS]]``.
     SchemaError
-        If a probability or a number of days is out of range, or a name stands twice.
+        If a probability or a number of days is out of range, or a name occurs twice.
 
     Examples
     --------

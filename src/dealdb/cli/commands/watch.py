@@ -20,7 +20,7 @@ from dealdb.errors import ConfigError, ServerUnavailable
 if TYPE_CHECKING:
     from dealdb import Commit, DealChange, DealDatabase, Feed
 
-# deals of a commit that a line shows one by one; of more it only tells how many
+# deals of a commit that a line shows one by one; of more it only shows how many
 SHOWN_DEALS = 3
 # the feed has waited with growing pauses before it gave up
 _RETRY_S = 1.0
@@ -38,22 +38,22 @@ def watch(
         ),
     ] = None,
     count: Annotated[
-        int | None, typer.Option("--count", metavar="N", help="End after so many lines.")
+        int | None, typer.Option("--count", metavar="N", help="End after this many lines.")
     ] = None,
     timeout: Annotated[
         float | None,
         typer.Option(
             "--timeout",
             metavar="SECONDS",
-            help="End when nothing happened for so long; 0 prints what there is.",
+            help="End when nothing happens for this long; 0 prints what there is.",
         ),
     ] = None,
 ) -> None:
     """
     Print commits as they happen, a line each.
 
-    Ctrl-C ends it. With a filter only deals that it keeps by now, or kept until then. With --json or --jsonl a line is
-    an object; its token is what --since takes to go on from there. When the server goes away, it waits for it.
+    Ctrl-C ends it. A filter selects deals that it keeps now, or kept until now. With --json or --jsonl a line is
+    an object; its token is what --since takes to continue from there. When the server goes away, it waits for it.
     """
     if session.output not in (Output.TABLE, Output.JSON, Output.JSONL):
         msg = f"watch prints lines or, with --jsonl, objects; leave out --{session.output}"
@@ -68,7 +68,7 @@ def watch(
         wanted = ((commit, deals) for commit, deals in kept if deals or where is None)
         for commit, deals in islice(wanted, count):
             print(line(commit, deals))
-            # who reads a pipe wants each line when it happens
+            # a reader of a pipe wants each line when it happens
             sys.stdout.flush()
 
 
@@ -95,7 +95,7 @@ def _all_deals(commit: Commit) -> list[DealChange]:
 
 
 def _kept_deals(db: DealDatabase, where: str) -> Keeps:
-    """Changes of deals that the filter keeps now, or kept when one looked last."""
+    """Changes of deals that the filter keeps now, or kept at the last look."""
     kept = set(db.query.find(where, columns=["id"])["id"])
 
     def keeps(commit: Commit) -> list[DealChange]:
@@ -138,7 +138,7 @@ def _text_line(commit: Commit, deals: list[DealChange]) -> str:
 
 def _what(commit: Commit, deals: list[DealChange]) -> str:
     if not deals:
-        return {"delete": "left-over rows removed"}.get(commit.kind, f"{commit.kind} defined")
+        return {"delete": "leftover rows removed"}.get(commit.kind, f"{commit.kind} defined")
     if len(deals) <= SHOWN_DEALS:
         return "; ".join(map(_deal_text, deals))
     outcomes = [deal.outcome for deal in deals]

@@ -128,5 +128,5 @@ def is_number(value: object) -> bool:
 
 
 def all_numbers(values: Sequence[Any]) -> bool:
-    """Whether a column holds numbers, and beside them at most what stands for none."""
+    """Whether a column holds numbers, and apart from them at most nulls."""
     return any(map(is_number, values)) and all(is_number(v) or v in ("", "-", None) for v in values)

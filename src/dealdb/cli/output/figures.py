@@ -1,8 +1,8 @@
 """
 Tables of figures, which have all their columns whatever the width.
 
-A table that is too wide is turned over, so that its rows stand side by side and there is a line for each figure; where
-that are too many rows, its columns go on below, in another block.
+A table that is too wide is turned over, so that its rows are side by side and there is a line for each figure; where
+that are too many rows, its columns continue below, in another block.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dealdb.cli.output.table import CELLS, GAP, bold, cut, drawn, fit, padded, w
 
 Block = Sequence[Sequence[str]]
 
-# what a page has room for, where nobody tells the width
+# what a page has room for, where the width is not known
 PIPE_WIDTH = 120
 # rows side by side are easy to compare in one block, and still in two
 _MOST_BLOCKS = 2
@@ -49,7 +49,7 @@ def arranged(
     width
         Of a line.
     may_split
-        Whether texts may be shortened and columns go on in another block: who reads from a pipe wants whole lines.
+        Whether texts may be shortened and columns continue in another block: a reader of a pipe wants whole lines.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def arranged(
 def _turned(
     table: Mapping[str, list[Any]], forms: Mapping[str, Form], width: int
 ) -> Iterator[Block]:
-    """A column of cells for each row, beside those of the names."""
+    """A column of cells for each row, next to those of the names."""
     names = padded([*table], right=False)
     columns = [
         [cut(to_cell(value, forms.get(name, AS_IS)), CELLS[2]) for value in values]

@@ -1,4 +1,4 @@
-"""Text that is longer than the terminal goes through a pager, as git has it."""
+"""Text that is longer than the terminal goes through a pager, as in git."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def show(lines: Sequence[str]) -> None:
     import subprocess
 
     sys.stdout.flush()
-    # as git has it: colours pass, nothing is cleared at the end
+    # as in git: colours pass, nothing is cleared at the end
     environment = {"LESS": "FRX", **os.environ}
     command = [program, *_command.get()[1:]]
     text = "".join(f"{line}\n" for line in lines)
@@ -55,5 +55,5 @@ def show(lines: Sequence[str]) -> None:
         try:
             pager.communicate(text)
         except KeyboardInterrupt:
-            # it is the pager's: less ends its search on it, and goes on
+            # it is for the pager: less ends its search on it, and continues
             pager.wait()

@@ -98,7 +98,7 @@ def _print_text(frame: pl.DataFrame, output: Output) -> None:
 
 def write_parquet(frame: pl.DataFrame, output: Output, file: Path) -> None:
     """
-    Write a frame to a Parquet file, and tell.
+    Write a frame to a Parquet file, and say so.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def write_parquet(frame: pl.DataFrame, output: Output, file: Path) -> None:
         msg = f"--{output} and --parquet exclude each other"
         raise ConfigError(msg)
     frame.write_parquet(file)
-    note(f"{file}: {frame.height:,} rows")
+    note(f"{file}: {frame.height:,} {'row' if frame.height == 1 else 'rows'}")
 
 
 def save_rows(

@@ -25,8 +25,8 @@ class Output(StrEnum):
 
 
 def note(message: str) -> None:
-    """Tell the person at the terminal something that is not data."""
-    # where both streams go to one place, what came first stands first
+    """Print something that is not data, for the person at the terminal."""
+    # if both streams go to one place, they keep their order
     sys.stdout.flush()
     print(message, file=sys.stderr)
 
@@ -47,7 +47,7 @@ def is_raw() -> bool:
 
 
 def note_escaped(n_texts: int) -> None:
-    """Tell that texts were changed, if any were."""
+    """Say that texts were changed, if any were."""
     if n_texts:
         one = n_texts == 1
         texts, formula = (

@@ -2,7 +2,7 @@
 Tables for people.
 
 In a pipe a table is complete. On a terminal it fits the width: long texts are shortened, with a sign, as far as that
-lets more columns stand, and columns that still have no place are named.
+makes room for more columns, and columns that still have none are named.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def print_table(table: Mapping[str, list[Any]], forms: Mapping[str, Form]) -> No
     fitting = fit(table, forms, width)
     _print_lines(fitting)
     if len(fitting) < len(table):
-        note(f"not shown for want of width: {', '.join([*table][len(fitting) :])}; --csv has all")
+        note(f"not shown for lack of width: {', '.join([*table][len(fitting) :])}; --csv has all")
 
 
 def fit(table: Mapping[str, list[Any]], forms: Mapping[str, Form], width: int) -> list[list[str]]:
@@ -90,14 +90,14 @@ def drawn(
 
 
 def _form_of(values: list[Any]) -> Form:
-    """One form for a whole column, so that points and commas stand below each other."""
+    """One form for a whole column, so that points and commas are below each other."""
     large_float = any(isinstance(value, float) and abs(value) >= 100 for value in values)
     large_int = any(isinstance(value, int) and abs(value) >= 10_000 for value in values)
     return Form(digits=2 if large_float else None, grouped=large_int)
 
 
 def _column(name: str, values: list[Any], form: Form, limit: int | None) -> list[str]:
-    """Cells of a column, padded to one width, its name first; numbers stand to the right."""
+    """Cells of a column, padded to one width, its name first; numbers are on the right."""
     cells = [to_cell(value, form) for value in values]
     if limit:
         # a number or a moment without its end would be another one

@@ -1,4 +1,4 @@
-"""What a full disk does to an embedded server, told as such: the server can only report it to its file, and end."""
+"""What a full disk does to an embedded server, reported as such: the server can only log it, and end."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def disk_trouble(folder: Path, log: Path) -> str | None:
     Parameters
     ----------
     folder
-        Where its data lie.
+        Where its data is.
     log
         Its report.
     """
@@ -43,7 +43,7 @@ def disk_trouble(folder: Path, log: Path) -> str | None:
         return None
     return (
         f"the server could not write to its disk ({sign}): "
-        f"{folder} has {_free_bytes(folder) or 0:,} bytes left; its report is {log}"
+        f"{folder} has {_free_bytes(folder) or 0:,} bytes left; its log is {log}"
     )
 
 
@@ -54,7 +54,7 @@ def _low(folder: Path) -> str | None:
     full = "full" if free < FULL_BYTES else "almost full"
     return (
         f"the disk is {full}: {folder} has {free:,} bytes left; "
-        "make room, and the server goes on by itself"
+        "make room, and the server continues by itself"
     )
 
 
@@ -63,7 +63,7 @@ def _free_bytes(folder: Path) -> int | None:
         disk = os.statvfs(folder)
     except OSError:
         return None
-    # what is kept back for root is no room for anybody else
+    # what is kept back for root is not available to anybody else
     blocks = disk.f_bavail if os.geteuid() else disk.f_bfree
     return blocks * disk.f_frsize
 

@@ -1,5 +1,5 @@
 """
-The folder of an embedded server: whose it is, where its socket lies, and the locks that processes agree by.
+The folder of an embedded server: whose it is, where its socket is, and the locks that processes agree by.
 
 All locks are ``flock`` locks, which the kernel drops when the last descriptor closes: a process that is killed
 leaves nothing behind that could block the next one.
@@ -55,7 +55,7 @@ _OURS = frozenset(
 
 def default_folder() -> Path:
     """
-    Where the data lie unless a path is given: ``$XDG_DATA_HOME/dealdb`` or ``~/.local/share/dealdb``.
+    Where the data is unless a path is given: ``$XDG_DATA_HOME/dealdb`` or ``~/.local/share/dealdb``.
 
     Raises
     ------
@@ -75,7 +75,7 @@ class Lock:
         self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def take_shared(self) -> None:
-        """Hold it beside others that share it."""
+        """Hold it together with others that share it."""
         fcntl.flock(self.fd, fcntl.LOCK_SH)
 
     def take(self) -> bool:
@@ -92,7 +92,7 @@ class Lock:
         self.close()
 
     def close(self) -> None:
-        """Close the descriptor; a forked process that inherited it goes on holding the lock."""
+        """Close the descriptor; a forked process that inherited it keeps holding the lock."""
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
@@ -138,7 +138,7 @@ class DataFolder:
         return self.path / "server.binary"
 
     def note_use(self, linger_s: float) -> None:
-        """Tell the keeper that somebody is here now, and how long the server stays after him."""
+        """Tell the keeper that somebody is here now, and how long the server stays after they leave."""
         # a full disk must not keep anybody from reading or leaving; the text has one length, so it takes no more room
         with contextlib.suppress(OSError):
             file = os.open(self.path / LINGER, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)

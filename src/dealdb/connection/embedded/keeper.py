@@ -21,7 +21,7 @@ import os
 import sys
 import time
 
-# files of the folder that the keeper and the users agree by; ``data_folder`` tells what they are for
+# files of the folder that the keeper and the users agree by; ``folder`` says what they are for
 STARTING = "starting.lock"
 USERS = "users.lock"
 LINGER = "linger"
@@ -84,7 +84,7 @@ def _sizes(folder: str) -> tuple[int, int]:
 
 
 def begin_compacting(socket: str) -> None:
-    """Have the server write its data again, in the compact form, beside its work; a kill meanwhile loses nothing."""
+    """Have the server write its data again, in the compact form, while it works; a kill meanwhile loses nothing."""
     ask(socket, b"BGREWRITEAOF")
 
 

@@ -2,7 +2,7 @@
 Mending the files of an embedded server that refuses to start on them.
 
 A power failure, or a disk that lies, can leave zeros or garbage at the end of the append-only file, and then the server
-reads none of it. What stands before is whole: each commit is one transaction there, or one command. Mending copies the
+reads none of it. What comes before is whole: each commit is one transaction there, or one command. Mending copies the
 files, and cuts off what comes after the last whole commit. It can't mend the compact part of the data.
 """
 
@@ -109,7 +109,7 @@ def whole_bytes(data: bytes | mmap.mmap) -> int:
 
 
 def _commands(data: bytes | mmap.mmap) -> Iterator[tuple[bytes, int]]:
-    """Name and end of each command, up to the first that is none."""
+    """Name and end of each command, up to the first that is not one."""
     at = _after_notes(data, 0)
     while found := _COUNT.match(data, at):
         name, at = b"", found.end()

@@ -167,9 +167,7 @@ def wait_until_ready(folder: DataFolder) -> bool:
         if reply:
             heard_at = now
         elif now - heard_at > SILENCE_TIMEOUT_S:
-            msg = (
-                f"the server of {folder.path} runs and does not answer; its report is {folder.log}"
-            )
+            msg = f"the server of {folder.path} runs and does not answer; its log is {folder.log}"
             raise ServerUnavailable(msg)
         elif now - checked_at > DEATH_CHECK_S:
             if folder.is_free():
@@ -232,7 +230,7 @@ def why_it_died(folder: DataFolder) -> StoreError:
     """Error with the last lines of the server's report."""
     lines = _last_lines(folder, SHOWN_LOG_LINES)
     report = " | ".join(line.strip() for line in lines)
-    msg = f"the server does not start on the data in {folder.path}; its report {folder.log} ends: {report}"
+    msg = f"the server does not start on the data in {folder.path}; its log {folder.log} ends: {report}"
     if any(sign in report.lower() for sign in _DAMAGE):
         advice = "dealdb repair --data keeps a copy and cuts off what can't be read"
         return StoreDamaged(f"{msg}; {advice}")

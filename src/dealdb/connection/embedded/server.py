@@ -1,8 +1,8 @@
 """
 A server of its own for a folder: started by the first process that uses it, ended some minutes after the last.
 
-Its processes need no agreement but the locks of ``data_folder``. The server is no child of any of them: it
-outlives whoever started it, and serves the next one that comes. What ends it is its ``keeper``.
+Its processes need no agreement but the locks of ``folder``. The server is not a child of any of them: it
+outlives the process that started it, and serves the next one that comes. What ends it is its ``keeper``.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class EmbeddedServer:
         self._launched: list[subprocess.Popen[bytes]] = []
         self.path = folder.path
         self.socket = folder.socket
-        # taken before looking for a server, so that whoever leaves meanwhile sees that somebody else is still there
+        # taken before looking for a server, so that a user who leaves meanwhile sees that somebody else is still there
         self._share = folder.users()
         self._share.take_shared()
         folder.note_use(linger_s)
@@ -71,14 +71,14 @@ class EmbeddedServer:
             ``~/.local/share/dealdb``. A folder that holds anything else is refused.
         linger_s
             How long the server stays when its last user has left, in seconds up to a day, so that the next one finds
-            it running; the last to leave decides. 0 ends it at once. None for ``$DEALDB_LINGER_S``, or 300.
+            it running; the last to leave decides. 0 ends it immediately. None for ``$DEALDB_LINGER_S``, or 300.
 
         Raises
         ------
         ConfigError
             If the folder or ``linger_s`` can't be used.
         StoreDamaged
-            If the server does not understand the data; the message has the end of its report.
+            If the server does not understand the data; the message has the end of its log.
         StoreError
             If it does not start for another reason.
         ServerUnavailable
@@ -138,7 +138,7 @@ class EmbeddedServer:
             return True
 
     def _ends_another(self) -> bool:
-        """End a server from before an upgrade that nobody else uses; whoever uses it goes on with it."""
+        """End a server from before an upgrade that nobody else uses; its users keep using it."""
         if not process.is_another(self._folder):
             return False
         alone = self._share.take()

@@ -67,7 +67,7 @@ class Told:
     config: Callable[[str], str | None]
 
     def number(self, name: str) -> int:
-        """A number of INFO, 0 where it is not there."""
+        """A number of INFO, 0 if it is missing."""
         return whole(self.info.get(name)) or 0
 
 
@@ -108,7 +108,7 @@ def _cluster(told: Told) -> Iterator[Danger]:
 
 
 def _replicas(told: Told) -> Iterator[Danger]:
-    # the server tells how many are in step only where it wants some
+    # the server says how many are in step only if it wants some
     if "min_slaves_good_slaves" not in told.info:
         return
     good = told.number("min_slaves_good_slaves")

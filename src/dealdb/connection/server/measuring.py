@@ -12,7 +12,7 @@ _SPECIAL = re.compile(r"([*?\[\]\\])")
 
 
 def sockets_accepted(link: Link) -> int | None:
-    """Connections that the server has accepted since it started, by its own count; None where it does not tell."""
+    """Connections that the server has accepted since it started, by its own count; None if it does not say."""
     return whole(ask_info(link, "stats").get("total_connections_received"))
 
 

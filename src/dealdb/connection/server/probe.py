@@ -77,7 +77,7 @@ class Probe:
                 # no thread can be started: the limit is reached, or the interpreter is on its way out
                 return False
             asking.join(left)
-            # an earlier question may have been told no before the server came back
+            # an earlier question may have been answered no before the server came back
             if asking.verdict or asking.is_alive() or asking.began >= began:
                 break
         return asking.verdict or (asking.verdict is None and self._pool.answered_at >= began)

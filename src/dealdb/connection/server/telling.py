@@ -1,8 +1,8 @@
 """
-What is at the other end, told where it refuses or cuts what a Redis or Valkey server would carry out.
+What is at the other end, reported if it refuses or cuts what a Redis or Valkey server would carry out.
 
 A Sentinel knows no command for data, a proxy ends the connection at a command that it does not pass, and a server that
-lets nobody in says so and hangs up while we are still sending. The reply alone tells none of that, so here the server
+lets nobody in says so and hangs up while we are still sending. The reply alone says none of that, so here the server
 is asked, once a command has failed.
 """
 
@@ -123,7 +123,7 @@ class TellingLink(Link):
 
 
 def sentinel(link: Link) -> str | None:
-    """What to say of a server that is a Sentinel; None where it is none, or can't be asked."""
+    """What to say of a server that is a Sentinel; None if it is not one, or can't be asked."""
     try:
         if mode(ask_info(link, "server")) != "sentinel":
             return None
@@ -135,7 +135,7 @@ def sentinel(link: Link) -> str | None:
 
 
 def _primaries(link: Link) -> list[str]:
-    """Addresses of the primaries that a Sentinel watches, those that it tells."""
+    """Addresses of the primaries that a Sentinel watches, those that it names."""
     try:
         masters = link.call("SENTINEL", "MASTERS")
     except StoreError:

@@ -35,9 +35,9 @@ _CLOCK = (
     r"^(?P<h>[0-9]{1,2}):(?P<min>[0-9]{2})(?::(?P<s>[0-9]{2})(?:[.,](?P<f>[0-9]{1,9}))?)?"
     r"\s*(?P<half>[AaPp])?(?:\.?[Mm]\.?)?\s*(?P<zone>Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2})?$"
 )
-# milliseconds since 1970, from 1973 on: as many digits as nothing else that stands for a date has
+# milliseconds since 1970, from 1973 on: nothing else that stands for a date has as many digits
 _EPOCH = r"^\s*[0-9]{12,13}\s*$"
-# a shape alone, to tell a column of dates from one of text
+# a shape alone, to separate a column of dates from one of text
 DATE_SHAPE = (
     r"^(?:[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}|[0-9]{1,2}[/.][0-9]{1,2}[/.][0-9]{4}"
     r"|[0-9]{1,2}[ -][A-Z][a-z]{2}[ -][0-9]{4})$"
@@ -51,7 +51,7 @@ MOMENT_SHAPE = (
 @dataclass(slots=True)
 class OrderEvidence:
     """
-    Cells of a column that tell whether day or month comes first.
+    Cells of a column that show whether day or month comes first.
 
     Attributes
     ----------
@@ -85,9 +85,9 @@ class OrderEvidence:
 
 def dates(texts: pl.Series, order: str) -> tuple[pl.Series, int]:
     """
-    Dates of a column in ISO form, null where a cell is none, and how many had a time of day that was dropped.
+    Dates of a column in ISO form, null where a cell is not one, and how many had a time of day that was dropped.
 
-    The date is the one that is written, whatever zone stands behind it.
+    The date is the one that is written, whatever zone comes after it.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def _odd_dates(odd: pl.Series, order: str) -> tuple[pl.Series, int]:
 
 def datetimes(texts: pl.Series, order: str) -> pl.Series:
     """
-    Moments of a column in the form that the store keeps: UTC, to the microsecond; null where a cell is none.
+    Moments of a column in the form that the store keeps: UTC, to the microsecond; null where a cell is not one.
 
     A moment without a zone is UTC; a date without a time is its midnight.
 
@@ -184,7 +184,7 @@ def _within(found: pl.Series, first: date, last: date) -> pl.Series:
 
 
 def _parts(texts: pl.Series, order: str) -> pl.DataFrame:
-    """Date as ISO text and the time behind it as it stands, of each cell that has the shape of a date."""
+    """Date as ISO text and the time after it as it is, of each cell that has the shape of a date."""
     frame = pl.DataFrame({"text": texts})
     groups = frame.select(
         pl.col("text").str.extract_groups(_YEAR_FIRST).alias("ymd"),
@@ -230,7 +230,7 @@ def _with_named_months(texts: pl.Series, known: pl.DataFrame) -> pl.DataFrame:
 
 
 def _seconds(clock: pl.Series) -> pl.Series:
-    """Time of day as it is written, its zone left out, in whole seconds; null where it is none."""
+    """Time of day as it is written, its zone left out, in whole seconds; null where it is not one."""
     return _clock(clock)["day_micros"] // 1_000_000
 
 

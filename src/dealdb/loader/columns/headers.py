@@ -2,7 +2,7 @@
 The header names of other programs' exports, and the field that each one is.
 
 A header is compared without case, spaces, punctuation and a leading ``property_`` or ``Deal - ``. Where two headers
-of a file are the same field, the one that stands first in the list of that field gets it, and the other
+of a file are the same field, the one that comes first in the list of that field gets it, and the other
 becomes a column of its own name.
 """
 

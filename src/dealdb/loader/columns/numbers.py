@@ -18,7 +18,7 @@ from dealdb.model.decimals import plain_digits
 from dealdb.model.schema import Field, FieldType
 from dealdb.model.values import encode
 
-# what values.encode writes, up to 18 digits a side: such cells are taken as they stand
+# what values.encode writes, up to 18 digits a side: such cells are taken as they are
 _CANONICAL = (
     r"^(?:0|-?[1-9][0-9]{0,17}|-?[1-9][0-9]{0,17}\.[0-9]{0,17}[1-9]|-?0\.[0-9]{0,17}[1-9])$"
 )
@@ -51,7 +51,7 @@ _SAYS_NEITHER = r"^[0-9]{1,3},[0-9]{3}$"
 @dataclass(slots=True)
 class PointEvidence:
     """
-    Cells of a column that tell how it writes decimals.
+    Cells of a column that show how it writes decimals.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class PointEvidence:
 
 def decimals(texts: pl.Series, point: str = ".") -> pl.Series:
     """
-    Numbers of a column in plain digits; null where a cell is no number.
+    Numbers of a column in plain digits; null where a cell is not a number.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def decimals(texts: pl.Series, point: str = ".") -> pl.Series:
 
 def integers(texts: pl.Series, point: str = ".") -> pl.Series:
     """
-    Whole numbers of at most 64 bits; null where a cell is none.
+    Whole numbers of at most 64 bits; null where a cell is not one.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def integers(texts: pl.Series, point: str = ".") -> pl.Series:
 
 
 def floats(texts: pl.Series, point: str = ".") -> pl.Series:
-    """Floating-point numbers; null where a cell is none."""
+    """Floating-point numbers; null where a cell is not one."""
     number = Field("number", FieldType.FLOAT)
     if point != ".":
         return by_unique(_plain(texts, point), _encoder(number))
@@ -145,7 +145,7 @@ def _finite(number: float) -> str | None:
 
 def probabilities(texts: pl.Series, point: str, *, of_hundred: bool) -> pl.Series:
     """
-    Probabilities from 0 to 1; null where a cell is none.
+    Probabilities from 0 to 1; null where a cell is not one.
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ def _scattered(texts: pl.Series, where: pl.Series, new: pl.Series) -> pl.Series:
 
 
 def _plain(texts: pl.Series, point: str) -> pl.Series:
-    """Any number, however it is written, in plain digits; null for what is none."""
+    """Any number, however it is written, in plain digits; null for what is not one."""
     if point == ".":
         # 12.50 is by far the most frequent reason to come here
         return _where_not(_CANONICAL, _trimmed(texts), lambda odd: _spelled_out(odd, point))
@@ -242,7 +242,7 @@ def _spelled_out(texts: pl.Series, point: str) -> pl.Series:
         digits = digits.str.replace(",", ".", literal=True)
     signs = parts.select(pl.concat_str("open", "before", "inner", "after", ignore_nulls=True))
     trimmed = pl.DataFrame({"d": digits, "signs": signs.to_series()}).select(
-        # more than one sign is no number
+        # more than one sign is not a number
         pl.col("signs").replace_strict({"": "", "+": "", "-": "-", "(": "-"}, default=None)
         + pl.when(pl.col("d").str.contains(r"^[0-9]*\.[0-9]*$"))
         .then(pl.col("d").str.strip_chars_end("0").str.strip_chars_end("."))

@@ -75,5 +75,5 @@ class Plan:
 
 def text_cells(cells: pl.Series, source_type: FieldType | None) -> pl.Series:
     """Cells of a column that becomes text."""
-    # integers beside nulls are floats in pandas: the id 7.0 is 7
+    # integers next to nulls are floats in pandas: the id 7.0 is 7
     return cells.str.replace(r"^(-?[0-9]+)\.0$", "$1") if source_type is FieldType.FLOAT else cells

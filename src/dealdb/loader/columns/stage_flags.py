@@ -20,7 +20,7 @@ def outcomes_in(
     frame: pl.DataFrame, mapping: Mapping[str, str | None]
 ) -> Iterator[tuple[str, Kind]]:
     """
-    Stages of some rows with the outcome that the flags beside them tell.
+    Stages of some rows with the outcome that the flags next to them give.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def told(pipeline: Pipeline, known: Pipeline, outcomes: Mapping[str, Collection[
     known
         Without them; what is defined there stays.
     outcomes
-        What the rows tell, by stage.
+        What the rows say, by stage.
     """
     stages = [
         stage if stage.name in known else _with_kind(stage, outcomes.get(stage.name, ()))
@@ -70,7 +70,7 @@ def _with_kind(stage: Stage, kinds: Collection[Kind]) -> Stage:
     kind = next(iter(kinds)) if len(kinds) == 1 else stage.kind
     if kind is stage.kind:
         return stage
-    # an open stage whose name says otherwise has no place that would tell its chances
+    # an open stage whose name says otherwise has no place that would give its chances
     return replace(
         stage, kind=kind, probability=None if kind is Kind.OPEN else Decimal(kind is Kind.WON)
     )
@@ -78,7 +78,7 @@ def _with_kind(stage: Stage, kinds: Collection[Kind]) -> Stage:
 
 def kind_of(is_won: str | None, is_closed: str | None) -> Kind | None:
     """
-    Outcome that two flags tell, or None where they don't.
+    Outcome that two flags give, or None if they don't.
 
     Examples
     --------

@@ -61,7 +61,7 @@ class WithIds(DerivedSource):
         return [*super().notes, f"ids made from {made_of}"]
 
     def _begin(self) -> Callable[[Chunk], Chunk]:
-        # equal rows are numbered, and the columns found, anew in each pass
+        # equal rows are numbered, and the columns found, again in each pass
         seen: Counter[bytes] = Counter()
         headers: list[str] = []
 

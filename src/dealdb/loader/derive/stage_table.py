@@ -1,5 +1,5 @@
 """
-Tables of stages, as CRMs export them beside the deals: what an id in the deals is called, and what it means.
+Tables of stages, as CRMs export them next to the deals: what an id in the deals is called, and what it means.
 
 HubSpot has ``stage_id, label, display_order, probability, is_closed, closed_won``, Salesforce
 ``ApiName, MasterLabel, SortOrder, DefaultProbability, IsClosed, IsWon``.
@@ -125,7 +125,7 @@ class WithStages(DerivedSource):
     @property
     def notes(self) -> list[str]:
         """What was detected."""
-        return [*super().notes, f"{len(self._table.labels)} stages from a table"]
+        return [*super().notes, f"stages from a table: {len(self._table.labels)}"]
 
     def _begin(self) -> Callable[[Chunk], Chunk]:
         return self._named

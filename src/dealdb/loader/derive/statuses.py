@@ -1,7 +1,7 @@
 """
-Sources that tell the outcome beside the stage: Pipedrive's ``Status``, which is Open, Won or Lost.
+Sources that give the outcome next to the stage: Pipedrive's ``Status``, which is Open, Won or Lost.
 
-There a deal that is won or lost keeps the stage that it was in. Here the stage tells the outcome, so such a deal
+There a deal that is won or lost keeps the stage that it was in. Here the stage gives the outcome, so such a deal
 gets the stage Won or Lost, and the one that it was in becomes a field of its own.
 """
 
@@ -63,7 +63,7 @@ class WithStatuses(DerivedSource):
         return self._closed
 
     def _closed(self, chunk: Chunk) -> Chunk:
-        """Rows with the stages that their statuses tell."""
+        """Rows with the stages that their statuses give."""
         found = self._headers(chunk.frame.columns)
         return self._told(chunk, *found) if found else chunk
 
@@ -95,6 +95,6 @@ class WithStatuses(DerivedSource):
         return replace(chunk, frame=frame, shapes=shapes)
 
     def _closed_stages(self, stages: pl.Series) -> list[str]:
-        """Stages that tell an outcome themselves."""
+        """Stages that give an outcome themselves."""
         pipeline = self._pipeline.covering(stages.drop_nulls().unique().to_list())
         return [*pipeline.names(Kind.WON), *pipeline.names(Kind.LOST)]

@@ -116,7 +116,7 @@ def form_of(target: object, format: str | None) -> tuple[str, str]:
     Raises
     ------
     LoadError
-        If there is no such format, or the name doesn't tell.
+        If there is no such format, or the name doesn't show it.
 
     Examples
     --------
@@ -133,7 +133,7 @@ def form_of(target: object, format: str | None) -> tuple[str, str]:
     chosen = format or by_name or ("csv" if is_stream else None)
     formats = ", ".join(EXPORT_FORMATS)
     if chosen is None:
-        msg = f"the name {target} doesn't tell the format; say format= with one of {formats}"
+        msg = f"the name {target} doesn't show the format; give format= with one of {formats}"
         raise LoadError(msg)
     if chosen not in EXPORT_FORMATS:
         msg = f"there is no format {chosen!r} to export to; the formats are {formats}"
@@ -145,7 +145,7 @@ def form_of(target: object, format: str | None) -> tuple[str, str]:
 
 
 def _write_binary(frame: pl.DataFrame, format: str, file: Counted) -> None:
-    # Parquet needs a file that it can go back in, and a pipe is none
+    # Parquet needs a file that it can go back in, and a pipe is not one
     with tempfile.TemporaryFile() as whole:
         # texts as texts: what other programs make of categories differs
         _BINARY[format](spelled_out(frame), whole)

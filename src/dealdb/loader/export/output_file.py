@@ -1,7 +1,7 @@
 """
 Where an export goes: a file that appears complete or not at all, or a stream.
 
-A file is written beside its place under another name, and takes the place when it is complete. So a
+A file is written in the same folder under another name, and gets its own name when it is complete. So a
 program that watches the folder, or an older export, never meets half of one.
 """
 

@@ -30,7 +30,7 @@ _SNIFF_BYTES = 16 * 1024
 _MAX_HEADER_BYTES = 512 * 1024
 # each costs memory and time, even where it is left out in the end
 MAX_COLUMNS = 4096
-# the line with which Excel is told what stands between the cells
+# the line that says which character separates the cells, for Excel
 _TOLD = re.compile(rb'"?sep=([,;|\t])"?\r?\n', re.IGNORECASE)
 
 
@@ -133,7 +133,7 @@ class DelimitedSource:
 
     def _first_record(self, sample: bytes, start: int, line: int) -> bytes:
         """
-        The record that begins there: a line, or several where a quoted cell goes on.
+        The record that begins there: a line, or several if a quoted cell continues.
 
         It has to be certain where it ends: what is taken for the names of columns is not loaded.
         """
@@ -197,7 +197,7 @@ class DelimitedSource:
         return chunk, split.consumed, split.lines
 
     def _fast_frame(self, block: bytes) -> pl.DataFrame | None:
-        """Frame of a block by Polars, or None unless it is certain that every row of the text is in it as it stands."""
+        """Frame of a block by Polars, or None unless it is certain that every row of the text is in it as it is."""
         plain = (
             block
             and len(self.headers) > 1
@@ -285,7 +285,7 @@ def unique_headers(names: Sequence[str]) -> list[str]:
 
 
 def _last_record_end(block: bytes) -> int:
-    """End of the last line end that is not inside a quoted cell; 0 where that can't be told quickly."""
+    """End of the last line end that is not inside a quoted cell; 0 if that can't be found quickly."""
     end = block.rfind(b"\n") + 1
     quotes = block.count(b'"', 0, end)
     for _ in range(_MAX_STEPS_BACK):

@@ -1,8 +1,8 @@
 """
 Delimited text split into records, carefully: every row of the file is either a row or a reject.
 
-This is the slow road, taken for blocks in which the fast one (``delimited``) sees anything unusual.
-A record that can't be read costs its first line only: reading goes on at the next line, so that an
+This is the slow road, taken for blocks in which the fast one (``csv_files``) sees anything unusual.
+A record that can't be read costs its first line only: reading continues at the next line, so that an
 unclosed quote never swallows the rows after it.
 """
 
@@ -32,7 +32,7 @@ class Split:
     rejects
         What could not be split; their offsets are in the block.
     consumed
-        Bytes of the block that were used; the rest is the beginning of a record that goes on.
+        Bytes of the block that were used; the rest is the beginning of a record that continues.
     lines
         Line ends in the consumed part.
     """
@@ -113,7 +113,7 @@ class Dialect:
     def _next(
         self, block: bytes, start: int, width: int | None, line: int, *, final: bool
     ) -> tuple[int | None, list[str] | None, Reject | None]:
-        """End of the record at ``start`` (None: it goes on after the block), its cells (None: blank), its fault."""
+        """End of the record at ``start`` (None: it continues after the block), its cells (None: blank), its fault."""
         found = self._record.match(block, start)
         if found is None:
             open_end = not final and self._unclosed.match(block, start)

@@ -56,7 +56,7 @@ class WorkbookSource(FrameSource):
     Raises
     ------
     LoadError
-        If the file is no workbook, or unpacks to more than ``max_expansion`` times its size.
+        If the file is not a workbook, or unpacks to more than ``max_expansion`` times its size.
     MissingExtra
         If fastexcel is not installed.
     """
@@ -80,7 +80,7 @@ class WorkbookSource(FrameSource):
         self.name, self.format = name, "xlsx"
         self.notes = [f"sheet {sheet.name!r}"]
         if len(workbook.sheet_names) > 1:
-            self.notes.append(f"{len(workbook.sheet_names) - 1} more sheets left out")
+            self.notes.append(f"other sheets left out: {len(workbook.sheet_names) - 1}")
 
 
 class ColumnarSource:
@@ -99,7 +99,7 @@ class ColumnarSource:
     Raises
     ------
     LoadError
-        If the file is none.
+        If the file is not one.
     """
 
     bytes_total = None
@@ -133,7 +133,7 @@ class ColumnarSource:
 
 
 def _check_archive(path: Path, name: str, max_expansion: int) -> None:
-    """Go through a workbook's parts, since the sizes that it tells of them need not be true."""
+    """Go through a workbook's parts, because the sizes that it gives for them need not be true."""
     unpacked, packed = 0, path.stat().st_size
     try:
         with ZipFile(path) as archive:

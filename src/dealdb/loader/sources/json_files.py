@@ -52,7 +52,7 @@ class JsonLinesSource:
 
 
 def chunk_of_lines(lines: Sequence[bytes], first: RowPlace, done: int | None) -> Chunk:
-    """Rows of lines that are each one JSON object; ``first`` is where the first one stands."""
+    """Rows of lines that are each one JSON object; ``first`` is where the first one is."""
     gathered = Rows()
     after = first.offset
     for number, raw in enumerate(lines, start=first.line):
@@ -130,7 +130,7 @@ class JsonArraySource:
                 except (ValueError, RecursionError) as problem:
                     msg = f"{self.name}, line {line}: {problem}"
                     raise LoadError(msg) from problem
-                # a number at the very end of the piece may go on in the next one
+                # a number at the very end of the piece may continue in the next one
                 if end == len(text):
                     break
                 raw = text[start:end]
@@ -143,7 +143,7 @@ class JsonArraySource:
             text = text[start:]
         if not begun and text.strip():
             raise self._no_array()
-        msg = f"{self.name}, line {line}: what stands here is not JSON, or the array ends too early"
+        msg = f"{self.name}, line {line}: this is not JSON, or the array ends too early"
         raise LoadError(msg)
 
     def _texts(self) -> Iterator[tuple[str, int]]:
@@ -205,7 +205,7 @@ class JsonArraySource:
 
 def is_wrapped(row: object) -> bool:
     """
-    Whether an object is no row, but has the rows in an array.
+    Whether an object is not a row, but has the rows in an array.
 
     Examples
     --------
@@ -242,7 +242,7 @@ class MappingsSource:
         self._rows = rows
 
     def chunks(self) -> Iterator[Chunk]:
-        """Rows of the iterable, some thousand at a time; an element that is no mapping is rejected."""
+        """Rows of the iterable, some thousand at a time; an element that is not a mapping is rejected."""
         gathered = Rows()
         for number, row in enumerate(self._rows, start=1):
             gathered.add(row, RowPlace(number, ""))

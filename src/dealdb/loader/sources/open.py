@@ -1,4 +1,4 @@
-"""What can be loaded, and how it is told apart."""
+"""What can be loaded, and how the kinds are told apart."""
 
 from __future__ import annotations
 

@@ -29,9 +29,9 @@ class Rows:
     Attributes
     ----------
     rows, places
-        Good rows, and where each stands in its source; without a text where the source has none.
+        Good rows, and where each is in its source; without a text where the source has none.
     rejects
-        Rows that are no mappings of names to values that have a text.
+        Rows that are not mappings of names to values that have a text.
     """
 
     rows: list[Mapping[str, object]] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Rows:
         self.rejects.append(Reject(line=line, code=code, message=message, raw=raw, offset=offset))
 
     def add(self, row: object, place: RowPlace) -> None:
-        """Take a row, or reject it if it is no mapping."""
+        """Take a row, or reject it if it is not a mapping."""
         if not isinstance(row, Mapping):
             found = place if place.raw else place._replace(raw=as_json(row))
             self.reject(found, "not-an-object", "an object of names and values")

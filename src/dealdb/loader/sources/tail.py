@@ -1,7 +1,7 @@
 """
 A text file that grows: its complete lines as they are appended, also after it was truncated or replaced.
 
-The file is looked at again and again rather than watched by the operating system, which tells nothing of files on
+The file is looked at again and again rather than watched by the operating system, which reports nothing about files on
 network shares.
 """
 
@@ -20,7 +20,7 @@ from dealdb.loader.sources.text_file import BLOCK_BYTES, check_row
 
 # a program that rotates its log may still write to the old file after the new one is there
 GRACE_S = 1.0
-# bytes before the position that tell whether the file is still the one that was read
+# bytes before the position that show whether the file is still the one that was read
 _MARK_BYTES = 256
 
 
@@ -33,7 +33,7 @@ class Lines(NamedTuple):
     texts
         The lines, without their ends.
     first
-        Where the first one stands.
+        Where the first one is.
     """
 
     texts: Sequence[bytes]
@@ -101,7 +101,7 @@ class Tail:
         """Stand at the beginning of the open file."""
         self._done = 0
         self._mark = b""
-        # the line that has no end yet, where it stands, and its number
+        # the line that has no end yet, where it is, and its number
         self._rest, self._at, self._line = b"", 0, 1
 
     def _complete(self, block: bytes) -> Lines | None:

@@ -64,7 +64,7 @@ def refuse(store: LoadTarget, schema: Schema, batch: Batch, mark: Mark | None) -
     except ConflictError as conflict:
         n_found = max(sum(deal is not None for deal in store.get_many(batch.ids)), 1)
         msg = (
-            f"{n_found} deals were saved by somebody else while this load ran; it stops here, and what it "
+            f"deals that somebody else saved while this load ran: {n_found}; it stops here, and what it "
             "wrote before stays; load again with on_conflict='skip' or 'merge'"
         )
         raise LoadError(msg) from conflict

@@ -48,7 +48,7 @@ class Missing:
         """Why these must not be deleted; empty where they may."""
         if n_rejected and not self.force:
             return (
-                f"{n_rejected} rows were rejected, whose deals may be among the {len(ids)} missing ones; "
+                f"rejected rows: {n_rejected}, whose deals may be among the {len(ids)} missing ones; "
                 "force=True deletes all the same"
             )
         if 2 * len(ids) > self.n_deals and not self.everything:

@@ -72,7 +72,7 @@ class DryRun:
         return self._pipeline
 
     def set_pipeline(self, pipeline: Pipeline) -> None:
-        """Define the stages anew in mind."""
+        """Replace the stages in mind."""
         self._pipeline = pipeline
 
     def get_many(self, ids: Sequence[str]) -> Sequence[Revised | None]:

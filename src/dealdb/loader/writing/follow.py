@@ -174,12 +174,12 @@ def follow(
 ) -> LoadReport:
     """Load the lines of a file as they are appended, until ``stop`` is set; see ``DataLoader.follow``."""
     if options.on_conflict == "error" or options.ids_of_whole_rows:
-        msg = "a file that is followed takes neither on_conflict='error' nor id_from='row': its rows come in time"
+        msg = "a file that is followed takes neither on_conflict='error' nor id_from='row': its rows arrive over time"
         raise LoadError(msg)
     suffix = path.suffix.lower()
     is_other = format_by_name(path.name) not in (None, "jsonl") and suffix not in _MAYBE_LINES
     if is_other or suffix in COMPRESSED_SUFFIXES:
-        msg = f"{path}: what can be followed is a file of JSON Lines, as it is"
+        msg = f"{path}: only an uncompressed file of JSON Lines can be followed"
         raise LoadError(msg)
     begun = time.monotonic()
     with (
@@ -206,7 +206,7 @@ def follow(
 
 def _joined(total: LoadReport, part: LoadReport) -> LoadReport:
     counts = ("inserted", "updated", "unchanged", "skipped")
-    # repeated ids are no slip here: each line is news of its deal
+    # repeated ids are not a mistake here: each line is news of its deal
     return replace(
         total,
         **{name: getattr(total, name) + getattr(part, name) for name in counts},

@@ -1,5 +1,5 @@
 """
-Loads of files that go on where they were killed.
+Loads of files that continue where they were killed.
 
 With each commit the server keeps, in the same step, how many batches were done by then and what they came to. A load
 that is resumed reads its file again from the beginning, since what becomes of a row depends on those before it, and
@@ -37,9 +37,9 @@ class Progressed:
     deleted
         Missing deals deleted; None while rows are still being written.
     all_new
-        Whether there were no deals in the beginning.
+        Whether there were no deals at the beginning.
     n_deals, seq
-        Deals in the beginning and the last commit before it, where missing ones are to be deleted.
+        Deals at the beginning and the last commit before it, where missing ones are to be deleted.
     new_stages
         Stages that the load added to the pipeline.
     """
@@ -54,7 +54,7 @@ class Progressed:
 
 class BatchPlace(NamedTuple):
     """
-    Where a batch stands in a load.
+    Where a batch is in a load.
 
     Attributes
     ----------
@@ -229,8 +229,8 @@ def _check(path: Path, before: Mapping[str, str], now: Mapping[str, str]) -> Non
         raise LoadError(msg)
     if others:
         msg = (
-            f"the load of {path} that was to be resumed had another {', '.join(sorted(others))}; resume it with the "
-            "same options, or without resume it is loaded from the beginning"
+            f"the load of {path} that was to be resumed had a different {', '.join(sorted(others))}; resume it with "
+            "the same options, or without resume it is loaded from the beginning"
         )
         raise LoadError(msg)
 

@@ -56,17 +56,17 @@ class Load:
     rejected
         Gets the rows that can't be loaded.
     show
-        Is told how far it is.
+        Called with how far it is.
     since
         Last commit of the collection before the load.
     missing
-        What is to be deleted in the end where the source doesn't have it.
+        What is to be deleted at the end if the source doesn't have it.
     table
         What the stages of the source mean.
     trail
         Where a load of a file leaves bookmarks, and continues an earlier run.
     settling
-        Is told how much was written.
+        Notified of how much was written.
     known
         What earlier rows have said about the columns.
     """
@@ -120,7 +120,7 @@ class Load:
 
     @property
     def since(self) -> Position:
-        """Last commit of the collection before the load, and behind it in the end."""
+        """Last commit of the collection before the load, and after it at the end."""
         return self._since
 
     def run(self) -> None:
@@ -213,7 +213,7 @@ class Load:
             self._meter.checked(chunk)
             if small:
                 kept.append(chunk)
-        # of a load that is resumed, some deals exist by rights; each commit refuses to meet others
+        # in a load that is resumed, some deals exist as they should; each commit refuses others
         if self._options.on_conflict == "error" and not (self._trail and self._trail.reached):
             self._plan = self._profile.plan()
             self._check_conflicts(self._again())
@@ -231,8 +231,8 @@ class Load:
         n_repeated = hashes.len() - hashes.n_unique()
         if n_known or n_repeated:
             msg = (
-                f"{n_known} deals of {self._source.name} exist already and {n_repeated} occur in it repeatedly; "
-                "nothing was written; on_conflict='merge', 'replace' or 'skip' says what to do with them"
+                f"deals of {self._source.name} that exist already: {n_known}, that occur in it repeatedly: {n_repeated}"
+                "; nothing was written; on_conflict='merge', 'replace' or 'skip' says what to do with them"
             )
             raise LoadError(msg)
 
@@ -291,7 +291,7 @@ class Load:
         reasons = ", ".join(f"{n} {reason}" for reason, n in self._rejected.reasons.most_common(3))
         where = f"; see {self._rejected.path}" if self._rejected.path else ""
         msg = (
-            f"{found} rows of {self._source.name} were rejected, more than max_errors={limit}: "
+            f"rejected rows of {self._source.name}: {found}, more than max_errors={limit}: "
             f"{reasons}{where}"
         )
         raise LoadError(msg)
@@ -325,7 +325,7 @@ class Load:
 
     def _notes(self) -> tuple[str, ...]:
         dropped = (
-            f"{n} times of day in {header!r} dropped: its field is a date"
+            f"times of day dropped in {header!r}: {n}; its field is a date"
             for header, n in self._times_dropped.items()
         )
         return (*self._source.notes, *self._plan.notes, *dropped, *filter(None, [self._refused]))

@@ -18,7 +18,7 @@ from dealdb.store.commit.change import Mark
 # deals and cells in one commit: larger ones are hardly faster, and hold up everybody else for longer
 DEFAULT_BATCH = 500
 DEFAULT_CELLS = 2_500
-# commits of new deals that are sent at once: between two sendings the server waits for us
+# commits of new deals that are sent together: between two sendings the server waits for us
 _COMMITS_AT_ONCE = 32
 # fewer new deals take up less in the log as they are than as columns
 _LEAST_ADDED = 16
@@ -56,11 +56,11 @@ class Sender:
     store
         The collection.
     begun
-        How far the load is in the beginning: further than nowhere where it continues another.
+        How far the load is at the beginning: further than nowhere where it continues another.
     on_conflict
         What happens to deals that exist.
     meter
-        Is told of each batch.
+        Notified of each batch.
     trail
         Batches that an earlier run has written; with it each commit leaves a bookmark.
 
@@ -209,7 +209,7 @@ class Sender:
 
 
 def _together(steps: Sequence[_Step]) -> Iterator[list[_Step]]:
-    """Steps that go to the server at once."""
+    """Steps that go to the server together."""
     for adds, some in groupby(steps, key=lambda step: step.adds):
         run, size = list(some), _COMMITS_AT_ONCE if adds else 1
         for start in range(0, len(run), size):

@@ -87,7 +87,7 @@ def text_test(item: Operand, test: TextTest) -> pl.Expr:
 
 
 def _with_null(left: Operand, sign: str, right: Operand) -> pl.Expr:
-    """Comparison with the constant NULL: unknown, except that DISTINCT tells nulls from values."""
+    """Comparison with the constant NULL: unknown, except that DISTINCT separates nulls from values."""
     if "distinct" not in sign:
         return UNKNOWN
     other = expr_of(right if left.kind is OperandKind.NULL else left)
@@ -119,10 +119,10 @@ def contained(item: Operand, several: Operand) -> pl.Expr:
     Raises
     ------
     Unfit
-        If the item is not text, or the other no list.
+        If the item is not text, or the other is not a list.
     """
     if several.kind not in (OperandKind.LIST, OperandKind.NULL):
-        msg = f"{described(several)}; after IN stands a column of lists, or values in parentheses"
+        msg = f"{described(several)}; IN takes a column of lists, or values in parentheses"
         raise Unfit(msg, several.at)
     if OperandKind.NULL in (item.kind, several.kind):
         return UNKNOWN
@@ -257,7 +257,7 @@ def _regex(parts: list[tuple[str, str]], spelled: Callable[[str], str]) -> str:
     return f"(?s){begin}{''.join(body[w] if w else spelled(t) for w, t in inner)}{end}"
 
 
-# the characters beside A to Z whose lower case is an ASCII letter: the Kelvin sign and the dotted I
+# the characters besides A to Z whose lower case is an ASCII letter: the Kelvin sign and the dotted I
 _OTHER_UPPER = {"k": "\u212a", "i": "\u0130"}
 
 

@@ -103,7 +103,7 @@ def _column(node: exp.Expr, scope: FilterScope) -> Operand:
     message = unknown("column", name, scope.schema)
     # what is compared with a column is most likely a text, which many programs take in double quotes
     if node.arg_key != "this" and "did you mean" not in message:
-        message += f"; a text stands in single quotes: '{name[:80]}'"
+        message += f"; write a text in single quotes: '{name[:80]}'"
     raise fault(message, scope.text, at)
 
 
@@ -130,7 +130,7 @@ def _bounded(number: Decimal, scope: FilterScope, at: int) -> Decimal:
 def _parameter(node: exp.Expr, scope: FilterScope) -> Operand:
     value, at = _given(node, scope), _place_of(node, scope)
     if isinstance(value, MANY):
-        msg = "a list stands after IN, without parentheses: stage IN :stages"
+        msg = "write a list after IN, without parentheses: stage IN :stages"
         raise fault(msg, scope.text, at)
     return _constant_for(value, scope, at)
 

@@ -1,5 +1,5 @@
 """
-What stands on either side of an operator: its kind, its expression, and constants made to fit the other side.
+What is on either side of an operator: its kind, its expression, and constants made to fit the other side.
 
 Constants stay Python values until they meet a column, because only the column says what ``'2026-01-31'`` is.
 """
@@ -109,7 +109,7 @@ class Operand:
 
     @property
     def is_category(self) -> bool:
-        """Whether it is a column of categories as it stands."""
+        """Whether it is a column of categories as it is."""
         return self.category is not None and self.spelled is None
 
     @property
@@ -257,7 +257,7 @@ def read_date(text: str, at: int, partner: Operand | None = None) -> date:
     Raises
     ------
     Unfit
-        If it is none.
+        If it is not one.
     """
     wanted = f"{described(partner)}; " if partner and partner.name else ""
     try:
@@ -277,7 +277,7 @@ def read_datetime(text: str, at: int, partner: Operand | None = None) -> datetim
     Raises
     ------
     Unfit
-        If it is none.
+        If it is not one.
     """
     wanted = f"{described(partner)}; " if partner and partner.name else ""
     try:

@@ -35,7 +35,7 @@ def parse(text: str) -> exp.Expr:
     Raises
     ------
     QueryError
-        If the text is empty, too long, too deep, or no expression.
+        If the text is empty, too long, too deep, or not an expression.
 
     Examples
     --------

@@ -31,7 +31,7 @@ _REFUSALS: tuple[tuple[tuple[type[exp.Expr], ...], str], ...] = (
     ((exp.Window,), "a window function isn't part of filters; sql() has them"),
     ((exp.Star,), "'*' isn't a column; name one"),
     ((exp.Case, exp.If), "CASE isn't part of filters; use AND, OR or coalesce()"),
-    ((exp.Tuple, exp.Array, exp.Struct), "a list of values only stands after IN"),
+    ((exp.Tuple, exp.Array, exp.Struct), "a list of values can only follow IN"),
     ((exp.TryCast,), "TRY_CAST isn't part of filters"),
     ((exp.RegexpLike, exp.SimilarTo, exp.Glob), "write a pattern with LIKE or ILIKE"),
     ((exp.DPipe,), "|| isn't part of filters"),

@@ -2,7 +2,7 @@
 The plainest filters, columns compared with constants and joined by AND, read without the SQL parser.
 
 Importing the parser is a quarter of what a ``dealdb find`` of such a filter would take. What is not certainly one, or
-has a fault, is left to the parser, which also tells what is wrong. A test holds both to the same expressions.
+has a fault, is left to the parser, which also says what is wrong. A test holds both to the same expressions.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def check_text(text: str, schema: pl.Schema) -> None:
     Raises
     ------
     QueryError
-        If it can't be read, names an unknown column, or, without parameters, is no filter.
+        If it can't be read, names an unknown column, or, without parameters, is not a filter.
 
     Examples
     --------

@@ -194,7 +194,7 @@ def _end(begin: date, unit: str) -> date:
         return begin
     months = {"year": 12, "quarter": 3, "month": 1}[unit]
     year, month = divmod(begin.year * 12 + begin.month - 1 + months, 12)
-    # the year 10000 is no date
+    # the year 10000 is not a date
     return date.max if year > date.max.year else date(year, month + 1, 1) - timedelta(days=1)
 
 

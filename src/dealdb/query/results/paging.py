@@ -46,7 +46,7 @@ class Page:
         Deals that the filter keeps, on all pages.
     next
         Cursor of the next page; None when this is the last one. It holds the sort values and the id of the
-        last deal: whoever may not read deals should not see it.
+        last deal: nobody who may not read deals should see it.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def page_of(
     if cursor is not None:
         behind = frame.select(beyond(cursor, frame.schema, keys, mark)).to_series()
         kept = behind if kept is None else kept & behind
-    # one more than wanted tells whether this is the last page
+    # one more than wanted shows whether this is the last page
     rows = sorted_rows(frame, kept, keys, size + 1)
     more = len(rows) > size
     following = cursor_after(frame, int(rows[size - 1]), keys, mark) if more else None

@@ -59,7 +59,7 @@ def rows_found(
 
 
 def projected(frame: pl.DataFrame, columns: Sequence[str] | None) -> pl.DataFrame:
-    """Frame of the columns asked for; a name that is none is told with the nearest one."""
+    """Frame of the columns asked for; an unknown name is reported with the nearest one."""
     if columns is None:
         return frame.clone()
     if isinstance(columns, str):

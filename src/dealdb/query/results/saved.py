@@ -127,7 +127,7 @@ class SavedQueries:
         Raises
         ------
         QueryError
-            If there is none; names the nearest.
+            If there is no such query; names the nearest.
         StoreDamaged
             If what is kept isn't one.
         """

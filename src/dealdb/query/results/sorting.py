@@ -12,9 +12,9 @@ from dealdb.model.names import column_named
 from dealdb.query.filters.operands import column
 
 Sort: TypeAlias = str | Sequence[str] | None
-# so many rows more than wanted are sorted sooner than told apart
+# with so many rows more than wanted, sorting is faster than separating them
 _FEW_ROWS = 10_000
-# rows that tell whether categories are few
+# rows that show whether categories are few
 _SAMPLE = 20_000
 
 

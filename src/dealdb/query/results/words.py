@@ -21,7 +21,7 @@ MIN_TYPO = 4
 
 
 class Token(NamedTuple):
-    """One word of a text: where it stands, and its folded form."""
+    """One word of a text: where it is, and its folded form."""
 
     begin: int
     end: int

@@ -127,7 +127,7 @@ def needed_columns(
 
 
 def places_of(tree: Any, name: str, statement: str) -> list[int]:
-    """Offsets in the text where a name stands as a column."""
+    """Offsets in the text where a name is a column."""
     return [
         offset_of(node, statement)
         for node, _ in _nodes(tree)

@@ -76,7 +76,7 @@ class Job:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether a step was stopped and goes on all the same."""
+        """Whether a step was stopped but keeps running."""
         return not self._done.is_set()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Parameters of ``sql()``: ``:name`` beside DuckDB's own ``$name``, and the values that may be bound to them."""
+"""Parameters of ``sql()``: ``:name`` besides DuckDB's own ``$name``, and the values that may be bound to them."""
 
 from __future__ import annotations
 

@@ -198,7 +198,7 @@ def open_sandbox(memory_mb: int) -> duckdb.DuckDBPyConnection:
     """
     try:
         import duckdb
-        import pyarrow  # noqa: F401  # looked for here, so that its absence is told like DuckDB's
+        import pyarrow  # noqa: F401  # looked for here, so that its absence is reported like DuckDB's
     except ImportError as error:
         msg = "sql() needs the extra 'sql': pip install 'dealdb[sql]'"
         raise MissingExtra(msg) from error

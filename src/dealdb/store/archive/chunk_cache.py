@@ -37,7 +37,7 @@ def make_cache(where: bool | Path | str, megabytes: int) -> ChunkCache | None:  
     Raises
     ------
     ConfigError
-        If they are none of these, or no bound.
+        If they are none of these, or not a bound.
 
     Examples
     --------

@@ -1,5 +1,5 @@
 """
-Columns as they lie on the server: a Parquet file for every 65,536 rows of a column.
+Columns as they are on the server: a Parquet file for every 65,536 rows of a column.
 
 The key of a chunk is made of what is in it. So what has not changed since the last checkpoint is there once, and so
 is what both a checkpoint and the history behind it hold.
@@ -212,7 +212,7 @@ def _log_lost(keys: Keys, lost: Sequence[str], fetched: Mapping[str, bytes | Non
 def encoded(
     frame: pl.DataFrame, known: Mapping[str, Mapping[int, str]]
 ) -> Iterator[tuple[str, int, str, bytes]]:
-    """Field, number, digest and bytes of each chunk of a frame, without those of which the digest is known."""
+    """Field, number, digest and bytes of each chunk of a frame, without those whose digest is known."""
     for column in frame:
         numbers = range(-(-frame.height // CHUNK_ROWS))
         new = [number for number in numbers if number not in known.get(column.name, ())]
@@ -249,7 +249,7 @@ def _encoded(part: pl.Series) -> tuple[str, bytes]:
 
 
 def _decoded(files: Mapping[Field, Sequence[bytes]]) -> dict[str, pl.Series]:
-    # all at once: Polars divides the files among its threads
+    # all together: Polars divides the files among its threads
     scans = [pl.scan_parquet(list(blobs)) for blobs in files.values() if blobs]
     found = iter(pl.collect_all(scans))
     return {

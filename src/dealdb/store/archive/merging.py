@@ -2,8 +2,8 @@
 Merging the segments of the sealed history, so that their number does not grow with that of the checkpoints.
 
 Eight neighbours of one level become one of the next level, until one is large enough to stay as it is. What lies before
-such a one, or before one that can't be read, gets no neighbours any more, and is merged at once. A segment that is
-damaged is left where it is: what is lost has to be seen by whoever reads it.
+such a one, or before one that can't be read, gets no more neighbours, and is merged right away. A segment that is
+damaged is left where it is: a reader has to see what is lost.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from dealdb.store.log.entry import Entry
 
 # bounds the size of one segment, in bytes before compression
 SEGMENT_BYTES = 32 * 2**20
-# commits compared with the checkpoint at once: bounds the memory that their deals take
+# commits compared with the checkpoint together: bounds the memory that their deals take
 _AT_ONCE = 64
 
 
@@ -78,7 +78,7 @@ def resealed(
     entries: pl.DataFrame, frame: pl.DataFrame, columns: Columns, extent: Extent
 ) -> Sealed:
     """
-    Segment of entries that were sealed before; those of which a checkpoint has the deals come without them.
+    Segment of entries that were sealed before; those whose deals a checkpoint has come without them.
 
     Parameters
     ----------
@@ -161,12 +161,12 @@ class _Held:
         self._texts: dict[str, pl.Series] = {}
 
     def those_of(self, entries: Sequence[Entry]) -> list[pl.DataFrame | None]:
-        """Deals that these commits added one after another, or None for a commit of which the frame has others."""
+        """Deals that these commits added one after another, or None for a commit whose deals differ in the frame."""
         added = [entry.added for entry in entries]
         heights = accumulate((deals.height for deals in added), initial=entries[0].height)
         follow = all(e.height == height for e, height in zip(entries, heights, strict=False))
         alike = all(deals.columns == added[0].columns for deals in added)
-        # most have changed nowhere: to compare them takes a tenth of the time all at once
+        # most have changed nowhere: comparing them all together takes a tenth of the time
         if follow and alike and self._has(pl.concat(added), entries[0].height):
             return [*added]
         return [

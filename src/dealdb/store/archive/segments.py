@@ -42,12 +42,12 @@ SEGMENT_COLUMNS: dict[str, pl.DataType] = {
 
 class Extent(NamedTuple):
     """
-    What is known of a segment beside where it is.
+    What is known of a segment besides where it is.
 
     Attributes
     ----------
     earliest_ms, latest_ms
-        Times of its commits lie between these, milliseconds since 1970; not in their order, as clocks are set.
+        Times of its commits are between these, milliseconds since 1970; not in their order, because clocks are set.
     n_bytes
         What its entries took up in the log, roughly.
     level

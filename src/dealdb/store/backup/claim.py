@@ -52,7 +52,7 @@ class Claim:
 
     def take(self) -> bool:
         """
-        Take it; whether a restore that did not come to its end has left something.
+        Take it; whether a restore that did not finish has left something.
 
         Raises
         ------
@@ -74,7 +74,7 @@ class Claim:
         )
         if reply[0] == b"busy":
             raise self.refused(
-                f"another process restores into it or writes a checkpoint, or died at it within the last "
+                f"another process restores into it or writes a checkpoint, or died doing so within the last "
                 f"{LEASE_MS // 1000} s: wait for it, and try again"
             )
         if reply[0] == b"denied":
@@ -179,18 +179,18 @@ class Claim:
             )
         if what == b"lost":
             raise self.refused(
-                "a part that was written to it is gone: is another program at its keys?"
+                "a part that was written to it is gone: is another program using its keys?"
             )
         if what == b"holds":
             raise self._holds(reply[1].decode(errors="replace"))
 
     def _holds(self, key: str) -> RestoreRefused:
         return self.refused(
-            f"it is not empty, as the key {key!r} is there: restore into another collection or database"
+            f"it is not empty, because the key {key!r} exists: restore into another collection or database"
         )
 
     def refused(self, why: str) -> RestoreRefused:
-        """Error that tells why it can't be."""
+        """Error that says why it can't be done."""
         where = self._link.settings.where_db(self._link.db)
         return RestoreRefused(
             f"{where}: can't restore into collection {self._keys.collection!r}: {why}"
@@ -198,6 +198,6 @@ class Claim:
 
 
 def _packed(what: object) -> bytes:
-    # the server knows no type of bytes beside that of texts
+    # the server has no type for bytes other than texts
     packed: bytes = msgpack.packb(what, use_bin_type=False)
     return packed

@@ -14,7 +14,7 @@ from dealdb.store.archive.manifest import Generation
 from dealdb.store.archive.segments import Segment
 from dealdb.store.log.entry import Entry, Position
 
-# of the deals' revisions, beside the columns: no field can have that name
+# of the deals' revisions, next to the columns: no field can have that name
 REVISIONS = "_rev"
 
 
@@ -72,9 +72,9 @@ class Head:
             *head.queries,
             *head.queries.values(),
         )
-        _check(all(type(n) is int and n >= 0 for n in numbers), "a number of its head is none")
-        _check(all(type(text) is str for text in texts), "a text of its head is none")
-        _check(type(head.history) is bool, "its head does not tell of the history")
+        _check(all(type(n) is int and n >= 0 for n in numbers), "a number in its head is not one")
+        _check(all(type(text) is str for text in texts), "a text in its head is not one")
+        _check(type(head.history) is bool, "its head does not say whether it has the history")
         return head
 
     @property
@@ -138,7 +138,7 @@ class End:
         )
 
 
-# what reading a document that is none may raise
+# what reading something that is not a document may raise
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError)
 
 

@@ -64,7 +64,7 @@ def _check_target(path: Path, *, overwrite: bool) -> None:
 
 def _taken(path: Path) -> ConfigError:
     return ConfigError(
-        f"{path} is there already: name another file, or replace it with overwrite=True"
+        f"{path} already exists: name another file, or replace it with overwrite=True"
     )
 
 
@@ -102,11 +102,11 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     Raises
     ------
     BackupError
-        If it is not there, can't be read, or is no file.
+        If it is not there, can't be read, or is not a file.
     """
     if path.exists() and not path.is_file():
         # a pipe can't be read twice, and would wait for ever
-        msg = f"{path} is no file"
+        msg = f"{path} is not a file"
         raise BackupError(msg)
     try:
         file = path.open("rb")

@@ -1,7 +1,7 @@
 """
 The form of a backup file: parts one behind the other, each with its size and its SHA-256.
 
-No byte of a file is without a checksum, so that damage is found, and told with its place, before anything is used.
+No byte of a file is without a checksum, so that damage is found, and reported with its place, before anything is used.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import IO, NamedTuple
 
 from dealdb.errors import BackupError
 
-# as in PNG: a transfer that cuts the 8th bit, changes the ends of lines or stops at a zero is seen at once
+# as in PNG: a transfer that cuts the 8th bit, changes the ends of lines or stops at a zero is seen immediately
 MAGIC = b"\x89dealdb\r\n\x1a\n\x00"
 FORMAT = 1
 HEAD, COLUMN, HISTORY, LAST, END = b"HEAD", b"COLU", b"HIST", b"LAST", b"END."
@@ -168,7 +168,7 @@ class PartReader:
     def _opening(self) -> bytes:
         opening = self._bytes(0, _OPENING.size)
         if len(opening) < _OPENING.size or not opening.startswith(MAGIC):
-            msg = f"{self._name} is no backup of dealdb: it does not begin as one"
+            msg = f"{self._name} is not a backup of dealdb: it does not begin like one"
             raise BackupError(msg, offset=0)
         _, found = _OPENING.unpack(opening)
         if found > FORMAT:

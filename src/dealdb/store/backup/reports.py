@@ -75,13 +75,13 @@ class RestoreReport:
     source
         Collection that the backup was taken from.
     seq, hash
-        The last commit, and its chain hash: where the collection goes on.
+        The last commit, and its chain hash: where the collection continues.
     deals, commits, queries
         As in ``BackupReport``; a saved query that was there already stays as it is, and does not count.
     history
         Whether the whole history is there again.
     cleared
-        Keys that a restore which did not come to its end had left, and that were removed first.
+        Keys that an unfinished restore had left, and that were removed first.
     seconds
         Time that it took.
     """

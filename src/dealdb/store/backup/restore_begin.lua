@@ -5,7 +5,7 @@
 -- KEYS  1 meta   2 log   3 checkpoint   4 queries   5 chunks   6 writers   7 lease
 -- ARGV  1 token of this restore   2 milliseconds that the lease lasts
 -- Returns  {'ok', '0'}      it was empty
---          {'ok', '1'}      a restore that did not come to its end has left something, and can't write any more
+--          {'ok', '1'}      a restore that did not finish has left something, and can't write any more
 --          {'busy'}         another process restores into it, or did a moment ago
 --          {'holds', key}   it is not empty
 --          {'denied', command}   the user may not run a command that the restore needs

@@ -1,4 +1,4 @@
--- Removes what a restore that did not come to its end has left; to repeat it changes nothing.
+-- Removes what a restore that did not finish has left; repeating it changes nothing.
 --
 -- Atomic effect: removes keys. Hashes without a row are another program's, and stay.
 -- KEYS  1 meta   2 lease   3.. keys to remove

@@ -1,4 +1,4 @@
--- Makes a collection that is being restored a whole one; to repeat it changes nothing.
+-- Makes a collection that is being restored a whole one; repeating it changes nothing.
 --
 -- Atomic effect: writes log, manifest and saved queries, gives the lease back, and at last sets the meta data, by which
 -- the collection is one.

@@ -1,4 +1,4 @@
--- Writes some deals of a collection that is being restored; to repeat it changes nothing.
+-- Writes some deals of a collection that is being restored; repeating it changes nothing.
 --
 -- Atomic effect: sets the hashes, and holds the lease for longer.
 -- KEYS  1 meta   2 lease   3.. the deals' hashes

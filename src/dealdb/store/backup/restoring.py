@@ -32,9 +32,9 @@ from dealdb.store.log.reader import has_position
 _CELLS = 4_000
 _BYTES = 2**20
 _MOST_DEALS = 500
-# scripts sent at once
+# scripts sent together
 _AT_ONCE = 8
-# of chunks and segments sent at once
+# of chunks and segments sent together
 _SENT_BYTES = 16 * 2**20
 
 
@@ -114,7 +114,7 @@ class _Restorer:
             replies = self._link.calls(commands, retry=True)
             if replies[-len(some) :] != list(some.values()):
                 raise self._claim.refused(
-                    "what was written to it reads back otherwise: is another program at its keys?"
+                    "what was written to it reads back differently: is another program using its keys?"
                 )
             self._blobs += some
             self._claim.hold()
@@ -143,7 +143,7 @@ class _Restorer:
                 n_written += part.height
                 self._tell("writing deals", n_written, head.deals, "deals")
         if n_written != head.deals:
-            raise self._claim.refused(f"{n_written} deals were written, not {head.deals}")
+            raise self._claim.refused(f"deals written: {n_written}, not {head.deals}")
 
     def _that_count(self) -> pl.Series:
         """Rows of deals: where a deal has several, as another program replaced its hash, the last one has its hash."""
@@ -171,7 +171,7 @@ class _Restorer:
             self._claim.heed(reply)
         if replies[len(puts) :] != [list(row) for row in zip(*texts, strict=True)]:
             raise self._claim.refused(
-                "deals that were written to it read back otherwise: is another program at them?"
+                "deals that were written to it read back differently: is another program changing them?"
             )
 
     # the end ---------------------------------------------------------------------------------------
@@ -218,9 +218,7 @@ class _Restorer:
             # a checkpoint trims no entry that has no later one behind it
             here = newest(self._link, self._keys)
             if here.seq <= position.seq:
-                raise self._claim.refused(
-                    "it was emptied or replaced in the moment that it was whole"
-                )
+                raise self._claim.refused("it was emptied or replaced just when it was complete")
 
 
 def _entry_words(entry: Entry) -> list[str | bytes | int]:
@@ -240,7 +238,7 @@ def _entry_words(entry: Entry) -> list[str | bytes | int]:
 
 
 def _by_size(blobs: Iterable[tuple[str, bytes]]) -> Iterator[dict[str, bytes]]:
-    """Blobs by name, about as many at once as are sent at once."""
+    """Blobs by name, about as many at a time as are sent together."""
     some: dict[str, bytes] = {}
     size = 0
     for name, blob in blobs:

@@ -1,4 +1,4 @@
-"""Taking a backup: the state at one commit and the history up to it, from a collection that goes on changing."""
+"""Taking a backup: the state at one commit and the history up to it, from a collection that keeps changing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from dealdb.store.log.entry import Entry, Position
 from dealdb.store.log.reader import entry_at
 from dealdb.store.replica.replica import Replica
 
-# commits after which progress is told
+# commits after which progress is reported
 _TELL_EVERY = 500
 # each failed try means that a checkpoint was quicker
 _MAX_TRIES = 10
@@ -90,7 +90,7 @@ class _Taker:
             if history:
                 segments = self._write_history(replica, generation, known, head)
             else:
-                # which commit touched which deal only the history tells; a later one than it was is on the safe side
+                # only the history says which commit touched which deal; a later one than it was is on the safe side
                 known.are_all(replica.columns["id"], last.position.seq)
             revisions = self._write_revisions(replica, known)
             self._file.write(LAST, pack_entry(last))
@@ -231,7 +231,7 @@ class _Taker:
 
 
 def _whole_history(link: Link, keys: Keys, until: Position) -> Iterator[Entry]:
-    """Every commit up to a position; checkpoints may go on sealing and trimming meanwhile."""
+    """Every commit up to a position; checkpoints may seal and trim meanwhile."""
     if not until.seq:
         return
     try:

@@ -1,4 +1,4 @@
-"""The end of the program, which does not wait long for what goes on beside it."""
+"""The end of the program, which does not wait long for work in other threads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Ending:
 
     def check(self) -> None:
         """
-        Go on, or give up: where the main thread has come to its end, and that was seen a while ago.
+        Continue, or give up if the main thread has ended, and that was seen a while ago.
 
         Raises
         ------

@@ -12,8 +12,8 @@ from dealdb.store.keys import Keys
 
 # a writer that dies leaves the lease behind for so long at most
 LEASE_S = 60
-# By the server's clock, which may be set: what was taken long ago or in the future is a left-over, whatever
-# its expiry says, since that is a moment too. One of an older version bears no time: it gets that of now.
+# By the server's clock, which may be set: what was taken long ago or in the future is a leftover, whatever
+# its expiry says, since that is a moment too. One of an older version has no time: it gets the present one.
 _TAKE = b"""
 local now = tonumber(redis.call('TIME')[1])
 local held = redis.pcall('GET', KEYS[1])

@@ -9,7 +9,7 @@
 
 local entry = redis.call('XRANGE', KEYS[1], ARGV[1] .. '-0', ARGV[1] .. '-0')[1]
 if not entry or entry[2][2] ~= ARGV[2] then return 0 end
--- what is of another type is no manifest, and is replaced
+-- what is of another type is not a manifest, and is replaced
 local manifest = redis.pcall('GET', KEYS[2])
 if type(manifest) ~= 'string' then manifest = '' end
 if manifest ~= ARGV[4] then return 0 end

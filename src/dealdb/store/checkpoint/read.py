@@ -1,4 +1,4 @@
-"""Reading checkpoints: all columns at once, or each when it is needed."""
+"""Reading checkpoints: all columns together, or each when it is needed."""
 
 from __future__ import annotations
 

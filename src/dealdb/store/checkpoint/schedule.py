@@ -1,4 +1,4 @@
-"""When a checkpoint is due, and who writes it: a thread beside the queries of a process, or a load itself."""
+"""When a checkpoint is due, and who writes it: a thread next to the queries of a process, or a load itself."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from dealdb.store.replica.replica import Replica
 logger = logging.getLogger(__name__)
 # changes after which a checkpoint saves more than it costs, at least
 MIN_CHANGES = 4_096
-# to a new process a change in the log costs as much as so many deals cost whoever writes a checkpoint
+# to a new process a change in the log costs as much as so many deals cost the writer of a checkpoint
 _DEALS_A_CHANGE = 8
 # what a load leaves in the log is as large as what it loaded
 _DEALS_A_LOADED_CHANGE = 20
-# while it goes on: what is less than a chunk is packed anew each time
+# while it runs: what is less than a chunk is packed again each time
 _CHANGES_SO_FAR = 2 * CHUNK_ROWS
 _DEALS_A_CHANGE_SO_FAR = 16
 # waited after each failure of the checkpoint that ends a load: nobody may ever query in its process
@@ -38,7 +38,7 @@ _LONGEST_PAUSE_S = 300.0
 _GROWTH = 4
 # one that takes long is not to be begun all the time
 _PAUSE_BY_DURATION = 4
-# how often whoever waits looks whether there is anything left to wait for
+# how often a waiting caller looks whether there is anything left to wait for
 _LOOK_S = 0.02
 
 
@@ -47,7 +47,7 @@ class CheckpointSchedule:
     Has the columns of one process written as checkpoints, when that saves others more than it costs.
 
     What queries begin is written by a thread, one at a time, and tried again where it fails. All but ``finish`` is
-    called by who holds the lock of the columns.
+    called by the holder of the columns' lock.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class CheckpointSchedule:
 
     def begin_if_due(self, replica: Replica) -> None:
         """
-        Have a thread write a checkpoint: queries go on, and nobody waits for it but ``finish``.
+        Have a thread write a checkpoint: queries continue, and only ``finish`` waits for it.
 
         Never fails: others can read without it.
         """
@@ -78,7 +78,7 @@ class CheckpointSchedule:
         if not _is_due(replica, _DEALS_A_CHANGE) or not self._may_begin:
             return
         try:
-            # who may not write one must not gather changes of waiting columns for ever
+            # a process that may not write one must not gather changes of waiting columns for ever
             replica.need()
             self._begin(replica.twin(), replica.changes)
             replica.changes = 0
@@ -88,7 +88,7 @@ class CheckpointSchedule:
             self._note_failure()
 
     def write_during_load(self, replica: Replica, recent: Recent) -> None:
-        """Write what a load has filled some chunks with, if it is enough, while the load goes on."""
+        """Write what a load has filled some chunks with, if it is enough, while the load runs."""
         # the history keeps the chunks that its deals are in, and so any that is not full
         filled = replica.height % CHUNK_ROWS < CHUNK_ROWS // 10
         if filled and replica.changes > _CHANGES_SO_FAR:
@@ -122,7 +122,7 @@ class CheckpointSchedule:
         self._thread = thread
 
     def _take_given_back(self) -> int:
-        """Changes that are in no checkpoint after all, since the one that was begun has failed; told once."""
+        """Changes that are in no checkpoint after all, because the one that was begun has failed; returned once."""
         changes, self._given_back = self._given_back, 0
         return changes
 
@@ -154,7 +154,7 @@ class CheckpointSchedule:
         return False
 
     def _write_beside(self, replica: Replica) -> bool:
-        """Write one beside the queries, unless there is one as new; whether there is one now."""
+        """Write one in the background, unless there is one as new; whether there is one now."""
         try:
             return write_checkpoint(
                 self._link, self._keys, replica, owner=self._owner, on_failure=self._fail
@@ -165,7 +165,7 @@ class CheckpointSchedule:
             return False
 
     def _fail(self) -> None:
-        """Called as soon as it has failed, though the thread may go on to tidy up."""
+        """Called as soon as it has failed, though the thread may still tidy up."""
         self._has_failed = True
 
     def _write_if_due(

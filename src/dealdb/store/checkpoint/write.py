@@ -48,7 +48,7 @@ return 1
 _GENERATIONS = 2
 # stages that a manifest has room for; more than a pipeline has, unless texts of another kind are in the column
 _MAX_STAGES = 100
-# chunks sent at once; a small collection is sent whole
+# chunks sent together; a small collection is sent whole
 _SENT_CHUNKS = 64
 # as much may stay in the log for the sake of an older checkpoint, or half of what the new chunks of this one take
 _MIN_LOG_BYTES = 2**20
@@ -98,7 +98,7 @@ def write_checkpoint(
     -------
     bool
         False when another process is at it, or has published meanwhile, or the server has another history by now,
-        or lacks a chunk that was not written anew: the next one writes all.
+        or lacks a chunk that was not written again: the next one writes all.
 
     Raises
     ------
@@ -198,7 +198,7 @@ class _Checkpointer:
         return manifest if has_position(self._link, self._keys.log, position) else None
 
     def _mend_names(self, base: Manifest | None) -> None:
-        """Note anew what there is, if another program has put something else in the place of the names."""
+        """Note again what there is, if another program has put something else in the place of the names."""
         names = self._keys.chunks
         if self._link.call("TYPE", names, retry=True) not in (b"set", b"none"):
             known = base.keys(self._keys) if base else set[str]()

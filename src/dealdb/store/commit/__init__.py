@@ -15,5 +15,5 @@ Commits: what a change is, and how it is carried out exactly once.
 ``deal_writer``        saving, adding and deleting deals
 ====================== ============================================================================
 
-The order of the files is that of their imports: none imports one that stands below it.
+The order of the files is that of their imports: none imports one that is below it.
 """

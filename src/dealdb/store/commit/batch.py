@@ -88,7 +88,7 @@ class Batch:
         return [column for column in self.frame if column.null_count() < len(self)]
 
     def make_ready(self) -> None:
-        """Do now what adding the deals takes beside the server."""
+        """Do now the part of adding the deals that needs no server."""
         _ = self.ids, self.repeats, self.packed, self.values
 
     def batches(self, size: int) -> Iterator[Batch]:

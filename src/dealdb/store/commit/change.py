@@ -79,7 +79,7 @@ class Change(NamedTuple):
     kind
         ``set``, ``add``, ``mend``, ``delete``, ``schema``, ``pipeline`` or ``void``.
     version
-        Version of the schema or pipeline that it was prepared with, as ``version_of`` tells it.
+        Version of the schema or pipeline that it was prepared with, as ``version_of`` gives it.
     payload
         What changes, in the encoding of the kind.
     ids
@@ -137,7 +137,7 @@ class Reply(NamedTuple):
 
     @property
     def is_void(self) -> bool:
-        """Whether a void has used up the counter, of which this is the answer to the void or to the commit."""
+        """Whether a void has used up the counter; this is the answer to the void or to the commit."""
         return self.is_counted and self.rest[0].startswith(b"void")
 
     @property

@@ -1,7 +1,7 @@
 -- Commits one change to a collection, or refuses it whole.
 --
 -- Atomic effect: appends one entry to the log, writes the hashes of the deals concerned, and records seq, chain
--- hash and the writer's answer. Every check stands before the first write, because a script that fails midway
+-- hash and the writer's answer. Every check comes before the first write, because a script that fails midway
 -- keeps what it wrote. It touches no key that is not among KEYS.
 --
 -- KEYS  1 meta   2 log   3 writers   4.. the deals' hashes, in the order of the payload's ids
@@ -12,7 +12,7 @@
 --                    of what this one says. Of a void: that of the last commit that it uses up, '' for whatever it was
 --       4 known      seq of a commit that the collection had when the writer's name was chosen (0: none was seen), '' for
 --                    a name that may be forgotten
---       5 kind       set, delete, schema, pipeline; add (new deals in bulk); mend (adopts what stands in the hashes, or
+--       5 kind       set, delete, schema, pipeline; add (new deals in bulk); mend (adopts what is in the hashes, or
 --                    moves fields); void (uses up all counters up to its own, changes nothing)
 --       6 version    of the schema (set, add, delete, schema) or pipeline (pipeline) that the change was prepared with:
 --                    16 hex digits of the SHA-1 of its JSON, '' for none. A number would not do: after a reset
@@ -28,7 +28,7 @@
 --                    the same hash, nil for none; marks 0 where that changes something, 1 always, 2 with a new row;
 --                    add: what the log is to have, which the script does not look into;
 --                    schema, pipeline: JSON
---       10 load      name of a load that goes on after this commit, '' or absent for none
+--       10 load      name of a load that continues after this commit, '' or absent for none
 --       11 note      how far it is then; kept with the commit
 --       12...        for a set of one deal, may be absent: the number of fields, their names, then their texts; those to
 --                    clear come last and have none. The payload says the same, and need not be unpacked then
@@ -50,23 +50,23 @@
 --          {'format', found}        the collection has a format that this script does not know
 
 local FORMAT = '1'
--- arguments that one command is given at once: Lua has no room for any number
+-- arguments that one command is given in one call: Lua has no room for any number
 local MOST_WORDS = 1000
--- a clock that is set right by so much has not been wrong
+-- a clock that is corrected by less than this was not wrong
 local CLOCK_SLACK_MS = 60000
 local call = redis.call
 local meta_key, log_key, writers_key = KEYS[1], KEYS[2], KEYS[3]
 local writer, counter, digest, known, kind = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
 local version, condition, actor, payload = ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 
--- Every run makes its functions anew, and what it does to numbers, texts and tables takes as long as the commands:
+-- Every run makes its functions again, and what it does to numbers, texts and tables takes as long as the commands:
 -- so a function is made where it is needed, and a number becomes text once.
 local function digits(number)
   -- the default format turns 1e14 and above into an exponent
   return string.format('%d', number)
 end
 
--- the writer's place ---------------------------------------------------------------------------------------------
+-- the writer's record --------------------------------------------------------------------------------------------
 local now = call('TIME')
 local last = call('HGET', writers_key, writer)
 local last_counter, last_digest, answer = 0, '', ''
@@ -83,7 +83,7 @@ local is_voided = string.sub(answer, 1, 4) == 'void'
 if last and counter <= last_counter then
   if is_voided then return {'repeat', answer} end
   if counter == last_counter then
-    -- whoever has this counter too, as a copy of the process in another virtual machine does, is not to get the answer
+    -- another writer with this counter, such as a copy of the process in a cloned machine, must not get the answer
     if digest ~= '' and digest ~= last_digest then return {'clash'} end
     return {'repeat', answer}
   end
@@ -146,7 +146,7 @@ local first_row
 for i = 1, n_ids do
   local found = call('HMGET', KEYS[3 + i], unpack(names))
   local row = found[1]
-  -- in other digits than its own it is not known again by who compares texts
+  -- in other digits than its own it would not be recognised where texts are compared
   row = row and (row == '0' or string.find(row, '^[1-9]%d*$')) and tonumber(row)
   -- a number that the log has not given out comes with a hash of another collection or history
   row = row and row < rows and row or nil
@@ -154,7 +154,7 @@ for i = 1, n_ids do
   if i == 1 then first_row = row end
   local differs
   if kind == 'delete' then
-    -- a row that the hash has is no left-over
+    -- a row that the hash has is not a leftover
     if change[2] then row = change[2][i] ~= row and change[2][i] end
     differs = row
   else
@@ -221,7 +221,7 @@ if is_denied('XADD', log_key, '0-0', '', '') then return {'denied', 'XADD'} end
 if (kind == 'set' or kind == 'mend') and not (one and #texts[1] == n_fields) then
   if is_denied('HDEL', may and KEYS[3 + kept[1]] or meta_key, '') then return {'denied', 'HDEL'} end
 end
--- what is there already is written again; before the first commit of all, the place of its writer
+-- what is there already is written again; before the first commit of all, the record of its writer
 if m[1] and is_denied('HSET', meta_key, 'format', m[1]) or (may or not m[1]) and is_denied('HSET', writers_key, writer, '0 # 0 void 0') then
   return {'denied', 'HSET'}
 end
@@ -240,7 +240,7 @@ elseif (kind == 'set' or kind == 'mend') and may then
   end
 elseif kind == 'add' and may then
   for i = 4, #KEYS, MOST_WORDS do
-    -- of all keys at once; where it is denied, a look at each tells whether that is for want of DEL alone
+    -- of all keys at once; where it is denied, a look at each shows whether only DEL is missing
     if is_denied('DEL', unpack(KEYS, i, math.min(i + MOST_WORDS - 1, #KEYS))) then
       for j = i, math.min(i + MOST_WORDS - 1, #KEYS) do
         if is_denied('HSET', KEYS[j], '', '') then return {'denied', 'HSET'} end
@@ -257,11 +257,11 @@ local hash = string.sub(redis.sha1hex((m[3] or writer) .. ' ' .. seq_text .. ' '
   .. ' ' .. time_text), 1, 16)
 
 if of_deals and change and (kind == 'mend' or (kind == 'delete' and change[2]) or #kept < n_ids) then
-  -- the log tells what changed, not what was asked; false stands for nil, which would end a list in Lua
+  -- the log says what changed, not what was asked; false stands for nil, which would end a list in Lua
   local kept_ids, kept_columns = {}, {}
   for k, i in ipairs(kept) do kept_ids[k] = ids[i] end
   if kind == 'delete' then
-    -- with no fields, what is deleted is left-over rows: the deals live on in others
+    -- with no fields, what is deleted is leftover rows: the deals live on in others
     payload = cmsgpack.pack(change[2] and {kept_ids, {}, {}} or {kept_ids})
   else
     for j = 1, n_fields do
@@ -272,7 +272,7 @@ if of_deals and change and (kind == 'mend' or (kind == 'delete' and change[2]) o
   end
 end
 
--- first of the writes, as the only one that can fail for a reason of its own (an id that is not the next)
+-- first of the writes, because it is the only one that can fail for a reason of its own (an id that is not the next)
 local added = redis.pcall('XADD', log_key, seq_text .. '-0', 'hash', hash, 'time', time_text, 'writer', writer,
   'counter', ARGV[2], 'actor', actor, 'kind', kind, 'height', m[4] or '0', 'rows',
   of_deals and cmsgpack.pack(log_rows) or '', 'data', payload)
@@ -301,7 +301,7 @@ if kind == 'set' and updated > 0 then
   end
 end
 
--- runs a command of so many words on a key; Lua can't hand over more than some 8,000 at once, and would fail midway
+-- runs a command of so many words on a key; Lua can't hand over more than some 8,000 in one call, and would fail midway
 local function run(words, n)
   if n <= MOST_WORDS then return call(unpack(words, 1, n)) end
   for i = 3, n, MOST_WORDS do

@@ -136,7 +136,7 @@ class DealWriter:
         self, schema: Schema, batches: Sequence[Batch], marks: Sequence[Mark | None] | None = None
     ) -> int:
         """
-        Add batches of new deals, in a commit each, all sent at once: the server need not wait for the next one.
+        Add batches of new deals, in a commit each, all sent together: the server need not wait for the next one.
 
         Parameters
         ----------
@@ -282,7 +282,7 @@ class DealWriter:
                 texts[name] = value
                 continue
             if value is None:
-                # a field that no deal ever had needs no clearing, and None tells no type to declare it with
+                # a field that no deal ever had needs no clearing, and None gives no type to declare it with
                 if field:
                     texts[name] = None
                 else:
@@ -293,7 +293,7 @@ class DealWriter:
                 needed.append(wide)
             texts[name] = encode(value, wide, deal=deal_id)
         if needed or not schema.version:
-            # only now: a deal of which one value doesn't fit is refused before the schema changes for its neighbours
+            # only now: a deal with one value that doesn't fit is refused before the schema changes for its neighbours
             self._definitions.declare(needed)
             # again: by now there may be fields of other processes, to be cleared or of another type
             return self._encoded(deal, deal_id)

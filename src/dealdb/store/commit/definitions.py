@@ -13,7 +13,7 @@ from dealdb.store.commit.change import Change, Condition, Reply, version_of
 from dealdb.store.commit.writers import Writers
 from dealdb.store.keys import Keys, check_format
 
-# each lost race means that another process got its change in; more losses than this are no race
+# each lost race means that another process got its change in; more losses than this are not a race
 _MAX_TRIES = 100
 
 
@@ -60,7 +60,7 @@ class Definitions:
         return (schema_version or b"").decode() == self._known.schema_version
 
     def refresh(self) -> Definitions:
-        """Read both anew. One round trip."""
+        """Read both again. One round trip."""
         self._refresh()
         return self
 
@@ -148,7 +148,7 @@ class Definitions:
 
     def set_pipeline(self, pipeline: Pipeline) -> None:
         """
-        Define the pipeline anew; the last one to do so wins.
+        Replace the pipeline; the last one to do so wins.
 
         Cost
         ----

@@ -1,8 +1,8 @@
 """
 What an acknowledged change is to survive, beyond the process that made it.
 
-The server tells on the connection that wrote: WAITAOF, whether it is on its disk; WAIT, how many replicas have it. Both
-count what this connection has written, and nothing else: so they go with the commits, on the same socket.
+The server answers on the connection that wrote: WAITAOF, whether it is on its disk; WAIT, how many replicas have it.
+Both count what this connection has written, and nothing else: so they go with the commits, on the same socket.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Durability(StrEnum):
         Raises
         ------
         ConfigError
-            If there is none of that name.
+            If there is no durability of that name.
 
         Examples
         --------
@@ -87,7 +87,7 @@ def wait_of(link: Link, durability: Durability) -> Wait | None:
 
 
 def is_reached(wait: Wait, answer: object) -> bool:
-    """Whether the answer to such a command says that it is there."""
+    """Whether the answer to such a command says that the commit is there."""
     if isinstance(answer, list):
         answer = answer[0]
     return isinstance(answer, int) and answer >= int(wait[1])

@@ -45,5 +45,5 @@ def _about_memory(link: Link) -> Mapping[str, str]:
     except ServerUnavailable as problem:
         if not is_cut(problem):
             raise
-        # a proxy that does not pass INFO: what it passes of the change, the change will tell
+        # a proxy that does not pass INFO: whether it passes the change, the change will show
         return {}

@@ -16,7 +16,7 @@ from dealdb.store.keys import Keys
 
 # seconds without a commit after which a record goes; a week of a program that stands still is a long one
 UNUSED_S = 7 * 86_400
-# so often a collection is looked through, by whoever writes a checkpoint
+# how often a collection is looked through, by a process that writes a checkpoint
 SWEEP_EVERY_S = 86_400
 _PAGE = 1_000
 _CLAIM = b"""

@@ -40,7 +40,7 @@ class Sending(NamedTuple):
     first
         Counter of the first; the others have those behind it.
     digests
-        By which the server tells each from other commits with its counter.
+        By which the server distinguishes each from other commits with its counter.
     """
 
     writer: str
@@ -63,7 +63,7 @@ class Sending(NamedTuple):
 
 
 class CommitScript:
-    """The script as one collection has it carried out, whoever the writer is."""
+    """The script as one collection runs it, for any writer."""
 
     def __init__(self, link: Link, keys: Keys, actor: str) -> None:
         self._link = link

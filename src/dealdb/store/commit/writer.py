@@ -35,7 +35,7 @@ _EARLIER = Reply("repeat", (b"earlier",))
 @dataclass(slots=True)
 class _Open:
     """
-    Commits of which an answer is awaited, or was lost.
+    Commits whose answer is awaited, or was lost.
 
     Attributes
     ----------
@@ -58,9 +58,9 @@ class _Open:
     is_lost: bool = False
 
 
-class _Place(NamedTuple):
+class _Reached(NamedTuple):
     """
-    How far a writer is; one value, so that no interrupt leaves a part of it behind.
+    How far a writer has come; one value, so that no interrupt leaves a part of it behind.
 
     Attributes
     ----------
@@ -110,7 +110,7 @@ class Writer:
         # another's name may have no record any more, and is to get one
         self._known = "" if name else str(known_seq)
         self._name = name or secrets.token_hex(8)
-        self._place = _Place()
+        self._reached = _Reached()
         self._wait: Wait | None = None
         self.is_where_asked = False
         # a thread has its writer to itself, except where another resolves what this one could not
@@ -119,7 +119,7 @@ class Writer:
     @property
     def is_settled(self) -> bool:
         """Whether nothing that it has sent can still take effect."""
-        return self._place.open is None
+        return self._reached.open is None
 
     def commit(self, changes: Sequence[Change], wait: Wait | None = None) -> list[Reply]:
         """
@@ -129,9 +129,9 @@ class Writer:
         """
         with self._lock:
             self._wait, self.is_where_asked = wait, False
-            if self._place.open:
+            if self._reached.open:
                 # a commit that may still be on its way must not take effect after the next one
-                self._void(self._place.open)
+                self._void(self._reached.open)
             return self._commit(changes)
 
     def is_known(self) -> bool:
@@ -150,8 +150,8 @@ class Writer:
         return self._is_recent(record) and is_reached(wait, answer)
 
     def _is_recent(self, record: bytes | None) -> bool:
-        # a void of another process, which has taken a load over, may stand behind it
-        return int((record or b"0").partition(b" ")[0]) >= self._place.counter
+        # a void of another process, which has taken a load over, may come after it
+        return int((record or b"0").partition(b" ")[0]) >= self._reached.counter
 
     def use_up(self, counter: int, least: int = 0, digest: str = "") -> Reply:
         """
@@ -172,16 +172,16 @@ class Writer:
         return reply
 
     def _commit(self, changes: Sequence[Change]) -> list[Reply]:
-        sending = Sending.of(self._name, self._known, changes, self._place.counter + 1)
+        sending = Sending.of(self._name, self._known, changes, self._reached.counter + 1)
         sent = _Open(len(changes), sending.digests[-1])
         # before anything is sent: whatever ends this without an answer leaves the outcome open
-        self._place = _Place(self._place.counter, sent)
+        self._reached = _Reached(self._reached.counter, sent)
         replies = self._send(sending, sent)
         n_done = next((n for n, reply in enumerate(replies) if not reply.is_done), len(replies))
         replies = replies[: n_done + 1]
         if sent.is_doubtful and n_done < len(changes) and replies[-1].status != "clash":
             return self._outrun(sent, replies)
-        self._place = _Place(self._place.counter + n_done)
+        self._reached = _Reached(self._reached.counter + n_done)
         return replies
 
     def _send(self, sending: Sending, sent: _Open) -> list[Reply]:
@@ -192,13 +192,13 @@ class Writer:
                 raise self._outcome_unknown(sent, problem) from problem
             if sent.n == 1 or isinstance(problem, (ServerUnavailable, PoolTimeout)):
                 # it never left, or was refused
-                self._place = _Place(self._place.counter)
+                self._reached = _Reached(self._reached.counter)
             # else, of several, those before the one that was refused were carried out
             raise
 
     def _outrun(self, sent: _Open, replies: list[Reply]) -> list[Reply]:
         """
-        Use up the counters of commits of which earlier copies may still be on their way.
+        Use up the counters of commits whose earlier copies may still be on their way.
 
         An answer such as "unchanged" leaves the counter free: the copy would take effect when it arrives, and the
         next commit would be taken for its repeat.
@@ -218,7 +218,7 @@ class Writer:
 
     def _void(self, sent: _Open, n_known: int = 0) -> tuple[Reply, int]:
         """
-        Use up the counters of commits that were sent, of which so many are known to be carried out.
+        Use up the counters of commits that were sent; so many of them are known to be carried out.
 
         Returns the answer, and how many of them were carried out.
 
@@ -227,12 +227,12 @@ class Writer:
         StoreError
             If the server can't be asked, or can't tell any more.
         """
-        before = self._place.counter
+        before = self._reached.counter
         reply = self.use_up(before + sent.n, before + n_known, sent.digest)
         if reply.status in ("clash", "forgotten"):
-            # this name is of no more use; and what became of the commits nobody can tell
+            # this name is of no more use, and nobody can say what became of the commits
             sent.is_lost = True
-            self._place = _Place(before)
+            self._reached = _Reached(before)
             return reply, 0
         n_done = 0
         if reply.is_counted:
@@ -241,7 +241,7 @@ class Writer:
                 n_done = min(int(reply.rest[0].split()[1]) - before, sent.n)
         # first, for who resolves it later: an interrupt behind it only lets the void be sent again
         sent.happened = n_done == sent.n
-        self._place = _Place(before + (sent.n if reply.is_counted else 0))
+        self._reached = _Reached(before + (sent.n if reply.is_counted else 0))
         return reply, n_done
 
     def _outcome_unknown(self, sent: _Open, problem: StoreError) -> OutcomeUnknown:
@@ -286,7 +286,7 @@ class Writer:
 def clash(where: str) -> WriterClash:
     """Error for a name under which the server has the commits of another."""
     return WriterClash(
-        f"{where}: this process goes on under a name of which the server has other commits: it is a copy of another "
-        "process (a cloned machine), or stood still for more than a week; the change was not made under it; read the "
+        f"{where}: the server has other commits under the name of this process: it is a copy of another process (a "
+        "cloned machine), or stood still for more than a week; the change was not made under that name; read the "
         "deal and save again"
     )

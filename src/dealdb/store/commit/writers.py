@@ -1,7 +1,7 @@
 """
 The writers of a store: each thread that commits is one of its own, and a forked child starts with new ones.
 
-What applies to every commit stands here: the durability that is asked for, the server that is refused, and what an
+What applies to every commit is here: the durability that is asked for, the server that is refused, and what an
 answer of the script means to the caller. How one writer commits exactly once is in ``writer``.
 """
 
@@ -31,13 +31,13 @@ from dealdb.store.keys import Keys, wrong_format
 
 # a commit is sent under so many names: each failure means that the server was reset meanwhile
 _MAX_NAMES = 3
-# no commit can have one behind it: the largest number that the script's numbers tell from the next one
+# no commit can have a higher one: above this, the script's numbers can't distinguish neighbours
 _LAST_COUNTER = 2**53 - 1
 
 
 class _Seat:
     """
-    What one thread writes with; its writer goes on to another thread when it ends.
+    What one thread writes with; its writer passes to another thread when it ends.
 
     A server with a thread for each request would leave a record behind for each of them.
     """
@@ -51,13 +51,13 @@ class _Seat:
         self.loads = False
 
     def __del__(self) -> None:
-        # who resumes a load lets its writer commit no more
+        # the process that resumes a load lets its writer commit no more
         if self.writer is not None and not self.loads and self.writer.is_settled:
             self._free.append(self.writer)
 
 
 class Writers:
-    """The writers of one store: one for each thread that commits, and that of a thread that has ended goes on."""
+    """The writers of one store: one for each thread that commits, and that of a thread that has ended is used again."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Writers:
 
     def commit_all(self, changes: Sequence[Change]) -> list[Reply]:
         """
-        Commit changes once each, in their order, all sent at once: the server need not wait for the next one.
+        Commit changes once each, in their order, all sent together: the server need not wait for the next one.
 
         Parameters
         ----------
@@ -109,7 +109,7 @@ class Writers:
         -------
         list
             Replies to the first changes: those that were carried out, and behind them, unless this is all, the one
-            that says why the next was not. None of the others was. A change of which a copy of an earlier sending
+            that says why the next was not. None of the others was. A change whose copy of an earlier sending
             was carried out last has a reply without an answer of its own.
 
         Raises
@@ -129,7 +129,7 @@ class Writers:
             writer = self._writer(seat)
             replies = [*replies[:-1], *writer.commit(changes[len(replies[:-1]) :], wait)]
             # the server was reset or restored and does not know this writer, or its record was removed long ago:
-            # nothing of the next change is there
+            # the server has nothing of the next change
             if replies[-1].status not in ("gap", "forgotten"):
                 break
             if replies[-1].status == "forgotten":
@@ -187,7 +187,7 @@ class Writers:
         return self._waits[durability]
 
     def _refuse_eviction(self) -> None:
-        """Before the first commit: whoever gives the server another policy later is told by ``health`` alone."""
+        """Before the first commit: a policy that is set later is only reported by ``health``."""
         if not self._is_lasting:
             refuse_eviction(self._link)
             self._is_lasting = True
@@ -284,7 +284,7 @@ class Writers:
                 seat.writer = None
                 raise clash(where)
         if reply.is_void:
-            # a load goes on to fail; what the thread does after one is a change of its own
+            # a load keeps failing; what the thread does after it is a change of its own
             seat.writer = seat.writer if seat.loads else None
             raise StoreError(
                 f"{where}: another process has resumed this load; nothing more was written"
@@ -294,7 +294,7 @@ class Writers:
         """
         Let the commits of this thread fail from now on where the server has lost an earlier one of them.
 
-        For a load: what it goes on to write makes no whole without that. Durability is asked for once, in its end.
+        For a load: what it writes next is incomplete without that. Durability is asked for once, at its end.
         """
         seat = self._seat()
         seat.loads, seat.durability = True, Durability.MEMORY

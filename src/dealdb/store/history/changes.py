@@ -58,7 +58,7 @@ def history_of(link: Link, keys: Keys, deal_id: str) -> pl.DataFrame:
         about = (entry.position.seq, moment_of(entry), entry.actor)
         for place, row in [(p, r) for p, r in enumerate(entry.rows) if ids[p] == deal_id]:
             if entry.kind == "delete":
-                # another row is a left-over, of a hash that another program replaced
+                # another row is a leftover, of a hash that another program replaced
                 if row == present:
                     rows.append((*about, "deleted", None, None, None))
                     present = None
@@ -112,7 +112,7 @@ def _changes_in(
         known = deals.get(deal_id)
         before = known[1] if known and known[0] == row else None
         if entry.kind == "delete":
-            # another row is a left-over, of a hash that another program replaced
+            # another row is a leftover, of a hash that another program replaced
             if before is not None:
                 yield (deal_id, "deleted", None, None, None)
                 del deals[deal_id]

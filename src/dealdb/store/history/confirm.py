@@ -28,7 +28,7 @@ def confirm(link: Link, keys: Keys, writers: Writers, since: Position) -> Positi
     Raises
     ------
     LoadReset
-        If ``since`` or the last commit of this thread is not in the history any more.
+        If ``since`` or the last commit of this thread is no longer in the history.
 
     Cost
     ----

@@ -2,7 +2,7 @@
 The live feed of a collection: its commits one by one, as they happen.
 
 A feed waits on a socket of its own. The chain hash of each commit proves that it follows the one before, so a gap
-or another history can't pass unseen: a gap is looked for in the sealed history, another history is an error.
+or another history can't pass unseen: a gap is filled from the sealed history, another history is an error.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Feed(Iterator[Commit]):
     Commits of a collection in order, each once; iterating waits for the next one.
 
     Use it in one thread; any thread may ``close`` it, which ends the iteration. After an error that
-    is ``retryable``, or when ``timeout_s`` has ended the iteration, iterating again goes on where it was.
+    is ``retryable``, or when ``timeout_s`` has ended the iteration, iterating again continues where it was.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class Feed(Iterator[Commit]):
         self._silent_until = 0
         self._position = Position()
         self._schema = Schema(0, ())
-        # what was read and not told yet, and what is still being read of older commits
+        # what was read and not returned yet, and what is still being read of older commits
         self._page: deque[Entry] = deque()
         self._older: Iterator[Entry] | None = None
         try:
@@ -93,7 +93,7 @@ class Feed(Iterator[Commit]):
 
     @property
     def token(self) -> str:
-        """Names the last commit that was told, or the one that the feed began after: where to go on."""
+        """Names the last commit that was returned, or the one that the feed began after: where to continue."""
         return token_of(self._position)
 
     def close(self) -> None:
@@ -120,7 +120,7 @@ class Feed(Iterator[Commit]):
                 commit = _commit_of(entry, schema)
                 self._pass(entry, schema)
                 if not self._is_past(entry):
-                    # whatever time the next one bears: it changes what was told
+                    # whatever time the next one has: it changes what was returned
                     self._has_told = True
                     return commit
         except StoreError:
@@ -146,7 +146,7 @@ class Feed(Iterator[Commit]):
             raise self._reset(Position(since.seq, since.hash or b""))
 
     def _last_passed(self, here: _Point) -> int:
-        """Number of the last commit that there is and is not told."""
+        """Number of the last commit that exists and is not returned."""
         if self._since.seq is not None:
             return self._since.seq
         if self._since.time_ms is None:
@@ -170,7 +170,7 @@ class Feed(Iterator[Commit]):
 
     @on_engines
     def _pass_over(self) -> None:
-        """Go on to where the feed begins, without telling what is on the way."""
+        """Skip to where the feed begins, without returning what comes before."""
         self._older = read_history(self._link, self._keys, since=self._position)
         for entry in self._older:
             if not self._is_past(entry):
@@ -193,7 +193,7 @@ class Feed(Iterator[Commit]):
         if self._page and self._page[0] is entry:
             self._page.popleft()
         self._schema = schema
-        # last: after an interrupt on the way the page doesn't follow the position, and is read anew
+        # last: after an interrupt on the way the page doesn't follow the position, and is read again
         self._position = entry.position
 
     # what comes ------------------------------------------------------------------------------------
@@ -204,7 +204,7 @@ class Feed(Iterator[Commit]):
             if self._page and follows(self._position, self._page[0]):
                 return self._page[0]
             if self._page:
-                # trimmed meanwhile, or another history: the sealed one tells which
+                # trimmed meanwhile, or another history: the sealed one shows which
                 self._page.clear()
                 self._read_older()
             elif self._older is not None:
@@ -221,7 +221,7 @@ class Feed(Iterator[Commit]):
         if not self._page:
             msg = (
                 f"{self._link.settings.where}: the log of {self._keys.collection!r} has lost what came after commit "
-                f"{self._position.seq}; copy the deals anew, and follow from now"
+                f"{self._position.seq}; copy the deals again, and follow from now"
             )
             raise self._lost(StoreDamaged(msg))
 

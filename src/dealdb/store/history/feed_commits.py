@@ -1,4 +1,4 @@
-"""Commits as a feed tells them: who changed what, when, with typed values."""
+"""Commits as a feed returns them: who changed what, when, with typed values."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Commit:
     deals
         What it did to each deal; empty for ``schema`` and ``pipeline``.
     token
-        Names this commit in this history: where to go on, ``db.changes(since=token)``.
+        Names this commit in this history: where to continue, ``db.changes(since=token)``.
     schema
         Fields and types as of this commit; those of ``deals`` are typed by it.
     pipeline

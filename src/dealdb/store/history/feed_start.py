@@ -24,7 +24,7 @@ _BEFORE_ALL = "0" * 16
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Since:
     """
-    Which commits are not told any more; with neither number nor time, all that there are.
+    Which commits are skipped; with neither number nor time, all that there are.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ def parse_since(since: Beginning) -> Since:
     Raises
     ------
     QueryError
-        If it is none.
+        If it is not one.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def parse_since(since: Beginning) -> Since:
         case datetime():
             return Since(time_ms=epoch_ms(since))
         case date():
-            # all of that day is told
+            # all of that day is included
             return Since(time_ms=epoch_ms(since) - 1)
         case str():
             return _parse_text(since.strip())

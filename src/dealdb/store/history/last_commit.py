@@ -1,7 +1,7 @@
 """
 Which commit was the last one at a moment.
 
-Commits bear the time of the server's clock, which may be set: a later commit can have an earlier time. What counts is
+Commits have the time of the server's clock, which may be set: a later commit can have an earlier time. What counts is
 the order of commits. So the state at a moment is that after the last commit that is not later than it, with all commits
 before that one, whatever their times: as of now, the present.
 """

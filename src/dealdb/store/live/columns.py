@@ -115,7 +115,7 @@ class LiveColumns:
         with self._lock:
             replica = self._replica
             many = len(rows) > _ROWS_A_CHUNK * (replica.height // CHUNK_ROWS + 1)
-            # who asks again is better served by having the columns
+            # a caller that asks again is better served by having the columns
             if replica.position != position or many or self._has_read_rows:
                 return None
             self._has_read_rows = True
@@ -139,7 +139,7 @@ class LiveColumns:
         Parameters
         ----------
         so_far
-            Whether the load goes on: then only where new deals have filled some chunks, up to the commit that
+            Whether the load still runs: then only where new deals have filled some chunks, up to the commit that
             filled the last of them.
 
         Cost
@@ -233,13 +233,13 @@ class LiveColumns:
         )
 
     def _need(self, names: Collection[str] | None) -> None:
-        """Have these columns in the replica, and what tells which rows count and which stages there are."""
+        """Have these columns in the replica, and what says which rows count and which stages there are."""
         some, replica = self._columns_of(names), self._replica
         replica.need(some if some is None else [*some, *(["id"] if replica.has_deleted else [])])
         replica.read_stages()
 
     def _rebuilt(self, read: Read, look: FirstLook | None) -> tuple[Iterator[LogPage], str]:
-        """Begin anew, and return what the log has after that, and what this began from."""
+        """Begin again, and return what the log has after that, and what this began from."""
         look = look or first_look(self._link, self._keys)
         self._snapshot = None
         # they are of another history, or lie before what the checkpoint has

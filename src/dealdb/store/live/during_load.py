@@ -1,4 +1,4 @@
-"""Folding the log of a load into checkpoints, most of it while the load goes on."""
+"""Folding the log of a load into checkpoints, most of it while the load runs."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ logger = logging.getLogger(__name__)
 
 class Settling:
     """
-    Has the server keep what a load writes once only: as deals and chunks of a checkpoint, not in the log besides.
+    Has the server keep what a load writes only once: as deals and chunks of a checkpoint, not in the log as well.
 
     Reading the log and packing columns takes a quarter of the time that the server takes to write the deals. So a
-    thread does it beside the writing, as far as it has come, and what is left when the block ends.
+    thread does it during the writing, as far as that has come, and does the rest when the block ends.
 
     Parameters
     ----------

@@ -17,13 +17,13 @@ from dealdb.store.replica.from_hashes import replica_from_hashes
 from dealdb.store.replica.replica import Replica
 
 logger = logging.getLogger(__name__)
-# how a checkpoint is read: its columns at once, or when they are needed
+# how a checkpoint is read: its columns together, or when they are needed
 Read: TypeAlias = Callable[[Link, Keys, Generation, ChunkCache | None], Replica | None]
 
 
 class Begun(NamedTuple):
     """
-    A replica to go on from.
+    A replica to continue from.
 
     Attributes
     ----------

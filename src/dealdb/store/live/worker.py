@@ -1,4 +1,4 @@
-"""A thread that does one thing after the other beside its caller, also when the program has come to its end."""
+"""A thread that does one thing after the other for its caller, even when the program has ended."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Worker:
     One thread, until ``close``.
 
     The executors of the standard library take no work any more once the main thread has ended, though other threads of
-    the program go on, and may be in the middle of a load. Where no thread can be had at all, the caller does the work.
+    the program continue, and may be in the middle of a load. If no thread can be had at all, the caller does the work.
 
     Parameters
     ----------

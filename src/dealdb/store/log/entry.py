@@ -22,7 +22,7 @@ DEAL_KINDS = frozenset(("set", "add", "mend", "delete"))
 
 # an element of an XRANGE reply: id, and names and values in turn
 RawEntry: TypeAlias = tuple[bytes, list[bytes]]
-# where the values stand
+# where the values are
 _HASH, _TIME, _WRITER, _COUNTER, _ACTOR, _KIND, _HEIGHT, _ROWS, _DATA = range(1, 18, 2)
 _WORDS = _DATA + 1
 
@@ -117,7 +117,7 @@ class Entry(NamedTuple):
 
     @property
     def is_left_over(self) -> bool:
-        """Whether a ``delete`` removes rows of which the deals live on in others, after another program's doing."""
+        """Whether a ``delete`` removes rows whose deals live on in others, after another program's change."""
         return self.kind == "delete" and len(msgpack.unpackb(self.data)) > 1
 
 
@@ -150,7 +150,7 @@ class LogPage(Sequence[Entry]):
     """
     Commits as one reply has them.
 
-    A catch-up reads tens of thousands. To make an entry of each takes as long as all that is then done with them, so
+    A catch-up reads tens of thousands. Making an entry of each takes as long as all that is then done with them, so
     entries are made only when they are asked for.
 
     Raises
@@ -167,7 +167,7 @@ class LogPage(Sequence[Entry]):
             self._check()
 
     def _check(self) -> None:
-        """That each entry can be made."""
+        """Raise unless each entry can be made."""
         numbers = [f[place] for _, f in self._raw for place in (_TIME, _COUNTER, _HEIGHT)]
         numbers += [entry_id[:-2] for entry_id, _ in self._raw]
         names = [f[place] for _, f in self._raw for place in (_WRITER, _ACTOR, _KIND)]

@@ -1,7 +1,7 @@
 """
 Reading the log: forwards from a position, backwards, a single entry, and waiting for the next one.
 
-Entries come in pages, each the reply to one command, and no larger than the server and this process bear.
+Entries come in pages, each the reply to one command, and no larger than the server and this process can handle.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def wait_for(link: Link, log_key: str, seq: int, wait_ms: int) -> Sequence[Entry
     """
     The first entries in the log after a number; none when no commit comes within ``wait_ms`` milliseconds.
 
-    Whether they follow what the caller has is for the caller to see.
+    The caller checks whether they follow what it has.
 
     Cost
     ----

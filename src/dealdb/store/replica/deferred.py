@@ -39,7 +39,7 @@ class Waiting:
         Raises
         ------
         HistoryReset
-            If the checkpoint is gone: the replica has to be built anew.
+            If the checkpoint is gone: the replica has to be rebuilt.
         """
         found = self.load(names) if names else {}
         if found is None:

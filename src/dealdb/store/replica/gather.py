@@ -1,4 +1,4 @@
-"""Commits gathered, so that what they set can be applied to the columns at once."""
+"""Commits gathered, so that what they set can be applied to the columns together."""
 
 from __future__ import annotations
 

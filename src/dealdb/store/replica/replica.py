@@ -24,7 +24,7 @@ from dealdb.store.replica.gather import Gathered
 
 # appending adds a chunk; a scan slows down with their number, and joining them copies the column
 _MAX_CHUNKS = 32
-# commits unpacked at once: what they are made of is gone before the garbage collector looks through it
+# commits unpacked together: what they are made of is gone before the garbage collector looks through it
 _AT_ONCE = 64
 
 
@@ -47,7 +47,7 @@ class Replica:
     has_deleted
         Whether there is such a row.
     changes
-        Commits and rows that were applied; whoever looks at it may set it back.
+        Commits and rows that were applied; a reader may set it back.
     chunks
         Digests by field and number, of full chunks that the last checkpoint of it wrote, and that have not changed.
     """
@@ -113,7 +113,7 @@ class Replica:
         Raises
         ------
         HistoryReset
-            If the checkpoint that has them is gone: the replica has to be built anew.
+            If the checkpoint that has them is gone: the replica has to be rebuilt.
 
         Cost
         ----
@@ -160,7 +160,7 @@ class Replica:
 
     def some_rows(self, rows: pl.Series) -> pl.DataFrame | None:
         """
-        All columns of some rows, in the order given, where those that wait go on waiting.
+        All columns of some rows, in the order given, while those that wait keep waiting.
 
         None if the checkpoint that has these is gone.
         """
@@ -214,7 +214,7 @@ class Replica:
         self._extend(frames)
 
     def _overlay(self, added: pl.DataFrame, first: int, time_ms: int) -> None:
-        """Set rows from ``first`` on, some of which are there."""
+        """Set rows from ``first`` on, some of which exist."""
         gathered = Gathered(self.height)
         (_, ids), *columns = added.to_dict(as_series=False).items()
         change = (ids, [name for name, _ in columns], [texts for _, texts in columns])
@@ -234,7 +234,7 @@ class Replica:
             self._new_stages.update(added["stage"].unique())
 
     def _set(self, gathered: Gathered, run: Run) -> Gathered:
-        """Gather commits that set fields; returns what to go on gathering with."""
+        """Gather commits that set fields; returns what to continue with."""
         for start in range(0, len(run.data), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
             rows: list[list[int]] = unpacked_all(run.packed_rows[part])

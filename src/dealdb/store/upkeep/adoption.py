@@ -70,6 +70,6 @@ class Adoption:
         self._looked = True
 
     def _note(self) -> None:
-        # who may only read, or reads from a replica or a full server, looks through the hashes once a process
+        # a user who may only read, or reads from a replica or a full server, looks through the hashes once a process
         with suppress(AccessDenied, ServerRefused):
             self._link.call("HSET", self._keys.meta, "adopted", 1, retry=True)

@@ -28,7 +28,7 @@ return 1
 
 def log_ahead(link: Link, keys: Keys) -> str | None:
     """
-    What to say where the log goes on behind the commit that the state is of; None where it does not.
+    What to say if the log continues after the commit that the state is of; None if it does not.
 
     Cost
     ----
@@ -50,7 +50,7 @@ def catch_up(link: Link, keys: Keys) -> bool:
     Raises
     ------
     StoreDamaged
-        If the log goes on with something that dealdb did not write there.
+        If the log continues with something that dealdb did not write.
 
     Cost
     ----
@@ -101,7 +101,7 @@ def _state_after(entry: Entry) -> dict[str, str]:
 def _foreign(link: Link, keys: Keys, position: Position) -> str:
     last = f"{position.seq}-0"
     return (
-        f"{link.settings.where}: the log of collection {keys.collection!r} goes on behind commit {position.seq} with "
+        f"{link.settings.where}: the log of collection {keys.collection!r} continues after commit {position.seq} with "
         f"entries that dealdb did not write (XRANGE {keys.log} ({last} + shows them), and no commit can follow them; "
-        f"DEL {keys.log} begins the log anew: all deals stay, and the history since the last checkpoint is lost"
+        f"DEL {keys.log} starts a new log: all deals stay, and the history since the last checkpoint is lost"
     )

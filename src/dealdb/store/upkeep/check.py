@@ -41,7 +41,7 @@ class Difference:
     problem
         ``unlogged``: the log has never seen the hash. ``changed``: a field differs. ``vanished``: the hash is gone.
         ``misplaced``: the hash is a copy of another deal's. ``doubled``: the log has the deal twice, since its hash
-        was removed or replaced, and then saved. ``unreadable``: a field's text is none of its type.
+        was removed or replaced, and then saved. ``unreadable``: a field's text does not fit its type.
     field
         The field, where the problem is of one.
     """
@@ -122,7 +122,7 @@ class Logged:
 
 
 def compare(hashes: dict[str, Hash], logged: Logged) -> Iterator[Difference]:
-    """Differences of these deals, as far as a look at both tells: a commit may have come in between."""
+    """Differences of these deals, as far as a look at both shows: a commit may have come in between."""
     expected = logged.texts_of(hashes)
     for deal, fields in hashes.items():
         if b"_row" not in fields:
@@ -155,7 +155,7 @@ def _compare_fields(
 
 
 def is_column(name: str) -> bool:
-    """Whether a hash's field is a column: ``id`` stands in the key, and some names can't be one."""
+    """Whether a hash's field is a column: ``id`` is in the key, and some names can't be one."""
     try:
         check_field_name(name)
     except SchemaError:
@@ -164,7 +164,7 @@ def is_column(name: str) -> bool:
 
 
 def _canonical(text: str, field: Field) -> str | None:
-    """The text as dealdb would have written it, or None when it is none of the field's type."""
+    """The text as dealdb would have written it, or None when it does not fit the field's type."""
     value = decode_column(pl.Series([text], dtype=pl.String), field)
     canonical: str | None = encode_column(value, field).item()
     return canonical

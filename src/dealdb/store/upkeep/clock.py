@@ -1,4 +1,4 @@
-"""Whether commits bear times that are still to come, because the server's clock was ahead when they were made."""
+"""Whether commits have times that are still to come, because the server's clock was ahead when they were made."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TOLERANCE_MS = 60_000
 
 def times_to_come(link: Link, keys: Keys) -> str | None:
     """
-    What to say where commits bear times of the future; None where none do.
+    What to say where commits have times in the future; None if none do.
 
     Raises
     ------
@@ -33,6 +33,6 @@ def times_to_come(link: Link, keys: Keys) -> str | None:
         return None
     until = from_epoch_ms(furthest_ms)
     return (
-        f"commits bear times of the future: up to {until:%Y-%m-%dT%H:%MZ}; "
+        f"commits have times in the future: up to {until:%Y-%m-%dT%H:%MZ}; "
         "the history shows them with that time, the order of commits is right"
     )

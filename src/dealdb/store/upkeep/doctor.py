@@ -1,5 +1,5 @@
 """
-What a doctor looks at: whether a server and a collection on it are fit for use, and what to do where not.
+What a doctor looks at: whether a server and a collection on it are fit for use, and what to do if not.
 
 It changes nothing.
 """
@@ -52,7 +52,7 @@ return {missing, unknown}
 
 
 class State(StrEnum):
-    """How one thing stands."""
+    """How one thing is."""
 
     OK = "ok"
     WARN = "warn"
@@ -110,14 +110,14 @@ def findings(
     keys
         Of the collection.
     health
-        What the server has just told of itself.
+        What the server has just said of itself.
     trouble
         What keeps the server from its work where it can't say so itself, or None.
 
     Raises
     ------
     StoreError
-        If the server goes away before it has told what threatens it; later ones are findings.
+        If the server goes away before it has said what threatens it; later ones are findings.
 
     Cost
     ----
@@ -147,7 +147,7 @@ def findings(
             yield Finding.fail(name, str(error))
 
 
-# a server that is one of these is no place for deals
+# a server that is one of these can't hold deals
 _END_OF_LOOKING = ("server", "cluster")
 # what managed services often do not let anybody ask
 _QUESTIONS = {"INFO": ("INFO", "server"), "CONFIG": ("CONFIG", "GET", "save")}
@@ -178,7 +178,7 @@ def _is_hidden(link: Link, question: tuple[str, ...]) -> bool:
 
 
 def _answers(link: Link, _: Keys) -> Finding:
-    # also tells that its disk is full
+    # also says that its disk is full
     began = time.perf_counter()
     link.call("PING", retry=True)
     milliseconds = (time.perf_counter() - began) * 1000
@@ -237,7 +237,7 @@ def _ask(hidden: frozenset[str]) -> str:
     if not hidden:
         return "give +info"
     names = " and ".join(sorted(hidden))
-    return f"this server has no {names}, as managed services do: its console tells"
+    return f"this server has no {names}, as is usual for managed services: look in its console"
 
 
 def _rights(link: Link, keys: Keys) -> Finding:
@@ -292,7 +292,7 @@ def _unknown(link: Link) -> list[str]:
 def _clock(link: Link, keys: Keys) -> Finding:
     found = times_to_come(link, keys)
     if found is None:
-        return Finding.ok("clock", "no commit of the future")
+        return Finding.ok("clock", "no commit in the future")
     said, _, follows = found.partition("; ")
     return Finding.warn("clock", said, follows)
 
@@ -310,7 +310,9 @@ def _format(link: Link, keys: Keys) -> Finding:
         return Finding.ok("format", text)
     advice = "a newer dealdb wrote this collection: upgrade dealdb"
     if found == FORMAT_OF_RESTORE:
-        advice = "a restore is under way, or did not come to its end: wait for it, or run dealdb restore again"
+        advice = (
+            "a restore is under way, or did not finish: wait for it, or run dealdb restore again"
+        )
     return Finding.fail("format", found.decode(errors="replace"), advice)
 
 
@@ -343,9 +345,9 @@ def _hashes(link: Link, keys: Keys) -> Finding:
             break
     some = "" if cursor == b"0" else f"the first {seen:,}: "
     if not strange:
-        return Finding.ok("hashes", f"{some}{seen:,} deals, all in the log")
-    advice = "other programs saved them: dealdb check tells more, dealdb repair adopts them"
-    found = f"{some}{strange:,} of {seen:,} deals are not in the log"
+        return Finding.ok("hashes", f"{some}{seen:,}, all in the log")
+    advice = "other programs saved them: dealdb check says more, dealdb repair adopts them"
+    found = f"{some}{strange:,} of {seen:,} not in the log"
     return Finding.warn("hashes", found, advice)
 
 

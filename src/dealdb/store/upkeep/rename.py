@@ -52,7 +52,7 @@ class Reshape:
         field = schema[old]
         wanted = Field(new, field.type, field.scale)
         if schema.get(new, wanted) != wanted:
-            msg = f"field {old!r} can't become {new!r}: that is there already and holds {schema[new].describe()}"
+            msg = f"field {old!r} can't become {new!r}: that exists already and holds {schema[new].describe()}"
             raise SchemaError(msg, field=new)
         self._definitions.declare([wanted])
         self._empty(old, fields=[new, old], sources=[old, None])

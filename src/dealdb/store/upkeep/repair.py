@@ -2,7 +2,7 @@
 What other programs did to the hashes: found by comparing them with the log, and adopted by commits.
 
 A plain ``HSET deal:7 ...`` is legal, and the log has not seen it. ``check`` finds such changes without changing
-anything; ``repair`` commits the hashes as they are. Both work beside concurrent commits, and can be repeated
+anything; ``repair`` commits the hashes as they are. Both work alongside other commits, and can be repeated
 after any interruption.
 """
 
@@ -66,11 +66,11 @@ class RepairReport:
     Attributes
     ----------
     adopted
-        Deals whose hash is in the log now as it stands.
+        Deals whose hash is in the log now as it is.
     removed
         Deals whose hash was gone, now deleted in the log too.
     remaining
-        Differences that only a person can resolve: texts that are none of their field's type.
+        Differences that only a person can resolve: texts that do not fit their field's type.
     """
 
     adopted: int

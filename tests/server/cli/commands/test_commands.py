@@ -83,7 +83,7 @@ def test_save_refuses_a_stale_revision(run: Run, db: DealDatabase) -> None:
 def test_save_tells_of_new_columns(run: Run) -> None:
     assert run("save", "id=42", "amount=5", "Region=EMEA", "note=").err == "new column 'Region'\n"
     saved = run("save", "id=43", "Amount=5", "Region=US")
-    assert (saved.code, saved.err) == (0, "new column 'Amount', beside 'amount'\n")
+    assert (saved.code, saved.err) == (0, "new column 'Amount', next to 'amount'\n")
 
 
 def test_save_names_what_does_not_fit(run: Run) -> None:

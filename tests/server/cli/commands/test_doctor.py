@@ -35,7 +35,7 @@ def test_a_server_that_is_well(run: Run, db: DealDatabase, flavor: str) -> None:
         "log",
         "clock",
     ]  # fmt: skip
-    assert findings(ran)["hashes"]["found"] == "1 deals, all in the log"
+    assert findings(ran)["hashes"]["found"] == "1, all in the log"
     lines = run("doctor").out.splitlines()
     assert lines[0].startswith("ok    settings     redis://127.0.0.1:")
     assert "                   -> a restart loses every deal: set appendonly yes" in lines
@@ -54,7 +54,7 @@ def test_hashes_that_other_programs_saved(run: Run, db: DealDatabase, server: Se
     with server.client() as client:
         client.hset("deal:7", "name", "Acme")
     ran = run("doctor", "--json")
-    assert (ran.code, findings(ran)["hashes"]["found"]) == (0, "1 of 2 deals are not in the log")
+    assert (ran.code, findings(ran)["hashes"]["found"]) == (0, "1 of 2 not in the log")
     run("repair")
     assert states(run("doctor", "--json"))["hashes"] == "ok"
 

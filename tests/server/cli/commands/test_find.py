@@ -131,7 +131,7 @@ def test_export_writes_what_find_finds(run: Run, loaded: DealDatabase, tmp_path:
     options = ["--sql", statement, "--param", "least=5000", "--format", "jsonl"]
     streamed = run("export", "-", *options)
     assert json.loads(streamed.out) == {"n": loaded.query.count("amount > 5000")}
-    assert streamed.err.startswith("stdout: 1 rows, ")
+    assert streamed.err.startswith("stdout: 1 row, ")
     past = run("export", str(tmp_path / "past.csv"), "--at", "2020-01-01", "--json").json
     assert past["rows"] == 0
 
@@ -193,7 +193,7 @@ def test_load_deletes_what_the_file_lacks_after_asking(
         monkeypatch.setattr(stdin, "isatty", lambda: True)
         monkeypatch.setattr(sys, "stdin", stdin)
         ran = run("load", str(file), "--delete-missing")
-        assert "Delete 1 deals that" in ran.err
+        assert "does not have: 1. Delete them?" in ran.err
         assert (ran.code, len(db)) == (code, left)
     assert "; 1 others deleted" in ran.out
     file.write_text("id,name\n2,Bolt\n")

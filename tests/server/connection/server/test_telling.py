@@ -235,7 +235,7 @@ def test_nothing_that_may_be_asked(run: Run, new_server: NewServer) -> None:
     assert failing(ran)["rights"].startswith("this server does not know scan -> ")
     assert "acl_check_cmd" not in ran.out
     assert "+info" not in ran.out
-    assert "this server has no CONFIG and INFO, as managed services do" in ran.out
+    assert "this server has no CONFIG and INFO, as is usual for managed services" in ran.out
 
 
 def test_no_config_as_in_managed_services(run: Run, new_server: NewServer) -> None:
@@ -246,7 +246,7 @@ def test_no_config_as_in_managed_services(run: Run, new_server: NewServer) -> No
     assert persistence["state"] == "warn"
     assert (
         persistence["advice"]
-        == "this server has no CONFIG, as managed services do: its console tells"
+        == "this server has no CONFIG, as is usual for managed services: look in its console"
     )
 
 
@@ -309,7 +309,7 @@ def test_a_snapshot_that_failed(run: Run, new_server: NewServer) -> None:
         try:
             refused(
                 server,
-                "MISCONF .*; it can't write to its disk, and takes no changes until it can: free space there",
+                "MISCONF .*; it can't write to its disk, and takes no changes until it can: free space on it",
             )
             said = "the server could not write its last snapshot, "
             assert said + "and takes no changes until it can" in warned(server)
@@ -384,7 +384,7 @@ def test_a_server_without_room_for_connections(new_server: NewServer) -> None:
         assert "the server has 3 of at most 3 connections, and refuses more" in warned(server)
         with server.client() as third:
             third.ping()
-            said = "other connections take all its room: raise maxclients, or close some"
+            said = "other connections take all its slots: raise maxclients, or close some"
             refused(server, said, ServerUnavailable)
 
 
@@ -398,7 +398,7 @@ def test_a_script_that_does_not_end(new_server: NewServer) -> None:
     spinning = threading.Thread(target=spin)
     spinning.start()
     time.sleep(0.3)
-    said = "can't answer yet: BUSY .*; a script of some client has been running for too long: end it with SCRIPT KILL"
+    said = "can't answer yet: BUSY .*; some client's script has been running for too long: end it with SCRIPT KILL"
     refused(server, said, ServerUnavailable)
     with server.client() as client:
         client.script_kill()
@@ -448,7 +448,7 @@ def test_a_danger_is_one_sentence() -> None:
 @pytest.mark.parametrize("field", ["time", "future"])
 def test_commits_of_the_future(run: Run, server: Server, field: str) -> None:
     said = (
-        "commits bear times of the future: up to 2099-11-26T12:00Z; the history shows them with that time, "
+        "commits have times in the future: up to 2099-11-26T12:00Z; the history shows them with that time, "
         "the order of commits is right"
     )
     with DealDatabase.from_url(server.url) as db:

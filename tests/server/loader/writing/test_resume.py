@@ -231,7 +231,7 @@ def test_ids_that_are_made_come_out_the_same(
     options["id_from"] = id_from
     expected, rejects, state = in_one_go(server, path, options, nothing)
     unfinished(db, path, monkeypatch, **options)
-    with pytest.raises(LoadError, match="had another id_from; resume it with the same"):
+    with pytest.raises(LoadError, match="had a different id_from; resume it with the same"):
         db.loader.load(path, **{**options, "id_from": ["amount"]}, resume=True)
     report = db.loader.load(path, **options, resume=True)
     assert report.resumed == 200
@@ -259,7 +259,7 @@ def test_stages_of_a_table_go_on(
     expected, rejects, state = in_one_go(server, path, options, nothing)
     unfinished(db, path, monkeypatch, **options)
     table.write_text(stages.replace("Dropped", "Gone"))
-    with pytest.raises(LoadError, match="had another stages; resume it with the same"):
+    with pytest.raises(LoadError, match="had a different stages; resume it with the same"):
         db.loader.load(path, **options, resume=True)
     table.write_text(stages)
     report = db.loader.load(path, **options, resume=True)
@@ -368,7 +368,7 @@ def test_another_file_or_other_options_are_refused(
         ({"batch_size": 50}, "batch_size"),
         ({"batch_size": 40, "mapping": {"owner": None}, "on_conflict": "replace"}, "mapping, on_conflict"),
     ):  # fmt: skip
-        with pytest.raises(LoadError, match=f"had another {others}; resume it with the same"):
+        with pytest.raises(LoadError, match=f"had a different {others}; resume it with the same"):
             db.loader.load(path, resume=True, **options)
     text = path.read_bytes()
     path.write_bytes(text.replace(b"o5", b"o8", 1))

@@ -413,7 +413,7 @@ def test_only_its_owner_may_read_it(db: DealDatabase, tmp_path: Path) -> None:
 
 def test_a_file_that_is_there_stays(db: DealDatabase, tmp_path: Path) -> None:
     (tmp_path / "b").write_text("mine")
-    with pytest.raises(ConfigError, match=r"there already.*overwrite=True"):
+    with pytest.raises(ConfigError, match=r"already exists.*overwrite=True"):
         db.backup(tmp_path / "b")
     assert (tmp_path / "b").read_text() == "mine"
     db.backup(tmp_path / "b", overwrite=True)
@@ -425,7 +425,7 @@ def test_a_link_is_never_followed(db: DealDatabase, tmp_path: Path) -> None:
     (tmp_path / "b").symlink_to(tmp_path / "target")
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     for name in ("b", "dangling"):
-        with pytest.raises(ConfigError, match="there already"):
+        with pytest.raises(ConfigError, match="already exists"):
             db.backup(tmp_path / name)
     db.backup(tmp_path / "b", overwrite=True)
     assert not (tmp_path / "b").is_symlink()
@@ -438,7 +438,7 @@ def test_a_file_that_comes_meanwhile_stays(db: DealDatabase, tmp_path: Path) -> 
         (tmp_path / "b").write_text(text)
 
     db.save_deal({"id": 1})
-    with pytest.raises(ConfigError, match="there already"):
+    with pytest.raises(ConfigError, match="already exists"):
         db.backup(tmp_path / "b", progress=lambda _: put("mine"))
     assert (tmp_path / "b").read_text() == "mine"
     assert list(tmp_path.glob(".b*")) == []

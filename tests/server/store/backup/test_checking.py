@@ -133,9 +133,9 @@ def test_parts_that_are_elsewhere(whole: bytes, check: Check) -> None:
 @pytest.mark.parametrize(
     ("blob", "message"),
     [
-        (b"", "no backup of dealdb"),
-        (b"id,name\n1,Acme\n" * 100, "no backup of dealdb"),
-        (MAGIC.replace(b"\r\n", b"\n") + bytes(1_000), "no backup of dealdb"),
+        (b"", "not a backup of dealdb"),
+        (b"id,name\n1,Acme\n" * 100, "not a backup of dealdb"),
+        (MAGIC.replace(b"\r\n", b"\n") + bytes(1_000), "not a backup of dealdb"),
         (MAGIC + struct.pack(">I", FORMAT + 1) + bytes(100), "format 2, and this dealdb reads.*upgrade"),
         (MAGIC + struct.pack(">I", 0) + bytes(100), "no format 0"),
         (MAGIC + struct.pack(">I", FORMAT), "cut off"),

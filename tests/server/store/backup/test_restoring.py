@@ -336,7 +336,7 @@ def test_killed_in_the_middle(
     assert len(raw.keys("copy*")) > 3
     with pytest.raises(StoreDamaged, match=UNDER_WAY):
         copy.query.count()
-    with pytest.raises(RestoreRefused, match="died at it within the last 30 s"):
+    with pytest.raises(RestoreRefused, match="died doing so within the last 30 s"):
         copy.restore(file)
     # as if so long had passed
     raw.delete("copys:lease")

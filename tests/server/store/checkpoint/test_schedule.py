@@ -171,7 +171,7 @@ def age_of_lease(link: Link, seconds: int) -> None:
 def test_a_lease_of_long_ago_or_of_the_future_is_taken_over(
     store: Store, link: Link, seconds: int, *, blocks: bool
 ) -> None:
-    """When the clock is set back, expiry moves away; what the lease says of itself shows that it is a left-over."""
+    """When the clock is set back, expiry moves away; what the lease says of itself shows that it is a leftover."""
     age_of_lease(link, seconds)
     assert checkpoint(store) is not blocks
     assert bool(link.call("EXISTS", "deals:lease")) is blocks

@@ -19,7 +19,7 @@ from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.commit import idle_writers
 from dealdb.store.commit.batch import Batch
 from dealdb.store.commit.idle_writers import UNUSED_S, forget_idle_writers
-from dealdb.store.commit.writer import _Place
+from dealdb.store.commit.writer import _Reached
 from dealdb.store.log.reader import read_from
 from dealdb.store.replica.replica import Replica
 from dealdb.store.upkeep.ahead import catch_up
@@ -43,7 +43,7 @@ def test_a_copy_of_a_process_gets_nobody_elses_answer(link: Link) -> None:
     store.save({"id": 1, "name": "known"})
     clone.save({"id": 1, "name": "known"})
     writer, copy = (each._writers._writer(each._writers._seat()) for each in (store, clone))
-    copy._name, copy._place = writer._name, writer._place
+    copy._name, copy._reached = writer._name, writer._reached
     assert store.save({"id": 2, "name": "first"}).outcome == "inserted"
     with pytest.raises(WriterClash) as caught:
         clone.save({"id": 3, "name": "second"})
@@ -59,7 +59,7 @@ def test_the_same_change_of_a_copy_is_not_taken_for_its_repeat(link: Link) -> No
     store.save({"id": 1, "n": 0})
     clone.save({"id": 1, "n": 0})
     writer, copy = (each._writers._writer(each._writers._seat()) for each in (store, clone))
-    copy._name, copy._place = writer._name, writer._place
+    copy._name, copy._reached = writer._name, writer._reached
     store.save({"id": 1, "n": 1})
     Store(link).save({"id": 1, "n": 2})
     with pytest.raises(WriterClash):
@@ -81,7 +81,7 @@ def test_a_copy_of_a_load_gets_nobody_elses_answers(link: Link, server: Server) 
         assert store.add(schema, batches("a")) == 3
         # as many as were added under that name, and fewer
         for n in (3, 2):
-            copy._place = _Place(0)
+            copy._reached = _Reached(0)
             with pytest.raises(WriterClash):
                 clone.add(schema, batches("b")[:n])
             assert not clone.contains("b0-0")
@@ -100,7 +100,7 @@ def make_copy(db: DealDatabase, clone: DealDatabase) -> None:
     writer, copy = (
         each._store._writers._writer(each._store._writers._seat()) for each in (db, clone)
     )
-    copy._name, copy._place = writer._name, writer._place
+    copy._name, copy._reached = writer._name, writer._reached
 
 
 def test_resolve_does_not_take_a_copys_commit_for_its_own(server: Server) -> None:
@@ -422,7 +422,7 @@ def test_a_log_that_another_program_writes_to_is_no_commit(link: Link) -> None:
     seq = int(link.call("HGET", "deals:meta", "seq"))
     entry = ("hash", "0" * 16, "time", 1, "writer", "w", "counter", 1, "actor", "", "kind", "set")
     link.call("XADD", "deals:log", f"{seq + 1}-0", *entry, "height", 1, "rows", b"", "data", b"")
-    with pytest.raises(StoreDamaged, match="DEL deals:log begins the log anew"):
+    with pytest.raises(StoreDamaged, match="DEL deals:log starts a new log"):
         store.repair()
     link.call("DEL", "deals:log")
     assert store.save({"id": 2}).outcome == "inserted"

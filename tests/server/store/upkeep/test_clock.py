@@ -77,6 +77,6 @@ def test_health_tells_of_times_to_come(db: DealDatabase, server: Server) -> None
     db.save_deal({"id": 1, "n": 1})
     ahead = pretend_ahead(server, YEAR)
     year = str(datetime.fromtimestamp(ahead / 1000, UTC).year)
-    assert any("times of the future" in w and year in w for w in db.health().warnings)
+    assert any("times in the future" in w and year in w for w in db.health().warnings)
     db.save_deal({"id": 1, "n": 2})
-    assert any("times of the future" in w and year in w for w in db.health().warnings)
+    assert any("times in the future" in w and year in w for w in db.health().warnings)

@@ -51,7 +51,7 @@ def test_drop_removes_the_column_and_keeps_the_history(db: DealDatabase) -> None
     [
         ("amount", "value", "every collection has it"),
         ("colour", "color", "there is none; own fields are region, seats"),
-        ("region", "seats", "there already and holds int"),
+        ("region", "seats", "exists already and holds int"),
         ("region", "_region", "can't be a field name"),
     ],
 )

@@ -200,7 +200,7 @@ print_rows([{"id": "1", "name": "x" * 100, "city": "Rome", "note": "n"}], ["id",
 
 def test_columns_that_have_no_place_are_named() -> None:
     assert on_terminal(TERMINAL_CODE, 29, NO_COLOR="1") == (
-        f"id  name{' ' * 14}  city\n1   {'x' * 17}…  Rome\nnot shown for want of width: note; --csv has all\n"
+        f"id  name{' ' * 14}  city\n1   {'x' * 17}…  Rome\nnot shown for lack of width: note; --csv has all\n"
     )
     assert "not shown" not in on_terminal(TERMINAL_CODE, 80)
 
@@ -276,6 +276,6 @@ def test_a_table_has_the_most_columns_that_fit(width: int, left_out: list[str]) 
     assert max(map(cell_len, lines[:3])) <= width
     ends = [cell_len(line.partition(end)[0] + end) for line, end in zip(lines, ENDS, strict=False)]
     assert ends == [ends[0]] * 3
-    told = f"not shown for want of width: {', '.join(left_out)}; --csv has all"
+    told = f"not shown for lack of width: {', '.join(left_out)}; --csv has all"
     assert lines[3:] == ([told] if left_out else [])
     assert ("…" in lines[1]) == (width < 120)

@@ -255,7 +255,7 @@ def test_times_that_a_date_has_no_place_for_are_counted(store: Recorder, tmp_pat
     cells = ["2018-12-19 00:00:00", "2018-12-19 19:51:13"]
     report = store.load_text(tmp_path, table("created", cells), name="x.tsv")
     assert column(store, "created") == [date(2018, 12, 19)] * 2
-    assert "1 times of day in 'created' dropped: its field is a date" in report.notes
+    assert "times of day dropped in 'created': 1; its field is a date" in report.notes
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_stages_get_their_names_order_and_meaning(tmp_path: Path, text: str) -> 
     ]  # fmt: skip
     assert store.values("1") == {"stage": "Gewonnen", "closed": date(2026, 1, 31)}
     assert store.values("2") == {"stage": "Demo", "expected_close": date(2026, 2, 1)}
-    assert (report.unchanged, "4 stages from a table" in report.notes) == (4, True)
+    assert (report.unchanged, "stages from a table: 4" in report.notes) == (4, True)
 
 
 def test_a_table_without_ids_and_one_that_contradicts_itself() -> None:

@@ -181,7 +181,7 @@ def test_the_same_deals_give_the_same_compressed_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "options", "message"),
     [
-        ("deals.xyz", {}, "doesn't tell the format; say format= with one of csv, tsv"),
+        ("deals.xyz", {}, "doesn't show the format; give format= with one of csv, tsv"),
         ("deals.csv", {"format": "xls"}, "there is no format 'xls'"),
         ("deals.parquet.gz", {}, "parquet is already compressed: drop the .gz"),
         ("none/deals.csv", {}, "can't be written: No such file"),

@@ -63,13 +63,13 @@ def test_keywords_ask_for_members(tags: Any, expected: str) -> None:
         ("'a' = tags", "tags is a list of texts; ask for one of them: 'x' IN tags", 6),
         ("tags IN ('a', 'b')", "tags is a list of texts; ask for one of them", 0),
         ("'a' IN (tags)", "tags is a list of texts; ask for one of them", 8),
-        ("'a' IN name", "name is text; after IN stands a column of lists", 7),
+        ("'a' IN name", "name is text; IN takes a column of lists", 7),
         ("5 IN tags", "tags is a list of texts; look for text in single quotes", 0),
         ("tags", "tags is a list of texts, not a condition", 0),
         ("tags LIKE 'a%'", "tags is a list of texts; LIKE is for text", 0),
         ("lower(tags) = 'a'", "tags is a list of texts; lower() is for text", 6),
         ("coalesce(tags, tags) = 'a'", "tags is a list of texts; ask for", 9),
-        ("list_contains(name, 'a')", "name is text; after IN stands a column of lists", 14),
+        ("list_contains(name, 'a')", "name is text; IN takes a column of lists", 14),
     ],
 )
 def test_what_lists_have_not_is_refused(where: str, message: str, position: int) -> None:

@@ -93,8 +93,8 @@ def test_every_query_takes_them() -> None:
         ("seats > ?", {}, "write a parameter as :name", 8),
         ("seats > $1", {}, "write a parameter as :name", 8),
         ("seats > :n", {"n": "x"}, "seats is a number; compare it with a number", 8),
-        ("seats > :n", {"n": [1]}, "a list stands after IN, without parentheses", 8),
-        ("seats IN (:n)", {"n": [1]}, "a list stands after IN, without parentheses", 10),
+        ("seats > :n", {"n": [1]}, "write a list after IN, without parentheses", 8),
+        ("seats IN (:n)", {"n": [1]}, "write a list after IN, without parentheses", 10),
         (
             "seats > :n",
             {"n": b"x"},
