@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import polars as pl
 
-from dealdb.errors import QueryError
+from dealdb.errors import QueryError, SchemaError
 
 if TYPE_CHECKING:
     from dealdb.model.pipeline import Pipeline
+    from dealdb.model.schema import Field
     from dealdb.store.replica.snapshot import Snapshot
 
 Rows: TypeAlias = pl.DataFrame | Sequence[Mapping[str, object]]
@@ -80,7 +82,7 @@ class FixedDeals:
 def snapshot_of_rows(rows: Rows, pipeline: Pipeline | None = None) -> Snapshot:
     """Deals that are in no database; see ``QueryEngine.over``."""
     # not at the top: what queries a database has its snapshots from there
-    from dealdb.model.columns import field_of, is_text
+    from dealdb.model.columns import is_text
     from dealdb.model.pipeline import Pipeline
     from dealdb.model.schema import Schema
     from dealdb.store.replica.snapshot import Snapshot
@@ -91,10 +93,19 @@ def snapshot_of_rows(rows: Rows, pipeline: Pipeline | None = None) -> Snapshot:
     if not is_text(stages.dtype) and stages.dtype != pl.Null:
         msg = f"the column 'stage' has names of stages, which are texts, not {stages.dtype}"
         raise QueryError(msg)
-    fields = filter(None, map(field_of, frame.columns, frame.dtypes))
     return Snapshot(
         frame=frame,
-        schema=Schema(0, tuple(fields)),
+        schema=Schema(0, tuple(_fields_of(frame))),
         pipeline=(pipeline or Pipeline()).covering(stages.drop_nulls().to_list()),
         seq=1,
     )
+
+
+def _fields_of(frame: pl.DataFrame) -> Iterator[Field]:
+    """Fields of the columns; of those that no collection could have, none."""
+    from dealdb.model.columns import field_of
+
+    for name, dtype in frame.schema.items():
+        with suppress(SchemaError):
+            if field := field_of(name, dtype):
+                yield field

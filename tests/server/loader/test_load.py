@@ -327,3 +327,9 @@ def test_missing_deals_go_in_one_commit_and_what_others_touch_stays(
     assert values_of(db, "7") == {"id": "7", "name": "theirs"}
     assert len(db) == 601
     assert db.check().ok
+
+
+def test_an_option_that_is_left_out_deletes_nothing(db: DealDatabase) -> None:
+    db.loader.load([{"id": n} for n in range(10)], rejects=False)
+    db.loader.load([{"id": 1}], rejects=False, delete_missing=None)  # type: ignore[arg-type]
+    assert len(db) == 10

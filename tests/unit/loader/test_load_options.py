@@ -29,8 +29,14 @@ def test_each_policy_can_be_chosen() -> None:
 
 def test_a_load_is_resumed_with_the_same_options() -> None:
     terms = LoadOptions(stages="stages.csv", on_conflict="skip").terms("its stages")
-    assert set(terms) == {field.name for field in fields(LoadOptions)} - FREE
+    assert set(terms) == {field.name for field in fields(LoadOptions) if field.init} - FREE
     assert (terms["stages"], terms["on_conflict"]) == ("its stages", "skip")
+
+
+def test_the_columns_of_an_id_are_the_same_however_they_are_given() -> None:
+    assert LoadOptions(id_from="Name").terms(None) == LoadOptions(id_from=["Name"]).terms(None)
+    assert LoadOptions(id_from="row").ids_of_whole_rows
+    assert LoadOptions(id_from=["row"]).ids_of_whole_rows
 
 
 def test_generated_ids_are_a_column() -> None:
@@ -43,7 +49,14 @@ def test_generated_ids_are_a_column() -> None:
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"batch_size": 5001}, LoadError, "batch_size is a number from 1 to 5000, not 5001"),
+        ({"batch_size": 5001}, LoadError, "batch_size is a whole number from 1 to 5000, not 5001"),
+        ({"batch_size": 2.5}, LoadError, "batch_size is a whole number from 1 to 5000, not 2.5"),
+        ({"batch_size": True}, LoadError, "batch_size is a whole number"),
+        ({"max_errors": "x"}, LoadError, "max_errors is a whole number from 0 up, not 'x'"),
+        ({"max_errors": -1}, LoadError, "max_errors is a whole number from 0 up, not -1"),
+        ({"max_expansion": 0}, LoadError, "max_expansion is a whole number from 1 up, not 0"),
+        ({"id_from": []}, LoadError, "id_from names the columns that make the id"),
+        ({"id_from": ""}, LoadError, "id_from names the columns that make the id"),
         ({"on_conflict": "x"}, LoadError, "on_conflict is one of merge, replace, skip, error"),
         ({"durability": "x"}, ConfigError, "durability must be"),
         ({"dates": "uk"}, LoadError, "dates is one of 'us', 'eu', not 'uk'"),

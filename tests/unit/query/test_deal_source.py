@@ -64,3 +64,20 @@ def test_they_have_no_history() -> None:
     with pytest.raises(QueryError, match="there is no table 'history' here") as caught:
         QUERY.sql(statement)
     assert caught.value.text == statement
+
+
+def test_rows_of_an_example_need_not_be_deals() -> None:
+    query = QueryEngine.over([{"n": 1}])
+    with pytest.raises(QueryError, match="no column of text to search"):
+        query.search("x")
+    with pytest.raises(QueryError, match="no column of text to search"):
+        QueryEngine.over([]).search("x")
+    with pytest.raises(QueryError, match="no column 'id'"):
+        query.page()
+    with pytest.raises(QueryError, match="'stage' has names of stages, which are texts, not Int64"):
+        QueryEngine.over([{"stage": 1}])
+
+
+def test_the_schema_of_rows_is_that_of_their_columns() -> None:
+    snapshot = snapshot_of_rows([{"id": "1", "n": 7, "_own": 1}])
+    assert [field.describe() for field in snapshot.schema.values()] == ["text", "int"]

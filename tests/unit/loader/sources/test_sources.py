@@ -205,7 +205,7 @@ def test_files_that_can_t_be_loaded(
         ([], {"format": "xml"}, "there is no format 'xml'; the formats are csv, tsv"),
         ([], {"delimiter": "::"}, "a delimiter is one of"),
         ([], {"dates": "uk"}, "dates is one of 'us', 'eu'"),
-        ([], {"batch_size": 0}, "batch_size is a number from 1"),
+        ([], {"batch_size": 0}, "batch_size is a whole number from 1"),
     ],
 )
 def test_requests_that_make_no_sense(

@@ -196,7 +196,7 @@ def test_any_text_as_a_cursor(text: str) -> None:
     ("options", "message"),
     [
         ({"size": 0}, "size is a whole number from 1 up, not 0"),
-        ({"size": "5"}, "size is a whole number from 0 up, not '5'"),
+        ({"size": "5"}, "size is a whole number from 1 up, not '5'"),
         ({"cursor": 5}, "a cursor is the text of Page.next"),
         ({"sort": "tags", "size": 1}, "can't be sorted by 'tags', which is a list"),
     ],
