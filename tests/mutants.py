@@ -202,7 +202,7 @@ MUTANTS = [
     Mutant(
         "a server that removes deals is written to",
         "commit/eviction.py",
-        'if limit and policy.startswith("allkeys"):',
+        "if limit and removes_deals(policy):",
         "if False:",
         "tests/server/store/commit/test_eviction.py",
     ),

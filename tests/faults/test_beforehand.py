@@ -117,6 +117,28 @@ def test_repair_and_adoption_are_never_unknown(proxy: Proxy, durable: Server, wh
         assert db.check().ok
 
 
+def test_adoption_before_a_delete_is_not_the_delete(proxy: Proxy, durable: Server) -> None:
+    with (
+        DealDatabase(port=durable.port) as direct,
+        DealDatabase(port=proxy.port, retry_deadline_s=0.2) as db,
+        durable.client() as client,
+    ):
+        fill(direct)
+        db.save_deal({"id": 1, "name": "a"})
+        client.hset("deal:foreign", mapping={"name": "plain"})
+        # the delete itself finds a hash that the log has not; only then is it adopted
+        proxy.fault("lose_reply", after=1, matching=b"EVALSHA", times=1_000)
+        error: Exception | None = None
+        try:
+            db.delete_deal("foreign")
+        except (ServerUnavailable, OutcomeUnknown) as problem:
+            error = problem
+        proxy.heal()
+        happened = isinstance(error, OutcomeUnknown) and error.resolve()
+        assert error is not None
+        assert happened == (client.exists("deal:foreign") == 0)
+
+
 def waits(client: Any) -> int:
     stats: Any = client.info("commandstats")
     return int(stats["cmdstat_waitaof"]["calls"])

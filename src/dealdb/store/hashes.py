@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 from dealdb.connection import Link
 from dealdb.store.keys import Keys
+
+logger = logging.getLogger(__name__)
 
 _SCAN_COUNT = 1000
 
@@ -23,27 +26,52 @@ def scan_hashes(link: Link, keys: Keys) -> Iterator[dict[str, dict[bytes, bytes]
         hashes = link.calls([("HGETALL", key) for key in found], retry=True) if found else []
         # a hash that was deleted in between is empty by now
         yield {
-            key[prefix:].decode(errors="surrogateescape"): as_dict(pairs)
+            key[prefix:].decode(): as_dict(pairs)
             for key, pairs in zip(found, hashes, strict=True)
             if pairs
         }
 
 
 def scan_names(link: Link, keys: Keys) -> Iterator[list[bytes]]:
-    """Keys of every hash of the collection, some hundreds at a time. A round trip for every 1,000 keys there are."""
+    """
+    Keys of every hash of the collection, some hundreds at a time. A round trip for every 1,000 keys there are.
+
+    An id is text: a key that isn't UTF-8 is not a deal, since nobody could ask for it.
+    """
     cursor, pattern = b"0", keys.deal_prefix.encode() + b"*"
     while True:
         cursor, found = link.call(
             "SCAN", cursor, "MATCH", pattern, "COUNT", _SCAN_COUNT, "TYPE", "hash", retry=True
         )
-        yield found
+        names = [key for key in found if _is_text(key)]
+        if len(names) < len(found):
+            logger.warning(
+                "keys of %r are not UTF-8 and left out: %d",
+                keys.collection,
+                len(found) - len(names),
+            )
+        yield names
         if cursor == b"0":
             return
+
+
+def _is_text(key: bytes) -> bool:
+    try:
+        key.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def as_dict(flat: list[bytes]) -> dict[bytes, bytes]:
     """HGETALL's reply as a dict."""
     return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def as_texts(flat: list[bytes]) -> dict[str, str]:
+    """HGETALL's reply as texts; what isn't UTF-8 is shown as such."""
+    texts = [each.decode(errors="replace") for each in flat]
+    return dict(zip(texts[::2], texts[1::2], strict=True))
 
 
 def strays(hashes: dict[str, dict[bytes, bytes]]) -> list[str]:

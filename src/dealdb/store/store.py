@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from dealdb.connection import Link
+from dealdb.connection.fork import renew_in_child
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, Schema
 from dealdb.store.commit.change import Mark
@@ -17,7 +18,7 @@ from dealdb.store.commit.durability import Durability
 from dealdb.store.commit.load_notes import Marked, take_over
 from dealdb.store.commit.writers import Writers
 from dealdb.store.deal import Deal, SaveResult, Written, deal_from
-from dealdb.store.hashes import as_dict
+from dealdb.store.hashes import as_dict, as_texts
 from dealdb.store.keys import Keys, check_format
 from dealdb.store.upkeep.adoption import Adoption
 from dealdb.store.upkeep.clock import times_to_come
@@ -86,6 +87,11 @@ class Store:
         self._lazy_lock = threading.Lock()
         self._lazy_live: LiveColumns | None = None
         self._adoption = Adoption(link, self.keys, self._writers)
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Begin with a new lock in a forked child."""
+        self._lazy_lock = threading.Lock()
 
     def schema(self) -> Schema:
         """Schema in force. One round trip."""
@@ -134,16 +140,16 @@ class Store:
 
     @property
     def _live(self) -> LiveColumns:
+        # before the lock, for it takes long: a child that was forked meanwhile would never get it
+        from dealdb.store.live.columns import LiveColumns
+
         with self._lazy_lock:
             if self._lazy_live is None:
-                from dealdb.store.live.columns import LiveColumns
-
                 self._lazy_live = LiveColumns(
                     self.link, self.keys, self._definitions.anchor, self._cache
                 )
             return self._lazy_live
 
-    @property
     def _audit(self) -> Audit:
         from dealdb.store.upkeep.repair import Audit
 
@@ -152,7 +158,7 @@ class Store:
     def check(self) -> CheckReport:
         """Compare every hash with the log, and change nothing; see ``Audit.check``."""
         self._adopt_strays()
-        return self._audit.check()
+        return self._audit().check()
 
     def repair(self) -> RepairReport:
         """Adopt what other programs did to the hashes; see ``Audit.repair``."""
@@ -161,32 +167,31 @@ class Store:
         # first: until then every commit is refused, those of a repair too
         catch_up(self.link, self.keys)
         self._adopt_strays()
-        return self._audit.repair()
+        return self._audit().repair()
 
     def rename_field(self, old: str, new: str) -> None:
         """Give a column another name; see ``Reshape.rename``."""
-        self._reshape.rename(old, new)
+        self._reshape().rename(old, new)
 
     def drop_field(self, name: str) -> None:
         """Remove a column; see ``Reshape.drop``."""
-        self._reshape.drop(name)
+        self._reshape().drop(name)
 
-    @property
     def _reshape(self) -> Reshape:
         from dealdb.store.upkeep.rename import Reshape
 
         self._adopt_strays()
-        return Reshape(self._definitions, self._audit, self._live, self._writers)
+        return Reshape(self._definitions, self._audit(), self._live, self._writers)
 
     def history(self, deal_id: str) -> pl.DataFrame:
-        """Every change of one deal; see ``reading.history_of``."""
+        """Every change of one deal; see ``changes.history_of``."""
         from dealdb.store.history.changes import history_of
 
         self._adopt_strays()
         return history_of(self.link, self.keys, deal_id)
 
     def changes(self, until: int) -> pl.DataFrame:
-        """Every change of every deal up to a commit; see ``reading.changes_of``."""
+        """Every change of every deal up to a commit; see ``changes.changes_of``."""
         from dealdb.store.history.changes import changes_of
 
         self._adopt_strays()
@@ -200,7 +205,7 @@ class Store:
         return Feed(self.link.apart(), self.keys, since, timeout_s)
 
     def as_of(self, when: datetime | date) -> Snapshot:
-        """All deals as they were at a moment; see ``reading.replica_as_of``."""
+        """All deals as they were at a moment; see ``as_of.replica_as_of``."""
         from dealdb.store.history.as_of import replica_as_of
         from dealdb.store.replica.snapshot import snapshot_of
 
@@ -224,13 +229,15 @@ class Store:
 
     def _adopt_strays(self) -> None:
         """At the first use of a collection, adopt the hashes that were there before dealdb came."""
-        self._adoption.ensure(lambda deals: self._audit.adopt_all(deals))
+        self._adoption.ensure(lambda deals: self._audit().adopt_all(deals))
 
     def _adopt_deal(self, deal_id: str) -> bool:
         """Have the log see a hash that another program wrote; whether there is one."""
         if not self.contains(deal_id):
             return False
-        self._audit.adopt_all([deal_id])
+        # what breaks here is not the caller's change, which has not been sent yet
+        with self._writers.beforehand():
+            self._audit().adopt_all([deal_id])
         return True
 
     def get_many(self, ids: Sequence[str]) -> list[Deal | None]:
@@ -289,11 +296,7 @@ class Store:
 
     def saved_queries(self) -> dict[str, str]:
         """Texts of the saved queries by name. One round trip."""
-        kept = as_dict(self.link.call("HGETALL", self.keys.queries, retry=True))
-        return {
-            name.decode(errors="replace"): text.decode(errors="replace")
-            for name, text in kept.items()
-        }
+        return as_texts(self.link.call("HGETALL", self.keys.queries, retry=True))
 
     def save_query(self, name: str, text: str) -> None:
         """Keep a query's text, in place of one of the same name. One round trip; repeating it changes nothing."""
@@ -313,12 +316,7 @@ class Store:
         return self._deal_writer.save(deal, expect_rev=expect_rev, must_exist=must_exist)
 
     def write(
-        self,
-        schema: Schema,
-        batch: Batch,
-        *,
-        max_rev: int | None = None,
-        mark: Mark | None = None,
+        self, schema: Schema, batch: Batch, *, max_rev: int | None = None, mark: Mark | None = None
     ) -> Written:
         """Write a batch of deals in one commit; see ``DealWriter.write``."""
         self._adopt_strays()

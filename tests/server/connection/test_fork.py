@@ -177,6 +177,14 @@ def test_a_parent_that_has_not_queried_leaves_its_child_free(server: Server) -> 
     assert said == "[(50, 50), (40, 50), (10, 50)] 50"
 
 
+def test_a_child_that_is_forked_while_a_thread_begins_to_query(server: Server) -> None:
+    with DealDatabase(port=server.port) as db:
+        db.save_deal({"id": 1})
+        store = db._store
+        with store._lazy_lock:
+            assert in_child(lambda: store._lazy_lock.acquire(timeout=HANG_S) or 1 / 0) == "ok"
+
+
 def test_polars_that_another_part_of_the_parent_has_used_is_noticed(server: Server) -> None:
     if not Path("/proc/self/task").exists():
         pytest.skip("the system does not name the threads of a process")

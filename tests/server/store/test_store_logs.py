@@ -187,13 +187,23 @@ def test_a_checkpoint_of_a_load_that_fails(
 ) -> None:
     monkeypatch.setattr("dealdb.store.checkpoint.schedule.MIN_CHANGES", 2)
     monkeypatch.setattr("dealdb.store.checkpoint.schedule._SETTLING_PAUSES_S", (0.0, 0.0))
-    store.link.call("CONFIG", "SET", "maxmemory", 1)
-    try:
-        store._live.settle()
-    finally:
-        store.link.call("CONFIG", "SET", "maxmemory", 0)
+
+    def settle(limit: int) -> None:
+        store.link.call("CONFIG", "SET", "maxmemory", limit)
+        try:
+            store._live.settle()
+        finally:
+            store.link.call("CONFIG", "SET", "maxmemory", 0)
+
+    settle(limit=1)
     [line] = lines(log, "checkpoint.schedule", "WARNING")
     assert line.startswith("no checkpoint of 'deal': unix://")
+    settle(limit=0)
+    for n in range(3):
+        store.save({"id": f"later {n}"})
+    # after one that was written, the same reason is news
+    settle(limit=1)
+    assert lines(log, "checkpoint.schedule", "WARNING") == [line, line]
 
 
 def test_a_load_whose_log_can_not_be_read(

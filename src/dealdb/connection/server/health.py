@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 
 from dealdb.connection.link import Link
 from dealdb.connection.server.dangers import find_dangers
-from dealdb.connection.server.info import ask_config, ask_info, flavor, whole
+from dealdb.connection.server.info import ask_config, ask_info, flavor, removes_deals, whole
 from dealdb.connection.translate import is_missing_right
 from dealdb.errors import AccessDenied, ServerRefused
 
 UNKNOWN = "unknown"
 # the first version of Redis that tells whether a change is on its disk
 _WITH_WAITAOF = (7, 2)
-# the policies that never remove a key that has no time to live; dealdb's keys have none
-_SAFE_POLICIES = ("noeviction", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +150,7 @@ def _version(info: Mapping[str, str]) -> tuple[int, ...]:
 def _warnings(health: ServerHealth) -> list[str]:
     found = []
     policy, limit = health.memory_policy, health.memory_max_bytes
-    if policy is not None and policy not in _SAFE_POLICIES:
+    if policy is not None and removes_deals(policy):
         when = (
             f"at its limit of {limit} bytes" if limit else "as soon as it gets a limit (maxmemory)"
         )

@@ -39,6 +39,11 @@ def ask_config(link: Link, name: str) -> str | None:
     return reply[1].decode(errors="replace") if len(reply) > 1 else None
 
 
+def removes_deals(policy: str) -> bool:
+    """Whether a server of this ``maxmemory-policy`` removes keys without a time to live, as those of deals are."""
+    return policy.startswith("allkeys")
+
+
 def flavor(info: Mapping[str, str]) -> str | None:
     """``valkey`` or ``redis``; None when nothing is known."""
     # only Valkey names itself; its redis_version is one that it is compatible with, not its own

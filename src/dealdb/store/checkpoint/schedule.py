@@ -177,6 +177,7 @@ class CheckpointSchedule:
         ends_at = time.monotonic() + _SETTLING_S
         for pause_s in _SETTLING_PAUSES_S[-tries:]:
             if self._write_settling(replica, recent):
+                self._last_reason = ""
                 recent.clear()
                 replica.changes = 0
             if not replica.changes or time.monotonic() > ends_at:

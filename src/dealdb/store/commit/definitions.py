@@ -9,7 +9,7 @@ from dealdb.connection import Link
 from dealdb.errors import StoreDamaged, StoreError
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, Schema
-from dealdb.store.commit.change import Change, Condition, Reply, version_of
+from dealdb.store.commit.change import Change, Condition, version_of
 from dealdb.store.commit.writers import Writers
 from dealdb.store.keys import Keys, check_format
 
@@ -131,7 +131,7 @@ class Definitions:
         )
         reply = self._writers.commit(change)
         self._refresh()
-        return reply.status in ("ok", "repeat")
+        return reply.is_done
 
     def cover_stages(self, names: Iterable[str]) -> Pipeline:
         """
@@ -168,14 +168,15 @@ class Definitions:
 
     def anchor(self) -> None:
         """Append a commit that changes nothing: the log then ends in a position that a reader can hold on to."""
-        reply = Reply("stale", ())
-        while reply.status == "stale":
+        for _ in range(_MAX_TRIES):
             known = self._refresh()
             change = Change(
                 kind="pipeline", version=known.pipeline_version, payload=known.pipeline.to_json()
             )
             with self._writers.beforehand():
-                reply = self._writers.commit(change)
+                if self._writers.commit(change).status != "stale":
+                    return
+        raise self._never_settled()
 
     def _until_done(self, change: Callable[[], Change | None]) -> None:
         for _ in range(_MAX_TRIES):
@@ -184,5 +185,10 @@ class Definitions:
                 return
             self._writers.commit(wanted)
             self._refresh()
-        msg = f"{self._link.settings.where}: the definitions of {self._keys.collection!r} did not settle"
-        raise StoreError(msg)
+        raise self._never_settled()
+
+    def _never_settled(self) -> StoreError:
+        where, name = self._link.settings.where, self._keys.collection
+        return StoreError(
+            f"{where}: the definitions of {name!r} did not settle; dealdb check looks for damage"
+        )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dealdb.connection import Link
-from dealdb.connection.server.info import ask_info
+from dealdb.connection.server.info import ask_info, removes_deals
 from dealdb.connection.translate import is_cut
 from dealdb.errors import NotDurable, ServerUnavailable
 
@@ -31,7 +31,7 @@ def refuse_eviction(link: Link) -> None:
     """
     info = _about_memory(link)
     policy, limit = info.get("maxmemory_policy", ""), int(info.get("maxmemory", 0))
-    if limit and policy.startswith("allkeys"):
+    if limit and removes_deals(policy):
         raise NotDurable(
             f"{link.settings.where} removes deals when its memory is full (maxmemory-policy {policy}, maxmemory "
             f"{limit:,} bytes): nothing was written; set maxmemory-policy noeviction, or open the database with "

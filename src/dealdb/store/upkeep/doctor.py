@@ -16,7 +16,9 @@ from typing import Self
 from dealdb.connection import Danger, Link, ServerHealth
 from dealdb.connection.server.dangers import ask_dangers
 from dealdb.connection.server.health import ping
+from dealdb.connection.server.info import removes_deals
 from dealdb.errors import AccessDenied, ServerRefused, StoreError
+from dealdb.store.hashes import scan_names
 from dealdb.store.keys import FORMAT, FORMAT_OF_RESTORE, Keys
 from dealdb.store.upkeep.ahead import log_ahead
 from dealdb.store.upkeep.clock import times_to_come
@@ -203,7 +205,7 @@ def _memory(health: ServerHealth, hidden: frozenset[str]) -> Finding:
         return Finding.warn("eviction", "unknown", _ask(hidden))
     limit = f"limit {health.memory_max_bytes:,} bytes" if health.memory_max_bytes else "no limit"
     found = f"{policy}, {limit}"
-    if not policy.startswith("allkeys"):
+    if not removes_deals(policy):
         return Finding.ok("eviction", found)
     state = State.FAIL if health.memory_max_bytes else State.WARN
     advice = "the server may remove deals: set maxmemory-policy noeviction"
@@ -326,24 +328,13 @@ def _log(link: Link, keys: Keys) -> Finding:
 
 def _hashes(link: Link, keys: Keys) -> Finding:
     """Deals that carry no row number have never been in a commit; looks at some thousand keys only."""
-    cursor, seen, strange = b"0", 0, 0
-    while True:
-        cursor, names = link.call(
-            "SCAN",
-            cursor,
-            "MATCH",
-            f"{keys.deal_prefix}*",
-            "COUNT",
-            1000,
-            "TYPE",
-            "hash",
-            retry=True,
-        )
+    seen, strange, some = 0, 0, ""
+    for names in scan_names(link, keys):
+        if seen >= SAMPLE:
+            some = f"the first {seen:,}: "
+            break
         seen += len(names)
         strange += link.calls([("HGET", name, "_row") for name in names], retry=True).count(None)
-        if cursor == b"0" or seen >= SAMPLE:
-            break
-    some = "" if cursor == b"0" else f"the first {seen:,}: "
     if not strange:
         return Finding.ok("hashes", f"{some}{seen:,}, all in the log")
     advice = "other programs saved them: dealdb check says more, dealdb repair adopts them"

@@ -18,6 +18,7 @@ from typing import TypeVar
 import msgpack
 
 from dealdb.connection import Link
+from dealdb.errors import StoreError
 from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.commit.change import Change, Condition
 from dealdb.store.commit.definitions import Definitions
@@ -37,6 +38,8 @@ from dealdb.store.upkeep.check import (
 
 logger = logging.getLogger(__name__)
 BATCH = 200
+# against other writers, each of which may come in between
+_MAX_TRIES = 1000
 # sets the number of deals as of a commit; 0 when there are later ones
 _COUNT = b"""
 local seq = redis.call('HGET', KEYS[1], 'seq') or '0'
@@ -170,25 +173,13 @@ class Audit:
             for deal, kinds in wanted.items()
         }
         return self._logged(
-            sum(self._commit({deal: marks[deal] for deal in batch}) for batch in _batches(marks))
+            sum(
+                self._adopt_batch({deal: marks[deal] for deal in batch})
+                for batch in _batches(marks)
+            )
         )
 
-    def adopt(self, deals: Mapping[str, Adopt]) -> int:
-        """
-        Commit the hashes of these deals as they are; returns how many there were.
-
-        Parameters
-        ----------
-        deals
-            By id, how each is adopted: a value of ``Adopt``.
-
-        Cost
-        ----
-        Two round trips.
-        """
-        return self._logged(self._commit(deals))
-
-    def _commit(self, deals: Mapping[str, Adopt]) -> int:
+    def _adopt_batch(self, deals: Mapping[str, Adopt]) -> int:
         names = {
             name.decode(errors="replace") for h in self._hashes(list(deals)).values() for name in h
         }
@@ -199,9 +190,9 @@ class Audit:
         return self.mend(list(deals), fields, fields, list(deals.values()))
 
     def adopt_all(self, deals: Iterable[str]) -> int:
-        """Commit hashes that the log has never seen; returns how many there were. Costs as ``adopt`` for each 200."""
+        """Commit hashes that the log has never seen; returns how many there were. Two round trips for each 200."""
         batches = (dict.fromkeys(batch, Adopt.ALWAYS) for batch in _batches(deals))
-        return self._logged(sum(map(self._commit, batches)))
+        return self._logged(sum(map(self._adopt_batch, batches)))
 
     def _logged(self, adopted: int) -> int:
         if adopted:
@@ -216,7 +207,7 @@ class Audit:
         marks: Sequence[int],
     ) -> int:
         """Give fields the values of others of the same hash; see ``commit.lua``. Returns the deals changed."""
-        while True:
+        for _ in range(_MAX_TRIES):
             reply = self._writers.commit(
                 Change(
                     kind="mend",
@@ -225,17 +216,17 @@ class Audit:
                     ids=ids,
                 )
             )
+            if reply.is_done:
+                _, inserted, updated, _ = reply.counts
+                return inserted + updated
             if reply.status != "stale":
-                break
+                return 0
             self._definitions.refresh()
-        if reply.status not in ("ok", "repeat"):
-            return 0
-        _, inserted, updated, _ = map(int, reply.rest[0].split())
-        return inserted + updated
+        raise self._never_done()
 
     def _remove(self, deals: Sequence[str]) -> set[str]:
         """Delete from the log what it has of these deals and their hashes have not; returns the deals concerned."""
-        while True:
+        for _ in range(_MAX_TRIES):
             snapshot, rows = self._live.snapshot_with_rows()
             logged = Logged(snapshot, rows, only=deals)
             hashes = self._hashes(deals)
@@ -258,17 +249,24 @@ class Audit:
                     condition=Condition.no_commit_since(snapshot.seq),
                 )
             )
-            if reply.status in ("ok", "repeat", "unchanged"):
-                return set() if reply.status == "unchanged" else set(ids)
+            if reply.is_done or reply.status == "unchanged":
+                return set(ids) if reply.is_done else set()
+        raise self._never_done()
 
     def _count(self) -> None:
         """Correct the number of deals, which counts what commits insert and delete."""
-        done = 0
-        while not done:
+        for _ in range(_MAX_TRIES):
             snapshot = self._live.snapshot()
-            done = self._link.call(
-                "EVAL", _COUNT, 1, self._keys.meta, snapshot.seq, snapshot.height
-            )
+            arguments = (self._keys.meta, snapshot.seq, snapshot.height)
+            if self._link.call("EVAL", _COUNT, 1, *arguments):
+                return
+        raise self._never_done()
+
+    def _never_done(self) -> StoreError:
+        where, name = self._link.settings.where, self._keys.collection
+        return StoreError(
+            f"{where}: others changed {name!r} each time that this was tried; try again when it is quieter"
+        )
 
 
 def _unknown_fields(names: Iterable[str], schema: Schema) -> list[Field]:

@@ -11,6 +11,8 @@ import pytest
 
 from connected import connected, eventually, in_threads, sockets, wires_in_use
 from dealdb.connection import RedisConnection, ServerHealth
+from dealdb.connection.server.health import _warnings
+from dealdb.connection.server.info import removes_deals
 from dealdb.errors import AccessDenied, ServerUnavailable
 from servers import Server, free_port
 
@@ -289,3 +291,11 @@ def test_ping_takes_milliseconds_or_says_why_not(new_server: Callable[..., Serve
         with pytest.raises(ServerUnavailable, match="did not answer in time"):
             connection.ping()
         server.thaw()
+
+
+def test_a_policy_that_is_not_known_removes_no_deals_by_its_name() -> None:
+    """One rule for the warning, for the doctor and for the refusal of changes."""
+    assert removes_deals("allkeys-lrm")
+    assert not removes_deals("volatile-lrm")
+    health = ServerHealth(reachable=True, memory_policy="volatile-lrm", memory_max_bytes=1000)
+    assert not any("removes deals" in warning for warning in _warnings(health))

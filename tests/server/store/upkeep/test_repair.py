@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 
 from dealdb.connection import Link, RedisConnection
+from dealdb.errors import StoreError
 from dealdb.store import Store
 from dealdb.store.upkeep.check import Difference, Problem
 from servers import Server
@@ -264,3 +265,27 @@ def test_hash_of_another_program_is_deleted_and_cleared(store: Store, link: Link
     store.save({"id": 9, "name": None, "owner": "Bob"})
     assert is_whole(store, ["0", "1", "2", "3", "9"])
     assert deals_of(store)["9"] == {"owner": "Bob"}
+
+
+def test_a_key_that_is_no_text_is_no_deal(link: Link, server: Server) -> None:
+    """Another program's; nobody could ask for it by an id, and it must not keep the others from being used."""
+    with server.client() as client:
+        client.hset(b"deal:\xff", mapping={"name": "x"})
+        client.hset("deal:1", mapping={"name": "y"})
+        store = Store(link)
+        assert deals_of(store) == {"1": {"name": "y"}}
+        assert store.save({"id": 2, "name": "z"}).outcome == "inserted"
+        client.hset(b"deal:\xfe\xff", mapping={"name": "x"})
+        assert store.check().ok
+        assert store.repair().adopted == 0
+        assert client.hgetall(b"deal:\xff") == {b"name": b"x"}
+
+
+def test_what_never_settles_ends(link: Link, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that is gone, in a collection whose format is gone too: every commit is refused as stale."""
+    monkeypatch.setattr("dealdb.store.commit.definitions._MAX_TRIES", 5)
+    store.save({"id": 1, "name": "a"})
+    link.call("HDEL", "deals:meta", "format")
+    link.call("DEL", "deals:log")
+    with pytest.raises(StoreError):
+        Store(link).snapshot()
