@@ -2,7 +2,8 @@
 When to try again, and how long to wait before it.
 
 The client's own retries are off: it resends whatever it sent last, so a save whose reply was lost would be
-done twice. Here a command is sent again only when it is a read, or when it provably never left.
+done twice. Here a command is sent again only when it is a read, when it provably never left, or when the server
+knows a repeat by its counter and digest, as with commits.
 """
 
 from __future__ import annotations
