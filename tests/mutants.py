@@ -592,6 +592,8 @@ MUTANTS = [
         "archive/sealing.py",
         "return all(\n            name in self._schema",
         "return any(\n            name in self._schema",
+        "tests/server/store/archive/test_sealing.py"
+        "::test_deals_that_changed_since_are_sealed_as_they_were_added",
     ),
     Mutant(
         "a deal that changed keeps the deals beside it in the history too",
@@ -808,14 +810,14 @@ MUTANTS = [
         "backup/restore_finish.lua",
         "if call('HGET', KEYS[1], 'restored') == ARGV[1] then",
         "if false then",
-        RESTORE,
+        f"{RESTORE}::test_the_last_step_may_be_sent_twice",
     ),
     Mutant(
         "a chunk that is gone is not missed",
         "backup/restore_finish.lua",
         "if call('EXISTS', KEYS[i]) == 0 then return {'lost', KEYS[i]} end",
         "",
-        RESTORE,
+        f"{RESTORE}::test_a_chunk_that_is_gone_at_the_end",
     ),
     Mutant(
         "left-overs of a restore stay",
