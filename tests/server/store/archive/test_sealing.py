@@ -47,7 +47,10 @@ def told(entry: Entry) -> tuple[Any, ...]:
 @pytest.mark.parametrize("change", CHANGES)
 def test_deals_that_changed_since_are_sealed_as_they_were_added(store: Store, change: str) -> None:
     ids = [f"b{n}" for n in range(4)]
-    columns = {"amount": ["0", "1", "2", "3"], "colour": ["blue", "red", None, "green"]}
+    columns: dict[str, list[str | None]] = {
+        "amount": ["0", "1", "2", "3"],
+        "colour": ["blue", "red", None, "green"],
+    }
     assert (
         store.add(store.declare([Field("colour", FieldType.TEXT)]), [Batch.of(ids, columns)]) == 1
     )
