@@ -249,14 +249,13 @@ def save_one(db: DealDatabase, n: int) -> None:
         return
 
 
-@pytest.mark.parametrize("seconds", [1.5, pytest.param(30, marks=pytest.mark.slow)])
-def test_clients_that_are_killed_each_50_ms(durable: Server, seconds: float) -> None:
+@pytest.mark.parametrize("n_kills", [20, pytest.param(400, marks=pytest.mark.slow)])
+def test_clients_that_are_killed_each_50_ms(durable: Server, n_kills: int) -> None:
     saved: list[list[str]] = [[] for _ in range(4)]
     with DealDatabase(port=durable.port, retry_deadline_s=20) as db:
-        end = time.monotonic() + seconds
 
         def save(thread: int) -> None:
-            while time.monotonic() < end or len(saved[thread]) < 50 or len(kills) < 6:
+            while len(saved[thread]) < 50 or len(kills) < n_kills:
                 n = str(len(saved[thread]))
                 assert db.save_deal({"id": thread, "n": int(n)}).outcome != "unchanged"
                 saved[thread].append(n)

@@ -103,7 +103,7 @@ def test_a_replica_as_the_address(new_server: Callable[..., Server]) -> None:
                 began = time.monotonic()
                 with pytest.raises(StoreError, match=r"(?i)replica.*primary"):
                     change()
-                assert time.monotonic() - began < 10
+                assert time.monotonic() - began < 60
                 # no storm: some tries, in case the server has just changed its part
                 assert len(sent(client)) < 30
             assert there.query.frame().height == len(there) == 1

@@ -401,3 +401,17 @@ def test_interrupted_catching_up_leaves_no_half_columns(
         Decimal(100),
         "Won",
     )
+
+
+def test_queries_follow_to_another_database(server: Server) -> None:
+    """Nothing of the one left behind is shown, though both have had as many commits."""
+    with DealDatabase.from_url(f"unix://{server.socket}", actor="ann") as db:
+        query, history = db.query, "SELECT DISTINCT id FROM history"
+        db.save_deal({"id": 1, "name": "Acme"})
+        query.save("acme", "name = 'Acme'")
+        assert query.sql(history)["id"].to_list() == ["1"]
+        db.select_database(1)
+        db.save_deal({"id": 2, "name": "Globex"})
+        assert query.find()["id"].to_list() == ["2"]
+        assert query.saved() == {}
+        assert query.sql(history)["id"].to_list() == ["2"]

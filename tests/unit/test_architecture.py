@@ -21,6 +21,23 @@ MOST_LINES = 400
 MOST_FILES = 12
 # a file for each command
 MAY_BE_FULL = {"cli/commands"}
+# tests of several files or folders together, or of what is no part of the package
+OF_NO_FILE = {
+    "server/cli/test_first_steps.py",
+    "server/connection/test_acl.py",
+    "server/connection/test_demotion.py",
+    "server/connection/test_logs.py",
+    "server/connection/test_tls.py",
+    "server/loader/test_golden_load.py",
+    "server/test_bench_hashes.py",
+    "server/test_servers.py",
+    "unit/analytics/test_golden_sales.py",
+    "unit/query/test_fuzz.py",
+    "unit/test_architecture.py",
+    "unit/test_benchmarks.py",
+    "unit/test_docs.py",
+    "unit/test_mutants.py",
+}
 
 
 def modules() -> dict[str, Path]:
@@ -135,3 +152,21 @@ def test_the_tree_of_the_architecture_page_is_that_of_the_code() -> None:
         if not path.stem.startswith("__"):
             there[path.parent].append(path.name.removesuffix(".py"))
     assert shown == there
+
+
+def is_of_a_source(path: Path, folder: Path) -> bool:
+    """Whether a test has the path of a file, or of a folder as a whole; ``_`` and an aspect of it may follow."""
+    beside = SOURCE / path.relative_to(folder).parent
+    homes = {each.stem for each in beside.glob("*.*")} | {each.name for each in beside.iterdir()}
+    words = path.stem.removeprefix("test_").split("_")
+    names = {"_".join(words[:n]) for n in range(1, len(words) + 1)}
+    return bool(names & (homes | {beside.name}))
+
+
+@pytest.mark.parametrize("kind", ["unit", "server"])
+def test_a_test_has_the_path_of_what_it_tests(kind: str) -> None:
+    folder = ROOT / "tests" / kind
+    for path in folder.rglob("test_*.py"):
+        name = str(path.relative_to(ROOT / "tests"))
+        assert name in OF_NO_FILE or is_of_a_source(path, folder), name
+    assert all((ROOT / "tests" / name).exists() for name in OF_NO_FILE)

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from connected import connected, in_threads, sockets
 from dealdb import ConflictError, DealDatabase
 from servers import Server
 
@@ -258,3 +259,35 @@ def test_errors_come_out_of_pools_of_processes(server: Server) -> None:
             with pytest.raises(ConflictError) as caught:
                 executor.submit(conflict, server.port).result(HANG_S)
             assert told(caught.value) == ("1", 99, rev)
+
+
+def test_forked_child_uses_sockets_of_its_own(server: Server) -> None:
+    with connected(server, max_connections=4) as connection:
+        link = connection.link()
+        in_threads(4, lambda _: link.call("PING"))
+        parents = {entry["id"] for entry in sockets(server)}
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                right = all(link.call("ECHO", f"c{n}") == b"c%d" % n for n in range(200))
+                now = {entry["id"] for entry in sockets(server)}
+                code = 0 if right and parents < now else 2
+            finally:
+                os._exit(code)
+        assert all(link.call("ECHO", f"p{n}") == b"p%d" % n for n in range(200))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert link.call("ECHO", "x") == b"x"
+        assert {entry["id"] for entry in sockets(server)} == parents
+
+
+def test_fork_while_the_pool_is_locked(server: Server) -> None:
+    with connected(server) as connection:
+        link = connection.link()
+        assert connection._probe is not None
+        with connection._open_pool._lock, connection._probe._lock:
+            child = os.fork()
+            if child == 0:
+                answered = link.call("PING") == b"PONG" and connection.is_connected()
+                os._exit(0 if answered else 1)
+        assert os.waitpid(child, 0)[1] == 0

@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -388,6 +387,15 @@ def test_a_server_without_room_for_connections(new_server: NewServer) -> None:
             refused(server, said, ServerUnavailable)
 
 
+def is_busy(server: Server) -> bool:
+    with server.client() as client:
+        try:
+            client.get("some key")
+        except redis.ResponseError as error:
+            return "BUSY" in str(error)
+    return False
+
+
 def test_a_script_that_does_not_end(new_server: NewServer) -> None:
     server = new_server("--lua-time-limit", "20")
 
@@ -397,7 +405,7 @@ def test_a_script_that_does_not_end(new_server: NewServer) -> None:
 
     spinning = threading.Thread(target=spin)
     spinning.start()
-    time.sleep(0.3)
+    assert eventually(lambda: is_busy(server))
     said = "can't answer yet: BUSY .*; some client's script has been running for too long: end it with SCRIPT KILL"
     refused(server, said, ServerUnavailable)
     with server.client() as client:

@@ -253,3 +253,24 @@ def test_a_file_of_many_blocks_arrives_whole(store: Recorder, tmp_path: Path) ->
     report = store.load_text(tmp_path, "id,note,seats\n" + "\n".join(rows))
     assert (report.inserted, report.rejected) == (n_rows, 0)
     assert all(deal["note"] == f"{wide}\n{n}" for n, deal in store.deals.items())
+
+
+@pytest.mark.parametrize("told", ["sep=|\n", '"SEP=|"\r\n'])
+def test_the_first_line_may_tell_what_stands_between_cells(
+    store: Recorder, tmp_path: Path, told: str
+) -> None:
+    report = store.load_text(
+        tmp_path, f"{told}id|name,owner|amount\n1|a,b|5\n2|c|soon\n", rejects=True,
+        types={"amount": "decimal(2)"},
+    )  # fmt: skip
+    assert store.deals == {"1": {"name_owner": "a,b", "amount": "5"}}
+    assert report.rejects is not None
+    rows = list(csv.DictReader(report.rejects.read_text("utf-8").splitlines()))
+    assert [(row["line"], row["raw"]) for row in rows] == [
+        ("1", "id|name,owner|amount"), ("4", "2|c|soon"),
+    ]  # fmt: skip
+
+
+def test_lines_that_end_in_returns(store: Recorder, tmp_path: Path) -> None:
+    store.load_text(tmp_path, 'id,name\r1,a\r2,"b\rc"\r')
+    assert store.deals == {"1": {"name": "a"}, "2": {"name": "b\nc"}}

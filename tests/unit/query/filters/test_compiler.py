@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, seed, settings
 
 from dealdb.query.filters.comparisons import lowered
 from dealdb.query.filters.where import compile_where
+from examples import given_examples
 from filter_cases import Oracle, filters, mixed_frame
 
 FRAME = mixed_frame()
@@ -24,8 +25,7 @@ def kept(where: str) -> list[str]:
     return FRAME.filter(condition)["id"].to_list()
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=CHECKS)
-@given(filters())
+@given_examples(100, 250, unless=CHECKS, where=filters())
 def test_a_filter_keeps_what_duckdb_keeps(where: str) -> None:
     assert kept(where) == ORACLE.ids(where)
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck
 
 from dealdb.errors import QueryError
 from dealdb.query.deal_source import FixedDeals
 from dealdb.query.engine import QueryEngine
 from dealdb.store.replica.snapshot import Snapshot
+from examples import given_examples
 from filter_cases import filters, mixed_frame
 from query_cases import engine_of, snapshot_of
 
@@ -21,8 +22,7 @@ FRAME = mixed_frame()
 QUERY = engine_of(FRAME)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(filters())
+@given_examples(50, 150, unless=[HealthCheck.too_slow], where=filters())
 def test_the_normal_form_keeps_the_same_deals_and_is_its_own_normal_form(where: str) -> None:
     done = QUERY.explain(where)
     assert done.filter is not None

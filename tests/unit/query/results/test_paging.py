@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from dealdb.errors import QueryError
 from dealdb.query.engine import QueryEngine
 from dealdb.query.results.paging import Page
+from examples import given_examples
 from filter_cases import mixed_frame
 from query_cases import Frames, engine_of, in_order
 
@@ -40,8 +41,9 @@ def ids(found: list[Page]) -> list[str]:
     return [deal_id for page in found for deal_id in page.items["id"]]
 
 
-@settings(max_examples=80, deadline=None)
-@given(
+@given_examples(
+    25,
+    80,
     sort=keys,
     size=st.integers(4, 60),
     where=st.sampled_from([None, "won", "amount > 1", "name IS NULL", "FALSE"]),
@@ -81,8 +83,9 @@ def frame_of(deals: dict[str, dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=TYPES, orient="row")
 
 
-@settings(max_examples=100, deadline=None)
-@given(
+@given_examples(
+    40,
+    100,
     deals=st.lists(DEAL, min_size=5, max_size=25),
     sort=st.lists(st.sampled_from([*TYPES]), max_size=3, unique=True),
     descending=st.lists(st.booleans(), min_size=3, max_size=3),

@@ -1,3 +1,5 @@
+"""Databases of one connection: a link stays on its own, and sockets follow the one that is selected."""
+
 from __future__ import annotations
 
 import threading

@@ -69,17 +69,6 @@ def test_a_query_does_not_wait_for_the_scan_of_another(
     assert db.query.frame()["amount"].to_list() == [6]
 
 
-def test_memory_of_the_columns_is_told(db: DealDatabase) -> None:
-    assert db.health().columns_bytes is None
-    db.loader.load(
-        [{"id": n, "name": f"a name of some length {n}", "amount": n} for n in range(5_000)]
-    )
-    bare = db.query.frame().estimated_size()
-    told = db.health().columns_bytes
-    assert told is not None
-    assert bare <= told < 1.1 * bare
-
-
 def test_pages_are_fresh_and_skip_nothing_while_deals_are_saved(db: DealDatabase) -> None:
     for number in range(20):
         db.save_deal({"id": f"d{number:02}", "amount": number % 3})
@@ -95,17 +84,3 @@ def test_pages_are_fresh_and_skip_nothing_while_deals_are_saved(db: DealDatabase
         db.delete_deal(f"new{turn - 1}")
     old = [deal_id for deal_id in seen if deal_id.startswith("d")]
     assert sorted(old) == [f"d{number:02}" for number in range(20)]
-
-
-def test_queries_follow_to_another_database(server: Server) -> None:
-    """Nothing of the one left behind is shown, though both have had as many commits."""
-    with DealDatabase.from_url(f"unix://{server.socket}", actor="ann") as db:
-        query, history = db.query, "SELECT DISTINCT id FROM history"
-        db.save_deal({"id": 1, "name": "Acme"})
-        query.save("acme", "name = 'Acme'")
-        assert query.sql(history)["id"].to_list() == ["1"]
-        db.select_database(1)
-        db.save_deal({"id": 2, "name": "Globex"})
-        assert query.find()["id"].to_list() == ["2"]
-        assert query.saved() == {}
-        assert query.sql(history)["id"].to_list() == ["2"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hypothesis.strategies as st
 import msgpack
 import pytest
-from hypothesis import given, settings
 from polars.testing import assert_frame_equal
 
 from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.log.entry import Entry, Position
 from dealdb.store.replica.replica import Replica
+from examples import given_examples
 
 SCHEMA = Schema.standard().with_fields([Field("tags", FieldType.LIST)])
 TEXTS = {
@@ -74,8 +74,7 @@ def check(changes: list[Change], *, lag: int) -> None:
     assert at_once.position == one_by_one.position
 
 
-@settings(max_examples=150)
-@given(CHANGES, st.integers(2, 4))
+@given_examples(50, 150, changes=CHANGES, lag=st.integers(2, 4))
 def test_many_commits_at_once_are_the_same_as_one_by_one(changes: list[Change], lag: int) -> None:
     check(changes, lag=lag)
 

@@ -1,0 +1,30 @@
+"""Properties that are tried with few examples in the default run, and with many where it is ``slow``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import SearchStrategy
+
+
+def given_examples(
+    few: int,
+    many: int,
+    *,
+    unless: Sequence[HealthCheck] = (),
+    **strategies: SearchStrategy[object],
+) -> Callable[[Callable[..., None]], Callable[[int], None]]:
+    """As ``given``, for a test without fixtures; ``unless`` are the checks of health that it is excused."""
+
+    def decorate(check: Callable[..., None]) -> Callable[[int], None]:
+        @pytest.mark.parametrize("n_examples", [few, pytest.param(many, marks=pytest.mark.slow)])
+        def test(n_examples: int) -> None:
+            setting = settings(max_examples=n_examples, deadline=None, suppress_health_check=unless)
+            setting(given(**strategies)(check))()
+
+        test.__name__, test.__doc__ = check.__name__, check.__doc__
+        return test
+
+    return decorate
