@@ -759,7 +759,7 @@ class StoreMachine(RuleBasedStateMachine):
 @pytest.mark.parametrize(
     ("examples", "steps"),
     [
-        pytest.param(25, 15, id="short"),
+        pytest.param(20, 15, id="short"),
         pytest.param(5_000, 25, id="long", marks=pytest.mark.slow),
     ],
 )

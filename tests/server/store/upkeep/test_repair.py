@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from dealdb.connection import Link, RedisConnection
-from dealdb.errors import StoreError
+from dealdb.errors import StoreDamaged, StoreError
 from dealdb.store import Store
 from dealdb.store.upkeep.check import Difference, Problem
 from servers import Server
@@ -129,6 +129,8 @@ def test_unreadable_text_stays_and_is_reported(store: Store, link: Link) -> None
     assert report.remaining == (Difference(deal="0", problem=Problem.UNREADABLE, field="amount"),)
     assert link.call("HGET", "deal:0", "amount") == b"a lot"
     assert deals_of(store)["0"] == {"name": "Deal 0"}
+    with pytest.raises(StoreDamaged, match=r"'amount'.*written by another program"):
+        store.get_many(["0"])
     store.save({"id": 0, "amount": 5})
     assert store.check().ok
 

@@ -11,7 +11,6 @@ from statistics import median
 from typing import Any, TypeAlias
 
 import polars as pl
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealdb.analytics.metrics import (
@@ -29,6 +28,7 @@ from dealdb.analytics.result import MetricResult
 from dealdb.model.columns import empty_frame
 from dealdb.model.pipeline import Kind, Pipeline, Stage
 from dealdb.model.schema import Schema
+from examples import given_examples
 
 Deal: TypeAlias = dict[str, Any]
 Row: TypeAlias = dict[str, Any]
@@ -87,7 +87,6 @@ bys = st.sampled_from([None, "owner", ["owner", "company"], "created"])
 windows = st.sampled_from(
     [(None, None), (date(2026, 1, 1), date(2026, 2, 1)), (None, date(2026, 1, 15))]
 )
-oracle = settings(max_examples=60, deadline=None)
 
 
 def frame_of(deals: list[Deal]) -> pl.DataFrame:
@@ -183,8 +182,7 @@ def split_up(deals: list[Deal]) -> tuple[list[Deal], list[Deal], list[Deal], lis
     return by_kind["open"], by_kind["won"], by_kind["lost"], sized
 
 
-@oracle
-@given(deals=deal_lists(), by=bys, window=windows)
+@given_examples(25, 60, deals=deal_lists(), by=bys, window=windows)
 def test_win_rate(deals: list[Deal], by: Any, window: Any) -> None:
     closed = closed_in(deals, window)
     expected: list[Row] = []
@@ -206,8 +204,7 @@ def test_win_rate(deals: list[Deal], by: Any, window: Any) -> None:
     check(win_rate(frame_of(deals), PIPELINE, measure="value", **options), by_value)
 
 
-@oracle
-@given(deals=deal_lists(), by=bys, window=windows)
+@given_examples(25, 60, deals=deal_lists(), by=bys, window=windows)
 def test_deal_size(deals: list[Deal], by: Any, window: Any) -> None:
     won = [d for d in closed_in(deals, window) if kind(d) == "won"]
     expected = []
@@ -227,8 +224,9 @@ def test_deal_size(deals: list[Deal], by: Any, window: Any) -> None:
     check(deal_size(frame_of(deals), PIPELINE, by, since=window[0], until=window[1]), expected)
 
 
-@oracle
-@given(deals=deal_lists(), by=bys, window=windows, outcome=st.sampled_from(["won", "lost"]))
+@given_examples(
+    25, 60, deals=deal_lists(), by=bys, window=windows, outcome=st.sampled_from(["won", "lost"])
+)
 def test_sales_cycle(deals: list[Deal], by: Any, window: Any, outcome: str) -> None:
     chosen = [d for d in closed_in(deals, window) if kind(d) == outcome]
     expected = []
@@ -268,8 +266,9 @@ def speed(n: int, lever: Row) -> float | None:
     return product
 
 
-@oracle
-@given(deals=deal_lists(), by=bys, window=windows, basis=st.sampled_from(["closed", "open"]))
+@given_examples(
+    25, 60, deals=deal_lists(), by=bys, window=windows, basis=st.sampled_from(["closed", "open"])
+)
 def test_velocity(deals: list[Deal], by: Any, window: Any, basis: str) -> None:
     base = closed_in(deals, window)
     if basis == "open":
@@ -294,8 +293,9 @@ def test_velocity(deals: list[Deal], by: Any, window: Any, basis: str) -> None:
     check(velocity(frame_of(deals), PIPELINE, by, **options), expected)
 
 
-@oracle
-@given(deals=deal_lists(), by=st.sampled_from(["owner", ["owner", "company"]]), window=windows)
+@given_examples(
+    25, 60, deals=deal_lists(), by=st.sampled_from(["owner", ["owner", "company"]]), window=windows
+)
 def test_leaderboard(deals: list[Deal], by: Any, window: Any) -> None:
     base = [d for d in deals if kind(d) == "open"] + closed_in(deals, window)
     expected = []
@@ -329,8 +329,9 @@ def test_leaderboard(deals: list[Deal], by: Any, window: Any) -> None:
     check(result, expected)
 
 
-@oracle
-@given(deals=deal_lists(), of=st.sampled_from(["won", "open"]), k=st.integers(1, 4))
+@given_examples(
+    25, 60, deals=deal_lists(), of=st.sampled_from(["won", "open"]), k=st.integers(1, 4)
+)
 def test_concentration(deals: list[Deal], of: str, k: int) -> None:
     base = [d for d in deals if kind(d) == of]
     worth: Callable[[list[Deal]], Fraction] = money if of == "won" else weighted
@@ -375,8 +376,9 @@ def start_of(day: date, period: str, first_month: int) -> date:
     return date(year, month + 1, 1)
 
 
-@oracle
-@given(
+@given_examples(
+    25,
+    60,
     deals=deal_lists(),
     by=st.sampled_from([None, "owner"]),
     window=windows,
@@ -437,8 +439,7 @@ def test_trend(deals: list[Deal], by: Any, window: Any, period: str, first_month
     check(without, expected)
 
 
-@oracle
-@given(deals=deal_lists(), by=st.sampled_from([None, "owner"]))
+@given_examples(25, 60, deals=deal_lists(), by=st.sampled_from([None, "owner"]))
 def test_pipeline(deals: list[Deal], by: Any) -> None:
     strays = sorted(
         {d["stage"] for d in deals} & {"Stray", None}, key=lambda name: (name is None, name)
@@ -478,8 +479,9 @@ def test_pipeline(deals: list[Deal], by: Any) -> None:
     check(pipeline_by_stage(frame_of(deals), PIPELINE, by, as_of=AS_OF), expected)
 
 
-@oracle
-@given(deals=deal_lists(), by=bys.filter(lambda by: by != "created"), window=windows)
+@given_examples(
+    25, 60, deals=deal_lists(), by=bys.filter(lambda by: by != "created"), window=windows
+)
 def test_summary(deals: list[Deal], by: Any, window: Any) -> None:
     base = [d for d in deals if kind(d) == "open"] + closed_in(deals, window)
     expected = []
