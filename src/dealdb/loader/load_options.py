@@ -108,6 +108,7 @@ class LoadOptions:
     everything: bool = False
     dry_run: bool = False
     resume: bool = False
+    strict: bool = False
     rejects: str | Path | bool = True
     max_errors: int | None = None
     max_expansion: int = MAX_EXPANSION

@@ -58,6 +58,7 @@ class DataLoader:
         everything: bool = False,
         dry_run: bool = False,
         resume: bool = False,
+        strict: bool = False,
         rejects: str | Path | bool = True,
         max_errors: int | None = None,
         max_expansion: int = MAX_EXPANSION,
@@ -113,6 +114,8 @@ class DataLoader:
         resume
             Whether to continue a load of the same file that was killed or ended in an error: from the last commit
             that the server has, with the same options. Without an unfinished one it begins at the beginning.
+        strict
+            Whether what would be a warning (``LoadReport.warnings``) is an error, before anything is written.
         rejects
             Path of the file for rows that were not loaded; True for ``<name>.rejects.csv`` in the working directory,
             False for none.
@@ -170,7 +173,7 @@ class DataLoader:
             format=format, mapping=mapping, types=types, dates=dates, decimal_point=decimal_point,
             delimiter=delimiter, null=null, id_from=id_from, stages=stages, on_conflict=on_conflict,
             delete_missing=delete_missing, force=force, everything=everything, dry_run=dry_run, resume=resume,
-            rejects=rejects, max_errors=max_errors, max_expansion=max_expansion, batch_size=batch_size,
+            strict=strict, rejects=rejects, max_errors=max_errors, max_expansion=max_expansion, batch_size=batch_size,
             durability=durability,
         )  # fmt: skip
         return load_source(

@@ -109,6 +109,10 @@ class LoadReport:
         Stages that this load met for the first time.
     notes
         What was detected: encoding, delimiter, order of dates, scale of probabilities ...
+    rests_on
+        What the figures will rest on: the column that each field of theirs was read from, a line each.
+    warnings
+        What no column of new deals says, so that figures will lack it, each with what to do; ``strict`` refuses these.
     reasons
         Rejected rows by column and code.
     rejects
@@ -139,6 +143,8 @@ class LoadReport:
     pipeline: Pipeline = field(default_factory=Pipeline)
     new_stages: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    rests_on: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     reasons: Mapping[str, int] = field(default_factory=dict)
     rejects: Path | None = None
     dry_run: bool = False

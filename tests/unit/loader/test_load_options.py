@@ -16,6 +16,7 @@ FREE = {
     "everything",
     "dry_run",
     "resume",
+    "strict",
     "rejects",
     "max_errors",
     "max_expansion",

@@ -105,6 +105,12 @@ def load(
     from_end: Annotated[  # noqa: FBT002 a flag
         bool, typer.Option("--from-end", help="With --follow: only lines completed from now on.")
     ] = False,
+    strict: Annotated[  # noqa: FBT002 a flag
+        bool,
+        typer.Option(
+            "--strict", help="Refuse what would be a warning, before anything is written."
+        ),
+    ] = False,
     rejects: Annotated[
         Path | None,
         typer.Option(
@@ -143,6 +149,7 @@ def load(
         "force": force,
         "everything": everything,
         "resume": resume,
+        "strict": strict,
         "max_expansion": max_expansion,
         "durability": durability,
     }
@@ -182,6 +189,8 @@ def print_report(
         return
     lines = dict(_report_lines(report))
     print_facts({k: v for k, v in lines.items() if columns or k != "columns"}, output)
+    for warning in report.warnings:
+        note(f"warning: {warning}")
 
 
 def _rehearsed(db: DealDatabase, source: Any, given: dict[str, Any]) -> LoadReport:
@@ -211,6 +220,8 @@ def _report_facts(report: LoadReport) -> dict[str, Any]:
         "stages": {stage.name: str(stage.kind) for stage in report.pipeline},
         "new_stages": report.new_stages,
         "notes": report.notes,
+        "rests_on": report.rests_on,
+        "warnings": report.warnings,
         "reasons": report.reasons,
         "rejects": report.rejects,
     }
@@ -245,6 +256,8 @@ def _report_lines(report: LoadReport) -> Iterator[tuple[str, str | list[str]]]:
         )
     if report.notes:
         yield "notes", list(report.notes)
+    if report.rests_on:
+        yield "figures", list(report.rests_on)
     if report.rejected:
         yield "rejected", [f"{count:,} {reason}" for reason, count in report.reasons.items()]
         yield "rejects", "no file" if report.rejects is None else f"{report.rejects}"

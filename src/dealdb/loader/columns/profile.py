@@ -112,6 +112,11 @@ class Profile:
         for stage, kind in outcomes_in(chunk.frame, self._mapping):
             self.outcomes.setdefault(stage, set()).add(kind)
 
+    @property
+    def filled(self) -> set[str]:
+        """Headers of the columns that have a value in some row."""
+        return {header for header, seen in self._columns.items() if seen.n_values}
+
     def plan(self) -> Plan:
         """
         The decision.

@@ -24,11 +24,12 @@ from dealdb.loader.load_options import LoadOptions
 from dealdb.loader.progress import Meter, ProgressCallback
 from dealdb.loader.rejects import RejectsFile
 from dealdb.loader.report import LoadReport, MappedColumn
+from dealdb.loader.rests_on import doubts, rests_on
 from dealdb.loader.store_protocol import LoadTarget
 from dealdb.loader.writing.delete_missing import Missing, refuse
 from dealdb.loader.writing.resume import Progressed, Trail
 from dealdb.loader.writing.sending import DEFAULT_BATCH, DEFAULT_CELLS, Sender
-from dealdb.model.pipeline import Kind
+from dealdb.model.pipeline import Kind, Pipeline
 from dealdb.store.commit.batch import Batch
 from dealdb.store.live.during_load import Settling
 from dealdb.store.live.worker import Worker
@@ -39,6 +40,8 @@ KEPT_BYTES = 32 * 1024 * 1024
 KEPT_ROWS = 200_000
 # repeated ids that the report names, and lines of each
 MAX_REPEATED = 5
+# where all of so many fail for one column, the rest will too
+HOPELESS_ROWS = 500
 
 
 class Load:
@@ -185,6 +188,8 @@ class Load:
             pipeline=self._pipeline,
             new_stages=self._new_stages(),
             notes=self._notes(),
+            rests_on=rests_on(self._filled_columns(), self._profile.stages, self._pipeline),
+            warnings=self._doubts(self._pipeline) if self._sender.counts["inserted"] else (),
             reasons=dict(self._rejected.reasons),
             rejects=self._rejected.path,
             dry_run=self._options.dry_run,
@@ -238,6 +243,7 @@ class Load:
 
     def _decide(self) -> None:
         self._plan = self._profile.plan()
+        self._check_strictly()
         self._sender.declare(self._plan.fields())
         if self._table and (defined := self._table.defining(self._pipeline)) != self._pipeline:
             self._store.set_pipeline(defined)
@@ -250,12 +256,27 @@ class Load:
                 self._store.set_pipeline(better)
                 self._pipeline = better
 
+    def _doubts(self, pipeline: Pipeline) -> tuple[str, ...]:
+        return doubts(self._filled_columns(), self._profile.stages, pipeline)
+
+    def _check_strictly(self) -> None:
+        """Refuse what would be a warning, before anything is written."""
+        if self._options.strict and (found := self._doubts(self._proposed())):
+            raise LoadError("; ".join((*found, "nothing was written, because of strict")))
+
+    def _proposed(self) -> Pipeline:
+        """The pipeline with the stages of the rows, as it will be."""
+        defined = self._table.defining(self._pipeline) if self._table else self._pipeline
+        covered = defined.covering(self._profile.stages)
+        return told(covered, defined, self._profile.outcomes)
+
     def _encode(self, chunk: Chunk) -> Encoded:
         closed = [*self._pipeline.names(Kind.WON), *self._pipeline.names(Kind.LOST)]
         encoded = encode_chunk(chunk, self._plan, closed)
         self._rejected.add(encoded.rejects)
         self._check_errors()
         self._remember_ids(encoded.ids.hash())
+        self._check_column()
         for header, n in encoded.times_dropped.items():
             self._times_dropped[header] = self._times_dropped.get(header, 0) + n
         return encoded
@@ -296,6 +317,22 @@ class Load:
         )
         raise LoadError(msg)
 
+    def _check_column(self) -> None:
+        """Stop where every row so far fails for one column: one option mends it, and no row would ever be loaded."""
+        n_rejected = self._rejected.reasons.total()
+        some_loaded = any(map(len, self._id_hashes))
+        if some_loaded or n_rejected < HOPELESS_ROWS or len(self._rejected.reasons) != 1:
+            return
+        [reason] = self._rejected.reasons
+        column, _, code = reason.rpartition(": ")
+        if not column:
+            return
+        msg = (
+            f"all {n_rejected:,} rows so far of {self._source.name} are rejected for column {column!r} ({code}); "
+            f"nothing was loaded; mapping={{{column!r}: None}} leaves the column out"
+        )
+        raise LoadError(msg)
+
     def _batches(self, encoded: Encoded) -> list[Batch]:
         whole = self._options.on_conflict == "replace"
         size = self._options.batch_size or min(
@@ -316,6 +353,10 @@ class Load:
             MappedColumn(header=header, field=field, type=self._type_of(types.get(header)))
             for header, field in self._plan.mapping.items()
         )
+
+    def _filled_columns(self) -> list[MappedColumn]:
+        filled = self._profile.filled
+        return [column for column in self._columns() if column.header in filled]
 
     def _type_of(self, field: str | None) -> str:
         if field is None:

@@ -1,0 +1,114 @@
+"""What the figures will rest on after a load: which column is which field, and what no column says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from dealdb.loader.report import MappedColumn
+from dealdb.model.pipeline import Kind, Pipeline
+
+# the fields that figures are made of, and what is missing without them
+_NEEDED = {
+    "amount": "no column is the amount: figures of money will be empty",
+    "stage": "no column is the stage: every deal counts as open",
+    "owner": "no column is the owner: there will be no figures by owner",
+    "created": "no column says when deals were created: no age, sales cycle or trend of new deals",
+}
+_OTHERS = ("currency", "probability", "closed", "expected_close", "source", "loss_reason")
+_CLOSE_DATE = "close_date"
+# words in headers of money, in the languages that exports come in
+_MONEY = re.compile(
+    r"amount|value|revenue|price|total|funding|size|arr\b|mrr|importe|monto|valor|betrag|wert|umsatz|montant|valeur"
+    r"|importo|valore|bedrag|waarde|omzet",
+    re.IGNORECASE,
+)
+_NUMBERS = ("decimal", "int", "float")
+
+
+def rests_on(
+    columns: Iterable[MappedColumn], stages: Collection[str], pipeline: Pipeline
+) -> tuple[str, ...]:
+    """
+    What each field that figures are made of was read from, a line each.
+
+    Parameters
+    ----------
+    columns
+        What became of each column that has a value.
+    stages
+        Stages that the rows have.
+    pipeline
+        What they mean.
+
+    Examples
+    --------
+    >>> rests_on(
+    ...     [MappedColumn(header="Deal Value", field="amount", type="decimal(2)")], (), Pipeline()
+    ... )
+    ('amount <- Deal Value',)
+    """
+    by_field = _by_field(columns)
+    lines = []
+    for name in (*_NEEDED, *_OTHERS):
+        if name == "stage" and name in by_field:
+            lines.append(f"stage <- {by_field[name]}{_outcomes(stages, pipeline)}")
+        elif name in by_field:
+            lines.append(f"{name} <- {by_field[name]}")
+        elif _CLOSE_DATE in by_field and name in ("closed", "expected_close"):
+            whose = "won and lost" if name == "closed" else "open"
+            lines.append(f"{name} <- {by_field[_CLOSE_DATE]} of {whose} deals")
+    return tuple(lines)
+
+
+def doubts(
+    columns: Iterable[MappedColumn], stages: Collection[str], pipeline: Pipeline
+) -> tuple[str, ...]:
+    """
+    What no column says, each with what to do; parameters as of ``rests_on``.
+
+    Examples
+    --------
+    >>> for line in doubts(
+    ...     [MappedColumn(header="Name", field="name", type="text")], (), Pipeline()
+    ... ):
+    ...     print(line)
+    no column is the amount: figures of money will be empty; name it with --map HEADER=amount
+    no column is the stage: every deal counts as open; name it with --map HEADER=stage
+    no column is the owner: there will be no figures by owner; name it with --map HEADER=owner
+    no column says when deals were created: no age, sales cycle or trend of new deals; name it with --map HEADER=created
+    """
+    all_columns = list(columns)
+    by_field = _by_field(all_columns)
+    found = []
+    for name, consequence in _NEEDED.items():
+        if name not in by_field:
+            found.append(f"{consequence}; name it with --map {_likely(name, all_columns)}={name}")
+    return (*found, *(_doubts_of_stages(stages, pipeline) if "stage" in by_field else ()))
+
+
+def _by_field(columns: Iterable[MappedColumn]) -> Mapping[str, str]:
+    return {each.field: each.header for each in columns if each.field}
+
+
+def _outcomes(stages: Collection[str], pipeline: Pipeline) -> str:
+    counts = [(kind, sum(name in stages for name in pipeline.names(kind))) for kind in Kind]
+    said = ", ".join(f"{n} {kind}" for kind, n in counts if n)
+    return f": {said}" if said else ""
+
+
+def _doubts_of_stages(stages: Collection[str], pipeline: Pipeline) -> Iterator[str]:
+    known = {kind: pipeline.names(kind) for kind in Kind}
+    for kind in (Kind.WON, Kind.LOST):
+        if stages and not known[kind]:
+            open_ones = ", ".join(known[Kind.OPEN][:8])
+            yield f"no stage means {kind}: the open ones are {open_ones}; dealdb pipeline --set says what they mean"
+
+
+def _likely(name: str, columns: Iterable[MappedColumn]) -> str:
+    """Header that is most likely the field, as an argument of the shell; HEADER where none is."""
+    if name != "amount":
+        return "HEADER"
+    own = [each for each in columns if each.field and each.type.startswith(_NUMBERS)]
+    likely = next((each.header for each in own if _MONEY.search(each.header)), None)
+    return "HEADER" if likely is None else f"'{likely}'" if not likely.isidentifier() else likely

@@ -1,0 +1,101 @@
+"""What figures will rest on is said at the end of a load, and what no column says, with what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from dealdb.errors import LoadError
+from dealdb.loader import DataLoader, LoadReport
+from dealdb.loader.report import MappedColumn
+from dealdb.loader.rests_on import doubts, rests_on
+from dealdb.loader.writing import run as run_module
+from dealdb.model.pipeline import Kind, Pipeline, Stage
+from recorder import Recorder
+
+WHOLE = {
+    "Deal ID": "1", "Deal Name": "A", "Amount": "5", "Deal Stage": "Won", "Deal Owner": "Ann",
+    "Create Date": "2026-01-01", "Close Date": "2026-02-01",
+}  # fmt: skip
+
+
+@pytest.fixture
+def store() -> Recorder:
+    return Recorder()
+
+
+def load(store: Recorder, rows: Sequence[Mapping[str, object]], **options: object) -> LoadReport:
+    return DataLoader(lambda: store).load(rows, rejects=False, bar=False, **options)  # type: ignore[arg-type]
+
+
+def test_each_field_of_the_figures_with_its_column(store: Recorder) -> None:
+    report = load(store, [WHOLE, {**WHOLE, "Deal ID": "2", "Deal Stage": "Lost"}])
+    assert report.rests_on == (
+        "amount <- Amount",
+        "stage <- Deal Stage: 1 won, 1 lost",
+        "owner <- Deal Owner",
+        "created <- Create Date",
+        "closed <- Close Date of won and lost deals",
+        "expected_close <- Close Date of open deals",
+    )
+    assert report.warnings == ()
+
+
+def test_what_no_column_says_with_the_likely_remedy(store: Recorder) -> None:
+    report = load(store, [{"id": "1", "Estimated Worth Value": 5, "stage": "Demo"}])
+    assert report.warnings == (
+        "no column is the amount: figures of money will be empty; name it with --map 'Estimated Worth Value'=amount",
+        "no column is the owner: there will be no figures by owner; name it with --map HEADER=owner",
+        "no column says when deals were created: no age, sales cycle or trend of new deals; "
+        "name it with --map HEADER=created",
+        "no stage means won: the open ones are Demo; dealdb pipeline --set says what they mean",
+        "no stage means lost: the open ones are Demo; dealdb pipeline --set says what they mean",
+    )
+
+
+def test_a_column_without_a_value_says_nothing(store: Recorder) -> None:
+    report = load(store, [{**WHOLE, "Amount": ""}])
+    assert any(warning.startswith("no column is the amount") for warning in report.warnings)
+
+
+def test_changes_of_deals_that_exist_need_not_say_everything(store: Recorder) -> None:
+    load(store, [WHOLE, {**WHOLE, "Deal ID": "2", "Deal Stage": "Lost"}])
+    assert load(store, [{"id": "1", "stage": "Lost"}]).warnings == ()
+
+
+def test_strict_refuses_before_anything_is_written(store: Recorder) -> None:
+    with pytest.raises(LoadError, match=r"no column is the amount.*nothing was written"):
+        load(store, [{"id": "1", "stage": "Won"}], strict=True)
+    assert store.count() == 0
+    assert not len(store.pipeline())
+    both = [WHOLE, {**WHOLE, "Deal ID": "2", "Deal Stage": "Lost"}]
+    assert load(store, both, strict=True).inserted == 2
+
+
+def test_where_every_row_fails_for_one_column_the_load_stops(
+    store: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_module, "HOPELESS_ROWS", 3)
+    rows = [{"id": str(n), "created": "soon"} for n in range(3)]
+    with pytest.raises(
+        LoadError,
+        match=r"all 3 rows so far of rows are rejected for column 'created' \(not-a-date\)",
+    ):
+        load(store, rows)
+    # one that is right is reason enough to go on
+    report = load(store, [{"id": "x", "created": "2026-01-01"}, *rows])
+    assert (report.inserted, report.rejected) == (1, 3)
+
+
+def test_the_name_of_a_header_is_one_argument_of_the_shell() -> None:
+    columns = [MappedColumn(header="importe_eur", field="importe_eur", type="decimal(2)")]
+    assert doubts(columns, (), Pipeline())[0].endswith("--map importe_eur=amount")
+
+
+def test_stages_that_the_rows_lack_are_not_counted() -> None:
+    pipeline = Pipeline(
+        (Stage("Demo", Kind.OPEN), Stage("Talk", Kind.OPEN), Stage("Won", Kind.WON))
+    )
+    columns = [MappedColumn(header="Phase", field="stage", type="text")]
+    assert rests_on(columns, {"Demo", "Won"}, pipeline) == ("stage <- Phase: 1 open, 1 won",)
