@@ -57,7 +57,8 @@ def dealdb(ctx: typer.Context) -> None:
     A deal database on Redis: load deals, query them, see the figures.
 
     Without --url, DEALDB_URL and a configuration file it uses a server of its own, which keeps the deals in your data
-    folder. dealdb COMMAND --help says more about a command, and ends with an example.
+    folder. dealdb COMMAND --help says more about a command, and ends with an example; dealdb --version says which
+    version this is.
 
     Exit codes: 0 done, 1 failed, 2 bad input, 3 server unavailable.
     """
@@ -80,6 +81,12 @@ def main(arguments: Sequence[str]) -> int:
     Usage: dealdb ...
     0
     """
+    if list(arguments) == ["--version"]:
+        # not at the top: it would be a tenth of the start
+        from importlib.metadata import version
+
+        print(f"dealdb {version('dealdb')}")
+        return 0
     prepare()
     try:
         # typer returns the code of typer.Exit, and None from a command that just ended

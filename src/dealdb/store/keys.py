@@ -54,7 +54,8 @@ class Keys:
                 f"{self.collection!r} can't be a collection: use 1 to 63 of a-z, 0-9, _ and -, "
                 "a letter first, and no s at the end (the keys of 'deal' begin with 'deals:')"
             )
-            raise ConfigError(msg)
+            proposed = self.collection.lower().rstrip("s")
+            raise ConfigError(f"{msg}; use {proposed!r}" if _NAME.fullmatch(proposed) else msg)
 
     def deal(self, deal_id: str) -> str:
         """Key of one deal's hash."""

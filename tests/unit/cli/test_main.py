@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -254,3 +255,22 @@ def test_a_password_is_only_asked_for_where_somebody_can_answer() -> None:
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: --ask-password asks at a terminal; elsewhere use")
+
+
+def test_its_version_is_that_of_the_package(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capfd.readouterr().out == f"dealdb {version('dealdb')}\n"
+    done = subprocess.run(
+        [sys.executable, "-m", "dealdb", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"dealdb {version('dealdb')}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "proposed"), [("deals", "'deal'"), ("Acquisitions", "'acquisition'"), ("boss", "'bo'")]
+)
+def test_a_plural_is_refused_with_the_singular(
+    capfd: pytest.CaptureFixture[str], name: str, proposed: str
+) -> None:
+    assert main(["find", "--collection", name, "--url", "redis://127.0.0.1:1"]) == 2
+    assert capfd.readouterr().err.rstrip().endswith(f"; use {proposed}")

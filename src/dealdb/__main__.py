@@ -1,0 +1,6 @@
+"""``python -m dealdb`` is the program ``dealdb``."""
+
+from dealdb.cli.main import run
+
+if __name__ == "__main__":
+    run()
