@@ -78,6 +78,11 @@ def _title(sheet: Sheet, random: Random) -> Sheet:
     return replace(sheet, above=above)
 
 
+def _board_titles(sheet: Sheet, random: Random) -> Sheet:
+    """Names of board and group, as monday.com has them above the header."""
+    return replace(sheet, above=[["Deals"], ["Active Deals"]])
+
+
 def _gaps(sheet: Sheet, random: Random) -> Sheet:
     """Empty lines between the records."""
     places = random.sample(range(1, len(sheet.records)), 2)
@@ -101,6 +106,7 @@ DIRT: dict[str, Callable[[Sheet, Random], Sheet]] = {
     "total": _total,
     "report footer": _report_footer,
     "title": _title,
+    "board titles": _board_titles,
     "blank lines": _gaps,
     "zero dates": _zero_dates,
 }

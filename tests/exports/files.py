@@ -33,7 +33,7 @@ class Form:
     envelope
         What the list of records is wrapped in.
     moments
-        How moments are written: ``z``, ``offset``, ``space``, ``ms`` or ``s``.
+        How moments are written: the keys of ``_moment``.
     texts
         Whether numbers are texts.
     """
@@ -138,6 +138,8 @@ def _moment(moment: datetime, how: str) -> Any:
         "colon": f"{moment:%Y-%m-%dT%H:%M:%S}+02:00",
         "space": f"{moment:%Y-%m-%d %H:%M:%S}",
         "ms": int(aware.timestamp() * 1000),
+        "seconds": f"{moment:%Y-%m-%dT%H:%M:%S}Z",
+        "micro": f"{moment:%Y-%m-%dT%H:%M:%S}.351337+00:00",
         "s": int(aware.timestamp()),
     }[how]
 

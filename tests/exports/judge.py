@@ -26,7 +26,7 @@ from exports.shape import Export
 # what says only how a file was read, not that a figure may be wrong
 NEUTRAL = re.compile(
     r"^(encoding |close dates split|.* between cells|other sheets left out|milliseconds since 1970"
-    r"|(day|month) first in dates|decimal commas in|commas in .* separate thousands|.* counts from 0 to 100)"
+    r"|times of day dropped|(day|month) first in dates|decimal commas in|commas in .* separate thousands|.* counts from 0 to 100)"
 )
 # other words that name a field in a note
 WORDS = {
@@ -53,6 +53,8 @@ class Verdict(StrEnum):
     CRASHED = "crashed"
 
 
+# figures that follow from others: where one of those is wrong, it is the one that counts
+DERIVED = ("counts", "won value", "open value")
 GOOD = (Verdict.RIGHT, Verdict.ASKED)
 
 
@@ -114,6 +116,8 @@ class Judge:
     ) -> Judgement:
         report = db.loader.load(export.path, bar=False, rejects=False, **options)
         wrong = dict(differences(db, export))
+        roots = {kind: each for kind, each in wrong.items() if kind not in DERIVED}
+        wrong = roots or wrong
         said = words_of(report)
         silent = tuple(kind for kind in wrong if not is_told(kind, export, report, said))
         if not wrong:
@@ -154,8 +158,10 @@ def is_told(kind: str, export: Export, report: LoadReport, said: tuple[str, ...]
     """Whether a load said something about the very field that is wrong."""
     if kind == "deals" and report.rejected:
         return True
-    if kind in ("won value", "open value"):
-        return any(is_told(each, export, report, said) for each in ("amount", "currency", "outcome"))
+    if kind in DERIVED:
+        return any(
+            is_told(each, export, report, said) for each in ("amount", "currency", "outcome")
+        )
     words = {kind, kind.replace("_", " "), *WORDS.get(kind, ()), *export.headers.get(kind, ())}
     return any(
         re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE)
@@ -174,7 +180,7 @@ def differences(db: DealDatabase, export: Export) -> Iterator[tuple[str, str]]:
         yield "deals", f"{frame.height} instead of {len(truth)}"
     missing = [each for each in truth if each not in found]
     if missing and frame.height >= len(truth):
-        yield "ids", f"no deal {missing[0]!r}; there is {next(iter(found), None)!r}"
+        yield f"{key}s", f"no deal {missing[0]!r}; there is {next(iter(found), None)!r}"
     kinds = {stage.name: str(stage.kind) for stage in db.pipeline}
     pairs = [(deal, found[each]) for each, deal in truth.items() if each in found]
     for name in export.fields:
@@ -211,17 +217,19 @@ def _sums(db: DealDatabase, export: Export, frame: pl.DataFrame) -> Iterator[tup
         counts.update({kind: row[kind] for kind in KINDS})
         for name, column in (("won value", "won_value"), ("open value", "pipeline_value")):
             if row[column]:
-                currency = row["currency"] if row["currency"] != "(none)" else None
-                said[name][currency] = Decimal(row[column])
+                currency = row["currency"] if "currency" in export.fields else None
+                said[name].setdefault(currency, Decimal(0))
+                said[name][currency] += Decimal(row[column])
     wanted = Counter(deal.kind for deal in export.deals)
     if counts != wanted:
-        yield "outcome", f"{dict(counts)} instead of {dict(wanted)}"
+        yield "counts", f"{dict(counts)} instead of {dict(wanted)}"
     if "amount" not in export.fields:
         return
     for name, kind in (("won value", "won"), ("open value", "open")):
         sums: dict[str | None, Decimal] = defaultdict(Decimal)
         for deal in export.deals:
             if deal.kind == kind and deal.amount:
+                # _truth leaves out a currency that the export doesn't tell
                 sums[deal.currency] += deal.amount
         if dict(sums) != said[name]:
             yield name, f"{said[name]} instead of {dict(sums)}"

@@ -10,12 +10,17 @@ from random import Random
 
 SIGNS = {"EUR": "€", "USD": "$", "GBP": "£"}
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+LONG = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
 # "%-d" is not to be had everywhere
 DATES = {
     "iso": "{y:04}-{m:02}-{d:02}",
     "us": "{m}/{d}/{y:04}",
     "us2": "{m:02}/{d:02}/{s:02}",
     "us name": "{name} {d}, {y:04}",
+    "us long": "{long} {d}, {y:04}",
     "eu": "{d:02}/{m:02}/{y:04}",
     "eu2": "{d:02}/{m:02}/{s:02}",
     "eu name": "{d} {name} {y:04}",
@@ -24,7 +29,7 @@ DATES = {
     "dashed": "{d:02}-{m:02}-{y:04}",
 }
 # what to answer when a load asks for the order of dates
-ORDERS = {"us": "us", "us2": "us", "us name": "us"}
+ORDERS = {"us": "us", "us2": "us", "us name": "us", "us long": "us"}
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,10 @@ LOCALES = {
     "ch": Locale((";",), ".", ("'",), ("dotted",), WINDOWS),
     "fr": Locale((";",), ",", ("\N{NO-BREAK SPACE}", " ", ""), ("eu", "eu", "eu2"), WINDOWS),
     "nl": Locale((";",), ",", (".", ""), ("dashed",), WINDOWS),
+    # what some programs have by their settings, whatever the computer
+    "dashed": Locale((",",), ".", (",", ""), ("dashed",), UTF8),
+    "us name": Locale((",",), ".", (",",), ("us name",), UTF8),
+    "us long": Locale((",",), ".", (",",), ("us long",), UTF8),
     "south": Locale((";",), ",", (".", ""), ("eu", "eu", "eu2"), WINDOWS),
 }
 
@@ -127,7 +136,8 @@ class Style:
     def day(self, day: date) -> str:
         """A date."""
         return DATES[self.date].format(
-            y=day.year, s=day.year % 100, m=day.month, d=day.day, name=MONTHS[day.month - 1]
+            y=day.year, s=day.year % 100, m=day.month, d=day.day, name=MONTHS[day.month - 1],
+            long=LONG[day.month - 1],
         )
 
     def moment(self, moment: datetime) -> str:
