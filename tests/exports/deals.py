@@ -75,7 +75,9 @@ class Deal:
 
 
 def _amount(random: Random, cents: bool) -> Decimal:
-    units = random.choice((random.randint(80, 999), random.randint(1_000, 99_999), random.randint(100_000, 2_500_000)))
+    units = random.choice(
+        (random.randint(80, 999), random.randint(1_000, 99_999), random.randint(100_000, 2_500_000))
+    )
     return Decimal(units) + (Decimal(random.randint(0, 99)) / 100 if cents else 0)
 
 

@@ -21,6 +21,8 @@ class Sheet:
     below: list[list[Any]] = field(default_factory=list)
     # after so many records comes an empty line
     gaps: frozenset[int] = frozenset()
+    # whether it is one page of several
+    more: bool = False
 
 
 def _blanks(sheet: Sheet, random: Random) -> Sheet:
@@ -83,6 +85,11 @@ def _board_titles(sheet: Sheet, random: Random) -> Sheet:
     return replace(sheet, above=[["Deals"], ["Active Deals"]])
 
 
+def _more_pages(sheet: Sheet, random: Random) -> Sheet:
+    """The first page of an answer that has others."""
+    return replace(sheet, more=True)
+
+
 def _gaps(sheet: Sheet, random: Random) -> Sheet:
     """Empty lines between the records."""
     places = random.sample(range(1, len(sheet.records)), 2)
@@ -91,7 +98,11 @@ def _gaps(sheet: Sheet, random: Random) -> Sheet:
 
 def _zero_dates(sheet: Sheet, random: Random) -> Sheet:
     """Dates that MySQL has where there is none."""
-    heads = {name for field in ("closed", "close", "expected_close") for name in sheet.headers.get(field, ())}
+    heads = {
+        name
+        for field in ("closed", "close", "expected_close")
+        for name in sheet.headers.get(field, ())
+    }
     zero = random.choice(("0000-00-00 00:00:00", "0000-00-00"))
     records = [
         {key: zero if cell is None and key in heads else cell for key, cell in row.items()}
@@ -108,6 +119,7 @@ DIRT: dict[str, Callable[[Sheet, Random], Sheet]] = {
     "title": _title,
     "board titles": _board_titles,
     "blank lines": _gaps,
+    "more pages": _more_pages,
     "zero dates": _zero_dates,
 }
 SHEETS = ("blanks", "padded ids", "total", "title", "blank lines")

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +18,8 @@ from exports.dirt import Record, Sheet
 from exports.style import Chance, Money, Style
 from exports.xlsx import workbook
 
-JSON_CONTAINERS = ("json", "jsonl", "envelope")
+# a list, a record a line, the answer of a program, and several such answers one after the other
+JSON_CONTAINERS = ("json", "jsonl", "envelope", "pages")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,8 @@ class Form:
         What becomes of each record.
     envelope
         What the list of records is wrapped in.
+    more
+        What an answer has in place of some of its members, when more pages follow.
     moments
         How moments are written: the keys of ``_moment``.
     texts
@@ -40,8 +43,12 @@ class Form:
 
     nest: Callable[[Record], Record] | None = None
     envelope: Callable[[list[Record]], Any] | None = None
+    more: Record = field(default_factory=dict)
     moments: str = "z"
     texts: bool = False
+
+
+PLAIN = Form()
 
 
 def write(form: Form, sheet: Sheet, style: Style, path: Path) -> Path:
@@ -175,7 +182,12 @@ def _json(form: Form, sheet: Sheet, style: Style) -> str:
     records = [_json_value(nest(record), form, style) for record in sheet.records]
     if style.container == "jsonl":
         return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    envelope = form.envelope or (lambda each: {"data": each})
+    if style.container == "pages":
+        half = len(records) // 2
+        pages = [{**envelope(records[:half]), **form.more}, envelope(records[half:])]
+        return "".join(json.dumps(page, ensure_ascii=False) + "\n" for page in pages)
     whole: Any = records
-    if style.container == "envelope" and form.envelope is not None:
-        whole = form.envelope(records)
+    if style.container == "envelope":
+        whole = {**envelope(records), **(form.more if sheet.more else {})}
     return json.dumps(whole, ensure_ascii=False, indent=int(style.one_of("2", "0")) or None)

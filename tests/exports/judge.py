@@ -25,11 +25,13 @@ from exports.shape import Export
 
 # what says only how a file was read, not that a figure may be wrong
 NEUTRAL = re.compile(
-    r"^(encoding |close dates split|.* between cells|other sheets left out|milliseconds since 1970"
-    r"|times of day dropped|(day|month) first in dates|decimal commas in|commas in .* separate thousands|.* counts from 0 to 100)"
+    r"^(encoding |sheet |other sheets left out|.* between cells|milliseconds since 1970|times of day dropped"
+    r"|deals that are won or lost by|close dates split|(day|month) first in dates"
+    r"|decimal commas in|commas in .* separate thousands|.* counts from 0 to 100)"
 )
 # other words that name a field in a note
 WORDS = {
+    "pages": ("page", "pages", "incomplete"),
     "deals": ("deleted", "total", "summary", "archived"),
     "ids": ("id", "ids"),
     "outcome": ("outcome", "stage", "stages", "status", "won", "lost"),
@@ -83,7 +85,7 @@ class Judge:
     def judge(self, export: Export) -> Judgement:
         """Load an export, answer one question at most, and compare."""
         options: dict[str, Any] = {}
-        asked = ()
+        asked: tuple[str, ...] = ()
         while True:
             try:
                 with self._collection() as db:
@@ -116,11 +118,14 @@ class Judge:
     ) -> Judgement:
         report = db.loader.load(export.path, bar=False, rejects=False, **options)
         wrong = dict(differences(db, export))
+        if export.dirt == "more pages":
+            # nothing is wrong with the deals that are there, but they are not all
+            wrong["pages"] = "the answer says that more follow"
         roots = {kind: each for kind, each in wrong.items() if kind not in DERIVED}
         wrong = roots or wrong
         said = words_of(report)
         silent = tuple(kind for kind in wrong if not is_told(kind, export, report, said))
-        if not wrong:
+        if not wrong or (set(wrong) == {"pages"} and not silent):
             verdict = Verdict.ASKED if asked else Verdict.RIGHT
         else:
             verdict = Verdict.SILENT if silent else Verdict.WARNED
@@ -132,17 +137,19 @@ class Judge:
 @contextmanager
 def a_judge() -> Iterator[Judge]:
     """A judge whose server ends with the block."""
-    with TemporaryDirectory(prefix="dealdb") as folder:
+    with (
+        TemporaryDirectory(prefix="dealdb") as folder,
         # keeps the server running between the loads
-        with DealDatabase.embedded(folder, collection="open"):
-            yield Judge(Path(folder))
+        DealDatabase.embedded(folder, collection="open"),
+    ):
+        yield Judge(Path(folder))
 
 
 def _answer(export: Export, question: str) -> dict[str, Any]:
     """The option that a question names, with what the owner of the export knows."""
     known = inspect.signature(DataLoader.load).parameters
     for option, value in export.answers.items():
-        if option in known and f"{option}=" in question:
+        if option in known and re.search(rf"\b{option}\b", question):
             return {option: value}
     return {}
 
@@ -162,7 +169,8 @@ def is_told(kind: str, export: Export, report: LoadReport, said: tuple[str, ...]
         return any(
             is_told(each, export, report, said) for each in ("amount", "currency", "outcome")
         )
-    words = {kind, kind.replace("_", " "), *WORDS.get(kind, ()), *export.headers.get(kind, ())}
+    words = {*WORDS.get(kind, (kind,)), kind.replace("_", " "), *export.headers.get(kind, ())}
+    words -= {"deals"}
     return any(
         re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE)
         for word in words
@@ -229,7 +237,6 @@ def _sums(db: DealDatabase, export: Export, frame: pl.DataFrame) -> Iterator[tup
         sums: dict[str | None, Decimal] = defaultdict(Decimal)
         for deal in export.deals:
             if deal.kind == kind and deal.amount:
-                # _truth leaves out a currency that the export doesn't tell
                 sums[deal.currency] += deal.amount
         if dict(sums) != said[name]:
             yield name, f"{said[name]} instead of {dict(sums)}"

@@ -11,7 +11,7 @@ from typing import Any
 
 from exports.deals import CHANCES, LOST, OPEN, WON, Deal, some_deals
 from exports.dirt import DIRT, Record, Sheet
-from exports.files import Form, write
+from exports.files import PLAIN, Form, write
 from exports.style import Style, some_style
 
 # fields that a judge compares one by one
@@ -97,7 +97,7 @@ class Shape:
     chances: Sequence[str] = ("percent",)
     monies: Sequence[str] = ("column",)
     spellings: Sequence[str] = ("plain",)
-    form: Form = Form()
+    form: Form = PLAIN
     id_of: Callable[[int], str] = str
     seen: Callable[[Deal], Deal] = field(default=lambda deal: deal)
     dirt: Sequence[str] = ()
@@ -127,7 +127,7 @@ class Export:
 
 def make(shape: Shape, seed: str, folder: Path) -> Export:
     """The export of a shape that belongs to a seed; the same each time."""
-    random = Random(seed)  # noqa: S311
+    random = Random(seed)
     style = some_style(
         random,
         seed=seed,
@@ -151,7 +151,8 @@ def make(shape: Shape, seed: str, folder: Path) -> Export:
         if column.tells:
             headers[column.tells] = (*headers.get(column.tells, ()), column.header)
     records = [{c.header: c.value(deal) for c in columns} for deal in deals]
-    dirt = random.choice(shape.dirt) if shape.dirt and random.random() < 0.4 else ""
+    kinds = ("more pages",) if style.container == "envelope" and shape.form.more else shape.dirt
+    dirt = random.choice(kinds) if kinds and random.random() < (0.4 if shape.dirt else 0.2) else ""
     if shape.deleted is not None:
         dirt = _with_deleted(shape, records, headers["id"][0], random) or dirt
     sheet = Sheet(records, headers)
@@ -171,9 +172,7 @@ def make(shape: Shape, seed: str, folder: Path) -> Export:
     )
 
 
-def _with_deleted(
-    shape: Shape, records: list[Record], head: str, random: Random
-) -> str:
+def _with_deleted(shape: Shape, records: list[Record], head: str, random: Random) -> str:
     """Mark all records as live, and sometimes add copies under other ids that are deleted."""
     assert shape.deleted is not None
     header, live, gone = shape.deleted
@@ -211,9 +210,7 @@ def _truth(deal: Deal, told: Mapping[str, tuple[str, ...]]) -> Deal:
     return replace(deal, **blank)  # type: ignore[arg-type]
 
 
-def _answers(
-    headers: Mapping[str, tuple[str, ...]], style: Style, *, one: bool
-) -> dict[str, Any]:
+def _answers(headers: Mapping[str, tuple[str, ...]], style: Style, *, one: bool) -> dict[str, Any]:
     answers: dict[str, Any] = {
         "dates": style.order,
         "decimal_point": style.decimal,

@@ -93,7 +93,7 @@ class Style:
     encoding: str
     decimal: str
     thousands: str
-    date: str
+    days: str
     places: int | None
     chance: str
     money: str
@@ -102,11 +102,11 @@ class Style:
 
     def one_of(self, *options: str) -> str:
         """One of several words, the same wherever this export uses it."""
-        return Random(f"{self.seed}{options}").choice(options)  # noqa: S311
+        return Random(f"{self.seed}{options}").choice(options)
 
     @property
     def order(self) -> str:
-        return ORDERS.get(self.date, "eu")
+        return ORDERS.get(self.days, "eu")
 
     def number(self, value: Decimal) -> str:
         """A number with its separators."""
@@ -135,8 +135,12 @@ class Style:
 
     def day(self, day: date) -> str:
         """A date."""
-        return DATES[self.date].format(
-            y=day.year, s=day.year % 100, m=day.month, d=day.day, name=MONTHS[day.month - 1],
+        return DATES[self.days].format(
+            y=day.year,
+            s=day.year % 100,
+            m=day.month,
+            d=day.day,
+            name=MONTHS[day.month - 1],
             long=LONG[day.month - 1],
         )
 
@@ -169,7 +173,7 @@ def some_style(
         encoding=encoding,
         decimal=locale.decimal,
         thousands=thousands,
-        date=random.choice(locale.dates),
+        days=random.choice(locale.dates),
         places=random.choice((2, 2, None)),
         chance=random.choice(chances),
         money=random.choice(monies),

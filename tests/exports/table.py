@@ -39,7 +39,10 @@ def _silent(counts: Counter[Verdict]) -> float:
 def _row(name: str, counts: Counter[Verdict]) -> str:
     good = sum(counts[each] for each in GOOD)
     return _line(
-        name, counts.total(), *(counts[each] or "" for each in Verdict), f"{100 * good / counts.total():.0f}"
+        name,
+        counts.total(),
+        *(counts[each] or "" for each in Verdict),
+        f"{100 * good / counts.total():.0f}",
     )
 
 

@@ -64,5 +64,6 @@ def workbook(path: Path, rows: Sequence[Sequence[Any]]) -> Path:
     }
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for name, text in parts.items():
-            file.writestr(name, text)
+            # the date of a ZipInfo is always the same, and so is the file of a seed therefore
+            file.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)
     return path

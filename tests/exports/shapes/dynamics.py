@@ -30,7 +30,7 @@ def _sheet(style: Style) -> list[Column]:
         Column("(Do Not Modify) Row Checksum", lambda d: f"q7/{d.number}=="),
         Column("(Do Not Modify) Modified On", lambda d: d.at(d.created)),
         Column("Topic", lambda d: d.name, "name"),
-        Column("Account", lambda d: d.company, "company"),
+        Column(style.one_of("Account", "Potential Customer"), lambda d: d.company, "company"),
         Column("Est. Close Date", lambda d: d.expected_close, "expected_close"),
         Column("Est. Revenue", lambda d: Money(d.amount, d.currency), "amount"),
         Column("Revenue", lambda d: ("User Provided", "System Calculated")[d.number % 2]),
@@ -92,6 +92,10 @@ SHAPES = (
         containers=("envelope", "envelope", "json"),
         monies=("bare",),
         id_of=id_of,
-        form=Form(envelope=_answer, moments="seconds"),
+        form=Form(
+            envelope=_answer,
+            more={"@odata.nextLink": "https://x.example/api/data/v9.2/opportunities?$skiptoken=2"},
+            moments="seconds",
+        ),
     ),
 )

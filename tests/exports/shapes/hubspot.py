@@ -79,7 +79,12 @@ def _v3(record: Record) -> Record:
 def _v1(record: Record) -> Record:
     # legacydocs.hubspot.com, Deals v1, "Get all deals"
     own = {
-        key: {"value": value, "timestamp": 1700000000000, "source": "CRM_UI", "sourceId": "a@b.example"}
+        key: {
+            "value": value,
+            "timestamp": 1700000000000,
+            "source": "CRM_UI",
+            "sourceId": "a@b.example",
+        }
         for key, value in record.items()
         if key not in ("id", "isDeleted") and value is not None
     }
@@ -87,7 +92,11 @@ def _v1(record: Record) -> Record:
         "portalId": 62515,
         "dealId": int(record["id"]),
         "isDeleted": record["isDeleted"],
-        "associations": {"associatedVids": [], "associatedCompanyIds": [5001], "associatedDealIds": []},
+        "associations": {
+            "associatedVids": [],
+            "associatedCompanyIds": [5001],
+            "associatedDealIds": [],
+        },
         "properties": own,
     }
 
@@ -110,11 +119,12 @@ SHAPES = (
     Shape(
         name="HubSpot v3",
         columns=_properties,
-        containers=("json", "envelope", "jsonl"),
+        containers=("json", "envelope", "envelope", "jsonl", "pages"),
         chances=("fraction",),
         form=Form(
             nest=_v3,
             envelope=lambda records: {"total": len(records), "results": records},
+            more={"paging": {"next": {"after": "100", "link": "https://x.example/?after=100"}}},
             moments="z",
             texts=True,
         ),
@@ -129,6 +139,7 @@ SHAPES = (
         form=Form(
             nest=_v1,
             envelope=lambda records: {"deals": records, "hasMore": False, "offset": 0},
+            more={"hasMore": True, "offset": 27136},
             moments="ms",
             texts=True,
         ),

@@ -17,7 +17,11 @@ GERMAN: Words = {
     "created": ("Erstellt am", "Angelegt am", "Erstelldatum", "Erstellt"),
     "currency": ("Währung",),
     "close": ("Abschlussdatum", "Abschluss"),
-    "expected_close": ("Voraussichtlicher Abschluss", "Geplanter Abschluss", "Erwarteter Abschluss"),
+    "expected_close": (
+        "Voraussichtlicher Abschluss",
+        "Geplanter Abschluss",
+        "Erwarteter Abschluss",
+    ),
     "closed": ("Abgeschlossen am", "Geschlossen am"),
 }
 SPANISH: Words = {
@@ -87,7 +91,11 @@ PORTUGUESE: Words = {
     "created": ("Data de criação", "Criado em"),
     "currency": ("Moeda",),
     "close": ("Data de fechamento", "Data de fecho"),
-    "expected_close": ("Fechamento previsto", "Data prevista de fechamento", "Previsão de fechamento"),
+    "expected_close": (
+        "Fechamento previsto",
+        "Data prevista de fechamento",
+        "Previsão de fechamento",
+    ),
     "closed": ("Fechado em",),
 }
 

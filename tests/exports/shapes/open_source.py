@@ -17,10 +17,14 @@ SUITE = Stages(
     "Closed Lost",
 )  # fmt: skip
 ESPO = Stages(
-    ("Prospecting", "Qualification", "Needs Analysis", "Proposal", "Negotiation"), "Closed Won", "Closed Lost"
+    ("Prospecting", "Qualification", "Needs Analysis", "Proposal", "Negotiation"),
+    "Closed Won",
+    "Closed Lost",
 )
 FRAPPE = Stages(
-    ("Qualification", "Demo/Making", "Proposal/Quotation", "Negotiation", "Ready to Close"), "Won", "Lost"
+    ("Qualification", "Demo/Making", "Proposal/Quotation", "Negotiation", "Ready to Close"),
+    "Won",
+    "Lost",
 )
 KRAYIN = Stages(("New", "Follow Up", "Prospect", "Negotiation", "Negotiation"), "Won", "Lost")
 TWENTY = Stages(("NEW", "SCREENING", "MEETING", "PROPOSAL", "PROPOSAL"), "CUSTOMER", "LOST")

@@ -66,15 +66,22 @@ def _api(style: Style) -> list[Column]:
 
 
 def _user(deal: Deal) -> Record:
-    return {"id": deal.owner_id, "name": deal.owner, "email": "a@b.example", "active_flag": True, "value": deal.owner_id}
+    return {
+        "id": deal.owner_id,
+        "name": deal.owner,
+        "email": "a@b.example",
+        "active_flag": True,
+        "value": deal.owner_id,
+    }
 
 
 def _organization(deal: Deal) -> Record:
-    return {"name": deal.company, "people_count": 2, "owner_id": deal.owner_id, "value": deal.company_id}
-
-
-def _plain(record: Record) -> Record:
-    return record
+    return {
+        "name": deal.company,
+        "people_count": 2,
+        "owner_id": deal.owner_id,
+        "value": deal.company_id,
+    }
 
 
 SHAPES = (
@@ -89,13 +96,24 @@ SHAPES = (
     Shape(
         name="Pipedrive API",
         columns=_api,
-        containers=("envelope", "envelope", "json", "jsonl"),
+        containers=("envelope", "envelope", "json", "jsonl", "pages"),
         form=Form(
-            nest=_plain,
             envelope=lambda records: {
                 "success": True,
                 "data": records,
-                "additional_data": {"pagination": {"start": 0, "limit": 100, "more_items_in_collection": False}},
+                "additional_data": {
+                    "pagination": {"start": 0, "limit": 100, "more_items_in_collection": False}
+                },
+            },
+            more={
+                "additional_data": {
+                    "pagination": {
+                        "start": 0,
+                        "limit": 100,
+                        "more_items_in_collection": True,
+                        "next_start": 100,
+                    }
+                }
             },
             moments="space",
         ),

@@ -26,7 +26,10 @@ def _report(style: Style) -> list[Column]:
         Column("Account Name", lambda d: d.company, "company"),
         Column("Opportunity Name", lambda d: d.name, "name"),
         Column("Stage", lambda d: STAGES.of(d, style), "outcome"),
-        Column("Fiscal Period", lambda d: f"Q{(d.last_day.month + 2) // 3}-{d.last_day.year}" if d.last_day else ""),
+        Column(
+            "Fiscal Period",
+            lambda d: f"Q{(d.last_day.month + 2) // 3}-{d.last_day.year}" if d.last_day else "",
+        ),
         Column("Amount", lambda d: Money(d.amount, d.currency), "amount"),
         Column("Probability (%)", lambda d: Chance(d.probability), "probability"),
         Column("Age", lambda d: 17),
@@ -79,7 +82,10 @@ def _rest(style: Style) -> list[Column]:
 def _related(kind: str, name: str | None) -> Record | None:
     if name is None:
         return None
-    return {"attributes": {"type": kind, "url": f"/services/data/v60.0/sobjects/{kind}/005"}, "Name": name}
+    return {
+        "attributes": {"type": kind, "url": f"/services/data/v60.0/sobjects/{kind}/005"},
+        "Name": name,
+    }
 
 
 def _record(record: Record) -> Record:
@@ -114,15 +120,37 @@ SHAPES = (
     Shape(
         name="Salesforce REST",
         columns=_rest,
-        containers=("json", "envelope", "envelope", "jsonl"),
+        containers=("json", "envelope", "envelope", "jsonl", "pages"),
         monies=("column", "bare"),
         id_of=id_of,
         form=Form(
             nest=_record,
             # api_rest guide, "Query"
             envelope=lambda records: {"totalSize": len(records), "done": True, "records": records},
+            more={
+                "totalSize": 4000,
+                "done": False,
+                "nextRecordsUrl": "/services/data/v60.0/query/01g-2000",
+            },
             moments="offset",
         ),
         deleted=("IsDeleted", False, True),
+    ),
+    Shape(
+        name="Salesforce CLI",
+        columns=_rest,
+        containers=("envelope",),
+        monies=("column", "bare"),
+        id_of=id_of,
+        # github.com/forcedotcom/cli, "sf data query --json"
+        form=Form(
+            nest=_record,
+            envelope=lambda records: {
+                "status": 0,
+                "result": {"records": records, "totalSize": len(records), "done": True},
+                "warnings": [],
+            },
+            moments="offset",
+        ),
     ),
 )

@@ -76,7 +76,11 @@ SHAPES = (
         ENGLISH,
         (
             Stages(("Lead", "Qualified", "Demo", "Proposal", "Negotiation"), "Won", "Lost"),
-            Stages(("New", "Contacted", "Meeting", "Quote sent", "Verbal"), "Closed - Won", "Closed - Lost"),
+            Stages(
+                ("New", "Contacted", "Meeting", "Quote sent", "Verbal"),
+                "Closed - Won",
+                "Closed - Lost",
+            ),
         ),
     ),
 )

@@ -12,7 +12,9 @@ from exports.style import Chance, Money, Style
 
 # of their own, so that only the type of the status says what became of a deal
 CLOSE = Stages(("Active", "Demo booked", "Evaluating", "Offer out", "Verbal yes"), "Won", "Lost")
-CLOSE_OWN = Stages(("Active", "Demo booked", "Evaluating", "Offer out", "Verbal yes"), "Signed", "Gone")
+CLOSE_OWN = Stages(
+    ("Active", "Demo booked", "Evaluating", "Offer out", "Verbal yes"), "Signed", "Gone"
+)
 PLAIN = Stages(("Lead", "Qualified", "Demo", "Proposal", "Negotiation"), "Won", "Lost")
 
 
@@ -124,7 +126,9 @@ def _affinity(style: Style) -> list[Column]:
         Column("Organizations", lambda d: d.company, "company"),
         Column("Owners", lambda d: d.owner, "owner"),
         Column("Status", lambda d: PLAIN.of(d, style), "outcome"),
-        Column(style.one_of("Amount", "Deal Size"), lambda d: Money(d.amount, d.currency), "amount"),
+        Column(
+            style.one_of("Amount", "Deal Size"), lambda d: Money(d.amount, d.currency), "amount"
+        ),
         Column("Close Date", lambda d: d.last_day, "close"),
         Column("Date Added", lambda d: d.created, "created"),
     ]
@@ -151,7 +155,7 @@ def _page_of(member: str) -> Form:
     def envelope(records: list[Record]) -> Record:
         return {"has_more": False, member: records, "total_results": len(records)}
 
-    return Form(envelope=envelope, moments="micro")
+    return Form(envelope=envelope, more={"has_more": True}, moments="micro")
 
 
 SHAPES = (

@@ -43,7 +43,11 @@ def _weighted(amount: Decimal | None, share: Decimal | None) -> Decimal | None:
 
 def _api(style: Style) -> list[Column]:
     return [
-        Column("Owner", lambda d: {"name": d.owner, "id": str(d.owner_id), "email": "a@b.example"}, "owner"),
+        Column(
+            "Owner",
+            lambda d: {"name": d.owner, "id": str(d.owner_id), "email": "a@b.example"},
+            "owner",
+        ),
         Column("$currency_symbol", lambda d: "€"),
         Column("Closing_Date", lambda d: d.last_day, "close"),
         Column("$process_flow", lambda d: False),
@@ -80,8 +84,12 @@ SHAPES = (
     Shape(
         name="Zoho API",
         columns=_api,
-        containers=("envelope", "envelope", "json", "jsonl"),
+        containers=("envelope", "envelope", "json", "jsonl", "pages"),
         id_of=lambda number: str(4876876000000000000 + number),
-        form=Form(envelope=_answer, moments="colon"),
+        form=Form(
+            envelope=_answer,
+            more={"info": {"per_page": 200, "count": 200, "page": 1, "more_records": True}},
+            moments="colon",
+        ),
     ),
 )
