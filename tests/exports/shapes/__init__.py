@@ -6,6 +6,7 @@ from exports.shapes import (
     dynamics,
     hubspot,
     languages,
+    localized,
     open_source,
     pipedrive,
     salesforce,
@@ -25,6 +26,7 @@ SHAPES: tuple[Shape, ...] = (
     *bitrix.SHAPES,
     *open_source.SHAPES,
     *workspaces.SHAPES,
+    *localized.SHAPES,
     *sheets.SHAPES,
     *languages.SHAPES,
 )

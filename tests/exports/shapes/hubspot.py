@@ -65,6 +65,28 @@ def _properties(style: Style) -> list[Column]:
     ]
 
 
+def _warehouse(style: Style) -> list[Column]:
+    # github.com/fivetran/dbt_hubspot_source: the table DEAL as Fivetran copies it to a warehouse
+    stages = NUMBERS if style.one_of("default", "own") == "own" else NAMES
+    return [
+        Column("deal_id", lambda d: int(d.id), "id"),
+        Column("property_dealname", lambda d: d.name, "name"),
+        Column("property_amount", lambda d: Money(d.amount, d.currency), "amount"),
+        Column("property_deal_currency_code", lambda d: d.currency, "currency"),
+        Column("deal_pipeline_id", lambda d: "default"),
+        Column("deal_pipeline_stage_id", lambda d: stages.of(d, style), "outcome"),
+        Column("property_hs_is_closed", lambda d: d.kind in (WON, LOST)),
+        Column("property_hs_is_closed_won", lambda d: d.kind == WON),
+        Column(
+            "property_hs_deal_stage_probability", lambda d: Chance(d.probability), "probability"
+        ),
+        Column("property_createdate", lambda d: d.at(d.created), "created"),
+        Column("property_closedate", lambda d: d.at(d.last_day), "close"),
+        Column("owner_id", lambda d: d.owner_id, "owner"),
+        Column("_fivetran_synced", lambda d: d.at(d.created)),
+    ]
+
+
 def _v3(record: Record) -> Record:
     own = {key: value for key, value in record.items() if key not in ("id", "archived")}
     return {
@@ -144,6 +166,14 @@ SHAPES = (
             texts=True,
         ),
         deleted=("isDeleted", False, True),
+        seen=_numbered,
+    ),
+    Shape(
+        name="HubSpot warehouse",
+        columns=_warehouse,
+        containers=("parquet", "parquet", "csv", "jsonl"),
+        chances=("fraction",),
+        deleted=("_fivetran_deleted", False, True),
         seen=_numbered,
     ),
 )
