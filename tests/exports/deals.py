@@ -62,6 +62,13 @@ class Deal:
         return 5_001 + 3 * COMPANIES.index(str(self.company))
 
     @property
+    def weighted(self) -> Decimal | None:
+        """What programs call the weighted or expected revenue, which is not the amount."""
+        if self.amount is None or self.probability is None:
+            return None
+        return round(self.amount * self.probability, 2)
+
+    @property
     def last_day(self) -> date | None:
         """What the one close date of most programs says: expected, or what happened."""
         return self.expected_close if self.kind == OPEN else self.closed

@@ -41,7 +41,9 @@ def _blanks(sheet: Sheet, random: Random) -> Sheet:
 
 
 def _padded_ids(sheet: Sheet, random: Random) -> Sheet:
-    """Blanks around some ids."""
+    """Blanks around some ids, and around other cells where there are none."""
+    if "id" not in sheet.headers:
+        return _blanks(sheet, random)
     head = sheet.headers["id"][0]
     records = [
         {**row, head: random.choice((f"{row[head]} ", f" {row[head]}", row[head]))}

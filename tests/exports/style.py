@@ -8,7 +8,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from random import Random
 
-SIGNS = {"EUR": "€", "USD": "$", "GBP": "£"}
+# the first ones are more common
+SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "CHF": "CHF", "BRL": "R$"}
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 LONG = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
@@ -121,7 +122,7 @@ class Style:
             return text
         sign = SIGNS.get(currency, currency)
         return {
-            "sign before": f"{sign}{text}",
+            "sign before": f"{sign} {text}" if sign[0].isalpha() else f"{sign}{text}",
             "sign behind": f"{text} {sign}",
             "code": f"{text} {currency}",
         }.get(self.money, text)
@@ -177,6 +178,6 @@ def some_style(
         places=random.choice((2, 2, None)),
         chance=random.choice(chances),
         money=random.choice(monies),
-        currency=random.choice(tuple(SIGNS)),
+        currency=random.choices(tuple(SIGNS), (4, 4, 3, 1, 1))[0],
         spelling=random.choice(spellings),
     )

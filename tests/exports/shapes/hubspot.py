@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 from exports.deals import LOST, WON, Deal
 from exports.dirt import Record
@@ -26,6 +27,10 @@ NAMES = Stages(
 NUMBERS = Stages(("98101", "98102", "98103", "98104", "98105"), "98106", "98107", custom=True)
 
 
+def _converted(deal: Deal) -> Decimal | None:
+    return None if deal.amount is None else round(deal.amount * Decimal("1.17"), 2)
+
+
 def _page(style: Style) -> list[Column]:
     columns = [
         Column("Record ID", lambda d: d.id, "id"),
@@ -38,6 +43,9 @@ def _page(style: Style) -> list[Column]:
         Column("Deal probability", lambda d: Chance(d.probability), "probability"),
         Column("Associated Company", lambda d: d.company, "company"),
         Column("Pipeline", lambda d: "Sales Pipeline"),
+        Column("Amount in company currency", lambda d: Money(_converted(d), "EUR")),
+        Column("Weighted amount", lambda d: Money(d.weighted, d.currency)),
+        Column("Last Modified Date", lambda d: d.at(d.created)),
         Column("Closed Lost Reason", lambda d: d.loss_reason),
         Column("Original Traffic Source", lambda d: d.source),
     ]

@@ -29,6 +29,9 @@ def _page(style: Style) -> list[Column]:
         Column(f"{head}Deal created", lambda d: d.at(d.created), "created"),
         Column(f"{head}Expected close date", lambda d: d.expected_close, "expected_close"),
         Column(f"{head}Lost reason", lambda d: d.loss_reason),
+        Column(f"{head}Contact person", lambda d: "Kim Example"),
+        Column(f"{head}Weighted value", lambda d: Money(d.weighted, d.currency)),
+        Column(f"{head}Update time", lambda d: d.at(d.created)),
     ]
     if style.one_of("one", "two") == "one":
         return [*columns, Column(f"{head}Deal closed on", lambda d: d.at(d.closed), "closed")]

@@ -32,6 +32,7 @@ def _report(style: Style) -> list[Column]:
         ),
         Column("Amount", lambda d: Money(d.amount, d.currency), "amount"),
         Column("Probability (%)", lambda d: Chance(d.probability), "probability"),
+        Column("Expected Revenue", lambda d: Money(d.weighted, d.currency)),
         Column("Age", lambda d: 17),
         Column("Close Date", lambda d: d.last_day, "close"),
         Column("Created Date", lambda d: d.created, "created"),
@@ -55,6 +56,8 @@ def _fields(style: Style) -> list[Column]:
         Column("CreatedDate", lambda d: d.at(d.created), "created"),
         Column("IsClosed", lambda d: d.kind in (WON, LOST)),
         Column("IsWon", lambda d: d.kind == WON),
+        Column("ExpectedRevenue", lambda d: Money(d.weighted, d.currency)),
+        Column("LastModifiedDate", lambda d: d.at(d.created)),
         Column("LeadSource", lambda d: d.source),
     ]
     if style.money == "column":

@@ -23,7 +23,6 @@ def sheet(name: str, locales: tuple[str, ...], words: Words, stages: tuple[Stage
         if style.money == "header":
             amount = f"{amount} {style.one_of('({})', 'in {}', '[{}]').format(style.currency)}"
         made = [
-            Column(head("id"), lambda d: d.id, "id"),
             Column(head("name"), lambda d: d.name, "name"),
             Column(head("company"), lambda d: d.company, "company"),
             Column(head("owner"), lambda d: d.owner, "owner"),
@@ -32,6 +31,14 @@ def sheet(name: str, locales: tuple[str, ...], words: Words, stages: tuple[Stage
             Column(head("probability"), lambda d: Chance(d.probability), "probability"),
             Column(head("created"), lambda d: d.created, "created"),
         ]
+        # many sheets have no id at all, and columns that nobody needs
+        if style.one_of("id", "id", "id", "id", "id", "none") == "id":
+            made.insert(0, Column(head("id"), lambda d: d.id, "id"))
+        if style.one_of("more", "less") == "more":
+            made += [
+                Column(head("notes"), lambda d: f"call {d.owner}, 2nd try"),
+                Column(head("weighted"), lambda d: Money(d.weighted, d.currency)),
+            ]
         if style.money == "column":
             made.append(Column(head("currency"), lambda d: d.currency, "currency"))
         if style.one_of("one", "two") == "one":
@@ -65,6 +72,8 @@ ENGLISH: Words = {
     "probability": ("Probability", "Win %", "Chance", "Probability %"),
     "created": ("Created", "Date Added", "Create Date", "Opened"),
     "currency": ("Currency", "Curr.", "Ccy"),
+    "notes": ("Notes", "Next step", "Comment"),
+    "weighted": ("Weighted", "Weighted value", "Expected revenue"),
     "close": ("Close Date", "Closing Date", "Close"),
     "expected_close": ("Expected Close", "Est. Close", "Expected Close Date", "Target Date"),
     "closed": ("Closed", "Closed Date", "Closed On", "Actual Close Date"),

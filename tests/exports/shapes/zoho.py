@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from exports.dirt import Record
 from exports.files import Form
 from exports.shape import Column, Shape, Stages
@@ -29,16 +27,16 @@ def _page(style: Style) -> list[Column]:
         Column("Account Name", lambda d: d.company, "company"),
         Column("Stage", lambda d: STAGES.of(d, style), "outcome"),
         Column("Probability (%)", lambda d: Chance(d.probability), "probability"),
-        Column("Expected Revenue", lambda d: Money(_weighted(d.amount, d.probability), d.currency)),
+        Column("Expected Revenue", lambda d: Money(d.weighted, d.currency)),
         Column("Lead Source", lambda d: d.source),
         Column("Created Time", lambda d: d.at(d.created), "created"),
+        Column("Created By", lambda d: "Admin User"),
+        Column("Modified By", lambda d: "Admin User"),
+        Column("Modified Time", lambda d: d.at(d.created)),
+        Column("Contact Name", lambda d: "Kim Example"),
         Column("Currency", lambda d: d.currency, "currency"),
         Column("Reason For Loss", lambda d: d.loss_reason),
     ]
-
-
-def _weighted(amount: Decimal | None, share: Decimal | None) -> Decimal | None:
-    return None if amount is None or share is None else round(amount * share, 2)
 
 
 def _api(style: Style) -> list[Column]:
@@ -52,7 +50,7 @@ def _api(style: Style) -> list[Column]:
         Column("Closing_Date", lambda d: d.last_day, "close"),
         Column("$process_flow", lambda d: False),
         Column("Deal_Name", lambda d: d.name, "name"),
-        Column("Expected_Revenue", lambda d: Money(_weighted(d.amount, d.probability), d.currency)),
+        Column("Expected_Revenue", lambda d: Money(d.weighted, d.currency)),
         Column("Stage", lambda d: STAGES.of(d, style), "outcome"),
         Column("Account_Name", lambda d: {"name": d.company, "id": str(d.company_id)}, "company"),
         Column("id", lambda d: d.id, "id"),
