@@ -72,7 +72,7 @@ LOCALES = {
     "nl": Locale((";",), ",", (".", ""), ("dashed",), WINDOWS),
     # what some programs have by their settings, whatever the computer
     "dashed": Locale((",",), ".", (",", ""), ("dashed",), UTF8),
-    "us name": Locale((",",), ".", (",",), ("us name",), UTF8),
+    "named": Locale((",",), ".", (",",), ("eu name",), UTF8),
     "us long": Locale((",",), ".", (",",), ("us long",), UTF8),
     "south": Locale((";",), ",", (".", ""), ("eu", "eu", "eu2"), WINDOWS),
 }

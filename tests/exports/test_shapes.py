@@ -6,19 +6,22 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from exports.deals import KINDS
+from exports.deals import COMPANIES, KINDS, PEOPLE, Deal
 from exports.files import JSON_CONTAINERS
 from exports.shape import Export, make
 from exports.shapes import BY_NAME, SHAPES
 from exports.style import LOCALES
 
 SEEDS = range(5)
+DAYS = ("created", "expected_close", "closed")
 
 
 @pytest.fixture(params=SHAPES, ids=lambda shape: shape.name)
@@ -87,6 +90,30 @@ def test_the_truth_has_all_outcomes_and_nothing_that_the_export_leaves_out(
         assert {deal.kind for deal in export.deals} == set(KINDS)
         if "currency" not in export.fields:
             assert {deal.currency for deal in export.deals} == {None}
+
+
+def test_the_columns_say_the_truth(exports: list[Export]) -> None:
+    for export in exports:
+        told = [column.tells for column in export.shape.columns(export.style)]
+        for column in export.shape.columns(export.style):
+            if told.count(column.tells) > 1:
+                continue
+            for deal in export.deals:
+                value = column.value(full(deal))
+                if isinstance(value, date | None) and column.tells in DAYS:
+                    day = value.date() if isinstance(value, datetime) else value
+                    assert day == getattr(deal, column.tells), column.header
+                if isinstance(value, str) and column.tells in ("id", "name", "owner", "company"):
+                    assert value == str(getattr(deal, column.tells)), column.header
+
+
+def full(deal: Deal) -> Deal:
+    """The deal as it was before the export hid some of it."""
+    number = deal.owner.isdigit() if deal.owner else True
+    owner = PEOPLE[(int(deal.owner or 100_200) - 100_200) // 7] if number else deal.owner
+    digits = bool(deal.company) and str(deal.company).isdigit()
+    company = COMPANIES[(int(deal.company or 0) - 5_001) // 3] if digits else deal.company
+    return replace(deal, owner=owner, company=company or COMPANIES[0])
 
 
 def test_a_seed_gives_the_same_export_again(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from uuid import UUID
 
 from exports.deals import LOST, OPEN, WON, Deal
@@ -125,7 +126,9 @@ def _frappe(style: Style) -> list[Column]:
         Column("Organization", lambda d: d.company, "company"),
         Column("Deal Owner", lambda d: d.owner, "owner"),
         Column("Status", lambda d: FRAPPE.of(d, style), "outcome"),
+        Column("Expected Deal Value", lambda d: Money(d.weighted, d.currency)),
         Column("Deal Value", lambda d: Money(d.amount, d.currency), "amount"),
+        Column("Annual Revenue", lambda d: Money(Decimal(5_000_000), d.currency)),
         Column("Currency", lambda d: d.currency, "currency"),
         Column("Probability", lambda d: Chance(d.probability), "probability"),
         Column("Created On", lambda d: d.at(d.created), "created"),
@@ -229,17 +232,20 @@ def _twenty_answer(records: list[Record]) -> Record:
 
 
 def _krayin(style: Style) -> list[Column]:
-    # github.com/krayin/laravel-crm, Lead/DataGrids and Admin/Resources/lang/en/app.php
+    # github.com/krayin/laravel-crm, packages/Webkul/Admin/src/DataGrids/Lead/LeadDataGrid.php
     return [
         Column("ID", lambda d: d.id, "id"),
         Column("Subject", lambda d: d.name, "name"),
         Column("Source", lambda d: d.source),
         Column("Lead Value", lambda d: Money(d.amount, d.currency), "amount"),
         Column("Sales Person", lambda d: d.owner, "owner"),
-        Column("Organization", lambda d: d.company, "company"),
+        Column("Contact Person", lambda d: "Kim Example"),
         Column("Stage", lambda d: KRAYIN.of(d, style), "outcome"),
-        Column("Rotten Lead", lambda d: "No"),
-        Column("Date To", lambda d: d.expected_close, "expected_close"),
+        Column(
+            style.one_of("Expected Close Date", "Date To"),
+            lambda d: d.expected_close,
+            "expected_close",
+        ),
         Column("Created At", lambda d: d.at(d.created), "created"),
     ]
 
@@ -314,7 +320,7 @@ SHAPES = (
         name="Krayin",
         columns=_krayin,
         containers=("csv", "xlsx"),
-        locales=("plain", "us name"),
+        locales=("plain", "named", "named"),
         monies=("bare", "sign before"),
     ),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from exports.deals import OPEN
 from exports.dirt import Record
 from exports.files import Form
 from exports.shape import Column, Shape, Stages
@@ -70,7 +69,7 @@ def _notion(style: Style) -> list[Column]:
         Column(style.one_of("Stage", "Status"), lambda d: NOTION.of(d, style), "outcome"),
         Column(style.one_of("Deal Value", "Estimated Value", "Value"), lambda d: Money(d.amount, d.currency),
                "amount"),
-        Column("Expected Close", lambda d: d.expected_close if d.kind == OPEN else None, "expected_close"),
+        Column("Expected Close", lambda d: d.expected_close, "expected_close"),
         Column("Closed", lambda d: d.closed, "closed"),
         Column("Created time", lambda d: d.at(d.created), "created"),
     ]  # fmt: skip
