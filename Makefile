@@ -18,7 +18,7 @@ ARGS ?=
 PYTEST := $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench bench-redis7 test test-all test-servers test-machine cov mutants faults soak check fmt docs clean
+.PHONY: help setup demo bench bench-redis7 test test-all test-servers test-machine cov mutants faults soak exports check fmt docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ faults: $(STAMP) ## 10 minutes of writers, readers and real faults, then a verdi
 
 soak: $(STAMP) ## The same for longer: make soak MINUTES=240
 	PYTHONPATH=tests $(BIN)/python -m faults --minutes $(MINUTES) $(ARGS)
+
+exports: $(STAMP) ## 1,000 generated exports whose truth is known: which figures are right; e.g. ARGS="--only HubSpot"
+	PYTHONPATH=tests $(BIN)/python -m exports $(ARGS)
 
 check: $(STAMP) ## Read-only checks: lint, format, types, generated docs
 	$(BIN)/ruff check .
