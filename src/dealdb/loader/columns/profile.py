@@ -19,6 +19,7 @@ from dealdb.loader.columns import headers
 from dealdb.loader.columns.dates import DATE_SHAPE, MOMENT_SHAPE, OrderEvidence
 from dealdb.loader.columns.fit import Fits
 from dealdb.loader.columns.headers import public_name
+from dealdb.loader.columns.missing import missing_notes
 from dealdb.loader.columns.money import MinorUnits
 from dealdb.loader.columns.numbers import PointEvidence, greatest
 from dealdb.loader.columns.plan import ColumnPlan, NamedCurrency, Plan
@@ -27,6 +28,7 @@ from dealdb.loader.load_options import ColumnOptions
 from dealdb.model.pipeline import Kind
 from dealdb.model.schema import DEFAULT_SCALE, NUMBER_TYPES, Field, FieldType, Schema, parse_type
 
+STANDARD_NAMES = frozenset(Schema.standard())
 DAYS = frozenset({FieldType.DATE, FieldType.DATETIME})
 
 # what exports write for "nothing" in columns that are not text, whatever the case
@@ -156,11 +158,17 @@ class Profile:
         if headers.CLOSE_DATE in self._mapping.values():
             notes.append("close dates split by outcome into 'closed' and 'expected_close'")
         notes += self._fits.notes(self._mapping)
+        # columns that are no main field
+        own = {
+            column.header: column.field.type
+            for column in columns
+            if column.field.name not in STANDARD_NAMES
+        }
+        notes += missing_notes(self._mapping, own)
         self._settled = dict(self._mapping)
         mapping = {header: public_name(target) for header, target in self._mapping.items()}
-        currency = self._named_currency()
+        currency = self._named_currency(notes)
         if currency:
-            notes.append(f"currency {currency.code} from the name of {currency.amounts!r}")
             field_of_it = self._field("currency", ColumnProfile())
             columns = [column for column in columns if column.field.name != "currency"]
             columns.append(ColumnPlan(header=currency.header, field=field_of_it))
@@ -200,14 +208,16 @@ class Profile:
             self._columns[view] = deepcopy(before[-1]) if before else ColumnProfile()
         return self._columns[view]
 
-    def _named_currency(self) -> NamedCurrency | None:
+    def _named_currency(self, notes: list[str]) -> NamedCurrency | None:
         by_field = {target: header for header, target in self._mapping.items()}
         amounts, given = by_field.get("amount"), by_field.get("currency")
         code = headers.currency_of(amounts) if amounts else None
         if amounts is None or code is None:
             return None
         if given is not None and self._seen(self._view(given, "currency")).n_values:
+            notes.append(f"currencies from {given!r}, though {amounts!r} names {code}")
             return None
+        notes.append(f"currency {code} from the name of {amounts!r}")
         return NamedCurrency(amounts, code)
 
     def _look(
