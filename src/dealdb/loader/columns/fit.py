@@ -34,11 +34,13 @@ _ID = (
     r"^(?:[0-9]+|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[0-9a-fA-F]{24,}|00[0-9A-Za-z]{13}|00[0-9A-Za-z]{16}"
     r"|[a-z]{4}_[0-9A-Za-z]{20,})$"
 )
+# what programs call a record by: no id elsewhere is a name
+_CODE = r"^[A-Z][A-Z0-9]*(?:-[A-Z0-9]+)*-[0-9]{3,}(?:-[0-9]+)?$"
 _DATES = ("created", "updated", "expected_close", "closed", CLOSE_DATE, WON_DATE, LOST_DATE)
 _NUMBERS = ("amount", "probability")
 # fields in which a name is better than an id
 _NAMES = ("company", "owner", "source", "loss_reason")
-_JUDGED = frozenset((*_DATES, *_NUMBERS, *_NAMES, "currency", "name"))
+_JUDGED = frozenset((*_DATES, *_NUMBERS, *_NAMES, "currency", "name", "id"))
 # names at the beginning of a list, which are what everybody would take
 _OBVIOUS = 4
 _NOTHING = ("", "null", "none", "n/a", "na", "#n/a", "-", "--", "nan", "nat", r"\n")
@@ -63,9 +65,10 @@ class Fits:
     def __init__(self) -> None:
         self._cells: dict[tuple[str, str], _Cells] = {}
         self._rivals: dict[str, list[str]] = {}
+        self._has_id = False
 
-    def of(self, headers: Collection[str]) -> None:
-        """Take in the headers of a source; those that the caller has mapped are left out."""
+    def of(self, headers: Collection[str], taken: Collection[str | None]) -> None:
+        """Take in the headers of a source without those that the caller has mapped, and the fields that these are."""
         ranked: dict[str, list[tuple[float, str]]] = {}
         for header in headers:
             for one in candidates_of(header):
@@ -76,6 +79,11 @@ class Fits:
             field: [header for _, header in sorted(found, key=lambda pair: pair[0])]
             for field, found in ranked.items()
         }
+        # by its name alone
+        named = [h for h in self._rivals.get("id", ()) if _place_of(h, "id") < WEAK]
+        self._has_id = bool(named) or "id" in taken
+        if self._has_id:
+            self._rivals.pop("id", None)
         for field, rivals in self._rivals.items():
             for header in rivals:
                 self._cells.setdefault((header, field), _Cells())
@@ -86,7 +94,8 @@ class Fits:
             for header in rivals:
                 seen = self._cells[header, field]
                 # one cell that fits is enough where no other column wants the field
-                if header in frame.columns and (len(rivals) > 1 or not seen.fit):
+                counts = field == "id" or len(rivals) > 1 or not seen.fit
+                if header in frame.columns and counts:
                     _count(seen, field, frame[header])
 
     def open_pairs(self) -> Iterator[tuple[str, str]]:
@@ -107,12 +116,12 @@ class Fits:
     def notes(self, mapping: Mapping[str, str | None]) -> Iterator[str]:
         """Which column a field was taken from, where it was not the obvious one."""
         for field, rivals in self._rivals.items():
-            if field == "name":
+            if field in ("id", "name"):
                 continue
             filled = [header for header in rivals if self._cells[header, field].n]
             taken = next((header for header in rivals if mapping.get(header) == field), None)
             if taken is None:
-                yield from self._notes_on_misfits(field, filled)
+                yield from self._notes_on_misfits(field, filled, mapping)
                 continue
             others = [
                 header for header in filled if header != taken and mapping.get(header) not in _DATES
@@ -125,9 +134,15 @@ class Fits:
             elif _place_of(taken, field) >= WEAK:
                 yield f"{field} from {taken!r}"
 
-    def _notes_on_misfits(self, field: str, filled: Sequence[str]) -> Iterator[str]:
+    def _notes_on_misfits(
+        self, field: str, filled: Sequence[str], mapping: Mapping[str, str | None]
+    ) -> Iterator[str]:
+        has_closing = not {CLOSE_DATE, WON_DATE, LOST_DATE}.isdisjoint(mapping.values())
         for header in filled:
-            if (header, field) in self.unfit():
+            seen = self._cells[header, field]
+            # that a flag is not the date of closing is obvious beside one
+            is_flag = field == "closed" and has_closing and seen.flags == seen.n
+            if (header, field) in self.unfit() and not is_flag:
                 name = public_name(field)
                 yield f"{header!r} was not taken for {name}: its cells don't fit"
 
@@ -136,14 +151,22 @@ class Fits:
 
     def _yielding(self, field: str, rivals: Sequence[str]) -> Sequence[str]:
         """Columns whose cells say that they are not this field."""
+        if field == "id":
+            return [header for header in rivals if not self._is_code(header)]
         if field == "name":
-            # Bitrix24 calls the amount OPPORTUNITY; elsewhere that is the name
+            # Bitrix24 calls the amount OPPORTUNITY, and Frappe the id name; elsewhere these are names
             cells = {header: self._cells[header, field] for header in rivals}
-            return [h for h, seen in cells.items() if seen.n and not seen.fit and _is_money(h)]
+            money = [h for h, seen in cells.items() if seen.n and not seen.fit and _is_money(h)]
+            return money if self._has_id else [*money, *filter(self._is_code, rivals)]
         good = [header for header in rivals if self._cells[header, field].is_good]
         if good:
             return rivals[: rivals.index(good[0])]
         return [header for header in rivals if self._is_misfit(header, field)]
+
+    def _is_code(self, header: str) -> bool:
+        """Whether a column of names has what programs call records by."""
+        seen = self._cells.get((header, "id"))
+        return seen is not None and _place_of(header, "id") >= WEAK and 0 < seen.n == seen.fit
 
     def _is_misfit(self, header: str, field: str) -> bool:
         """Whether no cell fits, although there is no better column for the field."""
@@ -173,6 +196,8 @@ def _fitting(field: str, texts: pl.Series) -> pl.Series:
         return texts.str.contains(_WORD)
     if field == "name":
         return texts.str.contains(r"\p{L}")
+    if field == "id":
+        return texts.str.contains(_CODE)
     return ~texts.str.contains(_ID)
 
 

@@ -183,7 +183,8 @@ class Profile:
         if new:
             self._headers |= dict.fromkeys(new)
             fixed = {headers.find_header(name, self._headers) for name in chosen}
-            self._fits.of([header for header in self._headers if header not in fixed])
+            free = [header for header in self._headers if header not in fixed]
+            self._fits.of(free, chosen.values())
         self._fits.add(chunk.frame)
         self._units.add(chunk.frame)
         unfit = self._fits.unfit()

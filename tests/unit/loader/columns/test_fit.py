@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dealdb.errors import LoadError
 from recorder import Recorder
 
 
@@ -24,7 +25,7 @@ def test_a_flag_is_no_date(store: Recorder, tmp_path: Path) -> None:
     report = store.load_text(tmp_path, text)
     assert report.reasons == {}
     assert report.mapping["CLOSED"] == "is_closed"
-    assert "'CLOSED' was not taken for closed: its cells don't fit" in report.notes
+    assert not any("CLOSED" in note for note in report.notes)
     assert store.values("1")["closed"] == date(2026, 1, 31)
     assert store.values("2")["expected_close"] == date(2026, 2, 28)
     assert store.values("1")["amount"] == Decimal(100)
@@ -96,3 +97,33 @@ def test_an_opportunity_is_a_name_or_an_amount(store: Recorder, tmp_path: Path) 
         Recorder().load_text(tmp_path, "id,OPPORTUNITY\n1,5.00\n").mapping["OPPORTUNITY"]
         == "amount"
     )
+
+
+def test_a_misfit_that_nothing_replaces_is_reported(store: Recorder, tmp_path: Path) -> None:
+    report = store.load_text(tmp_path, "id,Revenue,Closed\n1,User Provided,Y\n")
+    assert report.mapping == {"id": "id", "Revenue": "revenue", "Closed": "is_closed"}
+    assert "'Revenue' was not taken for amount: its cells don't fit" in report.notes
+    assert "'Closed' was not taken for closed: its cells don't fit" in report.notes
+
+
+@pytest.mark.parametrize(
+    ("rows", "mapping"),
+    [
+        ([{"name": "CRM-DEAL-2026-00001", "title": "A"}], {"name": "id", "title": "name"}),
+        ([{"name": "CRM-DEAL-2026-00001", "id": 5}], {"name": "name", "id": "id"}),
+    ],
+)
+def test_a_name_that_is_a_code_is_the_id_where_nothing_else_is(
+    store: Recorder, rows: list[dict[str, object]], mapping: dict[str, str]
+) -> None:
+    assert store.load(rows).mapping == mapping
+
+
+def test_a_name_is_no_id(store: Recorder) -> None:
+    with pytest.raises(LoadError, match="no column is the id"):
+        store.load([{"name": "CRM-DEAL-2026-00001"}, {"name": "Renewal"}])
+
+
+def test_a_code_stays_a_name_where_ids_are_made(store: Recorder) -> None:
+    report = store.load([{"name": "CRM-DEAL-2026-00001", "zone": "x"}], id_from=["zone"])
+    assert report.mapping == {"name": "name", "zone": "zone", "generated id": "id"}
