@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from dealdb.loader.report import MappedColumn
 from dealdb.model.pipeline import Kind, Pipeline
+from dealdb.model.schema import STANDARD_NAMES
 
 # the fields that figures are made of, and what is missing without them
 _NEEDED = {
@@ -17,13 +18,24 @@ _NEEDED = {
 }
 _OTHERS = ("currency", "probability", "closed", "expected_close", "source", "loss_reason")
 _CLOSE_DATE = "close_date"
-# words in headers of money, in the languages that exports come in
-_MONEY = re.compile(
-    r"amount|value|revenue|price|total|funding|size|arr\b|mrr|importe|monto|valor|betrag|wert|umsatz|montant|valeur"
-    r"|importo|valore|bedrag|waarde|omzet",
-    re.IGNORECASE,
-)
-_NUMBERS = ("decimal", "int", "float")
+# what the header of a column that is meant may contain, and what its cells are then
+_LIKELY = {
+    "amount": (
+        r"amount|value|revenue|price|worth|funding|betrag|wert|umsatz|importe|monto|montant|valeur|valor|importo|bedrag",
+        ("decimal", "int", "float"),
+    ),
+    "stage": (r"stage|phase|status|etapa|etape|étape|fase|stadi", ("text",)),
+    "owner": (
+        r"owner|salesrep|seller|agent|manager|propriet|besitzer|verantwort|respons|eigenaar",
+        ("text",),
+    ),
+    "created": (
+        r"creat|creado|creac|erstell|angelegt|aangemaakt|criad|criac|opened|added",
+        ("date", "datetime"),
+    ),
+}
+# the words of columns that are something else
+_UNLIKELY = r"weighted|forecast|probab|percent|count|number|email|phone|id$|by$|reason|lead|contact|previous|last"
 
 
 def rests_on(
@@ -107,8 +119,14 @@ def _doubts_of_stages(stages: Collection[str], pipeline: Pipeline) -> Iterator[s
 
 def _likely(name: str, columns: Iterable[MappedColumn]) -> str:
     """Header that is most likely the field, as an argument of the shell; HEADER where none is."""
-    if name != "amount":
-        return "HEADER"
-    own = [each for each in columns if each.field and each.type.startswith(_NUMBERS)]
-    likely = next((each.header for each in own if _MONEY.search(each.header)), None)
-    return "HEADER" if likely is None else f"'{likely}'" if not likely.isidentifier() else likely
+    words, kinds = _LIKELY[name]
+    for each in columns:
+        header = each.header.replace(" ", "").replace("_", "").casefold()
+        is_own = each.field not in STANDARD_NAMES
+        if is_own and each.type.startswith(kinds) and _means(header, words):
+            return each.header if each.header.isidentifier() else f"'{each.header}'"
+    return "HEADER"
+
+
+def _means(header: str, words: str) -> bool:
+    return bool(re.search(words, header)) and not re.search(_UNLIKELY, header)

@@ -194,6 +194,7 @@ _STANDARD: tuple[Field, ...] = (
     Field("loss_reason", FieldType.TEXT),
     Field("updated", FieldType.DATETIME),
 )
+STANDARD_NAMES = frozenset(field.name for field in _STANDARD)
 
 
 @dataclass(frozen=True, slots=True)

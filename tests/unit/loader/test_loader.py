@@ -17,8 +17,7 @@ import pytest
 
 from dealdb.errors import LoadError, ServerUnavailable
 from dealdb.loader import Progress
-from dealdb.loader.columns import headers
-from dealdb.loader.columns.headers import ALIASES, map_headers
+from dealdb.loader.columns.headers import map_headers
 from dealdb.model.schema import Schema
 from dealdb.store.commit.batch import Batch
 from recorder import Recorder, Written
@@ -64,24 +63,13 @@ def store() -> Recorder:
         ("Close", {
             "id": "id", "lead_name": "company", "user_name": "owner", "status_label": "stage",
             "value": "amount", "value_currency": "currency", "confidence": "probability",
-            "date_created": "created", "date_updated": "updated", "date_won": "date_won",
+            "date_created": "created", "date_updated": "updated", "date_won": "closed (won)",
+            "date_lost": "closed (lost)",
         }),
     ],
 )  # fmt: skip
 def test_headers_of_exports(program: str, headers: dict[str, str]) -> None:
     assert map_headers(list(headers), None, Schema.standard()) == headers
-
-
-def test_every_alias_means_one_field() -> None:
-    keys = [headers._key(alias) for names in ALIASES.values() for alias in names]
-    assert len(set(keys)) == len(keys)
-    assert set(ALIASES) - {headers.CLOSE_DATE} == set(Schema.standard())
-
-
-def test_the_page_lists_every_alias() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "loading.md").read_text(encoding="utf-8")
-    for field, names in ALIASES.items():
-        assert f"| `{field}` | {', '.join(f'`{name}`' for name in names)} |" in page
 
 
 def test_the_better_name_gets_the_field(store: Recorder, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import typer
 from dealdb.cli.arguments import listed, names, pairs, stage_lines
 from dealdb.cli.commands.deals import Durable
 from dealdb.cli.commands.follow import check_followed, follow_file
+from dealdb.cli.option_names import in_options
 from dealdb.cli.output.printing import print_facts
 from dealdb.cli.output.streams import Output, note
 from dealdb.cli.session import Session
@@ -255,7 +256,7 @@ def _report_lines(report: LoadReport) -> Iterator[tuple[str, str | list[str]]]:
             [f"rows with the id of an earlier one: {report.duplicates:,}", *_repeats(report)],
         )
     if report.notes:
-        yield "notes", list(report.notes)
+        yield "notes", list(map(in_options, report.notes))
     if report.rests_on:
         yield "figures", list(report.rests_on)
     if report.rejected:

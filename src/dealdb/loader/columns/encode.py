@@ -10,6 +10,7 @@ import polars as pl
 from dealdb.loader.chunk import Chunk, Reject
 from dealdb.loader.columns.dates import dates, datetimes
 from dealdb.loader.columns.headers import CLOSE_DATE
+from dealdb.loader.columns.money import in_units
 from dealdb.loader.columns.numbers import decimals, floats, integers, probabilities, scale_of_texts
 from dealdb.loader.columns.plan import ColumnPlan, Plan, text_cells
 from dealdb.loader.columns.profile import without_nothing
@@ -143,6 +144,7 @@ def encode_chunk(chunk: Chunk, plan: Plan, closed_stages: Collection[str]) -> En
     closed_stages
         Stages in which a close date is the actual one.
     """
+    chunk = plan.completed(chunk)
     present = [column for column in plan.columns if column.header in chunk.frame.columns]
     texts, bad, dropped = _texts(chunk, present)
     keep = _fit(chunk.frame.height, bad)
@@ -151,9 +153,11 @@ def encode_chunk(chunk: Chunk, plan: Plan, closed_stages: Collection[str]) -> En
         texts = {name: column.filter(keep) for name, column in texts.items()}
     shape = chunk.shape.filter(keep) if chunk.shape is not None else None
     ids = texts.pop("id").alias("id")
-    fields = [
-        _wide(plan.field, texts[plan.field.name]) for plan in present if plan.field.name in texts
-    ]
+    fields = {
+        plan.field.name: _wide(plan.field, texts[plan.field.name])
+        for plan in present
+        if plan.field.name in texts
+    }
     given = _given(chunk, present)
     group = shape if shape is not None else pl.repeat(0, ids.len(), dtype=pl.Int32, eager=True)
     if CLOSE_DATE in texts:
@@ -163,7 +167,7 @@ def encode_chunk(chunk: Chunk, plan: Plan, closed_stages: Collection[str]) -> En
         columns=texts,
         group=group.alias(_GROUP),
         given=given,
-        fields=[field for field in fields if field.name != CLOSE_DATE],
+        fields=[field for field in fields.values() if field.name != CLOSE_DATE],
         rejects=rejects,
         times_dropped=dropped,
     )
@@ -192,7 +196,8 @@ def _texts(
             if found.null_count() > cells.null_count():
                 misfits = found.is_null() & cells.is_not_null()
                 bad[column.header] = _Bad(misfits, *_expected(column))
-        texts[column.field.name] = found.alias(column.field.name)
+        name = column.field.name
+        texts[name] = (_later(texts[name], found) if name in texts else found).alias(name)
     ids = texts.setdefault("id", _nothing(chunk.frame.height))
     nameless = (ids.str.strip_chars() == "").fill_null(value=True)
     if nameless.any():
@@ -204,7 +209,14 @@ def _texts(
 def _is_encoded(chunk: Chunk, column: ColumnPlan) -> bool:
     """Whether its cells are the field's texts already: of probabilities that depends on what they count to."""
     same = chunk.types.get(column.header) is column.field.type
-    return same and column.header in chunk.encoded and column.field.name != "probability"
+    is_changed = column.field.name == "probability" or column.minor_digits > 0
+    return same and column.header in chunk.encoded and not is_changed
+
+
+def _later(one: pl.Series, other: pl.Series) -> pl.Series:
+    """The later of two dates, as texts, or the one that is there: a deal may have been lost before it was won."""
+    is_other = (other > one).fill_null(value=False) | one.is_null()
+    return other.zip_with(is_other, one)
 
 
 def _expected(column: ColumnPlan) -> tuple[str, str]:
@@ -218,6 +230,9 @@ def _nothing(height: int) -> pl.Series:
 def _typed(cells: pl.Series, column: ColumnPlan, *, is_encoded: bool) -> tuple[pl.Series, int]:
     if is_encoded:
         return _short(cells) if column.field.type is FieldType.DECIMAL else cells, 0
+    if column.minor_digits:
+        cells = in_units(cells, column.point, column.minor_digits)
+        column = replace(column, point=".")
     if column.field.name == "probability":
         return probabilities(cells, column.point, of_hundred=column.of_hundred), 0
     match column.field.type:
@@ -295,8 +310,11 @@ def _rejects(chunk: Chunk, bad: Mapping[str, _Bad], keep: pl.Series) -> Iterator
 def _given(chunk: Chunk, columns: Sequence[ColumnPlan]) -> list[list[str]]:
     fields = {column.header: column.field.name for column in columns if column.field.name != "id"}
     if chunk.shape is None:
-        return [list(fields.values())]
-    return [[fields[name] for name in fields if name in shape] for shape in chunk.shapes]
+        return [list(dict.fromkeys(fields.values()))]
+    return [
+        list(dict.fromkeys(fields[name] for name in fields if name in shape))
+        for shape in chunk.shapes
+    ]
 
 
 def _split_close_date(

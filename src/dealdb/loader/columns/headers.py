@@ -1,100 +1,48 @@
 """
-The header names of other programs' exports, and the field that each one is.
+The field that each header of a source is.
 
-A header is compared without case, spaces, punctuation and a leading ``property_`` or ``Deal - ``. Where two headers
-of a file are the same field, the one that comes first in the list of that field gets it, and the other
-becomes a column of its own name.
+A header is compared without case, spaces, punctuation, accents and a leading ``property_`` or ``Deal - ``. Where two
+headers of a source could be one field, the one that comes first in the list of that field (``headers.toml``) gets it,
+unless its cells don't fit (``fit.py``); the other becomes a column of its own name.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 
 from dealdb.errors import LoadError, SchemaError
+from dealdb.loader.columns.aliases import Candidate, currencies, key_of, places
 from dealdb.model.names import nearest, unknown
 from dealdb.model.schema import MAX_NAME_LENGTH, Schema, check_field_name
 
 # the close date of exports that have only one: the expected one of an open deal, the actual one of a closed one
 CLOSE_DATE = "close_date"
+# the dates of exports that have one for deals that were won and one for those that were lost
+WON_DATE = "closed (won)"
+LOST_DATE = "closed (lost)"
 
-# in order of preference; hs is HubSpot, sf Salesforce, pd Pipedrive, zo Zoho, cl Close
-ALIASES: dict[str, tuple[str, ...]] = {
-    "id": (
-        "id", "deal_id", "opportunity_id", "record_id", "hs_object_id", "deal_record_id", "uuid",
-        "opportunity_number",
-    ),
-    "name": (
-        "name", "deal_name", "opportunity_name", "deal_title", "title", "potential_name",
-        "opportunity", "deal", "subject",
-    ),
-    "company": (
-        "company", "account", "account_name", "company_name", "organization", "organisation",
-        "organization_name", "org_name", "lead_name", "customer", "client", "customer_name",
-        "associated_company", "associated_company_primary", "primary_associated_company",
-        "account_id", "company_id", "org_id",
-    ),
-    "owner": (
-        "owner", "deal_owner", "owner_name", "opportunity_owner", "sales_agent", "sales_rep",
-        "account_executive", "assigned_to", "user_name", "salesperson", "owner_full_name",
-        "hubspot_owner_id", "owner_id", "user_id", "deal_owner_id",
-    ),
-    "stage": (
-        "stage", "deal_stage", "stage_name", "sales_stage", "status_label",
-        "opportunity_stage", "pipeline_stage", "deal_pipeline_stage", "stage_id",
-        "deal_pipeline_stage_id", "pipeline_stage_id", "dealstage_id",
-        "status", "deal_status",
-    ),
-    "amount": (
-        "amount", "deal_value", "value", "deal_amount", "close_value", "opportunity_amount",
-        "opportunity_value", "total_value", "deal_size", "revenue",
-    ),
-    "currency": (
-        "currency", "currency_code", "deal_currency", "deal_currency_code", "currency_iso_code",
-        "value_currency", "currency_of_value", "amount_currency",
-    ),
-    "probability": (
-        "probability", "deal_probability", "hs_deal_stage_probability", "probability_percent",
-        "win_probability", "confidence", "likelihood",
-    ),
-    "created": (
-        "created", "create_date", "created_date", "created_at", "created_time",
-        "creation_date", "date_created", "deal_created", "add_time", "created_on", "engage_date",
-        "deal_created_on",
-    ),
-    "expected_close": (
-        "expected_close", "expected_close_date", "expected_closing_date", "forecast_close_date",
-        "estimated_close_date", "expected_close_on", "planned_close_date",
-    ),
-    "closed": (
-        "closed", "closed_date", "closed_at", "closed_on", "actual_close_date", "closed_time",
-        "date_closed", "deal_closed_on", "close_time",
-    ),
-    CLOSE_DATE: ("close_date", "closing_date"),
-    "source": (
-        "source", "lead_source", "deal_source", "original_source", "original_traffic_source",
-        "hs_analytics_source", "source_name", "lead_source_name", "source_channel",
-    ),
-    "loss_reason": (
-        "loss_reason", "lost_reason", "closed_lost_reason", "reason_lost", "reason_for_loss",
-        "deal_lost_reason",
-    ),
-    "updated": (
-        "updated", "last_modified_date", "updated_at", "update_time", "updated_time", "modified_time",
-        "last_modified", "hs_lastmodifieddate", "last_updated", "date_updated", "last_modified_time",
-        "updated_date", "modified_on",
-    ),
-}  # fmt: skip
-
-_PLACES = {
-    re.sub(r"_", "", alias): (field, place)
-    for field, aliases in ALIASES.items()
-    for place, alias in enumerate(aliases)
-}
+# SuiteCRM's date of all deals, and Odoo's of closed ones
+_DATE_CLOSED = "dateclosed"
+# places behind the names that stand in the lists
+_SUFFIXED = 300
+_PREFIXED = 600
+_FORMATTED = "@odata.community.display.v1.formattedvalue"
+# what Odoo puts behind the name of a column that refers to another record
+_REFERENCE = re.compile(r"(?<=\w)/(?:\.?id|name|display_name)$")
+# amounts in parts of the unit, by the end of the name: digits to move the point
+_MINOR = {"micros": 6, "incents": 2, "cents": 2}
+_NUMBERS_AND_DATES = frozenset(
+    ("amount", "probability", "created", "expected_close", "closed", CLOSE_DATE, WON_DATE, LOST_DATE, "updated")
+)  # fmt: skip
 
 
 def map_headers(
-    headers: Collection[str], mapping: Mapping[str, str | None] | None, schema: Schema
+    headers: Collection[str],
+    mapping: Mapping[str, str | None] | None,
+    schema: Schema,
+    unfit: Collection[tuple[str, str]] = (),
 ) -> dict[str, str | None]:
     """
     Field of each header of a source.
@@ -107,11 +55,14 @@ def map_headers(
         Fields that the caller chose, by header; None leaves a column out.
     schema
         Fields that exist: a header that is the very name of one is that field.
+    unfit
+        Headers with a field that each is not, as its cells show.
 
     Returns
     -------
     dict
-        Field by header; ``close_date`` stands for the date that is still to be split by outcome.
+        Field by header; ``close_date`` stands for the date that is still to be split by outcome,
+        ``closed (won)`` and ``closed (lost)`` for those that together are ``closed``.
 
     Raises
     ------
@@ -126,17 +77,89 @@ def map_headers(
     fields = _chosen(headers, mapping or {})
     free = [header for header in headers if header not in fields]
     # a field of the collection's own may have a name that elsewhere stands for another
-    fields |= {name: name for name in free if name in schema and name not in fields.values()}
+    fields |= {
+        name: name
+        for name in free
+        if name in schema and name not in fields.values() and (name, name) not in unfit
+    }
     free = [header for header in free if header not in fields]
-    for header in sorted(free, key=_preference):
-        known = _PLACES.get(_key(header))
-        if known and known[0] not in fields.values():
-            fields[header] = known[0]
+    wanted = [(one, header) for header in free for one in candidates_of(header)]
+    for one, header in sorted(wanted, key=lambda pair: pair[0].place):
+        taken = header in fields or one.field in fields.values()
+        if not taken and (header, one.field) not in unfit:
+            fields[header] = one.field
+    _settle_dates(fields)
     for header in headers:
         if header not in fields:
-            fields[header] = _own_name(header, schema, {name for name in fields.values() if name})
-    _settle_close_date(fields)
+            used = {name for name in fields.values() if name}
+            fields[header] = _own_name(header, schema, used, unfit)
     return {header: fields[header] for header in headers}
+
+
+@lru_cache(maxsize=4096)
+def candidates_of(header: str) -> tuple[Candidate, ...]:
+    """
+    Fields that a header could be by its name, the likeliest first.
+
+    Examples
+    --------
+    >>> [one.field for one in candidates_of("Importe (EUR)")], candidates_of("Deal Type")
+    (['amount'], ())
+    """
+    bare, known = _bare(header), places()
+    is_formatted = bare.casefold().endswith(_FORMATTED)
+    bare = bare[: -len(_FORMATTED)] if is_formatted else bare
+    core = _REFERENCE.sub("", bare)
+    key = key_of(core)
+    if key in known:
+        is_id = bare.casefold().endswith("/id")
+        return tuple(_ranked(one, is_formatted=is_formatted, is_id=is_id) for one in known[key])
+    money = tuple(
+        Candidate(one.field, one.place + _SUFFIXED)
+        for one in known.get(_money_key(bare), ())
+        if one.field == "amount"
+    )
+    if money:
+        return money
+    rest = re.sub(r"^(?:deal|opportunity|opportunities|potential|lead)(?=..)", "", key)
+    return tuple(Candidate(one.field, one.place + _PREFIXED) for one in known.get(rest, ()))
+
+
+def currency_of(header: str) -> str | None:
+    """
+    Currency that a header says its column is in.
+
+    Examples
+    --------
+    >>> currency_of("amount_usd"), currency_of("Betrag (€)"), currency_of("amount")
+    ('USD', 'EUR', None)
+    """
+    return currencies().get(_ending(header).casefold())
+
+
+def minor_digits(header: str) -> int:
+    """
+    Digits by which the point of an amount is to be moved, as the end of its name says.
+
+    Examples
+    --------
+    >>> minor_digits("amountMicros"), minor_digits("amount_in_cents"), minor_digits("amount")
+    (6, 2, 0)
+    """
+    key = key_of(header)
+    return next((digits for end, digits in _MINOR.items() if key.endswith(end)), 0)
+
+
+def public_name(target: str | None) -> str | None:
+    """
+    Field that a column becomes, or ``close_date``; None for one that is left out.
+
+    Examples
+    --------
+    >>> public_name("closed (won)"), public_name("amount")
+    ('closed', 'amount')
+    """
+    return "closed" if target in (WON_DATE, LOST_DATE) else target
 
 
 def unknown_header(name: str, headers: Iterable[str]) -> str:
@@ -165,7 +188,7 @@ def find_header(name: str, headers: Collection[str]) -> str | None:
 
 
 def _key(header: str) -> str:
-    return re.sub(r"[\W_]+", "", _bare(header).casefold())
+    return key_of(_bare(header))
 
 
 def _bare(header: str) -> str:
@@ -173,8 +196,32 @@ def _bare(header: str) -> str:
     return re.sub(r"^_*property_|^deal - ", "", header.strip(), flags=re.IGNORECASE)
 
 
-def _preference(header: str) -> int:
-    return _PLACES.get(_key(header), ("", 0))[1]
+def _ranked(one: Candidate, *, is_formatted: bool, is_id: bool) -> Candidate:
+    """Where a value stands in two columns, the label is preferred; numbers and dates are better without."""
+    place = one.place + 0.5 * is_id
+    if is_formatted:
+        place += _PREFIXED if one.field in _NUMBERS_AND_DATES else -0.5
+    return Candidate(one.field, place)
+
+
+def _ending(header: str) -> str:
+    """Last part of a header, which may be a currency."""
+    found = re.search(
+        r"(?:^|[\s_\-./(\[]|(?<=[a-z])(?=[A-Z]))((?:[A-Za-z]{1,2})?[^\w\s()\[\]./-]|[A-Za-z]{3}|zł)[)\]]*$",
+        _bare(header),
+    )
+    return found[1] if found else ""
+
+
+def _money_key(bare: str) -> str:
+    """Key of the header without the currency, and without the word for parts of it, at its end."""
+    ending = _ending(bare)
+    if ending.casefold() in currencies():
+        key = key_of(bare[: bare.rindex(ending)])
+        return key.removesuffix("in")
+    key = key_of(bare)
+    end = next((end for end in _MINOR if key.endswith(end)), "")
+    return key.removesuffix(end) if end else ""
 
 
 def _chosen(headers: Collection[str], mapping: Mapping[str, str | None]) -> dict[str, str | None]:
@@ -193,14 +240,22 @@ def _chosen(headers: Collection[str], mapping: Mapping[str, str | None]) -> dict
     return chosen
 
 
-def _own_name(header: str, schema: Schema, taken: Collection[str]) -> str:
-    if header in schema and header not in taken:
+def _own_name(
+    header: str, schema: Schema, taken: Collection[str], unfit: Collection[tuple[str, str]]
+) -> str:
+    def is_free(name: str) -> bool:
+        # an alias that lost its field to a better one must not land on a field by its own name
+        return name not in taken and name != CLOSE_DATE and (header, name) not in unfit
+
+    if header in schema and is_free(header):
         return header
     words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", _bare(header))
     base = re.sub(r"[\W_]+", "_", words).strip("_").lower()[: MAX_NAME_LENGTH - 4] or "column"
+    if (header, base) in unfit and base == "closed" and is_free("is_closed"):
+        # a flag, as Bitrix24 has it
+        return "is_closed"
     name, copy = base, 1
-    # an alias that lost its field to a better one must not land on a field by its own name
-    while name in taken or name == CLOSE_DATE:
+    while not is_free(name):
         copy += 1
         name = f"{base}_{copy}"
     try:
@@ -211,19 +266,30 @@ def _own_name(header: str, schema: Schema, taken: Collection[str]) -> str:
     return name
 
 
-def _settle_close_date(fields: dict[str, str | None]) -> None:
+def _settle_dates(fields: dict[str, str | None]) -> None:
     """
     A close date needs no splitting where the source has the other date too.
 
     It can't be split where the source has no stages: a date that somebody plans is then all that it can be called.
     """
-    split = next((header for header, field in fields.items() if field == CLOSE_DATE), None)
+    by_field = {field: header for header, field in fields.items() if field}
+    if "closed" in by_field:
+        # one date for both outcomes is there
+        for name in (WON_DATE, LOST_DATE):
+            fields.pop(by_field.get(name, ""), None)
+    split = by_field.get(CLOSE_DATE)
     if split is None:
         return
-    has_expected, has_closed = (name in fields.values() for name in ("expected_close", "closed"))
-    if has_expected and not has_closed:
+    has_expected = "expected_close" in by_field
+    has_closed = not by_field.keys().isdisjoint({"closed", WON_DATE, LOST_DATE})
+    if _key(split) == _DATE_CLOSED and ("stage" not in by_field or "closed" in by_field):
+        # not a date that somebody plans, as its name says
+        fields[split] = "closed"
+        if "closed" in by_field:
+            del fields[split]
+    elif has_expected and not has_closed:
         fields[split] = "closed"
     elif has_closed and has_expected:
         fields[split] = "close_date_2"
-    elif has_closed or "stage" not in fields.values():
+    elif has_closed or "stage" not in by_field:
         fields[split] = "expected_close"

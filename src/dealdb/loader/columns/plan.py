@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -31,6 +31,8 @@ class ColumnPlan:
         Whether a probability counts to 100.
     strict
         Whether the caller chose the type, so that integers don't widen to decimals.
+    minor_digits
+        Digits by which the point of its numbers is moved: 2 for cents.
     """
 
     header: str
@@ -39,6 +41,40 @@ class ColumnPlan:
     point: str = "."
     of_hundred: bool = False
     strict: bool = False
+    minor_digits: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NamedCurrency:
+    """
+    A currency that the name of a column says, as that of ``amount_usd`` does.
+
+    Attributes
+    ----------
+    amounts
+        Header of the column.
+    code
+        The currency.
+    """
+
+    amounts: str
+    code: str
+
+    @property
+    def header(self) -> str:
+        """What the column of currencies is called, which the source doesn't have."""
+        return f"currency of {self.amounts!r}"
+
+    def added(self, chunk: Chunk) -> Chunk:
+        """A chunk in which each row with an amount has the currency."""
+        if self.amounts not in chunk.frame.columns:
+            return chunk
+        is_given = pl.col(self.amounts).str.strip_chars() != ""
+        currency = pl.when(is_given).then(pl.lit(self.code)).alias(self.header)
+        shapes = [
+            shape | {self.header} if self.amounts in shape else shape for shape in chunk.shapes
+        ]
+        return replace(chunk, frame=chunk.frame.with_columns(currency), shapes=shapes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,16 +90,24 @@ class Plan:
         Field by header, None for a column that is left out.
     notes
         What was decided on the way.
+    currency
+        Currency that the name of the column of amounts says, where no column does.
     """
 
     columns: tuple[ColumnPlan, ...]
     mapping: Mapping[str, str | None]
     notes: tuple[str, ...]
+    currency: NamedCurrency | None = None
+
+    def completed(self, chunk: Chunk) -> Chunk:
+        """A chunk with the column that the plan adds to it."""
+        return self.currency.added(chunk) if self.currency else chunk
 
     def fields(self) -> list[Field]:
         """Fields that must exist before the rows are written."""
         fields = [plan.field for plan in self.columns if plan.field.name != CLOSE_DATE]
-        return [each for each in fields if each.name != "id"]
+        # two columns may be one field, as the dates of won and of lost deals are
+        return list({each.name: each for each in fields if each.name != "id"}.values())
 
     def ids_of(self, chunk: Chunk) -> pl.Series:
         """Ids of a chunk's rows; null where a row has none."""

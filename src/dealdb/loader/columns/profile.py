@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from copy import copy, deepcopy
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import polars as pl
 
@@ -16,12 +17,22 @@ from dealdb.errors import LoadError
 from dealdb.loader.chunk import Chunk, merged_type
 from dealdb.loader.columns import headers
 from dealdb.loader.columns.dates import DATE_SHAPE, MOMENT_SHAPE, OrderEvidence
+from dealdb.loader.columns.fit import Fits
+from dealdb.loader.columns.headers import public_name
+from dealdb.loader.columns.money import MinorUnits
 from dealdb.loader.columns.numbers import PointEvidence, greatest
-from dealdb.loader.columns.plan import ColumnPlan, Plan
+from dealdb.loader.columns.plan import ColumnPlan, NamedCurrency, Plan
 from dealdb.loader.columns.stage_flags import outcomes_in
 from dealdb.loader.load_options import ColumnOptions
 from dealdb.model.pipeline import Kind
-from dealdb.model.schema import DEFAULT_SCALE, NUMBER_TYPES, Field, FieldType, Schema, parse_type
+from dealdb.model.schema import (
+    DEFAULT_SCALE,
+    NUMBER_TYPES,
+    Field,
+    FieldType,
+    Schema,
+    parse_type,
+)
 
 DAYS = frozenset({FieldType.DATE, FieldType.DATETIME})
 
@@ -65,6 +76,14 @@ class ColumnProfile:
     greatest: float = 0.0
 
 
+class _View(NamedTuple):
+    """A column, seen as one of the fields that it could become: what counts is the type of that field."""
+
+    header: str
+    type: FieldType | None
+    is_probability: bool
+
+
 class Profile:
     """
     What the rows of a source say about its columns.
@@ -80,8 +99,14 @@ class Profile:
     def __init__(self, options: ColumnOptions, schema: Schema) -> None:
         self._options = options
         self._schema = schema
-        self._columns: dict[str, ColumnProfile] = {}
+        self._headers: dict[str, None] = {}
+        self._columns: dict[_View, ColumnProfile] = {}
+        self._fits = Fits()
+        self._units = MinorUnits()
+        self._unfit: frozenset[tuple[str, str]] = frozenset()
         self._mapping: dict[str, str | None] = {}
+        # fields that columns may still turn out to be, beside those that the mapping says
+        self._others: dict[str, set[str]] = {}
         self._settled: Mapping[str, str | None] = {}
         self._percent: bool | None = None
         self.stages: dict[str, None] = {}
@@ -91,31 +116,39 @@ class Profile:
         """Copy for rows that come later, with the fields that exist by now."""
         later = copy(self)
         later._schema = schema
+        later._headers, later._mapping = dict(self._headers), dict(self._mapping)
         later._columns = deepcopy(self._columns)
-        later._mapping = dict(self._mapping)
+        later._fits, later._units = deepcopy(self._fits), deepcopy(self._units)
         later.stages, later.outcomes = dict(self.stages), deepcopy(self.outcomes)
         return later
 
     def add(self, chunk: Chunk) -> None:
         """Take in the rows of one more chunk."""
-        new = [header for header in chunk.frame.columns if header not in self._columns]
-        if new:
-            self._columns |= {header: ColumnProfile() for header in new}
-            # once rows were written, what a header is can't change any more
-            chosen = {**(self._options.mapping or {}), **self._settled}
-            self._mapping = headers.map_headers(self._columns.keys(), chosen, self._schema)
+        self._map(chunk)
         for header, target in self._mapping.items():
-            if target is not None and header in chunk.frame.columns:
-                texts = chunk.frame[header]
-                declared, is_encoded = chunk.types.get(header), header in chunk.encoded
-                self._look(self._columns[header], target, texts, declared, is_encoded=is_encoded)
+            if target is None or header not in chunk.frame.columns:
+                continue
+            texts, declared = chunk.frame[header], chunk.types.get(header)
+            if target == "stage":
+                self.stages |= dict.fromkeys(
+                    texts.drop_nulls().unique(maintain_order=True).to_list()
+                )
+            targets = (target, *self._others.get(header, ()))
+            views = {self._view(header, each): each for each in targets}
+            # all of them before the first takes in a cell
+            seen = {each: self._seen(view) for view, each in views.items()}
+            for each, profile in seen.items():
+                is_encoded = header in chunk.encoded
+                self._look(profile, each, texts, declared, is_encoded=is_encoded)
         for stage, kind in outcomes_in(chunk.frame, self._mapping):
             self.outcomes.setdefault(stage, set()).add(kind)
 
     @property
-    def filled(self) -> set[str]:
-        """Headers of the columns that have a value in some row."""
-        return {header for header, seen in self._columns.items() if seen.n_values}
+    def empty(self) -> set[str]:
+        """Headers of the columns that have a value in no row."""
+        return set(self._headers) - {
+            view.header for view, seen in self._columns.items() if seen.n_values
+        }
 
     def plan(self) -> Plan:
         """
@@ -136,8 +169,62 @@ class Profile:
         ]
         if headers.CLOSE_DATE in self._mapping.values():
             notes.append("close dates split by outcome into 'closed' and 'expected_close'")
+        notes += self._fits.notes(self._mapping)
         self._settled = dict(self._mapping)
-        return Plan(columns=tuple(columns), mapping=self._settled, notes=tuple(notes))
+        mapping = {header: public_name(target) for header, target in self._mapping.items()}
+        currency = self._named_currency(notes)
+        if currency:
+            field_of_it = self._field("currency", ColumnProfile())
+            columns = [column for column in columns if column.field.name != "currency"]
+            columns.append(ColumnPlan(header=currency.header, field=field_of_it))
+            mapping[currency.header] = "currency"
+        return Plan(columns=tuple(columns), mapping=mapping, notes=tuple(notes), currency=currency)
+
+    def _map(self, chunk: Chunk) -> None:
+        """Choose the fields of the columns, with what the cells of one more chunk say."""
+        new = [header for header in chunk.frame.columns if header not in self._headers]
+        # once rows were written, what a header is can't change any more
+        chosen = {**(self._options.mapping or {}), **self._settled}
+        if new:
+            self._headers |= dict.fromkeys(new)
+            fixed = {headers.find_header(name, self._headers) for name in chosen}
+            free = [header for header in self._headers if header not in fixed]
+            self._fits.of(free, chosen.values())
+        self._fits.add(chunk.frame)
+        self._units.add(chunk.frame)
+        unfit = self._fits.unfit()
+        if not new and unfit == self._unfit:
+            return
+        self._unfit = unfit
+        self._mapping = headers.map_headers(self._headers, chosen, self._schema, unfit)
+        undecided = frozenset(self._fits.open_pairs())
+        own = headers.map_headers(self._headers, chosen, self._schema, unfit | undecided)
+        self._others = {}
+        for header, target in undecided:
+            self._others.setdefault(header, set()).update({target, own[header] or target})
+
+    def _view(self, header: str, target: str) -> _View:
+        return _View(header, self._known_type(target), target == "probability")
+
+    def _seen(self, view: _View) -> ColumnProfile:
+        """What is known of a column, seen as what it would become."""
+        if view not in self._columns:
+            # a field that has come to exist, or a column that has come, takes nothing away that was seen before
+            before = [seen for known, seen in self._columns.items() if known.header == view.header]
+            self._columns[view] = deepcopy(before[-1]) if before else ColumnProfile()
+        return self._columns[view]
+
+    def _named_currency(self, notes: list[str]) -> NamedCurrency | None:
+        by_field = {target: header for header, target in self._mapping.items()}
+        amounts, given = by_field.get("amount"), by_field.get("currency")
+        code = headers.currency_of(amounts) if amounts else None
+        if amounts is None or code is None:
+            return None
+        if given is not None and self._seen(self._view(given, "currency")).n_values:
+            notes.append(f"currencies from {given!r}, though {amounts!r} names {code}")
+            return None
+        notes.append(f"currency {code} from the name of {amounts!r}")
+        return NamedCurrency(amounts, code)
 
     def _look(
         self,
@@ -148,8 +235,6 @@ class Profile:
         *,
         is_encoded: bool,
     ) -> None:
-        if target == "stage":
-            self.stages |= dict.fromkeys(texts.drop_nulls().unique(maintain_order=True).to_list())
         kind = self._known_type(target)
         if kind is FieldType.TEXT or (not seen.types.isdisjoint({FieldType.TEXT}) and not kind):
             seen.n_values += texts.len() - texts.null_count()
@@ -178,21 +263,26 @@ class Profile:
         override = self._overrides(missing_ok=True).get(target)
         if override:
             return override.type
+        target = public_name(target) or target
         if target in self._schema:
             return self._schema[target].type
         return FieldType.TEXT if target.endswith("_id") else None
 
     def _overrides(self, *, missing_ok: bool = False) -> dict[str, Field]:
-        found = {}
+        found: dict[str, Field] = {}
         for name, text in (self._options.types or {}).items():
             header = headers.find_header(name, self._mapping)
-            target = name if name in self._mapping.values() else self._mapping.get(header or "")
-            if target is None and missing_ok:
+            # a field may come from two columns
+            targets = [
+                each for each in self._mapping.values() if each and public_name(each) == name
+            ]
+            targets = targets or [self._mapping.get(header or "") or ""]
+            if not targets[0] and missing_ok:
                 continue
-            if target is None:
+            if not targets[0]:
                 msg = f"types: {headers.unknown_header(name, self._mapping)}"
                 raise LoadError(msg)
-            found[target] = parse_type(target, text)
+            found |= {each: parse_type(public_name(each) or each, text) for each in targets}
         return found
 
     def _check_id(self) -> None:
@@ -206,10 +296,10 @@ class Profile:
 
     def _is_wanted(self, header: str, target: str, overrides: Collection[str]) -> bool:
         # a column without a single value says nothing about its type, so it declares no field
-        says_something = bool(self._columns[header].n_values)
+        says_something = bool(self._seen(self._view(header, target)).n_values)
         return (
             says_something
-            or target in self._schema
+            or public_name(target) in self._schema
             or target in overrides
             or target == headers.CLOSE_DATE
         )
@@ -217,8 +307,9 @@ class Profile:
     def _column(
         self, header: str, target: str, override: Field | None, notes: list[str]
     ) -> ColumnPlan:
-        seen = self._columns[header]
-        chosen = override or self._field(target, seen)
+        seen = self._seen(self._view(header, target))
+        digits = self._minor_digits(header, target, seen, notes)
+        chosen = override or self._field(public_name(target) or target, seen, is_minor=digits > 0)
         return ColumnPlan(
             header=header,
             field=chosen,
@@ -226,14 +317,26 @@ class Profile:
             order=self._order(header, seen, notes) if chosen.type in DAYS else "us",
             point=self._point(header, seen, notes) if chosen.type in NUMBER_TYPES else ".",
             of_hundred=target == "probability" and self._of_hundred(header, seen, notes),
+            minor_digits=digits if chosen.type in NUMBER_TYPES else 0,
         )
 
-    def _field(self, target: str, seen: ColumnProfile) -> Field:
+    def _minor_digits(self, header: str, target: str, seen: ColumnProfile, notes: list[str]) -> int:
+        is_number = (
+            self._known_type(target) in NUMBER_TYPES or merged_type(seen.types) in NUMBER_TYPES
+        )
+        digits = self._units.digits_of(header, target) if is_number else 0
+        if digits:
+            unit = "cents" if digits == 2 else "millionths"
+            notes.append(f"{header!r} counts {unit}, and was divided by {10**digits:,}")
+        return digits
+
+    def _field(self, target: str, seen: ColumnProfile, *, is_minor: bool = False) -> Field:
         if target == headers.CLOSE_DATE:
             return Field(target, FieldType.DATE)
         if target in self._schema:
             return self._schema[target]
         kind = self._known_type(target) or merged_type(seen.types) or FieldType.TEXT
+        kind = FieldType.DECIMAL if is_minor else kind
         return Field(target, kind, DEFAULT_SCALE if kind is FieldType.DECIMAL else 0)
 
     def _order(self, header: str, seen: ColumnProfile, notes: list[str]) -> str:

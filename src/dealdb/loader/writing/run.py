@@ -355,8 +355,8 @@ class Load:
         )
 
     def _filled_columns(self) -> list[MappedColumn]:
-        filled = self._profile.filled
-        return [column for column in self._columns() if column.header in filled]
+        empty = self._profile.empty
+        return [column for column in self._columns() if column.header not in empty]
 
     def _type_of(self, field: str | None) -> str:
         if field is None:

@@ -1,0 +1,214 @@
+"""
+Whether the cells of a column fit the field that its header stands for.
+
+A header alone is not enough: ``CLOSED`` is a flag in Bitrix24 and a date elsewhere, ``Revenue`` in Dynamics says who
+has entered the amount. So a column yields where its cells don't fit and those of another candidate do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from dealdb.loader.columns.aliases import WEAK, Candidate, key_of
+from dealdb.loader.columns.headers import (
+    CLOSE_DATE,
+    LOST_DATE,
+    WON_DATE,
+    candidates_of,
+    public_name,
+)
+from dealdb.loader.columns.truth_words import FALSE_WORDS, TRUE_WORDS
+
+_DATE = (
+    r"^\W*[0-9]{1,4}\s*[-/.\s年]\s*[0-9]{1,2}\s*[-/.\s月]\s*[0-9]{1,4}|^[0-9]{4}-?[0-9]{2}$"
+    r"|[0-9]{1,2}\W*\p{L}{3,}|\p{L}{3,}\W*[0-9]|^[0-9]{5}(?:\.[0-9]+)?$|^[0-9]{8}$"
+    r"|^-?[0-9]{9,10}(?:\.[0-9]+)?$|^[0-9]{12,14}$"
+)
+# a currency and a word for thousands may stand around the digits, no more
+_NUMBER = r"^[^\p{L}0-9]*(?:\p{L}{1,4}[^\p{L}0-9]*)?[0-9][^\p{L}]*(?:\p{L}{1,4}\W*)?$"
+_WORD = r"\p{L}|[$€£¥₹]"
+_ID = (
+    r"^(?:[0-9]+|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[0-9a-fA-F]{24,}|00[0-9A-Za-z]{13}|00[0-9A-Za-z]{16}"
+    r"|[a-z]{4}_[0-9A-Za-z]{20,})$"
+)
+# what programs call a record by: no id elsewhere is a name
+_CODE = r"^[A-Z][A-Z0-9]*(?:-[A-Z0-9]+)*-[0-9]{3,}(?:-[0-9]+)?$"
+_DATES = ("created", "updated", "expected_close", "closed", CLOSE_DATE, WON_DATE, LOST_DATE)
+_NUMBERS = ("amount", "probability")
+# fields in which a name is better than an id
+_NAMES = ("company", "owner", "source", "loss_reason")
+_JUDGED = frozenset((*_DATES, *_NUMBERS, *_NAMES, "currency", "name", "id"))
+# names at the beginning of a list, which are what everybody would take
+_OBVIOUS = 4
+_NOTHING = ("", "null", "none", "n/a", "na", "#n/a", "-", "--", "nan", "nat", r"\n")
+
+
+@dataclass(slots=True)
+class _Cells:
+    """Cells of a column that are not empty, and those of them that fit a field, or are true or false."""
+
+    n: int = 0
+    fit: int = 0
+    flags: int = 0
+
+    @property
+    def is_good(self) -> bool:
+        return self.n > 0 and 2 * self.fit >= self.n
+
+
+class Fits:
+    """What the cells seen so far say about the fields that their columns could be."""
+
+    def __init__(self) -> None:
+        self._cells: dict[tuple[str, str], _Cells] = {}
+        self._rivals: dict[str, list[str]] = {}
+        self._has_id = False
+
+    def of(self, headers: Collection[str], taken: Collection[str | None]) -> None:
+        """Take in the headers of a source without those that the caller has mapped, and the fields that these are."""
+        ranked: dict[str, list[tuple[float, str]]] = {}
+        for header in headers:
+            for one in candidates_of(header):
+                if one.field in _JUDGED:
+                    ranked.setdefault(one.field, []).append((_place(header, one), header))
+        # the sort is stable: of equals the first column of the source comes first
+        self._rivals = {
+            field: [header for _, header in sorted(found, key=lambda pair: pair[0])]
+            for field, found in ranked.items()
+        }
+        # by its name alone
+        named = [h for h in self._rivals.get("id", ()) if _place_of(h, "id") < WEAK]
+        self._has_id = bool(named) or "id" in taken
+        if self._has_id:
+            self._rivals.pop("id", None)
+        for field, rivals in self._rivals.items():
+            for header in rivals:
+                self._cells.setdefault((header, field), _Cells())
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Count the cells of some more rows."""
+        for field, rivals in self._rivals.items():
+            for header in rivals:
+                seen = self._cells[header, field]
+                # one cell that fits is enough where no other column wants the field
+                counts = field == "id" or len(rivals) > 1 or not seen.fit
+                if header in frame.columns and counts:
+                    _count(seen, field, frame[header])
+
+    def open_pairs(self) -> Iterator[tuple[str, str]]:
+        """Columns with a field that they may still turn out not to be."""
+        for field, rivals in self._rivals.items():
+            for header in rivals:
+                if len(rivals) > 1 or not self._cells[header, field].fit:
+                    yield header, field
+
+    def unfit(self) -> frozenset[tuple[str, str]]:
+        """Columns with a field that they are not."""
+        return frozenset(
+            (header, field)
+            for field, rivals in self._rivals.items()
+            for header in self._yielding(field, rivals)
+        )
+
+    def notes(self, mapping: Mapping[str, str | None]) -> Iterator[str]:
+        """Which column a field was taken from, where it was not the obvious one."""
+        for field, rivals in self._rivals.items():
+            if field in ("id", "name"):
+                continue
+            filled = [header for header in rivals if self._cells[header, field].n]
+            taken = next((header for header in rivals if mapping.get(header) == field), None)
+            if taken is None:
+                yield from self._notes_on_misfits(field, filled, mapping)
+                continue
+            others = [
+                header for header in filled if header != taken and mapping.get(header) not in _DATES
+            ]
+            yielded = [header for header in others if rivals.index(header) < rivals.index(taken)]
+            unclear = [] if self._is_obvious(taken, field) or field in _NAMES else others
+            if yielded or unclear:
+                shown = ", ".join(map(repr, yielded or unclear))
+                yield f"{public_name(field)} from {taken!r}, not from {shown}"
+            elif _place_of(taken, field) >= WEAK:
+                yield f"{field} from {taken!r}"
+
+    def _notes_on_misfits(
+        self, field: str, filled: Sequence[str], mapping: Mapping[str, str | None]
+    ) -> Iterator[str]:
+        has_closing = not {CLOSE_DATE, WON_DATE, LOST_DATE}.isdisjoint(mapping.values())
+        for header in filled:
+            seen = self._cells[header, field]
+            # that a flag is not the date of closing is obvious beside one
+            is_flag = field == "closed" and has_closing and seen.flags == seen.n
+            if (header, field) in self.unfit() and not is_flag:
+                name = public_name(field)
+                yield f"{header!r} was not taken for {name}: its cells don't fit"
+
+    def _is_obvious(self, header: str, field: str) -> bool:
+        return _place_of(header, field) < _OBVIOUS
+
+    def _yielding(self, field: str, rivals: Sequence[str]) -> Sequence[str]:
+        """Columns whose cells say that they are not this field."""
+        if field == "id":
+            return [header for header in rivals if not self._is_code(header)]
+        if field == "name":
+            # Bitrix24 calls the amount OPPORTUNITY, and Frappe the id name; elsewhere these are names
+            cells = {header: self._cells[header, field] for header in rivals}
+            money = [h for h, seen in cells.items() if seen.n and not seen.fit and _is_money(h)]
+            return money if self._has_id else [*money, *filter(self._is_code, rivals)]
+        good = [header for header in rivals if self._cells[header, field].is_good]
+        if good:
+            return rivals[: rivals.index(good[0])]
+        return [header for header in rivals if self._is_misfit(header, field)]
+
+    def _is_code(self, header: str) -> bool:
+        """Whether a column of names has what programs call records by."""
+        seen = self._cells.get((header, "id"))
+        return seen is not None and _place_of(header, "id") >= WEAK and 0 < seen.n == seen.fit
+
+    def _is_misfit(self, header: str, field: str) -> bool:
+        """Whether no cell fits, although there is no better column for the field."""
+        seen = self._cells[header, field]
+        if field in _NAMES or not seen.n or seen.fit:
+            return False
+        # a column that has the very name of the field was meant to be it, and its rows are rejected
+        return seen.flags == seen.n or key_of(header) != key_of(str(public_name(field)))
+
+
+def _count(seen: _Cells, field: str, cells: pl.Series) -> None:
+    texts = cells.drop_nulls().str.strip_chars()
+    words = texts.str.to_lowercase()
+    texts = texts.filter(~words.is_in(_NOTHING))
+    seen.n += texts.len()
+    seen.fit += int(_fitting(field, texts).sum())
+    if field in _DATES:
+        seen.flags += int(words.is_in([*TRUE_WORDS, *FALSE_WORDS]).sum())
+
+
+def _fitting(field: str, texts: pl.Series) -> pl.Series:
+    if field in _DATES:
+        return texts.str.contains(_DATE)
+    if field in _NUMBERS:
+        return texts.str.contains(_NUMBER) & ~texts.str.contains(r"^[0-9]{1,4}[-/][0-9]{1,2}[-/]")
+    if field == "currency":
+        return texts.str.contains(_WORD)
+    if field == "name":
+        return texts.str.contains(r"\p{L}")
+    if field == "id":
+        return texts.str.contains(_CODE)
+    return ~texts.str.contains(_ID)
+
+
+def _place(header: str, one: Candidate) -> float:
+    # a header that is the very name of a field comes before all others
+    return -1.0 if header == one.field else one.place
+
+
+def _place_of(header: str, field: str) -> float:
+    return next((one.place for one in candidates_of(header) if one.field == field), 0.0)
+
+
+def _is_money(header: str) -> bool:
+    return any(one.field == "amount" for one in candidates_of(header))

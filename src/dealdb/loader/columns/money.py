@@ -1,0 +1,84 @@
+"""
+Amounts that count cents or millionths of their currency, as APIs write them.
+
+Close gives ``value`` 300000 next to ``value_formatted`` "$3,000", Twenty calls its column ``amountMicros``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+import polars as pl
+
+from dealdb.loader.columns.aliases import key_of
+from dealdb.loader.columns.headers import minor_digits
+from dealdb.loader.columns.numbers import by_unique, decimals
+from dealdb.model.decimals import encode_decimal
+
+_FORMATTED = "formatted"
+# digits of the whole part; what follows the last point or comma may be a fraction
+_WHOLE = r"^[^0-9]*([0-9][0-9.,'\s\u{a0}\u{202f}]*?)(?:[.,][0-9]{1,2})?(?:[^0-9.,].*)?$"
+
+
+class MinorUnits:
+    """What the columns beside those of amounts say about the unit in which these count."""
+
+    def __init__(self) -> None:
+        self._in_cents: Counter[str] = Counter()
+        self._in_units: Counter[str] = Counter()
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Compare the amounts of some more rows with the same amounts as people read them."""
+        for header, shown in _pairs(frame.columns):
+            amount = frame[header].cast(pl.Float64, strict=False)
+            whole = frame[shown].str.extract(_WHOLE).str.replace_all(r"[^0-9]", "")
+            read = whole.cast(pl.Float64, strict=False)
+            cents = ((amount.abs() / 100 - read).abs() < 1).fill_null(value=False)
+            units = ((amount.abs() - read).abs() < 1).fill_null(value=False)
+            self._in_cents[header] += int((cents & ~units).sum())
+            self._in_units[header] += int((units & ~cents).sum())
+
+    def digits_of(self, header: str, target: str) -> int:
+        """
+        Digits by which the point of a column's numbers is to be moved.
+
+        Parameters
+        ----------
+        header
+            Column.
+        target
+            Field that it becomes: what a column of its own is called, its name says by itself.
+        """
+        if self._in_cents[header] and not self._in_units[header]:
+            return 2
+        return minor_digits(header) if target == "amount" and not self._in_units[header] else 0
+
+
+def in_units(cells: pl.Series, point: str, digits: int) -> pl.Series:
+    """
+    Numbers with the point moved to the left, exactly; null where a cell is not a number.
+
+    Examples
+    --------
+    >>> in_units(pl.Series(["300000", "5", None]), ".", 2).to_list()
+    ['3000', '0.05', None]
+    """
+
+    def moved(text: str) -> str:
+        sign, shown, exponent = Decimal(text).as_tuple()
+        return encode_decimal(Decimal((sign, shown, int(exponent) - digits)))
+
+    return by_unique(decimals(cells, point), moved)
+
+
+def _pairs(headers: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Columns with those that have the same amounts as people read them."""
+    formatted = [(key_of(h).removesuffix(_FORMATTED), h) for h in headers if _is_formatted(h)]
+    for key, shown in formatted:
+        yield from ((header, shown) for header in headers if key_of(header) == key)
+
+
+def _is_formatted(header: str) -> bool:
+    return key_of(header).endswith(_FORMATTED)

@@ -1,0 +1,148 @@
+"""Headers of exports: which field each one is by its name alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from dealdb.loader.columns.headers import currency_of, map_headers, minor_digits
+from dealdb.model.schema import Schema
+
+
+@pytest.mark.parametrize(
+    ("program", "headers"),
+    [
+        ("Bitrix24", {
+            "ID": "id", "TITLE": "name", "STAGE_ID": "stage", "OPPORTUNITY": "amount", "CURRENCY_ID": "currency",
+            "ASSIGNED_BY_ID": "owner", "COMPANY_ID": "company", "CLOSEDATE": "close_date", "DATE_CREATE": "created",
+            "DATE_MODIFY": "updated", "SOURCE_ID": "source",
+        }),
+        ("Dynamics 365", {
+            "(Do Not Modify) Opportunity": "id", "(Do Not Modify) Modified On": "updated", "Topic": "name",
+            "Potential Customer": "company", "Est. revenue": "amount", "Est. close date": "expected_close",
+            "Actual Close Date": "closed", "Owner": "owner", "Status": "stage", "Probability": "probability",
+            "Actual revenue": "actual_revenue", "Created On": "created",
+        }),
+        ("Dynamics 365 API", {
+            "opportunityid": "id", "name": "name", "_ownerid_value": "ownerid_value",
+            "_ownerid_value@OData.Community.Display.V1.FormattedValue": "owner",
+            "estimatedvalue": "amount", "estimatedclosedate": "expected_close", "actualclosedate": "closed",
+            "createdon": "created",
+        }),
+        ("Odoo", {
+            "id": "id", "name": "name", "partner_name": "company", "user_id/id": "user_id_id", "user_id/name": "owner",
+            "stage_id": "stage", "expected_revenue": "amount", "date_deadline": "expected_close",
+            "date_closed": "closed", "create_date": "created", "lost_reason_id": "loss_reason",
+        }),
+        ("SuiteCRM", {
+            "id": "id", "name": "name", "date_closed": "close_date", "sales_stage": "stage", "amount": "amount",
+            "assigned_user_name": "owner", "account_name": "company", "date_entered": "created",
+            "date_modified": "updated",
+        }),
+        ("Pipedrive", {
+            "Deal - ID": "id", "Deal - Title": "name", "Deal - Won time": "closed (won)",
+            "Deal - Lost time": "closed (lost)", "Deal - Expected close date": "expected_close",
+            "Deal - Value": "amount", "Deal - Currency of Value": "currency",
+            "Deal - Weighted value": "weighted_value",
+        }),
+        ("Freshsales", {
+            "deal_id": "id", "deal_name": "name", "deal_amount": "amount", "deal_currency_name": "currency",
+            "deal_expected_close": "expected_close", "deal_closed_date": "closed", "deal_created_at": "created",
+            "deal_deal_stage_name": "stage", "deal_owner_name": "owner", "deal_base_currency_amount":
+            "deal_base_currency_amount",
+        }),
+        ("Frappe", {
+            "ID": "id", "Organization": "company", "Deal Owner": "owner", "Status": "stage", "Deal Value": "amount",
+            "Expected Closure Date": "expected_close", "Closed Date": "closed", "Lost Reason": "loss_reason",
+        }),
+        ("Krayin", {
+            "Id": "id", "Subject": "name", "Lead Value": "amount", "Sales Person": "owner", "Stage": "stage",
+            "Expected Close Date": "expected_close", "Created At": "created",
+        }),
+        ("Crunchbase", {
+            "funding_round_uuid": "id", "company_name": "company", "announced_on": "closed",
+            "raised_amount_usd": "amount",
+        }),
+        ("HubSpot, Italian", {
+            "ID record": "id", "Nome trattativa": "name", "Importo": "amount", "Fase trattativa": "stage",
+            "Data di chiusura": "close_date", "Proprietario della trattativa": "owner",
+        }),
+        ("German", {
+            "ID": "id", "Kunde": "company", "Betrag (€)": "amount", "Währung": "currency", "Phase": "stage",
+            "Zuständig": "owner", "Erstellt am": "created", "Voraussichtliches Abschlussdatum": "expected_close",
+            "Verlustgrund": "loss_reason", "Quelle": "source", "Wahrscheinlichkeit": "probability",
+        }),
+        ("Spanish", {
+            "id": "id", "empresa": "company", "etapa": "stage", "responsable": "owner", "cierre_previsto":
+            "expected_close", "importe_eur": "amount", "Fecha de creación": "created",
+        }),
+        ("French", {
+            "ID": "id", "Société": "company", "Étape": "stage", "Montant": "amount", "Propriétaire": "owner",
+            "Date de création": "created", "Date de clôture prévue": "expected_close", "Devise": "currency",
+        }),
+        ("Dutch", {
+            "ID": "id", "Bedrijf": "company", "Fase": "stage", "Bedrag": "amount", "Eigenaar": "owner",
+            "Aangemaakt op": "created", "Verwachte sluitingsdatum": "expected_close", "Valuta": "currency",
+        }),
+        ("Portuguese", {
+            "ID": "id", "Empresa": "company", "Etapa": "stage", "Valor": "amount", "Proprietário do negócio": "owner",
+            "Data de fechamento": "close_date", "Motivo da perda": "loss_reason", "Moeda": "currency",
+        }),
+    ],
+)  # fmt: skip
+def test_headers_of_programs_and_languages(program: str, headers: dict[str, str]) -> None:
+    assert map_headers(list(headers), None, Schema.standard()) == headers
+
+
+def test_a_field_that_a_column_is_not_goes_to_the_next() -> None:
+    headers = ["Revenue", "Total", "closed", "id"]
+    unfit = {("Revenue", "amount"), ("closed", "closed")}
+    assert map_headers(headers, None, Schema.standard(), unfit) == {
+        "Revenue": "revenue",
+        "Total": "amount",
+        "closed": "is_closed",
+        "id": "id",
+    }
+
+
+def test_one_date_of_closing_wins_over_those_by_outcome() -> None:
+    headers = ["id", "won_time", "lost_time", "close_time"]
+    assert map_headers(headers, None, Schema.standard()) == {
+        "id": "id", "won_time": "won_time", "lost_time": "lost_time", "close_time": "closed",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("headers", "field"),
+    [
+        (["id", "stage", "date_closed"], "close_date"),
+        (["id", "date_closed"], "closed"),
+        (["id", "stage", "date_closed", "date_deadline"], "closed"),
+        (["id", "stage", "date_closed", "close_date"], "closed"),
+        (["id", "stage", "date_closed", "closed_at"], "date_closed"),
+    ],
+)
+def test_the_date_that_is_planned_in_one_program_and_actual_in_another(
+    headers: list[str], field: str
+) -> None:
+    assert map_headers(headers, None, Schema.standard())["date_closed"] == field
+
+
+@pytest.mark.parametrize(
+    ("header", "currency"),
+    [
+        ("amount_usd", "USD"), ("Amount (EUR)", "EUR"), ("Amount in CHF", "CHF"), ("amountGBP", "GBP"),
+        ("Betrag €", "EUR"), ("Valor (R$)", "BRL"), ("amount", None), ("Amount ($)", None), ("amount_all", None),
+        ("total_try", None), ("usd", "USD"), ("Cost per bus", None),
+    ],
+)  # fmt: skip
+def test_currencies_in_names(header: str, currency: str | None) -> None:
+    assert currency_of(header) == currency
+
+
+def test_parts_of_a_unit_in_names() -> None:
+    found = [
+        minor_digits(name)
+        for name in ("valueCents", "price_in_cents", "amountMicros", "percents", "scent")
+    ]
+    assert found == [2, 2, 6, 2, 0]
+    assert map_headers(["id", "percents"], None, Schema.standard())["percents"] == "percents"
