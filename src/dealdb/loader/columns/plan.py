@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from dealdb.loader.chunk import Chunk
+from dealdb.loader.columns.currencies import DOLLAR
 from dealdb.loader.columns.headers import CLOSE_DATE
 from dealdb.model.schema import Field, FieldType
 
@@ -31,6 +32,14 @@ class ColumnPlan:
         Whether a probability counts to 100.
     strict
         Whether the caller chose the type, so that integers don't widen to decimals.
+    seconds
+        Whether dates are seconds since 1970.
+    named_currency
+        Whether amounts name their currencies, which then become those of the deals.
+    currency
+        Currency of the amounts that name none; None for no currency.
+    dollar
+        What a ``$`` without a country stands for.
     """
 
     header: str
@@ -39,6 +48,10 @@ class ColumnPlan:
     point: str = "."
     of_hundred: bool = False
     strict: bool = False
+    seconds: bool = False
+    named_currency: bool = False
+    currency: str | None = None
+    dollar: str = DOLLAR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
