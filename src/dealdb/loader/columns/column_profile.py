@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -9,9 +10,12 @@ import polars as pl
 from dealdb.loader.columns.dates import OrderEvidence, date_readings, is_zero_date
 from dealdb.loader.columns.decimal_point import PointEvidence
 from dealdb.loader.columns.numbers import (
+    SCALE,
     currencies_of,
+    decimals,
     plain_characters,
-    readings,
+    short,
+    simple,
 )
 from dealdb.model.schema import NUMBER_TYPES, FieldType
 
@@ -22,6 +26,14 @@ _NOTHING = ("", "null", "none", "n/a", "na", "#n/a", "-", "--", "–", "—", "n
 _SAMPLE_ROWS = 100
 _BOOL = r"^\s*(?i:true|false)\s*$"
 _INT = r"^\s*(?:0|-?[1-9][0-9]{0,17})\s*$"
+_BARE = r"^-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?$"
+_BARE_GROUP = r"^-?(?:[0-9]+|[1-9][0-9]{0,2}\.[0-9]{3})$"
+# what is a number in a column of numbers, and a code or a text elsewhere: 007, 1e5, +49 170, 5-, 1., R5, 5k
+_CODE_LIKE = (
+    r"^[^0-9]*0[0-9]|[0-9][eE][+-]?[0-9]|^\+|[0-9]-$|[0-9]\.$|[0-9]{19}|^-?R ?M?[0-9]"
+    rf"|^[-(]?[0-9][0-9.,' ]* ?{SCALE}\.?$"
+)
+_TELEPHONE = r"^[0-9]{3}(?: [0-9]{3}){2,}$"
 
 
 @dataclass(slots=True)
@@ -80,7 +92,7 @@ class ColumnProfile:
         for kind, pattern in ((FieldType.BOOL, _BOOL), (FieldType.INT, _INT)):
             if sample.str.contains(pattern).all() and values.str.contains(pattern).all():
                 return kind
-        if readings(sample) and (points := readings(values)):
+        if (points := readings(sample)) and (points := readings(values, points)):
             self.points &= points
             return FieldType.DECIMAL
         for kind in (FieldType.DATE, FieldType.DATETIME):
@@ -124,8 +136,8 @@ def without_nothing(texts: pl.Series) -> pl.Series:
     >>> without_nothing(pl.Series(["12", "N/A", " - ", "NaN"])).to_list()
     ['12', None, None, None]
     """
-    odd = texts.filter(~texts.str.contains(r"^-?[1-9]"))
-    if not _is_nothing(odd).any():
+    odd = texts.filter(~texts.str.contains(r"^-?[0-9]"))
+    if not _is_nothing(odd).any() and not is_zero_date(texts).any():
         return texts
     nothing = _is_nothing(texts)
     return (
@@ -137,3 +149,42 @@ def without_nothing(texts: pl.Series) -> pl.Series:
 
 def _is_nothing(texts: pl.Series) -> pl.Series:
     return texts.str.strip_chars().str.to_lowercase().is_in(_NOTHING) | is_zero_date(texts)
+
+
+def readings(texts: pl.Series, among: Collection[str] = ".,") -> frozenset[str]:
+    """
+    Decimal points with which all cells of a column that nobody declared are numbers; none for a column of texts.
+
+    Parameters
+    ----------
+    texts
+        Cells.
+    among
+        Those that are left to be tried.
+
+    Examples
+    --------
+    >>> sorted(readings(pl.Series(["1.234", "17"]))), sorted(readings(pl.Series(["17,50 €"])))
+    ([',', '.'], [','])
+    >>> readings(pl.Series(["007", "1"]))
+    frozenset()
+    """
+    odd = plain_characters(texts.filter(~texts.str.contains(_BARE)))
+    if odd.is_empty():
+        both = texts.str.contains(_BARE_GROUP).all()
+        return frozenset(among) if both else frozenset(".").intersection(among)
+    percent = odd.str.contains("%", literal=True)
+    if (
+        odd.str.contains(_CODE_LIKE).any()
+        or (percent.any() and not (percent.all() and odd.len() == texts.len()))
+        or (odd.len() == texts.len() and odd.str.contains(_TELEPHONE).all())
+    ):
+        return frozenset()
+    return frozenset(
+        point for point in among if _all_numbers(odd if point == "." else texts, point)
+    )
+
+
+def _all_numbers(texts: pl.Series, point: str) -> bool:
+    rest = texts.filter(~texts.str.contains(simple(point)))
+    return not short(decimals(rest, point, percent=True)).null_count()

@@ -25,7 +25,7 @@ _SIGNS = {
     "₾": "GEL", "₼": "AZN", "₮": "MNT", "₭": "LAK", "৳": "BDT", "฿": "THB", "円": "JPY", "元": "CNY", "R$": "BRL",
     "A$": "AUD", "AU$": "AUD", "C$": "CAD", "CA$": "CAD", "NZ$": "NZD", "HK$": "HKD", "S$": "SGD", "SG$": "SGD",
     "NT$": "TWD", "MX$": "MXN", "CN¥": "CNY", "JP¥": "JPY", "zł": "PLN", "Kč": "CZK", "Ft": "HUF", "lei": "RON",
-    "лв": "BGN", "лв.": "BGN", "грн": "UAH", "Rp": "IDR", "SFr.": "CHF", "Fr.": "CHF",
+    "лв": "BGN", "лв.": "BGN", "грн": "UAH", "Rp": "IDR", "SFr.": "CHF", "Fr.": "CHF", "SFr": "CHF", "Fr": "CHF",
     "S/": "PEN", "TL": "TRY", "руб.": "RUB", "руб": "RUB",  # noqa: RUF001  # Russian letters
 }  # fmt: skip
 # several countries write these

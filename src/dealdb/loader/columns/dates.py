@@ -72,7 +72,6 @@ _EPOCH_SECONDS = r"^\s*[0-9]{9,10}(?:\.0+)?\s*$"
 _ZERO_DATE = r"^\s*(?:0000[-/.]00[-/.]00|00[-/.]00[-/.]0000)(?:[ T]00:00(?::00(?:\.0+)?)?Z?)?\s*$"
 # 1.2.26 is a version where nobody has declared a date
 _VERSION_LIKE = r"^\s*(?:[0-9]\.[0-9]+|[0-9]+\.[0-9])\.[0-9]{2}\s*$"
-_DIGIT = r"[0-9]"
 
 
 @dataclass(slots=True)
@@ -156,16 +155,17 @@ def date_readings(texts: pl.Series, *, timed: bool) -> frozenset[str]:
     frozenset()
     """
     odd = texts.filter(~texts.str.contains(_ISO_DATE))
-    if not texts.str.contains(_DIGIT).all() or (
-        odd.len() and (odd.str.contains(_VERSION_LIKE) | odd.str.contains(r"^\s*[0-9]+\s*$")).any()
-    ):
+    if odd.str.contains(rf"{_VERSION_LIKE}|^\s*[0-9]+\s*$").any():
         return frozenset()
+    if not odd.str.contains(r"^\s*[0-9]{1,2}[-/.][0-9]").any():
+        # none that depends on it
+        return frozenset(("us", "eu")) if _all_read(texts, "us", timed=timed) else frozenset()
     return frozenset(order for order in ("us", "eu") if _all_read(texts, order, timed=timed))
 
 
 def _all_read(texts: pl.Series, order: str, *, timed: bool) -> bool:
     if timed:
-        return not datetimes(texts, order).null_count()
+        return not _read_moments(texts, order).null_count()
     if texts.str.contains(r"[0-9]:[0-9]").any():
         return False
     return not dates(texts, order)[0].null_count()
@@ -230,14 +230,17 @@ def datetimes(texts: pl.Series, order: str, *, seconds: bool = False) -> pl.Seri
     ... ).to_list()
     ['2018-12-19T09:30:00Z', '2026-01-31T14:00:00Z', '2026-01-30T23:00:00Z']
     """
-    if not texts.str.contains(_ISO_MOMENT).all():
+    utc = _read_moments(texts, order, seconds=seconds).dt.replace_time_zone("UTC")
+    return encode_column(utc.alias(texts.name), Field("moment", FieldType.DATETIME))
+
+
+def _read_moments(texts: pl.Series, order: str, *, seconds: bool = False) -> pl.Series:
+    is_iso = texts.str.contains(_ISO_MOMENT).all()
+    if not is_iso:
         texts = _epochs_named(texts, seconds=seconds)
-    moments = (
-        _iso_moments(texts) if texts.str.contains(_ISO_MOMENT).all() else _moments(texts, order)
-    )
-    moments = _within(moments, _FIRST_MOMENT, _LAST_MOMENT)
-    utc = moments.dt.replace_time_zone("UTC").alias(texts.name)
-    return encode_column(utc, Field("moment", FieldType.DATETIME))
+        is_iso = texts.str.contains(_ISO_MOMENT).all()
+    moments = _iso_moments(texts) if is_iso else _moments(texts, order)
+    return _within(moments, _FIRST_MOMENT, _LAST_MOMENT)
 
 
 def _epochs_named(texts: pl.Series, *, seconds: bool) -> pl.Series:

@@ -22,7 +22,9 @@ _SAYS = (
 _SAYS_POINT = _SAYS.replace("GROUP", ",").replace("POINT", r"\.")
 _SAYS_COMMA = _SAYS.replace("GROUP", r"\.").replace("POINT", ",")
 # by far the most frequent of these
-_PLAIN_POINT = r"^-?[0-9]+\.(?:[0-9]{1,2}|[0-9]{4,})$"
+_PLAIN_POINT = (
+    r"^[^0-9.,]*(?:[0-9]+\.(?:[0-9]{1,2}|[0-9]{4,})|[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]{1,4})[^0-9.,]*$"
+)
 _EITHER_POINT = r"^[1-9][0-9]{0,2}\.[0-9]{3}$"
 _EITHER_COMMA = r"^[1-9][0-9]{0,2},[0-9]{3}$"
 
@@ -39,14 +41,14 @@ class PointEvidence:
     either_point, either_comma
         Cells such as ``1.234`` and ``1,234`` that could be read both ways.
     commas
-        Cells with commas.
+        Whether there are cells with commas.
     """
 
     point: int = 0
     comma: int = 0
     either_point: int = 0
     either_comma: int = 0
-    commas: int = 0
+    commas: bool = False
 
     def add(self, texts: pl.Series, *, grouped: bool = True) -> None:
         """
@@ -61,6 +63,8 @@ class PointEvidence:
         """
         odd = texts.filter(~texts.str.contains(_INTEGER))
         n_odd = odd.len()
+        if not self.commas:
+            self.commas = bool(odd.str.contains(r"[0-9],[0-9]").any())
         odd = odd.filter(~odd.str.contains(_PLAIN_POINT))
         self.point += n_odd - odd.len()
         if odd.is_empty():
@@ -71,7 +75,6 @@ class PointEvidence:
         )
         self.point += int(digits.str.contains(_SAYS_POINT).sum()) + (0 if grouped else points)
         self.comma += int(digits.str.contains(_SAYS_COMMA).sum()) + (0 if grouped else commas)
-        self.commas += int(digits.str.contains(r",[0-9]").sum())
         self.either_point += points if grouped else 0
         self.either_comma += commas if grouped else 0
 

@@ -7,6 +7,7 @@ Digits are moved as text from end to end: no amount passes through a float.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -50,26 +51,21 @@ _TIMES = {
     **dict.fromkeys(("b", "bn", "mrd", "mld", "billion"), 9),
     "lakh": 5, "lakhs": 5, "crore": 7, "crores": 7,
 }  # fmt: skip
-_SCALE = rf"(?i:{'|'.join(sorted(_TIMES, key=len, reverse=True))})"
+SCALE = rf"(?i:{'|'.join(sorted(_TIMES, key=len, reverse=True))})"
 _PATTERN = (
     rf"^(?P<open>\()?(?P<before>[+-])? ?(?P<sign>{CURRENCY_BEFORE})? ?(?P<open2>\()?(?P<inner>[+-])? ?{_NUMBER}"
-    rf" ?(?:(?P<scale>{_SCALE})\.?)? ?(?P<close>\))? ?(?P<sign2>{CURRENCY_BEHIND})? ?(?P<after>-)?(?P<close2>\))?$"
+    rf" ?(?:(?P<scale>{SCALE})\.?)? ?(?P<close>\))? ?(?P<sign2>{CURRENCY_BEHIND})? ?(?P<after>-)?(?P<close2>\))?$"
 )
 _SIGNS = {"": "", "+": "", "-": "-", "()": "-"}
 # the zero of a spreadsheet's format for accounts
 _DASH = rf"^{CURRENCY_BEFORE} ?--?$|^--? ?{CURRENCY_BEHIND}$"
-_ANY_AMOUNT = (
-    rf"^\(?[+-]? ?(?P<sign>{CURRENCY_BEFORE})? ?\(?[+-]? ?(?:-|[0-9.,][0-9., ']*)-? ?(?:{_SCALE}\.?)? ?\)? ?"
-    rf"(?P<sign2>{CURRENCY_BEHIND})? ?-?\)?$"
-)
-_BARE = r"^-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?$"
-_BARE_GROUP = r"^-?(?:[0-9]+|[1-9][0-9]{0,2}\.[0-9]{3})$"
-# what is a number in a column of numbers, and a code or a text elsewhere: 007, 1e5, +49 170, 5-, 1., R5, 5k
-_CODE_LIKE = (
-    r"^[^0-9]*0[0-9]|[0-9][eE][+-]?[0-9]|^\+|[0-9]-$|[0-9]\.$|[0-9]{19}|^-?R ?M?[0-9]"
-    rf"|^[-(]?[0-9][0-9.,' ]* ?{_SCALE}\.?$"
-)
-_TELEPHONE = r"^[0-9]{3}(?: [0-9]{3}){2,}$"
+
+
+def simple(point: str) -> str:
+    """Pattern of most amounts: digits in threes, with a sign before or behind them, and few enough to fit."""
+    group = "," if point == "." else "."
+    digits = rf"[0-9]{{1,3}}(?:\{group}[0-9]{{3}}){{0,5}}(?:\{point}[0-9]{{1,18}})?"
+    return rf"^-?(?:[$€£₹] ?)?{digits}(?: ?[$€£₹])?$"
 
 
 def plain_characters(texts: pl.Series) -> pl.Series:
@@ -88,33 +84,6 @@ def plain_characters(texts: pl.Series) -> pl.Series:
     return texts
 
 
-def readings(texts: pl.Series) -> frozenset[str]:
-    """
-    Decimal points with which all cells of a column that nobody declared are numbers; none for a column of texts.
-
-    Examples
-    --------
-    >>> sorted(readings(pl.Series(["1.234", "17"]))), sorted(readings(pl.Series(["17,50 €"])))
-    ([',', '.'], [','])
-    >>> readings(pl.Series(["007", "1"]))
-    frozenset()
-    """
-    odd = plain_characters(texts.filter(~texts.str.contains(_BARE)))
-    if odd.is_empty():
-        both = texts.str.contains(_BARE_GROUP).all()
-        return frozenset(".,") if both else frozenset(".")
-    percent = odd.str.contains("%", literal=True)
-    if (
-        odd.str.contains(_CODE_LIKE).any()
-        or (percent.any() and not (percent.all() and odd.len() == texts.len()))
-        or (odd.len() == texts.len() and odd.str.contains(_TELEPHONE).all())
-    ):
-        return frozenset()
-    return frozenset(
-        point for point in ".," if not short(decimals(texts, point, percent=True)).null_count()
-    )
-
-
 def currencies_of(texts: pl.Series) -> pl.Series:
     """
     Currency that each amount of a column names; null where it names none.
@@ -124,19 +93,16 @@ def currencies_of(texts: pl.Series) -> pl.Series:
     >>> currencies_of(pl.Series(["$1,750", "2.300 €", "CHF 1'750.50", "12"])).to_list()
     ['$', 'EUR', 'CHF', None]
     """
-    odd = ~texts.str.contains(r"^[-+0-9.,\s]*$").fill_null(value=True)
-    if not odd.any():
+    if texts.str.contains(r"^[-+0-9.,\s]*$").fill_null(value=True).all():
         return texts.clear(texts.len())
-    signs = plain_characters(texts).str.extract_groups(_ANY_AMOUNT).struct.unnest()
-    pairs = signs.select(
-        pl.concat_str(pl.col("sign", "sign2").fill_null(""), separator="\0")
-    ).to_series()
-    return by_unique(pairs, _currency_of_pair).alias(texts.name)
+    # what is left of most columns without their digits is one sign
+    words = plain_characters(texts).str.replace_all(r"[-+0-9.,'() ]+", "")
+    return by_unique(words, _currency_in).alias(texts.name)
 
 
-def _currency_of_pair(pair: str) -> str | None:
-    before, behind = pair.split("\0")
-    return currency_of_amount(before, behind)
+def _currency_in(words: str) -> str | None:
+    found = re.fullmatch(rf"({CURRENCY_BEFORE})?(?:{SCALE})?({CURRENCY_BEHIND})?", words)
+    return currency_of_amount(found[1], found[2]) if found else None
 
 
 def decimals(texts: pl.Series, point: str = ".", *, percent: bool = False) -> pl.Series:
@@ -303,6 +269,23 @@ def _trimmed(texts: pl.Series) -> pl.Series:
 
 
 def _spelled_out(texts: pl.Series, point: str) -> pl.Series:
+    is_simple = texts.str.contains(simple(point))
+    if not is_simple.any():
+        return _any_spelled_out(texts, point)
+    digits = texts.filter(is_simple).str.replace_all(f"[^-0-9{point}]", "")
+    # an even shorter way for what is canonical then
+    found = _where_not(
+        _CANONICAL,
+        _trimmed(digits.str.replace(",", ".", literal=True)),
+        lambda odd: by_unique(odd, lambda text: plain_digits(Decimal(text))),
+    )
+    rest = _any_spelled_out(texts.filter(~is_simple), point)
+    return _scattered(_scattered(texts, is_simple, found), ~is_simple, rest)
+
+
+def _any_spelled_out(texts: pl.Series, point: str) -> pl.Series:
+    if texts.is_empty():
+        return texts
     group = ("." if point == "," else ",") + "' "
     pattern = _PATTERN.replace("POINT", rf"\{point}").replace("GROUP", group)
     plain = plain_characters(texts)
