@@ -78,6 +78,7 @@ def test_a_file_becomes_the_columns_of_every_process(
         assert values_of(other, "8") == {
             "id": "8", "name": "Böll", "amount": Decimal("12345678901234567890.125"),
             "stage": "Demo", "expected_close": date(2026, 2, 28), "note": 'a "quote"',
+                "currency": "USD",
         }  # fmt: skip
         assert [(stage.name, str(stage.kind)) for stage in other.pipeline] == [
             ("Demo", "open"),

@@ -23,29 +23,55 @@ _ISO_MIDNIGHT = r"[ T]00:00:00(?:\.0*)?Z?$"
 _FIRST_MOMENT = datetime.min  # noqa: DTZ901  # moments are in UTC here, and Polars columns of them have no zone
 _LAST_MOMENT = datetime.max  # noqa: DTZ901  # likewise
 _TIME = r"(?:(?:T|,?\s+)(?P<time>.*))?\s*$"
+_YEAR = r"(?P<y>[0-9]{4}|[0-9]{2})"
 _YEAR_FIRST = rf"^\s*(?P<y>[0-9]{{4}})[-/.](?P<m>[0-9]{{1,2}})[-/.](?P<d>[0-9]{{1,2}}){_TIME}"
-_YEAR_LAST = (
-    rf"^\s*(?P<first>[0-9]{{1,2}})[-/.](?P<second>[0-9]{{1,2}})[-/.](?P<y>[0-9]{{4}}){_TIME}"
+_YEAR_LAST = rf"^\s*(?P<first>[0-9]{{1,2}})[-/.](?P<second>[0-9]{{1,2}})[-/.]{_YEAR}{_TIME}"
+# two digits of a year are those of 1970 to 2069
+_PIVOT = 70
+_SHORT_YEAR = (
+    r"^\s*(?:[^,0-9]+,\s+)?(?:[0-9]{1,2}[-/.][0-9]{1,2}[-/.]|[0-9]{1,2}\.?[ /-]\p{L}{3,}\.?[ /-])"
+    r"[0-9]{2}(?:\D|$)"
 )
-_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
-_MONTH = r"(?P<month>[A-Za-z]{3})[a-z]*\.?"
-_DAY_NAMED = rf"^\s*(?:[A-Za-z]+,\s+)?(?P<d>[0-9]{{1,2}})[ -]{_MONTH}[ ,-]+(?P<y>[0-9]{{4}}){_TIME}"
-_MONTH_NAMED = rf"^\s*(?:[A-Za-z]+,\s+)?{_MONTH} (?P<d>[0-9]{{1,2}}),? (?P<y>[0-9]{{4}}){_TIME}"
+_DASHED_SHORT_YEAR = r"^\s*[0-9]{2}-[0-9]{1,2}-[0-9]{2}(?:\D|$)"
+# whole names and common abbreviations in English, German, Spanish, French, Italian, Dutch and Portuguese
+_MONTH_NAMES = """
+january jan januar jänner jän enero ene janvier janv gennaio gen januari janeiro
+february feb februar febrero février fevrier févr fevr fév febbraio februari fevereiro fev
+march mar märz mär mrz marzo mars maart mrt março marco
+april apr abril abr avril avr aprile
+may mai mayo maggio mag mei maio
+june jun juni junio juin giugno giu junho
+july jul juli julio juillet juil luglio lug julho
+august aug agosto ago août aout augustus
+september sep sept septiembre setiembre set septembre settembre setembro
+october oct oktober okt octubre octobre ottobre ott outubro out
+november nov noviembre novembre novembro
+december dec dezember dez diciembre dic décembre decembre déc dicembre dezembro
+"""
+_MONTHS = {
+    name: str(number)
+    for number, line in enumerate(_MONTH_NAMES.strip().splitlines(), 1)
+    for name in line.split()
+}
+_MONTH = r"(?P<month>\p{L}{3,})\.?"
+_WEEKDAY = r"^\s*(?:\p{L}+\.?,\s+)?"
+_OF = r"(?:[ /.-]|\s+de\s+)"
+_DAY_NAMED = rf"{_WEEKDAY}(?P<d>[0-9]{{1,2}})(?:\.|st|nd|rd|th|er|º)?{_OF}\s*{_MONTH}(?:,|{_OF}|\s)*{_YEAR}{_TIME}"
+_MONTH_NAMED = (
+    rf"{_WEEKDAY}{_MONTH}[ -](?P<d>[0-9]{{1,2}})(?:st|nd|rd|th)?(?:,? |,|-){_YEAR}{_TIME}"
+)
 _CLOCK = (
     r"^(?P<h>[0-9]{1,2}):(?P<min>[0-9]{2})(?::(?P<s>[0-9]{2})(?:[.,](?P<f>[0-9]{1,9}))?)?"
     r"\s*(?P<half>[AaPp])?(?:\.?[Mm]\.?)?\s*(?P<zone>Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2})?$"
 )
 # milliseconds since 1970, from 1973 on: nothing else that stands for a date has as many digits
-_EPOCH = r"^\s*[0-9]{12,13}\s*$"
-# a shape alone, to separate a column of dates from one of text
-DATE_SHAPE = (
-    r"^(?:[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}|[0-9]{1,2}[/.][0-9]{1,2}[/.][0-9]{4}"
-    r"|[0-9]{1,2}[ -][A-Z][a-z]{2}[ -][0-9]{4})$"
-)
-MOMENT_SHAPE = (
-    r"^(?:[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}|[0-9]{1,2}[/.][0-9]{1,2}[/.][0-9]{4})"
-    r"(?:[T ][0-9]{1,2}:[0-9]{2}.*)?$"
-)
+_EPOCH = r"^\s*[0-9]{12,13}(?:\.0+)?\s*$"
+# seconds since 1970, from 1973 on: only where a column has nothing else
+_EPOCH_SECONDS = r"^\s*[0-9]{9,10}(?:\.0+)?\s*$"
+# what databases write for no date
+_ZERO_DATE = r"^\s*(?:0000[-/.]00[-/.]00|00[-/.]00[-/.]0000)(?:[ T]00:00(?::00(?:\.0+)?)?Z?)?\s*$"
+# 1.2.26 is a version where nobody has declared a date
+_VERSION_LIKE = r"^\s*(?:[0-9]\.[0-9]+|[0-9]+\.[0-9])\.[0-9]{2}\s*$"
 
 
 @dataclass(slots=True)
@@ -59,31 +85,93 @@ class OrderEvidence:
         Cells that make sense only month first, or only day first.
     either
         Cells such as ``03/04/2026`` that could be both.
-    epoch
-        Cells in milliseconds since 1970.
+    epoch, epoch_seconds
+        Cells in milliseconds, and in seconds, since 1970.
+    dotted
+        Cells with points between day, month and year.
+    short_years
+        Cells with two digits for the year.
+    n_values
+        All cells.
     """
 
     us: int = 0
     eu: int = 0
     either: int = 0
     epoch: int = 0
+    epoch_seconds: int = 0
+    dotted: int = 0
+    short_years: int = 0
+    n_values: int = 0
+
+    @property
+    def in_seconds(self) -> bool:
+        """Whether all cells are seconds since 1970."""
+        return 0 < self.n_values == self.epoch_seconds
 
     def add(self, texts: pl.Series) -> None:
         """Count the cells of some more rows."""
+        self.n_values += texts.len()
         odd = texts.filter(~texts.str.contains(_ISO_DATE))
         if odd.is_empty():
             return
         self.epoch += int(odd.str.contains(_EPOCH).sum())
+        self.epoch_seconds += int(odd.str.contains(_EPOCH_SECONDS).sum())
+        self.short_years += int(odd.str.contains(_SHORT_YEAR).sum())
         parts = odd.str.extract_groups(_YEAR_LAST).struct.unnest()
         first, second = (parts[name].cast(pl.Int64) for name in ("first", "second"))
         # 31.01.2026: with dots no country writes the month first
         dotted = odd.str.contains(r"^\s*[0-9]+\.")
-        self.eu += int(((first > 12) & ~dotted).sum())
+        self.dotted += int((first.is_not_null() & dotted).sum())
+        # 26-01-31 may begin with the year
+        torn = odd.str.contains(_DASHED_SHORT_YEAR) & (first > 12) & (second <= 12)
+        self.eu += int(((first > 12) & ~dotted & ~torn).sum())
         self.us += int((second > 12).sum())
-        self.either += int(((first <= 12) & (second <= 12) & (first != second) & ~dotted).sum())
+        either = (first <= 12) & (second <= 12) & (first != second) & ~dotted
+        self.either += int((either | torn).sum())
 
 
-def dates(texts: pl.Series, order: str) -> tuple[pl.Series, int]:
+def is_zero_date(texts: pl.Series) -> pl.Series:
+    """
+    Which cells are the date that stands for none.
+
+    Examples
+    --------
+    >>> is_zero_date(pl.Series(["0000-00-00 00:00:00", "00/00/0000", "0001-01-01"])).to_list()
+    [True, True, False]
+    """
+    return texts.str.contains(_ZERO_DATE).fill_null(value=False)
+
+
+def date_readings(texts: pl.Series, *, timed: bool) -> frozenset[str]:
+    """
+    Orders in which all cells of a column that nobody declared are dates, or moments if ``timed``.
+
+    Examples
+    --------
+    >>> sorted(date_readings(pl.Series(["2026-01-31", "3/4/26"]), timed=False))
+    ['eu', 'us']
+    >>> date_readings(pl.Series(["31.01.2026", "2026-02-30"]), timed=False)
+    frozenset()
+    """
+    odd = texts.filter(~texts.str.contains(_ISO_DATE))
+    if odd.str.contains(rf"{_VERSION_LIKE}|^\s*[0-9]+\s*$").any():
+        return frozenset()
+    if not odd.str.contains(r"^\s*[0-9]{1,2}[-/.][0-9]").any():
+        # none that depends on it
+        return frozenset(("us", "eu")) if _all_read(texts, "us", timed=timed) else frozenset()
+    return frozenset(order for order in ("us", "eu") if _all_read(texts, order, timed=timed))
+
+
+def _all_read(texts: pl.Series, order: str, *, timed: bool) -> bool:
+    if timed:
+        return not _read_moments(texts, order).null_count()
+    if texts.str.contains(r"[0-9]:[0-9]").any():
+        return False
+    return not dates(texts, order)[0].null_count()
+
+
+def dates(texts: pl.Series, order: str, *, seconds: bool = False) -> tuple[pl.Series, int]:
     """
     Dates of a column in ISO form, null where a cell is not one, and how many had a time of day that was dropped.
 
@@ -95,6 +183,8 @@ def dates(texts: pl.Series, order: str) -> tuple[pl.Series, int]:
         Cells.
     order
         ``us`` for month/day/year, ``eu`` for day/month/year.
+    seconds
+        Whether the cells are seconds since 1970.
 
     Examples
     --------
@@ -106,12 +196,12 @@ def dates(texts: pl.Series, order: str) -> tuple[pl.Series, int]:
     plain = texts.str.contains(_ISO_DATE) & _real(texts).is_not_null()
     if plain.all():
         return texts, 0
-    found, dropped = _odd_dates(texts.filter(~plain), order)
+    odd = _epochs_named(texts.filter(~plain), seconds=seconds)
+    found, dropped = _odd_dates(odd, order)
     return texts.clone().scatter((~plain).arg_true(), found), dropped
 
 
 def _odd_dates(odd: pl.Series, order: str) -> tuple[pl.Series, int]:
-    odd = _epochs_named(odd)
     if odd.str.contains(_ISO_MOMENT).all():
         found = _real(odd.str.head(10)).cast(pl.String)
         return found, int((found.is_not_null() & ~odd.str.contains(_ISO_MIDNIGHT)).sum())
@@ -127,7 +217,7 @@ def _odd_dates(odd: pl.Series, order: str) -> tuple[pl.Series, int]:
     return found, int((has_time & found.is_not_null() & timed).sum())
 
 
-def datetimes(texts: pl.Series, order: str) -> pl.Series:
+def datetimes(texts: pl.Series, order: str, *, seconds: bool = False) -> pl.Series:
     """
     Moments of a column in the form that the store keeps: UTC, to the microsecond; null where a cell is not one.
 
@@ -140,22 +230,27 @@ def datetimes(texts: pl.Series, order: str) -> pl.Series:
     ... ).to_list()
     ['2018-12-19T09:30:00Z', '2026-01-31T14:00:00Z', '2026-01-30T23:00:00Z']
     """
-    if not texts.str.contains(_ISO_MOMENT).all():
-        texts = _epochs_named(texts)
-    moments = (
-        _iso_moments(texts) if texts.str.contains(_ISO_MOMENT).all() else _moments(texts, order)
-    )
-    moments = _within(moments, _FIRST_MOMENT, _LAST_MOMENT)
-    utc = moments.dt.replace_time_zone("UTC").alias(texts.name)
-    return encode_column(utc, Field("moment", FieldType.DATETIME))
+    utc = _read_moments(texts, order, seconds=seconds).dt.replace_time_zone("UTC")
+    return encode_column(utc.alias(texts.name), Field("moment", FieldType.DATETIME))
 
 
-def _epochs_named(texts: pl.Series) -> pl.Series:
-    """Cells with a moment of the calendar for each that is in milliseconds since 1970."""
-    is_epoch = texts.str.contains(_EPOCH).fill_null(value=False)
+def _read_moments(texts: pl.Series, order: str, *, seconds: bool = False) -> pl.Series:
+    is_iso = texts.str.contains(_ISO_MOMENT).all()
+    if not is_iso:
+        texts = _epochs_named(texts, seconds=seconds)
+        is_iso = texts.str.contains(_ISO_MOMENT).all()
+    moments = _iso_moments(texts) if is_iso else _moments(texts, order)
+    return _within(moments, _FIRST_MOMENT, _LAST_MOMENT)
+
+
+def _epochs_named(texts: pl.Series, *, seconds: bool) -> pl.Series:
+    """Cells with a moment of the calendar for each that is in milliseconds, or in seconds, since 1970."""
+    pattern = _EPOCH_SECONDS if seconds else _EPOCH
+    is_epoch = texts.str.contains(pattern).fill_null(value=False)
     if not is_epoch.any():
         return texts
-    found = texts.filter(is_epoch).str.strip_chars().cast(pl.Int64).cast(pl.Datetime("ms"))
+    numbers = texts.filter(is_epoch).str.extract(r"([0-9]+)").cast(pl.Int64)
+    found = (numbers * 1000 if seconds else numbers).cast(pl.Datetime("ms"))
     return texts.clone().scatter(is_epoch.arg_true(), found.dt.strftime("%Y-%m-%d %H:%M:%S%.3f"))
 
 
@@ -207,22 +302,29 @@ def _parts(texts: pl.Series, order: str) -> pl.DataFrame:
     if result["y"].null_count() > texts.null_count():
         result = _with_named_months(texts, result)
     return result.select(
-        pl.concat_str("y", pl.col("m").str.zfill(2), pl.col("d").str.zfill(2), separator="-").alias(
-            "date"
-        ),
+        pl.concat_str(
+            _whole_year(pl.col("y")),
+            pl.col("m").str.zfill(2),
+            pl.col("d").str.zfill(2),
+            separator="-",
+        ).alias("date"),
         pl.col("time").str.strip_chars(),
     )
 
 
+def _whole_year(year: pl.Expr) -> pl.Expr:
+    recent = pl.when(year < str(_PIVOT)).then(pl.lit("20")).otherwise(pl.lit("19"))
+    return pl.when(year.str.len_bytes() == len("26")).then(recent + year).otherwise(year)
+
+
 def _with_named_months(texts: pl.Series, known: pl.DataFrame) -> pl.DataFrame:
-    numbers = [str(number) for number in range(1, 13)]
     for pattern in (_DAY_NAMED, _MONTH_NAMED):
         named = texts.str.extract_groups(pattern).struct.unnest()
         month = named["month"].str.to_lowercase()
         named = named.select("y", "d", "time").with_columns(
-            month.replace_strict(_MONTHS, numbers, default=None, return_dtype=pl.String).alias("m")
+            month.replace_strict(_MONTHS, default=None, return_dtype=pl.String).alias("m")
         )
-        missing = known["y"].is_null()
+        missing = known["y"].is_null() | known["m"].is_null()
         known = known.select(
             known[name].zip_with(~missing, named[name]) for name in ("y", "m", "d", "time")
         )

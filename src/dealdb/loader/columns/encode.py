@@ -8,12 +8,22 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from dealdb.loader.chunk import Chunk, Reject
+from dealdb.loader.columns.column_profile import without_nothing
+from dealdb.loader.columns.currencies import DOLLAR, currency_name
 from dealdb.loader.columns.dates import dates, datetimes
 from dealdb.loader.columns.headers import CLOSE_DATE
 from dealdb.loader.columns.money import in_units
-from dealdb.loader.columns.numbers import decimals, floats, integers, probabilities, scale_of_texts
+from dealdb.loader.columns.numbers import (
+    by_unique,
+    currencies_of,
+    decimals,
+    floats,
+    integers,
+    probabilities,
+    scale_of_texts,
+    short,
+)
 from dealdb.loader.columns.plan import ColumnPlan, Plan, text_cells
-from dealdb.loader.columns.profile import without_nothing
 from dealdb.loader.columns.truth_words import FALSE_WORDS, TRUE_WORDS
 from dealdb.model.columns import decode_column, encode_column
 from dealdb.model.schema import (
@@ -147,6 +157,7 @@ def encode_chunk(chunk: Chunk, plan: Plan, closed_stages: Collection[str]) -> En
     chunk = plan.completed(chunk)
     present = [column for column in plan.columns if column.header in chunk.frame.columns]
     texts, bad, dropped = _texts(chunk, present)
+    _name_currencies(texts, chunk, present)
     keep = _fit(chunk.frame.height, bad)
     rejects = [*chunk.rejects, *_rejects(chunk, bad, keep)]
     if not keep.all():
@@ -184,6 +195,8 @@ def _texts(
         cells = chunk.frame[column.header]
         if column.field.type is FieldType.TEXT:
             found = text_cells(cells, chunk.types.get(column.header))
+            if column.field.name == "currency":
+                found = by_unique(found, currency_name)
         else:
             is_encoded = _is_encoded(chunk, column)
             cells = cells if is_encoded else without_nothing(cells)
@@ -204,6 +217,22 @@ def _texts(
         header = next((each.header for each in columns if each.field.name == "id"), "id")
         bad[header] = _Bad(nameless, *_NO_ID)
     return texts, bad, dropped
+
+
+def _name_currencies(
+    texts: dict[str, pl.Series], chunk: Chunk, columns: Sequence[ColumnPlan]
+) -> None:
+    """Take the currencies that amounts name for rows that have no other."""
+    column = next((each for each in columns if each.named_currency), None)
+    if column is None:
+        return
+    cells = without_nothing(chunk.frame[column.header])
+    named = currencies_of(cells).replace(DOLLAR, column.dollar)
+    if column.currency:
+        named = named.fill_null(column.currency)
+    named = named.zip_with(cells.is_not_null(), _nothing(cells.len()))
+    known = texts.get("currency", _nothing(cells.len()))
+    texts["currency"] = known.zip_with(known.is_not_null(), named).alias("currency")
 
 
 def _is_encoded(chunk: Chunk, column: ColumnPlan) -> bool:
@@ -229,7 +258,7 @@ def _nothing(height: int) -> pl.Series:
 
 def _typed(cells: pl.Series, column: ColumnPlan, *, is_encoded: bool) -> tuple[pl.Series, int]:
     if is_encoded:
-        return _short(cells) if column.field.type is FieldType.DECIMAL else cells, 0
+        return short(cells) if column.field.type is FieldType.DECIMAL else cells, 0
     if column.minor_digits:
         cells = in_units(cells, column.point, column.minor_digits)
         column = replace(column, point=".")
@@ -243,15 +272,17 @@ def _typed(cells: pl.Series, column: ColumnPlan, *, is_encoded: bool) -> tuple[p
         case FieldType.FLOAT:
             return floats(cells, column.point), 0
         case FieldType.DECIMAL:
-            return _short(decimals(cells, column.point)), 0
+            # a share of hundred is no amount of money
+            percent = column.field.name != "amount"
+            return short(decimals(cells, column.point, percent=percent)), 0
         case FieldType.BOOL:
             words = cells.str.strip_chars().str.to_lowercase()
             return words.replace_strict(_BOOLS, default=None), 0
         case FieldType.DATE:
-            return dates(cells, column.order)
+            return dates(cells, column.order, seconds=column.seconds)
         case FieldType.LIST:
             return encode_column(decode_column(cells, column.field), column.field), 0
-    return datetimes(cells, column.order), 0
+    return datetimes(cells, column.order, seconds=column.seconds), 0
 
 
 def _whole_or_decimal(cells: pl.Series, point: str) -> pl.Series:
@@ -259,18 +290,8 @@ def _whole_or_decimal(cells: pl.Series, point: str) -> pl.Series:
     whole = integers(cells, point)
     if whole.null_count() == cells.null_count():
         return whole
-    number = _short(decimals(cells, point))
+    number = short(decimals(cells, point))
     return number if number.str.contains(".", literal=True).any() else whole
-
-
-def _short(numbers: pl.Series) -> pl.Series:
-    """Numbers that a column has room for whatever else is in it; null for the others."""
-    longest = int(numbers.str.len_bytes().max() or 0)  # type: ignore[arg-type]  # lengths are integers
-    if longest <= MAX_SCALE:
-        return numbers
-    number = pl.col("number")
-    fits = number.str.contains(rf"^-?[0-9]{{1,{MAX_WHOLE_DIGITS}}}(?:\.[0-9]{{1,{MAX_SCALE}}})?$")
-    return numbers.to_frame("number").select(pl.when(fits).then(number)).to_series()
 
 
 def _wide(field: Field, texts: pl.Series) -> Field:
@@ -308,13 +329,15 @@ def _rejects(chunk: Chunk, bad: Mapping[str, _Bad], keep: pl.Series) -> Iterator
 
 
 def _given(chunk: Chunk, columns: Sequence[ColumnPlan]) -> list[list[str]]:
-    fields = {column.header: column.field.name for column in columns if column.field.name != "id"}
-    if chunk.shape is None:
-        return [list(dict.fromkeys(fields.values()))]
-    return [
-        list(dict.fromkeys(fields[name] for name in fields if name in shape))
-        for shape in chunk.shapes
-    ]
+    shapes = [set(chunk.frame.columns)] if chunk.shape is None else chunk.shapes
+    given = []
+    for shape in shapes:
+        there = [column for column in columns if column.header in shape]
+        names = [column.field.name for column in there if column.field.name != "id"]
+        if any(column.named_currency for column in there):
+            names.append("currency")
+        given.append(list(dict.fromkeys(names)))
+    return given
 
 
 def _split_close_date(

@@ -7,17 +7,21 @@ Close gives ``value`` 300000 next to ``value_formatted`` "$3,000", Twenty calls 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 import polars as pl
 
 from dealdb.loader.columns.aliases import key_of
+from dealdb.loader.columns.currencies import DOLLAR
 from dealdb.loader.columns.headers import minor_digits
 from dealdb.loader.columns.numbers import by_unique, decimals
+from dealdb.loader.columns.plan import ColumnPlan
 from dealdb.model.decimals import encode_decimal
 
 _FORMATTED = "formatted"
+_US_DOLLAR = "USD"
 # digits of the whole part; what follows the last point or comma may be a fraction
 _WHOLE = r"^[^0-9]*([0-9][0-9.,'\s\u{a0}\u{202f}]*?)(?:[.,][0-9]{1,2})?(?:[^0-9.,].*)?$"
 
@@ -82,3 +86,45 @@ def _pairs(headers: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _is_formatted(header: str) -> bool:
     return key_of(header).endswith(_FORMATTED)
+
+
+def with_currency(
+    plan: ColumnPlan, named: Collection[str], has_currencies: bool, notes: list[str]
+) -> ColumnPlan:
+    """
+    Plan of a column of numbers with the currencies that its cells name.
+
+    Parameters
+    ----------
+    plan
+        Of the column so far.
+    named
+        These currencies.
+    has_currencies
+        Whether the source has a column of currencies with anything in it.
+    notes
+        What was decided is added to them.
+    """
+    if plan.field.name != "amount":
+        if len(named) > 1:
+            notes.append(f"{plan.header!r} has several currencies; only 'amount' keeps them")
+        return plan
+    if not named:
+        return plan
+    # who writes decimals with commas has other dollars, or pesos
+    dollar = _US_DOLLAR if plan.point == "." else DOLLAR
+    if DOLLAR in named and dollar != DOLLAR:
+        notes.append(f"'$' in {plan.header!r} is taken for {dollar}")
+    found = sorted({dollar if each == DOLLAR else each for each in named})
+    notes.append(f"currencies of {plan.header!r}: {', '.join(found)}")
+    # a sheet may have the sign in its first row only
+    only = None if has_currencies or len(found) > 1 else found[0]
+    return replace(plan, named_currency=True, currency=only, dollar=dollar)
+
+
+def with_default(columns: Iterable[ColumnPlan], code: str) -> list[ColumnPlan]:
+    """Plans in which amounts that name no currency have the one that the header says."""
+    return [
+        replace(each, currency=each.currency or code) if each.named_currency else each
+        for each in columns
+    ]

@@ -7,15 +7,20 @@ Digits are moved as text from end to end: no amount passes through a float.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 
 import polars as pl
 
 from dealdb.errors import SchemaError
+from dealdb.loader.columns.currencies import (
+    CURRENCY_BEFORE,
+    CURRENCY_BEHIND,
+    currency_of_amount,
+)
 from dealdb.model.decimals import plain_digits
-from dealdb.model.schema import Field, FieldType
+from dealdb.model.schema import MAX_SCALE, MAX_WHOLE_DIGITS, Field, FieldType
 from dealdb.model.values import encode
 
 # what values.encode writes, up to 18 digits a side: such cells are taken as they are
@@ -25,71 +30,82 @@ _CANONICAL = (
 _FLOAT = r"^-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?$"
 _CANONICAL_INT = r"^(?:0|-?[1-9][0-9]{0,17})$"
 
-_CODES = """
-AED ARS AUD BGN BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HUF IDR ILS INR JPY KES KRW MXN MYR
-NGN NOK NZD PHP PLN RON RUB SAR SEK SGD THB TRY TWD UAH USD VND ZAR
-"""
-_CURRENCY = rf"(?:US\$|[$€£¥₹₽₩₪₺฿]|kr\.?|zł|Rs\.?|{'|'.join(_CODES.split())})"
-_SPACES = r"[\s\u{a0}\u{202f}]*"
+# what the same characters are in other widths, and dashes that stand for a minus
+_PLAIN_CHARACTERS = {
+    **{chr(0xFF10 + digit): str(digit) for digit in range(10)},
+    **dict.fromkeys("\u2212\u2010\u2011\u2012\u2013\u2014\ufe63\uff0d", "-"),
+    **dict.fromkeys("\u2018\u2019\u02bc\u00b4`\uff07", "'"),
+    **dict.fromkeys("\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u061c", ""),
+    "\uff0c": ",", "\uff0e": ".", "\uff04": "$", "\uffe5": "¥", "\uff08": "(", "\uff09": ")", "\uff05": "%",
+    "\uff0b": "+",
+}  # fmt: skip
 _GROUPED = r"[0-9]{1,3}(?:[GROUP][0-9]{2,3})*[GROUP][0-9]{3}"
-_NUMBER = rf"(?:(?:{_GROUPED}|[0-9]+)(?:POINT[0-9]*)?|POINT[0-9]+)(?:[eE][+-]?[0-9]{{1,3}})?"
-_AROUND = rf"^{_SPACES}(?P<open>\()?(?P<before>[+-])?{_SPACES}{_CURRENCY}?{_SPACES}(?P<inner>[+-])?{_SPACES}"
-_BEHIND = rf"{_SPACES}{_CURRENCY}?{_SPACES}(?P<after>-)?\)?{_SPACES}$"
-
-# which character is the decimal point, where only one reading makes sense
-_SAYS_COMMA = (
-    r"^[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]*$|^[0-9 ']+,(?:[0-9]{1,2}|[0-9]{4,})$"
-    r"|^[0-9]{1,3}(?:\.[0-9]{3}){2,}$"
+# 1.750,- has no cents
+_NUMBER = (
+    rf"(?:(?P<whole>{_GROUPED}|[0-9]+)(?:[.,]-{{1,2}}|(?P<fraction>POINT[0-9]*))?|(?P<part>POINT[0-9]+))"
+    r"(?P<power>[eE][+-]?[0-9]{1,3})?"
 )
-_SAYS_POINT = (
-    r"^[0-9]{1,3}(?:,[0-9]{2,3})+\.[0-9]*$|^[0-9]{1,3}(?:,[0-9]{2,3})+,[0-9]{3}$"
-    r"|^[0-9 ']+\.(?:[0-9]{1,2}|[0-9]{4,})$"
+_TIMES = {
+    **dict.fromkeys(("k", "tsd", "thousand", "mil"), 3),
+    **dict.fromkeys(("m", "mm", "mn", "mio", "mln", "million", "millions", "millionen"), 6),
+    **dict.fromkeys(("b", "bn", "mrd", "mld", "billion"), 9),
+    "lakh": 5, "lakhs": 5, "crore": 7, "crores": 7,
+}  # fmt: skip
+SCALE = rf"(?i:{'|'.join(sorted(_TIMES, key=len, reverse=True))})"
+_PATTERN = (
+    rf"^(?P<open>\()?(?P<before>[+-])? ?(?P<sign>{CURRENCY_BEFORE})? ?(?P<open2>\()?(?P<inner>[+-])? ?{_NUMBER}"
+    rf" ?(?:(?P<scale>{SCALE})\.?)? ?(?P<close>\))? ?(?P<sign2>{CURRENCY_BEHIND})? ?(?P<after>-)?(?P<close2>\))?$"
 )
-_SAYS_NEITHER = r"^[0-9]{1,3},[0-9]{3}$"
+_SIGNS = {"": "", "+": "", "-": "-", "()": "-"}
+# the zero of a spreadsheet's format for accounts
+_DASH = rf"^{CURRENCY_BEFORE} ?--?$|^--? ?{CURRENCY_BEHIND}$"
 
 
-@dataclass(slots=True)
-class PointEvidence:
+def simple(point: str) -> str:
+    """Pattern of most amounts: digits in threes, with a sign before or behind them, and few enough to fit."""
+    group = "," if point == "." else "."
+    digits = rf"[0-9]{{1,3}}(?:\{group}[0-9]{{3}}){{0,5}}(?:\{point}[0-9]{{1,18}})?"
+    return rf"^-?(?:[$€£₹] ?)?{digits}(?: ?[$€£₹])?$"
+
+
+def plain_characters(texts: pl.Series) -> pl.Series:
     """
-    Cells of a column that show how it writes decimals.
+    Cells with ASCII for digits, dashes, apostrophes and blanks of other kinds, one blank for several, and none around.
 
-    Attributes
-    ----------
-    point, comma
-        Cells that make sense only with that character as the decimal point.
-    either
-        Cells such as ``1,234`` that could be read both ways.
+    Examples
+    --------
+    >>> plain_characters(pl.Series([" 1\u202f234,50\u00a0€ ", "\u22125"])).to_list()
+    ['1 234,50 €', '-5']
     """
-
-    point: int = 0
-    comma: int = 0
-    either: int = 0
-
-    def add(self, texts: pl.Series) -> None:
-        """Count the cells of some more rows."""
-        odd = texts.filter(~texts.str.contains(_CANONICAL_INT))
-        if not odd.str.contains(r",|\..*\.").any():
-            return
-        digits = odd.str.extract(r"([0-9](?:[0-9.,' ]*[0-9.,])?)")
-        self.point += int(digits.str.contains(_SAYS_POINT).sum())
-        self.comma += int(digits.str.contains(_SAYS_COMMA).sum())
-        self.either += int(digits.str.contains(_SAYS_NEITHER).sum())
-
-    def decimal_point(self) -> str:
-        """
-        The character that the column uses as its decimal point.
-
-        Examples
-        --------
-        >>> evidence = PointEvidence()
-        >>> evidence.add(pl.Series(["1.234,50", "99"]))
-        >>> evidence.decimal_point()
-        ','
-        """
-        return "," if self.comma and not self.point else "."
+    if texts.str.contains(r"[^\x00-\x7f]").any():
+        texts = texts.str.replace_many(_PLAIN_CHARACTERS)
+    if texts.str.contains(r"\s").any():
+        texts = texts.str.replace_all(r"\s+", " ").str.strip_chars(" ")
+    return texts
 
 
-def decimals(texts: pl.Series, point: str = ".") -> pl.Series:
+def currencies_of(texts: pl.Series) -> pl.Series:
+    """
+    Currency that each amount of a column names; null where it names none.
+
+    Examples
+    --------
+    >>> currencies_of(pl.Series(["$1,750", "2.300 €", "CHF 1'750.50", "12"])).to_list()
+    ['$', 'EUR', 'CHF', None]
+    """
+    if texts.str.contains(r"^[-+0-9.,\s]*$").fill_null(value=True).all():
+        return texts.clear(texts.len())
+    # what is left of most columns without their digits is one sign
+    words = plain_characters(texts).str.replace_all(r"[-+0-9.,'() ]+", "")
+    return by_unique(words, _currency_in).alias(texts.name)
+
+
+def _currency_in(words: str) -> str | None:
+    found = re.fullmatch(rf"({CURRENCY_BEFORE})?(?:{SCALE})?({CURRENCY_BEHIND})?", words)
+    return currency_of_amount(found[1], found[2]) if found else None
+
+
+def decimals(texts: pl.Series, point: str = ".", *, percent: bool = False) -> pl.Series:
     """
     Numbers of a column in plain digits; null where a cell is not a number.
 
@@ -99,17 +115,40 @@ def decimals(texts: pl.Series, point: str = ".") -> pl.Series:
         Cells.
     point
         Character before the fraction; the other of ``.`` and ``,`` then separates groups of digits.
+    percent
+        Whether a cell that ends in ``%`` is a number: a share of hundred.
 
     Examples
     --------
-    >>> decimals(pl.Series(["$1,234.50", "17,50,000", "(12)", "1e3", "ten"])).to_list()
-    ['1234.5', '1750000', '-12', '1000', None]
-    >>> decimals(pl.Series(["€ 1.234,50", "1.234"]), ",").to_list()
-    ['1234.5', '1234']
+    >>> decimals(pl.Series(["$1,234.50", "17,50,000", "(12)", "1e3", "1.5M", "ten"])).to_list()
+    ['1234.5', '1750000', '-12', '1000', '1500000', None]
+    >>> decimals(pl.Series(["€ 1.234,50", "1.234", "1.750,-"]), ",").to_list()
+    ['1234.5', '1234', '1750']
+    >>> decimals(pl.Series(["60%", "5"]), percent=True).to_list()
+    ['0.6', '5']
     """
     # 1.234 is canonical, and yet 1234 where the comma is the decimal point
     canonical = _CANONICAL if point == "." else _CANONICAL_INT
-    return _where_not(canonical, texts, lambda odd: _plain(odd, point))
+    change = _shares if percent else _plain
+    return _where_not(canonical, texts, lambda odd: change(odd, point))
+
+
+def _shares(texts: pl.Series, point: str) -> pl.Series:
+    percent = texts.str.contains(r"[%\u{ff05}]")
+    if not percent.any():
+        return _plain(texts, point)
+    numbers = _plain(texts.str.replace(r"\s*[%\u{ff05}]\s*$", ""), point)
+    return _scattered(numbers, percent, by_unique(numbers.filter(percent), _one_of_hundred))
+
+
+def short(numbers: pl.Series) -> pl.Series:
+    """Numbers that a column has room for whatever else is in it; null for the others."""
+    longest = int(numbers.str.len_bytes().max() or 0)  # type: ignore[arg-type]  # lengths are integers
+    if longest <= MAX_SCALE:
+        return numbers
+    number = pl.col("number")
+    fits = number.str.contains(rf"^-?[0-9]{{1,{MAX_WHOLE_DIGITS}}}(?:\.[0-9]{{1,{MAX_SCALE}}})?$")
+    return numbers.to_frame("number").select(pl.when(fits).then(number)).to_series()
 
 
 def integers(texts: pl.Series, point: str = ".") -> pl.Series:
@@ -162,7 +201,7 @@ def probabilities(texts: pl.Series, point: str, *, of_hundred: bool) -> pl.Serie
     ['0.6', '0.075', None]
     """
     percent = texts.str.contains("%", literal=True)
-    numbers = decimals(texts.str.strip_chars(" %\u00a0"), point)
+    numbers = decimals(texts.str.replace(r"\s*%\s*$", ""), point)
     shares = by_unique(numbers.filter(percent | of_hundred), _hundredth)
     whole = by_unique(numbers.filter(~(percent | of_hundred)), _unit)
     return _scattered(
@@ -172,7 +211,8 @@ def probabilities(texts: pl.Series, point: str, *, of_hundred: bool) -> pl.Serie
 
 def greatest(texts: pl.Series) -> float:
     """Greatest number of a column, those with a percent sign left out; 0 for none."""
-    numbers = texts.str.strip_chars().cast(pl.Float64, strict=False)
+    plain = plain_characters(texts).str.replace(",", ".", literal=True)
+    numbers = plain.cast(pl.Float64, strict=False)
     return float(numbers.max() or 0)  # type: ignore[arg-type]  # a Float64 column has float values
 
 
@@ -229,32 +269,80 @@ def _trimmed(texts: pl.Series) -> pl.Series:
 
 
 def _spelled_out(texts: pl.Series, point: str) -> pl.Series:
-    group = ("." if point == "," else ",") + r"'\u{2019} \u{a0}\u{202f}"
-    number = _NUMBER.replace("POINT", rf"\{point}").replace("GROUP", group)
-    pattern = f"{_AROUND}(?P<number>{number}){_BEHIND}"
-    parts = (
-        texts.str.replace_all("\u2212", "-", literal=True)
-        .str.extract_groups(pattern)
-        .struct.unnest()
+    is_simple = texts.str.contains(simple(point))
+    if not is_simple.any():
+        return _any_spelled_out(texts, point)
+    digits = texts.filter(is_simple).str.replace_all(f"[^-0-9{point}]", "")
+    # an even shorter way for what is canonical then
+    found = _where_not(
+        _CANONICAL,
+        _trimmed(digits.str.replace(",", ".", literal=True)),
+        lambda odd: by_unique(odd, lambda text: plain_digits(Decimal(text))),
     )
-    digits = parts["number"].str.replace_all(f"[{group}]", "")
-    if point == ",":
-        digits = digits.str.replace(",", ".", literal=True)
-    signs = parts.select(pl.concat_str("open", "before", "inner", "after", ignore_nulls=True))
-    trimmed = pl.DataFrame({"d": digits, "signs": signs.to_series()}).select(
+    rest = _any_spelled_out(texts.filter(~is_simple), point)
+    return _scattered(_scattered(texts, is_simple, found), ~is_simple, rest)
+
+
+def _any_spelled_out(texts: pl.Series, point: str) -> pl.Series:
+    if texts.is_empty():
+        return texts
+    group = ("." if point == "," else ",") + "' "
+    pattern = _PATTERN.replace("POINT", rf"\{point}").replace("GROUP", group)
+    plain = plain_characters(texts)
+    parts = plain.str.extract_groups(pattern).struct.unnest().with_columns(cell=plain)
+    signs = parts.select(
+        pl.concat_str(
+            "open", "before", "open2", "inner", "close", "after", "close2", ignore_nulls=True
+        )
+    )
+    numbers = parts.select(
+        pl.concat_str(
+            pl.col("whole").str.replace_all(f"[{group}]", ""),
+            pl.col("fraction", "part").str.replace(",", ".", literal=True),
+            "power",
+            ignore_nulls=True,
+        ).alias("number"),
         # more than one sign is not a number
-        pl.col("signs").replace_strict({"": "", "+": "", "-": "-", "(": "-"}, default=None)
-        + pl.when(pl.col("d").str.contains(r"^[0-9]*\.[0-9]*$"))
-        .then(pl.col("d").str.strip_chars_end("0").str.strip_chars_end("."))
-        .otherwise("d")
+        signs.to_series().replace_strict(_SIGNS, default=None).alias("minus"),
+        "scale",
+        "cell",
+    ).select(
+        pl.when(pl.col("number") != "")
+        .then(pl.col("minus") + _without_zeros(pl.col("number")))
+        .when(pl.col("cell").str.contains(_DASH))
+        .then(pl.lit("0"))
+        .alias("number"),
+        "scale",
     )
-    rest = trimmed.to_series()
+    rest = _scaled(numbers["number"], numbers["scale"])
     done = rest.str.contains(_CANONICAL)
     if done.all():
         return rest
     return _scattered(
         rest, ~done, by_unique(rest.filter(~done), lambda text: plain_digits(Decimal(text)))
     )
+
+
+def _without_zeros(number: pl.Expr) -> pl.Expr:
+    return (
+        pl.when(number.str.contains(r"^[0-9]*\.[0-9]*$"))
+        .then(number.str.strip_chars_end("0").str.strip_chars_end("."))
+        .otherwise(number)
+    )
+
+
+def _scaled(numbers: pl.Series, scales: pl.Series) -> pl.Series:
+    """Numbers in the thousands or millions that a word behind them says."""
+    scaled = scales.is_not_null() & numbers.is_not_null()
+    if not scaled.any():
+        return numbers
+    pairs = numbers.filter(scaled) + " " + scales.filter(scaled).str.to_lowercase()
+    return _scattered(numbers, scaled, by_unique(pairs, _times))
+
+
+def _times(pair: str) -> str | None:
+    number, word = pair.split(" ")
+    return plain_digits(Decimal(number).scaleb(_TIMES[word]))
 
 
 def _encoder(field: Field) -> Callable[[str], str | None]:
@@ -269,6 +357,10 @@ def _encoder(field: Field) -> Callable[[str], str | None]:
 
 def _hundredth(text: str) -> str | None:
     return _unit(format(Decimal(text).scaleb(-2), "f"))
+
+
+def _one_of_hundred(text: str) -> str | None:
+    return plain_digits(Decimal(text).scaleb(-2))
 
 
 def _unit(text: str) -> str | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from dealdb.loader.chunk import Chunk
+from dealdb.loader.columns.currencies import DOLLAR
 from dealdb.loader.columns.headers import CLOSE_DATE
 from dealdb.model.schema import Field, FieldType
 
@@ -33,6 +34,14 @@ class ColumnPlan:
         Whether the caller chose the type, so that integers don't widen to decimals.
     minor_digits
         Digits by which the point of its numbers is moved: 2 for cents.
+    seconds
+        Whether dates are seconds since 1970.
+    named_currency
+        Whether amounts name their currencies, which then become those of the deals.
+    currency
+        Currency of the amounts that name none; None for no currency.
+    dollar
+        What a ``$`` without a country stands for.
     """
 
     header: str
@@ -42,6 +51,10 @@ class ColumnPlan:
     of_hundred: bool = False
     strict: bool = False
     minor_digits: int = 0
+    seconds: bool = False
+    named_currency: bool = False
+    currency: str | None = None
+    dollar: str = DOLLAR
 
 
 @dataclass(frozen=True, slots=True)

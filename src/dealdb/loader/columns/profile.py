@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from copy import copy, deepcopy
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import polars as pl
@@ -16,11 +15,12 @@ import polars as pl
 from dealdb.errors import LoadError
 from dealdb.loader.chunk import Chunk, merged_type
 from dealdb.loader.columns import headers
-from dealdb.loader.columns.dates import DATE_SHAPE, MOMENT_SHAPE, OrderEvidence
+from dealdb.loader.columns.column_profile import DAYS, ColumnProfile, without_nothing
+from dealdb.loader.columns.decimal_point import decimal_point
 from dealdb.loader.columns.fit import Fits
 from dealdb.loader.columns.headers import public_name
-from dealdb.loader.columns.money import MinorUnits
-from dealdb.loader.columns.numbers import PointEvidence, greatest
+from dealdb.loader.columns.money import MinorUnits, with_currency, with_default
+from dealdb.loader.columns.numbers import greatest
 from dealdb.loader.columns.plan import ColumnPlan, NamedCurrency, Plan
 from dealdb.loader.columns.stage_flags import outcomes_in
 from dealdb.loader.load_options import ColumnOptions
@@ -34,46 +34,8 @@ from dealdb.model.schema import (
     parse_type,
 )
 
-DAYS = frozenset({FieldType.DATE, FieldType.DATETIME})
-
-# what exports write for "nothing" in columns that are not text, whatever the case
-_NOTHING = ("", "null", "none", "n/a", "na", "#n/a", "-", "--", "–", "—", "nan", "nat", r"\n")  # noqa: RUF001
-_SAMPLE_ROWS = 100
-_SHAPES: tuple[tuple[FieldType, str], ...] = (
-    (FieldType.BOOL, r"^(?i:true|false)$"),
-    (FieldType.INT, r"^(?:0|-?[1-9][0-9]{0,17})$"),
-    (
-        FieldType.DECIMAL,
-        r"^-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?$"
-        r"|^[-(]?(?:[$€£¥₹] ?)?-?[0-9]{1,3}(?:,[0-9]{2,3})*,[0-9]{3}(?:\.[0-9]+)?\)?$"
-        r"|^[-(]?[$€£¥₹] ?-?[0-9]+(?:[.,][0-9]+)?\)?$"
-        r"|^-?(?:[$€£¥₹] ?)?[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]+(?: ?[$€£¥₹])?$",
-    ),
-    (FieldType.DATE, DATE_SHAPE),
-    (FieldType.DATETIME, MOMENT_SHAPE),
-)
-
-
-@dataclass(slots=True)
-class ColumnProfile:
-    """
-    What the rows seen so far say about one column.
-
-    Attributes
-    ----------
-    n_values
-        Cells that are not empty.
-    types
-        Types that its chunks have.
-    greatest
-        Greatest number in it; only kept for probabilities.
-    """
-
-    n_values: int = 0
-    types: set[FieldType] = field(default_factory=set)
-    point: PointEvidence = field(default_factory=PointEvidence)
-    order: OrderEvidence = field(default_factory=OrderEvidence)
-    greatest: float = 0.0
+# fractions that a field has room for, and that look like a group of digits
+_DIGITS_OF_A_GROUP = 3
 
 
 class _View(NamedTuple):
@@ -94,10 +56,13 @@ class Profile:
         Of the caller.
     schema
         Fields that exist; they keep their types.
+    delimiter
+        Character between the cells, or empty.
     """
 
-    def __init__(self, options: ColumnOptions, schema: Schema) -> None:
+    def __init__(self, options: ColumnOptions, schema: Schema, delimiter: str = "") -> None:
         self._options = options
+        self._delimiter = delimiter
         self._schema = schema
         self._headers: dict[str, None] = {}
         self._columns: dict[_View, ColumnProfile] = {}
@@ -173,6 +138,9 @@ class Profile:
         self._settled = dict(self._mapping)
         mapping = {header: public_name(target) for header, target in self._mapping.items()}
         currency = self._named_currency(notes)
+        if currency and any(column.named_currency for column in columns):
+            # what the cells say wins over the header, which is left for the others
+            columns, currency = with_default(columns, currency.code), None
         if currency:
             field_of_it = self._field("currency", ColumnProfile())
             columns = [column for column in columns if column.field.name != "currency"]
@@ -245,17 +213,14 @@ class Profile:
         if values.is_empty():
             return
         seen.n_values += values.len()
-        kind = kind or declared or _shape_of(values)
+        kind = kind or declared or seen.shape_of(values)
         seen.types.add(kind)
         if target == "probability":
             seen.greatest = max(seen.greatest, greatest(values))
-            values = values.str.strip_chars(" %")
-        if is_encoded:
-            return
-        if kind in NUMBER_TYPES and declared not in NUMBER_TYPES:
-            seen.point.add(values)
-        elif kind in DAYS:
-            seen.order.add(values)
+        if not is_encoded:
+            # no probability is large enough to have groups of digits
+            grouped = target != "probability"
+            seen.look(values, kind, is_number=declared in NUMBER_TYPES, grouped=grouped)
 
     def _known_type(self, target: str) -> FieldType | None:
         if target == headers.CLOSE_DATE:
@@ -308,16 +273,35 @@ class Profile:
         self, header: str, target: str, override: Field | None, notes: list[str]
     ) -> ColumnPlan:
         seen = self._seen(self._view(header, target))
+        name = public_name(target) or target
         digits = self._minor_digits(header, target, seen, notes)
-        chosen = override or self._field(public_name(target) or target, seen, is_minor=digits > 0)
-        return ColumnPlan(
+        chosen = override or self._field(name, seen, is_minor=digits > 0)
+        if override is None and not digits and self._known_type(target) is None:
+            point = self._options.decimal_point or self._settled_point(chosen, seen)
+            if not seen.holds(chosen.type, point, self._options.dates):
+                chosen = Field(name, FieldType.TEXT)
+                if len(seen.named()) > 1:
+                    notes.append(f"{header!r} is text: it has several currencies")
+        is_number = chosen.type in NUMBER_TYPES
+        plan = ColumnPlan(
             header=header,
             field=chosen,
             strict=override is not None,
             order=self._order(header, seen, notes) if chosen.type in DAYS else "us",
-            point=self._point(header, seen, notes) if chosen.type in NUMBER_TYPES else ".",
+            point=self._point(header, chosen, seen, notes) if is_number else ".",
             of_hundred=target == "probability" and self._of_hundred(header, seen, notes),
-            minor_digits=digits if chosen.type in NUMBER_TYPES else 0,
+            minor_digits=digits if is_number else 0,
+            seconds=seen.order.in_seconds,
+        )
+        return (
+            with_currency(plan, seen.named(), self._has_currencies(), notes) if is_number else plan
+        )
+
+    def _has_currencies(self) -> bool:
+        """Whether the source has a column of currencies with anything in it."""
+        return any(
+            target == "currency" and self._seen(self._view(header, target)).n_values
+            for header, target in self._mapping.items()
         )
 
     def _minor_digits(self, header: str, target: str, seen: ColumnProfile, notes: list[str]) -> int:
@@ -342,6 +326,10 @@ class Profile:
     def _order(self, header: str, seen: ColumnProfile, notes: list[str]) -> str:
         if seen.order.epoch:
             notes.append(f"milliseconds since 1970 in {header!r}")
+        if seen.order.in_seconds:
+            notes.append(f"seconds since 1970 in {header!r}")
+        if seen.order.short_years:
+            notes.append(f"years with two digits in {header!r} are 1970 to 2069")
         if self._options.dates:
             return self._options.dates
         us = bool(seen.order.us)
@@ -358,15 +346,35 @@ class Profile:
             notes.append(f"{'day' if eu else 'month'} first in dates of {header!r}")
         return "eu" if eu else "us"
 
-    def _point(self, header: str, seen: ColumnProfile, notes: list[str]) -> str:
-        point = self._options.decimal_point or seen.point.decimal_point()
+    def _settled_point(self, chosen: Field, seen: ColumnProfile) -> str | None:
+        if chosen.scale >= _DIGITS_OF_A_GROUP and not seen.point.comma:
+            # such a field is known to have fractions of three digits
+            return "."
+        columns = self._columns.values()
+        return decimal_point(
+            seen.point,
+            (column.point for column in columns),
+            european=self._delimiter == ";" or any(column.order.dotted for column in columns),
+            english=any(column.order.us for column in columns),
+        )
+
+    def _point(self, header: str, chosen: Field, seen: ColumnProfile, notes: list[str]) -> str:
+        point = self._options.decimal_point or self._settled_point(chosen, seen)
+        if point is None:
+            msg = (
+                f"numbers in column {header!r} can be read with points or with commas before the fraction; "
+                "say decimal_point='.' or decimal_point=','"
+            )
+            raise LoadError(msg)
         if point == ",":
-            notes.append(f"decimal commas in {header!r}")
+            grouped = seen.point.either_point and not seen.point.commas
+            found = "points in {!r} separate thousands" if grouped else "decimal commas in {!r}"
+            notes.append(found.format(header))
         elif seen.point.comma:
             notes.append(
                 f"{header!r} writes decimals with points and with commas; those with commas are rejected"
             )
-        elif seen.point.either or seen.point.point:
+        elif seen.point.commas:
             notes.append(f"commas in {header!r} separate thousands")
         return point
 
@@ -376,29 +384,3 @@ class Profile:
         if self._percent:
             notes.append(f"{header!r} counts from 0 to 100")
         return bool(self._percent)
-
-
-def without_nothing(texts: pl.Series) -> pl.Series:
-    """
-    Column with null for each cell that stands for nothing in a column that is not text.
-
-    Examples
-    --------
-    >>> without_nothing(pl.Series(["12", "N/A", " - ", "NaN"])).to_list()
-    ['12', None, None, None]
-    """
-    odd = texts.filter(~texts.str.contains(r"^-?[0-9]"))
-    if not odd.str.strip_chars().str.to_lowercase().is_in(_NOTHING).any():
-        return texts
-    frame = texts.to_frame("text")
-    cell = pl.col("text")
-    nothing = cell.str.strip_chars().str.to_lowercase().is_in(_NOTHING)
-    return frame.select(pl.when(~nothing).then(cell).alias(texts.name)).to_series()
-
-
-def _shape_of(values: pl.Series) -> FieldType:
-    sample = values.head(_SAMPLE_ROWS)
-    for kind, pattern in _SHAPES:
-        if sample.str.contains(pattern).all() and values.str.contains(pattern).all():
-            return kind
-    return FieldType.TEXT

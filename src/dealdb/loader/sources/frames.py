@@ -188,10 +188,15 @@ def _as_texts(column: pl.Series) -> tuple[pl.Series, FieldType | None]:
     dtype = column.dtype
     if dtype == pl.Null:
         return column.cast(pl.String), None
-    field = field_of(column.name.lstrip("_") or "x", dtype)
+    # of no field in particular: what a probability counts to is decided by all of its cells
+    field = field_of("x", dtype)
+    if dtype == pl.Time:
+        return column.cast(pl.String), FieldType.TEXT
     if field is None:
         return _nested(column), FieldType.TEXT
     if field.type is FieldType.FLOAT:
+        # by way of text: 19.99 in 32 bits is no longer that in 64
+        column = column.cast(pl.String) if dtype == pl.Float32 else column
         return _floats_as_texts(column.cast(pl.Float64).fill_nan(None), field), FieldType.FLOAT
     if isinstance(dtype, pl.Datetime):
         # in its own zone, so that a date taken from it is the one that people there read

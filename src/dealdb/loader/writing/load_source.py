@@ -17,6 +17,7 @@ from dealdb.loader.derive.ids import WithIds
 from dealdb.loader.derive.one_name import WithOneName
 from dealdb.loader.derive.stage_table import StageTable, WithStages, read_stages
 from dealdb.loader.derive.statuses import WithStatuses
+from dealdb.loader.derive.summary_rows import WithoutSummaries
 from dealdb.loader.load_options import LoadOptions
 from dealdb.loader.progress import ProgressCallback, read_meter, shown
 from dealdb.loader.rejects import RejectsFile, places_for
@@ -112,8 +113,9 @@ def _places(source: Any, opened: Source, options: LoadOptions) -> list[Path]:
 def _completed(
     source: Source, options: LoadOptions, store: LoadTarget, table: StageTable | None
 ) -> Source:
-    """A source with the names of stages, the outcomes and the ids that it leaves unsaid."""
+    """A source without totals, with the names of stages, the outcomes and the ids that it leaves unsaid."""
     source = WithOneName(source, options.mapping, store.schema())
+    source = WithoutSummaries(source, options.mapping, store.schema())
     if table:
         source = WithStages(source, table, options.mapping, store.schema())
     source = WithStatuses(source, options.mapping, store.schema(), store.pipeline())

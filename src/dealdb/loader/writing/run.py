@@ -20,6 +20,7 @@ from dealdb.loader.columns.plan import Plan
 from dealdb.loader.columns.profile import Profile
 from dealdb.loader.columns.stage_flags import told
 from dealdb.loader.derive.stage_table import StageTable
+from dealdb.loader.derive.summary_rows import SUMMARY_ROW
 from dealdb.loader.load_options import LoadOptions
 from dealdb.loader.progress import Meter, ProgressCallback
 from dealdb.loader.rejects import RejectsFile
@@ -105,7 +106,11 @@ class Load:
         self._stages_before = {stage.name for stage in self._pipeline} - set(begun.new_stages)
         schema = self._sender.schema
         # what earlier lines of a file that is followed have said about its columns stays in force
-        self._profile = known.going_on(schema) if known else Profile(options.columns, schema)
+        self._profile = (
+            known.going_on(schema)
+            if known
+            else Profile(options.columns, schema, _delimiter(source))
+        )
         self._plan = Plan(columns=(), mapping={}, notes=())
         self._refused = ""
         self._times_dropped: dict[str, int] = {}
@@ -160,7 +165,10 @@ class Load:
 
     def _delete(self, missing: Missing, worker: Worker) -> None:
         ids = missing.find(self._id_hashes)
-        reason = missing.refusal(ids, self._rejected.reasons.total()) if ids else ""
+        # a row of totals is no deal that could seem to be missing
+        reasons = self._rejected.reasons.items()
+        n_lost = sum(n for reason, n in reasons if not reason.endswith(SUMMARY_ROW))
+        reason = missing.refusal(ids, n_lost) if ids else ""
         if reason and not self._options.dry_run:
             refuse(reason)
         self._refused = f"the load would delete nothing: {reason}" if reason else ""
@@ -370,6 +378,10 @@ class Load:
             for header, n in self._times_dropped.items()
         )
         return (*self._source.notes, *self._plan.notes, *dropped, *filter(None, [self._refused]))
+
+
+def _delimiter(source: Source) -> str:
+    return source.header[0] if source.header else ""
 
 
 def _begun(store: LoadTarget, missing: Missing | None, trail: Trail | None) -> Progressed:

@@ -90,7 +90,8 @@ def test_the_column_decides_its_decimal_point(
 ) -> None:
     report = store.load_text(tmp_path, table("amount", cells), name="x.tsv")
     assert [deal["amount"] for deal in store.deals.values()] == expected
-    assert [text for text in report.notes if "amount" in text] == ([note] if note else [])
+    about = [text for text in report.notes if "amount" in text and "currencies" not in text]
+    assert about == ([note] if note else [])
 
 
 def test_the_caller_decides_the_decimal_point(store: Recorder, tmp_path: Path) -> None:
@@ -175,7 +176,7 @@ def test_impossible_probabilities_are_rejected(store: Recorder, tmp_path: Path) 
         ("9999-12-31 23:59:59-01:00", "9999-12-31", None), ("0001-01-01 00:00+01:00", "0001-01-01", None),
         ("0000-01-01", None, None), ("2026-01-31 10:00+99:00", None, None),
         ("2026-02-30", None, None), ("13/13/2026", None, None), ("2018-12-19 25:00", None, None),
-        ("2018-12-19 soon", None, None), ("1/31/26", None, None), ("tomorrow", None, None),
+        ("2018-12-19 soon", None, None), ("1/31/26", "2026-01-31", "2026-01-31T00:00:00Z"), ("tomorrow", None, None),
         ("99 Foo 2026", None, None), ("2026-01", None, None),
     ],
 )  # fmt: skip
@@ -263,7 +264,7 @@ def test_times_that_a_date_has_no_place_for_are_counted(store: Recorder, tmp_pat
     [
         (["1", "-20"], "int"),
         (["1", "2.5"], "decimal(2)"),
-        (["1", "2.125"], "decimal(3)"),
+        (["0.5", "2.125"], "decimal(3)"),
         (["$1,234.50", "7"], "decimal(2)"),
         (["true", "FALSE"], "bool"),
         (["2026-01-31", "1201-05-05"], "date"),
@@ -274,8 +275,27 @@ def test_times_that_a_date_has_no_place_for_are_counted(store: Recorder, tmp_pat
         (["true", "1"], "text"),
         (["+49 170"], "text"),
         (["1e5"], "text"),
-        (["3,4"], "text"),
-        (["60%"], "text"),
+        (["3,4"], "decimal(2)"),
+        (["3,4", "1,2,3"], "text"),
+        (["60%", "5 %"], "decimal(2)"),
+        (["60%", "5"], "text"),
+        ([" 1750 ", "5"], "int"),
+        ([" 17,50,000 ", "5"], "decimal(2)"),
+        (["1\u00a0750", "2"], "decimal(2)"),
+        (["CHF 1'750.50", "12"], "decimal(2)"),
+        (["US$1,750"], "decimal(2)"),
+        (["$5", "€6"], "text"),
+        (["12.50", "12,50"], "text"),
+        (["R5", "R10"], "text"),
+        (["5k"], "text"),
+        (["612 345 678"], "text"),
+        ([" 2026-01-31 ", "31-Jan-26"], "date"),
+        (["2026-02-30", "2026-03-01"], "text"),
+        (["31/01/2026", "01/31/2026"], "text"),
+        (["1.2.26"], "text"),
+        (["5 marraskuuta 2026"], "text"),
+        (["0000-00-00", "2026-01-31"], "date"),
+        (["9999-12-31 23:59:59-01:00"], "text"),
         (["7", "N/A", "-"], "int"),
         (["x", "N/A"], "text"),
     ],
@@ -336,3 +356,52 @@ def test_types_that_can_t_be(store: Recorder, tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match="can't become text"):
         store.load_text(tmp_path, "id,amount\n1,2\n", types={"amount": "text"})
     assert store.batches == []
+
+
+def test_cells_name_the_currency_of_a_deal(store: Recorder, tmp_path: Path) -> None:
+    report = store.load_text(
+        tmp_path, table("amount", ["$1750", "2300 €", "CHF 5", "12", ""]), name="x.tsv"
+    )
+    assert column(store, "currency") == ["USD", "EUR", "CHF", None, None]
+    assert "currencies of 'amount': CHF, EUR, USD" in report.notes
+    assert "'$' in 'amount' is taken for USD" in report.notes
+
+
+def test_one_currency_is_that_of_all_amounts(store: Recorder, tmp_path: Path) -> None:
+    store.load_text(tmp_path, table("amount", ["€ 5", "12", "-"]), name="x.tsv")
+    assert store.deals == {
+        "0": {"amount": "5", "currency": "EUR"},
+        "1": {"amount": "12", "currency": "EUR"},
+        "2": {},
+    }
+
+
+def test_a_column_of_currencies_goes_before_signs(store: Recorder, tmp_path: Path) -> None:
+    text = "id,amount,currency\n1,$5,cad\n2,€ 6,\n3,7,\n4,,€\n"
+    store.load_text(tmp_path, text)
+    assert column(store, "currency") == ["CAD", "EUR", None, "EUR"]
+
+
+def test_rows_without_an_amount_keep_their_currency(store: Recorder, tmp_path: Path) -> None:
+    store.load([{"id": "1", "currency": "USD"}])
+    store.load([{"id": "1", "name": "A"}, {"id": "2", "amount": "5 €"}])
+    assert store.values("1")["currency"] == "USD"
+    assert store.values("2")["currency"] == "EUR"
+
+
+def test_no_amount_is_a_percentage(store: Recorder, tmp_path: Path) -> None:
+    report = store.load_text(tmp_path, table("amount", ["60%", "5"]), name="x.tsv")
+    assert report.reasons == {"amount: not-a-number": 1}
+
+
+def test_probabilities_of_a_frame_may_count_to_100(store: Recorder) -> None:
+    report = store.load(pl.DataFrame({"id": ["1", "2"], "probability": [60.0, 100.0]}))
+    assert [deal["probability"] for deal in store.deals.values()] == ["0.6", "1"]
+    assert report.notes == ("'probability' counts from 0 to 100",)
+
+
+def test_a_dollar_is_of_the_us_where_decimals_have_points(store: Recorder, tmp_path: Path) -> None:
+    store.load_text(tmp_path, table("amount", ["$ 1.234,50", "$ 7"]), name="x.tsv")
+    assert column(store, "currency") == ["$", "$"]
+    store.load_text(tmp_path, table("amount", ["$1,234.50", "US$ 7", "CA$ 8"]), name="x.tsv")
+    assert column(store, "currency") == ["USD", "USD", "CAD"]

@@ -180,3 +180,15 @@ def test_frames_are_cut_into_chunks_of_whole_rows(monkeypatch: pytest.MonkeyPatc
     chunks = list(FrameSource(pl.DataFrame({"id": range(7)})).chunks())
     assert [chunk.frame.height for chunk in chunks] == [3, 3, 1]
     assert chunks[2].locate([0]) == [(7, '{"id":6}', None)]
+
+
+def test_floats_of_32_bits_and_times_of_day(store: Recorder) -> None:
+    frame = pl.DataFrame(
+        {
+            "id": ["1", "2"],
+            "amount": pl.Series([19.99, 0.1], dtype=pl.Float32),
+            "at": pl.Series(["09:30:00", None]).str.to_time("%H:%M:%S"),
+        }
+    )
+    store.load(frame)
+    assert store.deals == {"1": {"amount": "19.99", "at": "09:30:00"}, "2": {"amount": "0.1"}}

@@ -1,0 +1,190 @@
+"""What the cells of one column say: of which type they are, and how they write numbers, dates and currencies."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from dealdb.loader.columns.dates import OrderEvidence, date_readings, is_zero_date
+from dealdb.loader.columns.decimal_point import PointEvidence
+from dealdb.loader.columns.numbers import (
+    SCALE,
+    currencies_of,
+    decimals,
+    plain_characters,
+    short,
+    simple,
+)
+from dealdb.model.schema import NUMBER_TYPES, FieldType
+
+DAYS = frozenset({FieldType.DATE, FieldType.DATETIME})
+
+# what exports write for "nothing" in columns that are not text, whatever the case
+_NOTHING = ("", "null", "none", "n/a", "na", "#n/a", "-", "--", "–", "—", "nan", "nat", r"\n")  # noqa: RUF001
+_SAMPLE_ROWS = 100
+_BOOL = r"^\s*(?i:true|false)\s*$"
+_INT = r"^\s*(?:0|-?[1-9][0-9]{0,17})\s*$"
+_BARE = r"^-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?$"
+_BARE_GROUP = r"^-?(?:[0-9]+|[1-9][0-9]{0,2}\.[0-9]{3})$"
+# what is a number in a column of numbers, and a code or a text elsewhere: 007, 1e5, +49 170, 5-, 1., R5, 5k
+_CODE_LIKE = (
+    r"^[^0-9]*0[0-9]|[0-9][eE][+-]?[0-9]|^\+|[0-9]-$|[0-9]\.$|[0-9]{19}|^-?R ?M?[0-9]"
+    rf"|^[-(]?[0-9][0-9.,' ]* ?{SCALE}\.?$"
+)
+_TELEPHONE = r"^[0-9]{3}(?: [0-9]{3}){2,}$"
+
+
+@dataclass(slots=True)
+class ColumnProfile:
+    """
+    What the rows seen so far say about one column.
+
+    Attributes
+    ----------
+    n_values
+        Cells that are not empty.
+    types
+        Types that its chunks have.
+    greatest
+        Greatest number in it; only kept for probabilities.
+    points, orders
+        Decimal points and orders of dates with which all cells of a column that nobody declared can be read.
+    currencies
+        Currencies that its amounts name, None for those that name none.
+    """
+
+    n_values: int = 0
+    types: set[FieldType] = field(default_factory=set)
+    point: PointEvidence = field(default_factory=PointEvidence)
+    order: OrderEvidence = field(default_factory=OrderEvidence)
+    greatest: float = 0.0
+    points: frozenset[str] = frozenset(".,")
+    orders: frozenset[str] = frozenset(("us", "eu"))
+    currencies: dict[str | None, None] = field(default_factory=dict)
+
+    def look(self, values: pl.Series, kind: FieldType, *, is_number: bool, grouped: bool) -> None:
+        """
+        Note how the cells of some more rows write numbers, dates and currencies.
+
+        Parameters
+        ----------
+        values
+            Cells that are not empty.
+        kind
+            Type that they have.
+        is_number
+            Whether they were numbers in the source already.
+        grouped
+            Whether numbers can be large enough to have groups of digits.
+        """
+        if kind in DAYS:
+            self.order.add(values)
+        elif kind in NUMBER_TYPES and not is_number:
+            plain = plain_characters(values)
+            self.point.add(plain, grouped=grouped)
+            self.currencies |= dict.fromkeys(currencies_of(plain).unique(maintain_order=True))
+
+    def shape_of(self, values: pl.Series) -> FieldType:
+        """Narrowest type that holds every cell; in which ways they can be read is kept."""
+        sample = values.head(_SAMPLE_ROWS)
+        for kind, pattern in ((FieldType.BOOL, _BOOL), (FieldType.INT, _INT)):
+            if sample.str.contains(pattern).all() and values.str.contains(pattern).all():
+                return kind
+        if (points := readings(sample)) and (points := readings(values, points)):
+            self.points &= points
+            return FieldType.DECIMAL
+        for kind in (FieldType.DATE, FieldType.DATETIME):
+            timed = kind is FieldType.DATETIME
+            if date_readings(sample, timed=timed) and (
+                orders := date_readings(values, timed=timed)
+            ):
+                self.orders &= orders
+                return kind
+        return FieldType.TEXT
+
+    def holds(self, kind: FieldType, point: str | None, order: str | None) -> bool:
+        """
+        Whether a type that nobody declared fits all cells.
+
+        Parameters
+        ----------
+        kind
+            The type.
+        point, order
+            Decimal point and order of dates that are settled, or None.
+        """
+        if kind in DAYS:
+            return order in self.orders if order else bool(self.orders)
+        if kind not in NUMBER_TYPES:
+            return True
+        # amounts in several currencies must not be added up
+        return len(self.named()) <= 1 and (point in self.points if point else bool(self.points))
+
+    def named(self) -> list[str]:
+        """Currencies that its amounts name."""
+        return sorted(each for each in self.currencies if each is not None)
+
+
+def without_nothing(texts: pl.Series) -> pl.Series:
+    """
+    Column with null for each cell that stands for nothing in a column that is not text.
+
+    Examples
+    --------
+    >>> without_nothing(pl.Series(["12", "N/A", " - ", "NaN"])).to_list()
+    ['12', None, None, None]
+    """
+    odd = texts.filter(~texts.str.contains(r"^-?[0-9]"))
+    if not _is_nothing(odd).any() and not is_zero_date(texts).any():
+        return texts
+    nothing = _is_nothing(texts)
+    return (
+        texts.to_frame("text")
+        .select(pl.when(~nothing).then(pl.col("text")).alias(texts.name))
+        .to_series()
+    )
+
+
+def _is_nothing(texts: pl.Series) -> pl.Series:
+    return texts.str.strip_chars().str.to_lowercase().is_in(_NOTHING) | is_zero_date(texts)
+
+
+def readings(texts: pl.Series, among: Collection[str] = ".,") -> frozenset[str]:
+    """
+    Decimal points with which all cells of a column that nobody declared are numbers; none for a column of texts.
+
+    Parameters
+    ----------
+    texts
+        Cells.
+    among
+        Those that are left to be tried.
+
+    Examples
+    --------
+    >>> sorted(readings(pl.Series(["1.234", "17"]))), sorted(readings(pl.Series(["17,50 €"])))
+    ([',', '.'], [','])
+    >>> readings(pl.Series(["007", "1"]))
+    frozenset()
+    """
+    odd = plain_characters(texts.filter(~texts.str.contains(_BARE)))
+    if odd.is_empty():
+        both = texts.str.contains(_BARE_GROUP).all()
+        return frozenset(among) if both else frozenset(".").intersection(among)
+    percent = odd.str.contains("%", literal=True)
+    if (
+        odd.str.contains(_CODE_LIKE).any()
+        or (percent.any() and not (percent.all() and odd.len() == texts.len()))
+        or (odd.len() == texts.len() and odd.str.contains(_TELEPHONE).all())
+    ):
+        return frozenset()
+    return frozenset(
+        point for point in among if _all_numbers(odd if point == "." else texts, point)
+    )
+
+
+def _all_numbers(texts: pl.Series, point: str) -> bool:
+    rest = texts.filter(~texts.str.contains(simple(point)))
+    return not short(decimals(rest, point, percent=True)).null_count()

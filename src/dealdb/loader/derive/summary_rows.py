@@ -1,0 +1,90 @@
+"""
+Rows of totals and averages, as reports and spreadsheets have them among or below their deals.
+
+They are rejected: a deal called Total would count everything twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from dealdb.loader.chunk import Chunk, Reject, RowPlace
+from dealdb.loader.columns.headers import map_headers
+from dealdb.loader.columns.numbers import decimals
+from dealdb.loader.derive.derived_source import DerivedSource
+
+# code of their rejects
+SUMMARY_ROW = "summary-row"
+# in English, German, Spanish, French, Italian, Dutch and Portuguese; what follows may be a number of records
+_WORDS = (
+    r"(?:(?:grand|sub|report|overall|page|running)[\s-]*)?totals?(?:\s+(?:général|general|geral|generale|amount|value))?"
+    r"|sums?|average|avg|mean|count|records|summe|zwischensumme|gesamt(?:summe|betrag|ergebnis|wert)?|insgesamt"
+    r"|teilergebnis|ergebnis|durchschnitt|mittelwert|suma(?:\s+total)?|promedio|media|sous-total|somme|moyenne|totaux"
+    r"|totale(?:\s+(?:generale|complessivo))?|subtotale|somma|(?:eind|sub)?totaal|som|gemiddelde|soma|média|Σ"
+)
+_SUMMARY = rf"^(?i:{_WORDS})\s*(?:\([^)]*\))?\s*(?:[:=]\s*.*)?$"
+_REJECTED = "expected a deal, not a row that sums up others"
+
+
+class WithoutSummaries(DerivedSource):
+    """A source without its rows of totals, which become rejects."""
+
+    def _begin(self) -> Callable[[Chunk], Chunk]:
+        return self._without
+
+    def _without(self, chunk: Chunk) -> Chunk:
+        header = self._label(chunk.frame.columns)
+        if header is None:
+            return chunk
+        summary = (
+            chunk.frame[header].str.strip_chars().str.contains(_SUMMARY).fill_null(value=False)
+        )
+        rows = [
+            row for row in summary.arg_true().to_list() if _only_numbers(chunk.frame, row, header)
+        ]
+        return _set_aside(chunk, rows, header) if rows else chunk
+
+    def _label(self, headers: Sequence[str]) -> str | None:
+        """Column whose cells say that a row is a total: the id, or the first one where rows have none."""
+        fields = map_headers(headers, self._chosen(headers), self._schema)
+        ids = [header for header, field in fields.items() if field == "id"]
+        return next(iter([*ids, *headers]), None)
+
+
+def _only_numbers(frame: pl.DataFrame, row: int, label: str) -> bool:
+    """Whether a row has nothing else but numbers: a deal has a name, a stage or an owner."""
+    others = [cell for header, cell in frame.row(row, named=True).items() if header != label]
+    cells = pl.Series([cell for cell in others if cell and cell.strip(" -")], dtype=pl.String)
+    cells = cells.filter(~cells.str.strip_chars().str.contains(_SUMMARY))
+    points = (decimals(cells, point, percent=True).is_not_null() for point in ".,")
+    return bool((next(points) | next(points)).all())
+
+
+def _set_aside(chunk: Chunk, rows: Sequence[int], header: str) -> Chunk:
+    keep = [row for row in range(chunk.frame.height) if row not in set(rows)]
+    rejects = [
+        Reject(
+            line=place.line,
+            column=header,
+            value=chunk.frame[header][row],
+            code=SUMMARY_ROW,
+            message=_REJECTED,
+            raw=place.raw,
+            offset=place.offset,
+        )
+        for row, place in zip(rows, chunk.locate(rows), strict=True)
+    ]
+
+    def locate(wanted: Sequence[int]) -> list[RowPlace]:
+        return chunk.locate([keep[row] for row in wanted])
+
+    return replace(
+        chunk,
+        frame=chunk.frame[keep],
+        locate=locate,
+        rejects=[*chunk.rejects, *rejects],
+        shape=None if chunk.shape is None else chunk.shape[keep],
+    )
