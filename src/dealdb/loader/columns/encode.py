@@ -7,13 +7,10 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from dealdb.loader.chunk import Chunk, Reject
-from dealdb.loader.columns.column_profile import without_nothing
-from dealdb.loader.columns.currencies import DOLLAR, currency_name
-from dealdb.loader.columns.dates import dates, datetimes
-from dealdb.loader.columns.headers import CLOSE_DATE
-from dealdb.loader.columns.money import in_units
-from dealdb.loader.columns.numbers import (
+from dealdb.loader.cells.column_profile import without_nothing
+from dealdb.loader.cells.currencies import DOLLAR, currency_name
+from dealdb.loader.cells.dates import dates, datetimes
+from dealdb.loader.cells.numbers import (
     by_unique,
     currencies_of,
     decimals,
@@ -23,8 +20,11 @@ from dealdb.loader.columns.numbers import (
     scale_of_texts,
     short,
 )
+from dealdb.loader.cells.truth_words import FALSE_WORDS, TRUE_WORDS
+from dealdb.loader.chunk import Chunk, Reject
+from dealdb.loader.columns.headers import CLOSE_DATE
+from dealdb.loader.columns.money import in_units
 from dealdb.loader.columns.plan import ColumnPlan, Plan, text_cells
-from dealdb.loader.columns.truth_words import FALSE_WORDS, TRUE_WORDS
 from dealdb.model.columns import decode_column, encode_column
 from dealdb.model.schema import (
     DEFAULT_SCALE,

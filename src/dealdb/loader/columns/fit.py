@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from dealdb.loader.cells.truth_words import FALSE_WORDS, TRUE_WORDS
 from dealdb.loader.columns.aliases import WEAK, Candidate, key_of
 from dealdb.loader.columns.headers import (
     CLOSE_DATE,
@@ -20,7 +21,6 @@ from dealdb.loader.columns.headers import (
     candidates_of,
     public_name,
 )
-from dealdb.loader.columns.truth_words import FALSE_WORDS, TRUE_WORDS
 
 _DATE = (
     r"^\W*[0-9]{1,4}\s*[-/.\s年]\s*[0-9]{1,2}\s*[-/.\s月]\s*[0-9]{1,4}|^[0-9]{4}-?[0-9]{2}$"

@@ -13,10 +13,10 @@ from decimal import Decimal
 
 import polars as pl
 
+from dealdb.loader.cells.currencies import DOLLAR
+from dealdb.loader.cells.numbers import by_unique, decimals
 from dealdb.loader.columns.aliases import key_of
-from dealdb.loader.columns.currencies import DOLLAR
 from dealdb.loader.columns.headers import minor_digits
-from dealdb.loader.columns.numbers import by_unique, decimals
 from dealdb.loader.columns.plan import ColumnPlan
 from dealdb.model.decimals import encode_decimal
 
@@ -89,7 +89,7 @@ def _is_formatted(header: str) -> bool:
 
 
 def with_currency(
-    plan: ColumnPlan, named: Collection[str], has_currencies: bool, notes: list[str]
+    plan: ColumnPlan, named: Collection[str], notes: list[str], *, has_currencies: bool
 ) -> ColumnPlan:
     """
     Plan of a column of numbers with the currencies that its cells name.

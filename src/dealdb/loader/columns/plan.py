@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from dealdb.loader.cells.currencies import DOLLAR
 from dealdb.loader.chunk import Chunk
-from dealdb.loader.columns.currencies import DOLLAR
 from dealdb.loader.columns.headers import CLOSE_DATE
 from dealdb.model.schema import Field, FieldType
 

@@ -13,14 +13,14 @@ from typing import NamedTuple
 import polars as pl
 
 from dealdb.errors import LoadError
+from dealdb.loader.cells.column_profile import DAYS, ColumnProfile, without_nothing
+from dealdb.loader.cells.decimal_point import decimal_point
+from dealdb.loader.cells.numbers import greatest
 from dealdb.loader.chunk import Chunk, merged_type
 from dealdb.loader.columns import headers
-from dealdb.loader.columns.column_profile import DAYS, ColumnProfile, without_nothing
-from dealdb.loader.columns.decimal_point import decimal_point
 from dealdb.loader.columns.fit import Fits
 from dealdb.loader.columns.headers import public_name
 from dealdb.loader.columns.money import MinorUnits, with_currency, with_default
-from dealdb.loader.columns.numbers import greatest
 from dealdb.loader.columns.plan import ColumnPlan, NamedCurrency, Plan
 from dealdb.loader.columns.stage_flags import outcomes_in
 from dealdb.loader.load_options import ColumnOptions
@@ -294,7 +294,9 @@ class Profile:
             seconds=seen.order.in_seconds,
         )
         return (
-            with_currency(plan, seen.named(), self._has_currencies(), notes) if is_number else plan
+            with_currency(plan, seen.named(), notes, has_currencies=self._has_currencies())
+            if is_number
+            else plan
         )
 
     def _has_currencies(self) -> bool:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import polars as pl
 
-from dealdb.loader.columns.truth_words import FALSE_WORDS, TRUE_WORDS
+from dealdb.loader.cells.truth_words import FALSE_WORDS, TRUE_WORDS
 from dealdb.model.pipeline import Kind, Pipeline, Stage
 
 # fields that the flags of Salesforce and HubSpot become

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import polars as pl
 
+from dealdb.loader.cells.numbers import decimals
 from dealdb.loader.chunk import Chunk, Reject, RowPlace
 from dealdb.loader.columns.headers import map_headers
-from dealdb.loader.columns.numbers import decimals
 from dealdb.loader.derive.derived_source import DerivedSource
 
 # code of their rejects

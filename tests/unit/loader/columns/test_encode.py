@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealdb.errors import LoadError, SchemaError
-from dealdb.loader.columns.dates import dates, datetimes
-from dealdb.loader.columns.numbers import decimals, integers, probabilities
+from dealdb.loader.cells.dates import dates, datetimes
+from dealdb.loader.cells.numbers import decimals, integers, probabilities
 from dealdb.model.decimals import plain_digits
 from dealdb.model.schema import Field, FieldType
 from dealdb.model.values import encode

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from dealdb.loader.columns.dates import OrderEvidence, date_readings, is_zero_date
-from dealdb.loader.columns.decimal_point import PointEvidence
-from dealdb.loader.columns.numbers import (
+from dealdb.loader.cells.dates import OrderEvidence, date_readings, is_zero_date
+from dealdb.loader.cells.decimal_point import PointEvidence
+from dealdb.loader.cells.numbers import (
     SCALE,
     currencies_of,
     decimals,

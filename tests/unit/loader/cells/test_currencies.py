@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dealdb.loader.columns.currencies import currency_name
+from dealdb.loader.cells.currencies import currency_name
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from dealdb.errors import LoadError
-from dealdb.loader.columns.dates import dates
+from dealdb.loader.cells.dates import dates
 from recorder import Recorder
 
 

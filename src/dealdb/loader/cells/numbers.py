@@ -14,7 +14,7 @@ from decimal import Decimal
 import polars as pl
 
 from dealdb.errors import SchemaError
-from dealdb.loader.columns.currencies import (
+from dealdb.loader.cells.currencies import (
     CURRENCY_BEFORE,
     CURRENCY_BEHIND,
     currency_of_amount,

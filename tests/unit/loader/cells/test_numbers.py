@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from dealdb.loader.columns.numbers import currencies_of, decimals
+from dealdb.loader.cells.numbers import currencies_of, decimals
 
 
 @pytest.mark.parametrize(
