@@ -29,7 +29,7 @@ OPEN = """
 Proposal | Demo | Closed | Qualified | Not won yet | not lost | noch nicht gewonnen | no ganado | casi ganado
 pas gagné | non gagné | não ganho | ainda não ganho | non vinto | nog niet gewonnen | bijna gewonnen
 almost won? | Almost won | Won? | To be won | Expected to be won | Likely won | Verbally won | Half won | Will be lost
-Won't fix | Won’t fix | Wonderland demo | Lost & Found intake | Lost-and-found | Lostwithiel | Vintage | Perspective
+Won't fix | Wonderland demo | Lost & Found intake | Lost-and-found | Lostwithiel | Vintage | Perspective
 Won back? | Win back | Lost in review | Previously lost | Reactivated lost | Lead from lost customer
 Won/Lost | Won or lost | Closed Won/Lost | Negotiation (Won deals) | NDA signed | Signed - NDA
 Technical review - passed | Success plan | Converted lead demo | Dead end demo | In Verhandlung
@@ -53,6 +53,10 @@ def test_lost(name: str) -> None:
 @pytest.mark.parametrize("name", listed(OPEN))
 def test_a_name_that_does_not_clearly_say_so_is_open(name: str) -> None:
     assert meaning_of(name) == "open"
+
+
+def test_apostrophes_of_word_processors() -> None:
+    assert meaning_of("Won\u2019t fix") == meaning_of("Won\u00b4t fix") == "open"
 
 
 def test_a_status_of_anything_is_no_outcome() -> None:
