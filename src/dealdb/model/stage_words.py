@@ -142,6 +142,18 @@ def is_outcome(text: str) -> bool:
     return meaning_of(text) != "open" and "".join(_bare_words(_without_marks(text))) not in _VAGUE
 
 
+def outcome_called(column: str) -> Meaning | None:
+    """
+    Outcome that a column of flags is called after.
+
+    Examples
+    --------
+    >>> [outcome_called(name) for name in ("closed_won", "deal_lost", "gagnée", "lost_reason")]
+    ['won', 'lost', 'won', None]
+    """
+    return _of_word("".join(_bare_words(_without_marks(column))))
+
+
 def _of_name(text: str) -> Meaning | None:
     whole = _of_whole("".join(_word_list(text))) or _of_whole("".join(_bare_words(text)))
     if whole:
