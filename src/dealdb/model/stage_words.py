@@ -40,12 +40,12 @@ it: perso persa persi perse
 """)
 # these say it only as the whole name: "Signed", but not "NDA signed"
 _WON_NAMES = _words("""
-en: win closedwon dealwon signed contractsigned invested acquired success successful converted sold
-de: unterschrieben unterzeichnet vertragunterschrieben auftragerhalten auftragerteilt verkauft konvertiert
-es: firmado firmada contratofirmado vendido vendida convertido convertida
-fr: signe signee contratsigne vendu vendue converti convertie
+en: win closedwon dealwon signed contractsigned invested acquired success successful converted sold customer
+de: unterschrieben unterzeichnet vertragunterschrieben auftragerhalten auftragerteilt verkauft konvertiert kunde
+es: firmado firmada contratofirmado vendido vendida convertido convertida cliente
+fr: signe signee contratsigne vendu vendue converti convertie client
 it: firmato firmata contrattofirmato venduto venduta convertito convertita
-nl: getekend ondertekend contractgetekend verkocht geconverteerd
+nl: getekend ondertekend contractgetekend verkocht geconverteerd klant
 pt: assinado assinada contratoassinado negociofechado
 """)
 _LOST_NAMES = _words("""
@@ -64,7 +64,11 @@ pt: recusado recusada rejeitado rejeitada desqualificado desqualificada semdecis
 """)
 # these say it of a stage, but may be the status of anything
 _VAGUE = _words("""
-en: success successful passed signed acquired invested apology sold
+en: success successful passed signed acquired invested apology sold customer
+de: kunde
+es: cliente
+fr: client
+nl: klant
 """)
 # these say nothing beside the outcome: "Closed Won", "Deal lost", "Fechado e ganho"
 _FILLERS = _words("""

@@ -11,7 +11,7 @@ Won | won | Closed Won | Closed-Won | closedwon | ClosedWon | CLOSED_WON | Close
 Closed won (Sales Pipeline) | 5. Closed Won (Sales Pipeline) | Won (Lost deals) | Sales Pipeline: Won | [Won] | Won!
 6 - Closed Won | G. Project Won | III. Won | (6) Won | #6 Won | P1 Won | 100% - Closed Won | Closed Won (100%)
 Won - Signed | Won Renewal | Deal won | C1:WON | Converted | Renewal won 2026 | New business won | Won in Q3
-Signed | 8. Signed | Contract signed (EMEA) | Invested | Success | Sold
+Signed | 8. Signed | Contract signed (EMEA) | Invested | Success | Sold | CUSTOMER | Cliente
 Gewonnen | GEWONNEN | Abgeschlossen und gewonnen | Auftrag erhalten | Gesloten gewonnen
 Ganado | Ganada | Ganado/Ganada | Ganado/a | Cerrada ganada | Cierre ganado | Oportunidad ganada | Ganho | Ganha
 Fechado ganho | Fechado e ganho | Negócio ganho | Vinto | Vinta | Vinto/a | Chiuso vinto | Affare vinto
@@ -32,7 +32,7 @@ almost won? | Almost won | Won? | To be won | Expected to be won | Likely won | 
 Won't fix | Wonderland demo | Lost & Found intake | Lost-and-found | Lostwithiel | Vintage | Perspective
 Won back? | Win back | Lost in review | Previously lost | Reactivated lost | Lead from lost customer
 Won/Lost | Won or lost | Closed Won/Lost | Negotiation (Won deals) | NDA signed | Signed - NDA
-Technical review - passed | Success plan | Converted lead demo | Dead end demo | In Verhandlung
+Technical review - passed | Success plan | Converted lead demo | Dead end demo | Customer demo | In Verhandlung
 """
 
 

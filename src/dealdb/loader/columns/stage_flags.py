@@ -11,16 +11,19 @@ import polars as pl
 
 from dealdb.loader.columns.truth_words import FALSE_WORDS, TRUE_WORDS
 from dealdb.model.pipeline import Kind, Pipeline, Stage
-from dealdb.model.stage_words import is_outcome, meaning_of, outcome_called
+from dealdb.model.stage_words import meaning_of, outcome_called
 
 # what a flag is called that is true for won and for lost deals
 _CLOSED = (
     "closed", "deal_closed", "geschlossen", "abgeschlossen", "cerrado", "cerrada", "fermé", "fermée", "clos",
     "chiuso", "chiusa", "gesloten", "afgesloten", "fechado", "fechada",
 )  # fmt: skip
-# Close has the outcome of each stage next to it, as a word
-_TYPE = ("status_type", "stage_type")
-_STILL_OPEN = ("active", "open")
+# Close and Bitrix24 have the outcome of each stage next to it
+_TYPES = ("status_type", "stage_type", "stage_semantic_id", "stage_semantic")
+_OF_TYPE = {
+    "active": Kind.OPEN, "open": Kind.OPEN, "won": Kind.WON, "lost": Kind.LOST,
+    "p": Kind.OPEN, "s": Kind.WON, "f": Kind.LOST,
+}  # fmt: skip
 # what HubSpot and Salesforce put before and behind the names of flags, and a load behind those of columns
 _AROUND = re.compile(r"^(?:hs_)?(?:is_)?|_[0-9]+$|_c$")
 
@@ -41,12 +44,19 @@ def outcomes_in(
     [('S9', 'won'), ('S8', 'lost')]
     """
     there = {
-        header: field for header, field in mapping.items() if field and header in frame.columns
+        header: _AROUND.sub("", field)
+        for header, field in mapping.items()
+        if field and header in frame.columns
     }
-    stage = next((header for header, field in there.items() if field == "stage"), None)
+    stage = next((header for header in there if mapping[header] == "stage"), None)
     flags = [
-        next((header for header, field in there.items() if is_it(_AROUND.sub("", field))), None)
-        for is_it in (_is_won, _is_lost, _CLOSED.__contains__, _TYPE.__contains__)
+        next((h for h, field in there.items() if is_it(field) and holds(frame[h])), None)
+        for is_it, holds in (
+            (_is_won, _has_flags),
+            (_is_lost, _has_flags),
+            (_CLOSED.__contains__, _has_flags),
+            (_TYPES.__contains__, _has_words),
+        )
     ]
     if stage is None or not any(flags):
         return
@@ -67,12 +77,22 @@ def _is_lost(field: str) -> bool:
     return outcome_called(field) == "lost"
 
 
+def _has_flags(cells: pl.Series) -> bool:
+    # a closing date may be called the same
+    return any(_flag(cell) is not None for cell in cells.unique())
+
+
+def _has_words(cells: pl.Series) -> bool:
+    return cells.null_count() < len(cells)
+
+
 def _kind_beside(
     name: str, won: str | None, lost: str | None, closed: str | None, word: str | None
 ) -> Kind | None:
     """What the flags of a row say of its stage; None where its name may decide."""
-    if word and (word.strip().lower() in _STILL_OPEN or is_outcome(word)):
-        return Kind(meaning_of(word))
+    said = _OF_TYPE.get((word or "").strip().lower())
+    if said:
+        return said
     possible = _possible(won, lost, closed)
     if len(possible) == 1:
         return possible.pop()

@@ -145,6 +145,13 @@ def test_the_type_of_a_stage_as_close_has_it(tmp_path: Path) -> None:
     assert kinds(store) == {"Signed": "open", "Demo": "open", "Gone": "lost", "Home": "won"}
 
 
+def test_the_semantics_of_a_stage_as_bitrix_has_them(tmp_path: Path) -> None:
+    store = Recorder()
+    text = "ID,STAGE_ID,STAGE_SEMANTIC_ID\n1,UC_1,P\n2,UC_2,S\n3,UC_3,F\n"
+    store.load_text(tmp_path, text)
+    assert kinds(store) == {"UC_1": "open", "UC_2": "won", "UC_3": "lost"}
+
+
 def test_a_date_that_is_called_like_a_flag_hides_none(tmp_path: Path) -> None:
     store = Recorder()
     text = "id,stage,closed,Is Closed,won,Is Won\n1,S9,2026-01-31,yes,5 of 7,yes\n"
