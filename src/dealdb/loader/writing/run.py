@@ -328,7 +328,23 @@ class Load:
             f"times of day dropped in {header!r}: {n}; its field is a date"
             for header, n in self._times_dropped.items()
         )
-        return (*self._source.notes, *self._plan.notes, *dropped, *filter(None, [self._refused]))
+        unclear = self._outcomes_lacking()
+        return (
+            *self._source.notes,
+            *self._plan.notes,
+            *dropped,
+            *filter(None, [unclear, self._refused]),
+        )
+
+    def _outcomes_lacking(self) -> str:
+        """What is said where win rates would be empty, or 100 %; nothing for a source without stages."""
+        used = [name for name in self._profile.stages if name]
+        # the stages of a later load are often a part of those that are known to be right
+        judged = used if self._new_stages() else [stage.name for stage in self._pipeline]
+        lacking = self._pipeline.outcomes_lacking(judged) if used else []
+        if not lacking:
+            return ""
+        return f"no stage means {' or '.join(lacking)}; dealdb pipeline --set says what stages mean"
 
 
 def _begun(store: LoadTarget, missing: Missing | None, trail: Trail | None) -> Progressed:
