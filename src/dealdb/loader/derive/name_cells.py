@@ -14,7 +14,6 @@ import polars as pl
 from dealdb.loader.chunk import Chunk
 from dealdb.loader.columns.headers import map_headers
 from dealdb.loader.derive.derived_source import DerivedSource
-from dealdb.model.schema import FieldType
 
 _NAMES = ("company", "owner", "stage", "currency", "source", "loss_reason")
 _BLANK = r"[\s\u00a0\u200b-\u200d\u2060\ufeff]"
@@ -33,7 +32,8 @@ class WithPlainNames(DerivedSource):
         names = [
             header
             for header, field in fields.items()
-            if field in _NAMES and chunk.types.get(header, FieldType.TEXT) is FieldType.TEXT
+            # what has a type or its final form comes from a program, and is loaded exactly as it is
+            if field in _NAMES and header not in chunk.types and header not in chunk.encoded
         ]
         blank = [header for header in names if frame[header].str.contains(_AROUND).any()]
         if not blank:

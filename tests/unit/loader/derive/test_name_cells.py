@@ -21,7 +21,13 @@ def test_blanks_around_names(tmp_path: Path) -> None:
     assert store.deals["1"]["note"] == "Won x "
 
 
-def test_names_of_several_words_keep_what_is_between_them() -> None:
+def test_names_of_several_words_keep_what_is_between_them(tmp_path: Path) -> None:
     store = Recorder()
-    store.load([{"id": 1, "stage": " Closed  won ", "owner": None, "company": 7}])
-    assert store.deals["1"] == {"stage": "Closed  won", "company": "7"}
+    store.load_text(tmp_path, "id,stage,company\n1, Closed  won ,\n")
+    assert store.deals["1"] == {"stage": "Closed  won"}
+
+
+def test_values_of_a_program_are_loaded_as_they_are() -> None:
+    store = Recorder()
+    store.load([{"id": 1, "owner": "\r"}])
+    assert store.deals["1"] == {"owner": "\r"}
