@@ -15,7 +15,7 @@ from weakref import WeakSet
 
 from dealdb.connection import EmbeddedServer, RedisConnection, round_trips
 from dealdb.engines import on_engines
-from dealdb.errors import ConfigError, QueryError, StoreError
+from dealdb.errors import ConfigError, QueryError, SchemaError, StoreError
 from dealdb.model.moments import read_moment
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
@@ -1131,7 +1131,7 @@ class DealDatabase:
         """Stages and what they mean. One round trip."""
         return self._store.pipeline()
 
-    def set_pipeline(self, pipeline: Pipeline) -> None:
+    def set_pipeline(self, pipeline: Pipeline, *, force: bool = False) -> None:
         """
         Define the stages, their order, kinds, probabilities and rotting thresholds.
 
@@ -1139,15 +1139,19 @@ class DealDatabase:
         ----------
         pipeline
             Stages in their order.
+        force
+            Also take away stages that deals are in. These deals then count as open, whatever the stage is called.
 
         Raises
         ------
+        SchemaError
+            If a stage would be taken away that deals are in; it names the stages and counts the deals.
         OutcomeUnknown, NotDurable
             As for ``save_deal``.
 
         Cost
         ----
-        Two round trips.
+        Three round trips; a query of the stages as well if one is taken away without ``force``.
 
         Examples
         --------
@@ -1158,7 +1162,21 @@ class DealDatabase:
         ...     [(stage.name, str(stage.kind)) for stage in db.pipeline.stages]
         [('Talks', 'open'), ('Signed', 'won')]
         """
+        if not force and not all(stage.name in pipeline for stage in self.pipeline):
+            self._check_left_out(pipeline)
         self._store.set_pipeline(pipeline)
+
+    @on_engines
+    def _check_left_out(self, pipeline: Pipeline) -> None:
+        used = self._store.snapshot(["stage"]).deals_by_stage()
+        left_out = {name: n for name, n in used.items() if name not in pipeline}
+        if left_out:
+            counts = ", ".join(f"{name!r} ({n})" for name, n in left_out.items())
+            msg = (
+                f"there are deals in stages that the new pipeline leaves out: {counts}; define these stages too, "
+                "or say force=True: such deals then count as open"
+            )
+            raise SchemaError(msg, field="stage")
 
 
 class LiveDeals:

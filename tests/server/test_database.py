@@ -239,6 +239,27 @@ def test_the_pipeline_decides_not_the_text(db: DealDatabase) -> None:
     assert db.analytics.win_rate()["won"] == 1
 
 
+def test_a_stage_that_deals_are_in_is_left_out_on_purpose_only(db: DealDatabase) -> None:
+    db.save_deal({"id": 1, "stage": "Won", "amount": 5})
+    db.save_deal({"id": 2, "stage": "Lead", "amount": 7})
+    db.save_deal({"id": 3, "stage": "Lost"})
+    db.delete_deal(3)
+    assert db.analytics.summary()["won"] == 1
+    only_leads = Pipeline((Stage("Lead", Kind.OPEN, Decimal("0.1")),))
+    with pytest.raises(SchemaError, match=r"leaves out: 'Won' \(1\); define .* force=True"):
+        db.set_pipeline(only_leads)
+    assert "Won" in db.pipeline
+    db.set_pipeline(only_leads, force=True)
+    assert db.pipeline == only_leads
+    # what the pipeline lacks is open, whatever it is called
+    figures = db.analytics.summary()
+    assert (figures["open"], figures["won"]) == (2, 0)
+    told = "deals in stages that the pipeline does not define, counted as open: 1"
+    assert told in db.analytics.pipeline().basis.warnings
+    # what was left out before is not asked again
+    db.set_pipeline(Pipeline((*only_leads, Stage("Demo", Kind.OPEN))))
+
+
 def test_save_clears_a_field_that_this_process_has_not_seen_yet(
     db: DealDatabase, server: Server
 ) -> None:

@@ -22,6 +22,10 @@ COLUMNS = ("source", "line", "offset", "column", "value", "code", "message", "ra
 HEADER = "header"
 
 
+# where all of so many fail for one column, the rest will too
+HOPELESS_ROWS = 500
+
+
 class RejectsFile(AbstractContextManager["RejectsFile"]):
     """
     Writes rejected rows, and counts them; the file comes into being with the first one.
@@ -83,6 +87,27 @@ class RejectsFile(AbstractContextManager["RejectsFile"]):
             # what a killed load leaves has to be known for its own by the one that continues it;
             # and a file that is followed is looked at meanwhile
             self._file.flush()
+
+    def check_hope(self) -> None:
+        """
+        Stop a load of which every row so far fails for one column: one option mends it, and no row would be loaded.
+
+        Raises
+        ------
+        LoadError
+            If that is so, and the rows are many.
+        """
+        n_rejected = self.reasons.total()
+        if n_rejected < HOPELESS_ROWS or len(self.reasons) != 1:
+            return
+        [reason] = self.reasons
+        column, _, code = reason.rpartition(": ")
+        if column:
+            msg = (
+                f"all {n_rejected:,} rows so far of {self._source} are rejected for column {column!r} ({code}); "
+                f"nothing was loaded; mapping={{{column!r}: None}} leaves the column out"
+            )
+            raise LoadError(msg)
 
     def __exit__(self, *_: object) -> None:
         if self._file:

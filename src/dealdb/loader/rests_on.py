@@ -110,10 +110,9 @@ def _outcomes(stages: Collection[str], pipeline: Pipeline) -> str:
 
 
 def _doubts_of_stages(stages: Collection[str], pipeline: Pipeline) -> Iterator[str]:
-    known = {kind: pipeline.names(kind) for kind in Kind}
-    for kind in (Kind.WON, Kind.LOST):
-        if stages and not known[kind]:
-            open_ones = ", ".join(known[Kind.OPEN][:8])
+    open_ones = ", ".join(pipeline.names(Kind.OPEN)[:8])
+    for kind in pipeline.outcomes_lacking(stage.name for stage in pipeline):
+        if stages:
             yield f"no stage means {kind}: the open ones are {open_ones}; dealdb pipeline --set says what they mean"
 
 

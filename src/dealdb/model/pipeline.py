@@ -17,6 +17,7 @@ from enum import StrEnum
 
 from dealdb.errors import SchemaError
 from dealdb.model.decimals import number_of
+from dealdb.model.stage_words import meaning_of
 
 
 class Kind(StrEnum):
@@ -148,7 +149,7 @@ class Pipeline:
         """
         Pipeline that also has these stages, with a proposed kind, place and probability for each new one.
 
-        The proposal reads the name ("Closed Won" is won); a stage that is already defined keeps its definition.
+        The proposal reads the name ("6 - Closed Won" is won); a stage that is already defined keeps its definition.
 
         Returns
         -------
@@ -163,13 +164,27 @@ class Pipeline:
         new = [name for name in dict.fromkeys(names) if name and name not in self._known]
         if not new:
             return self
-        stages = [*self.stages, *(Stage(name, _proposed_kind(name)) for name in new)]
+        stages = [*self.stages, *(Stage(name, Kind(meaning_of(name))) for name in new)]
         if not self:
             # only a fresh pipeline is put in order: one that people arranged keeps their order
             stages.sort(key=_proposed_place)
         else:
             stages.sort(key=lambda stage: stage.kind.rank)
         return Pipeline(_with_probabilities(stages, set(new)))
+
+    def outcomes_lacking(self, names: Iterable[str]) -> list[Kind]:
+        """
+        Outcomes that none of these stages means: figures that rest on them would be empty, or 100 %.
+
+        Examples
+        --------
+        >>> pipeline = Pipeline().covering(["Demo", "Won", "Gone"])
+        >>> [str(kind) for kind in pipeline.outcomes_lacking(["Demo", "Won", "Gone"])]
+        ['lost']
+        """
+        used = set(names)
+        there = {stage.kind for stage in self.stages if stage.name in used}
+        return [kind for kind in (Kind.WON, Kind.LOST) if kind not in there]
 
     def to_json(self) -> str:
         """Text under which the server keeps the pipeline."""
@@ -197,13 +212,6 @@ class Pipeline:
         )
 
 
-_WON_NAMES = """
-won closedwon win dealwon signed contractsigned invested acquired success successful converted
-"""
-_LOST_NAMES = """
-lost closedlost loss deallost dead disqualified unqualified rejected declined passed
-cancelled canceled abandoned nodecision churned
-"""
 # in the order that sales teams pass them; the first word found in a name gives its place
 _OPEN_WORDS = """
 lead new sourced inbound prospect contact screen appointment meeting qualif discovery analysis
@@ -215,13 +223,6 @@ negotiat review committee verbal commit termsheet contract
 def _key(name: str) -> str:
     # "Closed-Won", "closed won " and "closedwon" are one name
     return re.sub(r"[\W_]+", "", name).casefold()
-
-
-def _proposed_kind(name: str) -> Kind:
-    key = _key(name)
-    if key in _WON_NAMES.split():
-        return Kind.WON
-    return Kind.LOST if key in _LOST_NAMES.split() else Kind.OPEN
 
 
 def _proposed_place(stage: Stage) -> tuple[int, int]:

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from dealdb.errors import LoadError
-from dealdb.loader import DataLoader, LoadReport
+from dealdb.loader import DataLoader, LoadReport, rejects
 from dealdb.loader.report import MappedColumn
 from dealdb.loader.rests_on import doubts, rests_on
-from dealdb.loader.writing import run as run_module
 from dealdb.model.pipeline import Kind, Pipeline, Stage
 from recorder import Recorder
 
@@ -76,7 +75,7 @@ def test_strict_refuses_before_anything_is_written(store: Recorder) -> None:
 def test_where_every_row_fails_for_one_column_the_load_stops(
     store: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_module, "HOPELESS_ROWS", 3)
+    monkeypatch.setattr(rejects, "HOPELESS_ROWS", 3)
     rows = [{"id": str(n), "created": "soon"} for n in range(3)]
     with pytest.raises(
         LoadError,

@@ -111,15 +111,21 @@ def pipeline(
             help="Define the stages: NAME:KIND[:PROBABILITY[:ROT_DAYS]],...",
         ),
     ] = None,
+    force: Annotated[  # noqa: FBT002 a flag
+        bool, typer.Option("--force", help="With --set: also leave out stages that deals are in.")
+    ] = False,
     parquet: Parquet = None,
 ) -> None:
     """
     Print the stages with their deals, or define the stages.
 
-    KIND is open, won or lost; the order is the order of the stages. A stage that is left out while deals are in it
-    comes back with a meaning proposed from its name.
+    KIND is open, won or lost; the order is the order of the stages. To leave out a stage that deals are in takes
+    --force: these deals then count as open, whatever the stage is called.
     """
     options = {"by": names(by), "where": where, "as_of": as_of}
+    if force and set_to is None:
+        msg = "--force belongs to --set, which defines the stages"
+        raise ConfigError(msg)
     if set_to is None:
         with session.reading(at) as db:
             print_metric(_metric(db.analytics, "pipeline", options), session.output, parquet)
@@ -129,7 +135,7 @@ def pipeline(
         raise ConfigError(msg)
     stages = parse_stages(set_to)
     with session.open() as db:
-        db.set_pipeline(stages)
+        db.set_pipeline(stages, force=force)
         rows = [{**asdict(stage), "kind": str(stage.kind)} for stage in db.pipeline]
     save_rows(rows, ["name", "kind", "probability", "rot_days"], session.output, parquet)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -10,10 +11,21 @@ import polars as pl
 
 from dealdb.loader.cells.truth_words import FALSE_WORDS, TRUE_WORDS
 from dealdb.model.pipeline import Kind, Pipeline, Stage
+from dealdb.model.stage_words import meaning_of, outcome_called
 
-# fields that the flags of Salesforce and HubSpot become
-_WON = ("is_won", "closed_won", "hs_is_closed_won", "is_closed_won")
-_CLOSED = ("is_closed", "hs_is_closed")
+# what a flag is called that is true for won and for lost deals
+_CLOSED = (
+    "closed", "deal_closed", "geschlossen", "abgeschlossen", "cerrado", "cerrada", "fermé", "fermée", "clos",
+    "chiuso", "chiusa", "gesloten", "afgesloten", "fechado", "fechada",
+)  # fmt: skip
+# Close and Bitrix24 have the outcome of each stage next to it
+_TYPES = ("status_type", "stage_type", "stage_semantic_id", "stage_semantic")
+_OF_TYPE = {
+    "active": Kind.OPEN, "open": Kind.OPEN, "won": Kind.WON, "lost": Kind.LOST,
+    "p": Kind.OPEN, "s": Kind.WON, "f": Kind.LOST,
+}  # fmt: skip
+# what HubSpot and Salesforce put before and behind the names of flags, and a load behind those of columns
+_AROUND = re.compile(r"^(?:hs_)?(?:is_)?|_[0-9]+$|_c$")
 
 
 def outcomes_in(
@@ -31,19 +43,74 @@ def outcomes_in(
     >>> [(name, str(kind)) for name, kind in outcomes_in(rows, fields)]
     [('S9', 'won'), ('S8', 'lost')]
     """
-    headers = {field: header for header, field in mapping.items() if header in frame.columns}
-    stage = headers.get("stage")
-    won, closed = (
-        next((headers[f] for f in flags if f in headers), None) for flags in (_WON, _CLOSED)
-    )
-    if stage is None or won is None or closed is None:
+    there = {
+        header: _AROUND.sub("", field)
+        for header, field in mapping.items()
+        if field and header in frame.columns
+    }
+    stage = next((header for header in there if mapping[header] == "stage"), None)
+    flags = [
+        next((h for h, field in there.items() if is_it(field) and holds(frame[h])), None)
+        for is_it, holds in (
+            (_is_won, _has_flags),
+            (_is_lost, _has_flags),
+            (_CLOSED.__contains__, _has_flags),
+            (_TYPES.__contains__, _has_words),
+        )
+    ]
+    if stage is None or not any(flags):
         return
-    for name, is_won, is_closed in (
-        frame.select(stage, won, closed).unique(maintain_order=True).rows()
-    ):
-        kind = kind_of(is_won, is_closed)
-        if name and kind:
+    cells = [pl.lit(None, pl.String) if flag is None else pl.col(flag) for flag in flags]
+    columns = [cell.alias(f"_{place}") for place, cell in enumerate(cells)]
+    rows = frame.select(pl.col(stage).alias("_"), *columns).unique(maintain_order=True)
+    for name, *said in rows.iter_rows():
+        kind = _kind_beside(name, *said) if name else None
+        if kind:
             yield name, kind
+
+
+def _is_won(field: str) -> bool:
+    return outcome_called(field) == "won"
+
+
+def _is_lost(field: str) -> bool:
+    return outcome_called(field) == "lost"
+
+
+def _has_flags(cells: pl.Series) -> bool:
+    # a closing date may be called the same
+    return any(_flag(cell) is not None for cell in cells.unique())
+
+
+def _has_words(cells: pl.Series) -> bool:
+    return cells.null_count() < len(cells)
+
+
+def _kind_beside(
+    name: str, won: str | None, lost: str | None, closed: str | None, word: str | None
+) -> Kind | None:
+    """What the flags of a row say of its stage; None where its name may decide."""
+    said = _OF_TYPE.get((word or "").strip().lower())
+    if said:
+        return said
+    possible = _possible(won, lost, closed)
+    if len(possible) == 1:
+        return possible.pop()
+    # "not won" is all that is known of a stage that is called won: then it is not
+    denied = Kind.OPEN in possible and Kind(meaning_of(name)) not in possible
+    return Kind.OPEN if denied else None
+
+
+def _possible(is_won: str | None, is_lost: str | None, is_closed: str | None) -> set[Kind]:
+    """Kinds that three flags leave; all of them where they contradict each other."""
+    won, lost, closed = (_flag(cell) for cell in (is_won, is_lost, is_closed))
+    if won or lost:
+        return set(Kind) if won and lost else {Kind.WON if won else Kind.LOST}
+    kinds = set(Kind)
+    if closed is not None:
+        kinds = {Kind.WON, Kind.LOST} if closed else {Kind.OPEN}
+    kinds -= {kind for kind, flag in ((Kind.WON, won), (Kind.LOST, lost)) if flag is False}
+    return kinds or set(Kind)
 
 
 def told(pipeline: Pipeline, known: Pipeline, outcomes: Mapping[str, Collection[Kind]]) -> Pipeline:
@@ -85,12 +152,8 @@ def kind_of(is_won: str | None, is_closed: str | None) -> Kind | None:
     >>> str(kind_of("FALSE", "TRUE"))
     'lost'
     """
-    won, closed = _flag(is_won), _flag(is_closed)
-    if won:
-        return Kind.WON
-    if closed is None or (closed and won is None):
-        return None
-    return Kind.LOST if closed else Kind.OPEN
+    possible = _possible(is_won, None, is_closed)
+    return possible.pop() if len(possible) == 1 else None
 
 
 def _flag(cell: str | None) -> bool | None:

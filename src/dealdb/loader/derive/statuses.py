@@ -2,25 +2,44 @@
 Sources that give the outcome next to the stage: Pipedrive's ``Status``, which is Open, Won or Lost.
 
 There a deal that is won or lost keeps the stage that it was in. Here the stage gives the outcome, so such a deal
-gets the stage Won or Lost, and the one that it was in becomes a field of its own.
+gets the stage Won or Lost, and the one that it was in becomes a field of its own. ERPNext says Converted, Copper
+Abandoned, and Odoo archives the deals that were lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import polars as pl
 
+from dealdb.loader.cells.truth_words import FALSE_WORDS
 from dealdb.loader.chunk import Chunk, Source
 from dealdb.loader.columns.headers import find_header
 from dealdb.loader.derive.derived_source import DerivedSource
 from dealdb.model.pipeline import Kind, Pipeline
 from dealdb.model.schema import Schema
+from dealdb.model.stage_words import is_outcome, meaning_of
 
 STAGE_BEFORE = "stage at close"
-_STATUS = ("status", "deal_status")
-_NAMES = {"won": "Won", "lost": "Lost"}
+_STATUS = (
+    "status", "deal_status", "opportunity_status", "won_status", "state", "deal_state", "statecode", "outcome",
+    "deal_outcome", "estado", "statut", "stato", "ergebnis", "resultado", "résultat", "risultato", "resultaat",
+)  # fmt: skip
+_ARCHIVED = ("active", "aktiv", "activo", "actif", "attivo", "actief", "ativo")
+_REASON = (
+    "lost_reason", "lost_reason_id", "lost_reason_id/name", "loss_reason", "verlustgrund", "motivo_de_pérdida",
+    "raison_de_perte", "motivo_della_perdita", "motivo_perdita", "reden_van_verlies", "motivo_da_perda",
+)  # fmt: skip
+_NAMES = {Kind.WON: "Won", Kind.LOST: "Lost"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcomes:
+    """The stage that the outcome of each row gives, null where there is none; and the header that says so."""
+
+    names: pl.Series
+    header: str
 
 
 class WithStatuses(DerivedSource):
@@ -48,49 +67,76 @@ class WithStatuses(DerivedSource):
     ) -> None:
         super().__init__(source, mapping, schema)
         self._pipeline = pipeline
-        self._status = ""
+        self._statuses: list[str] = []
 
     @property
     def notes(self) -> list[str]:
         """What was detected."""
         told = (
-            f"deals that are won or lost by {self._status!r} got the stages 'Won' and 'Lost', "
+            f"deals that are won or lost by {header!r} got the stages 'Won' and 'Lost', "
             "and 'stage_at_close' has the one before"
+            for header in self._statuses
         )
-        return [*super().notes, *([told] if self._status else [])]
+        return [*super().notes, *told]
 
     def _begin(self) -> Callable[[Chunk], Chunk]:
         return self._closed
 
     def _closed(self, chunk: Chunk) -> Chunk:
         """Rows with the stages that their statuses give."""
-        found = self._headers(chunk.frame.columns)
-        return self._told(chunk, *found) if found else chunk
-
-    def _headers(self, headers: Collection[str]) -> tuple[str, str] | None:
-        """Headers of the stage and of the status, where a source has both."""
+        headers = chunk.frame.columns
         stage = self._stage_header(headers)
-        status = next((h for h in (find_header(each, headers) for each in _STATUS) if h), None)
-        if stage is None or status is None or status == stage or status in self._chosen(headers):
-            return None
-        return stage, status
+        if stage is None:
+            return chunk
+        said = [
+            _Outcomes(_outcomes_of(chunk.frame[header]), header)
+            for header in self._free(_STATUS, headers)
+            if header != stage
+        ]
+        if lost := self._by_archive(chunk.frame):
+            said.append(lost)
+        for found in said:
+            chunk = self._told(chunk, stage, found)
+        return chunk
 
-    def _told(self, chunk: Chunk, stage: str, status: str) -> Chunk:
-        told = chunk.frame[status].str.strip_chars().str.to_lowercase()
-        closed = told.is_in(list(_NAMES)).fill_null(value=False)
-        closed &= ~chunk.frame[stage].is_in(self._closed_stages(chunk.frame[stage])).fill_null(
+    def _by_archive(self, frame: pl.DataFrame) -> _Outcomes | None:
+        """Odoo archives a deal that is lost, in the stage that it was in; others are archived without a reason."""
+        found = [self._free(names, frame.columns)[:1] for names in (_ARCHIVED, _REASON)]
+        if not all(found):
+            return None
+        active, reason = (headers[0] for headers in found)
+        archived = _lower(frame[active]).is_in(list(FALSE_WORDS)).fill_null(value=False)
+        why = _lower(frame[reason])
+        archived &= (why.is_not_null() & (why != "") & ~why.is_in(["false", "0"])).fill_null(
             value=False
         )
-        if closed.any():
-            self._status = status
-        nothing = pl.repeat(None, len(closed), dtype=pl.String, eager=True)
-        names = told.replace_strict(_NAMES, default=None, return_dtype=pl.String)
+        lost = pl.DataFrame({"lost": archived}).select(
+            pl.when("lost").then(pl.lit(_NAMES[Kind.LOST]))
+        )
+        return _Outcomes(lost.to_series(), active)
+
+    def _free(self, names: Iterable[str], headers: Collection[str]) -> list[str]:
+        """Headers of these names that the caller has not mapped."""
+        chosen = {find_header(name, headers) for name in self._mapping}
+        found = (find_header(name, headers) for name in names)
+        return [header for header in dict.fromkeys(found) if header and header not in chosen]
+
+    def _told(self, chunk: Chunk, stage: str, found: _Outcomes) -> Chunk:
+        stages = chunk.frame[stage]
+        closed = found.names.is_not_null()
+        closed &= ~stages.is_in(self._closed_stages(stages)).fill_null(value=False)
+        if closed.any() and found.header not in self._statuses:
+            self._statuses.append(found.header)
+        before = chunk.frame.get_column(STAGE_BEFORE, default=None)
+        if before is None:
+            before = pl.repeat(None, len(closed), dtype=pl.String, eager=True)
         frame = chunk.frame.with_columns(
-            names.zip_with(closed, chunk.frame[stage]).alias(stage),
-            chunk.frame[stage].zip_with(closed, nothing).alias(STAGE_BEFORE),
+            found.names.zip_with(closed, stages).alias(stage),
+            stages.zip_with(closed, before).alias(STAGE_BEFORE),
         )
         shapes = [
-            shape | {stage, STAGE_BEFORE} if status in shape else shape for shape in chunk.shapes
+            shape | {stage, STAGE_BEFORE} if found.header in shape else shape
+            for shape in chunk.shapes
         ]
         return replace(chunk, frame=frame, shapes=shapes)
 
@@ -98,3 +144,17 @@ class WithStatuses(DerivedSource):
         """Stages that give an outcome themselves."""
         pipeline = self._pipeline.covering(stages.drop_nulls().unique().to_list())
         return [*pipeline.names(Kind.WON), *pipeline.names(Kind.LOST)]
+
+
+def _lower(cells: pl.Series) -> pl.Series:
+    return cells.str.strip_chars().str.to_lowercase()
+
+
+def _outcomes_of(statuses: pl.Series) -> pl.Series:
+    """Stages that statuses give, null for those that are no outcome."""
+    said = {
+        text: _NAMES[Kind(meaning_of(text))]
+        for text in statuses.drop_nulls().unique().to_list()
+        if is_outcome(text)
+    }
+    return statuses.replace_strict(said, default=None, return_dtype=pl.String)

@@ -14,6 +14,7 @@ import polars as pl
 from dealdb.errors import LoadError
 from dealdb.loader.chunk import Source
 from dealdb.loader.derive.ids import WithIds
+from dealdb.loader.derive.name_cells import WithPlainNames
 from dealdb.loader.derive.one_name import WithOneName
 from dealdb.loader.derive.stage_table import StageTable, WithStages, read_stages
 from dealdb.loader.derive.statuses import WithStatuses
@@ -116,6 +117,7 @@ def _completed(
     """A source without totals, with the names of stages, the outcomes and the ids that it leaves unsaid."""
     source = WithOneName(source, options.mapping, store.schema())
     source = WithoutSummaries(source, options.mapping, store.schema())
+    source = WithPlainNames(source, options.mapping, store.schema())
     if table:
         source = WithStages(source, table, options.mapping, store.schema())
     source = WithStatuses(source, options.mapping, store.schema(), store.pipeline())

@@ -41,8 +41,6 @@ KEPT_BYTES = 32 * 1024 * 1024
 KEPT_ROWS = 200_000
 # repeated ids that the report names, and lines of each
 MAX_REPEATED = 5
-# where all of so many fail for one column, the rest will too
-HOPELESS_ROWS = 500
 
 
 class Load:
@@ -284,7 +282,8 @@ class Load:
         self._rejected.add(encoded.rejects)
         self._check_errors()
         self._remember_ids(encoded.ids.hash())
-        self._check_column()
+        if not any(map(len, self._id_hashes)):
+            self._rejected.check_hope()
         for header, n in encoded.times_dropped.items():
             self._times_dropped[header] = self._times_dropped.get(header, 0) + n
         return encoded
@@ -322,22 +321,6 @@ class Load:
         msg = (
             f"rejected rows of {self._source.name}: {found}, more than max_errors={limit}: "
             f"{reasons}{where}"
-        )
-        raise LoadError(msg)
-
-    def _check_column(self) -> None:
-        """Stop where every row so far fails for one column: one option mends it, and no row would ever be loaded."""
-        n_rejected = self._rejected.reasons.total()
-        some_loaded = any(map(len, self._id_hashes))
-        if some_loaded or n_rejected < HOPELESS_ROWS or len(self._rejected.reasons) != 1:
-            return
-        [reason] = self._rejected.reasons
-        column, _, code = reason.rpartition(": ")
-        if not column:
-            return
-        msg = (
-            f"all {n_rejected:,} rows so far of {self._source.name} are rejected for column {column!r} ({code}); "
-            f"nothing was loaded; mapping={{{column!r}: None}} leaves the column out"
         )
         raise LoadError(msg)
 

@@ -29,7 +29,7 @@ class Snapshot:
     schema
         Fields of the columns.
     pipeline
-        Stages of the deals; has every stage that occurs in ``frame``.
+        Stages of the deals; one that occurs in ``frame`` and not here is open.
     seq
         Number of the last commit that is in it; 0 for none.
     whole_rows
@@ -87,6 +87,16 @@ class Snapshot:
         """Number of deals that count."""
         return self.rows.height if self.kept is None else int(self.kept.sum())
 
+    def deals_by_stage(self) -> dict[str, int]:
+        """Number of deals in each stage that has any, the fullest first."""
+        counted = (
+            self.frame["stage"]
+            .drop_nulls()
+            .value_counts(sort=True)
+            .sort("count", "stage", descending=[True, False])
+        )
+        return dict(counted.iter_rows())
+
     @property
     def has_all(self) -> bool:
         """Whether ``rows`` has all columns."""
@@ -119,11 +129,15 @@ def snapshot_of(
             pipeline=replica.pipeline,
             seq=replica.position.seq,
         )
+    pipeline = replica.pipeline
+    if not pipeline:
+        # nobody has ever said what the stages mean; where somebody has, one that is left out is open
+        pipeline = pipeline.covering(sorted(filter(None, replica.stages)))
     return Snapshot(
         frame=replica.rows(replica.schema if names is None else names),
         kept=replica.rows(["id"])["id"].is_not_null() if replica.has_deleted else None,
         schema=replica.schema,
-        pipeline=replica.pipeline.covering(sorted(filter(None, replica.stages))),
+        pipeline=pipeline,
         seq=replica.position.seq,
         whole_rows=whole_rows,
     )

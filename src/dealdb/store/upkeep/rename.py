@@ -55,6 +55,10 @@ class Reshape:
             msg = f"field {old!r} can't become {new!r}: that exists already and holds {schema[new].describe()}"
             raise SchemaError(msg, field=new)
         self._definitions.declare([wanted])
+        if new == "stage":
+            # like a save: the stages get a meaning before there are deals in them
+            values = self._live.snapshot().frame[old]
+            self._definitions.cover_stages(values.drop_nulls().unique().sort().to_list())
         self._empty(old, fields=[new, old], sources=[old, None])
 
     def drop(self, name: str) -> None:

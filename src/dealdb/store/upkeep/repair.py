@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import islice
@@ -180,12 +181,13 @@ class Audit:
         )
 
     def _adopt_batch(self, deals: Mapping[str, Adopt]) -> int:
-        names = {
-            name.decode(errors="replace") for h in self._hashes(list(deals)).values() for name in h
-        }
+        hashes = list(self._hashes(list(deals)).values())
+        names = {name.decode(errors="replace") for each in hashes for name in each}
         schema = self._definitions.declare(
             _unknown_fields(names, self._definitions.refresh().schema)
         )
+        # like a save: the stages get a meaning before there are deals in them
+        self._definitions.cover_stages(_stages_of(hashes))
         fields = [name for name in schema if name != "id"]
         return self.mend(list(deals), fields, fields, list(deals.values()))
 
@@ -272,6 +274,13 @@ class Audit:
 def _unknown_fields(names: Iterable[str], schema: Schema) -> list[Field]:
     unknown = [name for name in sorted(names) if is_column(name) and name not in schema]
     return [Field(name, FieldType.TEXT) for name in unknown]
+
+
+def _stages_of(hashes: Iterable[Hash]) -> Iterator[str]:
+    for each in hashes:
+        # a text that can't be read stays in the hash until a person has mended it
+        with suppress(UnicodeDecodeError):
+            yield each.get(b"stage", b"").decode()
 
 
 def _batches(items: Iterable[T]) -> Iterator[list[T]]:

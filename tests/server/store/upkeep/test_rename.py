@@ -36,6 +36,14 @@ def test_rename_moves_every_value(db: DealDatabase, server: Server) -> None:
         assert other.query.frame().equals(db.query.frame())
 
 
+def test_a_column_that_becomes_the_stages_gives_them_a_meaning(db: DealDatabase) -> None:
+    db.save_deal({"id": 1, "stage": "Demo"})
+    db.save_deal({"id": 2, "phase": "Gewonnen"})
+    db.rename_field("phase", "stage")
+    assert [str(stage.kind) for stage in db.pipeline] == ["open", "won"]
+    assert db.analytics.summary()["won"] == 1
+
+
 def test_drop_removes_the_column_and_keeps_the_history(db: DealDatabase) -> None:
     db.save_deal({"id": 1, "region": "EMEA", "name": "x"})
     db.drop_field("region")

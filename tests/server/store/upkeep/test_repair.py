@@ -11,6 +11,7 @@ import pytest
 
 from dealdb.connection import Link, RedisConnection
 from dealdb.errors import StoreDamaged, StoreError
+from dealdb.model.pipeline import Kind
 from dealdb.store import Store
 from dealdb.store.upkeep.check import Difference, Problem
 from servers import Server
@@ -45,6 +46,17 @@ def test_plain_hashes_are_adopted_at_first_use(link: Link) -> None:
     }
     assert store.check().ok
     assert link.call("HGET", "deal:7", "amount") == b"1250.50"
+
+
+def test_stages_of_plain_hashes_get_a_meaning(link: Link) -> None:
+    link.call("HSET", "deal:1", "stage", "Closed Won")
+    link.call("HSET", "deal:2", "name", "Without a stage")
+    store = Store(link)
+    assert store.snapshot().pipeline.names(Kind.WON) == ["Closed Won"]
+    assert [stage.name for stage in store.pipeline()] == ["Closed Won"]
+    link.call("HSET", "deal:1", "stage", "Gewonnen")
+    store.repair()
+    assert store.pipeline().names(Kind.WON) == ["Closed Won", "Gewonnen"]
 
 
 def test_first_save_adopts_too(link: Link) -> None:

@@ -89,3 +89,71 @@ def test_a_salesforce_export(shared_data: Path) -> None:
     store = Recorder()
     store.load(shared_data / "fivetran_salesforce" / "sf_opportunity_data.csv")
     assert set(kinds(store).values()) >= {"won", "lost"}
+
+
+@pytest.mark.parametrize(
+    ("header", "won"),
+    [
+        ("Is Closed Won", "true"), ("IsWon", "1"), ("hs_is_closed_won", "1.0"), ("Is Won", "Y"), ("Won", "yes"),
+        ("Is Deal Won?", "TRUE"), ("Won__c", "t"), ("Gewonnen", "ja"), ("Ganado", "Sí"), ("Gagné", "oui"),
+        ("Vinto", "vero"), ("Ganho", "sim"), ("Gewonnen?", "waar"), ("property_hs_is_closed_won", "true"),
+    ],
+)  # fmt: skip
+def test_one_flag_is_enough_for_what_it_says(tmp_path: Path, header: str, won: str) -> None:
+    no = {"1": "0", "1.0": "0.0", "Y": "N", "t": "f", "oui": "non", "ja": "nein"}.get(won, "no")
+    store = Recorder()
+    rows = (
+        f"1,Gone home,{won}\n2,Talks,{no}\n3,Lost,{no}\n4,Success,{no}\n5,Closed won (EMEA),{won}\n"
+    )
+    store.load_text(tmp_path, f"id,stage,{header}\n{rows}")
+    # a stage that is called a success and isn't won is at least not won
+    assert kinds(store) == {
+        "Gone home": "won", "Talks": "open", "Lost": "lost", "Success": "open", "Closed won (EMEA)": "won",
+    }  # fmt: skip
+
+
+def test_flags_as_the_pages_of_hubspot_call_them(tmp_path: Path) -> None:
+    store = Recorder()
+    text = """Record ID,Deal Stage,Is Deal Closed?,Is Closed Won,Is closed lost
+1,S1 (Sales Pipeline),true,true,false
+2,S2 (Sales Pipeline),true,false,true
+3,S3 (Sales Pipeline),false,false,false
+4,S4 (Sales Pipeline),true,false,
+"""
+    store.load_text(tmp_path, text)
+    assert [*kinds(store).values()] == ["open", "won", "lost", "lost"]
+
+
+def test_what_closed_alone_says(tmp_path: Path) -> None:
+    store = Recorder()
+    text = "id,stage,is_closed\n1,C1:WON,Y\n2,C1:LOSE,Y\n3,Signed,N\n4,Archive,Y\n"
+    store.load_text(tmp_path, text)
+    assert kinds(store) == {"C1:WON": "won", "C1:LOSE": "lost", "Signed": "open", "Archive": "open"}
+
+
+def test_flags_that_contradict_each_other_in_a_row_say_nothing(tmp_path: Path) -> None:
+    store = Recorder()
+    text = "id,stage,won,lost,is_closed\n1,Won,yes,yes,yes\n2,X,no,no,yes\n3,Y,,yes,no\n"
+    store.load_text(tmp_path, text)
+    assert kinds(store) == {"Won": "won", "X": "open", "Y": "lost"}
+
+
+def test_the_type_of_a_stage_as_close_has_it(tmp_path: Path) -> None:
+    store = Recorder()
+    text = "id,status_label,status_type\n1,Signed,active\n2,Gone,lost\n3,Home,won\n4,Demo,\n"
+    store.load_text(tmp_path, text)
+    assert kinds(store) == {"Signed": "open", "Demo": "open", "Gone": "lost", "Home": "won"}
+
+
+def test_the_semantics_of_a_stage_as_bitrix_has_them(tmp_path: Path) -> None:
+    store = Recorder()
+    text = "ID,STAGE_ID,STAGE_SEMANTIC_ID\n1,UC_1,P\n2,UC_2,S\n3,UC_3,F\n"
+    store.load_text(tmp_path, text)
+    assert kinds(store) == {"UC_1": "open", "UC_2": "won", "UC_3": "lost"}
+
+
+def test_a_date_that_is_called_like_a_flag_hides_none(tmp_path: Path) -> None:
+    store = Recorder()
+    text = "id,stage,closed,Is Closed,won,Is Won\n1,S9,2026-01-31,yes,5 of 7,yes\n"
+    store.load_text(tmp_path, text)
+    assert kinds(store) == {"S9": "won"}

@@ -83,3 +83,63 @@ def test_the_pipeline_and_the_caller_decide_first(store: Recorder, tmp_path: Pat
     store.set_pipeline(Pipeline((Stage("Demo", Kind.OPEN), Stage("Delivered", Kind.WON))))
     store.load_text(tmp_path, text)
     assert [deal["stage"] for deal in store.deals.values()] == ["Delivered", "Won"]
+
+
+def stages(store: Recorder) -> list[tuple[str | None, str | None]]:
+    return [(deal.get("stage"), deal.get("stage_at_close")) for deal in store.deals.values()]
+
+
+@pytest.mark.parametrize(
+    ("stage", "status", "won", "lost"),
+    [
+        ("Sales Stage", "Status", "Converted", "Lost"),
+        ("Stage", "Status", "Won", "Abandoned"),
+        ("Deal Stage", "Deal Status", "Won", "Dead"),
+        ("stage_id", "won_status", "won", "lost"),
+        ("Pipeline Stage", "State", "WON ", "Canceled"),
+        ("stage", "Status", "Gewonnen", "Verloren"),
+        ("stage", "Estado", "Ganada", "Perdida"),
+        ("stage", "Résultat", "Gagné", "Perdu"),
+        ("Status", "Outcome", "Closed Won", "No decision"),
+    ],
+)
+def test_a_status_beats_a_stage_that_says_neither(
+    store: Recorder, tmp_path: Path, stage: str, status: str, won: str, lost: str
+) -> None:
+    text = f"id,{stage},{status}\n1,Talks,{won}\n2,Talks,{lost}\n3,Talks,Open\n4,,On hold\n"
+    report = store.load_text(tmp_path, text)
+    assert stages(store) == [("Won", "Talks"), ("Lost", "Talks"), ("Talks", None), (None, None)]
+    assert report.pipeline.names(Kind.WON) == ["Won"]
+    assert any(repr(status) in note for note in report.notes)
+
+
+def test_a_status_of_something_else_decides_nothing(store: Recorder, tmp_path: Path) -> None:
+    store.load_text(tmp_path, "id,stage,status\n1,Demo,Success\n2,Demo,Passed\n3,Demo,Synced\n")
+    assert stages(store) == [("Demo", None)] * 3
+
+
+def test_deals_that_odoo_has_archived_with_a_reason_are_lost(
+    store: Recorder, tmp_path: Path
+) -> None:
+    text = """id,Stage,Active,Lost Reason
+1,Proposition,False,Too expensive
+2,Proposition,False,
+3,Proposition,True,Too expensive
+4,Won,True,
+5,Won,False,Gone
+"""
+    report = store.load_text(tmp_path, text)
+    assert [stage for stage, _ in stages(store)] == [
+        "Lost",
+        "Proposition",
+        "Proposition",
+        "Won",
+        "Won",
+    ]
+    assert any("lost by 'Active'" in note for note in report.notes)
+    rows = [{"id": 6, "stage_id": "New", "active": False, "lost_reason_id": False}]
+    store.load(rows)
+    assert store.deals["6"]["stage"] == "New"
+    store.load(rows, mapping={"active": "active"})
+    store.load([{"id": 7, "stage_id": "New", "active": False, "lost_reason_id": [3, "Price"]}])
+    assert store.deals["7"]["stage"] == "Lost"
