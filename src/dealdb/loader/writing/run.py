@@ -105,6 +105,8 @@ class Load:
         self._profile = known.going_on(schema) if known else Profile(options.columns, schema)
         self._plan = Plan(columns=(), mapping={}, notes=())
         self._refused = ""
+        # why the source can't be all that there is
+        self._incomplete = ""
         self._times_dropped: dict[str, int] = {}
         # while every id is new to the collection, rows can be written in their order whatever they give
         self._all_new = begun.all_new
@@ -157,9 +159,12 @@ class Load:
 
     def _delete(self, missing: Missing, worker: Worker) -> None:
         ids = missing.find(self._id_hashes)
-        reason = missing.refusal(ids, self._rejected.reasons.total()) if ids else ""
+        reason, n_rows = "", sum(map(len, self._id_hashes))
+        if ids:
+            n_rejected = self._rejected.reasons.total()
+            reason = missing.refusal(ids, n_rejected, n_rows=n_rows, incomplete=self._incomplete)
         if reason and not self._options.dry_run:
-            refuse(reason)
+            refuse(reason, n_rows=n_rows)
         self._refused = f"the load would delete nothing: {reason}" if reason else ""
         stages = self._new_stages()
         for start in range(0, len(ids), DEFAULT_BATCH):
@@ -255,6 +260,7 @@ class Load:
         encoded = encode_chunk(chunk, self._plan, closed)
         self._rejected.add(encoded.rejects)
         self._check_errors()
+        self._incomplete = self._incomplete or chunk.incomplete
         self._remember_ids(encoded.ids.hash())
         for header, n in encoded.times_dropped.items():
             self._times_dropped[header] = self._times_dropped.get(header, 0) + n
