@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from dealdb.errors import LoadError
 from dealdb.loader.chunk import ROWS_A_CHUNK, Chunk, RowPlace
-from dealdb.loader.sources.objects.answers import (
+from dealdb.loader.objects.answers import (
     WRAPPERS,
     is_answer,
     may_be_table,
@@ -17,8 +17,8 @@ from dealdb.loader.sources.objects.answers import (
     rows_in,
     rows_of_object,
 )
-from dealdb.loader.sources.objects.json_text import DECODER, JsonText
-from dealdb.loader.sources.objects.pages import Pages
+from dealdb.loader.objects.pages import Pages
+from dealdb.loader.sources.json_text import DECODER, JsonText
 from dealdb.loader.sources.rows import Rows, Spellings
 from dealdb.loader.sources.text_file import ByteStream, check_row
 

@@ -15,6 +15,7 @@ import polars as pl
 from dealdb.errors import LoadError
 from dealdb.loader.chunk import Source
 from dealdb.loader.load_options import MAX_EXPANSION
+from dealdb.loader.objects.answers import is_answer, rows_of_object
 from dealdb.loader.rejects import is_rejects_file, restored
 from dealdb.loader.sources.csv_files import DELIMITERS, DelimitedSource
 from dealdb.loader.sources.frames import ColumnarSource, FrameSource, WorkbookSource
@@ -23,7 +24,6 @@ from dealdb.loader.sources.json_files import (
     JsonLinesSource,
     MappingsSource,
 )
-from dealdb.loader.sources.objects.answers import is_answer, rows_of_object
 from dealdb.loader.sources.text_file import ByteStream, Tell, spool
 
 FORMATS = ("csv", "tsv", "jsonl", "json", "parquet", "arrow", "xlsx")

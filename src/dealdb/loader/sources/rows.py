@@ -18,7 +18,7 @@ import polars as pl
 
 from dealdb.formats.exact_json import as_json
 from dealdb.loader.chunk import Chunk, Reject, RowPlace, merged_type
-from dealdb.loader.sources.objects.nested import plain
+from dealdb.loader.objects.nested import plain
 from dealdb.model.schema import FieldType
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from dealdb.loader.sources.objects.nested import bare, standard
+from dealdb.loader.objects.nested import bare, standard
 
 Members: TypeAlias = Mapping[str, object]
 

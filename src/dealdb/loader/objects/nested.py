@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from dealdb.errors import LoadError
 from dealdb.loader.columns.headers import ALIASES, map_headers
-from dealdb.loader.sources.objects.odata import is_odata, without_annotations
+from dealdb.loader.objects.odata import is_odata, without_annotations
 from dealdb.model.schema import Schema
 
 Row: TypeAlias = Mapping[str, object]
@@ -43,6 +43,7 @@ _TYPED = (
     "emailaddress", "value",
 )  # fmt: skip
 _CURRENCIES = ("currencycode", "currency", "currencyisocode", "code")
+_AMOUNTS = ("amount", "value", "currencyvalue")
 # objects in objects further down are left as they are
 _DEEPEST = 4
 _NOT_ONE = object()
@@ -206,19 +207,31 @@ def _extended(value: Row, _field: str | None) -> object:
 
 def _micros(value: Row, field: str | None) -> object:
     """Amounts in millionths, and amounts with a currency."""
-    micros = _first(value, ("amountmicros",))
-    if micros is not None:
-        try:
-            exact = Decimal(str(micros)).scaleb(-6)
-        except InvalidOperation:
-            return _NOT_ONE
-        return int(exact) if exact == exact.to_integral_value() else exact.normalize()
+    members = set(map(bare, value))
+    if "amountmicros" in members:
+        return _millionths(_first(value, ("amountmicros",)))
     amount = _amount(value)
-    return amount if amount is not None and (field == "amount" or len(value) <= 3) else _NOT_ONE
+    if amount is not None:
+        return amount if field == "amount" or len(value) <= 3 else _NOT_ONE
+    # a currency without an amount: nobody has said how much it is
+    is_empty = field == "amount" and not members.isdisjoint(_CURRENCIES)
+    return None if is_empty and not members.isdisjoint(_AMOUNTS) else _NOT_ONE
+
+
+def _millionths(number: object) -> object:
+    if number is None:
+        return None
+    try:
+        exact = Decimal(str(number)).scaleb(-6)
+    except InvalidOperation:
+        return _NOT_ONE
+    if not exact.is_finite():
+        return _NOT_ONE
+    return int(exact) if exact == exact.to_integral_value() else exact.normalize()
 
 
 def _amount(value: Row) -> object:
-    found = _first(value, ("amount", "value", "currencyvalue"))
+    found = _first(value, _AMOUNTS)
     is_money = found is not None and _is_scalar(found) and _first(value, _CURRENCIES) is not None
     return found if is_money else None
 

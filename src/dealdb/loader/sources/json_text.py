@@ -13,6 +13,9 @@ from dealdb.loader.sources.text_file import check_row
 
 _BLANKS = re.compile(r"[\s,\ufeff]*")
 _INSIDE = re.compile(r"\[\s*(\S)")
+_NUMBERS = (int, float, Decimal)
+# as many characters may follow what is taken for a number, and belong to it: 12|e+
+_TAIL = 3
 _CONSTANTS = {"NaN": None, "Infinity": float("inf"), "-Infinity": float("-inf")}
 # JSON numbers never pass through a float: an amount arrives with the digits that the file has
 DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_CONSTANTS.__getitem__)
@@ -98,8 +101,9 @@ class JsonText:
             except (ValueError, RecursionError) as problem:
                 msg = f"{self.name}, line {self._line}: {problem}"
                 raise LoadError(msg) from problem
-            # a number at the very end of the piece may continue in the next one
-            if end == len(self._text) and self._read_on():
+            # a number near the end of the piece may continue in the next one, also behind its point or exponent
+            is_cut = len(self._text) - end < (_TAIL if isinstance(value, _NUMBERS) else 1)
+            if is_cut and self._read_on():
                 continue
             place = RowPlace(self._line, self._text[self._at : end], self._offset)
             self._move(end)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dealdb.loader.sources.objects.answers import HOLDERS, MOST_DEEP, WRAPPERS, Members
-from dealdb.loader.sources.objects.nested import bare
+from dealdb.loader.objects.answers import HOLDERS, MOST_DEEP, WRAPPERS, Members
+from dealdb.loader.objects.nested import bare
 
 # where answers say how far they are
 _ABOUT = {
