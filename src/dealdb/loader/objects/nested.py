@@ -47,6 +47,7 @@ _AMOUNTS = ("amount", "value", "currencyvalue")
 # objects in objects further down are left as they are
 _DEEPEST = 4
 _NOT_ONE = object()
+_KINDS: frozenset[type] = frozenset({dict, list, tuple, bool})
 
 
 def plain(row: Row) -> Row:
@@ -90,10 +91,15 @@ def standard(header: str) -> str | None:
 
 
 def _needs_work(row: Row) -> bool:
-    kinds = set(map(type, row.values()))
-    if not all(isinstance(name, str) for name in row):
-        return False
-    return not kinds.isdisjoint({dict, list, tuple, bool}) or is_odata(row)
+    are_texts, explained = _names_say(tuple(row))
+    return are_texts and (explained or not _KINDS.isdisjoint(map(type, row.values())))
+
+
+@lru_cache(maxsize=1024)
+def _names_say(names: tuple[str, ...]) -> tuple[bool, bool]:
+    """Whether names are texts, and some of them annotations; a source has few sets of them."""
+    are_texts = all(isinstance(name, str) for name in names)
+    return are_texts, are_texts and is_odata(dict.fromkeys(names))
 
 
 def _lifted(row: Row) -> Row:
