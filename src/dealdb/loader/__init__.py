@@ -2,8 +2,8 @@
 Loading deals from files, pipes, data frames and iterables, and exporting them.
 
 The order of the parts; nothing imports from a part behind it:
-chunk, report, store_protocol, load_options, export → rests_on, cells, progress, rejects → columns → sources → derive →
-writing → loader.
+chunk, report, store_protocol, load_options, export → rests_on, cells, progress, rejects → columns → objects →
+sources → derive → writing → loader.
 """
 
 from __future__ import annotations

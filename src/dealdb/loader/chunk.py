@@ -89,6 +89,8 @@ class Chunk:
         For each row the number of its set of keys in ``shapes``, or None where each row has every header.
     shapes
         Sets of headers that rows have; a header that a row lacks leaves the stored field as it is.
+    incomplete
+        Why the source can't be all that there is, by its own words, as far as it was read; empty where it may be.
     """
 
     frame: pl.DataFrame
@@ -99,6 +101,7 @@ class Chunk:
     encoded: Collection[str] = ()
     shape: pl.Series | None = None
     shapes: Sequence[frozenset[str]] = ()
+    incomplete: str = ""
 
 
 class Source(Protocol):

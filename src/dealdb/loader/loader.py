@@ -104,11 +104,12 @@ class DataLoader:
             give; ``skip`` leaves them alone; ``error`` stops before anything is written.
         delete_missing
             Whether deals that the source doesn't have are deleted at the end; a filter for only those that it kept
-            before the load. ``dry_run`` counts them first.
+            before the load. ``dry_run`` counts them first. One page of a paged answer deletes nothing.
         force
             Whether ``delete_missing`` deletes although rows were rejected.
         everything
-            Whether ``delete_missing`` may delete more than half of the deals.
+            Whether ``delete_missing`` may delete more than half of the deals that it selects, or all of them because
+            the source has no rows.
         dry_run
             Whether only to count what would happen; nothing is written, and a rejects file only to a path given.
         resume

@@ -239,6 +239,10 @@ def test_deals_that_the_source_lacks_are_deleted(db: DealDatabase) -> None:
     assert db.check().ok
     with pytest.raises(LoadError, match="10 of 18 deals are missing"):
         db.loader.load(left, delete_missing=True)
+    # half of those that the filter selects, not of all
+    with pytest.raises(LoadError, match="7 of 8 deals are missing"):
+        db.loader.load(left[:1], delete_missing="owner = 'Ann'")
+    assert len(db) == 18
 
 
 def saving_first(monkeypatch: pytest.MonkeyPatch, method: str, save: Callable[[], object]) -> None:

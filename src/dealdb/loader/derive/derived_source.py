@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from dealdb.loader.chunk import Chunk, Source
+import polars as pl
+
+from dealdb.loader.chunk import Chunk, RowPlace, Source
 from dealdb.loader.columns.headers import find_header, map_headers
 from dealdb.model.schema import Schema
 
@@ -56,3 +59,14 @@ class DerivedSource(ABC):
     def _stage_header(self, headers: Collection[str]) -> str | None:
         fields = map_headers(headers, self._chosen(headers), self._schema)
         return next((header for header, field in fields.items() if field == "stage"), None)
+
+
+def kept(chunk: Chunk, keep: pl.Series) -> Chunk:
+    """A chunk with those of its rows that are to be kept."""
+    rows = keep.arg_true().to_list()
+
+    def locate(wanted: Sequence[int]) -> list[RowPlace]:
+        return chunk.locate([rows[row] for row in wanted])
+
+    shape = None if chunk.shape is None else chunk.shape.filter(keep)
+    return replace(chunk, frame=chunk.frame.filter(keep), shape=shape, locate=locate)

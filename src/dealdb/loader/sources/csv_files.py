@@ -79,7 +79,16 @@ class DelimitedSource:
         self.headers, self.notes = self._read_header(sample)
 
     def chunks(self) -> Iterator[Chunk]:
-        """Rows of the file, a block at a time."""
+        """Rows of the file, a block at a time; an empty one where there is nothing but a header."""
+        chunk = None
+        for chunk in self._chunks():
+            yield chunk
+        if chunk is None:
+            # the header alone says whether this is a table of deals
+            empty = pl.DataFrame(schema=dict.fromkeys(self.headers, pl.String()))
+            yield Chunk(frame=empty, locate=lambda _: [])
+
+    def _chunks(self) -> Iterator[Chunk]:
         line, rest, done, in_header = 1, b"", 0, True
         # where the rest begins in the text
         at = 0

@@ -16,6 +16,7 @@ from dealdb.errors import LoadError, MissingExtra
 from dealdb.formats.exact_json import as_json
 from dealdb.loader.chunk import ROWS_A_CHUNK, Chunk, RowPlace
 from dealdb.loader.load_options import MAX_EXPANSION
+from dealdb.loader.sources.rows import Rows
 from dealdb.loader.sources.text_file import BLOCK_BYTES, check_expansion
 from dealdb.model.columns import encode_column, field_of
 from dealdb.model.schema import Field, FieldType
@@ -153,14 +154,50 @@ def _chunk(frame: pl.DataFrame, first: int) -> Chunk:
         return [RowPlace(first + row, _row_as_json(frame, row)) for row in rows]
 
     types: dict[str, FieldType] = {}
-    columns = []
+    columns: dict[str, pl.Series] = {}
     for column in frame:
-        texts, kind = _as_texts(column)
-        columns.append(texts)
+        columns[column.name], kind = _as_texts(column)
         if kind:
             types[column.name] = kind
     encoded = {name for name, kind in types.items() if _is_encoded(frame[name], kind)}
-    return Chunk(frame=pl.DataFrame(columns), locate=locate, types=types, encoded=encoded)
+    if any(_has_objects(column.dtype) for column in frame):
+        columns, types, encoded = _opened(frame, columns, types, encoded)
+    return Chunk(
+        frame=pl.DataFrame(list(columns.values())), locate=locate, types=types, encoded=encoded
+    )
+
+
+def _has_objects(dtype: object) -> bool:
+    return isinstance(dtype, pl.Struct) or (
+        isinstance(dtype, pl.List) and _has_objects(dtype.inner)
+    )
+
+
+def _opened(
+    frame: pl.DataFrame,
+    columns: dict[str, pl.Series],
+    types: dict[str, FieldType],
+    encoded: set[str],
+) -> tuple[dict[str, pl.Series], dict[str, FieldType], set[str]]:
+    """Columns with those of structs as rows of JSON have them: names in place of objects, and ids beside them."""
+    nested = [column.name for column in frame if _has_objects(column.dtype)]
+    others = dict.fromkeys(name for name in frame.columns if name not in nested)
+    gathered = Rows()
+    for row in frame.select(nested).iter_rows(named=True):
+        gathered.add({**others, **row}, RowPlace(0, "row"))
+    found = gathered.chunk(None)
+    if found.frame.height != frame.height:
+        # there is something in an object that JSON has no word for: it stays a text as a whole
+        return columns, types, encoded
+    said = {
+        column.name: column
+        for column in found.frame
+        if column.name not in others or column.null_count() < column.len()
+    }
+    kept = {name: texts for name, texts in columns.items() if name in found.frame.columns}
+    kinds = {name: kind for name, kind in types.items() if name in kept and name not in said}
+    kinds |= {name: kind for name, kind in found.types.items() if name in said}
+    return {**kept, **said}, kinds, encoded & kept.keys() - said.keys()
 
 
 def _row_as_json(frame: pl.DataFrame, row: int) -> str:

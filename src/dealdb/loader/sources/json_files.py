@@ -1,27 +1,26 @@
-"""
-Rows that are mappings: JSON Lines, JSON arrays, and any iterable of dicts.
-
-JSON numbers never pass through a float: an amount arrives with the digits that the file has.
-"""
+"""Rows that are mappings: JSON Lines, JSON arrays and the answers of programs, and any iterable of dicts."""
 
 from __future__ import annotations
 
 import codecs
-import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeAlias
 
 from dealdb.errors import LoadError
 from dealdb.loader.chunk import ROWS_A_CHUNK, Chunk, RowPlace
-from dealdb.loader.sources.rows import Rows
+from dealdb.loader.objects.answers import (
+    WRAPPERS,
+    is_answer,
+    may_be_table,
+    may_hold_table,
+    rows_in,
+    rows_of_object,
+)
+from dealdb.loader.objects.pages import Pages
+from dealdb.loader.sources.json_text import DECODER, JsonText
+from dealdb.loader.sources.rows import Rows, Spellings
 from dealdb.loader.sources.text_file import ByteStream, check_row
-
-# members under which programs answer with an array of deals: HubSpot, Pipedrive, Salesforce, and the usual
-WRAPPERS = ("results", "data", "records", "deals", "items", "value", "objects")
-_SPACE = re.compile(r"[\s,]*")
-_CONSTANTS = {"NaN": None, "Infinity": float("inf"), "-Infinity": float("-inf")}
-_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_CONSTANTS.__getitem__)
 
 
 class JsonLinesSource:
@@ -41,19 +40,22 @@ class JsonLinesSource:
     def chunks(self) -> Iterator[Chunk]:
         """Rows of the file, a block at a time."""
         line, rest, done, at = 1, b"", 0, self._stream.first_offset
+        spellings = Spellings()
         for block, done in self._stream.blocks():
             text = rest + block
             *complete, rest = text.split(b"\n")
             check_row(self.name, line, rest)
-            yield chunk_of_lines(complete, RowPlace(line, "", at), done)
+            yield chunk_of_lines(complete, RowPlace(line, "", at), done, spellings)
             line += len(complete)
             at = None if at is None else at + len(text) - len(rest)
-        yield chunk_of_lines([rest], RowPlace(line, "", at), done)
+        yield chunk_of_lines([rest], RowPlace(line, "", at), done, spellings)
 
 
-def chunk_of_lines(lines: Sequence[bytes], first: RowPlace, done: int | None) -> Chunk:
+def chunk_of_lines(
+    lines: Sequence[bytes], first: RowPlace, done: int | None, spellings: Spellings | None = None
+) -> Chunk:
     """Rows of lines that are each one JSON object; ``first`` is where the first one is."""
-    gathered = Rows()
+    gathered = Rows(spellings=spellings or Spellings())
     after = first.offset
     for number, raw in enumerate(lines, start=first.line):
         offset = after
@@ -62,7 +64,8 @@ def chunk_of_lines(lines: Sequence[bytes], first: RowPlace, done: int | None) ->
             continue
         text = raw.decode(errors="backslashreplace").rstrip("\r")
         try:
-            row = _DECODER.decode(raw.decode())
+            # a file that was put together of several has marks of byte order in the middle
+            row = DECODER.decode(raw.decode().removeprefix("\ufeff"))
         except UnicodeError:
             gathered.reject(RowPlace(number, text, offset), "encoding", "text in UTF-8")
         except (ValueError, RecursionError):
@@ -73,7 +76,11 @@ def chunk_of_lines(lines: Sequence[bytes], first: RowPlace, done: int | None) ->
 
 
 class JsonArraySource:
-    """One JSON array of objects, read element by element; also as a member of an object."""
+    """
+    JSON of arrays and objects, one document or several: arrays of rows, answers that have one, and single rows.
+
+    An array is read element by element.
+    """
 
     format = "json"
     repeatable = True
@@ -83,148 +90,122 @@ class JsonArraySource:
     def __init__(self, stream: ByteStream) -> None:
         self.name = stream.name
         self.bytes_total = stream.bytes_total
-        self.notes = [] if stream.encoding == "utf-8" else [f"encoding {stream.encoding}"]
+        self._encoding = [] if stream.encoding == "utf-8" else [f"encoding {stream.encoding}"]
         self._stream = stream
+        self._lacking = ""
+
+    @property
+    def notes(self) -> list[str]:
+        """What was detected."""
+        return [*self._encoding, *([self._lacking] if self._lacking else [])]
 
     def chunks(self) -> Iterator[Chunk]:
         """
-        Elements of the array, some thousand at a time.
+        Rows, some thousand at a time.
 
         Raises
         ------
         LoadError
-            If the text is not JSON, or not an array.
+            If the text is not JSON to its end, or neither arrays nor objects.
         """
-        gathered, done = Rows(), 0
-        for element, place, done in self._elements():
-            gathered.add(_lifted(element), place)
+        text = JsonText(self.name, self._texts(), self._stream.first_offset)
+        pages, spellings, n_rows = Pages(), Spellings(), 0
+        gathered = Rows(spellings=spellings)
+        for row, place in self._rows(text, pages):
+            gathered.add(row, place)
+            n_rows += 1
             if len(gathered.rows) >= ROWS_A_CHUNK:
-                yield gathered.chunk(done)
-                gathered = Rows()
-        yield gathered.chunk(done)
-
-    def _elements(self) -> Iterator[tuple[object, RowPlace, int]]:
-        text, line, at, begun = "", 1, self._stream.first_offset, False
-        for piece, done in self._texts():
-            text += piece
-            check_row(self.name, line, text[: -len(piece)])
-            start = before = 0
-            if not begun:
-                found = self._opening(text)
-                if found is None:
-                    continue
-                start, begun = found, True
-                line += text.count("\n", 0, start)
-            while True:
-                after = self._blanks(text, start)
-                line += text.count("\n", start, after)
-                start = after
-                if text[start : start + 1] == "]":
-                    return
-                if start == len(text):
-                    break
-                try:
-                    element, end = _DECODER.raw_decode(text, start)
-                except json.JSONDecodeError:
-                    break
-                except (ValueError, RecursionError) as problem:
-                    msg = f"{self.name}, line {line}: {problem}"
-                    raise LoadError(msg) from problem
-                # a number at the very end of the piece may continue in the next one
-                if end == len(text):
-                    break
-                raw = text[start:end]
-                at = self._moved(at, text[before:start])
-                yield element, RowPlace(line, raw, at), done
-                line += raw.count("\n")
-                at = self._moved(at, raw)
-                start = before = end
-            at = self._moved(at, text[before:start])
-            text = text[start:]
-        if not begun and text.strip():
-            raise self._no_array()
-        msg = f"{self.name}, line {line}: this is not JSON, or the array ends too early"
-        raise LoadError(msg)
+                yield gathered.chunk(text.done)
+                gathered = Rows(spellings=spellings)
+        self._lacking = pages.lacking(n_rows)
+        yield replace(gathered.chunk(text.done), incomplete=self._lacking)
 
     def _texts(self) -> Iterator[tuple[str, int]]:
         decoder = codecs.getincrementaldecoder("utf-8")()
         try:
             for block, done in self._stream.blocks():
-                yield decoder.decode(block), done
+                # a block may end in a character; an empty text would be taken for the end
+                if text := decoder.decode(block):
+                    yield text, done
+            decoder.decode(b"", final=True)
         except UnicodeDecodeError as problem:
             msg = f"{self.name} is not text in UTF-8"
             raise LoadError(msg) from problem
 
-    def _opening(self, text: str) -> int | None:
-        """Where the elements begin, in the array or in one that is a member of an object; None if that comes later."""
-        place = self._blanks(text, 0)
-        match text[place : place + 1]:
-            case "[":
-                return place + 1
-            case "{":
-                return self._member(text, place + 1)
-            case "":
-                return None
-        raise self._no_array()
+    def _rows(self, text: JsonText, pages: Pages) -> Iterator[_Placed]:
+        if not text.next_character():
+            raise text.not_json()
+        while character := text.next_character():
+            match character:
+                case "[":
+                    for element, place in _elements(text):
+                        yield from _unpacked(element, place, pages)
+                case "{":
+                    place = text.place
+                    members, found = yield from _object(text, pages, 0)
+                    if not found:
+                        yield from ((row, place) for row in rows_of_object(members))
+                    if found or (members and rows_of_object(members) == []):
+                        pages.add(members)
+                case _:
+                    raise self._neither(text)
 
-    def _no_array(self) -> LoadError:
+    def _neither(self, text: JsonText) -> LoadError:
+        place = text.place
+        text.value()
         return LoadError(
-            f"{self.name} is JSON but not an array: expected [{{...}}, ...], an object with an array under one of "
-            f"{', '.join(WRAPPERS)}, or one object a line (format='jsonl')"
+            f"{self.name}, line {place.line}: JSON but not an array: expected [{{...}}, ...], an object with an array "
+            f"under one of {', '.join(WRAPPERS)}, or one object a line (format='jsonl')"
         )
 
-    def _member(self, text: str, start: int) -> int | None:
-        """Where the array begins that a member of an object is, or None where there is none yet."""
-        place = self._blanks(text, start)
-        while text[place : place + 1] == '"':
-            try:
-                name, place = _DECODER.raw_decode(text, place)
-                place = self._blanks(text, place)
-                if text[place : place + 1] != ":":
-                    return None
-                place = self._blanks(text, place + 1)
-                if name in WRAPPERS and text[place : place + 1] == "[":
-                    return place + 1
-                _, place = _DECODER.raw_decode(text, place)
-            except (ValueError, RecursionError):
-                return None
-            place = self._blanks(text, place)
-        return None
 
-    @staticmethod
-    def _blanks(text: str, start: int) -> int:
-        """Where the blanks and commas end that begin there."""
-        found = _SPACE.match(text, start)
-        return found.end() if found else start
-
-    @staticmethod
-    def _moved(offset: int | None, text: str) -> int | None:
-        """Byte behind a text that begins at this one."""
-        return None if offset is None else offset + len(text.encode())
+_Placed: TypeAlias = tuple[object, RowPlace]
 
 
-def is_wrapped(row: object) -> bool:
-    """
-    Whether an object is not a row, but has the rows in an array.
-
-    Examples
-    --------
-    >>> is_wrapped({"results": [{"id": "1"}], "paging": None})
-    True
-    """
-    return isinstance(row, dict) and any(_is_table(row.get(name)) for name in WRAPPERS)
+def _elements(text: JsonText) -> Iterator[_Placed]:
+    text.skip("[")
+    while text.next_character() != "]":
+        yield text.value()
+    text.skip("]")
 
 
-def _is_table(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
+def _unpacked(element: object, place: RowPlace, pages: Pages) -> Iterator[_Placed]:
+    """Rows of an element of an array, which may be a page or an answer itself."""
+    if not is_answer(element) and not isinstance(element, list):
+        yield element, place
+        return
+    if isinstance(element, dict):
+        pages.add(element)
+    yield from (
+        (row, place if row is element else place._replace(raw="")) for row in rows_in(element)
+    )
 
 
-def _lifted(element: object) -> object:
-    """Row of an answer of HubSpot, which has all but the id in an object of its own."""
-    if not isinstance(element, dict) or not isinstance(element.get("properties"), dict):
-        return element
-    around = {name: value for name, value in element.items() if name != "properties"}
-    return {**around, **element["properties"]}
+def _object(
+    text: JsonText, pages: Pages, depth: int
+) -> Generator[_Placed, None, tuple[dict[str, object], bool]]:
+    """Rows of the array that an object has in it; its other members, and whether there was one."""
+    members: dict[str, object] = {}
+    found = False
+    text.skip("{")
+    while text.next_character() == '"':
+        name = str(text.value()[0])
+        text.skip(":")
+        character = text.next_character()
+        if found:
+            members[name] = text.value()[0]
+        elif (
+            character == "[" and may_be_table(name, depth, members) and text.after_bracket() == "{"
+        ):
+            found = True
+            for element, place in _elements(text):
+                yield from _unpacked(element, place, pages)
+        elif character == "{" and may_hold_table(name, depth, members):
+            members[name], found = yield from _object(text, pages, depth + 1)
+        else:
+            members[name] = text.value()[0]
+    text.skip("}")
+    return members, found
 
 
 class MappingsSource:
@@ -243,10 +224,11 @@ class MappingsSource:
 
     def chunks(self) -> Iterator[Chunk]:
         """Rows of the iterable, some thousand at a time; an element that is not a mapping is rejected."""
-        gathered = Rows()
+        spellings = Spellings()
+        gathered = Rows(spellings=spellings)
         for number, row in enumerate(self._rows, start=1):
             gathered.add(row, RowPlace(number, ""))
             if len(gathered.rows) >= ROWS_A_CHUNK:
                 yield gathered.chunk(None, dates_are_text=True)
-                gathered = Rows()
+                gathered = Rows(spellings=spellings)
         yield gathered.chunk(None, dates_are_text=True)

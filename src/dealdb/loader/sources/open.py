@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -14,6 +15,7 @@ import polars as pl
 from dealdb.errors import LoadError
 from dealdb.loader.chunk import Source
 from dealdb.loader.load_options import MAX_EXPANSION
+from dealdb.loader.objects.answers import is_answer, rows_of_object
 from dealdb.loader.rejects import is_rejects_file, restored
 from dealdb.loader.sources.csv_files import DELIMITERS, DelimitedSource
 from dealdb.loader.sources.frames import ColumnarSource, FrameSource, WorkbookSource
@@ -21,7 +23,6 @@ from dealdb.loader.sources.json_files import (
     JsonArraySource,
     JsonLinesSource,
     MappingsSource,
-    is_wrapped,
 )
 from dealdb.loader.sources.text_file import ByteStream, Tell, spool
 
@@ -191,13 +192,8 @@ def _open_text(
     chosen: str | None,
     cells: tuple[str | None, str | None],
 ) -> Source:
-    if found == "jsonl":
-        return JsonLinesSource(stream)
-    if found == "json":
-        start = stream.sample().lstrip()
-        # many programs call JSON Lines .json
-        lines = chosen is None and start.startswith(b"{") and _is_row(start.split(b"\n", 1)[0])
-        return JsonLinesSource(stream) if lines else JsonArraySource(stream)
+    if found in ("json", "jsonl"):
+        return _json_source(stream, found, chosen)
     delimiter, null = cells
     if found == "tsv" and delimiter is None and b"\t" in stream.sample().split(b"\n", 1)[0]:
         delimiter = "\t"
@@ -214,10 +210,14 @@ def _sniffed(stream: ByteStream, name: str) -> str:
     return "csv"
 
 
-def _is_row(text: bytes) -> bool:
-    import json
-
+def _json_source(stream: ByteStream, found: str, chosen: str | None) -> Source:
+    """Reader for JSON: many programs call lines of it .json, and pages of answers .jsonl."""
+    first = stream.sample().lstrip().split(b"\n", 1)[0]
     try:
-        return not is_wrapped(json.loads(text))
-    except ValueError:
-        return False
+        row = json.loads(first)
+    except (ValueError, RecursionError):
+        row = None
+    lines = found == "jsonl"
+    if chosen is None and isinstance(row, dict):
+        lines = not is_answer(row) and (lines or rows_of_object(row) == [row])
+    return JsonLinesSource(stream) if lines else JsonArraySource(stream)

@@ -18,7 +18,43 @@ import polars as pl
 
 from dealdb.formats.exact_json import as_json
 from dealdb.loader.chunk import Chunk, Reject, RowPlace, merged_type
+from dealdb.loader.objects.nested import plain
 from dealdb.model.schema import FieldType
+
+
+class Spellings:
+    """One spelling for names that differ in nothing but case: the one that comes first in the source."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, str] = {}
+        # a source has few sets of names: none is looked at twice
+        self._renamed: dict[tuple[object, ...], dict[str, str]] = {}
+
+    def unified(self, row: Mapping[str, object]) -> Mapping[str, object]:
+        """
+        A row with the names that earlier ones have.
+
+        Examples
+        --------
+        >>> spellings = Spellings()
+        >>> [dict(spellings.unified(row)) for row in ({"ID": 1}, {"id": 2})]
+        [{'ID': 1}, {'ID': 2}]
+        """
+        names = tuple(row)
+        if names not in self._renamed:
+            self._renamed[names] = self._look(names)
+        renamed = self._renamed[names]
+        return {renamed.get(name, name): cell for name, cell in row.items()} if renamed else row
+
+    def _look(self, names: tuple[object, ...]) -> dict[str, str]:
+        texts = [name for name in names if isinstance(name, str)]
+        folded = [name.casefold() for name in texts]
+        return {
+            name: self._first.setdefault(key, name)
+            for name, key in zip(texts, folded, strict=True)
+            # a row that has both means two things
+            if folded.count(key) == 1 and self._first.setdefault(key, name) != name
+        }
 
 
 @dataclass(slots=True)
@@ -32,11 +68,15 @@ class Rows:
         Good rows, and where each is in its source; without a text where the source has none.
     rejects
         Rows that are not mappings of names to values that have a text.
+    spellings
+        How the names of the source are spelled.
     """
 
     rows: list[Mapping[str, object]] = field(default_factory=list)
     places: list[RowPlace] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
+    spellings: Spellings = field(default_factory=Spellings)
+    _beside: dict[str, str] = field(default_factory=dict)
 
     def reject(self, place: RowPlace, code: str, expected: str) -> None:
         """Set a row aside."""
@@ -50,7 +90,11 @@ class Rows:
             found = place if place.raw else place._replace(raw=as_json(row))
             self.reject(found, "not-an-object", "an object of names and values")
             return
-        self.rows.append(row)
+        flat = plain(row)
+        if flat is not row:
+            added = [name for name in flat if name not in row]
+            self._beside |= {name: name.rpartition(".")[0] for name in added if "." in name}
+        self.rows.append(self.spellings.unified(flat))
         self.places.append(place)
 
     def chunk(self, bytes_done: int | None, *, dates_are_text: bool = False) -> Chunk:
@@ -66,6 +110,8 @@ class Rows:
         """
         if not _named(dict.fromkeys(chain.from_iterable(self.rows))):
             self._drop(lambda row: not _named(row), "not-a-name", "names that are text")
+        if self._beside:
+            self.rows = [self._with_beside(row) for row in self.rows]
         columns = self._columns()
         kinds = {name: set(map(type, cells)) for name, cells in columns.items()}
         if not all(issubclass(kind, _STORABLE) for found in kinds.values() for kind in found):
@@ -97,6 +143,15 @@ class Rows:
             shape=shape,
             shapes=shapes,
         )
+
+    def _with_beside(self, row: Mapping[str, object]) -> Mapping[str, object]:
+        """Nothing is known of an owner's id either where a row says that it has no owner."""
+        none = {
+            name: None
+            for name, base in self._beside.items()
+            if name not in row and row.get(base, "") is None
+        }
+        return {**row, **none} if none else row
 
     def _columns(self) -> dict[str, list[object]]:
         headers = dict.fromkeys(chain.from_iterable(dict.fromkeys(map(tuple, self.rows))))

@@ -22,13 +22,13 @@ class Missing:
     among
         Ids of the deals that the source is to have, as they were before the load.
     n_deals
-        Deals before the load.
+        Deals that the source is to have, before the load.
     seq
         Commit that these were read at.
     force
         Whether also after rows were rejected.
     everything
-        Whether also more than half of the deals.
+        Whether also more than half of these deals, or all that there are because the source has no rows.
     """
 
     among: pl.Series
@@ -44,8 +44,29 @@ class Missing:
         # two ids with one hash would keep a deal, and never delete one too many
         return self.among.filter(~self.among.hash().is_in(pl.concat(loaded).implode())).to_list()
 
-    def refusal(self, ids: Sequence[str], n_rejected: int) -> str:
-        """Why these must not be deleted; empty where they may."""
+    def refusal(
+        self, ids: Sequence[str], n_rejected: int, *, n_rows: int, incomplete: str = ""
+    ) -> str:
+        """
+        Why these must not be deleted; empty where they may.
+
+        Parameters
+        ----------
+        ids
+            Deals that would be deleted.
+        n_rejected, n_rows
+            Rows of the source that were rejected, and rows that were not.
+        incomplete
+            Why the source can't be all, by its own words.
+        """
+        if incomplete:
+            # nothing overrides this: with the other pages there will be an answer
+            return f"{incomplete}; put all pages into one file"
+        if not n_rows and not n_rejected and not self.everything:
+            return (
+                f"the source has no rows, and {len(ids)} deals would be missing; "
+                "everything=True deletes them"
+            )
         if n_rejected and not self.force:
             return (
                 f"rejected rows: {n_rejected}, whose deals may be among the {len(ids)} missing ones; "
@@ -76,7 +97,7 @@ class Missing:
         return 0
 
 
-def refuse(reason: str) -> None:
+def refuse(reason: str, *, n_rows: int) -> None:
     """
     Stop before anything is deleted.
 
@@ -85,5 +106,6 @@ def refuse(reason: str) -> None:
     LoadError
         Always.
     """
-    msg = f"the rows were loaded, but nothing was deleted: {reason}"
+    loaded = "the rows were loaded, but " if n_rows else ""
+    msg = f"{loaded}nothing was deleted: {reason}"
     raise LoadError(msg)

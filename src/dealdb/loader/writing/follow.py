@@ -18,6 +18,8 @@ from dealdb.connection.retry import Pauses
 from dealdb.errors import LoadError, OutcomeUnknown, PoolTimeout, ServerUnavailable
 from dealdb.loader.chunk import Chunk, Reject, RowPlace, Source
 from dealdb.loader.columns.profile import Profile
+from dealdb.loader.derive.deleted import WithoutDeleted
+from dealdb.loader.derive.id_cells import WithPlainIds
 from dealdb.loader.derive.ids import WithIds
 from dealdb.loader.load_options import LoadOptions
 from dealdb.loader.rejects import RejectsFile, places_for
@@ -146,6 +148,8 @@ class Follower:
     def _once(self, lines: Lines) -> None:
         store, options = self._store(), self._options
         source: Source = _LinesSource(self.total.source, lines)
+        source = WithPlainIds(source, options.mapping, store.schema())
+        source = WithoutDeleted(source, options.mapping, store.schema())
         if options.id_from is not None:
             source = WithIds(source, options.id_from, options.mapping, store.schema())
         held = _HeldRejects()

@@ -13,6 +13,8 @@ import polars as pl
 
 from dealdb.errors import LoadError
 from dealdb.loader.chunk import Source
+from dealdb.loader.derive.deleted import WithoutDeleted
+from dealdb.loader.derive.id_cells import WithPlainIds
 from dealdb.loader.derive.ids import WithIds
 from dealdb.loader.derive.name_cells import WithPlainNames
 from dealdb.loader.derive.one_name import WithOneName
@@ -114,8 +116,10 @@ def _places(source: Any, opened: Source, options: LoadOptions) -> list[Path]:
 def _completed(
     source: Source, options: LoadOptions, store: LoadTarget, table: StageTable | None
 ) -> Source:
-    """A source without totals, with the names of stages, the outcomes and the ids that it leaves unsaid."""
+    """A source without totals and deleted records, with the stages, outcomes and ids that it leaves unsaid."""
     source = WithOneName(source, options.mapping, store.schema())
+    source = WithPlainIds(source, options.mapping, store.schema())
+    source = WithoutDeleted(source, options.mapping, store.schema())
     source = WithoutSummaries(source, options.mapping, store.schema())
     source = WithPlainNames(source, options.mapping, store.schema())
     if table:
@@ -134,9 +138,10 @@ def _missing(
     if among is None or among is False:  # type: ignore[redundant-expr]  # callers may be untyped
         return None
     deals = store.snapshot()
+    ids = deals.frame["id"] if among is True else select(among, columns=["id"])["id"]
     return Missing(
-        among=deals.frame["id"] if among is True else select(among, columns=["id"])["id"],
-        n_deals=deals.frame.height,
+        among=ids,
+        n_deals=ids.len(),
         seq=deals.seq,
         force=options.force,
         everything=options.everything,

@@ -111,6 +111,8 @@ class Load:
         )
         self._plan = Plan(columns=(), mapping={}, notes=())
         self._refused = ""
+        # why the source can't be all that there is
+        self._incomplete = ""
         self._times_dropped: dict[str, int] = {}
         # while every id is new to the collection, rows can be written in their order whatever they give
         self._all_new = begun.all_new
@@ -163,12 +165,15 @@ class Load:
 
     def _delete(self, missing: Missing, worker: Worker) -> None:
         ids = missing.find(self._id_hashes)
+        n_rows = sum(map(len, self._id_hashes))
         # a row of totals is no deal that could seem to be missing
         reasons = self._rejected.reasons.items()
         n_lost = sum(n for reason, n in reasons if not reason.endswith(SUMMARY_ROW))
-        reason = missing.refusal(ids, n_lost) if ids else ""
+        reason = ""
+        if ids:
+            reason = missing.refusal(ids, n_lost, n_rows=n_rows, incomplete=self._incomplete)
         if reason and not self._options.dry_run:
-            refuse(reason)
+            refuse(reason, n_rows=n_rows)
         self._refused = f"the load would delete nothing: {reason}" if reason else ""
         stages = self._new_stages()
         for start in range(0, len(ids), DEFAULT_BATCH):
@@ -281,6 +286,7 @@ class Load:
         encoded = encode_chunk(chunk, self._plan, closed)
         self._rejected.add(encoded.rejects)
         self._check_errors()
+        self._incomplete = self._incomplete or chunk.incomplete
         self._remember_ids(encoded.ids.hash())
         if not any(map(len, self._id_hashes)):
             self._rejected.check_hope()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -192,3 +192,24 @@ def test_floats_of_32_bits_and_times_of_day(store: Recorder) -> None:
     )
     store.load(frame)
     assert store.deals == {"1": {"amount": "19.99", "at": "09:30:00"}, "2": {"amount": "0.1"}}
+
+
+def test_objects_in_frames_are_what_they_stand_for(store: Recorder) -> None:
+    frame = pl.DataFrame(
+        {
+            "id": ["1", "2"],
+            "Owner": [{"Id": "5", "Name": "Pat"}, None],
+            "amount": [1.5, 2.0],
+            "tags": [[{"name": "a"}], []],
+            "properties": [{"dealstage": "Won"}, {"dealstage": "Lost"}],
+            "span": [{"of": timedelta(1)}, None],
+        }
+    )
+    store.load(frame.drop("span"))
+    assert store.deals == {
+        "1": {"owner": "Pat", "owner_id": "5", "amount": "1.5", "tags": '["a"]', "stage": "Won"},
+        "2": {"amount": "2", "tags": "[]", "stage": "Lost"},
+    }
+    # nothing of an object that JSON has no word for gets lost
+    store.load(frame.select("id", "span"))
+    assert store.deals["1"]["span"] == '{"of":"1 day, 0:00:00"}'

@@ -134,17 +134,19 @@ def test_elements_that_are_no_objects_are_rejected(store: Recorder, tmp_path: Pa
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"ids": [\n1]}', "JSON but not an array"),
-        ('{"deals" 1}', "JSON but not an array"),
-        ('{"deals": {"results": [\n{"id": 1}]}}', "JSON but not an array"),
-        ('{"deals": [\n{"id": 1},', "line 2: what stands here"),
-        (
-            '[{"id": 1}, {"id": ',
-            "line 1: what stands here is not JSON, or the array ends too early",
-        ),
-        ('[{"id": 1},\n{"id" 2}]', "line 2: what stands here"),
+        ('{"ids": [\n1]}', "no column is the id of the deals"),
+        ('{"error": "unauthorized"}', "no column is the id of the deals"),
+        ('{"deals" 1}', "line 1: this is not JSON"),
+        ('{"deals": [\n{"id": 1},', "line 2: this is not JSON"),
+        ('{"deals": [\n{"id": 1}]', "line 2: this is not JSON"),
+        ('[{"id": 1}, {"id": ', "line 1: this is not JSON, or an array or object ends too early"),
+        ('[{"id": 1},\n{"id" 2}]', "line 2: this is not JSON"),
+        ('[{"id": 1}]\n\noops, connection reset', "line 3: this is not JSON"),
+        ('{"results": [{"id": 1}]}\n]', "line 2: this is not JSON"),
+        ('[{"id": 1}]\n3', "line 2: JSON but not an array"),
         ("3", "JSON but not an array"),
-        ("", "line 1: what stands here"),
+        ("<html></html>", "line 1: this is not JSON"),
+        ("", "line 1: this is not JSON"),
     ],
 )
 def test_json_that_is_no_array(store: Recorder, tmp_path: Path, text: str, message: str) -> None:
@@ -211,9 +213,67 @@ def test_an_answer_of_hubspot(store: Recorder, tmp_path: Path) -> None:
     }  # fmt: skip
     assert store.values("78") == {"name": "Bolt", "created": date(2019, 3, 1)}
     assert "milliseconds since 1970 in 'createdate'" in report.notes
-    assert "1 times of day in 'createdate' dropped: its field is a date" in report.notes
+    assert "times of day dropped in 'createdate': 1; its field is a date" in report.notes
+    assert "the answer says that more pages follow" in report.notes
 
 
 def test_a_row_of_json_lines_with_a_list_stays_a_row(store: Recorder, tmp_path: Path) -> None:
     store.load_text(tmp_path, '{"id": "1", "items": ["a"]}\n{"id": "2"}\n', "x.json")
     assert set(store.deals) == {"1", "2"}
+
+
+@pytest.mark.parametrize("block", [7, 10_000])
+def test_all_documents_of_a_file_are_read(
+    store: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    monkeypatch.setattr("dealdb.loader.sources.text_file.BLOCK_BYTES", block)
+    text = '[{"id": 1}, {"id": 2}]\n[{"id": 3}]\ufeff{"data": [{"id": 4}]}\n{"id": "5é"}[[{"id": 6}], {"id": 7}]'
+    report = store.load_text(tmp_path, text, "x.json")
+    assert list(store.deals) == ["1", "2", "3", "4", "5é", "6", "7"]
+    assert (report.rejected, report.notes) == (0, ())
+
+
+def test_a_file_of_several_documents_is_all_that_there_is(store: Recorder, tmp_path: Path) -> None:
+    store.load([{"id": str(n)} for n in range(12)])
+    first, second = ([{"id": str(n)} for n in part] for part in (range(7), range(7, 12)))
+    report = store.load_text(
+        tmp_path, json.dumps(first) + json.dumps(second), "x.json", delete_missing=True
+    )
+    assert (report.deleted, len(store.deals)) == (0, 12)
+
+
+def test_pages_of_answers_line_by_line(store: Recorder, tmp_path: Path) -> None:
+    pages = [
+        {"results": [{"id": "1"}], "paging": {"next": {"after": "1"}}},
+        {"results": [{"id": "2"}]},
+    ]
+    report = store.load_text(tmp_path, "\n".join(map(json.dumps, pages)), "x.jsonl")
+    assert (list(store.deals), report.notes) == (["1", "2"], ())
+
+
+def test_places_in_an_answer_are_those_of_the_file(store: Recorder, tmp_path: Path) -> None:
+    text = '{"é": 1,\n"data": {"deals": [\n{"id": 1},\n 2]}}'
+    store.load_text(tmp_path, text, "x.json", rejects=tmp_path / "rejects")
+    found = pl.read_csv(tmp_path / "rejects", infer_schema=False).row(0, named=True)
+    assert (found["line"], found["raw"]) == ("4", "2")
+    assert text.encode()[int(found["offset"])] == ord("2")
+
+
+def test_lines_may_begin_with_a_mark_and_spell_names_differently(
+    store: Recorder, tmp_path: Path
+) -> None:
+    text = '{"ID": 1, "name": "a"}\n\ufeff{"id": 2, "Name": "b"}\n'
+    store.load_text(tmp_path, text, "x.jsonl")
+    assert store.deals == {"1": {"name": "a"}, "2": {"name": "b"}}
+
+
+def test_hubspot_line_by_line(store: Recorder, tmp_path: Path) -> None:
+    row = {"id": "1", "properties": {"dealname": "A", "dealstage": "closedwon", "amount": "100"}}
+    store.load_text(tmp_path, json.dumps(row) + "\n", "x.jsonl")
+    assert store.deals == {"1": {"name": "A", "stage": "closedwon", "amount": "100"}}
+
+
+def test_a_deal_over_several_lines_is_one_row(store: Recorder, tmp_path: Path) -> None:
+    row = {"id": 7, "name": "a", "items": [{"id": 8, "sku": "x"}]}
+    store.load_text(tmp_path, json.dumps(row, indent=1), "x.json")
+    assert store.deals == {"7": {"name": "a", "items": '[{"id":8,"sku":"x"}]'}}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from dealdb.errors import LoadError
+from dealdb.loader.writing.delete_missing import Missing
 from dealdb.store.commit.batch import Batch
 from recorder import Recorder
 
@@ -59,3 +63,58 @@ def test_what_others_touch_meanwhile_stays(store: Recorder) -> None:
     done = store.load(rows(*range(3, 10)), delete_missing=True, progress=meddle)
     assert done.deleted == 2
     assert {"1", "99"} <= set(store.deals)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("x.csv", "<!DOCTYPE html><html><body>log in</body></html>\n", "no column is the id"),
+        ("x.csv", "id,name\n", "^nothing was deleted: the source has no rows"),
+        ("x.csv", "nr,name\n", "no column is the id"),
+        ("x.csv", "", "nothing to load"),
+        ("x.jsonl", "", "^nothing was deleted: the source has no rows"),
+        ("x.json", '{"results": [], "paging": null}', "^nothing was deleted: the source has no"),
+        ("x.json", "[]", "^nothing was deleted: the source has no rows"),
+        ("x.json", '{"error": "expired"}', "no column is the id"),
+        ("x.json", '[{"id": 1}] oops', "line 1: this is not JSON"),
+    ],
+)
+def test_what_is_no_table_deletes_nothing(
+    store: Recorder, tmp_path: Path, name: str, text: str, message: str
+) -> None:
+    with pytest.raises(LoadError, match=message):
+        store.load_text(tmp_path, text, name, delete_missing=True)
+    assert len(store.deals) == 10
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.json"])
+def test_what_is_no_table_is_refused_without_deleting_too(
+    store: Recorder, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(LoadError):
+        store.load_text(tmp_path, "<html><body>log in</body></html>\n", name)
+
+
+def test_a_page_deletes_nothing_whatever_was_allowed(store: Recorder, tmp_path: Path) -> None:
+    page = {"records": rows(*range(7)), "done": False, "nextRecordsUrl": "/x"}
+    said = store.load_text(tmp_path, json.dumps(page), "x.json", delete_missing=True, dry_run=True)
+    assert said.deleted == 3
+    assert "would delete nothing: the answer says that more pages follow" in said.notes[-1]
+    with pytest.raises(LoadError, match="nothing was deleted: the answer says that more pages"):
+        store.load_text(
+            tmp_path, json.dumps(page), "x.json", delete_missing=True, everything=True, force=True
+        )
+    assert len(store.deals) == 10
+
+
+def test_deleted_records_count_as_missing(store: Recorder) -> None:
+    source = [{**row, "IsDeleted": row["id"] == 3} for row in rows(*range(10))]
+    report = store.load(source, delete_missing=True)
+    assert (report.deleted, "3" in store.deals) == (1, False)
+    assert "1 deleted record left out" in report.notes
+
+
+def test_half_is_half_of_what_the_filter_selects() -> None:
+    missing = Missing(among=pl.Series(["1", "2", "3"]), n_deals=3, seq=1)
+    assert "2 of 3 deals" in missing.refusal(["1", "2"], 0, n_rows=100)
+    assert not missing.refusal(["1"], 0, n_rows=100)
