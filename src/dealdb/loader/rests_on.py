@@ -77,7 +77,14 @@ def doubts(
     columns: Iterable[MappedColumn], stages: Collection[str], pipeline: Pipeline
 ) -> tuple[str, ...]:
     """
-    What no column says, each with what to do; parameters as of ``rests_on``.
+    What no column says, each with what to do.
+
+    Parameters
+    ----------
+    columns, pipeline
+        As of ``rests_on``.
+    stages
+        Stages by which the pipeline is judged.
 
     Examples
     --------
@@ -111,9 +118,10 @@ def _outcomes(stages: Collection[str], pipeline: Pipeline) -> str:
 
 def _doubts_of_stages(stages: Collection[str], pipeline: Pipeline) -> Iterator[str]:
     open_ones = ", ".join(pipeline.names(Kind.OPEN)[:8])
-    for kind in pipeline.outcomes_lacking(stage.name for stage in pipeline):
-        if stages:
-            yield f"no stage means {kind}: the open ones are {open_ones}; dealdb pipeline --set says what they mean"
+    if not stages:
+        return
+    for kind in pipeline.outcomes_lacking(stages):
+        yield f"no stage means {kind}: the open ones are {open_ones}; dealdb pipeline --set says what they mean"
 
 
 def _likely(name: str, columns: Iterable[MappedColumn]) -> str:

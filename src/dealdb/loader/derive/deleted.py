@@ -27,6 +27,8 @@ _TIMES = {
 }  # fmt: skip
 _STATES = {"status", "dealstatus", "state", "recordstatus", "recordstatuss"}
 _GONE = {"deleted", "trash", "trashed", "recyclebin"}
+# where all of so many rows are marked, the mark says nothing: an export of what is deleted alone, or a column of ones
+_TOO_MANY = 10
 # MySQL's date for nothing
 _NO_TIME = r"^(?:0000-00-00.*|0|false|null|none|-|)$"
 
@@ -52,13 +54,18 @@ class WithoutDeleted(DerivedSource):
     ) -> None:
         super().__init__(source, mapping, schema)
         self._n_deleted = 0
+        self._all = False
 
     @property
     def notes(self) -> list[str]:
         """What was detected, and how many rows were left out."""
         n = self._n_deleted
-        told = f"{n} deleted record{'s' if n > 1 else ''} left out"
-        return [*super().notes, *([told] if n else [])]
+        if self._all:
+            return [*super().notes, "all records are marked as deleted, and loaded all the same"]
+        return [
+            *super().notes,
+            *([f"{n} deleted record{'s' if n > 1 else ''} left out"] if n else []),
+        ]
 
     def _begin(self) -> Callable[[Chunk], Chunk]:
         n_deleted = 0
@@ -66,7 +73,10 @@ class WithoutDeleted(DerivedSource):
         def without_deleted(chunk: Chunk) -> Chunk:
             nonlocal n_deleted
             deleted = self._deleted(chunk)
-            if deleted is None:
+            if deleted is None or self._all:
+                return chunk
+            if not n_deleted and deleted.all() and chunk.frame.height >= _TOO_MANY:
+                self._all = True
                 return chunk
             n_deleted += int(deleted.sum())
             # a pass that stops early has not seen them all

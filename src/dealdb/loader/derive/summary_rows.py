@@ -26,6 +26,7 @@ _WORDS = (
     r"|totale(?:\s+(?:generale|complessivo))?|subtotale|somma|(?:eind|sub)?totaal|som|gemiddelde|soma|média|Σ"
 )
 _SUMMARY = rf"^(?i:{_WORDS})\s*(?:\([^)]*\))?\s*(?:[:=]\s*.*)?$"
+_OF_SHEETS = ("csv", "tsv", "xlsx")
 _REJECTED = "expected a deal, not a row that sums up others"
 
 
@@ -33,7 +34,8 @@ class WithoutSummaries(DerivedSource):
     """A source without its rows of totals, which become rejects."""
 
     def _begin(self) -> Callable[[Chunk], Chunk]:
-        return self._without
+        # what a program writes with types has no totals, and any text may be an id there
+        return self._without if self.format in _OF_SHEETS else lambda chunk: chunk
 
     def _without(self, chunk: Chunk) -> Chunk:
         header = self._label(chunk.frame.columns)
@@ -55,12 +57,12 @@ class WithoutSummaries(DerivedSource):
 
 
 def _only_numbers(frame: pl.DataFrame, row: int, label: str) -> bool:
-    """Whether a row has nothing else but numbers: a deal has a name, a stage or an owner."""
+    """Whether a row has numbers, and nothing else: a deal has a name, a stage or an owner."""
     others = [cell for header, cell in frame.row(row, named=True).items() if header != label]
     cells = pl.Series([cell for cell in others if cell and cell.strip(" -")], dtype=pl.String)
     cells = cells.filter(~cells.str.strip_chars().str.contains(_SUMMARY))
     points = (decimals(cells, point, percent=True).is_not_null() for point in ".,")
-    return bool((next(points) | next(points)).all())
+    return bool(cells.len() and (next(points) | next(points)).all())
 
 
 def _set_aside(chunk: Chunk, rows: Sequence[int], header: str) -> Chunk:

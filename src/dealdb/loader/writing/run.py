@@ -268,7 +268,11 @@ class Load:
                 self._pipeline = better
 
     def _doubts(self, pipeline: Pipeline) -> tuple[str, ...]:
-        return doubts(self._filled_columns(), self._profile.stages, pipeline)
+        used = [name for name in self._profile.stages if name]
+        # the stages of a later load are often a part of those that are known to be right
+        are_known = self._stages_before.issuperset(used)
+        judged = [stage.name for stage in pipeline] if used and are_known else used
+        return doubts(self._filled_columns(), judged, pipeline)
 
     def _check_strictly(self) -> None:
         """Refuse what would be a warning, before anything is written."""
