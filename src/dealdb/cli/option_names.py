@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
-_NAMES = "dates|decimal_point|delimiter|everything|force|format|id_from|max_expansion|null|on_conflict|resume"
+_NAMES = (
+    "dates|decimal_point|delimiter|encoding|everything|force|format|id_from|max_expansion|null|on_conflict|resume"
+    "|sheet"
+)
 _IN_OPTIONS = (
     (r"\bmapping=\{'([^']*)': '([^']*)'\}", r"--map '\1=\2'"),
     (r"^mapping(?=: )", "--map"),
