@@ -17,7 +17,7 @@ _IN_OPTIONS = (
     (r"\boverwrite=True\b", "--force"),
     (rf"\b({_NAMES})=True\b", r"--\1"),
     (rf"\b({_NAMES})=(?=['\[ ])", r"--\1 "),
-    (rf"(?:^|(?<=with )|(?<=without )|(?<=raise ))({_NAMES})\b(?!')", r"--\1"),
+    (rf"(?:^|(?<=with )|(?<=without )|(?<=raise ))({_NAMES})\b(?!'| in column)", r"--\1"),
 )
 
 

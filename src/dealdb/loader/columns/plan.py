@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from dealdb.loader.chunk import Chunk
+from dealdb.loader.columns.deal_ids import id_texts
 from dealdb.loader.columns.headers import CLOSE_DATE
 from dealdb.model.schema import Field, FieldType
 
@@ -31,6 +32,10 @@ class ColumnPlan:
         Whether a probability counts to 100.
     strict
         Whether the caller chose the type, so that integers don't widen to decimals.
+    whole
+        Whether ids lose the decimal 0 that all of them have.
+    collapsed
+        Ids that a spreadsheet has rounded, so that several deals have the same.
     """
 
     header: str
@@ -39,6 +44,8 @@ class ColumnPlan:
     point: str = "."
     of_hundred: bool = False
     strict: bool = False
+    whole: bool = False
+    collapsed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +76,7 @@ class Plan:
         """Ids of a chunk's rows; null where a row has none."""
         for column in self.columns:
             if column.field.name == "id" and column.header in chunk.frame.columns:
-                return text_cells(chunk.frame[column.header], chunk.types.get(column.header))
+                return id_texts(chunk, column.header, whole=column.whole)
         return pl.repeat(None, chunk.frame.height, dtype=pl.String, eager=True)
 
 

@@ -16,6 +16,7 @@ from dealdb.errors import LoadError
 from dealdb.loader.chunk import Chunk, merged_type
 from dealdb.loader.columns import headers
 from dealdb.loader.columns.dates import DATE_SHAPE, MOMENT_SHAPE, OrderEvidence
+from dealdb.loader.columns.deal_ids import IdEvidence
 from dealdb.loader.columns.numbers import PointEvidence, greatest
 from dealdb.loader.columns.plan import ColumnPlan, Plan
 from dealdb.loader.columns.stage_flags import outcomes_in
@@ -84,6 +85,9 @@ class Profile:
         self._mapping: dict[str, str | None] = {}
         self._settled: Mapping[str, str | None] = {}
         self._percent: bool | None = None
+        self._ids = IdEvidence()
+        # once rows were written, ids can't be read otherwise any more
+        self._ids_are_whole: bool | None = None
         self.stages: dict[str, None] = {}
         self.outcomes: dict[str, set[Kind]] = {}
 
@@ -92,6 +96,7 @@ class Profile:
         later = copy(self)
         later._schema = schema
         later._columns = deepcopy(self._columns)
+        later._ids = deepcopy(self._ids)
         later._mapping = dict(self._mapping)
         later.stages, later.outcomes = dict(self.stages), deepcopy(self.outcomes)
         return later
@@ -106,6 +111,8 @@ class Profile:
             self._mapping = headers.map_headers(self._columns.keys(), chosen, self._schema)
         for header, target in self._mapping.items():
             if target is not None and header in chunk.frame.columns:
+                if target == "id":
+                    self._ids.add(chunk, header)
                 texts = chunk.frame[header]
                 declared, is_encoded = chunk.types.get(header), header in chunk.encoded
                 self._look(self._columns[header], target, texts, declared, is_encoded=is_encoded)
@@ -214,6 +221,8 @@ class Profile:
     ) -> ColumnPlan:
         seen = self._columns[header]
         chosen = override or self._field(target, seen)
+        if target == "id":
+            return self._id_column(header, chosen, notes)
         return ColumnPlan(
             header=header,
             field=chosen,
@@ -222,6 +231,13 @@ class Profile:
             point=self._point(header, seen, notes) if chosen.type in NUMBER_TYPES else ".",
             of_hundred=target == "probability" and self._of_hundred(header, seen, notes),
         )
+
+    def _id_column(self, header: str, chosen: Field, notes: list[str]) -> ColumnPlan:
+        notes += self._ids.notes(header)
+        if self._ids_are_whole is None and self._ids.n_values:
+            self._ids_are_whole = self._ids.whole
+        whole = bool(self._ids_are_whole)
+        return ColumnPlan(header=header, field=chosen, whole=whole, collapsed=self._ids.collapsed)
 
     def _field(self, target: str, seen: ColumnProfile) -> Field:
         if target == headers.CLOSE_DATE:

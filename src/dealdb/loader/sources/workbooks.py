@@ -74,8 +74,9 @@ class WorkbookSource(FrameSource):
         try:
             workbook = fastexcel.read_excel(path)
             chosen = _chosen(workbook, name, sheet, id_names)
-            place = header_place(_first_rows(workbook, chosen), id_names)
-            frame = _loaded(workbook, chosen, place)
+            rows = _first_rows(workbook, chosen)
+            place = header_place(rows, id_names)
+            frame = _loaded(workbook, chosen, _header_row(workbook, chosen, rows, place))
         except (fastexcel.FastExcelError, OSError) as problem:
             msg = f"{name} can't be read as an XLSX workbook: {_first_line(problem)}"
             raise LoadError(msg) from problem
@@ -203,6 +204,18 @@ def _first_rows(workbook: Any, name: str) -> list[list[str]]:
     except fastexcel.FastExcelError:
         return []
     return [[cell or "" for cell in row] for row in sheet.iter_rows()]
+
+
+def _header_row(workbook: Any, name: str, rows: list[list[str]], place: int) -> int:
+    """Number of the row with the names of columns as the library counts: blank rows above the first one may count."""
+    if place == 0:
+        return 0
+    names = {cell for cell in rows[place] if cell}
+    for number in range(place, place + MOST_ABOVE):
+        sheet = workbook.load_sheet(name, header_row=number, n_rows=1)
+        if names <= {column.name for column in sheet.available_columns()}:
+            return number
+    return place
 
 
 def _loaded(workbook: Any, name: str, header_row: int) -> pl.DataFrame:

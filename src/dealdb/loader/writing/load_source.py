@@ -16,6 +16,7 @@ from dealdb.loader.chunk import Source
 from dealdb.loader.derive.ids import WithIds
 from dealdb.loader.derive.stage_table import StageTable, WithStages, read_stages
 from dealdb.loader.derive.statuses import WithStatuses
+from dealdb.loader.derive.trimmed import TrimmedNames
 from dealdb.loader.load_options import LoadOptions
 from dealdb.loader.progress import ProgressCallback, read_meter, shown
 from dealdb.loader.rejects import RejectsFile, places_for
@@ -115,6 +116,7 @@ def _completed(
     source: Source, options: LoadOptions, store: LoadTarget, table: StageTable | None
 ) -> Source:
     """A source with the names of stages, the outcomes and the ids that it leaves unsaid."""
+    source = TrimmedNames(source, options.mapping, store.schema())
     if table:
         source = WithStages(source, table, options.mapping, store.schema())
     source = WithStatuses(source, options.mapping, store.schema(), store.pipeline())
