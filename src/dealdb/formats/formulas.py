@@ -21,9 +21,8 @@ _FORMULA = "^[=+\\-@\t\r\n\0\uff1d\uff0b\uff0d\uff20]"
 # those, and what has become one by an apostrophe: it gets one more, so that it can be told apart
 _GUARDED = _FORMULA.replace("^", "^'*")
 # what a loader takes for a slip of another program: blanks around an id, a formula around it, a number's point and zero
-ODD_ID = (
-    r"^[\s\p{Z}\u200b-\u200d\u2060\ufeff]|[\s\p{Z}\u200b-\u200d\u2060\ufeff]$|^=\"|\.0$|E\+[0-9]+$"
-)
+ODD_NAME = r"^[\s\p{Z}\u200b-\u200d\u2060\ufeff]|[\s\p{Z}\u200b-\u200d\u2060\ufeff]$"
+ODD_ID = ODD_NAME + r"|^=\"|\.0$|[eE]\+?[0-9]+$"
 
 
 # a field's name, which never needs quotes
@@ -62,8 +61,8 @@ def marked(line: str, separator: str, mark: WriterMark) -> str:
 
     Examples
     --------
-    >>> marked("id,name\\n", ",", WriterMark.RAW)
-    'id,"name"\\n'
+    >>> marked("id,name\n", ",", WriterMark.RAW)
+    'id,"name"\n'
     """
     names = line.rstrip("\n").split(separator)
     place = 0 if mark is WriterMark.GUARDED else -1

@@ -11,7 +11,15 @@ import polars as pl
 
 from dealdb.errors import LoadError
 from dealdb.formats.exact_json import as_json
-from dealdb.formats.formulas import ODD_ID, WriterMark, defused, defused_name, marked, needs_mark
+from dealdb.formats.formulas import (
+    ODD_ID,
+    ODD_NAME,
+    WriterMark,
+    defused,
+    defused_name,
+    marked,
+    needs_mark,
+)
 from dealdb.formats.markdown import ESCAPES, NUMBER_EDGE, TEXT_EDGE, markdown_cell
 from dealdb.model.columns import encode_column, field_of
 from dealdb.model.schema import NUMBER_TYPES, Field, FieldType
@@ -20,6 +28,8 @@ from dealdb.model.values import encode
 _BARE_IN_JSON = NUMBER_TYPES | {FieldType.BOOL, FieldType.LIST}
 _MOMENT = Field("moment", FieldType.DATETIME)
 _SLICE_ROWS = 20_000
+# what a loader changes in the files of other programs
+_TIDIED = {"id": ODD_ID, "stage": ODD_NAME, "owner": ODD_NAME, "company": ODD_NAME}
 _TEXTS = (pl.String, pl.Categorical, pl.Enum)
 
 
@@ -105,8 +115,9 @@ class TextForm:
         """What tells a loader to take off apostrophes, and to leave ids as they are; nothing where there is none."""
         columns = [each for each in self._frame if each.dtype in _TEXTS]
         odd = any(
-            each.name == "id" and each.cast(pl.String).str.contains(ODD_ID).any()
+            each.unique().cast(pl.String).str.contains(_TIDIED[each.name]).any()
             for each in columns
+            if each.name in _TIDIED
         )
         if self._raw:
             return WriterMark.RAW if odd else None

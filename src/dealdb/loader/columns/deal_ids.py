@@ -48,7 +48,8 @@ def id_texts(chunk: Chunk, header: str, *, whole: bool = False) -> pl.Series:
         Whether all ids are numbers with the decimal 0, which another program has added.
     """
     cells, kind = chunk.frame[header], chunk.types.get(header)
-    if header in chunk.encoded and kind in (FieldType.TEXT, FieldType.INT):
+    # programs that write texts as such mean them
+    if kind is FieldType.TEXT or (header in chunk.encoded and kind is FieldType.INT):
         return cells
     if not cells.str.contains(ODD_ID).any():
         return cells

@@ -19,7 +19,6 @@ from dealdb.errors import LoadError, OutcomeUnknown, PoolTimeout, ServerUnavaila
 from dealdb.loader.chunk import Chunk, Reject, RowPlace, Source
 from dealdb.loader.columns.profile import Profile
 from dealdb.loader.derive.ids import WithIds
-from dealdb.loader.derive.trimmed import TrimmedNames
 from dealdb.loader.load_options import LoadOptions
 from dealdb.loader.rejects import RejectsFile, places_for
 from dealdb.loader.report import LoadReport
@@ -146,8 +145,7 @@ class Follower:
 
     def _once(self, lines: Lines) -> None:
         store, options = self._store(), self._options
-        lines_source = _LinesSource(self.total.source, lines)
-        source: Source = TrimmedNames(lines_source, options.mapping, store.schema())
+        source: Source = _LinesSource(self.total.source, lines)
         if options.id_from is not None:
             source = WithIds(source, options.id_from, options.mapping, store.schema())
         held = _HeldRejects()

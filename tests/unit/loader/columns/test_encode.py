@@ -308,7 +308,7 @@ def test_text_keeps_what_stands_for_nothing_elsewhere(store: Recorder, tmp_path:
     store.load_text(tmp_path, "id,name,owner,company,amount\n1,N/A,-,NULL,-\n2,Null, x ,None,n/a\n")
     assert store.deals == {
         "1": {"name": "N/A", "owner": "-"},
-        "2": {"name": "Null", "owner": " x ", "company": "None"},
+        "2": {"name": "Null", "owner": "x", "company": "None"},
     }
 
 
