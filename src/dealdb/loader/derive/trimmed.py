@@ -24,7 +24,7 @@ class TrimmedNames(DerivedSource):
 
     def _begin(self) -> Callable[[Chunk], Chunk]:
         wanted = _NAMES if self.format in _LOOSE else ("id",)
-        if self.format not in (*_LOOSE, "frame", "rows"):
+        if self.format not in (*_LOOSE, "frame", "mappings"):
             return lambda chunk: chunk
         found: dict[tuple[str, ...], list[str]] = {}
 

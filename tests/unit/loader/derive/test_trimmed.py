@@ -15,3 +15,10 @@ def test_names_of_stages_owners_and_companies(tmp_path: Path) -> None:
     whole = {"owner": "Pat", "stage": "Won", "company": "Acme"}
     assert list(store.deals.values()) == [{**whole, "note": " x"}, whole, whole, {}]
     assert [stage.name for stage in store.pipeline()] == ["Won"]
+
+
+def test_ids_of_mappings_and_of_files_that_keep_texts(tmp_path: Path) -> None:
+    store = Recorder()
+    store.load([{"id": " 7 ", "owner": "Pat "}])
+    store.load_text(tmp_path, '[{"id": " 8", "owner": "Pat "}]', "x.json")
+    assert store.deals == {"7": {"owner": "Pat "}, " 8": {"owner": "Pat "}}
