@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
-_NAMES = "dates|decimal_point|delimiter|everything|force|format|id_from|max_expansion|null|on_conflict|resume"
+_NAMES = (
+    "dates|decimal_point|delimiter|encoding|everything|force|format|id_from|max_expansion|null|on_conflict|resume"
+    "|sheet"
+)
 _IN_OPTIONS = (
     (r"\bmapping=\{'([^']*)': '([^']*)'\}", r"--map '\1=\2'"),
     (r"^mapping(?=: )", "--map"),
@@ -14,7 +17,7 @@ _IN_OPTIONS = (
     (r"\boverwrite=True\b", "--force"),
     (rf"\b({_NAMES})=True\b", r"--\1"),
     (rf"\b({_NAMES})=(?=['\[ ])", r"--\1 "),
-    (rf"(?:^|(?<=with )|(?<=without )|(?<=raise ))({_NAMES})\b(?!')", r"--\1"),
+    (rf"(?:^|(?<=with )|(?<=without )|(?<=raise ))({_NAMES})\b(?!'| in column)", r"--\1"),
 )
 
 

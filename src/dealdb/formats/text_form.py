@@ -11,7 +11,15 @@ import polars as pl
 
 from dealdb.errors import LoadError
 from dealdb.formats.exact_json import as_json
-from dealdb.formats.formulas import defused, defused_name
+from dealdb.formats.formulas import (
+    ODD_ID,
+    ODD_NAME,
+    WriterMark,
+    defused,
+    defused_name,
+    marked,
+    needs_mark,
+)
 from dealdb.formats.markdown import ESCAPES, NUMBER_EDGE, TEXT_EDGE, markdown_cell
 from dealdb.model.columns import encode_column, field_of
 from dealdb.model.schema import NUMBER_TYPES, Field, FieldType
@@ -20,6 +28,9 @@ from dealdb.model.values import encode
 _BARE_IN_JSON = NUMBER_TYPES | {FieldType.BOOL, FieldType.LIST}
 _MOMENT = Field("moment", FieldType.DATETIME)
 _SLICE_ROWS = 20_000
+# what a loader changes in the files of other programs
+_TIDIED = {"id": ODD_ID, "stage": ODD_NAME, "owner": ODD_NAME, "company": ODD_NAME}
+_TEXTS = (pl.String, pl.Categorical, pl.Enum)
 
 
 class TextForm:
@@ -84,9 +95,11 @@ class TextForm:
     def _delimited(self, separator: str) -> Iterator[str]:
         names = self._frame.columns
         header = names if self._raw else [defused_name(name) for name in names]
-        yield pl.DataFrame(_numbered([pl.Series([name]) for name in header])).write_csv(
+        line = pl.DataFrame(_numbered([pl.Series([name]) for name in header])).write_csv(
             include_header=False, separator=separator
         )
+        mark = self._mark()
+        yield marked(line, separator, mark) if mark else line
         for part in self._slices():
             cells = pl.DataFrame(_numbered([self._cell_texts(column) for column in part]))
             # Polars leaves a lone carriage return bare, and some readers take it for the end of the line
@@ -98,9 +111,22 @@ class TextForm:
                 quote_style="always" if returns.to_series().any() else "necessary",
             )
 
+    def _mark(self) -> WriterMark | None:
+        """What tells a loader to take off apostrophes, and to leave ids as they are; nothing where there is none."""
+        columns = [each for each in self._frame if each.dtype in _TEXTS]
+        odd = any(
+            each.unique().cast(pl.String).str.contains(_TIDIED[each.name]).any()
+            for each in columns
+            if each.name in _TIDIED
+        )
+        if self._raw:
+            return WriterMark.RAW if odd else None
+        changed = odd or any(needs_mark(each.unique().cast(pl.String)) for each in columns)
+        return WriterMark.GUARDED if changed else None
+
     def _cell_texts(self, column: pl.Series) -> pl.Series:
         texts = texts_of(column)
-        if column.dtype not in (pl.String, pl.Categorical, pl.Enum):
+        if column.dtype not in _TEXTS:
             return texts
         if self._null and (texts == self._null).any():
             msg = f"column {column.name!r} has the text {self._null!r}, which stands for nothing; choose another null"

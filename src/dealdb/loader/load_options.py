@@ -32,6 +32,8 @@ _TERMS = (
     "decimal_point",
     "delimiter",
     "null",
+    "encoding",
+    "sheet",
     "id_from",
     "stages",
     "on_conflict",
@@ -100,6 +102,8 @@ class LoadOptions:
     decimal_point: str | None = None
     delimiter: str | None = None
     null: str | None = None
+    encoding: str | None = None
+    sheet: str | None = None
     id_from: Sequence[str] | str | None = None
     stages: Any = None
     on_conflict: str = "merge"
@@ -120,6 +124,7 @@ class LoadOptions:
     def __post_init__(self) -> None:
         self._check_numbers()
         self._check_policy()
+        _check_encoding(self.encoding)
         object.__setattr__(self, "id_from", _names_of_id(self.id_from))
         object.__setattr__(self, "promised", self._asked_durability())
         object.__setattr__(self, "columns", self._column_options())
@@ -143,6 +148,14 @@ class LoadOptions:
     def ids_of_whole_rows(self) -> bool:
         """Whether ids are made from whole rows, not from some of their columns."""
         return self.id_from == (WHOLE_ROW,)
+
+    @property
+    def id_names(self) -> tuple[str, ...] | None:
+        """Headers that the caller calls the id, or makes it of; None where ids are made of whole rows."""
+        if self.ids_of_whole_rows:
+            return None
+        chosen = (header for header, field in (self.mapping or {}).items() if field == "id")
+        return (*chosen, *(self.id_from or ()))
 
     def terms(self, table: object) -> dict[str, object]:
         """
@@ -186,3 +199,13 @@ def _check_number(name: str, value: object, *, least: int, most: int | None = No
         bounds = f"from {least} up" if most is None else f"from {least} to {most}"
         msg = f"{name} is a whole number {bounds}, not {value!r}"
         raise LoadError(msg)
+
+
+def _check_encoding(encoding: str | None) -> None:
+    """Refuse an encoding that Python doesn't know, or that isn't one of text."""
+    try:
+        if encoding is not None:
+            "".encode(encoding)
+    except (LookupError, UnicodeError) as problem:
+        msg = f"there is no encoding {encoding!r}; usual ones are utf-8, cp1252, cp1250, cp1251, cp932 and gb18030"
+        raise LoadError(msg) from problem

@@ -50,6 +50,8 @@ class DataLoader:
         decimal_point: str | None = None,
         delimiter: str | None = None,
         null: str | None = None,
+        encoding: str | None = None,
+        sheet: str | None = None,
         id_from: Sequence[str] | str | None = None,
         stages: Any = None,
         on_conflict: str = "merge",
@@ -93,6 +95,10 @@ class DataLoader:
         null
             Text of a cell that stands for nothing in delimited text; by default an empty one and ``NULL``. With
             another one, empty cells are empty texts.
+        encoding
+            Encoding of text, as Python calls it; by default found out, or asked for where it can't be.
+        sheet
+            Sheet of a workbook; by default the first visible one with a column that is the id.
         id_from
             Columns (headers or fields) that together make the id where the source has none, or ``"row"`` for whole
             rows; the same rows get the same ids whenever they are loaded.
@@ -172,10 +178,10 @@ class DataLoader:
         """
         options = LoadOptions(
             format=format, mapping=mapping, types=types, dates=dates, decimal_point=decimal_point,
-            delimiter=delimiter, null=null, id_from=id_from, stages=stages, on_conflict=on_conflict,
-            delete_missing=delete_missing, force=force, everything=everything, dry_run=dry_run, resume=resume,
-            strict=strict, rejects=rejects, max_errors=max_errors, max_expansion=max_expansion, batch_size=batch_size,
-            durability=durability,
+            delimiter=delimiter, null=null, encoding=encoding, sheet=sheet, id_from=id_from, stages=stages,
+            on_conflict=on_conflict, delete_missing=delete_missing, force=force, everything=everything,
+            dry_run=dry_run, resume=resume, strict=strict, rejects=rejects, max_errors=max_errors,
+            max_expansion=max_expansion, batch_size=batch_size, durability=durability,
         )  # fmt: skip
         return load_source(
             self._store, source, options, select=self._selected, progress=progress, bar=bar

@@ -58,6 +58,14 @@ def load(
     null: Annotated[
         str | None, typer.Option(metavar="TEXT", help="What stands for nothing [default: NULL].")
     ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Encoding of text, such as cp1250 [default: detected]."),
+    ] = None,
+    sheet: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Sheet of a workbook [default: the first with an id]."),
+    ] = None,
     id_from: Annotated[
         str | None,
         typer.Option(
@@ -143,6 +151,8 @@ def load(
         "delimiter": delimiter,
         "rejects": rejects,
         "null": null,
+        "encoding": encoding,
+        "sheet": sheet,
         "id_from": names(id_from),
         "on_conflict": on_conflict,
         "stages": stages,

@@ -22,6 +22,7 @@ from dealdb.loader.cells.numbers import (
 )
 from dealdb.loader.cells.truth_words import FALSE_WORDS, TRUE_WORDS
 from dealdb.loader.chunk import Chunk, Reject
+from dealdb.loader.columns.deal_ids import id_texts
 from dealdb.loader.columns.headers import CLOSE_DATE
 from dealdb.loader.columns.money import in_units
 from dealdb.loader.columns.plan import ColumnPlan, Plan, text_cells
@@ -50,6 +51,12 @@ _EXPECTED: dict[FieldType, tuple[str, str]] = {
     FieldType.LIST: ("not-a-list", 'a list of texts such as ["renewal","EMEA"]'),
 }
 _NO_ID = ("missing-id", "an id that is not empty")
+_ROUNDED_ID = (
+    "rounded-id",
+    "an id of one deal, not one that a spreadsheet has rounded for several",
+)
+# after a header: a second thing that can be wrong with its cells
+_MORE = "\0more"
 _PROBABILITY = ("not-a-probability", "a probability from 0 to 1, or from 0 to 100 in all rows")
 _BOOLS = {**dict.fromkeys(TRUE_WORDS, "true"), **dict.fromkeys(FALSE_WORDS, "false")}
 
@@ -193,7 +200,12 @@ def _texts(
     dropped: dict[str, int] = {}
     for column in columns:
         cells = chunk.frame[column.header]
-        if column.field.type is FieldType.TEXT:
+        if column.field.name == "id":
+            found = id_texts(chunk, column.header, whole=column.whole)
+            if column.collapsed:
+                rows = found.is_in(list(column.collapsed)).fill_null(value=False)
+                bad[column.header + _MORE] = _Bad(rows, *_ROUNDED_ID)
+        elif column.field.type is FieldType.TEXT:
             found = text_cells(cells, chunk.types.get(column.header))
             if column.field.name == "currency":
                 found = by_unique(found, currency_name)
@@ -315,7 +327,8 @@ def _rejects(chunk: Chunk, bad: Mapping[str, _Bad], keep: pl.Series) -> Iterator
     rows = (~keep).arg_true().to_list()
     places = chunk.locate(rows) if rows else []
     for row, place in zip(rows, places, strict=True):
-        header, cause = next(item for item in bad.items() if item[1].rows[row])
+        key, cause = next(item for item in bad.items() if item[1].rows[row])
+        header = key.removesuffix(_MORE)
         value = chunk.frame[header][row] if header in chunk.frame.columns else None
         yield Reject(
             line=place.line,

@@ -9,6 +9,7 @@ import polars as pl
 
 from dealdb.loader.cells.currencies import DOLLAR
 from dealdb.loader.chunk import Chunk
+from dealdb.loader.columns.deal_ids import id_texts
 from dealdb.loader.columns.headers import CLOSE_DATE
 from dealdb.model.schema import Field, FieldType
 
@@ -42,6 +43,10 @@ class ColumnPlan:
         Currency of the amounts that name none; None for no currency.
     dollar
         What a ``$`` without a country stands for.
+    whole
+        Whether ids lose the decimal 0 that all of them have.
+    collapsed
+        Ids that a spreadsheet has rounded, so that several deals have the same.
     """
 
     header: str
@@ -55,6 +60,8 @@ class ColumnPlan:
     named_currency: bool = False
     currency: str | None = None
     dollar: str = DOLLAR
+    whole: bool = False
+    collapsed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +133,7 @@ class Plan:
         """Ids of a chunk's rows; null where a row has none."""
         for column in self.columns:
             if column.field.name == "id" and column.header in chunk.frame.columns:
-                return text_cells(chunk.frame[column.header], chunk.types.get(column.header))
+                return id_texts(chunk, column.header, whole=column.whole)
         return pl.repeat(None, chunk.frame.height, dtype=pl.String, eager=True)
 
 

@@ -18,6 +18,7 @@ from dealdb.loader.cells.decimal_point import decimal_point
 from dealdb.loader.cells.numbers import greatest
 from dealdb.loader.chunk import Chunk, merged_type
 from dealdb.loader.columns import headers
+from dealdb.loader.columns.deal_ids import IdEvidence
 from dealdb.loader.columns.fit import Fits
 from dealdb.loader.columns.headers import public_name
 from dealdb.loader.columns.money import MinorUnits, with_currency, with_default
@@ -74,6 +75,9 @@ class Profile:
         self._others: dict[str, set[str]] = {}
         self._settled: Mapping[str, str | None] = {}
         self._percent: bool | None = None
+        self._ids = IdEvidence()
+        # once rows were written, ids can't be read otherwise any more
+        self._ids_are_whole: bool | None = None
         self.stages: dict[str, None] = {}
         self.outcomes: dict[str, set[Kind]] = {}
 
@@ -84,6 +88,7 @@ class Profile:
         later._headers, later._mapping = dict(self._headers), dict(self._mapping)
         later._columns = deepcopy(self._columns)
         later._fits, later._units = deepcopy(self._fits), deepcopy(self._units)
+        later._ids = deepcopy(self._ids)
         later.stages, later.outcomes = dict(self.stages), deepcopy(self.outcomes)
         return later
 
@@ -93,6 +98,8 @@ class Profile:
         for header, target in self._mapping.items():
             if target is None or header not in chunk.frame.columns:
                 continue
+            if target == "id":
+                self._ids.add(chunk, header)
             texts, declared = chunk.frame[header], chunk.types.get(header)
             if target == "stage":
                 self.stages |= dict.fromkeys(
@@ -253,9 +260,8 @@ class Profile:
     def _check_id(self) -> None:
         if self._mapping and "id" not in self._mapping.values():
             msg = (
-                "no column is the id of the deals; name it with mapping={'<column>': 'id'}, or what makes one with "
-                "id_from; "
-                f"{headers.nearest_header('deal_id', self._mapping)}"
+                "no column is the id of the deals; name it with mapping={'<column>': 'id'}, or what makes one "
+                f"with id_from; {headers.nearest_header('deal_id', self._mapping)}"
             )
             raise LoadError(msg)
 
@@ -276,6 +282,8 @@ class Profile:
         name = public_name(target) or target
         digits = self._minor_digits(header, target, seen, notes)
         chosen = override or self._field(name, seen, is_minor=digits > 0)
+        if target == "id":
+            return self._id_column(header, chosen, notes)
         if override is None and not digits and self._known_type(target) is None:
             point = self._options.decimal_point or self._settled_point(chosen, seen)
             if not seen.holds(chosen.type, point, self._options.dates):
@@ -293,11 +301,16 @@ class Profile:
             minor_digits=digits if is_number else 0,
             seconds=seen.order.in_seconds,
         )
-        return (
-            with_currency(plan, seen.named(), notes, has_currencies=self._has_currencies())
-            if is_number
-            else plan
-        )
+        if not is_number:
+            return plan
+        return with_currency(plan, seen.named(), notes, has_currencies=self._has_currencies())
+
+    def _id_column(self, header: str, chosen: Field, notes: list[str]) -> ColumnPlan:
+        notes += self._ids.notes(header)
+        if self._ids_are_whole is None and self._ids.n_values:
+            self._ids_are_whole = self._ids.whole
+        whole, collapsed = bool(self._ids_are_whole), self._ids.collapsed
+        return ColumnPlan(header=header, field=chosen, whole=whole, collapsed=collapsed)
 
     def _has_currencies(self) -> bool:
         """Whether the source has a column of currencies with anything in it."""

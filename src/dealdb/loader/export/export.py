@@ -87,7 +87,7 @@ def write_frame(
     >>> write_frame(pl.DataFrame({"id": ["1"], "name": ["=1+1"]}), file).escaped
     1
     >>> file.getvalue()
-    b"id,name\n1,'=1+1\n"
+    b'"id",name\n1,\'=1+1\n'
     """
     begun = time.perf_counter()
     chosen, compression = form_of(target, format)

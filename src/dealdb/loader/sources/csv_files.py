@@ -10,17 +10,25 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import polars as pl
 
 from dealdb.errors import LoadError
+from dealdb.formats.formulas import WriterMark, mark_of, undefused
 from dealdb.loader.chunk import Chunk, RowPlace
 from dealdb.loader.sources.csv_strict import Dialect, Split
+from dealdb.loader.sources.table_start import (
+    DELIMITERS,
+    MOST_ABOVE,
+    extra_cells,
+    header_place,
+    sniff_delimiter,
+)
 from dealdb.loader.sources.text_file import ByteStream, check_row
-
-DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+from dealdb.model.schema import FieldType
 
 # a line end in a quoted cell may be the last of the block: how many to step back before giving up
 _MAX_STEPS_BACK = 1000
@@ -46,18 +54,24 @@ class DelimitedSource:
         One character, or None to find it out.
     null
         Cell that stands for nothing, or None for an empty one and ``NULL``.
+    id_names
+        Headers that are ids besides the usual ones.
 
     Raises
     ------
     LoadError
-        If the text is empty.
+        If the text is empty, or its names of columns can't be read.
     """
 
     repeatable = True
     rows_total = None
 
     def __init__(
-        self, stream: ByteStream, delimiter: str | None = None, null: str | None = None
+        self,
+        stream: ByteStream,
+        delimiter: str | None = None,
+        null: str | None = None,
+        id_names: Collection[str] | None = (),
     ) -> None:
         # a delimited file has no other way to write "nothing"; databases export NULL in capitals
         self._nulls = ["", "NULL"] if null is None else [null]
@@ -69,6 +83,10 @@ class DelimitedSource:
         self._only_returns = b"\r" in sample and b"\n" not in sample
         if self._only_returns:
             sample = sample.replace(b"\r", b"\n")
+        # a text file of Windows, into which a program wrote the line ends of Windows
+        self._doubled_returns = sample[: sample.find(b"\n") + 1].endswith(b"\r\r\n")
+        if self._doubled_returns:
+            sample = sample.replace(b"\r\r\n", b"\r\n")
         told = _TOLD.match(sample)
         self._header_start = told.end() if told else 0
         if told:
@@ -76,20 +94,12 @@ class DelimitedSource:
         self.delimiter = delimiter or sniff_delimiter(sample[:_SNIFF_BYTES])
         self._dialect = Dialect(self.delimiter.encode())
         self.format = "tsv" if self.delimiter == "\t" else "csv"
-        self.headers, self.notes = self._read_header(sample)
+        self.notes: list[str] = []
+        self._read_header(sample, id_names)
 
     def chunks(self) -> Iterator[Chunk]:
-        """Rows of the file, a block at a time; an empty one where there is nothing but a header."""
-        chunk = None
-        for chunk in self._chunks():
-            yield chunk
-        if chunk is None:
-            # the header alone says whether this is a table of deals
-            empty = pl.DataFrame(schema=dict.fromkeys(self.headers, pl.String()))
-            yield Chunk(frame=empty, locate=lambda _: [])
-
-    def _chunks(self) -> Iterator[Chunk]:
-        line, rest, done, in_header = 1, b"", 0, True
+        """Rows of the file, a block at a time."""
+        line, rest, done, in_header, empty = 1, b"", 0, True, True
         # where the rest begins in the text
         at = 0
         for block, done in self._blocks():
@@ -98,25 +108,40 @@ class DelimitedSource:
             if in_header and len(rest) < self._header_end:
                 continue
             if in_header:
-                header = self._dialect.split(rest[: self._header_end], width=None)
-                line, rest, in_header = line + header.lines, rest[self._header_end :], False
+                line, rest, in_header = self._header_line, rest[self._header_end :], False
                 at = self._header_end
             chunk, consumed, lines = self._parse(rest, line, done, final=False)
             if chunk:
+                empty = False
                 yield self._placed(chunk, at)
             line, rest, at = line + lines, rest[consumed:], at + consumed
         if rest:
             chunk, _, _ = self._parse(rest, line, done, final=True)
             if chunk:
+                empty = False
                 yield self._placed(chunk, at)
+        if empty:
+            # what the columns are is asked of a table without rows too
+            yield Chunk(frame=self._slow_frame(Split()), locate=lambda _: [], bytes_done=done)
 
     def _blocks(self) -> Iterator[tuple[bytes, int]]:
+        if self._doubled_returns:
+            yield from self._without_doubled_returns()
+            return
         for block, done in self._stream.blocks():
             yield (block.replace(b"\r", b"\n") if self._only_returns else block), done
 
+    def _without_doubled_returns(self) -> Iterator[tuple[bytes, int]]:
+        held, done = b"", 0
+        for block, done in self._stream.blocks():
+            text = held + block
+            held = text[len(text.rstrip(b"\r")) :]
+            yield text[: len(text) - len(held)].replace(b"\r\r\n", b"\r\n"), done
+        yield held, done
+
     def _placed(self, chunk: Chunk, at: int) -> Chunk:
         """Chunk whose offsets are those of the file, where there are any."""
-        first = self._stream.first_offset
+        first = None if self._doubled_returns else self._stream.first_offset
 
         def moved(offset: int | None) -> int | None:
             return None if first is None or offset is None else first + at + offset
@@ -127,18 +152,42 @@ class DelimitedSource:
         rejects = [replace(reject, offset=moved(reject.offset)) for reject in chunk.rejects]
         return replace(chunk, locate=locate, rejects=rejects)
 
-    def _read_header(self, sample: bytes) -> tuple[list[str], list[str]]:
-        start, line = self._header_start, 1 + sample.count(b"\n", 0, self._header_start)
-        while start < len(sample):
-            record = self._first_record(sample, start, line)
-            self._header_end = start + len(record)
-            rows = self._dialect.split(record, width=None).rows
-            if rows:
-                self.header = (self.delimiter, record.decode().rstrip("\r\n"))
-                return self._checked_headers(rows[0])
-            start, line = self._header_end, line + record.count(b"\n")
-        msg = f"{self.name} has no line with column names; there is nothing to load"
-        raise LoadError(msg)
+    def _read_header(self, sample: bytes, id_names: Collection[str] | None) -> None:
+        """Find the names of the columns, below titles and comments that a report may begin with."""
+        spans = list(self._first_records(sample))
+        if not spans:
+            msg = f"{self.name} has no line with column names; there is nothing to load"
+            raise LoadError(msg)
+        rows = [row for row, _, _ in spans]
+        place = header_place(rows, id_names)
+        cells, start, self._header_end = spans[place]
+        record = sample[start : self._header_end]
+        self._header_line = 1 + sample.count(b"\n", 0, self._header_end)
+        self.header = (self.delimiter, record.decode().rstrip("\r\n"))
+        self.mark = mark_of(list(self._dialect.cells(record.rstrip(b"\r\n"))))
+        self._spaced = len(cells) > 1 and all(cell[:1] == " " for cell in cells[1:])
+        self._note_form(cells, place)
+        extra = extra_cells(cells, rows[place + 1 :])
+        if extra:
+            more = "more" if extra > 0 else "less"
+            self.notes.append(f"one empty cell {more} in each row than in the line of names")
+        self.headers = self._checked_headers([*cells, ""] if extra > 0 else cells[: extra or None])
+
+    def _first_records(self, sample: bytes) -> Iterator[tuple[list[str], int, int]]:
+        """Cells of the first records that aren't blank, and where each begins and ends."""
+        start, line, found = self._header_start, 1 + sample.count(b"\n", 0, self._header_start), 0
+        while start < len(sample) and found <= MOST_ABOVE:
+            try:
+                record = self._first_record(sample, start, line)
+            except LoadError:
+                if found:
+                    return
+                raise
+            end = start + len(record)
+            for row in self._dialect.split(record, width=None).rows:
+                found += 1
+                yield [row[0].removeprefix("\ufeff"), *row[1:]], start, end
+            start, line = end, line + record.count(b"\n")
 
     def _first_record(self, sample: bytes, start: int, line: int) -> bytes:
         """
@@ -166,22 +215,25 @@ class DelimitedSource:
         )
         raise LoadError(msg)
 
-    def _checked_headers(self, cells: list[str]) -> tuple[list[str], list[str]]:
-        notes = [f"{DELIMITERS.get(self.delimiter, repr(self.delimiter))} between cells"]
+    def _note_form(self, cells: list[str], n_above: int) -> None:
         if self._stream.encoding != "utf-8" or self._stream.has_bom:
             mark = " with a byte order mark" if self._stream.has_bom else ""
-            notes.insert(0, f"encoding {self._stream.encoding}{mark}")
+            self.notes.append(f"encoding {self._stream.encoding}{mark}")
+        self.notes.append(f"{DELIMITERS.get(self.delimiter, repr(self.delimiter))} between cells")
+        if n_above:
+            self.notes.append(f"lines above the names of the columns left out: {n_above}")
+        repeated = [name for name, n in Counter(cell.strip() for cell in cells).items() if n > 1]
+        if repeated:
+            self.notes.append(f"several columns have one name: {', '.join(map(repr, repeated))}")
+
+    def _checked_headers(self, cells: list[str]) -> list[str]:
         if len(cells) > MAX_COLUMNS:
             msg = (
                 f"{self.name} has {len(cells):,} columns; a table has at most {MAX_COLUMNS:,}: "
                 "is it what its name says?"
             )
             raise LoadError(msg)
-        headers = unique_headers([cell.strip() for cell in cells])
-        repeated = [name for name, n in Counter(cell.strip() for cell in cells).items() if n > 1]
-        if repeated:
-            notes.append(f"several columns have one name: {', '.join(map(repr, repeated))}")
-        return headers, notes
+        return unique_headers([cell.strip() for cell in cells])
 
     def _parse(
         self, block: bytes, line: int, done: int, *, final: bool
@@ -192,7 +244,10 @@ class DelimitedSource:
         if frame is not None:
             lines = block.count(b"\n", 0, end)
             locate = self._locator(block[:end], line)
-            return Chunk(frame=self._with_nulls(frame), locate=locate, bytes_done=done), end, lines
+            found = Chunk(
+                frame=self._with_nulls(frame), locate=locate, bytes_done=done, **self._own_ids()
+            )
+            return found, end, lines
         text = block if final else block[: block.rfind(b"\n") + 1]
         split = self._dialect.split(text, width=len(self.headers), line=line, final=final)
         if not split.rows and not split.rejects:
@@ -202,8 +257,14 @@ class DelimitedSource:
             locate=lambda rows: _located(text, split, rows),
             rejects=split.rejects,
             bytes_done=done,
+            **self._own_ids(),
         )
         return chunk, split.consumed, split.lines
+
+    def _own_ids(self) -> dict[str, Any]:
+        """Ids that dealdb wrote are ids already, whatever they look like."""
+        is_own = self.mark and "id" in self.headers
+        return {"types": {"id": FieldType.TEXT}, "encoded": {"id"}} if is_own else {}
 
     def _fast_frame(self, block: bytes) -> pl.DataFrame | None:
         """Frame of a block by Polars, or None unless it is certain that every row of the text is in it as it is."""
@@ -243,7 +304,14 @@ class DelimitedSource:
         )
 
     def _with_nulls(self, frame: pl.DataFrame) -> pl.DataFrame:
-        return frame.select(pl.when(~pl.all().is_in(self._nulls)).then(pl.all()))
+        first = frame.columns[0]
+        if frame[first].str.starts_with("\ufeff").any():
+            # the second of two files that were put together begins with its own byte order mark
+            frame = frame.with_columns(pl.col(first).str.replace('^\ufeff+"?(.*?)"?$', "$1"))
+        if self._spaced:
+            frame = frame.select(pl.all().str.strip_chars_start(" "))
+        frame = frame.select(pl.when(~pl.all().is_in(self._nulls)).then(pl.all()))
+        return undefused(frame) if self.mark is WriterMark.GUARDED else frame
 
     def _locator(self, block: bytes, line: int) -> Callable[[Sequence[int]], list[RowPlace]]:
         def locate(rows: Sequence[int]) -> list[RowPlace]:
@@ -251,26 +319,6 @@ class DelimitedSource:
             return _located(block, split, rows)
 
         return locate
-
-
-def sniff_delimiter(sample: bytes) -> str:
-    r"""
-    Delimiter with which most records of a sample have the same number of cells, and more than one.
-
-    Examples
-    --------
-    >>> sniff_delimiter(b"id;name;amount\n1;Acme, Inc;17,50\n")
-    ';'
-    """
-    complete = sample[: sample.rfind(b"\n") + 1] or sample
-
-    def score(delimiter: str) -> tuple[int, int]:
-        rows = Dialect(delimiter.encode()).split(complete, width=None).rows
-        width = len(rows[0]) if rows else 0
-        return (sum(len(row) == width for row in rows), width) if width > 1 else (0, 0)
-
-    best = max(DELIMITERS, key=score)
-    return best if score(best) > (0, 0) else ","
 
 
 def unique_headers(names: Sequence[str]) -> list[str]:

@@ -62,13 +62,15 @@ class Dialect:
     def __init__(self, delimiter: bytes) -> None:
         self.delimiter = delimiter
         edge = re.escape(delimiter)
-        quoted = rb'"(?:[^"]++|"")*+"'
         # a quote inside an unquoted cell is a character like any other: 12" disc
         bare = rb'(?:[^"\r\n%b][^\r\n%b]*+)?' % (edge, edge)
-        cell = rb"(?:%b|%b)" % (quoted, bare)
+        # some programs write a blank between separator and quote
+        blank = rb' ++"(?:[^"\r\n]++|"")*+" *+(?=%b|\r?\n|\r?\Z)' % edge
+        quoted_before_blank = rb'"(?:[^"]++|"")*+"(?: ++(?=%b|\r?\n|\r?\Z))?' % edge
+        cell = rb"(?:%b|%b|%b)" % (quoted_before_blank, blank, bare)
         self._record = re.compile(rb"%b(?:%b%b)*+(?=\r?\n|\r?\Z)" % (cell, edge, cell))
         self._unclosed = re.compile(rb'(?:%b%b)*+"(?:[^"]++|"")*+"?\Z' % (cell, edge))
-        self._cell = re.compile(rb"(%b|%b)(?:%b|\Z)" % (quoted, bare, edge))
+        self._cell = re.compile(rb"(%b)(?:%b|\Z)" % (cell, edge))
         # every quoted cell of a block that keeps to RFC 4180; what is left then has no quotes
         self._regular = re.compile(rb'"(?<![^%b\n]")(?:[^"]++|"")*+"(?![^%b\r\n])' % (edge, edge))
 
@@ -154,6 +156,9 @@ class Dialect:
         return _reject(_first_line(raw), line, "columns", f"{width} cells, found {n_cells}")
 
 
+_QUOTED = re.compile(rb'"(?:[^"\r\n]++|"")*+"')
+
+
 def _line_end(block: bytes, start: int) -> int:
     end = block.find(b"\n", start)
     return len(block) if end < 0 else end + 1
@@ -164,8 +169,9 @@ def _first_line(raw: bytes) -> bytes:
 
 
 def _unquoted(cell: bytes) -> str:
-    if cell[:1] == b'"':
-        cell = cell[1:-1].replace(b'""', b'"')
+    bare = cell.strip(b" ") if cell.lstrip(b" ")[:1] == b'"' else cell
+    if bare[:1] == b'"' and (cell[:1] == b'"' or _QUOTED.fullmatch(bare)):
+        cell = bare[1:-1].replace(b'""', b'"')
     return cell.decode()
 
 

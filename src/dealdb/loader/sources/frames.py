@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile
 
 import polars as pl
 from polars import selectors
 
-from dealdb.errors import LoadError, MissingExtra
+from dealdb.errors import LoadError
 from dealdb.formats.exact_json import as_json
 from dealdb.loader.chunk import ROWS_A_CHUNK, Chunk, RowPlace
-from dealdb.loader.load_options import MAX_EXPANSION
 from dealdb.loader.sources.rows import Rows
-from dealdb.loader.sources.text_file import BLOCK_BYTES, check_expansion
 from dealdb.model.columns import encode_column, field_of
 from dealdb.model.schema import Field, FieldType
 
@@ -48,40 +44,6 @@ class FrameSource:
         """Rows of the frame, some thousand at a time."""
         for start in range(0, max(self._frame.height, 1), ROWS_A_CHUNK):
             yield _chunk(self._frame.slice(start, ROWS_A_CHUNK), start + 1)
-
-
-class WorkbookSource(FrameSource):
-    """
-    Rows of the first sheet of an XLSX workbook; the sheet is held as a whole.
-
-    Raises
-    ------
-    LoadError
-        If the file is not a workbook, or unpacks to more than ``max_expansion`` times its size.
-    MissingExtra
-        If fastexcel is not installed.
-    """
-
-    def __init__(self, path: Path, name: str, max_expansion: int = MAX_EXPANSION) -> None:
-        try:
-            import fastexcel
-        except ImportError:
-            msg = (
-                "XLSX needs the extra 'xlsx': pip install 'dealdb[xlsx]'; or save the sheet as CSV"
-            )
-            raise MissingExtra(msg) from None
-        _check_archive(path, name, max_expansion)
-        try:
-            workbook = fastexcel.read_excel(path)
-            sheet = workbook.load_sheet(0, schema_sample_rows=None)
-        except (fastexcel.FastExcelError, OSError) as problem:
-            msg = f"{name} can't be read as an XLSX workbook: {_first_line(problem)}"
-            raise LoadError(msg) from problem
-        super().__init__(sheet.to_polars())
-        self.name, self.format = name, "xlsx"
-        self.notes = [f"sheet {sheet.name!r}"]
-        if len(workbook.sheet_names) > 1:
-            self.notes.append(f"other sheets left out: {len(workbook.sheet_names) - 1}")
 
 
 class ColumnarSource:
@@ -131,22 +93,6 @@ class ColumnarSource:
         except (pl.exceptions.PolarsError, OSError) as problem:
             msg = f"{self.name} can't be read as {self.format.capitalize()}: {_first_line(problem)}"
             raise LoadError(msg) from problem
-
-
-def _check_archive(path: Path, name: str, max_expansion: int) -> None:
-    """Go through a workbook's parts, because the sizes that it gives for them need not be true."""
-    unpacked, packed = 0, path.stat().st_size
-    try:
-        with ZipFile(path) as archive:
-            for part in archive.infolist():
-                with archive.open(part) as stream:
-                    while block := stream.read(BLOCK_BYTES):
-                        unpacked += len(block)
-                        check_expansion(name, unpacked, packed, max_expansion)
-    # of the archive, of how a part is packed, of its bytes, of a password that it wants, of an end that is missing
-    except (BadZipFile, NotImplementedError, zlib.error, RuntimeError, EOFError) as problem:
-        msg = f"{name} can't be read as an XLSX workbook: {_first_line(problem)}"
-        raise LoadError(msg) from problem
 
 
 def _chunk(frame: pl.DataFrame, first: int) -> Chunk:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import ExitStack
 from io import TextIOBase
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import polars as pl
 
@@ -17,14 +18,16 @@ from dealdb.loader.chunk import Source
 from dealdb.loader.load_options import MAX_EXPANSION
 from dealdb.loader.objects.answers import is_answer, rows_of_object
 from dealdb.loader.rejects import is_rejects_file, restored
-from dealdb.loader.sources.csv_files import DELIMITERS, DelimitedSource
-from dealdb.loader.sources.frames import ColumnarSource, FrameSource, WorkbookSource
+from dealdb.loader.sources.csv_files import DelimitedSource
+from dealdb.loader.sources.frames import ColumnarSource, FrameSource
 from dealdb.loader.sources.json_files import (
     JsonArraySource,
     JsonLinesSource,
     MappingsSource,
 )
+from dealdb.loader.sources.table_start import DELIMITERS
 from dealdb.loader.sources.text_file import ByteStream, Tell, spool
+from dealdb.loader.sources.workbooks import WorkbookSource
 
 FORMATS = ("csv", "tsv", "jsonl", "json", "parquet", "arrow", "xlsx")
 
@@ -41,7 +44,17 @@ _ZIP = b"PK\x03\x04"
 _UNREADABLE = {
     b"\xd0\xcf\x11\xe0": "an XLS workbook: save it as CSV first",
     b"SQLite format 3": "an SQLite database: export a table of it first",
+    b"BZh": "packed by bzip2: unpack it first",
+    b"\xfd7zXZ\0": "packed by xz: unpack it first",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive: unpack it first",
+    b"Rar!\x1a": "a RAR archive: unpack it first",
+    b"%PDF-": "a PDF: export the table in another format",
+    b"{\\rtf": "an RTF text: export the table in another format",
 }
+_MARKUP = re.compile(
+    rb"\s*<(?:(\?xml)|!doctype|!--|html|head|body|table|script|div|meta|title|center)[\s>]",
+    re.IGNORECASE,
+)
 
 
 def open_source(
@@ -50,6 +63,9 @@ def open_source(
     format: str | None,
     delimiter: str | None,
     null: str | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    id_names: Collection[str] | None = (),
     max_expansion: int = MAX_EXPANSION,
     tell: Tell = lambda _done, _total: None,
     keep: ExitStack,
@@ -67,6 +83,12 @@ def open_source(
         Character between cells of delimited text, or None to find it out.
     null
         Cell of delimited text that stands for nothing, or None for the usual ones.
+    encoding
+        Of text; None to find it out.
+    sheet
+        Of a workbook; None for the first visible one with an id.
+    id_names
+        Headers that are ids besides the usual ones; None where rows need no id.
     max_expansion
         Times its size that a compressed file may have unpacked.
     tell
@@ -87,7 +109,8 @@ def open_source(
         raise LoadError(msg)
     if isinstance(source, str | Path) or hasattr(source, "read"):
         path, name = _on_disk(source, keep, tell)
-        return _open_path(path, name, format, (delimiter, null), max_expansion, tell, keep)
+        wanted = _Wanted(format, delimiter, null, encoding, sheet, id_names, max_expansion)
+        return _open_path(path, name, wanted, tell, keep)
     if isinstance(source, pl.LazyFrame) or hasattr(source, "__arrow_c_stream__"):
         return FrameSource(source)
     if isinstance(source, Iterable) and not isinstance(source, Mapping | bytes):
@@ -128,15 +151,19 @@ def _binary(file: Any) -> BinaryIO:
     return cast("BinaryIO", binary)
 
 
-def _open_path(
-    path: Path,
-    name: str,
-    chosen: str | None,
-    cells: tuple[str | None, str | None],
-    max_expansion: int,
-    tell: Tell,
-    keep: ExitStack,
-) -> Source:
+class _Wanted(NamedTuple):
+    """What the caller of a load said about a file; see ``open_source``."""
+
+    format: str | None
+    delimiter: str | None
+    null: str | None
+    encoding: str | None
+    sheet: str | None
+    id_names: Collection[str] | None
+    max_expansion: int
+
+
+def _open_path(path: Path, name: str, wanted: _Wanted, tell: Tell, keep: ExitStack) -> Source:
     if not path.exists():
         msg = f"there is no file {name}"
         raise LoadError(msg)
@@ -146,27 +173,45 @@ def _open_path(
     try:
         with path.open("rb") as file:
             start = file.read(16)
-        found = chosen or format_by_name(name) or ""
+        found = wanted.format or format_by_name(name) or ""
         columnar = next(
             (kind for magic, kind in _COLUMNAR.items() if start.startswith(magic)), found
         )
         if columnar in _COLUMNAR.values():
             return ColumnarSource(path, name, columnar)
+        _check_readable(name, start)
         if found == "xlsx" or start.startswith(_ZIP):
-            return WorkbookSource(path, name, max_expansion)
+            return WorkbookSource(path, name, wanted.max_expansion, wanted.sheet, wanted.id_names)
         if found in ("csv", "") and is_rejects_file(path):
             folder = keep.enter_context(tempfile.TemporaryDirectory(prefix="dealdb-"))
             path, found, between = restored(path, Path(folder))
-            chosen, cells = found, (cells[0] or between, cells[1])
-        stream = ByteStream(path, name, max_expansion, tell)
+            wanted = wanted._replace(
+                format=found, delimiter=wanted.delimiter or between, encoding=None
+            )
+        stream = ByteStream(path, name, wanted.max_expansion, tell, wanted.encoding)
     except OSError as problem:
         msg = f"{name} can't be read: {problem.strerror or problem}"
         raise LoadError(msg) from problem
+    return _open_text(stream, found or _sniffed(stream, name), wanted)
+
+
+def _check_readable(name: str, start: bytes) -> None:
     for magic, what in _UNREADABLE.items():
         if start.startswith(magic):
             msg = f"{name} is {what}; what can be loaded is {', '.join(FORMATS)}"
             raise LoadError(msg)
-    return _open_text(stream, found or _sniffed(stream, name), chosen, cells)
+
+
+def _check_no_page(name: str, start: bytes) -> None:
+    """Refuse what a server sends in place of a file."""
+    found = _MARKUP.match(start)
+    if found:
+        kind = "XML" if found[1] else "an HTML page"
+        msg = (
+            f"{name} is {kind}, not a table: look at it in a browser, it may be a login page or an error "
+            f"in place of the export; what can be loaded is {', '.join(FORMATS)}"
+        )
+        raise LoadError(msg)
 
 
 def format_by_name(name: str) -> str | None:
@@ -186,18 +231,14 @@ def format_by_name(name: str) -> str | None:
     return _SUFFIXES.get(suffixes[-1]) if suffixes else None
 
 
-def _open_text(
-    stream: ByteStream,
-    found: str,
-    chosen: str | None,
-    cells: tuple[str | None, str | None],
-) -> Source:
+def _open_text(stream: ByteStream, found: str, wanted: _Wanted) -> Source:
+    _check_no_page(stream.name, stream.sample())
     if found in ("json", "jsonl"):
-        return _json_source(stream, found, chosen)
-    delimiter, null = cells
+        return _json_source(stream, found, wanted.format)
+    delimiter = wanted.delimiter
     if found == "tsv" and delimiter is None and b"\t" in stream.sample().split(b"\n", 1)[0]:
         delimiter = "\t"
-    return DelimitedSource(stream, delimiter, null)
+    return DelimitedSource(stream, delimiter, wanted.null, wanted.id_names)
 
 
 def _sniffed(stream: ByteStream, name: str) -> str:

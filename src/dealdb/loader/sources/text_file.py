@@ -18,6 +18,7 @@ from typing import IO, BinaryIO, TypeAlias, cast
 from dealdb.errors import LoadError
 from dealdb.formats.zstd import MAGIC, zstd_reader
 from dealdb.loader.load_options import MAX_EXPANSION
+from dealdb.loader.sources.encodings import encoding_by_lines, encoding_by_start
 
 # hears how many bytes of a source were read, and of how many where that is known
 Tell: TypeAlias = Callable[[int, int | None], None]
@@ -32,12 +33,6 @@ MAX_ROW_BYTES = 64 * 1024 * 1024
 # what is smaller unpacked does no harm
 _HARMLESS_BYTES = 64 * 1024 * 1024
 
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-
 
 class ByteStream:
     """
@@ -48,18 +43,23 @@ class ByteStream:
     name
         Path, or ``stdin``.
     encoding
-        ``utf-8``, ``utf-16`` or ``cp1252``, detected.
+        The one that was asked for; else ``utf-8``, ``utf-16``, ``utf-32`` or ``cp1252``, detected.
     bytes_total
         Size on disk, compressed where it is compressed.
 
     Raises
     ------
     LoadError
-        If it unpacks to more than ``max_expansion`` times its size.
+        If it unpacks to more than ``max_expansion`` times its size, or is in another encoding that nobody named.
     """
 
     def __init__(
-        self, path: Path, name: str, max_expansion: int = MAX_EXPANSION, tell: Tell | None = None
+        self,
+        path: Path,
+        name: str,
+        max_expansion: int = MAX_EXPANSION,
+        tell: Tell | None = None,
+        encoding: str | None = None,
     ) -> None:
         self.name = name
         self._max_expansion = max_expansion
@@ -69,7 +69,7 @@ class ByteStream:
         self._zipped = start.startswith(b"\x1f\x8b")
         self._is_zstd = start == MAGIC
         self.bytes_total = path.stat().st_size
-        self.encoding, self.has_bom = self._detect_encoding(tell)
+        self.encoding, self.has_bom = self._encoding(encoding, tell)
 
     def blocks(self) -> Iterator[tuple[bytes, int]]:
         """
@@ -117,37 +117,40 @@ class ByteStream:
                 raise LoadError(msg) from problem
 
     def _transcoded(self) -> Iterator[tuple[bytes, int]]:
-        errors = "dealdb-latin-1" if self.encoding == "cp1252" else "strict"
+        # a byte too few moves all that follows in wide encodings; in others it costs its row
+        errors = "strict" if self.encoding.startswith(_WIDE) else "dealdb-damaged"
         decoder = codecs.getincrementaldecoder(self.encoding)(errors=errors)
+        first = True
         try:
             for block, done in self._raw_blocks():
-                yield decoder.decode(block).encode(), done
-            decoder.decode(b"", final=True)
+                text = decoder.decode(block)
+                if first and text:
+                    text, first = text.removeprefix("\ufeff"), False
+                yield text.encode(errors="surrogateescape"), done
+            rest = decoder.decode(b"", final=True)
         except UnicodeError as problem:
             msg = f"{self.name} begins as {self.encoding} but is not: {problem.args[-1]}"
             raise LoadError(msg) from problem
+        if rest:
+            yield rest.encode(errors="surrogateescape"), self.bytes_total
 
-    def _detect_encoding(self, tell: Tell | None) -> tuple[str, bool]:
+    def _encoding(self, asked: str | None, tell: Tell | None) -> tuple[str, bool]:
         start = next((block for block, _ in self._raw_blocks()), b"")
-        for bom, encoding in _BOMS:
-            if start.startswith(bom):
-                return encoding, True
+        if asked is not None:
+            encoding = codecs.lookup(asked).name.removesuffix("-sig")
+            return encoding, start.startswith(codecs.BOM_UTF8) and encoding == "utf-8"
+        shown = encoding_by_start(start)
+        if shown:
+            return shown
+        if all(map(_is_utf8, self._told_blocks(tell))):
+            return "utf-8", False
+        return encoding_by_lines(self.name, self._told_blocks(tell)), False
+
+    def _told_blocks(self, tell: Tell | None) -> Iterator[bytes]:
         for block, done in self._raw_blocks():
             if tell and done < self.bytes_total:
                 tell(done, self.bytes_total)
-            if not block.isascii() and not _is_utf8(block):
-                return _guess_encoding(block), False
-        return "utf-8", False
-
-
-def _as_latin_1(problem: UnicodeError) -> tuple[str, int]:
-    """Five bytes mean nothing in cp1252; read as Latin-1 they survive, where a replacement mark would lose them."""
-    if not isinstance(problem, UnicodeDecodeError):
-        raise problem
-    return problem.object[problem.start : problem.end].decode("latin-1"), problem.end
-
-
-codecs.register_error("dealdb-latin-1", _as_latin_1)
+            yield block
 
 
 def check_expansion(name: str, unpacked: int, packed: int, most: int) -> None:
@@ -195,6 +198,8 @@ def spool(file: BinaryIO, keep: ExitStack, tell: Tell) -> Path:
 
 
 def _is_utf8(block: bytes) -> bool:
+    if block.isascii():
+        return True
     try:
         # a character may be cut in two by the end of the block
         codecs.getincrementaldecoder("utf-8")().decode(block.lstrip(_CONTINUATION_BYTES))
@@ -204,10 +209,5 @@ def _is_utf8(block: bytes) -> bool:
 
 
 _CONTINUATION_BYTES = bytes(range(0x80, 0xC0))
-
-
-def _guess_encoding(block: bytes) -> str:
-    """UTF-8 with some damaged lines, or not UTF-8 at all: whichever explains more of the lines."""
-    lines = [line for line in block.splitlines() if not line.isascii()]
-    broken = sum("\ufffd" in line.decode(errors="replace") for line in lines)
-    return "cp1252" if broken * 2 > len(lines) else "utf-8"
+# encodings of two or four bytes a character
+_WIDE = ("utf-16", "utf-32", "utf_16", "utf_32")

@@ -16,11 +16,11 @@ from dealdb.loader.chunk import Source
 from dealdb.loader.derive.deleted import WithoutDeleted
 from dealdb.loader.derive.id_cells import WithPlainIds
 from dealdb.loader.derive.ids import WithIds
-from dealdb.loader.derive.name_cells import WithPlainNames
 from dealdb.loader.derive.one_name import WithOneName
 from dealdb.loader.derive.stage_table import StageTable, WithStages, read_stages
 from dealdb.loader.derive.statuses import WithStatuses
 from dealdb.loader.derive.summary_rows import WithoutSummaries
+from dealdb.loader.derive.trimmed import TrimmedNames
 from dealdb.loader.load_options import LoadOptions
 from dealdb.loader.progress import ProgressCallback, read_meter, shown
 from dealdb.loader.rejects import RejectsFile, places_for
@@ -95,6 +95,9 @@ def _opened(source: Any, options: LoadOptions, show: ProgressCallback, keep: Exi
         format=options.format,
         delimiter=options.delimiter,
         null=options.null,
+        encoding=options.encoding,
+        sheet=options.sheet,
+        id_names=options.id_names,
         max_expansion=options.max_expansion,
         tell=read_meter(show),
         keep=keep,
@@ -121,7 +124,7 @@ def _completed(
     source = WithPlainIds(source, options.mapping, store.schema())
     source = WithoutDeleted(source, options.mapping, store.schema())
     source = WithoutSummaries(source, options.mapping, store.schema())
-    source = WithPlainNames(source, options.mapping, store.schema())
+    source = TrimmedNames(source, options.mapping, store.schema())
     if table:
         source = WithStages(source, table, options.mapping, store.schema())
     source = WithStatuses(source, options.mapping, store.schema(), store.pipeline())

@@ -104,11 +104,8 @@ class Load:
         self._stages_before = {stage.name for stage in self._pipeline} - set(begun.new_stages)
         schema = self._sender.schema
         # what earlier lines of a file that is followed have said about its columns stays in force
-        self._profile = (
-            known.going_on(schema)
-            if known
-            else Profile(options.columns, schema, _delimiter(source))
-        )
+        fresh = Profile(options.columns, schema, _delimiter(source))
+        self._profile = known.going_on(schema) if known else fresh
         self._plan = Plan(columns=(), mapping={}, notes=())
         self._refused = ""
         # why the source can't be all that there is

@@ -167,7 +167,7 @@ def test_a_file_keeps_its_mode_and_a_link_its_target(tmp_path: Path) -> None:
     link.symlink_to(path)
     write_frame(FRAME, link)
     assert link.is_symlink()
-    assert path.read_text().startswith("id,")
+    assert path.read_text().startswith('"id",')
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -175,7 +175,7 @@ def test_the_same_deals_give_the_same_compressed_bytes(tmp_path: Path) -> None:
     for name in ("a.csv.gz", "b.csv.gz"):
         write_frame(FRAME, tmp_path / name)
     assert (tmp_path / "a.csv.gz").read_bytes() == (tmp_path / "b.csv.gz").read_bytes()
-    assert gzip.decompress((tmp_path / "a.csv.gz").read_bytes()).startswith(b"id,name,amount,n\n")
+    assert gzip.decompress((tmp_path / "a.csv.gz").read_bytes()).startswith(b'"id",name,amount,n\n')
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_standard_output_and_pipes_take_every_form(
     capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path
 ) -> None:
     write_frame(FRAME, "-")
-    assert capfdbinary.readouterr().out.startswith(b"id,name,amount,n\n1,")
+    assert capfdbinary.readouterr().out.startswith(b'"id",name,amount,n\n1,')
     for format in ("parquet", "arrow"):
         assert write_frame(FRAME, "-", format=format).target == "stdout"
         (tmp_path / "out").write_bytes(capfdbinary.readouterr().out)

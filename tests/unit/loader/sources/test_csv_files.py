@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealdb.errors import LoadError
-from dealdb.loader.sources.csv_files import DelimitedSource, sniff_delimiter
+from dealdb.loader.sources.csv_files import DelimitedSource
 from dealdb.loader.sources.csv_strict import Dialect
+from dealdb.loader.sources.table_start import sniff_delimiter
 from dealdb.loader.sources.text_file import BLOCK_BYTES, ByteStream
 from recorder import Recorder
 
@@ -92,7 +93,8 @@ def test_the_fast_road_and_the_careful_one_agree_for_any_size_of_block(
             assert data[offset:].startswith(raw.encode())
             assert data.count(b"\n", 0, offset) == line - 1
     body = data[data.index(b"\n") + 1 :]
-    whole = Dialect(b",").split(body, width=3, line=2)
+    # a cell more in every row, all of them empty, is dropped
+    whole = Dialect(b",").split(body, width=len(source.headers), line=2)
     assert found == [tuple(cell or None for cell in row) for row in whole.rows]
     assert sorted(lines) == sorted(
         [line for line, _, _ in whole.spans] + [reject.line for reject in whole.rejects]
@@ -159,9 +161,13 @@ def test_encodings_are_detected_and_reported(
     assert [text for text in report.notes if "encoding" in text] == ([note] if note else [])
 
 
-def test_bytes_without_meaning_in_cp1252_survive(store: Recorder, tmp_path: Path) -> None:
-    store.load_text(tmp_path, b"id,name\n1,\x81\xe9\n")
-    assert store.deals["1"]["name"] == "\x81é"
+def test_bytes_without_meaning_in_cp1252_are_another_encoding(
+    store: Recorder, tmp_path: Path
+) -> None:
+    with pytest.raises(LoadError, match=r"make no sense; say what it is with encoding="):
+        store.load_text(tmp_path, b"id,name\n1,\x81\xe9\n")
+    report = store.load_text(tmp_path, b"id,name\n1,\x81\xe9\n2,\xe9\n", encoding="cp1252")
+    assert (store.deals, report.reasons) == ({"2": {"name": "é"}}, {"encoding": 1})
 
 
 def test_a_damaged_line_of_utf8_is_rejected_alone(store: Recorder, tmp_path: Path) -> None:
@@ -274,3 +280,67 @@ def test_the_first_line_may_tell_what_stands_between_cells(
 def test_lines_that_end_in_returns(store: Recorder, tmp_path: Path) -> None:
     store.load_text(tmp_path, 'id,name\r1,a\r2,"b\rc"\r')
     assert store.deals == {"1": {"name": "a"}, "2": {"name": "b\nc"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "n_above"),
+    [
+        ("Deals report\n\nid,name\n1,A\n", 1),
+        ("Deals report,\n,\nFrom,\nid,name\n1,A\n", 3),
+        ("# exported by x, on y, with z\nid,name\n1,A\n", 1),
+        ("Report: Deals,generated 2026\nid,name\n1,A\n", 1),
+        ("Deals report, 31.01.2026\n\nid;name;amount\n1;A;\n", 1),
+    ],
+)
+def test_titles_above_the_table_are_left_out(
+    store: Recorder, tmp_path: Path, text: str, n_above: int
+) -> None:
+    report = store.load_text(tmp_path, text)
+    assert store.deals == {"1": {"name": "A"}}
+    assert f"lines above the names of the columns left out: {n_above}" in report.notes
+
+
+def test_the_line_of_a_row_below_titles(store: Recorder, tmp_path: Path) -> None:
+    text = "Deals\n\nid,name\n1,A\n2\n"
+    store.load_text(tmp_path, text, rejects=tmp_path / "r.csv")
+    (row,) = rejected(tmp_path / "r.csv")
+    assert (row["line"], row["offset"], row["raw"]) == ("5", str(text.index("2\n")), "2")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'id, name, amount\n1, "A, b", 5\n',
+        'id,name,amount\n1, "A, b" ,5\n',
+        'id,name,amount\r\r\n1,"A, b",5\r\r\n',
+        'id,name,amount\n\ufeff1,"A, b",5\n',
+        'id,name,amount\n\ufeff"1","A, b",5\n',
+        'id,name,amount\n1,"A, b",5,\n',
+        'id,name,amount,\n1,"A, b",5\n',
+    ],
+)
+def test_what_other_programs_write_between_cells(
+    store: Recorder, tmp_path: Path, text: str
+) -> None:
+    report = store.load_text(tmp_path, text)
+    assert (store.deals, report.rejected) == ({"1": {"name": "A, b", "amount": "5"}}, 0)
+
+
+def test_a_blank_before_a_quote_that_is_part_of_the_text(store: Recorder, tmp_path: Path) -> None:
+    store.load_text(tmp_path, 'id,name\n1, "x" y\n2, "open\n3,z\n')
+    assert [deal["name"] for deal in store.deals.values()] == [' "x" y', ' "open', "z"]
+
+
+def test_a_table_without_rows_needs_an_id_too(store: Recorder, tmp_path: Path) -> None:
+    with pytest.raises(LoadError, match="no column is the id"):
+        store.load_text(tmp_path, "Session expired\n")
+    assert store.load_text(tmp_path, "id,name\n").read == 0
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+def test_wide_encodings_without_a_byte_order_mark(
+    store: Recorder, tmp_path: Path, encoding: str
+) -> None:
+    report = store.load_text(tmp_path, "id,name\n1,Łódź\n2,日本\n".encode(encoding))
+    assert [deal["name"] for deal in store.deals.values()] == ["Łódź", "日本"]
+    assert report.notes[0].startswith(f"encoding {encoding}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -83,3 +84,26 @@ def test_standard_input_is_any_text_format(store: Recorder) -> None:
     assert (report.source, report.inserted) == ("stdin", 1)
     store.load(io.TextIOWrapper(io.BytesIO(gzip.compress(b'{"id": 2}\n{"id": 3}'))))
     assert set(store.deals) == {"1", "2", "3"}
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (b"<!DOCTYPE html><html>Log in</html>", "an HTML page, not a table"),
+        (b"\n <table border=1><tr><td>id</td>", "an HTML page"),
+        (b'<?xml version="1.0"?><deals/>', "is XML"),
+        (b"BZh91AY&SY", "packed by bzip2"),
+        (b"\xfd7zXZ\x00", "packed by xz"),
+        (b"%PDF-1.7", "a PDF"),
+    ],
+)
+def test_what_is_no_table_is_named(tmp_path: Path, start: bytes, message: str) -> None:
+    with pytest.raises(LoadError, match=message):
+        Recorder().load_text(tmp_path, start)
+
+
+def test_an_archive_is_named(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "deals.csv", "w") as archive:
+        archive.writestr("deals.csv", "id\n1\n")
+    with pytest.raises(LoadError, match="is a zip archive: unpack it"):
+        Recorder().load(tmp_path / "deals.csv")

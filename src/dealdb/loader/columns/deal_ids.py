@@ -1,0 +1,144 @@
+"""Ids as they were before another program dressed them up, and what shows that a spreadsheet has rounded them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import polars as pl
+
+from dealdb.formats.formulas import ODD_ID
+from dealdb.loader.chunk import Chunk
+from dealdb.model.schema import NUMBER_TYPES, FieldType
+
+# what stands around an id and can't be seen
+BLANKS = (
+    " \t\r\n\v\f\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u200b\u200c\u200d\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
+)
+# an id in quotes that a spreadsheet takes for text
+_AS_FORMULA = r'^="([^"]*)"$'
+_POINT_ZERO = r"^(-?[0-9]+)\.0$"
+_EXPONENT = r"^-?[0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]+$"
+# as a spreadsheet shows a number that is too wide for its column
+_SHOWN_SHORT = r"^[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{2}$"
+_LONG = r"^[0-9]{16,}$"
+# a spreadsheet keeps 15 digits
+_ROUNDED = r"^[0-9]{15}0+$"
+# zeros that can't all be there by chance
+_SURE_ZEROS = 6
+_KEPT_DIGITS = 15
+# an opportunity in Salesforce: 15 characters, or 18 that don't depend on the case
+_SHORT_FORM, _LONG_FORM = r"^006[A-Za-z0-9]{12}$", r"^006[A-Za-z0-9]{15}$"
+
+
+def id_texts(chunk: Chunk, header: str, *, whole: bool = False) -> pl.Series:
+    """
+    Ids of a chunk without what doesn't belong to them.
+
+    Parameters
+    ----------
+    chunk
+        Cells.
+    header
+        Of the ids.
+    whole
+        Whether all ids are numbers with the decimal 0, which another program has added.
+    """
+    cells, kind = chunk.frame[header], chunk.types.get(header)
+    # programs that write texts as such mean them
+    if kind is FieldType.TEXT or (header in chunk.encoded and kind is FieldType.INT):
+        return cells
+    if not cells.str.contains(ODD_ID).any():
+        return cells
+    texts = cells.str.strip_chars(BLANKS).str.replace(_AS_FORMULA, "$1").str.strip_chars(BLANKS)
+    if whole or kind is FieldType.FLOAT:
+        # integers next to nulls are floats in pandas: the id 7.0 is 7
+        texts = texts.str.replace(_POINT_ZERO, "$1")
+    return _written_out(texts) if kind in NUMBER_TYPES else texts
+
+
+def _written_out(texts: pl.Series) -> pl.Series:
+    """Numbers with all of their digits."""
+    short = texts.str.contains(_EXPONENT).fill_null(value=False)
+    if not short.any():
+        return texts
+    digits = [_digits(text) if is_short else text for text, is_short in zip(texts, short, strict=True)]  # fmt: skip
+    return pl.Series(texts.name, digits, dtype=pl.String)
+
+
+def _digits(text: str) -> str:
+    number = Decimal(text)
+    # nobody has ids of a million digits
+    return format(number, "f") if number.adjusted() < 40 else text
+
+
+@dataclass(slots=True)
+class IdEvidence:
+    """What the ids of a source show about the programs that they went through."""
+
+    n_values: int = 0
+    n_point_zero: int = 0
+    n_long: int = 0
+    n_rounded: int = 0
+    n_zeros: int = 0
+    n_short_form: int = 0
+    n_long_form: int = 0
+    rounded: Counter[str] = field(default_factory=Counter)
+    zeroed: Counter[str] = field(default_factory=Counter)
+
+    def add(self, chunk: Chunk, header: str) -> None:
+        """Take in the ids of one more chunk."""
+        kind = chunk.types.get(header)
+        ids = id_texts(chunk, header).drop_nulls()
+        self.n_values += ids.len()
+        if header in chunk.encoded and kind is FieldType.TEXT:
+            return
+        if kind is not FieldType.TEXT:
+            self.n_point_zero += int(ids.str.contains(_POINT_ZERO).sum())
+        self.n_short_form += int(ids.str.contains(_SHORT_FORM).sum())
+        self.n_long_form += int(ids.str.contains(_LONG_FORM).sum())
+        if kind is None:
+            self.rounded.update(ids.filter(ids.str.contains(_SHOWN_SHORT)).to_list())
+        long = ids.filter(ids.str.contains(_LONG))
+        if kind is FieldType.FLOAT:
+            # a number of 64 bits with a point has no more digits
+            self.rounded.update(long.to_list())
+        elif kind is None and long.len():
+            zeroed = long.filter(long.str.contains(_ROUNDED))
+            self.n_long += long.len()
+            self.n_rounded += zeroed.len()
+            self.n_zeros += int((zeroed.str.len_bytes() - _KEPT_DIGITS).sum())
+            self.zeroed.update(zeroed.to_list())
+
+    @property
+    def whole(self) -> bool:
+        """Whether all ids are numbers with the decimal 0."""
+        return 0 < self.n_values == self.n_point_zero
+
+    @property
+    def collapsed(self) -> frozenset[str]:
+        """Ids that several rows have, and that are not those of the deals any more."""
+        return frozenset(text for text, n in self._damaged().items() if n > 1)
+
+    def notes(self, header: str) -> Iterator[str]:
+        """What a user should hear."""
+        n_damaged = sum(self._damaged().values())
+        if n_damaged:
+            yield (
+                f"ids in {header!r} that a spreadsheet has rounded: {n_damaged}; export them again, as text, "
+                "or the deals can't be told apart"
+            )
+        if self.whole:
+            yield f"all ids in {header!r} end in '.0', which was taken off"
+        if self.n_short_form and self.n_long_form:
+            yield (
+                f"ids of Salesforce in {header!r} in two forms, with 15 characters ({self.n_short_form}) and with 18 "
+                f"({self.n_long_form}): one opportunity in both is two deals"
+            )
+
+    def _damaged(self) -> Counter[str]:
+        sure = self.n_rounded == self.n_long and self.n_zeros >= _SURE_ZEROS and self.n_long > 1
+        return self.rounded + self.zeroed if sure else self.rounded

@@ -1,0 +1,50 @@
+"""Ids and names of stages, owners and companies without the blanks that stand around them in some rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import polars as pl
+
+from dealdb.loader.chunk import Chunk
+from dealdb.loader.columns.deal_ids import BLANKS
+from dealdb.loader.columns.headers import map_headers
+from dealdb.loader.derive.derived_source import DerivedSource
+from dealdb.model.schema import FieldType
+
+# fields by which deals are found and put together
+_NAMES = ("id", "stage", "owner", "company")
+# what people type and copy; programs that write the others, dealdb among them, mean the blanks
+_LOOSE = ("csv", "tsv", "xlsx")
+
+
+class TrimmedNames(DerivedSource):
+    """A source whose names are the same in all rows, whatever blanks stand around them."""
+
+    def _begin(self) -> Callable[[Chunk], Chunk]:
+        wanted = _NAMES if self.format in _LOOSE else ("id",)
+        if self.format not in (*_LOOSE, "frame", "mappings"):
+            return lambda chunk: chunk
+        found: dict[tuple[str, ...], list[str]] = {}
+
+        def trimmed(chunk: Chunk) -> Chunk:
+            if chunk.types.get("id") is FieldType.TEXT and "id" in chunk.encoded:
+                # dealdb wrote it
+                return chunk
+            columns = tuple(chunk.frame.columns)
+            if columns not in found:
+                fields = map_headers(columns, self._chosen(columns), self._schema)
+                found[columns] = [header for header, field in fields.items() if field in wanted]
+            names = [each for each in found[columns] if each not in chunk.encoded]
+            if not names:
+                return chunk
+            name = pl.col(names)
+            bare = name.str.strip_chars(BLANKS)
+            # a name of blanks is none
+            return replace(
+                chunk,
+                frame=chunk.frame.with_columns(pl.when((bare != "") | (name == "")).then(bare)),
+            )
+
+        return trimmed

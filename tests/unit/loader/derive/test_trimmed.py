@@ -1,0 +1,24 @@
+"""Names that differ in the blanks around them only are one name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from recorder import Recorder
+
+
+def test_names_of_stages_owners_and_companies(tmp_path: Path) -> None:
+    store = Recorder()
+    rows = ("1,Pat,Won,Acme, x", "2,Pat , Won,Acme\u00a0,", "3, Pat,Won ,\u200bAcme,", "4, , , ,")
+    text = "\n".join(("id,owner,stage,company,note", *rows))
+    store.load_text(tmp_path, text)
+    whole = {"owner": "Pat", "stage": "Won", "company": "Acme"}
+    assert list(store.deals.values()) == [{**whole, "note": " x"}, whole, whole, {}]
+    assert [stage.name for stage in store.pipeline()] == ["Won"]
+
+
+def test_ids_of_mappings_and_of_files_that_keep_texts(tmp_path: Path) -> None:
+    store = Recorder()
+    store.load([{"id": " 7 ", "owner": "Pat "}])
+    store.load_text(tmp_path, '[{"id": " 8", "owner": "Pat "}]', "x.json")
+    assert store.deals == {"7": {"owner": "Pat "}, " 8": {"owner": "Pat "}}
