@@ -69,6 +69,9 @@ class Analytics:
         marks = [] if deals.kept is None else [deals.kept.alias(KEPT)]
         return deals.rows.with_columns(marks), deals.pipeline
 
+    def _day(self, as_of: Day) -> Day:
+        return self._today if as_of is None else as_of
+
     def summary(
         self,
         by: By = None,
@@ -118,7 +121,7 @@ class Analytics:
         (2, Decimal('100.00'), Decimal('900.00'))
         """
         frame, pipeline = self._deals(where)
-        return summary(frame, pipeline, by, since=since, until=until, as_of=as_of or self._today)
+        return summary(frame, pipeline, by, since=since, until=until, as_of=self._day(as_of))
 
     def pipeline(self, by: By = None, *, where: Where = None, as_of: Day = None) -> MetricResult:
         """
@@ -159,7 +162,7 @@ class Analytics:
         [('Demo', 2, Decimal('400.00'), Decimal('200.0000'))]
         """
         frame, pipeline = self._deals(where)
-        return pipeline_by_stage(frame, pipeline, by, as_of=as_of or self._today)
+        return pipeline_by_stage(frame, pipeline, by, as_of=self._day(as_of))
 
     def win_rate(
         self,
