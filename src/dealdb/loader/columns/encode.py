@@ -10,7 +10,14 @@ import polars as pl
 from dealdb.loader.chunk import Chunk, Reject
 from dealdb.loader.columns.dates import dates, datetimes
 from dealdb.loader.columns.headers import CLOSE_DATE
-from dealdb.loader.columns.numbers import decimals, floats, integers, probabilities, scale_of_texts
+from dealdb.loader.columns.numbers import (
+    decimals,
+    floats,
+    integers,
+    probabilities,
+    scale_of_texts,
+    without_noise,
+)
 from dealdb.loader.columns.plan import ColumnPlan, Plan, text_cells
 from dealdb.loader.columns.profile import without_nothing
 from dealdb.loader.columns.truth_words import FALSE_WORDS, TRUE_WORDS
@@ -186,6 +193,8 @@ def _texts(
             if chunk.types.get(column.header) in NUMBER_TYPES:
                 # decimal commas are the way of texts, not of what was a number before
                 column = replace(column, point=".")
+            if _loses_noise(chunk, column):
+                cells = without_noise(cells)
             found, n_times = _typed(cells, column, is_encoded=is_encoded)
             if n_times:
                 dropped[column.header] = n_times
@@ -199,6 +208,11 @@ def _texts(
         header = next((each.header for each in columns if each.field.name == "id"), "id")
         bad[header] = _Bad(nameless, *_NO_ID)
     return texts, bad, dropped
+
+
+def _loses_noise(chunk: Chunk, column: ColumnPlan) -> bool:
+    is_float = chunk.types.get(column.header) is FieldType.FLOAT
+    return is_float and column.field.type in (FieldType.INT, FieldType.DECIMAL)
 
 
 def _is_encoded(chunk: Chunk, column: ColumnPlan) -> bool:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from dealdb.errors import QueryError
+from dealdb.model.decimals import number_of
 from dealdb.model.names import column_named, find_name, unknown
 from dealdb.query.filters.comparisons import all_of, any_of, compare, contained, member_of
 from dealdb.query.filters.constants import MANY, given_constant
@@ -190,4 +191,7 @@ def _value(item: Operand, value: object) -> Operand:
     """Operand for a Python value; ids may be given as integers, as they may when saving."""
     if item.name == "id" and isinstance(value, int) and not isinstance(value, bool):
         return constant(str(value))
+    if isinstance(value, float) and item.kind is OperandKind.NUMBER and not item.is_float:
+        # as it was saved: a float loses its noise there
+        value = number_of(value) or value
     return constant(given_constant(value))
