@@ -137,7 +137,9 @@ class Analytics:
         (2, Decimal('100.00'), Decimal('900.00'))
         """
         frame, pipeline = self._deals(where)
-        return self._said(summary(frame, pipeline, by, since=since, until=until, as_of=self._day(as_of)))
+        return self._said(
+            summary(frame, pipeline, by, since=since, until=until, as_of=self._day(as_of))
+        )
 
     def pipeline(self, by: By = None, *, where: Where = None, as_of: Day = None) -> MetricResult:
         """
@@ -321,7 +323,9 @@ class Analytics:
         10.0
         """
         frame, pipeline = self._deals(where)
-        return self._said(sales_cycle(frame, pipeline, by, since=since, until=until, outcome=outcome))
+        return self._said(
+            sales_cycle(frame, pipeline, by, since=since, until=until, outcome=outcome)
+        )
 
     def velocity(
         self,

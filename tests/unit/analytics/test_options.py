@@ -18,7 +18,7 @@ STAGES = Pipeline().covering(["Won"])
 @pytest.mark.parametrize("by", [5, 5.5, True, b"owner", [5], [["owner"]], 0])
 @pytest.mark.parametrize("metric", [concentration, leaderboard, trend, win_rate])
 def test_what_is_not_a_column(metric: Any, by: Any) -> None:
-    with pytest.raises(QueryError, match="^by"):
+    with pytest.raises(QueryError, match=r"^by"):
         metric(FRAME, STAGES, by=by)
 
 

@@ -14,7 +14,7 @@ from dealdb.errors import QueryError
 from dealdb.model.pipeline import Kind, Pipeline, Stage
 
 STAGES = Pipeline((Stage("Lead", Kind.OPEN), Stage("Won", Kind.WON)))
-COLUMNS = {
+COLUMNS: dict[str, Any] = {
     "stage": pl.String,
     "owner": pl.String,
     "currency": pl.String,

@@ -26,10 +26,10 @@ def pages(query: QueryEngine, sort: Any, size: int) -> list[str]:
 
 @settings(max_examples=50)
 @given(tags=lists, descending=st.booleans(), size=st.integers(1, 5))
-def test_lists_of_texts(tags: list[list[str] | None], descending: bool, size: int) -> None:  # noqa: FBT001
-    rows = [{"id": f"{n:02}", "tags": each} for n, each in enumerate(tags)]
+def test_lists_of_texts(tags: list[list[str] | None], descending: bool, size: int) -> None:
+    rows: list[dict[str, Any]] = [{"id": f"{n:02}", "tags": each} for n, each in enumerate(tags)]
     query = QueryEngine.over([*rows, {"id": "99", "tags": ["z"]}])
-    listed = [({"id": "99", "tags": ["z"]}), *rows]
+    listed = [{"id": "99", "tags": ["z"]}, *rows]
     valued = sorted((r for r in listed if r["tags"] is not None), key=lambda r: str(r["id"]))
     valued.sort(key=lambda r: [t.encode() for t in r["tags"] or ()], reverse=descending)
     expected = [r["id"] for r in valued] + [r["id"] for r in rows if r["tags"] is None]
