@@ -48,7 +48,14 @@ class DealView:
         """Metrics of the deals of then; open deals are judged on that day."""
         from dealdb.analytics import Analytics
 
-        return Analytics(self.query.select, today=self._day)
+        return Analytics(self.query.select, today=self._day, warning=self.notice)
+
+    @property
+    def notice(self) -> str | None:
+        """Why the view is empty, where its moment is before the first commit; None elsewhere."""
+        if self.snapshot.seq:
+            return None
+        return f"{self.when.isoformat()} is before the first commit: there were no deals"
 
     @property
     def _day(self) -> date:
@@ -107,6 +114,5 @@ class DealView:
         return isinstance(id, str | int) and self.get_deal(id) is not None
 
     def __repr__(self) -> str:
-        return (
-            f"<DealView of {self.when.isoformat()}: {len(self)} deals, commit {self.snapshot.seq}>"
-        )
+        last = f"commit {self.snapshot.seq}" if self.snapshot.seq else "before the first commit"
+        return f"<DealView of {self.when.isoformat()}: {len(self)} deals, {last}>"

@@ -6,7 +6,11 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
+from dealdb.model.columns import empty_frame
+from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Schema
 from dealdb.query.deal_source import snapshot_of_rows
+from dealdb.store.replica.snapshot import Snapshot
 from dealdb.view import DealView
 
 ROWS = [
@@ -54,3 +58,18 @@ def test_it_can_be_read() -> None:
     assert past
     # a moment before the first deal is one, too
     assert DealView(date(2025, 1, 1), snapshot_of_rows([]))
+
+
+def test_a_moment_before_the_first_commit_says_so() -> None:
+    nothing = Snapshot(
+        frame=empty_frame(Schema.standard()), schema=Schema.standard(), pipeline=Pipeline(), seq=0
+    )
+    before = DealView(date(2000, 1, 1), nothing)
+    said = "2000-01-01 is before the first commit: there were no deals"
+    assert before.notice == said
+    assert repr(before) == "<DealView of 2000-01-01: 0 deals, before the first commit>"
+    for metric in ("summary", "pipeline", "win_rate", "leaderboard", "concentration", "trend"):
+        assert getattr(before.analytics, metric)().basis.warnings[0] == said
+    past = view(date(2026, 1, 31))
+    assert past.notice is None
+    assert said not in past.analytics.summary().basis.warnings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import TypeAlias
 
@@ -49,6 +50,8 @@ class Analytics:
         Gives the deals to which a filter applies.
     today
         The day that ``as_of`` is by default; None for the present one, UTC.
+    warning
+        What every result has to say of the deals, if anything.
 
     Examples
     --------
@@ -59,15 +62,31 @@ class Analytics:
     [('Ann', 2, 1, 1, 0.5), ('Bob', 1, 1, 0, 1.0)]
     """
 
-    def __init__(self, select: Callable[[Where], Snapshot], *, today: date | None = None) -> None:
+    def __init__(
+        self,
+        select: Callable[[Where], Snapshot],
+        *,
+        today: date | None = None,
+        warning: str | None = None,
+    ) -> None:
         self._select = select
         self._today = today
+        self._warning = warning
 
     def _deals(self, where: Where) -> tuple[pl.DataFrame, Pipeline]:
         """Deals to which a filter applies, as rows with a mark: metrics copy less of them than ``frame`` would."""
         deals = self._select(where)
         marks = [] if deals.kept is None else [deals.kept.alias(KEPT)]
         return deals.rows.with_columns(marks), deals.pipeline
+
+    def _said(self, result: MetricResult) -> MetricResult:
+        if self._warning is None:
+            return result
+        warnings = (self._warning, *result.basis.warnings)
+        return replace(result, basis=replace(result.basis, warnings=warnings))
+
+    def _day(self, as_of: Day) -> Day:
+        return self._today if as_of is None else as_of
 
     def summary(
         self,
@@ -118,7 +137,9 @@ class Analytics:
         (2, Decimal('100.00'), Decimal('900.00'))
         """
         frame, pipeline = self._deals(where)
-        return summary(frame, pipeline, by, since=since, until=until, as_of=as_of or self._today)
+        return self._said(
+            summary(frame, pipeline, by, since=since, until=until, as_of=self._day(as_of))
+        )
 
     def pipeline(self, by: By = None, *, where: Where = None, as_of: Day = None) -> MetricResult:
         """
@@ -159,7 +180,7 @@ class Analytics:
         [('Demo', 2, Decimal('400.00'), Decimal('200.0000'))]
         """
         frame, pipeline = self._deals(where)
-        return pipeline_by_stage(frame, pipeline, by, as_of=as_of or self._today)
+        return self._said(pipeline_by_stage(frame, pipeline, by, as_of=self._day(as_of)))
 
     def win_rate(
         self,
@@ -209,7 +230,7 @@ class Analytics:
         0.6666666666666666
         """
         frame, pipeline = self._deals(where)
-        return win_rate(frame, pipeline, by, since=since, until=until, measure=measure)
+        return self._said(win_rate(frame, pipeline, by, since=since, until=until, measure=measure))
 
     def deal_size(
         self, by: By = None, *, where: Where = None, since: Day = None, until: Day = None
@@ -252,7 +273,7 @@ class Analytics:
         (200.0, Decimal('400.00'))
         """
         frame, pipeline = self._deals(where)
-        return deal_size(frame, pipeline, by, since=since, until=until)
+        return self._said(deal_size(frame, pipeline, by, since=since, until=until))
 
     def sales_cycle(
         self,
@@ -302,7 +323,9 @@ class Analytics:
         10.0
         """
         frame, pipeline = self._deals(where)
-        return sales_cycle(frame, pipeline, by, since=since, until=until, outcome=outcome)
+        return self._said(
+            sales_cycle(frame, pipeline, by, since=since, until=until, outcome=outcome)
+        )
 
     def velocity(
         self,
@@ -353,7 +376,7 @@ class Analytics:
         100.0
         """
         frame, pipeline = self._deals(where)
-        return velocity(frame, pipeline, by, since=since, until=until, basis=basis)
+        return self._said(velocity(frame, pipeline, by, since=since, until=until, basis=basis))
 
     def leaderboard(
         self, by: By = "owner", *, where: Where = None, since: Day = None, until: Day = None
@@ -400,7 +423,7 @@ class Analytics:
         [(1, 'Bob'), (2, 'Ann')]
         """
         frame, pipeline = self._deals(where)
-        return leaderboard(frame, pipeline, by, since=since, until=until)
+        return self._said(leaderboard(frame, pipeline, by, since=since, until=until))
 
     def concentration(
         self,
@@ -458,7 +481,7 @@ class Analytics:
         (['Acme'], 0.75, 0.625)
         """
         frame, pipeline = self._deals(where)
-        return concentration(frame, pipeline, by, since=since, until=until, of=of, k=k)
+        return self._said(concentration(frame, pipeline, by, since=since, until=until, of=of, k=k))
 
     def trend(
         self,
@@ -514,7 +537,7 @@ class Analytics:
         [('2026-01', 1, 0), ('2026-02', 0, 1)]
         """
         frame, pipeline = self._deals(where)
-        return trend(
+        figures = trend(
             frame,
             pipeline,
             by,
@@ -523,3 +546,4 @@ class Analytics:
             period=period,
             fiscal_year_start=fiscal_year_start,
         )
+        return self._said(figures)

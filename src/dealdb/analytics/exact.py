@@ -11,14 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from fractions import Fraction
+from functools import cached_property
 
 import polars as pl
 
 from dealdb.analytics.flags import counted
 from dealdb.errors import QueryError
-from dealdb.model.pipeline import Kind, Pipeline
-from dealdb.model.schema import DEFAULT_SCALE, MAX_DECIMAL_DIGITS
+from dealdb.model.schema import MAX_DECIMAL_DIGITS
+
+# integers up to here, and the halves between them, are floats
+EXACT_IN_FLOATS = 2**52
 
 
 def ratio(parts: pl.Series, wholes: pl.Series) -> pl.Series:
@@ -46,57 +48,47 @@ def mean(totals: pl.Series, n: pl.Series) -> pl.Series:
     return _quotients(totals.to_physical().to_list(), [one * number for number in n])
 
 
-def middle(amount: pl.Expr) -> pl.Expr:
-    """Median of a decimal column in its units; nulls don't count."""
-    return amount.to_physical().cast(pl.Float64).median()
+def middle(amount: pl.Expr, *, is_wide: bool) -> pl.Expr:
+    """
+    What the median of a decimal column is taken of, in its units; nulls don't count.
+
+    Up to ``EXACT_IN_FLOATS`` that is the median itself, which floats hold exactly, halves included. Wider units are
+    sorted, which takes several times as long, and give the middle two.
+    """
+    units = amount.to_physical()
+    if not is_wide:
+        return units.cast(pl.Float64).median()
+    ordered, n = units.drop_nulls().sort(), amount.count()
+    lower, upper = (
+        ordered.get(place.cast(pl.UInt32), null_on_oob=True) for place in ((n - 1) // 2, n // 2)
+    )
+    return pl.struct(lower=lower, upper=upper)
 
 
 def median(middles: pl.Series, *, scale: int) -> pl.Series:
     """
-    Medians from those in units with ``scale`` digits after the point.
+    Medians from what ``middle`` gives of units with ``scale`` digits after the point.
 
     Examples
     --------
     >>> amounts = pl.DataFrame({"amount": [Decimal("10.10"), Decimal("10.30")]})
-    >>> median(amounts.select(middle(pl.col("amount"))).to_series(), scale=2).to_list()
+    >>> for is_wide in (False, True):
+    ...     found = amounts.select(middle(pl.col("amount"), is_wide=is_wide)).to_series()
+    ...     median(found, scale=2).to_list()
+    [10.2]
     [10.2]
     """
-    return _quotients(middles.to_list(), [10**scale] * len(middles))
+    one = 10**scale
+    if isinstance(middles.dtype, pl.Struct):
+        pairs = [(pair["lower"], pair["upper"]) for pair in middles]
+        twice = [None if lower is None else lower + upper for lower, upper in pairs]
+        return _quotients(twice, [2 * one] * len(twice))
+    return _quotients(middles.to_list(), [one] * len(middles))
 
 
 def column_scale(column: pl.Series) -> int:
     """Digits after the point of a decimal column; 0 for any other."""
     return column.dtype.scale if isinstance(column.dtype, pl.Decimal) else 0
-
-
-def probability_scale(frame: pl.DataFrame, pipeline: Pipeline) -> int:
-    """Digits that a probability has at most, be it a deal's own or a stage's default; at least the usual two."""
-    defaults = [_digits(chance) for _, chance in _defaults(pipeline)]
-    return max([DEFAULT_SCALE, column_scale(frame["probability"]), *defaults])
-
-
-def weighted_units(frame: pl.DataFrame, pipeline: Pipeline) -> pl.Expr:
-    """
-    Amount times probability of open deals, in units with the digits of both; ``check_sums`` has to come first.
-
-    The probability is the deal's own, else the default of its stage. Null for closed deals, for deals without
-    an amount or any probability, and where the deal's own is not from 0 to 1. Six times as fast as Polars'
-    product of decimals, which besides has only the digits of one factor and rounds the rest away.
-    """
-    digits = probability_scale(frame, pipeline)
-    one = 10**digits
-    own = pl.col("probability").cast(pl.Decimal(MAX_DECIMAL_DIGITS, digits)).to_physical()
-    default: pl.Expr = pl.lit(None, dtype=pl.Int128)
-    for name, chance in _defaults(pipeline):
-        is_here = pl.col("stage") == name
-        default = (
-            pl.when(is_here)
-            .then(pl.lit(int(Fraction(chance) * one), dtype=pl.Int128))
-            .otherwise(default)
-        )
-    is_chance = own.is_between(0, pl.lit(one, dtype=pl.Int128))
-    weight = pl.when(own.is_null()).then(default).when(is_chance).then(own)
-    return pl.when(pl.col("_open")).then(pl.col("amount").to_physical() * weight)
 
 
 def from_units(total: pl.Expr, *, scale: int) -> pl.Expr:
@@ -113,44 +105,64 @@ def from_units(total: pl.Expr, *, scale: int) -> pl.Expr:
     return total.cast(pl.Decimal(MAX_DECIMAL_DIGITS, 0)) * unit
 
 
-def check_sums(frame: pl.DataFrame, *, scale: int) -> None:
+class Amounts:
     """
-    Refuse amounts whose sum with ``scale`` digits after the point could need more than 38 digits.
+    How large the amounts of a frame are, so that no sum of them can overflow unseen.
 
     Polars wraps round silently when a sum within groups overflows, so it has to be known beforehand.
 
-    Raises
-    ------
-    QueryError
-        If they could.
+    Parameters
+    ----------
+    frame
+        Deals, standardised.
+
+    Attributes
+    ----------
+    scale
+        Digits after the point of the amounts.
     """
-    # the margin is far more than floats are off by
-    bound = 0.99 * 10.0 ** (MAX_DECIMAL_DIGITS - scale)
-    # the largest times the number is quicker to find than the sum, and nearly always enough
-    amount = pl.col("amount")
-    largest = pl.max_horizontal(amount.min().abs(), amount.max().abs()).cast(pl.Float64)
-    deals = counted(frame)
-    top, height = deals.select(top=largest, height=pl.len()).collect().row(0)
-    if (top or 0.0) * height < bound:
-        return
-    if deals.select(amount.cast(pl.Float64).abs().sum()).collect().item() >= bound:
-        msg = (
-            f"the exact sum of these amounts needs more than {MAX_DECIMAL_DIGITS} digits; leave the largest out "
-            "with where=, or give probabilities with fewer digits"
-        )
-        raise QueryError(msg)
 
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self._deals = counted(frame)
+        self.scale = column_scale(frame["amount"])
+        amount = pl.col("amount")
+        largest = pl.max_horizontal(amount.min().abs(), amount.max().abs()).cast(pl.Float64)
+        top, height = self._deals.select(top=largest, height=pl.len()).collect().row(0)
+        self._top: float = top or 0.0
+        self._height: int = height
 
-def _defaults(pipeline: Pipeline) -> list[tuple[str, Decimal]]:
-    return [
-        (stage.name, stage.probability)
-        for stage in pipeline
-        if stage.kind is Kind.OPEN and stage.probability is not None
-    ]
+    @property
+    def are_wide(self) -> bool:
+        """Whether the units of one are more than floats hold exactly."""
+        return self._top * 10.0**self.scale >= EXACT_IN_FLOATS
 
+    def fit(self, scale: int) -> bool:
+        """Whether their sum with ``scale`` digits after the point certainly has no more than 38 digits."""
+        # the margin is far more than floats are off by
+        bound = 0.99 * 10.0 ** (MAX_DECIMAL_DIGITS - scale)
+        # the largest times the number is quicker to find than the sum, and nearly always enough
+        return self._top * self._height < bound or self._total < bound
 
-def _digits(number: Decimal) -> int:
-    return len(f"{number:f}".partition(".")[2].rstrip("0"))
+    @cached_property
+    def _total(self) -> float:
+        total = pl.col("amount").cast(pl.Float64).abs().sum()
+        return float(self._deals.select(total).collect().item())
+
+    def check(self) -> None:
+        """
+        Refuse amounts whose sum could need more than 38 digits.
+
+        Raises
+        ------
+        QueryError
+            If it could.
+        """
+        if not self.fit(self.scale):
+            msg = (
+                f"the exact sum of these amounts needs more than {MAX_DECIMAL_DIGITS} digits; leave the largest out "
+                "with where="
+            )
+            raise QueryError(msg)
 
 
 def _quotients(parts: Sequence[float | None], wholes: Sequence[float | None]) -> pl.Series:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from operator import index
 from typing import TypeAlias
 
 import polars as pl
@@ -116,6 +117,55 @@ def choice(option: str, value: str, allowed: Iterable[str]) -> str:
     return value
 
 
+def whole_number(option: str, value: int, *, least: int, most: int) -> int:
+    """
+    The value of an option that is a whole number; True is not one.
+
+    Raises
+    ------
+    QueryError
+        If it is something else, or out of range.
+
+    Examples
+    --------
+    >>> whole_number("k", 5, least=1, most=9)
+    5
+    """
+    try:
+        number = None if isinstance(value, bool) else index(value)
+    except TypeError:
+        number = None
+    if number is None or not least <= number <= most:
+        shown = value if number is not None else f"a value of type {type(value).__name__}"
+        msg = f"{option} is a whole number from {least} to {most}, not {shown}"
+        raise QueryError(msg)
+    return number
+
+
+def column_names(by: By) -> list[str]:
+    """
+    The columns of ``by`` as a list.
+
+    Raises
+    ------
+    QueryError
+        If it is neither a text nor several.
+
+    Examples
+    --------
+    >>> column_names("owner"), column_names(None)
+    (['owner'], [])
+    """
+    if by is None:
+        return []
+    if isinstance(by, str):
+        return [by]
+    if isinstance(by, bytes) or not isinstance(by, Iterable):  # type: ignore[redundant-expr]  # callers may be untyped
+        msg = f"by is a column or a list of columns, not a value of type {type(by).__name__}"
+        raise QueryError(msg)
+    return list(by)
+
+
 def group_columns(by: By, columns: Sequence[str], *, taken: Iterable[str]) -> list[str]:
     """
     Columns to group by.
@@ -139,7 +189,7 @@ def group_columns(by: By, columns: Sequence[str], *, taken: Iterable[str]) -> li
     >>> group_columns("owner", ["id", "owner"], taken=["n"])
     ['owner']
     """
-    keys = [by] if isinstance(by, str) else list(by or ())
+    keys = column_names(by)
     for key in keys:
         if key not in columns:
             msg = f"by: {unknown('column', str(key), columns)}"

@@ -7,11 +7,12 @@ from datetime import date
 
 import polars as pl
 
-from dealdb.analytics.options import choice
+from dealdb.analytics.options import choice, whole_number
 from dealdb.errors import QueryError
 
 _STEPS = {"day": "1d", "week": "1w", "month": "1mo", "quarter": "1q", "year": "1y"}
 # shortest length of a period in days, to find how many a range has at most
+_MONTHS = {"day": 1, "week": 1, "month": 1, "quarter": 3, "year": 12}
 _DAYS = {"day": 1, "week": 7, "month": 28, "quarter": 90, "year": 365}
 
 
@@ -39,9 +40,7 @@ class Periods:
 
     def __post_init__(self) -> None:
         choice("period", self.period, _STEPS)
-        if self.first_month not in range(1, 13):
-            msg = f"fiscal_year_start is a month from 1 to 12, not {self.first_month!r}"
-            raise QueryError(msg)
+        whole_number("fiscal_year_start", self.first_month, least=1, most=12)
 
     def start(self, day: pl.Expr) -> pl.Expr:
         """First day of the period that a day is in."""
@@ -55,7 +54,17 @@ class Periods:
         return (last - first).days // _DAYS[self.period] + 2
 
     def between(self, first: date, last: date) -> pl.DataFrame:
-        """All periods from that of the first day to that of the last: ``period`` (its first day) and ``label``."""
+        """
+        All periods from that of the first day to that of the last: ``period`` (its first day) and ``label``.
+
+        Raises
+        ------
+        QueryError
+            If the first one begins before the year 1.
+        """
+        if first < date(1, self._shift % _MONTHS[self.period] + 1, 1):
+            msg = f"the fiscal {self.period} of {first} begins before the year 1; leave such dates out with since="
+            raise QueryError(msg)
         start = pl.select(self.start(pl.lit(first))).item()
         days = pl.date_range(start, last, _STEPS[self.period], eager=True)
         return pl.DataFrame({"period": days}).with_columns(label=self._label(pl.col("period")))

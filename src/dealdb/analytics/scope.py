@@ -8,18 +8,14 @@ from datetime import date
 
 import polars as pl
 
-from dealdb.analytics.exact import (
-    check_sums,
-    column_scale,
-    from_units,
-    probability_scale,
-    weighted_units,
-)
+from dealdb.analytics.exact import Amounts, column_scale
 from dealdb.analytics.flags import HAS_MONEY, KEPT, LOST, OPEN, WON, classified, standardised
 from dealdb.analytics.options import By, Window, group_columns
 from dealdb.analytics.result import MIXED, Basis, MetricResult
+from dealdb.analytics.weights import Weights, weights_of
 from dealdb.model.columns import is_text, spelled_out
 from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import MAX_DECIMAL_DIGITS
 
 # group of the deals that have no value in a text column
 NONE = "(none)"
@@ -46,7 +42,9 @@ class Metric:
     money
         Whether it sums amounts, so that currencies must be kept apart.
     weighs
-        Whether it needs ``_weighted``, the amount times the probability of open deals, in units.
+        Whether it needs ``_weighted``, the amount times the probability of open deals, and sums of it.
+    left_out
+        Deals outside the base to warn of, by the text that says so.
     """
 
     name: str
@@ -55,6 +53,7 @@ class Metric:
     reads: tuple[pl.Expr, ...] = ()
     money: bool = True
     weighs: bool = False
+    left_out: Mapping[str, pl.Expr] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +71,10 @@ class Scope:
         Columns of the groups; ``currency`` is one of them when there are several.
     scale
         Digits after the point of the amounts.
-    weighted_scale
-        Digits after the point of weighted amounts.
+    are_wide
+        Whether amounts have more digits than floats hold exactly.
+    weights
+        What open deals weigh, where the metric asks.
     window
         Window on the closing date.
     as_of
@@ -82,28 +83,43 @@ class Scope:
         For the basis.
     notes
         Counts of what the figures leave out, by the text that says so.
+    doubts
+        Warnings that came up while the deals were summed.
     """
 
     metric: Metric
     deals: pl.DataFrame
     keys: list[str]
     scale: int
-    weighted_scale: int
+    are_wide: bool
+    weights: Weights | None
     window: Window
     as_of: date | None
     currency: str | None
     notes: dict[str, int] = field(default_factory=dict)
+    doubts: list[str] = field(default_factory=list)
 
     def table(self, **measures: pl.Expr) -> pl.DataFrame:
         """One row a group (one in all without groups), sorted by group; groups are still null, not "(none)"."""
         if not self.keys:
-            return self.deals.lazy().select(**measures).collect()
+            return self.settled(self.deals.lazy().select(**measures).collect())
         grouped = self.deals.lazy().group_by(self.keys).agg(**measures)
-        return spelled_out(grouped.collect()).sort(self.keys, nulls_last=True)
+        return self.settled(spelled_out(grouped.collect()).sort(self.keys, nulls_last=True))
 
     def weighted_sum(self) -> pl.Expr:
-        """Sum of ``_weighted`` as the decimal that it stands for."""
-        return from_units(pl.col("_weighted").sum(), scale=self.weighted_scale)
+        """Sum of amount times probability; a decimal once the table is ``settled``."""
+        return self.weights.total() if self.weights else pl.lit(0)
+
+    def settled(self, table: pl.DataFrame) -> pl.DataFrame:
+        """Table whose weighted sums are decimals."""
+        if self.weights is None:
+            return table
+        settled, digits = self.weights.settled(table)
+        if digits is not None:
+            self.doubts.append(
+                f"weighted sums have more than {MAX_DECIMAL_DIGITS} digits: rounded to {digits} after the point"
+            )
+        return settled
 
     def counts(self, **conditions: pl.Expr) -> dict[str, int]:
         """Number of deals of the base set for which each condition is true."""
@@ -130,13 +146,38 @@ class Scope:
             until=self.window.until,
             as_of=self.as_of,
             currency=self.currency,
-            warnings=(*(f"{text}: {n:,}" for text, n in counted.items() if n), *warnings),
+            warnings=(
+                *(f"{text}: {n:,}" for text, n in counted.items() if n),
+                *self.doubts,
+                *warnings,
+            ),
         )
-        chosen = table.select(*map(self._labelled, self.keys), *self.metric.columns)
+        named = [
+            pl.col(key).fill_null(label_of_none(table[key])) if is_text(dtype) else key
+            for key, dtype in table.select(self.keys).schema.items()
+        ]
+        chosen = table.select(*named, *self.metric.columns)
         return MetricResult(name=self.metric.name, frame=chosen, basis=basis)
 
-    def _labelled(self, key: str) -> pl.Expr:
-        return pl.col(key).fill_null(NONE) if is_text(self.deals.schema[key]) else pl.col(key)
+
+def label_of_none(group: pl.Series) -> str:
+    """
+    Name of the group of deals without a value: "(none)", where no deal has that as its value.
+
+    Examples
+    --------
+    >>> label_of_none(pl.Series("owner", ["Ann", None]))
+    '(none)'
+    >>> label_of_none(pl.Series("owner", ["(none)", None]))
+    '(no owner)'
+    """
+    label = NONE
+    if not is_text(group.dtype) or (group != label).fill_null(value=True).all():
+        return label
+    values, label = set(group.cast(pl.String)), f"(no {group.name})"
+    while label in values:
+        label = f"({label})"
+    return label
 
 
 def scope(
@@ -179,12 +220,14 @@ def scope(
     keys = group_columns(by, names, taken=metric.columns)
     deals = classified(frame, pipeline, window)
     reads = list(metric.reads)
-    digits = probability_scale(frame, pipeline) if metric.weighs else 0
-    if metric.money:
-        check_sums(frame, scale=column_scale(frame["amount"]) + digits)
+    amounts = Amounts(frame) if metric.money else None
+    weights = None
+    if amounts:
+        amounts.check()
         reads += [pl.col("amount"), pl.col("currency")]
-    if metric.weighs:
-        reads.append(weighted_units(frame, pipeline).alias("_weighted"))
+    if amounts and metric.weighs:
+        weights = weights_of(frame, pipeline, amounts)
+        reads += weights.reads
     wanted = dict.fromkeys(
         [*keys, "_open", "_won", "_lost", *(r.meta.output_name() for r in reads)]
     )
@@ -197,11 +240,12 @@ def scope(
         deals=chosen,
         keys=keys,
         scale=column_scale(frame["amount"]),
-        weighted_scale=column_scale(frame["amount"]) + digits,
+        are_wide=amounts is not None and amounts.are_wide,
+        weights=weights,
         window=window,
         as_of=as_of,
         currency=currency,
-        notes=_outside(deals) if window else {},
+        notes={**(_outside(deals) if window else {}), **_left_out(deals, metric)},
     )
 
 
@@ -221,3 +265,10 @@ def _currency(deals: pl.DataFrame) -> str | None:
 def _outside(deals: pl.LazyFrame) -> dict[str, int]:
     n = deals.select(pl.col("_undated").sum()).collect().item()
     return {"closed deals without a closing date, outside any window": n}
+
+
+def _left_out(deals: pl.LazyFrame, metric: Metric) -> dict[str, int]:
+    if not metric.left_out:
+        return {}
+    sums = [condition.sum().alias(text) for text, condition in metric.left_out.items()]
+    return deals.select(sums).collect().row(0, named=True)

@@ -10,12 +10,12 @@ from dealdb.analytics.flags import LOST, SIZE, WON, cycle_days
 # what the figures read besides the flags
 READS = (SIZE, cycle_days(WON))
 
-# sums of a group; the underscored ones are only there to be divided by
+# sums of a group; none has a name that a group may have
 SUMS = {
-    "n": (WON | LOST).sum(),
-    "won": WON.sum(),
-    "lost": LOST.sum(),
-    "won_value": pl.col("_size").sum(),
+    "_n": (WON | LOST).sum(),
+    "_won": WON.sum(),
+    "_lost": LOST.sum(),
+    "_won_value": pl.col("_size").sum(),
     "_sized": pl.col("_size").count(),
     "_dated": pl.col("_days").count(),
     "_days": pl.col("_days").cast(pl.Int64).sum(),
@@ -24,7 +24,7 @@ SUMS = {
 
 def levers(table: pl.DataFrame, *, cycle: str = "cycle_days") -> dict[str, pl.Series]:
     """
-    Win rate, mean size of won deals, and their mean cycle, from the sums; the numbers of deals behind the means.
+    Numbers of deals, won value, win rate, mean size of won deals, and their mean cycle, from the sums.
 
     Parameters
     ----------
@@ -34,8 +34,9 @@ def levers(table: pl.DataFrame, *, cycle: str = "cycle_days") -> dict[str, pl.Se
         Name of the mean cycle.
     """
     return {
-        "win_rate": ratio(table["won"], table["n"]),
-        "mean_size": mean(table["won_value"], table["_sized"]),
+        **{name: table[f"_{name}"] for name in ("n", "won", "lost", "won_value")},
+        "win_rate": ratio(table["_won"], table["_n"]),
+        "mean_size": mean(table["_won_value"], table["_sized"]),
         cycle: ratio(table["_days"], table["_dated"]),
         "sized_n": table["_sized"],
         "cycle_n": table["_dated"],

@@ -119,7 +119,13 @@ class Session:
             If the text is not a date or time.
         """
         with self.open() as db:
-            yield db if at is None else db.as_of(at)
+            if at is None:
+                yield db
+                return
+            past = db.as_of(at)
+            if past.notice is not None:
+                note(past.notice)
+            yield past
 
 
 @contextmanager

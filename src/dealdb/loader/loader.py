@@ -15,7 +15,7 @@ from dealdb.loader.export.export import ExportReport, write_frame
 from dealdb.loader.load_options import MAX_EXPANSION, LoadOptions
 from dealdb.loader.progress import ProgressCallback
 from dealdb.loader.report import LoadReport
-from dealdb.loader.store_protocol import LoadTarget
+from dealdb.loader.store_protocol import LoadTarget, Tabular
 from dealdb.loader.writing.follow import follow
 from dealdb.loader.writing.load_source import load_source
 
@@ -278,7 +278,7 @@ class DataLoader:
     def export(
         self,
         target: str | Path | Any,
-        where: str | pl.Expr | pl.DataFrame | None = None,
+        where: str | pl.Expr | pl.DataFrame | Tabular | None = None,
         *,
         format: str | None = None,
         columns: Sequence[str] | None = None,
@@ -300,7 +300,8 @@ class DataLoader:
             all is written; until then, and after a failure, what was there stays. Text forms are compressed where
             the name ends in ``.gz`` or ``.zst``.
         where
-            Filter as for ``query.find``, or None for all deals; or a data frame to write, as ``query.sql`` gives it.
+            Filter as for ``query.find``, or None for all deals; or a data frame to write, as ``query.sql`` gives it, or
+            the result of a metric.
         format
             ``csv``, ``tsv``, ``jsonl``, ``json``, ``md`` (Markdown), ``parquet`` or ``arrow`` (Feather); by default
             the suffix of the path decides, and a stream is CSV.
@@ -347,13 +348,16 @@ class DataLoader:
         frame = self._selected(where, columns=columns, sort=sort, limit=limit)
         return write_frame(frame, target, format=format, raw=raw, null=null)
 
-    def _selected(self, where: str | pl.Expr | pl.DataFrame | None, **options: Any) -> pl.DataFrame:
-        if isinstance(where, pl.DataFrame):
+    def _selected(
+        self, where: str | pl.Expr | pl.DataFrame | Tabular | None, **options: Any
+    ) -> pl.DataFrame:
+        table = where if isinstance(where, pl.DataFrame) else getattr(where, "frame", None)
+        if isinstance(table, pl.DataFrame):
             given = [name for name, value in options.items() if value is not None]
             if given:
                 msg = f"{given[0]} is for filters; a data frame is written as it is"
                 raise LoadError(msg)
-            return where
+            return table
         if self._find is None:
             msg = "this loader has no query to select deals with; export a data frame"
             raise LoadError(msg)

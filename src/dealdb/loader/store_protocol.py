@@ -18,6 +18,15 @@ from dealdb.store.live.during_load import Settling
 from dealdb.store.log.entry import Position
 
 
+class Tabular(Protocol):
+    """What has a table: a result of a metric."""
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The table."""
+        ...
+
+
 class WriteCounts(Protocol):
     """What one commit did."""
 

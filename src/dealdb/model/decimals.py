@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 
-from dealdb.model.schema import MAX_DECIMAL_DIGITS, MAX_WHOLE_DIGITS, Field, max_scale
+from dealdb.model.schema import (
+    DEFAULT_SCALE,
+    MAX_DECIMAL_DIGITS,
+    MAX_WHOLE_DIGITS,
+    Field,
+    max_scale,
+)
+
+# decimal digits that every float holds; the one or two behind them are what arithmetic leaves: 0.30000000000000004
+FLOAT_DIGITS = 15
+# callers may have set a context of fewer digits
+_ROUNDING = Context(prec=MAX_DECIMAL_DIGITS)
 
 
 class DoesNotFit(Exception):
@@ -33,14 +44,25 @@ def scale_of(number: Decimal) -> int:
 
 
 def number_of(value: object) -> Decimal | None:
-    """The finite number that a value is or reads as, exactly; None where there is none."""
+    """The finite number that a value is or reads as, exactly but for a float's noise; None where there is none."""
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         return None
     try:
-        number = Decimal(repr(value) if isinstance(value, float) else value)
+        number = Decimal(repr(float(value)) if isinstance(value, float) else value)
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    if not number.is_finite():
+        return None
+    return _without_noise(number) if isinstance(value, float) else number
+
+
+def _without_noise(number: Decimal) -> Decimal:
+    """A float's shortest decimal, rounded half to even to 15 digits, but never to less than two after the point."""
+    _, digits, exponent = number.as_tuple()
+    places = max(DEFAULT_SCALE, FLOAT_DIGITS - 1 - number.adjusted())
+    if len(digits) <= FLOAT_DIGITS or not isinstance(exponent, int) or -exponent <= places:
+        return number
+    return number.quantize(Decimal(1).scaleb(-places, _ROUNDING), context=_ROUNDING)
 
 
 def encode_decimal(value: object) -> str:

@@ -147,7 +147,7 @@ def infer(name: str, value: object) -> Field:
 
 def widened(field: Field, value: object) -> Field:
     """
-    Field, widened where it must be to hold this value exactly; unchanged where the value doesn't fit at all.
+    Field, widened where it must be to hold this value as it is saved; unchanged where the value doesn't fit at all.
 
     Examples
     --------
@@ -155,7 +155,10 @@ def widened(field: Field, value: object) -> Field:
     'decimal(2)'
     """
     if field.type is FieldType.INT and isinstance(value, int | float | Decimal):
-        wide = infer(field.name, Decimal(repr(value)) if isinstance(value, float) else value)
+        number = number_of(value) if isinstance(value, float) else value
+        if number is None:
+            return field
+        wide = infer(field.name, number)
         return field if wide.type in (FieldType.BOOL, FieldType.INT) else wide
     # an integer has no fraction that a decimal could be too narrow for
     if field.type is FieldType.DECIMAL and not isinstance(value, int):

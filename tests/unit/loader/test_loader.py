@@ -15,9 +15,11 @@ from typing import Any
 import polars as pl
 import pytest
 
+from dealdb.analytics.metrics import concentration
 from dealdb.errors import LoadError, ServerUnavailable
-from dealdb.loader import Progress
+from dealdb.loader import DataLoader, Progress
 from dealdb.loader.columns.headers import map_headers
+from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
 from dealdb.store.commit.batch import Batch
 from recorder import Recorder, Written
@@ -502,3 +504,15 @@ def test_wide_rows_go_in_smaller_commits(store: Recorder) -> None:
     wide = {f"c{n}": "x" for n in range(99)}
     store.load([{"id": n, **wide} for n in range(200)])
     assert [len(ids) for ids, _ in store.batches] == [26] * 7 + [18]
+
+
+def test_the_result_of_a_metric_is_exported(store: Recorder, tmp_path: Path) -> None:
+    frame = pl.DataFrame({"stage": ["Won"], "company": ["Acme"], "amount": [5]})
+    board = concentration(frame, Pipeline().covering(["Won"]))
+    loader = DataLoader(lambda: store)
+    assert loader.export(tmp_path / "board.csv", board).rows == 1
+    with (tmp_path / "board.csv").open(newline="") as file:
+        [row] = csv.DictReader(file)
+    assert (row["value"], row["top"]) == ("5.00", '["Acme"]')
+    with pytest.raises(LoadError, match="limit is for filters"):
+        loader.export(tmp_path / "board.csv", board, limit=1)

@@ -9,12 +9,13 @@ import polars as pl
 
 from dealdb.analytics.exact import column_scale
 from dealdb.analytics.flags import OPEN, SIZE, WON
-from dealdb.analytics.options import By, Day, Window, choice
+from dealdb.analytics.options import By, Day, Window, choice, column_names, whole_number
 from dealdb.analytics.result import MIXED, MetricResult
-from dealdb.analytics.scope import NONE, Metric, Scope, scope
-from dealdb.errors import QueryError
+from dealdb.analytics.scope import Metric, Scope, label_of_none, scope
+from dealdb.errors import QueryError, SchemaError
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import MAX_DECIMAL_DIGITS
+from dealdb.model.values import encode, infer
 
 _WON = Metric(
     name="concentration",
@@ -61,7 +62,7 @@ def concentration(
     MetricResult
         One row (one a currency): ``n`` deals, ``groups`` that have a value, ``value``, ``k``, ``top_value``,
         ``top_share``, ``hhi`` (sum of the squared shares: 1 for a single group, 1/groups for equal ones), ``top``
-        (names of the largest, largest first, ties in order of name).
+        (names of the largest that have a value, largest first, ties in order of name).
 
     Raises
     ------
@@ -83,9 +84,10 @@ def concentration(
     >>> result["top_share"], result["hhi"], result["top"]
     (0.75, 0.625, ['Acme'])
     """
-    if not by or k not in range(1, 2**31):
-        msg = f"concentration needs by= a column and k= a number from 1 up, not by={by!r}, k={k!r}"
+    if not column_names(by):
+        msg = "concentration is that of groups: give by= a column, like 'company'"
         raise QueryError(msg)
+    k = whole_number("k", k, least=1, most=2**31 - 1)
     column = _VALUE_OF[choice("of", of, _METRICS)]
     window = Window.of(since, until)
     if window and of == "open":
@@ -99,13 +101,13 @@ def concentration(
     if mixed:
         ordered = groups.sort("currency", nulls_last=True, maintain_order=True)
         parts = ordered.partition_by("currency", maintain_order=True)
-    table = _frame([_row(part, deals.keys, k) for part in parts], groups, mixed=mixed)
+    table = _frame([_row(part, deals.keys, k, mixed=mixed) for part in parts], groups, mixed=mixed)
     notes, warnings = _notes(deals, groups, column)
     shown = replace(deals, keys=["currency"] if mixed else [])
     return shown.result(table, notes, *warnings)
 
 
-def _row(groups: pl.DataFrame, keys: list[str], k: int) -> dict[str, object]:
+def _row(groups: pl.DataFrame, keys: list[str], k: int, *, mixed: bool) -> dict[str, object]:
     # the sort keeps ties in the order of the table, which is by name
     ranked = groups.sort("_sum", descending=True, maintain_order=True)
     # Python's integers don't overflow when squared, and its division of them rounds once
@@ -113,7 +115,7 @@ def _row(groups: pl.DataFrame, keys: list[str], k: int) -> dict[str, object]:
     total, top = sum(units), sum(units[:k])
     names = [key for key in keys if key != "currency"] or keys
     return {
-        "currency": groups["currency"][0] if "currency" in keys else None,
+        "currency": groups["currency"][0] if mixed else None,
         "n": int(groups["_n"].sum()),
         "groups": sum(unit != 0 for unit in units),
         "value": total,
@@ -121,11 +123,25 @@ def _row(groups: pl.DataFrame, keys: list[str], k: int) -> dict[str, object]:
         "top_value": top,
         "top_share": top / total if total else None,
         "hhi": sum(unit * unit for unit in units) / (total * total) if total else None,
-        "top": [
-            " / ".join(NONE if part is None else str(part) for part in name)
-            for name in ranked.select(names).head(k).rows()
-        ],
+        "top": _names(ranked.filter(pl.col("_sum") != 0).select(names).head(k), groups),
     }
+
+
+def _names(top: pl.DataFrame, groups: pl.DataFrame) -> list[str]:
+    """Names of groups as texts: values are written as they are saved, without the zeros that a column pads with."""
+    none = {name: label_of_none(groups[name]) for name in top.columns}
+    return [
+        " / ".join(none[name] if part is None else _text(name, part) for name, part in row.items())
+        for row in top.iter_rows(named=True)
+    ]
+
+
+def _text(name: str, value: object) -> str:
+    try:
+        return encode(value, infer(name, value))
+    except SchemaError:
+        # what no deal can have, but a frame: nan
+        return str(value)
 
 
 def _frame(rows: list[dict[str, object]], groups: pl.DataFrame, *, mixed: bool) -> pl.DataFrame:

@@ -72,7 +72,7 @@ def deal_size(
     sums = deals.table(
         n=size.count(),
         value=size.sum(),
-        _middle=middle(size),
+        _middle=middle(size, is_wide=deals.are_wide),
         zero=(amount == 0).sum(),
         blank=amount.is_null().sum(),
     )

@@ -6,7 +6,7 @@ import polars as pl
 
 from dealdb.analytics.flags import OPEN
 from dealdb.analytics.metrics.sales_cycle import cycle_notes
-from dealdb.analytics.options import By, Day, Window
+from dealdb.analytics.options import By, Day, Window, column_names
 from dealdb.analytics.result import MIXED, MetricResult
 from dealdb.analytics.scope import ANY, Metric, Scope, scope, total
 from dealdb.analytics.shared_sums import READS, SUMS, levers
@@ -79,7 +79,7 @@ def leaderboard(
     >>> board.frame.select("rank", "owner").rows()
     [(1, 'Bob'), (1, 'Cy'), (3, 'Ann')]
     """
-    if not by:
+    if not column_names(by):
         msg = "a leaderboard ranks groups: give by= a column, like 'owner'"
         raise QueryError(msg)
     deals = scope(frame, pipeline, _METRIC, by=by, window=Window.of(since, until))

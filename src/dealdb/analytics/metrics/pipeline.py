@@ -10,7 +10,7 @@ from dealdb.analytics.exact import ratio
 from dealdb.analytics.flags import OPEN, days_between
 from dealdb.analytics.options import By, Day, as_of_day
 from dealdb.analytics.result import MetricResult
-from dealdb.analytics.scope import ANY, NONE, Metric, Scope, scope, total
+from dealdb.analytics.scope import ANY, Metric, Scope, label_of_none, scope, total
 from dealdb.model.columns import spelled_out
 from dealdb.model.pipeline import Kind, Pipeline
 
@@ -94,7 +94,7 @@ def pipeline_by_stage(
     is_open = pl.col("kind") == Kind.OPEN.value
     filled = table.with_columns(pl.col(*_COUNTS, "value", "weighted").fill_null(0))
     figures = filled.with_columns(
-        pl.col("stage").fill_null(NONE),
+        pl.col("stage").fill_null(label_of_none(filled["stage"])),
         weighted=pl.when(is_open).then("weighted"),
         mean_age_days=ratio(filled["_age"], filled["age_n"]),
     )
@@ -131,7 +131,7 @@ def _cells(deals: Scope) -> pl.DataFrame:
         "overdue": pl.col("_overdue").sum(),
     }
     cells = deals.deals.lazy().group_by("stage", *deals.keys).agg(**measures)
-    return spelled_out(cells.collect())
+    return deals.settled(spelled_out(cells.collect()))
 
 
 def _spine(deals: Scope, cells: pl.DataFrame, pipeline: Pipeline) -> pl.DataFrame:

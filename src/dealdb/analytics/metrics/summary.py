@@ -104,11 +104,11 @@ def summary(
         weighs=True,
     )
     deals = scope(frame, pipeline, metric, by=by, window=Window.of(since, until), as_of=day)
-    sums = deals.table(**SUMS, weighted=deals.weighted_sum(), **_measures())
+    sums = deals.table(**SUMS, weighted=deals.weighted_sum(), **_measures(is_wide=deals.are_wide))
     found = levers(sums, cycle="mean_cycle_days")
     table = sums.with_columns(
         median_size=median(sums["_middle"], scale=deals.scale),
-        velocity=speed(sums["n"], found["win_rate"], found["mean_size"], found["mean_cycle_days"]),
+        velocity=speed(found["n"], found["win_rate"], found["mean_size"], found["mean_cycle_days"]),
         **found,
     )
     notes = {
@@ -118,7 +118,7 @@ def summary(
     return deals.result(table, {**notes, **cycle_notes(deals)})
 
 
-def _measures() -> dict[str, pl.Expr]:
+def _measures(*, is_wide: bool) -> dict[str, pl.Expr]:
     created, closed = pl.col("created"), pl.when(~OPEN).then("closed")
     return {
         "deals": pl.len(),
@@ -127,7 +127,7 @@ def _measures() -> dict[str, pl.Expr]:
         "blank": (OPEN & pl.col("amount").is_null()).sum(),
         "unweighted": (OPEN & pl.col("_weighted").is_null()).sum(),
         "overdue": pl.col("_overdue").sum(),
-        "_middle": middle(pl.col("_size")),
+        "_middle": middle(pl.col("_size"), is_wide=is_wide),
         "median_cycle_days": pl.col("_days").median(),
         "first_created": created.min(),
         "last_created": created.max(),

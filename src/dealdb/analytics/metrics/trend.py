@@ -17,11 +17,17 @@ from dealdb.errors import QueryError
 from dealdb.model.columns import spelled_out
 from dealdb.model.pipeline import Pipeline
 
+_ENDED = CLOSED & pl.col("closed").is_not_null()
 _METRIC = Metric(
     name="trend",
-    base=CLOSED,
+    base=_ENDED,
     columns=("period", "label", "created", "n", "won", "lost", "won_value", "win_rate"),
     reads=(SIZE, pl.col("created"), pl.col("closed")),
+    left_out={
+        "deals without a creation date, not in created": pl.col("created").is_null(),
+        "closed deals without a closing date, not in won and lost": CLOSED
+        & pl.col("closed").is_null(),
+    },
 )
 _SUMS = ("created", "won", "lost", "won_value")
 # a date like 3201-01-01 among the deals would ask for hundreds of thousands of days
@@ -90,10 +96,10 @@ def trend(
     """
     periods, window = Periods(period, fiscal_year_start), Window.of(since, until)
     created_inside = window.holds("created")
-    base = created_inside | pl.col("created").is_null() | CLOSED
+    base = (created_inside & pl.col("created").is_not_null()) | _ENDED
     deals = scope(frame, pipeline, replace(_METRIC, base=base), by=by, window=window)
     events = _events(deals, created_inside, periods)
-    spine = _spine(events, deals, periods)
+    spine = _spine(events, deals, created_inside, periods)
     sums = events.group_by([periods.start(pl.col("_day")).alias("period"), *deals.keys]).agg(
         pl.col(_SUMS).sum()
     )
@@ -104,16 +110,7 @@ def trend(
     )
     n = filled["won"] + filled["lost"]
     rates = filled.with_columns(n=n, win_rate=ratio(filled["won"], n))
-    undated = deals.counts(created=pl.col("created").is_null(), closed=_is_closed_undated())
-    notes = {
-        "deals without a creation date, not in created": undated["created"],
-        "closed deals without a closing date, not in won and lost": undated["closed"],
-    }
-    return deals.result(rates, notes)
-
-
-def _is_closed_undated() -> pl.Expr:
-    return CLOSED & pl.col("closed").is_null()
+    return deals.result(rates, {})
 
 
 def _events(deals: Scope, created_inside: pl.Expr, periods: Periods) -> pl.DataFrame:
@@ -123,7 +120,7 @@ def _events(deals: Scope, created_inside: pl.Expr, periods: Periods) -> pl.DataF
     # few days are grouped faster than they are truncated; days times groups are many
     created_on, closed_on = (periods.start(day) if keys else day for day in (created, closed))
     started = lazy.filter(created_inside & created.is_not_null())
-    ended = lazy.filter(CLOSED & closed.is_not_null())
+    ended = lazy.filter(_ENDED)
     by_day = [
         started.group_by(created_on.alias("_day"), *keys).agg(created=pl.len()),
         ended.group_by(closed_on.alias("_day"), *keys).agg(
@@ -133,9 +130,11 @@ def _events(deals: Scope, created_inside: pl.Expr, periods: Periods) -> pl.DataF
     return spelled_out(pl.concat(by_day, how="diagonal").collect())
 
 
-def _spine(events: pl.DataFrame, deals: Scope, periods: Periods) -> pl.DataFrame:
+def _spine(
+    events: pl.DataFrame, deals: Scope, created_inside: pl.Expr, periods: Periods
+) -> pl.DataFrame:
     """Every group in every period."""
-    bounds = _bounds(events, deals.window)
+    bounds = _bounds(deals, created_inside)
     groups = events.select(deals.keys).unique()
     if bounds is None:
         return groups.clear().with_columns(
@@ -151,8 +150,17 @@ def _spine(events: pl.DataFrame, deals: Scope, periods: Periods) -> pl.DataFrame
     return spine.join(groups, how="cross") if deals.keys else spine
 
 
-def _bounds(events: pl.DataFrame, window: Window) -> tuple[date, date] | None:
-    first, last = events.select(first=pl.col("_day").min(), last=pl.col("_day").max()).row(0)
+def _bounds(deals: Scope, created_inside: pl.Expr) -> tuple[date, date] | None:
+    """First and last day: those of the window, else of what happened."""
+    window = deals.window
+    if window.until == date.min:
+        return None
+    days = (pl.when(created_inside).then("created"), pl.when(CLOSED).then("closed"))
+    # of the days, not of their periods: the period of a day in the window may begin before it
+    first, last = deals.deals.select(
+        first=pl.min_horizontal(*(day.min() for day in days)),
+        last=pl.max_horizontal(*(day.max() for day in days)),
+    ).row(0)
     first = window.since or first
     last = window.until - timedelta(days=1) if window.until else last
     return (first, last) if first and last and first <= last else None

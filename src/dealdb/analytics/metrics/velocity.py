@@ -85,9 +85,10 @@ def velocity(
     """
     metric = _METRICS[choice("basis", basis, _METRICS)]
     deals = scope(frame, pipeline, metric, by=by, window=Window.of(since, until))
-    sums = deals.table(**SUMS, open=OPEN.sum())
-    n = sums["n" if basis == "closed" else "open"]
+    sums = deals.table(**SUMS, _open=OPEN.sum())
     found = levers(sums)
-    per_day = speed(n, found["win_rate"], found["mean_size"], found["cycle_days"])
-    table = sums.with_columns(closed_n=sums["n"], n=n, velocity=per_day, **found)
+    n = sums["_open"] if basis == "open" else found["n"]
+    found["closed_n"], found["n"] = found["n"], n
+    found["velocity"] = speed(n, found["win_rate"], found["mean_size"], found["cycle_days"])
+    table = sums.with_columns(**{name: found[name] for name in metric.columns})
     return deals.result(table, cycle_notes(deals))

@@ -92,7 +92,13 @@ def win_rate(
 
 def _doubts(table: pl.DataFrame) -> list[str]:
     lost, blank = total(table, "lost"), total(table, "lost_without_amount")
-    if not lost or blank / lost <= _MEANINGLESS:
-        return []
-    share = f"{100 * blank / lost:.3g} %"
-    return [f"lost deals have no amount or 0 in {share} of cases: value win rate is not meaningful"]
+    doubts = []
+    if lost and blank / lost > _MEANINGLESS:
+        share = f"{100 * blank / lost:.3g} %"
+        doubts.append(
+            f"lost deals have no amount or 0 in {share} of cases: value win rate is not meaningful"
+        )
+    sums = (table[name].to_physical() for name in ("won_value", "lost_value"))
+    if any((units < 0).any() for units in sums):
+        doubts.append("some sums are negative: value win rate is not meaningful")
+    return doubts

@@ -19,7 +19,7 @@ from dealdb.loader.cells.currencies import (
     CURRENCY_BEHIND,
     currency_of_amount,
 )
-from dealdb.model.decimals import plain_digits
+from dealdb.model.decimals import FLOAT_DIGITS, number_of, plain_digits
 from dealdb.model.schema import MAX_SCALE, MAX_WHOLE_DIGITS, Field, FieldType
 from dealdb.model.values import encode
 
@@ -207,6 +207,25 @@ def probabilities(texts: pl.Series, point: str, *, of_hundred: bool) -> pl.Serie
     return _scattered(
         _scattered(texts, percent | of_hundred, shares), ~(percent | of_hundred), whole
     )
+
+
+def without_noise(texts: pl.Series) -> pl.Series:
+    """
+    Floats as decimals are saved: without the digits that arithmetic leaves behind the fifteenth.
+
+    Examples
+    --------
+    >>> without_noise(pl.Series(["0.30000000000000004", "0.5", None])).to_list()
+    ['0.3', '0.5', None]
+    """
+    is_long = (texts.str.len_bytes() > FLOAT_DIGITS).fill_null(value=False)
+    return _scattered(texts, is_long, by_unique(texts.filter(is_long), _rounded))
+
+
+def _rounded(text: str) -> str:
+    # infinity stays as it is, to be rejected
+    number = number_of(float(text))
+    return text if number is None else plain_digits(number) or text
 
 
 def greatest(texts: pl.Series) -> float:

@@ -8,23 +8,23 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from dealdb.loader.cells.column_profile import without_nothing
-from dealdb.loader.cells.currencies import DOLLAR, currency_name
+from dealdb.loader.cells.currencies import currency_name
 from dealdb.loader.cells.dates import dates, datetimes
 from dealdb.loader.cells.numbers import (
     by_unique,
-    currencies_of,
     decimals,
     floats,
     integers,
     probabilities,
     scale_of_texts,
     short,
+    without_noise,
 )
 from dealdb.loader.cells.truth_words import FALSE_WORDS, TRUE_WORDS
 from dealdb.loader.chunk import Chunk, Reject
 from dealdb.loader.columns.deal_ids import id_texts
 from dealdb.loader.columns.headers import CLOSE_DATE
-from dealdb.loader.columns.money import in_units
+from dealdb.loader.columns.money import in_units, name_currencies
 from dealdb.loader.columns.plan import ColumnPlan, Plan, text_cells
 from dealdb.model.columns import decode_column, encode_column
 from dealdb.model.schema import (
@@ -164,7 +164,7 @@ def encode_chunk(chunk: Chunk, plan: Plan, closed_stages: Collection[str]) -> En
     chunk = plan.completed(chunk)
     present = [column for column in plan.columns if column.header in chunk.frame.columns]
     texts, bad, dropped = _texts(chunk, present)
-    _name_currencies(texts, chunk, present)
+    name_currencies(texts, chunk, present)
     keep = _fit(chunk.frame.height, bad)
     rejects = [*chunk.rejects, *_rejects(chunk, bad, keep)]
     if not keep.all():
@@ -215,6 +215,8 @@ def _texts(
             if chunk.types.get(column.header) in NUMBER_TYPES:
                 # decimal commas are the way of texts, not of what was a number before
                 column = replace(column, point=".")
+            if _loses_noise(chunk, column):
+                cells = without_noise(cells)
             found, n_times = _typed(cells, column, is_encoded=is_encoded)
             if n_times:
                 dropped[column.header] = n_times
@@ -231,20 +233,9 @@ def _texts(
     return texts, bad, dropped
 
 
-def _name_currencies(
-    texts: dict[str, pl.Series], chunk: Chunk, columns: Sequence[ColumnPlan]
-) -> None:
-    """Take the currencies that amounts name for rows that have no other."""
-    column = next((each for each in columns if each.named_currency), None)
-    if column is None:
-        return
-    cells = without_nothing(chunk.frame[column.header])
-    named = currencies_of(cells).replace(DOLLAR, column.dollar)
-    if column.currency:
-        named = named.fill_null(column.currency)
-    named = named.zip_with(cells.is_not_null(), _nothing(cells.len()))
-    known = texts.get("currency", _nothing(cells.len()))
-    texts["currency"] = known.zip_with(known.is_not_null(), named).alias("currency")
+def _loses_noise(chunk: Chunk, column: ColumnPlan) -> bool:
+    is_float = chunk.types.get(column.header) is FieldType.FLOAT
+    return is_float and column.field.type in (FieldType.INT, FieldType.DECIMAL)
 
 
 def _is_encoded(chunk: Chunk, column: ColumnPlan) -> bool:

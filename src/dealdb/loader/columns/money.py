@@ -13,8 +13,10 @@ from decimal import Decimal
 
 import polars as pl
 
+from dealdb.loader.cells.column_profile import without_nothing
 from dealdb.loader.cells.currencies import DOLLAR
-from dealdb.loader.cells.numbers import by_unique, decimals
+from dealdb.loader.cells.numbers import by_unique, currencies_of, decimals
+from dealdb.loader.chunk import Chunk
 from dealdb.loader.columns.aliases import key_of
 from dealdb.loader.columns.headers import minor_digits
 from dealdb.loader.columns.plan import ColumnPlan
@@ -128,3 +130,20 @@ def with_default(columns: Iterable[ColumnPlan], code: str) -> list[ColumnPlan]:
         replace(each, currency=each.currency or code) if each.named_currency else each
         for each in columns
     ]
+
+
+def name_currencies(
+    texts: dict[str, pl.Series], chunk: Chunk, columns: Sequence[ColumnPlan]
+) -> None:
+    """Take the currencies that amounts name for rows that have no other."""
+    column = next((each for each in columns if each.named_currency), None)
+    if column is None:
+        return
+    cells = without_nothing(chunk.frame[column.header])
+    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, cells.len())
+    named = currencies_of(cells).replace(DOLLAR, column.dollar)
+    if column.currency:
+        named = named.fill_null(column.currency)
+    named = named.zip_with(cells.is_not_null(), nothing)
+    known = texts.get("currency", nothing)
+    texts["currency"] = known.zip_with(known.is_not_null(), named).alias("currency")

@@ -102,9 +102,7 @@ class Profile:
                 self._ids.add(chunk, header)
             texts, declared = chunk.frame[header], chunk.types.get(header)
             if target == "stage":
-                self.stages |= dict.fromkeys(
-                    texts.drop_nulls().unique(maintain_order=True).to_list()
-                )
+                self.stages |= dict.fromkeys(texts.drop_nulls().unique(maintain_order=True))
             targets = (target, *self._others.get(header, ()))
             views = {self._view(header, each): each for each in targets}
             # all of them before the first takes in a cell

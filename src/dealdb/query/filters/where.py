@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from dealdb.errors import QueryError
+from dealdb.model.decimals import number_of
 from dealdb.model.names import column_named, find_name, unknown
 from dealdb.query.filters.comparisons import all_of, any_of, compare, contained, member_of
 from dealdb.query.filters.constants import MANY, given_constant
@@ -44,8 +45,8 @@ def compile_where(
     frame_schema
         Columns that it may name, with their Polars types.
     equals
-        Column to the value that it has to have: None means that it is null, a list that it is one of these. A column
-        of lists has to contain the value, or one of these.
+        Column to the value that it has to have: None means that it is null, a list that it is one of these, None among
+        them included. A column of lists has to contain the value, or one of these.
     params
         Values of the parameters ``:name`` in the text.
 
@@ -162,25 +163,35 @@ def _equal(name: str, value: object, schema: pl.Schema) -> pl.Expr:
     known = column_named(name, schema)
     try:
         item = computed(column(known), schema[known], 0, known)
+        if isinstance(value, MANY):
+            return _one_of(item, value)
         if value is None:
             return expr_of(item).is_null()
         if item.kind is OperandKind.LIST:
-            sought = value if isinstance(value, MANY) else [value]
-            return any_of([contained(each, item) for each in _operands(item, sought)])
-        if isinstance(value, MANY):
-            return member_of(item, _operands(item, value))
+            return contained(_value(item, value), item)
         return compare(item, "=", _value(item, value))
     except Unfit as problem:
         msg = f"{known}=...: {problem}"
         raise QueryError(msg) from None
 
 
-def _operands(item: Operand, values: Iterable[object]) -> list[Operand]:
-    return [_value(item, value) for value in values]
+def _one_of(item: Operand, values: Iterable[object]) -> pl.Expr:
+    """Whether an item is one of these; unlike in SQL, None among them means that it may be null."""
+    given = list(values)
+    sought = [_value(item, value) for value in given if value is not None]
+    if item.kind is OperandKind.LIST:
+        found = any_of([contained(each, item) for each in sought])
+    else:
+        found = member_of(item, sought)
+    # null or true is true, so deals without a value are found although nothing else is known of them
+    return found | expr_of(item).is_null() if len(sought) < len(given) else found
 
 
 def _value(item: Operand, value: object) -> Operand:
     """Operand for a Python value; ids may be given as integers, as they may when saving."""
     if item.name == "id" and isinstance(value, int) and not isinstance(value, bool):
         return constant(str(value))
+    if isinstance(value, float) and item.kind is OperandKind.NUMBER and not item.is_float:
+        # as it was saved: a float loses its noise there
+        value = number_of(value) or value
     return constant(given_constant(value))

@@ -24,7 +24,7 @@ from dealdb.query.filters.comparisons import all_of, any_of, compare
 from dealdb.query.filters.constants import MANY, given_constant
 from dealdb.query.filters.operands import Operand, OperandKind, column, computed, constant, kind_of
 from dealdb.query.results.rows import Params, kept_rows, projected
-from dealdb.query.results.sorting import Sort, SortKey, parse_sort, sorted_rows
+from dealdb.query.results.sorting import Sort, SortKey, parse_sort, sortable, sorted_rows
 
 if TYPE_CHECKING:
     from dealdb.store.replica.snapshot import Snapshot
@@ -89,6 +89,7 @@ def page_of(
     shown = projected(frame, columns)
     kept = kept_rows(deals, asked.where, asked.equals, asked.params)
     total = frame.height if kept is None else int(kept.sum() or 0)
+    frame = sortable(frame, keys)
     mark = question_mark(asked.where, asked.equals, keys, frame.schema, asked.params)
     if cursor is not None:
         behind = frame.select(beyond(cursor, frame.schema, keys, mark)).to_series()
@@ -153,7 +154,7 @@ def cursor_after(frame: pl.DataFrame, row: int, keys: Sequence[SortKey], mark: s
     Raises
     ------
     QueryError
-        If a key is a list, which has no order.
+        If a key has a type that no field has.
 
     Examples
     --------
@@ -210,7 +211,7 @@ def _later(item: Operand, key: SortKey, value: Operand) -> pl.Expr:
 def _field(key: SortKey, schema: pl.Schema) -> Field:
     field = field_of(key.name, schema[key.name])
     if field is None or kind_of(schema[key.name]) in (None, OperandKind.LIST):
-        msg = f"pages can't be sorted by {key.name!r}, which is a list"
+        msg = f"pages can't be sorted by {key.name!r}, which is {schema[key.name]}"
         raise QueryError(msg)
     return field
 

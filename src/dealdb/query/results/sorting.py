@@ -14,6 +14,8 @@ from dealdb.query.filters.operands import column
 Sort: TypeAlias = str | Sequence[str] | None
 # with so many rows more than wanted, sorting is faster than separating them
 _FEW_ROWS = 10_000
+# what lists that have an order are of; those of no list that has an element are of nulls
+_TEXTS = (pl.String, pl.Categorical, pl.Enum, pl.Null)
 # rows that show whether categories are few
 _SAMPLE = 20_000
 
@@ -67,6 +69,41 @@ def parse_sort(sort: Sort, columns: Iterable[str]) -> list[SortKey]:
     return keys
 
 
+def sortable(frame: pl.DataFrame, keys: Iterable[SortKey]) -> pl.DataFrame:
+    """
+    Frame whose sorted columns have an order: a list of texts becomes a text that has its place.
+
+    Lists are in the order of their first texts that differ; a list comes before those that it begins.
+
+    Raises
+    ------
+    QueryError
+        If a key is a column of other lists, or of records.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"tags": [["b"], ["a", "c"], ["a"], []]})
+    >>> keys = [SortKey("tags", descending=False)]
+    >>> sortable(frame, keys).select(pl.col("tags").arg_sort()).to_series().to_list()
+    [3, 2, 1, 0]
+    """
+    nested = [(key.name, dtype) for key in keys if (dtype := frame.schema[key.name]).is_nested()]
+    for name, dtype in nested:
+        inner = dtype.inner if isinstance(dtype, pl.List) else dtype
+        if inner not in _TEXTS:
+            msg = f"deals can't be sorted by {name!r}, which is {dtype}"
+            raise QueryError(msg)
+    return frame.with_columns(_in_order(name) for name, _ in nested) if nested else frame
+
+
+def _in_order(name: str) -> pl.Expr:
+    # each text begins with 1 and ends with 0, which comes before all that may follow in a longer one; a 0 within is
+    # followed by the last character, as it comes after the end; nulls are last
+    text = pl.element().str.replace_all("\0", "\0\U0010ffff", literal=True)
+    marked = (pl.lit("\1") + text + pl.lit("\0")).fill_null("\2")
+    return column(name).cast(pl.List(pl.String)).list.eval(marked).list.join("")
+
+
 def sorted_rows(
     frame: pl.DataFrame, kept: pl.Series | None, keys: Sequence[SortKey], count: int | None
 ) -> pl.Series:
@@ -100,6 +137,7 @@ def sorted_rows(
     >>> sorted_rows(frame, None, [SortKey("amount", True)], 3).to_list()
     [2, 0, 3]
     """
+    frame = sortable(frame, keys)
     if keys and count is not None:
         kept = _narrowed(frame, kept, keys, count)
     rows = pl.int_range(frame.height, dtype=pl.UInt32, eager=True)

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 import polars as pl
 
 from dealdb.connection import Link
+from dealdb.model.schema import Schema
+from dealdb.model.values import encode
 from dealdb.store.history.reading import moment_of, read_history
 from dealdb.store.keys import Keys
 from dealdb.store.log.entry import DEAL_KINDS, Entry
 
+_UPDATED = Schema.standard()["updated"]
 HISTORY_SCHEMA: dict[str, pl.DataType] = {
     "seq": pl.Int64(),
     "when": pl.Datetime("ms", "UTC"),
@@ -36,7 +39,8 @@ def history_of(link: Link, keys: Keys, deal_id: str) -> pl.DataFrame:
     polars.DataFrame
         A row for each field that a commit changed: ``seq`` and ``when`` of the commit, ``who``, ``change``
         (``inserted``, ``updated``, ``deleted``), ``field``, and its text ``before`` and ``after``. A deal that is
-        inserted without fields, or deleted, has one row without a field.
+        inserted without fields, or deleted, has one row without a field. The stamp ``updated`` that a commit sets has
+        none, as it is ``when``; a later change of that field has it as ``before``.
 
     Raises
     ------
@@ -72,7 +76,7 @@ def history_of(link: Link, keys: Keys, deal_id: str) -> pl.DataFrame:
             if fields is None and not changed:
                 rows.append((*about, change, None, None, None))
             present = row
-            fields = {n: t for n, t in {**(fields or {}), **given}.items() if t is not None}
+            fields = _after(fields or {}, given, _stamp(entry, row))
     return pl.DataFrame(rows, schema=HISTORY_SCHEMA, orient="row")
 
 
@@ -124,8 +128,7 @@ def _changes_in(
             yield (deal_id, change, *values)
         if before is None and not changed:
             yield (deal_id, change, None, None, None)
-        after = {n: t for n, t in {**(before or {}), **given}.items() if t is not None}
-        deals[deal_id] = (row, after)
+        deals[deal_id] = (row, _after(before or {}, given, _stamp(entry, row)))
 
 
 def _changes(
@@ -134,3 +137,16 @@ def _changes(
     return [
         (name, before.get(name), text) for name, text in given.items() if before.get(name) != text
     ]
+
+
+def _after(
+    before: dict[str, str], given: dict[str, str | None], stamp: dict[str, str | None]
+) -> dict[str, str]:
+    return {n: text for n, text in {**before, **stamp, **given}.items() if text is not None}
+
+
+def _stamp(entry: Entry, row: int) -> dict[str, str | None]:
+    """What the commit script sets besides what it was given: deals that were there before get the time."""
+    if entry.kind != "set" or row >= entry.height:
+        return {}
+    return {"updated": encode(moment_of(entry).replace(microsecond=0), _UPDATED)}

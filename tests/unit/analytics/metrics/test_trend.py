@@ -1,0 +1,93 @@
+"""Trends over windows that begin inside a period, over the first year, and of deals without dates."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pytest
+
+from dealdb.analytics.metrics import trend
+from dealdb.errors import QueryError
+from dealdb.model.pipeline import Kind, Pipeline, Stage
+
+STAGES = Pipeline((Stage("Lead", Kind.OPEN), Stage("Won", Kind.WON)))
+COLUMNS: dict[str, Any] = {
+    "stage": pl.String,
+    "owner": pl.String,
+    "currency": pl.String,
+    "amount": pl.Decimal(38, 2),
+    "created": pl.Date,
+    "closed": pl.Date,
+}
+
+
+def deals(*rows: dict[str, Any]) -> pl.DataFrame:
+    return pl.DataFrame([{**dict.fromkeys(COLUMNS), **row} for row in rows], schema=COLUMNS)
+
+
+def won(**fields: Any) -> dict[str, Any]:
+    return {"stage": "Won", "owner": "Ann", "amount": Decimal(100), **fields}
+
+
+NOVEMBER = won(created=date(2026, 11, 20), closed=date(2026, 11, 25))
+
+
+@pytest.mark.parametrize("period", ["week", "month", "quarter", "year"])
+@pytest.mark.parametrize("by", [None, "owner"])
+@pytest.mark.parametrize("until", [None, "2026-11-26"])
+def test_a_window_that_begins_inside_the_last_period(
+    period: str, by: str | None, until: str | None
+) -> None:
+    result = trend(deals(NOVEMBER), STAGES, by, since="2026-11-24", until=until, period=period)
+    figures = result.frame.select("created", "n", "won", "won_value").rows()
+    assert figures == [(0, 1, 1, Decimal(100))]
+
+
+def test_so_do_two_currencies() -> None:
+    frame = deals({**NOVEMBER, "currency": "EUR"}, {**NOVEMBER, "currency": "USD"})
+    rows = trend(frame, STAGES, since="2026-11-15").frame.select("currency", "label", "won").rows()
+    assert rows == [("EUR", "2026-11", 1), ("USD", "2026-11", 1)]
+
+
+@pytest.mark.parametrize("by", [None, "owner"])
+def test_a_window_of_no_day_has_no_period(by: str | None) -> None:
+    for day in ("2026-11-20", "0001-01-01"):
+        assert trend(deals(NOVEMBER), STAGES, by, since=day, until=day).rows() == []
+    assert trend(deals(NOVEMBER), STAGES, by, until="0001-01-01").rows() == []
+
+
+def test_deals_that_count_nowhere_are_not_in_the_base() -> None:
+    idle = {"stage": "Lead", "owner": "Bob", "amount": Decimal(7), "currency": "USD"}
+    undated = won(currency="USD")
+    result = trend(deals({**NOVEMBER, "currency": "EUR"}, idle, undated), STAGES)
+    assert result.rows() == [(date(2026, 11, 1), "2026-11", 1, 1, 1, 0, Decimal(100), 1.0)]
+    assert (result.basis.n, result.basis.currency) == (1, "EUR")
+    assert result.basis.warnings == (
+        "deals without a creation date, not in created: 2",
+        "closed deals without a closing date, not in won and lost: 1",
+    )
+    windowed = trend(deals(NOVEMBER, idle, undated), STAGES, since="2026-11-01")
+    assert windowed.basis.n == 1
+    assert windowed.basis.warnings == (
+        "closed deals without a closing date, outside any window: 1",
+        "deals without a creation date, not in created: 2",
+    )
+
+
+@pytest.mark.parametrize("first_month", range(1, 13))
+@pytest.mark.parametrize(("period", "length"), [("quarter", 3), ("year", 12)])
+def test_the_first_year(period: str, length: int, first_month: int) -> None:
+    # the first period that begins in the year 1
+    first = (first_month - 1) % length + 1
+    for month in (1, first, 12):
+        frame = deals({"stage": "Lead", "created": date(1, month, 1)})
+        if month >= first:
+            [row] = trend(frame, STAGES, period=period, fiscal_year_start=first_month).to_dicts()
+            begin = first + (month - first) // length * length
+            assert (row["period"], row["created"]) == (date(1, begin, 1), 1)
+            continue
+        with pytest.raises(QueryError, match="begins before the year 1"):
+            trend(frame, STAGES, period=period, fiscal_year_start=first_month)

@@ -1,0 +1,35 @@
+"""What no option takes is a QueryError, never an error of Python."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from dealdb.analytics.metrics import concentration, leaderboard, trend, win_rate
+from dealdb.errors import QueryError
+from dealdb.model.pipeline import Pipeline
+
+FRAME = pl.DataFrame({"stage": ["Won"], "owner": ["Ann"], "company": ["Acme"]})
+STAGES = Pipeline().covering(["Won"])
+
+
+@pytest.mark.parametrize("by", [5, 5.5, True, b"owner", [5], [["owner"]], 0])
+@pytest.mark.parametrize("metric", [concentration, leaderboard, trend, win_rate])
+def test_what_is_not_a_column(metric: Any, by: Any) -> None:
+    with pytest.raises(QueryError, match=r"^by"):
+        metric(FRAME, STAGES, by=by)
+
+
+@pytest.mark.parametrize("number", [2.0, True, "2", None, 0, -1, [2]])
+def test_what_is_not_a_whole_number(number: Any) -> None:
+    with pytest.raises(QueryError, match="k is a whole number from 1"):
+        concentration(FRAME, STAGES, k=number)
+    with pytest.raises(QueryError, match="fiscal_year_start is a whole number from 1 to 12"):
+        trend(FRAME, STAGES, fiscal_year_start=number)
+
+
+def test_groups_may_come_as_any_collection() -> None:
+    for by in (("owner",), {"owner"}, iter(["owner"])):
+        assert win_rate(FRAME, STAGES, by=by).rows() == [("Ann", 1, 1, 0, 1.0)]  # type: ignore[arg-type]
