@@ -163,7 +163,7 @@ def test_pandas_frames_may_hold_integers_as_floats(store: Recorder) -> None:
     )
     report = store.load(frame)
     assert store.values("7") == {
-        "owner": "35252170", "amount": Decimal("0.30000000000000004"), "created": date(2026, 1, 31),
+        "owner": "35252170", "amount": Decimal("0.30"), "created": date(2026, 1, 31),
     }  # fmt: skip
     assert store.deals["8"] == {}
     assert report.reasons == {"id: missing-id": 1}

@@ -145,7 +145,7 @@ def test_elements_that_are_no_objects_are_rejected(store: Recorder, tmp_path: Pa
         ('{"results": [{"id": 1}]}\n]', "line 2: this is not JSON"),
         ('[{"id": 1}]\n3', "line 2: JSON but not an array"),
         ("3", "JSON but not an array"),
-        ("<html></html>", "line 1: this is not JSON"),
+        ("<html></html>", "is an HTML page, not a table"),
         ("", "line 1: this is not JSON"),
     ],
 )
