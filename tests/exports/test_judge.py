@@ -84,9 +84,15 @@ def test_what_can_not_be_answered_is_refused(judge: Judge, export: Export) -> No
 
 
 def test_a_column_that_nobody_reads_is_silent(judge: Judge, tmp_path: Path) -> None:
-    shape = replace(PLAIN, columns=lambda style: columns(style, company="Zuständig für alles"))
-    judgement = judge.judge(make(shape, "1:company:0", tmp_path))
-    assert (judgement.verdict, judgement.silent) == (Verdict.SILENT, ("company",))
+    shape = replace(
+        PLAIN,
+        columns=lambda style: [
+            replace(each, header="Glaube") if each.header == "probability" else each
+            for each in columns(style)
+        ],
+    )
+    judgement = judge.judge(make(shape, "1:probability:0", tmp_path))
+    assert (judgement.verdict, judgement.silent) == (Verdict.SILENT, ("probability",))
 
 
 def report(*notes: str, **reasons: int) -> LoadReport:

@@ -135,10 +135,14 @@ def _spelled_equal(name: str, value: object, schema: pl.Schema) -> str:
     if not isinstance(value, MANY):
         text = spelled_value(value)  # type: ignore[arg-type]  # compiled before
         return f"{text} IN {name}" if several else f"{name} = {text}"
-    texts = [spelled_value(each) for each in value]
-    if several or not texts:
-        return f"({' OR '.join(f'{text} IN {name}' for text in texts) or 'FALSE'})"
-    return f"{name} IN ({', '.join(texts)})"
+    texts = [spelled_value(each) for each in value if each is not None]
+    # in SQL a null is no member of anything
+    nulls = [f"{name} IS NULL"] * (len(texts) < len(value))
+    members = [f"{text} IN {name}" for text in texts]
+    if not several:
+        members = [f"{name} IN ({', '.join(texts)})"] * bool(texts)
+    either = " OR ".join([*members, *nulls]) or "FALSE"
+    return either if not several and len(members) + len(nulls) == 1 else f"({either})"
 
 
 def columns_read(

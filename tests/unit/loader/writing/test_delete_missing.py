@@ -68,7 +68,11 @@ def test_what_others_touch_meanwhile_stays(store: Recorder) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("x.csv", "<!DOCTYPE html><html><body>log in</body></html>\n", "is an HTML page, not a table"),
+        (
+            "x.csv",
+            "<!DOCTYPE html><html><body>log in</body></html>\n",
+            "is an HTML page, not a table",
+        ),
         ("x.csv", "id,name\n", "^nothing was deleted: the source has no rows"),
         ("x.csv", "nr,name\n", "no column is the id"),
         ("x.csv", "", "nothing to load"),
