@@ -15,8 +15,10 @@ _NEEDED = {
     "stage": "no column is the stage: every deal counts as open",
     "owner": "no column is the owner: there will be no figures by owner",
     "created": "no column says when deals were created: no age, sales cycle or trend of new deals",
+    "closed": "no column says when deals were closed: those that are won or lost are in no period",
+    "expected_close": "no column says when deals are expected to close: none will be overdue",
 }
-_OTHERS = ("currency", "probability", "closed", "expected_close", "source", "loss_reason")
+_OTHERS = ("currency", "probability", "source", "loss_reason")
 _CLOSE_DATE = "close_date"
 # what the header of a column that is meant may contain, and what its cells are then
 _LIKELY = {
@@ -28,6 +30,11 @@ _LIKELY = {
     "owner": (
         r"owner|salesrep|seller|agent|manager|propriet|besitzer|verantwort|respons|eigenaar",
         ("text",),
+    ),
+    "closed": (r"clos|won|lost|abschluss|cierre|clotur|chius|fecha", ("date", "datetime")),
+    "expected_close": (
+        r"expect|target|due|deadline|until|forecast|erwart|prev|plan",
+        ("date", "datetime"),
     ),
     "created": (
         r"creat|creado|creac|erstell|angelegt|aangemaakt|criad|criac|opened|added",
@@ -96,12 +103,15 @@ def doubts(
     no column is the stage: every deal counts as open; name it with --map HEADER=stage
     no column is the owner: there will be no figures by owner; name it with --map HEADER=owner
     no column says when deals were created: no age, sales cycle or trend of new deals; name it with --map HEADER=created
+    no column says when deals were closed: those that are won or lost are in no period; name it with --map HEADER=closed
+    no column says when deals are expected to close: none will be overdue; name it with --map HEADER=expected_close
     """
     all_columns = list(columns)
     by_field = _by_field(all_columns)
+    given = {*by_field, *(("closed", "expected_close") if _CLOSE_DATE in by_field else ())}
     found = []
     for name, consequence in _NEEDED.items():
-        if name not in by_field:
+        if name not in given:
             found.append(f"{consequence}; name it with --map {_likely(name, all_columns)}={name}")
     return (*found, *(_doubts_of_stages(stages, pipeline) if "stage" in by_field else ()))
 

@@ -48,6 +48,10 @@ def test_what_no_column_says_with_the_likely_remedy(store: Recorder) -> None:
         "no column is the owner: there will be no figures by owner; name it with --map HEADER=owner",
         "no column says when deals were created: no age, sales cycle or trend of new deals; "
         "name it with --map HEADER=created",
+        "no column says when deals were closed: those that are won or lost are in no period; "
+        "name it with --map HEADER=closed",
+        "no column says when deals are expected to close: none will be overdue; "
+        "name it with --map HEADER=expected_close",
         "no stage means won: the open ones are Demo; dealdb pipeline --set says what they mean",
         "no stage means lost: the open ones are Demo; dealdb pipeline --set says what they mean",
     )
