@@ -56,7 +56,8 @@ COMMANDS: dict[str, CommandEntry] = {
     "export": CommandEntry("export", "dealdb export won.parquet \"stage = 'Won'\""),
     "stats": CommandEntry("stats", "dealdb stats win-rate --by owner --since 2026-01-01"),
     "pipeline": CommandEntry(
-        "stats", 'dealdb pipeline --set "Lead:open:0.1:30,Demo:open:0.5,Won:won,Lost:lost"'
+        "stats",
+        'dealdb pipeline --set "Lead:open:0.1:30,Qualified:open,Proposal:open:0.5,Negotiation:open,Won:won,Lost:lost"',
     ),
     "history": CommandEntry("history", "dealdb history D0001"),
     "watch": CommandEntry("watch", "dealdb watch \"stage = 'Won'\" --since 2026-10-01 --timeout 0"),

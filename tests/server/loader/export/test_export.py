@@ -39,7 +39,7 @@ def test_a_query_becomes_a_file(db: DealDatabase, tmp_path: Path) -> None:
     assert (report.rows, report.escaped) == (2, 2)
     assert (
         tmp_path / "won.csv"
-    ).read_text() == "id,amount,name\n3,0.375,'=deal 3\n0,0.000,'=deal 0\n"
+    ).read_text() == "\"id\",amount,name\n3,0.375,'=deal 3\n0,0.000,'=deal 0\n"
     with pytest.raises(QueryError):
         db.loader.export(tmp_path / "won.csv", "stagge = 'Won'")
     assert db.loader.export(tmp_path / "won.csv", pl.col("amount") > 0, limit=1).rows == 1
