@@ -127,11 +127,12 @@ def _outcomes(stages: Collection[str], pipeline: Pipeline) -> str:
 
 
 def _doubts_of_stages(stages: Collection[str], pipeline: Pipeline) -> Iterator[str]:
-    open_ones = ", ".join(pipeline.names(Kind.OPEN)[:8])
     if not stages:
         return
+    open_ones = ", ".join(pipeline.names(Kind.OPEN)[:8])
+    known = f": the open ones are {open_ones}" if open_ones else ""
     for kind in pipeline.outcomes_lacking(stages):
-        yield f"no stage means {kind}: the open ones are {open_ones}; dealdb pipeline --set says what they mean"
+        yield f"no stage means {kind}{known}; dealdb pipeline --set says what they mean"
 
 
 def _likely(name: str, columns: Iterable[MappedColumn]) -> str:

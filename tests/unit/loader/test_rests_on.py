@@ -102,3 +102,10 @@ def test_stages_that_the_rows_lack_are_not_counted() -> None:
     )
     columns = [MappedColumn(header="Phase", field="stage", type="text")]
     assert rests_on(columns, {"Demo", "Won"}, pipeline) == ("stage <- Phase: 1 open, 1 won",)
+
+
+def test_where_all_stages_are_won_no_open_one_is_named() -> None:
+    columns = [MappedColumn(header="Phase", field="stage", type="text")]
+    pipeline = Pipeline((Stage("Won", Kind.WON),))
+    found = doubts(columns, ["Won"], pipeline)
+    assert found[-1] == "no stage means lost; dealdb pipeline --set says what they mean"
