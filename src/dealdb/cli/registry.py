@@ -39,7 +39,7 @@ class CommandEntry(NamedTuple):
 
 # in the order of the help
 COMMANDS: dict[str, CommandEntry] = {
-    "demo": CommandEntry("demo", "dealdb demo"),
+    "demo": CommandEntry("trial.demo", "dealdb demo"),
     "load": CommandEntry("load", "dealdb load deals.csv --map Betrag=amount"),
     "find": CommandEntry(
         "find", "dealdb find \"stage = 'Won' AND amount > 50000\" --sort -amount --limit 5"
@@ -69,7 +69,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "health": CommandEntry("server", "dealdb health --json"),
     "doctor": CommandEntry("doctor", "dealdb doctor"),
     "shell": CommandEntry("shell", "dealdb shell --collection deal"),
-    "bench": CommandEntry("bench", "dealdb bench -n 400"),
+    "bench": CommandEntry("trial.bench", "dealdb bench -n 400"),
     "info": CommandEntry("server", "dealdb info"),
     "completion": CommandEntry("completion", "dealdb completion bash"),
 }

@@ -5,10 +5,15 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from dealdb.cli.commands.bench import THREADS, compare_saving, print_comparison, scratch_opener
 from dealdb.cli.commands.load import print_report
 from dealdb.cli.commands.server import print_health
 from dealdb.cli.commands.stats import print_metric
+from dealdb.cli.commands.trial.bench import (
+    THREADS,
+    compare_saving,
+    print_comparison,
+    scratch_opener,
+)
 from dealdb.cli.output.printing import busy, print_frame
 from dealdb.cli.output.streams import Output
 from dealdb.cli.output.table import bold
@@ -17,7 +22,7 @@ from dealdb.errors import ConfigError
 
 if TYPE_CHECKING:
     from dealdb import DealDatabase
-    from dealdb.cli.commands.bench import Deals, Opener
+    from dealdb.cli.commands.trial.bench import Deals, Opener
 
 FILTER = "stage = 'Negotiation' AND amount > 40000"
 

@@ -1,0 +1,1 @@
+"""Commands that show or measure dealdb on deals of their own."""
