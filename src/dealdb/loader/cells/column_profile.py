@@ -136,8 +136,9 @@ def without_nothing(texts: pl.Series) -> pl.Series:
     >>> without_nothing(pl.Series(["12", "N/A", " - ", "NaN"])).to_list()
     ['12', None, None, None]
     """
-    odd = texts.filter(~texts.str.contains(r"^-?[0-9]"))
-    if not _is_nothing(odd).any() and not is_zero_date(texts).any():
+    # most cells begin as neither a word nor the date 0000-00-00 does
+    odd = texts.filter(~texts.str.contains(r"^-?(?:[1-9]|0(?:[.,]|$))"))
+    if not _is_nothing(odd).any():
         return texts
     nothing = _is_nothing(texts)
     return (
