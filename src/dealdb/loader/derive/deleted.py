@@ -37,16 +37,7 @@ class WithoutDeleted(DerivedSource):
     """
     A source without the rows that are marked as deleted.
 
-    A column that the caller makes a field by hand marks nothing.
-
-    Parameters
-    ----------
-    source
-        The rows.
-    mapping
-        Field by header, as the caller chose.
-    schema
-        Fields that exist.
+    A column that the caller makes a field by hand marks nothing. Parameters as of ``DerivedSource``.
     """
 
     def __init__(

@@ -16,7 +16,6 @@ from dealdb.loader.chunk import Source
 from dealdb.loader.derive.deleted import WithoutDeleted
 from dealdb.loader.derive.id_cells import WithPlainIds
 from dealdb.loader.derive.ids import WithIds
-from dealdb.loader.derive.one_name import WithOneName
 from dealdb.loader.derive.stage_table import StageTable, WithStages, read_stages
 from dealdb.loader.derive.statuses import WithStatuses
 from dealdb.loader.derive.summary_rows import WithoutSummaries
@@ -120,7 +119,6 @@ def _completed(
     source: Source, options: LoadOptions, store: LoadTarget, table: StageTable | None
 ) -> Source:
     """A source without totals and deleted records, with the stages, outcomes and ids that it leaves unsaid."""
-    source = WithOneName(source, options.mapping, store.schema())
     source = WithPlainIds(source, options.mapping, store.schema())
     source = WithoutDeleted(source, options.mapping, store.schema())
     source = WithoutSummaries(source, options.mapping, store.schema())

@@ -29,3 +29,10 @@ def test_two_spellings_in_one_row_are_two_columns(store: Recorder) -> None:
 def test_columns_of_a_table_are_left_alone(store: Recorder, tmp_path: Path) -> None:
     report = store.load_text(tmp_path, "id,Zone,zone\n1,A,B\n")
     assert report.mapping == {"id": "id", "Zone": "zone", "zone": "zone_2"}
+
+
+def test_lines_of_json_are_rows_too(store: Recorder, tmp_path: Path) -> None:
+    path = tmp_path / "deals.jsonl"
+    path.write_text('{"ID": "1", "Name": "A"}\n{"id": "2", "name": "B"}\n')
+    assert store.load(path).mapping == {"ID": "id", "Name": "name"}
+    assert store.deals == {"1": {"name": "A"}, "2": {"name": "B"}}
