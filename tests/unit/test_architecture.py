@@ -29,6 +29,7 @@ OF_NO_FILE = {
     "server/connection/test_logs.py",
     "server/connection/test_tls.py",
     "server/loader/test_golden_load.py",
+    "server/loader/test_odd_sources.py",
     "server/test_bench_hashes.py",
     "server/test_servers.py",
     "unit/analytics/test_golden_sales.py",
