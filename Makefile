@@ -52,8 +52,8 @@ bench-redis7: $(BENCH)/.installed ## The figures that the server's memory alloca
 test: $(STAMP) ## Run the tests on the bundled Valkey 9
 	$(PYTEST) $(ARGS)
 
-test-all: $(STAMP) ## The same with the slow tests
-	$(PYTEST) -m "slow or not slow" $(ARGS)
+test-all: $(STAMP) ## The same with the slow tests, and more examples of those with random ones
+	$(PYTEST) -m "slow or not slow" --hypothesis-profile=long $(ARGS)
 
 test-servers: $(STAMP) ## The tests that need a server on Redis 7 and on Redis 6.2
 	$(PYTEST) tests/server --server=redis7 $(ARGS)
