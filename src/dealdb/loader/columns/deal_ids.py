@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 import polars as pl
 
@@ -21,7 +21,8 @@ BLANKS = (
 # an id in quotes that a spreadsheet takes for text
 _AS_FORMULA = r'^="([^"]*)"$'
 _POINT_ZERO = r"^(-?[0-9]+)\.0$"
-_EXPONENT = r"^-?[0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]+$"
+_NOT_WHOLE = r"[.eE]"
+_MOST_DIGITS = 40
 # as a spreadsheet shows a number that is too wide for its column
 _SHOWN_SHORT = r"^[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{2}$"
 _LONG = r"^[0-9]{16,}$"
@@ -45,34 +46,36 @@ def id_texts(chunk: Chunk, header: str, *, whole: bool = False) -> pl.Series:
     header
         Of the ids.
     whole
-        Whether all ids are numbers with the decimal 0, which another program has added.
+        Whether all ids are texts of numbers with the decimal 0, which another program has added.
     """
     cells, kind = chunk.frame[header], chunk.types.get(header)
     # programs that write texts as such mean them
-    if kind is FieldType.TEXT or (header in chunk.encoded and kind is FieldType.INT):
+    if kind in (FieldType.TEXT, FieldType.INT):
         return cells
+    if kind in NUMBER_TYPES:
+        return _whole_numbers(cells)
     if not cells.str.contains(ODD_ID).any():
         return cells
     texts = cells.str.strip_chars(BLANKS).str.replace(_AS_FORMULA, "$1").str.strip_chars(BLANKS)
-    if whole or kind is FieldType.FLOAT:
-        # integers next to nulls are floats in pandas: the id 7.0 is 7
-        texts = texts.str.replace(_POINT_ZERO, "$1")
-    return _written_out(texts) if kind in NUMBER_TYPES else texts
+    return texts.str.replace(_POINT_ZERO, "$1") if whole else texts
 
 
-def _written_out(texts: pl.Series) -> pl.Series:
-    """Numbers with all of their digits."""
-    short = texts.str.contains(_EXPONENT).fill_null(value=False)
-    if not short.any():
-        return texts
-    digits = [_digits(text) if is_short else text for text, is_short in zip(texts, short, strict=True)]  # fmt: skip
-    return pl.Series(texts.name, digits, dtype=pl.String)
+def _whole_numbers(ids: pl.Series) -> pl.Series:
+    """Numbers without a point or an exponent, where they are whole: what JSON and pandas write as 7.0 is 7."""
+    if not ids.str.contains(_NOT_WHOLE).any():
+        return ids
+    texts = [None if text is None else _whole_text(text) for text in ids.to_list()]
+    return pl.Series(ids.name, texts, dtype=pl.String)
 
 
-def _digits(text: str) -> str:
-    number = Decimal(text)
-    # nobody has ids of a million digits
-    return format(number, "f") if number.adjusted() < 40 else text
+def _whole_text(text: str) -> str:
+    try:
+        number = Decimal(text)
+        # an id of more digits is a mistake, which stays one that can be seen
+        is_whole = number.adjusted() < _MOST_DIGITS and number == number.to_integral_value()
+    except InvalidOperation:
+        return text
+    return str(int(number)) if is_whole else text
 
 
 @dataclass(slots=True)

@@ -85,3 +85,21 @@ def test_numbers_have_all_their_digits(store: Recorder, tmp_path: Path) -> None:
 def test_both_forms_of_salesforce_are_reported(store: Recorder, tmp_path: Path) -> None:
     report = store.load_text(tmp_path, "id\n0063000000abcdE\n0063000000abcdEAAQ\n")
     assert "with 15 characters (1) and with 18 (1)" in report.notes[-1]
+
+
+def test_whole_numbers_are_whole(store: Recorder, tmp_path: Path) -> None:
+    text = '[{"id": 1.0}, {"id": 1e3}, {"id": 12345678901234567890}, {"id": 2.50}, {"id": -0.0}, {"id": 1e999}]'
+    store.load_text(tmp_path, text, "x.json")
+    assert set(store.deals) == {"1", "1000", "12345678901234567890", "2.50", "0", "1E+999"}
+
+
+def test_floats_of_frames_too(store: Recorder) -> None:
+    store.load(pl.DataFrame({"id": [1.0, 1e16, 4.10888e17]}))
+    assert set(store.deals) == {"1", "10000000000000000", "410888000000000000"}
+
+
+def test_texts_stay_what_they_are(store: Recorder, tmp_path: Path) -> None:
+    store.load([{"id": "1.0"}, {"id": "1e3"}, {"id": "{3F-1}"}])
+    assert set(store.deals) == {"1.0", "1e3", "{3F-1}"}
+    store.load_text(tmp_path, "id\n[5]\n1.0\n")
+    assert {"[5]", "1.0"} <= set(store.deals)
