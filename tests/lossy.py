@@ -16,7 +16,7 @@ import msgpack
 from dealdb.connection import Link, Settings
 from dealdb.errors import ServerUnavailable
 from dealdb.store.encoding import unpacked
-from store_model import parts_of
+from store_model import is_by_hand, parts_of
 
 Fault = Literal["request", "reply", "delay", "double"]
 
@@ -68,7 +68,7 @@ class FaultyLink:
     network
         What it has in common with the links of other processes.
     done
-        Commits of the present call that the server carried out: kind, payload and answer.
+        Commits of the present call that the server carried out: kind, payload, answer, and whether by hand.
     missing
         Writer and counter of those of the last sending that the server did not carry out.
     """
@@ -80,7 +80,7 @@ class FaultyLink:
         self._skip = 0
         self._cut = 0
         self.settings: Settings = link.settings
-        self.done: list[tuple[str, bytes, bytes]] = []
+        self.done: list[tuple[str, bytes, bytes, bool]] = []
         self.missing: set[tuple[str, int]] = set()
 
     def plan(
@@ -149,7 +149,7 @@ class FaultyLink:
         if kind != "void":
             self.missing.discard((writer, counter))
             if reply[0] == b"ok":
-                self.done.append((*as_set(kind, payload), reply[1]))
+                self.done.append((*as_set(kind, payload), reply[1], is_by_hand(command)))
 
 
 def is_counted(reply: Sequence[bytes]) -> bool:

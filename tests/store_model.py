@@ -17,6 +17,7 @@ from typing import Any
 import msgpack
 import polars as pl
 
+from dealdb.model.pipeline import Kind, Pipeline
 from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.upkeep.check import Difference, Problem
 
@@ -137,9 +138,14 @@ class Model:
     # what commits do ---------------------------------------------------------------------------
 
     def set(
-        self, changes: Mapping[str, Mapping[str, str | None]], *, seq: int, stamp: str
+        self,
+        changes: Mapping[str, Mapping[str, str | None]],
+        *,
+        seq: int,
+        stamp: str,
+        pipeline: Pipeline | None = None,
     ) -> list[str]:
-        """Save deals; returns the outcome of each."""
+        """Save deals; returns the outcome of each. With the pipeline, somebody does so by hand."""
         known = {deal: self.row_of(deal) for deal in changes}
         outcomes = []
         for deal, given in changes.items():
@@ -148,6 +154,8 @@ class Model:
                 outcomes.append("unchanged")
                 continue
             outcomes.append("inserted" if row is None else "updated")
+            if pipeline is not None:
+                given = {**given, **closing(before, given, pipeline, stamp[:10])}
             stamped = {} if row is None or "updated" in given else {"updated": stamp}
             row = self._place(row)
             self._tell(deal, row, given)
@@ -196,8 +204,10 @@ class Model:
         sources: dict[str, str | None] = {new: old, old: None} if new else {old: None}
         self.mend({deal: 0 for deal, texts in self.rows.values() if old in texts}, sources)
 
-    def commit(self, kind: str, payload: bytes, *, seq: int, stamp: str) -> None:
-        """A commit as it was sent."""
+    def commit(
+        self, kind: str, payload: bytes, *, seq: int, stamp: str, pipeline: Pipeline | None
+    ) -> None:
+        """A commit as it was sent; with the pipeline where it was one by hand."""
         if kind not in ("set", "mend", "delete"):
             return
         ids, *rest = msgpack.unpackb(payload)
@@ -208,7 +218,7 @@ class Model:
                     deal: dict(zip(fields, values, strict=True))
                     for deal, values in zip(ids, texts, strict=True)
                 }
-                self.set(changes, seq=seq, stamp=stamp)
+                self.set(changes, seq=seq, stamp=stamp, pipeline=pipeline)
             case "mend", [fields, sources, marks]:
                 given = dict(zip(fields, sources, strict=True))
                 self.mend(dict(zip(ids, marks, strict=True)), given, rev=str(seq))
@@ -305,6 +315,19 @@ class Model:
             self._told[deal] = (place, self._told[deal][1])
 
 
+def closing(
+    before: Mapping[str, str], given: Mapping[str, str | None], pipeline: Pipeline, day: str
+) -> Mapping[str, str | None]:
+    """What a change by hand says of `closed` though it does not give it."""
+    if not pipeline.closes or "closed" in given or "stage" not in given:
+        return {}
+    kinds: dict[str | None, Kind] = {stage.name: stage.kind for stage in pipeline}
+    was, becomes = (kinds.get(it, Kind.OPEN) for it in (before.get("stage"), given["stage"]))
+    if was is becomes:
+        return {}
+    return {"closed": None if becomes is Kind.OPEN else day}
+
+
 def _compare(deal: str, texts: Texts, logged: Texts, schema: Schema) -> Iterable[Difference]:
     columns = {n for n in texts.keys() | logged.keys() if not n.startswith("_") and n != "id"}
     for name in columns:
@@ -322,6 +345,11 @@ def as_texts(flat: Sequence[bytes]) -> Texts:
     """A hash as HGETALL has it."""
     texts = [part.decode() for part in flat]
     return dict(zip(texts[::2], texts[1::2], strict=True))
+
+
+def is_by_hand(command: Sequence[Any]) -> bool:
+    """Whether a commit says that somebody changes the deal."""
+    return "hand" in command[3 + int(command[2]) + 11 :][:1]
 
 
 def parts_of(command: Sequence[Any]) -> tuple[str, int, str, bytes]:

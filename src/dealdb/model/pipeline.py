@@ -108,6 +108,8 @@ class Pipeline:
     ----------
     stages
         In the order that a deal passes them; won and lost last. Names are unique.
+    closes
+        Whether saving a deal as won or lost sets its ``closed``, and reopening it clears that, unless it is given.
 
     Examples
     --------
@@ -117,6 +119,7 @@ class Pipeline:
     """
 
     stages: tuple[Stage, ...] = ()
+    closes: bool = True
     _known: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -170,7 +173,7 @@ class Pipeline:
             stages.sort(key=_proposed_place)
         else:
             stages.sort(key=lambda stage: stage.kind.rank)
-        return Pipeline(_with_probabilities(stages, set(new)))
+        return replace(self, stages=_with_probabilities(stages, set(new)))
 
     def outcomes_lacking(self, names: Iterable[str]) -> list[Kind]:
         """
@@ -192,7 +195,9 @@ class Pipeline:
             [s.name, str(s.kind), None if s.probability is None else str(s.probability), s.rot_days]
             for s in self.stages
         ]
-        return json.dumps(stages, ensure_ascii=False, separators=(",", ":"))
+        # as ever where nothing is said: others may know only the list
+        document = stages if self.closes else {"closes": False, "stages": stages}
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Pipeline:
@@ -204,12 +209,13 @@ class Pipeline:
         ValueError
             If the text is not such a pipeline.
         """
-        return cls(
-            tuple(
-                Stage(name, Kind(kind), None if chance is None else Decimal(chance), rot_days)
-                for name, kind, chance, rot_days in json.loads(text)
-            )
+        document = json.loads(text)
+        says_more = isinstance(document, dict)
+        stages = tuple(
+            Stage(name, Kind(kind), None if chance is None else Decimal(chance), rot_days)
+            for name, kind, chance, rot_days in (document["stages"] if says_more else document)
         )
+        return cls(stages, closes=document.get("closes") is not False if says_more else True)
 
 
 # in the order that sales teams pass them; the first word found in a name gives its place

@@ -39,6 +39,7 @@ from dealdb.errors import (
     ServerUnavailable,
     StoreDamaged,
 )
+from dealdb.model.pipeline import Kind, Pipeline, Stage
 from dealdb.model.schema import Schema
 from dealdb.model.values import Value
 from dealdb.store import Store
@@ -61,9 +62,10 @@ TEXT = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
     ["", "|", "a,b", '"', "\x00", "ß€😀"]
 )
 MONEY = st.decimals(-(10**9), 10**9, places=2) | st.decimals(-1, 1, places=4)
+STAGES = ["Lead", "Won", "Lost", 'He said "won"']
 VALUES: dict[str, st.SearchStrategy[Value]] = {
     "name": TEXT,
-    "stage": st.sampled_from(["Lead", "Won", "Lost"]),
+    "stage": st.sampled_from(STAGES),
     "amount": MONEY,
     "closed": st.dates(),
     "updated": st.datetimes(timezones=st.just(UTC)),
@@ -77,12 +79,23 @@ VALUES: dict[str, st.SearchStrategy[Value]] = {
     "signed": st.booleans(),
     "memo": st.sampled_from(["a", "b"]),
 }
+# stages that a pipeline leaves out are open until somebody saves a deal in them
+PIPELINES = st.builds(
+    lambda kinds, closes: Pipeline(
+        tuple(Stage(name, kind) for name, kind in kinds.items()), closes=closes
+    ),
+    st.dictionaries(st.sampled_from(STAGES), st.sampled_from(list(Kind))),
+    st.sampled_from([True, True, False]),
+)
 CHANGES = st.dictionaries(st.sampled_from(sorted(VALUES)), st.none(), max_size=4).flatmap(
     lambda names: st.fixed_dictionaries({name: st.none() | VALUES[name] for name in names})
 )
 # few values, so that saves meet what is there already
 SMALL = st.fixed_dictionaries(
     {}, optional={"name": st.sampled_from(["a", "b", None]), "note": st.sampled_from(["a", None])}
+)
+MOVES = st.fixed_dictionaries(
+    {"stage": st.none() | st.sampled_from(STAGES)}, optional={"name": st.none(), "closed": st.none()}
 )
 FAULTS: st.SearchStrategy[Fault | None] = st.sampled_from(
     [None, None, None, "request", "reply", "delay", "double"]
@@ -188,6 +201,11 @@ class StoreMachine(RuleBasedStateMachine):
         return Schema.from_json(text) if text else Schema.standard()
 
     @property
+    def pipeline(self) -> Pipeline:
+        text = self.link.call("HGET", "deals:meta", "pipeline")
+        return Pipeline.from_json(text) if text else Pipeline()
+
+    @property
     def seq(self) -> int:
         return int(self.link.call("HGET", "deals:meta", "seq") or 0)
 
@@ -232,9 +250,9 @@ class StoreMachine(RuleBasedStateMachine):
             link.plan(None)
 
     def carry_out(self, link: FaultyLink) -> None:
-        for kind, payload, answer in link.done:
-            seq = int(answer.split()[0])
-            self.model.commit(kind, payload, seq=seq, stamp=self.stamp(seq))
+        for kind, payload, answer, by_hand in link.done:
+            seq, pipeline = int(answer.split()[0]), self.pipeline if by_hand else None
+            self.model.commit(kind, payload, seq=seq, stamp=self.stamp(seq), pipeline=pipeline)
 
     def settle(self, who: int) -> None:
         """Ask what became of a store's open commit, if there is one."""
@@ -243,16 +261,18 @@ class StoreMachine(RuleBasedStateMachine):
             problem, missing = entry
             assert problem.resolve() == (not missing)
 
-    def apply(self, changes: Mapping[str, Mapping[str, str | None]]) -> list[str]:
+    def apply(
+        self, changes: Mapping[str, Mapping[str, str | None]], pipeline: Pipeline | None = None
+    ) -> list[str]:
         seq = self.seq
-        return self.model.set(changes, seq=seq, stamp=self.stamp(seq))
+        return self.model.set(changes, seq=seq, stamp=self.stamp(seq), pipeline=pipeline)
 
     # what users do ------------------------------------------------------------------------------
 
     @rule(
         who=WHO,
         deal=IDS,
-        changes=CHANGES | SMALL,
+        changes=CHANGES | SMALL | MOVES,
         fault=FAULTS,
         skip=st.sampled_from([0, 0, 1]),
         give_up=st.booleans(),
@@ -277,8 +297,14 @@ class StoreMachine(RuleBasedStateMachine):
         if result is not None:
             self.settle(who)
             texts = {n: None if v is None else text_of(v) for n, v in changes.items()}
-            assert [result.outcome] == self.apply({deal: texts})
+            assert [result.outcome] == self.apply({deal: texts}, self.pipeline)
             assert result.rev == int(self.model.hashes[deal]["_rev"])
+
+    @rule(who=WHO, pipeline=PIPELINES)
+    def define(self, who: int, pipeline: Pipeline) -> None:
+        self.settle(who)
+        self.stores[who].set_pipeline(pipeline)
+        assert self.pipeline == pipeline
 
     @rule(who=WHO, deal=IDS, guess=st.integers(0, 30), right=st.booleans())
     def save_expecting(self, who: int, deal: str, guess: int, *, right: bool) -> None:

@@ -130,7 +130,7 @@ def told(pipeline: Pipeline, known: Pipeline, outcomes: Mapping[str, Collection[
         stage if stage.name in known else _with_kind(stage, outcomes.get(stage.name, ()))
         for stage in pipeline
     ]
-    return Pipeline(tuple(sorted(stages, key=lambda stage: stage.kind.rank)))
+    return replace(pipeline, stages=tuple(sorted(stages, key=lambda stage: stage.kind.rank)))
 
 
 def _with_kind(stage: Stage, kinds: Collection[Kind]) -> Stage:

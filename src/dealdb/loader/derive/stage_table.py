@@ -55,7 +55,8 @@ class StageTable:
         rot = {stage.name: stage.rot_days for stage in pipeline}
         own = [replace(stage, rot_days=rot.get(stage.name)) for stage in self.stages]
         others = [stage for stage in pipeline if stage.name not in self.labels.values()]
-        return Pipeline(tuple(sorted([*own, *others], key=lambda stage: stage.kind.rank)))
+        stages = sorted([*own, *others], key=lambda stage: stage.kind.rank)
+        return replace(pipeline, stages=tuple(stages))
 
 
 def read_stages(source: Any) -> StageTable:

@@ -87,7 +87,8 @@ class Change(NamedTuple):
     condition
         What it depends on.
     texts
-        Of a set of one deal: what the payload says, by field, which spares the server to unpack it; or None.
+        Of a deal that is saved by hand: what the payload says, by field, which spares the server to unpack it; or None.
+        Where it wins, loses or reopens the deal, the script sets or clears ``closed``.
     values
         Of an add: what the payload says, for the script.
     mark

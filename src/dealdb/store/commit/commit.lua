@@ -30,7 +30,9 @@
 --                    schema, pipeline: JSON
 --       10 load      name of a load that continues after this commit, '' or absent for none
 --       11 note      how far it is then; kept with the commit
---       12...        for a set of one deal, may be absent: the number of fields, their names, then their texts; those to
+--       12 hand      for a set of one deal: 'hand' where somebody moves it now, so that winning and losing it sets `closed`,
+--                    and reopening it clears that; '' or absent for what is copied from elsewhere
+--       13...        for a set of one deal, may be absent: the number of fields, their names, then their texts; those to
 --                    clear come last and have none. The payload says the same, and need not be unpacked then
 --       12           for an add: msgpack [fields, columns], which says the same as the payload
 -- Returns  {'ok', 'seq inserted updated unchanged'}   done; for a delete, updated counts the deleted
@@ -117,13 +119,13 @@ if version ~= (m[7] or '') or (not m[1] and kind ~= 'schema') then return {'stal
 
 -- what would change ----------------------------------------------------------------------------------------------
 local of_deals = kind == 'set' or kind == 'mend' or kind == 'delete'
-local one = kind == 'set' and ARGV[12] ~= nil
+local one = kind == 'set' and ARGV[13] ~= nil
 local change, ids, fields, columns
 -- what is read of the hashes: _row, _rev, then the fields in their order
 local names, n_ids, n_fields = nil, 0, 0
 if one then
-  n_ids, n_fields = 1, tonumber(ARGV[12])
-  names = {'_row', '_rev', unpack(ARGV, 13, 12 + n_fields)}
+  n_ids, n_fields = 1, tonumber(ARGV[13])
+  names = {'_row', '_rev', unpack(ARGV, 14, 13 + n_fields)}
 elseif of_deals then
   change = cmsgpack.unpack(payload)
   ids, fields, columns = change[1], kind == 'delete' and {} or change[2], change[3]
@@ -160,7 +162,7 @@ for i = 1, n_ids do
   else
     local given = {}
     if one then
-      given = {unpack(ARGV, 13 + n_fields, 12 + 2 * n_fields)}
+      given = {unpack(ARGV, 14 + n_fields, 13 + 2 * n_fields)}
     elseif kind == 'set' then
       for j = 1, n_fields do given[j] = columns[j][i] end
     else
@@ -207,6 +209,72 @@ elseif tonumber(condition) ~= first_rev then
 end
 if of_deals and #kept == 0 then return {'unchanged', digits(first_rev)} end
 
+-- what a set says besides ----------------------------------------------------------------------------------------
+local time = now[1] * 1000 + (now[2] - now[2] % 1000) / 1000
+local stamps, clears = kind == 'set' and updated > 0, kind == 'mend' or (kind == 'set' and not (one and #texts[1] == n_fields))
+-- kind of the stage that a deal is moved to by hand, from one of another kind
+local outcome = nil
+if kind == 'set' then
+  local by_hand, stage = ARGV[12] == 'hand' and n_ids == 1, nil
+  for j = 1, n_fields do
+    local name = names[2 + j]
+    if name == 'updated' then stamps = false end
+    if name == 'closed' then by_hand = false end
+    if name == 'stage' then stage = j end
+  end
+  local before, after = stage and old[1][2 + stage], stage and texts[1][stage] or false
+  if by_hand and stage and before ~= after then
+    local pipeline, parsed, kinds = call('HGET', meta_key, 'pipeline') or '[]', nil, nil
+    -- what says more than the stages
+    if string.find(pipeline, '^%s*{') then parsed = cjson.decode(pipeline) end
+    local function kind_of(name)
+      if not name then return 'open' end
+      -- as dealdb writes it, it need not be parsed, which takes as long as many commands
+      local _, last = string.find(pipeline, '["' .. name .. '","', 1, true)
+      if last and not string.find(name, '[%c"\\]') then return string.match(pipeline, '^%l+', last + 1) end
+      if not kinds then
+        parsed, kinds = parsed or cjson.decode(pipeline), {}
+        for _, each in ipairs(parsed.stages or parsed) do kinds[each[1]] = each[2] end
+      end
+      return kinds[name] or 'open'
+    end
+    if not parsed or parsed.closes ~= false then
+      outcome = kind_of(after)
+      if outcome == kind_of(before) then outcome = nil end
+    end
+  end
+end
+local moment = nil
+if stamps or (outcome and outcome ~= 'open') then
+  -- civil date of a day number, by the method of eras of 400 years; n - n % 1 is the whole part of n
+  local t = (time - time % 1000) / 1000 % 86400
+  local days = (time - time % 86400000) / 86400000 + 719468
+  local doe = days % 146097
+  local n = (doe - (doe - doe % 1460) / 1460 + (doe - doe % 36524) / 36524 - (doe - doe % 146096) / 146096) / 365
+  local yoe = n - n % 1
+  local doy = doe - (365 * yoe + (yoe - yoe % 4) / 4 - (yoe - yoe % 100) / 100)
+  local mp = (5 * doy + 2 - (5 * doy + 2) % 153) / 153
+  local month = mp < 10 and mp + 3 or mp - 9
+  local year = yoe + (days - doe) / 146097 * 400 + (month <= 2 and 1 or 0)
+  local day = doy - (153 * mp + 2 - (153 * mp + 2) % 5) / 5 + 1
+  moment = string.format('%04d-%02d-%02dT%02d:%02d:%02dZ', year, month, day, t / 3600, t / 60 % 60, t % 60)
+end
+local stamp = stamps and moment
+if outcome then
+  local found, closed = call('HGET', KEYS[4], 'closed'), outcome ~= 'open' and string.sub(moment, 1, 10)
+  if closed == found and (first_row or not closed) then
+    outcome = nil
+  else
+    -- as if the change had given it
+    change = change or cmsgpack.unpack(payload)
+    ids, fields = change[1], change[2]
+    n_fields = n_fields + 1
+    fields[n_fields], names[2 + n_fields] = 'closed', 'closed'
+    old[1][2 + n_fields], texts[1][n_fields] = found, closed or nil
+    clears = clears or not closed
+  end
+end
+
 -- rights ---------------------------------------------------------------------------------------------------------
 -- A right can be taken from a running writer, and a command that is denied midway would leave half a commit.
 local may = redis.acl_check_cmd
@@ -218,7 +286,7 @@ local function is_denied(name, ...)
   return string.find(problem, 'NOPERM') or string.find(problem, "can't run this command") or string.find(problem, "can't access")
 end
 if is_denied('XADD', log_key, '0-0', '', '') then return {'denied', 'XADD'} end
-if (kind == 'set' or kind == 'mend') and not (one and #texts[1] == n_fields) then
+if clears then
   if is_denied('HDEL', may and KEYS[3 + kept[1]] or meta_key, '') then return {'denied', 'HDEL'} end
 end
 -- what is there already is written again; before the first commit of all, the record of its writer
@@ -250,13 +318,12 @@ elseif kind == 'add' and may then
 end
 
 -- writes ---------------------------------------------------------------------------------------------------------
-local time = now[1] * 1000 + (now[2] - now[2] % 1000) / 1000
 local seq_text, time_text = digits(seq), digits(time)
 -- with the time: after a failover that lost the entry, the same commit sent again has another time, and stamps it
 local hash = string.sub(redis.sha1hex((m[3] or writer) .. ' ' .. seq_text .. ' ' .. writer .. ' ' .. ARGV[2]
   .. ' ' .. time_text), 1, 16)
 
-if of_deals and change and (kind == 'mend' or (kind == 'delete' and change[2]) or #kept < n_ids) then
+if of_deals and change and (kind == 'mend' or (kind == 'delete' and change[2]) or #kept < n_ids or outcome) then
   -- the log says what changed, not what was asked; false stands for nil, which would end a list in Lua
   local kept_ids, kept_columns = {}, {}
   for k, i in ipairs(kept) do kept_ids[k] = ids[i] end
@@ -280,25 +347,6 @@ if type(added) == 'table' and added.err then
   if string.find(added.err, 'equal or smaller', 1, true) then return {'ahead'} end
   -- servers before 7 put the place in the script before it
   return redis.error_reply((string.gsub(added.err, '^@user_script: ?%d+: %-?', '')))
-end
-
-local stamp = nil
-if kind == 'set' and updated > 0 then
-  -- civil date of a day number, by the method of eras of 400 years; n - n % 1 is the whole part of n
-  local t = (time - time % 1000) / 1000 % 86400
-  local days = (time - time % 86400000) / 86400000 + 719468
-  local doe = days % 146097
-  local n = (doe - (doe - doe % 1460) / 1460 + (doe - doe % 36524) / 36524 - (doe - doe % 146096) / 146096) / 365
-  local yoe = n - n % 1
-  local doy = doe - (365 * yoe + (yoe - yoe % 4) / 4 - (yoe - yoe % 100) / 100)
-  local mp = (5 * doy + 2 - (5 * doy + 2) % 153) / 153
-  local month = mp < 10 and mp + 3 or mp - 9
-  local year = yoe + (days - doe) / 146097 * 400 + (month <= 2 and 1 or 0)
-  local day = doy - (153 * mp + 2 - (153 * mp + 2) % 5) / 5 + 1
-  stamp = string.format('%04d-%02d-%02dT%02d:%02d:%02dZ', year, month, day, t / 3600, t / 60 % 60, t % 60)
-  for j = 1, n_fields do
-    if names[2 + j] == 'updated' then stamp = nil end
-  end
 end
 
 -- runs a command of so many words on a key; Lua can't hand over more than some 8,000 in one call, and would fail midway

@@ -133,7 +133,7 @@ class CommitScript:
         if change.values:
             arguments += [*([] if mark else ["", ""]), change.values]
         elif change.texts and not mark:
-            arguments += ["", "", *_flat(change.texts)]
+            arguments += ["", "", "hand", *_flat(change.texts)]
         return arguments
 
 
