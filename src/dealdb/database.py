@@ -552,7 +552,8 @@ class DealDatabase:
         """
         Save one deal: a new one, or the given fields of one that exists; None clears a field.
 
-        A change of a deal that exists sets ``updated``, unless it is given.
+        A change of a deal that exists sets ``updated``. One that wins or loses a deal sets ``closed`` to the day, and
+        one that reopens it clears that. Each only unless it is given; ``Pipeline.closes`` turns the latter off.
 
         Parameters
         ----------
@@ -820,7 +821,7 @@ class DealDatabase:
         ...     feed = db.changes()
         ...     _ = db.save_deal({"id": 42, "stage": "won"})
         ...     [(commit.kind, commit.deals) for commit in db.changes(feed.token, timeout_s=0)][-1]
-        ('save', (<DealChange '42' inserted: stage>,))
+        ('save', (<DealChange '42' inserted: stage, closed>,))
         """
         number = isinstance(timeout_s, int | float) and not isinstance(timeout_s, bool)
         if timeout_s is not None and not (number and timeout_s >= 0):

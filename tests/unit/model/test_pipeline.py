@@ -19,8 +19,10 @@ STAGES = st.builds(
     st.none() | st.decimals(0, 1, places=3),
     st.none() | st.integers(0, 400),
 )
-PIPELINES = st.lists(STAGES, unique_by=lambda stage: stage.name, max_size=6).map(
-    lambda s: Pipeline(tuple(s))
+PIPELINES = st.builds(
+    lambda stages, closes: Pipeline(tuple(stages), closes=closes),
+    st.lists(STAGES, unique_by=lambda stage: stage.name, max_size=6),
+    st.booleans(),
 )
 
 
@@ -35,6 +37,7 @@ def test_covering_adds_and_changes_nothing_else(pipeline: Pipeline, names: list[
     assert all(name in covered for name in names if name)
     assert set(pipeline) <= set(covered)
     assert covered.covering(names) is covered
+    assert covered.closes == pipeline.closes
     known = [stage for stage in covered if stage in set(pipeline)]
     for kind in Kind:
         kept = [stage for stage in known if stage.kind is kind]
@@ -111,6 +114,15 @@ def test_stages_may_come_as_any_iterable() -> None:
     stages = (Stage("Demo", Kind.OPEN), Stage("Won", Kind.WON))
     assert Pipeline(list(stages)) == Pipeline(iter(stages)) == Pipeline(stages)  # type: ignore[arg-type]
     assert hash(Pipeline(list(stages))) == hash(Pipeline(stages))  # type: ignore[arg-type]
+
+
+def test_whether_saves_close_deals_is_said_only_where_they_do_not() -> None:
+    pipeline = Pipeline((Stage("Won", Kind.WON),))
+    assert pipeline.to_json() == '[["Won","won",null,null]]'
+    off = Pipeline(pipeline.stages, closes=False)
+    assert off.to_json() == '{"closes":false,"stages":[["Won","won",null,null]]}'
+    assert off != pipeline
+    assert Pipeline.from_json('{"stages":[]}').closes
 
 
 def test_a_stage_stands_in_a_pipeline_once() -> None:

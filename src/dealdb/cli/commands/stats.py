@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -114,28 +114,44 @@ def pipeline(
     force: Annotated[  # noqa: FBT002 a flag
         bool, typer.Option("--force", help="With --set: also leave out stages that deals are in.")
     ] = False,
+    closes: Annotated[
+        bool | None,
+        typer.Option(
+            "--closes/--no-closes",
+            help="Whether saving a deal as won or lost sets its closing date, and reopening it clears that.",
+        ),
+    ] = None,
     parquet: Parquet = None,
 ) -> None:
     """
     Print the stages with their deals, or define the stages.
 
     KIND is open, won or lost; the order is the order of the stages. To leave out a stage that deals are in takes
-    --force: these deals then count as open, whatever the stage is called.
+    --force: these deals then count as open, whatever the stage is called. --closes and --no-closes are kept until they
+    are set again; at first it is --closes.
     """
     options = {"by": names(by), "where": where, "as_of": as_of}
     if force and set_to is None:
         msg = "--force belongs to --set, which defines the stages"
         raise ConfigError(msg)
-    if set_to is None:
+    if set_to is None and closes is None:
         with session.reading(at) as db:
             print_metric(_metric(db.analytics, "pipeline", options), session.output, parquet)
         return
     if at or any(options.values()):
         msg = "--set defines the stages for all deals: leave out --by, --where, --as-of and --at"
+        if set_to is None:
+            msg = "--closes is for all deals: leave out --by, --where, --as-of and --at"
         raise ConfigError(msg)
-    stages = parse_stages(set_to)
+    stages = None if set_to is None else parse_stages(set_to)
     with session.open() as db:
-        db.set_pipeline(stages, force=force)
+        now = db.pipeline
+        wanted = replace(
+            now,
+            stages=now.stages if stages is None else stages.stages,
+            closes=now.closes if closes is None else closes,
+        )
+        db.set_pipeline(wanted, force=force)
         rows = [{**asdict(stage), "kind": str(stage.kind)} for stage in db.pipeline]
     save_rows(rows, ["name", "kind", "probability", "rot_days"], session.output, parquet)
 

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -319,6 +320,26 @@ def test_the_pipeline_is_shown_and_set(run: Run, loaded: DealDatabase) -> None:
     assert run("pipeline", "--set", stages).code == 0
     lead, _, proposal, *_ = loaded.pipeline
     assert (lead.probability, lead.rot_days, proposal.probability) == (Decimal("0.05"), 14, None)
+
+
+def test_the_pipeline_says_whether_saves_set_closing_dates(run: Run, loaded: DealDatabase) -> None:
+    stages = "Lead:open,Qualified:open,Proposal:open,Negotiation:open,Won:won,Lost:lost"
+    before = loaded.pipeline
+    assert before.closes
+    assert run("pipeline", "--no-closes").code == 0
+    assert loaded.pipeline == replace(before, closes=False)
+    # defining the stages leaves it as it is
+    assert run("pipeline", "--set", stages).code == 0
+    assert not loaded.pipeline.closes
+    assert run("save", "id=new", "stage=Won").code == 0
+    assert "closed" not in (loaded.get_deal("new") or {})
+    assert run("pipeline", "--set", stages, "--closes").code == 0
+    assert loaded.pipeline.closes
+    assert run("save", "id=new", "stage=Lost").code == 0
+    assert "closed" in (loaded.get_deal("new") or {})
+    refused = run("pipeline", "--closes", "--where", "stage = 'Won'")
+    assert refused.code == 2
+    assert refused.err.startswith("error: --closes is for all deals: leave out --by, --where")
 
 
 def test_health_and_info_tell_of_the_server(run: Run, loaded: DealDatabase, server: Server) -> None:

@@ -44,7 +44,8 @@ def is_followed(server: Server) -> bool:
 
 def test_lines_say_who_and_what(run: Run, server: Server) -> None:
     with DealDatabase.from_url(server.url, actor="ann") as db:
-        db.save_deal({"id": 7, "stage": "Won", "amount": 1250, "name": "a\x1b[2J" + "x" * 60})
+        name = "a\x1b[2J" + "x" * 60
+        db.save_deal({"id": 7, "stage": "Won", "amount": 1250, "name": name, "closed": None})
         db.save_deal({"id": 7, "stage": None, "closed": "2026-01-31"})
         db.loader.load([{"id": n} for n in range(5)])
         db.delete_deal(7)

@@ -115,7 +115,7 @@ def test_as_of_shows_each_moment(db: DealDatabase) -> None:
 
 
 def test_view_has_queries_metrics_and_deals_of_then(db: DealDatabase) -> None:
-    db.save_deal({"id": 1, "stage": "Won", "amount": 10, "owner": "Ann"})
+    db.save_deal({"id": 1, "stage": "Won", "amount": 10, "owner": "Ann", "closed": "2026-01-31"})
     then = pause()
     db.save_deal({"id": 1, "stage": "Lost", "colour": "red"})
     db.save_deal({"id": 2, "stage": "Lost"})
@@ -125,6 +125,7 @@ def test_view_has_queries_metrics_and_deals_of_then(db: DealDatabase) -> None:
         "stage": "Won",
         "amount": Decimal("10.00"),
         "owner": "Ann",
+        "closed": date(2026, 1, 31),
     }
     assert view.get_deal(2) is None
     assert 1 in view
