@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 # the slowest takes half of it on two busy cores
 LIMIT_S = 120
 MACHINE = "tests/server/store/test_store_machine.py::test_store_agrees_with_model[long]"
+CLOSING = "tests/server/store/commit/test_deal_writer_closing.py"
 BACKUP, RESTORE, DAMAGE = (
     f"tests/server/store/backup/test_{name}.py" for name in ("backup", "restoring", "checking")
 )
@@ -416,6 +417,84 @@ MUTANTS = [
         "commit/commit.lua",
         "(kind == 'delete' and change[2]) or #kept < n_ids) then",
         "(kind == 'delete' and change[2])) then",
+    ),
+    Mutant(
+        "a deal that is won, lost or reopened keeps its closing date",
+        "commit/commit.lua",
+        "if outcome == kind_of(before) then outcome = nil end",
+        "outcome = nil",
+    ),
+    Mutant(
+        "a move between won stages is a win",
+        "commit/commit.lua",
+        "      if outcome == kind_of(before) then outcome = nil end\n",
+        "",
+    ),
+    Mutant(
+        "a closing date that is given does not count",
+        "commit/commit.lua",
+        "    if name == 'closed' then by_hand = false end\n",
+        "",
+    ),
+    Mutant(
+        "what is copied from elsewhere is closed today",
+        "commit/commit.lua",
+        "ARGV[12] == 'hand' and n_ids == 1",
+        "n_ids == 1",
+        CLOSING,
+    ),
+    Mutant(
+        "of several deals at once, the first is closed",
+        "commit/commit.lua",
+        "ARGV[12] == 'hand' and n_ids == 1",
+        "ARGV[12] == 'hand'",
+        CLOSING,
+    ),
+    Mutant(
+        "closing dates can not be turned off",
+        "commit/commit.lua",
+        "if not parsed or parsed.closes ~= false then",
+        "if true then",
+    ),
+    Mutant(
+        "the log does not have a closing date",
+        "commit/commit.lua",
+        "(kind == 'mend' or outcome or",
+        "(kind == 'mend' or",
+    ),
+    Mutant(
+        "a reopened deal is cleared without the right to clear",
+        "commit/commit.lua",
+        "    clears = clears or not closed\n",
+        "",
+        CLOSING,
+    ),
+    Mutant(
+        "a stage that is called like JSON is looked for in the JSON",
+        "commit/commit.lua",
+        """last and not string.find(name, '[%c"\\\\]') then""",
+        "last then",
+        CLOSING,
+    ),
+    Mutant(
+        "a pipeline of another form has no stages",
+        "commit/commit.lua",
+        "    for _, each in ipairs(parsed.stages or parsed) do kinds",
+        "    for _, each in ipairs({}) do kinds",
+        CLOSING,
+    ),
+    Mutant(
+        "what another program's hash has of a closing date is left out of the log",
+        "commit/commit.lua",
+        "if closed == found and (first_row or not closed) then",
+        "if closed == found then",
+        CLOSING,
+    ),
+    Mutant(
+        "of a deal saved by hand, the script is not told so",
+        "commit/script.py",
+        '["", "", "hand", *_flat',
+        '["", "", "", *_flat',
     ),
     Mutant(
         "a chunk that has changed is not written again",

@@ -323,7 +323,7 @@ local seq_text, time_text = digits(seq), digits(time)
 local hash = string.sub(redis.sha1hex((m[3] or writer) .. ' ' .. seq_text .. ' ' .. writer .. ' ' .. ARGV[2]
   .. ' ' .. time_text), 1, 16)
 
-if of_deals and change and (kind == 'mend' or (kind == 'delete' and change[2]) or #kept < n_ids or outcome) then
+if of_deals and change and (kind == 'mend' or outcome or (kind == 'delete' and change[2]) or #kept < n_ids) then
   -- the log says what changed, not what was asked; false stands for nil, which would end a list in Lua
   local kept_ids, kept_columns = {}, {}
   for k, i in ipairs(kept) do kept_ids[k] = ids[i] end

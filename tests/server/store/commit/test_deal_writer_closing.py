@@ -26,7 +26,8 @@ from store_model import stamp_of
 
 OLD = "2020-02-29"
 # what the names say is not what the stages mean, and one is like the JSON that it is kept in
-ODD = 'a["Won soon","won'
+ODD = 'Lead","open","0.1",30],["Won soon'
+BACKSLASHES = "two\\\\"
 PIPELINE = Pipeline(
     (
         Stage("Lead", Kind.OPEN, Decimal("0.1"), 30),
@@ -34,7 +35,9 @@ PIPELINE = Pipeline(
         Stage("Done", Kind.WON, Decimal(1)),
         Stage("Invoiced", Kind.WON),
         Stage(ODD, Kind.WON),
-        Stage("back\\slash\x00\n/é€😀", Kind.WON),
+        Stage("control\x00\n/é€😀", Kind.WON),
+        Stage(BACKSLASHES[:-1], Kind.OPEN),
+        Stage(BACKSLASHES, Kind.WON),
         Stage(",", Kind.LOST),
         Stage("Gone", Kind.LOST, Decimal(0)),
     )
@@ -76,7 +79,7 @@ def day(link: Link) -> str:
     return stamp_of(int(last_entry(link)[b"time"]))[:10]
 
 
-@pytest.mark.parametrize("odd", [ODD, "back\\slash\x00\n/é€😀", "Invoiced"])
+@pytest.mark.parametrize("odd", [ODD, BACKSLASHES, "control\x00\n/é€😀", "Invoiced"])
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
