@@ -415,8 +415,8 @@ MUTANTS = [
     Mutant(
         "the log tells what was asked, not what changed",
         "commit/commit.lua",
-        "(kind == 'delete' and change[2]) or #kept < n_ids) then",
-        "(kind == 'delete' and change[2])) then",
+        "(kind == 'delete' and change[2]) or #kept < n_ids)) then",
+        "(kind == 'delete' and change[2]))) then",
     ),
     Mutant(
         "a deal that is won, lost or reopened keeps its closing date",
@@ -459,8 +459,14 @@ MUTANTS = [
     Mutant(
         "the log does not have a closing date",
         "commit/commit.lua",
-        "(kind == 'mend' or outcome or",
-        "(kind == 'mend' or",
+        "if outcome or (of_deals and change and",
+        "if (of_deals and change and",
+    ),
+    Mutant(
+        "what a closing date is added to has the order of the payload",
+        "commit/commit.lua",
+        "{unpack(names, 3, 2 + n_fields)}",
+        "cmsgpack.unpack(payload)[2]; fields[n_fields] = 'closed'",
     ),
     Mutant(
         "a reopened deal is cleared without the right to clear",

@@ -95,9 +95,9 @@ SMALL = st.fixed_dictionaries(
     {}, optional={"name": st.sampled_from(["a", "b", None]), "note": st.sampled_from(["a", None])}
 )
 MOVES = st.fixed_dictionaries(
-    {"stage": st.none() | st.sampled_from(STAGES)},
-    optional={"name": st.none(), "closed": st.none()},
-)
+    {"stage": st.none() | st.sampled_from(STAGES), "note": st.sampled_from(["a", "b", None])},
+    optional={"name": st.none(), "memo": st.none(), "closed": st.none()},
+).flatmap(lambda given: st.permutations(list(given.items())).map(dict))
 FAULTS: st.SearchStrategy[Fault | None] = st.sampled_from(
     [None, None, None, "request", "reply", "delay", "double"]
 )

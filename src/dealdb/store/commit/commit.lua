@@ -266,12 +266,11 @@ if outcome then
     outcome = nil
   else
     -- as if the change had given it
-    change = change or cmsgpack.unpack(payload)
-    ids, fields = change[1], change[2]
     n_fields = n_fields + 1
-    fields[n_fields], names[2 + n_fields] = 'closed', 'closed'
-    old[1][2 + n_fields], texts[1][n_fields] = found, closed or nil
+    names[2 + n_fields], old[1][2 + n_fields], texts[1][n_fields] = 'closed', found, closed or nil
     clears = clears or not closed
+    -- the arguments may have another order than the payload
+    ids, fields = cmsgpack.unpack(payload)[1], {unpack(names, 3, 2 + n_fields)}
   end
 end
 
@@ -323,7 +322,7 @@ local seq_text, time_text = digits(seq), digits(time)
 local hash = string.sub(redis.sha1hex((m[3] or writer) .. ' ' .. seq_text .. ' ' .. writer .. ' ' .. ARGV[2]
   .. ' ' .. time_text), 1, 16)
 
-if of_deals and change and (kind == 'mend' or outcome or (kind == 'delete' and change[2]) or #kept < n_ids) then
+if outcome or (of_deals and change and (kind == 'mend' or (kind == 'delete' and change[2]) or #kept < n_ids)) then
   -- the log says what changed, not what was asked; false stands for nil, which would end a list in Lua
   local kept_ids, kept_columns = {}, {}
   for k, i in ipairs(kept) do kept_ids[k] = ids[i] end

@@ -107,15 +107,15 @@ def test_a_move_between_kinds_sets_or_clears_it(
     store: Store, link: Link, before: str, after: str, expected: str | None, odd: str
 ) -> None:
     before, after = (odd if stage == "odd" else stage for stage in (before, after))
-    store.save({"id": 1, "stage": before, "closed": OLD, "amount": 1})
+    store.save({"id": 1, "stage": before, "closed": OLD, "amount": 1, "name": "a"})
     # the save has added a stage that was in no pipeline
     store.set_pipeline(PIPELINE)
-    store.save({"id": 1, "amount": 2, "stage": after, "name": None})
+    store.save({"id": 1, "amount": None, "stage": after, "name": "b"})
     assert closed(link) == (day(link) if expected == "today" else expected)
     assert store.check().ok
-    assert Store(link).snapshot().frame["closed"].to_list() == [
-        None if (text := closed(link)) is None else date.fromisoformat(text)
-    ]
+    text = closed(link)
+    row = Store(link).snapshot().frame.select("stage", "name", "amount", "closed").row(0)
+    assert row == (after, "b", None, None if text is None else date.fromisoformat(text))
 
 
 @pytest.mark.parametrize("stage", ["Done", "Gone", "Lead", None])
