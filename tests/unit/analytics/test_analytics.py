@@ -132,6 +132,16 @@ def test_currencies_are_kept_apart() -> None:
     assert win_rate(frame, STAGES).frame.columns == ["n", "won", "lost", "win_rate"]
 
 
+def test_a_currency_is_its_text() -> None:
+    texts = [" EUR", "EUR", "eur", "Eur ", "", None, "USD", "US$"]
+    frame = deals(*(won("10", currency=text) for text in texts))
+    rows = deal_size(frame, STAGES).frame.select("currency", "value").rows()
+    assert dict(rows) == dict.fromkeys(
+        [text if text is not None else "(none)" for text in texts], 10
+    )
+    assert len(rows) == len(texts)
+
+
 @pytest.mark.parametrize("currency", ["EUR", None])
 def test_one_currency_is_named_and_needs_no_column(currency: str | None) -> None:
     # deals without money in them have no currency that could matter
