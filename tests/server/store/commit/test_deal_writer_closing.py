@@ -261,6 +261,18 @@ def test_it_can_be_turned_off(store: Store, link: Link) -> None:
     assert closed(link) == day(link)
 
 
+def test_a_load_leaves_it_turned_off(db: DealDatabase) -> None:
+    db.set_pipeline(replace(PIPELINE, closes=False))
+    rows = [{"id": n, "Stage": f"New {n}", "IsWon": n > 2, "IsClosed": n > 1} for n in range(4)]
+    db.loader.load(rows)
+    table = [{"stage_id": "s1", "label": "Sealed", "is_closed": True, "closed_won": True}]
+    db.loader.load([{"id": 5, "stage": "s1"}], stages=table)
+    assert {"New 3", "Sealed"} <= set(db.pipeline.names(Kind.WON))
+    assert not db.pipeline.closes
+    db.update_deal(0, stage="Sealed")
+    assert db.query.find()["closed"].null_count() == 5
+
+
 def test_the_pipeline_in_force_decides_not_the_one_last_seen(store: Store, link: Link) -> None:
     store.save({"id": 1, "stage": "Lead"})
     turned = Pipeline((Stage("Lead", Kind.WON), Stage("Done", Kind.OPEN)))
