@@ -135,7 +135,11 @@ def with_default(columns: Iterable[ColumnPlan], code: str) -> list[ColumnPlan]:
 def name_currencies(
     texts: dict[str, pl.Series], chunk: Chunk, columns: Sequence[ColumnPlan]
 ) -> None:
-    """Take the currencies that amounts name for rows that have no other."""
+    """
+    Take the currencies that amounts name for rows that have no other.
+
+    Where they are all in one currency, a deal without an amount is in it too.
+    """
     column = next((each for each in columns if each.named_currency), None)
     if column is None:
         return
@@ -144,6 +148,5 @@ def name_currencies(
     named = currencies_of(cells).replace(DOLLAR, column.dollar)
     if column.currency:
         named = named.fill_null(column.currency)
-    named = named.zip_with(cells.is_not_null(), nothing)
     known = texts.get("currency", nothing)
     texts["currency"] = known.zip_with(known.is_not_null(), named).alias("currency")

@@ -128,6 +128,30 @@ def test_the_date_that_is_planned_in_one_program_and_actual_in_another(
 
 
 @pytest.mark.parametrize(
+    ("headers", "field"),
+    [
+        (["ID", "Stage", "Deal closed", "Expected close date"], "close_date"),
+        (["ID", "Stage", "Deal closed", "End date"], "close_date"),
+        (["ID", "Stage", "Closed", "Expected close date"], "expected_close"),
+        (["ID", "Stage", "Closed", "End date"], "end_date"),
+        (["ID", "Deal closed", "Expected close date"], "expected_close"),
+        (["ID", "Stage", "Deal closed", "Closed on", "Expected close date"], "expected_close"),
+        (["ID", "Stage", "Deal closed", "End date", "Expected close date"], "expected_close"),
+    ],
+)
+def test_the_one_date_of_bitrix24_is_known_by_its_flag(headers: list[str], field: str) -> None:
+    unfit = {(header, "closed") for header in headers if header in ("Deal closed", "Closed")}
+    assert map_headers(headers, None, Schema.standard(), unfit)[headers[-1]] == field
+
+
+def test_a_date_that_the_caller_has_named_is_not_split() -> None:
+    headers = ["ID", "Stage", "Deal closed", "Expected close date"]
+    chosen = {"Expected close date": "expected_close"}
+    found = map_headers(headers, chosen, Schema.standard(), {("Deal closed", "closed")})
+    assert found["Expected close date"] == "expected_close"
+
+
+@pytest.mark.parametrize(
     ("header", "currency"),
     [
         ("amount_usd", "USD"), ("Amount (EUR)", "EUR"), ("Amount in CHF", "CHF"), ("amountGBP", "GBP"),

@@ -55,11 +55,25 @@ def test_millionths_are_divided_exactly(store: Recorder) -> None:
     assert "amount" not in store.values("2")
 
 
-def test_a_name_gives_the_currency_of_rows_with_an_amount(store: Recorder, tmp_path: Path) -> None:
+def test_a_name_gives_the_currency_of_all_rows(store: Recorder, tmp_path: Path) -> None:
     report = store.load_text(tmp_path, "id;name;importe_eur\n1;A;1.234,50\n2;B;\n")
     assert store.values("1") == {"name": "A", "amount": Decimal("1234.50"), "currency": "EUR"}
-    assert store.values("2") == {"name": "B"}
+    assert store.values("2") == {"name": "B", "currency": "EUR"}
     assert "currency EUR from the name of 'importe_eur'" in report.notes
+
+
+def test_one_currency_is_that_of_deals_without_an_amount_too(
+    store: Recorder, tmp_path: Path
+) -> None:
+    store.load_text(tmp_path, "id,amount\n1,€5.50\n2,\n3,N/A\n4,7\n")
+    assert [store.values(each).get("currency") for each in "1234"] == ["EUR"] * 4
+
+
+def test_several_currencies_say_nothing_of_a_deal_without_an_amount(
+    store: Recorder, tmp_path: Path
+) -> None:
+    store.load_text(tmp_path, "id,amount\n1,€5.50\n2,\n3,£4.20\n")
+    assert [store.values(each).get("currency") for each in "123"] == ["EUR", None, "GBP"]
 
 
 def test_a_column_of_currencies_wins(store: Recorder, tmp_path: Path) -> None:
