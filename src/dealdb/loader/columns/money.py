@@ -24,6 +24,7 @@ from dealdb.model.decimals import encode_decimal
 
 _FORMATTED = "formatted"
 _US_DOLLAR = "USD"
+_OF_EUROPE = frozenset(("EUR", "GBP", "CHF"))
 # digits of the whole part; what follows the last point or comma may be a fraction
 _WHOLE = r"^[^0-9]*([0-9][0-9.,'\s\u{a0}\u{202f}]*?)(?:[.,][0-9]{1,2})?(?:[^0-9.,].*)?$"
 
@@ -113,8 +114,9 @@ def with_currency(
         return plan
     if not named:
         return plan
-    # who writes decimals with commas has other dollars, or pesos
-    dollar = _US_DOLLAR if plan.point == "." else DOLLAR
+    # who writes decimals with commas has other dollars, or pesos, but for Europeans
+    is_european = not _OF_EUROPE.isdisjoint(named) and _US_DOLLAR not in named
+    dollar = _US_DOLLAR if plan.point == "." or is_european else DOLLAR
     if DOLLAR in named and dollar != DOLLAR:
         notes.append(f"'$' in {plan.header!r} is taken for {dollar}")
     found = sorted({dollar if each == DOLLAR else each for each in named})

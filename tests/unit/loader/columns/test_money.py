@@ -76,6 +76,24 @@ def test_several_currencies_say_nothing_of_a_deal_without_an_amount(
     assert [store.values(each).get("currency") for each in "123"] == ["EUR", None, "GBP"]
 
 
+@pytest.mark.parametrize(
+    ("cells", "currencies"),
+    [
+        (["$ 5,50", "€ 4,20", "£ 1,10"], ["USD", "EUR", "GBP"]),
+        (["$ 5,50", "US$ 4,20", "€ 1,10"], ["$", "USD", "EUR"]),
+        (["$ 5,50", "4,20"], ["$", "$"]),
+        (["$5.50", "€4.20"], ["USD", "EUR"]),
+    ],
+)
+def test_a_dollar_beside_currencies_of_europe_is_that_of_the_us(
+    store: Recorder, tmp_path: Path, cells: list[str], currencies: list[str]
+) -> None:
+    rows = "".join(f"{place}\t{cell}\n" for place, cell in enumerate(cells))
+    store.load_text(tmp_path, f"id\tamount\n{rows}")
+    found = [store.values(str(place)).get("currency") for place in range(len(cells))]
+    assert found == currencies
+
+
 def test_a_column_of_currencies_wins(store: Recorder, tmp_path: Path) -> None:
     report = store.load_text(tmp_path, "id,amount_usd,currency\n1,5,EUR\n2,6,\n")
     assert [store.values(each).get("currency") for each in "12"] == ["EUR", None]
