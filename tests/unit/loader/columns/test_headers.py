@@ -42,7 +42,7 @@ from dealdb.model.schema import Schema
             "Deal - ID": "id", "Deal - Title": "name", "Deal - Won time": "closed (won)",
             "Deal - Lost time": "closed (lost)", "Deal - Expected close date": "expected_close",
             "Deal - Value": "amount", "Deal - Currency of Value": "currency",
-            "Deal - Weighted value": "weighted_value",
+            "Deal - Weighted value": "weighted_value", "Deal - Stage (pipeline)": "stage", "Organization": "company",
         }),
         ("Freshsales", {
             "deal_id": "id", "deal_name": "name", "deal_amount": "amount", "deal_currency_name": "currency",
@@ -53,6 +53,15 @@ from dealdb.model.schema import Schema
         ("Frappe", {
             "ID": "id", "Organization": "company", "Deal Owner": "owner", "Status": "stage", "Deal Value": "amount",
             "Expected Closure Date": "expected_close", "Closed Date": "closed", "Lost Reason": "loss_reason",
+        }),
+        ("Copper", {
+            "Copper ID": "id", "Name": "name", "Company": "company", "Owned By": "owner", "Stage": "stage",
+            "Value": "amount", "Close Date": "close_date", "Created At": "created",
+            "Lead Created At": "lead_created_at",
+        }),
+        ("Crunchbase", {
+            "Transaction Name": "name", "Transaction Name URL": "id", "Organization Name": "company",
+            "Money Raised": "amount", "Money Raised Currency": "currency", "Announced Date": "closed",
         }),
         ("Krayin", {
             "Id": "id", "Subject": "name", "Lead Value": "amount", "Sales Person": "owner", "Stage": "stage",

@@ -100,6 +100,22 @@ def test_a_column_of_currencies_wins(store: Recorder, tmp_path: Path) -> None:
     assert "currencies from 'currency', though 'amount_usd' names USD" in report.notes
 
 
+def test_a_column_of_something_else_gives_way_to_the_name_of_the_amounts(
+    store: Recorder, tmp_path: Path
+) -> None:
+    rows = "1,5,not invoiced\n2,6,not invoiced\n3,7,COP\n"
+    report = store.load_text(tmp_path, f"id,amount_usd,currency\n{rows}")
+    assert [store.values(each).get("currency") for each in "123"] == ["USD"] * 3
+    assert "'currency' was not taken for currency: its cells don't fit" in report.notes
+
+
+def test_currencies_that_nobody_knows_stay_where_there_are_no_others(
+    store: Recorder, tmp_path: Path
+) -> None:
+    store.load_text(tmp_path, "id,amount,currency\n1,5,points\n2,6,points\n3,7,COP\n")
+    assert [store.values(each).get("currency") for each in "123"] == ["points", "points", "COP"]
+
+
 def test_rows_without_the_key_keep_the_currency_they_have(store: Recorder) -> None:
     store.load([{"id": 1, "amount": 5, "currency": "CHF"}])
     store.load([{"id": 1, "name": "A"}, {"id": 2, "name": "B", "amount_usd": 5}])
