@@ -18,9 +18,10 @@ FOLDER = Path(__file__).parents[2] / "data" / "crm"
 BOTH = {"EUR": ("12000.50", "45000.00"), "USD": ("7999.50", "500.00")}
 NO_CURRENCY = {"(none)": ("20000.00", "45500.00")}
 DOLLARS = {"USD": ("20000.00", "45500.00")}
-NAMES = {"Ann Baker": 3, "Bob Lee": 3}
-NUMBERS = {"801": 3, "802": 3}
-ADDRESSES = {"ann@example.com": 3, "bob@example.com": 3}
+Owners = Mapping[str | None, int]
+NAMES: Owners = {"Ann Baker": 3, "Bob Lee": 3}
+NUMBERS: Owners = {"801": 3, "802": 3}
+ADDRESSES: Owners = {"ann@example.com": 3, "bob@example.com": 3}
 
 NO_CLOSED = "no column says when deals were closed"
 NO_EXPECTED = "no column says when deals are expected to close"
@@ -35,7 +36,7 @@ class Golden:
     """
 
     value: Mapping[str, tuple[str, str]] = field(default_factory=lambda: BOTH)
-    owners: Mapping[str | None, int] = field(default_factory=lambda: dict(NAMES))
+    owners: Owners = field(default_factory=lambda: NAMES)
     outcomes: tuple[int, int, int] = (2, 1, 3)
     companies: int = 6
     created: int = 6
