@@ -19,11 +19,12 @@ _FILES = Path(__file__).parents[1] / "tests" / "data" / "crm"
 _HEAD = """\
 # What a load says of an export
 
-Made by `make docs`: one export of each CRM in `tests/data/crm`, and what `dealdb load` prints of it, but for the time that it
-took. A test compares the figures of all these files with those that were counted by hand. The headers are those of the programs,
-the deals are made up. [Loading](loading.md) says what the notes mean.
+Made by `make docs`: one export of each CRM in `tests/data/crm`, and what `dealdb load` prints of it, but for the time
+that it took. A test compares the figures of all these files with those that were counted by hand. The headers are those
+of the programs, the deals are made up. [Loading](loading.md) says what the notes mean.
 
-Compare your own report with the one here: `figures` says which column each figure rests on, `stages` what counts as won and lost.
+Compare your own report with the one here: `figures` says which column each figure rests on, `stages` what counts as won
+and lost.
 """
 _SHOWN = {
     "HubSpot": "hubspot.csv",
