@@ -28,6 +28,10 @@ _DATE_CLOSED = "dateclosed"
 # Bitrix24's flag for deals that are won or lost, and its date of all deals, which closing a deal sets
 _BITRIX_FLAG = "dealclosed"
 _BITRIX_DATES = ("expectedclosedate", "enddate")
+# Pipedrive calls a deal so in English, German and Dutch, in French, Portuguese, Spanish and Italian
+_BEFORE_ALL = re.compile(
+    r"^_*property_|^(?:deal|affaire|neg[óo]cio|trato|affare|trattativa) [-\u2013] ", re.IGNORECASE
+)
 # places behind the names that stand in the lists
 _SUFFIXED = 300
 _PREFIXED = 600
@@ -199,7 +203,7 @@ def _key(header: str) -> str:
 
 def _bare(header: str) -> str:
     """Header without what programs put before all of them: a connector ``property_``, Pipedrive ``Deal - ``."""
-    return re.sub(r"^_*property_|^deal - ", "", header.strip(), flags=re.IGNORECASE)
+    return _BEFORE_ALL.sub("", header.strip())
 
 
 def _ranked(one: Candidate, *, is_formatted: bool, is_id: bool) -> Candidate:

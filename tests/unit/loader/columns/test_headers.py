@@ -44,6 +44,22 @@ from dealdb.model.schema import Schema
             "Deal - Value": "amount", "Deal - Currency of Value": "currency",
             "Deal - Weighted value": "weighted_value", "Deal - Stage (pipeline)": "stage", "Organization": "company",
         }),
+        ("Pipedrive in Portuguese", {
+            "Negócio - ID": "id", "Negócio - Título": "name", "Negócio - Organização": "company",
+            "Negócio - Proprietário": "owner", "Negócio - Valor": "amount", "Negócio - Moeda de Valor": "currency",
+            "Negócio - Etapa": "stage", "Negócio - Status": "status", "Negócio - Negócio criado em": "created",
+            "Negócio - Negócio fechado em": "closed",
+        }),
+        ("Pipedrive in French", {
+            "Affaire - ID": "id", "Affaire - Titre": "name", "Affaire - Étape": "stage", "Affaire - Valeur": "amount",
+            "Affaire - Devise de Valeur": "currency", "Affaire - Affaire créée": "created",
+            "Affaire - Date du gain": "closed (won)", "Affaire - Date de la perte": "closed (lost)",
+        }),
+        ("Insightly", {
+            "Record Id": "id", "Opportunity Name": "name", "Bid Currency": "currency", "Bid Amount": "bid_amount",
+            "Opportunity Value": "amount", "Forecast Close Date": "expected_close", "Actual Close Date": "closed",
+            "User Responsible": "owner", "Current Stage": "stage", "Opportunity State": "opportunity_state",
+        }),
         ("Freshsales", {
             "deal_id": "id", "deal_name": "name", "deal_amount": "amount", "deal_currency_name": "currency",
             "deal_expected_close": "expected_close", "deal_closed_date": "closed", "deal_created_at": "created",

@@ -113,3 +113,10 @@ def test_rows_of_empty_cells_are_no_rows(store: Recorder, tmp_path: Path) -> Non
     report = store.load_text(tmp_path, "id,name,amount\n1,A,10\n,,\n , ,\n2,B,soon\n")
     assert (report.read, report.reasons) == (2, {"amount: not-a-number": 1})
     assert list(store.deals) == ["1"]
+
+
+def test_names_of_columns_among_the_rows(store: Recorder, tmp_path: Path) -> None:
+    names = "Deal ID,Deal Name,Deal Stage"
+    report = store.load_text(tmp_path, f"{names}\n1,A,Won\n{names}\n2,B,Lost\nDeal ID,X,Won\n")
+    assert list(store.deals) == ["1", "2", "Deal ID"]
+    assert report.reasons == {"Deal ID: summary-row": 1}
