@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 
 from dealdb.errors import LoadError, SchemaError
-from dealdb.loader.columns.aliases import Candidate, currencies, key_of, places
+from dealdb.loader.columns.aliases import WEAK, Candidate, currencies, key_of, places
 from dealdb.model.names import nearest, unknown
 from dealdb.model.schema import MAX_NAME_LENGTH, Schema, check_field_name
 
@@ -25,8 +25,9 @@ LOST_DATE = "closed (lost)"
 
 # SuiteCRM's date of all deals, and Odoo's of closed ones
 _DATE_CLOSED = "dateclosed"
-# places behind the names that stand in the lists
+# places behind the names that stand in the lists, of which there are not more; weak ones stay among themselves
 _SUFFIXED = 300
+_SUFFIXED_WEAK = 0.5
 _PREFIXED = 600
 _FORMATTED = "@odata.community.display.v1.formattedvalue"
 # what Odoo puts behind the name of a column that refers to another record
@@ -111,11 +112,13 @@ def candidates_of(header: str) -> tuple[Candidate, ...]:
     bare = bare[: -len(_FORMATTED)] if is_formatted else bare
     core = _REFERENCE.sub("", bare)
     key = key_of(core)
+    if "%" in bare:
+        return _shares(key)
     if key in known:
         is_id = bare.casefold().endswith("/id")
         return tuple(_ranked(one, is_formatted=is_formatted, is_id=is_id) for one in known[key])
     money = tuple(
-        Candidate(one.field, one.place + _SUFFIXED)
+        Candidate(one.field, one.place + (_SUFFIXED if one.place < WEAK else _SUFFIXED_WEAK))
         for one in known.get(_money_key(bare), ())
         if one.field == "amount"
     )
@@ -202,6 +205,16 @@ def _ranked(one: Candidate, *, is_formatted: bool, is_id: bool) -> Candidate:
     if is_formatted:
         place += _PREFIXED if one.field in _NUMBERS_AND_DATES else -0.5
     return Candidate(one.field, place)
+
+
+def _shares(key: str) -> tuple[Candidate, ...]:
+    """What a header with a ``%`` in it could be: "Win %" is no outcome, and "Abschluss %" no date."""
+    for name, nearer in ((f"{key}percent", 0.0), (key, 0.5)):
+        found = [one for one in places().get(name, ()) if one.field == "probability"]
+        if found:
+            # the sign says more than the word, which may be another column without it
+            return (Candidate(found[0].field, found[0].place - 1 + nearer),)
+    return ()
 
 
 def _ending(header: str) -> str:

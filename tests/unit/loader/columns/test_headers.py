@@ -87,6 +87,42 @@ from dealdb.model.schema import Schema
             "ID": "id", "Empresa": "company", "Etapa": "stage", "Valor": "amount", "Proprietário do negócio": "owner",
             "Data de fechamento": "close_date", "Motivo da perda": "loss_reason", "Moeda": "currency",
         }),
+        ("sheet in English", {
+            "Ref": "id", "Project": "name", "Prospect": "company", "Sales Person": "owner", "Outcome": "stage",
+            "Quote Value": "amount", "Ccy": "currency", "Win %": "probability", "Date Added": "created",
+            "Est. Close": "expected_close", "Decision": "decision",
+        }),
+        ("sheet in German", {
+            "Nr.": "id", "Vorhaben": "name", "Interessent": "company", "Vertriebler": "owner", "Stufe": "stage",
+            "Angebotssumme": "amount", "Abschluss %": "probability", "Erfasst am": "created",
+            "Vorauss. Abschluss": "expected_close", "Entschieden am": "closed", "Whg.": "currency",
+        }),
+        ("sheet in Spanish", {
+            "Nº": "id", "Proyecto": "name", "Nombre del cliente": "company", "Ejecutivo de ventas": "owner",
+            "Fase comercial": "stage", "Importe estimado": "amount", "% cierre": "probability",
+            "Fecha de apertura": "created", "Previsión de cierre": "expected_close", "Cierre efectivo": "closed",
+        }),
+        ("sheet in French", {
+            "N°": "id", "Projet": "name", "Nom du client": "company", "Suivi par": "owner", "Stade": "stage",
+            "Montant estimé": "amount", "Probabilité de signature": "probability", "Ouvert le": "created",
+            "Clôture prévisionnelle": "expected_close", "Signé le": "closed",
+        }),
+        ("sheet in Italian", {
+            "N.": "id", "Affare": "name", "Nome cliente": "company", "Responsabile commerciale": "owner",
+            "Fase vendita": "stage", "Importo stimato": "amount", "Chiusura %": "probability",
+            "Data inserimento": "created", "Data di chiusura stimata": "expected_close",
+            "Data chiusura effettiva": "closed",
+        }),
+        ("sheet in Dutch", {
+            "Volgnummer": "id", "Kans": "name", "Opdrachtgever": "company", "Accountmanager": "owner",
+            "Salesfase": "stage", "Offertebedrag": "amount", "Kans %": "probability", "Toegevoegd op": "created",
+            "Streefdatum": "expected_close", "Datum gesloten": "closed",
+        }),
+        ("sheet in Portuguese", {
+            "Código": "id", "Projeto": "name", "Razão social": "company", "Responsável comercial": "owner",
+            "Etapa da venda": "stage", "Valor da proposta": "amount", "Chance de fechamento": "probability",
+            "Data de entrada": "created", "Previsão de fechamento": "expected_close", "Encerrado em": "closed",
+        }),
     ],
 )  # fmt: skip
 def test_headers_of_programs_and_languages(program: str, headers: dict[str, str]) -> None:
@@ -146,3 +182,37 @@ def test_parts_of_a_unit_in_names() -> None:
     ]
     assert found == [2, 2, 6, 2, 0]
     assert map_headers(["id", "percents"], None, Schema.standard())["percents"] == "percents"
+
+
+@pytest.mark.parametrize(
+    ("header", "field"),
+    [
+        ("Win %", "probability"),
+        ("% Win", "probability"),
+        ("Probability (%)", "probability"),
+        ("Closing %", "probability"),
+        ("%", "probability"),
+        # neither an amount, nor a discount, nor a flag
+        ("Value %", "value"),
+        ("Discount %", "discount"),
+        ("Win", "win"),
+    ],
+)
+def test_a_share_is_a_probability_or_nothing(header: str, field: str) -> None:
+    assert map_headers(["id", header], None, Schema.standard())[header] == field
+
+
+@pytest.mark.parametrize(
+    ("headers", "amount"),
+    [
+        (["Betrag in USD", "Erwarteter Umsatz"], "Betrag in USD"),
+        (["Expected revenue", "Revenue [EUR]"], "Revenue [EUR]"),
+        (["Ricavo previsto", "Valore (€)"], "Valore (€)"),
+        (["Receita esperada"], "Receita esperada"),
+        (["amount", "amount_usd"], "amount"),
+        (["value", "amount_usd"], "value"),
+    ],
+)
+def test_what_is_weighted_is_no_amount_beside_one(headers: list[str], amount: str) -> None:
+    fields = map_headers(headers, None, Schema.standard())
+    assert [header for header, field in fields.items() if field == "amount"] == [amount]

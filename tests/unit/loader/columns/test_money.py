@@ -55,10 +55,10 @@ def test_millionths_are_divided_exactly(store: Recorder) -> None:
     assert "amount" not in store.values("2")
 
 
-def test_a_name_gives_the_currency_of_rows_with_an_amount(store: Recorder, tmp_path: Path) -> None:
+def test_a_name_gives_the_currency_of_all_rows(store: Recorder, tmp_path: Path) -> None:
     report = store.load_text(tmp_path, "id;name;importe_eur\n1;A;1.234,50\n2;B;\n")
     assert store.values("1") == {"name": "A", "amount": Decimal("1234.50"), "currency": "EUR"}
-    assert store.values("2") == {"name": "B"}
+    assert store.values("2") == {"name": "B", "currency": "EUR"}
     assert "currency EUR from the name of 'importe_eur'" in report.notes
 
 
@@ -88,3 +88,30 @@ def test_dates_of_won_and_lost_deals_are_one_field(store: Recorder, tmp_path: Pa
     assert list(map(str, days)) == ["2026-03-01", "2026-02-01", "None"]
     again = store.load_text(tmp_path, text)
     assert again.unchanged == 3
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "dollar"),
+    [
+        ("Bedrag", ["$1.234,50", "$ 5,25"], "USD"),
+        ("Auftragswert", ["1.234,50 $", "5,25 $"], "USD"),
+        ("Valore", ["$1.234,50", "$ 5,25"], "USD"),
+        # pesos, or dollars of Canada
+        ("Importe", ["$1.234,50", "$ 5,25"], "$"),
+        ("Valor", ["$1.234,50", "$ 5,25"], "$"),
+        ("Montant", ["1 234,50 $", "5,25 $"], "$"),
+        # beside money of other countries it is none of the country of the sheet
+        ("Importe", ["$1.234,50", "5,25 €"], "USD"),
+        ("Montant", ["$1 234,50", "£5,25"], "USD"),
+        ("Importe", ["$1.234,50", "US$ 5,25"], "$"),
+        ("Monto", ["$1.234,50", "MXN 5,25"], "$"),
+    ],
+)
+def test_whose_dollar_it_is(
+    store: Recorder, tmp_path: Path, header: str, cells: list[str], dollar: str
+) -> None:
+    text = "\n".join([f"id;{header}", *(f"{n};{cell}" for n, cell in enumerate(cells)), ""])
+    report = store.load_text(tmp_path, text)
+    place = next(n for n, cell in enumerate(cells) if "$" in cell and "US$" not in cell)
+    assert store.values(str(place))["currency"] == dollar
+    assert (f"'$' in '{header}' is taken for USD" in report.notes) is (dollar == "USD")
