@@ -182,6 +182,23 @@ def nearest_header(name: str, headers: Iterable[str]) -> str:
     return nearest(name, headers, "columns", key=_key)
 
 
+def no_id(fields: Mapping[str, str | None]) -> str:
+    """
+    Message for a source in which no column is the id, with the field of each column.
+
+    Examples
+    --------
+    >>> no_id({"Deal": "name"}).partition("; did")[0]
+    "no column is the id of the deals; name it with mapping={'<column>': 'id'}, or what makes one with id_from='Deal'"
+    """
+    names = (header for header, field in fields.items() if field == "name")
+    makes = next((f"id_from={name!r}" for name in names), "id_from")
+    return (
+        f"no column is the id of the deals; name it with mapping={{'<column>': 'id'}}, or what makes one with {makes}; "
+        f"{nearest_header('deal_id', fields)}"
+    )
+
+
 def find_header(name: str, headers: Collection[str]) -> str | None:
     """The header that a caller means: exactly so, or but for case, spaces and punctuation."""
     if name in headers:

@@ -257,11 +257,7 @@ class Profile:
 
     def _check_id(self) -> None:
         if self._mapping and "id" not in self._mapping.values():
-            msg = (
-                "no column is the id of the deals; name it with mapping={'<column>': 'id'}, or what makes one "
-                f"with id_from; {headers.nearest_header('deal_id', self._mapping)}"
-            )
-            raise LoadError(msg)
+            raise LoadError(headers.no_id(self._mapping))
 
     def _is_wanted(self, header: str, target: str, overrides: Collection[str]) -> bool:
         # a column without a single value says nothing about its type, so it declares no field
