@@ -13,7 +13,16 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 
 from dealdb.errors import LoadError, SchemaError
-from dealdb.loader.columns.aliases import WEAK, Candidate, currencies, key_of, places
+from dealdb.loader.columns.aliases import (
+    WEAK,
+    Candidate,
+    currencies,
+    key_of,
+    loose_key,
+    loose_places,
+    places,
+)
+from dealdb.loader.columns.units import without_minor, without_units
 from dealdb.model.names import nearest, unknown
 from dealdb.model.schema import MAX_NAME_LENGTH, Schema, check_field_name
 
@@ -32,8 +41,7 @@ _PREFIXED = 600
 _FORMATTED = "@odata.community.display.v1.formattedvalue"
 # what Odoo puts behind the name of a column that refers to another record
 _REFERENCE = re.compile(r"(?<=\w)/(?:\.?id|name|display_name)$")
-# amounts in parts of the unit, by the end of the name: digits to move the point
-_MINOR = {"micros": 6, "incents": 2, "cents": 2}
+_IN_PERCENT = re.compile(r"\bin\s*%", re.IGNORECASE)
 _NUMBERS_AND_DATES = frozenset(
     ("amount", "probability", "created", "expected_close", "closed", CLOSE_DATE, WON_DATE, LOST_DATE, "updated")
 )  # fmt: skip
@@ -110,13 +118,18 @@ def candidates_of(header: str) -> tuple[Candidate, ...]:
     bare, known = _bare(header), places()
     is_formatted = bare.casefold().endswith(_FORMATTED)
     bare = bare[: -len(_FORMATTED)] if is_formatted else bare
-    core = _REFERENCE.sub("", bare)
+    core = _REFERENCE.sub("", bare).replace("#", " no ")
     key = key_of(core)
     if "%" in bare:
-        return _shares(key)
+        return _shares(key_of(_IN_PERCENT.sub("", core)))
     if key in known:
         is_id = bare.casefold().endswith("/id")
         return tuple(_ranked(one, is_formatted=is_formatted, is_id=is_id) for one in known[key])
+    if loose_key(core) in loose_places():
+        return loose_places()[loose_key(core)]
+    if (plain := without_units(bare)) != bare:
+        amounts = (one for one in candidates_of(plain) if one.field == "amount")
+        return tuple(Candidate(one.field, one.place + _SUFFIXED_WEAK) for one in amounts)
     money = tuple(
         Candidate(one.field, one.place + (_SUFFIXED if one.place < WEAK else _SUFFIXED_WEAK))
         for one in known.get(_money_key(bare), ())
@@ -138,19 +151,6 @@ def currency_of(header: str) -> str | None:
     ('USD', 'EUR', None)
     """
     return currencies().get(_ending(header).casefold())
-
-
-def minor_digits(header: str) -> int:
-    """
-    Digits by which the point of an amount is to be moved, as the end of its name says.
-
-    Examples
-    --------
-    >>> minor_digits("amountMicros"), minor_digits("amount_in_cents"), minor_digits("amount")
-    (6, 2, 0)
-    """
-    key = key_of(header)
-    return next((digits for end, digits in _MINOR.items() if key.endswith(end)), 0)
 
 
 def public_name(target: str | None) -> str | None:
@@ -238,7 +238,7 @@ def _ending(header: str) -> str:
     """Last part of a header, which may be a currency."""
     found = re.search(
         r"(?:^|[\s_\-./(\[]|(?<=[a-z])(?=[A-Z]))((?:[A-Za-z]{1,2})?[^\w\s()\[\]./-]|[A-Za-z]{3}|zł)[)\]]*$",
-        _bare(header),
+        without_units(_bare(header)),
     )
     return found[1] if found else ""
 
@@ -249,9 +249,7 @@ def _money_key(bare: str) -> str:
     if ending.casefold() in currencies():
         key = key_of(bare[: bare.rindex(ending)])
         return key.removesuffix("in")
-    key = key_of(bare)
-    end = next((end for end in _MINOR if key.endswith(end)), "")
-    return key.removesuffix(end) if end else ""
+    return without_minor(key_of(bare))
 
 
 def _chosen(headers: Collection[str], mapping: Mapping[str, str | None]) -> dict[str, str | None]:

@@ -1,5 +1,5 @@
 """
-Amounts that count cents or millionths of their currency, as APIs write them.
+Amounts that count cents or millionths of their currency, as APIs write them, or thousands, as people do.
 
 Close gives ``value`` 300000 next to ``value_formatted`` "$3,000", Twenty calls its column ``amountMicros``.
 """
@@ -19,8 +19,8 @@ from dealdb.loader.cells.currencies import DOLLAR
 from dealdb.loader.cells.numbers import by_unique, currencies_of, decimals
 from dealdb.loader.chunk import Chunk
 from dealdb.loader.columns.aliases import key_of
-from dealdb.loader.columns.headers import minor_digits
 from dealdb.loader.columns.plan import ColumnPlan
+from dealdb.loader.columns.units import minor_digits
 from dealdb.model.decimals import encode_decimal
 
 _FORMATTED = "formatted"

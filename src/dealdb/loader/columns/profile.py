@@ -319,8 +319,9 @@ class Profile:
         )
         digits = self._units.digits_of(header, target) if is_number else 0
         if digits:
-            unit = "cents" if digits == 2 else "millionths"
-            notes.append(f"{header!r} counts {unit}, and was divided by {10**digits:,}")
+            unit = {2: "cents", 6: "millionths", -3: "thousands", -6: "millions"}[digits]
+            done = "divided" if digits > 0 else "multiplied"
+            notes.append(f"{header!r} counts {unit}, and was {done} by {10 ** abs(digits):,}")
         return digits
 
     def _field(self, target: str, seen: ColumnProfile, *, is_minor: bool = False) -> Field:
