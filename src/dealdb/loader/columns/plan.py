@@ -40,7 +40,7 @@ class ColumnPlan:
     named_currency
         Whether amounts name their currencies, which then become those of the deals.
     currency
-        Currency of the amounts that name none; None for no currency.
+        Currency of the rows whose amounts name none; None for no currency.
     dollar
         What a ``$`` without a country stands for.
     whole

@@ -1,4 +1,4 @@
-"""Ids and names of stages, owners and companies without the blanks and links that stand around them in some rows."""
+"""Ids and names of deals, stages, owners and companies without the blanks and links that stand around them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dealdb.loader.derive.derived_source import DerivedSource
 from dealdb.model.schema import FieldType
 
 # fields by which deals are found and put together
-_NAMES = ("id", "stage", "owner", "company")
+_NAMES = ("id", "name", "stage", "owner", "company")
 # what people type and copy; programs that write the others, dealdb among them, mean the blanks
 _LOOSE = ("csv", "tsv", "xlsx")
 # what Notion puts behind the name of another page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dealdb.loader.columns.headers import currency_of, map_headers, minor_digits
+from dealdb.loader.columns.headers import currency_of, map_headers
 from dealdb.model.schema import Schema
 
 
@@ -112,6 +112,42 @@ from dealdb.model.schema import Schema
             "ID": "id", "Empresa": "company", "Etapa": "stage", "Valor": "amount", "Proprietário do negócio": "owner",
             "Data de fechamento": "close_date", "Motivo da perda": "loss_reason", "Moeda": "currency",
         }),
+        ("sheet in English", {
+            "Ref": "id", "Project": "name", "Prospect": "company", "Sales Person": "owner", "Outcome": "stage",
+            "Quote Value": "amount", "Ccy": "currency", "Win %": "probability", "Date Added": "created",
+            "Est. Close": "expected_close", "Decision": "decision",
+        }),
+        ("sheet in German", {
+            "Nr.": "id", "Vorhaben": "name", "Interessent": "company", "Vertriebler": "owner", "Stufe": "stage",
+            "Angebotssumme": "amount", "Abschluss %": "probability", "Erfasst am": "created",
+            "Vorauss. Abschluss": "expected_close", "Entschieden am": "closed", "Whg.": "currency",
+        }),
+        ("sheet in Spanish", {
+            "Nº": "id", "Proyecto": "name", "Nombre del cliente": "company", "Ejecutivo de ventas": "owner",
+            "Fase comercial": "stage", "Importe estimado": "amount", "% cierre": "probability",
+            "Fecha de apertura": "created", "Previsión de cierre": "expected_close", "Cierre efectivo": "closed",
+        }),
+        ("sheet in French", {
+            "N°": "id", "Projet": "name", "Nom du client": "company", "Suivi par": "owner", "Stade": "stage",
+            "Montant estimé": "amount", "Probabilité de signature": "probability", "Ouvert le": "created",
+            "Clôture prévisionnelle": "expected_close", "Signé le": "closed",
+        }),
+        ("sheet in Italian", {
+            "N.": "id", "Affare": "name", "Nome cliente": "company", "Responsabile commerciale": "owner",
+            "Fase vendita": "stage", "Importo stimato": "amount", "Chiusura %": "probability",
+            "Data inserimento": "created", "Data di chiusura stimata": "expected_close",
+            "Data chiusura effettiva": "closed",
+        }),
+        ("sheet in Dutch", {
+            "Volgnummer": "id", "Kans": "name", "Opdrachtgever": "company", "Accountmanager": "owner",
+            "Salesfase": "stage", "Offertebedrag": "amount", "Kans %": "probability", "Toegevoegd op": "created",
+            "Streefdatum": "expected_close", "Datum gesloten": "closed",
+        }),
+        ("sheet in Portuguese", {
+            "Código": "id", "Projeto": "name", "Razão social": "company", "Responsável comercial": "owner",
+            "Etapa da venda": "stage", "Valor da proposta": "amount", "Chance de fechamento": "probability",
+            "Data de entrada": "created", "Previsão de fechamento": "expected_close", "Encerrado em": "closed",
+        }),
     ],
 )  # fmt: skip
 def test_headers_of_programs_and_languages(program: str, headers: dict[str, str]) -> None:
@@ -188,10 +224,63 @@ def test_currencies_in_names(header: str, currency: str | None) -> None:
     assert currency_of(header) == currency
 
 
-def test_parts_of_a_unit_in_names() -> None:
-    found = [
-        minor_digits(name)
-        for name in ("valueCents", "price_in_cents", "amountMicros", "percents", "scent")
-    ]
-    assert found == [2, 2, 6, 2, 0]
+def test_parts_of_a_unit_are_no_part_of_the_name() -> None:
     assert map_headers(["id", "percents"], None, Schema.standard())["percents"] == "percents"
+
+
+@pytest.mark.parametrize(
+    ("header", "field"),
+    [
+        ("Win %", "probability"),
+        ("% Win", "probability"),
+        ("Probability (%)", "probability"),
+        ("Closing %", "probability"),
+        ("%", "probability"),
+        # neither an amount, nor a discount, nor a flag
+        ("Value %", "value"),
+        ("Discount %", "discount"),
+        ("Win", "win"),
+    ],
+)
+def test_a_share_is_a_probability_or_nothing(header: str, field: str) -> None:
+    assert map_headers(["id", header], None, Schema.standard())[header] == field
+
+
+@pytest.mark.parametrize(
+    ("headers", "amount"),
+    [
+        (["Betrag in USD", "Erwarteter Umsatz"], "Betrag in USD"),
+        (["Expected revenue", "Revenue [EUR]"], "Revenue [EUR]"),
+        (["Ricavo previsto", "Valore (€)"], "Valore (€)"),
+        (["Receita esperada"], "Receita esperada"),
+        (["amount", "amount_usd"], "amount"),
+        (["value", "amount_usd"], "value"),
+    ],
+)
+def test_what_is_weighted_is_no_amount_beside_one(headers: list[str], amount: str) -> None:
+    fields = map_headers(headers, None, Schema.standard())
+    assert [header for header, field in fields.items() if field == "amount"] == [amount]
+
+
+@pytest.mark.parametrize(
+    ("header", "field"),
+    [
+        ("Data entrada", "created"),
+        ("Date signature prévue", "expected_close"),
+        ("Fecha cierre", "close_date"),
+        ("Motivo perdita", "loss_reason"),
+        ("Opp #", "id"),
+        ("#", "id"),
+        ("Chance in %", "probability"),
+        ("Auftragswert (netto)", "amount"),
+        ("Importe sin IVA", "amount"),
+        ("Bedrag ex. btw", "amount"),
+        ("Betrag brutto", "betrag_brutto"),
+        ("Umsatz in T€", "amount"),
+        ("Est. Value ($K)", "amount"),
+        ("Valor (R$ milhões)", "amount"),
+    ],
+)
+def test_words_around_a_name(header: str, field: str) -> None:
+    # a date of closing can't be split without stages
+    assert map_headers([header, "Stage"], None, Schema.standard())[header] == field

@@ -136,3 +136,30 @@ def test_dates_of_won_and_lost_deals_are_one_field(store: Recorder, tmp_path: Pa
     assert list(map(str, days)) == ["2026-03-01", "2026-02-01", "None"]
     again = store.load_text(tmp_path, text)
     assert again.unchanged == 3
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "dollar"),
+    [
+        ("Bedrag", ["$1.234,50", "$ 5,25"], "USD"),
+        ("Auftragswert", ["1.234,50 $", "5,25 $"], "USD"),
+        ("Valore", ["$1.234,50", "$ 5,25"], "USD"),
+        # pesos, or dollars of Canada
+        ("Importe", ["$1.234,50", "$ 5,25"], "$"),
+        ("Valor", ["$1.234,50", "$ 5,25"], "$"),
+        ("Montant", ["1 234,50 $", "5,25 $"], "$"),
+        # beside money of other countries it is none of the country of the sheet
+        ("Importe", ["$1.234,50", "5,25 €"], "USD"),
+        ("Montant", ["$1 234,50", "£5,25"], "USD"),
+        ("Importe", ["$1.234,50", "US$ 5,25"], "$"),
+        ("Monto", ["$1.234,50", "MXN 5,25"], "$"),
+    ],
+)
+def test_whose_dollar_it_is(
+    store: Recorder, tmp_path: Path, header: str, cells: list[str], dollar: str
+) -> None:
+    text = "\n".join([f"id;{header}", *(f"{n};{cell}" for n, cell in enumerate(cells)), ""])
+    report = store.load_text(tmp_path, text)
+    place = next(n for n, cell in enumerate(cells) if "$" in cell and "US$" not in cell)
+    assert store.values(str(place))["currency"] == dollar
+    assert (f"'$' in '{header}' is taken for USD" in report.notes) is (dollar == "USD")

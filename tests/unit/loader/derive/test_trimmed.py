@@ -17,6 +17,12 @@ def test_names_of_stages_owners_and_companies(tmp_path: Path) -> None:
     assert [stage.name for stage in store.pipeline()] == ["Won"]
 
 
+def test_names_of_deals(tmp_path: Path) -> None:
+    store = Recorder()
+    store.load_text(tmp_path, "Deal,Stage\n Renewal ,Won\n,Lost\n", id_from=["Deal", "Stage"])
+    assert [deal.get("name") for deal in store.deals.values()] == ["Renewal", None]
+
+
 def test_ids_of_mappings_and_of_files_that_keep_texts(tmp_path: Path) -> None:
     store = Recorder()
     store.load([{"id": " 7 ", "owner": "Pat "}])
