@@ -817,13 +817,13 @@ MUTANTS = [
     Mutant(
         "leftover rows are not removed",
         "upkeep/repair.py",
-        "        removed = sum(len(gone & self._remove(batch)) for batch in _batches(affected))\n",
+        "        removed = sum(len(gone & self._remove(batch)) for batch in batches(affected))\n",
         "        removed = len(gone)\n",
         f"tests/server/store/upkeep/test_repair.py {MACHINE}",
     ),
     Mutant(
         "a copied hash keeps the row of its original",
-        "upkeep/repair.py",
+        "upkeep/adopter.py",
         "Adopt.WITH_NEW_ROW if Problem.MISPLACED in kinds else Adopt.ALWAYS",
         "Adopt.ALWAYS",
         f"tests/server/store/upkeep/test_repair.py {MACHINE}",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dealdb.analytics import Basis, MetricResult
     from dealdb.connection import Danger, PoolStats, ServerHealth
     from dealdb.connection.embedded.mend import MendReport
-    from dealdb.database import DealDatabase
+    from dealdb.database import DealDatabase, NotAdoptedWarning
     from dealdb.errors import (
         AccessDenied,
         BackupError,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         LoadError,
         LoadReset,
         MissingExtra,
+        NotAdopted,
         NotDurable,
         OutcomeUnknown,
         PoolTimeout,
@@ -89,6 +90,8 @@ __all__ = [
     "MendReport",
     "MetricResult",
     "MissingExtra",
+    "NotAdopted",
+    "NotAdoptedWarning",
     "NotDurable",
     "OutcomeUnknown",
     "Page",
@@ -119,7 +122,7 @@ _MODULES = {
     **dict.fromkeys(("Basis", "MetricResult"), "analytics"),
     **dict.fromkeys(("Danger", "PoolStats", "ServerHealth"), "connection"),
     "MendReport": "connection.embedded.mend",
-    "DealDatabase": "database",
+    **dict.fromkeys(("DealDatabase", "NotAdoptedWarning"), "database"),
     **dict.fromkeys(("ExportReport", "LoadReport", "MappedColumn", "Progress"), "loader"),
     **dict.fromkeys(("Kind", "Pipeline", "Stage"), "model.pipeline"),
     **dict.fromkeys(("Explanation", "Facet", "Page", "SavedQuery"), "query"),

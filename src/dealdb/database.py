@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import getpass
+import sys
+import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from dealdb.query import QueryEngine
     from dealdb.query.deal_source import QueryTexts
     from dealdb.store.backup.reports import BackupReport, RestoreReport, Tell
+    from dealdb.store.foreign.reading import ReadHashes
     from dealdb.store.history.feed import Feed
     from dealdb.store.replica.snapshot import Snapshot
     from dealdb.store.upkeep.check import CheckReport
@@ -46,6 +49,10 @@ if TYPE_CHECKING:
 
 DEFAULT_COLLECTION = "deal"
 _AS_OPENED = nullcontext()
+
+
+class NotAdoptedWarning(UserWarning):
+    """Hashes of another program are shown as deals, and not adopted; said once for each ``DealDatabase``."""
 
 
 class DealDatabase:
@@ -75,6 +82,9 @@ class DealDatabase:
     allow_eviction
         Whether to change deals on a server that removes them when its memory is full; by default the first change there
         raises ``NotDurable``.
+    adopt
+        Whether the first change may adopt the hashes of another program that the collection holds; by default it
+        raises ``NotAdopted``. Reading never changes them.
     **settings
         Further settings of ``dealdb.connection.Settings``: ``username``, ``max_connections``, ``pool_timeout_s``,
         ``socket_timeout_s``, ``tls`` ...
@@ -117,6 +127,7 @@ class DealDatabase:
         cache_mb: int = DEFAULT_CACHE_MB,
         durability: str = Durability.MEMORY,
         allow_eviction: bool = False,
+        adopt: bool = False,
         **settings: Any,
     ) -> None:
         connection = RedisConnection()
@@ -128,6 +139,7 @@ class DealDatabase:
             make_cache(cache, cache_mb),
             durability,
             allow_eviction=allow_eviction,
+            adopt=adopt,
         )
 
     def _compose(
@@ -139,11 +151,14 @@ class DealDatabase:
         durability: str,
         *,
         allow_eviction: bool,
+        adopt: bool,
     ) -> None:
-        if type(allow_eviction) is not bool:
-            raise ConfigError(f"allow_eviction must be True or False: got {allow_eviction!r}")
+        for name, flag in (("allow_eviction", allow_eviction), ("adopt", adopt)):
+            if type(flag) is not bool:
+                raise ConfigError(f"{name} must be True or False: got {flag!r}")
         self._durability = Durability.of(durability)
         self._allow_eviction = allow_eviction
+        self._adopt = adopt
         self.connection = connection
         self.cache = cache
         self._collection = collection
@@ -161,6 +176,9 @@ class DealDatabase:
             self.cache,
             self._durability,
             allow_eviction=self._allow_eviction,
+            adopt=self._adopt,
+            read=_hash_reader,
+            tell=_warn,
         )
 
     @classmethod
@@ -174,6 +192,7 @@ class DealDatabase:
         cache_mb: int = DEFAULT_CACHE_MB,
         durability: str = Durability.MEMORY,
         allow_eviction: bool = False,
+        adopt: bool = False,
         **settings: Any,
     ) -> Self:
         """
@@ -183,7 +202,7 @@ class DealDatabase:
         ----------
         url
             Such as ``redis://user:password@host:port/db``.
-        collection, actor, cache, cache_mb, durability, allow_eviction, **settings
+        collection, actor, cache, cache_mb, durability, allow_eviction, adopt, **settings
             As for the constructor; they win over what the URL says.
 
         Raises
@@ -210,6 +229,7 @@ class DealDatabase:
             make_cache(cache, cache_mb),
             durability,
             allow_eviction=allow_eviction,
+            adopt=adopt,
         )
         return database
 
@@ -225,6 +245,7 @@ class DealDatabase:
         cache_mb: int = DEFAULT_CACHE_MB,
         durability: str = Durability.MEMORY,
         allow_eviction: bool = False,
+        adopt: bool = False,
         **settings: Any,
     ) -> Self:
         """
@@ -274,6 +295,7 @@ class DealDatabase:
                 make_cache(cache, cache_mb),
                 durability,
                 allow_eviction=allow_eviction,
+                adopt=adopt,
             )
         except BaseException:
             server.close()
@@ -378,13 +400,13 @@ class DealDatabase:
             return health
         try:
             deals, log_length = self._store.sizes()
-            clock = self.check_clock()
+            clock, others = self.check_clock(), self._store.not_adopted()
         except StoreError as problem:
             return replace(
                 health, warnings=(*health.warnings, f"the collection can't be read: {problem}")
             )
         held = self._store.columns_bytes()
-        warnings = (*health.warnings, clock) if clock else health.warnings
+        warnings = (*health.warnings, *filter(None, (clock, others)))
         if health.durability and self._durability not in health.durability:
             warnings += (
                 f"changes ask for durability={str(self._durability)!r}, which this server can't promise",
@@ -888,12 +910,27 @@ class DealDatabase:
         return self._store.check()
 
     @on_engines
-    def repair(self) -> RepairReport:
+    def repair(
+        self, *, adopt: bool = False, mapping: Mapping[str, str | None] | None = None
+    ) -> RepairReport:
         """
         Adopt what other programs did to the hashes; safe alongside other writers, and safe to repeat.
 
+        Parameters
+        ----------
+        adopt
+            Whether to adopt the hashes of another program that nobody has adopted so far: each gets ``_row`` and
+            ``_rev``, and fields such as ``amount`` beside its own that mean the same.
+        mapping
+            Field by hash field, as for a load, in every deal: the hash gets the one beside the other, and a later
+            repair carries changes over. None for a hash field that stays what it is.
+
         Raises
         ------
+        NotAdopted
+            If there are such hashes, and ``adopt`` is not given.
+        LoadError
+            If a hash field of ``mapping`` isn't there, or its values can be read in two ways.
         AccessDenied
             If this user lacks a right that it takes.
         StoreError
@@ -911,7 +948,7 @@ class DealDatabase:
         ...     db.repair().adopted, db.query.find("amount = 250").height
         (1, 1)
         """
-        return self._store.repair()
+        return self._store.repair(adopt=adopt or self._adopt, mapping=mapping)
 
     # backups ---------------------------------------------------------------------------------------
 
@@ -1067,7 +1104,7 @@ class DealDatabase:
     @property
     def schema(self) -> Schema:
         """Fields and their types. One round trip."""
-        return self._store.schema()
+        return self._store.shown()[0]
 
     @on_engines
     def rename_field(self, old: str, new: str) -> None:
@@ -1130,7 +1167,7 @@ class DealDatabase:
     @property
     def pipeline(self) -> Pipeline:
         """Stages and what they mean. One round trip."""
-        return self._store.pipeline()
+        return self._store.shown()[1]
 
     def set_pipeline(self, pipeline: Pipeline, *, force: bool = False) -> None:
         """
@@ -1163,7 +1200,7 @@ class DealDatabase:
         ...     [(stage.name, str(stage.kind)) for stage in db.pipeline.stages]
         [('Talks', 'open'), ('Signed', 'won')]
         """
-        if not force and not all(stage.name in pipeline for stage in self.pipeline):
+        if not force and not all(stage.name in pipeline for stage in self._store.pipeline()):
             self._check_left_out(pipeline)
         self._store.set_pipeline(pipeline)
 
@@ -1208,6 +1245,21 @@ class LiveDeals:
     def round_trips(self) -> int:
         """Round trips that the calling thread has made so far."""
         return round_trips()
+
+
+def _hash_reader() -> ReadHashes:
+    """What knows what the hashes of another program say."""
+    from dealdb.loader.columns.hash_reading import read_hashes
+
+    return read_hashes
+
+
+def _warn(notice: str) -> None:
+    """Warn the caller of this package."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and str(frame.f_globals.get("__name__", "")).partition(".")[0] == "dealdb":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(notice, NotAdoptedWarning, stacklevel=level)
 
 
 def _login_name() -> str:

@@ -23,6 +23,7 @@ Every error that dealdb raises on purpose.
         ├── WriterClash             the server has other commits under this writer's name
         ├── LoadReset               the server lost what a load had written
         ├── FeedReset               the server's history is not the one that a feed followed
+        ├── NotAdopted              hashes of another program would have to be adopted first
         └── StoreDamaged            what the server holds is not a dealdb collection of this format
 
 Messages are lower case without a full stop: what was asked, what was found, what to do. They never
@@ -375,6 +376,12 @@ class FeedReset(StoreError):
         self.token = token
 
 
+class NotAdopted(StoreError):
+    """A change of a collection that holds hashes of another program, which nobody has adopted; nothing was written."""
+
+    code = "not-adopted"
+
+
 class RestoreRefused(StoreError):
     """A backup can't be restored into this collection: it is not empty, or another process restores into it."""
 
@@ -387,11 +394,7 @@ class StoreDamaged(StoreError):
     code = "store-damaged"
 
 
-def _show_where_callers_import_them() -> None:
-    """Let tracebacks and pickles say ``dealdb.ConflictError``, whatever file the class is in."""
-    for thing in list(globals().values()):
-        if isinstance(thing, type) and issubclass(thing, DealDBError):
-            thing.__module__ = "dealdb"
-
-
-_show_where_callers_import_them()
+# tracebacks and pickles say ``dealdb.ConflictError``, whatever file the class is in
+for _thing in list(globals().values()):
+    if isinstance(_thing, type) and issubclass(_thing, DealDBError):
+        _thing.__module__ = "dealdb"

@@ -7,7 +7,8 @@ where                 encoding                               who writes it      
 payload of a ``set``  msgpack ``[ids, fields, columns]``     ``DealWriter``           commit.lua
 or ``delete``         or ``[ids]``                           and ``Audit``
 payload of a          msgpack ``[ids, fields, sources,       ``Audit``                commit.lua
-``mend``              marks]``
+``mend``              marks]``, and more where texts are
+                      converted
 values of an ``add``  msgpack ``[fields, columns]``          ``Batch.values``         commit.lua
 ``data`` of these,    msgpack ``[ids, fields, columns]``     as sent, or commit.lua   ``Entry``, ``Replica``
 without the ``add``   or ``[ids]``                           of what changed
@@ -63,7 +64,12 @@ def unpacked(data: bytes) -> pl.DataFrame:
 
 def unpacked_all(texts: Sequence[bytes]) -> list[Any]:
     """What each of these msgpack texts says, read as one array, by one call."""
-    return msgpack.unpackb(_ARRAY_32 + len(texts).to_bytes(4) + b"".join(texts))  # type: ignore[no-any-return]
+    return unpacked_change(_ARRAY_32 + len(texts).to_bytes(4) + b"".join(texts))
+
+
+def unpacked_change(data: bytes) -> list[Any]:
+    """What a commit says; what another program wrote need not be UTF-8, and is shown as such."""
+    return msgpack.unpackb(data, unicode_errors="replace")  # type: ignore[no-any-return]
 
 
 def with_none(column: list[Any]) -> list[str | None]:

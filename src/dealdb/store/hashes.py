@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from dealdb.connection import Link
 from dealdb.store.keys import Keys
 
 logger = logging.getLogger(__name__)
 
+# texts by field, as the server has them
+Hash: TypeAlias = dict[bytes, bytes]
+
 _SCAN_COUNT = 1000
 
 
-def scan_hashes(link: Link, keys: Keys) -> Iterator[dict[str, dict[bytes, bytes]]]:
+def scan_hashes(link: Link, keys: Keys) -> Iterator[dict[str, Hash]]:
     """
     Every hash of the collection by deal id, some hundreds at a time; one that changes meanwhile may come twice.
 
@@ -63,7 +67,7 @@ def _is_text(key: bytes) -> bool:
     return True
 
 
-def as_dict(flat: list[bytes]) -> dict[bytes, bytes]:
+def as_dict(flat: list[bytes]) -> Hash:
     """HGETALL's reply as a dict."""
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
@@ -74,6 +78,6 @@ def as_texts(flat: list[bytes]) -> dict[str, str]:
     return dict(zip(texts[::2], texts[1::2], strict=True))
 
 
-def strays(hashes: dict[str, dict[bytes, bytes]]) -> list[str]:
+def strays(hashes: dict[str, Hash]) -> list[str]:
     """Deals whose hash dealdb did not write: they have no row."""
     return [deal for deal, fields in hashes.items() if b"_row" not in fields]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -20,8 +20,8 @@ from dealdb.store.commit.writers import Writers
 from dealdb.store.deal import Deal, SaveResult, Written, deal_from
 from dealdb.store.hashes import as_dict, as_texts
 from dealdb.store.keys import Keys, check_format
-from dealdb.store.upkeep.adoption import Adoption
 from dealdb.store.upkeep.clock import times_to_come
+from dealdb.store.upkeep.other_programs import OtherPrograms
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from dealdb.store.archive.chunk_cache import ChunkCache
     from dealdb.store.backup.reports import BackupReport, RestoreReport, Tell
     from dealdb.store.commit.batch import Batch
+    from dealdb.store.foreign.reading import ReadHashes
     from dealdb.store.history.feed import Feed
     from dealdb.store.history.feed_start import Since
     from dealdb.store.live.columns import LiveColumns
@@ -39,8 +40,7 @@ if TYPE_CHECKING:
     from dealdb.store.log.entry import Position
     from dealdb.store.replica.snapshot import Snapshot
     from dealdb.store.upkeep.check import CheckReport
-    from dealdb.store.upkeep.rename import Reshape
-    from dealdb.store.upkeep.repair import Audit, RepairReport
+    from dealdb.store.upkeep.repair import RepairReport
 
 
 class Store:
@@ -61,6 +61,8 @@ class Store:
         Where changes have to be before they are acknowledged.
     allow_eviction
         Whether to write to a server that removes deals when its memory is full.
+    adopt, read, tell
+        How hashes of other programs are met; see ``OtherPrograms``.
 
     Raises
     ------
@@ -77,6 +79,9 @@ class Store:
         durability: Durability = Durability.MEMORY,
         *,
         allow_eviction: bool = False,
+        adopt: bool = False,
+        read: Callable[[], ReadHashes] | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
         self.link = link
         self._cache = cache
@@ -86,7 +91,16 @@ class Store:
         self._deal_writer = DealWriter(link, self.keys, self._writers, self._definitions)
         self._lazy_lock = threading.Lock()
         self._lazy_live: LiveColumns | None = None
-        self._adoption = Adoption(link, self.keys, self._writers)
+        self._others = OtherPrograms(
+            link,
+            self.keys,
+            self._definitions,
+            self._writers,
+            lambda: self._live,
+            read,
+            adopt=adopt,
+            tell=tell,
+        )
         renew_in_child(self)
 
     def renew(self) -> None:
@@ -101,6 +115,12 @@ class Store:
         """Pipeline in force. One round trip."""
         return self._definitions.refresh().pipeline
 
+    def shown(self) -> tuple[Schema, Pipeline]:
+        """Schema and pipeline of the deals that queries show. One round trip, once somebody has looked for hashes."""
+        known = self._definitions.refresh()
+        others = self._others.snapshot() if not known.exist else None
+        return (others.schema, others.pipeline) if others else (known.schema, known.pipeline)
+
     def declare(self, fields: Iterable[Field]) -> Schema:
         """Add or widen fields; see ``Definitions.declare``."""
         return self._definitions.declare(fields)
@@ -113,21 +133,16 @@ class Store:
         """Replace the stages; see ``Definitions.set_pipeline``."""
         self._definitions.set_pipeline(pipeline)
 
-    # reading ---------------------------------------------------------------------------------------
-
     def snapshot(self, names: Collection[str] | None = None) -> Snapshot:
         """All deals as of now, with these columns at least; see ``LiveColumns.snapshot``."""
-        if self._adoption.is_done:
+        if self._others.adoption.is_done:
             return self._live.snapshot(names)
         # not at the top: Polars takes longer to import than a single deal takes to read or save
         from dealdb.store.archive.first_look import first_look
 
         look = first_look(self.link, self.keys)
-        if look.adopted:
-            self._adoption.is_done = True
-        else:
-            self._adopt_strays()
-        return self._live.snapshot(names, look)
+        others = self._others.snapshot(adopted=look.adopted)
+        return others or self._live.snapshot(names, look)
 
     def columns_bytes(self) -> int | None:
         """Memory of the live columns in this process, or None while there are none. No round trip."""
@@ -150,73 +165,65 @@ class Store:
                 )
             return self._lazy_live
 
-    def _audit(self) -> Audit:
-        from dealdb.store.upkeep.repair import Audit
-
-        return Audit(self.link, self.keys, self._definitions, self._writers, self._live)
-
     def check(self) -> CheckReport:
         """Compare every hash with the log, and change nothing; see ``Audit.check``."""
-        self._adopt_strays()
-        return self._audit().check()
+        return self._others.check()
 
-    def repair(self) -> RepairReport:
-        """Adopt what other programs did to the hashes; see ``Audit.repair``."""
-        from dealdb.store.upkeep.ahead import catch_up
+    def repair(
+        self, *, adopt: bool = False, mapping: Mapping[str, str | None] | None = None
+    ) -> RepairReport:
+        """Adopt what other programs did to the hashes; see ``OtherPrograms.repair``."""
+        return self._others.repair(adopt=adopt, mapping=mapping)
 
-        # first: until then every commit is refused, those of a repair too
-        catch_up(self.link, self.keys)
-        self._adopt_strays()
-        return self._audit().repair()
+    def not_adopted(self) -> str | None:
+        """What to say of hashes that are shown and not adopted, or None; see ``OtherPrograms.notice``."""
+        return self._others.notice()
 
     def rename_field(self, old: str, new: str) -> None:
         """Give a column another name; see ``Reshape.rename``."""
-        self._reshape().rename(old, new)
+        self._others.reshape().rename(old, new)
 
     def drop_field(self, name: str) -> None:
         """Remove a column; see ``Reshape.drop``."""
-        self._reshape().drop(name)
-
-    def _reshape(self) -> Reshape:
-        from dealdb.store.upkeep.rename import Reshape
-
-        self._adopt_strays()
-        return Reshape(self._definitions, self._audit(), self._live, self._writers)
+        self._others.reshape().drop(name)
 
     def history(self, deal_id: str) -> pl.DataFrame:
         """Every change of one deal; see ``changes.history_of``."""
         from dealdb.store.history.changes import history_of
 
-        self._adopt_strays()
+        self._others.shown()
         return history_of(self.link, self.keys, deal_id)
 
     def changes(self, until: int) -> pl.DataFrame:
         """Every change of every deal up to a commit; see ``changes.changes_of``."""
         from dealdb.store.history.changes import changes_of
 
-        self._adopt_strays()
+        self._others.shown()
         return changes_of(self.link, self.keys, until)
 
     def feed(self, since: Since, timeout_s: float | None) -> Feed:
         """Commits as they happen, over a socket besides the pool's; see ``Feed``."""
         from dealdb.store.history.feed import Feed
 
-        self._adopt_strays()
+        self._others.shown()
         return Feed(self.link.apart(), self.keys, since, timeout_s)
 
     def as_of(self, when: datetime | date) -> Snapshot:
         """All deals as they were at a moment; see ``as_of.replica_as_of``."""
-        from dealdb.store.history.as_of import replica_as_of
+        from dealdb.store.history.as_of import is_now, replica_as_of
         from dealdb.store.replica.snapshot import snapshot_of
 
-        self._adopt_strays()
+        others = self._others.snapshot()
+        if others and is_now(when):
+            return others
         return snapshot_of(replica_as_of(self.link, self.keys, when))
 
     def backup(self, path: Path, *, history: bool, overwrite: bool, tell: Tell) -> BackupReport:
         """Write the collection into a file; see ``taking.take``."""
         from dealdb.store.backup.taking import take
 
-        self._adopt_strays()
+        # what is not in the log can't be in a backup
+        self._others.ensure()
         return take(
             self.link, self.keys, self._live, path, history=history, overwrite=overwrite, tell=tell
         )
@@ -226,19 +233,6 @@ class Store:
         from dealdb.store.backup.restoring import restore
 
         return restore(self.link, self.keys, path, tell)
-
-    def _adopt_strays(self) -> None:
-        """At the first use of a collection, adopt the hashes that were there before dealdb came."""
-        self._adoption.ensure(lambda deals: self._audit().adopt_all(deals))
-
-    def _adopt_deal(self, deal_id: str) -> bool:
-        """Have the log see a hash that another program wrote; whether there is one."""
-        if not self.contains(deal_id):
-            return False
-        # what breaks here is not the caller's change, which has not been sent yet
-        with self._writers.beforehand():
-            self._audit().adopt_all([deal_id])
-        return True
 
     def get_many(self, ids: Sequence[str]) -> list[Deal | None]:
         """
@@ -254,15 +248,19 @@ class Store:
         One round trip; one more after the schema changed.
         """
         deals = [("HGETALL", self.keys.deal(deal_id)) for deal_id in ids]
-        state = ("HMGET", self.keys.meta, "schema_version", "format")
-        *hashes, (version, form) = self.link.calls([*deals, state], retry=True)
+        state = ("HMGET", self.keys.meta, "schema_version", "format", "adopted")
+        *hashes, (version, form, adopted) = self.link.calls([*deals, state], retry=True)
         check_format(self.keys, form)
+        found = {i: as_dict(pairs) for i, pairs in zip(ids, hashes, strict=True) if pairs}
+        foreign = {} if adopted else self._others.deals(found)
         if not self._definitions.is_current(version):
             self._definitions.refresh()
         schema = self._definitions.schema
         return [
-            deal_from(deal_id, as_dict(pairs), schema) if pairs else None
-            for deal_id, pairs in zip(ids, hashes, strict=True)
+            foreign.get(deal_id) or deal_from(deal_id, found[deal_id], schema)
+            if deal_id in found
+            else None
+            for deal_id in ids
         ]
 
     def contains(self, deal_id: str) -> bool:
@@ -274,15 +272,16 @@ class Store:
 
     def count(self) -> int:
         """Number of deals. One round trip."""
-        self._adopt_strays()
+        if others := self._others.snapshot():
+            return others.height
         return int(self.link.call("HGET", self.keys.meta, "deals", retry=True) or 0)
 
     def sizes(self) -> tuple[int, int]:
         """Number of deals and of entries in the log. One round trip."""
-        self._adopt_strays()
+        others = self._others.snapshot()
         look = [("HGET", self.keys.meta, "deals"), ("XLEN", self.keys.log)]
         deals, entries = self.link.calls(look, retry=True)
-        return int(deals or 0), int(entries)
+        return others.height if others else int(deals or 0), int(entries)
 
     def times_to_come(self) -> str | None:
         """What to say where commits have times in the future, or None. One round trip."""
@@ -306,27 +305,25 @@ class Store:
         """Remove a saved query; whether there was one. One round trip."""
         return bool(self.link.call("HDEL", self.keys.queries, name))
 
-    # writing ---------------------------------------------------------------------------------------
-
     def save(
         self, deal: Mapping[str, object], *, expect_rev: int | None = None, must_exist: bool = False
     ) -> SaveResult:
         """Save one deal: fields that are not given stay, None clears; see ``DealWriter.save``."""
-        self._adopt_strays()
+        self._others.ensure()
         return self._deal_writer.save(deal, expect_rev=expect_rev, must_exist=must_exist)
 
     def write(
         self, schema: Schema, batch: Batch, *, max_rev: int | None = None, mark: Mark | None = None
     ) -> Written:
         """Write a batch of deals in one commit; see ``DealWriter.write``."""
-        self._adopt_strays()
+        self._others.ensure()
         return self._deal_writer.write(schema, batch, max_rev=max_rev, mark=mark)
 
     def add(
         self, schema: Schema, batches: Sequence[Batch], marks: Sequence[Mark | None] | None = None
     ) -> int:
         """Add batches of new deals, in a commit each; how many were added; see ``DealWriter.add``."""
-        self._adopt_strays()
+        self._others.ensure()
         return self._deal_writer.add(schema, batches, marks)
 
     def settling(self) -> Settling:
@@ -341,14 +338,18 @@ class Store:
 
     def delete(self, deal_id: str, *, expect_rev: int | None = None) -> bool:
         """Delete a deal; False when there was none; see ``DealWriter.delete``."""
-        self._adopt_strays()
-        return self._deal_writer.delete(deal_id, expect_rev=expect_rev, adopt=self._adopt_deal)
+        self._others.ensure()
+        return self._deal_writer.delete(
+            deal_id,
+            expect_rev=expect_rev,
+            adopt=lambda stray: self.contains(stray) and self._others.adopt_one(stray),
+        )
 
     def delete_many(
         self, ids: Sequence[str], *, max_rev: int | None = None, mark: Mark | None = None
     ) -> int:
         """Delete deals in one commit; how many of them there were; see ``DealWriter.delete_many``."""
-        self._adopt_strays()
+        self._others.ensure()
         return self._deal_writer.delete_many(ids, max_rev=max_rev, mark=mark)
 
     def newest(self) -> Position:
@@ -368,7 +369,8 @@ class Store:
         return self._writers.asking(durability)
 
     def promise(self, durability: Durability | None = None) -> None:
-        """Refuse a durability that this server can't promise; see ``Writers.promise``."""
+        """Refuse what a load can't do here: see ``OtherPrograms.ensure`` and ``Writers.promise``."""
+        self._others.ensure()
         self._writers.promise(durability)
 
     def depend(self) -> None:

@@ -140,17 +140,17 @@ def test_hashes_are_adopted(store: Store, log: pytest.LogCaptureFixture) -> None
     for n in range(250):
         store.link.call("HSET", f"deal:x{n}", "name", SECRET)
     store.repair()
-    assert lines(log, "upkeep.repair") == ["hashes of 'deal' adopted: 250"]
+    assert lines(log, "upkeep.adopter") == ["hashes of 'deal' adopted: 250"]
     log.clear()
     store.repair()
-    assert lines(log, "upkeep.repair") == []
+    assert lines(log, "upkeep.adopter") == []
 
 
 def test_hashes_of_before_dealdb_are_adopted(link: Link, log: pytest.LogCaptureFixture) -> None:
     for n in range(250):
         link.call("HSET", f"deal:x{n}", "name", SECRET)
-    assert Store(link).snapshot().height == 250
-    assert lines(log, "upkeep.repair") == ["hashes of 'deal' adopted: 250"]
+    assert Store(link).repair(adopt=True).adopted == 250
+    assert lines(log, "upkeep.adopter") == ["hashes of 'deal' adopted: 250"]
 
 
 def test_a_checkpoint_of_a_query_that_fails(

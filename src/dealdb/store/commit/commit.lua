@@ -26,6 +26,9 @@
 --                    replacing the hashes, which stay as they are;
 --                    mend: msgpack [ids, fields, sources, marks], the value of a field being that of its source in
 --                    the same hash, nil for none; marks 0 where that changes something, 1 always, 2 with a new row;
+--                    or [.., marks, [names, olds], texts]: a column of texts for a field, nil for none, has what its
+--                    deals get instead of their sources' values, false to clear, nil for no text; a deal whose fields
+--                    of these names have other values than olds (nil: none) is left as it is;
 --                    add: what the log is to have, which the script does not look into;
 --                    schema, pipeline: JSON
 --       10 load      name of a load that continues after this commit, '' or absent for none
@@ -166,8 +169,12 @@ for i = 1, n_ids do
     elseif kind == 'set' then
       for j = 1, n_fields do given[j] = columns[j][i] end
     else
-      local sources = change[3]
-      for j = 1, n_fields do given[j] = sources[j] and call('HGET', KEYS[3 + i], sources[j]) end
+      local sources, instead = change[3], change[6]
+      for j = 1, n_fields do
+        local text = instead and instead[j] and instead[j][i]
+        if text == nil then text = sources[j] and call('HGET', KEYS[3 + i], sources[j]) end
+        given[j] = text
+      end
     end
     local mark = kind == 'mend' and change[4][i] or 0
     differs = kind == 'set' and not row or mark > 0
@@ -176,6 +183,11 @@ for i = 1, n_ids do
     end
     if kind == 'mend' then
       differs = differs and call('EXISTS', KEYS[3 + i]) == 1
+      local expected = change[5]
+      for g = 1, expected and #expected[1] or 0 do
+        -- another program has changed it meanwhile, and the texts were made of what it was
+        if call('HGET', KEYS[3 + i], expected[1][g]) ~= (expected[2][g][i] or false) then differs = false end
+      end
       row = mark < 2 and row
     end
     texts[i] = given

@@ -50,6 +50,11 @@ class Definitions:
         """Pipeline as last seen."""
         return self._known.pipeline
 
+    @property
+    def exist(self) -> bool:
+        """Whether the server has any, as last seen."""
+        return bool(self._known.schema_version)
+
     def version_of(self, schema: Schema) -> str:
         """Version under which the server knows a schema."""
         known = self._known

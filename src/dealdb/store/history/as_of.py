@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import date, datetime
 
@@ -17,6 +18,7 @@ from dealdb.store.replica.replica import Replica
 
 # entries folded at a time: bounds the memory of a long history
 _FOLD_ENTRIES = 500
+_CLOCKS_AGREE_S = 10
 
 
 def replica_as_of(link: Link, keys: Keys, when: datetime | date) -> Replica:
@@ -50,6 +52,11 @@ def replica_as_of(link: Link, keys: Keys, when: datetime | date) -> Replica:
     if until:
         _fold(replica, read_history(link, keys), until)
     return replica
+
+
+def is_now(when: datetime | date) -> bool:
+    """Whether a moment is the present, as far as clocks agree, or still to come."""
+    return end_of_day_ms(when) >= (time.time() - _CLOCKS_AGREE_S) * 1000
 
 
 def _fold(replica: Replica, entries: Iterator[Entry], until: int) -> None:

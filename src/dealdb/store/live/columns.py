@@ -45,6 +45,11 @@ class LiveColumns:
         Called to append a commit that changes nothing, when the log has lost its last entry.
     cache
         Where chunks are looked for first; None for the server alone.
+
+    Attributes
+    ----------
+    may_publish
+        Whether a query may begin a checkpoint.
     """
 
     def __init__(
@@ -60,6 +65,7 @@ class LiveColumns:
         self._has_read_rows = False
         self._recent = Recent()
         self._schedule = CheckpointSchedule(link, keys)
+        self.may_publish = True
         renew_in_child(self)
 
     def renew(self) -> None:
@@ -95,7 +101,8 @@ class LiveColumns:
         """
         with self._lock:
             self._sync(names, look)
-            self._schedule.begin_if_due(self._replica)
+            if self.may_publish:
+                self._schedule.begin_if_due(self._replica)
             some = self._columns_of(names)
             if some is not None and not self._replica.has_all:
                 position = self._replica.position

@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias, overload
 import msgpack
 import polars as pl
 
-from dealdb.store.encoding import unpacked, with_none
+from dealdb.store.encoding import unpacked, unpacked_change, with_none
 
 # kinds of commits that change deals
 DEAL_KINDS = frozenset(("set", "add", "mend", "delete"))
@@ -96,7 +96,7 @@ class Entry(NamedTuple):
         if self.kind == "add":
             ids, *texts = self.added.to_dict(as_series=False).items()
             return ids[1], [name for name, _ in texts], [column for _, column in texts]
-        ids, *rest = msgpack.unpackb(self.data)
+        ids, *rest = unpacked_change(self.data)
         fields, columns = rest or ((), ())
         return ids, list(fields), [with_none(column) for column in columns]
 
@@ -118,7 +118,7 @@ class Entry(NamedTuple):
     @property
     def is_left_over(self) -> bool:
         """Whether a ``delete`` removes rows whose deals live on in others, after another program's change."""
-        return self.kind == "delete" and len(msgpack.unpackb(self.data)) > 1
+        return self.kind == "delete" and len(unpacked_change(self.data)) > 1
 
 
 class Run(NamedTuple):

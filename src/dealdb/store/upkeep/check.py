@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
 
 import polars as pl
 
-from dealdb.errors import SchemaError
 from dealdb.model.columns import decode_column, encode_column
-from dealdb.model.schema import Field, Schema, check_field_name
+from dealdb.model.schema import Field, Schema
+from dealdb.store.foreign.frames import is_column
+from dealdb.store.hashes import Hash
 from dealdb.store.replica.snapshot import Snapshot
-
-# texts by field, as the server has them
-Hash: TypeAlias = dict[bytes, bytes]
 
 
 class Problem(StrEnum):
@@ -145,6 +142,9 @@ def _compare_fields(
     for name in sorted(filter(is_column, actual.keys() | expected.keys())):
         text, known = actual.get(name), expected.get(name)
         if text == known:
+            if not _is_utf8(fields.get(name.encode(), b"")):
+                # the log has it with signs in the place of what can't be read
+                yield Difference(deal=deal, problem=Problem.UNREADABLE, field=name)
             continue
         field = schema.get(name)
         canonical = _canonical(text, field) if field and text is not None else text
@@ -154,13 +154,12 @@ def _compare_fields(
             yield Difference(deal=deal, problem=Problem.CHANGED, field=name)
 
 
-def is_column(name: str) -> bool:
-    """Whether a hash's field is a column: ``id`` is in the key, and some names can't be one."""
+def _is_utf8(text: bytes) -> bool:
     try:
-        check_field_name(name)
-    except SchemaError:
+        text.decode()
+    except UnicodeDecodeError:
         return False
-    return name != "id"
+    return True
 
 
 def _canonical(text: str, field: Field) -> str | None:

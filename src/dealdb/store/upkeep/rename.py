@@ -17,7 +17,8 @@ from dealdb.model.schema import Field
 from dealdb.store.commit.definitions import Definitions
 from dealdb.store.commit.writers import Writers
 from dealdb.store.live.columns import LiveColumns
-from dealdb.store.upkeep.repair import BATCH, Adopt, Audit
+from dealdb.store.upkeep.adopter import BATCH, Adopt, Adopter
+from dealdb.store.upkeep.repair import Audit
 
 # each failed try means that others committed in the meantime; they must pause for a moment at some time
 _MAX_TRIES = 1_000
@@ -27,11 +28,17 @@ class Reshape:
     """Changes of one collection's columns."""
 
     def __init__(
-        self, definitions: Definitions, audit: Audit, live: LiveColumns, writers: Writers
+        self,
+        definitions: Definitions,
+        audit: Audit,
+        adopter: Adopter,
+        live: LiveColumns,
+        writers: Writers,
     ) -> None:
         self._writers = writers
         self._definitions = definitions
         self._audit = audit
+        self._adopter = adopter
         self._live = live
 
     def rename(self, old: str, new: str) -> None:
@@ -88,7 +95,7 @@ class Reshape:
             for first in range(0, len(full), BATCH):
                 ids = full[first : first + BATCH]
                 with self._writers.beforehand():
-                    moved += self._audit.mend(
+                    moved += self._adopter.mend(
                         ids, fields, sources, [Adopt.WHERE_IT_CHANGES] * len(ids)
                     )
             if full and not moved:

@@ -8,39 +8,21 @@ after any interruption.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from enum import IntEnum
-from itertools import islice
-from typing import TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import msgpack
 
 from dealdb.connection import Link
-from dealdb.errors import StoreError
-from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.commit.change import Change, Condition
 from dealdb.store.commit.definitions import Definitions
 from dealdb.store.commit.writers import Writers
-from dealdb.store.hashes import as_dict, scan_hashes
+from dealdb.store.hashes import scan_hashes
 from dealdb.store.keys import Keys
 from dealdb.store.live.columns import LiveColumns
-from dealdb.store.upkeep.check import (
-    CheckReport,
-    Difference,
-    Hash,
-    Logged,
-    Problem,
-    compare,
-    is_column,
-)
+from dealdb.store.upkeep.adopter import MAX_TRIES, Adopter, batches, never_done
+from dealdb.store.upkeep.check import CheckReport, Difference, Logged, Problem, compare
 
-logger = logging.getLogger(__name__)
-BATCH = 200
-# against other writers, each of which may come in between
-_MAX_TRIES = 1000
 # sets the number of deals as of a commit; 0 when there are later ones
 _COUNT = b"""
 local seq = redis.call('HGET', KEYS[1], 'seq') or '0'
@@ -48,18 +30,8 @@ if seq ~= ARGV[1] then return 0 end
 if seq ~= '0' then redis.call('HSET', KEYS[1], 'deals', ARGV[2]) end
 return 1
 """
-T = TypeVar("T")
 # rows that only the log has: nothing of a hash is to be adopted
 _LEFT_OVER = (Problem.VANISHED, Problem.DOUBLED)
-
-
-class Adopt(IntEnum):
-    """How a hash is committed as it is; the numbers are those that ``commit.lua`` knows."""
-
-    WHERE_IT_CHANGES = 0
-    ALWAYS = 1
-    # the row that it carries is another deal's
-    WITH_NEW_ROW = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,24 +47,53 @@ class RepairReport:
         Deals whose hash was gone, now deleted in the log too.
     remaining
         Differences that only a person can resolve: texts that do not fit their field's type.
+    mapping
+        Field that each hash field of another program has become, beside which it stays.
+    notes
+        How these were read.
     """
 
     adopted: int
     removed: int
     remaining: tuple[Difference, ...]
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def with_adopted(report: RepairReport, first: RepairReport) -> RepairReport:
+    """What an adoption and the repair after it have done together."""
+    remaining = tuple(dict.fromkeys((*first.remaining, *report.remaining)))
+    adopted = first.adopted + report.adopted
+    return replace(first, adopted=adopted, removed=report.removed, remaining=remaining)
 
 
 class Audit:
-    """Comparison of one collection's hashes with its log."""
+    """
+    Comparison of one collection's hashes with its log.
+
+    Parameters
+    ----------
+    link, keys, definitions, writers, live
+        The collection.
+    adopter
+        Commits its hashes as they are.
+    """
 
     def __init__(
-        self, link: Link, keys: Keys, definitions: Definitions, writers: Writers, live: LiveColumns
+        self,
+        link: Link,
+        keys: Keys,
+        definitions: Definitions,
+        writers: Writers,
+        live: LiveColumns,
+        adopter: Adopter,
     ) -> None:
         self._link = link
         self._keys = keys
         self._definitions = definitions
         self._writers = writers
         self._live = live
+        self._adopter = adopter
 
     def check(self) -> CheckReport:
         """
@@ -110,7 +111,7 @@ class Audit:
             suspects.update(d.deal for d in compare(hashes, logged))
         suspects.update(logged.ids - seen)
         suspects.update(logged.doubled)
-        differences = [d for batch in _batches(sorted(suspects)) for d in self._settled(batch)]
+        differences = [d for batch in batches(sorted(suspects)) for d in self._settled(batch)]
         return CheckReport(deals=len(logged.ids), differences=tuple(differences))
 
     def _settled(self, ids: Sequence[str]) -> list[Difference]:
@@ -118,9 +119,9 @@ class Audit:
         pending = list(ids)
         found: list[Difference] = []
         while pending:
-            before = self._hashes(pending)
+            before = self._adopter.hashes(pending)
             logged = Logged(*self._live.snapshot_with_rows(), only=pending)
-            after = self._hashes(pending)
+            after = self._adopter.hashes(pending)
             # a deal that no commit touched from one read to the other can be compared with what is between
             stable = {deal for deal in pending if before.get(deal) == after.get(deal)}
             found += compare(
@@ -140,98 +141,74 @@ class Audit:
             now = Logged(*self._live.snapshot_with_rows(), only=gone)
             yield from (deal for deal in gone if now.rows_of(deal) == logged.rows_of(deal))
 
-    def _hashes(self, ids: Sequence[str]) -> dict[str, Hash]:
-        replies = self._link.calls([("HGETALL", self._keys.deal(deal)) for deal in ids], retry=True)
-        return {deal: as_dict(pairs) for deal, pairs in zip(ids, replies, strict=True) if pairs}
-
-    def repair(self) -> RepairReport:
+    def adopt_all(self, mapping: Mapping[str, str | None] | None = None) -> RepairReport:
         """
-        Commit what the hashes hold wherever the log says otherwise.
+        Commit all hashes that the log has never seen, and decide which of their fields become others.
+
+        Parameters
+        ----------
+        mapping
+            Fields that hash fields become, None for one that stays what it is.
 
         Cost
         ----
-        A check, and a round trip for every 200 deals that differ.
+        A read of all hashes, and two round trips for every 200 of them.
+        """
+        with self._writers.beforehand():
+            learned = self._adopter.learned(mapping)
+            adopted = self._adopter.all(learned)
+        self._writers.assure()
+        return RepairReport(
+            adopted=adopted,
+            removed=0,
+            remaining=tuple(learned.unreadable(set(learned.raw["id"]))),
+            mapping=learned.reading.mapping,
+            notes=tuple(learned.reading.notes),
+        )
+
+    def repair(self, mapping: Mapping[str, str | None] | None = None) -> RepairReport:
+        """
+        Commit what the hashes hold wherever the log says otherwise.
+
+        Parameters
+        ----------
+        mapping
+            Fields that further hash fields become, in every deal.
+
+        Cost
+        ----
+        A check, and a round trip for every 200 deals that differ; with a mapping a read of all hashes.
         """
         differences = self.check().differences
         affected = sorted({d.deal for d in differences})
         gone = {d.deal for d in differences if d.problem is Problem.VANISHED}
         with self._writers.beforehand():
-            adopted = self._adopt([d for d in differences if d.problem not in _LEFT_OVER])
-            removed = sum(len(gone & self._remove(batch)) for batch in _batches(affected))
+            learned = self._adopter.relearned(mapping) if mapping or differences else None
+            adopted = self._adopter.differing(
+                [d for d in differences if d.problem not in _LEFT_OVER], learned
+            )
+            if learned and mapping:
+                adopted += self._adopter.convert(learned, mapping)
+            removed = sum(len(gone & self._remove(batch)) for batch in batches(affected))
         self._count()
         self._writers.assure()
-        remaining = [d for batch in _batches(affected) for d in self._settled(batch)]
-        return RepairReport(adopted=adopted, removed=removed, remaining=tuple(remaining))
-
-    def _adopt(self, differences: Sequence[Difference]) -> int:
-        by_deal: dict[str, set[Problem]] = {}
-        for difference in differences:
-            by_deal.setdefault(difference.deal, set()).add(difference.problem)
-        # an unreadable text is in the log already, as it is: adopting it again would change nothing
-        wanted = {deal: kinds for deal, kinds in by_deal.items() if kinds != {Problem.UNREADABLE}}
-        marks = {
-            deal: Adopt.WITH_NEW_ROW if Problem.MISPLACED in kinds else Adopt.ALWAYS
-            for deal, kinds in wanted.items()
-        }
-        return self._logged(
-            sum(
-                self._adopt_batch({deal: marks[deal] for deal in batch})
-                for batch in _batches(marks)
-            )
+        remaining = [d for batch in batches(affected) for d in self._settled(batch)]
+        if learned:
+            remaining += learned.unreadable(set(learned.raw["id"] if mapping else affected))
+        return RepairReport(
+            adopted=adopted,
+            removed=removed,
+            remaining=tuple(dict.fromkeys(remaining)),
+            mapping=learned.reading.mapping if learned else {},
+            notes=tuple(learned.reading.notes) if learned and mapping else (),
         )
-
-    def _adopt_batch(self, deals: Mapping[str, Adopt]) -> int:
-        hashes = list(self._hashes(list(deals)).values())
-        names = {name.decode(errors="replace") for each in hashes for name in each}
-        schema = self._definitions.declare(
-            _unknown_fields(names, self._definitions.refresh().schema)
-        )
-        # like a save: the stages get a meaning before there are deals in them
-        self._definitions.cover_stages(_stages_of(hashes))
-        fields = [name for name in schema if name != "id"]
-        return self.mend(list(deals), fields, fields, list(deals.values()))
-
-    def adopt_all(self, deals: Iterable[str]) -> int:
-        """Commit hashes that the log has never seen; returns how many there were. Two round trips for each 200."""
-        batches = (dict.fromkeys(batch, Adopt.ALWAYS) for batch in _batches(deals))
-        return self._logged(sum(map(self._adopt_batch, batches)))
-
-    def _logged(self, adopted: int) -> int:
-        if adopted:
-            logger.info("hashes of %r adopted: %d", self._keys.collection, adopted)
-        return adopted
-
-    def mend(
-        self,
-        ids: Sequence[str],
-        fields: Sequence[str],
-        sources: Sequence[str | None],
-        marks: Sequence[int],
-    ) -> int:
-        """Give fields the values of others of the same hash; see ``commit.lua``. Returns the deals changed."""
-        for _ in range(_MAX_TRIES):
-            reply = self._writers.commit(
-                Change(
-                    kind="mend",
-                    version=self._definitions.version_of(self._definitions.schema),
-                    payload=msgpack.packb([list(ids), list(fields), list(sources), list(marks)]),
-                    ids=ids,
-                )
-            )
-            if reply.is_done:
-                _, inserted, updated, _ = reply.counts
-                return inserted + updated
-            if reply.status != "stale":
-                return 0
-            self._definitions.refresh()
-        raise self._never_done()
 
     def _remove(self, deals: Sequence[str]) -> set[str]:
         """Delete from the log what it has of these deals and their hashes have not; returns the deals concerned."""
-        for _ in range(_MAX_TRIES):
+        for _ in range(MAX_TRIES):
             snapshot, rows = self._live.snapshot_with_rows()
             logged = Logged(snapshot, rows, only=deals)
-            hashes = self._hashes(deals)
+            hashes = self._adopter.hashes(deals)
             left_over = [
                 (deal, row)
                 for deal in deals
@@ -253,37 +230,13 @@ class Audit:
             )
             if reply.is_done or reply.status == "unchanged":
                 return set(ids) if reply.is_done else set()
-        raise self._never_done()
+        raise never_done(self._link, self._keys)
 
     def _count(self) -> None:
         """Correct the number of deals, which counts what commits insert and delete."""
-        for _ in range(_MAX_TRIES):
+        for _ in range(MAX_TRIES):
             snapshot = self._live.snapshot()
             arguments = (self._keys.meta, snapshot.seq, snapshot.height)
             if self._link.call("EVAL", _COUNT, 1, *arguments):
                 return
-        raise self._never_done()
-
-    def _never_done(self) -> StoreError:
-        where, name = self._link.settings.where, self._keys.collection
-        return StoreError(
-            f"{where}: others changed {name!r} each time that this was tried; try again when it is quieter"
-        )
-
-
-def _unknown_fields(names: Iterable[str], schema: Schema) -> list[Field]:
-    unknown = [name for name in sorted(names) if is_column(name) and name not in schema]
-    return [Field(name, FieldType.TEXT) for name in unknown]
-
-
-def _stages_of(hashes: Iterable[Hash]) -> Iterator[str]:
-    for each in hashes:
-        # a text that can't be read stays in the hash until a person has mended it
-        with suppress(UnicodeDecodeError):
-            yield each.get(b"stage", b"").decode()
-
-
-def _batches(items: Iterable[T]) -> Iterator[list[T]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, BATCH)):
-        yield batch
+        raise never_done(self._link, self._keys)

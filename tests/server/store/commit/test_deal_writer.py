@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from connected import connected
 from dealdb.connection import Link
 from dealdb.store import Store
-from dealdb.store.upkeep.repair import Audit
+from dealdb.store.upkeep.adopter import Adopter
 from servers import Server
 
 
@@ -40,13 +40,13 @@ def test_another_programs_hash_is_deleted(store: Store, expect_rev: int | None) 
 def test_somebody_else_deletes_it_just_after_it_was_adopted(
     store: Store, link: Link, expect_rev: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    adopt = Audit.adopt_all
+    adopt = Adopter.one
 
-    def and_delete(audit: Audit, deals: Iterable[str]) -> int:
-        n = adopt(audit, deals)
+    def and_delete(adopter: Adopter, deal: str) -> int:
+        n = adopt(adopter, deal)
         assert Store(link).delete("2")
         return n
 
-    monkeypatch.setattr(Audit, "adopt_all", and_delete)
+    monkeypatch.setattr(Adopter, "one", and_delete)
     assert not store.delete("2", expect_rev=expect_rev)
     assert store.check().ok

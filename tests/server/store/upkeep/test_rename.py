@@ -101,7 +101,7 @@ def test_interrupted_rename_goes_on(db: DealDatabase) -> None:
         db.save_deal({"id": n, "region": f"R{n}"})
     store = db._store
     store.declare([type(db.schema["region"])("territory", db.schema["region"].type)])
-    store._audit().mend(["1"], ["territory", "region"], ["region", None], [0])
+    store._others.adopter().mend(["1"], ["territory", "region"], ["region", None], [0])
     db.rename_field("region", "territory")
     assert column(db, "territory") == {"0": "R0", "1": "R1", "2": "R2"}
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from dealdb.connection import Link, RedisConnection
-from dealdb.errors import StoreDamaged, StoreError
+from dealdb.errors import NotAdopted, StoreDamaged, StoreError
 from dealdb.model.pipeline import Kind
 from dealdb.store import Store
 from dealdb.store.upkeep.check import Difference, Problem
@@ -32,12 +32,13 @@ def deals_of(store: Store) -> dict[str, dict[str, object]]:
     }
 
 
-def test_plain_hashes_are_adopted_at_first_use(link: Link) -> None:
+def test_plain_hashes_are_adopted(link: Link) -> None:
     for n in range(450):
         link.call(
             "HSET", f"deal:{n}", "id", n, "name", f"Deal {n}", "amount", "1250.50", "region", "EMEA"
         )
     store = Store(link)
+    assert store.repair(adopt=True).adopted == 450
     assert store.count() == 450
     assert deals_of(store)["7"] == {
         "name": "Deal 7",
@@ -53,25 +54,32 @@ def test_stages_of_plain_hashes_get_a_meaning(link: Link) -> None:
     link.call("HSET", "deal:2", "name", "Without a stage")
     store = Store(link)
     assert store.snapshot().pipeline.names(Kind.WON) == ["Closed Won"]
+    assert not store.pipeline()
+    store.repair(adopt=True)
+    assert store.snapshot().pipeline.names(Kind.WON) == ["Closed Won"]
     assert [stage.name for stage in store.pipeline()] == ["Closed Won"]
     link.call("HSET", "deal:1", "stage", "Gewonnen")
     store.repair()
     assert store.pipeline().names(Kind.WON) == ["Closed Won", "Gewonnen"]
 
 
-def test_first_save_adopts_too(link: Link) -> None:
+def test_first_save_adopts_where_it_may(link: Link) -> None:
     link.call("HSET", "deal:old", "name", "Old")
-    store = Store(link)
-    store.save({"id": "new", "name": "New"})
+    with pytest.raises(NotAdopted):
+        Store(link).save({"id": "new", "name": "New"})
+    assert link.call("KEYS", "*") == [b"deal:old"]
+    Store(link, adopt=True).save({"id": "new", "name": "New"})
     assert set(deals_of(Store(link))) == {"old", "new"}
 
 
 def test_interrupted_adoption_goes_on(link: Link) -> None:
     for n in range(5):
         link.call("HSET", f"deal:{n}", "name", f"Deal {n}")
-    Store(link).snapshot()
+    Store(link).repair(adopt=True)
     link.call("HSET", "deal:5", "name", "left over")
     link.call("HDEL", "deals:meta", "adopted")
+    assert len(deals_of(Store(link))) == 6
+    assert Store(link).repair(adopt=True).adopted == 1
     assert len(deals_of(Store(link))) == 6
 
 
@@ -286,7 +294,7 @@ def test_a_key_that_is_no_text_is_no_deal(link: Link, server: Server) -> None:
     with server.client() as client:
         client.hset(b"deal:\xff", mapping={"name": "x"})
         client.hset("deal:1", mapping={"name": "y"})
-        store = Store(link)
+        store = Store(link, adopt=True)
         assert deals_of(store) == {"1": {"name": "y"}}
         assert store.save({"id": 2, "name": "z"}).outcome == "inserted"
         client.hset(b"deal:\xfe\xff", mapping={"name": "x"})

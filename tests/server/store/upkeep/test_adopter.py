@@ -1,0 +1,182 @@
+"""Adopted hashes keep their fields, and get those of every collection beside them."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+import redis
+
+from dealdb import DealDatabase, Difference, LoadError, Problem
+from dealdb.store.upkeep.adopter import Adopter
+from servers import Server
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[redis.Redis]:
+    with server.client() as client:
+        client.hset(
+            "deal:10",
+            mapping={
+                "title": "Ten", "value": "5,000.00", "stage": "Closed Won", "created_at": "2026-01-31T10:00:00",
+                "closed_at": "2026-02-03", "score": "1.2345", "zip": "007",
+            },
+        )  # fmt: skip
+        client.hset("deal:9", mapping={"title": "Nine", "value": "abc", "stage": "lead"})
+        client.hset("deal:8", mapping={"title": "Eight", "value": "1,250.50", "score": "2"})
+        yield client
+
+
+@pytest.fixture
+def db(server: Server, client: redis.Redis) -> Iterator[DealDatabase]:
+    with DealDatabase(port=server.port) as db:
+        yield db
+
+
+def own(client: redis.Redis) -> dict[bytes, dict[bytes, bytes]]:
+    """What the hashes have that dealdb has not added."""
+    added = {b"_row", b"_rev", b"amount", b"name", b"created", b"closed"}
+    return {
+        key: {n: v for n, v in client.hgetall(key).items() if n not in added}
+        for key in client.keys("deal:*")
+    }
+
+
+def test_the_other_program_finds_its_fields_as_they_were(
+    db: DealDatabase, client: redis.Redis
+) -> None:
+    before = own(client)
+    report = db.repair(adopt=True)
+    assert report.adopted == 3
+    assert own(client) == before
+    assert report.mapping == {
+        "value": "amount",
+        "title": "name",
+        "created_at": "created",
+        "closed_at": "closed",
+    }
+    # told, and kept as the text that it is
+    assert report.remaining == (Difference(deal="9", problem=Problem.UNREADABLE, field="value"),)
+    assert client.hget("deal:10", "amount") == b"5000"
+    assert client.hget("deal:9", "amount") is None
+    frame = db.query.frame()
+    # in the order of their ids, not in that of a scan
+    assert frame["id"].to_list() == ["8", "9", "10"]
+    assert frame["amount"].to_list() == [Decimal("1250.50"), None, Decimal(5000)]
+    assert frame["created"].to_list() == [None, None, datetime.date(2026, 1, 31)]
+    assert frame["value"].to_list() == ["1,250.50", "abc", "5,000.00"]
+    assert db.schema["score"].describe() == "decimal(4)"
+    assert db.schema["zip"].describe() == "text"
+    assert db.analytics.summary()["won_value"] == 5000
+    assert db.check().ok
+    assert db.deal_history(10).height > 0
+
+
+def test_what_was_shown_is_what_is_adopted(db: DealDatabase) -> None:
+    with pytest.warns(UserWarning, match="left out: 1"):
+        shown = db.query.frame()
+    schema, pipeline = db.schema.fields, db.pipeline
+    db.repair(adopt=True)
+    assert db.query.frame().equals(shown)
+    assert db.schema.fields == schema
+    assert db.pipeline == pipeline
+
+
+def test_a_repair_carries_later_changes_over(db: DealDatabase, client: redis.Redis) -> None:
+    db.repair(adopt=True)
+    # of dealdb's own change, nothing is taken back
+    db.update_deal(10, amount=77, name="Mine")
+    client.hset("deal:10", "title", "Theirs")
+    client.hset("deal:9", "value", "3,000.00")
+    client.hdel("deal:8", "value")
+    client.hset("deal:7", mapping={"title": "Seven", "value": "70", "owner_name": "Ann"})
+    assert db.repair().adopted == 4
+    assert db.check().ok
+    frame = db.query.frame().sort("id")
+    found = dict(zip(frame["id"], zip(frame["name"], frame["amount"], strict=True), strict=True))
+    assert found == {
+        "7": ("Seven", Decimal(70)),
+        "8": ("Eight", None),
+        "9": ("Nine", Decimal(3000)),
+        "10": ("Theirs", Decimal(77)),
+    }
+    # a field that comes later stays what it is
+    assert frame["owner"].null_count() == 4
+    assert frame["owner_name"].drop_nulls().to_list() == ["Ann"]
+
+
+def test_a_change_in_between_is_not_lost(
+    db: DealDatabase, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashes, changes = Adopter.hashes, iter(["6,000.00", "7,000.00"])
+
+    def and_change(adopter: Adopter, ids: list[str]) -> object:
+        found = hashes(adopter, ids)
+        if value := next(changes, None):
+            client.hset("deal:10", "value", value)
+        return found
+
+    monkeypatch.setattr(Adopter, "hashes", and_change)
+    db.repair(adopt=True)
+    assert db.get_deal(10)["amount"] == Decimal(7000)  # type: ignore[index]
+    assert db.check().ok
+
+
+def test_a_mapping_of_the_caller(db: DealDatabase, client: redis.Redis) -> None:
+    report = db.repair(adopt=True, mapping={"score": "amount", "title": None})
+    assert report.mapping["score"] == "amount"
+    assert "title" not in report.mapping
+    amounts = dict(db.query.frame().select("id", "amount").iter_rows())
+    assert amounts == {"10": Decimal("1.2345"), "8": Decimal(2), "9": None}
+    with pytest.raises(LoadError, match="no column 'worth'"):
+        db.repair(mapping={"worth": "amount"})
+    assert db.check().ok
+
+
+def test_a_mapping_of_a_collection_that_was_adopted_as_texts(
+    db: DealDatabase, client: redis.Redis
+) -> None:
+    db.repair(adopt=True, mapping={"value": None, "title": None})
+    assert db.query.count("amount > 0") == 0
+    report = db.repair(mapping={"value": "amount"})
+    assert report.adopted == 2
+    assert [each.deal for each in report.remaining] == ["9"]
+    assert db.query.count("amount > 0") == 2
+    client.hset("deal:10", "value", "12")
+    assert db.repair().adopted == 1
+    assert db.query.count("amount = 12") == 1
+
+
+@pytest.mark.parametrize("field", [b"value", b"title", b"region", b"caf\xe9", b"stage"])
+def test_what_is_not_utf8_is_told_and_left(
+    db: DealDatabase, client: redis.Redis, field: bytes
+) -> None:
+    client.hset("deal:9", field, b"Caf\xe9")
+    report = db.repair(adopt=True)
+    assert report.adopted == 3
+    if field != b"caf\xe9":
+        expected = Difference(deal="9", problem=Problem.UNREADABLE, field=field.decode())
+        assert expected in report.remaining
+    assert client.hget("deal:9", field) == b"Caf\xe9"
+    with DealDatabase(port=db.connection.settings.port) as fresh:
+        assert fresh.query.count() == 3
+        assert fresh.deal_history(9).height > 0
+        assert len(list(fresh.changes(0, timeout_s=0))) > 1
+        fresh.save_deal({"id": 1, "name": "next"})
+        assert fresh.query.count() == 4
+        assert fresh.repair().adopted == 0
+    # once another program has mended it, so has a repair
+    client.hset("deal:9", field, "Café")
+    db.repair()
+    assert db.query.count() == 4
+
+
+def test_dates_that_can_be_read_both_ways_stay_texts(db: DealDatabase, client: redis.Redis) -> None:
+    for n in (8, 9, 10):
+        client.hset(f"deal:{n}", "created_at", f"0{n % 5}/03/2026")
+    report = db.repair(adopt=True)
+    assert "created_at" not in report.mapping
+    assert any("'created_at' stays text" in note for note in report.notes)
+    assert db.query.frame()["created_at"].to_list() == ["03/03/2026", "04/03/2026", "00/03/2026"]
