@@ -406,7 +406,7 @@ class DealDatabase:
                 health, warnings=(*health.warnings, f"the collection can't be read: {problem}")
             )
         held = self._store.columns_bytes()
-        warnings = (*health.warnings, *filter(None, (clock, others)))
+        warnings = (*health.warnings, *filter(None, (clock, others.notice() if others else None)))
         if health.durability and self._durability not in health.durability:
             warnings += (
                 f"changes ask for durability={str(self._durability)!r}, which this server can't promise",
@@ -908,6 +908,30 @@ class DealDatabase:
         True
         """
         return self._store.check()
+
+    @on_engines
+    def count_foreign(self) -> int:
+        """
+        Count the hashes of another program that are shown as deals and that nobody has adopted.
+
+        Raises
+        ------
+        StoreError
+            If the server can't be asked.
+
+        Cost
+        ----
+        None once the collection is known to be adopted; else a scan of the hashes, and a read where there are some.
+
+        Examples
+        --------
+        >>> with DealDatabase.embedded(tmp_path) as db:
+        ...     _ = db.save_deal({"id": 42})
+        ...     db.count_foreign()
+        0
+        """
+        foreign = self._store.not_adopted()
+        return foreign.n_strays if foreign else 0
 
     @on_engines
     def repair(

@@ -100,6 +100,28 @@ def pairs(option: str, form: str, texts: Sequence[str] | None) -> list[tuple[str
     return found
 
 
+def seconds(option: str, text: str) -> float:
+    """
+    Seconds of a time such as ``10s``, ``5m`` or ``1h``.
+
+    Raises
+    ------
+    ConfigError
+        If it is not one, or not above 0.
+
+    Examples
+    --------
+    >>> seconds("--every", "5m"), seconds("--every", "0.5")
+    (300.0, 0.5)
+    """
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) *(s|m|h)?", text.strip())
+    each = {"m": 60, "h": 3600}.get(found[2], 1) if found else 0
+    if not found or not float(found[1]):
+        msg = f"{option} {text!r}: it takes a time above 0, such as 10s, 5m or 1h"
+        raise ConfigError(msg)
+    return float(found[1]) * each
+
+
 def parameters(texts: Sequence[str] | None) -> dict[str, object] | None:
     """
     Values of ``--param`` by name, of the type that they look like; None when there are none.

@@ -24,6 +24,7 @@ import typer
 import typer.main
 from typer.core import TyperCommand, TyperGroup
 
+from dealdb.cli.adopting import asking, telling
 from dealdb.cli.output.pager import paging
 from dealdb.cli.output.streams import CLOSED_PIPE, writing
 from dealdb.cli.session import session_of_run
@@ -155,8 +156,8 @@ def shared_options(function: Callable[..., None]) -> Callable[..., None]:
         options = {**(ctx.obj or {}), **_set_only(shared)}
         session = session_of_run(options, os.environ)
         try:
-            with paging(wanted=not options.get("no_pager")), writing(raw=session.raw):
-                function(session, **given)
+            with paging(wanted=not options.get("no_pager")), writing(raw=session.raw), telling():
+                asking(session, functools.partial(function, session, **given))
             sys.stdout.flush()
         except BrokenPipeError:
             # what is still buffered must not fail again when the interpreter ends

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from dealdb.store.backup.reports import BackupReport, RestoreReport, Tell
     from dealdb.store.commit.batch import Batch
     from dealdb.store.foreign.reading import ReadHashes
+    from dealdb.store.foreign.view import ForeignDeals
     from dealdb.store.history.feed import Feed
     from dealdb.store.history.feed_start import Since
     from dealdb.store.live.columns import LiveColumns
@@ -141,8 +142,7 @@ class Store:
         from dealdb.store.archive.first_look import first_look
 
         look = first_look(self.link, self.keys)
-        others = self._others.snapshot(adopted=look.adopted)
-        return others or self._live.snapshot(names, look)
+        return self._others.snapshot(adopted=look.adopted) or self._live.snapshot(names, look)
 
     def columns_bytes(self) -> int | None:
         """Memory of the live columns in this process, or None while there are none. No round trip."""
@@ -175,9 +175,9 @@ class Store:
         """Adopt what other programs did to the hashes; see ``OtherPrograms.repair``."""
         return self._others.repair(adopt=adopt, mapping=mapping)
 
-    def not_adopted(self) -> str | None:
-        """What to say of hashes that are shown and not adopted, or None; see ``OtherPrograms.notice``."""
-        return self._others.notice()
+    def not_adopted(self) -> ForeignDeals | None:
+        """Hashes that are shown and not adopted, or None; see ``OtherPrograms.shown``."""
+        return self._others.shown()
 
     def rename_field(self, old: str, new: str) -> None:
         """Give a column another name; see ``Reshape.rename``."""
@@ -272,7 +272,7 @@ class Store:
 
     def count(self) -> int:
         """Number of deals. One round trip."""
-        if others := self._others.snapshot():
+        if (others := self._others.snapshot()) is not None:
             return others.height
         return int(self.link.call("HGET", self.keys.meta, "deals", retry=True) or 0)
 

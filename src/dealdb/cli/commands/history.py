@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from dealdb.cli.adopting import may_adopt
+from dealdb.cli.arguments import pairs, seconds
+from dealdb.cli.option_names import in_options
 from dealdb.cli.output.printing import print_facts, print_frame, print_rows
 from dealdb.cli.output.streams import Output, note
 from dealdb.cli.session import Parquet, Session
-from dealdb.errors import ConfigError, DealNotFound, StoreDamaged
+from dealdb.errors import (
+    ConfigError,
+    DealNotFound,
+    PoolTimeout,
+    ServerUnavailable,
+    StoreDamaged,
+)
 
 if TYPE_CHECKING:
+    from dealdb import DealDatabase
     from dealdb.store.upkeep.check import Difference
 
 
@@ -46,14 +59,34 @@ def check(session: Session) -> None:
     """
     with session.open() as db:
         report = db.check()
+        n_foreign = db.count_foreign()
     _print_differences({"deals": report.deals}, "differences", report.differences, session.output)
     if not report.ok:
-        note("dealdb repair adopts what the hashes hold")
+        how = " --adopt" if n_foreign else ""
+        note(f"dealdb repair{how} adopts what the hashes hold")
         raise typer.Exit(1)
 
 
 def repair(
     session: Session,
+    adopt: Annotated[  # noqa: FBT002 a flag
+        bool,
+        typer.Option(
+            "--adopt", help="Adopt hashes of another program that nobody has adopted; do not ask."
+        ),
+    ] = False,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="HASHFIELD=FIELD",
+            help="Field that a hash field becomes in every deal, beside itself; HASHFIELD= for none.",
+        ),
+    ] = None,
+    every: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Again and again, such as 10s or 5m, until Ctrl-C."),
+    ] = None,
     data: Annotated[  # noqa: FBT002 a flag
         bool,
         typer.Option(
@@ -67,19 +100,67 @@ def repair(
     The log gets what the hashes hold. It is safe alongside other writers, and safe to repeat. The exit code is 1 when
     something is left that only a person can resolve: a text that does not fit its field's type.
 
+    Hashes of another program that nobody has adopted are shown by all commands, and only this one writes to them. At a
+    terminal it asks first; elsewhere it takes --adopt. Each hash gets _row and _rev, and fields such as amount beside
+    its own that mean the same. Its own fields stay as they are. docs/existing-redis.md says more.
+
+    With --every it prints a line only when it has adopted or removed something.
+
     With --data it copies the files of the embedded server, and cuts off what a power failure or a bad disk has left at
     their end and the server can't read. It reports what was cut.
     """
     if data:
+        if adopt or mapping or every is not None:
+            msg = "--data mends files, and takes no other option"
+            raise ConfigError(msg)
         _mend(session)
         return
+    pause_s = None if every is None else seconds("--every", every)
+    fields = {k: v or None for k, v in pairs("--map", "HASHFIELD=FIELD", mapping)}
     with session.open() as db:
-        report = db.repair()
-    facts = {"adopted": report.adopted, "removed": report.removed}
+        adopt = adopt or (db.count_foreign() > 0 and may_adopt(session))
+        if pause_s is not None:
+            _keep_repairing(db, pause_s, adopt=adopt, mapping=fields)
+        report = db.repair(adopt=adopt, mapping=fields or None)
+    facts: dict[str, Any] = {"adopted": report.adopted, "removed": report.removed}
+    if session.output is Output.JSON:
+        facts |= {"mapping": dict(report.mapping), "notes": list(report.notes)}
     _print_differences(facts, "remaining", report.remaining, session.output)
+    if adopt or fields:
+        for name, field in report.mapping.items():
+            note(f"{name} -> {field}")
+        for line in report.notes:
+            note(in_options(line))
     if report.remaining:
         note("set these fields to values of their type, or clear them: dealdb save id=ID FIELD=")
         raise typer.Exit(1)
+
+
+def _keep_repairing(
+    db: DealDatabase, pause_s: float, *, adopt: bool, mapping: Mapping[str, str | None]
+) -> NoReturn:
+    """Repair until a signal ends it, also beyond times without a server."""
+    known: tuple[Difference, ...] = ()
+    away, wanted = False, mapping or None
+    while True:
+        try:
+            report = db.repair(adopt=adopt, mapping=wanted)
+        except (ServerUnavailable, PoolTimeout) as problem:
+            if not away:
+                note(f"{problem}; waiting for it")
+            away = True
+        else:
+            away, wanted = False, None
+            if report.adopted or report.removed:
+                print(
+                    f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}  adopted {report.adopted:,}, removed {report.removed:,}"
+                )
+                # a reader of a pipe wants each line when it happens
+                sys.stdout.flush()
+            if report.remaining and report.remaining != known:
+                note(f"left for a person: {len(report.remaining):,}; dealdb repair lists them")
+            known = report.remaining
+        time.sleep(pause_s)
 
 
 def _mend(session: Session) -> None:

@@ -28,13 +28,21 @@ class _Defined:
 
 
 class Definitions:
-    """What the fields and stages of one collection are."""
+    """
+    What the fields and stages of one collection are.
+
+    Attributes
+    ----------
+    on_begin
+        Called when this process has made the first commit of the collection.
+    """
 
     def __init__(self, link: Link, keys: Keys, writers: Writers) -> None:
         self._link = link
         self._keys = keys
         self._writers = writers
         self._cached: _Defined | None = None
+        self.on_begin: Callable[[], None] | None = None
 
     @property
     def _known(self) -> _Defined:
@@ -188,8 +196,11 @@ class Definitions:
             wanted = change()
             if wanted is None:
                 return
+            begins = not self.exist
             self._writers.commit(wanted)
             self._refresh()
+            if begins and self.on_begin:
+                self.on_begin()
         raise self._never_settled()
 
     def _never_settled(self) -> StoreError:

@@ -92,6 +92,11 @@ class ForeignDeals:
         seen = self._look()
         return seen.snapshot if seen.n_strays else None
 
+    @property
+    def n_strays(self) -> int:
+        """Number of hashes that nobody has adopted. Costs as ``snapshot`` does."""
+        return self._look().n_strays
+
     def _look(self) -> _Seen:
         with self._lock:
             if self._seen is None or not self.is_fresh:

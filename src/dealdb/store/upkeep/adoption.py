@@ -87,6 +87,11 @@ class Adoption:
         self._clear_until = ended + pause_after(ended - began)
         return False
 
+    def note_begun(self) -> None:
+        """Note that the collection began without any; what comes later is for a repair to find."""
+        if not self.is_done and self._clear_until is not None:
+            self.finish()
+
     def ensure(self, adopt: Callable[[], object]) -> None:
         """
         See to it that there are none before a change.

@@ -337,8 +337,11 @@ def _hashes(link: Link, keys: Keys) -> Finding:
         strange += link.calls([("HGET", name, "_row") for name in names], retry=True).count(None)
     if not strange:
         return Finding.ok("hashes", f"{some}{seen:,}, all in the log")
-    advice = "other programs saved them: dealdb check says more, dealdb repair adopts them"
     found = f"{some}{strange:,} of {seen:,} not in the log"
+    if link.call("HGET", keys.meta, "adopted", retry=True):
+        advice = "other programs saved them: dealdb check says more, dealdb repair adopts them"
+    else:
+        advice = "another program's: reads show them and write nothing; dealdb repair --adopt adopts them"
     return Finding.warn("hashes", found, advice)
 
 

@@ -66,6 +66,7 @@ class OtherPrograms:
         self._lock = threading.Lock()
         self._shown: ForeignDeals | None = None
         self.adoption = Adoption(link, keys, is_allowed=adopt)
+        definitions.on_begin = self.adoption.note_begun
         renew_in_child(self)
 
     def renew(self) -> None:
@@ -130,11 +131,6 @@ class OtherPrograms:
         wanted = {deal: fields for deal, fields in hashes.items() if b"_row" not in fields}
         shown = self.shown() if wanted else None
         return dict(zip(wanted, shown.deals(wanted), strict=True)) if shown else {}
-
-    def notice(self) -> str | None:
-        """What to say of hashes that are shown and not adopted, or None. Costs as ``shown`` does."""
-        shown = self.shown()
-        return shown.notice() if shown else None
 
     def ensure(self) -> None:
         """See to it that there are none before a change; see ``Adoption.ensure``."""

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
+import subprocess
 import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cli_runs import Run, db_fixture, run_fixture  # noqa: F401 fixtures
 from connected import pause
 from dealdb import DealDatabase
-from servers import Server
+from servers import EVERY_SECOND, Server
 
 
 def test_history_tells_every_change(run: Run, db: DealDatabase) -> None:
@@ -69,7 +76,8 @@ def test_check_and_repair_find_and_adopt_what_others_did(
     assert document["differences"][1] == {"deal": "7", "problem": "unlogged", "field": None}
     assert run("check", "--csv").out.splitlines()[0] == "deal,problem,field"
     repaired = run("repair", "--json")
-    assert (repaired.code, repaired.json) == (0, {"adopted": 2, "removed": 0, "remaining": []})
+    done = {"adopted": 2, "removed": 0, "mapping": {}, "notes": [], "remaining": []}
+    assert (repaired.code, repaired.json) == (0, done)
     assert run("check").code == 0
     assert run("find", "name = 'Bolt'", "--json").json[0]["id"] == "42"
 
@@ -102,3 +110,143 @@ def test_columns_are_shown_renamed_and_dropped(
         assert run("schema", "drop", "area").code == code
         assert ("area" in db.schema) == bool(code)
     assert run("schema", "drop", "amount", "--yes").code == 2
+
+
+def foreign(server: Server) -> dict[Any, Any]:
+    """Fill a collection as another program does; what there is afterwards."""
+    with server.client() as client:
+        for n in range(3):
+            client.hset(f"deal:{n}", mapping={"value": f"{n}000.50", "stage": "won"})
+        return everything(server)
+
+
+def everything(server: Server) -> dict[Any, Any]:
+    with server.client() as client:
+        return {key: client.dump(key) for key in client.keys("*")}
+
+
+READS = (
+    ("find",), ("find", "amount > 5", "--json"), ("search", "won"), ("get", "1"), ("sql", "SELECT count(*) FROM deals"),
+    ("facets", "stage"), ("stats",), ("stats", "win-rate"), ("pipeline",), ("history", "1"), ("schema",), ("check",),
+    ("watch", "--since", "0", "--timeout", "0"), ("health",), ("doctor",), ("info",), ("find", "--at", "2999-01-01"),
+    ("stats", "--at", "2020-01-01"), ("query",), ("repair",), ("save", "id=1", "amount=5"), ("delete", "1", "--yes"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("words", READS, ids=" ".join)
+def test_no_command_writes_to_hashes_that_nobody_has_adopted(
+    run: Run, server: Server, words: tuple[str, ...]
+) -> None:
+    before = foreign(server)
+    ran = run(*words)
+    assert everything(server) == before
+    is_change = words[0] in ("repair", "save", "delete")
+    if is_change:
+        assert (ran.code, "dealdb repair --adopt" in ran.err) == (1, True)
+    elif words[0] not in ("query", "doctor", "info"):
+        assert "error" not in ran.err or words[0] == "history"
+        assert "3 hashes of another program are shown and not adopted" in ran.err + ran.out
+
+
+def test_an_export_and_a_shell_write_nothing(
+    run: Run, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = foreign(server)
+    assert run("export", str(tmp_path / "d.csv")).code == 0
+    assert len((tmp_path / "d.csv").read_text().splitlines()) == 4
+    monkeypatch.setattr(sys, "stdin", io.StringIO("find\nstats\nget 1\nsave id=1 amount=5\n"))
+    ran = run("shell")
+    # once is enough
+    assert ran.err.count("3 hashes of another program are shown") == 1
+    assert "dealdb repair --adopt" in ran.err
+    assert everything(server) == before
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    stdin = io.StringIO(answer)
+    monkeypatch.setattr(stdin, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", stdin)
+
+
+@pytest.mark.parametrize("words", [("repair",), ("save", "id=1", "amount=5")], ids=" ".join)
+def test_a_terminal_asks_before_it_adopts(
+    run: Run, server: Server, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    before = foreign(server)
+    answering(monkeypatch, "n\n")
+    ran = run(*words)
+    assert (ran.code, everything(server)) == (1, before)
+    assert ran.err.count("Adopt 3 hashes? It adds _row and _rev to each. [y/N]") == 1
+    answering(monkeypatch, "y\n")
+    assert run(*words).code == 0
+    assert run("check").code == 0
+    assert run("find", "amount > 1000", "--json").json[0]["value"] in ("1000.50", "2000.50")
+
+
+def test_adopting_without_a_terminal(run: Run, server: Server) -> None:
+    foreign(server)
+    ran = run("repair", "--adopt")
+    assert ran.code == 0
+    assert ran.out.splitlines()[0] == "adopted    3"
+    assert "value -> amount" in ran.err
+    ran = run("find", "amount > 1000", "--json")
+    assert (len(ran.json), ran.err) == (2, "")
+
+
+def test_mapping_a_hash_field(run: Run, server: Server) -> None:
+    foreign(server)
+    with server.client() as client:
+        client.hset("deal:1", "worth", "17.5")
+    assert run("repair", "--adopt", "--map", "worth=amount", "--json").json["mapping"] == {
+        "worth": "amount"
+    }
+    assert run("repair", "--map", "nothing=amount").code == 2
+    assert run("repair", "--data", "--adopt").code == 2
+    assert len(run("find", "amount = 17.5", "--json").json) == 1
+
+
+@pytest.mark.parametrize("text", ["0", "0s", "soon", "-1s", "5 days"])
+def test_a_time_that_is_none(run: Run, text: str) -> None:
+    ran = run("repair", "--every", text)
+    assert (ran.code, "such as 10s, 5m or 1h" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_repairing_until_a_signal(
+    db: DealDatabase, new_server: Callable[..., Server], number: signal.Signals, code: int
+) -> None:
+    server = new_server(*EVERY_SECOND)
+    with DealDatabase.from_url(server.url, retry_deadline_s=0.5) as own:
+        own.save_deal({"id": 1, "amount": 5})
+    words = [
+        sys.executable,
+        "-m",
+        "dealdb.cli.main",
+        "repair",
+        "--every",
+        "0.1s",
+        "--url",
+        server.url,
+    ]
+    environment = {**os.environ, "DEALDB_RETRY_DEADLINE_S": "0.3"}
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as job:
+        assert job.stdout is not None
+        try:
+            with server.client() as client:
+                client.hset("deal:1", "amount", "7")
+            assert job.stdout.readline().strip().endswith("adopted 1, removed 0")
+            server.stop()
+            time.sleep(1)
+            server.start()
+            with server.client() as client:
+                client.delete("deal:1")
+            assert job.stdout.readline().strip().endswith("adopted 0, removed 1")
+            job.send_signal(number)
+            out, err = job.communicate(timeout=20)
+        finally:
+            job.kill()
+    # nothing was adopted or removed in between
+    assert (job.returncode, out) == (code, "")
+    assert err.count("waiting for it") == 1

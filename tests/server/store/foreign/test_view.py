@@ -47,7 +47,7 @@ def fill(client: redis.Redis, n_deals: int = 30) -> None:
         )
 
 
-def dump(client: redis.Redis) -> dict[bytes, bytes]:
+def dump(client: redis.Redis) -> dict[Any, Any]:
     return {key: client.dump(key) for key in sorted(client.keys("*"))}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import redis
@@ -35,7 +36,7 @@ def db(server: Server, client: redis.Redis) -> Iterator[DealDatabase]:
         yield db
 
 
-def own(client: redis.Redis) -> dict[bytes, dict[bytes, bytes]]:
+def own(client: redis.Redis) -> dict[Any, dict[Any, Any]]:
     """What the hashes have that dealdb has not added."""
     added = {b"_row", b"_rev", b"amount", b"name", b"created", b"closed"}
     return {

@@ -1,0 +1,61 @@
+"""What a run says of hashes of another program, and asks before it adopts them."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import typer
+
+from dealdb.cli.output.streams import note
+from dealdb.cli.session import Session
+from dealdb.errors import NotAdopted
+
+# what is shown of a category that would take long to import
+_CATEGORY = "NotAdoptedWarning"
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """Print on standard error what the library warns of hashes that are shown and not adopted."""
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *rest: object) -> None:
+            if category.__name__ == _CATEGORY:
+                note(f"warning: {message}")
+            else:
+                others(message, category, *rest)  # type: ignore[arg-type]
+
+        # whatever the environment asks for: it is a message for a person here
+        warnings.filterwarnings("always", ".* shown and not adopted")
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
+
+
+def asking(session: Session, command: Callable[[], None]) -> None:
+    """Run a command; where it needs hashes adopted first, ask at a terminal, and run it again."""
+    try:
+        command()
+    except NotAdopted:
+        if not may_adopt(session):
+            raise
+        with session.open() as db:
+            report = db.repair(adopt=True)
+        note(f"adopted {report.adopted:,} hashes")
+        command()
+
+
+def may_adopt(session: Session) -> bool:
+    """True where a person at a terminal wants hashes of another program adopted; False where nobody can be asked."""
+    if not sys.stdin.isatty():
+        return False
+    with session.open() as db:
+        n = db.count_foreign()
+    hashes, each = ("1 hash", "it") if n == 1 else (f"{n:,} hashes", "each")
+    if not typer.confirm(f"Adopt {hashes}? It adds _row and _rev to {each}.", err=True):
+        note("nothing adopted")
+        raise typer.Exit(1)
+    return True
