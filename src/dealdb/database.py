@@ -54,6 +54,8 @@ _AS_OPENED = nullcontext()
 class NotAdoptedWarning(UserWarning):
     """Hashes of another program are shown as deals, and not adopted; said once for each ``DealDatabase``."""
 
+    __module__ = "dealdb"
+
 
 class DealDatabase:
     """
@@ -955,6 +957,8 @@ class DealDatabase:
             If there are such hashes, and ``adopt`` is not given.
         LoadError
             If a hash field of ``mapping`` isn't there, or its values can be read in two ways.
+        SchemaError
+            If hashes have a field already that ``mapping`` would add to them.
         AccessDenied
             If this user lacks a right that it takes.
         StoreError

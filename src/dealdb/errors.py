@@ -398,3 +398,4 @@ class StoreDamaged(StoreError):
 for _thing in list(globals().values()):
     if isinstance(_thing, type) and issubclass(_thing, DealDBError):
         _thing.__module__ = "dealdb"
+del _thing

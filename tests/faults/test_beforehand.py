@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -107,7 +108,7 @@ def test_repair_and_adoption_are_never_unknown(proxy: Proxy, durable: Server, wh
         if what == "adoption":
             client.flushall()
         client.hset("deal:foreign", mapping={"name": "plain"})
-        call = db.repair if what == "repair" else db.query.count
+        call = partial(db.repair, adopt=what == "adoption")
         proxy.fault("lose_reply", matching=b"EVALSHA", times=1_000)
         with pytest.raises(ServerUnavailable, match="make it again"):
             call()

@@ -729,12 +729,15 @@ class StoreMachine(RuleBasedStateMachine):
         self.steps += 1
 
     def adopt_strays(self) -> None:
-        """The first to look at a collection adopts what is there."""
+        """Adopt what is there, which the first change would ask for."""
         if self.link.call("HGET", "deals:meta", "adopted"):
             return
         strays = {deal: 1 for deal, texts in self.model.hashes.items() if "_row" not in texts}
         if strays:
-            Store(self.link).count()
+            store = Store(self.link)
+            assert store.not_adopted()
+            store._others.audit().adopt_all()
+            store._others.adoption.finish()
             height = self.model.height
             self.model.adopt(strays, self.schema)
             self.model.renumber(self.row, height)

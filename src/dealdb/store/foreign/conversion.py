@@ -50,7 +50,9 @@ def converted(
     hashes: Mapping[str, Hash],
     ids: Sequence[str],
     reading: HashReading,
-    stale: Mapping[str, Collection[str]] | None,
+    stale: Mapping[str, Collection[str]],
+    *,
+    clears: bool,
 ) -> Converted | None:
     """
     What some deals get; None where nothing is made of anything.
@@ -64,7 +66,10 @@ def converted(
     reading
         How hashes are read.
     stale
-        Fields by deal that are to be made; None for all.
+        Fields that are to be made, by deal; all for a deal that is not in it.
+    clears
+        Whether these are cleared where what they are made of is not there any more. Elsewhere a field that a hash has
+        without it is another program's.
     """
     if not reading.depends:
         return None
@@ -75,14 +80,13 @@ def converted(
     place = {deal: n for n, deal in enumerate(hashes)}
 
     def text_of(deal: str, name: str) -> str | bool | None:
-        is_asked = stale is None or name in stale.get(deal, ())
-        if deal not in place or not is_asked:
+        if deal not in place or name not in stale.get(deal, made):
             return None
         text = made[name][place[deal]]
+        if text is not None:
+            return str(text)
         has_source = any(of.encode() in hashes[deal] for of in reading.depends[name])
-        # what was removed there is removed here; what was never there says nothing
-        is_given = has_source or stale is not None
-        return text if text is not None else (False if is_given else None)
+        return False if has_source or (clears and deal in stale) else None
 
     return Converted(
         sources=sources,

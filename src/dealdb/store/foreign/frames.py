@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import polars as pl
 
@@ -66,6 +67,7 @@ def frame_of(hashes: Mapping[str, Hash]) -> pl.DataFrame:
     return pl.DataFrame(list(named.values()))
 
 
+@lru_cache(maxsize=4096)
 def is_column(name: str) -> bool:
     """Whether a hash's field is a column: ``id`` is in the key, and some names can't be one."""
     try:

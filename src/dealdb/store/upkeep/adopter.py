@@ -19,7 +19,7 @@ import msgpack
 import polars as pl
 
 from dealdb.connection import Link
-from dealdb.errors import StoreError
+from dealdb.errors import SchemaError, StoreError
 from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.commit.change import Change
 from dealdb.store.commit.definitions import Definitions
@@ -109,17 +109,28 @@ class Adopter:
         return self._learned(given, mapping)
 
     def _learned(self, given: Given, mapping: Mapping[str, str | None] | None) -> Learned:
+        before = set(given.added)
         if mapping:
-            added = {*given.added, *filter(None, mapping.values())}
+            added = {*before, *filter(None, mapping.values())}
             known = {**given.mapping, **mapping}
             given = given._replace(mapping=known, added=added, asked=mapping)
         raw = all_hashes(self._link, self._keys)
+        if asked := {*filter(None, (mapping or {}).values())} - before:
+            self._check_free(raw, asked)
         reading = self._read(raw, given)
         self._definitions.refresh().declare(reading.fields)
         if reading.depends:
             # before the first deal: whoever goes on after an interruption has to do the same
             self._link.call("HSET", self._keys.meta, "mapping", settled_by(reading), retry=True)
         return Learned(raw, reading)
+
+    def _check_free(self, raw: pl.DataFrame, names: Collection[str]) -> None:
+        """Refuse to write over what hashes have."""
+        for name in sorted(names):
+            full = raw.height - raw[name].null_count() if name in raw.columns else 0
+            if full:
+                msg = f"no hash field can become {name!r}: hashes that have that field already: {full:,}"
+                raise SchemaError(msg, field=name)
 
     def convert(self, learned: Learned, mapping: Mapping[str, str | None]) -> int:
         """Give every deal the fields that hash fields have become."""
@@ -163,7 +174,7 @@ class Adopter:
         stale = _stale(differences, reading) if reading else None
         return self._logged(
             sum(
-                self.batch({deal: marks[deal] for deal in batch}, reading, stale)
+                self.batch({deal: marks[deal] for deal in batch}, reading, stale, clears=True)
                 for batch in batches(marks)
             )
         )
@@ -173,8 +184,10 @@ class Adopter:
         deals: Mapping[str, Adopt],
         reading: HashReading | None,
         stale: Mapping[str, Collection[str]] | None = None,
+        *,
+        clears: bool = False,
     ) -> int:
-        """Commit these hashes as they are; ``stale`` has the added fields that are to be made again, None for all."""
+        """Commit these hashes as they are; ``stale`` and ``clears`` as for ``converted``."""
         done, left = 0, dict(deals)
         for _ in range(MAX_TRIES):
             hashes = self.hashes(list(left))
@@ -182,7 +195,11 @@ class Adopter:
             schema = self._definitions.declare(
                 _unknown_fields(names, self._definitions.refresh().schema)
             )
-            made = converted(hashes, list(left), reading, stale) if reading else None
+            made = (
+                converted(hashes, list(left), reading, stale or {}, clears=clears)
+                if reading
+                else None
+            )
             # like a save: the stages get a meaning before there are deals in them
             stages = [*_stages_of(hashes.values()), *(made.stages if made else ())]
             self._definitions.cover_stages(stages)
@@ -246,15 +263,12 @@ def batches(items: Iterable[T]) -> Iterator[list[T]]:
 
 
 def _stale(differences: Iterable[Difference], reading: HashReading) -> dict[str, Collection[str]]:
-    """Added fields by deal that are to be made again, since what they are made of has changed."""
+    """Added fields that are to be made again, by deal; without deals of which all are."""
     stale: dict[str, set[str]] = {}
     for each in differences:
-        names = (
-            reading.depends
-            if each.field is None
-            else [name for name, of in reading.depends.items() if each.field in of]
-        )
-        stale.setdefault(each.deal, set()).update(names)
+        if each.field is not None:
+            names = [name for name, of in reading.depends.items() if each.field in of]
+            stale.setdefault(each.deal, set()).update(names)
     return dict(stale)
 
 

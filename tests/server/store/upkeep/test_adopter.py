@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime
+import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
-from dealdb import DealDatabase, Difference, LoadError, Problem
+from dealdb import DealDatabase, Difference, LoadError, Problem, SchemaError, StoreError
 from dealdb.store.upkeep.adopter import Adopter
 from servers import Server
 
@@ -150,6 +154,21 @@ def test_a_mapping_of_a_collection_that_was_adopted_as_texts(
     assert db.query.count("amount = 12") == 1
 
 
+def test_no_field_of_the_other_program_is_written_over(
+    db: DealDatabase, client: redis.Redis
+) -> None:
+    with pytest.raises(SchemaError, match="hashes that have that field already: 2"):
+        db.repair(adopt=True, mapping={"value": "score"})
+    assert b"_row" not in client.hgetall("deal:8")
+    db.repair(adopt=True)
+    # of later ones, some have the name of an added field themselves
+    client.hset("deal:1", mapping={"amount": "7", "name": "Own"})
+    db.repair()
+    assert client.hmget("deal:1", "amount", "name") == [b"7", b"Own"]
+    assert db.query.find("id = '1'")["amount"].to_list() == [Decimal(7)]
+    assert db.check().ok
+
+
 @pytest.mark.parametrize("field", [b"value", b"title", b"region", b"caf\xe9", b"stage"])
 def test_what_is_not_utf8_is_told_and_left(
     db: DealDatabase, client: redis.Redis, field: bytes
@@ -181,3 +200,58 @@ def test_dates_that_can_be_read_both_ways_stay_texts(db: DealDatabase, client: r
     assert "created_at" not in report.mapping
     assert any("'created_at' stays text" in note for note in report.notes)
     assert db.query.frame()["created_at"].to_list() == ["03/03/2026", "04/03/2026", "00/03/2026"]
+
+
+PAGE = Path(__file__).parents[4] / "docs" / "existing-redis.md"
+
+
+def fence(name: str) -> str:
+    found = re.search(rf"^```{name}\n(.*?)^```$", PAGE.read_text(), flags=re.M | re.S)
+    assert found
+    return found[1]
+
+
+@pytest.mark.skipif(not shutil.which("redis-cli"), reason="no redis-cli on this machine")
+def test_the_commands_that_take_it_out_again(server: Server, client: redis.Redis) -> None:
+    client.delete(*client.keys("deal:*"))
+    client.hset("deal:a b'c", mapping={"title": "Odd", "value": "7.00", "stage": "won"})
+    client.hset("deal:2", mapping={"title": "Two", "value": "2,000.50", "stage": "won"})
+    client.set("deal:text", "of another type")
+    client.set("others", "stay")
+    before = {key: client.dump(key) for key in client.keys("*")}
+    with DealDatabase(port=server.port) as db:
+        db.repair(adopt=True)
+        db.query.save("hot", "amount > 5")
+    commands = fence("sh-out").replace("redis-cli", f"redis-cli -p {server.port}")
+    subprocess.run(["bash", "-ec", commands], check=True, timeout=60)
+    assert client.keys("deals:*") == []
+    hashes = {key: client.hgetall(key) for key in client.keys("deal:[a2]*")}
+    assert hashes == {
+        b"deal:a b'c": {b"title": b"Odd", b"value": b"7.00", b"stage": b"won"},
+        b"deal:2": {b"title": b"Two", b"value": b"2,000.50", b"stage": b"won"},
+    }
+    assert {key: client.dump(key) for key in client.keys("*")}.keys() == before.keys()
+    # and in again
+    with DealDatabase(port=server.port) as db:
+        assert db.repair(adopt=True).adopted == 2
+
+
+@pytest.mark.filterwarnings("ignore::dealdb.NotAdoptedWarning")
+def test_a_user_who_can_only_look(server: Server, client: redis.Redis) -> None:
+    client.execute_command("ACL", "SETUSER", "eve", "on", ">pw", *fence("acl-look").split())
+    try:
+        with DealDatabase(port=server.port, username="eve", password="pw") as db:
+            assert db.query.count() == len(db) == 3
+            assert db.get_deal(8)["amount"] == Decimal("1250.50")  # type: ignore[index]
+            assert db.analytics.summary()["won_value"] == 5000
+            assert db.query.sql("SELECT count(*) FROM deals").item() == 3
+            assert db.as_of("2999-01-01").query.count() == 3
+            assert list(db.changes(0, timeout_s=0)) == []
+            assert db.deal_history(8).is_empty()
+            assert len(db.check().differences) == 3
+            assert db.health().deals == 3
+            assert db.schema["amount"]
+            with pytest.raises(StoreError):
+                db.repair(adopt=True)
+    finally:
+        client.acl_deluser("eve")
