@@ -283,8 +283,7 @@ class PoolTimeout(StoreError):
             f"no connection became free within {waited_s:g} s: {in_use} of {size} are in use; "
             "raise max_connections or pool_timeout_s"
         )
-        self.size = size
-        self.in_use = in_use
+        self.size, self.in_use = size, in_use
 
 
 class OutcomeUnknown(StoreError):

@@ -287,9 +287,23 @@ class Schema(Mapping[str, Field]):
         self.check_own(name)
         return Schema(self.version + 1, tuple(f for f in self.fields if f.name != name))
 
+    def retyped(self, field: Field) -> Schema:
+        """
+        Schema of the next version in which a field has another type.
+
+        Raises
+        ------
+        SchemaError
+            If there is no such field, or every collection has it.
+        """
+        self.check_own(field.name)
+        _check_scale(field)
+        fields = (field if each.name == field.name else each for each in self.fields)
+        return Schema(self.version + 1, tuple(fields))
+
     def check_own(self, name: str) -> None:
         """
-        Refuse a field that can't be renamed or dropped.
+        Refuse a field that can't be renamed, retyped or dropped.
 
         Raises
         ------
@@ -299,7 +313,7 @@ class Schema(Mapping[str, Field]):
         own = [field.name for field in self.fields if not _is_standard(field.name)]
         if name not in own:
             found = "every collection has it" if _is_standard(name) else "there is none"
-            msg = f"field {name!r} can't be renamed or dropped: {found}; own fields are {', '.join(own) or 'none'}"
+            msg = f"field {name!r} can't be changed: {found}; own fields are {', '.join(own) or 'none'}"
             raise SchemaError(msg, field=name)
 
     def to_json(self) -> str:

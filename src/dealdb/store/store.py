@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from dealdb.store.log.entry import Position
     from dealdb.store.replica.snapshot import Snapshot
     from dealdb.store.upkeep.check import CheckReport
+    from dealdb.store.upkeep.rename import Reshape
     from dealdb.store.upkeep.repair import RepairReport
 
 
@@ -179,13 +180,9 @@ class Store:
         """Hashes that are shown and not adopted, or None; see ``OtherPrograms.shown``."""
         return self._others.shown()
 
-    def rename_field(self, old: str, new: str) -> None:
-        """Give a column another name; see ``Reshape.rename``."""
-        self._others.reshape().rename(old, new)
-
-    def drop_field(self, name: str) -> None:
-        """Remove a column; see ``Reshape.drop``."""
-        self._others.reshape().drop(name)
+    def reshape(self) -> Reshape:
+        """Renames, retypes and drops columns."""
+        return self._others.reshape()
 
     def history(self, deal_id: str) -> pl.DataFrame:
         """Every change of one deal; see ``changes.history_of``."""

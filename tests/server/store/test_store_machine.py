@@ -452,9 +452,9 @@ class StoreMachine(RuleBasedStateMachine):
 
         def call() -> None:
             if new:
-                store.rename_field(old, new)
+                store.reshape().rename(old, new)
             else:
-                store.drop_field(old)
+                store.reshape().drop(old)
 
         self.settle(who)
         if old not in self.schema:

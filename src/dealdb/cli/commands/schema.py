@@ -13,7 +13,7 @@ from dealdb.cli.output.streams import Output, note
 from dealdb.cli.session import At, Parquet, Session
 from dealdb.errors import ConfigError
 
-USAGE = "schema takes nothing, or rename OLD NEW, or drop NAME"
+USAGE = "schema takes nothing, or rename OLD NEW, or retype NAME TYPE, or drop NAME"
 
 
 def schema(
@@ -22,20 +22,33 @@ def schema(
         list[str] | None,
         typer.Argument(
             metavar="ACTION",
-            help="rename OLD NEW, or drop NAME; without it, the columns are printed.",
+            help="rename OLD NEW, retype NAME TYPE, or drop NAME; without it, the columns are printed.",
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,  # noqa: FBT002 a flag
+    bad_cells: Annotated[
+        str | None,
+        typer.Option(metavar="null", help="retype: clear the values that don't fit the type."),
+    ] = None,
     at: At = None,
     parquet: Parquet = None,
 ) -> None:
     """
-    Print the columns and their types, or rename or drop one.
+    Print the columns and their types, or rename, retype or drop one.
 
-    Only columns of your own can be renamed or dropped, not those that every collection has. Dropping asks first at a
-    terminal; the history keeps the values.
+    Only columns of your own can be changed, not those that every collection has; rename gives one the name of one of
+    these that is empty. retype refuses values that don't fit the type, with their number and the first deals. Dropping
+    asks first at a terminal; the history keeps the values.
     """
+    if bad_cells is not None and (action or [])[:1] != ["retype"]:
+        msg = f"{USAGE}; --bad-cells is for retype"
+        raise ConfigError(msg)
     match action or []:
+        case ["retype", name, kind] if not (yes or at or parquet):
+            with session.open() as db:
+                db.retype_field(name, kind, bad_cells=bad_cells)
+                after = db.schema[name].describe()
+            _report(session, name, f"is {after} now")
         case [] if not yes:
             _show(session, at, parquet)
         case ["rename", old, new] if not (yes or at or parquet):

@@ -134,12 +134,29 @@ class Definitions:
         ----
         Two round trips.
         """
+        return self._replaced(self._known.schema.without(name), seq)
+
+    def retype(self, field: Field, *, seq: int) -> bool:
+        """
+        Give a field another type, provided that nothing was committed since ``seq``; whether it has it.
+
+        Raises
+        ------
+        SchemaError
+            If there is no such field, or every collection has it.
+
+        Cost
+        ----
+        Two round trips.
+        """
+        return self._replaced(self._known.schema.retyped(field), seq)
+
+    def _replaced(self, schema: Schema, seq: int) -> bool:
         known = self._known
-        payload = known.schema.without(name).to_json()
         change = Change(
             kind="schema",
             version=known.schema_version,
-            payload=payload,
+            payload=schema.to_json(),
             condition=Condition.no_commit_since(seq),
         )
         reply = self._writers.commit(change)

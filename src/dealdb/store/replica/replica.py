@@ -13,9 +13,9 @@ from itertools import chain
 import polars as pl
 
 from dealdb.errors import StoreDamaged
-from dealdb.model.columns import decode_column, dtype_of
+from dealdb.model.columns import decode_column, dtype_of, encode_column
 from dealdb.model.pipeline import Pipeline
-from dealdb.model.schema import Field, Schema
+from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.archive.chunks import CHUNK_ROWS
 from dealdb.store.encoding import unpacked_all
 from dealdb.store.log.entry import Entry, Position, Run, runs_of
@@ -26,6 +26,7 @@ from dealdb.store.replica.gather import Gathered
 _MAX_CHUNKS = 32
 # commits unpacked together: what they are made of is gone before the garbage collector looks through it
 _AT_ONCE = 64
+_WIDENED = (FieldType.INT, FieldType.DECIMAL)
 
 
 class Replica:
@@ -269,6 +270,10 @@ class Replica:
             return _nulls(field, height)
         if column.dtype == dtype_of(field):
             return column
+        known = self.schema[field.name]
+        if known.type is not field.type and (known.type, field.type) != _WIDENED:
+            # its texts were made those of the new type before
+            return decode_column(encode_column(column, known).cast(pl.String), field)
         # a number of another program may be too long for a column that has got more decimals: null, as in decode_column
         return column.cast(dtype_of(field), strict=False)
 

@@ -203,7 +203,7 @@ class OtherPrograms:
         return with_adopted(audit.repair(), first)
 
     def reshape(self) -> Reshape:
-        """Renames and drops columns."""
+        """Renames, retypes and drops columns."""
         from dealdb.store.upkeep.rename import Reshape
 
         self.ensure()

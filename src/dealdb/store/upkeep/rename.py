@@ -9,6 +9,7 @@ interrupted and repeated, no change made meanwhile is lost, and any reader sees 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -19,6 +20,7 @@ from dealdb.store.commit.writers import Writers
 from dealdb.store.live.columns import LiveColumns
 from dealdb.store.upkeep.adopter import BATCH, Adopt, Adopter
 from dealdb.store.upkeep.repair import Audit
+from dealdb.store.upkeep.retype import Retype
 
 # each failed try means that others committed in the meantime; they must pause for a moment at some time
 _MAX_TRIES = 1_000
@@ -40,6 +42,7 @@ class Reshape:
         self._audit = audit
         self._adopter = adopter
         self._live = live
+        self._retype = Retype(definitions, audit, adopter, live, writers)
 
     def rename(self, old: str, new: str) -> None:
         """
@@ -48,7 +51,8 @@ class Reshape:
         Raises
         ------
         SchemaError
-            If there is no such column, every collection has it, or the new name is taken by one of another type.
+            If there is no such column, every collection has it, or the new name is taken by one of another type that
+            has values; or the values don't fit the type of an empty one.
 
         Cost
         ----
@@ -58,7 +62,12 @@ class Reshape:
         schema.check_own(old)
         field = schema[old]
         wanted = Field(new, field.type, field.scale)
-        if schema.get(new, wanted) != wanted:
+        if schema.get(new, wanted) != wanted and self._is_empty(new):
+            # nothing there could be taken for something else
+            self.retype(replace(schema[new], name=old))
+            field = self._definitions.refresh().schema[old]
+            wanted = replace(field, name=new)
+        elif schema.get(new, wanted) != wanted:
             msg = f"field {old!r} can't become {new!r}: that exists already and holds {schema[new].describe()}"
             raise SchemaError(msg, field=new)
         self._definitions.declare([wanted])
@@ -67,6 +76,14 @@ class Reshape:
             values = self._live.snapshot().frame[old]
             self._definitions.cover_stages(values.drop_nulls().unique().sort().to_list())
         self._empty(old, fields=[new, old], sources=[old, None])
+
+    def retype(self, field: Field, *, clears: bool = False) -> None:
+        """Give a column another type; see ``Retype.retype``."""
+        self._retype.retype(field, clears=clears)
+
+    def _is_empty(self, name: str) -> bool:
+        column = self._live.snapshot().frame[name]
+        return column.null_count() == column.len()
 
     def drop(self, name: str) -> None:
         """

@@ -23,8 +23,8 @@ CHANGES: dict[str, Callable[[Store], object]] = {
     "a value is cleared": lambda store: store.save({"id": "b2", "amount": None}),
     "a value was missing": lambda store: store.save({"id": "b2", "colour": "red"}),
     "the deal is deleted": lambda store: store.delete("b2"),
-    "a field is renamed": lambda store: store.rename_field("colour", "paint"),
-    "a field is dropped": lambda store: store.drop_field("colour"),
+    "a field is renamed": lambda store: store.reshape().rename("colour", "paint"),
+    "a field is dropped": lambda store: store.reshape().drop("colour"),
 }
 
 

@@ -354,7 +354,7 @@ def test_schema_of_another_process_counts(link: Link, store: Store) -> None:
 def test_schema_that_the_writer_itself_has_changed_since_counts(link: Link, store: Store) -> None:
     store.save({"id": "first", "color": "red"})
     schema = store.schema()
-    store.drop_field("color")
+    store.reshape().drop("color")
     assert store.add(schema, [batch(color="blue")]) == 1
     assert "color" in store.schema()
     assert store.snapshot().frame["color"].drop_nulls().to_list() == ["blue"] * N

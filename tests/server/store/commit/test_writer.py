@@ -520,7 +520,7 @@ def test_commit_of_an_old_schema_is_prepared_anew(link: Link) -> None:
     one, two = Store(link), Store(link)
     one.save({"id": 1, "seats": 3})
     two.save({"id": 2, "seats": 4})
-    one.drop_field("seats")
+    one.reshape().drop("seats")
     two.save({"id": 2, "seats": 5})
     assert "seats" in one.schema()
     assert one.snapshot().frame["seats"].to_list() == [None, 5]
