@@ -103,7 +103,7 @@ def test_each_error_has_its_exit_code(error: errors.DealDBError, code: int) -> N
         (["pipeline", "--set", "Won:won", "--by", "owner"], "--set defines the stages for all"),
         (["pipeline", "--set", "Won:won", "--at", "2026-01-01"], "--as-of and --at"),
         (["pipeline", "--force"], "--force belongs to --set"),
-        (["schema", "rename", "a"], "schema takes nothing, or rename OLD NEW, or drop NAME"),
+        (["schema", "rename", "a"], "schema takes nothing, or rename OLD NEW, or retype NAME TYPE"),
         (["schema", "--yes"], "--yes is for drop"),
         (["schema", "drop", "a", "--at", "2026-01-01"], "--at and --parquet for printing"),
         (["bench", "-n", "0"], "from 1 up"),

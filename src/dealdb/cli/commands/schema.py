@@ -1,4 +1,4 @@
-"""The command ``schema``: the columns, and renaming or dropping one."""
+"""The command ``schema``: the columns, and renaming, retyping or dropping one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def schema(
     parquet: Parquet = None,
 ) -> None:
     """
-    Print the columns and their types, or rename, retype or drop one.
+    Print the columns and their types, or change one.
 
     Only columns of your own can be changed, not those that every collection has; rename gives one the name of one of
     these that is empty. retype refuses values that don't fit the type, with their number and the first deals. Dropping

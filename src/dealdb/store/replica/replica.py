@@ -270,8 +270,8 @@ class Replica:
             return _nulls(field, height)
         if column.dtype == dtype_of(field):
             return column
-        known = self.schema[field.name]
-        if known.type is not field.type and (known.type, field.type) != _WIDENED:
+        known = self.schema.get(field.name)
+        if known and known.type is not field.type and (known.type, field.type) != _WIDENED:
             # its texts were made those of the new type before
             return decode_column(encode_column(column, known).cast(pl.String), field)
         # a number of another program may be too long for a column that has got more decimals: null, as in decode_column

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from connected import eventually, in_threads, pause
-from dealdb import Commit, DealDatabase, Feed, FeedReset, FieldType
+from dealdb import Commit, DealDatabase, Feed, FeedReset, FieldType, NotAdoptedWarning
 from dealdb.connection import RedisConnection
 from dealdb.errors import QueryError, ServerUnavailable, StoreDamaged
 from dealdb.store import Store
@@ -265,9 +265,14 @@ def test_a_moment_to_come_is_waited_for(db: DealDatabase) -> None:
         assert [deal.id for deal in next(feed).deals] == ["2"]
 
 
-def test_hashes_from_before_are_adopted_first(db: DealDatabase, server: Server) -> None:
+def test_hashes_from_before_are_told_once_they_are_adopted(
+    db: DealDatabase, server: Server
+) -> None:
     with server.client() as client:
         client.hset("deal:9", "name", "old")
+    with pytest.warns(NotAdoptedWarning):
+        assert told(db) == []
+    db.repair(adopt=True)
     assert mirrored(told(db)) == {"9": {"name": "old"}}
 
 

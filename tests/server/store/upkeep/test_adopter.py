@@ -238,7 +238,8 @@ def test_the_commands_that_take_it_out_again(server: Server, client: redis.Redis
 
 @pytest.mark.filterwarnings("ignore::dealdb.NotAdoptedWarning")
 def test_a_user_who_can_only_look(server: Server, client: redis.Redis) -> None:
-    client.execute_command("ACL", "SETUSER", "eve", "on", ">pw", *fence("acl-look").split())
+    rule = ("ACL", "SETUSER", "eve", "on", ">pw", *fence("acl-look").split())
+    client.execute_command(*rule)  # type: ignore[no-untyped-call]
     try:
         with DealDatabase(port=server.port, username="eve", password="pw") as db:
             assert db.query.count() == len(db) == 3
