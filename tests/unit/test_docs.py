@@ -222,6 +222,7 @@ def test_imports_only_point_down(path: Path) -> None:
 CLI_ORDER = [
     {"output", "settings", "option_names"},
     {"session"},
+    {"adopting"},
     {"registry", "completion"},
     {"main", "arguments"},
     {"commands"},

@@ -60,7 +60,12 @@ class HashColumns:
         if not self.depends:
             return Derived({}, ())
         texts, unreadable, _ = _encoded(raw, self.plan, self.closed_stages)
-        return Derived({name: texts[name] for name in self.depends if name in texts}, unreadable)
+        made = {
+            name: _where_given(texts[name], raw, of)
+            for name, of in self.depends.items()
+            if name in texts
+        }
+        return Derived(made, unreadable)
 
 
 def read_hashes(raw: pl.DataFrame, given: Given) -> HashColumns:
@@ -163,6 +168,15 @@ def _chunks(rows: pl.DataFrame) -> Iterator[Chunk]:
 
 def _chunk(frame: pl.DataFrame) -> Chunk:
     return Chunk(frame=frame, locate=lambda numbers: [RowPlace(n, "") for n in numbers])
+
+
+def _where_given(texts: pl.Series, raw: pl.DataFrame, sources: Collection[str]) -> pl.Series:
+    """Texts of the hashes that have one of the fields that they are made of; nothing is said of the others."""
+    there = [raw[name].is_not_null() for name in sources if name in raw.columns]
+    nothing = texts.clear(texts.len())
+    if not there:
+        return nothing
+    return texts.zip_with(pl.select(pl.any_horizontal(there)).to_series(), nothing)
 
 
 def _is_added(column: ColumnPlan, chosen: Mapping[str, str | None]) -> bool:

@@ -192,7 +192,7 @@ def test_a_column_takes_the_name_of_an_empty_one(db: DealDatabase) -> None:
 
 def test_after_a_checkpoint(db: DealDatabase) -> None:
     db.loader.load(
-        [{"id": n, "worth": f"x{n}", "size": f"{n}.50"} for n in range(5000)],
+        [{"id": n, "colour": f"x{n}", "size": f"{n}.50"} for n in range(5000)],
         types={"size": "text"},
     )
     db.retype_field("size", "decimal")

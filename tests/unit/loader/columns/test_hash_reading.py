@@ -42,7 +42,7 @@ CASES: dict[str, tuple[dict[str, list[str | None]], dict[str, list[str | None]]]
     ),
     "currencies in the values": (
         {"betrag": ["1.000,50 €", "$7"]},
-        {"amount": ["1000.5", "7"], "currency": ["EUR", "$"]},
+        {"amount": ["1000.5", "7"], "currency": ["EUR", "USD"]},
     ),
     "a date for both outcomes": (
         {"close_date": ["2026-01-31", "2026-02-28"], "stage": ["won", "lead"]},
