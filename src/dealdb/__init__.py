@@ -9,7 +9,9 @@ processes share them live, and everyone can load, query and analyse them.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+
+# what type checkers take it for; to import typing would be most of the time before Ctrl-C is handled
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from dealdb.analytics import Basis, MetricResult

@@ -23,11 +23,12 @@ from commits import at_each_commit
 from dealdb import DealDatabase
 from dealdb.cli.main import main
 from dealdb.cli.output.cells import to_text
+from dealdb.cli.output.labels import label_of
 from dealdb.cli.registry import COMMANDS
 from dealdb.sample import deals
 from servers import Server
 
-PROGRAM = (sys.executable, "-m", "dealdb.cli.main")
+PROGRAM = (sys.executable, "-m", "dealdb")
 
 
 @pytest.fixture
@@ -286,7 +287,54 @@ def test_stats_prints_each_metric(run: Run, loaded: DealDatabase, metric: str) -
     table = run("stats", metric)
     assert table.code == 0
     assert table.err.startswith(f"basis: {expected.basis.describe()}\n")
-    assert expected.frame.columns[0] in table.out
+    assert label_of(expected.name, expected.frame.columns[0]) in table.out
+
+
+def test_stats_in_the_order_and_number_of_rows_that_is_asked_for(
+    run: Run, loaded: DealDatabase, tmp_path: Path
+) -> None:
+    frame = loaded.analytics.win_rate(by="owner").frame.sort("lost", descending=True)
+    for spelled in ("-lost,owner", "-Lost"):
+        rows = run("stats", "win_rate", "--by", "owner", "--sort", spelled, "--json").json["rows"]
+        assert [row["lost"] for row in rows] == frame["lost"].to_list()
+    for by_label in ("-won value", "-won_value", "-won-value"):
+        ran = run("stats", "leaderboard", "--sort", by_label, "--limit", "2", "--csv")
+        first = list(csv.DictReader(io.StringIO(ran.out)))
+        assert [row["rank"] for row in first] == ["1", "2"]
+    top = run("stats", "leaderboard", "--top", "2")
+    assert top.err.endswith(
+        f"{len(loaded.analytics.leaderboard()) - 2} more; a larger --limit shows more\n"
+    )
+    for metric in METRICS:
+        assert run("stats", metric, "--limit", "1", "--json").json["rows"] != []
+    refused = run("stats", "trend", "--sort", "amount")
+    assert (refused.code, "no column 'amount'; the columns are period" in refused.err) == (2, True)
+    assert run("stats", "trend", "--limit", "0").code == 2
+    assert run("stats", "leaderboard", "--top", "2", "--limit", "2").code == 2
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv.gz", "json", "jsonl.zst", "md", "parquet", "arrow"])
+def test_stats_to_a_file_of_any_form(
+    run: Run, loaded: DealDatabase, tmp_path: Path, ending: str
+) -> None:
+    file, again = tmp_path / f"stats.{ending}", tmp_path / f"expected.{ending}"
+    for metric in ("leaderboard", "concentration"):
+        ran = run("stats", metric, "--export", str(file))
+        assert (ran.code, ran.out) == (0, "")
+        assert ran.err.splitlines()[1].startswith("basis: ")
+        loaded.loader.export(again, getattr(loaded.analytics, metric)().frame)
+        assert file.read_bytes() == again.read_bytes()
+    assert run("stats", "--export", str(file), "--json").code == 2
+
+
+def test_a_table_has_words_where_programs_have_keys(run: Run, loaded: DealDatabase) -> None:
+    figures = loaded.analytics.summary()
+    table = run("stats").out
+    assert f"closed deals                  {figures['n']}" in table
+    assert "sized_n" not in table
+    assert run("stats", "--csv").out.startswith("deals,open,n,")
+    assert run("stats", "--md").out.startswith("| deals | open deals | closed deals |")
+    assert run("stats", "leaderboard", "--jsonl").out.startswith('{"owner": ')
 
 
 def test_stats_takes_groups_filter_and_window(run: Run, loaded: DealDatabase) -> None:

@@ -120,7 +120,7 @@ def test_a_terminal_has_prompt_completion_and_history(
     ours, theirs = pty.openpty()
     environment = {"DEALDB_URL": server.url, "XDG_STATE_HOME": str(tmp_path), "TERM": "dumb"}
     with subprocess.Popen(
-        [sys.executable, "-m", "dealdb.cli.main", "shell"],
+        [sys.executable, "-m", "dealdb", "shell"],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -167,7 +167,7 @@ def test_tab_completes_from_the_server(
     line, _, url = line.partition(" --url ")
     words = line.split()
     asked = subprocess.run(
-        [sys.executable, "-m", "dealdb.cli.main"],
+        [sys.executable, "-m", "dealdb"],
         env=os.environ
         | {"DEALDB_URL": url or server.url, "_DEALDB_COMPLETE": "complete_bash"}
         | {"COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)},
