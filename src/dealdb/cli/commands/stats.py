@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.cli.arguments import names
+from dealdb.cli.arguments import Sort, names
 from dealdb.cli.completion import complete_columns
 from dealdb.cli.output.cells import Form, to_json
 from dealdb.cli.output.figures import print_figures
+from dealdb.cli.output.labels import in_labels, key_of, label_of
 from dealdb.cli.output.printing import print_facts, print_rows, save_rows, write_parquet
-from dealdb.cli.output.streams import Output, note
+from dealdb.cli.output.streams import Output, note, note_escaped
 from dealdb.cli.session import At, Parquet, Session
 from dealdb.errors import ConfigError
 from dealdb.model.pipeline import Kind, Pipeline, Stage
@@ -77,24 +78,51 @@ def stats(
         str | None, typer.Option(metavar="NAME", help="concentration: won or open.")
     ] = None,
     top: Annotated[
-        int | None, typer.Option(metavar="N", help="concentration: share of the N largest.")
+        int | None,
+        typer.Option(
+            metavar="N", help="concentration: share of the N largest; leaderboard: the first N."
+        ),
     ] = None,
     period: Annotated[
         str | None, typer.Option(metavar="NAME", help="trend: day, week, month, quarter or year.")
     ] = None,
+    sort: Sort = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", help="At most this many rows.")] = None,
     at: At = None,
     parquet: Parquet = None,
+    file: Annotated[
+        str | None,
+        typer.Option("--export", metavar="FILE", help="Write the rows as export does."),
+    ] = None,
 ) -> None:
     """
     Print a metric of the deals.
 
-    What the figures rest on (deals, window, currency, warnings) goes to stderr, or into the JSON.
+    What the figures rest on (deals, window, currency, warnings) goes to stderr, or into the JSON. --sort takes a column
+    of the table, as JSON and CSV or as the table call it. --export writes all digits, in the format of the file's name.
     """
+    metric = metric.replace("_", "-")
+    if metric == "leaderboard" and top is not None:
+        if limit is not None:
+            msg = "--top and --limit are one for a leaderboard: give one of them"
+            raise ConfigError(msg)
+        limit, top = top, None
+    if file is not None and (parquet is not None or session.output is not Output.TABLE):
+        msg = (
+            "--export excludes --parquet and the forms of output: the file's name gives the format"
+        )
+        raise ConfigError(msg)
     given = {"where": where, "since": since, "until": until, "as_of": as_of, "measure": measure}
     given |= {"outcome": outcome, "basis": basis, "of": of, "period": period}
     with session.reading(at) as db:
         result = _metric(db.analytics, metric, {"by": names(by), "k": top, **given})
-    print_metric(result, session.output, parquet)
+        shown = _first_rows(result, names(sort), limit)
+    if file is not None:
+        _export(shown, file, raw=session.raw)
+        return
+    print_metric(shown, session.output, parquet)
+    if (left := len(result) - len(shown)) and session.output is Output.TABLE:
+        note(f"{left:,} more; a larger --limit shows more")
 
 
 def pipeline(
@@ -181,21 +209,61 @@ def print_metric(result: MetricResult, output: Output, parquet: Path | None = No
     if output is Output.JSON and parquet is None:
         print(to_json({"metric": result.name, "basis": asdict(basis), "rows": frame.to_dicts()}))
         return
-    forms = {name: figure_form(name) for name in frame.columns}
+    labels = {key: label_of(result.name, key) for key in frame.columns}
+    forms = {labels[key]: figure_form(key) for key in frame.columns}
+    by_label = output in (Output.TABLE, Output.MD) and parquet is None
     if parquet is not None:
         write_parquet(frame, output, parquet)
     elif output is Output.TABLE and frame.height == 1:
         figures = frame.row(0, named=True).items()
-        print_facts({k: "-" if v is None else v for k, v in figures}, output, forms=forms)
+        print_facts({labels[k]: "-" if v is None else v for k, v in figures}, output, forms=forms)
     elif output is Output.TABLE:
         print_figures(
-            {c.name: ["-" if v is None else v for v in c.to_list()] for c in frame}, forms
+            {labels[c.name]: ["-" if v is None else v for v in c.to_list()] for c in frame}, forms
         )
     else:
-        print_rows(frame.iter_rows(named=True), frame.columns, output, forms=forms)
-    note(f"basis: {basis.describe()}")
-    for warning in basis.warnings:
-        note(f"warning: {warning}")
+        named = frame.rename(labels) if by_label else frame
+        print_rows(named.iter_rows(named=True), named.columns, output)
+    _note_basis(result, by_label=by_label)
+
+
+def _export(result: MetricResult, file: str, *, raw: bool) -> None:
+    # not at the top: it imports Polars
+    from dealdb.loader.export.export import write_frame
+
+    report = write_frame(result.frame, file, raw=raw)
+    rows = "row" if report.rows == 1 else "rows"
+    note(f"{report.target}: {report.rows:,} {rows}, {report.bytes:,} bytes of {report.format}")
+    note_escaped(report.escaped)
+    _note_basis(result, by_label=False)
+
+
+def _note_basis(result: MetricResult, *, by_label: bool) -> None:
+    """Say what the figures rest on, in the words of the table or in the keys of a file."""
+    note(f"basis: {result.basis.describe()}")
+    for warning in result.basis.warnings:
+        note(f"warning: {in_labels(result.name, warning) if by_label else warning}")
+
+
+def _first_rows(result: MetricResult, sort: list[str] | None, limit: int | None) -> MetricResult:
+    """The rows of a metric in another order, or the first of them."""
+    if sort is None and limit is None:
+        return result
+    # not at the top: it imports Polars
+    from dealdb.query.results.sorting import parse_sort, sorted_rows
+
+    if limit is not None and limit < 1:
+        msg = f"--limit is a number of rows from 1 up, not {limit}"
+        raise ConfigError(msg)
+    frame = result.frame
+    keys = [_sort_key(result.name, name, frame.columns) for name in sort or []]
+    rows = sorted_rows(frame, None, parse_sort(keys, frame.columns), limit)
+    return replace(result, frame=frame[rows])
+
+
+def _sort_key(metric: str, name: str, keys: list[str]) -> str:
+    sign = "-" if name.startswith("-") else ""
+    return sign + key_of(metric, name.removeprefix("-"), keys)
 
 
 def figure_form(name: str) -> Form:
