@@ -149,6 +149,8 @@ def run() -> None:
         if isinstance(error, SystemExit) or not leaving.INTERRUPTS.are_recent():
             raise
         code = _fail("interrupted", leaving.INTERRUPTED)
+    # once more, as an interrupt may have come before it was done
+    leaving.leave_at_once()
     sys.exit(code)
 
 

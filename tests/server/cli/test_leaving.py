@@ -122,3 +122,12 @@ def test_a_second_interrupt_does_not_cut_short_what_the_first_one_cleans_up() ->
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "clean\n")
+
+
+def test_an_interrupt_in_code_that_was_a_text_ends_the_program_with_130() -> None:
+    code = (
+        "import sys; from dealdb.cli import main\n"
+        "main.main = lambda _: exec('raise KeyboardInterrupt')\nmain.run()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "error: interrupted\n")
