@@ -17,6 +17,7 @@ from dealdb.cli.session import At, Parquet, Session
 from dealdb.errors import ConfigError
 
 if TYPE_CHECKING:
+    from dealdb import DealDatabase, DealView
     from dealdb.query import QueryEngine
 
 # rows of a table on a terminal when no --limit is given
@@ -53,7 +54,8 @@ def find(
 
     dealdb schema names the columns; write texts and dates in single quotes, as in created >= '2026-01-31'.
 
-    A table on a terminal ends after 50 deals unless --limit is given; in a pipe, a file, JSON and CSV, all are printed.
+    A table on a terminal ends after 50 deals unless --limit is given, and leaves out columns without any value unless
+    --columns names them; in a pipe, a file, JSON and CSV, all are printed.
     A parameter's value is a number, a date or true where it looks like one; 'quotes' make it a text.
     """
     paged = page is not None or cursor is not None
@@ -63,18 +65,24 @@ def find(
         msg = "--page and --cursor exclude --limit, --offset, --explain and --parquet; --explain excludes --parquet"
         raise ConfigError(msg)
     with session.reading(at) as db:
-        if paged:
-            _print_page(db.query, where, {**options, "cursor": cursor}, page, session.output)
-        elif explain:
+        if explain:
             done = db.query.explain(where, limit=limit, offset=offset, **options)
             _print_explanation(done, session.output)
+            return
+        if paged:
+            n_found = _print_page(
+                db.query, where, {**options, "cursor": cursor}, page, session.output
+            )
         else:
             whole = parquet is not None or limit is not None
             if not whole and session.output is Output.TABLE and sys.stdout.isatty():
-                _print_screenful(db.query, where, offset, options)
+                n_found = _print_screenful(db.query, where, offset, options)
             else:
                 frame = db.query.find(where, limit=limit, offset=offset, **options)
-                print_frame(frame, session.output, parquet)
+                print_frame(frame, session.output, parquet, with_empty=columns is not None)
+                n_found = frame.height
+        if not n_found and at is None:
+            tell_if_empty(db)
 
 
 def search(
@@ -106,11 +114,13 @@ def search(
             params=parameters(param),
             **options,
         )
+        if frame.is_empty() and at is None:
+            tell_if_empty(db)
     found = ["id", "_score", "_in", "_highlight"]
     if session.output is Output.TABLE and parquet is None:
         # what matched comes first: a terminal may not have the width for all
         frame = frame.select(*found, *(name for name in frame.columns if name not in found))
-    print_frame(frame, session.output, parquet)
+    print_frame(frame, session.output, parquet, with_empty=False)
 
 
 def sql(
@@ -132,14 +142,22 @@ def sql(
     print_frame(frame, session.output, parquet)
 
 
+def tell_if_empty(db: DealDatabase | DealView) -> None:
+    """Say what comes first, where nothing was found because there are no deals at all."""
+    if not db.query.count():
+        note("no deals yet: dealdb load FILE.csv or dealdb demo --keep")
+
+
 def _print_screenful(
     engine: QueryEngine, where: str | None, offset: int, options: Mapping[str, Any]
-) -> None:
+) -> int:
+    """Print the first deals on a terminal; returns how many."""
     frame = engine.find(where, limit=SCREENFUL, offset=offset, **options)
     left = engine.count(where, params=options["params"]) - offset - frame.height
-    print_frame(frame, Output.TABLE)
+    print_frame(frame, Output.TABLE, with_empty=options["columns"] is not None)
     if left > 0:
         note(f"{left:,} more; --limit N shows more, --csv and --json all")
+    return frame.height
 
 
 def _print_page(
@@ -148,16 +166,18 @@ def _print_page(
     options: Mapping[str, Any],
     size: int | None,
     output: Output,
-) -> None:
+) -> int:
+    """Print a page; returns how many deals there are on all pages."""
     given = dict(options) if size is None else {**options, "size": size}
     page = engine.page(where, **given)
     if output is Output.JSON:
         rows = page.items.to_dicts()
         print(to_json({"total": page.total, "next": page.next, "rows": rows}))
-        return
-    print_frame(page.items, output)
+        return page.total
+    print_frame(page.items, output, with_empty=options["columns"] is not None)
     note(f"{page.items.height:,} of {page.total:,} deals")
     note(f"next page: --cursor {page.next}" if page.next else "last page")
+    return page.total
 
 
 def _print_explanation(done: Any, output: Output) -> None:

@@ -239,7 +239,9 @@ def _report_facts(report: LoadReport) -> dict[str, Any]:
 
 
 def _report_lines(report: LoadReport) -> Iterator[tuple[str, str | list[str]]]:
-    yield "source", f"{report.source} ({report.format})"
+    # rows of a program have no name of their own
+    of_program = report.format == "mappings"
+    yield "source", "rows from Python" if of_program else f"{report.source} ({report.format})"
     counts = (
         "inserted",
         "updated",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dealdb.cli.arguments import Sort, names
+from dealdb.cli.commands.find import tell_if_empty
 from dealdb.cli.completion import complete_columns
 from dealdb.cli.output.cells import Form, to_json
 from dealdb.cli.output.figures import print_figures
@@ -116,6 +117,8 @@ def stats(
     given |= {"outcome": outcome, "basis": basis, "of": of, "period": period}
     with session.reading(at) as db:
         result = _metric(db.analytics, metric, {"by": names(by), "k": top, **given})
+        if not result.basis.n and at is None:
+            tell_if_empty(db)
         shown = _first_rows(result, names(sort), limit)
     if file is not None:
         _export(shown, file, raw=session.raw)

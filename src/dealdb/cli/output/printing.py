@@ -33,6 +33,7 @@ def print_rows(
     output: Output,
     *,
     forms: Mapping[str, Form] | None = None,
+    with_empty: bool = True,
 ) -> None:
     """
     Print records that share their columns.
@@ -47,6 +48,8 @@ def print_rows(
         Table, a JSON array with one object a line, the lines without the array, CSV with a header, or Markdown.
     forms
         How a table writes the numbers of a column.
+    with_empty
+        Whether a table on a terminal shows columns without any value.
     """
     match output:
         case Output.JSON:
@@ -64,10 +67,12 @@ def print_rows(
                 name: ["" if row.get(name) is None else row[name] for row in table]
                 for name in columns
             }
-            print_table(drawn, forms or {})
+            print_table(drawn, forms or {}, with_empty=with_empty)
 
 
-def print_frame(frame: pl.DataFrame, output: Output, parquet: Path | None = None) -> None:
+def print_frame(
+    frame: pl.DataFrame, output: Output, parquet: Path | None = None, *, with_empty: bool = True
+) -> None:
     """
     Print a Polars frame as ``print_rows`` prints records, or write it to a Parquet file.
 
@@ -81,7 +86,7 @@ def print_frame(frame: pl.DataFrame, output: Output, parquet: Path | None = None
     if parquet is not None:
         write_parquet(frame, output, parquet)
     elif output is Output.TABLE:
-        print_rows(frame.iter_rows(named=True), frame.columns, output)
+        print_rows(frame.iter_rows(named=True), frame.columns, output, with_empty=with_empty)
     else:
         _print_text(frame, output)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 import shlex
 import signal
 import socket
@@ -21,6 +22,7 @@ import pytest
 from cli_runs import Run, db_fixture, run_fixture  # noqa: F401 fixtures
 from commits import at_each_commit
 from dealdb import DealDatabase
+from dealdb.cli.commands.trial import demo
 from dealdb.cli.main import main
 from dealdb.cli.output.cells import to_text
 from dealdb.cli.output.labels import label_of
@@ -570,3 +572,40 @@ def test_demo_runs_and_touches_nothing(capsys: pytest.CaptureFixture[str]) -> No
     ):
         assert heading in output
     assert not Path(os.environ["XDG_DATA_HOME"], "dealdb").exists()
+
+
+def test_demo_keeps_its_deals_once_where_it_is_asked_to(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "_saving", lambda *_: None)
+    for counts in ("1,600 inserted", "0 inserted, 0 updated, 1,600 unchanged"):
+        assert main(["demo", "--keep"]) == 0
+        output = capsys.readouterr().out
+        assert output.startswith("dealdb ")
+        assert counts in output
+    commands = re.findall(r"^  dealdb (.+)$", output, re.MULTILINE)
+    assert len(commands) >= 3
+    for command in commands[:2]:
+        assert main(shlex.split(command)) == 0
+    assert capsys.readouterr().out.startswith("id ")
+    # the collection of one's own deals has none
+    assert main(["find"]) == 0
+    assert capsys.readouterr().err.endswith(
+        "no deals yet: dealdb load FILE.csv or dealdb demo --keep\n"
+    )
+
+
+def test_where_there_are_no_deals_the_next_step_is_told(run: Run, db: DealDatabase) -> None:
+    told = "no deals yet: dealdb load FILE.csv or dealdb demo"
+    for command in (
+        ["find", "amount > 5"],
+        ["find", "--json"],
+        ["search", "x"],
+        ["stats"],
+        ["find", "--page", "2"],
+    ):
+        ran = run(*command)
+        assert (ran.code, told in ran.err, told in ran.out) == (0, True, False)
+    db.save_deal({"id": "1"})
+    assert run("find", "amount > 5").err == ""
+    assert told not in run("find", "--at", "2001-01-01").err
