@@ -39,7 +39,7 @@ class Basis:
     Examples
     --------
     >>> Basis(n=3, since=date(2026, 1, 1), currency="EUR").describe()
-    '3 deals, from 2026-01-01, currency EUR'
+    'n 3, from 2026-01-01, currency EUR'
     """
 
     n: int
@@ -51,7 +51,7 @@ class Basis:
 
     def describe(self) -> str:
         """The basis on one line, without its warnings."""
-        parts = [f"{self.n:,} {'deal' if self.n == 1 else 'deals'}"]
+        parts = [f"n {self.n:,}"]
         if self.since or self.until:
             bounds = (("from", self.since), ("before", self.until))
             parts.append(" ".join(f"{word} {day}" for word, day in bounds if day))

@@ -193,7 +193,7 @@ def _editing(db: DealDatabase) -> Iterator[None]:
     if not libedit:
         # where values differ in case alone, what is typed has to stay
         readline.parse_and_bind("set completion-ignore-case on")
-    preparing = Thread(target=_prepare, daemon=True)
+    preparing = Thread(target=_prepare, args=(db,), daemon=True)
     preparing.start()
     try:
         yield
@@ -205,14 +205,13 @@ def _editing(db: DealDatabase) -> Iterator[None]:
             _keep_history(file)
 
 
-def _prepare() -> None:
+def _prepare(db: DealDatabase) -> None:
     """Import what the first statement needs, while a person types it; no deal is read."""
     with suppress(Exception):
         from dealdb.cli.registry import Commands
-        from dealdb.query import QueryEngine
 
         Commands()["find"]
-        with closing(QueryEngine.over([{"id": "1", "stage": "Won", "amount": 5}])) as engine:
+        with closing(type(db.query).over([{"id": "1", "stage": "Won", "amount": 5}])) as engine:
             # not one of the filters that do without the parser
             engine.find("stage = 'Won' AND NOT amount > 5", sort="-amount", limit=1)
             engine.sql("SELECT count(*) FROM deals")

@@ -19,6 +19,7 @@ from dealdb.cli.output.printing import print_facts, print_rows, save_rows, write
 from dealdb.cli.output.streams import Output, note, note_escaped
 from dealdb.cli.session import At, Parquet, Session
 from dealdb.errors import ConfigError
+from dealdb.model.names import column_named
 from dealdb.model.pipeline import Kind, Pipeline, Stage
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def stats(
             tell_if_empty(db)
         shown = _first_rows(result, names(sort), limit)
     if file is not None:
-        _export(shown, file, raw=session.raw)
+        _export(session, shown, file)
         return
     print_metric(shown, session.output, parquet)
     if (left := len(result) - len(shown)) and session.output is Output.TABLE:
@@ -230,11 +231,9 @@ def print_metric(result: MetricResult, output: Output, parquet: Path | None = No
     _note_basis(result, by_label=by_label)
 
 
-def _export(result: MetricResult, file: str, *, raw: bool) -> None:
-    # not at the top: it imports Polars
-    from dealdb.loader.export.export import write_frame
-
-    report = write_frame(result.frame, file, raw=raw)
+def _export(session: Session, result: MetricResult, file: str) -> None:
+    with session.open() as db:
+        report = db.loader.export(file, result.frame, raw=session.raw)
     rows = "row" if report.rows == 1 else "rows"
     note(f"{report.target}: {report.rows:,} {rows}, {report.bytes:,} bytes of {report.format}")
     note_escaped(report.escaped)
@@ -243,30 +242,38 @@ def _export(result: MetricResult, file: str, *, raw: bool) -> None:
 
 def _note_basis(result: MetricResult, *, by_label: bool) -> None:
     """Say what the figures rest on, in the words of the table or in the keys of a file."""
-    note(f"basis: {result.basis.describe()}")
+    basis = result.basis
+    deals = "1 deal" if basis.n == 1 else f"{basis.n:,} deals"
+    note(f"basis: {basis.describe().replace(f'n {basis.n:,}', deals, 1)}")
     for warning in result.basis.warnings:
         note(f"warning: {in_labels(result.name, warning) if by_label else warning}")
 
 
 def _first_rows(result: MetricResult, sort: list[str] | None, limit: int | None) -> MetricResult:
-    """The rows of a metric in another order, or the first of them."""
-    if sort is None and limit is None:
-        return result
-    # not at the top: it imports Polars
-    from dealdb.query.results.sorting import parse_sort, sorted_rows
-
+    """The rows of a metric in another order, nulls last, or the first of them."""
     if limit is not None and limit < 1:
         msg = f"--limit is a number of rows from 1 up, not {limit}"
         raise ConfigError(msg)
     frame = result.frame
     keys = [_sort_key(result.name, name, frame.columns) for name in sort or []]
-    rows = sorted_rows(frame, None, parse_sort(keys, frame.columns), limit)
-    return replace(result, frame=frame[rows])
+    for name, _ in keys:
+        if frame.schema[name].is_nested():
+            msg = f"the rows of {result.name} can't be sorted by {name}, which is a list"
+            raise ConfigError(msg)
+    if keys:
+        frame = frame.sort(
+            [name for name, _ in keys],
+            descending=[descending for _, descending in keys],
+            nulls_last=True,
+            maintain_order=True,
+        )
+    return replace(result, frame=frame if limit is None else frame.head(limit))
 
 
-def _sort_key(metric: str, name: str, keys: list[str]) -> str:
-    sign = "-" if name.startswith("-") else ""
-    return sign + key_of(metric, name.removeprefix("-"), keys)
+def _sort_key(metric: str, name: str, keys: list[str]) -> tuple[str, bool]:
+    """Column that a key of ``--sort`` means, and whether it is descending."""
+    key = key_of(metric, name.removeprefix("-"), keys)
+    return column_named(key, keys), name.startswith("-")
 
 
 def figure_form(name: str) -> Form:

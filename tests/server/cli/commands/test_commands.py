@@ -288,7 +288,10 @@ def test_stats_prints_each_metric(run: Run, loaded: DealDatabase, metric: str) -
     assert list(document["rows"][0]) == expected.frame.columns
     table = run("stats", metric)
     assert table.code == 0
-    assert table.err.startswith(f"basis: {expected.basis.describe()}\n")
+    described = expected.basis.describe().replace(
+        f"n {expected.basis.n}", f"{expected.basis.n} deals", 1
+    )
+    assert table.err.startswith(f"basis: {described}\n")
     assert label_of(expected.name, expected.frame.columns[0]) in table.out
 
 
@@ -332,7 +335,7 @@ def test_stats_to_a_file_of_any_form(
 def test_a_table_has_words_where_programs_have_keys(run: Run, loaded: DealDatabase) -> None:
     figures = loaded.analytics.summary()
     table = run("stats").out
-    assert f"closed deals                  {figures['n']}" in table
+    assert f"closed deals            {figures['n']}" in table
     assert "sized_n" not in table
     assert run("stats", "--csv").out.startswith("deals,open,n,")
     assert run("stats", "--md").out.startswith("| deals | open deals | closed deals |")
