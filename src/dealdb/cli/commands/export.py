@@ -10,7 +10,7 @@ import typer
 from dealdb.cli.arguments import Columns, Limit, Params, Sort, names, parameters
 from dealdb.cli.commands.find import Where
 from dealdb.cli.output.printing import print_facts
-from dealdb.cli.output.streams import Output, note, note_escaped
+from dealdb.cli.output.streams import Output, note, note_as_text, note_escaped
 from dealdb.cli.session import At, Session
 from dealdb.errors import ConfigError
 
@@ -24,7 +24,7 @@ def export(
         typer.Option(
             "--format",
             metavar="NAME",
-            help="csv, tsv, jsonl, json, md, parquet or arrow [default: by name].",
+            help="csv, tsv, jsonl, json, md, parquet, arrow or xlsx [default: by name].",
         ),
     ] = None,
     sort: Sort = None,
@@ -40,7 +40,7 @@ def export(
     at: At = None,
 ) -> None:
     """
-    Write deals to a file, in any of seven forms.
+    Write deals to a file, in any of eight forms.
 
     The name gives the format, and a final .gz or .zst compresses it. With --raw, load reads back the same deals.
     """
@@ -67,3 +67,4 @@ def export(
     rows = "row" if report.rows == 1 else "rows"
     tell(f"{report.target}: {report.rows:,} {rows}, {report.bytes:,} bytes of {report.format}")
     note_escaped(report.escaped)
+    note_as_text(report.as_text)

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from html import unescape
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -25,6 +26,7 @@ from dealdb.loader.sources.text_file import BLOCK_BYTES, check_expansion
 # what its library says of columns without a value is of no use to anybody who loads them
 logging.getLogger("fastexcel").addHandler(logging.NullHandler())
 
+_SHORT_NUMBER = r"^-?(?:[0-9]+\.[0-9]{1,9}|0)$"
 _COLUMN_AT_FAULT = re.compile(r"for column (.+)")
 # other sheets that a note names
 _MOST_NAMED = 5
@@ -228,12 +230,42 @@ def _loaded(workbook: Any, name: str, header_row: int) -> pl.DataFrame:
             sheet = workbook.load_sheet(
                 name, header_row=header_row, schema_sample_rows=None, dtypes=dtypes or None
             )
-            return pl.DataFrame(sheet.to_polars())
+            frame = pl.DataFrame(sheet.to_polars())
+            mixed = [each.name for each in frame if _has_short_numbers(each)]
+            if not mixed:
+                return frame
+            kinds = {**dtypes, **dict.fromkeys(mixed, "float")}
+            numbers = workbook.load_sheet(
+                name, header_row=header_row, schema_sample_rows=None, dtypes=kinds
+            ).to_polars()
+            return frame.with_columns(_with_all_digits(frame[n], numbers[n]) for n in mixed)
         except fastexcel.UnsupportedColumnTypeCombinationError as problem:
             found = _COLUMN_AT_FAULT.search(str(problem))
             if found is None or found[1] in dtypes:
                 raise
             dtypes[found[1]] = "string"
+
+
+def _has_short_numbers(column: pl.Series) -> bool:
+    """Whether a column has numbers among texts: the library writes these with nine decimals only."""
+    return column.dtype == pl.String and bool(column.str.contains(_SHORT_NUMBER).any())
+
+
+def _with_all_digits(texts: pl.Series, numbers: pl.Series) -> pl.Series:
+    """Texts of a column in which the cells that are numbers have all of their digits."""
+    return pl.Series(
+        texts.name,
+        [
+            f"{Decimal(repr(number)):f}" if number and text == _short(number) else text
+            for text, number in zip(texts, numbers, strict=True)
+        ],
+        dtype=pl.String,
+    )
+
+
+def _short(number: float) -> str:
+    """Number as the library writes it among texts; nothing for a whole one, of which it writes all digits."""
+    return "" if number.is_integer() else f"{number:.9f}".rstrip("0").rstrip(".")
 
 
 def _check_archive(path: Path, name: str, max_expansion: int) -> None:

@@ -147,7 +147,7 @@ def test_a_frame_without_rows_is_written_in_each_form(tmp_path: Path, format: st
     report = write_frame(FRAME.clear(), tmp_path / "deals.out", format=format)
     assert report.rows == 0
     assert (tmp_path / "deals.out").stat().st_size == report.bytes
-    if format != "md":
+    if format not in ("md", "xlsx"):
         assert Recorder().load(tmp_path / "deals.out", format=format).read == 0
 
 
