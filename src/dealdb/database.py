@@ -322,9 +322,10 @@ class DealDatabase:
     @cached_property
     def query(self) -> QueryEngine:
         """Filters, SQL and frames over the live deals."""
+        from dealdb.loader import read_table
         from dealdb.query import QueryEngine
 
-        return QueryEngine(LiveDeals(self))
+        return QueryEngine(LiveDeals(self), read_table=read_table)
 
     @cached_property
     def analytics(self) -> Analytics:

@@ -39,9 +39,10 @@ class DealView:
     @cached_property
     def query(self) -> QueryEngine:
         """Filters, SQL and frames over the deals of then."""
+        from dealdb.loader import read_table
         from dealdb.query import FixedDeals, QueryEngine
 
-        return QueryEngine(FixedDeals(self.snapshot))
+        return QueryEngine(FixedDeals(self.snapshot), read_table=read_table)
 
     @cached_property
     def analytics(self) -> Analytics:

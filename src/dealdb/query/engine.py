@@ -33,6 +33,7 @@ from dealdb.query.results.sorting import Sort, parse_sort, sorted_rows
 if TYPE_CHECKING:
     from dealdb.model.pipeline import Pipeline
     from dealdb.query.sql.session import SqlSession
+    from dealdb.query.sql.tables import ReadTable, Tables
     from dealdb.store.replica.snapshot import Snapshot
 
 # what one statement may take
@@ -59,6 +60,8 @@ class QueryEngine:
         Seconds after which ``sql`` stops a statement.
     sql_memory_mb
         Megabytes that ``sql`` may use besides the columns themselves.
+    read_table
+        Reads the tables of ``sql`` that are no data frames; None where nothing does.
 
     Examples
     --------
@@ -73,8 +76,10 @@ class QueryEngine:
         *,
         sql_timeout_s: float = SQL_TIMEOUT_S,
         sql_memory_mb: int = SQL_MEMORY_MB,
+        read_table: ReadTable | None = None,
     ) -> None:
         self._source = source
+        self._read_table = read_table
         self._saved = SavedQueries(source)
         # the table of changes as it was last asked for, and the deals and the commit that it belongs to
         self._changes: tuple[pl.DataFrame, int, pl.DataFrame | None] | None = None
@@ -509,9 +514,11 @@ class QueryEngine:
         chosen = projected(deals.rows, columns)
         return chosen if deals.kept is None else chosen.filter(deals.kept)
 
-    def sql(self, statement: str, *, params: Params = None) -> pl.DataFrame:
+    def sql(
+        self, statement: str, *, params: Params = None, tables: Tables | None = None
+    ) -> pl.DataFrame:
         """
-        Result of one SELECT on DuckDB over the tables ``deals`` and ``history``.
+        Result of one SELECT on DuckDB over the tables ``deals`` and ``history``, and over some of your own.
 
         Parameters
         ----------
@@ -520,6 +527,9 @@ class QueryEngine:
         params
             Values of the parameters ``:name`` in the statement, bound by DuckDB; a list is written after IN without
             parentheses.
+        tables
+            Tables that the statement may name as well: data frames, or paths and lists of mappings, which are read as
+            ``loader.load`` reads them. ``tables={"quotas": "quotas.csv"}``.
 
         Returns
         -------
@@ -530,7 +540,7 @@ class QueryEngine:
         ------
         QueryError
             If the statement isn't one SELECT, reaches for another table or file, fails, takes longer than
-            ``sql_timeout_s`` or more memory than ``sql_memory_mb``.
+            ``sql_timeout_s`` or more memory than ``sql_memory_mb``; or if a table can't be read or have that name.
         MissingExtra
             If DuckDB or PyArrow is not installed.
 
@@ -548,7 +558,14 @@ class QueryEngine:
         >>> query = QueryEngine.over([{"id": "1", "n": 5}, {"id": "2", "n": 7}])
         >>> query.sql("SELECT sum(n) AS total FROM deals").item()
         12
+        >>> weights = pl.DataFrame({"id": ["1"], "weight": [3]})
+        >>> query.sql(
+        ...     "SELECT n * weight FROM deals JOIN weights USING (id)", tables={"weights": weights}
+        ... ).item()
+        15
         """
+        from dealdb.query.sql.tables import side_tables
+
         if self._session is None:
             # not at the top: loading DuckDB and PyArrow takes longer than most queries
             from dealdb.query.sql.session import SqlSession
@@ -562,6 +579,7 @@ class QueryEngine:
             params,
             history=lambda: self._changes_of(deals),
             kept=deals.kept,
+            sides=side_tables(tables, self._read_table),
         )
 
     def _changes_of(self, deals: Snapshot) -> pl.DataFrame | None:

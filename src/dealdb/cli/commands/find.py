@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.cli.arguments import Columns, Limit, Offset, Params, Sort, names, parameters
+from dealdb.cli.arguments import (
+    Columns,
+    Limit,
+    Offset,
+    Params,
+    Sort,
+    With,
+    names,
+    parameters,
+    side_tables,
+)
 from dealdb.cli.output.cells import to_json
 from dealdb.cli.output.printing import print_facts, print_frame
 from dealdb.cli.output.streams import Output, note
@@ -119,16 +129,17 @@ def sql(
         str, typer.Argument(metavar="STATEMENT", help="One SELECT; the deals are the table deals.")
     ],
     param: Params = None,
+    tables: With = None,
     at: At = None,
     parquet: Parquet = None,
 ) -> None:
     """
     Run one SELECT over the deals.
 
-    DuckDB runs it, without access to files or other data; it needs the extra sql.
+    DuckDB runs it, without access to other files or data than those of --with; it needs the extra sql.
     """
     with session.reading(at) as db:
-        frame = db.query.sql(statement, params=parameters(param))
+        frame = db.query.sql(statement, params=parameters(param), tables=side_tables(tables))
     print_frame(frame, session.output, parquet)
 
 

@@ -12,6 +12,7 @@ import ctypes
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -83,6 +84,7 @@ class SqlSession:
         *,
         history: Callable[[], pl.DataFrame | None] | None = None,
         kept: pl.Series | None = None,
+        sides: Mapping[str, pl.DataFrame] | None = None,
     ) -> pl.DataFrame:
         """
         Result of one SELECT over a frame as the table ``deals``.
@@ -95,6 +97,8 @@ class SqlSession:
             Gives the table ``history``, or None where there is none; called when the statement names it.
         kept
             Boolean a row of the frame, true for those that the table has; None for all.
+        sides
+            Further tables by name.
 
         Raises
         ------
@@ -113,13 +117,16 @@ class SqlSession:
         job = Job(self._cursor, statement, self._timeout_s)
         try:
             tree = job.result(lambda cursor: _parsed(cursor, readable))
-            needed = needed_columns(tree, statement, frame.columns, values)
-            tables = {TABLE: self._table(frame, needed.columns, kept)}
-            columns = frame.columns
+            beside = dict(sides or {})
+            known = {name: table.columns for name, table in beside.items()}
+            needed = needed_columns(tree, statement, frame.columns, values, known)
             if needed.history:
-                past = _past(history, statement)
-                tables[HISTORY] = past.to_arrow(compat_level=pl.CompatLevel.newest())
-                columns = [*columns, *(name for name in past.columns if name not in columns)]
+                beside[HISTORY] = _past(history, statement)
+            newest = pl.CompatLevel.newest()
+            tables = {name: table.to_arrow(compat_level=newest) for name, table in beside.items()}
+            tables[TABLE] = self._table(frame, needed.columns, kept)
+            others = (table.columns for table in beside.values())
+            columns = list(dict.fromkeys(chain(frame.columns, *others)))
             try:
                 return job.result(lambda cursor: _selected(cursor, tables, readable, values))
             except _duckdb_error() as error:
