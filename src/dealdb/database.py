@@ -25,7 +25,7 @@ from dealdb.store.archive.chunk_cache import DEFAULT_MB as DEFAULT_CACHE_MB
 from dealdb.store.archive.chunk_cache import ChunkCache, make_cache
 from dealdb.store.commit.durability import Durability
 from dealdb.store.history.feed_start import parse_since
-from dealdb.view import DealView
+from dealdb.view import DealView, read_side_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -322,10 +322,9 @@ class DealDatabase:
     @cached_property
     def query(self) -> QueryEngine:
         """Filters, SQL and frames over the live deals."""
-        from dealdb.loader import read_table
         from dealdb.query import QueryEngine
 
-        return QueryEngine(LiveDeals(self), read_table=read_table)
+        return QueryEngine(LiveDeals(self), read_table=read_side_table)
 
     @cached_property
     def analytics(self) -> Analytics:

@@ -15,6 +15,8 @@ from dealdb.model.values import encode_id
 from dealdb.store import Deal
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from dealdb.analytics import Analytics
     from dealdb.query import QueryEngine
     from dealdb.store.replica.snapshot import Snapshot
@@ -39,10 +41,9 @@ class DealView:
     @cached_property
     def query(self) -> QueryEngine:
         """Filters, SQL and frames over the deals of then."""
-        from dealdb.loader import read_table
         from dealdb.query import FixedDeals, QueryEngine
 
-        return QueryEngine(FixedDeals(self.snapshot), read_table=read_table)
+        return QueryEngine(FixedDeals(self.snapshot), read_table=read_side_table)
 
     @cached_property
     def analytics(self) -> Analytics:
@@ -117,3 +118,11 @@ class DealView:
     def __repr__(self) -> str:
         last = f"commit {self.snapshot.seq}" if self.snapshot.seq else "before the first commit"
         return f"<DealView of {self.when.isoformat()}: {len(self)} deals, {last}>"
+
+
+def read_side_table(source: object) -> pl.DataFrame:
+    """Table of ``sql`` that is no data frame, read as deals are loaded."""
+    # not at the top: most queries load nothing
+    from dealdb.loader import read_table
+
+    return read_table(source)

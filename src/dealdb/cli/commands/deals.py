@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dealdb.cli.completion import complete_pair
-from dealdb.cli.output.printing import print_facts, print_rows, save_rows
+from dealdb.cli.output.printing import print_facts, print_rows, save_rows, table_file
 from dealdb.cli.output.streams import Output, note
-from dealdb.cli.session import At, Parquet, Session
+from dealdb.cli.session import At, Parquet, Session, Xlsx
 from dealdb.cli.settings import DURABILITIES
 from dealdb.errors import ConfigError, DealNotFound
 
@@ -32,21 +32,24 @@ Durable = Annotated[
 Ids = Annotated[list[str], typer.Argument(metavar="ID", help="Ids of deals.")]
 
 
-def get(session: Session, ids: Ids, at: At = None, parquet: Parquet = None) -> None:
+def get(
+    session: Session, ids: Ids, at: At = None, parquet: Parquet = None, xlsx: Xlsx = None
+) -> None:
     """
     Print deals by their ids.
 
     With --json one id gives an object, several give an array. _rev is the revision that save --expect-rev takes.
     An id that does not exist is named on stderr, and the exit code is 1.
     """
+    file = table_file(parquet, xlsx)
     with session.open() as db:
         deals = db.get_deals(ids) if at is None else list(map(db.as_of(at).get_deal, ids))
     found = [_with_revision(deal) for deal in deals if deal is not None]
-    if len(ids) == 1 and found and parquet is None:
+    if len(ids) == 1 and found and file is None:
         print_facts(found[0], session.output)
     elif found:
         columns = list(dict.fromkeys(name for deal in found for name in deal))
-        save_rows(found, columns, session.output, parquet)
+        save_rows(found, columns, session.output, file)
     _fail_for_missing(id_ for id_, deal in zip(ids, deals, strict=True) if deal is None)
 
 

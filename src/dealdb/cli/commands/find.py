@@ -21,9 +21,9 @@ from dealdb.cli.arguments import (
     side_tables,
 )
 from dealdb.cli.output.cells import to_json
-from dealdb.cli.output.printing import print_facts, print_frame
+from dealdb.cli.output.printing import print_facts, print_frame, table_file
 from dealdb.cli.output.streams import Output, note
-from dealdb.cli.session import At, Parquet, Session
+from dealdb.cli.session import At, Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def find(
     ] = False,
     at: At = None,
     parquet: Parquet = None,
+    xlsx: Xlsx = None,
 ) -> None:
     """
     Print the deals that a filter selects.
@@ -67,10 +68,14 @@ def find(
     A parameter's value is a number, a date or true where it looks like one; 'quotes' make it a text.
     """
     paged = page is not None or cursor is not None
+    file = table_file(parquet, xlsx)
     options: dict[str, Any] = {"sort": names(sort), "columns": names(columns)}
     options["params"] = parameters(param)
-    if (paged or explain) and (parquet or (paged and (limit is not None or offset or explain))):
-        msg = "--page and --cursor exclude --limit, --offset, --explain and --parquet; --explain excludes --parquet"
+    if (paged or explain) and (file or (paged and (limit is not None or offset or explain))):
+        msg = (
+            "--page and --cursor exclude --limit, --offset, --explain, --parquet and --xlsx; "
+            "--explain excludes --parquet and --xlsx"
+        )
         raise ConfigError(msg)
     with session.reading(at) as db:
         if paged:
@@ -79,12 +84,12 @@ def find(
             done = db.query.explain(where, limit=limit, offset=offset, **options)
             _print_explanation(done, session.output)
         else:
-            whole = parquet is not None or limit is not None
+            whole = file is not None or limit is not None
             if not whole and session.output is Output.TABLE and sys.stdout.isatty():
                 _print_screenful(db.query, where, offset, options)
             else:
                 frame = db.query.find(where, limit=limit, offset=offset, **options)
-                print_frame(frame, session.output, parquet)
+                print_frame(frame, session.output, file)
 
 
 def search(
@@ -100,6 +105,7 @@ def search(
     param: Params = None,
     at: At = None,
     parquet: Parquet = None,
+    xlsx: Xlsx = None,
 ) -> None:
     """
     Print the deals that have some words, best first.
@@ -117,10 +123,11 @@ def search(
             **options,
         )
     found = ["id", "_score", "_in", "_highlight"]
-    if session.output is Output.TABLE and parquet is None:
+    file = table_file(parquet, xlsx)
+    if session.output is Output.TABLE and file is None:
         # what matched comes first: a terminal may not have the width for all
         frame = frame.select(*found, *(name for name in frame.columns if name not in found))
-    print_frame(frame, session.output, parquet)
+    print_frame(frame, session.output, table_file(parquet, xlsx))
 
 
 def sql(
@@ -132,6 +139,7 @@ def sql(
     tables: With = None,
     at: At = None,
     parquet: Parquet = None,
+    xlsx: Xlsx = None,
 ) -> None:
     """
     Run one SELECT over the deals.
@@ -140,7 +148,7 @@ def sql(
     """
     with session.reading(at) as db:
         frame = db.query.sql(statement, params=parameters(param), tables=side_tables(tables))
-    print_frame(frame, session.output, parquet)
+    print_frame(frame, session.output, table_file(parquet, xlsx))
 
 
 def _print_screenful(

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from dealdb.cli.arguments import Columns, Limit, Offset, Params, Sort, names, parameters
-from dealdb.cli.output.printing import print_frame, print_rows
+from dealdb.cli.output.printing import print_frame, print_rows, table_file
 from dealdb.cli.output.streams import Output, note
-from dealdb.cli.session import Parquet, Session
+from dealdb.cli.session import Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
 
 USAGE = "query takes list, save NAME [WHERE], run NAME, or delete NAME"
@@ -31,6 +31,7 @@ def query(
     offset: Offset = 0,
     param: Params = None,
     parquet: Parquet = None,
+    xlsx: Xlsx = None,
 ) -> None:
     """
     List, save, run or delete saved queries.
@@ -39,7 +40,8 @@ def query(
     amount > :least; run takes their values with --param.
     """
     ordered, chosen = names(sort), names(columns)
-    running = bool(limit is not None or offset or param or parquet)
+    file = table_file(parquet, xlsx)
+    running = bool(limit is not None or offset or param or file)
     match action or ["list"]:
         case ["list"] if not (ordered or chosen or running):
             with session.open() as db:
@@ -52,7 +54,7 @@ def query(
         case ["run", name] if not (ordered or chosen):
             with session.open() as db:
                 frame = db.query.run(name, limit=limit, offset=offset, params=parameters(param))
-            print_frame(frame, session.output, parquet)
+            print_frame(frame, session.output, file)
         case ["delete", name] if not (ordered or chosen or running):
             with session.open() as db:
                 if not db.query.forget(name):
@@ -62,7 +64,7 @@ def query(
         case _:
             msg = (
                 f"{USAGE}; --sort and --columns are for save, "
-                "--limit, --offset, --param and --parquet for run"
+                "--limit, --offset, --param, --parquet and --xlsx for run"
             )
             raise ConfigError(msg)
 

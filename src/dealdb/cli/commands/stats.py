@@ -13,15 +13,20 @@ from dealdb.cli.arguments import names
 from dealdb.cli.completion import complete_columns
 from dealdb.cli.output.cells import Form, to_json
 from dealdb.cli.output.figures import print_figures
-from dealdb.cli.output.printing import print_facts, print_rows, save_rows, write_parquet
+from dealdb.cli.output.printing import (
+    TableFile,
+    print_facts,
+    print_rows,
+    save_rows,
+    table_file,
+    write_file,
+)
 from dealdb.cli.output.streams import Output, note
-from dealdb.cli.session import At, Parquet, Session
+from dealdb.cli.session import At, Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
 from dealdb.model.pipeline import Kind, Pipeline, Stage
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from dealdb.analytics import Analytics, MetricResult
 
 METRICS = (
@@ -84,6 +89,7 @@ def stats(
     ] = None,
     at: At = None,
     parquet: Parquet = None,
+    xlsx: Xlsx = None,
 ) -> None:
     """
     Print a metric of the deals.
@@ -94,7 +100,7 @@ def stats(
     given |= {"outcome": outcome, "basis": basis, "of": of, "period": period}
     with session.reading(at) as db:
         result = _metric(db.analytics, metric, {"by": names(by), "k": top, **given})
-    print_metric(result, session.output, parquet)
+    print_metric(result, session.output, table_file(parquet, xlsx))
 
 
 def pipeline(
@@ -122,6 +128,7 @@ def pipeline(
         ),
     ] = None,
     parquet: Parquet = None,
+    xlsx: Xlsx = None,
 ) -> None:
     """
     Print the stages with their deals, or define the stages.
@@ -131,12 +138,13 @@ def pipeline(
     are set again; at first it is --closes.
     """
     options = {"by": names(by), "where": where, "as_of": as_of}
+    file = table_file(parquet, xlsx)
     if force and set_to is None:
         msg = "--force belongs to --set, which defines the stages"
         raise ConfigError(msg)
     if set_to is None and closes is None:
         with session.reading(at) as db:
-            print_metric(_metric(db.analytics, "pipeline", options), session.output, parquet)
+            print_metric(_metric(db.analytics, "pipeline", options), session.output, file)
         return
     if at or any(options.values()):
         msg = "--set defines the stages for all deals: leave out --by, --where, --as-of and --at"
@@ -153,7 +161,7 @@ def pipeline(
         )
         db.set_pipeline(wanted, force=force)
         rows = [{**asdict(stage), "kind": str(stage.kind)} for stage in db.pipeline]
-    save_rows(rows, ["name", "kind", "probability", "rot_days"], session.output, parquet)
+    save_rows(rows, ["name", "kind", "probability", "rot_days"], session.output, file)
 
 
 def parse_stages(text: str) -> Pipeline:
@@ -175,15 +183,15 @@ def parse_stages(text: str) -> Pipeline:
     return Pipeline(tuple(_parse_stage(item.strip()) for item in text.split(",")))
 
 
-def print_metric(result: MetricResult, output: Output, parquet: Path | None = None) -> None:
+def print_metric(result: MetricResult, output: Output, file: TableFile | None = None) -> None:
     """Print a metric: a table, or its figures one a line where it has one row; or write its table to a file."""
     frame, basis = result.frame, result.basis
-    if output is Output.JSON and parquet is None:
+    if output is Output.JSON and file is None:
         print(to_json({"metric": result.name, "basis": asdict(basis), "rows": frame.to_dicts()}))
         return
     forms = {name: figure_form(name) for name in frame.columns}
-    if parquet is not None:
-        write_parquet(frame, output, parquet)
+    if file is not None:
+        write_file(frame, output, file)
     elif output is Output.TABLE and frame.height == 1:
         figures = frame.row(0, named=True).items()
         print_facts({k: "-" if v is None else v for k, v in figures}, output, forms=forms)

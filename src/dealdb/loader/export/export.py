@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
-from dealdb.errors import LoadError, MissingExtra
+from dealdb.errors import LoadError
 from dealdb.formats.text_form import FORMS, TextForm
 from dealdb.loader.export.output_file import STDOUT, Counted, compressed, name_of, opened
 from dealdb.model.columns import spelled_out
@@ -157,12 +157,9 @@ def _writer(format: str) -> _Writer:
     """What writes a binary format."""
     if format != "xlsx":
         return _BINARY[format]
-    try:
-        # not at the top: it needs an extra
-        from dealdb.loader.export.workbook import write_workbook
-    except ImportError:
-        msg = "XLSX needs the extra 'xlsx': pip install 'dealdb[xlsx]'; or export CSV"
-        raise MissingExtra(msg) from None
+    # not at the top: it needs an extra
+    from dealdb.formats.workbook import write_workbook
+
     return write_workbook
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import zipfile
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -15,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dealdb.errors import LoadError, MissingExtra
-from dealdb.loader.export import workbook
+from dealdb.formats import workbook
 from dealdb.loader.export.export import write_frame
 from dealdb.loader.sources.workbooks import WorkbookSource
 from dealdb.model.schema import Field, FieldType
@@ -178,6 +179,7 @@ def test_what_a_sheet_cannot_hold_is_refused_before_anything_is_written(
 def test_without_the_library_the_error_names_the_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "dealdb.loader.export.workbook", None)
+    monkeypatch.delitem(sys.modules, "dealdb.formats.workbook")
+    monkeypatch.setitem(sys.modules, "xlsxwriter", None)
     with pytest.raises(MissingExtra, match=r"pip install 'dealdb\[xlsx\]'; or export CSV"):
         write_frame(pl.DataFrame({"id": ["1"]}), tmp_path / "deals.xlsx")

@@ -14,13 +14,18 @@ from decimal import Decimal
 from typing import Any
 
 import polars as pl
-from xlsxwriter import Workbook
-from xlsxwriter.worksheet import Worksheet
 
-from dealdb.errors import LoadError
+from dealdb.errors import LoadError, MissingExtra
 from dealdb.formats.text_form import texts_of
 from dealdb.model.columns import field_of
 from dealdb.model.schema import NUMBER_TYPES, FieldType
+
+try:
+    from xlsxwriter import Workbook
+    from xlsxwriter.worksheet import Worksheet
+except ImportError:
+    _MSG = "XLSX needs the extra 'xlsx': pip install 'dealdb[xlsx]'; or export CSV"
+    raise MissingExtra(_MSG) from None
 
 # what a sheet can hold, the row with the names of the columns included
 MOST_ROWS = 1_048_576
