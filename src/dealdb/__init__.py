@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         WriterClash,
     )
     from dealdb.loader import ExportReport, LoadReport, MappedColumn, Progress
+    from dealdb.model.jsonable import to_jsonable
     from dealdb.model.pipeline import Kind, Pipeline, Stage
     from dealdb.model.schema import Field, FieldType, Schema
     from dealdb.query import Explanation, Facet, Page, SavedQuery
@@ -112,6 +113,7 @@ __all__ = [
     "StoreDamaged",
     "StoreError",
     "WriterClash",
+    "to_jsonable",
 ]
 
 # a name is imported at its first use: `dealdb --help` waits neither for the Redis client nor for Polars
@@ -121,6 +123,7 @@ _MODULES = {
     "MendReport": "connection.embedded.mend",
     "DealDatabase": "database",
     **dict.fromkeys(("ExportReport", "LoadReport", "MappedColumn", "Progress"), "loader"),
+    "to_jsonable": "model.jsonable",
     **dict.fromkeys(("Kind", "Pipeline", "Stage"), "model.pipeline"),
     **dict.fromkeys(("Explanation", "Facet", "Page", "SavedQuery"), "query"),
     **dict.fromkeys(("Field", "FieldType", "Schema"), "model.schema"),

@@ -612,8 +612,10 @@ import signal
 from dealdb.query import QueryEngine
 
 def interrupt(*_):
-    # not between two statements: there it would end the test
+    # once for each statement: between two of them it would end the test
+    global within
     if within:
+        within = False
         raise KeyboardInterrupt
 
 within = False
@@ -628,7 +630,6 @@ while n_interrupted < 40:
         query.sql(statement, params={"n": 5})
         within = False
     except BaseException as problem:
-        within = False
         n_interrupted += 1
         if type(problem) is not KeyboardInterrupt:
             others.append(repr(problem))
