@@ -45,6 +45,12 @@ if TYPE_CHECKING:
     from dealdb.store.upkeep.repair import RepairReport
 
 DEFAULT_COLLECTION = "deal"
+# what people look for to save many deals
+_NOT_METHODS = frozenset(
+    f"{verb}_{what}"
+    for verb in ("save", "insert", "add", "put", "upsert", "update", "bulk", "bulk_save")
+    for what in ("deals", "many", "all")
+)
 _AS_OPENED = nullcontext()
 
 
@@ -316,7 +322,9 @@ class DealDatabase:
         from dealdb.loader import DataLoader
 
         return DataLoader(
-            lambda: self._store, lambda where, **options: self.query.find(where, **options)
+            lambda: self._store,
+            lambda where, **options: self.query.find(where, **options),
+            into=LiveDeals(self),
         )
 
     @cached_property
@@ -331,7 +339,7 @@ class DealDatabase:
         """Metrics of the live deals."""
         from dealdb.analytics import Analytics
 
-        return Analytics(lambda where: self.query.select(where))
+        return Analytics(lambda where: self.query.select(where), of=LiveDeals(self))
 
     # the server ------------------------------------------------------------------------------------
 
@@ -539,6 +547,14 @@ class DealDatabase:
 
     def __repr__(self) -> str:
         return f"<DealDatabase {self.connection.settings.where} collection {self._collection!r}>"
+
+    if not TYPE_CHECKING:
+        # a type checker knows that there is no such method
+        def __getattr__(self, name: str) -> object:
+            many = "; many deals are saved by db.loader.load(deals), from a list of them or a file"
+            hint = many if name in _NOT_METHODS else ""
+            msg = f"{type(self).__name__!r} object has no attribute {name!r}{hint}"
+            raise AttributeError(msg, name=name, obj=self)
 
     # the deals -------------------------------------------------------------------------------------
 
@@ -1192,6 +1208,9 @@ class LiveDeals:
 
     def __init__(self, db: DealDatabase) -> None:
         self._db = db
+
+    def __repr__(self) -> str:
+        return f"collection {self._db._collection!r} on {self._db.connection.settings.where}"
 
     def snapshot(self, names: Collection[str] | None = None) -> Snapshot:
         """All deals as of now, with these columns at least; None for all columns."""

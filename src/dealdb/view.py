@@ -50,7 +50,7 @@ class DealView:
         """Metrics of the deals of then; open deals are judged on that day."""
         from dealdb.analytics import Analytics
 
-        return Analytics(self.query.select, today=self._day, warning=self.notice)
+        return Analytics(self.query.select, today=self._day, warning=self.notice, of=self)
 
     @property
     def notice(self) -> str | None:

@@ -11,6 +11,7 @@ import polars as pl
 
 from dealdb.engines import all_on_engines
 from dealdb.errors import LoadError
+from dealdb.formats.tables import table_of
 from dealdb.loader.export.export import ExportReport, write_frame
 from dealdb.loader.load_options import MAX_EXPANSION, LoadOptions
 from dealdb.loader.progress import ProgressCallback
@@ -31,13 +32,22 @@ class DataLoader:
         Gives the collection to load into; asked once at the beginning of each load.
     find
         Gives the deals that a filter keeps: ``QueryEngine.find``. Without it only data frames can be exported.
+    into
+        The deals, as ``repr`` shows them.
     """
 
     def __init__(
-        self, store: Callable[[], LoadTarget], find: Callable[..., pl.DataFrame] | None = None
+        self,
+        store: Callable[[], LoadTarget],
+        find: Callable[..., pl.DataFrame] | None = None,
+        into: object = None,
     ) -> None:
+        self._into = into
         self._store = store
         self._find = find
+
+    def __repr__(self) -> str:
+        return f"<DataLoader of {self._into!r}>" if self._into is not None else "<DataLoader>"
 
     def load(
         self,
@@ -278,7 +288,7 @@ class DataLoader:
     def export(
         self,
         target: str | Path | Any,
-        where: str | pl.Expr | pl.DataFrame | Tabular | None = None,
+        where: str | pl.Expr | pl.DataFrame | Tabular | Mapping[str, Tabular] | None = None,
         *,
         format: str | None = None,
         columns: Sequence[str] | None = None,
@@ -300,8 +310,8 @@ class DataLoader:
             all is written; until then, and after a failure, what was there stays. Text forms are compressed where
             the name ends in ``.gz`` or ``.zst``.
         where
-            Filter as for ``query.find``, or None for all deals; or a data frame to write, as ``query.sql`` gives it, or
-            the result of a metric.
+            Filter as for ``query.find``, or None for all deals; or a data frame to write, as ``query.sql`` gives it, the
+            result of a metric, a page, or facets.
         format
             ``csv``, ``tsv``, ``jsonl``, ``json``, ``md`` (Markdown), ``parquet``, ``arrow`` (Feather) or ``xlsx``; by
             default the suffix of the path decides, and a stream is CSV.
@@ -349,11 +359,9 @@ class DataLoader:
         frame = self._selected(where, columns=columns, sort=sort, limit=limit)
         return write_frame(frame, target, format=format, raw=raw, null=null)
 
-    def _selected(
-        self, where: str | pl.Expr | pl.DataFrame | Tabular | None, **options: Any
-    ) -> pl.DataFrame:
-        table = where if isinstance(where, pl.DataFrame) else getattr(where, "frame", None)
-        if isinstance(table, pl.DataFrame):
+    def _selected(self, where: object, **options: Any) -> pl.DataFrame:
+        table = table_of(where)
+        if table is not None:
             given = [name for name, value in options.items() if value is not None]
             if given:
                 msg = f"{given[0]} is for filters; a data frame is written as it is"

@@ -6,7 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dealdb.model.notebook import facts_html
 from dealdb.model.pipeline import Pipeline
+
+# beside the rows that were read
+_COUNTS = (
+    "inserted",
+    "updated",
+    "unchanged",
+    "skipped",
+    "rejected",
+    "deleted",
+    "duplicates",
+    "resumed",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,3 +180,9 @@ class LoadReport:
         )
         shown = "".join(f", {name}={getattr(self, name)}" for name in counts)
         return f"LoadReport(source={self.source!r}{shown})"
+
+    def _repr_html_(self) -> str:
+        counts = {name: getattr(self, name) for name in _COUNTS if getattr(self, name)}
+        notes = [*(f"warning: {warning}" for warning in self.warnings), *self.rests_on, *self.notes]
+        title = f"{'dry run of ' if self.dry_run else ''}{self.source}"
+        return facts_html(title, {"read": self.read, **counts, "reasons": self.reasons}, notes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import polars as pl
 
@@ -18,13 +18,35 @@ from dealdb.store.live.during_load import Settling
 from dealdb.store.log.entry import Position
 
 
-class Tabular(Protocol):
-    """What has a table: a result of a metric."""
+class _WithFrame(Protocol):
+    """A result of a metric."""
 
     @property
     def frame(self) -> pl.DataFrame:
         """The table."""
         ...
+
+
+class _WithTable(Protocol):
+    """A facet."""
+
+    @property
+    def table(self) -> pl.DataFrame:
+        """The table."""
+        ...
+
+
+class _WithItems(Protocol):
+    """A page."""
+
+    @property
+    def items(self) -> pl.DataFrame:
+        """The table."""
+        ...
+
+
+# what has a table
+Tabular: TypeAlias = _WithFrame | _WithTable | _WithItems
 
 
 class WriteCounts(Protocol):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 import polars as pl
 
 from dealdb.engines import all_on_engines, on_engines
+from dealdb.model.columns import spelled_out
 from dealdb.model.names import column_named, find_name
 from dealdb.query.deal_source import DealSource, FixedDeals, Rows, snapshot_of_rows
 from dealdb.query.filters.where import compile_where
@@ -86,6 +87,9 @@ class QueryEngine:
         self._limits = (sql_timeout_s, sql_memory_mb)
         self._session: SqlSession | None = None
 
+    def __repr__(self) -> str:
+        return f"<QueryEngine of {self._source!r}>"
+
     @classmethod
     @on_engines
     def over(cls, rows: Rows, *, pipeline: Pipeline | None = None) -> Self:
@@ -153,7 +157,7 @@ class QueryEngine:
         Returns
         -------
         polars.DataFrame
-            One row a deal; amounts are exact decimals.
+            One row a deal; amounts are exact decimals, and all texts are ``pl.String``.
 
         Raises
         ------
@@ -186,12 +190,12 @@ class QueryEngine:
             rows = sorted_rows(deals.rows, kept, keys, wanted.stop).slice(wanted.start)
             found = deals.whole_rows(rows)
             if found is not None:
-                return found
+                return spelled_out(found)
             deals = self._source.snapshot()
         keys = parse_sort(sort, deals.rows.columns)
         shown = projected(deals.rows, columns)
         kept = kept_rows(deals, where, equals, params)
-        return rows_found(deals.rows, shown, kept, keys, wanted)
+        return spelled_out(rows_found(deals.rows, shown, kept, keys, wanted))
 
     def page(
         self,
@@ -392,7 +396,7 @@ class QueryEngine:
         deals = self._source.snapshot()
         names = text_columns(deals.rows, columns)
         kept = kept_rows(deals, where, equals, params)
-        return searched(deals.rows, words, names, limit, kept)
+        return spelled_out(searched(deals.rows, words, names, limit, kept))
 
     def explain(
         self,
@@ -483,7 +487,13 @@ class QueryEngine:
         deals = self._source.snapshot()
         return deals.narrowed(kept_rows(deals, where, equals, params))
 
-    def frame(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    def frame(
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        text: bool = False,
+        floats: bool = False,
+    ) -> pl.DataFrame:
         """
         All deals as a data frame of your own: one row a deal, in the order of first saving.
 
@@ -491,6 +501,10 @@ class QueryEngine:
         ----------
         columns
             Columns of it, in this order; None for all.
+        text
+            Whether categories (``owner``, ``stage`` ...) are ``pl.String``, to be joined with other frames.
+        floats
+            Whether decimals are floats, for plots and models: these are no longer exact.
 
         Raises
         ------
@@ -500,7 +514,8 @@ class QueryEngine:
         Cost
         ----
         One round trip; the columns are shared with the live ones, not copied, unless deals were ever deleted: then
-        they are copied, all of them at the first call after a change, chosen ones at each.
+        they are copied, all of them at the first call after a change, chosen ones at each. ``text`` and ``floats`` copy
+        the columns that they change.
 
         Examples
         --------
@@ -510,9 +525,12 @@ class QueryEngine:
         """
         deals = self._deals(columns_named(None, {}, None, columns))
         if columns is None:
-            return deals.frame.clone()
-        chosen = projected(deals.rows, columns)
-        return chosen if deals.kept is None else chosen.filter(deals.kept)
+            found = deals.frame.clone()
+        else:
+            chosen = projected(deals.rows, columns)
+            found = chosen if deals.kept is None else chosen.filter(deals.kept)
+        found = spelled_out(found) if text else found
+        return found.cast({pl.Decimal: pl.Float64}) if floats else found
 
     def sql(
         self, statement: str, *, params: Params = None, tables: Tables | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import sys
 from collections.abc import Iterable
@@ -99,10 +100,7 @@ def save(
         name for deal in deals for name, value in deal.items() if value is not None
     ):
         if name not in known:
-            near = next(
-                (f", next to {each!r}" for each in known if each.lower() == name.lower()), ""
-            )
-            note(f"new column {name!r}{near}")
+            note(f"new column {name!r}{_near(name, known)}")
 
 
 def delete(
@@ -129,6 +127,17 @@ def delete(
         for row in rows:
             print(f"{row['id']}: deleted")
     _fail_for_missing(id_ for id_, done in deleted.items() if not done)
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    """What else a new column was most likely meant to be."""
+    names = list(known)
+    same = next((each for each in names if each.lower() == name.lower()), None)
+    if same is not None:
+        return f", next to {same!r}"
+    # "close" is nearer to "closed" than to "expected_close", and no column is meant by a single letter
+    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.75)
+    return f"; did you mean {near[0]!r}? dealdb schema drop {name!r} takes it away" if near else ""
 
 
 def _with_revision(deal: Deal) -> dict[str, Any]:

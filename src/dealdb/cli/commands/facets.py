@@ -9,7 +9,7 @@ import typer
 
 from dealdb.cli.arguments import Params, pairs, parameters
 from dealdb.cli.completion import complete_columns
-from dealdb.cli.output.cells import to_json, to_text
+from dealdb.cli.output.cells import to_json
 from dealdb.cli.output.printing import (
     TableFile,
     print_frame,
@@ -93,27 +93,11 @@ def _print_facets(found: Mapping[str, Facet], output: Output, file: TableFile | 
 
 
 def _one_frame(found: Mapping[str, Facet]) -> pl.DataFrame:
-    """Buckets of all columns in one table; bounds and values of several columns as texts."""
-    import polars as pl
+    """Buckets of all columns in one table."""
+    # not at the top: it imports Polars
+    from dealdb.formats.tables import one_table
 
-    tables = [
-        facet.table.select(pl.lit(facet.column).alias("column"), pl.all())
-        for facet in found.values()
-    ]
-    if len(tables) == 1:
-        return tables[0]
-    bounds = ("value", "from", "below", "to")
-    return pl.concat(
-        [
-            table.with_columns(
-                pl.Series(name, [None if v is None else to_text(v) for v in table[name]], pl.String)
-                for name in bounds
-                if name in table.columns
-            )
-            for table in tables
-        ],
-        how="diagonal",
-    )
+    return one_table({facet.column: facet.table for facet in found.values()})
 
 
 def _step(text: str) -> object:

@@ -7,6 +7,7 @@ some text differently (comments, quotes, casts), and what it had passed would no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -64,6 +65,8 @@ _CLASSES = frozenset(
         "WINDOW",
     }
 )
+# the word at which DuckDB could read no further
+_NEAR = re.compile(r'syntax error at or near "(\w+)"')
 # names that DuckDB takes for functions where no column has them
 _BARE_FUNCTIONS = frozenset(
     ["current_catalog", "current_role", "current_schema", "current_user", "session_user", "user"]
@@ -278,8 +281,21 @@ def character_offset(location: object, statement: str) -> int:
     return len(text[:place].decode(errors="ignore")) if place <= len(text) else 0
 
 
-def refused_statement(statement: str, error: dict[str, Any]) -> QueryError:
-    """Error for a text that DuckDB can't read as one SELECT."""
+def refused_statement(
+    statement: str, error: dict[str, Any], columns: Collection[str] = ()
+) -> QueryError:
+    """
+    Error for a text that DuckDB can't read as one SELECT.
+
+    Parameters
+    ----------
+    statement
+        The text.
+    error
+        What DuckDB says of it.
+    columns
+        Names that a word of SQL at fault may be meant as.
+    """
     if error.get("error_type") == "not implemented":
         words = statement.split(None, 1)
         first = words[0].upper()[:20] if words else ""
@@ -291,8 +307,12 @@ def refused_statement(statement: str, error: dict[str, Any]) -> QueryError:
             msg = f"sql() takes one SELECT, not {first}"
         return fault(msg, statement, 0)
     words = str(error.get("error_message", "")).splitlines()
+    message = words[0] if words else "this can't be read"
+    near = _NEAR.search(message)
+    if near and near[1].casefold() in {name.casefold() for name in columns}:
+        message += f'; that is a word of SQL: the column stands in double quotes, "{near[1]}"'
     return fault(
-        words[0] if words else "this can't be read",
+        message,
         statement,
         character_offset(error.get("position"), statement),
     )

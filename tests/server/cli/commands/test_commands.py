@@ -86,6 +86,11 @@ def test_save_tells_of_new_columns(run: Run) -> None:
     assert run("save", "id=42", "amount=5", "Region=EMEA", "note=").err == "new column 'Region'\n"
     saved = run("save", "id=43", "Amount=5", "Region=US")
     assert (saved.code, saved.err) == (0, "new column 'Amount', next to 'amount'\n")
+    close = run("save", "id=44", "close=2026-01-05", "zip=01234").err
+    assert close == (
+        "new column 'close'; did you mean 'closed'? dealdb schema drop 'close' takes it away\n"
+        "new column 'zip'\n"
+    )
 
 
 def test_save_names_what_does_not_fit(run: Run) -> None:

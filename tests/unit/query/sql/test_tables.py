@@ -121,6 +121,21 @@ def test_an_unknown_column_is_named_beside_those_of_the_tables(query: QueryEngin
         query.sql("SELECT quotta FROM quotas", tables={"quotas": [{"owner": "Ann", "quota": 5}]})
 
 
+@pytest.mark.parametrize(
+    ("statement", "word"),
+    [
+        ("SELECT seq FROM history WHERE when > :day", "when"),
+        ("SELECT id FROM t WHERE limit > 1", "limit"),
+    ],
+)
+def test_a_column_that_is_a_word_of_sql_is_to_be_quoted(
+    query: QueryEngine, statement: str, word: str
+) -> None:
+    message = f'near "{word}"; that is a word of SQL: the column stands in double quotes, "{word}"'
+    with pytest.raises(QueryError, match=message):
+        query.sql(statement, tables={"t": pl.DataFrame({"id": [1], "limit": [1]})})
+
+
 def test_without_a_reader_a_table_is_a_frame() -> None:
     with pytest.raises(QueryError, match="the table t has to be a data frame here, not a str"):
         QueryEngine.over(DEALS).sql("SELECT 1", tables={"t": "t.csv"})
