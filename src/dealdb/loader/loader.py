@@ -310,8 +310,8 @@ class DataLoader:
             all is written; until then, and after a failure, what was there stays. Text forms are compressed where
             the name ends in ``.gz`` or ``.zst``.
         where
-            Filter as for ``query.find``, or None for all deals; or a data frame to write, as ``query.sql`` gives it, the
-            result of a metric, a page, or facets.
+            Filter as for ``query.find``, or None for all deals; or a data frame to write, as ``query.sql`` gives it,
+            the result of a metric, a page, or facets.
         format
             ``csv``, ``tsv``, ``jsonl``, ``json``, ``md`` (Markdown), ``parquet``, ``arrow`` (Feather) or ``xlsx``; by
             default the suffix of the path decides, and a stream is CSV.

@@ -251,7 +251,7 @@ def test_results_of_every_kind_are_written(tmp_path: Path) -> None:
         [{"id": "1", "stage": "Won", "seats": 5}, {"id": "2", "stage": "Lost", "seats": 7}]
     )
     loader, path = DataLoader(Recorder, query.find), tmp_path / "r.csv"
-    lines = {
+    lines: dict[str, Any] = {
         "Won": Analytics(query.select).summary(by="stage"),
         "1,Won,5": query.page(),
         "Won,1,stage = 'Won'": query.facets("stage")["stage"],
