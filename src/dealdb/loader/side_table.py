@@ -52,8 +52,9 @@ def read_table(source: Any) -> pl.DataFrame:
 
     Examples
     --------
-    >>> read_table([{"owner": "Ann", "quota": "1,200.50"}, {"owner": "Bob", "quota": "900"}]).rows()
-    [('Ann', Decimal('1200.50')), ('Bob', Decimal('900.00'))]
+    >>> rows = read_table([{"Deal ID": 7, "quota": 900}, {"Deal ID": 8, "quota": 1200}])
+    >>> rows.columns, rows.rows()
+    (['Deal ID', 'quota'], [('7', 900), ('8', 1200)])
     """
     if _is_iterable(source):
         # it is read twice
