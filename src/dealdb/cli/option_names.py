@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _NAMES = (
-    "dates|decimal_point|delimiter|encoding|everything|force|format|id_from|max_expansion|null|on_conflict|resume"
+    "bad_cells|dates|decimal_point|delimiter|encoding|everything|force|format|id_from|max_expansion|null|on_conflict|resume"
     "|sheet"
 )
 _IN_OPTIONS = (

@@ -21,6 +21,8 @@ ID_HEADER = "generated id"
 WHOLE_ROW = "row"
 # times its size that a compressed file may have unpacked: tables come to 5 to 50, gzip can do 1,000, zstd any number
 MAX_EXPANSION = 200
+# what happens to a row with a cell that can't be read
+BAD_CELLS = ("reject", "null")
 _DATE_ORDERS = ("us", "eu")
 _DECIMAL_POINTS = (".", ",")
 # what decides on the batches of a load and on what they do: a load is resumed with the same
@@ -37,6 +39,7 @@ _TERMS = (
     "id_from",
     "stages",
     "on_conflict",
+    "bad_cells",
     "delete_missing",
     "batch_size",
 )
@@ -107,6 +110,7 @@ class LoadOptions:
     id_from: Sequence[str] | str | None = None
     stages: Any = None
     on_conflict: str = "merge"
+    bad_cells: str = "reject"
     delete_missing: bool | str | pl.Expr = False
     force: bool = False
     everything: bool = False
@@ -176,6 +180,9 @@ class LoadOptions:
     def _check_policy(self) -> None:
         if self.on_conflict not in POLICY_NAMES:
             msg = f"on_conflict is one of {', '.join(POLICY_NAMES)}, not {self.on_conflict!r}"
+            raise LoadError(msg)
+        if self.bad_cells not in BAD_CELLS:
+            msg = f"bad_cells is 'reject' or 'null', not {self.bad_cells!r}"
             raise LoadError(msg)
 
 

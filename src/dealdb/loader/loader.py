@@ -55,6 +55,7 @@ class DataLoader:
         id_from: Sequence[str] | str | None = None,
         stages: Any = None,
         on_conflict: str = "merge",
+        bad_cells: str = "reject",
         delete_missing: bool | str | pl.Expr = False,
         force: bool = False,
         everything: bool = False,
@@ -108,6 +109,8 @@ class DataLoader:
         on_conflict
             What happens to deals that exist: ``merge``; ``replace`` also clears the fields that the source doesn't
             give; ``skip`` leaves them alone; ``error`` stops before anything is written.
+        bad_cells
+            What happens to a row with a cell that can't be read: ``reject``; ``null`` loads it without that cell.
         delete_missing
             Whether deals that the source doesn't have are deleted at the end; a filter for only those that it kept
             before the load. ``dry_run`` counts them first. One page of a paged answer deletes nothing.
@@ -179,8 +182,8 @@ class DataLoader:
         options = LoadOptions(
             format=format, mapping=mapping, types=types, dates=dates, decimal_point=decimal_point,
             delimiter=delimiter, null=null, encoding=encoding, sheet=sheet, id_from=id_from, stages=stages,
-            on_conflict=on_conflict, delete_missing=delete_missing, force=force, everything=everything,
-            dry_run=dry_run, resume=resume, strict=strict, rejects=rejects, max_errors=max_errors,
+            on_conflict=on_conflict, bad_cells=bad_cells, delete_missing=delete_missing, force=force,
+            everything=everything, dry_run=dry_run, resume=resume, strict=strict, rejects=rejects, max_errors=max_errors,
             max_expansion=max_expansion, batch_size=batch_size, durability=durability,
         )  # fmt: skip
         return load_source(

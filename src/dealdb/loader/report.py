@@ -115,6 +115,8 @@ class LoadReport:
         What no column of new deals says, so that figures will lack it, each with what to do; ``strict`` refuses these.
     reasons
         Rejected rows by column and code.
+    bad_cells
+        Cells that were left out of rows that were loaded, by header; see ``bad_cells="null"``.
     rejects
         File with the rejected rows, or None where none was written.
     dry_run
@@ -146,6 +148,7 @@ class LoadReport:
     rests_on: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     reasons: Mapping[str, int] = field(default_factory=dict)
+    bad_cells: Mapping[str, int] = field(default_factory=dict)
     rejects: Path | None = None
     dry_run: bool = False
 

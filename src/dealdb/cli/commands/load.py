@@ -78,6 +78,13 @@ def load(
             metavar="NAME", help="Deals that exist: merge, replace, skip or error [default: merge]."
         ),
     ] = None,
+    bad_cells: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Rows with a cell that can't be read: reject, or null to load them without it.",
+        ),
+    ] = None,
     stages: Annotated[
         Path | None,
         typer.Option(
@@ -155,6 +162,7 @@ def load(
         "sheet": sheet,
         "id_from": names(id_from),
         "on_conflict": on_conflict,
+        "bad_cells": bad_cells,
         "stages": stages,
         "delete_missing": missing_where or delete_missing,
         "force": force,
@@ -234,6 +242,7 @@ def _report_facts(report: LoadReport) -> dict[str, Any]:
         "rests_on": report.rests_on,
         "warnings": report.warnings,
         "reasons": report.reasons,
+        "bad_cells": report.bad_cells,
         "rejects": report.rejects,
     }
 
@@ -271,6 +280,9 @@ def _report_lines(report: LoadReport) -> Iterator[tuple[str, str | list[str]]]:
         yield "figures", list(report.rests_on)
     if report.rejected:
         yield "rejected", [f"{count:,} {reason}" for reason, count in report.reasons.items()]
+    if report.bad_cells:
+        yield "bad cells", [f"{count:,} {header}" for header, count in report.bad_cells.items()]
+    if report.rejected or report.bad_cells:
         yield "rejects", "no file" if report.rejects is None else f"{report.rejects}"
 
 

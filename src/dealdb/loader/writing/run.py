@@ -28,7 +28,8 @@ from dealdb.loader.report import LoadReport, MappedColumn
 from dealdb.loader.rests_on import doubts, rests_on
 from dealdb.loader.store_protocol import LoadTarget
 from dealdb.loader.writing.delete_missing import Missing, refuse
-from dealdb.loader.writing.resume import Progressed, Trail
+from dealdb.loader.writing.findings import Findings
+from dealdb.loader.writing.resume import Trail, begun_of
 from dealdb.loader.writing.sending import DEFAULT_BATCH, DEFAULT_CELLS, Sender
 from dealdb.model.pipeline import Kind, Pipeline
 from dealdb.store.commit.batch import Batch
@@ -88,7 +89,7 @@ class Load:
         settling: Settling | None = None,
         known: Profile | None = None,
     ) -> None:
-        begun = _begun(store, missing, trail)
+        begun = begun_of(store, missing, trail)
         self._store = store
         self._source = source
         self._options = options
@@ -110,7 +111,7 @@ class Load:
         self._refused = ""
         # why the source can't be all that there is
         self._incomplete = ""
-        self._times_dropped: dict[str, int] = {}
+        self._findings = Findings()
         # while every id is new to the collection, rows can be written in their order whatever they give
         self._all_new = begun.all_new
         # a hash of 8 bytes an id, to count repeated ids without holding them
@@ -164,8 +165,7 @@ class Load:
         ids = missing.find(self._id_hashes)
         n_rows = sum(map(len, self._id_hashes))
         # a row of totals is no deal that could seem to be missing
-        reasons = self._rejected.reasons.items()
-        n_lost = sum(n for reason, n in reasons if not reason.endswith(SUMMARY_ROW))
+        n_lost = self._rejected.n_without(SUMMARY_ROW)
         reason = ""
         if ids:
             reason = missing.refusal(ids, n_lost, n_rows=n_rows, incomplete=self._incomplete)
@@ -197,8 +197,9 @@ class Load:
             new_stages=self._new_stages(),
             notes=self._notes(),
             rests_on=rests_on(self._filled_columns(), self._profile.stages, self._pipeline),
-            warnings=self._doubts(self._pipeline) if self._sender.counts["inserted"] else (),
+            warnings=self._warnings(),
             reasons=dict(self._rejected.reasons),
+            bad_cells=dict(self._findings.bad_cells.n),
             rejects=self._rejected.path,
             dry_run=self._options.dry_run,
             **self._sender.counts,
@@ -264,6 +265,10 @@ class Load:
                 self._store.set_pipeline(better)
                 self._pipeline = better
 
+    def _warnings(self) -> tuple[str, ...]:
+        doubts = self._doubts(self._pipeline) if self._sender.counts["inserted"] else ()
+        return (*doubts, *self._findings.warnings())
+
     def _doubts(self, pipeline: Pipeline) -> tuple[str, ...]:
         used = [name for name in self._profile.stages if name]
         # the stages of a later load are often a part of those that are known to be right
@@ -284,15 +289,17 @@ class Load:
 
     def _encode(self, chunk: Chunk) -> Encoded:
         closed = [*self._pipeline.names(Kind.WON), *self._pipeline.names(Kind.LOST)]
-        encoded = encode_chunk(chunk, self._plan, closed)
+        encoded = encode_chunk(
+            chunk, self._plan, closed, leave_bad=self._options.bad_cells == "null"
+        )
         self._rejected.add(encoded.rejects)
+        self._rejected.note(encoded.bad_rows)
         self._check_errors()
         self._incomplete = self._incomplete or chunk.incomplete
         self._remember_ids(encoded.ids.hash())
         if not any(map(len, self._id_hashes)):
             self._rejected.check_hope()
-        for header, n in encoded.times_dropped.items():
-            self._times_dropped[header] = self._times_dropped.get(header, 0) + n
+        self._findings.add(encoded)
         return encoded
 
     def _remember_ids(self, hashes: pl.Series) -> None:
@@ -363,30 +370,12 @@ class Load:
         return schema[field].describe() if field in schema else "date"
 
     def _notes(self) -> tuple[str, ...]:
-        dropped = (
-            f"times of day dropped in {header!r}: {n}; its field is a date"
-            for header, n in self._times_dropped.items()
-        )
-        return (*self._source.notes, *self._plan.notes, *dropped, *filter(None, [self._refused]))
+        found = self._findings.notes()
+        return (*self._source.notes, *self._plan.notes, *found, *filter(None, [self._refused]))
 
 
 def _delimiter(source: Source) -> str:
     return source.header[0] if source.header else ""
-
-
-def _begun(store: LoadTarget, missing: Missing | None, trail: Trail | None) -> Progressed:
-    """How far a load is before its first row: nowhere, or where the run that it continues was."""
-    n_deals, reached = store.count(), trail.reached if trail else None
-    if reached:
-        # deals that have come from elsewhere may have fields that the rows lack
-        all_new = reached.all_new and n_deals == reached.counts["inserted"]
-        return replace(reached, all_new=all_new)
-    return Progressed(
-        counts={"inserted": 0, "updated": 0, "unchanged": 0},
-        all_new=n_deals == 0,
-        n_deals=missing.n_deals if missing else 0,
-        seq=missing.seq if missing else 0,
-    )
 
 
 def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
