@@ -40,6 +40,7 @@ _TERMS = (
     "stages",
     "on_conflict",
     "bad_cells",
+    "fold",
     "delete_missing",
     "batch_size",
 )
@@ -78,8 +79,8 @@ class LoadOptions:
 
     Attributes
     ----------
-    id_from
-        Columns that make the id, always as a tuple.
+    id_from, fold
+        Columns that make the id, and those whose names are joined, always as tuples.
     promised
         Durability that was asked for; None for the one that the database was opened with.
     columns
@@ -111,6 +112,7 @@ class LoadOptions:
     stages: Any = None
     on_conflict: str = "merge"
     bad_cells: str = "reject"
+    fold: Sequence[str] | str | None = None
     delete_missing: bool | str | pl.Expr = False
     force: bool = False
     everything: bool = False
@@ -130,6 +132,7 @@ class LoadOptions:
         self._check_policy()
         _check_encoding(self.encoding)
         object.__setattr__(self, "id_from", _names_of_id(self.id_from))
+        object.__setattr__(self, "fold", _names_to_fold(self.fold))
         object.__setattr__(self, "promised", self._asked_durability())
         object.__setattr__(self, "columns", self._column_options())
         if self.resume and self.dry_run:
@@ -195,6 +198,10 @@ def _names_of_id(id_from: Sequence[str] | str | None) -> tuple[str, ...] | None:
         msg = "id_from names the columns that make the id, or 'row' for all of them; it is empty"
         raise LoadError(msg)
     return names
+
+
+def _names_to_fold(fold: Sequence[str] | str | None) -> tuple[str, ...]:
+    return (fold,) if isinstance(fold, str) else tuple(fold or ())
 
 
 def _check_number(name: str, value: object, *, least: int, most: int | None = None) -> None:

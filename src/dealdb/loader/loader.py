@@ -56,6 +56,7 @@ class DataLoader:
         stages: Any = None,
         on_conflict: str = "merge",
         bad_cells: str = "reject",
+        fold: Sequence[str] | str | None = None,
         delete_missing: bool | str | pl.Expr = False,
         force: bool = False,
         everything: bool = False,
@@ -111,6 +112,9 @@ class DataLoader:
             give; ``skip`` leaves them alone; ``error`` stops before anything is written.
         bad_cells
             What happens to a row with a cell that can't be read: ``reject``; ``null`` loads it without that cell.
+        fold
+            Columns of names (``"owner"``, or several) of which those that differ only in case, blanks or the form of
+            their accents are joined: to the spelling that the collection has, else to the commonest.
         delete_missing
             Whether deals that the source doesn't have are deleted at the end; a filter for only those that it kept
             before the load. ``dry_run`` counts them first. One page of a paged answer deletes nothing.
@@ -182,9 +186,9 @@ class DataLoader:
         options = LoadOptions(
             format=format, mapping=mapping, types=types, dates=dates, decimal_point=decimal_point,
             delimiter=delimiter, null=null, encoding=encoding, sheet=sheet, id_from=id_from, stages=stages,
-            on_conflict=on_conflict, bad_cells=bad_cells, delete_missing=delete_missing, force=force,
-            everything=everything, dry_run=dry_run, resume=resume, strict=strict, rejects=rejects, max_errors=max_errors,
-            max_expansion=max_expansion, batch_size=batch_size, durability=durability,
+            on_conflict=on_conflict, bad_cells=bad_cells, fold=fold, delete_missing=delete_missing, force=force,
+            everything=everything, dry_run=dry_run, resume=resume, strict=strict, rejects=rejects,
+            max_errors=max_errors, max_expansion=max_expansion, batch_size=batch_size, durability=durability,
         )  # fmt: skip
         return load_source(
             self._store, source, options, select=self._selected, progress=progress, bar=bar

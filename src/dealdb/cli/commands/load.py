@@ -85,6 +85,12 @@ def load(
             help="Rows with a cell that can't be read: reject, or null to load them without it.",
         ),
     ] = None,
+    fold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD,...", help="Join names of these that differ only in case or blanks."
+        ),
+    ] = None,
     stages: Annotated[
         Path | None,
         typer.Option(
@@ -163,6 +169,7 @@ def load(
         "id_from": names(id_from),
         "on_conflict": on_conflict,
         "bad_cells": bad_cells,
+        "fold": names(fold),
         "stages": stages,
         "delete_missing": missing_where or delete_missing,
         "force": force,

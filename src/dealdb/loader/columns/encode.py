@@ -175,6 +175,7 @@ def encode_chunk(
     present = [column for column in plan.columns if column.header in chunk.frame.columns]
     texts, bad, dropped = _texts(chunk, present)
     name_currencies(texts, chunk, present)
+    plan.respell(texts)
     bad, left = bad_cells.divided(bad, present) if leave_bad else (bad, {})
     texts = bad_cells.emptied(texts, left, plan)
     keep = bad_cells.fit(chunk.frame.height, bad)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -112,12 +112,33 @@ class Plan:
         What was decided on the way.
     currency
         Currency that the name of the column of amounts says, where no column does.
+    joined
+        The one spelling of each name that has another, by field.
     """
 
     columns: tuple[ColumnPlan, ...]
     mapping: Mapping[str, str | None]
     notes: tuple[str, ...]
     currency: NamedCurrency | None = None
+    joined: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def spelled(self, name: str) -> str:
+        """The stage of a name, however it is spelled."""
+        return self.joined.get("stage", {}).get(name, name)
+
+    def joins(self) -> list[str]:
+        """Notes on the names that are joined."""
+        return [
+            f"names of {name!r} joined with others that differ only in case or blanks: {len(spellings)}"
+            for name, spellings in self.joined.items()
+            if spellings
+        ]
+
+    def respell(self, texts: dict[str, pl.Series]) -> None:
+        """Give names by field their one spelling."""
+        for name, spellings in self.joined.items():
+            if name in texts and spellings:
+                texts[name] = texts[name].replace(spellings)
 
     def completed(self, chunk: Chunk) -> Chunk:
         """A chunk with the column that the plan adds to it."""

@@ -18,6 +18,7 @@ from dealdb.loader.chunk import Chunk, Source
 from dealdb.loader.columns.encode import Encoded, encode_chunk
 from dealdb.loader.columns.plan import Plan
 from dealdb.loader.columns.profile import Profile
+from dealdb.loader.columns.spellings import Spellings
 from dealdb.loader.columns.stage_flags import told
 from dealdb.loader.derive.stage_table import StageTable
 from dealdb.loader.derive.summary_rows import SUMMARY_ROW
@@ -107,6 +108,9 @@ class Load:
         # what earlier lines of a file that is followed have said about its columns stays in force
         fresh = Profile(options.columns, schema, _delimiter(source))
         self._profile = known.going_on(schema) if known else fresh
+        self._spellings = Spellings(
+            options.fold, options.mapping, lambda: (store.snapshot(), store.pipeline())
+        )
         self._plan = Plan(columns=(), mapping={}, notes=())
         self._refused = ""
         # why the source can't be all that there is
@@ -196,7 +200,7 @@ class Load:
             pipeline=self._pipeline,
             new_stages=self._new_stages(),
             notes=self._notes(),
-            rests_on=rests_on(self._filled_columns(), self._profile.stages, self._pipeline),
+            rests_on=rests_on(self._filled_columns(), self._stages, self._pipeline),
             warnings=self._warnings(),
             reasons=dict(self._rejected.reasons),
             bad_cells=dict(self._findings.bad_cells.n),
@@ -213,9 +217,13 @@ class Load:
         self._meter.begin_loading()
         # what can be read once only is decided as it comes; later chunks can add columns, but not change any
         for chunk in self._source.chunks():
-            self._profile.add(chunk)
+            self._look_at(chunk)
             self._decide()
             yield chunk
+
+    def _look_at(self, chunk: Chunk) -> None:
+        self._profile.add(chunk)
+        self._spellings.add(chunk)
 
     def _decide_first(self) -> Iterator[Chunk]:
         kept: list[Chunk] = []
@@ -223,7 +231,7 @@ class Load:
         small = small and (self._source.rows_total or 0) <= KEPT_ROWS
         self._again = (lambda: kept) if small else self._source.chunks
         for chunk in _ahead(self._source.chunks()):
-            self._profile.add(chunk)
+            self._look_at(chunk)
             self._meter.checked(chunk)
             if small:
                 kept.append(chunk)
@@ -251,26 +259,28 @@ class Load:
             raise LoadError(msg)
 
     def _decide(self) -> None:
-        self._plan = self._profile.plan()
+        plan = self._profile.plan()
+        self._plan = replace(plan, joined=self._spellings.joined(plan))
         self._check_strictly()
         self._sender.declare(self._plan.fields())
         if self._table and (defined := self._table.defining(self._pipeline)) != self._pipeline:
             self._store.set_pipeline(defined)
             self._pipeline = defined
-        if not all(name in self._pipeline for name in self._profile.stages):
-            covered = self._store.cover_stages(list(self._profile.stages))
+        if not all(name in self._pipeline for name in self._stages):
+            covered = self._store.cover_stages(self._stages)
             known, self._pipeline = self._pipeline, covered
-            better = told(covered, known, self._profile.outcomes)
+            better = told(covered, known, self._outcomes)
             if better != covered:
                 self._store.set_pipeline(better)
                 self._pipeline = better
 
     def _warnings(self) -> tuple[str, ...]:
         doubts = self._doubts(self._pipeline) if self._sender.counts["inserted"] else ()
-        return (*doubts, *self._findings.warnings())
+        alike = (shown for shown, _ in self._spellings.doubts(self._plan))
+        return (*doubts, *alike, *self._findings.warnings())
 
     def _doubts(self, pipeline: Pipeline) -> tuple[str, ...]:
-        used = [name for name in self._profile.stages if name]
+        used = [name for name in self._stages if name]
         # the stages of a later load are often a part of those that are known to be right
         are_known = self._stages_before.issuperset(used)
         judged = [stage.name for stage in pipeline] if used and are_known else used
@@ -278,14 +288,30 @@ class Load:
 
     def _check_strictly(self) -> None:
         """Refuse what would be a warning, before anything is written."""
-        if self._options.strict and (found := self._doubts(self._proposed())):
+        if not self._options.strict:
+            return
+        # an error has no values of deals in it
+        alike = (bare for _, bare in self._spellings.doubts(self._plan))
+        if found := (*self._doubts(self._proposed()), *alike):
             raise LoadError("; ".join((*found, "nothing was written, because of strict")))
 
     def _proposed(self) -> Pipeline:
         """The pipeline with the stages of the rows, as it will be."""
         defined = self._table.defining(self._pipeline) if self._table else self._pipeline
-        covered = defined.covering(self._profile.stages)
-        return told(covered, defined, self._profile.outcomes)
+        covered = defined.covering(self._stages)
+        return told(covered, defined, self._outcomes)
+
+    @property
+    def _stages(self) -> list[str]:
+        """Stages of the rows, as they are spelled in the end."""
+        return list(dict.fromkeys(map(self._plan.spelled, self._profile.stages)))
+
+    @property
+    def _outcomes(self) -> dict[str, set[Kind]]:
+        outcomes: dict[str, set[Kind]] = {}
+        for name, kinds in self._profile.outcomes.items():
+            outcomes.setdefault(self._plan.spelled(name), set()).update(kinds)
+        return outcomes
 
     def _encode(self, chunk: Chunk) -> Encoded:
         closed = [*self._pipeline.names(Kind.WON), *self._pipeline.names(Kind.LOST)]
@@ -370,7 +396,7 @@ class Load:
         return schema[field].describe() if field in schema else "date"
 
     def _notes(self) -> tuple[str, ...]:
-        found = self._findings.notes()
+        found = (*self._plan.joins(), *self._findings.notes())
         return (*self._source.notes, *self._plan.notes, *found, *filter(None, [self._refused]))
 
 
