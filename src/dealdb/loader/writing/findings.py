@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+import polars as pl
+
+from dealdb.loader.chunk import Chunk
 from dealdb.loader.columns.bad_cells import CellCounts
 from dealdb.loader.columns.encode import Encoded
+from dealdb.loader.columns.plan import Plan
+
+# repeated ids that the report names, and lines of each
+MAX_REPEATED = 5
 
 
 class Findings:
@@ -37,3 +44,22 @@ class Findings:
         """What figures will lack."""
         if self.bad_cells.n:
             yield f"bad cells: {', '.join(self.bad_cells.described())}; their deals lack them"
+
+
+def repeated_lines(
+    id_hashes: Sequence[pl.Series], chunks: Iterable[Chunk], plan: Plan
+) -> dict[str, tuple[int, ...]]:
+    """Lines of the first repeated ids; reads the source again up to the last of them."""
+    hashes = pl.concat(id_hashes)
+    first = hashes.filter(hashes.is_duplicated()).unique(maintain_order=True).head(MAX_REPEATED)
+    wanted = hashes.is_in(first.implode()).sum()
+    lines: dict[str, tuple[int, ...]] = {}
+    for chunk in chunks:
+        ids = plan.ids_of(chunk)
+        rows = ids.hash().is_in(first.implode()).arg_true().to_list()
+        for place, deal_id in zip(chunk.locate(rows), ids.gather(rows), strict=True):
+            lines[deal_id] = (*lines.get(deal_id, ()), place.line)[:MAX_REPEATED]
+        wanted -= len(rows)
+        if wanted <= 0:
+            break
+    return lines

@@ -29,7 +29,7 @@ from dealdb.loader.report import LoadReport, MappedColumn
 from dealdb.loader.rests_on import doubts, rests_on
 from dealdb.loader.store_protocol import LoadTarget
 from dealdb.loader.writing.delete_missing import Missing, refuse
-from dealdb.loader.writing.findings import Findings
+from dealdb.loader.writing.findings import Findings, repeated_lines
 from dealdb.loader.writing.resume import Trail, begun_of
 from dealdb.loader.writing.sending import DEFAULT_BATCH, DEFAULT_CELLS, Sender
 from dealdb.model.pipeline import Kind, Pipeline
@@ -41,8 +41,6 @@ from dealdb.store.log.entry import Position
 # sources up to this size are kept in memory between the two passes, larger ones are read twice
 KEPT_BYTES = 32 * 1024 * 1024
 KEPT_ROWS = 200_000
-# repeated ids that the report names, and lines of each
-MAX_REPEATED = 5
 
 
 class Load:
@@ -193,7 +191,9 @@ class Load:
             rejected=n_rejected,
             resumed=self._trail.n_rows if self._trail else 0,
             duplicates=n_loaded - distinct,
-            repeated=self._repeated() if distinct < n_loaded else {},
+            repeated=repeated_lines(self._id_hashes, self._again(), self._plan)
+            if distinct < n_loaded
+            else {},
             deleted=self._sender.n_deleted,
             seconds=seconds,
             columns=self._columns(),
@@ -334,22 +334,6 @@ class Load:
             # looking up ids among ever more would become slow
             self._all_new = before.len() <= KEPT_ROWS and not hashes.is_in(before.implode()).any()
         self._id_hashes.append(hashes)
-
-    def _repeated(self) -> dict[str, tuple[int, ...]]:
-        """Lines of the first repeated ids; reads the source again up to the last of them."""
-        hashes = pl.concat(self._id_hashes)
-        first = hashes.filter(hashes.is_duplicated()).unique(maintain_order=True).head(MAX_REPEATED)
-        wanted = hashes.is_in(first.implode()).sum()
-        lines: dict[str, tuple[int, ...]] = {}
-        for chunk in self._again():
-            ids = self._plan.ids_of(chunk)
-            rows = ids.hash().is_in(first.implode()).arg_true().to_list()
-            for place, deal_id in zip(chunk.locate(rows), ids.gather(rows), strict=True):
-                lines[deal_id] = (*lines.get(deal_id, ()), place.line)[:MAX_REPEATED]
-            wanted -= len(rows)
-            if wanted <= 0:
-                break
-        return lines
 
     def _check_errors(self) -> None:
         found = self._rejected.reasons.total()
