@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
+from dealdb.loader.cells.column_profile import DAYS
 from dealdb.loader.cells.currencies import DOLLAR
 from dealdb.loader.chunk import Chunk
 from dealdb.loader.columns.deal_ids import id_texts
 from dealdb.loader.columns.headers import CLOSE_DATE
-from dealdb.model.schema import Field, FieldType
+from dealdb.model.schema import NUMBER_TYPES, Field, FieldType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,8 @@ class ColumnPlan:
         What a ``$`` without a country stands for.
     whole
         Whether ids lose the decimal 0 that all of them have.
+    is_shown
+        Whether cells of the column showed its order of dates or its decimal point.
     collapsed
         Ids that a spreadsheet has rounded, so that several deals have the same.
     """
@@ -61,6 +64,7 @@ class ColumnPlan:
     currency: str | None = None
     dollar: str = DOLLAR
     whole: bool = False
+    is_shown: bool = False
     collapsed: frozenset[str] = frozenset()
 
 
@@ -125,6 +129,14 @@ class Plan:
     def spelled(self, name: str) -> str:
         """The stage of a name, however it is spelled."""
         return self.joined.get("stage", {}).get(name, name)
+
+    def decided(self) -> dict[str, str]:
+        """The order of dates and the decimal point, where cells showed one, by their options."""
+        shown = [column for column in self.columns if column.is_shown]
+        orders = {each.order for each in shown if each.field.type in DAYS}
+        points = {each.point for each in shown if each.field.type in NUMBER_TYPES}
+        found = {"dates": orders, "decimal_point": points}
+        return {name: next(iter(each)) for name, each in found.items() if len(each) == 1}
 
     def joins(self) -> list[str]:
         """Notes on the names that are joined."""

@@ -204,6 +204,7 @@ class Load:
             warnings=self._warnings(),
             reasons=dict(self._rejected.reasons),
             bad_cells=dict(self._findings.bad_cells.n),
+            decided=self._plan.decided(),
             rejects=self._rejected.path,
             dry_run=self._options.dry_run,
             **self._sender.counts,
