@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         StoreError,
         WriterClash,
     )
-    from dealdb.loader import ExportReport, LoadReport, MappedColumn, Progress
+    from dealdb.loader import ExportReport, LoadReport, MappedColumn, Progress, SavedMapping
     from dealdb.model.pipeline import Kind, Pipeline, Stage
     from dealdb.model.schema import Field, FieldType, Schema
     from dealdb.query import Explanation, Facet, Page, SavedQuery
@@ -102,6 +102,7 @@ __all__ = [
     "RestoreRefused",
     "RestoreReport",
     "SaveResult",
+    "SavedMapping",
     "SavedQuery",
     "Schema",
     "SchemaError",
@@ -120,7 +121,9 @@ _MODULES = {
     **dict.fromkeys(("Danger", "PoolStats", "ServerHealth"), "connection"),
     "MendReport": "connection.embedded.mend",
     "DealDatabase": "database",
-    **dict.fromkeys(("ExportReport", "LoadReport", "MappedColumn", "Progress"), "loader"),
+    **dict.fromkeys(
+        ("ExportReport", "LoadReport", "MappedColumn", "Progress", "SavedMapping"), "loader"
+    ),
     **dict.fromkeys(("Kind", "Pipeline", "Stage"), "model.pipeline"),
     **dict.fromkeys(("Explanation", "Facet", "Page", "SavedQuery"), "query"),
     **dict.fromkeys(("Field", "FieldType", "Schema"), "model.schema"),
