@@ -28,6 +28,7 @@ OF_NO_FILE = {
     "server/connection/test_demotion.py",
     "server/connection/test_logs.py",
     "server/connection/test_tls.py",
+    "server/loader/test_crm_exports.py",
     "server/loader/test_golden_load.py",
     "server/loader/test_odd_sources.py",
     "server/test_bench_hashes.py",

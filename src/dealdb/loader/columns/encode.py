@@ -265,7 +265,7 @@ def _loses_noise(chunk: Chunk, column: ColumnPlan) -> bool:
 def _is_encoded(chunk: Chunk, column: ColumnPlan) -> bool:
     """Whether its cells are the field's texts already: of probabilities that depends on what they count to."""
     same = chunk.types.get(column.header) is column.field.type
-    is_changed = column.field.name == "probability" or column.minor_digits > 0
+    is_changed = column.field.name == "probability" or column.minor_digits != 0
     return same and column.header in chunk.encoded and not is_changed
 
 

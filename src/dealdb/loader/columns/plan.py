@@ -41,7 +41,7 @@ class ColumnPlan:
     named_currency
         Whether amounts name their currencies, which then become those of the deals.
     currency
-        Currency of the amounts that name none; None for no currency.
+        Currency of the rows whose amounts name none; None for no currency.
     dollar
         What a ``$`` without a country stands for.
     whole
@@ -90,11 +90,10 @@ class NamedCurrency:
         return f"currency of {self.amounts!r}"
 
     def added(self, chunk: Chunk) -> Chunk:
-        """A chunk in which each row with an amount has the currency."""
+        """A chunk in which each row has the currency, also one that has no amount yet."""
         if self.amounts not in chunk.frame.columns:
             return chunk
-        is_given = pl.col(self.amounts).str.strip_chars() != ""
-        currency = pl.when(is_given).then(pl.lit(self.code)).alias(self.header)
+        currency = pl.lit(self.code).alias(self.header)
         shapes = [
             shape | {self.header} if self.amounts in shape else shape for shape in chunk.shapes
         ]
