@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         StoreError,
         WriterClash,
     )
-    from dealdb.loader import ExportReport, LoadReport, MappedColumn, Progress
+    from dealdb.loader import ExportReport, LoadReport, MappedColumn, Progress, SavedMapping
     from dealdb.model.jsonable import to_jsonable
     from dealdb.model.pipeline import Kind, Pipeline, Stage
     from dealdb.model.schema import Field, FieldType, Schema
@@ -103,6 +103,7 @@ __all__ = [
     "RestoreRefused",
     "RestoreReport",
     "SaveResult",
+    "SavedMapping",
     "SavedQuery",
     "Schema",
     "SchemaError",
@@ -122,7 +123,9 @@ _MODULES = {
     **dict.fromkeys(("Danger", "PoolStats", "ServerHealth"), "connection"),
     "MendReport": "connection.embedded.mend",
     "DealDatabase": "database",
-    **dict.fromkeys(("ExportReport", "LoadReport", "MappedColumn", "Progress"), "loader"),
+    **dict.fromkeys(
+        ("ExportReport", "LoadReport", "MappedColumn", "Progress", "SavedMapping"), "loader"
+    ),
     "to_jsonable": "model.jsonable",
     **dict.fromkeys(("Kind", "Pipeline", "Stage"), "model.pipeline"),
     **dict.fromkeys(("Explanation", "Facet", "Page", "SavedQuery"), "query"),

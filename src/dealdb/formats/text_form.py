@@ -28,8 +28,14 @@ from dealdb.model.values import encode
 _BARE_IN_JSON = NUMBER_TYPES | {FieldType.BOOL, FieldType.LIST}
 _MOMENT = Field("moment", FieldType.DATETIME)
 _SLICE_ROWS = 20_000
-# what a loader changes in the files of other programs
-_TIDIED = {"id": ODD_ID, "stage": ODD_NAME, "owner": ODD_NAME, "company": ODD_NAME}
+# what a loader changes in the files of other programs, or takes for a line of text or a total
+_TIDIED = {
+    "id": ODD_ID + r"|\s|^\P{Nd}+$",
+    "name": ODD_NAME,
+    "stage": ODD_NAME,
+    "owner": ODD_NAME,
+    "company": ODD_NAME,
+}
 _TEXTS = (pl.String, pl.Categorical, pl.Enum)
 
 

@@ -128,6 +128,10 @@ class LoadReport:
         What no column of new deals says, so that figures will lack it, each with what to do; ``strict`` refuses these.
     reasons
         Rejected rows by column and code.
+    bad_cells
+        Cells that were left out of rows that were loaded, by header; see ``bad_cells="null"``.
+    decided
+        The order of dates and the decimal point that cells showed, by the options that say so.
     rejects
         File with the rejected rows, or None where none was written.
     dry_run
@@ -159,6 +163,8 @@ class LoadReport:
     rests_on: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     reasons: Mapping[str, int] = field(default_factory=dict)
+    bad_cells: Mapping[str, int] = field(default_factory=dict)
+    decided: Mapping[str, str] = field(default_factory=dict)
     rejects: Path | None = None
     dry_run: bool = False
 

@@ -26,9 +26,13 @@ _LIKELY = {
         r"amount|value|revenue|price|worth|funding|betrag|wert|umsatz|importe|monto|montant|valeur|valor|importo|bedrag",
         ("decimal", "int", "float"),
     ),
-    "stage": (r"stage|phase|status|etapa|etape|étape|fase|stadi", ("text",)),
+    "stage": (
+        r"stage|phase|status|etapa|etape|étape|fase|stadi|situa[cçtz]|^stand$|avancement",
+        ("text",),
+    ),
     "owner": (
-        r"owner|salesrep|seller|agent|manager|propriet|besitzer|verantwort|respons|eigenaar",
+        r"owner|sales|seller|agent|manager|propriet|besitzer|verantwort|respons|eigenaar|commerc|comercial|vend|verk[aä]uf"
+        r"|verkoper|vertrieb|betreu|bearbeit|zust[aä]ndig",
         ("text",),
     ),
     "closed": (r"clos|won|lost|abschluss|cierre|clotur|chius|fecha", ("date", "datetime")),
@@ -37,7 +41,8 @@ _LIKELY = {
         ("date", "datetime"),
     ),
     "created": (
-        r"creat|creado|creac|erstell|angelegt|aangemaakt|criad|criac|opened|added",
+        r"creat|creado|creac|créa|crea[tz]|erstell|angelegt|anlage|erfass|eingang|aangemaakt|criad|criac|opened|added|entry"
+        r"|entrada|alta$|inserim",
         ("date", "datetime"),
     ),
 }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import polars as pl
 
@@ -47,6 +47,23 @@ class _WithItems(Protocol):
 
 # what has a table
 Tabular: TypeAlias = _WithFrame | _WithTable | _WithItems
+
+
+@runtime_checkable
+class KeepsTexts(Protocol):
+    """Where saved queries and mappings are kept: texts by name."""
+
+    def saved_queries(self) -> Mapping[str, str]:
+        """All of them."""
+        ...
+
+    def save_query(self, name: str, text: str) -> None:
+        """Keep one, in place of one of the same name."""
+        ...
+
+    def forget_query(self, name: str) -> bool:
+        """Remove one; whether there was one."""
+        ...
 
 
 class WriteCounts(Protocol):

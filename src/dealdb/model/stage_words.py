@@ -41,12 +41,13 @@ it: perso persa persi perse
 # these say it only as the whole name: "Signed", but not "NDA signed"
 _WON_NAMES = _words("""
 en: win closedwon dealwon signed contractsigned invested acquired success successful converted sold customer
+de: auftrag beauftragt bestellt zuschlag
 de: unterschrieben unterzeichnet vertragunterschrieben auftragerhalten auftragerteilt verkauft konvertiert kunde
-es: firmado firmada contratofirmado vendido vendida convertido convertida cliente
-fr: signe signee contratsigne vendu vendue converti convertie client
-it: firmato firmata contrattofirmato venduto venduta convertito convertita
-nl: getekend ondertekend contractgetekend verkocht geconverteerd klant
-pt: assinado assinada contratoassinado negociofechado
+es: adjudicado adjudicada firmado firmada contratofirmado vendido vendida convertido convertida cliente
+fr: commande devissigne devisaccepte signe signee contratsigne vendu vendue converti convertie client
+it: acquisito acquisita aggiudicato aggiudicata firmato firmata contrattofirmato venduto venduta convertito convertita
+nl: gescoord getekend ondertekend contractgetekend verkocht geconverteerd klant
+pt: conquistado conquistada assinado assinada contratoassinado negociofechado
 """)
 _LOST_NAMES = _words("""
 en: loss lose closedlost deallost passed apology
@@ -65,9 +66,9 @@ pt: recusado recusada rejeitado rejeitada desqualificado desqualificada semdecis
 # these say it of a stage, but may be the status of anything
 _VAGUE = _words("""
 en: success successful passed signed acquired invested apology sold customer
-de: kunde
+de: kunde auftrag bestellt
 es: cliente
-fr: client
+fr: client commande
 nl: klant
 """)
 # these say nothing beside the outcome: "Closed Won", "Deal lost", "Fechado e ganho"

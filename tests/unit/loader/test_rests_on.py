@@ -109,3 +109,22 @@ def test_where_all_stages_are_won_no_open_one_is_named() -> None:
     pipeline = Pipeline((Stage("Won", Kind.WON),))
     found = doubts(columns, ["Won"], pipeline)
     assert found[-1] == "no stage means lost; dealdb pipeline --set says what they mean"
+
+
+@pytest.mark.parametrize(
+    ("header", "type", "field"),
+    [
+        ("Stand", "text", "stage"),
+        ("Avancement du dossier", "text", "stage"),
+        ("Vertrieb Süd", "text", "owner"),
+        ("Comercial 2", "text", "owner"),
+        ("Anlage", "date", "created"),
+        ("Fecha de la entrada", "date", "created"),
+    ],
+)
+def test_the_column_that_is_likely_meant_in_other_languages(
+    header: str, type: str, field: str
+) -> None:
+    own = MappedColumn(header=header, field="own", type=type)
+    shown = header if header.isidentifier() else f"'{header}'"
+    assert any(line.endswith(f"--map {shown}={field}") for line in doubts([own], (), Pipeline()))

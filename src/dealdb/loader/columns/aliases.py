@@ -17,6 +17,9 @@ from typing import Any, NamedTuple
 # places of names in lists of their own: weak ones come after all others
 WEAK = 1_000
 
+_LINK_WORDS = "de del della dell di da do das dos des du la le l el d van der von of the"
+_LINKS = frozenset(_LINK_WORDS.split())
+
 # German umlauts are also written with two letters
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
@@ -70,6 +73,29 @@ def places() -> Mapping[str, tuple[Candidate, ...]]:
                 for key in _keys(alias):
                     found.setdefault(key, []).append(Candidate(field, place))
     return {key: tuple(sorted(each, key=lambda one: one.place)) for key, each in found.items()}
+
+
+@cache
+def loose_places() -> Mapping[str, tuple[Candidate, ...]]:
+    """Fields that each name could be, by its key without the words that only link the others."""
+    found: dict[str, tuple[Candidate, ...]] = {}
+    for field, aliases in names().items():
+        for place, alias in enumerate(aliases):
+            found.setdefault(loose_key(alias), (Candidate(field, place),))
+    return found
+
+
+def loose_key(text: str) -> str:
+    """
+    A header without the words that only link the others.
+
+    Examples
+    --------
+    >>> loose_key("Data de fechamento") == loose_key("data_fechamento")
+    True
+    """
+    words = re.split(r"[\W_]+", text.casefold())
+    return key_of(" ".join(word for word in words if word not in _LINKS))
 
 
 @cache

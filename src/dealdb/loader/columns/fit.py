@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as filled
 
 import polars as pl
 
+from dealdb.loader.cells.currencies import is_currency
 from dealdb.loader.cells.truth_words import FALSE_WORDS, TRUE_WORDS
 from dealdb.loader.columns.aliases import WEAK, Candidate, key_of
+from dealdb.loader.columns.deal_ids import BLANKS
 from dealdb.loader.columns.headers import (
     CLOSE_DATE,
     LOST_DATE,
     WON_DATE,
     candidates_of,
+    currency_of,
     public_name,
 )
 
@@ -36,8 +40,14 @@ _ID = (
 )
 # what programs call a record by: no id elsewhere is a name
 _CODE = r"^[A-Z][A-Z0-9]*(?:-[A-Z0-9]+)*-[0-9]{3,}(?:-[0-9]+)?$"
+# what people number their deals with
+_NUMBERED = r"^\W*\w[^\n]{0,39}$"
+# different ones that are looked at: who keeps more deals than this in a sheet has an id
+_MOST_NUMBERED = 200_000
 _DATES = ("created", "updated", "expected_close", "closed", CLOSE_DATE, WON_DATE, LOST_DATE)
 _NUMBERS = ("amount", "probability")
+# a currency where the name of the amounts says one too
+_NAMED_CURRENCY = "currency beside a name"
 # fields in which a name is better than an id
 _NAMES = ("company", "owner", "source", "loss_reason")
 _JUDGED = frozenset((*_DATES, *_NUMBERS, *_NAMES, "currency", "name", "id"))
@@ -53,10 +63,28 @@ class _Cells:
     n: int = 0
     fit: int = 0
     flags: int = 0
+    # what the cells of a column that may number the deals say, and the rows without such a cell
+    different: set[str] = filled(default_factory=set)
+    blank: int = 0
 
     @property
     def is_good(self) -> bool:
         return self.n > 0 and 2 * self.fit >= self.n
+
+    @property
+    def tells_apart(self) -> bool:
+        """Whether each row has another cell, and all of them may be numbers of deals."""
+        n_looked_at = min(self.n, _MOST_NUMBERED)
+        return self.blank == 0 < self.n == self.fit and len(self.different) >= n_looked_at
+
+    def add_numbers(self, frame: pl.DataFrame, header: str) -> None:
+        """Take in some more cells of a column that may number the deals."""
+        cells = frame[header].str.strip_chars(BLANKS)
+        is_row = frame.select(pl.any_horizontal(pl.all().str.strip_chars() != "")).to_series()
+        blank = cells.is_null() | (cells == "")
+        self.blank += int((blank & is_row.fill_null(value=False)).sum())
+        if len(self.different) < _MOST_NUMBERED:
+            self.different.update(cells.filter(~blank).to_list())
 
 
 class Fits:
@@ -66,6 +94,8 @@ class Fits:
         self._cells: dict[tuple[str, str], _Cells] = {}
         self._rivals: dict[str, list[str]] = {}
         self._has_id = False
+        # whether the name of a column of amounts says their currency
+        self._is_named = False
 
     def of(self, headers: Collection[str], taken: Collection[str | None]) -> None:
         """Take in the headers of a source without those that the caller has mapped, and the fields that these are."""
@@ -79,6 +109,7 @@ class Fits:
             field: [header for _, header in sorted(found, key=lambda pair: pair[0])]
             for field, found in ranked.items()
         }
+        self._is_named = any(currency_of(h) for h in self._rivals.get("amount", ()))
         # by its name alone
         named = [h for h in self._rivals.get("id", ()) if _place_of(h, "id") < WEAK]
         self._has_id = bool(named) or "id" in taken
@@ -92,18 +123,29 @@ class Fits:
         """Count the cells of some more rows."""
         for field, rivals in self._rivals.items():
             for header in rivals:
-                seen = self._cells[header, field]
-                # one cell that fits is enough where no other column wants the field
-                counts = field == "id" or len(rivals) > 1 or not seen.fit
+                counts = field == "id" or self._is_open(header, field)
                 if header in frame.columns and counts:
-                    _count(seen, field, frame[header])
+                    kind = _NAMED_CURRENCY if self._has_rival_name(field) else field
+                    seen = self._cells[header, field]
+                    _count(seen, kind, frame[header])
+                    if field == "id" and not _is_name(header):
+                        seen.add_numbers(frame, header)
 
     def open_pairs(self) -> Iterator[tuple[str, str]]:
         """Columns with a field that they may still turn out not to be."""
         for field, rivals in self._rivals.items():
             for header in rivals:
-                if len(rivals) > 1 or not self._cells[header, field].fit:
+                if field == "id" or self._is_open(header, field):
                     yield header, field
+
+    def _is_open(self, header: str, field: str) -> bool:
+        """Whether more cells may tell: one that fits is enough where nothing else would be the field."""
+        has_rivals = len(self._rivals[field]) > 1 or self._has_rival_name(field)
+        return has_rivals or not self._cells[header, field].fit
+
+    def _has_rival_name(self, field: str) -> bool:
+        """Whether there is a currency without this column, so that it has to hold real ones."""
+        return field == "currency" and self._is_named
 
     def unfit(self) -> frozenset[tuple[str, str]]:
         """Columns with a field that they are not."""
@@ -116,6 +158,8 @@ class Fits:
     def notes(self, mapping: Mapping[str, str | None]) -> Iterator[str]:
         """Which column a field was taken from, where it was not the obvious one."""
         for field, rivals in self._rivals.items():
+            if field == "id":
+                yield from self._notes_on_numbers(rivals, mapping)
             if field in ("id", "name"):
                 continue
             filled = [header for header in rivals if self._cells[header, field].n]
@@ -124,7 +168,9 @@ class Fits:
                 yield from self._notes_on_misfits(field, filled, mapping)
                 continue
             others = [
-                header for header in filled if header != taken and mapping.get(header) not in _DATES
+                header
+                for header in filled
+                if header != taken and not _is_other(mapping.get(header), header)
             ]
             yielded = [header for header in others if rivals.index(header) < rivals.index(taken)]
             unclear = [] if self._is_obvious(taken, field) or field in _NAMES else others
@@ -142,9 +188,17 @@ class Fits:
             seen = self._cells[header, field]
             # that a flag is not the date of closing is obvious beside one
             is_flag = field == "closed" and has_closing and seen.flags == seen.n
-            if (header, field) in self.unfit() and not is_flag:
+            is_other = _is_other(mapping.get(header), header)
+            if (header, field) in self.unfit() and not is_flag and not is_other:
                 name = public_name(field)
                 yield f"{header!r} was not taken for {name}: its cells don't fit"
+
+    def _notes_on_numbers(
+        self, rivals: Sequence[str], mapping: Mapping[str, str | None]
+    ) -> Iterator[str]:
+        for header in rivals:
+            if mapping.get(header) == "id" and not _is_name(header):
+                yield f"ids from {header!r}; if it only counts the rows, make them from other columns with id_from"
 
     def _is_obvious(self, header: str, field: str) -> bool:
         return _place_of(header, field) < _OBVIOUS
@@ -164,13 +218,17 @@ class Fits:
         return [header for header in rivals if self._is_misfit(header, field)]
 
     def _is_code(self, header: str) -> bool:
-        """Whether a column of names has what programs call records by."""
+        """Whether a column of names has what programs call records by, or one of numbers those of the deals."""
         seen = self._cells.get((header, "id"))
-        return seen is not None and _place_of(header, "id") >= WEAK and 0 < seen.n == seen.fit
+        if seen is None or _place_of(header, "id") < WEAK:
+            return False
+        return 0 < seen.n == seen.fit if _is_name(header) else seen.tells_apart
 
     def _is_misfit(self, header: str, field: str) -> bool:
         """Whether no cell fits, although there is no better column for the field."""
         seen = self._cells[header, field]
+        if self._has_rival_name(field):
+            return seen.n > 0
         if field in _NAMES or not seen.n or seen.fit:
             return False
         # a column that has the very name of the field was meant to be it, and its rows are rejected
@@ -182,7 +240,10 @@ def _count(seen: _Cells, field: str, cells: pl.Series) -> None:
     words = texts.str.to_lowercase()
     texts = texts.filter(~words.is_in(_NOTHING))
     seen.n += texts.len()
-    seen.fit += int(_fitting(field, texts).sum())
+    fitting = _fitting(field, texts)
+    if field == "id" and not _is_name(cells.name):
+        fitting = texts.str.contains(_NUMBERED) & texts.str.contains("[0-9]")
+    seen.fit += int(fitting.sum())
     if field in _DATES:
         seen.flags += int(words.is_in([*TRUE_WORDS, *FALSE_WORDS]).sum())
 
@@ -194,6 +255,9 @@ def _fitting(field: str, texts: pl.Series) -> pl.Series:
         return texts.str.contains(_NUMBER) & ~texts.str.contains(r"^[0-9]{1,4}[-/][0-9]{1,2}[-/]")
     if field == "currency":
         return texts.str.contains(_WORD)
+    if field == _NAMED_CURRENCY:
+        known = [text for text in texts.unique().to_list() if is_currency(text)]
+        return texts.is_in(known)
     if field == "name":
         return texts.str.contains(r"\p{L}")
     if field == "id":
@@ -208,6 +272,15 @@ def _place(header: str, one: Candidate) -> float:
 
 def _place_of(header: str, field: str) -> float:
     return next((one.place for one in candidates_of(header) if one.field == field), 0.0)
+
+
+def _is_other(target: str | None, header: str) -> bool:
+    """Whether a column is another field that its header stands for as well, or a date, which may go to either."""
+    return target in _DATES or any(one.field == target for one in candidates_of(header))
+
+
+def _is_name(header: str) -> bool:
+    return any(one.field == "name" for one in candidates_of(header))
 
 
 def _is_money(header: str) -> bool:

@@ -13,7 +13,16 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 
 from dealdb.errors import LoadError, SchemaError
-from dealdb.loader.columns.aliases import Candidate, currencies, key_of, places
+from dealdb.loader.columns.aliases import (
+    WEAK,
+    Candidate,
+    currencies,
+    key_of,
+    loose_key,
+    loose_places,
+    places,
+)
+from dealdb.loader.columns.units import without_minor, without_units
 from dealdb.model.names import nearest, unknown
 from dealdb.model.schema import MAX_NAME_LENGTH, Schema, check_field_name
 
@@ -25,14 +34,21 @@ LOST_DATE = "closed (lost)"
 
 # SuiteCRM's date of all deals, and Odoo's of closed ones
 _DATE_CLOSED = "dateclosed"
-# places behind the names that stand in the lists
+# Bitrix24's flag for deals that are won or lost, and its date of all deals, which closing a deal sets
+_BITRIX_FLAG = "dealclosed"
+_BITRIX_DATES = ("expectedclosedate", "enddate")
+# Pipedrive calls a deal so in English, German and Dutch, in French, Portuguese, Spanish and Italian
+_BEFORE_ALL = re.compile(
+    r"^_*property_|^(?:deal|affaire|neg[óo]cio|trato|affare|trattativa) [-\u2013] ", re.IGNORECASE
+)
+# places behind the names that stand in the lists, of which there are not more; weak ones stay among themselves
 _SUFFIXED = 300
+_SUFFIXED_WEAK = 0.5
 _PREFIXED = 600
 _FORMATTED = "@odata.community.display.v1.formattedvalue"
 # what Odoo puts behind the name of a column that refers to another record
 _REFERENCE = re.compile(r"(?<=\w)/(?:\.?id|name|display_name)$")
-# amounts in parts of the unit, by the end of the name: digits to move the point
-_MINOR = {"micros": 6, "incents": 2, "cents": 2}
+_IN_PERCENT = re.compile(r"\bin\s*%", re.IGNORECASE)
 _NUMBERS_AND_DATES = frozenset(
     ("amount", "probability", "created", "expected_close", "closed", CLOSE_DATE, WON_DATE, LOST_DATE, "updated")
 )  # fmt: skip
@@ -74,7 +90,8 @@ def map_headers(
     >>> map_headers(["Record ID", "Deal Name", "owner_id", "_synced"], None, Schema.standard())
     {'Record ID': 'id', 'Deal Name': 'name', 'owner_id': 'owner', '_synced': 'synced'}
     """
-    fields = _chosen(headers, mapping or {})
+    chosen = _chosen(headers, mapping or {})
+    fields = dict(chosen)
     free = [header for header in headers if header not in fields]
     # a field of the collection's own may have a name that elsewhere stands for another
     fields |= {
@@ -88,6 +105,8 @@ def map_headers(
         taken = header in fields or one.field in fields.values()
         if not taken and (header, one.field) not in unfit:
             fields[header] = one.field
+    if split := _date_of_bitrix([h for h in headers if h not in chosen], fields, unfit):
+        fields[split] = CLOSE_DATE
     _settle_dates(fields)
     for header in headers:
         if header not in fields:
@@ -109,13 +128,20 @@ def candidates_of(header: str) -> tuple[Candidate, ...]:
     bare, known = _bare(header), places()
     is_formatted = bare.casefold().endswith(_FORMATTED)
     bare = bare[: -len(_FORMATTED)] if is_formatted else bare
-    core = _REFERENCE.sub("", bare)
+    core = _REFERENCE.sub("", bare).replace("#", " no ")
     key = key_of(core)
+    if "%" in bare:
+        return _shares(key_of(_IN_PERCENT.sub("", core)))
     if key in known:
         is_id = bare.casefold().endswith("/id")
         return tuple(_ranked(one, is_formatted=is_formatted, is_id=is_id) for one in known[key])
+    if loose_key(core) in loose_places():
+        return loose_places()[loose_key(core)]
+    if (plain := without_units(bare)) != bare:
+        amounts = (one for one in candidates_of(plain) if one.field == "amount")
+        return tuple(Candidate(one.field, one.place + _SUFFIXED_WEAK) for one in amounts)
     money = tuple(
-        Candidate(one.field, one.place + _SUFFIXED)
+        Candidate(one.field, one.place + (_SUFFIXED if one.place < WEAK else _SUFFIXED_WEAK))
         for one in known.get(_money_key(bare), ())
         if one.field == "amount"
     )
@@ -135,19 +161,6 @@ def currency_of(header: str) -> str | None:
     ('USD', 'EUR', None)
     """
     return currencies().get(_ending(header).casefold())
-
-
-def minor_digits(header: str) -> int:
-    """
-    Digits by which the point of an amount is to be moved, as the end of its name says.
-
-    Examples
-    --------
-    >>> minor_digits("amountMicros"), minor_digits("amount_in_cents"), minor_digits("amount")
-    (6, 2, 0)
-    """
-    key = key_of(header)
-    return next((digits for end, digits in _MINOR.items() if key.endswith(end)), 0)
 
 
 def public_name(target: str | None) -> str | None:
@@ -179,6 +192,23 @@ def nearest_header(name: str, headers: Iterable[str]) -> str:
     return nearest(name, headers, "columns", key=_key)
 
 
+def no_id(fields: Mapping[str, str | None]) -> str:
+    """
+    Message for a source in which no column is the id, with the field of each column.
+
+    Examples
+    --------
+    >>> no_id({"Deal": "name"}).partition("; did")[0]
+    "no column is the id of the deals; name it with mapping={'<column>': 'id'}, or what makes one with id_from='Deal'"
+    """
+    names = (header for header, field in fields.items() if field == "name")
+    makes = next((f"id_from={name!r}" for name in names), "id_from")
+    return (
+        f"no column is the id of the deals; name it with mapping={{'<column>': 'id'}}, or what makes one with {makes}; "
+        f"{nearest_header('deal_id', fields)}"
+    )
+
+
 def find_header(name: str, headers: Collection[str]) -> str | None:
     """The header that a caller means: exactly so, or but for case, spaces and punctuation."""
     if name in headers:
@@ -193,7 +223,7 @@ def _key(header: str) -> str:
 
 def _bare(header: str) -> str:
     """Header without what programs put before all of them: a connector ``property_``, Pipedrive ``Deal - ``."""
-    return re.sub(r"^_*property_|^deal - ", "", header.strip(), flags=re.IGNORECASE)
+    return _BEFORE_ALL.sub("", header.strip())
 
 
 def _ranked(one: Candidate, *, is_formatted: bool, is_id: bool) -> Candidate:
@@ -204,11 +234,21 @@ def _ranked(one: Candidate, *, is_formatted: bool, is_id: bool) -> Candidate:
     return Candidate(one.field, place)
 
 
+def _shares(key: str) -> tuple[Candidate, ...]:
+    """What a header with a ``%`` in it could be: "Win %" is no outcome, and "Abschluss %" no date."""
+    for name, nearer in ((f"{key}percent", 0.0), (key, 0.5)):
+        found = [one for one in places().get(name, ()) if one.field == "probability"]
+        if found:
+            # the sign says more than the word, which may be another column without it
+            return (Candidate(found[0].field, found[0].place - 1 + nearer),)
+    return ()
+
+
 def _ending(header: str) -> str:
     """Last part of a header, which may be a currency."""
     found = re.search(
         r"(?:^|[\s_\-./(\[]|(?<=[a-z])(?=[A-Z]))((?:[A-Za-z]{1,2})?[^\w\s()\[\]./-]|[A-Za-z]{3}|zł)[)\]]*$",
-        _bare(header),
+        without_units(_bare(header)),
     )
     return found[1] if found else ""
 
@@ -219,9 +259,7 @@ def _money_key(bare: str) -> str:
     if ending.casefold() in currencies():
         key = key_of(bare[: bare.rindex(ending)])
         return key.removesuffix("in")
-    key = key_of(bare)
-    end = next((end for end in _MINOR if key.endswith(end)), "")
-    return key.removesuffix(end) if end else ""
+    return without_minor(key_of(bare))
 
 
 def _chosen(headers: Collection[str], mapping: Mapping[str, str | None]) -> dict[str, str | None]:
@@ -264,6 +302,22 @@ def _own_name(
         msg = f"column {header!r} can't become a field: {problem}; name one with mapping"
         raise LoadError(msg) from problem
     return name
+
+
+def _date_of_bitrix(
+    headers: Iterable[str], fields: Mapping[str, str | None], unfit: Collection[tuple[str, str]]
+) -> str | None:
+    """
+    The one date of Bitrix24: called the expected one, it becomes the day on which the deal was closed.
+
+    Its flag says whose column it is; elsewhere a date that is called so stays what was expected.
+    """
+    has_flag = any(_key(header) == _BITRIX_FLAG and field == "closed" for header, field in unfit)
+    others = {"closed", CLOSE_DATE, WON_DATE, LOST_DATE}
+    if not has_flag or not others.isdisjoint(fields.values()):
+        return None
+    found = [header for header in headers if _key(header) in _BITRIX_DATES]
+    return found[0] if len(found) == 1 else None
 
 
 def _settle_dates(fields: dict[str, str | None]) -> None:

@@ -1,11 +1,12 @@
 """
-Amounts that count cents or millionths of their currency, as APIs write them.
+Amounts that count cents or millionths of their currency, as APIs write them, or thousands, as people do.
 
 Close gives ``value`` 300000 next to ``value_formatted`` "$3,000", Twenty calls its column ``amountMicros``.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -18,12 +19,18 @@ from dealdb.loader.cells.currencies import DOLLAR
 from dealdb.loader.cells.numbers import by_unique, currencies_of, decimals
 from dealdb.loader.chunk import Chunk
 from dealdb.loader.columns.aliases import key_of
-from dealdb.loader.columns.headers import minor_digits
 from dealdb.loader.columns.plan import ColumnPlan
+from dealdb.loader.columns.units import minor_digits
 from dealdb.model.decimals import encode_decimal
 
 _FORMATTED = "formatted"
+# currencies that are written with the sign of the dollar, beside those whose codes end in D
+_PESOS = frozenset(("ARS", "BRL", "CLP", "COP", "MXN", "UYU"))
 _US_DOLLAR = "USD"
+# languages of countries none of which has a dollar or peso of its own, by the names that amounts have in them
+_NO_OWN_DOLLAR = re.compile(
+    r"betrag|wert|summe|umsatz|volumen|preis|importo|valore|ammontare|fatturato|prezzo|bedrag|waarde|omzet|prijs"
+)
 # digits of the whole part; what follows the last point or comma may be a fraction
 _WHOLE = r"^[^0-9]*([0-9][0-9.,'\s\u{a0}\u{202f}]*?)(?:[.,][0-9]{1,2})?(?:[^0-9.,].*)?$"
 
@@ -113,15 +120,27 @@ def with_currency(
         return plan
     if not named:
         return plan
-    # who writes decimals with commas has other dollars, or pesos
-    dollar = _US_DOLLAR if plan.point == "." else DOLLAR
+    dollar = _dollar_in(plan, named)
     if DOLLAR in named and dollar != DOLLAR:
         notes.append(f"'$' in {plan.header!r} is taken for {dollar}")
     found = sorted({dollar if each == DOLLAR else each for each in named})
     notes.append(f"currencies of {plan.header!r}: {', '.join(found)}")
-    # a sheet may have the sign in its first row only
+    # a sheet may have the sign in its first row only, and deals whose amount is not known yet
     only = None if has_currencies or len(found) > 1 else found[0]
     return replace(plan, named_currency=True, currency=only, dollar=dollar)
+
+
+def _dollar_in(plan: ColumnPlan, named: Collection[str]) -> str:
+    """What ``$`` is in a column: who writes decimals with commas may have another dollar, or pesos."""
+    others = set(named) - {DOLLAR}
+    if plan.point == "." or _NO_OWN_DOLLAR.search(key_of(plan.header)):
+        return _US_DOLLAR
+    # beside euros or pounds it is no money of the country; beside dollars that say whose they are, it is
+    return _US_DOLLAR if others and not any(map(_is_dollar, others)) else DOLLAR
+
+
+def _is_dollar(currency: str) -> bool:
+    return currency.endswith("D") or currency in _PESOS
 
 
 def with_default(columns: Iterable[ColumnPlan], code: str) -> list[ColumnPlan]:
@@ -135,7 +154,11 @@ def with_default(columns: Iterable[ColumnPlan], code: str) -> list[ColumnPlan]:
 def name_currencies(
     texts: dict[str, pl.Series], chunk: Chunk, columns: Sequence[ColumnPlan]
 ) -> None:
-    """Take the currencies that amounts name for rows that have no other."""
+    """
+    Take the currencies that amounts name for rows that have no other.
+
+    Where they are all in one currency, a deal without an amount is in it too.
+    """
     column = next((each for each in columns if each.named_currency), None)
     if column is None:
         return
@@ -144,6 +167,5 @@ def name_currencies(
     named = currencies_of(cells).replace(DOLLAR, column.dollar)
     if column.currency:
         named = named.fill_null(column.currency)
-    named = named.zip_with(cells.is_not_null(), nothing)
     known = texts.get("currency", nothing)
     texts["currency"] = known.zip_with(known.is_not_null(), named).alias("currency")

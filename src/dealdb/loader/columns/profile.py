@@ -257,11 +257,7 @@ class Profile:
 
     def _check_id(self) -> None:
         if self._mapping and "id" not in self._mapping.values():
-            msg = (
-                "no column is the id of the deals; name it with mapping={'<column>': 'id'}, or what makes one "
-                f"with id_from; {headers.nearest_header('deal_id', self._mapping)}"
-            )
-            raise LoadError(msg)
+            raise LoadError(headers.no_id(self._mapping))
 
     def _is_wanted(self, header: str, target: str, overrides: Collection[str]) -> bool:
         # a column without a single value says nothing about its type, so it declares no field
@@ -298,6 +294,7 @@ class Profile:
             of_hundred=target == "probability" and self._of_hundred(header, seen, notes),
             minor_digits=digits if is_number else 0,
             seconds=seen.order.in_seconds,
+            is_shown=seen.is_shown,
         )
         if not is_number:
             return plan
@@ -323,8 +320,9 @@ class Profile:
         )
         digits = self._units.digits_of(header, target) if is_number else 0
         if digits:
-            unit = "cents" if digits == 2 else "millionths"
-            notes.append(f"{header!r} counts {unit}, and was divided by {10**digits:,}")
+            unit = {2: "cents", 6: "millionths", -3: "thousands", -6: "millions"}[digits]
+            done = "divided" if digits > 0 else "multiplied"
+            notes.append(f"{header!r} counts {unit}, and was {done} by {10 ** abs(digits):,}")
         return digits
 
     def _field(self, target: str, seen: ColumnProfile, *, is_minor: bool = False) -> Field:

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from dealdb.errors import LoadError, SchemaError
-from dealdb.loader.columns.headers import find_header, map_headers
+from dealdb.loader.columns.aliases import WEAK
+from dealdb.loader.columns.headers import candidates_of, find_header, map_headers
 from dealdb.loader.sources.csv_strict import Dialect
 from dealdb.model.schema import Schema
 
@@ -47,7 +48,12 @@ def header_place(rows: Sequence[Sequence[str]], id_names: Collection[str] | None
 
 def has_id(row: Sequence[str], id_names: Collection[str] | None) -> bool:
     """Whether one of these cells is the header of an id."""
-    return "id" in known_fields(row) or any(
+    named = any(
+        one.field == "id" and one.place < WEAK
+        for cell in row
+        for one in candidates_of(cell.strip())
+    )
+    return named or any(
         find_header(name, [cell.strip() for cell in row]) for name in id_names or ()
     )
 

@@ -13,6 +13,7 @@ import polars as pl
 
 from dealdb.errors import LoadError
 from dealdb.loader.chunk import Source
+from dealdb.loader.derive.blank_rows import WithoutBlankRows
 from dealdb.loader.derive.deleted import WithoutDeleted
 from dealdb.loader.derive.id_cells import WithPlainIds
 from dealdb.loader.derive.ids import WithIds
@@ -119,6 +120,7 @@ def _completed(
     source: Source, options: LoadOptions, store: LoadTarget, table: StageTable | None
 ) -> Source:
     """A source without totals and deleted records, with the stages, outcomes and ids that it leaves unsaid."""
+    source = WithoutBlankRows(source, options.mapping, store.schema())
     source = WithPlainIds(source, options.mapping, store.schema())
     source = WithoutDeleted(source, options.mapping, store.schema())
     source = WithoutSummaries(source, options.mapping, store.schema())

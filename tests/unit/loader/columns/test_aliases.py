@@ -14,7 +14,7 @@ from dealdb.loader.columns.headers import CLOSE_DATE, LOST_DATE, WON_DATE
 from dealdb.model.schema import Schema
 
 # names that stand for one field in one program and for another in others; cells decide
-SHARED = {"opportunity", "dateclosed", "name"}
+SHARED = {"opportunity", "dateclosed", "name", "kans"}
 
 
 def test_every_name_means_one_field() -> None:

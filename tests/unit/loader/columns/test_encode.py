@@ -367,12 +367,12 @@ def test_cells_name_the_currency_of_a_deal(store: Recorder, tmp_path: Path) -> N
     assert "'$' in 'amount' is taken for USD" in report.notes
 
 
-def test_one_currency_is_that_of_all_amounts(store: Recorder, tmp_path: Path) -> None:
+def test_one_currency_is_that_of_all_rows(store: Recorder, tmp_path: Path) -> None:
     store.load_text(tmp_path, table("amount", ["€ 5", "12", "-"]), name="x.tsv")
     assert store.deals == {
         "0": {"amount": "5", "currency": "EUR"},
         "1": {"amount": "12", "currency": "EUR"},
-        "2": {},
+        "2": {"currency": "EUR"},
     }
 
 

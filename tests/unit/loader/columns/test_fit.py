@@ -127,3 +127,45 @@ def test_a_name_is_no_id(store: Recorder) -> None:
 def test_a_code_stays_a_name_where_ids_are_made(store: Recorder) -> None:
     report = store.load([{"name": "CRM-DEAL-2026-00001", "zone": "x"}], id_from=["zone"])
     assert report.mapping == {"name": "name", "zone": "zone", "generated id": "id"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "is_id"),
+    [
+        (["1", "2", "3"], True),
+        (["A-17", " A-18", "2026/001"], True),
+        # rows that share one, have none or say something else
+        (["1", "2", "2 "], False),
+        (["1", "", "3"], False),
+        (["1", "two", "3"], False),
+        (["No", "Yes", "No"], False),
+    ],
+)
+def test_numbers_are_ids_where_each_row_has_another(
+    store: Recorder, tmp_path: Path, cells: list[str], is_id: bool
+) -> None:
+    text = "\n".join(["Nr.,Firma,Betrag", *(f"{cell},A,5" for cell in cells), ""])
+    if is_id:
+        report = store.load_text(tmp_path, text)
+        assert list(store.deals) == [cell.strip() for cell in cells]
+        assert any(note.startswith("ids from 'Nr.'") for note in report.notes)
+    else:
+        with pytest.raises(LoadError, match="no column is the id"):
+            store.load_text(tmp_path, text)
+
+
+def test_numbers_are_no_ids_beside_one(store: Recorder, tmp_path: Path) -> None:
+    report = store.load_text(tmp_path, "Ref,Deal ID\n7,1\n7,2\n")
+    assert list(store.deals) == ["1", "2"]
+    assert report.mapping["Ref"] == "ref"
+    assert not any("ids from" in note for note in report.notes)
+
+
+def test_a_word_may_be_a_name_in_one_sheet_and_a_chance_in_another(
+    store: Recorder, tmp_path: Path
+) -> None:
+    report = store.load_text(tmp_path, "id;Kans;Kans %\n1;Renewal;60\n")
+    assert report.mapping == {"id": "id", "Kans": "name", "Kans %": "probability"}
+    assert Recorder().load_text(tmp_path, "id;Kans\n1;Renewal\n").mapping["Kans"] == "name"
+    assert Recorder().load_text(tmp_path, "id;Kans\n1;60\n").mapping["Kans"] == "probability"
+    assert not any("Kans" in note and "not" in note for note in report.notes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dealdb.loader.columns.headers import currency_of, map_headers, minor_digits
+from dealdb.loader.columns.headers import currency_of, map_headers
 from dealdb.model.schema import Schema
 
 
@@ -42,7 +42,23 @@ from dealdb.model.schema import Schema
             "Deal - ID": "id", "Deal - Title": "name", "Deal - Won time": "closed (won)",
             "Deal - Lost time": "closed (lost)", "Deal - Expected close date": "expected_close",
             "Deal - Value": "amount", "Deal - Currency of Value": "currency",
-            "Deal - Weighted value": "weighted_value",
+            "Deal - Weighted value": "weighted_value", "Deal - Stage (pipeline)": "stage", "Organization": "company",
+        }),
+        ("Pipedrive in Portuguese", {
+            "Negócio - ID": "id", "Negócio - Título": "name", "Negócio - Organização": "company",
+            "Negócio - Proprietário": "owner", "Negócio - Valor": "amount", "Negócio - Moeda de Valor": "currency",
+            "Negócio - Etapa": "stage", "Negócio - Status": "status", "Negócio - Negócio criado em": "created",
+            "Negócio - Negócio fechado em": "closed",
+        }),
+        ("Pipedrive in French", {
+            "Affaire - ID": "id", "Affaire - Titre": "name", "Affaire - Étape": "stage", "Affaire - Valeur": "amount",
+            "Affaire - Devise de Valeur": "currency", "Affaire - Affaire créée": "created",
+            "Affaire - Date du gain": "closed (won)", "Affaire - Date de la perte": "closed (lost)",
+        }),
+        ("Insightly", {
+            "Record Id": "id", "Opportunity Name": "name", "Bid Currency": "currency", "Bid Amount": "bid_amount",
+            "Opportunity Value": "amount", "Forecast Close Date": "expected_close", "Actual Close Date": "closed",
+            "User Responsible": "owner", "Current Stage": "stage", "Opportunity State": "opportunity_state",
         }),
         ("Freshsales", {
             "deal_id": "id", "deal_name": "name", "deal_amount": "amount", "deal_currency_name": "currency",
@@ -53,6 +69,15 @@ from dealdb.model.schema import Schema
         ("Frappe", {
             "ID": "id", "Organization": "company", "Deal Owner": "owner", "Status": "stage", "Deal Value": "amount",
             "Expected Closure Date": "expected_close", "Closed Date": "closed", "Lost Reason": "loss_reason",
+        }),
+        ("Copper", {
+            "Copper ID": "id", "Name": "name", "Company": "company", "Owned By": "owner", "Stage": "stage",
+            "Value": "amount", "Close Date": "close_date", "Created At": "created",
+            "Lead Created At": "lead_created_at",
+        }),
+        ("Crunchbase", {
+            "Transaction Name": "name", "Transaction Name URL": "id", "Organization Name": "company",
+            "Money Raised": "amount", "Money Raised Currency": "currency", "Announced Date": "closed",
         }),
         ("Krayin", {
             "Id": "id", "Subject": "name", "Lead Value": "amount", "Sales Person": "owner", "Stage": "stage",
@@ -86,6 +111,42 @@ from dealdb.model.schema import Schema
         ("Portuguese", {
             "ID": "id", "Empresa": "company", "Etapa": "stage", "Valor": "amount", "Proprietário do negócio": "owner",
             "Data de fechamento": "close_date", "Motivo da perda": "loss_reason", "Moeda": "currency",
+        }),
+        ("sheet in English", {
+            "Ref": "id", "Project": "name", "Prospect": "company", "Sales Person": "owner", "Outcome": "stage",
+            "Quote Value": "amount", "Ccy": "currency", "Win %": "probability", "Date Added": "created",
+            "Est. Close": "expected_close", "Decision": "decision",
+        }),
+        ("sheet in German", {
+            "Nr.": "id", "Vorhaben": "name", "Interessent": "company", "Vertriebler": "owner", "Stufe": "stage",
+            "Angebotssumme": "amount", "Abschluss %": "probability", "Erfasst am": "created",
+            "Vorauss. Abschluss": "expected_close", "Entschieden am": "closed", "Whg.": "currency",
+        }),
+        ("sheet in Spanish", {
+            "Nº": "id", "Proyecto": "name", "Nombre del cliente": "company", "Ejecutivo de ventas": "owner",
+            "Fase comercial": "stage", "Importe estimado": "amount", "% cierre": "probability",
+            "Fecha de apertura": "created", "Previsión de cierre": "expected_close", "Cierre efectivo": "closed",
+        }),
+        ("sheet in French", {
+            "N°": "id", "Projet": "name", "Nom du client": "company", "Suivi par": "owner", "Stade": "stage",
+            "Montant estimé": "amount", "Probabilité de signature": "probability", "Ouvert le": "created",
+            "Clôture prévisionnelle": "expected_close", "Signé le": "closed",
+        }),
+        ("sheet in Italian", {
+            "N.": "id", "Affare": "name", "Nome cliente": "company", "Responsabile commerciale": "owner",
+            "Fase vendita": "stage", "Importo stimato": "amount", "Chiusura %": "probability",
+            "Data inserimento": "created", "Data di chiusura stimata": "expected_close",
+            "Data chiusura effettiva": "closed",
+        }),
+        ("sheet in Dutch", {
+            "Volgnummer": "id", "Kans": "name", "Opdrachtgever": "company", "Accountmanager": "owner",
+            "Salesfase": "stage", "Offertebedrag": "amount", "Kans %": "probability", "Toegevoegd op": "created",
+            "Streefdatum": "expected_close", "Datum gesloten": "closed",
+        }),
+        ("sheet in Portuguese", {
+            "Código": "id", "Projeto": "name", "Razão social": "company", "Responsável comercial": "owner",
+            "Etapa da venda": "stage", "Valor da proposta": "amount", "Chance de fechamento": "probability",
+            "Data de entrada": "created", "Previsão de fechamento": "expected_close", "Encerrado em": "closed",
         }),
     ],
 )  # fmt: skip
@@ -128,6 +189,30 @@ def test_the_date_that_is_planned_in_one_program_and_actual_in_another(
 
 
 @pytest.mark.parametrize(
+    ("headers", "field"),
+    [
+        (["ID", "Stage", "Deal closed", "Expected close date"], "close_date"),
+        (["ID", "Stage", "Deal closed", "End date"], "close_date"),
+        (["ID", "Stage", "Closed", "Expected close date"], "expected_close"),
+        (["ID", "Stage", "Closed", "End date"], "end_date"),
+        (["ID", "Deal closed", "Expected close date"], "expected_close"),
+        (["ID", "Stage", "Deal closed", "Closed on", "Expected close date"], "expected_close"),
+        (["ID", "Stage", "Deal closed", "End date", "Expected close date"], "expected_close"),
+    ],
+)
+def test_the_one_date_of_bitrix24_is_known_by_its_flag(headers: list[str], field: str) -> None:
+    unfit = {(header, "closed") for header in headers if header in ("Deal closed", "Closed")}
+    assert map_headers(headers, None, Schema.standard(), unfit)[headers[-1]] == field
+
+
+def test_a_date_that_the_caller_has_named_is_not_split() -> None:
+    headers = ["ID", "Stage", "Deal closed", "Expected close date"]
+    chosen = {"Expected close date": "expected_close"}
+    found = map_headers(headers, chosen, Schema.standard(), {("Deal closed", "closed")})
+    assert found["Expected close date"] == "expected_close"
+
+
+@pytest.mark.parametrize(
     ("header", "currency"),
     [
         ("amount_usd", "USD"), ("Amount (EUR)", "EUR"), ("Amount in CHF", "CHF"), ("amountGBP", "GBP"),
@@ -139,10 +224,63 @@ def test_currencies_in_names(header: str, currency: str | None) -> None:
     assert currency_of(header) == currency
 
 
-def test_parts_of_a_unit_in_names() -> None:
-    found = [
-        minor_digits(name)
-        for name in ("valueCents", "price_in_cents", "amountMicros", "percents", "scent")
-    ]
-    assert found == [2, 2, 6, 2, 0]
+def test_parts_of_a_unit_are_no_part_of_the_name() -> None:
     assert map_headers(["id", "percents"], None, Schema.standard())["percents"] == "percents"
+
+
+@pytest.mark.parametrize(
+    ("header", "field"),
+    [
+        ("Win %", "probability"),
+        ("% Win", "probability"),
+        ("Probability (%)", "probability"),
+        ("Closing %", "probability"),
+        ("%", "probability"),
+        # neither an amount, nor a discount, nor a flag
+        ("Value %", "value"),
+        ("Discount %", "discount"),
+        ("Win", "win"),
+    ],
+)
+def test_a_share_is_a_probability_or_nothing(header: str, field: str) -> None:
+    assert map_headers(["id", header], None, Schema.standard())[header] == field
+
+
+@pytest.mark.parametrize(
+    ("headers", "amount"),
+    [
+        (["Betrag in USD", "Erwarteter Umsatz"], "Betrag in USD"),
+        (["Expected revenue", "Revenue [EUR]"], "Revenue [EUR]"),
+        (["Ricavo previsto", "Valore (€)"], "Valore (€)"),
+        (["Receita esperada"], "Receita esperada"),
+        (["amount", "amount_usd"], "amount"),
+        (["value", "amount_usd"], "value"),
+    ],
+)
+def test_what_is_weighted_is_no_amount_beside_one(headers: list[str], amount: str) -> None:
+    fields = map_headers(headers, None, Schema.standard())
+    assert [header for header, field in fields.items() if field == "amount"] == [amount]
+
+
+@pytest.mark.parametrize(
+    ("header", "field"),
+    [
+        ("Data entrada", "created"),
+        ("Date signature prévue", "expected_close"),
+        ("Fecha cierre", "close_date"),
+        ("Motivo perdita", "loss_reason"),
+        ("Opp #", "id"),
+        ("#", "id"),
+        ("Chance in %", "probability"),
+        ("Auftragswert (netto)", "amount"),
+        ("Importe sin IVA", "amount"),
+        ("Bedrag ex. btw", "amount"),
+        ("Betrag brutto", "betrag_brutto"),
+        ("Umsatz in T€", "amount"),
+        ("Est. Value ($K)", "amount"),
+        ("Valor (R$ milhões)", "amount"),
+    ],
+)
+def test_words_around_a_name(header: str, field: str) -> None:
+    # a date of closing can't be split without stages
+    assert map_headers([header, "Stage"], None, Schema.standard())[header] == field

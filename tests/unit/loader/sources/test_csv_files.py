@@ -328,7 +328,7 @@ def test_what_other_programs_write_between_cells(
 
 def test_a_blank_before_a_quote_that_is_part_of_the_text(store: Recorder, tmp_path: Path) -> None:
     store.load_text(tmp_path, 'id,name\n1, "x" y\n2, "open\n3,z\n')
-    assert [deal["name"] for deal in store.deals.values()] == [' "x" y', ' "open', "z"]
+    assert [deal["name"] for deal in store.deals.values()] == ['"x" y', '"open', "z"]
 
 
 def test_a_table_without_rows_needs_an_id_too(store: Recorder, tmp_path: Path) -> None:
