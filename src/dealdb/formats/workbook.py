@@ -16,7 +16,8 @@ from typing import Any
 import polars as pl
 
 from dealdb.errors import LoadError, MissingExtra
-from dealdb.formats.text_form import texts_of
+from dealdb.formats.formulas import OWN_SHEET
+from dealdb.formats.text_form import looks_odd, texts_of
 from dealdb.model.columns import field_of
 from dealdb.model.schema import NUMBER_TYPES, FieldType
 
@@ -129,7 +130,8 @@ def write_workbook(frame: pl.DataFrame, file: Any) -> int:
         book = Workbook(file, {"constant_memory": True, "tmpdir": folder})
         # a sheet may well have more than 2 GB of text
         book.use_zip64()
-        sheet = book.add_worksheet(_SHEET, worksheet_class=_Sheet)
+        name = OWN_SHEET if looks_odd(frame) else _SHEET
+        sheet = book.add_worksheet(name, worksheet_class=_Sheet)
         try:
             columns = [_Column(each.name, _type_of(each), _format_of(book, each)) for each in frame]
             _lay_out(book, sheet, frame)

@@ -17,16 +17,18 @@ from zipfile import BadZipFile, ZipFile
 import polars as pl
 
 from dealdb.errors import LoadError, MissingExtra
+from dealdb.formats.formulas import OWN_SHEET
 from dealdb.loader.chunk import Chunk
 from dealdb.loader.load_options import MAX_EXPANSION
 from dealdb.loader.sources.frames import FrameSource
 from dealdb.loader.sources.table_start import MOST_ABOVE, has_id, header_place
 from dealdb.loader.sources.text_file import BLOCK_BYTES, check_expansion
+from dealdb.model.schema import FieldType
 
 # what its library says of columns without a value is of no use to anybody who loads them
 logging.getLogger("fastexcel").addHandler(logging.NullHandler())
 
-_SHORT_NUMBER = r"^-?(?:[0-9]+\.[0-9]{1,9}|0)$"
+_SHORT_NUMBER = r"^-?[0-9]+(?:\.[0-9]{1,9})?$"
 _COLUMN_AT_FAULT = re.compile(r"for column (.+)")
 # other sheets that a note names
 _MOST_NAMED = 5
@@ -85,6 +87,7 @@ class WorkbookSource(FrameSource):
         self._cells = _cells_of(path, chosen, place + 1)
         super().__init__(self._filled(frame, id_names))
         self.name, self.format = name, "xlsx"
+        self._is_own = chosen == OWN_SHEET
         others = [repr(each) for each in workbook.sheet_names if each != chosen]
         self.notes = [f"sheet {chosen!r}"]
         if others:
@@ -97,7 +100,7 @@ class WorkbookSource(FrameSource):
     def chunks(self) -> Iterator[Chunk]:
         """Rows of the sheet; one whose formula has no value leaves its field alone."""
         start = 0
-        for chunk in super().chunks():
+        for chunk in map(self._with_own_ids, super().chunks()):
             rows = range(start, start + chunk.frame.height)
             start = rows.stop
             absent = [self._cells.absent.get(row, frozenset()) for row in rows]
@@ -110,6 +113,13 @@ class WorkbookSource(FrameSource):
                 shape=pl.Series([kinds[lacking] for lacking in absent], dtype=pl.Int32),
                 shapes=[frozenset(chunk.frame.columns) - lacking for lacking in kinds],
             )
+
+    def _with_own_ids(self, chunk: Chunk) -> Chunk:
+        """Ids that dealdb wrote are ids already, whatever they look like."""
+        if not self._is_own or "id" not in chunk.frame.columns:
+            return chunk
+        types = {**chunk.types, "id": FieldType.TEXT}
+        return replace(chunk, types=types, encoded={*chunk.encoded, "id"})
 
     def _filled(self, frame: pl.DataFrame, id_names: Collection[str] | None) -> pl.DataFrame:
         """The sheet with the values of merged cells in all of their rows; what can be added up stays as it is."""
