@@ -87,14 +87,16 @@ check: $(STAMP) ## Read-only checks: lint, format, types, generated docs
 	$(BIN)/mypy
 	$(BIN)/python -m dealdb.cli.reference --check docs/cli.md
 	$(BIN)/python tools/api_page.py --check docs/api.md
+	$(BIN)/python tools/exports_page.py --check docs/exports.md
 
 fmt: $(STAMP) ## Format the code and apply the safe fixes of the linter
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(STAMP) ## Write docs/cli.md from the help texts, and docs/api.md from the docstrings
+docs: $(STAMP) ## Write docs/cli.md from the help texts, docs/api.md from the docstrings, docs/exports.md from loads
 	$(BIN)/python -m dealdb.cli.reference docs/cli.md
 	$(BIN)/python tools/api_page.py docs/api.md
+	$(BIN)/python tools/exports_page.py docs/exports.md
 
 clean: ## Remove .venv, caches and build products
 	rm -rf $(VENV) $(BENCH) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
         StoreError,
         WriterClash,
     )
-    from dealdb.loader import ExportReport, LoadReport, MappedColumn, Progress
+    from dealdb.loader import ExportReport, LoadReport, MappedColumn, Progress, SavedMapping
+    from dealdb.model.jsonable import to_jsonable
     from dealdb.model.pipeline import Kind, Pipeline, Stage
     from dealdb.model.schema import Field, FieldType, Schema
     from dealdb.query import Explanation, Facet, Page, SavedQuery
@@ -104,6 +105,7 @@ __all__ = [
     "RestoreRefused",
     "RestoreReport",
     "SaveResult",
+    "SavedMapping",
     "SavedQuery",
     "Schema",
     "SchemaError",
@@ -114,6 +116,7 @@ __all__ = [
     "StoreDamaged",
     "StoreError",
     "WriterClash",
+    "to_jsonable",
 ]
 
 # a name is imported at its first use: `dealdb --help` waits neither for the Redis client nor for Polars
@@ -122,7 +125,10 @@ _MODULES = {
     **dict.fromkeys(("Danger", "PoolStats", "ServerHealth"), "connection"),
     "MendReport": "connection.embedded.mend",
     "DealDatabase": "database",
-    **dict.fromkeys(("ExportReport", "LoadReport", "MappedColumn", "Progress"), "loader"),
+    **dict.fromkeys(
+        ("ExportReport", "LoadReport", "MappedColumn", "Progress", "SavedMapping"), "loader"
+    ),
+    "to_jsonable": "model.jsonable",
     **dict.fromkeys(("Kind", "Pipeline", "Stage"), "model.pipeline"),
     **dict.fromkeys(("Explanation", "Facet", "Page", "SavedQuery"), "query"),
     **dict.fromkeys(("Field", "FieldType", "Schema"), "model.schema"),

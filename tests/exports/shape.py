@@ -160,13 +160,15 @@ def make(shape: Shape, seed: str, folder: Path) -> Export:
         sheet = DIRT[dirt](sheet, random)
     path = write(shape.form, sheet, style, folder / re.sub(r"\W+", "-", seed))
     told = _told(headers, style)
+    named = {deal.currency for deal in deals if deal.amount is not None}
+    one_named = len(named) == 1
     return Export(
         shape=shape,
         seed=seed,
         path=path,
         style=style,
         dirt=dirt,
-        deals=[_truth(shape.seen(deal), told) for deal in deals],
+        deals=[_truth(shape.seen(deal), told, one_named=one_named) for deal in deals],
         headers=told,
         answers=_answers(headers, style, one=not several),
     )
@@ -199,14 +201,20 @@ def _told(headers: Mapping[str, tuple[str, ...]], style: Style) -> dict[str, tup
     return told
 
 
-def _truth(deal: Deal, told: Mapping[str, tuple[str, ...]]) -> Deal:
-    """What an export says of a deal; nothing of what it leaves out."""
+def _truth(deal: Deal, told: Mapping[str, tuple[str, ...]], *, one_named: bool) -> Deal:
+    """
+    What an export says of a deal; nothing of what it leaves out.
+
+    Where cells of amounts in several currencies are all that names one, a deal without an amount has none.
+    """
     blank = {
         name: None for name in FIELDS if name not in told and name not in ("outcome", "probability")
     }
     if told.get("closed") and told.get("closed") == told.get("expected_close"):
         # one column for both: what was expected of a closed deal is not said
         blank["expected_close" if deal.kind != OPEN else "closed"] = None
+    if told.get("currency") == told.get("amount") and deal.amount is None and not one_named:
+        blank["currency"] = None
     return replace(deal, **blank)  # type: ignore[arg-type]
 
 

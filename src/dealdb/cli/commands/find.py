@@ -9,11 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.cli.arguments import Columns, Limit, Offset, Params, Sort, names, parameters
+from dealdb.cli.arguments import (
+    Columns,
+    Limit,
+    Offset,
+    Params,
+    Sort,
+    With,
+    names,
+    parameters,
+    side_tables,
+)
 from dealdb.cli.output.cells import to_json
-from dealdb.cli.output.printing import print_facts, print_frame
+from dealdb.cli.output.printing import print_facts, print_frame, table_file
 from dealdb.cli.output.streams import Output, note
-from dealdb.cli.session import At, Parquet, Session
+from dealdb.cli.session import At, Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -48,6 +58,7 @@ def find(
     ] = False,
     at: At = None,
     parquet: Parquet = None,
+    xlsx: Xlsx = None,
 ) -> None:
     """
     Print the deals that a filter selects.
@@ -59,10 +70,14 @@ def find(
     A parameter's value is a number, a date or true where it looks like one; 'quotes' make it a text.
     """
     paged = page is not None or cursor is not None
+    file = table_file(parquet, xlsx)
     options: dict[str, Any] = {"sort": names(sort), "columns": names(columns)}
     options["params"] = parameters(param)
-    if (paged or explain) and (parquet or (paged and (limit is not None or offset or explain))):
-        msg = "--page and --cursor exclude --limit, --offset, --explain and --parquet; --explain excludes --parquet"
+    if (paged or explain) and (file or (paged and (limit is not None or offset or explain))):
+        msg = (
+            "--page and --cursor exclude --limit, --offset, --explain, --parquet and --xlsx; "
+            "--explain excludes --parquet and --xlsx"
+        )
         raise ConfigError(msg)
     with session.reading(at) as db:
         if explain:
@@ -74,12 +89,12 @@ def find(
                 db.query, where, {**options, "cursor": cursor}, page, session.output
             )
         else:
-            whole = parquet is not None or limit is not None
+            whole = file is not None or limit is not None
             if not whole and session.output is Output.TABLE and sys.stdout.isatty():
                 n_found = _print_screenful(db.query, where, offset, options)
             else:
                 frame = db.query.find(where, limit=limit, offset=offset, **options)
-                print_frame(frame, session.output, parquet, with_empty=columns is not None)
+                print_frame(frame, session.output, file, with_empty=columns is not None)
                 n_found = frame.height
         if not n_found and at is None:
             tell_if_empty(db)
@@ -98,6 +113,7 @@ def search(
     param: Params = None,
     at: At = None,
     parquet: Parquet = None,
+    xlsx: Xlsx = None,
 ) -> None:
     """
     Print the deals that have some words, best first.
@@ -117,10 +133,11 @@ def search(
         if frame.is_empty() and at is None:
             tell_if_empty(db)
     found = ["id", "_score", "_in", "_highlight"]
-    if session.output is Output.TABLE and parquet is None:
+    file = table_file(parquet, xlsx)
+    if session.output is Output.TABLE and file is None:
         # what matched comes first: a terminal may not have the width for all
         frame = frame.select(*found, *(name for name in frame.columns if name not in found))
-    print_frame(frame, session.output, parquet, with_empty=False)
+    print_frame(frame, session.output, file, with_empty=False)
 
 
 def sql(
@@ -129,17 +146,19 @@ def sql(
         str, typer.Argument(metavar="STATEMENT", help="One SELECT; the deals are the table deals.")
     ],
     param: Params = None,
+    tables: With = None,
     at: At = None,
     parquet: Parquet = None,
+    xlsx: Xlsx = None,
 ) -> None:
     """
     Run one SELECT over the deals.
 
-    DuckDB runs it, without access to files or other data; it needs the extra sql.
+    DuckDB runs it, without access to other files or data than those of --with; it needs the extra sql.
     """
     with session.reading(at) as db:
-        frame = db.query.sql(statement, params=parameters(param))
-    print_frame(frame, session.output, parquet)
+        frame = db.query.sql(statement, params=parameters(param), tables=side_tables(tables))
+    print_frame(frame, session.output, table_file(parquet, xlsx))
 
 
 def tell_if_empty(db: DealDatabase | DealView) -> None:

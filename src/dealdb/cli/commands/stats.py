@@ -15,16 +15,21 @@ from dealdb.cli.completion import complete_columns
 from dealdb.cli.output.cells import Form, to_json
 from dealdb.cli.output.figures import print_figures
 from dealdb.cli.output.labels import in_labels, key_of, label_of
-from dealdb.cli.output.printing import print_facts, print_rows, save_rows, write_parquet
-from dealdb.cli.output.streams import Output, note, note_escaped
-from dealdb.cli.session import At, Parquet, Session
+from dealdb.cli.output.printing import (
+    TableFile,
+    print_facts,
+    print_rows,
+    save_rows,
+    table_file,
+    write_file,
+)
+from dealdb.cli.output.streams import Output, note, note_as_text, note_escaped
+from dealdb.cli.session import At, Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
 from dealdb.model.names import column_named
 from dealdb.model.pipeline import Kind, Pipeline, Stage
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from dealdb.analytics import Analytics, MetricResult
 
 METRICS = (
@@ -92,6 +97,7 @@ def stats(
     limit: Annotated[int | None, typer.Option(metavar="N", help="At most this many rows.")] = None,
     at: At = None,
     parquet: Parquet = None,
+    xlsx: Xlsx = None,
     file: Annotated[
         str | None,
         typer.Option("--export", metavar="FILE", help="Write the rows as export does."),
@@ -124,7 +130,7 @@ def stats(
     if file is not None:
         _export(session, shown, file)
         return
-    print_metric(shown, session.output, parquet)
+    print_metric(shown, session.output, table_file(parquet, xlsx))
     if (left := len(result) - len(shown)) and session.output is Output.TABLE:
         note(f"{left:,} more; a larger --limit shows more")
 
@@ -154,6 +160,7 @@ def pipeline(
         ),
     ] = None,
     parquet: Parquet = None,
+    xlsx: Xlsx = None,
 ) -> None:
     """
     Print the stages with their deals, or define the stages.
@@ -163,12 +170,13 @@ def pipeline(
     are set again; at first it is --closes.
     """
     options = {"by": names(by), "where": where, "as_of": as_of}
+    file = table_file(parquet, xlsx)
     if force and set_to is None:
         msg = "--force belongs to --set, which defines the stages"
         raise ConfigError(msg)
     if set_to is None and closes is None:
         with session.reading(at) as db:
-            print_metric(_metric(db.analytics, "pipeline", options), session.output, parquet)
+            print_metric(_metric(db.analytics, "pipeline", options), session.output, file)
         return
     if at or any(options.values()):
         msg = "--set defines the stages for all deals: leave out --by, --where, --as-of and --at"
@@ -185,7 +193,7 @@ def pipeline(
         )
         db.set_pipeline(wanted, force=force)
         rows = [{**asdict(stage), "kind": str(stage.kind)} for stage in db.pipeline]
-    save_rows(rows, ["name", "kind", "probability", "rot_days"], session.output, parquet)
+    save_rows(rows, ["name", "kind", "probability", "rot_days"], session.output, file)
 
 
 def parse_stages(text: str) -> Pipeline:
@@ -207,17 +215,17 @@ def parse_stages(text: str) -> Pipeline:
     return Pipeline(tuple(_parse_stage(item.strip()) for item in text.split(",")))
 
 
-def print_metric(result: MetricResult, output: Output, parquet: Path | None = None) -> None:
+def print_metric(result: MetricResult, output: Output, file: TableFile | None = None) -> None:
     """Print a metric: a table, or its figures one a line where it has one row; or write its table to a file."""
     frame, basis = result.frame, result.basis
-    if output is Output.JSON and parquet is None:
+    if output is Output.JSON and file is None:
         print(to_json({"metric": result.name, "basis": asdict(basis), "rows": frame.to_dicts()}))
         return
     labels = {key: label_of(result.name, key) for key in frame.columns}
     forms = {labels[key]: figure_form(key) for key in frame.columns}
-    by_label = output in (Output.TABLE, Output.MD) and parquet is None
-    if parquet is not None:
-        write_parquet(frame, output, parquet)
+    by_label = output in (Output.TABLE, Output.MD) and file is None
+    if file is not None:
+        write_file(frame, output, file)
     elif output is Output.TABLE and frame.height == 1:
         figures = frame.row(0, named=True).items()
         print_facts({labels[k]: "-" if v is None else v for k, v in figures}, output, forms=forms)
@@ -237,6 +245,7 @@ def _export(session: Session, result: MetricResult, file: str) -> None:
     rows = "row" if report.rows == 1 else "rows"
     note(f"{report.target}: {report.rows:,} {rows}, {report.bytes:,} bytes of {report.format}")
     note_escaped(report.escaped)
+    note_as_text(report.as_text)
     _note_basis(result, by_label=False)
 
 

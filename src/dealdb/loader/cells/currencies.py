@@ -74,6 +74,18 @@ def currency_name(text: str) -> str | None:
     return next(iter(codes)) if len(codes) == 1 else name or None
 
 
+def is_currency(text: str) -> bool:
+    """
+    Whether a text is a code, a sign or a name of a currency.
+
+    Examples
+    --------
+    >>> [is_currency(text) for text in ("eur", "$", "US Dollar", "not invoiced")]
+    [True, True, True, False]
+    """
+    return currency_name(text) in CODES or text.strip() in _SHARED
+
+
 def currency_of_amount(before: str | None, behind: str | None) -> str | None:
     """
     Currency of an amount with signs or codes on its sides; the one behind says more than a ``$`` before.

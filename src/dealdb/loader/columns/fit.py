@@ -13,6 +13,7 @@ from dataclasses import field as filled
 
 import polars as pl
 
+from dealdb.loader.cells.currencies import is_currency
 from dealdb.loader.cells.truth_words import FALSE_WORDS, TRUE_WORDS
 from dealdb.loader.columns.aliases import WEAK, Candidate, key_of
 from dealdb.loader.columns.deal_ids import BLANKS
@@ -21,6 +22,7 @@ from dealdb.loader.columns.headers import (
     LOST_DATE,
     WON_DATE,
     candidates_of,
+    currency_of,
     public_name,
 )
 
@@ -30,7 +32,7 @@ _DATE = (
     r"|^-?[0-9]{9,10}(?:\.[0-9]+)?$|^[0-9]{12,14}$"
 )
 # a currency and a word for thousands may stand around the digits, no more
-_NUMBER = r"^[^\p{L}0-9]*(?:\p{L}{1,4}[^\p{L}0-9]*)?[0-9][^\p{L}]*(?:\p{L}{1,4}\W*)?$"
+_NUMBER = r"^[^\p{L}0-9]*(?:\p{L}{1,4}[^\p{L}0-9]*)?[0-9](?:[0-9.,]*[eE][+-]?[0-9]+)?[^\p{L}]*(?:\p{L}{1,4}\W*)?$"
 _WORD = r"\p{L}|[$€£¥₹]"
 _ID = (
     r"^(?:[0-9]+|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[0-9a-fA-F]{24,}|00[0-9A-Za-z]{13}|00[0-9A-Za-z]{16}"
@@ -44,6 +46,8 @@ _NUMBERED = r"^\W*\w[^\n]{0,39}$"
 _MOST_NUMBERED = 200_000
 _DATES = ("created", "updated", "expected_close", "closed", CLOSE_DATE, WON_DATE, LOST_DATE)
 _NUMBERS = ("amount", "probability")
+# a currency where the name of the amounts says one too
+_NAMED_CURRENCY = "currency beside a name"
 # fields in which a name is better than an id
 _NAMES = ("company", "owner", "source", "loss_reason")
 _JUDGED = frozenset((*_DATES, *_NUMBERS, *_NAMES, "currency", "name", "id"))
@@ -90,6 +94,8 @@ class Fits:
         self._cells: dict[tuple[str, str], _Cells] = {}
         self._rivals: dict[str, list[str]] = {}
         self._has_id = False
+        # whether the name of a column of amounts says their currency
+        self._is_named = False
 
     def of(self, headers: Collection[str], taken: Collection[str | None]) -> None:
         """Take in the headers of a source without those that the caller has mapped, and the fields that these are."""
@@ -103,6 +109,7 @@ class Fits:
             field: [header for _, header in sorted(found, key=lambda pair: pair[0])]
             for field, found in ranked.items()
         }
+        self._is_named = any(currency_of(h) for h in self._rivals.get("amount", ()))
         # by its name alone
         named = [h for h in self._rivals.get("id", ()) if _place_of(h, "id") < WEAK]
         self._has_id = bool(named) or "id" in taken
@@ -116,11 +123,11 @@ class Fits:
         """Count the cells of some more rows."""
         for field, rivals in self._rivals.items():
             for header in rivals:
-                seen = self._cells[header, field]
-                # one cell that fits is enough where no other column wants the field
-                counts = field == "id" or len(rivals) > 1 or not seen.fit
+                counts = field == "id" or self._is_open(header, field)
                 if header in frame.columns and counts:
-                    _count(seen, field, frame[header])
+                    kind = _NAMED_CURRENCY if self._has_rival_name(field) else field
+                    seen = self._cells[header, field]
+                    _count(seen, kind, frame[header])
                     if field == "id" and not _is_name(header):
                         seen.add_numbers(frame, header)
 
@@ -128,8 +135,17 @@ class Fits:
         """Columns with a field that they may still turn out not to be."""
         for field, rivals in self._rivals.items():
             for header in rivals:
-                if field == "id" or len(rivals) > 1 or not self._cells[header, field].fit:
+                if field == "id" or self._is_open(header, field):
                     yield header, field
+
+    def _is_open(self, header: str, field: str) -> bool:
+        """Whether more cells may tell: one that fits is enough where nothing else would be the field."""
+        has_rivals = len(self._rivals[field]) > 1 or self._has_rival_name(field)
+        return has_rivals or not self._cells[header, field].fit
+
+    def _has_rival_name(self, field: str) -> bool:
+        """Whether there is a currency without this column, so that it has to hold real ones."""
+        return field == "currency" and self._is_named
 
     def unfit(self) -> frozenset[tuple[str, str]]:
         """Columns with a field that they are not."""
@@ -211,6 +227,8 @@ class Fits:
     def _is_misfit(self, header: str, field: str) -> bool:
         """Whether no cell fits, although there is no better column for the field."""
         seen = self._cells[header, field]
+        if self._has_rival_name(field):
+            return seen.n > 0
         if field in _NAMES or not seen.n or seen.fit:
             return False
         # a column that has the very name of the field was meant to be it, and its rows are rejected
@@ -237,6 +255,9 @@ def _fitting(field: str, texts: pl.Series) -> pl.Series:
         return texts.str.contains(_NUMBER) & ~texts.str.contains(r"^[0-9]{1,4}[-/][0-9]{1,2}[-/]")
     if field == "currency":
         return texts.str.contains(_WORD)
+    if field == _NAMED_CURRENCY:
+        known = [text for text in texts.unique().to_list() if is_currency(text)]
+        return texts.is_in(known)
     if field == "name":
         return texts.str.contains(r"\p{L}")
     if field == "id":

@@ -34,6 +34,13 @@ LOST_DATE = "closed (lost)"
 
 # SuiteCRM's date of all deals, and Odoo's of closed ones
 _DATE_CLOSED = "dateclosed"
+# Bitrix24's flag for deals that are won or lost, and its date of all deals, which closing a deal sets
+_BITRIX_FLAG = "dealclosed"
+_BITRIX_DATES = ("expectedclosedate", "enddate")
+# Pipedrive calls a deal so in English, German and Dutch, in French, Portuguese, Spanish and Italian
+_BEFORE_ALL = re.compile(
+    r"^_*property_|^(?:deal|affaire|neg[óo]cio|trato|affare|trattativa) [-\u2013] ", re.IGNORECASE
+)
 # places behind the names that stand in the lists, of which there are not more; weak ones stay among themselves
 _SUFFIXED = 300
 _SUFFIXED_WEAK = 0.5
@@ -83,7 +90,8 @@ def map_headers(
     >>> map_headers(["Record ID", "Deal Name", "owner_id", "_synced"], None, Schema.standard())
     {'Record ID': 'id', 'Deal Name': 'name', 'owner_id': 'owner', '_synced': 'synced'}
     """
-    fields = _chosen(headers, mapping or {})
+    chosen = _chosen(headers, mapping or {})
+    fields = dict(chosen)
     free = [header for header in headers if header not in fields]
     # a field of the collection's own may have a name that elsewhere stands for another
     fields |= {
@@ -97,6 +105,8 @@ def map_headers(
         taken = header in fields or one.field in fields.values()
         if not taken and (header, one.field) not in unfit:
             fields[header] = one.field
+    if split := _date_of_bitrix([h for h in headers if h not in chosen], fields, unfit):
+        fields[split] = CLOSE_DATE
     _settle_dates(fields)
     for header in headers:
         if header not in fields:
@@ -213,7 +223,7 @@ def _key(header: str) -> str:
 
 def _bare(header: str) -> str:
     """Header without what programs put before all of them: a connector ``property_``, Pipedrive ``Deal - ``."""
-    return re.sub(r"^_*property_|^deal - ", "", header.strip(), flags=re.IGNORECASE)
+    return _BEFORE_ALL.sub("", header.strip())
 
 
 def _ranked(one: Candidate, *, is_formatted: bool, is_id: bool) -> Candidate:
@@ -292,6 +302,22 @@ def _own_name(
         msg = f"column {header!r} can't become a field: {problem}; name one with mapping"
         raise LoadError(msg) from problem
     return name
+
+
+def _date_of_bitrix(
+    headers: Iterable[str], fields: Mapping[str, str | None], unfit: Collection[tuple[str, str]]
+) -> str | None:
+    """
+    The one date of Bitrix24: called the expected one, it becomes the day on which the deal was closed.
+
+    Its flag says whose column it is; elsewhere a date that is called so stays what was expected.
+    """
+    has_flag = any(_key(header) == _BITRIX_FLAG and field == "closed" for header, field in unfit)
+    others = {"closed", CLOSE_DATE, WON_DATE, LOST_DATE}
+    if not has_flag or not others.isdisjoint(fields.values()):
+        return None
+    found = [header for header in headers if _key(header) in _BITRIX_DATES]
+    return found[0] if len(found) == 1 else None
 
 
 def _settle_dates(fields: dict[str, str | None]) -> None:

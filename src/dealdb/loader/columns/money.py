@@ -154,7 +154,11 @@ def with_default(columns: Iterable[ColumnPlan], code: str) -> list[ColumnPlan]:
 def name_currencies(
     texts: dict[str, pl.Series], chunk: Chunk, columns: Sequence[ColumnPlan]
 ) -> None:
-    """Take the currencies that amounts name for rows that have no other."""
+    """
+    Take the currencies that amounts name for rows that have no other.
+
+    Where they are all in one currency, a deal without an amount is in it too.
+    """
     column = next((each for each in columns if each.named_currency), None)
     if column is None:
         return

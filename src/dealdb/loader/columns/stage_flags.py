@@ -25,7 +25,7 @@ _OF_TYPE = {
     "p": Kind.OPEN, "s": Kind.WON, "f": Kind.LOST,
 }  # fmt: skip
 # what HubSpot and Salesforce put before and behind the names of flags, and a load behind those of columns
-_AROUND = re.compile(r"^(?:hs_)?(?:is_)?|_[0-9]+$|_c$")
+_AROUND = re.compile(r"^(?:hs_?)?(?:is_?)?|_[0-9]+$|_c$")
 
 
 def outcomes_in(

@@ -23,8 +23,9 @@ from dealdb.model.stage_words import is_outcome, meaning_of
 
 STAGE_BEFORE = "stage at close"
 _STATUS = (
-    "status", "deal_status", "opportunity_status", "won_status", "state", "deal_state", "statecode", "outcome",
-    "deal_outcome", "estado", "statut", "stato", "ergebnis", "resultado", "résultat", "risultato", "resultaat",
+    "status", "deal_status", "opportunity_status", "opportunity_state", "won_status", "state", "deal_state",
+    "statecode", "outcome", "deal_outcome", "estado", "statut", "stato", "ergebnis", "resultado", "résultat",
+    "risultato", "resultaat",
 )  # fmt: skip
 _ARCHIVED = ("active", "aktiv", "activo", "actif", "attivo", "actief", "ativo")
 _REASON = (

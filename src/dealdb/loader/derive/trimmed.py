@@ -1,4 +1,4 @@
-"""Ids and names of deals, stages, owners and companies without the blanks that stand around them in some rows."""
+"""Ids and names of deals, stages, owners and companies without the blanks and links that stand around them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from dealdb.model.schema import FieldType
 _NAMES = ("id", "name", "stage", "owner", "company")
 # what people type and copy; programs that write the others, dealdb among them, mean the blanks
 _LOOSE = ("csv", "tsv", "xlsx")
+# what Notion puts behind the name of another page
+_LINK = r" \(https://(?:www\.)?notion\.so/[^)\s]*\)"
 
 
 class TrimmedNames(DerivedSource):
-    """A source whose names are the same in all rows, whatever blanks stand around them."""
+    """A source whose names are the same in all rows, whatever blanks and links stand around them."""
 
     def _begin(self) -> Callable[[Chunk], Chunk]:
         wanted = _NAMES if self.format in _LOOSE else ("id",)
@@ -40,7 +42,7 @@ class TrimmedNames(DerivedSource):
             if not names:
                 return chunk
             name = pl.col(names)
-            bare = name.str.strip_chars(BLANKS)
+            bare = name.str.replace_all(_LINK, "").str.strip_chars(BLANKS)
             # a name of blanks is none
             return replace(
                 chunk,

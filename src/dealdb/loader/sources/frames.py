@@ -12,6 +12,7 @@ from polars import selectors
 
 from dealdb.errors import LoadError
 from dealdb.formats.exact_json import as_json
+from dealdb.loader.cells.wide_decimals import frame_of, has_wide_decimals, read_narrowed
 from dealdb.loader.chunk import ROWS_A_CHUNK, Chunk, RowPlace
 from dealdb.loader.sources.rows import Rows
 from dealdb.model.columns import encode_column, field_of
@@ -36,7 +37,7 @@ class FrameSource:
         self.format = "frame"
         self.notes: list[str] = []
         # a reader or a query result can be consumed once only: all of it is taken at the beginning
-        self._frame = frame.collect() if isinstance(frame, pl.LazyFrame) else pl.DataFrame(frame)
+        self._frame = frame.collect() if isinstance(frame, pl.LazyFrame) else frame_of(frame)
         self.rows_total = self._frame.height
         self.repeatable = True
 
@@ -79,8 +80,17 @@ class ColumnarSource:
     def chunks(self) -> Iterator[Chunk]:
         """Rows of the file, some thousand at a time."""
         scan = self._scan()
+        if self.rows_total and has_wide_decimals(scan.collect_schema()):
+            yield from self._narrowed_chunks()
+            return
         for start in range(0, max(self.rows_total, 1), ROWS_A_CHUNK):
             yield _chunk(self._collected(scan.slice(start, ROWS_A_CHUNK)), start + 1)
+
+    def _narrowed_chunks(self) -> Iterator[Chunk]:
+        start = 1
+        for frame in read_narrowed(self._path, self.name, self.format):
+            yield _chunk(frame, start)
+            start += frame.height
 
     def _scan(self) -> pl.LazyFrame:
         if self.format == "arrow":
@@ -174,7 +184,8 @@ def _as_texts(column: pl.Series) -> tuple[pl.Series, FieldType | None]:
     # of no field in particular: what a probability counts to is decided by all of its cells
     field = field_of("x", dtype)
     if dtype == pl.Time:
-        return column.cast(pl.String), FieldType.TEXT
+        # a cast would cut off fractions of a second
+        return column.dt.strftime("%H:%M:%S%.f"), FieldType.TEXT
     if field is None:
         return _nested(column), FieldType.TEXT
     if field.type is FieldType.FLOAT:

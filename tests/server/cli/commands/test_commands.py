@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import re
 import shlex
@@ -88,6 +89,11 @@ def test_save_tells_of_new_columns(run: Run) -> None:
     assert run("save", "id=42", "amount=5", "Region=EMEA", "note=").err == "new column 'Region'\n"
     saved = run("save", "id=43", "Amount=5", "Region=US")
     assert (saved.code, saved.err) == (0, "new column 'Amount', next to 'amount'\n")
+    close = run("save", "id=44", "close=2026-01-05", "zip=01234").err
+    assert close == (
+        "new column 'close'; did you mean 'closed'? dealdb schema drop 'close' takes it away\n"
+        "new column 'zip'\n"
+    )
 
 
 def test_save_names_what_does_not_fit(run: Run) -> None:
@@ -193,6 +199,60 @@ def test_find_prints_what_the_facade_finds(run: Run, loaded: DealDatabase) -> No
     ].to_list()
     table = run("find", where, *options).out.splitlines()
     assert [line.split()[0] for line in table] == ["id", *frame["id"]]
+
+
+def test_tables_go_to_a_workbook(run: Run, loaded: DealDatabase, tmp_path: Path) -> None:
+    file = tmp_path / "deals.xlsx"
+    ran = run("find", "stage = 'Won'", "--columns", "id,amount", "--xlsx", str(file))
+    won = loaded.query.find("stage = 'Won'", columns=["id", "amount"])
+    assert (ran.code, ran.out, ran.err) == (0, "", f"{file}: {won.height} rows\n")
+    assert pl.read_excel(file).rows() == [(id_, float(amount)) for id_, amount in won.rows()]
+    for command in (
+        ["sql", "SELECT sum(amount) AS total FROM deals"],
+        ["search", "a"],
+        ["stats", "win-rate", "--by", "owner"],
+        ["pipeline"],
+        ["facets", "stage"],
+        ["schema"],
+        ["get", "D0001"],
+    ):
+        ran = run(*command, "--xlsx", str(file))
+        assert (ran.code, ran.out) == (0, ""), command
+        assert f"{file}: " in ran.err
+        assert pl.read_excel(file).height > 0
+    sum_of_many = ["sql", "SELECT 12345678901234567890 AS n", "--xlsx", str(file)]
+    assert "1 cell is text: XLSX keeps 15 digits" in run(*sum_of_many).err
+    assert "exclude each other" in run("find", "--xlsx", str(file), "--parquet", "x").err
+    assert "--json and --xlsx exclude" in run("find", "--xlsx", str(file), "--json").err
+    assert run("export", str(file)).out.endswith(" of xlsx\n")
+    assert run("load", str(file), "--dry-run", "--json").json["unchanged"] == len(loaded)
+
+
+def test_sql_has_tables_of_files(run: Run, loaded: DealDatabase, tmp_path: Path) -> None:
+    [owner] = loaded.query.find("owner IS NOT NULL", limit=1)["owner"]
+    quotas = tmp_path / "a=b.csv"
+    quotas.write_text(f'Owner,Quota\n{owner},"$1,000.50"\n')
+    statement = (
+        "SELECT quota AS quota, count(*) AS n FROM deals JOIN quotas USING (owner) GROUP BY quota"
+    )
+    expected = [{"quota": Decimal("1000.50"), "n": loaded.query.count(owner=owner)}]
+    given = ["--with", f"quotas={quotas}"]
+    assert run("sql", statement, *given, "--json").json == expected
+    exported = run("export", "-", "--sql", statement, "--format", "json", *given)
+    assert json.loads(exported.out, parse_float=Decimal) == expected
+    for options, message in (
+        (["--with", "quotas"], "it takes NAME=FILE"),
+        ([*given, *given], "--with names the table quotas twice"),
+        (["--with", "deals=x.csv"], "a table can't be named deals"),
+        (
+            ["--with", "quotas=none.csv"],
+            "the table quotas can't be read: there is no file none.csv",
+        ),
+    ):
+        ran = run("sql", statement, *options)
+        assert ran.code == 2
+        assert message in ran.err
+    assert "--with is for --sql" in run("export", "-", *given).err
 
 
 def test_tables_go_to_a_parquet_file(run: Run, loaded: DealDatabase, tmp_path: Path) -> None:

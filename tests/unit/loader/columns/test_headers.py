@@ -42,7 +42,23 @@ from dealdb.model.schema import Schema
             "Deal - ID": "id", "Deal - Title": "name", "Deal - Won time": "closed (won)",
             "Deal - Lost time": "closed (lost)", "Deal - Expected close date": "expected_close",
             "Deal - Value": "amount", "Deal - Currency of Value": "currency",
-            "Deal - Weighted value": "weighted_value",
+            "Deal - Weighted value": "weighted_value", "Deal - Stage (pipeline)": "stage", "Organization": "company",
+        }),
+        ("Pipedrive in Portuguese", {
+            "Negócio - ID": "id", "Negócio - Título": "name", "Negócio - Organização": "company",
+            "Negócio - Proprietário": "owner", "Negócio - Valor": "amount", "Negócio - Moeda de Valor": "currency",
+            "Negócio - Etapa": "stage", "Negócio - Status": "status", "Negócio - Negócio criado em": "created",
+            "Negócio - Negócio fechado em": "closed",
+        }),
+        ("Pipedrive in French", {
+            "Affaire - ID": "id", "Affaire - Titre": "name", "Affaire - Étape": "stage", "Affaire - Valeur": "amount",
+            "Affaire - Devise de Valeur": "currency", "Affaire - Affaire créée": "created",
+            "Affaire - Date du gain": "closed (won)", "Affaire - Date de la perte": "closed (lost)",
+        }),
+        ("Insightly", {
+            "Record Id": "id", "Opportunity Name": "name", "Bid Currency": "currency", "Bid Amount": "bid_amount",
+            "Opportunity Value": "amount", "Forecast Close Date": "expected_close", "Actual Close Date": "closed",
+            "User Responsible": "owner", "Current Stage": "stage", "Opportunity State": "opportunity_state",
         }),
         ("Freshsales", {
             "deal_id": "id", "deal_name": "name", "deal_amount": "amount", "deal_currency_name": "currency",
@@ -53,6 +69,15 @@ from dealdb.model.schema import Schema
         ("Frappe", {
             "ID": "id", "Organization": "company", "Deal Owner": "owner", "Status": "stage", "Deal Value": "amount",
             "Expected Closure Date": "expected_close", "Closed Date": "closed", "Lost Reason": "loss_reason",
+        }),
+        ("Copper", {
+            "Copper ID": "id", "Name": "name", "Company": "company", "Owned By": "owner", "Stage": "stage",
+            "Value": "amount", "Close Date": "close_date", "Created At": "created",
+            "Lead Created At": "lead_created_at",
+        }),
+        ("Crunchbase", {
+            "Transaction Name": "name", "Transaction Name URL": "id", "Organization Name": "company",
+            "Money Raised": "amount", "Money Raised Currency": "currency", "Announced Date": "closed",
         }),
         ("Krayin", {
             "Id": "id", "Subject": "name", "Lead Value": "amount", "Sales Person": "owner", "Stage": "stage",
@@ -161,6 +186,30 @@ def test_the_date_that_is_planned_in_one_program_and_actual_in_another(
     headers: list[str], field: str
 ) -> None:
     assert map_headers(headers, None, Schema.standard())["date_closed"] == field
+
+
+@pytest.mark.parametrize(
+    ("headers", "field"),
+    [
+        (["ID", "Stage", "Deal closed", "Expected close date"], "close_date"),
+        (["ID", "Stage", "Deal closed", "End date"], "close_date"),
+        (["ID", "Stage", "Closed", "Expected close date"], "expected_close"),
+        (["ID", "Stage", "Closed", "End date"], "end_date"),
+        (["ID", "Deal closed", "Expected close date"], "expected_close"),
+        (["ID", "Stage", "Deal closed", "Closed on", "Expected close date"], "expected_close"),
+        (["ID", "Stage", "Deal closed", "End date", "Expected close date"], "expected_close"),
+    ],
+)
+def test_the_one_date_of_bitrix24_is_known_by_its_flag(headers: list[str], field: str) -> None:
+    unfit = {(header, "closed") for header in headers if header in ("Deal closed", "Closed")}
+    assert map_headers(headers, None, Schema.standard(), unfit)[headers[-1]] == field
+
+
+def test_a_date_that_the_caller_has_named_is_not_split() -> None:
+    headers = ["ID", "Stage", "Deal closed", "Expected close date"]
+    chosen = {"Expected close date": "expected_close"}
+    found = map_headers(headers, chosen, Schema.standard(), {("Deal closed", "closed")})
+    assert found["Expected close date"] == "expected_close"
 
 
 @pytest.mark.parametrize(

@@ -62,10 +62,58 @@ def test_a_name_gives_the_currency_of_all_rows(store: Recorder, tmp_path: Path) 
     assert "currency EUR from the name of 'importe_eur'" in report.notes
 
 
+def test_one_currency_is_that_of_deals_without_an_amount_too(
+    store: Recorder, tmp_path: Path
+) -> None:
+    store.load_text(tmp_path, "id,amount\n1,€5.50\n2,\n3,N/A\n4,7\n")
+    assert [store.values(each).get("currency") for each in "1234"] == ["EUR"] * 4
+
+
+def test_several_currencies_say_nothing_of_a_deal_without_an_amount(
+    store: Recorder, tmp_path: Path
+) -> None:
+    store.load_text(tmp_path, "id,amount\n1,€5.50\n2,\n3,£4.20\n")
+    assert [store.values(each).get("currency") for each in "123"] == ["EUR", None, "GBP"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "currencies"),
+    [
+        (["$ 5,50", "€ 4,20", "£ 1,10"], ["USD", "EUR", "GBP"]),
+        (["$ 5,50", "US$ 4,20", "€ 1,10"], ["$", "USD", "EUR"]),
+        (["$ 5,50", "4,20"], ["$", "$"]),
+        (["$5.50", "€4.20"], ["USD", "EUR"]),
+    ],
+)
+def test_a_dollar_beside_currencies_of_europe_is_that_of_the_us(
+    store: Recorder, tmp_path: Path, cells: list[str], currencies: list[str]
+) -> None:
+    rows = "".join(f"{place}\t{cell}\n" for place, cell in enumerate(cells))
+    store.load_text(tmp_path, f"id\tamount\n{rows}")
+    found = [store.values(str(place)).get("currency") for place in range(len(cells))]
+    assert found == currencies
+
+
 def test_a_column_of_currencies_wins(store: Recorder, tmp_path: Path) -> None:
     report = store.load_text(tmp_path, "id,amount_usd,currency\n1,5,EUR\n2,6,\n")
     assert [store.values(each).get("currency") for each in "12"] == ["EUR", None]
     assert "currencies from 'currency', though 'amount_usd' names USD" in report.notes
+
+
+def test_a_column_of_something_else_gives_way_to_the_name_of_the_amounts(
+    store: Recorder, tmp_path: Path
+) -> None:
+    rows = "1,5,not invoiced\n2,6,not invoiced\n3,7,COP\n"
+    report = store.load_text(tmp_path, f"id,amount_usd,currency\n{rows}")
+    assert [store.values(each).get("currency") for each in "123"] == ["USD"] * 3
+    assert "'currency' was not taken for currency: its cells don't fit" in report.notes
+
+
+def test_currencies_that_nobody_knows_stay_where_there_are_no_others(
+    store: Recorder, tmp_path: Path
+) -> None:
+    store.load_text(tmp_path, "id,amount,currency\n1,5,points\n2,6,points\n3,7,COP\n")
+    assert [store.values(each).get("currency") for each in "123"] == ["points", "points", "COP"]
 
 
 def test_rows_without_the_key_keep_the_currency_they_have(store: Recorder) -> None:

@@ -94,7 +94,8 @@ def test_a_salesforce_export(shared_data: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "won"),
     [
-        ("Is Closed Won", "true"), ("IsWon", "1"), ("hs_is_closed_won", "1.0"), ("Is Won", "Y"), ("Won", "yes"),
+        ("Is Closed Won", "true"), ("IsWon", "1"), ("ISWON", "true"), ("hs_is_closed_won", "1.0"), ("Is Won", "Y"),
+            ("Won", "yes"),
         ("Is Deal Won?", "TRUE"), ("Won__c", "t"), ("Gewonnen", "ja"), ("Ganado", "Sí"), ("Gagné", "oui"),
         ("Vinto", "vero"), ("Ganho", "sim"), ("Gewonnen?", "waar"), ("property_hs_is_closed_won", "true"),
     ],

@@ -28,3 +28,14 @@ def test_ids_of_mappings_and_of_files_that_keep_texts(tmp_path: Path) -> None:
     store.load([{"id": " 7 ", "owner": "Pat "}])
     store.load_text(tmp_path, '[{"id": " 8", "owner": "Pat "}]', "x.json")
     assert store.deals == {"7": {"owner": "Pat "}, " 8": {"owner": "Pat "}}
+
+
+def test_links_of_notion_behind_names(tmp_path: Path) -> None:
+    store = Recorder()
+    link = "(https://www.notion.so/Acme-5f0c?pvs=21)"
+    rows = (f"1,Acme {link},Pat {link}", f'2,"Acme {link}, Beta {link}",Acme (Paris)')
+    store.load_text(tmp_path, "\n".join(("id,company,owner", *rows)))
+    assert list(store.deals.values()) == [
+        {"company": "Acme", "owner": "Pat"},
+        {"company": "Acme, Beta", "owner": "Acme (Paris)"},
+    ]

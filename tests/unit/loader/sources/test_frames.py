@@ -192,6 +192,9 @@ def test_floats_of_32_bits_and_times_of_day(store: Recorder) -> None:
     )
     store.load(frame)
     assert store.deals == {"1": {"amount": "19.99", "at": "09:30:00"}, "2": {"amount": "0.1"}}
+    at = pl.Series(["09:30:00.25", "09:30:00"]).str.to_time("%H:%M:%S%.f")
+    store.load(frame.with_columns(at=at))
+    assert [store.deals[each]["at"] for each in "12"] == ["09:30:00.250", "09:30:00"]
 
 
 def test_objects_in_frames_are_what_they_stand_for(store: Recorder) -> None:
