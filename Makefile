@@ -17,6 +17,10 @@ ARGS ?=
 # end; three workers on two cores, since many tests wait for a server or a clock
 PYTEST := $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
+# a dot now and then, for as long as the shell of the line lives
+DOTS := while sleep 2 && kill -0 $$$$ 2>/dev/null; do printf .; done & dots=$$!;
+END_DOTS := code=$$?; kill $$dots; echo; exit $$code
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo bench bench-redis7 test test-all test-servers test-machine cov mutants faults soak exports check fmt docs clean
 
@@ -28,8 +32,8 @@ setup: $(STAMP) ## Create .venv and install dealdb with all extras and the devel
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 or later found; set PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	@echo "installing into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@printf "installing into $(VENV), which takes a minute "
+	@$(DOTS) $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'; $(END_DOTS)
 	@touch $@
 
 demo: $(STAMP) ## Load 1,600 sample deals into a server of its own and show what dealdb does
@@ -38,8 +42,8 @@ demo: $(STAMP) ## Load 1,600 sample deals into a server of its own and show what
 # the peers bring packages that would disturb the types here, so they have an environment of their own
 $(BENCH)/.installed: pyproject.toml constraints.txt
 	@$(BENCH)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(BENCH)
-	@echo "installing into $(BENCH) ..."
-	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@printf "installing into $(BENCH), which takes a minute "
+	@$(DOTS) $(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'; $(END_DOTS)
 	@touch $@
 
 bench: $(BENCH)/.installed ## Measure against other ways, and write docs/benchmarks.md; e.g. ARGS="load --n 100000"

@@ -26,6 +26,8 @@ hypothesis.settings.load_profile("dealdb")
 
 # a shell starts its background jobs with interrupts ignored, and whoever they start inherits that
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# and nohup has the end of a terminal ignored
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

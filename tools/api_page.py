@@ -46,7 +46,9 @@ _ERRORS = """
 
 def page() -> str:
     """Text of the page."""
-    public = [getattr(dealdb, name) for name in dealdb.__all__]
+    named = [getattr(dealdb, name) for name in dealdb.__all__]
+    public = [thing for thing in named if inspect.isclass(thing)]
+    functions = [thing for thing in named if not inspect.isclass(thing)]
     errors = [thing for thing in public if issubclass(thing, dealdb.DealDBError)]
     first = (dealdb.DealDatabase, dealdb.DealView)
     rest = [thing for thing in public if thing not in {*first, *errors}]
@@ -55,6 +57,8 @@ def page() -> str:
         *(_section(f"{name}: {part.__name__}", part) for name, part in _PARTS.items()),
         _section("DealView", dealdb.DealView),
         *(_section(thing.__name__, thing) for thing in rest),
+        "\n## Functions\n\n",
+        *(f"- `{each.__name__}{_arguments(each)}`: {_summary(each)}\n" for each in functions),
     ]
     rows = [f"| `{kind.__name__}` | `{kind.code}` | {_cell(_summary(kind))} |" for kind in errors]
     return _HEAD + "".join(sections) + _ERRORS + "\n".join(rows) + "\n"

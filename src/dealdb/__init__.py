@@ -9,7 +9,9 @@ processes share them live, and everyone can load, query and analyse them.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+
+# what type checkers take it for; to import typing would be most of the time before Ctrl-C is handled
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from dealdb.analytics import Basis, MetricResult
@@ -41,7 +43,8 @@ if TYPE_CHECKING:
         StoreError,
         WriterClash,
     )
-    from dealdb.loader import ExportReport, LoadReport, MappedColumn, Progress
+    from dealdb.loader import ExportReport, LoadReport, MappedColumn, Progress, SavedMapping
+    from dealdb.model.jsonable import to_jsonable
     from dealdb.model.pipeline import Kind, Pipeline, Stage
     from dealdb.model.schema import Field, FieldType, Schema
     from dealdb.query import Explanation, Facet, Page, SavedQuery
@@ -105,6 +108,7 @@ __all__ = [
     "RestoreRefused",
     "RestoreReport",
     "SaveResult",
+    "SavedMapping",
     "SavedQuery",
     "Schema",
     "SchemaError",
@@ -115,6 +119,7 @@ __all__ = [
     "StoreDamaged",
     "StoreError",
     "WriterClash",
+    "to_jsonable",
 ]
 
 # a name is imported at its first use: `dealdb --help` waits neither for the Redis client nor for Polars
@@ -123,7 +128,10 @@ _MODULES = {
     **dict.fromkeys(("Danger", "PoolStats", "ServerHealth"), "connection"),
     "MendReport": "connection.embedded.mend",
     **dict.fromkeys(("DealDatabase", "NotAdoptedWarning"), "database"),
-    **dict.fromkeys(("ExportReport", "LoadReport", "MappedColumn", "Progress"), "loader"),
+    **dict.fromkeys(
+        ("ExportReport", "LoadReport", "MappedColumn", "Progress", "SavedMapping"), "loader"
+    ),
+    "to_jsonable": "model.jsonable",
     **dict.fromkeys(("Kind", "Pipeline", "Stage"), "model.pipeline"),
     **dict.fromkeys(("Explanation", "Facet", "Page", "SavedQuery"), "query"),
     **dict.fromkeys(("Field", "FieldType", "Schema"), "model.schema"),

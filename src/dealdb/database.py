@@ -27,7 +27,7 @@ from dealdb.store.archive.chunk_cache import DEFAULT_MB as DEFAULT_CACHE_MB
 from dealdb.store.archive.chunk_cache import ChunkCache, make_cache
 from dealdb.store.commit.durability import Durability
 from dealdb.store.history.feed_start import parse_since
-from dealdb.view import DealView
+from dealdb.view import DealView, read_side_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -48,6 +48,12 @@ if TYPE_CHECKING:
     from dealdb.store.upkeep.repair import RepairReport
 
 DEFAULT_COLLECTION = "deal"
+# what people look for to save many deals
+_NOT_METHODS = frozenset(
+    f"{verb}_{what}"
+    for verb in ("save", "insert", "add", "put", "upsert", "update", "bulk", "bulk_save")
+    for what in ("deals", "many", "all")
+)
 _AS_OPENED = nullcontext()
 
 
@@ -340,7 +346,9 @@ class DealDatabase:
         from dealdb.loader import DataLoader
 
         return DataLoader(
-            lambda: self._store, lambda where, **options: self.query.find(where, **options)
+            lambda: self._store,
+            lambda where, **options: self.query.find(where, **options),
+            into=LiveDeals(self),
         )
 
     @cached_property
@@ -348,14 +356,14 @@ class DealDatabase:
         """Filters, SQL and frames over the live deals."""
         from dealdb.query import QueryEngine
 
-        return QueryEngine(LiveDeals(self))
+        return QueryEngine(LiveDeals(self), read_table=read_side_table)
 
     @cached_property
     def analytics(self) -> Analytics:
         """Metrics of the live deals."""
         from dealdb.analytics import Analytics
 
-        return Analytics(lambda where: self.query.select(where))
+        return Analytics(lambda where: self.query.select(where), of=LiveDeals(self))
 
     # the server ------------------------------------------------------------------------------------
 
@@ -563,6 +571,14 @@ class DealDatabase:
 
     def __repr__(self) -> str:
         return f"<DealDatabase {self.connection.settings.where} collection {self._collection!r}>"
+
+    if not TYPE_CHECKING:
+        # a type checker knows that there is no such method
+        def __getattr__(self, name: str) -> object:
+            many = "; many deals are saved by db.loader.load(deals), from a list of them or a file"
+            hint = many if name in _NOT_METHODS else ""
+            msg = f"{type(self).__name__!r} object has no attribute {name!r}{hint}"
+            raise AttributeError(msg, name=name, obj=self)
 
     # the deals -------------------------------------------------------------------------------------
 
@@ -1297,6 +1313,9 @@ class LiveDeals:
     def __init__(self, db: DealDatabase) -> None:
         self._db = db
 
+    def __repr__(self) -> str:
+        return f"collection {self._db._collection!r} on {self._db.connection.settings.where}"
+
     def snapshot(self, names: Collection[str] | None = None) -> Snapshot:
         """All deals as of now, with these columns at least; None for all columns."""
         return self._db._store.snapshot(names)
@@ -1316,7 +1335,7 @@ class LiveDeals:
 
 def _hash_reader() -> ReadHashes:
     """What knows what the hashes of another program say."""
-    from dealdb.loader.columns.hash_reading import read_hashes
+    from dealdb.loader.hash_reading import read_hashes
 
     return read_hashes
 

@@ -15,6 +15,8 @@ from dealdb.model.values import encode_id
 from dealdb.store import Deal
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from dealdb.analytics import Analytics
     from dealdb.query import QueryEngine
     from dealdb.store.replica.snapshot import Snapshot
@@ -41,14 +43,14 @@ class DealView:
         """Filters, SQL and frames over the deals of then."""
         from dealdb.query import FixedDeals, QueryEngine
 
-        return QueryEngine(FixedDeals(self.snapshot))
+        return QueryEngine(FixedDeals(self.snapshot), read_table=read_side_table)
 
     @cached_property
     def analytics(self) -> Analytics:
         """Metrics of the deals of then; open deals are judged on that day."""
         from dealdb.analytics import Analytics
 
-        return Analytics(self.query.select, today=self._day, warning=self.notice)
+        return Analytics(self.query.select, today=self._day, warning=self.notice, of=self)
 
     @property
     def notice(self) -> str | None:
@@ -116,3 +118,11 @@ class DealView:
     def __repr__(self) -> str:
         last = f"commit {self.snapshot.seq}" if self.snapshot.seq else "before the first commit"
         return f"<DealView of {self.when.isoformat()}: {len(self)} deals, {last}>"
+
+
+def read_side_table(source: object) -> pl.DataFrame:
+    """Table of ``sql`` that is no data frame, read as deals are loaded."""
+    # not at the top: most queries load nothing
+    from dealdb.loader import read_table
+
+    return read_table(source)

@@ -42,6 +42,27 @@ def test_constructing_opens_nothing() -> None:
     db.close()
 
 
+def test_its_parts_say_where_they_are_without_the_password(server: Server) -> None:
+    with DealDatabase("127.0.0.1", server.port) as db:
+        where = f"collection 'deal' on redis://127.0.0.1:{server.port}/0"
+        assert repr(db.query) == f"<QueryEngine of {where}>"
+        assert repr(db.analytics) == f"<Analytics of {where}>"
+        assert repr(db.loader) == f"<DataLoader of {where}>"
+        assert "<th>deals</th><td>0</td>" in db.health()._repr_html_()
+        view = db.as_of("2026-01-31")
+        assert repr(view.query) == "<QueryEngine of 0 deals>"
+        assert repr(view.analytics) == f"<Analytics of {view!r}>"
+
+
+def test_what_is_no_method_names_the_one_that_is(server: Server) -> None:
+    with DealDatabase("127.0.0.1", server.port) as db:
+        many = getattr  # an attribute that type checkers know to be missing
+        with pytest.raises(AttributeError, match=r"db\.loader\.load\(deals\)"):
+            many(db, "save_deals")
+        with pytest.raises(AttributeError, match=r"'DealDatabase' object has no attribute 'sql'$"):
+            many(db, "sql")
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "dealdb"
 PACKAGES = sorted(path.parent for path in SOURCE.glob("*/__init__.py"))
 # facades, most of which is docstrings
-MAY_BE_LONG = {"database.py", "query/engine.py", "analytics/analytics.py"}
+MAY_BE_LONG = {"database.py", "loader/loader.py", "query/engine.py", "analytics/analytics.py"}
 MOST_LINES = 400
 MOST_FILES = 12
 # a file for each command

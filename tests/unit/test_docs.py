@@ -220,7 +220,7 @@ def test_imports_only_point_down(path: Path) -> None:
 
 # the parts of the command line, as the docstring of its package has them; the page of help is made from all of them
 CLI_ORDER = [
-    {"output", "settings", "option_names"},
+    {"leaving", "output", "prompt", "settings", "option_names"},
     {"session"},
     {"adopting"},
     {"registry", "completion"},

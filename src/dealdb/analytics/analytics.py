@@ -52,6 +52,8 @@ class Analytics:
         The day that ``as_of`` is by default; None for the present one, UTC.
     warning
         What every result has to say of the deals, if anything.
+    of
+        The deals, as ``repr`` shows them.
 
     Examples
     --------
@@ -68,10 +70,15 @@ class Analytics:
         *,
         today: date | None = None,
         warning: str | None = None,
+        of: object = None,
     ) -> None:
+        self._of = of
         self._select = select
         self._today = today
         self._warning = warning
+
+    def __repr__(self) -> str:
+        return f"<Analytics of {self._of!r}>" if self._of is not None else "<Analytics>"
 
     def _deals(self, where: Where) -> tuple[pl.DataFrame, Pipeline]:
         """Deals to which a filter applies, as rows with a mark: metrics copy less of them than ``frame`` would."""

@@ -8,6 +8,7 @@ from datetime import date
 
 import polars as pl
 
+from dealdb.analytics.doubts import alike_groups, doubts_of
 from dealdb.analytics.exact import Amounts, column_scale
 from dealdb.analytics.flags import HAS_MONEY, KEPT, LOST, OPEN, WON, classified, standardised
 from dealdb.analytics.options import By, Window, group_columns
@@ -104,7 +105,13 @@ class Scope:
         if not self.keys:
             return self.settled(self.deals.lazy().select(**measures).collect())
         grouped = self.deals.lazy().group_by(self.keys).agg(**measures)
-        return self.settled(spelled_out(grouped.collect()).sort(self.keys, nulls_last=True))
+        table = self.looked_at(spelled_out(grouped.collect()))
+        return self.settled(table.sort(self.keys, nulls_last=True))
+
+    def looked_at(self, table: pl.DataFrame) -> pl.DataFrame:
+        """A table by groups, after it was noted which of them have names that are alike."""
+        self.doubts.extend(alike_groups(table, self.keys))
+        return table
 
     def weighted_sum(self) -> pl.Expr:
         """Sum of amount times probability; a decimal once the table is ``settled``."""
@@ -232,7 +239,7 @@ def scope(
         [*keys, "_open", "_won", "_lost", *(r.meta.output_name() for r in reads)]
     )
     chosen = deals.filter(metric.base).with_columns(reads).select(*wanted).collect()
-    currency = _currency(chosen) if metric.money else None
+    currency, n_without = _currency(chosen) if metric.money else (None, 0)
     if currency == MIXED and "currency" not in keys:
         keys.append("currency")
     return Scope(
@@ -245,7 +252,12 @@ def scope(
         window=window,
         as_of=as_of,
         currency=currency,
-        notes={**(_outside(deals) if window else {}), **_left_out(deals, metric)},
+        notes={
+            **(_outside(deals) if window else {}),
+            **_left_out(deals, metric),
+            "deals with an amount but no currency, in rows of their own": n_without,
+        },
+        doubts=list(doubts_of(frame, chosen, pipeline, metric.columns)),
     )
 
 
@@ -254,12 +266,17 @@ def total(table: pl.DataFrame, column: str) -> int:
     return int(table[column].sum())
 
 
-def _currency(deals: pl.DataFrame) -> str | None:
-    """The one currency of the deals that have money in them; null counts as one of its own."""
+def _currency(deals: pl.DataFrame) -> tuple[str | None, int]:
+    """
+    The one currency of the deals that have money in them, where null counts as one of its own.
+
+    Also how many deals have none while others do.
+    """
     found = deals.lazy().filter(HAS_MONEY).select("currency").collect()["currency"]
     if found.is_empty() or found.null_count() == len(found):
-        return None
-    return MIXED if found.ne_missing(found[:1]).any() else str(found[0])
+        return None, 0
+    mixed = found.ne_missing(found[:1]).any()
+    return MIXED if mixed else str(found[0]), found.null_count()
 
 
 def _outside(deals: pl.LazyFrame) -> dict[str, int]:

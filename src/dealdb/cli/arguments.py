@@ -43,6 +43,15 @@ Params = Annotated[
     ),
 ]
 
+With = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with",
+        metavar="NAME=FILE",
+        help="A table of your own that the statement may name: CSV, JSON, Parquet, XLSX ...",
+    ),
+]
+
 
 def names(text: str | None) -> list[str] | None:
     """
@@ -145,6 +154,33 @@ def parameters(texts: Sequence[str] | None) -> dict[str, object] | None:
         given.setdefault(name, []).append(_value(value))
     found = {name: values if len(values) > 1 else values[0] for name, values in given.items()}
     return found or None
+
+
+def side_tables(texts: Sequence[str] | None) -> dict[str, str]:
+    """
+    Files of ``--with`` by the name of their table.
+
+    Raises
+    ------
+    ConfigError
+        If a text is not ``NAME=FILE``, or a name is given twice.
+
+    Examples
+    --------
+    >>> side_tables(["quotas=quotas.csv"])
+    {'quotas': 'quotas.csv'}
+    """
+    found: dict[str, str] = {}
+    for text in texts or []:
+        name, equals, file = text.partition("=")
+        if not equals or not name or not file:
+            msg = f"--with {text!r}: it takes NAME=FILE"
+            raise ConfigError(msg)
+        if name in found:
+            msg = f"--with names the table {name} twice"
+            raise ConfigError(msg)
+        found[name] = file
+    return found
 
 
 def _value(text: str) -> object:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gc
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from types import FrameType
 
 import typer
 
+from dealdb.cli import leaving
 from dealdb.cli.completion import prepare
 from dealdb.cli.registry import Group, group_options
 from dealdb.errors import (
@@ -99,8 +98,11 @@ def main(arguments: Sequence[str]) -> int:
 
         return _fail(in_options(str(error)), exit_code(error), debug="--debug" in arguments)
     except typer.Abort:
-        return _fail("interrupted", 130)
+        return _fail("interrupted", leaving.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 the edge of the program: a person gets one line
+        # what was interrupted may fail in other words
+        if leaving.INTERRUPTS.are_recent():
+            return _fail("interrupted", leaving.INTERRUPTED)
         message = (
             str(error)
             if isinstance(error, OSError)
@@ -129,21 +131,27 @@ def run() -> None:
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     if sys.stdout is None:
         sys.exit(_fail("standard output is closed", FAILED) if sys.stderr else FAILED)
-    # the default would end the process on the spot, and leave an embedded server without its last user
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _leave)
     try:
-        code = main(sys.argv[1:])
-    finally:
-        # the interpreter looks for garbage once more when it ends, which would be a fifth of the time of a query;
-        # DuckDB's binding complains of all that is then left
-        if "duckdb" not in sys.modules:
-            gc.freeze()
+        try:
+            # the default would leave an embedded server without its last user
+            leaving.leave_in_order()
+            code = main(sys.argv[1:])
+        finally:
+            leaving.leave_at_once()
+            # the interpreter looks for garbage once more when it ends, which would be a fifth of the time of a query;
+            # DuckDB's binding complains of all that is then left
+            if "duckdb" not in sys.modules:
+                gc.freeze()
+    except KeyboardInterrupt:
+        code = _fail("interrupted", leaving.INTERRUPTED)
+    except BaseException as error:
+        # Rust panics where an interrupt comes out of Python
+        if isinstance(error, SystemExit) or not leaving.INTERRUPTS.are_recent():
+            raise
+        code = _fail("interrupted", leaving.INTERRUPTED)
+    # once more, as an interrupt may have come before it was done
+    leaving.leave_at_once()
     sys.exit(code)
-
-
-def _leave(number: int, _frame: FrameType | None) -> None:
-    sys.exit(128 + number)
 
 
 def _fail(message: str, code: int, *, debug: bool = False) -> int:

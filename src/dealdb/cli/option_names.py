@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 _NAMES = (
-    "bad_cells|dates|decimal_point|delimiter|encoding|everything|force|format|id_from|max_expansion|null|on_conflict|resume"
-    "|sheet"
+    "bad_cells|dates|decimal_point|delimiter|dry_run|encoding|everything|fold|force|format|id_from|max_expansion|null|on_conflict|resume"
+    "|save_mapping|sheet"
 )
 _IN_OPTIONS = (
     (r"\bmapping=\{'([^']*)': '([^']*)'\}", r"--map '\1=\2'"),

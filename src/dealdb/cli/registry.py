@@ -54,6 +54,7 @@ COMMANDS: dict[str, CommandEntry] = {
     ),
     "facets": CommandEntry("facets", "dealdb facets stage amount --where \"owner = 'Grace Kim'\""),
     "query": CommandEntry("saved", 'dealdb query save hot "amount > :least" --sort -amount'),
+    "mapping": CommandEntry("saved", "dealdb mapping show crm"),
     "export": CommandEntry("export", "dealdb export won.parquet \"stage = 'Won'\""),
     "stats": CommandEntry("stats", "dealdb stats win-rate --by owner --since 2026-01-01"),
     "pipeline": CommandEntry(

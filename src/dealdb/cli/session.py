@@ -35,6 +35,10 @@ Parquet = Annotated[
     Path | None,
     typer.Option("--parquet", metavar="FILE", help="Write the table to a Parquet file instead."),
 ]
+Xlsx = Annotated[
+    Path | None,
+    typer.Option("--xlsx", metavar="FILE", help="Write the table to an XLSX workbook instead."),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

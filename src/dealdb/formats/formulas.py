@@ -25,6 +25,8 @@ ODD_NAME = r"^[\s\p{Z}\u200b-\u200d\u2060\ufeff]|[\s\p{Z}\u200b-\u200d\u2060\ufe
 ODD_ID = ODD_NAME + r"|^=\"|\.0$|[eE]\+?[0-9]+$"
 
 
+# name of a sheet whose ids and names are as they are, as a mark says it in delimited text
+OWN_SHEET = "Deals of dealdb"
 # a field's name, which never needs quotes
 _QUOTED_NAME = re.compile(r'"[^\W\dA-Z_]\w*"')
 

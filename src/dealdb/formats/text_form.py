@@ -120,11 +120,7 @@ class TextForm:
     def _mark(self) -> WriterMark | None:
         """What tells a loader to take off apostrophes, and to leave ids as they are; nothing where there is none."""
         columns = [each for each in self._frame if each.dtype in _TEXTS]
-        odd = any(
-            each.unique().cast(pl.String).str.contains(_TIDIED[each.name]).any()
-            for each in columns
-            if each.name in _TIDIED
-        )
+        odd = looks_odd(self._frame)
         if self._raw:
             return WriterMark.RAW if odd else None
         changed = odd or any(needs_mark(each.unique().cast(pl.String)) for each in columns)
@@ -159,6 +155,22 @@ FORMS: dict[str, Callable[[TextForm], Iterator[str]]] = {
     "json": TextForm.json,
     "md": TextForm.md,
 }
+
+
+def looks_odd(frame: pl.DataFrame) -> bool:
+    """
+    Whether a loader would change an id or a name in it, or take a deal for a line of text.
+
+    Examples
+    --------
+    >>> looks_odd(pl.DataFrame({"id": ["1.0"]})), looks_odd(pl.DataFrame({"id": ["D-1"]}))
+    (True, False)
+    """
+    return any(
+        bool(each.unique().cast(pl.String).str.contains(_TIDIED[each.name]).any())
+        for each in frame
+        if each.name in _TIDIED and each.dtype in _TEXTS
+    )
 
 
 def texts_of(column: pl.Series) -> pl.Series:

@@ -2,8 +2,8 @@
 Loading deals from files, pipes, data frames and iterables, and exporting them.
 
 The order of the parts; nothing imports from a part behind it:
-chunk, report, store_protocol, load_options, export → rests_on, cells, progress, rejects → columns → objects →
-sources → derive → writing → loader.
+chunk, report, store_protocol, load_options, export → saved_mapping, rests_on, cells, progress, rejects → columns →
+objects, hash_reading → sources → derive, side_table → writing → loader.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 from dealdb.loader.export.export import EXPORT_FORMATS, ExportReport
 from dealdb.loader.loader import DataLoader
 from dealdb.loader.report import LoadReport, MappedColumn, Progress
+from dealdb.loader.saved_mapping import SavedMapping
+from dealdb.loader.side_table import read_table
 from dealdb.loader.store_protocol import LoadTarget, WriteCounts
 
 __all__ = [
@@ -21,5 +23,7 @@ __all__ = [
     "LoadTarget",
     "MappedColumn",
     "Progress",
+    "SavedMapping",
     "WriteCounts",
+    "read_table",
 ]

@@ -55,6 +55,8 @@ class Reject:
         The whole row as the source has it.
     offset
         Byte of the file where the row begins, from 0, or None where nobody knows.
+    others
+        Headers of further cells at fault.
     """
 
     line: int
@@ -64,6 +66,7 @@ class Reject:
     message: str
     raw: str
     offset: int | None = None
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

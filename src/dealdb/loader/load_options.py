@@ -21,6 +21,8 @@ ID_HEADER = "generated id"
 WHOLE_ROW = "row"
 # times its size that a compressed file may have unpacked: tables come to 5 to 50, gzip can do 1,000, zstd any number
 MAX_EXPANSION = 200
+# what happens to a row with a cell that can't be read
+BAD_CELLS = ("reject", "null")
 _DATE_ORDERS = ("us", "eu")
 _DECIMAL_POINTS = (".", ",")
 # what decides on the batches of a load and on what they do: a load is resumed with the same
@@ -37,6 +39,8 @@ _TERMS = (
     "id_from",
     "stages",
     "on_conflict",
+    "bad_cells",
+    "fold",
     "delete_missing",
     "batch_size",
 )
@@ -75,8 +79,8 @@ class LoadOptions:
 
     Attributes
     ----------
-    id_from
-        Columns that make the id, always as a tuple.
+    id_from, fold
+        Columns that make the id, and those whose names are joined, always as tuples.
     promised
         Durability that was asked for; None for the one that the database was opened with.
     columns
@@ -107,6 +111,8 @@ class LoadOptions:
     id_from: Sequence[str] | str | None = None
     stages: Any = None
     on_conflict: str = "merge"
+    bad_cells: str = "reject"
+    fold: Sequence[str] | str | None = None
     delete_missing: bool | str | pl.Expr = False
     force: bool = False
     everything: bool = False
@@ -126,6 +132,7 @@ class LoadOptions:
         self._check_policy()
         _check_encoding(self.encoding)
         object.__setattr__(self, "id_from", _names_of_id(self.id_from))
+        object.__setattr__(self, "fold", _names_to_fold(self.fold))
         object.__setattr__(self, "promised", self._asked_durability())
         object.__setattr__(self, "columns", self._column_options())
         if self.resume and self.dry_run:
@@ -177,6 +184,9 @@ class LoadOptions:
         if self.on_conflict not in POLICY_NAMES:
             msg = f"on_conflict is one of {', '.join(POLICY_NAMES)}, not {self.on_conflict!r}"
             raise LoadError(msg)
+        if self.bad_cells not in BAD_CELLS:
+            msg = f"bad_cells is 'reject' or 'null', not {self.bad_cells!r}"
+            raise LoadError(msg)
 
 
 def _names_of_id(id_from: Sequence[str] | str | None) -> tuple[str, ...] | None:
@@ -188,6 +198,10 @@ def _names_of_id(id_from: Sequence[str] | str | None) -> tuple[str, ...] | None:
         msg = "id_from names the columns that make the id, or 'row' for all of them; it is empty"
         raise LoadError(msg)
     return names
+
+
+def _names_to_fold(fold: Sequence[str] | str | None) -> tuple[str, ...]:
+    return (fold,) if isinstance(fold, str) else tuple(fold or ())
 
 
 def _check_number(name: str, value: object, *, least: int, most: int | None = None) -> None:

@@ -11,10 +11,18 @@ import polars as pl
 
 from dealdb.engines import all_on_engines
 from dealdb.errors import LoadError
+from dealdb.formats.tables import table_of
 from dealdb.loader.export.export import ExportReport, write_frame
 from dealdb.loader.load_options import MAX_EXPANSION, LoadOptions
 from dealdb.loader.progress import ProgressCallback
 from dealdb.loader.report import LoadReport
+from dealdb.loader.saved_mapping import (
+    SavedMapping,
+    SavedMappings,
+    checked_name,
+    is_file,
+    read_mapping,
+)
 from dealdb.loader.store_protocol import LoadTarget, Tabular
 from dealdb.loader.writing.follow import follow
 from dealdb.loader.writing.load_source import load_source
@@ -31,20 +39,30 @@ class DataLoader:
         Gives the collection to load into; asked once at the beginning of each load.
     find
         Gives the deals that a filter keeps: ``QueryEngine.find``. Without it only data frames can be exported.
+    into
+        The deals, as ``repr`` shows them.
     """
 
     def __init__(
-        self, store: Callable[[], LoadTarget], find: Callable[..., pl.DataFrame] | None = None
+        self,
+        store: Callable[[], LoadTarget],
+        find: Callable[..., pl.DataFrame] | None = None,
+        into: object = None,
     ) -> None:
+        self._into = into
         self._store = store
         self._find = find
+
+    def __repr__(self) -> str:
+        return f"<DataLoader of {self._into!r}>" if self._into is not None else "<DataLoader>"
 
     def load(
         self,
         source: Any,
         *,
         format: str | None = None,
-        mapping: Mapping[str, str | None] | None = None,
+        mapping: Mapping[str, str | None] | SavedMapping | str | Path | None = None,
+        save_mapping: str | None = None,
         types: Mapping[str, str] | None = None,
         dates: str | None = None,
         decimal_point: str | None = None,
@@ -54,7 +72,9 @@ class DataLoader:
         sheet: str | None = None,
         id_from: Sequence[str] | str | None = None,
         stages: Any = None,
-        on_conflict: str = "merge",
+        on_conflict: str | None = None,
+        bad_cells: str | None = None,
+        fold: Sequence[str] | str | None = None,
         delete_missing: bool | str | pl.Expr = False,
         force: bool = False,
         everything: bool = False,
@@ -83,7 +103,10 @@ class DataLoader:
         format
             ``csv``, ``tsv``, ``jsonl``, ``json``, ``parquet``, ``arrow`` or ``xlsx``; by default found out.
         mapping
-            Field by header, where the usual names of exports don't fit; None leaves a column out.
+            Field by header, where the usual names of exports don't fit; None leaves a column out. Or all options of a
+            saved mapping, by its name or as the path of a ``.toml`` file: other arguments win over them.
+        save_mapping
+            Name under which the options of this load, and what it found out, are saved with the collection at its end.
         types
             Type by field or header, as ``text``, ``int``, ``float``, ``decimal(4)``, ``bool``, ``date``, ``datetime``.
         dates
@@ -106,8 +129,14 @@ class DataLoader:
             Table of stages, as a path or anything else that can be loaded: what the stage ids in the source are
             called, their order, probability and outcome. The pipeline takes them from it.
         on_conflict
-            What happens to deals that exist: ``merge``; ``replace`` also clears the fields that the source doesn't
-            give; ``skip`` leaves them alone; ``error`` stops before anything is written.
+            What happens to deals that exist: ``merge``, by default; ``replace`` also clears the fields that the source
+            doesn't give; ``skip`` leaves them alone; ``error`` stops before anything is written.
+        bad_cells
+            What happens to a row with a cell that can't be read: ``reject``, by default; ``null`` loads it without
+            that cell.
+        fold
+            Columns of names (``"owner"``, or several) of which those that differ only in case, blanks or the form of
+            their accents are joined: to the spelling that the collection has, else to the commonest.
         delete_missing
             Whether deals that the source doesn't have are deleted at the end; a filter for only those that it kept
             before the load. ``dry_run`` counts them first. One page of a paged answer deletes nothing.
@@ -176,16 +205,122 @@ class DataLoader:
         ...     report.inserted, db.get_deal(7)
         (2, {'id': '7', 'amount': Decimal('1200.50')})
         """
+        given = {
+            "format": format, "mapping": mapping, "types": types, "dates": dates, "decimal_point": decimal_point,
+            "delimiter": delimiter, "null": null, "encoding": encoding, "sheet": sheet, "id_from": id_from,
+            "on_conflict": on_conflict, "bad_cells": bad_cells, "fold": fold, "delete_missing": delete_missing,
+        }  # fmt: skip
+        if save_mapping is not None:
+            checked_name(save_mapping, dry_run=dry_run)
+        chosen = self._chosen(given)
         options = LoadOptions(
-            format=format, mapping=mapping, types=types, dates=dates, decimal_point=decimal_point,
-            delimiter=delimiter, null=null, encoding=encoding, sheet=sheet, id_from=id_from, stages=stages,
-            on_conflict=on_conflict, delete_missing=delete_missing, force=force, everything=everything,
-            dry_run=dry_run, resume=resume, strict=strict, rejects=rejects, max_errors=max_errors,
-            max_expansion=max_expansion, batch_size=batch_size, durability=durability,
+            **chosen, stages=stages, force=force, everything=everything, dry_run=dry_run, resume=resume, strict=strict,
+            rejects=rejects, max_errors=max_errors, max_expansion=max_expansion, batch_size=batch_size,
+            durability=durability,
         )  # fmt: skip
-        return load_source(
+        report = load_source(
             self._store, source, options, select=self._selected, progress=progress, bar=bar
         )
+        if save_mapping is not None:
+            SavedMappings(self._store()).save(save_mapping, SavedMapping.of(chosen, report))
+        return report
+
+    def mappings(self) -> dict[str, SavedMapping]:
+        """
+        Saved mappings by name, in the order of their names.
+
+        Raises
+        ------
+        LoadError
+            If one can't be read, as a later version wrote it.
+        StoreError
+            If the server can't be reached.
+
+        Cost
+        ----
+        One round trip.
+
+        Source
+        ------
+        docs/loading.md#saved-mappings
+
+        Examples
+        --------
+        >>> from dealdb import DealDatabase
+        >>> with DealDatabase.embedded(tmp_path) as db:
+        ...     rows = [{"Nr": "7", "Betrag": "1,50"}]
+        ...     _ = db.loader.load(rows, mapping={"Nr": "id"}, save_mapping="crm")
+        ...     db.loader.mappings()["crm"].options
+        {'decimal_point': ',', 'mapping': {'Nr': 'id', 'Betrag': 'amount'}}
+        """
+        return SavedMappings(self._store()).all()
+
+    def forget_mapping(self, name: str) -> bool:
+        """
+        Remove a saved mapping; whether there was one.
+
+        Raises
+        ------
+        StoreError
+            If the server can't be reached.
+
+        Cost
+        ----
+        One round trip.
+
+        Source
+        ------
+        docs/loading.md#saved-mappings
+
+        Examples
+        --------
+        >>> from dealdb import DealDatabase
+        >>> with DealDatabase.embedded(tmp_path) as db:
+        ...     db.loader.forget_mapping("crm")
+        False
+        """
+        return SavedMappings(self._store()).forget(name)
+
+    def mapping(self, name: str | Path) -> SavedMapping:
+        """
+        The saved mapping of a name, or that of a ``.toml`` file.
+
+        Raises
+        ------
+        LoadError
+            If there is none, or it can't be read.
+        StoreError
+            If the server can't be reached.
+
+        Cost
+        ----
+        One round trip; none for a file.
+
+        Source
+        ------
+        docs/loading.md#saved-mappings
+
+        Examples
+        --------
+        >>> from dealdb import DealDatabase
+        >>> path = tmp_path.parent / "crm.toml"
+        >>> _ = path.write_text('dates = "eu"')
+        >>> with DealDatabase.embedded(tmp_path) as db:
+        ...     db.loader.mapping(path).options
+        {'dates': 'eu'}
+        """
+        if isinstance(name, Path) or is_file(name):
+            return read_mapping(Path(name))
+        return SavedMappings(self._store()).named(name)
+
+    def _chosen(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Options of a load: those of a mapping that it names, below those that it was given."""
+        mapping = given["mapping"]
+        if isinstance(mapping, str | Path):
+            mapping = self.mapping(mapping)
+        if isinstance(mapping, SavedMapping):
+            return mapping.below({**given, "mapping": None})
+        return {name: value for name, value in given.items() if value is not None}
 
     def follow(
         self,
@@ -278,7 +413,7 @@ class DataLoader:
     def export(
         self,
         target: str | Path | Any,
-        where: str | pl.Expr | pl.DataFrame | Tabular | None = None,
+        where: str | pl.Expr | pl.DataFrame | Tabular | Mapping[str, Tabular] | None = None,
         *,
         format: str | None = None,
         columns: Sequence[str] | None = None,
@@ -300,11 +435,11 @@ class DataLoader:
             all is written; until then, and after a failure, what was there stays. Text forms are compressed where
             the name ends in ``.gz`` or ``.zst``.
         where
-            Filter as for ``query.find``, or None for all deals; or a data frame to write, as ``query.sql`` gives it, or
-            the result of a metric.
+            Filter as for ``query.find``, or None for all deals; or a data frame to write, as ``query.sql`` gives it,
+            the result of a metric, a page, or facets.
         format
-            ``csv``, ``tsv``, ``jsonl``, ``json``, ``md`` (Markdown), ``parquet`` or ``arrow`` (Feather); by default
-            the suffix of the path decides, and a stream is CSV.
+            ``csv``, ``tsv``, ``jsonl``, ``json``, ``md`` (Markdown), ``parquet``, ``arrow`` (Feather) or ``xlsx``; by
+            default the suffix of the path decides, and a stream is CSV.
         columns
             Columns to write, in this order; None for all.
         sort
@@ -320,15 +455,16 @@ class DataLoader:
         Raises
         ------
         LoadError
-            If the format is not known, the target can't be written, or a text equals ``null``.
+            If the format is not known, the target can't be written, a text equals ``null``, or a sheet of XLSX can't
+            hold so many rows or so long a text.
         QueryError
             If the filter, a column or the sort can't be understood.
         MissingExtra
-            If the target ends in ``.zst`` and PyArrow is not installed.
+            If the target ends in ``.zst`` and PyArrow is not installed, or in ``.xlsx`` and XlsxWriter is not.
 
         Cost
         ----
-        One round trip. Text is made some thousand deals at a time.
+        One round trip. Text is made some thousand deals at a time; XLSX takes 6 to 8 seconds for each 100,000 deals.
 
         Source
         ------
@@ -348,11 +484,9 @@ class DataLoader:
         frame = self._selected(where, columns=columns, sort=sort, limit=limit)
         return write_frame(frame, target, format=format, raw=raw, null=null)
 
-    def _selected(
-        self, where: str | pl.Expr | pl.DataFrame | Tabular | None, **options: Any
-    ) -> pl.DataFrame:
-        table = where if isinstance(where, pl.DataFrame) else getattr(where, "frame", None)
-        if isinstance(table, pl.DataFrame):
+    def _selected(self, where: object, **options: Any) -> pl.DataFrame:
+        table = table_of(where)
+        if table is not None:
             given = [name for name, value in options.items() if value is not None]
             if given:
                 msg = f"{given[0]} is for filters; a data frame is written as it is"

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path
 from typing import IO, Any
@@ -78,15 +79,39 @@ class RejectsFile(AbstractContextManager["RejectsFile"]):
         for reject in rejects:
             reason = f"{reject.column}: {reject.code}" if reject.column else reject.code
             self.reasons[reason] += 1
-            if not self._places:
-                continue
-            if self._writer is None:
-                self._open()
-            self._write(reject)
+            self._keep(reject)
+        self._flush()
+
+    def note(self, rows: Iterable[Reject]) -> None:
+        """
+        Write some rows that were loaded without their bad cells; they don't count as rejected.
+
+        Raises
+        ------
+        LoadError
+            If the file can't be written.
+        """
+        for row in rows:
+            also = f"; also bad: {', '.join(row.others)}" if row.others else ""
+            self._keep(replace(row, message=f"{row.message}; loaded without it{also}"))
+        self._flush()
+
+    def _keep(self, reject: Reject) -> None:
+        if not self._places:
+            return
+        if self._writer is None:
+            self._open()
+        self._write(reject)
+
+    def _flush(self) -> None:
         if self._file:
             # what a killed load leaves has to be known for its own by the one that continues it;
             # and a file that is followed is looked at meanwhile
             self._file.flush()
+
+    def n_without(self, code: str) -> int:
+        """Rejected rows, but for those of a code."""
+        return sum(n for reason, n in self.reasons.items() if not reason.endswith(code))
 
     def check_hope(self) -> None:
         """

@@ -6,7 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dealdb.model.notebook import facts_html
 from dealdb.model.pipeline import Pipeline
+
+# beside the rows that were read
+_COUNTS = (
+    "inserted",
+    "updated",
+    "unchanged",
+    "skipped",
+    "rejected",
+    "deleted",
+    "duplicates",
+    "resumed",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +128,10 @@ class LoadReport:
         What no column of new deals says, so that figures will lack it, each with what to do; ``strict`` refuses these.
     reasons
         Rejected rows by column and code.
+    bad_cells
+        Cells that were left out of rows that were loaded, by header; see ``bad_cells="null"``.
+    decided
+        The order of dates and the decimal point that cells showed, by the options that say so.
     rejects
         File with the rejected rows, or None where none was written.
     dry_run
@@ -146,6 +163,8 @@ class LoadReport:
     rests_on: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     reasons: Mapping[str, int] = field(default_factory=dict)
+    bad_cells: Mapping[str, int] = field(default_factory=dict)
+    decided: Mapping[str, str] = field(default_factory=dict)
     rejects: Path | None = None
     dry_run: bool = False
 
@@ -167,3 +186,9 @@ class LoadReport:
         )
         shown = "".join(f", {name}={getattr(self, name)}" for name in counts)
         return f"LoadReport(source={self.source!r}{shown})"
+
+    def _repr_html_(self) -> str:
+        counts = {name: getattr(self, name) for name in _COUNTS if getattr(self, name)}
+        notes = [*(f"warning: {warning}" for warning in self.warnings), *self.rests_on, *self.notes]
+        title = f"{'dry run of ' if self.dry_run else ''}{self.source}"
+        return facts_html(title, {"read": self.read, **counts, "reasons": self.reasons}, notes)

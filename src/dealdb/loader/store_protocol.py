@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import polars as pl
 
@@ -18,12 +18,51 @@ from dealdb.store.live.during_load import Settling
 from dealdb.store.log.entry import Position
 
 
-class Tabular(Protocol):
-    """What has a table: a result of a metric."""
+class _WithFrame(Protocol):
+    """A result of a metric."""
 
     @property
     def frame(self) -> pl.DataFrame:
         """The table."""
+        ...
+
+
+class _WithTable(Protocol):
+    """A facet."""
+
+    @property
+    def table(self) -> pl.DataFrame:
+        """The table."""
+        ...
+
+
+class _WithItems(Protocol):
+    """A page."""
+
+    @property
+    def items(self) -> pl.DataFrame:
+        """The table."""
+        ...
+
+
+# what has a table
+Tabular: TypeAlias = _WithFrame | _WithTable | _WithItems
+
+
+@runtime_checkable
+class KeepsTexts(Protocol):
+    """Where saved queries and mappings are kept: texts by name."""
+
+    def saved_queries(self) -> Mapping[str, str]:
+        """All of them."""
+        ...
+
+    def save_query(self, name: str, text: str) -> None:
+        """Keep one, in place of one of the same name."""
+        ...
+
+    def forget_query(self, name: str) -> bool:
+        """Remove one; whether there was one."""
         ...
 
 

@@ -123,7 +123,7 @@ def check_probability(text: str) -> None:
     """Raise DoesNotFit for what is not a number from 0 to 1."""
     number = number_of(text)
     if number is None or not 0 <= number <= 1:
-        raise DoesNotFit("a probability from 0 to 1")
+        raise DoesNotFit("a probability from 0 to 1 (60 % is 0.6)")
 
 
 def decode_decimal(text: str, field: Field) -> Decimal:

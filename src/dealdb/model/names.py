@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Callable, Iterable
 
 from dealdb.errors import QueryError
 
 SHOWN_NAMES = 24
 _SHOWN = 80
+# what has no width, and what Python doesn't count as a blank
+_UNSEEN = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
 
 
 def unknown(
@@ -104,3 +107,52 @@ def column_named(name: str, known: Iterable[str]) -> str:
     if found is None:
         raise QueryError(unknown("column", name, names), text=name, position=0)
     return found
+
+
+def name_key(name: str) -> str:
+    r"""
+    A name as it is compared: without case, outer and doubled blanks, and the form in which its accents are written.
+
+    Examples
+    --------
+    >>> {name_key(text) for text in ("Ann Lee", " ann  LEE", "ANN\u00a0Lee", "Ann Lee\u200b")}
+    {'ann lee'}
+    """
+    if name.isascii():
+        return " ".join(name.casefold().split())
+    plain = unicodedata.normalize("NFD", name.translate(_UNSEEN)).casefold()
+    return unicodedata.normalize("NFC", " ".join(plain.split()))
+
+
+def alike(names: Iterable[str]) -> list[list[str]]:
+    """
+    Names of which there are several that are the same but for case and blanks: a list for each.
+
+    Examples
+    --------
+    >>> alike(["Ann", "Bob", "ann ", "bob", "Cy"])
+    [['Ann', 'ann '], ['Bob', 'bob']]
+    """
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(name_key(name), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def shown_alike(groups: list[list[str]], *, most: int = 3) -> str:
+    r"""
+    Some of the names that are alike, in pairs, so that the difference can be seen.
+
+    Examples
+    --------
+    >>> shown_alike([["Ann", "ann "], ["Caf\u00e9", "Cafe\u0301"]])
+    "'Ann' and 'ann ', 'Caf\\xe9' and 'Cafe\\u0301'"
+    """
+    pairs = []
+    for one, other, *_ in groups[:most]:
+        same = unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
+        pairs.append(
+            " and ".join((ascii if same else repr)(each[:_SHOWN]) for each in (one, other))
+        )
+    more = f" and {len(groups) - most:,} more" if len(groups) > most else ""
+    return ", ".join(pairs) + more

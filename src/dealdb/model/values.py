@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import json
 import math
+import unicodedata
 from collections.abc import Callable
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -198,7 +199,11 @@ def encode_id(value: object) -> str:
 def _kind_of(value: object) -> str:
     # what was found is told by its kind: values of deals stay out of messages and logs
     if isinstance(value, str):
+        if any(unicodedata.category(letter) == "Sc" for letter in value):
+            return "text with a currency sign"
         return "other text" if value else "empty text"
+    if isinstance(value, float | Decimal) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "infinity"
     return f"a value of type {type(value).__name__}"
 
 

@@ -64,6 +64,9 @@ class FixedDeals:
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
 
+    def __repr__(self) -> str:
+        return f"{self._snapshot.height:,} deals"
+
     def snapshot(self, names: Collection[str] | None = None) -> Snapshot:  # noqa: ARG002  # all columns are at hand
         """The deals, whichever columns are asked for."""
         return self._snapshot

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 import polars as pl
 
 from dealdb.engines import all_on_engines, on_engines
+from dealdb.model.columns import spelled_out
 from dealdb.model.names import column_named, find_name
 from dealdb.query.deal_source import DealSource, FixedDeals, Rows, snapshot_of_rows
 from dealdb.query.filters.where import compile_where
@@ -33,6 +34,7 @@ from dealdb.query.results.sorting import Sort, parse_sort, sorted_rows
 if TYPE_CHECKING:
     from dealdb.model.pipeline import Pipeline
     from dealdb.query.sql.session import SqlSession
+    from dealdb.query.sql.tables import ReadTable, Tables
     from dealdb.store.replica.snapshot import Snapshot
 
 # what one statement may take
@@ -59,6 +61,8 @@ class QueryEngine:
         Seconds after which ``sql`` stops a statement.
     sql_memory_mb
         Megabytes that ``sql`` may use besides the columns themselves.
+    read_table
+        Reads the tables of ``sql`` that are no data frames; None where nothing does.
 
     Examples
     --------
@@ -73,13 +77,18 @@ class QueryEngine:
         *,
         sql_timeout_s: float = SQL_TIMEOUT_S,
         sql_memory_mb: int = SQL_MEMORY_MB,
+        read_table: ReadTable | None = None,
     ) -> None:
         self._source = source
+        self._read_table = read_table
         self._saved = SavedQueries(source)
         # the table of changes as it was last asked for, and the deals and the commit that it belongs to
         self._changes: tuple[pl.DataFrame, int, pl.DataFrame | None] | None = None
         self._limits = (sql_timeout_s, sql_memory_mb)
         self._session: SqlSession | None = None
+
+    def __repr__(self) -> str:
+        return f"<QueryEngine of {self._source!r}>"
 
     @classmethod
     @on_engines
@@ -148,7 +157,7 @@ class QueryEngine:
         Returns
         -------
         polars.DataFrame
-            One row a deal; amounts are exact decimals.
+            One row a deal; amounts are exact decimals, and all texts are ``pl.String``.
 
         Raises
         ------
@@ -181,12 +190,12 @@ class QueryEngine:
             rows = sorted_rows(deals.rows, kept, keys, wanted.stop).slice(wanted.start)
             found = deals.whole_rows(rows)
             if found is not None:
-                return found
+                return spelled_out(found)
             deals = self._source.snapshot()
         keys = parse_sort(sort, deals.rows.columns)
         shown = projected(deals.rows, columns)
         kept = kept_rows(deals, where, equals, params)
-        return rows_found(deals.rows, shown, kept, keys, wanted)
+        return spelled_out(rows_found(deals.rows, shown, kept, keys, wanted))
 
     def page(
         self,
@@ -387,7 +396,7 @@ class QueryEngine:
         deals = self._source.snapshot()
         names = text_columns(deals.rows, columns)
         kept = kept_rows(deals, where, equals, params)
-        return searched(deals.rows, words, names, limit, kept)
+        return spelled_out(searched(deals.rows, words, names, limit, kept))
 
     def explain(
         self,
@@ -478,7 +487,13 @@ class QueryEngine:
         deals = self._source.snapshot()
         return deals.narrowed(kept_rows(deals, where, equals, params))
 
-    def frame(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    def frame(
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        text: bool = False,
+        floats: bool = False,
+    ) -> pl.DataFrame:
         """
         All deals as a data frame of your own: one row a deal, in the order of first saving.
 
@@ -486,6 +501,10 @@ class QueryEngine:
         ----------
         columns
             Columns of it, in this order; None for all.
+        text
+            Whether categories (``owner``, ``stage`` ...) are ``pl.String``, to be joined with other frames.
+        floats
+            Whether decimals are floats, for plots and models: these are no longer exact.
 
         Raises
         ------
@@ -495,7 +514,8 @@ class QueryEngine:
         Cost
         ----
         One round trip; the columns are shared with the live ones, not copied, unless deals were ever deleted: then
-        they are copied, all of them at the first call after a change, chosen ones at each.
+        they are copied, all of them at the first call after a change, chosen ones at each. ``text`` and ``floats`` copy
+        the columns that they change.
 
         Examples
         --------
@@ -505,13 +525,18 @@ class QueryEngine:
         """
         deals = self._deals(columns_named(None, {}, None, columns))
         if columns is None:
-            return deals.frame.clone()
-        chosen = projected(deals.rows, columns)
-        return chosen if deals.kept is None else chosen.filter(deals.kept)
+            found = deals.frame.clone()
+        else:
+            chosen = projected(deals.rows, columns)
+            found = chosen if deals.kept is None else chosen.filter(deals.kept)
+        found = spelled_out(found) if text else found
+        return found.cast({pl.Decimal: pl.Float64}) if floats else found
 
-    def sql(self, statement: str, *, params: Params = None) -> pl.DataFrame:
+    def sql(
+        self, statement: str, *, params: Params = None, tables: Tables | None = None
+    ) -> pl.DataFrame:
         """
-        Result of one SELECT on DuckDB over the tables ``deals`` and ``history``.
+        Result of one SELECT on DuckDB over the tables ``deals`` and ``history``, and over some of your own.
 
         Parameters
         ----------
@@ -520,6 +545,9 @@ class QueryEngine:
         params
             Values of the parameters ``:name`` in the statement, bound by DuckDB; a list is written after IN without
             parentheses.
+        tables
+            Tables that the statement may name as well: data frames, or paths and lists of mappings, which are read as
+            ``loader.load`` reads them. ``tables={"quotas": "quotas.csv"}``.
 
         Returns
         -------
@@ -530,7 +558,7 @@ class QueryEngine:
         ------
         QueryError
             If the statement isn't one SELECT, reaches for another table or file, fails, takes longer than
-            ``sql_timeout_s`` or more memory than ``sql_memory_mb``.
+            ``sql_timeout_s`` or more memory than ``sql_memory_mb``; or if a table can't be read or have that name.
         MissingExtra
             If DuckDB or PyArrow is not installed.
 
@@ -548,7 +576,14 @@ class QueryEngine:
         >>> query = QueryEngine.over([{"id": "1", "n": 5}, {"id": "2", "n": 7}])
         >>> query.sql("SELECT sum(n) AS total FROM deals").item()
         12
+        >>> weights = pl.DataFrame({"id": ["1"], "weight": [3]})
+        >>> query.sql(
+        ...     "SELECT n * weight FROM deals JOIN weights USING (id)", tables={"weights": weights}
+        ... ).item()
+        15
         """
+        from dealdb.query.sql.tables import side_tables
+
         if self._session is None:
             # not at the top: loading DuckDB and PyArrow takes longer than most queries
             from dealdb.query.sql.session import SqlSession
@@ -562,6 +597,7 @@ class QueryEngine:
             params,
             history=lambda: self._changes_of(deals),
             kept=deals.kept,
+            sides=side_tables(tables, self._read_table),
         )
 
     def _changes_of(self, deals: Snapshot) -> pl.DataFrame | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from dealdb.errors import StoreDamaged
+from dealdb.model.jsonable import to_jsonable
 from dealdb.model.schema import Schema
 from dealdb.model.values import Value, decode
 
@@ -65,6 +67,18 @@ class Deal(dict[str, Value]):
     def __init__(self, values: Mapping[str, Value], *, rev: int) -> None:
         super().__init__(values)
         self.rev = rev
+
+    def to_json(self) -> str:
+        """
+        The deal as JSON text; decimals and dates are texts in it, as ``to_jsonable`` has them.
+
+        Examples
+        --------
+        >>> from decimal import Decimal
+        >>> Deal({"id": "7", "amount": Decimal("5.00")}, rev=1).to_json()
+        '{"id": "7", "amount": "5.00"}'
+        """
+        return json.dumps(to_jsonable(self), ensure_ascii=False)
 
 
 def deal_from(deal_id: str, fields: Mapping[bytes, bytes], schema: Schema) -> Deal:

@@ -247,7 +247,7 @@ def test_messages_name_options_where_the_library_has_arguments(message: str, tol
 def test_a_password_is_only_asked_for_where_somebody_can_answer() -> None:
     # a session of its own has no terminal
     done = subprocess.run(
-        [sys.executable, "-m", "dealdb.cli.main", "find", "--ask-password", "--url", URL],
+        [sys.executable, "-m", "dealdb", "find", "--ask-password", "--url", URL],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealdb.errors import QueryError
+from dealdb.model.columns import spelled_out
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
 from dealdb.query.deal_source import FixedDeals
@@ -144,7 +145,9 @@ def test_rows_that_do_not_count_are_nowhere() -> None:
 def test_no_deals(query: QueryEngine) -> None:
     engine = engine_of(FRAME.clear())
     assert engine.count() == engine.count("won") == engine.count("1 = 1") == 0
-    assert engine.find("amount > 1", sort=["-amount", "name"], limit=5).schema == FRAME.schema
+    assert engine.find("amount > 1", sort=["-amount", "name"], limit=5).schema == (
+        spelled_out(FRAME).schema
+    )
     assert engine.find(sort="name").height == 0
 
 
@@ -219,3 +222,33 @@ def test_importing_the_engine_loads_no_parser_no_duckdb_and_no_client() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert json.loads(done.stdout) == []
+
+
+def test_what_find_gives_joins_with_other_frames() -> None:
+    kinds = {"stage": pl.Categorical, "owner": pl.Categorical, "amount": pl.Decimal(38, 2)}
+    deals = pl.DataFrame(
+        {"id": ["1", "2"], "stage": ["won", "won"], "owner": ["Ann", None], "amount": [5, None]}
+    ).cast(kinds)  # type: ignore[arg-type]  # types of columns by name
+    query = QueryEngine.over(deals)
+    quotas = pl.DataFrame({"owner": ["Ann"], "quota": [9]})
+    results = [
+        query.find(), query.find("amount > 1"), query.find(limit=1), query.find(sort="-amount"),
+        query.page().items, query.search("ann"), query.frame(text=True),
+        query.frame(["owner", "stage"], text=True),
+    ]  # fmt: skip
+    for found in results:
+        assert found.join(quotas, on="owner")["quota"].to_list() == [9]
+        assert found.filter(pl.col("owner").str.contains("nn")).height == 1
+    assert query.frame().schema["owner"] == pl.Categorical
+    floats = query.frame(floats=True)
+    assert floats.schema["amount"] == pl.Float64
+    assert floats["amount"].to_list() == [5.0, None]
+    assert floats.to_pandas()["amount"].dtype == "float64"
+
+
+def test_a_query_and_a_page_show_what_they_are() -> None:
+    query = QueryEngine.over([{"id": "1", "name": "<b>"}])
+    assert repr(query) == "<QueryEngine of 1 deals>"
+    shown = query.page()._repr_html_()
+    assert shown.startswith("<p>Page(1 of 1 deals, last page)</p><div>")
+    assert "<b>" not in shown

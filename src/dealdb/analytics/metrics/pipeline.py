@@ -131,7 +131,7 @@ def _cells(deals: Scope) -> pl.DataFrame:
         "overdue": pl.col("_overdue").sum(),
     }
     cells = deals.deals.lazy().group_by("stage", *deals.keys).agg(**measures)
-    return deals.settled(spelled_out(cells.collect()))
+    return deals.settled(deals.looked_at(spelled_out(cells.collect())))
 
 
 def _spine(deals: Scope, cells: pl.DataFrame, pipeline: Pipeline) -> pl.DataFrame:

@@ -135,7 +135,7 @@ def _spine(
 ) -> pl.DataFrame:
     """Every group in every period."""
     bounds = _bounds(deals, created_inside)
-    groups = events.select(deals.keys).unique()
+    groups = deals.looked_at(events.select(deals.keys).unique())
     if bounds is None:
         return groups.clear().with_columns(
             period=pl.lit(None, dtype=pl.Date), label=pl.lit(None, dtype=pl.String)

@@ -33,8 +33,8 @@ def backup(
     """
     Write the collection into one file, with its history.
 
-    Schema, pipeline and saved queries are in it. It is as of one commit, while others keep changing deals. What other
-    programs did to the hashes is not in it: run dealdb check before. Only you can read the file.
+    Schema, pipeline, saved queries and mappings are in it. It is as of one commit, while others keep changing deals.
+    What other programs did to the hashes is not in it: run dealdb check before. Only you can read the file.
     """
     from dealdb import DealDatabase
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import sys
 from collections.abc import Iterable
@@ -12,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dealdb.cli.completion import complete_pair
-from dealdb.cli.output.printing import print_facts, print_rows, save_rows
+from dealdb.cli.output.printing import print_facts, print_rows, save_rows, table_file
 from dealdb.cli.output.streams import Output, note
-from dealdb.cli.session import At, Parquet, Session
+from dealdb.cli.session import At, Parquet, Session, Xlsx
 from dealdb.cli.settings import DURABILITIES
 from dealdb.errors import ConfigError, DealNotFound
 
@@ -32,21 +33,24 @@ Durable = Annotated[
 Ids = Annotated[list[str], typer.Argument(metavar="ID", help="Ids of deals.")]
 
 
-def get(session: Session, ids: Ids, at: At = None, parquet: Parquet = None) -> None:
+def get(
+    session: Session, ids: Ids, at: At = None, parquet: Parquet = None, xlsx: Xlsx = None
+) -> None:
     """
     Print deals by their ids.
 
     With --json one id gives an object, several give an array. _rev is the revision that save --expect-rev takes.
     An id that does not exist is named on stderr, and the exit code is 1.
     """
+    file = table_file(parquet, xlsx)
     with session.open() as db:
         deals = db.get_deals(ids) if at is None else list(map(db.as_of(at).get_deal, ids))
     found = [_with_revision(deal) for deal in deals if deal is not None]
-    if len(ids) == 1 and found and parquet is None:
+    if len(ids) == 1 and found and file is None:
         print_facts(found[0], session.output)
     elif found:
         columns = list(dict.fromkeys(name for deal in found for name in deal))
-        save_rows(found, columns, session.output, parquet)
+        save_rows(found, columns, session.output, file)
     _fail_for_missing(id_ for id_, deal in zip(ids, deals, strict=True) if deal is None)
 
 
@@ -96,10 +100,7 @@ def save(
         name for deal in deals for name, value in deal.items() if value is not None
     ):
         if name not in known:
-            near = next(
-                (f", next to {each!r}" for each in known if each.lower() == name.lower()), ""
-            )
-            note(f"new column {name!r}{near}")
+            note(f"new column {name!r}{_near(name, known)}")
 
 
 def delete(
@@ -126,6 +127,17 @@ def delete(
         for row in rows:
             print(f"{row['id']}: deleted")
     _fail_for_missing(id_ for id_, done in deleted.items() if not done)
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    """What else a new column was most likely meant to be."""
+    names = list(known)
+    same = next((each for each in names if each.lower() == name.lower()), None)
+    if same is not None:
+        return f", next to {same!r}"
+    # "close" is nearer to "closed" than to "expected_close", and no column is meant by a single letter
+    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.75)
+    return f"; did you mean {near[0]!r}? dealdb schema drop {name!r} takes it away" if near else ""
 
 
 def _with_revision(deal: Deal) -> dict[str, Any]:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dealdb.cli.arguments import Params, pairs, parameters
 from dealdb.cli.completion import complete_columns
-from dealdb.cli.output.cells import to_json, to_text
-from dealdb.cli.output.printing import print_frame, print_rows, write_parquet
+from dealdb.cli.output.cells import to_json
+from dealdb.cli.output.printing import (
+    TableFile,
+    print_frame,
+    print_rows,
+    table_file,
+    write_file,
+)
 from dealdb.cli.output.streams import Output
 from dealdb.cli.output.table import bold
-from dealdb.cli.session import At, Parquet, Session
+from dealdb.cli.session import At, Parquet, Session, Xlsx
 
 if TYPE_CHECKING:
     import polars as pl
@@ -46,6 +51,7 @@ def facets(
     param: Params = None,
     at: At = None,
     parquet: Parquet = None,
+    xlsx: Xlsx = None,
 ) -> None:
     """
     Count the deals by what columns hold.
@@ -57,12 +63,12 @@ def facets(
     options = {} if limit is None else {"limit": limit}
     with session.reading(at) as db:
         found = db.query.facets(columns, where, by=how, params=parameters(param), **options)
-    _print_facets(found, session.output, parquet)
+    _print_facets(found, session.output, table_file(parquet, xlsx))
 
 
-def _print_facets(found: Mapping[str, Facet], output: Output, parquet: Path | None) -> None:
-    if parquet is not None:
-        write_parquet(_one_frame(found), output, parquet)
+def _print_facets(found: Mapping[str, Facet], output: Output, file: TableFile | None) -> None:
+    if file is not None:
+        write_file(_one_frame(found), output, file)
     elif output is Output.JSON:
         columns = [
             {
@@ -87,27 +93,11 @@ def _print_facets(found: Mapping[str, Facet], output: Output, parquet: Path | No
 
 
 def _one_frame(found: Mapping[str, Facet]) -> pl.DataFrame:
-    """Buckets of all columns in one table; bounds and values of several columns as texts."""
-    import polars as pl
+    """Buckets of all columns in one table."""
+    # not at the top: it imports Polars
+    from dealdb.formats.tables import one_table
 
-    tables = [
-        facet.table.select(pl.lit(facet.column).alias("column"), pl.all())
-        for facet in found.values()
-    ]
-    if len(tables) == 1:
-        return tables[0]
-    bounds = ("value", "from", "below", "to")
-    return pl.concat(
-        [
-            table.with_columns(
-                pl.Series(name, [None if v is None else to_text(v) for v in table[name]], pl.String)
-                for name in bounds
-                if name in table.columns
-            )
-            for table in tables
-        ],
-        how="diagonal",
-    )
+    return one_table({facet.column: facet.table for facet in found.values()})
 
 
 def _step(text: str) -> object:

@@ -9,14 +9,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.cli.arguments import Columns, Limit, Offset, Params, Sort, names, parameters
+from dealdb.cli.arguments import (
+    Columns,
+    Limit,
+    Offset,
+    Params,
+    Sort,
+    With,
+    names,
+    parameters,
+    side_tables,
+)
 from dealdb.cli.output.cells import to_json
-from dealdb.cli.output.printing import print_facts, print_frame
+from dealdb.cli.output.printing import print_facts, print_frame, table_file
 from dealdb.cli.output.streams import Output, note
-from dealdb.cli.session import At, Parquet, Session
+from dealdb.cli.session import At, Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
 
 if TYPE_CHECKING:
+    from dealdb import DealDatabase, DealView
     from dealdb.query import QueryEngine
 
 # rows of a table on a terminal when no --limit is given
@@ -47,34 +58,46 @@ def find(
     ] = False,
     at: At = None,
     parquet: Parquet = None,
+    xlsx: Xlsx = None,
 ) -> None:
     """
     Print the deals that a filter selects.
 
     dealdb schema names the columns; write texts and dates in single quotes, as in created >= '2026-01-31'.
 
-    A table on a terminal ends after 50 deals unless --limit is given; in a pipe, a file, JSON and CSV, all are printed.
+    A table on a terminal ends after 50 deals unless --limit is given, and leaves out columns without any value unless
+    --columns names them; in a pipe, a file, JSON and CSV, all are printed.
     A parameter's value is a number, a date or true where it looks like one; 'quotes' make it a text.
     """
     paged = page is not None or cursor is not None
+    file = table_file(parquet, xlsx)
     options: dict[str, Any] = {"sort": names(sort), "columns": names(columns)}
     options["params"] = parameters(param)
-    if (paged or explain) and (parquet or (paged and (limit is not None or offset or explain))):
-        msg = "--page and --cursor exclude --limit, --offset, --explain and --parquet; --explain excludes --parquet"
+    if (paged or explain) and (file or (paged and (limit is not None or offset or explain))):
+        msg = (
+            "--page and --cursor exclude --limit, --offset, --explain, --parquet and --xlsx; "
+            "--explain excludes --parquet and --xlsx"
+        )
         raise ConfigError(msg)
     with session.reading(at) as db:
-        if paged:
-            _print_page(db.query, where, {**options, "cursor": cursor}, page, session.output)
-        elif explain:
+        if explain:
             done = db.query.explain(where, limit=limit, offset=offset, **options)
             _print_explanation(done, session.output)
+            return
+        if paged:
+            n_found = _print_page(
+                db.query, where, {**options, "cursor": cursor}, page, session.output
+            )
         else:
-            whole = parquet is not None or limit is not None
+            whole = file is not None or limit is not None
             if not whole and session.output is Output.TABLE and sys.stdout.isatty():
-                _print_screenful(db.query, where, offset, options)
+                n_found = _print_screenful(db.query, where, offset, options)
             else:
                 frame = db.query.find(where, limit=limit, offset=offset, **options)
-                print_frame(frame, session.output, parquet)
+                print_frame(frame, session.output, file, with_empty=columns is not None)
+                n_found = frame.height
+        if not n_found and at is None:
+            tell_if_empty(db)
 
 
 def search(
@@ -90,6 +113,7 @@ def search(
     param: Params = None,
     at: At = None,
     parquet: Parquet = None,
+    xlsx: Xlsx = None,
 ) -> None:
     """
     Print the deals that have some words, best first.
@@ -106,11 +130,14 @@ def search(
             params=parameters(param),
             **options,
         )
+        if frame.is_empty() and at is None:
+            tell_if_empty(db)
     found = ["id", "_score", "_in", "_highlight"]
-    if session.output is Output.TABLE and parquet is None:
+    file = table_file(parquet, xlsx)
+    if session.output is Output.TABLE and file is None:
         # what matched comes first: a terminal may not have the width for all
         frame = frame.select(*found, *(name for name in frame.columns if name not in found))
-    print_frame(frame, session.output, parquet)
+    print_frame(frame, session.output, file, with_empty=False)
 
 
 def sql(
@@ -119,27 +146,37 @@ def sql(
         str, typer.Argument(metavar="STATEMENT", help="One SELECT; the deals are the table deals.")
     ],
     param: Params = None,
+    tables: With = None,
     at: At = None,
     parquet: Parquet = None,
+    xlsx: Xlsx = None,
 ) -> None:
     """
     Run one SELECT over the deals.
 
-    DuckDB runs it, without access to files or other data; it needs the extra sql.
+    DuckDB runs it, without access to other files or data than those of --with; it needs the extra sql.
     """
     with session.reading(at) as db:
-        frame = db.query.sql(statement, params=parameters(param))
-    print_frame(frame, session.output, parquet)
+        frame = db.query.sql(statement, params=parameters(param), tables=side_tables(tables))
+    print_frame(frame, session.output, table_file(parquet, xlsx))
+
+
+def tell_if_empty(db: DealDatabase | DealView) -> None:
+    """Say what comes first, where nothing was found because there are no deals at all."""
+    if not db.query.count():
+        note("no deals yet: dealdb load FILE.csv or dealdb demo --keep")
 
 
 def _print_screenful(
     engine: QueryEngine, where: str | None, offset: int, options: Mapping[str, Any]
-) -> None:
+) -> int:
+    """Print the first deals on a terminal; returns how many."""
     frame = engine.find(where, limit=SCREENFUL, offset=offset, **options)
     left = engine.count(where, params=options["params"]) - offset - frame.height
-    print_frame(frame, Output.TABLE)
+    print_frame(frame, Output.TABLE, with_empty=options["columns"] is not None)
     if left > 0:
         note(f"{left:,} more; --limit N shows more, --csv and --json all")
+    return frame.height
 
 
 def _print_page(
@@ -148,16 +185,18 @@ def _print_page(
     options: Mapping[str, Any],
     size: int | None,
     output: Output,
-) -> None:
+) -> int:
+    """Print a page; returns how many deals there are on all pages."""
     given = dict(options) if size is None else {**options, "size": size}
     page = engine.page(where, **given)
     if output is Output.JSON:
         rows = page.items.to_dicts()
         print(to_json({"total": page.total, "next": page.next, "rows": rows}))
-        return
-    print_frame(page.items, output)
+        return page.total
+    print_frame(page.items, output, with_empty=options["columns"] is not None)
     note(f"{page.items.height:,} of {page.total:,} deals")
     note(f"next page: --cursor {page.next}" if page.next else "last page")
+    return page.total
 
 
 def _print_explanation(done: Any, output: Output) -> None:

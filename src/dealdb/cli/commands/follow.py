@@ -42,7 +42,11 @@ def check_followed(files: Sequence[str], given: Mapping[str, Any], *, dry_run: b
         raise ConfigError(msg)
     refused = [*(set(given) - _TAKEN), *(["dry_run"] if dry_run else [])]
     if refused or given.get("format", "jsonl") != "jsonl":
-        name = f"--{sorted(refused)[0].replace('_', '-')}" if refused else "another --format"
+        name = (
+            f"--{sorted(refused)[0].replace('_', '-').rstrip('-')}"
+            if refused
+            else "another --format"
+        )
         msg = f"--follow and {name} exclude each other: it loads JSON Lines as they come"
         raise ConfigError(msg)
 

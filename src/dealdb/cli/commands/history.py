@@ -15,9 +15,9 @@ import typer
 from dealdb.cli.adopting import may_adopt
 from dealdb.cli.arguments import pairs, seconds
 from dealdb.cli.option_names import in_options
-from dealdb.cli.output.printing import print_facts, print_frame, print_rows
+from dealdb.cli.output.printing import print_facts, print_frame, print_rows, table_file
 from dealdb.cli.output.streams import Output, note
-from dealdb.cli.session import Parquet, Session
+from dealdb.cli.session import Parquet, Session, Xlsx
 from dealdb.errors import (
     ConfigError,
     DealNotFound,
@@ -35,6 +35,7 @@ def history(
     session: Session,
     id_: Annotated[str, typer.Argument(metavar="ID", help="Id of a deal.")],
     parquet: Parquet = None,
+    xlsx: Xlsx = None,
 ) -> None:
     """
     Print every change of one deal, oldest first.
@@ -45,10 +46,11 @@ def history(
         frame = db.deal_history(id_)
     if frame.is_empty():
         raise DealNotFound(id_)
-    if session.output is Output.TABLE and parquet is None:
+    file = table_file(parquet, xlsx)
+    if session.output is Output.TABLE and file is None:
         # for the eye, and for the width of a terminal
         frame = frame.drop("seq").with_columns(frame["when"].dt.truncate("1s"))
-    print_frame(frame, session.output, parquet)
+    print_frame(frame, session.output, file)
 
 
 def check(session: Session) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,20 @@ def load(
             help="Load a column as this field (see dealdb schema); HEADER= leaves it out.",
         ),
     ] = None,
+    use_mapping: Annotated[
+        str | None,
+        typer.Option(
+            "--mapping",
+            metavar="NAME|FILE.toml",
+            help="Use a saved mapping; other options win over it.",
+        ),
+    ] = None,
+    save_mapping: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Save these options, and what the load finds out, for --mapping."
+        ),
+    ] = None,
     types: Annotated[
         list[str] | None,
         typer.Option("--type", metavar="FIELD=TYPE", help="Type of a field, such as decimal(4)."),
@@ -76,6 +91,19 @@ def load(
         str | None,
         typer.Option(
             metavar="NAME", help="Deals that exist: merge, replace, skip or error [default: merge]."
+        ),
+    ] = None,
+    bad_cells: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Rows with a cell that can't be read: reject, or null to load them without it.",
+        ),
+    ] = None,
+    fold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD,...", help="Join names of these that differ only in case or blanks."
         ),
     ] = None,
     stages: Annotated[
@@ -155,8 +183,11 @@ def load(
         "sheet": sheet,
         "id_from": names(id_from),
         "on_conflict": on_conflict,
+        "bad_cells": bad_cells,
+        "fold": names(fold),
         "stages": stages,
         "delete_missing": missing_where or delete_missing,
+        "save_mapping": save_mapping,
         "force": force,
         "everything": everything,
         "resume": resume,
@@ -169,13 +200,18 @@ def load(
         msg = "--from-end is for --follow"
         raise ConfigError(msg)
     if follow:
-        check_followed(files, given, dry_run=dry_run)
+        check_followed(files, given | ({"mapping_": 1} if use_mapping else {}), dry_run=dry_run)
     if "delete_missing" in given and len(files) > 1:
         msg = "--delete-missing takes one file: each would delete what only the others have"
+        raise ConfigError(msg)
+    if save_mapping and len(files) > 1:
+        msg = "--save-mapping takes one file: each has its own"
         raise ConfigError(msg)
     ask = "delete_missing" in given and not (yes or dry_run) and sys.stdin.isatty()
     rejected = 0
     with session.open() as db:
+        if use_mapping:
+            given["mapping"] = db.loader.mapping(use_mapping).with_columns(given.get("mapping", {}))
         for file in files:
             source = sys.stdin.buffer if file == "-" else file
             if ask and not _agreed(_rehearsed(db, source, given)):
@@ -187,6 +223,10 @@ def load(
                 report = db.loader.load(source, **given, dry_run=dry_run)
             print_report(report, session.output)
             rejected += report.rejected
+        if save_mapping:
+            note(
+                f"mapping saved; next time: dealdb load FILE --mapping {shlex.quote(save_mapping)}"
+            )
     if rejected > max_errors:
         raise typer.Exit(1)
 
@@ -205,7 +245,9 @@ def print_report(
 
 
 def _rehearsed(db: DealDatabase, source: Any, given: dict[str, Any]) -> LoadReport:
-    return db.loader.load(source, **{**given, "resume": False}, dry_run=True, bar=False)
+    return db.loader.load(
+        source, **{**given, "resume": False, "save_mapping": None}, dry_run=True, bar=False
+    )
 
 
 def _agreed(rehearsal: LoadReport) -> bool:
@@ -234,12 +276,15 @@ def _report_facts(report: LoadReport) -> dict[str, Any]:
         "rests_on": report.rests_on,
         "warnings": report.warnings,
         "reasons": report.reasons,
+        "bad_cells": report.bad_cells,
         "rejects": report.rejects,
     }
 
 
 def _report_lines(report: LoadReport) -> Iterator[tuple[str, str | list[str]]]:
-    yield "source", f"{report.source} ({report.format})"
+    # rows of a program have no name of their own
+    of_program = report.format == "mappings"
+    yield "source", "rows from Python" if of_program else f"{report.source} ({report.format})"
     counts = (
         "inserted",
         "updated",
@@ -271,6 +316,9 @@ def _report_lines(report: LoadReport) -> Iterator[tuple[str, str | list[str]]]:
         yield "figures", list(report.rests_on)
     if report.rejected:
         yield "rejected", [f"{count:,} {reason}" for reason, count in report.reasons.items()]
+    if report.bad_cells:
+        yield "bad cells", [f"{count:,} {header}" for header, count in report.bad_cells.items()]
+    if report.rejected or report.bad_cells:
         yield "rejects", "no file" if report.rejects is None else f"{report.rejects}"
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from dealdb.cli.output.printing import print_rows, save_rows
+from dealdb.cli.output.printing import TableFile, print_rows, save_rows, table_file
 from dealdb.cli.output.streams import Output, note
-from dealdb.cli.session import At, Parquet, Session
+from dealdb.cli.session import At, Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
 
 USAGE = "schema takes nothing, or rename OLD NEW, or retype NAME TYPE, or drop NAME"
@@ -32,6 +31,7 @@ def schema(
     ] = None,
     at: At = None,
     parquet: Parquet = None,
+    xlsx: Xlsx = None,
 ) -> None:
     """
     Print the columns and their types, or change one.
@@ -43,29 +43,30 @@ def schema(
     if bad_cells is not None and (action or [])[:1] != ["retype"]:
         msg = f"{USAGE}; --bad-cells is for retype"
         raise ConfigError(msg)
+    file = table_file(parquet, xlsx)
     match action or []:
-        case ["retype", name, kind] if not (yes or at or parquet):
+        case ["retype", name, kind] if not (yes or at or file):
             with session.open() as db:
                 db.retype_field(name, kind, bad_cells=bad_cells)
                 after = db.schema[name].describe()
             _report(session, name, f"is {after} now")
         case [] if not yes:
-            _show(session, at, parquet)
-        case ["rename", old, new] if not (yes or at or parquet):
+            _show(session, at, file)
+        case ["rename", old, new] if not (yes or at or file):
             with session.open() as db:
                 db.rename_field(old, new)
             _report(session, old, f"renamed to {new}")
-        case ["drop", name] if not (at or parquet):
+        case ["drop", name] if not (at or file):
             _drop(session, name, yes=yes)
         case _:
-            msg = f"{USAGE}; --yes is for drop, --at and --parquet for printing"
+            msg = f"{USAGE}; --yes is for drop, --at, --parquet and --xlsx for printing"
             raise ConfigError(msg)
 
 
-def _show(session: Session, at: str | None, parquet: Path | None) -> None:
+def _show(session: Session, at: str | None, file: TableFile | None) -> None:
     with session.reading(at) as db:
         rows = [{"column": field.name, "type": field.describe()} for field in db.schema.fields]
-    save_rows(rows, ["column", "type"], session.output, parquet)
+    save_rows(rows, ["column", "type"], session.output, file)
 
 
 def _drop(session: Session, name: str, *, yes: bool) -> None:

@@ -9,19 +9,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.cli.arguments import names
+from dealdb.cli.arguments import Sort, names
+from dealdb.cli.commands.find import tell_if_empty
 from dealdb.cli.completion import complete_columns
 from dealdb.cli.output.cells import Form, to_json
 from dealdb.cli.output.figures import print_figures
-from dealdb.cli.output.printing import print_facts, print_rows, save_rows, write_parquet
-from dealdb.cli.output.streams import Output, note
-from dealdb.cli.session import At, Parquet, Session
+from dealdb.cli.output.labels import in_labels, key_of, label_of
+from dealdb.cli.output.printing import (
+    TableFile,
+    print_facts,
+    print_rows,
+    save_rows,
+    table_file,
+    write_file,
+)
+from dealdb.cli.output.streams import Output, note, note_as_text, note_escaped
+from dealdb.cli.session import At, Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
+from dealdb.model.names import column_named
 from dealdb.model.pipeline import Kind, Pipeline, Stage
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from dealdb.analytics import Analytics, MetricResult
 
 METRICS = (
@@ -77,24 +85,54 @@ def stats(
         str | None, typer.Option(metavar="NAME", help="concentration: won or open.")
     ] = None,
     top: Annotated[
-        int | None, typer.Option(metavar="N", help="concentration: share of the N largest.")
+        int | None,
+        typer.Option(
+            metavar="N", help="concentration: share of the N largest; leaderboard: the first N."
+        ),
     ] = None,
     period: Annotated[
         str | None, typer.Option(metavar="NAME", help="trend: day, week, month, quarter or year.")
     ] = None,
+    sort: Sort = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", help="At most this many rows.")] = None,
     at: At = None,
     parquet: Parquet = None,
+    xlsx: Xlsx = None,
+    file: Annotated[
+        str | None,
+        typer.Option("--export", metavar="FILE", help="Write the rows as export does."),
+    ] = None,
 ) -> None:
     """
     Print a metric of the deals.
 
-    What the figures rest on (deals, window, currency, warnings) goes to stderr, or into the JSON.
+    What the figures rest on (deals, window, currency, warnings) goes to stderr, or into the JSON. --sort takes a column
+    of the table, as JSON and CSV or as the table call it. --export writes all digits, in the format of the file's name.
     """
+    metric = metric.replace("_", "-")
+    if metric == "leaderboard" and top is not None:
+        if limit is not None:
+            msg = "--top and --limit are one for a leaderboard: give one of them"
+            raise ConfigError(msg)
+        limit, top = top, None
+    if file is not None and (parquet is not None or session.output is not Output.TABLE):
+        msg = (
+            "--export excludes --parquet and the forms of output: the file's name gives the format"
+        )
+        raise ConfigError(msg)
     given = {"where": where, "since": since, "until": until, "as_of": as_of, "measure": measure}
     given |= {"outcome": outcome, "basis": basis, "of": of, "period": period}
     with session.reading(at) as db:
         result = _metric(db.analytics, metric, {"by": names(by), "k": top, **given})
-    print_metric(result, session.output, parquet)
+        if not result.basis.n and at is None:
+            tell_if_empty(db)
+        shown = _first_rows(result, names(sort), limit)
+    if file is not None:
+        _export(session, shown, file)
+        return
+    print_metric(shown, session.output, table_file(parquet, xlsx))
+    if (left := len(result) - len(shown)) and session.output is Output.TABLE:
+        note(f"{left:,} more; a larger --limit shows more")
 
 
 def pipeline(
@@ -122,6 +160,7 @@ def pipeline(
         ),
     ] = None,
     parquet: Parquet = None,
+    xlsx: Xlsx = None,
 ) -> None:
     """
     Print the stages with their deals, or define the stages.
@@ -131,12 +170,13 @@ def pipeline(
     are set again; at first it is --closes.
     """
     options = {"by": names(by), "where": where, "as_of": as_of}
+    file = table_file(parquet, xlsx)
     if force and set_to is None:
         msg = "--force belongs to --set, which defines the stages"
         raise ConfigError(msg)
     if set_to is None and closes is None:
         with session.reading(at) as db:
-            print_metric(_metric(db.analytics, "pipeline", options), session.output, parquet)
+            print_metric(_metric(db.analytics, "pipeline", options), session.output, file)
         return
     if at or any(options.values()):
         msg = "--set defines the stages for all deals: leave out --by, --where, --as-of and --at"
@@ -153,7 +193,7 @@ def pipeline(
         )
         db.set_pipeline(wanted, force=force)
         rows = [{**asdict(stage), "kind": str(stage.kind)} for stage in db.pipeline]
-    save_rows(rows, ["name", "kind", "probability", "rot_days"], session.output, parquet)
+    save_rows(rows, ["name", "kind", "probability", "rot_days"], session.output, file)
 
 
 def parse_stages(text: str) -> Pipeline:
@@ -175,27 +215,74 @@ def parse_stages(text: str) -> Pipeline:
     return Pipeline(tuple(_parse_stage(item.strip()) for item in text.split(",")))
 
 
-def print_metric(result: MetricResult, output: Output, parquet: Path | None = None) -> None:
+def print_metric(result: MetricResult, output: Output, file: TableFile | None = None) -> None:
     """Print a metric: a table, or its figures one a line where it has one row; or write its table to a file."""
     frame, basis = result.frame, result.basis
-    if output is Output.JSON and parquet is None:
+    if output is Output.JSON and file is None:
         print(to_json({"metric": result.name, "basis": asdict(basis), "rows": frame.to_dicts()}))
         return
-    forms = {name: figure_form(name) for name in frame.columns}
-    if parquet is not None:
-        write_parquet(frame, output, parquet)
+    labels = {key: label_of(result.name, key) for key in frame.columns}
+    forms = {labels[key]: figure_form(key) for key in frame.columns}
+    by_label = output in (Output.TABLE, Output.MD) and file is None
+    if file is not None:
+        write_file(frame, output, file)
     elif output is Output.TABLE and frame.height == 1:
         figures = frame.row(0, named=True).items()
-        print_facts({k: "-" if v is None else v for k, v in figures}, output, forms=forms)
+        print_facts({labels[k]: "-" if v is None else v for k, v in figures}, output, forms=forms)
     elif output is Output.TABLE:
         print_figures(
-            {c.name: ["-" if v is None else v for v in c.to_list()] for c in frame}, forms
+            {labels[c.name]: ["-" if v is None else v for v in c.to_list()] for c in frame}, forms
         )
     else:
-        print_rows(frame.iter_rows(named=True), frame.columns, output, forms=forms)
-    note(f"basis: {basis.describe()}")
-    for warning in basis.warnings:
-        note(f"warning: {warning}")
+        named = frame.rename(labels) if by_label else frame
+        print_rows(named.iter_rows(named=True), named.columns, output)
+    _note_basis(result, by_label=by_label)
+
+
+def _export(session: Session, result: MetricResult, file: str) -> None:
+    with session.open() as db:
+        report = db.loader.export(file, result.frame, raw=session.raw)
+    rows = "row" if report.rows == 1 else "rows"
+    note(f"{report.target}: {report.rows:,} {rows}, {report.bytes:,} bytes of {report.format}")
+    note_escaped(report.escaped)
+    note_as_text(report.as_text)
+    _note_basis(result, by_label=False)
+
+
+def _note_basis(result: MetricResult, *, by_label: bool) -> None:
+    """Say what the figures rest on, in the words of the table or in the keys of a file."""
+    basis = result.basis
+    deals = "1 deal" if basis.n == 1 else f"{basis.n:,} deals"
+    note(f"basis: {basis.describe().replace(f'n {basis.n:,}', deals, 1)}")
+    for warning in result.basis.warnings:
+        note(f"warning: {in_labels(result.name, warning) if by_label else warning}")
+
+
+def _first_rows(result: MetricResult, sort: list[str] | None, limit: int | None) -> MetricResult:
+    """The rows of a metric in another order, nulls last, or the first of them."""
+    if limit is not None and limit < 1:
+        msg = f"--limit is a number of rows from 1 up, not {limit}"
+        raise ConfigError(msg)
+    frame = result.frame
+    keys = [_sort_key(result.name, name, frame.columns) for name in sort or []]
+    for name, _ in keys:
+        if frame.schema[name].is_nested():
+            msg = f"the rows of {result.name} can't be sorted by {name}, which is a list"
+            raise ConfigError(msg)
+    if keys:
+        frame = frame.sort(
+            [name for name, _ in keys],
+            descending=[descending for _, descending in keys],
+            nulls_last=True,
+            maintain_order=True,
+        )
+    return replace(result, frame=frame if limit is None else frame.head(limit))
+
+
+def _sort_key(metric: str, name: str, keys: list[str]) -> tuple[str, bool]:
+    """Column that a key of ``--sort`` means, and whether it is descending."""
+    key = key_of(metric, name.removeprefix("-"), keys)
+    return column_named(key, keys), name.startswith("-")
 
 
 def figure_form(name: str) -> Form:

@@ -11,11 +11,11 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dealdb.cli.output.cells import AS_IS, Form, all_numbers, to_cell, to_json, to_text
 from dealdb.cli.output.pager import show
-from dealdb.cli.output.streams import Output, is_raw, note, note_escaped
+from dealdb.cli.output.streams import Output, is_raw, note, note_as_text, note_escaped
 from dealdb.cli.output.table import GAP, print_table
 from dealdb.errors import ConfigError
 
@@ -33,6 +33,7 @@ def print_rows(
     output: Output,
     *,
     forms: Mapping[str, Form] | None = None,
+    with_empty: bool = True,
 ) -> None:
     """
     Print records that share their columns.
@@ -47,6 +48,8 @@ def print_rows(
         Table, a JSON array with one object a line, the lines without the array, CSV with a header, or Markdown.
     forms
         How a table writes the numbers of a column.
+    with_empty
+        Whether a table on a terminal shows columns without any value.
     """
     match output:
         case Output.JSON:
@@ -64,12 +67,47 @@ def print_rows(
                 name: ["" if row.get(name) is None else row[name] for row in table]
                 for name in columns
             }
-            print_table(drawn, forms or {})
+            print_table(drawn, forms or {}, with_empty=with_empty)
 
 
-def print_frame(frame: pl.DataFrame, output: Output, parquet: Path | None = None) -> None:
+class TableFile(NamedTuple):
     """
-    Print a Polars frame as ``print_rows`` prints records, or write it to a Parquet file.
+    File that a table is written to instead of being printed.
+
+    Attributes
+    ----------
+    path
+        Of the file.
+    format
+        ``parquet`` or ``xlsx``.
+    """
+
+    path: Path
+    format: str
+
+
+def table_file(parquet: Path | None, xlsx: Path | None) -> TableFile | None:
+    """
+    File that ``--parquet`` or ``--xlsx`` names; None where the table is printed.
+
+    Raises
+    ------
+    ConfigError
+        If both name one.
+    """
+    if parquet is not None and xlsx is not None:
+        msg = "--parquet and --xlsx exclude each other"
+        raise ConfigError(msg)
+    if xlsx is not None:
+        return TableFile(xlsx, "xlsx")
+    return None if parquet is None else TableFile(parquet, "parquet")
+
+
+def print_frame(
+    frame: pl.DataFrame, output: Output, file: TableFile | None = None, *, with_empty: bool = True
+) -> None:
+    """
+    Print a Polars frame as ``print_rows`` prints records, or write it to a file.
 
     JSON, CSV and Markdown have the same bytes as the file that ``export`` writes.
 
@@ -78,10 +116,10 @@ def print_frame(frame: pl.DataFrame, output: Output, parquet: Path | None = None
     ConfigError
         If the file and another form of output are asked for.
     """
-    if parquet is not None:
-        write_parquet(frame, output, parquet)
+    if file is not None:
+        write_file(frame, output, file)
     elif output is Output.TABLE:
-        print_rows(frame.iter_rows(named=True), frame.columns, output)
+        print_rows(frame.iter_rows(named=True), frame.columns, output, with_empty=with_empty)
     else:
         _print_text(frame, output)
 
@@ -96,41 +134,60 @@ def _print_text(frame: pl.DataFrame, output: Output) -> None:
     note_escaped(text.escaped)
 
 
-def write_parquet(frame: pl.DataFrame, output: Output, file: Path) -> None:
+def write_file(frame: pl.DataFrame, output: Output, file: TableFile) -> None:
     """
-    Write a frame to a Parquet file, and say so.
+    Write a frame to a file, and say so.
 
     Raises
     ------
     ConfigError
         If another form of output is asked for.
+    LoadError
+        If a workbook can't hold it.
+    MissingExtra
+        If XlsxWriter is not installed.
     """
     if output is not Output.TABLE:
-        msg = f"--{output} and --parquet exclude each other"
+        msg = f"--{output} and --{file.format} exclude each other"
         raise ConfigError(msg)
-    frame.write_parquet(file)
-    note(f"{file}: {frame.height:,} {'row' if frame.height == 1 else 'rows'}")
+    as_text = 0
+    if file.format == "xlsx":
+        as_text = _write_workbook(frame, file.path)
+    else:
+        frame.write_parquet(file.path)
+    note(f"{file.path}: {frame.height:,} {'row' if frame.height == 1 else 'rows'}")
+    note_as_text(as_text)
+
+
+def _write_workbook(frame: pl.DataFrame, path: Path) -> int:
+    # not at the top: it needs an extra
+    from dealdb.formats.workbook import check_size, write_workbook
+
+    # before the file that is there is touched
+    check_size(frame)
+    with path.open("wb") as file:
+        return write_workbook(frame, file)
 
 
 def save_rows(
-    rows: Sequence[Row], columns: Sequence[str], output: Output, parquet: Path | None
+    rows: Sequence[Row], columns: Sequence[str], output: Output, file: TableFile | None
 ) -> None:
     """
-    Print records as ``print_rows`` does, or write them to a Parquet file.
+    Print records as ``print_rows`` does, or write them to a file.
 
     Raises
     ------
     ConfigError
         If the file and another form of output are asked for.
     """
-    if parquet is None:
+    if file is None:
         print_rows(rows, columns, output)
         return
-    # not at the top: get imports no Polars without --parquet
+    # not at the top: get imports no Polars without such a file
     import polars as pl
 
     table = {name: [row.get(name) for row in rows] for name in columns}
-    write_parquet(pl.DataFrame(table), output, parquet)
+    write_file(pl.DataFrame(table), output, file)
 
 
 def print_facts(facts: Row, output: Output, *, forms: Mapping[str, Form] | None = None) -> None:

@@ -54,3 +54,12 @@ def note_escaped(n_texts: int) -> None:
             ("1 text", "it as a formula") if one else (f"{n_texts:,} texts", "them as formulas")
         )
         note(f"{texts} got a leading apostrophe, so that no spreadsheet runs {formula}; see --raw")
+
+
+def note_as_text(n_cells: int) -> None:
+    """Say that a workbook has texts in place of numbers and times, if it has any."""
+    if n_cells:
+        cells = "1 cell is" if n_cells == 1 else f"{n_cells:,} cells are"
+        note(
+            f"{cells} text: XLSX keeps 15 digits of a number, milliseconds, and days since March 1900"
+        )

@@ -2,7 +2,8 @@
 Tables for people.
 
 In a pipe a table is complete. On a terminal it fits the width: long texts are shortened, with a sign, as far as that
-makes room for more columns, and columns that still have none are named.
+makes room for more columns. Where that is not enough, columns without any value go first, then others from the right;
+those that are not shown are named.
 """
 
 from __future__ import annotations
@@ -31,18 +32,49 @@ def bold(text: str) -> str:
     return text if plain else f"\x1b[1m{text}\x1b[0m"
 
 
-def print_table(table: Mapping[str, list[Any]], forms: Mapping[str, Form]) -> None:
-    """Print the values of columns: all of them in a pipe, what the width has room for on a terminal."""
+def print_table(
+    table: Mapping[str, list[Any]], forms: Mapping[str, Form], *, with_empty: bool = True
+) -> None:
+    """
+    Print the values of columns: all of them in a pipe, what the width has room for on a terminal.
+
+    Parameters
+    ----------
+    table
+        Values by column; an empty text is no value.
+    forms
+        How the numbers of a column are written.
+    with_empty
+        Whether a terminal that has the width shows columns without any value.
+    """
     if not table:
         return
     if not sys.stdout.isatty():
         _print_lines(drawn(table, forms, None))
         return
     width = shutil.get_terminal_size().columns
-    fitting = fit(table, forms, width)
+    shown = dict(table) if with_empty else _with_values(table)
+    fitting = fit(shown, forms, width)
+    if len(fitting) < len(shown):
+        shown = _with_values(shown)
+        fitting = fit(shown, forms, width)
     _print_lines(fitting)
-    if len(fitting) < len(table):
-        note(f"not shown for lack of width: {', '.join([*table][len(fitting) :])}; --csv has all")
+    _note_left_out([name for name in table if name not in shown], [*shown][len(fitting) :])
+
+
+def _with_values(table: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """Columns that have a value; all of a table without rows, whose header is all that it has."""
+    filled = {name: values for name, values in table.items() if any(v != "" for v in values)}
+    return filled or dict(table)
+
+
+def _note_left_out(empty: Sequence[str], wide: Sequence[str]) -> None:
+    left_out = [
+        *([f"for lack of values: {', '.join(empty)}"] if empty else []),
+        *([f"for lack of width: {', '.join(wide)}"] if wide else []),
+    ]
+    if left_out:
+        note(f"not shown {'; '.join(left_out)}; --csv has all")
 
 
 def fit(table: Mapping[str, list[Any]], forms: Mapping[str, Form], width: int) -> list[list[str]]:

@@ -64,6 +64,13 @@ class ColumnProfile:
     orders: frozenset[str] = frozenset(("us", "eu"))
     currencies: dict[str | None, None] = field(default_factory=dict)
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether a cell has an order of dates or a decimal point in it."""
+        order, point = self.order, self.point
+        numbers = (point.point, point.comma, point.either_point, point.either_comma)
+        return any((order.us, order.eu, order.either, *numbers))
+
     def look(self, values: pl.Series, kind: FieldType, *, is_number: bool, grouped: bool) -> None:
         """
         Note how the cells of some more rows write numbers, dates and currencies.

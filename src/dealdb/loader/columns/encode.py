@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -22,6 +22,8 @@ from dealdb.loader.cells.numbers import (
 )
 from dealdb.loader.cells.truth_words import FALSE_WORDS, TRUE_WORDS
 from dealdb.loader.chunk import Chunk, Reject
+from dealdb.loader.columns import bad_cells
+from dealdb.loader.columns.bad_cells import MORE, BadCells
 from dealdb.loader.columns.deal_ids import id_texts
 from dealdb.loader.columns.headers import CLOSE_DATE
 from dealdb.loader.columns.money import in_units, name_currencies
@@ -55,19 +57,8 @@ _ROUNDED_ID = (
     "rounded-id",
     "an id of one deal, not one that a spreadsheet has rounded for several",
 )
-# after a header: a second thing that can be wrong with its cells
-_MORE = "\0more"
 _PROBABILITY = ("not-a-probability", "a probability from 0 to 1, or from 0 to 100 in all rows")
 _BOOLS = {**dict.fromkeys(TRUE_WORDS, "true"), **dict.fromkeys(FALSE_WORDS, "false")}
-
-
-@dataclass(frozen=True, slots=True)
-class _Bad:
-    """Cells of one column that can't be loaded."""
-
-    rows: pl.Series
-    code: str
-    expected: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +82,12 @@ class Encoded:
         Rows that are not fit.
     times_dropped
         Times of day that had no place in a date, by header.
+    spared
+        For each set in ``given`` the fields that bad cells leave as they are stored.
+    bad_rows
+        Rows with bad cells that were left out; they are among those that are fit.
+    n_bad
+        Such cells by header.
     """
 
     ids: pl.Series
@@ -100,6 +97,9 @@ class Encoded:
     fields: Sequence[Field]
     rejects: Sequence[Reject]
     times_dropped: Mapping[str, int]
+    spared: Sequence[Collection[str]] = ()
+    bad_rows: Sequence[Reject] = ()
+    n_bad: Mapping[str, int] = field(default_factory=dict)
 
     def batches(
         self, size: int, *, likely_new: bool, all_new: bool = False, whole: bool = False
@@ -125,7 +125,11 @@ class Encoded:
         for number, wave in enumerate(_waves(frame)):
             # the deals of later waves exist by then
             new = likely_new and number == 0
-            if len(self.given) == 1 or whole or (all_new and number == 0):
+            if whole and any(self.spared) and not (all_new and number == 0):
+                fields = [bad_cells.without_spared(self.columns, left) for left in self.spared]
+                runs = _grouped(wave, window)
+                yield from _batches(*runs, fields, size, likely_new=new, keeps=self.spared)
+            elif len(self.given) == 1 or whole or (all_new and number == 0):
                 given = self.given if len(self.given) == 1 else [list(self.columns)]
                 yield from _batches(wave, [(0, wave.height)], given, size, likely_new=new)
             else:
@@ -139,16 +143,20 @@ def _batches(
     size: int,
     *,
     likely_new: bool,
+    keeps: Sequence[Collection[str]] = (),
 ) -> Iterator[Batch]:
     """Batches of a frame that consists of runs of rows, each with the number of its group and its length."""
     begin = 0
     for number, n_rows in runs:
         run = frame.select("id", *given[number]).slice(begin, n_rows)
-        yield from Batch(run, likely_new=likely_new).batches(size)
+        kept = frozenset(keeps[number]) if keeps else None
+        yield from Batch(run, likely_new=likely_new, keeps=kept).batches(size)
         begin += n_rows
 
 
-def encode_chunk(chunk: Chunk, plan: Plan, closed_stages: Collection[str]) -> Encoded:
+def encode_chunk(
+    chunk: Chunk, plan: Plan, closed_stages: Collection[str], *, leave_bad: bool = False
+) -> Encoded:
     """
     Texts of the good rows of a chunk, and a reject for each bad one.
 
@@ -160,13 +168,21 @@ def encode_chunk(chunk: Chunk, plan: Plan, closed_stages: Collection[str]) -> En
         How its columns are read; a column that it lacks is not given by any of its rows.
     closed_stages
         Stages in which a close date is the actual one.
+    leave_bad
+        Whether a bad cell is left out alone, and its row kept.
     """
     chunk = plan.completed(chunk)
     present = [column for column in plan.columns if column.header in chunk.frame.columns]
     texts, bad, dropped = _texts(chunk, present)
     name_currencies(texts, chunk, present)
-    keep = _fit(chunk.frame.height, bad)
-    rejects = [*chunk.rejects, *_rejects(chunk, bad, keep)]
+    plan.respell(texts)
+    bad, left = bad_cells.divided(bad, present) if leave_bad else (bad, {})
+    texts = bad_cells.emptied(texts, left, plan)
+    keep = bad_cells.fit(chunk.frame.height, bad)
+    rejects = [*chunk.rejects, *bad_cells.rejects(chunk, bad, ~keep)]
+    number, spared = bad_cells.spared(left, plan, chunk.frame.height)
+    incomplete = keep & ~bad_cells.fit(chunk.frame.height, left)
+    bad_rows = list(bad_cells.rejects(chunk, left, incomplete)) if left else []
     if not keep.all():
         texts = {name: column.filter(keep) for name, column in texts.items()}
     shape = chunk.shape.filter(keep) if chunk.shape is not None else None
@@ -178,8 +194,13 @@ def encode_chunk(chunk: Chunk, plan: Plan, closed_stages: Collection[str]) -> En
     }
     given = _given(chunk, present)
     group = shape if shape is not None else pl.repeat(0, ids.len(), dtype=pl.Int32, eager=True)
+    if left:
+        group = group * len(spared) + number.filter(keep)
+        given = [bad_cells.without_spared(names, each) for names in given for each in spared]
+        spared *= len(given) // len(spared)
     if CLOSE_DATE in texts:
         group, given = _split_close_date(texts, group, given, closed_stages)
+        spared = [bad_cells.after_split(each) for each in spared for _ in range(2)]
     return Encoded(
         ids=ids,
         columns=texts,
@@ -188,15 +209,18 @@ def encode_chunk(chunk: Chunk, plan: Plan, closed_stages: Collection[str]) -> En
         fields=[field for field in fields.values() if field.name != CLOSE_DATE],
         rejects=rejects,
         times_dropped=dropped,
+        spared=spared,
+        bad_rows=bad_rows,
+        n_bad={header: int((cells.rows & keep).sum()) for header, cells in left.items()},
     )
 
 
 def _texts(
     chunk: Chunk, columns: Sequence[ColumnPlan]
-) -> tuple[dict[str, pl.Series], dict[str, _Bad], dict[str, int]]:
+) -> tuple[dict[str, pl.Series], dict[str, BadCells], dict[str, int]]:
     """Texts by field, bad cells by header, and the times of day that were dropped by header."""
     texts: dict[str, pl.Series] = {}
-    bad: dict[str, _Bad] = {}
+    bad: dict[str, BadCells] = {}
     dropped: dict[str, int] = {}
     for column in columns:
         cells = chunk.frame[column.header]
@@ -204,7 +228,7 @@ def _texts(
             found = id_texts(chunk, column.header, whole=column.whole)
             if column.collapsed:
                 rows = found.is_in(list(column.collapsed)).fill_null(value=False)
-                bad[column.header + _MORE] = _Bad(rows, *_ROUNDED_ID)
+                bad[column.header + MORE] = BadCells(rows, *_ROUNDED_ID)
         elif column.field.type is FieldType.TEXT:
             found = text_cells(cells, chunk.types.get(column.header))
             if column.field.name == "currency":
@@ -222,14 +246,14 @@ def _texts(
                 dropped[column.header] = n_times
             if found.null_count() > cells.null_count():
                 misfits = found.is_null() & cells.is_not_null()
-                bad[column.header] = _Bad(misfits, *_expected(column))
+                bad[column.header] = BadCells(misfits, *_expected(column))
         name = column.field.name
         texts[name] = (_later(texts[name], found) if name in texts else found).alias(name)
     ids = texts.setdefault("id", _nothing(chunk.frame.height))
     nameless = (ids.str.strip_chars() == "").fill_null(value=True)
     if nameless.any():
         header = next((each.header for each in columns if each.field.name == "id"), "id")
-        bad[header] = _Bad(nameless, *_NO_ID)
+        bad[header] = BadCells(nameless, *_NO_ID)
     return texts, bad, dropped
 
 
@@ -305,31 +329,6 @@ def _wide(field: Field, texts: pl.Series) -> Field:
         return field
     least = DEFAULT_SCALE if field.type is FieldType.INT else field.scale
     return Field(field.name, FieldType.DECIMAL, max(least, scale))
-
-
-def _fit(height: int, bad: Mapping[str, _Bad]) -> pl.Series:
-    keep = pl.repeat(value=True, n=height, dtype=pl.Boolean, eager=True)
-    for cells in bad.values():
-        keep = keep & ~cells.rows
-    return keep
-
-
-def _rejects(chunk: Chunk, bad: Mapping[str, _Bad], keep: pl.Series) -> Iterator[Reject]:
-    rows = (~keep).arg_true().to_list()
-    places = chunk.locate(rows) if rows else []
-    for row, place in zip(rows, places, strict=True):
-        key, cause = next(item for item in bad.items() if item[1].rows[row])
-        header = key.removesuffix(_MORE)
-        value = chunk.frame[header][row] if header in chunk.frame.columns else None
-        yield Reject(
-            line=place.line,
-            column=header,
-            value=value or "",
-            code=cause.code,
-            message=f"expected {cause.expected}",
-            raw=place.raw,
-            offset=place.offset,
-        )
 
 
 def _given(chunk: Chunk, columns: Sequence[ColumnPlan]) -> list[list[str]]:

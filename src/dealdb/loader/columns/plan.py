@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
+from dealdb.loader.cells.column_profile import DAYS
 from dealdb.loader.cells.currencies import DOLLAR
 from dealdb.loader.chunk import Chunk
 from dealdb.loader.columns.deal_ids import id_texts
 from dealdb.loader.columns.headers import CLOSE_DATE
-from dealdb.model.schema import Field, FieldType
+from dealdb.model.schema import NUMBER_TYPES, Field, FieldType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,8 @@ class ColumnPlan:
         What a ``$`` without a country stands for.
     whole
         Whether ids lose the decimal 0 that all of them have.
+    is_shown
+        Whether cells of the column showed its order of dates or its decimal point.
     collapsed
         Ids that a spreadsheet has rounded, so that several deals have the same.
     """
@@ -61,6 +64,7 @@ class ColumnPlan:
     currency: str | None = None
     dollar: str = DOLLAR
     whole: bool = False
+    is_shown: bool = False
     collapsed: frozenset[str] = frozenset()
 
 
@@ -111,12 +115,41 @@ class Plan:
         What was decided on the way.
     currency
         Currency that the name of the column of amounts says, where no column does.
+    joined
+        The one spelling of each name that has another, by field.
     """
 
     columns: tuple[ColumnPlan, ...]
     mapping: Mapping[str, str | None]
     notes: tuple[str, ...]
     currency: NamedCurrency | None = None
+    joined: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def spelled(self, name: str) -> str:
+        """The stage of a name, however it is spelled."""
+        return self.joined.get("stage", {}).get(name, name)
+
+    def decided(self) -> dict[str, str]:
+        """The order of dates and the decimal point, where cells showed one, by their options."""
+        shown = [column for column in self.columns if column.is_shown]
+        orders = {each.order for each in shown if each.field.type in DAYS}
+        points = {each.point for each in shown if each.field.type in NUMBER_TYPES}
+        found = {"dates": orders, "decimal_point": points}
+        return {name: next(iter(each)) for name, each in found.items() if len(each) == 1}
+
+    def joins(self) -> list[str]:
+        """Notes on the names that are joined."""
+        return [
+            f"names of {name!r} joined with others that differ only in case or blanks: {len(spellings)}"
+            for name, spellings in self.joined.items()
+            if spellings
+        ]
+
+    def respell(self, texts: dict[str, pl.Series]) -> None:
+        """Give names by field their one spelling."""
+        for name, spellings in self.joined.items():
+            if name in texts and spellings:
+                texts[name] = texts[name].replace(spellings)
 
     def completed(self, chunk: Chunk) -> Chunk:
         """A chunk with the column that the plan adds to it."""

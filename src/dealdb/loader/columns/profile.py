@@ -294,6 +294,7 @@ class Profile:
             of_hundred=target == "probability" and self._of_hundred(header, seen, notes),
             minor_digits=digits if is_number else 0,
             seconds=seen.order.in_seconds,
+            is_shown=seen.is_shown,
         )
         if not is_number:
             return plan

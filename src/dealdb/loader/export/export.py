@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import polars as pl
 
@@ -17,15 +17,17 @@ from dealdb.formats.text_form import FORMS, TextForm
 from dealdb.loader.export.output_file import STDOUT, Counted, compressed, name_of, opened
 from dealdb.model.columns import spelled_out
 
-EXPORT_FORMATS = (*FORMS, "parquet", "arrow")
+EXPORT_FORMATS = (*FORMS, "parquet", "arrow", "xlsx")
 
 _SUFFIXES = {
     ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json",
     ".md": "md", ".parquet": "parquet", ".pq": "parquet", ".arrow": "arrow", ".feather": "arrow",
-    ".ipc": "arrow",
+    ".ipc": "arrow", ".xlsx": "xlsx",
 }  # fmt: skip
 _COMPRESSIONS = {".gz": "gz", ".zst": "zst"}
 _ROW_GROUP = 100_000
+# writes a frame to a file; gives how many cells became texts, where that can happen
+_Writer: TypeAlias = Callable[[pl.DataFrame, Any], int | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ class ExportReport:
     target
         Path, ``stdout`` or name of the stream.
     format
-        One of ``csv``, ``tsv``, ``jsonl``, ``json``, ``md``, ``parquet``, ``arrow``.
+        One of ``csv``, ``tsv``, ``jsonl``, ``json``, ``md``, ``parquet``, ``arrow``, ``xlsx``.
     rows
         Deals.
     bytes
@@ -47,6 +49,9 @@ class ExportReport:
         Time from first to last.
     escaped
         Texts that got a leading apostrophe, so that no spreadsheet runs them.
+    as_text
+        Numbers and times that a cell of XLSX can't hold, and that are texts in it: those of more than 15 digits, for
+        example.
 
     Examples
     --------
@@ -60,6 +65,7 @@ class ExportReport:
     bytes: int
     seconds: float
     escaped: int = 0
+    as_text: int = 0
 
 
 def write_frame(
@@ -78,7 +84,7 @@ def write_frame(
     LoadError
         If the format is not known, the target can't be written, or a text equals ``null``.
     MissingExtra
-        If the target ends in ``.zst`` and PyArrow is not installed.
+        If the target ends in ``.zst`` and PyArrow is not installed, or in ``.xlsx`` and XlsxWriter is not.
 
     Examples
     --------
@@ -92,13 +98,15 @@ def write_frame(
     begun = time.perf_counter()
     chosen, compression = form_of(target, format)
     text = TextForm(frame, raw=raw, null=null)
+    as_text = 0
+    write = None if chosen in FORMS else _writer(chosen)
     with opened(target) as file:
-        if chosen in FORMS:
+        if write is None:
             with compressed(file, compression) as stream:
                 for piece in FORMS[chosen](text):
                     stream.write(piece.encode())
         else:
-            _write_binary(frame, chosen, file)
+            as_text = _write_binary(frame, write, file)
     return ExportReport(
         target=name_of(target),
         format=chosen,
@@ -106,6 +114,7 @@ def write_frame(
         bytes=file.n_bytes,
         seconds=time.perf_counter() - begun,
         escaped=text.escaped,
+        as_text=as_text,
     )
 
 
@@ -144,13 +153,24 @@ def form_of(target: object, format: str | None) -> tuple[str, str]:
     return chosen, compression
 
 
-def _write_binary(frame: pl.DataFrame, format: str, file: Counted) -> None:
+def _writer(format: str) -> _Writer:
+    """What writes a binary format."""
+    if format != "xlsx":
+        return _BINARY[format]
+    # not at the top: it needs an extra
+    from dealdb.formats.workbook import write_workbook
+
+    return write_workbook
+
+
+def _write_binary(frame: pl.DataFrame, write: _Writer, file: Counted) -> int:
     # Parquet needs a file that it can go back in, and a pipe is not one
     with tempfile.TemporaryFile() as whole:
         # texts as texts: what other programs make of categories differs
-        _BINARY[format](spelled_out(frame), whole)
+        as_text = write(spelled_out(frame), whole)
         whole.seek(0)
         shutil.copyfileobj(whole, file)
+    return as_text or 0
 
 
 def _write_parquet(frame: pl.DataFrame, file: Any) -> None:
@@ -164,7 +184,4 @@ def _write_arrow(frame: pl.DataFrame, file: Any) -> None:
     )
 
 
-_BINARY: dict[str, Callable[[pl.DataFrame, Any], None]] = {
-    "parquet": _write_parquet,
-    "arrow": _write_arrow,
-}
+_BINARY: dict[str, _Writer] = {"parquet": _write_parquet, "arrow": _write_arrow}

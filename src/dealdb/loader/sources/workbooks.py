@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from html import unescape
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,15 +17,18 @@ from zipfile import BadZipFile, ZipFile
 import polars as pl
 
 from dealdb.errors import LoadError, MissingExtra
+from dealdb.formats.formulas import OWN_SHEET
 from dealdb.loader.chunk import Chunk
 from dealdb.loader.load_options import MAX_EXPANSION
 from dealdb.loader.sources.frames import FrameSource
 from dealdb.loader.sources.table_start import MOST_ABOVE, has_id, header_place
 from dealdb.loader.sources.text_file import BLOCK_BYTES, check_expansion
+from dealdb.model.schema import FieldType
 
 # what its library says of columns without a value is of no use to anybody who loads them
 logging.getLogger("fastexcel").addHandler(logging.NullHandler())
 
+_SHORT_NUMBER = r"^-?[0-9]+(?:\.[0-9]{1,9})?$"
 _COLUMN_AT_FAULT = re.compile(r"for column (.+)")
 # other sheets that a note names
 _MOST_NAMED = 5
@@ -83,6 +87,7 @@ class WorkbookSource(FrameSource):
         self._cells = _cells_of(path, chosen, place + 1)
         super().__init__(self._filled(frame, id_names))
         self.name, self.format = name, "xlsx"
+        self._is_own = chosen == OWN_SHEET
         others = [repr(each) for each in workbook.sheet_names if each != chosen]
         self.notes = [f"sheet {chosen!r}"]
         if others:
@@ -95,7 +100,7 @@ class WorkbookSource(FrameSource):
     def chunks(self) -> Iterator[Chunk]:
         """Rows of the sheet; one whose formula has no value leaves its field alone."""
         start = 0
-        for chunk in super().chunks():
+        for chunk in map(self._with_own_ids, super().chunks()):
             rows = range(start, start + chunk.frame.height)
             start = rows.stop
             absent = [self._cells.absent.get(row, frozenset()) for row in rows]
@@ -108,6 +113,13 @@ class WorkbookSource(FrameSource):
                 shape=pl.Series([kinds[lacking] for lacking in absent], dtype=pl.Int32),
                 shapes=[frozenset(chunk.frame.columns) - lacking for lacking in kinds],
             )
+
+    def _with_own_ids(self, chunk: Chunk) -> Chunk:
+        """Ids that dealdb wrote are ids already, whatever they look like."""
+        if not self._is_own or "id" not in chunk.frame.columns:
+            return chunk
+        types = {**chunk.types, "id": FieldType.TEXT}
+        return replace(chunk, types=types, encoded={*chunk.encoded, "id"})
 
     def _filled(self, frame: pl.DataFrame, id_names: Collection[str] | None) -> pl.DataFrame:
         """The sheet with the values of merged cells in all of their rows; what can be added up stays as it is."""
@@ -228,12 +240,42 @@ def _loaded(workbook: Any, name: str, header_row: int) -> pl.DataFrame:
             sheet = workbook.load_sheet(
                 name, header_row=header_row, schema_sample_rows=None, dtypes=dtypes or None
             )
-            return pl.DataFrame(sheet.to_polars())
+            frame = pl.DataFrame(sheet.to_polars())
+            mixed = [each.name for each in frame if _has_short_numbers(each)]
+            if not mixed:
+                return frame
+            kinds = {**dtypes, **dict.fromkeys(mixed, "float")}
+            numbers = workbook.load_sheet(
+                name, header_row=header_row, schema_sample_rows=None, dtypes=kinds
+            ).to_polars()
+            return frame.with_columns(_with_all_digits(frame[n], numbers[n]) for n in mixed)
         except fastexcel.UnsupportedColumnTypeCombinationError as problem:
             found = _COLUMN_AT_FAULT.search(str(problem))
             if found is None or found[1] in dtypes:
                 raise
             dtypes[found[1]] = "string"
+
+
+def _has_short_numbers(column: pl.Series) -> bool:
+    """Whether a column has numbers among texts: the library writes these with nine decimals only."""
+    return column.dtype == pl.String and bool(column.str.contains(_SHORT_NUMBER).any())
+
+
+def _with_all_digits(texts: pl.Series, numbers: pl.Series) -> pl.Series:
+    """Texts of a column in which the cells that are numbers have all of their digits."""
+    return pl.Series(
+        texts.name,
+        [
+            f"{Decimal(repr(number)):f}" if number and text == _short(number) else text
+            for text, number in zip(texts, numbers, strict=True)
+        ],
+        dtype=pl.String,
+    )
+
+
+def _short(number: float) -> str:
+    """Number as the library writes it among texts; nothing for a whole one, of which it writes all digits."""
+    return "" if number.is_integer() else f"{number:.9f}".rstrip("0").rstrip(".")
 
 
 def _check_archive(path: Path, name: str, max_expansion: int) -> None:

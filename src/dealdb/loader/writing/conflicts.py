@@ -33,7 +33,9 @@ def merge(store: LoadTarget, schema: Schema, batch: Batch, mark: Mark | None) ->
 
 def replace(store: LoadTarget, schema: Schema, batch: Batch, mark: Mark | None) -> BatchCounts:
     """Set the fields that are given, clear the others that there are at that moment."""
-    return _outcome(store.write(schema, batch.replacing(keeping=[_OWN_CLOCK]), mark=mark))
+    return _outcome(
+        store.write(schema, batch.replacing(keeping=[_OWN_CLOCK, *(batch.keeps or ())]), mark=mark)
+    )
 
 
 def skip(store: LoadTarget, schema: Schema, batch: Batch, mark: Mark | None) -> BatchCounts:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from dealdb.errors import LoadError
 from dealdb.loader.store_protocol import LoadTarget
+from dealdb.loader.writing.delete_missing import Missing
 from dealdb.store.commit.change import Mark
 from dealdb.store.commit.load_notes import Marked
 from dealdb.store.log.entry import Position
@@ -268,3 +269,18 @@ def _content(path: Path) -> str:
 def _fingerprint(value: object) -> str:
     text = json.dumps(value, sort_keys=True, default=str)
     return blake2b(text.encode(errors="surrogateescape"), digest_size=8).hexdigest()
+
+
+def begun_of(store: LoadTarget, missing: Missing | None, trail: Trail | None) -> Progressed:
+    """How far a load is before its first row: nowhere, or where the run that it continues was."""
+    n_deals, reached = store.count(), trail.reached if trail else None
+    if reached:
+        # deals that have come from elsewhere may have fields that the rows lack
+        all_new = reached.all_new and n_deals == reached.counts["inserted"]
+        return replace(reached, all_new=all_new)
+    return Progressed(
+        counts={"inserted": 0, "updated": 0, "unchanged": 0},
+        all_new=n_deals == 0,
+        n_deals=missing.n_deals if missing else 0,
+        seq=missing.seq if missing else 0,
+    )

@@ -18,6 +18,7 @@ from dealdb.loader.chunk import Chunk, Source
 from dealdb.loader.columns.encode import Encoded, encode_chunk
 from dealdb.loader.columns.plan import Plan
 from dealdb.loader.columns.profile import Profile
+from dealdb.loader.columns.spellings import Spellings
 from dealdb.loader.columns.stage_flags import told
 from dealdb.loader.derive.stage_table import StageTable
 from dealdb.loader.derive.summary_rows import SUMMARY_ROW
@@ -28,7 +29,8 @@ from dealdb.loader.report import LoadReport, MappedColumn
 from dealdb.loader.rests_on import doubts, rests_on
 from dealdb.loader.store_protocol import LoadTarget
 from dealdb.loader.writing.delete_missing import Missing, refuse
-from dealdb.loader.writing.resume import Progressed, Trail
+from dealdb.loader.writing.findings import Findings, repeated_lines
+from dealdb.loader.writing.resume import Trail, begun_of
 from dealdb.loader.writing.sending import DEFAULT_BATCH, DEFAULT_CELLS, Sender
 from dealdb.model.pipeline import Kind, Pipeline
 from dealdb.store.commit.batch import Batch
@@ -39,8 +41,6 @@ from dealdb.store.log.entry import Position
 # sources up to this size are kept in memory between the two passes, larger ones are read twice
 KEPT_BYTES = 32 * 1024 * 1024
 KEPT_ROWS = 200_000
-# repeated ids that the report names, and lines of each
-MAX_REPEATED = 5
 
 
 class Load:
@@ -88,7 +88,7 @@ class Load:
         settling: Settling | None = None,
         known: Profile | None = None,
     ) -> None:
-        begun = _begun(store, missing, trail)
+        begun = begun_of(store, missing, trail)
         self._store = store
         self._source = source
         self._options = options
@@ -106,11 +106,14 @@ class Load:
         # what earlier lines of a file that is followed have said about its columns stays in force
         fresh = Profile(options.columns, schema, _delimiter(source))
         self._profile = known.going_on(schema) if known else fresh
+        self._spellings = Spellings(
+            options.fold, options.mapping, lambda: (store.snapshot(), store.pipeline())
+        )
         self._plan = Plan(columns=(), mapping={}, notes=())
         self._refused = ""
         # why the source can't be all that there is
         self._incomplete = ""
-        self._times_dropped: dict[str, int] = {}
+        self._findings = Findings()
         # while every id is new to the collection, rows can be written in their order whatever they give
         self._all_new = begun.all_new
         # a hash of 8 bytes an id, to count repeated ids without holding them
@@ -164,8 +167,7 @@ class Load:
         ids = missing.find(self._id_hashes)
         n_rows = sum(map(len, self._id_hashes))
         # a row of totals is no deal that could seem to be missing
-        reasons = self._rejected.reasons.items()
-        n_lost = sum(n for reason, n in reasons if not reason.endswith(SUMMARY_ROW))
+        n_lost = self._rejected.n_without(SUMMARY_ROW)
         reason = ""
         if ids:
             reason = missing.refusal(ids, n_lost, n_rows=n_rows, incomplete=self._incomplete)
@@ -189,16 +191,20 @@ class Load:
             rejected=n_rejected,
             resumed=self._trail.n_rows if self._trail else 0,
             duplicates=n_loaded - distinct,
-            repeated=self._repeated() if distinct < n_loaded else {},
+            repeated=repeated_lines(self._id_hashes, self._again(), self._plan)
+            if distinct < n_loaded
+            else {},
             deleted=self._sender.n_deleted,
             seconds=seconds,
             columns=self._columns(),
             pipeline=self._pipeline,
             new_stages=self._new_stages(),
             notes=self._notes(),
-            rests_on=rests_on(self._filled_columns(), self._profile.stages, self._pipeline),
-            warnings=self._doubts(self._pipeline) if self._sender.counts["inserted"] else (),
+            rests_on=rests_on(self._filled_columns(), self._stages, self._pipeline),
+            warnings=self._warnings(),
             reasons=dict(self._rejected.reasons),
+            bad_cells=dict(self._findings.bad_cells.n),
+            decided=self._plan.decided(),
             rejects=self._rejected.path,
             dry_run=self._options.dry_run,
             **self._sender.counts,
@@ -212,9 +218,13 @@ class Load:
         self._meter.begin_loading()
         # what can be read once only is decided as it comes; later chunks can add columns, but not change any
         for chunk in self._source.chunks():
-            self._profile.add(chunk)
+            self._look_at(chunk)
             self._decide()
             yield chunk
+
+    def _look_at(self, chunk: Chunk) -> None:
+        self._profile.add(chunk)
+        self._spellings.add(chunk)
 
     def _decide_first(self) -> Iterator[Chunk]:
         kept: list[Chunk] = []
@@ -222,7 +232,7 @@ class Load:
         small = small and (self._source.rows_total or 0) <= KEPT_ROWS
         self._again = (lambda: kept) if small else self._source.chunks
         for chunk in _ahead(self._source.chunks()):
-            self._profile.add(chunk)
+            self._look_at(chunk)
             self._meter.checked(chunk)
             if small:
                 kept.append(chunk)
@@ -250,22 +260,28 @@ class Load:
             raise LoadError(msg)
 
     def _decide(self) -> None:
-        self._plan = self._profile.plan()
+        plan = self._profile.plan()
+        self._plan = replace(plan, joined=self._spellings.joined(plan))
         self._check_strictly()
         self._sender.declare(self._plan.fields())
         if self._table and (defined := self._table.defining(self._pipeline)) != self._pipeline:
             self._store.set_pipeline(defined)
             self._pipeline = defined
-        if not all(name in self._pipeline for name in self._profile.stages):
-            covered = self._store.cover_stages(list(self._profile.stages))
+        if not all(name in self._pipeline for name in self._stages):
+            covered = self._store.cover_stages(self._stages)
             known, self._pipeline = self._pipeline, covered
-            better = told(covered, known, self._profile.outcomes)
+            better = told(covered, known, self._outcomes)
             if better != covered:
                 self._store.set_pipeline(better)
                 self._pipeline = better
 
+    def _warnings(self) -> tuple[str, ...]:
+        doubts = self._doubts(self._pipeline) if self._sender.counts["inserted"] else ()
+        alike = (shown for shown, _ in self._spellings.doubts(self._plan))
+        return (*doubts, *alike, *self._findings.warnings())
+
     def _doubts(self, pipeline: Pipeline) -> tuple[str, ...]:
-        used = [name for name in self._profile.stages if name]
+        used = [name for name in self._stages if name]
         # the stages of a later load are often a part of those that are known to be right
         are_known = self._stages_before.issuperset(used)
         judged = [stage.name for stage in pipeline] if used and are_known else used
@@ -273,26 +289,44 @@ class Load:
 
     def _check_strictly(self) -> None:
         """Refuse what would be a warning, before anything is written."""
-        if self._options.strict and (found := self._doubts(self._proposed())):
+        if not self._options.strict:
+            return
+        # an error has no values of deals in it
+        alike = (bare for _, bare in self._spellings.doubts(self._plan))
+        if found := (*self._doubts(self._proposed()), *alike):
             raise LoadError("; ".join((*found, "nothing was written, because of strict")))
 
     def _proposed(self) -> Pipeline:
         """The pipeline with the stages of the rows, as it will be."""
         defined = self._table.defining(self._pipeline) if self._table else self._pipeline
-        covered = defined.covering(self._profile.stages)
-        return told(covered, defined, self._profile.outcomes)
+        covered = defined.covering(self._stages)
+        return told(covered, defined, self._outcomes)
+
+    @property
+    def _stages(self) -> list[str]:
+        """Stages of the rows, as they are spelled in the end."""
+        return list(dict.fromkeys(map(self._plan.spelled, self._profile.stages)))
+
+    @property
+    def _outcomes(self) -> dict[str, set[Kind]]:
+        outcomes: dict[str, set[Kind]] = {}
+        for name, kinds in self._profile.outcomes.items():
+            outcomes.setdefault(self._plan.spelled(name), set()).update(kinds)
+        return outcomes
 
     def _encode(self, chunk: Chunk) -> Encoded:
         closed = [*self._pipeline.names(Kind.WON), *self._pipeline.names(Kind.LOST)]
-        encoded = encode_chunk(chunk, self._plan, closed)
+        encoded = encode_chunk(
+            chunk, self._plan, closed, leave_bad=self._options.bad_cells == "null"
+        )
         self._rejected.add(encoded.rejects)
+        self._rejected.note(encoded.bad_rows)
         self._check_errors()
         self._incomplete = self._incomplete or chunk.incomplete
         self._remember_ids(encoded.ids.hash())
         if not any(map(len, self._id_hashes)):
             self._rejected.check_hope()
-        for header, n in encoded.times_dropped.items():
-            self._times_dropped[header] = self._times_dropped.get(header, 0) + n
+        self._findings.add(encoded)
         return encoded
 
     def _remember_ids(self, hashes: pl.Series) -> None:
@@ -301,22 +335,6 @@ class Load:
             # looking up ids among ever more would become slow
             self._all_new = before.len() <= KEPT_ROWS and not hashes.is_in(before.implode()).any()
         self._id_hashes.append(hashes)
-
-    def _repeated(self) -> dict[str, tuple[int, ...]]:
-        """Lines of the first repeated ids; reads the source again up to the last of them."""
-        hashes = pl.concat(self._id_hashes)
-        first = hashes.filter(hashes.is_duplicated()).unique(maintain_order=True).head(MAX_REPEATED)
-        wanted = hashes.is_in(first.implode()).sum()
-        lines: dict[str, tuple[int, ...]] = {}
-        for chunk in self._again():
-            ids = self._plan.ids_of(chunk)
-            rows = ids.hash().is_in(first.implode()).arg_true().to_list()
-            for place, deal_id in zip(chunk.locate(rows), ids.gather(rows), strict=True):
-                lines[deal_id] = (*lines.get(deal_id, ()), place.line)[:MAX_REPEATED]
-            wanted -= len(rows)
-            if wanted <= 0:
-                break
-        return lines
 
     def _check_errors(self) -> None:
         found = self._rejected.reasons.total()
@@ -363,30 +381,12 @@ class Load:
         return schema[field].describe() if field in schema else "date"
 
     def _notes(self) -> tuple[str, ...]:
-        dropped = (
-            f"times of day dropped in {header!r}: {n}; its field is a date"
-            for header, n in self._times_dropped.items()
-        )
-        return (*self._source.notes, *self._plan.notes, *dropped, *filter(None, [self._refused]))
+        found = (*self._plan.joins(), *self._findings.notes())
+        return (*self._source.notes, *self._plan.notes, *found, *filter(None, [self._refused]))
 
 
 def _delimiter(source: Source) -> str:
     return source.header[0] if source.header else ""
-
-
-def _begun(store: LoadTarget, missing: Missing | None, trail: Trail | None) -> Progressed:
-    """How far a load is before its first row: nowhere, or where the run that it continues was."""
-    n_deals, reached = store.count(), trail.reached if trail else None
-    if reached:
-        # deals that have come from elsewhere may have fields that the rows lack
-        all_new = reached.all_new and n_deals == reached.counts["inserted"]
-        return replace(reached, all_new=all_new)
-    return Progressed(
-        counts={"inserted": 0, "updated": 0, "unchanged": 0},
-        all_new=n_deals == 0,
-        n_deals=missing.n_deals if missing else 0,
-        seq=missing.seq if missing else 0,
-    )
 
 
 def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:

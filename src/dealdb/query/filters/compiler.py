@@ -32,7 +32,7 @@ from dealdb.query.filters.operands import (
     expr_of,
 )
 from dealdb.query.filters.parser import start_of
-from dealdb.query.filters.scope import FilterScope, only, refused
+from dealdb.query.filters.scope import FilterScope, only, quotes_hint, refused
 from dealdb.query.messages import MOMENTS, fault
 
 # exponents far beyond those of binary floats are refused: 1e999999999 would be a number of a billion digits
@@ -93,7 +93,8 @@ def _column(node: exp.Expr, scope: FilterScope) -> Operand:
         raise refused(node, scope)
     name, at = str(identifier.this), start_of(node)
     if node.args.get("table"):
-        msg = f"write {name[:80]} alone: a filter has the columns of one table"
+        hint = quotes_hint(node, scope, at)
+        msg = f"write {name[:80]} alone: a filter has the columns of one table{hint}"
         raise fault(msg, scope.text, at)
     found = find_name(name, scope.schema)
     if found is not None:
@@ -101,10 +102,8 @@ def _column(node: exp.Expr, scope: FilterScope) -> Operand:
     if not identifier.args.get("quoted") and name.lower() in MOMENTS:
         return constant(scope.now.date() if name.lower() == "today" else scope.now, at)
     message = unknown("column", name, scope.schema)
-    # what is compared with a column is most likely a text, which many programs take in double quotes
-    if node.arg_key != "this" and "did you mean" not in message:
-        message += f"; write a text in single quotes: '{name[:80]}'"
-    raise fault(message, scope.text, at)
+    hint = "" if "did you mean" in message else quotes_hint(node, scope, at)
+    raise fault(message + hint, scope.text, at)
 
 
 def _literal(node: exp.Expr, scope: FilterScope) -> Operand:

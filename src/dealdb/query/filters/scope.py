@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,9 @@ from dealdb.errors import QueryError
 from dealdb.query.filters.functions import FUNCTIONS
 from dealdb.query.filters.parser import start_of
 from dealdb.query.messages import fault
+
+# a name of a company or a stage, without blanks
+_WORD = re.compile(r"[\w&./-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,19 @@ def refused(node: exp.Expr, scope: FilterScope) -> QueryError:
     if not message and isinstance(node, exp.Func):
         message = f"no function {node.sql_name().lower()}() in this form; {_KNOWN}"
     return fault(message or "filters don't know this operator", scope.text, start_of(node))
+
+
+def quotes_hint(node: exp.Expr, scope: FilterScope, at: int) -> str:
+    """
+    End of a message for a name that is no column: what is compared with a column is most likely a text.
+
+    Many programs take a text in double quotes, or in none. One such as ``Kan-code`` looks like a difference.
+    """
+    found = _WORD.match(scope.text, at)
+    word, part = found[0] if found else str(node.name), node
+    while word != part.name and isinstance(part.parent, exp.Sub | exp.Div):
+        part = part.parent
+    return "" if part.arg_key == "this" else f"; write a text in single quotes: '{word[:80]}'"
 
 
 def only(node: exp.Expr, scope: FilterScope, *known: str) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from dealdb.errors import QueryError
-from dealdb.model.columns import field_of
+from dealdb.model.columns import field_of, spelled_out
 from dealdb.model.names import column_named
 from dealdb.model.schema import Field, FieldType
 from dealdb.model.values import decode, encode
@@ -62,6 +62,9 @@ class Page:
         more = "last page" if self.next is None else "more"
         return f"Page({self.items.height:,} of {self.total:,} deals, {more})"
 
+    def _repr_html_(self) -> str:
+        return f"<p>{self!r}</p>{self.items._repr_html_()}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
@@ -98,7 +101,7 @@ def page_of(
     rows = sorted_rows(frame, kept, keys, size + 1)
     more = len(rows) > size
     following = cursor_after(frame, int(rows[size - 1]), keys, mark) if more else None
-    return Page(items=shown[rows.head(size)], total=total, next=following)
+    return Page(items=spelled_out(shown[rows.head(size)]), total=total, next=following)
 
 
 def total_order(keys: Sequence[SortKey]) -> list[SortKey]:

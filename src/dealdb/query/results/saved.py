@@ -117,7 +117,7 @@ class SavedQueries:
 
     def all(self) -> dict[str, SavedQuery]:
         """All queries by name, in the order of their names; see ``QueryEngine.saved``."""
-        kept = self._texts().saved_queries()
+        kept = self._queries()
         return {name: SavedQuery.from_json(name, kept[name]) for name in sorted(kept)}
 
     def named(self, name: str) -> SavedQuery:
@@ -131,7 +131,7 @@ class SavedQueries:
         StoreDamaged
             If what is kept isn't one.
         """
-        kept = self._texts().saved_queries()
+        kept = self._queries()
         if name in kept:
             return SavedQuery.from_json(name, kept[name])
         if not kept:
@@ -141,7 +141,11 @@ class SavedQueries:
 
     def forget(self, name: str) -> bool:
         """Remove a query; whether there was one."""
-        return self._texts().forget_query(name)
+        return self._texts().forget_query(name) if ":" not in name else False
+
+    def _queries(self) -> dict[str, str]:
+        """Those of the texts that are queries: the loader keeps its mappings there too, with a colon in their names."""
+        return {k: text for k, text in self._texts().saved_queries().items() if ":" not in k}
 
     def _texts(self) -> QueryTexts:
         texts = self._source.query_texts()

@@ -7,8 +7,10 @@ some text differently (comments, quotes, casts), and what it had passed would no
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from dealdb.errors import QueryError
@@ -63,6 +65,8 @@ _CLASSES = frozenset(
         "WINDOW",
     }
 )
+# the word at which DuckDB could read no further
+_NEAR = re.compile(r'syntax error at or near "(\w+)"')
 # names that DuckDB takes for functions where no column has them
 _BARE_FUNCTIONS = frozenset(
     ["current_catalog", "current_role", "current_schema", "current_user", "session_user", "user"]
@@ -79,6 +83,11 @@ class _Found:
     aliases: set[str] = field(default_factory=lambda: {TABLE})
     everything: bool = False
     history: bool = False
+    sides: Sequence[str] = ()
+
+    def tables(self) -> list[str]:
+        """Names of all tables."""
+        return [TABLE, HISTORY, *self.sides]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +99,11 @@ class Needed:
 
 
 def needed_columns(
-    tree: Any, statement: str, columns: Sequence[str], params: Collection[str] = ()
+    tree: Any,
+    statement: str,
+    columns: Sequence[str],
+    params: Collection[str] = (),
+    sides: Mapping[str, Sequence[str]] | None = None,
 ) -> Needed:
     """
     Columns and tables that a statement needs, after everything in it has been allowed.
@@ -105,6 +118,8 @@ def needed_columns(
         Columns that ``deals`` has.
     params
         Names of the parameters that have a value.
+    sides
+        Columns of the tables that the caller gave, by name.
 
     Returns
     -------
@@ -116,9 +131,10 @@ def needed_columns(
     QueryError
         If the statement is more than one SELECT over ``deals``, or has other parameters; names what is refused.
     """
-    found = _Found()
+    found = _Found(sides=tuple(sides or ()))
+    known = [*columns, *chain.from_iterable((sides or {}).values())]
     for node, tables in _nodes(tree):
-        _check(node, tables, statement, columns, found)
+        _check(node, tables, statement, known, found)
     _check_parameters(tree, statement, params)
     if found.everything or found.wholes & found.aliases:
         return Needed(list(columns), found.history)
@@ -202,9 +218,10 @@ def _check_table(
     name = str(node["table_name"])
     path = (node.get("qualified_name") or {}).get("path") or [name]
     elsewhere = len(path) > 1 or node.get("schema_name") or node.get("catalog_name")
-    if elsewhere or name.casefold() not in tables | {TABLE, HISTORY}:
+    named = found.tables()
+    if elsewhere or name.casefold() not in tables | {each.casefold() for each in named}:
         shown = ".".join(str(part) for part in path)[:80]
-        msg = f"there is no table {shown!r} here: the tables are {TABLE} and {HISTORY}"
+        msg = f"there is no table {shown!r} here: the tables are {', '.join(named[:-1])} and {named[-1]}"
         raise fault(msg, statement, offset_of(node, statement))
     found.history |= name.casefold() == HISTORY and HISTORY not in tables
     if node.get("at_clause"):
@@ -264,8 +281,21 @@ def character_offset(location: object, statement: str) -> int:
     return len(text[:place].decode(errors="ignore")) if place <= len(text) else 0
 
 
-def refused_statement(statement: str, error: dict[str, Any]) -> QueryError:
-    """Error for a text that DuckDB can't read as one SELECT."""
+def refused_statement(
+    statement: str, error: dict[str, Any], columns: Collection[str] = ()
+) -> QueryError:
+    """
+    Error for a text that DuckDB can't read as one SELECT.
+
+    Parameters
+    ----------
+    statement
+        The text.
+    error
+        What DuckDB says of it.
+    columns
+        Names that a word of SQL at fault may be meant as.
+    """
     if error.get("error_type") == "not implemented":
         words = statement.split(None, 1)
         first = words[0].upper()[:20] if words else ""
@@ -277,8 +307,12 @@ def refused_statement(statement: str, error: dict[str, Any]) -> QueryError:
             msg = f"sql() takes one SELECT, not {first}"
         return fault(msg, statement, 0)
     words = str(error.get("error_message", "")).splitlines()
+    message = words[0] if words else "this can't be read"
+    near = _NEAR.search(message)
+    if near and near[1].casefold() in {name.casefold() for name in columns}:
+        message += f'; that is a word of SQL: the column stands in double quotes, "{near[1]}"'
     return fault(
-        words[0] if words else "this can't be read",
+        message,
         statement,
         character_offset(error.get("position"), statement),
     )

@@ -11,7 +11,8 @@ from __future__ import annotations
 import ctypes
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -37,6 +38,8 @@ MAX_SQL_LENGTH = 20_000
 # parentheses; far below what the parser of DuckDB and the reader of its trees bear
 MAX_NESTING = 100
 THREADS = 2
+# column of the history whose name is a word of SQL
+_WHEN = "when"
 
 
 class SqlSession:
@@ -83,6 +86,7 @@ class SqlSession:
         *,
         history: Callable[[], pl.DataFrame | None] | None = None,
         kept: pl.Series | None = None,
+        sides: Mapping[str, pl.DataFrame] | None = None,
     ) -> pl.DataFrame:
         """
         Result of one SELECT over a frame as the table ``deals``.
@@ -95,6 +99,8 @@ class SqlSession:
             Gives the table ``history``, or None where there is none; called when the statement names it.
         kept
             Boolean a row of the frame, true for those that the table has; None for all.
+        sides
+            Further tables by name.
 
         Raises
         ------
@@ -112,14 +118,18 @@ class SqlSession:
         readable = with_dollars(statement, values) if values else statement
         job = Job(self._cursor, statement, self._timeout_s)
         try:
-            tree = job.result(lambda cursor: _parsed(cursor, readable))
-            needed = needed_columns(tree, statement, frame.columns, values)
-            tables = {TABLE: self._table(frame, needed.columns, kept)}
-            columns = frame.columns
+            beside = dict(sides or {})
+            known = {name: table.columns for name, table in beside.items()}
+            names = [*frame.columns, _WHEN, *chain.from_iterable(known.values())]
+            tree = job.result(lambda cursor: _parsed(cursor, readable, names))
+            needed = needed_columns(tree, statement, frame.columns, values, known)
             if needed.history:
-                past = _past(history, statement)
-                tables[HISTORY] = past.to_arrow(compat_level=pl.CompatLevel.newest())
-                columns = [*columns, *(name for name in past.columns if name not in columns)]
+                beside[HISTORY] = _past(history, statement)
+            newest = pl.CompatLevel.newest()
+            tables = {name: table.to_arrow(compat_level=newest) for name, table in beside.items()}
+            tables[TABLE] = self._table(frame, needed.columns, kept)
+            others = (table.columns for table in beside.values())
+            columns = list(dict.fromkeys(chain(frame.columns, *others)))
             try:
                 return job.result(lambda cursor: _selected(cursor, tables, readable, values))
             except _duckdb_error() as error:
@@ -239,8 +249,8 @@ def _check_size(statement: str) -> None:
             raise fault(msg, statement, place)
 
 
-def _parsed(cursor: duckdb.DuckDBPyConnection, statement: str) -> Any:
-    """Tree of the one statement."""
+def _parsed(cursor: duckdb.DuckDBPyConnection, statement: str, names: Collection[str] = ()) -> Any:
+    """Tree of the one statement; ``names`` are those of columns."""
     # fetchall: a result with rows left to fetch would keep the cursor busy
     rows = cursor.execute("SELECT json_serialize_sql($1)", [statement]).fetchall()
     try:
@@ -248,7 +258,7 @@ def _parsed(cursor: duckdb.DuckDBPyConnection, statement: str) -> Any:
     except RecursionError:
         raise fault("the statement is nested too deeply", statement, 0) from None
     if document.get("error", True):
-        raise refused_statement(statement, document)
+        raise refused_statement(statement, document, names)
     statements = document["statements"]
     if len(statements) != 1:
         raise fault(f"sql() takes one SELECT, not {len(statements)} statements", statement, 0)

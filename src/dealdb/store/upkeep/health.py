@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Self
 
 from dealdb.connection import ServerHealth
+from dealdb.model.notebook import facts_html
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,3 +30,8 @@ class Health(ServerHealth):
     def of_server(cls, server: ServerHealth) -> Self:
         """The state of a server, with nothing known of a collection yet."""
         return cls(**{field.name: getattr(server, field.name) for field in fields(server)})
+
+    def _repr_html_(self) -> str:
+        return facts_html(
+            "health", {field.name: getattr(self, field.name) for field in fields(self)}
+        )

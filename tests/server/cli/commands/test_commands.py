@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -21,13 +23,15 @@ import pytest
 from cli_runs import Run, db_fixture, run_fixture  # noqa: F401 fixtures
 from commits import at_each_commit
 from dealdb import DealDatabase
+from dealdb.cli.commands.trial import demo
 from dealdb.cli.main import main
 from dealdb.cli.output.cells import to_text
+from dealdb.cli.output.labels import label_of
 from dealdb.cli.registry import COMMANDS
 from dealdb.sample import deals
 from servers import Server
 
-PROGRAM = (sys.executable, "-m", "dealdb.cli.main")
+PROGRAM = (sys.executable, "-m", "dealdb")
 
 
 @pytest.fixture
@@ -85,6 +89,11 @@ def test_save_tells_of_new_columns(run: Run) -> None:
     assert run("save", "id=42", "amount=5", "Region=EMEA", "note=").err == "new column 'Region'\n"
     saved = run("save", "id=43", "Amount=5", "Region=US")
     assert (saved.code, saved.err) == (0, "new column 'Amount', next to 'amount'\n")
+    close = run("save", "id=44", "close=2026-01-05", "zip=01234").err
+    assert close == (
+        "new column 'close'; did you mean 'closed'? dealdb schema drop 'close' takes it away\n"
+        "new column 'zip'\n"
+    )
 
 
 def test_save_names_what_does_not_fit(run: Run) -> None:
@@ -192,6 +201,60 @@ def test_find_prints_what_the_facade_finds(run: Run, loaded: DealDatabase) -> No
     assert [line.split()[0] for line in table] == ["id", *frame["id"]]
 
 
+def test_tables_go_to_a_workbook(run: Run, loaded: DealDatabase, tmp_path: Path) -> None:
+    file = tmp_path / "deals.xlsx"
+    ran = run("find", "stage = 'Won'", "--columns", "id,amount", "--xlsx", str(file))
+    won = loaded.query.find("stage = 'Won'", columns=["id", "amount"])
+    assert (ran.code, ran.out, ran.err) == (0, "", f"{file}: {won.height} rows\n")
+    assert pl.read_excel(file).rows() == [(id_, float(amount)) for id_, amount in won.rows()]
+    for command in (
+        ["sql", "SELECT sum(amount) AS total FROM deals"],
+        ["search", "a"],
+        ["stats", "win-rate", "--by", "owner"],
+        ["pipeline"],
+        ["facets", "stage"],
+        ["schema"],
+        ["get", "D0001"],
+    ):
+        ran = run(*command, "--xlsx", str(file))
+        assert (ran.code, ran.out) == (0, ""), command
+        assert f"{file}: " in ran.err
+        assert pl.read_excel(file).height > 0
+    sum_of_many = ["sql", "SELECT 12345678901234567890 AS n", "--xlsx", str(file)]
+    assert "1 cell is text: XLSX keeps 15 digits" in run(*sum_of_many).err
+    assert "exclude each other" in run("find", "--xlsx", str(file), "--parquet", "x").err
+    assert "--json and --xlsx exclude" in run("find", "--xlsx", str(file), "--json").err
+    assert run("export", str(file)).out.endswith(" of xlsx\n")
+    assert run("load", str(file), "--dry-run", "--json").json["unchanged"] == len(loaded)
+
+
+def test_sql_has_tables_of_files(run: Run, loaded: DealDatabase, tmp_path: Path) -> None:
+    [owner] = loaded.query.find("owner IS NOT NULL", limit=1)["owner"]
+    quotas = tmp_path / "a=b.csv"
+    quotas.write_text(f'Owner,Quota\n{owner},"$1,000.50"\n')
+    statement = (
+        "SELECT quota AS quota, count(*) AS n FROM deals JOIN quotas USING (owner) GROUP BY quota"
+    )
+    expected = [{"quota": Decimal("1000.50"), "n": loaded.query.count(owner=owner)}]
+    given = ["--with", f"quotas={quotas}"]
+    assert run("sql", statement, *given, "--json").json == expected
+    exported = run("export", "-", "--sql", statement, "--format", "json", *given)
+    assert json.loads(exported.out, parse_float=Decimal) == expected
+    for options, message in (
+        (["--with", "quotas"], "it takes NAME=FILE"),
+        ([*given, *given], "--with names the table quotas twice"),
+        (["--with", "deals=x.csv"], "a table can't be named deals"),
+        (
+            ["--with", "quotas=none.csv"],
+            "the table quotas can't be read: there is no file none.csv",
+        ),
+    ):
+        ran = run("sql", statement, *options)
+        assert ran.code == 2
+        assert message in ran.err
+    assert "--with is for --sql" in run("export", "-", *given).err
+
+
 def test_tables_go_to_a_parquet_file(run: Run, loaded: DealDatabase, tmp_path: Path) -> None:
     file = tmp_path / "deals.parquet"
     ran = run("find", "stage = 'Won'", "--parquet", str(file))
@@ -285,8 +348,58 @@ def test_stats_prints_each_metric(run: Run, loaded: DealDatabase, metric: str) -
     assert list(document["rows"][0]) == expected.frame.columns
     table = run("stats", metric)
     assert table.code == 0
-    assert table.err.startswith(f"basis: {expected.basis.describe()}\n")
-    assert expected.frame.columns[0] in table.out
+    described = expected.basis.describe().replace(
+        f"n {expected.basis.n}", f"{expected.basis.n} deals", 1
+    )
+    assert table.err.startswith(f"basis: {described}\n")
+    assert label_of(expected.name, expected.frame.columns[0]) in table.out
+
+
+def test_stats_in_the_order_and_number_of_rows_that_is_asked_for(
+    run: Run, loaded: DealDatabase, tmp_path: Path
+) -> None:
+    frame = loaded.analytics.win_rate(by="owner").frame.sort("lost", descending=True)
+    for spelled in ("-lost,owner", "-Lost"):
+        rows = run("stats", "win_rate", "--by", "owner", "--sort", spelled, "--json").json["rows"]
+        assert [row["lost"] for row in rows] == frame["lost"].to_list()
+    for by_label in ("-won value", "-won_value", "-won-value"):
+        ran = run("stats", "leaderboard", "--sort", by_label, "--limit", "2", "--csv")
+        first = list(csv.DictReader(io.StringIO(ran.out)))
+        assert [row["rank"] for row in first] == ["1", "2"]
+    top = run("stats", "leaderboard", "--top", "2")
+    assert top.err.endswith(
+        f"{len(loaded.analytics.leaderboard()) - 2} more; a larger --limit shows more\n"
+    )
+    for metric in METRICS:
+        assert run("stats", metric, "--limit", "1", "--json").json["rows"] != []
+    refused = run("stats", "trend", "--sort", "amount")
+    assert (refused.code, "no column 'amount'; the columns are period" in refused.err) == (2, True)
+    assert run("stats", "trend", "--limit", "0").code == 2
+    assert run("stats", "leaderboard", "--top", "2", "--limit", "2").code == 2
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv.gz", "json", "jsonl.zst", "md", "parquet", "arrow"])
+def test_stats_to_a_file_of_any_form(
+    run: Run, loaded: DealDatabase, tmp_path: Path, ending: str
+) -> None:
+    file, again = tmp_path / f"stats.{ending}", tmp_path / f"expected.{ending}"
+    for metric in ("leaderboard", "concentration"):
+        ran = run("stats", metric, "--export", str(file))
+        assert (ran.code, ran.out) == (0, "")
+        assert ran.err.splitlines()[1].startswith("basis: ")
+        loaded.loader.export(again, getattr(loaded.analytics, metric)().frame)
+        assert file.read_bytes() == again.read_bytes()
+    assert run("stats", "--export", str(file), "--json").code == 2
+
+
+def test_a_table_has_words_where_programs_have_keys(run: Run, loaded: DealDatabase) -> None:
+    figures = loaded.analytics.summary()
+    table = run("stats").out
+    assert f"closed deals            {figures['n']}" in table
+    assert "sized_n" not in table
+    assert run("stats", "--csv").out.startswith("deals,open,n,")
+    assert run("stats", "--md").out.startswith("| deals | open deals | closed deals |")
+    assert run("stats", "leaderboard", "--jsonl").out.startswith('{"owner": ')
 
 
 def test_stats_takes_groups_filter_and_window(run: Run, loaded: DealDatabase) -> None:
@@ -522,3 +635,40 @@ def test_demo_runs_and_touches_nothing(capsys: pytest.CaptureFixture[str]) -> No
     ):
         assert heading in output
     assert not Path(os.environ["XDG_DATA_HOME"], "dealdb").exists()
+
+
+def test_demo_keeps_its_deals_once_where_it_is_asked_to(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "_saving", lambda *_: None)
+    for counts in ("1,600 inserted", "0 inserted, 0 updated, 1,600 unchanged"):
+        assert main(["demo", "--keep"]) == 0
+        output = capsys.readouterr().out
+        assert output.startswith("dealdb ")
+        assert counts in output
+    commands = re.findall(r"^  dealdb (.+)$", output, re.MULTILINE)
+    assert len(commands) >= 3
+    for command in commands[:2]:
+        assert main(shlex.split(command)) == 0
+    assert capsys.readouterr().out.startswith("id ")
+    # the collection of one's own deals has none
+    assert main(["find"]) == 0
+    assert capsys.readouterr().err.endswith(
+        "no deals yet: dealdb load FILE.csv or dealdb demo --keep\n"
+    )
+
+
+def test_where_there_are_no_deals_the_next_step_is_told(run: Run, db: DealDatabase) -> None:
+    told = "no deals yet: dealdb load FILE.csv or dealdb demo"
+    for command in (
+        ["find", "amount > 5"],
+        ["find", "--json"],
+        ["search", "x"],
+        ["stats"],
+        ["find", "--page", "2"],
+    ):
+        ran = run(*command)
+        assert (ran.code, told in ran.err, told in ran.out) == (0, True, False)
+    db.save_deal({"id": "1"})
+    assert run("find", "amount > 5").err == ""
+    assert told not in run("find", "--at", "2001-01-01").err

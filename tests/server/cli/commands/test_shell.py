@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import os
 import pty
+import select
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from cli_runs import Ran, Run, db_fixture, run_fixture  # noqa: F401 fixtures
 from dealdb import DealDatabase
-from dealdb.cli.commands.shell import candidates, words_of
+from dealdb.cli.commands.shell import words_of
 from dealdb.sample import deals
 from servers import Server
 
@@ -50,7 +53,8 @@ def typed(
         ("history = 'x'", ["find", "--", "history = 'x'"]),
         ("history IS NULL", ["find", "--", "history IS NULL"]),
         ("schema", ["schema"]),
-        ("help", ["--help"]),
+        ("help get", ["get", "--help"]),
+        ("? stats", ["stats", "--help"]),
     ],
 )
 def test_a_line_is_sql_a_command_or_a_filter(line: str, words: list[str]) -> None:
@@ -105,44 +109,67 @@ def test_commands_share_settings_and_connection(
         assert client.info("stats")["total_connections_received"] - received <= 3
 
 
-def test_completion_knows_columns_stages_and_commands() -> None:
-    columns, stages = ["stage", "amount"], ["Won", "Work in progress", "Lost"]
-    assert candidates("wo", "stage = '", columns, stages) == ["Won'", "Work in progress'"]
-    assert candidates("am", "", columns, stages) == ["amount"]
-    assert candidates("sta", "", columns, stages) == ["stage", "stats"]
-    assert candidates("sta", "amount > 5 AND ", columns, stages) == ["stage"]
-    assert candidates("zz", "", columns, stages) == []
-
-
-def test_a_terminal_has_prompt_completion_and_history(
-    loaded: DealDatabase, server: Server, tmp_path: Path
-) -> None:
+@contextmanager
+def at_terminal(server: Server, state: Path, *options: str) -> Iterator[int]:
+    """A shell at a terminal, which has shown its first prompt."""
     ours, theirs = pty.openpty()
-    environment = {"DEALDB_URL": server.url, "XDG_STATE_HOME": str(tmp_path), "TERM": "dumb"}
+    environment = {"DEALDB_URL": server.url, "XDG_STATE_HOME": str(state), "TERM": "dumb"}
     with subprocess.Popen(
-        [sys.executable, "-m", "dealdb.cli.main", "shell"],
+        [sys.executable, "-m", "dealdb", "shell", *options],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
         env=os.environ | environment,
     ) as process:
         os.close(theirs)
-        text = read_until(ours, b"dealdb> ")
-        # Tab completes the id's column and the command
-        os.write(ours, b"sele\t count(*) AS n FR\t deals WHERE prob\t IS NULL\n")
-        text = read_until(ours, b" ms\r\n")
+        yield ours
         os.write(ours, b"exit\n")
         process.wait(timeout=20)
     os.close(ours)
+
+
+def test_a_terminal_has_prompt_completion_and_history(
+    loaded: DealDatabase, server: Server, tmp_path: Path
+) -> None:
+    loaded.save_deal({"id": "1", "owner": "Pat O'Brien", "company": "Acme", "stage": "Won"})
+    # what Tab makes of a line, and the filter that it then is
+    lines = {
+        "stage = 'W\t AND id = '1'": "stage = 'Won' AND id = '1'",
+        "owner = 'Pat o''b\t": "owner = 'Pat O''Brien'",
+        "owner IN ('Ana Duarte', 'Pat O\t)": "owner IN ('Ana Duarte', 'Pat O''Brien')",
+        "compa\t = 'Acm\t": "company = 'Acme'",
+    }
+    with at_terminal(server, tmp_path) as ours:
+        greeting = read_until(ours, b"dealdb> ")
+        # Tab completes the id's column and the command
+        os.write(ours, b"sele\t count(*) AS n FR\t deals WHERE prob\t IS NULL\n")
+        text = read_until(ours, b" ms\r\n")
+        shown = []
+        for line in lines:
+            os.write(ours, line.encode() + b"\n")
+            shown.append(read_until(ours, b" ms\r\n"))
+        os.write(ours, b"?\n")
+        told = read_until(ours, b"The commands are ")
+        os.write(ours, b"clear\n")
+        cleared = read_until(ours, b"\x1b[H\x1b[2J")
+    assert greeting.startswith(b"collection deal: ")
+    assert greeting.count(b"\n") == 1
     assert f"\r\n{loaded.query.count('probability IS NULL')}\r\n".encode() in text
+    for answer in shown:
+        assert b"error" not in answer
+        assert b"Acme" in answer
+    assert b"a filter   stage = 'Won'" in told
+    assert b"\x1b[H\x1b[2J" in cleared
     history = tmp_path / "dealdb" / "history"
-    assert "probability IS NULL" in history.read_text()
+    assert history.read_text().splitlines()[1:5] == list(lines.values())
     assert history.stat().st_mode & 0o777 == 0o600
 
 
 def read_until(descriptor: int, end: bytes) -> bytes:
     text, deadline = b"", time.monotonic() + 20
-    while end not in text and time.monotonic() < deadline:
+    while end not in text:
+        ready, _, _ = select.select([descriptor], [], [], deadline - time.monotonic())
+        assert ready, text
         text += os.read(descriptor, 4096)
     return text
 
@@ -167,7 +194,7 @@ def test_tab_completes_from_the_server(
     line, _, url = line.partition(" --url ")
     words = line.split()
     asked = subprocess.run(
-        [sys.executable, "-m", "dealdb.cli.main"],
+        [sys.executable, "-m", "dealdb"],
         env=os.environ
         | {"DEALDB_URL": url or server.url, "_DEALDB_COMPLETE": "complete_bash"}
         | {"COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)},

@@ -21,7 +21,7 @@ __all__ = ["db_fixture", "run_fixture"]
 @contextmanager
 def watching(server: Server, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """The program, once it waits for commits."""
-    command = [sys.executable, "-m", "dealdb.cli.main", "watch", *arguments]
+    command = [sys.executable, "-m", "dealdb", "watch", *arguments]
     environment = {**os.environ, "DEALDB_URL": server.url}
     with subprocess.Popen(
         command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -265,7 +265,7 @@ def test_ctrl_c_ends_the_program_with_its_report(
     db: DealDatabase, server: Server, file: Path
 ) -> None:
     append(file, {"id": 1})
-    command = [sys.executable, "-m", "dealdb.cli.main", "load", "--follow", str(file)]
+    command = [sys.executable, "-m", "dealdb", "load", "--follow", str(file)]
     environment = {**os.environ, "DEALDB_URL": server.url}
     with subprocess.Popen(
         command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -110,3 +111,20 @@ def test_what_another_program_wrote_there_is_told(
 def test_the_past_keeps_no_queries(db: DealDatabase) -> None:
     with pytest.raises(QueryError, match="kept with the live deals"):
         db.as_of("2999-12-31").query.saved()
+
+
+def test_mappings_of_loads_are_no_queries_and_are_in_backups(
+    db: DealDatabase, server: Server, tmp_path: Path
+) -> None:
+    db.loader.load([{"id": "1"}], save_mapping="crm")
+    db.query.save("hot", "amount > 5")
+    assert list(db.query.saved()) == ["hot"]
+    with pytest.raises(QueryError, match="no saved query 'crm'"):
+        db.query.run("crm")
+    assert not db.query.forget("mapping:crm")
+    db.backup(tmp_path / "x.backup", bar=False)
+    assert db.loader.forget_mapping("crm")
+    with DealDatabase.from_url(f"unix://{server.socket}", collection="copy") as copy:
+        copy.restore(tmp_path / "x.backup", bar=False)
+        assert list(copy.loader.mappings()) == ["crm"]
+        assert list(copy.query.saved()) == ["hot"]

@@ -68,12 +68,14 @@ def test_deals_that_count_nowhere_are_not_in_the_base() -> None:
     assert result.basis.warnings == (
         "deals without a creation date, not in created: 2",
         "closed deals without a closing date, not in won and lost: 1",
+        "no stage means lost: the win rate knows no lost deals",
     )
     windowed = trend(deals(NOVEMBER, idle, undated), STAGES, since="2026-11-01")
     assert windowed.basis.n == 1
     assert windowed.basis.warnings == (
         "closed deals without a closing date, outside any window: 1",
         "deals without a creation date, not in created: 2",
+        "no stage means lost: the win rate knows no lost deals",
     )
 
 

@@ -15,6 +15,7 @@ import pytest
 from dealdb.analytics import Analytics, MetricResult
 from dealdb.cli.commands.stats import print_metric
 from dealdb.cli.output.figures import PIPE_WIDTH, arranged
+from dealdb.cli.output.labels import label_of
 from dealdb.cli.output.streams import Output
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
@@ -67,8 +68,9 @@ def test_every_figure_stands_within_the_width(
     print_metric(result, Output.TABLE)
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= width
-    words = " ".join(lines).split()
-    assert set(result.frame.columns) <= set(words)
+    text = " ".join(lines)
+    words = text.split()
+    assert all(label_of(result.name, key) in text for key in result.frame.columns)
     # each amount once
     for column in result.frame.select(pl.selectors.decimal()):
         written = [f"{value:,.2f}" for value in column if value]
@@ -83,8 +85,8 @@ def test_few_rows_stand_side_by_side(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["currency", "EUR", "JPY", "USD", "(none)"]
     assert max(map(len, lines)) <= PIPE_WIDTH
-    won = next(line for line in lines if line.startswith("won "))
-    assert re.fullmatch(r"won( +\d+){4}", won)
+    won = next(line for line in lines if line.startswith("won deals "))
+    assert re.fullmatch(r"won deals( +\d+){4}", won)
 
 
 def test_many_rows_stay_one_line_each_in_a_pipe(

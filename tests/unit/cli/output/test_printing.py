@@ -205,6 +205,33 @@ def test_columns_that_have_no_place_are_named() -> None:
     assert "not shown" not in on_terminal(TERMINAL_CODE, 80)
 
 
+EMPTY_CODE = """
+from dealdb.cli.output.streams import Output
+from dealdb.cli.output.printing import print_rows
+rows = [{"id": "1", "name": None, "city": "Rome", "tags": "", "note": "n"}]
+print_rows(rows, ["id", "name", "city", "tags", "note"], Output.TABLE, with_empty=WITH_EMPTY)
+print_rows([], ["id", "name"], Output.TABLE, with_empty=False)
+"""
+
+
+@pytest.mark.parametrize(
+    ("width", "with_empty", "header", "told"),
+    [
+        (80, True, "id  name  city  tags  note", ""),
+        (80, False, "id  city  note", "not shown for lack of values: name, tags; --csv has all"),
+        (20, True, "id  city  note", "not shown for lack of values: name, tags; --csv has all"),
+        (12, True, "id  city", "not shown for lack of values: name, tags; for lack of width: note; --csv has all"),
+    ],
+)  # fmt: skip
+def test_columns_without_a_value_go_first(
+    width: int, *, with_empty: bool, header: str, told: str
+) -> None:
+    code = EMPTY_CODE.replace("WITH_EMPTY", str(with_empty))
+    lines = on_terminal(code, width, NO_COLOR="1").splitlines()
+    assert lines[0] == header
+    assert lines[2:] == [*([told] if told else []), "id  name"]
+
+
 def test_cells_are_shortened_where_all_columns_fit_then() -> None:
     lines = on_terminal(TERMINAL_CODE, 40, NO_COLOR="1").splitlines()
     assert lines == [f"id  name{' ' * 18}  city  note", f"1   {'x' * 21}…  Rome  n"]

@@ -169,3 +169,10 @@ def test_a_word_may_be_a_name_in_one_sheet_and_a_chance_in_another(
     assert Recorder().load_text(tmp_path, "id;Kans\n1;Renewal\n").mapping["Kans"] == "name"
     assert Recorder().load_text(tmp_path, "id;Kans\n1;60\n").mapping["Kans"] == "probability"
     assert not any("Kans" in note and "not" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("cell", ["1e+16", "1.5E3", "2E2"])
+def test_an_amount_with_an_exponent_is_one(store: Recorder, tmp_path: Path, cell: str) -> None:
+    report = store.load_text(tmp_path, f"id,amount\n1,{cell}\n")
+    assert report.mapping["amount"] == "amount"
+    assert Decimal(store.deals["1"]["amount"]) == Decimal(cell)

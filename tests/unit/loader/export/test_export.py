@@ -17,11 +17,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dealdb.analytics import Analytics
 from dealdb.errors import LoadError
 from dealdb.loader import DataLoader
 from dealdb.loader.export.export import EXPORT_FORMATS, write_frame
 from dealdb.model.schema import Field, FieldType
 from dealdb.model.values import encode
+from dealdb.query import QueryEngine
 from recorder import Recorder
 
 FIELDS = [
@@ -147,7 +149,7 @@ def test_a_frame_without_rows_is_written_in_each_form(tmp_path: Path, format: st
     report = write_frame(FRAME.clear(), tmp_path / "deals.out", format=format)
     assert report.rows == 0
     assert (tmp_path / "deals.out").stat().st_size == report.bytes
-    if format != "md":
+    if format not in ("md", "xlsx"):
         assert Recorder().load(tmp_path / "deals.out", format=format).read == 0
 
 
@@ -242,3 +244,22 @@ def test_a_field_that_elsewhere_stands_for_another_stays_itself() -> None:
     again = Recorder()
     again.declare([Field("value", FieldType.TEXT)])
     assert again.load([{"id": "1", "value": "x"}]).mapping["value"] == "value"
+
+
+def test_results_of_every_kind_are_written(tmp_path: Path) -> None:
+    query = QueryEngine.over(
+        [{"id": "1", "stage": "Won", "seats": 5}, {"id": "2", "stage": "Lost", "seats": 7}]
+    )
+    loader, path = DataLoader(Recorder, query.find), tmp_path / "r.csv"
+    lines: dict[str, Any] = {
+        "Won": Analytics(query.select).summary(by="stage"),
+        "1,Won,5": query.page(),
+        "Won,1,stage = 'Won'": query.facets("stage")["stage"],
+        "stage,Won,1,stage = 'Won'": query.facets("stage"),
+        "seats,5,1,seats = 5": query.facets(["stage", "seats"]),
+    }
+    for line, result in lines.items():
+        assert loader.export(path, result).rows >= 2
+        assert any(each.startswith(line) for each in path.read_text().splitlines()), line
+    with pytest.raises(LoadError, match="limit is for filters"):
+        loader.export(path, query.page(), limit=1)

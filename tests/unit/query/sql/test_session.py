@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
+import select
 import signal
 import statistics
+import subprocess
 import sys
 import threading
 import time
@@ -602,6 +605,49 @@ def test_ctrl_c_stops_a_statement() -> None:
     assert time.monotonic() - began < 30
     assert session.run("SELECT 1", DEALS).item() == 1
     session.close()
+
+
+STORM = """
+import signal
+from dealdb.query import QueryEngine
+
+def interrupt(*_):
+    # once for each statement: between two of them it would end the test
+    global within
+    if within:
+        within = False
+        raise KeyboardInterrupt
+
+within = False
+signal.signal(signal.SIGINT, interrupt)
+query = QueryEngine.over([{"id": str(n), "n": n} for n in range(1000)])
+statement = "SELECT n % 7 AS k, sum(n) AS total FROM deals WHERE n > :n GROUP BY k"
+print("ready", flush=True)
+n_interrupted, others = 0, []
+while n_interrupted < 40:
+    within = True
+    try:
+        query.sql(statement, params={"n": 5})
+        within = False
+    except BaseException as problem:
+        n_interrupted += 1
+        if type(problem) is not KeyboardInterrupt:
+            others.append(repr(problem))
+print(others, query.sql("SELECT sum(n) FROM deals").item(), flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_an_interrupt_is_never_another_error() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STORM], stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout
+        assert child.stdout.readline() == "ready\n"
+        pause = random.Random(7)
+        while not select.select([child.stdout], [], [], pause.uniform(0.01, 0.06))[0]:
+            child.send_signal(signal.SIGINT)
+        assert child.stdout.readline() == "[] 499500\n"
 
 
 def test_memory_is_bounded() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from dealdb.cli.commands.load import print_report
 from dealdb.cli.commands.server import print_health
@@ -24,15 +26,29 @@ if TYPE_CHECKING:
     from dealdb import DealDatabase
     from dealdb.cli.commands.trial.bench import Deals, Opener
 
+COLLECTION = "demo"
+TO_TRY = (
+    "dealdb find \"stage = 'Won'\" --sort -amount --limit 5",
+    "dealdb stats leaderboard",
+    "dealdb facets stage owner",
+    "dealdb shell",
+)
 FILTER = "stage = 'Negotiation' AND amount > 40000"
 
 
-def demo(session: Session) -> None:
+def demo(
+    session: Session,
+    keep: Annotated[  # noqa: FBT002 a flag
+        bool,
+        typer.Option("--keep", help="Keep the deals, in the collection demo of your data folder."),
+    ] = False,
+) -> None:
     """
     Show what dealdb does, on 1,600 sample deals.
 
     It loads them into a server of its own in a temporary folder, and shows health, the cost of saving in three ways,
-    a filter and the pipeline in figures. Nothing is left behind.
+    a filter and the pipeline in figures. Nothing is left behind, but with --keep the deals are there to be queried; a
+    second run changes nothing. With --url, or another --collection, they are kept there.
     """
     if session.output is not Output.TABLE:
         msg = f"demo prints text only: leave out --{session.output}"
@@ -42,17 +58,31 @@ def demo(session: Session) -> None:
     from dealdb.sample import deals
 
     sample = deals()
-    with scratch_opener(session) as open_collection, open_collection("demo") as db:
-        _heading(f"dealdb {version('dealdb')}: {len(sample):,} sample deals on {_server(db)}")
+    kept = _kept_collection(session)
+    with (
+        scratch_opener(session) as open_collection,
+        session.open(kept) if keep else open_collection(COLLECTION) as db,
+    ):
+        print(bold(f"dealdb {version('dealdb')}: {len(sample):,} sample deals on {_server(db)}"))
         print_report(db.loader.load(sample), columns=False)
         _heading("Health")
         print_health(db.connection.settings.where, db.health())
         _saving(open_collection, sample)
         _find(db, "A filter", FILTER, "id", "name", "owner", "amount", "expected_close")
         _figures(db)
+    if keep:
+        print(f"\nThe deals stay in the collection {kept}. Try:")
+        for command in TO_TRY:
+            print(f"  {command} --collection {kept}")
     print(
         "\nNow your own deals:  dealdb load FILE.csv,  then dealdb stats.  dealdb --help lists all commands."
     )
+
+
+def _kept_collection(session: Session) -> str:
+    # one of the configuration is that of the user's own deals
+    asked = session.sources.get("collection") == "--collection"
+    return session.collection_name if asked else COLLECTION
 
 
 def _server(db: DealDatabase) -> str:

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from dealdb.errors import LoadError
-from dealdb.loader.columns.hash_reading import HashColumns, read_hashes
+from dealdb.loader.hash_reading import HashColumns, read_hashes
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
 from dealdb.store.foreign.frames import frame_of

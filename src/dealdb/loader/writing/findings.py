@@ -1,0 +1,65 @@
+"""What a load comes across as it encodes its rows, for the report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+import polars as pl
+
+from dealdb.loader.chunk import Chunk
+from dealdb.loader.columns.bad_cells import CellCounts
+from dealdb.loader.columns.encode import Encoded
+from dealdb.loader.columns.plan import Plan
+
+# repeated ids that the report names, and lines of each
+MAX_REPEATED = 5
+
+
+class Findings:
+    """
+    Adds up what the chunks of a load have in them besides deals.
+
+    Attributes
+    ----------
+    bad_cells
+        Cells that were left out, by header.
+    """
+
+    def __init__(self) -> None:
+        self.bad_cells = CellCounts()
+        self._times_dropped: Counter[str] = Counter()
+
+    def add(self, encoded: Encoded) -> None:
+        """Take in one more chunk."""
+        self._times_dropped.update(encoded.times_dropped)
+        self.bad_cells.add(encoded.bad_rows, encoded.n_bad)
+
+    def notes(self) -> Iterator[str]:
+        """What the caller should know."""
+        for header, n in self._times_dropped.items():
+            yield f"times of day dropped in {header!r}: {n}; its field is a date"
+
+    def warnings(self) -> Iterator[str]:
+        """What figures will lack."""
+        if self.bad_cells.n:
+            yield f"bad cells: {', '.join(self.bad_cells.described())}; their deals lack them"
+
+
+def repeated_lines(
+    id_hashes: Sequence[pl.Series], chunks: Iterable[Chunk], plan: Plan
+) -> dict[str, tuple[int, ...]]:
+    """Lines of the first repeated ids; reads the source again up to the last of them."""
+    hashes = pl.concat(id_hashes)
+    first = hashes.filter(hashes.is_duplicated()).unique(maintain_order=True).head(MAX_REPEATED)
+    wanted = hashes.is_in(first.implode()).sum()
+    lines: dict[str, tuple[int, ...]] = {}
+    for chunk in chunks:
+        ids = plan.ids_of(chunk)
+        rows = ids.hash().is_in(first.implode()).arg_true().to_list()
+        for place, deal_id in zip(chunk.locate(rows), ids.gather(rows), strict=True):
+            lines[deal_id] = (*lines.get(deal_id, ()), place.line)[:MAX_REPEATED]
+        wanted -= len(rows)
+        if wanted <= 0:
+            break
+    return lines
