@@ -75,7 +75,7 @@ def test_few_whole_deals_are_those_of_the_columns(
         found = cold.query.find(where, **asked)
         assert waits(cold)
         assert found.equals(db.query.find(where, **asked), null_equal=True)
-        assert found.schema == db.query.frame().schema
+        assert found.schema == db.query.frame(text=True).schema
         # who asks again has the columns
         assert cold.query.find(where, **asked).equals(found, null_equal=True)
         assert not waits(cold)
