@@ -64,6 +64,12 @@ def load_file(db: DealDatabase) -> object:
     return db.loader.load(path, rejects=False, batch_size=10, resume=True)
 
 
+def kept_mapping(db: DealDatabase) -> object:
+    rows = [{"id": "kept", "n": 1}]
+    db.loader.load(rows, rejects=False, save_mapping="kept")
+    return db.loader.mapping("kept")
+
+
 def select(db: DealDatabase) -> object:
     db.select_database(1)
     try:
@@ -87,6 +93,8 @@ CALLS: dict[str, Call] = {
     "set_pipeline": lambda db: db.set_pipeline(Pipeline(tuple(reversed(list(db.pipeline))))),
     "rename_field": lambda db: db.rename_field("extra", "remark"),
     "drop_field": lambda db: db.drop_field("extra"),
+    "retype_field": lambda db: db.retype_field("extra", "text"),
+    "count_foreign": lambda db: db.count_foreign(),
     "deal_history": lambda db: db.deal_history("a"),
     "changes": told,
     "as_of": lambda db: db.as_of("2999-01-01").query.count(),
@@ -103,6 +111,9 @@ CALLS: dict[str, Call] = {
     "connection.is_connected": lambda db: db.connection.is_connected(),
     "connection.health": lambda db: db.connection.health(),
     "connection.dangers": lambda db: db.connection.dangers(),
+    "loader.mappings": lambda db: db.loader.mappings(),
+    "loader.mapping": kept_mapping,
+    "loader.forget_mapping": lambda db: db.loader.forget_mapping("none"),
     "loader.load new": load([{"id": f"L{n}", "n": n} for n in range(1_500)]),
     "loader.load merge": load([{"id": f"x{n}", "n": n + 1} for n in range(30)]),
     "loader.load skip": load([{"id": f"x{n}", "n": n + 1} for n in range(30)], on_conflict="skip"),

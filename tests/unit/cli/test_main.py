@@ -112,7 +112,10 @@ def test_each_error_has_its_exit_code(error: errors.DealDBError, code: int) -> N
         (["find", "--explain", "--parquet", "x"], "--explain excludes --parquet"),
         (["facets", "stage", "--by", "stage"], "--by 'stage': it takes COLUMN=HOW"),
         (["query", "keep", "x"], "query takes list, save NAME [WHERE], run NAME, or delete NAME"),
-        (["query", "list", "--limit", "3"], "--limit, --offset, --param, --parquet and --xlsx for run"),
+        (
+            ["query", "list", "--limit", "3"],
+            "--limit, --offset, --param, --parquet and --xlsx for run",
+        ),
         (["query", "run", "x", "--sort", "id"], "--sort and --columns are for save"),
         (["export", "x.csv", "id = '1'", "--sql", "SELECT 1"], "--sql excludes a filter"),
         (["export", "-", "--json"], "to stdout only the file is written"),

@@ -54,7 +54,7 @@ DEALS = st.dictionaries(TEXTS, st.fixed_dictionaries({}, optional=VALUES), min_s
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(deals=DEALS)
 def test_a_workbook_loads_as_the_same_deals(

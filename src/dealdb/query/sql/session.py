@@ -9,9 +9,12 @@ memory and threads, nothing spilt to disk, and a locked configuration.
 from __future__ import annotations
 
 import ctypes
+import importlib
 import json
+import sys
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_SQL_LENGTH = 20_000
+_ENGINES = frozenset(("duckdb", "pyarrow"))
 # parentheses; far below what the parser of DuckDB and the reader of its trees bear
 MAX_NESTING = 100
 THREADS = 2
@@ -113,6 +117,7 @@ class SqlSession:
             msg = f"sql() takes the text of one SELECT, not a {type(statement).__name__}"
             raise QueryError(msg)
         _check_size(statement)
+        import_engines()
         values = bound(params or {})
         # of the same length, so errors can show the statement as it was given
         readable = with_dollars(statement, values) if values else statement
@@ -197,6 +202,34 @@ def _duckdb_error() -> type[Exception]:
     return duckdb.Error
 
 
+def import_engines() -> None:
+    """
+    Import DuckDB and PyArrow in a thread of their own: an interrupt in the middle of that ends the whole process.
+
+    Raises
+    ------
+    MissingExtra
+        If one of them is not installed.
+    """
+    if not sys.modules.keys() >= _ENGINES:
+        thread = threading.Thread(target=_import_quietly, name="dealdb-sql-import", daemon=True)
+        thread.start()
+        thread.join()
+    try:
+        for name in sorted(_ENGINES):
+            importlib.import_module(name)
+    except ImportError as error:
+        msg = "sql() needs the extra 'sql': pip install 'dealdb[sql]'"
+        raise MissingExtra(msg) from error
+
+
+def _import_quietly() -> None:
+    # who asked for them imports them once more, and sees the error
+    with suppress(ImportError):
+        for name in sorted(_ENGINES):
+            importlib.import_module(name)
+
+
 def open_sandbox(memory_mb: int) -> duckdb.DuckDBPyConnection:
     """
     DuckDB in memory that can't reach anything: the second wall.
@@ -206,12 +239,9 @@ def open_sandbox(memory_mb: int) -> duckdb.DuckDBPyConnection:
     MissingExtra
         If DuckDB or PyArrow is not installed.
     """
-    try:
-        import duckdb
-        import pyarrow  # noqa: F401  # looked for here, so that its absence is reported like DuckDB's
-    except ImportError as error:
-        msg = "sql() needs the extra 'sql': pip install 'dealdb[sql]'"
-        raise MissingExtra(msg) from error
+    import_engines()
+    import duckdb
+
     connection = duckdb.connect(
         ":memory:",
         config={

@@ -79,7 +79,7 @@ def recorder(deals: dict[str, dict[str, Any]]) -> Recorder:
     ],
 )
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(deals=DEALS)
 def test_what_was_exported_loads_as_the_same_deals(
