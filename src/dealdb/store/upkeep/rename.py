@@ -18,12 +18,9 @@ from dealdb.model.schema import Field
 from dealdb.store.commit.definitions import Definitions
 from dealdb.store.commit.writers import Writers
 from dealdb.store.live.columns import LiveColumns
-from dealdb.store.upkeep.adopter import BATCH, Adopt, Adopter
+from dealdb.store.upkeep.adopter import BATCH, MAX_TRIES, Adopt, Adopter
 from dealdb.store.upkeep.repair import Audit
 from dealdb.store.upkeep.retype import Retype
-
-# each failed try means that others committed in the meantime; they must pause for a moment at some time
-_MAX_TRIES = 1_000
 
 
 class Reshape:
@@ -103,7 +100,7 @@ class Reshape:
 
     def _empty(self, name: str, *, fields: Sequence[str], sources: Sequence[str | None]) -> None:
         """Move or clear the column's values until there are none, then remove it."""
-        for _ in range(_MAX_TRIES):
+        for _ in range(MAX_TRIES):
             snapshot = self._live.snapshot()
             if name not in snapshot.schema:
                 return

@@ -21,11 +21,9 @@ from dealdb.store.commit.writers import Writers
 from dealdb.store.foreign.conversion import Converted
 from dealdb.store.live.columns import LiveColumns
 from dealdb.store.replica.snapshot import Snapshot
-from dealdb.store.upkeep.adopter import Adopt, Adopter, batches
+from dealdb.store.upkeep.adopter import MAX_TRIES, Adopt, Adopter, batches
 from dealdb.store.upkeep.repair import Audit
 
-# each failed try means that others committed in the meantime; they must pause for a moment at some time
-_MAX_TRIES = 1_000
 _SHOWN = 5
 
 
@@ -66,7 +64,7 @@ class Retype:
         ----
         A round trip for every 200 deals whose text changes.
         """
-        for _ in range(_MAX_TRIES):
+        for _ in range(MAX_TRIES):
             self._definitions.refresh().schema.check_own(field.name)
             snapshot = self._live.snapshot()
             known = snapshot.schema[field.name]
