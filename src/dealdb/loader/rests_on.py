@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from dealdb.loader.report import MappedColumn
 from dealdb.model.pipeline import Kind, Pipeline
@@ -23,6 +24,8 @@ _OTHERS = ("currency", "probability", "source", "loss_reason")
 _CLOSE_DATE = "close_date"
 # the field of the stages that deals were in before a status closed them
 _BEFORE = "stage_at_close"
+_ENDS = frozenset((Kind.WON, Kind.LOST))
+_NONE: Mapping[str, Collection[Kind]] = MappingProxyType({})
 # stages that a line names
 _SHOWN = 8
 # what the header of a column that is meant may contain, and what its cells are then
@@ -94,7 +97,10 @@ def rests_on(
 
 
 def doubts(
-    columns: Iterable[MappedColumn], stages: Collection[str], pipeline: Pipeline
+    columns: Iterable[MappedColumn],
+    stages: Collection[str],
+    pipeline: Pipeline,
+    outcomes: Mapping[str, Collection[Kind]] = _NONE,
 ) -> tuple[str, ...]:
     """
     What no column says, each with what to do.
@@ -105,6 +111,8 @@ def doubts(
         As of ``rests_on``.
     stages
         Stages by which the pipeline is judged.
+    outcomes
+        What flags beside the stages say, by stage.
 
     Examples
     --------
@@ -129,7 +137,7 @@ def doubts(
     if "stage" not in by_field:
         return tuple(found)
     # beside a status that gives the outcome, a stage needn't say it
-    unclear = () if _BEFORE in by_field else _unclear_stages(stages, pipeline)
+    unclear = () if _BEFORE in by_field else _unclear_stages(stages, pipeline, outcomes)
     return (*found, *_doubts_of_stages(stages, pipeline), *unclear)
 
 
@@ -152,13 +160,15 @@ def _doubts_of_stages(stages: Collection[str], pipeline: Pipeline) -> Iterator[s
         yield f"no stage means {kind}{known}; dealdb pipeline --set says what they mean"
 
 
-def _unclear_stages(stages: Collection[str], pipeline: Pipeline) -> Iterator[str]:
+def _unclear_stages(
+    stages: Collection[str], pipeline: Pipeline, outcomes: Mapping[str, Collection[Kind]]
+) -> Iterator[str]:
     """Stages that count as open for want of a word that says otherwise."""
     pending = [name for name in pipeline.names(Kind.OPEN) if name in stages]
-    ended = [name for name in pending if says_ended(name)]
+    ended = [name for name in pending if says_ended(name) or _ENDS.issubset(outcomes.get(name, ()))]
     if ended:
         yield (
-            f"stages that say that a deal has ended, not how, count as open: {_some(ended)}; "
+            f"stages whose deals have ended, nobody says how, count as open: {_some(ended)}; "
             "dealdb pipeline --set says what they mean"
         )
     numbers = [name for name in pending if name.isdigit()]

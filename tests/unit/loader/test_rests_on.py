@@ -137,7 +137,7 @@ def _warnings_of(store: Recorder, *stages: str) -> tuple[str, ...]:
 
 def test_a_stage_that_says_only_that_a_deal_has_ended(store: Recorder) -> None:
     assert _warnings_of(store, "Won", "Lost", "Demo", "Closed", "Завершена") == (
-        "stages that say that a deal has ended, not how, count as open: Closed, Завершена; "
+        "stages whose deals have ended, nobody says how, count as open: Closed, Завершена; "
         "dealdb pipeline --set says what they mean",
     )
 
@@ -166,3 +166,39 @@ def test_stages_that_are_known_need_no_words(store: Recorder) -> None:
 def test_the_column_that_may_be_the_amount(store: Recorder, header: str, shown: str) -> None:
     rows = [{**{k: v for k, v in WHOLE.items() if k != "Amount"}, header: 5}]
     assert f"name it with --map {shown}=amount" in load(store, rows).warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ([("Parked", "Y")], True),
+        ([("Parked", "Y"), ("Parked", "N")], True),
+        ([("Parked", "N")], False),
+        ([("Closed Lost", "Y")], False),
+    ],
+)
+def test_a_flag_that_closes_deals_whose_stage_says_nothing(
+    store: Recorder, flags: Sequence[tuple[str, str]], *, told: bool
+) -> None:
+    known = [("Won", "Y"), ("Lost", "Y"), ("Demo", "N")]
+    rows = [
+        {**WHOLE, "Deal ID": str(n), "Deal Stage": stage, "Is Closed": flag}
+        for n, (stage, flag) in enumerate([*known, *flags])
+    ]
+    line = (
+        "stages whose deals have ended, nobody says how, count as open: Parked; "
+        "dealdb pipeline --set says what they mean"
+    )
+    assert load(store, rows).warnings == ((line,) if told else ())
+
+
+def test_a_stage_in_which_flags_say_won_of_some_deals_and_lost_of_others(store: Recorder) -> None:
+    rows = [
+        {**WHOLE, "Deal ID": str(n), "Deal Stage": stage, "Is Won": won, "Is Closed": "true"}
+        for n, (stage, won) in enumerate(
+            [("Final", "true"), ("Final", "false"), ("Won", "true"), ("Lost", "false")]
+        )
+    ]
+    assert [text.partition(";")[0] for text in load(store, rows).warnings] == [
+        "stages whose deals have ended, nobody says how, count as open: Final"
+    ]
