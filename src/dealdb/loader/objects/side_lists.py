@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from dealdb.loader.objects.answers import WRAPPERS
 from dealdb.loader.objects.nested import bare
 from dealdb.model.stage_words import meaning_of
 
@@ -48,7 +49,8 @@ class SideLists:
         Lists of several pages are put together.
         """
         for name, value in members.items():
-            if not isinstance(value, list) or not value:
+            # what may be the rows themselves says nothing of them
+            if not isinstance(value, list) or not value or name in WRAPPERS:
                 continue
             if all(isinstance(item, dict) and item.get("id") is not None for item in value):
                 found = {str(item["id"]): item for item in value}

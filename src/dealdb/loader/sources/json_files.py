@@ -114,7 +114,7 @@ class JsonArraySource:
             If the text is not JSON to its end, or neither arrays nor objects.
         """
         lists = self._side_lists()
-        text = JsonText(self.name, self._texts(), self._stream.first_offset)
+        text = self._text()
         pages, spellings, n_rows = Pages(), Spellings(), 0
         gathered = Rows(spellings=spellings)
         for row, place in self._rows(text, pages):
@@ -130,13 +130,20 @@ class JsonArraySource:
         """What stands beside the rows: mostly behind them, so an answer is read once more for it."""
         if self._lists is None:
             self._lists = SideLists()
-            is_small = self.bytes_total <= _MOST_READ_AGAIN
-            text = JsonText(self.name, self._texts(), self._stream.first_offset)
-            if is_small and text.next_character() == "{":
-                pages = Pages(self._lists)
-                for _ in self._rows(text, pages):
+            if self.bytes_total <= _MOST_READ_AGAIN and self._has_answers():
+                for _ in self._rows(self._text(), Pages(self._lists)):
                     pass
         return self._lists
+
+    def _has_answers(self) -> bool:
+        text = self._text()
+        if text.next_character() != "[":
+            return text.next_character() == "{"
+        first = next(_elements(text), None)
+        return first is not None and is_answer(first[0])
+
+    def _text(self) -> JsonText:
+        return JsonText(self.name, self._texts(), self._stream.first_offset)
 
     def _texts(self) -> Iterator[tuple[str, int]]:
         decoder = codecs.getincrementaldecoder("utf-8")()

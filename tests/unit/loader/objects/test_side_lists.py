@@ -63,3 +63,17 @@ def test_ids_that_are_texts_in_one_place_and_numbers_in_the_other() -> None:
     lists.add({"companies": [{"id": "12", "name": "Acme"}]})
     explained = lists.explained({"id": 1, "company_id": 12})
     assert explained == {"id": 1, "company_id": 12, "company": {"id": "12", "name": "Acme"}}
+
+
+def test_pages_in_an_array(tmp_path: Path) -> None:
+    store = Recorder()
+    pages = [{"deals": [{**ROWS[0], "deal_id": 2}], "users": USERS}, {"deals": [ROWS[1]]}]
+    store.load_text(tmp_path, json.dumps(pages), name="deals.json")
+    assert [store.values(number)["name"] for number in ("1", "2")] == ["A", "B"]
+    assert store.values("1")["owner"] == "Ann"
+
+
+def test_the_rows_are_no_list_beside_them() -> None:
+    lists = SideLists()
+    lists.add({"deals": [{"id": 1, "name": "A"}]})
+    assert not lists
