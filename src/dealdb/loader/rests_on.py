@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from dealdb.loader.report import MappedColumn
 from dealdb.model.pipeline import Kind, Pipeline
 from dealdb.model.schema import STANDARD_NAMES
+from dealdb.model.stage_words import says_ended
 
 # the fields that figures are made of, and what is missing without them
 _NEEDED = {
@@ -20,10 +22,16 @@ _NEEDED = {
 }
 _OTHERS = ("currency", "probability", "source", "loss_reason")
 _CLOSE_DATE = "close_date"
+# the field of the stages that deals were in before a status closed them
+_BEFORE = "stage_at_close"
+_ENDS = frozenset((Kind.WON, Kind.LOST))
+_NONE: Mapping[str, Collection[Kind]] = MappingProxyType({})
+# stages that a line names
+_SHOWN = 8
 # what the header of a column that is meant may contain, and what its cells are then
 _LIKELY = {
     "amount": (
-        r"amount|value|revenue|price|worth|funding|betrag|wert|umsatz|importe|monto|montant|valeur|valor|importo|bedrag",
+        r"amount|value|revenue|price|worth|funding|[$€£¥]|betrag|wert|umsatz|importe|monto|montant|valeur|valor|importo|bedrag",
         ("decimal", "int", "float"),
     ),
     "stage": (
@@ -47,7 +55,10 @@ _LIKELY = {
     ),
 }
 # the words of columns that are something else
-_UNLIKELY = r"weighted|forecast|probab|percent|count|number|email|phone|id$|by$|reason|lead|contact|previous|last"
+_UNLIKELY = (
+    r"weighted|forecast|probab|percent|count|number|email|phone|id$|by$|reason|lead|contact|previous|last"
+    r"|unit(?:price|value)|per(?:unit|share)|shareprice|cpm"
+)
 
 
 def rests_on(
@@ -86,7 +97,10 @@ def rests_on(
 
 
 def doubts(
-    columns: Iterable[MappedColumn], stages: Collection[str], pipeline: Pipeline
+    columns: Iterable[MappedColumn],
+    stages: Collection[str],
+    pipeline: Pipeline,
+    outcomes: Mapping[str, Collection[Kind]] = _NONE,
 ) -> tuple[str, ...]:
     """
     What no column says, each with what to do.
@@ -97,6 +111,8 @@ def doubts(
         As of ``rests_on``.
     stages
         Stages by which the pipeline is judged.
+    outcomes
+        What flags beside the stages say, by stage.
 
     Examples
     --------
@@ -118,11 +134,15 @@ def doubts(
     for name, consequence in _NEEDED.items():
         if name not in given:
             found.append(f"{consequence}; name it with --map {_likely(name, all_columns)}={name}")
-    return (*found, *(_doubts_of_stages(stages, pipeline) if "stage" in by_field else ()))
+    if "stage" not in by_field:
+        return tuple(found)
+    # beside a status that gives the outcome, a stage needn't say it
+    unclear = () if _BEFORE in by_field else _unclear_stages(stages, pipeline, outcomes)
+    return (*found, *_doubts_of_stages(stages, pipeline), *unclear)
 
 
 def _by_field(columns: Iterable[MappedColumn]) -> Mapping[str, str]:
-    return {each.field: each.header for each in columns if each.field}
+    return {each.field: _one_line(each.header) for each in columns if each.field}
 
 
 def _outcomes(stages: Collection[str], pipeline: Pipeline) -> str:
@@ -140,6 +160,30 @@ def _doubts_of_stages(stages: Collection[str], pipeline: Pipeline) -> Iterator[s
         yield f"no stage means {kind}{known}; dealdb pipeline --set says what they mean"
 
 
+def _unclear_stages(
+    stages: Collection[str], pipeline: Pipeline, outcomes: Mapping[str, Collection[Kind]]
+) -> Iterator[str]:
+    """Stages that count as open for want of a word that says otherwise."""
+    pending = [name for name in pipeline.names(Kind.OPEN) if name in stages]
+    ended = [name for name in pending if says_ended(name) or _ENDS.issubset(outcomes.get(name, ()))]
+    if ended:
+        yield (
+            f"stages whose deals have ended, nobody says how, count as open: {_some(ended)}; "
+            "dealdb pipeline --set says what they mean"
+        )
+    numbers = [name for name in pending if name.isdigit()]
+    if 0 < len(numbers) < len(stages):
+        yield (
+            f"stages that are ids count as open: {_some(numbers)}; a table of stages (--stages FILE) or "
+            "dealdb pipeline --set says what they mean"
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
 def _likely(name: str, columns: Iterable[MappedColumn]) -> str:
     """Header that is most likely the field, as an argument of the shell; HEADER where none is."""
     words, kinds = _LIKELY[name]
@@ -147,8 +191,13 @@ def _likely(name: str, columns: Iterable[MappedColumn]) -> str:
         header = each.header.replace(" ", "").replace("_", "").casefold()
         is_own = each.field not in STANDARD_NAMES
         if is_own and each.type.startswith(kinds) and _means(header, words):
-            return each.header if each.header.isidentifier() else f"'{each.header}'"
+            return each.header if each.header.isidentifier() else f"'{_one_line(each.header)}'"
     return "HEADER"
+
+
+def _one_line(header: str) -> str:
+    # blanks don't count when a header is looked up
+    return " ".join(header.split())
 
 
 def _means(header: str, words: str) -> bool:

@@ -30,6 +30,7 @@ es: ganado ganada ganados ganadas
 fr: gagne gagnee gagnes gagnees remporte remportee
 it: vinto vinta vinti vinte
 pt: ganho ganha ganhos ganhas
+ru: выиграна выигран выиграно выиграли
 """)
 _LOST = _words("""
 en: lost
@@ -37,6 +38,7 @@ de: verloren
 es: perdido perdida perdidos perdidas
 fr: perdu perdue perdus perdues
 it: perso persa persi perse
+ru: проиграна проигран проиграно проиграли провалена провален провалено
 """)
 # these say it only as the whole name: "Signed", but not "NDA signed"
 _WON_NAMES = _words("""
@@ -48,9 +50,12 @@ fr: commande devissigne devisaccepte signe signee contratsigne vendu vendue conv
 it: acquisito acquisita aggiudicato aggiudicata firmato firmata contrattofirmato venduto venduta convertito convertita
 nl: gescoord getekend ondertekend contractgetekend verkocht geconverteerd klant
 pt: conquistado conquistada assinado assinada contratoassinado negociofechado
+ru: успех успешно успешнореализовано успешнореализована сделкауспешна успешнаясделка
+ru: продано продана оплачено договорподписан подписан
 """)
 _LOST_NAMES = _words("""
 en: loss lose closedlost deallost passed apology
+ru: провал проигрыш закрытоинереализовано нереализовано
 """)
 # these too, or before a reason: "Dead - no budget"
 _LOST_BEFORE_A_REASON = _words("""
@@ -62,6 +67,7 @@ fr: annule annulee refuse refusee rejete rejetee abandonne abandonnee disqualifi
 it: annullato annullata rifiutato rifiutata abbandonato abbandonata scartato scartata squalificato squalificata
 nl: afgewezen geannuleerd afgezegd gediskwalificeerd geeninteresse
 pt: recusado recusada rejeitado rejeitada desqualificado desqualificada semdecisao
+ru: отказ отменена отменен отменено отклонена отклонен отклонено аннулирована аннулирован нецелевои нецелевая
 """)
 # these say it of a stage, but may be the status of anything
 _VAGUE = _words("""
@@ -70,6 +76,7 @@ de: kunde auftrag bestellt
 es: cliente
 fr: client commande
 nl: klant
+ru: успешно продано оплачено подписан
 """)
 # these say nothing beside the outcome: "Closed Won", "Deal lost", "Fechado e ganho"
 _FILLERS = _words("""
@@ -80,6 +87,18 @@ fr: cloture cloturee clos close ferme fermee conclu conclue et affaire opportuni
 it: chiuso chiusa concluso conclusa e affare opportunita trattativa vendita
 nl: gesloten afgesloten en kans
 pt: fechado fechada encerrado oportunidade venda
+ru: закрыта закрыто закрыт закрытые и сделка сделки этап стадия
+""")
+# these say that a deal has ended, and not how
+_ENDED = _words("""
+en: closed completed complete done finished ended exited inactive archived resolved
+de: geschlossen abgeschlossen beendet erledigt archiviert
+es: cerrado cerrada finalizado finalizada terminado terminada concluido concluida completado completada
+fr: cloture cloturee clos ferme fermee termine terminee conclu conclue
+it: chiuso chiusa concluso conclusa terminato terminata completato completata
+nl: gesloten afgesloten afgerond beeindigd
+pt: fechado fechada encerrado encerrada concluido concluida finalizado finalizada
+ru: закрыта закрыто закрыт завершена завершен завершено
 """)
 # before an outcome, these say that it has not happened, or is past: "noch nicht gewonnen", "Previously lost"
 _NOT = _words("""
@@ -93,6 +112,7 @@ fr: pas jamais presque bientot sera si avant sans pas oralement
 it: quasi mai ancora presto sara se prima senza
 nl: niet nog bijna nooit misschien binnenkort wordt als tot voor geen mondeling
 pt: nao quase nunca ainda sera se ate antes sem
+ru: не нет еще почти скоро будет если до перед без возможно устно
 """)
 # behind an outcome, these take it back: "Lost & Found", "Won back"
 _BUT_NOT = _words("""
@@ -145,6 +165,21 @@ def is_outcome(text: str) -> bool:
     [True, True, True, False, False]
     """
     return meaning_of(text) != "open" and "".join(_bare_words(_without_marks(text))) not in _VAGUE
+
+
+def says_ended(name: str) -> bool:
+    """
+    Whether the name of a stage says that a deal has ended, but not whether it was won.
+
+    Examples
+    --------
+    >>> [says_ended(name) for name in ("5. Closed", "Completed", "Closed Won", "Demo done")]
+    [True, True, False, False]
+    """
+    words = [word for word in _word_list(_without_marks(name)) if not _ORDINAL.fullmatch(word)]
+    # "Deal closed" and "Project completed" say no more
+    said = [word for word in words if word in _ENDED]
+    return len(said) == 1 and all(word in _ENDED or word in _FILLERS for word in words)
 
 
 def outcome_called(column: str) -> Meaning | None:

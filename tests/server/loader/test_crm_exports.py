@@ -80,6 +80,7 @@ GOLDEN = {
     "espocrm.csv": Golden(),
     "frappe.csv": Golden(owners=ADDRESSES, expected=6),
     "freshsales.csv": Golden(expected=6),
+    "freshsales-api.json": Golden(expected=6),
     "hubspot.csv": Golden(),
     "hubspot-api.json": Golden(owners=NUMBERS, companies=0),
     "krayin.csv": Golden(

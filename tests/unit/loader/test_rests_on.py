@@ -128,3 +128,77 @@ def test_the_column_that_is_likely_meant_in_other_languages(
     own = MappedColumn(header=header, field="own", type=type)
     shown = header if header.isidentifier() else f"'{header}'"
     assert any(line.endswith(f"--map {shown}={field}") for line in doubts([own], (), Pipeline()))
+
+
+def _warnings_of(store: Recorder, *stages: str) -> tuple[str, ...]:
+    rows = [{**WHOLE, "Deal ID": str(n), "Deal Stage": stage} for n, stage in enumerate(stages)]
+    return load(store, rows).warnings
+
+
+def test_a_stage_that_says_only_that_a_deal_has_ended(store: Recorder) -> None:
+    assert _warnings_of(store, "Won", "Lost", "Demo", "Closed", "Завершена") == (
+        "stages whose deals have ended, nobody says how, count as open: Closed, Завершена; "
+        "dealdb pipeline --set says what they mean",
+    )
+
+
+def test_ids_among_the_names_of_stages(store: Recorder) -> None:
+    numbers = [str(95_180_900 + n) for n in range(10)]
+    assert _warnings_of(store, "closedwon", "closedlost", *numbers) == (
+        f"stages that are ids count as open: {', '.join(numbers[:8])}, and 2 more; "
+        "a table of stages (--stages FILE) or dealdb pipeline --set says what they mean",
+    )
+
+
+def test_stages_that_are_known_need_no_words(store: Recorder) -> None:
+    assert _warnings_of(store, "Won", "Lost", "Close", "Closing call", "3 - Demo") == ()
+
+
+@pytest.mark.parametrize(
+    ("header", "shown"),
+    [
+        ("Estimated $", "'Estimated $'"),
+        ("Share Price", "HEADER"),
+        ("Opportunity Total Worth", "'Opportunity Total Worth'"),
+        ("Gross Value\n(all years)", "'Gross Value (all years)'"),
+    ],
+)
+def test_the_column_that_may_be_the_amount(store: Recorder, header: str, shown: str) -> None:
+    rows = [{**{k: v for k, v in WHOLE.items() if k != "Amount"}, header: 5}]
+    assert f"name it with --map {shown}=amount" in load(store, rows).warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ([("Parked", "Y")], True),
+        ([("Parked", "Y"), ("Parked", "N")], True),
+        ([("Parked", "N")], False),
+        ([("Closed Lost", "Y")], False),
+    ],
+)
+def test_a_flag_that_closes_deals_whose_stage_says_nothing(
+    store: Recorder, flags: Sequence[tuple[str, str]], *, told: bool
+) -> None:
+    known = [("Won", "Y"), ("Lost", "Y"), ("Demo", "N")]
+    rows = [
+        {**WHOLE, "Deal ID": str(n), "Deal Stage": stage, "Is Closed": flag}
+        for n, (stage, flag) in enumerate([*known, *flags])
+    ]
+    line = (
+        "stages whose deals have ended, nobody says how, count as open: Parked; "
+        "dealdb pipeline --set says what they mean"
+    )
+    assert load(store, rows).warnings == ((line,) if told else ())
+
+
+def test_a_stage_in_which_flags_say_won_of_some_deals_and_lost_of_others(store: Recorder) -> None:
+    rows = [
+        {**WHOLE, "Deal ID": str(n), "Deal Stage": stage, "Is Won": won, "Is Closed": "true"}
+        for n, (stage, won) in enumerate(
+            [("Final", "true"), ("Final", "false"), ("Won", "true"), ("Lost", "false")]
+        )
+    ]
+    assert [text.partition(";")[0] for text in load(store, rows).warnings] == [
+        "stages whose deals have ended, nobody says how, count as open: Final"
+    ]

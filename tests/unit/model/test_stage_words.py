@@ -1,4 +1,4 @@
-"""The name of a stage gives its outcome in six languages, and only where it clearly does."""
+"""The name of a stage gives its outcome in seven languages, and only where it clearly does."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ Signed | 8. Signed | Contract signed (EMEA) | Invested | Success | Sold | CUSTOM
 Gewonnen | GEWONNEN | Abgeschlossen und gewonnen | Auftrag erhalten | Gesloten gewonnen
 Ganado | Ganada | Ganado/Ganada | Ganado/a | Cerrada ganada | Cierre ganado | Oportunidad ganada | Ganho | Ganha
 Fechado ganho | Fechado e ganho | Negócio ganho | Vinto | Vinta | Vinto/a | Chiuso vinto | Affare vinto
+Выиграна | Сделка выиграна | Успешно реализовано | Сделка успешна | Оплачено
 Gagné | Gagnée | Gagné(e) | GAGNÉ | Gagne | Clôturé gagné | Signée
 """
 LOST = """
@@ -22,10 +23,12 @@ Lost | Closed Lost | closedlost | Closed lost (Sales Pipeline) | 7. Closed Lost 
 Lost - price | Lost: no budget | Lost no budget | Lost/No decision | Closed Lost to Competitor | Lost (price)
 Closed-Lost to Competition | Lost - signed with competitor | C1:LOSE | LOSE | Dead | X. Dead | Dead - no budget
 Closed Dead | Abandoned | Unqualified | Disqualified (Sales) | No decision | Passed | Closed - Cancelled | Rejected
+Проиграна | Сделка провалена | Закрыто и не реализовано | Отказ - дорого | Нецелевой | Отменена
 Verloren | Verloren an Wettbewerb | Abgesagt | Gesloten verloren | Perdido | Perdida | Perdido/a | Cerrada perdida
 Fechado perdido | Perdu | Perdue | Perdu(e) | Négociation perdue | Annulé | Perso | Persa | Chiuso perso
 """
 OPEN = """
+Сделка не выиграна | Почти выиграна | Закрыта | Завершена | Новая
 Proposal | Demo | Closed | Qualified | Not won yet | not lost | noch nicht gewonnen | no ganado | casi ganado
 pas gagné | non gagné | não ganho | ainda não ganho | non vinto | nog niet gewonnen | bijna gewonnen
 almost won? | Almost won | Won? | To be won | Expected to be won | Likely won | Verbally won | Half won | Will be lost

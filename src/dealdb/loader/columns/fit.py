@@ -51,6 +51,9 @@ _NAMED_CURRENCY = "currency beside a name"
 # fields in which a name is better than an id
 _NAMES = ("company", "owner", "source", "loss_reason")
 _JUDGED = frozenset((*_DATES, *_NUMBERS, *_NAMES, "currency", "name", "id"))
+# the outcome in Dynamics, and elsewhere the state in an address
+_STATE_CODE = "statecode"
+_REGION = "^[A-Z]{2,3}$"
 # names at the beginning of a list, which are what everybody would take
 _OBVIOUS = 4
 _NOTHING = ("", "null", "none", "n/a", "na", "#n/a", "-", "--", "nan", "nat", r"\n")
@@ -102,7 +105,7 @@ class Fits:
         ranked: dict[str, list[tuple[float, str]]] = {}
         for header in headers:
             for one in candidates_of(header):
-                if one.field in _JUDGED:
+                if one.field in _JUDGED or (one.field == "stage" and key_of(header) == _STATE_CODE):
                     ranked.setdefault(one.field, []).append((_place(header, one), header))
         # the sort is stable: of equals the first column of the source comes first
         self._rivals = {
@@ -262,6 +265,8 @@ def _fitting(field: str, texts: pl.Series) -> pl.Series:
         return texts.str.contains(r"\p{L}")
     if field == "id":
         return texts.str.contains(_CODE)
+    if field == "stage":
+        return ~texts.str.contains(_REGION)
     return ~texts.str.contains(_ID)
 
 

@@ -48,6 +48,23 @@ _PREFIXED = 600
 _FORMATTED = "@odata.community.display.v1.formattedvalue"
 # what Odoo puts behind the name of a column that refers to another record
 _REFERENCE = re.compile(r"(?<=\w)/(?:\.?id|name|display_name)$")
+# what people write short: "Opp Name", "OppStage"
+_LONG_FORM = re.compile(r"^[Oo][Pp][Pp][Ss]?(?=[\W_]|[A-Z][a-z])")
+# and what the makers of sheets put behind a name: "Deal Owner (DropDown)"
+_FORM_NOTE = re.compile(
+    r"(?<=\w)\s*[(\[](?:drop[\s-]*down|formula|calculated|required|optional|mandatory|(?:multi[\s-]*)?select|pick[\s-]?list|"
+    r"look[\s-]?up|text|auto|list|pflichtfeld|auswahl|formel|obligatorio|opcional|lista|obligatoire|facultatif|liste|"
+    r"obbligatorio|verplicht|obrigat[óo]rio)[)\]]$",
+    re.IGNORECASE,
+)
+# databases write this for nothing, so that it is a cell, no name
+_NO_NAME = r"\N"
+# what only cells say: an amount, a day with a year, an address of mail; "2026" and "2026-01" may head a column
+_CELL = re.compile(
+    r"^\\N(?: \([0-9]+\))?$|^-?[0-9][0-9.,]*[.,][0-9]+$|^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:\D|$)"
+    r"|^[0-9]{1,2}[./][0-9]{1,2}[./][0-9]{2,4}\b|^\S+@\S+\.\w+$|^-?[0-9]{5,}$"
+)
+_CELLS_IN_A_DEAL = 2
 _IN_PERCENT = re.compile(r"\bin\s*%", re.IGNORECASE)
 _NUMBERS_AND_DATES = frozenset(
     ("amount", "probability", "created", "expected_close", "closed", CLOSE_DATE, WON_DATE, LOST_DATE, "updated")
@@ -125,9 +142,11 @@ def candidates_of(header: str) -> tuple[Candidate, ...]:
     >>> [one.field for one in candidates_of("Importe (EUR)")], candidates_of("Deal Type")
     (['amount'], ())
     """
-    bare, known = _bare(header), places()
+    bare, known = _in_full(_bare(header)), places()
     is_formatted = bare.casefold().endswith(_FORMATTED)
     bare = bare[: -len(_FORMATTED)] if is_formatted else bare
+    if bare == _NO_NAME:
+        return ()
     core = _REFERENCE.sub("", bare).replace("#", " no ")
     key = key_of(core)
     if "%" in bare:
@@ -201,6 +220,11 @@ def no_id(fields: Mapping[str, str | None]) -> str:
     >>> no_id({"Deal": "name"}).partition("; did")[0]
     "no column is the id of the deals; name it with mapping={'<column>': 'id'}, or what makes one with id_from='Deal'"
     """
+    if sum(bool(_CELL.search(header)) for header in fields) >= _CELLS_IN_A_DEAL:
+        return (
+            "the first line looks like a deal, not like the names of the columns; write a line of names above it, "
+            "such as id,name,amount,stage,owner,created"
+        )
     names = (header for header, field in fields.items() if field == "name")
     makes = next((f"id_from={name!r}" for name in names), "id_from")
     return (
@@ -224,6 +248,11 @@ def _key(header: str) -> str:
 def _bare(header: str) -> str:
     """Header without what programs put before all of them: a connector ``property_``, Pipedrive ``Deal - ``."""
     return _BEFORE_ALL.sub("", header.strip())
+
+
+def _in_full(bare: str) -> str:
+    """Header as the lists have it: "Opp Owner (DropDown)" is the owner of an opportunity."""
+    return _FORM_NOTE.sub("", _LONG_FORM.sub("opportunity", bare))
 
 
 def _ranked(one: Candidate, *, is_formatted: bool, is_id: bool) -> Candidate:

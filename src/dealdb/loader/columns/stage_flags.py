@@ -64,8 +64,7 @@ def outcomes_in(
     columns = [cell.alias(f"_{place}") for place, cell in enumerate(cells)]
     rows = frame.select(pl.col(stage).alias("_"), *columns).unique(maintain_order=True)
     for name, *said in rows.iter_rows():
-        kind = _kind_beside(name, *said) if name else None
-        if kind:
+        for kind in _kinds_beside(name, *said) if name else ():
             yield name, kind
 
 
@@ -86,19 +85,18 @@ def _has_words(cells: pl.Series) -> bool:
     return cells.null_count() < len(cells)
 
 
-def _kind_beside(
+def _kinds_beside(
     name: str, won: str | None, lost: str | None, closed: str | None, word: str | None
-) -> Kind | None:
-    """What the flags of a row say of its stage; None where its name may decide."""
+) -> Collection[Kind]:
+    """What the flags of a row say of its stage: nothing where its name decides, and both ends where nobody does."""
     said = _OF_TYPE.get((word or "").strip().lower())
     if said:
-        return said
+        return (said,)
     possible = _possible(won, lost, closed)
-    if len(possible) == 1:
-        return possible.pop()
+    if len(possible) == 1 or Kind(meaning_of(name)) in possible:
+        return possible if len(possible) == 1 else ()
     # "not won" is all that is known of a stage that is called won: then it is not
-    denied = Kind.OPEN in possible and Kind(meaning_of(name)) not in possible
-    return Kind.OPEN if denied else None
+    return (Kind.OPEN,) if Kind.OPEN in possible else possible
 
 
 def _possible(is_won: str | None, is_lost: str | None, is_closed: str | None) -> set[Kind]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dealdb.loader.objects.answers import HOLDERS, MOST_DEEP, WRAPPERS, Members
 from dealdb.loader.objects.nested import bare
+from dealdb.loader.objects.side_lists import SideLists
 
 # where answers say how far they are
 _ABOUT = {
@@ -36,8 +37,14 @@ class Pages:
     What the answers of a source say of the pages that it lacks.
 
     One answer that says that nothing comes after it is the last of those in the file, whatever their order.
+
+    Attributes
+    ----------
+    lists
+        Those beside the rows, where they are gathered.
     """
 
+    lists: SideLists | None = None
     _has_first: bool = False
     _has_last: bool = False
     _total: int = 0
@@ -46,6 +53,8 @@ class Pages:
     def add(self, members: Members) -> None:
         """Take in what stands around the rows of one answer."""
         self._is_answer = True
+        if self.lists is not None:
+            self.lists.add(members)
         about = list(_about(members, 0))
         self._has_last |= not any(_says_more(each) for each in about)
         self._has_first |= not any(_says_before(each) for each in about)

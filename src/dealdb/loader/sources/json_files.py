@@ -18,9 +18,13 @@ from dealdb.loader.objects.answers import (
     rows_of_object,
 )
 from dealdb.loader.objects.pages import Pages
+from dealdb.loader.objects.side_lists import SideLists
 from dealdb.loader.sources.json_text import DECODER, JsonText
 from dealdb.loader.sources.rows import Rows, Spellings
 from dealdb.loader.sources.text_file import ByteStream, check_row
+
+# an answer that is larger is no page of one
+_MOST_READ_AGAIN = 64 * 1024 * 1024
 
 
 class JsonLinesSource:
@@ -93,6 +97,7 @@ class JsonArraySource:
         self._encoding = [] if stream.encoding == "utf-8" else [f"encoding {stream.encoding}"]
         self._stream = stream
         self._lacking = ""
+        self._lists: SideLists | None = None
 
     @property
     def notes(self) -> list[str]:
@@ -108,17 +113,37 @@ class JsonArraySource:
         LoadError
             If the text is not JSON to its end, or neither arrays nor objects.
         """
-        text = JsonText(self.name, self._texts(), self._stream.first_offset)
+        lists = self._side_lists()
+        text = self._text()
         pages, spellings, n_rows = Pages(), Spellings(), 0
         gathered = Rows(spellings=spellings)
         for row, place in self._rows(text, pages):
-            gathered.add(row, place)
+            gathered.add(lists.explained(row) if lists else row, place)
             n_rows += 1
             if len(gathered.rows) >= ROWS_A_CHUNK:
                 yield gathered.chunk(text.done)
                 gathered = Rows(spellings=spellings)
         self._lacking = pages.lacking(n_rows)
         yield replace(gathered.chunk(text.done), incomplete=self._lacking)
+
+    def _side_lists(self) -> SideLists:
+        """What stands beside the rows: mostly behind them, so an answer is read once more for it."""
+        if self._lists is None:
+            self._lists = SideLists()
+            if self.bytes_total <= _MOST_READ_AGAIN and self._has_answers():
+                for _ in self._rows(self._text(), Pages(self._lists)):
+                    pass
+        return self._lists
+
+    def _has_answers(self) -> bool:
+        text = self._text()
+        if text.next_character() != "[":
+            return text.next_character() == "{"
+        first = next(_elements(text), None)
+        return first is not None and is_answer(first[0])
+
+    def _text(self) -> JsonText:
+        return JsonText(self.name, self._texts(), self._stream.first_offset)
 
     def _texts(self) -> Iterator[tuple[str, int]]:
         decoder = codecs.getincrementaldecoder("utf-8")()

@@ -285,7 +285,7 @@ class Load:
         # the stages of a later load are often a part of those that are known to be right
         are_known = self._stages_before.issuperset(used)
         judged = [stage.name for stage in pipeline] if used and are_known else used
-        return doubts(self._filled_columns(), judged, pipeline)
+        return doubts(self._filled_columns(), judged, pipeline, self._outcomes)
 
     def _check_strictly(self) -> None:
         """Refuse what would be a warning, before anything is written."""

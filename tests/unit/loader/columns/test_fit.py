@@ -176,3 +176,14 @@ def test_an_amount_with_an_exponent_is_one(store: Recorder, tmp_path: Path, cell
     report = store.load_text(tmp_path, f"id,amount\n1,{cell}\n")
     assert report.mapping["amount"] == "amount"
     assert Decimal(store.deals["1"]["amount"]) == Decimal(cell)
+
+
+@pytest.mark.parametrize(
+    ("cells", "field"),
+    [(("CA", "NY"), "state_code"), (("Open", "Won"), "stage"), (("0", "1"), "stage")],
+)
+def test_the_state_in_an_address_is_no_stage(
+    store: Recorder, tmp_path: Path, cells: tuple[str, str], field: str
+) -> None:
+    text = f"id,amount,state_code\n1,5,{cells[0]}\n2,6,{cells[1]}\n"
+    assert store.load_text(tmp_path, text).mapping["state_code"] == field

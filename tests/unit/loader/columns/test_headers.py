@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dealdb.loader.columns.headers import currency_of, map_headers
+from dealdb.loader.columns.headers import currency_of, map_headers, no_id
 from dealdb.model.schema import Schema
 
 
@@ -284,3 +284,41 @@ def test_what_is_weighted_is_no_amount_beside_one(headers: list[str], amount: st
 def test_words_around_a_name(header: str, field: str) -> None:
     # a date of closing can't be split without stages
     assert map_headers([header, "Stage"], None, Schema.standard())[header] == field
+
+
+@pytest.mark.parametrize(
+    ("header", "field"),
+    [
+        ("Opp Name", "name"), ("OppStage", "stage"), ("opp_owner", "owner"), ("Opps Amount (EUR)", "amount"),
+        ("Opposite", "opposite"), ("Opp Type", "opp_type"),
+        ("Deal Owner\n(DropDown)", "owner"), ("Stage [required]", "stage"), ("Betrag (Pflichtfeld)", "amount"),
+        ("Notes (Required)", "notes_required"), ("Stage (last quarter)", "stage_last_quarter"),
+        ("rep_id", "owner"), ("id_vendedor", "owner"), ("id_empresa", "company"),
+    ],
+)  # fmt: skip
+def test_a_name_that_is_short_or_has_a_note_of_its_form(header: str, field: str) -> None:
+    assert map_headers([header], None, Schema.standard()) == {header: field}
+
+
+def test_a_name_is_better_than_the_id_of_a_seller() -> None:
+    fields = map_headers(["rep_id", "Sales rep"], None, Schema.standard())
+    assert fields == {"rep_id": "rep_id", "Sales rep": "owner"}
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        ["77", "Rollout", "1500.00", r"\N", "Closed Won"],
+        ["Rollout", "ann@example.com", "2026-01-31 10:00:00"],
+        ["Rollout", "31.01.2026", "Offen", "4.500,00"],
+    ],
+)
+def test_a_first_line_that_is_a_deal(first: list[str]) -> None:
+    fields = map_headers(first, None, Schema.standard())
+    assert "id" not in fields.values()
+    assert no_id(fields).startswith("the first line looks like a deal")
+
+
+def test_months_and_years_may_head_columns() -> None:
+    headers = ["Deal", "2025", "2026", "2026-01", "2026-02", "Q1"]
+    assert no_id(dict.fromkeys(headers)).startswith("no column is the id")
