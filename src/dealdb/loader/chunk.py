@@ -94,6 +94,8 @@ class Chunk:
         Sets of headers that rows have; a header that a row lacks leaves the stored field as it is.
     incomplete
         Why the source can't be all that there is, by its own words, as far as it was read; empty where it may be.
+    doubtful
+        Lines of rows that may be deals with only a name, or titles of groups.
     """
 
     frame: pl.DataFrame
@@ -105,6 +107,7 @@ class Chunk:
     shape: pl.Series | None = None
     shapes: Sequence[frozenset[str]] = ()
     incomplete: str = ""
+    doubtful: Sequence[int] = ()
 
 
 class Source(Protocol):

@@ -225,6 +225,7 @@ class Load:
     def _look_at(self, chunk: Chunk) -> None:
         self._profile.add(chunk)
         self._spellings.add(chunk)
+        self._findings.look_at(chunk)
 
     def _decide_first(self) -> Iterator[Chunk]:
         kept: list[Chunk] = []
@@ -293,7 +294,7 @@ class Load:
             return
         # an error has no values of deals in it
         alike = (bare for _, bare in self._spellings.doubts(self._plan))
-        if found := (*self._doubts(self._proposed()), *alike):
+        if found := (*self._doubts(self._proposed()), *alike, *self._findings.doubts()):
             raise LoadError("; ".join((*found, "nothing was written, because of strict")))
 
     def _proposed(self) -> Pipeline:
@@ -337,7 +338,8 @@ class Load:
         self._id_hashes.append(hashes)
 
     def _check_errors(self) -> None:
-        found = self._rejected.reasons.total()
+        # a row of totals is no mistake
+        found = self._rejected.n_without(SUMMARY_ROW)
         limit = self._options.max_errors
         if limit is None or found <= limit:
             return
