@@ -156,7 +156,7 @@ class DataLoader:
             Path of the file for rows that were not loaded; True for ``<name>.rejects.csv`` in the working directory,
             False for none.
         max_errors
-            Rejected rows after which the load stops; None for no limit.
+            Rejected rows after which the load stops; None for no limit. Rows such as totals (``summary-row``) don't count.
         max_expansion
             Times its size that a compressed file, or a workbook, may have unpacked; up to 64 MB any number.
         batch_size

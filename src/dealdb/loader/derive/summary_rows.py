@@ -14,13 +14,11 @@ from dataclasses import replace
 import polars as pl
 
 from dealdb.loader.cells.numbers import decimals
-from dealdb.loader.chunk import Chunk, Reject, RowPlace
+from dealdb.loader.chunk import SUMMARY_ROW, Chunk, Reject, RowPlace
 from dealdb.loader.columns.headers import map_headers
 from dealdb.loader.derive.derived_source import DerivedSource, kept
 from dealdb.loader.derive.group_titles import has_codes, single_cells, sums_without_label, titles
 
-# code of their rejects
-SUMMARY_ROW = "summary-row"
 # in English, German, Spanish, French, Italian, Dutch and Portuguese; what follows may be a number of records
 _WORDS = (
     r"(?:(?:grand|sub|report|overall|page|running)[\s-]*)?totals?(?:\s+(?:général|general|geral|generale|amount|value))?"
@@ -129,8 +127,8 @@ class _TextLines:
         first = frame.columns[0]
         said = pl.any_horizontal(pl.col(header, first).str.contains(pattern)).alias("said")
         lines = (alone & frame.select(said)["said"].fill_null(value=False)).arg_true().to_list()
-        rejects = [_as_text_line(each) for each in chunk.rejects]
-        return _set_aside(replace(chunk, rejects=rejects), lines, header, _NO_DEAL)
+        chunk = replace(chunk, rejects=_as_text_lines(chunk.rejects))
+        return _set_aside(chunk, lines, header, _NO_DEAL)
 
     def _count(self, labels: pl.Series) -> None:
         self._n += labels.len()
@@ -168,10 +166,22 @@ def _is_short(reject: Reject) -> bool:
     return reject.code == "columns" and reject.message.endswith(" found 1")
 
 
+def _as_text_lines(rejects: Sequence[Reject]) -> list[Reject]:
+    """Rejects, those that are lines of text with the code for it, and a single word below one too."""
+    found: list[Reject] = []
+    for each in map(_as_text_line, rejects):
+        above = found[-1] if found else None
+        # such as the name of the company below "All rights reserved."
+        follows = above is not None and above.code == SUMMARY_ROW and above.line + 1 == each.line
+        is_line = follows and _is_short(each)
+        found.append(replace(each, code=SUMMARY_ROW, message=_NO_DEAL) if is_line else each)
+    return found
+
+
 def _as_text_line(reject: Reject) -> Reject:
-    """A row that is too short, as what it is if it has one cell of several words."""
+    """A row that is too short, as what it is if it has one cell, of several words or of one such as Total."""
     text = reject.raw.strip().strip('"')
-    if _is_short(reject) and re.search(_SEVERAL_WORDS, text):
+    if _is_short(reject) and (re.search(_SEVERAL_WORDS, text) or re.search(_SUMMARY, text)):
         return replace(reject, code=SUMMARY_ROW, message=_NO_DEAL)
     return reject
 

@@ -14,14 +14,13 @@ from dataclasses import replace
 import polars as pl
 
 from dealdb.errors import LoadError
-from dealdb.loader.chunk import Chunk, Source
+from dealdb.loader.chunk import SUMMARY_ROW, Chunk, Source
 from dealdb.loader.columns.encode import Encoded, encode_chunk
 from dealdb.loader.columns.plan import Plan
 from dealdb.loader.columns.profile import Profile
 from dealdb.loader.columns.spellings import Spellings
 from dealdb.loader.columns.stage_flags import told
 from dealdb.loader.derive.stage_table import StageTable
-from dealdb.loader.derive.summary_rows import SUMMARY_ROW
 from dealdb.loader.load_options import LoadOptions
 from dealdb.loader.progress import Meter, ProgressCallback
 from dealdb.loader.rejects import RejectsFile

@@ -95,6 +95,13 @@ def test_a_title_among_ids_with_digits(store: Recorder, tmp_path: Path) -> None:
     assert not any("single cell" in each for each in report.warnings)
 
 
+def test_more_titles_than_rows_above_the_table(store: Recorder, tmp_path: Path) -> None:
+    group = f"{HEADER}Acme,Ann,Demo,10\n,,,10\n\n"
+    text = f"Deals,,,\n\nActive,,,\n{group}Closed,,,\n{group}Lost,,,\n{group}"
+    store.load_text(tmp_path, text, id_from="row")
+    assert _names(store) == ["Acme", "Acme", "Acme"]
+
+
 def test_ids_that_are_words_stay(store: Recorder, tmp_path: Path) -> None:
     store.load_text(tmp_path, "id,name,amount\nacme,A,10\nactive,,\nbolt,B,20\n")
     assert list(store.deals) == ["acme", "active", "bolt"]
