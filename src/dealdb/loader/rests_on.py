@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from dealdb.loader.report import MappedColumn
@@ -137,7 +138,8 @@ def _doubts_of_stages(stages: Collection[str], pipeline: Pipeline) -> Iterator[s
     open_ones = ", ".join(pipeline.names(Kind.OPEN)[:8])
     known = f": the open ones are {open_ones}" if open_ones else ""
     for kind in pipeline.outcomes_lacking(stages):
-        yield f"no stage means {kind}{known}; dealdb pipeline --set says what they mean"
+        command = f"dealdb pipeline --set {shlex.quote(pipeline.to_text())}"
+        yield f"no stage means {kind}{known}; change what they mean in: {command}"
 
 
 def _likely(name: str, columns: Iterable[MappedColumn]) -> str:
@@ -147,7 +149,7 @@ def _likely(name: str, columns: Iterable[MappedColumn]) -> str:
         header = each.header.replace(" ", "").replace("_", "").casefold()
         is_own = each.field not in STANDARD_NAMES
         if is_own and each.type.startswith(kinds) and _means(header, words):
-            return each.header if each.header.isidentifier() else f"'{each.header}'"
+            return each.header if each.header.isidentifier() else shlex.quote(each.header)
     return "HEADER"
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 import pytest
 
+from dealdb.cli.commands.stats import parse_stages
 from dealdb.errors import LoadError
 from dealdb.loader import DataLoader, LoadReport, rejects
 from dealdb.loader.report import MappedColumn
@@ -52,8 +55,8 @@ def test_what_no_column_says_with_the_likely_remedy(store: Recorder) -> None:
         "name it with --map HEADER=closed",
         "no column says when deals are expected to close: none will be overdue; "
         "name it with --map HEADER=expected_close",
-        "no stage means won: the open ones are Demo; dealdb pipeline --set says what they mean",
-        "no stage means lost: the open ones are Demo; dealdb pipeline --set says what they mean",
+        "no stage means won: the open ones are Demo; change what they mean in: dealdb pipeline --set Demo:open:0.5",
+        "no stage means lost: the open ones are Demo; change what they mean in: dealdb pipeline --set Demo:open:0.5",
     )
 
 
@@ -108,7 +111,23 @@ def test_where_all_stages_are_won_no_open_one_is_named() -> None:
     columns = [MappedColumn(header="Phase", field="stage", type="text")]
     pipeline = Pipeline((Stage("Won", Kind.WON),))
     found = doubts(columns, ["Won"], pipeline)
-    assert found[-1] == "no stage means lost; dealdb pipeline --set says what they mean"
+    assert found[-1] == "no stage means lost; change what they mean in: dealdb pipeline --set Won:won"
+
+
+def test_the_command_for_stages_can_be_pasted_into_a_shell() -> None:
+    pipeline = Pipeline(
+        (
+            Stage("It's on, or not", Kind.OPEN, Decimal("0.10"), 30),
+            Stage('A "B": $x', Kind.OPEN),
+            Stage("Done", Kind.OPEN, None, 7),
+            Stage("Won", Kind.WON, Decimal(1)),
+        )
+    )
+    columns = [MappedColumn(header="Phase", field="stage", type="text")]
+    [found] = [line for line in doubts(columns, ["Won"], pipeline) if "lost" in line][-1:]
+    arguments = shlex.split(found.partition("in: ")[2])
+    assert arguments[:3] == ["dealdb", "pipeline", "--set"]
+    assert parse_stages(arguments[3]) == pipeline
 
 
 @pytest.mark.parametrize(
