@@ -203,7 +203,7 @@ def load(
         msg = "--from-end is for --follow"
         raise ConfigError(msg)
     if follow:
-        check_followed(files, given | ({"mapping_": 1} if use_mapping else {}), dry_run=dry_run)
+        check_followed(files, given, dry_run=dry_run)
     if "delete_missing" in given and len(files) > 1:
         msg = "--delete-missing takes one file: each would delete what only the others have"
         raise ConfigError(msg)
