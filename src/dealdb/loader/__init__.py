@@ -12,7 +12,7 @@ from dealdb.loader.export.export import EXPORT_FORMATS, ExportReport
 from dealdb.loader.loader import DataLoader
 from dealdb.loader.report import LoadReport, MappedColumn, Progress
 from dealdb.loader.saved_mapping import SavedMapping
-from dealdb.loader.side_table import read_table
+from dealdb.loader.side_table import TextDatesWarning, read_table
 from dealdb.loader.store_protocol import LoadTarget, WriteCounts
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "MappedColumn",
     "Progress",
     "SavedMapping",
+    "TextDatesWarning",
     "WriteCounts",
     "read_table",
 ]
