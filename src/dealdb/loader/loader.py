@@ -156,7 +156,7 @@ class DataLoader:
             Path of the file for rows that were not loaded; True for ``<name>.rejects.csv`` in the working directory,
             False for none.
         max_errors
-            Rejected rows after which the load stops; None for no limit. Rows such as totals (``summary-row``) don't count.
+            Rejected rows after which the load stops, without totals and the like (``summary-row``); None for no limit.
         max_expansion
             Times its size that a compressed file, or a workbook, may have unpacked; up to 64 MB any number.
         batch_size
@@ -411,7 +411,9 @@ class DataLoader:
             "on_conflict": on_conflict, "bad_cells": bad_cells, "fold": fold,
         }  # fmt: skip
         chosen = followed(self._chosen(given))
-        options = LoadOptions(**chosen, rejects=rejects, batch_size=batch_size, durability=durability)
+        options = LoadOptions(
+            **chosen, rejects=rejects, batch_size=batch_size, durability=durability
+        )
         return follow(
             self._store, Path(path), options, from_end=from_end, timeout_s=timeout_s,
             stop=stop or threading.Event(), tell=tell or (lambda _: None),

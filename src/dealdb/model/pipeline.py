@@ -195,7 +195,9 @@ class Pipeline:
 
         Examples
         --------
-        >>> Pipeline((Stage("Demo, 2nd", Kind.OPEN, Decimal("0.5"), 30), Stage("Won", Kind.WON))).to_text()
+        >>> Pipeline(
+        ...     (Stage("Demo, 2nd", Kind.OPEN, Decimal("0.5"), 30), Stage("Won", Kind.WON))
+        ... ).to_text()
         '"Demo, 2nd":open:0.5:30,Won:won'
         """
         return ",".join(map(_stage_text, self.stages))

@@ -37,11 +37,11 @@ from dealdb.model.decimals import (
     DoesNotFit,
     check_digits,
     check_probability,
-    share_of,
     decode_decimal,
     encode_decimal,
     number_of,
     scale_of,
+    share_of,
 )
 from dealdb.model.moments import as_utc, midnight
 from dealdb.model.schema import (

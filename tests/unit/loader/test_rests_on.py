@@ -111,7 +111,9 @@ def test_where_all_stages_are_won_no_open_one_is_named() -> None:
     columns = [MappedColumn(header="Phase", field="stage", type="text")]
     pipeline = Pipeline((Stage("Won", Kind.WON),))
     found = doubts(columns, ["Won"], pipeline)
-    assert found[-1] == "no stage means lost; change what they mean in: dealdb pipeline --set Won:won"
+    assert (
+        found[-1] == "no stage means lost; change what they mean in: dealdb pipeline --set Won:won"
+    )
 
 
 def test_the_command_for_stages_can_be_pasted_into_a_shell() -> None:

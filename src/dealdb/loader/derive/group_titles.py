@@ -20,7 +20,7 @@ _CODE = r"^\s*\S*[0-9]\S*\s*$"
 # in a table of fewer columns a row of one cell may be a deal
 _COLUMNS_OF_A_TABLE = 3
 # a span of days, as sums of columns of dates have it
-_SPAN = r"^[0-9./-]{6,10}\s+(?:to|-|–)\s+[0-9./-]{6,10}$"
+_SPAN = r"^[0-9./-]{6,10}\s+(?:to|-|\u2013)\s+[0-9./-]{6,10}$"
 # by these a sheet is grouped; the name or the company of a deal may well be those of the deal before it
 _NOT_GROUPED_BY = ("name", "company", "id")
 # one title alone is no pattern
@@ -132,9 +132,7 @@ def _is_group_of(text: str, frame: pl.DataFrame, row: int, schema: Schema) -> bo
         return False
     fields = map_headers(frame.columns[1:], None, schema)
     cells = [name for name, field in fields.items() if field not in _NOT_GROUPED_BY]
-    return text.casefold() in {
-        (frame[name][row] or "").strip(BLANKS).casefold() for name in cells
-    }
+    return text.casefold() in {(frame[name][row] or "").strip(BLANKS).casefold() for name in cells}
 
 
 def _begins_block(chunk: Chunk, row: int, single: Collection[int]) -> bool:

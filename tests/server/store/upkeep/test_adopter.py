@@ -203,9 +203,7 @@ def test_dates_that_can_be_read_both_ways_stay_texts(db: DealDatabase, client: r
     assert db.query.frame()["created_at"].to_list() == ["03/03/2026", "04/03/2026", "00/03/2026"]
 
 
-def test_dates_that_are_asked_for_are_never_guessed(
-    db: DealDatabase, client: redis.Redis
-) -> None:
+def test_dates_that_are_asked_for_are_never_guessed(db: DealDatabase, client: redis.Redis) -> None:
     for n in (8, 9):
         client.hset(f"deal:{n}", "begun", f"0{n % 5}/03/2026")
     with pytest.raises(LoadError, match="either month or day first; what writes them has to write"):
