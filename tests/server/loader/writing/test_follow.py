@@ -312,7 +312,9 @@ def test_a_saved_mapping_gives_the_columns_of_a_load(db: DealDatabase, file: Pat
     assert dict(db.get_deal("2") or {}) | {"id": "1"} == dict(db.get_deal("1") or {})
     append(file, {"Nr": "3", "Betrag": "1.000"})
     db.loader.follow(file, mapping=db.loader.mapping("crm"), timeout_s=0)
-    assert str((db.get_deal("3") or {})["amount"]) == "1000.00"
+    third = db.get_deal("3")
+    assert third is not None
+    assert str(third["amount"]) == "1000.00"
 
 
 def test_a_mapping_for_other_files_says_so(db: DealDatabase, file: Path) -> None:
@@ -340,4 +342,6 @@ def test_names_are_joined_with_those_of_earlier_lines(db: DealDatabase, file: Pa
     assert eventually(lambda: "3" in db)
     following.stop.set()
     following.join()
-    assert (db.get_deal("2") or {})["owner"] == "Ann"
+    second = db.get_deal("2")
+    assert second is not None
+    assert second["owner"] == "Ann"
