@@ -1,4 +1,4 @@
-"""What a run says of hashes of another program, and asks before it adopts them."""
+"""What a run says of hashes of another program, and asks before it adopts them; other warnings of the library too."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from dealdb.cli.output.streams import note
 from dealdb.cli.session import Session
 from dealdb.errors import NotAdopted
 
-# what is shown of a category that would take long to import
-_CATEGORY = "NotAdoptedWarning"
+# what is shown of categories that would take long to import
+_CATEGORIES = ("NotAdoptedWarning", "TextDatesWarning")
 
 
 @contextmanager
 def telling() -> Iterator[None]:
-    """Print on standard error what the library warns of hashes that are shown and not adopted."""
+    """Print on standard error what the library warns of: hashes that are shown and not adopted, dates that are text."""
     with warnings.catch_warnings():
         others = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *rest: object) -> None:
-            if category.__name__ == _CATEGORY:
+            if category.__name__ in _CATEGORIES:
                 note(f"warning: {message}")
             else:
                 others(message, category, *rest)  # type: ignore[arg-type]
 
         # whatever the environment asks for: it is a message for a person here
-        warnings.filterwarnings("always", ".* shown and not adopted")
+        warnings.filterwarnings("always", ".* (shown and not adopted|the column is text)")
         warnings.showwarning = show  # type: ignore[assignment]
         yield
 

@@ -13,6 +13,8 @@ from dealdb.model.schema import NUMBER_TYPES, FieldType
 
 # of sources that come row by row, or as a whole
 ROWS_A_CHUNK = 20_000
+# code of rejects that are no mistakes: totals, titles of groups and lines of text
+SUMMARY_ROW = "summary-row"
 
 
 class RowPlace(NamedTuple):
@@ -94,6 +96,8 @@ class Chunk:
         Sets of headers that rows have; a header that a row lacks leaves the stored field as it is.
     incomplete
         Why the source can't be all that there is, by its own words, as far as it was read; empty where it may be.
+    doubtful
+        Lines of rows that may be deals with only a name, or titles of groups.
     """
 
     frame: pl.DataFrame
@@ -105,6 +109,7 @@ class Chunk:
     shape: pl.Series | None = None
     shapes: Sequence[frozenset[str]] = ()
     incomplete: str = ""
+    doubtful: Sequence[int] = ()
 
 
 class Source(Protocol):

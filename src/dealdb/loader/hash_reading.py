@@ -122,6 +122,8 @@ def read_hashes(raw: pl.DataFrame, given: Given) -> HashColumns:
     )
 
 
+# an order that is given once would not be that of what the other program writes next
+_REMEDY = "what writes them has to write dates as 2026-01-31 and numbers as 1234.50"
 # numbers of rows in the place of ids, which are in the keys and stay what they are
 _ROW = "\0row"
 _ID = ColumnPlan(header=_ROW, field=Field("id", FieldType.TEXT))
@@ -154,9 +156,12 @@ def _plan(
             name = next(
                 (n for n in rows.columns if f"column {n!r} can be read" in str(problem)), None
             )
-            if name is None or chosen.get(name) or name in unclear:
+            if name is None:
                 raise
-            unclear[name] = f"{name!r} stays text: {str(problem).partition(';')[0]}"
+            remedy = f"{str(problem).partition(';')[0]}; {_REMEDY}"
+            if chosen.get(name) or name in unclear:
+                raise LoadError(remedy) from None
+            unclear[name] = f"{name!r} stays text: {remedy}"
         else:
             return plan, [*plan.notes, *unclear.values()]
 

@@ -24,7 +24,7 @@ from dealdb.loader.saved_mapping import (
     read_mapping,
 )
 from dealdb.loader.store_protocol import LoadTarget, Tabular
-from dealdb.loader.writing.follow import follow
+from dealdb.loader.writing.follow import follow, followed
 from dealdb.loader.writing.load_source import load_source
 
 
@@ -156,7 +156,7 @@ class DataLoader:
             Path of the file for rows that were not loaded; True for ``<name>.rejects.csv`` in the working directory,
             False for none.
         max_errors
-            Rejected rows after which the load stops; None for no limit.
+            Rejected rows after which the load stops, without totals and the like (``summary-row``); None for no limit.
         max_expansion
             Times its size that a compressed file, or a workbook, may have unpacked; up to 64 MB any number.
         batch_size
@@ -326,12 +326,14 @@ class DataLoader:
         self,
         path: str | Path,
         *,
-        mapping: Mapping[str, str | None] | None = None,
+        mapping: Mapping[str, str | None] | SavedMapping | str | Path | None = None,
         types: Mapping[str, str] | None = None,
         dates: str | None = None,
         decimal_point: str | None = None,
         id_from: Sequence[str] | str | None = None,
-        on_conflict: str = "merge",
+        on_conflict: str | None = None,
+        bad_cells: str | None = None,
+        fold: Sequence[str] | str | None = None,
         rejects: str | Path | bool = True,
         batch_size: int | None = None,
         durability: str | None = None,
@@ -353,11 +355,14 @@ class DataLoader:
         path
             The file: UTF-8, an object a line.
         mapping, types, dates, decimal_point, batch_size, durability
-            As for ``load``. A column is decided with the first lines that have it, and stays so.
+            As for ``load``. A column is decided with the first lines that have it, and stays so. The first lines have
+            to have all columns of a mapping.
         id_from
             As for ``load``, except for ``"row"``.
         on_conflict
             ``merge``, ``replace`` or ``skip``.
+        bad_cells, fold
+            As for ``load``. Names are joined with those that the collection has when a line is read.
         rejects
             As for ``load``; rows are added to what the file has.
         from_end
@@ -401,10 +406,14 @@ class DataLoader:
         ...     db.loader.follow(path, timeout_s=0.1).inserted
         1
         """
+        given = {
+            "mapping": mapping, "types": types, "dates": dates, "decimal_point": decimal_point, "id_from": id_from,
+            "on_conflict": on_conflict, "bad_cells": bad_cells, "fold": fold,
+        }  # fmt: skip
+        chosen = followed(self._chosen(given))
         options = LoadOptions(
-            mapping=mapping, types=types, dates=dates, decimal_point=decimal_point, id_from=id_from,
-            on_conflict=on_conflict, rejects=rejects, batch_size=batch_size, durability=durability,
-        )  # fmt: skip
+            **chosen, rejects=rejects, batch_size=batch_size, durability=durability
+        )
         return follow(
             self._store, Path(path), options, from_end=from_end, timeout_s=timeout_s,
             stop=stop or threading.Event(), tell=tell or (lambda _: None),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dealdb.loader.chunk import SUMMARY_ROW
 from dealdb.model.notebook import facts_html
 from dealdb.model.pipeline import Pipeline
 
@@ -172,6 +173,12 @@ class LoadReport:
     def rate(self) -> float:
         """Rows a second."""
         return (self.read - self.resumed) / self.seconds if self.seconds else 0.0
+
+    @property
+    def mistakes(self) -> int:
+        """Rejected rows, but for totals, titles and lines of text (``summary-row``), which are no deals at all."""
+        others = (n for reason, n in self.reasons.items() if reason.endswith(SUMMARY_ROW))
+        return self.rejected - sum(others)
 
     @property
     def mapping(self) -> dict[str, str | None]:

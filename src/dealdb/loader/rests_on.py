@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
@@ -157,7 +158,7 @@ def _doubts_of_stages(stages: Collection[str], pipeline: Pipeline) -> Iterator[s
     open_ones = ", ".join(pipeline.names(Kind.OPEN)[:8])
     known = f": the open ones are {open_ones}" if open_ones else ""
     for kind in pipeline.outcomes_lacking(stages):
-        yield f"no stage means {kind}{known}; dealdb pipeline --set says what they mean"
+        yield f"no stage means {kind}{known}; {_change_of(pipeline)}"
 
 
 def _unclear_stages(
@@ -168,15 +169,20 @@ def _unclear_stages(
     ended = [name for name in pending if says_ended(name) or _ENDS.issubset(outcomes.get(name, ()))]
     if ended:
         yield (
-            f"stages whose deals have ended, nobody says how, count as open: {_some(ended)}; "
-            "dealdb pipeline --set says what they mean"
+            "stages that say that a deal has ended, but not how, count as open: "
+            f"{_some(ended)}; {_change_of(pipeline)}"
         )
     numbers = [name for name in pending if name.isdigit()]
     if 0 < len(numbers) < len(stages):
         yield (
-            f"stages that are ids count as open: {_some(numbers)}; a table of stages (--stages FILE) or "
-            "dealdb pipeline --set says what they mean"
+            f"stages that are ids count as open: {_some(numbers)}; give a table of stages (--stages FILE), or "
+            f"{_change_of(pipeline)}"
         )
+
+
+def _change_of(pipeline: Pipeline) -> str:
+    """The command that sets the pipeline as it is, ready to be edited."""
+    return f"change what they mean in: dealdb pipeline --set {shlex.quote(pipeline.to_text())}"
 
 
 def _some(names: Sequence[str]) -> str:
@@ -191,7 +197,9 @@ def _likely(name: str, columns: Iterable[MappedColumn]) -> str:
         header = each.header.replace(" ", "").replace("_", "").casefold()
         is_own = each.field not in STANDARD_NAMES
         if is_own and each.type.startswith(kinds) and _means(header, words):
-            return each.header if each.header.isidentifier() else f"'{_one_line(each.header)}'"
+            return (
+                each.header if each.header.isidentifier() else shlex.quote(_one_line(each.header))
+            )
     return "HEADER"
 
 

@@ -7,6 +7,7 @@ Its columns keep their names, and none of them is taken for a field of deals.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -19,6 +20,7 @@ from dealdb.errors import LoadError
 from dealdb.loader.cells.numbers import without_noise
 from dealdb.loader.chunk import Chunk, Source
 from dealdb.loader.columns.encode import encode_chunk
+from dealdb.loader.columns.plan import Plan
 from dealdb.loader.columns.profile import Profile
 from dealdb.loader.load_options import ColumnOptions
 from dealdb.loader.sources.open import open_source
@@ -39,6 +41,8 @@ _ID_NAME = re.compile(r"(?:.*[_\W])?id\W*", re.IGNORECASE)
 def read_table(source: Any) -> pl.DataFrame:
     """
     Rows of a table, from anything that deals are loaded from; amounts are exact decimals.
+
+    Dates that can be read both ways are text, with a ``TextDatesWarning``.
 
     Parameters
     ----------
@@ -75,23 +79,22 @@ def _is_iterable(source: Any) -> bool:
     )
 
 
+class TextDatesWarning(UserWarning):
+    """Dates of a table can be read both ways, so they are text."""
+
+
 class _Table:
     """Rows of a source with a number each, and with what their columns are."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._headers: dict[str, None] = {}
+        # columns of dates that can be read both ways
+        self._unclear: list[str] = []
 
     def frame(self) -> pl.DataFrame:
         """All rows, each column of the type that all of its cells fit."""
-        profile = self._profile()
-        try:
-            plan = profile.plan()
-        except LoadError as problem:
-            # of what could be said to a load, nothing can be said here
-            what = str(problem).partition("; say ")[0]
-            msg = f"{self._source.name}: {what}; write dates as 2026-01-31 and numbers as 1234.50"
-            raise LoadError(msg) from None
+        plan = self._plan()
         parts = [encode_chunk(chunk, plan, ()) for chunk in self._chunks()]
         for reject in (reject for part in parts for reject in part.rejects):
             where = f", column {reject.column!r}" if reject.column else ""
@@ -112,6 +115,29 @@ class _Table:
             ]
         )
 
+    def _plan(self) -> Plan:
+        """Plan of the columns; dates that can be read both ways are text, with a warning that says how to read them."""
+        while True:
+            profile = self._profile()
+            try:
+                return profile.plan()
+            except LoadError as problem:
+                # of what could be said to a load, nothing can be said here
+                what = str(problem).partition("; say ")[0]
+                start = "dates in column {!r} can be read"
+                found = [each for each in self._headers if what.startswith(start.format(each))]
+                if not found or found[0] in self._unclear:
+                    msg = f"{self._source.name}: {what}; write dates as 2026-01-31 and numbers as 1234.50"
+                    raise LoadError(msg) from None
+                self._unclear += found
+                name = '"' + found[0].strip().replace('"', '""') + '"'
+                warnings.warn(
+                    f"{self._source.name}: {what}; the column is text: strptime({name}, '%d/%m/%Y') makes dates of it, "
+                    "with the day first",
+                    TextDatesWarning,
+                    stacklevel=2,
+                )
+
     def _profile(self) -> Profile:
         kinds: dict[str, str] = {}
         for chunk in self._chunks():
@@ -127,6 +153,7 @@ class _Table:
             raise LoadError(msg)
         mapping = {header: f"column_{place}" for place, header in enumerate(self._headers)}
         kinds |= {header: "text" for header in self._headers if _ID_NAME.fullmatch(header)}
+        kinds |= dict.fromkeys(self._unclear, "text")
         types = {mapping[header]: kind for header, kind in kinds.items()}
         options = ColumnOptions(mapping={**mapping, _ID: "id"}, types=types)
         delimiter = self._source.header[0] if self._source.header else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Context, Decimal, InvalidOperation
 
 from dealdb.model.schema import (
@@ -16,6 +17,10 @@ from dealdb.model.schema import (
 FLOAT_DIGITS = 15
 # callers may have set a context of fewer digits
 _ROUNDING = Context(prec=MAX_DECIMAL_DIGITS)
+# what values are to be, for errors
+A_NUMBER = "a decimal number"
+A_PROBABILITY = "a probability from 0 to 1 (60 % is 0.6)"
+_PERCENT = re.compile(r"\s*([0-9]{1,3}(?:\.[0-9]{1,16})?)\s*%\s*", re.ASCII)
 
 
 class DoesNotFit(Exception):
@@ -69,7 +74,7 @@ def encode_decimal(value: object) -> str:
     """Plain digits of a number, without needless zeros; DoesNotFit for what is none, or has too many digits."""
     number = number_of(value)
     if number is None:
-        raise DoesNotFit("a decimal number")
+        raise DoesNotFit(A_NUMBER)
     text = str(number)
     # the caller's context may write a small e
     if "E" in text or "e" in text or len(text) > MAX_DECIMAL_DIGITS:
@@ -119,11 +124,25 @@ def check_digits(text: str, name: str) -> None:
         raise DoesNotFit(msg)
 
 
+def share_of(value: object) -> object:
+    """
+    What a probability is: a text such as ``60%`` is a share of hundred, anything else stays.
+
+    Examples
+    --------
+    >>> share_of("62.5 %"), share_of("60"), share_of(0.6)
+    (Decimal('0.625'), '60', 0.6)
+    """
+    found = _PERCENT.fullmatch(value) if isinstance(value, str) else None
+    # scaled digit by digit, so that nothing is rounded
+    return Decimal(f"{found[1]}e-2") if found else value
+
+
 def check_probability(text: str) -> None:
     """Raise DoesNotFit for what is not a number from 0 to 1."""
     number = number_of(text)
     if number is None or not 0 <= number <= 1:
-        raise DoesNotFit("a probability from 0 to 1 (60 % is 0.6)")
+        raise DoesNotFit(A_PROBABILITY)
 
 
 def decode_decimal(text: str, field: Field) -> Decimal:

@@ -189,6 +189,19 @@ class Pipeline:
         there = {stage.kind for stage in self.stages if stage.name in used}
         return [kind for kind in (Kind.WON, Kind.LOST) if kind not in there]
 
+    def to_text(self) -> str:
+        """
+        Stages as ``dealdb pipeline --set`` takes them; a name with a comma or a colon is in quotes.
+
+        Examples
+        --------
+        >>> Pipeline(
+        ...     (Stage("Demo, 2nd", Kind.OPEN, Decimal("0.5"), 30), Stage("Won", Kind.WON))
+        ... ).to_text()
+        '"Demo, 2nd":open:0.5:30,Won:won'
+        """
+        return ",".join(map(_stage_text, self.stages))
+
     def to_json(self) -> str:
         """Text under which the server keeps the pipeline."""
         stages = [
@@ -224,6 +237,16 @@ lead new sourced inbound prospect contact screen appointment meeting qualif disc
 engag demo presentation evaluat diligence perception decision proposal quote price
 negotiat review committee verbal commit termsheet contract
 """
+
+
+def _stage_text(stage: Stage) -> str:
+    name = stage.name
+    if name != name.strip() or any(each in name for each in ',:"'):
+        doubled = name.replace('"', '""')
+        name = f'"{doubled}"'
+    probability = "" if stage.probability is None else f"{stage.probability.normalize():f}"
+    days = "" if stage.rot_days is None else f"{stage.rot_days}"
+    return ":".join((name, stage.kind, probability, days)).rstrip(":")
 
 
 def _key(name: str) -> str:

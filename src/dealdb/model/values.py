@@ -32,6 +32,8 @@ from typing import TypeAlias
 
 from dealdb.errors import SchemaError
 from dealdb.model.decimals import (
+    A_NUMBER,
+    A_PROBABILITY,
     DoesNotFit,
     check_digits,
     check_probability,
@@ -39,6 +41,7 @@ from dealdb.model.decimals import (
     encode_decimal,
     number_of,
     scale_of,
+    share_of,
 )
 from dealdb.model.moments import as_utc, midnight
 from dealdb.model.schema import (
@@ -77,14 +80,17 @@ def encode(value: object, field: Field, *, deal: str | None = None) -> str:
     >>> encode(date(2026, 1, 31), Field("closed", FieldType.DATE))
     '2026-01-31'
     """
+    is_probability = field.name == "probability"
     try:
-        text = _ENCODERS[field.type](value)
-        if field.name == "probability":
+        text = _ENCODERS[field.type](share_of(value) if is_probability else value)
+        if is_probability:
             check_probability(text)
         if field.type is FieldType.DECIMAL:
             check_digits(text, field.name)
     except DoesNotFit as problem:
         expected = problem.args[0]
+        if is_probability and expected == A_NUMBER:
+            expected = A_PROBABILITY
         where = f"deal {deal!r}, field {field.name!r}" if deal else f"field {field.name!r}"
         msg = f"{where}: expected {expected}, got {_kind_of(value)}"
         raise SchemaError(msg, deal=deal, field=field.name, expected=expected) from None

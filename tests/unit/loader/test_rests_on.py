@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 import pytest
 
+from dealdb.cli.commands.stats import parse_stages
 from dealdb.errors import LoadError
 from dealdb.loader import DataLoader, LoadReport, rejects
 from dealdb.loader.report import MappedColumn
@@ -52,8 +55,8 @@ def test_what_no_column_says_with_the_likely_remedy(store: Recorder) -> None:
         "name it with --map HEADER=closed",
         "no column says when deals are expected to close: none will be overdue; "
         "name it with --map HEADER=expected_close",
-        "no stage means won: the open ones are Demo; dealdb pipeline --set says what they mean",
-        "no stage means lost: the open ones are Demo; dealdb pipeline --set says what they mean",
+        "no stage means won: the open ones are Demo; change what they mean in: dealdb pipeline --set Demo:open:0.5",
+        "no stage means lost: the open ones are Demo; change what they mean in: dealdb pipeline --set Demo:open:0.5",
     )
 
 
@@ -108,7 +111,25 @@ def test_where_all_stages_are_won_no_open_one_is_named() -> None:
     columns = [MappedColumn(header="Phase", field="stage", type="text")]
     pipeline = Pipeline((Stage("Won", Kind.WON),))
     found = doubts(columns, ["Won"], pipeline)
-    assert found[-1] == "no stage means lost; dealdb pipeline --set says what they mean"
+    assert (
+        found[-1] == "no stage means lost; change what they mean in: dealdb pipeline --set Won:won"
+    )
+
+
+def test_the_command_for_stages_can_be_pasted_into_a_shell() -> None:
+    pipeline = Pipeline(
+        (
+            Stage("It's on, or not", Kind.OPEN, Decimal("0.10"), 30),
+            Stage('A "B": $x', Kind.OPEN),
+            Stage("Done", Kind.OPEN, None, 7),
+            Stage("Won", Kind.WON, Decimal(1)),
+        )
+    )
+    columns = [MappedColumn(header="Phase", field="stage", type="text")]
+    [found] = [line for line in doubts(columns, ["Won"], pipeline) if "lost" in line][-1:]
+    arguments = shlex.split(found.partition("in: ")[2])
+    assert arguments[:3] == ["dealdb", "pipeline", "--set"]
+    assert parse_stages(arguments[3]) == pipeline
 
 
 @pytest.mark.parametrize(
@@ -136,17 +157,19 @@ def _warnings_of(store: Recorder, *stages: str) -> tuple[str, ...]:
 
 
 def test_a_stage_that_says_only_that_a_deal_has_ended(store: Recorder) -> None:
-    assert _warnings_of(store, "Won", "Lost", "Demo", "Closed", "Завершена") == (
-        "stages whose deals have ended, nobody says how, count as open: Closed, Завершена; "
-        "dealdb pipeline --set says what they mean",
+    [warning] = _warnings_of(store, "Won", "Lost", "Demo", "Closed", "Завершена")
+    assert warning.startswith(
+        "stages that say that a deal has ended, but not how, count as open: Closed, Завершена; "
+        "change what they mean in: dealdb pipeline --set "
     )
 
 
 def test_ids_among_the_names_of_stages(store: Recorder) -> None:
     numbers = [str(95_180_900 + n) for n in range(10)]
-    assert _warnings_of(store, "closedwon", "closedlost", *numbers) == (
+    [warning] = _warnings_of(store, "closedwon", "closedlost", *numbers)
+    assert warning.startswith(
         f"stages that are ids count as open: {', '.join(numbers[:8])}, and 2 more; "
-        "a table of stages (--stages FILE) or dealdb pipeline --set says what they mean",
+        "give a table of stages (--stages FILE), or change what they mean in: dealdb pipeline --set "
     )
 
 
@@ -185,11 +208,9 @@ def test_a_flag_that_closes_deals_whose_stage_says_nothing(
         {**WHOLE, "Deal ID": str(n), "Deal Stage": stage, "Is Closed": flag}
         for n, (stage, flag) in enumerate([*known, *flags])
     ]
-    line = (
-        "stages whose deals have ended, nobody says how, count as open: Parked; "
-        "dealdb pipeline --set says what they mean"
-    )
-    assert load(store, rows).warnings == ((line,) if told else ())
+    line = "stages that say that a deal has ended, but not how, count as open: Parked"
+    warnings = [text.partition(";")[0] for text in load(store, rows).warnings]
+    assert warnings == ([line] if told else [])
 
 
 def test_a_stage_in_which_flags_say_won_of_some_deals_and_lost_of_others(store: Recorder) -> None:
@@ -200,5 +221,5 @@ def test_a_stage_in_which_flags_say_won_of_some_deals_and_lost_of_others(store: 
         )
     ]
     assert [text.partition(";")[0] for text in load(store, rows).warnings] == [
-        "stages whose deals have ended, nobody says how, count as open: Final"
+        "stages that say that a deal has ended, but not how, count as open: Final"
     ]

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from dealdb.errors import LoadError
-from dealdb.loader import read_table
+from dealdb.loader import TextDatesWarning, read_table
 from dealdb.loader.export.export import write_frame
 
 MONEY = pl.Decimal(38, 2)
@@ -81,7 +81,10 @@ def test_rows_of_python_may_come_once_only() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("owner,d\nAnn,03/04/2026\n", "t.csv: dates in column 'd' .*; write dates as 2026-01-31"),
+        (
+            "owner;n\nAnn;1,234\nBob;1.234\n",
+            "t.csv: numbers in column 'n' .*; write dates as 2026-01-31",
+        ),
         ("owner,quota\nAnn,5,6\nBob,7\n", "t.csv, line 2: expected 2 cells, found 3"),
         ("", "t.csv has no line with column names"),
     ],
@@ -95,3 +98,17 @@ def test_what_is_not_clear_is_refused(tmp_path: Path, text: str, message: str) -
 def test_rows_without_columns_are_no_table() -> None:
     with pytest.raises(LoadError, match="rows has no columns"):
         read_table([])
+
+
+def test_dates_that_can_be_read_both_ways_are_text_with_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("owner,due on,d2,day\nAnn,03/04/2026,01/02/2026,2026-01-02\n")
+    with pytest.warns(TextDatesWarning) as said:
+        table = read_table(path)
+    assert table.row(0) == ("Ann", "03/04/2026", "01/02/2026", date(2026, 1, 2))
+    first, second = (str(each.message) for each in said)
+    assert "t.csv: dates in column 'due on' can be read as either month or day first" in first
+    assert "strptime(\"due on\", '%d/%m/%Y')" in first
+    assert "'d2'" in second
+    path.write_text("owner,d,e\nAnn,03/04/2026,31/12/2026\n")
+    assert read_table(path)["d"].to_list() == [date(2026, 4, 3)]

@@ -254,3 +254,25 @@ def test_frame_has_nulls_for_what_is_not_given() -> None:
     frame = decode_frame({"a": ["1", None]}, fields)
     assert frame.to_dict(as_series=False) == {"a": [1, None], "b": [None, None]}
     assert frame.dtypes == [pl.Int64, pl.Date]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("60%", "0.6"), (" 62.5 % ", "0.625"), ("0%", "0"), ("100%", "1"), ("0.6", "0.6")],
+)
+def test_a_probability_with_a_percent_sign_is_a_share_of_hundred(value: str, text: str) -> None:
+    assert encode(value, PROBABILITY) == text
+
+
+@pytest.mark.parametrize("value", ["60", "150%", "-5%", "high", "62,5%", "%", "6e1%"])
+def test_what_is_no_probability_says_how_to_write_one(value: str) -> None:
+    with pytest.raises(SchemaError, match=r"a probability from 0 to 1 \(60 % is 0\.6\)"):
+        encode(value, PROBABILITY)
+
+
+def test_other_decimals_take_no_percent_sign() -> None:
+    with pytest.raises(SchemaError, match="a decimal number"):
+        encode("60%", Field("amount", FieldType.DECIMAL, 2))
+
+
+PROBABILITY = Field("probability", FieldType.DECIMAL, 2)

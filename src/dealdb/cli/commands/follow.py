@@ -24,6 +24,9 @@ _TAKEN = {
     "decimal_point",
     "id_from",
     "on_conflict",
+    "bad_cells",
+    "fold",
+    "durability",
     "rejects",
 }
 

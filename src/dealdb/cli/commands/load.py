@@ -159,7 +159,10 @@ def load(
         typer.Option(metavar="N", help="Times that a compressed file may grow [default: 200]."),
     ] = None,
     max_errors: Annotated[
-        int, typer.Option(metavar="N", help="Exit code 1 when more rows are rejected.")
+        int,
+        typer.Option(
+            metavar="N", help="Exit code 1 when more rows are rejected; totals don't count."
+        ),
     ] = 0,
     durability: Durable = None,
 ) -> None:
@@ -200,7 +203,7 @@ def load(
         msg = "--from-end is for --follow"
         raise ConfigError(msg)
     if follow:
-        check_followed(files, given | ({"mapping_": 1} if use_mapping else {}), dry_run=dry_run)
+        check_followed(files, given, dry_run=dry_run)
     if "delete_missing" in given and len(files) > 1:
         msg = "--delete-missing takes one file: each would delete what only the others have"
         raise ConfigError(msg)
@@ -208,7 +211,7 @@ def load(
         msg = "--save-mapping takes one file: each has its own"
         raise ConfigError(msg)
     ask = "delete_missing" in given and not (yes or dry_run) and sys.stdin.isatty()
-    rejected = 0
+    mistakes = 0
     with session.open() as db:
         if use_mapping:
             given["mapping"] = db.loader.mapping(use_mapping).with_columns(given.get("mapping", {}))
@@ -222,12 +225,12 @@ def load(
             else:
                 report = db.loader.load(source, **given, dry_run=dry_run)
             print_report(report, session.output)
-            rejected += report.rejected
+            mistakes += report.mistakes
         if save_mapping:
             note(
                 f"mapping saved; next time: dealdb load FILE --mapping {shlex.quote(save_mapping)}"
             )
-    if rejected > max_errors:
+    if mistakes > max_errors:
         raise typer.Exit(1)
 
 

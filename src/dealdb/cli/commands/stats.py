@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from dataclasses import asdict, replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any
@@ -146,7 +147,7 @@ def pipeline(
         typer.Option(
             "--set",
             metavar="STAGES",
-            help="Define the stages: NAME:KIND[:PROBABILITY[:ROT_DAYS]],...",
+            help="Define the stages: NAME:KIND[:PROBABILITY[:ROT_DAYS]],...; a NAME with commas in quotes.",
         ),
     ] = None,
     force: Annotated[  # noqa: FBT002 a flag
@@ -198,7 +199,7 @@ def pipeline(
 
 def parse_stages(text: str) -> Pipeline:
     """
-    Pipeline from the text of ``--set``.
+    Pipeline from the text of ``--set``, as ``Pipeline.to_text`` writes it.
 
     Raises
     ------
@@ -211,8 +212,10 @@ def parse_stages(text: str) -> Pipeline:
     --------
     >>> [stage.name for stage in parse_stages("Lead:open:0.1:30,Won:won")]
     ['Lead', 'Won']
+    >>> [stage.name for stage in parse_stages('"Lead, cold":open,Won:won')]
+    ['Lead, cold', 'Won']
     """
-    return Pipeline(tuple(_parse_stage(item.strip()) for item in text.split(",")))
+    return Pipeline(tuple(_parse_stage(item.strip()) for item in _STAGE.findall(text)))
 
 
 def print_metric(result: MetricResult, output: Output, file: TableFile | None = None) -> None:
@@ -319,9 +322,18 @@ def _metric(analytics: Analytics, metric: str, options: dict[str, Any]) -> Metri
     return result
 
 
+# a name in quotes may have commas and colons; anything else ends at the next comma
+_STAGE = re.compile(r'(?:^|(?<=,))(?:\s*"(?:[^"]|"")*"(?=\s*:))?[^,]*')
+_QUOTED = re.compile(r'"(?:[^"]|"")*"(?=:)')
+
+
 def _parse_stage(text: str) -> Stage:
-    name, kind, probability, rot_days = (*text.split(":"), "", "", "", "")[:4]
-    if text.count(":") > 3 or kind not in set(Kind):
+    quoted = _QUOTED.match(text)
+    name, rest = (quoted[0], text[quoted.end() :]) if quoted else text.partition(":")[::2]
+    if quoted:
+        name, rest = name[1:-1].replace('""', '"'), rest.removeprefix(":")
+    kind, probability, rot_days = (*rest.split(":"), "", "", "")[:3]
+    if rest.count(":") > 2 or kind not in set(Kind):
         msg = f"{text!r} is not NAME:KIND[:PROBABILITY[:ROT_DAYS]] with KIND open, won or lost"
         raise ConfigError(msg)
     try:

@@ -41,7 +41,9 @@ def header_place(rows: Sequence[Sequence[str]], id_names: Collection[str] | None
     for place, row in enumerate(rows):
         if has_id(row, id_names) and _is_header(rows, filled, place):
             return place
-    usual = max(Counter(filled).items(), key=lambda item: (item[1], item[0]))[0]
+    # titles of groups may be as many as their rows
+    several = [n for n in filled if n > 1] or filled
+    usual = max(Counter(several).items(), key=lambda item: (item[1], item[0]))[0]
     titles = (_is_title(row, n, usual) for row, n in zip(rows, filled, strict=True))
     return next((place for place, is_title in enumerate(titles) if not is_title), 0)
 

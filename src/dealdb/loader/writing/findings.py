@@ -28,7 +28,20 @@ class Findings:
 
     def __init__(self) -> None:
         self.bad_cells = CellCounts()
+        self._doubtful: list[int] = []
         self._times_dropped: Counter[str] = Counter()
+
+    def look_at(self, chunk: Chunk) -> None:
+        """Take in a chunk that is looked at before anything is written."""
+        self._doubtful += chunk.doubtful
+
+    def doubts(self) -> Iterator[str]:
+        """What may be wrong in the rows, as far as they were looked at."""
+        if self._doubtful:
+            n = f"rows of a single cell: {len(self._doubtful):,} ({_lines(self._doubtful)})"
+            yield (
+                f"{n}; loaded as deals, but they may be titles of groups: take those that are out of the file"
+            )
 
     def add(self, encoded: Encoded) -> None:
         """Take in one more chunk."""
@@ -41,9 +54,19 @@ class Findings:
             yield f"times of day dropped in {header!r}: {n}; its field is a date"
 
     def warnings(self) -> Iterator[str]:
-        """What figures will lack."""
+        """What figures will lack, or have too much."""
+        yield from self.doubts()
         if self.bad_cells.n:
             yield f"bad cells: {', '.join(self.bad_cells.described())}; their deals lack them"
+
+
+def _lines(lines: Sequence[int]) -> str:
+    """The first lines, as people list them."""
+    shown = [f"{line}" for line in lines[:MAX_REPEATED]]
+    if len(lines) > MAX_REPEATED:
+        return f"lines {', '.join(shown)}, ..."
+    *before, last = shown
+    return f"lines {', '.join(before)} and {last}" if before else f"line {last}"
 
 
 def repeated_lines(

@@ -10,9 +10,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from dealdb.connection.retry import Pauses
 from dealdb.errors import LoadError, OutcomeUnknown, PoolTimeout, ServerUnavailable
@@ -37,6 +39,8 @@ logger = logging.getLogger(__name__)
 ROUND_S = 0.1
 # .txt says nothing of what is in a file
 _MAYBE_LINES = (".txt", ".json")
+# options of a saved mapping that a file of JSON Lines has no use for
+_OF_OTHER_FILES = ("delimiter", "null", "encoding", "sheet")
 
 
 class _LinesSource:
@@ -64,11 +68,16 @@ class _HeldRejects(RejectsFile):
     def __init__(self) -> None:
         super().__init__("", None, [])
         self.found: list[Reject] = []
+        self.noted: list[Reject] = []
 
     def add(self, rejects: Sequence[Reject]) -> None:  # type: ignore[override]  # a sequence is all that a load gives
         """Hold some more rows."""
         super().add(rejects)
         self.found += rejects
+
+    def note(self, rows: Sequence[Reject]) -> None:  # type: ignore[override]  # as above
+        """Hold some more rows that were loaded without their bad cells."""
+        self.noted += rows
 
 
 class Follower:
@@ -160,10 +169,30 @@ class Follower:
         run.run()
         self._since = run.since
         self._rejected.add(held.found)
+        self._rejected.note(held.noted)
         part = run.report(0.0)
         if part.mapping:
             self._profile = run.profile
         self.total = _joined(self.total, part)
+
+
+def followed(options: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Options of a follow, those of a saved mapping among them.
+
+    Raises
+    ------
+    LoadError
+        If the mapping has options that only other files have.
+    """
+    found = dict(options)
+    if found.pop("format", "jsonl") != "jsonl":
+        msg = "the mapping is for another format; a file that is followed is JSON Lines"
+        raise LoadError(msg)
+    if others := [name for name in _OF_OTHER_FILES if name in found]:
+        msg = f"the mapping has {', '.join(others)}: nothing of that is in JSON Lines; follow with one that lacks it"
+        raise LoadError(msg)
+    return found
 
 
 def follow(
@@ -216,6 +245,7 @@ def _joined(total: LoadReport, part: LoadReport) -> LoadReport:
         **{name: getattr(total, name) + getattr(part, name) for name in counts},
         columns=part.columns or total.columns,
         pipeline=part.pipeline,
+        bad_cells=dict(Counter(total.bad_cells) + Counter(part.bad_cells)),
         new_stages=(*total.new_stages, *part.new_stages),
         notes=tuple(dict.fromkeys((*total.notes, *part.notes))),
     )

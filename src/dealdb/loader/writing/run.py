@@ -14,14 +14,13 @@ from dataclasses import replace
 import polars as pl
 
 from dealdb.errors import LoadError
-from dealdb.loader.chunk import Chunk, Source
+from dealdb.loader.chunk import SUMMARY_ROW, Chunk, Source
 from dealdb.loader.columns.encode import Encoded, encode_chunk
 from dealdb.loader.columns.plan import Plan
 from dealdb.loader.columns.profile import Profile
 from dealdb.loader.columns.spellings import Spellings
 from dealdb.loader.columns.stage_flags import told
 from dealdb.loader.derive.stage_table import StageTable
-from dealdb.loader.derive.summary_rows import SUMMARY_ROW
 from dealdb.loader.load_options import LoadOptions
 from dealdb.loader.progress import Meter, ProgressCallback
 from dealdb.loader.rejects import RejectsFile
@@ -225,6 +224,7 @@ class Load:
     def _look_at(self, chunk: Chunk) -> None:
         self._profile.add(chunk)
         self._spellings.add(chunk)
+        self._findings.look_at(chunk)
 
     def _decide_first(self) -> Iterator[Chunk]:
         kept: list[Chunk] = []
@@ -293,7 +293,7 @@ class Load:
             return
         # an error has no values of deals in it
         alike = (bare for _, bare in self._spellings.doubts(self._plan))
-        if found := (*self._doubts(self._proposed()), *alike):
+        if found := (*self._doubts(self._proposed()), *alike, *self._findings.doubts()):
             raise LoadError("; ".join((*found, "nothing was written, because of strict")))
 
     def _proposed(self) -> Pipeline:
@@ -337,7 +337,8 @@ class Load:
         self._id_hashes.append(hashes)
 
     def _check_errors(self) -> None:
-        found = self._rejected.reasons.total()
+        # a row of totals is no mistake
+        found = self._rejected.n_without(SUMMARY_ROW)
         limit = self._options.max_errors
         if limit is None or found <= limit:
             return

@@ -17,6 +17,7 @@ import pytest
 from connected import eventually
 from dealdb import DealDatabase, LoadReport
 from dealdb.errors import LoadError, ServerUnavailable
+from dealdb.loader.saved_mapping import SavedMapping
 from servers import Server
 
 
@@ -299,3 +300,48 @@ def test_options_that_need_the_whole_file(
     assert main(["load", "--follow", *arguments]) == 2
     assert "--follow" in capsys.readouterr().err
     assert main(["load", "--from-end", "a.jsonl"]) == 2
+
+
+def test_a_saved_mapping_gives_the_columns_of_a_load(db: DealDatabase, file: Path) -> None:
+    first = {"Nr": "1", "Betrag": "1.234,50", "Termin": "03/04/2026", "junk": "x"}
+    mapping = {"Nr": "id", "Termin": "expected_close", "junk": None}
+    db.loader.load([first], mapping=mapping, dates="us", save_mapping="crm")
+    append(file, {**first, "Nr": "2"})
+    report = db.loader.follow(file, mapping="crm", timeout_s=0)
+    assert report.mapping == {**mapping, "Betrag": "amount"}
+    assert dict(db.get_deal("2") or {}) | {"id": "1"} == dict(db.get_deal("1") or {})
+    append(file, {"Nr": "3", "Betrag": "1.000"})
+    db.loader.follow(file, mapping=db.loader.mapping("crm"), timeout_s=0)
+    third = db.get_deal("3")
+    assert third is not None
+    assert str(third["amount"]) == "1000.00"
+
+
+def test_a_mapping_for_other_files_says_so(db: DealDatabase, file: Path) -> None:
+    rows = [{"Nr": "1"}]
+    db.loader.load(rows, mapping={"Nr": "id"}, null="-", save_mapping="crm")
+    with pytest.raises(LoadError, match="the mapping has null: nothing of that is in JSON Lines"):
+        db.loader.follow(file, mapping="crm", timeout_s=0)
+    append(file, {"id": "1"})
+    with pytest.raises(LoadError, match="no column 'Nr'"):
+        db.loader.follow(file, mapping=SavedMapping(options={"mapping": {"Nr": "id"}}), timeout_s=0)
+
+
+def test_bad_cells_alone_are_left_out(db: DealDatabase, file: Path) -> None:
+    append(file, {"id": "1", "probability": "0.5"}, {"id": "2", "probability": "high"})
+    report = db.loader.follow(file, bad_cells="null", timeout_s=0)
+    assert (report.inserted, report.rejected, report.bad_cells) == (2, 0, {"probability": 1})
+    assert "high" in Path("deals.jsonl.rejects.csv").read_text()
+
+
+def test_names_are_joined_with_those_of_earlier_lines(db: DealDatabase, file: Path) -> None:
+    append(file, {"id": "1", "owner": "Ann"})
+    following = Following(db, file, fold="owner")
+    assert eventually(lambda: "1" in db)
+    append(file, {"id": "2", "owner": "ann "}, {"id": "3", "name": "X"})
+    assert eventually(lambda: "3" in db)
+    following.stop.set()
+    following.join()
+    second = db.get_deal("2")
+    assert second is not None
+    assert second["owner"] == "Ann"

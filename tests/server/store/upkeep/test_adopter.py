@@ -198,8 +198,20 @@ def test_dates_that_can_be_read_both_ways_stay_texts(db: DealDatabase, client: r
         client.hset(f"deal:{n}", "created_at", f"0{n % 5}/03/2026")
     report = db.repair(adopt=True)
     assert "created_at" not in report.mapping
-    assert any("'created_at' stays text" in note for note in report.notes)
+    [note] = [note for note in report.notes if "'created_at' stays text" in note]
+    assert note.endswith("has to write dates as 2026-01-31 and numbers as 1234.50")
     assert db.query.frame()["created_at"].to_list() == ["03/03/2026", "04/03/2026", "00/03/2026"]
+
+
+def test_dates_that_are_asked_for_are_never_guessed(db: DealDatabase, client: redis.Redis) -> None:
+    for n in (8, 9):
+        client.hset(f"deal:{n}", "begun", f"0{n % 5}/03/2026")
+    with pytest.raises(LoadError, match="either month or day first; what writes them has to write"):
+        db.repair(adopt=True, mapping={"begun": "created"})
+    for n in (8, 9):
+        client.hset(f"deal:{n}", "begun", f"2026-03-0{n % 5}")
+    db.repair(adopt=True, mapping={"begun": "created"})
+    assert f"{db.query.frame()['created'].drop_nulls()[0]}" == "2026-03-03"
 
 
 PAGE = Path(__file__).parents[4] / "docs" / "existing-redis.md"

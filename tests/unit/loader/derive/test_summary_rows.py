@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from dealdb.errors import LoadError
 from dealdb.loader.export.export import write_frame
 from recorder import Recorder
 
@@ -157,3 +158,11 @@ def test_what_dealdb_has_exported_has_deals_only(
     write_frame(deals.with_columns(stage=pl.lit(None)), tmp_path / "x.csv", raw=raw)
     report = store.load(tmp_path / "x.csv")
     assert (report.rejected, list(store.deals)) == (0, ids)
+
+
+def test_they_are_no_mistakes(store: Recorder, tmp_path: Path) -> None:
+    text = "id,name,amount\n1,A,10\nTotal\nGrand Totals (1 record)\nInitech\n"
+    report = store.load_text(tmp_path, text, max_errors=0)
+    assert (report.rejected, report.mistakes) == (3, 0)
+    with pytest.raises(LoadError, match="2, more than max_errors=0"):
+        Recorder().load_text(tmp_path, f"{text}\n2,B,soon\n3,C,5\n4,D\n", max_errors=0)
