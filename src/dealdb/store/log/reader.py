@@ -121,7 +121,10 @@ def _entries(link: Link, log_key: str, raw: list[RawEntry]) -> LogPage:
     try:
         return LogPage(raw)
     except (ValueError, IndexError) as problem:
-        msg = f"{link.settings.where}: the stream {log_key!r} holds an entry that dealdb did not write"
+        msg = (
+            f"{link.settings.where}: the stream {log_key!r} holds an entry that dealdb did not write; "
+            "dealdb doctor names the way out"
+        )
         raise StoreDamaged(msg) from problem
 
 
