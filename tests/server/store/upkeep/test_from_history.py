@@ -11,7 +11,7 @@ import redis
 
 from cli_runs import Run, run_fixture  # noqa: F401 a fixture
 from dealdb import Deal, DealDatabase
-from dealdb.errors import ConfigError, NotAdopted
+from dealdb.errors import ConfigError, ConflictError, NotAdopted
 from dealdb.store.upkeep.adopter import Adopter
 from servers import Server
 
@@ -135,6 +135,39 @@ def test_another_program_in_between_is_not_overwritten(
     # the guard refused the first one; the second look took the change into account
     assert seen == [b"damaged", b"Deal 1"]
     assert db.check().ok
+
+
+def test_a_hash_that_goes_in_between_is_saved_and_not_mended(
+    db: DealDatabase, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = state(db)
+    client.hset("deal:1", "name", "damaged")
+    mend = Adopter.mend
+
+    def slow(self: Adopter, *arguments: object) -> int:
+        client.delete("deal:1")
+        done = mend(self, *arguments)  # type: ignore[arg-type]
+        assert done == 0
+        assert not client.exists("deal:1")
+        return done
+
+    monkeypatch.setattr(Adopter, "mend", slow)
+    db.repair(from_history=True)
+    assert state(db) == before
+    assert db.check().ok
+    client.hset("deal:1", "name", "another program's")
+    db.repair()
+    assert state(db) == before[1:]
+    assert not client.exists("deal:1")
+
+
+def test_it_raises_the_revision(db: DealDatabase, client: redis.Redis) -> None:
+    client.hset("deal:1", "name", "damaged")
+    rev = deal(db).rev
+    assert db.repair(from_history=True).restored == 1
+    assert deal(db).rev > rev
+    with pytest.raises(ConflictError):
+        db.save_deal({"id": 1, "name": "late"}, expect_rev=rev)
 
 
 def test_it_goes_alone_and_needs_a_history(server: Server, client: redis.Redis) -> None:
