@@ -23,6 +23,9 @@ ROOT = Path(__file__).parents[1]
 # the slowest takes half of it on two busy cores
 LIMIT_S = 120
 MACHINE = "tests/server/store/test_store_machine.py::test_store_agrees_with_model[long]"
+PUT_BACK = (
+    "tests/server/store/upkeep/test_from_history.py tests/server/store/upkeep/test_adopter.py"
+)
 CLOSING = "tests/server/store/commit/test_deal_writer_closing.py"
 BACKUP, RESTORE, DAMAGE = (
     f"tests/server/store/backup/test_{name}.py" for name in ("backup", "restoring", "checking")
@@ -827,6 +830,76 @@ MUTANTS = [
         "Adopt.WITH_NEW_ROW if Problem.MISPLACED in kinds else Adopt.ALWAYS",
         "Adopt.ALWAYS",
         f"tests/server/store/upkeep/test_repair.py {MACHINE}",
+    ),
+    Mutant(
+        "a hash that was changed meanwhile is committed with texts made of what it was",
+        "commit/commit.lua",
+        "if call('HGET', KEYS[3 + i], expected[1][g]) ~= (expected[2][g][i] or false) then differs = false end",
+        "",
+        PUT_BACK,
+    ),
+    Mutant(
+        "only the first of the fields that texts were made of is looked at",
+        "commit/commit.lua",
+        "for g = 1, expected and #expected[1] or 0 do",
+        "for g = 1, expected and 1 or 0 do",
+        PUT_BACK,
+    ),
+    Mutant(
+        "the texts of a mend are not written",
+        "commit/commit.lua",
+        "local text = instead and instead[j] and instead[j][i]\n",
+        "local text = nil\n",
+        PUT_BACK,
+    ),
+    Mutant(
+        "a false among the texts of a mend does not clear",
+        "commit/commit.lua",
+        "        if text == nil then text = sources[j]",
+        "        if not text then text = sources[j]",
+        PUT_BACK,
+    ),
+    Mutant(
+        "a hash that is gone is brought back by a mend",
+        "commit/commit.lua",
+        "differs = differs and call('EXISTS', KEYS[3 + i]) == 1",
+        "differs = differs",
+        PUT_BACK,
+    ),
+    Mutant(
+        "a mend does not give a new row where it has to",
+        "commit/commit.lua",
+        "row = mark < 2 and row\n",
+        "row = row\n",
+        f"tests/server/store/upkeep/test_repair.py {MACHINE}",
+    ),
+    Mutant(
+        "a hash is not committed where its fields stay what they are",
+        "commit/commit.lua",
+        "differs = kind == 'set' and not row or mark > 0",
+        "differs = kind == 'set' and not row",
+        PUT_BACK,
+    ),
+    Mutant(
+        "a mend leaves the revision as it was",
+        "commit/commit.lua",
+        "or {'HSET', key, '_rev', seq_text}\n",
+        "or {'HSET', key, '_rev', kind == 'mend' and old[i][2] or seq_text}\n",
+        PUT_BACK,
+    ),
+    Mutant(
+        "the log has a mend as it was asked for, and not as it was made",
+        "commit/commit.lua",
+        "(of_deals and change and (kind == 'mend' or (kind",
+        "(of_deals and change and ((kind",
+        PUT_BACK,
+    ),
+    Mutant(
+        "what is put back is not compared with what the hash had",
+        "upkeep/from_history.py",
+        'guards = [*fields, "_row"]',
+        "guards: list[str] = []",
+        PUT_BACK,
     ),
     Mutant(
         "a restore that was overtaken goes on",

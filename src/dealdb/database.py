@@ -953,10 +953,17 @@ class DealDatabase:
 
     @on_engines
     def repair(
-        self, *, adopt: bool = False, mapping: Mapping[str, str | None] | None = None
+        self,
+        *,
+        adopt: bool = False,
+        mapping: Mapping[str, str | None] | None = None,
+        from_history: bool = False,
     ) -> RepairReport:
         """
         Adopt what other programs did to the hashes; safe alongside other writers, and safe to repeat.
+
+        Nothing tells a change of another program from damage. ``check`` shows what hash and history have;
+        ``from_history`` keeps the history's side.
 
         Parameters
         ----------
@@ -966,9 +973,14 @@ class DealDatabase:
         mapping
             Field by hash field, as for a load, in every deal: the hash gets the one beside the other, and a later
             repair carries changes over. None for a hash field that stays what it is.
+        from_history
+            Whether to put the hashes back to what the history has instead, deals whose hash is gone too. What the
+            history does not know stays as it is, and remains.
 
         Raises
         ------
+        ConfigError
+            If ``from_history`` is given together with one of the others.
         NotAdopted
             If there are such hashes, and ``adopt`` is not given.
         LoadError
@@ -992,7 +1004,12 @@ class DealDatabase:
         ...     db.repair().adopted, db.query.find("amount = 250").height
         (1, 1)
         """
-        return self._store.repair(adopt=adopt or self._adopt, mapping=mapping)
+        if not from_history:
+            return self._store.repair(adopt=adopt or self._adopt, mapping=mapping)
+        if adopt or mapping:
+            msg = "repair: from_history takes back what adopt and mapping would adopt; give one of them"
+            raise ConfigError(msg)
+        return self._store.put_back()
 
     # backups ---------------------------------------------------------------------------------------
 

@@ -58,7 +58,7 @@ def unpacked(data: bytes) -> pl.DataFrame:
     try:
         return pl.read_ipc_stream(data)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as problem:
-        msg = "the log holds a commit of new deals that dealdb did not write"
+        msg = "the log holds a commit of new deals that dealdb did not write; dealdb doctor names it and the way out"
         raise StoreDamaged(msg) from problem
 
 

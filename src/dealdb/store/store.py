@@ -161,9 +161,8 @@ class Store:
 
         with self._lazy_lock:
             if self._lazy_live is None:
-                self._lazy_live = LiveColumns(
-                    self.link, self.keys, self._definitions.anchor, self._cache
-                )
+                parts = (self.link, self.keys, self._definitions.anchor, self._cache)
+                self._lazy_live = LiveColumns(*parts)
             return self._lazy_live
 
     def check(self) -> CheckReport:
@@ -175,6 +174,10 @@ class Store:
     ) -> RepairReport:
         """Adopt what other programs did to the hashes; see ``OtherPrograms.repair``."""
         return self._others.repair(adopt=adopt, mapping=mapping)
+
+    def put_back(self) -> RepairReport:
+        """See ``OtherPrograms.put_back``."""
+        return self._others.put_back()
 
     def not_adopted(self) -> ForeignDeals | None:
         """Hashes that are shown and not adopted, or None; see ``OtherPrograms.shown``."""

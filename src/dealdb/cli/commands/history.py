@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from dealdb import DealDatabase
     from dealdb.store.upkeep.check import Difference
 
+_COLUMNS = ["deal", "problem", "field", "in_hash", "in_history"]
+
 
 def history(
     session: Session,
@@ -66,6 +68,8 @@ def check(session: Session) -> None:
     if not report.ok:
         how = " --adopt" if n_foreign else ""
         note(f"dealdb repair{how} adopts what the hashes hold")
+        if not n_foreign:
+            note("dealdb repair --from-history puts back what the history holds")
         raise typer.Exit(1)
 
 
@@ -85,6 +89,13 @@ def repair(
             help="Field that a hash field becomes in every deal, beside itself; HASHFIELD= for none.",
         ),
     ] = None,
+    from_history: Annotated[  # noqa: FBT002 a flag
+        bool,
+        typer.Option(
+            "--from-history",
+            help="Adopt nothing: give the hashes what the history has, where they say otherwise.",
+        ),
+    ] = False,
     every: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="Again and again, such as 10s or 5m, until Ctrl-C."),
@@ -106,27 +117,39 @@ def repair(
     terminal it asks first; elsewhere it takes --adopt. Each hash gets _row and _rev, and fields such as amount beside
     its own that mean the same. Its own fields stay as they are. docs/existing-redis.md says more.
 
+    A damaged value looks like a change of another program. dealdb check shows beforehand what hash and history hold.
+    With --from-history, the history's values are put back, also for deals whose hash is gone.
+
     With --every it prints a line only when it has adopted or removed something.
 
     With --data it copies the files of the embedded server, and cuts off what a power failure or a bad disk has left at
     their end and the server can't read. It reports what was cut.
     """
     if data:
-        if adopt or mapping or every is not None:
+        if adopt or mapping or from_history or every is not None:
             msg = "--data mends files, and takes no other option"
             raise ConfigError(msg)
         _mend(session)
         return
+    if from_history and (adopt or mapping or every is not None):
+        msg = "--from-history adopts nothing, and takes no other option"
+        raise ConfigError(msg)
     pause_s = None if every is None else seconds("--every", every)
     fields = {k: v or None for k, v in pairs("--map", "HASHFIELD=FIELD", mapping)}
     with session.open() as db:
-        adopt = adopt or (db.count_foreign() > 0 and may_adopt(session))
+        if not from_history:
+            adopt = adopt or (db.count_foreign() > 0 and may_adopt(session))
         if pause_s is not None:
             _keep_repairing(db, pause_s, adopt=adopt, mapping=fields)
-        report = db.repair(adopt=adopt, mapping=fields or None)
+        report = db.repair(adopt=adopt, mapping=fields or None, from_history=from_history)
     facts: dict[str, Any] = {"adopted": report.adopted, "removed": report.removed}
+    if from_history:
+        facts = {"restored": report.restored}
     if session.output is Output.JSON:
         facts |= {"mapping": dict(report.mapping), "notes": list(report.notes)}
+        facts["changed"] = _rows(report.changed)
+    elif session.output is Output.TABLE and report.changed:
+        print_rows(_rows(report.changed), _COLUMNS, session.output)
     _print_differences(facts, "remaining", report.remaining, session.output)
     if adopt or fields:
         for name, field in report.mapping.items():
@@ -134,7 +157,12 @@ def repair(
         for line in report.notes:
             note(in_options(line))
     if report.remaining:
-        note("set these fields to values of their type, or clear them: dealdb save id=ID FIELD=")
+        if from_history:
+            note("the history has nothing of these: dealdb repair adopts what the hashes hold")
+        else:
+            note(
+                "set these fields to values of their type, or clear them: dealdb save id=ID FIELD="
+            )
         raise typer.Exit(1)
 
 
@@ -194,9 +222,7 @@ def _print_differences(
     facts: dict[str, Any], name: str, differences: Sequence[Difference], output: Output
 ) -> None:
     """Counts and differences: as one object in JSON, the differences alone in CSV."""
-    rows = [
-        {**asdict(difference), "problem": str(difference.problem)} for difference in differences
-    ]
+    rows = _rows(differences)
     if output is Output.JSON:
         print_facts({**facts, name: rows}, output)
         return
@@ -204,4 +230,8 @@ def _print_differences(
         counts = {key: f"{count:,}" for key, count in facts.items()}
         print_facts({**counts, name: f"{len(rows):,}" if rows else "none"}, output)
     if rows or output is not Output.TABLE:
-        print_rows(rows, ["deal", "problem", "field"], output)
+        print_rows(rows, _COLUMNS, output)
+
+
+def _rows(differences: Sequence[Difference]) -> list[dict[str, Any]]:
+    return [{**asdict(each), "problem": str(each.problem)} for each in differences]

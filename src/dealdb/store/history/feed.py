@@ -16,7 +16,13 @@ from typing import NamedTuple, Self
 
 from dealdb.connection import OwnLink
 from dealdb.engines import ENGINES, on_engines
-from dealdb.errors import FeedReset, ServerRefused, StoreDamaged, StoreError
+from dealdb.errors import (
+    FeedReset,
+    ServerRefused,
+    ServerUnavailable,
+    StoreDamaged,
+    StoreError,
+)
 from dealdb.model.schema import Schema
 from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.history.feed_commits import Commit, commit_of
@@ -29,6 +35,10 @@ from dealdb.store.log.reader import wait_for
 
 # how often a feed without news looks whether the history is still its own
 LONGEST_WAIT_S = 1.0
+# a proxy may cut what is silent for less than that: so short a wait is not cut for its silence
+SHORTEST_WAIT_S = 0.05
+# how long a feed keeps to shorter waits: what cut the link may have been a restart and no proxy
+CAREFUL_S = 60.0
 
 
 class _Point(NamedTuple):
@@ -76,6 +86,8 @@ class Feed(Iterator[Commit]):
         self._timeout_s = timeout_s
         self._closed = self._has_told = False
         self._silent_until = 0
+        # how long a wait may be, and from when on it may be longer again
+        self._longest_s, self._careful_until = _longest_of(link), 0.0
         self._position = Position()
         self._schema = Schema(0, ())
         # what was read and not returned yet, and what is still being read of older commits
@@ -239,8 +251,10 @@ class Feed(Iterator[Commit]):
 
     def _wait(self, ends_at: float | None) -> bool:
         """Wait a while for new commits; False when it is time to end."""
-        longest = min(LONGEST_WAIT_S, self._link.settings.socket_timeout_s / 2)
-        left = longest if ends_at is None else min(longest, ends_at - time.monotonic())
+        now = time.monotonic()
+        if now > self._careful_until:
+            self._longest_s = _longest_of(self._link)
+        left = self._longest_s if ends_at is None else min(self._longest_s, ends_at - now)
         with suppress(_Unblocked):
             self._page.extend(self._new_entries(int(left * 1000)))
         if not self._page:
@@ -248,13 +262,28 @@ class Feed(Iterator[Commit]):
         return bool(self._page or self._older or ends_at is None or time.monotonic() < ends_at)
 
     def _new_entries(self, wait_ms: int) -> Sequence[Entry]:
+        began = time.monotonic()
+        # not again and again: what is between may cut each wait, though it lets everything else pass
+        is_last_try = self._longest_s <= SHORTEST_WAIT_S
         try:
-            return wait_for(self._link, self._keys.log, self._position.seq, wait_ms)
+            seq = self._position.seq
+            return wait_for(self._link, self._keys.log, seq, wait_ms, retry=is_last_try)
         except ServerRefused as refusal:
             # the server became a replica, or somebody ended the wait
             if refusal.reply == "UNBLOCKED":
                 raise _Unblocked from refusal
             raise
+        except ServerUnavailable as failure:
+            if is_last_try or not failure.sent:
+                raise
+            self._be_careful(time.monotonic() - began)
+            # the caller asks for the newest commit, which shows whether the server is there
+            raise _Unblocked from failure
+
+    def _be_careful(self, silent_s: float) -> None:
+        """Wait for less than what a wait lasted that was cut: a proxy cuts what is silent for too long."""
+        self._longest_s = max(min(silent_s, self._longest_s) / 2, SHORTEST_WAIT_S)
+        self._careful_until = time.monotonic() + CAREFUL_S
 
     def _check(self) -> None:
         """That nothing new is in the log has to mean that there is nothing new."""
@@ -287,5 +316,10 @@ def _commit_of(entry: Entry, schema: Schema) -> Commit:
         return commit_of(entry, schema)
 
 
+def _longest_of(link: OwnLink) -> float:
+    """How long a wait may be where nothing is known of what is between."""
+    return min(LONGEST_WAIT_S, link.settings.socket_timeout_s / 2)
+
+
 class _Unblocked(Exception):
-    """The server ended a wait before its time."""
+    """A wait has ended before its time: by the server, or by what is between."""

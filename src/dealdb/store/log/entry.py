@@ -15,10 +15,19 @@ from typing import NamedTuple, TypeAlias, overload
 import msgpack
 import polars as pl
 
+from dealdb.errors import DealDBError, StoreDamaged
+from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Schema
 from dealdb.store.encoding import unpacked, unpacked_change, with_none
 
 # kinds of commits that change deals
 DEAL_KINDS = frozenset(("set", "add", "mend", "delete"))
+
+# what comes of reading what dealdb did not write
+NOT_OURS = (
+    *(ValueError, TypeError, LookupError, AttributeError, OverflowError, msgpack.UnpackException),
+    *(pl.exceptions.PolarsError, pl.exceptions.PanicException, DealDBError),
+)
 
 # an element of an XRANGE reply: id, and names and values in turn
 RawEntry: TypeAlias = tuple[bytes, list[bytes]]
@@ -86,19 +95,25 @@ class Entry(NamedTuple):
     @property
     def rows(self) -> list[int]:
         """Row of each deal of ``data``."""
-        if self.kind == "add":
-            return list(range(self.height, self.height + self.added.height))
-        return msgpack.unpackb(self.packed_rows) if self.packed_rows else []
+        try:
+            if self.kind == "add":
+                return list(range(self.height, self.height + self.added.height))
+            return msgpack.unpackb(self.packed_rows) if self.packed_rows else []
+        except NOT_OURS as problem:
+            raise damaged(self.position.seq) from problem
 
     @property
     def change(self) -> tuple[list[str], list[str], list[list[str | None]]]:
         """Ids, fields, and a column of texts for each field; a None clears."""
-        if self.kind == "add":
-            ids, *texts = self.added.to_dict(as_series=False).items()
-            return ids[1], [name for name, _ in texts], [column for _, column in texts]
-        ids, *rest = unpacked_change(self.data)
-        fields, columns = rest or ((), ())
-        return ids, list(fields), [with_none(column) for column in columns]
+        try:
+            if self.kind == "add":
+                first, *texts = self.added.to_dict(as_series=False).items()
+                return first[1], [name for name, _ in texts], [column for _, column in texts]
+            ids, *rest = unpacked_change(self.data)
+            fields, columns = rest or ((), ())
+            return ids, list(fields), [with_none(column) for column in columns]
+        except NOT_OURS as problem:
+            raise damaged(self.position.seq) from problem
 
     def may_concern(self, deal_id: str) -> bool:
         """False where it certainly has nothing of a deal; quicker than ``change``."""
@@ -115,10 +130,67 @@ class Entry(NamedTuple):
         """The same, with ``added`` unpacked once for all."""
         return self._replace(deals=self.added) if self.kind == "add" else self
 
+    def ensure_readable(self, schema: Schema | None) -> Schema | None:
+        """
+        Raise unless what it says can be read; returns the schema after it.
+
+        Parameters
+        ----------
+        schema
+            The one before it; None where nobody knows it.
+
+        Raises
+        ------
+        StoreDamaged
+            If it can't.
+        """
+        if self.kind not in (*DEAL_KINDS, "schema", "pipeline"):
+            raise unknown_kind(self.position.seq, self.kind)
+        try:
+            return self._read(schema)
+        except NOT_OURS as problem:
+            raise damaged(self.position.seq) from problem
+
+    def _read(self, schema: Schema | None) -> Schema | None:
+        if self.kind == "schema":
+            return Schema.from_json(self.data)
+        if self.kind == "pipeline":
+            Pipeline.from_json(self.data)
+        else:
+            ids, fields, columns = self.change
+            rows: list[object] = [*self.rows]
+            sizes = {len(ids), len(rows), *map(len, columns)}
+            texts = [*ids, *fields, *(text for column in columns for text in column if text)]
+            is_add_of_ids = self.kind != "add" or self.added.columns[0] == "id"
+            whole = len(sizes) == 1 and len(fields) == len(columns) and is_add_of_ids
+            if not whole or not all(isinstance(text, str) for text in texts):
+                msg = "not the shape of a change"
+                raise ValueError(msg)
+            if not all(isinstance(row, int) and row >= 0 for row in rows):
+                msg = "no numbers of rows"
+                raise ValueError(msg)
+            if schema is not None and not schema.by_name.keys() >= set(fields):
+                msg = "fields that there were not"
+                raise ValueError(msg)
+        return schema
+
     @property
     def is_left_over(self) -> bool:
         """Whether a ``delete`` removes rows whose deals live on in others, after another program's change."""
         return self.kind == "delete" and len(unpacked_change(self.data)) > 1
+
+
+def unknown_kind(seq: int, kind: str) -> StoreDamaged:
+    """Error for a commit of a kind that another version may know."""
+    return StoreDamaged(f"commit {seq} is of the kind {kind!r}, which this dealdb does not know")
+
+
+def damaged(seq: int) -> StoreDamaged:
+    """Error for a commit that can't be read."""
+    return StoreDamaged(
+        f"commit {seq} in the log is not what dealdb wrote: it was damaged, or another program changed it; "
+        "dealdb doctor names the way out"
+    )
 
 
 class Run(NamedTuple):

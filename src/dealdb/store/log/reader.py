@@ -92,11 +92,14 @@ def read_back(link: Link, log_key: str, seq: int) -> Iterator[LogPage]:
         seq = first - 1
 
 
-def wait_for(link: Link, log_key: str, seq: int, wait_ms: int) -> Sequence[Entry]:
+def wait_for(
+    link: Link, log_key: str, seq: int, wait_ms: int, *, retry: bool = True
+) -> Sequence[Entry]:
     """
     The first entries in the log after a number; none when no commit comes within ``wait_ms`` milliseconds.
 
-    The caller checks whether they follow what it has.
+    The caller checks whether they follow what it has. With ``retry`` false, a link that breaks meanwhile is an error
+    at once.
 
     Cost
     ----
@@ -104,7 +107,7 @@ def wait_for(link: Link, log_key: str, seq: int, wait_ms: int) -> Sequence[Entry
     """
     wait = ("BLOCK", wait_ms) if wait_ms > 0 else ()
     reply = link.call(
-        "XREAD", "COUNT", _WAIT_ENTRIES, *wait, "STREAMS", log_key, f"{seq}-0", retry=True
+        "XREAD", "COUNT", _WAIT_ENTRIES, *wait, "STREAMS", log_key, f"{seq}-0", retry=retry
     )
     return _entries(link, log_key, reply[0][1]) if reply else []
 
@@ -118,7 +121,10 @@ def _entries(link: Link, log_key: str, raw: list[RawEntry]) -> LogPage:
     try:
         return LogPage(raw)
     except (ValueError, IndexError) as problem:
-        msg = f"{link.settings.where}: the stream {log_key!r} holds an entry that dealdb did not write"
+        msg = (
+            f"{link.settings.where}: the stream {log_key!r} holds an entry that dealdb did not write; "
+            "dealdb doctor names the way out"
+        )
         raise StoreDamaged(msg) from problem
 
 

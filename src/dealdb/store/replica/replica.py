@@ -7,18 +7,26 @@ column before it changes it when a frame that was handed out still refers to it,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 
 import polars as pl
 
-from dealdb.errors import StoreDamaged
+from dealdb.errors import DealDBError
 from dealdb.model.columns import decode_column, dtype_of, encode_column
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.archive.chunks import CHUNK_ROWS
 from dealdb.store.encoding import unpacked_all
-from dealdb.store.log.entry import Entry, Position, Run, runs_of
+from dealdb.store.log.entry import (
+    NOT_OURS,
+    Entry,
+    Position,
+    Run,
+    damaged,
+    runs_of,
+    unknown_kind,
+)
 from dealdb.store.replica.deferred import Waiting, with_values
 from dealdb.store.replica.gather import Gathered
 
@@ -175,8 +183,26 @@ class Replica:
         ]
         return pl.DataFrame(columns)[ascending.search_sorted(rows)]
 
-    def apply(self, entries: Iterable[Entry]) -> None:
-        """Bring the columns forward by these commits, which must follow the position."""
+    def apply(self, entries: Sequence[Entry]) -> None:
+        """
+        Bring the columns forward by these commits, which must follow the position.
+
+        Raises
+        ------
+        StoreDamaged
+            If one of them is not what dealdb wrote.
+        """
+        before: Schema | None = self.schema
+        try:
+            self._apply(entries)
+        except NOT_OURS as problem:
+            for entry in entries:
+                before = entry.ensure_readable(before)
+            if isinstance(problem, DealDBError):
+                raise
+            raise damaged(entries[-1].position.seq) from problem
+
+    def _apply(self, entries: Sequence[Entry]) -> None:
         gathered = Gathered(self.height)
         for run in runs_of(entries):
             match run.kind:
@@ -191,8 +217,7 @@ class Replica:
                     self._add(run) if run.kind == "add" else self._use_schemas(run)
                     gathered = Gathered(self.height)
                 case _:
-                    msg = f"commit {run.last.seq} is of the kind {run.kind!r}, which this dealdb does not know"
-                    raise StoreDamaged(msg)
+                    raise unknown_kind(run.last.seq, run.kind)
             self.changes += len(run.data)
             self.position, self.time_ms = run.last, run.times_ms[-1]
         self._scatter(gathered)

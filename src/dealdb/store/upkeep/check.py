@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -41,11 +42,18 @@ class Difference:
         was removed or replaced, and then saved. ``unreadable``: a field's text does not fit its type.
     field
         The field, where the problem is of one.
+    in_hash
+        Text that the hash has there, which a repair adopts; None for nothing.
+    in_history
+        Text that the history has there; None for nothing.
     """
 
     deal: str
     problem: Problem
     field: str | None = None
+    # neither tells one difference from another, and what is logged of one has no values
+    in_hash: str | None = dataclasses.field(default=None, compare=False, repr=False)
+    in_history: str | None = dataclasses.field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +116,24 @@ class Logged:
     def texts_of(self, hashes: dict[str, Hash]) -> dict[str, dict[str, str]]:
         """Texts by field of those deals that the log has in the row of their hash."""
         found = {deal: self._place_of(deal, h.get(b"_row")) for deal, h in hashes.items()}
-        places = {deal: place for deal, place in found.items() if place is not None}
+        return self._texts_at({deal: place for deal, place in found.items() if place is not None})
+
+    def last_texts(
+        self, hashes: Mapping[str, Hash], deals: Sequence[str]
+    ) -> dict[str, dict[str, str]]:
+        """Texts by field of those deals that the log has, without ids: in the row of the hash, or else in the last."""
+        places: dict[str, int] = {}
+        for deal in deals:
+            place = self._place_of(deal, hashes.get(deal, {}).get(b"_row"))
+            known = self._places_of(deal) if place is None else [place]
+            places.update(dict.fromkeys([deal], known[-1]) if known else {})
+        texts = self._texts_at(places)
+        return {
+            deal: {name: text for name, text in each.items() if name != "id"}
+            for deal, each in texts.items()
+        }
+
+    def _texts_at(self, places: Mapping[str, int]) -> dict[str, dict[str, str]]:
         part = self._frame[list(places.values())]
         columns = [encode_column(part[f.name], f).alias(f.name) for f in self.schema.fields]
         texts = pl.DataFrame(columns)
@@ -144,14 +169,20 @@ def _compare_fields(
         if text == known:
             if not _is_utf8(fields.get(name.encode(), b"")):
                 # the log has it with signs in the place of what can't be read
-                yield Difference(deal=deal, problem=Problem.UNREADABLE, field=name)
+                yield _of_field(deal, name, Problem.UNREADABLE, text, known)
             continue
         field = schema.get(name)
         canonical = _canonical(text, field) if field and text is not None else text
         if canonical is None and known is None:
-            yield Difference(deal=deal, problem=Problem.UNREADABLE, field=name)
+            yield _of_field(deal, name, Problem.UNREADABLE, text, known)
         elif canonical != known:
-            yield Difference(deal=deal, problem=Problem.CHANGED, field=name)
+            yield _of_field(deal, name, Problem.CHANGED, text, known)
+
+
+def _of_field(
+    deal: str, name: str, problem: Problem, text: str | None, known: str | None
+) -> Difference:
+    return Difference(deal=deal, problem=problem, field=name, in_hash=text, in_history=known)
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -19,6 +19,7 @@ from dealdb.connection.server.health import ping
 from dealdb.connection.server.info import removes_deals
 from dealdb.errors import AccessDenied, ServerRefused, StoreError
 from dealdb.store.hashes import scan_names
+from dealdb.store.history.damage import damage_of
 from dealdb.store.keys import FORMAT, FORMAT_OF_RESTORE, Keys
 from dealdb.store.upkeep.ahead import log_ahead
 from dealdb.store.upkeep.clock import times_to_come
@@ -32,6 +33,10 @@ _ON_COLLECTION = (
     "SADD", "SREM", "SMEMBERS", "XADD", "XLEN", "XRANGE", "XTRIM",
 )  # fmt: skip
 _ON_DEALS = ("TYPE", "EXISTS", "HGET", "HSET", "HMGET", "HDEL", "HGETALL", "DEL", "UNLINK")
+_NEW_LOG = (
+    "restore a backup; or DEL {log}, which starts a new log: deals stay as the hashes have them, and the "
+    "history since the last checkpoint is lost"
+)
 # a command and the arguments that make it a whole one; it is not run
 _ARGUMENTS = {
     "SET": ("v",), "HGET": ("f",), "HSET": ("f", "v"), "HMGET": ("f",), "HDEL": ("f",), "HSCAN": ("0",),
@@ -123,7 +128,7 @@ def findings(
 
     Cost
     ----
-    Some twenty round trips.
+    Some twenty round trips, and one for every MiB of the log.
     """
     if not health.reachable:
         yield _unreachable(link, health)
@@ -319,9 +324,12 @@ def _format(link: Link, keys: Keys) -> Finding:
 
 
 def _log(link: Link, keys: Keys) -> Finding:
+    if damage := damage_of(link, keys):
+        found, _, _ = damage.partition("; dealdb doctor")
+        return Finding.fail("log", found, _NEW_LOG.format(log=keys.log))
     trouble = log_ahead(link, keys)
     if trouble is None:
-        return Finding.ok("log", "goes as far as the deals")
+        return Finding.ok("log", "can be read, and goes as far as the deals")
     found, _, advice = trouble.rpartition("; ")
     return Finding.fail("log", found, advice)
 

@@ -202,6 +202,22 @@ class OtherPrograms:
         self._live_again()
         return with_adopted(audit.repair(), first)
 
+    def put_back(self) -> RepairReport:
+        """
+        Give the hashes what the history has; see ``Audit.put_back``.
+
+        Raises
+        ------
+        NotAdopted
+            If nobody has adopted them: no history says anything of them.
+        """
+        from dealdb.store.upkeep.ahead import catch_up
+
+        catch_up(self._link, self._keys)
+        if self.adoption.is_due():
+            self.adoption.refuse()
+        return self.audit().put_back()
+
     def reshape(self) -> Reshape:
         """Renames, retypes and drops columns."""
         from dealdb.store.upkeep.rename import Reshape

@@ -22,6 +22,7 @@ from dealdb.store.keys import Keys
 from dealdb.store.live.columns import LiveColumns
 from dealdb.store.upkeep.adopter import MAX_TRIES, Adopter, batches, never_done
 from dealdb.store.upkeep.check import CheckReport, Difference, Logged, Problem, compare
+from dealdb.store.upkeep.from_history import FromHistory
 
 # sets the number of deals as of a commit; 0 when there are later ones
 _COUNT = b"""
@@ -51,6 +52,10 @@ class RepairReport:
         Field that each hash field of another program has become, beside which it stays.
     notes
         How these were read.
+    changed
+        Fields in which hash and history differed before, with what each had.
+    restored
+        Deals whose hash got back what the history has.
     """
 
     adopted: int
@@ -58,6 +63,8 @@ class RepairReport:
     remaining: tuple[Difference, ...]
     mapping: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    changed: tuple[Difference, ...] = ()
+    restored: int = 0
 
 
 def with_adopted(report: RepairReport, first: RepairReport) -> RepairReport:
@@ -65,6 +72,10 @@ def with_adopted(report: RepairReport, first: RepairReport) -> RepairReport:
     remaining = tuple(dict.fromkeys((*first.remaining, *report.remaining)))
     adopted = first.adopted + report.adopted
     return replace(first, adopted=adopted, removed=report.removed, remaining=remaining)
+
+
+def _changed(differences: Sequence[Difference]) -> tuple[Difference, ...]:
+    return tuple(d for d in differences if d.problem is Problem.CHANGED)
 
 
 class Audit:
@@ -201,6 +212,34 @@ class Audit:
             remaining=tuple(dict.fromkeys(remaining)),
             mapping=learned.reading.mapping if learned else {},
             notes=tuple(learned.reading.notes) if learned and mapping else (),
+            changed=_changed(differences),
+        )
+
+    def put_back(self) -> RepairReport:
+        """
+        Give the hashes what the history has, wherever they say otherwise; the opposite of ``repair``.
+
+        Cost
+        ----
+        As of ``repair``, and a round trip for each deal whose hash is gone.
+        """
+        differences = self.check().differences
+        affected = sorted({d.deal for d in differences})
+        parts = (self._link, self._keys, self._definitions, self._writers, self._live)
+        with self._writers.beforehand():
+            restored = FromHistory(*parts, self._adopter).put_back(affected)
+            there_twice = {d.deal for d in differences if d.problem is Problem.DOUBLED}
+            for batch in batches(sorted(restored | there_twice)):
+                self._remove(batch)
+        self._count()
+        self._writers.assure()
+        remaining = [d for batch in batches(affected) for d in self._settled(batch)]
+        return RepairReport(
+            adopted=0,
+            removed=0,
+            remaining=tuple(remaining),
+            changed=_changed(differences),
+            restored=len(restored),
         )
 
     def _remove(self, deals: Sequence[str]) -> set[str]:

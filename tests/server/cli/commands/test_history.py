@@ -67,16 +67,29 @@ def test_check_and_repair_find_and_adopt_what_others_did(
     assert found.out.splitlines() == [
         "deals        1",
         "differences  2",
-        "deal  problem   field",
-        "42    changed   name",
+        "deal  problem   field  in_hash  in_history",
+        "42    changed   name   Bolt     Acme",
         "7     unlogged",
     ]
-    assert found.err == "dealdb repair adopts what the hashes hold\n"
+    assert found.err == (
+        "dealdb repair adopts what the hashes hold\n"
+        "dealdb repair --from-history puts back what the history holds\n"
+    )
     document = run("check", "--json").json
-    assert document["differences"][1] == {"deal": "7", "problem": "unlogged", "field": None}
-    assert run("check", "--csv").out.splitlines()[0] == "deal,problem,field"
+    one = {"deal": "42", "problem": "changed", "field": "name"}
+    changed = {**one, "in_hash": "Bolt", "in_history": "Acme"}
+    nothing = {"field": None, "in_hash": None, "in_history": None}
+    assert document["differences"] == [changed, {"deal": "7", "problem": "unlogged", **nothing}]
+    assert run("check", "--csv").out.splitlines()[0] == "deal,problem,field,in_hash,in_history"
     repaired = run("repair", "--json")
-    done = {"adopted": 2, "removed": 0, "mapping": {}, "notes": [], "remaining": []}
+    done: dict[str, object] = {
+        "adopted": 2,
+        "removed": 0,
+        "mapping": {},
+        "notes": [],
+        "remaining": [],
+    }
+    done["changed"] = [changed]
     assert (repaired.code, repaired.json) == (0, done)
     assert run("check").code == 0
     assert run("find", "name = 'Bolt'", "--json").json[0]["id"] == "42"

@@ -213,12 +213,13 @@ def renamed(*names: str) -> list[str]:
     return [word for name in names for word in ("--rename-command", name, "")]
 
 
-def test_no_scripts(run: Run, new_server: NewServer) -> None:
-    server = new_server(*renamed("EVAL", "EVALSHA"))
+@pytest.mark.parametrize("names", [("EVAL", "EVALSHA"), ("EVAL",)])
+def test_no_scripts(run: Run, new_server: NewServer, names: tuple[str, ...]) -> None:
+    server = new_server(*renamed(*names))
     with (
         DealDatabase.from_url(server.url) as db,
         pytest.raises(
-            ServerRefused, match=r"unknown command .EVALSHA.; it is renamed or removed there"
+            ServerRefused, match=rf"unknown command .{names[-1]}.; it is renamed or removed there"
         ),
     ):
         db.save_deal({"id": 1})

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import pickle
 import random
+import select
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,9 +23,11 @@ from dealdb.connection import RedisConnection
 from dealdb.errors import QueryError, ServerUnavailable, StoreDamaged
 from dealdb.store import Store
 from dealdb.store.checkpoint.write import write_checkpoint
+from dealdb.store.history import feed as feed_module
 from dealdb.store.history.feed import Feed as StoreFeed
 from dealdb.store.history.feed_start import Since
 from dealdb.store.keys import Keys
+from faults.proxy import Proxy
 from lossy import FaultyLink, Network
 from servers import Server
 
@@ -556,3 +561,88 @@ def test_an_unknown_kind_is_refused(db: DealDatabase, server: Server) -> None:
             client.xadd("deals:log", fields if known else {**fields, b"kind": b"new"}, id=entry_id)
     with pytest.raises(StoreDamaged, match="'new'"):
         told(db)
+
+
+# a proxy that cuts what is silent ---------------------------------------------------------------------------------
+
+
+@contextmanager
+def impatient_proxy(server: Server, silence_s: float) -> Iterator[tuple[int, list[float]]]:
+    """A port that passes everything on, and closes a connection after so long a silence; and when it did."""
+    threads: list[threading.Thread] = []
+    cuts: list[float] = []
+
+    def serve(near: socket.socket) -> None:
+        with near, socket.create_connection(("127.0.0.1", server.port)) as far, suppress(OSError):
+            while ready := select.select([near, far], [], [], silence_s)[0]:
+                for source in ready:
+                    data = source.recv(65_536)
+                    if not data:
+                        return
+                    (far if source is near else near).sendall(data)
+            cuts.append(time.monotonic())
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                threads.append(threading.Thread(target=serve, args=(listener.accept()[0],)))
+                threads[-1].start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        accepting = threading.Thread(target=accept)
+        accepting.start()
+        yield listener.getsockname()[1], cuts
+        listener.shutdown(socket.SHUT_RDWR)
+        for thread in [accepting, *threads]:
+            thread.join()
+
+
+@pytest.mark.parametrize("silence_s", [0.5, 0.12])
+def test_a_proxy_that_cuts_silence_ends_no_feed(
+    server: Server, db: DealDatabase, silence_s: float
+) -> None:
+    db.save_deal({"id": "1"})
+    with (
+        impatient_proxy(server, silence_s) as (port, cuts),
+        # shorter than the silence: a deadline that begins with the first cut would be over at once
+        DealDatabase("127.0.0.1", port, retry_deadline_s=0.6) as behind,
+        behind.changes(timeout_s=4 * silence_s + 2) as feed,
+    ):
+        began = time.monotonic()
+        assert list(feed) == []
+        assert time.monotonic() - began >= 4 * silence_s + 2
+        # the feed's own socket once, and that of the pool
+        assert 1 <= len(cuts) <= 4
+        threading.Timer(silence_s * 1.7, db.save_deal, [{"id": "2"}]).start()
+        assert [deal.id for deal in next(feed).deals] == ["2"]
+
+
+def test_a_longer_wait_is_tried_again(
+    server: Server, db: DealDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "CAREFUL_S", 0.5)
+    db.save_deal({"id": "1"})
+    with (
+        impatient_proxy(server, 0.3) as (port, cuts),
+        DealDatabase("127.0.0.1", port) as behind,
+        behind.changes(timeout_s=3) as feed,
+    ):
+        assert list(feed) == []
+    assert len(cuts) >= 4
+
+
+def test_a_proxy_that_cuts_each_wait_is_an_error(server: Server, db: DealDatabase) -> None:
+    db.save_deal({"id": "1"})
+    with (
+        Proxy(server.port) as proxy,
+        DealDatabase("127.0.0.1", proxy.port, retry_deadline_s=1) as behind,
+        behind.changes(timeout_s=30) as feed,
+    ):
+        proxy.fault("swallow", matching=b"XREAD", times=10_000)
+        began = time.monotonic()
+        with pytest.raises(ServerUnavailable):
+            next(feed)
+        assert time.monotonic() - began < 15
+        proxy.heal()
+        db.save_deal({"id": "2"})
+        assert [deal.id for deal in next(feed).deals] == ["2"]
