@@ -17,6 +17,9 @@ ARGS ?=
 # end; three workers on two cores, since many tests wait for a server or a clock
 PYTEST := $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
+# whatever the environment says, compiled code is kept: each worker imports all tests, and hundreds start the program
+export PYTHONDONTWRITEBYTECODE :=
+
 # a dot now and then, for as long as the shell of the line lives
 DOTS := while sleep 2 && kill -0 $$$$ 2>/dev/null; do printf .; done & dots=$$!;
 END_DOTS := code=$$?; kill $$dots; echo; exit $$code
