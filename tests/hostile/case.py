@@ -60,25 +60,30 @@ class Case:
         Resident memory that the process may reach, together with its children.
     seconds
         Time that it may take, with the start of Python.
+    slow
+        Whether the default run of the tests leaves it out.
     """
 
     name: str
     attack: Attack
     memory_mb: int
     seconds: float
+    slow: bool = False
 
 
 CASES: dict[str, Case] = {}
 
 
-def case(name: str, *, memory_mb: int = 600, seconds: float = 10) -> Callable[[Attack], Attack]:
+def case(
+    name: str, *, memory_mb: int = 600, seconds: float = 10, slow: bool = False
+) -> Callable[[Attack], Attack]:
     """Make a function a case."""
 
     def register(attack: Attack) -> Attack:
         if name in CASES:
             msg = f"two cases are named {name!r}"
             raise ValueError(msg)
-        CASES[name] = Case(name, attack, memory_mb, seconds)
+        CASES[name] = Case(name, attack, memory_mb, seconds, slow)
         return attack
 
     return register
