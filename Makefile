@@ -17,12 +17,15 @@ ARGS ?=
 # end; three workers on two cores, since many tests wait for a server or a clock
 PYTEST := $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
+# whatever the environment says, compiled code is kept: each worker imports all tests, and hundreds start the program
+export PYTHONDONTWRITEBYTECODE :=
+
 # a dot now and then, for as long as the shell of the line lives
 DOTS := while sleep 2 && kill -0 $$$$ 2>/dev/null; do printf .; done & dots=$$!;
 END_DOTS := code=$$?; kill $$dots; echo; exit $$code
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench bench-redis7 test test-all test-servers test-machine cov mutants faults soak exports check fmt docs clean
+.PHONY: help setup demo bench bench-redis7 test test-all test-servers test-machine cov mutants faults soak exports hostile check fmt docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +83,9 @@ soak: $(STAMP) ## The same for longer: make soak MINUTES=240
 
 exports: $(STAMP) ## 1,000 generated exports whose truth is known: which figures are right; e.g. ARGS="--only HubSpot"
 	PYTHONPATH=tests $(BIN)/python -m exports $(ARGS)
+
+hostile: $(STAMP) ## Small hostile inputs, each in a process of its own: how it ends, and its peak of memory; e.g. ARGS="-k workbook"
+	PYTHONPATH=tests $(BIN)/python -m hostile $(ARGS)
 
 check: $(STAMP) ## Read-only checks: lint, format, types, generated docs
 	$(BIN)/ruff check .

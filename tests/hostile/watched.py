@@ -1,0 +1,104 @@
+"""A process whose memory and time are watched from outside, and ended at their bounds."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+_EVERY_S = 0.02
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """
+    How a process ended.
+
+    Attributes
+    ----------
+    ended
+        ``ok``, ``failed``, ``memory``, ``time``, or the name of a signal.
+    peak_mb
+        Most resident memory that was seen, children included.
+    seconds
+        How long it ran.
+    output
+        What it printed, errors included.
+    """
+
+    ended: str
+    peak_mb: float
+    seconds: float
+    output: str
+
+
+def watched(
+    command: Sequence[str],
+    *,
+    memory_mb: int,
+    seconds: float,
+    folder: Path,
+    stdin: bytes = b"",
+) -> Outcome:
+    """Run a command in a folder; it is ended, with its children, where it takes more than it may."""
+    start = time.monotonic()
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as given:
+        given.write(stdin)
+        given.seek(0)
+        process = subprocess.Popen(
+            command,
+            stdin=given,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env=_environment(folder),
+            start_new_session=True,
+        )
+        ended, peak = "", 0.0
+        while process.poll() is None and not ended:
+            peak = max(peak, _resident_mb(process.pid))
+            if peak > memory_mb:
+                ended = "memory"
+            elif time.monotonic() - start > seconds:
+                ended = "time"
+            time.sleep(_EVERY_S)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        code = process.wait()
+        if not ended:
+            ended = {0: "ok"}.get(code, signal.Signals(-code).name if code < 0 else "failed")
+        output.seek(0)
+        text = output.read().decode(errors="replace")
+        return Outcome(ended, peak, time.monotonic() - start, text)
+
+
+def python(*arguments: str) -> list[str]:
+    """Command of this Python."""
+    return [sys.executable, *arguments]
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("DEALDB_")}
+    return clean | {"HOME": str(folder), "PYTHONPATH": str(TESTS), "DEALDB_LINGER_S": "0"}
+
+
+def _resident_mb(pid: int) -> float:
+    """Resident memory of a process and its children; what ends meanwhile counts as nothing."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        children = [
+            int(child)
+            for task in Path(f"/proc/{pid}/task").iterdir()
+            for child in (task / "children").read_text().split()
+        ]
+    except (OSError, IndexError):
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6 + sum(map(_resident_mb, children))
