@@ -109,7 +109,7 @@ def concentration(
 
 def _row(groups: pl.DataFrame, keys: list[str], k: int, *, mixed: bool) -> dict[str, object]:
     # the sort keeps ties in the order of the table, which is by name
-    ranked = groups.sort("_sum", descending=True, maintain_order=True)
+    ranked = groups.filter(pl.col("_sum") != 0).sort("_sum", descending=True, maintain_order=True)
     # Python's integers don't overflow when squared, and its division of them rounds once
     units: list[int] = ranked["_sum"].to_physical().to_list()
     total, top = sum(units), sum(units[:k])
@@ -117,13 +117,13 @@ def _row(groups: pl.DataFrame, keys: list[str], k: int, *, mixed: bool) -> dict[
     return {
         "currency": groups["currency"][0] if mixed else None,
         "n": int(groups["_n"].sum()),
-        "groups": sum(unit != 0 for unit in units),
+        "groups": len(units),
         "value": total,
         "k": k,
         "top_value": top,
         "top_share": top / total if total else None,
         "hhi": sum(unit * unit for unit in units) / (total * total) if total else None,
-        "top": _names(ranked.filter(pl.col("_sum") != 0).select(names).head(k), groups),
+        "top": _names(ranked.select(names).head(k), groups),
     }
 
 

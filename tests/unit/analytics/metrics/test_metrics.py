@@ -344,7 +344,7 @@ def test_concentration(deals: list[Deal], of: str, k: int) -> None:
         parts[None] = []
     expected = []
     for currency, sums in parts.items():
-        ranked = sorted(sums, key=lambda pair: -pair[1])
+        ranked = sorted((pair for pair in sums if pair[1]), key=lambda pair: -pair[1])
         total = sum((value for _, value in sums), Fraction())
         top = sum((value for _, value in ranked[:k]), Fraction())
         members = [d for d in base if not split or d["currency"] == currency]
@@ -356,11 +356,23 @@ def test_concentration(deals: list[Deal], of: str, k: int) -> None:
             "top_value": top,
             "top_share": ratio(top, total),
             "hhi": ratio(sum(value**2 for _, value in sums), total**2),
-            "top": [name for name, value in ranked[:k] if value],
+            "top": [name for name, _ in ranked[:k]],
         }
         expected.append({"currency": currency, **row} if split else row)
     expected.sort(key=lambda row: (row.get("currency") is None, row.get("currency") or ""))
     check(concentration(frame_of(deals), PIPELINE, of=of, k=k), expected)
+
+
+def test_the_largest_groups_are_those_that_are_named() -> None:
+    deals = pl.DataFrame(
+        {
+            "company": ["Acme", "Bolt", "Bolt"],
+            "stage": ["Won", "Won", "Won"],
+            "amount": [None, Decimal(-3), Decimal(1)],
+        }
+    )
+    result = concentration(deals, PIPELINE, k=1)
+    assert (result["top"], result["top_value"], result["top_share"]) == (["Bolt"], -2, 1)
 
 
 def start_of(day: date, period: str, first_month: int) -> date:
