@@ -41,6 +41,8 @@ class Head:
         Whether the whole history is in it.
     queries
         Saved queries.
+    mapping
+        Which fields were made of which hash fields of another program, JSON as in ``deals:meta``; empty if none was.
     """
 
     program: str
@@ -54,6 +56,7 @@ class Head:
     deals: int
     history: bool
     queries: Mapping[str, str]
+    mapping: str = ""
 
     def to_json(self) -> bytes:
         """What the part holds."""
@@ -69,6 +72,7 @@ class Head:
             head.collection,
             head.genesis,
             head.hash,
+            head.mapping,
             *head.queries,
             *head.queries.values(),
         )

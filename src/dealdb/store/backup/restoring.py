@@ -209,6 +209,8 @@ class _Restorer:
         }
         if generation.pipeline.stages:
             words |= {"pipeline": pipeline, "pipeline_version": version_of(pipeline)}
+        if head.mapping:
+            words["mapping"] = head.mapping
         return [word for pair in words.items() for word in pair]
 
     def _confirm(self) -> None:

@@ -113,8 +113,9 @@ class _Taker:
         raise self._reset()
 
     def _head(self, replica: Replica, *, history: bool) -> Head:
-        genesis, queries = self._link.calls(
-            [("HGET", self._keys.meta, "genesis"), ("HGETALL", self._keys.queries)], retry=True
+        (genesis, mapping), queries = self._link.calls(
+            [("HMGET", self._keys.meta, "genesis", "mapping"), ("HGETALL", self._keys.queries)],
+            retry=True,
         )
         ids = replica.columns["id"].drop_nulls() if replica.columns else pl.Series()
         return Head(
@@ -133,6 +134,7 @@ class _Taker:
                 name.decode(errors="replace"): text.decode(errors="replace")
                 for name, text in as_dict(queries).items()
             },
+            mapping=(mapping or b"").decode(errors="replace"),
         )
 
     def _write_columns(self, replica: Replica) -> Columns:

@@ -496,3 +496,20 @@ def test_the_commands(run: Run, tmp_path: Path) -> None:
     assert "damaged in part" in cut.err
     lean = run("backup", file, "--force", "--without-history")
     assert "none" in lean.out
+
+
+def test_changes_of_the_other_program_are_carried_over_after_a_restore_too(
+    server: Server, raw: redis.Redis, tmp_path: Path
+) -> None:
+    with DealDatabase.from_url(server.url) as db:
+        raw.hset("deal:1", mapping={"value": "100", "phase": "won"})
+        db.repair(adopt=True, mapping={"value": "amount", "phase": "stage"})
+        db.backup(tmp_path / "b")
+    raw.flushall()
+    with DealDatabase.from_url(server.url) as db:
+        db.restore(tmp_path / "b")
+        raw.hset("deal:1", "value", "250")
+        db.repair()
+        deal = db.get_deal("1")
+        assert deal is not None
+        assert (deal["amount"], deal["stage"]) == (250, "won")
