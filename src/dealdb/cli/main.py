@@ -11,6 +11,7 @@ import typer
 
 from dealdb.cli import leaving
 from dealdb.cli.completion import prepare
+from dealdb.cli.output.streams import say
 from dealdb.cli.registry import Group, group_options
 from dealdb.errors import (
     AccessDenied,
@@ -23,6 +24,7 @@ from dealdb.errors import (
     SchemaError,
     ServerUnavailable,
 )
+from dealdb.formats.controls import visible
 
 FAILED = 1
 BAD_INPUT = 2
@@ -62,7 +64,7 @@ def dealdb(ctx: typer.Context) -> None:
     Exit codes: 0 done, 1 failed, 2 bad input, 3 server unavailable.
     """
     if ctx.invoked_subcommand is None:
-        print(ctx.get_help())
+        say(ctx.get_help())
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -84,7 +86,7 @@ def main(arguments: Sequence[str]) -> int:
         # not at the top: it would be a tenth of the start
         from importlib.metadata import version
 
-        print(f"dealdb {version('dealdb')}")
+        say(f"dealdb {version('dealdb')}")
         return 0
     prepare()
     try:
@@ -156,8 +158,8 @@ def run() -> None:
 
 def _fail(message: str, code: int, *, debug: bool = False) -> int:
     if debug:
-        traceback.print_exc()
-    print(f"error: {message}", file=sys.stderr)
+        print(visible(traceback.format_exc()), end="", file=sys.stderr)
+    print(f"error: {visible(message)}", file=sys.stderr)
     return code
 
 

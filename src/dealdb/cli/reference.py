@@ -19,6 +19,10 @@ Made by `make docs` from the help texts. [errors.md](errors.md) explains the err
 Data goes to stdout and messages to stderr, so `dealdb find --csv > deals.csv` writes data alone. The shared options may
 come before the command or after it.
 
+A terminal is never steered by what is in a file, a deal or a server's words: control characters and marks of direction
+are shown as `\\x1b` or `\\u202e`, in `--json` always. In a pipe or a file, `--csv` and `export` have the bytes as they
+are. Tab offers no name that a shell would have to quote, except for blanks.
+
 A setting comes from the first of option, environment variable, configuration file, default. What is in a URL,
 such as its database, counts like the URL. `dealdb info` shows what is in force and where each setting comes from.
 
