@@ -39,7 +39,7 @@ CHECKER = doctest.OutputChecker()
 FLAGS = doctest.ELLIPSIS
 # lower layers first; a module imports only from layers below its own
 LAYERS = [
-    {"errors", "engines", "folders", "model", "sample"},
+    {"errors", "engines", "folders", "model", "sample", "secret"},
     {"connection"},
     {"store"},
     {"formats"},

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from typing import TYPE_CHECKING
 
 import typer
@@ -75,7 +77,8 @@ def _ask(ctx: typer.Context, question: Callable[[DealDatabase], list[str]]) -> l
         name: given[name] for name in ("url", "db", "collection") if given.get(name) is not None
     }
     try:
-        with session_from(options, os.environ).open() as db:
+        # nor would a warning be read there
+        with redirect_stderr(io.StringIO()), session_from(options, os.environ).open() as db:
             # a name that begins with a minus could be an option
             return [name for name in question(db) if is_harmless(name) and name[:1] != "-"]
     except DealDBError:

@@ -42,8 +42,8 @@ max_connections = 4
 | `url` | `--url` | `DEALDB_URL` | URL of the server; without it, the embedded server |
 | `db` | `--db` | `DEALDB_DB` | number of the database |
 | `collection` | `--collection` | `DEALDB_COLLECTION` | collection of deals; `deal` |
-| | `--ask-password` | `DEALDB_PASSWORD` | password, where the URL has none |
-| `password_file` | | `DEALDB_PASSWORD_FILE` | file that holds the password |
+| | `--ask-password` | `DEALDB_PASSWORD` | password, where the URL has none; for whichever server is in force |
+| `password_file` | | `DEALDB_PASSWORD_FILE` | file that holds the password; `chmod 600` (`dealdb doctor` looks) |
 | `actor` | | `DEALDB_ACTOR` | who changes deals, for the history; the login name |
 | `max_connections` | | `DEALDB_MAX_CONNECTIONS` | most sockets |
 | `pool_timeout_s` | | `DEALDB_POOL_TIMEOUT_S` | seconds to wait for a socket |

@@ -211,3 +211,19 @@ def tab_in_bash(world: World) -> None:
     lines = [f"dealdb find --limit 1 --columns m{each}\t" for each in "abc"]
     at_shell("bash", [*lines, "dealdb save id=new stage=Wa\t"], world.url, world.folder)
     assert list((world.folder / "here").iterdir()) == []
+
+
+@case("a folder for the embedded server, with a link planted in it")
+def planted_folder(world: World) -> None:
+    from dealdb import ConfigError, DealDatabase
+
+    folder = world.folder / "data"
+    folder.mkdir()
+    (folder / "starting.lock").touch()
+    (folder / "server.log").symlink_to(world.folder / "planted")
+    for mode in (0o777, 0o700):
+        folder.chmod(mode)
+        with suppress(ConfigError):
+            DealDatabase.embedded(folder).close()
+            raise AssertionError
+    assert not (world.folder / "planted").exists()
