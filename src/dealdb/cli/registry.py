@@ -322,4 +322,4 @@ def completion_script(shell: str, variable: str) -> str:
     # not at the top: --help and get do without
     from typer._completion_shared import get_completion_script
 
-    return get_completion_script(prog_name="dealdb", complete_var=variable, shell=shell)
+    return get_completion_script(prog_name="dealdb", complete_var=variable, shell=shell)  # nosec B604  # a name

@@ -234,7 +234,7 @@ class DataFolder:
             return socket
         # from the path alone, so that every process finds it whatever its TMPDIR or XDG_RUNTIME_DIR is
         digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
-        folder = Path("/tmp") / f"dealdb-{os.geteuid()}"  # noqa: S108  # checked to be ours, and private
+        folder = Path("/tmp") / f"dealdb-{os.geteuid()}"  # noqa: S108  # nosec B108  # checked to be ours
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
             _make_private(folder)
