@@ -1,8 +1,8 @@
 """
 Known vulnerabilities of the pinned packages: ``make audit``.
 
-It ends with 1 where there is an advisory. Where no advisories can be had, as without a network or with a mirror that has
-none, it says so and ends with 0: that is not a finding, and not an all-clear either.
+It ends with 1 where there is an advisory. Where no advisories can be had, as without a network or with a mirror without
+them, it says so and ends with 0: that is not a finding, and not an all-clear either.
 """
 
 from __future__ import annotations

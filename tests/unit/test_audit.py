@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-
 from tools import audit
 
 CLEAN = {"name": "a", "version": "1", "vulns": []}

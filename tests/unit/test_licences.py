@@ -40,12 +40,14 @@ def needed(name: str, extras: Iterable[str] = ()) -> set[str]:
 
 def licence_of(name: str) -> str:
     """The licence that a package declares."""
-    told = metadata(name)
-    if expression := told.get("License-Expression"):
+    told = dict(metadata(name).json)
+    if expression := told.get("license_expression"):
         return str(expression)
-    classes = [each for each in told.get_all("Classifier") or () if each.startswith("License ::")]
+    classes = [each for each in told.get("classifier") or () if each.startswith("License ::")]
     text = (
-        classes[0].rpartition(" :: ")[2] if classes else (told.get("License") or "").splitlines()[0]
+        classes[0].rpartition(" :: ")[2]
+        if classes
+        else str(told.get("license") or "").splitlines()[0]
     )
     return _SPDX.get(text, text)
 
