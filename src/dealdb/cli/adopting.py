@@ -40,17 +40,24 @@ def telling() -> Iterator[None]:
 @contextmanager
 def _logged() -> Iterator[None]:
     """Print what is logged, where nobody has said where to, as other messages: it may have a server's words in it."""
-    # not at the top: --help logs nothing
+    # not at the top: --help logs nothing, and starts no threads
     import logging
+    import threading
+    import traceback
 
-    before = logging.lastResort
+    def show_of_thread(args: threading.ExceptHookArgs) -> None:
+        note("".join(traceback.format_exception(args.exc_type, args.exc_value, args.exc_traceback)))
+
+    before, before_of_threads = logging.lastResort, threading.excepthook
     handler = logging.Handler(logging.WARNING)
     handler.emit = lambda record: note(handler.format(record))  # type: ignore[method-assign]
     logging.lastResort = handler
+    threading.excepthook = show_of_thread
     try:
         yield
     finally:
         logging.lastResort = before
+        threading.excepthook = before_of_threads
 
 
 def asking(session: Session, command: Callable[[], None]) -> None:

@@ -6,6 +6,7 @@ import gc
 import sys
 import traceback
 from collections.abc import Sequence
+from types import TracebackType
 
 import typer
 
@@ -131,6 +132,7 @@ def run() -> None:
     """Entry point of the program ``dealdb``."""
     # importing makes many objects and no garbage: looking for it would be a tenth of the start
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    sys.excepthook = _show_unhandled
     if sys.stdout is None:
         sys.exit(_fail("standard output is closed", FAILED) if sys.stderr else FAILED)
     try:
@@ -154,6 +156,14 @@ def run() -> None:
     # once more, as an interrupt may have come before it was done
     leaving.leave_at_once()
     sys.exit(code)
+
+
+def _show_unhandled(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Print what nobody handled as Python would, but for what would steer the terminal."""
+    text = "".join(traceback.format_exception(kind, error, trace))
+    print(visible(text), end="", file=sys.stderr)
 
 
 def _fail(message: str, code: int, *, debug: bool = False) -> int:
