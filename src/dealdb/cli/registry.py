@@ -284,11 +284,10 @@ def answer_shells(is_harmless: Callable[[str], bool]) -> None:
         add_completion_class(Guarded, shell)
 
 
-def _word_of_bash() -> str:
-    """The word that bash asks for, as it was typed."""
+def _words_of_bash() -> list[str]:
+    """Words up to the one that bash asks for, as they were typed."""
     words = os.environ.get("COMP_WORDS", "").split("\n")
-    place = int(os.environ.get("COMP_CWORD", "0"))
-    return words[place] if place < len(words) else ""
+    return words[: int(os.environ.get("COMP_CWORD", "0")) + 1]
 
 
 def _joined(words: list[str], begun: str) -> tuple[list[str], str]:
@@ -303,9 +302,11 @@ def _joined(words: list[str], begun: str) -> tuple[list[str], str]:
 
 def _for_bash(value: str) -> str:
     """What bash puts in place of the word that is begun: what follows an equals sign, blanks quoted."""
-    field, equals, rest = value.partition("=")
-    value = rest if rest else f"{field}{equals}"
-    return value if _word_of_bash().startswith(("'", '"')) else value.replace(" ", "\\ ")
+    rest = value.partition("=")[2]
+    # where COMP_WORDBREAKS has no equals sign, the word is the whole
+    if rest and "=" in _words_of_bash()[-2:]:
+        value = rest
+    return value if _words_of_bash()[-1].startswith(("'", '"')) else value.replace(" ", "\\ ")
 
 
 def completion_script(shell: str, variable: str) -> str:

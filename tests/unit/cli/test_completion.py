@@ -57,6 +57,8 @@ def asked(
         (["dealdb", "save", "stage", "="], [r"On\ hold", "Won"]),
         (["dealdb", "save", "stage", "=", "On"], [r"On\ hold"]),
         (["dealdb", "save", "stage", "=", '"On'], ["On hold"]),
+        # where COMP_WORDBREAKS has no equals sign
+        (["dealdb", "save", "stage=On"], [r"stage=On\ hold"]),
         (["dealdb", "find", "--columns", "id,-on"], [r"id,-on\ sale"]),
         (["dealdb", "find", "--columns", "$"], []),
         (["dealdb", "find", "--colu"], ["--columns"]),
