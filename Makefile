@@ -25,7 +25,7 @@ DOTS := while sleep 2 && kill -0 $$$$ 2>/dev/null; do printf .; done & dots=$$!;
 END_DOTS := code=$$?; kill $$dots; echo; exit $$code
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench bench-redis7 test test-all test-servers test-machine cov mutants faults soak exports hostile check fmt docs clean
+.PHONY: help setup demo bench bench-redis7 test test-all test-servers test-machine cov mutants faults soak exports hostile fuzz audit check fmt docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,10 +87,18 @@ exports: $(STAMP) ## 1,000 generated exports whose truth is known: which figures
 hostile: $(STAMP) ## Small hostile inputs, each in a process of its own: how it ends, and its peak of memory; e.g. ARGS="-k workbook"
 	PYTHONPATH=tests $(BIN)/python -m hostile $(ARGS)
 
-check: $(STAMP) ## Read-only checks: lint, format, types, generated docs
+fuzz: $(STAMP) ## Random and twisted input for half an hour, or ARGS="--minutes 80 --only guided" (10 minutes a target)
+	PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
+
+audit: $(STAMP) ## Known vulnerabilities of the pinned packages (needs a network), and what bandit finds
+	$(BIN)/bandit --quiet --recursive src --configfile pyproject.toml
+	$(BIN)/python tools/audit.py
+
+check: $(STAMP) ## Read-only checks: lint, format, types, bandit, generated docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --recursive src --configfile pyproject.toml
 	$(BIN)/python -m dealdb.cli.reference --check docs/cli.md
 	$(BIN)/python tools/api_page.py --check docs/api.md
 	$(BIN)/python tools/exports_page.py --check docs/exports.md

@@ -36,8 +36,10 @@ OF_NO_FILE = {
     "unit/analytics/test_golden_sales.py",
     "unit/query/test_fuzz.py",
     "unit/test_architecture.py",
+    "unit/test_audit.py",
     "unit/test_benchmarks.py",
     "unit/test_docs.py",
+    "unit/test_licences.py",
     "unit/test_mutants.py",
 }
 

@@ -39,7 +39,7 @@ CHECKER = doctest.OutputChecker()
 FLAGS = doctest.ELLIPSIS
 # lower layers first; a module imports only from layers below its own
 LAYERS = [
-    {"errors", "engines", "folders", "model", "sample"},
+    {"errors", "engines", "folders", "model", "sample", "secret"},
     {"connection"},
     {"store"},
     {"formats"},
@@ -223,7 +223,8 @@ CLI_ORDER = [
     {"leaving", "output", "prompt", "settings", "option_names"},
     {"session"},
     {"adopting"},
-    {"registry", "completion"},
+    {"registry"},
+    {"completion"},
     {"main", "arguments"},
     {"commands"},
     {"reference"},

@@ -6,11 +6,13 @@ import gc
 import sys
 import traceback
 from collections.abc import Sequence
+from types import TracebackType
 
 import typer
 
 from dealdb.cli import leaving
 from dealdb.cli.completion import prepare
+from dealdb.cli.output.streams import say
 from dealdb.cli.registry import Group, group_options
 from dealdb.errors import (
     AccessDenied,
@@ -23,6 +25,7 @@ from dealdb.errors import (
     SchemaError,
     ServerUnavailable,
 )
+from dealdb.formats.controls import visible
 
 FAILED = 1
 BAD_INPUT = 2
@@ -62,7 +65,7 @@ def dealdb(ctx: typer.Context) -> None:
     Exit codes: 0 done, 1 failed, 2 bad input, 3 server unavailable.
     """
     if ctx.invoked_subcommand is None:
-        print(ctx.get_help())
+        say(ctx.get_help())
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -84,7 +87,7 @@ def main(arguments: Sequence[str]) -> int:
         # not at the top: it would be a tenth of the start
         from importlib.metadata import version
 
-        print(f"dealdb {version('dealdb')}")
+        say(f"dealdb {version('dealdb')}")
         return 0
     prepare()
     try:
@@ -129,6 +132,7 @@ def run() -> None:
     """Entry point of the program ``dealdb``."""
     # importing makes many objects and no garbage: looking for it would be a tenth of the start
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    sys.excepthook = _show_unhandled
     if sys.stdout is None:
         sys.exit(_fail("standard output is closed", FAILED) if sys.stderr else FAILED)
     try:
@@ -154,10 +158,18 @@ def run() -> None:
     sys.exit(code)
 
 
+def _show_unhandled(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Print what nobody handled as Python would, but for what would steer the terminal."""
+    text = "".join(traceback.format_exception(kind, error, trace))
+    print(visible(text), end="", file=sys.stderr)
+
+
 def _fail(message: str, code: int, *, debug: bool = False) -> int:
     if debug:
-        traceback.print_exc()
-    print(f"error: {message}", file=sys.stderr)
+        print(visible(traceback.format_exc()), end="", file=sys.stderr)
+    print(f"error: {visible(message)}", file=sys.stderr)
     return code
 
 

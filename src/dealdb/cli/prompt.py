@@ -11,6 +11,9 @@ _KEYWORDS = (
     "AND", "OR", "NOT", "IN", "BETWEEN", "LIKE", "IS", "NULL", "SELECT", "FROM", "deals", "WHERE",
     "GROUP", "BY", "ORDER", "LIMIT", "count", "sum", "avg", "today",
 )  # fmt: skip
+_PLAIN = re.compile(r"\w+")
+# what would end the word of a command that a value is in
+_ENDS_WORD = '"\\'
 _QUOTATION = re.compile(r"'(?:[^']|'')*+(?P<end>'?)")
 # a column, what compares it, and in a list the values before
 _COMPARED = re.compile(
@@ -56,17 +59,36 @@ def candidates(
     line = before + text
     quotations = [found.start() for found in _QUOTATION.finditer(line) if not found["end"]]
     if not quotations:
-        return _beginning_with(text, [*columns, *_KEYWORDS, *(() if before.strip() else commands)])
+        first = () if before.strip() else commands
+        return _beginning_with(text, [*_offered(columns, text), *_KEYWORDS, *first])
     [start] = quotations
     column = _compared(line[:start], columns)
     if column is None:
         return []
-    quoted = ["'" + value.replace("'", "''") + "'" for value in values_of(column)]
+    ends = _ENDS_WORD if line.split(maxsplit=1)[0] in commands else ""
+    quoted = [
+        "'" + value.replace("'", "''") + "'"
+        for value in values_of(column)
+        if value.isprintable() and not any(each in value for each in ends)
+    ]
     # the word begins inside the quotation where that has a delimiter: what comes before it stays as it is
     skipped = max(0, len(before) - start)
     fitting = [each for each in quoted if each.startswith(line[start:][:skipped])]
     lead = text[: max(0, start - len(before))]
     return [lead + each[skipped:] for each in _beginning_with(line[start:], fitting)]
+
+
+def _offered(columns: Iterable[str], text: str) -> Iterable[str]:
+    """
+    Columns as a line takes them: one that is not a plain word stands in quotes.
+
+    Else a column that somebody has called ``delete 7 --yes`` would be a command at the beginning of a line.
+    """
+    for name in columns:
+        if _PLAIN.fullmatch(name):
+            yield name
+        elif text.startswith('"') and name.isprintable() and "\\" not in name:
+            yield '"' + name.replace('"', '""') + '"'
 
 
 def _compared(line: str, columns: Sequence[str]) -> str | None:

@@ -19,6 +19,10 @@ Made by `make docs` from the help texts. [errors.md](errors.md) explains the err
 Data goes to stdout and messages to stderr, so `dealdb find --csv > deals.csv` writes data alone. The shared options may
 come before the command or after it.
 
+A terminal is never steered by what is in a file, a deal or a server's words: control characters and marks of direction
+are shown as `\\x1b` or `\\u202e`, in `--json` always. In a pipe or a file, `--csv` and `export` have the bytes as they
+are. Tab offers no name that a shell would have to quote, except for blanks.
+
 A setting comes from the first of option, environment variable, configuration file, default. What is in a URL,
 such as its database, counts like the URL. `dealdb info` shows what is in force and where each setting comes from.
 
@@ -38,8 +42,8 @@ max_connections = 4
 | `url` | `--url` | `DEALDB_URL` | URL of the server; without it, the embedded server |
 | `db` | `--db` | `DEALDB_DB` | number of the database |
 | `collection` | `--collection` | `DEALDB_COLLECTION` | collection of deals; `deal` |
-| | `--ask-password` | `DEALDB_PASSWORD` | password, where the URL has none |
-| `password_file` | | `DEALDB_PASSWORD_FILE` | file that holds the password |
+| | `--ask-password` | `DEALDB_PASSWORD` | password, where the URL has none; for whichever server is in force |
+| `password_file` | | `DEALDB_PASSWORD_FILE` | file that holds the password; `chmod 600` (`dealdb doctor` looks) |
 | `actor` | | `DEALDB_ACTOR` | who changes deals, for the history; the login name |
 | `max_connections` | | `DEALDB_MAX_CONNECTIONS` | most sockets |
 | `pool_timeout_s` | | `DEALDB_POOL_TIMEOUT_S` | seconds to wait for a socket |

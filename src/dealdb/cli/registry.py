@@ -247,6 +247,68 @@ _READ: dict[type, tuple[Callable[[Any], Any], str]] = {
 }
 
 
+SHELLS = ("bash", "zsh", "fish")
+
+
+def answer_shells(is_harmless: Callable[[str], bool]) -> None:
+    """
+    Let typer answer what a shell asks at Tab, but for what it must not be told.
+
+    Parameters
+    ----------
+    is_harmless
+        Whether a shell may be offered a text.
+    """
+    from typer._click.shell_completion import add_completion_class, get_completion_class
+    from typer.completion import get_completion_inspect_parameters
+
+    # what registers the shells
+    get_completion_inspect_parameters()
+    for shell in SHELLS:
+        base: Any = get_completion_class(shell)
+
+        class Guarded(base):  # type: ignore[misc]  # it is one of typer's
+            def get_completions(self, args: list[str], incomplete: str) -> list[Any]:
+                offered = super().get_completions(args, incomplete)
+                return [item for item in offered if is_harmless(item.value)]
+
+            def get_completion_args(self) -> tuple[list[str], str]:
+                words, begun = super().get_completion_args()
+                return _joined(words, begun) if self.name == "bash" else (words, begun)
+
+            def format_completion(self, item: Any) -> str:
+                if self.name == "bash":
+                    item.value = _for_bash(item.value)
+                return str(super().format_completion(item))
+
+        add_completion_class(Guarded, shell)
+
+
+def _words_of_bash() -> list[str]:
+    """Words up to the one that bash asks for, as they were typed."""
+    words = os.environ.get("COMP_WORDS", "").split("\n")
+    return words[: int(os.environ.get("COMP_CWORD", "0")) + 1]
+
+
+def _joined(words: list[str], begun: str) -> tuple[list[str], str]:
+    """Words before the one that is begun, and that one, as typed: to bash ``stage=Won`` is three of them."""
+    *before, last = [*words, begun]
+    if last == "=" and before and not before[-1].startswith("-"):
+        return before[:-1], f"{before[-1]}="
+    if before[-1:] == ["="] and len(before) > 1 and not before[-2].startswith("-"):
+        return before[:-2], f"{before[-2]}={last}"
+    return words, begun
+
+
+def _for_bash(value: str) -> str:
+    """What bash puts in place of the word that is begun: what follows an equals sign, blanks quoted."""
+    rest = value.partition("=")[2]
+    # where COMP_WORDBREAKS has no equals sign, the word is the whole
+    if rest and "=" in _words_of_bash()[-2:]:
+        value = rest
+    return value if _words_of_bash()[-1].startswith(("'", '"')) else value.replace(" ", "\\ ")
+
+
 def completion_script(shell: str, variable: str) -> str:
     """
     Script that lets a shell complete by Tab.
@@ -261,4 +323,4 @@ def completion_script(shell: str, variable: str) -> str:
     # not at the top: --help and get do without
     from typer._completion_shared import get_completion_script
 
-    return get_completion_script(prog_name="dealdb", complete_var=variable, shell=shell)
+    return get_completion_script(prog_name="dealdb", complete_var=variable, shell=shell)  # nosec B604  # a name

@@ -18,7 +18,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dealdb.cli.output.streams import Output, note
-from dealdb.cli.settings import DEFAULT, KEYS, Chosen, choose, password_in, read_password
+from dealdb.cli.settings import (
+    DEFAULT,
+    KEYS,
+    Chosen,
+    choose,
+    password_in,
+    read_password,
+    sends_in_clear,
+)
 from dealdb.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -40,6 +48,12 @@ Xlsx = Annotated[
     typer.Option("--xlsx", metavar="FILE", help="Write the table to an XLSX workbook instead."),
 ]
 
+_VARIABLE = "DEALDB_PASSWORD"
+_IN_CLEAR = (
+    "DEALDB_PASSWORD goes to the host of --url, and over the network as it is; use rediss:// where the "
+    "server has TLS, or unset the variable where it is meant for another server"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
@@ -60,16 +74,19 @@ class Session:
         Setting -> where it came from.
     raw
         Whether texts of CSV are left as they are, even if a spreadsheet would run them.
+    secret_files
+        Files that the password is in.
     opened
         Database of a shell, which its commands share; None elsewhere.
     """
 
-    url: str | None
+    url: str | None = field(repr=False)
     password: str | None = field(repr=False)
     options: Mapping[str, Any]
     output: Output
     sources: Mapping[str, str]
     raw: bool = False
+    secret_files: tuple[Path, ...] = ()
     opened: DealDatabase | None = field(default=None, repr=False)
 
     @contextmanager
@@ -181,6 +198,8 @@ def session_from(options: Mapping[str, Any], environment: Mapping[str, str]) -> 
         note("warning: other users see the password in --url; use DEALDB_PASSWORD or DEALDB_URL")
     file = chosen.pop("password_file", None)
     password, password_from = _password(url, file, options, environment)
+    if password_from == _VARIABLE and url.source == "--url" and sends_in_clear(url.value):
+        note(f"warning: {_IN_CLEAR}")
     sources = {name: chosen[name].source if name in chosen else DEFAULT for name in KEYS}
     return Session(
         url=url.value,
@@ -188,6 +207,7 @@ def session_from(options: Mapping[str, Any], environment: Mapping[str, str]) -> 
         options={name: value for name, (value, *_) in chosen.items() if value is not None},
         output=_output(options),
         raw=bool(options.get("raw")),
+        secret_files=_secret_files(url, file, password_from),
         sources={**sources, "url": url.source, "password_file": password_from},
     )
 
@@ -212,11 +232,20 @@ def _password(
     # what is in a URL is nearer than a variable that may be meant for another server
     if url.value is not None and password_in(url.value):
         return None, url.source
-    if environment.get("DEALDB_PASSWORD"):
-        return environment["DEALDB_PASSWORD"], "DEALDB_PASSWORD"
+    if environment.get(_VARIABLE):
+        return environment[_VARIABLE], _VARIABLE
     if file is not None and url.value is not None:
         return read_password(file), file.source
     return None, DEFAULT
+
+
+def _secret_files(url: Chosen, file: Chosen | None, password_from: str) -> tuple[Path, ...]:
+    """Files whose readers know the password: a password_file, and a configuration whose URL has one."""
+    if file is not None and password_from == file.source:
+        return (Path(file.value).expanduser(),)
+    if url.rank == 1 and password_in(url.value):
+        return (Path(url.source),)
+    return ()
 
 
 def _has_terminal() -> bool:

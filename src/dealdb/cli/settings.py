@@ -17,6 +17,7 @@ from dealdb import folders
 from dealdb.errors import ConfigError
 
 DEFAULT = "default"
+_LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|::1", re.IGNORECASE)
 _WHOLE = re.compile(r"[0-9]{1,9}")
 _PASSWORD_IN_URL = re.compile(r"[a-z]+://[^/@]*:[^/@]+@")
 
@@ -158,6 +159,26 @@ def password_in(url: str) -> bool:
     (True, False)
     """
     return bool(_PASSWORD_IN_URL.match(url))
+
+
+def sends_in_clear(url: str) -> bool:
+    """
+    Whether what goes to the server of a URL can be read on its way.
+
+    Examples
+    --------
+    >>> [
+    ...     sends_in_clear(url)
+    ...     for url in ("redis://db.example", "rediss://db.example", "redis://127.0.0.1:7000")
+    ... ]
+    [True, False, False]
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or "localhost"
+    except ValueError:
+        return False
+    return parts.scheme == "redis" and not _LOOPBACK.fullmatch(host)
 
 
 def read_password(file: Chosen) -> str:

@@ -76,6 +76,11 @@ class Link:
         self.db = db
         self.settings: Settings = pool.settings
 
+    @property
+    def denied(self) -> dict[str, float]:
+        """Commands that this user may not run, and until when nobody asks for them again; one for the whole pool."""
+        return self._pool.denied
+
     def __repr__(self) -> str:
         return f"Link({self.settings.where_db(self.db)!r})"
 

@@ -92,6 +92,8 @@ class Pool:
         self._asks_role = asks_role
         self.db = settings.db
         self.answered_at = 0.0
+        # commands that this user may not run -> until when nobody asks again
+        self.denied: dict[str, float] = {}
         self._closed = False
         self._waited = 0
         self._start_empty()

@@ -2,7 +2,8 @@
 How to reach a server, checked once and then immutable.
 
 Every value is checked where it is given, so a wrong one fails at construction rather than at the first
-command. No message, ``repr`` or ``where`` ever holds the password.
+command. No message, ``repr``, ``where``, ``asdict`` or pickle ever holds the password, which is a
+``Secret``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from dealdb.connection.certificate import check_pair
 from dealdb.errors import ConfigError
+from dealdb.secret import Secret
 
 DEFAULT_HOST = "localhost"
 DEFAULT_PORT = 6379
@@ -47,7 +49,8 @@ class Settings:
     db
         Number of the database to begin with, 0 to ``databases - 1``.
     username, password
-        Login, or None. A user needs a password; a password alone logs in as ``default``.
+        Login, or None; ``password.reveal()`` is the text. A user needs a password; a password alone logs in as
+        ``default``.
     max_connections
         Most sockets that are open at any moment, idle ones included; at least 1.
     pool_timeout_s
@@ -90,7 +93,7 @@ class Settings:
     port: int = DEFAULT_PORT
     db: int = 0
     username: str | None = None
-    password: str | None = field(default=None, repr=False)
+    password: Secret | str | None = field(default=None, repr=False)
     max_connections: int = DEFAULT_MAX_CONNECTIONS
     pool_timeout_s: float = DEFAULT_POOL_TIMEOUT_S
     socket_timeout_s: float = DEFAULT_SOCKET_TIMEOUT_S
@@ -113,6 +116,8 @@ class Settings:
         for name in ("tls", "tls_insecure"):
             _check_switch(name, getattr(self, name))
         self._check_login()
+        if isinstance(self.password, str):
+            object.__setattr__(self, "password", Secret(self.password))
         self._check_address()
         self._check_tls()
 
@@ -133,6 +138,8 @@ class Settings:
     def _check_login(self) -> None:
         for name in ("username", "password"):
             value = getattr(self, name)
+            if name == "password" and isinstance(value, Secret):
+                value = value.reveal()
             if value is not None and (not isinstance(value, str) or not value):
                 found = "an empty text" if value == "" else type(value).__name__
                 raise ConfigError(f"{name} must be a text or None: got {found}")

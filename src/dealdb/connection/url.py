@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -30,6 +31,13 @@ _OPTIONS: dict[str, Callable[[str], object]] = {
     "tls_cert": Path,
     "tls_key": Path,
 }
+# what people try, in the words of other clients too
+_OF_TLS = frozenset(
+    {
+        *("tls_ca", "tls_cert", "tls_key", "tls_insecure", "ssl"),
+        *("ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile"),
+    }
+)
 _ONLY_TLS = frozenset({"tls_ca", "tls_cert", "tls_key"})
 _ENCODE_HINT = (
     "percent-encode the special characters of user and password: "
@@ -172,12 +180,21 @@ def _options(query: str, *, scheme: str) -> dict[str, object]:
     for part in query.split("&") if query else ():
         name, _, text = part.partition("=")
         if name not in known:
-            msg = f"the URL has no option {_shown(name)}; its options are {', '.join(known)}"
-            raise ConfigError(msg + ("; " + _TLS_HINT if name.startswith(("ssl", "tls")) else ""))
+            raise ConfigError(_no_option(name, known))
         if name in found:
             raise ConfigError(f"the URL gives the option {name} twice")
         found[name] = _option_value(name, _decode(text, f"option {name}"))
     return found
+
+
+def _no_option(name: str, known: list[str]) -> str:
+    """What is wrong with an option; its name may be the end of a password that holds a raw ``?``, so it isn't shown."""
+    options = f"its options are {', '.join(known)}"
+    if name in _OF_TLS:
+        return f"the URL has no option {name!r}; {options}; {_TLS_HINT}"
+    near = get_close_matches(name, known, n=1, cutoff=0.75)
+    meant = f"; did you mean {near[0]}?" if near else ""
+    return f"the URL has an option of a name that there is none of{meant}; {options}"
 
 
 def _option_value(name: str, text: str) -> object:
@@ -185,7 +202,7 @@ def _option_value(name: str, text: str) -> object:
     shape = {int: _NUMBER, float: _DECIMAL}.get(read)  # type: ignore[call-overload]  # a callable is a fine key
     if shape is not None and not shape.fullmatch(text):
         kind = "a whole number" if read is int else "a number"
-        raise ConfigError(f"the URL's option {name} must be {kind}: got {_shown(text)}")
+        raise ConfigError(f"the URL's option {name} must be {kind}")
     return read(text)
 
 

@@ -34,6 +34,7 @@ from dealdb.connection.redis_py import RedisPyParts, error_reply
 from dealdb.connection.settings import Settings
 from dealdb.connection.translate import is_demoted, translate
 from dealdb.errors import StoreError
+from dealdb.secret import Secret
 
 logger = logging.getLogger(__name__)
 
@@ -279,7 +280,9 @@ def _new_connection(settings: Settings, db: int) -> Any:
     common: dict[str, Any] = {
         "db": db,
         "username": settings.username,
-        "password": settings.password,
+        "password": settings.password.reveal()
+        if isinstance(settings.password, Secret)
+        else settings.password,
         "socket_timeout": settings.socket_timeout_s,
         "socket_connect_timeout": settings.socket_timeout_s,
         "socket_read_size": _READ_BYTES,

@@ -2,5 +2,5 @@
 Forms that data are written in: text tables, exact JSON, cells without formulas, workbooks, compressed streams.
 
 The order of the parts; nothing imports from a part behind it:
-exact_json, formulas, markdown, zstd → text_form → tables, workbook.
+exact_json, formulas, controls → markdown, zstd → text_form → tables, workbook.
 """

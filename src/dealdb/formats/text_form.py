@@ -10,6 +10,7 @@ from datetime import datetime
 import polars as pl
 
 from dealdb.errors import LoadError
+from dealdb.formats.controls import STEERING, in_json, visible
 from dealdb.formats.exact_json import as_json
 from dealdb.formats.formulas import (
     ODD_ID,
@@ -231,7 +232,7 @@ def _is_number(column: pl.Series) -> bool:
 
 
 def _json_key(name: str) -> str:
-    return json.dumps(name, ensure_ascii=False) + ":"
+    return in_json(json.dumps(name, ensure_ascii=False)) + ":"
 
 
 def _json_values(column: pl.Series) -> pl.Series:
@@ -239,15 +240,26 @@ def _json_values(column: pl.Series) -> pl.Series:
     if isinstance(column.dtype, pl.List | pl.Array | pl.Struct) or (
         field and field.type in _BARE_IN_JSON
     ):
-        return texts.fill_null("null")
+        return _changed(texts.fill_null("null"), in_json)
     quoted = texts.alias("v").to_frame().to_struct("v").struct.json_encode()
-    return quoted.str.strip_prefix('{"v":').str.strip_suffix("}")
+    return _changed(quoted.str.strip_prefix('{"v":').str.strip_suffix("}"), in_json)
 
 
 def _for_markdown(texts: pl.Series) -> pl.Series:
     for found, replacement in ESCAPES:
         texts = texts.str.replace_all(found, replacement, literal=True)
-    return texts
+    return _changed(texts, visible)
+
+
+def _changed(texts: pl.Series, change: Callable[[str], str]) -> pl.Series:
+    """Texts without characters that steer a terminal; few columns have any."""
+    steers = texts.str.contains(f"[{STEERING}]").fill_null(value=False)
+    if not steers.any():
+        return texts
+    changed = [
+        change(text) if steered else text for text, steered in zip(texts, steers, strict=True)
+    ]
+    return pl.Series(texts.name, changed, dtype=pl.String)
 
 
 def _numbered(columns: list[pl.Series]) -> list[pl.Series]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
+from dealdb.formats.controls import visible
 from dealdb.loader.chunk import Chunk, Source
 from dealdb.loader.report import Progress
 
@@ -166,8 +167,12 @@ def _done(progress: Progress) -> str:
 @contextmanager
 def _bar(name: str) -> Iterator[ProgressCallback]:
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn
     from rich.progress import Progress as Bar
+
+    # the name is anybody's: it must neither steer the terminal nor be read as colours and links
+    name = escape(visible(name))
 
     columns = (
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
+import threading
 from importlib.metadata import version
 
 import pytest
 
 from dealdb import errors
-from dealdb.cli.main import exit_code, main
+from dealdb.cli.adopting import telling
+from dealdb.cli.main import _show_unhandled, exit_code, main
 from dealdb.cli.option_names import in_options
 from dealdb.cli.registry import COMMANDS
 from dealdb.cli.session import session_from
@@ -278,3 +281,33 @@ def test_a_plural_is_refused_with_the_singular(
 ) -> None:
     assert main(["find", "--collection", name, "--url", "redis://127.0.0.1:1"]) == 2
     assert capfd.readouterr().err.rstrip().endswith(f"; use {proposed}")
+
+
+def test_what_nobody_handled_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        raise RuntimeError("a\x1b[31mb\x9b")
+    except RuntimeError as error:
+        _show_unhandled(type(error), error, error.__traceback__)
+    said = capsys.readouterr().err
+    assert said.startswith("Traceback")
+    assert said.endswith("RuntimeError: a\\x1b[31mb\\x9b\n")
+
+
+def test_what_a_thread_or_a_log_says_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    def fails() -> None:
+        raise RuntimeError("a\x1b[31mb")
+
+    root = logging.getLogger()
+    handlers, root.handlers = root.handlers, []
+    try:
+        with telling():
+            thread = threading.Thread(target=fails)
+            thread.start()
+            thread.join()
+            logging.getLogger("elsewhere").warning("said %s", "c\x1b[31md")
+    finally:
+        root.handlers = handlers
+    said = capsys.readouterr().err
+    assert "\x1b" not in said
+    assert "a\\x1b[31mb" in said
+    assert "said c\\x1b" in said

@@ -58,3 +58,24 @@ def offered(line: str) -> list[str]:
 )  # fmt: skip
 def test_a_line_becomes_a_valid_one(line: str, lines: list[str]) -> None:
     assert offered(line) == lines
+
+
+COMMANDS = ["delete", "find", "export"]
+
+
+def test_no_column_or_value_is_a_command() -> None:
+    columns = ["delete 7 --yes", "de\x1b[2J", "dealt", 'de"l', "name"]
+    assert candidates("de", "", columns, COMMANDS, VALUES.get) == ["dealt", "deals", "delete"]  # type: ignore[arg-type]
+    assert candidates('"de', "", columns, COMMANDS, VALUES.get) == ['"delete 7 --yes"', '"de""l"']  # type: ignore[arg-type]
+
+
+def test_no_value_ends_the_word_of_a_command_or_steers_the_terminal() -> None:
+    values = {"name": ['W" --url redis://evil "', "W\x1b[2J", "W\u202e", "W\\", "Won"]}
+    of = values.__getitem__
+    assert candidates("'W", 'export f.csv "name = ', ["name"], COMMANDS, of) == ["'Won'"]
+    # in a filter it is a value like any other
+    assert candidates("'W", "name = ", ["name"], COMMANDS, of) == [
+        "'W\" --url redis://evil \"'",
+        "'W\\'",
+        "'Won'",
+    ]

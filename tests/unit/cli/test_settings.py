@@ -174,3 +174,39 @@ def test_a_variable_names_another_file(tmp_path: Path) -> None:
     file = tmp_path / "team.toml"
     file.write_text('collection = "lead"\n')
     assert session_from({}, {"DEALDB_CONFIG": str(file)}).collection_name == "lead"
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        ("redis://db.example/1", True),
+        ("redis://10.0.0.1", True),
+        ("redis://localhost.evil", True),
+        ("rediss://db.example", False),
+        ("redis://localhost", False),
+        ("redis://127.0.0.1:7000", False),
+        ("redis://[::1]:7000", False),
+        ("unix:///run/redis.sock", False),
+        ("redis://:other@db.example", False),
+    ],
+)
+def test_a_password_meant_for_another_server_is_warned_of(
+    url: str, warned: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session_from({"url": url}, {"DEALDB_PASSWORD": "s3cret", "DEALDB_CONFIG": ""})
+    said = capsys.readouterr().err
+    assert ("DEALDB_PASSWORD goes to the host of --url" in said) is warned
+    assert "s3cret" not in said
+    session_from({}, {"DEALDB_URL": url, "DEALDB_PASSWORD": "s3cret", "DEALDB_CONFIG": ""})
+    assert capsys.readouterr().err == ""
+
+
+def test_files_that_hold_the_password_are_known(tmp_path: Path) -> None:
+    (tmp_path / "p").write_text("s3cret\n")
+    file = tmp_path / "config.toml"
+    file.write_text('url = "redis://db.example"\npassword_file = "p"\n')
+    environment = {"DEALDB_CONFIG": str(file)}
+    assert session_from({}, environment).secret_files == (tmp_path / "p",)
+    assert session_from({}, environment | {"DEALDB_PASSWORD": "x"}).secret_files == ()
+    file.write_text('url = "redis://:s3cret@db.example"\n')
+    assert session_from({}, environment).secret_files == (file,)

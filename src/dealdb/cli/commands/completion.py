@@ -7,11 +7,10 @@ from typing import Annotated
 import typer
 
 from dealdb.cli.completion import VARIABLE
-from dealdb.cli.registry import completion_script
+from dealdb.cli.output.streams import say
+from dealdb.cli.registry import SHELLS, completion_script
 from dealdb.cli.session import Session
 from dealdb.errors import ConfigError
-
-SHELLS = ("bash", "zsh", "fish")
 
 
 def completion(
@@ -27,4 +26,4 @@ def completion(
     if shell not in SHELLS:
         msg = f"there is no completion for {shell!r}; the shells are {', '.join(SHELLS)}"
         raise ConfigError(msg)
-    print(completion_script(shell, VARIABLE))
+    say(completion_script(shell, VARIABLE))

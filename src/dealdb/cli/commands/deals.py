@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dealdb.cli.completion import complete_pair
+from dealdb.cli.output.cells import to_cell
 from dealdb.cli.output.printing import print_facts, print_rows, save_rows, table_file
-from dealdb.cli.output.streams import Output, note
+from dealdb.cli.output.streams import Output, agrees, note, say
 from dealdb.cli.session import At, Parquet, Session, Xlsx
 from dealdb.cli.settings import DURABILITIES
 from dealdb.errors import ConfigError, DealNotFound
@@ -93,7 +94,7 @@ def save(
             result = db.save_deal(deal, expect_rev=expect_rev, durability=durability)
             saved.append({"id": result.id, "outcome": result.outcome, "rev": result.rev})
             if session.output is Output.TABLE:
-                print(f"{result.id}: {result.outcome}, revision {result.rev}")
+                say(f"{to_cell(result.id)}: {result.outcome}, revision {result.rev}")
     if session.output is not Output.TABLE:
         print_rows(saved, ["id", "outcome", "rev"], session.output)
     for name in dict.fromkeys(
@@ -114,8 +115,8 @@ def delete(
 
     At a terminal it asks first. An id that does not exist is named on stderr, and the exit code is 1.
     """
-    what = f"deal {ids[0]}" if len(ids) == 1 else f"{len(ids)} deals"
-    if not yes and sys.stdin.isatty() and not typer.confirm(f"Delete {what}?", err=True):
+    what = f"deal {to_cell(ids[0])}" if len(ids) == 1 else f"{len(ids)} deals"
+    if not yes and sys.stdin.isatty() and not agrees(f"Delete {what}?"):
         note("nothing deleted")
         raise typer.Exit(1)
     with session.open() as db:
@@ -125,7 +126,7 @@ def delete(
         print_rows(rows, ["id", "outcome"], session.output)
     else:
         for row in rows:
-            print(f"{row['id']}: deleted")
+            say(f"{to_cell(row['id'])}: deleted")
     _fail_for_missing(id_ for id_, done in deleted.items() if not done)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -41,6 +44,15 @@ def _lines(finding: Finding) -> Iterator[str]:
         yield f"{'':<19}-> {finding.advice}"
 
 
+def _open_to_others(file: Path) -> int:
+    """Mode of a file that others than its owner may read or change; 0 where they may not."""
+    try:
+        mode = stat.S_IMODE(file.stat().st_mode)
+    except OSError:
+        return 0
+    return mode if mode & 0o066 else 0
+
+
 def _findings(session: Session) -> Iterator[Finding]:
     # not at the top: the program's other commands do without
     from dealdb import Finding
@@ -60,6 +72,10 @@ def _findings(session: Session) -> Iterator[Finding]:
             yield Finding.fail("server", str(error), advice)
             return
         yield Finding.ok("settings", f"{db.connection.settings.where}, {collection}")
+        for file in session.secret_files:
+            if mode := _open_to_others(file):
+                found = f"others can read {file}, which has the password (mode {mode:04o})"
+                yield Finding.warn("password", found, f"chmod 600 {shlex.quote(str(file))}")
         try:
             yield from db.examine()
         except StoreError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from dealdb.cli.arguments import (
 )
 from dealdb.cli.commands.find import Where
 from dealdb.cli.output.printing import print_facts
-from dealdb.cli.output.streams import Output, note, note_as_text, note_escaped
+from dealdb.cli.output.streams import Output, TerminalSink, note, note_as_text, note_escaped, say
 from dealdb.cli.session import At, Session
 from dealdb.errors import ConfigError
 
@@ -72,11 +73,13 @@ def export(
             frame = then.query.find(
                 where, sort=names(sort), limit=limit, columns=names(columns), params=params
             )
-        report = db.loader.export(target, frame, format=format_, raw=session.raw, null=null)
+        # a terminal shows text, and is not steered by it
+        place = TerminalSink() if target == "-" and sys.stdout.isatty() else target
+        report = db.loader.export(place, frame, format=format_, raw=session.raw, null=null)
     if session.output is not Output.TABLE:
         print_facts(asdict(report), session.output)
         return
-    tell = note if target == "-" else print
+    tell = note if target == "-" else say
     rows = "row" if report.rows == 1 else "rows"
     tell(f"{report.target}: {report.rows:,} {rows}, {report.bytes:,} bytes of {report.format}")
     note_escaped(report.escaped)

@@ -17,8 +17,7 @@ from dealdb.cli.output.printing import (
     table_file,
     write_file,
 )
-from dealdb.cli.output.streams import Output
-from dealdb.cli.output.table import bold
+from dealdb.cli.output.streams import Output, bold, say
 from dealdb.cli.session import At, Parquet, Session, Xlsx
 
 if TYPE_CHECKING:
@@ -80,12 +79,12 @@ def _print_facets(found: Mapping[str, Facet], output: Output, file: TableFile | 
             }
             for facet in found.values()
         ]
-        print(to_json(columns))
+        say(to_json(columns))
     elif output is Output.TABLE:
         for place, facet in enumerate(found.values()):
             others = f", {facet.others:,} in no bucket" if facet.others else ""
             gap = "\n" if place else ""
-            print(gap + bold(f"{facet.column} by {facet.by}: {facet.total:,} deals{others}"))
+            say(gap + bold(f"{facet.column} by {facet.by}: {facet.total:,} deals{others}"))
             print_frame(facet.table, output)
     else:
         rows = [{"column": f.column, **row} for f in found.values() for row in f.table.to_dicts()]

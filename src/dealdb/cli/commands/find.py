@@ -22,7 +22,7 @@ from dealdb.cli.arguments import (
 )
 from dealdb.cli.output.cells import to_json
 from dealdb.cli.output.printing import print_facts, print_frame, table_file
-from dealdb.cli.output.streams import Output, note
+from dealdb.cli.output.streams import Output, note, say
 from dealdb.cli.session import At, Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
 
@@ -191,7 +191,7 @@ def _print_page(
     page = engine.page(where, **given)
     if output is Output.JSON:
         rows = page.items.to_dicts()
-        print(to_json({"total": page.total, "next": page.next, "rows": rows}))
+        say(to_json({"total": page.total, "next": page.next, "rows": rows}))
         return page.total
     print_frame(page.items, output, with_empty=options["columns"] is not None)
     note(f"{page.items.height:,} of {page.total:,} deals")
@@ -201,6 +201,6 @@ def _print_page(
 
 def _print_explanation(done: Any, output: Output) -> None:
     if output is Output.TABLE:
-        print(done)
+        say(str(done))
     else:
         print_facts({**asdict(done), "total_ms": done.total_ms}, output)

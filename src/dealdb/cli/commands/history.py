@@ -16,7 +16,7 @@ from dealdb.cli.adopting import may_adopt
 from dealdb.cli.arguments import pairs, seconds
 from dealdb.cli.option_names import in_options
 from dealdb.cli.output.printing import print_facts, print_frame, print_rows, table_file
-from dealdb.cli.output.streams import Output, note
+from dealdb.cli.output.streams import Output, note, say
 from dealdb.cli.session import Parquet, Session, Xlsx
 from dealdb.errors import (
     ConfigError,
@@ -182,7 +182,7 @@ def _keep_repairing(
         else:
             away, wanted = False, None
             if report.adopted or report.removed:
-                print(
+                say(
                     f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}  adopted {report.adopted:,}, removed {report.removed:,}"
                 )
                 # a reader of a pipe wants each line when it happens

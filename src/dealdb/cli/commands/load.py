@@ -15,7 +15,7 @@ from dealdb.cli.commands.deals import Durable
 from dealdb.cli.commands.follow import check_followed, follow_file
 from dealdb.cli.option_names import in_options
 from dealdb.cli.output.printing import print_facts
-from dealdb.cli.output.streams import Output, note
+from dealdb.cli.output.streams import Output, agrees, note
 from dealdb.cli.session import Session
 from dealdb.errors import ConfigError
 
@@ -257,7 +257,7 @@ def _agreed(rehearsal: LoadReport) -> bool:
     if not rehearsal.deleted:
         return True
     question = f"Deals that {rehearsal.source} does not have: {rehearsal.deleted:,}. Delete them?"
-    return typer.confirm(question, err=True)
+    return agrees(question)
 
 
 def _report_facts(report: LoadReport) -> dict[str, Any]:

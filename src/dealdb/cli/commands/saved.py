@@ -10,7 +10,7 @@ import typer
 
 from dealdb.cli.arguments import Columns, Limit, Offset, Params, Sort, names, parameters
 from dealdb.cli.output.printing import print_facts, print_frame, print_rows, table_file
-from dealdb.cli.output.streams import Output, note
+from dealdb.cli.output.streams import Output, note, say
 from dealdb.cli.session import Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
 
@@ -92,7 +92,7 @@ def mapping(
             case ["show", name]:
                 found = db.loader.mapping(name)
                 if session.output is Output.TABLE:
-                    print(found.to_toml(), end="")
+                    say(found.to_toml(), end="")
                 else:
                     print_facts({"name": name, **found.options}, session.output)
             case ["delete", name]:
@@ -121,6 +121,6 @@ def _print_saved(rows: list[dict[str, Any]], output: Output) -> None:
 
 def _print_outcome(name: str, outcome: str, output: Output) -> None:
     if output is Output.TABLE:
-        print(f"{name}: {outcome}")
+        say(f"{name}: {outcome}")
     else:
         print_rows([{"name": name, "outcome": outcome}], ["name", "outcome"], output)

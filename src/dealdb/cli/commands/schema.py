@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dealdb.cli.output.printing import TableFile, print_rows, save_rows, table_file
-from dealdb.cli.output.streams import Output, note
+from dealdb.cli.output.streams import Output, agrees, note, say
 from dealdb.cli.session import At, Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
 
@@ -71,7 +71,7 @@ def _show(session: Session, at: str | None, file: TableFile | None) -> None:
 
 def _drop(session: Session, name: str, *, yes: bool) -> None:
     question = f"Drop column {name} from every deal?"
-    if not yes and sys.stdin.isatty() and not typer.confirm(question, err=True):
+    if not yes and sys.stdin.isatty() and not agrees(question):
         note("nothing dropped")
         raise typer.Exit(1)
     with session.open() as db:
@@ -81,6 +81,6 @@ def _drop(session: Session, name: str, *, yes: bool) -> None:
 
 def _report(session: Session, column: str, outcome: str) -> None:
     if session.output is Output.TABLE:
-        print(f"{column}: {outcome}")
+        say(f"{column}: {outcome}")
     else:
         print_rows([{"column": column, "outcome": outcome}], ["column", "outcome"], session.output)

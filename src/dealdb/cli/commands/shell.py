@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from dealdb import folders
-from dealdb.cli.output.streams import CLOSED_PIPE, Output, note
+from dealdb.cli.output.streams import CLOSED_PIPE, Output, clear_screen, note, say
 from dealdb.cli.prompt import DELIMITERS, candidates
 from dealdb.cli.session import Session, inside
 from dealdb.model.schema import FieldType
@@ -30,7 +30,6 @@ HISTORY_LENGTH = 1000
 _PATIENCE_S = 1.0
 # values that Tab offers of one column, the most frequent ones
 MOST_VALUES = 1000
-_CLEAR_SCREEN = "\x1b[H\x1b[2J\x1b[3J"
 _SELECT = re.compile(r"\s*(select|with|from|pivot)\b", re.IGNORECASE)
 # a column may be named like a command: then an operator follows
 _OPERATOR = re.compile(r"\s*([=<>!+*/%-]|(in|is|not|like|ilike|between)\b)", re.IGNORECASE)
@@ -80,10 +79,9 @@ def _is_about_the_shell(line: str) -> bool:
     """Do what a line asks of the shell itself, if it does."""
     match line.strip().rstrip(";").casefold():
         case "help" | "?":
-            print(_HELP.format(commands=", ".join(sorted(command_names()))))
+            say(_HELP.format(commands=", ".join(sorted(command_names()))))
         case "clear" | "cls":
-            if sys.stdout.isatty():
-                print(_CLEAR_SCREEN, end="", flush=True)
+            clear_screen()
         case _:
             return False
     return True
@@ -160,11 +158,11 @@ def _lines() -> Iterator[str]:
         try:
             line = input(PROMPT) if at_terminal else sys.stdin.readline()
         except EOFError:
-            print()
+            say()
             return
         except KeyboardInterrupt:
             # it ends the line, not the shell
-            print()
+            say()
             continue
         if (not line and not at_terminal) or line.strip() in ("exit", "quit", r"\q"):
             return

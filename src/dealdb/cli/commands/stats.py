@@ -24,7 +24,7 @@ from dealdb.cli.output.printing import (
     table_file,
     write_file,
 )
-from dealdb.cli.output.streams import Output, note, note_as_text, note_escaped
+from dealdb.cli.output.streams import Output, note, note_as_text, note_escaped, say
 from dealdb.cli.session import At, Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
 from dealdb.model.names import column_named
@@ -222,7 +222,7 @@ def print_metric(result: MetricResult, output: Output, file: TableFile | None = 
     """Print a metric: a table, or its figures one a line where it has one row; or write its table to a file."""
     frame, basis = result.frame, result.basis
     if output is Output.JSON and file is None:
-        print(to_json({"metric": result.name, "basis": asdict(basis), "rows": frame.to_dicts()}))
+        say(to_json({"metric": result.name, "basis": asdict(basis), "rows": frame.to_dicts()}))
         return
     labels = {key: label_of(result.name, key) for key in frame.columns}
     forms = {labels[key]: figure_form(key) for key in frame.columns}

@@ -12,8 +12,8 @@ import typer
 
 from dealdb.cli.commands.find import Where
 from dealdb.cli.output.cells import to_cell, to_json
-from dealdb.cli.output.streams import Output, note
-from dealdb.cli.output.table import CELLS, bold, cut
+from dealdb.cli.output.streams import Output, bold, note, say
+from dealdb.cli.output.table import CELLS, cut
 from dealdb.cli.session import Session
 from dealdb.errors import ConfigError, ServerUnavailable
 
@@ -67,7 +67,7 @@ def watch(
         kept = ((commit, keeps(commit)) for commit in _lasting(feed))
         wanted = ((commit, deals) for commit, deals in kept if deals or where is None)
         for commit, deals in islice(wanted, count):
-            print(line(commit, deals))
+            say(line(commit, deals))
             # a reader of a pipe wants each line when it happens
             sys.stdout.flush()
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from dealdb.formats.controls import in_json
 from dealdb.model.schema import Field, FieldType
 from dealdb.model.values import encode
 
@@ -53,7 +54,9 @@ def to_json(value: Any) -> str:
         case Mapping():
             return (
                 "{"
-                + ", ".join(f"{json.dumps(str(k))}: {to_json(v)}" for k, v in value.items())
+                + ", ".join(
+                    f"{in_json(json.dumps(str(k)))}: {to_json(v)}" for k, v in value.items()
+                )
                 + "}"
             )
         case list() | tuple():
@@ -65,7 +68,11 @@ def to_json(value: Any) -> str:
             return "null"
         case None | bool() | int() | float():
             return json.dumps(value)
-    return json.dumps(to_text(value), ensure_ascii=False)
+    return _quoted(to_text(value))
+
+
+def _quoted(text: str) -> str:
+    return in_json(json.dumps(text, ensure_ascii=False))
 
 
 def to_text(value: Any) -> str:

@@ -15,7 +15,8 @@ from typing import Any
 
 from dealdb.cli.output.cells import AS_IS, Form, all_numbers, to_cell
 from dealdb.cli.output.pager import show
-from dealdb.cli.output.table import CELLS, GAP, bold, cut, drawn, fit, padded, width_of
+from dealdb.cli.output.streams import bold
+from dealdb.cli.output.table import CELLS, GAP, cut, drawn, fit, padded, width_of
 
 Block = Sequence[Sequence[str]]
 
@@ -74,7 +75,7 @@ def _turned(
     table: Mapping[str, list[Any]], forms: Mapping[str, Form], width: int
 ) -> Iterator[Block]:
     """A column of cells for each row, next to those of the names."""
-    names = padded([*table], right=False)
+    names = padded([*map(to_cell, table)], right=False)
     columns = [
         [cut(to_cell(value, forms.get(name, AS_IS)), CELLS[2]) for value in values]
         for name, values in table.items()

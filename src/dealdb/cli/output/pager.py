@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from dealdb.cli.output.streams import painted, say
+
 _command: ContextVar[Sequence[str]] = ContextVar("command", default=())
 
 
@@ -41,7 +43,7 @@ def show(lines: Sequence[str]) -> None:
     program = shutil.which(_command.get()[0]) if _command.get() else None
     if not program or not sys.stdout.isatty() or len(lines) < shutil.get_terminal_size().lines:
         for line in lines:
-            print(line)
+            say(line)
         return
     # not at the top: most output needs no pager
     import subprocess
@@ -50,7 +52,7 @@ def show(lines: Sequence[str]) -> None:
     # as in git: colours pass, nothing is cleared at the end
     environment = {"LESS": "FRX", **os.environ}
     command = [program, *_command.get()[1:]]
-    text = "".join(f"{line}\n" for line in lines)
+    text = "".join(f"{painted(line)}\n" for line in lines)
     with subprocess.Popen(command, stdin=subprocess.PIPE, text=True, env=environment) as pager:  # noqa: S603 the user's own choice
         try:
             pager.communicate(text)

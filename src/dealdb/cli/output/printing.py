@@ -7,7 +7,6 @@ Messages go to standard error (``note``), so that a pipe gets data alone.
 from __future__ import annotations
 
 import csv
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import zip_longest
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dealdb.cli.output.cells import AS_IS, Form, all_numbers, to_cell, to_json, to_text
 from dealdb.cli.output.pager import show
-from dealdb.cli.output.streams import Output, is_raw, note, note_as_text, note_escaped
+from dealdb.cli.output.streams import Output, Sink, data, is_raw, note, note_as_text, note_escaped
 from dealdb.cli.output.table import GAP, print_table
 from dealdb.errors import ConfigError
 
@@ -56,7 +55,7 @@ def print_rows(
             _print_json(rows, columns)
         case Output.JSONL:
             for row in rows:
-                print(to_json({name: row.get(name) for name in columns}))
+                data(to_json({name: row.get(name) for name in columns}) + "\n")
         case Output.CSV:
             _print_csv(rows, columns)
         case Output.MD:
@@ -130,7 +129,7 @@ def _print_text(frame: pl.DataFrame, output: Output) -> None:
 
     text = TextForm(frame, raw=is_raw())
     for piece in FORMS[output](text):
-        sys.stdout.write(piece)
+        data(piece)
     note_escaped(text.escaped)
 
 
@@ -194,7 +193,7 @@ def print_facts(facts: Row, output: Output, *, forms: Mapping[str, Form] | None 
     """Print one record: a line a value in a table, one object in JSON, one line under a header in CSV."""
     match output:
         case Output.JSON | Output.JSONL:
-            print(to_json(facts))
+            data(to_json(facts) + "\n")
         case Output.MD:
             rows = [{"name": name, "value": value} for name, value in facts.items()]
             _print_markdown(rows, ["name", "value"])
@@ -205,10 +204,10 @@ def print_facts(facts: Row, output: Output, *, forms: Mapping[str, Form] | None 
 
 
 def _fact_lines(facts: Row, forms: Mapping[str, Form]) -> Iterator[str]:
-    width = max(map(len, facts), default=0)
+    width = max(map(len, map(to_cell, facts)), default=0)
     for name, value in facts.items():
         items = value if isinstance(value, list | tuple) else [value]
-        for head, item in zip_longest([name], items, fillvalue=""):
+        for head, item in zip_longest([to_cell(name)], items, fillvalue=""):
             yield f"{head:<{width}}{GAP}{to_cell(item, forms.get(name, AS_IS))}".rstrip()
 
 
@@ -225,9 +224,9 @@ def busy(what: str) -> Iterator[None]:
 def _print_json(rows: Iterable[Row], columns: Sequence[str]) -> None:
     separator = "["
     for row in rows:
-        sys.stdout.write(separator + to_json({name: row.get(name) for name in columns}))
+        data(separator + to_json({name: row.get(name) for name in columns}))
         separator = ",\n "
-    print("]" if separator != "[" else "[]")
+    data("]\n" if separator != "[" else "[]\n")
 
 
 def _print_csv(rows: Iterable[Row], columns: Sequence[str]) -> None:
@@ -235,7 +234,7 @@ def _print_csv(rows: Iterable[Row], columns: Sequence[str]) -> None:
     from dealdb.formats.formulas import begins_like_formula, defused_name
 
     guarded = not is_raw()
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = csv.writer(Sink(), lineterminator="\n")
     writer.writerow(map(defused_name, columns) if guarded else columns)
     escaped = 0
     for row in rows:
@@ -256,4 +255,4 @@ def _print_markdown(rows: Sequence[Row], columns: Sequence[str]) -> None:
     cells = [[markdown_cell(to_text(row.get(name))) for name in columns] for row in rows]
     rule = [NUMBER_EDGE if right else TEXT_EDGE for right in numeric]
     for line in (map(markdown_cell, columns), rule, *cells):
-        print(f"| {' | '.join(line)} |")
+        data(f"| {' | '.join(line)} |\n")

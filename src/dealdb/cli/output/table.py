@@ -8,7 +8,6 @@ those that are not shown are named.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,19 +16,11 @@ from typing import Any
 
 from dealdb.cli.output.cells import Form, all_numbers, to_cell
 from dealdb.cli.output.pager import show
-from dealdb.cli.output.streams import note
+from dealdb.cli.output.streams import bold, note
 
 GAP = "  "
 # to what texts are shortened where the whole ones don't fit
 CELLS = (40, 30, 22, 18, 14)
-
-
-def bold(text: str) -> str:
-    """Text in bold on a terminal, plain in a pipe and where NO_COLOR is set."""
-    plain = (
-        not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    )
-    return text if plain else f"\x1b[1m{text}\x1b[0m"
 
 
 def print_table(
@@ -137,7 +128,7 @@ def _column(name: str, values: list[Any], form: Form, limit: int | None) -> list
             cut(cell, limit) if isinstance(value, str | list) else cell
             for cell, value in zip(cells, values, strict=True)
         ]
-    return padded([name, *cells], right=all_numbers(values))
+    return padded([to_cell(name), *cells], right=all_numbers(values))
 
 
 def padded(cells: Sequence[str], *, right: bool) -> list[str]:

@@ -38,6 +38,7 @@ MAX_SOCKET_PATH_BYTES = 103
 STARTING_TIMEOUT_S = 30.0
 POLL_S = 0.005
 _MARKER = STARTING
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _OURS = frozenset(
     {
         _MARKER,
@@ -72,7 +73,7 @@ class Lock:
     """A lock on a file, by a descriptor of its own; close it to give the lock back."""
 
     def __init__(self, path: Path) -> None:
-        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
     def take_shared(self) -> None:
         """Hold it together with others that share it."""
@@ -141,7 +142,9 @@ class DataFolder:
         """Tell the keeper that somebody is here now, and how long the server stays after they leave."""
         # a full disk must not keep anybody from reading or leaving; the text has one length, so it takes no more room
         with contextlib.suppress(OSError):
-            file = os.open(self.path / LINGER, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            file = os.open(
+                self.path / LINGER, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+            )
             try:
                 os.pwrite(file, f"{linger_s:<15.3f}\n".encode(), 0)
             finally:
@@ -196,14 +199,34 @@ class DataFolder:
     def _claim(self) -> None:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            names = {entry.name for entry in self.path.iterdir()}
-            if _MARKER not in names and names - _OURS:
-                other = min(names - _OURS)
-                msg = f"{self.path} holds other files ({other!r}, ...): give a new or empty folder"
+            was_open = stat.S_IMODE(self.path.lstat().st_mode) & _OTHERS_WRITE
+            names = self._names()
+            if not (was_open and names):
+                _make_private(self.path)
+            # from here on nobody else can put a file there
+            if was_open and (names := self._names()):
+                msg = (
+                    f"others could write to {self.path}, and {min(names)!r} in it may be theirs: give a new or empty "
+                    "folder, or make sure of its files and close it (chmod 700)"
+                )
                 raise ConfigError(msg)
-            _make_private(self.path)
         except OSError as error:
             raise ConfigError(f"{self.path} can't hold data: {error.strerror}") from None
+
+    def _names(self) -> set[str]:
+        """Names of what is in it, if that is ours."""
+        entries = list(self.path.iterdir())
+        names = {entry.name for entry in entries}
+        if _MARKER not in names and names - _OURS:
+            other = min(names - _OURS)
+            msg = f"{self.path} holds other files ({other!r}, ...): give a new or empty folder"
+            raise ConfigError(msg)
+        for entry in entries:
+            # the data may be on another disk; what is written to by name may not be another file
+            if entry.name in _OURS - {DATA} and entry.is_symlink():
+                msg = f"{entry} is a link, and would be written through: remove it"
+                raise ConfigError(msg)
+        return names
 
     def _place_socket(self) -> Path:
         socket = self.path / "socket"
@@ -211,7 +234,7 @@ class DataFolder:
             return socket
         # from the path alone, so that every process finds it whatever its TMPDIR or XDG_RUNTIME_DIR is
         digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
-        folder = Path("/tmp") / f"dealdb-{os.geteuid()}"  # noqa: S108  # checked to be ours, and private
+        folder = Path("/tmp") / f"dealdb-{os.geteuid()}"  # noqa: S108  # nosec B108  # checked to be ours
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
             _make_private(folder)

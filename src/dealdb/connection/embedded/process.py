@@ -21,6 +21,8 @@ SILENCE_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = keeper.STOP_TIMEOUT_S
 # the dead don't answer, and asking the lock costs a system call or three
 DEATH_CHECK_S = 0.05
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+_REWRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
 MAX_LOG_BYTES = 1_048_576
 SHOWN_LOG_LINES = 5
 
@@ -112,7 +114,7 @@ def launch(folder: DataFolder, lock: Lock) -> subprocess.Popen[bytes]:
     kept = {name: text for name, text in os.environ.items() if not name.startswith("DEALDB_")}
     try:
         _note_binary(folder)
-        with folder.log.open("ab") as report:
+        with open(os.open(folder.log, _APPEND, 0o600), "ab") as report:  # noqa: PTH123  # it takes a descriptor
             # in a session of its own it outlives us, and neither Ctrl-C nor the end of our terminal reaches it; it
             # holds no pipe and no folder of ours either
             return subprocess.Popen(  # noqa: S603  # our binary and options, and paths as arguments
@@ -136,8 +138,11 @@ def is_another(folder: DataFolder) -> bool:
 
 def _note_binary(folder: DataFolder) -> None:
     # a disk that is full must not keep the server from starting: then it is taken for another at the next start
-    with contextlib.suppress(OSError):
-        folder.binary.write_text(_described())
+    with (
+        contextlib.suppress(OSError),
+        open(os.open(folder.binary, _REWRITE, 0o600), "w") as file,  # noqa: PTH123  # it takes a descriptor
+    ):
+        file.write(_described())
 
 
 def _described() -> str:

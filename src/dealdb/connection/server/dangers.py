@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dealdb.connection.link import Link
 from dealdb.connection.replies import NO_CLUSTER
-from dealdb.connection.server.info import ask_config, ask_info, flavor, mode, whole
+from dealdb.connection.server.info import ask_config, ask_info, flavor, is_denied, mode, whole
 from dealdb.connection.server.telling import sentinel
 
 logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ def ask_dangers(link: Link) -> list[Danger]:
     ----
     A round trip for INFO, and one for each CONFIG GET that something suspicious calls for.
     """
-    return find_dangers(link, ask_info(link))
+    return find_dangers(link, {} if is_denied(link, "INFO") else ask_info(link))
 
 
 def find_dangers(link: Link, info: Mapping[str, str]) -> list[Danger]:
@@ -92,7 +92,7 @@ def find_dangers(link: Link, info: Mapping[str, str]) -> list[Danger]:
     if mode(info) == "sentinel":
         found, _, advice = (sentinel(link) or "").partition(": ")
         return [Danger(check="server", grave=True, found=found, advice=advice)]
-    told = Told(info, lambda name: ask_config(link, name))
+    told = Told(info, lambda name: None if is_denied(link, "CONFIG") else ask_config(link, name))
     dangers = [danger for look in _LOOKS for danger in look(told)]
     for danger in dangers:
         if danger.check == _MEMORY:

@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 
 from dealdb.connection.link import Link
 from dealdb.connection.server.dangers import find_dangers
-from dealdb.connection.server.info import ask_config, ask_info, flavor, removes_deals, whole
+from dealdb.connection.server.info import (
+    ask_config,
+    ask_info,
+    flavor,
+    is_denied,
+    removes_deals,
+    whole,
+)
 from dealdb.connection.translate import is_missing_right
 from dealdb.errors import AccessDenied, ServerRefused
 
@@ -90,8 +97,8 @@ def ask_server(link: Link) -> ServerHealth:
     Four round trips: PING, INFO and two CONFIG GET; some more where something is suspicious.
     """
     ping_ms, refusal = _ping_or_refusal(link)
-    info = ask_info(link)
-    fsync = ask_config(link, "appendfsync")
+    info = {} if is_denied(link, "INFO") else ask_info(link)
+    fsync = _config(link, "appendfsync")
     health = ServerHealth(
         reachable=True,
         ping_ms=ping_ms,
@@ -101,11 +108,15 @@ def ask_server(link: Link) -> ServerHealth:
         memory_used_bytes=whole(info.get("used_memory")),
         memory_max_bytes=whole(info.get("maxmemory")),
         memory_policy=info.get("maxmemory_policy"),
-        persistence=_persistence(info, fsync, ask_config(link, "save")),
+        persistence=_persistence(info, fsync, _config(link, "save")),
         durability=_durability(info, fsync),
     )
     dangers = [str(danger) for danger in find_dangers(link, info)]
     return replace(health, warnings=tuple(refusal + _warnings(health) + dangers))
+
+
+def _config(link: Link, name: str) -> str | None:
+    return None if is_denied(link, "CONFIG") else ask_config(link, name)
 
 
 def _ping_or_refusal(link: Link) -> tuple[float | None, list[str]]:

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 from dealdb.connection.link import Link
-from dealdb.errors import AccessDenied, ServerRefused
+from dealdb.connection.translate import is_missing_right
+from dealdb.errors import AccessDenied, ServerRefused, StoreError
+
+# seconds in which a right that a user lacks is not asked for again by health: each try is an entry in the ACL LOG
+DENIED_FOR_S = 600.0
+
+
+def is_denied(link: Link, command: str) -> bool:
+    """Whether the server has said a while ago, and not long, that this user may not run a command."""
+    return time.monotonic() < link.denied.get(command, 0.0)
+
+
+def _note_denied(link: Link, command: str, error: StoreError) -> None:
+    if is_missing_right(error):
+        link.denied[command] = time.monotonic() + DENIED_FOR_S
 
 
 def ask_info(link: Link, section: str | None = None) -> dict[str, str]:
     """INFO as names and values; empty when it is denied. One round trip."""
     try:
         text: bytes = link.call("INFO", *([section] if section else []), retry=True)
-    except (AccessDenied, ServerRefused):
+    except (AccessDenied, ServerRefused) as error:
+        _note_denied(link, "INFO", error)
         return {}
     return parse_info(text)
 
@@ -34,7 +50,8 @@ def ask_config(link: Link, name: str) -> str | None:
     """One configuration value; None when asking is denied, or the command renamed away. One round trip."""
     try:
         reply: list[bytes] = link.call("CONFIG", "GET", name, retry=True)
-    except (AccessDenied, ServerRefused):
+    except (AccessDenied, ServerRefused) as error:
+        _note_denied(link, "CONFIG", error)
         return None
     return reply[1].decode(errors="replace") if len(reply) > 1 else None
 

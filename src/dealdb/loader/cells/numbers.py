@@ -344,7 +344,10 @@ def _any_spelled_out(texts: pl.Series, point: str) -> pl.Series:
 
 def _without_zeros(number: pl.Expr) -> pl.Expr:
     return (
-        pl.when(number.str.contains(r"^[0-9]*\.[0-9]*$"))
+        # as SQL Server's tools write a zero; nothing would be left of it
+        pl.when(number.str.contains(r"^\.0+$"))
+        .then(pl.lit("0"))
+        .when(number.str.contains(r"^[0-9]*\.[0-9]*$"))
         .then(number.str.strip_chars_end("0").str.strip_chars_end("."))
         .otherwise(number)
     )

@@ -16,7 +16,7 @@ from typing import Self
 from dealdb.connection import Danger, Link, ServerHealth
 from dealdb.connection.server.dangers import ask_dangers
 from dealdb.connection.server.health import ping
-from dealdb.connection.server.info import removes_deals
+from dealdb.connection.server.info import is_denied, removes_deals
 from dealdb.errors import AccessDenied, ServerRefused, StoreError
 from dealdb.store.hashes import scan_names
 from dealdb.store.history.damage import damage_of
@@ -177,6 +177,8 @@ def _of_danger(danger: Danger) -> Finding:
 
 def _is_hidden(link: Link, question: tuple[str, ...]) -> bool:
     """Whether the server has no such command, rather than withhold the right to it."""
+    if is_denied(link, question[0]):
+        return False
     try:
         link.call(*question, retry=True)
     except StoreError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -127,3 +128,26 @@ def test_a_log_that_is_ahead_fails(server: Server, run: Run) -> None:
     assert (ran.code, log["state"], log["advice"]) == (1, "fail", "run dealdb repair")
     assert run("repair").code == 0
     assert run("doctor").code == 0
+
+
+def test_a_password_that_others_can_read_is_warned_of(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server
+) -> None:
+    monkeypatch.delenv("DEALDB_URL")
+    (tmp_path / "p").write_text("s3cret\n")
+    (tmp_path / "config.toml").write_text(
+        f'url = "redis://127.0.0.1:{server.port}"\npassword_file = "p"\n'
+    )
+    monkeypatch.setenv("DEALDB_CONFIG", str(tmp_path / "config.toml"))
+    with server.client() as client:
+        client.config_set("requirepass", "s3cret")
+        try:
+            for mode, warned in ((0o644, True), (0o660, True), (0o600, False), (0o400, False)):
+                (tmp_path / "p").chmod(mode)
+                found = [
+                    each for each in run("doctor", "--json").json if each["check"] == "password"
+                ]
+                assert [each["state"] for each in found] == ["warn"] * warned
+                assert not warned or f"mode {mode:04o}" in found[0]["found"]
+        finally:
+            client.config_set("requirepass", "")

@@ -301,6 +301,35 @@ def test_folder_open_to_others_is_closed_to_them(folder: Path) -> None:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
+def test_folder_that_others_could_fill_is_refused_unless_empty(folder: Path) -> None:
+    with EmbeddedServer.start(folder, linger_s=0):
+        pass
+    for mode in (0o777, 0o770, 0o702):
+        folder.chmod(mode)
+        for _ in range(2):
+            with pytest.raises(ConfigError, match=r"others could write to .* \(chmod 700\)"):
+                EmbeddedServer.start(folder)
+        assert stat.S_IMODE(folder.stat().st_mode) == mode
+    # only read by others
+    folder.chmod(0o755)
+    with EmbeddedServer.start(folder, linger_s=0):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    "name", ["server.log", "server.binary", "linger", "users.lock", "starting.lock", "socket"]
+)
+def test_nothing_is_written_through_a_link(folder: Path, tmp_path: Path, name: str) -> None:
+    folder.mkdir(mode=0o700)
+    (folder / "starting.lock").touch()
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to(tmp_path / "target")
+    with pytest.raises(ConfigError, match="is a link"):
+        EmbeddedServer.start(folder)
+    assert not (tmp_path / "target").exists()
+    (folder / name).unlink()
+
+
 def incremental_file(folder: Path) -> Path:
     return next((folder / "appendonlydir").glob("*.incr.aof"))
 

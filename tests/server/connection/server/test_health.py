@@ -309,3 +309,19 @@ def test_a_policy_that_is_not_known_removes_no_deals_by_its_name() -> None:
     assert not removes_deals("volatile-lrm")
     health = ServerHealth(reachable=True, memory_policy="volatile-lrm", memory_max_bytes=1000)
     assert not any("removes deals" in warning for warning in _warnings(health))
+
+
+def test_a_right_that_is_missing_is_asked_for_once(server: Server) -> None:
+    with (
+        user(server, READER) as login,
+        connected(server, **login) as connection,
+        server.client() as client,
+    ):
+        client.acl_log_reset()
+        for _ in range(5):
+            assert connection.health().flavor is None
+        entries = [each for each in client.acl_log() if each["username"] == "ann"]
+        assert sum(int(each["count"]) for each in entries) <= 2
+        client.acl_setuser("ann", enabled=True, commands=["+info", "+config|get"])
+        connection.link().denied.clear()
+        assert connection.health().flavor is not None

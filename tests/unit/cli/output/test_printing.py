@@ -93,6 +93,27 @@ def test_markdown_is_a_table_whose_texts_stay_in_their_cells(
     assert capsys.readouterr().out.splitlines()[2:] == ["| deals | 3 |"]
 
 
+def test_markdown_has_no_links_tags_or_controls(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "[c](javascript:x) ![p](http://h) <b> &lt; `a` \x1b[31m\x9b\u202e"
+    shown = r"\[c\](javascript:x) !\[p\](http://h) &lt;b> &amp;lt; \`a\` \x1b\[31m\x9b\u202e"
+    print_rows([{text: text}], [text], Output.MD)
+    print_frame(pl.DataFrame({text: [text, None]}), Output.MD)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [f"| {shown} |", "| --- |", f"| {shown} |"] * 2 + ["|  |"]
+
+
+def test_json_steers_no_terminal_and_means_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "Zürich\x7f\x9b2J\u202e\u2028\x1b"
+    for output in (Output.JSON, Output.JSONL):
+        print_rows([{text: text, "tags": [text]}], [text, "tags"], output)
+        print_frame(pl.DataFrame({text: [text], "tags": [[text]]}), output)
+    shown = capsys.readouterr().out
+    assert not any(each in shown for each in "\x7f\x9b\u202e\u2028\x1b")
+    for line in shown.splitlines():
+        if "tags" in line:
+            assert json.loads(line.strip("[]")) == {text: text, "tags": [text]}
+
+
 def test_no_text_of_csv_is_run_by_a_spreadsheet(capsys: pytest.CaptureFixture[str]) -> None:
     rows: list[dict[str, Any]] = [{"=n": -5, "name": "=1+1"}, {"=n": Decimal(-1), "name": "@x"}]
     print_rows(rows, ["=n", "name"], Output.CSV)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from dealdb.loader.cells.numbers import currencies_of, decimals
+from dealdb.loader.cells.numbers import currencies_of, decimals, integers
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,13 @@ def test_ways_to_write_an_amount(
     assert decimals(cells, point).to_list() == [number, "1"]
     if number is not None:
         assert currencies_of(cells).to_list() == [currency, None]
+
+
+@pytest.mark.parametrize("point", [".", ","])
+def test_a_zero_without_a_digit_before_the_point(point: str) -> None:
+    cells = [".00", ".0", "-.0", "+.0", ".00 EUR", "(.00)", "$.00", ".0e3", "0."]
+    written = pl.Series([cell.replace(".", point) for cell in cells])
+    assert decimals(written, point).to_list() == ["0"] * len(cells)
+    assert integers(written, point).to_list() == ["0"] * len(cells)
+    nothing = pl.Series([point, f"-{point}"])
+    assert decimals(nothing, point).to_list() == [None, None]

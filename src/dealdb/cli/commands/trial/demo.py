@@ -17,8 +17,7 @@ from dealdb.cli.commands.trial.bench import (
     scratch_opener,
 )
 from dealdb.cli.output.printing import busy, print_frame
-from dealdb.cli.output.streams import Output
-from dealdb.cli.output.table import bold
+from dealdb.cli.output.streams import Output, bold, say
 from dealdb.cli.session import Session
 from dealdb.errors import ConfigError
 
@@ -63,7 +62,7 @@ def demo(
         scratch_opener(session) as open_collection,
         session.open(kept) if keep else open_collection(COLLECTION) as db,
     ):
-        print(bold(f"dealdb {version('dealdb')}: {len(sample):,} sample deals on {_server(db)}"))
+        say(bold(f"dealdb {version('dealdb')}: {len(sample):,} sample deals on {_server(db)}"))
         print_report(db.loader.load(sample), columns=False)
         _heading("Health")
         print_health(db.connection.settings.where, db.health())
@@ -71,10 +70,10 @@ def demo(
         _find(db, "A filter", FILTER, "id", "name", "owner", "amount", "expected_close")
         _figures(db)
     if keep:
-        print(f"\nThe deals stay in the collection {kept}. Try:")
+        say(f"\nThe deals stay in the collection {kept}. Try:")
         for command in TO_TRY:
-            print(f"  {command} --collection {kept}")
-    print(
+            say(f"  {command} --collection {kept}")
+    say(
         "\nNow your own deals:  dealdb load FILE.csv,  then dealdb stats.  dealdb --help lists all commands."
     )
 
@@ -117,5 +116,5 @@ def _figures(db: DealDatabase) -> None:
 
 
 def _heading(text: str, command: str = "") -> None:
-    print(f"\n{bold(text)}" + (f"\n$ {command}" if command else ""))
+    say(f"\n{bold(text)}" + (f"\n$ {command}" if command else ""))
     sys.stdout.flush()
