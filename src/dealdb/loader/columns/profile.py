@@ -16,6 +16,7 @@ from dealdb.errors import LoadError
 from dealdb.loader.cells.column_profile import DAYS, ColumnProfile, without_nothing
 from dealdb.loader.cells.decimal_point import decimal_point
 from dealdb.loader.cells.numbers import greatest
+from dealdb.loader.cells.width import Width
 from dealdb.loader.chunk import Chunk, merged_type
 from dealdb.loader.columns import headers
 from dealdb.loader.columns.deal_ids import IdEvidence
@@ -66,6 +67,7 @@ class Profile:
         self._delimiter = delimiter
         self._schema = schema
         self._headers: dict[str, None] = {}
+        self._width = Width()
         self._columns: dict[_View, ColumnProfile] = {}
         self._fits = Fits()
         self._units = MinorUnits()
@@ -86,6 +88,7 @@ class Profile:
         later = copy(self)
         later._schema = schema
         later._headers, later._mapping = dict(self._headers), dict(self._mapping)
+        later._width = deepcopy(self._width)
         later._columns = deepcopy(self._columns)
         later._fits, later._units = deepcopy(self._fits), deepcopy(self._units)
         later._ids = deepcopy(self._ids)
@@ -93,13 +96,27 @@ class Profile:
         return later
 
     def add(self, chunk: Chunk) -> None:
-        """Take in the rows of one more chunk."""
+        """
+        Take in the rows of one more chunk.
+
+        Raises
+        ------
+        LoadError
+            If there are more columns than a table has.
+        SchemaError
+            If more of them have values than a collection has fields.
+        """
+        self._width.check(chunk.frame.columns)
         self._map(chunk)
+        there = set(chunk.frame.columns)
+        filled = self._width.filled_of(chunk.frame, self._mapping)
         for header, target in self._mapping.items():
-            if target is None or header not in chunk.frame.columns:
+            if target is None or header not in there:
                 continue
             if target == "id":
                 self._ids.add(chunk, header)
+            if header not in filled:
+                continue
             texts, declared = chunk.frame[header], chunk.types.get(header)
             if target == "stage":
                 self.stages |= dict.fromkeys(texts.drop_nulls().unique(maintain_order=True))

@@ -32,6 +32,9 @@ _PIPE_BYTES = 64 * 1024
 MAX_ROW_BYTES = 64 * 1024 * 1024
 # what is smaller unpacked does no harm
 _HARMLESS_BYTES = 64 * 1024 * 1024
+# rows that any file may have; and of the expansion that is allowed, the part that rows may be of: 10 a byte
+_HARMLESS_ROWS = 500_000
+_ROWS_A_SHARE = 20
 
 
 class ByteStream:
@@ -46,6 +49,8 @@ class ByteStream:
         The one that was asked for; else ``utf-8``, ``utf-16``, ``utf-32`` or ``cp1252``, detected.
     bytes_total
         Size on disk, compressed where it is compressed.
+    max_expansion
+        Times its size that it may have unpacked.
 
     Raises
     ------
@@ -62,7 +67,7 @@ class ByteStream:
         encoding: str | None = None,
     ) -> None:
         self.name = name
-        self._max_expansion = max_expansion
+        self.max_expansion = max_expansion
         self._path = path
         with path.open("rb") as file:
             start = file.read(len(MAGIC))
@@ -110,7 +115,7 @@ class ByteStream:
             try:
                 while block := text.read(BLOCK_BYTES):
                     unpacked += len(block)
-                    check_expansion(self.name, unpacked, self.bytes_total, self._max_expansion)
+                    check_expansion(self.name, unpacked, self.bytes_total, self.max_expansion)
                     yield block, on_disk.tell()
             except (EOFError, gzip.BadGzipFile, OSError) as problem:
                 msg = f"{self.name} can't be read to its end: {problem}"
@@ -165,6 +170,23 @@ def check_expansion(name: str, unpacked: int, packed: int, most: int) -> None:
     if unpacked > max(_HARMLESS_BYTES, most * packed):
         msg = (
             f"{name} unpacks to more than {most} times its size of {packed:,} bytes, as no table does: "
+            "if you trust it, raise max_expansion"
+        )
+        raise LoadError(msg)
+
+
+def check_rows(name: str, n_rows: int, packed: int, most: int) -> None:
+    """
+    Refuse a small file of endless rows.
+
+    Raises
+    ------
+    LoadError
+        If it has more rows than so many bytes can tell apart, and that does harm.
+    """
+    if n_rows > max(_HARMLESS_ROWS, most // _ROWS_A_SHARE * packed):
+        msg = (
+            f"{name} has more than {n_rows - 1:,} rows in {packed:,} bytes, as no table has: "
             "if you trust it, raise max_expansion"
         )
         raise LoadError(msg)
