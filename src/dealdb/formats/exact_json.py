@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
-
 # lists and objects in one another: nobody writes more, and Python follows some hundred
 MOST_DEEP = 64
 

@@ -19,7 +19,7 @@ import polars as pl
 from dealdb.errors import LoadError
 from dealdb.formats.formulas import WriterMark, mark_of, undefused
 from dealdb.loader.chunk import MAX_COLUMNS, Chunk, RowPlace
-from dealdb.loader.sources.csv_strict import MOST_RECORDS, Dialect, Split
+from dealdb.loader.sources.csv_strict import MOST_CELLS, MOST_RECORDS, Dialect, Split
 from dealdb.loader.sources.table_start import (
     DELIMITERS,
     MOST_ABOVE,
@@ -130,6 +130,11 @@ class DelimitedSource:
         if empty:
             # what the columns are is asked of a table without rows too
             yield Chunk(frame=self._slow_frame(Split()), locate=lambda _: [], bytes_done=done)
+
+    def _too_wide(self, n_columns: str) -> LoadError:
+        return LoadError(
+            f"{self.name} has {n_columns} columns; a table has at most {MAX_COLUMNS:,}: is it what its name says?"
+        )
 
     def _parsed(
         self, block: bytes, line: int, at: int, done: int, *, final: bool
@@ -254,6 +259,8 @@ class DelimitedSource:
             if begin > start and n_quotes % 2:
                 continue
             rejects = self._dialect.split(sample[start:end], width=None).rejects
+            if rejects and rejects[0].code == "columns":
+                raise self._too_wide(f"more than {MOST_CELLS:,}")
             if not rejects and (sample[end - 1 : end] == b"\n" or len(sample) < _MAX_HEADER_BYTES):
                 return sample[start:end]
             if rejects and (n_quotes % 2 == 0 or rejects[0].code != "quotes"):
@@ -279,11 +286,7 @@ class DelimitedSource:
 
     def _checked_headers(self, cells: list[str]) -> list[str]:
         if len(cells) > MAX_COLUMNS:
-            msg = (
-                f"{self.name} has {len(cells):,} columns; a table has at most {MAX_COLUMNS:,}: "
-                "is it what its name says?"
-            )
-            raise LoadError(msg)
+            raise self._too_wide(f"{len(cells):,}")
         return unique_headers([cell.strip() for cell in cells])
 
     def _own_ids(self) -> dict[str, Any]:
@@ -356,12 +359,13 @@ def unique_headers(names: Sequence[str]) -> list[str]:
     ['id', 'note', 'note (2)', 'column 4']
     """
     taken: dict[str, None] = {}
+    copies: Counter[str] = Counter()
     for place, name in enumerate(names, start=1):
         base = name or f"column {place}"
-        header, copy = base, 1
+        header = base
         while header in taken:
-            copy += 1
-            header = f"{base} ({copy})"
+            copies[base] += 1
+            header = f"{base} ({copies[base] + 1})"
         taken[header] = None
     return list(taken)
 

@@ -17,7 +17,7 @@ from dealdb.loader.chunk import Reject
 # records of a block that are split at once: a byte or two may be a row, and each costs some hundred here
 MOST_RECORDS = 20_000
 # far more than a table has columns
-MOST_CELLS = 1_000_000
+MOST_CELLS = 10_000
 # lines without anything in them
 _BLANK = re.compile(rb"(?:[ \t]*+\r?\n)++")
 # a quoted cell that is still open after this many bytes is an unclosed quote
@@ -149,10 +149,11 @@ class Dialect:
             if open_end and len(block) - start < MAX_RECORD_BYTES:
                 return None, None, None
             end = _line_end(block, start)
-            reject = _reject(
-                block[start:end], line, "quotes", "quotes that are closed by the end of their cell"
-            )
-            return end, None, reject
+            raw = block[start:end]
+            if raw.count(self.delimiter) > MOST_CELLS:
+                return end, None, _reject(raw, line, "columns", f"at most {MOST_CELLS:,} cells")
+            expected = "quotes that are closed by the end of their cell"
+            return end, None, _reject(raw, line, "quotes", expected)
         end = _line_end(block, found.end())
         raw = block[start : found.end()]
         if not raw.strip():

@@ -178,7 +178,7 @@ def _open_path(path: Path, name: str, wanted: _Wanted, tell: Tell, keep: ExitSta
             (kind for magic, kind in _COLUMNAR.items() if start.startswith(magic)), found
         )
         if columnar in _COLUMNAR.values():
-            return ColumnarSource(path, name, columnar)
+            return ColumnarSource(path, name, columnar, wanted.max_expansion)
         _check_readable(name, start)
         if found == "xlsx" or start.startswith(_ZIP):
             return WorkbookSource(path, name, wanted.max_expansion, wanted.sheet, wanted.id_names)

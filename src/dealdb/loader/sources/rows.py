@@ -23,7 +23,6 @@ from dealdb.loader.chunk import MAX_COLUMNS, Chunk, Reject, RowPlace, merged_typ
 from dealdb.loader.objects.nested import plain
 from dealdb.model.schema import FieldType
 
-
 # cells of a chunk, those of names that a row lacks among them
 _MOST_CELLS = 4_000_000
 # sets of names that are remembered

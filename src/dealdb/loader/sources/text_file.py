@@ -31,9 +31,9 @@ _PIPE_BYTES = 64 * 1024
 # no row of a real file is longer
 MAX_ROW_BYTES = 64 * 1024 * 1024
 # what is smaller unpacked does no harm
-_HARMLESS_BYTES = 64 * 1024 * 1024
+HARMLESS_BYTES = 64 * 1024 * 1024
 # rows that any file may have; and of the expansion that is allowed, the part that rows may be of: 10 a byte
-_HARMLESS_ROWS = 500_000
+_HARMLESS_ROWS = 200_000
 _ROWS_A_SHARE = 20
 
 
@@ -167,7 +167,7 @@ def check_expansion(name: str, unpacked: int, packed: int, most: int) -> None:
     LoadError
         If it is more than ``most`` times as large unpacked, and that does harm.
     """
-    if unpacked > max(_HARMLESS_BYTES, most * packed):
+    if unpacked > max(HARMLESS_BYTES, most * packed):
         msg = (
             f"{name} unpacks to more than {most} times its size of {packed:,} bytes, as no table does: "
             "if you trust it, raise max_expansion"
