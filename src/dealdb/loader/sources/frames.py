@@ -25,6 +25,9 @@ from dealdb.model.schema import Field, FieldType
 
 # bytes of text in a chunk: a dictionary has a text once, of which each row makes one here
 _MOST_TEXT = 16 * 1024 * 1024
+# some 260,000 years: the calendar that texts are made by ends there
+_LAST_SECOND = 8_200_000_000_000
+_A_SECOND = {"ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 # rows that are read first where nobody knows how long they are
 _FIRST_ROWS = 50
 
@@ -110,8 +113,15 @@ class ColumnarSource:
             n_bytes += text_bytes(frame)
             check_expansion(self.name, n_bytes, self._packed, self._max_expansion)
             for part in parts_of(frame, _MOST_TEXT):
-                yield _chunk(part, start)
+                yield self._readable(part, start)
                 start += part.height
+
+    def _readable(self, frame: pl.DataFrame, start: int) -> Chunk:
+        try:
+            return _chunk(frame, start)
+        except (OverflowError, ValueError, pl.exceptions.PanicException) as problem:
+            # of a moment in a list, for example, that no calendar has
+            raise self._unreadable(problem) from problem
 
     def _frames(self) -> Iterator[pl.DataFrame]:
         if self.rows_total and has_wide_decimals(self._schema):
@@ -170,6 +180,8 @@ class ColumnarSource:
 
 
 def _chunk(frame: pl.DataFrame, first: int) -> Chunk:
+    frame = frame.with_columns(each for each in map(_within_calendar, frame) if each is not None)
+
     def locate(rows: Sequence[int]) -> list[RowPlace]:
         return [RowPlace(first + row, _row_as_json(frame, row)) for row in rows]
 
@@ -184,6 +196,23 @@ def _chunk(frame: pl.DataFrame, first: int) -> Chunk:
         columns, types, encoded = _opened(frame, columns, types, encoded)
     return Chunk(
         frame=pl.DataFrame(list(columns.values())), locate=locate, types=types, encoded=encoded
+    )
+
+
+def _within_calendar(column: pl.Series) -> pl.Series | None:
+    """Texts of a column with a day that Polars has no text for; None for any other one."""
+    if not isinstance(column.dtype, pl.Date | pl.Datetime):
+        return None
+    unit = getattr(column.dtype, "time_unit", None)
+    most = _LAST_SECOND * _A_SECOND[unit] if unit else _LAST_SECOND // 86_400
+    numbers = column.to_physical()
+    fits = numbers.is_between(-most, most)
+    if fits.all():
+        return None
+    return (
+        column.zip_with(fits, column.clear(len(column)))
+        .cast(pl.String)
+        .zip_with(fits, numbers.cast(pl.String))
     )
 
 

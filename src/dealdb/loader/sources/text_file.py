@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import codecs
 import gzip
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, BinaryIO, TypeAlias, cast
+from typing import IO, TypeAlias, cast
 
 from dealdb.errors import LoadError
 from dealdb.formats.zstd import MAGIC, zstd_reader
@@ -26,8 +25,6 @@ BLOCK_BYTES = (
     2 * 1024 * 1024
 )  # some 20,000 rows: large enough for Polars, small enough for progress
 SAMPLE_BYTES = 64 * 1024
-# as much as a pipe holds
-_PIPE_BYTES = 64 * 1024
 # no row of a real file is longer
 MAX_ROW_BYTES = 64 * 1024 * 1024
 # what is smaller unpacked does no harm
@@ -192,7 +189,7 @@ def check_rows(name: str, n_rows: int, packed: int, most: int) -> None:
         raise LoadError(msg)
 
 
-def check_row(name: str, line: int, unfinished: bytes | str) -> None:
+def check_row(name: str, line: int, unfinished: Sized) -> None:
     """
     Refuse a row that has no end, before it fills the memory.
 
@@ -204,19 +201,6 @@ def check_row(name: str, line: int, unfinished: bytes | str) -> None:
     if len(unfinished) > MAX_ROW_BYTES:
         msg = f"{name}, line {line}: the row is longer than {MAX_ROW_BYTES >> 20} MB; is it what its name says?"
         raise LoadError(msg)
-
-
-def spool(file: BinaryIO, keep: ExitStack, tell: Tell) -> Path:
-    """Path of a temporary file with all that a pipe has to say; ``keep`` removes it."""
-    # what is there already, where the file can tell: a pipe may take long to fill a block
-    read = getattr(file, "read1", file.read)
-    folder = keep.enter_context(tempfile.TemporaryDirectory(prefix="dealdb-"))
-    path = Path(folder) / "stdin"
-    with path.open("wb") as copy:
-        while block := read(_PIPE_BYTES):
-            copy.write(block)
-            tell(copy.tell(), None)
-    return path
 
 
 def _is_utf8(block: bytes) -> bool:

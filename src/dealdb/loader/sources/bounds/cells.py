@@ -108,9 +108,9 @@ def _lengths(column: pl.Series) -> pl.Series | None:
         return column.cat.len_bytes()
     if isinstance(dtype, pl.List) and column.len():
         # each of its items takes about the same, or is too long itself
-        items = column.list.len()
+        items = column.list.len().cast(pl.UInt64)
         n_items = max(1, int(items.sum()))
-        return (items * int(column.estimated_size()) // n_items).cast(pl.UInt64)
+        return items * int(column.estimated_size()) // n_items
     return (
         pl.Series([int(column.estimated_size()) // max(1, column.len())])
         if dtype.is_nested()
