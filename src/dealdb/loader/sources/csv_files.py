@@ -303,7 +303,7 @@ class DelimitedSource:
             and (b"\r" not in block or block.count(b"\r") == block.count(b"\r\n"))
         )
         skeleton = self._dialect.skeleton(block) if plain else None
-        if skeleton is None:
+        if skeleton is None or not self._is_even(skeleton):
             return None
         try:
             frame = pl.read_csv(
@@ -315,12 +315,12 @@ class DelimitedSource:
             )
         except pl.exceptions.PolarsError:
             return None
-        return frame if self._accounts_for(frame, skeleton) else None
+        return frame if frame.height == _n_lines(skeleton) else None
 
-    def _accounts_for(self, frame: pl.DataFrame, skeleton: bytes) -> bool:
-        n_lines = skeleton.count(b"\n") + (not skeleton.endswith(b"\n"))
+    def _is_even(self, skeleton: bytes) -> bool:
+        """Whether there are as many separators as rows of this width have; others take much memory to be parsed."""
         n_edges = skeleton.count(self.delimiter.encode())
-        return frame.height == n_lines and n_edges == frame.height * (frame.width - 1)
+        return n_edges == _n_lines(skeleton) * (len(self.headers) - 1)
 
     def _slow_frame(self, split: Split) -> pl.DataFrame:
         columns = zip(*split.rows, strict=True) if split.rows else ([] for _ in self.headers)
@@ -368,6 +368,10 @@ def unique_headers(names: Sequence[str]) -> list[str]:
             header = f"{base} ({copies[base] + 1})"
         taken[header] = None
     return list(taken)
+
+
+def _n_lines(text: bytes) -> int:
+    return text.count(b"\n") + (not text.endswith(b"\n"))
 
 
 def _last_record_end(block: bytes) -> int:

@@ -187,7 +187,9 @@ class _Seen:
                 found = [each for each in found if not each[2]]
             self._take(found)
             self._n_cells += len(found)
-        self.n_shared += len(_IS_SHARED.findall(text)) if n_tags else 0
+        if n_tags:
+            self.n_shared += text.count(b't="s"')
+            return
         self._n_sheets += len(_SHEET.findall(text)) if b"sheetId" in text else 0
         self._n_styles += text.count(b"<xf") + text.count(b"<numFmt") + text.count(b":xf")
         if self._n_sheets > _MOST_SHEETS:
@@ -198,6 +200,7 @@ class _Seen:
     def _look_closely(self, text: bytes) -> None:
         """Cells that are written in another way, or don't say where they are: those come after one another."""
         self._take(_ANY.findall(text))
+        self.n_shared += max(0, len(_IS_SHARED.findall(text)) - text.count(b't="s"'))
         in_rows = [len(_CELL.findall(row)) for row in _ROW.split(text)]
         self._n_cells += sum(in_rows)
         self._n_rows += len(in_rows) - 1
@@ -233,14 +236,17 @@ class _Seen:
 
     def _measure(self, text: bytes) -> None:
         """Lengths of the texts that cells share."""
+        if not self._has_texts and b"<si" not in text and b":si" not in text:
+            return
         *whole, self._text = _TEXT.split(self._text + text)
+        if not whole and not self._has_texts:
+            self._text = b""
+            return
         # what stands before the first one is none
         first = 0 if self._has_texts else 1
-        self._has_texts = self._has_texts or bool(whole)
+        self._has_texts = True
         self.lengths.extend(map(len, whole[first:]))
-        if not self._has_texts:
-            self._text = b""
-        elif max((*map(len, whole), len(self._text))) > _MOST_OF_A_TEXT:
+        if max((*map(len, whole), len(self._text))) > _MOST_OF_A_TEXT:
             self._refuse(f"has a text of more than {MAX_CELL_BYTES >> 20} MB in a cell")
 
     def _refuse(self, what: str) -> None:
