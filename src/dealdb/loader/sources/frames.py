@@ -212,7 +212,7 @@ def _within_calendar(column: pl.Series) -> pl.Series | None:
     return (
         column.zip_with(fits, column.clear(len(column)))
         .cast(pl.String)
-        .zip_with(fits, numbers.cast(pl.String))
+        .zip_with(fits, numbers.cast(pl.String) + " is beyond the calendar")
     )
 
 
