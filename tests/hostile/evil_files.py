@@ -1,3 +1,4 @@
+# mypy: disable-error-code="misc, unused-ignore"
 """
 Hostile files, made when they are tried: each kind of lie, bomb and damage, in each format that can be loaded.
 

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="misc, unused-ignore"
 # the texts of formats are long
 """Hostile text: CSV and JSON, packed and not."""
 

@@ -66,12 +66,12 @@ def _register() -> None:
 _register()
 _NAMED = {file.name: file for file in _FILES}
 _QUICK = (
-    "a cell at XFD1048576.xlsx", "a cell at XFD4096.xlsx", "a far cell with a prefix.xlsx", "a far cell in small letters.xlsx",
+    "a cell at XFD1048576.xlsx", "a far cell with a prefix.xlsx", "a far cell in small letters.xlsx",
     "a text of 1 MB in 3,000 cells.xlsx", "no sheets.xlsx", "ods of repeats.xlsx", "2,000 rows of 5 MB.parquet",
-    "2,000 rows of 500 kB.arrow", "a list of 4 million numbers.parquet", "delta of one text.parquet",
+    "a list of 4 million numbers.parquet", "delta of one text.parquet",
     "dates beyond the calendar.parquet", "many rows said.parquet", "20 million nulls of no type.arrow",
-    "a million names.csv", "20,000 columns.csv", "lists 900 deep.jsonl", "pages 990 deep.json", "results 900 deep.json",
-    "100,000 keys.jsonl", "a packed size of 4 GB.xlsx", "damage 3.arrow", "60 % of it.parquet",
+    "20,000 columns.csv", "lists 900 deep.jsonl", "pages 990 deep.json", "results 900 deep.json",
+    "a packed size of 4 GB.xlsx", "damage 3.arrow", "60 % of it.parquet",
 )  # fmt: skip
 
 
@@ -148,10 +148,14 @@ def bare_points(world: World) -> None:
     assert report.read == len(texts)
     commas = "".join(f'{n};"{text.replace(".", ",")}"\n' for n, text in enumerate(texts))
     Path("commas.csv").write_text(f"id;amount\n{commas}")
-    options = {"types": {"amount": "decimal(2)"}, "decimal_point": ","}
-    assert world.database().loader.load(
-        "commas.csv", rejects=False, bar=False, **options
-    ).read == len(texts)  # type: ignore[arg-type]
+    report = world.database().loader.load(
+        "commas.csv",
+        rejects=False,
+        types={"amount": "decimal(2)"},
+        decimal_point=",",
+        bar=False,
+    )
+    assert report.read == len(texts)
 
 
 @case("links and pipes where rejects and exports go")
