@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """Files to load, and files in the way of those that are written."""
 
 from __future__ import annotations
@@ -75,24 +74,24 @@ _QUICK = (
 )  # fmt: skip
 
 
-@case("two far cells, long texts in dictionaries, deep and wide records", seconds=60)
+@case("two far cells, long texts in dictionaries, deep and wide records", seconds=90)
 def sample(world: World) -> None:
     _each([_NAMED[name] for name in _QUICK])(world)
 
 
-@case("a workbook of two cells that spans a sheet", seconds=10)
+@case("a workbook of two cells that spans a sheet", seconds=30)
 def corner(world: World) -> None:
     ended = _load(world.database(), _NAMED["a cell at XFD1048576.xlsx"])
     assert "16,384 columns from its first cell to its last; a table has at most 4,096" in ended
 
 
-@case("a text that 3,000 cells of a workbook share")
+@case("a text that 3,000 cells of a workbook share", seconds=30)
 def shared_text(world: World) -> None:
     ended = _load(world.database(), _NAMED["a text of 1 MB in 3,000 cells.xlsx"])
     assert "shows its texts so often" in ended
 
 
-@case("a workbook with format and nothing far from its table")
+@case("a workbook with format and nothing far from its table", seconds=30)
 def far_format(world: World) -> None:
     row = "".join(
         text_cell(f"{column}{n}", name) for n, column, name in ((1, "A", "id"), (1, "B", "name"))
@@ -103,7 +102,7 @@ def far_format(world: World) -> None:
     assert _load(world.database(), EvilFile("far format.xlsx", lambda: data)) == "read 1"
 
 
-@case("a text of 5 MB that 2,000 rows of a Parquet file share")
+@case("a text of 5 MB that 2,000 rows of a Parquet file share", seconds=30)
 def dictionary(world: World) -> None:
     ended = _load(world.database(), _NAMED["2,000 rows of 5 MB.parquet"])
     assert re.search(
@@ -111,7 +110,7 @@ def dictionary(world: World) -> None:
     )
 
 
-@case("an ordinary Parquet file with a text in a dictionary")
+@case("an ordinary Parquet file with a text in a dictionary", seconds=30)
 def ordinary(world: World) -> None:
     import pyarrow as pa
 
@@ -121,7 +120,7 @@ def ordinary(world: World) -> None:
     assert _load(world.database(), EvilFile("stages.parquet", lambda: parquet(rows))) == "read 5000"
 
 
-@case("a header of ten million names")
+@case("a header of ten million names", seconds=30)
 def header(world: World) -> None:
     begun = time.process_time()
     ended = _load(world.database(), _NAMED["ten million empty names.csv"])
@@ -129,7 +128,7 @@ def header(world: World) -> None:
     assert time.process_time() - begun < _MOST_S
 
 
-@case("a record that is 900 lists deep")
+@case("a record that is 900 lists deep", seconds=30)
 def deep(world: World) -> None:
     db = world.database()
     Path("deep.jsonl").write_bytes(_NAMED["lists 900 deep.jsonl"].make())
@@ -137,7 +136,7 @@ def deep(world: World) -> None:
     assert (report.inserted, dict(report.reasons)) == (1, {"type": 1})
 
 
-@case("amounts that begin or end with their point")
+@case("amounts that begin or end with their point", seconds=30)
 def bare_points(world: World) -> None:
     texts = (".0", "-.0", ".00", "0.", "+.0", ".", "-", "(.00)", ".00 EUR", "5.5")
     rows = "".join(f'{n},"{text}"\n' for n, text in enumerate(texts))
@@ -158,7 +157,7 @@ def bare_points(world: World) -> None:
     assert report.read == len(texts)
 
 
-@case("links and pipes where rejects and exports go")
+@case("links and pipes where rejects and exports go", seconds=30)
 def in_the_way(world: World) -> None:
     db = world.database()
     Path("deals.csv").write_text("id,amount\n1,5\n2,soon\n")

@@ -28,7 +28,7 @@ SAMPLE_BYTES = 64 * 1024
 # no row of a real file is longer
 MAX_ROW_BYTES = 64 * 1024 * 1024
 # what is smaller unpacked does no harm
-HARMLESS_BYTES = 64 * 1024 * 1024
+_HARMLESS_BYTES = 64 * 1024 * 1024
 # rows that any file may have; and of the expansion that is allowed, the part that rows may be of: 10 a byte
 _HARMLESS_ROWS = 200_000
 _ROWS_A_SHARE = 20
@@ -155,6 +155,11 @@ class ByteStream:
             yield block
 
 
+def may_unpack_to(unpacked: int, packed: int, most: int) -> bool:
+    """Whether a file of so many bytes may be as large as that unpacked."""
+    return unpacked <= max(_HARMLESS_BYTES, most * packed)
+
+
 def check_expansion(name: str, unpacked: int, packed: int, most: int) -> None:
     """
     Refuse a file that a few kilobytes make endless.
@@ -164,7 +169,7 @@ def check_expansion(name: str, unpacked: int, packed: int, most: int) -> None:
     LoadError
         If it is more than ``most`` times as large unpacked, and that does harm.
     """
-    if unpacked > max(HARMLESS_BYTES, most * packed):
+    if not may_unpack_to(unpacked, packed, most):
         msg = (
             f"{name} unpacks to more than {most} times its size of {packed:,} bytes, as no table does: "
             "if you trust it, raise max_expansion"

@@ -16,7 +16,7 @@ from zipfile import BadZipFile, ZipFile
 
 from dealdb.errors import LoadError
 from dealdb.loader.chunk import MAX_CELL_BYTES, MAX_COLUMNS
-from dealdb.loader.sources.text_file import BLOCK_BYTES, HARMLESS_BYTES, check_expansion
+from dealdb.loader.sources.text_file import BLOCK_BYTES, check_expansion, may_unpack_to
 
 # a workbook has some hundred parts, a sheet one of them
 _MOST_PARTS = 10_000
@@ -152,7 +152,7 @@ class _Seen:
 
     def texts_fit(self, n_bytes: int) -> bool:
         """Whether the texts of all cells may take so much."""
-        return n_bytes <= max(HARMLESS_BYTES, self._most * self._packed)
+        return may_unpack_to(n_bytes, self._packed, self._most)
 
     def check_texts(self, indexes: Iterator[list[bytes]]) -> None:
         """Refuse texts that are long and shown often, by the numbers of those that are shown."""
