@@ -345,7 +345,8 @@ def _any_spelled_out(texts: pl.Series, point: str) -> pl.Series:
 def _without_zeros(number: pl.Expr) -> pl.Expr:
     return (
         pl.when(number.str.contains(r"^[0-9]*\.[0-9]*$"))
-        .then(number.str.strip_chars_end("0").str.strip_chars_end("."))
+        # some programs write nothing before the point, and then nothing is left of zero
+        .then(number.str.strip_chars_end("0").str.strip_chars_end(".").replace("", "0"))
         .otherwise(number)
     )
 

@@ -70,3 +70,10 @@ def test_ways_to_write_an_amount(
     assert decimals(cells, point).to_list() == [number, "1"]
     if number is not None:
         assert currencies_of(cells).to_list() == [currency, None]
+
+
+@pytest.mark.parametrize("text", [".0", "-.0", ".00", "+.0", "(.00)", ".00 EUR", ".0-", "$.0"])
+@pytest.mark.parametrize("point", [".", ","])
+def test_a_zero_without_a_digit_before_its_point(text: str, point: str) -> None:
+    numbers = decimals(pl.Series([text.replace(".", point), "5"]), point)
+    assert numbers.to_list() == ["0", "5"]
