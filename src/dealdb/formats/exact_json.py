@@ -5,6 +5,36 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
+# lists and objects in one another: nobody writes more, and Python follows some hundred
+MOST_DEEP = 64
+
+
+def is_too_deep(value: object) -> bool:
+    """
+    Whether lists and objects stand in one another more often than anything here follows.
+
+    Examples
+    --------
+    >>> nested = 1
+    >>> for _ in range(100):
+    ...     nested = [nested]
+    >>> is_too_deep(nested), is_too_deep({"tags": ["a"]})
+    (True, False)
+    """
+    level = [value]
+    for _ in range(MOST_DEEP + 1):
+        inner: list[object] = []
+        for each in level:
+            match each:
+                case dict():
+                    inner += each.values()
+                case list() | tuple():
+                    inner += each
+        level = [each for each in inner if isinstance(each, dict | list | tuple)]
+        if not level:
+            return False
+    return True
+
 
 def as_json(row: object) -> str:
     """

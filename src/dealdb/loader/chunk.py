@@ -13,6 +13,10 @@ from dealdb.model.schema import NUMBER_TYPES, FieldType
 
 # of sources that come row by row, or as a whole
 ROWS_A_CHUNK = 20_000
+# each costs memory and time, even where it is left out in the end
+MAX_COLUMNS = 4096
+# bytes of a cell of a workbook, Parquet or Arrow file: these make gigabytes of a text that they have once
+MAX_CELL_BYTES = 1024 * 1024
 # code of rejects that are no mistakes: totals, titles of groups and lines of text
 SUMMARY_ROW = "summary-row"
 

@@ -157,6 +157,11 @@ class LoadOptions:
         return self.id_from == (WHOLE_ROW,)
 
     @property
+    def rejects_named(self) -> bool:
+        """Whether the caller has named the file of rejected rows."""
+        return not isinstance(self.rejects, bool)
+
+    @property
     def id_names(self) -> tuple[str, ...] | None:
         """Headers that the caller calls the id, or makes it of; None where ids are made of whole rows."""
         if self.ids_of_whole_rows:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import codecs
 import csv
+import os
 import re
+import stat
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from itertools import chain, count
+from io import TextIOWrapper
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import IO, Any
 
 from dealdb.errors import LoadError
 from dealdb.formats.formulas import guarded, unguarded
 from dealdb.loader.chunk import Reject
+from dealdb.loader.export.output_file import begun, followed, is_stream
 
 COLUMNS = ("source", "line", "offset", "column", "value", "code", "message", "raw")
 
@@ -23,6 +27,8 @@ COLUMNS = ("source", "line", "offset", "column", "value", "code", "message", "ra
 HEADER = "header"
 
 
+# a row of a rejects file has at most so much of its source
+_MOST_OF_A_LINE = 1024 * 1024
 # where all of so many fail for one column, the rest will too
 HOPELESS_ROWS = 500
 
@@ -41,6 +47,8 @@ class RejectsFile(AbstractContextManager["RejectsFile"]):
         Where to write: the first path that can be written is taken. Empty for a count without a file.
     append
         Whether rows that are in the file already stay there.
+    named
+        Whether the user has named the place: it may be a link to a file then, or a pipe.
 
     Attributes
     ----------
@@ -57,6 +65,7 @@ class RejectsFile(AbstractContextManager["RejectsFile"]):
         places: Iterable[Path],
         *,
         append: bool = False,
+        named: bool = False,
     ) -> None:
         self.path: Path | None = None
         self.reasons: Counter[str] = Counter()
@@ -64,6 +73,7 @@ class RejectsFile(AbstractContextManager["RejectsFile"]):
         self._header = header
         self._places = list(places)
         self._append = append
+        self._named = named
         self._file: IO[str] | None = None
         self._writer: Any = None
 
@@ -148,13 +158,14 @@ class RejectsFile(AbstractContextManager["RejectsFile"]):
         problem: OSError | None = None
         for place in self._places:
             try:
-                self._file = place.open("a" if self._append else "w", encoding="utf-8", newline="")
+                file, is_new = self._opened(place)
             except OSError as reason:
                 problem = reason
                 continue
             self.path = place
+            self._file = TextIOWrapper(file, encoding="utf-8", newline="")
             self._writer = csv.writer(self._file)
-            if self._file.tell():
+            if not is_new:
                 return
             self._writer.writerow(COLUMNS)
             if self._header:
@@ -169,8 +180,20 @@ class RejectsFile(AbstractContextManager["RejectsFile"]):
                     )
                 )
             return
-        msg = f"rejected rows can't be written to {self._places[0]}: {problem}; choose another with rejects"
+        why = problem.strerror or problem if problem else ""
+        msg = f"rejected rows can't be written to {self._places[0]}: {why}; choose another with rejects"
         raise LoadError(msg) from problem
+
+    def _opened(self, place: Path) -> tuple[IO[bytes], bool]:
+        """The file, and whether it has no rows yet."""
+        if self._named:
+            if is_stream(place):
+                return place.open("wb"), True
+            place = followed(place)
+        if self._append and (there := _own_file(place, os.O_RDWR | os.O_APPEND)):
+            there.seek(0, os.SEEK_END)
+            return there, there.tell() == 0
+        return begun(place), True
 
 
 def default_place(source: str) -> Path:
@@ -206,15 +229,43 @@ def places_for(name: str | None, rejects: str | Path | bool) -> list[Path]:  # n
 
 def _is_free(place: Path, source: str) -> bool:
     try:
-        with place.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file)
+        there = _own_file(place, os.O_RDONLY)
+        if there is None:
+            return True
+        with TextIOWrapper(there, encoding="utf-8-sig", newline="") as file:
+            # a line of somebody else's file may have no end
+            rows = csv.reader(line[:_MOST_OF_A_LINE] for line in islice(_lines(file), 2))
             names, first = next(rows, None), next(rows, None)
-    except FileNotFoundError:
-        return True
     except (OSError, ValueError, csv.Error):
         return False
     # a load that was killed may have left one without a row
     return not names or (tuple(names) == COLUMNS and (first is None or first[0] == source))
+
+
+def _lines(file: IO[str]) -> Iterator[str]:
+    while line := file.readline(_MOST_OF_A_LINE):
+        yield line
+
+
+def _own_file(place: Path, flags: int) -> IO[bytes] | None:
+    """
+    A file of this user that is there; None where nothing is.
+
+    Raises
+    ------
+    OSError
+        If it is a link, a pipe or a file of somebody else, who may have put it there to have it written to.
+    """
+    try:
+        found = os.open(place, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    there = os.fstat(found)
+    if not stat.S_ISREG(there.st_mode) or there.st_uid != os.geteuid():
+        os.close(found)
+        msg = "it is not a file of yours"
+        raise PermissionError(0, msg)
+    return os.fdopen(found, "rb" if flags == os.O_RDONLY else "r+b")
 
 
 def is_rejects_file(path: Path) -> bool:

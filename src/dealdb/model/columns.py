@@ -193,7 +193,8 @@ def _date_texts(column: pl.Series) -> pl.Series:
     if first is None or last is None or last - first >= len(column):
         return column.cast(pl.String)
     # most days come often: to write each of them once takes a fifth of the time
-    texts = pl.int_range(first, last + 1, dtype=pl.Int32, eager=True).cast(pl.Date).cast(pl.String)
+    every = pl.int_range(first, last + 1, eager=True).cast(pl.Int32)
+    texts = every.cast(pl.Date).cast(pl.String)
     return texts.gather((days - first).cast(pl.UInt32)).alias(column.name)
 
 

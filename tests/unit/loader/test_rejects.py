@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,27 @@ def test_no_file_of_somebody_else_is_written_over(tmp_path: Path) -> None:
         mine.write_bytes(content)
         report = Recorder().load_text(tmp_path, "id,amount\n1,soon\n", rejects=True, types=TYPES)
         assert (report.rejects, mine.read_bytes()) == (Path("deals.csv-2.rejects.csv"), content)
+
+
+def test_links_and_pipes_in_the_way_are_not_written_to(tmp_path: Path) -> None:
+    Path("deals.csv.rejects.csv").symlink_to("nowhere")
+    os.mkfifo("deals.csv-2.rejects.csv")
+    report = Recorder().load_text(tmp_path, "id,amount\n1,soon\n", rejects=True, types=TYPES)
+    assert report.rejects == Path("deals.csv-3.rejects.csv")
+    assert report.rejects.stat().st_mode & 0o777 == 0o600
+    assert not Path("nowhere").exists()
+
+
+def test_a_link_that_was_named_for_rejects_leads_to_its_file(tmp_path: Path) -> None:
+    Path("mine.csv").write_text("before")
+    Path("link.csv").symlink_to("mine.csv")
+    Path("dangling.csv").symlink_to("nowhere")
+    text = "id,amount\n1,soon\n"
+    Recorder().load_text(tmp_path, text, rejects="link.csv", types=TYPES)
+    assert Path("link.csv").is_symlink()
+    assert "soon" in Path("mine.csv").read_text()
+    with pytest.raises(LoadError, match="a link that leads nowhere; choose another"):
+        Recorder().load_text(tmp_path, text, rejects="dangling.csv", types=TYPES)
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,7 @@ def _editing(db: DealDatabase) -> Iterator[None]:
     import readline
 
     file = history_file()
-    if file is not None:
+    if file is not None and file.is_file():
         with suppress(OSError):
             readline.read_history_file(file)
     readline.set_history_length(HISTORY_LENGTH)
@@ -220,6 +220,9 @@ def _keep_history(file: Path) -> None:
 
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
+        if file.exists() and not file.is_file():
+            # a pipe would wait for ever
+            return
         # filters contain values of deals
         file.touch(mode=0o600)
         readline.write_history_file(file)

@@ -142,30 +142,31 @@ def write_file(frame: pl.DataFrame, output: Output, file: TableFile) -> None:
     ConfigError
         If another form of output is asked for.
     LoadError
-        If a workbook can't hold it.
+        If a workbook can't hold it, or the file can't be written.
     MissingExtra
         If XlsxWriter is not installed.
     """
     if output is not Output.TABLE:
         msg = f"--{output} and --{file.format} exclude each other"
         raise ConfigError(msg)
+    # not at the top: get has no frame, and imports no Polars
+    from dealdb.loader.export.output_file import written
+
     as_text = 0
     if file.format == "xlsx":
         as_text = _write_workbook(frame, file.path)
     else:
-        frame.write_parquet(file.path)
+        written(file.path, frame.write_parquet)
     note(f"{file.path}: {frame.height:,} {'row' if frame.height == 1 else 'rows'}")
     note_as_text(as_text)
 
 
 def _write_workbook(frame: pl.DataFrame, path: Path) -> int:
     # not at the top: it needs an extra
-    from dealdb.formats.workbook import check_size, write_workbook
+    from dealdb.formats.workbook import write_workbook
+    from dealdb.loader.export.output_file import written
 
-    # before the file that is there is touched
-    check_size(frame)
-    with path.open("wb") as file:
-        return write_workbook(frame, file)
+    return written(path, lambda file: write_workbook(frame, file))
 
 
 def save_rows(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from copy import deepcopy
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import polars as pl
 
@@ -132,6 +134,48 @@ class ColumnProfile:
     def named(self) -> list[str]:
         """Currencies that its amounts name."""
         return sorted(each for each in self.currencies if each is not None)
+
+
+class View(NamedTuple):
+    """A column, seen as one of the fields that it could become: what counts is the type of that field."""
+
+    header: str
+    type: FieldType | None
+    is_probability: bool
+
+
+class SeenColumns:
+    """
+    What is known of the columns of a source, each seen as the fields that it could become.
+
+    Examples
+    --------
+    >>> columns = SeenColumns()
+    >>> columns.of(View("Amount", None, False)).n_values = 3
+    >>> columns.of(View("Amount", FieldType.TEXT, False)).n_values, columns.filled()
+    (3, {'Amount'})
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[View, ColumnProfile] = {}
+        self._last: dict[str, View] = {}
+
+    def of(self, view: View) -> ColumnProfile:
+        """What is known of a column, seen as what it would become."""
+        if view not in self._seen:
+            # a field that has come to exist, or a column that has come, takes nothing away that was seen before
+            before = self._last.get(view.header)
+            self._seen[view] = deepcopy(self._seen[before]) if before else ColumnProfile()
+            self._last[view.header] = view
+        return self._seen[view]
+
+    def all(self) -> Collection[ColumnProfile]:
+        """What is known of each."""
+        return self._seen.values()
+
+    def filled(self) -> set[str]:
+        """Headers of the columns that have a value in some row."""
+        return {view.header for view, seen in self._seen.items() if seen.n_values}
 
 
 def without_nothing(texts: pl.Series) -> pl.Series:

@@ -110,11 +110,12 @@ def map_headers(
     chosen = _chosen(headers, mapping or {})
     fields = dict(chosen)
     free = [header for header in headers if header not in fields]
+    taken_by_choice = set(fields.values())
     # a field of the collection's own may have a name that elsewhere stands for another
     fields |= {
         name: name
         for name in free
-        if name in schema and name not in fields.values() and (name, name) not in unfit
+        if name in schema and name not in taken_by_choice and (name, name) not in unfit
     }
     free = [header for header in free if header not in fields]
     wanted = [(one, header) for header in free for one in candidates_of(header)]
@@ -125,10 +126,11 @@ def map_headers(
     if split := _date_of_bitrix([h for h in headers if h not in chosen], fields, unfit):
         fields[split] = CLOSE_DATE
     _settle_dates(fields)
+    used = {name for name in fields.values() if name}
     for header in headers:
         if header not in fields:
-            used = {name for name in fields.values() if name}
             fields[header] = _own_name(header, schema, used, unfit)
+            used |= {fields[header] or ""}
     return {header: fields[header] for header in headers}
 
 

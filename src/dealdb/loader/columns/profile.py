@@ -1,21 +1,23 @@
-"""
-What each column of a source is, decided from all rows of a first pass, before anything is written.
-
-So the same file gives the same fields however it is cut into chunks.
-"""
+"""What each column of a source is, decided from all its rows: so a file gives the same fields however it is cut."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from copy import copy, deepcopy
-from typing import NamedTuple
 
 import polars as pl
 
 from dealdb.errors import LoadError
-from dealdb.loader.cells.column_profile import DAYS, ColumnProfile, without_nothing
+from dealdb.loader.cells.column_profile import (
+    DAYS,
+    ColumnProfile,
+    SeenColumns,
+    View,
+    without_nothing,
+)
 from dealdb.loader.cells.decimal_point import decimal_point
 from dealdb.loader.cells.numbers import greatest
+from dealdb.loader.cells.width import Width
 from dealdb.loader.chunk import Chunk, merged_type
 from dealdb.loader.columns import headers
 from dealdb.loader.columns.deal_ids import IdEvidence
@@ -39,14 +41,6 @@ from dealdb.model.schema import (
 _DIGITS_OF_A_GROUP = 3
 
 
-class _View(NamedTuple):
-    """A column, seen as one of the fields that it could become: what counts is the type of that field."""
-
-    header: str
-    type: FieldType | None
-    is_probability: bool
-
-
 class Profile:
     """
     What the rows of a source say about its columns.
@@ -66,7 +60,8 @@ class Profile:
         self._delimiter = delimiter
         self._schema = schema
         self._headers: dict[str, None] = {}
-        self._columns: dict[_View, ColumnProfile] = {}
+        self._width = Width()
+        self._columns = SeenColumns()
         self._fits = Fits()
         self._units = MinorUnits()
         self._unfit: frozenset[tuple[str, str]] = frozenset()
@@ -86,6 +81,7 @@ class Profile:
         later = copy(self)
         later._schema = schema
         later._headers, later._mapping = dict(self._headers), dict(self._mapping)
+        later._width = deepcopy(self._width)
         later._columns = deepcopy(self._columns)
         later._fits, later._units = deepcopy(self._fits), deepcopy(self._units)
         later._ids = deepcopy(self._ids)
@@ -93,20 +89,34 @@ class Profile:
         return later
 
     def add(self, chunk: Chunk) -> None:
-        """Take in the rows of one more chunk."""
+        """
+        Take in the rows of one more chunk.
+
+        Raises
+        ------
+        LoadError
+            If there are more columns than a table has.
+        SchemaError
+            If more of them have values than a collection has fields.
+        """
+        self._width.check(chunk.frame.columns)
         self._map(chunk)
+        there = set(chunk.frame.columns)
+        filled = self._width.filled_of(chunk.frame, self._mapping)
         for header, target in self._mapping.items():
-            if target is None or header not in chunk.frame.columns:
+            if target is None or header not in there:
                 continue
             if target == "id":
                 self._ids.add(chunk, header)
+            if header not in filled:
+                continue
             texts, declared = chunk.frame[header], chunk.types.get(header)
             if target == "stage":
                 self.stages |= dict.fromkeys(texts.drop_nulls().unique(maintain_order=True))
             targets = (target, *self._others.get(header, ()))
             views = {self._view(header, each): each for each in targets}
             # all of them before the first takes in a cell
-            seen = {each: self._seen(view) for view, each in views.items()}
+            seen = {each: self._columns.of(view) for view, each in views.items()}
             for each, profile in seen.items():
                 is_encoded = header in chunk.encoded
                 self._look(profile, each, texts, declared, is_encoded=is_encoded)
@@ -116,9 +126,7 @@ class Profile:
     @property
     def empty(self) -> set[str]:
         """Headers of the columns that have a value in no row."""
-        return set(self._headers) - {
-            view.header for view, seen in self._columns.items() if seen.n_values
-        }
+        return set(self._headers) - self._columns.filled()
 
     def plan(self) -> Plan:
         """
@@ -176,16 +184,8 @@ class Profile:
         for header, target in undecided:
             self._others.setdefault(header, set()).update({target, own[header] or target})
 
-    def _view(self, header: str, target: str) -> _View:
-        return _View(header, self._known_type(target), target == "probability")
-
-    def _seen(self, view: _View) -> ColumnProfile:
-        """What is known of a column, seen as what it would become."""
-        if view not in self._columns:
-            # a field that has come to exist, or a column that has come, takes nothing away that was seen before
-            before = [seen for known, seen in self._columns.items() if known.header == view.header]
-            self._columns[view] = deepcopy(before[-1]) if before else ColumnProfile()
-        return self._columns[view]
+    def _view(self, header: str, target: str) -> View:
+        return View(header, self._known_type(target), target == "probability")
 
     def _named_currency(self, notes: list[str]) -> NamedCurrency | None:
         by_field = {target: header for header, target in self._mapping.items()}
@@ -193,7 +193,7 @@ class Profile:
         code = headers.currency_of(amounts) if amounts else None
         if amounts is None or code is None:
             return None
-        if given is not None and self._seen(self._view(given, "currency")).n_values:
+        if given is not None and self._columns.of(self._view(given, "currency")).n_values:
             notes.append(f"currencies from {given!r}, though {amounts!r} names {code}")
             return None
         notes.append(f"currency {code} from the name of {amounts!r}")
@@ -261,7 +261,7 @@ class Profile:
 
     def _is_wanted(self, header: str, target: str, overrides: Collection[str]) -> bool:
         # a column without a single value says nothing about its type, so it declares no field
-        says_something = bool(self._seen(self._view(header, target)).n_values)
+        says_something = bool(self._columns.of(self._view(header, target)).n_values)
         return (
             says_something
             or public_name(target) in self._schema
@@ -272,7 +272,7 @@ class Profile:
     def _column(
         self, header: str, target: str, override: Field | None, notes: list[str]
     ) -> ColumnPlan:
-        seen = self._seen(self._view(header, target))
+        seen = self._columns.of(self._view(header, target))
         name = public_name(target) or target
         digits = self._minor_digits(header, target, seen, notes)
         chosen = override or self._field(name, seen, is_minor=digits > 0)
@@ -310,7 +310,7 @@ class Profile:
     def _has_currencies(self) -> bool:
         """Whether the source has a column of currencies with anything in it."""
         return any(
-            target == "currency" and self._seen(self._view(header, target)).n_values
+            target == "currency" and self._columns.of(self._view(header, target)).n_values
             for header, target in self._mapping.items()
         )
 
@@ -347,8 +347,8 @@ class Profile:
         eu = bool(seen.order.eu)
         if not us and not eu and seen.order.either:
             # another column of the same file, written by the same program, may decide
-            us = any(column.order.us for column in self._columns.values())
-            eu = any(column.order.eu for column in self._columns.values())
+            us = any(column.order.us for column in self._columns.all())
+            eu = any(column.order.eu for column in self._columns.all())
         if (us and eu) or (seen.order.either and not us and not eu):
             found = "both month first and day first" if us and eu else "either month or day first"
             msg = f"dates in column {header!r} can be read as {found}; say dates='us' or dates='eu'"
@@ -361,7 +361,7 @@ class Profile:
         if chosen.scale >= _DIGITS_OF_A_GROUP and not seen.point.comma:
             # such a field is known to have fractions of three digits
             return "."
-        columns = self._columns.values()
+        columns = self._columns.all()
         return decimal_point(
             seen.point,
             (column.point for column in columns),

@@ -43,10 +43,11 @@ def outcomes_in(
     >>> [(name, str(kind)) for name, kind in outcomes_in(rows, fields)]
     [('S9', 'won'), ('S8', 'lost')]
     """
+    present = set(frame.columns)
     there = {
         header: _AROUND.sub("", field)
         for header, field in mapping.items()
-        if field and header in frame.columns
+        if field and header in present
     }
     stage = next((header for header in there if mapping[header] == "stage"), None)
     flags = [

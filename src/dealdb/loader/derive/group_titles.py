@@ -71,12 +71,19 @@ def titles(
     frame = chunk.frame
     single = single_cells(frame)
     sure = {row for row in single if row + 1 in again}
-    others = {row: text for row, text in single.items() if row not in sure and not _is_number(text)}
+    are_numbers = _is_number_or_empty(pl.Series(list(single.values()), dtype=pl.String))
+    others = {
+        row: text
+        for (row, text), is_number in zip(single.items(), are_numbers, strict=True)
+        if row not in sure and not is_number
+    }
     if has_codes(frame, id_header, single):
         labels = frame[id_header or frame.columns[0]]
         words = (row for row, text in others.items() if not re.search(_DIGIT, text))
         return sorted({*sure, *(row for row in words if labels[row])})
-    sure |= {row for row, text in others.items() if _is_group_of(text, frame, row + 1, schema)}
+    fields = map_headers(frame.columns[1:], None, schema) if others else {}
+    names = [name for name, field in fields.items() if field not in _NOT_GROUPED_BY]
+    sure |= {row for row, text in others.items() if _is_group_of(text, frame, row + 1, names)}
     rest = [row for row in others if row not in sure]
     if len(rest) >= _SEVERAL and all(_begins_block(chunk, row, single) for row in rest):
         sure |= set(rest)
@@ -122,17 +129,11 @@ def _is_number_or_empty(cells: pl.Series) -> pl.Series:
     return reduce(or_, points, is_span | ~_is_filled(cells))
 
 
-def _is_number(text: str) -> bool:
-    return bool(_is_number_or_empty(pl.Series([text])).all())
-
-
-def _is_group_of(text: str, frame: pl.DataFrame, row: int, schema: Schema) -> bool:
+def _is_group_of(text: str, frame: pl.DataFrame, row: int, names: Collection[str]) -> bool:
     """Whether a deal has a text as its stage, its owner or the like."""
     if row >= frame.height:
         return False
-    fields = map_headers(frame.columns[1:], None, schema)
-    cells = [name for name, field in fields.items() if field not in _NOT_GROUPED_BY]
-    return text.casefold() in {(frame[name][row] or "").strip(BLANKS).casefold() for name in cells}
+    return text.casefold() in {(frame[name][row] or "").strip(BLANKS).casefold() for name in names}
 
 
 def _begins_block(chunk: Chunk, row: int, single: Collection[int]) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ import polars as pl
 
 from dealdb.errors import LoadError
 from dealdb.formats.text_form import FORMS, TextForm
-from dealdb.loader.export.output_file import STDOUT, Counted, compressed, name_of, opened
+from dealdb.loader.export.output_file import STDOUT, Counted, compressed, copied, name_of, opened
 from dealdb.model.columns import spelled_out
 
 EXPORT_FORMATS = (*FORMS, "parquet", "arrow", "xlsx")
@@ -164,13 +162,8 @@ def _writer(format: str) -> _Writer:
 
 
 def _write_binary(frame: pl.DataFrame, write: _Writer, file: Counted) -> int:
-    # Parquet needs a file that it can go back in, and a pipe is not one
-    with tempfile.TemporaryFile() as whole:
-        # texts as texts: what other programs make of categories differs
-        as_text = write(spelled_out(frame), whole)
-        whole.seek(0)
-        shutil.copyfileobj(whole, file)
-    return as_text or 0
+    # texts as texts: what other programs make of categories differs
+    return copied(file, lambda whole: write(spelled_out(frame), whole)) or 0
 
 
 def _write_parquet(frame: pl.DataFrame, file: Any) -> None:

@@ -81,7 +81,7 @@ def rows_in(value: object) -> Iterator[object]:
     yield from [value] if table is None else table
 
 
-def rows_of_object(members: Members) -> list[object]:
+def rows_of_object(members: Members, depth: int = 0) -> list[object]:
     """
     Rows of an object in which no array has them: it is one row, has one in it, or has a list for each column.
 
@@ -95,8 +95,8 @@ def rows_of_object(members: Members) -> list[object]:
     if not _is_row(members):
         held = [members[name] for name in members if name in HOLDERS]
         objects = [value for value in held if isinstance(value, dict) and value]
-        if len(objects) == 1:
-            return rows_of_object(objects[0])
+        if len(objects) == 1 and depth < MOST_DEEP:
+            return rows_of_object(objects[0], depth + 1)
         if any(value == [] for value in held):
             return []
         named = list(members.values())

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from dealdb.errors import LoadError
 from dealdb.formats.formulas import WriterMark, mark_of, undefused
-from dealdb.loader.chunk import Chunk, RowPlace
-from dealdb.loader.sources.csv_strict import Dialect, Split
+from dealdb.loader.chunk import MAX_COLUMNS, Chunk, RowPlace
+from dealdb.loader.sources.csv_strict import MOST_CELLS, MOST_RECORDS, Dialect, Split
 from dealdb.loader.sources.table_start import (
     DELIMITERS,
     MOST_ABOVE,
@@ -27,7 +27,7 @@ from dealdb.loader.sources.table_start import (
     header_place,
     sniff_delimiter,
 )
-from dealdb.loader.sources.text_file import ByteStream, check_row
+from dealdb.loader.sources.text_file import ByteStream, check_row, check_rows
 from dealdb.model.schema import FieldType
 
 # a line end in a quoted cell may be the last of the block: how many to step back before giving up
@@ -36,10 +36,16 @@ _MAX_STEPS_BACK = 1000
 _SNIFF_BYTES = 16 * 1024
 # 512 fields with the longest of names have less
 _MAX_HEADER_BYTES = 512 * 1024
-# each costs memory and time, even where it is left out in the end
-MAX_COLUMNS = 4096
 # the line that says which character separates the cells, for Excel
 _TOLD = re.compile(rb'"?sep=([,;|\t])"?\r?\n', re.IGNORECASE)
+
+
+class _Used(NamedTuple):
+    """How far a block was read: bytes, the line that comes next, and how many chunks there were."""
+
+    end: int
+    line: int
+    n_chunks: int
 
 
 class DelimitedSource:
@@ -100,6 +106,7 @@ class DelimitedSource:
     def chunks(self) -> Iterator[Chunk]:
         """Rows of the file, a block at a time."""
         line, rest, done, in_header, empty = 1, b"", 0, True, True
+        self._n_rows = 0
         # where the rest begins in the text
         at = 0
         for block, done in self._blocks():
@@ -110,19 +117,68 @@ class DelimitedSource:
             if in_header:
                 line, rest, in_header = self._header_line, rest[self._header_end :], False
                 at = self._header_end
-            chunk, consumed, lines = self._parse(rest, line, done, final=False)
-            if chunk:
-                empty = False
-                yield self._placed(chunk, at)
-            line, rest, at = line + lines, rest[consumed:], at + consumed
+            used = yield from self._parsed(rest, line, at, done, final=False)
+            empty, line, rest, at = (
+                empty and not used.n_chunks,
+                used.line,
+                rest[used.end :],
+                at + used.end,
+            )
         if rest:
-            chunk, _, _ = self._parse(rest, line, done, final=True)
-            if chunk:
-                empty = False
-                yield self._placed(chunk, at)
+            used = yield from self._parsed(rest, line, at, done, final=True)
+            empty = empty and not used.n_chunks
         if empty:
             # what the columns are is asked of a table without rows too
             yield Chunk(frame=self._slow_frame(Split()), locate=lambda _: [], bytes_done=done)
+
+    def _too_wide(self, n_columns: str) -> LoadError:
+        return LoadError(
+            f"{self.name} has {n_columns} columns; a table has at most {MAX_COLUMNS:,}: is it what its name says?"
+        )
+
+    def _parsed(
+        self, block: bytes, line: int, at: int, done: int, *, final: bool
+    ) -> Generator[Chunk, None, _Used]:
+        """Chunks of the complete records of a block that begins there in the text."""
+        end = len(block) if final else _last_record_end(block)
+        frame = self._fast_frame(block[:end])
+        if frame is not None:
+            locate = self._locator(block[:end], line)
+            chunk = Chunk(
+                frame=self._with_nulls(frame), locate=locate, bytes_done=done, **self._own_ids()
+            )
+            yield self._counted(self._placed(chunk, at))
+            return _Used(end, line + block.count(b"\n", 0, end), 1)
+        text = block if final else block[: block.rfind(b"\n") + 1]
+        used = _Used(0, line, 0)
+        while True:
+            piece = text[used.end :]
+            split = self._dialect.split(
+                piece, width=len(self.headers), line=used.line, final=final, most=MOST_RECORDS
+            )
+            if split.rows or split.rejects:
+                yield self._counted(
+                    self._placed(self._slow_chunk(piece, split, done), at + used.end)
+                )
+                used = used._replace(n_chunks=used.n_chunks + 1)
+            used = used._replace(end=used.end + split.consumed, line=used.line + split.lines)
+            if not split.is_full:
+                return used
+
+    def _slow_chunk(self, text: bytes, split: Split, done: int) -> Chunk:
+        text, spans = text[: split.consumed], split.spans
+        return Chunk(
+            frame=self._with_nulls(self._slow_frame(split)),
+            locate=lambda rows: _located(text, spans, rows),
+            rejects=split.rejects,
+            bytes_done=done,
+            **self._own_ids(),
+        )
+
+    def _counted(self, chunk: Chunk) -> Chunk:
+        self._n_rows += chunk.frame.height + len(chunk.rejects)
+        check_rows(self.name, self._n_rows, self.bytes_total, self._stream.max_expansion)
+        return chunk
 
     def _blocks(self) -> Iterator[tuple[bytes, int]]:
         if self._doubled_returns:
@@ -203,6 +259,8 @@ class DelimitedSource:
             if begin > start and n_quotes % 2:
                 continue
             rejects = self._dialect.split(sample[start:end], width=None).rejects
+            if rejects and rejects[0].code == "columns":
+                raise self._too_wide(f"more than {MOST_CELLS:,}")
             if not rejects and (sample[end - 1 : end] == b"\n" or len(sample) < _MAX_HEADER_BYTES):
                 return sample[start:end]
             if rejects and (n_quotes % 2 == 0 or rejects[0].code != "quotes"):
@@ -228,38 +286,8 @@ class DelimitedSource:
 
     def _checked_headers(self, cells: list[str]) -> list[str]:
         if len(cells) > MAX_COLUMNS:
-            msg = (
-                f"{self.name} has {len(cells):,} columns; a table has at most {MAX_COLUMNS:,}: "
-                "is it what its name says?"
-            )
-            raise LoadError(msg)
+            raise self._too_wide(f"{len(cells):,}")
         return unique_headers([cell.strip() for cell in cells])
-
-    def _parse(
-        self, block: bytes, line: int, done: int, *, final: bool
-    ) -> tuple[Chunk | None, int, int]:
-        """Chunk of the complete records of a block, the bytes and the line ends used for it."""
-        end = len(block) if final else _last_record_end(block)
-        frame = self._fast_frame(block[:end])
-        if frame is not None:
-            lines = block.count(b"\n", 0, end)
-            locate = self._locator(block[:end], line)
-            found = Chunk(
-                frame=self._with_nulls(frame), locate=locate, bytes_done=done, **self._own_ids()
-            )
-            return found, end, lines
-        text = block if final else block[: block.rfind(b"\n") + 1]
-        split = self._dialect.split(text, width=len(self.headers), line=line, final=final)
-        if not split.rows and not split.rejects:
-            return None, split.consumed, split.lines
-        chunk = Chunk(
-            frame=self._with_nulls(self._slow_frame(split)),
-            locate=lambda rows: _located(text, split, rows),
-            rejects=split.rejects,
-            bytes_done=done,
-            **self._own_ids(),
-        )
-        return chunk, split.consumed, split.lines
 
     def _own_ids(self) -> dict[str, Any]:
         """Ids that dealdb wrote are ids already, whatever they look like."""
@@ -275,7 +303,7 @@ class DelimitedSource:
             and (b"\r" not in block or block.count(b"\r") == block.count(b"\r\n"))
         )
         skeleton = self._dialect.skeleton(block) if plain else None
-        if skeleton is None:
+        if skeleton is None or not self._is_even(skeleton):
             return None
         try:
             frame = pl.read_csv(
@@ -287,12 +315,12 @@ class DelimitedSource:
             )
         except pl.exceptions.PolarsError:
             return None
-        return frame if self._accounts_for(frame, skeleton) else None
+        return frame if frame.height == _n_lines(skeleton) else None
 
-    def _accounts_for(self, frame: pl.DataFrame, skeleton: bytes) -> bool:
-        n_lines = skeleton.count(b"\n") + (not skeleton.endswith(b"\n"))
+    def _is_even(self, skeleton: bytes) -> bool:
+        """Whether there are as many separators as rows of this width have; others take much memory to be parsed."""
         n_edges = skeleton.count(self.delimiter.encode())
-        return frame.height == n_lines and n_edges == frame.height * (frame.width - 1)
+        return n_edges == _n_lines(skeleton) * (len(self.headers) - 1)
 
     def _slow_frame(self, split: Split) -> pl.DataFrame:
         columns = zip(*split.rows, strict=True) if split.rows else ([] for _ in self.headers)
@@ -316,7 +344,7 @@ class DelimitedSource:
     def _locator(self, block: bytes, line: int) -> Callable[[Sequence[int]], list[RowPlace]]:
         def locate(rows: Sequence[int]) -> list[RowPlace]:
             split = self._dialect.split(block, width=len(self.headers), line=line)
-            return _located(block, split, rows)
+            return _located(block, split.spans, rows)
 
         return locate
 
@@ -331,14 +359,19 @@ def unique_headers(names: Sequence[str]) -> list[str]:
     ['id', 'note', 'note (2)', 'column 4']
     """
     taken: dict[str, None] = {}
+    copies: Counter[str] = Counter()
     for place, name in enumerate(names, start=1):
         base = name or f"column {place}"
-        header, copy = base, 1
+        header = base
         while header in taken:
-            copy += 1
-            header = f"{base} ({copy})"
+            copies[base] += 1
+            header = f"{base} ({copies[base] + 1})"
         taken[header] = None
     return list(taken)
+
+
+def _n_lines(text: bytes) -> int:
+    return text.count(b"\n") + (not text.endswith(b"\n"))
 
 
 def _last_record_end(block: bytes) -> int:
@@ -354,9 +387,10 @@ def _last_record_end(block: bytes) -> int:
     return 0
 
 
-def _located(block: bytes, split: Split, rows: Sequence[int]) -> list[RowPlace]:
-    spans = [split.spans[row] for row in rows]
+def _located(
+    block: bytes, spans: Sequence[tuple[int, int, int]], rows: Sequence[int]
+) -> list[RowPlace]:
     return [
         RowPlace(line, block[start:end].decode().rstrip("\r\n"), start)
-        for line, start, end in spans
+        for line, start, end in (spans[row] for row in rows)
     ]

@@ -14,6 +14,12 @@ from dataclasses import dataclass, field, replace
 
 from dealdb.loader.chunk import Reject
 
+# records of a block that are split at once: a byte or two may be a row, and each costs some hundred here
+MOST_RECORDS = 20_000
+# far more than a table has columns
+MOST_CELLS = 10_000
+# lines without anything in them
+_BLANK = re.compile(rb"(?:[ \t]*+\r?\n)++")
 # a quoted cell that is still open after this many bytes is an unclosed quote
 MAX_RECORD_BYTES = 1024 * 1024
 
@@ -32,9 +38,12 @@ class Split:
     rejects
         What could not be split; their offsets are in the block.
     consumed
-        Bytes of the block that were used; the rest is the beginning of a record that continues.
+        Bytes of the block that were used; the rest is the beginning of a record that continues, where ``is_full`` is
+        false.
     lines
         Line ends in the consumed part.
+    is_full
+        Whether there may be more records in the rest.
     """
 
     rows: list[list[str]] = field(default_factory=list)
@@ -42,6 +51,7 @@ class Split:
     rejects: list[Reject] = field(default_factory=list)
     consumed: int = 0
     lines: int = 0
+    is_full: bool = False
 
 
 class Dialect:
@@ -68,8 +78,10 @@ class Dialect:
         blank = rb' ++"(?:[^"\r\n]++|"")*+" *+(?=%b|\r?\n|\r?\Z)' % edge
         quoted_before_blank = rb'"(?:[^"]++|"")*+"(?: ++(?=%b|\r?\n|\r?\Z))?' % edge
         cell = rb"(?:%b|%b|%b)" % (quoted_before_blank, blank, bare)
-        self._record = re.compile(rb"%b(?:%b%b)*+(?=\r?\n|\r?\Z)" % (cell, edge, cell))
-        self._unclosed = re.compile(rb'(?:%b%b)*+"(?:[^"]++|"")*+"?\Z' % (cell, edge))
+        # each repetition takes memory while it is matched
+        times = b"{0,%d}+" % MOST_CELLS
+        self._record = re.compile(rb"%b(?:%b%b)%b(?=\r?\n|\r?\Z)" % (cell, edge, cell, times))
+        self._unclosed = re.compile(rb'(?:%b%b)%b"(?:[^"]++|"")*+"?\Z' % (cell, edge, times))
         self._cell = re.compile(rb"(%b)(?:%b|\Z)" % (cell, edge))
         # every quoted cell of a block that keeps to RFC 4180; what is left then has no quotes
         self._regular = re.compile(rb'"(?<![^%b\n]")(?:[^"]++|"")*+"(?![^%b\r\n])' % (edge, edge))
@@ -81,7 +93,15 @@ class Dialect:
         rest = self._regular.sub(b"", block)
         return None if b'"' in rest else rest
 
-    def split(self, block: bytes, *, width: int | None, line: int = 1, final: bool = True) -> Split:
+    def split(
+        self,
+        block: bytes,
+        *,
+        width: int | None,
+        line: int = 1,
+        final: bool = True,
+        most: int | None = None,
+    ) -> Split:
         """
         Records of a block.
 
@@ -95,10 +115,15 @@ class Dialect:
             Number of the first line.
         final
             Whether the block ends where the file does.
+        most
+            Records after which it stops, or None.
         """
         split = Split()
         position = 0
         while position < len(block):
+            if most is not None and len(split.spans) + len(split.rejects) >= most:
+                split.is_full = True
+                break
             end, row, reject = self._next(block, position, width, line, final=final)
             if end is None:
                 break
@@ -116,16 +141,19 @@ class Dialect:
         self, block: bytes, start: int, width: int | None, line: int, *, final: bool
     ) -> tuple[int | None, list[str] | None, Reject | None]:
         """End of the record at ``start`` (None: it continues after the block), its cells (None: blank), its fault."""
+        if blank := _BLANK.match(block, start):
+            return blank.end(), None, None
         found = self._record.match(block, start)
         if found is None:
             open_end = not final and self._unclosed.match(block, start)
             if open_end and len(block) - start < MAX_RECORD_BYTES:
                 return None, None, None
             end = _line_end(block, start)
-            reject = _reject(
-                block[start:end], line, "quotes", "quotes that are closed by the end of their cell"
-            )
-            return end, None, reject
+            raw = block[start:end]
+            if raw.count(self.delimiter) > MOST_CELLS:
+                return end, None, _reject(raw, line, "columns", f"at most {MOST_CELLS:,} cells")
+            expected = "quotes that are closed by the end of their cell"
+            return end, None, _reject(raw, line, "quotes", expected)
         end = _line_end(block, found.end())
         raw = block[start : found.end()]
         if not raw.strip():

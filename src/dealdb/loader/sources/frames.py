@@ -11,12 +11,25 @@ import polars as pl
 from polars import selectors
 
 from dealdb.errors import LoadError
-from dealdb.formats.exact_json import as_json
+from dealdb.formats.exact_json import MOST_DEEP, as_json
 from dealdb.loader.cells.wide_decimals import frame_of, has_wide_decimals, read_narrowed
-from dealdb.loader.chunk import ROWS_A_CHUNK, Chunk, RowPlace
+from dealdb.loader.chunk import MAX_COLUMNS, ROWS_A_CHUNK, Chunk, RowPlace
+from dealdb.loader.load_options import MAX_EXPANSION
+from dealdb.loader.sources.bounds.arrow_buffers import unpacked_bytes
+from dealdb.loader.sources.bounds.cells import check_cells, depth_of, parts_of, text_bytes
+from dealdb.loader.sources.bounds.parquet_pages import pages_of
 from dealdb.loader.sources.rows import Rows
+from dealdb.loader.sources.text_file import check_expansion, check_rows
 from dealdb.model.columns import encode_column, field_of
 from dealdb.model.schema import Field, FieldType
+
+# bytes of text in a chunk: a dictionary has a text once, of which each row makes one here
+_MOST_TEXT = 16 * 1024 * 1024
+# some 260,000 years: the calendar that texts are made by ends there
+_LAST_SECOND = 8_200_000_000_000
+_A_SECOND = {"ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+# rows that are read first where nobody knows how long they are
+_FIRST_ROWS = 50
 
 
 class FrameSource:
@@ -59,38 +72,95 @@ class ColumnarSource:
         What messages call it.
     format
         ``parquet`` or ``arrow``.
+    max_expansion
+        Times its size that it may have unpacked.
 
     Raises
     ------
     LoadError
-        If the file is not one.
+        If the file is not one, or unpacks to far more than its size.
     """
 
     bytes_total = None
     header = None
     repeatable = True
 
-    def __init__(self, path: Path, name: str, format: str) -> None:
+    def __init__(
+        self, path: Path, name: str, format: str, max_expansion: int = MAX_EXPANSION
+    ) -> None:
         self.name = name
         self.format = format
         self.notes: list[str] = []
         self._path = path
+        self._packed, self._max_expansion = path.stat().st_size, max_expansion
+        self._may_grow = self._check_size()
+        self._schema = self._checked_schema()
         self.rows_total = int(self._collected(self._scan().select(pl.len())).item())
+        check_rows(name, self.rows_total, self._packed, max_expansion)
 
     def chunks(self) -> Iterator[Chunk]:
-        """Rows of the file, some thousand at a time."""
-        scan = self._scan()
-        if self.rows_total and has_wide_decimals(scan.collect_schema()):
-            yield from self._narrowed_chunks()
-            return
-        for start in range(0, max(self.rows_total, 1), ROWS_A_CHUNK):
-            yield _chunk(self._collected(scan.slice(start, ROWS_A_CHUNK)), start + 1)
+        """
+        Rows of the file, some thousand at a time.
 
-    def _narrowed_chunks(self) -> Iterator[Chunk]:
-        start = 1
-        for frame in read_narrowed(self._path, self.name, self.format):
-            yield _chunk(frame, start)
-            start += frame.height
+        Raises
+        ------
+        LoadError
+            If a cell is longer than those of a table, or all together are far larger than the file.
+        """
+        start, n_bytes = 1, 0
+        for frame in self._frames():
+            check_cells(frame, self.name, start)
+            n_bytes += text_bytes(frame)
+            check_expansion(self.name, n_bytes, self._packed, self._max_expansion)
+            for part in parts_of(frame, _MOST_TEXT):
+                yield self._readable(part, start)
+                start += part.height
+
+    def _readable(self, frame: pl.DataFrame, start: int) -> Chunk:
+        try:
+            return _chunk(frame, start)
+        except (OverflowError, ValueError, pl.exceptions.PanicException) as problem:
+            # of a moment in a list, for example, that no calendar has
+            raise self._unreadable(problem) from problem
+
+    def _frames(self) -> Iterator[pl.DataFrame]:
+        if self.rows_total and has_wide_decimals(self._schema):
+            yield from read_narrowed(self._path, self.name, self.format)
+            return
+        scan, start = self._scan(), 0
+        step = _FIRST_ROWS if self._may_grow else ROWS_A_CHUNK
+        while start < max(self.rows_total, 1):
+            frame = self._collected(scan.slice(start, step))
+            yield frame
+            start += step
+            fitting = _MOST_TEXT * frame.height // max(1, text_bytes(frame))
+            step = max(1, min(ROWS_A_CHUNK, fitting, 2 * step)) if self._may_grow else step
+
+    def _check_size(self) -> bool:
+        """Whether the texts of the file may be larger than what it unpacks to."""
+        if self.format == "arrow":
+            unpacked, may_grow = unpacked_bytes(self._path, self.name), False
+        else:
+            unpacked, may_grow = pages_of(self._path, self.name)
+        check_expansion(self.name, unpacked, self._packed, self._max_expansion)
+        return may_grow
+
+    def _checked_schema(self) -> pl.Schema:
+        try:
+            schema = self._scan().collect_schema()
+        except (pl.exceptions.PolarsError, OSError) as problem:
+            raise self._unreadable(problem) from problem
+        if len(schema) > MAX_COLUMNS:
+            msg = (
+                f"{self.name} has {len(schema):,} columns; a table has at most {MAX_COLUMNS:,}: "
+                "is it what its name says?"
+            )
+            raise LoadError(msg)
+        for name, dtype in schema.items():
+            if depth_of(dtype) > MOST_DEEP:
+                msg = f"{self.name}: column {name[:80]!r} has lists and objects more than {MOST_DEEP} deep"
+                raise LoadError(msg)
+        return schema
 
     def _scan(self) -> pl.LazyFrame:
         if self.format == "arrow":
@@ -100,12 +170,18 @@ class ColumnarSource:
     def _collected(self, scan: pl.LazyFrame) -> pl.DataFrame:
         try:
             return scan.collect()
-        except (pl.exceptions.PolarsError, OSError) as problem:
-            msg = f"{self.name} can't be read as {self.format.capitalize()}: {_first_line(problem)}"
-            raise LoadError(msg) from problem
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as problem:
+            raise self._unreadable(problem) from problem
+
+    def _unreadable(self, problem: BaseException) -> LoadError:
+        return LoadError(
+            f"{self.name} can't be read as {self.format.capitalize()}: {_first_line(problem)}"
+        )
 
 
 def _chunk(frame: pl.DataFrame, first: int) -> Chunk:
+    frame = frame.with_columns(each for each in map(_within_calendar, frame) if each is not None)
+
     def locate(rows: Sequence[int]) -> list[RowPlace]:
         return [RowPlace(first + row, _row_as_json(frame, row)) for row in rows]
 
@@ -120,6 +196,23 @@ def _chunk(frame: pl.DataFrame, first: int) -> Chunk:
         columns, types, encoded = _opened(frame, columns, types, encoded)
     return Chunk(
         frame=pl.DataFrame(list(columns.values())), locate=locate, types=types, encoded=encoded
+    )
+
+
+def _within_calendar(column: pl.Series) -> pl.Series | None:
+    """Texts of a column with a day that Polars has no text for; None for any other one."""
+    if not isinstance(column.dtype, pl.Date | pl.Datetime):
+        return None
+    unit = getattr(column.dtype, "time_unit", None)
+    most = _LAST_SECOND * _A_SECOND[unit] if unit else _LAST_SECOND // 86_400
+    numbers = column.to_physical()
+    fits = numbers.is_between(-most, most)
+    if fits.all():
+        return None
+    return (
+        column.zip_with(fits, column.clear(len(column)))
+        .cast(pl.String)
+        .zip_with(fits, numbers.cast(pl.String) + " is beyond the calendar")
     )
 
 
@@ -213,5 +306,5 @@ def _nested(column: pl.Series) -> pl.Series:
     return pl.Series(column.name, cells, dtype=pl.String)
 
 
-def _first_line(problem: Exception) -> str:
+def _first_line(problem: BaseException) -> str:
     return str(problem).split("\n", 1)[0]

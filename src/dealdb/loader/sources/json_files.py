@@ -21,7 +21,7 @@ from dealdb.loader.objects.pages import Pages
 from dealdb.loader.objects.side_lists import SideLists
 from dealdb.loader.sources.json_text import DECODER, JsonText
 from dealdb.loader.sources.rows import Rows, Spellings
-from dealdb.loader.sources.text_file import ByteStream, check_row
+from dealdb.loader.sources.text_file import ByteStream, check_row, check_rows
 
 # an answer that is larger is no page of one
 _MOST_READ_AGAIN = 64 * 1024 * 1024
@@ -44,24 +44,37 @@ class JsonLinesSource:
     def chunks(self) -> Iterator[Chunk]:
         """Rows of the file, a block at a time."""
         line, rest, done, at = 1, b"", 0, self._stream.first_offset
+        self._n_rows = 0
         spellings = Spellings()
         for block, done in self._stream.blocks():
             text = rest + block
             *complete, rest = text.split(b"\n")
             check_row(self.name, line, rest)
-            yield chunk_of_lines(complete, RowPlace(line, "", at), done, spellings)
+            yield from self._counted(
+                chunks_of_lines(complete, RowPlace(line, "", at), done, spellings)
+            )
             line += len(complete)
             at = None if at is None else at + len(text) - len(rest)
-        yield chunk_of_lines([rest], RowPlace(line, "", at), done, spellings)
+        yield from self._counted(chunks_of_lines([rest], RowPlace(line, "", at), done, spellings))
+
+    def _counted(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+        for chunk in chunks:
+            self._n_rows += chunk.frame.height + len(chunk.rejects)
+            check_rows(self.name, self._n_rows, self.bytes_total, self._stream.max_expansion)
+            yield chunk
 
 
-def chunk_of_lines(
+def chunks_of_lines(
     lines: Sequence[bytes], first: RowPlace, done: int | None, spellings: Spellings | None = None
-) -> Chunk:
+) -> Iterator[Chunk]:
     """Rows of lines that are each one JSON object; ``first`` is where the first one is."""
-    gathered = Rows(spellings=spellings or Spellings())
+    spellings = spellings or Spellings()
+    gathered = Rows(spellings=spellings)
     after = first.offset
     for number, raw in enumerate(lines, start=first.line):
+        if gathered.is_full(ROWS_A_CHUNK):
+            yield gathered.chunk(done)
+            gathered = Rows(spellings=spellings)
         offset = after
         after = None if after is None else after + len(raw) + 1
         if not raw.strip():
@@ -76,7 +89,7 @@ def chunk_of_lines(
             gathered.reject(RowPlace(number, text, offset), "not-json", "one JSON object")
         else:
             gathered.add(row, RowPlace(number, text, offset))
-    return gathered.chunk(done)
+    yield gathered.chunk(done)
 
 
 class JsonArraySource:
@@ -120,7 +133,8 @@ class JsonArraySource:
         for row, place in self._rows(text, pages):
             gathered.add(lists.explained(row) if lists else row, place)
             n_rows += 1
-            if len(gathered.rows) >= ROWS_A_CHUNK:
+            if gathered.is_full(ROWS_A_CHUNK):
+                check_rows(self.name, n_rows, self.bytes_total, self._stream.max_expansion)
                 yield gathered.chunk(text.done)
                 gathered = Rows(spellings=spellings)
         self._lacking = pages.lacking(n_rows)
@@ -253,7 +267,7 @@ class MappingsSource:
         gathered = Rows(spellings=spellings)
         for number, row in enumerate(self._rows, start=1):
             gathered.add(row, RowPlace(number, ""))
-            if len(gathered.rows) >= ROWS_A_CHUNK:
+            if gathered.is_full(ROWS_A_CHUNK):
                 yield gathered.chunk(None, dates_are_text=True)
                 gathered = Rows(spellings=spellings)
         yield gathered.chunk(None, dates_are_text=True)

@@ -95,7 +95,11 @@ class JsonText:
             try:
                 value, end = DECODER.raw_decode(self._text, self._at)
             except json.JSONDecodeError as problem:
+                # twice as much, so that a value over many pieces is not read as often as there are pieces
+                unread = len(self._text) - self._at
                 if self._read_on():
+                    while len(self._text) < 2 * unread and self._read_on():
+                        pass
                     continue
                 raise self.not_json() from problem
             except (ValueError, RecursionError) as problem:

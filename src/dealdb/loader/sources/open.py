@@ -18,6 +18,7 @@ from dealdb.loader.chunk import Source
 from dealdb.loader.load_options import MAX_EXPANSION
 from dealdb.loader.objects.answers import is_answer, rows_of_object
 from dealdb.loader.rejects import is_rejects_file, restored
+from dealdb.loader.sources.bounds.spool import spool
 from dealdb.loader.sources.csv_files import DelimitedSource
 from dealdb.loader.sources.frames import ColumnarSource, FrameSource
 from dealdb.loader.sources.json_files import (
@@ -26,7 +27,7 @@ from dealdb.loader.sources.json_files import (
     MappingsSource,
 )
 from dealdb.loader.sources.table_start import DELIMITERS
-from dealdb.loader.sources.text_file import ByteStream, Tell, spool
+from dealdb.loader.sources.text_file import ByteStream, Tell
 from dealdb.loader.sources.workbooks import WorkbookSource
 
 FORMATS = ("csv", "tsv", "jsonl", "json", "parquet", "arrow", "xlsx")
@@ -178,7 +179,7 @@ def _open_path(path: Path, name: str, wanted: _Wanted, tell: Tell, keep: ExitSta
             (kind for magic, kind in _COLUMNAR.items() if start.startswith(magic)), found
         )
         if columnar in _COLUMNAR.values():
-            return ColumnarSource(path, name, columnar)
+            return ColumnarSource(path, name, columnar, wanted.max_expansion)
         _check_readable(name, start)
         if found == "xlsx" or start.startswith(_ZIP):
             return WorkbookSource(path, name, wanted.max_expansion, wanted.sheet, wanted.id_names)

@@ -7,6 +7,7 @@ Whatever Python or JSON holds becomes text here, with every digit that it has.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -16,10 +17,18 @@ from itertools import chain
 
 import polars as pl
 
-from dealdb.formats.exact_json import as_json
-from dealdb.loader.chunk import Chunk, Reject, RowPlace, merged_type
+from dealdb.errors import LoadError
+from dealdb.formats.exact_json import MOST_DEEP, as_json, is_too_deep
+from dealdb.loader.chunk import MAX_COLUMNS, Chunk, Reject, RowPlace, merged_type
 from dealdb.loader.objects.nested import plain
 from dealdb.model.schema import FieldType
+
+# cells of a chunk, those of names that a row lacks among them
+_MOST_CELLS = 4_000_000
+# sets of names that are remembered
+_MOST_SHAPES = 10_000
+# stands for a row that nobody could read
+_DEEP = "[[...]]"
 
 
 class Spellings:
@@ -41,6 +50,8 @@ class Spellings:
         [{'ID': 1}, {'ID': 2}]
         """
         names = tuple(row)
+        if len(self._renamed) > _MOST_SHAPES:
+            self._renamed.clear()
         if names not in self._renamed:
             self._renamed[names] = self._look(names)
         renamed = self._renamed[names]
@@ -49,11 +60,12 @@ class Spellings:
     def _look(self, names: tuple[object, ...]) -> dict[str, str]:
         texts = [name for name in names if isinstance(name, str)]
         folded = [name.casefold() for name in texts]
+        n_folded = Counter(folded)
         return {
             name: self._first.setdefault(key, name)
             for name, key in zip(texts, folded, strict=True)
             # a row that has both means two things
-            if folded.count(key) == 1 and self._first.setdefault(key, name) != name
+            if n_folded[key] == 1 and self._first.setdefault(key, name) != name
         }
 
 
@@ -77,6 +89,12 @@ class Rows:
     rejects: list[Reject] = field(default_factory=list)
     spellings: Spellings = field(default_factory=Spellings)
     _beside: dict[str, str] = field(default_factory=dict)
+    _names: set[object] = field(default_factory=set)
+
+    def is_full(self, most: int) -> bool:
+        """Whether it is time for a chunk: there are so many rows, or some of many different names."""
+        n_rows = len(self.rows)
+        return n_rows + len(self.rejects) >= most or n_rows * len(self._names) > _MOST_CELLS
 
     def reject(self, place: RowPlace, code: str, expected: str) -> None:
         """Set a row aside."""
@@ -85,12 +103,35 @@ class Rows:
         self.rejects.append(Reject(line=line, code=code, message=message, raw=raw, offset=offset))
 
     def add(self, row: object, place: RowPlace) -> None:
-        """Take a row, or reject it if it is not a mapping."""
+        """
+        Take a row, or reject it if it is not a mapping, or none that a table could have.
+
+        Raises
+        ------
+        LoadError
+            If the rows have more names than a table has columns.
+        """
+        if is_too_deep(row):
+            found = place if place.raw else place._replace(raw=_DEEP)
+            self.reject(
+                found, "type", f"lists and objects in one another at most {MOST_DEEP} times"
+            )
+            return
         if not isinstance(row, Mapping):
             found = place if place.raw else place._replace(raw=as_json(row))
             self.reject(found, "not-an-object", "an object of names and values")
             return
         flat = plain(row)
+        if len(flat) > MAX_COLUMNS:
+            self.reject(place, "columns", f"at most {MAX_COLUMNS:,} names, found {len(flat):,}")
+            return
+        self._names.update(flat)
+        if len(self._names) > MAX_COLUMNS:
+            msg = (
+                f"the rows have more than {MAX_COLUMNS:,} different names, as no table has columns; "
+                "is the source what its name says?"
+            )
+            raise LoadError(msg)
         if flat is not row:
             added = [name for name in flat if name not in row]
             self._beside |= {name: name.rpartition(".")[0] for name in added if "." in name}

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import codecs
 import gzip
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, BinaryIO, TypeAlias, cast
+from typing import IO, TypeAlias, cast
 
 from dealdb.errors import LoadError
 from dealdb.formats.zstd import MAGIC, zstd_reader
@@ -26,12 +25,13 @@ BLOCK_BYTES = (
     2 * 1024 * 1024
 )  # some 20,000 rows: large enough for Polars, small enough for progress
 SAMPLE_BYTES = 64 * 1024
-# as much as a pipe holds
-_PIPE_BYTES = 64 * 1024
 # no row of a real file is longer
 MAX_ROW_BYTES = 64 * 1024 * 1024
 # what is smaller unpacked does no harm
 _HARMLESS_BYTES = 64 * 1024 * 1024
+# rows that any file may have; and of the expansion that is allowed, the part that rows may be of: 10 a byte
+_HARMLESS_ROWS = 200_000
+_ROWS_A_SHARE = 20
 
 
 class ByteStream:
@@ -46,6 +46,8 @@ class ByteStream:
         The one that was asked for; else ``utf-8``, ``utf-16``, ``utf-32`` or ``cp1252``, detected.
     bytes_total
         Size on disk, compressed where it is compressed.
+    max_expansion
+        Times its size that it may have unpacked.
 
     Raises
     ------
@@ -62,7 +64,7 @@ class ByteStream:
         encoding: str | None = None,
     ) -> None:
         self.name = name
-        self._max_expansion = max_expansion
+        self.max_expansion = max_expansion
         self._path = path
         with path.open("rb") as file:
             start = file.read(len(MAGIC))
@@ -110,7 +112,7 @@ class ByteStream:
             try:
                 while block := text.read(BLOCK_BYTES):
                     unpacked += len(block)
-                    check_expansion(self.name, unpacked, self.bytes_total, self._max_expansion)
+                    check_expansion(self.name, unpacked, self.bytes_total, self.max_expansion)
                     yield block, on_disk.tell()
             except (EOFError, gzip.BadGzipFile, OSError) as problem:
                 msg = f"{self.name} can't be read to its end: {problem}"
@@ -153,6 +155,11 @@ class ByteStream:
             yield block
 
 
+def may_unpack_to(unpacked: int, packed: int, most: int) -> bool:
+    """Whether a file of so many bytes may be as large as that unpacked."""
+    return unpacked <= max(_HARMLESS_BYTES, most * packed)
+
+
 def check_expansion(name: str, unpacked: int, packed: int, most: int) -> None:
     """
     Refuse a file that a few kilobytes make endless.
@@ -162,7 +169,7 @@ def check_expansion(name: str, unpacked: int, packed: int, most: int) -> None:
     LoadError
         If it is more than ``most`` times as large unpacked, and that does harm.
     """
-    if unpacked > max(_HARMLESS_BYTES, most * packed):
+    if not may_unpack_to(unpacked, packed, most):
         msg = (
             f"{name} unpacks to more than {most} times its size of {packed:,} bytes, as no table does: "
             "if you trust it, raise max_expansion"
@@ -170,7 +177,24 @@ def check_expansion(name: str, unpacked: int, packed: int, most: int) -> None:
         raise LoadError(msg)
 
 
-def check_row(name: str, line: int, unfinished: bytes | str) -> None:
+def check_rows(name: str, n_rows: int, packed: int, most: int) -> None:
+    """
+    Refuse a small file of endless rows.
+
+    Raises
+    ------
+    LoadError
+        If it has more rows than so many bytes can tell apart, and that does harm.
+    """
+    if n_rows > max(_HARMLESS_ROWS, most // _ROWS_A_SHARE * packed):
+        msg = (
+            f"{name} has more than {n_rows - 1:,} rows in {packed:,} bytes, as no table has: "
+            "if you trust it, raise max_expansion"
+        )
+        raise LoadError(msg)
+
+
+def check_row(name: str, line: int, unfinished: Sized) -> None:
     """
     Refuse a row that has no end, before it fills the memory.
 
@@ -182,19 +206,6 @@ def check_row(name: str, line: int, unfinished: bytes | str) -> None:
     if len(unfinished) > MAX_ROW_BYTES:
         msg = f"{name}, line {line}: the row is longer than {MAX_ROW_BYTES >> 20} MB; is it what its name says?"
         raise LoadError(msg)
-
-
-def spool(file: BinaryIO, keep: ExitStack, tell: Tell) -> Path:
-    """Path of a temporary file with all that a pipe has to say; ``keep`` removes it."""
-    # what is there already, where the file can tell: a pipe may take long to fill a block
-    read = getattr(file, "read1", file.read)
-    folder = keep.enter_context(tempfile.TemporaryDirectory(prefix="dealdb-"))
-    path = Path(folder) / "stdin"
-    with path.open("wb") as copy:
-        while block := read(_PIPE_BYTES):
-            copy.write(block)
-            tell(copy.tell(), None)
-    return path
 
 
 def _is_utf8(block: bytes) -> bool:

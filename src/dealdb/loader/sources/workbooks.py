@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import zlib
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,7 @@ from decimal import Decimal
 from html import unescape
 from pathlib import Path, PurePosixPath
 from typing import Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import polars as pl
 
@@ -20,9 +19,10 @@ from dealdb.errors import LoadError, MissingExtra
 from dealdb.formats.formulas import OWN_SHEET
 from dealdb.loader.chunk import Chunk
 from dealdb.loader.load_options import MAX_EXPANSION
+from dealdb.loader.sources.bounds.cells import check_cells
+from dealdb.loader.sources.bounds.workbook_parts import check_workbook
 from dealdb.loader.sources.frames import FrameSource
 from dealdb.loader.sources.table_start import MOST_ABOVE, has_id, header_place
-from dealdb.loader.sources.text_file import BLOCK_BYTES, check_expansion
 from dealdb.model.schema import FieldType
 
 # what its library says of columns without a value is of no use to anybody who loads them
@@ -32,6 +32,8 @@ _SHORT_NUMBER = r"^-?[0-9]+(?:\.[0-9]{1,9})?$"
 _COLUMN_AT_FAULT = re.compile(r"for column (.+)")
 # other sheets that a note names
 _MOST_NAMED = 5
+# and an error
+_MOST_LISTED = 50
 
 
 class WorkbookSource(FrameSource):
@@ -74,7 +76,7 @@ class WorkbookSource(FrameSource):
                 "XLSX needs the extra 'xlsx': pip install 'dealdb[xlsx]'; or save the sheet as CSV"
             )
             raise MissingExtra(msg) from None
-        _check_archive(path, name, max_expansion)
+        check_workbook(path, name, max_expansion)
         try:
             workbook = fastexcel.read_excel(path)
             chosen = _chosen(workbook, name, sheet, id_names)
@@ -84,6 +86,7 @@ class WorkbookSource(FrameSource):
         except (fastexcel.FastExcelError, OSError) as problem:
             msg = f"{name} can't be read as an XLSX workbook: {_first_line(problem)}"
             raise LoadError(msg) from problem
+        check_cells(frame, name)
         self._cells = _cells_of(path, chosen, place + 1)
         super().__init__(self._filled(frame, id_names))
         self.name, self.format = name, "xlsx"
@@ -101,6 +104,9 @@ class WorkbookSource(FrameSource):
         """Rows of the sheet; one whose formula has no value leaves its field alone."""
         start = 0
         for chunk in map(self._with_own_ids, super().chunks()):
+            if not self._cells.absent:
+                yield chunk
+                continue
             rows = range(start, start + chunk.frame.height)
             start = rows.stop
             absent = [self._cells.absent.get(row, frozenset()) for row in rows]
@@ -131,6 +137,11 @@ class WorkbookSource(FrameSource):
                 cells.notes.append(f"merged cells in {header!r}: the first row has the value")
                 continue
             source = list(range(frame.height))
+            if sum(last + 1 - first for first, last in spans) > 2 * frame.height:
+                cells.notes.append(
+                    f"merged cells in {header!r} lie over one another: they stay as they are"
+                )
+                continue
             for first, last in spans:
                 source[first : last + 1] = [first] * (last + 1 - first)
             frame = frame.with_columns(column.gather(source))
@@ -178,7 +189,11 @@ class _Cells:
 def _chosen(workbook: Any, name: str, sheet: str | None, id_names: Collection[str] | None) -> str:
     """Name of the sheet that is loaded."""
     names: list[str] = list(workbook.sheet_names)
-    listed = ", ".join(map(repr, names))
+    if not names:
+        msg = f"{name} is a workbook without a sheet"
+        raise LoadError(msg)
+    more = ", ..." if len(names) > _MOST_LISTED else ""
+    listed = ", ".join(map(repr, names[:_MOST_LISTED])) + more
     if sheet is not None:
         same = [each for each in names if each.strip().casefold() == sheet.strip().casefold()]
         if sheet in names or len(same) == 1:
@@ -278,26 +293,6 @@ def _short(number: float) -> str:
     return "" if number.is_integer() else f"{number:.9f}".rstrip("0").rstrip(".")
 
 
-def _check_archive(path: Path, name: str, max_expansion: int) -> None:
-    """Go through a workbook's parts, because the sizes that it gives for them need not be true."""
-    unpacked, packed = 0, path.stat().st_size
-    try:
-        with ZipFile(path) as archive:
-            parts = archive.namelist()
-            if not any(part.startswith(("xl/", "mimetype", "content.xml")) for part in parts):
-                msg = f"{name} is a zip archive: unpack it, and load the file in it"
-                raise LoadError(msg)
-            for part in archive.infolist():
-                with archive.open(part) as stream:
-                    while block := stream.read(BLOCK_BYTES):
-                        unpacked += len(block)
-                        check_expansion(name, unpacked, packed, max_expansion)
-    # of the archive, of how a part is packed, of its bytes, of a password that it wants, of an end that is missing
-    except (BadZipFile, NotImplementedError, zlib.error, RuntimeError, EOFError) as problem:
-        msg = f"{name} can't be read as an XLSX workbook: {_first_line(problem)}"
-        raise LoadError(msg) from problem
-
-
 # the parts are read as text: only a few attributes of them matter
 _SHEET = re.compile(rb"<(?:\w+:)?sheet\b([^>]*)>")
 _LINK = re.compile(rb"<(?:\w+:)?Relationship\b([^>]*)>")
@@ -318,12 +313,14 @@ def _cells_of(path: Path, sheet: str, n_above: int) -> _Cells:
     """Formulas without a value and merged cells of a sheet, below so many rows of its range."""
     cells = _Cells()
     text = _part_of(path, sheet)
+    # to look for a word is much faster than to look for a tag
     merged = [
         (_number(column), int(first), int(last))
-        for column, first, _, last in _MERGED.findall(text)
+        for column, first, _, last in (_MERGED.findall(text) if b"mergeCell" in text else ())
         if first != last
     ]
-    if not merged and not _EMPTY_FORMULA.search(text):
+    has_formulas = b"<f" in text or b":f" in text
+    if not merged and not (has_formulas and _EMPTY_FORMULA.search(text)):
         return cells
     found = [
         (int(row), _number(column), bool(_HAS_VALUE.search(content)), bool(_EMPTY_FORMULA.match(content + b"</c>")))

@@ -26,7 +26,7 @@ from dealdb.loader.derive.ids import WithIds
 from dealdb.loader.load_options import LoadOptions
 from dealdb.loader.rejects import RejectsFile, places_for
 from dealdb.loader.report import LoadReport
-from dealdb.loader.sources.json_files import chunk_of_lines
+from dealdb.loader.sources.json_files import chunks_of_lines
 from dealdb.loader.sources.open import COMPRESSED_SUFFIXES, format_by_name
 from dealdb.loader.sources.tail import Lines, Tail
 from dealdb.loader.store_protocol import LoadTarget
@@ -59,7 +59,7 @@ class _LinesSource:
 
     def chunks(self) -> Iterator[Chunk]:
         """The lines."""
-        yield chunk_of_lines(self._lines.texts, self._lines.first, None)
+        yield from chunks_of_lines(self._lines.texts, self._lines.first, None)
 
 
 class _HeldRejects(RejectsFile):
@@ -218,7 +218,11 @@ def follow(
     with (
         Tail(path, from_end=from_end, tell=tell) as tail,
         RejectsFile(
-            str(path), None, places_for(str(path), options.rejects), append=True
+            str(path),
+            None,
+            places_for(str(path), options.rejects),
+            append=True,
+            named=options.rejects_named,
         ) as rejected,
     ):
         follower = Follower(store, path, options, rejected, stop, tell)

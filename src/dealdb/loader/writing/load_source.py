@@ -69,7 +69,9 @@ def load_source(
         show = keep.enter_context(shown(_short_name(source), progress, bar=bar))
         opened = _opened(source, options, show, keep)
         places = _places(source, opened, options)
-        rejected = keep.enter_context(RejectsFile(opened.name, opened.header, places))
+        rejected = keep.enter_context(
+            RejectsFile(opened.name, opened.header, places, named=options.rejects_named)
+        )
         target = DryRun(store()) if options.dry_run else store()
         target.promise(options.promised)
         since = target.newest()

@@ -29,6 +29,7 @@ from dealdb.loader.rests_on import doubts, rests_on
 from dealdb.loader.store_protocol import LoadTarget
 from dealdb.loader.writing.delete_missing import Missing, refuse
 from dealdb.loader.writing.findings import Findings, repeated_lines
+from dealdb.loader.writing.kept_chunks import KeptChunks
 from dealdb.loader.writing.resume import Trail, begun_of
 from dealdb.loader.writing.sending import DEFAULT_BATCH, DEFAULT_CELLS, Sender
 from dealdb.model.pipeline import Kind, Pipeline
@@ -227,15 +228,14 @@ class Load:
         self._findings.look_at(chunk)
 
     def _decide_first(self) -> Iterator[Chunk]:
-        kept: list[Chunk] = []
         small = (self._source.bytes_total or 0) <= KEPT_BYTES
         small = small and (self._source.rows_total or 0) <= KEPT_ROWS
-        self._again = (lambda: kept) if small else self._source.chunks
+        kept = KeptChunks(self._source, 4 * KEPT_BYTES if small else 0)
+        self._again = kept.again
         for chunk in _ahead(self._source.chunks()):
             self._look_at(chunk)
             self._meter.checked(chunk)
-            if small:
-                kept.append(chunk)
+            kept.add(chunk)
         # in a load that is resumed, some deals exist as they should; each commit refuses others
         if self._options.on_conflict == "error" and not (self._trail and self._trail.reached):
             self._plan = self._profile.plan()
