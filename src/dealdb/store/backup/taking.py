@@ -11,10 +11,11 @@ import polars as pl
 
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
-from dealdb.store.archive.chunks import CHUNK_ROWS, Columns, encoded
+from dealdb.store.archive.chunks import Columns, encoded
 from dealdb.store.archive.manifest import Generation
 from dealdb.store.archive.sealing import seal_all
 from dealdb.store.archive.segments import Segment
+from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.backup.contents import End, Head, pack_entry
 from dealdb.store.backup.files import new_file
 from dealdb.store.backup.parts import COLUMN, END, HEAD, HISTORY, LAST, PartWriter
