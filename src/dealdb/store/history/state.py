@@ -57,24 +57,35 @@ def trouble_of(link: Link, keys: Keys) -> str | None:
     if found.get(b"format", FORMAT) != FORMAT:
         # a newer one, or a restore, which say so themselves
         return None
-    last = _last(link, keys, found)
+    try:
+        last = _last(link, keys, found)
+    except StoreDamaged:
+        # of the log itself, which whoever reads it says
+        return None
     if not found:
         return f"{keys.meta!r} is gone, and there are commits" if last else None
     try:
         position = _checked(keys, found)
-        rows = number_in(f"rows in {keys.meta!r}", found.get(b"rows"))
-        if last is None or last.position.seq > position.seq:
-            return None
-        if last.position != position:
-            number = last.position.seq
-            return (
-                f"{keys.meta!r} is of commit {position.seq}, and the log ends with commit {number}"
-            )
-        if rows != _rows_after(last):
-            return f"{keys.meta!r} says {rows:,} rows, and the log {_rows_after(last):,}"
     except StoreDamaged as damaged:
         return str(damaged).partition("; dealdb doctor")[0]
-    return None
+    return _difference(keys, found, position, last)
+
+
+def _difference(
+    keys: Keys, found: Mapping[bytes, bytes], position: Position, last: Entry | None
+) -> str | None:
+    """What to say where a state is not that after the last entry of the log."""
+    if last is None or last.position.seq > position.seq:
+        return None
+    if last.position != position:
+        seqs = f"commit {position.seq}, and the log ends with commit {last.position.seq}"
+        return f"{keys.meta!r} is of {seqs}"
+    try:
+        rows, known = int(found[b"rows"]), _rows_after(last)
+    except StoreDamaged:
+        # of the log itself, which whoever reads it says
+        return None
+    return None if rows == known else f"{keys.meta!r} says {rows:,} rows, and the log {known:,}"
 
 
 def mend(link: Link, keys: Keys) -> bool:
@@ -100,7 +111,9 @@ def mend(link: Link, keys: Keys) -> bool:
     try:
         replica = replica_at(link, keys, last.position.seq)
     except StoreDamaged as damaged:
-        raise _beyond_repair(link, trouble) from damaged
+        where = link.settings.where
+        msg = f"{where}: the state of the collection is damaged ({trouble}), and so is its history: {damaged}"
+        raise StoreDamaged(msg) from damaged
     if replica.position != last.position or _last_revision(link, keys) > last.position.seq:
         # the log has lost commits that the hashes have
         raise _beyond_repair(link, trouble)

@@ -120,9 +120,10 @@ class Audit:
         StoreDamaged
             If the state of the collection is gone or damaged; ``repair`` makes it again.
         """
+        logged = Logged(*self._live.snapshot_with_rows())
+        # behind the log, which may be what is damaged
         if trouble := trouble_of(self._link, self._keys):
             raise damaged_state(self._link, trouble)
-        logged = Logged(*self._live.snapshot_with_rows())
         seen: set[str] = set()
         suspects: set[str] = set()
         for hashes in scan_hashes(self._link, self._keys):
