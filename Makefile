@@ -25,7 +25,7 @@ DOTS := while sleep 2 && kill -0 $$$$ 2>/dev/null; do printf .; done & dots=$$!;
 END_DOTS := code=$$?; kill $$dots; echo; exit $$code
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench bench-redis7 test test-all test-servers test-machine cov mutants faults soak exports hostile check fmt docs clean
+.PHONY: help setup demo bench bench-redis7 test test-all test-servers test-machine cov mutants faults soak exports hostile fuzz check fmt docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ exports: $(STAMP) ## 1,000 generated exports whose truth is known: which figures
 
 hostile: $(STAMP) ## Small hostile inputs, each in a process of its own: how it ends, and its peak of memory; e.g. ARGS="-k workbook"
 	PYTHONPATH=tests $(BIN)/python -m hostile $(ARGS)
+
+fuzz: $(STAMP) ## 30 minutes of random and twisted input, shared by its targets; e.g. ARGS="--only evil --minutes 5 --seed 1"
+	PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
 
 check: $(STAMP) ## Read-only checks: lint, format, types, generated docs
 	$(BIN)/ruff check .

@@ -6,8 +6,10 @@ Both modules give each value the same text; a test holds them to it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import cast
 
 import polars as pl
@@ -168,7 +170,7 @@ def decode_column(texts: pl.Series, field: Field) -> pl.Series:
 def _decimals(texts: pl.Series, field: Field) -> pl.Series:
     numbers = texts.cast(dtype_of(field), strict=False)
     # Polars takes 1E-99999999 for 0
-    odd = ((numbers == 0) & (texts != "0")).fill_null(value=False)
+    odd = (numbers == 0) & (texts != "0")
     if not odd.any():
         return numbers
     places = odd.arg_true()
@@ -185,18 +187,25 @@ def readable(column: pl.Series) -> pl.Series:
     >>> readable(pl.Series([0, 10**8]).cast(pl.Int32).cast(pl.Date)).to_list()
     [datetime.date(1970, 1, 1), None]
     """
+    # a look is cheap, above all at few values: most methods of a Series are expressions, which take far longer
     if column.dtype.is_float():
-        fits = column.is_finite()
+        if not math.isfinite(column.sum()):
+            return column.set(~column.is_finite().fill_null(value=True), None)
     elif isinstance(column.dtype, pl.Date | pl.Datetime):
-        first, last = (date.min, date.max)
-        if isinstance(column.dtype, pl.Datetime):
-            first, last = _FIRST_MOMENT, _LAST_MOMENT
-        bounds = pl.Series([first, last], dtype=column.dtype).to_physical()
-        fits = column.to_physical().is_between(bounds[0], bounds[1])
-    else:
-        return column
-    # to look is cheap, to build the column again is not
-    return column if fits.all(ignore_nulls=True) else column.set(~fits.fill_null(value=True), None)
+        numbers = column.to_physical()
+        first, last = _calendar_of(column.dtype)
+        lowest, highest = cast("int | None", numbers.min()), cast("int | None", numbers.max())
+        if lowest is not None and highest is not None and not first <= lowest <= highest <= last:
+            return column.set(~numbers.is_between(first, last).fill_null(value=True), None)
+    return column
+
+
+@cache
+def _calendar_of(dtype: pl.DataType) -> tuple[int, int]:
+    """Numbers of the first and the last moment that Python's calendar has."""
+    ends = (date.min, date.max) if dtype == pl.Date else (_FIRST_MOMENT, _LAST_MOMENT)
+    first, last = pl.Series(ends, dtype=dtype).to_physical()
+    return first, last
 
 
 def decode_frame(columns: dict[str, list[str | None]], fields: Iterable[Field]) -> pl.DataFrame:

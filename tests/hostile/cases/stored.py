@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from decimal import Decimal
 from hashlib import sha1
+from typing import Any, Literal
 
 import msgpack
 import polars as pl
@@ -27,6 +28,14 @@ def refused(ask: Callable[[], object], *, about: str = "") -> None:
     except DealDBError as error:
         said = str(error)
     assert about in said, said
+
+
+def _client(world: World) -> Any:
+    return world.client()
+
+
+def _manifest(client: Any) -> bytes:
+    return bytes(client.get("deals:checkpoint"))
 
 
 @case("a number of 30 digits in a hash")
@@ -76,31 +85,31 @@ def beyond_the_calendar(world: World) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     db.save_deal({"id": "1", "closed": date(2026, 1, 1), "at": now, "rate": 0.5})
     texts = {"closed": "+290000-01-01", "at": "+290000-01-01T00:00:00Z", "rate": "1e999"}
-    world.client().hset("deal:1", mapping=texts)
+    _client(world).hset("deal:1", mapping=texts)
     db.repair()
     [row] = db.query.find().rows(named=True)
     assert (row["closed"], row["at"], row["rate"]) == (None, None, None)
     assert db.check().deals == 1
 
 
-def _entry(client: object, kind: bytes, **fields: bytes) -> None:
+def _entry(client: Any, kind: bytes, **fields: bytes) -> None:
     """Make the last entry of a kind say something else, and all hashes of the chain right again."""
-    log = client.xrange("deals:log")  # type: ignore[attr-defined]
+    log = client.xrange("deals:log")
     twisted = max(place for place, (_, each) in enumerate(log) if each[b"kind"] == kind)
     log[twisted][1].update({name.encode(): value for name, value in fields.items()})
     last = b""
-    client.delete("deals:log")  # type: ignore[attr-defined]
+    client.delete("deals:log")
     for entry_id, each in log:
         before = last or each[b"writer"]
         words = (before, entry_id[:-2], each[b"writer"], each[b"counter"], each[b"time"])
         each[b"hash"] = last = sha1(b" ".join(words)).hexdigest()[:16].encode()
-        client.xadd("deals:log", each, id=entry_id)  # type: ignore[attr-defined]
-    client.hset("deals:meta", "hash", last)  # type: ignore[attr-defined]
+        client.xadd("deals:log", each, id=entry_id)
+    client.hset("deals:meta", "hash", last)
 
 
-def _packed(frame: pl.DataFrame, compression: str = "lz4") -> bytes:
+def _packed(frame: pl.DataFrame, compression: Literal["lz4", "zstd"] = "lz4") -> bytes:
     file = io.BytesIO()
-    frame.write_ipc_stream(file, compression=compression)  # type: ignore[arg-type]
+    frame.write_ipc_stream(file, compression=compression)
     return file.getvalue()
 
 
@@ -167,7 +176,7 @@ def _filled(world: World) -> None:
 def huge_state(world: World) -> None:
     db = world.database()
     db.save_deal({"id": "1", "amount": 5})
-    client = world.client()
+    client: Any = world.client()
     client.hset("deals:meta", "rows", "300000000")
     client.delete("deals:log")
     refused(lambda: world.database().query.find(), about="has had 300,000,000 rows")
@@ -203,7 +212,7 @@ def huge_chunks(world: World) -> None:
             client.flushall()
             _checkpointed(world)
             client.set(f"deals:chunk:{digest_of(blob)}", blob)
-            manifest = json.loads(client.get("deals:checkpoint"))
+            manifest = json.loads(_manifest(client))
             manifest["generations"][0]["columns"]["chunks"]["name"] = [digest_of(blob)]
             client.set("deals:checkpoint", json.dumps(manifest))
             # the checkpoint is as good as gone: the log is there
@@ -213,7 +222,7 @@ def huge_chunks(world: World) -> None:
 @case("a manifest of 400 million rows, of chunks that there are, and other manifests", seconds=20)
 def huge_manifest(world: World) -> None:
     _checkpointed(world)
-    client = world.client()
+    client: Any = world.client()
     text = client.get("deals:checkpoint")
     manifest = json.loads(text)
     [generation] = manifest["generations"]
@@ -236,12 +245,12 @@ def huge_manifest(world: World) -> None:
 def damaged_state(world: World) -> None:
     from dealdb.store.upkeep.doctor import findings
 
-    def lose(client: object) -> None:
-        client.delete("deals:meta")  # type: ignore[attr-defined]
+    def lose(client: Any) -> None:
+        client.delete("deals:meta")
 
-    def be_another(client: object) -> None:
+    def be_another(client: Any) -> None:
         lose(client)
-        client.hset("deals:meta", "a", "b")  # type: ignore[attr-defined]
+        client.hset("deals:meta", "a", "b")
 
     fields = {
         "seq": ("99999999999999", "1e9", "9" * 5_000),
@@ -275,7 +284,7 @@ def damaged_state(world: World) -> None:
 def other_texts(world: World) -> None:
     db = world.database()
     db.save_deal({"id": "1"})
-    client = world.client()
+    client: Any = world.client()
     for text in (b"[" * 100_000, b"\xff", b"{}", b""):
         client.hset("deals:queries", mapping={"big": text, "mapping:x": text})
         refused(lambda: db.query.saved(), about="'big' can't be read")

@@ -19,7 +19,10 @@ def test_packed_columns_come_back_as_they_were() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"no stream", packed(pl.DataFrame({"id": ["1"]}))[:-60]])
 def test_what_is_no_stream_is_refused(data: bytes) -> None:
-    with pytest.raises(StoreDamaged, match="a commit is not what dealdb wrote"), Reading("a commit"):
+    with (
+        pytest.raises(StoreDamaged, match="a commit is not what dealdb wrote"),
+        Reading("a commit"),
+    ):
         unpacked(data)
 
 

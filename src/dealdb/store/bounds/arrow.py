@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 from struct import Struct
 
 _U8, _U16, _I32, _U32, _I64 = map(Struct, ("<B", "<H", "<i", "<I", "<q"))
@@ -21,6 +22,8 @@ _SCHEMA, _BATCH = 1, 3
 # nothing of ours has a list of lists; what reads deep ones may run out of its stack
 _MOST_LEVELS = 2
 _MOST_COLUMNS = 1_024
+# batches may share their buffers, of which a column has a few
+_MOST_BATCHES, _MOST_BUFFERS = 1_000, 8 * _MOST_COLUMNS
 # of a schema that is remembered
 _MOST_HEADER = 2**16
 
@@ -67,6 +70,9 @@ def file_bytes(data: bytes) -> int:
         msg = "dictionaries"
         raise ValueError(msg)
     total = 0
+    if _size(data, footer, 3) > _MOST_BATCHES:
+        msg = "too many batches"
+        raise ValueError(msg)
     for block in _structs(data, footer, 3, 24):
         begins = _at(_I64, data, block)
         body = begins + _at(_I32, data, block + 8)
@@ -92,6 +98,9 @@ def _message(data: bytes, begins: int, body: int) -> tuple[int, int]:
         raise ValueError(msg)
     is_packed = bool(_field(data, header, 3, optional=True))
     begins, n = _vector(data, header, 2)
+    if n > _MOST_BUFFERS:
+        msg = "too many buffers"
+        raise ValueError(msg)
     places = _PLACE.iter_unpack(data[begins : begins + n * _PLACE.size])
     total = 0
     for offset, size in places:
@@ -113,18 +122,19 @@ def _unpacked(data: bytes, begins: int, size: int) -> int:
 
 def _check_schema(data: bytes, schema: int) -> None:
     """Refuse columns that no entry and no segment has: deep ones, and those with a dictionary."""
-    fields = list(_tables(data, schema, 1))
-    if len(fields) > _MOST_COLUMNS:
-        msg = "too many columns"
-        raise ValueError(msg)
+    fields = list(islice(_tables(data, schema, 1), _MOST_COLUMNS + 1))
     for level in range(_MOST_LEVELS + 1):
+        if len(fields) > _MOST_COLUMNS:
+            msg = "too many columns"
+            raise ValueError(msg)
         if any(_field(data, each, 4, optional=True) for each in fields):
             msg = "a dictionary"
             raise ValueError(msg)
         if level == _MOST_LEVELS and fields:
             msg = "lists of lists"
             raise ValueError(msg)
-        fields = [child for each in fields for child in _tables(data, each, 5)]
+        children = (child for each in fields for child in _tables(data, each, 5))
+        fields = list(islice(children, _MOST_COLUMNS + 1))
 
 
 def _at(what: Struct, data: bytes, place: int) -> int:

@@ -10,12 +10,15 @@ raises one of many errors: callers are behind a wall.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
 
 _MAGIC = b"PAR1"
 # each text after the first may repeat the one before it: some bytes stand for gigabytes. Polars never writes it
 _DELTA_BYTE_ARRAY = 7
 _MOST_LEVELS = 12
+# row groups may share their pages: walking them all would take as long as their product
+_MOST_PAGES = 20_000
 # types of the compact form
 _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
 _NUMBERS = (_I32, _I64)
@@ -65,7 +68,11 @@ def extent_of(blob: bytes) -> Extent:
         raise ValueError(msg)
     footer, _ = _struct(blob, begins, 0)
     groups: list[_Struct] = footer.get(4, [])
-    pages = [page for group in groups for chunk in group[1] for page in _pages(blob, chunk[3])]
+    every = (page for group in groups for chunk in group[1] for page in _pages(blob, chunk[3]))
+    pages = list(islice(every, _MOST_PAGES + 1))
+    if len(pages) > _MOST_PAGES:
+        msg = "more pages than a chunk has"
+        raise ValueError(msg)
     return Extent(
         n_rows=max(footer[3], sum(group[3] for group in groups)),
         n_columns=max((len(group[1]) for group in groups), default=0),
