@@ -114,14 +114,15 @@ def _twist(client: Any, chance: random.Random) -> str:
     key = chance.choice(sorted(client.keys("*")) or [b"deals:meta"])
     if chance.random() < 0.05:
         client.delete(key)
-        chance.choice(
+        replace: Callable[[], Any] = chance.choice(
             [
                 lambda: client.set(key, chance.choice(_TEXTS)),
                 lambda: client.hset(key, "a", "b"),
                 lambda: client.rpush(key, "a"),
                 lambda: None,
             ]
-        )()
+        )
+        replace()
         return f"{key!r} is another"
     kind = client.type(key)
     how = {b"string": _string, b"hash": _hash, b"stream": _stream, b"set": _set}.get(kind)

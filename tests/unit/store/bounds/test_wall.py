@@ -16,7 +16,7 @@ from dealdb.store.bounds.wall import Reading, number_in, text, time_in, whole
     "decode",
     [
         lambda: json.loads("[" * 100_000),
-        lambda: {}["x"],
+        lambda: {"y": 1}["x"],
         lambda: [][1],
         lambda: b"\xff".decode(),
         lambda: 10**400 / 3.0,
