@@ -187,7 +187,9 @@ def _string(client: Any, chance: random.Random, key: bytes) -> str:
         client.set(key, _bytes(chance, found))
         return "twisted"
     blob = _blob(chance, key, found)
-    manifest = client.get("deals:checkpoint") or b""
+    if client.type("deals:checkpoint") != b"string":
+        return "left"
+    manifest = client.get("deals:checkpoint")
     if key.startswith(b"deals:chunk:"):
         name = digest_of(blob).encode()
         client.set(b"deals:chunk:" + name, blob)
