@@ -116,7 +116,7 @@ def _packed(frame: pl.DataFrame, compression: Literal["lz4", "zstd"] = "lz4") ->
 _HUGE = msgpack.packb([400_000_000])
 
 
-@case("log entries whose rows, heights and columns nobody has given", seconds=20)
+@case("log entries whose rows, heights and columns nobody has given", seconds=20, slow=True)
 def huge_entries(world: World) -> None:
     one_text = pl.DataFrame([pl.Series("id", ["x" * 400_000]).new_from_index(0, 200)])
     entries: dict[str, tuple[bytes, dict[str, bytes]]] = {
@@ -241,7 +241,7 @@ def huge_manifest(world: World) -> None:
         assert world.database(cache=world.folder / "cache").query.find().height == 50
 
 
-@case("a state that is gone or damaged", seconds=15)
+@case("a state that is gone or damaged", seconds=20, slow=True)
 def damaged_state(world: World) -> None:
     from dealdb.store.upkeep.doctor import findings
 
