@@ -87,7 +87,7 @@ exports: $(STAMP) ## 1,000 generated exports whose truth is known: which figures
 hostile: $(STAMP) ## Small hostile inputs, each in a process of its own: how it ends, and its peak of memory; e.g. ARGS="-k workbook"
 	PYTHONPATH=tests $(BIN)/python -m hostile $(ARGS)
 
-fuzz: $(STAMP) ## Random and twisted input for half an hour, or ARGS="--minutes 80 --only guided" (10 minutes a target)
+fuzz: $(STAMP) ## 30 minutes of random and twisted input, shared by its targets; e.g. ARGS="--only evil --minutes 5 --seed 1"
 	PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
 
 audit: $(STAMP) ## Known vulnerabilities of the pinned packages (needs a network), and what bandit finds

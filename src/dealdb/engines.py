@@ -114,6 +114,11 @@ def _pool_has_started() -> bool:
     return False
 
 
+def is_interrupt(error: BaseException) -> bool:
+    """Whether an error is what an engine has made of an interrupt of the program."""
+    return _interrupt_behind(error) is not None
+
+
 def _interrupt_behind(error: BaseException) -> BaseException | None:
     """
     What a signal's handler raised and an engine has turned into this error; None where it is what it seems.

@@ -6,13 +6,82 @@ A test names each of them, so that a new version of the client fails there and n
 
 from __future__ import annotations
 
+import re
 import socket
+import time
 from contextlib import AbstractContextManager
 from typing import Any
 
 from redis._parsers.base import BaseParser
-from redis._parsers.hiredis import NOT_ENOUGH_DATA
-from redis.exceptions import RedisError
+from redis._parsers.hiredis import NOT_ENOUGH_DATA, _HiredisParser
+from redis.exceptions import RedisError, TimeoutError
+
+from dealdb.connection.replies import ReplyBeyondBounds
+
+# no server takes a larger value (proto-max-bulk-len), so none has one to send
+MOST_BYTES = 512 * 2**20
+# elements of one reply: dealdb never asks for as many
+MOST_ELEMENTS = 2**20
+# lists in one reply, and lines: each takes far more memory than its four bytes
+_MOST_LISTS, _MOST_LINES = 2**19, 2**23
+# a reply of less can't hold so many that it matters
+_LOOKED_AT_BYTES = 2**20
+# a reply that comes more slowly, once its time-out is over, is none: a byte now and then would keep a caller for ever
+_LEAST_BYTES_A_SECOND = 1_000
+# the beginning of a value or of a list, with its size
+_SIZE = re.compile(rb"(?:([$*])([0-9]{1,30})|[:+-][^\r]*|[$*]-1)\r\n")
+# of a reply whose sizes are looked at one by one
+_BEGINNING_BYTES = 4_096
+
+
+class BoundedParser(_HiredisParser):
+    """The client's parser, for a server that nobody trusts: a reply has an end, and so has the memory for it."""
+
+    def read_response(self, *args: Any, **more: Any) -> Any:
+        """As the client's; the bounds are those of one reply."""
+        self._began, self._n_bytes, self._n_lists, self._n_lines = time.monotonic(), 0, 0, 0
+        return super().read_response(*args, **more)
+
+    def read_from_socket(self, *args: Any, **more: Any) -> Any:
+        """As the client's, with a look at what has come so far of a reply that goes on."""
+        if self._n_bytes:
+            self._check()
+        reader: Any = self._reader
+        before = reader.len() if reader is not None else 0
+        found = super().read_from_socket(*args, **more)  # type: ignore[no-untyped-call]
+        n = reader.len() - before
+        self._n_bytes += n
+        if self._n_bytes == n:
+            self._check_sizes(bytes(self._buffer[: min(n, _BEGINNING_BYTES)]))
+        elif self._n_bytes > _LOOKED_AT_BYTES:
+            self._n_lists += self._buffer.count(b"\r\n*", 0, n)
+            self._n_lines += self._buffer.count(b"\r\n", 0, n)
+        return found
+
+    def _check_sizes(self, said: bytes) -> None:
+        """Look at the sizes with which a reply begins, before anything of it is kept."""
+        place = 0
+        while size := _SIZE.match(said, place):
+            kind, number = size[1], int(size[2] or b"0")
+            if number > (MOST_BYTES if kind == b"$" else MOST_ELEMENTS):
+                msg = f"a reply of {number:,} {'bytes' if kind == b'$' else 'elements'}"
+                raise ReplyBeyondBounds(msg)
+            place = size.end() + (number + 2 if kind == b"$" else 0)
+
+    def _check(self) -> None:
+        # what is pending is a value that has not come to its end
+        reader: Any = self._reader
+        if reader is not None and reader.len() > MOST_BYTES + len(self._buffer):
+            msg = f"a value of more than {MOST_BYTES:,} bytes"
+            raise ReplyBeyondBounds(msg)
+        if self._n_lists > _MOST_LISTS or self._n_lines > _MOST_LINES:
+            msg = "a reply of millions of lists or lines"
+            raise ReplyBeyondBounds(msg)
+        took = time.monotonic() - self._began
+        limit = (self._socket_timeout or 0) + self._n_bytes / _LEAST_BYTES_A_SECOND
+        if self._socket_timeout and took > limit:
+            msg = f"{self._n_bytes:,} bytes of a reply in {took:.0f} seconds"
+            raise TimeoutError(msg)
 
 
 class RedisPyParts:

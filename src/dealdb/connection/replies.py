@@ -10,6 +10,13 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from redis.exceptions import InvalidResponse
+
+
+class ReplyBeyondBounds(InvalidResponse):
+    """A reply that no server of deals has a reason to send."""
+
+
 NO_CLUSTER = (
     "it is a node of a cluster, which dealdb does not support: "
     "use a server of its own with cluster-enabled no"

@@ -14,7 +14,7 @@ import ssl
 
 from redis import exceptions as client
 
-from dealdb.connection.replies import ErrorReply, parse_reply
+from dealdb.connection.replies import ErrorReply, ReplyBeyondBounds, parse_reply
 from dealdb.errors import AccessDenied, ServerRefused, ServerUnavailable, StoreError
 
 _LOGIN_REFUSED = (
@@ -68,6 +68,8 @@ def translate(error: Exception, where: str) -> StoreError:
         return ServerUnavailable(f"{where} can't answer yet: {said}")
     if isinstance(error, client.ResponseError):
         return ServerRefused(f"{where} refused: {said}", reply=reply.word)
+    if isinstance(error, ReplyBeyondBounds):
+        return ServerUnavailable(f"{where} sends what no server of deals does: {error}; is it one?")
     if isinstance(error, client.InvalidResponse):
         return ServerUnavailable(
             f"{where} does not speak the Redis protocol: is it the right port?"

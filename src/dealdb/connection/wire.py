@@ -30,7 +30,7 @@ from redis.exceptions import RedisError
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
-from dealdb.connection.redis_py import RedisPyParts, error_reply
+from dealdb.connection.redis_py import BoundedParser, RedisPyParts, error_reply
 from dealdb.connection.settings import Settings
 from dealdb.connection.translate import is_demoted, translate
 from dealdb.errors import StoreError
@@ -286,6 +286,7 @@ def _new_connection(settings: Settings, db: int) -> Any:
         "socket_timeout": settings.socket_timeout_s,
         "socket_connect_timeout": settings.socket_timeout_s,
         "socket_read_size": _READ_BYTES,
+        "parser_class": BoundedParser,
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
         "legacy_responses": True,

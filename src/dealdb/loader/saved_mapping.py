@@ -96,7 +96,7 @@ class SavedMapping:
         """
         try:
             content = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as problem:
+        except (tomllib.TOMLDecodeError, RecursionError) as problem:
             msg = f"mapping {name}: it is not TOML: {problem}"
             raise LoadError(msg) from problem
         version = content.pop("version", VERSION)

@@ -6,15 +6,21 @@ Both modules give each value the same text; a test holds them to it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from functools import cache
 from typing import cast
 
 import polars as pl
 
+from dealdb.errors import SchemaError
 from dealdb.model.schema import MAX_DECIMAL_DIGITS, Field, FieldType, Schema
-from dealdb.model.values import decode, encode
+from dealdb.model.values import Value, decode, encode
 
 _LIST = Field("list", FieldType.LIST)
+_FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
+_LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 
 # by name, not by what a column holds: a type that changes with the data would break the code that reads it
 CATEGORIES = frozenset(("owner", "stage", "currency", "source", "loss_reason"))
@@ -121,7 +127,7 @@ def encode_column(column: pl.Series, field: Field) -> pl.Series:
             return column.cast(pl.String).str.strip_chars_end("0").str.strip_chars_end(".")
         case FieldType.FLOAT | FieldType.LIST:
             # value by value: Polars writes exponents its own way (1e-7), and has no JSON writer for lists
-            texts = [None if value is None else encode(value, field) for value in column.to_list()]
+            texts = [_text_or_none(value, field) for value in column.to_list()]
             return pl.Series(column.name, texts, dtype=pl.String)
         case FieldType.BOOL:
             return _bool_texts(column)
@@ -152,11 +158,54 @@ def decode_column(texts: pl.Series, field: Field) -> pl.Series:
         case FieldType.LIST:
             return pl.Series(texts.name, map(_list_or_none, texts), dtype=pl.List(pl.String))
         case FieldType.DATE:
-            return texts.str.to_date("%Y-%m-%d", strict=False)
+            return readable(texts.str.to_date("%Y-%m-%d", strict=False))
         case FieldType.DATETIME:
             moments = texts.str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us", strict=False)
-            return moments.dt.replace_time_zone("UTC")
-    return texts.cast(dtype_of(field), strict=False)
+            return readable(moments.dt.replace_time_zone("UTC"))
+        case FieldType.DECIMAL:
+            return _decimals(texts, field)
+    return readable(texts.cast(dtype_of(field), strict=False))
+
+
+def _decimals(texts: pl.Series, field: Field) -> pl.Series:
+    numbers = texts.cast(dtype_of(field), strict=False)
+    # Polars takes 1E-99999999 for 0
+    odd = (numbers == 0) & (texts != "0")
+    if not odd.any():
+        return numbers
+    places = odd.arg_true()
+    values = [_value_or_none(text, field) for text in texts.gather(places)]
+    return numbers.scatter(places, pl.Series(values, dtype=numbers.dtype, strict=False))
+
+
+def readable(column: pl.Series) -> pl.Series:
+    """
+    The same column, with null for what no text stands for: a day that Python's calendar lacks, infinity and NaN.
+
+    Examples
+    --------
+    >>> readable(pl.Series([0, 10**8]).cast(pl.Int32).cast(pl.Date)).to_list()
+    [datetime.date(1970, 1, 1), None]
+    """
+    # a look is cheap, above all at few values: most methods of a Series are expressions, which take far longer
+    if column.dtype.is_float():
+        if not math.isfinite(column.sum()):
+            return column.set(~column.is_finite().fill_null(value=True), None)
+    elif isinstance(column.dtype, pl.Date | pl.Datetime):
+        numbers = column.to_physical()
+        first, last = _calendar_of(column.dtype)
+        lowest, highest = cast("int | None", numbers.min()), cast("int | None", numbers.max())
+        if lowest is not None and highest is not None and not first <= lowest <= highest <= last:
+            return column.set(~numbers.is_between(first, last).fill_null(value=True), None)
+    return column
+
+
+@cache
+def _calendar_of(dtype: pl.DataType) -> tuple[int, int]:
+    """Numbers of the first and the last moment that Python's calendar has."""
+    ends = (date.min, date.max) if dtype == pl.Date else (_FIRST_MOMENT, _LAST_MOMENT)
+    first, last = pl.Series(ends, dtype=dtype).to_physical()
+    return first, last
 
 
 def decode_frame(columns: dict[str, list[str | None]], fields: Iterable[Field]) -> pl.DataFrame:
@@ -180,9 +229,21 @@ def decode_frame(columns: dict[str, list[str | None]], fields: Iterable[Field]) 
     return pl.DataFrame(series)
 
 
-def _list_or_none(text: str | None) -> list[str] | None:
+def _text_or_none(value: object, field: Field) -> str | None:
     try:
-        return None if text is None else cast("list[str]", decode(text, _LIST))
+        return None if value is None else encode(value, field)
+    except SchemaError:
+        # what a chunk of another program holds
+        return None
+
+
+def _list_or_none(text: str | None) -> list[str] | None:
+    return None if text is None else cast("list[str] | None", _value_or_none(text, _LIST))
+
+
+def _value_or_none(text: str, field: Field) -> Value:
+    try:
+        return decode(text, field)
     except ValueError:
         return None
 

@@ -20,6 +20,8 @@ _ROUNDING = Context(prec=MAX_DECIMAL_DIGITS)
 # what values are to be, for errors
 A_NUMBER = "a decimal number"
 A_PROBABILITY = "a probability from 0 to 1 (60 % is 0.6)"
+# no number that fits has so many characters, however it is written; to read a text costs what its length says
+_MAX_TEXT = 400
 _PERCENT = re.compile(r"\s*([0-9]{1,3}(?:\.[0-9]{1,16})?)\s*%\s*", re.ASCII)
 
 
@@ -51,6 +53,8 @@ def scale_of(number: Decimal) -> int:
 def number_of(value: object) -> Decimal | None:
     """The finite number that a value is or reads as, exactly but for a float's noise; None where there is none."""
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+        return None
+    if isinstance(value, str) and len(value) > _MAX_TEXT:
         return None
     try:
         number = Decimal(repr(float(value)) if isinstance(value, float) else value)
@@ -146,16 +150,30 @@ def check_probability(text: str) -> None:
 
 
 def decode_decimal(text: str, field: Field) -> Decimal:
-    """Number from its text, with the decimals that its field shows; ValueError for what is none."""
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
+    """
+    Number from its text, with the decimals that its field shows; ValueError where its column has no room for it.
+
+    Examples
+    --------
+    >>> from dealdb.model.schema import FieldType
+    >>> decode_decimal("20.1", Field("amount", FieldType.DECIMAL, 2))
+    Decimal('20.10')
+    """
+    number = number_of(text)
+    if number is None:
         msg = "not a decimal number"
-        raise ValueError(msg) from None
+        raise ValueError(msg)
+    # counted before anything is written out: an exponent of nine digits stands for as many zeros
+    scale = scale_of(number)
+    if max(number.adjusted() + 1, 1) + max(scale, field.scale) > MAX_DECIMAL_DIGITS:
+        msg = f"more than {MAX_DECIMAL_DIGITS} digits"
+        raise ValueError(msg)
+    if not number:
+        return Decimal((0, (0,), -field.scale))
     # built from digits: quantize() would round to the 28 digits of the default context
     sign, digits, exponent = number.as_tuple()
-    if not isinstance(exponent, int):
-        msg = "not a finite number"
-        raise ValueError(msg)
-    padding = max(0, field.scale + exponent)
-    return Decimal((sign, digits + (0,) * padding, exponent - padding))
+    shown = max(scale, field.scale)
+    # as many zeros behind the last digit as its place leaves, or as many fewer as the text has needlessly
+    padding = shown + int(exponent)
+    digits = digits + (0,) * padding if padding >= 0 else digits[:padding]
+    return Decimal((sign, digits, -shown))

@@ -335,7 +335,15 @@ class Schema(Mapping[str, Field]):
         fields = tuple(
             Field(name, FieldType(kind), scale) for name, kind, scale in document["fields"]
         )
-        return cls(document["version"], fields)
+        found, version = cls(document["version"], fields), document["version"]
+        whole = len(found.by_name) == len(fields) <= MAX_FIELDS
+        scales = all(type(f.scale) is int and 0 <= f.scale < MAX_DECIMAL_DIGITS for f in fields)
+        # without fields for one that nothing was saved with yet
+        has_id = not fields or fields[0] == Field("id", FieldType.TEXT)
+        if type(version) is not int or not (whole and scales and has_id):
+            msg = "not a schema"
+            raise ValueError(msg)
+        return found
 
 
 def _is_standard(name: str) -> bool:

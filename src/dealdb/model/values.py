@@ -53,6 +53,12 @@ from dealdb.model.schema import (
 Value: TypeAlias = str | int | float | Decimal | bool | date | datetime | list[str] | None
 
 INT64 = range(-(2**63), 2**63)
+# no number, date or bool has so many characters
+_MAX_SHORT = 400
+# of a list as JSON: what it is read into can take twenty times as much
+_MAX_LIST = 2**22
+# characters of a value that an error looks at
+_LOOKED_AT = 1_000
 
 
 def encode(value: object, field: Field, *, deal: str | None = None) -> str:
@@ -111,6 +117,9 @@ def decode(text: str, field: Field) -> Value:
     >>> decode("20.1", Field("amount", FieldType.DECIMAL, 2))
     Decimal('20.10')
     """
+    if len(text) > _MAX_SHORT and field.type in _SHORT_TYPES:
+        msg = f"too long for the type {field.type}"
+        raise ValueError(msg)
     return _DECODERS[field.type](text, field)
 
 
@@ -191,7 +200,7 @@ def encode_id(value: object) -> str:
     '42'
     """
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
+        value = _digits_of(value)
     try:
         text = _encode_text(value)
     except DoesNotFit:
@@ -202,10 +211,18 @@ def encode_id(value: object) -> str:
     raise SchemaError(msg, field="id", expected="non-empty text or an integer")
 
 
+def _digits_of(number: int) -> str:
+    """Digits of an integer; empty where Python refuses to write so many."""
+    try:
+        return str(number)
+    except ValueError:
+        return ""
+
+
 def _kind_of(value: object) -> str:
     # what was found is told by its kind: values of deals stay out of messages and logs
     if isinstance(value, str):
-        if any(unicodedata.category(letter) == "Sc" for letter in value):
+        if any(unicodedata.category(letter) == "Sc" for letter in value[:_LOOKED_AT]):
             return "text with a currency sign"
         return "other text" if value else "empty text"
     if isinstance(value, float | Decimal) and not math.isfinite(value):
@@ -289,20 +306,49 @@ def _encode_datetime(value: object) -> str:
 def _encode_list(value: object) -> str:
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            value = _list_of(value)
         except ValueError:
             raise DoesNotFit("a list of texts") from None
     if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
         raise DoesNotFit("a list of texts")
-    return _encode_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    text = _encode_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    if len(text) > _MAX_LIST:
+        raise DoesNotFit(f"a list of at most {_MAX_LIST:,} characters")
+    return text
 
 
-def _decode_list(text: str, _field: Field) -> list[str]:
-    items = json.loads(text)
+def _list_of(text: str) -> list[str]:
+    """Texts of a JSON array; ValueError for anything else."""
+    if len(text) > _MAX_LIST:
+        msg = "too long for a list"
+        raise ValueError(msg)
+    try:
+        items = json.loads(text)
+    except RecursionError:
+        msg = "a list of lists of lists"
+        raise ValueError(msg) from None
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
         msg = "not a list of texts"
         raise ValueError(msg)
+    # an escape can say what no UTF-8 can: half a character
+    "".join(items).encode()
     return items
+
+
+def _decode_int(text: str, _field: Field) -> int:
+    number = int(text)
+    if number not in INT64:
+        msg = "more than 64 bits"
+        raise ValueError(msg)
+    return number
+
+
+def _decode_float(text: str, _field: Field) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        msg = "not a finite number"
+        raise ValueError(msg)
+    return number
 
 
 def _decode_bool(text: str, _field: Field) -> bool:
@@ -324,11 +370,12 @@ _ENCODERS: dict[FieldType, Callable[[object], str]] = {
 }
 _DECODERS: dict[FieldType, Callable[[str, Field], Value]] = {
     FieldType.TEXT: lambda text, _: text,
-    FieldType.INT: lambda text, _: int(text),
-    FieldType.FLOAT: lambda text, _: float(text),
+    FieldType.INT: _decode_int,
+    FieldType.FLOAT: _decode_float,
     FieldType.DECIMAL: decode_decimal,
     FieldType.BOOL: _decode_bool,
     FieldType.DATE: lambda text, _: date.fromisoformat(text),
     FieldType.DATETIME: lambda text, _: datetime.fromisoformat(text),
-    FieldType.LIST: _decode_list,
+    FieldType.LIST: lambda text, _: _list_of(text),
 }
+_SHORT_TYPES = frozenset(FieldType) - {FieldType.TEXT, FieldType.LIST}

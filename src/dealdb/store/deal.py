@@ -12,6 +12,8 @@ from dealdb.model.jsonable import to_jsonable
 from dealdb.model.schema import Schema
 from dealdb.model.values import Value, decode
 
+# of a number that a commit can have
+_MAX_DIGITS = 18
 Outcome: TypeAlias = Literal["inserted", "updated", "unchanged"]
 
 
@@ -110,4 +112,8 @@ def deal_from(deal_id: str, fields: Mapping[bytes, bytes], schema: Schema) -> De
             )
             raise StoreDamaged(msg) from None
     values.update({name: text.decode(errors="replace") for name, text in texts.items()})
-    return Deal(values, rev=int(fields.get(b"_rev", b"0")))
+    rev = fields.get(b"_rev", b"0")
+    if not rev.isdigit() or len(rev) > _MAX_DIGITS:
+        msg = f"deal {deal_id!r}: its revision (_rev) is no number; another program wrote it"
+        raise StoreDamaged(msg)
+    return Deal(values, rev=int(rev))

@@ -33,7 +33,8 @@ from typing import Any
 import msgpack
 import polars as pl
 
-from dealdb.errors import StoreDamaged
+from dealdb.store.bounds.arrow import stream_bytes
+from dealdb.store.bounds.room import check_bytes, check_texts
 
 # array of 2**32 items at most, before their number
 _ARRAY_32 = b"\xdd"
@@ -52,14 +53,18 @@ def unpacked(data: bytes) -> pl.DataFrame:
 
     Raises
     ------
-    StoreDamaged
-        If it is something else.
+    ValueError
+        If it is something else; what decodes it raises errors of its own, so callers are behind a wall.
     """
-    try:
-        return pl.read_ipc_stream(data)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as problem:
-        msg = "the log holds a commit of new deals that dealdb did not write; dealdb doctor names it and the way out"
-        raise StoreDamaged(msg) from problem
+    # before Polars makes room for it
+    check_bytes(stream_bytes(data), len(data))
+    frame = pl.read_ipc_stream(data)
+    if frame.columns[0] != "id" or set(frame.dtypes) != {pl.String} or frame["id"].null_count():
+        msg = "not texts of deals"
+        raise ValueError(msg)
+    # texts may lie in one another
+    check_texts(int(frame.estimated_size()), frame.height * frame.width, len(data))
+    return frame
 
 
 def unpacked_all(texts: Sequence[bytes]) -> list[Any]:
@@ -69,7 +74,21 @@ def unpacked_all(texts: Sequence[bytes]) -> list[Any]:
 
 def unpacked_change(data: bytes) -> list[Any]:
     """What a commit says; what another program wrote need not be UTF-8, and is shown as such."""
-    return msgpack.unpackb(data, unicode_errors="replace")  # type: ignore[no-any-return]
+    found: list[Any] = msgpack.unpackb(
+        data,
+        unicode_errors="replace",
+        # no commit has any: they would take a hundred times their bytes
+        object_hook=_refused,
+        ext_hook=_refused,
+        max_map_len=0,
+        max_ext_len=0,
+    )
+    return found
+
+
+def _refused(*_: object) -> object:
+    msg = "a mapping or an extension in a commit"
+    raise ValueError(msg)
 
 
 def with_none(column: list[Any]) -> list[str | None]:

@@ -11,6 +11,7 @@ from dealdb.connection import Link
 from dealdb.connection.fork import renew_in_child
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, Schema
+from dealdb.store.bounds.wall import number_in
 from dealdb.store.commit.change import Mark
 from dealdb.store.commit.deal_writer import DealWriter
 from dealdb.store.commit.definitions import Definitions
@@ -93,16 +94,8 @@ class Store:
         self._deal_writer = DealWriter(link, self.keys, self._writers, self._definitions)
         self._lazy_lock = threading.Lock()
         self._lazy_live: LiveColumns | None = None
-        self._others = OtherPrograms(
-            link,
-            self.keys,
-            self._definitions,
-            self._writers,
-            lambda: self._live,
-            read,
-            adopt=adopt,
-            tell=tell,
-        )
+        parts = (link, self.keys, self._definitions, self._writers)
+        self._others = OtherPrograms(*parts, lambda: self._live, read, adopt=adopt, tell=tell)
         renew_in_child(self)
 
     def renew(self) -> None:
@@ -274,14 +267,17 @@ class Store:
         """Number of deals. One round trip."""
         if (others := self._others.snapshot()) is not None:
             return others.height
-        return int(self.link.call("HGET", self.keys.meta, "deals", retry=True) or 0)
+        return self._deals_in(self.link.call("HGET", self.keys.meta, "deals", retry=True))
 
     def sizes(self) -> tuple[int, int]:
         """Number of deals and of entries in the log. One round trip."""
         others = self._others.snapshot()
         look = [("HGET", self.keys.meta, "deals"), ("XLEN", self.keys.log)]
         deals, entries = self.link.calls(look, retry=True)
-        return others.height if others else int(deals or 0), int(entries)
+        return others.height if others else self._deals_in(deals), int(entries)
+
+    def _deals_in(self, found: bytes | None) -> int:
+        return number_in(f"deals in {self.keys.meta!r}", found)
 
     def times_to_come(self) -> str | None:
         """What to say where commits have times in the future, or None. One round trip."""

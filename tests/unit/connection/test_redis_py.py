@@ -28,12 +28,15 @@ def test_each_part_is_where_we_look_for_it(listener: socket.socket) -> None:
     ours = _new_connection(Settings(host="127.0.0.1", port=listener.getsockname()[1]), 0)
     assert ours._sock is None
     assert isinstance(ours._parser, _HiredisParser)
-    assert "timeout" in inspect.signature(ours._parser.read_response).parameters
+    assert "timeout" in inspect.signature(_HiredisParser.read_response).parameters
+    assert callable(_HiredisParser.read_from_socket)
+    assert isinstance(ours._parser._buffer, bytearray)
     ours.connect()
     with listener.accept()[0]:
         assert isinstance(ours._sock, socket.socket)
         assert isinstance(ours._parser._reader, hiredis.Reader)
         assert ours._parser._reader.has_data() is False
+        assert ours._parser._reader.len() == 0
         assert ours._parser._reader.gets() is NOT_ENOUGH_DATA
         ours.disconnect()
     assert ours._sock is None

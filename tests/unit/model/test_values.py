@@ -276,3 +276,47 @@ def test_other_decimals_take_no_percent_sign() -> None:
 
 
 PROBABILITY = Field("probability", FieldType.DECIMAL, 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("decimal", "1e999999999"),
+        ("decimal", "1E-99999999"),
+        ("decimal", "9" * 37),
+        ("decimal", "1" * 10_000),
+        ("int", "9" * 19),
+        ("int", "1" * 5_000),
+        ("float", "1e999"),
+        ("float", "nan"),
+        ("date", "+290000-01-01"),
+        ("datetime", "+290000-01-01T00:00:00Z"),
+        ("list", "[" * 100_000),
+        ("list", '["\\ud800"]'),
+        ("list", "[" + '"",' * 2**21 + '""]'),
+    ],
+)
+def test_a_value_beyond_the_bounds_is_unreadable_everywhere(kind: str, text: str) -> None:
+    field = Field("value", FieldType(kind), 2 if kind == "decimal" else 0)
+    with pytest.raises(ValueError):
+        decode(text, field)
+    assert decode_column(pl.Series("value", [text]), field).to_list() == [None]
+
+
+def test_a_number_of_no_value_is_read_whatever_its_exponent() -> None:
+    field = Field("value", FieldType.DECIMAL, 2)
+    assert str(decode("0E-99999999", field)) == "0.00"
+    assert str(decode("1." + "0" * 300, field)) == "1.00"
+    assert str(decode("1.5E+3", field)) == "1500.00"
+
+
+def test_a_list_of_lists_of_lists_is_refused() -> None:
+    with pytest.raises(SchemaError, match="expected a list of texts"):
+        encode("[" * 100_000, Field("tags", FieldType.LIST))
+    with pytest.raises(SchemaError, match="at most 4,194,304 characters"):
+        encode(["a" * 2**22], Field("tags", FieldType.LIST))
+
+
+def test_an_id_of_too_many_digits_is_refused() -> None:
+    with pytest.raises(SchemaError, match="needs an id"):
+        encode_id(10**5000)

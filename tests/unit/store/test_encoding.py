@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from dealdb.errors import StoreDamaged
+from dealdb.store.bounds.wall import Reading
 from dealdb.store.encoding import packed, unpacked, unpacked_all, with_none
 
 
@@ -18,7 +19,10 @@ def test_packed_columns_come_back_as_they_were() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"no stream", packed(pl.DataFrame({"id": ["1"]}))[:-60]])
 def test_what_is_no_stream_is_refused(data: bytes) -> None:
-    with pytest.raises(StoreDamaged, match="that dealdb did not write"):
+    with (
+        pytest.raises(StoreDamaged, match="a commit is not what dealdb wrote"),
+        Reading("a commit"),
+    ):
         unpacked(data)
 
 

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from dealdb.errors import LoadError
 from dealdb.loader.store_protocol import LoadTarget
 from dealdb.loader.writing.delete_missing import Missing
+from dealdb.store.bounds.wall import Reading, whole
 from dealdb.store.commit.change import Mark
 from dealdb.store.commit.load_notes import Marked
 from dealdb.store.log.entry import Position
@@ -252,13 +253,14 @@ def _behind(before: Progressed, marked: Marked) -> Progressed:
 
 
 def _bookmark(note: str) -> Bookmark:
-    parts = json.loads(note)
-    before = parts.pop("before")
-    before["new_stages"] = tuple(before["new_stages"])
-    seq, chain = parts.pop("since", (0, ""))
-    since = Position(seq, chain.encode())
-    place = BatchPlace(parts.pop("batches"), parts.pop("trail"))
-    return Bookmark(**parts, place=place, since=since, before=Progressed(**before))
+    with Reading("the note that the server keeps of this load"):
+        parts = json.loads(note)
+        before = parts.pop("before")
+        before["new_stages"] = tuple(before["new_stages"])
+        seq, chain = parts.pop("since", (0, ""))
+        since = Position(whole(seq), chain.encode())
+        place = BatchPlace(parts.pop("batches"), parts.pop("trail"))
+        return Bookmark(**parts, place=place, since=since, before=Progressed(**before))
 
 
 def _content(path: Path) -> str:

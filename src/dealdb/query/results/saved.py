@@ -59,7 +59,7 @@ class SavedQuery:
                 sort=tuple(content["sort"]),
                 columns=None if columns is None else tuple(columns),
             )
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, LookupError, RecursionError):
             msg = f"the saved query {name!r} can't be read; save it again"
             raise StoreDamaged(msg) from None
 

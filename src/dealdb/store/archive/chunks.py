@@ -13,22 +13,23 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import accumulate, chain
+from itertools import chain
 from typing import Any, TypeVar
 
 import polars as pl
 
 from dealdb.connection import Link
-from dealdb.errors import ServerRefused
-from dealdb.model.columns import dtype_of
-from dealdb.model.schema import Field, Schema
+from dealdb.errors import ServerRefused, StoreDamaged
+from dealdb.model.schema import Schema
 from dealdb.store.archive.chunk_cache import ChunkCache
-from dealdb.store.archive.digest import digest_of, is_whole
+from dealdb.store.archive.digest import checked_digest, digest_of, is_whole
 from dealdb.store.archive.string_keys import is_wrong_type
+from dealdb.store.archive.unpacking import CHUNK_ROWS, columns_of, rows_of
+from dealdb.store.bounds.room import check_rows
+from dealdb.store.bounds.wall import Reading, whole
 from dealdb.store.keys import Keys
 
 logger = logging.getLogger(__name__)
-CHUNK_ROWS = 65_536
 # a row alone is read with so many others
 _GROUP_ROWS = 16_384
 # the same for every column, so that one that is renamed keeps its chunks
@@ -89,12 +90,11 @@ class Columns:
         One round trip, however many chunks; none where the cache has all of them.
         """
         names = self.digests if names is None else names
+        digests = {self.schema[name]: self.digests[name] for name in names}
+        rows = max(map(len, digests.values()), default=0) * CHUNK_ROWS
+        check_rows(link, keys, rows, len(digests), f"the manifest {keys.checkpoint!r}")
         blobs = _blobs(link, keys, self._distinct(names), cache)
-        if blobs is None:
-            return None
-        return _decoded(
-            {self.schema[name]: [blobs[d] for d in self.digests[name]] for name in names}
-        )
+        return None if blobs is None else _decoded(keys, lambda: columns_of(blobs, digests))
 
     def read_rows(
         self,
@@ -111,22 +111,8 @@ class Columns:
         blobs = _blobs(link, keys, list(spans), cache)
         if blobs is None:
             return None
-        scans = [
-            pl.scan_parquet(blobs[digest]).slice(first, last - first + 1)
-            for digest, (first, last) in spans.items()
-        ]
-        found = dict(zip(spans, (each.to_series() for each in pl.collect_all(scans)), strict=True))
-
-        def column(name: str) -> pl.Series:
-            parts = {digest: found[digest] for digest, _ in cells[name]}
-            starts = dict(zip(parts, accumulate(map(len, parts.values()), initial=0), strict=False))
-            wanted = [starts[digest] + at - spans[digest][0] for digest, at in cells[name]]
-            return typed(
-                pl.concat(parts.values()).gather(wanted) if parts else pl.Series(),
-                self.schema[name],
-            )
-
-        return {name: column(name) for name in names}
+        of_fields = {self.schema[name]: wanted for name, wanted in cells.items()}
+        return _decoded(keys, lambda: rows_of(blobs, spans, of_fields))
 
     def full_chunks(self, height: int) -> dict[str, dict[int, str]]:
         """Digests by field and number, of those chunks that have all their rows where there are so many."""
@@ -143,11 +129,18 @@ class Columns:
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> Columns:
         """Inverse of ``to_document``."""
-        return cls(
+        found = cls(
             schema=Schema.from_json(document["schema"]),
-            first=document["first"],
-            digests={name: tuple(digests) for name, digests in document["chunks"].items()},
+            first=whole(document["first"]),
+            digests={
+                name: tuple(map(checked_digest, digests))
+                for name, digests in document["chunks"].items()
+            },
         )
+        if not found.schema.keys() >= found.digests.keys():
+            msg = "chunks of a column that there is not"
+            raise ValueError(msg)
+        return found
 
     def cover(self, schema: Schema, height: int) -> bool:
         """Whether they have so many rows of all columns of a schema, and no others."""
@@ -180,6 +173,16 @@ def _blobs(
     if cache:
         cache.keep(fetched)
     return blobs | fetched
+
+
+def _decoded(keys: Keys, decode: Callable[[], dict[str, pl.Series]]) -> dict[str, pl.Series] | None:
+    """Columns of chunks, or None where another program wrote them: then they are as good as gone."""
+    try:
+        with Reading(f"a chunk of {keys.collection!r}"):
+            return decode()
+    except StoreDamaged as problem:
+        logger.warning("%s: %s", problem, problem.__cause__)
+        return None
 
 
 def _spans(cells: Iterable[tuple[str, int]]) -> dict[str, tuple[int, int]]:
@@ -246,40 +249,3 @@ def _encoded(part: pl.Series) -> tuple[str, bytes]:
     )
     blob = buffer.getvalue()
     return digest_of(blob), blob
-
-
-def _decoded(files: Mapping[Field, Sequence[bytes]]) -> dict[str, pl.Series]:
-    # all together: Polars divides the files among its threads
-    scans = [pl.scan_parquet(list(blobs)) for blobs in files.values() if blobs]
-    found = iter(pl.collect_all(scans))
-    return {
-        field.name: typed(next(found).to_series() if blobs else pl.Series(), field)
-        for field, blobs in files.items()
-    }
-
-
-def values_of(blob: bytes, n_rows: int | None = None) -> pl.Series:
-    """
-    Values of one chunk.
-
-    Parameters
-    ----------
-    n_rows
-        Rows that it has to have; looked at before they are read.
-
-    Raises
-    ------
-    ValueError
-        If it has others.
-    """
-    scan = pl.scan_parquet(blob)
-    if n_rows is not None and scan.select(pl.len()).collect().item() != n_rows:
-        msg = f"a chunk has other rows than {n_rows}"
-        raise ValueError(msg)
-    return scan.collect().to_series()
-
-
-def typed(column: pl.Series, field: Field) -> pl.Series:
-    """Values of a chunk as the column of a field."""
-    # not strictly, as in ``Replica._column_for``
-    return column.rechunk().cast(dtype_of(field), strict=False).alias(field.name)

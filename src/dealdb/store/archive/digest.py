@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 
 # 128 bits of a SHA-256
 DIGITS = 32
+_DIGEST = re.compile(r"[0-9a-f]{32}")
 
 
 def digest_of(blob: bytes) -> str:
@@ -30,3 +32,18 @@ def is_whole(digest: str, blob: bytes | None) -> bool:
     (False, False)
     """
     return blob is not None and digest_of(blob) == digest
+
+
+def checked_digest(found: object) -> str:
+    """
+    Digest of a document; ValueError for what is none, such as the path of a file.
+
+    Examples
+    --------
+    >>> checked_digest("0" * 32) == "0" * 32
+    True
+    """
+    if not isinstance(found, str) or not _DIGEST.fullmatch(found):
+        msg = "not a digest"
+        raise ValueError(msg)
+    return found

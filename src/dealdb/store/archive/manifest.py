@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from dealdb.connection import Link
+from dealdb.errors import StoreDamaged
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
 from dealdb.store.archive.chunks import Columns
 from dealdb.store.archive.segments import Segment
 from dealdb.store.archive.string_keys import read_string
+from dealdb.store.bounds.wall import LAST_MS, Reading, text, whole
 from dealdb.store.keys import Keys
 from dealdb.store.log.entry import Position
 
@@ -64,20 +66,20 @@ class Generation:
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> Generation:
-        """Inverse of ``to_document``; ValueError if its columns are not those of its schema."""
+        """Inverse of ``to_document``; ValueError or its like if its columns are not those of its schema."""
         found, stages = document.get("columns"), document.get("stages")
         columns = Columns.from_document(found) if found else None
-        schema, height = Schema.from_json(document["schema"]), document.get("rows", 0)
+        schema, height = Schema.from_json(document["schema"]), whole(document.get("rows", 0))
         if columns and not columns.cover(schema, height):
             raise ValueError
         return cls(
-            position=Position(document["seq"], document["hash"].encode()),
-            time_ms=document["time"],
+            position=Position(whole(document["seq"]), text(document["hash"]).encode()),
+            time_ms=whole(document["time"], LAST_MS),
             schema=schema,
             pipeline=Pipeline.from_json(document["pipeline"]),
             height=height,
-            has_deleted=document.get("deleted", True),
-            stages=None if stages is None else tuple(stages),
+            has_deleted=bool(document.get("deleted", True)),
+            stages=None if stages is None else tuple(map(text, stages)),
             columns=columns,
         )
 
@@ -108,24 +110,25 @@ class Manifest:
         return json.dumps(document, separators=(",", ":"))
 
     @classmethod
-    def from_json(cls, text: str) -> Manifest | None:
+    def from_json(cls, found: str) -> Manifest | None:
         """Manifest from the text of ``to_json``, or None when it is damaged or of a newer format."""
         try:
-            document: dict[str, Any] = json.loads(text)
-            if document["format"] not in (1, _FORMAT):
-                return None
-            manifest = cls(
-                generations=tuple(map(Generation.from_document, document["generations"])),
-                history=tuple(map(Segment.from_document, document["history"])),
-            )
-        except (ValueError, KeyError, TypeError, AttributeError):
+            with Reading("the manifest"):
+                document: dict[str, Any] = json.loads(found)
+                if document["format"] not in (1, _FORMAT):
+                    return None
+                manifest = cls(
+                    generations=tuple(map(Generation.from_document, document["generations"])),
+                    history=tuple(map(Segment.from_document, document["history"])),
+                )
+        except StoreDamaged:
             return None
         return manifest if manifest.generations else None
 
     @classmethod
-    def from_bytes(cls, text: bytes | None) -> Manifest | None:
+    def from_bytes(cls, found: bytes | None) -> Manifest | None:
         """Manifest from what the server keeps, as ``from_json`` has it; None for nothing."""
-        return cls.from_json(text.decode(errors="replace")) if text else None
+        return cls.from_json(found.decode(errors="replace")) if found else None
 
     def keys(self, keys: Keys) -> set[str]:
         """Every key that it refers to."""
@@ -134,11 +137,12 @@ class Manifest:
         return chunks | {segment.key for segment in self.history}
 
 
-def is_of_newer_format(text: str) -> bool:
+def is_of_newer_format(manifest: str) -> bool:
     """Whether a program that knows more than this one wrote the manifest."""
     try:
-        found = json.loads(text)["format"]
-    except (ValueError, KeyError, TypeError):
+        with Reading("the manifest"):
+            found = json.loads(manifest)["format"]
+    except StoreDamaged:
         return False
     return isinstance(found, int) and found > _FORMAT
 

@@ -8,6 +8,7 @@ them from there. ``sealing`` makes segments; this file has where they are and ho
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,13 +17,18 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from dealdb.connection import Link
+from dealdb.errors import StoreDamaged
 from dealdb.model.columns import encode_column
 from dealdb.store.archive.chunks import Columns
 from dealdb.store.archive.string_keys import read_string
+from dealdb.store.bounds.arrow import file_bytes
+from dealdb.store.bounds.room import check_bytes, check_texts
+from dealdb.store.bounds.wall import LAST_MS, Reading, text, whole
 from dealdb.store.encoding import packed
 from dealdb.store.keys import Keys
 from dealdb.store.log.entry import Entry, Position
 
+logger = logging.getLogger(__name__)
 SEGMENT_COLUMNS: dict[str, pl.DataType] = {
     "seq": pl.Int64(),
     "hash": pl.Binary(),
@@ -38,6 +44,10 @@ SEGMENT_COLUMNS: dict[str, pl.DataType] = {
     "n": pl.Int64(),
     "fields": pl.List(pl.String),
 }
+
+# what every entry has, and the numbers of it with what they can be at most
+_ALWAYS = ("seq", "hash", "time_ms", "writer", "counter", "actor", "kind", "height", "rows")
+_NUMBERS = {"seq": 10**18, "time_ms": LAST_MS, "counter": 10**18, "height": 10**18}
 
 
 class Extent(NamedTuple):
@@ -97,12 +107,12 @@ class Segment:
         """Inverse of ``to_document``; the columns may be missing, as in format 1."""
         key, digest, first, last, columns, extent = (*document, None, None)[:6]
         return cls(
-            key=key,
-            digest=digest,
-            first=first,
-            last=last,
+            key=text(key),
+            digest=text(digest),
+            first=whole(first),
+            last=whole(last),
             columns=Columns.from_document(columns) if columns else None,
-            extent=Extent(*extent) if extent else None,
+            extent=Extent(*map(whole, extent)) if extent else None,
         )
 
 
@@ -128,7 +138,8 @@ class SealedRows:
 
     def _column(self, name: str) -> pl.Series:
         if name not in self._found:
-            found = self._columns.read(self._link, self._keys, [name])
+            known = name in self._columns.digests
+            found = self._columns.read(self._link, self._keys, [name]) if known else None
             if found is None:
                 raise ChunkLost
             self._found.update(found)
@@ -139,7 +150,10 @@ class SealedRows:
         return pl.DataFrame([self._texts(name, row, n) for name in ("id", *fields)])
 
     def _texts(self, name: str, row: int, n: int) -> pl.Series:
-        part = self._column(name).slice(row - self._columns.first, n)
+        start = row - self._columns.first
+        part = self._column(name).slice(start, n) if start >= 0 else None
+        if part is None or len(part) != n:
+            raise ChunkLost
         return encode_column(part, self._columns.schema[name])
 
     def rows_of(self, deal_id: str) -> list[int]:
@@ -179,7 +193,36 @@ def read_segment(link: Link, segment: Segment) -> pl.DataFrame | None:
     blob = read_string(link, segment.key)
     if blob is None or sha256(blob).hexdigest() != segment.digest:
         return None
-    return pl.read_ipc(blob)
+    try:
+        with Reading(f"the history in {segment.key!r}"):
+            return entries_of(blob)
+    except StoreDamaged as problem:
+        logger.warning("%s: %s", problem, problem.__cause__)
+        return None
+
+
+def entries_of(blob: bytes) -> pl.DataFrame:
+    """
+    Entries of a segment, a row each.
+
+    Raises
+    ------
+    ValueError
+        If it is not one that dealdb wrote; what decodes it raises errors of its own.
+    """
+    # before Polars makes room for it
+    check_bytes(file_bytes(blob), len(blob))
+    frame = pl.read_ipc(blob)
+    found = frame.select(name for name in SEGMENT_COLUMNS if name in frame.columns)
+    check_texts(int(found.estimated_size()), found.height, len(blob))
+    frame = found.cast({name: SEGMENT_COLUMNS[name] for name in found.columns})
+    numbers = frame.select(list(_NUMBERS))
+    if frame.select(list(_ALWAYS)).null_count().sum_horizontal().item() or not all(
+        numbers[name].is_between(0, most).all() for name, most in _NUMBERS.items()
+    ):
+        msg = "not the fields of entries"
+        raise ValueError(msg)
+    return frame
 
 
 def unseal(

@@ -18,9 +18,10 @@ from dealdb.errors import BackupError, StoreDamaged
 from dealdb.model.columns import encode_column
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
-from dealdb.store.archive.chunks import Columns, typed, values_of
+from dealdb.store.archive.chunks import Columns
 from dealdb.store.archive.digest import DIGITS
-from dealdb.store.archive.segments import Segment, unseal
+from dealdb.store.archive.segments import Segment, entries_of, unseal
+from dealdb.store.archive.unpacking import typed, values_of
 from dealdb.store.backup.contents import REVISIONS, UNREADABLE, End, Head, unpack_entry
 from dealdb.store.backup.files import opened
 from dealdb.store.backup.parts import COLUMN, END, HEAD, HISTORY, LAST, Part, PartReader
@@ -217,7 +218,7 @@ class Backup:
     def _check_segment(self, segment: Segment, last: Position, known: Revisions) -> Position:
         part = self._segments[segment.digest]
         with self._reading(part):
-            for entry in unseal(pl.read_ipc(self._reader.read(part)), None):
+            for entry in unseal(entries_of(self._reader.read(part)), None):
                 _must(follows(last, entry), f"commit {entry.position.seq} follows no commit")
                 _must(last.seq > 0 or entry.writer == self.head.genesis, "it is of another history")
                 _look_at(entry)

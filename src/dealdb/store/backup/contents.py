@@ -9,9 +9,9 @@ from typing import Any
 
 import msgpack
 
-from dealdb.store.archive.chunks import CHUNK_ROWS
 from dealdb.store.archive.manifest import Generation
 from dealdb.store.archive.segments import Segment
+from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.log.entry import Entry, Position
 
 # of the deals' revisions, next to the columns: no field can have that name

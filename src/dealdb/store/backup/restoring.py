@@ -17,8 +17,8 @@ from pathlib import Path
 import polars as pl
 
 from dealdb.connection import Link
-from dealdb.store.archive.chunks import CHUNK_ROWS
 from dealdb.store.archive.manifest import Generation, Manifest
+from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.backup.checking import Backup, open_backup
 from dealdb.store.backup.claim import Claim
 from dealdb.store.backup.reports import RestoreReport, Tell

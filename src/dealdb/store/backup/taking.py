@@ -11,15 +11,17 @@ import polars as pl
 
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
-from dealdb.store.archive.chunks import CHUNK_ROWS, Columns, encoded
+from dealdb.store.archive.chunks import Columns, encoded
 from dealdb.store.archive.manifest import Generation
 from dealdb.store.archive.sealing import seal_all
 from dealdb.store.archive.segments import Segment
+from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.backup.contents import End, Head, pack_entry
 from dealdb.store.backup.files import new_file
 from dealdb.store.backup.parts import COLUMN, END, HEAD, HISTORY, LAST, PartWriter
 from dealdb.store.backup.reports import BackupReport, Tell
 from dealdb.store.backup.revisions import Revisions
+from dealdb.store.bounds.wall import damaged
 from dealdb.store.checkpoint.write import generation_of
 from dealdb.store.hashes import as_dict
 from dealdb.store.history.reading import moment_of, read_history
@@ -185,6 +187,9 @@ class _Taker:
         for entry in _whole_history(self._link, self._keys, until):
             if last.seq == 0 and entry.writer != head.genesis:
                 raise self._reset()
+            if entry.height > head.rows:
+                # before there is room made for them
+                raise damaged(f"commit {entry.position.seq} in the history")
             known.see(entry)
             last = entry.position
             if last.seq % _TELL_EVERY == 0 or last.seq == until.seq:

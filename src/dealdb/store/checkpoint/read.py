@@ -40,7 +40,10 @@ def open_checkpoint(
     columns = generation.columns
 
     def load(names: Collection[str]) -> dict[str, pl.Series] | None:
-        return columns.read(link, keys, names, cache) if columns else None
+        found = columns.read(link, keys, names, cache) if columns else None
+        # another program's chunks may have other rows than the manifest says
+        right = found and all(len(column) == generation.height for column in found.values())
+        return found if right else None
 
     def load_rows(names: Collection[str], rows: Sequence[int]) -> dict[str, pl.Series] | None:
         return columns.read_rows(link, keys, names, rows, cache) if columns else None

@@ -10,8 +10,8 @@ from contextlib import suppress
 
 from dealdb.connection import Link
 from dealdb.errors import StoreError
-from dealdb.store.archive.chunks import CHUNK_ROWS
 from dealdb.store.archive.manifest import read_manifest
+from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.checkpoint.recent import Recent
 from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.keys import Keys

@@ -285,7 +285,7 @@ class _Checkpointer:
         """Remove what the manifest does not refer to: of superseded checkpoints, dead writers, lost histories."""
         # under the lease: the chunks of another process that is about to publish look like orphans too
         found = self._link.call("SMEMBERS", self._keys.chunks, retry=True)
-        known = {key.decode() for key in found}
+        known = {key.decode(errors="replace") for key in found}
         text = read_string(self._link, self._keys.checkpoint) or b""
         manifest = Manifest.from_json(text.decode(errors="replace"))
         orphans = sorted(known - (manifest.keys(self._keys) if manifest else set()))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from hashlib import sha1
 from typing import NamedTuple, Self
 
+from dealdb.store.bounds.wall import Reading
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -128,8 +130,10 @@ class Reply(NamedTuple):
     @property
     def counts(self) -> tuple[int, int, int, int]:
         """Of a commit that was carried out: its seq; deals that were inserted, updated, and left unchanged."""
-        seq, inserted, updated, unchanged = map(int, self.rest[0].split())
-        return seq, inserted, updated, unchanged
+        # of a repeat it is what the record of the writer says
+        with Reading("the record of this writer"):
+            seq, inserted, updated, unchanged = map(int, self.rest[0].split())
+            return seq, inserted, updated, unchanged
 
     @property
     def is_counted(self) -> bool:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from dealdb.connection import Link
-from dealdb.errors import StoreDamaged, StoreError
+from dealdb.errors import StoreError
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, Schema
+from dealdb.store.bounds.wall import Reading, number_in
 from dealdb.store.commit.change import Change, Condition, version_of
 from dealdb.store.commit.writers import Writers
 from dealdb.store.keys import Keys, check_format
@@ -70,7 +71,7 @@ class Definitions:
 
     def is_current(self, schema_version: bytes | None) -> bool:
         """Whether this is the version of the schema as last seen."""
-        return (schema_version or b"").decode() == self._known.schema_version
+        return (schema_version or b"").decode(errors="replace") == self._known.schema_version
 
     def refresh(self) -> Definitions:
         """Read both again. One round trip."""
@@ -82,18 +83,16 @@ class Definitions:
             "HMGET", self._keys.meta, "schema", "pipeline", "seq", "format", retry=True
         )
         check_format(self._keys, form)
-        try:
-            self._cached = _Defined(
+        with Reading(f"{self._link.settings.where}: the schema or pipeline in {self._keys.meta!r}"):
+            found = _Defined(
                 Schema.from_json(schema) if schema else Schema.standard(),
                 version_of(schema) if schema else "",
                 Pipeline.from_json(pipeline) if pipeline else Pipeline(),
                 version_of(pipeline) if pipeline else "",
             )
-        except (ValueError, KeyError, TypeError) as problem:
-            msg = f"{self._link.settings.where}: the schema or pipeline in {self._keys.meta!r} is not one"
-            raise StoreDamaged(msg) from problem
-        self._writers.knows(int(seq or 0))
-        return self._cached
+        self._writers.knows(number_in(f"seq in {self._keys.meta!r}", seq))
+        self._cached = found
+        return found
 
     def declare(self, fields: Iterable[Field]) -> Schema:
         """

@@ -12,12 +12,15 @@ from collections.abc import Iterator
 from itertools import chain
 
 from dealdb.connection import Link
+from dealdb.store.bounds.wall import number_in
 from dealdb.store.keys import Keys
 
 # seconds without a commit after which a record goes; a week of a program that stands still is a long one
 UNUSED_S = 7 * 86_400
 # how often a collection is looked through, by a process that writes a checkpoint
 SWEEP_EVERY_S = 86_400
+# of a time in seconds
+_MOST_DIGITS = 18
 _PAGE = 1_000
 _CLAIM = b"""
 if not redis.call('HGET', KEYS[1], 'seq') then return 0 end
@@ -51,7 +54,7 @@ def forget_idle_writers(link: Link, keys: Keys) -> int:
     """
     swept, now = link.calls([("HGET", keys.meta, "swept"), ("TIME",)], retry=True)
     now_s = int(now[0])
-    if swept and abs(now_s - int(swept)) < SWEEP_EVERY_S:
+    if swept and abs(now_s - number_in(f"swept in {keys.meta!r}", swept)) < SWEEP_EVERY_S:
         return 0
     if not link.call("EVAL", _CLAIM, 1, keys.meta, now_s):
         return 0
@@ -75,7 +78,7 @@ def _is_idle(name: bytes, text: bytes, now_s: int) -> bool:
     _, _, rest = text.partition(b" #")
     used_at = rest.partition(b" ")[2].partition(b" ")[0]
     # of the future too: the server's clock was wrong then, or is wrong now
-    known = used_at.isdigit() and not name.startswith(b"load:")
+    known = used_at.isdigit() and len(used_at) < _MOST_DIGITS and not name.startswith(b"load:")
     return known and abs(now_s - int(used_at)) > UNUSED_S
 
 

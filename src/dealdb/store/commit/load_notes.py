@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dealdb.connection import Link
+from dealdb.store.bounds.wall import Reading
 from dealdb.store.commit.writers import Writers
 from dealdb.store.deal import Written
 from dealdb.store.keys import Keys
@@ -39,10 +40,12 @@ def take_over(link: Link, keys: Keys, writers: Writers, name: str) -> Marked | N
     ----
     One round trip, and three more where there is one.
     """
+    place = f"the note on the load {name!r} in {keys.writers!r}"
 
     def last() -> str | None:
         found: bytes | None = link.call("HGET", keys.writers, keys.load(name), retry=True)
-        return None if found is None else found.decode()
+        with Reading(place):
+            return None if found is None else found.decode()
 
     text = last()
     while text is not None:
@@ -51,7 +54,8 @@ def take_over(link: Link, keys: Keys, writers: Writers, name: str) -> Marked | N
         # a commit that was on its way may have been quicker
         text = last()
         if text is not None and text.startswith(writer):
-            return _marked(text)
+            with Reading(place):
+                return _marked(text)
     return None
 
 

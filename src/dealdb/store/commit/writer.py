@@ -19,6 +19,7 @@ from typing import NamedTuple
 from dealdb.connection import Link
 from dealdb.connection.retry import Pauses
 from dealdb.errors import OutcomeUnknown, PoolTimeout, ServerUnavailable, StoreError, WriterClash
+from dealdb.store.bounds.wall import number_in
 from dealdb.store.commit.change import Change, Condition, Reply
 from dealdb.store.commit.durability import Wait, is_reached
 from dealdb.store.commit.script import CommitScript, Sending
@@ -151,7 +152,10 @@ class Writer:
 
     def _is_recent(self, record: bytes | None) -> bool:
         # a void of another process, which has taken a load over, may come after it
-        return int((record or b"0").partition(b" ")[0]) >= self._reached.counter
+        counter = (record or b"0").partition(b" ")[0]
+        return number_in(f"the record of this writer in {self._keys.writers!r}", counter) >= (
+            self._reached.counter
+        )
 
     def use_up(self, counter: int, least: int = 0, digest: str = "") -> Reply:
         """

@@ -22,6 +22,7 @@ from dealdb.errors import (
     StoreDamaged,
     StoreError,
 )
+from dealdb.store.bounds.wall import number_in
 from dealdb.store.commit.change import Change, Reply
 from dealdb.store.commit.durability import Durability, Wait, wait_of
 from dealdb.store.commit.eviction import refuse_eviction
@@ -258,7 +259,8 @@ class Writers:
         return Writer(self._link, self._keys, self._script, name, self._known_seq)
 
     def _look(self) -> None:
-        self.knows(int(self._link.call("HGET", self._keys.meta, "seq", retry=True) or 0))
+        found = self._link.call("HGET", self._keys.meta, "seq", retry=True)
+        self.knows(number_in(f"seq in {self._keys.meta!r}", found))
 
     def _check(self, reply: Reply, seat: _Seat) -> None:
         where = self._link.settings.where

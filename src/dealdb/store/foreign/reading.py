@@ -93,7 +93,12 @@ class Given(NamedTuple):
     def of(cls, schema: Schema, pipeline: Pipeline, settled: str | bytes | None) -> Self:
         """What a collection says; ``settled`` is what an adoption has left, as ``settled_by`` wrote it."""
         document = json.loads(settled) if settled else {"mapping": {}, "added": []}
-        return cls(schema, pipeline, **document, is_settled=settled is not None)
+        mapping, added = document["mapping"], document["added"]
+        names = [*mapping, *added, *filter(None, mapping.values())]
+        if type(added) is not list or not all(type(name) is str for name in names):
+            msg = "not what an adoption has left"
+            raise ValueError(msg)
+        return cls(schema, pipeline, mapping, added, is_settled=settled is not None)
 
 
 def settled_by(reading: HashReading) -> str:

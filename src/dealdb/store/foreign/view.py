@@ -19,6 +19,7 @@ from dealdb.connection.fork import renew_in_child
 from dealdb.model.columns import decode_column, dtype_of
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, FieldType, Schema
+from dealdb.store.bounds.wall import Reading, number_in
 from dealdb.store.deal import Deal
 from dealdb.store.foreign.frames import all_hashes, frame_of
 from dealdb.store.foreign.freshness import pause_after
@@ -33,12 +34,13 @@ def given_by(link: Link, keys: Keys) -> tuple[Given, int]:
     names = ("schema", "pipeline", "mapping", "seq", "format")
     schema, pipeline, mapping, seq, form = link.call("HMGET", keys.meta, *names, retry=True)
     check_format(keys, form)
-    given = Given.of(
-        Schema.from_json(schema) if schema else Schema.standard(),
-        Pipeline.from_json(pipeline) if pipeline else Pipeline(),
-        mapping,
-    )
-    return given, int(seq or 0)
+    with Reading(f"the schema, pipeline or mapping in {keys.meta!r}"):
+        given = Given.of(
+            Schema.from_json(schema) if schema else Schema.standard(),
+            Pipeline.from_json(pipeline) if pipeline else Pipeline(),
+            mapping,
+        )
+    return given, number_in(f"seq in {keys.meta!r}", seq)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,11 @@ def replica_as_of(link: Link, keys: Keys, when: datetime | date) -> Replica:
     That of ``last_until``; then a checkpoint where one is old enough, and a read of the history since then, or of all
     of it.
     """
-    until = last_until(link, keys, end_of_day_ms(when))
+    return replica_at(link, keys, last_until(link, keys, end_of_day_ms(when)))
+
+
+def replica_at(link: Link, keys: Keys, until: int) -> Replica:
+    """Replica after a commit; else as ``replica_as_of``."""
     manifest = read_manifest(link, keys) if until else None
     for generation in manifest.generations if manifest else ():
         if generation.position.seq <= until:

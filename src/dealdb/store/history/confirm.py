@@ -8,12 +8,13 @@ from dealdb.store.commit.writers import Writers, lost_commits
 from dealdb.store.history.reading import is_known
 from dealdb.store.keys import Keys
 from dealdb.store.log.entry import Position
+from dealdb.store.log.reader import position_in
 
 
 def newest(link: Link, keys: Keys) -> Position:
     """The last commit of a collection. One round trip."""
     seq, chain = link.call("HMGET", keys.meta, "seq", "hash", retry=True)
-    return Position(int(seq), chain) if seq else Position()
+    return position_in(keys.meta, seq, chain)
 
 
 def confirm(link: Link, keys: Keys, writers: Writers, since: Position) -> Position:

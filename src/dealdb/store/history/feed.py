@@ -25,13 +25,14 @@ from dealdb.errors import (
 )
 from dealdb.model.schema import Schema
 from dealdb.store.archive.manifest import read_manifest
+from dealdb.store.bounds.wall import Reading
 from dealdb.store.history.feed_commits import Commit, commit_of
 from dealdb.store.history.feed_start import Since, token_of
 from dealdb.store.history.last_commit import last_until
 from dealdb.store.history.reading import follows, is_known, read_history
 from dealdb.store.keys import Keys, check_format
 from dealdb.store.log.entry import Entry, Position
-from dealdb.store.log.reader import wait_for
+from dealdb.store.log.reader import position_in, wait_for
 
 # how often a feed without news looks whether the history is still its own
 LONGEST_WAIT_S = 1.0
@@ -172,7 +173,8 @@ class Feed(Iterator[Commit]):
         check_format(self._keys, form)
         if seq is None:
             return _ORIGIN
-        return _Point(Position(int(seq), chain), Schema.from_json(schema))
+        with Reading(f"the schema in {self._keys.meta!r}"):
+            return _Point(position_in(self._keys.meta, seq, chain), Schema.from_json(schema))
 
     def _points(self, here: _Point) -> Iterator[_Point]:
         yield here
@@ -199,7 +201,8 @@ class Feed(Iterator[Commit]):
         return not self._has_told and until_ms is not None and entry.time_ms <= until_ms
 
     def _schema_after(self, entry: Entry) -> Schema:
-        return Schema.from_json(entry.data) if entry.kind == "schema" else self._schema
+        with entry.reading():
+            return Schema.from_json(entry.data) if entry.kind == "schema" else self._schema
 
     def _pass(self, entry: Entry, schema: Schema) -> None:
         if self._page and self._page[0] is entry:
@@ -312,7 +315,7 @@ class Feed(Iterator[Commit]):
 
 def _commit_of(entry: Entry, schema: Schema) -> Commit:
     # the others need no Polars, so that a forked child may follow them
-    with ENGINES if entry.kind == "add" else nullcontext():
+    with entry.reading(), ENGINES if entry.kind == "add" else nullcontext():
         return commit_of(entry, schema)
 
 

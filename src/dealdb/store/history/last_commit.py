@@ -14,6 +14,7 @@ from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
 from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.archive.segments import Segment, read_segment
+from dealdb.store.bounds.wall import number_in
 from dealdb.store.keys import Keys
 from dealdb.store.log.reader import read_back
 
@@ -36,7 +37,8 @@ def last_until(link: Link, keys: Keys, until_ms: int) -> int:
     ----
     Two round trips for a moment behind all commits; else a read of the log, and of one segment of the sealed history.
     """
-    newest = int(link.call("HGET", keys.meta, "seq", retry=True) or 0)
+    said: bytes | None = link.call("HGET", keys.meta, "seq", retry=True)
+    newest = number_in(f"seq in {keys.meta!r}", said)
     begins = newest + 1
     for page in read_back(link, keys.log, newest):
         begins = page[0].position.seq

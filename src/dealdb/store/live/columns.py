@@ -14,8 +14,8 @@ from dealdb.connection import Link
 from dealdb.connection.fork import renew_in_child
 from dealdb.errors import StoreDamaged
 from dealdb.store.archive.chunk_cache import ChunkCache
-from dealdb.store.archive.chunks import CHUNK_ROWS
 from dealdb.store.archive.first_look import FirstLook, first_look
+from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.checkpoint.read import open_checkpoint, read_checkpoint
 from dealdb.store.checkpoint.recent import Recent
 from dealdb.store.checkpoint.schedule import CheckpointSchedule

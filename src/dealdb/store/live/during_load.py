@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from dealdb.errors import StoreError
-from dealdb.store.archive.chunks import CHUNK_ROWS
+from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.checkpoint.schedule import MIN_CHANGES
 from dealdb.store.live.columns import LiveColumns
 from dealdb.store.live.worker import Worker

@@ -12,7 +12,7 @@ from dealdb.store.archive.chunk_cache import ChunkCache
 from dealdb.store.archive.manifest import Generation, Manifest, read_manifest
 from dealdb.store.keys import Keys
 from dealdb.store.log.entry import LogPage, Position
-from dealdb.store.log.reader import HistoryReset, has_position, read_since
+from dealdb.store.log.reader import HistoryReset, has_position, position_in, read_since
 from dealdb.store.replica.from_hashes import replica_from_hashes
 from dealdb.store.replica.replica import Replica
 
@@ -113,7 +113,7 @@ def _from_hashes(link: Link, keys: Keys, anchor: Callable[[], None]) -> Begun:
     if seq is None:
         msg = f"{link.settings.where}: the meta data of {keys.collection!r} is gone"
         raise HistoryReset(msg)
-    if not has_position(link, keys.log, Position(int(seq), digest)):
+    if not has_position(link, keys.log, position_in(keys.meta, seq, digest)):
         anchor()
     replica = replica_from_hashes(link, keys)
     pages = read_since(link, keys.log, replica.position)

@@ -12,28 +12,24 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple, TypeAlias, overload
 
-import msgpack
 import polars as pl
 
-from dealdb.errors import DealDBError, StoreDamaged
+from dealdb.errors import StoreDamaged
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
+from dealdb.store.bounds.wall import LAST_MS, Reading
 from dealdb.store.encoding import unpacked, unpacked_change, with_none
 
 # kinds of commits that change deals
 DEAL_KINDS = frozenset(("set", "add", "mend", "delete"))
-
-# what comes of reading what dealdb did not write
-NOT_OURS = (
-    *(ValueError, TypeError, LookupError, AttributeError, OverflowError, msgpack.UnpackException),
-    *(pl.exceptions.PolarsError, pl.exceptions.PanicException, DealDBError),
-)
 
 # an element of an XRANGE reply: id, and names and values in turn
 RawEntry: TypeAlias = tuple[bytes, list[bytes]]
 # where the values are
 _HASH, _TIME, _WRITER, _COUNTER, _ACTOR, _KIND, _HEIGHT, _ROWS, _DATA = range(1, 18, 2)
 _WORDS = _DATA + 1
+# of the number of a commit or a row: 64 bits hold it
+_MOST_DIGITS = 18
 
 
 class Position(NamedTuple):
@@ -95,25 +91,32 @@ class Entry(NamedTuple):
     @property
     def rows(self) -> list[int]:
         """Row of each deal of ``data``."""
-        try:
+        with self.reading():
             if self.kind == "add":
                 return list(range(self.height, self.height + self.added.height))
-            return msgpack.unpackb(self.packed_rows) if self.packed_rows else []
-        except NOT_OURS as problem:
-            raise damaged(self.position.seq) from problem
+            rows = unpacked_change(self.packed_rows) if self.packed_rows else []
+            most = self.height + len(rows)
+            if not all(type(row) is int and 0 <= row < most for row in rows):
+                msg = "rows that it can't have given"
+                raise ValueError(msg)
+            return rows
 
     @property
     def change(self) -> tuple[list[str], list[str], list[list[str | None]]]:
         """Ids, fields, and a column of texts for each field; a None clears."""
-        try:
+        with self.reading():
             if self.kind == "add":
                 first, *texts = self.added.to_dict(as_series=False).items()
                 return first[1], [name for name, _ in texts], [column for _, column in texts]
             ids, *rest = unpacked_change(self.data)
             fields, columns = rest or ((), ())
-            return ids, list(fields), [with_none(column) for column in columns]
-        except NOT_OURS as problem:
-            raise damaged(self.position.seq) from problem
+            found = ids, list(fields), [with_none(column) for column in columns]
+            check_change(*found, len(self.rows))
+            return found
+
+    def reading(self) -> Reading:
+        """Around code that reads what it says."""
+        return Reading(f"commit {self.position.seq} in the log")
 
     def may_concern(self, deal_id: str) -> bool:
         """False where it certainly has nothing of a deal; quicker than ``change``."""
@@ -124,7 +127,10 @@ class Entry(NamedTuple):
     @property
     def added(self) -> pl.DataFrame:
         """Columns of texts, ``id`` first, of a commit that added new deals in bulk."""
-        return unpacked(self.data) if self.deals is None else self.deals
+        if self.deals is not None:
+            return self.deals
+        with self.reading():
+            return unpacked(self.data)
 
     def with_deals(self) -> Entry:
         """The same, with ``added`` unpacked once for all."""
@@ -146,10 +152,8 @@ class Entry(NamedTuple):
         """
         if self.kind not in (*DEAL_KINDS, "schema", "pipeline"):
             raise unknown_kind(self.position.seq, self.kind)
-        try:
+        with self.reading():
             return self._read(schema)
-        except NOT_OURS as problem:
-            raise damaged(self.position.seq) from problem
 
     def _read(self, schema: Schema | None) -> Schema | None:
         if self.kind == "schema":
@@ -157,18 +161,7 @@ class Entry(NamedTuple):
         if self.kind == "pipeline":
             Pipeline.from_json(self.data)
         else:
-            ids, fields, columns = self.change
-            rows: list[object] = [*self.rows]
-            sizes = {len(ids), len(rows), *map(len, columns)}
-            texts = [*ids, *fields, *(text for column in columns for text in column if text)]
-            is_add_of_ids = self.kind != "add" or self.added.columns[0] == "id"
-            whole = len(sizes) == 1 and len(fields) == len(columns) and is_add_of_ids
-            if not whole or not all(isinstance(text, str) for text in texts):
-                msg = "not the shape of a change"
-                raise ValueError(msg)
-            if not all(isinstance(row, int) and row >= 0 for row in rows):
-                msg = "no numbers of rows"
-                raise ValueError(msg)
+            _, fields, _ = self.change
             if schema is not None and not schema.by_name.keys() >= set(fields):
                 msg = "fields that there were not"
                 raise ValueError(msg)
@@ -185,12 +178,23 @@ def unknown_kind(seq: int, kind: str) -> StoreDamaged:
     return StoreDamaged(f"commit {seq} is of the kind {kind!r}, which this dealdb does not know")
 
 
-def damaged(seq: int) -> StoreDamaged:
-    """Error for a commit that can't be read."""
-    return StoreDamaged(
-        f"commit {seq} in the log is not what dealdb wrote: it was damaged, or another program changed it; "
-        "dealdb doctor names the way out"
-    )
+def check_change(
+    ids: Sequence[object],
+    fields: Sequence[object],
+    columns: Sequence[Sequence[object]],
+    n_rows: int,
+    *,
+    may_be_false: bool = False,
+) -> None:
+    """Raise ValueError unless a change has the shape of one: a text or nothing for each deal and field."""
+    sizes = {len(ids), n_rows, *map(len, columns)}
+    whole = len(sizes) == 1 and len(fields) == len(columns)
+    kinds = set(map(type, ids)) | set(map(type, fields))
+    cells = {kind for column in columns for kind in set(map(type, column))}
+    nothing = {type(None), bool} if may_be_false else {type(None)}
+    if not whole or not kinds <= {str} or not cells <= {str, *nothing}:
+        msg = "not the shape of a change"
+        raise ValueError(msg)
 
 
 class Run(NamedTuple):
@@ -242,11 +246,18 @@ class LogPage(Sequence[Entry]):
         """Raise unless each entry can be made."""
         numbers = [f[place] for _, f in self._raw for place in (_TIME, _COUNTER, _HEIGHT)]
         numbers += [entry_id[:-2] for entry_id, _ in self._raw]
-        names = [f[place] for _, f in self._raw for place in (_WRITER, _ACTOR, _KIND)]
-        b"".join(names).decode()
-        well_formed = all(len(f) == _WORDS for _, f in self._raw)
+        names = [f[place] for _, f in self._raw for place in (_HASH, _WRITER, _ACTOR, _KIND)]
+        # not side by side: two that are no texts can be one together
+        b" ".join(names).decode()
+        well_formed = all(len(f) == _WORDS and e.endswith(b"-0") for e, f in self._raw)
         if not (well_formed and all(map(bytes.isdigit, numbers))):
             msg = "not the fields of an entry"
+            raise ValueError(msg)
+        if (
+            max(map(len, numbers), default=0) > _MOST_DIGITS
+            or max(self.times_ms, default=0) > LAST_MS
+        ):
+            msg = "a number or a time that no commit can have"
             raise ValueError(msg)
 
     def __len__(self) -> int:

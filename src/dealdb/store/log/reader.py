@@ -6,11 +6,13 @@ Entries come in pages, each the reply to one command, and no larger than the ser
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
-from dealdb.store.log.entry import Entry, LogPage, Position, RawEntry, entry_of
+from dealdb.store.bounds.wall import damaged, is_damage, number_in
+from dealdb.store.log.entry import Entry, LogPage, Position, RawEntry
 
 # entries asked for at first, and then as many as take up about so much: bounds the memory of the reply
 _FIRST_ENTRIES = 100
@@ -19,10 +21,28 @@ _PAGE_BYTES = 2**20
 _MAX_ENTRIES = 2_000
 # a reader that waits takes so many at most
 _WAIT_ENTRIES = 100
+_CHAIN = re.compile(rb"[0-9a-f]{16}")
 
 
 class HistoryReset(StoreDamaged):
     """The log stopped being the one that was being read; reading starts again."""
+
+
+def position_in(meta_key: str, seq: bytes | None, chain: bytes | None) -> Position:
+    """
+    The last commit, as the state of a collection says; that before the first where it says nothing.
+
+    Raises
+    ------
+    StoreDamaged
+        If it is not one.
+    """
+    number = number_in(f"seq in {meta_key!r}", seq)
+    if not number:
+        return Position()
+    if chain is None or not _CHAIN.fullmatch(chain):
+        raise damaged(f"hash in {meta_key!r}")
+    return Position(number, chain)
 
 
 def read_since(link: Link, log_key: str, position: Position) -> Iterator[LogPage] | None:
@@ -56,7 +76,7 @@ def entry_at(link: Link, log_key: str, position: Position) -> Entry | None:
     """The commit at a position, or None where the log does not have it any more. One round trip."""
     entry_id = f"{position.seq}-0"
     found = link.call("XRANGE", log_key, entry_id, entry_id, retry=True)
-    entry = entry_of(found[0]) if found else None
+    entry = next(iter(_entries(link, log_key, found)), None)
     return entry if entry and entry.position == position else None
 
 
@@ -120,7 +140,9 @@ def _page(link: Link, log_key: str, start: str, count: int) -> LogPage:
 def _entries(link: Link, log_key: str, raw: list[RawEntry]) -> LogPage:
     try:
         return LogPage(raw)
-    except (ValueError, IndexError) as problem:
+    except Exception as problem:
+        if not is_damage(problem):
+            raise
         msg = (
             f"{link.settings.where}: the stream {log_key!r} holds an entry that dealdb did not write; "
             "dealdb doctor names the way out"

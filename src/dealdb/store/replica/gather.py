@@ -51,7 +51,7 @@ class Gathered:
             start = part.stop
             places = list(chain.from_iterable(rows[part]))
             self._put_cells(fields, alike, places)
-            self._see_rows(fields, heights[part], rows[part], places)
+            self._see_rows(fields, heights[part], rows[part])
             if "updated" in fields:
                 for row in places:
                     self.stamps.pop(row, None)
@@ -83,16 +83,18 @@ class Gathered:
         fields: list[str],
         heights: Sequence[int],
         rows: Sequence[list[int]],
-        places: Sequence[int],
     ) -> None:
-        """Take in the rows of commits: those of each, and all."""
+        """Take in the rows of commits; ValueError for one that can't have been given by then."""
         next_row = self.next_row
         for height, some in zip(heights, rows, strict=True):
-            if not self._only_appends:
-                break
+            most = height + len(some)
+            if height > next_row or not all(0 <= row < most for row in some):
+                msg = "rows that nobody has given"
+                raise ValueError(msg)
             # after a scan of the hashes, commits can repeat rows that are there already
-            known_or_gap = any(row < height for row in some) or height != next_row
-            self._only_appends = not known_or_gap and self._fields in (None, fields)
-            self._fields = fields
-            next_row = height + len(some)
-        self.next_row = max(self.next_row, max(heights), max(places, default=-1) + 1)
+            known_or_gap = height != next_row or some != [*range(height, most)]
+            if self._only_appends:
+                self._only_appends = not known_or_gap and self._fields in (None, fields)
+                self._fields = fields
+            next_row = max(next_row, max(some, default=-1) + 1)
+        self.next_row = next_row

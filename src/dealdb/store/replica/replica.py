@@ -8,25 +8,26 @@ column before it changes it when a frame that was handed out still refers to it,
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import nullcontext
 from itertools import chain
 
 import polars as pl
 
-from dealdb.errors import DealDBError
+from dealdb.errors import StoreDamaged
 from dealdb.model.columns import decode_column, dtype_of, encode_column
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, FieldType, Schema
-from dealdb.store.archive.chunks import CHUNK_ROWS
+from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.encoding import unpacked_all
 from dealdb.store.log.entry import (
-    NOT_OURS,
     Entry,
     Position,
     Run,
-    damaged,
+    check_change,
     runs_of,
     unknown_kind,
 )
+from dealdb.store.log.reader import HistoryReset
 from dealdb.store.replica.deferred import Waiting, with_values
 from dealdb.store.replica.gather import Gathered
 
@@ -194,13 +195,14 @@ class Replica:
         """
         before: Schema | None = self.schema
         try:
-            self._apply(entries)
-        except NOT_OURS as problem:
-            for entry in entries:
-                before = entry.ensure_readable(before)
-            if isinstance(problem, DealDBError):
-                raise
-            raise damaged(entries[-1].position.seq) from problem
+            with entries[-1].reading() if entries else nullcontext():
+                self._apply(entries)
+        except StoreDamaged as problem:
+            if not isinstance(problem, HistoryReset):
+                # says which of them it is
+                for entry in entries:
+                    before = entry.ensure_readable(before)
+            raise
 
     def _apply(self, entries: Sequence[Entry]) -> None:
         gathered = Gathered(self.height)
@@ -229,6 +231,9 @@ class Replica:
         frames: list[pl.DataFrame] = []
         height = self.height
         for first, time_ms, added in zip(run.heights, run.times_ms, run.added, strict=True):
+            if first > height:
+                msg = "rows that nobody has given"
+                raise ValueError(msg)
             if first == height:
                 frames.append(added)
                 height += added.height
@@ -269,6 +274,9 @@ class Replica:
                 self._scatter(gathered)
                 gathered = Gathered(self.height)
             changes = unpacked_all(run.data[part])
+            for change, some in zip(changes, rows, strict=True):
+                ids, fields, columns = change
+                check_change(ids, fields, columns, len(some), may_be_false=True)
             gathered.add(run.kind, changes, rows, run.heights[part], run.times_ms[part])
         return gathered
 

@@ -14,7 +14,7 @@ from dealdb.errors import StoreDamaged
 from dealdb.store.history.reading import follows
 from dealdb.store.keys import FORMAT, Keys
 from dealdb.store.log.entry import Entry, Position
-from dealdb.store.log.reader import read_from
+from dealdb.store.log.reader import position_in, read_from
 
 _MOVE_UP = b"""
 local m = redis.call('HMGET', KEYS[1], 'seq', 'hash')
@@ -86,13 +86,14 @@ def _ahead(link: Link, keys: Keys) -> tuple[Position, list[Entry]]:
 
 def _position(link: Link, keys: Keys) -> Position:
     seq, chain = link.call("HMGET", keys.meta, "seq", "hash", retry=True)
-    return Position(int(seq or 0), chain or b"")
+    return position_in(keys.meta, seq, chain)
 
 
 def _state_after(entry: Entry) -> dict[str, str]:
     """What a commit of this kind leaves in the meta data; the number of deals is counted by a repair."""
     if entry.kind in ("schema", "pipeline"):
         version = sha1(entry.data, usedforsecurity=False).hexdigest()[:16]
+        entry.ensure_readable(None)
         return {entry.kind: entry.data.decode(), f"{entry.kind}_version": version}
     n_new = sum(row >= entry.height for row in entry.rows)
     return {"rows": str(entry.height + n_new)}

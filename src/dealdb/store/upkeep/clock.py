@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dealdb.connection import Link
 from dealdb.model.moments import from_epoch_ms
+from dealdb.store.bounds.wall import time_in
 from dealdb.store.keys import Keys
 
 # clocks that are set by the network differ by less
@@ -28,7 +29,9 @@ def times_to_come(link: Link, keys: Keys) -> str | None:
     )
     now_ms = int(seconds) * 1000 + int(micros) // 1000
     # of the last commit, and of earlier ones that were ahead of the clock
-    furthest_ms = max(int(last or 0), int(latest or 0))
+    furthest_ms = max(
+        time_in(f"time in {keys.meta!r}", last), time_in(f"future in {keys.meta!r}", latest)
+    )
     if furthest_ms <= now_ms + _TOLERANCE_MS:
         return None
     until = from_epoch_ms(furthest_ms)

@@ -186,11 +186,9 @@ class OtherPrograms:
         NotAdopted
             If nobody has adopted it, and ``adopt`` is not given.
         """
-        from dealdb.store.upkeep.ahead import catch_up
         from dealdb.store.upkeep.repair import with_adopted
 
-        # first: until then every commit is refused, those of a repair too
-        catch_up(self._link, self._keys)
+        self._mend_state()
         audit = self.audit()
         if not self.adoption.is_due():
             return audit.repair(mapping)
@@ -202,6 +200,14 @@ class OtherPrograms:
         self._live_again()
         return with_adopted(audit.repair(), first)
 
+    def _mend_state(self) -> None:
+        """First of all: until then every commit is refused, those of a repair too."""
+        from dealdb.store.history.state import mend
+        from dealdb.store.upkeep.ahead import catch_up
+
+        mend(self._link, self._keys)
+        catch_up(self._link, self._keys)
+
     def put_back(self) -> RepairReport:
         """
         Give the hashes what the history has; see ``Audit.put_back``.
@@ -211,9 +217,7 @@ class OtherPrograms:
         NotAdopted
             If nobody has adopted them: no history says anything of them.
         """
-        from dealdb.store.upkeep.ahead import catch_up
-
-        catch_up(self._link, self._keys)
+        self._mend_state()
         if self.adoption.is_due():
             self.adoption.refuse()
         return self.audit().put_back()

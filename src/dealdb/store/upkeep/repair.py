@@ -18,6 +18,7 @@ from dealdb.store.commit.change import Change, Condition
 from dealdb.store.commit.definitions import Definitions
 from dealdb.store.commit.writers import Writers
 from dealdb.store.hashes import scan_hashes
+from dealdb.store.history.state import damaged_state, trouble_of
 from dealdb.store.keys import Keys
 from dealdb.store.live.columns import LiveColumns
 from dealdb.store.upkeep.adopter import MAX_TRIES, Adopter, batches, never_done
@@ -113,8 +114,16 @@ class Audit:
         Cost
         ----
         Two round trips for every 1,000 keys of the database, and memory for the ids of all deals.
+
+        Raises
+        ------
+        StoreDamaged
+            If the state of the collection is gone or damaged; ``repair`` makes it again.
         """
         logged = Logged(*self._live.snapshot_with_rows())
+        # behind the log, which may be what is damaged
+        if trouble := trouble_of(self._link, self._keys):
+            raise damaged_state(self._link, trouble)
         seen: set[str] = set()
         suspects: set[str] = set()
         for hashes in scan_hashes(self._link, self._keys):
@@ -278,4 +287,7 @@ class Audit:
             arguments = (self._keys.meta, snapshot.seq, snapshot.height)
             if self._link.call("EVAL", _COUNT, 1, *arguments):
                 return
+            if trouble := trouble_of(self._link, self._keys):
+                # what the log says will never be what the state says
+                raise damaged_state(self._link, trouble)
         raise never_done(self._link, self._keys)

@@ -1,0 +1,142 @@
+"""
+Chunks back to columns.
+
+A chunk has the digest that the manifest says, and may still be another program's: whoever may write chunks may write
+the manifest. So its headers are looked at before Polars makes room for what they say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+
+import polars as pl
+
+from dealdb.model.columns import dtype_of, readable
+from dealdb.model.schema import Field
+from dealdb.store.bounds.parquet import Extent, extent_of
+from dealdb.store.bounds.room import check_bytes, check_texts
+
+CHUNK_ROWS = 65_536
+# of lists, in some chunks together, besides what their size lets expect
+_HARMLESS_VALUES = 4_000_000
+_VALUES_A_BYTE = 20
+
+
+def columns_of(
+    blobs: Mapping[str, bytes], digests: Mapping[Field, Sequence[str]]
+) -> dict[str, pl.Series]:
+    """
+    Columns of chunks.
+
+    Raises
+    ------
+    ValueError
+        If they are not what dealdb writes; Polars raises errors of its own.
+    """
+    packed = _check(blobs.values())
+    # all together: Polars divides the files among its threads
+    scans = [pl.scan_parquet([blobs[each] for each in some]) for some in digests.values() if some]
+    found = [each.to_series() for each in pl.collect_all(scans)]
+    _check_texts(found, packed)
+    columns = iter(found)
+    return {
+        field.name: typed(next(columns) if some else pl.Series(), field)
+        for field, some in digests.items()
+    }
+
+
+def rows_of(
+    blobs: Mapping[str, bytes],
+    spans: Mapping[str, tuple[int, int]],
+    cells: Mapping[Field, Sequence[tuple[str, int]]],
+) -> dict[str, pl.Series]:
+    """
+    Some cells of columns; else as ``columns_of``.
+
+    Parameters
+    ----------
+    spans
+        First and last place in each chunk; what lies between is read.
+    cells
+        For each field chunks and places in them.
+    """
+    packed = _check(blobs.values())
+    scans = [
+        pl.scan_parquet(blobs[digest]).slice(first, last - first + 1)
+        for digest, (first, last) in spans.items()
+    ]
+    found = dict(zip(spans, (each.to_series() for each in pl.collect_all(scans)), strict=True))
+    _check_texts(found.values(), packed)
+    if any(len(found[digest]) != last - first + 1 for digest, (first, last) in spans.items()):
+        msg = "a chunk of fewer rows"
+        raise ValueError(msg)
+
+    def column(field: Field, wanted: Sequence[tuple[str, int]]) -> pl.Series:
+        parts = {digest: found[digest] for digest, _ in wanted}
+        starts = dict(zip(parts, accumulate(map(len, parts.values()), initial=0), strict=False))
+        places = [starts[digest] + at - spans[digest][0] for digest, at in wanted]
+        return typed(pl.concat(parts.values()).gather(places) if parts else pl.Series(), field)
+
+    return {field.name: column(field, wanted) for field, wanted in cells.items()}
+
+
+def values_of(blob: bytes, n_rows: int | None = None) -> pl.Series:
+    """
+    Values of one chunk.
+
+    Parameters
+    ----------
+    n_rows
+        Rows that it has to have; looked at before they are read.
+
+    Raises
+    ------
+    ValueError
+        If it has others, or is not what dealdb writes.
+    """
+    packed = _check([blob])
+    scan = pl.scan_parquet(blob)
+    if n_rows is not None and scan.select(pl.len()).collect().item() != n_rows:
+        msg = f"a chunk has other rows than {n_rows}"
+        raise ValueError(msg)
+    found = scan.collect().to_series()
+    _check_texts([found], packed)
+    return found
+
+
+def typed(column: pl.Series, field: Field) -> pl.Series:
+    """Values of a chunk as the column of a field."""
+    # not strictly, as in ``Replica._column_for``
+    return readable(column.rechunk().cast(dtype_of(field), strict=False)).alias(field.name)
+
+
+def _check(blobs: Iterable[bytes]) -> int:
+    """Refuse what unpacks to far more than it is; returns the bytes that it is."""
+    packed = unpacked = n_values = 0
+    for blob in blobs:
+        extent = extent_of(blob)
+        _check_shape(extent)
+        packed += len(blob)
+        unpacked += extent.n_bytes
+        n_values += max(extent.n_values - extent.n_rows, 0)
+    check_bytes(unpacked, packed)
+    if n_values > max(_HARMLESS_VALUES, _VALUES_A_BYTE * packed):
+        msg = "lists of too many texts"
+        raise ValueError(msg)
+    return packed
+
+
+def _check_shape(extent: Extent) -> None:
+    if extent.n_rows > CHUNK_ROWS or extent.n_columns > 1:
+        msg = "more rows or columns than a chunk has"
+        raise ValueError(msg)
+
+
+def _check_texts(columns: Iterable[pl.Series], packed: int) -> None:
+    # views of one text may be many: they take nothing until each is a text of its own
+    total = n = 0
+    for column in columns:
+        total += int(column.estimated_size())
+        n += len(column)
+    check_texts(total, n, packed)

@@ -1,0 +1,18 @@
+"""A few tries of the evil writer; ``make fuzz`` has hours of them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from fuzz import Found, evil_writer
+from servers import Server
+
+_SECONDS = 4.0
+
+
+def test_an_evil_writer_finds_nothing(server: Server, tmp_path: Path) -> None:
+    ends_at = time.monotonic() + _SECONDS
+    tried = list(evil_writer.fuzz(server.url, tmp_path, ends_at, seed=int(time.time())))
+    places = [n for n, each in enumerate(tried) if isinstance(each, Found)]
+    assert not places, "\n".join(tried[max(places[0] - 1, 0) : places[0] + 1])
