@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dealdb.store.replica.snapshot import Snapshot
 
 Params: TypeAlias = Mapping[str, object] | None
+MOST_ROWS = 2**32
 
 
 def text_columns(frame: pl.DataFrame, columns: str | Sequence[str] | None) -> list[str]:
@@ -157,7 +158,8 @@ def count_of(name: str, value: int, *, least: int = 0) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:  # type: ignore[redundant-expr]  # callers may be untyped
         msg = f"{name} is a whole number from {least} up, not {value!r}"
         raise QueryError(msg)
-    return value
+    # no collection has as many rows, and nothing counts further
+    return min(value, MOST_ROWS)
 
 
 def positive(name: str, value: int) -> int:
