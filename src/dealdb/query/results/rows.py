@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dealdb.store.replica.snapshot import Snapshot
 
 Params: TypeAlias = Mapping[str, object] | None
-MOST_ROWS = 2**32
+MOST_ROWS = 2**31 - 1
 
 
 def text_columns(frame: pl.DataFrame, columns: str | Sequence[str] | None) -> list[str]:
