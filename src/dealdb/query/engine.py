@@ -251,7 +251,7 @@ class QueryEngine:
         >>> query.page(sort="-n", size=2, cursor=first.next).items["id"].to_list()
         ['3']
         """
-        positive("size", size)
+        size = positive("size", size)
         deals = self._source.snapshot()
         asked = Question(where=where, equals=equals, sort=sort, params=params)
         return page_of(deals, asked, size=size, cursor=cursor, columns=columns)
@@ -333,7 +333,7 @@ class QueryEngine:
         >>> query.facets("stage")["stage"].table.rows()
         [('won', 2, "stage = 'won'"), ('lost', 1, "stage = 'lost'")]
         """
-        positive("limit", limit)
+        limit = positive("limit", limit)
         wanted = [columns] if isinstance(columns, str) else columns
         deals = self._deals(columns_named(where, equals, None, wanted))
         chosen = projected(deals.rows, wanted)
@@ -394,7 +394,7 @@ class QueryEngine:
         >>> query.search("zurich caf")["_highlight"].to_list()
         ['**Café** **Zürich**']
         """
-        positive("limit", limit)
+        limit = positive("limit", limit)
         words = words_of(text)
         deals = self._source.snapshot()
         names = text_columns(deals.rows, columns)

@@ -28,6 +28,8 @@ from dealdb.query.sql.tables import SqlTables
 # after its time a statement may take this long to notice; then the process is ended
 _GRACE_S = 0.7
 _START_S = 60.0
+# so many times columns of the same deals are added to those it has; then all of them go over anew, to one file
+_MOST_ADDITIONS = 16
 _CODE = (
     "import sys; sys.path[:] = sys.argv[2:]; from dealdb.query.sql.isolated.worker import main; "
     "main(int(sys.argv[1]))"
@@ -179,6 +181,10 @@ class WorkerProcess:
             self._frame, self._columns, self._used = weakref.ref(given.frame), set(), 0
         tables = given.beside(needed)
         new = [name for name in needed.columns if name not in self._columns]
+        if new and self._used == _MOST_ADDITIONS:
+            is_new = True
+            new = [*self._columns, *new]
+            self._columns, self._used = set(), 0
         beside = [SharedFile() for _ in tables]
         try:
             files = []
