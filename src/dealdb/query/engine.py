@@ -567,8 +567,9 @@ class QueryEngine:
 
         Cost
         ----
-        One round trip; the columns that the statement names are handed over without a copy. A statement that names
-        ``history`` reads the whole history from the server when there were new commits.
+        One round trip; the columns that the statement names are copied to DuckDB's process, once after each change. The
+        first statement starts that process: some 0.5 s. A statement that names ``history`` reads the whole history from
+        the server when there were new commits.
 
         Source
         ------
