@@ -19,6 +19,7 @@ from dealdb.errors import QueryError
 
 # types of DuckDB that a data frame has none for, or would show as something else
 _NO_COLUMN = frozenset(("interval", "bit", "union", "bignum", "variant", "geometry"))
+_NESTED = frozenset(("list", "struct", "tuple", "map", "array"))
 _PLAIN = (
     pa.types.is_null,
     pa.types.is_boolean,
@@ -38,6 +39,8 @@ _DAY_S = 86_400
 _UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 # of a decimal of 38 digits without places, the most that a result may have; others can only be smaller
 _MOST_DIGITS = Decimal(10**38 - 1)
+# not -_MOST_DIGITS, which would be rounded to the context's digits
+_LEAST_DIGITS = Decimal(1 - 10**38)
 # the largest integers of 64 bits are infinite times
 _INFINITE = 2**63 - 1
 _MAX_LEVELS = 32
@@ -94,7 +97,7 @@ def fitted(table: pa.Table, types: Sequence[Any], statement: str) -> pa.Table:
     for name, column, kind in zip(table.column_names, table.columns, types, strict=True):
         # DuckDB hands these over as if they were signed
         is_unsigned = any(each.id == "uhugeint" for _, each in _types_within(kind))
-        problem = _problem(column, Decimal(0) if is_unsigned else -_MOST_DIGITS)
+        problem = _problem(column, Decimal(0) if is_unsigned else _LEAST_DIGITS)
         if problem:
             msg = f"column {_shown(name)} of the result has {problem}"
             raise QueryError(msg, text=statement)
@@ -118,6 +121,9 @@ def _check_type(name: str, kind: Any, statement: str) -> None:
                 f"column {_shown(name)} of the result is nested more than {_MAX_LEVELS} levels deep"
             )
             raise QueryError(msg, text=statement)
+        if each.id == "map" and each.children[0][1].id in _NESTED:
+            msg = f"column {_shown(name)} of the result has a map whose keys are no plain values; cast them to VARCHAR"
+            raise QueryError(msg, text=statement)
         if each.id in _NO_COLUMN:
             days = ", or count days with datediff()" if each.id == "interval" else ""
             msg = f"column {_shown(name)} of the result has the type {str(kind)[:80]}; cast it, e.g. to VARCHAR{days}"
@@ -129,7 +135,7 @@ def _types_within(kind: Any) -> Iterator[tuple[int, Any]]:
     while stack:
         level, each = stack.pop()
         yield level, each
-        if level <= _MAX_LEVELS and each.id in ("list", "struct", "tuple", "map", "array"):
+        if level <= _MAX_LEVELS and each.id in _NESTED:
             # an array has its size among them
             inner = (child for _, child in each.children if not isinstance(child, int))
             stack.extend((level + 1, child) for child in inner)

@@ -43,10 +43,14 @@ class Isolated:
         _end_all(self._all)
         self._idle = []
 
+    def keep_for(self, user: object) -> None:
+        """Keep processes, once there are some, for as long as this user lives and has not closed."""
+        self._users.add(user)
+
     def begin(self, user: object) -> None:
-        """Start a process, if there is none; it stays until no user is left that has not closed."""
+        """Start a process, if there is none, and keep it for a user."""
         with self._changed:
-            self._users.add(user)
+            self.keep_for(user)
             if not self._all:
                 self._idle.append(self._started())
 
