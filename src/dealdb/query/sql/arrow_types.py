@@ -44,6 +44,8 @@ _LEAST_DIGITS = Decimal(1 - 10**38)
 # the largest integers of 64 bits are infinite times
 _INFINITE = 2**63 - 1
 _MAX_LEVELS = 32
+# a data frame numbers its rows by 32 bits; columns of nulls have any number of them in no memory
+MAX_ROWS = 2**31 - 1
 
 _CALENDAR = (
     "a date or time outside the years 1 to 9999, or infinite; cast it to VARCHAR, or leave it out"
@@ -93,6 +95,9 @@ def fitted(table: pa.Table, types: Sequence[Any], statement: str) -> pa.Table:
     QueryError
         If a column has a value that no data frame can hold.
     """
+    if table.num_rows > MAX_ROWS:
+        msg = f"the result has more than {MAX_ROWS:,} rows; give a LIMIT"
+        raise QueryError(msg, text=statement)
     columns = []
     for name, column, kind in zip(table.column_names, table.columns, types, strict=True):
         # DuckDB hands these over as if they were signed
@@ -101,7 +106,9 @@ def fitted(table: pa.Table, types: Sequence[Any], statement: str) -> pa.Table:
         if problem:
             msg = f"column {_shown(name)} of the result has {problem}"
             raise QueryError(msg, text=statement)
-        columns.append(_narrowed(column) if kind.id in ("hugeint", "uhugeint") else column)
+        columns.append(
+            _narrowed(column) if kind.id in ("hugeint", "uhugeint") else _spelled(column)
+        )
     return pa.table(columns, names=table.column_names)
 
 
@@ -202,6 +209,12 @@ def _narrowed(column: Any) -> Any:
     if most is not None and not -(2**63) <= least <= most < 2**63:
         return column
     return column.cast(pa.int64())
+
+
+def _spelled(column: Any) -> Any:
+    """Texts in place of numbers of texts: here they are counted as memory of the statement."""
+    is_coded = pa.types.is_dictionary(column.type)
+    return column.cast(pa.large_string()) if is_coded else column
 
 
 def _shown(name: str) -> str:

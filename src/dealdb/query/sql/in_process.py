@@ -129,6 +129,9 @@ class InProcess:
         except MemoryError:
             self._abandon()
             raise self._out_of_memory(statement) from None
+        except _arrow_error() as error:
+            msg = f"the statement failed ({type(error).__name__})"
+            raise QueryError(msg, text=statement) from None
         except _duckdb_error() as error:
             if is_fatal(error):
                 self._abandon()
@@ -152,6 +155,13 @@ class InProcess:
             if self._connection is None:
                 self._connection = open_sandbox(self._memory_mb)
             return self._connection.cursor()
+
+
+def _arrow_error() -> type[Exception]:
+    import pyarrow as pa
+
+    kind: type[Exception] = pa.ArrowException
+    return kind
 
 
 def _duckdb_error() -> type[Exception]:

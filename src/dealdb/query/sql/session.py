@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from dealdb.connection.fork import renew_in_child
+from dealdb.engines import interrupt_behind
 from dealdb.errors import QueryError
 from dealdb.query.sql.bounds import check_text
 from dealdb.query.sql.check import TABLE, Needed
@@ -102,8 +103,14 @@ class SqlSession:
         self.begin()
         given = SqlTables(frame, kept, dict(sides or {}), history, statement)
         asked = Asked(statement, bound(params or {}), frame.columns, given.names(), self._timeout_s)
-        result = self._engine.run(asked, given)
-        return result.with_columns([_tidied(column) for column in result])
+        try:
+            result = self._engine.run(asked, given)
+            return result.with_columns([_tidied(column) for column in result])
+        except pl.exceptions.PanicException as panic:
+            if interrupt_behind(panic) is not None:
+                raise
+            msg = "the result has a value that no data frame can hold; cast it to VARCHAR"
+            raise QueryError(msg, text=statement) from None
 
     def close(self) -> None:
         """Give back the memory of DuckDB and the columns handed over."""
