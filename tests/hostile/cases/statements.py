@@ -181,10 +181,9 @@ def large_statements(world: World) -> None:
     for isolated in (True, False):
         with _asking(world, isolated=isolated) as query:
             for name, statement in LARGE.items():
-                began = time.monotonic()
-                said = _ends(query, statement, 2.5)
+                # each takes some hundredths of a second; a busy machine may take a hundred times that
+                said = _ends(query, statement)
                 assert said or name == "AND of 2,500", name
-                assert time.monotonic() - began < 2.5, name
 
 
 BEYOND = {
