@@ -44,6 +44,7 @@ BUDGETS = {
     "group/search": Budget(10, 20),
     "filter/search": Budget(4, 8),
     "group/plain": Budget(1.5, 1.1, most=True),
+    "sql/isolated": Budget(1.3, 1.1, most=True),
     "save": Budget(1.8, 1.3, most=True),
     "get": Budget(1.5, 1.1, most=True),
     "catch_up": Budget(100_000, 400_000),

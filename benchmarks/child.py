@@ -61,6 +61,44 @@ def columns(path: str) -> Iterator[Answer]:
     yield {"mb": _status_mb("VmRSS") - before, "deals": frame.height}
 
 
+def first_sql(url: str, isolated: str) -> Iterator[Answer]:
+    """Seconds of the first statement of a process that has all columns, and its memory beyond these."""
+    from dealdb import DealDatabase
+
+    with DealDatabase.from_url(url, sql_isolated=isolated == "on") as db:
+        frame = db.query.frame()
+        _settle()
+        before = _whole_mb()
+        begun = time.perf_counter()
+        db.query.sql("SELECT stage, count(*) AS n, sum(amount) AS total FROM deals GROUP BY stage")
+        first = time.perf_counter() - begun
+        two = _whole_mb() - before
+        db.query.sql("SELECT max(COLUMNS(*)) FROM deals")
+        yield {
+            "first_s": first,
+            "mb": two,
+            "all_mb": _whole_mb() - before,
+            "deals": frame.height,
+        }
+
+
+def _whole_mb() -> float:
+    """Memory of this process and its children; pages that they share count once."""
+    children = [
+        child
+        for task in Path("/proc/self/task").iterdir()
+        for child in (task / "children").read_text().split()
+    ]
+    return sum(_proportional_mb(pid) for pid in ("self", *children))
+
+
+def _proportional_mb(pid: str) -> float:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
 def _settle() -> None:
     """Wait until the allocator of Polars has given back what was only needed to read: it does so when used next."""
     import polars as pl
@@ -176,7 +214,7 @@ def _status_mb(name: str) -> float:
 JOBS: dict[str, Callable[..., Iterator[Answer]]] = {
     job.__name__: job
     for job in (
-        load_csv, replica, columns, read_dealdb, write_dealdb, read_search, write_search, ping,
+        load_csv, replica, columns, first_sql, read_dealdb, write_dealdb, read_search, write_search, ping,
     )
 }  # fmt: skip
 

@@ -106,6 +106,22 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
+class _User:
+    """Of DuckDB's processes: to start one for every test would take longer than most tests."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_duckdb() -> Iterator[None]:
+    from dealdb.query.limits import SQL_LIMITS
+    from dealdb.query.sql.isolated.engine import isolated_engine
+
+    user = _User()
+    engine = isolated_engine(SQL_LIMITS.sql_memory_mb)
+    engine.keep_for(user)
+    yield
+    engine.close(user)
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory

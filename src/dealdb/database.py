@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from dealdb.model.moments import read_moment
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema, parse_type
 from dealdb.model.values import encode_id
+from dealdb.query.limits import SQL_LIMITS, SqlLimits
 from dealdb.store import Deal, SaveResult, Store
 from dealdb.store.archive.chunk_cache import DEFAULT_MB as DEFAULT_CACHE_MB
 from dealdb.store.archive.chunk_cache import ChunkCache, make_cache
@@ -93,6 +94,10 @@ class DealDatabase:
     adopt
         Whether the first change may adopt the hashes of another program that the collection holds; by default it
         raises ``NotAdopted``. Reading never changes them.
+    sql_timeout_s, sql_memory_mb
+        Seconds and megabytes that one statement of ``query.sql`` may take.
+    sql_isolated
+        Whether these statements run in a process of their own, which is ended where it takes more.
     **settings
         Further settings of ``dealdb.connection.Settings``: ``username``, ``max_connections``, ``pool_timeout_s``,
         ``socket_timeout_s``, ``tls`` ...
@@ -136,8 +141,14 @@ class DealDatabase:
         durability: str = Durability.MEMORY,
         allow_eviction: bool = False,
         adopt: bool = False,
+        sql_timeout_s: float = SQL_LIMITS.sql_timeout_s,
+        sql_memory_mb: int = SQL_LIMITS.sql_memory_mb,
+        sql_isolated: bool = SQL_LIMITS.sql_isolated,
         **settings: Any,
     ) -> None:
+        limits = SqlLimits(
+            sql_timeout_s=sql_timeout_s, sql_memory_mb=sql_memory_mb, sql_isolated=sql_isolated
+        )
         connection = RedisConnection()
         connection.connect(host, port, db, password, **settings)
         self._compose(
@@ -148,6 +159,7 @@ class DealDatabase:
             durability,
             allow_eviction=allow_eviction,
             adopt=adopt,
+            limits=limits,
         )
 
     def _compose(
@@ -160,6 +172,7 @@ class DealDatabase:
         *,
         allow_eviction: bool,
         adopt: bool,
+        limits: SqlLimits,
     ) -> None:
         for name, flag in (("allow_eviction", allow_eviction), ("adopt", adopt)):
             if type(flag) is not bool:
@@ -167,6 +180,7 @@ class DealDatabase:
         self._durability = Durability.of(durability)
         self._allow_eviction = allow_eviction
         self._adopt = adopt
+        self._limits = limits
         self.connection = connection
         self.cache = cache
         self._collection = collection
@@ -201,6 +215,9 @@ class DealDatabase:
         durability: str = Durability.MEMORY,
         allow_eviction: bool = False,
         adopt: bool = False,
+        sql_timeout_s: float = SQL_LIMITS.sql_timeout_s,
+        sql_memory_mb: int = SQL_LIMITS.sql_memory_mb,
+        sql_isolated: bool = SQL_LIMITS.sql_isolated,
         **settings: Any,
     ) -> Self:
         """
@@ -211,7 +228,7 @@ class DealDatabase:
         url
             Such as ``redis://user:password@host:port/db``.
         collection, actor, cache, cache_mb, durability, allow_eviction, adopt, **settings
-            As for the constructor; they win over what the URL says.
+            As for the constructor, ``sql_`` ... too; they win over what the URL says.
 
         Raises
         ------
@@ -227,6 +244,9 @@ class DealDatabase:
         >>> DealDatabase.from_url("redis://:s3cret@db.example/3").connection.settings.where
         'redis://:***@db.example:6379/3'
         """
+        limits = SqlLimits(
+            sql_timeout_s=sql_timeout_s, sql_memory_mb=sql_memory_mb, sql_isolated=sql_isolated
+        )
         connection = RedisConnection()
         connection.connect_url(url, **settings)
         database = cls.__new__(cls)
@@ -238,6 +258,7 @@ class DealDatabase:
             durability,
             allow_eviction=allow_eviction,
             adopt=adopt,
+            limits=limits,
         )
         return database
 
@@ -254,6 +275,9 @@ class DealDatabase:
         durability: str = Durability.MEMORY,
         allow_eviction: bool = False,
         adopt: bool = False,
+        sql_timeout_s: float = SQL_LIMITS.sql_timeout_s,
+        sql_memory_mb: int = SQL_LIMITS.sql_memory_mb,
+        sql_isolated: bool = SQL_LIMITS.sql_isolated,
         **settings: Any,
     ) -> Self:
         """
@@ -286,6 +310,9 @@ class DealDatabase:
         ...     db.is_connected()
         True
         """
+        limits = SqlLimits(
+            sql_timeout_s=sql_timeout_s, sql_memory_mb=sql_memory_mb, sql_isolated=sql_isolated
+        )
         server = EmbeddedServer.start(None if path is None else Path(path), linger_s=linger_s)
         try:
             connection = RedisConnection()
@@ -304,6 +331,7 @@ class DealDatabase:
                 durability,
                 allow_eviction=allow_eviction,
                 adopt=adopt,
+                limits=limits,
             )
         except BaseException:
             server.close()
@@ -356,7 +384,7 @@ class DealDatabase:
         """Filters, SQL and frames over the live deals."""
         from dealdb.query import QueryEngine
 
-        return QueryEngine(LiveDeals(self), read_table=read_side_table)
+        return QueryEngine(LiveDeals(self), **asdict(self._limits), read_table=read_side_table)
 
     @cached_property
     def analytics(self) -> Analytics:
@@ -386,6 +414,11 @@ class DealDatabase:
     def linger_s(self) -> float | None:
         """Seconds that the embedded server stays after its last user; None where there is none."""
         return self._server.linger_s if self._server is not None else None
+
+    @property
+    def sql_limits(self) -> SqlLimits:
+        """What one statement of ``query.sql`` may take, and where it runs."""
+        return self._limits
 
     def health(self) -> Health:
         """
@@ -902,7 +935,7 @@ class DealDatabase:
         (0, 1)
         """
         moment = read_moment(when, "as_of") if isinstance(when, str) else when
-        return DealView(moment, self._store.as_of(moment))
+        return DealView(moment, self._store.as_of(moment), self._limits)
 
     @on_engines
     def check(self) -> CheckReport:

@@ -63,7 +63,7 @@ class _Engines:
         traceback: TracebackType | None,
     ) -> None:
         # a signal that Polars has answered by itself is raised here by its handler, in place of Polars' answer
-        meant = None if error is None else _interrupt_behind(error)
+        meant = None if error is None else interrupt_behind(error)
         if meant is not None:
             raise meant from None
 
@@ -116,10 +116,10 @@ def _pool_has_started() -> bool:
 
 def is_interrupt(error: BaseException) -> bool:
     """Whether an error is what an engine has made of an interrupt of the program."""
-    return _interrupt_behind(error) is not None
+    return interrupt_behind(error) is not None
 
 
-def _interrupt_behind(error: BaseException) -> BaseException | None:
+def interrupt_behind(error: BaseException) -> BaseException | None:
     """
     What a signal's handler raised and an engine has turned into this error; None where it is what it seems.
 

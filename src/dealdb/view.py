@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from dealdb.model.moments import as_utc
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
 from dealdb.model.values import encode_id
+from dealdb.query.limits import SQL_LIMITS, SqlLimits
 from dealdb.store import Deal
 
 if TYPE_CHECKING:
@@ -33,17 +34,22 @@ class DealView:
         The moment; a date means the end of that day, UTC.
     snapshot
         The deals, their fields and stages at that moment.
+    limits
+        What a statement of ``query.sql`` may take.
     """
 
     when: datetime | date
     snapshot: Snapshot
+    limits: SqlLimits = field(default=SQL_LIMITS, repr=False, compare=False)
 
     @cached_property
     def query(self) -> QueryEngine:
         """Filters, SQL and frames over the deals of then."""
         from dealdb.query import FixedDeals, QueryEngine
 
-        return QueryEngine(FixedDeals(self.snapshot), read_table=read_side_table)
+        return QueryEngine(
+            FixedDeals(self.snapshot), **asdict(self.limits), read_table=read_side_table
+        )
 
     @cached_property
     def analytics(self) -> Analytics:

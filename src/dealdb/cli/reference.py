@@ -54,6 +54,9 @@ max_connections = 4
 | `durability` | `--durability` | `DEALDB_DURABILITY` | where a change has to be: `memory`, `disk` or `replicated` |
 | `linger_s` | | `DEALDB_LINGER_S` | seconds that the embedded server stays after its last user; 300; 0: none |
 | `allow_eviction` | | `DEALDB_ALLOW_EVICTION` | `on`: change deals even if a full server removes some; `off` |
+| `sql_timeout_s` | | `DEALDB_SQL_TIMEOUT_S` | seconds that a statement of `sql` may take; 30 |
+| `sql_memory_mb` | | `DEALDB_SQL_MEMORY_MB` | megabytes that it may take; 1024 |
+| `sql_isolated` | | `DEALDB_SQL_ISOLATED` | `off`: statements run in this process, not in one of their own; `on` |
 
 | variable | holds |
 |---|---|

@@ -90,6 +90,9 @@ KEYS: dict[str, SettingKind] = {
     "durability": DURABILITY,
     "linger_s": SECONDS,
     "allow_eviction": SWITCH,
+    "sql_timeout_s": SECONDS,
+    "sql_memory_mb": WHOLE,
+    "sql_isolated": SWITCH,
 }
 
 

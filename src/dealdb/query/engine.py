@@ -12,6 +12,7 @@ from dealdb.model.columns import spelled_out
 from dealdb.model.names import column_named, find_name
 from dealdb.query.deal_source import DealSource, FixedDeals, Rows, snapshot_of_rows
 from dealdb.query.filters.where import compile_where
+from dealdb.query.limits import SQL_LIMITS, SqlLimits
 from dealdb.query.messages import MOMENTS
 from dealdb.query.results.explain import Explanation, Watch, columns_read, filter_text
 from dealdb.query.results.facets import Facet, facet_of
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
     from dealdb.query.sql.tables import ReadTable, Tables
     from dealdb.store.replica.snapshot import Snapshot
 
-# what one statement may take
-SQL_TIMEOUT_S = 30.0
-SQL_MEMORY_MB = 1024
 PAGE_SIZE = 50
 FACET_LIMIT = 20
 SEARCH_LIMIT = 20
@@ -61,6 +59,8 @@ class QueryEngine:
         Seconds after which ``sql`` stops a statement.
     sql_memory_mb
         Megabytes that ``sql`` may use besides the columns themselves.
+    sql_isolated
+        Whether ``sql`` runs in a process of its own, so that nothing that a statement does can harm this one.
     read_table
         Reads the tables of ``sql`` that are no data frames; None where nothing does.
 
@@ -75,8 +75,9 @@ class QueryEngine:
         self,
         source: DealSource,
         *,
-        sql_timeout_s: float = SQL_TIMEOUT_S,
-        sql_memory_mb: int = SQL_MEMORY_MB,
+        sql_timeout_s: float = SQL_LIMITS.sql_timeout_s,
+        sql_memory_mb: int = SQL_LIMITS.sql_memory_mb,
+        sql_isolated: bool = SQL_LIMITS.sql_isolated,
         read_table: ReadTable | None = None,
     ) -> None:
         self._source = source
@@ -84,7 +85,9 @@ class QueryEngine:
         self._saved = SavedQueries(source)
         # the table of changes as it was last asked for, and the deals and the commit that it belongs to
         self._changes: tuple[pl.DataFrame, int, pl.DataFrame | None] | None = None
-        self._limits = (sql_timeout_s, sql_memory_mb)
+        self._limits = SqlLimits(
+            sql_timeout_s=sql_timeout_s, sql_memory_mb=sql_memory_mb, sql_isolated=sql_isolated
+        )
         self._session: SqlSession | None = None
 
     def __repr__(self) -> str:
@@ -248,7 +251,7 @@ class QueryEngine:
         >>> query.page(sort="-n", size=2, cursor=first.next).items["id"].to_list()
         ['3']
         """
-        positive("size", size)
+        size = positive("size", size)
         deals = self._source.snapshot()
         asked = Question(where=where, equals=equals, sort=sort, params=params)
         return page_of(deals, asked, size=size, cursor=cursor, columns=columns)
@@ -330,7 +333,7 @@ class QueryEngine:
         >>> query.facets("stage")["stage"].table.rows()
         [('won', 2, "stage = 'won'"), ('lost', 1, "stage = 'lost'")]
         """
-        positive("limit", limit)
+        limit = positive("limit", limit)
         wanted = [columns] if isinstance(columns, str) else columns
         deals = self._deals(columns_named(where, equals, None, wanted))
         chosen = projected(deals.rows, wanted)
@@ -391,7 +394,7 @@ class QueryEngine:
         >>> query.search("zurich caf")["_highlight"].to_list()
         ['**Café** **Zürich**']
         """
-        positive("limit", limit)
+        limit = positive("limit", limit)
         words = words_of(text)
         deals = self._source.snapshot()
         names = text_columns(deals.rows, columns)
@@ -564,8 +567,9 @@ class QueryEngine:
 
         Cost
         ----
-        One round trip; the columns that the statement names are handed over without a copy. A statement that names
-        ``history`` reads the whole history from the server when there were new commits.
+        One round trip; the columns that the statement names are copied to DuckDB's process, once after each change. The
+        first statement starts that process: some 0.5 s. A statement that names ``history`` reads the whole history from
+        the server when there were new commits.
 
         Source
         ------
@@ -588,8 +592,12 @@ class QueryEngine:
             # not at the top: loading DuckDB and PyArrow takes longer than most queries
             from dealdb.query.sql.session import SqlSession
 
-            timeout_s, memory_mb = self._limits
-            self._session = SqlSession(timeout_s=timeout_s, memory_mb=memory_mb)
+            self._session = SqlSession(
+                timeout_s=self._limits.sql_timeout_s,
+                memory_mb=self._limits.sql_memory_mb,
+                isolated=self._limits.sql_isolated,
+            )
+        self._session.begin()
         deals = self._source.snapshot()
         return self._session.run(
             statement,

@@ -45,6 +45,9 @@ GIVEN: dict[str, tuple[str, str, Any]] = {
     "durability": ("disk", '"disk"', "disk"),
     "linger_s": ("0", "0", 0),
     "allow_eviction": ("on", "true", True),
+    "sql_timeout_s": ("5", "5", 5),
+    "sql_memory_mb": ("512", "512", 512),
+    "sql_isolated": ("off", "false", False),
 }
 
 
@@ -59,8 +62,8 @@ def test_option_environment_file_default_in_this_order(name: str, config: Write)
     path = str(Path(file["XDG_CONFIG_HOME"], "dealdb", "config.toml"))
     other = "7" if isinstance(value, int | float) else "other"
     other = {"cache": "/other", "durability": "replicated"}.get(name, other)
-    other = {"cache": "/other", "allow_eviction": "off"}.get(name, other)
-    environment_value = "False" if name == "allow_eviction" else other
+    other = {"cache": "/other", "allow_eviction": "off", "sql_isolated": "on"}.get(name, other)
+    environment_value = {"off": "False", "on": "True"}.get(other, other)
     assert name not in session_from({}, {}).options
     assert session_from({}, {}).sources[name] == "default"
     from_file = session_from({}, file)

@@ -118,6 +118,9 @@ _SETTINGS = {
     "durability": "durability",
     "linger_s": "linger_s",
     "allow_eviction": "allow_eviction",
+    "sql_timeout_s": "sql_timeout_s",
+    "sql_memory_mb": "sql_memory_mb",
+    "sql_isolated": "sql_isolated",
 }
 
 
@@ -135,6 +138,8 @@ def _settings(db: DealDatabase, session: Session) -> dict[str, Any]:
         "durability": session.options.get("durability", "memory"),
         "linger_s": db.linger_s,
         "allow_eviction": "on" if session.options.get("allow_eviction") else "off",
+        **asdict(db.sql_limits),
+        "sql_isolated": "on" if db.sql_limits.sql_isolated else "off",
     }
     others = {label: getattr(in_force, label) for label in _SETTINGS if label not in special}
     return {**special, **others}

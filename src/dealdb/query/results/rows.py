@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dealdb.store.replica.snapshot import Snapshot
 
 Params: TypeAlias = Mapping[str, object] | None
+MOST_ROWS = 2**31 - 1
 
 
 def text_columns(frame: pl.DataFrame, columns: str | Sequence[str] | None) -> list[str]:
@@ -155,9 +156,15 @@ def _computed(frame: pl.DataFrame, condition: pl.Expr, where: str | pl.Expr | No
 def count_of(name: str, value: int, *, least: int = 0) -> int:
     """The value itself, once it is a whole number that is large enough."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:  # type: ignore[redundant-expr]  # callers may be untyped
-        msg = f"{name} is a whole number from {least} up, not {value!r}"
+        try:
+            shown = repr(value)
+        except ValueError:
+            # of more digits than Python writes
+            shown = "a huge negative number"
+        msg = f"{name} is a whole number from {least} up, not {shown}"
         raise QueryError(msg)
-    return value
+    # no collection has as many rows, and nothing counts further
+    return min(value, MOST_ROWS)
 
 
 def positive(name: str, value: int) -> int:

@@ -16,7 +16,9 @@ from typing import Any
 from dealdb.errors import QueryError
 from dealdb.model.names import unknown
 from dealdb.query.messages import fault
+from dealdb.query.sql.bounds import MAX_TABLES, check_node
 from dealdb.query.sql.functions import FUNCTIONS, TABLE_FUNCTIONS
+from dealdb.query.sql.places import character_offset, offset_of
 
 TABLE = "deals"
 HISTORY = "history"
@@ -84,6 +86,10 @@ class _Found:
     everything: bool = False
     history: bool = False
     sides: Sequence[str] = ()
+    # tables of the caller that are named, in lower case
+    named: set[str] = field(default_factory=set)
+    # how often a table is named, the same one too
+    tables_named: int = 0
 
     def tables(self) -> list[str]:
         """Names of all tables."""
@@ -92,10 +98,11 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """What a statement needs: columns of ``deals``, and whether it names ``history``."""
+    """What a statement needs: columns of ``deals``, tables of the caller, and whether it names ``history``."""
 
     columns: list[str]
     history: bool
+    sides: list[str]
 
 
 def needed_columns(
@@ -136,10 +143,11 @@ def needed_columns(
     for node, tables in _nodes(tree):
         _check(node, tables, statement, known, found)
     _check_parameters(tree, statement, params)
+    beside = [name for name in found.sides if name.casefold() in found.named]
     if found.everything or found.wholes & found.aliases:
-        return Needed(list(columns), found.history)
+        return Needed(list(columns), found.history, beside)
     needed = [name for name in columns if name.casefold() in found.references]
-    return Needed(needed or list(columns[:1]), found.history)
+    return Needed(needed or list(columns[:1]), found.history, beside)
 
 
 def places_of(tree: Any, name: str, statement: str) -> list[int]:
@@ -181,6 +189,12 @@ def _check(
             raise fault(_refusal(group), statement, offset_of(node, statement))
     elif isinstance(kind, str) and kind not in _TYPES:
         raise fault(_refusal(kind), statement, offset_of(node, statement))
+    check_node(node, statement)
+    if kind in ("BASE_TABLE", "TABLE_FUNCTION"):
+        found.tables_named += 1
+        if found.tables_named > MAX_TABLES:
+            msg = f"a statement names tables at most {MAX_TABLES} times"
+            raise fault(msg, statement, offset_of(node, statement))
     if kind == "BASE_TABLE":
         _check_table(node, tables, statement, found)
     elif kind == "TABLE_FUNCTION":
@@ -223,6 +237,7 @@ def _check_table(
         shown = ".".join(str(part) for part in path)[:80]
         msg = f"there is no table {shown!r} here: the tables are {', '.join(named[:-1])} and {named[-1]}"
         raise fault(msg, statement, offset_of(node, statement))
+    found.named.add(name.casefold())
     found.history |= name.casefold() == HISTORY and HISTORY not in tables
     if node.get("at_clause"):
         raise fault("a table has no AT here", statement, offset_of(node, statement))
@@ -267,18 +282,6 @@ def _refusal(kind: str) -> str:
     if kind.endswith("_QUERY_NODE"):
         return f"{kind.split('_')[0]} changes data; sql() takes one SELECT"
     return _REFUSALS.get(kind, f"{kind.replace('_', ' ').lower()} isn't part of sql()")
-
-
-def offset_of(node: dict[str, Any], statement: str) -> int:
-    """Offset in characters of a node; DuckDB counts bytes of UTF-8."""
-    return character_offset(node.get("query_location"), statement)
-
-
-def character_offset(location: object, statement: str) -> int:
-    """Offset in characters for one in bytes of UTF-8; 0 where DuckDB knows none."""
-    text = statement.encode()
-    place = int(location) if isinstance(location, int | str) and str(location).isdigit() else 0
-    return len(text[:place].decode(errors="ignore")) if place <= len(text) else 0
 
 
 def refused_statement(

@@ -10,7 +10,8 @@ from typing import Any
 from dealdb.errors import QueryError
 from dealdb.model.names import unknown
 from dealdb.query.messages import pointed
-from dealdb.query.sql.check import character_offset, places_of
+from dealdb.query.sql.check import places_of
+from dealdb.query.sql.places import character_offset
 
 _UNKNOWN_COLUMN = re.compile(
     r'(?:Referenced column|does not have a column named) "(.+?)"(?: not found|$)', re.MULTILINE
@@ -22,7 +23,14 @@ _ABOUT_VALUES = {
     "Invalid Input": "a function was given a value that it doesn't take",
     "Mismatch Type": "a value doesn't convert to the type asked for; TRY_CAST gives null instead",
 }
+# after these DuckDB answers no further statement
+_FATAL = ("FatalException", "InternalException")
 _ABOUT_STATEMENTS = ("Binder", "Catalog", "Parser", "Not implemented", "Syntax")
+
+
+def is_fatal(error: Exception) -> bool:
+    """Whether the database can't be used after an error."""
+    return type(error).__name__ in _FATAL
 
 
 def translated(error: Exception, statement: str, tree: Any, columns: Sequence[str]) -> QueryError:
@@ -43,7 +51,8 @@ def translated(error: Exception, statement: str, tree: Any, columns: Sequence[st
     elif kind in _ABOUT_VALUES:
         message = _ABOUT_VALUES[kind]
     elif kind in _ABOUT_STATEMENTS:
-        message = message.partition("\n\nLINE ")[0].splitlines()[0][:300]
+        lines = message.partition("\n\nLINE ")[0].splitlines() or [kind]
+        message = lines[0][:300]
     else:
         message = f"the statement failed ({kind})"
     message = message[:1].lower() + message[1:].rstrip(".!")

@@ -18,6 +18,24 @@ _Result = TypeVar("_Result")
 GRACE_S = 2.0
 # between two attempts to interrupt a statement that may not have begun yet
 _INTERRUPT_EVERY_S = 0.02
+# statements that were stopped and run on; each has two threads and a database of its own
+MOST_STUCK = 2
+_stuck: list[Job] = []
+
+
+def forget_stuck() -> None:
+    """Begin to count anew, in a forked child: none of its parent's threads is there."""
+    _stuck.clear()
+
+
+def _check_stuck(statement: str) -> None:
+    _stuck[:] = [job for job in list(_stuck) if job.is_stuck]
+    if len(_stuck) >= MOST_STUCK:
+        msg = (
+            f"{len(_stuck)} statements that were stopped are still running in this process: ask again later, or have "
+            "statements run in a process of their own, which can be ended (sql_isolated=True)"
+        )
+        raise QueryError(msg, text=statement)
 
 
 class Job:
@@ -31,6 +49,7 @@ class Job:
     def __init__(
         self, cursor: Callable[[], duckdb.DuckDBPyConnection], statement: str, timeout_s: float
     ) -> None:
+        _check_stuck(statement)
         self._open = cursor
         self._statement = statement
         self._ends_at = time.monotonic() + timeout_s
@@ -49,6 +68,8 @@ class Job:
             late = not self._done.wait(max(0.0, self._ends_at - time.monotonic()))
         finally:
             self._stop()
+            if self.is_stuck:
+                _stuck.append(self)
         if late:
             msg = f"the statement took longer than {self._timeout_s:g} s and was stopped"
             raise QueryError(msg, text=self._statement)

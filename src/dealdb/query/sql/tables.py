@@ -1,22 +1,74 @@
-"""Tables of the caller that a statement of ``sql()`` may name: their names checked, and each a data frame."""
+"""Tables that a statement of ``sql()`` may name: those of the caller checked, and each a data frame."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import polars as pl
 
 from dealdb.errors import LoadError, QueryError
 from dealdb.model.columns import spelled_out
-from dealdb.query.sql.check import HISTORY, TABLE
+from dealdb.query.sql.check import HISTORY, TABLE, Needed
 
 # a data frame, or what the loader reads: a path, a list of mappings
 Tables: TypeAlias = Mapping[str, Any]
 ReadTable: TypeAlias = Callable[[Any], pl.DataFrame]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SqlTables:
+    """
+    What the caller has.
+
+    Attributes
+    ----------
+    frame, kept
+        Deals, and a boolean a row, true for those that the table has; None for all.
+    sides
+        Tables of the caller by name.
+    history
+        Gives the table ``history``, or None where there is none.
+    statement
+        Text that asks for them.
+    """
+
+    frame: pl.DataFrame
+    kept: pl.Series | None
+    sides: Mapping[str, pl.DataFrame]
+    history: Callable[[], pl.DataFrame | None] | None
+    statement: str
+
+    def names(self) -> dict[str, list[str]]:
+        """Columns of the caller's tables."""
+        return {name: table.columns for name, table in self.sides.items()}
+
+    def columns(self, names: Sequence[str]) -> pl.DataFrame:
+        """Columns of the deals."""
+        chosen = self.frame.select([self.frame[name] for name in names])
+        return chosen if self.kept is None else chosen.filter(self.kept)
+
+    def beside(self, needed: Needed) -> dict[str, pl.DataFrame]:
+        """
+        Tables beside the deals that a statement names.
+
+        Raises
+        ------
+        QueryError
+            If it names the history, and there is none.
+        """
+        tables = {name: self.sides[name] for name in needed.sides}
+        if needed.history:
+            past = None if self.history is None else self.history()
+            if past is None:
+                msg = f"there is no table {HISTORY!r} here: ask db.query.sql, which has it"
+                raise QueryError(msg, text=self.statement)
+            tables[HISTORY] = past
+        return tables
 
 
 def side_tables(tables: Tables | None, read: ReadTable | None) -> dict[str, pl.DataFrame]:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealdb.errors import QueryError
-from dealdb.query.sql import session as sql_module
+from dealdb.query.sql import in_process
 from dealdb.query.sql.session import SqlSession
 from filter_cases import mixed_frame
 
@@ -107,7 +107,7 @@ def test_a_parameter_opens_nothing(
     session: SqlSession, statement: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran: list[str] = []
-    monkeypatch.setattr(sql_module, "_executed", lambda _cursor, text, _params: ran.append(text))
+    monkeypatch.setattr(in_process, "_selected", lambda *asked: ran.append(asked[2]))
     with pytest.raises(QueryError) as caught:
         session.run(statement, FRAME, {"a": "/etc/passwd"})
     assert ran == []

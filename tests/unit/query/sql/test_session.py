@@ -22,10 +22,12 @@ import polars as pl
 import pytest
 
 from dealdb.errors import MissingExtra, QueryError
+from dealdb.query.sql import in_process
 from dealdb.query.sql import job as job_module
-from dealdb.query.sql import session as sql_module
 from dealdb.query.sql.functions import FUNCTIONS, TABLE_FUNCTIONS
-from dealdb.query.sql.session import SqlSession, open_sandbox
+from dealdb.query.sql.isolated.engine import Isolated
+from dealdb.query.sql.sandbox import open_sandbox
+from dealdb.query.sql.session import SqlSession
 
 ROWS = [
     # id, stage, owner, amount, seats, created, closed
@@ -333,7 +335,7 @@ def test_hostile_statements_are_refused_before_they_run(
     session: SqlSession, statement: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran: list[str] = []
-    monkeypatch.setattr(sql_module, "_executed", lambda _cursor, text, _params: ran.append(text))
+    monkeypatch.setattr(in_process, "_selected", lambda *asked: ran.append(asked[2]))
     with pytest.raises(QueryError) as caught:
         session.run(statement, DEALS)
     assert ran == []
@@ -522,20 +524,22 @@ def test_no_deals_give_an_empty_result_with_types(session: SqlSession) -> None:
 def test_only_the_columns_named_are_handed_over(statement: str, columns: set[str]) -> None:
     session = SqlSession(timeout_s=20, memory_mb=256)
     session.run(statement, DEALS)
-    assert set(session._columns) == columns
+    assert set(session._engine._columns) == columns
     session.close()
 
 
 def test_columns_are_kept_until_the_frame_changes() -> None:
     session = SqlSession(timeout_s=20, memory_mb=256)
+    engine = session._engine
+    assert not isinstance(engine, Isolated)
     session.run("SELECT sum(amount) FROM deals", DEALS)
-    kept = session._columns["amount"]
+    kept = engine._columns["amount"]
     session.run("SELECT sum(amount), max(seats) FROM deals", DEALS)
-    assert session._columns["amount"] is kept
+    assert engine._columns["amount"] is kept
     changed = DEALS.with_columns(amount=pl.lit(Decimal("1.00")).cast(pl.Decimal(38, 2)))
     assert session.run("SELECT sum(amount) FROM deals", changed).item() == Decimal("6.00")
     session.close()
-    assert session._columns == {}
+    assert engine._columns == {}
     assert session.run("SELECT count(*) FROM deals", DEALS).item() == 6
     session.close()
 
@@ -577,16 +581,16 @@ def test_a_statement_that_cant_be_stopped_is_left_behind(monkeypatch: pytest.Mon
     session = SqlSession(timeout_s=0.1, memory_mb=256)
     monkeypatch.setattr(job_module, "GRACE_S", 0.1)
     release = threading.Event()
-    original = sql_module._executed
+    original = in_process._selected
 
-    def deaf(cursor: object, statement: str, params: Any) -> object:
+    def deaf(*asked: Any) -> object:
         release.wait(20)
-        return original(cursor, statement, params)  # type: ignore[arg-type]
+        return original(*asked)
 
-    monkeypatch.setattr(sql_module, "_executed", deaf)
+    monkeypatch.setattr(in_process, "_selected", deaf)
     with pytest.raises(QueryError, match="was stopped"):
         session.run("SELECT 1", DEALS)
-    monkeypatch.setattr(sql_module, "_executed", original)
+    monkeypatch.setattr(in_process, "_selected", original)
     monkeypatch.setattr(session, "_timeout_s", 60)
     assert session.run("SELECT 2", DEALS).item() == 2
     release.set()
@@ -608,8 +612,9 @@ def test_ctrl_c_stops_a_statement() -> None:
 
 
 STORM = """
-import signal
+import signal, sys
 from dealdb.query import QueryEngine
+from dealdb.query.deal_source import FixedDeals, snapshot_of_rows
 
 def interrupt(*_):
     # once for each statement: between two of them it would end the test
@@ -620,11 +625,13 @@ def interrupt(*_):
 
 within = False
 signal.signal(signal.SIGINT, interrupt)
-query = QueryEngine.over([{"id": str(n), "n": n} for n in range(1000)])
+n_wanted = int(sys.argv[1])
+deals = FixedDeals(snapshot_of_rows([{"id": str(n), "n": n} for n in range(1000)], None))
+query = QueryEngine(deals, sql_isolated=n_wanted < 40)
 statement = "SELECT n % 7 AS k, sum(n) AS total FROM deals WHERE n > :n GROUP BY k"
 print("ready", flush=True)
 n_interrupted, others = 0, []
-while n_interrupted < 40:
+while n_interrupted < n_wanted:
     within = True
     try:
         query.sql(statement, params={"n": 5})
@@ -638,9 +645,10 @@ print(others, query.sql("SELECT sum(n) FROM deals").item(), flush=True)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_an_interrupt_is_never_another_error() -> None:
+@pytest.mark.parametrize("interrupts", [40, 4])
+def test_an_interrupt_is_never_another_error(interrupts: int) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", STORM], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", STORM, str(interrupts)], stdout=subprocess.PIPE, text=True
     ) as child:
         assert child.stdout
         assert child.stdout.readline() == "ready\n"
