@@ -523,8 +523,10 @@ def test_no_deals_give_an_empty_result_with_types(session: SqlSession) -> None:
 )
 def test_only_the_columns_named_are_handed_over(statement: str, columns: set[str]) -> None:
     session = SqlSession(timeout_s=20, memory_mb=256)
+    engine = session._engine
+    assert not isinstance(engine, Isolated)
     session.run(statement, DEALS)
-    assert set(session._engine._columns) == columns
+    assert set(engine._columns) == columns
     session.close()
 
 
