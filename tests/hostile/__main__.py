@@ -19,6 +19,8 @@ from hostile.case import CASES, Case, World
 from hostile.watched import Outcome, python, watched
 from servers import BINARIES, Server
 
+_KEPT_MB = 200
+
 
 def load_cases() -> dict[str, Case]:
     """All cases by name."""
@@ -28,11 +30,15 @@ def load_cases() -> dict[str, Case]:
 
 
 def tried(names: list[str], server: Server, folder: Path) -> Outcome:
-    """How the cases end, one after another in one process; the bounds are those of the most generous, times added."""
+    """
+    How the cases end, one after another in one process; times are added.
+
+    Of several, each may need its memory beside what the allocator has kept of those before.
+    """
     chosen = [load_cases()[name] for name in names]
     return watched(
         python("-m", "hostile", "--url", server.url, "--here", *names),
-        memory_mb=max(each.memory_mb for each in chosen),
+        memory_mb=max(each.memory_mb for each in chosen) + (_KEPT_MB if len(names) > 1 else 0),
         seconds=sum(each.seconds for each in chosen),
         folder=folder,
     )

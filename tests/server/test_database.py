@@ -219,7 +219,7 @@ def test_types_widen_but_never_narrow(db: DealDatabase) -> None:
         ({"id": 1, "amount": float("nan")}, "expected a decimal number"),
         ({"id": 1, "created": "31.01.2026"}, "expected a date such as 2026-01-31"),
         ({"id": 1, "created": datetime(2026, 1, 1, 9, tzinfo=UTC)}, "a date without a time of day"),
-        ({"id": 1, "probability": "about 60%"}, "expected a decimal number"),
+        ({"id": 1, "probability": "about 60%"}, "a probability from 0 to 1"),
         ({"id": 1, "probability": 60}, "a probability from 0 to 1"),
         ({"id": 1, "name": "\ud800"}, "text that UTF-8 can encode"),
         ({"id": 1, "_row": "7"}, "can't be a field name"),

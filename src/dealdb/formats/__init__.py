@@ -1,6 +1,6 @@
 """
-Forms that data are written in: text tables, exact JSON, cells without formulas, workbooks, compressed streams.
+Forms that data are written in: text tables, exact JSON, cells without formulas, workbooks, compressed streams, files.
 
 The order of the parts; nothing imports from a part behind it:
-exact_json, formulas, controls → markdown, zstd → text_form → tables, workbook.
+exact_json, formulas, controls → markdown, zstd → text_form → tables, workbook, output_file.
 """

@@ -8,7 +8,7 @@ objects, hash_reading → sources → derive, side_table → writing → loader.
 
 from __future__ import annotations
 
-from dealdb.loader.export.export import EXPORT_FORMATS, ExportReport
+from dealdb.loader.export import EXPORT_FORMATS, ExportReport
 from dealdb.loader.loader import DataLoader
 from dealdb.loader.report import LoadReport, MappedColumn, Progress
 from dealdb.loader.saved_mapping import SavedMapping

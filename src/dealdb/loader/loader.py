@@ -12,7 +12,7 @@ import polars as pl
 from dealdb.engines import all_on_engines
 from dealdb.errors import LoadError
 from dealdb.formats.tables import table_of
-from dealdb.loader.export.export import ExportReport, write_frame
+from dealdb.loader.export import ExportReport, write_frame
 from dealdb.loader.load_options import MAX_EXPANSION, LoadOptions
 from dealdb.loader.progress import ProgressCallback
 from dealdb.loader.report import LoadReport

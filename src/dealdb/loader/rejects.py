@@ -18,8 +18,8 @@ from typing import IO, Any
 
 from dealdb.errors import LoadError
 from dealdb.formats.formulas import guarded, unguarded
+from dealdb.formats.output_file import begun, followed, is_stream
 from dealdb.loader.chunk import Reject
-from dealdb.loader.export.output_file import begun, followed, is_stream
 
 COLUMNS = ("source", "line", "offset", "column", "value", "code", "message", "raw")
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from dealdb.errors import LoadError, MissingExtra
 from dealdb.formats import workbook
-from dealdb.loader.export.export import write_frame
+from dealdb.loader.export import write_frame
 from dealdb.loader.sources.workbooks import WorkbookSource
 from dealdb.model.schema import Field, FieldType
 from dealdb.model.values import encode

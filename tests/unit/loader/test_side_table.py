@@ -12,7 +12,7 @@ import pytest
 
 from dealdb.errors import LoadError
 from dealdb.loader import TextDatesWarning, read_table
-from dealdb.loader.export.export import write_frame
+from dealdb.loader.export import write_frame
 
 MONEY = pl.Decimal(38, 2)
 QUOTAS = pl.DataFrame(

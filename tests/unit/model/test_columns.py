@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 
 from dealdb.analytics.metrics import leaderboard, win_rate
 from dealdb.errors import QueryError
-from dealdb.loader.export.export import write_frame
+from dealdb.loader.export import write_frame
 from dealdb.model.columns import CATEGORIES, decode_column, dtype_of, encode_column, spelled_out
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, FieldType, Schema

@@ -150,7 +150,7 @@ def write_file(frame: pl.DataFrame, output: Output, file: TableFile) -> None:
         msg = f"--{output} and --{file.format} exclude each other"
         raise ConfigError(msg)
     # not at the top: get has no frame, and imports no Polars
-    from dealdb.loader.export.output_file import written
+    from dealdb.formats.output_file import written
 
     as_text = 0
     if file.format == "xlsx":
@@ -163,8 +163,8 @@ def write_file(frame: pl.DataFrame, output: Output, file: TableFile) -> None:
 
 def _write_workbook(frame: pl.DataFrame, path: Path) -> int:
     # not at the top: it needs an extra
+    from dealdb.formats.output_file import written
     from dealdb.formats.workbook import write_workbook
-    from dealdb.loader.export.output_file import written
 
     return written(path, lambda file: write_workbook(frame, file))
 

@@ -13,17 +13,36 @@ _MAX_DIGITS = 18
 LAST_MS = 253_402_300_799_999
 
 
+# whose errors come of decoding; the class of an error that a signal's handler raises is mostly the program's own
+_DECODERS = (
+    "builtins",
+    "dealdb",
+    "decimal",
+    "json",
+    "msgpack",
+    "polars",
+    "pyo3_runtime",
+    "struct",
+    "zlib",
+)
+# what handlers raise of Python's own, and no decoder does
+_NO_DAMAGE = (TimeoutError, InterruptedError, ConnectionError, StopIteration)
+
+
 def is_damage(problem: BaseException) -> bool:
     """
     Whether an error is what comes of decoding something that dealdb did not write.
 
-    Errors of ours pass, but for that of a value that does not fit; so do interrupts. A panic of Polars is no
-    ``Exception``, and counts.
+    Errors of ours pass, but for that of a value that does not fit; so does what a signal's handler raises. A panic of
+    Polars is no ``Exception``, and counts.
     """
-    if isinstance(problem, DealDBError) and not isinstance(problem, SchemaError):
+    if isinstance(problem, DealDBError):
+        return isinstance(problem, SchemaError)
+    kind = type(problem)
+    is_error = isinstance(problem, Exception) or kind.__name__ == "PanicException"
+    if not is_error or isinstance(problem, _NO_DAMAGE):
         return False
-    is_panic = type(problem).__name__ == "PanicException"
-    return (isinstance(problem, Exception) or is_panic) and not is_interrupt(problem)
+    return kind.__module__.partition(".")[0] in _DECODERS and not is_interrupt(problem)
 
 
 class Reading:

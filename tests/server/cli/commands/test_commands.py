@@ -304,7 +304,10 @@ def test_tables_go_to_a_parquet_file(run: Run, loaded: DealDatabase, tmp_path: P
         both = run(*command, "--json", "--parquet", str(file))
         assert (both.code, both.out) == (2, "")
         assert both.err == "error: --json and --parquet exclude each other\n"
-    assert run("find", "--parquet", str(tmp_path / "no" / "where.parquet")).code == 1
+    nowhere = tmp_path / "no" / "where.parquet"
+    missing = run("find", "--parquet", str(nowhere))
+    assert (missing.code, missing.out) == (2, "")
+    assert missing.err == f"error: {nowhere} can't be written: No such file or directory\n"
 
 
 def test_find_without_arguments_prints_all_in_a_pipe(run: Run, loaded: DealDatabase) -> None:

@@ -45,6 +45,7 @@ class LossyLink:
     def __init__(self, link: Link) -> None:
         self._link = link
         self.settings = link.settings
+        self.denied = link.denied
         self.lose: Callable[[tuple[Any, ...]], bool] = lambda command: False
 
     def call(self, *command: Any, retry: bool = False) -> Any:

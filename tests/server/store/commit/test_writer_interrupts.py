@@ -83,7 +83,7 @@ def test_interrupts_at_each_line_of_a_save(server: Server, again_after: int | No
     with DealDatabase(port=server.port, max_connections=1) as db:
         db.save_deal({"id": "a", "n": 0})
         db.save_deal({"id": "a", "n": -1})
-        assert run_interrupted(db, again_after, 400) > 60
+        assert run_interrupted(db, again_after, 600) > 60
         assert db.check().ok
 
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from dealdb.errors import LoadError
-from dealdb.loader.export.export import write_frame
+from dealdb.loader.export import write_frame
 from recorder import Recorder
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import pickle
+import pickle  # nosec B403  # it writes; what the child says is never unpickled
 import signal
 import socket
 import subprocess

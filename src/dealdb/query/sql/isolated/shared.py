@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-_MEMORY = Path("/dev/shm")  # noqa: S108  # a file there has no name once it is open
+_MEMORY = Path("/dev/shm")  # noqa: S108  # nosec B108  # a file there has no name once it is open
 
 
 class SharedFile:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
-import pickle
+import pickle  # nosec B403  # what comes from the parent alone
 import signal
 import socket
 import sys
@@ -61,7 +61,7 @@ class _Worker:
 
     def serve(self) -> None:
         first, _ = receive(self._link)
-        self._memory_mb: int = pickle.loads(first)  # noqa: S301  # from the parent
+        self._memory_mb: int = pickle.loads(first)  # noqa: S301  # nosec B301  # from the parent
         self._duckdb = InProcess(self._memory_mb)
         self._result_mb = self._memory_mb // limits.RESULT_PART
         try:
@@ -83,7 +83,7 @@ class _Worker:
 
     def _answer(self) -> dict[str, object]:
         message, [result] = receive(self._link)
-        asked = Asked(*pickle.loads(message))  # noqa: S301  # from the parent
+        asked = Asked(*pickle.loads(message))  # noqa: S301  # nosec B301  # from the parent
         limits.allow_seconds(asked.timeout_s, THREADS)
         try:
             self._write(result, self._duckdb.run(asked, self._tables))
@@ -112,7 +112,7 @@ class _Worker:
 
         self._tell({"columns": needed.columns, "history": needed.history, "sides": needed.sides})
         message, files = receive(self._link)
-        told = pickle.loads(message)  # noqa: S301  # from the parent
+        told = pickle.loads(message)  # noqa: S301  # nosec B301  # from the parent
         if told["is_new"]:
             self._columns = {}
         tables = dict(zip(told["tables"], _mapped(files), strict=True))

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from dealdb.analytics import Analytics
 from dealdb.errors import LoadError
 from dealdb.loader import DataLoader
-from dealdb.loader.export.export import EXPORT_FORMATS, write_frame
+from dealdb.loader.export import EXPORT_FORMATS, write_frame
 from dealdb.model.schema import Field, FieldType
 from dealdb.model.values import encode
 from dealdb.query import QueryEngine

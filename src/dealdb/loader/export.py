@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 import polars as pl
 
 from dealdb.errors import LoadError
+from dealdb.formats.output_file import STDOUT, Counted, compressed, copied, name_of, opened
 from dealdb.formats.text_form import FORMS, TextForm
-from dealdb.loader.export.output_file import STDOUT, Counted, compressed, copied, name_of, opened
 from dealdb.model.columns import spelled_out
 
 EXPORT_FORMATS = (*FORMS, "parquet", "arrow", "xlsx")

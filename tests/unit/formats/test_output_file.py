@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from dealdb.errors import LoadError
-from dealdb.loader.export.export import write_frame
-from dealdb.loader.export.output_file import begun, written
+from dealdb.formats.output_file import begun, written
+from dealdb.loader.export import write_frame
 
 FRAME = pl.DataFrame({"id": ["1"], "name": ["a"]})
 
