@@ -40,9 +40,8 @@ FLAGS = doctest.ELLIPSIS
 # lower layers first; a module imports only from layers below its own
 LAYERS = [
     {"errors", "engines", "folders", "model", "sample", "secret"},
-    {"connection"},
+    {"connection", "formats"},
     {"store"},
-    {"formats"},
     {"loader", "query", "analytics"},
     {"view"},
     {"database"},

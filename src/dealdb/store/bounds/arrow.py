@@ -8,12 +8,24 @@ what is in them. A text that is not what it should be raises one of many errors:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 from struct import Struct
 
-_U8, _U16, _I32, _U32, _I64 = map(Struct, ("<B", "<H", "<i", "<I", "<q"))
+from dealdb.formats.flat_buffers import (
+    I32,
+    I64,
+    U8,
+    U32,
+    field_at,
+    number_at,
+    root_at,
+    structs_at,
+    table_at,
+    tables_at,
+    vector_at,
+)
+
 _PLACE = Struct("<qq")
 _CONTINUES = 0xFFFFFFFF
 _MAGIC = b"ARROW1"
@@ -32,10 +44,10 @@ def stream_bytes(data: bytes) -> int:
     """Bytes that the columns of an IPC stream take, as its headers say."""
     at, total = 0, 0
     while at + 8 <= len(data):
-        size = _at(_U32, data, at)
+        size = number_at(U32, data, at)
         begins = at + 4
         if size == _CONTINUES:
-            size = _at(_U32, data, begins)
+            size = number_at(U32, data, begins)
             begins += 4
         if not size:
             break
@@ -51,11 +63,11 @@ def stream_bytes(data: bytes) -> int:
 @lru_cache(maxsize=64)
 def _is_known_schema(header: bytes) -> bool:
     """Whether a message is a schema that is as it should be: thousands of entries have the same."""
-    message = _root(header, 0)
-    if len(header) > _MOST_HEADER or _at(_U8, header, _field(header, message, 1)) != _SCHEMA:
+    message = root_at(header, 0)
+    if len(header) > _MOST_HEADER or number_at(U8, header, field_at(header, message, 1)) != _SCHEMA:
         return False
-    _check_schema(header, _table(header, message, 2))
-    return not _field(header, message, 3, optional=True)
+    _check_schema(header, table_at(header, message, 2))
+    return not field_at(header, message, 3, optional=True)
 
 
 def file_bytes(data: bytes) -> int:
@@ -64,29 +76,29 @@ def file_bytes(data: bytes) -> int:
         msg = "not an Arrow file"
         raise ValueError(msg)
     place = len(data) - len(_MAGIC) - 4
-    footer = _root(data, place - _at(_I32, data, place))
-    _check_schema(data, _table(data, footer, 1))
-    if _size(data, footer, 2):
+    footer = root_at(data, place - number_at(I32, data, place))
+    _check_schema(data, table_at(data, footer, 1))
+    if vector_at(data, footer, 2)[1]:
         msg = "dictionaries"
         raise ValueError(msg)
     total = 0
-    if _size(data, footer, 3) > _MOST_BATCHES:
+    if vector_at(data, footer, 3)[1] > _MOST_BATCHES:
         msg = "too many batches"
         raise ValueError(msg)
-    for block in _structs(data, footer, 3, 24):
-        begins = _at(_I64, data, block)
-        body = begins + _at(_I32, data, block + 8)
-        begins += 8 if _at(_U32, data, begins) == _CONTINUES else 4
+    for block in structs_at(data, footer, 3, 24):
+        begins = number_at(I64, data, block)
+        body = begins + number_at(I32, data, block + 8)
+        begins += 8 if number_at(U32, data, begins) == _CONTINUES else 4
         total += _message(data, begins, body)[0]
     return total
 
 
 def _message(data: bytes, begins: int, body: int) -> tuple[int, int]:
     """Bytes that a message unpacks to, and that its body has."""
-    message = _root(data, begins)
-    kind, header = _at(_U8, data, _field(data, message, 1)), _table(data, message, 2)
-    place = _field(data, message, 3, optional=True)
-    body_bytes = _at(_I64, data, place) if place else 0
+    message = root_at(data, begins)
+    kind, header = number_at(U8, data, field_at(data, message, 1)), table_at(data, message, 2)
+    place = field_at(data, message, 3, optional=True)
+    body_bytes = number_at(I64, data, place) if place else 0
     if body_bytes < 0 or body + body_bytes > len(data):
         msg = "a body that is not there"
         raise ValueError(msg)
@@ -96,8 +108,8 @@ def _message(data: bytes, begins: int, body: int) -> tuple[int, int]:
     if kind != _BATCH:
         msg = "a message of another kind"
         raise ValueError(msg)
-    is_packed = bool(_field(data, header, 3, optional=True))
-    begins, n = _vector(data, header, 2)
+    is_packed = bool(field_at(data, header, 3, optional=True))
+    begins, n = vector_at(data, header, 2)
     if n > _MOST_BUFFERS:
         msg = "too many buffers"
         raise ValueError(msg)
@@ -113,7 +125,7 @@ def _message(data: bytes, begins: int, body: int) -> tuple[int, int]:
 
 def _unpacked(data: bytes, begins: int, size: int) -> int:
     """Bytes that a packed buffer takes; its first eight say it, and -1 that it is not packed."""
-    unpacked: int = _I64.unpack_from(data, begins)[0]
+    unpacked: int = I64.unpack_from(data, begins)[0]
     if unpacked < -1:
         msg = "a negative size"
         raise ValueError(msg)
@@ -122,72 +134,16 @@ def _unpacked(data: bytes, begins: int, size: int) -> int:
 
 def _check_schema(data: bytes, schema: int) -> None:
     """Refuse columns that no entry and no segment has: deep ones, and those with a dictionary."""
-    fields = list(islice(_tables(data, schema, 1), _MOST_COLUMNS + 1))
+    fields = list(islice(tables_at(data, schema, 1), _MOST_COLUMNS + 1))
     for level in range(_MOST_LEVELS + 1):
         if len(fields) > _MOST_COLUMNS:
             msg = "too many columns"
             raise ValueError(msg)
-        if any(_field(data, each, 4, optional=True) for each in fields):
+        if any(field_at(data, each, 4, optional=True) for each in fields):
             msg = "a dictionary"
             raise ValueError(msg)
         if level == _MOST_LEVELS and fields:
             msg = "lists of lists"
             raise ValueError(msg)
-        children = (child for each in fields for child in _tables(data, each, 5))
+        children = (child for each in fields for child in tables_at(data, each, 5))
         fields = list(islice(children, _MOST_COLUMNS + 1))
-
-
-def _at(what: Struct, data: bytes, place: int) -> int:
-    if place < 0:
-        msg = "a place before the beginning"
-        raise ValueError(msg)
-    found: int = what.unpack_from(data, place)[0]
-    return found
-
-
-def _root(data: bytes, begins: int) -> int:
-    return begins + _at(_U32, data, begins)
-
-
-def _field(data: bytes, table: int, number: int, *, optional: bool = False) -> int:
-    """Where a field of a table is; 0 where it is left out."""
-    fields = table - _at(_I32, data, table)
-    place = 4 + 2 * number
-    offset = _at(_U16, data, fields + place) if place < _at(_U16, data, fields) else 0
-    if not offset and not optional:
-        msg = "a header without one of its fields"
-        raise ValueError(msg)
-    return table + offset if offset else 0
-
-
-def _table(data: bytes, table: int, number: int) -> int:
-    place = _field(data, table, number)
-    return place + _at(_U32, data, place)
-
-
-def _vector(data: bytes, table: int, number: int) -> tuple[int, int]:
-    """Where the elements of a vector begin, and how many there are."""
-    place = _field(data, table, number, optional=True)
-    if not place:
-        return 0, 0
-    begins = place + _at(_U32, data, place)
-    n = _at(_U32, data, begins)
-    if n > len(data):
-        msg = "more elements than there are bytes"
-        raise ValueError(msg)
-    return begins + 4, n
-
-
-def _size(data: bytes, table: int, number: int) -> int:
-    return _vector(data, table, number)[1]
-
-
-def _structs(data: bytes, table: int, number: int, size: int) -> Iterator[int]:
-    begins, n = _vector(data, table, number)
-    return (begins + size * place for place in range(n))
-
-
-def _tables(data: bytes, table: int, number: int) -> Iterator[int]:
-    begins, n = _vector(data, table, number)
-    places = (begins + 4 * place for place in range(n))
-    return (place + _at(_U32, data, place) for place in places)

@@ -1,8 +1,7 @@
 """
 What a Parquet file unpacks to, told from its headers before anything is unpacked.
 
-The totals in its footer are a claim; what a reader makes room for is what the header of each page says. The headers are
-`Thrift <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>`_ in its compact form, their
+The totals in its footer are a claim; what a reader makes room for is what the header of each page says. The headers'
 fields are those of `parquet.thrift <https://github.com/apache/parquet-format>`_. A file that is not what it should be
 raises one of many errors: callers are behind a wall.
 """
@@ -11,18 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
+
+from dealdb.formats.thrift import Fields, struct_at
 
 _MAGIC = b"PAR1"
 # each text after the first may repeat the one before it: some bytes stand for gigabytes. Polars never writes it
 _DELTA_BYTE_ARRAY = 7
-_MOST_LEVELS = 12
 # row groups may share their pages: walking them all would take as long as their product
 _MOST_PAGES = 20_000
-# types of the compact form
-_TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
-_NUMBERS = (_I32, _I64)
-_Struct: TypeAlias = dict[int, Any]
 
 
 class Extent(NamedTuple):
@@ -66,8 +62,8 @@ def extent_of(blob: bytes) -> Extent:
     if begins < 0:
         msg = "a footer before the beginning"
         raise ValueError(msg)
-    footer, _ = _struct(blob, begins, 0)
-    groups: list[_Struct] = footer.get(4, [])
+    footer, _ = struct_at(blob, begins)
+    groups: list[Fields] = footer.get(4, [])
     every = (page for group in groups for chunk in group[1] for page in _pages(blob, chunk[3]))
     pages = list(islice(every, _MOST_PAGES + 1))
     if len(pages) > _MOST_PAGES:
@@ -81,7 +77,7 @@ def extent_of(blob: bytes) -> Extent:
     )
 
 
-def _pages(blob: bytes, column: _Struct) -> Iterator[tuple[int, int]]:
+def _pages(blob: bytes, column: Fields) -> Iterator[tuple[int, int]]:
     """Values and unpacked bytes of each page of a column."""
     at = column.get(11) or column[9]
     at = min(at, column[9])
@@ -90,7 +86,7 @@ def _pages(blob: bytes, column: _Struct) -> Iterator[tuple[int, int]]:
         msg = "pages outside of the file"
         raise ValueError(msg)
     while at < ends:
-        header, body = _struct(blob, at, 0)
+        header, body = struct_at(blob, at)
         unpacked, packed = header[2], header[3]
         # of a data page, of one of the second version, or of a dictionary, whose values are counted where they are used
         data = header.get(5) or header.get(8)
@@ -101,87 +97,3 @@ def _pages(blob: bytes, column: _Struct) -> Iterator[tuple[int, int]]:
             raise ValueError(msg)
         yield n_values, unpacked
         at = body + packed
-
-
-def _struct(data: bytes, at: int, level: int) -> tuple[_Struct, int]:
-    """Fields by number, and where it ends."""
-    if level > _MOST_LEVELS:
-        msg = "too deep"
-        raise ValueError(msg)
-    found: _Struct = {}
-    number = 0
-    while kind := data[at]:
-        at += 1
-        step = kind >> 4
-        kind &= 15
-        if step:
-            number += step
-        else:
-            number, at = _signed(data, at)
-        if kind <= _FALSE:
-            found[number] = kind == _TRUE
-        elif kind in _NUMBERS and data[at] < 128:
-            # nearly all of them
-            byte = data[at]
-            found[number], at = (byte >> 1) ^ -(byte & 1), at + 1
-        else:
-            found[number], at = _value(data, at, kind, level)
-    return found, at + 1
-
-
-def _value(data: bytes, at: int, kind: int, level: int) -> tuple[Any, int]:
-    if kind in (_I16, _I32, _I64):
-        return _signed(data, at)
-    if kind == _BINARY:
-        size, at = _unsigned(data, at)
-        # a slice would be short where the text ends before
-        if at + size > len(data):
-            raise IndexError
-        return None, at + size
-    if kind == _STRUCT:
-        return _struct(data, at, level + 1)
-    if kind in (_LIST, _SET):
-        return _list(data, at, level)
-    if kind in (_BYTE, _TRUE, _FALSE):
-        return data[at], at + 1
-    if kind == _DOUBLE:
-        return None, at + 8
-    msg = "a field of another kind"
-    raise ValueError(msg)
-
-
-def _list(data: bytes, at: int, level: int) -> tuple[list[Any], int]:
-    n, kind = data[at] >> 4, data[at] & 15
-    at += 1
-    if n == 15:
-        n, at = _unsigned(data, at)
-    if n > len(data):
-        msg = "more elements than there are bytes"
-        raise ValueError(msg)
-    found = []
-    for _ in range(n):
-        value, at = _value(data, at, kind, level)
-        found.append(value)
-    return found, at
-
-
-def _unsigned(data: bytes, at: int) -> tuple[int, int]:
-    byte = data[at]
-    if byte < 128:
-        return byte, at + 1
-    number, shift = byte & 127, 7
-    while True:
-        at += 1
-        byte = data[at]
-        number |= (byte & 127) << shift
-        if byte < 128:
-            return number, at + 1
-        shift += 7
-        if shift > 63:
-            msg = "a number of more than 64 bits"
-            raise ValueError(msg)
-
-
-def _signed(data: bytes, at: int) -> tuple[int, int]:
-    number, at = _unsigned(data, at)
-    return (number >> 1) ^ -(number & 1), at

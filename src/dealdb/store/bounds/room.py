@@ -19,7 +19,7 @@ _LONG_TEXT = 256
 # cells that a collection may have, whatever it holds: a million rows of the usual columns
 HARMLESS_CELLS = 14_000_000
 # rows for each key of the database; those of deleted deals count, and are never given out again
-_ROWS_A_KEY = 64
+_ROWS_A_KEY = 1_000
 
 
 def check_bytes(unpacked: int, packed: int) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dealdb.errors import LoadError
+from dealdb.formats.flat_buffers import field_at, root_at, structs_at, table_at
 
 _MAGIC = b"ARROW1"
 _DICTIONARY, _ROWS = 2, 3
@@ -40,17 +41,16 @@ def _sizes(data: mmap.mmap) -> Iterator[int]:
     if data[size - 6 :] != _MAGIC or not 0 < length <= size - 10:
         msg = "it has no footer"
         raise ValueError(msg)
-    footer = _Table.first(data, size - 10 - length)
+    footer = root_at(data, size - 10 - length)
     n_seen = 0
     for number in (_DICTIONARY, _ROWS):
-        for at in footer.vector(number, _BLOCK.size):
+        for at in structs_at(data, footer, number, _BLOCK.size):
             offset, n_bytes, _ = _BLOCK.unpack_from(data, at)
             skipped = 8 if data[offset : offset + 4] == b"\xff\xff\xff\xff" else 4
-            message = _Table.first(data, offset + skipped)
-            rows = message.table(2)
-            rows = rows.table(1) if number == _DICTIONARY else rows
-            is_packed = rows.has(3)
-            for buffer in rows.vector(2, _BUFFER.size):
+            rows = table_at(data, root_at(data, offset + skipped), 2)
+            rows = table_at(data, rows, 1) if number == _DICTIONARY else rows
+            is_packed = field_at(data, rows, 3, optional=True)
+            for buffer in structs_at(data, rows, 2, _BUFFER.size):
                 start, held = _BUFFER.unpack_from(data, buffer)
                 n_seen += 1
                 if n_seen > _MOST or held < 0:
@@ -60,49 +60,3 @@ def _sizes(data: mmap.mmap) -> Iterator[int]:
                     (plain,) = struct.unpack_from("<q", data, offset + n_bytes + start)
                     held = held if plain < 0 else plain
                 yield held
-
-
-class _Table:
-    """A table of a FlatBuffer: fields by their numbers."""
-
-    def __init__(self, data: mmap.mmap, at: int) -> None:
-        self._data = data
-        self._at = at
-        (back,) = struct.unpack_from("<i", data, at)
-        self._fields = at - back
-        (self._n_bytes,) = struct.unpack_from("<H", data, self._fields)
-
-    @classmethod
-    def first(cls, data: mmap.mmap, at: int) -> _Table:
-        (offset,) = struct.unpack_from("<I", data, at)
-        return cls(data, at + offset)
-
-    def _place(self, number: int) -> int:
-        slot = 4 + 2 * number
-        if slot + 2 > self._n_bytes:
-            return 0
-        (offset,) = struct.unpack_from("<H", self._data, self._fields + slot)
-        return self._at + offset if offset else 0
-
-    def has(self, number: int) -> bool:
-        """Whether there is such a field."""
-        return self._place(number) > 0
-
-    def table(self, number: int) -> _Table:
-        """The table that a field leads to."""
-        place = self._place(number)
-        (offset,) = struct.unpack_from("<I", self._data, place)
-        return _Table(self._data, place + offset)
-
-    def vector(self, number: int, size: int) -> range:
-        """Places of the elements of a list."""
-        place = self._place(number)
-        if not place:
-            return range(0)
-        (offset,) = struct.unpack_from("<I", self._data, place)
-        (length,) = struct.unpack_from("<I", self._data, place + offset)
-        first = place + offset + 4
-        if first + length * size > len(self._data):
-            msg = "a list that is longer than the file"
-            raise ValueError(msg)
-        return range(first, first + length * size, size)
