@@ -26,7 +26,7 @@ _DECODERS = (
     "zlib",
 )
 # what handlers raise of Python's own, and no decoder does
-_NO_DAMAGE = (TimeoutError, InterruptedError, ConnectionError, StopIteration)
+_NO_DAMAGE = (TimeoutError, InterruptedError, ConnectionError)
 
 
 def is_damage(problem: BaseException) -> bool:
