@@ -30,7 +30,11 @@ class Front:
         with contextlib.suppress(OSError):
             while True:
                 near = self._listener.accept()[0]
-                far = socket.create_connection(("127.0.0.1", self.target.port))
+                try:
+                    far = socket.create_connection(("127.0.0.1", self.target.port))
+                except OSError:
+                    near.close()
+                    raise
                 self.n_opened += 1
                 self._ends += (near, far)
                 for pair in ((near, far), (far, near)):
@@ -43,6 +47,8 @@ class Front:
         for end in (source, sink):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+        # also those that came while the others were closed
+        source.close()
 
     def close(self) -> None:
         for end in (self._listener, *self._ends):
