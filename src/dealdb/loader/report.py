@@ -81,11 +81,14 @@ class MappedColumn:
         ``close_date`` was split into ``closed`` and ``expected_close``.
     type
         Type of that field as people write it; empty where no cell had a value, so that nothing was declared.
+    is_empty
+        Whether no cell had a value, whatever the type of the field.
     """
 
     header: str
     field: str | None
     type: str
+    is_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,12 +14,12 @@ from dealdb.model.stage_words import says_ended
 
 # the fields that figures are made of, and what is missing without them
 _NEEDED = {
-    "amount": "no column is the amount: figures of money will be empty",
-    "stage": "no column is the stage: every deal counts as open",
-    "owner": "no column is the owner: there will be no figures by owner",
-    "created": "no column says when deals were created: no age, sales cycle or trend of new deals",
-    "closed": "no column says when deals were closed: those that are won or lost are in no period",
-    "expected_close": "no column says when deals are expected to close: none will be overdue",
+    "amount": "is the amount: figures of money will be empty",
+    "stage": "is the stage: every deal counts as open",
+    "owner": "is the owner: there will be no figures by owner",
+    "created": "says when deals were created: no age, sales cycle or trend of new deals",
+    "closed": "says when deals were closed: those that are won or lost are in no period",
+    "expected_close": "says when deals are expected to close: none will be overdue",
 }
 _OTHERS = ("currency", "probability", "source", "loss_reason")
 _CLOSE_DATE = "close_date"
@@ -71,7 +71,7 @@ def rests_on(
     Parameters
     ----------
     columns
-        What became of each column that has a value.
+        What became of each column.
     stages
         Stages that the rows have.
     pipeline
@@ -130,11 +130,15 @@ def doubts(
     """
     all_columns = list(columns)
     by_field = _by_field(all_columns)
-    given = {*by_field, *(("closed", "expected_close") if _CLOSE_DATE in by_field else ())}
+    empty = _by_field(all_columns, is_empty=True)
     found = []
     for name, consequence in _NEEDED.items():
-        if name not in given:
-            found.append(f"{consequence}; name it with --map {_likely(name, all_columns)}={name}")
+        if _column_of(name, by_field) is None:
+            header, likely = _column_of(name, empty), _likely(name, all_columns)
+            what = "no column" if header is None else f"column {header!r} is empty, and no other"
+            found.append(
+                f"{what} {consequence}; name {'another' if header else 'it'} with --map {likely}={name}"
+            )
     if "stage" not in by_field:
         return tuple(found)
     # beside a status that gives the outcome, a stage needn't say it
@@ -142,8 +146,20 @@ def doubts(
     return (*found, *_doubts_of_stages(stages, pipeline), *unclear)
 
 
-def _by_field(columns: Iterable[MappedColumn]) -> Mapping[str, str]:
-    return {each.field: _one_line(each.header) for each in columns if each.field}
+def _by_field(columns: Iterable[MappedColumn], *, is_empty: bool = False) -> Mapping[str, str]:
+    """Column by field, of those that have values or of those that have none."""
+    return {
+        each.field: _one_line(each.header)
+        for each in columns
+        if each.field and each.is_empty == is_empty
+    }
+
+
+def _column_of(name: str, by_field: Mapping[str, str]) -> str | None:
+    """Column that says what a field is; one close date says both."""
+    if name in ("closed", "expected_close"):
+        return by_field.get(name, by_field.get(_CLOSE_DATE))
+    return by_field.get(name)
 
 
 def _outcomes(stages: Collection[str], pipeline: Pipeline) -> str:
@@ -195,7 +211,7 @@ def _likely(name: str, columns: Iterable[MappedColumn]) -> str:
     words, kinds = _LIKELY[name]
     for each in columns:
         header = each.header.replace(" ", "").replace("_", "").casefold()
-        is_own = each.field not in STANDARD_NAMES
+        is_own = each.field not in STANDARD_NAMES and not each.is_empty
         if is_own and each.type.startswith(kinds) and _means(header, words):
             return (
                 each.header if each.header.isidentifier() else shlex.quote(_one_line(each.header))

@@ -44,6 +44,29 @@ def test_each_field_of_the_figures_with_its_column(store: Recorder) -> None:
     assert report.warnings == ()
 
 
+def test_columns_without_a_value_are_named(store: Recorder) -> None:
+    rows = [
+        {**WHOLE, "Amount": None, "Deal Stage": None, "Close Date": None, "Estimated Worth Value": 5}
+    ]
+    report = load(store, rows)
+    assert report.rests_on == ("owner <- Deal Owner", "created <- Create Date")
+    assert report.warnings == (
+        "column 'Amount' is empty, and no other is the amount: figures of money will be empty; "
+        "name another with --map 'Estimated Worth Value'=amount",
+        "column 'Deal Stage' is empty, and no other is the stage: every deal counts as open; "
+        "name another with --map HEADER=stage",
+        "column 'Close Date' is empty, and no other says when deals were closed: those that are won or lost are in no "
+        "period; name another with --map HEADER=closed",
+        "column 'Close Date' is empty, and no other says when deals are expected to close: none will be overdue; "
+        "name another with --map HEADER=expected_close",
+    )
+    assert [each.header for each in report.columns if each.is_empty] == [
+        "Amount",
+        "Deal Stage",
+        "Close Date",
+    ]
+
+
 def test_what_no_column_says_with_the_likely_remedy(store: Recorder) -> None:
     report = load(store, [{"id": "1", "Estimated Worth Value": 5, "stage": "Demo"}])
     assert report.warnings == (
@@ -62,7 +85,7 @@ def test_what_no_column_says_with_the_likely_remedy(store: Recorder) -> None:
 
 def test_a_column_without_a_value_says_nothing(store: Recorder) -> None:
     report = load(store, [{**WHOLE, "Amount": ""}])
-    assert any(warning.startswith("no column is the amount") for warning in report.warnings)
+    assert any("is empty, and no other is the amount" in warning for warning in report.warnings)
 
 
 def test_changes_of_deals_that_exist_need_not_say_everything(store: Recorder) -> None:

@@ -337,4 +337,4 @@ def _column_line(column: MappedColumn) -> str:
         return f"{column.header}: empty"
     same = column.header == column.field
     name = column.header if same else f"{column.header} -> {column.field}"
-    return f"{name} {column.type}"
+    return f"{name}: empty" if column.is_empty else f"{name} {column.type}"

@@ -200,7 +200,7 @@ class Load:
             pipeline=self._pipeline,
             new_stages=self._new_stages(),
             notes=self._notes(),
-            rests_on=rests_on(self._filled_columns(), self._stages, self._pipeline),
+            rests_on=rests_on(self._columns(), self._stages, self._pipeline),
             warnings=self._warnings(),
             reasons=dict(self._rejected.reasons),
             bad_cells=dict(self._findings.bad_cells.n),
@@ -285,7 +285,7 @@ class Load:
         # the stages of a later load are often a part of those that are known to be right
         are_known = self._stages_before.issuperset(used)
         judged = [stage.name for stage in pipeline] if used and are_known else used
-        return doubts(self._filled_columns(), judged, pipeline, self._outcomes)
+        return doubts(self._columns(), judged, pipeline, self._outcomes)
 
     def _check_strictly(self) -> None:
         """Refuse what would be a warning, before anything is written."""
@@ -366,14 +366,16 @@ class Load:
 
     def _columns(self) -> tuple[MappedColumn, ...]:
         types = {column.header: column.field.name for column in self._plan.columns}
+        empty = self._profile.empty
         return tuple(
-            MappedColumn(header=header, field=field, type=self._type_of(types.get(header)))
+            MappedColumn(
+                header=header,
+                field=field,
+                type=self._type_of(types.get(header)),
+                is_empty=header in empty,
+            )
             for header, field in self._plan.mapping.items()
         )
-
-    def _filled_columns(self) -> list[MappedColumn]:
-        empty = self._profile.empty
-        return [column for column in self._columns() if column.header not in empty]
 
     def _type_of(self, field: str | None) -> str:
         if field is None:
