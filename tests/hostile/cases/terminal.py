@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import socket
+import sys
 import threading
 import tty
 from collections.abc import Iterator
@@ -83,6 +84,8 @@ def a_terminal() -> Iterator[list[bytes]]:
     try:
         yield shown
     finally:
+        # what the program has printed may still be in the buffer, as its end is not that of this process
+        sys.stdout.flush()
         for place, was in zip((1, 2), kept, strict=True):
             os.dup2(was, place)
             os.close(was)
