@@ -46,7 +46,13 @@ def test_each_field_of_the_figures_with_its_column(store: Recorder) -> None:
 
 def test_columns_without_a_value_are_named(store: Recorder) -> None:
     rows = [
-        {**WHOLE, "Amount": None, "Deal Stage": None, "Close Date": None, "Estimated Worth Value": 5}
+        {
+            **WHOLE,
+            "Amount": None,
+            "Deal Stage": None,
+            "Close Date": None,
+            "Estimated Worth Value": 5,
+        }
     ]
     report = load(store, rows)
     assert report.rests_on == ("owner <- Deal Owner", "created <- Create Date")

@@ -369,12 +369,12 @@ class Load:
         empty = self._profile.empty
         return tuple(
             MappedColumn(
-                header=header,
+                header=name,
                 field=field,
-                type=self._type_of(types.get(header)),
-                is_empty=header in empty,
+                type=self._type_of(types.get(name)),
+                is_empty=name in empty,
             )
-            for header, field in self._plan.mapping.items()
+            for name, field in self._plan.mapping.items()
         )
 
     def _type_of(self, field: str | None) -> str:
