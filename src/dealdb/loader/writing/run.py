@@ -104,7 +104,8 @@ class Load:
         self._stages_before = {stage.name for stage in self._pipeline} - set(begun.new_stages)
         schema = self._sender.schema
         # what earlier lines of a file that is followed have said about its columns stays in force
-        fresh = Profile(options.columns, schema, _delimiter(source))
+        delimiter = source.header[0] if source.header else ""
+        fresh = Profile(options.columns, schema, delimiter)
         self._profile = known.going_on(schema) if known else fresh
         self._spellings = Spellings(
             options.fold, options.mapping, lambda: (store.snapshot(), store.pipeline())
@@ -386,10 +387,6 @@ class Load:
     def _notes(self) -> tuple[str, ...]:
         found = (*self._plan.joins(), *self._findings.notes())
         return (*self._source.notes, *self._plan.notes, *found, *filter(None, [self._refused]))
-
-
-def _delimiter(source: Source) -> str:
-    return source.header[0] if source.header else ""
 
 
 def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
