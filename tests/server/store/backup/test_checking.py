@@ -206,6 +206,11 @@ def ipc(payload: bytes, change: Callable[[pl.DataFrame], pl.DataFrame]) -> bytes
     return buffer.getvalue()
 
 
+def _row_of_a_save(row: bytes) -> pl.Expr:
+    """Rows of the commits, of which those that save a deal have another."""
+    return pl.when(pl.col("kind") == "set").then(pl.lit(row)).otherwise("rows").alias("rows")
+
+
 FAULTS: dict[str, tuple[bytes, Callable[[bytes], bytes]]] = {
     "head no JSON": (b"HEAD", lambda _: b"{"),
     "head deep JSON": (b"HEAD", lambda _: b"[" * 100_000),
@@ -228,6 +233,7 @@ FAULTS: dict[str, tuple[bytes, Callable[[bytes], bytes]]] = {
     "history no Arrow": (b"HIST", lambda _: b"ARROW1" + b"x" * 50),
     "history empty": (b"HIST", lambda _: b""),
     "history of other rows": (b"HIST", lambda p: ipc(p, lambda f: f.with_columns(pl.lit(b"\x91\x05").alias("rows")))),
+    "history of another deal": (b"HIST", lambda p: ipc(p, lambda f: f.with_columns(_row_of_a_save(b"\x91\x05")))),
     "history of no rows": (b"HIST", lambda p: ipc(p, lambda f: f.with_columns(pl.lit(b"\xc1").alias("rows")))),
     "history of garbled changes": (b"HIST", lambda p: ipc(p, lambda f: f.with_columns(pl.lit(b"\xc1").alias("data")))),
     "history of other kinds": (b"HIST", lambda p: ipc(p, lambda f: f.with_columns(pl.lit("x").alias("kind")))),
