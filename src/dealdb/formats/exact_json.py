@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 # lists and objects in one another: nobody writes more, and Python follows some hundred
 MOST_DEEP = 64
+
+
+def exact_number(text: str) -> Decimal:
+    """
+    Number of JSON with all its digits, for ``parse_float``; ValueError for one beyond any decimal.
+
+    Examples
+    --------
+    >>> exact_number("1.50")
+    Decimal('1.50')
+    """
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        msg = "a number that nobody can have meant"
+        raise ValueError(msg) from None
 
 
 def is_too_deep(value: object) -> bool:

@@ -6,7 +6,6 @@ import difflib
 import json
 import sys
 from collections.abc import Iterable
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +18,7 @@ from dealdb.cli.output.streams import Output, agrees, note, say
 from dealdb.cli.session import At, Parquet, Session, Xlsx
 from dealdb.cli.settings import DURABILITIES
 from dealdb.errors import ConfigError, DealNotFound
+from dealdb.formats.exact_json import exact_number
 
 if TYPE_CHECKING:
     from dealdb import Deal
@@ -174,8 +174,8 @@ def _deal_from_pairs(pairs: list[str]) -> dict[str, str | None]:
 def _deals_from_json(source: str) -> list[dict[str, Any]]:
     try:
         text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
-        document = json.loads(text, parse_float=Decimal)
-    except (OSError, ValueError) as error:
+        document = json.loads(text, parse_float=exact_number)
+    except (OSError, ValueError, RecursionError) as error:
         msg = f"--json-input {source}: {error}"
         raise ConfigError(msg) from error
     deals = document if isinstance(document, list) else [document]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from dealdb.errors import LoadError
+from dealdb.formats.exact_json import exact_number
 from dealdb.loader.chunk import RowPlace
 from dealdb.loader.sources.text_file import check_row
 
@@ -18,7 +19,7 @@ _NUMBERS = (int, float, Decimal)
 _TAIL = 3
 _CONSTANTS = {"NaN": None, "Infinity": float("inf"), "-Infinity": float("-inf")}
 # JSON numbers never pass through a float: an amount arrives with the digits that the file has
-DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_CONSTANTS.__getitem__)
+DECODER = json.JSONDecoder(parse_float=exact_number, parse_constant=_CONSTANTS.__getitem__)
 
 
 class JsonText:

@@ -151,6 +151,9 @@ class Rows:
         """
         if not _named(dict.fromkeys(chain.from_iterable(self.rows))):
             self._drop(lambda row: not _named(row), "not-a-name", "names that are text")
+        if not any(self.rows):
+            # a table has no rows where it has no columns
+            self._drop(lambda row: not row, "missing-id", "an id that is not empty")
         if self._beside:
             self.rows = [self._with_beside(row) for row in self.rows]
         columns = self._columns()

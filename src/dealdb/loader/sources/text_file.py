@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import zlib
 from collections.abc import Callable, Iterator, Sized
 from contextlib import ExitStack
 from pathlib import Path
@@ -114,7 +115,7 @@ class ByteStream:
                     unpacked += len(block)
                     check_expansion(self.name, unpacked, self.bytes_total, self.max_expansion)
                     yield block, on_disk.tell()
-            except (EOFError, gzip.BadGzipFile, OSError) as problem:
+            except (EOFError, gzip.BadGzipFile, zlib.error, OSError) as problem:
                 msg = f"{self.name} can't be read to its end: {problem}"
                 raise LoadError(msg) from problem
 

@@ -75,6 +75,13 @@ def test_save_reads_json(run: Run, db: DealDatabase, tmp_path: Path) -> None:
     assert deal["amount"] == Decimal("12345678901234567890.12")
     file.write_text("[1]")
     assert run("save", "--json-input", str(file)).err.endswith("item 1 is not an object\n")
+    for text, reason in (
+        ('{"id": "1", "amount": 1e99999999999999999999}', "a number that nobody can have meant"),
+        ("[" * 100_000, "maximum recursion depth exceeded"),
+    ):
+        file.write_text(text)
+        refused = run("save", "--json-input", str(file))
+        assert (refused.code, reason in refused.err) == (2, True), refused.err
 
 
 def test_save_refuses_a_stale_revision(run: Run, db: DealDatabase) -> None:

@@ -277,3 +277,30 @@ def test_a_deal_over_several_lines_is_one_row(store: Recorder, tmp_path: Path) -
     row = {"id": 7, "name": "a", "items": [{"id": 8, "sku": "x"}]}
     store.load_text(tmp_path, json.dumps(row, indent=1), "x.json")
     assert store.deals == {"7": {"name": "a", "items": '[{"id":8,"sku":"x"}]'}}
+
+
+@pytest.mark.parametrize("name", ["deals.json", "deals.jsonl"])
+def test_rows_without_a_name_are_rejected(store: Recorder, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    rows = ["{}", "{}", '{"id": 1}', "{}"]
+    for some, read, rejected in ((rows, 4, 3), (rows[:2], 2, 2)):
+        path.write_text(f"[{','.join(some)}]" if name == "deals.json" else "\n".join(some))
+        report = store.load(path)
+        assert (report.read, report.rejected) == (read, rejected)
+
+
+def test_chunks_of_empty_objects_alone(store: Recorder, tmp_path: Path) -> None:
+    path = tmp_path / "deals.json"
+    path.write_text("[" + "{}," * 20_000 + '{"id": 1}]')
+    report = store.load(path)
+    assert (report.read, report.inserted, report.rejected) == (20_001, 1, 20_000)
+
+
+def test_a_number_beyond_decimals_is_not_one(store: Recorder, tmp_path: Path) -> None:
+    path = tmp_path / "deals.jsonl"
+    path.write_text('{"id": "1", "amount": 1e99999999999999999999}\n{"id": "2", "amount": 5}\n')
+    report = store.load(path)
+    assert (report.inserted, dict(report.reasons)) == (1, {"not-json": 1})
+    (tmp_path / "deals.json").write_text('[{"id": "1", "amount": 1e99999999999999999999}]')
+    with pytest.raises(LoadError, match=r"deals.json, line 1: a number that nobody can have meant"):
+        store.load(tmp_path / "deals.json")

@@ -72,3 +72,14 @@ def test_the_limit_is_one_of_ratio_not_of_size(tmp_path: Path) -> None:
     rows = b"id,name\n" + b"".join(b"%d,%x\n" % (n, zlib.crc32(b"%d" % n)) for n in range(200_000))
     (tmp_path / "deals.csv.gz").write_bytes(gzip.compress(rows))
     assert Recorder().load(tmp_path / "deals.csv.gz").read == 200_000
+
+
+@pytest.mark.parametrize("place", [12, 40, 200, -12, -6])
+def test_a_packed_file_that_is_damaged_is_an_error(tmp_path: Path, place: int) -> None:
+    rows = "".join(f"{n},{n * 7919 % 1000}\n" for n in range(2_000))
+    packed = bytearray(gzip.compress(b"id,seats\n" + rows.encode()))
+    packed[place] ^= 0xFF
+    path = tmp_path / "deals.csv.gz"
+    path.write_bytes(packed)
+    with pytest.raises(LoadError, match=r"deals.csv.gz"):
+        Recorder().load(path)
