@@ -36,6 +36,10 @@ def tried(names: list[str], server: Server, folder: Path) -> Outcome:
     Of several, each may need its memory beside what the allocator has kept of those before.
     """
     chosen = [load_cases()[name] for name in names]
+    for number, each in enumerate(chosen):
+        (folder / str(number)).mkdir()
+        if each.prepare is not None:
+            each.prepare(folder / str(number))
     return watched(
         python("-m", "hostile", "--url", server.url, "--here", *names),
         memory_mb=max(each.memory_mb for each in chosen) + (_KEPT_MB if len(names) > 1 else 0),
@@ -49,7 +53,6 @@ def _attack(names: list[str], url: str) -> None:
     for number, name in enumerate(names):
         print(name, flush=True)
         folder = Path.cwd() / str(number)
-        folder.mkdir()
         os.chdir(folder)
         world = World(url, folder)
         with world.client() as client:

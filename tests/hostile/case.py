@@ -43,6 +43,7 @@ class World:
 
 
 Attack = Callable[[World], None]
+Prepare = Callable[[Path], None]
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class Case:
         Time that it may take, with the start of Python.
     slow
         Whether the default run of the tests leaves it out.
+    prepare
+        Makes files in the folder of the case beforehand, in the process that watches: their making counts for nothing.
     """
 
     name: str
@@ -69,13 +72,19 @@ class Case:
     memory_mb: int
     seconds: float
     slow: bool = False
+    prepare: Prepare | None = None
 
 
 CASES: dict[str, Case] = {}
 
 
 def case(
-    name: str, *, memory_mb: int = 600, seconds: float = 10, slow: bool = False
+    name: str,
+    *,
+    memory_mb: int = 600,
+    seconds: float = 10,
+    slow: bool = False,
+    prepare: Prepare | None = None,
 ) -> Callable[[Attack], Attack]:
     """Make a function a case."""
 
@@ -83,7 +92,7 @@ def case(
         if name in CASES:
             msg = f"two cases are named {name!r}"
             raise ValueError(msg)
-        CASES[name] = Case(name, attack, memory_mb, seconds, slow)
+        CASES[name] = Case(name, attack, memory_mb, seconds, slow, prepare)
         return attack
 
     return register
