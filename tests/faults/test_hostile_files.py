@@ -21,7 +21,7 @@ from faults.agreement import assert_agreement
 from servers import Server
 
 MB = 1024 * 1024
-# a reader holds some blocks of 2 MB, and a row of up to 64 MB two or three times
+# a reader holds some blocks of 2 MB, and a row of up to 32 MB two or three times
 CAP_MB = 400
 # loads files, and tells for each what came of it, and how much memory it took beyond what there was before
 CHILD = """
@@ -90,7 +90,7 @@ def test_large_files_stay_in_little_memory(server: Server, tmp_path: Path, times
     cases: dict[str, tuple[Callable[[Path, int], None], int, str]] = {
         "bomb.csv.gz": (rows_in, 72 * MB * times, "more than 200 times its size"),
         "cell.csv.gz": (one_cell, 72 * MB * times, "more than 200 times its size"),
-        "nothing.csv": (cell_of_nothing, 72 * MB * times, "line 3: the row is longer than 64 MB"),
+        "nothing.csv": (cell_of_nothing, 72 * MB * times, "line 3: the row is longer than 32 MB"),
         "wide.csv": (
             many_columns,
             700_000 * times,

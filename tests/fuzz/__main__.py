@@ -42,11 +42,16 @@ def _here(name: str, url: str, seconds: float, seed: int) -> int:
     """Fuzz one module in this process; the last line says where it was."""
     ends_at = time.monotonic() + seconds
     n_found = 0
-    for tried in modules(name)[name].fuzz(url, Path.cwd(), ends_at, seed):
-        n_found += isinstance(tried, fuzz.Found)
-        print("FOUND" if isinstance(tried, fuzz.Found) else "TRIED", tried, flush=True)
+
+    def tell(tried: str) -> None:
+        nonlocal n_found
+        is_found = isinstance(tried, fuzz.Found)
+        n_found += is_found
+        print("FOUND" if is_found else "TRIED", tried, flush=True)
         if n_found >= _MOST_FOUND:
-            break
+            sys.exit(1)
+
+    modules(name)[name].fuzz(url, Path.cwd(), ends_at, seed, tell)
     return min(n_found, 1)
 
 

@@ -2,7 +2,8 @@
 Another program, or an evil one, writes to the keys of a collection: readers say so, and live.
 
 A small collection with a log, sealed history, a checkpoint, a saved query and a note on a load is twisted in one
-place or several, with digests made right again; then everything is asked of it.
+place or several, with digests made right again; then everything is asked of it. Hypothesis chooses what is twisted, so
+that what is found is made small.
 """
 
 from __future__ import annotations
@@ -17,21 +18,35 @@ import traceback
 from collections.abc import Callable, Iterator
 from datetime import date
 from hashlib import sha1, sha256
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import hypothesis
+import hypothesis.strategies as st
 import msgpack
 import polars as pl
 import redis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import HypothesisException
 
 from dealdb import DealDatabase
 from dealdb.errors import DealDBError
 from dealdb.store.archive.digest import digest_of
 from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.encoding import packed
-from fuzz import Found
+from fuzz import Found, Tell
 
 _MOST_SECONDS = 10.0
+_ROUND = settings(
+    # then the engine begins anew: it remembers each try
+    max_examples=200,
+    deadline=None,
+    database=None,
+    print_blob=False,
+    phases=(Phase.generate, Phase.shrink),
+    suppress_health_check=list(HealthCheck),
+)
 _TEXTS = [
     b"", b"\0", b"x\0y", b"1e999999999", b"1E-99999999", b"[" * 50_000, b"9" * 5_000, b"\xff\xfe", b"\xed\xa0\x80",
     b"+290000-01-01", b"-1", b"0", b"1", b"true", b"null", b"{}", b"[]", b"1e9", b"400000000", b"99999999999999",
@@ -57,25 +72,48 @@ _FRAMES: list[Callable[[], pl.Series]] = [
 ]
 
 
-def fuzz(url: str, folder: Path, ends_at: float, seed: int) -> Iterator[str | Found]:
-    """Twist and ask until it is time to end; yields what was twisted, and what came of it that must not."""
+class _TimeIsUp(KeyboardInterrupt):
+    """In the middle of a round; Hypothesis lets interrupts through."""
+
+
+def fuzz(url: str, folder: Path, ends_at: float, seed: int, tell: Tell) -> None:
+    """Twist and ask until it is time to end."""
     client: Any = redis.Redis.from_url(url, protocol=2)
     _make(url, client, folder)
     kept = {key: client.dump(key) for key in client.keys("*")}
-    for number in range(seed, seed + 10**9):
+
+    smallest = ""
+
+    def tried(chance: random.Random) -> None:
+        nonlocal smallest
         if time.monotonic() > ends_at:
-            return
-        chance = random.Random(number)
+            raise _TimeIsUp
         client.flushdb()
         for key, dumped in kept.items():
             client.restore(key, 0, dumped)
         twisted = "; ".join(_twist(client, chance) for _ in range(chance.choice([1, 1, 1, 2, 3])))
         # before it is asked: a process that dies can't say it any more
-        yield f"{number}: {twisted}"
-        yield from _ask(url, folder)
-        if number % 10 == 0:
+        tell(f"{number}: {twisted}")
+        # a process of its own for each would be most of the time
+        isolated = chance.random() < 0.1
+        found = "\n".join(_ask(url, folder, isolated=isolated))
+        if isolated:
             # what one try took is not the next one's
             gc.collect()
+        if found:
+            smallest = f"{twisted}\n{found}"
+            raise AssertionError(smallest)
+
+    for number in count(seed):
+        try:
+            hypothesis.seed(number)(_ROUND(given(st.randoms())(tried)))()
+        except (AssertionError, HypothesisException) as problem:
+            tell(Found(f"seed {number}: {smallest or problem}"))
+            smallest = ""
+        except _TimeIsUp:
+            if smallest:
+                tell(Found(f"seed {number}: {smallest}"))
+            return
 
 
 def _make(url: str, client: Any, folder: Path) -> None:
@@ -297,7 +335,7 @@ def _set(client: Any, chance: random.Random, key: bytes) -> str:
 # asking --------------------------------------------------------------------------------------------
 
 
-def _ask(url: str, folder: Path) -> Iterator[Found]:
+def _ask(url: str, folder: Path, *, isolated: bool) -> Iterator[str]:
     questions: dict[str, Callable[[DealDatabase], object]] = {
         "find": lambda db: db.query.find(),
         "some": lambda db: db.query.find("amount > 3", columns=["id", "amount"], limit=5).rows(),
@@ -319,7 +357,7 @@ def _ask(url: str, folder: Path) -> Iterator[Found]:
         "checkpoint": _checkpoint,
         "find again": lambda db: db.query.find().rows(),
     }
-    with DealDatabase.from_url(url, cache=False) as db:
+    with DealDatabase.from_url(url, cache=False, sql_isolated=isolated) as db:
         for name, ask in questions.items():
             began = time.monotonic()
             try:
@@ -327,9 +365,9 @@ def _ask(url: str, folder: Path) -> Iterator[Found]:
             except DealDBError:
                 pass
             except BaseException:
-                yield Found(f"{name}: {traceback.format_exc()}")
+                yield f"{name}: {traceback.format_exc()}"
             if time.monotonic() - began > _MOST_SECONDS:
-                yield Found(f"{name} took {time.monotonic() - began:.1f} s")
+                yield f"{name} took {time.monotonic() - began:.1f} s"
 
 
 def _follow(db: DealDatabase) -> None:

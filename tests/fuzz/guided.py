@@ -7,10 +7,9 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-from fuzz import Found
+from fuzz import Found, Tell
 from fuzz._targets import TARGETS
 
 _MEMORY_MB = 650
@@ -18,16 +17,16 @@ _ONE_INPUT_S = 20
 _LONGEST_INPUT = 4_096
 
 
-def fuzz(_url: str, folder: Path, ends_at: float, seed: int) -> Iterator[str]:
+def fuzz(_url: str, folder: Path, ends_at: float, seed: int, tell: Tell) -> None:
     """Try each target for an equal share of the time."""
     if importlib.util.find_spec("atheris") is None:
-        yield "nothing: atheris is not installed (pip install -c constraints.txt -e '.[fuzz]')"
+        tell("nothing: atheris is not installed (pip install -c constraints.txt -e '.[fuzz]')")
         return
     for place, name in enumerate(TARGETS):
         seconds = (ends_at - time.monotonic()) / (len(TARGETS) - place)
-        yield f"{name} for {seconds:.0f} s, seed {seed}"
+        tell(f"{name} for {seconds:.0f} s, seed {seed}")
         if (found := guided(name, folder, seconds, seed)) is not None:
-            yield found
+            tell(found)
 
 
 def guided(name: str, folder: Path, seconds: float, seed: int) -> Found | None:

@@ -53,6 +53,9 @@ def texts() -> dict[str, Callable[[], bytes]]:
         "zeros in cells.csv": lambda: b"id,name\n" + b"1,\0\n" * 100_000,
         "ragged rows.csv": lambda: b"id,name\n" + b"1,2,3\n1\n" * 50_000,
         "rejected rows.csv": lambda: b"id,amount\n" + b"1,x\n2,5\n" * 50_000,
+        "rejected rows of many deals.csv": lambda: (
+            b"id,amount\n" + b"".join(b"%d,x\n-%d,5\n" % (n, n) for n in range(50_000))
+        ),
         "200,000 ids only.csv": lambda: b"id\n" + b"1\n" * 200_000,
         "damaged letters.csv": lambda: b"id,name\n" + b"1,\xff\xfe\xc3\n" * 100_000,
         "every byte.csv": lambda: b"id,name\n" + bytes(range(256)) * 4_000,

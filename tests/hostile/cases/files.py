@@ -60,16 +60,9 @@ def _each(files: list[EvilFile]) -> Callable[[World], None]:
 
 
 def _register() -> None:
-    """All evil files, those of one kind together, as slow cases; and some of them as quick ones."""
-    kinds: dict[str, list[EvilFile]] = {}
+    """Each evil file as a slow case."""
     for file in _FILES:
-        kinds.setdefault(file.name.split(".", 1)[1], []).append(file)
-    for kind, files in kinds.items():
-        for part in range(0, len(files), 8):
-            some = files[part : part + 8]
-            name = f"files {part + 1} to {part + len(some)} of .{kind}"
-            bound = 20 + 10 * len(some)
-            case(name, seconds=bound, slow=True, prepare=_make(some))(_each(some))
+        case(f"load {file.name}", seconds=30, slow=True, prepare=_make([file]))(_each([file]))
 
 
 _register()
@@ -212,4 +205,4 @@ def endless_line(world: World) -> None:
         stdin=b"id,name\n1," + b"x" * (70 * MB),
     )
     assert outcome.ended == "failed", outcome
-    assert "longer than 64 MB" in outcome.output
+    assert "longer than 32 MB" in outcome.output

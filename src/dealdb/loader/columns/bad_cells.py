@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 
 import polars as pl
 
@@ -88,16 +89,22 @@ def divided(
 def rejects(chunk: Chunk, bad: Mapping[str, BadCells], chosen: pl.Series) -> Iterator[Reject]:
     """A reject for each chosen row, by its first bad cell; it names the headers of the others."""
     rows = chosen.arg_true().to_list()
-    places = chunk.locate(rows) if rows else []
-    for row, place in zip(rows, places, strict=True):
-        found = [key for key, cells in bad.items() if cells.rows[row]]
+    if not rows:
+        return
+    places = chunk.locate(rows)
+    faults = zip(*(cells.rows.gather(rows).to_list() for cells in bad.values()), strict=True)
+    values = {
+        header: chunk.frame[header].gather(rows).to_list()
+        for header in {key.removesuffix(MORE) for key in bad} & set(chunk.frame.columns)
+    }
+    for n, (place, is_bad) in enumerate(zip(places, faults, strict=True)):
+        found = list(compress(bad, is_bad))
         cause = bad[found[0]]
         header = found[0].removesuffix(MORE)
-        value = chunk.frame[header][row] if header in chunk.frame.columns else None
         yield Reject(
             line=place.line,
             column=header,
-            value=value or "",
+            value=(values[header][n] if header in values else None) or "",
             code=cause.code,
             message=f"expected {cause.expected}",
             raw=place.raw,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
+from dealdb.errors import LoadError
 from dealdb.loader.cells.column_profile import without_nothing
 from dealdb.loader.cells.currencies import currency_name
 from dealdb.loader.cells.dates import dates, datetimes
@@ -39,6 +40,8 @@ from dealdb.model.schema import (
 )
 from dealdb.store.commit.batch import Batch
 
+# rows of one id in a chunk; each is a commit of its own
+MOST_REPEATS = 5_000
 _GROUP = "\0group"
 _EXPECTED: dict[FieldType, tuple[str, str]] = {
     FieldType.INT: ("not-an-integer", "a whole number of at most 64 bits"),
@@ -148,7 +151,8 @@ def _batches(
     """Batches of a frame that consists of runs of rows, each with the number of its group and its length."""
     begin = 0
     for number, n_rows in runs:
-        run = frame.select("id", *given[number]).slice(begin, n_rows)
+        # there may be a run a row, and an expression would cost more than the row
+        run = frame[["id", *given[number]]].slice(begin, n_rows)
         kept = frozenset(keeps[number]) if keeps else None
         yield from Batch(run, likely_new=likely_new, keeps=kept).batches(size)
         begin += n_rows
@@ -383,5 +387,11 @@ def _waves(frame: pl.DataFrame) -> list[pl.DataFrame]:
     """Rows without repeated ids: all of them, or the first of each id, then the second of each, and so on."""
     if frame["id"].n_unique() == frame.height:
         return [frame]
-    nth = pl.int_range(pl.len()).over("id").alias("\0nth")
+    nth = frame.select(pl.int_range(pl.len()).over("id")).to_series().alias("\0nth")
+    if nth.max() >= MOST_REPEATS:  # type: ignore[operator]  # there are rows, so there is a number
+        msg = (
+            f"one id stands in more than {MOST_REPEATS:,} of {frame.height:,} rows, each of which would write over the "
+            "one before: it is no id of deals; mapping={'...': 'id'} names the column that is"
+        )
+        raise LoadError(msg)
     return frame.with_columns(nth).partition_by("\0nth", maintain_order=True, include_key=False)

@@ -20,6 +20,9 @@ from dealdb.loader.columns.headers import map_headers
 from dealdb.loader.objects.odata import is_odata, without_annotations
 from dealdb.model.schema import Schema
 
+# more than any amount has
+_MOST_DIGITS = 100
+
 Row: TypeAlias = Mapping[str, object]
 
 # members that wrap the columns of a row: HubSpot, Airtable, Attio, JSON:API, GraphQL, n8n, Elasticsearch
@@ -232,7 +235,8 @@ def _millionths(number: object) -> object:
         exact = Decimal(str(number)).scaleb(-6)
     except InvalidOperation:
         return _NOT_ONE
-    if not exact.is_finite():
+    # those of 1e999999 would all be written out
+    if not exact.is_finite() or abs(exact.adjusted()) > _MOST_DIGITS:
         return _NOT_ONE
     return int(exact) if exact == exact.to_integral_value() else exact.normalize()
 

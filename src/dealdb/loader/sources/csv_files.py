@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
-from dataclasses import replace
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -19,7 +19,7 @@ import polars as pl
 from dealdb.errors import LoadError
 from dealdb.formats.formulas import WriterMark, mark_of, undefused
 from dealdb.loader.chunk import MAX_COLUMNS, Chunk, RowPlace
-from dealdb.loader.sources.csv_strict import MOST_CELLS, MOST_RECORDS, Dialect, Split
+from dealdb.loader.sources.csv_strict import MOST_CELLS, MOST_RECORDS, Dialect, Split, located
 from dealdb.loader.sources.table_start import (
     DELIMITERS,
     MOST_ABOVE,
@@ -143,33 +143,38 @@ class DelimitedSource:
         end = len(block) if final else _last_record_end(block)
         frame = self._fast_frame(block[:end])
         if frame is not None:
-            locate = self._locator(block[:end], line)
-            chunk = Chunk(
-                frame=self._with_nulls(frame), locate=locate, bytes_done=done, **self._own_ids()
+            locate = self._locator(block[:end], line, self._offset(at))
+            yield self._counted(
+                Chunk(
+                    frame=self._with_nulls(frame), locate=locate, bytes_done=done, **self._own_ids()
+                )
             )
-            yield self._counted(self._placed(chunk, at))
             return _Used(end, line + block.count(b"\n", 0, end), 1)
         text = block if final else block[: block.rfind(b"\n") + 1]
         used = _Used(0, line, 0)
         while True:
             piece = text[used.end :]
+            offset = self._offset(at + used.end)
             split = self._dialect.split(
-                piece, width=len(self.headers), line=used.line, final=final, most=MOST_RECORDS
+                piece,
+                width=len(self.headers),
+                line=used.line,
+                final=final,
+                most=MOST_RECORDS,
+                first_offset=offset,
             )
             if split.rows or split.rejects:
-                yield self._counted(
-                    self._placed(self._slow_chunk(piece, split, done), at + used.end)
-                )
+                yield self._counted(self._slow_chunk(piece, split, offset, done))
                 used = used._replace(n_chunks=used.n_chunks + 1)
             used = used._replace(end=used.end + split.consumed, line=used.line + split.lines)
             if not split.is_full:
                 return used
 
-    def _slow_chunk(self, text: bytes, split: Split, done: int) -> Chunk:
+    def _slow_chunk(self, text: bytes, split: Split, offset: int | None, done: int) -> Chunk:
         text, spans = text[: split.consumed], split.spans
         return Chunk(
             frame=self._with_nulls(self._slow_frame(split)),
-            locate=lambda rows: _located(text, spans, rows),
+            locate=lambda rows: located(text, spans, rows, offset),
             rejects=split.rejects,
             bytes_done=done,
             **self._own_ids(),
@@ -195,18 +200,10 @@ class DelimitedSource:
             yield text[: len(text) - len(held)].replace(b"\r\r\n", b"\r\n"), done
         yield held, done
 
-    def _placed(self, chunk: Chunk, at: int) -> Chunk:
-        """Chunk whose offsets are those of the file, where there are any."""
+    def _offset(self, at: int) -> int | None:
+        """Byte of the file for a place in the text, where there is one."""
         first = None if self._doubled_returns else self._stream.first_offset
-
-        def moved(offset: int | None) -> int | None:
-            return None if first is None or offset is None else first + at + offset
-
-        def locate(rows: Sequence[int]) -> list[RowPlace]:
-            return [place._replace(offset=moved(place.offset)) for place in chunk.locate(rows)]
-
-        rejects = [replace(reject, offset=moved(reject.offset)) for reject in chunk.rejects]
-        return replace(chunk, locate=locate, rejects=rejects)
+        return None if first is None else first + at
 
     def _read_header(self, sample: bytes, id_names: Collection[str] | None) -> None:
         """Find the names of the columns, below titles and comments that a report may begin with."""
@@ -341,10 +338,17 @@ class DelimitedSource:
         frame = frame.select(pl.when(~pl.all().is_in(self._nulls)).then(pl.all()))
         return undefused(frame) if self.mark is WriterMark.GUARDED else frame
 
-    def _locator(self, block: bytes, line: int) -> Callable[[Sequence[int]], list[RowPlace]]:
+    def _locator(
+        self, block: bytes, line: int, offset: int | None
+    ) -> Callable[[Sequence[int]], list[RowPlace]]:
         def locate(rows: Sequence[int]) -> list[RowPlace]:
-            split = self._dialect.split(block, width=len(self.headers), line=line)
-            return _located(block, split.spans, rows)
+            if b'"' in block:
+                split = self._dialect.split(block, width=len(self.headers), line=line)
+                return located(block, split.spans, rows, offset)
+            # each line of a block that Polars has read is a row
+            ends = list(accumulate(len(each) for each in block.splitlines(keepends=True)))
+            spans = [(line + n, start, end) for n, (start, end) in enumerate(pairwise([0, *ends]))]
+            return located(block, spans, rows, offset)
 
         return locate
 
@@ -385,12 +389,3 @@ def _last_record_end(block: bytes) -> int:
         quotes -= block.count(b'"', before, end)
         end = before
     return 0
-
-
-def _located(
-    block: bytes, spans: Sequence[tuple[int, int, int]], rows: Sequence[int]
-) -> list[RowPlace]:
-    return [
-        RowPlace(line, block[start:end].decode().rstrip("\r\n"), start)
-        for line, start, end in (spans[row] for row in rows)
-    ]

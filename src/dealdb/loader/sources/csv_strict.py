@@ -9,10 +9,11 @@ unclosed quote never swallows the rows after it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from dealdb.loader.chunk import Reject
+from dealdb.loader.chunk import Reject, RowPlace
 
 # records of a block that are split at once: a byte or two may be a row, and each costs some hundred here
 MOST_RECORDS = 20_000
@@ -36,7 +37,7 @@ class Split:
     spans
         For each good record its line, and where it begins and ends in the block.
     rejects
-        What could not be split; their offsets are in the block.
+        What could not be split.
     consumed
         Bytes of the block that were used; the rest is the beginning of a record that continues, where ``is_full`` is
         false.
@@ -101,6 +102,7 @@ class Dialect:
         line: int = 1,
         final: bool = True,
         most: int | None = None,
+        first_offset: int | None = 0,
     ) -> Split:
         """
         Records of a block.
@@ -117,6 +119,8 @@ class Dialect:
             Whether the block ends where the file does.
         most
             Records after which it stops, or None.
+        first_offset
+            Byte of the file where the block begins, or None where nobody knows.
         """
         split = Split()
         position = 0
@@ -124,11 +128,12 @@ class Dialect:
             if most is not None and len(split.spans) + len(split.rejects) >= most:
                 split.is_full = True
                 break
-            end, row, reject = self._next(block, position, width, line, final=final)
+            end, row, fault = self._next(block, position, width, final=final)
             if end is None:
                 break
-            if reject:
-                split.rejects.append(replace(reject, offset=position))
+            if fault:
+                offset = None if first_offset is None else first_offset + position
+                split.rejects.append(fault.reject(line, offset))
             elif row is not None:
                 split.rows.append(row)
                 split.spans.append((line, position, end))
@@ -138,8 +143,8 @@ class Dialect:
         return split
 
     def _next(
-        self, block: bytes, start: int, width: int | None, line: int, *, final: bool
-    ) -> tuple[int | None, list[str] | None, Reject | None]:
+        self, block: bytes, start: int, width: int | None, *, final: bool
+    ) -> tuple[int | None, list[str] | None, _Fault | None]:
         """End of the record at ``start`` (None: it continues after the block), its cells (None: blank), its fault."""
         if blank := _BLANK.match(block, start):
             return blank.end(), None, None
@@ -151,18 +156,33 @@ class Dialect:
             end = _line_end(block, start)
             raw = block[start:end]
             if raw.count(self.delimiter) > MOST_CELLS:
-                return end, None, _reject(raw, line, "columns", f"at most {MOST_CELLS:,} cells")
-            expected = "quotes that are closed by the end of their cell"
-            return end, None, _reject(raw, line, "quotes", expected)
+                return end, None, _Fault(raw, "columns", f"at most {MOST_CELLS:,} cells")
+            return (
+                end,
+                None,
+                _Fault(raw, "quotes", "quotes that are closed by the end of their cell"),
+            )
         end = _line_end(block, found.end())
         raw = block[start : found.end()]
         if not raw.strip():
             return end, None, None
-        problem = self._problem(raw, width, line)
-        if problem:
-            # a record of several lines that is wrong was most likely opened by a stray quote
-            return _line_end(block, start), None, problem
-        return end, [_unquoted(cell) for cell in self.cells(raw)], None
+        # a record of several lines that is wrong was most likely opened by a stray quote
+        first_end = _line_end(block, start)
+        first = block[start:first_end]
+        if b"\0" in raw:
+            return first_end, None, _Fault(first, "nul", "text without NUL bytes")
+        try:
+            row = self._texts(raw)
+        except UnicodeDecodeError:
+            return first_end, None, _Fault(first, "encoding", "text in UTF-8")
+        if width is not None and len(row) != width:
+            return first_end, None, _Fault(first, "columns", f"{width} cells, found {len(row)}")
+        return end, row, None
+
+    def _texts(self, record: bytes) -> list[str]:
+        if b'"' not in record:
+            return record.decode().split(self.delimiter.decode())
+        return [_unquoted(cell) for cell in self.cells(record)]
 
     def cells(self, record: bytes) -> Iterator[bytes]:
         """Cells of one record, with their quotes."""
@@ -171,17 +191,35 @@ class Dialect:
             if found.end() == len(record) and not found[0].endswith(self.delimiter):
                 return
 
-    def _problem(self, raw: bytes, width: int | None, line: int) -> Reject | None:
-        if b"\0" in raw:
-            return _reject(_first_line(raw), line, "nul", "text without NUL bytes")
-        try:
-            raw.decode()
-        except UnicodeDecodeError:
-            return _reject(_first_line(raw), line, "encoding", "text in UTF-8")
-        n_cells = sum(1 for _ in self.cells(raw))
-        if width is None or n_cells == width:
-            return None
-        return _reject(_first_line(raw), line, "columns", f"{width} cells, found {n_cells}")
+
+def located(
+    block: bytes,
+    spans: Sequence[tuple[int, int, int]],
+    rows: Sequence[int],
+    first_offset: int | None,
+) -> list[RowPlace]:
+    """Places of rows of a block, whose spans are lines with their begin and end in it."""
+    return [
+        RowPlace(
+            line,
+            block[start:end].decode().rstrip("\r\n"),
+            None if first_offset is None else first_offset + start,
+        )
+        for line, start, end in (spans[row] for row in rows)
+    ]
+
+
+class _Fault(NamedTuple):
+    """Why a record can't be split: its first line, and what the rejects file says."""
+
+    raw: bytes
+    code: str
+    expected: str
+
+    def reject(self, line: int, offset: int | None) -> Reject:
+        text = self.raw.decode(errors="backslashreplace").rstrip("\r\n")
+        message = f"expected {self.expected}"
+        return Reject(line=line, code=self.code, message=message, raw=text, offset=offset)
 
 
 _QUOTED = re.compile(rb'"(?:[^"\r\n]++|"")*+"')
@@ -192,17 +230,8 @@ def _line_end(block: bytes, start: int) -> int:
     return len(block) if end < 0 else end + 1
 
 
-def _first_line(raw: bytes) -> bytes:
-    return raw.split(b"\n", 1)[0]
-
-
 def _unquoted(cell: bytes) -> str:
     bare = cell.strip(b" ") if cell.lstrip(b" ")[:1] == b'"' else cell
     if bare[:1] == b'"' and (cell[:1] == b'"' or _QUOTED.fullmatch(bare)):
         cell = bare[1:-1].replace(b'""', b'"')
     return cell.decode()
-
-
-def _reject(raw: bytes, line: int, code: str, expected: str) -> Reject:
-    text = raw.decode(errors="backslashreplace").rstrip("\r\n")
-    return Reject(line=line, code=code, message=f"expected {expected}", raw=text)

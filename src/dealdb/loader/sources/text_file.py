@@ -22,12 +22,11 @@ from dealdb.loader.sources.encodings import encoding_by_lines, encoding_by_start
 
 # hears how many bytes of a source were read, and of how many where that is known
 Tell: TypeAlias = Callable[[int, int | None], None]
-BLOCK_BYTES = (
-    2 * 1024 * 1024
-)  # some 20,000 rows: large enough for Polars, small enough for progress
+# some 20,000 rows: large enough for Polars, small enough for progress
+BLOCK_BYTES = 2 * 1024 * 1024
 SAMPLE_BYTES = 64 * 1024
 # no row of a real file is longer
-MAX_ROW_BYTES = 64 * 1024 * 1024
+MAX_ROW_BYTES = 32 * 1024 * 1024
 # what is smaller unpacked does no harm
 _HARMLESS_BYTES = 64 * 1024 * 1024
 # rows that any file may have; and of the expansion that is allowed, the part that rows may be of: 10 a byte

@@ -7,11 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import polars as pl
 
+from dealdb.errors import LoadError
 from dealdb.loader.chunk import Chunk
 from dealdb.loader.columns.bad_cells import CellCounts
 from dealdb.loader.columns.encode import Encoded
 from dealdb.loader.columns.plan import Plan
 
+# rows without one that can be read, after which a load gives up
+_HOPELESS_ROWS = 50_000
 # repeated ids that the report names, and lines of each
 MAX_REPEATED = 5
 
@@ -29,11 +32,29 @@ class Findings:
     def __init__(self) -> None:
         self.bad_cells = CellCounts()
         self._doubtful: list[int] = []
+        self._n_rows = 0
+        self._n_unread = 0
         self._times_dropped: Counter[str] = Counter()
 
     def look_at(self, chunk: Chunk) -> None:
-        """Take in a chunk that is looked at before anything is written."""
+        """
+        Take in a chunk that is looked at before anything is written.
+
+        Raises
+        ------
+        LoadError
+            If many rows have come, and not one that can be read: the rest will be the same.
+        """
         self._doubtful += chunk.doubtful
+        self._n_rows += chunk.frame.height
+        self._n_unread += len(chunk.rejects)
+        if not self._n_rows and self._n_unread >= _HOPELESS_ROWS:
+            last = chunk.rejects[-1]
+            msg = (
+                f"not one of the first {self._n_unread:,} rows can be read, so nothing was loaded; "
+                f"line {last.line:,}: {last.message} ({last.code}); is it what its name says?"
+            )
+            raise LoadError(msg)
 
     def doubts(self) -> Iterator[str]:
         """What may be wrong in the rows, as far as they were looked at."""

@@ -110,6 +110,7 @@ def test_objects_of_programs(row: dict[str, Any], found: dict[str, Any]) -> None
         ({"amount": {"value": "10.5", "currency": "EUR"}}, {"amount": "10.5", "amount.currency": "EUR"}),
         ({"amount": {"amountMicros": None, "currencyCode": "USD"}}, {"amount": None, "amount.currency": "USD"}),
         ({"amount": {"value": None, "currency": "EUR"}}, {"amount": None, "amount.currency": "EUR"}),
+        ({"amount": {"amountMicros": Decimal("1e999999")}}, {"amount": {"amountMicros": Decimal("1e999999")}}),
         ({"amount": {"amountMicros": "many"}}, {"amount": {"amountMicros": "many"}}),
         ({"owner": {"id": 5}, "OwnerId": 5}, {"owner": 5, "OwnerId": 5}),
         ({"owner": {"id": 5, "name": "Ann"}, "owner_id": 5}, {"owner": "Ann", "owner_id": 5}),
