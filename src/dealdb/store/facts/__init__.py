@@ -1,0 +1,1 @@
+"""What was so of each deal, and since when: the history as columns."""
