@@ -35,6 +35,8 @@ class Basis:
         none or the metric has no money in it.
     warnings
         What to know before believing the figures: deals left out, and ratios that mean little.
+    notes
+        How the figures were asked for, where there are several ways.
 
     Examples
     --------
@@ -48,6 +50,7 @@ class Basis:
     as_of: date | None = None
     currency: str | None = None
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def describe(self) -> str:
         """The basis on one line, without its warnings."""
@@ -59,6 +62,7 @@ class Basis:
             parts.append(f"as of {self.as_of}")
         if self.currency:
             parts.append(f"currency {self.currency}")
+        parts += self.notes
         return ", ".join(parts)
 
 

@@ -1,0 +1,291 @@
+"""What every metric on history shares: the moment, the deals that count, their groups, their currency, the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import TypeAlias
+
+import polars as pl
+
+from dealdb.analytics.doubts import alike_groups
+from dealdb.analytics.history.days import as_moments, day_of_ms, end_ms, midnight_ms, zone_of
+from dealdb.analytics.history.state import last_values, values_until
+from dealdb.analytics.options import By, Day, Window, choice, day_of, group_columns
+from dealdb.analytics.result import MIXED, Basis, MetricResult
+from dealdb.analytics.scope import label_of_none
+from dealdb.errors import QueryError
+from dealdb.model.columns import is_text
+from dealdb.model.moments import epoch_ms
+from dealdb.model.pipeline import Pipeline
+from dealdb.store.facts.facts import Facts, field_schema
+
+Where: TypeAlias = str | pl.Expr | None
+# a filter and the columns that it may name, to an expression
+Compile: TypeAlias = Callable[[Where, pl.Schema], pl.Expr | None]
+Moment: TypeAlias = datetime | Day
+
+# of a deal's own line: what it adds to a figure, and the facts that this rests on
+LINE = ("id", "value", "from", "to", "at")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """
+    The past as a metric looks at it.
+
+    Attributes
+    ----------
+    facts
+        What was so of each deal, and since when.
+    compile
+        Makes an expression of a filter.
+    by
+        Columns to group by.
+    where
+        Which deals count, judged by their state at ``as_of``; of a deal that is deleted by then, by its last values.
+    as_of
+        Date (its end) or datetime (just before it) up to which facts count; None for now.
+    pipeline
+        ``"now"``: stages mean what they mean now. ``"then"``: what they meant at ``as_of``.
+    by_at
+        ``"event"``: the value of a group when something happened. ``"end"``: at ``as_of``. ``"now"``: today's.
+    deals
+        Whether the result has a line for each deal instead of the figures.
+    """
+
+    facts: Facts
+    compile: Compile
+    by: By = None
+    where: Where = None
+    as_of: Moment = None
+    pipeline_of: str = "now"
+    by_at: str = "end"
+    deals: bool = False
+    # what the basis says besides
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        choice("pipeline", self.pipeline_of, ("now", "then"))
+        choice("by_at", self.by_at, ("event", "end", "now"))
+        self._check(self.moment, "as_of", self.as_of)
+
+    @property
+    def zone(self) -> str:
+        """Time zone in which days begin."""
+        return zone_of(self.facts.pipeline)
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """What the stages mean."""
+        if self.pipeline_of == "now":
+            return self.facts.pipeline
+        return self.facts.pipeline_at(self.moment)
+
+    @cached_property
+    def moment(self) -> int:
+        """Milliseconds of the moment before which facts count."""
+        return _moment(self.as_of, self.zone)
+
+    @cached_property
+    def day(self) -> date:
+        """The last day that counts."""
+        return day_of_ms(self.moment - 1, self.zone)
+
+    def bounds(self, since: Day, until: Day) -> tuple[int | None, int, Window]:
+        """
+        First moment of a window, the moment before which it ends, at most ``moment``, and its days.
+
+        Raises
+        ------
+        QueryError
+            If one is not a date, they are the wrong way round, or it ends before the first fact.
+        """
+        window = Window.of(since, until)
+        first = None if window.since is None else midnight_ms(window.since, self.zone)
+        end = self.moment if window.until is None else midnight_ms(window.until, self.zone)
+        self._check(end, "until", window.until)
+        return first, min(end, self.moment), window
+
+    def _check(self, moment: int, option: str, given: object) -> None:
+        first = self.facts.first
+        if given is not None and first is not None and moment <= first:
+            day = day_of_ms(first, self.zone)
+            msg = f"{option}={given} is before the first fact, which is of {day}: nothing is known of the time before"
+            raise QueryError(msg)
+
+    # deals ---------------------------------------------------------------------------------------
+
+    @cached_property
+    def kept(self) -> pl.Series | None:
+        """Lives that the filter keeps; None where there is none."""
+        if self.where is None:
+            return None
+        types = {name: field_schema(each)["value"] for name, each in self.facts.schema.items()}
+        schema = pl.Schema({"id": pl.String(), **types})
+        condition = self.compile(self.where, schema)
+        if condition is None:
+            return None
+        values = last_values(self.facts, self.moment, condition.meta.root_names())
+        return values.filter(condition)["life"]
+
+    def chosen(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Rows of the lives that count."""
+        return (
+            frame if self.kept is None else frame.filter(pl.col("life").is_in(self.kept.implode()))
+        )
+
+    def values(self, names: Iterable[str], moment: int | None = None) -> pl.DataFrame:
+        """
+        The lives that count with their last values before a moment; ``is_alive`` says which are not deleted.
+
+        As ``state.last_values`` has them; the moment is ``as_of`` by default.
+        """
+        return self.chosen(
+            last_values(self.facts, self.moment if moment is None else moment, names)
+        )
+
+    def state(self, names: Iterable[str], moment: int | None = None) -> pl.DataFrame:
+        """The same of the deals that exist at the moment."""
+        return self.values(names, moment).filter("is_alive").drop("is_alive")
+
+    # groups --------------------------------------------------------------------------------------
+
+    def keys(self, taken: Sequence[str]) -> list[str]:
+        """
+        Columns to group by.
+
+        Raises
+        ------
+        QueryError
+            If one doesn't exist, is given twice, or has the name of a figure.
+        """
+        columns = list(dict.fromkeys(("id", *self.facts.schema)))
+        return group_columns(self.by, columns, taken=taken)
+
+    def grouped(self, lines: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+        """
+        Lines with the columns of their groups: at the moment ``at`` of the line, at ``as_of``, or now.
+
+        Lines have ``life``, and ``at`` where groups are those of an event.
+        """
+        missing = [key for key in keys if key not in lines.columns]
+        if not missing:
+            return lines
+        if self.by_at == "event":
+            ids = lines.select("life").join(
+                self.facts.lives.select("life", "id"), on="life", maintain_order="left"
+            )
+            values = [
+                (ids["id"] if key == "id" else values_until(self.facts.of(key), lines)).alias(key)
+                for key in missing
+            ]
+            return lines.with_columns(values)
+        moment = self.moment if self.by_at == "end" else _moment(None, self.zone)
+        found = last_values(self.facts, moment, missing).select("life", *missing)
+        return lines.join(found, on="life", how="left", maintain_order="left")
+
+    def currency(self, lines: pl.DataFrame, keys: list[str]) -> tuple[str | None, list[str]]:
+        """
+        The one currency of lines with ``currency`` and ``value``, and the groups: several currencies are one of them.
+
+        Lines without money don't count; no currency is one of its own where others have one.
+        """
+        has_money = pl.col("value").is_not_null() & (pl.col("value") != 0)
+        found = lines.filter(has_money)["currency"].unique()
+        if found.drop_nulls().is_empty():
+            return None, keys
+        if found.len() == 1:
+            return str(found[0]), keys
+        return MIXED, keys if "currency" in keys else [*keys, "currency"]
+
+    # results -------------------------------------------------------------------------------------
+
+    def result(
+        self,
+        name: str,
+        table: pl.DataFrame,
+        lines: pl.DataFrame,
+        *,
+        keys: Sequence[str],
+        rows: Sequence[str],
+        figures: Sequence[str],
+        n: int,
+        window: Window | None = None,
+        currency: str | None = None,
+        counts: Mapping[str, int] | None = None,
+    ) -> MetricResult:
+        """
+        The table of a metric, or its lines where a line for each deal was asked for.
+
+        Parameters
+        ----------
+        name
+            Of the metric.
+        table
+            Columns ``keys``, ``rows`` and ``figures``, in the order of the rows.
+        lines
+            Columns ``keys``, ``rows``, ``life``, ``value``, ``from``, ``to`` and ``at`` (milliseconds).
+        keys, rows
+            Columns of the groups, and those that tell the rows of a group apart.
+        figures
+            Columns of the figures.
+        n
+            Deals in the base set.
+        window, currency
+            For the basis.
+        counts
+            What the figures leave out, by the text that says so; those of 0 are left out.
+        """
+        warnings = [f"{text}: {number:,}" for text, number in (counts or {}).items() if number]
+        basis = Basis(
+            n=n,
+            since=window.since if window else None,
+            until=window.until if window else None,
+            as_of=self.day,
+            currency=currency,
+            notes=(*self.notes, f"stages as they mean {self.pipeline_of}"),
+            warnings=(*warnings, *(() if self.deals else alike_groups(table, keys))),
+        )
+        if self.deals:
+            return MetricResult(name=name, frame=self._own_lines(lines, keys, rows), basis=basis)
+        chosen = table.select(*_named(table, keys), *rows, *figures)
+        return MetricResult(name=name, frame=chosen, basis=basis)
+
+    def _own_lines(
+        self, lines: pl.DataFrame, keys: Sequence[str], rows: Sequence[str]
+    ) -> pl.DataFrame:
+        ids = self.facts.lives.select("life", "id")
+        own = lines if "id" in lines.columns else lines.join(ids, on="life", maintain_order="left")
+        named = [*_named(own, keys), *rows, *(name for name in LINE if name not in keys)]
+        return own.with_columns(as_moments(pl.col("at"))).select(named)
+
+
+def _named(table: pl.DataFrame, keys: Sequence[str]) -> list[pl.Expr]:
+    """Columns of groups, whose nulls are called "(none)" where they are texts."""
+    return [
+        pl.col(key).fill_null(label_of_none(table[key]))
+        if is_text(table.schema[key])
+        else pl.col(key)
+        for key in keys
+    ]
+
+
+def spine(
+    groups: pl.DataFrame, keys: Sequence[str], name: str, values: Sequence[str | None]
+) -> pl.DataFrame:
+    """Every value of a row key for every group, in order: ``keys``, the name, and ``_place``."""
+    rows = pl.DataFrame({name: pl.Series(values, dtype=pl.String)}).with_row_index("_place")
+    if not keys:
+        return rows
+    found = groups.select(keys).unique().sort(keys, nulls_last=True)
+    return found.join(rows, how="cross", maintain_order="left_right")
+
+
+def _moment(as_of: Moment, zone: str) -> int:
+    if isinstance(as_of, datetime):
+        return epoch_ms(as_of)
+    day = day_of("as_of", as_of) or datetime.now(UTC).date()
+    return end_ms(day, zone)

@@ -1,0 +1,43 @@
+"""Visits of deals to stages: from entering one until the next change of the stage."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from dealdb.store.facts.facts import Facts
+
+# how a visit ended
+EXITED, DELETED, OPEN = "exited", "deleted", "open"
+
+
+def stage_spans(facts: Facts, moment: int) -> pl.DataFrame:
+    """
+    Visits that had begun before a moment.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``life``, ``stage``, ``before`` (the stage that it came from, or null), ``entered``, ``left`` (null while it
+        stands there) and ``how``: ``"exited"``, ``"deleted"`` or ``"open"``; sorted by life and ``entered``. A time
+        without a stage is no visit.
+    """
+    changes = facts.of("stage").filter(pl.col("at") < moment)
+    ends = facts.lives.select("life", end=pl.when(pl.col("end") < moment).then("end"))
+    spans = changes.join(ends, on="life", how="left", maintain_order="left").with_columns(
+        before=pl.col("value").shift(1).over("life"), _next=pl.col("at").shift(-1).over("life")
+    )
+    how = (
+        pl.when(pl.col("_next").is_not_null())
+        .then(pl.lit(EXITED))
+        .when(pl.col("end").is_not_null())
+        .then(pl.lit(DELETED))
+        .otherwise(pl.lit(OPEN))
+    )
+    return spans.filter(pl.col("value").is_not_null()).select(
+        "life",
+        "before",
+        stage="value",
+        entered="at",
+        left=pl.coalesce("_next", "end"),
+        how=how,
+    )

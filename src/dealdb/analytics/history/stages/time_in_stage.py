@@ -1,0 +1,172 @@
+"""Time in stage: how long deals stayed, of those that left, and how long the others have been there."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from dealdb.analytics.exact import ratio
+from dealdb.analytics.history.days import DAY_MS
+from dealdb.analytics.history.past import Past, spine
+from dealdb.analytics.history.spans import DELETED, EXITED, OPEN, stage_spans
+from dealdb.analytics.options import Day, choice
+from dealdb.analytics.result import MetricResult
+from dealdb.model.pipeline import Kind
+
+_FIGURES = (
+    "n", "deals", "mean_days", "median_days", "p90_days", "total_days", "open_n", "open_mean_days", "open_median_days",
+    "deleted", "backward",
+)  # fmt: skip
+_COUNTS = ("n", "deals", "open_n", "deleted", "backward")
+
+
+def time_in_stage(
+    past: Past,
+    *,
+    since: Day = None,
+    until: Day = None,
+    unit: str = "deal",
+    closed: bool = False,
+) -> MetricResult:
+    """
+    How long deals stayed in each stage.
+
+    Parameters
+    ----------
+    past
+        The past, up to ``as_of``.
+    since, until
+        Days on which visits ended, ``until`` itself outside.
+    unit
+        ``"deal"``: the visits of a deal to a stage are added, of deals that don't stand there at ``as_of``.
+        ``"visit"``: each visit by itself.
+    closed
+        Whether won and lost stages have rows: the time until a deal was reopened.
+
+    Returns
+    -------
+    MetricResult
+        A row for each stage, in the order of the pipeline. ``n`` deals or visits that ended, of ``deals`` deals;
+        ``mean_days``, ``median_days``, ``p90_days`` (the shortest that 90 % don't exceed) and ``total_days``; of those
+        that stand there at ``as_of`` ``open_n``, ``open_mean_days`` and ``open_median_days``; visits that a deletion
+        ended (``deleted``), and entries from a later stage (``backward``).
+
+    Raises
+    ------
+    QueryError
+        If an option can't be understood, or ``as_of`` is before the first fact.
+
+    Source
+    ------
+    docs/metrics.md#time-in-stage
+    """
+    choice("unit", unit, ("deal", "visit"))
+    first, end, window = past.bounds(since, until)
+    keys = past.keys(("stage", *_FIGURES))
+    stages = [each.name for each in past.pipeline if closed or each.kind is Kind.OPEN]
+    spans = past.chosen(stage_spans(past.facts, past.moment))
+    known = spans.filter(pl.col("stage").is_in(stages))
+    # groups are those of the end of a visit
+    visits = past.grouped(known.with_columns(at=pl.col("left").fill_null(past.moment)), keys)
+    ended = visits.filter(_inside("left", first, end))
+    lines = _lines(visits, ended, keys, unit)
+    entries = _backward(past, visits.filter(_inside("entered", first, end)))
+    past.notes.append(f"unit {unit}")
+    table = _table(lines, visits, ended, entries, keys, stages)
+    return past.result(
+        "time_in_stage",
+        table,
+        _told(lines),
+        keys=keys,
+        rows=("stage",),
+        figures=_FIGURES,
+        n=lines["life"].n_unique(),
+        window=window,
+    )
+
+
+def _inside(name: str, first: int | None, end: int) -> pl.Expr:
+    inside = pl.col(name) < end
+    return inside if first is None else inside & (pl.col(name) >= first)
+
+
+def _lines(visits: pl.DataFrame, ended: pl.DataFrame, keys: list[str], unit: str) -> pl.DataFrame:
+    """Milliseconds of each visit that ended, or of all of a deal to a stage together."""
+    exited = ended.filter(pl.col("how") == EXITED).with_columns(
+        ms=pl.col("left") - pl.col("entered")
+    )
+    if unit == "visit":
+        return exited
+    # who stands there, or was deleted while it did, has not left for good
+    stays = visits.filter(pl.col("how") != EXITED)
+    left = exited.join(stays, on=["life", "stage"], how="anti")
+    return left.group_by("life", "stage", maintain_order=True).agg(
+        pl.col("ms").sum(), pl.col(*keys, "entered", "left", "at").last()
+    )
+
+
+def _backward(past: Past, entries: pl.DataFrame) -> pl.DataFrame:
+    """Entries from a stage that stands later in the pipeline."""
+    names = [each.name for each in past.pipeline]
+    places = pl.DataFrame(
+        {"stage": names, "_place": range(len(names))},
+        schema={"stage": pl.String, "_place": pl.Int64},
+    )
+    came = places.rename({"stage": "before", "_place": "_before"})
+    placed = entries.join(places, on="stage").join(came, on="before")
+    return placed.filter(pl.col("_before") > pl.col("_place"))
+
+
+def _told(lines: pl.DataFrame) -> pl.DataFrame:
+    """Lines as the result has them: days, and when the visit began and ended."""
+    days = pl.Series(
+        "value",
+        ratio(lines["ms"], pl.Series([DAY_MS]).new_from_index(0, lines.height)),
+        dtype=pl.Float64,
+    )
+    moments = (
+        pl.col(name).cast(pl.Datetime("ms", "UTC")).dt.to_string("iso").alias(shown)
+        for name, shown in (("entered", "from"), ("left", "to"))
+    )
+    return lines.with_columns(days, *moments, at=pl.col("left"))
+
+
+def _table(
+    lines: pl.DataFrame,
+    visits: pl.DataFrame,
+    ended: pl.DataFrame,
+    entries: pl.DataFrame,
+    keys: list[str],
+    stages: list[str],
+) -> pl.DataFrame:
+    by = [*keys, "stage"]
+    stands = visits.filter(pl.col("how") == OPEN).with_columns(ms=pl.col("at") - pl.col("entered"))
+    nearest = (pl.len() * 9 + 9) // 10 - 1
+    parts = [
+        lines.group_by(by).agg(
+            n=pl.len(),
+            deals=pl.col("life").n_unique(),
+            _total=pl.col("ms").sum(),
+            _median=pl.col("ms").median(),
+            _p90=pl.col("ms").sort().get(nearest),
+        ),
+        stands.group_by(by).agg(
+            open_n=pl.len(), _open=pl.col("ms").sum(), _open_median=pl.col("ms").median()
+        ),
+        ended.filter(pl.col("how") == DELETED).group_by(by).agg(deleted=pl.len()),
+        entries.group_by(by).agg(backward=pl.len()),
+    ]
+    table = spine(visits, keys, "stage", stages)
+    for part in parts:
+        table = table.join(part, on=by, how="left", nulls_equal=True, maintain_order="left")
+    table = table.with_columns(pl.col(*_COUNTS, "_total").fill_null(0)).with_columns(
+        pl.col(_COUNTS).cast(pl.UInt32)
+    )
+    day = pl.Series([DAY_MS]).new_from_index(0, table.height)
+    return table.with_columns(
+        mean_days=ratio(table["_total"], table["n"].cast(pl.Int64) * DAY_MS),
+        median_days=ratio(table["_median"], day),
+        p90_days=ratio(table["_p90"], day),
+        total_days=ratio(table["_total"], day),
+        open_mean_days=ratio(table["_open"], table["open_n"].cast(pl.Int64) * DAY_MS),
+        open_median_days=ratio(table["_open_median"], day),
+    )
