@@ -16,7 +16,7 @@ from typing import TypedDict
 from exports.judge import Judgement, Verdict
 
 PATH = Path(__file__).with_name("expected.json")
-SAMPLE, SEED = 60, 1
+SAMPLE, SEED = 30, 1
 
 
 class Wrong(TypedDict):
