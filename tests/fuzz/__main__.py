@@ -20,7 +20,6 @@ import fuzz
 from hostile.watched import python, watched
 from servers import BINARIES, Server
 
-_MEMORY_MB = 700
 # to end the last try
 _SLACK_S = 60
 # then it is time to look at them
@@ -65,7 +64,7 @@ def _report(name: str, flavor: str, seconds: float, seed: int) -> bool:
         options = ("--url", server.url, "--here", str(seconds), "--seed", str(seed))
         outcome = watched(
             python("-m", "fuzz", "--only", name, *options),
-            memory_mb=_MEMORY_MB,
+            memory_mb=modules(name)[name].MEMORY_MB,
             seconds=seconds + _SLACK_S,
             folder=Path(folder),
         )

@@ -6,6 +6,7 @@ A target may raise errors of dealdb, and what its callers are known to turn into
 
 from __future__ import annotations
 
+import resource
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -181,6 +182,8 @@ def _change() -> bytes:
     return packed(pl.DataFrame({"id": ["1"], "amount": ["5"]}))
 
 
+# that one input may take more than those before it
+_MOST_MB = 300
 TARGETS: dict[str, Callable[[], Target]] = {
     each.__name__: each for each in (filters, sql, numbers, dates, money, csv, log, chunks)
 }
@@ -201,6 +204,20 @@ _SEEDS: dict[str, list[bytes | Callable[[], bytes]]] = {
 }  # fmt: skip
 
 
+def bounded(target: Target) -> Target:
+    """The target, which fails where one input takes much memory."""
+
+    def one(data: bytes) -> None:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        target(data)
+        more_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10
+        if more_mb > _MOST_MB:
+            msg = f"one input of {len(data):,} bytes took {more_mb:,} MB"
+            raise MemoryError(msg)
+
+    return one
+
+
 def main() -> None:
     """Fuzz one target as the arguments say; libFuzzer ends the process."""
     import atheris
@@ -212,7 +229,7 @@ def main() -> None:
     corpus.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(_SEEDS[name]):
         (corpus / f"seed{number}").write_bytes(seed if isinstance(seed, bytes) else seed())
-    atheris.Setup([sys.argv[0], *arguments, str(corpus)], target)
+    atheris.Setup([sys.argv[0], *arguments, str(corpus)], bounded(target))
     atheris.Fuzz()
 
 

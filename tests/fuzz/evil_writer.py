@@ -37,6 +37,8 @@ from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.encoding import packed
 from fuzz import Found, Tell
 
+# resident memory that its process may take
+MEMORY_MB = 700
 _MOST_SECONDS = 10.0
 _ROUND = settings(
     # then the engine begins anew: it remembers each try

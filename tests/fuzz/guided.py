@@ -12,7 +12,9 @@ from pathlib import Path
 from fuzz import Found, Tell
 from fuzz._targets import TARGETS
 
-_MEMORY_MB = 650
+# what the search remembers is in it; one input may take far less, which the target itself sees to
+MEMORY_MB = 3_000
+_TARGET_MB = 2_500
 _ONE_INPUT_S = 20
 _LONGEST_INPUT = 4_096
 
@@ -34,7 +36,7 @@ def guided(name: str, folder: Path, seconds: float, seed: int) -> Found | None:
     command = [
         *(sys.executable, "-m", "fuzz._targets", name),
         *(f"-max_total_time={max(1, int(seconds))}", f"-seed={seed % 2**32 or 1}", f"-max_len={_LONGEST_INPUT}"),
-        *(f"-rss_limit_mb={_MEMORY_MB}", f"-timeout={_ONE_INPUT_S}", "-print_final_stats=1"),
+        *(f"-rss_limit_mb={_TARGET_MB}", f"-timeout={_ONE_INPUT_S}", "-print_final_stats=1"),
         *(f"-artifact_prefix={folder}/{name}-", "-use_value_profile=1"),
     ]  # fmt: skip
     ran = subprocess.run(
