@@ -217,7 +217,7 @@ class DealWriter:
                     return False
                 case "conflict":
                     raise _conflict(deal_id, expect_rev, int(reply.rest[0]))
-            if not self._definitions.refresh().schema.version:
+            if not self._definitions.refresh().exist:
                 return False
         raise self._never_settled()
 
@@ -255,20 +255,33 @@ class DealWriter:
                     return 0
                 case "conflict":
                     raise _later(ids, max_rev, reply)
-            if not self._definitions.refresh().schema.version:
+            if not self._definitions.refresh().exist:
                 return 0
         raise self._never_settled()
 
     def _current(self, schema: Schema, used: Iterable[Field]) -> Schema:
         """The schema as last seen where it has the same fields, which others may have been added to."""
         known = self._definitions.schema
-        same = known.version and all(known.get(field.name) == field for field in used)
+        same = self._definitions.exist and all(known.get(field.name) == field for field in used)
         return known if same else schema
 
     def _encoded(
         self, deal: Mapping[str, object], deal_id: str
     ) -> tuple[Schema, dict[str, str | None]]:
         """Texts by field, and the schema in which each field exists and is wide enough for them."""
+        for _ in range(_MAX_TRIES):
+            schema, texts, needed = self._encoded_by_schema(deal, deal_id)
+            if not needed and self._definitions.exist:
+                return schema, texts
+            # only now: a deal with one value that doesn't fit is refused before the schema changes for its neighbours;
+            # and then again, as there may be fields of other processes, to be cleared or of another type
+            self._definitions.declare(needed)
+        raise self._never_settled()
+
+    def _encoded_by_schema(
+        self, deal: Mapping[str, object], deal_id: str
+    ) -> tuple[Schema, dict[str, str | None], list[Field]]:
+        """The schema as it is known, the texts by field, and the fields that it lacks or has too narrow for them."""
         schema = self._definitions.schema
         fields = schema.by_name
         texts: dict[str, str | None] = {}
@@ -292,12 +305,7 @@ class DealWriter:
             if wide is not field and wide != field:
                 needed.append(wide)
             texts[name] = encode(value, wide, deal=deal_id)
-        if needed or not schema.version:
-            # only now: a deal with one value that doesn't fit is refused before the schema changes for its neighbours
-            self._definitions.declare(needed)
-            # again: by now there may be fields of other processes, to be cleared or of another type
-            return self._encoded(deal, deal_id)
-        return schema, texts
+        return schema, texts, needed
 
     def _cover_stage(self, stage: str | None) -> None:
         if stage and stage not in self._definitions.pipeline:

@@ -1,12 +1,15 @@
-"""A deal that only another program's hash has, and what becomes of it when it is deleted."""
+"""Deals and schemas that only another program wrote, and what becomes of them when they are changed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
 from connected import connected
+from dealdb import DealDatabase, DealDBError
 from dealdb.connection import Link
 from dealdb.store import Store
 from dealdb.store.upkeep.adopter import Adopter
@@ -50,3 +53,20 @@ def test_somebody_else_deletes_it_just_after_it_was_adopted(
     monkeypatch.setattr(Adopter, "one", and_delete)
     assert not store.delete("2", expect_rev=expect_rev)
     assert store.check().ok
+
+
+def test_a_schema_that_counts_its_versions_from_0_is_one(server: Server) -> None:
+    with DealDatabase.from_url(server.url) as db, server.client() as client:
+        db.save_deal({"id": 1, "amount": 5})
+        schema = json.loads(client.hget("deals:meta", "schema")) | {"version": 0}
+        client.hset("deals:meta", "schema", json.dumps(schema, separators=(",", ":")))
+    with DealDatabase.from_url(server.url) as db:
+        changes: list[Callable[[], object]] = [
+            lambda: db.save_deal({"id": 1, "amount": 7}),
+            lambda: db.save_deal({"id": 2, "note": "new"}),
+            lambda: db.delete_deal(1),
+        ]
+        for change in changes:
+            # it may be refused, and it ends
+            with suppress(DealDBError):
+                change()
