@@ -11,9 +11,12 @@ payload of a          msgpack ``[ids, fields, sources,       ``Audit``          
                       converted
 values of an ``add``  msgpack ``[fields, columns]``          ``Batch.values``         commit.lua
 ``data`` of these,    msgpack ``[ids, fields, columns]``     as sent, or commit.lua   ``Entry``, ``Replica``
-without the ``add``   or ``[ids]``                           of what changed
+without the ``add``   or ``[ids]``; of a ``set`` also        of what changed
+                      ``[.., ats]``
 ``data`` of an        Arrow IPC stream of texts, LZ4         ``Batch.packed``,        ``Entry``, ``LogPage``
 ``add``                                                      ``unseal``
+``data`` of a         the same, of the columns               ``packed``               ``unpacked_facts``
+``facts``             ``FACT_COLUMNS``
 ``data`` of a schema  JSON                                   ``Definitions``          ``Definitions``,
 or pipeline                                                                           ``Replica``
 ``rows``              msgpack, a list of numbers             commit.lua               ``Entry``, ``Replica``
@@ -35,9 +38,24 @@ import polars as pl
 
 from dealdb.store.bounds.arrow import stream_bytes
 from dealdb.store.bounds.room import check_bytes, check_texts
+from dealdb.store.bounds.wall import LAST_MS
 
 # array of 2**32 items at most, before their number
 _ARRAY_32 = b"\xdd"
+# of facts that were recorded later than they happened
+FACT_COLUMNS: dict[str, pl.DataType] = {
+    "id": pl.String(),
+    "field": pl.String(),
+    "at": pl.Int64(),
+    "value": pl.String(),
+    "op": pl.String(),
+    "who": pl.String(),
+    "source": pl.String(),
+    "key": pl.String(),
+}
+# what a fact can say; the last two kinds are of a deal as a whole
+OPS_OF_FIELDS = ("set", "clear", "unknown", "retract")
+OPS_OF_DEALS = ("delete", "merge")
 
 
 def packed(frame: pl.DataFrame) -> bytes:
@@ -65,6 +83,50 @@ def unpacked(data: bytes) -> pl.DataFrame:
     # texts may lie in one another
     check_texts(int(frame.estimated_size()), frame.height * frame.width, len(data))
     return frame
+
+
+def unpacked_facts(data: bytes) -> pl.DataFrame:
+    """
+    Facts of a commit that has some, a row each, with the columns of ``FACT_COLUMNS``.
+
+    Raises
+    ------
+    ValueError
+        As of ``unpacked``; also where a row is no fact.
+    """
+    check_bytes(stream_bytes(data), len(data))
+    frame = pl.read_ipc_stream(data)
+    if dict(frame.schema) != FACT_COLUMNS:
+        msg = "not the columns of facts"
+        raise ValueError(msg)
+    check_texts(int(frame.estimated_size()), frame.height * frame.width, len(data))
+    return checked_facts(frame)
+
+
+def checked_facts(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same facts; ValueError where a row is none."""
+    of_deal = pl.col("op").is_in(OPS_OF_DEALS) & pl.col("field").is_null()
+    of_field = pl.col("op").is_in(OPS_OF_FIELDS) & pl.col("field").is_not_null()
+    retracts_deal = (pl.col("op") == "retract") & pl.col("field").is_null()
+    is_whole = (
+        (pl.col("id").str.len_bytes() > 0)
+        & pl.col("at").is_between(0, LAST_MS)
+        & (of_deal | of_field | retracts_deal)
+        & (pl.col("value").is_not_null() | ~pl.col("op").is_in(["set", "merge"]))
+    )
+    if not frame.select(is_whole.fill_null(value=False).all()).item():
+        msg = "not facts"
+        raise ValueError(msg)
+    return frame
+
+
+def checked_ats(ats: Sequence[object], n: int) -> list[int]:
+    """The moments of the deals of a change, 0 for that of its commit; ValueError for what can't be one."""
+    found = [at for at in ats if type(at) is int and 0 <= at <= LAST_MS]
+    if len(found) != n or len(ats) != n:
+        msg = "not a moment for each deal"
+        raise ValueError(msg)
+    return found
 
 
 def unpacked_all(texts: Sequence[bytes]) -> list[Any]:

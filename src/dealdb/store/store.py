@@ -21,22 +21,18 @@ from dealdb.store.commit.writers import Writers
 from dealdb.store.deal import Deal, SaveResult, Written, deal_from
 from dealdb.store.hashes import as_dict, as_texts
 from dealdb.store.keys import Keys, check_format
+from dealdb.store.past import Past
 from dealdb.store.upkeep.clock import times_to_come
 from dealdb.store.upkeep.other_programs import OtherPrograms
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
     from pathlib import Path
-
-    import polars as pl
 
     from dealdb.store.archive.chunk_cache import ChunkCache
     from dealdb.store.backup.reports import BackupReport, RestoreReport, Tell
     from dealdb.store.commit.batch import Batch
     from dealdb.store.foreign.reading import ReadHashes
     from dealdb.store.foreign.view import ForeignDeals
-    from dealdb.store.history.feed import Feed
-    from dealdb.store.history.feed_start import Since
     from dealdb.store.live.columns import LiveColumns
     from dealdb.store.live.during_load import Settling
     from dealdb.store.log.entry import Position
@@ -46,7 +42,7 @@ if TYPE_CHECKING:
     from dealdb.store.upkeep.repair import RepairReport
 
 
-class Store:
+class Store(Past):
     """
     One collection in one database.
 
@@ -86,15 +82,15 @@ class Store:
         read: Callable[[], ReadHashes] | None = None,
         tell: Callable[[str], None] | None = None,
     ) -> None:
-        self.link = link
+        keys = Keys(collection)
+        super().__init__(link, keys)
         self._cache = cache
-        self.keys = Keys(collection)
-        self._writers = Writers(link, self.keys, actor, durability, allow_eviction=allow_eviction)
-        self._definitions = Definitions(link, self.keys, self._writers)
-        self._deal_writer = DealWriter(link, self.keys, self._writers, self._definitions)
+        self._writers = Writers(link, keys, actor, durability, allow_eviction=allow_eviction)
+        self._definitions = Definitions(link, keys, self._writers)
+        self._deal_writer = DealWriter(link, keys, self._writers, self._definitions)
         self._lazy_lock = threading.Lock()
         self._lazy_live: LiveColumns | None = None
-        parts = (link, self.keys, self._definitions, self._writers)
+        parts = (link, keys, self._definitions, self._writers)
         self._others = OtherPrograms(*parts, lambda: self._live, read, adopt=adopt, tell=tell)
         renew_in_child(self)
 
@@ -179,37 +175,6 @@ class Store:
     def reshape(self) -> Reshape:
         """Renames, retypes and drops columns."""
         return self._others.reshape()
-
-    def history(self, deal_id: str) -> pl.DataFrame:
-        """Every change of one deal; see ``changes.history_of``."""
-        from dealdb.store.history.changes import history_of
-
-        self._others.shown()
-        return history_of(self.link, self.keys, deal_id)
-
-    def changes(self, until: int) -> pl.DataFrame:
-        """Every change of every deal up to a commit; see ``changes.changes_of``."""
-        from dealdb.store.history.changes import changes_of
-
-        self._others.shown()
-        return changes_of(self.link, self.keys, until)
-
-    def feed(self, since: Since, timeout_s: float | None) -> Feed:
-        """Commits as they happen, over a socket besides the pool's; see ``Feed``."""
-        from dealdb.store.history.feed import Feed
-
-        self._others.shown()
-        return Feed(self.link.apart(), self.keys, since, timeout_s)
-
-    def as_of(self, when: datetime | date) -> Snapshot:
-        """All deals as they were at a moment; see ``as_of.replica_as_of``."""
-        from dealdb.store.history.as_of import is_now, replica_as_of
-        from dealdb.store.replica.snapshot import snapshot_of
-
-        others = self._others.snapshot()
-        if others and is_now(when):
-            return others
-        return snapshot_of(replica_as_of(self.link, self.keys, when))
 
     def backup(self, path: Path, *, history: bool, overwrite: bool, tell: Tell) -> BackupReport:
         """Write the collection into a file; see ``taking.take``."""

@@ -45,12 +45,16 @@ from dealdb.model.values import Value
 from dealdb.store import Store
 from dealdb.store.archive.chunk_cache import ChunkCache
 from dealdb.store.archive.manifest import Manifest, read_manifest
+from dealdb.store.bounds.wall import LAST_MS
 from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.commit.batch import Batch
+from dealdb.store.facts.follower import FactsLog
+from dealdb.store.facts.state import state_before
 from dealdb.store.history.reading import read_history
 from dealdb.store.log.reader import has_position
 from dealdb.store.replica.replica import Replica
 from dealdb.store.replica.snapshot import snapshot_of
+from fact_checks import assert_told
 from lossy import FailingLink, Fault, FaultyLink, Network
 from servers import Server
 from store_model import ANY, Model, View, as_texts, canonical, stamp_of, text_of, view_of
@@ -183,6 +187,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.damaged: set[str] = set()
         self.steps = 0
         self.is_clean = self.is_replayable = True
+        self.facts_log = FactsLog(self.link, self.stores[0].keys)
         # keeps the chunks of every history that there was
         self.cache = ChunkCache(Path(mkdtemp(prefix="dealdb")), 10**9)
 
@@ -770,6 +775,17 @@ class StoreMachine(RuleBasedStateMachine):
         history = store.history(deal)
         events = history.select("change", "field", "before", "after").rows()
         assert events == self.model.events(deal), "history of a deal"
+        # one that has read a part of it already, and one that reads all of it
+        facts = self.facts_log.recorded() if self.steps % 2 else store.facts()
+        assert_told(facts, store.changes(self.seq), self.past.times)
+        view = self.model.view(folded.schema)
+        if len({deal for deal, _ in view}) == len(view):
+            # a deal whose hash was replaced has one life, and for a while two rows
+            assert view_of(state_before(facts, LAST_MS)) == view, "facts"
+        events_too = store.event_facts(assume="none")
+        assert events_too.lives.equals(facts.lives, null_equal=True), "lives of events"
+        for name in facts.schema:
+            assert events_too.of(name).equals(facts.of(name), null_equal=True) or name == "id", name
         moments = {
             seq: moment
             for seq, moment in self.past.moments.items()

@@ -226,7 +226,11 @@ def entries_of(blob: bytes) -> pl.DataFrame:
 
 
 def unseal(
-    frame: pl.DataFrame, held: SealedRows | None, only: str | None = None
+    frame: pl.DataFrame,
+    held: SealedRows | None,
+    only: str | None = None,
+    *,
+    as_frames: bool = False,
 ) -> Iterator[Entry]:
     """
     The entries of a segment.
@@ -240,6 +244,9 @@ def unseal(
     only
         Id of the one deal that is asked for: commits whose deals are in chunks come without the others, as if they
         had added that deal alone.
+    as_frames
+        Whether commits whose deals are in chunks come with ``deals`` and without ``data``: for who wants columns, to
+        pack them would be most of the work.
 
     Raises
     ------
@@ -249,11 +256,12 @@ def unseal(
     wanted = held.rows_of(only) if held and only is not None else None
     # a segment of format 1 lacks the last two columns
     for row in frame.iter_rows(named=True):
-        height, data, n = row["height"], row["data"] or b"", row.get("n")
+        height, data, n, deals = row["height"], row["data"] or b"", row.get("n"), None
         if n is not None and held is not None:
             if wanted is not None:
                 height, n = next(((r, 1) for r in wanted if height <= r < height + n), (height, 0))
-            data = packed(held.texts(row["fields"], height, n))
+            texts = held.texts(row["fields"], height, n)
+            data, deals = (b"", texts) if as_frames else (packed(texts), None)
         yield Entry(
             Position(row["seq"], row["hash"]),
             row["time_ms"],
@@ -264,4 +272,5 @@ def unseal(
             height,
             row["rows"],
             data,
+            deals,
         )

@@ -46,6 +46,10 @@ class Facts:
         ``seq``, ``at``, ``who`` and ``kind`` of each commit that changed deals.
     pipelines
         The pipelines as they came into force, oldest first, each with its moment.
+    n_assumed
+        Deals with a value that is only assumed to have been so: since before it was recorded.
+    n_ghosts
+        Deals that are known from imported history alone, without an end: they are left out.
 
     Examples
     --------
@@ -63,6 +67,8 @@ class Facts:
     read: Callable[[str], pl.DataFrame | None] = field(repr=False)
     commits: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=COMMITS_SCHEMA))
     pipelines: Sequence[tuple[int, Pipeline]] = ()
+    n_assumed: int = 0
+    n_ghosts: int = 0
     _kept: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False)
 
     def of(self, name: str) -> pl.DataFrame:

@@ -8,7 +8,7 @@ import polars as pl
 
 from dealdb.model.columns import decode_column
 from dealdb.model.pipeline import Pipeline
-from dealdb.model.schema import Schema
+from dealdb.model.schema import FieldType, Schema
 from dealdb.store.facts.facts import COMMITS_SCHEMA, LIVES_SCHEMA, Facts, field_schema
 
 # what ends a life
@@ -72,7 +72,7 @@ def folded(
 
     def read(name: str) -> pl.DataFrame | None:
         own = facts.filter(pl.col("field") == name)
-        return None if own.is_empty() else _changes(own, name, schema)
+        return None if own.is_empty() else changes_of_field(own, name, schema)
 
     return Facts(
         schema=schema,
@@ -96,16 +96,39 @@ def _lives(numbered: pl.DataFrame) -> pl.DataFrame:
     return kept.with_row_index("life").with_columns(pl.col("life").cast(pl.UInt32))
 
 
-def _changes(facts: pl.DataFrame, name: str, schema: Schema) -> pl.DataFrame:
-    """Typed facts of one field, the last of each moment, without those that repeat what was so."""
-    table = facts.select("life", "at", "seq", "value").sort(
+def changes_of_field(cells: pl.DataFrame, name: str, schema: Schema) -> pl.DataFrame:
+    """
+    Typed facts of one field, the last of each moment, without those that repeat what was so.
+
+    Parameters
+    ----------
+    cells
+        ``life``, ``at``, ``seq`` and ``value`` (a text, null where it was cleared).
+
+    Examples
+    --------
+    >>> cells = pl.DataFrame(
+    ...     {"life": [0, 0, 0], "at": [5, 7, 9], "seq": [1, 2, 3], "value": ["1", "1", None]}
+    ... )
+    >>> changes_of_field(cells, "amount", Schema.standard()).select("at", "value").rows()
+    [(5, Decimal('1.00')), (9, None)]
+    """
+    table = cells.select("life", "at", "seq", "value").sort(
         "life", "at", "seq", maintain_order=True
     )
-    last = table.filter(
-        (pl.col("life") != pl.col("life").shift(-1)).fill_null(value=True)
-        | (pl.col("at") != pl.col("at").shift(-1)).fill_null(value=True)
+    of_next = (pl.col("life") == pl.col("life").shift(-1)) & (
+        pl.col("at") == pl.col("at").shift(-1)
     )
-    before = pl.col("value").shift(1).over("life")
-    changed = last.filter(pl.col("value").ne_missing(before))
-    values = decode_column(changed["value"], schema[name])
-    return changed.with_columns(values.alias("value")).cast(field_schema(schema[name]))  # type: ignore[arg-type]
+    table = table.filter(~of_next.fill_null(value=False)).pipe(_without_repeats)
+    field = schema[name]
+    values = decode_column(table["value"], field)
+    typed = table.with_columns(values.alias("value")).cast(field_schema(field))  # type: ignore[arg-type]
+    # texts of before a change of type may be one value; lists have one text each
+    return typed if field.type is FieldType.LIST else typed.pipe(_without_repeats)
+
+
+def _without_repeats(table: pl.DataFrame) -> pl.DataFrame:
+    # sorted by life: a shift is all that a window would be, and null before the first is what a deal begins with
+    same_life = (pl.col("life") == pl.col("life").shift(1)).fill_null(value=False)
+    before = pl.when(same_life).then(pl.col("value").shift(1))
+    return table.filter(pl.col("value").ne_missing(before))

@@ -23,12 +23,17 @@ _MAX_TRIES = 3
 
 
 def read_history(
-    link: Link, keys: Keys, *, since: Position | None = None, only: str | None = None
+    link: Link,
+    keys: Keys,
+    *,
+    since: Position | None = None,
+    only: str | None = None,
+    as_frames: bool = False,
 ) -> Iterator[Entry]:
     """
     Every commit after ``since`` in order: the sealed ones, then those in the log.
 
-    With ``only``, the id of a deal, bulk commits may come without the other deals.
+    With ``only``, the id of a deal, bulk commits may come without the other deals. ``as_frames`` is that of ``unseal``.
 
     Each must follow the one before by number and by chain hash.
 
@@ -46,7 +51,7 @@ def read_history(
     while n_tries < _MAX_TRIES:
         n_tries += 1
         try:
-            for entry in _stretch(link, keys, last.seq, only):
+            for entry in _stretch(link, keys, last.seq, only, as_frames=as_frames):
                 if not follows(last, entry):
                     # a checkpoint of the meantime trimmed the log? Then what was there is sealed by now
                     break
@@ -83,15 +88,22 @@ def is_known(link: Link, keys: Keys, position: Position) -> bool:
 
 
 def _unsealed(
-    link: Link, segment: Segment, held: SealedRows | None, only: str | None = None
+    link: Link,
+    segment: Segment,
+    held: SealedRows | None,
+    only: str | None = None,
+    *,
+    as_frames: bool = False,
 ) -> Iterator[Entry]:
     """Entries of a segment; none where it is missing or not what was sealed."""
     frame = read_segment(link, segment)
     if frame is not None:
-        yield from unseal(frame, held, only)
+        yield from unseal(frame, held, only, as_frames=as_frames)
 
 
-def _stretch(link: Link, keys: Keys, seq: int, only: str | None) -> Iterator[Entry]:
+def _stretch(
+    link: Link, keys: Keys, seq: int, only: str | None, *, as_frames: bool
+) -> Iterator[Entry]:
     """Commits after ``seq`` as far as they are found, from the manifest in force."""
     manifest = read_manifest(link, keys)
     for segment in manifest.history if manifest else ():
@@ -99,7 +111,7 @@ def _stretch(link: Link, keys: Keys, seq: int, only: str | None) -> Iterator[Ent
             continue
         held = SealedRows(link, keys, segment.columns) if segment.columns else None
         with suppress(ChunkLost):
-            for entry in _unsealed(link, segment, held, only):
+            for entry in _unsealed(link, segment, held, only, as_frames=as_frames):
                 if entry.position.seq > seq:
                     seq = entry.position.seq
                     yield entry

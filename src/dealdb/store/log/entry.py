@@ -18,7 +18,13 @@ from dealdb.errors import StoreDamaged
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
 from dealdb.store.bounds.wall import LAST_MS, Reading
-from dealdb.store.encoding import unpacked, unpacked_change, with_none
+from dealdb.store.encoding import (
+    checked_ats,
+    unpacked,
+    unpacked_change,
+    unpacked_facts,
+    with_none,
+)
 
 # kinds of commits that change deals
 DEAL_KINDS = frozenset(("set", "add", "mend", "delete"))
@@ -66,7 +72,7 @@ class Entry(NamedTuple):
     actor
         Who did it.
     kind
-        ``set``, ``add``, ``mend``, ``delete``, ``schema`` or ``pipeline``.
+        ``set``, ``add``, ``mend``, ``delete``, ``schema``, ``pipeline`` or ``facts``.
     height
         Number of rows before it. A deal whose row is at or above it is new.
     packed_rows
@@ -109,10 +115,19 @@ class Entry(NamedTuple):
                 first, *texts = self.added.to_dict(as_series=False).items()
                 return first[1], [name for name, _ in texts], [column for _, column in texts]
             ids, *rest = unpacked_change(self.data)
-            fields, columns = rest or ((), ())
+            fields, columns, *more = rest or ((), ())
             found = ids, list(fields), [with_none(column) for column in columns]
             check_change(*found, len(self.rows))
+            for ats in more:
+                checked_ats(ats, len(ids))
             return found
+
+    @property
+    def ats(self) -> list[int]:
+        """When what it says of each deal was so, milliseconds since 1970; 0 for the moment of the commit."""
+        with self.reading():
+            more = unpacked_change(self.data)[3:] if self.kind == "set" else []
+            return checked_ats(more[0], len(self.rows)) if more else [0] * len(self.rows)
 
     def reading(self) -> Reading:
         """Around code that reads what it says."""
@@ -150,7 +165,7 @@ class Entry(NamedTuple):
         StoreDamaged
             If it can't.
         """
-        if self.kind not in (*DEAL_KINDS, "schema", "pipeline"):
+        if self.kind not in (*DEAL_KINDS, "schema", "pipeline", "facts"):
             raise unknown_kind(self.position.seq, self.kind)
         with self.reading():
             return self._read(schema)
@@ -160,6 +175,8 @@ class Entry(NamedTuple):
             return Schema.from_json(self.data)
         if self.kind == "pipeline":
             Pipeline.from_json(self.data)
+        elif self.kind == "facts":
+            unpacked_facts(self.data)
         else:
             _, fields, _ = self.change
             if schema is not None and not schema.by_name.keys() >= set(fields):

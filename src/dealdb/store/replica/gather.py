@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from dealdb.store.encoding import with_none
 
-# ids, fields, and a column of texts for each field
+# ids, fields, and a column of texts for each field; a moment for each deal behind them says nothing here
 _Change: TypeAlias = tuple[list[str], list[str], list[list[str | None]]]
 
 
@@ -70,8 +70,8 @@ class Gathered:
 
     def _put_cells(self, fields: list[str], changes: list[_Change], rows: list[int]) -> None:
         given = [
-            [ids for ids, *_ in changes],
-            *zip(*[columns for *_, columns in changes], strict=True),
+            [change[0] for change in changes],
+            *zip(*[change[2] for change in changes], strict=True),
         ]
         for name, pieces in zip(("id", *fields), given, strict=True):
             places, cells = self.cells.setdefault(name, ([], []))

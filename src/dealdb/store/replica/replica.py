@@ -214,6 +214,9 @@ class Replica:
                     gathered.deleted += chain.from_iterable(unpacked_all(run.packed_rows))
                 case "pipeline":
                     self.pipeline = Pipeline.from_json(run.data[-1])
+                case "facts":
+                    # what was so before is no part of the present; that it can be read is for who reads it
+                    pass
                 case "add" | "schema":
                     self._scatter(gathered)
                     self._add(run) if run.kind == "add" else self._use_schemas(run)
@@ -275,7 +278,8 @@ class Replica:
                 gathered = Gathered(self.height)
             changes = unpacked_all(run.data[part])
             for change, some in zip(changes, rows, strict=True):
-                ids, fields, columns = change
+                # a fourth part says since when, which is no part of the present
+                ids, fields, columns, *_ = change
                 check_change(ids, fields, columns, len(some), may_be_false=True)
             gathered.add(run.kind, changes, rows, run.heights[part], run.times_ms[part])
         return gathered

@@ -1,0 +1,125 @@
+"""The ledger of a collection, kept in this process and brought up to date by the commits since."""
+
+from __future__ import annotations
+
+import threading
+from datetime import date, datetime
+
+from dealdb.connection import Link
+from dealdb.connection.fork import renew_in_child
+from dealdb.model.moments import end_of_day_ms
+from dealdb.store.facts.event import Assume, event_facts
+from dealdb.store.facts.facts import Facts
+from dealdb.store.facts.from_log import recorded_facts
+from dealdb.store.facts.ledger import Ledger
+from dealdb.store.history.reading import is_known, read_history
+from dealdb.store.keys import Keys
+from dealdb.store.log.reader import HistoryReset, read_since
+
+_MOST_VIEWS = 4
+
+
+class FactsLog:
+    """
+    The history of one collection as columns, for as long as the process lives.
+
+    Parameters
+    ----------
+    link, keys
+        Where it is.
+
+    Raises
+    ------
+    StoreDamaged
+        From ``recorded``, if a part of the history is missing.
+    """
+
+    def __init__(self, link: Link, keys: Keys) -> None:
+        self._link = link
+        self._keys = keys
+        self._lock = threading.Lock()
+        self._ledger = Ledger()
+        self._recorded: Facts | None = None
+        # by the last commit that counts, and what is assumed
+        self._events: dict[tuple[int, Assume], Facts] = {}
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Begin with a new lock, and anew, in a forked child: the parent may have been in the middle."""
+        self._lock = threading.Lock()
+        self._forget()
+
+    def recorded(self) -> Facts:
+        """
+        Facts as they were recorded, up to now.
+
+        Cost
+        ----
+        One round trip where nothing is new; the first time, a read of the whole history.
+        """
+        with self._lock:
+            ledger = self._current()
+            if self._recorded is None:
+                self._recorded = recorded_facts(ledger)
+            return self._recorded
+
+    def event(self, known: datetime | date | None = None, assume: Assume = "birth") -> Facts:
+        """
+        Facts as they happened; see ``event.event_facts``.
+
+        Parameters
+        ----------
+        known
+            Only what was recorded until then counts, that moment included; a date means the end of that day. None for
+            all.
+        assume
+            As of ``event_facts``.
+
+        Cost
+        ----
+        As of ``recorded``.
+        """
+        with self._lock:
+            ledger = self._current()
+            until = ledger.until(None if known is None else end_of_day_ms(known))
+            if (until, assume) not in self._events:
+                # a few views, not one for each moment that was ever asked for
+                while len(self._events) >= _MOST_VIEWS:
+                    self._events.pop(next(iter(self._events)))
+                self._events[until, assume] = event_facts(ledger, until, assume)
+            return self._events[until, assume]
+
+    def _current(self) -> Ledger:
+        """The ledger with all commits; what was made of an older one is dropped."""
+        known, before = self._ledger, self._ledger.position
+        try:
+            if not (before.seq and self._continue(known)):
+                known = Ledger()
+                known.take(read_history(self._link, self._keys, as_frames=True))
+        except BaseException:
+            # half a page may be in it
+            self._forget()
+            raise
+        if known.position != before:
+            self._forget()
+        self._ledger = known
+        return known
+
+    def _forget(self) -> None:
+        self._ledger, self._recorded, self._events = Ledger(), None, {}
+
+    def _continue(self, ledger: Ledger) -> bool:
+        """Take in what is new; False where the history is another one by now."""
+        try:
+            pages = read_since(self._link, self._keys.log, ledger.position)
+            if pages is not None:
+                for page in pages:
+                    ledger.take(page)
+                return True
+            if not is_known(self._link, self._keys, ledger.position):
+                return False
+            since = ledger.position
+            ledger.take(read_history(self._link, self._keys, since=since, as_frames=True))
+        except HistoryReset:
+            return False
+        return True

@@ -1,0 +1,183 @@
+"""
+The facts as they were recorded: what the collection showed at each moment, from the commits alone.
+
+Nothing here looks at a single deal or commit: lives, facts and their order come of whole columns.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Schema
+from dealdb.store.facts.facts import COMMITS_SCHEMA, LIVES_SCHEMA, Facts
+from dealdb.store.facts.fold import changes_of_field
+from dealdb.store.facts.ledger import Ledger
+
+_STAMP = "%Y-%m-%dT%H:%M:%SZ"
+
+
+class Lives:
+    """
+    The lives of all deals in a ledger, as they were recorded.
+
+    A life begins with the first commit that has the deal, and ends with its deletion, or where another program replaced
+    its hash: then the deal has another row, and begins anew.
+
+    Attributes
+    ----------
+    table
+        ``life``, ``id``, ``begin`` and ``end`` (numbers of commits), the earliest first.
+    touches
+        As the ledger has them, with ``life``.
+
+    Parameters
+    ----------
+    ledger
+        Of the log.
+    at
+        Moments of its commits.
+    """
+
+    def __init__(self, ledger: Ledger, at: pl.Series) -> None:
+        touches = ledger.touches.table()
+        rows = ledger.ids.table().unique("row", keep="first", maintain_order=True)
+        if ledger.gone.table().is_empty() and not rows["id"].is_duplicated().any():
+            # a row a life
+            begins = touches.group_by("row").agg(begin=pl.col("seq").min(), end=pl.lit(None))
+        else:
+            begins = _begins(touches, ledger.gone.table(), rows)
+        begins = begins.with_columns(at.gather(begins["begin"].cast(pl.Int64) - 1).alias("_at"))
+        lives = (
+            begins.join(rows, on="row", how="inner", maintain_order="left")
+            .sort("_at", "id", "begin", "row")
+            .with_row_index("life")
+            .with_columns(pl.col("end").cast(pl.UInt32))
+        )
+        self.table = lives.select("life", "id", "begin", "end", "row")
+        self.touches = self.with_life(touches)
+
+    def with_life(self, cells: pl.DataFrame) -> pl.DataFrame:
+        """Cells by ``row`` and ``seq``, with the life that each belongs to."""
+        lives = self.table.select("row", "life", "begin")
+        if not lives["row"].is_duplicated().any():
+            return cells.join(lives.drop("begin"), on="row", how="inner", maintain_order="left")
+        found = cells.with_row_index("_place").sort("seq")
+        found = found.join_asof(
+            lives.sort("begin"), left_on="seq", right_on="begin", by="row", check_sortedness=False
+        )
+        return found.sort("_place").filter(pl.col("life").is_not_null()).drop("_place", "begin")
+
+
+def _begins(touches: pl.DataFrame, gone: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """``row``, ``begin`` and ``end`` of each life, where deals were deleted or have several rows."""
+    numbers = rows.select("row", deal=pl.col("id").rank("dense"))
+    events = pl.concat(
+        [
+            touches.select("row", "seq", pl.lit(value=False).alias("gone")),
+            gone.select("row", "seq", pl.lit(value=True).alias("gone")),
+        ]
+    ).join(numbers, on="row", how="inner")
+    touched = pl.when(~pl.col("gone")).then("row")
+    events = events.sort("deal", "seq", "gone", maintain_order=True).with_columns(
+        # of a deletion: the row that the deal had, and how often it was touched before
+        last=touched.forward_fill().over("deal"),
+        nth=(~pl.col("gone")).cum_sum().over("deal"),
+    )
+    # another row is a leftover, of a hash that another program replaced
+    ends = pl.col("gone") & (pl.col("row") == pl.col("last"))
+    events = events.with_columns(ends=ends)
+    first = pl.col("ends").cast(pl.UInt32).cum_sum().over("deal", "nth") == 1
+    kept = events.filter(~pl.col("gone") | (pl.col("ends") & first))
+    previous = pl.col("row").shift(1).over("deal")
+    after_end = pl.col("ends").shift(1).over("deal").fill_null(value=True)
+    kept = kept.with_columns(
+        begins=~pl.col("ends") & (after_end | previous.ne_missing(pl.col("row")))
+    ).with_columns(life=pl.col("begins").cum_sum())
+    lives = kept.group_by("life", "deal", maintain_order=True).agg(
+        row=pl.col("row").first(),
+        begin=pl.col("seq").first(),
+        end=pl.col("seq").filter(pl.col("ends")).first(),
+    )
+    # where the hash was replaced, the deal begins anew without having been deleted
+    ended = pl.coalesce("end", pl.col("begin").shift(-1).over("deal"))
+    return lives.select("row", "begin", ended.alias("end"))
+
+
+def recorded_facts(ledger: Ledger) -> Facts:
+    """
+    Facts as the commits tell them: each holds from the moment of its commit on.
+
+    Notes
+    -----
+    Of several changes of one field in one millisecond the last one counts. Where the server's clock was set back, a
+    commit counts from the earliest time of itself and those after it, so that its order stays: see ``Ledger.commits``.
+
+    Cost
+    ----
+    No round trip. A field is made ready when it is first asked for.
+
+    Examples
+    --------
+    >>> recorded_facts(Ledger()).lives.height
+    0
+    """
+    commits = ledger.commits()
+    at = commits["at"]
+    lives = Lives(ledger, at)
+
+    def moments(seqs: pl.Series) -> pl.Series:
+        return at.gather(seqs.cast(pl.Int64) - 1)
+
+    def read(name: str) -> pl.DataFrame | None:
+        cells = cells_of(ledger, lives, commits, name)
+        if cells.is_empty():
+            return None
+        found = cells.with_columns(moments(cells["seq"]).alias("at"))
+        return changes_of_field(found, name, ledger.schema)
+
+    table = lives.table
+    return Facts(
+        schema=present_schema(ledger),
+        pipeline=present_pipeline(ledger),
+        lives=table.with_columns(
+            moments(table["begin"]).alias("begin"),
+            moments(table["end"]).alias("end"),
+            pl.lit(None, pl.String).alias("survivor"),
+        ).select(pl.col(n).cast(t) for n, t in LIVES_SCHEMA.items()),
+        read=read,
+        commits=deal_commits(commits),
+        pipelines=[(at[seq - 1], pipeline) for seq, pipeline in ledger.pipelines],
+    )
+
+
+def present_schema(ledger: Ledger) -> Schema:
+    """The schema in force, or that of a collection that begins."""
+    return ledger.schema if ledger.schema.fields else Schema.standard()
+
+
+def present_pipeline(ledger: Ledger) -> Pipeline:
+    """The pipeline in force; where nobody has ever said what the stages mean, the one that their names propose."""
+    if ledger.pipelines:
+        return ledger.pipelines[-1][1]
+    stages = ledger.cells("stage")["value"].drop_nulls().unique().sort()
+    return Pipeline().covering(stages.to_list())
+
+
+def deal_commits(commits: pl.DataFrame) -> pl.DataFrame:
+    """Commits that changed deals or what is known of them."""
+    is_other = pl.col("kind").is_in(["schema", "pipeline"])
+    return commits.filter(~is_other).select(pl.col(n).cast(t) for n, t in COMMITS_SCHEMA.items())
+
+
+def cells_of(ledger: Ledger, lives: Lives, commits: pl.DataFrame, name: str) -> pl.DataFrame:
+    """``life``, ``seq`` and ``value`` of the changes of a field, the stamps that the commit script sets among them."""
+    if name == "id":
+        return lives.table.select("life", seq="begin", value="id")
+    cells = lives.with_life(ledger.cells(name)).select("life", "seq", "value")
+    if name != "updated":
+        return cells
+    stamped = lives.touches.filter("stamped").select("life", "seq")
+    times = commits["time_ms"].gather(stamped["seq"].cast(pl.Int64) - 1)
+    texts = pl.from_epoch(times // 1000, time_unit="s").dt.strftime(_STAMP)
+    return pl.concat([cells, stamped.with_columns(texts.alias("value"))])

@@ -1,0 +1,90 @@
+"""The past of one collection: what happened to a deal, what was so at a moment, and what happens from now on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dealdb.connection import Link
+from dealdb.store.keys import Keys
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    import polars as pl
+
+    from dealdb.store.facts.event import Assume
+    from dealdb.store.facts.facts import Facts
+    from dealdb.store.facts.follower import FactsLog
+    from dealdb.store.history.feed import Feed
+    from dealdb.store.history.feed_start import Since
+    from dealdb.store.replica.snapshot import Snapshot
+    from dealdb.store.upkeep.other_programs import OtherPrograms
+
+
+class Past:
+    """
+    What a store knows of the past; Polars is imported with the first question.
+
+    Parameters
+    ----------
+    link
+        Way to the database.
+    keys
+        Of the collection.
+    """
+
+    _others: OtherPrograms
+
+    def __init__(self, link: Link, keys: Keys) -> None:
+        self.link = link
+        self.keys = keys
+        self._lazy_facts: FactsLog | None = None
+
+    def history(self, deal_id: str) -> pl.DataFrame:
+        """Every change of one deal; see ``changes.history_of``."""
+        from dealdb.store.history.changes import history_of
+
+        self._others.shown()
+        return history_of(self.link, self.keys, deal_id)
+
+    def changes(self, until: int) -> pl.DataFrame:
+        """Every change of every deal up to a commit; see ``changes.changes_of``."""
+        from dealdb.store.history.changes import changes_of
+
+        self._others.shown()
+        return changes_of(self.link, self.keys, until)
+
+    def feed(self, since: Since, timeout_s: float | None) -> Feed:
+        """Commits as they happen, over a socket besides the pool's; see ``Feed``."""
+        from dealdb.store.history.feed import Feed
+
+        self._others.shown()
+        return Feed(self.link.apart(), self.keys, since, timeout_s)
+
+    def as_of(self, when: datetime | date) -> Snapshot:
+        """All deals as they were at a moment; see ``as_of.replica_as_of``."""
+        from dealdb.store.history.as_of import is_now, replica_as_of
+        from dealdb.store.replica.snapshot import snapshot_of
+
+        others = self._others.snapshot()
+        if others and is_now(when):
+            return others
+        return snapshot_of(replica_as_of(self.link, self.keys, when))
+
+    @property
+    def _facts(self) -> FactsLog:
+        from dealdb.store.facts.follower import FactsLog
+
+        if self._lazy_facts is None:
+            self._lazy_facts = FactsLog(self.link, self.keys)
+        return self._lazy_facts
+
+    def facts(self) -> Facts:
+        """The history of all deals as it was recorded; see ``FactsLog.recorded``."""
+        self._others.shown()
+        return self._facts.recorded()
+
+    def event_facts(self, known: datetime | date | None = None, assume: Assume = "birth") -> Facts:
+        """The history of all deals as it happened; see ``FactsLog.event``."""
+        self._others.shown()
+        return self._facts.event(known, assume)
