@@ -12,7 +12,7 @@ from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 from weakref import WeakSet
 
 from dealdb.connection import EmbeddedServer, RedisConnection, round_trips
@@ -28,7 +28,7 @@ from dealdb.store.archive.chunk_cache import DEFAULT_MB as DEFAULT_CACHE_MB
 from dealdb.store.archive.chunk_cache import ChunkCache, make_cache
 from dealdb.store.commit.durability import Durability
 from dealdb.store.history.feed_start import parse_since
-from dealdb.view import DealView, read_side_table
+from dealdb.view import DealView, compiled, read_side_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from dealdb.query import QueryEngine
     from dealdb.query.deal_source import QueryTexts
     from dealdb.store.backup.reports import BackupReport, RestoreReport, Tell
+    from dealdb.store.facts.event import Assume
+    from dealdb.store.facts.facts import Facts
     from dealdb.store.foreign.reading import ReadHashes
     from dealdb.store.history.feed import Feed
     from dealdb.store.replica.snapshot import Snapshot
@@ -391,7 +393,18 @@ class DealDatabase:
         """Metrics of the live deals."""
         from dealdb.analytics import Analytics
 
-        return Analytics(lambda where: self.query.select(where), of=LiveDeals(self))
+        return Analytics(
+            lambda where: self.query.select(where),
+            of=LiveDeals(self),
+            facts=self._facts,
+            compile=compiled,
+        )
+
+    def _facts(self, *, time: str, assume: str) -> Facts:
+        store = self._store
+        return (
+            store.facts() if time == "recorded" else store.event_facts(None, cast("Assume", assume))
+        )
 
     # the server ------------------------------------------------------------------------------------
 

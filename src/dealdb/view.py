@@ -126,6 +126,14 @@ class DealView:
         return f"<DealView of {self.when.isoformat()}: {len(self)} deals, {last}>"
 
 
+def compiled(where: str | pl.Expr | None, schema: pl.Schema) -> pl.Expr | None:
+    """A filter as an expression over columns of these types; None where there is none."""
+    # not at the top: most reads filter nothing
+    from dealdb.query.filters.where import compile_where
+
+    return compile_where(where, schema, {})
+
+
 def read_side_table(source: object) -> pl.DataFrame:
     """Table of ``sql`` that is no data frame, read as deals are loaded."""
     # not at the top: most queries load nothing

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
-from typing import TypeAlias
 
 import polars as pl
 
 from dealdb.analytics.flags import KEPT
+from dealdb.analytics.history.past import Compile, Where
 from dealdb.analytics.metrics import (
     concentration,
     deal_size,
@@ -21,17 +21,16 @@ from dealdb.analytics.metrics import (
     velocity,
     win_rate,
 )
+from dealdb.analytics.on_history import FactSource, OnHistory
 from dealdb.analytics.options import By, Day
 from dealdb.analytics.result import MetricResult
 from dealdb.engines import all_on_engines
 from dealdb.model.pipeline import Pipeline
 from dealdb.store.replica.snapshot import Snapshot
 
-Where: TypeAlias = str | pl.Expr | None
-
 
 @all_on_engines()
-class Analytics:
+class Analytics(OnHistory):
     """
     Figures about deals; each call sees every change that was acknowledged before it began.
 
@@ -54,6 +53,10 @@ class Analytics:
         What every result has to say of the deals, if anything.
     of
         The deals, as ``repr`` shows them.
+    facts
+        Gives what happened to the deals; None where nobody knows.
+    compile
+        Makes an expression of a filter, for metrics on history.
 
     Examples
     --------
@@ -71,8 +74,12 @@ class Analytics:
         today: date | None = None,
         warning: str | None = None,
         of: object = None,
+        facts: FactSource | None = None,
+        compile: Compile | None = None,
     ) -> None:
         self._of = of
+        self._facts = facts
+        self._compile = compile
         self._select = select
         self._today = today
         self._warning = warning

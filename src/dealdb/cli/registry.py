@@ -32,7 +32,7 @@ from dealdb.errors import ConfigError
 
 
 class CommandEntry(NamedTuple):
-    """Module of ``cli.commands`` that has a command as a function of its name, and the example that ends its help."""
+    """Module of ``cli.commands`` with a function of the command's name, and the example that ends its help."""
 
     module: str
     example: str
@@ -61,6 +61,8 @@ COMMANDS: dict[str, CommandEntry] = {
         "stats",
         'dealdb pipeline --set "Lead:open:0.1:30,Qualified:open,Proposal:open:0.5,Negotiation:open,Won:won,Lost:lost"',
     ),
+    "funnel": CommandEntry("past.stages", "dealdb funnel --since 2026-01-01 --by owner"),
+    "time-in-stage": CommandEntry("past.stages", "dealdb time-in-stage --by owner"),
     "history": CommandEntry("history", "dealdb history D0001"),
     "watch": CommandEntry("watch", "dealdb watch \"stage = 'Won'\" --since 2026-10-01 --timeout 0"),
     "schema": CommandEntry("schema", "dealdb schema"),
@@ -136,7 +138,8 @@ class Command(TyperCommand):
 
 @cache
 def _built(name: str, entry: CommandEntry) -> Any:
-    function = getattr(import_module(f"dealdb.cli.commands.{entry.module}"), name)
+    module = import_module(f"dealdb.cli.commands.{entry.module}")
+    function = getattr(module, name.replace("-", "_"))
     program = typer.Typer(add_completion=False, rich_markup_mode=None)
     # \b keeps the lines as they are
     epilog = f"\b\nExample:\n  {entry.example}"

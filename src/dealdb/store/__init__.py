@@ -9,7 +9,7 @@ Where the server gives no answer, a method raises ``AccessDenied``, ``ServerRefu
 
 The order of the parts; nothing imports from a part behind it:
 keys, deal → bounds → encoding → hashes, log, commit → archive → replica → checkpoint → live, history, foreign →
-facts → backup, upkeep → past → store.
+facts → backup, upkeep → store_history → store.
 """
 
 from dealdb.store.deal import Deal, SaveResult, Written

@@ -21,7 +21,7 @@ from dealdb.store.commit.writers import Writers
 from dealdb.store.deal import Deal, SaveResult, Written, deal_from
 from dealdb.store.hashes import as_dict, as_texts
 from dealdb.store.keys import Keys, check_format
-from dealdb.store.past import Past
+from dealdb.store.store_history import StoreHistory
 from dealdb.store.upkeep.clock import times_to_come
 from dealdb.store.upkeep.other_programs import OtherPrograms
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from dealdb.store.upkeep.repair import RepairReport
 
 
-class Store(Past):
+class Store(StoreHistory):
     """
     One collection in one database.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import polars as pl
 
@@ -87,7 +87,13 @@ class Past:
     @cached_property
     def moment(self) -> int:
         """Milliseconds of the moment before which facts count."""
-        return _moment(self.as_of, self.zone)
+        return self._now if self.as_of is None else _moment(self.as_of, self.zone)
+
+    @cached_property
+    def _now(self) -> int:
+        """The present; what the server has recorded is past, whatever its clock says."""
+        last = self.facts.commits["at"].max()
+        return max(epoch_ms(datetime.now(UTC)), last if isinstance(last, int) else 0) + 1
 
     @cached_property
     def day(self) -> date:
@@ -183,7 +189,7 @@ class Past:
                 for key in missing
             ]
             return lines.with_columns(values)
-        moment = self.moment if self.by_at == "end" else _moment(None, self.zone)
+        moment = self.moment if self.by_at == "end" else self._now
         found = last_values(self.facts, moment, missing).select("life", *missing)
         return lines.join(found, on="life", how="left", maintain_order="left")
 
@@ -287,5 +293,4 @@ def spine(
 def _moment(as_of: Moment, zone: str) -> int:
     if isinstance(as_of, datetime):
         return epoch_ms(as_of)
-    day = day_of("as_of", as_of) or datetime.now(UTC).date()
-    return end_ms(day, zone)
+    return end_ms(cast("date", day_of("as_of", as_of)), zone)

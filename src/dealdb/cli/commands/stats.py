@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -33,6 +34,7 @@ from dealdb.model.pipeline import Kind, Pipeline, Stage
 if TYPE_CHECKING:
     from dealdb.analytics import Analytics, MetricResult
 
+_SHARES = ("rate", "share", "share_n", "share_value", "next", "cumulative", "attainment", "pace")
 METRICS = (
     "summary", "pipeline", "win-rate", "deal-size", "sales-cycle", "velocity", "leaderboard",
     "concentration", "trend",
@@ -116,24 +118,15 @@ def stats(
             msg = "--top and --limit are one for a leaderboard: give one of them"
             raise ConfigError(msg)
         limit, top = top, None
-    if file is not None and (parquet is not None or session.output is not Output.TABLE):
-        msg = (
-            "--export excludes --parquet and the forms of output: the file's name gives the format"
-        )
-        raise ConfigError(msg)
+    rows = RowOptions(sort=names(sort), limit=limit, parquet=parquet, xlsx=xlsx, file=file)
+    rows.check(session)
     given = {"where": where, "since": since, "until": until, "as_of": as_of, "measure": measure}
     given |= {"outcome": outcome, "basis": basis, "of": of, "period": period}
     with session.reading(at) as db:
         result = _metric(db.analytics, metric, {"by": names(by), "k": top, **given})
         if not result.basis.n and at is None:
             tell_if_empty(db)
-        shown = _first_rows(result, names(sort), limit)
-    if file is not None:
-        _export(session, shown, file)
-        return
-    print_metric(shown, session.output, table_file(parquet, xlsx))
-    if (left := len(result) - len(shown)) and session.output is Output.TABLE:
-        note(f"{left:,} more; a larger --limit shows more")
+    show_metric(session, result, rows)
 
 
 def pipeline(
@@ -216,6 +209,53 @@ def parse_stages(text: str) -> Pipeline:
     ['Lead, cold', 'Won']
     """
     return Pipeline(tuple(_parse_stage(item.strip()) for item in _STAGE.findall(text)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowOptions:
+    """
+    Which rows of a metric are shown, and where they go.
+
+    Attributes
+    ----------
+    sort
+        Columns to sort by, ``-COLUMN`` descending.
+    limit
+        Rows, at most.
+    parquet, xlsx, file
+        Files to write instead; the name of ``file`` gives its format.
+    """
+
+    sort: list[str] | None = None
+    limit: int | None = None
+    parquet: Path | None = None
+    xlsx: Path | None = None
+    file: str | None = None
+
+    def check(self, session: Session) -> None:
+        """
+        Refuse what excludes each other, before anything is read.
+
+        Raises
+        ------
+        ConfigError
+            If a file and another form of output are asked for.
+        """
+        is_other = self.parquet is not None or session.output is not Output.TABLE
+        if self.file is not None and is_other:
+            msg = "--export excludes --parquet and the forms of output: the file's name gives the format"
+            raise ConfigError(msg)
+
+
+def show_metric(session: Session, result: MetricResult, rows: RowOptions) -> None:
+    """Print the rows of a metric that were asked for, or write them to a file."""
+    shown = _first_rows(result, rows.sort, rows.limit)
+    if rows.file is not None:
+        _export(session, shown, rows.file)
+        return
+    print_metric(shown, session.output, table_file(rows.parquet, rows.xlsx))
+    if (left := len(result) - len(shown)) and session.output is Output.TABLE:
+        note(f"{left:,} more; a larger --limit shows more")
 
 
 def print_metric(result: MetricResult, output: Output, file: TableFile | None = None) -> None:
@@ -301,7 +341,7 @@ def figure_form(name: str) -> Form:
     ... )
     (True, 1, 2)
     """
-    if name.endswith(("rate", "share")):
+    if name.endswith(_SHARES):
         return Form(percent=True, digits=1)
     digits = {"hhi": 4}.get(name, 1 if name.endswith("days") else 2)
     return Form(digits=digits, grouped=True)

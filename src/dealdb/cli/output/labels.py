@@ -93,6 +93,23 @@ LABELS: dict[str, dict[str, str]] = {
         "hhi": "concentration (HHI)",
         "top": "top",
     },
+    "funnel": {
+        "n": "deals",
+        "next": "reached the next",
+        "cumulative": "of the first",
+        "open": "still open",
+        "blank": "without an amount",
+    },
+    "time_in_stage": {
+        "n": "stays that ended",
+        "mean_days": "mean days",
+        "median_days": "median days",
+        "p90_days": "90 % within, days",
+        "total_days": "all days",
+        "open_n": "there now",
+        "open_mean_days": "mean days, there now",
+        "open_median_days": "median days, there now",
+    },
     "trend": {**_CLOSED, "period": "first day", "label": "period", "won_value": "won value"},
 }
 

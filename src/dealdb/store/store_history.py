@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dealdb.store.upkeep.other_programs import OtherPrograms
 
 
-class Past:
+class StoreHistory:
     """
     What a store knows of the past; Polars is imported with the first question.
 

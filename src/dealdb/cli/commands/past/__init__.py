@@ -1,0 +1,1 @@
+"""The commands for figures of what happened to deals."""

@@ -1,0 +1,127 @@
+"""The options that all metrics on history share, and what they print."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from dealdb.cli.arguments import Sort, names
+from dealdb.cli.commands.find import tell_if_empty
+from dealdb.cli.commands.stats import By, RowOptions, Where, show_metric
+from dealdb.cli.session import Parquet, Session, Xlsx
+from dealdb.model.moments import read_moment
+
+_SHARED: dict[str, Any] = {
+    "by": By,
+    "where": Where,
+    "as_of": Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="What was known at the end of this day [default: now]."),
+    ],
+    "pipeline": Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Stages as they mean now, or as they meant then."),
+    ],
+    "by_at": Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Groups at the event, at the end, or now."),
+    ],
+    "deals": Annotated[
+        bool,
+        typer.Option("--deals", help="A line for each deal, with what it adds to the figures."),
+    ],
+    "sort": Sort,
+    "limit": Annotated[int | None, typer.Option(metavar="N", help="At most this many rows.")],
+    "parquet": Parquet,
+    "xlsx": Xlsx,
+    "export": Annotated[
+        str | None,
+        typer.Option("--export", metavar="FILE", help="Write the rows as export does."),
+    ],
+}
+_WINDOW: dict[str, Any] = {
+    "since": Annotated[str | None, typer.Option(metavar="DATE", help="From this day on.")],
+    "until": Annotated[str | None, typer.Option(metavar="DATE", help="Up to the day before this.")],
+}
+_ROWS = ("limit", "parquet", "xlsx")
+
+
+@dataclass(frozen=True)
+class PastRequest:
+    """
+    What was asked of a metric.
+
+    Attributes
+    ----------
+    session
+        Of this run.
+    options
+        Those that all metrics on history share, as they were given.
+    """
+
+    session: Session
+    options: dict[str, Any]
+
+    def show(self, metric: str, **own: Any) -> None:
+        """Print a metric, given the options that it has alone."""
+        given = dict(self.options)
+        rows = RowOptions(
+            sort=names(given.pop("sort")),
+            file=given.pop("export"),
+            **{name: given.pop(name) for name in _ROWS},
+        )
+        rows.check(self.session)
+        given["by"] = names(given["by"])
+        if given["as_of"] is not None:
+            given["as_of"] = read_moment(given["as_of"], "as_of")
+        chosen = {
+            name: value for name, value in {**given, **own}.items() if value not in (None, False)
+        }
+        with self.session.open() as db:
+            result = getattr(db.analytics, metric)(**chosen)
+            if not result.basis.n:
+                tell_if_empty(db)
+        show_metric(self.session, result, rows)
+
+
+def on_history(*, window: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """
+    Give a command the shared options of metrics on history; it receives them as its first argument, a ``PastRequest``.
+
+    Parameters
+    ----------
+    window
+        Whether it takes ``--since`` and ``--until``.
+    """
+    shared = {**(_WINDOW if window else {}), **_SHARED}
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def wrapper(session: Session, **given: Any) -> None:
+            options = {name: given.pop(name) for name in shared}
+            function(PastRequest(session, options), **given)
+
+        session, *own = inspect.signature(function, eval_str=True).parameters.values()
+        wrapper.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [session.replace(annotation=Session), *own, *_parameters(shared)]
+        )
+        return wrapper
+
+    return decorate
+
+
+def _parameters(options: dict[str, Any]) -> list[inspect.Parameter]:
+    return [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False if annotation.__origin__ is bool else None,
+            annotation=annotation,
+        )
+        for name, annotation in options.items()
+    ]
