@@ -65,7 +65,7 @@ def weighed(deals: pl.DataFrame, pipeline: Pipeline) -> tuple[pl.DataFrame, Weig
     Parameters
     ----------
     deals
-        Open deals: ``stage``, ``amount`` and ``probability``.
+        ``stage``, ``amount`` and ``probability``; with ``kind``, only those that are open weigh anything.
     pipeline
         The chances of the stages.
 
@@ -74,7 +74,8 @@ def weighed(deals: pl.DataFrame, pipeline: Pipeline) -> tuple[pl.DataFrame, Weig
     QueryError
         If the amounts can't be summed exactly.
     """
-    frame = standardised(deals).with_columns(_open=pl.lit(value=True))
+    is_open = pl.col("kind") == "open" if "kind" in deals.columns else pl.lit(value=True)
+    frame = standardised(deals).with_columns(_open=is_open)
     amounts = Amounts(frame)
     amounts.check()
     weights = weights_of(frame, pipeline, amounts)
