@@ -210,9 +210,15 @@ def _lines(told: pl.DataFrame, weights: Weights) -> pl.DataFrame:
 
 def _totals(table: pl.DataFrame) -> dict[str, Decimal]:
     within = table.filter(pl.col("label") != _UNDATED)
-    won, weighted, commit = (within[name].sum() for name in ("won", "weighted", "commit"))
-    held = [within[name].sum() for name in ("commit", "best", "pipeline", "omitted")]
-    high = won
-    for part in held:
+    won, weighted, commit, *others = (
+        _sum(within[name]) for name in ("won", "weighted", "commit", "best", "pipeline", "omitted")
+    )
+    low = high = _EXACT.add(won, commit)
+    for part in others:
         high = _EXACT.add(high, part)
-    return {"low": _EXACT.add(won, commit), "base": _EXACT.add(won, weighted), "high": high}
+    return {"low": low, "base": _EXACT.add(won, weighted), "high": high}
+
+
+def _sum(column: pl.Series) -> Decimal:
+    # not the sum of a column of decimals, whose type says less
+    return Decimal(str(column.sum()))

@@ -151,14 +151,15 @@ def _lines(base: pl.DataFrame) -> pl.DataFrame:
 
 
 def _moves(past: Past, first: int, base: pl.DataFrame, settle: int) -> pl.DataFrame:
-    """Moves of the date of these deals while they were open: ``life``, ``id``, ``at`` and ``_days``, negative to earlier."""
+    """Moves of these deals' dates while they were open: ``life``, ``id``, ``at``, ``_days`` (negative to earlier)."""
     lives = past.facts.lives.select("life", "id").join(base.select("id"), on="id", how="semi")
     dates = (
         past.facts.of("expected_close")
         .filter(pl.col("at") < past.moment)
         .join(lives, on="life", how="inner", maintain_order="left")
     )
-    was = pl.col("value").shift(1).over("life")
+    is_same = pl.col("life") == pl.col("life").shift(1)
+    was = pl.when(is_same).then(pl.col("value").shift(1))
     dates = dates.with_columns(_days=days_between(was, pl.col("value")).cast(pl.Int64))
     kept = _settled(dates, settle).filter((pl.col("at") >= first) & pl.col("_days").is_not_null())
     stages = past.facts.of("stage").select("life", "at", stage="value").sort("at")

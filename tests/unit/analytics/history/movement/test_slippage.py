@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 
 import h1
-from brute import History, amount, day, histories, kind_of
+from brute import History, Row, amount, day, histories, kind_of
 from dealdb.analytics.history.movement.slippage import slippage
 from dealdb.errors import QueryError
 from examples import given_examples
@@ -79,7 +79,7 @@ def test_groups_are_of_the_end_and_pushes_of_their_moment() -> None:
 
 def moved(*days: tuple[int, int, int]) -> History:
     """A deal that is due on the 15th, and moved to days at a day and an hour."""
-    rows = [("X", 2, 12, "amount", "100.00"), ("X", 2, 12, "expected_close", day(15))]
+    rows: list[Row] = [("X", 2, 12, "amount", "100.00"), ("X", 2, 12, "expected_close", day(15))]
     return History([*rows, *(("X", at, hour, "expected_close", day(to)) for at, hour, to in days)])
 
 
@@ -112,16 +112,15 @@ def test_a_filter_and_no_facts() -> None:
 
 
 def test_currencies_are_apart() -> None:
-    history = History(
-        [
-            (deal, 2, 12, field, value)
-            for deal, currency in (("X", "EUR"), ("Y", "USD"))
-            for field, value in (
-                ("amount", "100.00"), ("currency", currency), ("expected_close", day(15)),
-            )
-        ] + [("Y", 11, 12, "expected_close", day(25))]
-    )  # fmt: skip
-    found = slippage(past_of(history.facts()), since=day(10), until=day(20))
+    rows: list[Row] = [
+        (deal, 2, 12, field, value)
+        for deal, currency in (("X", "EUR"), ("Y", "USD"))
+        for field, value in (
+            ("amount", "100.00"), ("currency", currency), ("expected_close", day(15)),
+        )
+    ]  # fmt: skip
+    rows.append(("Y", 11, 12, "expected_close", day(25)))
+    found = slippage(past_of(History(rows).facts()), since=day(10), until=day(20))
     assert found.basis.currency == "mixed"
     assert found.frame.select("currency", "value", "moved", "overdue", "pushes").rows() == [
         ("EUR", Decimal("100.00"), 0, 1, 0),
