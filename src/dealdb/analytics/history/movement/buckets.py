@@ -156,7 +156,7 @@ def lines_of(
         .select(
             "id",
             "life",
-            *((before if bucket.is_old else after)(key).alias(key) for key in keys),
+            *((before if bucket.is_old else after)(key).alias(key) for key in keys if key != "id"),
             bucket=pl.lit(bucket.name),
             value=bucket.value,
             _blank=bucket.of.is_null(),
@@ -171,33 +171,26 @@ def lines_of(
 def _told(changes: pl.DataFrame, bucket: _Bucket, groups: Sequence[str]) -> dict[str, pl.Expr]:
     """What the deal went from, to what, and when."""
     none = pl.lit(None, pl.String)
-    source, target = (_text(changes, bucket.cause, side, groups) for side in (before, after))
-    if bucket.name in ("start", "created"):
-        source = none
     if bucket.name == "start":
-        target = _text(changes, "stage", before, groups)
-    if bucket.name == "end":
-        source = none
-    if bucket.name == "created":
-        target = _text(changes, "stage", after, groups)
-    if bucket.name == "deleted":
-        source, target = _text(changes, "stage", before, groups), none
+        source, target = none, before("stage")
+    elif bucket.name in ("created", "end"):
+        source, target = none, after("stage")
+    elif bucket.name == "deleted":
+        source, target = before("stage"), none
+    elif bucket.cause == "group":
+        source, target = (
+            pl.concat_str([_shown(changes, side(key)) for key in groups], separator=" / ")
+            for side in (before, after)
+        )
+    else:
+        source, target = (side(bucket.cause).cast(pl.String) for side in (before, after))
     return {"from": source, "to": target, "at": _moment(changes, bucket, groups)}
-
-
-def _text(changes: pl.DataFrame, cause: str, side: object, groups: Sequence[str]) -> pl.Expr:
-    take = before if side is before else after
-    if cause in ("begin", "end"):
-        return pl.lit(None, pl.String)
-    if cause != "group":
-        return take(cause).cast(pl.String)
-    shown = (_shown(changes, take(key)) for key in groups)
-    return pl.concat_str([each.fill_null("(none)") for each in shown], separator=" / ")
 
 
 def _shown(changes: pl.DataFrame, column: pl.Expr) -> pl.Expr:
     is_list = isinstance(changes.schema[column.meta.output_name()], pl.List)
-    return column.list.join(", ") if is_list else column.cast(pl.String)
+    shown = column.list.join(", ") if is_list else column.cast(pl.String)
+    return shown.fill_null("(none)")
 
 
 def _moment(changes: pl.DataFrame, bucket: _Bucket, groups: Sequence[str]) -> pl.Expr:
@@ -208,5 +201,6 @@ def _moment(changes: pl.DataFrame, bucket: _Bucket, groups: Sequence[str]) -> pl
     if bucket.cause in ("begin", "end"):
         return pl.col(bucket.cause)
     if bucket.cause == "group":
-        return pl.max_horizontal(after(f"{key}_at") for key in groups if key != "id")
+        changed = [after(f"{key}_at") for key in groups if key != "id"]
+        return pl.max_horizontal(changed) if changed else pl.lit(None, pl.Int64)
     return after(f"{bucket.cause}_at")

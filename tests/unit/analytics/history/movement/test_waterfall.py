@@ -16,7 +16,7 @@ from brute import History, day, histories
 from brute import waterfall as brute_waterfall
 from dealdb.analytics.history.movement.waterfall import waterfall
 from dealdb.errors import QueryError
-from dealdb.model.schema import Schema
+from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.facts.fold import folded
 from examples import given_examples
 from pasts import past_of
@@ -291,3 +291,22 @@ def test_one_window_ends_where_the_next_begins(history: History, *, net: bool) -
     one = waterfall(past_of(facts), since=day(2), until=day(8), net=net).frame
     two = waterfall(past_of(facts), since=day(8), until=day(14), net=net).frame
     assert values(one)["end"] == values(two)["start"]
+
+
+@pytest.mark.parametrize("net", [True, False])
+def test_groups_of_any_kind(*, net: bool) -> None:
+    for by in ("id", ["stage", "expected_close"], "amount", "currency"):
+        frame = waterfall(past_of(by=by), **WHOLE, net=net).frame
+        keys = [by] if isinstance(by, str) else by
+        assert all(is_balanced(group) for _, group in frame.group_by(keys))
+        lines = waterfall(past_of(by=by, deals=True), **WHOLE, net=net).frame
+        assert lines.height == frame["n"].sum()
+    tags = Schema.standard().with_fields([Field("tags", FieldType.LIST)])
+    given = [("tags", 2, '["a","b"]'), ("amount", 2, "5.00"), ("tags", 9, '["c"]')]
+    table = [("X", h1.moment(day(number)), name, value) for name, number, value in given]
+    frame = pl.DataFrame(table, schema=["id", "at", "field", "value"], orient="row")
+    past = past_of(folded(frame, tags, h1.PIPELINE), by="tags", deals=True)
+    lines = waterfall(past, since=day(5), until=day(20), net=net).frame
+    assert lines.filter(bucket="transferred_out").select("tags", "from", "to").row(0) == (
+        ["a", "b"], "a, b", "c",
+    )  # fmt: skip
