@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -82,6 +82,8 @@ class MetricResult:
         The groups first (``by``, and ``currency`` when there are several), then the figures.
     basis
         What they rest on.
+    totals
+        Figures of all rows together, by name, where a metric has such; empty otherwise.
 
     Examples
     --------
@@ -99,6 +101,7 @@ class MetricResult:
     name: str
     frame: pl.DataFrame
     basis: Basis
+    totals: Mapping[str, Any] = field(default_factory=dict)
 
     def __getitem__(self, column: str) -> Any:
         """
@@ -139,7 +142,9 @@ class MetricResult:
 
     def __repr__(self) -> str:
         warnings = [f"warning: {warning}" for warning in self.basis.warnings]
-        return "\n".join([f"{self.name}: {self.basis.describe()}", str(self.frame), *warnings])
+        totals = ", ".join(f"{name} {total}" for name, total in self.totals.items())
+        lines = [f"{self.name}: {self.basis.describe()}", str(self.frame)]
+        return "\n".join([*lines, *([f"in all: {totals}"] if totals else []), *warnings])
 
     def _repr_html_(self) -> str:
         title = html.escape(f"{self.name}: {self.basis.describe()}")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import polars as pl
 
@@ -18,7 +18,7 @@ from dealdb.analytics.result import MIXED, Basis, MetricResult
 from dealdb.analytics.scope import label_of_none
 from dealdb.errors import QueryError
 from dealdb.model.columns import is_text
-from dealdb.model.moments import epoch_ms
+from dealdb.model.moments import epoch_ms, from_epoch_ms
 from dealdb.model.pipeline import Pipeline
 from dealdb.store.facts.facts import Facts, field_schema
 
@@ -114,6 +114,10 @@ class Past:
         end = self.moment if window.until is None else midnight_ms(window.until, self.zone)
         self._check(end, "until", window.until)
         return first, min(end, self.moment), window
+
+    def ending(self, moment: int) -> Past:
+        """The same past, of which only what was before an earlier moment is known."""
+        return self if moment == self.moment else replace(self, as_of=from_epoch_ms(moment))
 
     def _check(self, moment: int, option: str, given: object) -> None:
         first = self.facts.first
@@ -222,6 +226,8 @@ class Past:
         window: Window | None = None,
         currency: str | None = None,
         counts: Mapping[str, int] | None = None,
+        totals: Mapping[str, Any] | None = None,
+        line_rows: Sequence[str] | None = None,
     ) -> MetricResult:
         """
         The table of a metric, or its lines where a line for each deal was asked for.
@@ -244,6 +250,10 @@ class Past:
             For the basis.
         counts
             What the figures leave out, by the text that says so; those of 0 are left out.
+        totals
+            Figures of all rows together.
+        line_rows
+            Columns that tell the lines apart; ``rows`` by default.
         """
         warnings = [f"{text}: {number:,}" for text, number in (counts or {}).items() if number]
         basis = Basis(
@@ -256,9 +266,10 @@ class Past:
             warnings=(*warnings, *(() if self.deals else alike_groups(table, keys))),
         )
         if self.deals:
-            return MetricResult(name=name, frame=self._own_lines(lines, keys, rows), basis=basis)
-        chosen = table.select(*_named(table, keys), *rows, *figures)
-        return MetricResult(name=name, frame=chosen, basis=basis)
+            chosen = self._own_lines(lines, keys, rows if line_rows is None else line_rows)
+        else:
+            chosen = table.select(*_named(table, keys), *rows, *figures)
+        return MetricResult(name=name, frame=chosen, basis=basis, totals=totals or {})
 
     def _own_lines(
         self, lines: pl.DataFrame, keys: Sequence[str], rows: Sequence[str]

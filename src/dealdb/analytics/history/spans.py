@@ -23,8 +23,11 @@ def stage_spans(facts: Facts, moment: int) -> pl.DataFrame:
     """
     changes = facts.of("stage").filter(pl.col("at") < moment)
     ends = facts.lives.select("life", end=pl.when(pl.col("end") < moment).then("end"))
+    # rows of a life stand together, so that a look at the neighbour is quicker than a window over each life
+    follows, goes_on = (pl.col("life") == pl.col("life").shift(step) for step in (1, -1))
     spans = changes.join(ends, on="life", how="left", maintain_order="left").with_columns(
-        before=pl.col("value").shift(1).over("life"), _next=pl.col("at").shift(-1).over("life")
+        before=pl.when(follows).then(pl.col("value").shift(1)),
+        _next=pl.when(goes_on).then(pl.col("at").shift(-1)),
     )
     how = (
         pl.when(pl.col("_next").is_not_null())

@@ -59,7 +59,12 @@ def folded(
     """
     given = rows.with_columns(
         default.alias(name) for name, default in _DEFAULTS.items() if name not in rows.columns
-    ).with_columns(pl.col("seq").cast(pl.UInt32), pl.col("at").cast(pl.Int64))
+    ).with_columns(
+        pl.col("seq").cast(pl.UInt32),
+        pl.col("at").cast(pl.Int64),
+        # a column of nothing but nulls has no type of its own
+        pl.col("field", "value").cast(pl.String),
+    )
     ordered = given.sort("id", "at", "seq", maintain_order=True)
     ends = pl.col("op").is_in(ENDS)
     numbered = ordered.with_columns(_end=ends).with_columns(

@@ -87,3 +87,9 @@ def test_without_facts_there_is_nothing() -> None:
     assert facts.first is None
     assert facts.lives.is_empty()
     assert facts.of("amount").is_empty()
+
+
+def test_a_column_of_nulls_is_one_of_texts() -> None:
+    facts = fold(("1", 5, "amount", None, "set"))
+    assert facts.of("amount").is_empty()
+    assert facts.lives.height == 1

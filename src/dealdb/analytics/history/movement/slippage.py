@@ -1,0 +1,239 @@
+"""Slippage: what became of the deals that a period began with, and how far their dates were moved."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+
+from dealdb.analytics.exact import ratio
+from dealdb.analytics.flags import days_between
+from dealdb.analytics.history.movement.ends import (
+    ABSENT,
+    AFTER,
+    BEFORE,
+    IN,
+    after,
+    before,
+    ends_of,
+    needed,
+    standing,
+    window_of,
+)
+from dealdb.analytics.history.opens import check_amounts, kind_of
+from dealdb.analytics.history.past import LINE, Past
+from dealdb.analytics.options import Day
+from dealdb.analytics.result import MetricResult
+from dealdb.errors import QueryError
+
+_FIGURES = (
+    "n", "value", "won", "lost", "slipped", "moved", "overdue", "deleted", "slipped_value", "share_n", "share_value",
+    "pushes", "pushed_deals", "mean_days_pushed", "blank",
+)  # fmt: skip
+_COUNTS = (
+    "n", "won", "lost", "slipped", "moved", "overdue", "deleted", "pushes", "pushed_deals", "blank",
+)  # fmt: skip
+_OUTCOMES = ("won", "lost", "moved", "overdue", "deleted")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_SETTLE = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
+_MS = timedelta(milliseconds=1)
+
+
+def slippage(
+    past: Past, *, since: Day, until: Day, settle: str | timedelta | int = 0
+) -> MetricResult:
+    """
+    Deals that were open and due in a period as it began: what became of them by its end.
+
+    Parameters
+    ----------
+    past
+        The past; groups and the filter are those of ``until``, groups of pushes those of the push.
+    since, until
+        Days in which they were expected to close, ``until`` itself outside.
+    settle
+        A move of the date that is undone within this time is none: ``"1h"``, ``"2d"`` or a timedelta.
+
+    Returns
+    -------
+    MetricResult
+        ``n`` deals and their ``value``, amounts of ``since``; how many are ``won``, ``lost``, ``deleted`` or
+        ``slipped``, which is still open: ``moved`` (the date is now ``until`` or later, or cleared) or ``overdue``;
+        ``slipped_value`` and the shares; ``pushes`` (moves to a later date while open) of ``pushed_deals``,
+        ``mean_days_pushed``; ``blank`` deals without an amount. ``totals`` has the ``pulls`` (moves to an earlier
+        date) of ``pulled_deals`` and ``mean_days_pulled``, of all groups together.
+
+    Raises
+    ------
+    QueryError
+        If an option can't be understood, ``until`` is before the first fact, or amounts can't be summed exactly.
+
+    Source
+    ------
+    docs/metrics.md#slippage
+    """
+    undone = _milliseconds(settle)
+    first, past, window = window_of(past, since, until)
+    needed("until", None if window.until is None else past.moment)
+    keys = past.keys((*_FIGURES, *LINE[1:]))
+    found = ends_of(past, first, ("stage", "amount", "currency", "expected_close"))
+    is_due = standing(BEFORE, past.pipeline, window) == IN
+    now = standing(AFTER, past.pipeline, None)
+    base = found.filter(is_due).with_columns(_outcome=_outcome(now, window.until))
+    check_amounts(base, f"{BEFORE}amount")
+    lines = replace(past, by_at="now" if past.by_at == "now" else "end").grouped(_lines(base), keys)
+    moves = _moves(past, first, base, undone)
+    pushes = moves.filter(pl.col("_days") > 0)
+    pushes = replace(past, by_at="now" if past.by_at == "now" else "event").grouped(pushes, keys)
+    currency, wanted = past.currency(lines, keys)
+    if wanted != keys:
+        pushes = pushes.join(lines.select("id", "currency"), on="id", maintain_order="left")
+    return past.result(
+        "slippage",
+        _table(lines, pushes, wanted),
+        lines,
+        keys=wanted,
+        rows=(),
+        figures=_FIGURES,
+        n=base.height,
+        window=window,
+        currency=currency,
+        totals=_pulls(moves),
+    )
+
+
+def _milliseconds(settle: object) -> int:
+    if settle == 0:
+        return 0
+    if isinstance(settle, timedelta) and settle >= timedelta(0):
+        return settle // _MS
+    found = _SETTLE.fullmatch(settle) if isinstance(settle, str) else None
+    if found is None:
+        msg = "settle is a time such as 30m, 1h or 2d"
+        raise QueryError(msg)
+    return timedelta(**{_UNITS[found[2]]: int(found[1])}) // _MS
+
+
+def _outcome(now: pl.Expr, until: Any) -> pl.Expr:
+    """What became of a deal by the end."""
+    is_late = (after("expected_close") < until).fill_null(value=False)
+    still_open = pl.when(is_late).then(pl.lit("overdue")).otherwise(pl.lit("moved"))
+    return (
+        pl.when(now == ABSENT)
+        .then(pl.lit("deleted"))
+        .when(now == IN)
+        .then(still_open)
+        .otherwise(now)
+    )
+
+
+def _lines(base: pl.DataFrame) -> pl.DataFrame:
+    """A line a deal: the amount that it began with, the date that it had, and what became of it."""
+    ended = (
+        pl.when(pl.col("_outcome") == "deleted")
+        .then("end")
+        .when(pl.col("_outcome").is_in(["won", "lost"]))
+        .then(after("stage_at"))
+        .otherwise(after("expected_close_at"))
+    )
+    return base.select(
+        "id",
+        "life",
+        "_outcome",
+        value=before("amount"),
+        currency=before("currency"),
+        **{"from": before("expected_close").cast(pl.String), "to": pl.col("_outcome")},
+        at=ended,
+    ).sort("life")
+
+
+def _moves(past: Past, first: int, base: pl.DataFrame, settle: int) -> pl.DataFrame:
+    """Moves of these deals' dates while they were open: ``life``, ``id``, ``at``, ``_days`` (negative to earlier)."""
+    lives = past.facts.lives.select("life", "id").join(base.select("id"), on="id", how="semi")
+    dates = (
+        past.facts.of("expected_close")
+        .filter(pl.col("at") < past.moment)
+        .join(lives, on="life", how="inner", maintain_order="left")
+    )
+    is_same = pl.col("life") == pl.col("life").shift(1)
+    was = pl.when(is_same).then(pl.col("value").shift(1))
+    dates = dates.with_columns(_days=days_between(was, pl.col("value")).cast(pl.Int64))
+    kept = _settled(dates, settle).filter((pl.col("at") >= first) & pl.col("_days").is_not_null())
+    stages = past.facts.of("stage").select("life", "at", stage="value").sort("at")
+    # the stage just before the move: what happened in the same moment comes after it
+    stood = kept.sort("at").join_asof(
+        stages,
+        on="at",
+        by="life",
+        strategy="backward",
+        allow_exact_matches=False,
+        check_sortedness=False,
+    )
+    return stood.filter(kind_of(past.pipeline) == "open").select("life", "id", "at", "_days")
+
+
+def _settled(dates: pl.DataFrame, settle: int) -> pl.DataFrame:
+    """Dates without the moves that were undone in time; each undoes one move at most."""
+    if not settle:
+        return dates
+    own = pl.col("life") == pl.col("life").shift(-1)
+    back = (pl.col("_days") + pl.col("_days").shift(-1)) == 0
+    soon = pl.col("at").shift(-1) - pl.col("at") <= settle
+    undone = dates.with_columns(_undone=(own & back & soon).fill_null(value=False))
+    # to and fro and to: the first two cancel, and the third stands
+    nth = pl.int_range(pl.len()).over(pl.col("_undone").rle_id())
+    first = undone.with_columns(_first=pl.col("_undone") & (nth % 2 == 0))
+    second = pl.col("_first").shift(1, fill_value=False)
+    return first.filter(~(pl.col("_first") | second)).drop("_undone", "_first")
+
+
+def _pulls(moves: pl.DataFrame) -> dict[str, Any]:
+    pulls = moves.filter(pl.col("_days") < 0)
+    days = -int(pulls["_days"].sum())
+    return {
+        "pulls": pulls.height,
+        "pulled_deals": pulls["id"].n_unique(),
+        "mean_days_pulled": days / pulls.height if pulls.height else None,
+    }
+
+
+def _table(lines: pl.DataFrame, pushes: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    slipped = pl.col("_outcome").is_in(["moved", "overdue"])
+    of_deals = {
+        "n": pl.len(),
+        "value": pl.col("value").sum(),
+        **{name: (pl.col("_outcome") == name).sum() for name in _OUTCOMES},
+        "slipped": slipped.sum(),
+        "slipped_value": pl.col("value").filter(slipped).sum(),
+        "blank": pl.col("value").is_null().sum(),
+    }
+    of_pushes = {
+        "pushes": pl.len(),
+        "pushed_deals": pl.col("id").n_unique(),
+        "_days": pl.col("_days").sum(),
+    }
+    if not keys:
+        table = pl.concat([lines.select(**of_deals), pushes.select(**of_pushes)], how="horizontal")
+    else:
+        table = (
+            lines.group_by(keys)
+            .agg(**of_deals)
+            .join(
+                pushes.group_by(keys).agg(**of_pushes),
+                on=keys,
+                how="full",
+                coalesce=True,
+                nulls_equal=True,
+            )
+            .sort(keys, nulls_last=True)
+        )
+    filled = table.with_columns(pl.col(*_COUNTS, "value", "slipped_value", "_days").fill_null(0))
+    return filled.with_columns(
+        pl.col(_COUNTS).cast(pl.UInt32),
+        share_n=ratio(filled["slipped"], filled["n"]),
+        share_value=ratio(filled["slipped_value"].to_physical(), filled["value"].to_physical()),
+        mean_days_pushed=ratio(filled["_days"], filled["pushes"]),
+    )

@@ -1,0 +1,171 @@
+"""The waterfall: how the open pipeline of one day became that of another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from dealdb.analytics.history.movement.buckets import (
+    BUCKETS,
+    TRANSFERS,
+    between,
+    ends,
+    lines_of,
+    transfers,
+)
+from dealdb.analytics.history.movement.ends import (
+    AFTER,
+    BEFORE,
+    IN,
+    after,
+    before,
+    due_of,
+    ends_of,
+    standing,
+    window_of,
+)
+from dealdb.analytics.history.movement.moves import moves_of
+from dealdb.analytics.history.opens import check_amounts, place_of
+from dealdb.analytics.history.past import LINE, Past, spine
+from dealdb.analytics.options import Day, Window
+from dealdb.analytics.result import MetricResult
+from dealdb.model.pipeline import Pipeline
+
+_FIGURES = ("n", "value", "blank")
+_READS = ("stage", "amount", "currency", "expected_close", "closed", "owner")
+
+
+def waterfall(
+    past: Past,
+    *,
+    since: Day,
+    until: Day = None,
+    due: Sequence[Day] | None = None,
+    net: bool = True,
+) -> MetricResult:
+    """
+    What led from the open pipeline of one day to that of another.
+
+    ``start + created + pulled_in + reopened + up + transferred_in - won - lost - pushed_out - down - deleted -
+    transferred_out`` is ``end``, exactly, in every group.
+
+    Parameters
+    ----------
+    past
+        The past; groups and the filter are those of ``until``.
+    since, until
+        Beginning of the first day, and of the day after the last; until now by default.
+    due
+        Two dates: only deals that are expected to close in between, the second outside. None for all open deals.
+    net
+        Whether only both ends are looked at; otherwise every change in between counts by itself.
+
+    Returns
+    -------
+    MetricResult
+        A row for each bucket: ``n`` deals (of every change: changes), ``value`` and ``blank`` (deals without an
+        amount). With groups, the buckets ``transferred_in`` and ``transferred_out`` stand among them. ``totals``
+        counts other changes of deals that are in at both ends: ``owner``, ``stage_forward``, ``stage_back`` and
+        ``date_only`` (another expected date, and nothing else).
+
+    Raises
+    ------
+    QueryError
+        If an option can't be understood, ``until`` is before the first fact, or amounts can't be summed exactly.
+
+    Source
+    ------
+    docs/metrics.md#waterfall
+    """
+    first, past, window = window_of(past, since, until)
+    is_due = due_of(due)
+    keys = past.keys(("bucket", *_FIGURES, *LINE[1:]))
+    names = [*_READS, *keys]
+    stands = {
+        name: standing(mark, past.pipeline, is_due)
+        for name, mark in (("_x", BEFORE), ("_y", AFTER))
+    }
+    deals = ends_of(past, first, names).with_columns(**stands)
+    changes = deals if net else moves_of(past, first, deals, names).with_columns(**stands)
+    for side in (BEFORE, AFTER):
+        check_amounts(changes, f"{side}amount")
+    lines, keys, currency = _lines(past, deals, changes, keys, is_due, is_net=net)
+    past.notes.append(
+        ("net: both ends" if net else "gross: every change")
+        + (f", due from {is_due.since} before {is_due.until}" if is_due else "")
+    )
+    return past.result(
+        "waterfall",
+        _table(lines, keys),
+        lines,
+        keys=keys,
+        rows=("bucket",),
+        figures=_FIGURES,
+        n=lines["id"].n_unique(),
+        window=window,
+        currency=currency,
+        totals=_other_changes(deals, past.pipeline),
+    )
+
+
+def _lines(
+    past: Past,
+    deals: pl.DataFrame,
+    changes: pl.DataFrame,
+    keys: list[str],
+    due: Window | None,
+    *,
+    is_net: bool,
+) -> tuple[pl.DataFrame, list[str], str | None]:
+    """A line for each deal and bucket, the groups, which may now be by currency, and the currency."""
+
+    def found(keys: Sequence[str]) -> pl.DataFrame:
+        parts = [
+            lines_of(deals, ends(), keys, keys),
+            lines_of(changes, between(due, is_net=is_net), keys, keys),
+        ]
+        if keys:
+            parts.append(lines_of(changes, transfers(keys), keys, keys))
+        return pl.concat(parts)
+
+    lines = found(keys)
+    # a deal without a group by currency is in one of them all the same
+    money = lines.select("value", currency="_currency")
+    currency, wanted = past.currency(money, keys)
+    if wanted != keys:
+        lines, keys = found(wanted), wanted
+    order = pl.DataFrame({"bucket": BUCKETS}).with_row_index("_place")
+    return lines.join(order, on="bucket").sort("_place", "life"), keys, currency
+
+
+def _table(lines: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    cells = lines.group_by(*keys, "bucket").agg(
+        n=pl.len().cast(pl.UInt32),
+        value=pl.col("value").sum(),
+        blank=pl.col("_blank").sum().cast(pl.UInt32),
+    )
+    names = [name for name in BUCKETS if keys or name not in TRANSFERS]
+    table = spine(lines, keys, "bucket", names).join(
+        cells, on=[*keys, "bucket"], how="left", nulls_equal=True, maintain_order="left"
+    )
+    return table.with_columns(pl.col(_FIGURES).fill_null(0))
+
+
+def _other_changes(deals: pl.DataFrame, pipeline: Pipeline) -> dict[str, int]:
+    """Deals that are in at both ends, and have changed in what makes no bucket."""
+    stays = deals.filter((pl.col("_x") == IN) & (pl.col("_y") == IN))
+    # null for a stage that the pipeline lacks: neither forward nor back
+    was, now = (place_of(pipeline, f"{side}stage") for side in (BEFORE, AFTER))
+    differs = {
+        name: before(name).ne_missing(after(name))
+        for name in ("owner", "stage", "amount", "expected_close")
+    }
+    others = differs["owner"] | differs["stage"] | differs["amount"]
+    counts = stays.select(
+        owner=differs["owner"].sum(),
+        stage_forward=(now > was).sum(),
+        stage_back=(now < was).sum(),
+        date_only=(differs["expected_close"] & ~others).sum(),
+    )
+    return {name: int(number or 0) for name, number in counts.row(0, named=True).items()}

@@ -1,0 +1,84 @@
+"""What a stage makes of a deal: its kind, its place, its category in a forecast; and sums that can't overflow."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from dealdb.analytics.exact import Amounts
+from dealdb.analytics.flags import standardised
+from dealdb.analytics.weights import Weights, weights_of
+from dealdb.model.pipeline import Kind, Pipeline, Stage
+
+PIPELINE = "pipeline"
+
+
+def kind_of(pipeline: Pipeline, column: str = "stage") -> pl.Expr:
+    """
+    ``"open"``, ``"won"`` or ``"lost"``; a deal without a stage, or in one that the pipeline lacks, is open.
+
+    Examples
+    --------
+    >>> stages = pl.DataFrame({"stage": ["Won", None, "Gone"]})
+    >>> stages.select(kind_of(Pipeline().covering(["Won"]))).to_series().to_list()
+    ['won', 'open', 'open']
+    """
+    stage = pl.col(column)
+    won, lost = (stage.is_in(pipeline.names(kind)) for kind in (Kind.WON, Kind.LOST))
+    return (
+        pl.when(won)
+        .then(pl.lit("won"))
+        .when(lost)
+        .then(pl.lit("lost"))
+        .otherwise(pl.lit("open"))
+        .alias("kind")
+    )
+
+
+def place_of(pipeline: Pipeline, column: str) -> pl.Expr:
+    """Place of a stage in the pipeline, null for one that it lacks."""
+    names = [stage.name for stage in pipeline]
+    places = list(range(len(names)))
+    return pl.col(column).replace_strict(names, places, default=None, return_dtype=pl.Int64)
+
+
+def category_of(stage: Stage) -> str:
+    """Category of a stage in a forecast."""
+    return getattr(stage, "category", None) or PIPELINE
+
+
+def check_amounts(frame: pl.DataFrame, column: str = "amount") -> None:
+    """
+    Refuse amounts whose sum could need more than 38 digits.
+
+    Raises
+    ------
+    QueryError
+        If it could.
+    """
+    Amounts(frame.select(amount=column)).check()
+
+
+def weighed(deals: pl.DataFrame, pipeline: Pipeline) -> tuple[pl.DataFrame, Weights]:
+    """
+    Deals with the columns that weighted sums are made of, and how they are put together.
+
+    Parameters
+    ----------
+    deals
+        ``stage``, ``amount`` and ``probability``; with ``kind``, only those that are open weigh anything.
+    pipeline
+        The chances of the stages.
+
+    Raises
+    ------
+    QueryError
+        If the amounts can't be summed exactly.
+    """
+    is_open = pl.col("kind") == "open" if "kind" in deals.columns else pl.lit(value=True)
+    frame = standardised(deals).with_columns(_open=is_open)
+    amounts = Amounts(frame)
+    amounts.check()
+    weights = weights_of(frame, pipeline, amounts)
+    return frame.with_columns(weights.reads).select(
+        *deals.columns, *(read.meta.output_name() for read in weights.reads)
+    ), weights

@@ -1,0 +1,92 @@
+"""How old open deals are: whole days since they entered their stage, were created, or were last changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import polars as pl
+
+from dealdb.analytics.history.days import as_days
+from dealdb.analytics.history.opens import kind_of
+from dealdb.analytics.history.past import Past
+from dealdb.analytics.history.spans import OPEN, stage_spans
+
+BASES = ("stage", "created", "update")
+_READS = ("stage", "amount", "currency", "probability", "created")
+# it changes with every save, whatever the save changed
+_STAMP = "updated"
+
+
+def open_deals(past: Past, names: Collection[str] = ()) -> pl.DataFrame:
+    """Deals that are open at ``as_of``, with what metrics of them read and further names."""
+    found = past.state([*_READS, *names])
+    return found.filter(kind_of(past.pipeline) == "open")
+
+
+def with_age(
+    deals: pl.DataFrame, past: Past, basis: str, *, ignore_actors: Collection[str] = ()
+) -> pl.DataFrame:
+    """
+    Deals with ``_day``, the day since which they are as they are, ``at``, its moment, and ``_age`` in whole days.
+
+    Parameters
+    ----------
+    deals
+        As ``open_deals`` gives them.
+    past
+        The past, up to ``as_of``.
+    basis
+        ``"stage"``: the entry into the stage, of the present visit. ``"created"``: the creation date. ``"update"``:
+        the last change of any field.
+    ignore_actors
+        Whose changes are none, for ``"update"``.
+    """
+    if basis == "created":
+        dated = deals.with_columns(_day=pl.col("created"), at=pl.lit(None, pl.Int64))
+    else:
+        since = _entries(past) if basis == "stage" else _updates(past, ignore_actors)
+        joined = deals.join(since, on="life", how="left", maintain_order="left")
+        dated = joined.with_columns(_day=as_days(pl.col("at"), past.zone))
+    age = (pl.lit(past.day) - pl.col("_day")).dt.total_days()
+    return dated.with_columns(_age=age)
+
+
+def weekdays(first: pl.Expr, last: pl.Expr) -> pl.Expr:
+    """Mondays to Fridays after the first day, up to the last."""
+    return pl.business_day_count(first.dt.offset_by("1d"), last.dt.offset_by("1d"))
+
+
+def earlier_visits(past: Past, deals: pl.DataFrame, *, only_weekdays: bool) -> pl.DataFrame:
+    """Days that each deal stood in its present stage before this visit: ``life`` and ``_earlier``."""
+    visits = past.chosen(stage_spans(past.facts, past.moment)).filter(pl.col("how") != OPEN)
+    same = visits.join(deals.select("life", "stage"), on=["life", "stage"], how="semi")
+    first, last = (as_days(pl.col(name), past.zone) for name in ("entered", "left"))
+    days = weekdays(first, last) if only_weekdays else (last - first).dt.total_days()
+    return same.group_by("life").agg(_earlier=days.cast(pl.Int64).sum())
+
+
+def _entries(past: Past) -> pl.DataFrame:
+    visits = stage_spans(past.facts, past.moment)
+    return visits.filter(pl.col("how") == OPEN).select("life", at="entered")
+
+
+def _updates(past: Past, ignore_actors: Collection[str]) -> pl.DataFrame:
+    """The last change of each deal, of any field but the stamp that says when it was saved."""
+    facts = past.facts
+    inside = pl.col("at") < past.moment
+    ignored = facts.commits.filter(pl.col("who").is_in(list(ignore_actors)))["seq"]
+    parts = []
+    for name in facts.schema:
+        if name in ("id", _STAMP):
+            continue
+        own = facts.of(name).lazy().filter(inside)
+        if ignore_actors:
+            own = own.filter(~pl.col("seq").is_in(ignored.implode()))
+        # facts are in order, so the last one of each life is its latest
+        is_last = (pl.col("life") != pl.col("life").shift(-1)).fill_null(value=True)
+        parts.append(own.filter(is_last).select("life", "at"))
+    if not ignore_actors:
+        # a deal may have come into being without a value in any field
+        begun = facts.lives.lazy().select("life", at="begin").filter(inside)
+        parts.append(begun)
+    return pl.concat(parts).group_by("life").agg(pl.col("at").max()).collect()

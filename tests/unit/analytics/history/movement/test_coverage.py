@@ -1,0 +1,161 @@
+"""Coverage of the example history, and of random ones against a brute force."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import strategies as st
+
+import h1
+from brute import History, amount, day, histories, kind_of
+from dealdb.analytics.history.movement.coverage import coverage
+from dealdb.errors import QueryError
+from examples import given_examples
+from pasts import past_of
+
+QUARTER: dict[str, Any] = {"since": "2026-01-01", "until": "2026-04-01"}
+FEBRUARY: dict[str, Any] = {"as_of": "2026-02-28"}
+
+
+def test_the_example() -> None:
+    found = coverage(past_of(**FEBRUARY), **QUARTER, target="3000.00")
+    assert found.to_dicts() == [
+        {
+            "target": Decimal("3000.00"),
+            "won": Decimal("1200.00"),
+            "remaining": Decimal("1800.00"),
+            "open": Decimal("3200.50"),
+            "coverage": 1.7780555555555555,
+            "required": 2.0,
+            "gap": Decimal("399.50"),
+            "met": False,
+            "surplus": None,
+            "overdue": 1,
+            "undated_value": Decimal("0.00"),
+            "blank": 1,
+        }
+    ]
+
+
+def test_a_target_that_is_met() -> None:
+    found = coverage(past_of(**FEBRUARY), **QUARTER, target=1000)
+    assert (found["met"], found["remaining"], found["surplus"]) == (True, -200, 200)
+    assert (found["coverage"], found["gap"], found["required"]) == (None, None, 2.0)
+
+
+def test_a_win_rate_of_ones_own() -> None:
+    found = coverage(past_of(**FEBRUARY), **QUARTER, target=3000, win_rate=0.7)
+    assert found["required"] == 10 / 7
+    # 18000 / 7 is 2571.4285...
+    assert found["gap"] == Decimal("2571.43") - Decimal("3200.50")
+
+
+def test_nothing_was_closed_yet() -> None:
+    found = coverage(past_of(as_of="2026-01-12"), **QUARTER, target=3000)
+    assert (found["won"], found["required"], found["gap"]) == (0, None, None)
+    assert found["coverage"] == 3500 / 3000
+
+
+def test_lines_add_up_to_the_figures() -> None:
+    lines = coverage(past_of(**FEBRUARY, deals=True), **QUARTER, target=3000).frame
+    assert lines.columns == ["figure", "id", "value", "from", "to", "at"]
+    assert lines.select("figure", "id").rows() == [
+        ("won", "A"), ("open", "C"), ("open", "G"), ("open", "D"), ("open", "E"),
+    ]  # fmt: skip
+    sums = dict(lines.group_by("figure").agg(pl.col("value").sum()).rows())
+    assert sums == {"won": Decimal("1200.00"), "open": Decimal("3200.50")}
+
+
+def test_targets_by_group() -> None:
+    past = past_of(**FEBRUARY, by="owner")
+    found = coverage(past, **QUARTER, target={"Ann": 2000, "Bob": 1000, "Zoe": 10}).frame
+    assert found.select("owner", "target", "won", "open", "gap").rows() == [
+        ("Ann", Decimal("2000.00"), Decimal("1200.00"), Decimal("0.00"), Decimal("1600.00")),
+        ("Bob", Decimal("1000.00"), Decimal("0.00"), Decimal("3200.50"), None),
+        ("Zoe", Decimal("10.00"), Decimal("0.00"), Decimal("0.00"), None),
+    ]
+    lacking = coverage(past, **QUARTER, target={"Ann": 2000})
+    assert lacking.frame["target"].to_list() == [Decimal("2000.00"), None]
+    assert lacking.basis.warnings == ("groups without a target: 1",)
+    alike = coverage(past, **QUARTER, target=500).frame
+    assert alike["target"].to_list() == [500, 500]
+    nobody = past_of(as_of="2026-02-28", by="owner", where="owner is null")
+    f_only = coverage(nobody, since="2026-05-01", until="2026-06-01", target={"(none)": 700})
+    assert f_only.frame.select("owner", "target", "coverage").rows() == [("(none)", 700, 1.0)]
+
+
+def test_a_collection_without_facts() -> None:
+    empty = coverage(past_of(History([]).facts()), **QUARTER, target=10)
+    assert (empty["won"], empty["open"], empty["coverage"]) == (0, 0, 0.0)
+
+
+def test_options_that_make_no_sense() -> None:
+    for options, text in (
+        ({"target": "much"}, "target is an amount"),
+        ({"target": "1.001"}, "more than 2 digits"),
+        ({"target": {"Ann": 1}}, "target by group needs by"),
+        ({"target": 1, "win_rate": 0}, "win_rate is a number"),
+        ({"target": 1, "win_rate": "1.5"}, "win_rate is a number"),
+        ({"target": 1, "since": None}, "since is needed"),
+        ({"target": 1, "until": None}, "until is needed"),
+    ):
+        with pytest.raises(QueryError, match=text):
+            coverage(past_of(**FEBRUARY), **{**QUARTER, **options})
+    with pytest.raises(QueryError, match="a key has a value for each of owner"):
+        coverage(past_of(**FEBRUARY, by="owner"), **QUARTER, target={("Ann", "Bob"): 1})
+
+
+@given_examples(30, 1000, history=histories(), last=st.integers(1, 21), target=st.integers(0, 500))
+def test_any_history_has_the_figures_of_the_brute_force(
+    history: History, last: int, target: int
+) -> None:
+    facts = history.facts()
+    as_of, end = date.fromisoformat(day(last)), h1.moment(day(last + 1))
+    if facts.first is None or facts.first >= end:
+        return
+    since, until = date.fromisoformat(day(5)), date.fromisoformat(day(16))
+    if facts.first >= h1.moment(str(until)):
+        return
+    found = coverage(past_of(facts, as_of=as_of), since=since, until=until, target=target)
+    deals = list(history.state(end).values())
+
+    def closed(kinds: str, first: date) -> list[Any]:
+        days = [each for each in deals if kind_of(each) in kinds and each.get("closed")]
+        return [each for each in days if first <= each["closed"] <= as_of]
+
+    won = sum(map(amount, closed("won", since)), Decimal(0))
+    opens = [each for each in deals if kind_of(each) == "open"]
+    due = [e for e in opens if e.get("expected_close") and since <= e["expected_close"] < until]
+    is_open = sum(map(amount, due), Decimal(0))
+    year = as_of - timedelta(days=364)
+    n_won, n = len(closed("won", year)), len(closed("won lost", year))
+    remaining = target - won
+    required = Fraction(n, n_won) if n_won else None
+    met = remaining <= 0
+    gap = None
+    if required is not None and not met:
+        cents = required * Fraction(remaining) * 100
+        gap = Decimal(round(cents)) / 100 - is_open
+    assert found.to_dicts() == [
+        {
+            "target": target,
+            "won": won,
+            "remaining": remaining,
+            "open": is_open,
+            "coverage": None if met else float(Fraction(is_open) / Fraction(remaining)),
+            "required": None if required is None else float(required),
+            "gap": gap,
+            "met": met,
+            "surplus": -remaining if met else None,
+            "overdue": sum(each["expected_close"] < as_of for each in due),
+            "undated_value": sum(
+                (amount(each) for each in opens if not each.get("expected_close")), Decimal(0)
+            ),
+            "blank": sum(each.get("amount") is None for each in due),
+        }
+    ]
