@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+import outcomes_brute as brute
 from dealdb.analytics.history.outcomes.win_loss import win_loss
-from histories import empty, history
+from h1 import moment
+from histories import Row, empty, facts_of, history
 from pasts import past_of
 
-WINDOW = {"since": "2026-01-01", "until": "2026-04-01"}
+WINDOW: dict[str, Any] = {"since": "2026-01-01", "until": "2026-04-01"}
 
 
 def test_by_the_owner_at_closing() -> None:
@@ -40,7 +46,7 @@ def test_the_interval(won: int, n: int, low: float, high: float) -> None:
 
 
 def test_small_groups_together() -> None:
-    options = {"by": "owner", "as_of": "2026-03-31"}
+    options: dict[str, Any] = {"by": "owner", "as_of": "2026-03-31"}
     found = win_loss(past_of(**options), few=True, least=2, **WINDOW)
     assert [(row["owner"], row["n"]) for row in found] == [("Ann", 3), ("(few)", 2)]
     lines = win_loss(past_of(**options, deals=True), few=True, least=2, **WINDOW).frame
@@ -81,3 +87,23 @@ def test_nothing_at_all() -> None:
         }
     ]
     assert win_loss(past_of(empty(), by="owner"), few=True).rows() == []
+
+
+@brute.some
+@given(brute.histories(), st.sampled_from(brute.PERIODS), st.sampled_from([None, "owner"]))
+def test_random_histories(
+    rows: list[Row], period: tuple[date | None, date | None], by: str | None
+) -> None:
+    since, until = period
+    lines = brute.closed(brute.replay(rows), moment("2026-03-01"), by, since=since, until=until)
+    found = win_loss(past_of(facts_of(rows), by=by, as_of="2026-02-28"), since=since, until=until)
+    brute.split(lines)
+    expected = {}
+    for group, own in (brute.gathered(lines) or ({} if by else {(): []})).items():
+        won = [line for line in own if line.outcome == "won"]
+        lost = [line for line in own if line.outcome == "lost"]
+        rate = len(won) / len(own) if own else None
+        sums = (brute.total(won), brute.total(lost))
+        expected[group] = (len(won), len(lost), len(own), rate, *sums)
+    figures = ("won", "lost", "n", "rate", "won_value", "lost_value")
+    assert brute.shown(found, [by] if by else [], figures) == expected
