@@ -62,12 +62,12 @@ def activity(past: Past, *, since: Day = None, until: Day = None) -> MetricResul
     keys = past.keys(_FIGURES, also=(_WHO,))
     inside = pl.col("at") < end if first is None else pl.col("at").is_between(first, end - 1)
     rows = past.chosen(_rows(past, inside))
-    told = rows.join(
-        past.facts.commits.select("seq", "kind", pl.col("who").alias(_WHO)),
-        on="seq",
-        how="left",
-        maintain_order="left",
-    ).join(_deals(past), on="life", maintain_order="left")
+    commits = past.facts.commits.select(
+        "seq", pl.col("who").alias(_WHO), _bulk=pl.col("kind").is_in(_BULK)
+    )
+    if _WHO not in keys:
+        commits = commits.drop(_WHO)
+    told = rows.join(commits, on="seq", how="left").join(_deals(past), on="life")
     lines = past.grouped(told, keys, by_at="event")
     table = in_groups(
         lines,
@@ -81,23 +81,31 @@ def activity(past: Past, *, since: Day = None, until: Day = None) -> MetricResul
         closed=count(pl.col("_closing")),
         days_active=as_days(pl.col("at"), past.zone).n_unique().cast(pl.UInt32),
         last=as_moments(pl.col("at").max()),
-        bulk=count(pl.col("_change") & pl.col("kind").is_in(_BULK)),
-    )
-    each = lines.group_by(*keys, life="_deal").agg(
-        pl.lit(None, pl.String).alias("from"),
-        pl.lit(None, pl.String).alias("to"),
-        value=count(pl.col("_change")),
-        at=pl.col("at").max(),
+        bulk=count(pl.col("_change") & pl.col("_bulk")),
     )
     return past.result(
         "activity",
         table,
-        each.sort(*keys, "life", nulls_last=True),
+        _each(lines, keys) if past.deals else lines,
         keys=keys,
         rows=(),
         figures=_FIGURES,
         n=lines["_deal"].n_unique(),
         window=window,
+    )
+
+
+def _each(lines: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """A line for each deal of a group, with the number of its changes."""
+    return (
+        lines.group_by(*keys, life="_deal")
+        .agg(
+            pl.lit(None, pl.String).alias("from"),
+            pl.lit(None, pl.String).alias("to"),
+            value=count(pl.col("_change")),
+            at=pl.col("at").max(),
+        )
+        .sort(*keys, "life", nulls_last=True)
     )
 
 

@@ -12,6 +12,7 @@ from dealdb.analytics.history.outcomes.closings import (
     UNDATED,
     check_sums,
     closed_deals,
+    closed_within,
     in_groups,
     money,
 )
@@ -72,7 +73,7 @@ def attainment(past: Past, quotas: pl.DataFrame, period: str) -> MetricResult:
     )
     window = Window(asked.start, asked.end)
     closed = closed_deals(past)
-    inside = closed.filter(window.holds("_closed"))
+    inside = closed_within(closed, window)
     # the values of others than texts are compared by their texts
     lines = past.grouped(inside, keys, by_at="event").with_columns(
         key=pl.col(keys[0]).cast(pl.String), value=pl.when(IS_WON).then("value")

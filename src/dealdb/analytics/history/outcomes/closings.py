@@ -73,6 +73,12 @@ def closed_deals(past: Past, names: Iterable[str] = ()) -> pl.DataFrame:
     )
 
 
+def closed_within(closed: pl.DataFrame, window: Window) -> pl.DataFrame:
+    """Deals of ``closed_deals`` that closed in a window; without one those that have no date as well."""
+    # a condition without a column has no height, and a frame of several chunks can't be filtered by it
+    return closed.filter(window.holds("_closed")) if window else closed
+
+
 def closings_between(
     past: Past, first: int | None, end: int, window: Window, *, events: bool
 ) -> tuple[pl.DataFrame, dict[str, int]]:
@@ -92,7 +98,7 @@ def closings_between(
     if not events:
         closed = closed_deals(past)
         undated = closed.filter(pl.col("_closed").is_null()).height if window else 0
-        return closed.filter(window.holds("_closed")), {UNDATED: undated}
+        return closed_within(closed, window), {UNDATED: undated}
     inside = pl.col("at") < end if first is None else pl.col("at").is_between(first, end - 1)
     found = closing_events(past).filter(inside)
     created = last_values(past.facts, past.moment, ["created"]).select("life", _created="created")

@@ -12,6 +12,7 @@ from dealdb.analytics.history.outcomes.closings import (
     UNDATED,
     check_sums,
     closed_deals,
+    closed_within,
     count,
     money,
 )
@@ -101,7 +102,7 @@ def _known_wins(past: Past, known: Facts, keys: list[str], window: Window) -> pl
 def _wins(past: Past, keys: list[str], window: Window) -> tuple[pl.DataFrame, int]:
     """Deals won in the window: ``id``, the groups, ``currency``, ``value``, ``from``, ``to``, ``at``."""
     closed = closed_deals(past).filter(IS_WON)
-    wins = past.grouped(closed.filter(window.holds("_closed")), keys, by_at="event")
+    wins = past.grouped(closed_within(closed, window), keys, by_at="event")
     columns = dict.fromkeys(("id", *keys, "currency", "value", "at"))
     return wins.select(*columns), closed["_closed"].null_count() if window else 0
 

@@ -13,6 +13,7 @@ from dealdb.analytics.history.outcomes.closings import (
     UNDATED,
     check_sums,
     closed_deals,
+    closed_within,
     count,
     in_groups,
     money,
@@ -63,7 +64,7 @@ def late_entry(past: Past, *, since: Day = None, until: Day = None, days: int = 
     recorded = past.facts.commits.select("seq", _recorded="at")
     event, record = (as_days(pl.col(name), past.zone) for name in ("at", "_recorded"))
     wins = (
-        closed.filter(window.holds("_closed"))
+        closed_within(closed, window)
         .join(recorded, on="seq", how="left", maintain_order="left")
         # what was entered before its time is not late
         .with_columns(_days=days_between(event, record).clip(0))
