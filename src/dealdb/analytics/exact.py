@@ -32,7 +32,7 @@ def ratio(parts: pl.Series, wholes: pl.Series) -> pl.Series:
     >>> ratio(pl.Series([1, 0]), pl.Series([4, 0])).to_list()
     [0.25, None]
     """
-    return _quotients(parts.to_list(), wholes.to_list())
+    return quotients(parts.to_list(), wholes.to_list())
 
 
 def mean(totals: pl.Series, n: pl.Series) -> pl.Series:
@@ -45,7 +45,7 @@ def mean(totals: pl.Series, n: pl.Series) -> pl.Series:
     [5.05]
     """
     one = 10 ** column_scale(totals)
-    return _quotients(totals.to_physical().to_list(), [one * number for number in n])
+    return quotients(totals.to_physical().to_list(), [one * number for number in n])
 
 
 def middle(amount: pl.Expr, *, is_wide: bool) -> pl.Expr:
@@ -82,8 +82,8 @@ def median(middles: pl.Series, *, scale: int) -> pl.Series:
     if isinstance(middles.dtype, pl.Struct):
         pairs = [(pair["lower"], pair["upper"]) for pair in middles]
         twice = [None if lower is None else lower + upper for lower, upper in pairs]
-        return _quotients(twice, [2 * one] * len(twice))
-    return _quotients(middles.to_list(), [one] * len(middles))
+        return quotients(twice, [2 * one] * len(twice))
+    return quotients(middles.to_list(), [one] * len(middles))
 
 
 def column_scale(column: pl.Series) -> int:
@@ -165,7 +165,15 @@ class Amounts:
             raise QueryError(msg)
 
 
-def _quotients(parts: Sequence[float | None], wholes: Sequence[float | None]) -> pl.Series:
+def quotients(parts: Sequence[float | None], wholes: Sequence[float | None]) -> pl.Series:
+    """
+    Python numbers over others, each rounded once; null where the other is 0 or either is None.
+
+    Examples
+    --------
+    >>> quotients([10**30, 1], [4 * 10**30, 0]).to_list()
+    [0.25, None]
+    """
     pairs = zip(parts, wholes, strict=True)
     return pl.Series(
         [part / whole if part is not None and whole else None for part, whole in pairs],

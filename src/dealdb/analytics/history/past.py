@@ -51,7 +51,8 @@ class Past:
     pipeline
         ``"now"``: stages mean what they mean now. ``"then"``: what they meant at ``as_of``.
     by_at
-        ``"event"``: the value of a group when something happened. ``"end"``: at ``as_of``. ``"now"``: today's.
+        ``"event"``: the value of a group when something happened. ``"end"``: at ``as_of``. ``"now"``: today's. None:
+        what the metric does by itself.
     deals
         Whether the result has a line for each deal instead of the figures.
     """
@@ -62,14 +63,14 @@ class Past:
     where: Where = None
     as_of: Moment = None
     pipeline_of: str = "now"
-    by_at: str = "end"
+    by_at: str | None = None
     deals: bool = False
     # what the basis says besides
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         choice("pipeline", self.pipeline_of, ("now", "then"))
-        choice("by_at", self.by_at, ("event", "end", "now"))
+        choice("by_at", self.by_at or "end", ("event", "end", "now"))
         self._check(self.moment, "as_of", self.as_of)
 
     @property
@@ -163,28 +164,31 @@ class Past:
 
     # groups --------------------------------------------------------------------------------------
 
-    def keys(self, taken: Sequence[str]) -> list[str]:
+    def keys(self, taken: Sequence[str], *, also: Sequence[str] = ()) -> list[str]:
         """
-        Columns to group by.
+        Columns to group by: fields, and what a metric has ``also``.
 
         Raises
         ------
         QueryError
             If one doesn't exist, is given twice, or has the name of a figure.
         """
-        columns = list(dict.fromkeys(("id", *self.facts.schema)))
+        columns = list(dict.fromkeys(("id", *self.facts.schema, *also)))
         return group_columns(self.by, columns, taken=taken)
 
-    def grouped(self, lines: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    def grouped(
+        self, lines: pl.DataFrame, keys: Sequence[str], *, by_at: str = "end"
+    ) -> pl.DataFrame:
         """
         Lines with the columns of their groups: at the moment ``at`` of the line, at ``as_of``, or now.
 
-        Lines have ``life``, and ``at`` where groups are those of an event.
+        Lines have ``life``, and ``at`` where groups are those of an event; ``by_at`` is what the metric does by itself.
         """
+        by_at = self.by_at or by_at
         missing = [key for key in keys if key not in lines.columns]
         if not missing:
             return lines
-        if self.by_at == "event":
+        if by_at == "event":
             ids = lines.select("life").join(
                 self.facts.lives.select("life", "id"), on="life", maintain_order="left"
             )
@@ -193,7 +197,7 @@ class Past:
                 for key in missing
             ]
             return lines.with_columns(values)
-        moment = self.moment if self.by_at == "end" else self._now
+        moment = self.moment if by_at == "end" else self._now
         found = last_values(self.facts, moment, missing).select("life", *missing)
         return lines.join(found, on="life", how="left", maintain_order="left")
 
@@ -262,7 +266,7 @@ class Past:
             until=window.until if window else None,
             as_of=self.day,
             currency=currency,
-            notes=(*self.notes, f"stages as they mean {self.pipeline_of}"),
+            notes=(*self.notes, self.said),
             warnings=(*warnings, *(() if self.deals else alike_groups(table, keys))),
         )
         if self.deals:
@@ -270,6 +274,11 @@ class Past:
         else:
             chosen = table.select(*_named(table, keys), *rows, *figures)
         return MetricResult(name=name, frame=chosen, basis=basis, totals=totals or {})
+
+    @property
+    def said(self) -> str:
+        """What the basis says of the stages."""
+        return f"stages as they mean {self.pipeline_of}"
 
     def _own_lines(
         self, lines: pl.DataFrame, keys: Sequence[str], rows: Sequence[str]

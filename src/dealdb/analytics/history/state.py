@@ -8,6 +8,9 @@ import polars as pl
 
 from dealdb.store.facts.facts import Facts
 
+# what 64 bits hold
+_MOST = 2**63
+
 
 def latest(facts: pl.DataFrame, moment: int) -> pl.DataFrame:
     """The last fact of each life before a moment, of the facts of one field."""
@@ -46,12 +49,17 @@ def values_until(facts: pl.DataFrame, events: pl.DataFrame) -> pl.Series:
 
     A fact of the moment of the event itself counts.
     """
-    asked = events.select("life", "at").with_row_index("_row").sort("at")
-    found = asked.join_asof(
-        facts.select("life", "at", "value").sort("at"),
-        on="at",
-        by="life",
-        strategy="backward",
-        check_sortedness=False,
-    )
-    return found.sort("_row")["value"]
+    # one number for life and moment: facts are sorted by it, so that each event finds its place, without a join
+    moments = [facts["at"].min(), facts["at"].max(), events["at"].min(), events["at"].max()]
+    known = [each for each in moments if isinstance(each, int)]
+    low, high = min(known, default=0), max(known, default=0)
+    lives = [each for each in (facts["life"].max(), events["life"].max()) if isinstance(each, int)]
+    span = high - low + 1
+    dtype = pl.Int64 if (max(lives, default=0) + 1) * span < _MOST else pl.Int128
+    key = pl.col("life").cast(dtype) * pl.lit(span, dtype) + (pl.col("at") - low).cast(dtype)
+    places = facts.select(key).to_series().search_sorted(events.select(key).to_series(), "right")
+    place = pl.select(pl.when(places > 0).then(places.cast(pl.Int64) - 1)).to_series()
+    # the last fact before the first one of a life is another life's
+    is_own = (facts["life"].gather(place) == events["life"]).fill_null(value=False)
+    found = pl.when(is_own).then(facts["value"].gather(place))
+    return pl.select(found.alias("value")).to_series()

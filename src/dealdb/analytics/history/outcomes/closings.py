@@ -1,0 +1,151 @@
+"""When deals were won and lost, and what they were worth: what the metrics of outcomes count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import polars as pl
+
+from dealdb.analytics.exact import Amounts, ratio
+from dealdb.analytics.history.days import as_days
+from dealdb.analytics.history.past import Past
+from dealdb.analytics.history.state import last_values, values_until
+from dealdb.analytics.options import Window
+from dealdb.analytics.result import MIXED
+from dealdb.model.pipeline import Kind
+
+WON, LOST = "won", "lost"
+IS_WON, IS_LOST = pl.col("outcome") == WON, pl.col("outcome") == LOST
+UNDATED = "closed deals without a closing date, outside any window"
+
+
+def outcome_of(past: Past, stage: str) -> pl.Expr:
+    """``"won"`` or ``"lost"`` by a column of stages, null for open ones."""
+    stands = pl.col(stage)
+    return (
+        pl.when(stands.is_in(past.pipeline.names(Kind.WON)))
+        .then(pl.lit(WON))
+        .when(stands.is_in(past.pipeline.names(Kind.LOST)))
+        .then(pl.lit(LOST))
+    )
+
+
+def previous(column: str) -> pl.Expr:
+    """Value of the row before, of the same life, in a table sorted by life."""
+    is_same = pl.col("life") == pl.col("life").shift(1)
+    return pl.when(is_same).then(pl.col(column).shift(1))
+
+
+def last_of_each(frame: pl.DataFrame) -> pl.DataFrame:
+    """The last row of each life, of a table sorted by life."""
+    return frame.filter((pl.col("life") != pl.col("life").shift(-1)).fill_null(value=True))
+
+
+def closing_events(past: Past) -> pl.DataFrame:
+    """
+    Changes of the stage into won or lost, sorted by life and moment; from won to lost is one, too.
+
+    ``life``, ``at``, ``seq``, ``from``, ``to`` and ``outcome``. A move from one won stage to another is none.
+    """
+    changes = past.chosen(past.facts.of("stage").filter(pl.col("at") < past.moment))
+    told = changes.with_columns(outcome=outcome_of(past, "value")).with_columns(
+        previous("value").alias("from"), _before=previous("outcome")
+    )
+    into = pl.col("outcome").is_not_null() & pl.col("outcome").ne_missing(pl.col("_before"))
+    return told.filter(into).select("life", "at", "seq", "from", "outcome", to="value")
+
+
+def closed_deals(past: Past, names: Iterable[str] = ()) -> pl.DataFrame:
+    """
+    Deals that are won or lost at ``as_of``, with their last closing.
+
+    ``life``, ``id``, ``outcome``, ``value`` (the amount), ``currency``, ``_created``, ``_closed``, the columns
+    ``names``, and ``at``, ``seq``, ``from`` and ``to`` of the closing.
+    """
+    reads = ("stage", "amount", "currency", "created", "closed")
+    state = past.state((*reads, *names)).with_columns(outcome=outcome_of(past, "stage"))
+    closing = last_of_each(closing_events(past)).drop("outcome")
+    return (
+        state.filter(pl.col("outcome").is_not_null())
+        .join(closing, on="life", how="left", maintain_order="left")
+        .rename({"amount": "value", "created": "_created", "closed": "_closed"})
+        .drop("stage")
+    )
+
+
+def closed_within(closed: pl.DataFrame, window: Window) -> pl.DataFrame:
+    """Deals of ``closed_deals`` that closed in a window; without one those that have no date as well."""
+    # a condition without a column has no height, and a frame of several chunks can't be filtered by it
+    return closed.filter(window.holds("_closed")) if window else closed
+
+
+def closings_between(
+    past: Past, first: int | None, end: int, window: Window, *, events: bool
+) -> tuple[pl.DataFrame, dict[str, int]]:
+    """
+    Lines of the deals that closed in a window, and how many have no date to tell.
+
+    Parameters
+    ----------
+    past
+        The past.
+    first, end, window
+        As ``Past.bounds`` gives them.
+    events
+        Whether each closing counts by its moment, of deals that were reopened or deleted as well, with the amount of
+        then; else those count that are closed at ``as_of``, by ``closed``.
+    """
+    if not events:
+        closed = closed_deals(past)
+        undated = closed.filter(pl.col("_closed").is_null()).height if window else 0
+        return closed_within(closed, window), {UNDATED: undated}
+    inside = pl.col("at") < end if first is None else pl.col("at").is_between(first, end - 1)
+    found = closing_events(past).filter(inside)
+    created = last_values(past.facts, past.moment, ["created"]).select("life", _created="created")
+    return found.with_columns(
+        value=values_until(past.facts.of("amount"), found),
+        currency=values_until(past.facts.of("currency"), found),
+        _closed=as_days(pl.col("at"), past.zone),
+    ).join(created, on="life", how="left", maintain_order="left"), {}
+
+
+def check_sums(values: pl.DataFrame) -> None:
+    """
+    Refuse a column ``value`` whose sum could need more than 38 digits.
+
+    Raises
+    ------
+    QueryError
+        If it could.
+    """
+    Amounts(values.select(amount="value")).check()
+
+
+def in_groups(lines: pl.DataFrame, keys: Sequence[str], **sums: pl.Expr) -> pl.DataFrame:
+    """Sums of each group, in the order of the groups; one row in all without groups."""
+    if not keys:
+        return lines.select(**sums)
+    return lines.group_by(keys).agg(**sums).sort(keys, nulls_last=True)
+
+
+def money(condition: pl.Expr | None = None) -> pl.Expr:
+    """Sum of the values of the lines for which a condition is true."""
+    value = pl.col("value")
+    return (value if condition is None else value.filter(condition)).sum()
+
+
+def count(condition: pl.Expr | None = None) -> pl.Expr:
+    """Number of lines for which a condition is true."""
+    found = pl.len() if condition is None else condition.fill_null(value=False).sum()
+    return found.cast(pl.UInt32)
+
+
+BLANK = count(pl.col("value").is_null())
+
+
+def shares(table: pl.DataFrame, column: str, currency: str | None) -> pl.Series:
+    """What share of the sum of a column each row is, of its currency where there are several."""
+    units = pl.col(column).to_physical() if table.schema[column].is_decimal() else pl.col(column)
+    total = units.sum().over("currency") if currency == MIXED else units.sum()
+    parts = table.select(part=units, whole=total)
+    return ratio(parts["part"], parts["whole"])

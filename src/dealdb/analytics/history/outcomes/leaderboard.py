@@ -1,0 +1,83 @@
+"""Leaderboard of those who had the deals when they closed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+
+from dealdb.analytics.history.outcomes.closings import (
+    IS_WON,
+    closing_events,
+    last_of_each,
+    outcome_of,
+)
+from dealdb.analytics.history.past import Past
+from dealdb.analytics.metrics.leaderboard import leaderboard
+from dealdb.analytics.options import Day
+from dealdb.analytics.result import MetricResult
+
+_READS = ("stage", "amount", "currency", "probability", "created", "closed")
+_FIGURES = (
+    *("rank", "won_value", "n", "won", "lost", "win_rate", "mean_size", "cycle_days"),
+    *("sized_n", "cycle_n", "open", "open_weighted", "unweighted"),
+)
+
+
+def leaderboard_at_closing(past: Past, *, since: Day = None, until: Day = None) -> MetricResult:
+    """
+    Groups of deals ranked by what they won, each deal in the group that it was in when it closed.
+
+    Parameters
+    ----------
+    past
+        The past; ``by`` says whom to rank.
+    since, until
+        Days on which the deals closed, ``until`` itself outside; open deals are those open at ``as_of``, in their
+        groups of then.
+
+    Returns
+    -------
+    MetricResult
+        The columns of the leaderboard.
+
+    Raises
+    ------
+    QueryError
+        If an option can't be understood, a moment is before the first fact, there is nothing to rank by, or the
+        amounts can't be summed exactly.
+
+    Source
+    ------
+    docs/metrics.md#leaderboard-at-closing
+    """
+    window = past.bounds(since, until)[2]
+    keys = past.keys(_FIGURES)
+    closing = last_of_each(closing_events(past)).drop("outcome", "seq")
+    state = past.state(_READS).with_columns(outcome=outcome_of(past, "stage"))
+    deals = past.grouped(
+        # an open deal is in the group that it is in at the end
+        state.join(closing, on="life", how="left", maintain_order="left").with_columns(
+            at=pl.when(pl.col("outcome").is_null()).then(past.moment - 1).otherwise("at")
+        ),
+        keys,
+        by_at="event",
+    )
+    result = leaderboard(deals, past.pipeline, keys, since=window.since, until=window.until)
+    if not past.deals:
+        notes = (*past.notes, "groups as they were at the closing", past.said)
+        return replace(result, basis=replace(result.basis, as_of=past.day, notes=notes))
+    closed = deals.filter(pl.col("outcome").is_not_null() & window.holds("closed"))
+    lines = closed.with_columns(value=pl.when(IS_WON).then("amount"))
+    currency, keys = past.currency(deals.rename({"amount": "value"}), keys)
+    return past.result(
+        "leaderboard",
+        result.frame,
+        lines,
+        keys=keys,
+        rows=(),
+        figures=_FIGURES,
+        n=closed.height,
+        window=window,
+        currency=currency,
+    )

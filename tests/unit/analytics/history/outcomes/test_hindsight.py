@@ -1,0 +1,130 @@
+"""Won value of a period as it was known once, and as it is known now."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+import h1
+import outcomes_brute as brute
+from dealdb.analytics.history.outcomes.hindsight import hindsight
+from h1 import moment
+from histories import Row, empty, facts_of, read
+from pasts import past_of
+
+QUARTER: dict[str, Any] = {"since": "2026-01-01", "until": "2026-04-01"}
+_BEFORE = (
+    "A 01-05 stage=Won closed=2026-01-05 owner=Ann amount=10.00",
+    "B 01-05 stage=Won closed=2026-01-05 owner=Ann amount=20.00",
+    "C 01-05 stage=Won closed=2026-01-05 owner=Bob amount=30.00",
+    "D 01-05 stage=Won closed=2026-01-05 owner=Bob",
+    "F 01-05 stage=Won closed=2026-01-05 owner=Bob amount=8.00",
+)
+_AFTER = (
+    "A 05-01 amount=12.00",
+    "B 05-01 stage=Lead closed=",
+    "C 05-01 *",
+    "D 05-01 owner=Cy",
+    "E 05-01 stage=Won closed=2026-03-31 amount=4.00 owner=Ann",
+    "F 05-01 amount=7.00",
+    "G 05-01 stage=Won closed=2026-04-01 amount=99.00",
+)
+
+
+def test_what_made_the_difference() -> None:
+    then, now = facts_of(read(*_BEFORE)), facts_of(read(*_BEFORE, *_AFTER))
+    found = hindsight(past_of(now), then, **QUARTER)
+    assert found.rows() == [
+        ("then", 5, Decimal("68.00"), 1),
+        ("added", 1, Decimal("4.00"), 0),
+        ("up", 1, Decimal("2.00"), 0),
+        ("down", 1, Decimal("1.00"), 0),
+        ("removed", 2, Decimal("50.00"), 0),
+        ("now", 4, Decimal("23.00"), 1),
+    ]
+    lines = hindsight(past_of(now, deals=True), then, **QUARTER).frame
+    assert lines.columns == ["bucket", "id", "value", "from", "to", "at"]
+    for row in found:
+        own = lines.filter(bucket=row["bucket"])
+        assert (own.height, own["value"].sum()) == (row["n"], row["value"])
+
+
+def test_every_group_balances() -> None:
+    then, now = facts_of(read(*_BEFORE)), facts_of(read(*_BEFORE, *_AFTER))
+    found = hindsight(past_of(now, by="owner"), then, **QUARTER).frame
+    # the owner at the closing, not today's
+    assert found["owner"].unique(maintain_order=True).to_list() == ["Ann", "Bob"]
+    for owner in ("Ann", "Bob"):
+        value = dict(found.filter(owner=owner).select("bucket", "value").rows())
+        total = value["then"] + value["added"] + value["up"] - value["down"] - value["removed"]
+        assert total == value["now"]
+
+
+def test_a_filter_takes_a_deal_as_a_whole() -> None:
+    then, now = facts_of(read(*_BEFORE)), facts_of(read(*_BEFORE, *_AFTER))
+    found = hindsight(past_of(now, where="amount = 12"), then, **QUARTER)
+    assert dict(found.frame.select("bucket", "value").rows()) == {
+        **dict.fromkeys(("added", "down", "removed"), 0),
+        "then": 10,
+        "up": 2,
+        "now": 12,
+    }
+    # what is unknown now is judged by what was known
+    other = facts_of(read("Z 01-02 stage=Lead"))
+    gone = hindsight(past_of(other, where="owner = 'Bob'"), then, **QUARTER)
+    assert gone.frame["n"].to_list() == [3, 0, 0, 0, 3, 0]
+
+
+def test_the_example_and_nothing_at_all() -> None:
+    same = hindsight(past_of(as_of="2026-03-31"), h1.facts(), **QUARTER)
+    assert same.frame["n"].to_list() == [2, 0, 0, 0, 0, 2]
+    new = hindsight(past_of(as_of="2026-03-31"), empty(), **QUARTER)
+    assert new.frame["n"].to_list() == [0, 2, 0, 0, 0, 2]
+    assert hindsight(past_of(empty()), empty()).frame["n"].to_list() == [0] * 6
+    assert hindsight(past_of(empty(), by="owner"), empty()).rows() == []
+
+
+@brute.some
+@given(brute.histories(), st.randoms(use_true_random=False))
+def test_random_histories(rows: list[Row], chance: Random) -> None:
+    before = [row for row in rows if chance.random() < 0.7 or row is rows[0]]
+    since, until = date(2026, 1, 1), date(2026, 3, 1)
+    end = moment("2026-03-01")
+    sides = []
+    for some in (before, rows):
+        lines = brute.closed(brute.replay(some), end, None, since=since, until=until)
+        sides.append({one.life.id: one for one in lines if one.outcome == "won"})
+    then, now = sides
+    found = hindsight(
+        past_of(facts_of(rows), as_of="2026-02-28"), facts_of(before), since=since, until=until
+    )
+    expected: dict[str, list[tuple[Decimal, str | None]]] = {
+        name: [] for name in ("then", "added", "up", "down", "removed", "now")
+    }
+    for deal in then.keys() | now.keys():
+        old, new = then.get(deal), now.get(deal)
+        currency = (new or old or then[deal]).currency
+        a, b = ((each.value if each else None) or Decimal(0) for each in (old, new))
+        if old:
+            expected["then"].append((a, currency))
+        if new:
+            expected["now"].append((b, currency))
+        if old and new and a != b:
+            expected["up" if b > a else "down"].append((abs(b - a), currency))
+        if not old:
+            expected["added"].append((b, currency))
+        if not new:
+            expected["removed"].append((a, currency))
+    currencies = {currency for each in expected.values() for value, currency in each if value}
+    for row in found:
+        own = [
+            value
+            for value, currency in expected[row["bucket"]]
+            if len(currencies) < 2 or (currency or "(none)") == row["currency"]
+        ]
+        assert (row["n"], row["value"]) == (len(own), sum(own))
