@@ -57,19 +57,16 @@ def _states(facts: pl.DataFrame, closed_stages: Collection[str]) -> pl.DataFrame
     """Stage and date of each deal after each moment at which one of them changed; an empty text is none."""
     is_date, is_stage = pl.col("field") == CLOSE_DATE, pl.col("field") == "stage"
     changes = facts.filter((is_date | is_stage) & pl.col("op").is_in(("set", "clear", "unknown")))
-    value = pl.col("value").fill_null("")
-    beside = [
-        pl.coalesce(
-            pl.col(name).filter(is_date).last() if name != "source" else pl.lit(None),
-            pl.col(name).last(),
-        ).alias(name)
+    stages, dates = (
+        changes.filter(which)
+        .unique([*_LIFE, "at"], keep="last", maintain_order=True)
+        .select(*_LIFE, "at", pl.col("value").fill_null("").alias(name), *_BESIDE)
+        for which, name in ((is_stage, "stage"), (is_date, "date"))
+    )
+    states = stages.join(dates, on=[*_LIFE, "at"], how="full", coalesce=True, suffix=" date")
+    states = states.sort(*_LIFE, "at").with_columns(
+        pl.when(pl.col("date").is_null()).then(name).otherwise(f"{name} date").alias(name)
         for name in _BESIDE
-    ]
-    states = changes.group_by(*_LIFE, "at", maintain_order=True).agg(
-        value.filter(is_stage).last().alias("stage"),
-        value.filter(is_date).last().alias("date"),
-        pl.col("source").filter(is_date).last().alias("told"),
-        *beside,
     )
     states = states.with_columns(
         (pl.col("stage").is_not_null() & pl.col("date").is_not_null()).alias("both"),
@@ -80,7 +77,6 @@ def _states(facts: pl.DataFrame, closed_stages: Collection[str]) -> pl.DataFrame
 
 
 def _source(crm: str, zone: str) -> pl.Expr:
-    told = pl.coalesce("told", "source")
     if crm == "hubspot":
         by_itself = pl.col("both")
     elif crm == "salesforce":
@@ -92,7 +88,7 @@ def _source(crm: str, zone: str) -> pl.Expr:
         by_itself = pl.lit(value=False)
     moved = by_itself & pl.col("date").shift(1).over(_LIFE).is_not_null()
     mark = pl.lit(f"{crm}:{AUTOMATIC}")
-    return pl.when(moved.fill_null(value=False)).then(mark).otherwise(told)
+    return pl.when(moved.fill_null(value=False)).then(mark).otherwise(pl.col("source"))
 
 
 def _changed(states: pl.DataFrame, field: str) -> pl.DataFrame:

@@ -55,8 +55,9 @@ def chained(changes: pl.DataFrame) -> pl.DataFrame:
         pl.lit(value=False).alias("decided"),
         pl.int_range(pl.len()).alias("\0at"),
     )
-    several = (pl.len().over(_ONE) > 1).any().over("id", "field")
-    tied = changes.filter(several)
+    again = changes.select(pl.struct(_ONE).is_duplicated()).to_series()
+    fields = changes.filter(again).select("id", "field").unique()
+    tied = changes.join(fields, on=["id", "field"], how="semi", maintain_order="left")
     if tied.is_empty():
         return changes.drop("\0at")
     found = [
@@ -146,11 +147,19 @@ def placed(facts: pl.DataFrame) -> tuple[pl.DataFrame, int, int]:
         nulls_last=False, maintain_order=True,
     )  # fmt: skip
     facts = facts.unique([*_ONE, "op", "value", "key"], keep="first", maintain_order=True)
-    changes = pl.struct("op", "value")
-    by_key = (pl.col("key").null_count() == 0) & (pl.col("key").n_unique() == pl.len())
-    open_ = ~(pl.col("decided").all() | by_key)
+    place = pl.int_range(pl.len(), dtype=pl.UInt32).alias("place")
+    ties = _n_ties(facts)
+    return facts.with_columns(place).select(list(FACT_SCHEMA)), ties, n_before - facts.height
+
+
+def _n_ties(facts: pl.DataFrame) -> int:
+    """Facts of one deal, field and moment that differ, and that neither values nor keys order."""
     # a retracted fact is no rival of the one that it names
     rivals = facts.filter(pl.col("op") != "retract")
-    ties = rivals.filter((changes.n_unique().over(_ONE) > 1) & open_.over(_ONE)).height
-    place = pl.int_range(pl.len(), dtype=pl.UInt32).alias("place")
-    return facts.with_columns(place).select(list(FACT_SCHEMA)), ties, n_before - facts.height
+    rivals = rivals.filter(pl.struct(_ONE).is_duplicated())
+    by_key = (pl.col("key").null_count() == 0) & (pl.col("key").n_unique() == pl.len())
+    differ = pl.struct("op", "value").n_unique() > 1
+    groups = rivals.group_by(_ONE).agg(
+        pl.len(), differ.alias("differ"), (pl.col("decided").all() | by_key).alias("ordered")
+    )
+    return int(groups.filter(pl.col("differ") & ~pl.col("ordered"))["len"].sum())

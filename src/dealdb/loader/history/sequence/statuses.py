@@ -44,16 +44,21 @@ def with_outcomes(
 def _states(facts: pl.DataFrame, names: tuple[str, str]) -> pl.DataFrame:
     """Stage and status of each deal after each moment at which one of them changed."""
     is_status, is_stage = pl.col("field") == STATUS, pl.col("field") == "stage"
-    value = pl.col("value").fill_null("")
-    states = (
-        facts.filter(is_status | is_stage)
-        .sort("id", "at", "order", maintain_order=True)
-        .group_by("id", "at", maintain_order=True)
-        .agg(
-            value.filter(is_stage).last().alias("stage"),
-            value.filter(is_status).last().str.to_lowercase().alias("status"),
-            *(pl.col(name).last() for name in _BESIDE if name != "at"),
-        )
+    ordered = facts.sort("id", "at", "order", maintain_order=True)
+    stages, statuses = (
+        ordered.filter(which)
+        .unique(["id", "at"], keep="last", maintain_order=True)
+        .select("id", *_BESIDE, pl.col("value").fill_null("").alias(name))
+        for which, name in ((is_stage, "stage"), (is_status, "status"))
+    )
+    states = stages.join(statuses, on=["id", "at"], how="full", coalesce=True, suffix=" status")
+    states = states.sort("id", "at").with_columns(
+        pl.col("status").str.to_lowercase(),
+        *(
+            pl.when(pl.col("status").is_null()).then(name).otherwise(f"{name} status").alias(name)
+            for name in _BESIDE
+            if name != "at"
+        ),
     )
     filled = pl.col("stage", "status").forward_fill().over("id")
     states = states.with_columns(filled).with_columns(pl.col("status").fill_null("open"))
