@@ -49,7 +49,7 @@ class FactsRead:
     rejected
         Rejected rows by ``column: code``.
     unknown_stages
-        Ids of stages that have no label.
+        Different ids of stages that have no label, where stages are ids or a table of them was given.
     ties
         Facts of one deal, field and moment that differ, and that only their place in the source orders.
     imprecise

@@ -91,6 +91,7 @@ def read_facts(
         _rename(table, mapping or {})
         form = recognised(table, format)
         changes = form.read(table, _without_columns(table, mapping or {}))
+        table.release()
         reading = FactReading(
             changes,
             known,
@@ -113,7 +114,7 @@ def read_facts(
         openings=openings,
         rejects=tuple(bad),
         rejects_file=file.path,
-        read=table.frame.height - changes.n_stubs + len(table.rejects),
+        read=table.height - changes.n_stubs + len(table.rejects),
         rejected=dict(file.reasons),
         unknown_stages=len(reading.unknown_stages),
         ties=n_ties,

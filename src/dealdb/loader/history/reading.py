@@ -201,13 +201,14 @@ class FactReading:
     def _labelled(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Changes with the labels of stages, owners and companies for their ids."""
         labels, is_stage = self._stages.labels, pl.col("field") == "stage"
-        if self._changes.stage_ids:
+        if self._changes.stage_ids or labels:
             ids = frame.filter(is_stage)
             unnamed = ids.select(
                 pl.concat([ids["value"].filter(ids["label"].is_null()),
                            ids["old"].filter(ids["old_label"].is_null())])
             ).to_series()  # fmt: skip
-            self.unknown_stages = set(unnamed.drop_nulls().to_list()) - labels.keys()
+            known = {*labels, *labels.values()}
+            self.unknown_stages = set(unnamed.drop_nulls().to_list()) - known
 
         def named(value: str, label: str) -> pl.Expr:
             told = (
@@ -222,7 +223,8 @@ class FactReading:
             found = pl.when(is_stage).then(stage).otherwise(other)
             return pl.when(pl.col(value).is_not_null()).then(found).alias(value)
 
-        return frame.with_columns(named("value", "label"), named("old", "old_label"))
+        labelled = frame.with_columns(named("value", "label"), named("old", "old_label"))
+        return labelled.drop("label", "old_label")
 
     def _with_values(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Changes with the values that the store keeps."""
@@ -254,7 +256,8 @@ class FactReading:
         )
         op = pl.when(is_empty).then(pl.lit("clear")).otherwise(pl.col("op"))
         no_value = op.is_in(("clear", "unknown", "delete"))
-        return frame.with_columns(
+        found = [name for name in frame.columns if name.startswith(("value ", "old "))]
+        return frame.drop(found).with_columns(
             op.alias("op"), pl.when(~no_value).then(pl.col("value")).alias("value")
         )
 

@@ -541,3 +541,79 @@ def test_real_copies_of_hubspot_and_salesforce_load_as_they_are(shared_data: Pat
     assert rows.frame.filter(pl.col("field") == "amount")["value"].sort().to_list() == [
         "1", "200000", "210000", "24120000",
     ]  # fmt: skip
+
+
+def test_rows_that_only_end_deals() -> None:
+    rows = [
+        {"id": 1, "at": "2026-01-05", "op": "Delete"},
+        {"id": 2, "at": "2026-01-05", "op": "explode"},
+    ]
+    found = read_facts(rows)
+    assert shown(found) == ["01-05 delete"]
+    assert found.rejected == {"op: unknown-op": 1}
+
+
+def test_a_workbook(tmp_path: Path) -> None:
+    xlsxwriter = pytest.importorskip("xlsxwriter")
+    path = tmp_path / "history.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        day = book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
+        for row, cells in enumerate([("id", "at", "field", "value"), (7, None, "amount", 0.3)]):
+            sheet.write_row(row, 0, cells)
+        sheet.write_datetime(1, 1, datetime(2026, 1, 5, 9, 30), day)  # noqa: DTZ001
+    found = read_facts(path)
+    assert (column(found, "id"), shown(found)) == (["7"], ["01-05 09:30 amount 0.3"])
+
+
+def test_stages_of_plain_rows_have_labels_too() -> None:
+    rows = [
+        {"id": 1, "at": f"2026-01-0{n}", "field": "stage", "value": value}
+        for n, value in enumerate(("s1", "Demo", "s7"), 1)
+    ]
+    found = read_facts(rows, stages=DATA / "stages.csv")
+    assert column(found, "value") == ["Demo", "Demo", "s7"]
+    assert (found.unknown_stages, read_facts(rows).unknown_stages) == (1, 0)
+
+
+STATES = st.lists(
+    st.tuples(
+        st.sampled_from("ab"),
+        st.integers(1, 28),
+        st.sampled_from(["Lead", "Demo", "Closed Won", "Closed Lost"]),
+        st.sampled_from([None, "100.00", "250.50"]),
+        st.sampled_from(["2026-03-31", "2026-04-30", "2026-05-31"]),
+    ),
+    max_size=25,
+    unique_by=lambda row: row[:2],
+)
+
+
+@given(STATES, st.randoms())
+@settings(max_examples=25, deadline=None)
+def test_the_facts_of_states_give_the_states_again(
+    states: list[tuple[Any, ...]], mixing: random.Random
+) -> None:
+    names = ("OpportunityId", "CreatedDate", "StageName", "Amount", "CloseDate")
+    rows = [
+        dict(zip(names, (deal, f"2026-01-{day:02}T12:00:00Z", *rest), strict=True))
+        for deal, day, *rest in states
+    ]
+    mixing.shuffle(rows)
+    found = read_facts(pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String)))
+    changes = found.frame.rows_by_key("id", named=True)
+    expected: dict[str, str | None] = {}
+    for deal, day, stage, amount, date in sorted(states):
+        after = 1_767_225_600_000 + day * 86_400_000
+        known = {
+            each["field"]: each["value"] for each in changes[deal] if each["at"] < after
+        }  # fmt: skip
+        is_closed = stage.startswith("Closed")
+        expected[deal] = expected.get(deal) if is_closed else date
+        assert known["stage"] == stage
+        assert known.get("amount") == (amount and amount.rstrip("0").rstrip("."))
+        assert known.get("closed") == (date if is_closed else None)
+        assert known.get("expected_close") == expected[deal]
+        # each fact is a change
+    for one, other in zip(found.frame.rows(), found.frame.rows()[1:], strict=False):
+        assert (one[0], one[1], one[3]) != (other[0], other[1], other[3])

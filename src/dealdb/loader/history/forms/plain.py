@@ -51,8 +51,9 @@ def wide_rows(table: HistoryTable, mapping: Mapping[str, str | None]) -> Changes
     )
     kept = [ROW, SHAPE, *(f"\0{name}" for name in _BESIDE)]
     plain = {f"\0{name}": name for name in _BESIDE}
-    ends = frame.filter(pl.col("\0op").is_not_null()).select(kept).rename(plain)
-    states = frame.filter(pl.col("\0op").is_null())
+    is_state = pl.col("\0op").str.to_lowercase().fill_null("set") == "set"
+    ends = frame.filter(~is_state).select(kept).rename(plain)
+    states = frame.filter(is_state)
     given = pl.DataFrame(
         [(n, name) for n, shape in enumerate(table.shapes) for name in shape],
         schema={SHAPE: pl.Int32, "name": pl.String},

@@ -38,6 +38,8 @@ class HistoryTable:
     ----------
     frame
         Their cells as text, with the columns ``ROW`` and ``SHAPE``; null where a cell is empty.
+    height
+        How many rows there are.
     headers
         Names of the columns.
     shapes
@@ -64,8 +66,13 @@ class HistoryTable:
             height += chunk.frame.height
         self.frame = pl.concat(parts, how="diagonal") if parts else pl.DataFrame()
         self.header = self._source.header
+        self.height = height
         self.headers = [name for name in self.frame.columns if name not in (ROW, SHAPE)]
         self._by_key = {key_of(name): name for name in reversed(self.headers)}
+
+    def release(self) -> None:
+        """Let the cells go, which changes were made of."""
+        self.frame = pl.DataFrame()
 
     def close(self) -> None:
         """Tidy up what the source needed."""
