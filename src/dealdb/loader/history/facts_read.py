@@ -36,7 +36,7 @@ class FactsRead:
     ----------
     frame
         A row a fact, ordered by deal and moment, with the columns of ``FACT_SCHEMA``: ``id``; ``at``, milliseconds
-        since 1970, UTC; ``precision`` (``ms``, ``s`` or ``day``); ``field``, empty for the end of a deal; ``value``,
+        since 1970, UTC; ``precision`` (``ms``, ``s`` or ``day``); ``field``, null for the end of a deal; ``value``,
         the text that the store keeps; ``op``; ``who``; ``source``; ``key``, what the source calls the change; and
         ``place``, which orders facts of one moment.
     openings

@@ -167,7 +167,7 @@ class FactReading:
             f"expected one of {', '.join([*FIELD_OPS, *END_OPS])}", column="op", value=op,
         )  # fmt: skip
         frame = self._reject(
-            frame, op.is_in(FIELD_OPS) & pl.col("name").is_null(), "missing-field",
+            frame, op.is_in(FIELD_OPS) & (op != "retract") & pl.col("name").is_null(), "missing-field",
             "expected the name of a field", column="field",
         )  # fmt: skip
         frame = self._reject(
@@ -185,7 +185,11 @@ class FactReading:
         fields = {name: field for name, field in self._changes.fields.items() if field is not None}
         is_end = pl.col("op").is_in(END_OPS)
         field = pl.col("name").replace_strict(fields, default=None, return_dtype=pl.String)
-        frame = frame.with_columns(pl.when(is_end).then(pl.lit("")).otherwise(field).alias("field"))
+        # the end of a deal can be retracted, too
+        of_deal = is_end | ((pl.col("op") == "retract") & pl.col("name").is_null())
+        frame = frame.with_columns(
+            pl.when(of_deal).then(pl.lit("")).otherwise(field).alias("field")
+        )
         # a row that shows a deal as deleted counts for that alone, too
         frame = frame.filter(pl.col("field").is_not_null())
         if self._wanted is not None:

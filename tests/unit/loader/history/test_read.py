@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import random
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,16 @@ from dealdb.errors import LoadError
 from dealdb.loader.history.facts_read import FACT_SCHEMA, FactsRead
 from dealdb.loader.history.read import read_facts
 from dealdb.model.pipeline import Kind, Pipeline, Stage
+from dealdb.store.encoding import FACT_COLUMNS, checked_facts
 
 DATA = Path(__file__).parents[3] / "data" / "history"
 
 
 def read(name: str, **options: Any) -> FactsRead:
-    return read_facts(DATA / name, rejects=False, **options)
+    found = read_facts(DATA / name, rejects=False, **options)
+    # they are facts that the log takes
+    checked_facts(found.frame.select(list(FACT_COLUMNS)))
+    return found
 
 
 def shown(found: FactsRead, deal: str | None = None) -> list[str]:
@@ -453,7 +458,7 @@ def test_ties_are_counted() -> None:
     found = read_facts(rows)
     assert shown(found) == ["01-05 amount 1", "01-05 stage Demo", "01-05 stage Lead"]
     assert (found.ties, found.repeated) == (2, 1)
-    keyed = [{**row, "key": key} for row, key in zip(rows, (10, 9, 9, 8), strict=True)]
+    keyed = [{**row, "key": key} for row, key in zip(rows, ("b", "a", "a", "c"), strict=True)]
     found = read_facts(keyed)
     assert shown(found) == ["01-05 amount 1", "01-05 stage Lead", "01-05 stage Demo"]
     assert found.ties == 0
@@ -540,6 +545,43 @@ def test_real_copies_of_hubspot_and_salesforce_load_as_they_are(shared_data: Pat
     assert rows.rejected == {"probability: not-a-probability": 1}
     assert rows.frame.filter(pl.col("field") == "amount")["value"].sort().to_list() == [
         "1", "200000", "210000", "24120000",
+    ]  # fmt: skip
+
+
+def test_a_round_of_one_second_ends_where_it_ended() -> None:
+    steps = ("Lead", "Demo", "Offer", "Demo", "Offer")
+    rows: list[dict[str, Any]] = [
+        {"deal_id": 1, "field_key": "title", "old_value": old, "new_value": new,
+         "time": "2026-01-05 09:00:00"}
+        for old, new in pairwise(steps)
+    ]  # fmt: skip
+    found = read_facts(rows[::-1])
+    # without numbers, what is said twice is kept once, as the last of both
+    assert column(found, "value") == ["Demo", "Offer"]
+    assert (found.ties, found.repeated) == (0, 2)
+    assert read_facts([*rows[:2], *rows[:2]]).frame["value"].to_list() == ["Demo", "Offer"]
+    names = {
+        "deal_id": "OpportunityId", "field_key": "Field", "old_value": "OldValue",
+        "new_value": "NewValue", "time": "CreatedDate",
+    }  # fmt: skip
+    keyed = [
+        {**{names[name]: cell for name, cell in row.items()}, "Field": "Name", "Id": f"k{9 - n}"}
+        for n, row in enumerate(rows)
+    ]
+    found = read_facts(keyed)
+    assert shown(found) == [f"01-05 09:00 name {step}" for step in steps[1:]]
+    # keys alone tell the last one, too
+    assert column(found, "key") == ["000000/k9", "000001/k6", "000002/k7", "000003/k8"]
+
+
+def test_the_end_of_a_deal_can_be_retracted() -> None:
+    rows = [
+        {"id": 1, "at": "2026-01-05", "op": "delete", "field": None, "value": None},
+        {"id": 1, "at": "2026-01-05", "op": "retract", "field": None, "value": None},
+    ]
+    found = read_facts(rows)
+    assert found.frame.select("field", "value", "op").rows() == [
+        (None, None, "retract"), (None, None, "delete"),
     ]  # fmt: skip
 
 

@@ -44,8 +44,7 @@ def aged(frame: pl.DataFrame) -> pl.DataFrame:
 def differences(states: pl.DataFrame) -> pl.DataFrame:
     """Facts of states: the values that differ from those of the state before."""
     is_end = pl.col("op").is_in(END_OPS)
-    digits = pl.col("key").str.extract("^([0-9]+)(?::|$)").str.len_chars().fill_null(0)
-    states = states.sort("id", "at", is_end, digits, "key", ROW, maintain_order=True)
+    states = states.sort("id", "at", is_end, "key", ROW, maintain_order=True)
     life = is_end.cast(pl.Int64).cum_sum().over("id") - is_end.cast(pl.Int64)
     states = states.with_columns(life.alias("life"))
     value, one = pl.col("value"), ("id", "life", "field")

@@ -11,9 +11,8 @@ from dealdb.loader.history.facts_read import END_OPS, FACT_SCHEMA
 from dealdb.loader.history.rows.history_table import ROW
 
 _ONE = ("id", "field", "at")
-# numbers are not ordered as texts are
-_DIGITS = pl.col("key").str.extract("^([0-9]+)(?::|$)").str.len_chars().fill_null(0)
-_BY_KEY = (_DIGITS, pl.col("key"), pl.col(ROW))
+# keys are compared as texts, as the fold of facts does
+_BY_KEY = (pl.col("key"), pl.col(ROW))
 
 
 def chained(changes: pl.DataFrame) -> pl.DataFrame:
@@ -29,7 +28,7 @@ def chained(changes: pl.DataFrame) -> pl.DataFrame:
     -------
     polars.DataFrame
         Sorted by deal, field and moment, with ``order`` among those of one moment, and ``decided``: whether the
-        values say it.
+        values say it. Where the keys say another order, the place in the chain stands before each of them.
 
     Examples
     --------
@@ -47,8 +46,12 @@ def chained(changes: pl.DataFrame) -> pl.DataFrame:
     >>> chained(changes)["value"].to_list()
     ['Demo', 'Offer']
     """
-    # the same change twice is one
-    changes = changes.unique([*_ONE, "old", "value", "key"], keep="first", maintain_order=True)
+    # the same number twice is one change; without one, a deal may have gone the same way twice
+    keyed = pl.col("key").is_not_null()
+    once = changes.filter(keyed).unique(
+        [*_ONE, "old", "value", "key"], keep="last", maintain_order=True
+    )
+    changes = pl.concat([once, changes.filter(~keyed)])
     changes = changes.sort(*_ONE, *_BY_KEY, maintain_order=True)
     changes = changes.with_columns(
         pl.lit(0, dtype=pl.Int64).alias("order"),
@@ -69,7 +72,16 @@ def chained(changes: pl.DataFrame) -> pl.DataFrame:
         found, schema={"\0at": pl.Int64, "order": pl.Int64, "decided": pl.Boolean}, orient="row"
     )
     changes = changes.update(fixed, on="\0at").drop("\0at")
-    return changes.sort(*_ONE, "order", maintain_order=True)
+    changes = changes.sort(*_ONE, "order", maintain_order=True)
+    return changes.with_columns(_key_in_order().alias("key"))
+
+
+def _key_in_order() -> pl.Expr:
+    """Keys that have the order of the chain as texts: whoever only compares keys finds the last change, too."""
+    is_later = (pl.col("key") >= pl.col("key").shift(1).over(_ONE)).fill_null(value=True)
+    decided = pl.col("decided") & (pl.len().over(_ONE) > 1)
+    rank = pl.col("order").cast(pl.String).str.zfill(6) + pl.lit("/")
+    return pl.when(decided & ~is_later.all().over(_ONE)).then(rank + pl.col("key")).otherwise("key")
 
 
 def _chain_of_field(part: pl.DataFrame) -> list[tuple[int, int, bool]]:
@@ -80,9 +92,16 @@ def _chain_of_field(part: pl.DataFrame) -> list[tuple[int, int, bool]]:
         places, olds, news = (group[name].to_list() for name in ("\0at", "old", "value"))
         steps = list(zip(olds, news, strict=True))
         path = chain(steps, before)
-        order = path if path is not None else range(len(steps))
-        found += [(places[step], n, path is not None) for n, step in enumerate(order)]
-        before = (steps[list(order)[-1]][1],)
+        places_in = {step: n for n, step in enumerate(path or ())}
+        if path is None:
+            # rows that the source has twice
+            different = list(dict.fromkeys(steps))
+            path = chain(different, before)
+            ranks = {different[step]: n for n, step in enumerate(path or ())}
+            places_in = {n: ranks.get(step, n) for n, step in enumerate(steps)}
+        found += [(places[n], place, path is not None) for n, place in places_in.items()]
+        last = max(places_in, key=lambda n: (places_in[n], n))
+        before = (steps[last][1],)
     return found
 
 
@@ -146,10 +165,12 @@ def placed(facts: pl.DataFrame) -> tuple[pl.DataFrame, int, int]:
         "id", "at", pl.col("precision") != "day", is_end, "field", "order", *_BY_KEY,
         nulls_last=False, maintain_order=True,
     )  # fmt: skip
-    facts = facts.unique([*_ONE, "op", "value", "key"], keep="first", maintain_order=True)
+    facts = facts.unique([*_ONE, "op", "value", "key"], keep="last", maintain_order=True)
     place = pl.int_range(pl.len(), dtype=pl.UInt32).alias("place")
     ties = _n_ties(facts)
-    return facts.with_columns(place).select(list(FACT_SCHEMA)), ties, n_before - facts.height
+    # what ends a deal is no fact of a field
+    field = pl.when(pl.col("field") != "").then("field").alias("field")
+    return facts.with_columns(place, field).select(list(FACT_SCHEMA)), ties, n_before - facts.height
 
 
 def _n_ties(facts: pl.DataFrame) -> int:
