@@ -78,6 +78,30 @@ def read_stages(source: Any) -> StageTable:
     >>> table.labels["s2"], [stage.name for stage in table.stages]
     ('Won', ['Demo', 'Won'])
     """
+    rows = stage_rows(source)
+    labels = {str(row["id"]): str(row["label"] or row["id"]) for row in rows}
+    return StageTable(labels, tuple(_stages(rows)))
+
+
+def stage_rows(source: Any) -> list[dict[str, str | None]]:
+    """
+    Rows of a table of stages, in the order of the stages, with the same names whatever program wrote it.
+
+    Returns
+    -------
+    list
+        For each stage ``id``, ``label``, ``order``, ``probability``, ``won`` and ``closed``, None where it has none.
+
+    Raises
+    ------
+    LoadError
+        If it can't be read, or has no column of ids.
+
+    Examples
+    --------
+    >>> [(row["id"], row["label"]) for row in stage_rows([{"id": 4, "name": "Demo"}])]
+    [('4', 'Demo')]
+    """
     with ExitStack() as keep:
         opened = open_source(source, format=None, delimiter=None, keep=keep)
         frame = pl.concat([chunk.frame for chunk in opened.chunks()], how="diagonal")
@@ -93,8 +117,7 @@ def read_stages(source: Any) -> StageTable:
         for role, header in headers.items()
     }
     rows = [dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]
-    rows = sorted((row for row in rows if row["id"]), key=lambda row: _number(row["order"]) or 0)
-    return StageTable({row["id"]: row["label"] or row["id"] for row in rows}, tuple(_stages(rows)))
+    return sorted((row for row in rows if row["id"]), key=lambda row: _number(row["order"]) or 0)
 
 
 class WithStages(DerivedSource):

@@ -20,7 +20,7 @@ from dealdb.loader.objects.answers import (
 from dealdb.loader.objects.pages import Pages
 from dealdb.loader.objects.side_lists import SideLists
 from dealdb.loader.sources.json_text import DECODER, JsonText
-from dealdb.loader.sources.rows import Rows, Spellings
+from dealdb.loader.sources.rows import Rows, Spellings, Unfold, one_row
 from dealdb.loader.sources.text_file import ByteStream, check_row, check_rows
 
 # an answer that is larger is no page of one
@@ -39,6 +39,7 @@ class JsonLinesSource:
         self.name = stream.name
         self.bytes_total = stream.bytes_total
         self.notes = [] if stream.encoding == "utf-8" else [f"encoding {stream.encoding}"]
+        self.unfold: Unfold = one_row
         self._stream = stream
 
     def chunks(self) -> Iterator[Chunk]:
@@ -51,11 +52,13 @@ class JsonLinesSource:
             *complete, rest = text.split(b"\n")
             check_row(self.name, line, rest)
             yield from self._counted(
-                chunks_of_lines(complete, RowPlace(line, "", at), done, spellings)
+                chunks_of_lines(complete, RowPlace(line, "", at), done, spellings, self.unfold)
             )
             line += len(complete)
             at = None if at is None else at + len(text) - len(rest)
-        yield from self._counted(chunks_of_lines([rest], RowPlace(line, "", at), done, spellings))
+        yield from self._counted(
+            chunks_of_lines([rest], RowPlace(line, "", at), done, spellings, self.unfold)
+        )
 
     def _counted(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         for chunk in chunks:
@@ -65,16 +68,20 @@ class JsonLinesSource:
 
 
 def chunks_of_lines(
-    lines: Sequence[bytes], first: RowPlace, done: int | None, spellings: Spellings | None = None
+    lines: Sequence[bytes],
+    first: RowPlace,
+    done: int | None,
+    spellings: Spellings | None = None,
+    unfold: Unfold = one_row,
 ) -> Iterator[Chunk]:
     """Rows of lines that are each one JSON object; ``first`` is where the first one is."""
     spellings = spellings or Spellings()
-    gathered = Rows(spellings=spellings)
+    gathered = Rows(spellings=spellings, unfold=unfold)
     after = first.offset
     for number, raw in enumerate(lines, start=first.line):
         if gathered.is_full(ROWS_A_CHUNK):
             yield gathered.chunk(done)
-            gathered = Rows(spellings=spellings)
+            gathered = Rows(spellings=spellings, unfold=unfold)
         offset = after
         after = None if after is None else after + len(raw) + 1
         if not raw.strip():
@@ -108,6 +115,7 @@ class JsonArraySource:
         self.name = stream.name
         self.bytes_total = stream.bytes_total
         self._encoding = [] if stream.encoding == "utf-8" else [f"encoding {stream.encoding}"]
+        self.unfold: Unfold = one_row
         self._stream = stream
         self._lacking = ""
         self._lists: SideLists | None = None
@@ -129,14 +137,14 @@ class JsonArraySource:
         lists = self._side_lists()
         text = self._text()
         pages, spellings, n_rows = Pages(), Spellings(), 0
-        gathered = Rows(spellings=spellings)
+        gathered = Rows(spellings=spellings, unfold=self.unfold)
         for row, place in self._rows(text, pages):
             gathered.add(lists.explained(row) if lists else row, place)
             n_rows += 1
             if gathered.is_full(ROWS_A_CHUNK):
                 check_rows(self.name, n_rows, self.bytes_total, self._stream.max_expansion)
                 yield gathered.chunk(text.done)
-                gathered = Rows(spellings=spellings)
+                gathered = Rows(spellings=spellings, unfold=self.unfold)
         self._lacking = pages.lacking(n_rows)
         yield replace(gathered.chunk(text.done), incomplete=self._lacking)
 
@@ -259,15 +267,16 @@ class MappingsSource:
         self.notes: list[str] = []
         self.repeatable = isinstance(rows, Sequence)
         self.rows_total = len(rows) if isinstance(rows, Sequence) else None
+        self.unfold: Unfold = one_row
         self._rows = rows
 
     def chunks(self) -> Iterator[Chunk]:
         """Rows of the iterable, some thousand at a time; an element that is not a mapping is rejected."""
         spellings = Spellings()
-        gathered = Rows(spellings=spellings)
+        gathered = Rows(spellings=spellings, unfold=self.unfold)
         for number, row in enumerate(self._rows, start=1):
             gathered.add(row, RowPlace(number, ""))
             if gathered.is_full(ROWS_A_CHUNK):
                 yield gathered.chunk(None, dates_are_text=True)
-                gathered = Rows(spellings=spellings)
+                gathered = Rows(spellings=spellings, unfold=self.unfold)
         yield gathered.chunk(None, dates_are_text=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain
+from typing import TypeAlias
 
 import polars as pl
 
@@ -29,6 +30,14 @@ _MOST_CELLS = 4_000_000
 _MOST_SHAPES = 10_000
 # stands for a row that nobody could read
 _DEEP = "[[...]]"
+
+# what one element of a source is made into: most are one row
+Unfold: TypeAlias = Callable[[object], Iterable[object]]
+
+
+def one_row(element: object) -> Iterable[object]:
+    """Element as the one row that it is."""
+    return (element,)
 
 
 class Spellings:
@@ -82,12 +91,15 @@ class Rows:
         Rows that are not mappings of names to values that have a text.
     spellings
         How the names of the source are spelled.
+    unfold
+        Makes rows of an element of the source that holds several.
     """
 
     rows: list[Mapping[str, object]] = field(default_factory=list)
     places: list[RowPlace] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     spellings: Spellings = field(default_factory=Spellings)
+    unfold: Unfold = one_row
     _beside: dict[str, str] = field(default_factory=dict)
     _names: set[object] = field(default_factory=set)
 
@@ -102,21 +114,25 @@ class Rows:
         message = f"expected {expected}"
         self.rejects.append(Reject(line=line, code=code, message=message, raw=raw, offset=offset))
 
-    def add(self, row: object, place: RowPlace) -> None:
+    def add(self, element: object, place: RowPlace) -> None:
         """
-        Take a row, or reject it if it is not a mapping, or none that a table could have.
+        Take the rows of an element, or reject those that are not mappings, or none that a table could have.
 
         Raises
         ------
         LoadError
             If the rows have more names than a table has columns.
         """
-        if is_too_deep(row):
+        if is_too_deep(element):
             found = place if place.raw else place._replace(raw=_DEEP)
             self.reject(
                 found, "type", f"lists and objects in one another at most {MOST_DEEP} times"
             )
             return
+        for row in self.unfold(element):
+            self._add(row, place)
+
+    def _add(self, row: object, place: RowPlace) -> None:
         if not isinstance(row, Mapping):
             found = place if place.raw else place._replace(raw=as_json(row))
             self.reject(found, "not-an-object", "an object of names and values")

@@ -1,0 +1,1 @@
+"""Rows of a source of history: their cells as text, and the moments in them."""

@@ -1,0 +1,1 @@
+"""What follows from the order of changes: chains, differences, outcomes, closing days and merges."""
