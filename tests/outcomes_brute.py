@@ -16,7 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from h1 import moment
-from histories import Row
+from random_histories import Row
 
 Group = tuple[Any, ...]
 KINDS = {"Won": "won", "Lost": "lost"}
