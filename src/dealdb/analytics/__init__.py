@@ -6,7 +6,7 @@ deals that a metric counts, and ``metrics`` has one file for each.
 
 The order of the parts; nothing imports from a part behind it:
 options, result → flags, periods, doubts → exact → weights → scope, shared_sums → metrics →
-history → on_history → analytics.
+history → estimates → prediction → on_history → analytics.
 """
 
 from __future__ import annotations
