@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from random import Random
 from typing import TypeAlias
 
@@ -126,7 +127,12 @@ class _Deal:
         truth, random = self._truth, self._random
         yield self._row(at, "stage", stage)
         if truth.drift or truth.drift_spread:
-            change = Decimal(str(2.718281828459045 ** (truth.drift + truth.drift_spread * (2 * random.random() - 1))))
+            change = Decimal(
+                str(
+                    2.718281828459045
+                    ** (truth.drift + truth.drift_spread * (2 * random.random() - 1))
+                )
+            )
             self.amount = (self.amount * change).quantize(_CENT)
             yield self._row(at, "amount", str(self.amount))
         if stage in (WON, LOST):
@@ -170,7 +176,7 @@ def _begin(truth: Truth, random: Random) -> int:
 
 def _merges(made: list[_Deal], truth: Truth, random: Random) -> list[Row]:
     found: list[Row] = []
-    for deal, survivor in zip(made, made[1:], strict=False):
+    for deal, survivor in pairwise(made):
         if random.random() < truth.merge:
             at = max(deal.begin, survivor.begin) + int(random.random() * 20 * _DAY) + 1
             if at < _moment(truth, truth.watched) and all(row[4] == "set" for row in deal.rows()):
@@ -185,5 +191,3 @@ def _moment(truth: Truth, days: float) -> int:
 
 def _day(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).date().isoformat()
-
-

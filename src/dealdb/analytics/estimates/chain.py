@@ -90,8 +90,12 @@ class Chain:
             Number of open stages.
         """
         came = pl.col("entry") if "entry" in visits.columns else pl.lit(0.0)
-        seen = visits.with_columns(_came=came.fill_null(0.0)).filter(pl.col("days") >= pl.col("_came"))
-        return cls(tuple(_ageing(seen.filter(pl.col("stage") == n), n_stages) for n in range(n_stages)))
+        seen = visits.with_columns(_came=came.fill_null(0.0)).filter(
+            pl.col("days") >= pl.col("_came")
+        )
+        return cls(
+            tuple(_ageing(seen.filter(pl.col("stage") == n), n_stages) for n in range(n_stages))
+        )
 
     def rates(self, draws: Draws | None = None, n: int = 1) -> Rates:
         """
@@ -122,7 +126,8 @@ def cumulated(edges: Floats, rates: Floats, ages: Sequence[float] | Floats) -> F
 
     ends = np.append(edges[1:], np.inf)
     spent = np.clip(np.asarray(ages, dtype=np.float64)[:, None], edges, ends) - edges
-    return np.matmul(spent, rates)
+    found: Floats = np.matmul(spent, rates)
+    return found
 
 
 def _ageing(visits: pl.DataFrame, n_stages: int) -> Ageing:

@@ -51,7 +51,8 @@ class Draws:
         width = chances.shape[-1]
         raw = self._bits.random_raw(n * width).reshape(n, width)
         raw >>= np.uint64(64 - _BITS)
-        return raw < below
+        found: NDArray[np.bool_] = raw < below
+        return found
 
     def uniform(self, n: int) -> Floats:
         """Numbers between 0 and 1, never one of these."""
@@ -93,13 +94,13 @@ def normal_share(points: Floats) -> Floats:
     """
     import numpy as np
 
-    _, shares = _table()
+    _, shares, slopes = _table()
     # places in the table are told by arithmetic: a search for each takes ten times as long
     place = (points + _FAR) * ((_POINTS - 1) / (2 * _FAR))
     np.clip(place, 0.0, _POINTS - 1.5, out=place)
     left = place.astype(np.int32)
     place -= left
-    place *= np.diff(shares).take(left)
+    place *= slopes.take(left)
     place += shares.take(left)
     return place
 
@@ -116,16 +117,17 @@ def normal_point(shares: Floats) -> Floats:
     """
     import numpy as np
 
-    grid, below = _table()
+    grid, below, _ = _table()
     return np.interp(shares, below, grid)
 
 
 @cache
-def _table() -> tuple[Floats, Floats]:
+def _table() -> tuple[Floats, Floats, Floats]:
     import numpy as np
 
     normal = NormalDist()
     grid = np.linspace(-_FAR, _FAR, _POINTS)
     # the lower half, which has the digits; the upper one is its mirror image
     half = np.array([normal.cdf(point) for point in grid[: _POINTS // 2].tolist()])
-    return grid, np.concatenate([half, [0.5], 1 - half[::-1]])
+    shares = np.concatenate([half, [0.5], 1 - half[::-1]])
+    return grid, shares, np.diff(shares)

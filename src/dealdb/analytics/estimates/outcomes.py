@@ -59,7 +59,7 @@ def won_within(
     import numpy as np
 
     step = days / _STEPS
-    grid = np.arange(_STEPS + 1) * step
+    grid: Floats = np.arange(_STEPS + 1) * step
     fresh = [
         _leaving(stage.edges, rate, grid[None, :])[:, 0]
         for stage, rate in zip(chain.stages, rates, strict=True)
@@ -97,7 +97,7 @@ def _points(ages: Floats) -> Floats:
 
 
 def _leaving(edges: Floats, rates: Floats, ages: Floats) -> Floats:
-    """Share that leaves in each step to each goal: by draw, start, step and goal; given that the first age was reached."""
+    """Share that leaves in each step to each goal, of who has reached the first age: by draw, start, step and goal."""
     import numpy as np
 
     n, points = ages.shape
@@ -194,7 +194,8 @@ def _exits(edges: Floats, rates: Floats, ages: Floats, draws: Draws) -> tuple[Fl
 
     def upto(age: Floats) -> Floats:
         place = np.searchsorted(edges, age, side="right") - 1
-        return at_edges[place] + (age - edges[place]) * total[place]
+        summed: Floats = at_edges[place] + (age - edges[place]) * total[place]
+        return summed
 
     goal = upto(ages) + draws.exponentials(len(ages))
     place = np.searchsorted(at_edges, goal, side="right") - 1

@@ -74,7 +74,9 @@ def scored(pairs: pl.DataFrame) -> Scores | None:
         rate=y.mean(),
         bias=(p - y).mean(),
     ).row(0)
-    bins = pairs.group_by((p * BINS).floor().clip(0, BINS - 1)).agg(n=pl.len(), p=p.mean(), y=y.mean())
+    bins = pairs.group_by((p * BINS).floor().clip(0, BINS - 1)).agg(
+        n=pl.len(), p=p.mean(), y=y.mean()
+    )
     weight = pl.col("n") / n
     reliability, resolution = bins.select(
         (weight * (pl.col("p") - pl.col("y")) ** 2).sum().alias("reliability"),

@@ -57,7 +57,9 @@ def ends(past: Past) -> pl.DataFrame:
 def visits(past: Past) -> pl.DataFrame:
     """Visits as ``stage_spans`` has them, of the deals that count, with ``goal``: the stage that came next, or null."""
     spans = stage_spans(past.facts, past.moment)
-    follows = (pl.col("how") == EXITED) & (pl.col("left") == pl.col("entered").shift(-1).over("life"))
+    follows = (pl.col("how") == EXITED) & (
+        pl.col("left") == pl.col("entered").shift(-1).over("life")
+    )
     # between two visits there may be a time without a stage
     goal = pl.when(follows).then(pl.col("stage").shift(-1).over("life"))
     return past.chosen(spans.with_columns(goal=goal))

@@ -69,7 +69,9 @@ def stage_chances(
     keys = past.keys(("stage", *_FIGURES))
     first, end, window = past.bounds(since, until)
     lines = _entries(past, keys) if method != "markov" else _moves(past, keys)
-    inside = pl.col("at") < end if first is None else pl.col("at").is_between(first, end, closed="left")
+    inside = (
+        pl.col("at") < end if first is None else pl.col("at").is_between(first, end, closed="left")
+    )
     lines = lines.filter(inside)
     if method == "closed":
         lines = lines.filter("is_alive", pl.col("cause") > 0)
@@ -131,7 +133,9 @@ def _by_group(
     return rows.with_columns(pl.DataFrame(found, schema=_FIGURES).select(figures))
 
 
-def _row(won: int, n: int, chance: float | None = None, bounds: Any = (None, None)) -> dict[str, Any]:
+def _row(
+    won: int, n: int, chance: float | None = None, bounds: Any = (None, None)
+) -> dict[str, Any]:
     return {"won": won, "n": n, "chance": chance, "lo": bounds[0], "hi": bounds[1]}
 
 
@@ -171,6 +175,8 @@ def _markov(lines: pl.DataFrame, stages: list[str]) -> Iterator[dict[str, Any]]:
 def _doubts(table: pl.DataFrame, method: str) -> dict[str, int]:
     if method == "competing":
         many = int((table["undecided"] > _UNDECIDED).sum())
-        return {"stages of which more than 5 % is undecided, so that the chance is a lower bound": many}
+        return {
+            "stages of which more than 5 % is undecided, so that the chance is a lower bound": many
+        }
     empty = int((table["n"] == 0).sum())
     return {"stages that no deal tells of": empty}

@@ -148,7 +148,9 @@ def _curve(own: pl.DataFrame, event: str, level: float) -> pl.DataFrame:
     return curve.with_columns(s=1 - pl.col("incidence"), lo=1 - pl.col("hi"), hi=1 - pl.col("lo"))
 
 
-def _partitions(lines: pl.DataFrame, keys: list[str]) -> list[tuple[dict[str, pl.Expr], pl.DataFrame]]:
+def _partitions(
+    lines: pl.DataFrame, keys: list[str]
+) -> list[tuple[dict[str, pl.Expr], pl.DataFrame]]:
     """Groups in order, with their values as literals of the types of their columns."""
     if not keys or lines.is_empty():
         none = {key: pl.lit(None, lines.schema[key]).alias(key) for key in keys}
@@ -156,7 +158,10 @@ def _partitions(lines: pl.DataFrame, keys: list[str]) -> list[tuple[dict[str, pl
     ordered = lines.sort(keys, nulls_last=True, maintain_order=True)
     parts = ordered.partition_by(keys, as_dict=True, maintain_order=True)
     return [
-        ({key: pl.lit(value, lines.schema[key]) for key, value in zip(keys, group, strict=True)}, part)
+        (
+            {key: pl.lit(value, lines.schema[key]) for key, value in zip(keys, group, strict=True)},
+            part,
+        )
         for group, part in parts.items()
     ]
 
@@ -179,5 +184,7 @@ def _told(event: str, medians: list[tuple[dict[str, pl.Expr], int | None]]) -> l
         told.append("other ends compete: cumulative incidence, not Kaplan-Meier")
     if len(medians) == 1 and not medians[0][0]:
         median = medians[0][1]
-        told.append("median never reached" if median is None else f"median {median / DAY_MS:g} days")
+        told.append(
+            "median never reached" if median is None else f"median {median / DAY_MS:g} days"
+        )
     return told

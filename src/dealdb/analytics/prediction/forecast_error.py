@@ -1,0 +1,237 @@
+"""Errors of earlier forecasts: what was forecast some days before the end of a period, against what was won."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from decimal import Context, Decimal
+from fractions import Fraction
+from typing import Any
+
+import polars as pl
+
+from dealdb.analytics.estimates.scores import mape, wape
+from dealdb.analytics.exact import column_scale
+from dealdb.analytics.history.days import day_of_ms, end_ms
+from dealdb.analytics.history.past import Past
+from dealdb.analytics.options import Day, whole_number
+from dealdb.analytics.periods import Periods
+from dealdb.analytics.prediction.ends import WON
+from dealdb.analytics.prediction.moments import chance_digits, chance_units, stood, years_of
+from dealdb.analytics.result import MetricResult
+from dealdb.errors import QueryError
+from dealdb.model.schema import MAX_DECIMAL_DIGITS
+
+_MONEY = ("actual", "base", "commit", "high", "base_error", "commit_error", "high_error")
+_FIGURES = (*_MONEY, "base_share")
+_ROWS = ("period", "label", "days_before")
+_READS = ("amount", "currency", "expected_close", "closed", "probability")
+_MOST_PERIODS = 200
+# sums have more digits than the default context keeps
+_EXACT = Context(prec=2 * MAX_DECIMAL_DIGITS)
+# periods from which a mean of errors says something
+_FEW = 8
+
+
+def forecast_error(
+    past: Past,
+    *,
+    period: str = "quarter",
+    days_before: Sequence[int] = (90, 60, 30, 7),
+    since: Day = None,
+    until: Day = None,
+) -> MetricResult:
+    """
+    Forecasts of each period as they stood so many days before its end, against what was won in it.
+
+    Parameters
+    ----------
+    past
+        The past, up to ``as_of``. Groups are those of a deal at the moment of the forecast, and for what was won at
+        the end of the period.
+    period
+        ``"month"``, ``"quarter"`` or ``"year"``; those that are over by ``as_of``.
+    days_before
+        Days from the forecast to the last day of the period; the forecast is of the end of that day.
+    since, until
+        Only periods that begin in this window, ``until`` itself outside; by default from the first fact on.
+
+    Returns
+    -------
+    MetricResult
+        A row for each period and number of days: ``period`` (its first day), ``label``, ``days_before``; ``actual``
+        (won in the period, as known at its end), and of that day ``base`` (won to date, and open deals due in the
+        period times their chances), ``commit`` (won, and open deals of the category commit) and ``high`` (won, and all
+        open deals due); the three errors (forecast minus actual: above 0, too high), and ``base_share``, the first
+        error over the actual. The notes have MAPE and WAPE by number of days.
+
+    Raises
+    ------
+    QueryError
+        If an option can't be understood, no period is over by ``as_of``, or ``as_of`` is before the first fact.
+
+    Source
+    ------
+    docs/metrics.md#forecast-error
+    """
+    ahead = [whole_number("days_before", each, least=0, most=3_660) for each in days_before]
+    keys = past.keys((*_ROWS, *_FIGURES))
+    periods = _periods(past, period, since, until)
+    parts = [part for each in periods for part in _told(past, each, ahead, keys)]
+    lines = pl.concat(parts) if parts else pl.DataFrame()
+    if lines.is_empty():
+        msg = "no forecast lies after the first fact: choose fewer days_before, or a later since"
+        raise QueryError(msg)
+    currency, keys = past.currency(lines.with_columns(value="amount"), keys)
+    digits = chance_digits(past.pipeline, lines["probability"])
+    scale = column_scale(lines["amount"])
+    table = _table(lines, keys, scale, digits)
+    _tell(past, table, len(periods))
+    shown = lines.filter(pl.col("_is_actual")).with_columns(
+        value="amount",
+        to=pl.lit(None, pl.String),
+        **{"from": pl.lit(None, pl.String), "at": pl.col("_at")},
+    )
+    return past.result(
+        "forecast_error",
+        table,
+        shown,
+        keys=keys,
+        rows=_ROWS,
+        figures=_FIGURES,
+        n=lines["life"].n_unique(),
+        window=past.bounds(since, until)[2],
+        currency=currency,
+        counts={
+            "open deals due in a period without a usable chance, in no base": lines.filter(
+                ~pl.col("_is_actual") & pl.col("_is_open") & pl.col("_units").is_null()
+            ).height
+        },
+    )
+
+
+def _periods(past: Past, period: str, since: Day, until: Day) -> list[tuple[date, date, str]]:
+    """First day, last day and label of the periods that are over."""
+    if period not in ("month", "quarter", "year"):
+        msg = f"period={str(period)[:40]!r} is not a choice: use month or quarter or year"
+        raise QueryError(msg)
+    first, end, _ = past.bounds(since, until)
+    begin = past.facts.first
+    if begin is None:
+        return []
+    day = day_of_ms(begin if first is None else max(first, begin), past.zone)
+    after = day_of_ms(past.moment, past.zone)
+    last = day_of_ms(max(end - 1, 0), past.zone)
+    found = Periods(period, years_of(past.pipeline)).between(day, after)
+    if found.height > _MOST_PERIODS:
+        msg = f"more than {_MOST_PERIODS} periods: choose a later since"
+        raise QueryError(msg)
+    starts, labels = found["period"].to_list(), found["label"].to_list()
+    over = [
+        (start, following - timedelta(days=1), label)
+        for start, following, label in zip(starts, starts[1:], labels, strict=False)
+        if following <= after and start <= last
+    ]
+    if not over:
+        msg = f"no {period} is over by {past.day}: its result isn't known yet"
+        raise QueryError(msg)
+    return over
+
+
+def _told(
+    past: Past, period: tuple[date, date, str], ahead: Sequence[int], keys: Sequence[str]
+) -> Iterator[pl.DataFrame]:
+    """Deals of what was won in a period, and of each forecast of it."""
+    start, last, label = period
+    names = dict.fromkeys((*_READS, *keys))
+    known = past.facts.first
+    inside = pl.col("closed").is_between(start, last).fill_null(value=False)
+    due = (pl.col("expected_close").is_between(start, last)).fill_null(value=False)
+    won = pl.col("cause") == WON
+    end = end_ms(last, past.zone)
+    final = stood(past, end, names).filter(won & inside)
+    for days in ahead:
+        moment = end_ms(last - timedelta(days=days), past.zone)
+        if known is None or moment <= known:
+            continue
+        state = stood(past, moment, names)
+        forecast = state.filter((won & inside) | ((pl.col("cause") == 0) & due))
+        for deals, is_actual, at in ((final, True, end), (forecast, False, moment)):
+            yield _weighed(past, deals).with_columns(
+                period=pl.lit(start),
+                label=pl.lit(label),
+                days_before=pl.lit(days, pl.UInt32),
+                _is_actual=pl.lit(is_actual),
+                _at=pl.lit(at, pl.Int64),
+            )
+
+
+def _weighed(past: Past, deals: pl.DataFrame) -> pl.DataFrame:
+    """Deals with ``_units``, their chance as an integer, and whether their stage is of the category commit."""
+    committed = [each.name for each in past.pipeline if _category(each) == "commit"]
+    is_open = pl.col("cause") == 0
+    return deals.with_columns(
+        pl.col("amount").fill_null(0),
+        _is_open=is_open,
+        _units=chance_units(chance_digits(past.pipeline, deals["probability"])),
+        _commit=is_open & pl.col("stage").is_in(committed).fill_null(value=False),
+    )
+
+
+def _category(stage: Any) -> str | None:
+    found: str | None = getattr(stage, "category", None)
+    return found
+
+
+def _table(lines: pl.DataFrame, keys: list[str], scale: int, digits: int) -> pl.DataFrame:
+    units, one = pl.col("amount").to_physical(), pl.lit(10**digits, pl.Int128)
+    forecast = ~pl.col("_is_actual")
+    is_won, is_open = forecast & ~pl.col("_is_open"), forecast & pl.col("_is_open")
+    to_date = pl.when(is_won).then(units).otherwise(0)
+    weighted = pl.when(is_open).then(units * pl.col("_units").fill_null(0)).otherwise(0)
+    sums = {
+        "actual": pl.when("_is_actual").then(units).otherwise(0),
+        "base": to_date * one + weighted,
+        "commit": to_date + pl.when(is_open & pl.col("_commit")).then(units).otherwise(0),
+        "high": to_date + pl.when(is_open).then(units).otherwise(0),
+    }
+    by = [*keys, "period", "days_before"]
+    grouped = (
+        lines.group_by(*keys, *_ROWS)
+        .agg(expr.sum().alias(name) for name, expr in sums.items())
+        .sort(by, descending=[name == "days_before" for name in by], nulls_last=True)
+    )
+    # the base has the digits of chances besides those of money
+    finer = {name: scale + digits * name.startswith("base") for name in _MONEY}
+    rows = []
+    for row in grouped.iter_rows(named=True):
+        found = {name: Decimal(int(row[name])).scaleb(-finer[name], _EXACT) for name in sums}
+        for name in ("base", "commit", "high"):
+            found[f"{name}_error"] = _EXACT.subtract(found[name], found["actual"])
+        share = (
+            Fraction(found["base_error"]) / Fraction(found["actual"]) if found["actual"] else None
+        )
+        rows.append([*(found[name] for name in _MONEY), None if share is None else float(share)])
+    types: dict[str, pl.DataType] = {
+        name: pl.Decimal(MAX_DECIMAL_DIGITS, digit) for name, digit in finer.items()
+    }
+    types["base_share"] = pl.Float64()
+    figures = pl.DataFrame(rows, schema=types, orient="row")
+    return grouped.select(*keys, *_ROWS).hstack(figures)
+
+
+def _tell(past: Past, table: pl.DataFrame, n: int) -> None:
+    """MAPE and WAPE of each number of days, of the periods of all groups."""
+    for days in table["days_before"].unique().sort(descending=True):
+        own = table.filter(pl.col("days_before") == days)
+        errors, actuals = (list(map(Fraction, own[name])) for name in ("base_error", "actual"))
+        mean, weighted = mape(errors, actuals), wape(errors, actuals)
+        shown = [
+            f"{name} {value:.3g}"
+            for name, value in (("MAPE", mean), ("WAPE", weighted))
+            if value is not None
+        ]
+        if shown:
+            past.notes.append(f"{days} days before: {' '.join(shown)}")
+    if n < _FEW:
+        past.notes.append(f"only {n} periods")

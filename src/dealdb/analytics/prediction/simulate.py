@@ -1,0 +1,252 @@
+"""What will be won by a day: the 10th, 50th and 90th percentile of its value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from dealdb.analytics.estimates.draws import Draws
+from dealdb.analytics.estimates.outcomes import won_within
+from dealdb.analytics.estimates.totals import MOST_EXACT, Outlook, exact_outlook, simulated
+from dealdb.analytics.exact import column_scale
+from dealdb.analytics.history.days import DAY_MS, midnight_ms
+from dealdb.analytics.history.past import Past
+from dealdb.analytics.options import Day, Window, choice, day_of, whole_number
+from dealdb.analytics.periods import Periods
+from dealdb.analytics.prediction.ends import WON, kinds, visits
+from dealdb.analytics.prediction.learned import chain_of, standing
+from dealdb.analytics.prediction.moments import years_of
+from dealdb.analytics.result import Basis, MetricResult
+from dealdb.errors import QueryError
+from dealdb.model.schema import MAX_DECIMAL_DIGITS
+
+if TYPE_CHECKING:
+    from dealdb.analytics.estimates.draws import Floats
+
+_READS = ("stage", "amount", "currency", "probability", "expected_close", "closed")
+_MOST_RUNS = 10_000_000
+# draws of the chain from its posterior; the runs are spread over them
+_DRAWS = 1_000
+# exits below which a chain is mostly its prior
+_FEW = 20
+
+
+def simulate(
+    past: Past,
+    until: Day,
+    *,
+    n: int = 100_000,
+    seed: int = 0,
+    since: Day = None,
+    chances: str = "learned",
+    rho: float = 0.0,
+    posterior: bool = True,
+) -> MetricResult:
+    """
+    Distribution of what will have been won by a day.
+
+    Parameters
+    ----------
+    past
+        The past, up to ``as_of``.
+    until
+        The day before which deals are won.
+    n
+        Number of runs.
+    seed
+        The same seed gives the same figures, on every machine.
+    since
+        First day of what is won to date; by default that of the quarter that ends with ``until``.
+    chances
+        ``"learned"``: each open deal goes through the stages as earlier deals did, from its stage and age, and counts
+        with its amount if it is won in time. ``"own"``: it is won with its own probability, else that of its stage;
+        when isn't asked, and for at most 20 deals the distribution is exact.
+    rho
+        Correlation of the deals by what hits all of them, 0 to below 1; above 0 there is a second row for it.
+    posterior
+        Whether the chain is drawn anew from what is likely after the history; otherwise what is most likely is taken
+        as the truth, which tells too narrow a range where the history is short.
+
+    Returns
+    -------
+    MetricResult
+        ``rho``, ``n`` (open deals with a chance and an amount), ``won`` (to date), and of the sum at the end ``p10``,
+        ``p50``, ``p90`` (the smallest value that so many percent of the outcomes are not above) and ``mean``, with
+        ``error``: the largest standard error of the percentiles by the simulation, null where it is exact. A row a
+        currency, where there are several.
+
+    Raises
+    ------
+    QueryError
+        If an option can't be understood, ``until`` isn't after ``as_of``, or ``as_of`` is before the first fact.
+
+    Source
+    ------
+    docs/metrics.md#simulate
+    """
+    choice("chances", chances, ("learned", "own"))
+    runs = whole_number("n", n, least=100, most=_MOST_RUNS)
+    whole_number("seed", seed, least=0, most=2**63)
+    if not 0 <= rho < 1:
+        msg = f"rho is a correlation from 0 to below 1, not {rho}"
+        raise QueryError(msg)
+    window, end = _window(past, since, until)
+    state = past.state(_READS).join(kinds(past.pipeline), on="stage", how="left")
+    deals = state.with_columns(pl.col("cause").fill_null(0))
+    open_deals, notes = _open(past, deals.filter(pl.col("cause") == 0), chances, window)
+    won = deals.filter((pl.col("cause") == WON) & window.holds("closed"))
+    keys: list[str] = []
+    lines = pl.concat(
+        [open_deals.select("currency", value="amount"), won.select("currency", value="amount")]
+    )
+    currency, keys = past.currency(lines, keys)
+    drawn = _chances(
+        past, open_deals, chances, (end - past.moment) / DAY_MS, seed, posterior=posterior
+    )
+    rows = []
+    for own in _currencies(lines, keys):
+        to_date = won if own is _ALL else won.filter(pl.col("currency").eq_missing(pl.lit(own)))
+        chosen = range(open_deals.height) if own is _ALL else _places(open_deals, own)
+        units = open_deals["amount"].to_physical().to_list()
+        scale = column_scale(open_deals["amount"])
+        base = sum(to_date["amount"].drop_nulls().to_physical().to_list())
+        for each in (0.0, rho) if rho else (0.0,):
+            outlook = _outlook(
+                [units[place] for place in chosen], drawn, list(chosen), runs, seed, each
+            )
+            group = {} if own is _ALL else {"currency": own}
+            rows.append({**group, **_row(outlook, base, scale, each, len(chosen))})
+    types = _types(open_deals, keys)
+    basis = Basis(
+        n=open_deals.height,
+        since=window.since,
+        until=window.until,
+        as_of=past.day,
+        currency=currency,
+        notes=(*past.notes, f"chances {chances}", *(("deals independent",) if not rho else ())),
+        warnings=tuple(f"{text}: {number:,}" for text, number in notes.items() if number),
+    )
+    return MetricResult(name="simulate", frame=pl.DataFrame(rows, schema=types), basis=basis)
+
+
+_ALL: Any = object()
+
+
+def _window(past: Past, since: Day, until: Day) -> tuple[Window, int]:
+    last = day_of("until", until)
+    if last is None:
+        msg = "simulate needs until: the day before which deals are won"
+        raise QueryError(msg)
+    end = midnight_ms(last, past.zone)
+    if end < past.moment:
+        msg = f"until={last} is before as_of, {past.day}: what was won by then is known"
+        raise QueryError(msg)
+    first = day_of("since", since)
+    if first is None:
+        day = pl.select(pl.lit(last).dt.offset_by("-1d")).item()
+        first = Periods("quarter", years_of(past.pipeline)).between(day, day)["period"][0]
+    return Window.of(first, last), end
+
+
+def _open(
+    past: Past, deals: pl.DataFrame, chances: str, window: Window
+) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Open deals with what their chance rests on, and what is left out."""
+    spans = visits(past)
+    blank = pl.col("amount").is_null()
+    if chances == "learned":
+        chain = chain_of(past, spans)
+        found = deals.join(
+            standing(past, spans).drop("stage"), on="life", how="left", maintain_order="left"
+        )
+        has_chance = pl.col("_place").is_not_null()
+        few = sum(float(stage.exits.sum()) < _FEW for stage in chain.stages)
+        notes = {
+            "open stages that fewer than 20 deals have left, whose chances are mostly a guess": few
+        }
+    else:
+        own = pl.col("probability").cast(pl.Float64)
+        names = [each.name for each in past.pipeline if each.probability is not None]
+        known = [str(each.probability) for each in past.pipeline if each.probability is not None]
+        default = pl.col("stage").replace_strict(names, known, default=None, return_dtype=pl.String)
+        told = pl.when(own.is_between(0, 1)).then(pl.col("probability").cast(pl.String))
+        found = deals.with_columns(_chance=pl.when(own.is_null()).then(default).otherwise(told))
+        has_chance = pl.col("_chance").is_not_null()
+        late = deals.filter(pl.col("expected_close") >= window.until).height
+        notes = {"open deals expected only after until, which count with their full chance": late}
+    notes["open deals without an amount, left out"] = found.filter(blank).height
+    notes["open deals with an amount but no chance, left out"] = found.filter(
+        ~blank & ~has_chance
+    ).height
+    return found.filter(~blank & has_chance), notes
+
+
+def _chances(
+    past: Past, deals: pl.DataFrame, chances: str, days: float, seed: int, *, posterior: bool
+) -> Floats | list[Fraction]:
+    if chances == "own":
+        return [Fraction(text) for text in deals["_chance"]]
+    chain = chain_of(past, visits(past))
+    draws = Draws(seed) if posterior else None
+    rates = chain.rates(draws, _DRAWS if posterior else 1)
+    return won_within(chain, rates, deals.select("_place", "age_days").rows(), days)
+
+
+def _outlook(
+    units: list[int],
+    drawn: Floats | list[Fraction],
+    places: Sequence[int],
+    runs: int,
+    seed: int,
+    rho: float,
+) -> Outlook:
+    import numpy as np
+
+    if isinstance(drawn, list):
+        own = [drawn[place] for place in places]
+        if len(units) <= MOST_EXACT and not rho:
+            return exact_outlook(list(zip(units, own, strict=True)))
+        table = np.array([[float(chance) for chance in own]])
+    else:
+        table = drawn[:, list(places)]
+    # not the numbers that the chain was drawn with
+    return simulated(units, table, n=runs, draws=Draws(seed + 1), rho=rho)
+
+
+def _currencies(lines: pl.DataFrame, keys: list[str]) -> list[Any]:
+    if not keys:
+        return [_ALL]
+    return lines["currency"].unique().sort(nulls_last=True).to_list()
+
+
+def _places(deals: pl.DataFrame, currency: str | None) -> list[int]:
+    return deals["currency"].eq_missing(pl.Series([currency], dtype=pl.String)).arg_true().to_list()
+
+
+def _row(outlook: Outlook, won: int, scale: int, rho: float, n: int) -> dict[str, Any]:
+    def money(units: Fraction | int) -> Decimal:
+        return Decimal(round(units)).scaleb(-scale)
+
+    p10, p50, p90 = (money(won + each) for each in outlook.quantiles)
+    error = None if outlook.errors is None else money(Fraction(max(outlook.errors[:-1])))
+    return {
+        "rho": rho,
+        "n": n,
+        "won": money(won),
+        "p10": p10,
+        "p50": p50,
+        "p90": p90,
+        "mean": money(won + outlook.mean),
+        "error": error,
+    }
+
+
+def _types(deals: pl.DataFrame, keys: list[str]) -> dict[str, pl.DataType]:
+    money = pl.Decimal(MAX_DECIMAL_DIGITS, column_scale(deals["amount"]))
+    names = ("won", "p10", "p50", "p90", "mean", "error")
+    groups = {key: pl.String() for key in keys}
+    return {**groups, "rho": pl.Float64(), "n": pl.UInt32(), **dict.fromkeys(names, money)}

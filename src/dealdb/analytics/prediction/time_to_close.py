@@ -1,0 +1,156 @@
+"""How long open deals will still take to close."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from dealdb.analytics.estimates.chain import Chain, Rates
+from dealdb.analytics.estimates.draws import Draws
+from dealdb.analytics.estimates.outcomes import NEVER, closings
+from dealdb.analytics.history.past import Past
+from dealdb.analytics.options import choice, whole_number
+from dealdb.analytics.prediction.ends import ends, open_stages, visits
+from dealdb.analytics.prediction.learned import chain_of, standing
+from dealdb.analytics.result import Basis, MetricResult
+from dealdb.errors import QueryError
+
+_FIGURES: dict[str, pl.DataType] = {
+    "n": pl.UInt32(),
+    "chance": pl.Float64(),
+    "p10": pl.Float64(),
+    "p50": pl.Float64(),
+    "p90": pl.Float64(),
+}
+_ROW = ("id", "stage", "age_days")
+# closings below which nothing is said
+_LEAST = 20
+_QUANTILES = (10, 50, 90)
+
+
+def time_to_close(
+    past: Past, deal: str | None = None, *, event: str = "won", n: int = 2_000, seed: int = 0
+) -> MetricResult:
+    """
+    Days that open deals still take, from their stage and age, by what earlier deals did.
+
+    Parameters
+    ----------
+    past
+        The past, up to ``as_of``. With ``by="stage"`` the result is of a deal that has just come into each stage.
+    deal
+        Id of one open deal; None for all of them.
+    event
+        ``"won"``: days until it is won, if it is. ``"closed"``: until it is won or lost.
+    n
+        Number of runs for each deal.
+    seed
+        The same seed gives the same figures, on every machine.
+
+    Returns
+    -------
+    MetricResult
+        For each open deal ``id``, ``stage`` and ``age_days`` (by stage: ``stage``); ``n``, how many earlier deals that
+        stood in the stage closed so; ``chance``, the share of the runs that do; and the days within which 10, 50 and
+        90 % of these do: ``p10``, ``p50``, ``p90``. They are null where ``n`` is below 20.
+
+    Raises
+    ------
+    QueryError
+        If an option can't be understood, the deal isn't an open one, or ``as_of`` is before the first fact.
+
+    Source
+    ------
+    docs/metrics.md#time-to-close
+    """
+    choice("event", event, ("won", "closed"))
+    whole_number("n", n, least=100, most=1_000_000)
+    whole_number("seed", seed, least=0, most=2**63)
+    by_stage = past.keys(list(_FIGURES)) == ["stage"]
+    if past.by is not None and not by_stage:
+        msg = "time_to_close goes by deal, or by='stage'"
+        raise QueryError(msg)
+    spans = visits(past)
+    chain = chain_of(past, spans)
+    told = _told(past, spans, event)
+    if by_stage:
+        stages = open_stages(past.pipeline)
+        asked = pl.DataFrame({"stage": stages}, schema={"stage": pl.String}).with_row_index(
+            "_place"
+        )
+        asked = asked.with_columns(age_days=0.0)
+    else:
+        asked = _asked(past, spans, deal)
+    rows = asked.join(told, on="stage", how="left", maintain_order="left").with_columns(
+        pl.col("n").fill_null(0)
+    )
+    rates = chain.rates()
+    # deals that differ by less than a quarter of a day, or are older than all that was seen, have one answer
+    edges = [float(stage.edges[-1]) for stage in chain.stages]
+    asked_for = [
+        (place, round(4 * min(age, edges[place])) / 4, told_by)
+        for place, age, told_by in rows.select("_place", "age_days", "n").rows()
+    ]
+    found = {
+        (place, age, told_by): _figures(chain, rates, place, age, told_by, event, n, Draws(seed))
+        for place, age, told_by in sorted(set(asked_for))
+    }
+    figures = [found[each] for each in asked_for]
+    table = rows.drop("n").hstack(pl.DataFrame(figures, schema=_FIGURES, orient="row"))
+    few = table.filter(pl.col("n") < _LEAST).height
+    basis = Basis(
+        n=asked.height,
+        as_of=past.day,
+        notes=(*past.notes, f"event {event}"),
+        warnings=(f"rows that fewer than {_LEAST} closed deals tell of, left empty: {few:,}",)
+        if few
+        else (),
+    )
+    shown = ["stage"] if by_stage else list(_ROW)
+    return MetricResult(name="time_to_close", frame=table.select(*shown, *_FIGURES), basis=basis)
+
+
+def _told(past: Past, spans: pl.DataFrame, event: str) -> pl.DataFrame:
+    """How many deals that ever stood in a stage have closed in the way that counts."""
+    counts = pl.col("cause") == 1 if event == "won" else pl.col("cause") > 0
+    closed = ends(past).filter(counts).select("life")
+    stood = spans.select("life", "stage").unique().join(closed, on="life")
+    return stood.group_by("stage").agg(n=pl.len())
+
+
+def _asked(past: Past, spans: pl.DataFrame, deal: str | None) -> pl.DataFrame:
+    there = standing(past, spans).join(
+        past.facts.lives.select("life", "id"), on="life", maintain_order="left"
+    )
+    if deal is None:
+        return there
+    own = there.filter(pl.col("id") == str(deal))
+    if own.is_empty():
+        msg = f"no open deal has the id {str(deal)[:40]!r} as of {past.day}"
+        raise QueryError(msg)
+    return own
+
+
+def _figures(
+    chain: Chain,
+    rates: Rates,
+    place: int,
+    age: float,
+    told_by: int,
+    event: str,
+    n: int,
+    draws: Draws,
+) -> tuple[Any, ...]:
+    import numpy as np
+
+    if told_by < _LEAST:
+        return told_by, None, None, None, None
+    days, won = closings(chain, rates, place, age, n=n, draws=draws)
+    ending = np.sort(days[won if event == "won" else days < NEVER])
+    size = len(ending)
+    if not size:
+        return told_by, 0.0, None, None, None
+    # the smallest that so many percent are not above
+    found = (float(ending[(size * share + 99) // 100 - 1]) for share in _QUANTILES)
+    return told_by, size / n, *found
