@@ -72,8 +72,8 @@ class Truth:
 
     ``days`` is how long deals come in, from ``start`` on; nothing after ``watched`` days is told. ``owners`` are names
     with a factor on the odds to win. ``push`` is the chance in each visit that the expected date moves, by up to so
-    many days. ``drift`` is the mean of the log change of the amount at each move. ``months`` are factors on how many deals
-    come in.
+    many days. ``drift`` is the mean of the log change of the amount at each move. ``months`` are factors on how many
+    deals come in.
     """
 
     stages: tuple[StageTruth, ...]

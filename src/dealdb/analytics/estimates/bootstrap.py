@@ -42,7 +42,7 @@ def cluster_interval(
     --------
     >>> rows = pl.DataFrame({"cluster": [1, 1, 2, 3], "value": [0.0, 0.0, 1.0, 1.0]})
     >>> cluster_interval(rows, times=200)
-    (0.0, 1.0)
+    (0.2, 1.0)
     """
     import numpy as np
 

@@ -155,7 +155,7 @@ def _ageing(visits: pl.DataFrame, n_stages: int) -> Ageing:
 def _rates(stage: Ageing, draws: Draws | None, n: int) -> Floats:
     import numpy as np
 
-    bins, goals = stage.exits.shape
+    bins = len(stage.exits)
     left = stage.exits.sum(axis=1)
     # a stage that nobody has left yet is left by half a deal
     shape = np.where(left > 0, left, 0.5 * (stage.lasted > 0))

@@ -60,32 +60,6 @@ def beta_mean(won: int, n: int) -> float:
     return (won + 0.5) / (n + 1)
 
 
-def log_log(share: float, variance: float, level: float = LEVEL) -> Interval:
-    """
-    Interval of a point of a survival curve, symmetric for log(-log(share)), so that it stays inside 0 to 1.
-
-    Parameters
-    ----------
-    share
-        Value of the curve. At 0 and 1 there is no interval, and both bounds are null.
-    variance
-        Its variance.
-
-    Source
-    ------
-    Kalbfleisch and Prentice, "The statistical analysis of failure time data", section 1.4
-
-    Examples
-    --------
-    >>> [round(bound, 4) for bound in log_log(0.5, 0.01)]
-    [0.2911, 0.6728]
-    """
-    if not 0 < share < 1:
-        return None, None
-    spread = normal_quantile(level) * math.sqrt(variance) / (share * abs(math.log(share)))
-    return share ** math.exp(spread), share ** math.exp(-spread)
-
-
 def logit(share: float, variance: float, level: float = LEVEL) -> Interval:
     """
     Interval of a chance, symmetric for its log odds; nulls at 0 and 1.

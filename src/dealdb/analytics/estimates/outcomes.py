@@ -58,8 +58,7 @@ def won_within(
     """
     import numpy as np
 
-    step = days / _STEPS
-    grid: Floats = np.arange(_STEPS + 1) * step
+    grid = np.linspace(0.0, days, _STEPS + 1)
     fresh = [
         _leaving(stage.edges, rate, grid[None, :])[:, 0]
         for stage, rate in zip(chain.stages, rates, strict=True)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
 from dealdb.analytics.estimates.absorbing import absorption
 from dealdb.analytics.estimates.curves import incidence
-from dealdb.analytics.estimates.intervals import logit, wilson
+from dealdb.analytics.estimates.intervals import beta_mean, logit, wilson
 from dealdb.analytics.history.past import Past, spine
 from dealdb.analytics.history.spans import EXITED
 from dealdb.analytics.options import Day, choice
 from dealdb.analytics.prediction.ends import LOST, WON, ends, kinds, open_stages, visits
 from dealdb.analytics.result import MetricResult
+from dealdb.errors import QueryError
+from dealdb.model.pipeline import Pipeline
 
 _FIGURES: dict[str, pl.DataType] = {
     "won": pl.UInt32(),
@@ -90,6 +94,44 @@ def stage_chances(
         window=window,
         counts=_doubts(table, method),
     )
+
+
+def adopted(pipeline: Pipeline, chances: MetricResult) -> Pipeline:
+    """
+    The pipeline with learned chances, for ``set_pipeline``; stages that no deal tells of keep theirs.
+
+    Of the method ``"closed"`` each is the mean of the posterior Beta(won + 1/2, n - won + 1/2), which is never 0 or 1.
+
+    Parameters
+    ----------
+    pipeline
+        The present one.
+    chances
+        What ``stage_chances`` gave, without groups.
+
+    Raises
+    ------
+    QueryError
+        If it has groups, or more than 5 % of a stage is undecided.
+    """
+    table = chances.frame
+    if table.columns[0] != "stage" or "chance" not in table.columns:
+        msg = "only stage_chances without groups, and without deals=True, give one chance for each stage"
+        raise QueryError(msg)
+    is_closed = "method closed" in chances.basis.notes
+    found: dict[str, Decimal] = {}
+    for row in table.iter_rows(named=True):
+        if not row["n"] or row["chance"] is None:
+            continue
+        if (row.get("undecided") or 0) > _UNDECIDED:
+            msg = f"stage {row['stage']!r}: more than 5 % is undecided, so that its chance is only a lower bound"
+            raise QueryError(msg)
+        chance = beta_mean(row["won"], row["n"]) if is_closed else row["chance"]
+        found[row["stage"]] = Decimal(f"{chance:.4f}")
+    stages = (
+        replace(each, probability=found.get(each.name, each.probability)) for each in pipeline
+    )
+    return replace(pipeline, stages=tuple(stages))
 
 
 def _entries(past: Past, keys: Sequence[str]) -> pl.DataFrame:
