@@ -40,6 +40,7 @@ class History:
     # when each deal closes for the last time, and how, also beyond what was watched: (moment, stage)
     closings: dict[str, tuple[int, str]]
     amounts: dict[str, Decimal]
+    begins: dict[str, int]
 
     @property
     def until(self) -> int:
@@ -66,6 +67,7 @@ def histories(n: int, seed: int, *, truth: Truth) -> History:
         truth=truth,
         closings={deal.id: deal.closing for deal in made if deal.closing},
         amounts={deal.id: deal.amount for deal in made},
+        begins={deal.id: deal.begin for deal in made},
     )
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
 
 import polars as pl
 
 from dealdb.analytics.estimates.curves import incidence, kaplan_meier
 from dealdb.analytics.estimates.intervals import Interval, wilson
+from dealdb.analytics.prediction.simulate import simulate
 from histories.made import History, histories
 from histories.truth import LOST, WON, Law, StageTruth, Truth
+from pasts import past_of
 
 _DAY = 86_400_000
 
@@ -108,3 +112,38 @@ def over_seeds(
     """What each estimator says of ``n`` deals, once for each seed."""
     all_spans = [stays(histories(n, seed, truth=truth)) for seed in range(seeds)]
     return [[estimate(spans) for spans in all_spans] for estimate in estimators]
+
+
+@dataclass(frozen=True)
+class Quarter:
+    """A forecast of 90 days of a made history, and what came of it."""
+
+    quantiles: tuple[Decimal, Decimal, Decimal]
+    actual: Decimal
+
+    @property
+    def below(self) -> tuple[bool, bool, bool]:
+        """Whether the actual is not above each of them."""
+        p10, p50, p90 = self.quantiles
+        return self.actual <= p10, self.actual <= p50, self.actual <= p90
+
+
+def quarters(
+    truth: Truth, n: int, seeds: Iterable[int], *, posterior: bool = True
+) -> Iterator[Quarter]:
+    """Forecasts, of the end of what was watched, of what the deals that are open then will have won 90 days later."""
+    for seed in seeds:
+        history = histories(n, seed, truth=truth)
+        day = truth.start + timedelta(days=truth.watched)
+        past = past_of(history.facts, as_of=day - timedelta(days=1))
+        until = day + timedelta(days=90)
+        row = simulate(past, until, n=2_000, seed=seed, since=day, posterior=posterior).to_dicts()[
+            0
+        ]
+        end = history.until + 90 * _DAY
+        won = (
+            history.amounts[deal]
+            for deal, (at, stage) in history.closings.items()
+            if stage == WON and history.until <= at < end and history.begins[deal] < history.until
+        )
+        yield Quarter((row["p10"], row["p50"], row["p90"]), sum(won, Decimal(0)))

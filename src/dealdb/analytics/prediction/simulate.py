@@ -31,6 +31,7 @@ _READS = ("stage", "amount", "currency", "probability", "expected_close", "close
 _MOST_RUNS = 10_000_000
 # draws of the chain from its posterior; the runs are spread over them
 _DRAWS = 1_000
+_RUNS_OF_ONE = 10
 # exits below which a chain is mostly its prior
 _FEW = 20
 
@@ -104,9 +105,13 @@ def simulate(
         [open_deals.select("currency", value="amount"), won.select("currency", value="amount")]
     )
     currency, keys = past.currency(lines, keys)
-    drawn = _chances(
-        past, open_deals, chances, (end - past.moment) / DAY_MS, seed, posterior=posterior
-    )
+    drawn: Floats | list[Fraction]
+    if chances == "own":
+        drawn = [Fraction(text) for text in open_deals["_chance"]]
+    else:
+        n_draws = min(_DRAWS, runs // _RUNS_OF_ONE)
+        days = (end - past.moment) / DAY_MS
+        drawn = _chances(past, open_deals, days, seed=seed if posterior else None, n=n_draws)
     rows = []
     for own in _currencies(lines, keys):
         to_date = won if own is _ALL else won.filter(pl.col("currency").eq_missing(pl.lit(own)))
@@ -185,14 +190,10 @@ def _open(
     return found.filter(~blank & has_chance), notes
 
 
-def _chances(
-    past: Past, deals: pl.DataFrame, chances: str, days: float, seed: int, *, posterior: bool
-) -> Floats | list[Fraction]:
-    if chances == "own":
-        return [Fraction(text) for text in deals["_chance"]]
+def _chances(past: Past, deals: pl.DataFrame, days: float, *, seed: int | None, n: int) -> Floats:
+    """Chances of the deals to be won in so many days, by draws of the chain; one, of the likeliest, without a seed."""
     chain = chain_of(past, visits(past))
-    draws = Draws(seed) if posterior else None
-    rates = chain.rates(draws, _DRAWS if posterior else 1)
+    rates = chain.rates() if seed is None else chain.rates(Draws(seed), n)
     return won_within(chain, rates, deals.select("_place", "age_days").rows(), days)
 
 

@@ -81,7 +81,7 @@ def test_groups_and_windows() -> None:
     ]
     found = stage_chances(past_of(as_of=END), method="closed", since="2026-02-01")
     # E and F came into Lead in February
-    assert [(row["won"], row["n"]) for row in found][0] == (1, 2)
+    assert next((row["won"], row["n"]) for row in found) == (1, 2)
 
 
 @pytest.mark.parametrize("method", ["closed", "competing", "markov"])
