@@ -53,7 +53,7 @@ def licence_of(name: str) -> str:
 
 
 def listed() -> dict[str, str]:
-    rows = re.findall(r"^\| ([a-z0-9-]+) \| [^|]+ \| ([A-Za-z0-9.-]+) \|$", PAGE.read_text(), re.M)
+    rows = re.findall(r"^\| ([a-z0-9-]+) \| [^|]+ \| ([A-Za-z0-9. -]+) \|$", PAGE.read_text(), re.M)
     return {name: licence for name, licence in rows if name != "package"}
 
 
