@@ -169,8 +169,8 @@ def _pairs(past: Past, day: date, horizon_days: int, names: tuple[str, ...]) -> 
 
 
 def _groups(told: pl.DataFrame, keys: list[str]) -> Iterator[tuple[dict[str, Any], pl.DataFrame]]:
-    if not keys or told.is_empty():
-        yield dict.fromkeys(keys), told
+    if not keys:
+        yield {}, told
         return
     ordered = told.sort(keys, nulls_last=True, maintain_order=True)
     for group, own in ordered.partition_by(keys, as_dict=True, maintain_order=True).items():

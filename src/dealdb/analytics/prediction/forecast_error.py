@@ -78,10 +78,14 @@ def forecast_error(
     keys = past.keys((*_ROWS, *_FIGURES))
     periods = _periods(past, period, since, until)
     parts = [part for each in periods for part in _told(past, each, ahead, keys)]
-    lines = pl.concat(parts) if parts else pl.DataFrame()
-    if lines.is_empty():
+    if past.facts.first is None:
+        # nothing was ever known: a table without rows
+        none = stood(past, past.moment, dict.fromkeys((*_READS, *keys)))
+        parts = [_part(past, none, past.day, "", 0, at=past.moment, is_actual=False)]
+    if not parts:
         msg = "no forecast lies after the first fact: choose fewer days_before, or a later since"
         raise QueryError(msg)
+    lines = pl.concat(parts)
     currency, keys = past.currency(lines.with_columns(value="amount"), keys)
     digits = chance_digits(past.pipeline, lines["probability"])
     scale = column_scale(lines["amount"])
@@ -157,13 +161,19 @@ def _told(
         state = stood(past, moment, names)
         forecast = state.filter((won & inside) | ((pl.col("cause") == 0) & due))
         for deals, is_actual, at in ((final, True, end), (forecast, False, moment)):
-            yield _weighed(past, deals).with_columns(
-                period=pl.lit(start),
-                label=pl.lit(label),
-                days_before=pl.lit(days, pl.UInt32),
-                _is_actual=pl.lit(is_actual),
-                _at=pl.lit(at, pl.Int64),
-            )
+            yield _part(past, deals, start, label, days, at=at, is_actual=is_actual)
+
+
+def _part(
+    past: Past, deals: pl.DataFrame, start: date, label: str, days: int, *, at: int, is_actual: bool
+) -> pl.DataFrame:
+    return _weighed(past, deals).with_columns(
+        period=pl.lit(start),
+        label=pl.lit(label),
+        days_before=pl.lit(days, pl.UInt32),
+        _is_actual=pl.lit(is_actual),
+        _at=pl.lit(at, pl.Int64),
+    )
 
 
 def _weighed(past: Past, deals: pl.DataFrame) -> pl.DataFrame:

@@ -80,7 +80,7 @@ def seasonality(
     for group, own in groups:
         values, first = _values(past, own, day, measure, period)
         if len(values) < _LEAST_YEARS * length:
-            of = "".join(f" of {value}" for value in group.values())
+            of = "" if own.is_empty() else "".join(f" of {value}" for value in group.values())
             msg = f"seasonality needs {_LEAST_YEARS * length} full {period}s; there are {len(values)}{of}"
             raise QueryError(msg)
         least = min(len(values), least or len(values))

@@ -90,6 +90,9 @@ def simulate(
     docs/metrics.md#simulate
     """
     choice("chances", chances, ("learned", "own"))
+    if past.by is not None or past.deals:
+        msg = "simulate has no groups and no lines of deals: percentiles don't add up; use where="
+        raise QueryError(msg)
     runs = whole_number("n", n, least=100, most=_MOST_RUNS)
     whole_number("seed", seed, least=0, most=2**63)
     if not 0 <= rho < 1:

@@ -64,6 +64,11 @@ def test_lines_add_up_to_n() -> None:
     assert mean == pytest.approx(-0.02)
 
 
+def test_groups_of_no_deals_have_no_rows() -> None:
+    nobody = past_of(as_of=END, by="owner", where="owner = 'Nobody'")
+    assert calibration(nobody, **MARCH).frame.is_empty()  # type: ignore[arg-type]
+
+
 def test_a_horizon_that_is_not_over_is_refused() -> None:
     with pytest.raises(QueryError, match="horizon"):
         calibration(past_of(as_of=END), since="2026-03-02", horizon_days=31)

@@ -7,8 +7,11 @@ from decimal import Decimal
 
 import pytest
 
+import h1
 from dealdb.analytics.prediction.forecast_error import forecast_error
 from dealdb.errors import QueryError
+from dealdb.model.schema import Schema
+from dealdb.store.facts.fold import folded
 from pasts import past_of
 
 END = "2026-03-31"
@@ -70,3 +73,10 @@ def test_what_cannot_be_told_is_refused() -> None:
         forecast_error(past_of(as_of=END), days_before=(-1,))
     with pytest.raises(QueryError, match="after the first fact"):
         forecast_error(past_of(as_of=END), days_before=(90,))
+
+
+def test_where_nothing_is_known_the_table_is_empty() -> None:
+    empty = folded(h1.rows().clear(), Schema.standard(), h1.PIPELINE)
+    assert forecast_error(past_of(empty, as_of=END)).frame.is_empty()
+    nobody = past_of(as_of=END, where="owner = 'Nobody'")
+    assert forecast_error(nobody, days_before=(31,)).frame.is_empty()

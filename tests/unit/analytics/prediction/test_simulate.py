@@ -149,6 +149,9 @@ def test_wrong_options_are_refused() -> None:
         simulate(past_of(as_of=END), "2026-02-01")
     with pytest.raises(QueryError, match="until"):
         simulate(past_of(as_of=END), None)
+    for more in ({"by": "owner"}, {"deals": True}):
+        with pytest.raises(QueryError, match="where="):
+            simulate(past_of(as_of=END, **more), "2026-04-01")
 
 
 @pytest.mark.parametrize("seeds", [15, pytest.param(1_000, marks=pytest.mark.slow)])
@@ -156,7 +159,8 @@ def test_what_was_won_lies_below_the_percentiles_as_often_as_they_say(seeds: int
     below = [each.below for each in quarters(SLOW, 230, range(seeds))]
     for place, share in enumerate((0.1, 0.5, 0.9)):
         found = sum(each[place] for each in below) / seeds
-        assert found == pytest.approx(share, abs=0.02 if seeds == 1_000 else slack(seeds, share))
+        # 1.6 points are one standard error of a median of a thousand
+        assert found == pytest.approx(share, abs=0.03 if seeds == 1_000 else slack(seeds, share))
 
 
 @pytest.mark.slow

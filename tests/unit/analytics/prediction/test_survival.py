@@ -141,7 +141,7 @@ LAW = Law("exponential", 30)
 TRUTH = one_stage(0.4, LAW, LAW, watched=60)
 
 
-@pytest.mark.parametrize("seeds", [60, pytest.param(500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seeds", [40, pytest.param(500, marks=pytest.mark.slow)])
 def test_means_of_ended_visits_are_too_short_and_the_median_is_right(seeds: int) -> None:
     mean, median, share = over_seeds(TRUTH, 200, seeds, ended_mean, median_days, lasting(20))
     short = studied(mean, 30)
