@@ -863,7 +863,9 @@ class DealDatabase:
         -------
         polars.DataFrame
             A row for each field that a commit changed, with the columns ``seq``, ``when``, ``who``, ``change``
-            (``inserted``, ``updated``, ``deleted``), ``field``, ``before`` and ``after`` (texts).
+            (``inserted``, ``updated``, ``deleted``; of imported facts also ``merged`` and ``retracted``), ``field``,
+            ``before`` and ``after`` (texts), ``at`` (since when it was so) and ``source``. Where something was so
+            before it was recorded, the rows are in the order of ``at``.
 
         Raises
         ------
