@@ -333,15 +333,7 @@ def _setting_one(
 ) -> Change:
     said = [[deal_id], list(texts), [[text] for text in texts.values()]]
     payload = msgpack.packb([*said, [at]] if at else said)
-    return Change(
-        kind="set",
-        version=version,
-        payload=payload,
-        ids=(deal_id,),
-        condition=condition,
-        texts=texts,
-        at=at,
-    )
+    return Change("set", version, payload, (deal_id,), condition, texts, at=at)
 
 
 def _setting_all(version: str, batch: Batch, condition: Condition, mark: Mark | None) -> Change:

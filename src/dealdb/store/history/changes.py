@@ -10,7 +10,7 @@ from dealdb.connection import Link
 from dealdb.model.schema import Schema
 from dealdb.model.values import encode
 from dealdb.store.history.reading import moment_of, read_history
-from dealdb.store.history.told import Told
+from dealdb.store.history.told import Retold
 from dealdb.store.keys import Keys
 from dealdb.store.log.entry import DEAL_KINDS, Entry
 
@@ -58,7 +58,7 @@ def history_of(link: Link, keys: Keys, deal_id: str) -> pl.DataFrame:
     rows: list[tuple[object, ...]] = []
     fields: dict[str, str] | None = None
     present: int | None = None
-    told = Told(deal_id)
+    told = Retold(deal_id)
     for entry in read_history(link, keys, only=deal_id):
         told.see(entry)
         if entry.kind not in DEAL_KINDS or not entry.may_concern(deal_id):
@@ -100,7 +100,7 @@ def changes_of(link: Link, keys: Keys, until: int) -> pl.DataFrame:
     """
     columns: dict[str, list[object]] = {name: [] for name in CHANGES_SCHEMA}
     deals: dict[str, tuple[int, dict[str, str]]] = {}
-    told = Told()
+    told = Retold()
     for entry in read_history(link, keys):
         if entry.position.seq > until:
             break

@@ -15,7 +15,7 @@ TOLD_SCHEMA: dict[str, pl.DataType] = {"at": pl.Datetime("ms", "UTC"), "source":
 _CHANGES = {"delete": "deleted", "merge": "merged", "retract": "retracted"}
 
 
-class Told:
+class Retold:
     """
     What the commits of a history say of other moments than their own.
 
