@@ -93,7 +93,7 @@ class FactsLog:
 
     def imported(self) -> tuple[pl.DataFrame, pl.Series]:
         """
-        Facts that were imported, with the columns of ``IMPORT_SCHEMA``, and the id of each row that there ever was.
+        Facts that were imported, with the columns of ``IMPORT_SCHEMA``, and the ids of all deals that there ever were.
 
         Cost
         ----
@@ -101,7 +101,7 @@ class FactsLog:
         """
         with self._lock:
             ledger = self._current()
-            return ledger.imported.table(), ledger.ids.table()["id"]
+            return ledger.imported.table(), ledger.ids.table()["id"].unique()
 
     def spans(self) -> pl.DataFrame:
         """
