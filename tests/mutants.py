@@ -27,6 +27,8 @@ PUT_BACK = (
     "tests/server/store/upkeep/test_from_history.py tests/server/store/upkeep/test_adopter.py"
 )
 CLOSING = "tests/server/store/commit/test_deal_writer_closing.py"
+FACTS = "tests/server/store/facts/test_event.py tests/server/loader/facts/test_recorder.py"
+FOLD = "tests/unit/store/facts/test_event.py"
 BACKUP, RESTORE, DAMAGE = (
     f"tests/server/store/backup/test_{name}.py" for name in ("backup", "restoring", "checking")
 )
@@ -422,6 +424,62 @@ MUTANTS = [
         "(kind == 'delete' and change[2]))) then",
     ),
     Mutant(
+        "older programs are not kept from a collection with facts",
+        "commit/commit.lua",
+        "if (kind == 'facts' or latest > 0) and m[1] == FORMAT then",
+        "if false then",
+        FACTS,
+    ),
+    Mutant(
+        "a moment may be still to come",
+        "commit/commit.lua",
+        "if latest > time + FUTURE_MS then return {'future', digits(time)} end",
+        "",
+        FACTS,
+    ),
+    Mutant(
+        "what is so by now can not have been so for longer",
+        "commit/commit.lua",
+        "or mark > 0 or told\n",
+        "or mark > 0\n",
+        FACTS,
+    ),
+    Mutant(
+        "the log does not have the moment of a deal that is won",
+        "commit/commit.lua",
+        "payload = cmsgpack.pack({kept_ids, fields, kept_columns, kept_ats})",
+        "payload = cmsgpack.pack({kept_ids, fields, kept_columns})",
+        FACTS,
+    ),
+    Mutant(
+        "a restored collection with facts can be read by older programs",
+        "backup/restoring.py",
+        "(FORMAT_OF_FACTS if self._backup.tells_of_before else FORMAT)",
+        "FORMAT",
+        FACTS,
+    ),
+    Mutant(
+        "what was taken back counts until the end",
+        "facts/event.py",
+        "    facts = _unretracted(facts, given.filter(is_retraction))\n",
+        "",
+        f"{FACTS} {FOLD}",
+    ),
+    Mutant(
+        "an export brings a deal back that was deleted",
+        "facts/event.py",
+        "_without_ghosts(_without_late_loads(rows), lives)",
+        "_without_ghosts(rows, lives)",
+        f"{FACTS} {FOLD}",
+    ),
+    Mutant(
+        "what is recorded later changes what was known",
+        "facts/event.py",
+        "known = ledger if until is None else ledger.upto(until)",
+        "known = ledger",
+        f"{FACTS} {FOLD}",
+    ),
+    Mutant(
         "a deal that is won, lost or reopened keeps its closing date",
         "commit/commit.lua",
         "if outcome == kind_of(before) then outcome = nil end",
@@ -442,15 +500,15 @@ MUTANTS = [
     Mutant(
         "what is copied from elsewhere is closed today",
         "commit/commit.lua",
-        "ARGV[12] == 'hand' and n_ids == 1",
+        "string.sub(ARGV[12] or '', 1, 4) == 'hand' and n_ids == 1",
         "n_ids == 1",
         CLOSING,
     ),
     Mutant(
         "of several deals at once, the first is closed",
         "commit/commit.lua",
-        "ARGV[12] == 'hand' and n_ids == 1",
-        "ARGV[12] == 'hand'",
+        "string.sub(ARGV[12] or '', 1, 4) == 'hand' and n_ids == 1",
+        "string.sub(ARGV[12] or '', 1, 4) == 'hand'",
         CLOSING,
     ),
     Mutant(
@@ -502,8 +560,8 @@ MUTANTS = [
     Mutant(
         "of a deal saved by hand, the script is not told so",
         "commit/script.py",
-        '["", "", "hand", *_flat',
-        '["", "", "", *_flat',
+        'f"hand@{change.at}" if change.at else "hand"',
+        'f"hand@{change.at}" if change.at else ""',
     ),
     Mutant(
         "a chunk that has changed is not written again",
@@ -1087,8 +1145,8 @@ MUTANTS = [
     Mutant(
         "rows of a commit that was cut off are given away again",
         "upkeep/ahead.py",
-        'return {"rows": str(entry.height + n_new)}',
-        'return {"rows": str(entry.height)}',
+        'return {"rows": str(entry.height + n_new), **form}',
+        'return {"rows": str(entry.height), **form}',
         "tests/server/store/commit/test_writer_places.py",
     ),
 ]

@@ -18,7 +18,7 @@ from weakref import WeakSet
 from dealdb.connection import EmbeddedServer, RedisConnection, round_trips
 from dealdb.engines import on_engines
 from dealdb.errors import ConfigError, QueryError, SchemaError, StoreError
-from dealdb.model.moments import read_moment
+from dealdb.model.moments import MOMENT_EXAMPLE, epoch_ms, read_moment
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema, parse_type
 from dealdb.model.values import encode_id
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from dealdb.analytics import Analytics
     from dealdb.connection.embedded.mend import MendReport
     from dealdb.loader import DataLoader
+    from dealdb.loader.facts.recorder import DealHistory
     from dealdb.loader.progress import ProgressCallback
     from dealdb.query import QueryEngine
     from dealdb.query.deal_source import QueryTexts
@@ -382,6 +383,18 @@ class DealDatabase:
         )
 
     @cached_property
+    def history(self) -> DealHistory:
+        """
+        History that comes from elsewhere (``load``), and since when anything is known (``span``).
+
+        ``load(rows_or_file, source=None, stages=None, zone="UTC", dry_run=False)`` adds facts with the columns ``id``,
+        ``at``, ``field``, ``value`` and, if need be, ``op``, ``who``, ``source``, ``key``; it changes no deal.
+        """
+        from dealdb.loader.facts.recorder import DealHistory
+
+        return DealHistory(lambda: self._store)
+
+    @cached_property
     def query(self) -> QueryEngine:
         """Filters, SQL and frames over the live deals."""
         from dealdb.query import QueryEngine
@@ -634,6 +647,7 @@ class DealDatabase:
         *,
         expect_rev: int | None = None,
         durability: str | None = None,
+        at: datetime | str | None = None,
     ) -> SaveResult:
         """
         Save one deal: a new one, or the given fields of one that exists; None clears a field.
@@ -650,11 +664,17 @@ class DealDatabase:
         durability
             ``memory``, ``disk`` or ``replicated``: where the change has to be before this returns; by default as the
             database was opened with.
+        at
+            Since when it has been so, for metrics of the past; None for now. The collection can't be read by versions
+            of dealdb before this one from then on.
 
         Raises
         ------
         SchemaError
-            If a value doesn't fit its field; names deal and field.
+            If a value doesn't fit its field; names deal and field. Or if ``at`` is more than five minutes ahead of the
+            server's clock.
+        QueryError
+            If ``at`` is not a moment.
         ConflictError
             If the deal has another revision; carries both.
         NotDurable
@@ -674,7 +694,7 @@ class DealDatabase:
         """
         store = self._store
         with _asking(store, durability):
-            return store.save(deal, expect_rev=expect_rev)
+            return store.save(deal, expect_rev=expect_rev, at=_told_ms(at))
 
     def update_deal(
         self,
@@ -682,6 +702,7 @@ class DealDatabase:
         *,
         expect_rev: int | None = None,
         durability: str | None = None,
+        at: datetime | str | None = None,
         **changes: object,
     ) -> SaveResult:
         """
@@ -691,8 +712,8 @@ class DealDatabase:
         ----------
         id
             Of the deal.
-        expect_rev, durability
-            As for ``save_deal``.
+        expect_rev, durability, at
+            As for ``save_deal``; a field of one of these names goes through that, too.
         **changes
             Values by field. A field whose name is no Python name goes through ``save_deal``.
 
@@ -717,7 +738,10 @@ class DealDatabase:
         store = self._store
         with _asking(store, durability):
             return store.save(
-                {**changes, "id": id}, expect_rev=expect_rev, must_exist=expect_rev is None
+                {**changes, "id": id},
+                expect_rev=expect_rev,
+                must_exist=expect_rev is None,
+                at=_told_ms(at),
             )
 
     def get_deal(self, id: str | int) -> Deal | None:
@@ -839,7 +863,9 @@ class DealDatabase:
         -------
         polars.DataFrame
             A row for each field that a commit changed, with the columns ``seq``, ``when``, ``who``, ``change``
-            (``inserted``, ``updated``, ``deleted``), ``field``, ``before`` and ``after`` (texts).
+            (``inserted``, ``updated``, ``deleted``; of imported facts also ``merged`` and ``retracted``), ``field``,
+            ``before`` and ``after`` (texts), ``at`` (since when it was so) and ``source``. Where something was so
+            before it was recorded, the rows are in the order of ``at``.
 
         Raises
         ------
@@ -918,21 +944,35 @@ class DealDatabase:
         return feed
 
     @on_engines
-    def as_of(self, when: datetime | date | str) -> DealView:
+    def as_of(
+        self,
+        when: datetime | date | str,
+        *,
+        time: str = "recorded",
+        known: datetime | date | str | None = None,
+    ) -> DealView:
         """
         The collection as it was at a moment, read-only, with the same ``query`` and ``analytics``.
 
-        That is after the last commit whose time, by the server's clock, is not later.
+        By default that is what it showed: after the last commit whose time, by the server's clock, is not later. With
+        ``time="event"`` it is what was so then, whenever it was recorded: saves with ``at`` and facts of ``history``
+        stand at their own moments, and of deals that came with a load what they had then is taken to have been so since
+        their ``created``.
 
         Parameters
         ----------
         when
             A datetime (UTC where it has no zone), a date (the end of that day, UTC), or ISO text of either.
+        time
+            ``"recorded"``, or ``"event"``, by which what happens at a moment itself comes after it.
+        known
+            For ``"event"``: only what was recorded until then counts; None for all.
 
         Raises
         ------
         QueryError
-            If the text is neither.
+            If a text is neither, or ``known`` is given without ``time="event"``; with that also if the moment is before
+            the first fact.
         StoreDamaged
             If a part of the history was removed from the server.
 
@@ -948,6 +988,12 @@ class DealDatabase:
         (0, 1)
         """
         moment = read_moment(when, "as_of") if isinstance(when, str) else when
+        if time == "event":
+            until = read_moment(known, "known") if isinstance(known, str) else known
+            return DealView(moment, self._store.event_as_of(moment, until), self._limits)
+        if time != "recorded" or known is not None:
+            msg = "as_of: time is 'recorded' or 'event', and known is for time='event'"
+            raise QueryError(msg)
         return DealView(moment, self._store.as_of(moment), self._limits)
 
     @on_engines
@@ -1409,6 +1455,17 @@ def _warn(notice: str) -> None:
     while frame.f_back and str(frame.f_globals.get("__name__", "")).partition(".")[0] == "dealdb":
         frame, level = frame.f_back, level + 1
     warnings.warn(notice, NotAdoptedWarning, stacklevel=level)
+
+
+def _told_ms(at: object) -> int:
+    """Since when a save has been so, milliseconds since 1970; 0 for now."""
+    if at is None:
+        return 0
+    moment = read_moment(at, "at") if isinstance(at, str) else at
+    if not isinstance(moment, date) or not epoch_ms(moment) > 0:
+        msg = f"at: write a moment after 1970, such as {MOMENT_EXAMPLE}"
+        raise QueryError(msg)
+    return epoch_ms(moment)
 
 
 def _login_name() -> str:

@@ -9,6 +9,9 @@ from dealdb.errors import ConfigError, StoreDamaged
 
 # of a collection; ``commit.lua`` has it too
 FORMAT = b"1"
+# of one that knows what was so before its commits
+FORMAT_OF_FACTS = b"2"
+FORMATS = (FORMAT, FORMAT_OF_FACTS)
 # of one that is being restored: every program refuses a format that it does not know
 FORMAT_OF_RESTORE = b"restore"
 # no final s: the collection "deals" would own the hash deals:log, which is the log of the collection "deal"
@@ -126,7 +129,7 @@ class Keys:
 def check_format(keys: Keys, found: bytes | None) -> None:
     """Raise StoreDamaged where a collection has another format; None is that of a collection without commits."""
     # of a collection that is being restored, some deals are there already
-    if found not in (None, FORMAT):
+    if found not in (None, *FORMATS):
         raise wrong_format(keys, found)
 
 
@@ -139,5 +142,5 @@ def wrong_format(keys: Keys, found: bytes) -> StoreDamaged:
         )
     return StoreDamaged(
         f"collection {keys.collection!r} has format {found.decode(errors='replace')}; "
-        f"this dealdb reads format {FORMAT.decode()}: upgrade it"
+        f"this dealdb reads formats up to {FORMAT_OF_FACTS.decode()}: upgrade it"
     )

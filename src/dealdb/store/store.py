@@ -28,6 +28,8 @@ from dealdb.store.upkeep.other_programs import OtherPrograms
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import polars as pl
+
     from dealdb.store.archive.chunk_cache import ChunkCache
     from dealdb.store.backup.reports import BackupReport, RestoreReport, Tell
     from dealdb.store.commit.batch import Batch
@@ -267,11 +269,24 @@ class Store(StoreHistory):
         return bool(self.link.call("HDEL", self.keys.queries, name))
 
     def save(
-        self, deal: Mapping[str, object], *, expect_rev: int | None = None, must_exist: bool = False
+        self,
+        deal: Mapping[str, object],
+        *,
+        expect_rev: int | None = None,
+        must_exist: bool = False,
+        at: int = 0,
     ) -> SaveResult:
         """Save one deal: fields that are not given stay, None clears; see ``DealWriter.save``."""
         self._others.ensure()
-        return self._deal_writer.save(deal, expect_rev=expect_rev, must_exist=must_exist)
+        return self._deal_writer.save(deal, expect_rev=expect_rev, must_exist=must_exist, at=at)
+
+    def record(self, facts: pl.DataFrame, fields: Iterable[Field], stages: Iterable[str]) -> int:
+        """Write what was so before; see ``FactWriter.record``."""
+        from dealdb.store.commit.fact_writer import FactWriter
+
+        self._others.ensure()
+        writer = FactWriter(self._writers, self._definitions)
+        return writer.record(facts, fields, stages)
 
     def write(
         self, schema: Schema, batch: Batch, *, max_rev: int | None = None, mark: Mark | None = None

@@ -84,6 +84,22 @@ class StoreHistory:
         self._others.shown()
         return self._facts.recorded()
 
+    def known_facts(self) -> tuple[pl.DataFrame, pl.Series]:
+        """Facts that were imported, and the ids of all deals that there ever were; see ``FactsLog.imported``."""
+        self._others.shown()
+        return self._facts.imported()
+
+    def spans(self) -> pl.DataFrame:
+        """First and last fact of each field, as they happened; see ``FactsLog.spans``."""
+        self._others.shown()
+        return self._facts.spans()
+
+    def event_as_of(self, when: datetime | date, known: datetime | date | None) -> Snapshot:
+        """All deals as they were at a moment, by what is known now or was at another; see ``state.snapshot_at``."""
+        from dealdb.store.facts.state import snapshot_at
+
+        return snapshot_at(self.event_facts(known), when)
+
     def event_facts(self, known: datetime | date | None = None, assume: Assume = "birth") -> Facts:
         """The history of all deals as it happened; see ``FactsLog.event``."""
         self._others.shown()

@@ -48,6 +48,7 @@ from dealdb.store.archive.manifest import Manifest, read_manifest
 from dealdb.store.bounds.wall import LAST_MS
 from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.commit.batch import Batch
+from dealdb.store.encoding import FACT_COLUMNS
 from dealdb.store.facts.follower import FactsLog
 from dealdb.store.facts.state import state_before
 from dealdb.store.history.reading import read_history
@@ -622,6 +623,15 @@ class StoreMachine(RuleBasedStateMachine):
             self.damaged.add(key)
             self.past.is_whole = self.past.is_whole and key not in needed
 
+    @rule(who=WHO, at=st.integers(1, 10**6))
+    def tell_of_before(self, who: int, at: int) -> None:
+        """Facts are imported, which are no part of the present; they are of a deal that nobody has."""
+        self.settle(who)
+        given = {"id": "before", "field": "name", "at": at, "value": "a", "op": "set"}
+        frame = pl.DataFrame({name: [given.get(name)] for name in FACT_COLUMNS}, FACT_COLUMNS)
+        self.stores[who].record(frame, [], [])
+        assert self.link.call("HGET", "deals:meta", "format") == b"2"
+
     @rule()
     def back_up(self) -> None:
         keys = {key: self.link.call("DUMP", key) for key in self.link.call("KEYS", "*")}
@@ -777,7 +787,8 @@ class StoreMachine(RuleBasedStateMachine):
         assert events == self.model.events(deal), "history of a deal"
         # one that has read a part of it already, and one that reads all of it
         facts = self.facts_log.recorded() if self.steps % 2 else store.facts()
-        assert_told(facts, store.changes(self.seq), self.past.times)
+        changes = store.changes(self.seq).filter(pl.col("id") != "before")
+        assert_told(facts, changes.sort("seq", maintain_order=True), self.past.times)
         view = self.model.view(folded.schema)
         if len({deal for deal, _ in view}) == len(view):
             # a deal whose hash was replaced has one life, and for a while two rows

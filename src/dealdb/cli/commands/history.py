@@ -51,7 +51,10 @@ def history(
     file = table_file(parquet, xlsx)
     if session.output is Output.TABLE and file is None:
         # for the eye, and for the width of a terminal
-        frame = frame.drop("seq").with_columns(frame["when"].dt.truncate("1s"))
+        whole = frame["when"].equals(frame["at"]) and frame["source"].null_count() == frame.height
+        seconds = frame.with_columns(frame[name].dt.truncate("1s") for name in ("when", "at"))
+        # what says nothing new takes no room
+        frame = seconds.drop("seq", *(("at", "source") if whole else ()))
     print_frame(frame, session.output, file)
 
 

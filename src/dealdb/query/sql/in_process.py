@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-# column of the history whose name is a word of SQL
-_WHEN = "when"
+# columns of the history whose names are words of SQL
+_WORDS = ("when", "at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class InProcess:
 
     def _answered(self, job: Job, asked: Asked, tables: GetTables) -> pa.Table:
         statement, values = asked.statement, asked.params
-        names = [*asked.columns, _WHEN, *chain.from_iterable(asked.sides.values())]
+        names = [*asked.columns, *_WORDS, *chain.from_iterable(asked.sides.values())]
         tree: Any = None
         columns = asked.columns
         try:

@@ -27,6 +27,7 @@ from dealdb.store.backup.files import opened
 from dealdb.store.backup.parts import COLUMN, END, HEAD, HISTORY, LAST, Part, PartReader
 from dealdb.store.backup.reports import BackupReport, Tell, quietly
 from dealdb.store.backup.revisions import Revisions
+from dealdb.store.encoding import unpacked_facts
 from dealdb.store.history.reading import follows, moment_of
 from dealdb.store.log.entry import DEAL_KINDS, Entry, Position
 
@@ -53,6 +54,8 @@ class Backup:
         The last commit; None where there is none.
     digest, size
         SHA-256 and bytes of the file.
+    tells_of_before
+        Whether a commit says of anything that it was so since another moment than its own.
     """
 
     head: Head
@@ -63,11 +66,14 @@ class Backup:
         self._chunks: dict[str, Part] = {}
         self._segments: dict[str, Part] = {}
         self.last: Entry | None = None
+        self.tells_of_before = False
         self._gather(tell)
         self.digest, self.size = reader.digest, reader.size
         self._check_documents()
         self._check_chunks(tell)
         self._check_history(tell)
+        if self.last is not None and self.last.tells_of_before:
+            self.tells_of_before = True
 
     # what it holds ---------------------------------------------------------------------------------
 
@@ -222,6 +228,7 @@ class Backup:
                 _must(follows(last, entry), f"commit {entry.position.seq} follows no commit")
                 _must(last.seq > 0 or entry.writer == self.head.genesis, "it is of another history")
                 _look_at(entry)
+                self.tells_of_before = self.tells_of_before or entry.tells_of_before
                 known.see(entry)
                 last = entry.position
             _must(last.seq == segment.last, f"it ends with commit {last.seq}")
@@ -284,6 +291,8 @@ def _look_at(entry: Entry) -> None:
         # an ``add`` without data is in the columns
         if entry.data or entry.kind != "add":
             _must(len(entry.change[0]) == len(entry.rows), "a commit has more rows than deals")
+    elif entry.kind == "facts":
+        unpacked_facts(entry.data)
     elif entry.kind == "schema":
         Schema.from_json(entry.data)
     else:

@@ -24,7 +24,7 @@ from dealdb.store.backup.claim import Claim
 from dealdb.store.backup.reports import RestoreReport, Tell
 from dealdb.store.commit.change import version_of
 from dealdb.store.history.confirm import newest
-from dealdb.store.keys import FORMAT, Keys
+from dealdb.store.keys import FORMAT, FORMAT_OF_FACTS, Keys
 from dealdb.store.log.entry import Entry
 from dealdb.store.log.reader import has_position
 
@@ -195,7 +195,7 @@ class _Restorer:
             generation.pipeline.to_json(),
         )
         words: dict[str, str | int] = {
-            "format": FORMAT.decode(),
+            "format": (FORMAT_OF_FACTS if self._backup.tells_of_before else FORMAT).decode(),
             "genesis": head.genesis,
             "seq": str(head.seq),
             "hash": head.hash,

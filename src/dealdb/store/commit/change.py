@@ -79,7 +79,7 @@ class Change(NamedTuple):
     Attributes
     ----------
     kind
-        ``set``, ``add``, ``mend``, ``delete``, ``schema``, ``pipeline`` or ``void``.
+        ``set``, ``add``, ``facts``, ``mend``, ``delete``, ``schema``, ``pipeline`` or ``void``.
     version
         Version of the schema or pipeline that it was prepared with, as ``version_of`` gives it.
     payload
@@ -95,6 +95,8 @@ class Change(NamedTuple):
         Of an add: what the payload says, for the script.
     mark
         Note to keep with the commit, or None.
+    at
+        Of a deal that is saved by hand: since when, as the payload says, milliseconds since 1970; 0 for now.
     """
 
     kind: str
@@ -105,6 +107,7 @@ class Change(NamedTuple):
     texts: Mapping[str, str | None] | None = None
     values: bytes = b""
     mark: Mark | None = None
+    at: int = 0
 
     def __repr__(self) -> str:
         # without the deals

@@ -12,16 +12,18 @@
 --                    of what this one says. Of a void: that of the last commit that it uses up, '' for whatever it was
 --       4 known      seq of a commit that the collection had when the writer's name was chosen (0: none was seen), '' for
 --                    a name that may be forgotten
---       5 kind       set, delete, schema, pipeline; add (new deals in bulk); mend (adopts what is in the hashes, or
+--       5 kind       set, delete, schema, pipeline; add (new deals in bulk); facts (what was so before, which changes no
+--                    deal); mend (adopts what is in the hashes, or
 --                    moves fields); void (uses up all counters up to its own, changes nothing)
---       6 version    of the schema (set, add, delete, schema) or pipeline (pipeline) that the change was prepared with:
+--       6 version    of the schema (set, add, facts, delete, schema) or pipeline (pipeline) that the change was prepared with:
 --                    16 hex digits of the SHA-1 of its JSON, '' for none. A number would not do: after a reset
 --                    another schema can have the same one
 --       7 condition  '' none, '*' the deal must exist, '@seq' no commit since seq, '<=rev' no deal may have a later
 --                    revision (0: none may exist), else the revision that the one deal must have (0: no such deal);
 --                    of a void: the counter that the writer's last commit has at least, '' for any
 --       8 actor      who, for the history
---       9 payload    set: msgpack [ids, fields, columns], a column being a list of texts, nil to clear;
+--       9 payload    set: msgpack [ids, fields, columns], a column being a list of texts, nil to clear; or [.., ats], since
+--                    when each deal has these values, milliseconds since 1970, 0 for the commit's own time;
 --                    delete: msgpack [ids]; or [ids, rows] for rows that another program left over by removing or
 --                    replacing the hashes, which stay as they are;
 --                    mend: msgpack [ids, fields, sources, marks], the value of a field being that of its source in
@@ -29,12 +31,13 @@
 --                    or [.., marks, [names, olds], texts]: a column of texts for a field, nil for none, has what its
 --                    deals get instead of their sources' values, false to clear, nil for no text; a deal whose fields
 --                    of these names have other values than olds (nil: none) is left as it is;
---                    add: what the log is to have, which the script does not look into;
+--                    add, facts: what the log is to have, which the script does not look into;
 --                    schema, pipeline: JSON
 --       10 load      name of a load that continues after this commit, '' or absent for none
 --       11 note      how far it is then; kept with the commit
 --       12 hand      for a set of one deal: 'hand' where somebody moves it now, so that winning and losing it sets `closed`,
---                    and reopening it clears that; '' or absent for what is copied from elsewhere
+--                    and reopening it clears that; '' or absent for what is copied from elsewhere; '@' and the moment
+--                    behind it where the payload has ats
 --       13...        for a set of one deal, may be absent: the number of fields, their names, then their texts; those to
 --                    clear come last and have none. The payload says the same, and need not be unpacked then
 --       12           for an add: msgpack [fields, columns], which says the same as the payload
@@ -50,15 +53,20 @@
 --          {'stale'}                prepared with another version than the one in force
 --          {'conflict', rev}        the condition does not hold; rev that the deal has (0: none)
 --          {'conflict', rev, place} the same for '<=rev'; place of the first such deal, from 1
+--          {'future', now}          a moment is later than the server's clock, in milliseconds, by more than is allowed
 --          {'denied', command}      the user may not run a command that this commit needs
 --          {'ahead'}                the log has the entry of this commit's seq already
 --          {'format', found}        the collection has a format that this script does not know
 
 local FORMAT = '1'
+-- of a collection that knows what was so before its commits: older programs would misread it
+local FORMAT_OF_FACTS = '2'
 -- arguments that one command is given in one call: Lua has no room for any number
 local MOST_WORDS = 1000
 -- a clock that is corrected by less than this was not wrong
 local CLOCK_SLACK_MS = 60000
+-- so much may a moment be ahead of the server's clock, by which it was so
+local FUTURE_MS = 300000
 local call = redis.call
 local meta_key, log_key, writers_key = KEYS[1], KEYS[2], KEYS[3]
 local writer, counter, digest, known, kind = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
@@ -92,8 +100,8 @@ if last and counter <= last_counter then
     if digest ~= '' and digest ~= last_digest then return {'clash'} end
     return {'repeat', answer}
   end
-  -- new deals are sent some batches at a time, and those of them that were carried out are sent again with the others
-  if kind ~= 'add' then return {'gap'} end
+  -- new deals and facts are sent some batches at a time, and those of them that were carried out are sent again with the others
+  if kind ~= 'add' and kind ~= 'facts' then return {'gap'} end
   return string.sub(digest, 1, 8) == string.sub(last_digest, 1, 8) and {'repeat', 'earlier'} or {'clash'}
 end
 -- with the day of its last use, by which records are forgotten
@@ -115,7 +123,7 @@ if counter ~= last_counter + 1 then return {'gap'} end
 -- the collection's state -----------------------------------------------------------------------------------------
 local m = call('HMGET', meta_key, 'format', 'seq', 'hash', 'rows', 'deals', 'time',
   kind == 'pipeline' and 'pipeline_version' or 'schema_version')
-if m[1] and m[1] ~= FORMAT then return {'format', m[1]} end
+if m[1] and m[1] ~= FORMAT and m[1] ~= FORMAT_OF_FACTS then return {'format', m[1]} end
 local seq, rows = tonumber(m[2] or 0) + 1, tonumber(m[4] or 0)
 -- a collection begins with its schema, so that the log can be read from its first entry on
 if version ~= (m[7] or '') or (not m[1] and kind ~= 'schema') then return {'stale'} end
@@ -123,7 +131,9 @@ if version ~= (m[7] or '') or (not m[1] and kind ~= 'schema') then return {'stal
 -- what would change ----------------------------------------------------------------------------------------------
 local of_deals = kind == 'set' or kind == 'mend' or kind == 'delete'
 local one = kind == 'set' and ARGV[13] ~= nil
-local change, ids, fields, columns
+local change, ids, fields, columns, ats
+-- of one deal that is saved by hand: since when
+local told = kind == 'set' and tonumber(string.match(ARGV[12] or '', '@(%d+)$')) or nil
 -- what is read of the hashes: _row, _rev, then the fields in their order
 local names, n_ids, n_fields = nil, 0, 0
 if one then
@@ -132,6 +142,7 @@ if one then
 elseif of_deals then
   change = cmsgpack.unpack(payload)
   ids, fields, columns = change[1], kind == 'delete' and {} or change[2], change[3]
+  ats = kind == 'set' and change[4] or nil
   n_ids, n_fields = #ids, #fields
   names = {'_row', '_rev', unpack(fields)}
 elseif kind == 'add' then
@@ -177,7 +188,8 @@ for i = 1, n_ids do
       end
     end
     local mark = kind == 'mend' and change[4][i] or 0
-    differs = kind == 'set' and not row or mark > 0
+    -- what is so by now may have been so since another moment
+    differs = kind == 'set' and not row or mark > 0 or told
     for j = 1, n_fields do
       if (given[j] or false) ~= found[2 + j] then differs = true break end
     end
@@ -223,11 +235,14 @@ if of_deals and #kept == 0 then return {'unchanged', digits(first_rev)} end
 
 -- what a set says besides ----------------------------------------------------------------------------------------
 local time = now[1] * 1000 + (now[2] - now[2] % 1000) / 1000
+local latest = told or 0
+for _, each in ipairs(ats or {}) do latest = math.max(latest, each) end
+if latest > time + FUTURE_MS then return {'future', digits(time)} end
 local stamps, clears = kind == 'set' and updated > 0, kind == 'mend' or (kind == 'set' and not (one and #texts[1] == n_fields))
 -- kind of the stage that a deal is moved to by hand, from one of another kind
 local outcome = nil
 if kind == 'set' then
-  local by_hand, stage = ARGV[12] == 'hand' and n_ids == 1, nil
+  local by_hand, stage = string.sub(ARGV[12] or '', 1, 4) == 'hand' and n_ids == 1, nil
   for j = 1, n_fields do
     local name = names[2 + j]
     if name == 'updated' then stamps = false end
@@ -256,24 +271,29 @@ if kind == 'set' then
     end
   end
 end
-local moment = nil
+local moment, closing = nil, nil
 if stamps or (outcome and outcome ~= 'open') then
   -- civil date of a day number, by the method of eras of 400 years; n - n % 1 is the whole part of n
-  local t = (time - time % 1000) / 1000 % 86400
-  local days = (time - time % 86400000) / 86400000 + 719468
-  local doe = days % 146097
-  local n = (doe - (doe - doe % 1460) / 1460 + (doe - doe % 36524) / 36524 - (doe - doe % 146096) / 146096) / 365
-  local yoe = n - n % 1
-  local doy = doe - (365 * yoe + (yoe - yoe % 4) / 4 - (yoe - yoe % 100) / 100)
-  local mp = (5 * doy + 2 - (5 * doy + 2) % 153) / 153
-  local month = mp < 10 and mp + 3 or mp - 9
-  local year = yoe + (days - doe) / 146097 * 400 + (month <= 2 and 1 or 0)
-  local day = doy - (153 * mp + 2 - (153 * mp + 2) % 5) / 5 + 1
-  moment = string.format('%04d-%02d-%02dT%02d:%02d:%02dZ', year, month, day, t / 3600, t / 60 % 60, t % 60)
+  local function text_of(ms)
+    local t = (ms - ms % 1000) / 1000 % 86400
+    local days = (ms - ms % 86400000) / 86400000 + 719468
+    local doe = days % 146097
+    local n = (doe - (doe - doe % 1460) / 1460 + (doe - doe % 36524) / 36524 - (doe - doe % 146096) / 146096) / 365
+    local yoe = n - n % 1
+    local doy = doe - (365 * yoe + (yoe - yoe % 4) / 4 - (yoe - yoe % 100) / 100)
+    local mp = (5 * doy + 2 - (5 * doy + 2) % 153) / 153
+    local month = mp < 10 and mp + 3 or mp - 9
+    local year = yoe + (days - doe) / 146097 * 400 + (month <= 2 and 1 or 0)
+    local day = doy - (153 * mp + 2 - (153 * mp + 2) % 5) / 5 + 1
+    return string.format('%04d-%02d-%02dT%02d:%02d:%02dZ', year, month, day, t / 3600, t / 60 % 60, t % 60)
+  end
+  moment = text_of(time)
+  -- a deal is closed on the day on which it was won or lost
+  closing = told and text_of(told) or moment
 end
 local stamp = stamps and moment
 if outcome then
-  local found, closed = call('HGET', KEYS[4], 'closed'), outcome ~= 'open' and string.sub(moment, 1, 10)
+  local found, closed = call('HGET', KEYS[4], 'closed'), outcome ~= 'open' and string.sub(closing, 1, 10)
   if closed == found and (first_row or not closed) then
     outcome = nil
   else
@@ -346,7 +366,11 @@ if outcome or (of_deals and change and (kind == 'mend' or (kind == 'delete' and 
       kept_columns[j] = {}
       for k, i in ipairs(kept) do kept_columns[j][k] = texts[i][j] or false end
     end
-    payload = cmsgpack.pack({kept_ids, fields, kept_columns})
+    local kept_ats = (told or ats) and {} or nil
+    if kept_ats then
+      for k, i in ipairs(kept) do kept_ats[k] = told or ats[i] end
+    end
+    payload = cmsgpack.pack({kept_ids, fields, kept_columns, kept_ats})
   end
 end
 
@@ -419,6 +443,9 @@ if inserted > 0 or kind ~= 'set' then
     -- the first commit: a schema's
     meta[15], meta[16], meta[17], meta[18] = 'format', FORMAT, 'genesis', writer
   end
+end
+if (kind == 'facts' or latest > 0) and m[1] == FORMAT then
+  meta[#meta + 1], meta[#meta + 2] = 'format', FORMAT_OF_FACTS
 end
 if m[6] and tonumber(m[6]) > time + CLOCK_SLACK_MS then
   -- the clock was ahead: what says so is kept, as the commits with those times are

@@ -41,15 +41,20 @@ class DealWriter:
         self._definitions = definitions
 
     def save(
-        self, deal: Mapping[str, object], *, expect_rev: int | None = None, must_exist: bool = False
+        self,
+        deal: Mapping[str, object],
+        *,
+        expect_rev: int | None = None,
+        must_exist: bool = False,
+        at: int = 0,
     ) -> SaveResult:
         """
-        Save one deal: fields that are not given stay, None clears.
+        Save one deal: fields that are not given stay, None clears; ``at`` says since when, 0 for now.
 
         Raises
         ------
         SchemaError
-            If a value doesn't fit its field.
+            If a value doesn't fit its field, or ``at`` is still to come.
         ConflictError
             If the deal does not have revision ``expect_rev`` (0: no such deal).
         DealNotFound
@@ -65,7 +70,7 @@ class DealWriter:
             schema, texts = self._encoded(deal, deal_id)
             self._cover_stage(texts.get("stage"))
             version = self._definitions.version_of(schema)
-            reply = self._writers.commit(_setting_one(version, deal_id, texts, condition))
+            reply = self._writers.commit(_setting_one(version, deal_id, texts, condition, at))
             match reply.status:
                 case "ok" | "repeat":
                     seq, inserted, _, _ = reply.counts
@@ -324,17 +329,11 @@ def _check_ids(batch: Batch) -> None:
 
 
 def _setting_one(
-    version: str, deal_id: str, texts: Mapping[str, str | None], condition: Condition
+    version: str, deal_id: str, texts: Mapping[str, str | None], condition: Condition, at: int
 ) -> Change:
-    payload = msgpack.packb([[deal_id], list(texts), [[text] for text in texts.values()]])
-    return Change(
-        kind="set",
-        version=version,
-        payload=payload,
-        ids=(deal_id,),
-        condition=condition,
-        texts=texts,
-    )
+    said = [[deal_id], list(texts), [[text] for text in texts.values()]]
+    payload = msgpack.packb([*said, [at]] if at else said)
+    return Change("set", version, payload, (deal_id,), condition, texts, at=at)
 
 
 def _setting_all(version: str, batch: Batch, condition: Condition, mark: Mark | None) -> Change:

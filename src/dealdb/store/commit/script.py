@@ -133,7 +133,8 @@ class CommitScript:
         if change.values:
             arguments += [*([] if mark else ["", ""]), change.values]
         elif change.texts and not mark:
-            arguments += ["", "", "hand", *_flat(change.texts)]
+            hand = f"hand@{change.at}" if change.at else "hand"
+            arguments += ["", "", hand, *_flat(change.texts)]
         return arguments
 
 

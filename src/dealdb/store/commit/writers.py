@@ -18,10 +18,12 @@ from dealdb.errors import (
     LoadReset,
     NotDurable,
     OutcomeUnknown,
+    SchemaError,
     ServerUnavailable,
     StoreDamaged,
     StoreError,
 )
+from dealdb.model.moments import from_epoch_ms
 from dealdb.store.bounds.wall import number_in
 from dealdb.store.commit.change import Change, Reply
 from dealdb.store.commit.durability import Durability, Wait, wait_of
@@ -104,7 +106,7 @@ class Writers:
         Parameters
         ----------
         changes
-            Those of one kind, ``add`` where they are several.
+            Those of one kind, ``add`` or ``facts`` where they are several.
 
         Returns
         -------
@@ -272,6 +274,13 @@ class Writers:
                     "nothing was written; docs/operations.md has the rights that a writer needs"
                 )
                 raise AccessDenied(msg)
+            case "future":
+                latest = from_epoch_ms(int(reply.rest[0]))
+                msg = (
+                    f"at: what happened later than the server's clock says ({latest:%Y-%m-%dT%H:%M:%SZ}) can't be "
+                    "saved; nothing was written"
+                )
+                raise SchemaError(msg, field="at")
             case "format":
                 raise wrong_format(self._keys, reply.rest[0])
             case "ahead":

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -26,6 +25,7 @@ from dealdb.store.facts.from_log import (
     present_schema,
 )
 from dealdb.store.facts.ledger import Ledger
+from dealdb.store.facts.state import zone_of
 
 Assume: TypeAlias = Literal["birth", "none", "backfill"]
 # facts are not older than this; what is assumed to have been so for ever begins here
@@ -150,7 +150,7 @@ def _unretracted(facts: pl.DataFrame, retractions: pl.DataFrame) -> pl.DataFrame
     marked = facts.with_row_index("_fact")
     hits = marked.join(
         retractions.select(*same, "value", "key"), on=same, how="inner", nulls_equal=True
-    ).filter(pl.col("value_right").is_null() | pl.col("value").eq_missing("value_right"))
+    ).filter(pl.col("value_right").is_null() | pl.col("value").eq_missing(pl.col("value_right")))
     exact = hits.filter(pl.col("key").eq_missing(pl.col("key_right")))
     plain = hits.filter(pl.col("key_right").is_null())
     all_keyed = plain.filter(pl.col("key").is_not_null().all().over([*same, "value_right"]))
@@ -239,8 +239,7 @@ def _assumed(
     known = others.filter("imported").select("id", "field", told="at")
     loads = loaded.select(*load, "at", "ended").unique(load, maintain_order=True)
     told = loads.join(known, on="id", how="inner").filter(
-        (pl.col("told") < pl.col("at"))
-        & (pl.col("told") >= pl.col("ended").fill_null(FIRST_MS - 1))
+        (pl.col("told") < pl.col("at")) & (pl.col("told") >= pl.col("ended").fill_null(-1))
     )
     starts = told.group_by(load).agg(first=pl.col("told").min())
     fields = told.select(*load, "field", told=pl.lit(value=True)).unique()
@@ -250,11 +249,15 @@ def _assumed(
         .join(starts, on=load, how="left", maintain_order="left")
         .join(texts, on=load, how="left", maintain_order="left")
     )
-    earliest = pl.col("ended").fill_null(FIRST_MS)
-    zone = _zone_of(pipeline)
+    earliest = pl.col("ended").fill_null(-1)
+    zone = zone_of(pipeline)
     day = pl.from_epoch("at", time_unit="ms").dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
     is_born = (pl.col("created") < day.dt.date()) & (pl.col("birth") >= earliest)
-    ever = pl.when(pl.col("created").is_null()).then(earliest) if assume == "backfill" else None
+    ever = (
+        pl.when(pl.col("created").is_null()).then(pl.coalesce("ended", pl.lit(FIRST_MS)))
+        if assume == "backfill"
+        else None
+    )
     start = pl.coalesce(
         "first", pl.when(is_born).then("birth"), *([] if ever is None else [ever]), "at"
     )
@@ -288,7 +291,7 @@ def _own_values(loaded: pl.DataFrame, pipeline: Pipeline) -> pl.DataFrame:
         pl.col("value").filter(pl.col("field") == name).first().alias(name)
         for name in ("stage", "created", "closed")
     )
-    zone = _zone_of(pipeline)
+    zone = zone_of(pipeline)
     own = own.with_columns(pl.col("created", "closed").str.to_date("%Y-%m-%d", strict=False))
     is_closed = pl.col("stage").is_in(ended)
     return own.select(
@@ -311,11 +314,6 @@ def _midnight(name: str, zone: str) -> pl.Expr:
     return pl.coalesce(zoned, later).dt.epoch("ms")
 
 
-def _zone_of(pipeline: Pipeline) -> str:
-    """Zone in which days begin; UTC where the pipeline has none."""
-    return str(ZoneInfo(str(getattr(pipeline, "zone", None) or "UTC")))
-
-
 def _without_late_loads(rows: pl.DataFrame) -> pl.DataFrame:
     """
     Rows without what a load says of a deal that had been deleted before.
@@ -326,7 +324,8 @@ def _without_late_loads(rows: pl.DataFrame) -> pl.DataFrame:
     if ends.is_empty():
         return rows
     concerned = pl.col("id").is_in(ends["id"].unique().implode())
-    some = rows.filter(concerned).sort("id", "at", "seq", maintain_order=True)
+    # before what was told of the same moment: what begins a deal anew has that field alone
+    some = rows.filter(concerned).sort("id", "at", ~pl.col("loaded"), "seq", maintain_order=True)
     ended = pl.col("imported") & pl.col("op").is_in(ENDS)
     # of what is no load: whether it leaves the deal deleted by its history
     state = pl.when(~pl.col("loaded")).then(ended).forward_fill().over("id").fill_null(value=False)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from datetime import date, datetime
 
+import polars as pl
+
 from dealdb.connection import Link
 from dealdb.connection.fork import renew_in_child
 from dealdb.model.moments import end_of_day_ms
@@ -88,6 +90,48 @@ class FactsLog:
                     self._events.pop(next(iter(self._events)))
                 self._events[until, assume] = event_facts(ledger, until, assume)
             return self._events[until, assume]
+
+    def imported(self) -> tuple[pl.DataFrame, pl.Series]:
+        """
+        Facts that were imported, with the columns of ``IMPORT_SCHEMA``, and the ids of all deals that there ever were.
+
+        Cost
+        ----
+        As of ``recorded``.
+        """
+        with self._lock:
+            ledger = self._current()
+            return ledger.imported.table(), ledger.ids.table()["id"].unique()
+
+    def spans(self) -> pl.DataFrame:
+        """
+        Since when each field is known: ``field``, ``first``, ``last`` (moments, UTC) and ``n``, its facts.
+
+        What is only assumed is not in it.
+
+        Cost
+        ----
+        As of ``recorded``.
+        """
+        facts = self.event(assume="none")
+        moment = pl.Datetime("ms", "UTC")
+        rows = [
+            facts.of(name).select(
+                field=pl.lit(name),
+                first=pl.col("at").min().cast(moment),
+                last=pl.col("at").max().cast(moment),
+                n=pl.len(),
+            )
+            for name in facts.schema
+            if name != "id" and not facts.of(name).is_empty()
+        ]
+        columns: dict[str, pl.DataType] = {
+            "field": pl.String(),
+            "first": moment,
+            "last": moment,
+            "n": pl.UInt32(),
+        }
+        return pl.concat([pl.DataFrame(schema=columns), *rows])
 
     def _current(self) -> Ledger:
         """The ledger with all commits; what was made of an older one is dropped."""

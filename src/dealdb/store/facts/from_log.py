@@ -40,44 +40,47 @@ class Lives:
     """
 
     def __init__(self, ledger: Ledger, at: pl.Series) -> None:
-        touches = ledger.touches.table()
-        rows = ledger.ids.table().unique("row", keep="first", maintain_order=True)
-        if ledger.gone.table().is_empty() and not rows["id"].is_duplicated().any():
+        touches, gone = ledger.touches.table(), ledger.gone.table()
+        ids = ledger.ids.table()
+        rows = ids.unique(["row", "id"], keep="first", maintain_order=True).select("row", "id")
+        shared = rows["id"].is_duplicated().any() or rows["row"].is_duplicated().any()
+        self._changes: pl.DataFrame | None = None
+        if gone.is_empty() and not shared:
             # a row a life
             begins = touches.group_by("row").agg(begin=pl.col("seq").min(), end=pl.lit(None))
+            begins = begins.join(rows, on="row", how="inner").with_row_index("nth")
         else:
-            begins = _begins(touches, ledger.gone.table(), rows)
+            begins, self._changes = _begins(ids, gone)
         begins = begins.with_columns(at.gather(begins["begin"].cast(pl.Int64) - 1).alias("_at"))
         lives = (
-            begins.join(rows, on="row", how="inner", maintain_order="left")
-            .sort("_at", "id", "begin", "row")
+            begins.sort("_at", "id", "begin", "row")
             .with_row_index("life")
             .with_columns(pl.col("end").cast(pl.UInt32))
         )
+        if self._changes is not None:
+            names = lives.select("nth", "life")
+            self._changes = self._changes.join(names, on="nth", how="inner").select(
+                "row", "seq", "life"
+            )
         self.table = lives.select("life", "id", "begin", "end", "row")
         self.touches = self.with_life(touches)
 
     def with_life(self, cells: pl.DataFrame) -> pl.DataFrame:
         """Cells by ``row`` and ``seq``, with the life that each belongs to."""
-        lives = self.table.select("row", "life", "begin")
-        if not lives["row"].is_duplicated().any():
-            return cells.join(lives.drop("begin"), on="row", how="inner", maintain_order="left")
-        found = cells.with_row_index("_place").sort("seq")
-        found = found.join_asof(
-            lives.sort("begin"), left_on="seq", right_on="begin", by="row", check_sortedness=False
-        )
-        return found.sort("_place").filter(pl.col("life").is_not_null()).drop("_place", "begin")
+        if self._changes is None:
+            lives = self.table.select("row", "life")
+            return cells.join(lives, on="row", how="inner", maintain_order="left")
+        return cells.join(self._changes, on=["row", "seq"], how="inner", maintain_order="left")
 
 
-def _begins(touches: pl.DataFrame, gone: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """``row``, ``begin`` and ``end`` of each life, where deals were deleted or have several rows."""
-    numbers = rows.select("row", deal=pl.col("id").rank("dense"))
-    events = pl.concat(
-        [
-            touches.select("row", "seq", pl.lit(value=False).alias("gone")),
-            gone.select("row", "seq", pl.lit(value=True).alias("gone")),
-        ]
-    ).join(numbers, on="row", how="inner")
+def _begins(ids: pl.DataFrame, gone: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """
+    Lives where deals were deleted or have several rows, or rows several deals.
+
+    ``nth``, ``id``, ``row``, ``begin`` and ``end`` of each life; and ``nth`` of each change by ``row`` and ``seq``.
+    """
+    events = pl.concat([ids.with_columns(gone=False), gone.with_columns(gone=True)])
+    events = events.with_columns(deal=pl.col("id").rank("dense"))
     touched = pl.when(~pl.col("gone")).then("row")
     events = events.sort("deal", "seq", "gone", maintain_order=True).with_columns(
         # of a deletion: the row that the deal had, and how often it was touched before
@@ -93,15 +96,17 @@ def _begins(touches: pl.DataFrame, gone: pl.DataFrame, rows: pl.DataFrame) -> pl
     after_end = pl.col("ends").shift(1).over("deal").fill_null(value=True)
     kept = kept.with_columns(
         begins=~pl.col("ends") & (after_end | previous.ne_missing(pl.col("row")))
-    ).with_columns(life=pl.col("begins").cum_sum())
-    lives = kept.group_by("life", "deal", maintain_order=True).agg(
+    ).with_columns(nth=pl.col("begins").cum_sum())
+    lives = kept.group_by("nth", "deal", maintain_order=True).agg(
+        id=pl.col("id").first(),
         row=pl.col("row").first(),
         begin=pl.col("seq").first(),
         end=pl.col("seq").filter(pl.col("ends")).first(),
     )
     # where the hash was replaced, the deal begins anew without having been deleted
     ended = pl.coalesce("end", pl.col("begin").shift(-1).over("deal"))
-    return lives.select("row", "begin", ended.alias("end"))
+    changes = kept.filter(~pl.col("ends")).select("nth", "row", "seq")
+    return lives.with_columns(end=ended).drop("deal"), changes.unique(["row", "seq"], keep="last")
 
 
 def recorded_facts(ledger: Ledger) -> Facts:

@@ -35,7 +35,8 @@ CELL_SCHEMA: dict[str, pl.DataType] = {
     "value": pl.String(),
 }
 _ROW_SCHEMA: dict[str, pl.DataType] = {"row": pl.UInt32(), "seq": pl.UInt32()}
-_ID_SCHEMA: dict[str, pl.DataType] = {"row": pl.UInt32(), "id": pl.String()}
+# another program may copy a hash with its row: then two deals have it
+_ID_SCHEMA: dict[str, pl.DataType] = {**_ROW_SCHEMA, "id": pl.String()}
 IMPORT_SCHEMA: dict[str, pl.DataType] = {"seq": pl.UInt32(), "place": pl.UInt32(), **FACT_COLUMNS}
 # entries that are taken in together: bounds the memory of a long history
 _AT_ONCE = 2_000
@@ -69,11 +70,11 @@ class Ledger:
     position
         The last commit that is in it.
     ids
-        ``row`` and ``id`` of each row.
+        ``row``, ``seq`` and ``id`` of each change of a deal.
     touches
         ``row``, ``seq``, ``at`` and ``stamped`` of each change of a deal.
     gone
-        ``row`` and ``seq`` of each deletion.
+        ``row``, ``seq`` and ``id`` of each deletion.
     imported
         Facts that were recorded later than they happened, with ``seq`` and ``place``.
     schema
@@ -85,7 +86,7 @@ class Ledger:
     def __init__(self) -> None:
         self.position = Position()
         self.ids, self.touches = Pieces(_ID_SCHEMA), Pieces(TOUCH_SCHEMA)
-        self.gone, self.imported = Pieces(_ROW_SCHEMA), Pieces(IMPORT_SCHEMA)
+        self.gone, self.imported = Pieces(_ID_SCHEMA), Pieces(IMPORT_SCHEMA)
         self.schema = Schema(0, ())
         self.pipelines: list[tuple[int, Pipeline]] = []
         self._cells: dict[str, Pieces] = {}
@@ -209,7 +210,7 @@ class Ledger:
         for _, alike in groupby(frames, key=lambda frame: frame.columns):
             added = pl.concat(alike)
             places = added.select(row="_row", seq="_seq")
-            self.ids.append(added.select(row="_row", id="id"))
+            self.ids.append(added.select(row="_row", seq="_seq", id="id"))
             self.touches.append(places.with_columns(at=None, stamped=False))
             for name in added.columns[3:]:
                 given = added[name].is_not_null()
@@ -239,8 +240,7 @@ class Ledger:
                     (is_old if stamps else is_old & False).alias("stamped"),
                 )
             )
-            ids = places.select("row", pl.Series("id", found.ids, dtype=pl.String)).filter(~is_old)
-            self.ids.append(ids)
+            self.ids.append(places.with_columns(pl.Series("id", found.ids, dtype=pl.String)))
             for name, texts in zip(fields, found.columns, strict=True):
                 values = pl.Series("value", with_none(texts), dtype=pl.String)
                 self._put(name, places.with_columns(values))
@@ -250,8 +250,9 @@ class Ledger:
         seqs = chain.from_iterable(
             repeat(e.position.seq, len(some)) for e, some in zip(run, rows, strict=True)
         )
-        columns = [list(chain.from_iterable(rows)), list(seqs)]
-        self.gone.append(pl.DataFrame(columns, schema=_ROW_SCHEMA))
+        ids = chain.from_iterable(entry.change[0] for entry in run)
+        columns = [list(chain.from_iterable(rows)), list(seqs), list(ids)]
+        self.gone.append(pl.DataFrame(columns, schema=_ID_SCHEMA))
 
     def _import(self, run: Sequence[Entry]) -> None:
         for entry in run:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from dealdb.errors import QueryError
 from dealdb.model.columns import dtype_of
+from dealdb.model.moments import epoch_ms, from_epoch_ms
+from dealdb.model.pipeline import Pipeline
 from dealdb.store.facts.facts import Facts
 from dealdb.store.replica.snapshot import Snapshot
+
+_DAY_MS = 24 * 60 * 60 * 1000
 
 
 def state_before(facts: Facts, moment: int, names: Iterable[str] | None = None) -> pl.DataFrame:
@@ -55,8 +62,26 @@ def state_before(facts: Facts, moment: int, names: Iterable[str] | None = None) 
     return state.select(pl.col(f.name).cast(dtype_of(f)) for f in fields)
 
 
-def snapshot_before(facts: Facts, moment: int) -> Snapshot:
-    """What a query of the past works on; the stages mean what they mean now."""
+def snapshot_at(facts: Facts, when: datetime | date) -> Snapshot:
+    """
+    What a query of the past works on; the stages mean what they mean now.
+
+    Parameters
+    ----------
+    when
+        A moment, which is not in it; or a date, all of which is, in the time zone of the pipeline.
+
+    Raises
+    ------
+    QueryError
+        If it lies before the first fact.
+    """
+    zone = ZoneInfo(zone_of(facts.pipeline))
+    moment = epoch_ms(when) if isinstance(when, datetime) else _end_of(when, zone)
+    if facts.first is not None and moment <= facts.first:
+        first = from_epoch_ms(facts.first).astimezone(zone).date()
+        msg = f"as_of: {when.isoformat()} is before the first fact, which is of {first.isoformat()}"
+        raise QueryError(msg)
     seqs = facts.commits["seq"]
     return Snapshot(
         frame=state_before(facts, moment),
@@ -64,3 +89,15 @@ def snapshot_before(facts: Facts, moment: int) -> Snapshot:
         pipeline=facts.pipeline,
         seq=int(seqs[-1]) if len(seqs) else 0,
     )
+
+
+def zone_of(pipeline: Pipeline) -> str:
+    """Zone in which days begin; UTC where the pipeline has none."""
+    return str(getattr(pipeline, "zone", None) or "UTC")
+
+
+def _end_of(day: date, zone: ZoneInfo) -> int:
+    """Moment at which a day is over."""
+    if day == date.max:
+        return epoch_ms(day) + _DAY_MS
+    return epoch_ms(datetime.combine(day + timedelta(days=1), time(), zone))

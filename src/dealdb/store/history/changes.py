@@ -10,6 +10,7 @@ from dealdb.connection import Link
 from dealdb.model.schema import Schema
 from dealdb.model.values import encode
 from dealdb.store.history.reading import moment_of, read_history
+from dealdb.store.history.told import Retold
 from dealdb.store.keys import Keys
 from dealdb.store.log.entry import DEAL_KINDS, Entry
 
@@ -40,7 +41,9 @@ def history_of(link: Link, keys: Keys, deal_id: str) -> pl.DataFrame:
         A row for each field that a commit changed: ``seq`` and ``when`` of the commit, ``who``, ``change``
         (``inserted``, ``updated``, ``deleted``), ``field``, and its text ``before`` and ``after``. A deal that is
         inserted without fields, or deleted, has one row without a field. The stamp ``updated`` that a commit sets has
-        none, as it is ``when``; a later change of that field has it as ``before``.
+        none, as it is ``when``; a later change of that field has it as ``before``. Behind these ``at``, since when it
+        was so, and ``source``. Facts that were imported have ``when`` and ``who`` of the commit that recorded
+        them; where there are any, all rows are in the order of ``at``, and one that repeats what was so has no row.
 
     Raises
     ------
@@ -55,7 +58,9 @@ def history_of(link: Link, keys: Keys, deal_id: str) -> pl.DataFrame:
     rows: list[tuple[object, ...]] = []
     fields: dict[str, str] | None = None
     present: int | None = None
+    told = Retold(deal_id)
     for entry in read_history(link, keys, only=deal_id):
+        told.see(entry)
         if entry.kind not in DEAL_KINDS or not entry.may_concern(deal_id):
             continue
         ids, names, columns = entry.change
@@ -77,7 +82,7 @@ def history_of(link: Link, keys: Keys, deal_id: str) -> pl.DataFrame:
                 rows.append((*about, change, None, None, None))
             present = row
             fields = _after(fields or {}, given, _stamp(entry, row))
-    return pl.DataFrame(rows, schema=HISTORY_SCHEMA, orient="row")
+    return told.with_moments(pl.DataFrame(rows, schema=HISTORY_SCHEMA, orient="row"))
 
 
 def changes_of(link: Link, keys: Keys, until: int) -> pl.DataFrame:
@@ -95,16 +100,18 @@ def changes_of(link: Link, keys: Keys, until: int) -> pl.DataFrame:
     """
     columns: dict[str, list[object]] = {name: [] for name in CHANGES_SCHEMA}
     deals: dict[str, tuple[int, dict[str, str]]] = {}
+    told = Retold()
     for entry in read_history(link, keys):
         if entry.position.seq > until:
             break
+        told.see(entry)
         if entry.kind not in DEAL_KINDS:
             continue
         about = (entry.position.seq, moment_of(entry), entry.actor)
         for row in _changes_in(entry, deals):
             for column, value in zip(columns.values(), (*about, *row), strict=True):
                 column.append(value)
-    return pl.DataFrame(columns, schema=CHANGES_SCHEMA)
+    return told.with_moments(pl.DataFrame(columns, schema=CHANGES_SCHEMA))
 
 
 def _changes_in(

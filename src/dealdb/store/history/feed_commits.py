@@ -16,12 +16,13 @@ from dealdb.store.history.feed_start import token_of
 from dealdb.store.history.reading import moment_of
 from dealdb.store.log.entry import Entry
 
-CommitKind: TypeAlias = Literal["save", "mend", "delete", "schema", "pipeline"]
+CommitKind: TypeAlias = Literal["save", "facts", "mend", "delete", "schema", "pipeline"]
 
 # by the kind of the log's entry; whether deals were added or set, a reader sees from each deal
 _KINDS: dict[str, CommitKind] = {
     "set": "save",
     "add": "save",
+    "facts": "facts",
     "mend": "mend",
     "delete": "delete",
     "schema": "schema",
@@ -70,9 +71,9 @@ class Commit:
         Who made it.
     kind
         ``save`` and ``delete`` of deals; ``mend``, which adopts what other programs wrote to the hashes, or moves
-        values to a renamed column; ``schema`` and ``pipeline``, which change no deal.
+        values to a renamed column; ``schema``, ``pipeline`` and ``facts`` (of imported history), which change no deal.
     deals
-        What it did to each deal; empty for ``schema`` and ``pipeline``.
+        What it did to each deal; empty for ``schema``, ``pipeline`` and ``facts``.
     token
         Names this commit in this history: where to continue, ``db.changes(since=token)``.
     schema
@@ -120,7 +121,7 @@ def commit_of(entry: Entry, schema: Schema) -> Commit:
         when=moment_of(entry),
         actor=entry.actor,
         kind=kind,
-        deals=() if kind in ("schema", "pipeline") else tuple(_changes(entry, schema)),
+        deals=() if kind in ("schema", "pipeline", "facts") else tuple(_changes(entry, schema)),
         token=token_of(entry.position),
         schema=schema,
         pipeline=Pipeline.from_json(entry.data) if kind == "pipeline" else None,

@@ -20,7 +20,7 @@ from dealdb.store.bounds.wall import Reading, number_in, time_in
 from dealdb.store.hashes import as_dict, scan_hashes
 from dealdb.store.history.as_of import replica_at
 from dealdb.store.history.reading import read_history
-from dealdb.store.keys import FORMAT, Keys
+from dealdb.store.keys import FORMAT, FORMAT_OF_FACTS, FORMATS, Keys
 from dealdb.store.log.entry import Entry, Position
 from dealdb.store.log.reader import position_in, read_from
 from dealdb.store.replica.replica import Replica
@@ -54,7 +54,7 @@ def trouble_of(link: Link, keys: Keys) -> str | None:
     found = _found(link, keys)
     if found is None:
         return f"{keys.meta!r} is of another type"
-    if found.get(b"format", FORMAT) != FORMAT:
+    if found.get(b"format", FORMAT) not in FORMATS:
         # a newer one, or a restore, which say so themselves
         return None
     try:
@@ -117,7 +117,8 @@ def mend(link: Link, keys: Keys) -> bool:
     if replica.position != last.position or _last_revision(link, keys) > last.position.seq:
         # the log has lost commits that the hashes have
         raise _beyond_repair(link, trouble)
-    fields = _fields_of(replica, _genesis(link, keys))
+    genesis, form = _beginning(link, keys)
+    fields = _fields_of(replica, genesis) | {"format": form.decode()}
     words = [word for pair in fields.items() for word in pair]
     done = link.call(
         "EVAL", _WRITE, 2, keys.meta, keys.log,
@@ -204,13 +205,18 @@ def _last_revision(link: Link, keys: Keys) -> int:
     return max((int(rev) for rev in found if rev.isdigit() and len(rev) <= _MOST_DIGITS), default=0)
 
 
-def _genesis(link: Link, keys: Keys) -> str:
-    """Name of the writer of the first commit; empty where the history begins later."""
+def _beginning(link: Link, keys: Keys) -> tuple[str, bytes]:
+    """Name of the writer of the first commit, empty where the history begins later; and the format that it needs."""
+    genesis, form = "", FORMAT
     try:
-        first = next(read_history(link, keys), None)
+        for entry in read_history(link, keys):
+            genesis = genesis or entry.writer
+            if entry.tells_of_before:
+                return genesis, FORMAT_OF_FACTS
     except StoreDamaged:
-        return ""
-    return first.writer if first else ""
+        # what is missing may have been of the newer format
+        return genesis, FORMAT_OF_FACTS
+    return genesis, form
 
 
 def _fields_of(replica: Replica, genesis: str) -> dict[str, str]:
@@ -219,7 +225,6 @@ def _fields_of(replica: Replica, genesis: str) -> dict[str, str]:
     deals = replica.height - replica.columns["id"].null_count() if replica.columns else 0
     seq = str(replica.position.seq)
     fields = {
-        "format": FORMAT.decode(),
         "seq": seq,
         "hash": replica.position.hash.decode(),
         "time": str(replica.time_ms),

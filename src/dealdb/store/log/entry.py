@@ -185,6 +185,11 @@ class Entry(NamedTuple):
         return schema
 
     @property
+    def tells_of_before(self) -> bool:
+        """Whether it says of anything that it was so since another moment than its own."""
+        return self.kind == "facts" or (self.kind == "set" and any(self.ats))
+
+    @property
     def is_left_over(self) -> bool:
         """Whether a ``delete`` removes rows whose deals live on in others, after another program's change."""
         return self.kind == "delete" and len(unpacked_change(self.data)) > 1

@@ -12,7 +12,7 @@ from hashlib import sha1
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
 from dealdb.store.history.reading import follows
-from dealdb.store.keys import FORMAT, Keys
+from dealdb.store.keys import FORMAT, FORMAT_OF_FACTS, Keys
 from dealdb.store.log.entry import Entry, Position
 from dealdb.store.log.reader import position_in, read_from
 
@@ -96,7 +96,8 @@ def _state_after(entry: Entry) -> dict[str, str]:
         entry.ensure_readable(None)
         return {entry.kind: entry.data.decode(), f"{entry.kind}_version": version}
     n_new = sum(row >= entry.height for row in entry.rows)
-    return {"rows": str(entry.height + n_new)}
+    form = {"format": FORMAT_OF_FACTS.decode()} if entry.tells_of_before else {}
+    return {"rows": str(entry.height + n_new), **form}
 
 
 def _foreign(link: Link, keys: Keys, position: Position) -> str:

@@ -21,7 +21,7 @@ from dealdb.errors import AccessDenied, ServerRefused, StoreError
 from dealdb.store.hashes import scan_names
 from dealdb.store.history.damage import damage_of
 from dealdb.store.history.state import trouble_of
-from dealdb.store.keys import FORMAT, FORMAT_OF_RESTORE, Keys
+from dealdb.store.keys import FORMAT_OF_RESTORE, FORMATS, Keys
 from dealdb.store.upkeep.ahead import log_ahead
 from dealdb.store.upkeep.clock import times_to_come
 
@@ -315,7 +315,7 @@ def _format(link: Link, keys: Keys) -> Finding:
             raise
         advice = "another program uses this key: choose another --collection"
         return Finding.fail("format", str(error), advice)
-    if found in (None, FORMAT):
+    if found in (None, *FORMATS):
         if trouble := trouble_of(link, keys):
             advice = "dealdb repair makes it again from the log"
             return Finding.fail("format", trouble, advice)

@@ -36,7 +36,8 @@ def test_history_has_the_rows_of_each_deals_own(db: DealDatabase) -> None:
         if sealed:
             write_checkpoint(db._store.link, db._store.keys, db._store._live._replica)
         whole = db.query.sql("SELECT * FROM history")
-        assert whole.columns == ["seq", "when", "who", "id", "change", "field", "before", "after"]
+        columns = ["seq", "when", "who", "id", "change", "field", "before", "after", "at", "source"]
+        assert whole.columns == columns
         for deal in ("7", "8"):
             own = whole.filter(id=deal).drop("id")
             assert own.rows() == db.deal_history(deal).rows()

@@ -1,0 +1,1 @@
+"""What was so before, from anywhere: read, compared with what is known, and written down."""

@@ -1,0 +1,180 @@
+"""History is loaded: each fact once, whatever happens on the way, and no older program misreads the collection."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from dealdb import DealDatabase
+from dealdb.errors import LoadError, StoreDamaged
+from dealdb.store.history.reading import read_history
+from servers import DURABLE, Server
+
+FACTS = [
+    {"id": 1, "at": "2026-01-05T12:00:00Z", "field": "stage", "value": "Lead"},
+    {"id": 1, "at": "2026-02-05", "field": "stage", "value": "Closed Won"},
+    {"id": 2, "at": 1767614400000, "field": "amount", "value": "7.50", "key": "k"},
+    {"id": 2, "at": "soon", "field": "amount", "value": "7.50"},
+    {"id": 2, "at": "2026-01-05", "field": "amount", "value": "much"},
+    {"id": 2, "at": "2026-01-06", "field": "owner", "value": "Ann"},
+    {"id": 2, "at": "2026-01-06", "field": "owner", "value": "Bob"},
+    {"id": 2, "at": "1980-01-06", "field": "owner", "value": "Bob"},
+    {"id": 2, "at": "2026-01-06", "field": "owner", "value": "Bob"},
+]
+
+
+@pytest.fixture
+def db(server: Server) -> Iterator[DealDatabase]:
+    with DealDatabase.from_url(f"unix://{server.socket}") as db:
+        yield db
+
+
+def test_a_report_counts_what_was_read(db: DealDatabase) -> None:
+    db.save_deal({"id": 1, "stage": "Lead"})
+    dry = db.history.load(FACTS, source="crm", dry_run=True)
+    assert db._store.known_facts()[0].is_empty()
+    report = db.history.load(FACTS, source="crm")
+    assert dry == report
+    assert (report.read, report.new, report.known, report.rejected) == (9, 5, 1, 3)
+    assert (report.unknown_deals, report.unknown_stages) == (1, 1)
+    assert (report.ties, report.imprecise) == (1, 4)
+    assert report.reasons == {"not-a-moment": 1, "does-not-fit": 1, "before-1990": 1}
+    # the stage is known by now, and means what its name says
+    assert "Closed Won" in db.pipeline
+    again = db.history.load(FACTS, source="crm")
+    assert (again.new, again.known, again.unknown_stages) == (0, 6, 0)
+    spans = db.history.span().filter(field="amount").drop("field").rows()
+    assert [(f"{first:%Y-%m-%d}", n) for first, _, n in spans] == []
+    assert db.history.span()["field"].to_list() == ["stage"]
+
+
+def test_files_and_frames_say_the_same_as_rows(db: DealDatabase, tmp_path: Path) -> None:
+    rows = [{**row, "at": str(row["at"])} for row in FACTS]
+    path = tmp_path / "facts.csv"
+    pl.DataFrame(rows).write_csv(path)
+    first = db.history.load(path, source="crm")
+    assert first.new == 5
+    assert db.history.load(pl.DataFrame(rows), source="crm").new == 0
+    labels = {"9": "Won"}
+    stage = {"id": 1, "at": "2026-03-01T10:00", "field": "stage", "value": "9"}
+    db.history.load([stage], stages=labels, zone="Europe/Berlin")
+    told = db._store.known_facts()[0].filter(value="Won")
+    assert told["at"].to_list() == [1772355600000]
+
+
+def test_what_is_no_history_is_refused(db: DealDatabase) -> None:
+    for rows, words in (
+        ([{"id": 1, "at": "2026-01-01", "name": "x"}], "field is missing"),
+        ([merge("1", "2"), merge("2", "3"), merge("3", "1")], "into itself"),
+    ):
+        with pytest.raises(LoadError, match=words):
+            db.history.load(rows)
+    with pytest.raises(LoadError, match="zone"):
+        db.history.load(FACTS, zone="Nowhere")
+    assert db._store.known_facts()[0].is_empty()
+
+
+def merge(loser: str, survivor: str) -> dict[str, Any]:
+    return {"id": loser, "at": "2026-01-01", "field": None, "value": survivor, "op": "merge"}
+
+
+def test_an_older_program_refuses_the_collection_from_then_on(
+    db: DealDatabase, server: Server
+) -> None:
+    store = db._store
+    db.save_deal({"id": 1, "stage": "Lead"})
+
+    def form() -> bytes:
+        found: bytes = store.link.call("HGET", store.keys.meta, "format")
+        return found
+
+    assert form() == b"1"
+    db.history.load(FACTS[:1])
+    assert form() == b"2"
+    # as its readers and its script look at it
+    assert form() not in (None, b"1")
+    store.link.call("HSET", store.keys.meta, "format", "3")
+    url = f"unix://{server.socket}"
+    with pytest.raises(StoreDamaged, match="upgrade"), DealDatabase.from_url(url) as other:
+        other.query.frame()
+
+
+def test_a_copy_has_the_facts(db: DealDatabase, tmp_path: Path) -> None:
+    db.save_deal({"id": 1, "stage": "Lead"})
+    db.history.load(FACTS)
+    facts = db._store.known_facts()[0]
+    path = tmp_path / "b.backup"
+    db.backup(path)
+    DealDatabase.check_backup(path)
+    db._store.link.call("FLUSHDB")
+    db.restore(path)
+    assert db._store.link.call("HGET", "deals:meta", "format") == b"2"
+    assert db._store.known_facts()[0].equals(facts, null_equal=True)
+    assert not db.check().differences
+    # the state is made again from the log
+    db._store.link.call("DEL", "deals:meta")
+    db.repair()
+    assert db._store.link.call("HGET", "deals:meta", "format") == b"2"
+    db.save_deal({"id": 1, "stage": "Demo"})
+
+
+PROGRAM = """
+import sys
+from dealdb import DealDatabase
+with DealDatabase.from_url(sys.argv[1]) as db:
+    print("begins", flush=True)
+    db.history.load(sys.argv[2], source="crm")
+"""
+
+
+@pytest.mark.slow
+def test_an_import_that_is_killed_continues(
+    new_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    n = 400_000
+    path = tmp_path / "facts.csv"
+    place = pl.int_range(n, eager=True)
+    pl.DataFrame({"id": place % 5_000, "at": place * 60_000 + 1_700_000_000_000}).with_columns(
+        field=pl.lit("owner"), value=("o" + place.cast(pl.String))
+    ).write_csv(path)
+    server = new_server(*DURABLE)
+    url = f"unix://{server.socket}"
+    with DealDatabase.from_url(url) as db:
+        db.save_deal({"id": 1})
+        for kill_server in (False, True):
+            with subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, url, str(path)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            ) as process:
+                before = db._store.newest().seq
+                until = time.monotonic() + 60
+                while (
+                    db._store.newest().seq < before + 3
+                    and process.poll() is None
+                    and time.monotonic() < until
+                ):
+                    time.sleep(0.005)
+                if kill_server:
+                    server.kill()
+                os.kill(process.pid, signal.SIGKILL)
+            if kill_server:
+                server.start()
+        known = db._store.known_facts()[0].height
+        assert 0 < known < n
+        report = db.history.load(path, source="crm")
+        assert (report.new, report.known) == (n - known, known)
+        facts = db._store.known_facts()[0]
+        assert facts.height == n == facts.select("id", "at").n_unique()
+        assert (
+            sum(1 for _ in read_history(db._store.link, db._store.keys)) == db._store.newest().seq
+        )

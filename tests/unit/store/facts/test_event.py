@@ -1,0 +1,172 @@
+"""Facts as they happened, against a fold by hand: in any order, in any commits, once or twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import hypothesis.strategies as st
+import msgpack
+import polars as pl
+from hypothesis import given
+
+from dealdb.model.schema import Schema
+from dealdb.store.encoding import FACT_COLUMNS, packed
+from dealdb.store.facts.event import event_facts
+from dealdb.store.facts.facts import Facts
+from dealdb.store.facts.ledger import Ledger
+from dealdb.store.facts.state import state_before
+from dealdb.store.log.entry import Entry, Position
+
+Row = tuple[str, str | None, int, str | None, str]
+# deals are saved at this moment, and facts are imported later
+SAVED = 1_000_000
+MOMENTS = [100_000, 200_000, 300_000]
+
+
+def entry(
+    seq: int, kind: str, time: int, data: bytes, rows: Sequence[int] = (), height: int = 0
+) -> Entry:
+    packed_rows = msgpack.packb(list(rows)) if rows else b""
+    return Entry(Position(seq, b""), time, "w", seq, "Ann", kind, height, packed_rows, data)
+
+
+def data_of(rows: Sequence[Row]) -> bytes:
+    frame = pl.DataFrame(rows, schema=["id", "field", "at", "value", "op"], orient="row")
+    more = [pl.lit(None, pl.String).alias(name) for name in ("who", "source", "key")]
+    return packed(
+        frame.with_columns(more).select(pl.col(n).cast(t) for n, t in FACT_COLUMNS.items())
+    )
+
+
+def ledger_of(commits: Sequence[Sequence[Row]]) -> Ledger:
+    """A deal that was saved, and commits of facts after that."""
+    ledger = Ledger()
+    saved: bytes = msgpack.packb([["a", "b"], ["owner"], [["Now", "Now"]]])
+    ledger.take(
+        [
+            entry(1, "schema", 1, Schema.standard().to_json().encode()),
+            entry(2, "set", SAVED, saved, [0, 1]),
+        ]
+    )
+    filled = [rows for rows in commits if rows]
+    ledger.take(
+        entry(seq, "facts", SAVED + seq, data_of(rows), height=2)
+        for seq, rows in enumerate(filled, 3)
+    )
+    return ledger
+
+
+def states(facts: Facts) -> list[list[Any]]:
+    return [
+        sorted(state_before(facts, t, ["id", "owner", "name"]).rows())
+        for t in (100_001, 200_001, 300_001, SAVED, SAVED + 1)
+    ]
+
+
+def by_hand(rows: Sequence[Row], at: int) -> list[Any]:
+    """What was so just before a moment, worked out fact by fact."""
+    gone = {row[:3] for row in rows if row[4] == "retract" and row[3] is None}
+    gone_values = {row[:4] for row in rows if row[4] == "retract"}
+    facts = [
+        r for r in rows if r[4] != "retract" and r[:3] not in gone and r[:4] not in gone_values
+    ]
+    found = []
+    for deal in ("a", "b", "c"):
+        own = sorted({r for r in facts if r[0] == deal}, key=lambda r: r[2])
+        told = {r[1] for r in own if r[1]}
+        state: dict[str, str | None] | None = None
+        first = min((r[2] for r in own if r[1]), default=None)
+        events: list[tuple[int, str | None, str | None, bool]] = [
+            (r[2], r[1], r[3], False) for r in own
+        ]
+        if deal != "c":
+            # what the deal was saved with: from its first fact on, unless the field has facts of its own
+            since = SAVED if "owner" in told or first is None else first
+            events.append((since, "owner", "Now", True))
+        events.sort(key=lambda e: (e[0], not e[3]))
+        ended = False
+        for when, field, value, is_load in events:
+            if when >= at:
+                break
+            if field is None:
+                state, ended = None, True
+            elif not (is_load and ended and state is None):
+                state = (state or {}) | {field: value}
+        is_ghost = deal == "c" and not any(e[1] is None and e[0] >= at for e in events)
+        if state is not None and not is_ghost:
+            found.append((deal, state.get("owner"), state.get("name")))
+    return sorted(found)
+
+
+# one value for each moment of a field: between others only their place decides
+FACTS = st.builds(
+    lambda deal, field, at, clears: (
+        deal,
+        field,
+        at,
+        None if clears else f"{field}{at}",
+        "clear" if clears else "set",
+    ),
+    st.sampled_from("abc"),
+    st.sampled_from(["owner", "name"]),
+    st.sampled_from(MOMENTS),
+    st.just(value=False),
+)
+ENDS = st.builds(
+    lambda deal, at: (deal, None, at + 50, None, "delete"),
+    st.sampled_from("abc"),
+    st.sampled_from(MOMENTS),
+)
+RETRACTS = st.builds(
+    lambda fact, with_value: (*fact[:3], fact[3] if with_value else None, "retract"),
+    FACTS,
+    st.booleans(),
+)
+ROWS = st.lists(FACTS | FACTS | ENDS | RETRACTS, max_size=12)
+
+
+@given(ROWS, st.data())
+def test_any_order_in_any_commits_and_twice_is_the_same(
+    rows: list[Row], data: st.DataObject
+) -> None:
+    expected = [by_hand(rows, t) for t in (100_001, 200_001, 300_001, SAVED, SAVED + 1)]
+    assert states(event_facts(ledger_of([rows]))) == expected
+    other = data.draw(st.permutations([*rows, *rows[: len(rows) // 2]]))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(other)), max_size=3)))
+    pieces = [other[a:b] for a, b in zip([0, *cuts], [*cuts, len(other)], strict=True)]
+    assert states(event_facts(ledger_of(pieces))) == expected
+
+
+@given(st.lists(ROWS.filter(bool), min_size=1, max_size=4), st.integers(2, 6))
+def test_what_is_recorded_later_does_not_change_what_was_known(
+    commits: list[list[Row]], known: int
+) -> None:
+    then = ledger_of(commits[: known - 2])
+    now = ledger_of(commits)
+    assert states(event_facts(now, known)) == states(event_facts(then))
+
+
+def test_a_number_of_the_source_decides_between_facts_of_one_moment() -> None:
+    def told(*rows: tuple[str, str | None, str]) -> list[object]:
+        frame = pl.DataFrame(
+            [("a", "owner", 100_000, value, op, None, "crm", key) for value, key, op in rows],
+            schema=FACT_COLUMNS,
+            orient="row",
+        )
+        ledger = ledger_of([])
+        ledger.take([entry(3, "facts", SAVED + 3, packed(frame), height=2)])
+        return event_facts(ledger).of("owner").filter(life=0)["value"].to_list()
+
+    assert told(("Bob", "2", "set"), ("Ann", "1", "set")) == ["Bob", "Now"]
+    assert told(("Ann", "1", "set"), ("Bob", "2", "set")) == ["Bob", "Now"]
+    # of one number the first telling counts
+    assert told(("Ann", "1", "set"), ("Bob", "1", "set")) == ["Ann", "Now"]
+    # it is taken back with its number, or without one where it is the only one
+    assert told(("Bob", "2", "set"), ("Ann", "1", "set"), ("Bob", "2", "retract")) == ["Ann", "Now"]
+    assert told(("Bob", "2", "set"), ("Bob", None, "retract")) == ["Now"]
+    # and may be told again with another
+    assert told(("Bob", None, "set"), ("Bob", None, "retract"), ("Bob", "3", "set")) == [
+        "Bob",
+        "Now",
+    ]
