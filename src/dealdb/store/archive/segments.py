@@ -48,6 +48,7 @@ SEGMENT_COLUMNS: dict[str, pl.DataType] = {
 # what every entry has, and the numbers of it with what they can be at most
 _ALWAYS = ("seq", "hash", "time_ms", "writer", "counter", "actor", "kind", "height", "rows")
 _NUMBERS = {"seq": 10**18, "time_ms": LAST_MS, "counter": 10**18, "height": 10**18}
+_NO_DEALS = pl.DataFrame(schema={"id": pl.String})
 
 
 class Extent(NamedTuple):
@@ -260,8 +261,11 @@ def unseal(
         if n is not None and held is not None:
             if wanted is not None:
                 height, n = next(((r, 1) for r in wanted if height <= r < height + n), (height, 0))
-            texts = held.texts(row["fields"], height, n)
-            data, deals = (b"", texts) if as_frames else (packed(texts), None)
+            # most commits have nothing of the one deal, and then no column is encoded
+            is_none = wanted is not None and not n
+            deals = _NO_DEALS if is_none else held.texts(row["fields"], height, n)
+            if wanted is None and not as_frames:
+                data, deals = packed(deals), None
         yield Entry(
             Position(row["seq"], row["hash"]),
             row["time_ms"],
