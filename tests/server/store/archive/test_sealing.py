@@ -14,6 +14,7 @@ from dealdb.model.schema import Field, FieldType
 from dealdb.store import Store
 from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.commit.batch import Batch
+from dealdb.store.history.changes import history_of
 from dealdb.store.history.reading import read_history
 from dealdb.store.log.entry import Entry
 from dealdb.store.log.reader import read_from
@@ -75,7 +76,8 @@ def test_history_of_one_deal_encodes_the_columns_of_no_other_commit(store: Store
     assert write_checkpoint(store.link, store.keys, store._live._replica)
     store.link.call("XTRIM", "deals:log", "MAXLEN", 1)
     with patch("dealdb.store.archive.segments.encode_column", side_effect=encode_column) as encoded:
-        told = store.history("b3").select("change", "field", "after").rows()
+        whole = history_of(store.link, store.keys, "b3")
+    told = whole.select("change", "field", "after").rows()
     assert told == [("inserted", "colour", "red")]
     # its id and its colour
     assert encoded.call_count == 2
