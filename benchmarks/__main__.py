@@ -20,6 +20,7 @@ from benchmarks import (
     cli,
     embedded,
     growth,
+    history,
     isolated,
     load,
     many,
@@ -62,6 +63,7 @@ FIGURES: dict[str, tuple[Run, Sequence[int]]] = {
     "embedded": (embedded.embedded, _ALL),
     "many": (many.many, (_LARGE,)),
     "point": (point.point, _ALL),
+    "history": (history.history, (_MIDDLE, _LARGE)),
     "catch_up": (catching_up.catch_up, _ALL),
 }
 _PACKAGES = (

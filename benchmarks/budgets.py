@@ -49,6 +49,8 @@ BUDGETS = {
     "get": Budget(1.5, 1.1, most=True),
     "catch_up": Budget(100_000, 400_000),
     "cold_start": Budget(4, 2, most=True),
+    "history": Budget(10, 5, most=True, any_size=True),
+    "history/first": Budget(40, 30, most=True, any_size=True),
     "memory": Budget(1.15, 1.05, most=True),
     "loader_rss": Budget(600, 600, most=True),
     "blocked": Budget(5, 5, most=True, any_size=True),

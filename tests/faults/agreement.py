@@ -13,7 +13,7 @@ Texts = dict[str, str]
 Entry = dict[bytes, bytes]
 # what a collection may have on a server
 _OWN_KEYS = {"log", "meta", "writers", "checkpoint", "chunks", "lease", "queries"}
-_OWN_PREFIXES = ("chunk:", "history:")
+_OWN_PREFIXES = ("chunk:", "history:", "index:")
 
 
 def hashes_of(client: Any) -> dict[str, Texts]:

@@ -15,6 +15,7 @@ import random
 import re
 import time
 import traceback
+import zlib
 from collections.abc import Callable, Iterator
 from datetime import date
 from hashlib import sha1, sha256
@@ -230,6 +231,8 @@ def _string(client: Any, chance: random.Random, key: bytes) -> str:
     if client.type("deals:checkpoint") != b"string":
         return "left"
     manifest = client.get("deals:checkpoint")
+    if key.startswith(b"deals:index:"):
+        return _index(client, chance, key, found)
     if key.startswith(b"deals:chunk:"):
         name = digest_of(blob).encode()
         client.set(b"deals:chunk:" + name, blob)
@@ -239,6 +242,32 @@ def _string(client: Any, chance: random.Random, key: bytes) -> str:
         old, new = sha256(found).hexdigest(), sha256(blob).hexdigest()
         client.set("deals:checkpoint", manifest.replace(old.encode(), new.encode()))
     return "twisted, with its digest"
+
+
+def _index(client: Any, chance: random.Random, key: bytes, found: bytes) -> str:
+    """An index, twisted in its head or its blocks, whose digests are right again."""
+    try:
+        document = json.loads(client.get("deals:checkpoint"))
+        place = next(each[6] for each in document["history"] if each[6][0] == key.decode())
+        head = msgpack.unpackb(found[: place[2]])
+        blocks = found[place[2] :]
+        if chance.random() < 0.5:
+            head = _document(chance, head)
+        else:
+            size = int.from_bytes(head[5][:4], "little")
+            packed_again = zlib.compress(_bytes(chance, zlib.decompress(blocks[:size])))
+            block = chance.choice([_bytes(chance, blocks[:size]), packed_again])
+            blocks = block + blocks[size:]
+            head[5] = len(block).to_bytes(4, "little") + head[5][4:]
+            head[6] = sha256(block).digest()[:8] + head[6][8:]
+        packed_head = bytes(msgpack.packb(head, unicode_errors="surrogatepass"))
+    except (ValueError, OverflowError, TypeError, LookupError, StopIteration, zlib.error):
+        client.set(key, _bytes(chance, found))
+        return "twisted"
+    place[1:] = [digest_of(packed_head), len(packed_head)]
+    client.set(key, packed_head + blocks)
+    client.set("deals:checkpoint", json.dumps(document, separators=(",", ":")))
+    return "twisted, with its digests"
 
 
 def _blob(chance: random.Random, key: bytes, found: bytes) -> bytes:
@@ -342,7 +371,7 @@ def _ask(url: str, folder: Path, *, isolated: bool) -> Iterator[str]:
         "find": lambda db: db.query.find(),
         "some": lambda db: db.query.find("amount > 3", columns=["id", "amount"], limit=5).rows(),
         "get": lambda db: db.get_deals(["1", "2", "9", "59"]),
-        "history": lambda db: db.deal_history("1"),
+        "history": lambda db: [db.deal_history(deal) for deal in ("1", "2", "9", "59", "none")],
         "as_of": lambda db: db.as_of("2026-01-01").query.find(),
         "changes": _follow,
         "sql": lambda db: db.query.sql("SELECT count(*), max(amount) FROM deals"),

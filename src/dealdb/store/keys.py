@@ -33,7 +33,8 @@ class Keys:
     ``deals:checkpoint`` string manifest: the last two checkpoints and the sealed history
     ``deals:chunk:*``    string 65,536 rows of a column each
     ``deals:history:*``  string sealed log entries
-    ``deals:chunks``     set    names of all chunks and segments, so that orphans are found
+    ``deals:index:*``    string where a deal is in these
+    ``deals:chunks``     set    names of all chunks, segments and indexes, so that orphans are found
     ``deals:queries``    hash   saved queries, name -> JSON; mappings of loads, mapping:name -> TOML
     ``deals:lease``      string who writes a checkpoint now, and since when
     ==================== ====== =========================================================
@@ -120,9 +121,13 @@ class Keys:
         """Key of one segment of the sealed history."""
         return self._own(f"history:{name}")
 
+    def index(self, name: str) -> str:
+        """Key of the index of a segment."""
+        return self._own(f"index:{name}")
+
     @property
     def chunks(self) -> str:
-        """Key of the names of all chunks and segments."""
+        """Key of the names of all chunks, segments and indexes."""
         return self._own("chunks")
 
 

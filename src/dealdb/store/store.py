@@ -85,8 +85,7 @@ class Store(StoreHistory):
         tell: Callable[[str], None] | None = None,
     ) -> None:
         keys = Keys(collection)
-        super().__init__(link, keys)
-        self._cache = cache
+        super().__init__(link, keys, cache)
         self._writers = Writers(link, keys, actor, durability, allow_eviction=allow_eviction)
         self._definitions = Definitions(link, keys, self._writers)
         self._deal_writer = DealWriter(link, keys, self._writers, self._definitions)

@@ -12,11 +12,13 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from dealdb.store.archive.chunk_cache import ChunkCache
     from dealdb.store.facts.event import Assume
     from dealdb.store.facts.facts import Facts
     from dealdb.store.facts.follower import FactsLog
     from dealdb.store.history.feed import Feed
     from dealdb.store.history.feed_start import Since
+    from dealdb.store.history.one_deal import DealHistories
     from dealdb.store.replica.snapshot import Snapshot
     from dealdb.store.upkeep.other_programs import OtherPrograms
 
@@ -31,21 +33,28 @@ class StoreHistory:
         Way to the database.
     keys
         Of the collection.
+    cache
+        Where the chunks of checkpoints are looked for first; None for the server alone.
     """
 
     _others: OtherPrograms
 
-    def __init__(self, link: Link, keys: Keys) -> None:
+    def __init__(self, link: Link, keys: Keys, cache: ChunkCache | None = None) -> None:
         self.link = link
         self.keys = keys
+        self._cache = cache
+        self._lazy_histories: DealHistories | None = None
         self._lazy_facts: FactsLog | None = None
 
     def history(self, deal_id: str) -> pl.DataFrame:
         """Every change of one deal; see ``changes.history_of``."""
         from dealdb.store.history.changes import history_of
+        from dealdb.store.history.one_deal import DealHistories
 
         self._others.shown()
-        return history_of(self.link, self.keys, deal_id)
+        if self._lazy_histories is None:
+            self._lazy_histories = DealHistories(self.link, self.keys, self._cache)
+        return history_of(self.link, self.keys, deal_id, self._lazy_histories)
 
     def changes(self, until: int) -> pl.DataFrame:
         """Every change of every deal up to a commit; see ``changes.changes_of``."""

@@ -51,6 +51,8 @@ from dealdb.store.commit.batch import Batch
 from dealdb.store.encoding import FACT_COLUMNS
 from dealdb.store.facts.follower import FactsLog
 from dealdb.store.facts.state import state_before
+from dealdb.store.history.changes import history_in, history_of
+from dealdb.store.history.one_deal import DealHistories
 from dealdb.store.history.reading import read_history
 from dealdb.store.log.reader import has_position
 from dealdb.store.replica.replica import Replica
@@ -189,6 +191,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.steps = 0
         self.is_clean = self.is_replayable = True
         self.facts_log = FactsLog(self.link, self.stores[0].keys)
+        # one that lives through all of it
+        self.histories = DealHistories(self.link, self.stores[0].keys)
         # keeps the chunks of every history that there was
         self.cache = ChunkCache(Path(mkdtemp(prefix="dealdb")), 10**9)
 
@@ -797,6 +801,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert events_too.lives.equals(facts.lives, null_equal=True), "lives of events"
         for name in facts.schema:
             assert events_too.of(name).equals(facts.of(name), null_equal=True) or name == "id", name
+        self.compare_indexes()
         moments = {
             seq: moment
             for seq, moment in self.past.moments.items()
@@ -811,6 +816,18 @@ class StoreMachine(RuleBasedStateMachine):
             then = store.as_of(when)
             assert view_of(then.frame) == view, "a moment of the past"
             assert not seq or then.schema == schema
+
+    def compare_indexes(self) -> None:
+        """The history of each deal by the indexes is that of a read of everything, whatever became of the deal."""
+        keys = self.stores[0].keys
+        newcomer = DealHistories(self.link, keys, self.cache)
+        # each in turn: a read of everything takes most of the time
+        for deal in (f"d{self.steps % 6}", f"d{(self.steps + 3) % 6}", "none"):
+            whole = history_of(self.link, keys, deal)
+            for known in (self.histories, newcomer):
+                found = known.commits_of(deal)
+                assert found is not None, "the indexes do not say it"
+                assert history_in(found, deal).equals(whole), f"history of {deal} by the indexes"
 
 
 @pytest.mark.parametrize(
@@ -828,6 +845,9 @@ def test_store_agrees_with_model(
     monkeypatch.setattr("dealdb.store.archive.merging.FAN_OUT", 2)
     for module in ("archive.chunks", "live.columns", "checkpoint.schedule", "replica.replica"):
         monkeypatch.setattr(f"dealdb.store.{module}.CHUNK_ROWS", 2)
+    # and so few commits few pieces and blocks, whose hashes are often those of several ids
+    for name, value in (("_PIECE_BYTES", 300), ("_BLOCK", 2), ("_SPARE_BITS", 0)):
+        monkeypatch.setattr(f"dealdb.store.archive.deal_index.{name}", value)
     StoreMachine.server = server
     run_state_machine_as_test(
         StoreMachine,

@@ -24,7 +24,7 @@ from dealdb.model.schema import Schema
 from dealdb.store.archive.chunk_cache import ChunkCache
 from dealdb.store.archive.digest import checked_digest, digest_of, is_whole
 from dealdb.store.archive.string_keys import is_wrong_type
-from dealdb.store.archive.unpacking import CHUNK_ROWS, columns_of, rows_of
+from dealdb.store.archive.unpacking import CHUNK_ROWS, columns_of, rows_of, runs_of
 from dealdb.store.bounds.room import check_rows
 from dealdb.store.bounds.wall import Reading, whole
 from dealdb.store.keys import Keys
@@ -113,6 +113,35 @@ class Columns:
             return None
         of_fields = {self.schema[name]: wanted for name, wanted in cells.items()}
         return _decoded(keys, lambda: rows_of(blobs, spans, of_fields))
+
+    def read_run(
+        self,
+        link: Link,
+        keys: Keys,
+        names: Collection[str],
+        rows: range,
+        cache: ChunkCache | None = None,
+    ) -> dict[str, pl.Series] | None:
+        """Rows that follow one another, at least one, of these columns; else as ``read_rows``."""
+        first, last = rows[0] - self.first, rows[-1] - self.first
+        edges = [
+            (n, max(first - n * CHUNK_ROWS, 0), min(last - n * CHUNK_ROWS, CHUNK_ROWS - 1))
+            for n in range(first // CHUNK_ROWS, last // CHUNK_ROWS + 1)
+        ]
+        runs = {name: [(self.digests[name][n], a, b) for n, a, b in edges] for name in names}
+        ends = ((digest, at) for some in runs.values() for digest, *each in some for at in each)
+        spans = _spans(ends)
+        blobs = _blobs(link, keys, list(spans), cache)
+        if blobs is None:
+            return None
+        of_fields = {self.schema[name]: some for name, some in runs.items()}
+        return _decoded(keys, lambda: runs_of(blobs, spans, of_fields))
+
+    def have_rows(self, names: Iterable[str], first: int, n: int) -> bool:
+        """Whether they have the chunks of these rows of these columns."""
+        start = first - self.first
+        n_chunks = min((len(self.digests.get(name, ())) for name in names), default=0)
+        return start >= 0 and n > 0 and start + n <= n_chunks * CHUNK_ROWS
 
     def full_chunks(self, height: int) -> dict[str, dict[int, str]]:
         """Digests by field and number, of those chunks that have all their rows where there are so many."""

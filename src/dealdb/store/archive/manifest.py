@@ -134,7 +134,7 @@ class Manifest:
         """Every key that it refers to."""
         columns = [*(g.columns for g in self.generations), *(s.columns for s in self.history)]
         chunks = {key for each in columns if each for key in each.keys(keys)}
-        return chunks | {segment.key for segment in self.history}
+        return chunks | {key for segment in self.history for key in segment.keys}
 
 
 def is_of_newer_format(manifest: str) -> bool:

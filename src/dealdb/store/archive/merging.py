@@ -16,7 +16,10 @@ from itertools import accumulate, groupby
 import polars as pl
 
 from dealdb.connection import Link
+from dealdb.errors import AccessDenied
 from dealdb.store.archive.chunks import Columns
+from dealdb.store.archive.deal_index import read_heads
+from dealdb.store.archive.digest import is_whole
 from dealdb.store.archive.sealing import SEGMENT_BYTES, Sealed, resealed
 from dealdb.store.archive.segments import (
     ChunkLost,
@@ -135,22 +138,52 @@ class Merger:
             n_bytes += extent.n_bytes
             yield replace(segment, extent=extent)
 
+    def with_whole_indexes(self, history: Sequence[Segment]) -> list[Segment]:
+        """The same segments, without the indexes whose heads are missing or damaged. One round trip."""
+        places = [segment.index for segment in history if segment.index]
+        try:
+            heads = read_heads(self._link, places)
+        except AccessDenied:
+            # a user of an older version may not read a part of a key: then nothing is known of them
+            return [*history]
+        found = zip(places, heads, strict=True)
+        lost = {place for place, head in found if not is_whole(place.digest, head)}
+        if lost:
+            logger.warning("missing or damaged: %s", ", ".join(place.key for place in lost))
+        return [replace(each, index=None) if each.index in lost else each for each in history]
+
     def merge(self, history: Sequence[Segment]) -> tuple[Sequence[Segment], Sealed] | None:
         """
         Segments that are next, and what is to take their place; None where there is nothing to do.
+
+        Where none are to be merged, it is one that has no index.
 
         Cost
         ----
         A round trip for each of them, and for each column of them that is in chunks; memory for some 64 MiB of log.
         """
         for _ in range(_MAX_TRIES):
-            some = plan(history, self._unreadable, self._max_bytes)
+            some = plan(history, self._unreadable, self._max_bytes) or self._without_index(history)
             if not some:
                 break
             frames = self._frames(some)
             if frames:
-                return some, self._merged(some, frames)
+                sealed = self._merged(some, frames)
+                if len(some) > 1 or sealed.index:
+                    return some, sealed
+                self._unreadable.add(some[0].key)
         return None
+
+    def _without_index(self, history: Sequence[Segment]) -> Sequence[Segment]:
+        """The oldest segment that has no index, to be sealed again."""
+        return [
+            each
+            for each in history
+            if not each.index
+            and each.key not in self._unreadable
+            and each.extent
+            and each.extent.n_bytes <= self._max_bytes
+        ][:1]
 
     def _frames(self, some: Sequence[Segment]) -> list[pl.DataFrame]:
         """Their entries, with all deals; none where one of them can't be read, which is noted."""
@@ -181,7 +214,7 @@ class Merger:
             min(each.earliest_ms for each in extents),
             max(each.latest_ms for each in extents),
             sum(each.n_bytes for each in extents),
-            max(each.level for each in extents) + 1,
+            max(each.level for each in extents) + (len(some) > 1),
         )
         return resealed(pl.concat(frames), self._frame, self._columns, extent)
 

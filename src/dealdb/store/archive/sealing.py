@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import accumulate, groupby, islice
@@ -11,12 +11,17 @@ from operator import attrgetter
 
 import polars as pl
 
+from dealdb.errors import StoreDamaged
 from dealdb.model.columns import encode_column
 from dealdb.model.schema import Schema
 from dealdb.store.archive.chunks import Columns
-from dealdb.store.archive.segments import SEGMENT_COLUMNS, Extent, Segment, unseal
+from dealdb.store.archive.deal_index import build, in_pieces
+from dealdb.store.archive.digest import digest_of
+from dealdb.store.archive.segments import SEGMENT_COLUMNS, Extent, IndexPlace, Segment, unseal
+from dealdb.store.bounds.wall import Reading
 from dealdb.store.log.entry import Entry
 
+logger = logging.getLogger(__name__)
 # bounds the size of one segment, in bytes before compression
 SEGMENT_BYTES = 32 * 2**20
 # commits compared with the checkpoint together: bounds the memory that their deals take
@@ -38,6 +43,8 @@ class Sealed:
         Chunks that hold deals of its entries.
     extent
         As of ``Segment``.
+    index
+        What its index holds, and the size of its head; None where it has none.
     """
 
     blob: bytes
@@ -45,9 +52,10 @@ class Sealed:
     last: int
     columns: Columns | None
     extent: Extent
+    index: tuple[bytes, int] | None
 
-    def at(self, key: str) -> Segment:
-        """The segment, once it is written to this key."""
+    def at(self, key: str, index_key: str) -> Segment:
+        """The segment, once it and its index are written to these keys."""
         return Segment(
             key=key,
             digest=sha256(self.blob).hexdigest(),
@@ -55,10 +63,34 @@ class Sealed:
             last=self.last,
             columns=self.columns,
             extent=self.extent,
+            index=index_place(index_key, *self.index) if self.index else None,
         )
 
+    def blobs(self, key: str, index_key: str) -> dict[str, bytes]:
+        """What is to be written, by key."""
+        return {key: self.blob, **({index_key: self.index[0]} if self.index else {})}
 
-def seal(entries: Sequence[Entry], frame: pl.DataFrame, columns: Columns) -> Sealed:
+
+def index_place(key: str, index: bytes, head_bytes: int) -> IndexPlace:
+    """Where an index is, once it is written to this key."""
+    return IndexPlace(key, digest_of(index[:head_bytes]), head_bytes)
+
+
+def index_of(
+    blob: bytes, entries: pl.DataFrame, added: Mapping[int, Iterable[str]]
+) -> tuple[bytes, int] | None:
+    """The index of a segment, as ``build`` has it; None where its entries can't be read: a reader will say so."""
+    try:
+        with Reading(f"the history from commit {entries['seq'][0]} on"):
+            return build(blob, entries, added)
+    except StoreDamaged as problem:
+        logger.warning("no index: %s: %s", problem, problem.__cause__)
+        return None
+
+
+def seal(
+    entries: Sequence[Entry], frame: pl.DataFrame, columns: Columns, *, indexed: bool = True
+) -> Sealed:
     """
     Segment of these entries.
 
@@ -68,10 +100,13 @@ def seal(entries: Sequence[Entry], frame: pl.DataFrame, columns: Columns) -> Sea
         Consecutive commits, not later than the checkpoint.
     frame, columns
         The rows of the checkpoint, and where they are.
+    indexed
+        Whether to make an index, too.
     """
+    entries = [entry.with_deals() for entry in entries]
     times = [entry.time_ms for entry in entries]
     extent = Extent(min(times), max(times), sum(map(log_bytes, entries)), 0)
-    return _sealed(*_rows_of(entries, frame, columns), extent)
+    return _sealed(*_rows_of(entries, frame, columns), extent, entries if indexed else None)
 
 
 def resealed(
@@ -90,20 +125,30 @@ def resealed(
         What is known of them.
     """
     is_added = pl.col("kind") == "add"
-    added = list(unseal(entries.filter(is_added), None))
+    added = [entry.with_deals() for entry in unseal(entries.filter(is_added), None)]
     rows, part = _rows_of(added, frame, columns)
-    return _sealed(pl.concat([entries.filter(~is_added), rows]).sort("seq"), part, extent)
+    return _sealed(pl.concat([entries.filter(~is_added), rows]).sort("seq"), part, extent, added)
 
 
-def _sealed(entries: pl.DataFrame, columns: Columns | None, extent: Extent) -> Sealed:
-    buffer = io.BytesIO()
-    entries.write_ipc(buffer, compression="zstd")
+def _sealed(
+    entries: pl.DataFrame,
+    columns: Columns | None,
+    extent: Extent,
+    added: Sequence[Entry] | None,
+) -> Sealed:
+    """A segment; its index needs the commits that added deals, which are among ``added``."""
+    blob = in_pieces(entries)
+    index = None
+    if added is not None:
+        ids = {e.position.seq: e.added["id"].to_list() for e in added if e.kind == "add"}
+        index = index_of(blob, entries, ids)
     return Sealed(
-        blob=buffer.getvalue(),
+        blob=blob,
         first=entries["seq"][0],
         last=entries["seq"][-1],
         columns=columns,
         extent=extent,
+        index=index,
     )
 
 
@@ -190,15 +235,17 @@ class _Held:
         return self._texts[name]
 
 
-def seal_all(entries: Iterable[Entry], frame: pl.DataFrame, columns: Columns) -> Iterator[Sealed]:
-    """Segments of consecutive commits; ``frame`` and ``columns`` as for ``seal``."""
+def seal_all(
+    entries: Iterable[Entry], frame: pl.DataFrame, columns: Columns, *, indexed: bool = True
+) -> Iterator[Sealed]:
+    """Segments of consecutive commits; the others as for ``seal``."""
     some: list[Entry] = []
     size = 0
     for entry in entries:
         some.append(entry)
         size += log_bytes(entry)
         if size > SEGMENT_BYTES:
-            yield seal(some, frame, columns)
+            yield seal(some, frame, columns, indexed=indexed)
             some, size = [], 0
     if some:
-        yield seal(some, frame, columns)
+        yield seal(some, frame, columns, indexed=indexed)

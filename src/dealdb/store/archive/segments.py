@@ -20,8 +20,9 @@ from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
 from dealdb.model.columns import encode_column
 from dealdb.store.archive.chunks import Columns
+from dealdb.store.archive.digest import checked_digest
 from dealdb.store.archive.string_keys import read_string
-from dealdb.store.bounds.arrow import file_bytes
+from dealdb.store.bounds.arrow import file_bytes, stream_bytes
 from dealdb.store.bounds.room import check_bytes, check_texts
 from dealdb.store.bounds.wall import LAST_MS, Reading, text, whole
 from dealdb.store.encoding import packed
@@ -48,6 +49,9 @@ SEGMENT_COLUMNS: dict[str, pl.DataType] = {
 # what every entry has, and the numbers of it with what they can be at most
 _ALWAYS = ("seq", "hash", "time_ms", "writer", "counter", "actor", "kind", "height", "rows")
 _NUMBERS = {"seq": 10**18, "time_ms": LAST_MS, "counter": 10**18, "height": 10**18}
+# of the head of an index; one of the largest segment has a tenth
+_MOST_HEAD = 2**22
+_NO_DEALS = pl.DataFrame(schema={"id": pl.String})
 
 
 class Extent(NamedTuple):
@@ -70,6 +74,25 @@ class Extent(NamedTuple):
     level: int
 
 
+class IndexPlace(NamedTuple):
+    """
+    Where the index of a segment is, and how it is known.
+
+    Attributes
+    ----------
+    key
+        Key that holds it.
+    digest
+        Of its head, as of a chunk; the head has those of the rest.
+    head_bytes
+        Size of the head.
+    """
+
+    key: str
+    digest: str
+    head_bytes: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
     """
@@ -87,6 +110,8 @@ class Segment:
         Chunks that hold deals of its entries, or None where it has them all itself.
     extent
         What else is known of it; None where an older version wrote the manifest.
+    index
+        Where its index by deal is; None where it has none.
     """
 
     key: str
@@ -95,17 +120,19 @@ class Segment:
     last: int
     columns: Columns | None
     extent: Extent | None = None
+    index: IndexPlace | None = None
 
     def to_document(self) -> list[object]:
         """As JSON has it."""
         columns = self.columns.to_document() if self.columns else None
-        more = [self.extent] if self.extent else []
+        # versions before the index leave out what comes after the extent
+        more = [self.extent, self.index] if self.index else [self.extent] if self.extent else []
         return [self.key, self.digest, self.first, self.last, columns, *more]
 
     @classmethod
     def from_document(cls, document: Sequence[Any]) -> Segment:
         """Inverse of ``to_document``; the columns may be missing, as in format 1."""
-        key, digest, first, last, columns, extent = (*document, None, None)[:6]
+        key, digest, first, last, columns, extent, index = (*document, None, None, None)[:7]
         return cls(
             key=text(key),
             digest=text(digest),
@@ -113,7 +140,17 @@ class Segment:
             last=whole(last),
             columns=Columns.from_document(columns) if columns else None,
             extent=Extent(*map(whole, extent)) if extent else None,
+            index=_index_place(*index) if index else None,
         )
+
+    @property
+    def keys(self) -> list[str]:
+        """Keys that hold it, without the chunks."""
+        return [self.key, *([self.index.key] if self.index else [])]
+
+
+def _index_place(key: object, digest: object, head_bytes: object) -> IndexPlace:
+    return IndexPlace(text(key), checked_digest(digest), whole(head_bytes, _MOST_HEAD))
 
 
 class ChunkLost(Exception):
@@ -212,9 +249,19 @@ def entries_of(blob: bytes) -> pl.DataFrame:
     """
     # before Polars makes room for it
     check_bytes(file_bytes(blob), len(blob))
-    frame = pl.read_ipc(blob)
+    return _checked(pl.read_ipc(blob), len(blob))
+
+
+def entries_of_piece(stream: bytes) -> pl.DataFrame:
+    """Entries of a piece of a segment, as an IPC stream; else as ``entries_of``."""
+    check_bytes(stream_bytes(stream), len(stream))
+    return _checked(pl.read_ipc_stream(stream), len(stream))
+
+
+def _checked(frame: pl.DataFrame, n_bytes: int) -> pl.DataFrame:
+    """The columns of a segment, with their types; ValueError where they are not what they should be."""
     found = frame.select(name for name in SEGMENT_COLUMNS if name in frame.columns)
-    check_texts(int(found.estimated_size()), found.height, len(blob))
+    check_texts(int(found.estimated_size()), found.height, n_bytes)
     frame = found.cast({name: SEGMENT_COLUMNS[name] for name in found.columns})
     numbers = frame.select(list(_NUMBERS))
     if frame.select(list(_ALWAYS)).null_count().sum_horizontal().item() or not all(
@@ -260,17 +307,24 @@ def unseal(
         if n is not None and held is not None:
             if wanted is not None:
                 height, n = next(((r, 1) for r in wanted if height <= r < height + n), (height, 0))
-            texts = held.texts(row["fields"], height, n)
-            data, deals = (b"", texts) if as_frames else (packed(texts), None)
-        yield Entry(
-            Position(row["seq"], row["hash"]),
-            row["time_ms"],
-            row["writer"],
-            row["counter"],
-            row["actor"],
-            row["kind"],
-            height,
-            row["rows"],
-            data,
-            deals,
-        )
+            # most commits have nothing of the one deal, and then no column is encoded
+            is_none = wanted is not None and not n
+            deals = _NO_DEALS if is_none else held.texts(row["fields"], height, n)
+            if wanted is None and not as_frames:
+                data, deals = packed(deals), None
+        yield sealed_entry(row)._replace(height=height, data=data, deals=deals)
+
+
+def sealed_entry(row: dict[str, Any]) -> Entry:
+    """The entry of a row of a segment; without its deals where these are in chunks."""
+    return Entry(
+        Position(row["seq"], row["hash"]),
+        row["time_ms"],
+        row["writer"],
+        row["counter"],
+        row["actor"],
+        row["kind"],
+        row["height"],
+        row["rows"],
+        row["data"] or b"",
+    )

@@ -61,16 +61,7 @@ def rows_of(
     cells
         For each field chunks and places in them.
     """
-    packed = _check(blobs.values())
-    scans = [
-        pl.scan_parquet(blobs[digest]).slice(first, last - first + 1)
-        for digest, (first, last) in spans.items()
-    ]
-    found = dict(zip(spans, (each.to_series() for each in pl.collect_all(scans)), strict=True))
-    _check_texts(found.values(), packed)
-    if any(len(found[digest]) != last - first + 1 for digest, (first, last) in spans.items()):
-        msg = "a chunk of fewer rows"
-        raise ValueError(msg)
+    found = _parts(blobs, spans)
 
     def column(field: Field, wanted: Sequence[tuple[str, int]]) -> pl.Series:
         parts = {digest: found[digest] for digest, _ in wanted}
@@ -79,6 +70,48 @@ def rows_of(
         return typed(pl.concat(parts.values()).gather(places) if parts else pl.Series(), field)
 
     return {field.name: column(field, wanted) for field, wanted in cells.items()}
+
+
+def runs_of(
+    blobs: Mapping[str, bytes],
+    spans: Mapping[str, tuple[int, int]],
+    runs: Mapping[Field, Sequence[tuple[str, int, int]]],
+) -> dict[str, pl.Series]:
+    """
+    Cells that follow one another; else as ``rows_of``.
+
+    Parameters
+    ----------
+    runs
+        For each field chunks, and the first and the last place in each.
+    """
+    found = _parts(blobs, spans)
+
+    def part(digest: str, first: int, last: int) -> pl.Series:
+        return found[digest].slice(first - spans[digest][0], last - first + 1)
+
+    return {
+        field.name: typed(pl.concat([part(*run) for run in wanted]), field)
+        for field, wanted in runs.items()
+    }
+
+
+def _parts(
+    blobs: Mapping[str, bytes], spans: Mapping[str, tuple[int, int]]
+) -> dict[str, pl.Series]:
+    """What lies between the first and the last place in each chunk."""
+    packed = _check(blobs.values())
+    # a part of one row group each: to hand it to another thread takes longer than to read it
+    scans = [
+        pl.scan_parquet(blobs[digest], parallel="none").slice(first, last - first + 1)
+        for digest, (first, last) in spans.items()
+    ]
+    found = dict(zip(spans, (each.to_series() for each in pl.collect_all(scans)), strict=True))
+    _check_texts(found.values(), packed)
+    if any(len(found[digest]) != last - first + 1 for digest, (first, last) in spans.items()):
+        msg = "a chunk of fewer rows"
+        raise ValueError(msg)
+    return found
 
 
 def values_of(blob: bytes, n_rows: int | None = None) -> pl.Series:

@@ -18,6 +18,8 @@ import polars as pl
 
 from dealdb.connection import Link
 from dealdb.store.archive.manifest import Generation, Manifest
+from dealdb.store.archive.sealing import index_of, index_place
+from dealdb.store.archive.segments import complete, entries_of
 from dealdb.store.archive.unpacking import CHUNK_ROWS
 from dealdb.store.backup.checking import Backup, open_backup
 from dealdb.store.backup.claim import Claim
@@ -82,10 +84,11 @@ class _Restorer:
         self._tell = tell
         self._claim = Claim(link, keys)
         self._blobs: list[str] = []
-        self._history = tuple(
+        self._n_indexes = 0
+        self._history = [
             replace(each, key=keys.segment(f"{each.first}-{each.last}-{self._claim.token}"))
             for each in backup.end.history
-        )
+        ]
 
     def run(self) -> tuple[int, int]:
         """Keys that were left over from another restore, and saved queries that were restored."""
@@ -118,15 +121,28 @@ class _Restorer:
                 )
             self._blobs += some
             self._claim.hold()
-            self._tell("writing columns", len(self._blobs), self._backup.n_blobs, "chunks")
+            n_written = len(self._blobs) - self._n_indexes
+            self._tell("writing columns", n_written, self._backup.n_blobs, "chunks")
 
     def _chunks(self) -> Iterator[tuple[str, bytes]]:
         for digest, blob in self._backup.chunks():
             yield self._keys.chunk(digest), blob
 
     def _segments(self) -> Iterator[tuple[str, bytes]]:
-        for segment in self._history:
-            yield segment.key, self._backup.segment(segment)
+        """Segments and their indexes, which are not in the file: they follow from what is."""
+        ids = self._backup.ids() if self._history else pl.Series()
+        for place, segment in enumerate(self._history):
+            blob = self._backup.segment(segment)
+            yield segment.key, blob
+            entries = complete(entries_of(blob))
+            held = entries.filter(pl.col("n").is_not_null()).select("seq", "height", "n")
+            added = {seq: ids.slice(height, n) for seq, height, n in held.iter_rows()}
+            index = index_of(blob, entries, added)
+            if index:
+                key = self._keys.index(f"{segment.first}-{segment.last}-{self._claim.token}")
+                self._history[place] = replace(segment, index=index_place(key, *index))
+                self._n_indexes += 1
+                yield key, index[0]
 
     def _write_deals(self) -> None:
         """The hashes, each read back from the server."""
@@ -183,7 +199,7 @@ class _Restorer:
         manifest = ""
         if generation is not None and last is not None:
             entry, meta = _entry_words(last), self._meta_words(generation)
-            manifest = Manifest(generations=(generation,), history=self._history).to_json()
+            manifest = Manifest(generations=(generation,), history=tuple(self._history)).to_json()
         queries = [text for pair in self._backup.head.queries.items() for text in pair]
         words = (entry, meta, queries)
         return self._claim.finish(self._backup.head.seq, manifest, words, self._blobs)

@@ -168,7 +168,7 @@ class _Taker:
             return ()
         segments: list[Segment] = []
         entries = self._entries(replica.position, known, head)
-        for sealed in seal_all(entries, replica.all_rows(), columns):
+        for sealed in seal_all(entries, replica.all_rows(), columns, indexed=False):
             digest = self._file.write(HISTORY, sealed.blob)
             segments.append(
                 Segment(

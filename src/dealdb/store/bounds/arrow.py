@@ -8,9 +8,11 @@ what is in them. A text that is not what it should be raises one of many errors:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 from struct import Struct
+from typing import NamedTuple
 
 from dealdb.formats.flat_buffers import (
     I32,
@@ -81,16 +83,65 @@ def file_bytes(data: bytes) -> int:
     if vector_at(data, footer, 2)[1]:
         msg = "dictionaries"
         raise ValueError(msg)
-    total = 0
     if vector_at(data, footer, 3)[1] > _MOST_BATCHES:
         msg = "too many batches"
         raise ValueError(msg)
+    return sum(
+        _message(data, _header_at(data, begins), body)[0] for begins, body, _ in _blocks(data)
+    )
+
+
+class RecordBatch(NamedTuple):
+    """
+    A record batch of an IPC file.
+
+    Attributes
+    ----------
+    begins, ends
+        Bytes of the file that it takes, its header among them.
+    n_rows
+        Its rows.
+    """
+
+    begins: int
+    ends: int
+    n_rows: int
+
+
+def batches_of(data: bytes) -> list[RecordBatch]:
+    """
+    Where the record batches of an IPC file are.
+
+    Behind the schema of a stream, each can be read without the others.
+
+    Examples
+    --------
+    >>> import io, polars as pl
+    >>> file = io.BytesIO()
+    >>> pl.DataFrame({"a": [1, 2, 3]}).write_ipc(file, record_batch_size=2)
+    >>> [batch.n_rows for batch in batches_of(file.getvalue())]
+    [2, 1]
+    """
+    found = []
+    for begins, _, ends in _blocks(data):
+        header = table_at(data, root_at(data, _header_at(data, begins)), 2)
+        place = field_at(data, header, 0, optional=True)
+        found.append(RecordBatch(begins, ends, number_at(I64, data, place) if place else 0))
+    return found
+
+
+def _blocks(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Where each record batch of an IPC file begins, where its body does, and where it ends."""
+    place = len(data) - len(_MAGIC) - 4
+    footer = root_at(data, place - number_at(I32, data, place))
     for block in structs_at(data, footer, 3, 24):
         begins = number_at(I64, data, block)
         body = begins + number_at(I32, data, block + 8)
-        begins += 8 if number_at(U32, data, begins) == _CONTINUES else 4
-        total += _message(data, begins, body)[0]
-    return total
+        yield begins, body, body + number_at(I64, data, block + 16)
+
+
+def _header_at(data: bytes, begins: int) -> int:
+    return begins + (8 if number_at(U32, data, begins) == _CONTINUES else 4)
 
 
 def _message(data: bytes, begins: int, body: int) -> tuple[int, int]:

@@ -248,15 +248,16 @@ class _Checkpointer:
             yield self._write_segment(found)
 
     def _write_segment(self, sealed: Sealed) -> Segment:
-        key = self._keys.segment(f"{sealed.first}-{sealed.last}-{self._token}")
-        self._write({key: sealed.blob})
-        return sealed.at(key)
+        name = f"{sealed.first}-{sealed.last}-{self._token}"
+        keys = self._keys.segment(name), self._keys.index(name)
+        self._write(sealed.blobs(*keys))
+        return sealed.at(*keys)
 
     def _merged(self, history: Iterable[Segment], columns: Columns) -> tuple[Segment, ...]:
         """The history with some of its segments in one, if it is time for that; they stay until this is published."""
         frame = self._replica.all_rows()
         merger = Merger(self._link, self._keys, frame, columns, hasty=self._hasty)
-        segments = list(merger.measured(history))
+        segments = merger.with_whole_indexes(list(merger.measured(history)))
         merged = merger.merge(segments)
         if merged:
             old, new = merged

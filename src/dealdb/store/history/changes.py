@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import polars as pl
 
 from dealdb.connection import Link
 from dealdb.model.schema import Schema
 from dealdb.model.values import encode
+from dealdb.store.history.one_deal import DealHistories
 from dealdb.store.history.reading import moment_of, read_history
 from dealdb.store.history.told import Retold
 from dealdb.store.keys import Keys
@@ -31,9 +32,16 @@ CHANGES_SCHEMA: dict[str, pl.DataType] = {
 }
 
 
-def history_of(link: Link, keys: Keys, deal_id: str) -> pl.DataFrame:
+def history_of(
+    link: Link, keys: Keys, deal_id: str, known: DealHistories | None = None
+) -> pl.DataFrame:
     """
     Every change of one deal, oldest first.
+
+    Parameters
+    ----------
+    known
+        Finds the commits of the deal; with None, and where it can't, the whole history is read.
 
     Returns
     -------
@@ -52,14 +60,20 @@ def history_of(link: Link, keys: Keys, deal_id: str) -> pl.DataFrame:
 
     Cost
     ----
-    A read of the whole history: one round trip a segment and for each of the columns that hold its bulk loads, and one
-    for every MiB of the log.
+    That of ``DealHistories.commits_of``. Where an index is missing or damaged, a read of the whole history: one round
+    trip a segment and for each of the columns that hold its bulk loads, and one for every MiB of the log.
     """
+    found = known.commits_of(deal_id) if known else None
+    return history_in(read_history(link, keys, only=deal_id) if found is None else found, deal_id)
+
+
+def history_in(entries: Iterable[Entry], deal_id: str) -> pl.DataFrame:
+    """The rows of ``history_of``, of all commits that have something of a deal, and maybe others."""
     rows: list[tuple[object, ...]] = []
     fields: dict[str, str] | None = None
     present: int | None = None
     told = Retold(deal_id)
-    for entry in read_history(link, keys, only=deal_id):
+    for entry in entries:
         told.see(entry)
         if entry.kind not in DEAL_KINDS or not entry.may_concern(deal_id):
             continue

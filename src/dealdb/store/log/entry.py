@@ -136,7 +136,8 @@ class Entry(NamedTuple):
     def may_concern(self, deal_id: str) -> bool:
         """False where it certainly has nothing of a deal; quicker than ``change``."""
         if self.kind == "add":
-            return deal_id in self.added["id"]
+            added = self.added
+            return added.height > 0 and deal_id in added["id"]
         return deal_id.encode() in self.data
 
     @property

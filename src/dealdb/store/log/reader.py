@@ -76,7 +76,7 @@ def entry_at(link: Link, log_key: str, position: Position) -> Entry | None:
     """The commit at a position, or None where the log does not have it any more. One round trip."""
     entry_id = f"{position.seq}-0"
     found = link.call("XRANGE", log_key, entry_id, entry_id, retry=True)
-    entry = next(iter(_entries(link, log_key, found)), None)
+    entry = next(iter(entries_in(link, log_key, found)), None)
     return entry if entry and entry.position == position else None
 
 
@@ -103,7 +103,7 @@ def read_back(link: Link, log_key: str, seq: int) -> Iterator[LogPage]:
     while seq > 0:
         first = max(seq - count + 1, 1)
         raw = link.call("XRANGE", log_key, f"{first}-0", f"{seq}-0", retry=True)
-        page = _entries(link, log_key, raw)
+        page = entries_in(link, log_key, raw)
         if page:
             yield page
         if not page or page[0].position.seq > first:
@@ -129,15 +129,23 @@ def wait_for(
     reply = link.call(
         "XREAD", "COUNT", _WAIT_ENTRIES, *wait, "STREAMS", log_key, f"{seq}-0", retry=retry
     )
-    return _entries(link, log_key, reply[0][1]) if reply else []
+    return entries_in(link, log_key, reply[0][1]) if reply else []
 
 
 def _page(link: Link, log_key: str, start: str, count: int) -> LogPage:
     raw = link.call("XRANGE", log_key, start, "+", "COUNT", count, retry=True)
-    return _entries(link, log_key, raw)
+    return entries_in(link, log_key, raw)
 
 
-def _entries(link: Link, log_key: str, raw: list[RawEntry]) -> LogPage:
+def entries_in(link: Link, log_key: str, raw: list[RawEntry]) -> LogPage:
+    """
+    The entries of a reply.
+
+    Raises
+    ------
+    StoreDamaged
+        If dealdb did not write one of them.
+    """
     try:
         return LogPage(raw)
     except Exception as problem:

@@ -30,7 +30,7 @@ OLDEST = {"redis": (6, 2), "valkey": (7, 2)}
 SAMPLE = 5_000
 # what docs/operations.md lists, by the keys that each is called on
 _ON_COLLECTION = (
-    "TYPE", "EXISTS", "GET", "SET", "DEL", "UNLINK", "HGET", "HSET", "HMGET", "HDEL", "HGETALL", "HSCAN",
+    "TYPE", "EXISTS", "GET", "GETRANGE", "SET", "DEL", "UNLINK", "HGET", "HSET", "HMGET", "HDEL", "HGETALL", "HSCAN",
     "SADD", "SREM", "SMEMBERS", "XADD", "XLEN", "XRANGE", "XTRIM",
 )  # fmt: skip
 _ON_DEALS = ("TYPE", "EXISTS", "HGET", "HSET", "HMGET", "HDEL", "HGETALL", "DEL", "UNLINK")
@@ -40,7 +40,8 @@ _NEW_LOG = (
 )
 # a command and the arguments that make it a whole one; it is not run
 _ARGUMENTS = {
-    "SET": ("v",), "HGET": ("f",), "HSET": ("f", "v"), "HMGET": ("f",), "HDEL": ("f",), "HSCAN": ("0",),
+    "GETRANGE": ("0", "1"), "SET": ("v",),
+    "HGET": ("f",), "HSET": ("f", "v"), "HMGET": ("f",), "HDEL": ("f",), "HSCAN": ("0",),
     "SADD": ("m",), "SREM": ("m",), "XADD": ("*", "f", "v"), "XRANGE": ("-", "+"), "XTRIM": ("MAXLEN", "1"),
 }  # fmt: skip
 # asks for the rights of the user that runs it; the servers before Redis 7 can't tell

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from dealdb.connection import Link, RedisConnection
+from dealdb.model.columns import encode_column
 from dealdb.model.schema import Field, FieldType
 from dealdb.store import Store
 from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.commit.batch import Batch
+from dealdb.store.history.changes import history_of
 from dealdb.store.history.reading import read_history
 from dealdb.store.log.entry import Entry
 from dealdb.store.log.reader import read_from
@@ -63,3 +66,18 @@ def test_deals_that_changed_since_are_sealed_as_they_were_added(store: Store, ch
     assert [told(entry) for entry in read_history(store.link, store.keys)] == committed
     [added] = [entry for entry in read_history(store.link, store.keys) if entry.kind == "add"]
     assert added.added.select("id", *columns).to_dict(as_series=False) == {"id": ids} | columns
+
+
+def test_history_of_one_deal_encodes_the_columns_of_no_other_commit(store: Store) -> None:
+    schema = store.declare([Field("colour", FieldType.TEXT)])
+    batches = [Batch.of([f"b{n}"], {"colour": ["red"]}) for n in range(20)]
+    assert store.add(schema, batches) == 20
+    store.snapshot()
+    assert write_checkpoint(store.link, store.keys, store._live._replica)
+    store.link.call("XTRIM", "deals:log", "MAXLEN", 1)
+    with patch("dealdb.store.archive.segments.encode_column", side_effect=encode_column) as encoded:
+        whole = history_of(store.link, store.keys, "b3")
+    told = whole.select("change", "field", "after").rows()
+    assert told == [("inserted", "colour", "red")]
+    # its id and its colour
+    assert encoded.call_count == 2

@@ -346,7 +346,7 @@ def test_killed_in_the_middle(
     assert report.cleared > 3
     assert_whole(copy)
     assert sorted(raw.smembers("copys:chunks")) == sorted(
-        [*raw.keys("copys:chunk:*"), *raw.keys("copys:history:*")]
+        [*raw.keys("copys:chunk:*"), *raw.keys("copys:history:*"), *raw.keys("copys:index:*")]
     )
 
 

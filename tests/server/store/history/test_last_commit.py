@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import tempfile
 from collections.abc import Callable, Iterator
@@ -127,9 +128,9 @@ def test_segments_of_an_older_version_are_read(db: DealDatabase, link: Link) -> 
     text = link.call("GET", "deals:checkpoint").decode()
     for segment in manifest.history:
         assert segment.extent
-        extent = ",".join(map(str, segment.extent))
-        assert text.count(f",[{extent}]]") == 1
-        text = text.replace(f",[{extent}]]", "]")
+        more = json.dumps([segment.extent, segment.index], separators=(",", ":"))[1:]
+        assert text.count(f",{more}") == 1
+        text = text.replace(f",{more}", "]")
     link.call("SET", "deals:checkpoint", text)
     assert [amount_at(db, now + n * 1_000 + 500) for n in range(4)] == [0, 1, 2, 3]
     link.call("DEL", manifest.history[1].key)

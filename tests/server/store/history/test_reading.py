@@ -63,7 +63,9 @@ def test_history_survives_trimming(db: DealDatabase, server: Server) -> None:
     with server.client() as client:
         assert client.xlen("deals:log") < 15
         assert client.scard("deals:chunks") == len(
-            client.keys("deals:chunk:*") + client.keys("deals:history:*")
+            client.keys("deals:chunk:*")
+            + client.keys("deals:history:*")
+            + client.keys("deals:index:*")
         )
         manifest = read_manifest(db._store.link, db._store.keys)
         assert manifest
