@@ -217,3 +217,22 @@ def test_what_a_backup_restores_has_indexes(full: DealDatabase, tmp_path: Path) 
     assert by_index(full)
     for deal in DEALS:
         assert full.deal_history(deal).equals(told[deal]), deal
+
+
+def test_facts_that_were_imported_are_found_too(full: DealDatabase) -> None:
+    def told(day: str) -> list[dict[str, object]]:
+        return [
+            {"id": deal, "at": f"2026-01-{day}", "field": "stage", "value": f"of {day}"}
+            for deal in ("D1", "D500", "ghost")
+        ]
+
+    full.history.load(told("05"))
+    checkpoint(full)
+    full.save_deal({"id": "D4", "amount": 4})
+    full.history.load(told("07"))
+    agree(full)
+    for deal in ("D1", "D500", "ghost"):
+        assert by_index(full, deal)
+        assert full.deal_history(deal).equals(wholly(full, deal))
+        told_of = full.deal_history(deal).filter(field="stage")
+        assert told_of["after"].to_list() == ["of 05", "of 07"]
