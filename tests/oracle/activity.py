@@ -6,7 +6,20 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any, NamedTuple
 
-from oracle.past import OPEN, WON, Answer, Life, World, day_of, in_order, keys_of, labels, midnight, money, ratio
+from oracle.past import (
+    OPEN,
+    WON,
+    Answer,
+    Life,
+    World,
+    day_of,
+    in_order,
+    keys_of,
+    labels,
+    midnight,
+    money,
+    ratio,
+)
 from oracle.windows import month, next_month
 
 
@@ -73,9 +86,7 @@ def activity(
     return answer
 
 
-def events(
-    world: World, *, since: date | None = None, until: date | None = None
-) -> Answer:
+def events(world: World, *, since: date | None = None, until: date | None = None) -> Answer:
     """What happened in each month, by the moments of the facts; what was undone or deleted since is in."""
     first, last = _bounds(world, since, until)
     lives = world.kept()
@@ -84,9 +95,11 @@ def events(
         for life in lives
         if (first is None or life.begin >= first) and life.begin < last
     ]
-    for event in events_of(lives, first, last):
-        if event.field == "stage" and world.kind(event.new) != OPEN:
-            found.append((world.kind(event.new), event.life, event.at))
+    found += [
+        (world.kind(event.new), event.life, event.at)
+        for event in events_of(lives, first, last)
+        if event.field == "stage" and world.kind(event.new) != OPEN
+    ]
 
     def amount(life: Life, at: int) -> Any:
         return life.at("amount", at + 1)

@@ -47,8 +47,9 @@ FILTERS: tuple[Filter, ...] = (
     ("currency = 'EUR'", lambda deal: deal.get("currency") == "EUR"),
     (
         "expected_close >= DATE '2026-02-15'",
-        lambda deal: deal.get("expected_close") is not None
-        and deal["expected_close"] >= date(2026, 2, 15),
+        lambda deal: (
+            deal.get("expected_close") is not None and deal["expected_close"] >= date(2026, 2, 15)
+        ),
     ),
 )
 
@@ -162,7 +163,17 @@ def _change(
     random: Random, pipeline: tuple[Step, ...], currencies: tuple[str | None, ...], at: int
 ) -> dict[str | None, Any]:
     what = random.choices(
-        "stage amount owner expected_close currency closed created probability loss_reason".split(),
+        [
+            "stage",
+            "amount",
+            "owner",
+            "expected_close",
+            "currency",
+            "closed",
+            "created",
+            "probability",
+            "loss_reason",
+        ],
         (40, 15, 10, 20, 3, 4, 2, 5, 4),
     )[0]
     if what == "stage":

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from oracle.past import OPEN, ZERO, Answer, Life, World, in_order, keys_of, labels, midnight, within
 
-BUCKETS = (
-    "start created pulled_in reopened up transferred_in won lost pushed_out down deleted transferred_out end"
-).split()
-ADDED = {"start", "created", "pulled_in", "reopened", "up", "transferred_in"}
+_MORE = "start created pulled_in reopened up transferred_in"
+_LESS = "won lost pushed_out down deleted transferred_out"
+ADDED = _MORE.split()
+BUCKETS = [*ADDED, *_LESS.split(), "end"]
 
 State = dict[str, Any]
 Due = tuple[date, date] | None
@@ -186,4 +186,3 @@ def waterfall(
                 assert total == value, "every group balances"
             total += value if bucket in ADDED else -value
     return answer
-

@@ -49,7 +49,9 @@ def group_closing(world: World, life: Life, keys: Sequence[str]) -> tuple[Any, .
     return tuple(value(key) for key in keys)
 
 
-def _ended(world: World, kinds: Sequence[str], since: date | None, until: date | None) -> list[Life]:
+def _ended(
+    world: World, kinds: Sequence[str], since: date | None, until: date | None
+) -> list[Life]:
     t = world.t
     return [
         life
@@ -83,9 +85,7 @@ def cohorts(world: World, *, periods: int = 12) -> Answer:
         first = min(firsts.values(), default=None)
         while first is not None and first <= max(firsts.values()):
             own = [
-                life
-                for life in base
-                if firsts[life] == first and group_at(life, keys, t) == group
+                life for life in base if firsts[life] == first and group_at(life, keys, t) == group
             ]
             opened = sum(world.kind_at(life, t) == OPEN for life in own)
             for k in range(periods):
@@ -108,9 +108,7 @@ def cohorts(world: World, *, periods: int = 12) -> Answer:
     return answer
 
 
-def losses(
-    world: World, *, since: date | None = None, until: date | None = None
-) -> Answer:
+def losses(world: World, *, since: date | None = None, until: date | None = None) -> Answer:
     t = world.t
     base = _ended(world, [LOST], since, until)
     keys = keys_of(world.by, ((life.at("currency", t), life.at("amount", t)) for life in base))
@@ -151,9 +149,7 @@ def wilson(k: int, n: int) -> tuple[float | None, float | None]:
     return middle - half, middle + half
 
 
-def win_loss(
-    world: World, *, since: date | None = None, until: date | None = None
-) -> Answer:
+def win_loss(world: World, *, since: date | None = None, until: date | None = None) -> Answer:
     t = world.t
     base = _ended(world, [WON, LOST], since, until)
     keys = keys_of(world.by, ((life.at("currency", t), life.at("amount", t)) for life in base))
@@ -181,9 +177,7 @@ def win_loss(
     return answer
 
 
-def leaderboard(
-    world: World, *, since: date | None = None, until: date | None = None
-) -> Answer:
+def leaderboard(world: World, *, since: date | None = None, until: date | None = None) -> Answer:
     """Credit for a closed deal goes to who had it when it closed; open ones count for who has them."""
     t = world.t
     ended = _ended(world, [WON, LOST], since, until)
@@ -214,7 +208,9 @@ def leaderboard(
                 "sized_n": len(sized),
                 "cycle_n": len(cycles),
                 "open": len(left),
-                "open_weighted": money(a * c for a, c in weights if a is not None and c is not None),
+                "open_weighted": money(
+                    a * c for a, c in weights if a is not None and c is not None
+                ),
                 "unweighted": sum(a is None or c is None for a, c in weights),
             }
         )

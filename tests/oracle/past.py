@@ -55,9 +55,7 @@ def midnight(day: date) -> int:
 
 def within(day: date | None, since: date | None, until: date | None) -> bool:
     """Whether a day lies in a window, whose end is outside."""
-    return (
-        day is not None and (since is None or day >= since) and (until is None or day < until)
-    )
+    return day is not None and (since is None or day >= since) and (until is None or day < until)
 
 
 @dataclass(eq=False)
@@ -166,6 +164,11 @@ class World:
     def open_steps(self) -> list[str]:
         return [step.name for step in self.pipeline if step.kind == OPEN]
 
+    def later(self, stage: str | None, than: str) -> bool:
+        """Whether a stage stands after another in the pipeline."""
+        place = self.place
+        return stage in place and than in place and place[stage or ""] > place[than]
+
     def chance(self, state: dict[str, Any]) -> Decimal | None:
         """The deal's own where it has one, else that of its stage; one outside 0 to 1 is of no use."""
         own: Decimal | None = state.get("probability")
@@ -240,7 +243,9 @@ def in_order(groups: Iterable[tuple[Any, ...]], keys: Sequence[str]) -> list[tup
     """Groups in order, those without a value last; the only one there is without keys."""
     if not keys:
         return [()]
-    return sorted(set(groups), key=lambda group: tuple((each is None, each or "") for each in group))
+    return sorted(
+        set(groups), key=lambda group: tuple((each is None, each or "") for each in group)
+    )
 
 
 def group_at(life: Life, keys: Sequence[str], t: int) -> tuple[Any, ...]:

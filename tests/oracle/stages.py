@@ -12,6 +12,7 @@ from oracle.past import (
     DAY_MS,
     OPEN,
     WON,
+    ZERO,
     Answer,
     Life,
     World,
@@ -54,7 +55,7 @@ def _counts_in(world: World, life: Life, mode: str) -> list[str]:
     if mode == "reached":
         reached = [names.index(stage) + 1 for stage in stood if stage in names]
         far = max(reached, default=0)
-        if any(stage is not None and world.kind(stage) == WON for stage in stood):
+        if any(world.kind(stage) == WON for stage in stood):
             far = len(names)
         return names[:far] + ["won"] * is_won
     if mode == "any":
@@ -154,7 +155,6 @@ def time_in_stage(
 
     visits = [visit for life in world.kept() for visit in visits_of(life, t)]
     names = world.open_steps()
-    names += sorted({visit.stage for visit in visits} - set(world.steps))
     if closed:
         names += [step.name for step in world.pipeline if step.kind != OPEN]
     visits = [visit for visit in visits if visit.stage in names]
@@ -176,9 +176,10 @@ def time_in_stage(
             opened.setdefault(key, []).append(t - visit.entered)
         if visit.how == "deleted" and inside(visit.left):
             deleted[group(visit.life, visit.left or 0), visit.stage] += 1
-        if visit.came_from in world.place and visit.stage in world.place and inside(visit.entered):
-            if world.place[visit.came_from or ""] > world.place[visit.stage]:
-                backward[group(visit.life, visit.entered), visit.stage] += 1
+        if inside(visit.entered) and world.later(visit.came_from, visit.stage):
+            # a visit is of the group that it ended in, its entry as well
+            end = t - 1 if visit.left is None else visit.left
+            backward[group(visit.life, end), visit.stage] += 1
         if unit == "visit" and visit.how == "exited" and inside(visit.left):
             key = group(visit.life, visit.left or 0), visit.stage
             sums.setdefault(key, []).append((visit.life, (visit.left or 0) - visit.entered))
@@ -200,7 +201,7 @@ def time_in_stage(
                     **labels(keys, each),
                     "stage": name,
                     "n": len(spans),
-                    "deals": len({life.id for life, _ in here}),
+                    "deals": len({life for life, _ in here}),
                     "mean_days": mean(spans, DAY_MS),
                     "median_days": median(spans, DAY_MS),
                     "p90_days": None if rank is None else float(Fraction(rank, DAY_MS)),
@@ -236,9 +237,7 @@ def _last_update(world: World, life: Life, ignored: Sequence[str] = ()) -> date 
     return day_of(max(moments)) if moments else None
 
 
-def _basis_day(
-    world: World, life: Life, basis: str, ignored: Sequence[str] = ()
-) -> date | None:
+def _basis_day(world: World, life: Life, basis: str, ignored: Sequence[str] = ()) -> date | None:
     if basis == "created":
         found: date | None = life.at("created", world.t)
         return found
@@ -276,9 +275,7 @@ def ageing(
         if n is None:
             return "unknown"
         return next(
-            name
-            for name, (_, high) in zip(names, bounds, strict=True)
-            if high is None or n <= high
+            name for name, (_, high) in zip(names, bounds, strict=True) if high is None or n <= high
         )
 
     where = {life: bucket(life) for life in base}
@@ -286,13 +283,12 @@ def ageing(
     answer = Answer([])
     for group in in_order((group_at(life, keys, t) for life in base), keys):
         members = [life for life in base if group_at(life, keys, t) == group]
-        for name, (low, high) in zip(
-            [*names, "unknown"], [*bounds, (None, None)], strict=True
-        ):
+        for name, (low, high) in zip([*names, "unknown"], [*bounds, (None, None)], strict=True):
             here = [life for life in members if where[life] == name]
             amounts = [life.at("amount", t) for life in here]
             weights = [
-                (life.at("amount", t) or 0) * (world.chance(life.state(t)) or 0) for life in here
+                (life.at("amount", t) or ZERO) * (world.chance(life.state(t)) or ZERO)
+                for life in here
             ]
             answer.rows.append(
                 {

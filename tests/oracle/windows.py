@@ -184,9 +184,7 @@ def forecast(world: World, *, since: date, until: date) -> Answer:
             row_of[life] = "undated"
         elif kind == OPEN and within(due, since, until):
             row_of[life] = "overdue" if due < day else month(due)
-    keys = keys_of(
-        world.by, ((life.at("currency", t), life.at("amount", t)) for life in row_of)
-    )
+    keys = keys_of(world.by, ((life.at("currency", t), life.at("amount", t)) for life in row_of))
     periods, first = [], month(since)
     while first < until:
         periods.append(first)
