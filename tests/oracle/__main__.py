@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 
-from oracle.engine import MODULES, is_there
+from oracle.engine import PLACES, is_there
 from oracle.questions import compared
 
 
@@ -17,7 +17,7 @@ def main() -> int:
     parser.add_argument("--only", help="metrics, separated by commas")
     parser.add_argument("--most", type=int, default=5, help="differences to show for each metric")
     options = parser.parse_args()
-    names = options.only.split(",") if options.only else list(MODULES)
+    names = options.only.split(",") if options.only else list(PLACES)
     wrong = 0
     for name in names:
         if not is_there(name):

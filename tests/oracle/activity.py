@@ -43,33 +43,54 @@ def events_of(lives: list[Life], since: int | None, until: int) -> Iterator[Even
                     yield Event(life, name, each.at, old, each.value, each.seq)
 
 
+def _births(lives: list[Life], since: int | None, until: int) -> Iterator[Event]:
+    """That a deal began, by who made the first of the commits of that moment; the field of these is empty."""
+    for life in lives:
+        if (since is None or life.begin >= since) and life.begin < until:
+            seqs = [
+                each.seq
+                for changes in life.changes.values()
+                for each in changes
+                if each.at == life.begin
+            ]
+            yield Event(life, "", life.begin, None, None, min(seqs, default=0))
+
+
+def _closes(world: World, event: Event) -> bool:
+    """Whether a deal is won or lost by a change of its stage and was not so before."""
+    return world.kind(event.new) not in (OPEN, world.kind(event.old))
+
+
 def _bounds(world: World, since: date | None, until: date | None) -> tuple[int | None, int]:
     first = None if since is None else midnight(since)
     return first, world.t if until is None else min(midnight(until), world.t)
 
 
-def activity(
-    world: World, *, by: str = "owner", since: date | None = None, until: date | None = None
-) -> Answer:
+def activity(world: World, *, since: date | None = None, until: date | None = None) -> Answer:
     first, last = _bounds(world, since, until)
-    found = list(events_of(world.kept(), first, last))
+    # the filter looks at the state at the end of the window
+    lives = world.kept(last)
+    found = [*events_of(lives, first, last), *_births(lives, first, last)]
 
     def group(event: Event) -> tuple[Any, ...]:
-        if by == "who":
-            return (world.actors.get(event.seq),)
-        return (event.life.at(by, event.at + 1),)
+        return tuple(
+            world.actors.get(event.seq) if key == "who" else event.life.at(key, event.at + 1)
+            for key in world.by
+        )
 
     answer = Answer([])
-    for key in in_order((group(event) for event in found), [by]):
+    for key in in_order((group(event) for event in found), world.by):
         own = [event for event in found if group(event) == key]
         stages = [event for event in own if event.field == "stage"]
         dates = [event for event in own if event.field == "expected_close"]
         answer.rows.append(
             {
-                **labels([by], key),
+                **labels(world.by, key),
                 "deals_touched": len({event.life.id for event in own}),
-                "changes": len(own),
-                "stage_moves": sum(event.old is not None for event in stages),
+                "changes": sum(event.field != "" for event in own),
+                "stage_moves": sum(
+                    event.old is not None and event.new is not None for event in stages
+                ),
                 "pushes": sum(
                     event.old is not None and event.new is not None and event.new > event.old
                     for event in dates
@@ -77,10 +98,13 @@ def activity(
                 "amount_changes": sum(
                     event.field == "amount" and event.at > event.life.begin for event in own
                 ),
-                "created": len({event.life for event in own if event.at == event.life.begin}),
-                "closed": sum(world.kind(event.new) != OPEN for event in stages),
+                "created": sum(event.field == "" for event in own),
+                "closed": sum(_closes(world, event) for event in stages),
                 "days_active": len({day_of(event.at) for event in own}),
-                "last": max(event.at for event in own),
+                "last": max((event.at for event in own), default=None),
+                "bulk": sum(
+                    event.field != "" and world.kinds.get(event.seq) == "add" for event in own
+                ),
             }
         )
     return answer
@@ -89,16 +113,12 @@ def activity(
 def events(world: World, *, since: date | None = None, until: date | None = None) -> Answer:
     """What happened in each month, by the moments of the facts; what was undone or deleted since is in."""
     first, last = _bounds(world, since, until)
-    lives = world.kept()
-    found: list[tuple[str, Life, int]] = [
-        ("created", life, life.begin)
-        for life in lives
-        if (first is None or life.begin >= first) and life.begin < last
-    ]
+    lives = world.kept(last)
+    found = [("created", each.life, each.at) for each in _births(lives, first, last)]
     found += [
         (world.kind(event.new), event.life, event.at)
         for event in events_of(lives, first, last)
-        if event.field == "stage" and world.kind(event.new) != OPEN
+        if event.field == "stage" and _closes(world, event)
     ]
 
     def amount(life: Life, at: int) -> Any:
@@ -139,4 +159,5 @@ def events(world: World, *, since: date | None = None, until: date | None = None
                 }
             )
             period = next_month(period)
+    answer.rows.sort(key=lambda row: row["period"])
     return answer

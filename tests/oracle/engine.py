@@ -25,33 +25,35 @@ from pasts import past_of
 
 HOME = "dealdb.analytics.history"
 # where the metrics of the engine are
-MODULES = {
-    "funnel": "stages.funnel",
-    "time_in_stage": "stages.time_in_stage",
-    "ageing": "stages.ageing",
-    "rotting": "stages.rotting",
-    "waterfall": "movement.waterfall",
-    "slippage": "movement.slippage",
-    "coverage": "movement.coverage",
-    "forecast": "movement.forecast",
-    "cohorts": "outcomes.cohorts",
-    "losses": "outcomes.losses",
-    "win_loss": "outcomes.win_loss",
-    "leaderboard": "outcomes.leaderboard",
-    "activity": "outcomes.activity",
-    "events": "outcomes.events",
+PLACES = {
+    "funnel": "stages.funnel.funnel",
+    "time_in_stage": "stages.time_in_stage.time_in_stage",
+    "ageing": "stages.ageing.ageing",
+    "rotting": "stages.rotting.rotting",
+    "waterfall": "movement.waterfall.waterfall",
+    "slippage": "movement.slippage.slippage",
+    "coverage": "movement.coverage.coverage",
+    "forecast": "movement.forecast.forecast",
+    "cohorts": "outcomes.cohorts.cohorts",
+    "losses": "outcomes.losses.losses",
+    "win_loss": "outcomes.win_loss.win_loss",
+    "leaderboard": "outcomes.leaderboard.leaderboard_at_closing",
+    "activity": "outcomes.activity.activity",
+    "events": "outcomes.trend_events.trend_of_events",
 }
 
 
 def is_there(metric: str) -> bool:
-    """Whether the engine has the metric yet."""
-    part, _, name = MODULES[metric].partition(".")
-    package = find_spec(f"{HOME}.{part}")
-    return package is not None and find_spec(f"{HOME}.{part}.{name}") is not None
+    """Whether the engine has the metric yet: a folder or a file that lacks, nothing else."""
+    folder, name, _ = PLACES[metric].split(".")
+    if find_spec(f"{HOME}.{folder}") is None:
+        return False
+    return find_spec(f"{HOME}.{folder}.{name}") is not None
 
 
 def of_engine(metric: str) -> Callable[..., MetricResult]:
-    found: Callable[..., MetricResult] = getattr(import_module(f"{HOME}.{MODULES[metric]}"), metric)
+    path, _, name = PLACES[metric].rpartition(".")
+    found: Callable[..., MetricResult] = getattr(import_module(f"{HOME}.{path}"), name)
     return found
 
 

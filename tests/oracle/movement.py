@@ -6,14 +6,26 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from oracle.past import OPEN, ZERO, Answer, Life, World, in_order, keys_of, labels, midnight, within
+from oracle.past import (
+    OPEN,
+    ZERO,
+    Answer,
+    Deal,
+    State,
+    World,
+    deals_of,
+    in_order,
+    keys_of,
+    labels,
+    midnight,
+    within,
+)
 
 _MORE = "start created pulled_in reopened up transferred_in"
 _LESS = "won lost pushed_out down deleted transferred_out"
 ADDED = _MORE.split()
 BUCKETS = [*ADDED, *_LESS.split(), "end"]
 
-State = dict[str, Any]
 Due = tuple[date, date] | None
 
 
@@ -54,28 +66,29 @@ def _money(state: State) -> Decimal:
     return ZERO if amount is None else amount
 
 
-def _transfer(life: Life, before: State, after: State) -> list[Move]:
+def _transfer(deal: Deal, before: State, after: State) -> list[Move]:
     """From one group to another, with the old amount; it is none where the group is the same."""
-    value, amount = _money(before), before.get("amount")
+    # what is blank is told by the later end, as of all but start, deleted and pushed_out
+    value, amount = _money(before), after.get("amount")
     return [
-        Move("transferred_out", life.id, before, value, amount, after),
-        Move("transferred_in", life.id, after, value, amount, before),
+        Move("transferred_out", deal.id, before, value, amount, after),
+        Move("transferred_in", deal.id, after, value, amount, before),
     ]
 
 
-def _net(world: World, life: Life, t0: int, t1: int, due: Due) -> list[Move]:
+def _net(world: World, deal: Deal, t0: int, t1: int, due: Due) -> list[Move]:
     """The moves of one deal by the table of both ends; without groups, these are found later."""
-    old = life.state(t0) if life.alive(t0) else None
-    new = life.state(t1) if life.alive(t1) else None
+    old = deal.state(t0) if deal.alive(t0) else None
+    new = deal.state(t1) if deal.alive(t1) else None
     x, y = _where(world, old, due), _where(world, new, due)
-    before, after = old or {}, new or life.state(t1)
+    before, after = old or {}, new or deal.state(t1)
     a0, a1 = _money(before), _money(after)
     counts = y in ("won", "lost") and _counted(after, due)
     found: list[Move] = []
 
     def add(bucket: str, value: Decimal, side: State) -> None:
         state = before if bucket == "start" else after
-        found.append(Move(bucket, life.id, state, value, side.get("amount")))
+        found.append(Move(bucket, deal.id, state, value, side.get("amount")))
 
     def change() -> None:
         if a1 != a0:
@@ -83,7 +96,7 @@ def _net(world: World, life: Life, t0: int, t1: int, due: Due) -> list[Move]:
 
     if x == "in":
         add("start", a0, before)
-        found += _transfer(life, before, after)
+        found += _transfer(deal, before, after)
         if y == "out":
             add("pushed_out", a0, before)
         elif y == "absent":
@@ -106,25 +119,25 @@ def _net(world: World, life: Life, t0: int, t1: int, due: Due) -> list[Move]:
     return found
 
 
-def _gross(world: World, life: Life, t0: int, t1: int, due: Due) -> list[Move]:
+def _gross(world: World, deal: Deal, t0: int, t1: int, due: Due) -> list[Move]:
     """The moves of one deal, moment by moment."""
     found: list[Move] = []
 
     def add(bucket: str, value: Decimal, state: State, side: State) -> None:
-        found.append(Move(bucket, life.id, state, value, side.get("amount")))
+        found.append(Move(bucket, deal.id, state, value, side.get("amount")))
 
-    first = life.state(t0) if life.alive(t0) else None
+    first = deal.state(t0) if deal.alive(t0) else None
     if first is not None and _where(world, first, due) == "in":
         add("start", _money(first), first, first)
-    for at in life.moments():
+    for at in deal.moments():
         if not t0 <= at < t1:
             continue
-        old = life.state(at) if life.alive(at) else None
-        new = life.state(at + 1) if life.alive(at + 1) else None
+        old = deal.state(at) if deal.alive(at) else None
+        new = deal.state(at + 1) if deal.alive(at + 1) else None
         x, y = _where(world, old, due), _where(world, new, due)
-        before, last = old or {}, life.state(at + 1)
+        before, last = old or {}, deal.state(at + 1)
         if x == "in":
-            found += _transfer(life, before, last)
+            found += _transfer(deal, before, last)
             if new is not None and _money(new) != _money(before):
                 bucket = "up" if _money(new) > _money(before) else "down"
                 add(bucket, abs(_money(new) - _money(before)), new, new)
@@ -135,7 +148,7 @@ def _gross(world: World, life: Life, t0: int, t1: int, due: Due) -> list[Move]:
         elif y == "in":
             cause = {"absent": "created", "out": "pulled_in"}.get(x, "reopened")
             add(cause, _money(last), last, last)
-    final = life.state(t1) if life.alive(t1) else None
+    final = deal.state(t1) if deal.alive(t1) else None
     if final is not None and _where(world, final, due) == "in":
         add("end", _money(final), final, final)
     return found
@@ -146,7 +159,7 @@ def waterfall(
 ) -> Answer:
     t0, t1 = midnight(since), midnight(until)
     walk = _net if net else _gross
-    moves = [move for life in world.kept(t1) for move in walk(world, life, t0, t1, due)]
+    moves = [move for deal in deals_of(world, t1) for move in walk(world, deal, t0, t1, due)]
     # of both ends alone, what counts is a contribution or a close; of each change, all of them
     ends = ("start", "end", "won", "lost")
     keys = keys_of(

@@ -9,6 +9,7 @@ from typing import Any
 
 from oracle.past import (
     LOST,
+    NONE,
     OPEN,
     WON,
     Answer,
@@ -32,21 +33,29 @@ Z = 1.959963984540054
 
 
 def closings(world: World, life: Life, t: int) -> list[Change]:
-    """Changes of the stage into a won or lost one."""
-    stages = life.changes.get("stage", ())
-    return [each for each in stages if each.at < t and world.kind(each.value) != OPEN]
+    """Changes of the stage after which a deal is won or lost that was not so before."""
+    return [
+        each
+        for each in life.changes.get("stage", ())
+        if each.at < t
+        if world.kind(each.value) not in (OPEN, world.kind(life.before("stage", each)))
+    ]
 
 
 def group_closing(world: World, life: Life, keys: Sequence[str]) -> tuple[Any, ...]:
-    """Groups when a deal closed for the last time, after that change; the reason is the one at the end."""
-    last = closings(world, life, world.t)[-1]
+    """Groups when a deal closed for the last time, after that change; the currency is that of the amount."""
+    last = closings(world, life, world.t)[-1].at
+    return tuple(life.at(key, world.t if key == "currency" else last + 1) for key in keys)
 
-    def value(key: str) -> Any:
-        if key == "from_stage":
-            return life.at("stage", last.at)
-        return life.at(key, world.t if key == "loss_reason" else last.at + 1)
 
-    return tuple(value(key) for key in keys)
+def _group_of_loss(world: World, life: Life, keys: Sequence[str]) -> tuple[Any, ...]:
+    """The same, but for the reason, which is the one at the end, and the stage before the loss."""
+    own = {
+        "from_stage": life.at("stage", closings(world, life, world.t)[-1].at),
+        "loss_reason": life.at("loss_reason", world.t),
+    }
+    groups = group_closing(world, life, keys)
+    return tuple(own.get(key, value) for key, value in zip(keys, groups, strict=True))
 
 
 def _ended(
@@ -58,8 +67,8 @@ def _ended(
         for life in world.kept()
         if life.alive(t)
         and world.kind_at(life, t) in kinds
-        and life.at("closed", t) is not None
-        and within(life.at("closed", t), since, until)
+        # without a window, a deal without a closing date counts as well
+        and (since is until is None or within(life.at("closed", t), since, until))
     ]
 
 
@@ -112,12 +121,13 @@ def losses(world: World, *, since: date | None = None, until: date | None = None
     t = world.t
     base = _ended(world, [LOST], since, until)
     keys = keys_of(world.by, ((life.at("currency", t), life.at("amount", t)) for life in base))
-    places = {life: group_closing(world, life, keys) for life in base}
+    places = {life: _group_of_loss(world, life, keys) for life in base}
     answer = Answer([])
     for group in in_order(places.values(), keys):
         here = [life for life in base if places[life] == group]
         # shares are of what can be added up: of one currency
-        whole = [life for life in base if keys == list(world.by) or places[life][-1] == group[-1]]
+        at = keys.index("currency") if _several(base, t) else None
+        whole = [life for life in base if at is None or places[life][at] == group[at]]
         value = money(life.at("amount", t) for life in here)
         answer.rows.append(
             {
@@ -132,6 +142,11 @@ def losses(world: World, *, since: date | None = None, until: date | None = None
         )
         answer.lines.update((*labels(keys, group).values(), life.id) for life in here)
     return answer
+
+
+def _several(lives: Sequence[Life], t: int) -> bool:
+    """Whether there is money in several currencies."""
+    return len({life.at("currency", t) for life in lives if life.at("amount", t)}) > 1
 
 
 def _cycles(lives: Sequence[Life], t: int) -> list[int]:
@@ -214,11 +229,13 @@ def leaderboard(world: World, *, since: date | None = None, until: date | None =
                 "unweighted": sum(a is None or c is None for a, c in weights),
             }
         )
-    several = keys != list(world.by)
+    several = _several(base, t)
     for row in rows:
         row["rank"] = 1 + sum(
             each["won_value"] > row["won_value"]
             for each in rows
             if not several or each["currency"] == row["currency"]
         )
+    # in groups of a currency, by rank, equal ones by name
+    rows.sort(key=lambda row: (several and (row["currency"] == NONE, row["currency"]), row["rank"]))
     return Answer(rows)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 DAY_MS = 86_400_000
 ZERO = Decimal(0)
+State = dict[str, Any]
 OPEN, WON, LOST = "open", "won", "lost"
 NONE = "(none)"
 TEXTS = {"stage", "owner", "currency", "loss_reason", "source", "company", "from_stage", "who"}
@@ -176,6 +177,32 @@ class World:
             return own if 0 <= own <= 1 else None
         step = self.steps.get(state.get("stage") or "")
         return step.chance if step else None
+
+
+class Deal:
+    """All lives of one id: at a moment it is what the latest of them says."""
+
+    def __init__(self, id: str, lives: list[Life]) -> None:
+        self.id, self.lives = id, lives
+
+    def alive(self, t: int) -> bool:
+        return any(life.alive(t) for life in self.lives)
+
+    def state(self, t: int) -> State:
+        begun = [life for life in self.lives if life.begin < t]
+        return begun[-1].state(t) if begun else {}
+
+    def moments(self) -> list[int]:
+        return sorted({at for life in self.lives for at in life.moments()})
+
+
+def deals_of(world: World, t: int) -> list[Deal]:
+    """Deals that there were before a moment, as a whole: the filter looks at their last values."""
+    by_id: dict[str, list[Life]] = {}
+    for life in world.all:
+        by_id.setdefault(life.id, []).append(life)
+    deals = [Deal(id, lives) for id, lives in by_id.items() if lives[0].begin < t]
+    return [deal for deal in deals if world.where is None or world.where(deal.state(t)) is True]
 
 
 @dataclass

@@ -56,10 +56,11 @@ def _time_in_stage(random: Random) -> dict[str, Any]:
 
 
 def _ageing(random: Random) -> dict[str, Any]:
+    basis = random.choice(("stage", "created", "update"))
     return {
-        "basis": random.choice(("stage", "created", "update")),
+        "basis": basis,
         "calendar": random.choice(("days", "weekdays")),
-        "visits": random.random() < 0.4,
+        "visits": basis == "stage" and random.random() < 0.4,
         "buckets": random.choice(((7, 14, 30, 60), (0, 5), (10,))),
     }
 
@@ -150,6 +151,8 @@ def question(metric: str, random: Random) -> Question:
         found.where = random.choice(FILTERS)
     if metric in ("waterfall", "slippage"):
         found.as_of = found.options["until"] - timedelta(days=1)
+    if metric == "activity":
+        found.by = random.choice((("owner",), ("who",), ("stage",), ()))
     if metric in ("losses", "win_loss", "leaderboard"):
         found.by = found.by or random.choice((("owner",), ("loss_reason",), ("from_stage",)))
         if metric != "losses" and "from_stage" in found.by:

@@ -234,6 +234,9 @@ def _last_update(world: World, life: Life, ignored: Sequence[str] = ()) -> date 
         for each in changes
         if each.at < world.t and world.actors.get(each.seq) not in ignored
     ]
+    if not ignored:
+        # a deal may have come into being without a value in any field
+        moments.append(life.begin)
     return day_of(max(moments)) if moments else None
 
 

@@ -215,7 +215,7 @@ def test_losses_and_wins() -> None:
 
 
 def test_activity_and_events() -> None:
-    rows = activity.activity(H1.world(MARCH_31), since=Q1[0], until=Q1[1]).rows
+    rows = activity.activity(H1.world(MARCH_31, ("owner",)), since=Q1[0], until=Q1[1]).rows
     assert [(row["owner"], row["created"], row["pushes"]) for row in rows] == [
         ("Ann", 4, 0),
         ("Bob", 3, 3),

@@ -14,10 +14,13 @@ from oracle.past import (
     WON,
     ZERO,
     Answer,
+    Deal,
     Life,
+    State,
     World,
     blanks,
     cents,
+    deals_of,
     group_at,
     in_order,
     keys_of,
@@ -32,57 +35,70 @@ from oracle.past import (
 class Push(NamedTuple):
     """A change of the expected date to a later one."""
 
-    life: Life
+    deal: Deal
     at: int
     days: int
 
 
-def _pushes(world: World, life: Life, t0: int, t1: int) -> list[Push]:
+def _pushes(world: World, deal: Deal, t0: int, t1: int) -> list[Push]:
     found = []
-    for each in life.changes.get("expected_close", ()):
-        if not t0 <= each.at < t1 or world.kind_at(life, each.at) != OPEN:
-            continue
-        old = life.at("expected_close", each.at)
-        if old is not None and each.value is not None and each.value > old:
-            found.append(Push(life, each.at, (each.value - old).days))
+    for life in deal.lives:
+        for each in life.changes.get("expected_close", ()):
+            if not t0 <= each.at < t1 or world.kind_at(life, each.at) != OPEN:
+                continue
+            old = life.at("expected_close", each.at)
+            if old is not None and each.value is not None and each.value > old:
+                found.append(Push(deal, each.at, (each.value - old).days))
     return found
 
 
 def slippage(world: World, *, since: date, until: date) -> Answer:
+    """Of both ends: a deal that was deleted and is there again at the end is not deleted."""
     t0, t1 = midnight(since), midnight(until)
-    base = [
-        life
-        for life in world.kept(t1)
-        if life.alive(t0)
-        and world.kind_at(life, t0) == OPEN
-        and within(life.at("expected_close", t0), since, until)
-    ]
+    before, after = {}, {}
+    for deal in deals_of(world, t1):
+        state = deal.state(t0)
+        is_open = deal.alive(t0) and world.kind(state.get("stage")) == OPEN
+        if is_open and within(state.get("expected_close"), since, until):
+            before[deal], after[deal] = state, deal.state(t1)
 
-    def fate(life: Life) -> str:
-        if not life.alive(t1):
+    def fate(deal: Deal) -> str:
+        if not deal.alive(t1):
             return "deleted"
-        kind = world.kind_at(life, t1)
+        kind = world.kind(after[deal].get("stage"))
         if kind != OPEN:
             return kind
-        day = life.at("expected_close", t1)
+        day = after[deal].get("expected_close")
         return "overdue" if day is not None and day < until else "moved"
 
-    fates = {life: fate(life) for life in base}
-    pushes = [push for life in base for push in _pushes(world, life, t0, t1)]
-    keys = keys_of(world.by, ((life.at("currency", t1), life.at("amount", t0)) for life in base))
-    groups = [group_at(life, keys, t1) for life in base]
-    groups += [group_at(push.life, keys, push.at + 1) for push in pushes]
+    def group(state: State) -> tuple[Any, ...]:
+        return tuple(state.get(key) for key in keys)
+
+    fates = {deal: fate(deal) for deal in before}
+    pushes = [push for deal in before for push in _pushes(world, deal, t0, t1)]
+    # the amount is that of the beginning, and so is its currency
+    keys = keys_of(
+        world.by, ((state.get("currency"), state.get("amount")) for state in before.values())
+    )
+    own_currency = "currency" in keys
+    if own_currency:
+        after = {deal: {**after[deal], "currency": before[deal].get("currency")} for deal in before}
+    at_push = {
+        push: push.deal.state(push.at + 1)
+        | ({"currency": before[push.deal].get("currency")} if own_currency else {})
+        for push in pushes
+    }
     answer = Answer([])
-    for group in in_order(groups, keys):
-        here = [life for life in base if group_at(life, keys, t1) == group]
-        ends = [fates[life] for life in here]
-        slipped = [life for life in here if fates[life] in ("moved", "overdue")]
-        own = [push for push in pushes if group_at(push.life, keys, push.at + 1) == group]
-        value = money(life.at("amount", t0) for life in here)
-        late = money(life.at("amount", t0) for life in slipped)
+    for each in in_order([group(state) for state in (*after.values(), *at_push.values())], keys):
+        here = [deal for deal in before if group(after[deal]) == each]
+        ends = [fates[deal] for deal in here]
+        slipped = [deal for deal in here if fates[deal] in ("moved", "overdue")]
+        own = [push for push in pushes if group(at_push[push]) == each]
+        value = money(before[deal].get("amount") for deal in here)
+        late = money(before[deal].get("amount") for deal in slipped)
         answer.rows.append(
             {
-                **labels(keys, group),
+                **labels(keys, each),
                 "n": len(here),
                 "value": value,
                 **{name: ends.count(name) for name in (WON, LOST, "moved", "overdue", "deleted")},
@@ -91,12 +107,12 @@ def slippage(world: World, *, since: date, until: date) -> Answer:
                 "share_n": ratio(len(slipped), len(here)),
                 "share_value": ratio(late, value),
                 "pushes": len(own),
-                "pushed_deals": len({push.life for push in own}),
+                "pushed_deals": len({push.deal for push in own}),
                 "mean_days_pushed": ratio(sum(push.days for push in own), len(own)),
-                "blank": blanks(life.at("amount", t0) for life in here),
+                "blank": blanks(before[deal].get("amount") for deal in here),
             }
         )
-        answer.lines.update((*labels(keys, group).values(), life.id) for life in here)
+        answer.lines.update((*labels(keys, each).values(), deal.id) for deal in here)
     return answer
 
 
@@ -141,7 +157,7 @@ def coverage(
             "open": value,
             "overdue": sum(due[life] < day for life in here),
             "undated_value": money(life.at("amount", t) for life in of(undated, group)),
-            "blank": blanks(life.at("amount", t) for life in [*here, *of(won, group)]),
+            "blank": blanks(life.at("amount", t) for life in here),
             "required": None if required is None else float(required),
             **dict.fromkeys(("remaining", "coverage", "gap", "met", "surplus")),
         }
