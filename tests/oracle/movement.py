@@ -193,7 +193,7 @@ def waterfall(
                 }
             )
             answer.lines.update(
-                (*labels(keys, each).values(), bucket, move.id, abs(move.value)) for move in here
+                (*labels(keys, each).values(), bucket, move.id, move.value) for move in here
             )
             if bucket == "end":
                 assert total == value, "every group balances"

@@ -9,6 +9,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
+from dealdb.analytics.result import MIXED, MetricResult
 from dealdb.errors import QueryError
 from oracle import activity, engine, movement, outcomes, stages, windows
 from oracle.histories import FILTERS, LAST, Filter, History, a_day, history
@@ -137,8 +138,12 @@ ORACLE: dict[str, Callable[..., Answer]] = {
 }
 # what tells the rows of a table apart, besides its groups
 ROWS = ("stage", "bucket", "label", "cohort", "k")
-# metrics whose lines are those of the rows
-LINED = {"funnel", "time_in_stage", "ageing", "rotting", "slippage", "losses", "win_loss"}
+# what is compared of the lines of a metric: who counts in which row, and of money how much
+LINES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("funnel", "time_in_stage", "ageing", "rotting"), ("id",)),
+    **dict.fromkeys(("slippage", "losses", "win_loss"), ("id",)),
+    "waterfall": ("id", "value"),
+}
 
 
 def question(metric: str, random: Random) -> Question:
@@ -178,10 +183,20 @@ def ask(asked: Question, past: History) -> str:
     result = engine.of_engine(asked.metric)(look, **options)
     keys = tuple(dict.fromkeys((*asked.by, "currency", *ROWS)))
     found = engine.difference(answer, result, keys=keys, exact=asked.metric != "win_loss")
-    if found or asked.metric not in LINED:
+    if asked.metric == "forecast" and not found:
+        found = _totals_differ(answer, result)
+    if found or asked.metric not in LINES:
         return found
     lines = engine.of_engine(asked.metric)(replace(look, deals=True), **options)
-    return engine.lines_differ(answer, lines, keys=(*keys, "id"))
+    return engine.lines_differ(answer, lines, keys=(*keys, *LINES[asked.metric]))
+
+
+def _totals_differ(answer: Answer, result: MetricResult) -> str:
+    """Those of a forecast, which there are of one currency alone."""
+    ours, theirs = windows.totals(answer), dict(getattr(result, "totals", {}))
+    if ours == theirs or result.basis.currency == MIXED:
+        return ""
+    return f"totals of the oracle {ours}, of the engine {theirs}"
 
 
 def compared(metric: str, seed: int | str) -> str:
