@@ -155,7 +155,8 @@ def question(metric: str, random: Random) -> Question:
     if random.random() < 0.3:
         found.where = random.choice(FILTERS)
     if metric in ("waterfall", "slippage"):
-        found.as_of = found.options["until"] - timedelta(days=1)
+        # what happened after the window is of no account
+        found.as_of = random.choice((LAST, found.options["until"] - timedelta(days=1)))
     if metric == "activity":
         found.by = random.choice((("owner",), ("who",), ("stage",), ()))
     if metric in ("losses", "win_loss", "leaderboard"):
