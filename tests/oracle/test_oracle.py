@@ -16,6 +16,7 @@ KNOWN = (
     ("time_in_stage", 1378),
     ("waterfall", 64),
     ("waterfall", 2616),
+    ("waterfall", 2616),
     ("slippage", 119),
     ("slippage", 444),
     ("win_loss", 620),
