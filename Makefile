@@ -25,7 +25,7 @@ DOTS := while sleep 2 && kill -0 $$$$ 2>/dev/null; do printf .; done & dots=$$!;
 END_DOTS := code=$$?; kill $$dots; echo; exit $$code
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench bench-redis7 test test-all test-servers test-machine cov mutants faults soak exports hostile fuzz audit check fmt docs clean
+.PHONY: help setup demo bench bench-redis7 test test-all test-servers test-machine cov mutants faults soak exports oracle hostile fuzz audit check fmt docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,6 +83,9 @@ soak: $(STAMP) ## The same for longer: make soak MINUTES=240
 
 exports: $(STAMP) ## 1,000 generated exports whose truth is known: which figures are right; e.g. ARGS="--only HubSpot"
 	PYTHONPATH=tests $(BIN)/python -m exports $(ARGS)
+
+oracle: $(STAMP) ## Metrics on history against a brute force, 10,000 random histories each; e.g. ARGS="--only funnel --n 500"
+	PYTHONPATH=tests $(BIN)/python -m oracle $(ARGS)
 
 hostile: $(STAMP) ## Small hostile inputs, each in a process of its own: how it ends, and its peak of memory; e.g. ARGS="-k workbook"
 	PYTHONPATH=tests $(BIN)/python -m hostile $(ARGS)

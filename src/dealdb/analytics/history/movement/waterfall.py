@@ -33,6 +33,8 @@ from dealdb.analytics.result import MetricResult
 from dealdb.model.pipeline import Pipeline
 
 _FIGURES = ("n", "value", "blank")
+# what tells in which currencies there is money at either end
+_MONEY = ("start", "end", "won", "lost")
 _READS = ("stage", "amount", "currency", "expected_close", "closed", "owner")
 
 
@@ -130,8 +132,9 @@ def _lines(
         return pl.concat(parts)
 
     lines = found(keys)
-    # a deal without a group by currency is in one of them all the same
-    money = lines.select("value", currency="_currency")
+    # a deal without a group by currency is in one of them all the same; of both ends, what counts is the money of one
+    has_money = pl.col("bucket").is_in(_MONEY) if is_net else pl.lit(value=True)
+    money = lines.filter(has_money).select("value", currency="_currency")
     currency, wanted = past.currency(money, keys)
     if wanted != keys:
         lines, keys = found(wanted), wanted

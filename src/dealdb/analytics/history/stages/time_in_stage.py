@@ -65,8 +65,8 @@ def time_in_stage(
     stages = [each.name for each in past.pipeline if closed or each.kind is Kind.OPEN]
     spans = past.chosen(stage_spans(past.facts, past.moment))
     known = spans.filter(pl.col("stage").is_in(stages))
-    # groups are those of the end of a visit
-    visits = past.grouped(known.with_columns(at=pl.col("left").fill_null(past.moment)), keys)
+    # groups are those of the end of a visit, or of the last moment that counts
+    visits = past.grouped(known.with_columns(at=pl.col("left").fill_null(past.moment - 1)), keys)
     ended = visits.filter(_inside("left", first, end))
     lines = _lines(visits, ended, keys, unit)
     entries = _backward(past, visits.filter(_inside("entered", first, end)))
@@ -139,7 +139,10 @@ def _table(
     stages: list[str],
 ) -> pl.DataFrame:
     by = [*keys, "stage"]
-    stands = visits.filter(pl.col("how") == OPEN).with_columns(ms=pl.col("at") - pl.col("entered"))
+    stands = visits.filter(pl.col("how") == OPEN).with_columns(
+        # the last moment that counts is the one before the end
+        ms=pl.col("at") + 1 - pl.col("entered")
+    )
     nearest = (pl.len() * 9 + 9) // 10 - 1
     parts = [
         lines.group_by(by).agg(
@@ -155,7 +158,8 @@ def _table(
         ended.filter(pl.col("how") == DELETED).group_by(by).agg(deleted=pl.len()),
         entries.group_by(by).agg(backward=pl.len()),
     ]
-    table = spine(visits, keys, "stage", stages)
+    # groups in which nothing happened have no rows
+    table = spine(pl.concat(part.select(keys) for part in parts), keys, "stage", stages)
     for part in parts:
         table = table.join(part, on=by, how="left", nulls_equal=True, maintain_order="left")
     table = table.with_columns(pl.col(*_COUNTS, "_total").fill_null(0)).with_columns(

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
 import pytest
 
 from dealdb.analytics.history.stages.time_in_stage import time_in_stage
+from dealdb.model.schema import Schema
+from dealdb.store.facts.fold import folded
+from h1 import PIPELINE, moment
 from pasts import past_of
 
 
@@ -55,6 +59,30 @@ def test_a_window_is_of_the_end_of_visits() -> None:
         "Demo": (1, 0),
         "Offer": (2, 0),
     }
+
+
+def test_groups_without_a_visit_in_the_window_have_no_rows() -> None:
+    past = past_of(as_of="2026-03-31", by="owner", by_at="event")
+    found = time_in_stage(past, since="2026-03-25").frame
+    # F left in it, C and D stand in a stage; all that Ann had ended before
+    assert found["owner"].unique(maintain_order=True).to_list() == ["Bob", "(none)"]
+    assert found.height == 6
+
+
+def test_who_stands_in_a_stage_is_of_the_group_before_the_day_was_over() -> None:
+    begun, over = moment("2026-03-30"), moment("2026-04-01")
+    rows = [
+        ("1", begun, "stage", "Lead"),
+        ("1", begun, "owner", "Ann"),
+        ("1", over, "owner", "Bob"),
+    ]
+    frame = pl.DataFrame(rows, schema=["id", "at", "field", "value"], orient="row")
+    past = past_of(
+        folded(frame, Schema.standard(), PIPELINE), as_of="2026-03-31", by="owner", by_at="event"
+    )
+    row = time_in_stage(past).to_dicts()[0]
+    # what happens at midnight is of the next day
+    assert (row["owner"], row["open_n"], row["open_mean_days"]) == ("Ann", 1, 2.0)
 
 
 def test_closed_stages_on_request() -> None:

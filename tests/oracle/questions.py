@@ -1,0 +1,216 @@
+"""Random questions about random histories, put to the brute force and to the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from dealdb.analytics.result import MIXED, MetricResult
+from dealdb.errors import QueryError
+from oracle import activity, engine, movement, outcomes, stages, windows
+from oracle.histories import FILTERS, LAST, Filter, History, a_day, history
+from oracle.past import Answer, day_of
+
+GROUPS: tuple[tuple[str, ...], ...] = (("owner",), ("currency",), ("owner", "currency"), ("stage",))
+
+
+@dataclass
+class Question:
+    """A metric with its options, as both sides understand them."""
+
+    metric: str
+    as_of: date
+    by: tuple[str, ...] = ()
+    where: Filter | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        shown = ", ".join(f"{name}={value}" for name, value in self.options.items())
+        where = self.where[0] if self.where else None
+        return f"{self.metric}({shown}) as_of={self.as_of} by={self.by} where={where}"
+
+
+def _window(random: Random, *, must: bool = False) -> dict[str, Any]:
+    first, last = sorted((a_day(random), a_day(random)))
+    found = {"since": first, "until": last + timedelta(days=1)}
+    if must:
+        return found
+    return {name: day for name, day in found.items() if random.random() < 0.6}
+
+
+def _funnel(random: Random) -> dict[str, Any]:
+    found = _window(random) | {"mode": random.choice(("reached", "any", "ordered"))}
+    if random.random() < 0.3:
+        found["cohort"] = f"entered:{random.choice(('Demo', 'Won', 'Lost'))}"
+    return found
+
+
+def _time_in_stage(random: Random) -> dict[str, Any]:
+    return _window(random) | {
+        "unit": random.choice(("deal", "visit")),
+        "closed": random.random() < 0.3,
+    }
+
+
+def _ageing(random: Random) -> dict[str, Any]:
+    basis = random.choice(("stage", "created", "update"))
+    return {
+        "basis": basis,
+        "calendar": random.choice(("days", "weekdays")),
+        "visits": basis == "stage" and random.random() < 0.4,
+        "buckets": random.choice(((7, 14, 30, 60), (0, 5), (10,))),
+    }
+
+
+def _rotting(random: Random) -> dict[str, Any]:
+    found: dict[str, Any] = {"basis": random.choice(("update", "stage", "created"))}
+    if random.random() < 0.3:
+        found["rot_days"] = random.choice((1, 10, 40))
+    if random.random() < 0.3:
+        found["respite"] = "expected_close"
+    if found["basis"] == "update" and random.random() < 0.4:
+        found["ignore_actors"] = ["sync"]
+    return found
+
+
+def _waterfall(random: Random) -> dict[str, Any]:
+    window = _window(random, must=True)
+    due = random.choice((None, tuple(_window(random, must=True).values())))
+    return window | {"due": due, "net": random.random() < 0.5}
+
+
+def _coverage(random: Random) -> dict[str, Any]:
+    found = _window(random, must=True) | {
+        "target": Decimal(random.choice(("0.00", "100.00", "1000.00", "3000.01")))
+    }
+    if random.random() < 0.3:
+        found["win_rate"] = Decimal(random.choice(("0.3", "0.07")))
+    return found
+
+
+def _some_window(random: Random) -> dict[str, Any]:
+    return _window(random)
+
+
+def _full_window(random: Random) -> dict[str, Any]:
+    return _window(random, must=True)
+
+
+def _cohorts(random: Random) -> dict[str, Any]:
+    return {"periods": random.choice((1, 3, 12))}
+
+
+OPTIONS: dict[str, Callable[[Random], dict[str, Any]]] = {
+    "funnel": _funnel,
+    "time_in_stage": _time_in_stage,
+    "ageing": _ageing,
+    "rotting": _rotting,
+    "waterfall": _waterfall,
+    "slippage": _full_window,
+    "coverage": _coverage,
+    "forecast": _full_window,
+    "cohorts": _cohorts,
+    "losses": _some_window,
+    "win_loss": _some_window,
+    "leaderboard": _some_window,
+    "activity": _some_window,
+    "events": _some_window,
+}
+ORACLE: dict[str, Callable[..., Answer]] = {
+    "funnel": stages.funnel,
+    "time_in_stage": stages.time_in_stage,
+    "ageing": stages.ageing,
+    "rotting": stages.rotting,
+    "waterfall": movement.waterfall,
+    "slippage": windows.slippage,
+    "coverage": windows.coverage,
+    "forecast": windows.forecast,
+    "cohorts": outcomes.cohorts,
+    "losses": outcomes.losses,
+    "win_loss": outcomes.win_loss,
+    "leaderboard": outcomes.leaderboard,
+    "activity": activity.activity,
+    "events": activity.events,
+}
+# what tells the rows of a table apart, besides its groups
+ROWS = ("stage", "bucket", "label", "cohort", "k")
+# what is compared of the lines of a metric: who counts in which row, and of money how much
+LINES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("funnel", "time_in_stage", "ageing", "rotting"), ("id",)),
+    **dict.fromkeys(("slippage", "losses", "win_loss"), ("id",)),
+    "waterfall": ("id", "value"),
+}
+
+
+def question(metric: str, random: Random) -> Question:
+    found = Question(metric, a_day(random), options=OPTIONS[metric](random))
+    if random.random() < 0.4:
+        found.by = random.choice(GROUPS)
+        if metric in ("funnel", "time_in_stage", "rotting") and "stage" in found.by:
+            found.by = ("loss_reason",)
+    if random.random() < 0.3:
+        found.where = random.choice(FILTERS)
+    if metric in ("waterfall", "slippage"):
+        # what happened after the window is of no account
+        found.as_of = random.choice((LAST, found.options["until"] - timedelta(days=1)))
+    if metric == "activity":
+        found.by = random.choice((("owner",), ("who",), ("stage",), ()))
+    if metric in ("losses", "win_loss", "leaderboard"):
+        found.by = found.by or random.choice((("owner",), ("loss_reason",), ("from_stage",)))
+        if metric != "losses" and "from_stage" in found.by:
+            found.by = ("owner",)
+    return found
+
+
+def _fits(asked: Question, past: History) -> bool:
+    """Whether the moment is after the first fact: before it nothing can be asked."""
+    first = min(row.at for row in past.rows)
+    until = asked.options.get("until")
+    return asked.as_of >= day_of(first) and (until is None or until > day_of(first))
+
+
+def ask(asked: Question, past: History) -> str:
+    """Where the answers differ, or nothing."""
+    world = past.world(asked.as_of, asked.by, asked.where)
+    options = dict(asked.options)
+    answer = ORACLE[asked.metric](world, **options)
+    facts = engine.facts_of(past)
+    by_at = {"by_at": "event"} if asked.metric in ("time_in_stage",) else {}
+    look = engine.past(facts, asked.as_of, asked.by, asked.where, **by_at)
+    result = engine.of_engine(asked.metric)(look, **options)
+    keys = tuple(dict.fromkeys((*asked.by, "currency", *ROWS)))
+    found = engine.difference(answer, result, keys=keys, exact=asked.metric != "win_loss")
+    if asked.metric == "forecast" and not found:
+        found = _totals_differ(answer, result)
+    if found or asked.metric not in LINES:
+        return found
+    lines = engine.of_engine(asked.metric)(replace(look, deals=True), **options)
+    return engine.lines_differ(answer, lines, keys=(*keys, *LINES[asked.metric]))
+
+
+def _totals_differ(answer: Answer, result: MetricResult) -> str:
+    """Those of a forecast, which there are of one currency alone."""
+    ours, theirs = windows.totals(answer), dict(getattr(result, "totals", {}))
+    if ours == theirs or result.basis.currency == MIXED:
+        return ""
+    return f"totals of the oracle {ours}, of the engine {theirs}"
+
+
+def compared(metric: str, seed: int | str) -> str:
+    """The question about the history of a seed and the difference of the answers to it, or nothing."""
+    random, past = Random(f"question {seed} {metric}"), history(seed)
+    asked = question(metric, random)
+    if not _fits(asked, past):
+        asked.as_of = LAST
+        for name in ("since", "until"):
+            if name in asked.options:
+                asked.options[name] = LAST + timedelta(days=name == "until")
+    try:
+        found = ask(asked, past)
+    except QueryError as error:
+        found = f"refused: {error}"
+    return found and f"seed {seed}: {asked}: {found}"

@@ -1,0 +1,47 @@
+"""The engine and the brute force answer random questions about random histories alike."""
+
+from __future__ import annotations
+
+import pytest
+
+from oracle.engine import PLACES, is_there
+from oracle.questions import compared
+
+# `make oracle` asks more
+DEFAULT, MANY = 10, 1_000
+# where an answer once differed: groups of nothing, and a fact of the midnight after the last day
+KNOWN = (
+    ("time_in_stage", 5),
+    ("time_in_stage", 1185),
+    ("time_in_stage", 1257),
+    ("time_in_stage", 1378),
+    ("waterfall", 64),
+    ("waterfall", 2616),
+    ("waterfall", 2616),
+    ("slippage", 119),
+    ("slippage", 444),
+    ("win_loss", 620),
+    ("losses", 689),
+)
+
+
+def differences(metric: str, seeds: range) -> list[str]:
+    if not is_there(metric):
+        pytest.skip(f"dealdb has no metric {metric} yet")
+    return [text for seed in seeds if (text := compared(metric, seed))]
+
+
+@pytest.mark.parametrize("metric", PLACES)
+def test_answers_are_the_same(metric: str) -> None:
+    assert differences(metric, range(DEFAULT)) == []
+
+
+@pytest.mark.parametrize(("metric", "seed"), KNOWN)
+def test_answers_that_once_differed_are_the_same(metric: str, seed: int) -> None:
+    assert differences(metric, range(seed, seed + 1)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("metric", PLACES)
+def test_many_answers_are_the_same(metric: str) -> None:
+    assert differences(metric, range(MANY)) == []
