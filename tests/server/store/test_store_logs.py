@@ -121,7 +121,7 @@ def test_a_page_of_the_log(store: Store, log: pytest.LogCaptureFixture) -> None:
     log.clear()
     store.snapshot()
     assert lines(log, "live.columns", "DEBUG") == [line.format(1, seq + 1)]
-    store.history("9")
+    store.changes(seq + 1)
     assert lines(log, "history.reading", "DEBUG") == [line.format(seq + 1, seq + 1)]
 
 

@@ -212,10 +212,10 @@ def test_key_of_the_wrong_type_is_refused_before_anything_is_written(link: Link,
 def test_newer_format_is_refused_clearly(link: Link) -> None:
     store = Store(link)
     store.save({"id": 1, "name": "a"})
-    link.call("HSET", "deals:meta", "format", "2")
-    with pytest.raises(StoreDamaged, match="format 2; this dealdb reads format 1"):
+    link.call("HSET", "deals:meta", "format", "3")
+    with pytest.raises(StoreDamaged, match="format 3; this dealdb reads formats up to 2"):
         store.save({"id": 1, "name": "b"})
-    with pytest.raises(StoreDamaged, match="format 2; this dealdb reads format 1"):
+    with pytest.raises(StoreDamaged, match="format 3; this dealdb reads formats up to 2"):
         Store(link).snapshot()
 
 
