@@ -58,7 +58,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "export": CommandEntry("export", "dealdb export won.parquet \"stage = 'Won'\""),
     "stats": CommandEntry("stats", "dealdb stats win-rate --by owner --since 2026-01-01"),
     "pipeline": CommandEntry(
-        "stats",
+        "setup.pipeline",
         'dealdb pipeline --set "Lead:open:0.1:30,Qualified:open,Proposal:open:0.5,Negotiation:open,Won:won,Lost:lost"',
     ),
     "history": CommandEntry("history", "dealdb history D0001"),
