@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dealdb.engines import on_engines
+from dealdb.model.fiscal import time_zone
 from dealdb.model.moments import as_utc
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
@@ -69,7 +70,7 @@ class DealView:
     def _day(self) -> date:
         if not isinstance(self.when, datetime):
             return self.when
-        return as_utc(self.when).date()
+        return as_utc(self.when).astimezone(time_zone(self.pipeline.zone)).date()
 
     @property
     def schema(self) -> Schema:

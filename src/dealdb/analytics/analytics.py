@@ -49,7 +49,7 @@ class Analytics:
     select
         Gives the deals to which a filter applies.
     today
-        The day that ``as_of`` is by default; None for the present one, UTC.
+        The day that ``as_of`` is by default; None for the present one, in the pipeline's zone.
     warning
         What every result has to say of the deals, if anything.
     of
@@ -118,7 +118,7 @@ class Analytics:
         since, until
             Window on the closing date, ``until`` itself outside; open deals are those open now.
         as_of
-            Day on which overdue is judged; today in UTC by default.
+            Day on which overdue is judged; today in the pipeline's zone by default.
 
         Raises
         ------
@@ -161,7 +161,7 @@ class Analytics:
         where
             SQL text or a boolean Polars expression; None for all deals.
         as_of
-            Day on which age, rotting and overdue are judged; today in UTC by default.
+            Day on which age, rotting and overdue are judged; today in the pipeline's zone by default.
 
         Raises
         ------
@@ -498,7 +498,7 @@ class Analytics:
         since: Day = None,
         until: Day = None,
         period: str = "month",
-        fiscal_year_start: int = 1,
+        fiscal_year_start: int | None = None,
     ) -> MetricResult:
         """
         What was created, won and lost per day, week, month, quarter or year.
@@ -515,9 +515,9 @@ class Analytics:
             Window, ``until`` itself outside: on the creation date for ``created``, on the closing date for the rest.
             Without them the periods go from the first date to the last.
         period
-            ``"day"``, ``"week"`` (from Monday), ``"month"``, ``"quarter"`` or ``"year"``.
+            ``"day"``, ``"week"``, ``"month"``, ``"quarter"`` or ``"year"``, as the pipeline divides the time.
         fiscal_year_start
-            Month in which quarters and years begin, 1 to 12.
+            Month in which quarters and years begin, 1 to 12, whatever the pipeline says; None for what it says.
 
         Raises
         ------

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from dealdb.analytics import Analytics, MetricResult
+from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.metrics import (
     concentration,
     deal_size,
@@ -23,7 +24,6 @@ from dealdb.analytics.metrics import (
     velocity,
     win_rate,
 )
-from dealdb.analytics.periods import Periods
 from dealdb.errors import QueryError, SchemaError
 from dealdb.model.columns import empty_frame
 from dealdb.model.pipeline import Kind, Pipeline, Stage

@@ -6,6 +6,7 @@ from datetime import date
 
 import polars as pl
 
+from dealdb.analytics.calendar.zone import Zone
 from dealdb.analytics.exact import ratio
 from dealdb.analytics.flags import OPEN, days_between
 from dealdb.analytics.options import By, Day, as_of_day
@@ -51,7 +52,7 @@ def pipeline_by_stage(
     by
         Columns to group by; each group has all stages.
     as_of
-        Day on which age, rotting and overdue are judged; today in UTC by default.
+        Day on which age, rotting and overdue are judged; today in the pipeline's zone by default.
 
     Returns
     -------
@@ -79,7 +80,7 @@ def pipeline_by_stage(
     >>> result.frame.select("stage", "n", "value", "weighted").rows()
     [('Demo', 2, Decimal('400.00'), Decimal('200.0000')), ('Won', 1, Decimal('900.00'), None)]
     """
-    day = as_of_day(as_of)
+    day = as_of_day(as_of, pipeline.zone)
     metric = Metric(
         name="pipeline",
         base=ANY,
@@ -105,7 +106,7 @@ def pipeline_by_stage(
 def open_days(pipeline: Pipeline, as_of: date) -> tuple[pl.Expr, ...]:
     """Of each open deal ``_age`` in days, and whether it is ``_rotting`` and ``_overdue``."""
     created, today = pl.col("created"), pl.lit(as_of)
-    touched = pl.coalesce(pl.col("updated").dt.date(), created)
+    touched = pl.coalesce(Zone.of(pipeline).days(pl.col("updated")), created)
     rotting = pl.lit(value=False)
     for stage in pipeline:
         if stage.kind is Kind.OPEN and stage.rot_days:

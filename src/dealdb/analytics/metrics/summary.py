@@ -64,7 +64,7 @@ def summary(
     since, until
         Window on the closing date of won and lost deals, ``until`` itself outside; open deals are those open now.
     as_of
-        Day on which overdue is judged; today in UTC by default.
+        Day on which overdue is judged; today in the pipeline's zone by default.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def summary(
     >>> figures["deals"], figures["pipeline_value"], figures["win_rate"]
     (3, Decimal('100.00'), 0.5)
     """
-    day = as_of_day(as_of)
+    day = as_of_day(as_of, pipeline.zone)
     _, _, overdue = open_days(pipeline, day)
     metric = Metric(
         name="summary",

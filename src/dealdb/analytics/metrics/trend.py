@@ -7,10 +7,10 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.exact import ratio
 from dealdb.analytics.flags import LOST, SIZE, WON
 from dealdb.analytics.options import By, Day, Window
-from dealdb.analytics.periods import Periods
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import CLOSED, Metric, Scope, scope
 from dealdb.errors import QueryError
@@ -42,7 +42,7 @@ def trend(
     since: Day = None,
     until: Day = None,
     period: str = "month",
-    fiscal_year_start: int = 1,
+    fiscal_year_start: int | None = None,
 ) -> MetricResult:
     """
     Deals created, won and lost per period; empty periods are rows of 0.
@@ -59,9 +59,10 @@ def trend(
         Window, ``until`` itself outside: on the creation date for ``created``, on the closing date for the rest.
         Without them the periods go from the first date to the last.
     period
-        ``"day"``, ``"week"`` (from Monday), ``"month"``, ``"quarter"`` or ``"year"``.
+        ``"day"``, ``"week"``, ``"month"``, ``"quarter"`` or ``"year"``, as the pipeline divides the time: see its
+        ``week_start``, ``fiscal_start``, ``fiscal_name`` and ``fiscal_pattern``.
     fiscal_year_start
-        Month in which quarters and years begin, 1 to 12.
+        Month in which quarters and years begin, 1 to 12, whatever the pipeline says; None for what it says.
 
     Returns
     -------
@@ -94,7 +95,7 @@ def trend(
     >>> result.frame.select("label", "created", "won").rows()
     [('2026-01', 1, 1), ('2026-02', 0, 0), ('2026-03', 1, 0)]
     """
-    periods, window = Periods(period, fiscal_year_start), Window.of(since, until)
+    periods, window = Periods.of(period, pipeline, fiscal_year_start), Window.of(since, until)
     created_inside = window.holds("created")
     base = (created_inside & pl.col("created").is_not_null()) | _ENDED
     deals = scope(frame, pipeline, replace(_METRIC, base=base), by=by, window=window)
