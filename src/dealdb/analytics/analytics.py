@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import polars as pl
 
+from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.flags import KEPT
 from dealdb.analytics.metrics import (
     concentration,
@@ -21,9 +22,10 @@ from dealdb.analytics.metrics import (
     velocity,
     win_rate,
 )
-from dealdb.analytics.options import By, Day
+from dealdb.analytics.options import By, Day, as_of_day, day_of
 from dealdb.analytics.result import MetricResult
 from dealdb.engines import all_on_engines
+from dealdb.errors import QueryError
 from dealdb.model.pipeline import Pipeline
 from dealdb.store.replica.snapshot import Snapshot
 
@@ -38,7 +40,8 @@ class Analytics:
     Every metric takes ``by``, a column or a list of columns to group by, and ``where``, a filter as SQL text or a
     Polars expression. ``since`` and ``until`` bound the closing date (``until`` itself outside); ``as_of`` is the
     day on which open deals are judged. Dates may be texts like ``"2026-01-31"``. A deal is open, won or lost
-    by what the pipeline says of its stage. Amounts in several currencies are never summed: each gets a row.
+    by what the pipeline says of its stage. Amounts in several currencies are never summed: each gets a row, unless
+    ``to`` names the one to which all are converted.
 
     Every method costs one round trip when nothing big changed, and a scan of the columns that it reads. All raise
     ``QueryError`` for a filter or an option that can't be understood and for amounts too large to be summed
@@ -54,6 +57,9 @@ class Analytics:
         What every result has to say of the deals, if anything.
     of
         The deals, as ``repr`` shows them.
+    rates
+        Gives the rates known at the end of a day, None for now, as ``Conversion`` takes them; without it, no money can
+        be converted.
 
     Examples
     --------
@@ -71,7 +77,9 @@ class Analytics:
         today: date | None = None,
         warning: str | None = None,
         of: object = None,
+        rates: Callable[[date | None], pl.DataFrame] | None = None,
     ) -> None:
+        self._rates = rates
         self._of = of
         self._select = select
         self._today = today
@@ -95,6 +103,25 @@ class Analytics:
     def _day(self, as_of: Day) -> Day:
         return self._today if as_of is None else as_of
 
+    def _conversion(
+        self, pipeline: Pipeline, to: str | None, rate_day: Day, known: Day, as_of: Day
+    ) -> Conversion | None:
+        """What money is to be converted to, or None."""
+        if to is None:
+            if rate_day != "event" or known is not None:
+                msg = "rate_day and rates_known are of a conversion: say to= which currency, such as to='EUR'"
+                raise QueryError(msg)
+            return None
+        if self._rates is None:
+            msg = "these deals come without rates: to= needs those of a collection, which db.rates.load keeps"
+            raise QueryError(msg)
+        return Conversion(
+            to=to,
+            rates=self._rates(day_of("rates_known", known)),
+            rate_day=rate_day,
+            as_of=as_of_day(self._day(as_of), pipeline.zone),
+        )
+
     def summary(
         self,
         by: By = None,
@@ -103,6 +130,9 @@ class Analytics:
         since: Day = None,
         until: Day = None,
         as_of: Day = None,
+        to: str | None = None,
+        rate_day: Day = "event",
+        rates_known: Day = None,
     ) -> MetricResult:
         """
         The main figures on one row: deals, pipeline, won value, win rate, size, cycle, velocity, dates.
@@ -119,6 +149,14 @@ class Analytics:
             Window on the closing date, ``until`` itself outside; open deals are those open now.
         as_of
             Day on which overdue is judged; today in the pipeline's zone by default.
+        to
+            Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the
+            columns ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
+        rate_day
+            Whose rate counts: ``"event"`` the closing day of won and lost deals, and the day on which open ones are
+            judged; ``"as_of"`` the latter for all; or a date.
+        rates_known
+            Use the rates that were known at the end of that day; None for those known now.
 
         Raises
         ------
@@ -144,11 +182,29 @@ class Analytics:
         (2, Decimal('100.00'), Decimal('900.00'))
         """
         frame, pipeline = self._deals(where)
+        money = self._conversion(pipeline, to, rate_day, rates_known, as_of)
         return self._said(
-            summary(frame, pipeline, by, since=since, until=until, as_of=self._day(as_of))
+            summary(
+                frame,
+                pipeline,
+                by,
+                since=since,
+                until=until,
+                as_of=self._day(as_of),
+                conversion=money,
+            )
         )
 
-    def pipeline(self, by: By = None, *, where: Where = None, as_of: Day = None) -> MetricResult:
+    def pipeline(
+        self,
+        by: By = None,
+        *,
+        where: Where = None,
+        as_of: Day = None,
+        to: str | None = None,
+        rate_day: Day = "event",
+        rates_known: Day = None,
+    ) -> MetricResult:
         """
         Deals of each stage in order: number, value, weighted value, age, rotting, overdue.
 
@@ -162,6 +218,14 @@ class Analytics:
             SQL text or a boolean Polars expression; None for all deals.
         as_of
             Day on which age, rotting and overdue are judged; today in the pipeline's zone by default.
+        to
+            Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the
+            columns ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
+        rate_day
+            Whose rate counts: ``"event"`` the closing day of won and lost deals, and the day on which open ones are
+            judged; ``"as_of"`` the latter for all; or a date.
+        rates_known
+            Use the rates that were known at the end of that day; None for those known now.
 
         Raises
         ------
@@ -187,7 +251,10 @@ class Analytics:
         [('Demo', 2, Decimal('400.00'), Decimal('200.0000'))]
         """
         frame, pipeline = self._deals(where)
-        return self._said(pipeline_by_stage(frame, pipeline, by, as_of=self._day(as_of)))
+        money = self._conversion(pipeline, to, rate_day, rates_known, as_of)
+        return self._said(
+            pipeline_by_stage(frame, pipeline, by, as_of=self._day(as_of), conversion=money)
+        )
 
     def win_rate(
         self,
@@ -197,6 +264,9 @@ class Analytics:
         since: Day = None,
         until: Day = None,
         measure: str = "count",
+        to: str | None = None,
+        rate_day: Day = "event",
+        rates_known: Day = None,
     ) -> MetricResult:
         """
         Share of closed deals that were won, by count or (``measure="value"``) also by value.
@@ -213,6 +283,14 @@ class Analytics:
             Window on the closing date, ``until`` itself outside; dates or texts such as ``"2026-01-31"``.
         measure
             ``"count"``, or ``"value"`` for the share of the value as well, a row a currency.
+        to
+            Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the
+            columns ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
+        rate_day
+            Whose rate counts: ``"event"`` the closing day of won and lost deals, and the day on which open ones are
+            judged; ``"as_of"`` the latter for all; or a date.
+        rates_known
+            Use the rates that were known at the end of that day; None for those known now.
 
         Raises
         ------
@@ -237,10 +315,23 @@ class Analytics:
         0.6666666666666666
         """
         frame, pipeline = self._deals(where)
-        return self._said(win_rate(frame, pipeline, by, since=since, until=until, measure=measure))
+        money = self._conversion(pipeline, to, rate_day, rates_known, None)
+        return self._said(
+            win_rate(
+                frame, pipeline, by, since=since, until=until, measure=measure, conversion=money
+            )
+        )
 
     def deal_size(
-        self, by: By = None, *, where: Where = None, since: Day = None, until: Day = None
+        self,
+        by: By = None,
+        *,
+        where: Where = None,
+        since: Day = None,
+        until: Day = None,
+        to: str | None = None,
+        rate_day: Day = "event",
+        rates_known: Day = None,
     ) -> MetricResult:
         """
         Mean and median amount of won deals.
@@ -255,6 +346,14 @@ class Analytics:
             SQL text or a boolean Polars expression; None for all deals.
         since, until
             Window on the closing date, ``until`` itself outside; dates or texts such as ``"2026-01-31"``.
+        to
+            Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the
+            columns ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
+        rate_day
+            Whose rate counts: ``"event"`` the closing day of won and lost deals, and the day on which open ones are
+            judged; ``"as_of"`` the latter for all; or a date.
+        rates_known
+            Use the rates that were known at the end of that day; None for those known now.
 
         Raises
         ------
@@ -280,7 +379,10 @@ class Analytics:
         (200.0, Decimal('400.00'))
         """
         frame, pipeline = self._deals(where)
-        return self._said(deal_size(frame, pipeline, by, since=since, until=until))
+        money = self._conversion(pipeline, to, rate_day, rates_known, None)
+        return self._said(
+            deal_size(frame, pipeline, by, since=since, until=until, conversion=money)
+        )
 
     def sales_cycle(
         self,
@@ -342,6 +444,9 @@ class Analytics:
         since: Day = None,
         until: Day = None,
         basis: str = "closed",
+        to: str | None = None,
+        rate_day: Day = "event",
+        rates_known: Day = None,
     ) -> MetricResult:
         """
         Money per day and its four levers; ``basis="open"`` counts the deals open now instead of those closed.
@@ -358,6 +463,14 @@ class Analytics:
             Window on the closing date, ``until`` itself outside; open deals are those open now.
         basis
             What is multiplied: the deals ``"closed"`` in the window, or those ``"open"`` now.
+        to
+            Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the
+            columns ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
+        rate_day
+            Whose rate counts: ``"event"`` the closing day of won and lost deals, and the day on which open ones are
+            judged; ``"as_of"`` the latter for all; or a date.
+        rates_known
+            Use the rates that were known at the end of that day; None for those known now.
 
         Raises
         ------
@@ -383,10 +496,21 @@ class Analytics:
         100.0
         """
         frame, pipeline = self._deals(where)
-        return self._said(velocity(frame, pipeline, by, since=since, until=until, basis=basis))
+        money = self._conversion(pipeline, to, rate_day, rates_known, None)
+        return self._said(
+            velocity(frame, pipeline, by, since=since, until=until, basis=basis, conversion=money)
+        )
 
     def leaderboard(
-        self, by: By = "owner", *, where: Where = None, since: Day = None, until: Day = None
+        self,
+        by: By = "owner",
+        *,
+        where: Where = None,
+        since: Day = None,
+        until: Day = None,
+        to: str | None = None,
+        rate_day: Day = "event",
+        rates_known: Day = None,
     ) -> MetricResult:
         """
         Owners (or other groups) ranked by what they won, with the figures behind it.
@@ -401,6 +525,14 @@ class Analytics:
             SQL text or a boolean Polars expression; None for all deals.
         since, until
             Window on the closing date, ``until`` itself outside; open deals are those open now.
+        to
+            Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the
+            columns ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
+        rate_day
+            Whose rate counts: ``"event"`` the closing day of won and lost deals, and the day on which open ones are
+            judged; ``"as_of"`` the latter for all; or a date.
+        rates_known
+            Use the rates that were known at the end of that day; None for those known now.
 
         Raises
         ------
@@ -430,7 +562,10 @@ class Analytics:
         [(1, 'Bob'), (2, 'Ann')]
         """
         frame, pipeline = self._deals(where)
-        return self._said(leaderboard(frame, pipeline, by, since=since, until=until))
+        money = self._conversion(pipeline, to, rate_day, rates_known, None)
+        return self._said(
+            leaderboard(frame, pipeline, by, since=since, until=until, conversion=money)
+        )
 
     def concentration(
         self,
@@ -441,6 +576,9 @@ class Analytics:
         until: Day = None,
         of: str = "won",
         k: int = 5,
+        to: str | None = None,
+        rate_day: Day = "event",
+        rates_known: Day = None,
     ) -> MetricResult:
         """
         Share of the ``k`` largest companies (or other groups) in the won or weighted open value, and the HHI.
@@ -459,6 +597,14 @@ class Analytics:
             ``"won"`` value, or weighted ``"open"`` value.
         k
             How many groups are at the top, at least 1.
+        to
+            Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the
+            columns ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
+        rate_day
+            Whose rate counts: ``"event"`` the closing day of won and lost deals, and the day on which open ones are
+            judged; ``"as_of"`` the latter for all; or a date.
+        rates_known
+            Use the rates that were known at the end of that day; None for those known now.
 
         Raises
         ------
@@ -488,7 +634,12 @@ class Analytics:
         (['Acme'], 0.75, 0.625)
         """
         frame, pipeline = self._deals(where)
-        return self._said(concentration(frame, pipeline, by, since=since, until=until, of=of, k=k))
+        money = self._conversion(pipeline, to, rate_day, rates_known, None)
+        return self._said(
+            concentration(
+                frame, pipeline, by, since=since, until=until, of=of, k=k, conversion=money
+            )
+        )
 
     def trend(
         self,
@@ -499,6 +650,9 @@ class Analytics:
         until: Day = None,
         period: str = "month",
         fiscal_year_start: int | None = None,
+        to: str | None = None,
+        rate_day: Day = "event",
+        rates_known: Day = None,
     ) -> MetricResult:
         """
         What was created, won and lost per day, week, month, quarter or year.
@@ -518,6 +672,14 @@ class Analytics:
             ``"day"``, ``"week"``, ``"month"``, ``"quarter"`` or ``"year"``, as the pipeline divides the time.
         fiscal_year_start
             Month in which quarters and years begin, 1 to 12, whatever the pipeline says; None for what it says.
+        to
+            Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the
+            columns ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
+        rate_day
+            Whose rate counts: ``"event"`` the closing day of won and lost deals, and the day on which open ones are
+            judged; ``"as_of"`` the latter for all; or a date.
+        rates_known
+            Use the rates that were known at the end of that day; None for those known now.
 
         Raises
         ------
@@ -544,6 +706,7 @@ class Analytics:
         [('2026-01', 1, 0), ('2026-02', 0, 1)]
         """
         frame, pipeline = self._deals(where)
+        money = self._conversion(pipeline, to, rate_day, rates_known, None)
         figures = trend(
             frame,
             pipeline,
@@ -552,5 +715,6 @@ class Analytics:
             until=until,
             period=period,
             fiscal_year_start=fiscal_year_start,
+            conversion=money,
         )
         return self._said(figures)
