@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from functools import cached_property
@@ -37,11 +38,16 @@ class DealView:
         The deals, their fields and stages at that moment.
     limits
         What a statement of ``query.sql`` may take.
+    rates
+        Gives the rates known at a day, None for now; asks the server.
     """
 
     when: datetime | date
     snapshot: Snapshot
     limits: SqlLimits = field(default=SQL_LIMITS, repr=False, compare=False)
+    rates: Callable[[date | None], pl.DataFrame] | None = field(
+        default=None, repr=False, compare=False
+    )
 
     @cached_property
     def query(self) -> QueryEngine:
@@ -57,7 +63,9 @@ class DealView:
         """Metrics of the deals of then; open deals are judged on that day."""
         from dealdb.analytics import Analytics
 
-        return Analytics(self.query.select, today=self._day, warning=self.notice, of=self)
+        return Analytics(
+            self.query.select, today=self._day, warning=self.notice, of=self, rates=self.rates
+        )
 
     @property
     def notice(self) -> str | None:

@@ -138,6 +138,7 @@ def converted(deals: pl.DataFrame, rates: pl.DataFrame, to: str) -> pl.DataFrame
 
     Examples
     --------
+    >>> from decimal import Decimal
     >>> rates = pl.DataFrame(
     ...     {"date": [date(2026, 1, 1)], "currency": ["USD"], "rate": [Decimal("0.90")]}
     ... )
@@ -150,7 +151,7 @@ def converted(deals: pl.DataFrame, rates: pl.DataFrame, to: str) -> pl.DataFrame
     ... )
     >>> found = converted(deals, rates, "EUR")
     >>> found["value"].sum(), to_cents(found.select(pl.col("value").sum())).item()
-    (Decimal('0.1350'), Decimal('0.14'))
+    (Decimal('0.135'), Decimal('0.14'))
     """
     known, digits = _short(rates)
     own = pl.col("currency").cast(pl.String)
@@ -220,6 +221,7 @@ def to_cents(table: pl.DataFrame) -> pl.DataFrame:
 
     Examples
     --------
+    >>> from decimal import Decimal
     >>> sums = pl.DataFrame(
     ...     {"value": [Decimal("0.135"), Decimal("0.145"), Decimal("-0.135"), None]}
     ... )

@@ -61,6 +61,8 @@ COMMANDS: dict[str, CommandEntry] = {
         "setup.pipeline",
         'dealdb pipeline --set "Lead:open:0.1:30,Qualified:open,Proposal:open:0.5,Negotiation:open,Won:won,Lost:lost"',
     ),
+    "rates": CommandEntry("setup.tables", "dealdb rates load rates.csv"),
+    "quotas": CommandEntry("setup.tables", "dealdb quotas load quotas.csv"),
     "history": CommandEntry("history", "dealdb history D0001"),
     "watch": CommandEntry("watch", "dealdb watch \"stage = 'Won'\" --since 2026-10-01 --timeout 0"),
     "schema": CommandEntry("schema", "dealdb schema"),

@@ -31,7 +31,7 @@ class Keys:
     ``deals:chunk:*``    string 65,536 rows of a column each
     ``deals:history:*``  string sealed log entries
     ``deals:chunks``     set    names of all chunks and segments, so that orphans are found
-    ``deals:queries``    hash   saved queries, name -> JSON; mappings of loads, mapping:name -> TOML
+    ``deals:queries``    hash   saved queries, name -> JSON; mappings of loads, mapping:name -> TOML; tables, table:name
     ``deals:lease``      string who writes a checkpoint now, and since when
     ==================== ====== =========================================================
 

@@ -52,8 +52,13 @@ DEALS = [
 
 
 def over(deals: list[dict[str, Any]], rows: list[tuple[date, str, Decimal]] = KNOWN) -> Analytics:
-    columns: dict[str, Any] = {"stage": pl.String, "amount": pl.Decimal(38, 2), "currency": pl.String, "closed": pl.Date,
-               "owner": pl.String, "created": pl.Date}  # fmt: skip
+    texts = dict.fromkeys(("stage", "currency", "owner"), pl.String)
+    columns: dict[str, Any] = {
+        **texts,
+        "amount": pl.Decimal(38, 2),
+        "closed": pl.Date,
+        "created": pl.Date,
+    }
     frame = pl.DataFrame(deals, schema=columns)
     return Analytics(
         QueryEngine.over(frame, pipeline=STAGES).select, rates=lambda _known: rates_of(rows)

@@ -90,6 +90,21 @@ def stats(
     period: Annotated[
         str | None, typer.Option(metavar="NAME", help="trend: day, week, month, quarter or year.")
     ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="CURRENCY", help="Convert money, by the rates of dealdb rates."),
+    ] = None,
+    rate_day: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAY",
+            help="With --to: event (closing day; open deals: --as-of), as-of, or a date [default: event].",
+        ),
+    ] = None,
+    rates_known: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="With --to: by the rates known then [default: now]."),
+    ] = None,
     sort: Sort = None,
     limit: Annotated[int | None, typer.Option(metavar="N", help="At most this many rows.")] = None,
     at: At = None,
@@ -118,6 +133,8 @@ def stats(
         )
         raise ConfigError(msg)
     given = {"where": where, "since": since, "until": until, "as_of": as_of, "measure": measure}
+    rate_day = "as_of" if rate_day == "as-of" else rate_day
+    given |= {"to": to, "rate_day": rate_day, "rates_known": rates_known}
     given |= {"outcome": outcome, "basis": basis, "of": of, "period": period}
     with session.reading(at) as db:
         result = figures_of(db.analytics, metric, {"by": names(by), "k": top, **given})
