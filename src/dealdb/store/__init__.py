@@ -8,13 +8,8 @@ Where the server gives no answer, a method raises ``AccessDenied``, ``ServerRefu
 ``PoolTimeout``; a change also ``OutcomeUnknown`` and ``NotDurable``. What one raises besides, it says.
 
 The order of the parts; nothing imports from a part behind it:
-<<<<<<< HEAD
-keys, deal → bounds → encoding → hashes, log, commit → archive → replica → checkpoint → live, history, foreign →
-facts → backup, upkeep → past → store.
-=======
 keys, deal → bounds → encoding, tables → hashes, log, commit → archive → replica → checkpoint → live, history, foreign →
-backup, upkeep → store.
->>>>>>> ba253b2 (Rates and quotas: kept with the deals, versioned; dealdb stats --to)
+facts → backup, upkeep → past → store.
 """
 
 from dealdb.store.deal import Deal, SaveResult, Written

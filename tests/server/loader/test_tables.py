@@ -239,7 +239,7 @@ def test_times_of_versions_grow_though_the_clock_is_set_back(
 ) -> None:
     db.rates.load([JANUARY])
     table = db._table("rates", ["date", "currency", "rate"])
-    text = raw.hget("deals:queries", "table:rates")
+    text: Any = raw.hget("deals:queries", "table:rates")
     now = table.read().known[0]
     raw.hset(
         "deals:queries", "table:rates", text.replace(str(now).encode(), str(now + 10**9).encode())
