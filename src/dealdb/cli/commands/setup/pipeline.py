@@ -91,7 +91,7 @@ def pipeline(
     xlsx: Xlsx = None,
 ) -> None:
     """
-    Print the stages with their deals, or define the stages and the calendar.
+    Print the stages with their deals, or define them.
 
     KIND is open, won or lost; CATEGORY is pipeline, bestcase, commit or omitted; the order is the order of the stages.
     To leave out a stage that deals are in takes --force: these deals then count as open, whatever the stage is called.
