@@ -44,6 +44,9 @@ if TYPE_CHECKING:
         WriterClash,
     )
     from dealdb.loader import ExportReport, LoadReport, MappedColumn, Progress, SavedMapping
+    from dealdb.loader.tables.kept import TableReport
+    from dealdb.loader.tables.quotas import Quotas
+    from dealdb.loader.tables.rates import Rates
     from dealdb.model.jsonable import to_jsonable
     from dealdb.model.pipeline import Kind, Pipeline, Stage
     from dealdb.model.schema import Field, FieldType, Schema
@@ -104,6 +107,8 @@ __all__ = [
     "Problem",
     "Progress",
     "QueryError",
+    "Quotas",
+    "Rates",
     "RepairReport",
     "RestoreRefused",
     "RestoreReport",
@@ -118,6 +123,7 @@ __all__ = [
     "Stage",
     "StoreDamaged",
     "StoreError",
+    "TableReport",
     "WriterClash",
     "to_jsonable",
 ]
@@ -131,6 +137,9 @@ _MODULES = {
     **dict.fromkeys(
         ("ExportReport", "LoadReport", "MappedColumn", "Progress", "SavedMapping"), "loader"
     ),
+    "Quotas": "loader.tables.quotas",
+    "Rates": "loader.tables.rates",
+    "TableReport": "loader.tables.kept",
     "to_jsonable": "model.jsonable",
     **dict.fromkeys(("Kind", "Pipeline", "Stage"), "model.pipeline"),
     **dict.fromkeys(("Explanation", "Facet", "Page", "SavedQuery"), "query"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import sys
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, replace
 from datetime import date, datetime
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from dealdb.loader import DataLoader
     from dealdb.loader.facts.recorder import DealHistory
     from dealdb.loader.progress import ProgressCallback
+    from dealdb.loader.tables.quotas import Quotas
+    from dealdb.loader.tables.rates import Rates
     from dealdb.query import QueryEngine
     from dealdb.query.deal_source import QueryTexts
     from dealdb.store.backup.reports import BackupReport, RestoreReport, Tell
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from dealdb.store.foreign.reading import ReadHashes
     from dealdb.store.history.feed import Feed
     from dealdb.store.replica.snapshot import Snapshot
+    from dealdb.store.tables.table import SmallTable
     from dealdb.store.upkeep.check import CheckReport
     from dealdb.store.upkeep.doctor import Finding
     from dealdb.store.upkeep.health import Health
@@ -411,6 +414,7 @@ class DealDatabase:
             of=LiveDeals(self),
             facts=self._facts,
             compile=compiled,
+            rates=lambda known: self.rates.frame(known),
         )
 
     def _facts(self, *, time: str, assume: str) -> Facts:
@@ -418,6 +422,46 @@ class DealDatabase:
         return (
             store.facts() if time == "recorded" else store.event_facts(None, cast("Assume", assume))
         )
+
+    @cached_property
+    def rates(self) -> Rates:
+        """Rates of currencies, by which metrics convert money with ``to=``."""
+        from dealdb.loader.tables.rates import Rates
+
+        return Rates(lambda: self._table(Rates.name, Rates.columns()), self._end_ms)
+
+    @cached_property
+    def quotas(self) -> Quotas:
+        """Quotas of owners or other groups by period."""
+        from dealdb.loader.tables.quotas import Quotas
+
+        return Quotas(
+            lambda: self._table(Quotas.name, Quotas.columns()),
+            self._end_ms,
+            self._calendar,
+        )
+
+    def _table(self, name: str, columns: list[str]) -> SmallTable:
+        """Small table that is kept with the deals of the database that is selected now."""
+        from dealdb.store.tables.table import SmallTable
+
+        return SmallTable(self._store.link, self._store.keys, name, columns)
+
+    def _end_ms(self, when: date | datetime | str) -> int:
+        """A moment, or the last one of a day in the pipeline's zone, in milliseconds since 1970."""
+        from dealdb.analytics.calendar.zone import Zone
+
+        moment = read_moment(when, "as_of") if isinstance(when, str) else when
+        if isinstance(moment, datetime):
+            return epoch_ms(moment)
+        return Zone.of(self.pipeline).end_of_day_ms(moment) - 1
+
+    def _calendar(self) -> Callable[[str], tuple[str, date]]:
+        """What says which period a label means, and with which day it begins."""
+        from dealdb.analytics.calendar.periods import Periods
+
+        pipeline = self.pipeline
+        return lambda label: Periods.called(label, pipeline)[:2]
 
     # the server ------------------------------------------------------------------------------------
 
@@ -990,11 +1034,12 @@ class DealDatabase:
         moment = read_moment(when, "as_of") if isinstance(when, str) else when
         if time == "event":
             until = read_moment(known, "known") if isinstance(known, str) else known
-            return DealView(moment, self._store.event_as_of(moment, until), self._limits)
+            snapshot = self._store.event_as_of(moment, until)
+            return DealView(moment, snapshot, self._limits, self.rates.frame)
         if time != "recorded" or known is not None:
             msg = "as_of: time is 'recorded' or 'event', and known is for time='event'"
             raise QueryError(msg)
-        return DealView(moment, self._store.as_of(moment), self._limits)
+        return DealView(moment, self._store.as_of(moment), self._limits, self.rates.frame)
 
     @on_engines
     def check(self) -> CheckReport:

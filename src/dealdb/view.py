@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dealdb.engines import on_engines
+from dealdb.model.fiscal import time_zone
 from dealdb.model.moments import as_utc
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
@@ -36,11 +38,16 @@ class DealView:
         The deals, their fields and stages at that moment.
     limits
         What a statement of ``query.sql`` may take.
+    rates
+        Gives the rates known at a day, None for now; asks the server.
     """
 
     when: datetime | date
     snapshot: Snapshot
     limits: SqlLimits = field(default=SQL_LIMITS, repr=False, compare=False)
+    rates: Callable[[date | None], pl.DataFrame] | None = field(
+        default=None, repr=False, compare=False
+    )
 
     @cached_property
     def query(self) -> QueryEngine:
@@ -56,7 +63,9 @@ class DealView:
         """Metrics of the deals of then; open deals are judged on that day."""
         from dealdb.analytics import Analytics
 
-        return Analytics(self.query.select, today=self._day, warning=self.notice, of=self)
+        return Analytics(
+            self.query.select, today=self._day, warning=self.notice, of=self, rates=self.rates
+        )
 
     @property
     def notice(self) -> str | None:
@@ -69,7 +78,7 @@ class DealView:
     def _day(self) -> date:
         if not isinstance(self.when, datetime):
             return self.when
-        return as_utc(self.when).date()
+        return as_utc(self.when).astimezone(time_zone(self.pipeline.zone)).date()
 
     @property
     def schema(self) -> Schema:

@@ -8,6 +8,7 @@ from datetime import date
 
 import polars as pl
 
+from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.flags import KEPT
 from dealdb.analytics.history.past import Compile, Where
 from dealdb.analytics.metrics import (
@@ -22,9 +23,10 @@ from dealdb.analytics.metrics import (
     win_rate,
 )
 from dealdb.analytics.on_history import FactSource, OnHistory
-from dealdb.analytics.options import By, Day
+from dealdb.analytics.options import By, Day, as_of_day, day_of
 from dealdb.analytics.result import MetricResult
 from dealdb.engines import all_on_engines
+from dealdb.errors import QueryError
 from dealdb.model.pipeline import Pipeline
 from dealdb.store.replica.snapshot import Snapshot
 
@@ -37,7 +39,8 @@ class Analytics(OnHistory):
     Every metric takes ``by``, a column or a list of columns to group by, and ``where``, a filter as SQL text or a
     Polars expression. ``since`` and ``until`` bound the closing date (``until`` itself outside); ``as_of`` is the
     day on which open deals are judged. Dates may be texts like ``"2026-01-31"``. A deal is open, won or lost
-    by what the pipeline says of its stage. Amounts in several currencies are never summed: each gets a row.
+    by what the pipeline says of its stage. Amounts in several currencies are never summed: each gets a row, unless
+    ``to`` names the one to which all are converted.
 
     Every method costs one round trip when nothing big changed, and a scan of the columns that it reads. All raise
     ``QueryError`` for a filter or an option that can't be understood and for amounts too large to be summed
@@ -48,7 +51,7 @@ class Analytics(OnHistory):
     select
         Gives the deals to which a filter applies.
     today
-        The day that ``as_of`` is by default; None for the present one, UTC.
+        The day that ``as_of`` is by default; None for the present one, in the pipeline's zone.
     warning
         What every result has to say of the deals, if anything.
     of
@@ -57,6 +60,9 @@ class Analytics(OnHistory):
         Gives what happened to the deals; None where nobody knows.
     compile
         Makes an expression of a filter, for metrics on history.
+    rates
+        Gives the rates known at the end of a day, None for now, as ``Conversion`` takes them; without it, no money can
+        be converted.
 
     Examples
     --------
@@ -76,7 +82,9 @@ class Analytics(OnHistory):
         of: object = None,
         facts: FactSource | None = None,
         compile: Compile | None = None,
+        rates: Callable[[date | None], pl.DataFrame] | None = None,
     ) -> None:
+        self._rates = rates
         self._of = of
         self._facts = facts
         self._compile = compile
@@ -102,6 +110,25 @@ class Analytics(OnHistory):
     def _day(self, as_of: Day) -> Day:
         return self._today if as_of is None else as_of
 
+    def _conversion(
+        self, pipeline: Pipeline, to: str | None, rate_day: Day, known: Day, as_of: Day
+    ) -> Conversion | None:
+        """What money is to be converted to, or None."""
+        if to is None:
+            if rate_day != "event" or known is not None:
+                msg = "rate_day and rates_known are of a conversion: say to= which currency, such as to='EUR'"
+                raise QueryError(msg)
+            return None
+        if self._rates is None:
+            msg = "these deals come without rates: to= needs those of a collection, which db.rates.load keeps"
+            raise QueryError(msg)
+        return Conversion(
+            to=to,
+            rates=self._rates(day_of("rates_known", known)),
+            rate_day=rate_day,
+            as_of=as_of_day(self._day(as_of), pipeline.zone),
+        )
+
     def summary(
         self,
         by: By = None,
@@ -110,6 +137,9 @@ class Analytics(OnHistory):
         since: Day = None,
         until: Day = None,
         as_of: Day = None,
+        to: str | None = None,
+        rate_day: Day = "event",
+        rates_known: Day = None,
     ) -> MetricResult:
         """
         The main figures on one row: deals, pipeline, won value, win rate, size, cycle, velocity, dates.
@@ -125,7 +155,15 @@ class Analytics(OnHistory):
         since, until
             Window on the closing date, ``until`` itself outside; open deals are those open now.
         as_of
-            Day on which overdue is judged; today in UTC by default.
+            Day on which overdue is judged; today in the pipeline's zone by default.
+        to
+            Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the
+            columns ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
+        rate_day
+            Whose rate counts: ``"event"`` the closing day of won and lost deals, and the day on which open ones are
+            judged; ``"as_of"`` the latter for all; or a date.
+        rates_known
+            Use the rates that were known at the end of that day; None for those known now.
 
         Raises
         ------
@@ -151,11 +189,29 @@ class Analytics(OnHistory):
         (2, Decimal('100.00'), Decimal('900.00'))
         """
         frame, pipeline = self._deals(where)
+        money = self._conversion(pipeline, to, rate_day, rates_known, as_of)
         return self._said(
-            summary(frame, pipeline, by, since=since, until=until, as_of=self._day(as_of))
+            summary(
+                frame,
+                pipeline,
+                by,
+                since=since,
+                until=until,
+                as_of=self._day(as_of),
+                conversion=money,
+            )
         )
 
-    def pipeline(self, by: By = None, *, where: Where = None, as_of: Day = None) -> MetricResult:
+    def pipeline(
+        self,
+        by: By = None,
+        *,
+        where: Where = None,
+        as_of: Day = None,
+        to: str | None = None,
+        rate_day: Day = "event",
+        rates_known: Day = None,
+    ) -> MetricResult:
         """
         Deals of each stage in order: number, value, weighted value, age, rotting, overdue.
 
@@ -168,7 +224,15 @@ class Analytics(OnHistory):
         where
             SQL text or a boolean Polars expression; None for all deals.
         as_of
-            Day on which age, rotting and overdue are judged; today in UTC by default.
+            Day on which age, rotting and overdue are judged; today in the pipeline's zone by default.
+        to
+            Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the
+            columns ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
+        rate_day
+            Whose rate counts: ``"event"`` the closing day of won and lost deals, and the day on which open ones are
+            judged; ``"as_of"`` the latter for all; or a date.
+        rates_known
+            Use the rates that were known at the end of that day; None for those known now.
 
         Raises
         ------
@@ -194,7 +258,10 @@ class Analytics(OnHistory):
         [('Demo', 2, Decimal('400.00'), Decimal('200.0000'))]
         """
         frame, pipeline = self._deals(where)
-        return self._said(pipeline_by_stage(frame, pipeline, by, as_of=self._day(as_of)))
+        money = self._conversion(pipeline, to, rate_day, rates_known, as_of)
+        return self._said(
+            pipeline_by_stage(frame, pipeline, by, as_of=self._day(as_of), conversion=money)
+        )
 
     def win_rate(
         self,
@@ -204,6 +271,9 @@ class Analytics(OnHistory):
         since: Day = None,
         until: Day = None,
         measure: str = "count",
+        to: str | None = None,
+        rate_day: Day = "event",
+        rates_known: Day = None,
     ) -> MetricResult:
         """
         Share of closed deals that were won, by count or (``measure="value"``) also by value.
@@ -220,6 +290,14 @@ class Analytics(OnHistory):
             Window on the closing date, ``until`` itself outside; dates or texts such as ``"2026-01-31"``.
         measure
             ``"count"``, or ``"value"`` for the share of the value as well, a row a currency.
+        to
+            Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the
+            columns ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
+        rate_day
+            Whose rate counts: ``"event"`` the closing day of won and lost deals, and the day on which open ones are
+            judged; ``"as_of"`` the latter for all; or a date.
+        rates_known
+            Use the rates that were known at the end of that day; None for those known now.
 
         Raises
         ------
@@ -244,10 +322,23 @@ class Analytics(OnHistory):
         0.6666666666666666
         """
         frame, pipeline = self._deals(where)
-        return self._said(win_rate(frame, pipeline, by, since=since, until=until, measure=measure))
+        money = self._conversion(pipeline, to, rate_day, rates_known, None)
+        return self._said(
+            win_rate(
+                frame, pipeline, by, since=since, until=until, measure=measure, conversion=money
+            )
+        )
 
     def deal_size(
-        self, by: By = None, *, where: Where = None, since: Day = None, until: Day = None
+        self,
+        by: By = None,
+        *,
+        where: Where = None,
+        since: Day = None,
+        until: Day = None,
+        to: str | None = None,
+        rate_day: Day = "event",
+        rates_known: Day = None,
     ) -> MetricResult:
         """
         Mean and median amount of won deals.
@@ -262,6 +353,14 @@ class Analytics(OnHistory):
             SQL text or a boolean Polars expression; None for all deals.
         since, until
             Window on the closing date, ``until`` itself outside; dates or texts such as ``"2026-01-31"``.
+        to
+            Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the
+            columns ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
+        rate_day
+            Whose rate counts: ``"event"`` the closing day of won and lost deals, and the day on which open ones are
+            judged; ``"as_of"`` the latter for all; or a date.
+        rates_known
+            Use the rates that were known at the end of that day; None for those known now.
 
         Raises
         ------
@@ -287,7 +386,10 @@ class Analytics(OnHistory):
         (200.0, Decimal('400.00'))
         """
         frame, pipeline = self._deals(where)
-        return self._said(deal_size(frame, pipeline, by, since=since, until=until))
+        money = self._conversion(pipeline, to, rate_day, rates_known, None)
+        return self._said(
+            deal_size(frame, pipeline, by, since=since, until=until, conversion=money)
+        )
 
     def sales_cycle(
         self,
@@ -349,6 +451,9 @@ class Analytics(OnHistory):
         since: Day = None,
         until: Day = None,
         basis: str = "closed",
+        to: str | None = None,
+        rate_day: Day = "event",
+        rates_known: Day = None,
     ) -> MetricResult:
         """
         Money per day and its four levers; ``basis="open"`` counts the deals open now instead of those closed.
@@ -365,6 +470,14 @@ class Analytics(OnHistory):
             Window on the closing date, ``until`` itself outside; open deals are those open now.
         basis
             What is multiplied: the deals ``"closed"`` in the window, or those ``"open"`` now.
+        to
+            Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the
+            columns ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
+        rate_day
+            Whose rate counts: ``"event"`` the closing day of won and lost deals, and the day on which open ones are
+            judged; ``"as_of"`` the latter for all; or a date.
+        rates_known
+            Use the rates that were known at the end of that day; None for those known now.
 
         Raises
         ------
@@ -390,10 +503,21 @@ class Analytics(OnHistory):
         100.0
         """
         frame, pipeline = self._deals(where)
-        return self._said(velocity(frame, pipeline, by, since=since, until=until, basis=basis))
+        money = self._conversion(pipeline, to, rate_day, rates_known, None)
+        return self._said(
+            velocity(frame, pipeline, by, since=since, until=until, basis=basis, conversion=money)
+        )
 
     def leaderboard(
-        self, by: By = "owner", *, where: Where = None, since: Day = None, until: Day = None
+        self,
+        by: By = "owner",
+        *,
+        where: Where = None,
+        since: Day = None,
+        until: Day = None,
+        to: str | None = None,
+        rate_day: Day = "event",
+        rates_known: Day = None,
     ) -> MetricResult:
         """
         Owners (or other groups) ranked by what they won, with the figures behind it.
@@ -408,6 +532,14 @@ class Analytics(OnHistory):
             SQL text or a boolean Polars expression; None for all deals.
         since, until
             Window on the closing date, ``until`` itself outside; open deals are those open now.
+        to
+            Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the
+            columns ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
+        rate_day
+            Whose rate counts: ``"event"`` the closing day of won and lost deals, and the day on which open ones are
+            judged; ``"as_of"`` the latter for all; or a date.
+        rates_known
+            Use the rates that were known at the end of that day; None for those known now.
 
         Raises
         ------
@@ -437,7 +569,10 @@ class Analytics(OnHistory):
         [(1, 'Bob'), (2, 'Ann')]
         """
         frame, pipeline = self._deals(where)
-        return self._said(leaderboard(frame, pipeline, by, since=since, until=until))
+        money = self._conversion(pipeline, to, rate_day, rates_known, None)
+        return self._said(
+            leaderboard(frame, pipeline, by, since=since, until=until, conversion=money)
+        )
 
     def concentration(
         self,
@@ -448,6 +583,9 @@ class Analytics(OnHistory):
         until: Day = None,
         of: str = "won",
         k: int = 5,
+        to: str | None = None,
+        rate_day: Day = "event",
+        rates_known: Day = None,
     ) -> MetricResult:
         """
         Share of the ``k`` largest companies (or other groups) in the won or weighted open value, and the HHI.
@@ -466,6 +604,14 @@ class Analytics(OnHistory):
             ``"won"`` value, or weighted ``"open"`` value.
         k
             How many groups are at the top, at least 1.
+        to
+            Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the
+            columns ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
+        rate_day
+            Whose rate counts: ``"event"`` the closing day of won and lost deals, and the day on which open ones are
+            judged; ``"as_of"`` the latter for all; or a date.
+        rates_known
+            Use the rates that were known at the end of that day; None for those known now.
 
         Raises
         ------
@@ -495,7 +641,12 @@ class Analytics(OnHistory):
         (['Acme'], 0.75, 0.625)
         """
         frame, pipeline = self._deals(where)
-        return self._said(concentration(frame, pipeline, by, since=since, until=until, of=of, k=k))
+        money = self._conversion(pipeline, to, rate_day, rates_known, None)
+        return self._said(
+            concentration(
+                frame, pipeline, by, since=since, until=until, of=of, k=k, conversion=money
+            )
+        )
 
     def trend(
         self,
@@ -505,7 +656,10 @@ class Analytics(OnHistory):
         since: Day = None,
         until: Day = None,
         period: str = "month",
-        fiscal_year_start: int = 1,
+        fiscal_year_start: int | None = None,
+        to: str | None = None,
+        rate_day: Day = "event",
+        rates_known: Day = None,
     ) -> MetricResult:
         """
         What was created, won and lost per day, week, month, quarter or year.
@@ -522,9 +676,17 @@ class Analytics(OnHistory):
             Window, ``until`` itself outside: on the creation date for ``created``, on the closing date for the rest.
             Without them the periods go from the first date to the last.
         period
-            ``"day"``, ``"week"`` (from Monday), ``"month"``, ``"quarter"`` or ``"year"``.
+            ``"day"``, ``"week"``, ``"month"``, ``"quarter"`` or ``"year"``, as the pipeline divides the time.
         fiscal_year_start
-            Month in which quarters and years begin, 1 to 12.
+            Month in which quarters and years begin, 1 to 12, whatever the pipeline says; None for what it says.
+        to
+            Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the
+            columns ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
+        rate_day
+            Whose rate counts: ``"event"`` the closing day of won and lost deals, and the day on which open ones are
+            judged; ``"as_of"`` the latter for all; or a date.
+        rates_known
+            Use the rates that were known at the end of that day; None for those known now.
 
         Raises
         ------
@@ -551,6 +713,7 @@ class Analytics(OnHistory):
         [('2026-01', 1, 0), ('2026-02', 0, 1)]
         """
         frame, pipeline = self._deals(where)
+        money = self._conversion(pipeline, to, rate_day, rates_known, None)
         figures = trend(
             frame,
             pipeline,
@@ -559,5 +722,6 @@ class Analytics(OnHistory):
             until=until,
             period=period,
             fiscal_year_start=fiscal_year_start,
+            conversion=money,
         )
         return self._said(figures)

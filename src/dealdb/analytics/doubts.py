@@ -50,7 +50,7 @@ def doubts_of(
         for name, text in _DATES.items():
             if _is_empty(base, name):
                 yield f"none of these deals has {text}: no sales cycle is known"
-    if _is_empty(base, "amount"):
+    if _is_empty(base, "amount") and not ("_unpriced" in base.columns and base["_unpriced"].any()):
         yield "none of these deals has an amount: figures of money are empty"
 
 

@@ -27,6 +27,9 @@ KEPT = "_kept"
 OPEN = pl.col("_open")
 WON = pl.col("_won")
 LOST = pl.col("_lost")
+# whether there is an amount that could not be converted; no deal's is, where nothing is converted
+UNPRICED = pl.col("_unpriced")
+BLANK = pl.col("amount").is_null() & ~UNPRICED
 
 # amounts of 0 and none at all say nothing about the size of a deal
 SIZE = pl.when(WON & (pl.col("amount") != 0)).then(pl.col("amount")).alias("_size")
@@ -98,6 +101,11 @@ def classified(frame: pl.DataFrame, pipeline: Pipeline, window: Window) -> pl.La
         _won=WON & window.holds("closed"),
         _lost=LOST & window.holds("closed"),
     )
+
+
+def closed_stage(pipeline: Pipeline) -> pl.Expr:
+    """Whether the stage of a deal is a won or lost one."""
+    return _stands_in([stage.name for stage in pipeline if stage.kind is not Kind.OPEN])
 
 
 def _stands_in(stages: list[str]) -> pl.Expr:

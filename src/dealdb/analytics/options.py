@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from operator import index
 from typing import TypeAlias
 
 import polars as pl
 
 from dealdb.errors import QueryError
+from dealdb.model.fiscal import time_zone
 from dealdb.model.moments import read_day
 from dealdb.model.names import unknown
 
@@ -84,16 +85,18 @@ def day_of(option: str, value: Day) -> date | None:
     raise QueryError(msg)
 
 
-def as_of_day(value: Day) -> date:
+def as_of_day(value: Day, zone: str = "UTC") -> date:
     """
-    Day on which open deals are judged; today in UTC by default.
+    Day on which open deals are judged; today in a time zone by default.
 
     Raises
     ------
     QueryError
         If it is not a date.
+    SchemaError
+        If this machine doesn't know the zone.
     """
-    return day_of("as_of", value) or datetime.now(UTC).date()
+    return day_of("as_of", value) or datetime.now(time_zone(zone)).date()
 
 
 def choice(option: str, value: str, allowed: Iterable[str]) -> str:

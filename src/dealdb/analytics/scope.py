@@ -8,9 +8,19 @@ from datetime import date
 
 import polars as pl
 
+from dealdb.analytics.conversion import Conversion, to_cents, unpriced_notes
 from dealdb.analytics.doubts import alike_groups, doubts_of
 from dealdb.analytics.exact import Amounts, column_scale
-from dealdb.analytics.flags import HAS_MONEY, KEPT, LOST, OPEN, WON, classified, standardised
+from dealdb.analytics.flags import (
+    HAS_MONEY,
+    KEPT,
+    LOST,
+    OPEN,
+    UNPRICED,
+    WON,
+    classified,
+    standardised,
+)
 from dealdb.analytics.options import By, Window, group_columns
 from dealdb.analytics.result import MIXED, Basis, MetricResult
 from dealdb.analytics.weights import Weights, weights_of
@@ -46,6 +56,8 @@ class Metric:
         Whether it needs ``_weighted``, the amount times the probability of open deals, and sums of it.
     left_out
         Deals outside the base to warn of, by the text that says so.
+    money_of
+        Deals of the base whose amounts it sums.
     """
 
     name: str
@@ -55,6 +67,7 @@ class Metric:
     money: bool = True
     weighs: bool = False
     left_out: Mapping[str, pl.Expr] = field(default_factory=dict)
+    money_of: pl.Expr = field(default_factory=lambda: ANY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +99,8 @@ class Scope:
         Counts of what the figures leave out, by the text that says so.
     doubts
         Warnings that came up while the deals were summed.
+    conversion
+        What the money was converted to, or None.
     """
 
     metric: Metric
@@ -99,9 +114,19 @@ class Scope:
     currency: str | None
     notes: dict[str, int] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
+    conversion: Conversion | None = None
+
+    def unpriced(self) -> dict[str, pl.Expr]:
+        """The number of deals whose money could not be converted, where any is; an aggregate of a group."""
+        return {"unpriced": (UNPRICED & self.metric.money_of).sum()} if self.conversion else {}
+
+    def in_cents(self, table: pl.DataFrame) -> pl.DataFrame:
+        """Table whose sums of converted money are rounded; any other as it is."""
+        return to_cents(table) if self.conversion else table
 
     def table(self, **measures: pl.Expr) -> pl.DataFrame:
         """One row a group (one in all without groups), sorted by group; groups are still null, not "(none)"."""
+        measures |= self.unpriced()
         if not self.keys:
             return self.settled(self.deals.lazy().select(**measures).collect())
         grouped = self.deals.lazy().group_by(self.keys).agg(**measures)
@@ -127,6 +152,18 @@ class Scope:
                 f"weighted sums have more than {MAX_DECIMAL_DIGITS} digits: rounded to {digits} after the point"
             )
         return settled
+
+    def _of_conversion(self) -> list[pl.Expr]:
+        if self.conversion is None:
+            return []
+        to, until = self.conversion.to, self.conversion.until
+        found = [
+            # groups by the deals' own currencies keep these
+            pl.lit(to).alias("currency"),
+            pl.col("unpriced").fill_null(0).cast(pl.UInt32),
+            pl.lit(until, dtype=pl.Date).alias("rates_until"),
+        ]
+        return [expr for expr in found if expr.meta.output_name() not in self.keys]
 
     def counts(self, **conditions: pl.Expr) -> dict[str, int]:
         """Number of deals of the base set for which each condition is true."""
@@ -163,7 +200,7 @@ class Scope:
             pl.col(key).fill_null(label_of_none(table[key])) if is_text(dtype) else key
             for key, dtype in table.select(self.keys).schema.items()
         ]
-        chosen = table.select(*named, *self.metric.columns)
+        chosen = self.in_cents(table.select(*named, *self.metric.columns, *self._of_conversion()))
         return MetricResult(name=self.metric.name, frame=chosen, basis=basis)
 
 
@@ -195,6 +232,7 @@ def scope(
     by: By = None,
     window: Window | None = None,
     as_of: date | None = None,
+    conversion: Conversion | None = None,
 ) -> Scope:
     """
     Deals that a metric counts.
@@ -213,6 +251,8 @@ def scope(
         Window on the closing date; None for no bounds.
     as_of
         Day on which open deals are judged, where the metric has one.
+    conversion
+        What the money is converted to; None keeps currencies apart.
 
     Raises
     ------
@@ -224,14 +264,17 @@ def scope(
     window = window or Window()
     frame = standardised(frame)
     names = [name for name in frame.columns if name != KEPT]
-    keys = group_columns(by, names, taken=metric.columns)
+    taken = [*metric.columns, *(("unpriced", "rates_until") if conversion else ())]
+    keys = group_columns(by, names, taken=taken)
+    unconverted = pl.lit(value=False).alias("_unpriced")
+    frame = conversion.of(frame, pipeline) if conversion else frame.with_columns(unconverted)
     deals = classified(frame, pipeline, window)
     reads = list(metric.reads)
     amounts = Amounts(frame) if metric.money else None
     weights = None
     if amounts:
         amounts.check()
-        reads += [pl.col("amount"), pl.col("currency")]
+        reads += [pl.col("amount"), pl.col("currency"), UNPRICED]
     if amounts and metric.weighs:
         weights = weights_of(frame, pipeline, amounts)
         reads += weights.reads
@@ -239,7 +282,10 @@ def scope(
         [*keys, "_open", "_won", "_lost", *(r.meta.output_name() for r in reads)]
     )
     chosen = deals.filter(metric.base).with_columns(reads).select(*wanted).collect()
-    currency, n_without = _currency(chosen) if metric.money else (None, 0)
+    currency, n_without = _currency(chosen) if metric.money and not conversion else (None, 0)
+    notes: dict[str, int] = {}
+    if conversion:
+        currency, notes = conversion.to, unpriced_notes(chosen, metric.money_of, conversion.to)
     if currency == MIXED and "currency" not in keys:
         keys.append("currency")
     return Scope(
@@ -256,8 +302,10 @@ def scope(
             **(_outside(deals) if window else {}),
             **_left_out(deals, metric),
             "deals with an amount but no currency, in rows of their own": n_without,
+            **notes,
         },
         doubts=list(doubts_of(frame, chosen, pipeline, metric.columns)),
+        conversion=conversion,
     )
 
 

@@ -3,7 +3,7 @@ Loading deals from files, pipes, data frames and iterables, and exporting them.
 
 The order of the parts; nothing imports from a part behind it:
 chunk → report, store_protocol, load_options, export → saved_mapping, rests_on, cells, progress, rejects → columns →
-objects, hash_reading → sources → derive, side_table → history → facts → writing → loader.
+objects, hash_reading → sources → derive, side_table, tables → history → facts → writing → loader.
 """
 
 from __future__ import annotations

@@ -2,5 +2,5 @@
 What a deal is: its fields and their types, its values as texts, and what its stages mean.
 
 The order of the parts; nothing imports from a part behind it:
-schema, moments, names, notebook, stage_words → decimals → pipeline, values → columns, jsonable.
+fiscal, schema, moments, names, notebook, stage_words → decimals → pipeline, values → columns, jsonable.
 """

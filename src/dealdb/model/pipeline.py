@@ -10,13 +10,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from dealdb.errors import SchemaError
 from dealdb.model.decimals import number_of
+from dealdb.model.fiscal import (
+    FISCAL_NAMES,
+    checked_choice,
+    checked_names,
+    checked_number,
+    checked_pattern,
+    checked_zone_name,
+    new_names,
+    time_zone,
+)
 from dealdb.model.stage_words import meaning_of
 
 
@@ -40,6 +51,10 @@ class Kind(StrEnum):
         return list(Kind).index(self)
 
 
+# what a forecast counts the open deals of a stage as
+CATEGORIES = ("pipeline", "bestcase", "commit", "omitted")
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """
@@ -56,6 +71,9 @@ class Stage:
         A float stands for the digits that it is written with: 0.3 is exactly 0.3.
     rot_days
         Days without an update after which an open deal counts as rotting; 0 or None never.
+    category
+        What a forecast counts its open deals as: ``"pipeline"``, ``"bestcase"``, ``"commit"`` or ``"omitted"``. None
+        counts as ``"pipeline"``: nothing is guessed from the chance.
 
     Examples
     --------
@@ -67,6 +85,7 @@ class Stage:
     kind: Kind
     probability: Decimal | None = None
     rot_days: int | None = None
+    category: str | None = None
 
     def __post_init__(self) -> None:
         name: object = self.name
@@ -81,6 +100,8 @@ class Stage:
         if days is not None and (type(days) is not int or days < 0):
             msg = f"stage {self.name!r}: rot_days is a whole number of days from 0 up, not {days}"
             raise SchemaError(msg, field="rot_days", expected="0 or more")
+        if self.category is not None:
+            checked_choice(f"stage {self.name!r}: category", self.category, CATEGORIES)
 
     def _checked_kind(self) -> Kind:
         try:
@@ -110,6 +131,22 @@ class Pipeline:
         In the order that a deal passes them; won and lost last. Names are unique.
     closes
         Whether saving a deal as won or lost sets its ``closed``, and reopening it clears that, unless it is given.
+    zone
+        Time zone, a name of the IANA database: which day a moment belongs to. Dates of deals are never moved by it.
+    week_start
+        Day with which weeks begin, 1 Monday to 7 Sunday.
+    fiscal_start
+        Month with which fiscal quarters and years begin, 1 to 12; without effect where there is a ``fiscal_pattern``.
+    fiscal_name
+        Whether a fiscal year is called by the calendar year in which it ``"end"``s or in which it ``"start"``s.
+    fiscal_pattern
+        ``"4-4-5"``, ``"4-5-4"`` or ``"5-4-4"``: weeks of the three periods of each quarter. A 53rd week is in the last
+        period of its year. None: calendar months.
+    fiscal_year_end
+        With a pattern: ``"last saturday of january"`` or ``"nearest saturday to january"`` (to its end), with any day
+        of the week and any month.
+    renamed
+        Old names of stages with those of today, by which the values of the past are read: ``{"Demo": "Demo call"}``.
 
     Examples
     --------
@@ -120,6 +157,13 @@ class Pipeline:
 
     stages: tuple[Stage, ...] = ()
     closes: bool = True
+    zone: str = "UTC"
+    week_start: int = 1
+    fiscal_start: int = 1
+    fiscal_name: str = "end"
+    fiscal_pattern: str | None = None
+    fiscal_year_end: str | None = None
+    renamed: Mapping[str, str] = field(default_factory=dict, hash=False)
     _known: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -131,6 +175,18 @@ class Pipeline:
         if twice:
             msg = f"a pipeline names each stage once; {', '.join(twice)} stands in it twice"
             raise SchemaError(msg, field="stage")
+        self._check_settings()
+
+    def _check_settings(self) -> None:
+        time_zone(self.zone)
+        checked_number("week_start", self.week_start, 7)
+        checked_number("fiscal_start", self.fiscal_start, 12)
+        checked_choice("fiscal_name", self.fiscal_name, FISCAL_NAMES)
+        pattern, year_end = checked_pattern(self.fiscal_pattern, self.fiscal_year_end)
+        object.__setattr__(self, "fiscal_pattern", pattern)
+        object.__setattr__(self, "fiscal_year_end", year_end)
+        # a copy: nobody may change it from outside
+        object.__setattr__(self, "renamed", checked_names(self.renamed))
 
     def __iter__(self) -> Iterator[Stage]:
         return iter(self.stages)
@@ -173,7 +229,39 @@ class Pipeline:
             stages.sort(key=_proposed_place)
         else:
             stages.sort(key=lambda stage: stage.kind.rank)
-        return replace(self, stages=_with_probabilities(stages, set(new)))
+        return self.with_stages(_with_probabilities(stages, set(new)))
+
+    def with_stages(self, stages: Iterable[Stage]) -> Pipeline:
+        """
+        Pipeline of other stages that says the same besides.
+
+        Examples
+        --------
+        >>> Pipeline(closes=False).with_stages([Stage("Won", Kind.WON)]).settings()["closes"]
+        False
+        """
+        return self._with_zone(replace(self, stages=tuple(stages), zone="UTC"), self.zone)
+
+    @staticmethod
+    def _with_zone(pipeline: Pipeline, zone: str) -> Pipeline:
+        """
+        A pipeline in a zone that was checked when it was set.
+
+        A machine that doesn't know it must not be kept from reading or loading deals: only what needs the zone fails.
+        """
+        object.__setattr__(pipeline, "zone", checked_zone_name(zone))
+        return pipeline
+
+    def new_names(self) -> dict[str, str]:
+        """
+        The name of today of each stage that was renamed.
+
+        Examples
+        --------
+        >>> Pipeline(renamed={"Demo": "Demo call"}).new_names()
+        {'Demo': 'Demo call'}
+        """
+        return new_names(self.renamed)
 
     def outcomes_lacking(self, names: Iterable[str]) -> list[Kind]:
         """
@@ -208,8 +296,13 @@ class Pipeline:
             [s.name, str(s.kind), None if s.probability is None else str(s.probability), s.rot_days]
             for s in self.stages
         ]
+        said: dict[str, Any] = {} if self.closes else {"closes": False}
+        categories = {s.name: s.category for s in self.stages if s.category is not None}
+        # beside the stages: earlier versions know them as lists of four, and read a document whatever else is in it
+        said |= {"categories": categories} if categories else {}
+        said |= {n: getattr(self, n) for n in SETTINGS if getattr(self, n) != _BY_DEFAULT[n]}
         # as ever where nothing is said: others may know only the list
-        document = stages if self.closes else {"closes": False, "stages": stages}
+        document = {**said, "stages": stages} if said else stages
         return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
@@ -223,12 +316,37 @@ class Pipeline:
             If the text is not such a pipeline.
         """
         document = json.loads(text)
-        says_more = isinstance(document, dict)
+        said = document if isinstance(document, dict) else {"stages": document}
+        categories = dict(said.get("categories", {}))
         stages = tuple(
-            Stage(name, Kind(kind), None if chance is None else Decimal(chance), rot_days)
-            for name, kind, chance, rot_days in (document["stages"] if says_more else document)
+            Stage(name, Kind(kind), _number(chance), rot_days, categories.pop(name, None))
+            for name, kind, chance, rot_days in said["stages"]
         )
-        return cls(stages, closes=document.get("closes") is not False if says_more else True)
+        settings = {name: said[name] for name in SETTINGS if name in said}
+        zone = settings.pop("zone", "UTC")
+        return cls._with_zone(cls(stages, closes=said.get("closes") is not False, **settings), zone)
+
+    def settings(self) -> dict[str, Any]:
+        """
+        What it says besides its stages, by name.
+
+        Examples
+        --------
+        >>> Pipeline(fiscal_start=2).settings()["fiscal_start"]
+        2
+        """
+        return {name: getattr(self, name) for name in ("closes", *SETTINGS)}
+
+
+# what a pipeline says besides the stages, in the order of its document
+SETTINGS = (
+    "zone", "week_start", "fiscal_start", "fiscal_name", "fiscal_pattern", "fiscal_year_end", "renamed",
+)  # fmt: skip
+_BY_DEFAULT = {name: getattr(Pipeline(), name) for name in SETTINGS}
+
+
+def _number(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
 
 
 # in the order that sales teams pass them; the first word found in a name gives its place
@@ -246,7 +364,7 @@ def _stage_text(stage: Stage) -> str:
         name = f'"{doubled}"'
     probability = "" if stage.probability is None else f"{stage.probability.normalize():f}"
     days = "" if stage.rot_days is None else f"{stage.rot_days}"
-    return ":".join((name, stage.kind, probability, days)).rstrip(":")
+    return ":".join((name, stage.kind, probability, days, stage.category or "")).rstrip(":")
 
 
 def _key(name: str) -> str:

@@ -35,7 +35,7 @@ class Keys:
     ``deals:history:*``  string sealed log entries
     ``deals:index:*``    string where a deal is in these
     ``deals:chunks``     set    names of all chunks, segments and indexes, so that orphans are found
-    ``deals:queries``    hash   saved queries, name -> JSON; mappings of loads, mapping:name -> TOML
+    ``deals:queries``    hash   saved queries, name -> JSON; mappings of loads, mapping:name -> TOML; tables, table:name
     ``deals:lease``      string who writes a checkpoint now, and since when
     ==================== ====== =========================================================
 

@@ -286,7 +286,8 @@ def other_texts(world: World) -> None:
     db.save_deal({"id": "1"})
     client: Any = world.client()
     for text in (b"[" * 100_000, b"\xff", b"{}", b""):
-        client.hset("deals:queries", mapping={"big": text, "mapping:x": text})
+        client.hset("deals:queries", mapping={"big": text, "mapping:x": text, "table:rates": text})
+        refused(lambda: db.rates.frame(), about="the rates in")
         refused(lambda: db.query.saved(), about="'big' can't be read")
         refused(lambda: db.loader.mappings())
         client.hset("deals:writers", "load:x", text)

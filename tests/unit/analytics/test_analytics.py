@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from dealdb.analytics import Analytics, MetricResult
+from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.metrics import (
     concentration,
     deal_size,
@@ -23,7 +24,6 @@ from dealdb.analytics.metrics import (
     velocity,
     win_rate,
 )
-from dealdb.analytics.periods import Periods
 from dealdb.errors import QueryError, SchemaError
 from dealdb.model.columns import empty_frame
 from dealdb.model.pipeline import Kind, Pipeline, Stage
@@ -408,9 +408,10 @@ def test_every_method_hands_its_options_on() -> None:
         asked.append(where)
         return Snapshot(frame=frame, schema=Schema.standard(), pipeline=STAGES, seq=1)
 
-    figures, window = Analytics(select), {"since": "2026-01-09", "until": "2026-01-10"}
+    figures = Analytics(select)
+    window: dict[str, Any] = {"since": "2026-01-09", "until": "2026-01-10"}
     common: dict[str, Any] = {"where": "x", **window}
-    day = {"as_of": "2026-01-03"}
+    day: dict[str, Any] = {"as_of": "2026-01-03"}
     pairs = [
         (figures.summary("owner", **common, **day), summary(frame, STAGES, "owner", **window, **day)),
         (figures.pipeline("owner", where="x", **day), pipeline_by_stage(frame, STAGES, "owner", **day)),

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from dealdb.cli.commands.stats import parse_stages
+from dealdb.cli.commands.setup.pipeline import parse_stages
 from dealdb.errors import LoadError
 from dealdb.loader import DataLoader, LoadReport, rejects
 from dealdb.loader.report import MappedColumn

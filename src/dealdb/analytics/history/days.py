@@ -54,7 +54,7 @@ def day_of_ms(moment: int, zone: str) -> date:
 
 def zone_of(pipeline: Pipeline) -> str:
     """Time zone of a pipeline's days."""
-    return str(getattr(pipeline, "zone", "UTC"))
+    return pipeline.zone
 
 
 def as_moments(column: pl.Expr) -> pl.Expr:

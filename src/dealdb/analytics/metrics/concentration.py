@@ -7,8 +7,9 @@ from decimal import Context, Decimal
 
 import polars as pl
 
+from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.exact import column_scale
-from dealdb.analytics.flags import OPEN, SIZE, WON
+from dealdb.analytics.flags import OPEN, SIZE, UNPRICED, WON
 from dealdb.analytics.options import By, Day, Window, choice, column_names, whole_number
 from dealdb.analytics.result import MIXED, MetricResult
 from dealdb.analytics.scope import Metric, Scope, label_of_none, scope
@@ -38,6 +39,7 @@ def concentration(
     until: Day = None,
     of: str = "won",
     k: int = 5,
+    conversion: Conversion | None = None,
 ) -> MetricResult:
     """
     Share of the ``k`` largest groups in the value, and the Herfindahl-Hirschman index.
@@ -56,6 +58,9 @@ def concentration(
         ``"won"``: value of won deals; ``"open"``: weighted value of open deals.
     k
         How many groups are at the top, at least 1.
+    conversion
+        What money is converted to, and by which rates; None keeps currencies apart. With it there are the columns
+        ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
 
     Returns
     -------
@@ -93,7 +98,7 @@ def concentration(
     if window and of == "open":
         msg = "open deals have no closing date: leave since= and until= out, or use of='won'"
         raise QueryError(msg)
-    deals = scope(frame, pipeline, _METRICS[of], by=by, window=window)
+    deals = scope(frame, pipeline, _METRICS[of], by=by, window=window, conversion=conversion)
     value = deals.weighted_sum() if of == "open" else pl.col(column).sum()
     groups = deals.table(_n=pl.len(), _sum=value)
     mixed = deals.currency == MIXED
@@ -123,6 +128,7 @@ def _row(groups: pl.DataFrame, keys: list[str], k: int, *, mixed: bool) -> dict[
         "top_value": top,
         "top_share": top / total if total else None,
         "hhi": sum(unit * unit for unit in units) / (total * total) if total else None,
+        "unpriced": int(groups["unpriced"].sum()) if "unpriced" in groups.columns else 0,
         "top": _names(ranked.select(names).head(k), groups),
     }
 
@@ -150,7 +156,7 @@ def _frame(rows: list[dict[str, object]], groups: pl.DataFrame, *, mixed: bool) 
     for row in rows:
         for name in ("value", "top_value"):
             row[name] = Decimal(str(row[name])).scaleb(-scale, _EXACT)
-    counts = dict.fromkeys(("n", "groups", "k"), pl.UInt32())
+    counts = dict.fromkeys(("n", "groups", "k", "unpriced"), pl.UInt32())
     amounts = dict.fromkeys(("value", "top_value"), money)
     shares = dict.fromkeys(("top_share", "hhi"), pl.Float64())
     text = pl.String()
@@ -165,11 +171,12 @@ def _notes(deals: Scope, groups: pl.DataFrame, column: str) -> tuple[dict[str, i
     names = [key for key in deals.keys if key != "currency"]
     nameless = pl.any_horizontal(pl.col(names).is_null()) if names else pl.lit(value=False)
     left_out = deals.counts(
-        priced=nameless & pl.col(column).is_not_null(), unpriced=pl.col(column).is_null()
+        priced=nameless & pl.col(column).is_not_null(),
+        valueless=pl.col(column).is_null() & ~UNPRICED,
     )
     notes = {
         f"deals without {' or '.join(names)}, counted as one group": left_out["priced"],
-        "deals without a value, not in the shares": left_out["unpriced"],
+        "deals without a value, not in the shares": left_out["valueless"],
     }
     if not (groups["_sum"].to_physical() < 0).any():
         return notes, []

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.exact import mean, median, middle
-from dealdb.analytics.flags import SIZE, WON
+from dealdb.analytics.flags import BLANK, SIZE, WON
 from dealdb.analytics.options import By, Day, Window
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import Metric, scope, total
@@ -16,6 +17,7 @@ _METRIC = Metric(
     base=WON,
     columns=("n", "value", "mean", "median", "zero", "blank"),
     reads=(SIZE,),
+    money_of=WON,
 )
 
 
@@ -26,6 +28,7 @@ def deal_size(
     *,
     since: Day = None,
     until: Day = None,
+    conversion: Conversion | None = None,
 ) -> MetricResult:
     """
     Mean and median amount of won deals.
@@ -42,6 +45,9 @@ def deal_size(
         Columns to group by.
     since, until
         Window on the closing date, ``until`` itself outside.
+    conversion
+        What money is converted to, and by which rates; None keeps currencies apart. With it there are the columns
+        ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
 
     Returns
     -------
@@ -67,14 +73,16 @@ def deal_size(
     >>> size["mean"], size["n"], size["zero"]
     (200.0, 2, 1)
     """
-    deals = scope(frame, pipeline, _METRIC, by=by, window=Window.of(since, until))
+    deals = scope(
+        frame, pipeline, _METRIC, by=by, window=Window.of(since, until), conversion=conversion
+    )
     size, amount = pl.col("_size"), pl.col("amount")
     sums = deals.table(
         n=size.count(),
         value=size.sum(),
         _middle=middle(size, is_wide=deals.are_wide),
         zero=(amount == 0).sum(),
-        blank=amount.is_null().sum(),
+        blank=BLANK.sum(),
     )
     table = sums.with_columns(
         mean=mean(sums["value"], sums["n"]),

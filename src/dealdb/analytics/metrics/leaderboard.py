@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from dealdb.analytics.flags import OPEN
+from dealdb.analytics.conversion import Conversion
+from dealdb.analytics.flags import OPEN, UNPRICED, WON
 from dealdb.analytics.metrics.sales_cycle import cycle_notes
 from dealdb.analytics.options import By, Day, Window, column_names
 from dealdb.analytics.result import MIXED, MetricResult
@@ -22,6 +23,7 @@ _METRIC = Metric(
     ),
     reads=(*READS, pl.col("created"), pl.col("closed")),
     weighs=True,
+    money_of=OPEN | WON,
 )
 
 
@@ -32,6 +34,7 @@ def leaderboard(
     *,
     since: Day = None,
     until: Day = None,
+    conversion: Conversion | None = None,
 ) -> MetricResult:
     """
     Groups of deals, ranked by what they won.
@@ -46,6 +49,9 @@ def leaderboard(
         Whom to rank: owners, or any other column or columns.
     since, until
         Window on the closing date, ``until`` itself outside; open deals are those open now.
+    conversion
+        What money is converted to, and by which rates; None keeps currencies apart. With it there are the columns
+        ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
 
     Returns
     -------
@@ -82,14 +88,17 @@ def leaderboard(
     if not column_names(by):
         msg = "a leaderboard ranks groups: give by= a column, like 'owner'"
         raise QueryError(msg)
-    deals = scope(frame, pipeline, _METRIC, by=by, window=Window.of(since, until))
+    deals = scope(
+        frame, pipeline, _METRIC, by=by, window=Window.of(since, until), conversion=conversion
+    )
     sums = deals.table(
         **SUMS,
         open=OPEN.sum(),
         open_weighted=deals.weighted_sum(),
-        unweighted=(OPEN & pl.col("_weighted").is_null()).sum(),
+        unweighted=(OPEN & pl.col("_weighted").is_null() & ~UNPRICED).sum(),
     )
-    figures = sums.with_columns(**levers(sums))
+    # ranked as they are shown: what is the same to the cent is a tie
+    figures = deals.in_cents(sums.with_columns(**levers(sums)))
     left_out = {
         "open deals without amount or probability, not in open_weighted": total(sums, "unweighted")
     }

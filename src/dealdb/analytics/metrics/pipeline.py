@@ -6,8 +6,10 @@ from datetime import date
 
 import polars as pl
 
+from dealdb.analytics.calendar.zone import Zone
+from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.exact import ratio
-from dealdb.analytics.flags import OPEN, days_between
+from dealdb.analytics.flags import BLANK, OPEN, UNPRICED, days_between
 from dealdb.analytics.options import By, Day, as_of_day
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import ANY, Metric, Scope, label_of_none, scope, total
@@ -36,6 +38,7 @@ def pipeline_by_stage(
     by: By = None,
     *,
     as_of: Day = None,
+    conversion: Conversion | None = None,
 ) -> MetricResult:
     """
     Deals of each stage, in the order of the pipeline; stages without deals are rows of 0.
@@ -51,7 +54,10 @@ def pipeline_by_stage(
     by
         Columns to group by; each group has all stages.
     as_of
-        Day on which age, rotting and overdue are judged; today in UTC by default.
+        Day on which age, rotting and overdue are judged; today in the pipeline's zone by default.
+    conversion
+        What money is converted to, and by which rates; None keeps currencies apart. With it there are the columns
+        ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
 
     Returns
     -------
@@ -79,7 +85,7 @@ def pipeline_by_stage(
     >>> result.frame.select("stage", "n", "value", "weighted").rows()
     [('Demo', 2, Decimal('400.00'), Decimal('200.0000')), ('Won', 1, Decimal('900.00'), None)]
     """
-    day = as_of_day(as_of)
+    day = as_of_day(as_of, pipeline.zone)
     metric = Metric(
         name="pipeline",
         base=ANY,
@@ -87,7 +93,7 @@ def pipeline_by_stage(
         reads=(pl.col("stage"), *open_days(pipeline, day)),
         weighs=True,
     )
-    deals = scope(frame, pipeline, metric, by=by, as_of=day)
+    deals = scope(frame, pipeline, metric, by=by, as_of=day, conversion=conversion)
     cells = _cells(deals)
     spine = _spine(deals, cells, pipeline)
     table = spine.join(cells, on=["stage", *deals.keys], how="left", nulls_equal=True)
@@ -105,7 +111,7 @@ def pipeline_by_stage(
 def open_days(pipeline: Pipeline, as_of: date) -> tuple[pl.Expr, ...]:
     """Of each open deal ``_age`` in days, and whether it is ``_rotting`` and ``_overdue``."""
     created, today = pl.col("created"), pl.lit(as_of)
-    touched = pl.coalesce(pl.col("updated").dt.date(), created)
+    touched = pl.coalesce(Zone.of(pipeline).days(pl.col("updated")), created)
     rotting = pl.lit(value=False)
     for stage in pipeline:
         if stage.kind is Kind.OPEN and stage.rot_days:
@@ -122,13 +128,14 @@ def _cells(deals: Scope) -> pl.DataFrame:
     measures = {
         "n": pl.len(),
         "value": pl.col("amount").sum(),
-        "blank": pl.col("amount").is_null().sum(),
+        "blank": BLANK.sum(),
         "weighted": deals.weighted_sum(),
-        "unweighted": (OPEN & pl.col("_weighted").is_null()).sum(),
+        "unweighted": (OPEN & pl.col("_weighted").is_null() & ~UNPRICED).sum(),
         "_age": pl.col("_age").cast(pl.Int64).sum(),
         "age_n": pl.col("_age").count(),
         "rotting": pl.col("_rotting").sum(),
         "overdue": pl.col("_overdue").sum(),
+        **deals.unpriced(),
     }
     cells = deals.deals.lazy().group_by("stage", *deals.keys).agg(**measures)
     return deals.settled(deals.looked_at(spelled_out(cells.collect())))
@@ -156,7 +163,7 @@ def _notes(deals: Scope, cells: pl.DataFrame, pipeline: Pipeline) -> dict[str, i
     unknown = [name for name in _strays(cells, pipeline) if name is not None]
     undefined = cells.filter(pl.col("stage").is_in(unknown))
     left_out = deals.counts(
-        blank=OPEN & pl.col("amount").is_null(),
+        blank=OPEN & BLANK,
         chance=OPEN & pl.col("amount").is_not_null() & pl.col("_weighted").is_null(),
         age=OPEN & pl.col("_age").is_null(),
     )

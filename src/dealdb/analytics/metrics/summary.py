@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.exact import median, middle
-from dealdb.analytics.flags import OPEN
+from dealdb.analytics.flags import BLANK, OPEN, UNPRICED, WON
 from dealdb.analytics.metrics.pipeline import open_days
 from dealdb.analytics.metrics.sales_cycle import cycle_notes
 from dealdb.analytics.options import By, Day, Window, as_of_day
@@ -49,6 +50,7 @@ def summary(
     since: Day = None,
     until: Day = None,
     as_of: Day = None,
+    conversion: Conversion | None = None,
 ) -> MetricResult:
     """
     The main figures of all deals.
@@ -64,7 +66,10 @@ def summary(
     since, until
         Window on the closing date of won and lost deals, ``until`` itself outside; open deals are those open now.
     as_of
-        Day on which overdue is judged; today in UTC by default.
+        Day on which overdue is judged; today in the pipeline's zone by default.
+    conversion
+        What money is converted to, and by which rates; None keeps currencies apart. With it there are the columns
+        ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
 
     Returns
     -------
@@ -94,7 +99,7 @@ def summary(
     >>> figures["deals"], figures["pipeline_value"], figures["win_rate"]
     (3, Decimal('100.00'), 0.5)
     """
-    day = as_of_day(as_of)
+    day = as_of_day(as_of, pipeline.zone)
     _, _, overdue = open_days(pipeline, day)
     metric = Metric(
         name="summary",
@@ -102,8 +107,17 @@ def summary(
         columns=_COLUMNS,
         reads=(*READS, overdue, pl.col("created"), pl.col("closed")),
         weighs=True,
+        money_of=OPEN | WON,
     )
-    deals = scope(frame, pipeline, metric, by=by, window=Window.of(since, until), as_of=day)
+    deals = scope(
+        frame,
+        pipeline,
+        metric,
+        by=by,
+        window=Window.of(since, until),
+        as_of=day,
+        conversion=conversion,
+    )
     sums = deals.table(**SUMS, weighted=deals.weighted_sum(), **_measures(is_wide=deals.are_wide))
     found = levers(sums, cycle="mean_cycle_days")
     table = sums.with_columns(
@@ -124,8 +138,8 @@ def _measures(*, is_wide: bool) -> dict[str, pl.Expr]:
         "deals": pl.len(),
         "open": OPEN.sum(),
         "pipeline_value": pl.when(OPEN).then("amount").sum(),
-        "blank": (OPEN & pl.col("amount").is_null()).sum(),
-        "unweighted": (OPEN & pl.col("_weighted").is_null()).sum(),
+        "blank": (OPEN & BLANK).sum(),
+        "unweighted": (OPEN & pl.col("_weighted").is_null() & ~UNPRICED).sum(),
         "overdue": pl.col("_overdue").sum(),
         "_middle": middle(pl.col("_size"), is_wide=is_wide),
         "median_cycle_days": pl.col("_days").median(),

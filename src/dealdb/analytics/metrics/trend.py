@@ -7,10 +7,11 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from dealdb.analytics.calendar.periods import Periods
+from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.exact import ratio
 from dealdb.analytics.flags import LOST, SIZE, WON
 from dealdb.analytics.options import By, Day, Window
-from dealdb.analytics.periods import Periods
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import CLOSED, Metric, Scope, scope
 from dealdb.errors import QueryError
@@ -23,6 +24,7 @@ _METRIC = Metric(
     base=_ENDED,
     columns=("period", "label", "created", "n", "won", "lost", "won_value", "win_rate"),
     reads=(SIZE, pl.col("created"), pl.col("closed")),
+    money_of=WON,
     left_out={
         "deals without a creation date, not in created": pl.col("created").is_null(),
         "closed deals without a closing date, not in won and lost": CLOSED
@@ -42,7 +44,8 @@ def trend(
     since: Day = None,
     until: Day = None,
     period: str = "month",
-    fiscal_year_start: int = 1,
+    fiscal_year_start: int | None = None,
+    conversion: Conversion | None = None,
 ) -> MetricResult:
     """
     Deals created, won and lost per period; empty periods are rows of 0.
@@ -59,9 +62,13 @@ def trend(
         Window, ``until`` itself outside: on the creation date for ``created``, on the closing date for the rest.
         Without them the periods go from the first date to the last.
     period
-        ``"day"``, ``"week"`` (from Monday), ``"month"``, ``"quarter"`` or ``"year"``.
+        ``"day"``, ``"week"``, ``"month"``, ``"quarter"`` or ``"year"``, as the pipeline divides the time: see its
+        ``week_start``, ``fiscal_start``, ``fiscal_name`` and ``fiscal_pattern``.
     fiscal_year_start
-        Month in which quarters and years begin, 1 to 12.
+        Month in which quarters and years begin, 1 to 12, whatever the pipeline says; None for what it says.
+    conversion
+        What money is converted to, and by which rates; None keeps currencies apart. With it there are the columns
+        ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
 
     Returns
     -------
@@ -94,14 +101,16 @@ def trend(
     >>> result.frame.select("label", "created", "won").rows()
     [('2026-01', 1, 1), ('2026-02', 0, 0), ('2026-03', 1, 0)]
     """
-    periods, window = Periods(period, fiscal_year_start), Window.of(since, until)
+    periods, window = Periods.of(period, pipeline, fiscal_year_start), Window.of(since, until)
     created_inside = window.holds("created")
     base = (created_inside & pl.col("created").is_not_null()) | _ENDED
-    deals = scope(frame, pipeline, replace(_METRIC, base=base), by=by, window=window)
+    deals = scope(
+        frame, pipeline, replace(_METRIC, base=base), by=by, window=window, conversion=conversion
+    )
     events = _events(deals, created_inside, periods)
     spine = _spine(events, deals, created_inside, periods)
     sums = events.group_by([periods.start(pl.col("_day")).alias("period"), *deals.keys]).agg(
-        pl.col(_SUMS).sum()
+        pl.col(*_SUMS, *deals.unpriced()).sum()
     )
     keys = ["period", *deals.keys]
     table = spine.join(sums, on=keys, how="left", nulls_equal=True)
@@ -124,7 +133,7 @@ def _events(deals: Scope, created_inside: pl.Expr, periods: Periods) -> pl.DataF
     by_day = [
         started.group_by(created_on.alias("_day"), *keys).agg(created=pl.len()),
         ended.group_by(closed_on.alias("_day"), *keys).agg(
-            won=WON.sum(), lost=LOST.sum(), won_value=pl.col("_size").sum()
+            won=WON.sum(), lost=LOST.sum(), won_value=pl.col("_size").sum(), **deals.unpriced()
         ),
     ]
     return spelled_out(pl.concat(by_day, how="diagonal").collect())

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import polars as pl
 
-from dealdb.analytics.flags import OPEN
+from dealdb.analytics.conversion import Conversion
+from dealdb.analytics.flags import OPEN, WON
 from dealdb.analytics.metrics.sales_cycle import cycle_notes
 from dealdb.analytics.options import By, Day, Window, choice
 from dealdb.analytics.result import MetricResult
@@ -22,6 +23,7 @@ _CLOSED = Metric(
         *("closed_n", "won", "sized_n", "cycle_n"),
     ),
     reads=(*READS, pl.col("created"), pl.col("closed")),
+    money_of=WON,
 )
 _METRICS = {"closed": _CLOSED, "open": replace(_CLOSED, base=ANY)}
 
@@ -34,6 +36,7 @@ def velocity(
     since: Day = None,
     until: Day = None,
     basis: str = "closed",
+    conversion: Conversion | None = None,
 ) -> MetricResult:
     """
     Money per day: deals times win rate times mean won size, over the sales cycle in days.
@@ -50,6 +53,9 @@ def velocity(
         Window on the closing date, ``until`` itself outside; open deals are those open now.
     basis
         What ``n`` counts: ``"closed"`` the deals closed in the window, ``"open"`` the deals open now.
+    conversion
+        What money is converted to, and by which rates; None keeps currencies apart. With it there are the columns
+        ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
 
     Returns
     -------
@@ -84,7 +90,9 @@ def velocity(
     100.0
     """
     metric = _METRICS[choice("basis", basis, _METRICS)]
-    deals = scope(frame, pipeline, metric, by=by, window=Window.of(since, until))
+    deals = scope(
+        frame, pipeline, metric, by=by, window=Window.of(since, until), conversion=conversion
+    )
     sums = deals.table(**SUMS, _open=OPEN.sum())
     found = levers(sums)
     n = sums["_open"] if basis == "open" else found["n"]

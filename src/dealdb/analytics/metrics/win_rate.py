@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import polars as pl
 
+from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.exact import ratio
-from dealdb.analytics.flags import HAS_MONEY, LOST, WON
+from dealdb.analytics.flags import HAS_MONEY, LOST, UNPRICED, WON
 from dealdb.analytics.options import By, Day, Window, choice
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import CLOSED, Metric, scope, total
+from dealdb.errors import QueryError
 from dealdb.model.pipeline import Pipeline
 
 _COUNT = Metric(name="win_rate", base=CLOSED, columns=("n", "won", "lost", "win_rate"), money=False)
@@ -23,7 +25,7 @@ _COUNTS = {"n": pl.len(), "won": WON.sum(), "lost": LOST.sum()}
 _VALUES = {
     "won_value": pl.when(WON).then("amount").sum(),
     "lost_value": pl.when(LOST).then("amount").sum(),
-    "lost_without_amount": (LOST & ~HAS_MONEY).sum(),
+    "lost_without_amount": (LOST & ~HAS_MONEY & ~UNPRICED).sum(),
 }
 # a share of lost deals without an amount above which the value win rate says nothing
 _MEANINGLESS = 0.5
@@ -37,6 +39,7 @@ def win_rate(
     since: Day = None,
     until: Day = None,
     measure: str = "count",
+    conversion: Conversion | None = None,
 ) -> MetricResult:
     """
     Share of closed deals that were won.
@@ -53,6 +56,9 @@ def win_rate(
         Window on the closing date, ``until`` itself outside.
     measure
         ``"count"``: won deals over closed deals. ``"value"``: also won value over closed value, a row a currency.
+    conversion
+        What money is converted to, and by which rates; None keeps currencies apart. With it there are the columns
+        ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
 
     Returns
     -------
@@ -78,8 +84,13 @@ def win_rate(
     0.6666666666666666
     """
     by_value = choice("measure", measure, ("count", "value")) == "value"
+    if conversion and not by_value:
+        msg = "a win rate by count has no money in it: give measure='value', or leave to= out"
+        raise QueryError(msg)
     metric = _VALUE if by_value else _COUNT
-    deals = scope(frame, pipeline, metric, by=by, window=Window.of(since, until))
+    deals = scope(
+        frame, pipeline, metric, by=by, window=Window.of(since, until), conversion=conversion
+    )
     sums = deals.table(**_COUNTS, **(_VALUES if by_value else {}))
     table = sums.with_columns(win_rate=ratio(sums["won"], sums["n"]))
     if not by_value:

@@ -10,13 +10,13 @@ from typing import Any
 
 import polars as pl
 
+from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.estimates.bootstrap import cluster_interval
 from dealdb.analytics.estimates.scores import scored
 from dealdb.analytics.exact import column_scale
 from dealdb.analytics.history.days import day_of_ms, midnight_ms
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import Day, choice, day_of, whole_number
-from dealdb.analytics.periods import Periods
 from dealdb.analytics.prediction.ends import WON, ends
 from dealdb.analytics.prediction.moments import chance_digits, chance_units, stood
 from dealdb.analytics.result import MetricResult
@@ -141,7 +141,7 @@ def _grid(past: Past, since: Day, horizon_days: int, every: str) -> list[date]:
         msg = f"no horizon of {horizon_days} days from {first} on is over by {past.day}: since has to be earlier"
         raise QueryError(msg)
     step = {"day": "1d", "week": "1w", "month": "1mo", "quarter": "1q", "year": "1y"}[every]
-    if Periods(every).most(first, ended) > _MOST_MOMENTS:
+    if Periods.of(every, past.pipeline).most(first, ended) > _MOST_MOMENTS:
         msg = f"more than {_MOST_MOMENTS:,} moments: choose a longer every, or a later since"
         raise QueryError(msg)
     return pl.date_range(first, ended, step, eager=True).to_list()

@@ -10,14 +10,14 @@ from typing import Any
 
 import polars as pl
 
+from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.estimates.scores import mape, wape
 from dealdb.analytics.exact import column_scale
 from dealdb.analytics.history.days import day_of_ms, end_ms
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import Day, whole_number
-from dealdb.analytics.periods import Periods
 from dealdb.analytics.prediction.ends import WON
-from dealdb.analytics.prediction.moments import chance_digits, chance_units, stood, years_of
+from dealdb.analytics.prediction.moments import chance_digits, chance_units, stood
 from dealdb.analytics.result import MetricResult
 from dealdb.errors import QueryError
 from dealdb.model.schema import MAX_DECIMAL_DIGITS
@@ -126,7 +126,7 @@ def _periods(past: Past, period: str, since: Day, until: Day) -> list[tuple[date
     day = day_of_ms(begin if first is None else max(first, begin), past.zone)
     after = day_of_ms(past.moment, past.zone)
     last = day_of_ms(max(end - 1, 0), past.zone)
-    found = Periods(period, years_of(past.pipeline)).between(day, after)
+    found = Periods.of(period, past.pipeline).between(day, after)
     if found.height > _MOST_PERIODS:
         msg = f"more than {_MOST_PERIODS} periods: choose a later since"
         raise QueryError(msg)

@@ -52,11 +52,6 @@ def chance_units(digits: int) -> pl.Expr:
     return (pl.col("chance") * float(10**digits)).round().cast(pl.Int128)
 
 
-def years_of(pipeline: Pipeline) -> int:
-    """Month in which the years of a pipeline begin."""
-    return int(getattr(pipeline, "fiscal_start", 1))
-
-
 def stood(past: Past, moment: int, names: Iterable[str]) -> pl.DataFrame:
     """
     Deals that existed just before a moment, with ``cause`` (0 open, 1 won, 2 lost) and ``chance`` of open ones.

@@ -8,11 +8,11 @@ from typing import Any
 
 import polars as pl
 
+from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.estimates.seasons import LEAST_YEARS, seasonal
 from dealdb.analytics.history.days import day_of_ms
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import choice, whole_number
-from dealdb.analytics.periods import Periods
 from dealdb.analytics.prediction.ends import WON
 from dealdb.analytics.prediction.moments import stood
 from dealdb.analytics.result import MetricResult

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.estimates.draws import Draws
 from dealdb.analytics.estimates.outcomes import won_within
 from dealdb.analytics.estimates.totals import MOST_EXACT, Outlook, exact_outlook, simulated
@@ -16,10 +17,8 @@ from dealdb.analytics.exact import column_scale
 from dealdb.analytics.history.days import DAY_MS, midnight_ms
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import Day, Window, choice, day_of, whole_number
-from dealdb.analytics.periods import Periods
 from dealdb.analytics.prediction.ends import WON, kinds, visits
 from dealdb.analytics.prediction.learned import chain_of, standing
-from dealdb.analytics.prediction.moments import years_of
 from dealdb.analytics.result import Basis, MetricResult
 from dealdb.errors import QueryError
 from dealdb.model.schema import MAX_DECIMAL_DIGITS
@@ -156,7 +155,7 @@ def _window(past: Past, since: Day, until: Day) -> tuple[Window, int]:
     first = day_of("since", since)
     if first is None:
         day = pl.select(pl.lit(last).dt.offset_by("-1d")).item()
-        first = Periods("quarter", years_of(past.pipeline)).between(day, day)["period"][0]
+        first = Periods.of("quarter", past.pipeline).between(day, day)["period"][0]
     return Window.of(first, last), end
 
 

@@ -1,11 +1,9 @@
-"""The commands for figures: ``stats``, ``pipeline``."""
+"""The command ``stats``: a metric of the deals."""
 
 from __future__ import annotations
 
 import inspect
-import re
 from dataclasses import asdict, dataclass, replace
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +19,6 @@ from dealdb.cli.output.printing import (
     TableFile,
     print_facts,
     print_rows,
-    save_rows,
     table_file,
     write_file,
 )
@@ -29,7 +26,6 @@ from dealdb.cli.output.streams import Output, note, note_as_text, note_escaped, 
 from dealdb.cli.session import At, Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
 from dealdb.model.names import column_named
-from dealdb.model.pipeline import Kind, Pipeline, Stage
 
 if TYPE_CHECKING:
     from dealdb.analytics import Analytics, MetricResult
@@ -96,6 +92,21 @@ def stats(
     period: Annotated[
         str | None, typer.Option(metavar="NAME", help="trend: day, week, month, quarter or year.")
     ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="CURRENCY", help="Convert money, by the rates of dealdb rates."),
+    ] = None,
+    rate_day: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAY",
+            help="With --to: event (closing day; open deals: --as-of), as-of, or a date [default: event].",
+        ),
+    ] = None,
+    rates_known: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="With --to: by the rates known then [default: now]."),
+    ] = None,
     sort: Sort = None,
     limit: Annotated[int | None, typer.Option(metavar="N", help="At most this many rows.")] = None,
     at: At = None,
@@ -121,94 +132,14 @@ def stats(
     rows = RowOptions(sort=names(sort), limit=limit, parquet=parquet, xlsx=xlsx, file=file)
     rows.check(session)
     given = {"where": where, "since": since, "until": until, "as_of": as_of, "measure": measure}
+    rate_day = "as_of" if rate_day == "as-of" else rate_day
+    given |= {"to": to, "rate_day": rate_day, "rates_known": rates_known}
     given |= {"outcome": outcome, "basis": basis, "of": of, "period": period}
     with session.reading(at) as db:
-        result = _metric(db.analytics, metric, {"by": names(by), "k": top, **given})
+        result = figures_of(db.analytics, metric, {"by": names(by), "k": top, **given})
         if not result.basis.n and at is None:
             tell_if_empty(db)
     show_metric(session, result, rows)
-
-
-def pipeline(
-    session: Session,
-    by: By = None,
-    where: Where = None,
-    as_of: AsOf = None,
-    at: At = None,
-    set_to: Annotated[
-        str | None,
-        typer.Option(
-            "--set",
-            metavar="STAGES",
-            help="Define the stages: NAME:KIND[:PROBABILITY[:ROT_DAYS]],...; a NAME with commas in quotes.",
-        ),
-    ] = None,
-    force: Annotated[  # noqa: FBT002 a flag
-        bool, typer.Option("--force", help="With --set: also leave out stages that deals are in.")
-    ] = False,
-    closes: Annotated[
-        bool | None,
-        typer.Option(
-            "--closes/--no-closes",
-            help="Whether saving a deal as won or lost sets its closing date, and reopening it clears that.",
-        ),
-    ] = None,
-    parquet: Parquet = None,
-    xlsx: Xlsx = None,
-) -> None:
-    """
-    Print the stages with their deals, or define the stages.
-
-    KIND is open, won or lost; the order is the order of the stages. To leave out a stage that deals are in takes
-    --force: these deals then count as open, whatever the stage is called. --closes and --no-closes are kept until they
-    are set again; at first it is --closes.
-    """
-    options = {"by": names(by), "where": where, "as_of": as_of}
-    file = table_file(parquet, xlsx)
-    if force and set_to is None:
-        msg = "--force belongs to --set, which defines the stages"
-        raise ConfigError(msg)
-    if set_to is None and closes is None:
-        with session.reading(at) as db:
-            print_metric(_metric(db.analytics, "pipeline", options), session.output, file)
-        return
-    if at or any(options.values()):
-        msg = "--set defines the stages for all deals: leave out --by, --where, --as-of and --at"
-        if set_to is None:
-            msg = "--closes is for all deals: leave out --by, --where, --as-of and --at"
-        raise ConfigError(msg)
-    stages = None if set_to is None else parse_stages(set_to)
-    with session.open() as db:
-        now = db.pipeline
-        wanted = replace(
-            now,
-            stages=now.stages if stages is None else stages.stages,
-            closes=now.closes if closes is None else closes,
-        )
-        db.set_pipeline(wanted, force=force)
-        rows = [{**asdict(stage), "kind": str(stage.kind)} for stage in db.pipeline]
-    save_rows(rows, ["name", "kind", "probability", "rot_days"], session.output, file)
-
-
-def parse_stages(text: str) -> Pipeline:
-    """
-    Pipeline from the text of ``--set``, as ``Pipeline.to_text`` writes it.
-
-    Raises
-    ------
-    ConfigError
-        If a stage is not ``NAME:KIND[:PROBABILITY[:ROT_DAYS]]``.
-    SchemaError
-        If a probability or a number of days is out of range, or a name occurs twice.
-
-    Examples
-    --------
-    >>> [stage.name for stage in parse_stages("Lead:open:0.1:30,Won:won")]
-    ['Lead', 'Won']
-    >>> [stage.name for stage in parse_stages('"Lead, cold":open,Won:won')]
-    ['Lead, cold', 'Won']
-    """
-    return Pipeline(tuple(_parse_stage(item.strip()) for item in _STAGE.findall(text)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -347,7 +278,15 @@ def figure_form(name: str) -> Form:
     return Form(digits=digits, grouped=True)
 
 
-def _metric(analytics: Analytics, metric: str, options: dict[str, Any]) -> MetricResult:
+def figures_of(analytics: Analytics, metric: str, options: dict[str, Any]) -> MetricResult:
+    """
+    A metric by its name, with the options that were given.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such metric, or it takes no such option.
+    """
     if metric not in METRICS:
         msg = f"there is no metric {metric!r}; the metrics are {', '.join(METRICS)}"
         raise ConfigError(msg)
@@ -360,26 +299,3 @@ def _metric(analytics: Analytics, metric: str, options: dict[str, Any]) -> Metri
         raise ConfigError(msg)
     result: MetricResult = method(**given)
     return result
-
-
-# a name in quotes may have commas and colons; anything else ends at the next comma
-_STAGE = re.compile(r'(?:^|(?<=,))(?:\s*"(?:[^"]|"")*"(?=\s*:))?[^,]*')
-_QUOTED = re.compile(r'"(?:[^"]|"")*"(?=:)')
-
-
-def _parse_stage(text: str) -> Stage:
-    quoted = _QUOTED.match(text)
-    name, rest = (quoted[0], text[quoted.end() :]) if quoted else text.partition(":")[::2]
-    if quoted:
-        name, rest = name[1:-1].replace('""', '"'), rest.removeprefix(":")
-    kind, probability, rot_days = (*rest.split(":"), "", "", "")[:3]
-    if rest.count(":") > 2 or kind not in set(Kind):
-        msg = f"{text!r} is not NAME:KIND[:PROBABILITY[:ROT_DAYS]] with KIND open, won or lost"
-        raise ConfigError(msg)
-    try:
-        chance = Decimal(probability) if probability else None
-        days = int(rot_days) if rot_days else None
-    except (InvalidOperation, ValueError):
-        msg = f"{text!r}: PROBABILITY is a number from 0 to 1, ROT_DAYS a whole number"
-        raise ConfigError(msg) from None
-    return Stage(name, Kind(kind), chance, days)

@@ -129,7 +129,7 @@ def told(pipeline: Pipeline, known: Pipeline, outcomes: Mapping[str, Collection[
         stage if stage.name in known else _with_kind(stage, outcomes.get(stage.name, ()))
         for stage in pipeline
     ]
-    return replace(pipeline, stages=tuple(sorted(stages, key=lambda stage: stage.kind.rank)))
+    return pipeline.with_stages(sorted(stages, key=lambda stage: stage.kind.rank))
 
 
 def _with_kind(stage: Stage, kinds: Collection[Kind]) -> Stage:

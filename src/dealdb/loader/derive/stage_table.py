@@ -52,11 +52,17 @@ class StageTable:
 
     def defining(self, pipeline: Pipeline) -> Pipeline:
         """Pipeline that has these stages as the table defines them, and keeps the others."""
-        rot = {stage.name: stage.rot_days for stage in pipeline}
-        own = [replace(stage, rot_days=rot.get(stage.name)) for stage in self.stages]
+        known = {stage.name: stage for stage in pipeline}
+        own = [_with_what_no_table_says(stage, known.get(stage.name)) for stage in self.stages]
         others = [stage for stage in pipeline if stage.name not in self.labels.values()]
         stages = sorted([*own, *others], key=lambda stage: stage.kind.rank)
-        return replace(pipeline, stages=tuple(stages))
+        return pipeline.with_stages(stages)
+
+
+def _with_what_no_table_says(stage: Stage, known: Stage | None) -> Stage:
+    if known is None:
+        return stage
+    return replace(stage, rot_days=known.rot_days, category=known.category)
 
 
 def read_stages(source: Any) -> StageTable:

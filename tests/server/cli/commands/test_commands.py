@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -461,6 +462,31 @@ def test_the_pipeline_is_shown_and_set(run: Run, loaded: DealDatabase) -> None:
     assert run("pipeline", "--set", stages).code == 0
     lead, _, proposal, *_ = loaded.pipeline
     assert (lead.probability, lead.rot_days, proposal.probability) == (Decimal("0.05"), 14, None)
+
+
+def test_the_calendar_of_the_pipeline_is_shown_and_set(run: Run, loaded: DealDatabase) -> None:
+    before = loaded.pipeline
+    assert run("pipeline", "--calendar", "--json").json == {
+        "closes": True, "zone": "UTC", "week_start": 1, "fiscal_start": 1, "fiscal_name": "end",
+        "fiscal_pattern": None, "fiscal_year_end": None, "renamed": {},
+    }  # fmt: skip
+    given = ("--zone", "Europe/Berlin", "--week-start", "7", "--fiscal-start", "2")
+    assert run("pipeline", *given, "--renamed", "Call=Demo", "--renamed", "x=y").code == 0
+    wanted: dict[str, Any] = {"zone": "Europe/Berlin", "week_start": 7, "fiscal_start": 2}
+    assert loaded.pipeline == replace(before, **wanted, renamed={"Call": "Demo", "x": "y"})
+    pattern = ("--fiscal-pattern", "4-4-5", "--fiscal-year-end", "Last Saturday of January")
+    shown = run("pipeline", *pattern, "--renamed", "x=", "--json").json
+    assert shown["fiscal_year_end"] == "last saturday of january"
+    assert (shown["zone"], shown["renamed"]) == ("Europe/Berlin", {"Call": "Demo"})
+    assert "Europe/Berlin" in run("pipeline", "--calendar").out
+    # the stages can be set without saying it again
+    assert run("pipeline", "--set", "Lead:open:::commit,Won:won", "--force").code == 0
+    assert (loaded.pipeline.zone, loaded.pipeline.stages[0].category) == ("Europe/Berlin", "commit")
+    assert run("pipeline", "--fiscal-pattern", "none").code == 0
+    assert loaded.pipeline.fiscal_year_end is None
+    for refused in (("--zone", "Mars/Phobos"), ("--week-start", "8"), ("--renamed", "=x")):
+        assert run("pipeline", *refused).code != 0
+    assert run("pipeline", "--zone", "UTC", "--by", "owner").code != 0
 
 
 def test_the_pipeline_says_whether_saves_set_closing_dates(run: Run, loaded: DealDatabase) -> None:

@@ -532,3 +532,15 @@ def test_summary(deals: list[Deal], by: Any, window: Any) -> None:
         )
     options = {"since": window[0], "until": window[1], "as_of": AS_OF}
     check(summary(frame_of(deals), PIPELINE, by, **options), expected)
+
+
+def test_a_deal_rots_by_days_of_the_zone() -> None:
+    stages = (Stage("Lead", Kind.OPEN, rot_days=7),)
+    # in Berlin that is the first of April
+    updated = datetime(2026, 3, 31, 22, 30, tzinfo=UTC)
+    frame = pl.DataFrame({"stage": ["Lead"], "updated": [updated]})
+    rotting = [
+        pipeline_by_stage(frame, Pipeline(stages, zone=zone), as_of="2026-04-08")["rotting"]
+        for zone in ("UTC", "Europe/Berlin")
+    ]
+    assert rotting == [1, 0]

@@ -93,3 +93,43 @@ def test_the_first_year(period: str, length: int, first_month: int) -> None:
             continue
         with pytest.raises(QueryError, match="begins before the year 1"):
             trend(frame, STAGES, period=period, fiscal_year_start=first_month)
+
+
+def test_periods_are_those_of_the_pipeline() -> None:
+    frame = deals(won(created=date(2026, 1, 31), closed=date(2026, 2, 1)))
+
+    def labels(period: str, **settings: Any) -> list[str]:
+        stages = Pipeline(STAGES.stages, **settings)
+        return trend(frame, stages, period=period).frame["label"].to_list()
+
+    assert labels("quarter") == ["2026-Q1"]
+    assert labels("quarter", fiscal_start=2) == ["FY2026-Q4", "FY2027-Q1"]
+    assert labels("year", fiscal_start=2, fiscal_name="start") == ["FY2025", "FY2026"]
+    weeks: dict[str, Any] = {
+        "fiscal_pattern": "4-4-5",
+        "fiscal_year_end": "last saturday of january",
+    }
+    assert labels("month", **weeks) == ["FY2026-P12", "FY2027-P1"]
+    assert labels("week") == ["2026-W05"]
+    # the first of February is a Sunday
+    assert labels("week", week_start=7) == ["2026-W04", "2026-W05"]
+    # an own month wins
+    own = Pipeline(STAGES.stages, fiscal_start=2)
+    assert trend(frame, own, period="quarter", fiscal_year_start=1).frame["label"].to_list() == [
+        "2026-Q1"
+    ]
+
+
+@pytest.mark.parametrize("by", [None, "owner"])
+def test_figures_of_periods_of_whole_weeks(by: str | None) -> None:
+    days = (date(2026, 2, 28), date(2026, 3, 1), date(2026, 3, 28), date(2026, 3, 29))
+    frame = deals(*(won(created=day, closed=day) for day in days))
+    weeks: dict[str, Any] = {
+        "fiscal_pattern": "4-4-5",
+        "fiscal_year_end": "last saturday of january",
+    }
+    found = trend(frame, Pipeline(STAGES.stages, **weeks), by).frame
+    rows = found.select("label", "created", "won", "won_value").rows()
+    assert rows == [
+        ("FY2027-P1", 1, 1, 100), ("FY2027-P2", 2, 2, 200), ("FY2027-P3", 1, 1, 100),
+    ]  # fmt: skip

@@ -32,7 +32,11 @@ DEALS = "deal_id,deal_pipeline_stage_id,closedate\n1,s3,2026-01-31\n2,s1,2026-02
 def test_stages_get_their_names_order_and_meaning(tmp_path: Path, text: str) -> None:
     (tmp_path / "stages.csv").write_text(text)
     store = Recorder()
-    store.set_pipeline(Pipeline((Stage("Demo", Kind.OPEN, rot_days=30), Stage("Old", Kind.LOST))))
+    store.set_pipeline(
+        Pipeline(
+            (Stage("Demo", Kind.OPEN, rot_days=30, category="commit"), Stage("Old", Kind.LOST))
+        )
+    )
     for _ in range(2):
         report = store.load_text(tmp_path, DEALS, stages=tmp_path / "stages.csv")
         assert [(stage.name, str(stage.kind)) for stage in store.pipeline()] == [
@@ -40,7 +44,7 @@ def test_stages_get_their_names_order_and_meaning(tmp_path: Path, text: str) -> 
             ("Verloren", "lost"), ("Old", "lost"),
         ]  # fmt: skip
     by_name = {stage.name: stage for stage in store.pipeline()}
-    assert by_name["Demo"].rot_days == 30
+    assert (by_name["Demo"].rot_days, by_name["Demo"].category) == (30, "commit")
     assert [by_name[name].probability for name in ("Demo", "Angebot", "Gewonnen")] == [
         Decimal("0.2"), Decimal("0.6"), Decimal(1),
     ]  # fmt: skip

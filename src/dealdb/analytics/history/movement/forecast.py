@@ -7,11 +7,11 @@ from decimal import Context, Decimal
 
 import polars as pl
 
+from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.history.movement.ends import needed
 from dealdb.analytics.history.opens import PIPELINE, category_of, kind_of, weighed
 from dealdb.analytics.history.past import LINE, Past, spine
 from dealdb.analytics.options import Day, Window
-from dealdb.analytics.periods import Periods
 from dealdb.analytics.result import MIXED, MetricResult
 from dealdb.analytics.weights import Weights
 from dealdb.errors import QueryError
@@ -68,7 +68,7 @@ def forecast(past: Past, *, since: Day, until: Day, period: str = "month") -> Me
     ------
     docs/metrics.md#forecast
     """
-    periods = Periods(period)
+    periods = Periods.of(period, past.pipeline)
     window = past.bounds(since, until)[2]
     needed("since", None if window.since is None else 0)
     needed("until", None if window.until is None else 0)

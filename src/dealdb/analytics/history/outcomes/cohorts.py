@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.exact import ratio
 from dealdb.analytics.history.outcomes.closings import (
     IS_WON,
@@ -18,7 +19,6 @@ from dealdb.analytics.history.outcomes.closings import (
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.metrics.trend import MAX_ROWS
 from dealdb.analytics.options import choice, whole_number
-from dealdb.analytics.periods import Periods
 from dealdb.analytics.result import MetricResult
 from dealdb.errors import QueryError
 
@@ -34,7 +34,7 @@ def cohorts(
     by_period: str = "month",
     measure: str = "won_n",
     periods: int = 12,
-    fiscal_year_start: int = 1,
+    fiscal_year_start: int | None = None,
 ) -> MetricResult:
     """
     How many of the deals that were created in a period were won by the k-th period after it.
@@ -70,7 +70,7 @@ def cohorts(
     ------
     docs/metrics.md#cohorts
     """
-    calendar = Periods(by_period, fiscal_year_start)
+    calendar = Periods.of(by_period, past.pipeline, fiscal_year_start)
     choice("measure", measure, _MEASURES)
     whole_number("periods", periods, least=1, most=MAX_ROWS)
     keys = past.keys((*_ROWS, *_FIGURES))

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.exact import ratio
 from dealdb.analytics.history.days import as_days
 from dealdb.analytics.history.outcomes.closings import (
@@ -20,7 +21,6 @@ from dealdb.analytics.history.past import Past
 from dealdb.analytics.history.state import values_until
 from dealdb.analytics.metrics.trend import MAX_ROWS
 from dealdb.analytics.options import Day, Window
-from dealdb.analytics.periods import Periods
 from dealdb.analytics.result import MetricResult
 from dealdb.errors import QueryError
 
@@ -35,7 +35,7 @@ def trend_of_events(
     since: Day = None,
     until: Day = None,
     period: str = "month",
-    fiscal_year_start: int = 1,
+    fiscal_year_start: int | None = None,
 ) -> MetricResult:
     """
     Deals created, won and lost per period, by the moment at which it happened.
@@ -69,7 +69,7 @@ def trend_of_events(
     ------
     docs/metrics.md#trend-of-events
     """
-    calendar = Periods(period, fiscal_year_start)
+    calendar = Periods.of(period, past.pipeline, fiscal_year_start)
     first, end, window = past.bounds(since, until)
     past = past.ending(end)
     keys = past.keys((*_ROWS, *_FIGURES))

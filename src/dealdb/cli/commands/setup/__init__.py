@@ -1,0 +1,1 @@
+"""Commands for what figures rest on: the stages, the calendar, rates and quotas."""
