@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dealdb.store.facts.follower import FactsLog
     from dealdb.store.history.feed import Feed
     from dealdb.store.history.feed_start import Since
-    from dealdb.store.history.one_deal import DealHistories
+    from dealdb.store.history.index.one_deal import DealHistories
     from dealdb.store.replica.snapshot import Snapshot
     from dealdb.store.upkeep.other_programs import OtherPrograms
 
@@ -49,7 +49,7 @@ class StoreHistory:
     def history(self, deal_id: str) -> pl.DataFrame:
         """Every change of one deal; see ``changes.history_of``."""
         from dealdb.store.history.changes import history_of
-        from dealdb.store.history.one_deal import DealHistories
+        from dealdb.store.history.index.one_deal import DealHistories
 
         self._others.shown()
         if self._lazy_histories is None:

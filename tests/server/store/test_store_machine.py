@@ -52,7 +52,7 @@ from dealdb.store.encoding import FACT_COLUMNS
 from dealdb.store.facts.follower import FactsLog
 from dealdb.store.facts.state import state_before
 from dealdb.store.history.changes import history_in, history_of
-from dealdb.store.history.one_deal import DealHistories
+from dealdb.store.history.index.one_deal import DealHistories
 from dealdb.store.history.reading import read_history
 from dealdb.store.log.reader import has_position
 from dealdb.store.replica.replica import Replica

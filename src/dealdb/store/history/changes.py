@@ -9,7 +9,7 @@ import polars as pl
 from dealdb.connection import Link
 from dealdb.model.schema import Schema
 from dealdb.model.values import encode
-from dealdb.store.history.one_deal import DealHistories
+from dealdb.store.history.index.one_deal import DealHistories
 from dealdb.store.history.reading import moment_of, read_history
 from dealdb.store.history.told import Retold
 from dealdb.store.keys import Keys
