@@ -24,8 +24,8 @@ from dealdb.store.archive.manifest import Manifest
 from dealdb.store.archive.segments import IndexPlace, Segment, sealed_entry
 from dealdb.store.archive.string_keys import is_wrong_type
 from dealdb.store.bounds.wall import Reading
-from dealdb.store.history.reading import follows
 from dealdb.store.history.index.tail import LogTail
+from dealdb.store.history.reading import follows
 from dealdb.store.keys import Keys
 from dealdb.store.log.entry import Entry, Position, RawEntry
 from dealdb.store.log.reader import entries_in
