@@ -413,15 +413,16 @@ class DealDatabase:
             lambda where: self.query.select(where),
             of=LiveDeals(self),
             facts=self._facts,
+            quotas=lambda: self.quotas.frame(),
             compile=compiled,
             rates=lambda known: self.rates.frame(known),
         )
 
-    def _facts(self, *, time: str, assume: str) -> Facts:
+    def _facts(self, *, time: str, assume: str, known: date | None = None) -> Facts:
         store = self._store
-        return (
-            store.facts() if time == "recorded" else store.event_facts(None, cast("Assume", assume))
-        )
+        if time == "recorded" and known is None:
+            return store.facts()
+        return store.event_facts(known, cast("Assume", assume))
 
     @cached_property
     def rates(self) -> Rates:

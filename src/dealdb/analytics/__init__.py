@@ -6,7 +6,7 @@ deals that a metric counts, and ``metrics`` has one file for each.
 
 The order of the parts; nothing imports from a part behind it:
 options, result → calendar → flags, doubts → exact → weights, conversion → scope, shared_sums → metrics → history →
-estimates → prediction → on_history → analytics.
+estimates → prediction → methods → analytics.
 """
 
 from __future__ import annotations

@@ -11,6 +11,11 @@ import polars as pl
 from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.flags import KEPT
 from dealdb.analytics.history.past import Compile, Where
+from dealdb.analytics.methods.base import FactSource
+from dealdb.analytics.methods.movement import MovementMetrics
+from dealdb.analytics.methods.outcomes import OutcomeMetrics
+from dealdb.analytics.methods.predictions import PredictionMetrics
+from dealdb.analytics.methods.stages import StageMetrics
 from dealdb.analytics.metrics import (
     concentration,
     deal_size,
@@ -22,7 +27,6 @@ from dealdb.analytics.metrics import (
     velocity,
     win_rate,
 )
-from dealdb.analytics.on_history import FactSource, OnHistory
 from dealdb.analytics.options import By, Day, as_of_day, day_of
 from dealdb.analytics.result import MetricResult
 from dealdb.engines import all_on_engines
@@ -32,7 +36,7 @@ from dealdb.store.replica.snapshot import Snapshot
 
 
 @all_on_engines()
-class Analytics(OnHistory):
+class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics):
     """
     Figures about deals; each call sees every change that was acknowledged before it began.
 
@@ -60,6 +64,8 @@ class Analytics(OnHistory):
         Gives what happened to the deals; None where nobody knows.
     compile
         Makes an expression of a filter, for metrics on history.
+    quotas
+        Gives the quotas.
     rates
         Gives the rates known at the end of a day, None for now, as ``Conversion`` takes them; without it, no money can
         be converted.
@@ -82,12 +88,14 @@ class Analytics(OnHistory):
         of: object = None,
         facts: FactSource | None = None,
         compile: Compile | None = None,
+        quotas: Callable[[], pl.DataFrame] | None = None,
         rates: Callable[[date | None], pl.DataFrame] | None = None,
     ) -> None:
         self._rates = rates
         self._of = of
         self._facts = facts
         self._compile = compile
+        self._quotas = quotas
         self._select = select
         self._today = today
         self._warning = warning

@@ -1,0 +1,1 @@
+"""The methods of ``Analytics`` for metrics on history."""

@@ -1,0 +1,114 @@
+"""What the methods of metrics on history share: where the history comes from, and their options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Protocol, TypedDict
+
+import polars as pl
+
+from dealdb.analytics.history.past import Compile, Moment, Past, Where
+from dealdb.analytics.options import By, choice
+from dealdb.errors import QueryError
+from dealdb.store.facts.facts import Facts
+
+
+class FactSource(Protocol):
+    """Gives what happened to the deals."""
+
+    def __call__(self, *, time: str, assume: str, known: date | None = None) -> Facts:
+        """
+        The history of all deals.
+
+        Parameters
+        ----------
+        time
+            ``"event"``: as it happened. ``"recorded"``: as the log got to know it.
+        assume
+            What was so before a deal was first saved: ``"birth"``, ``"backfill"`` or ``"none"``.
+        known
+            The last day whose commits count; None for all.
+        """
+        ...
+
+
+class PastOptions(TypedDict, total=False):
+    """
+    The options that all metrics on history share.
+
+    Attributes
+    ----------
+    where
+        SQL text or a boolean Polars expression, of the deal at ``as_of``; of a deleted one, as it was last.
+    as_of
+        Facts before the end of this date, or before this datetime, count; now by default.
+    pipeline
+        ``"now"``: stages mean what they mean now. ``"then"``: what they meant at ``as_of``.
+    by_at
+        ``"event"``: groups are those of the moment when something happened; ``"end"``: at ``as_of``; ``"now"``.
+    time
+        ``"event"``: things happened when they happened. ``"recorded"``: when the log got to know them.
+    assume
+        What was so of a deal before it was first saved: ``"birth"`` (its first values, from ``created`` on),
+        ``"backfill"`` (also without ``created``) or ``"none"``.
+    deals
+        True for a line for each deal, with what it adds to the figures, instead of these.
+    """
+
+    where: Where
+    as_of: Moment
+    pipeline: str
+    by_at: str
+    time: str
+    assume: str
+    deals: bool
+
+
+class HistoryMethods:
+    """
+    Metrics of what happened to deals.
+
+    All take ``by`` and the options of ``PastOptions``. With ``deals=True`` the result has a line for each deal: what it
+    adds to the figures (``value``), and the facts that this rests on (``from``, ``to``, ``at``). The lines add up to
+    the figures exactly.
+
+    Each costs one round trip when nothing is new, and reads the history when a metric first asks for it. All raise
+    ``QueryError`` for an option that can't be understood and for a moment before the first fact, and ``StoreError``
+    when the server can't be reached.
+    """
+
+    _facts: FactSource | None
+    _compile: Compile | None
+    _quotas: Callable[[], pl.DataFrame] | None
+
+    def _past(self, by: By, options: PastOptions, *, by_at: str | None = None) -> Past:
+        if self._compile is None:
+            raise _without_history()
+        facts = self._history(options)
+        notes = ["as it was recorded"] if options.get("time") == "recorded" else []
+        if facts.n_assumed:
+            notes.append(f"values before their record assumed of {facts.n_assumed:,} deals")
+        return Past(
+            facts=facts,
+            compile=self._compile,
+            by=by,
+            where=options.get("where"),
+            as_of=options.get("as_of"),
+            pipeline_of=options.get("pipeline", "now"),
+            by_at=options.get("by_at", by_at),
+            deals=options.get("deals", False),
+            notes=notes,
+        )
+
+    def _history(self, options: PastOptions, *, known: date | None = None) -> Facts:
+        """The history that was asked for, or what of it was known at the end of a day."""
+        if self._facts is None:
+            raise _without_history()
+        time = choice("time", options.get("time", "event"), ("event", "recorded"))
+        assume = choice("assume", options.get("assume", "birth"), ("birth", "backfill", "none"))
+        return self._facts(time=time, assume=assume, known=known)
+
+
+def _without_history() -> QueryError:
+    return QueryError("these deals have no history: metrics on history are those of a database")

@@ -1,0 +1,151 @@
+"""``MovementMetrics``: metrics of what changed and what is to come, a method each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Unpack
+
+from dealdb.analytics.history.movement.coverage import Number, coverage
+from dealdb.analytics.history.movement.forecast import forecast
+from dealdb.analytics.history.movement.slippage import slippage
+from dealdb.analytics.history.movement.waterfall import waterfall
+from dealdb.analytics.methods.base import HistoryMethods, PastOptions
+from dealdb.analytics.options import By, Day
+from dealdb.analytics.result import MetricResult
+
+
+class MovementMetrics(HistoryMethods):
+    """Metrics of what changed and what is to come, a method each."""
+
+    def waterfall(
+        self,
+        by: By = None,
+        *,
+        since: Day,
+        until: Day = None,
+        due: Sequence[Day] | None = None,
+        net: bool = True,
+        **past: Unpack[PastOptions],
+    ) -> MetricResult:
+        """
+        What led from the open pipeline of one day to that of another.
+
+        The options and the figures are those of ``dealdb.analytics.history.movement.waterfall``;
+        ``past`` has the options that metrics on history share (``PastOptions``).
+
+        Raises
+        ------
+        QueryError
+            If an option can't be understood, or a moment is before the first fact.
+        StoreError
+            If the server can't be reached.
+
+        Cost
+        ----
+        One round trip when nothing is new, and a scan of the histories of the fields that it reads.
+
+        Source
+        ------
+        docs/metrics.md#waterfall
+        """
+        return waterfall(self._past(by, past), since=since, until=until, due=due, net=net)
+
+    def slippage(
+        self,
+        by: By = None,
+        *,
+        since: Day,
+        until: Day,
+        settle: str | timedelta | int = 0,
+        **past: Unpack[PastOptions],
+    ) -> MetricResult:
+        """
+        Deals that were open and due in a period as it began: what became of them by its end.
+
+        The options and the figures are those of ``dealdb.analytics.history.movement.slippage``;
+        ``past`` has the options that metrics on history share (``PastOptions``).
+
+        Raises
+        ------
+        QueryError
+            If an option can't be understood, or a moment is before the first fact.
+        StoreError
+            If the server can't be reached.
+
+        Cost
+        ----
+        One round trip when nothing is new, and a scan of the histories of the fields that it reads.
+
+        Source
+        ------
+        docs/metrics.md#slippage
+        """
+        return slippage(self._past(by, past), since=since, until=until, settle=settle)
+
+    def coverage(
+        self,
+        by: By = None,
+        *,
+        since: Day,
+        until: Day,
+        target: Number | Mapping[Any, Number],
+        win_rate: Number | None = None,
+        **past: Unpack[PastOptions],
+    ) -> MetricResult:
+        """
+        Open deals of a period over what is missing of its target, and how much of them is needed.
+
+        The options and the figures are those of ``dealdb.analytics.history.movement.coverage``;
+        ``past`` has the options that metrics on history share (``PastOptions``).
+
+        Raises
+        ------
+        QueryError
+            If an option can't be understood, or a moment is before the first fact.
+        StoreError
+            If the server can't be reached.
+
+        Cost
+        ----
+        One round trip when nothing is new, and a scan of the histories of the fields that it reads.
+
+        Source
+        ------
+        docs/metrics.md#coverage
+        """
+        return coverage(
+            self._past(by, past), since=since, until=until, target=target, win_rate=win_rate
+        )
+
+    def forecast(
+        self,
+        by: By = None,
+        *,
+        since: Day,
+        until: Day,
+        period: str = "month",
+        **past: Unpack[PastOptions],
+    ) -> MetricResult:
+        """
+        Money that was won, and that open deals may bring, by the period in which they are expected to close.
+
+        The options and the figures are those of ``dealdb.analytics.history.movement.forecast``;
+        ``past`` has the options that metrics on history share (``PastOptions``).
+
+        Raises
+        ------
+        QueryError
+            If an option can't be understood, or a moment is before the first fact.
+        StoreError
+            If the server can't be reached.
+
+        Cost
+        ----
+        One round trip when nothing is new, and a scan of the histories of the fields that it reads.
+
+        Source
+        ------
+        docs/metrics.md#forecast
+        """
+        return forecast(self._past(by, past), since=since, until=until, period=period)
