@@ -10,6 +10,8 @@ import polars as pl
 
 from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.flags import KEPT
+from dealdb.analytics.history.outcomes.leaderboard import leaderboard_at_closing
+from dealdb.analytics.history.outcomes.trend_events import trend_of_events
 from dealdb.analytics.history.past import Compile, Where
 from dealdb.analytics.methods.base import FactSource
 from dealdb.analytics.methods.movement import MovementMetrics
@@ -27,7 +29,7 @@ from dealdb.analytics.metrics import (
     velocity,
     win_rate,
 )
-from dealdb.analytics.options import By, Day, as_of_day, day_of
+from dealdb.analytics.options import By, Day, as_of_day, choice, day_of
 from dealdb.analytics.result import MetricResult
 from dealdb.engines import all_on_engines
 from dealdb.errors import QueryError
@@ -523,6 +525,7 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         where: Where = None,
         since: Day = None,
         until: Day = None,
+        at: str = "now",
         to: str | None = None,
         rate_day: Day = "event",
         rates_known: Day = None,
@@ -540,6 +543,9 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
             SQL text or a boolean Polars expression; None for all deals.
         since, until
             Window on the closing date, ``until`` itself outside; open deals are those open now.
+        at
+            ``"now"``: whose deals they are now. ``"closing"``: whose they were when they were closed, by their
+            history.
         to
             Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the
             columns ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
@@ -576,6 +582,10 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         >>> board.frame.select("rank", "owner").rows()
         [(1, 'Bob'), (2, 'Ann')]
         """
+        if choice("at", at, ("now", "closing")) == "closing":
+            self._refuse_conversion(to)
+            past = self._past(by, {"where": where})
+            return leaderboard_at_closing(past, since=since, until=until)
         frame, pipeline = self._deals(where)
         money = self._conversion(pipeline, to, rate_day, rates_known, None)
         return self._said(
@@ -665,6 +675,7 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         until: Day = None,
         period: str = "month",
         fiscal_year_start: int | None = None,
+        events: bool = False,
         to: str | None = None,
         rate_day: Day = "event",
         rates_known: Day = None,
@@ -687,6 +698,8 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
             ``"day"``, ``"week"``, ``"month"``, ``"quarter"`` or ``"year"``, as the pipeline divides the time.
         fiscal_year_start
             Month in which quarters and years begin, 1 to 12, whatever the pipeline says; None for what it says.
+        events
+            Whether deals count when it happened, by their history, and reopened and deleted ones are in.
         to
             Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the
             columns ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
@@ -720,6 +733,15 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         >>> months.frame.select("label", "created", "won").rows()
         [('2026-01', 1, 0), ('2026-02', 0, 1)]
         """
+        if events:
+            self._refuse_conversion(to)
+            return trend_of_events(
+                self._past(by, {"where": where}),
+                since=since,
+                until=until,
+                period=period,
+                fiscal_year_start=fiscal_year_start,
+            )
         frame, pipeline = self._deals(where)
         money = self._conversion(pipeline, to, rate_day, rates_known, None)
         figures = trend(
@@ -733,3 +755,8 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
             conversion=money,
         )
         return self._said(figures)
+
+    def _refuse_conversion(self, to: str | None) -> None:
+        if to is not None:
+            msg = "to converts the money of deals as they are now; leave it out for figures of what happened"
+            raise QueryError(msg)

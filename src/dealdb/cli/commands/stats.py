@@ -191,12 +191,18 @@ def show_metric(session: Session, result: MetricResult, rows: RowOptions) -> Non
 
 def print_metric(result: MetricResult, output: Output, file: TableFile | None = None) -> None:
     """Print a metric: a table, or its figures one a line where it has one row; or write its table to a file."""
+    # not at the top: the program starts without it
+    import polars as pl
+
     frame, basis = result.frame, result.basis
     if output is Output.JSON and file is None:
         say(to_json({"metric": result.name, "basis": asdict(basis), "rows": frame.to_dicts()}))
         return
     labels = {key: label_of(result.name, key) for key in frame.columns}
-    forms = {labels[key]: figure_form(key) for key in frame.columns}
+    forms = {
+        labels[key]: figure_form(key, is_money=isinstance(dtype, pl.Decimal))
+        for key, dtype in frame.schema.items()
+    }
     by_label = output in (Output.TABLE, Output.MD) and file is None
     if file is not None:
         write_file(frame, output, file)
@@ -259,7 +265,7 @@ def _sort_key(metric: str, name: str, keys: list[str]) -> tuple[str, bool]:
     return column_named(key, keys), name.startswith("-")
 
 
-def figure_form(name: str) -> Form:
+def figure_form(name: str, *, is_money: bool = False) -> Form:
     """
     How a table writes a figure of a metric; JSON and CSV have all digits.
 
@@ -272,7 +278,7 @@ def figure_form(name: str) -> Form:
     ... )
     (True, 1, 2)
     """
-    if name.endswith(_SHARES):
+    if name.endswith(_SHARES) and not is_money:
         return Form(percent=True, digits=1)
     digits = {"hhi": 4}.get(name, 1 if name.endswith("days") else 2)
     return Form(digits=digits, grouped=True)

@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,8 @@ from dealdb.cli.arguments import Sort, names
 from dealdb.cli.commands.find import tell_if_empty
 from dealdb.cli.commands.stats import By, RowOptions, Where, show_metric
 from dealdb.cli.session import Parquet, Session, Xlsx
+from dealdb.errors import ConfigError
+from dealdb.model.decimals import number_of
 from dealdb.model.moments import read_moment
 
 _SHARED: dict[str, Any] = {
@@ -79,9 +82,7 @@ class PastRequest:
         given["by"] = names(given["by"])
         if given["as_of"] is not None:
             given["as_of"] = read_moment(given["as_of"], "as_of")
-        chosen = {
-            name: value for name, value in {**given, **own}.items() if value not in (None, False)
-        }
+        chosen = {name: value for name, value in {**given, **own}.items() if value is not None}
         with self.session.open() as db:
             result = getattr(db.analytics, metric)(**chosen)
             if not result.basis.n:
@@ -113,6 +114,22 @@ def on_history(*, window: bool = True) -> Callable[[Callable[..., None]], Callab
         return wrapper
 
     return decorate
+
+
+def number(option: str, text: str | None) -> Decimal | None:
+    """
+    Number of an option; None stays None.
+
+    Raises
+    ------
+    ConfigError
+        If the text is none.
+    """
+    found = None if text is None else number_of(text)
+    if text is not None and found is None:
+        msg = f"{option} takes a number, not {text[:60]!r}"
+        raise ConfigError(msg)
+    return found
 
 
 def _parameters(options: dict[str, Any]) -> list[inspect.Parameter]:

@@ -1,4 +1,4 @@
-"""The commands for deals in their stages: ``funnel``, ``time-in-stage``."""
+"""The commands for deals in their stages: ``funnel``, ``time-in-stage``, ``ageing``, ``rotting``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def time_in_stage(
     unit: Annotated[
         str | None, typer.Option(metavar="NAME", help="deal or visit [default: deal].")
     ] = None,
-    closed: Annotated[  # noqa: FBT002 a flag
+    closed: Annotated[
         bool, typer.Option("--closed", help="Also the time until closed deals were reopened.")
     ] = False,
 ) -> None:
@@ -45,3 +45,47 @@ def time_in_stage(
     Of the deals that left a stage from --since to the day before --until, and of those that stand there now.
     """
     request.show("time_in_stage", unit=unit, closed=closed)
+
+
+@on_history(window=False)
+def ageing(
+    request: PastRequest,
+    basis: Annotated[
+        str | None, typer.Option(metavar="NAME", help="stage, created or update [default: stage].")
+    ] = None,
+    calendar: Annotated[
+        str | None, typer.Option(metavar="NAME", help="days or weekdays [default: days].")
+    ] = None,
+    visits: Annotated[
+        bool, typer.Option("--visits", help="Add earlier stays in the same stage.")
+    ] = False,
+) -> None:
+    """
+    Print how old open deals are, in classes of days.
+
+    Their age in their stage, since they were created, or since their last change.
+    """
+    request.show("ageing", basis=basis, calendar=calendar, visits=visits)
+
+
+@on_history(window=False)
+def rotting(
+    request: PastRequest,
+    basis: Annotated[
+        str | None, typer.Option(metavar="NAME", help="update, stage or created [default: update].")
+    ] = None,
+    days: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Days after which a deal rots, whatever its stage says."),
+    ] = None,
+    respite: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="A date that keeps a deal from rotting until then."),
+    ] = None,
+) -> None:
+    """
+    Print which open deals nobody has touched for longer than their stage allows.
+
+    Stages have their days from dealdb pipeline --set NAME:open:PROBABILITY:DAYS.
+    """
+    request.show("rotting", basis=basis, rot_days=days, respite=respite)

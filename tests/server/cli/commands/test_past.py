@@ -1,0 +1,84 @@
+"""The commands of metrics on history, on the example history imported into a server."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+import h1
+from cli_runs import Run, db_fixture, run_fixture  # noqa: F401 fixtures
+from dealdb import DealDatabase
+from dealdb.cli.registry import COMMANDS
+
+Q1 = ("--since", "2026-01-01", "--until", "2026-04-01")
+MARCH = ("--as-of", "2026-03-31")
+
+
+@pytest.fixture
+def history(db: DealDatabase) -> DealDatabase:
+    """The present, and behind it the history that led to it."""
+    present: dict[str, dict[str, Any]] = {}
+    facts: list[dict[str, Any]] = []
+    for row in h1.rows().iter_rows(named=True):
+        at = datetime.fromtimestamp(row["at"] / 1000, UTC).isoformat()
+        op = "clear" if row["op"] == "set" and row["value"] is None else row["op"]
+        fact = {"id": row["id"], "at": at, "field": row["field"], "value": row["value"], "op": op}
+        facts.append({name: value for name, value in fact.items() if value is not None})
+        if row["op"] == "delete":
+            del present[row["id"]]
+            continue
+        present.setdefault(row["id"], {"id": row["id"]})[row["field"]] = row["value"]
+    db.set_pipeline(h1.PIPELINE)
+    db.loader.load(list(present.values()), bar=False)
+    assert db.history.load(facts).new == len(facts)
+    return db
+
+
+def column(run: Run, name: str, *command: str) -> list[Any]:
+    found = [row[name] for row in run(*command, "--json").json["rows"]]
+    return [str(value) if isinstance(value, Decimal) else value for value in found]
+
+
+@pytest.mark.usefixtures("history")
+def test_the_example_history(run: Run) -> None:
+    assert column(run, "n", "funnel", *Q1, *MARCH) == [7, 5, 5, 2]
+    assert column(run, "n", "time-in-stage", *MARCH) == [6, 3, 1]
+    assert column(run, "n", "ageing", "--as-of", "2026-02-28") == [0, 3, 2, 0, 0, 0]
+    assert column(run, "rotting", "rotting", "--as-of", "2026-02-28") == [1, 0, 0]
+    since = ("--since", "2026-02-01", "--until", "2026-04-01", "--due", "2026-01-01,2026-04-01")
+    net = ["3050.00", "1000.25", "0.00", "400.00", "200.00", "1500.25", "1100.00", "2000.00"]
+    assert column(run, "value", "waterfall", *since) == [*net, "0.00", "50.00", "0.00"]
+    gross = ["3050.00", "800.50", "700.00", "400.00", "500.25", "1500.25", "1100.00", "2800.50"]
+    assert column(run, "value", "waterfall", *since, "--gross") == [*gross, "0.00", "50.00", "0.00"]
+    assert column(run, "slipped", "slippage", "--since", "2026-03-01", "--until", "2026-04-01") == [
+        2
+    ]
+    enough = ("coverage", *Q1, "--target", "3000", "--as-of", "2026-02-28")
+    assert column(run, "gap", *enough) == ["399.50"]
+    assert column(run, "won", "forecast", *Q1, "--as-of", "2026-02-28")[2] == "1200.00"
+    assert column(run, "n", "losses", *Q1) == [2, 1]
+    assert column(run, "won", "win-loss", "--by", "owner") == [2, 0, 0]
+    assert column(run, "won", "stage-chances", "--method", "closed", *MARCH) == [2, 1, 1]
+    assert float(column(run, "s", "survival", "Lead", *MARCH)[0]) == 6 / 7
+    exact = ("simulate", "--until", "2026-04-01", "--as-of", "2026-02-28", "--chances", "own")
+    assert column(run, "p10", *exact) == ["1200.00"]
+    kept = ("calibration", "--since", "2026-03-01", "--horizon", "31", *MARCH)
+    assert float(column(run, "brier", *kept)[0]) == pytest.approx(0.202)
+
+
+@pytest.mark.usefixtures("history")
+def test_every_metric_has_lines_and_forms(run: Run) -> None:
+    lines = run("funnel", *Q1, *MARCH, "--deals", "--by", "owner").out.splitlines()
+    assert lines[0].split() == ["owner", "stage", "id", "value", "from", "to", "at"]
+    assert len(lines) == 1 + 7 + 5 + 5 + 2
+    assert "120,000.0 %" not in run("ramp", "--months", "3", *MARCH).out
+    for name, entry in COMMANDS.items():
+        if entry.module.startswith("past."):
+            told = run(*entry.example.split()[1:])
+            assert told.code == 0 or "Traceback" not in told.err, name
+    assert run("coverage", *Q1).code == 2
+    assert run("coverage", *Q1, "--target", "much").code == 2
+    assert "before the first fact" in run("funnel", "--as-of", "2026-01-01").err
