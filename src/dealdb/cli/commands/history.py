@@ -35,15 +35,44 @@ _COLUMNS = ["deal", "problem", "field", "in_hash", "in_history"]
 
 def history(
     session: Session,
-    id_: Annotated[str, typer.Argument(metavar="ID", help="Id of a deal.")],
+    id_: Annotated[str, typer.Argument(metavar="ID", help="Id of a deal, or: load FILE.")],
+    file_: Annotated[
+        str | None, typer.Argument(metavar="FILE", help="With load: history from elsewhere.")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="load: hubspot, salesforce or pipedrive, or a label."),
+    ] = None,
+    stages: Annotated[
+        str | None, typer.Option(metavar="FILE", help="load: what ids of stages are called.")
+    ] = None,
+    zone: Annotated[
+        str, typer.Option(metavar="NAME", help="load: time zone of moments that name none.")
+    ] = "UTC",
+    dry_run: Annotated[  # noqa: FBT002 a flag
+        bool, typer.Option("--dry-run", help="load: read and count, and write nothing.")
+    ] = False,
     parquet: Parquet = None,
     xlsx: Xlsx = None,
 ) -> None:
     """
-    Print every change of one deal, oldest first.
+    Print every change of one deal, oldest first, or load history from elsewhere.
 
     A row for each field that a commit changed: when, who, before and after. A deal that was deleted has a history, too.
+
+    dealdb history load FILE adds what HubSpot, Salesforce, Pipedrive or a table with id, at, field and value say of the
+    past. No deal changes by it.
     """
+    if file_ is not None:
+        if id_ != "load":
+            msg = f"history takes one ID, or load FILE; {file_[:60]!r} is one too many"
+            raise ConfigError(msg)
+        with session.open() as db:
+            report = db.history.load(
+                file_, source=source, stages=stages, zone=zone, dry_run=dry_run
+            )
+        print_facts(asdict(report), session.output)
+        return
     with session.open() as db:
         frame = db.deal_history(id_)
     if frame.is_empty():

@@ -32,6 +32,10 @@ _MS = timedelta(milliseconds=1)
 _SECONDS, _MILLISECONDS = (9, 10), (12, 13)
 
 
+class NotPlain(LoadError):  # readers of other forms take it then
+    """The headers are not those of the plain form."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainFacts:
     """
@@ -82,7 +86,7 @@ def read_plain(source: Any, schema: Schema, zone: str = "UTC") -> PlainFacts:
     clears = (op == "set") & pl.col("value").is_null()
     table = table.with_columns(op=pl.when(clears).then(pl.lit("clear")).otherwise(op))
     moments = _moments(table["at"], ZoneInfo(zone))
-    values, fields = _values(table, schema)
+    values, fields = fitted_values(table, schema)
     now = datetime.now(UTC) + timedelta(days=1)
     read = table.join(moments, on="at", how="left", maintain_order="left").join(
         values, on=["field", "value"], how="left", nulls_equal=True, maintain_order="left"
@@ -146,7 +150,7 @@ def _texts(source: Any) -> pl.DataFrame:
             f"{name}: history has the columns {', '.join(_NEEDED)}, and may have {', '.join(_MORE)}; "
             f"{', '.join(missing)} is missing, and there are {', '.join(table.columns)[:200]}"
         )
-        raise LoadError(msg)
+        raise NotPlain(msg)
     columns = [
         (pl.col(known[each]) if each in known else pl.lit(None)).cast(pl.String).alias(each)
         for each in (*_NEEDED, *_MORE)
@@ -190,7 +194,7 @@ def _moment(text: str, zone: ZoneInfo) -> tuple[int | None, str | None]:
     return (moment - EPOCH) // _MS, "day" if PLAIN_DATE.fullmatch(text) else "ms"
 
 
-def _values(table: pl.DataFrame, schema: Schema) -> tuple[pl.DataFrame, list[Field]]:
+def fitted_values(table: pl.DataFrame, schema: Schema) -> tuple[pl.DataFrame, list[Field]]:
     """The text that the store keeps for each value of a field, null where it doesn't fit; and the fields needed."""
     fields: dict[str, Field] = {}
     texts: list[str | None] = []

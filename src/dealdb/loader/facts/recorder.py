@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
 
 from dealdb.errors import LoadError
+from dealdb.loader.facts.crm import read_crm
 from dealdb.loader.facts.history_report import HistoryReport
-from dealdb.loader.facts.plain import read_plain
+from dealdb.loader.facts.plain import NotPlain, PlainFacts, read_plain
 from dealdb.loader.side_table import read_table
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, Schema
+from dealdb.store.replica.snapshot import Snapshot
 
 _SAME = ["id", "field", "at", "value", "op", "key"]
+# whose histories have forms of their own
+PROGRAMS = ("hubspot", "salesforce", "pipedrive")
 _KEYED = ["id", "field", "source", "key"]
 
 
@@ -28,6 +34,10 @@ class FactStore(Protocol):
 
     def pipeline(self) -> Pipeline:
         """Pipeline in force."""
+        ...
+
+    def snapshot(self, names: Collection[str] | None = None) -> Snapshot:
+        """The deals as they are."""
         ...
 
     def known_facts(self) -> tuple[pl.DataFrame, pl.Series]:
@@ -70,10 +80,10 @@ class DealHistory:
     ) -> HistoryReport:
         """Add facts of the past; see ``DealDatabase.history``."""
         store = self._store()
-        schema, pipeline = store.schema(), store.pipeline()
+        pipeline = store.pipeline()
         _check_zone(zone)
-        read = read_plain(rows_or_file, schema, zone)
-        facts = _labelled(read.frame, _labels(stages))
+        read = self._read(store, rows_or_file, source, stages, zone)
+        facts = read.frame
         facts = facts.with_columns(pl.coalesce("source", pl.lit(source, pl.String)).alias("source"))
         recorded, ids = store.known_facts()
         _check_merges(
@@ -97,9 +107,45 @@ class DealHistory:
             reasons=read.reasons,
         )
 
+    def _read(
+        self, store: FactStore, rows_or_file: Any, source: str | None, stages: Any, zone: str
+    ) -> PlainFacts:
+        """Facts of a source: of the plain form, else of the form that its headers tell."""
+        again = _repeatable(rows_or_file)
+        is_program = source is not None and source.partition("-")[0] in PROGRAMS
+        if not is_program:
+            try:
+                plain = read_plain(again, store.schema(), zone)
+            except NotPlain:
+                pass
+            else:
+                return replace(plain, frame=_labelled(plain.frame, _labels(stages)))
+        table = _stage_rows(stages) if isinstance(stages, Mapping) else stages
+        return read_crm(
+            again,
+            store.schema(),
+            store.pipeline(),
+            lambda: store.snapshot(["id", "created"]).frame,
+            form=source if is_program else None,
+            stages=table,
+            zone=zone,
+        )
+
     def span(self) -> pl.DataFrame:
         """First and last fact of each field; see ``DealDatabase.history``."""
         return self._store().spans()
+
+
+def _repeatable(source: Any) -> Any:
+    """Rows that can be looked at twice."""
+    is_rows = isinstance(source, Iterable) and not isinstance(
+        source, str | Path | Mapping | bytes | pl.DataFrame
+    )
+    return list(source) if is_rows and not hasattr(source, "read") else source
+
+
+def _stage_rows(labels: Mapping[Any, Any]) -> list[dict[str, str]]:
+    return [{"stage_id": str(key), "label": str(name)} for key, name in labels.items()]
 
 
 def _check_zone(zone: str) -> None:

@@ -73,7 +73,7 @@ def test_files_and_frames_say_the_same_as_rows(db: DealDatabase, tmp_path: Path)
 
 def test_what_is_no_history_is_refused(db: DealDatabase) -> None:
     for rows, words in (
-        ([{"id": 1, "at": "2026-01-01", "name": "x"}], "field is missing"),
+        ([{"id": 1, "on": "2026-01-01"}], "is no history that can be read: its columns are id, on"),
         ([merge("1", "2"), merge("2", "3"), merge("3", "1")], "into itself"),
     ):
         with pytest.raises(LoadError, match=words):
@@ -178,3 +178,46 @@ def test_an_import_that_is_killed_continues(
         assert (
             sum(1 for _ in read_history(db._store.link, db._store.keys)) == db._store.newest().seq
         )
+
+
+def test_histories_of_crms_are_told_by_their_headers(db: DealDatabase) -> None:
+    db.loader.load(
+        [{"id": "D2", "stage": "Lead", "amount": "50", "created": "2026-01-10"}], bar=False
+    )
+    rows = [
+        {
+            "Id": "017A",
+            "OpportunityId": deal,
+            "CreatedDate": "2026-02-01T12:00:00Z",
+            "Field": "Amount",
+            "OldValue": "60.00",
+            "NewValue": "80.00",
+        }
+        for deal in ("D2", "D3")
+    ]
+    report = db.history.load(iter(rows))
+    assert report.reasons == {"no-creation-date": 1}
+    assert db.history.load(rows).new == 0
+    # what a change replaced was so since the deal was created
+    days = {"2026-01-20": 60, "2026-02-05": 80}
+    for day, amount in days.items():
+        [deal] = db.as_of(day, time="event").query.find("id = 'D2'").to_dicts()
+        assert deal["amount"] == amount, day
+    wide = [{"id": "D2", "at": "2026-01-15", "owner": "Ann"}]
+    assert db.history.load(wide).new == 1
+    with pytest.raises(LoadError, match="no history that can be read as pipedrive"):
+        db.history.load(wide, source="pipedrive")
+
+
+def test_the_shared_files_of_crms_load_as_they_are(db: DealDatabase, shared_data: Path) -> None:
+    hubspot, salesforce = shared_data / "fivetran_hubspot", shared_data / "fivetran_salesforce"
+    counts = {
+        hubspot / "deal_property_history_data.csv": (100, 0),
+        hubspot / "deal_stage_data.csv": (14, 0),
+        hubspot / "merged_deal_data.csv": (14, 0),
+        salesforce / "sf_opportunity_history_data.csv": (92, 1),
+    }
+    for path, (new, rejected) in counts.items():
+        stages = hubspot / "deal_pipeline_stage_data.csv" if "stage" in path.name else None
+        report = db.history.load(path, stages=stages)
+        assert (report.new, report.rejected) == (new, rejected), path.name
