@@ -88,7 +88,9 @@ COMMANDS: dict[str, CommandEntry] = {
     "stage-chances": CommandEntry("past.predictions", "dealdb stage-chances"),
     "survival": CommandEntry("past.predictions", "dealdb survival Proposal"),
     "time-to-close": CommandEntry("past.predictions", "dealdb time-to-close --limit 5"),
-    "simulate": CommandEntry("past.predictions", "dealdb simulate --until 2027-01-01"),
+    "simulate": CommandEntry(
+        "past.predictions", "dealdb simulate --until 2027-01-01 --as-of 2026-11-30"
+    ),
     "calibration": CommandEntry("past.predictions", "dealdb calibration --since 2026-10-01"),
     "forecast-error": CommandEntry("past.predictions", "dealdb forecast-error --period month"),
     "seasonality": CommandEntry("past.predictions", "dealdb seasonality --measure created_n"),
