@@ -107,7 +107,7 @@ class HistoryMethods:
             raise _without_history()
         time = choice("time", options.get("time", "event"), ("event", "recorded"))
         assume = choice("assume", options.get("assume", "birth"), ("birth", "backfill", "none"))
-        return self._facts(time=time, assume=assume, known=known)
+        return self._facts(time=time, assume=assume, known=known).with_present_names()
 
 
 def _without_history() -> QueryError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -83,6 +83,20 @@ class Facts:
                 pl.DataFrame(schema=field_schema(self.schema[name])) if found is None else found
             )
         return self._kept[name]
+
+    def with_present_names(self) -> Facts:
+        """The same, with the names that the pipeline's renamed stages have now; a new name alone is no change."""
+        if not self.pipeline.renamed:
+            return self
+        return replace(self, read=self._renamed, _kept={})
+
+    def _renamed(self, name: str) -> pl.DataFrame:
+        facts = self.of(name)
+        if name != "stage":
+            return facts
+        named = facts.with_columns(pl.col("value").replace(dict(self.pipeline.new_names())))
+        before = pl.col("value").shift(1).over("life")
+        return named.filter(pl.col("value").ne_missing(before))
 
     @property
     def first(self) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -93,3 +94,17 @@ def test_a_column_of_nulls_is_one_of_texts() -> None:
     facts = fold(("1", 5, "amount", None, "set"))
     assert facts.of("amount").is_empty()
     assert facts.lives.height == 1
+
+
+def test_stages_that_were_renamed_have_their_present_names() -> None:
+    facts = fold(
+        ("1", 1, "stage", "Call", "set"),
+        ("1", 2, "stage", "Demo", "set"),
+        ("1", 3, "stage", "Won", "set"),
+        ("1", 3, "owner", "Call", "set"),
+    )
+    assert facts.with_present_names() is facts
+    now = replace(facts, pipeline=Pipeline(renamed={"Call": "Demo"})).with_present_names()
+    assert now.of("stage").select("at", "value").rows() == [(1, "Demo"), (3, "Won")]
+    assert now.of("owner")["value"].to_list() == ["Call"]
+    assert facts.of("stage")["value"].to_list() == ["Call", "Demo", "Won"]
