@@ -50,7 +50,7 @@ def survival(
     MetricResult
         A row for each length at which something ended or was last seen: ``days``, ``at_risk``, ``events``,
         ``censored``, ``s``, ``lo``, ``hi``; of ``"forward"`` and ``"won"`` also ``competing`` (other ends) and
-        ``incidence``. ``totals`` has ``median_days``, by group where there are groups: the first length at which ``s``
+        ``incidence``. The notes have the median, by group where there are groups: the first length at which ``s``
         is at most one half, or None.
 
     Raises

@@ -12,7 +12,7 @@ import typer
 from dealdb.cli.arguments import Sort, names
 from dealdb.cli.commands.find import tell_if_empty
 from dealdb.cli.completion import complete_columns
-from dealdb.cli.output.cells import Form, to_json
+from dealdb.cli.output.cells import Form, to_cell, to_json
 from dealdb.cli.output.figures import print_figures
 from dealdb.cli.output.labels import in_labels, key_of, label_of
 from dealdb.cli.output.printing import (
@@ -196,7 +196,17 @@ def print_metric(result: MetricResult, output: Output, file: TableFile | None = 
 
     frame, basis = result.frame, result.basis
     if output is Output.JSON and file is None:
-        say(to_json({"metric": result.name, "basis": asdict(basis), "rows": frame.to_dicts()}))
+        totals = {"totals": dict(result.totals)} if result.totals else {}
+        say(
+            to_json(
+                {
+                    "metric": result.name,
+                    "basis": asdict(basis),
+                    **totals,
+                    "rows": frame.to_dicts(),
+                }
+            )
+        )
         return
     labels = {key: label_of(result.name, key) for key in frame.columns}
     forms = {
@@ -232,6 +242,13 @@ def _export(session: Session, result: MetricResult, file: str) -> None:
 def _note_basis(result: MetricResult, *, by_label: bool) -> None:
     """Say what the figures rest on, in the words of the table or in the keys of a file."""
     basis = result.basis
+    if result.totals:
+        form = Form(digits=2, grouped=True)
+        shown = (
+            f"{name} {'-' if total is None else to_cell(total, form)}"
+            for name, total in result.totals.items()
+        )
+        note(f"in all: {', '.join(shown)}")
     deals = "1 deal" if basis.n == 1 else f"{basis.n:,} deals"
     note(f"basis: {basis.describe().replace(f'n {basis.n:,}', deals, 1)}")
     for warning in result.basis.warnings:
