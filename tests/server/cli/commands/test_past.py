@@ -79,8 +79,8 @@ def test_every_metric_has_lines_and_forms(run: Run) -> None:
         if entry.module.startswith("past."):
             told = run(*entry.example.split()[1:])
             assert told.code == 0 or "Traceback" not in told.err, name
-    told = run("forecast", *Q1, "--as-of", "2026-02-28").err
-    assert "in all: low 1,200.00, base 2,000.05, high 4,400.50" in told
+    totals = run("forecast", *Q1, "--as-of", "2026-02-28").err
+    assert "in all: low 1,200.00, base 2,000.05, high 4,400.50" in totals
     assert run("coverage", *Q1).code == 2
     assert run("coverage", *Q1, "--target", "much").code == 2
     assert "before the first fact" in run("funnel", "--as-of", "2026-01-01").err
