@@ -56,7 +56,7 @@ def history(
     xlsx: Xlsx = None,
 ) -> None:
     """
-    Print every change of one deal, oldest first, or load history from elsewhere.
+    Print every change of one deal, or load history.
 
     A row for each field that a commit changed: when, who, before and after. A deal that was deleted has a history, too.
 

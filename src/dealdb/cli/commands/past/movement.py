@@ -25,7 +25,7 @@ def waterfall(
     ] = False,
 ) -> None:
     """
-    Print what changed in the open pipeline since a day, and why.
+    Print what changed in the open pipeline since a day.
 
     From the open value of the day of --since to that of --until: created, won, lost, pushed out and so on.
     The buckets add up exactly.
@@ -44,7 +44,7 @@ def slippage(
     ] = None,
 ) -> None:
     """
-    Print which deals that were due in a period slipped out of it.
+    Print which deals due in a period slipped out of it.
 
     Of the deals that were open on the day of --since and expected to close before --until.
     """
@@ -66,7 +66,7 @@ def coverage(
     ] = None,
 ) -> None:
     """
-    Print whether the open pipeline is enough to reach a target.
+    Print whether the open pipeline is enough for a target.
 
     The deals expected to close from --since to the day before --until, against what is left of --target.
     """
@@ -87,7 +87,7 @@ def forecast(
     ] = None,
 ) -> None:
     """
-    Print what a period will close at: won, committed, weighted and open.
+    Print what a period will close at, by what is open now.
 
     The deals won or expected to close from --since to the day before --until.
     """

@@ -27,7 +27,7 @@ def cohorts(
     ] = None,
 ) -> None:
     """
-    Print what was won of the deals created in each period, by the time it took.
+    Print what was won of the deals created in each period.
 
     A deal counts from the period in which it was closed.
     """
@@ -64,7 +64,7 @@ def win_loss(
     ] = None,
 ) -> None:
     """
-    Print how many deals each group won and lost, with how sure the rate is.
+    Print how many deals each group won and lost.
 
     Groups are those of the deal when it was closed.
     """
@@ -83,7 +83,7 @@ def ramp(
     ] = None,
 ) -> None:
     """
-    Print how quickly people who began to sell came to win deals.
+    Print how quickly new owners came to win deals.
 
     A month counts from the first deal or win of the owner.
     """
@@ -108,7 +108,7 @@ def activity(
     request: PastRequest,
 ) -> None:
     """
-    Print who changed what: deals touched, stage moves, pushes and so on.
+    Print who changed what: stage moves, pushes and so on.
 
     It counts records and not work. Changes that came by loads are in the column bulk, too.
     """
@@ -124,7 +124,7 @@ def late_entry(
     ] = None,
 ) -> None:
     """
-    Print how late wins were recorded after they had happened.
+    Print how late wins were recorded.
 
     Where history was imported, or saved with at, what happened and its record are apart.
     """
@@ -139,7 +139,7 @@ def hindsight(
     ] = None,
 ) -> None:
     """
-    Print how what was won in a period has changed since it was looked at.
+    Print how the wins of a period have changed since a day.
 
     As recorded by --known, and as recorded now.
     """

@@ -20,7 +20,7 @@ def stage_chances(
     ] = None,
 ) -> None:
     """
-    Print how likely a deal that comes into a stage is won in the end.
+    Print how likely a deal in each stage is won in the end.
 
     Learned from the history, with 95 % intervals.
     """
@@ -40,7 +40,7 @@ def survival(
     ] = None,
 ) -> None:
     """
-    Print how long deals stay in a stage, those that still stand there included.
+    Print how long deals stay in a stage, open ones included.
 
     Kaplan-Meier; for won and forward the cumulative incidence.
     """

@@ -21,7 +21,7 @@ def funnel(
     ] = None,
 ) -> None:
     """
-    Print how many deals came how far, and what became of the others.
+    Print how many deals came how far, and where others stopped.
 
     Of the deals created from --since to the day before --until: how many reached each open stage, which share of them
     the next one, and how many stopped there, still open or lost.
@@ -40,7 +40,7 @@ def time_in_stage(
     ] = False,
 ) -> None:
     """
-    Print where deals get stuck: how long they stay in each stage.
+    Print where deals get stuck: their time in each stage.
 
     Of the deals that left a stage from --since to the day before --until, and of those that stand there now.
     """
@@ -84,7 +84,7 @@ def rotting(
     ] = None,
 ) -> None:
     """
-    Print which open deals nobody has touched for longer than their stage allows.
+    Print open deals that nobody has touched for too long.
 
     Stages have their days from dealdb pipeline --set NAME:open:PROBABILITY:DAYS.
     """
