@@ -21,7 +21,7 @@ def funnel(
     ] = None,
 ) -> None:
     """
-    Print how many deals came how far, and where others stopped.
+    Print how many deals came how far in the pipeline.
 
     Of the deals created from --since to the day before --until: how many reached each open stage, which share of them
     the next one, and how many stopped there, still open or lost.
