@@ -53,10 +53,12 @@ def load(server: Server, n: int, value: int = 0) -> None:
 
 
 def stored(server: Server) -> tuple[set[str], set[str]]:
-    """Chunks and segments that there are, and those that the manifest names."""
+    """Chunks, segments and indexes that there are, and those that the manifest names."""
     with server.client() as client:
         keys = {
-            key.decode() for kind in ("chunk", "history") for key in client.keys(f"deals:{kind}:*")
+            key.decode()
+            for kind in ("chunk", "history", "index")
+            for key in client.keys(f"deals:{kind}:*")
         }
         manifest = client.get("deals:checkpoint").decode()
     return keys, {key for key in keys if key.rpartition(":")[2] in manifest}

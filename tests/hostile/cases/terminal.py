@@ -44,7 +44,10 @@ COMMANDS: dict[str, list[list[str]]] = {
     "stats": [["summary"], ["win-rate", "--by", "owner"], ["leaderboard"], ["win-rate", "--by", EVIL], [EVIL],
               ["win-rate", "--by", "owner", "--json"], ["win-rate", "--by", "owner", "--md"]],
     "pipeline": [[], ["--json"], ["--set", f"{EVIL}:open:9"]],
-    "history": [[f"1{EVIL}"], [f"1{EVIL}", "--json"], [f"no{EVIL}"]],
+    "history": [[f"1{EVIL}"], [f"1{EVIL}", "--json"], [f"no{EVIL}"], ["load", f"{EVIL}.csv"], ["load", "hostile.csv"],
+                ["load", "deals.json", "--source", EVIL], ["load", "deals.json", "--zone", EVIL]],
+    "rates": [[], ["load", "hostile.csv"], ["load", f"{EVIL}.csv"], [EVIL]],
+    "quotas": [[], ["load", "hostile.csv"], ["load", f"{EVIL}.csv"], ["--json"]],
     "watch": [["--since", "0", "--timeout", "0"], ["--since", "0", "--timeout", "0", "--jsonl"], ["--since", EVIL]],
     "schema": [[], ["--json"], ["drop", EVIL, "--yes"], ["rename", "name", EVIL], ["retype", EVIL, "text"]],
     "check": [[], ["--json"], ["--csv"]],
@@ -58,6 +61,25 @@ COMMANDS: dict[str, list[list[str]]] = {
     "info": [[], ["--json"], ["--collection", NAME]],
     "completion": [[EVIL]],
 }  # fmt: skip
+# metrics on history, and what each needs
+PAST: dict[str, list[str]] = {
+    "survival": ["Open"], "attainment": ["2026-Q4"], "waterfall": ["--since", "2026-01-01"],
+    "slippage": ["--since", "2026-01-01", "--until", "2100-01-01"],
+    "coverage": ["--since", "2026-01-01", "--until", "2100-01-01", "--target", "5"],
+    "forecast": ["--since", "2026-01-01", "--until", "2030-01-01"], "simulate": ["--until", "2100-01-01"],
+    "hindsight": ["--known", "2099-01-01"], "calibration": ["--since", "2026-01-01"],
+    "funnel": [], "time-in-stage": [], "ageing": [], "rotting": [], "cohorts": [], "losses": [], "win-loss": [],
+    "ramp": [], "activity": [], "late-entry": [], "stage-chances": [], "time-to-close": [], "forecast-error": [], "seasonality": [],
+}  # fmt: skip
+COMMANDS |= {name: [[*words, "--by", "owner"]] for name, words in PAST.items()}
+COMMANDS["survival"].append([EVIL])
+COMMANDS["attainment"].append([EVIL])
+COMMANDS["funnel"] += [
+    ["--cohort", f"entered:{EVIL}"],
+    ["--deals"],
+    ["--deals", "--json"],
+    ["--by", EVIL],
+]
 
 
 @contextmanager
