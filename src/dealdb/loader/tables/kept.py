@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -90,7 +91,7 @@ class TableReport:
 
 
 @all_on_engines()
-class KeptTable:
+class KeptTable(ABC):
     """
     A small table of a collection.
 
@@ -121,8 +122,9 @@ class KeptTable:
         """Names of the columns: the key, and last the value."""
         return [each.name for each in cls.fields]
 
+    @abstractmethod
     def _columns(self) -> Sequence[TableColumn]:
-        raise NotImplementedError
+        """How its columns are read."""
 
     def _check(self, rows: pl.DataFrame) -> pl.Series:
         """What is wrong with rows as a whole, null for nothing."""
