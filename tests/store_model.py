@@ -90,12 +90,16 @@ class Model:
         Rows that were ever given out.
     deals
         Deals that commits inserted, less those that they deleted.
+    has_shared_rows
+        Whether a row has ever had two deals, which happens where another program copies a hash with its row: what is
+        told by id and what is told by row are two things from then on.
     """
 
     hashes: dict[str, Texts] = field(default_factory=dict)
     rows: dict[int, tuple[str, Texts]] = field(default_factory=dict)
     height: int = 0
     deals: int = 0
+    has_shared_rows: bool = False
     _events: dict[str, list[Event]] = field(default_factory=dict)
     _told: dict[str, tuple[int, Texts]] = field(default_factory=dict)
 
@@ -239,7 +243,8 @@ class Model:
         of_hash = self.hashes.get(deal, {})
         after = {n: t for n, t in {**of_hash, **given}.items() if t is not None}
         self.hashes[deal] = {**after, "_row": str(row), "_rev": rev}
-        of_row = self.rows.get(row, (deal, {}))[1]
+        owner, of_row = self.rows.get(row, (deal, {}))
+        self.has_shared_rows |= owner != deal
         self.rows[row] = (deal, {n: t for n, t in {**of_row, **given}.items() if t is not None})
 
     def _drop(self, deal: str, row: int) -> None:

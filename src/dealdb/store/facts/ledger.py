@@ -139,9 +139,8 @@ class Ledger:
             self._kinds[:seq],
         )
         known = pl.col("seq") <= seq
-        for name in ("touches", "gone", "imported"):
+        for name in ("ids", "touches", "gone", "imported"):
             getattr(found, name).append(getattr(self, name).table().filter(known))
-        found.ids = self.ids
         for name in self._cells:
             found._put(name, self.cells(name).filter(known))
         return found
