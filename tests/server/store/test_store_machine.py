@@ -833,7 +833,7 @@ class StoreMachine(RuleBasedStateMachine):
 @pytest.mark.parametrize(
     ("examples", "steps"),
     [
-        pytest.param(20, 15, id="short"),
+        pytest.param(10, 15, id="short"),
         pytest.param(5_000, 25, id="long", marks=pytest.mark.slow),
     ],
 )

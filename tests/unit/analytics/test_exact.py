@@ -7,7 +7,7 @@ from fractions import Fraction
 from statistics import median as median_of
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dealdb.analytics.metrics import deal_size, summary
@@ -23,7 +23,6 @@ def won(units: list[int], scale: int) -> pl.DataFrame:
     )
 
 
-@settings(max_examples=60)
 @given(
     units=st.lists(st.integers(-(10**20), 10**20) | st.integers(1, 999), min_size=1, max_size=9),
     scale=st.sampled_from([2, 10]),

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dealdb.analytics.metrics import concentration, leaderboard, pipeline_by_stage, summary
@@ -55,7 +55,6 @@ def _digits(number: int) -> tuple[int, ...]:
     return tuple(map(int, str(abs(number))))
 
 
-@settings(max_examples=60)
 @given(frames())
 def test_sums_are_those_of_fractions(drawn: tuple[list[dict[str, Any]], int, int]) -> None:
     rows, scale, digits = drawn

@@ -9,7 +9,7 @@ from unittest.mock import patch
 import msgpack
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -67,7 +67,6 @@ rows = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     rows=rows,
     keys=st.lists(

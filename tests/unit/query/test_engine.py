@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dealdb.errors import QueryError
@@ -37,7 +37,6 @@ keys = st.lists(st.sampled_from(SORTABLE), max_size=4, unique=True).flatmap(
 )
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     sort=keys,
     limit=st.one_of(st.none(), st.integers(0, 160)),

@@ -47,13 +47,12 @@ def check(text: str, result: pl.DataFrame | QueryError) -> None:
         assert result.position is None or 0 <= result.position <= len(text)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.one_of(soup, st.text(max_size=40)))
 def test_any_text_as_a_filter(text: str) -> None:
     check(text, outcome(lambda: QUERY.find(text)))
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.one_of(statements, st.text(max_size=40)))
 def test_any_text_as_a_statement(text: str) -> None:
     check(text, outcome(lambda: SESSION.run(text, FRAME)))

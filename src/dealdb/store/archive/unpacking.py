@@ -21,6 +21,9 @@ CHUNK_ROWS = 65_536
 # of lists, in some chunks together, besides what their size lets expect
 _HARMLESS_VALUES = 4_000_000
 _VALUES_A_BYTE = 20
+# what chunks say of themselves, by digest: to read their headers takes longer than to read a row of each
+_EXTENTS: dict[str, Extent] = {}
+_MOST_EXTENTS = 2**15
 
 
 def columns_of(
@@ -34,7 +37,7 @@ def columns_of(
     ValueError
         If they are not what dealdb writes; Polars raises errors of its own.
     """
-    packed = _check(blobs.values())
+    packed = _check(_extents(blobs), map(len, blobs.values()))
     # all together: Polars divides the files among its threads
     scans = [pl.scan_parquet([blobs[each] for each in some]) for some in digests.values() if some]
     found = [each.to_series() for each in pl.collect_all(scans)]
@@ -100,7 +103,7 @@ def _parts(
     blobs: Mapping[str, bytes], spans: Mapping[str, tuple[int, int]]
 ) -> dict[str, pl.Series]:
     """What lies between the first and the last place in each chunk."""
-    packed = _check(blobs.values())
+    packed = _check(_extents(blobs), map(len, blobs.values()))
     # a part of one row group each: to hand it to another thread takes longer than to read it
     scans = [
         pl.scan_parquet(blobs[digest], parallel="none").slice(first, last - first + 1)
@@ -128,7 +131,7 @@ def values_of(blob: bytes, n_rows: int | None = None) -> pl.Series:
     ValueError
         If it has others, or is not what dealdb writes.
     """
-    packed = _check([blob])
+    packed = _check([extent_of(blob)], [len(blob)])
     scan = pl.scan_parquet(blob)
     if n_rows is not None and scan.select(pl.len()).collect().item() != n_rows:
         msg = f"a chunk has other rows than {n_rows}"
@@ -144,13 +147,22 @@ def typed(column: pl.Series, field: Field) -> pl.Series:
     return readable(column.rechunk().cast(dtype_of(field), strict=False)).alias(field.name)
 
 
-def _check(blobs: Iterable[bytes]) -> int:
+def _extents(blobs: Mapping[str, bytes]) -> list[Extent]:
+    """What each chunk says of itself; the bytes are those of the digest."""
+    if len(_EXTENTS) > _MOST_EXTENTS:
+        _EXTENTS.clear()
+    for digest, blob in blobs.items():
+        if digest not in _EXTENTS:
+            _EXTENTS[digest] = extent_of(blob)
+    return [_EXTENTS.get(digest) or extent_of(blob) for digest, blob in blobs.items()]
+
+
+def _check(extents: Iterable[Extent], sizes: Iterable[int]) -> int:
     """Refuse what unpacks to far more than it is; returns the bytes that it is."""
     packed = unpacked = n_values = 0
-    for blob in blobs:
-        extent = extent_of(blob)
+    for extent, size in zip(extents, sizes, strict=True):
         _check_shape(extent)
-        packed += len(blob)
+        packed += size
         unpacked += extent.n_bytes
         n_values += max(extent.n_values - extent.n_rows, 0)
     check_bytes(unpacked, packed)

@@ -182,7 +182,7 @@ def split_up(deals: list[Deal]) -> tuple[list[Deal], list[Deal], list[Deal], lis
     return by_kind["open"], by_kind["won"], by_kind["lost"], sized
 
 
-@given_examples(25, 60, deals=deal_lists(), by=bys, window=windows)
+@given_examples(10, 60, deals=deal_lists(), by=bys, window=windows)
 def test_win_rate(deals: list[Deal], by: Any, window: Any) -> None:
     closed = closed_in(deals, window)
     expected: list[Row] = []
@@ -204,7 +204,7 @@ def test_win_rate(deals: list[Deal], by: Any, window: Any) -> None:
     check(win_rate(frame_of(deals), PIPELINE, measure="value", **options), by_value)
 
 
-@given_examples(25, 60, deals=deal_lists(), by=bys, window=windows)
+@given_examples(10, 60, deals=deal_lists(), by=bys, window=windows)
 def test_deal_size(deals: list[Deal], by: Any, window: Any) -> None:
     won = [d for d in closed_in(deals, window) if kind(d) == "won"]
     expected = []
@@ -225,7 +225,7 @@ def test_deal_size(deals: list[Deal], by: Any, window: Any) -> None:
 
 
 @given_examples(
-    25, 60, deals=deal_lists(), by=bys, window=windows, outcome=st.sampled_from(["won", "lost"])
+    10, 60, deals=deal_lists(), by=bys, window=windows, outcome=st.sampled_from(["won", "lost"])
 )
 def test_sales_cycle(deals: list[Deal], by: Any, window: Any, outcome: str) -> None:
     chosen = [d for d in closed_in(deals, window) if kind(d) == outcome]
@@ -267,7 +267,7 @@ def speed(n: int, lever: Row) -> float | None:
 
 
 @given_examples(
-    25, 60, deals=deal_lists(), by=bys, window=windows, basis=st.sampled_from(["closed", "open"])
+    10, 60, deals=deal_lists(), by=bys, window=windows, basis=st.sampled_from(["closed", "open"])
 )
 def test_velocity(deals: list[Deal], by: Any, window: Any, basis: str) -> None:
     base = closed_in(deals, window)
@@ -294,7 +294,7 @@ def test_velocity(deals: list[Deal], by: Any, window: Any, basis: str) -> None:
 
 
 @given_examples(
-    25, 60, deals=deal_lists(), by=st.sampled_from(["owner", ["owner", "company"]]), window=windows
+    10, 60, deals=deal_lists(), by=st.sampled_from(["owner", ["owner", "company"]]), window=windows
 )
 def test_leaderboard(deals: list[Deal], by: Any, window: Any) -> None:
     base = [d for d in deals if kind(d) == "open"] + closed_in(deals, window)
@@ -330,7 +330,7 @@ def test_leaderboard(deals: list[Deal], by: Any, window: Any) -> None:
 
 
 @given_examples(
-    25, 60, deals=deal_lists(), of=st.sampled_from(["won", "open"]), k=st.integers(1, 4)
+    10, 60, deals=deal_lists(), of=st.sampled_from(["won", "open"]), k=st.integers(1, 4)
 )
 def test_concentration(deals: list[Deal], of: str, k: int) -> None:
     base = [d for d in deals if kind(d) == of]
@@ -389,7 +389,7 @@ def start_of(day: date, period: str, first_month: int) -> date:
 
 
 @given_examples(
-    25,
+    10,
     60,
     deals=deal_lists(),
     by=st.sampled_from([None, "owner"]),
@@ -449,7 +449,7 @@ def test_trend(deals: list[Deal], by: Any, window: Any, period: str, first_month
     check(without, expected)
 
 
-@given_examples(25, 60, deals=deal_lists(), by=st.sampled_from([None, "owner"]))
+@given_examples(10, 60, deals=deal_lists(), by=st.sampled_from([None, "owner"]))
 def test_pipeline(deals: list[Deal], by: Any) -> None:
     strays = sorted(
         {d["stage"] for d in deals} & {"Stray", None}, key=lambda name: (name is None, name)
@@ -490,7 +490,7 @@ def test_pipeline(deals: list[Deal], by: Any) -> None:
 
 
 @given_examples(
-    25, 60, deals=deal_lists(), by=bys.filter(lambda by: by != "created"), window=windows
+    10, 60, deals=deal_lists(), by=bys.filter(lambda by: by != "created"), window=windows
 )
 def test_summary(deals: list[Deal], by: Any, window: Any) -> None:
     base = [d for d in deals if kind(d) == "open"] + closed_in(deals, window)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dealdb.errors import LoadError, SchemaError
@@ -36,14 +36,12 @@ def table(header: str, cells: list[str]) -> str:
 NUMBERS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20)
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.lists(NUMBERS, min_size=1))
 def test_numbers_keep_every_digit(numbers: list[Decimal]) -> None:
     texts = pl.Series([format(number, "f") for number in numbers])
     assert decimals(texts).to_list() == [plain_digits(number) for number in numbers]
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.lists(st.integers(-(10**9), 10**9), min_size=1), st.integers(0, 99))
 def test_grouped_money_is_read_by_its_decimal_point(wholes: list[int], cents: int) -> None:
     us = pl.Series([f"${whole:,}.{cents:02}" for whole in wholes])
@@ -186,7 +184,6 @@ def test_ways_to_write_a_date(cell: str, day: str | None, moment: str | None) ->
     assert datetimes(cells, "us").to_list() == [moment, "2026-01-01T00:00:00Z"]
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.lists(st.datetimes(timezones=st.timezones() | st.just(UTC)), min_size=1))
 def test_moments_are_those_of_the_standard_library(moments: list[datetime]) -> None:
     # texts have whole minutes of offset, and years that stay within four digits
@@ -201,7 +198,6 @@ def test_moments_are_those_of_the_standard_library(moments: list[datetime]) -> N
     assert dates(texts, "us")[0].to_list() == [moment.date().isoformat() for moment in rounded]
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.lists(st.datetimes(), min_size=1), st.sampled_from(" T"))
 def test_the_quick_road_for_iso_moments_agrees_with_the_general_one(
     moments: list[datetime], between: str

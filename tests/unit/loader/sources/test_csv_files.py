@@ -8,7 +8,7 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dealdb.errors import LoadError
@@ -32,7 +32,6 @@ def store() -> Recorder:
 CELL = st.text(st.sampled_from("ab\"',;\n\r\t é€x0"), max_size=6)
 
 
-@settings(deadline=None, max_examples=50)
 @given(
     rows=st.lists(st.tuples(CELL, CELL, CELL), min_size=1, max_size=12),
     ends=st.sampled_from(["\n", "\r\n"]),
@@ -64,7 +63,6 @@ def test_rows_are_those_of_the_csv_module(
     assert report.rejected == 0
 
 
-@settings(deadline=None, max_examples=50)
 @given(
     rows=st.lists(st.lists(CELL, min_size=1, max_size=4), max_size=10),
     size=st.integers(1, 40),

@@ -11,7 +11,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dealdb.loader.sources.frames import FrameSource
@@ -115,7 +115,6 @@ def test_numbers_of_a_frame_have_a_point_whatever_texts_have(store: Recorder) ->
     seats=st.lists(st.integers(-(2**63), 2**63 - 1) | st.none(), min_size=3, max_size=3),
     live=st.lists(st.booleans() | st.none(), min_size=3, max_size=3),
 )
-@settings(max_examples=50, deadline=None)
 def test_typed_columns_are_stored_as_their_texts_are(**columns: list[Any]) -> None:
     values = {
         "closed": pl.Series(columns["days"], dtype=pl.Date),

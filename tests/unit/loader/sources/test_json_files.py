@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dealdb.errors import LoadError
@@ -87,7 +87,6 @@ ROWS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=50)
 @given(
     rows=ROWS,
     ids=st.lists(st.sampled_from("abc"), min_size=20, max_size=20),

@@ -103,9 +103,7 @@ CELLS = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     before=st.lists(CELLS, max_size=5),
     rows=st.lists(CELLS, max_size=8),

@@ -25,7 +25,7 @@ def kept(where: str) -> list[str]:
     return FRAME.filter(condition)["id"].to_list()
 
 
-@given_examples(100, 250, unless=CHECKS, where=filters())
+@given_examples(40, 250, unless=CHECKS, where=filters())
 def test_a_filter_keeps_what_duckdb_keeps(where: str) -> None:
     assert kept(where) == ORACLE.ids(where)
 
@@ -58,8 +58,11 @@ def test_many_filters_keep_what_duckdb_keeps(request: pytest.FixtureRequest) -> 
     print(f"{len(compared):,} filters, the next seed would be {next(seeds)}")
 
 
-def test_lower_case_is_that_of_duckdb_for_every_character_that_it_knows() -> None:
-    characters = [chr(code) for code in range(1, 0x110000) if not 0xD800 <= code < 0xE000]
+@pytest.mark.parametrize("cased", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_lower_case_is_that_of_duckdb_for_every_character_that_it_knows(*, cased: bool) -> None:
+    known = (chr(code) for code in range(1, 0x110000) if not 0xD800 <= code < 0xE000)
+    # the others take 20 times as long, and change only with the version of Unicode
+    characters = [c for c in known if not cased or c.lower() != c or c.upper() != c]
     frame = pl.DataFrame({"name": characters})
     theirs = ORACLE.lower(characters)
     ours = frame.select(lowered(pl.col("name"))).to_series().to_list()

@@ -97,7 +97,7 @@ def texts(draw: st.DrawFn) -> str:
     return "".join([*parts, draw(mostly(4, BLANKS))])
 
 
-@settings(max_examples=250)
+@settings(max_examples=100)
 @given(texts(), st.sampled_from([STANDARD, SCHEMA]))
 @example("stage = 'won' AND amount > 5", STANDARD)
 def test_what_is_read_without_the_parser_is_what_the_parser_reads(

@@ -22,7 +22,7 @@ FRAME = mixed_frame()
 QUERY = engine_of(FRAME)
 
 
-@given_examples(50, 150, unless=[HealthCheck.too_slow], where=filters())
+@given_examples(20, 150, unless=[HealthCheck.too_slow], where=filters())
 def test_the_normal_form_keeps_the_same_deals_and_is_its_own_normal_form(where: str) -> None:
     done = QUERY.explain(where)
     assert done.filter is not None

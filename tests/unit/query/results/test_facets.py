@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dealdb.errors import QueryError
@@ -63,7 +63,6 @@ def test_by_value_the_most_frequent_come_first_and_nulls_last() -> None:
     assert (facet.by, facet.total, facet.others) == ("value", 7, 1)
 
 
-@settings(max_examples=60, deadline=None)
 @given(values=st.lists(st.none() | st.text(max_size=3), max_size=20), limit=st.integers(1, 6))
 def test_any_text_by_value(values: list[str | None], limit: int) -> None:
     table = one(pl.Series(values, dtype=pl.String), limit=limit).table
@@ -76,7 +75,6 @@ def test_any_text_by_value(values: list[str | None], limit: int) -> None:
 DAYS = st.one_of(st.dates(), st.dates(date(2025, 1, 1), date(2026, 3, 1)))
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     values=st.lists(st.none() | DAYS, max_size=20),
     unit=st.sampled_from([None, "year", "quarter", "month", "day", "value"]),
@@ -144,13 +142,11 @@ NUMBERS = st.one_of(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(values=st.lists(st.none() | NUMBERS, max_size=20), limit=st.integers(1, 20))
 def test_any_amounts(values: list[Decimal | None], limit: int) -> None:
     one(pl.Series(values, dtype=pl.Decimal(38, 2)), limit=limit)
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     floats=st.lists(st.none() | st.floats(), max_size=20),
     integers=st.lists(st.none() | st.integers(-(2**63), 2**63 - 1), max_size=20),
@@ -195,7 +191,6 @@ def test_bounds_enclose_and_are_few(ends: list[Decimal], limit: int) -> None:
         assert high < bounds[-1]
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.text(min_size=1, max_size=6), st.text(max_size=6))
 def test_spelled_names_and_values_mean_the_same_to_a_filter_and_to_duckdb(
     name: str, value: str

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dealdb.errors import QueryError
@@ -43,7 +43,7 @@ def ids(found: list[Page]) -> list[str]:
 
 
 @given_examples(
-    25,
+    10,
     80,
     sort=keys,
     size=st.integers(4, 60),
@@ -85,7 +85,7 @@ def frame_of(deals: dict[str, dict[str, Any]]) -> pl.DataFrame:
 
 
 @given_examples(
-    40,
+    10,
     100,
     deals=st.lists(DEAL, min_size=5, max_size=25),
     sort=st.lists(st.sampled_from([*TYPES]), max_size=3, unique=True),
@@ -177,7 +177,6 @@ def test_a_cursor_of_a_column_whose_type_changed_is_told() -> None:
         engine_of(pl.DataFrame({"id": ["a", "b"], "n": [1, 2]})).page(sort="n", cursor=cursor.next)
 
 
-@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_a_cursor_that_was_tampered_with_is_refused(data: st.DataObject) -> None:
     query = engine_of(FRAME)
@@ -189,7 +188,6 @@ def test_a_cursor_that_was_tampered_with_is_refused(data: st.DataObject) -> None
         query.page(sort="-amount", cursor=base64.urlsafe_b64encode(bytes(raw)).decode())
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=30))
 def test_any_text_as_a_cursor(text: str) -> None:
     with pytest.raises(QueryError, match="this cursor"):

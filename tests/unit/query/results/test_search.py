@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dealdb.errors import QueryError
@@ -124,7 +124,6 @@ TEXTS = st.text(LETTERS, max_size=14)
 
 
 @example(rows=[(None, "A1\u0301\u00df")], words=["aass"])
-@settings(max_examples=120, deadline=None)
 @given(
     rows=st.lists(st.tuples(st.none() | TEXTS, TEXTS), min_size=1, max_size=8),
     words=st.lists(st.text("abces12", min_size=1, max_size=6), min_size=1, max_size=2),
@@ -152,7 +151,6 @@ def test_all_deals_that_a_plain_search_finds_and_no_other(
     assert sorted(found["id"]) == expected
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(categories=["L", "N", "M"]), min_size=1, max_size=5))
 @example("Sß")
 @example("ßs")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dealdb.errors import QueryError
@@ -24,7 +24,6 @@ def pages(query: QueryEngine, sort: Any, size: int) -> list[str]:
     return found
 
 
-@settings(max_examples=50)
 @given(tags=lists, descending=st.booleans(), size=st.integers(1, 5))
 def test_lists_of_texts(tags: list[list[str] | None], descending: bool, size: int) -> None:
     rows: list[dict[str, Any]] = [{"id": f"{n:02}", "tags": each} for n, each in enumerate(tags)]

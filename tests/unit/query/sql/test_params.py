@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dealdb.errors import QueryError
@@ -56,7 +56,6 @@ def test_values(
     assert session.run(statement, FRAME, params).rows() == rows
 
 
-@settings(max_examples=50, deadline=None)
 @given(value=st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
 def test_any_text_is_only_a_value(session: SqlSession, value: str) -> None:
     assert session.run("SELECT :a AS x", FRAME, {"a": value}).item() == value

@@ -74,7 +74,7 @@ def check(changes: list[Change], *, lag: int) -> None:
     assert at_once.position == one_by_one.position
 
 
-@given_examples(50, 150, changes=CHANGES, lag=st.integers(2, 4))
+@given_examples(20, 150, changes=CHANGES, lag=st.integers(2, 4))
 def test_many_commits_at_once_are_the_same_as_one_by_one(changes: list[Change], lag: int) -> None:
     check(changes, lag=lag)
 

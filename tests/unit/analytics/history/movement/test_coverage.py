@@ -110,7 +110,7 @@ def test_options_that_make_no_sense() -> None:
         coverage(past_of(**FEBRUARY, by="owner"), **QUARTER, target={("Ann", "Bob"): 1})
 
 
-@given_examples(30, 1000, history=histories(), last=st.integers(1, 21), target=st.integers(0, 500))
+@given_examples(10, 1000, history=histories(), last=st.integers(1, 21), target=st.integers(0, 500))
 def test_any_history_has_the_figures_of_the_brute_force(
     history: History, last: int, target: int
 ) -> None:

@@ -175,7 +175,7 @@ def test_options_that_make_no_sense() -> None:
             forecast(example(), **{**QUARTER, **options})
 
 
-@given_examples(30, 1000, history=histories(), last=st.integers(1, 21))
+@given_examples(10, 1000, history=histories(), last=st.integers(1, 21))
 def test_any_history_has_the_figures_of_the_brute_force(history: History, last: int) -> None:
     facts = history.facts(PIPELINE)
     as_of, end = date.fromisoformat(day(last)), h1.moment(day(last + 1))

@@ -181,7 +181,7 @@ def brute(history: History, since: date, until: date) -> dict[str, Any]:
     }
 
 
-@given_examples(30, 1000, history=histories(), since=st.integers(2, 10), length=st.integers(1, 10))
+@given_examples(10, 1000, history=histories(), since=st.integers(2, 10), length=st.integers(1, 10))
 def test_any_history_has_the_figures_of_the_brute_force(
     history: History, since: int, length: int
 ) -> None:

@@ -261,7 +261,7 @@ def check_against_the_brute_force(
 
 
 @given_examples(
-    20,
+    10,
     3000,
     history=histories(),
     since=st.integers(1, 20),

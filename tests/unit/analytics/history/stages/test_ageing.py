@@ -180,7 +180,7 @@ def visits_of(history: History, name: str, end: int, last: date, basis: str) -> 
 
 
 @given_examples(
-    25,
+    10,
     1000,
     history=histories(),
     basis=st.sampled_from(["stage", "created", "update"]),

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dealdb.loader.history.rows.moments import moments
@@ -45,7 +45,6 @@ def test_ways_to_write_a_moment(text: str, at: str | None, precision: str | None
     ),
     st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"]),
 )  # fmt: skip
-@settings(max_examples=40, deadline=None)
 def test_moments_without_a_zone_are_those_of_the_source(clocks: list[datetime], zone: str) -> None:
     found = moments(pl.Series([f"{clock:%Y-%m-%d %H:%M:%S}" for clock in clocks]), zone)
     zoned = [clock.replace(microsecond=0, tzinfo=ZoneInfo(zone)) for clock in clocks]
