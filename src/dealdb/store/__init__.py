@@ -8,8 +8,8 @@ Where the server gives no answer, a method raises ``AccessDenied``, ``ServerRefu
 ``PoolTimeout``; a change also ``OutcomeUnknown`` and ``NotDurable``. What one raises besides, it says.
 
 The order of the parts; nothing imports from a part behind it:
-keys, deal → bounds → encoding, tables → hashes, log, commit → archive → replica → checkpoint → live, history, foreign →
-facts → backup, upkeep → store_history → store.
+keys, deal → bounds → encoding, tables → hashes, log, commit → archive → ledger → replica → checkpoint → live, history,
+foreign → facts → backup, upkeep → store_history → store.
 """
 
 from dealdb.store.deal import Deal, SaveResult, Written

@@ -85,7 +85,7 @@ class StoreHistory:
         from dealdb.store.facts.follower import FactsLog
 
         if self._lazy_facts is None:
-            self._lazy_facts = FactsLog(self.link, self.keys)
+            self._lazy_facts = FactsLog(self.link, self.keys, self._cache)
         return self._lazy_facts
 
     def facts(self) -> Facts:

@@ -50,6 +50,7 @@ from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.commit.batch import Batch
 from dealdb.store.encoding import FACT_COLUMNS
 from dealdb.store.facts.follower import FactsLog
+from dealdb.store.facts.kept_tables import whole_ledger
 from dealdb.store.facts.state import state_before
 from dealdb.store.history.changes import history_in, history_of
 from dealdb.store.history.index.one_deal import DealHistories
@@ -801,6 +802,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert events_too.lives.equals(facts.lives, null_equal=True), "lives of events"
         for name in facts.schema:
             assert events_too.of(name).equals(facts.of(name), null_equal=True) or name == "id", name
+        self.compare_tables()
         self.compare_indexes()
         moments = {
             seq: moment
@@ -816,6 +818,21 @@ class StoreMachine(RuleBasedStateMachine):
             then = store.as_of(when)
             assert view_of(then.frame) == view, "a moment of the past"
             assert not seq or then.schema == schema
+
+    def compare_tables(self) -> None:
+        """What the checkpoints have kept, and the log behind it, is what all commits say."""
+        keys = self.stores[0].keys
+        whole = whole_ledger(self.link, keys)
+        rows = whole.touches.table()["row"].unique()
+        for known in (FactsLog(self.link, keys)._begun(), self.facts_log._current()):
+            assert known.position == whole.position
+            assert known.commits().equals(whole.commits()), "commits"
+            assert known.pipelines == whole.pipelines
+            ids = [ledger.all_ids(rows).sort("row", "seq", "id") for ledger in (known, whole)]
+            assert ids[0].equals(ids[1]), "ids"
+            for name in {*known.tables, *whole.tables} - {"ids", "commits"}:
+                tables = [sorted(each.table(name).rows(), key=repr) for each in (known, whole)]
+                assert tables[0] == tables[1], name
 
     def compare_indexes(self) -> None:
         """The history of each deal by the indexes is that of a read of everything, whatever became of the deal."""

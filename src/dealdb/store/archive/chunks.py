@@ -93,7 +93,7 @@ class Columns:
         digests = {self.schema[name]: self.digests[name] for name in names}
         rows = max(map(len, digests.values()), default=0) * CHUNK_ROWS
         check_rows(link, keys, rows, len(digests), f"the manifest {keys.checkpoint!r}")
-        blobs = _blobs(link, keys, self._distinct(names), cache)
+        blobs = read_blobs(link, keys, self._distinct(names), cache)
         return None if blobs is None else _decoded(keys, lambda: columns_of(blobs, digests))
 
     def read_rows(
@@ -108,7 +108,7 @@ class Columns:
         places = [divmod(row - self.first, CHUNK_ROWS) for row in rows]
         cells = {name: [(self.digests[name][n], at) for n, at in places] for name in names}
         spans = _spans(chain(*cells.values()))
-        blobs = _blobs(link, keys, list(spans), cache)
+        blobs = read_blobs(link, keys, list(spans), cache)
         if blobs is None:
             return None
         of_fields = {self.schema[name]: wanted for name, wanted in cells.items()}
@@ -131,7 +131,7 @@ class Columns:
         runs = {name: [(self.digests[name][n], a, b) for n, a, b in edges] for name in names}
         ends = ((digest, at) for some in runs.values() for digest, *each in some for at in each)
         spans = _spans(ends)
-        blobs = _blobs(link, keys, list(spans), cache)
+        blobs = read_blobs(link, keys, list(spans), cache)
         if blobs is None:
             return None
         of_fields = {self.schema[name]: some for name, some in runs.items()}
@@ -179,7 +179,7 @@ class Columns:
         )
 
 
-def _blobs(
+def read_blobs(
     link: Link, keys: Keys, digests: list[str], cache: ChunkCache | None
 ) -> dict[str, bytes] | None:
     """Bytes of chunks by their digests, or None when one is missing or not what was written."""
@@ -228,7 +228,7 @@ def _not_whole(blobs: Mapping[str, bytes | None]) -> list[str]:
     if sum(len(blob or b"") for blob in blobs.values()) < _BYTES_FOR_THREADS:
         whole: Iterator[bool] = map(is_whole, blobs, blobs.values())
     else:
-        whole = _in_threads(lambda item: is_whole(*item), list(blobs.items()))
+        whole = in_threads(lambda item: is_whole(*item), list(blobs.items()))
     return [digest for digest, is_right in zip(blobs, whole, strict=True) if not is_right]
 
 
@@ -249,11 +249,11 @@ def encoded(
         numbers = range(-(-frame.height // CHUNK_ROWS))
         new = [number for number in numbers if number not in known.get(column.name, ())]
         parts = [column[n * CHUNK_ROWS : (n + 1) * CHUNK_ROWS] for n in new]
-        for number, (digest, blob) in zip(new, _in_threads(_encoded, parts), strict=True):
+        for number, (digest, blob) in zip(new, in_threads(_encoded, parts), strict=True):
             yield column.name, number, digest, blob
 
 
-def _in_threads(function: Callable[[_Given], _Made], items: Sequence[_Given]) -> Iterator[_Made]:
+def in_threads(function: Callable[[_Given], _Made], items: Sequence[_Given]) -> Iterator[_Made]:
     """What a function makes of each, by some threads where there can be any: at the end of the program there can't."""
     if len(items) < 2:
         yield from map(function, items)

@@ -11,6 +11,7 @@ from dealdb.errors import StoreDamaged
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
 from dealdb.store.archive.chunks import Columns
+from dealdb.store.archive.kept_facts import KeptFacts
 from dealdb.store.archive.segments import Segment
 from dealdb.store.archive.string_keys import read_string
 from dealdb.store.bounds.wall import LAST_MS, Reading, text, whole
@@ -39,6 +40,8 @@ class Generation:
         Every stage that occurs or has occurred, or None for very many.
     columns
         Where its columns are. None in a manifest of format 1, whose columns were stored in another way.
+    facts
+        Where the history up to that commit is as tables; None where it is only in the log and its segments.
     """
 
     position: Position
@@ -49,9 +52,12 @@ class Generation:
     has_deleted: bool
     stages: tuple[str, ...] | None
     columns: Columns | None
+    facts: KeptFacts | None = None
 
     def to_document(self) -> dict[str, Any]:
         """As JSON has it."""
+        # older versions leave it out of the manifests that they write
+        facts = {"facts": self.facts.to_document()} if self.facts else {}
         return {
             "seq": self.position.seq,
             "hash": self.position.hash.decode(),
@@ -62,6 +68,7 @@ class Generation:
             "deleted": self.has_deleted,
             "stages": self.stages,
             "columns": self.columns.to_document() if self.columns else None,
+            **facts,
         }
 
     @classmethod
@@ -81,6 +88,7 @@ class Generation:
             has_deleted=bool(document.get("deleted", True)),
             stages=None if stages is None else tuple(map(text, stages)),
             columns=columns,
+            facts=KeptFacts.from_document(facts) if (facts := document.get("facts")) else None,
         )
 
 
@@ -134,7 +142,8 @@ class Manifest:
         """Every key that it refers to."""
         columns = [*(g.columns for g in self.generations), *(s.columns for s in self.history)]
         chunks = {key for each in columns if each for key in each.keys(keys)}
-        return chunks | {key for segment in self.history for key in segment.keys}
+        facts = (key for each in self.generations if each.facts for key in each.facts.keys(keys))
+        return chunks.union(facts) | {key for segment in self.history for key in segment.keys}
 
 
 def is_of_newer_format(manifest: str) -> bool:

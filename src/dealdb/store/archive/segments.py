@@ -9,9 +9,10 @@ them from there. ``sealing`` makes segments; this file has where they are and ho
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from math import inf
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -236,6 +237,24 @@ def read_segment(link: Link, segment: Segment) -> pl.DataFrame | None:
     except StoreDamaged as problem:
         logger.warning("%s: %s", problem, problem.__cause__)
         return None
+
+
+def sealed_entries(link: Link, keys: Keys, history: Iterable[Segment]) -> Iterator[Entry]:
+    """Commits of segments, as far as each is found whole; those of bulk loads come as frames."""
+    for segment in history:
+        frame = read_segment(link, segment)
+        held = SealedRows(link, keys, segment.columns) if segment.columns else None
+        if frame is None:
+            return
+        try:
+            yield from unseal(frame, held, as_frames=True)
+        except ChunkLost:
+            return
+
+
+def n_bytes_of(history: Iterable[Segment]) -> float:
+    """What the entries of segments took up in the log, roughly; infinite where that is not known."""
+    return sum(each.extent.n_bytes if each.extent else inf for each in history)
 
 
 def entries_of(blob: bytes) -> pl.DataFrame:

@@ -1,6 +1,8 @@
 """
 Writing checkpoints: the columns in compressed chunks, so that a new process need not read every hash.
 
+What the commits say is kept as tables, too, for those who ask what was so.
+
 The chunks are written first, under names made of what is in them; the manifest makes them valid; those that no
 checkpoint and no segment of the history has any more go after that. With each checkpoint the log up to it is sealed
 as history, and trimmed up to the older of the two that remain; where that would leave much in the log, the newest
@@ -12,8 +14,10 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from importlib.resources import files
 from itertools import chain, islice, takewhile
 
@@ -23,13 +27,15 @@ from dealdb.store.archive.chunks import Columns, encoded
 from dealdb.store.archive.manifest import Generation, Manifest, is_of_newer_format
 from dealdb.store.archive.merging import Merger
 from dealdb.store.archive.sealing import Sealed, seal_all
-from dealdb.store.archive.segments import Segment
+from dealdb.store.archive.segments import Segment, n_bytes_of, sealed_entries
 from dealdb.store.archive.string_keys import read_string
 from dealdb.store.checkpoint.ending import Ending
 from dealdb.store.checkpoint.lease import give_back, take
 from dealdb.store.checkpoint.recent import Recent
 from dealdb.store.commit.idle_writers import forget_idle_writers
 from dealdb.store.keys import Keys
+from dealdb.store.ledger.keeping import FactsKeeper
+from dealdb.store.ledger.kept import has_facts
 from dealdb.store.log.entry import Entry
 from dealdb.store.log.reader import HistoryReset, has_position, read_from
 from dealdb.store.replica.replica import Replica
@@ -50,6 +56,8 @@ _GENERATIONS = 2
 _MAX_STAGES = 100
 # chunks sent together; a small collection is sent whole
 _SENT_CHUNKS = 64
+# of a history that is read once more, where an older version has kept no facts of it: some seconds
+_MOST_REBUILT = 64 * 2**20
 # as much may stay in the log for the sake of an older checkpoint, or half of what the new chunks of this one take
 _MIN_LOG_BYTES = 2**20
 
@@ -171,14 +179,17 @@ class _Checkpointer:
             return False
         self._mend_names(base)
         columns = self._write_columns()
-        sealed = base.history[-1].last if base and base.history else 0
-        generation = generation_of(self._replica, columns)
-        segments = tuple(self._write_segments(sealed, columns))
+        history = base.history if base else ()
+        facts = self._keeper(base)
+        segments = tuple(self._write_segments(history, columns, facts))
+        generation = replace(
+            generation_of(self._replica, columns), facts=facts.kept(self._replica.position.seq)
+        )
         readable = [each for each in base.generations if each.columns] if base else []
         older = readable if self._sealed_bytes <= self._bearable else []
         manifest = Manifest(
             generations=(generation, *older)[:_GENERATIONS],
-            history=self._merged((*(base.history if base else ()), *segments), columns),
+            history=self._merged((*history, *segments), columns),
         )
         published = self._publish(manifest, text)
         self._replica.chunks = columns.full_chunks(generation.height) if published else {}
@@ -241,9 +252,21 @@ class _Checkpointer:
         self._needed.update(columns.keys(self._keys))
         return columns
 
-    def _write_segments(self, sealed: int, columns: Columns) -> Iterator[Segment]:
+    def _keeper(self, base: Manifest | None) -> FactsKeeper:
+        """What keeps the facts of the commits since the last checkpoint, behind those that it has kept."""
+        newest = base.generations[0] if base else None
+        kept = newest.facts if newest and has_facts(newest) else None
+        keeper = FactsKeeper(self._link, self._keys, kept, self._write, hasty=self._hasty)
+        if base and not kept and not self._hasty and n_bytes_of(base.history) <= _MOST_REBUILT:
+            deque(keeper.noted(sealed_entries(self._link, self._keys, base.history)), maxlen=0)
+        return keeper
+
+    def _write_segments(
+        self, history: Sequence[Segment], columns: Columns, facts: FactsKeeper
+    ) -> Iterator[Segment]:
         frame = self._replica.all_rows()
-        for found in seal_all(self._entries_since(sealed), frame, columns):
+        sealed = history[-1].last if history else 0
+        for found in seal_all(facts.noted(self._entries_since(sealed)), frame, columns):
             self._sealed_bytes += found.extent.n_bytes
             yield self._write_segment(found)
 

@@ -24,8 +24,8 @@ from dealdb.store.facts.from_log import (
     present_pipeline,
     present_schema,
 )
-from dealdb.store.facts.ledger import Ledger
 from dealdb.store.facts.state import zone_of
+from dealdb.store.ledger.ledger import Ledger
 
 Assume: TypeAlias = Literal["birth", "none", "backfill"]
 # facts are not older than this; what is assumed to have been so for ever begins here

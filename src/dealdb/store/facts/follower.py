@@ -10,12 +10,16 @@ import polars as pl
 from dealdb.connection import Link
 from dealdb.connection.fork import renew_in_child
 from dealdb.model.moments import end_of_day_ms
+from dealdb.store.archive.chunk_cache import ChunkCache
+from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.facts.event import Assume, event_facts
 from dealdb.store.facts.facts import Facts
 from dealdb.store.facts.from_log import recorded_facts
-from dealdb.store.facts.ledger import Ledger
+from dealdb.store.facts.kept_tables import KeptTables, whole_ledger
 from dealdb.store.history.reading import is_known, read_history
 from dealdb.store.keys import Keys
+from dealdb.store.ledger.kept import beginning_of, has_facts
+from dealdb.store.ledger.ledger import Ledger
 from dealdb.store.log.reader import HistoryReset, read_since
 
 _MOST_VIEWS = 4
@@ -25,10 +29,15 @@ class FactsLog:
     """
     The history of one collection as columns, for as long as the process lives.
 
+    It begins with the tables that the newest checkpoint has kept, each of which is read when it is needed; else with
+    the first commit.
+
     Parameters
     ----------
     link, keys
         Where it is.
+    cache
+        Where the pieces of tables are looked for first; None for the server alone.
 
     Raises
     ------
@@ -36,9 +45,10 @@ class FactsLog:
         From ``recorded``, if a part of the history is missing.
     """
 
-    def __init__(self, link: Link, keys: Keys) -> None:
+    def __init__(self, link: Link, keys: Keys, cache: ChunkCache | None = None) -> None:
         self._link = link
         self._keys = keys
+        self._cache = cache
         self._lock = threading.Lock()
         self._ledger = Ledger()
         self._recorded: Facts | None = None
@@ -57,7 +67,9 @@ class FactsLog:
 
         Cost
         ----
-        One round trip where nothing is new; the first time, a read of the whole history.
+        One round trip where nothing is new; the first time, three and one for each MiB of log since the last
+        checkpoint, and then one for each field that is asked for. Where no checkpoint has kept tables, or some of them
+        are damaged, a read of the whole history.
         """
         with self._lock:
             ledger = self._current()
@@ -88,6 +100,7 @@ class FactsLog:
                 # a few views, not one for each moment that was ever asked for
                 while len(self._events) >= _MOST_VIEWS:
                     self._events.pop(next(iter(self._events)))
+                ledger.need()
                 self._events[until, assume] = event_facts(ledger, until, assume)
             return self._events[until, assume]
 
@@ -135,16 +148,8 @@ class FactsLog:
 
     def _current(self) -> Ledger:
         """The ledger with all commits; what was made of an older one is dropped."""
-        known, before = self._ledger, self._ledger.position
-        try:
-            if not (before.seq and self._continue(known)):
-                known = Ledger()
-                known.take(read_history(self._link, self._keys, as_frames=True))
-        except BaseException:
-            # half a page may be in it
-            self._forget()
-            raise
-        if known.position != before:
+        known = self._continued(self._ledger) or self._begun()
+        if known.position != self._ledger.position:
             self._forget()
         self._ledger = known
         return known
@@ -152,18 +157,43 @@ class FactsLog:
     def _forget(self) -> None:
         self._ledger, self._recorded, self._events = Ledger(), None, {}
 
-    def _continue(self, ledger: Ledger) -> bool:
-        """Take in what is new; False where the history is another one by now."""
+    def _continued(self, ledger: Ledger) -> Ledger | None:
+        """The ledger with what is new; None where it is empty, or the history is another one by now."""
+        since = ledger.position
+        if not since.seq:
+            return None
+        # facts that were handed out go on reading the one before
+        found = ledger.copy()
         try:
-            pages = read_since(self._link, self._keys.log, ledger.position)
+            pages = read_since(self._link, self._keys.log, since)
             if pages is not None:
                 for page in pages:
-                    ledger.take(page)
-                return True
-            if not is_known(self._link, self._keys, ledger.position):
-                return False
-            since = ledger.position
-            ledger.take(read_history(self._link, self._keys, since=since, as_frames=True))
+                    found.take(page)
+            elif is_known(self._link, self._keys, since):
+                found.take(read_history(self._link, self._keys, since=since, as_frames=True))
+            else:
+                return None
         except HistoryReset:
-            return False
-        return True
+            return None
+        return found if found.position != since else ledger
+
+    def _begun(self) -> Ledger:
+        """A ledger with all commits."""
+        return self._begun_with_tables() or whole_ledger(self._link, self._keys)
+
+    def _begun_with_tables(self) -> Ledger | None:
+        manifest = read_manifest(self._link, self._keys)
+        for generation in manifest.generations if manifest else ():
+            if not has_facts(generation):
+                continue
+            tables = KeptTables(self._link, self._keys, generation, self._cache)
+            ledger = Ledger(beginning_of(generation, tables.load))
+            try:
+                pages = read_since(self._link, self._keys.log, generation.position)
+                if pages is not None:
+                    for page in pages:
+                        ledger.take(page)
+                    return ledger
+            except HistoryReset:
+                continue
+        return None

@@ -6,13 +6,15 @@ Nothing here looks at a single deal or commit: lives, facts and their order come
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import polars as pl
 
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
 from dealdb.store.facts.facts import COMMITS_SCHEMA, LIVES_SCHEMA, Facts
 from dealdb.store.facts.fold import changes_of_field
-from dealdb.store.facts.ledger import Ledger
+from dealdb.store.ledger.ledger import Ledger
 
 _STAMP = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -28,8 +30,6 @@ class Lives:
     ----------
     table
         ``life``, ``id``, ``begin`` and ``end`` (numbers of commits), the earliest first.
-    touches
-        As the ledger has them, with ``life``.
 
     Parameters
     ----------
@@ -40,17 +40,18 @@ class Lives:
     """
 
     def __init__(self, ledger: Ledger, at: pl.Series) -> None:
-        touches, gone = ledger.touches.table(), ledger.gone.table()
-        ids = ledger.ids.table()
-        rows = ids.unique(["row", "id"], keep="first", maintain_order=True).select("row", "id")
-        shared = rows["id"].is_duplicated().any() or rows["row"].is_duplicated().any()
+        ids, gone = ledger.ids.table(), ledger.gone.table()
+        special = _special_rows(ids, gone)
+        plain = ids if special.is_empty() else ids.filter(~pl.col("row").is_in(special.implode()))
+        # a row a life
+        begins = plain.group_by("row").agg(
+            id=pl.col("id").first(), begin=pl.col("seq").min(), end=pl.lit(None, pl.UInt32)
+        )
+        begins = begins.with_columns(nth=pl.lit(None, pl.UInt32))
         self._changes: pl.DataFrame | None = None
-        if gone.is_empty() and not shared:
-            # a row a life
-            begins = touches.group_by("row").agg(begin=pl.col("seq").min(), end=pl.lit(None))
-            begins = begins.join(rows, on="row", how="inner").with_row_index("nth")
-        else:
-            begins, self._changes = _begins(ids, gone)
+        if not special.is_empty():
+            others, self._changes = _begins(ledger.all_ids(special), gone)
+            begins = pl.concat([begins, others.select(begins.columns).cast(begins.schema)])
         begins = begins.with_columns(at.gather(begins["begin"].cast(pl.Int64) - 1).alias("_at"))
         lives = (
             begins.sort("_at", "id", "begin", "row")
@@ -58,24 +59,39 @@ class Lives:
             .with_columns(pl.col("end").cast(pl.UInt32))
         )
         if self._changes is not None:
-            names = lives.select("nth", "life")
+            names = lives.select("nth", "life").drop_nulls()
             self._changes = self._changes.join(names, on="nth", how="inner").select(
                 "row", "seq", "life"
             )
         self.table = lives.select("life", "id", "begin", "end", "row")
-        self.touches = self.with_life(touches)
+        self._rows = lives.filter(pl.col("nth").is_null()).select("row", "life")
+        self._ledger = ledger
+
+    @cached_property
+    def touches(self) -> pl.DataFrame:
+        """``touches`` of the ledger, with ``life``."""
+        return self.with_life(self._ledger.touches.table())
 
     def with_life(self, cells: pl.DataFrame) -> pl.DataFrame:
         """Cells by ``row`` and ``seq``, with the life that each belongs to."""
+        found = cells.join(self._rows, on="row", how="inner", maintain_order="left")
         if self._changes is None:
-            lives = self.table.select("row", "life")
-            return cells.join(lives, on="row", how="inner", maintain_order="left")
-        return cells.join(self._changes, on=["row", "seq"], how="inner", maintain_order="left")
+            return found
+        others = cells.join(self._changes, on=["row", "seq"], how="inner", maintain_order="left")
+        return pl.concat([found, others])
+
+
+def _special_rows(ids: pl.DataFrame, gone: pl.DataFrame) -> pl.Series:
+    """Rows of deals that were deleted or have several rows, and of those that have their rows together with others."""
+    pairs = ids.select("row", "id").unique()
+    shared = pairs.filter(pl.col("row").is_duplicated() | pl.col("id").is_duplicated())
+    deals = pl.concat([shared["id"], gone["id"]]).unique()
+    return pairs.filter(pl.col("id").is_in(deals.implode()))["row"].unique()
 
 
 def _begins(ids: pl.DataFrame, gone: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """
-    Lives where deals were deleted or have several rows, or rows several deals.
+    Lives of deals that were deleted or have several rows, or whose rows have several deals.
 
     ``nth``, ``id``, ``row``, ``begin`` and ``end`` of each life; and ``nth`` of each change by ``row`` and ``seq``.
     """
@@ -127,6 +143,7 @@ def recorded_facts(ledger: Ledger) -> Facts:
     >>> recorded_facts(Ledger()).lives.height
     0
     """
+    ledger.need(["commits", "pipelines", "ids", "gone"])
     commits = ledger.commits()
     at = commits["at"]
     lives = Lives(ledger, at)

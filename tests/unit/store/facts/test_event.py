@@ -14,8 +14,8 @@ from dealdb.model.schema import Schema
 from dealdb.store.encoding import FACT_COLUMNS, packed
 from dealdb.store.facts.event import event_facts
 from dealdb.store.facts.facts import Facts
-from dealdb.store.facts.ledger import Ledger
 from dealdb.store.facts.state import state_before
+from dealdb.store.ledger.ledger import Ledger
 from dealdb.store.log.entry import Entry, Position
 
 Row = tuple[str, str | None, int, str | None, str]

@@ -10,7 +10,7 @@ from dealdb.errors import StoreDamaged
 from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.encoding import packed
 from dealdb.store.facts.from_log import recorded_facts
-from dealdb.store.facts.ledger import Ledger
+from dealdb.store.ledger.ledger import Ledger
 from dealdb.store.log.entry import Entry, Position
 
 

@@ -7,7 +7,9 @@ It grows with the log. Bulk commits are taken over as frames; of others each com
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import chain, groupby, repeat
 from operator import attrgetter
 from typing import Any
@@ -17,92 +19,145 @@ import polars as pl
 from dealdb.errors import StoreDamaged
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
-from dealdb.store.encoding import FACT_COLUMNS, checked_ats, unpacked_all, unpacked_facts, with_none
-from dealdb.store.facts.facts import COMMITS_SCHEMA
+from dealdb.store.encoding import checked_ats, unpacked_all, unpacked_facts, with_none
+from dealdb.store.ledger.tables import (
+    TABLES,
+    Pieces,
+    cells_of,
+    field_of,
+    schema_of,
+)
 from dealdb.store.log.entry import Entry, Position, check_change, unknown_kind
 
-TOUCH_SCHEMA: dict[str, pl.DataType] = {
-    "row": pl.UInt32(),
-    "seq": pl.UInt32(),
-    # when it was so, where the commit says another moment than its own
-    "at": pl.Int64(),
-    # whether the commit script set ``updated``
-    "stamped": pl.Boolean(),
-}
-CELL_SCHEMA: dict[str, pl.DataType] = {
-    "row": pl.UInt32(),
-    "seq": pl.UInt32(),
-    "value": pl.String(),
-}
-_ROW_SCHEMA: dict[str, pl.DataType] = {"row": pl.UInt32(), "seq": pl.UInt32()}
-# another program may copy a hash with its row: then two deals have it
-_ID_SCHEMA: dict[str, pl.DataType] = {**_ROW_SCHEMA, "id": pl.String()}
-IMPORT_SCHEMA: dict[str, pl.DataType] = {"seq": pl.UInt32(), "place": pl.UInt32(), **FACT_COLUMNS}
+_PLACES: dict[str, pl.DataType] = {"row": pl.UInt32(), "seq": pl.UInt32()}
 # entries that are taken in together: bounds the memory of a long history
 _AT_ONCE = 2_000
 
 
-class Pieces:
-    """A table that is appended to in pieces, and joined when it is read."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """
+    What a ledger begins with, and reads when it is asked for.
 
-    def __init__(self, schema: dict[str, pl.DataType]) -> None:
-        self._schema = schema
-        self._pieces: list[pl.DataFrame] = []
+    Attributes
+    ----------
+    position
+        The last commit that is in it.
+    schema
+        In force after that.
+    tables
+        Names of the tables that have rows.
+    load
+        Gives some of these by name.
+    """
 
-    def append(self, piece: pl.DataFrame) -> None:
-        """Add rows."""
-        self._pieces.append(piece.select(pl.col(n).cast(t) for n, t in self._schema.items()))
-
-    def table(self) -> pl.DataFrame:
-        """All rows, in the order in which they came."""
-        if len(self._pieces) != 1:
-            empty = pl.DataFrame(schema=self._schema)
-            self._pieces = [pl.concat([empty, *self._pieces], rechunk=True)]
-        return self._pieces[0]
+    position: Position
+    schema: Schema
+    tables: Collection[str]
+    load: Callable[[Collection[str]], Mapping[str, pl.DataFrame]]
 
 
 class Ledger:
     """
     All that the commits say, up to a position.
 
+    Parameters
+    ----------
+    beginning
+        What is kept elsewhere of the commits up to a position; None to begin with the first.
+
     Attributes
     ----------
     position
         The last commit that is in it.
-    ids
-        ``row``, ``seq`` and ``id`` of each change of a deal.
-    touches
-        ``row``, ``seq``, ``at`` and ``stamped`` of each change of a deal.
-    gone
-        ``row``, ``seq`` and ``id`` of each deletion.
-    imported
-        Facts that were recorded later than they happened, with ``seq`` and ``place``.
     schema
         In force after the last commit.
-    pipelines
-        Number of the commit and pipeline, as they came into force.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, beginning: Beginning | None = None) -> None:
         self.position = Position()
-        self.ids, self.touches = Pieces(_ID_SCHEMA), Pieces(TOUCH_SCHEMA)
-        self.gone, self.imported = Pieces(_ID_SCHEMA), Pieces(IMPORT_SCHEMA)
         self.schema = Schema(0, ())
-        self.pipelines: list[tuple[int, Pipeline]] = []
-        self._cells: dict[str, Pieces] = {}
-        self._times: list[int] = []
-        self._actors: list[str] = []
-        self._kinds: list[str] = []
+        self._load: Callable[[Collection[str]], Mapping[str, pl.DataFrame]] = lambda _: {}
+        self._tables = {name: Pieces(schema) for name, schema in TABLES.items()}
+        if beginning:
+            self.position, self.schema = beginning.position, beginning.schema
+            self._load = beginning.load
+            for name in beginning.tables:
+                self._tables[name] = Pieces(schema_of(name), partial(self._loaded, name))
+
+    def _loaded(self, name: str) -> pl.DataFrame:
+        return self._load([name])[name]
+
+    def need(self, names: Iterable[str] | None = None) -> None:
+        """Read those of some tables that have yet to be read, together; all for None."""
+        waiting = [
+            name
+            for name in (self._tables if names is None else names)
+            if name in self._tables and self._tables[name].waits
+        ]
+        for name, found in (self._load(waiting) if len(waiting) > 1 else {}).items():
+            self._tables[name].begin_with(found)
+
+    def table(self, name: str) -> pl.DataFrame:
+        """All rows of a table; see ``TABLES`` and ``cells_of``."""
+        found = self._tables.get(name)
+        return pl.DataFrame(schema=schema_of(name)) if found is None else found.table()
+
+    @property
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """All tables that have rows, by name."""
+        self.need()
+        found = {name: table.table() for name, table in self._tables.items()}
+        return {name: table for name, table in found.items() if not table.is_empty()}
 
     @property
     def fields(self) -> list[str]:
         """Fields that any deal has ever had a value of."""
-        return list(self._cells)
+        return [field for field in map(field_of, self._tables) if field is not None]
+
+    @property
+    def ids(self) -> Pieces:
+        """``row``, ``seq`` and ``id`` of changes of deals: of each row's first one, and where it has another deal."""
+        return self._tables["ids"]
+
+    @property
+    def touches(self) -> Pieces:
+        """``row``, ``seq``, ``at`` and ``stamped`` of each change of a deal."""
+        return self._tables["touches"]
+
+    @property
+    def gone(self) -> Pieces:
+        """``row``, ``seq`` and ``id`` of each deletion."""
+        return self._tables["gone"]
+
+    @property
+    def imported(self) -> Pieces:
+        """Facts that were recorded later than they happened, with ``seq`` and ``place``."""
+        return self._tables["imported"]
+
+    @property
+    def pipelines(self) -> list[tuple[int, Pipeline]]:
+        """Number of the commit and pipeline, as they came into force."""
+        rows = self._tables["pipelines"].table().sort("seq").iter_rows()
+        return [(seq, Pipeline.from_json(text)) for seq, text in rows]
+
+    def all_ids(self, rows: pl.Series) -> pl.DataFrame:
+        """``row``, ``seq`` and ``id`` of each change of the deals of some rows."""
+        some = pl.col("row").is_in(rows.implode())
+        told = self.ids.table().filter(some)
+        touches = self.touches.table().filter(some).select("row", "seq")
+        if told.height == touches.height:
+            return told
+        # what was told last of a row holds until another is told
+        others = touches.join(told, on=["row", "seq"], how="anti").sort("row", "seq")
+        found = others.join_asof(
+            told.sort("row", "seq", maintain_order=True), on="seq", by="row", check_sortedness=False
+        )
+        return pl.concat([told, found.select(told.columns)]).sort("row", "seq", maintain_order=True)
 
     def cells(self, name: str) -> pl.DataFrame:
         """``row``, ``seq`` and ``value`` (the text, null where it is cleared) of each change of a field."""
-        found = self._cells.get(name)
-        return pl.DataFrame(schema=CELL_SCHEMA) if found is None else found.table()
+        return self.table(cells_of(name))
 
     def commits(self) -> pl.DataFrame:
         """
@@ -112,37 +167,37 @@ class Ledger:
         last commit that is not later, with all before that one: so ``at`` is the earliest time of the commit and of
         all after it.
         """
-        frame = pl.DataFrame(
-            {"who": self._actors, "kind": self._kinds, "time_ms": self._times},
-            schema={"who": pl.String(), "kind": pl.String(), "time_ms": pl.Int64()},
-        ).with_row_index("seq", offset=1)
-        at = pl.col("time_ms").cum_min(reverse=True).alias("at")
-        return frame.with_columns(at).select(*COMMITS_SCHEMA, "time_ms")
+        frame = self._tables["commits"].table().with_row_index("seq", offset=1)
+        at = pl.col("time_ms").cum_min(reverse=True)
+        return frame.select(pl.col("seq").cast(pl.UInt32), at.alias("at"), "who", "kind", "time_ms")
 
     def until(self, ms: int | None) -> int:
         """Number of the last commit that is not later than a moment; of the last one for None."""
         if ms is None:
             return self.position.seq
-        found = (self.commits()["time_ms"] <= ms).arg_true()
+        found = (self._tables["commits"].table()["time_ms"] <= ms).arg_true()
         return int(found[-1]) + 1 if len(found) else 0
 
     def upto(self, seq: int) -> Ledger:
-        """The same as of a commit; shares the tables."""
+        """The same as of a commit, with the schema of now."""
         if seq >= self.position.seq:
             return self
-        found = Ledger()
-        found.position, found.schema = Position(seq), self.schema
-        found.pipelines = [each for each in self.pipelines if each[0] <= seq]
-        found._times, found._actors, found._kinds = (
-            self._times[:seq],
-            self._actors[:seq],
-            self._kinds[:seq],
+
+        def load(names: Collection[str]) -> Mapping[str, pl.DataFrame]:
+            self.need(names)
+            found = {name: self._tables[name].table() for name in names}
+            return {name: upto(table, seq) for name, table in found.items()}
+
+        beginning = Beginning(
+            position=Position(seq), schema=self.schema, tables=self._tables, load=load
         )
-        known = pl.col("seq") <= seq
-        for name in ("ids", "touches", "gone", "imported"):
-            getattr(found, name).append(getattr(self, name).table().filter(known))
-        for name in self._cells:
-            found._put(name, self.cells(name).filter(known))
+        return Ledger(beginning)
+
+    def copy(self) -> Ledger:
+        """The same, to be continued; shares the tables."""
+        found = Ledger()
+        found.position, found.schema, found._load = self.position, self.schema, self._load
+        found._tables = {name: table.copy() for name, table in self._tables.items()}
         return found
 
     def take(self, entries: Iterable[Entry]) -> None:
@@ -175,6 +230,14 @@ class Ledger:
             for entry in page:
                 schema = entry.ensure_readable(schema)
             raise
+        commits = [(entry.actor, entry.kind, entry.time_ms) for entry in page]
+        self._append("commits", pl.DataFrame(commits, TABLES["commits"], orient="row"))
+        self.position = page[-1].position
+
+    def _append(self, name: str, rows: pl.DataFrame) -> None:
+        if name not in self._tables:
+            self._tables[name] = Pieces(schema_of(name))
+        self._tables[name].append(rows)
 
     def _take_run(self, kind: str, run: Sequence[Entry]) -> None:
         match kind:
@@ -187,15 +250,15 @@ class Ledger:
             case "schema":
                 self.schema = Schema.from_json(run[-1].data)
             case "pipeline":
-                self.pipelines += [(e.position.seq, Pipeline.from_json(e.data)) for e in run]
+                self._define(run)
             case "facts":
                 self._import(run)
             case _:
                 raise unknown_kind(run[-1].position.seq, kind)
-        self._times += [entry.time_ms for entry in run]
-        self._actors += [entry.actor for entry in run]
-        self._kinds += [kind] * len(run)
-        self.position = run[-1].position
+
+    def _define(self, run: Sequence[Entry]) -> None:
+        texts = [(e.position.seq, Pipeline.from_json(e.data).to_json()) for e in run]
+        self._append("pipelines", pl.DataFrame(texts, TABLES["pipelines"], orient="row"))
 
     def _add(self, run: Sequence[Entry]) -> None:
         frames = [
@@ -217,7 +280,7 @@ class Ledger:
                 self._put(name, cells if given.all() else cells.filter(given))
 
     def _put(self, name: str, cells: pl.DataFrame) -> None:
-        self._cells.setdefault(name, Pieces(CELL_SCHEMA)).append(cells)
+        self._append(cells_of(name), cells)
 
     def _set(self, kind: str, run: Sequence[Entry]) -> None:
         gathered: dict[tuple[str, ...], _Gathered] = defaultdict(_Gathered)
@@ -228,7 +291,7 @@ class Ledger:
             _check_rows(some, entry.height + len(some))
             gathered[tuple(fields)].add(entry, ids, columns, some, ats_of(more, len(some)))
         for fields, found in gathered.items():
-            places = pl.DataFrame([found.rows, found.seqs], schema=_ROW_SCHEMA)
+            places = pl.DataFrame([found.rows, found.seqs], schema=_PLACES)
             stamps = kind == "set" and "updated" not in fields
             is_old = pl.Series(found.rows, dtype=pl.UInt32) < pl.Series(
                 found.heights, dtype=pl.UInt32
@@ -251,13 +314,19 @@ class Ledger:
         )
         ids = chain.from_iterable(entry.change[0] for entry in run)
         columns = [list(chain.from_iterable(rows)), list(seqs), list(ids)]
-        self.gone.append(pl.DataFrame(columns, schema=_ID_SCHEMA))
+        self.gone.append(pl.DataFrame(columns, schema=TABLES["gone"]))
 
     def _import(self, run: Sequence[Entry]) -> None:
         for entry in run:
             facts = unpacked_facts(entry.data)
             seq = pl.lit(entry.position.seq, pl.UInt32).alias("seq")
             self.imported.append(facts.with_row_index("place").with_columns(seq))
+
+
+def upto(table: pl.DataFrame, seq: int) -> pl.DataFrame:
+    """Rows of a table of a ledger that commits up to a number have told."""
+    # a row of the commits has its number by its place
+    return table.filter(pl.col("seq") <= seq) if "seq" in table.columns else table.head(seq)
 
 
 class _Gathered:

@@ -1,0 +1,119 @@
+"""The tables of a ledger: what is in each, and one that is appended to and read from elsewhere when it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import polars as pl
+
+from dealdb.store.encoding import FACT_COLUMNS
+
+# another program may copy a hash with its row: then two deals have it
+_IDS: dict[str, pl.DataType] = {"row": pl.UInt32(), "seq": pl.UInt32(), "id": pl.String()}
+TOUCH_SCHEMA: dict[str, pl.DataType] = {
+    "row": pl.UInt32(),
+    "seq": pl.UInt32(),
+    # when it was so, where the commit says another moment than its own
+    "at": pl.Int64(),
+    # whether the commit script set ``updated``
+    "stamped": pl.Boolean(),
+}
+CELL_SCHEMA: dict[str, pl.DataType] = {
+    "row": pl.UInt32(),
+    "seq": pl.UInt32(),
+    "value": pl.String(),
+}
+# those that are of no field, by their names
+TABLES: dict[str, dict[str, pl.DataType]] = {
+    # a row a commit, from the first on
+    "commits": {"who": pl.String(), "kind": pl.String(), "time_ms": pl.Int64()},
+    "pipelines": {"seq": pl.UInt32(), "value": pl.String()},
+    "ids": _IDS,
+    "touches": TOUCH_SCHEMA,
+    "gone": _IDS,
+    "imported": {"seq": pl.UInt32(), "place": pl.UInt32(), **FACT_COLUMNS},
+}
+_CELLS = "cells:"
+
+
+def cells_of(field: str) -> str:
+    """
+    Name of the table of a field.
+
+    Examples
+    --------
+    >>> cells_of("stage"), field_of(cells_of("stage")), field_of("commits")
+    ('cells:stage', 'stage', None)
+    """
+    return _CELLS + field
+
+
+def field_of(table: str) -> str | None:
+    """Field that a table is of, or None; see ``cells_of``."""
+    return table.removeprefix(_CELLS) if table.startswith(_CELLS) else None
+
+
+def schema_of(table: str) -> dict[str, pl.DataType]:
+    """
+    Columns of a table; KeyError where there is none of that name.
+
+    Examples
+    --------
+    >>> list(schema_of("cells:stage")), list(schema_of("gone"))
+    (['row', 'seq', 'value'], ['row', 'seq', 'id'])
+    """
+    return TABLES[table] if field_of(table) is None else CELL_SCHEMA
+
+
+class Pieces:
+    """
+    A table that is appended to in pieces, and joined when it is read.
+
+    Any number of threads may read it while nobody appends.
+
+    Parameters
+    ----------
+    schema
+        Its columns.
+    load
+        Gives the rows that it begins with, when they are first asked for; none for None.
+    """
+
+    def __init__(
+        self, schema: dict[str, pl.DataType], load: Callable[[], pl.DataFrame] | None = None
+    ) -> None:
+        self._schema = schema
+        # exchanged together: what another thread sees is whole
+        self._parts: tuple[Callable[[], pl.DataFrame] | None, Sequence[pl.DataFrame]] = (load, ())
+
+    def append(self, piece: pl.DataFrame) -> None:
+        """Add rows."""
+        load, parts = self._parts
+        self._parts = (
+            load,
+            [*parts, piece.select(pl.col(n).cast(t) for n, t in self._schema.items())],
+        )
+
+    @property
+    def waits(self) -> bool:
+        """Whether its first rows have yet to be read."""
+        return self._parts[0] is not None
+
+    def begin_with(self, first: pl.DataFrame) -> None:
+        """Give it its first rows, as its ``load`` would."""
+        self._parts = None, [first, *self._parts[1]]
+
+    def table(self) -> pl.DataFrame:
+        """All rows, in the order in which they came."""
+        load, parts = self._parts
+        if load is not None or len(parts) != 1:
+            first = pl.DataFrame(schema=self._schema) if load is None else load()
+            parts = [pl.concat([first, *parts])]
+            self._parts = None, parts
+        return parts[0]
+
+    def copy(self) -> Pieces:
+        """The same, to be appended to; shares the rows."""
+        found = Pieces(self._schema)
+        found._parts = self._parts
+        return found
