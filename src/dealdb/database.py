@@ -1096,6 +1096,7 @@ class DealDatabase:
         adopt: bool = False,
         mapping: Mapping[str, str | None] | None = None,
         from_history: bool = False,
+        facts: bool = False,
     ) -> RepairReport:
         """
         Adopt what other programs did to the hashes; safe alongside other writers, and safe to repeat.
@@ -1114,11 +1115,16 @@ class DealDatabase:
         from_history
             Whether to put the hashes back to what the history has instead, deals whose hash is gone too. What the
             history does not know stays as it is, and remains.
+        facts
+            Whether to make the facts again that checkpoints keep for metrics on history, instead, and leave all deals
+            as they are.
 
         Raises
         ------
         ConfigError
-            If ``from_history`` is given together with one of the others.
+            If ``from_history`` or ``facts`` is given together with one of the others.
+        StoreDamaged
+            If facts are asked for, and the history is not there from the first commit on.
         NotAdopted
             If there are such hashes, and ``adopt`` is not given.
         LoadError
@@ -1132,7 +1138,7 @@ class DealDatabase:
 
         Cost
         ----
-        A check, and two round trips for every 200 deals that differ.
+        A check, and two round trips for every 200 deals that differ. Of the facts: a read of the whole history.
 
         Examples
         --------
@@ -1142,6 +1148,13 @@ class DealDatabase:
         ...     db.repair().adopted, db.query.find("amount = 250").height
         (1, 1)
         """
+        if facts:
+            if adopt or mapping or from_history:
+                msg = (
+                    "repair: facts makes again what is kept for metrics, and takes no other option"
+                )
+                raise ConfigError(msg)
+            return self._store.repair_facts()
         if not from_history:
             return self._store.repair(adopt=adopt or self._adopt, mapping=mapping)
         if adopt or mapping:

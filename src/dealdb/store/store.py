@@ -169,6 +169,10 @@ class Store(StoreHistory):
         """See ``OtherPrograms.put_back``."""
         return self._others.put_back()
 
+    def repair_facts(self) -> RepairReport:
+        """See ``OtherPrograms.repair_facts``."""
+        return self._others.repair_facts()
+
     def not_adopted(self) -> ForeignDeals | None:
         """Hashes that are shown and not adopted, or None; see ``OtherPrograms.shown``."""
         return self._others.shown()

@@ -91,17 +91,25 @@ def check(session: Session) -> None:
     """
     Compare every deal's hash with the log; change nothing.
 
-    It finds what other programs did to the hashes. The exit code is 1 when there are differences.
+    It finds what other programs did to the hashes, and facts kept for metrics that are missing or damaged. The exit
+    code is 1 when there is any of it.
     """
     with session.open() as db:
         report = db.check()
         n_foreign = db.count_foreign()
-    _print_differences({"deals": report.deals}, "differences", report.differences, session.output)
-    if not report.ok:
+    facts: dict[str, Any] = {"deals": report.deals}
+    if session.output is Output.JSON:
+        facts["lost_facts"] = list(report.lost_facts)
+    _print_differences(facts, "differences", report.differences, session.output)
+    if report.lost_facts:
+        note(f"facts that are missing or damaged: {', '.join(report.lost_facts)}")
+        note("dealdb repair --facts makes them again; no deal is affected")
+    if report.differences:
         how = " --adopt" if n_foreign else ""
         note(f"dealdb repair{how} adopts what the hashes hold")
         if not n_foreign:
             note("dealdb repair --from-history puts back what the history holds")
+    if not report.ok:
         raise typer.Exit(1)
 
 
@@ -128,6 +136,13 @@ def repair(
             help="Adopt nothing: give the hashes what the history has, where they say otherwise.",
         ),
     ] = False,
+    facts: Annotated[  # noqa: FBT002 a flag
+        bool,
+        typer.Option(
+            "--facts",
+            help="Adopt nothing: make the facts again that checkpoints keep for metrics on history.",
+        ),
+    ] = False,
     every: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="Again and again, such as 10s or 5m, until Ctrl-C."),
@@ -152,16 +167,27 @@ def repair(
     A damaged value looks like a change of another program. dealdb check shows beforehand what hash and history hold.
     With --from-history, the history's values are put back, also for deals whose hash is gone.
 
+    With --facts, the facts that checkpoints keep for metrics on history are made again from the log: after a restore,
+    or where dealdb doctor names some that are missing or damaged.
+
     With --every it prints a line only when it has adopted or removed something.
 
     With --data it copies the files of the embedded server, and cuts off what a power failure or a bad disk has left at
     their end and the server can't read. It reports what was cut.
     """
     if data:
-        if adopt or mapping or from_history or every is not None:
+        if adopt or mapping or from_history or facts or every is not None:
             msg = "--data mends files, and takes no other option"
             raise ConfigError(msg)
         _mend(session)
+        return
+    if facts:
+        if adopt or mapping or from_history or every is not None:
+            msg = "--facts adopts nothing, and takes no other option"
+            raise ConfigError(msg)
+        with session.open() as db:
+            kept = db.repair(facts=True).facts
+        print_facts({"facts": kept}, session.output)
         return
     if from_history and (adopt or mapping or every is not None):
         msg = "--from-history adopts nothing, and takes no other option"
@@ -174,15 +200,15 @@ def repair(
         if pause_s is not None:
             _keep_repairing(db, pause_s, adopt=adopt, mapping=fields)
         report = db.repair(adopt=adopt, mapping=fields or None, from_history=from_history)
-    facts: dict[str, Any] = {"adopted": report.adopted, "removed": report.removed}
+    done: dict[str, Any] = {"adopted": report.adopted, "removed": report.removed}
     if from_history:
-        facts = {"restored": report.restored}
+        done = {"restored": report.restored}
     if session.output is Output.JSON:
-        facts |= {"mapping": dict(report.mapping), "notes": list(report.notes)}
-        facts["changed"] = _rows(report.changed)
+        done |= {"mapping": dict(report.mapping), "notes": list(report.notes)}
+        done["changed"] = _rows(report.changed)
     elif session.output is Output.TABLE and report.changed:
         print_rows(_rows(report.changed), _COLUMNS, session.output)
-    _print_differences(facts, "remaining", report.remaining, session.output)
+    _print_differences(done, "remaining", report.remaining, session.output)
     if adopt or fields:
         for name, field in report.mapping.items():
             note(f"{name} -> {field}")

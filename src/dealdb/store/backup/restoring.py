@@ -199,7 +199,9 @@ class _Restorer:
         manifest = ""
         if generation is not None and last is not None:
             entry, meta = _entry_words(last), self._meta_words(generation)
-            manifest = Manifest(generations=(generation,), history=tuple(self._history)).to_json()
+            # pieces of tables are in no backup
+            only = replace(generation, facts=None)
+            manifest = Manifest(generations=(only,), history=tuple(self._history)).to_json()
         queries = [text for pair in self._backup.head.queries.items() for text in pair]
         words = (entry, meta, queries)
         return self._claim.finish(self._backup.head.seq, manifest, words, self._blobs)

@@ -15,7 +15,7 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from importlib.resources import files
@@ -193,7 +193,7 @@ class _Checkpointer:
         )
         published = self._publish(manifest, text)
         self._replica.chunks = columns.full_chunks(generation.height) if published else {}
-        self._remove_orphans()
+        remove_orphans(self._link, self._keys)
         return published
 
     @property
@@ -217,7 +217,6 @@ class _Checkpointer:
             self._link.calls([("DEL", names), *again], retry=True)
 
     def _publish(self, manifest: Manifest, made_from: bytes) -> bool:
-        position = self._replica.position
         keys = self._keys
         # the whole log stays for a first checkpoint, so that the state can be had without it
         older = (
@@ -225,13 +224,7 @@ class _Checkpointer:
             if len(manifest.generations) == _GENERATIONS or self._sealed_bytes > self._bearable
             else 0
         )
-        text = manifest.to_json()
-        done = self._link.call(
-            "EVAL", _PUBLISH, 2 + len(self._needed), keys.log, keys.checkpoint, *self._needed,
-            position.seq, position.hash, text, made_from, older, retry=True,
-        )  # fmt: skip
-        # sent again, it finds its own manifest where it expects the one before
-        return bool(done) or read_string(self._link, keys.checkpoint) == text.encode()
+        return publish(self._link, keys, manifest, made_from, self._needed, older)
 
     def _write_columns(self) -> Columns:
         replica = self._replica
@@ -305,14 +298,49 @@ class _Checkpointer:
         self._link.calls([("SADD", self._keys.chunks, *blobs), *sets], retry=True)
         self._needed.update(blobs)
 
-    def _remove_orphans(self) -> None:
-        """Remove what the manifest does not refer to: of superseded checkpoints, dead writers, lost histories."""
-        # under the lease: the chunks of another process that is about to publish look like orphans too
-        found = self._link.call("SMEMBERS", self._keys.chunks, retry=True)
-        known = {key.decode(errors="replace") for key in found}
-        text = read_string(self._link, self._keys.checkpoint) or b""
-        manifest = Manifest.from_json(text.decode(errors="replace"))
-        orphans = sorted(known - (manifest.keys(self._keys) if manifest else set()))
-        if manifest and orphans:
-            keys = (self._keys.checkpoint, self._keys.chunks, *orphans)
-            self._link.call("EVAL", _REMOVE, len(keys), *keys, text, retry=True)
+
+def publish(
+    link: Link,
+    keys: Keys,
+    manifest: Manifest,
+    made_from: bytes,
+    needed: Collection[str],
+    older: int,
+) -> bool:
+    """
+    Put a manifest in force, in place of the one that it was made from; whether that was done.
+
+    Parameters
+    ----------
+    needed
+        Keys that have to be there: what was written for it.
+    older
+        Number of the commit that the log has to begin with, at the latest; 0 for the whole log.
+
+    Cost
+    ----
+    One round trip.
+    """
+    position, text = manifest.generations[0].position, manifest.to_json()
+    done = link.call(
+        "EVAL", _PUBLISH, 2 + len(needed), keys.log, keys.checkpoint, *needed,
+        position.seq, position.hash, text, made_from, older, retry=True,
+    )  # fmt: skip
+    # sent again, it finds its own manifest where it expects the one before
+    return bool(done) or read_string(link, keys.checkpoint) == text.encode()
+
+
+def remove_orphans(link: Link, keys: Keys) -> None:
+    """
+    Remove what the manifest does not refer to: of superseded checkpoints, dead writers, lost histories.
+
+    Only under the lease: the chunks of another process that is about to publish look like orphans too.
+    """
+    found = link.call("SMEMBERS", keys.chunks, retry=True)
+    known = {key.decode(errors="replace") for key in found}
+    text = read_string(link, keys.checkpoint) or b""
+    manifest = Manifest.from_json(text.decode(errors="replace"))
+    orphans = sorted(known - (manifest.keys(keys) if manifest else set()))
+    if manifest and orphans:
+        some = (keys.checkpoint, keys.chunks, *orphans)
+        link.call("EVAL", _REMOVE, len(some), *some, text, retry=True)

@@ -67,15 +67,19 @@ class CheckReport:
         Deals that the log knows.
     differences
         By deal; empty when hashes and log agree.
+    lost_facts
+        Keys of facts kept with the newest checkpoint that are missing or damaged. No deal is affected: metrics read the
+        log instead, and ``repair(facts=True)`` makes them again.
     """
 
     deals: int
     differences: tuple[Difference, ...]
+    lost_facts: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Whether hashes and log agree."""
-        return not self.differences
+        """Whether hashes and log agree, and the facts that are kept are whole."""
+        return not self.differences and not self.lost_facts
 
 
 class Logged:

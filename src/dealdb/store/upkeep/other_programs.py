@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dealdb.connection import Link
@@ -164,9 +165,12 @@ class OtherPrograms:
         return True
 
     def check(self) -> CheckReport:
-        """Compare every hash with the log, and change nothing; see ``Audit.check``."""
+        """Compare every hash with the log, and change nothing; see ``Audit.check`` and ``lost_pieces``."""
+        from dealdb.store.facts.rebuild import lost_pieces
+
         self.shown()
-        return self.audit().check()
+        report = self.audit().check()
+        return replace(report, lost_facts=tuple(lost_pieces(self._link, self._keys)))
 
     def repair(
         self, *, adopt: bool = False, mapping: Mapping[str, str | None] | None = None
@@ -221,6 +225,14 @@ class OtherPrograms:
         if self.adoption.is_due():
             self.adoption.refuse()
         return self.audit().put_back()
+
+    def repair_facts(self) -> RepairReport:
+        """Keep the facts of the newest checkpoint once more; see ``rebuild_facts``."""
+        from dealdb.store.facts.rebuild import rebuild_facts
+        from dealdb.store.upkeep.repair import RepairReport
+
+        n_changes = rebuild_facts(self._link, self._keys, self._live().replica)
+        return RepairReport(adopted=0, removed=0, remaining=(), facts=n_changes)
 
     def reshape(self) -> Reshape:
         """Renames, retypes and drops columns."""

@@ -57,6 +57,8 @@ class RepairReport:
         Fields in which hash and history differed before, with what each had.
     restored
         Deals whose hash got back what the history has.
+    facts
+        Changes of deals that were kept once more, where that was asked for; else None.
     """
 
     adopted: int
@@ -66,6 +68,7 @@ class RepairReport:
     notes: tuple[str, ...] = ()
     changed: tuple[Difference, ...] = ()
     restored: int = 0
+    facts: int | None = None
 
 
 def with_adopted(report: RepairReport, first: RepairReport) -> RepairReport:

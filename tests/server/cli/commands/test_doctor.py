@@ -33,7 +33,7 @@ def test_a_server_that_is_well(run: Run, db: DealDatabase, flavor: str) -> None:
     }
     assert [check for check in states(ran) if check not in known_hole] == [
         "settings", "version", "eviction", "persistence", "role", "pool", "server", "rights", "format", "hashes",
-        "log",
+        "log", "facts",
         "clock",
     ]  # fmt: skip
     assert findings(ran)["hashes"]["found"] == "1, all in the log"

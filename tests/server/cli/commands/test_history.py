@@ -95,6 +95,27 @@ def test_check_and_repair_find_and_adopt_what_others_did(
     assert run("find", "name = 'Bolt'", "--json").json[0]["id"] == "42"
 
 
+def test_facts_that_are_lost_are_named_and_made_again(
+    run: Run, db: DealDatabase, server: Server
+) -> None:
+    db.save_deal({"id": "42", "amount": 10})
+    assert run("repair", "--facts", "--json").json == {"facts": 1}
+    assert "kept up to commit" in run("doctor").out
+    with server.client() as client:
+        facts = client.get("deals:checkpoint").decode().partition('"facts":')[2]
+        key = next(k for k in sorted(client.keys("deals:chunk:*")) if k.decode()[12:] in facts)
+        client.delete(key)
+    found = run("check")
+    assert found.code == 1
+    assert f"facts that are missing or damaged: {key.decode()}" in found.err
+    assert "dealdb repair --facts" in found.err
+    assert run("check", "--json").json["lost_facts"] == [key.decode()]
+    assert key.decode() in run("doctor").out.replace("\n", "")
+    assert run("repair", "--facts").code == 0
+    assert run("check").code == 0
+    assert run("repair", "--facts", "--adopt").code == 2
+
+
 def test_repair_leaves_to_a_person_what_is_no_value(
     run: Run, db: DealDatabase, server: Server
 ) -> None:
