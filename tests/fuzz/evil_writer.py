@@ -1,13 +1,15 @@
 """
 Another program, or an evil one, writes to the keys of a collection: readers say so, and live.
 
-A small collection with a log, sealed history, a checkpoint, a saved query and a note on a load is twisted in one
-place or several, with digests made right again; then everything is asked of it. Hypothesis chooses what is twisted, so
+A small collection with a log, sealed history, imported facts, a checkpoint with facts as tables, a saved query, rates,
+quotas and a note on a load is twisted in one place or several, with digests made right again; then everything is asked
+of it. Hypothesis chooses what is twisted, so
 that what is found is made small.
 """
 
 from __future__ import annotations
 
+import base64
 import gc
 import io
 import json
@@ -35,7 +37,9 @@ from dealdb import DealDatabase
 from dealdb.errors import DealDBError
 from dealdb.store.archive.digest import digest_of
 from dealdb.store.checkpoint.write import write_checkpoint
-from dealdb.store.encoding import packed
+from dealdb.store.encoding import packed, unpacked_facts
+from dealdb.store.facts.facts import Facts
+from dealdb.store.facts.rebuild import state_of_facts
 from fuzz import Found, Tell
 
 # the reader has 250, the process of DuckDB 280, where what both share counts twice; an input may take 300 more
@@ -133,14 +137,27 @@ def _make(url: str, client: Any, folder: Path) -> None:
             {"id": "1", "labels": ["a", "b"], "seats": 3, "at": date(2026, 1, 1), "rate": 0.5}
         )
         db.delete_deal("2")
+        _tell_of_before(db, "3")
         _checkpoint(db)
         for n in range(5):
             db.save_deal({"id": str(n), "amount": n})
         _checkpoint(db)
         db.save_deal({"id": "9", "note": "new"})
+        db.save_deal({"id": "8", "stage": "Won"}, at="2026-02-03T10:00Z")
+        _tell_of_before(db, "4")
+        db.rates.load([{"date": "2026-01-01", "currency": "USD", "rate": "0.9"}])
+        db.quotas.load(
+            [{"period_start": "2026-01-01", "period": "quarter", "key": "", "amount": "900"}]
+        )
         db.loader.load(folder / "deals.csv")
         db.query.save("big", where="amount > 5")
     client.hset("deals:writers", "load:x", "0123456789abcdef 1 1 2 0 0 {}")
+
+
+def _tell_of_before(db: DealDatabase, deal: str) -> None:
+    stages = [("2026-01-03", "New"), ("2026-01-09", "Demo")]
+    rows = [{"id": deal, "at": at, "field": "stage", "value": stage} for at, stage in stages]
+    db.history.load([*rows, {"id": "gone", "at": "2026-01-05", "field": "amount", "value": "7"}])
 
 
 def _checkpoint(db: DealDatabase) -> None:
@@ -274,6 +291,9 @@ def _blob(chance: random.Random, key: bytes, found: bytes) -> bytes:
     if chance.random() < 0.5:
         return _bytes(chance, found)
     file = io.BytesIO()
+    if key.startswith(b"deals:chunk:") and (table := _table_of(found)) is not None:
+        _twisted_column(chance, table).write_parquet(file, compression="zstd", statistics=False)
+        return file.getvalue()
     if key.startswith(b"deals:chunk:"):
         chance.choice(_FRAMES)().to_frame("values").write_parquet(
             file, compression="zstd", statistics=False
@@ -283,20 +303,45 @@ def _blob(chance: random.Random, key: bytes, found: bytes) -> bytes:
         frame = pl.read_ipc(found)
     except pl.exceptions.PolarsError:
         return _bytes(chance, found)
-    name = chance.choice(frame.columns)
-    value = chance.choice([None, -1, 0, 2**62, 253_402_300_800_000, "", "x", b"\xff", ["x"]])
-    twisted = pl.Series(name, [value] * frame.height)
-    if chance.random() < 0.6:
-        twisted = twisted.cast(frame[name].dtype, strict=False)
-    frame.with_columns(twisted).write_ipc(file, compression="zstd")
+    _twisted_column(chance, frame).write_ipc(file, compression="zstd")
     return file.getvalue()
+
+
+def _table_of(found: bytes) -> pl.DataFrame | None:
+    """A table of facts, or None for the rows of a column."""
+    try:
+        frame = pl.read_parquet(found)
+    except pl.exceptions.PolarsError:
+        return None
+    return frame if frame.width > 1 else None
+
+
+def _twisted_column(chance: random.Random, frame: pl.DataFrame) -> pl.DataFrame:
+    """A table with another column, or other rows."""
+    if chance.random() < 0.2:
+        return chance.choice([frame[:1], frame[:0], pl.concat([frame, frame]), frame.reverse()])
+    name = chance.choice(frame.columns)
+    values = [None, -1, 0, 1, 7, 2**32 - 1, 2**62, 253_402_300_800_000, "", "x", "1", "stage"]
+    value = chance.choice([*values, "set", "retract", "merge", b"\xff", ["x"], "x" * 100_000])
+    height = frame.height
+    new = [value] * height if chance.random() < 0.5 else [value, *frame[name].to_list()[1:]]
+    try:
+        twisted = pl.Series(name, new[:height], strict=False)
+        if chance.random() < 0.7:
+            twisted = twisted.cast(frame[name].dtype, strict=False)
+        return frame.with_columns(twisted)
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+        return frame.drop(name)
 
 
 def _hash(client: Any, chance: random.Random, key: bytes) -> str:
     fields = client.hgetall(key)
     name = chance.choice(sorted(fields))
     found = fields[name]
-    value = _json(chance, found) if found[:1] in b"[{" else _bytes(chance, found)
+    if name.startswith(b"table:") and chance.random() < 0.6:
+        value = _small_table(chance, found)
+    else:
+        value = _json(chance, found) if found[:1] in b"[{" else _bytes(chance, found)
     if chance.random() < 0.05:
         client.hdel(key, name)
         return f"{name!r} gone"
@@ -304,6 +349,18 @@ def _hash(client: Any, chance: random.Random, key: bytes) -> str:
     if name in (b"schema", b"pipeline") and chance.random() < 0.7:
         client.hset(key, name + b"_version", sha1(value).hexdigest()[:16])
     return f"{name!r} is {value[:60]!r}"
+
+
+def _small_table(chance: random.Random, found: bytes) -> bytes:
+    """Rates or quotas, with one of their rows or versions twisted."""
+    try:
+        document = json.loads(found)
+        said = json.loads(zlib.decompress(base64.b64decode(document["rows"])))
+        text = json.dumps(_document(chance, said), separators=(",", ":")).encode()
+        document["rows"] = base64.b64encode(zlib.compress(text)).decode()
+    except (ValueError, TypeError, KeyError, zlib.error, RecursionError):
+        return _bytes(chance, found)
+    return json.dumps(document, separators=(",", ":")).encode()
 
 
 def _stream(client: Any, chance: random.Random, key: bytes) -> str:
@@ -338,6 +395,11 @@ def _of_entry(chance: random.Random, kind: bytes, name: bytes, found: bytes) -> 
             lambda: pl.DataFrame({"name": ["1"]}),
         ]
         return packed(chance.choice(frames)())
+    if name == b"data" and kind == b"facts":
+        try:
+            return packed(_twisted_column(chance, unpacked_facts(found)))
+        except (ValueError, pl.exceptions.PolarsError):
+            return _bytes(chance, found)
     try:
         document = _document(chance, msgpack.unpackb(found))
         return bytes(msgpack.packb(document, unicode_errors="surrogatepass"))
@@ -374,6 +436,13 @@ def _ask(url: str, folder: Path, *, isolated: bool) -> Iterator[str]:
         "history": lambda db: [db.deal_history(deal) for deal in ("1", "2", "9", "59", "none")],
         "as_of": lambda db: db.as_of("2026-01-01").query.find(),
         "changes": _follow,
+        "facts": lambda db: _all_of(db._store.facts()),
+        "events": lambda db: _all_of(db._store.event_facts()),
+        "funnel": lambda db: db.analytics.funnel(),
+        "money": lambda db: db.analytics.waterfall(since="2026-01-01", to="EUR"),
+        "rates": lambda db: db.rates.frame(),
+        "quotas": lambda db: db.quotas.frame(),
+        "facts of now": lambda db: state_of_facts(db._store.link, db._store.keys),
         "sql": lambda db: db.query.sql("SELECT count(*), max(amount) FROM deals"),
         "health": lambda db: db.health(),
         "saved": lambda db: db.query.saved(),
@@ -385,7 +454,9 @@ def _ask(url: str, folder: Path, *, isolated: bool) -> Iterator[str]:
         "save": lambda db: db.save_deal({"id": "1", "amount": 7}),
         "delete": lambda db: db.delete_deal("5"),
         "repair": lambda db: db.repair(),
+        "repair facts": lambda db: db.repair(facts=True),
         "checkpoint": _checkpoint,
+        "facts again": lambda db: _all_of(db._store.facts()),
         "find again": lambda db: db.query.find().rows(),
     }
     with DealDatabase.from_url(url, cache=False, sql_isolated=isolated) as db:
@@ -399,6 +470,11 @@ def _ask(url: str, folder: Path, *, isolated: bool) -> Iterator[str]:
                 yield f"{name}: {traceback.format_exc()}"
             if time.monotonic() - began > _MOST_SECONDS:
                 yield f"{name} took {time.monotonic() - began:.1f} s"
+
+
+def _all_of(facts: Facts) -> None:
+    for name in facts.schema:
+        facts.of(name)
 
 
 def _follow(db: DealDatabase) -> None:
