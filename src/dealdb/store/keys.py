@@ -31,7 +31,7 @@ class Keys:
     ``deals:meta``       hash   format, seq, chain hash, next row, schema, pipeline
     ``deals:writers``    hash   last commit of each writer and its answer; how far unfinished loads are
     ``deals:checkpoint`` string manifest: the last two checkpoints and the sealed history
-    ``deals:chunk:*``    string 65,536 rows of a column each
+    ``deals:chunk:*``    string 65,536 rows of a column each, or a piece of a table of facts
     ``deals:history:*``  string sealed log entries
     ``deals:index:*``    string where a deal is in these
     ``deals:chunks``     set    names of all chunks, segments and indexes, so that orphans are found
