@@ -17,7 +17,7 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(changes=CHANGES, cuts=st.sets(st.integers(1, 6), max_size=3))
 def test_ids_of_all_changes_come_back_from_pieces(
     changes: list[tuple[int, int, str]], cuts: set[int]

@@ -1,0 +1,176 @@
+"""Facts from tables that checkpoints kept, and the commits behind them, are those of all commits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import hypothesis.strategies as st
+import msgpack
+import polars as pl
+from hypothesis import given, settings
+
+from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Schema
+from dealdb.store.archive.kept_facts import KeptFacts
+from dealdb.store.archive.manifest import Generation
+from dealdb.store.encoding import FACT_COLUMNS, packed
+from dealdb.store.facts.event import event_facts
+from dealdb.store.facts.facts import Facts
+from dealdb.store.facts.from_log import recorded_facts
+from dealdb.store.keys import Keys
+from dealdb.store.ledger.keeping import FactsKeeper
+from dealdb.store.ledger.kept import beginning_of, has_facts, read_tables
+from dealdb.store.ledger.ledger import Ledger
+from dealdb.store.log.entry import Entry, Position
+
+KEYS = Keys("deal")
+DEALS = st.sampled_from("abcd")
+VALUES = st.none() | st.sampled_from(["Lead", "Won", "5", "2026-01-02"])
+CELLS = st.dictionaries(st.sampled_from(["stage", "owner", "created", "amount"]), VALUES)
+FACT = st.tuples(
+    DEALS,
+    st.sampled_from(["stage", "owner"]),
+    st.integers(1, 400_000),
+    st.sampled_from(["Lead", "Won", "Ann"]),
+    st.sampled_from(["set", "set", "clear", "retract", "delete"]),
+)
+# what is done, and how much later by the clock, which may be set back
+COMMIT = st.tuples(
+    st.one_of(
+        # a row that another program copied, or a deal whose hash it replaced, is one of these
+        st.tuples(st.just("set"), DEALS, st.integers(0, 5), CELLS, st.sampled_from([0, 0, 7_000])),
+        st.tuples(st.just("delete"), DEALS, st.integers(0, 5)),
+        st.tuples(st.just("facts"), st.lists(FACT, min_size=1, max_size=3)),
+        st.just(("pipeline",)),
+    ),
+    st.integers(-50_000, 90_000),
+)
+
+
+class Memory:
+    """A server that has chunks alone."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[str, bytes] = {}
+
+    def calls(self, commands: Any, *, retry: bool = False) -> list[bytes | None]:
+        assert retry
+        return [self.blobs.get(key) for _, key in commands]
+
+
+def entries_of(commits: list[Any]) -> list[Entry]:
+    schema = Schema.standard().to_json().encode()
+    entries = [Entry(Position(1, b""), 100_000, "w", 1, "Ann", "schema", 0, b"", schema)]
+    time = 100_000
+    for seq, (what, later) in enumerate(commits, 2):
+        time = max(time + later, 1)
+        rows, data, kind = b"", b"", what[0]
+        if kind == "set":
+            _, deal, row, cells, at = what
+            ats = [[at]] if at else []
+            data = msgpack.packb([[deal], list(cells), [[v] for v in cells.values()], *ats])
+            rows = msgpack.packb([row])
+        elif kind == "delete":
+            data, rows = msgpack.packb([[what[1]]]), msgpack.packb([what[2]])
+        elif kind == "facts":
+            data = packed(_frame(what[1]))
+        else:
+            data = Pipeline().covering(["Lead", "Won"]).to_json().encode()
+        entries.append(Entry(Position(seq, b""), time, "w", seq, "Bob", kind, 6, rows, data))
+    return entries
+
+
+def _frame(facts: list[Any]) -> pl.DataFrame:
+    rows = []
+    for deal, field, at, value, op in facts:
+        given = {"id": deal, "at": at, "op": op, "field": None if op == "delete" else field}
+        if op == "set":
+            given["value"] = value
+        rows.append([given.get(name) for name in FACT_COLUMNS])
+    return pl.DataFrame(rows, FACT_COLUMNS, orient="row")
+
+
+def kept_ledger(entries: list[Entry], cuts: list[int], *, hasty: bool) -> Ledger:
+    """A checkpoint after each of some numbers of commits; then the others."""
+    memory, facts, done = Memory(), None, 0
+    for cut in cuts:
+        keeper = FactsKeeper(memory, KEYS, facts, memory.blobs.update, hasty=hasty)  # type: ignore[arg-type]
+        assert len(list(keeper.noted(entries[done:cut]))) == cut - done
+        facts, done = keeper.kept(cut), cut
+    generation = Generation(
+        position=Position(done, b""),
+        time_ms=0,
+        schema=Schema.standard(),
+        pipeline=Pipeline(),
+        height=7,
+        has_deleted=True,
+        stages=None,
+        columns=None,
+        facts=facts and KeptFacts.from_document(facts.to_document()),
+    )
+    assert has_facts(generation)
+
+    def load(names: Any) -> dict[str, pl.DataFrame]:
+        found = read_tables(memory, KEYS, generation, names)  # type: ignore[arg-type]
+        assert found is not None
+        return found
+
+    ledger = Ledger(beginning_of(generation, load))
+    ledger.take(entries[done:])
+    return ledger
+
+
+def assert_equal(found: Facts, expected: Facts) -> None:
+    assert found.lives.equals(expected.lives)
+    assert found.commits.equals(expected.commits)
+    assert found.pipelines == expected.pipelines
+    assert (found.n_assumed, found.n_ghosts) == (expected.n_assumed, expected.n_ghosts)
+    for name in expected.schema:
+        assert found.of(name).equals(expected.of(name)), name
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    commits=st.lists(COMMIT, max_size=14),
+    cuts=st.sets(st.integers(1, 15), min_size=1, max_size=4),
+    hasty=st.booleans(),
+    known=st.integers(1, 15),
+)
+def test_facts_are_those_of_all_commits(
+    commits: list[Any], cuts: set[int], known: int, *, hasty: bool
+) -> None:
+    entries = entries_of(commits)
+    whole = Ledger()
+    whole.take(entries)
+    places = sorted({min(cut, len(entries)) for cut in cuts})
+    found = kept_ledger(entries, places, hasty=hasty)
+    assert_equal(recorded_facts(found), recorded_facts(whole))
+    assert_equal(event_facts(found), event_facts(whole))
+    assert_equal(event_facts(found, known), event_facts(whole, known))
+
+
+def test_rows_that_no_commit_can_have_told_are_refused() -> None:
+    entries = entries_of([(("set", "a", 0, {"stage": "Lead"}, 0), 1)])
+    memory = Memory()
+    keeper = FactsKeeper(memory, KEYS, None, memory.blobs.update)  # type: ignore[arg-type]
+    list(keeper.noted(entries))
+    facts = keeper.kept(2)
+    assert facts
+    generation = Generation(
+        position=Position(2, b""), time_ms=0, schema=Schema.standard(), pipeline=Pipeline(),
+        height=1, has_deleted=False, stages=None, columns=None, facts=facts,
+    )  # fmt: skip
+
+    def reads(given: Generation) -> bool:
+        assert given.facts
+        return read_tables(memory, KEYS, given, given.facts.tables) is not None  # type: ignore[arg-type]
+
+    assert reads(generation)
+    # as if they had been of another collection
+    assert not reads(replace(generation, height=0))
+    assert not reads(replace(generation, position=Position(1, b"")))
+    assert not has_facts(replace(generation, position=Position(1, b"")))
+    other = {**facts.tables, "gone": facts.tables["commits"]}
+    assert not reads(replace(generation, facts=KeptFacts(other)))
+    assert not has_facts(replace(generation, facts=KeptFacts({**facts.tables, "new": ()})))
