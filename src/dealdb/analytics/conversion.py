@@ -82,10 +82,10 @@ class Conversion:
             raise QueryError(msg)
         return day_of("rate_day", self.rate_day)
 
-    def day(self, pipeline: Pipeline) -> pl.Expr:
-        """Day whose rate counts for each deal."""
+    def day(self, is_closed: pl.Expr, closed: pl.Expr) -> pl.Expr:
+        """Day whose rate counts for each deal: of closed ones the day on which they were."""
         if self.rate_day == "event":
-            return pl.when(closed_stage(pipeline)).then("closed").otherwise(pl.lit(self.as_of))
+            return pl.when(is_closed).then(closed).otherwise(pl.lit(self.as_of))
         day = self.as_of if self.rate_day == "as_of" else self._fixed_day()
         return pl.lit(day, dtype=pl.Date)
 
@@ -100,9 +100,8 @@ class Conversion:
         pipeline
             Which stages are closed.
         """
-        priced = converted(
-            frame.select("amount", "currency", day=self.day(pipeline)), self.rates, self.to
-        )
+        day = self.day(closed_stage(pipeline), pl.col("closed"))
+        priced = converted(frame.select("amount", "currency", day=day), self.rates, self.to)
         return frame.with_columns(
             priced["value"].alias("amount"), priced["unpriced"].alias("_unpriced")
         )

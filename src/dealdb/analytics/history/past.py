@@ -10,8 +10,10 @@ from typing import Any, TypeAlias, cast
 
 import polars as pl
 
+from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.doubts import alike_groups
 from dealdb.analytics.history.days import as_moments, day_of_ms, end_ms, midnight_ms, zone_of
+from dealdb.analytics.history.money import COLUMNS, MARK, priced, said_of, with_unpriced
 from dealdb.analytics.history.state import last_values, values_until
 from dealdb.analytics.options import By, Day, Window, choice, day_of, group_columns
 from dealdb.analytics.result import MIXED, Basis, MetricResult
@@ -55,6 +57,8 @@ class Past:
         what the metric does by itself.
     deals
         Whether the result has a line for each deal instead of the figures.
+    convert
+        What money is converted to; None keeps currencies apart.
     """
 
     facts: Facts
@@ -65,6 +69,7 @@ class Past:
     pipeline_of: str = "now"
     by_at: str | None = None
     deals: bool = False
+    convert: Conversion | None = None
     # what the basis says besides
     notes: list[str] = field(default_factory=list)
 
@@ -174,7 +179,7 @@ class Past:
             If one doesn't exist, is given twice, or has the name of a figure.
         """
         columns = list(dict.fromkeys(("id", *self.facts.schema, *also)))
-        return group_columns(self.by, columns, taken=taken)
+        return group_columns(self.by, columns, taken=[*taken, *(COLUMNS if self.convert else ())])
 
     def grouped(
         self, lines: pl.DataFrame, keys: Sequence[str], *, by_at: str = "end"
@@ -201,12 +206,49 @@ class Past:
         found = last_values(self.facts, moment, missing).select("life", *missing)
         return lines.join(found, on="life", how="left", maintain_order="left")
 
+    # money ---------------------------------------------------------------------------------------
+
+    @cached_property
+    def conversion(self) -> Conversion | None:
+        """What money is converted to, open deals by the rates of ``as_of``."""
+        return None if self.convert is None else replace(self.convert, as_of=self.day)
+
+    def priced(
+        self,
+        deals: pl.DataFrame,
+        *,
+        is_closed: pl.Expr | bool,
+        closed: str = "closed",
+        amount: str = "value",
+    ) -> pl.DataFrame:
+        """
+        Deals with their amounts in one currency, where one was asked for; ``_unpriced`` marks those without a rate.
+
+        Parameters
+        ----------
+        deals
+            With columns of the amount, ``currency`` and, where any may be closed, the day on which they were.
+        is_closed
+            Which of them are won or lost; the others have the rate of ``as_of``.
+        closed, amount
+            Columns of the closing day and of the amount.
+        """
+        condition = pl.lit(value=is_closed) if isinstance(is_closed, bool) else is_closed
+        money = self.conversion
+        day = money and money.day(
+            condition, pl.col(closed) if is_closed is not False else pl.lit(None, pl.Date)
+        )
+        return priced(deals, money, day=day, amount=amount)
+
     def currency(self, lines: pl.DataFrame, keys: list[str]) -> tuple[str | None, list[str]]:
         """
         The one currency of lines with ``currency`` and ``value``, and the groups: several currencies are one of them.
 
-        Lines without money don't count; no currency is one of its own where others have one.
+        Lines without money don't count; no currency is one of its own where others have one. Money that was converted
+        is in one currency.
         """
+        if self.convert is not None:
+            return self.convert.to, keys
         has_money = pl.col("value").is_not_null() & (pl.col("value") != 0)
         found = lines.filter(has_money)["currency"].unique()
         if found.drop_nulls().is_empty():
@@ -259,7 +301,9 @@ class Past:
         line_rows
             Columns that tell the lines apart; ``rows`` by default.
         """
-        warnings = [f"{text}: {number:,}" for text, number in (counts or {}).items() if number]
+        money = self.conversion
+        found = {**(counts or {}), **(said_of(lines, money) if money else {})}
+        warnings = [f"{text}: {number:,}" for text, number in found.items() if number]
         basis = Basis(
             n=n,
             since=window.since if window else None,
@@ -271,8 +315,12 @@ class Past:
         )
         if self.deals:
             chosen = self._own_lines(lines, keys, rows if line_rows is None else line_rows)
-        else:
+        elif money is None or MARK not in lines.columns:
             chosen = table.select(*_named(table, keys), *rows, *figures)
+        else:
+            full = with_unpriced(table, lines, money, keys=keys, rows=rows)
+            also = [name for name in ("currency", *COLUMNS) if name not in keys]
+            chosen = full.select(*_named(full, keys), *rows, *figures, *also)
         return MetricResult(name=name, frame=chosen, basis=basis, totals=totals or {})
 
     @property
@@ -286,6 +334,10 @@ class Past:
         ids = self.facts.lives.select("life", "id")
         own = lines if "id" in lines.columns else lines.join(ids, on="life", maintain_order="left")
         named = [*_named(own, keys), *rows, *(name for name in LINE if name not in keys)]
+        if self.convert is not None and MARK in own.columns:
+            named.append(pl.col(MARK).cast(pl.UInt32).alias("unpriced"))
+            if "currency" not in keys:
+                named.append(pl.lit(self.convert.to).alias("currency"))
         return own.with_columns(as_moments(pl.col("at"))).select(named)
 
 
