@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
 from dealdb.analytics.conversion import Conversion, converted, to_cents, unpriced_notes
+from dealdb.analytics.exact import from_units
 from dealdb.analytics.flags import UNPRICED
 
 MARK = "_unpriced"
 # an amount that nobody has entered; one that could not be converted is counted by itself
 BLANK = pl.col("value").is_null() & ~UNPRICED
 # columns of a result whose money was converted
+# the bucket of what rates alone moved
+FX = "fx"
+_CENTS = 2
 COLUMNS = ("unpriced", "rates_until")
 
 
@@ -119,6 +123,68 @@ def in_cents(totals: dict[str, Any]) -> dict[str, Any]:
         **totals,
         **{name: to_cents(pl.DataFrame({name: [totals[name]]})).item() for name in names},
     }
+
+
+def balanced(
+    table: pl.DataFrame,
+    keys: Sequence[str],
+    adds: Collection[str],
+    *,
+    ends: Sequence[str] = ("start", "end"),
+) -> pl.DataFrame:
+    """
+    Table of buckets with values in cents that balance as the exact ones do.
+
+    Each is rounded half to even. Where these miss the balance by some cents, ``fx`` takes them, and without it those
+    buckets between the ends that are nearest to being rounded the other way.
+
+    Parameters
+    ----------
+    table
+        Columns ``bucket`` and ``value``, exact, of each group.
+    keys
+        Columns of the groups.
+    adds
+        Buckets that add; the others take away, and the last of ``ends`` is what is left.
+    ends
+        Buckets that are always rounded by themselves.
+
+    Examples
+    --------
+    >>> from decimal import Decimal
+    >>> values = [Decimal(x) for x in ("0.004", "0.004", "0.008")]
+    >>> table = pl.DataFrame({"bucket": ["start", "up", "end"], "value": values})
+    >>> [str(each) for each in balanced(table, [], ["start", "up"])["value"]]
+    ['0.00', '0.01', '0.01']
+    """
+    rounded = to_cents(table.select("value"))["value"]
+    scale = table.schema["value"].scale  # type: ignore[attr-defined]
+    if scale <= _CENTS:
+        return table.with_columns(rounded)
+    group = [pl.col(key) for key in keys] or [pl.lit(0)]
+    sign = pl.when(pl.col("bucket").is_in(list(adds))).then(1).otherwise(-1).cast(pl.Int128)
+    exact, cents = pl.col("value").to_physical(), pl.col("_cents")
+    told = table.with_columns(rounded.to_physical().alias("_cents"), _sign=sign).with_columns(
+        _off=pl.col("_sign") * (cents * pl.lit(10 ** (scale - _CENTS), pl.Int128) - exact),
+        _rest=(pl.col("_sign") * cents).sum().over(group),
+        _is_open=~pl.col("bucket").is_in(list(ends)) & (exact != 0),
+    )
+    is_fx = (pl.col("bucket") == FX) & pl.col("_is_open")
+    rest, side = pl.col("_rest"), pl.col("_rest").sign()
+    # those whose rounding went furthest in the direction of what is too much
+    order = pl.when("_is_open").then(-(side * pl.col("_off")).cast(pl.Float64))
+    told = told.with_columns(
+        _nth=order.rank("ordinal").over(group), _has_fx=is_fx.any().over(group)
+    )
+    takes = (
+        pl.when("_has_fx")
+        .then(pl.when(is_fx).then(rest).otherwise(0))
+        .otherwise(pl.when(pl.col("_nth") <= rest.abs()).then(side).otherwise(0))
+    )
+    settled = told.with_columns(_cents=cents - pl.col("_sign") * takes)
+    return settled.with_columns(value=from_units(pl.col("_cents"), scale=_CENTS)).select(
+        table.columns
+    )
 
 
 def _deal(lines: pl.DataFrame) -> str:

@@ -220,6 +220,7 @@ class Past:
         is_closed: pl.Expr | bool,
         closed: str = "closed",
         amount: str = "value",
+        as_of: date | None = None,
     ) -> pl.DataFrame:
         """
         Deals with their amounts in one currency, where one was asked for; ``_unpriced`` marks those without a rate.
@@ -232,11 +233,19 @@ class Past:
             Which of them are won or lost; the others have the rate of ``as_of``.
         closed, amount
             Columns of the closing day and of the amount.
+        as_of
+            The day on which deals are open, where it is another.
         """
         condition = pl.lit(value=is_closed) if isinstance(is_closed, bool) else is_closed
         money = self.conversion
-        day = money and money.day(
-            condition, pl.col(closed) if is_closed is not False else pl.lit(None, pl.Date)
+        if money is not None and as_of is not None:
+            money = replace(money, as_of=as_of)
+        day = (
+            None
+            if money is None
+            else money.day(
+                condition, pl.col(closed) if is_closed is not False else pl.lit(None, pl.Date)
+            )
         )
         return priced(deals, money, day=day, amount=amount)
 

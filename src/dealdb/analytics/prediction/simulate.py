@@ -15,6 +15,7 @@ from dealdb.analytics.estimates.outcomes import won_within
 from dealdb.analytics.estimates.totals import MOST_EXACT, Outlook, exact_outlook, simulated
 from dealdb.analytics.exact import column_scale
 from dealdb.analytics.history.days import DAY_MS, midnight_ms
+from dealdb.analytics.history.money import BLANK, said_of, with_unpriced
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import Day, Window, choice, day_of, whole_number
 from dealdb.analytics.prediction.ends import WON, kinds, visits
@@ -99,13 +100,12 @@ def simulate(
         raise QueryError(msg)
     window, end = _window(past, since, until)
     state = past.state(_READS).join(kinds(past.pipeline), on="stage", how="left")
-    deals = state.with_columns(pl.col("cause").fill_null(0))
+    deals = state.with_columns(pl.col("cause").fill_null(0), value="amount")
+    deals = past.priced(deals, is_closed=pl.col("cause") != 0)
     open_deals, notes = _open(past, deals.filter(pl.col("cause") == 0), chances, window)
     won = deals.filter((pl.col("cause") == WON) & window.holds("closed"))
     keys: list[str] = []
-    lines = pl.concat(
-        [open_deals.select("currency", value="amount"), won.select("currency", value="amount")]
-    )
+    lines = pl.concat([open_deals.select("currency", "value"), won.select("currency", "value")])
     currency, keys = past.currency(lines, keys)
     drawn: Floats | list[Fraction]
     if chances == "own":
@@ -118,16 +118,22 @@ def simulate(
     for own in _currencies(lines, keys):
         to_date = won if own is _ALL else won.filter(pl.col("currency").eq_missing(pl.lit(own)))
         chosen = range(open_deals.height) if own is _ALL else _places(open_deals, own)
-        units = open_deals["amount"].to_physical().to_list()
-        scale = column_scale(open_deals["amount"])
-        base = sum(to_date["amount"].drop_nulls().to_physical().to_list())
+        units = open_deals["value"].to_physical().to_list()
+        scale = column_scale(open_deals["value"])
+        base = sum(to_date["value"].drop_nulls().to_physical().to_list())
         for each in (0.0, rho) if rho else (0.0,):
             outlook = _outlook(
                 [units[place] for place in chosen], drawn, list(chosen), runs, seed, each
             )
             group = {} if own is _ALL else {"currency": own}
             rows.append({**group, **_row(outlook, base, scale, each, len(chosen))})
-    types = _types(open_deals, keys)
+    table = pl.DataFrame(rows, schema=_types(open_deals, keys))
+    money = past.conversion
+    if money is not None:
+        both = [deals.filter(pl.col("cause") == 0), won]
+        counted = pl.concat([each.select("id", "currency", "_unpriced") for each in both])
+        table = with_unpriced(table, counted, money, keys=keys, rows=())
+        notes |= said_of(counted, money)
     basis = Basis(
         n=open_deals.height,
         since=window.since,
@@ -137,7 +143,7 @@ def simulate(
         notes=(*past.notes, f"chances {chances}", *(("deals independent",) if not rho else ())),
         warnings=tuple(f"{text}: {number:,}" for text, number in notes.items() if number),
     )
-    return MetricResult(name="simulate", frame=pl.DataFrame(rows, schema=types), basis=basis)
+    return MetricResult(name="simulate", frame=table, basis=basis)
 
 
 _ALL: Any = object()
@@ -164,7 +170,7 @@ def _open(
 ) -> tuple[pl.DataFrame, dict[str, int]]:
     """Open deals with what their chance rests on, and what is left out."""
     spans = visits(past)
-    blank = pl.col("amount").is_null()
+    blank = pl.col("value").is_null()
     if chances == "learned":
         chain = chain_of(past, spans)
         found = deals.join(
@@ -185,7 +191,7 @@ def _open(
         has_chance = pl.col("_chance").is_not_null()
         late = deals.filter(pl.col("expected_close") >= window.until).height
         notes = {"open deals expected only after until, which count with their full chance": late}
-    notes["open deals without an amount, left out"] = found.filter(blank).height
+    notes["open deals without an amount, left out"] = found.filter(BLANK).height
     notes["open deals with an amount but no chance, left out"] = found.filter(
         ~blank & ~has_chance
     ).height
@@ -249,7 +255,7 @@ def _row(outlook: Outlook, won: int, scale: int, rho: float, n: int) -> dict[str
 
 
 def _types(deals: pl.DataFrame, keys: list[str]) -> dict[str, pl.DataType]:
-    money = pl.Decimal(MAX_DECIMAL_DIGITS, column_scale(deals["amount"]))
+    money = pl.Decimal(MAX_DECIMAL_DIGITS, column_scale(deals["value"]))
     names = ("won", "p10", "p50", "p90", "mean", "error")
     groups = {key: pl.String() for key in keys}
     return {**groups, "rho": pl.Float64(), "n": pl.UInt32(), **dict.fromkeys(names, money)}

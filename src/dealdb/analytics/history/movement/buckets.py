@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from dealdb.analytics.history.money import FX
 from dealdb.analytics.history.movement.ends import ABSENT, AFTER, BEFORE, IN, OUT, after, before
-from dealdb.analytics.history.movement.exchange import FX, OPENED
+from dealdb.analytics.history.movement.exchange import OPENED
 from dealdb.analytics.options import Window
 
 BUCKETS = (

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from dealdb.analytics.history.money import FX, balanced
 from dealdb.analytics.history.movement.buckets import (
     ADDS,
     BUCKETS,
@@ -26,7 +27,7 @@ from dealdb.analytics.history.movement.ends import (
     standing,
     window_of,
 )
-from dealdb.analytics.history.movement.exchange import FX, balanced, exchanged, opened_at
+from dealdb.analytics.history.movement.exchange import exchanged, opened_at
 from dealdb.analytics.history.movement.moves import moves_of
 from dealdb.analytics.history.opens import check_amounts, place_of
 from dealdb.analytics.history.past import LINE, Past, spine

@@ -63,12 +63,19 @@ def leaderboard_at_closing(past: Past, *, since: Day = None, until: Day = None) 
         keys,
         by_at="event",
     )
-    result = leaderboard(deals, past.pipeline, keys, since=window.since, until=window.until)
+    result = leaderboard(
+        deals,
+        past.pipeline,
+        keys,
+        since=window.since,
+        until=window.until,
+        conversion=past.conversion,
+    )
     if not past.deals:
         notes = (*past.notes, "groups as they were at the closing", past.said)
         return replace(result, basis=replace(result.basis, as_of=past.day, notes=notes))
     closed = deals.filter(pl.col("outcome").is_not_null() & window.holds("closed"))
-    lines = closed.with_columns(value=pl.when(IS_WON).then("amount"))
+    lines = past.priced(closed.with_columns(value=pl.when(IS_WON).then("amount")), is_closed=True)
     currency, keys = past.currency(deals.rename({"amount": "value"}), keys)
     return past.result(
         "leaderboard",

@@ -78,8 +78,8 @@ def rotting(
     if respite is not None:
         rots = rots & ~_lies_after(past, respite)
     base = past.grouped(aged.with_columns(_rots=rots.fill_null(value=False)), keys)
-    base = base.with_columns(value="amount")
-    check_amounts(base)
+    base = past.priced(base.with_columns(value="amount"), is_closed=False)
+    check_amounts(base, "value")
     lines = _lines(base.filter("_rots"), past)
     currency, keys = past.currency(lines, keys)
     past.notes.append(f"basis {basis}" + (f", respite {respite}" if respite else ""))

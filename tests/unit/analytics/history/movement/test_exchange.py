@@ -14,8 +14,8 @@ from hypothesis import given
 
 import h1
 from dealdb.analytics.conversion import RATES, Conversion
+from dealdb.analytics.history.money import balanced
 from dealdb.analytics.history.movement.buckets import ADDS
-from dealdb.analytics.history.movement.exchange import balanced
 from dealdb.analytics.history.movement.waterfall import waterfall
 from dealdb.errors import QueryError
 from dealdb.model.schema import Schema
