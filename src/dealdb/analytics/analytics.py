@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 
 import polars as pl
 
@@ -12,8 +12,8 @@ from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.flags import KEPT
 from dealdb.analytics.history.outcomes.leaderboard import leaderboard_at_closing
 from dealdb.analytics.history.outcomes.trend_events import trend_of_events
-from dealdb.analytics.history.past import Compile, Where
-from dealdb.analytics.methods.base import FactSource
+from dealdb.analytics.history.past import Compile, Moment, Where
+from dealdb.analytics.methods.base import FactSource, PastOptions
 from dealdb.analytics.methods.movement import MovementMetrics
 from dealdb.analytics.methods.outcomes import OutcomeMetrics
 from dealdb.analytics.methods.predictions import PredictionMetrics
@@ -29,7 +29,7 @@ from dealdb.analytics.metrics import (
     velocity,
     win_rate,
 )
-from dealdb.analytics.options import By, Day, as_of_day, choice, day_of
+from dealdb.analytics.options import By, Day, choice
 from dealdb.analytics.result import MetricResult
 from dealdb.engines import all_on_engines
 from dealdb.errors import QueryError
@@ -71,6 +71,8 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
     rates
         Gives the rates known at the end of a day, None for now, as ``Conversion`` takes them; without it, no money can
         be converted.
+    moment
+        The moment of deals of the past, up to which their history is known; None for those of now.
 
     Examples
     --------
@@ -92,7 +94,9 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         compile: Compile | None = None,
         quotas: Callable[[], pl.DataFrame] | None = None,
         rates: Callable[[date | None], pl.DataFrame] | None = None,
+        moment: datetime | date | None = None,
     ) -> None:
+        self._moment = moment
         self._rates = rates
         self._of = of
         self._facts = facts
@@ -123,21 +127,7 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
     def _conversion(
         self, pipeline: Pipeline, to: str | None, rate_day: Day, known: Day, as_of: Day
     ) -> Conversion | None:
-        """What money is to be converted to, or None."""
-        if to is None:
-            if rate_day != "event" or known is not None:
-                msg = "rate_day and rates_known are of a conversion: say to= which currency, such as to='EUR'"
-                raise QueryError(msg)
-            return None
-        if self._rates is None:
-            msg = "these deals come without rates: to= needs those of a collection, which db.rates.load keeps"
-            raise QueryError(msg)
-        return Conversion(
-            to=to,
-            rates=self._rates(day_of("rates_known", known)),
-            rate_day=rate_day,
-            as_of=as_of_day(self._day(as_of), pipeline.zone),
-        )
+        return self._converting(pipeline.zone, to, rate_day, known, self._day(as_of))
 
     def summary(
         self,
@@ -526,6 +516,8 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         since: Day = None,
         until: Day = None,
         at: str = "now",
+        as_of: Moment = None,
+        deals: bool = False,
         to: str | None = None,
         rate_day: Day = "event",
         rates_known: Day = None,
@@ -546,6 +538,9 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         at
             ``"now"``: whose deals they are now. ``"closing"``: whose they were when they were closed, by their
             history.
+        as_of, deals
+            With ``at="closing"``, as for all metrics on history: what was so by then, and a line for each closed deal
+            instead of the figures.
         to
             Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the
             columns ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
@@ -583,9 +578,16 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         [(1, 'Bob'), (2, 'Ann')]
         """
         if choice("at", at, ("now", "closing")) == "closing":
-            self._refuse_conversion(to)
-            past = self._past(by, {"where": where})
-            return leaderboard_at_closing(past, since=since, until=until)
+            options = PastOptions(
+                where=where,
+                as_of=as_of,
+                deals=deals,
+                to=to,
+                rate_day=rate_day,
+                rates_known=rates_known,
+            )
+            return leaderboard_at_closing(self._past(by, options), since=since, until=until)
+        _refuse_history(as_of, "at='closing'", deals=deals)
         frame, pipeline = self._deals(where)
         money = self._conversion(pipeline, to, rate_day, rates_known, None)
         return self._said(
@@ -676,6 +678,8 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         period: str = "month",
         fiscal_year_start: int | None = None,
         events: bool = False,
+        as_of: Moment = None,
+        deals: bool = False,
         to: str | None = None,
         rate_day: Day = "event",
         rates_known: Day = None,
@@ -700,6 +704,9 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
             Month in which quarters and years begin, 1 to 12, whatever the pipeline says; None for what it says.
         events
             Whether deals count when it happened, by their history, and reopened and deleted ones are in.
+        as_of, deals
+            With ``events=True``, as for all metrics on history: what was so by then, and a line for each event instead
+            of the figures.
         to
             Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the
             columns ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
@@ -734,14 +741,22 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         [('2026-01', 1, 0), ('2026-02', 0, 1)]
         """
         if events:
-            self._refuse_conversion(to)
+            options = PastOptions(
+                where=where,
+                as_of=as_of,
+                deals=deals,
+                to=to,
+                rate_day=rate_day,
+                rates_known=rates_known,
+            )
             return trend_of_events(
-                self._past(by, {"where": where}),
+                self._past(by, options),
                 since=since,
                 until=until,
                 period=period,
                 fiscal_year_start=fiscal_year_start,
             )
+        _refuse_history(as_of, "events=True", deals=deals)
         frame, pipeline = self._deals(where)
         money = self._conversion(pipeline, to, rate_day, rates_known, None)
         figures = trend(
@@ -756,7 +771,8 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         )
         return self._said(figures)
 
-    def _refuse_conversion(self, to: str | None) -> None:
-        if to is not None:
-            msg = "to converts the money of deals as they are now; leave it out for figures of what happened"
-            raise QueryError(msg)
+
+def _refuse_history(as_of: Moment, needs: str, *, deals: bool) -> None:
+    if as_of is not None or deals:
+        msg = f"as_of and deals are of the history: ask for {needs}; result.where(row) gives the deals of a row"
+        raise QueryError(msg)

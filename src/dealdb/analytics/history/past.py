@@ -59,6 +59,8 @@ class Past:
         Whether the result has a line for each deal instead of the figures.
     convert
         What money is converted to; None keeps currencies apart.
+    now
+        The last moment of which anything is known, where it is not the present.
     """
 
     facts: Facts
@@ -70,6 +72,7 @@ class Past:
     by_at: str | None = None
     deals: bool = False
     convert: Conversion | None = None
+    now: Moment = None
     # what the basis says besides
     notes: list[str] = field(default_factory=list)
 
@@ -77,6 +80,9 @@ class Past:
         choice("pipeline", self.pipeline_of, ("now", "then"))
         choice("by_at", self.by_at or "end", ("event", "end", "now"))
         self._check(self.moment, "as_of", self.as_of)
+        if self.now is not None and self.moment > self._now:
+            msg = f"as_of={self.as_of} is after {self.now}, the moment of these deals: ask a later one, or the database"
+            raise QueryError(msg)
 
     @property
     def zone(self) -> str:
@@ -98,6 +104,8 @@ class Past:
     @cached_property
     def _now(self) -> int:
         """The present; what the server has recorded is past, whatever its clock says."""
+        if self.now is not None:
+            return _moment(self.now, self.zone)
         last = self.facts.commits["at"].max()
         return max(epoch_ms(datetime.now(UTC)), last if isinstance(last, int) else 0) + 1
 

@@ -15,6 +15,7 @@ from dealdb.analytics.estimates.scores import mape, wape
 from dealdb.analytics.exact import column_scale
 from dealdb.analytics.flags import UNPRICED
 from dealdb.analytics.history.days import day_of_ms, end_ms
+from dealdb.analytics.history.money import said_of
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import Day, whole_number
 from dealdb.analytics.prediction.ends import WON
@@ -117,7 +118,8 @@ def forecast_error(
         counts={
             "open deals due in a period without a usable chance, in no base": lines.filter(
                 ~pl.col("_is_actual") & pl.col("_is_open") & pl.col("_units").is_null()
-            ).height
+            ).height,
+            **(said_of(lines, past.convert) if past.convert else {}),
         },
     )
 

@@ -15,7 +15,7 @@ from dealdb.analytics.estimates.outcomes import won_within
 from dealdb.analytics.estimates.totals import MOST_EXACT, Outlook, exact_outlook, simulated
 from dealdb.analytics.exact import column_scale
 from dealdb.analytics.history.days import DAY_MS, midnight_ms
-from dealdb.analytics.history.money import BLANK, said_of, with_unpriced
+from dealdb.analytics.history.money import BLANK, COLUMNS, said_of, with_unpriced
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import Day, Window, choice, day_of, whole_number
 from dealdb.analytics.prediction.ends import WON, kinds, visits
@@ -132,7 +132,8 @@ def simulate(
     if money is not None:
         both = [deals.filter(pl.col("cause") == 0), won]
         counted = pl.concat([each.select("id", "currency", "_unpriced") for each in both])
-        table = with_unpriced(table, counted, money, keys=keys, rows=())
+        full = with_unpriced(table, counted, money, keys=keys, rows=())
+        table = full.select(*table.columns, "currency", *COLUMNS)
         notes |= said_of(counted, money)
     basis = Basis(
         n=open_deals.height,
