@@ -115,7 +115,16 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         marks = [] if deals.kept is None else [deals.kept.alias(KEPT)]
         return deals.rows.with_columns(marks), deals.pipeline
 
-    def _said(self, result: MetricResult) -> MetricResult:
+    def _said(
+        self, result: MetricResult, where: Where = None, types: pl.Schema | None = None
+    ) -> MetricResult:
+        """A result with the warning of all, whose links keep to a filter."""
+        if where is not None and result.links is not None:
+            kept = where if isinstance(where, pl.Expr) else None
+            if self._compile is not None and types is not None:
+                kept = self._compile(where, types)
+            links = None if kept is None else result.links.within(kept)
+            result = replace(result, links=links)
         if self._warning is None:
             return result
         warnings = (self._warning, *result.basis.warnings)
@@ -199,7 +208,9 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
                 until=until,
                 as_of=self._day(as_of),
                 conversion=money,
-            )
+            ),
+            where,
+            frame.schema,
         )
 
     def pipeline(
@@ -260,7 +271,9 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         frame, pipeline = self._deals(where)
         money = self._conversion(pipeline, to, rate_day, rates_known, as_of)
         return self._said(
-            pipeline_by_stage(frame, pipeline, by, as_of=self._day(as_of), conversion=money)
+            pipeline_by_stage(frame, pipeline, by, as_of=self._day(as_of), conversion=money),
+            where,
+            frame.schema,
         )
 
     def win_rate(
@@ -326,7 +339,9 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         return self._said(
             win_rate(
                 frame, pipeline, by, since=since, until=until, measure=measure, conversion=money
-            )
+            ),
+            where,
+            frame.schema,
         )
 
     def deal_size(
@@ -388,7 +403,9 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         frame, pipeline = self._deals(where)
         money = self._conversion(pipeline, to, rate_day, rates_known, None)
         return self._said(
-            deal_size(frame, pipeline, by, since=since, until=until, conversion=money)
+            deal_size(frame, pipeline, by, since=since, until=until, conversion=money),
+            where,
+            frame.schema,
         )
 
     def sales_cycle(
@@ -440,7 +457,9 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         """
         frame, pipeline = self._deals(where)
         return self._said(
-            sales_cycle(frame, pipeline, by, since=since, until=until, outcome=outcome)
+            sales_cycle(frame, pipeline, by, since=since, until=until, outcome=outcome),
+            where,
+            frame.schema,
         )
 
     def velocity(
@@ -505,7 +524,9 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         frame, pipeline = self._deals(where)
         money = self._conversion(pipeline, to, rate_day, rates_known, None)
         return self._said(
-            velocity(frame, pipeline, by, since=since, until=until, basis=basis, conversion=money)
+            velocity(frame, pipeline, by, since=since, until=until, basis=basis, conversion=money),
+            where,
+            frame.schema,
         )
 
     def leaderboard(
@@ -591,7 +612,9 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         frame, pipeline = self._deals(where)
         money = self._conversion(pipeline, to, rate_day, rates_known, None)
         return self._said(
-            leaderboard(frame, pipeline, by, since=since, until=until, conversion=money)
+            leaderboard(frame, pipeline, by, since=since, until=until, conversion=money),
+            where,
+            frame.schema,
         )
 
     def concentration(
@@ -665,7 +688,9 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         return self._said(
             concentration(
                 frame, pipeline, by, since=since, until=until, of=of, k=k, conversion=money
-            )
+            ),
+            where,
+            frame.schema,
         )
 
     def trend(
@@ -769,7 +794,7 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
             fiscal_year_start=fiscal_year_start,
             conversion=money,
         )
-        return self._said(figures)
+        return self._said(figures, where, frame.schema)
 
 
 def _refuse_history(as_of: Moment, needs: str, *, deals: bool) -> None:

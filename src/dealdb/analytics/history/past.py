@@ -13,6 +13,7 @@ import polars as pl
 from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.doubts import alike_groups
 from dealdb.analytics.history.days import as_moments, day_of_ms, end_ms, midnight_ms, zone_of
+from dealdb.analytics.history.linked import links_of
 from dealdb.analytics.history.money import COLUMNS, MARK, priced, said_of, with_unpriced
 from dealdb.analytics.history.state import last_values, values_until
 from dealdb.analytics.options import By, Day, Window, choice, day_of, group_columns
@@ -59,6 +60,8 @@ class Past:
         Whether the result has a line for each deal instead of the figures.
     convert
         What money is converted to; None keeps currencies apart.
+    present
+        How many deals that can be queried a filter keeps; None where nobody knows.
     now
         The last moment of which anything is known, where it is not the present.
     """
@@ -72,6 +75,7 @@ class Past:
     by_at: str | None = None
     deals: bool = False
     convert: Conversion | None = None
+    present: Callable[[pl.Expr], int] | None = None
     now: Moment = None
     # what the basis says besides
     notes: list[str] = field(default_factory=list)
@@ -291,6 +295,7 @@ class Past:
         counts: Mapping[str, int] | None = None,
         totals: Mapping[str, Any] | None = None,
         line_rows: Sequence[str] | None = None,
+        counted: tuple[str, pl.DataFrame] | None = None,
     ) -> MetricResult:
         """
         The table of a metric, or its lines where a line for each deal was asked for.
@@ -317,6 +322,8 @@ class Past:
             Figures of all rows together.
         line_rows
             Columns that tell the lines apart; ``rows`` by default.
+        counted
+            The first count, and the lines of what it counts; ``n`` and the lines by default.
         """
         money = self.conversion
         found = {**(counts or {}), **(said_of(lines, money) if money else {})}
@@ -327,7 +334,7 @@ class Past:
             until=window.until if window else None,
             as_of=self.day,
             currency=currency,
-            notes=(*self.notes, self.said),
+            notes=(*self.notes, f"stages as they mean {self.pipeline_of}"),
             warnings=(*warnings, *(() if self.deals else alike_groups(table, keys))),
         )
         if self.deals:
@@ -338,12 +345,20 @@ class Past:
             full = with_unpriced(table, lines, money, keys=keys, rows=rows)
             also = [name for name in ("currency", *COLUMNS) if name not in keys]
             chosen = full.select(*_named(full, keys), *rows, *figures, *also)
-        return MetricResult(name=name, frame=chosen, basis=basis, totals=totals or {})
-
-    @property
-    def said(self) -> str:
-        """What the basis says of the stages."""
-        return f"stages as they mean {self.pipeline_of}"
+        links = None
+        if not self.deals and (counted or "n" in figures):
+            count, of = counted or ("n", lines)
+            links = links_of(
+                name,
+                table,
+                of,
+                self.facts.lives,
+                keys=keys,
+                rows=rows,
+                count=count,
+                present=self.present,
+            )
+        return MetricResult(name=name, frame=chosen, basis=basis, totals=totals or {}, links=links)
 
     def _own_lines(
         self, lines: pl.DataFrame, keys: Sequence[str], rows: Sequence[str]

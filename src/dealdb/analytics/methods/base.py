@@ -13,6 +13,7 @@ from dealdb.analytics.history.past import Compile, Moment, Past, Where
 from dealdb.analytics.options import By, Day, as_of_day, choice, day_of
 from dealdb.errors import QueryError
 from dealdb.store.facts.facts import Facts
+from dealdb.store.replica.snapshot import Snapshot
 
 
 class FactSource(Protocol):
@@ -97,6 +98,7 @@ class HistoryMethods:
     _quotas: Callable[[], pl.DataFrame] | None
     _rates: Callable[[date | None], pl.DataFrame] | None
     # of deals of the past: the moment up to which anything is known
+    _select: Callable[[Where], Snapshot]
     _moment: datetime | date | None = None
 
     def _past(
@@ -119,6 +121,7 @@ class HistoryMethods:
             where=options.get("where"),
             as_of=self._moment if options.get("as_of") is None else options.get("as_of"),
             now=self._moment,
+            present=lambda kept: self._select(kept).height,
             pipeline_of=options.get("pipeline", "now"),
             by_at=options.get("by_at", by_at),
             deals=options.get("deals", False),

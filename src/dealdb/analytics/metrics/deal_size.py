@@ -6,7 +6,7 @@ import polars as pl
 
 from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.exact import mean, median, middle
-from dealdb.analytics.flags import BLANK, SIZE, WON
+from dealdb.analytics.flags import BLANK, HAS_MONEY, SIZE, WON
 from dealdb.analytics.options import By, Day, Window
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import Metric, scope, total
@@ -18,6 +18,8 @@ _METRIC = Metric(
     columns=("n", "value", "mean", "median", "zero", "blank"),
     reads=(SIZE,),
     money_of=WON,
+    n_of=("won",),
+    n_when=HAS_MONEY,
 )
 
 

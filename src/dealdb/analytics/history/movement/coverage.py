@@ -102,6 +102,7 @@ def coverage(
         n=lines.height,
         window=window,
         currency=currency,
+        counted=("overdue", lines.filter("_overdue")),
         counts={"groups without a target": table["target"].null_count()},
     )
 

@@ -97,6 +97,7 @@ def forecast(past: Past, *, since: Day, until: Day, period: str = "month") -> Me
         line_rows=("period", "label", "figure"),
         figures=_FIGURES,
         n=told.height,
+        counted=("n", told.filter(pl.col("kind") == "open")),
         window=window,
         currency=currency,
         counts={"won deals without a closing date, in no row": no_date},

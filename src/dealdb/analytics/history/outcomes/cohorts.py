@@ -100,6 +100,7 @@ def cohorts(
         figures=_FIGURES,
         n=deals.height,
         currency=currency,
+        counted=("size", deals),
         counts={
             "deals that were deleted, in no figure but deleted": created.height - alive.height,
             "deals without a creation date, in no cohort": values.filter(

@@ -71,13 +71,10 @@ def leaderboard_at_closing(past: Past, *, since: Day = None, until: Day = None) 
         until=window.until,
         conversion=past.conversion,
     )
-    if not past.deals:
-        notes = (*past.notes, "groups as they were at the closing", past.said)
-        return replace(result, basis=replace(result.basis, as_of=past.day, notes=notes))
     closed = deals.filter(pl.col("outcome").is_not_null() & window.holds("closed"))
     lines = past.priced(closed.with_columns(value=pl.when(IS_WON).then("amount")), is_closed=True)
     currency, keys = past.currency(deals.rename({"amount": "value"}), keys)
-    return past.result(
+    told = past.result(
         "leaderboard",
         result.frame,
         lines,
@@ -88,3 +85,12 @@ def leaderboard_at_closing(past: Past, *, since: Day = None, until: Day = None) 
         window=window,
         currency=currency,
     )
+    if past.deals:
+        return told
+    notes = (
+        *past.notes,
+        "groups as they were at the closing",
+        *told.basis.notes[len(past.notes) :],
+    )
+    basis = replace(result.basis, as_of=past.day, notes=notes)
+    return replace(result, basis=basis, links=told.links)

@@ -102,6 +102,7 @@ def trend_of_events(
         # the amount of a deal adds to won_value where it was won
         lines.with_columns(value=pl.when(IS_WON).then("value"), event="outcome"),
         keys=keys,
+        counted=("n", lines.filter(IS_WON | IS_LOST)),
         rows=(*_ROWS, "event") if past.deals else _ROWS,
         figures=_FIGURES,
         n=lines["life"].n_unique(),

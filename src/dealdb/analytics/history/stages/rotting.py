@@ -91,6 +91,7 @@ def rotting(
         rows=("stage",),
         figures=_FIGURES,
         n=base.height,
+        counted=("n", base),
         currency=currency,
         counts={changed: undated},
     )
