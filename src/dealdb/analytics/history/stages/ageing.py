@@ -42,7 +42,7 @@ def ageing(
         The past, up to ``as_of``, the day on which ages are told.
     basis
         ``"stage"``: since the deal entered its stage. ``"created"``: since its creation date. ``"update"``: since its
-        last change.
+        last change. ``"activity"``: since the day in the field ``last_activity``.
     buckets
         The last day of each class but the last one, ascending.
     calendar

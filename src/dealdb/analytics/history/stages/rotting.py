@@ -38,7 +38,7 @@ def rotting(
         The past, up to ``as_of``, the day on which ages are told.
     basis
         Since when days are counted. ``"update"``: the last change of any field. ``"stage"``: the entry into the stage.
-        ``"created"``: the creation date.
+        ``"created"``: the creation date. ``"activity"``: the day in the field ``last_activity``.
     rot_days
         Days for all open stages, or by stage; those of the pipeline by default. Stages with 0 or none have no row.
     respite
