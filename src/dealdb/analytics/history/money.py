@@ -69,7 +69,7 @@ def with_unpriced(
     rows: Sequence[str],
 ) -> pl.DataFrame:
     """
-    A table with money in cents, its currency, and how many deals of each row have no rate.
+    A table with money in cents, its currency, and how many lines of each row have no rate.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def with_unpriced(
     by = [*keys, *rows]
     if "unpriced" not in table.columns:
         without = lines.filter(MARK)
-        n = pl.col(_deal(lines)).n_unique().cast(pl.UInt32)
+        n = pl.len().cast(pl.UInt32)
         if by:
             counts = without.group_by(by).agg(unpriced=n)
             table = table.join(
