@@ -89,6 +89,16 @@ class Conversion:
         day = self.as_of if self.rate_day == "as_of" else self._fixed_day()
         return pl.lit(day, dtype=pl.Date)
 
+    def has_rate(self, pipeline: Pipeline) -> pl.Expr:
+        """Whether there is a rate for a deal, by its currency and its day."""
+        day = self.day(closed_stage(pipeline), pl.col("closed"))
+        own = pl.col("currency").cast(pl.String)
+        found = own == self.to
+        firsts = self.rates.group_by(pl.col("currency").cast(pl.String)).agg(pl.col("date").min())
+        for currency, first in firsts.sort("currency").iter_rows():
+            found = found | ((own == currency) & (day >= first))
+        return found.fill_null(value=False)
+
     def of(self, frame: pl.DataFrame, pipeline: Pipeline) -> pl.DataFrame:
         """
         Deals with their amounts in ``to``, null and marked ``_unpriced`` where there is no rate.

@@ -13,6 +13,7 @@ import pytest
 import h1
 from brute import History, day, histories
 from dealdb.analytics import Analytics, MetricResult
+from dealdb.analytics.conversion import RATES
 from dealdb.analytics.links import Links
 from dealdb.errors import QueryError
 from dealdb.query import QueryEngine
@@ -61,6 +62,7 @@ METRICS: list[tuple[str, dict[str, Any]]] = [
     ("trend", {}),
     ("trend", {"period": "week"}),
 ]
+RATE = pl.DataFrame([(date(2026, 3, 1), "USD", Decimal("0.9"))], schema=RATES, orient="row")
 FILTERS = [None, "amount > 5", "owner = 'Ann'", pl.col("owner").is_null()]
 
 
@@ -72,19 +74,22 @@ FILTERS = [None, "amount > 5", "owner = 'Ann'", pl.col("owner").is_null()]
     by=st.sampled_from([None, "owner", "currency", ["owner", "stage"], "amount", "closed", "tags"]),
     where=st.sampled_from(FILTERS),
     since=DAYS,
+    to=st.sampled_from([None, "EUR"]),
 )
 def test_the_filter_of_a_row_keeps_the_deals_that_it_counts(
-    deals: list[dict[str, Any]], metric: Any, by: Any, where: Any, since: Any
+    deals: list[dict[str, Any]], metric: Any, by: Any, where: Any, since: Any, to: str | None
 ) -> None:
     frame = pl.DataFrame(
         [{"id": str(n), **each} for n, each in enumerate(deals)], schema=SCHEMA, orient="row"
     )
     query = QueryEngine.over(frame, pipeline=h1.PIPELINE)
-    analytics = Analytics(query.select, compile=compiled)
+    analytics = Analytics(query.select, compile=compiled, rates=lambda _: RATE)
     name, options = metric
+    if name != "sales_cycle":
+        options = {**options, "to": to}
     if name == "pipeline":
         by = None if by == ["owner", "stage"] else by
-    elif since is not None and options not in ({"of": "open"},):
+    elif since is not None and options.get("of") != "open":
         options = {**options, "since": since}
     by = by or {"leaderboard": "owner", "concentration": "company"}.get(name)
     result: MetricResult = getattr(analytics, name)(by=by, where=where, **options)

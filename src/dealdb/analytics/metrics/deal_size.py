@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
 from dealdb.analytics.conversion import Conversion
@@ -75,8 +77,14 @@ def deal_size(
     >>> size["mean"], size["n"], size["zero"]
     (200.0, 2, 1)
     """
+    when = HAS_MONEY & conversion.has_rate(pipeline) if conversion else HAS_MONEY
     deals = scope(
-        frame, pipeline, _METRIC, by=by, window=Window.of(since, until), conversion=conversion
+        frame,
+        pipeline,
+        replace(_METRIC, n_when=when),
+        by=by,
+        window=Window.of(since, until),
+        conversion=conversion,
     )
     size, amount = pl.col("_size"), pl.col("amount")
     sums = deals.table(

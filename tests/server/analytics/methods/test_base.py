@@ -130,3 +130,25 @@ def test_the_commit_of_the_moment_of_a_view_counts(db: DealDatabase) -> None:
     (commit,) = {each["when"] for each in db.deal_history("9").to_dicts()}
     assert saved is not None
     assert db.as_of(commit).analytics.win_loss().frame["won"].sum() == 3
+
+
+def test_numbers_link_to_their_deals(db: DealDatabase) -> None:
+    rates = db.analytics.win_rate(by="currency", where="amount > 5")
+    assert {row["currency"]: db.query.count(rates.where(row)) for row in rates} == {
+        "EUR": 1,
+        "USD": 1,
+    }
+    funnel = db.analytics.funnel(to="EUR", as_of="2026-03-31")
+    for row in funnel:
+        assert db.query.count(funnel.where(row)) == row["n"]
+    board = db.analytics.leaderboard(at="closing")
+    assert sorted(db.query.find(board.where(board.to_dicts()[0]))["id"]) in (["1"], ["2"])
+    losses = db.analytics.waterfall(since="2026-02-01", until="2026-03-01", to="EUR")
+    (won,) = [row for row in losses if row["bucket"] == "won"]
+    assert sorted(db.query.find(losses.where(won))["id"]) == ["1", "2"]
+    db.delete_deal("1")
+    with pytest.raises(QueryError, match="deals=True lists them"):
+        losses.where(won)
+    then = db.as_of("2026-02-15", time="event")
+    early = then.analytics.win_loss()
+    assert [then.query.count(early.where(row)) for row in early] == [1]
