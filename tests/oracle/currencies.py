@@ -150,8 +150,8 @@ def _difference(asked: Question, past: History, rates: Rates, money: Conversion)
             eve = asked.options["since"] - timedelta(days=1)
             then = in_euros(past, rates, eve, whole=True, only=fixed or eve)
             opened = ORACLE["waterfall"](then.world(asked.as_of, (), asked.where), **asked.options)
-        told = engine.of_engine("waterfall")(look, **asked.options, fx=True).to_dicts()
-        return _balance_differs(answer, result.to_dicts(), asked.by) or _fx_differs(opened, told)
+        own = engine.of_engine("waterfall")(look, **asked.options, fx=True).to_dicts()
+        return _balance_differs(answer, result.to_dicts(), asked.by) or _fx_differs(opened, own)
     told = result.frame
     if "blank" in told.columns:
         told = told.with_columns(blank=pl.col("blank") + pl.col("unpriced"))

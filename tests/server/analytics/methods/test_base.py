@@ -69,7 +69,7 @@ def test_every_metric_of_money_has_one_currency(
     assert set(found.frame["currency"]) <= {"EUR"}
     assert found.basis.currency == "EUR"
     money = [name for name, dtype in found.frame.schema.items() if dtype.is_decimal()]
-    assert {found.frame.schema[name].scale for name in money} <= {2}  # type: ignore[attr-defined]
+    assert {found.frame.schema[name].scale for name in money} <= {2}
     of_gbp = any("in GBP that have no rate to EUR" in text for text in found.basis.warnings)
     # pounds are only open here
     assert of_gbp == (found.frame["unpriced"].fill_null(0).sum() > 0)

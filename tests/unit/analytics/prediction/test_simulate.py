@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from decimal import Decimal
+from typing import Any
 
 import polars as pl
 import pytest
@@ -152,7 +153,7 @@ def test_wrong_options_are_refused() -> None:
 
 
 def test_groups_have_rows_and_deals_add_up_to_the_mean() -> None:
-    options = {"until": "2026-04-01", "chances": "own"}
+    options: dict[str, Any] = {"until": "2026-04-01", "chances": "own"}
     found = simulate(past_of(as_of="2026-02-28", by="owner"), **options)
     # A is won; C 2000.00 x 0.30, D 800.50 x 0.10, G 400.00 x 0.30, F 700.00 x 0.10
     assert found.frame.select("owner", "n", "won", "mean").rows() == [
