@@ -123,7 +123,9 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
             kept = where if isinstance(where, pl.Expr) else None
             if self._compile is not None and types is not None:
                 kept = self._compile(where, types)
-            links = None if kept is None else result.links.within(kept)
+            links = (
+                replace(result.links, find=_unread) if kept is None else result.links.within(kept)
+            )
             result = replace(result, links=links)
         if self._warning is None:
             return result
@@ -795,6 +797,11 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
             conversion=money,
         )
         return self._said(figures, where, frame.schema)
+
+
+def _unread(_: object) -> pl.Expr:
+    msg = "where of a result needs the filter of the metric as a Polars expression: these deals are of no database"
+    raise QueryError(msg)
 
 
 def _refuse_history(as_of: Moment, needs: str, *, deals: bool) -> None:

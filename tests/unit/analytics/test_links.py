@@ -172,6 +172,17 @@ def test_the_example_links_to_its_deals() -> None:
         deleted.where(deleted.to_dicts()[0])
 
 
+def test_a_filter_as_text_is_understood_where_there_is_a_database() -> None:
+    query = QueryEngine.over([{"id": "1", "stage": "Won", "owner": "Ann"}])
+    for where in ("owner = 'Ann'", pl.col("owner") == "Ann"):
+        found = Analytics(query.select).win_rate(where=where)
+        if isinstance(where, str):
+            with pytest.raises(QueryError, match="as a Polars expression"):
+                found.where(found.to_dicts()[0])
+        else:
+            assert query.count(found.where(found.to_dicts()[0])) == 1
+
+
 def test_what_is_no_row_is_refused() -> None:
     with pytest.raises(QueryError, match="this one has no 'owner'"):
         Links(columns=["owner"], find=lambda _: pl.lit(value=True))({"n": 1})
