@@ -192,7 +192,8 @@ class Scope:
     ) -> Links | None:
         """How the deals of a row of a table are found, by its groups and by what the rows have besides."""
         when = self.metric.n_when
-        if when is None:
+        # groups by amounts that were converted are none that a filter knows
+        if when is None or (self.conversion and "amount" in self.keys):
             return None
         stands = standing(self.pipeline, self.window)
         counted = reduce(or_, (stands[name] for name in self.metric.n_of)) & when

@@ -51,6 +51,7 @@ METRICS: list[tuple[str, dict[str, Any]]] = [
     ("summary", {}),
     ("pipeline", {}),
     ("win_rate", {}),
+    ("win_rate", {"measure": "value"}),
     ("deal_size", {}),
     ("sales_cycle", {}),
     ("sales_cycle", {"outcome": "lost"}),
@@ -85,7 +86,8 @@ def test_the_filter_of_a_row_keeps_the_deals_that_it_counts(
     query = QueryEngine.over(frame, pipeline=h1.PIPELINE)
     analytics = Analytics(query.select, compile=compiled, rates=lambda _: RATE)
     name, options = metric
-    if name != "sales_cycle":
+    by = "owner" if to and by == "amount" else by
+    if name not in ("sales_cycle", "win_rate") or options.get("measure") == "value":
         options = {**options, "to": to}
     if name == "pipeline":
         by = None if by == ["owner", "stage"] else by
