@@ -8,8 +8,8 @@ import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, replace
-from datetime import date, datetime
-from functools import cached_property
+from datetime import date, datetime, timedelta
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -62,6 +62,7 @@ _NOT_METHODS = frozenset(
     for what in ("deals", "many", "all")
 )
 _AS_OPENED = nullcontext()
+_MS = timedelta(milliseconds=1)
 
 
 class NotAdoptedWarning(UserWarning):
@@ -418,11 +419,18 @@ class DealDatabase:
             rates=lambda known: self.rates.frame(known),
         )
 
-    def _facts(self, *, time: str, assume: str, known: date | None = None) -> Facts:
+    def _facts(
+        self,
+        *,
+        time: str,
+        assume: str,
+        known: datetime | date | None = None,
+        upto: datetime | date | None = None,
+    ) -> Facts:
         store = self._store
         if time == "recorded" and known is None:
             return store.facts()
-        return store.event_facts(known, cast("Assume", assume))
+        return store.event_facts(upto if known is None else known, cast("Assume", assume))
 
     @cached_property
     def rates(self) -> Rates:
@@ -1036,11 +1044,26 @@ class DealDatabase:
         if time == "event":
             until = read_moment(known, "known") if isinstance(known, str) else known
             snapshot = self._store.event_as_of(moment, until)
-            return DealView(moment, snapshot, self._limits, self.rates.frame)
+            return self._view(moment, snapshot, upto=until)
         if time != "recorded" or known is not None:
             msg = "as_of: time is 'recorded' or 'event', and known is for time='event'"
             raise QueryError(msg)
-        return DealView(moment, self._store.as_of(moment), self._limits, self.rates.frame)
+        return self._view(moment, self._store.as_of(moment), upto=moment)
+
+    def _view(
+        self, moment: datetime | date, snapshot: Snapshot, *, upto: datetime | date | None
+    ) -> DealView:
+        """View of deals whose history is known as it was recorded up to a moment, the commit of which is in it."""
+        is_recorded = upto is moment and isinstance(moment, datetime)
+        return DealView(
+            moment,
+            snapshot,
+            self._limits,
+            self.rates.frame,
+            partial(self._facts, upto=upto),
+            lambda: self.quotas.frame(),
+            moment + _MS if is_recorded else None,
+        )
 
     @on_engines
     def check(self) -> CheckReport:

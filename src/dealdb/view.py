@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from dealdb.analytics import Analytics
+    from dealdb.analytics.methods.base import FactSource
     from dealdb.query import QueryEngine
     from dealdb.store.replica.snapshot import Snapshot
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class DealView:
     """
-    A collection as it was at a moment; read-only, and needs no server any more.
+    A collection as it was at a moment; read-only. Only metrics on history, and rates and quotas, ask the server again.
 
     Attributes
     ----------
@@ -40,6 +41,12 @@ class DealView:
         What a statement of ``query.sql`` may take.
     rates
         Gives the rates known at a day, None for now; asks the server.
+    facts
+        Gives what happened to the deals, as far as it was known; asks the server.
+    quotas
+        Gives the quotas; asks the server.
+    before
+        Facts before this datetime count, or up to the end of this date; ``when`` by default.
     """
 
     when: datetime | date
@@ -48,6 +55,9 @@ class DealView:
     rates: Callable[[date | None], pl.DataFrame] | None = field(
         default=None, repr=False, compare=False
     )
+    facts: FactSource | None = field(default=None, repr=False, compare=False)
+    quotas: Callable[[], pl.DataFrame] | None = field(default=None, repr=False, compare=False)
+    before: datetime | date | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def query(self) -> QueryEngine:
@@ -60,11 +70,19 @@ class DealView:
 
     @cached_property
     def analytics(self) -> Analytics:
-        """Metrics of the deals of then; open deals are judged on that day."""
+        """Metrics of the deals of then; open deals are judged on that day, and history is what had happened by then."""
         from dealdb.analytics import Analytics
 
         return Analytics(
-            self.query.select, today=self._day, warning=self.notice, of=self, rates=self.rates
+            self.query.select,
+            today=self._day,
+            warning=self.notice,
+            of=self,
+            rates=self.rates,
+            facts=self.facts,
+            compile=compiled,
+            quotas=self.quotas,
+            moment=self.when if self.before is None else self.before,
         )
 
     @property

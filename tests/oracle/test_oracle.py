@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from oracle import currencies
 from oracle.engine import PLACES, is_there
 from oracle.questions import compared
 
@@ -34,6 +35,22 @@ def differences(metric: str, seeds: range) -> list[str]:
 @pytest.mark.parametrize("metric", PLACES)
 def test_answers_are_the_same(metric: str) -> None:
     assert differences(metric, range(DEFAULT)) == []
+
+
+@pytest.mark.parametrize("metric", currencies.ASKED)
+def test_answers_in_one_currency_are_the_same(metric: str) -> None:
+    assert [text for seed in range(3) if (text := currencies.compared(metric, seed))] == []
+
+
+def test_a_leaderboard_by_stage_has_that_of_the_closing() -> None:
+    # the deal was moved to another lost stage later
+    assert currencies.compared("leaderboard", 188) == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("metric", currencies.ASKED)
+def test_many_answers_in_one_currency_are_the_same(metric: str) -> None:
+    assert [text for seed in range(MANY) if (text := currencies.compared(metric, seed))] == []
 
 
 @pytest.mark.parametrize(("metric", "seed"), KNOWN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 
 import polars as pl
 
@@ -12,8 +12,8 @@ from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.flags import KEPT
 from dealdb.analytics.history.outcomes.leaderboard import leaderboard_at_closing
 from dealdb.analytics.history.outcomes.trend_events import trend_of_events
-from dealdb.analytics.history.past import Compile, Where
-from dealdb.analytics.methods.base import FactSource
+from dealdb.analytics.history.past import Compile, Moment, Where
+from dealdb.analytics.methods.base import FactSource, PastOptions
 from dealdb.analytics.methods.movement import MovementMetrics
 from dealdb.analytics.methods.outcomes import OutcomeMetrics
 from dealdb.analytics.methods.predictions import PredictionMetrics
@@ -29,7 +29,7 @@ from dealdb.analytics.metrics import (
     velocity,
     win_rate,
 )
-from dealdb.analytics.options import By, Day, as_of_day, choice, day_of
+from dealdb.analytics.options import By, Day, choice
 from dealdb.analytics.result import MetricResult
 from dealdb.engines import all_on_engines
 from dealdb.errors import QueryError
@@ -71,6 +71,8 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
     rates
         Gives the rates known at the end of a day, None for now, as ``Conversion`` takes them; without it, no money can
         be converted.
+    moment
+        The moment of deals of the past, up to which their history is known; None for those of now.
 
     Examples
     --------
@@ -92,7 +94,9 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         compile: Compile | None = None,
         quotas: Callable[[], pl.DataFrame] | None = None,
         rates: Callable[[date | None], pl.DataFrame] | None = None,
+        moment: datetime | date | None = None,
     ) -> None:
+        self._moment = moment
         self._rates = rates
         self._of = of
         self._facts = facts
@@ -111,7 +115,18 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         marks = [] if deals.kept is None else [deals.kept.alias(KEPT)]
         return deals.rows.with_columns(marks), deals.pipeline
 
-    def _said(self, result: MetricResult) -> MetricResult:
+    def _said(
+        self, result: MetricResult, where: Where = None, types: pl.Schema | None = None
+    ) -> MetricResult:
+        """A result with the warning of all, whose links keep to a filter."""
+        if where is not None and result.links is not None:
+            kept = where if isinstance(where, pl.Expr) else None
+            if self._compile is not None and types is not None:
+                kept = self._compile(where, types)
+            links = (
+                replace(result.links, find=_unread) if kept is None else result.links.within(kept)
+            )
+            result = replace(result, links=links)
         if self._warning is None:
             return result
         warnings = (self._warning, *result.basis.warnings)
@@ -123,21 +138,7 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
     def _conversion(
         self, pipeline: Pipeline, to: str | None, rate_day: Day, known: Day, as_of: Day
     ) -> Conversion | None:
-        """What money is to be converted to, or None."""
-        if to is None:
-            if rate_day != "event" or known is not None:
-                msg = "rate_day and rates_known are of a conversion: say to= which currency, such as to='EUR'"
-                raise QueryError(msg)
-            return None
-        if self._rates is None:
-            msg = "these deals come without rates: to= needs those of a collection, which db.rates.load keeps"
-            raise QueryError(msg)
-        return Conversion(
-            to=to,
-            rates=self._rates(day_of("rates_known", known)),
-            rate_day=rate_day,
-            as_of=as_of_day(self._day(as_of), pipeline.zone),
-        )
+        return self._converting(pipeline.zone, to, rate_day, known, self._day(as_of))
 
     def summary(
         self,
@@ -209,7 +210,9 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
                 until=until,
                 as_of=self._day(as_of),
                 conversion=money,
-            )
+            ),
+            where,
+            frame.schema,
         )
 
     def pipeline(
@@ -270,7 +273,9 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         frame, pipeline = self._deals(where)
         money = self._conversion(pipeline, to, rate_day, rates_known, as_of)
         return self._said(
-            pipeline_by_stage(frame, pipeline, by, as_of=self._day(as_of), conversion=money)
+            pipeline_by_stage(frame, pipeline, by, as_of=self._day(as_of), conversion=money),
+            where,
+            frame.schema,
         )
 
     def win_rate(
@@ -336,7 +341,9 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         return self._said(
             win_rate(
                 frame, pipeline, by, since=since, until=until, measure=measure, conversion=money
-            )
+            ),
+            where,
+            frame.schema,
         )
 
     def deal_size(
@@ -398,7 +405,9 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         frame, pipeline = self._deals(where)
         money = self._conversion(pipeline, to, rate_day, rates_known, None)
         return self._said(
-            deal_size(frame, pipeline, by, since=since, until=until, conversion=money)
+            deal_size(frame, pipeline, by, since=since, until=until, conversion=money),
+            where,
+            frame.schema,
         )
 
     def sales_cycle(
@@ -450,7 +459,9 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         """
         frame, pipeline = self._deals(where)
         return self._said(
-            sales_cycle(frame, pipeline, by, since=since, until=until, outcome=outcome)
+            sales_cycle(frame, pipeline, by, since=since, until=until, outcome=outcome),
+            where,
+            frame.schema,
         )
 
     def velocity(
@@ -515,7 +526,9 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         frame, pipeline = self._deals(where)
         money = self._conversion(pipeline, to, rate_day, rates_known, None)
         return self._said(
-            velocity(frame, pipeline, by, since=since, until=until, basis=basis, conversion=money)
+            velocity(frame, pipeline, by, since=since, until=until, basis=basis, conversion=money),
+            where,
+            frame.schema,
         )
 
     def leaderboard(
@@ -526,6 +539,8 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         since: Day = None,
         until: Day = None,
         at: str = "now",
+        as_of: Moment = None,
+        deals: bool = False,
         to: str | None = None,
         rate_day: Day = "event",
         rates_known: Day = None,
@@ -546,6 +561,9 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         at
             ``"now"``: whose deals they are now. ``"closing"``: whose they were when they were closed, by their
             history.
+        as_of, deals
+            With ``at="closing"``, as for all metrics on history: what was so by then, and a line for each closed deal
+            instead of the figures.
         to
             Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the
             columns ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
@@ -583,13 +601,22 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         [(1, 'Bob'), (2, 'Ann')]
         """
         if choice("at", at, ("now", "closing")) == "closing":
-            self._refuse_conversion(to)
-            past = self._past(by, {"where": where})
-            return leaderboard_at_closing(past, since=since, until=until)
+            options = PastOptions(
+                where=where,
+                as_of=as_of,
+                deals=deals,
+                to=to,
+                rate_day=rate_day,
+                rates_known=rates_known,
+            )
+            return leaderboard_at_closing(self._past(by, options), since=since, until=until)
+        _refuse_history(as_of, "at='closing'", deals=deals)
         frame, pipeline = self._deals(where)
         money = self._conversion(pipeline, to, rate_day, rates_known, None)
         return self._said(
-            leaderboard(frame, pipeline, by, since=since, until=until, conversion=money)
+            leaderboard(frame, pipeline, by, since=since, until=until, conversion=money),
+            where,
+            frame.schema,
         )
 
     def concentration(
@@ -663,7 +690,9 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         return self._said(
             concentration(
                 frame, pipeline, by, since=since, until=until, of=of, k=k, conversion=money
-            )
+            ),
+            where,
+            frame.schema,
         )
 
     def trend(
@@ -676,6 +705,8 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         period: str = "month",
         fiscal_year_start: int | None = None,
         events: bool = False,
+        as_of: Moment = None,
+        deals: bool = False,
         to: str | None = None,
         rate_day: Day = "event",
         rates_known: Day = None,
@@ -700,6 +731,9 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
             Month in which quarters and years begin, 1 to 12, whatever the pipeline says; None for what it says.
         events
             Whether deals count when it happened, by their history, and reopened and deleted ones are in.
+        as_of, deals
+            With ``events=True``, as for all metrics on history: what was so by then, and a line for each event instead
+            of the figures.
         to
             Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the
             columns ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
@@ -734,14 +768,22 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         [('2026-01', 1, 0), ('2026-02', 0, 1)]
         """
         if events:
-            self._refuse_conversion(to)
+            options = PastOptions(
+                where=where,
+                as_of=as_of,
+                deals=deals,
+                to=to,
+                rate_day=rate_day,
+                rates_known=rates_known,
+            )
             return trend_of_events(
-                self._past(by, {"where": where}),
+                self._past(by, options),
                 since=since,
                 until=until,
                 period=period,
                 fiscal_year_start=fiscal_year_start,
             )
+        _refuse_history(as_of, "events=True", deals=deals)
         frame, pipeline = self._deals(where)
         money = self._conversion(pipeline, to, rate_day, rates_known, None)
         figures = trend(
@@ -754,9 +796,15 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
             fiscal_year_start=fiscal_year_start,
             conversion=money,
         )
-        return self._said(figures)
+        return self._said(figures, where, frame.schema)
 
-    def _refuse_conversion(self, to: str | None) -> None:
-        if to is not None:
-            msg = "to converts the money of deals as they are now; leave it out for figures of what happened"
-            raise QueryError(msg)
+
+def _unread(_: object) -> pl.Expr:
+    msg = "where of a result needs the filter of the metric as a Polars expression: these deals are of no database"
+    raise QueryError(msg)
+
+
+def _refuse_history(as_of: Moment, needs: str, *, deals: bool) -> None:
+    if as_of is not None or deals:
+        msg = f"as_of and deals are of the history: ask for {needs}; result.where(row) gives the deals of a row"
+        raise QueryError(msg)

@@ -82,12 +82,22 @@ class Conversion:
             raise QueryError(msg)
         return day_of("rate_day", self.rate_day)
 
-    def day(self, pipeline: Pipeline) -> pl.Expr:
-        """Day whose rate counts for each deal."""
+    def day(self, is_closed: pl.Expr, closed: pl.Expr) -> pl.Expr:
+        """Day whose rate counts for each deal: of closed ones the day on which they were."""
         if self.rate_day == "event":
-            return pl.when(closed_stage(pipeline)).then("closed").otherwise(pl.lit(self.as_of))
+            return pl.when(is_closed).then(closed).otherwise(pl.lit(self.as_of))
         day = self.as_of if self.rate_day == "as_of" else self._fixed_day()
         return pl.lit(day, dtype=pl.Date)
+
+    def has_rate(self, pipeline: Pipeline) -> pl.Expr:
+        """Whether there is a rate for a deal, by its currency and its day."""
+        day = self.day(closed_stage(pipeline), pl.col("closed"))
+        own = pl.col("currency").cast(pl.String)
+        found = own == self.to
+        firsts = self.rates.group_by(pl.col("currency").cast(pl.String)).agg(pl.col("date").min())
+        for currency, first in firsts.sort("currency").iter_rows():
+            found = found | ((own == currency) & (day >= first))
+        return found.fill_null(value=False)
 
     def of(self, frame: pl.DataFrame, pipeline: Pipeline) -> pl.DataFrame:
         """
@@ -100,9 +110,8 @@ class Conversion:
         pipeline
             Which stages are closed.
         """
-        priced = converted(
-            frame.select("amount", "currency", day=self.day(pipeline)), self.rates, self.to
-        )
+        day = self.day(closed_stage(pipeline), pl.col("closed"))
+        priced = converted(frame.select("amount", "currency", day=day), self.rates, self.to)
         return frame.with_columns(
             priced["value"].alias("amount"), priced["unpriced"].alias("_unpriced")
         )

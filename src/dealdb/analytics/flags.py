@@ -103,6 +103,22 @@ def classified(frame: pl.DataFrame, pipeline: Pipeline, window: Window) -> pl.La
     )
 
 
+def standing(pipeline: Pipeline, window: Window) -> dict[str, pl.Expr]:
+    """
+    Whether a deal is ``open``, ``won`` or ``lost``, as ``classified`` marks it, by its own columns.
+
+    Examples
+    --------
+    >>> deals = pl.DataFrame({"stage": ["Won", None], "closed": [None, None]})
+    >>> is_open = standing(Pipeline().covering(["Won"]), Window())["open"]
+    >>> deals.select(is_open).to_series().to_list()
+    [False, True]
+    """
+    won, lost = (_stands_in(pipeline.names(kind)) for kind in (Kind.WON, Kind.LOST))
+    inside = window.holds("closed")
+    return {"open": ~(won | lost), "won": won & inside, "lost": lost & inside}
+
+
 def closed_stage(pipeline: Pipeline) -> pl.Expr:
     """Whether the stage of a deal is a won or lost one."""
     return _stands_in([stage.name for stage in pipeline if stage.kind is not Kind.OPEN])

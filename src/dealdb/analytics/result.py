@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from dealdb.analytics.links import Links
 from dealdb.errors import QueryError
 
 # what Basis.currency says when deals are in several
@@ -84,6 +85,8 @@ class MetricResult:
         What they rest on.
     totals
         Figures of all rows together, by name, where a metric has such; empty otherwise.
+    links
+        How ``where`` finds the deals of a row; None where no filter can.
 
     Examples
     --------
@@ -102,6 +105,7 @@ class MetricResult:
     frame: pl.DataFrame
     basis: Basis
     totals: Mapping[str, Any] = field(default_factory=dict)
+    links: Links | None = None
 
     def __getitem__(self, column: str) -> Any:
         """
@@ -131,6 +135,51 @@ class MetricResult:
 
     def __bool__(self) -> bool:
         return not self.frame.is_empty()
+
+    def where(self, row: Mapping[str, Any]) -> pl.Expr:
+        """
+        The filter that keeps the deals which a row counts, for ``db.query``.
+
+        ``db.query.count(result.where(row))`` is the row's ``n``, or its first count where it has no such column, as
+        long as no deal has changed since.
+
+        Parameters
+        ----------
+        row
+            A row as ``to_dicts`` has it.
+
+        Returns
+        -------
+        polars.Expr
+            A boolean for each deal. Of metrics on history it names the deals by their ids.
+
+        Raises
+        ------
+        QueryError
+            If no filter on the deals of the present can say it: because some of them were deleted, because one counts
+            several times, or because the metric counts none. ``deals=True`` lists them.
+
+        Cost
+        ----
+        No round trip for metrics of the present, one for those on history.
+
+        Source
+        ------
+        docs/metrics.md#from-a-number-to-its-deals
+
+        Examples
+        --------
+        >>> from dealdb.analytics import Analytics
+        >>> from dealdb.query import QueryEngine
+        >>> query = QueryEngine.over([{"id": "1", "stage": "Won"}, {"id": "2", "stage": "Demo"}])
+        >>> result = Analytics(query.select).win_rate()
+        >>> [query.count(result.where(row)) for row in result.to_dicts()]
+        [1]
+        """
+        if self.links is None:
+            msg = f"no filter says which deals a row of {self.name} counts: deals=True lists them"
+            raise QueryError(msg)
+        return self.links(row)
 
     def rows(self) -> list[tuple[Any, ...]]:
         """Rows as tuples, in the order of the frame's columns."""

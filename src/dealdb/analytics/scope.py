@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import reduce
+from operator import and_, or_
+from typing import Any
 
 import polars as pl
 
@@ -20,7 +23,9 @@ from dealdb.analytics.flags import (
     WON,
     classified,
     standardised,
+    standing,
 )
+from dealdb.analytics.links import Links, has_values
 from dealdb.analytics.options import By, Window, group_columns
 from dealdb.analytics.result import MIXED, Basis, MetricResult
 from dealdb.analytics.weights import Weights, weights_of
@@ -58,6 +63,10 @@ class Metric:
         Deals outside the base to warn of, by the text that says so.
     money_of
         Deals of the base whose amounts it sums.
+    n_of
+        Which deals its ``n`` counts: open, won or lost ones.
+    n_when
+        What besides is true of them, by the columns of deals; None where no filter can say it.
     """
 
     name: str
@@ -68,6 +77,8 @@ class Metric:
     weighs: bool = False
     left_out: Mapping[str, pl.Expr] = field(default_factory=dict)
     money_of: pl.Expr = field(default_factory=lambda: ANY)
+    n_of: tuple[str, ...] = ("won", "lost")
+    n_when: pl.Expr | None = field(default_factory=lambda: pl.lit(value=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +112,10 @@ class Scope:
         Warnings that came up while the deals were summed.
     conversion
         What the money was converted to, or None.
+    pipeline
+        What the stages mean.
+    types
+        Of the deals' columns.
     """
 
     metric: Metric
@@ -115,6 +130,8 @@ class Scope:
     notes: dict[str, int] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
     conversion: Conversion | None = None
+    pipeline: Pipeline = field(default_factory=Pipeline)
+    types: pl.Schema = field(default_factory=pl.Schema)
 
     def unpriced(self) -> dict[str, pl.Expr]:
         """The number of deals whose money could not be converted, where any is; an aggregate of a group."""
@@ -170,7 +187,31 @@ class Scope:
         sums = {name: condition.sum() for name, condition in conditions.items()}
         return self.deals.select(**sums).row(0, named=True)
 
-    def result(self, table: pl.DataFrame, notes: Mapping[str, int], *warnings: str) -> MetricResult:
+    def links(
+        self, table: pl.DataFrame, also: Mapping[str, Callable[[Any], pl.Expr]]
+    ) -> Links | None:
+        """How the deals of a row of a table are found, by its groups and by what the rows have besides."""
+        when = self.metric.n_when
+        # groups by amounts that were converted are none that a filter knows
+        if when is None or (self.conversion and "amount" in self.keys):
+            return None
+        stands = standing(self.pipeline, self.window)
+        counted = reduce(or_, (stands[name] for name in self.metric.n_of)) & when
+        none = {key: label_of_none(table[key]) for key in self.keys if is_text(table.schema[key])}
+
+        def find(row: Mapping[str, Any]) -> pl.Expr:
+            found = counted & has_values(row, self.keys, none, self.types)
+            return reduce(and_, (make(row[name]) for name, make in also.items()), found)
+
+        return Links(columns=(*self.keys, *also), find=find)
+
+    def result(
+        self,
+        table: pl.DataFrame,
+        notes: Mapping[str, int],
+        *warnings: str,
+        also: Mapping[str, Callable[[Any], pl.Expr]] | None = None,
+    ) -> MetricResult:
         """
         Result with the columns of the metric, its nulls in text groups called "(none)".
 
@@ -182,6 +223,8 @@ class Scope:
             Counts to warn of, by text; those of 0 are left out.
         warnings
             Further warnings.
+        also
+            What the rows have besides groups, each with the condition of its deals.
         """
         counted = {**self.notes, **notes}
         basis = Basis(
@@ -201,7 +244,12 @@ class Scope:
             for key, dtype in table.select(self.keys).schema.items()
         ]
         chosen = self.in_cents(table.select(*named, *self.metric.columns, *self._of_conversion()))
-        return MetricResult(name=self.metric.name, frame=chosen, basis=basis)
+        return MetricResult(
+            name=self.metric.name,
+            frame=chosen,
+            basis=basis,
+            links=self.links(table, also or {}),
+        )
 
 
 def label_of_none(group: pl.Series) -> str:
@@ -306,6 +354,8 @@ def scope(
         },
         doubts=list(doubts_of(frame, chosen, pipeline, metric.columns)),
         conversion=conversion,
+        pipeline=pipeline,
+        types=frame.schema,
     )
 
 

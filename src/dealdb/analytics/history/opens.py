@@ -58,16 +58,20 @@ def check_amounts(frame: pl.DataFrame, column: str = "amount") -> None:
     Amounts(frame.select(amount=column)).check()
 
 
-def weighed(deals: pl.DataFrame, pipeline: Pipeline) -> tuple[pl.DataFrame, Weights]:
+def weighed(
+    deals: pl.DataFrame, pipeline: Pipeline, *, amount: str = "amount"
+) -> tuple[pl.DataFrame, Weights]:
     """
     Deals with the columns that weighted sums are made of, and how they are put together.
 
     Parameters
     ----------
     deals
-        ``stage``, ``amount`` and ``probability``; with ``kind``, only those that are open weigh anything.
+        ``stage``, an amount and ``probability``; with ``kind``, only those that are open weigh anything.
     pipeline
         The chances of the stages.
+    amount
+        Column of the money.
 
     Raises
     ------
@@ -75,10 +79,11 @@ def weighed(deals: pl.DataFrame, pipeline: Pipeline) -> tuple[pl.DataFrame, Weig
         If the amounts can't be summed exactly.
     """
     is_open = pl.col("kind") == "open" if "kind" in deals.columns else pl.lit(value=True)
-    frame = standardised(deals).with_columns(_open=is_open)
+    frame = standardised(deals.with_columns(amount=amount)).with_columns(_open=is_open)
     amounts = Amounts(frame)
     amounts.check()
     weights = weights_of(frame, pipeline, amounts)
-    return frame.with_columns(weights.reads).select(
-        *deals.columns, *(read.meta.output_name() for read in weights.reads)
-    ), weights
+    reads = frame.with_columns(weights.reads).select(
+        read.meta.output_name() for read in weights.reads
+    )
+    return deals.hstack(reads), weights

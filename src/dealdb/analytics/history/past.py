@@ -10,8 +10,11 @@ from typing import Any, TypeAlias, cast
 
 import polars as pl
 
+from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.doubts import alike_groups
 from dealdb.analytics.history.days import as_moments, day_of_ms, end_ms, midnight_ms, zone_of
+from dealdb.analytics.history.linked import links_of
+from dealdb.analytics.history.money import COLUMNS, MARK, priced, said_of, with_unpriced
 from dealdb.analytics.history.state import last_values, values_until
 from dealdb.analytics.options import By, Day, Window, choice, day_of, group_columns
 from dealdb.analytics.result import MIXED, Basis, MetricResult
@@ -55,6 +58,12 @@ class Past:
         what the metric does by itself.
     deals
         Whether the result has a line for each deal instead of the figures.
+    convert
+        What money is converted to; None keeps currencies apart.
+    present
+        How many deals that can be queried a filter keeps; None where nobody knows.
+    now
+        The last moment of which anything is known, where it is not the present.
     """
 
     facts: Facts
@@ -65,6 +74,9 @@ class Past:
     pipeline_of: str = "now"
     by_at: str | None = None
     deals: bool = False
+    convert: Conversion | None = None
+    present: Callable[[pl.Expr], int] | None = None
+    now: Moment = None
     # what the basis says besides
     notes: list[str] = field(default_factory=list)
 
@@ -72,6 +84,9 @@ class Past:
         choice("pipeline", self.pipeline_of, ("now", "then"))
         choice("by_at", self.by_at or "end", ("event", "end", "now"))
         self._check(self.moment, "as_of", self.as_of)
+        if self.now is not None and self.moment > self._now:
+            msg = f"as_of={self.as_of} is after {self.now}, the moment of these deals: ask a later one, or the database"
+            raise QueryError(msg)
 
     @property
     def zone(self) -> str:
@@ -93,6 +108,8 @@ class Past:
     @cached_property
     def _now(self) -> int:
         """The present; what the server has recorded is past, whatever its clock says."""
+        if self.now is not None:
+            return _moment(self.now, self.zone)
         last = self.facts.commits["at"].max()
         return max(epoch_ms(datetime.now(UTC)), last if isinstance(last, int) else 0) + 1
 
@@ -174,7 +191,7 @@ class Past:
             If one doesn't exist, is given twice, or has the name of a figure.
         """
         columns = list(dict.fromkeys(("id", *self.facts.schema, *also)))
-        return group_columns(self.by, columns, taken=taken)
+        return group_columns(self.by, columns, taken=[*taken, *(COLUMNS if self.convert else ())])
 
     def grouped(
         self, lines: pl.DataFrame, keys: Sequence[str], *, by_at: str = "end"
@@ -201,12 +218,58 @@ class Past:
         found = last_values(self.facts, moment, missing).select("life", *missing)
         return lines.join(found, on="life", how="left", maintain_order="left")
 
+    # money ---------------------------------------------------------------------------------------
+
+    @cached_property
+    def conversion(self) -> Conversion | None:
+        """What money is converted to, open deals by the rates of ``as_of``."""
+        return None if self.convert is None else replace(self.convert, as_of=self.day)
+
+    def priced(
+        self,
+        deals: pl.DataFrame,
+        *,
+        is_closed: pl.Expr | bool,
+        closed: str = "closed",
+        amount: str = "value",
+        as_of: date | None = None,
+    ) -> pl.DataFrame:
+        """
+        Deals with their amounts in one currency, where one was asked for; ``_unpriced`` marks those without a rate.
+
+        Parameters
+        ----------
+        deals
+            With columns of the amount, ``currency`` and, where any may be closed, the day on which they were.
+        is_closed
+            Which of them are won or lost; the others have the rate of ``as_of``.
+        closed, amount
+            Columns of the closing day and of the amount.
+        as_of
+            The day on which deals are open, where it is another.
+        """
+        condition = pl.lit(value=is_closed) if isinstance(is_closed, bool) else is_closed
+        money = self.conversion
+        if money is not None and as_of is not None:
+            money = replace(money, as_of=as_of)
+        day = (
+            None
+            if money is None
+            else money.day(
+                condition, pl.col(closed) if is_closed is not False else pl.lit(None, pl.Date)
+            )
+        )
+        return priced(deals, money, day=day, amount=amount)
+
     def currency(self, lines: pl.DataFrame, keys: list[str]) -> tuple[str | None, list[str]]:
         """
         The one currency of lines with ``currency`` and ``value``, and the groups: several currencies are one of them.
 
-        Lines without money don't count; no currency is one of its own where others have one.
+        Lines without money don't count; no currency is one of its own where others have one. Money that was converted
+        is in one currency.
         """
+        if self.convert is not None:
+            return self.convert.to, keys
         has_money = pl.col("value").is_not_null() & (pl.col("value") != 0)
         found = lines.filter(has_money)["currency"].unique()
         if found.drop_nulls().is_empty():
@@ -232,6 +295,7 @@ class Past:
         counts: Mapping[str, int] | None = None,
         totals: Mapping[str, Any] | None = None,
         line_rows: Sequence[str] | None = None,
+        counted: tuple[str, pl.DataFrame] | None = None,
     ) -> MetricResult:
         """
         The table of a metric, or its lines where a line for each deal was asked for.
@@ -258,27 +322,43 @@ class Past:
             Figures of all rows together.
         line_rows
             Columns that tell the lines apart; ``rows`` by default.
+        counted
+            The first count, and the lines of what it counts; ``n`` and the lines by default.
         """
-        warnings = [f"{text}: {number:,}" for text, number in (counts or {}).items() if number]
+        money = self.conversion
+        found = {**(counts or {}), **(said_of(lines, money) if money else {})}
+        warnings = [f"{text}: {number:,}" for text, number in found.items() if number]
         basis = Basis(
             n=n,
             since=window.since if window else None,
             until=window.until if window else None,
             as_of=self.day,
             currency=currency,
-            notes=(*self.notes, self.said),
+            notes=(*self.notes, f"stages as they mean {self.pipeline_of}"),
             warnings=(*warnings, *(() if self.deals else alike_groups(table, keys))),
         )
         if self.deals:
             chosen = self._own_lines(lines, keys, rows if line_rows is None else line_rows)
-        else:
+        elif money is None or MARK not in lines.columns:
             chosen = table.select(*_named(table, keys), *rows, *figures)
-        return MetricResult(name=name, frame=chosen, basis=basis, totals=totals or {})
-
-    @property
-    def said(self) -> str:
-        """What the basis says of the stages."""
-        return f"stages as they mean {self.pipeline_of}"
+        else:
+            full = with_unpriced(table, lines, money, keys=keys, rows=rows)
+            also = [name for name in ("currency", *COLUMNS) if name not in keys]
+            chosen = full.select(*_named(full, keys), *rows, *figures, *also)
+        links = None
+        if not self.deals and (counted or "n" in figures):
+            count, of = counted or ("n", lines)
+            links = links_of(
+                name,
+                table,
+                of,
+                self.facts.lives,
+                keys=keys,
+                rows=rows,
+                count=count,
+                present=self.present,
+            )
+        return MetricResult(name=name, frame=chosen, basis=basis, totals=totals or {}, links=links)
 
     def _own_lines(
         self, lines: pl.DataFrame, keys: Sequence[str], rows: Sequence[str]
@@ -286,6 +366,10 @@ class Past:
         ids = self.facts.lives.select("life", "id")
         own = lines if "id" in lines.columns else lines.join(ids, on="life", maintain_order="left")
         named = [*_named(own, keys), *rows, *(name for name in LINE if name not in keys)]
+        if self.convert is not None and MARK in own.columns:
+            named.append(pl.col(MARK).cast(pl.UInt32).alias("unpriced"))
+            if "currency" not in keys:
+                named.append(pl.lit(self.convert.to).alias("currency"))
         return own.with_columns(as_moments(pl.col("at"))).select(named)
 
 

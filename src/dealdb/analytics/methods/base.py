@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from typing import Protocol, TypedDict
 
 import polars as pl
 
+from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.history.past import Compile, Moment, Past, Where
-from dealdb.analytics.options import By, choice
+from dealdb.analytics.options import By, Day, as_of_day, choice, day_of
 from dealdb.errors import QueryError
 from dealdb.store.facts.facts import Facts
+from dealdb.store.replica.snapshot import Snapshot
 
 
 class FactSource(Protocol):
     """Gives what happened to the deals."""
 
-    def __call__(self, *, time: str, assume: str, known: date | None = None) -> Facts:
+    def __call__(self, *, time: str, assume: str, known: datetime | date | None = None) -> Facts:
         """
         The history of all deals.
 
@@ -28,7 +30,7 @@ class FactSource(Protocol):
         assume
             What was so before a deal was first saved: ``"birth"``, ``"backfill"`` or ``"none"``.
         known
-            The last day whose commits count; None for all.
+            The last day whose commits count, or the moment until which they do; None for all.
         """
         ...
 
@@ -42,7 +44,8 @@ class PastOptions(TypedDict, total=False):
     where
         SQL text or a boolean Polars expression, of the deal at ``as_of``; of a deleted one, as it was last.
     as_of
-        Facts before the end of this date, or before this datetime, count; now by default.
+        Facts before the end of this date, or before this datetime, count; by default now, and for deals of the past
+        (``db.as_of``) their moment.
     pipeline
         ``"now"``: stages mean what they mean now. ``"then"``: what they meant at ``as_of``.
     by_at
@@ -54,6 +57,15 @@ class PastOptions(TypedDict, total=False):
         ``"backfill"`` (also without ``created``) or ``"none"``.
     deals
         True for a line for each deal, with what it adds to the figures, instead of these.
+    to
+        Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the columns
+        ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate). Lines have amounts that
+        are not rounded. Without it, several currencies have rows of their own.
+    rate_day
+        Whose rate counts: ``"event"`` the closing day of won and lost deals, and ``as_of`` of open ones; ``"as_of"``
+        for all; or a date.
+    rates_known
+        Use the rates that were known at the end of that day; None for those known now.
     """
 
     where: Where
@@ -63,6 +75,9 @@ class PastOptions(TypedDict, total=False):
     time: str
     assume: str
     deals: bool
+    to: str | None
+    rate_day: Day
+    rates_known: Day
 
 
 class HistoryMethods:
@@ -81,10 +96,20 @@ class HistoryMethods:
     _facts: FactSource | None
     _compile: Compile | None
     _quotas: Callable[[], pl.DataFrame] | None
+    _rates: Callable[[date | None], pl.DataFrame] | None
+    # of deals of the past: the moment up to which anything is known
+    _select: Callable[[Where], Snapshot]
+    _moment: datetime | date | None = None
 
-    def _past(self, by: By, options: PastOptions, *, by_at: str | None = None) -> Past:
+    def _past(
+        self, by: By, options: PastOptions, *, by_at: str | None = None, money: bool = True
+    ) -> Past:
+        """The past that was asked for; without ``money`` there is none to convert."""
         if self._compile is None:
             raise _without_history()
+        if not money and options.get("to") is not None:
+            msg = "to converts money, and this metric has none: leave it out"
+            raise QueryError(msg)
         facts = self._history(options)
         notes = ["as it was recorded"] if options.get("time") == "recorded" else []
         if facts.n_assumed:
@@ -94,12 +119,35 @@ class HistoryMethods:
             compile=self._compile,
             by=by,
             where=options.get("where"),
-            as_of=options.get("as_of"),
+            as_of=self._moment if options.get("as_of") is None else options.get("as_of"),
+            now=self._moment,
+            present=lambda kept: self._select(kept).height,
             pipeline_of=options.get("pipeline", "now"),
             by_at=options.get("by_at", by_at),
             deals=options.get("deals", False),
+            convert=self._converting(
+                facts.pipeline.zone,
+                options.get("to"),
+                options.get("rate_day", "event"),
+                options.get("rates_known"),
+            ),
             notes=notes,
         )
+
+    def _converting(
+        self, zone: str, to: str | None, rate_day: Day, known: Day, as_of: Day = None
+    ) -> Conversion | None:
+        """What money is to be converted to, or None."""
+        if to is None:
+            if rate_day != "event" or known is not None:
+                msg = "rate_day and rates_known are of a conversion: say to= which currency, such as to='EUR'"
+                raise QueryError(msg)
+            return None
+        if self._rates is None:
+            msg = "these deals come without rates: to= needs those of a collection, which db.rates.load keeps"
+            raise QueryError(msg)
+        rates = self._rates(day_of("rates_known", known))
+        return Conversion(to=to, rates=rates, rate_day=rate_day, as_of=as_of_day(as_of, zone))
 
     def _history(self, options: PastOptions, *, known: date | None = None) -> Facts:
         """The history that was asked for, or what of it was known at the end of a day."""

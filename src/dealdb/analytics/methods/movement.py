@@ -26,6 +26,7 @@ class MovementMetrics(HistoryMethods):
         until: Day = None,
         due: Sequence[Day] | None = None,
         net: bool = True,
+        fx: bool = False,
         **past: Unpack[PastOptions],
     ) -> MetricResult:
         """
@@ -49,7 +50,7 @@ class MovementMetrics(HistoryMethods):
         ------
         docs/metrics.md#waterfall
         """
-        return waterfall(self._past(by, past), since=since, until=until, due=due, net=net)
+        return waterfall(self._past(by, past), since=since, until=until, due=due, net=net, fx=fx)
 
     def slippage(
         self,

@@ -191,7 +191,7 @@ class OutcomeMetrics(HistoryMethods):
         ------
         docs/metrics.md#activity
         """
-        return activity(self._past(by, past), since=since, until=until)
+        return activity(self._past(by, past, money=False), since=since, until=until)
 
     def late_entry(
         self,

@@ -50,7 +50,9 @@ class PredictionMetrics(HistoryMethods):
         ------
         docs/metrics.md#stage-chances
         """
-        return stage_chances(self._past(by, past), since=since, until=until, method=method)
+        return stage_chances(
+            self._past(by, past, money=False), since=since, until=until, method=method
+        )
 
     def survival(
         self,
@@ -83,7 +85,9 @@ class PredictionMetrics(HistoryMethods):
         ------
         docs/metrics.md#survival
         """
-        return survival(self._past(by, past), stage=stage, event=event, since=since, level=level)
+        return survival(
+            self._past(by, past, money=False), stage=stage, event=event, since=since, level=level
+        )
 
     def time_to_close(
         self,
@@ -116,7 +120,9 @@ class PredictionMetrics(HistoryMethods):
         ------
         docs/metrics.md#time-to-close
         """
-        return time_to_close(self._past(by, past), deal=deal, event=event, n=n, seed=seed)
+        return time_to_close(
+            self._past(by, past, money=False), deal=deal, event=event, n=n, seed=seed
+        )
 
     def simulate(
         self,

@@ -82,7 +82,11 @@ class StageMetrics(HistoryMethods):
         docs/metrics.md#time-in-stage
         """
         return time_in_stage(
-            self._past(by, past, by_at="event"), since=since, until=until, unit=unit, closed=closed
+            self._past(by, past, by_at="event", money=False),
+            since=since,
+            until=until,
+            unit=unit,
+            closed=closed,
         )
 
     def ageing(

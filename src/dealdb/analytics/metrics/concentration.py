@@ -23,8 +23,9 @@ _WON = Metric(
     base=WON,
     columns=("n", "groups", "value", "k", "top_value", "top_share", "hhi", "top"),
     reads=(SIZE.alias("_value"),),
+    n_of=("won",),
 )
-_METRICS = {"won": _WON, "open": replace(_WON, base=OPEN, reads=(), weighs=True)}
+_METRICS = {"won": _WON, "open": replace(_WON, base=OPEN, reads=(), weighs=True, n_of=("open",))}
 _VALUE_OF = {"won": "_value", "open": "_weighted"}
 # a sum of 38 digits must not be rounded to the 28 of the default context
 _EXACT = Context(prec=MAX_DECIMAL_DIGITS)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
 from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.exact import mean, median, middle
-from dealdb.analytics.flags import BLANK, SIZE, WON
+from dealdb.analytics.flags import BLANK, HAS_MONEY, SIZE, WON
 from dealdb.analytics.options import By, Day, Window
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import Metric, scope, total
@@ -18,6 +20,8 @@ _METRIC = Metric(
     columns=("n", "value", "mean", "median", "zero", "blank"),
     reads=(SIZE,),
     money_of=WON,
+    n_of=("won",),
+    n_when=HAS_MONEY,
 )
 
 
@@ -73,8 +77,14 @@ def deal_size(
     >>> size["mean"], size["n"], size["zero"]
     (200.0, 2, 1)
     """
+    when = HAS_MONEY & conversion.has_rate(pipeline) if conversion else HAS_MONEY
     deals = scope(
-        frame, pipeline, _METRIC, by=by, window=Window.of(since, until), conversion=conversion
+        frame,
+        pipeline,
+        replace(_METRIC, n_when=when),
+        by=by,
+        window=Window.of(since, until),
+        conversion=conversion,
     )
     size, amount = pl.col("_size"), pl.col("amount")
     sums = deals.table(

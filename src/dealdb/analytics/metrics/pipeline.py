@@ -92,6 +92,7 @@ def pipeline_by_stage(
         columns=_COLUMNS,
         reads=(pl.col("stage"), *open_days(pipeline, day)),
         weighs=True,
+        n_of=("open", "won", "lost"),
     )
     deals = scope(frame, pipeline, metric, by=by, as_of=day, conversion=conversion)
     cells = _cells(deals)
@@ -105,7 +106,13 @@ def pipeline_by_stage(
         mean_age_days=ratio(filled["_age"], filled["age_n"]),
     )
     ordered = figures.sort([*deals.keys, "_place"], nulls_last=True, maintain_order=True)
-    return deals.result(ordered, _notes(deals, cells, pipeline))
+    none = label_of_none(filled["stage"])
+
+    def stands_in(stage: str) -> pl.Expr:
+        return pl.col("stage").is_null() if stage == none else pl.col("stage") == stage
+
+    notes = _notes(deals, cells, pipeline)
+    return deals.result(ordered, notes, also={"stage": stands_in})
 
 
 def open_days(pipeline: Pipeline, as_of: date) -> tuple[pl.Expr, ...]:

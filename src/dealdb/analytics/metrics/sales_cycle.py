@@ -22,10 +22,12 @@ _WON = Metric(
     ),
     reads=(cycle_days(WON), pl.col("created"), pl.col("closed")),
     money=False,
+    n_of=("won",),
+    n_when=(pl.col("closed") >= pl.col("created")).fill_null(value=False),
 )
 _METRICS = {
     "won": _WON,
-    "lost": replace(_WON, base=LOST, reads=(cycle_days(LOST), *_WON.reads[1:])),
+    "lost": replace(_WON, base=LOST, reads=(cycle_days(LOST), *_WON.reads[1:]), n_of=("lost",)),
 }
 BACKWARD = pl.col("closed") < pl.col("created")
 UNDATED = pl.col("closed").is_null() | pl.col("created").is_null()

@@ -25,6 +25,7 @@ _METRIC = Metric(
     columns=("period", "label", "created", "n", "won", "lost", "won_value", "win_rate"),
     reads=(SIZE, pl.col("created"), pl.col("closed")),
     money_of=WON,
+    n_when=pl.col("closed").is_not_null(),
     left_out={
         "deals without a creation date, not in created": pl.col("created").is_null(),
         "closed deals without a closing date, not in won and lost": CLOSED
@@ -119,7 +120,8 @@ def trend(
     )
     n = filled["won"] + filled["lost"]
     rates = filled.with_columns(n=n, win_rate=ratio(filled["won"], n))
-    return deals.result(rates, {})
+    closed_in = periods.start(pl.col("closed"))
+    return deals.result(rates, {}, also={"period": lambda start: closed_in == start})
 
 
 def _events(deals: Scope, created_inside: pl.Expr, periods: Periods) -> pl.DataFrame:

@@ -25,7 +25,7 @@ _CLOSED = Metric(
     reads=(*READS, pl.col("created"), pl.col("closed")),
     money_of=WON,
 )
-_METRICS = {"closed": _CLOSED, "open": replace(_CLOSED, base=ANY)}
+_METRICS = {"closed": _CLOSED, "open": replace(_CLOSED, base=ANY, n_of=("open",))}
 
 
 def velocity(

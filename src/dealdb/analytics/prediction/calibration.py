@@ -14,6 +14,7 @@ from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.estimates.bootstrap import cluster_interval
 from dealdb.analytics.estimates.scores import scored
 from dealdb.analytics.exact import column_scale
+from dealdb.analytics.flags import UNPRICED
 from dealdb.analytics.history.days import day_of_ms, midnight_ms
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import Day, choice, day_of, whole_number
@@ -23,6 +24,7 @@ from dealdb.analytics.result import MetricResult
 from dealdb.errors import QueryError
 from dealdb.model.schema import MAX_DECIMAL_DIGITS
 
+_MONEY = ("amount", "currency", "closed")
 _TARGETS = ("horizon", "eventually")
 _FIGURES: dict[str, pl.DataType] = {
     "n": pl.UInt32(),
@@ -88,7 +90,7 @@ def calibration(
     whole_number("seed", seed, least=0, most=2**63)
     keys = past.keys(("target", *_FIGURES))
     moments = _grid(past, since, horizon_days, every)
-    names = ("amount", "currency", "expected_close", *keys)
+    names = ("amount", "currency", "expected_close", "closed", *keys)
     pairs = pl.concat([_pairs(past, day, horizon_days, names) for day in moments])
     final = ends(past).select("life", _final="cause")
     pairs = pairs.join(final, on="life", how="left", maintain_order="left").with_columns(
@@ -96,10 +98,10 @@ def calibration(
     )
     missing = pairs.filter(pl.col("chance").is_null()).height
     told = pairs.filter(pl.col("chance").is_not_null())
-    currency, keys = past.currency(told.select("currency", value="amount"), keys)
+    currency, keys = past.currency(told, keys)
     digits = chance_digits(past.pipeline, told["probability"])
     rows = [row for group, own in _groups(told, keys) for row in _rows(group, own, seed, digits)]
-    scale = column_scale(pairs["amount"])
+    scale = column_scale(pairs["value"])
     money = {
         "expected": pl.Decimal(MAX_DECIMAL_DIGITS, scale + digits),
         "actual": pl.Decimal(MAX_DECIMAL_DIGITS, scale),
@@ -107,7 +109,10 @@ def calibration(
     types = {**{key: told.schema[key] for key in keys}, "target": pl.String(), **_FIGURES, **money}
     lines = pl.concat(
         told.with_columns(
-            target=pl.lit(target), value=pl.col("chance") - (pl.col(cause) == WON).cast(pl.Float64)
+            target=pl.lit(target),
+            value=pl.col("chance") - (pl.col(cause) == WON).cast(pl.Float64),
+            # only the money of what was due is summed
+            _unpriced=UNPRICED & pl.col("_due") & (target == "horizon"),
         ).filter(pl.lit(target == "horizon") | (pl.col(cause) > 0))
         for target, cause in (("horizon", "_then"), ("eventually", "_final"))
     ).with_columns(
@@ -151,20 +156,28 @@ def _pairs(past: Past, day: date, horizon_days: int, names: tuple[str, ...]) -> 
     """Deals that were open at a midnight, with what had become of them when the horizon was over."""
     moment = midnight_ms(day, past.zone)
     over = day + timedelta(days=horizon_days)
-    then = stood(past, midnight_ms(over, past.zone), ["amount"])
+    then = _worth(past, stood(past, midnight_ms(over, past.zone), _MONEY), over)
     # an overdue deal is expected, too, as a forecast has it
     due = (pl.col("expected_close") < over).fill_null(value=False)
     return (
-        stood(past, moment, names)
-        .filter(pl.col("cause") == 0)
+        _worth(past, stood(past, moment, names).filter(pl.col("cause") == 0), day)
         .join(
-            then.select("life", _then="cause", _amount="amount"),
+            then.select("life", _then="cause", _won="value"),
             on="life",
             how="left",
             maintain_order="left",
         )
         # a deal that is deleted by then was not won
         .with_columns(pl.col("_then").fill_null(0), _due=due, at=pl.lit(moment, pl.Int64))
+    )
+
+
+def _worth(past: Past, deals: pl.DataFrame, until: date) -> pl.DataFrame:
+    """Deals with their value at the midnight at which a day begins."""
+    return past.priced(
+        deals.with_columns(value="amount"),
+        is_closed=pl.col("cause") != 0,
+        as_of=until - timedelta(days=1),
     )
 
 
@@ -194,16 +207,16 @@ def _rows(
         if own.height:
             row["resolved_share"] = own.filter(closed).height / own.height
         if target == "horizon":
-            row |= _money(own.filter("_due"), digits)
+            row |= _sums(own.filter("_due"), digits)
         yield row
 
 
-def _money(due: pl.DataFrame, digits: int) -> dict[str, Any]:
-    scale = column_scale(due["amount"])
+def _sums(due: pl.DataFrame, digits: int) -> dict[str, Any]:
+    scale = column_scale(due["value"])
     parts = due.select(
-        units=pl.col("amount").fill_null(0).to_physical(),
+        units=pl.col("value").fill_null(0).to_physical(),
         chance=chance_units(digits),
-        won=pl.when(pl.col("_then") == WON).then(pl.col("_amount").to_physical()).otherwise(0),
+        won=pl.when(pl.col("_then") == WON).then(pl.col("_won").to_physical()).otherwise(0),
     )
     expected = parts.select((pl.col("units") * pl.col("chance")).sum()).item() or 0
     return {

@@ -13,7 +13,9 @@ import polars as pl
 from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.estimates.scores import mape, wape
 from dealdb.analytics.exact import column_scale
+from dealdb.analytics.flags import UNPRICED
 from dealdb.analytics.history.days import day_of_ms, end_ms
+from dealdb.analytics.history.money import said_of
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import Day, whole_number
 from dealdb.analytics.prediction.ends import WON
@@ -86,13 +88,20 @@ def forecast_error(
         msg = "no forecast lies after the first fact: choose fewer days_before, or a later since"
         raise QueryError(msg)
     lines = pl.concat(parts)
-    currency, keys = past.currency(lines.with_columns(value="amount"), keys)
+    currency, keys = past.currency(lines, keys)
     digits = chance_digits(past.pipeline, lines["probability"])
-    scale = column_scale(lines["amount"])
+    scale = column_scale(lines["value"])
     table = _table(lines, keys, scale, digits)
     _tell(past, table, len(periods))
+    without = (
+        lines.filter(UNPRICED)
+        .group_by(*keys, *_ROWS)
+        .agg(unpriced=pl.col("id").n_unique().cast(pl.UInt32))
+    )
+    table = table.join(
+        without, on=[*keys, *_ROWS], how="left", nulls_equal=True, maintain_order="left"
+    ).with_columns(pl.col("unpriced").fill_null(0))
     shown = lines.filter(pl.col("_is_actual")).with_columns(
-        value="amount",
         to=pl.lit(None, pl.String),
         **{"from": pl.lit(None, pl.String), "at": pl.col("_at")},
     )
@@ -109,7 +118,8 @@ def forecast_error(
         counts={
             "open deals due in a period without a usable chance, in no base": lines.filter(
                 ~pl.col("_is_actual") & pl.col("_is_open") & pl.col("_units").is_null()
-            ).height
+            ).height,
+            **(said_of(lines, past.convert) if past.convert else {}),
         },
     )
 
@@ -167,7 +177,12 @@ def _told(
 def _part(
     past: Past, deals: pl.DataFrame, start: date, label: str, days: int, *, at: int, is_actual: bool
 ) -> pl.DataFrame:
-    return _weighed(past, deals).with_columns(
+    worth = past.priced(
+        deals.with_columns(value="amount"),
+        is_closed=pl.col("cause") != 0,
+        as_of=day_of_ms(at - 1, past.zone),
+    )
+    return _weighed(past, worth).with_columns(
         period=pl.lit(start),
         label=pl.lit(label),
         days_before=pl.lit(days, pl.UInt32),
@@ -181,7 +196,7 @@ def _weighed(past: Past, deals: pl.DataFrame) -> pl.DataFrame:
     committed = [each.name for each in past.pipeline if _category(each) == "commit"]
     is_open = pl.col("cause") == 0
     return deals.with_columns(
-        pl.col("amount").fill_null(0),
+        pl.col("value").fill_null(0),
         _is_open=is_open,
         _units=chance_units(chance_digits(past.pipeline, deals["probability"])),
         _commit=is_open & pl.col("stage").is_in(committed).fill_null(value=False),
@@ -194,7 +209,7 @@ def _category(stage: Any) -> str | None:
 
 
 def _table(lines: pl.DataFrame, keys: list[str], scale: int, digits: int) -> pl.DataFrame:
-    units, one = pl.col("amount").to_physical(), pl.lit(10**digits, pl.Int128)
+    units, one = pl.col("value").to_physical(), pl.lit(10**digits, pl.Int128)
     forecast = ~pl.col("_is_actual")
     is_won, is_open = forecast & ~pl.col("_is_open"), forecast & pl.col("_is_open")
     to_date = pl.when(is_won).then(units).otherwise(0)

@@ -66,11 +66,14 @@ def seasonality(
     length = _LENGTHS[choice("period", period, _LENGTHS)]
     whole_number("seed", seed, least=0, most=2**63)
     keys = past.keys((period, *_FIGURES))
-    state = stood(past, past.moment, ("amount", "currency", day, *keys))
+    state = stood(past, past.moment, ("amount", "currency", "closed", day, *keys))
     counts = pl.col(day).is_not_null() & (pl.lit(day == "created") | (pl.col("cause") == WON))
-    lines = state.filter(counts).with_columns(
-        value=pl.col("amount"), at=pl.lit(past.moment, pl.Int64)
-    )
+    lines = state.filter(counts).with_columns(value="amount", at=pl.lit(past.moment, pl.Int64))
+    if measure == "won_value":
+        lines = past.priced(lines, is_closed=True)
+    elif past.convert is not None:
+        msg = f"to converts money, and measure={measure!r} has none: leave it out"
+        raise QueryError(msg)
     currency = None
     if measure == "won_value":
         currency, keys = past.currency(lines, keys)
@@ -139,7 +142,7 @@ def _values(
     ended = pl.select(periods.start(pl.lit(after))).item()
     kept = [start for start in starts if start < ended]
     figure = (
-        pl.col("amount").cast(pl.Float64).sum()
+        pl.col("value").cast(pl.Float64).sum()
         if measure == "won_value"
         else pl.len().cast(pl.Float64)
     )

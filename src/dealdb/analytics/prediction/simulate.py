@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,14 @@ from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.estimates.draws import Draws
 from dealdb.analytics.estimates.outcomes import won_within
 from dealdb.analytics.estimates.totals import MOST_EXACT, Outlook, exact_outlook, simulated
-from dealdb.analytics.exact import column_scale
+from dealdb.analytics.exact import column_scale, from_units
 from dealdb.analytics.history.days import DAY_MS, midnight_ms
+from dealdb.analytics.history.money import BLANK
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import Day, Window, choice, day_of, whole_number
 from dealdb.analytics.prediction.ends import WON, kinds, visits
 from dealdb.analytics.prediction.learned import chain_of, standing
-from dealdb.analytics.result import Basis, MetricResult
+from dealdb.analytics.result import MetricResult
 from dealdb.errors import QueryError
 from dealdb.model.schema import MAX_DECIMAL_DIGITS
 
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from dealdb.analytics.estimates.draws import Floats
 
 _READS = ("stage", "amount", "currency", "probability", "expected_close", "closed")
+_FIGURES = ("rho", "n", "won", "p10", "p50", "p90", "mean", "error")
+# digits of the chances that lines of deals are multiplied by
+_CHANCE_DIGITS = 9
 _MOST_RUNS = 10_000_000
 # draws of the chain from its posterior; the runs are spread over them
 _DRAWS = 1_000
@@ -77,7 +82,8 @@ def simulate(
         ``rho``, ``n`` (open deals with a chance and an amount), ``won`` (to date), and of the sum at the end ``p10``,
         ``p50``, ``p90`` (the smallest value that so many percent of the outcomes are not above) and ``mean``, with
         ``error``: the largest standard error of the percentiles by the simulation, null where it is exact. A row a
-        currency, where there are several.
+        group, and a currency, where there are several: the percentiles of groups don't add up to that of all. A line
+        for each deal has its amount times its chance, which add up to the mean, and what was won.
 
     Raises
     ------
@@ -89,24 +95,22 @@ def simulate(
     docs/metrics.md#simulate
     """
     choice("chances", chances, ("learned", "own"))
-    if past.by is not None or past.deals:
-        msg = "simulate has no groups and no lines of deals: percentiles don't add up; use where="
-        raise QueryError(msg)
     runs = whole_number("n", n, least=100, most=_MOST_RUNS)
     whole_number("seed", seed, least=0, most=2**63)
     if not 0 <= rho < 1:
         msg = f"rho is a correlation from 0 to below 1, not {rho}"
         raise QueryError(msg)
     window, end = _window(past, since, until)
+    keys = past.keys(_FIGURES)
     state = past.state(_READS).join(kinds(past.pipeline), on="stage", how="left")
-    deals = state.with_columns(pl.col("cause").fill_null(0))
+    deals = state.with_columns(pl.col("cause").fill_null(0), value="amount")
+    deals = past.priced(deals, is_closed=pl.col("cause") != 0)
+    deals = past.grouped(deals, keys)
     open_deals, notes = _open(past, deals.filter(pl.col("cause") == 0), chances, window)
     won = deals.filter((pl.col("cause") == WON) & window.holds("closed"))
-    keys: list[str] = []
-    lines = pl.concat(
-        [open_deals.select("currency", value="amount"), won.select("currency", value="amount")]
-    )
-    currency, keys = past.currency(lines, keys)
+    columns = dict.fromkeys(("life", "id", "currency", "value", "_unpriced", "stage", *keys))
+    both = [each.select(*columns) for each in (open_deals, won)]
+    currency, keys = past.currency(pl.concat(both), keys)
     drawn: Floats | list[Fraction]
     if chances == "own":
         drawn = [Fraction(text) for text in open_deals["_chance"]]
@@ -114,33 +118,81 @@ def simulate(
         n_draws = min(_DRAWS, runs // _RUNS_OF_ONE)
         days = (end - past.moment) / DAY_MS
         drawn = _chances(past, open_deals, days, seed=seed if posterior else None, n=n_draws)
-    rows = []
-    for own in _currencies(lines, keys):
-        to_date = won if own is _ALL else won.filter(pl.col("currency").eq_missing(pl.lit(own)))
-        chosen = range(open_deals.height) if own is _ALL else _places(open_deals, own)
-        units = open_deals["amount"].to_physical().to_list()
-        scale = column_scale(open_deals["amount"])
-        base = sum(to_date["amount"].drop_nulls().to_physical().to_list())
-        for each in (0.0, rho) if rho else (0.0,):
-            outlook = _outlook(
-                [units[place] for place in chosen], drawn, list(chosen), runs, seed, each
-            )
-            group = {} if own is _ALL else {"currency": own}
-            rows.append({**group, **_row(outlook, base, scale, each, len(chosen))})
-    types = _types(open_deals, keys)
-    basis = Basis(
-        n=open_deals.height,
-        since=window.since,
-        until=window.until,
-        as_of=past.day,
-        currency=currency,
-        notes=(*past.notes, f"chances {chances}", *(("deals independent",) if not rho else ())),
-        warnings=tuple(f"{text}: {number:,}" for text, number in notes.items() if number),
+    if past.deals:
+        lines = _lines(both[0], both[1], drawn)
+        return past.result(
+            "simulate",
+            lines,
+            lines,
+            keys=keys,
+            rows=("figure",),
+            figures=(),
+            n=open_deals.height,
+            window=window,
+            currency=currency,
+            counts=notes,
+        )
+    scale = column_scale(open_deals["value"])
+    groups = (
+        pl.concat(both).select(keys).unique().sort(keys, nulls_last=True).rows() if keys else [()]
     )
-    return MetricResult(name="simulate", frame=pl.DataFrame(rows, schema=types), basis=basis)
+    rows = []
+    for group in groups:
+        mine, to_date = (_of_group(each, keys, group) for each in both)
+        chosen = mine["_nth"].to_list()
+        units = mine["value"].to_physical().to_list()
+        base = sum(to_date["value"].drop_nulls().to_physical().to_list())
+        for each in (0.0, rho) if rho else (0.0,):
+            outlook = _outlook(units, drawn, chosen, runs, seed, each)
+            own = dict(zip(keys, group, strict=True))
+            rows.append({**own, **_row(outlook, base, scale, each, len(chosen))})
+    table = pl.DataFrame(rows, schema=_types(open_deals, keys))
+    found = past.result(
+        "simulate",
+        table,
+        pl.concat([deals.filter(pl.col("cause") == 0).select(*columns), both[1]]),
+        keys=keys,
+        rows=(),
+        figures=_FIGURES,
+        n=open_deals.height,
+        window=window,
+        currency=currency,
+        counts=notes,
+        counted=("n", open_deals),
+    )
+    told = (*past.notes, f"chances {chances}", *(("deals independent",) if not rho else ()))
+    return replace(found, basis=replace(found.basis, notes=told))
 
 
-_ALL: Any = object()
+def _of_group(deals: pl.DataFrame, keys: list[str], group: tuple[Any, ...]) -> pl.DataFrame:
+    """Deals of a group with their places, ``_nth``."""
+    numbered = deals.with_row_index("_nth")
+    if not keys:
+        return numbered
+    only = pl.DataFrame([group], schema=deals.select(keys).schema, orient="row")
+    return numbered.join(only, on=keys, how="semi", nulls_equal=True).sort("_nth")
+
+
+def _lines(
+    open_deals: pl.DataFrame, won: pl.DataFrame, drawn: Floats | list[Fraction]
+) -> pl.DataFrame:
+    """
+    What was won, and of each open deal its amount times its chance.
+
+    They add up to the mean: exactly where the chances are given, and else but for the error of the simulation.
+    """
+    means = drawn if isinstance(drawn, list) else drawn.mean(axis=0).tolist()
+    chances = [round(Fraction(each) * 10**_CHANCE_DIGITS) for each in means]
+    scale = column_scale(open_deals["value"])
+    money = pl.Decimal(MAX_DECIMAL_DIGITS, scale + _CHANCE_DIGITS)
+    units = pl.col("value").to_physical() * pl.Series(chances, dtype=pl.Int128)
+    told = open_deals.with_columns(
+        value=from_units(units, scale=scale + _CHANCE_DIGITS), figure=pl.lit("open")
+    )
+    earned = won.with_columns(pl.col("value").cast(money), figure=pl.lit("won"))
+    return pl.concat([earned, told]).with_columns(
+        pl.col("stage").alias("from"), to=pl.lit(None, pl.String), at=pl.lit(None, pl.Int64)
+    )
 
 
 def _window(past: Past, since: Day, until: Day) -> tuple[Window, int]:
@@ -164,7 +216,7 @@ def _open(
 ) -> tuple[pl.DataFrame, dict[str, int]]:
     """Open deals with what their chance rests on, and what is left out."""
     spans = visits(past)
-    blank = pl.col("amount").is_null()
+    blank = pl.col("value").is_null()
     if chances == "learned":
         chain = chain_of(past, spans)
         found = deals.join(
@@ -185,7 +237,7 @@ def _open(
         has_chance = pl.col("_chance").is_not_null()
         late = deals.filter(pl.col("expected_close") >= window.until).height
         notes = {"open deals expected only after until, which count with their full chance": late}
-    notes["open deals without an amount, left out"] = found.filter(blank).height
+    notes["open deals without an amount, left out"] = found.filter(BLANK).height
     notes["open deals with an amount but no chance, left out"] = found.filter(
         ~blank & ~has_chance
     ).height
@@ -220,16 +272,6 @@ def _outlook(
     return simulated(units, table, n=runs, draws=Draws(seed + 1), rho=rho)
 
 
-def _currencies(lines: pl.DataFrame, keys: list[str]) -> list[Any]:
-    if not keys:
-        return [_ALL]
-    return lines["currency"].unique().sort(nulls_last=True).to_list()
-
-
-def _places(deals: pl.DataFrame, currency: str | None) -> list[int]:
-    return deals["currency"].eq_missing(pl.Series([currency], dtype=pl.String)).arg_true().to_list()
-
-
 def _row(outlook: Outlook, won: int, scale: int, rho: float, n: int) -> dict[str, Any]:
     def money(units: Fraction | int) -> Decimal:
         return Decimal(round(units)).scaleb(-scale)
@@ -249,7 +291,7 @@ def _row(outlook: Outlook, won: int, scale: int, rho: float, n: int) -> dict[str
 
 
 def _types(deals: pl.DataFrame, keys: list[str]) -> dict[str, pl.DataType]:
-    money = pl.Decimal(MAX_DECIMAL_DIGITS, column_scale(deals["amount"]))
+    money = pl.Decimal(MAX_DECIMAL_DIGITS, column_scale(deals["value"]))
     names = ("won", "p10", "p50", "p90", "mean", "error")
-    groups = {key: pl.String() for key in keys}
+    groups = {key: deals.schema[key] for key in keys}
     return {**groups, "rho": pl.Float64(), "n": pl.UInt32(), **dict.fromkeys(names, money)}

@@ -84,3 +84,20 @@ def test_every_metric_has_lines_and_forms(run: Run) -> None:
     assert run("coverage", *Q1).code == 2
     assert run("coverage", *Q1, "--target", "much").code == 2
     assert "before the first fact" in run("funnel", "--as-of", "2026-01-01").err
+
+
+@pytest.mark.usefixtures("history")
+def test_money_in_one_currency(run: Run, history: DealDatabase) -> None:
+    history.rates.load([{"date": "2026-01-01", "currency": "EUR", "rate": "1.10"}])
+    history.rates.load([{"date": "2026-03-15", "currency": "EUR", "rate": "1.20"}])
+    window = ("--since", "2026-02-01", "--until", "2026-04-01", "--to", "USD")
+    found = run("waterfall", *window, "--fx", "--json").json["rows"]
+    buckets = {row["bucket"]: str(row["value"]) for row in found}
+    # A, C and H at 1.10; C at 1.20 at the end, and of those closed the rate of the day
+    assert (buckets["start"], buckets["fx"]) == ("3355.00", "205.00")
+    assert {row["currency"] for row in found} == {"USD"}
+    lines = run("losses", *MARCH, "--to", "USD", "--rate-day", "as-of", "--deals", "--json")
+    assert {row["unpriced"] for row in lines.json["rows"]} == {0}
+    refused = run("time-in-stage", "--to", "USD")
+    assert refused.code
+    assert "this metric has none" in refused.err

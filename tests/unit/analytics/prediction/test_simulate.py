@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from decimal import Decimal
+from typing import Any
 
 import polars as pl
 import pytest
@@ -117,7 +118,7 @@ def test_currencies_have_rows_of_their_own() -> None:
     assert found.frame.select("currency", "p50").rows() == [
         ("EUR", Decimal("20.00")),
         ("USD", Decimal("10.00")),
-        (None, Decimal("7.00")),
+        ("(none)", Decimal("7.00")),
     ]
 
 
@@ -149,9 +150,23 @@ def test_wrong_options_are_refused() -> None:
         simulate(past_of(as_of=END), "2026-02-01")
     with pytest.raises(QueryError, match="until"):
         simulate(past_of(as_of=END), None)
-    for more in ({"by": "owner"}, {"deals": True}):
-        with pytest.raises(QueryError, match="where="):
-            simulate(past_of(as_of=END, **more), "2026-04-01")
+
+
+def test_groups_have_rows_and_deals_add_up_to_the_mean() -> None:
+    options: dict[str, Any] = {"until": "2026-04-01", "chances": "own"}
+    found = simulate(past_of(as_of="2026-02-28", by="owner"), **options)
+    # A is won; C 2000.00 x 0.30, D 800.50 x 0.10, G 400.00 x 0.30, F 700.00 x 0.10
+    assert found.frame.select("owner", "n", "won", "mean").rows() == [
+        ("Ann", 0, Decimal("1200.00"), Decimal("1200.00")),
+        ("Bob", 3, Decimal("0.00"), Decimal("800.05")),
+        ("(none)", 1, Decimal("0.00"), Decimal("70.00")),
+    ]
+    lines = simulate(past_of(as_of="2026-02-28", deals=True), **options).frame
+    assert lines.columns[:3] == ["figure", "id", "value"]
+    assert sum(lines["value"]) == Decimal("2070.05")
+    assert simulate(past_of(as_of="2026-02-28"), **options)["mean"] == Decimal("2070.05")
+    learned = simulate(past_of(as_of="2026-02-28", deals=True), "2026-04-01", n=1_000).frame
+    assert learned.filter(figure="won")["id"].to_list() == ["A"]
 
 
 @pytest.mark.parametrize("seeds", [15, pytest.param(1_000, marks=pytest.mark.slow)])

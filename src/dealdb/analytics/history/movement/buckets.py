@@ -7,19 +7,24 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from dealdb.analytics.history.movement.ends import ABSENT, IN, OUT, after, before
+from dealdb.analytics.history.money import FX
+from dealdb.analytics.history.movement.ends import ABSENT, AFTER, BEFORE, IN, OUT, after, before
+from dealdb.analytics.history.movement.exchange import OPENED
 from dealdb.analytics.options import Window
 
 BUCKETS = (
     "start", "created", "pulled_in", "reopened", "up", "transferred_in", "won", "lost", "pushed_out", "down", "deleted",
-    "transferred_out", "end",
+    "transferred_out", FX, "end",
 )  # fmt: skip
+# those that add to what is open, fx with its sign
+ADDS = ("start", "created", "pulled_in", "reopened", "up", "transferred_in", FX)
 # only groups make them
 TRANSFERS = ("transferred_in", "transferred_out")
 # what a deal stands in before and after
 X, Y = pl.col("_x"), pl.col("_y")
 _CLOSED = ("won", "lost")
-_BEFORE, _AFTER = before("amount").fill_null(0), after("amount").fill_null(0)
+_BEFORE, _AFTER = before("value").fill_null(0), after("value").fill_null(0)
+_OPENED = pl.col(f"{OPENED}value").fill_null(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +41,7 @@ class _Bucket:
     value
         With how much.
     of
-        The amount that makes the deal a blank one where it is null.
+        The side whose amount makes the deal a blank one where it is null, or an unpriced one.
     is_old
         Whether it belongs to the group that the deal was in before.
     cause
@@ -46,17 +51,30 @@ class _Bucket:
     name: str
     when: pl.Expr
     value: pl.Expr
-    of: pl.Expr
+    of: str
     is_old: bool = False
     cause: str
 
 
-def ends() -> Iterator[_Bucket]:
-    """What was open at both ends."""
-    yield _Bucket(
-        name="start", when=X == IN, value=_BEFORE, of=before("amount"), is_old=True, cause="stage"
-    )
-    yield _Bucket(name="end", when=Y == IN, value=_AFTER, of=after("amount"), cause="stage")
+def ends(*, fx: bool, is_net: bool) -> Iterator[_Bucket]:
+    """
+    What was open at both ends, and with ``fx`` what the change of rates alone made of the first.
+
+    Net, a deal changes its group with the value that it began with, and what rates made of it belongs to the group at
+    the end. Of single changes, which all have the rate of the end, it comes before the first.
+    """
+    side, value = (OPENED, _OPENED) if fx else (BEFORE, _BEFORE)
+    yield _Bucket(name="start", when=X == IN, value=value, of=side, is_old=True, cause="stage")
+    if fx:
+        yield _Bucket(
+            name=FX,
+            when=(X == IN) & (_BEFORE != _OPENED),
+            value=_BEFORE - _OPENED,
+            of=OPENED,
+            is_old=not is_net,
+            cause=FX,
+        )
+    yield _Bucket(name="end", when=Y == IN, value=_AFTER, of=AFTER, cause="stage")
 
 
 def between(due: Window | None, *, is_net: bool) -> Iterator[_Bucket]:
@@ -79,7 +97,7 @@ def between(due: Window | None, *, is_net: bool) -> Iterator[_Bucket]:
     changes = arrives if is_net else (X == IN) & (Y != ABSENT)
     entered = _BEFORE if is_net else _AFTER
     grew = changes & (X != ABSENT)
-    old, new = before("amount"), after("amount")
+    old, new = BEFORE, AFTER
     pushed, pushed_of = (_BEFORE, old) if is_net else (_AFTER, new)
     yield _Bucket(name="created", when=enters & (X == ABSENT), value=_AFTER, of=new, cause="begin")
     yield _Bucket(
@@ -110,15 +128,15 @@ def between(due: Window | None, *, is_net: bool) -> Iterator[_Bucket]:
     )
 
 
-def transfers(keys: Sequence[str]) -> Iterator[_Bucket]:
-    """What went from one group to another, with the amount that it had before."""
+def transfers(keys: Sequence[str], *, fx: bool) -> Iterator[_Bucket]:
+    """What went from one group to another, with the amount that it had before; with ``fx``, by the rate of then."""
     differs = pl.any_horizontal(before(key).ne_missing(after(key)) for key in keys)
     for name in TRANSFERS:
         yield _Bucket(
             name=name,
             when=(X == IN) & differs,
-            value=_BEFORE,
-            of=after("amount"),
+            value=_OPENED if fx else _BEFORE,
+            of=AFTER,
             is_old=name == "transferred_out",
             cause="group",
         )
@@ -159,7 +177,8 @@ def lines_of(
             *((before if bucket.is_old else after)(key).alias(key) for key in keys if key != "id"),
             bucket=pl.lit(bucket.name),
             value=bucket.value,
-            _blank=bucket.of.is_null(),
+            _blank=pl.col(f"{bucket.of}value").is_null() & ~pl.col(f"{bucket.of}unpriced"),
+            _unpriced=pl.col(f"{bucket.of}unpriced"),
             _currency=(before if bucket.is_old else after)("currency"),
             **_told(changes, bucket, groups),
         )
@@ -177,6 +196,8 @@ def _told(changes: pl.DataFrame, bucket: _Bucket, groups: Sequence[str]) -> dict
         source, target = none, after("stage")
     elif bucket.name == "deleted":
         source, target = before("stage"), none
+    elif bucket.cause == FX:
+        source, target = (pl.col(f"{side}value").cast(pl.String) for side in (OPENED, BEFORE))
     elif bucket.cause == "group":
         source, target = (
             pl.concat_str([_shown(changes, side(key)) for key in groups], separator=" / ")
@@ -194,6 +215,8 @@ def _shown(changes: pl.DataFrame, column: pl.Expr) -> pl.Expr:
 
 
 def _moment(changes: pl.DataFrame, bucket: _Bucket, groups: Sequence[str]) -> pl.Expr:
+    if bucket.cause == FX:
+        return pl.lit(None, pl.Int64)
     if "at" in changes.columns:
         return pl.col("at")
     if bucket.name == "start":

@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 import polars as pl
 
 from dealdb.analytics.exact import column_scale, ratio
+from dealdb.analytics.flags import UNPRICED
+from dealdb.analytics.history.money import BLANK
 from dealdb.analytics.history.movement.ends import needed
 from dealdb.analytics.history.opens import check_amounts, kind_of
 from dealdb.analytics.history.past import LINE, Past
@@ -30,6 +32,7 @@ _READS = ("stage", "amount", "currency", "expected_close", "closed")
 _YEAR = timedelta(days=365)
 _EXACT = Context(prec=2 * MAX_DECIMAL_DIGITS, rounding=ROUND_HALF_EVEN)
 _NONE = "(none)"
+_CENTS = 2
 
 
 def coverage(
@@ -79,17 +82,18 @@ def coverage(
     needed("until", None if window.until is None else 0)
     rate = None if win_rate is None else _rate(win_rate)
     keys = past.keys((*_FIGURES, *LINE[1:], "figure"))
-    deals = past.state(_READS).with_columns(kind_of(past.pipeline))
-    check_amounts(deals)
+    deals = past.state(_READS).with_columns(kind_of(past.pipeline), value="amount")
+    deals = past.priced(deals, is_closed=pl.col("kind") != "open")
+    check_amounts(deals, "value")
     told = past.grouped(_told(deals, past, window.holds("expected_close"), window.since), keys)
     lines = told.filter(pl.col("figure").is_not_null())
     currency, wanted = past.currency(told.filter(pl.col("_counts")), keys)
-    scale = column_scale(deals["amount"])
+    scale = column_scale(deals["value"])
     table = _with_targets(_sums(told, wanted), wanted, keys, target, scale)
     past.notes.append("win rate as given" if rate else "win rate of the last 365 days")
     return past.result(
         "coverage",
-        _figures(table, rate, scale),
+        _figures(table, rate, scale, _CENTS if past.convert else scale),
         lines,
         keys=wanted,
         rows=(),
@@ -98,6 +102,7 @@ def coverage(
         n=lines.height,
         window=window,
         currency=currency,
+        counted=("overdue", lines.filter("_overdue")),
         counts={"groups without a target": table["target"].null_count()},
     )
 
@@ -121,7 +126,6 @@ def _told(deals: pl.DataFrame, past: Past, is_due: pl.Expr, since: Any) -> pl.Da
     date = pl.when(is_open).then("expected_close").otherwise("closed").cast(pl.String)
     return deals.with_columns(
         figure=pl.when(won).then(pl.lit("won")).when(due).then(pl.lit("open")),
-        value="amount",
         at=pl.lit(None, pl.Int64),
         _undated=undated,
         _overdue=due & (pl.col("expected_close") < day),
@@ -140,7 +144,8 @@ def _sums(told: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         "open": value.filter(is_open).sum(),
         "undated_value": value.filter("_undated").sum(),
         "overdue": pl.col("_overdue").sum().cast(pl.UInt32),
-        "blank": (is_open & value.is_null()).sum().cast(pl.UInt32),
+        "blank": (is_open & BLANK).sum().cast(pl.UInt32),
+        "unpriced": (pl.col("_counts") & UNPRICED).sum().cast(pl.UInt32),
         "_year_won": pl.col("_year_won").sum(),
         "_year_n": pl.col("_year_n").sum(),
         "_counts": pl.col("_counts").any(),
@@ -211,7 +216,7 @@ def _money(given: Any, scale: int) -> Decimal:
     return rounded
 
 
-def _figures(table: pl.DataFrame, rate: Fraction | None, scale: int) -> pl.DataFrame:
+def _figures(table: pl.DataFrame, rate: Fraction | None, scale: int, shown: int) -> pl.DataFrame:
     money = pl.Decimal(MAX_DECIMAL_DIGITS, scale)
     remaining = pl.col("target") - pl.col("won")
     told = table.with_columns(remaining=remaining.cast(money)).with_columns(
@@ -224,7 +229,7 @@ def _figures(table: pl.DataFrame, rate: Fraction | None, scale: int) -> pl.DataF
         needs = 1 / share if share else None
         required.append(None if needs is None else float(needs))
         gaps.append(
-            None if needs is None or left is None or met else _gap(needs, left, is_open, scale)
+            None if needs is None or left is None or met else _gap(needs, left, is_open, shown)
         )
     # of a met target there is nothing to cover
     missing = told.select(pl.when(~pl.col("met")).then("remaining").alias("remaining"))["remaining"]
@@ -237,5 +242,8 @@ def _figures(table: pl.DataFrame, rate: Fraction | None, scale: int) -> pl.DataF
 
 
 def _gap(needs: Fraction, left: Decimal, is_open: Decimal, scale: int) -> Decimal:
-    units = round(needs * Fraction(left) * 10**scale)
-    return _EXACT.subtract(Decimal(units).scaleb(-scale, _EXACT), is_open)
+    """What is missing, with so many digits: what was converted may have more, and is rounded with the rest."""
+    wanted, there = (number * 10**scale for number in (needs * Fraction(left), Fraction(is_open)))
+    whole = there.denominator == 1
+    units = round(wanted) - int(there) if whole else round(wanted - there)
+    return Decimal(units).scaleb(-scale, _EXACT)

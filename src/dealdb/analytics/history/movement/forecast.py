@@ -8,6 +8,7 @@ from decimal import Context, Decimal
 import polars as pl
 
 from dealdb.analytics.calendar.periods import Periods
+from dealdb.analytics.history.money import BLANK, in_cents
 from dealdb.analytics.history.movement.ends import needed
 from dealdb.analytics.history.opens import PIPELINE, category_of, kind_of, weighed
 from dealdb.analytics.history.past import LINE, Past, spine
@@ -74,9 +75,10 @@ def forecast(past: Past, *, since: Day, until: Day, period: str = "month") -> Me
     needed("until", None if window.until is None else 0)
     keys = past.keys((*_FIGURES, *LINE[1:], "period", "label", "figure"))
     reads = [*_READS, *((_OWN,) if _OWN in past.facts.schema else ())]
-    deals = past.state(reads).with_columns(kind_of(past.pipeline))
-    deals, weights = weighed(deals, past.pipeline)
-    told = past.grouped(_placed(deals, past, window, periods), keys).with_columns(value="amount")
+    deals = past.state(reads).with_columns(kind_of(past.pipeline), value="amount")
+    deals = past.priced(deals, is_closed=pl.col("kind") != "open")
+    deals, weights = weighed(deals, past.pipeline, amount="value")
+    told = past.grouped(_placed(deals, past, window, periods), keys)
     currency, keys = past.currency(told, keys)
     rows = _rows(window, periods)
     groups = told.select(keys).n_unique() if keys else 1
@@ -95,10 +97,11 @@ def forecast(past: Past, *, since: Day, until: Day, period: str = "month") -> Me
         line_rows=("period", "label", "figure"),
         figures=_FIGURES,
         n=told.height,
+        counted=("n", told.filter(pl.col("kind") == "open")),
         window=window,
         currency=currency,
         counts={"won deals without a closing date, in no row": no_date},
-        totals={} if currency == MIXED else _totals(table),
+        totals={} if currency == MIXED else _shown(past, _totals(table)),
     )
 
 
@@ -168,7 +171,7 @@ def _table(
         weighted=weights.total(),
         **sums,
         n=is_open.sum().cast(pl.UInt32),
-        blank=(is_open & value.is_null()).sum().cast(pl.UInt32),
+        blank=(is_open & BLANK).sum().cast(pl.UInt32),
         unweighted=(is_open & value.is_not_null() & pl.col("_weighted").is_null())
         .sum()
         .cast(pl.UInt32),
@@ -197,9 +200,9 @@ def _lines(told: pl.DataFrame, weights: Weights) -> pl.DataFrame:
         if name == "won"
         else each.filter(is_open).with_columns(figure=figure, value=value.cast(money))
         for name, figure, value in (
-            ("won", pl.lit("won"), pl.col("amount")),
+            ("won", pl.lit("won"), pl.col("value")),
             ("weighted", pl.lit("weighted"), pl.when(~unweighted).then("_share")),
-            ("category", pl.col("_category"), pl.col("amount")),
+            ("category", pl.col("_category"), pl.col("value")),
         )
     ]
     order = pl.DataFrame({"figure": _FIGURES}).with_row_index("_figure")
@@ -217,6 +220,10 @@ def _totals(table: pl.DataFrame) -> dict[str, Decimal]:
     for part in others:
         high = _EXACT.add(high, part)
     return {"low": low, "base": _EXACT.add(won, weighted), "high": high}
+
+
+def _shown(past: Past, totals: dict[str, Decimal]) -> dict[str, Decimal]:
+    return in_cents(totals) if past.convert else totals
 
 
 def _sum(column: pl.Series) -> Decimal:

@@ -11,6 +11,7 @@ import polars as pl
 
 from dealdb.analytics.exact import ratio
 from dealdb.analytics.flags import days_between
+from dealdb.analytics.history.money import BLANK
 from dealdb.analytics.history.movement.ends import (
     ABSENT,
     AFTER,
@@ -79,11 +80,18 @@ def slippage(
     first, past, window = window_of(past, since, until)
     needed("until", None if window.until is None else past.moment)
     keys = past.keys((*_FIGURES, *LINE[1:]))
-    found = ends_of(past, first, ("stage", "amount", "currency", "expected_close"))
+    found = ends_of(past, first, ("stage", "amount", "currency", "expected_close", "closed"))
     is_due = standing(BEFORE, past.pipeline, window) == IN
     now = standing(AFTER, past.pipeline, None)
-    base = found.filter(is_due).with_columns(_outcome=_outcome(now, window.until))
-    check_amounts(base, f"{BEFORE}amount")
+    base = found.filter(is_due).with_columns(
+        _outcome=_outcome(now, window.until),
+        value=before("amount"),
+        currency=before("currency"),
+    )
+    # as in a waterfall: a deal has one rate, that of the end
+    is_closed = pl.col("_outcome").is_in(["won", "lost"])
+    base = past.priced(base, is_closed=is_closed, closed=f"{AFTER}closed")
+    check_amounts(base, "value")
     lines = replace(past, by_at="now" if past.by_at == "now" else "end").grouped(_lines(base), keys)
     moves = _moves(past, first, base, undone)
     pushes = moves.filter(pl.col("_days") > 0)
@@ -143,8 +151,9 @@ def _lines(base: pl.DataFrame) -> pl.DataFrame:
         "id",
         "life",
         "_outcome",
-        value=before("amount"),
-        currency=before("currency"),
+        "value",
+        "currency",
+        "_unpriced",
         **{"from": before("expected_close").cast(pl.String), "to": pl.col("_outcome")},
         at=ended,
     ).sort("life")
@@ -208,7 +217,7 @@ def _table(lines: pl.DataFrame, pushes: pl.DataFrame, keys: list[str]) -> pl.Dat
         **{name: (pl.col("_outcome") == name).sum() for name in _OUTCOMES},
         "slipped": slipped.sum(),
         "slipped_value": pl.col("value").filter(slipped).sum(),
-        "blank": pl.col("value").is_null().sum(),
+        "blank": BLANK.sum(),
     }
     of_pushes = {
         "pushes": pl.len(),

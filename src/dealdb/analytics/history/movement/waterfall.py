@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from dealdb.analytics.history.money import FX, balanced
 from dealdb.analytics.history.movement.buckets import (
+    ADDS,
     BUCKETS,
     TRANSFERS,
     between,
@@ -25,11 +27,13 @@ from dealdb.analytics.history.movement.ends import (
     standing,
     window_of,
 )
+from dealdb.analytics.history.movement.exchange import exchanged, opened_at
 from dealdb.analytics.history.movement.moves import moves_of
 from dealdb.analytics.history.opens import check_amounts, place_of
 from dealdb.analytics.history.past import LINE, Past, spine
 from dealdb.analytics.options import Day, Window
 from dealdb.analytics.result import MetricResult
+from dealdb.errors import QueryError
 from dealdb.model.pipeline import Pipeline
 
 _FIGURES = ("n", "value", "blank")
@@ -45,12 +49,14 @@ def waterfall(
     until: Day = None,
     due: Sequence[Day] | None = None,
     net: bool = True,
+    fx: bool = False,
 ) -> MetricResult:
     """
     What led from the open pipeline of one day to that of another.
 
-    ``start + created + pulled_in + reopened + up + transferred_in - won - lost - pushed_out - down - deleted -
-    transferred_out`` is ``end``, exactly, in every group.
+    ``start + created + pulled_in + reopened + up + transferred_in + fx - won - lost - pushed_out - down - deleted -
+    transferred_out`` is ``end``, exactly, in every group. In one currency (``to``) each deal has one rate, that of the
+    end, and the cents of a bucket are rounded the other way where otherwise the table would not add up.
 
     Parameters
     ----------
@@ -62,6 +68,9 @@ def waterfall(
         Two dates: only deals that are expected to close in between, the second outside. None for all open deals.
     net
         Whether only both ends are looked at; otherwise every change in between counts by itself.
+    fx
+        Whether what is open at the first end has the rate of the day before it; the bucket ``fx`` is what the change
+        of rates alone made of that. With ``to``.
 
     Returns
     -------
@@ -80,6 +89,9 @@ def waterfall(
     ------
     docs/metrics.md#waterfall
     """
+    if fx and past.convert is None:
+        msg = "fx is what rates make of money in one currency: say to= which, such as to='EUR'"
+        raise QueryError(msg)
     first, past, window = window_of(past, since, until)
     is_due = due_of(due)
     keys = past.keys(("bucket", *_FIGURES, *LINE[1:]))
@@ -90,17 +102,22 @@ def waterfall(
     }
     deals = ends_of(past, first, names).with_columns(**stands)
     changes = deals if net else moves_of(past, first, deals, names).with_columns(**stands)
+    deals, changes = exchanged(past, deals, changes)
+    if fx:
+        deals = opened_at(past, deals, first)
+        # both are the same rows where only the ends count
+        changes = deals if net else changes
     for side in (BEFORE, AFTER):
-        check_amounts(changes, f"{side}amount")
-    lines, keys, currency = _lines(past, deals, changes, keys, is_due, is_net=net)
+        check_amounts(changes, f"{side}value")
+    lines, keys, currency = _lines(past, deals, changes, keys, is_due, is_net=net, fx=fx)
     past.notes.append(
         ("net: both ends" if net else "gross: every change")
         + (f", due from {is_due.since} before {is_due.until}" if is_due else "")
     )
     return past.result(
         "waterfall",
-        _table(lines, keys),
-        lines,
+        _table(lines, keys, fx=fx, is_converted=past.convert is not None),
+        lines.with_columns(currency="_currency"),
         keys=keys,
         rows=("bucket",),
         figures=_FIGURES,
@@ -119,16 +136,17 @@ def _lines(
     due: Window | None,
     *,
     is_net: bool,
+    fx: bool,
 ) -> tuple[pl.DataFrame, list[str], str | None]:
     """A line for each deal and bucket, the groups, which may now be by currency, and the currency."""
 
     def found(keys: Sequence[str]) -> pl.DataFrame:
         parts = [
-            lines_of(deals, ends(), keys, keys),
+            lines_of(deals, ends(fx=fx, is_net=is_net), keys, keys),
             lines_of(changes, between(due, is_net=is_net), keys, keys),
         ]
         if keys:
-            parts.append(lines_of(changes, transfers(keys), keys, keys))
+            parts.append(lines_of(changes, transfers(keys, fx=fx and is_net), keys, keys))
         return pl.concat(parts)
 
     lines = found(keys)
@@ -142,17 +160,19 @@ def _lines(
     return lines.join(order, on="bucket").sort("_place", "life"), keys, currency
 
 
-def _table(lines: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+def _table(lines: pl.DataFrame, keys: list[str], *, fx: bool, is_converted: bool) -> pl.DataFrame:
     cells = lines.group_by(*keys, "bucket").agg(
         n=pl.len().cast(pl.UInt32),
         value=pl.col("value").sum(),
         blank=pl.col("_blank").sum().cast(pl.UInt32),
     )
-    names = [name for name in BUCKETS if keys or name not in TRANSFERS]
+    left_out = {*(() if keys else TRANSFERS), *(() if fx else (FX,))}
+    names = [name for name in BUCKETS if name not in left_out]
     table = spine(lines, keys, "bucket", names).join(
         cells, on=[*keys, "bucket"], how="left", nulls_equal=True, maintain_order="left"
     )
-    return table.with_columns(pl.col(_FIGURES).fill_null(0))
+    filled = table.with_columns(pl.col(_FIGURES).fill_null(0))
+    return balanced(filled, keys, ADDS) if is_converted else filled
 
 
 def _other_changes(deals: pl.DataFrame, pipeline: Pipeline) -> dict[str, int]:

@@ -89,6 +89,7 @@ def activity(past: Past, *, since: Day = None, until: Day = None) -> MetricResul
         _each(lines, keys) if past.deals else lines,
         keys=keys,
         rows=(),
+        counted=("deals_touched", lines),
         figures=_FIGURES,
         n=lines["_deal"].n_unique(),
         window=window,

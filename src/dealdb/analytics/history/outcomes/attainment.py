@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from dealdb.analytics.exact import column_scale, quotients, ratio
+from dealdb.analytics.flags import UNPRICED
 from dealdb.analytics.history.outcomes.closings import (
     IS_WON,
     UNDATED,
@@ -48,9 +49,9 @@ def attainment(past: Past, quotas: pl.DataFrame, period: str) -> MetricResult:
     -------
     MetricResult
         A row for each ``key`` that has a quota or a deal that closed in the period, and ``team``, all together:
-        ``quota``, ``won``, ``remaining``, ``attainment`` (won of the quota), ``pace`` (won of that share of the quota
-        whose days are over), ``days_left``, and ``needed_per_day`` to reach the quota. Without a quota, or with one of
-        0, the shares are null.
+        ``quota`` (in one currency by the rate of ``as_of``), ``won``, ``remaining``, ``attainment`` (won of the quota),
+        ``pace`` (won of that share of the quota whose days are over), ``days_left``, and ``needed_per_day`` to reach
+        the quota. Without a quota, or with one of 0, the shares are null.
 
     Raises
     ------
@@ -76,10 +77,13 @@ def attainment(past: Past, quotas: pl.DataFrame, period: str) -> MetricResult:
     inside = closed_within(closed, window)
     # the values of others than texts are compared by their texts
     lines = past.grouped(inside, keys, by_at="event").with_columns(
-        key=pl.col(keys[0]).cast(pl.String), value=pl.when(IS_WON).then("value")
+        key=pl.col(keys[0]).cast(pl.String),
+        value=pl.when(IS_WON).then("value"),
+        _unpriced=IS_WON & UNPRICED,
     )
     check_sums(lines)
-    wanted = _quotas(quotas, asked, column_scale(lines["value"]))
+    told = _quotas(quotas, asked, 0 if past.convert else column_scale(lines["value"]))
+    wanted, without = _in_currency(past, told)
     check_sums(wanted)
     currency, by = _currency(past, lines, wanted)
     table = _table(lines, wanted, by)
@@ -100,6 +104,7 @@ def attainment(past: Past, quotas: pl.DataFrame, period: str) -> MetricResult:
         counts={
             UNDATED: closed["_closed"].null_count(),
             "groups with wins and no quota": lacking.height,
+            "quotas that have no rate, in no sum": without,
         },
     )
 
@@ -127,6 +132,15 @@ def _quotas(quotas: pl.DataFrame, asked: QuotaPeriod, scale: int) -> pl.DataFram
         pl.col("currency").cast(pl.String),
         value=pl.col("amount").cast(pl.Decimal(MAX_DECIMAL_DIGITS, scale)),
     )
+
+
+def _in_currency(past: Past, quotas: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """Quotas by the rates of ``as_of``, and how many have none; without a currency they are in the one asked for."""
+    if past.convert is None:
+        return quotas, 0
+    named = quotas.with_columns(pl.col("currency").fill_null(past.convert.to))
+    found = past.priced(named, is_closed=False)
+    return found.filter(~UNPRICED).drop("_unpriced"), found.filter(UNPRICED).height
 
 
 def _currency(

@@ -8,6 +8,7 @@ import polars as pl
 
 from dealdb.analytics.exact import Amounts, ratio
 from dealdb.analytics.history.days import as_days
+from dealdb.analytics.history.money import BLANK as _BLANK
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.history.state import last_values, values_until
 from dealdb.analytics.options import Window
@@ -59,18 +60,19 @@ def closed_deals(past: Past, names: Iterable[str] = ()) -> pl.DataFrame:
     """
     Deals that are won or lost at ``as_of``, with their last closing.
 
-    ``life``, ``id``, ``outcome``, ``value`` (the amount), ``currency``, ``_created``, ``_closed``, the columns
-    ``names``, and ``at``, ``seq``, ``from`` and ``to`` of the closing.
+    ``life``, ``id``, ``outcome``, ``value`` (the amount), ``_unpriced`` (it has no rate), ``currency``, ``_created``,
+    ``_closed``, the columns ``names``, and ``at``, ``seq``, ``from`` and ``to`` of the closing.
     """
     reads = ("stage", "amount", "currency", "created", "closed")
     state = past.state((*reads, *names)).with_columns(outcome=outcome_of(past, "stage"))
     closing = last_of_each(closing_events(past)).drop("outcome")
-    return (
+    closed = (
         state.filter(pl.col("outcome").is_not_null())
         .join(closing, on="life", how="left", maintain_order="left")
         .rename({"amount": "value", "created": "_created", "closed": "_closed"})
         .drop("stage")
     )
+    return past.priced(closed, is_closed=True, closed="_closed")
 
 
 def closed_within(closed: pl.DataFrame, window: Window) -> pl.DataFrame:
@@ -102,11 +104,12 @@ def closings_between(
     inside = pl.col("at") < end if first is None else pl.col("at").is_between(first, end - 1)
     found = closing_events(past).filter(inside)
     created = last_values(past.facts, past.moment, ["created"]).select("life", _created="created")
-    return found.with_columns(
+    told = found.with_columns(
         value=values_until(past.facts.of("amount"), found),
         currency=values_until(past.facts.of("currency"), found),
         _closed=as_days(pl.col("at"), past.zone),
-    ).join(created, on="life", how="left", maintain_order="left"), {}
+    ).join(created, on="life", how="left", maintain_order="left")
+    return past.priced(told, is_closed=True, closed="_closed"), {}
 
 
 def check_sums(values: pl.DataFrame) -> None:
@@ -140,7 +143,7 @@ def count(condition: pl.Expr | None = None) -> pl.Expr:
     return found.cast(pl.UInt32)
 
 
-BLANK = count(pl.col("value").is_null())
+BLANK = count(_BLANK)
 
 
 def shares(table: pl.DataFrame, column: str, currency: str | None) -> pl.Series:

@@ -8,6 +8,8 @@ import polars as pl
 
 from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.exact import ratio
+from dealdb.analytics.flags import UNPRICED
+from dealdb.analytics.history.money import BLANK
 from dealdb.analytics.history.outcomes.closings import (
     IS_WON,
     check_sums,
@@ -74,7 +76,9 @@ def cohorts(
     choice("measure", measure, _MEASURES)
     whole_number("periods", periods, least=1, most=MAX_ROWS)
     keys = past.keys((*_ROWS, *_FIGURES))
-    values = past.grouped(past.values(_READS).rename({"amount": "value"}), keys)
+    is_closed = outcome_of(past, "stage").is_not_null()
+    known = past.values(_READS).with_columns(value="amount")
+    values = past.grouped(past.priced(known, is_closed=is_closed), keys)
     created = values.filter(pl.col("created").is_not_null())
     alive = created.filter("is_alive")
     check_sums(alive)
@@ -96,6 +100,7 @@ def cohorts(
         figures=_FIGURES,
         n=deals.height,
         currency=currency,
+        counted=("size", deals),
         counts={
             "deals that were deleted, in no figure but deleted": created.height - alive.height,
             "deals without a creation date, in no cohort": values.filter(
@@ -103,7 +108,7 @@ def cohorts(
             ).height,
             "won deals without a closing date, in no cell": wins["closed"].null_count(),
             "won deals that closed before they were created, in k = 0": wins.filter(early).height,
-            "won deals without an amount": wins["value"].null_count(),
+            "won deals without an amount": wins.filter(BLANK).height,
         },
     )
 
@@ -169,13 +174,13 @@ def _table(
     )
     by = [*keys, "_number"]
     sizes = deals.group_by(by).agg(size=pl.len(), open=pl.col("outcome").is_null().sum())
-    won = lines.group_by(*by, "k").agg(won=pl.len(), value=money())
+    won = lines.group_by(*by, "k").agg(won=pl.len(), value=money(), unpriced=UNPRICED.sum())
     table = cells
     for part, on in ((sizes, by), (gone.group_by(by).agg(deleted=pl.len()), by), (won, [*by, "k"])):
         table = table.join(part, on=on, how="left", nulls_equal=True, maintain_order="left")
-    counts = ("size", "open", "deleted", "won")
+    counts = ("size", "open", "deleted", "won", "unpriced")
     filled = table.with_columns(pl.col(*counts, "value").fill_null(0))
-    return filled.with_columns(pl.col("won", "value").cum_sum().over(by)).cast(
+    return filled.with_columns(pl.col("won", "value", "unpriced").cum_sum().over(by)).cast(
         dict.fromkeys(counts, pl.UInt32())
     )
 
@@ -188,7 +193,7 @@ def _told(
     now = numbered.filter(cohort=start)["_number"].item()
     number = pl.col("_number") + pl.col("k")
     shown = table.with_columns(
-        pl.when(number <= now).then(pl.col("won", "value")),
+        pl.when(number <= now).then(pl.col("won", "value", "unpriced")),
         partial=(number == now) & (not _is_last_day(calendar, day)),
     )
     return shown.with_columns(

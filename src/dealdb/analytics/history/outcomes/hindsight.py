@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from dealdb.analytics.history.money import balanced
 from dealdb.analytics.history.outcomes.closings import (
     BLANK,
     IS_WON,
@@ -68,6 +69,8 @@ def hindsight(past: Past, known: Facts, *, since: Day = None, until: Day = None)
         .join(sums, on=[*keys, "bucket"], how="left", nulls_equal=True, maintain_order="left")
         .with_columns(pl.col(_FIGURES).fill_null(0))
     )
+    if past.convert is not None:
+        table = balanced(table, keys, (THEN, ADDED, UP), ends=(THEN, NOW))
     return past.result(
         "hindsight",
         table,
@@ -103,7 +106,7 @@ def _wins(past: Past, keys: list[str], window: Window) -> tuple[pl.DataFrame, in
     """Deals won in the window: ``id``, the groups, ``currency``, ``value``, ``from``, ``to``, ``at``."""
     closed = closed_deals(past).filter(IS_WON)
     wins = past.grouped(closed_within(closed, window), keys, by_at="event")
-    columns = dict.fromkeys(("id", *keys, "currency", "value", "at"))
+    columns = dict.fromkeys(("id", *keys, "currency", "value", "_unpriced", "at"))
     return wins.select(*columns), closed["_closed"].null_count() if window else 0
 
 
@@ -115,13 +118,15 @@ def _lines(then: pl.DataFrame, now: pl.DataFrame, keys: list[str]) -> pl.DataFra
     change = pl.col("value_now").fill_null(0) - pl.col("value").fill_null(0)
     stays = was & is_now
     before, after = pl.col("value"), pl.col("value_now")
+    without = pl.col("_unpriced"), pl.col("_unpriced_now")
+    either = pl.any_horizontal(without)
     parts = (
-        (THEN, was, before),
-        (ADDED, ~was, after),
-        (UP, stays & (change > 0), change),
-        (DOWN, stays & (change < 0), -change),
-        (REMOVED, ~is_now, before),
-        (NOW, is_now, after),
+        (THEN, was, before, without[0]),
+        (ADDED, ~was, after, without[1]),
+        (UP, stays & (change > 0), change, either),
+        (DOWN, stays & (change < 0), -change, either),
+        (REMOVED, ~is_now, before, without[0]),
+        (NOW, is_now, after, without[1]),
     )
     dtype = now.schema["value"]
     told = [
@@ -134,9 +139,10 @@ def _lines(then: pl.DataFrame, now: pl.DataFrame, keys: list[str]) -> pl.DataFra
             before.cast(pl.String).alias("from"),
             after.cast(pl.String).alias("to"),
             value=value.cast(dtype),
+            _unpriced=unpriced,
             at=pl.coalesce("at_now", "at"),
             bucket=pl.lit(name),
         )
-        for name, condition, value in parts
+        for name, condition, value, unpriced in parts
     ]
     return pl.concat(told)

@@ -15,7 +15,7 @@ from dealdb.analytics.history.outcomes.closings import (
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.metrics.leaderboard import leaderboard
 from dealdb.analytics.options import Day
-from dealdb.analytics.result import MetricResult
+from dealdb.analytics.result import MIXED, MetricResult
 
 _READS = ("stage", "amount", "currency", "probability", "created", "closed")
 _FIGURES = (
@@ -63,14 +63,23 @@ def leaderboard_at_closing(past: Past, *, since: Day = None, until: Day = None) 
         keys,
         by_at="event",
     )
-    result = leaderboard(deals, past.pipeline, keys, since=window.since, until=window.until)
-    if not past.deals:
-        notes = (*past.notes, "groups as they were at the closing", past.said)
-        return replace(result, basis=replace(result.basis, as_of=past.day, notes=notes))
+    deals, named = _at_closing(past, deals, keys)
+    result = leaderboard(
+        deals,
+        past.pipeline,
+        [named.get(key, key) for key in keys],
+        since=window.since,
+        until=window.until,
+        conversion=past.conversion,
+    )
+    was = {own: key for key, own in named.items()}
+    result = replace(result, frame=result.frame.rename(was))
+    if result.basis.currency == MIXED and "currency" not in keys:
+        keys.append("currency")
     closed = deals.filter(pl.col("outcome").is_not_null() & window.holds("closed"))
-    lines = closed.with_columns(value=pl.when(IS_WON).then("amount"))
-    currency, keys = past.currency(deals.rename({"amount": "value"}), keys)
-    return past.result(
+    worth = past.priced(closed.with_columns(value=pl.when(IS_WON).then("amount")), is_closed=True)
+    lines = worth.drop(named).rename(was)
+    told = past.result(
         "leaderboard",
         result.frame,
         lines,
@@ -79,5 +88,23 @@ def leaderboard_at_closing(past: Past, *, since: Day = None, until: Day = None) 
         figures=_FIGURES,
         n=closed.height,
         window=window,
-        currency=currency,
+        currency=result.basis.currency,
     )
+    if past.deals:
+        return told
+    notes = (
+        *past.notes,
+        "groups as they were at the closing",
+        *told.basis.notes[len(past.notes) :],
+    )
+    basis = replace(result.basis, as_of=past.day, notes=notes)
+    return replace(result, basis=basis, links=told.links)
+
+
+def _at_closing(
+    past: Past, deals: pl.DataFrame, keys: list[str]
+) -> tuple[pl.DataFrame, dict[str, str]]:
+    """Deals with groups of what the leaderboard reads as it is at the end, too, and the names of these."""
+    named = {key: f"{key} at closing" for key in keys if key in _READS and key != "currency"}
+    groups = past.grouped(deals.select("life", "at"), list(named), by_at="event")
+    return deals.with_columns(groups[key].alias(own) for key, own in named.items()), named

@@ -106,6 +106,7 @@ def ramp(
         lines,
         keys=by,
         rows=("month",),
+        counted=("won", lines),
         figures=_FIGURES,
         n=lines["life"].n_unique(),
         currency=currency,

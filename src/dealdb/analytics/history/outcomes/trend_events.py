@@ -8,6 +8,7 @@ import polars as pl
 
 from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.exact import ratio
+from dealdb.analytics.flags import UNPRICED
 from dealdb.analytics.history.days import as_days
 from dealdb.analytics.history.outcomes.closings import (
     IS_LOST,
@@ -101,6 +102,7 @@ def trend_of_events(
         # the amount of a deal adds to won_value where it was won
         lines.with_columns(value=pl.when(IS_WON).then("value"), event="outcome"),
         keys=keys,
+        counted=("n", lines.filter(IS_WON | IS_LOST)),
         rows=(*_ROWS, "event") if past.deals else _ROWS,
         figures=_FIGURES,
         n=lines["life"].n_unique(),
@@ -122,11 +124,14 @@ def _events(past: Past, inside: pl.Expr) -> pl.DataFrame:
         outcome=pl.lit(_CREATED), to=values_until(past.facts.of("stage"), began)
     )
     events = pl.concat([created, closings], how="diagonal_relaxed")
-    return events.with_columns(
+    told = events.with_columns(
         value=values_until(past.facts.of("amount"), events),
         currency=values_until(past.facts.of("currency"), events),
         _day=as_days(pl.col("at"), past.zone),
-    ).sort("at", "life", maintain_order=True)
+    )
+    found = past.priced(told, is_closed=True, closed="_day")
+    # no other event adds money
+    return found.with_columns(_unpriced=UNPRICED & IS_WON).sort("at", "life", maintain_order=True)
 
 
 def _spine(

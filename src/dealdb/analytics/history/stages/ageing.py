@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from dealdb.analytics.history.money import BLANK
 from dealdb.analytics.history.opens import weighed
 from dealdb.analytics.history.past import Past, spine
 from dealdb.analytics.history.stages.ages import (
@@ -41,7 +42,7 @@ def ageing(
         The past, up to ``as_of``, the day on which ages are told.
     basis
         ``"stage"``: since the deal entered its stage. ``"created"``: since its creation date. ``"update"``: since its
-        last change.
+        last change. ``"activity"``: since the day in the field ``last_activity``.
     buckets
         The last day of each class but the last one, ascending.
     calendar
@@ -88,7 +89,8 @@ def ageing(
         deals = deals.join(earlier, on="life", how="left", maintain_order="left").with_columns(
             _age=pl.col("_age") + pl.col("_earlier").fill_null(0)
         )
-    lines, weights = weighed(_classed(deals, past, classes), past.pipeline)
+    classed = past.priced(_classed(deals, past, classes), is_closed=False)
+    lines, weights = weighed(classed, past.pipeline, amount="value")
     lines = past.grouped(lines, keys)
     currency, keys = past.currency(lines, keys)
     past.notes.append(f"basis {basis}, calendar {calendar}" + (", all visits" if visits else ""))
@@ -96,7 +98,7 @@ def ageing(
         n=pl.len().cast(pl.UInt32),
         value=pl.col("value").sum(),
         weighted=weights.total(),
-        blank=pl.col("value").is_null().sum().cast(pl.UInt32),
+        blank=BLANK.sum().cast(pl.UInt32),
     )
     cells = weights.settled(cells)[0]
     rows = spine(lines, keys, "bucket", classes["bucket"].to_list()).join(

@@ -10,8 +10,13 @@ from dealdb.analytics.history.days import as_days
 from dealdb.analytics.history.opens import kind_of
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.history.spans import OPEN, stage_spans
+from dealdb.analytics.history.state import latest
+from dealdb.errors import QueryError
+from dealdb.model.schema import FieldType
 
-BASES = ("stage", "created", "update")
+BASES = ("stage", "created", "update", "activity")
+# the field in which a collection has its last call, mail or meeting
+ACTIVITY = "last_activity"
 _READS = ("stage", "amount", "currency", "probability", "created")
 # it changes with every save, whatever the save changed
 _STAMP = "updated"
@@ -37,12 +42,19 @@ def with_age(
         The past, up to ``as_of``.
     basis
         ``"stage"``: the entry into the stage, of the present visit. ``"created"``: the creation date. ``"update"``:
-        the last change of any field.
+        the last change of any field. ``"activity"``: the day in the field ``last_activity``.
     ignore_actors
         Whose changes are none, for ``"update"``.
+
+    Raises
+    ------
+    QueryError
+        If there is no such field, or it has no dates.
     """
     if basis == "created":
         dated = deals.with_columns(_day=pl.col("created"), at=pl.lit(None, pl.Int64))
+    elif basis == "activity":
+        dated = _activities(deals, past)
     else:
         since = _entries(past) if basis == "stage" else _updates(past, ignore_actors)
         joined = deals.join(since, on="life", how="left", maintain_order="left")
@@ -63,6 +75,21 @@ def earlier_visits(past: Past, deals: pl.DataFrame, *, only_weekdays: bool) -> p
     first, last = (as_days(pl.col(name), past.zone) for name in ("entered", "left"))
     days = weekdays(first, last) if only_weekdays else (last - first).dt.total_days()
     return same.group_by("life").agg(_earlier=days.cast(pl.Int64).sum())
+
+
+def _activities(deals: pl.DataFrame, past: Past) -> pl.DataFrame:
+    """The day of the last activity, as it was known at ``as_of``."""
+    field = past.facts.schema.get(ACTIVITY)
+    if field is None or field.type not in (FieldType.DATE, FieldType.DATETIME):
+        msg = f"basis='activity' reads a field {ACTIVITY!r} of dates, and these deals have none: add it"
+        raise QueryError(msg)
+    last = latest(past.facts.of(ACTIVITY), past.moment)
+    day = pl.col("value")
+    if field.type is FieldType.DATETIME:
+        day = day.dt.convert_time_zone(past.zone).dt.date()
+    return deals.join(
+        last.select("life", "at", _day=day), on="life", how="left", maintain_order="left"
+    )
 
 
 def _entries(past: Past) -> pl.DataFrame:

@@ -6,6 +6,8 @@ import polars as pl
 
 from dealdb.analytics.exact import ratio
 from dealdb.analytics.history.days import as_days
+from dealdb.analytics.history.money import BLANK
+from dealdb.analytics.history.opens import kind_of
 from dealdb.analytics.history.past import Past, spine
 from dealdb.analytics.history.spans import stage_spans
 from dealdb.analytics.options import Day, Window, choice
@@ -17,7 +19,7 @@ from dealdb.model.pipeline import Kind, Pipeline
 _FIGURES = ("n", "next", "cumulative", "open", "lost", "value", "blank")
 _WON = "won"
 _ENTERED = "entered:"
-_READS = ("stage", "amount", "currency", "created")
+_READS = ("stage", "amount", "currency", "created", "closed")
 
 
 def funnel(
@@ -143,7 +145,10 @@ def _lines(past: Past, deals: pl.DataFrame, steps: list[str], mode: str) -> pl.D
         .when(~pl.col("stage").is_in(kinds.names(Kind.WON)) | pl.col("stage").is_null())
         .then(pl.lit("open"))
     )
-    told = deals.select("life", "currency", value="amount", to="stage", _outcome=outcome)
+    worth = past.priced(
+        deals.with_columns(value="amount"), is_closed=kind_of(past.pipeline) != "open"
+    )
+    told = worth.select("life", "currency", "value", "_unpriced", to="stage", _outcome=outcome)
     names = pl.DataFrame({"stage": [*steps, _WON]}).with_row_index("_step")
     return (
         all_lines.join(told, on="life")
@@ -198,7 +203,7 @@ def _table(lines: pl.DataFrame, keys: list[str], names: list[str]) -> pl.DataFra
         open=(pl.col("_outcome") == "open").sum().cast(pl.UInt32),
         lost=(pl.col("_outcome") == "lost").sum().cast(pl.UInt32),
         value=pl.col("value").sum(),
-        blank=pl.col("value").is_null().sum().cast(pl.UInt32),
+        blank=BLANK.sum().cast(pl.UInt32),
     )
     rows = spine(lines, keys, "stage", names)
     table = rows.join(

@@ -38,7 +38,7 @@ def rotting(
         The past, up to ``as_of``, the day on which ages are told.
     basis
         Since when days are counted. ``"update"``: the last change of any field. ``"stage"``: the entry into the stage.
-        ``"created"``: the creation date.
+        ``"created"``: the creation date. ``"activity"``: the day in the field ``last_activity``.
     rot_days
         Days for all open stages, or by stage; those of the pipeline by default. Stages with 0 or none have no row.
     respite
@@ -78,8 +78,8 @@ def rotting(
     if respite is not None:
         rots = rots & ~_lies_after(past, respite)
     base = past.grouped(aged.with_columns(_rots=rots.fill_null(value=False)), keys)
-    base = base.with_columns(value="amount")
-    check_amounts(base)
+    base = past.priced(base.with_columns(value="amount"), is_closed=False)
+    check_amounts(base, "value")
     lines = _lines(base.filter("_rots"), past)
     currency, keys = past.currency(lines, keys)
     past.notes.append(f"basis {basis}" + (f", respite {respite}" if respite else ""))
@@ -91,6 +91,7 @@ def rotting(
         rows=("stage",),
         figures=_FIGURES,
         n=base.height,
+        counted=("n", base),
         currency=currency,
         counts={changed: undated},
     )

@@ -23,6 +23,10 @@ def waterfall(
     gross: Annotated[
         bool, typer.Option("--gross", help="Each move by itself, not only both ends.")
     ] = False,
+    fx: Annotated[
+        bool,
+        typer.Option("--fx", help="With --to: a row for what the change of rates alone moved."),
+    ] = False,
 ) -> None:
     """
     Print what changed in the open pipeline since a day.
@@ -30,7 +34,7 @@ def waterfall(
     From the open value of the day of --since to that of --until: created, won, lost, pushed out and so on.
     The buckets add up exactly.
     """
-    request.show("waterfall", due=None if due is None else names(due), net=not gross)
+    request.show("waterfall", due=None if due is None else names(due), net=not gross, fx=fx)
 
 
 @on_history(window=True)

@@ -34,6 +34,21 @@ _SHARED: dict[str, Any] = {
         str | None,
         typer.Option(metavar="NAME", help="Groups at the event, at the end, or now."),
     ],
+    "to": Annotated[
+        str | None,
+        typer.Option(metavar="CURRENCY", help="Convert money, by the rates of dealdb rates."),
+    ],
+    "rate_day": Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAY",
+            help="With --to: event (closing day; open deals: --as-of), as-of, or a date [default: event].",
+        ),
+    ],
+    "rates_known": Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="With --to: by the rates known then [default: now]."),
+    ],
     "deals": Annotated[
         bool,
         typer.Option("--deals", help="A line for each deal, with what it adds to the figures."),
@@ -80,6 +95,8 @@ class PastRequest:
         )
         rows.check(self.session)
         given["by"] = names(given["by"])
+        if given["rate_day"] == "as-of":
+            given["rate_day"] = "as_of"
         if given["as_of"] is not None:
             given["as_of"] = read_moment(given["as_of"], "as_of")
         chosen = {name: value for name, value in {**given, **own}.items() if value is not None}

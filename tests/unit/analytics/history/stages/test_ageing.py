@@ -117,7 +117,7 @@ def test_options_that_make_no_sense() -> None:
         ({"buckets": (14, 7)}, "buckets ascend"),
         ({"buckets": ()}, "buckets is a list of days"),
         ({"buckets": (1.5,)}, "buckets is a whole number"),
-        ({"basis": "activity"}, "basis='activity' is not a choice"),
+        ({"basis": "activity"}, "reads a field 'last_activity' of dates"),
         ({"calendar": "moon"}, "calendar='moon' is not a choice"),
         ({"visits": True, "basis": "created"}, "visits=True"),
     ):

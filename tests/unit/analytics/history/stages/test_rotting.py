@@ -10,9 +10,12 @@ import pytest
 
 import h1
 from brute import History, day
+from dealdb.analytics.history.stages.ageing import ageing
 from dealdb.analytics.history.stages.rotting import rotting
 from dealdb.errors import QueryError
+from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.facts.facts import Facts
+from dealdb.store.facts.fold import folded
 from pasts import past_of
 
 FEBRUARY: dict[str, Any] = {"as_of": "2026-02-28"}
@@ -120,6 +123,30 @@ def test_groups_and_a_filter() -> None:
     assert ann["rotting"].sum() == 1
 
 
+@pytest.mark.parametrize("kind", [FieldType.DATE, FieldType.DATETIME])
+def test_days_since_the_last_activity(kind: FieldType) -> None:
+    schema = Schema.standard().with_fields([Field("last_activity", kind)])
+    at = "T09:00:00Z" if kind is FieldType.DATETIME else ""
+    told = [
+        ("1", 2, "stage", "Lead"),
+        ("1", 2, "last_activity", f"2026-01-03{at}"),
+        ("1", 9, "last_activity", f"2026-01-08{at}"),
+        ("2", 2, "stage", "Lead"),
+        ("2", 2, "last_activity", f"2026-01-02{at}"),
+        ("3", 2, "stage", "Lead"),
+    ]
+    rows = [(id, h1.moment(day(n)), name, value) for id, n, name, value in told]
+    table = pl.DataFrame(rows, schema=["id", "at", "field", "value"], orient="row")
+    past = past_of(folded(table, schema, h1.PIPELINE), as_of="2026-01-20")
+    found = rotting(past, basis="activity")
+    assert found.frame.select("n", "rotting", "worst_days").row(0) == (3, 1, 18)
+    assert "open deals whose age is not known, which don't rot: 1" in found.basis.warnings
+    ages = ageing(past, basis="activity").frame
+    assert dict(ages.select("bucket", "n").rows()) == {
+        "0-7": 0, "8-14": 1, "15-30": 1, "31-60": 0, "61+": 0, "unknown": 1,
+    }  # fmt: skip
+
+
 def test_a_collection_without_facts() -> None:
     empty = rotting(past_of(History([]).facts())).frame
     assert empty.select("stage", "n", "share").rows()[0] == ("Lead", 0, None)
@@ -128,7 +155,11 @@ def test_a_collection_without_facts() -> None:
 def test_options_that_make_no_sense() -> None:
     past = past_of(**FEBRUARY)
     for options, text in (
-        ({"basis": "activity"}, "basis='activity' is not a choice"),
+        ({"basis": "calls"}, "basis='calls' is not a choice"),
+        (
+            {"basis": "activity"},
+            "reads a field 'last_activity' of dates, and these deals have none",
+        ),
         ({"rot_days": -1}, "rot_days is a whole number"),
         ({"rot_days": {"Won": 3}}, "no open stage 'Won'"),
         ({"respite": "owner"}, "respite='owner' is a field of text"),
