@@ -97,6 +97,8 @@ class Change(NamedTuple):
         Note to keep with the commit, or None.
     at
         Of a deal that is saved by hand: since when, as the payload says, milliseconds since 1970; 0 for now.
+    zone
+        Of a deal that is saved by hand: the pipeline's, in which the day of closing is; empty for none.
     """
 
     kind: str
@@ -108,6 +110,7 @@ class Change(NamedTuple):
     values: bytes = b""
     mark: Mark | None = None
     at: int = 0
+    zone: str = ""
 
     def __repr__(self) -> str:
         # without the deals

@@ -15,6 +15,8 @@ import msgpack
 
 from dealdb.connection import Link
 from dealdb.errors import ConflictError, DealNotFound, SchemaError, StoreError
+from dealdb.model.fiscal import time_zone
+from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, FieldType, Schema, check_field_name
 from dealdb.model.values import encode, encode_id, infer, widened
 from dealdb.store.commit.change import Change, Condition, Mark, Reply
@@ -70,7 +72,10 @@ class DealWriter:
             schema, texts = self._encoded(deal, deal_id)
             self._cover_stage(texts.get("stage"))
             version = self._definitions.version_of(schema)
-            reply = self._writers.commit(_setting_one(version, deal_id, texts, condition, at))
+            change = _setting_one(version, deal_id, texts, condition, at)
+            if "stage" in texts:
+                change = change._replace(zone=_known_zone(self._definitions.pipeline))
+            reply = self._writers.commit(change)
             match reply.status:
                 case "ok" | "repeat":
                     seq, inserted, _, _ = reply.counts
@@ -320,6 +325,15 @@ class DealWriter:
         return StoreError(
             f"{self._link.settings.where}: the schema changed on every try; try again"
         )
+
+
+def _known_zone(pipeline: Pipeline) -> str:
+    """The zone of a pipeline; empty where this machine doesn't know it, which keeps nobody from saving a deal."""
+    try:
+        time_zone(pipeline.zone)
+    except SchemaError:
+        return ""
+    return pipeline.zone
 
 
 def _check_ids(batch: Batch) -> None:
