@@ -1025,8 +1025,8 @@ class DealDatabase:
 
         Cost
         ----
-        A checkpoint where one is old enough, and a read of the history since, or of all of it. One round trip more for a
-        date.
+        A checkpoint where one is old enough, and a read of the history since, or of all of it. A date: one round trip
+        more.
 
         Examples
         --------

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import msgpack
 
 from dealdb.store.bounds.wall import Reading
+
+if TYPE_CHECKING:
+    from dealdb.store.commit.batch import Batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,54 @@ class Change(NamedTuple):
     def __repr__(self) -> str:
         # without the deals
         return f"<Change {self.kind!r} of {len(self.ids)} deals>"
+
+
+def setting_one(
+    version: str, deal_id: str, texts: Mapping[str, str | None], condition: Condition, at: int
+) -> Change:
+    """One deal, saved by hand."""
+    said = [[deal_id], list(texts), [[text] for text in texts.values()]]
+    payload = msgpack.packb([*said, [at]] if at else said)
+    return Change("set", version, payload, (deal_id,), condition, texts, at=at)
+
+
+def setting_all(version: str, batch: Batch, condition: Condition, mark: Mark | None) -> Change:
+    """A batch of deals."""
+    columns = batch.columns
+    return Change(
+        kind="set",
+        version=version,
+        payload=msgpack.packb([batch.ids, list(columns), list(columns.values())]),
+        ids=batch.ids,
+        condition=condition,
+        mark=mark,
+    )
+
+
+def adding(version: str, batch: Batch, mark: Mark | None) -> Change:
+    """A batch of new deals."""
+    return Change(
+        kind="add",
+        version=version,
+        payload=batch.packed,
+        values=batch.values,
+        ids=batch.ids,
+        mark=mark,
+    )
+
+
+def deleting(
+    version: str, ids: Sequence[str], condition: Condition, mark: Mark | None = None
+) -> Change:
+    """Deals that go away."""
+    return Change(
+        kind="delete",
+        version=version,
+        payload=msgpack.packb([ids]),
+        ids=ids,
+        condition=condition,
+        mark=mark,
+    )
 
 
 def version_of(text: str | bytes) -> str:
