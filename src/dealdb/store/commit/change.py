@@ -134,10 +134,11 @@ def setting_one(
 def setting_all(version: str, batch: Batch, condition: Condition, mark: Mark | None) -> Change:
     """A batch of deals."""
     columns = batch.columns
+    said = [batch.ids, list(columns), list(columns.values())]
     return Change(
         kind="set",
         version=version,
-        payload=msgpack.packb([batch.ids, list(columns), list(columns.values())]),
+        payload=msgpack.packb([*said, batch.ats] if batch.ats else said),
         ids=batch.ids,
         condition=condition,
         mark=mark,
