@@ -36,7 +36,7 @@ class Basis:
     warnings
         What to know before believing the figures: deals left out, and ratios that mean little.
     notes
-        How the figures were asked for, where there are several ways.
+        How the figures were asked for, where there are several ways; and sentences on what is not known but assumed.
 
     Examples
     --------
@@ -53,7 +53,7 @@ class Basis:
     notes: tuple[str, ...] = ()
 
     def describe(self) -> str:
-        """The basis on one line, without its warnings."""
+        """The basis on one line, without its warnings and what is said of it in sentences."""
         parts = [f"n {self.n:,}"]
         if self.since or self.until:
             bounds = (("from", self.since), ("before", self.until))
@@ -62,8 +62,13 @@ class Basis:
             parts.append(f"as of {self.as_of}")
         if self.currency:
             parts.append(f"currency {self.currency}")
-        parts += self.notes
+        parts += [note for note in self.notes if not note.endswith(".")]
         return ", ".join(parts)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the notes say in whole sentences."""
+        return tuple(note for note in self.notes if note.endswith("."))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -148,6 +153,9 @@ class MetricResult:
 
     def _repr_html_(self) -> str:
         title = html.escape(f"{self.name}: {self.basis.describe()}")
-        notes = "".join(f"<li>{html.escape(warning)}</li>" for warning in self.basis.warnings)
+        notes = "".join(
+            f"<li>{html.escape(warning)}</li>"
+            for warning in (*self.basis.remarks, *self.basis.warnings)
+        )
         table = self.frame._repr_html_()
         return f"<p>{title}</p>{table}" + (f"<ul>{notes}</ul>" if notes else "")
