@@ -146,16 +146,15 @@ class MetricResult:
         return self.frame.to_dicts()
 
     def __repr__(self) -> str:
-        warnings = [f"warning: {warning}" for warning in self.basis.warnings]
+        remarks = [f"note: {remark}" for remark in self.basis.remarks]
+        warnings = [*remarks, *(f"warning: {warning}" for warning in self.basis.warnings)]
         totals = ", ".join(f"{name} {total}" for name, total in self.totals.items())
         lines = [f"{self.name}: {self.basis.describe()}", str(self.frame)]
         return "\n".join([*lines, *([f"in all: {totals}"] if totals else []), *warnings])
 
     def _repr_html_(self) -> str:
         title = html.escape(f"{self.name}: {self.basis.describe()}")
-        notes = "".join(
-            f"<li>{html.escape(warning)}</li>"
-            for warning in (*self.basis.remarks, *self.basis.warnings)
-        )
+        said = (*self.basis.remarks, *self.basis.warnings)
+        notes = "".join(f"<li>{html.escape(each)}</li>" for each in said)
         table = self.frame._repr_html_()
         return f"<p>{title}</p>{table}" + (f"<ul>{notes}</ul>" if notes else "")

@@ -118,7 +118,7 @@ def test_deals_that_people_save_are_no_load(db: DealDatabase) -> None:
 
 
 def test_days_can_be_named_and_what_is_needed_is_said(
-    history: DealDatabase,  # noqa: ARG001  # there are deals
+    history: DealDatabase,
     run: Run,
 ) -> None:
     for day in ("monday", "Yesterday", "today"):
