@@ -13,7 +13,6 @@ import polars as pl
 from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.estimates.scores import mape, wape
 from dealdb.analytics.exact import column_scale
-from dealdb.analytics.history.days import day_of_ms, end_ms
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import Day, whole_number
 from dealdb.analytics.prediction.ends import WON
@@ -123,9 +122,9 @@ def _periods(past: Past, period: str, since: Day, until: Day) -> list[tuple[date
     begin = past.facts.first
     if begin is None:
         return []
-    day = day_of_ms(begin if first is None else max(first, begin), past.zone)
-    after = day_of_ms(past.moment, past.zone)
-    last = day_of_ms(max(end - 1, 0), past.zone)
+    day = past.zone.day_of_moment(begin if first is None else max(first, begin))
+    after = past.zone.day_of_moment(past.moment)
+    last = past.zone.day_of_moment(max(end - 1, 0))
     found = Periods.of(period, past.pipeline).between(day, after)
     if found.height > _MOST_PERIODS:
         msg = f"more than {_MOST_PERIODS} periods: choose a later since"
@@ -152,10 +151,10 @@ def _told(
     inside = pl.col("closed").is_between(start, last).fill_null(value=False)
     due = (pl.col("expected_close").is_between(start, last)).fill_null(value=False)
     won = pl.col("cause") == WON
-    end = end_ms(last, past.zone)
+    end = past.zone.end_of_day_ms(last)
     final = stood(past, end, names).filter(won & inside)
     for days in ahead:
-        moment = end_ms(last - timedelta(days=days), past.zone)
+        moment = past.zone.end_of_day_ms(last - timedelta(days=days))
         if known is None or moment <= known:
             continue
         state = stood(past, moment, names)

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 import polars as pl
 
 from dealdb.analytics.exact import Amounts, ratio
-from dealdb.analytics.history.days import as_days
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.history.state import last_values, values_until
 from dealdb.analytics.options import Window
@@ -105,7 +104,7 @@ def closings_between(
     return found.with_columns(
         value=values_until(past.facts.of("amount"), found),
         currency=values_until(past.facts.of("currency"), found),
-        _closed=as_days(pl.col("at"), past.zone),
+        _closed=past.zone.days_of_ms(pl.col("at")),
     ).join(created, on="life", how="left", maintain_order="left"), {}
 
 

@@ -8,7 +8,6 @@ import polars as pl
 
 from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.exact import ratio
-from dealdb.analytics.history.days import as_days
 from dealdb.analytics.history.outcomes.closings import (
     IS_LOST,
     IS_WON,
@@ -125,7 +124,7 @@ def _events(past: Past, inside: pl.Expr) -> pl.DataFrame:
     return events.with_columns(
         value=values_until(past.facts.of("amount"), events),
         currency=values_until(past.facts.of("currency"), events),
-        _day=as_days(pl.col("at"), past.zone),
+        _day=past.zone.days_of_ms(pl.col("at")),
     ).sort("at", "life", maintain_order=True)
 
 
