@@ -98,12 +98,21 @@ class Periods:
         return cls(period, pipeline.fiscal_start, *common, *rule)
 
     @classmethod
-    def called(cls, label: str, pipeline: Pipeline) -> tuple[str, date, date]:
+    def called(
+        cls, label: str, pipeline: Pipeline, *, calendar: bool = False
+    ) -> tuple[str, date, date]:
         """
         The period of a label, such as ``"2026-03"``, ``"2026-Q1"`` or ``"FY2027-Q1"``.
 
-        A quarter or year without ``FY`` is one of the calendar where fiscal ones are called otherwise; with ``FY`` it
-        is the same where fiscal years are those of the calendar.
+        Parameters
+        ----------
+        label
+            In any case.
+        pipeline
+            Whose settings.
+        calendar
+            Whether a quarter or year without ``FY`` may be one of the calendar where fiscal ones are called otherwise,
+            and one with ``FY`` the same where fiscal years are those of the calendar.
 
         Returns
         -------
@@ -137,8 +146,8 @@ class Periods:
         )
         near = own.between(first, last)
         plain = cls(kind, week_start=pipeline.week_start)
-        tried = ((own, text), (plain, text), *([] if own.is_fiscal else [(own, bare)]))
-        for periods, name in tried:
+        tried = [(own, text), (plain, text), *([] if own.is_fiscal else [(own, bare)])]
+        for periods, name in tried if calendar else tried[:1]:
             found = periods.between(first, last).filter(pl.col("label") == name)["period"]
             if len(found):
                 return kind, *periods.span(found[0])

@@ -85,6 +85,7 @@ def test_periods_are_found_by_day_and_by_label(pipeline: Pipeline, kind: str, da
         ("soon", "is no period"),
         ("", "is no period"),
         ("2026-13", "no month is called so here"),
+        ("FY2027-Q1", "no quarter is called so here; they are called like 2027-Q"),
         ("FY2026-03", "is no period"),
         ("9999-12", "no month is called so here"),
         ("0000-Q1", "no quarter is called so here; they are called like"),
@@ -114,7 +115,7 @@ def test_a_label_of_nothing_is_refused(label: str, says: str) -> None:
 def test_quarters_and_years_are_those_of_the_calendar_too(
     text: str, options: dict[str, Any], start: str, end: str
 ) -> None:
-    found = Periods.called(text, Pipeline(**options))[1:]
+    found = Periods.called(text, Pipeline(**options), calendar=True)[1:]
     assert found == (date.fromisoformat(start), date.fromisoformat(end))
 
 

@@ -67,7 +67,7 @@ def attainment(past: Past, quotas: pl.DataFrame, period: str) -> MetricResult:
     if len(keys) != 1:
         msg = "quotas are those of the values of one column: give by= a column, like 'owner'"
         raise QueryError(msg)
-    kind, start, end = Periods.called(period, past.facts.pipeline)
+    kind, start, end = Periods.called(period, past.facts.pipeline, calendar=True)
     window = Window(start, end)
     closed = closed_deals(past)
     inside = closed_within(closed, window)
