@@ -91,7 +91,8 @@ def test_what_is_no_history_is_refused(db: DealDatabase) -> None:
 def test_nothing_is_a_history_too(db: DealDatabase, tmp_path: Path) -> None:
     path = tmp_path / "empty.csv"
     path.write_text("id,at,field,value\n")
-    for source in ([], path):
+    sources: tuple[Any, ...] = ([], path)
+    for source in sources:
         report = db.history.load(source)
         assert (report.read, report.new, report.rejected) == (0, 0, 0)
 
