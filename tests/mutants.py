@@ -849,9 +849,9 @@ MUTANTS = [
     Mutant(
         "the first commit that is later ends the state at a moment",
         "history/as_of.py",
-        "    return replica_at(link, keys, last_until(link, keys, end_of_day_ms(when)))\n",
+        "    return replica_at(link, keys, last_until(link, keys, end_of_day_ms(when, zone)))\n",
         "    read = read_history(link, keys)\n"
-        "    until = next((e.position.seq - 1 for e in read if e.time_ms > end_of_day_ms(when)), 2**60)\n"
+        "    until = next((e.position.seq - 1 for e in read if e.time_ms > end_of_day_ms(when, zone)), 2**60)\n"
         "    return replica_at(link, keys, until)\n",
         "tests/server/store/history/test_last_commit.py",
     ),

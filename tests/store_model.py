@@ -354,7 +354,8 @@ def as_texts(flat: Sequence[bytes]) -> Texts:
 
 def is_by_hand(command: Sequence[Any]) -> bool:
     """Whether a commit says that somebody changes the deal."""
-    return "hand" in command[3 + int(command[2]) + 11 :][:1]
+    hand = command[3 + int(command[2]) + 11 :][:1]
+    return bool(hand) and str(hand[0]).startswith("hand")
 
 
 def parts_of(command: Sequence[Any]) -> tuple[str, int, str, bytes]:

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
@@ -705,7 +705,8 @@ class DealDatabase:
         """
         Save one deal: a new one, or the given fields of one that exists; None clears a field.
 
-        A change of a deal that exists sets ``updated``. One that wins or loses a deal sets ``closed`` to the day, and
+        A change of a deal that exists sets ``updated``. One that wins or loses a deal sets ``closed`` to the day in the
+        pipeline's zone, and
         one that reopens it clears that. Each only unless it is given; ``Pipeline.closes`` turns the latter off.
 
         Parameters
@@ -718,8 +719,8 @@ class DealDatabase:
             ``memory``, ``disk`` or ``replicated``: where the change has to be before this returns; by default as the
             database was opened with.
         at
-            Since when it has been so, for metrics of the past; None for now. The collection can't be read by versions
-            of dealdb before this one from then on.
+            Since when it has been so, for metrics of the past; a date means its beginning in the pipeline's zone, None
+            now. The collection can't be read by versions of dealdb before this one from then on.
 
         Raises
         ------
@@ -747,7 +748,7 @@ class DealDatabase:
         """
         store = self._store
         with _asking(store, durability):
-            return store.save(deal, expect_rev=expect_rev, at=_told_ms(at))
+            return store.save(deal, expect_rev=expect_rev, at=_told_ms(at, store.zone_for))
 
     def update_deal(
         self,
@@ -794,7 +795,7 @@ class DealDatabase:
                 {**changes, "id": id},
                 expect_rev=expect_rev,
                 must_exist=expect_rev is None,
-                at=_told_ms(at),
+                at=_told_ms(at, store.zone_for),
             )
 
     def get_deal(self, id: str | int) -> Deal | None:
@@ -1015,7 +1016,8 @@ class DealDatabase:
         Parameters
         ----------
         when
-            A datetime (UTC where it has no zone), a date (the end of that day, UTC), or ISO text of either.
+            A datetime (UTC where it has no zone), a date (the end of that day in the pipeline's zone), or ISO text of
+            either.
         time
             ``"recorded"``, or ``"event"``, by which what happens at a moment itself comes after it.
         known
@@ -1031,7 +1033,8 @@ class DealDatabase:
 
         Cost
         ----
-        A checkpoint where one is old enough, and a read of the history since, or of all of it.
+        A checkpoint where one is old enough, and a read of the history since, or of all of it. A date: one round trip
+        more.
 
         Examples
         --------
@@ -1539,15 +1542,16 @@ def _warn(notice: str) -> None:
     warnings.warn(notice, NotAdoptedWarning, stacklevel=level)
 
 
-def _told_ms(at: object) -> int:
-    """Since when a save has been so, milliseconds since 1970; 0 for now."""
+def _told_ms(at: object, zone_for: Callable[[object], tzinfo]) -> int:
+    """Since when a save has been so, milliseconds since 1970; 0 for now. A date means its beginning in its zone."""
     if at is None:
         return 0
     moment = read_moment(at, "at") if isinstance(at, str) else at
-    if not isinstance(moment, date) or not epoch_ms(moment) > 0:
-        msg = f"at: write a moment after 1970, such as {MOMENT_EXAMPLE}"
+    ms = epoch_ms(moment, zone_for(moment)) if isinstance(moment, date) else 0
+    if ms <= 0:
+        msg = f"at: write a moment after 1970, that is {MOMENT_EXAMPLE}"
         raise QueryError(msg)
-    return epoch_ms(moment)
+    return ms
 
 
 def _login_name() -> str:

@@ -34,7 +34,7 @@ class DealView:
     Attributes
     ----------
     when
-        The moment; a date means the end of that day, UTC.
+        The moment; a date means the end of that day in the pipeline's zone.
     snapshot
         The deals, their fields and stages at that moment.
     limits

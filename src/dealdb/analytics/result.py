@@ -37,7 +37,7 @@ class Basis:
     warnings
         What to know before believing the figures: deals left out, and ratios that mean little.
     notes
-        How the figures were asked for, where there are several ways.
+        How the figures were asked for, where there are several ways; and sentences on what is not known but assumed.
 
     Examples
     --------
@@ -54,7 +54,7 @@ class Basis:
     notes: tuple[str, ...] = ()
 
     def describe(self) -> str:
-        """The basis on one line, without its warnings."""
+        """The basis on one line, without its warnings and what is said of it in sentences."""
         parts = [f"n {self.n:,}"]
         if self.since or self.until:
             bounds = (("from", self.since), ("before", self.until))
@@ -63,8 +63,13 @@ class Basis:
             parts.append(f"as of {self.as_of}")
         if self.currency:
             parts.append(f"currency {self.currency}")
-        parts += self.notes
+        parts += [note for note in self.notes if not note.endswith(".")]
         return ", ".join(parts)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the notes say in whole sentences."""
+        return tuple(note for note in self.notes if note.endswith("."))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -190,13 +195,15 @@ class MetricResult:
         return self.frame.to_dicts()
 
     def __repr__(self) -> str:
-        warnings = [f"warning: {warning}" for warning in self.basis.warnings]
+        remarks = [f"note: {remark}" for remark in self.basis.remarks]
+        warnings = [*remarks, *(f"warning: {warning}" for warning in self.basis.warnings)]
         totals = ", ".join(f"{name} {total}" for name, total in self.totals.items())
         lines = [f"{self.name}: {self.basis.describe()}", str(self.frame)]
         return "\n".join([*lines, *([f"in all: {totals}"] if totals else []), *warnings])
 
     def _repr_html_(self) -> str:
         title = html.escape(f"{self.name}: {self.basis.describe()}")
-        notes = "".join(f"<li>{html.escape(warning)}</li>" for warning in self.basis.warnings)
+        said = (*self.basis.remarks, *self.basis.warnings)
+        notes = "".join(f"<li>{html.escape(each)}</li>" for each in said)
         table = self.frame._repr_html_()
         return f"<p>{title}</p>{table}" + (f"<ul>{notes}</ul>" if notes else "")

@@ -34,9 +34,7 @@ if TYPE_CHECKING:
 
 At = Annotated[
     str | None,
-    typer.Option(
-        "--at", metavar="MOMENT", help="As it was then: a date (its end) or a moment, UTC."
-    ),
+    typer.Option("--at", metavar="MOMENT", help="As it was then: a date (its end) or a moment."),
 ]
 
 Parquet = Annotated[

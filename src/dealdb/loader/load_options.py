@@ -37,6 +37,7 @@ _TERMS = (
     "encoding",
     "sheet",
     "id_from",
+    "at",
     "stages",
     "on_conflict",
     "bad_cells",
@@ -109,6 +110,7 @@ class LoadOptions:
     encoding: str | None = None
     sheet: str | None = None
     id_from: Sequence[str] | str | None = None
+    at: str | None = None
     stages: Any = None
     on_conflict: str = "merge"
     bad_cells: str = "reject"

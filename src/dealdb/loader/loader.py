@@ -71,6 +71,7 @@ class DataLoader:
         encoding: str | None = None,
         sheet: str | None = None,
         id_from: Sequence[str] | str | None = None,
+        at: str | None = None,
         stages: Any = None,
         on_conflict: str | None = None,
         bad_cells: str | None = None,
@@ -125,6 +126,10 @@ class DataLoader:
         id_from
             Columns (headers or fields) that together make the id where the source has none, or ``"row"`` for whole
             rows; the same rows get the same ids whenever they are loaded.
+        at
+            Column that says since when each row is so: what a row changes counts from there on, as with
+            ``save_deal(at=...)``, in the order of the rows. A day is its beginning in the pipeline's zone, a time
+            without a zone UTC. The column is loaded as any other; ``mapping={column: None}`` leaves it out.
         stages
             Table of stages, as a path or anything else that can be loaded: what the stage ids in the source are
             called, their order, probability and outcome. The pipeline takes them from it.
@@ -208,7 +213,8 @@ class DataLoader:
         given = {
             "format": format, "mapping": mapping, "types": types, "dates": dates, "decimal_point": decimal_point,
             "delimiter": delimiter, "null": null, "encoding": encoding, "sheet": sheet, "id_from": id_from,
-            "on_conflict": on_conflict, "bad_cells": bad_cells, "fold": fold, "delete_missing": delete_missing,
+            "at": at, "on_conflict": on_conflict, "bad_cells": bad_cells, "fold": fold,
+            "delete_missing": delete_missing,
         }  # fmt: skip
         if save_mapping is not None:
             checked_name(save_mapping, dry_run=dry_run)

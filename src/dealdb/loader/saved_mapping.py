@@ -26,7 +26,7 @@ CURRENCY_OF = "currency of "
 _NAME = re.compile(r"\w[\w .-]{0,62}")
 _TEXTS = (
     "format", "dates", "decimal_point", "delimiter", "null", "encoding", "sheet", "on_conflict", "bad_cells",
-    "missing_where",
+    "missing_where", "at",
 )  # fmt: skip
 _LISTS = ("id_from", "fold")
 _TABLES = ("mapping", "types")

@@ -7,7 +7,7 @@ A time without a zone is UTC: the one rule that gives every process the same ans
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from dealdb.errors import QueryError
 
@@ -87,42 +87,47 @@ def as_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def midnight(day: date) -> datetime:
+def midnight(day: date, zone: tzinfo = UTC) -> datetime:
     """
-    Beginning of a day, UTC.
+    Beginning of a day in a zone.
 
     Examples
     --------
     >>> midnight(date(2026, 10, 1))
     datetime.datetime(2026, 10, 1, 0, 0, tzinfo=datetime.timezone.utc)
     """
-    return datetime.combine(day, time(), UTC)
+    return datetime.combine(day, time(), zone)
 
 
-def epoch_ms(when: datetime | date) -> int:
+def epoch_ms(when: datetime | date, zone: tzinfo = UTC) -> int:
     """
-    Milliseconds since 1970 of a moment, rounded down; a date means its beginning.
+    Milliseconds since 1970 of a moment, rounded down; a date means its beginning in a zone.
 
     Examples
     --------
     >>> epoch_ms(date(1970, 1, 2)), epoch_ms(datetime(1970, 1, 1, 0, 0, 1))
     (86400000, 1000)
     """
-    moment = when if isinstance(when, datetime) else midnight(when)
+    moment = when if isinstance(when, datetime) else midnight(when, zone)
     # the zone stays: at either end of the calendar there is no such moment in UTC
     return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - EPOCH) // _MS
 
 
-def end_of_day_ms(when: datetime | date) -> int:
+def end_of_day_ms(when: datetime | date, zone: tzinfo = UTC) -> int:
     """
-    Milliseconds since 1970 of a moment, rounded down; a date means its last millisecond.
+    Milliseconds since 1970 of a moment, rounded down; a date means its last millisecond in a zone.
 
     Examples
     --------
     >>> end_of_day_ms(date(1970, 1, 1)), end_of_day_ms(datetime(1970, 1, 1, 0, 0, 1))
     (86399999, 1000)
     """
-    return epoch_ms(when) + (0 if isinstance(when, datetime) else timedelta(days=1) // _MS - 1)
+    if isinstance(when, datetime):
+        return epoch_ms(when)
+    if when == date.max:
+        return epoch_ms(when, zone) + timedelta(days=1) // _MS - 1
+    # by the next midnight: a day may have 23 or 25 hours
+    return epoch_ms(when + timedelta(days=1), zone) - 1
 
 
 def from_epoch_ms(ms: int) -> datetime:

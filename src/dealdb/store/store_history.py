@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from dealdb.connection import Link
+from dealdb.model.fiscal import time_zone
 from dealdb.store.keys import Keys
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
-
     import polars as pl
 
     from dealdb.store.archive.chunk_cache import ChunkCache
+    from dealdb.store.commit.definitions import Definitions
     from dealdb.store.facts.event import Assume
     from dealdb.store.facts.facts import Facts
     from dealdb.store.facts.follower import FactsLog
@@ -37,6 +38,7 @@ class StoreHistory:
         Where the chunks of checkpoints are looked for first; None for the server alone.
     """
 
+    _definitions: Definitions
     _others: OtherPrograms
 
     def __init__(self, link: Link, keys: Keys, cache: ChunkCache | None = None) -> None:
@@ -71,14 +73,20 @@ class StoreHistory:
         return Feed(self.link.apart(), self.keys, since, timeout_s)
 
     def as_of(self, when: datetime | date) -> Snapshot:
-        """All deals as they were at a moment; see ``as_of.replica_as_of``."""
+        """All deals as they were at a moment, days being those of the pipeline; see ``as_of.replica_as_of``."""
         from dealdb.store.history.as_of import is_now, replica_as_of
         from dealdb.store.replica.snapshot import snapshot_of
 
-        others = self._others.snapshot()
-        if others and is_now(when):
+        others, zone = self._others.snapshot(), self.zone_for(when)
+        if others and is_now(when, zone):
             return others
-        return snapshot_of(replica_as_of(self.link, self.keys, when))
+        return snapshot_of(replica_as_of(self.link, self.keys, when, zone))
+
+    def zone_for(self, when: object) -> tzinfo:
+        """Zone in which a date begins and ends: the pipeline's, one round trip; UTC for what is no plain date."""
+        if isinstance(when, datetime) or not isinstance(when, date):
+            return UTC
+        return time_zone(self._definitions.refresh().pipeline.zone)
 
     @property
     def _facts(self) -> FactsLog:

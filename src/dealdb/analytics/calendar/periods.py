@@ -98,9 +98,21 @@ class Periods:
         return cls(period, pipeline.fiscal_start, *common, *rule)
 
     @classmethod
-    def called(cls, label: str, pipeline: Pipeline) -> tuple[str, date, date]:
+    def called(
+        cls, label: str, pipeline: Pipeline, *, calendar: bool = False
+    ) -> tuple[str, date, date]:
         """
         The period of a label, such as ``"2026-03"``, ``"2026-Q1"`` or ``"FY2027-Q1"``.
+
+        Parameters
+        ----------
+        label
+            In any case.
+        pipeline
+            Whose settings.
+        calendar
+            Whether a quarter or year without ``FY`` may be one of the calendar where fiscal ones are called otherwise,
+            and one with ``FY`` the same where fiscal years are those of the calendar.
 
         Returns
         -------
@@ -124,20 +136,29 @@ class Periods:
             examples = "2026-03, 2026-Q1, 2026, or FY2027-Q1 of a fiscal year"
             msg = f"period={str(label)[:40]!r} is no period: write {examples}"
             raise QueryError(msg)
-        year = int(text.removeprefix("FY")[:4])
-        periods = cls.of(kind, pipeline)
+        bare = text.removeprefix("FY")
+        year = int(bare[:4])
+        own = cls.of(kind, pipeline)
         # whatever a year is called by, it is the next one at most
         first, last = (
             date(min(max(year - 1, 2), 9997), 1, 1),
             date(min(max(year + 1, 3), 9998), 12, 31),
         )
-        near = periods.between(first, last)
-        found = near.filter(pl.col("label") == text)["period"].to_list()
-        if not found:
-            example = near["label"][near.height // 2]
-            msg = f"period={text!r}: no {kind} is called so here; they are called like {example}"
-            raise QueryError(msg)
-        return kind, *periods.span(found[0])
+        near = own.between(first, last)
+        plain = cls(kind, week_start=pipeline.week_start)
+        tried = [(own, text), (plain, text), *([] if own.is_fiscal else [(own, bare)])]
+        for periods, name in tried if calendar else tried[:1]:
+            found = periods.between(first, last).filter(pl.col("label") == name)["period"]
+            if len(found):
+                return kind, *periods.span(found[0])
+        example = near["label"][near.height // 2]
+        msg = f"period={text!r}: no {kind} is called so here; they are called like {example}"
+        raise QueryError(msg)
+
+    @property
+    def is_fiscal(self) -> bool:
+        """Whether years are others than those of the calendar."""
+        return self._shift > 0 or self._starts is not None
 
     def start(self, day: pl.Expr) -> pl.Expr:
         """First day of the period that a day is in."""

@@ -11,7 +11,7 @@ from dealdb.model.fiscal import time_zone
 from dealdb.model.moments import EPOCH, epoch_ms
 from dealdb.model.pipeline import Pipeline
 
-_MS_OF_A_DAY = 86_400_000
+DAY_MS = 86_400_000
 
 
 class Zone:
@@ -109,7 +109,7 @@ class Zone:
         86400000
         """
         if day == date.max:
-            return self.midnight_ms(day) + _MS_OF_A_DAY
+            return self.midnight_ms(day) + DAY_MS
         return self.midnight_ms(day + timedelta(days=1))
 
     def days(self, moment: pl.Expr) -> pl.Expr:
@@ -143,4 +143,16 @@ class Zone:
         >>> moments.select(Zone("Europe/Berlin").days_of_ms(pl.col("at"))).to_series().to_list()
         [datetime.date(2026, 4, 1), None]
         """
-        return self.days(ms.cast(pl.Datetime("ms", "UTC")))
+        return self.days(as_moments(ms))
+
+
+def as_moments(ms: pl.Expr) -> pl.Expr:
+    """
+    Moments of a column of whole milliseconds since 1970, as datetimes in UTC.
+
+    Examples
+    --------
+    >>> pl.select(as_moments(pl.lit(82_800_000))).item().isoformat()
+    '1970-01-01T23:00:00+00:00'
+    """
+    return ms.cast(pl.Datetime("ms", "UTC"))

@@ -10,9 +10,9 @@ from typing import Any, TypeAlias, cast
 
 import polars as pl
 
+from dealdb.analytics.calendar.zone import Zone, as_moments
 from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.doubts import alike_groups
-from dealdb.analytics.history.days import as_moments, day_of_ms, end_ms, midnight_ms, zone_of
 from dealdb.analytics.history.linked import links_of
 from dealdb.analytics.history.money import COLUMNS, MARK, priced, said_of, with_unpriced
 from dealdb.analytics.history.state import last_values, values_until
@@ -88,10 +88,10 @@ class Past:
             msg = f"as_of={self.as_of} is after {self.now}, the moment of these deals: ask a later one, or the database"
             raise QueryError(msg)
 
-    @property
-    def zone(self) -> str:
+    @cached_property
+    def zone(self) -> Zone:
         """Time zone in which days begin."""
-        return zone_of(self.facts.pipeline)
+        return Zone.of(self.facts.pipeline)
 
     @cached_property
     def pipeline(self) -> Pipeline:
@@ -116,7 +116,7 @@ class Past:
     @cached_property
     def day(self) -> date:
         """The last day that counts."""
-        return day_of_ms(self.moment - 1, self.zone)
+        return self.zone.day_of_moment(self.moment - 1)
 
     def bounds(self, since: Day, until: Day) -> tuple[int | None, int, Window]:
         """
@@ -128,8 +128,8 @@ class Past:
             If one is not a date, they are the wrong way round, or it ends before the first fact.
         """
         window = Window.of(since, until)
-        first = None if window.since is None else midnight_ms(window.since, self.zone)
-        end = self.moment if window.until is None else midnight_ms(window.until, self.zone)
+        first = None if window.since is None else self.zone.midnight_ms(window.since)
+        end = self.moment if window.until is None else self.zone.midnight_ms(window.until)
         self._check(end, "until", window.until)
         return first, min(end, self.moment), window
 
@@ -140,7 +140,7 @@ class Past:
     def _check(self, moment: int, option: str, given: object) -> None:
         first = self.facts.first
         if given is not None and first is not None and moment <= first:
-            day = day_of_ms(first, self.zone)
+            day = self.zone.day_of_moment(first)
             msg = f"{option}={given} is before the first fact, which is of {day}: nothing is known of the time before"
             raise QueryError(msg)
 
@@ -394,7 +394,7 @@ def spine(
     return found.join(rows, how="cross", maintain_order="left_right")
 
 
-def _moment(as_of: Moment, zone: str) -> int:
+def _moment(as_of: Moment, zone: Zone) -> int:
     if isinstance(as_of, datetime):
         return epoch_ms(as_of)
-    return end_ms(cast("date", day_of("as_of", as_of)), zone)
+    return zone.end_of_day_ms(cast("date", day_of("as_of", as_of)))

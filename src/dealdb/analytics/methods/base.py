@@ -15,6 +15,16 @@ from dealdb.errors import QueryError
 from dealdb.store.facts.facts import Facts
 from dealdb.store.replica.snapshot import Snapshot
 
+_ASSUMED = (
+    "{:,} deals have values from before they came here: these are taken as so since the deal's 'created' (the stage "
+    "of a closed one since 'closed'), so ages, stays and moves before the load are assumed, not known; dealdb history "
+    "load adds what was so, and assume='none' (--assume none) leaves out what is assumed."
+)
+_UNDATED = (
+    "{:,} deals were loaded without 'created': they count from the load on, as if created then; load their day of "
+    "creation, or take them as older with assume='backfill' (--assume backfill)."
+)
+
 
 class FactSource(Protocol):
     """Gives what happened to the deals."""
@@ -114,6 +124,10 @@ class HistoryMethods:
         notes = ["as it was recorded"] if options.get("time") == "recorded" else []
         if facts.n_assumed:
             notes.append(f"values before their record assumed of {facts.n_assumed:,} deals")
+            notes.append(_ASSUMED.format(facts.n_assumed))
+        is_event = options.get("time", "event") == "event"
+        if is_event and options.get("assume", "birth") == "birth" and (n := _undated(facts)):
+            notes.append(_UNDATED.format(n))
         return Past(
             facts=facts,
             compile=self._compile,
@@ -156,6 +170,17 @@ class HistoryMethods:
         time = choice("time", options.get("time", "event"), ("event", "recorded"))
         assume = choice("assume", options.get("assume", "birth"), ("birth", "backfill", "none"))
         return self._facts(time=time, assume=assume, known=known).with_present_names()
+
+
+def _undated(facts: Facts) -> int:
+    """Deals that came together, as those of a load do, and don't say when they were created."""
+    commits = facts.commits.group_by(begin="at").agg(commits=pl.len())
+    # saves of one millisecond are no load
+    lives = facts.lives.join(commits, on="begin").filter(pl.len().over("begin") > pl.col("commits"))
+    if lives.is_empty():
+        return 0
+    created = facts.of("created").filter(pl.col("value").is_not_null())["life"].unique()
+    return lives.filter(~pl.col("life").is_in(created.implode())).height
 
 
 def _without_history() -> QueryError:

@@ -15,7 +15,6 @@ from dealdb.analytics.estimates.bootstrap import cluster_interval
 from dealdb.analytics.estimates.scores import scored
 from dealdb.analytics.exact import column_scale
 from dealdb.analytics.flags import UNPRICED
-from dealdb.analytics.history.days import day_of_ms, midnight_ms
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import Day, choice, day_of, whole_number
 from dealdb.analytics.prediction.ends import WON, ends
@@ -141,7 +140,7 @@ def _grid(past: Past, since: Day, horizon_days: int, every: str) -> list[date]:
         raise QueryError(msg)
     past.bounds(first, None)
     # the horizon ends at a midnight: that of the day after as_of is the last
-    ended = day_of_ms(past.moment, past.zone) - timedelta(days=horizon_days)
+    ended = past.zone.day_of_moment(past.moment) - timedelta(days=horizon_days)
     if ended < first:
         msg = f"no horizon of {horizon_days} days from {first} on is over by {past.day}: since has to be earlier"
         raise QueryError(msg)
@@ -154,9 +153,9 @@ def _grid(past: Past, since: Day, horizon_days: int, every: str) -> list[date]:
 
 def _pairs(past: Past, day: date, horizon_days: int, names: tuple[str, ...]) -> pl.DataFrame:
     """Deals that were open at a midnight, with what had become of them when the horizon was over."""
-    moment = midnight_ms(day, past.zone)
+    moment = past.zone.midnight_ms(day)
     over = day + timedelta(days=horizon_days)
-    then = _worth(past, stood(past, midnight_ms(over, past.zone), _MONEY), over)
+    then = _worth(past, stood(past, past.zone.midnight_ms(over), _MONEY), over)
     # an overdue deal is expected, too, as a forecast has it
     due = (pl.col("expected_close") < over).fill_null(value=False)
     return (

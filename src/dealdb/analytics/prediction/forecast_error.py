@@ -14,7 +14,6 @@ from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.estimates.scores import mape, wape
 from dealdb.analytics.exact import column_scale
 from dealdb.analytics.flags import UNPRICED
-from dealdb.analytics.history.days import day_of_ms, end_ms
 from dealdb.analytics.history.money import said_of
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import Day, whole_number
@@ -133,9 +132,9 @@ def _periods(past: Past, period: str, since: Day, until: Day) -> list[tuple[date
     begin = past.facts.first
     if begin is None:
         return []
-    day = day_of_ms(begin if first is None else max(first, begin), past.zone)
-    after = day_of_ms(past.moment, past.zone)
-    last = day_of_ms(max(end - 1, 0), past.zone)
+    day = past.zone.day_of_moment(begin if first is None else max(first, begin))
+    after = past.zone.day_of_moment(past.moment)
+    last = past.zone.day_of_moment(max(end - 1, 0))
     found = Periods.of(period, past.pipeline).between(day, after)
     if found.height > _MOST_PERIODS:
         msg = f"more than {_MOST_PERIODS} periods: choose a later since"
@@ -162,10 +161,10 @@ def _told(
     inside = pl.col("closed").is_between(start, last).fill_null(value=False)
     due = (pl.col("expected_close").is_between(start, last)).fill_null(value=False)
     won = pl.col("cause") == WON
-    end = end_ms(last, past.zone)
+    end = past.zone.end_of_day_ms(last)
     final = stood(past, end, names).filter(won & inside)
     for days in ahead:
-        moment = end_ms(last - timedelta(days=days), past.zone)
+        moment = past.zone.end_of_day_ms(last - timedelta(days=days))
         if known is None or moment <= known:
             continue
         state = stood(past, moment, names)
@@ -180,7 +179,7 @@ def _part(
     worth = past.priced(
         deals.with_columns(value="amount"),
         is_closed=pl.col("cause") != 0,
-        as_of=day_of_ms(at - 1, past.zone),
+        as_of=past.zone.day_of_moment(at - 1),
     )
     return _weighed(past, worth).with_columns(
         period=pl.lit(start),

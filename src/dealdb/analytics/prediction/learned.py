@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from dealdb.analytics.calendar.zone import DAY_MS
 from dealdb.analytics.estimates.chain import Chain
-from dealdb.analytics.history.days import DAY_MS
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.history.spans import EXITED, OPEN
 from dealdb.analytics.prediction.ends import LOST, WON, kinds, open_stages

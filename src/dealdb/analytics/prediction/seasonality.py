@@ -10,7 +10,6 @@ import polars as pl
 
 from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.estimates.seasons import LEAST_YEARS, seasonal
-from dealdb.analytics.history.days import day_of_ms
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import choice, whole_number
 from dealdb.analytics.prediction.ends import WON
@@ -133,7 +132,7 @@ def _values(
     if not isinstance(begin, date):
         return [], 0
     periods = Periods(period)
-    after = day_of_ms(past.moment, past.zone)
+    after = past.zone.day_of_moment(past.moment)
     if begin >= after:
         return [], 0
     spine = periods.between(begin, after).select("period").filter(pl.col("period") < after)

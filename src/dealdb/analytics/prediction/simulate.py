@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from dealdb.analytics.calendar.periods import Periods
+from dealdb.analytics.calendar.zone import DAY_MS
 from dealdb.analytics.estimates.draws import Draws
 from dealdb.analytics.estimates.outcomes import won_within
 from dealdb.analytics.estimates.totals import MOST_EXACT, Outlook, exact_outlook, simulated
 from dealdb.analytics.exact import column_scale, from_units
-from dealdb.analytics.history.days import DAY_MS, midnight_ms
 from dealdb.analytics.history.money import BLANK
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import Day, Window, choice, day_of, whole_number
@@ -200,7 +200,7 @@ def _window(past: Past, since: Day, until: Day) -> tuple[Window, int]:
     if last is None:
         msg = "simulate needs until: the day before which deals are won"
         raise QueryError(msg)
-    end = midnight_ms(last, past.zone)
+    end = past.zone.midnight_ms(last)
     if end < past.moment:
         msg = f"until={last} is before as_of, {past.day}: what was won by then is known"
         raise QueryError(msg)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from dealdb.analytics.calendar.zone import DAY_MS
 from dealdb.analytics.estimates.curves import first_at_most, incidence, kaplan_meier
 from dealdb.analytics.exact import ratio
-from dealdb.analytics.history.days import DAY_MS
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.history.spans import EXITED
 from dealdb.analytics.options import Day, choice

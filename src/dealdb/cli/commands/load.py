@@ -87,6 +87,10 @@ def load(
             metavar="COLUMN,...", help="Make ids from these columns; row: from whole rows."
         ),
     ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Column that says since when each row is so."),
+    ] = None,
     on_conflict: Annotated[
         str | None,
         typer.Option(
@@ -185,6 +189,7 @@ def load(
         "encoding": encoding,
         "sheet": sheet,
         "id_from": names(id_from),
+        "at": at,
         "on_conflict": on_conflict,
         "bad_cells": bad_cells,
         "fold": names(fold),

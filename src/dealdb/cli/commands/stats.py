@@ -251,6 +251,8 @@ def _note_basis(result: MetricResult, *, by_label: bool) -> None:
         note(f"in all: {', '.join(shown)}")
     deals = "1 deal" if basis.n == 1 else f"{basis.n:,} deals"
     note(f"basis: {basis.describe().replace(f'n {basis.n:,}', deals, 1)}")
+    for remark in basis.remarks:
+        note(f"note: {remark}")
     for warning in result.basis.warnings:
         note(f"warning: {in_labels(result.name, warning) if by_label else warning}")
 

@@ -13,7 +13,7 @@ from dealdb.loader.chunk import Chunk, Reject
 from dealdb.loader.columns.headers import CLOSE_DATE
 from dealdb.loader.columns.plan import ColumnPlan, Plan
 
-# after a header: a second thing that can be wrong with its cells
+# after a header, also repeatedly: another thing that can be wrong with its cells
 MORE = "\0more"
 # lines that are shown of each column
 MAX_LINES = 3
@@ -46,7 +46,8 @@ class CellCounts:
 
     def add(self, rejects: Sequence[Reject], bad: Mapping[str, int]) -> None:
         """Take in the cells of one more chunk."""
-        self.n.update(bad)
+        # rows that are rejected for another cell leave none
+        self.n.update({header: n for header, n in bad.items() if n})
         for reject in rejects:
             for header in (reject.column, *reject.others):
                 lines = self.lines.setdefault(header, [])
@@ -82,7 +83,7 @@ def divided(
 ) -> tuple[dict[str, BadCells], dict[str, BadCells]]:
     """Bad cells that take their row with them, as an id does, and those that can be left out alone."""
     ids = {each.header for each in columns if each.field.name == "id"} | {"id"}
-    fatal = {key: cells for key, cells in bad.items() if key.removesuffix(MORE) in ids}
+    fatal = {key: cells for key, cells in bad.items() if key.split(MORE)[0] in ids}
     return fatal, {key: cells for key, cells in bad.items() if key not in fatal}
 
 
@@ -95,12 +96,12 @@ def rejects(chunk: Chunk, bad: Mapping[str, BadCells], chosen: pl.Series) -> Ite
     faults = zip(*(cells.rows.gather(rows).to_list() for cells in bad.values()), strict=True)
     values = {
         header: chunk.frame[header].gather(rows).to_list()
-        for header in {key.removesuffix(MORE) for key in bad} & set(chunk.frame.columns)
+        for header in {key.split(MORE)[0] for key in bad} & set(chunk.frame.columns)
     }
     for n, (place, is_bad) in enumerate(zip(places, faults, strict=True)):
         found = list(compress(bad, is_bad))
         cause = bad[found[0]]
-        header = found[0].removesuffix(MORE)
+        header = found[0].split(MORE)[0]
         yield Reject(
             line=place.line,
             column=header,
@@ -109,7 +110,7 @@ def rejects(chunk: Chunk, bad: Mapping[str, BadCells], chosen: pl.Series) -> Ite
             message=f"expected {cause.expected}",
             raw=place.raw,
             offset=place.offset,
-            others=tuple(key.removesuffix(MORE) for key in found[1:]),
+            others=tuple(key.split(MORE)[0] for key in found[1:]),
         )
 
 

@@ -38,7 +38,7 @@ from dealdb.model.schema import (
     Field,
     FieldType,
 )
-from dealdb.store.commit.batch import Batch
+from dealdb.store.commit.batch import AT, Batch
 
 # rows of one id in a chunk; each is a commit of its own
 MOST_REPEATS = 5_000
@@ -159,7 +159,12 @@ def _batches(
 
 
 def encode_chunk(
-    chunk: Chunk, plan: Plan, closed_stages: Collection[str], *, leave_bad: bool = False
+    chunk: Chunk,
+    plan: Plan,
+    closed_stages: Collection[str],
+    *,
+    leave_bad: bool = False,
+    at: tuple[pl.Series, Mapping[str, BadCells]] | None = None,
 ) -> Encoded:
     """
     Texts of the good rows of a chunk, and a reject for each bad one.
@@ -174,6 +179,8 @@ def encode_chunk(
         Stages in which a close date is the actual one.
     leave_bad
         Whether a bad cell is left out alone, and its row kept.
+    at
+        Since when each row is so, and the cells that don't say it: their rows are rejected in any case.
     """
     chunk = plan.completed(chunk)
     present = [column for column in plan.columns if column.header in chunk.frame.columns]
@@ -182,6 +189,8 @@ def encode_chunk(
     plan.respell(texts)
     bad, left = bad_cells.divided(bad, present) if leave_bad else (bad, {})
     texts = bad_cells.emptied(texts, left, plan)
+    if at:
+        texts[AT], bad = at[0], {**bad, **at[1]}
     keep = bad_cells.fit(chunk.frame.height, bad)
     rejects = [*chunk.rejects, *bad_cells.rejects(chunk, bad, ~keep)]
     number, spared = bad_cells.spared(left, plan, chunk.frame.height)
@@ -196,7 +205,7 @@ def encode_chunk(
         for plan in present
         if plan.field.name in texts
     }
-    given = _given(chunk, present)
+    given = [[*names, AT] if at else names for names in _given(chunk, present)]
     group = shape if shape is not None else pl.repeat(0, ids.len(), dtype=pl.Int32, eager=True)
     if left:
         group = group * len(spared) + number.filter(keep)
@@ -243,14 +252,17 @@ def _texts(
             if chunk.types.get(column.header) in NUMBER_TYPES:
                 # decimal commas are the way of texts, not of what was a number before
                 column = replace(column, point=".")
-            if _loses_noise(chunk, column):
+            is_float = chunk.types.get(column.header) is FieldType.FLOAT
+            if is_float and column.field.type in (FieldType.INT, FieldType.DECIMAL):
                 cells = without_noise(cells)
             found, n_times = _typed(cells, column, is_encoded=is_encoded)
             if n_times:
                 dropped[column.header] = n_times
             if found.null_count() > cells.null_count():
                 misfits = found.is_null() & cells.is_not_null()
-                bad[column.header] = BadCells(misfits, *_expected(column))
+                is_chance = column.field.name == "probability"
+                expected = _PROBABILITY if is_chance else _EXPECTED[column.field.type]
+                bad[column.header] = BadCells(misfits, *expected)
         name = column.field.name
         texts[name] = (_later(texts[name], found) if name in texts else found).alias(name)
     ids = texts.setdefault("id", _nothing(chunk.frame.height))
@@ -259,11 +271,6 @@ def _texts(
         header = next((each.header for each in columns if each.field.name == "id"), "id")
         bad[header] = BadCells(nameless, *_NO_ID)
     return texts, bad, dropped
-
-
-def _loses_noise(chunk: Chunk, column: ColumnPlan) -> bool:
-    is_float = chunk.types.get(column.header) is FieldType.FLOAT
-    return is_float and column.field.type in (FieldType.INT, FieldType.DECIMAL)
 
 
 def _is_encoded(chunk: Chunk, column: ColumnPlan) -> bool:
@@ -277,10 +284,6 @@ def _later(one: pl.Series, other: pl.Series) -> pl.Series:
     """The later of two dates, as texts, or the one that is there: a deal may have been lost before it was won."""
     is_other = (other > one).fill_null(value=False) | one.is_null()
     return other.zip_with(is_other, one)
-
-
-def _expected(column: ColumnPlan) -> tuple[str, str]:
-    return _PROBABILITY if column.field.name == "probability" else _EXPECTED[column.field.type]
 
 
 def _nothing(height: int) -> pl.Series:

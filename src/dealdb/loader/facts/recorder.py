@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import polars as pl
 
 from dealdb.errors import LoadError
-from dealdb.loader.facts.crm import read_crm
+from dealdb.loader.columns.stage_flags import told
+from dealdb.loader.facts.fitted import FittedFacts, read_fitted
 from dealdb.loader.facts.history_report import HistoryReport
-from dealdb.loader.facts.plain import NotPlain, PlainFacts, read_plain
-from dealdb.loader.side_table import read_table
-from dealdb.model.pipeline import Pipeline
+from dealdb.loader.facts.retold import retold
+from dealdb.model.pipeline import Kind, Pipeline
 from dealdb.model.schema import Field, Schema
 from dealdb.store.replica.snapshot import Snapshot
 
@@ -42,6 +42,14 @@ class FactStore(Protocol):
 
     def known_facts(self) -> tuple[pl.DataFrame, pl.Series]:
         """Facts that were imported, and ids of deals that there ever were."""
+        ...
+
+    def cover_stages(self, names: Iterable[str]) -> Pipeline:
+        """Give stages that are new a meaning by their names."""
+        ...
+
+    def set_pipeline(self, pipeline: Pipeline) -> None:
+        """Replace the stages."""
         ...
 
     def record(self, facts: pl.DataFrame, fields: Iterable[Field], stages: Iterable[str]) -> int:
@@ -84,7 +92,6 @@ class DealHistory:
         _check_zone(zone)
         read = self._read(store, rows_or_file, source, stages, zone)
         facts = read.frame
-        facts = facts.with_columns(pl.coalesce("source", pl.lit(source, pl.String)).alias("source"))
         recorded, ids = store.known_facts()
         _check_merges(
             pl.concat([recorded.select("id", "op", "value"), facts.select("id", "op", "value")])
@@ -92,13 +99,14 @@ class DealHistory:
         fresh = _new(facts, recorded)
         is_stage = (pl.col("field") == "stage") & pl.col("value").is_not_null()
         named = facts.filter(is_stage)["value"].unique().sort().to_list()
-        if not dry_run:
+        if fresh.height and not dry_run:
+            _cover(store, pipeline, named, read.outcomes)
             store.record(fresh.sort("place"), read.fields, named)
         n_rejected = sum(read.reasons.values())
         return HistoryReport(
-            read=facts.height + n_rejected,
+            read=facts.height + read.repeated + n_rejected,
             new=fresh.height,
-            known=facts.height - fresh.height,
+            known=facts.height + read.repeated - fresh.height,
             rejected=n_rejected,
             unknown_deals=facts.filter(~pl.col("id").is_in(ids.implode()))["id"].n_unique(),
             unknown_stages=sum(name not in pipeline for name in named),
@@ -109,25 +117,17 @@ class DealHistory:
 
     def _read(
         self, store: FactStore, rows_or_file: Any, source: str | None, stages: Any, zone: str
-    ) -> PlainFacts:
-        """Facts of a source: of the plain form, else of the form that its headers tell."""
-        again = _repeatable(rows_or_file)
+    ) -> FittedFacts:
+        """Facts of a source, of whatever form its headers tell."""
         is_program = source is not None and source.partition("-")[0] in PROGRAMS
-        if not is_program:
-            try:
-                plain = read_plain(again, store.schema(), zone)
-            except NotPlain:
-                pass
-            else:
-                return replace(plain, frame=_labelled(plain.frame, _labels(stages)))
-        table = _stage_rows(stages) if isinstance(stages, Mapping) else stages
-        return read_crm(
-            again,
+        return read_fitted(
+            _rows(rows_or_file),
             store.schema(),
             store.pipeline(),
             lambda: store.snapshot(["id", "created"]).frame,
             form=source if is_program else None,
-            stages=table,
+            label=None if is_program else source,
+            stages=_stage_rows(stages) if isinstance(stages, Mapping) else stages,
             zone=zone,
         )
 
@@ -136,12 +136,32 @@ class DealHistory:
         return self._store().spans()
 
 
-def _repeatable(source: Any) -> Any:
-    """Rows that can be looked at twice."""
+def _cover(
+    store: FactStore,
+    known: Pipeline,
+    names: Iterable[str],
+    outcomes: Mapping[str, Collection[Kind]],
+) -> None:
+    """Have the stages that are new, with what the source says of them, as a load of deals does."""
+    covered = store.cover_stages(names)
+    better = told(covered, known, outcomes)
+    if better != covered:
+        store.set_pipeline(better)
+
+
+def _rows(source: Any) -> Any:
+    """Rows that can be looked at twice, with moments as texts, which keep it that they name no zone."""
     is_rows = isinstance(source, Iterable) and not isinstance(
         source, str | Path | Mapping | bytes | pl.DataFrame
     )
-    return list(source) if is_rows and not hasattr(source, "read") else source
+    if not is_rows or hasattr(source, "read") or hasattr(source, "columns"):
+        return source
+    return [_plain_row(row) for row in source]
+
+
+def _plain_row(row: Any) -> Any:
+    at = row.get("at") if isinstance(row, Mapping) else None
+    return {**row, "at": at.isoformat()} if isinstance(at, date) else row
 
 
 def _stage_rows(labels: Mapping[Any, Any]) -> list[dict[str, str]]:
@@ -156,29 +176,6 @@ def _check_zone(zone: str) -> None:
         raise LoadError(msg) from problem
 
 
-def _labels(stages: Any) -> Mapping[str, str]:
-    """Names of stages by the ids that a source has for them."""
-    if stages is None or isinstance(stages, Mapping):
-        return {str(key): str(name) for key, name in (stages or {}).items()}
-    table = read_table(stages)
-    names = {column.lower(): column for column in table.columns}
-    key = next((names[each] for each in ("stage_id", "id") if each in names), None)
-    label = next((names[each] for each in ("label", "name", "stage") if each in names), None)
-    if key is None or label is None:
-        msg = "stages: a file of stages has the columns stage_id and label"
-        raise LoadError(msg)
-    pairs = table.select(pl.col(key, label).cast(pl.String)).drop_nulls()
-    return dict(pairs.iter_rows())
-
-
-def _labelled(facts: pl.DataFrame, labels: Mapping[str, str]) -> pl.DataFrame:
-    if not labels:
-        return facts
-    named = pl.col("value").replace(dict(labels))
-    is_stage = pl.col("field") == "stage"
-    return facts.with_columns(value=pl.when(is_stage).then(named).otherwise("value"))
-
-
 def _new(facts: pl.DataFrame, recorded: pl.DataFrame) -> pl.DataFrame:
     """Facts that are not known yet, each once."""
     fresh = facts.unique(_SAME, keep="first", maintain_order=True).join(
@@ -190,7 +187,8 @@ def _new(facts: pl.DataFrame, recorded: pl.DataFrame) -> pl.DataFrame:
     keyed = fresh.filter(is_keyed).unique(_KEYED, keep="first", maintain_order=True)
     others = recorded.filter(pl.col("op") != "retract")
     keyed = keyed.join(others, on=_KEYED, how="anti", nulls_equal=True)
-    return pl.concat([fresh.filter(~is_keyed.fill_null(value=False)), keyed])
+    fresh = pl.concat([fresh.filter(~is_keyed.fill_null(value=False)), keyed])
+    return fresh.filter(~retold(fresh, recorded))
 
 
 def _ties(facts: pl.DataFrame) -> int:

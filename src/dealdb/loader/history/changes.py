@@ -28,6 +28,8 @@ STATUS = "\0status"
 CREATION = "\0creation"
 # how mark and name of a program stand in the source of a fact
 AUTOMATIC = "automatic"
+# where facts of plain tables are from that don't say it
+NO_SOURCE = "import"
 LATE = "late"
 
 
@@ -59,7 +61,7 @@ class Changes:
     percent
         Whether probabilities count to 100 whatever they are.
     flagged
-        ``ROW`` and ``closed``: whether a row is of a closed deal; None where only its stage says so.
+        ``ROW``, ``is_closed`` and ``is_won``: what the flags of a row say; None where only its stage says so.
     creates
         Whether the first row of a deal is its creation.
     n_stubs

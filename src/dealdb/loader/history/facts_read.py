@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from dealdb.loader.chunk import Reject
+from dealdb.model.pipeline import Kind
 
 FACT_SCHEMA: Mapping[str, pl.DataType] = {
     "id": pl.String(),
@@ -21,6 +22,7 @@ FACT_SCHEMA: Mapping[str, pl.DataType] = {
     "source": pl.String(),
     "key": pl.String(),
     "place": pl.UInt32(),
+    "derived": pl.Boolean(),
 }
 # what a fact can do; those of the first line need a field
 FIELD_OPS = ("set", "clear", "unknown", "retract")
@@ -37,8 +39,9 @@ class FactsRead:
     frame
         A row a fact, ordered by deal and moment, with the columns of ``FACT_SCHEMA``: ``id``; ``at``, milliseconds
         since 1970, UTC; ``precision`` (``ms``, ``s`` or ``day``); ``field``, null for the end of a deal; ``value``,
-        the text that the store keeps; ``op``; ``who``; ``source``; ``key``, what the source calls the change; and
-        ``place``, which orders facts of one moment.
+        the text that the store keeps; ``op``; ``who``; ``source``; ``key``, what the source calls the change;
+        ``place``, which orders facts of one moment; and ``derived``: whether it depends on what stages mean, as what a
+        close date is.
     openings
         Values that hold since the creation of a deal, where the source doesn't say when that was: columns as in
         ``frame``, with ``at`` null, and ``before``, the moment of the change that ended the value.
@@ -48,6 +51,8 @@ class FactsRead:
         Rows of the source, those that were rejected among them.
     rejected
         Rejected rows by ``column: code``.
+    outcomes
+        What the source, or the table of stages, says of stages: won, lost or open.
     unknown_stages
         Different ids of stages that have no label, where stages are ids or a table of them was given.
     ties
@@ -72,6 +77,7 @@ class FactsRead:
     rejects_file: Path | None
     read: int
     rejected: Mapping[str, int]
+    outcomes: Mapping[str, Collection[Kind]]
     unknown_stages: int
     ties: int
     imprecise: int

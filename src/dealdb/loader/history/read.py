@@ -116,6 +116,7 @@ def read_facts(
         rejects_file=file.path,
         read=table.height - changes.n_stubs + len(table.rejects),
         rejected=dict(file.reasons),
+        outcomes=reading.outcomes,
         unknown_stages=len(reading.unknown_stages),
         ties=n_ties,
         imprecise=int((frame["precision"] == "day").sum()),

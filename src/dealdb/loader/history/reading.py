@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping
 
 import polars as pl
 
+from dealdb.loader.cells.truth_words import is_true
+from dealdb.loader.columns.stage_flags import outcomes_in
 from dealdb.loader.history.changes import (
     CLOSE_DATE,
     CREATION,
@@ -24,9 +26,11 @@ from dealdb.loader.history.sequence.merges import circles, once_each
 from dealdb.loader.history.sequence.statuses import with_outcomes
 from dealdb.loader.history.stages import KnownStages
 from dealdb.loader.history.stored_values import stored_values
+from dealdb.model.pipeline import Kind
 
 # columns of what is wrong with a row
 BAD = (ROW, "column", "value", "code", "message")
+_FLAG_FIELDS = {"value": "stage", "is_closed": "is_closed", "is_won": "is_won"}
 _MOMENT = "expected a date and time such as 2026-01-31T09:30:00Z"
 
 
@@ -49,6 +53,8 @@ class FactReading:
 
     Attributes
     ----------
+    outcomes
+        What flags of the source, or the table of stages, say of stages.
     unknown_stages
         Ids of stages without a label.
     n_repeated
@@ -71,6 +77,7 @@ class FactReading:
         self._wanted = None if fields is None else self._named(fields)
         self._now_ms = now_ms
         self._bad: list[pl.DataFrame] = []
+        self.outcomes: dict[str, set[Kind]] = {}
         self.unknown_stages: set[str] = set()
         self.n_repeated = 0
 
@@ -89,13 +96,14 @@ class FactReading:
         frame = self._with_values(self._labelled(frame))
         closed = self._closed_stages(frame)
         facts = self._styled(frame)
+        facts = facts.with_columns(pl.lit(value=False).alias("derived"))
         facts = with_outcomes(facts, self._stages.outcomes(), self._zone, OPENING)
         facts = once_each(facts)
         facts = split_close_dates(_with_lives(facts), closed, self._changes.crm, self._zone)
         if self._wanted is not None:
             is_end = pl.col("op").is_in(END_OPS)
             facts = facts.filter(is_end | pl.col("field").is_in(list(self._wanted)))
-        return facts
+        return facts.with_columns(pl.col("derived").fill_null(value=False))
 
     def bad(self) -> pl.DataFrame:
         """What is wrong with which row."""
@@ -160,15 +168,15 @@ class FactReading:
         """Changes that say what they do."""
         given = pl.col("op").str.strip_chars().str.to_lowercase()
         frame = frame.with_columns(given.fill_null("set").alias("op"))
-        op, no_value = pl.col("op"), pl.col("value").is_null()
+        op, no_value, no_name = pl.col("op"), pl.col("value").is_null(), pl.col("name").is_null()
         known = [*FIELD_OPS, *END_OPS, GONE]
         frame = self._reject(
             frame, ~op.is_in(known), "unknown-op",
             f"expected one of {', '.join([*FIELD_OPS, *END_OPS])}", column="op", value=op,
         )  # fmt: skip
         frame = self._reject(
-            frame, op.is_in(FIELD_OPS) & (op != "retract") & pl.col("name").is_null(), "missing-field",
-            "expected the name of a field", column="field",
+            frame, op.is_in(FIELD_OPS) & (no_name & (op != "retract") | (pl.col("name") == "id")),
+            "missing-field", "expected the name of a field, which the id is not", column="field",
         )  # fmt: skip
         frame = self._reject(
             frame, (op == "merge") & no_value, "missing-survivor",
@@ -268,10 +276,14 @@ class FactReading:
     def _closed_stages(self, frame: pl.DataFrame) -> list[str]:
         names = frame.filter((pl.col("field") == "stage") & pl.col("value").is_not_null())
         flagged: list[str] = []
-        if self._changes.flagged is not None:
-            told = names.join(self._changes.flagged, on=ROW).filter(pl.col("closed"))
-            flagged = told["value"].unique().to_list()
         known = names["value"].unique().sort().to_list()
+        self.outcomes = self._stages.told(known)
+        if self._changes.flagged is not None:
+            told = names.join(self._changes.flagged, on=ROW)
+            flagged = told.filter(is_true(pl.col("is_closed")))["value"].unique().to_list()
+            for name, kind in outcomes_in(told, _FLAG_FIELDS):
+                if name not in self._stages.told([name]):
+                    self.outcomes.setdefault(name, set()).add(kind)
         return self._stages.closed_among(known, flagged)
 
     def _styled(self, frame: pl.DataFrame) -> pl.DataFrame:

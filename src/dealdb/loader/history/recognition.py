@@ -57,7 +57,7 @@ class HistoryForm:
 _ENTRIES = "hubspot-entries"
 _SALESFORCE_ID = "opportunityid"
 FORMS = (
-    HistoryForm("plain", "id, at, field, value", ("id", "at", "field", "value"), plain.long_rows),
+    HistoryForm("plain", "id, at, field, value", ("id", "at", "field"), plain.long_rows),
     HistoryForm(
         "plain-wide", "id, at and a column a field", ("id", "at"), plain.wide_rows,
         frozenset({"field", "oldvalue", "newvalue"}),
@@ -127,7 +127,8 @@ def recognised(table: HistoryTable, wanted: str | None) -> HistoryForm:
         known = ", ".join([*programs, *names_of(FORMS)])
         msg = f"there is no form of history {wanted!r}; those are {known}"
         raise LoadError(msg)
-    found = [form for form in FORMS if form.fits(table)]
+    # what has neither rows nor columns says nothing, in any form
+    found = [form for form in FORMS if form.fits(table)] if table.headers else among[:1]
     if len(found) > 1:
         msg = (
             f"{table.name} mixes several forms of history ({', '.join(names_of(found))}); its columns are "

@@ -31,6 +31,10 @@ class KnownStages:
         kinds = ((self.labels[str(row["id"])], kind_of(row["won"], row["closed"])) for row in rows)
         self._said = {label: kind for label, kind in kinds if kind is not None}
 
+    def told(self, names: Collection[str]) -> dict[str, set[Kind]]:
+        """What the table says of these stages."""
+        return {name: {self._said[name]} for name in names if name in self._said}
+
     def closed_among(self, names: Collection[str], flagged: Collection[str]) -> list[str]:
         """Stages that are won or lost: by the collection, else by the source, else by their names."""
         proposed = self._pipeline.covering(names)

@@ -288,17 +288,8 @@ class KeptTable(ABC):
             msg = f"delete takes values of {', '.join(names)}; clear() deletes all rows"
             raise QueryError(msg)
         wanted = [pl.col(name) == str(given) for name, given in key.items()]
-        n = 0
-
-        def change(kept: Versioned) -> Any:
-            nonlocal n
-            rows = kept.live().filter(*wanted)
-            n = rows.height
-            gone = rows.with_columns(pl.lit(None, dtype=pl.String).alias(value))
-            return kept.with_rows(gone) if n else None
-
-        self._table().change(change)
-        return n
+        nothing = pl.lit(None, dtype=pl.String).alias(value)
+        return self._remove(wanted, lambda kept, rows: kept.with_rows(rows.with_columns(nothing)))
 
     def clear(self, *, forget: bool = False) -> int:
         """
@@ -334,12 +325,19 @@ class KeptTable(ABC):
         if forget:
             # what can't be read can be removed all the same
             return int(self._table().forget())
+        return self._remove([], lambda kept, _: kept.emptied())
+
+    def _remove(
+        self, wanted: Sequence[pl.Expr], without: Callable[[Versioned, pl.DataFrame], Any]
+    ) -> int:
+        """Take away the rows that are wanted, by what makes a table without them; how many there were."""
         n = 0
 
         def change(kept: Versioned) -> Any:
             nonlocal n
-            n = kept.live().height
-            return kept.emptied() if n else None
+            rows = kept.live().filter(*wanted)
+            n = rows.height
+            return without(kept, rows) if n else None
 
         self._table().change(change)
         return n

@@ -31,6 +31,7 @@ from dealdb.loader.writing.delete_missing import Missing, refuse
 from dealdb.loader.writing.findings import Findings, repeated_lines
 from dealdb.loader.writing.kept_chunks import KeptChunks
 from dealdb.loader.writing.resume import Trail, begun_of
+from dealdb.loader.writing.row_moments import RowMoments
 from dealdb.loader.writing.sending import DEFAULT_BATCH, DEFAULT_CELLS, Sender
 from dealdb.model.pipeline import Kind, Pipeline
 from dealdb.store.commit.batch import Batch
@@ -110,6 +111,8 @@ class Load:
         self._spellings = Spellings(
             options.fold, options.mapping, lambda: (store.snapshot(), store.pipeline())
         )
+        zone = self._pipeline.zone
+        self._moments = RowMoments(options.at, zone) if options.at is not None else None
         self._plan = Plan(columns=(), mapping={}, notes=())
         self._refused = ""
         # why the source can't be all that there is
@@ -227,6 +230,8 @@ class Load:
         self._profile.add(chunk)
         self._spellings.add(chunk)
         self._findings.look_at(chunk)
+        if self._moments:
+            self._moments.check(chunk)
 
     def _decide_first(self) -> Iterator[Chunk]:
         small = (self._source.bytes_total or 0) <= KEPT_BYTES
@@ -317,8 +322,9 @@ class Load:
 
     def _encode(self, chunk: Chunk) -> Encoded:
         closed = [*self._pipeline.names(Kind.WON), *self._pipeline.names(Kind.LOST)]
+        at = self._moments.of(chunk) if self._moments else None
         encoded = encode_chunk(
-            chunk, self._plan, closed, leave_bad=self._options.bad_cells == "null"
+            chunk, self._plan, closed, leave_bad=self._options.bad_cells == "null", at=at
         )
         self._rejected.add(encoded.rejects)
         self._rejected.note(encoded.bad_rows)
@@ -369,14 +375,9 @@ class Load:
         types = {column.header: column.field.name for column in self._plan.columns}
         empty = self._profile.empty
         return tuple(
-            MappedColumn(
-                header=name,
-                field=field,
-                type=self._type_of(types.get(name)),
-                is_empty=name in empty,
-            )
+            MappedColumn(header=name, field=field, type=self._type_of(types.get(name)), is_empty=name in empty)
             for name, field in self._plan.mapping.items()
-        )
+        )  # fmt: skip
 
     def _type_of(self, field: str | None) -> str:
         if field is None:

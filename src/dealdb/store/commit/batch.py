@@ -10,6 +10,9 @@ import polars as pl
 
 from dealdb.store.encoding import packed
 
+# beside the fields: since when each deal is so, milliseconds since 1970
+AT = "\0at"
+
 
 class Batch:
     """
@@ -18,9 +21,10 @@ class Batch:
     Parameters
     ----------
     frame
-        String columns, ``id`` among them; each id once, and no other null clears more than its field.
+        String columns, ``id`` among them; each id once, and no other null clears more than its field. ``AT`` may be
+        beside them.
     likely_new
-        Whether none of them is expected to exist: then it is worth trying to add them.
+        Whether none of them is expected to exist: then it is worth trying to add them; not with ``AT``.
     keeps
         Fields that stay as they are though it doesn't give them, where all others are cleared; None to clear none.
     """
@@ -33,7 +37,7 @@ class Batch:
         keeps: frozenset[str] | None = None,
     ) -> None:
         self.frame = frame
-        self.likely_new = likely_new
+        self.likely_new = likely_new and AT not in frame.columns
         self.keeps = keeps
 
     @classmethod
@@ -48,7 +52,7 @@ class Batch:
     @property
     def fields(self) -> list[str]:
         """Fields that its deals give."""
-        return [name for name in self.frame.columns if name != "id"]
+        return [name for name in self.frame.columns if name not in ("id", AT)]
 
     @property
     def given(self) -> list[str]:
@@ -85,7 +89,13 @@ class Batch:
 
     @property
     def _given(self) -> list[pl.Series]:
-        return [column for column in self.frame if column.null_count() < len(self)]
+        filled = (column for column in self.frame if column.null_count() < len(self))
+        return [column for column in filled if column.name != AT]
+
+    @property
+    def ats(self) -> list[int] | None:
+        """Since when each deal is so; None for now."""
+        return self.frame[AT].to_list() if AT in self.frame.columns else None
 
     def make_ready(self) -> None:
         """Do now the part of adding the deals that needs no server."""

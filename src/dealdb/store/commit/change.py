@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import msgpack
 
 from dealdb.store.bounds.wall import Reading
+
+if TYPE_CHECKING:
+    from dealdb.store.commit.batch import Batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,8 @@ class Change(NamedTuple):
         Note to keep with the commit, or None.
     at
         Of a deal that is saved by hand: since when, as the payload says, milliseconds since 1970; 0 for now.
+    zone
+        Of a deal that is saved by hand: the pipeline's, in which the day of closing is; empty for none.
     """
 
     kind: str
@@ -108,10 +115,60 @@ class Change(NamedTuple):
     values: bytes = b""
     mark: Mark | None = None
     at: int = 0
+    zone: str = ""
 
     def __repr__(self) -> str:
         # without the deals
         return f"<Change {self.kind!r} of {len(self.ids)} deals>"
+
+
+def setting_one(
+    version: str, deal_id: str, texts: Mapping[str, str | None], condition: Condition, at: int
+) -> Change:
+    """One deal, saved by hand."""
+    said = [[deal_id], list(texts), [[text] for text in texts.values()]]
+    payload = msgpack.packb([*said, [at]] if at else said)
+    return Change("set", version, payload, (deal_id,), condition, texts, at=at)
+
+
+def setting_all(version: str, batch: Batch, condition: Condition, mark: Mark | None) -> Change:
+    """A batch of deals."""
+    columns = batch.columns
+    said = [batch.ids, list(columns), list(columns.values())]
+    return Change(
+        kind="set",
+        version=version,
+        payload=msgpack.packb([*said, batch.ats] if batch.ats else said),
+        ids=batch.ids,
+        condition=condition,
+        mark=mark,
+    )
+
+
+def adding(version: str, batch: Batch, mark: Mark | None) -> Change:
+    """A batch of new deals."""
+    return Change(
+        kind="add",
+        version=version,
+        payload=batch.packed,
+        values=batch.values,
+        ids=batch.ids,
+        mark=mark,
+    )
+
+
+def deleting(
+    version: str, ids: Sequence[str], condition: Condition, mark: Mark | None = None
+) -> Change:
+    """Deals that go away."""
+    return Change(
+        kind="delete",
+        version=version,
+        payload=msgpack.packb([ids]),
+        ids=ids,
+        condition=condition,
+        mark=mark,
+    )
 
 
 def version_of(text: str | bytes) -> str:

@@ -36,8 +36,9 @@
 --       10 load      name of a load that continues after this commit, '' or absent for none
 --       11 note      how far it is then; kept with the commit
 --       12 hand      for a set of one deal: 'hand' where somebody moves it now, so that winning and losing it sets `closed`,
---                    and reopening it clears that; '' or absent for what is copied from elsewhere; '@' and the moment
---                    behind it where the payload has ats
+--                    and reopening it clears that; '' or absent for what is copied from elsewhere. Behind it '@' and
+--                    the moment where the payload has ats, then ' offset zone': the pipeline's zone, and by how many
+--                    milliseconds it is ahead of UTC at that moment; without them the day of closing is that of UTC
 --       13...        for a set of one deal, may be absent: the number of fields, their names, then their texts; those to
 --                    clear come last and have none. The payload says the same, and need not be unpacked then
 --       12           for an add: msgpack [fields, columns], which says the same as the payload
@@ -133,7 +134,7 @@ local of_deals = kind == 'set' or kind == 'mend' or kind == 'delete'
 local one = kind == 'set' and ARGV[13] ~= nil
 local change, ids, fields, columns, ats
 -- of one deal that is saved by hand: since when
-local told = kind == 'set' and tonumber(string.match(ARGV[12] or '', '@(%d+)$')) or nil
+local told = kind == 'set' and tonumber(string.match(ARGV[12] or '', '@(%d+)')) or nil
 -- what is read of the hashes: _row, _rev, then the fields in their order
 local names, n_ids, n_fields = nil, 0, 0
 if one then
@@ -240,7 +241,7 @@ for _, each in ipairs(ats or {}) do latest = math.max(latest, each) end
 if latest > time + FUTURE_MS then return {'future', digits(time)} end
 local stamps, clears = kind == 'set' and updated > 0, kind == 'mend' or (kind == 'set' and not (one and #texts[1] == n_fields))
 -- kind of the stage that a deal is moved to by hand, from one of another kind
-local outcome = nil
+local outcome, ahead_ms = nil, 0
 if kind == 'set' then
   local by_hand, stage = string.sub(ARGV[12] or '', 1, 4) == 'hand' and n_ids == 1, nil
   for j = 1, n_fields do
@@ -269,6 +270,12 @@ if kind == 'set' then
       outcome = kind_of(after)
       if outcome == kind_of(before) then outcome = nil end
     end
+    local offset, zone = string.match(ARGV[12], ' (-?%d+) (%S+)$')
+    if outcome and outcome ~= 'open' and zone then
+      -- the day would be that of a zone that is no longer in force
+      if zone ~= (parsed and parsed.zone or 'UTC') then return {'stale'} end
+      ahead_ms = tonumber(offset)
+    end
   end
 end
 local moment, closing = nil, nil
@@ -289,7 +296,7 @@ if stamps or (outcome and outcome ~= 'open') then
   end
   moment = text_of(time)
   -- a deal is closed on the day on which it was won or lost
-  closing = told and text_of(told) or moment
+  closing = text_of((told or time) + ahead_ms)
 end
 local stamp = stamps and moment
 if outcome then

@@ -11,13 +11,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
-import msgpack
-
 from dealdb.connection import Link
 from dealdb.errors import ConflictError, DealNotFound, SchemaError, StoreError
+from dealdb.model.fiscal import time_zone
+from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, FieldType, Schema, check_field_name
 from dealdb.model.values import encode, encode_id, infer, widened
-from dealdb.store.commit.change import Change, Condition, Mark, Reply
+from dealdb.store.commit.change import (
+    Condition,
+    Mark,
+    Reply,
+    adding,
+    deleting,
+    setting_all,
+    setting_one,
+)
 from dealdb.store.commit.definitions import Definitions
 from dealdb.store.commit.writers import Writers
 from dealdb.store.deal import SaveResult, Written
@@ -70,7 +78,10 @@ class DealWriter:
             schema, texts = self._encoded(deal, deal_id)
             self._cover_stage(texts.get("stage"))
             version = self._definitions.version_of(schema)
-            reply = self._writers.commit(_setting_one(version, deal_id, texts, condition, at))
+            change = setting_one(version, deal_id, texts, condition, at)
+            if "stage" in texts:
+                change = change._replace(zone=_known_zone(self._definitions.pipeline))
+            reply = self._writers.commit(change)
             match reply.status:
                 case "ok" | "repeat":
                     seq, inserted, _, _ = reply.counts
@@ -124,7 +135,7 @@ class DealWriter:
         for _ in range(_MAX_TRIES):
             current = self._current(schema, used)
             version, sent = self._definitions.version_of(current), batch.within(current)
-            reply = self._writers.commit(_setting_all(version, sent, _at_most(max_rev), mark))
+            reply = self._writers.commit(setting_all(version, sent, _at_most(max_rev), mark))
             match reply.status:
                 case "ok" | "repeat":
                     return _written(reply)
@@ -175,7 +186,7 @@ class DealWriter:
         for _ in range(_MAX_TRIES):
             version = self._definitions.version_of(self._current(schema, used))
             replies = self._writers.commit_all(
-                [_adding(version, batch, mark) for batch, mark in noted[n_added:]]
+                [adding(version, batch, mark) for batch, mark in noted[n_added:]]
             )
             n_added += sum(reply.is_done for reply in replies)
             if n_added == len(batches) or replies[-1].status == "known":
@@ -207,7 +218,7 @@ class DealWriter:
         condition = _revision(expect_rev)
         for _ in range(_MAX_TRIES):
             version = self._definitions.version_of(self._definitions.schema)
-            reply = self._writers.commit(_deleting(version, [deal_id], condition))
+            reply = self._writers.commit(deleting(version, [deal_id], condition))
             match reply.status:
                 case "ok" | "repeat":
                     return True
@@ -252,7 +263,7 @@ class DealWriter:
         """
         for _ in range(_MAX_TRIES):
             version = self._definitions.version_of(self._definitions.schema)
-            reply = self._writers.commit(_deleting(version, ids, _at_most(max_rev), mark))
+            reply = self._writers.commit(deleting(version, ids, _at_most(max_rev), mark))
             match reply.status:
                 case "ok" | "repeat":
                     return _written(reply).updated
@@ -322,54 +333,19 @@ class DealWriter:
         )
 
 
+def _known_zone(pipeline: Pipeline) -> str:
+    """The zone of a pipeline; empty where this machine doesn't know it, which keeps nobody from saving a deal."""
+    try:
+        time_zone(pipeline.zone)
+    except SchemaError:
+        return ""
+    return pipeline.zone
+
+
 def _check_ids(batch: Batch) -> None:
     if batch.repeats:
         msg = "a batch names each deal once; this one names some twice"
         raise SchemaError(msg, field="id")
-
-
-def _setting_one(
-    version: str, deal_id: str, texts: Mapping[str, str | None], condition: Condition, at: int
-) -> Change:
-    said = [[deal_id], list(texts), [[text] for text in texts.values()]]
-    payload = msgpack.packb([*said, [at]] if at else said)
-    return Change("set", version, payload, (deal_id,), condition, texts, at=at)
-
-
-def _setting_all(version: str, batch: Batch, condition: Condition, mark: Mark | None) -> Change:
-    columns = batch.columns
-    return Change(
-        kind="set",
-        version=version,
-        payload=msgpack.packb([batch.ids, list(columns), list(columns.values())]),
-        ids=batch.ids,
-        condition=condition,
-        mark=mark,
-    )
-
-
-def _adding(version: str, batch: Batch, mark: Mark | None) -> Change:
-    return Change(
-        kind="add",
-        version=version,
-        payload=batch.packed,
-        values=batch.values,
-        ids=batch.ids,
-        mark=mark,
-    )
-
-
-def _deleting(
-    version: str, ids: Sequence[str], condition: Condition, mark: Mark | None = None
-) -> Change:
-    return Change(
-        kind="delete",
-        version=version,
-        payload=msgpack.packb([ids]),
-        ids=ids,
-        condition=condition,
-        mark=mark,
-    )
 
 
 def _written(reply: Reply) -> Written:

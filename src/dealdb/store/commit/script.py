@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from hashlib import sha1
 from importlib.resources import files
 from itertools import count
@@ -16,12 +17,15 @@ from zlib import crc32
 
 from dealdb.connection import Link
 from dealdb.errors import ServerRefused, StoreError
+from dealdb.model.fiscal import time_zone
+from dealdb.model.moments import from_epoch_ms
 from dealdb.store.commit.change import Change, Reply
 from dealdb.store.commit.durability import Wait, is_reached
 from dealdb.store.keys import Keys
 
 _SCRIPT = files("dealdb.store.commit").joinpath("commit.lua").read_bytes()
 _SCRIPT_SHA1 = sha1(_SCRIPT, usedforsecurity=False).hexdigest()
+_MS, _NO_TIME = timedelta(milliseconds=1), timedelta()
 _Command: TypeAlias = tuple[str | bytes, ...]
 
 
@@ -133,9 +137,19 @@ class CommitScript:
         if change.values:
             arguments += [*([] if mark else ["", ""]), change.values]
         elif change.texts and not mark:
-            hand = f"hand@{change.at}" if change.at else "hand"
-            arguments += ["", "", hand, *_flat(change.texts)]
+            arguments += ["", "", _hand(change), *_flat(change.texts)]
         return arguments
+
+
+def _hand(change: Change) -> str:
+    """What says that somebody saves a deal: since when, and how far the pipeline's zone is ahead of UTC then."""
+    hand = f"hand@{change.at}" if change.at else "hand"
+    if not change.zone:
+        return hand
+    zone = time_zone(change.zone)
+    # clocks that don't agree matter only where they stand on both sides of a change of the offset
+    moment = from_epoch_ms(change.at).astimezone(zone) if change.at else datetime.now(zone)
+    return f"{hand} {(moment.utcoffset() or _NO_TIME) // _MS} {change.zone}"
 
 
 def _flat(texts: Mapping[str, str | None]) -> list[str]:

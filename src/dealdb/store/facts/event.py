@@ -24,7 +24,6 @@ from dealdb.store.facts.from_log import (
     present_pipeline,
     present_schema,
 )
-from dealdb.store.facts.state import zone_of
 from dealdb.store.ledger.ledger import Ledger
 
 Assume: TypeAlias = Literal["birth", "none", "backfill"]
@@ -250,7 +249,7 @@ def _assumed(
         .join(texts, on=load, how="left", maintain_order="left")
     )
     earliest = pl.col("ended").fill_null(-1)
-    zone = zone_of(pipeline)
+    zone = pipeline.zone
     day = pl.from_epoch("at", time_unit="ms").dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
     is_born = (pl.col("created") < day.dt.date()) & (pl.col("birth") >= earliest)
     ever = (
@@ -291,7 +290,7 @@ def _own_values(loaded: pl.DataFrame, pipeline: Pipeline) -> pl.DataFrame:
         pl.col("value").filter(pl.col("field") == name).first().alias(name)
         for name in ("stage", "created", "closed")
     )
-    zone = zone_of(pipeline)
+    zone = pipeline.zone
     own = own.with_columns(pl.col("created", "closed").str.to_date("%Y-%m-%d", strict=False))
     is_closed = pl.col("stage").is_in(ended)
     return own.select(

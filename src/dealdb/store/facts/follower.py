@@ -9,12 +9,13 @@ import polars as pl
 
 from dealdb.connection import Link
 from dealdb.connection.fork import renew_in_child
+from dealdb.model.fiscal import time_zone
 from dealdb.model.moments import end_of_day_ms
 from dealdb.store.archive.chunk_cache import ChunkCache
 from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.facts.event import Assume, event_facts
 from dealdb.store.facts.facts import Facts
-from dealdb.store.facts.from_log import recorded_facts
+from dealdb.store.facts.from_log import present_pipeline, recorded_facts
 from dealdb.store.facts.kept_tables import KeptTables, whole_ledger
 from dealdb.store.history.reading import is_known, read_history
 from dealdb.store.keys import Keys
@@ -84,8 +85,8 @@ class FactsLog:
         Parameters
         ----------
         known
-            Only what was recorded until then counts, that moment included; a date means the end of that day. None for
-            all.
+            Only what was recorded until then counts, that moment included; a date means the end of that day in the
+            pipeline's zone. None for all.
         assume
             As of ``event_facts``.
 
@@ -95,7 +96,8 @@ class FactsLog:
         """
         with self._lock:
             ledger = self._current()
-            until = ledger.until(None if known is None else end_of_day_ms(known))
+            zone = time_zone(present_pipeline(ledger).zone)
+            until = ledger.until(None if known is None else end_of_day_ms(known, zone))
             if (until, assume) not in self._events:
                 # a few views, not one for each moment that was ever asked for
                 while len(self._events) >= _MOST_VIEWS:

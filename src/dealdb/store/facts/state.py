@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, datetime
 
 import polars as pl
 
 from dealdb.errors import QueryError
 from dealdb.model.columns import dtype_of
-from dealdb.model.moments import epoch_ms, from_epoch_ms
-from dealdb.model.pipeline import Pipeline
+from dealdb.model.fiscal import time_zone
+from dealdb.model.moments import end_of_day_ms, epoch_ms, from_epoch_ms
 from dealdb.store.facts.facts import Facts
 from dealdb.store.replica.snapshot import Snapshot
-
-_DAY_MS = 24 * 60 * 60 * 1000
 
 
 def state_before(facts: Facts, moment: int, names: Iterable[str] | None = None) -> pl.DataFrame:
@@ -36,8 +33,7 @@ def state_before(facts: Facts, moment: int, names: Iterable[str] | None = None) 
 
     Examples
     --------
-    >>> from dealdb.model.pipeline import Pipeline
-    >>> from dealdb.model.schema import Schema
+    >>>     >>> from dealdb.model.schema import Schema
     >>> from dealdb.store.facts.fold import folded
     >>> rows = pl.DataFrame({"id": ["1"], "at": [5], "field": ["stage"], "value": ["Lead"]})
     >>> facts = folded(rows, Schema.standard(), Pipeline())
@@ -76,8 +72,8 @@ def snapshot_at(facts: Facts, when: datetime | date) -> Snapshot:
     QueryError
         If it lies before the first fact.
     """
-    zone = ZoneInfo(zone_of(facts.pipeline))
-    moment = epoch_ms(when) if isinstance(when, datetime) else _end_of(when, zone)
+    zone = time_zone(facts.pipeline.zone)
+    moment = epoch_ms(when) if isinstance(when, datetime) else end_of_day_ms(when, zone) + 1
     if facts.first is not None and moment <= facts.first:
         first = from_epoch_ms(facts.first).astimezone(zone).date()
         msg = f"as_of: {when.isoformat()} is before the first fact, which is of {first.isoformat()}"
@@ -89,15 +85,3 @@ def snapshot_at(facts: Facts, when: datetime | date) -> Snapshot:
         pipeline=facts.pipeline,
         seq=int(seqs[-1]) if len(seqs) else 0,
     )
-
-
-def zone_of(pipeline: Pipeline) -> str:
-    """Zone in which days begin; UTC where the pipeline has none."""
-    return str(getattr(pipeline, "zone", None) or "UTC")
-
-
-def _end_of(day: date, zone: ZoneInfo) -> int:
-    """Moment at which a day is over."""
-    if day == date.max:
-        return epoch_ms(day) + _DAY_MS
-    return epoch_ms(datetime.combine(day + timedelta(days=1), time(), zone))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime, tzinfo
 
 from dealdb.connection import Link
 from dealdb.model.moments import end_of_day_ms
@@ -21,14 +21,16 @@ _FOLD_ENTRIES = 500
 _CLOCKS_AGREE_S = 10
 
 
-def replica_as_of(link: Link, keys: Keys, when: datetime | date) -> Replica:
+def replica_as_of(link: Link, keys: Keys, when: datetime | date, zone: tzinfo = UTC) -> Replica:
     """
     Replica of the collection as it was after the last commit that was made until a moment, that moment included.
 
     Parameters
     ----------
     when
-        A datetime (without a zone: UTC), or a date, which means the end of that day, UTC.
+        A datetime (without a zone: UTC), or a date, which means the end of that day.
+    zone
+        In which days end.
 
     Raises
     ------
@@ -40,7 +42,7 @@ def replica_as_of(link: Link, keys: Keys, when: datetime | date) -> Replica:
     That of ``last_until``; then a checkpoint where one is old enough, and a read of the history since then, or of all
     of it.
     """
-    return replica_at(link, keys, last_until(link, keys, end_of_day_ms(when)))
+    return replica_at(link, keys, last_until(link, keys, end_of_day_ms(when, zone)))
 
 
 def replica_at(link: Link, keys: Keys, until: int) -> Replica:
@@ -58,9 +60,9 @@ def replica_at(link: Link, keys: Keys, until: int) -> Replica:
     return replica
 
 
-def is_now(when: datetime | date) -> bool:
-    """Whether a moment is the present, as far as clocks agree, or still to come."""
-    return end_of_day_ms(when) >= (time.time() - _CLOCKS_AGREE_S) * 1000
+def is_now(when: datetime | date, zone: tzinfo = UTC) -> bool:
+    """Whether a moment is the present, as far as clocks agree, or still to come; a date ends in a zone."""
+    return end_of_day_ms(when, zone) >= (time.time() - _CLOCKS_AGREE_S) * 1000
 
 
 def _fold(replica: Replica, entries: Iterator[Entry], until: int) -> None:

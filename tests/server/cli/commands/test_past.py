@@ -101,3 +101,47 @@ def test_money_in_one_currency(run: Run, history: DealDatabase) -> None:
     refused = run("time-in-stage", "--to", "USD")
     assert refused.code
     assert "this metric has none" in refused.err
+
+
+def test_what_is_assumed_of_loaded_deals_is_said(db: DealDatabase, run: Run) -> None:
+    """A new user's first look at an export: nothing that is assumed stands there as a fact."""
+    old = [{"id": n, "stage": "Lead", "amount": 10, "created": "2017-03-01"} for n in range(3)]
+    undated = [{"id": f"u{n}", "stage": "Lead", "amount": 100} for n in range(5)]
+    db.loader.load([*old, *undated], bar=False)
+    result = db.analytics.waterfall(since=datetime.now(UTC).date())
+    created = result.frame.filter(bucket="created").row(0, named=True)
+    assert created["n"] == 5
+    assumed, loaded = result.basis.remarks
+    assert assumed.startswith("3 deals have values from before they came here")
+    assert loaded.startswith("5 deals were loaded without 'created'")
+    assert not any("came here" in part for part in result.basis.describe().split(", "))
+    shown = run("waterfall", "--since", "monday")
+    assert f"note: {assumed}" in shown.err
+    assert f"note: {loaded}" in shown.err
+    # each of the ways out that they name
+    ages = run("ageing", "--assume", "none")
+    assert "came here" not in ages.err
+    assert run("waterfall", "--since", "today", "--assume", "backfill").err.count("note: ") == 1
+    recorded = db.analytics.ageing(time="recorded")
+    assert recorded.basis.remarks == ()
+    db.loader.load([{**deal, "created": "2020-01-01"} for deal in undated], bar=False)
+    assert len(db.analytics.ageing().basis.remarks) == 1
+
+
+def test_deals_that_people_save_are_no_load(db: DealDatabase) -> None:
+    for n in range(3):
+        db.save_deal({"id": n, "stage": "Lead"})
+    assert db.analytics.ageing().basis.remarks == ()
+
+
+def test_days_can_be_named_and_what_is_needed_is_said(
+    history: DealDatabase,
+    run: Run,
+) -> None:
+    for day in ("monday", "Yesterday", "today"):
+        assert run("waterfall", "--since", day).code == 0
+    found = run("forecast")
+    assert found.code == 2
+    assert "forecast needs --since and --until" in found.err
+    assert "waterfall needs --since" in run("waterfall").err
+    assert "not a date" in run("waterfall", "--since", "mondays").err

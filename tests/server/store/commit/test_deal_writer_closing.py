@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgpack
 import pytest
@@ -347,6 +348,72 @@ def test_another_client_says_whether_it_is_by_hand(
     assert closed(link) == (day(link) if expected else None)
     assert Store(link).snapshot().frame["name"].to_list() == [None] * len(ids)
     assert store.check().ok
+
+
+FAR_EAST, FAR_WEST = "Pacific/Kiritimati", "Pacific/Pago_Pago"
+
+
+def day_in(zone: str, link: Link) -> str:
+    """Day of the last commit in a zone, by the server's clock."""
+    moment = datetime.fromtimestamp(int(last_entry(link)[b"time"]) / 1000, ZoneInfo(zone))
+    return moment.date().isoformat()
+
+
+@pytest.mark.parametrize("zone", [FAR_EAST, FAR_WEST, "Europe/Berlin", "UTC"])
+def test_the_day_is_that_of_the_pipelines_zone(store: Store, link: Link, zone: str) -> None:
+    """At any moment one of the first two has another day than UTC."""
+    store.set_pipeline(replace(PIPELINE, zone=zone))
+    store.save({"id": 1, "stage": "Lead"})
+    store.save({"id": 1, "stage": "Done"})
+    assert closed(link) == day_in(zone, link)
+    store.save({"id": 2, "stage": "Gone"})
+    assert closed(link, "2") == day_in(zone, link)
+    assert (
+        store.snapshot().frame["closed"].to_list() == [date.fromisoformat(day_in(zone, link))] * 2
+    )
+    assert store.check().ok
+
+
+@pytest.mark.parametrize(
+    ("at", "zone", "expected"),
+    [
+        ("2026-01-31T22:30Z", "Europe/Berlin", "2026-01-31"),
+        ("2026-01-31T23:30Z", "Europe/Berlin", "2026-02-01"),
+        # summer time
+        ("2026-06-30T22:30Z", "Europe/Berlin", "2026-07-01"),
+        ("2026-01-01T04:59Z", "America/New_York", "2025-12-31"),
+        ("1970-01-01T04:30Z", "America/New_York", "1969-12-31"),
+        ("2026-01-31T23:30Z", "UTC", "2026-01-31"),
+    ],
+)
+def test_a_moment_that_is_said_has_its_day_in_the_zone(
+    db: DealDatabase, link: Link, at: str, zone: str, expected: str
+) -> None:
+    db.set_pipeline(replace(PIPELINE, zone=zone))
+    db.save_deal({"id": 1, "stage": "Done"}, at=at)
+    assert closed(link) == expected
+
+
+@pytest.mark.parametrize("zones", [("UTC", FAR_EAST), (FAR_EAST, FAR_WEST), (FAR_WEST, "UTC")])
+def test_the_zone_in_force_decides_not_the_one_last_seen(
+    store: Store, link: Link, zones: tuple[str, str]
+) -> None:
+    before, after = (replace(PIPELINE, zone=zone) for zone in zones)
+    store.set_pipeline(before)
+    store.save({"id": 1, "stage": "Lead"})
+    Store(link).set_pipeline(after)
+    assert store._definitions.pipeline == before
+    store.save({"id": 1, "stage": "Done"})
+    assert closed(link) == day_in(zones[1], link)
+
+
+def test_a_zone_that_this_machine_does_not_know_keeps_nobody_from_saving(
+    store: Store, link: Link
+) -> None:
+    put_pipeline(link, '{"zone":"Mars/Olympus","stages":[["Done","won",null,null]]}')
+    store = Store(link)
+    store.save({"id": 1, "stage": "Done"})
+    assert closed(link) == day(link)
 
 
 def test_old_pipelines_say_nothing_and_it_is_on(link: Link, store: Store) -> None:

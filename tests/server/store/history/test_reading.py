@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from connected import pause
 from dealdb import DealDatabase
 from dealdb.errors import QueryError, StoreDamaged
+from dealdb.model.pipeline import Kind, Pipeline, Stage
 from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.checkpoint.write import write_checkpoint
 from dealdb.store.history.reading import read_history
@@ -114,6 +116,36 @@ def test_as_of_shows_each_moment(db: DealDatabase) -> None:
     assert len(before_all) == 0
     assert db.as_of(datetime.now(UTC)).query.frame().equals(db.query.frame())
     assert db.as_of(date.today() + timedelta(days=1)).query.frame().equals(db.query.frame())  # noqa: DTZ011
+
+
+@pytest.mark.parametrize("name", ["Pacific/Kiritimati", "Pacific/Pago_Pago", "UTC"])
+def test_a_day_ends_in_the_zone_of_the_pipeline(db: DealDatabase, name: str) -> None:
+    """At any moment one of the first two has another day than UTC."""
+    db.set_pipeline(Pipeline(zone=name))
+    before = datetime.now(ZoneInfo(name)).date()
+    db.save_deal({"id": 1, "stage": "Lead"})
+    today = datetime.now(ZoneInfo(name)).date()
+    assert len(db.as_of(today)) == len(db.as_of(str(today))) == 1
+    assert len(db.as_of(before - timedelta(days=1))) == 0
+    assert len(db.as_of(today, time="event", known=today)) == 1
+    with pytest.raises(QueryError, match="before the first fact"):
+        db.as_of(before - timedelta(days=1), time="event")
+    [commit] = [each for each in db.changes(0, timeout_s=0) if each.deals]
+    known = db.as_of(today, time="event", known=before - timedelta(days=1))
+    assert len(known) == 0
+    assert commit.when.astimezone(ZoneInfo(name)).date() in (before, today)
+
+
+@pytest.mark.parametrize("name", ["America/New_York", "Asia/Tokyo", "UTC"])
+def test_a_save_of_a_day_is_so_from_its_beginning_in_the_zone(db: DealDatabase, name: str) -> None:
+    db.set_pipeline(Pipeline((Stage("Done", Kind.WON),), zone=name))
+    db.save_deal({"id": 1, "stage": "Done"}, at="2026-02-10")
+    assert db.get_deal(1) == {"id": "1", "stage": "Done", "closed": date(2026, 2, 10)}
+    begin = datetime(2026, 2, 10, tzinfo=ZoneInfo(name))
+    later = begin + timedelta(milliseconds=1)
+    assert db.as_of(later, time="event").get_deal(1) is not None
+    with pytest.raises(QueryError, match="which is of 2026-02-10"):
+        db.as_of(begin, time="event")
 
 
 def test_view_has_queries_metrics_and_deals_of_then(db: DealDatabase) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from fractions import Fraction
+from typing import Any
 
 import hypothesis.strategies as st
 import polars as pl
@@ -85,12 +86,37 @@ def test_periods_are_found_by_day_and_by_label(pipeline: Pipeline, kind: str, da
         ("", "is no period"),
         ("2026-13", "no month is called so here"),
         ("FY2027-Q1", "no quarter is called so here; they are called like 2027-Q"),
+        ("FY2026-03", "is no period"),
+        ("9999-12", "no month is called so here"),
+        ("0000-Q1", "no quarter is called so here; they are called like"),
         ("2026-02-30", "no day is called so here"),
     ],
 )
 def test_a_label_of_nothing_is_refused(label: str, says: str) -> None:
     with pytest.raises(QueryError, match=says):
         Periods.called(label, Pipeline())
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "start", "end"),
+    [
+        ("2026-Q1", {}, "2026-01-01", "2026-04-01"),
+        ("2026-Q4", {"fiscal_start": 2}, "2026-10-01", "2027-01-01"),
+        ("2026-03", {}, "2026-03-01", "2026-04-01"),
+        ("2026-12", {}, "2026-12-01", "2027-01-01"),
+        ("2026", {}, "2026-01-01", "2027-01-01"),
+        ("FY2027-Q1", {"fiscal_start": 2}, "2026-02-01", "2026-05-01"),
+        ("FY2026-Q4", {"fiscal_start": 2}, "2025-11-01", "2026-02-01"),
+        ("FY2026-Q1", {"fiscal_start": 2, "fiscal_name": "start"}, "2026-02-01", "2026-05-01"),
+        ("FY2027-Q1", {}, "2027-01-01", "2027-04-01"),
+        ("FY2027", {"fiscal_start": 4}, "2026-04-01", "2027-04-01"),
+    ],
+)
+def test_quarters_and_years_are_those_of_the_calendar_too(
+    text: str, options: dict[str, Any], start: str, end: str
+) -> None:
+    found = Periods.called(text, Pipeline(**options), calendar=True)[1:]
+    assert found == (date.fromisoformat(start), date.fromisoformat(end))
 
 
 @pytest.mark.parametrize(

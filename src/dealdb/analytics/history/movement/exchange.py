@@ -7,7 +7,6 @@ from dataclasses import replace
 import polars as pl
 
 from dealdb.analytics.conversion import Conversion
-from dealdb.analytics.history.days import day_of_ms
 from dealdb.analytics.history.money import priced
 from dealdb.analytics.history.movement.ends import AFTER, BEFORE, after
 from dealdb.analytics.history.past import Past
@@ -73,7 +72,7 @@ def opened_at(past: Past, deals: pl.DataFrame, first: int) -> pl.DataFrame:
     """Deals with the value of the first end by the rate of the day before it, and ``unpriced`` for that."""
     if past.convert is None:
         return deals
-    money = replace(past.convert, as_of=day_of_ms(first - 1, past.zone))
+    money = replace(past.convert, as_of=past.zone.day_of_moment(first - 1))
     # what counts of the first end is what was open then
     day = money.day(pl.lit(value=False), pl.lit(None, pl.Date))
     return _priced(deals, money, BEFORE, OPENED, day)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from dealdb.analytics.history.days import as_days, as_moments
+from dealdb.analytics.calendar.zone import as_moments
 from dealdb.analytics.history.outcomes.closings import (
     closing_events,
     count,
@@ -79,7 +79,7 @@ def activity(past: Past, *, since: Day = None, until: Day = None) -> MetricResul
         amount_changes=count(pl.col("_amount")),
         created=count(pl.col("_birth")),
         closed=count(pl.col("_closing")),
-        days_active=as_days(pl.col("at"), past.zone).n_unique().cast(pl.UInt32),
+        days_active=past.zone.days_of_ms(pl.col("at")).n_unique().cast(pl.UInt32),
         last=as_moments(pl.col("at").max()),
         bulk=count(pl.col("_change") & pl.col("_bulk")),
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 
 import polars as pl
 
+from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.exact import column_scale, quotients, ratio
 from dealdb.analytics.flags import UNPRICED
 from dealdb.analytics.history.outcomes.closings import (
@@ -17,7 +19,6 @@ from dealdb.analytics.history.outcomes.closings import (
     in_groups,
     money,
 )
-from dealdb.analytics.history.outcomes.quota_period import QuotaPeriod
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import Window
 from dealdb.analytics.result import MIXED, MetricResult
@@ -67,12 +68,8 @@ def attainment(past: Past, quotas: pl.DataFrame, period: str) -> MetricResult:
     if len(keys) != 1:
         msg = "quotas are those of the values of one column: give by= a column, like 'owner'"
         raise QueryError(msg)
-    asked = QuotaPeriod.read(
-        period,
-        fiscal_start=getattr(past.facts.pipeline, "fiscal_start", 1),
-        fiscal_name=getattr(past.facts.pipeline, "fiscal_name", "end"),
-    )
-    window = Window(asked.start, asked.end)
+    kind, start, end = Periods.called(period, past.facts.pipeline, calendar=True)
+    window = Window(start, end)
     closed = closed_deals(past)
     inside = closed_within(closed, window)
     # the values of others than texts are compared by their texts
@@ -82,7 +79,8 @@ def attainment(past: Past, quotas: pl.DataFrame, period: str) -> MetricResult:
         _unpriced=IS_WON & UNPRICED,
     )
     check_sums(lines)
-    told = _quotas(quotas, asked, 0 if past.convert else column_scale(lines["value"]))
+    names = [kind, period.strip()]
+    told = _quotas(quotas, start, names, 0 if past.convert else column_scale(lines["value"]))
     wanted, without = _in_currency(past, told)
     check_sums(wanted)
     currency, by = _currency(past, lines, wanted)
@@ -93,7 +91,9 @@ def attainment(past: Past, quotas: pl.DataFrame, period: str) -> MetricResult:
     past.notes.append(f"period {period}")
     return past.result(
         "attainment",
-        _told(table, asked, asked.elapsed(past.day)).with_columns(pl.col("key").fill_null(label)),
+        _told(table, (end - start).days, past.day - start).with_columns(
+            pl.col("key").fill_null(label)
+        ),
         lines.with_columns(pl.col("key").fill_null(label)),
         keys=["currency"] if currency == MIXED else [],
         rows=("key",),
@@ -109,8 +109,8 @@ def attainment(past: Past, quotas: pl.DataFrame, period: str) -> MetricResult:
     )
 
 
-def _quotas(quotas: pl.DataFrame, asked: QuotaPeriod, scale: int) -> pl.DataFrame:
-    """Quotas of a period: ``key``, ``value``, ``currency``."""
+def _quotas(quotas: pl.DataFrame, start: date, names: list[str], scale: int) -> pl.DataFrame:
+    """Quotas of a period that has one of these names: ``key``, ``value``, ``currency``."""
     missing = [name for name in _QUOTAS if name not in quotas.columns]
     if missing:
         msg = f"quotas lack the column {missing[0]!r}: they have {', '.join(_QUOTAS)}"
@@ -124,8 +124,7 @@ def _quotas(quotas: pl.DataFrame, asked: QuotaPeriod, scale: int) -> pl.DataFram
         raise QueryError(msg)
     scale = max(scale, column_scale(quotas["amount"]))
     own = spelled_out(quotas).filter(
-        (pl.col("period_start") == asked.start)
-        & pl.col("period").cast(pl.String).is_in([asked.kind, asked.label])
+        (pl.col("period_start") == start) & pl.col("period").cast(pl.String).is_in(names)
     )
     return own.select(
         pl.col("key").cast(pl.String),
@@ -178,8 +177,9 @@ def _table(lines: pl.DataFrame, quotas: pl.DataFrame, by: Sequence[str]) -> pl.D
     return both.sort(*apart, "_team", "key", nulls_last=True)
 
 
-def _told(table: pl.DataFrame, asked: QuotaPeriod, elapsed: int) -> pl.DataFrame:
-    """The table with its shares, each rounded once."""
+def _told(table: pl.DataFrame, days: int, since: timedelta) -> pl.DataFrame:
+    """The table with its shares, each rounded once, of a period of so many days that began so long ago."""
+    elapsed = min(max(since.days + 1, 0), days)
     scale = max(column_scale(table["won"]), column_scale(table["quota"]))
     money_type = pl.Decimal(MAX_DECIMAL_DIGITS, scale)
     told = table.with_columns(pl.col("won", "quota").cast(money_type)).with_columns(
@@ -188,12 +188,12 @@ def _told(table: pl.DataFrame, asked: QuotaPeriod, elapsed: int) -> pl.DataFrame
     won, quota, remaining = (
         told[name].to_physical().to_list() for name in ("won", "quota", "remaining")
     )
-    left = asked.days - elapsed
+    left = days - elapsed
     one: int = 10**scale
     return told.with_columns(
         attainment=ratio(told["won"].to_physical(), told["quota"].to_physical()),
         pace=quotients(
-            [each * asked.days for each in won],
+            [each * days for each in won],
             [None if each is None else each * elapsed for each in quota],
         ),
         days_left=pl.lit(left, pl.UInt32),

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 import polars as pl
 
 from dealdb.analytics.exact import Amounts, ratio
-from dealdb.analytics.history.days import as_days
 from dealdb.analytics.history.money import BLANK as _BLANK
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.history.state import last_values, values_until
@@ -107,7 +106,7 @@ def closings_between(
     told = found.with_columns(
         value=values_until(past.facts.of("amount"), found),
         currency=values_until(past.facts.of("currency"), found),
-        _closed=as_days(pl.col("at"), past.zone),
+        _closed=past.zone.days_of_ms(pl.col("at")),
     ).join(created, on="life", how="left", maintain_order="left")
     return past.priced(told, is_closed=True, closed="_closed"), {}
 

@@ -6,7 +6,6 @@ import polars as pl
 
 from dealdb.analytics.exact import ratio
 from dealdb.analytics.flags import days_between
-from dealdb.analytics.history.days import as_days
 from dealdb.analytics.history.outcomes.closings import (
     BLANK,
     IS_WON,
@@ -62,7 +61,7 @@ def late_entry(past: Past, *, since: Day = None, until: Day = None, days: int = 
     keys = past.keys(_FIGURES)
     closed = closed_deals(past).filter(IS_WON)
     recorded = past.facts.commits.select("seq", _recorded="at")
-    event, record = (as_days(pl.col(name), past.zone) for name in ("at", "_recorded"))
+    event, record = (past.zone.days_of_ms(pl.col(name)) for name in ("at", "_recorded"))
     wins = (
         closed_within(closed, window)
         .join(recorded, on="seq", how="left", maintain_order="left")

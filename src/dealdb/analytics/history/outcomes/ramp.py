@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from dealdb.analytics.history.days import as_days
 from dealdb.analytics.history.outcomes.closings import (
     IS_WON,
     check_sums,
@@ -131,7 +130,7 @@ def _starts(
         raise QueryError(msg)
     facts = past.chosen(past.facts.of(owner).filter(pl.col("at") < past.moment)).drop_nulls("value")
     first = facts.group_by(pl.col("value").alias(owner)).agg(pl.col("at").min())
-    return first.select(owner, _start=as_days(pl.col("at"), past.zone))
+    return first.select(owner, _start=past.zone.days_of_ms(pl.col("at")))
 
 
 def _months_between(start: pl.Expr, day: pl.Expr) -> pl.Expr:

@@ -9,7 +9,6 @@ import polars as pl
 from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.exact import ratio
 from dealdb.analytics.flags import UNPRICED
-from dealdb.analytics.history.days import as_days
 from dealdb.analytics.history.outcomes.closings import (
     IS_LOST,
     IS_WON,
@@ -127,7 +126,7 @@ def _events(past: Past, inside: pl.Expr) -> pl.DataFrame:
     told = events.with_columns(
         value=values_until(past.facts.of("amount"), events),
         currency=values_until(past.facts.of("currency"), events),
-        _day=as_days(pl.col("at"), past.zone),
+        _day=past.zone.days_of_ms(pl.col("at")),
     )
     found = past.priced(told, is_closed=True, closed="_day")
     # no other event adds money

@@ -6,7 +6,6 @@ from collections.abc import Collection
 
 import polars as pl
 
-from dealdb.analytics.history.days import as_days
 from dealdb.analytics.history.opens import kind_of
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.history.spans import OPEN, stage_spans
@@ -58,7 +57,7 @@ def with_age(
     else:
         since = _entries(past) if basis == "stage" else _updates(past, ignore_actors)
         joined = deals.join(since, on="life", how="left", maintain_order="left")
-        dated = joined.with_columns(_day=as_days(pl.col("at"), past.zone))
+        dated = joined.with_columns(_day=past.zone.days_of_ms(pl.col("at")))
     age = (pl.lit(past.day) - pl.col("_day")).dt.total_days()
     return dated.with_columns(_age=age)
 
@@ -72,7 +71,7 @@ def earlier_visits(past: Past, deals: pl.DataFrame, *, only_weekdays: bool) -> p
     """Days that each deal stood in its present stage before this visit: ``life`` and ``_earlier``."""
     visits = past.chosen(stage_spans(past.facts, past.moment)).filter(pl.col("how") != OPEN)
     same = visits.join(deals.select("life", "stage"), on=["life", "stage"], how="semi")
-    first, last = (as_days(pl.col(name), past.zone) for name in ("entered", "left"))
+    first, last = (past.zone.days_of_ms(pl.col(name)) for name in ("entered", "left"))
     days = weekdays(first, last) if only_weekdays else (last - first).dt.total_days()
     return same.group_by("life").agg(_earlier=days.cast(pl.Int64).sum())
 
@@ -86,7 +85,7 @@ def _activities(deals: pl.DataFrame, past: Past) -> pl.DataFrame:
     last = latest(past.facts.of(ACTIVITY), past.moment)
     day = pl.col("value")
     if field.type is FieldType.DATETIME:
-        day = day.dt.convert_time_zone(past.zone).dt.date()
+        day = past.zone.days(day)
     return deals.join(
         last.select("life", "at", _day=day), on="life", how="left", maintain_order="left"
     )

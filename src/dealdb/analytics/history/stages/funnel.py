@@ -5,7 +5,6 @@ from __future__ import annotations
 import polars as pl
 
 from dealdb.analytics.exact import ratio
-from dealdb.analytics.history.days import as_days
 from dealdb.analytics.history.money import BLANK
 from dealdb.analytics.history.opens import kind_of
 from dealdb.analytics.history.past import Past, spine
@@ -118,7 +117,7 @@ def _first_entries(past: Past, stage: str) -> pl.DataFrame:
         raise QueryError(msg)
     entries = stage_spans(past.facts, past.moment).filter(pl.col("stage") == stage)
     first = entries.group_by("life", maintain_order=True).agg(pl.col("entered").first())
-    return first.select("life", _entered=as_days(pl.col("entered"), past.zone))
+    return first.select("life", _entered=past.zone.days_of_ms(pl.col("entered")))
 
 
 def _lines(past: Past, deals: pl.DataFrame, steps: list[str], mode: str) -> pl.DataFrame:

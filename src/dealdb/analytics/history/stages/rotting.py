@@ -142,7 +142,7 @@ def _date_field(past: Past, name: str) -> str:
 def _lies_after(past: Past, name: str) -> pl.Expr:
     day = pl.col(name)
     if past.facts.schema[name].type is FieldType.DATETIME:
-        day = day.dt.convert_time_zone(past.zone).dt.date()
+        day = past.zone.days(day)
     return (day > past.day).fill_null(value=False)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from dealdb.analytics.calendar.zone import DAY_MS
 from dealdb.analytics.exact import ratio
-from dealdb.analytics.history.days import DAY_MS
 from dealdb.analytics.history.past import Past, spine
 from dealdb.analytics.history.spans import DELETED, EXITED, OPEN, stage_spans
 from dealdb.analytics.options import Day, choice

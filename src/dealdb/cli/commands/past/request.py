@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +18,11 @@ from dealdb.cli.commands.stats import By, RowOptions, Where, show_metric
 from dealdb.cli.session import Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
 from dealdb.model.decimals import number_of
+from dealdb.model.fiscal import WEEKDAYS, time_zone
 from dealdb.model.moments import read_moment
+
+if TYPE_CHECKING:
+    from dealdb import DealDatabase
 
 _SHARED: dict[str, Any] = {
     "by": By,
@@ -49,6 +54,13 @@ _SHARED: dict[str, Any] = {
         str | None,
         typer.Option(metavar="DATE", help="With --to: by the rates known then [default: now]."),
     ],
+    "assume": Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What loaded deals were before: birth, backfill or none [default: birth].",
+        ),
+    ],
     "deals": Annotated[
         bool,
         typer.Option("--deals", help="A line for each deal, with what it adds to the figures."),
@@ -63,9 +75,12 @@ _SHARED: dict[str, Any] = {
     ],
 }
 _WINDOW: dict[str, Any] = {
-    "since": Annotated[str | None, typer.Option(metavar="DATE", help="From this day on.")],
+    "since": Annotated[
+        str | None, typer.Option(metavar="DATE", help="From this day on: a date, or monday.")
+    ],
     "until": Annotated[str | None, typer.Option(metavar="DATE", help="Up to the day before this.")],
 }
+_DAYS = ("since", "until", "as_of")
 _ROWS = ("limit", "parquet", "xlsx")
 
 
@@ -97,11 +112,16 @@ class PastRequest:
         given["by"] = names(given["by"])
         if given["rate_day"] == "as-of":
             given["rate_day"] = "as_of"
-        if given["as_of"] is not None:
-            given["as_of"] = read_moment(given["as_of"], "as_of")
-        chosen = {name: value for name, value in {**given, **own}.items() if value is not None}
         with self.session.open() as db:
-            result = getattr(db.analytics, metric)(**chosen)
+            for name in _DAYS:
+                if (day := _named_day(given.get(name), db)) is not None:
+                    given[name] = day
+            if isinstance(given["as_of"], str):
+                given["as_of"] = read_moment(given["as_of"], "as_of")
+            chosen = {name: value for name, value in {**given, **own}.items() if value is not None}
+            method = getattr(db.analytics, metric)
+            _check_complete(metric, method, chosen)
+            result = method(**chosen)
             if not result.basis.n:
                 tell_if_empty(db)
         show_metric(self.session, result, rows)
@@ -131,6 +151,37 @@ def on_history(*, window: bool = True) -> Callable[[Callable[..., None]], Callab
         return wrapper
 
     return decorate
+
+
+def _named_day(text: str | None, db: DealDatabase) -> date | None:
+    """Day of ``today``, ``yesterday`` or a day of the week, which is the last one so called; None for other texts."""
+    word = (text or "").strip().casefold()
+    if word not in ("today", "yesterday", *WEEKDAYS):
+        return None
+    today = datetime.now(time_zone(db.pipeline.zone)).date()
+    if word in WEEKDAYS:
+        return today - timedelta(days=(today.weekday() - WEEKDAYS.index(word)) % 7)
+    return today - timedelta(days=int(word == "yesterday"))
+
+
+def _check_complete(metric: str, method: Callable[..., Any], chosen: Mapping[str, Any]) -> None:
+    """
+    Refuse a metric without what it can't do without.
+
+    Raises
+    ------
+    ConfigError
+        If it is not there; names the options.
+    """
+    parameters = inspect.signature(method).parameters.values()
+    lacking = [
+        f"--{each.name}"
+        for each in parameters
+        if each.default is each.empty and each.kind is each.KEYWORD_ONLY and each.name not in chosen
+    ]
+    if lacking:
+        msg = f"{metric.replace('_', '-')} needs {' and '.join(lacking)}"
+        raise ConfigError(msg)
 
 
 def number(option: str, text: str | None) -> Decimal | None:

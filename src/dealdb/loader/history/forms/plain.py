@@ -8,7 +8,7 @@ import polars as pl
 
 from dealdb.loader.columns.aliases import key_of
 from dealdb.loader.columns.headers import map_headers
-from dealdb.loader.history.changes import Changes, Style, fields_of, melted, shaped
+from dealdb.loader.history.changes import NO_SOURCE, Changes, Style, fields_of, melted, shaped
 from dealdb.loader.history.rows.history_table import ROW, SHAPE, HistoryTable
 from dealdb.model.schema import STANDARD_NAMES, FieldType, Schema
 
@@ -19,19 +19,21 @@ _BY_KEY = {key_of(name): name for name in STANDARD_NAMES}
 
 def long_rows(table: HistoryTable, mapping: Mapping[str, str | None]) -> Changes:
     """``id,at,field,value`` and what may stand beside them: a row a change, named as the fields are."""
+    if not table.headers:
+        return Changes(frame=shaped(table.frame), crm=NO_SOURCE, style=Style.VALUES)
     frame = table.frame.select(
         ROW,
         table.ids("id"),
         table.cells("at").alias("at"),
         table.cells("field").alias("name"),
-        table.texts("value"),
+        table.texts("value") if table.find("value") else pl.lit(None, pl.String).alias("value"),
         *(table.cells(name).alias(name) for name in ("op", "who", "source", "key")),
     )
     names = frame["name"].drop_nulls().unique().to_list()
     # a field of one's own keeps its name: "value" is no amount here
     core = {name: _BY_KEY.get(key_of(name), name) for name in names}
     fields = fields_of(names, core, mapping)
-    return Changes(frame=shaped(frame), crm="import", style=Style.VALUES, fields=fields)
+    return Changes(frame=shaped(frame), crm=NO_SOURCE, style=Style.VALUES, fields=fields)
 
 
 def wide_rows(table: HistoryTable, mapping: Mapping[str, str | None]) -> Changes:
@@ -64,7 +66,7 @@ def wide_rows(table: HistoryTable, mapping: Mapping[str, str | None]) -> Changes
     cells = cells.with_columns((pl.col("key") + ":" + pl.col("name")).alias("key"))
     return Changes(
         frame=shaped(pl.concat([cells, ends], how="diagonal")),
-        crm="import",
+        crm=NO_SOURCE,
         style=Style.SNAPSHOTS,
         fields=fields,
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from dealdb.loader.cells.truth_words import FALSE_WORDS, TRUE_WORDS
+from dealdb.loader.cells.truth_words import is_true
 from dealdb.loader.columns.headers import find_header
 from dealdb.loader.history.changes import (
     CLOSE_DATE,
@@ -47,6 +47,7 @@ _TRACKED: Mapping[str, str | None] = {
     "created": CREATION,
     "opportunityCreatedFromLead": CREATION,
 }
+_FLAGS = {"isclosed": "is_closed", "iswon": "is_won"}
 # 15 characters, or 18 with a check
 _ID = r"^[0-9A-Za-z]{5}0[0-9A-Za-z]{9}(?:[A-Z0-5]{3})?$"
 
@@ -91,7 +92,7 @@ def of_copied_rows(table: HistoryTable, mapping: Mapping[str, str | None]) -> Ch
         table.ids("id").alias("\0id"),
         table.cells("fivetranstart").alias("at"),
         table.cells("createddate").alias("begin"),
-        _flag(table.cells("isdeleted")).alias("gone"),
+        is_true(table.cells("isdeleted")).alias("gone"),
         *(table.texts(header, is_name=_is_name(fields[header])) for header in fields),
     )
     beside = [ROW, "\0id", "at", "begin", "gone"]
@@ -99,7 +100,8 @@ def of_copied_rows(table: HistoryTable, mapping: Mapping[str, str | None]) -> Ch
     cells = cells.with_columns(
         pl.when("gone").then(pl.lit(GONE)).alias("op"), pl.lit(f"{CRM}:{LATE}").alias("source")
     )
-    flagged = table.frame.select(ROW, _flag(table.cells("isclosed")).alias("closed"))
+    flags = (table.cells(name).alias(alias) for name, alias in _FLAGS.items())
+    flagged = table.frame.select(ROW, *flags)
     return Changes(
         frame=shaped(cells),
         crm=CRM,
@@ -123,12 +125,6 @@ def _columns(
 
 def _is_name(field: str | None) -> bool:
     return field in ("name", "owner", "company", "stage", "source", "loss_reason", "currency")
-
-
-def _flag(cells: pl.Expr) -> pl.Expr:
-    words = {**dict.fromkeys(TRUE_WORDS, True), **dict.fromkeys(FALSE_WORDS, False)}
-    low = cells.str.strip_chars().str.to_lowercase()
-    return low.replace_strict(words, default=None, return_dtype=pl.Boolean).fill_null(value=False)
 
 
 def of_fields(table: HistoryTable, mapping: Mapping[str, str | None]) -> Changes:

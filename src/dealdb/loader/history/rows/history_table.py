@@ -22,6 +22,7 @@ from dealdb.model.schema import FieldType
 ROW = "\0row"
 # number of the set of headers that a row has
 SHAPE = "\0shape"
+_NO_ROWS = pl.DataFrame(schema={ROW: pl.UInt32, SHAPE: pl.Int32})
 _LOOSE = ("csv", "tsv", "xlsx")
 
 
@@ -64,7 +65,7 @@ class HistoryTable:
         for chunk in self._source.chunks():
             parts.append(self._taken(chunk, height))
             height += chunk.frame.height
-        self.frame = pl.concat(parts, how="diagonal") if parts else pl.DataFrame()
+        self.frame = pl.concat(parts, how="diagonal") if parts else _NO_ROWS
         self.header = self._source.header
         self.height = height
         self.headers = [name for name in self.frame.columns if name not in (ROW, SHAPE)]

@@ -106,4 +106,5 @@ def _changed(states: pl.DataFrame, field: str) -> pl.DataFrame:
         pl.when(cleared).then(pl.lit("clear")).otherwise(pl.lit("set")).alias("op"),
         pl.lit(0, dtype=pl.Int64).alias("order"),
         pl.lit(value=True).alias("decided"),
+        pl.lit(value=True).alias("derived"),
     )  # fmt: skip

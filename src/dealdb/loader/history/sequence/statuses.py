@@ -89,7 +89,9 @@ def _stages(states: pl.DataFrame) -> pl.DataFrame:
         .when(shown == "").then(pl.lit("clear"))
         .otherwise(pl.lit("set"))
     )  # fmt: skip
-    return _facts(changed, "stage", pl.when(shown != "").then(shown), op)
+    facts = _facts(changed, "stage", pl.when(shown != "").then(shown), op)
+    # what won and lost deals are in is called by the pipeline
+    return facts.with_columns(changed["outcome"].is_in(_OUTCOMES).alias("derived"))
 
 
 def _closings(states: pl.DataFrame, zone: str, opening: int) -> pl.DataFrame:

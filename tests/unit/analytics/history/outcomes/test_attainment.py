@@ -159,7 +159,7 @@ def test_what_is_refused() -> None:
         attainment(past_of(by="owner"), TEAM.cast({"amount": pl.Float64}), "2026-Q1")
     with pytest.raises(QueryError, match="values of one column"):
         attainment(past_of(), TEAM, "2026-Q1")
-    with pytest.raises(QueryError, match="period is a text like"):
+    with pytest.raises(QueryError, match="is no period: write 2026-03"):
         attainment(past_of(by="owner"), TEAM, "first quarter")
 
 

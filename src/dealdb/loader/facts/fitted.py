@@ -1,35 +1,66 @@
-"""Facts from the histories of CRMs, as the collection takes them."""
+"""Facts of a source in any form of history, as the collection takes them."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from dealdb.loader.facts.plain import PlainFacts, fitted_values
+from dealdb.errors import SchemaError
+from dealdb.loader.history.changes import NO_SOURCE
 from dealdb.loader.history.read import read_facts
-from dealdb.model.pipeline import Pipeline
-from dealdb.model.schema import Schema
+from dealdb.model.pipeline import Kind, Pipeline
+from dealdb.model.schema import Field, FieldType, Schema
+from dealdb.model.values import encode, widened
 
 _DAY_MS = 86_400_000
 # values since the creation of a deal that nobody knows the day of
 _NO_CREATION = "no-creation-date"
+_MISFIT = "does-not-fit"
 
 
-def read_crm(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedFacts:
+    """
+    Facts that were read, with the values that the collection keeps.
+
+    Attributes
+    ----------
+    frame
+        With the columns of ``FACT_SCHEMA``.
+    fields
+        Fields that the values need.
+    outcomes
+        What the source says of its stages.
+    repeated
+        Facts that the source says more than once; they are in ``frame`` once.
+    reasons
+        Rows that were rejected, by column and code.
+    """
+
+    frame: pl.DataFrame
+    fields: list[Field]
+    outcomes: Mapping[str, Collection[Kind]]
+    repeated: int
+    reasons: Mapping[str, int]
+
+
+def read_fitted(
     source: Any,
     schema: Schema,
     pipeline: Pipeline,
     created: Callable[[], pl.DataFrame],
     *,
     form: str | None = None,
+    label: str | None = None,
     stages: Any = None,
     zone: str = "UTC",
     rejects: str | Path | bool = False,
-) -> PlainFacts:
+) -> FittedFacts:
     """
     Facts of a history that its headers tell the form of; see ``read_facts``.
 
@@ -44,6 +75,8 @@ def read_crm(
         change replaced, that value holds from there on.
     form
         Form or program that the source has to have; None to tell it by the headers.
+    label
+        Where facts are from, in place of ``import``, where a plain table doesn't say.
     stages, zone, rejects
         As ``read_facts`` has them.
 
@@ -57,22 +90,30 @@ def read_crm(
     )
     openings, n_undated = _dated(read.openings, created) if read.openings.height else (None, 0)
     found = read.frame if openings is None else pl.concat([openings, read.frame])
+    if label is not None:
+        is_unsaid = pl.col("source") == NO_SOURCE
+        found = found.with_columns(
+            source=pl.when(is_unsaid).then(pl.lit(label)).otherwise("source")
+        )
     found = found.drop("place").with_row_index("place")
-    values, fields = fitted_values(found, schema)
+    values, fields = _fitted_values(found, schema)
     fits = found.join(
         values, on=["field", "value"], how="left", nulls_equal=True, maintain_order="left"
     )
     has_value = pl.col("field").is_not_null() & pl.col("value").is_not_null()
     is_misfit = has_value & pl.col("text").is_null()
     reasons = Counter(read.rejected)
-    reasons["does-not-fit"] += fits.filter(is_misfit).height
+    for (field,), some in fits.filter(is_misfit).group_by("field"):
+        reasons[f"{field}: {_MISFIT}"] += some.height
     reasons[_NO_CREATION] += n_undated
     kept = fits.filter(~is_misfit).with_columns(
         value=pl.when(has_value).then("text").otherwise("value")
     )
-    return PlainFacts(
+    return FittedFacts(
         frame=kept.drop("text"),
         fields=fields,
+        outcomes=read.outcomes,
+        repeated=read.repeated,
         reasons={code: n for code, n in reasons.items() if n},
     )
 
@@ -85,3 +126,21 @@ def _dated(openings: pl.DataFrame, created: Callable[[], pl.DataFrame]) -> tuple
     )
     told = dated.with_columns(at=pl.col("_at")).drop("_at", "before")
     return told, openings.height - told.height
+
+
+def _fitted_values(table: pl.DataFrame, schema: Schema) -> tuple[pl.DataFrame, list[Field]]:
+    """The text that the store keeps for each value of a field, null where it doesn't fit; and the fields needed."""
+    fields: dict[str, Field] = {}
+    texts: list[str | None] = []
+    of_field = pl.col("field").is_not_null() & pl.col("value").is_not_null()
+    pairs = table.filter(of_field).select("field", "value").unique(maintain_order=True)
+    for name, value in pairs.iter_rows():
+        try:
+            field = fields.get(name) or schema.get(name) or Field(name, FieldType.TEXT)
+            wide = widened(field, value)
+            texts.append(encode(value, wide))
+            fields[name] = wide
+        except SchemaError:
+            texts.append(None)
+    found = pairs.with_columns(pl.Series("text", texts, dtype=pl.String))
+    return found, list(fields.values())
