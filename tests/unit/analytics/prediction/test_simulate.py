@@ -178,6 +178,26 @@ def test_what_was_won_lies_below_the_percentiles_as_often_as_they_say(seeds: int
         assert found == pytest.approx(share, abs=0.03 if seeds == 1_000 else slack(seeds, share))
 
 
+def test_what_is_not_known_for_certain_widens_the_range_and_leaves_the_mean() -> None:
+    means: list[Decimal] = []
+    widths: list[Decimal] = []
+    for posterior in (True, False):
+        rows = [
+            simulate(
+                past_of(histories(230, seed, truth=SLOW).facts, as_of="2024-11-05"),
+                "2025-02-04",
+                n=20_000,
+                posterior=posterior,
+            ).to_dicts()[0]
+            for seed in range(5)
+        ]
+        means.append(sum((row["mean"] for row in rows), Decimal(0)))
+        widths.append(sum((row["p90"] - row["p10"] for row in rows), Decimal(0)))
+    assert widths[0] > widths[1]
+    # shares are curved in the rates: drawn rates once told 1 % too little
+    assert float(means[0] / means[1]) == pytest.approx(1, abs=0.005)
+
+
 @pytest.mark.slow
 def test_a_thousand_open_deals_take_seconds() -> None:
     truth = Truth(SLOW.stages, days=310, watched=310)
