@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import polars as pl
 import pytest
 
 import h1
@@ -148,36 +147,6 @@ def test_a_save_may_say_since_when(db: DealDatabase) -> None:
     for wrong in ("soon", datetime(1960, 1, 1, tzinfo=UTC), 7):
         with pytest.raises(QueryError, match="at"):
             db.save_deal({"id": 1}, at=wrong)  # type: ignore[arg-type]
-
-
-def states(facts: Any) -> list[list[Any]]:
-    """What was so at the end of each day of the quarter."""
-    first, last = h1.moment("2026-01-02"), h1.moment("2026-04-02")
-    return [sorted(state_before(facts, t, SHOWN).rows()) for t in range(first, last, DAY)]
-
-
-def save_with_moments(db: DealDatabase) -> None:
-    for key, rows in h1.rows().group_by("at", "id", maintain_order=True):
-        if rows["op"][0] == "delete":
-            db.history.load([fact(key[1], str(key[0]), None, op="delete")])
-            continue
-        values = dict(rows.select("field", "value").iter_rows())
-        at = datetime.fromtimestamp(int(str(key[0])) / 1000, UTC)
-        db.save_deal({"id": key[1], **values}, at=at)
-
-
-def load_export_and_facts(db: DealDatabase) -> None:
-    now = state_before(h1.facts(), h1.moment("2026-04-02"))
-    db.loader.load(now)
-    rows = h1.rows().filter(~pl.col("field").is_in(["created", "currency"]).fill_null(value=False))
-    db.history.load(rows.drop("seq").with_columns(pl.col("at").cast(pl.String)))
-
-
-@pytest.mark.parametrize("fill", [save_with_moments, load_export_and_facts])
-def test_the_example_history_is_the_same_however_it_came(db: DealDatabase, fill: Any) -> None:
-    db.set_pipeline(h1.PIPELINE)
-    fill(db)
-    assert states(db._store.event_facts()) == states(h1.facts())
 
 
 def test_facts_change_nothing_of_the_present(db: DealDatabase) -> None:
