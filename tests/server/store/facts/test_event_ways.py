@@ -162,7 +162,7 @@ def test_tables_of_movement(db: DealDatabase, fill: Fill) -> None:
     assert (enough["coverage"], enough["required"]) == (1.7780555555555555, 2.0)
     assert (enough["gap"], enough["overdue"], enough["blank"]) == (Decimal("399.50"), 1, 1)
     forecast = ask.forecast(**Q1, **FEBRUARY)
-    assert forecast.totals == {  # type: ignore[attr-defined]
+    assert forecast.totals == {
         "low": Decimal("1200.00"),
         "base": Decimal("2000.05"),
         "high": Decimal("4400.50"),
@@ -181,7 +181,7 @@ def test_tables_of_movement(db: DealDatabase, fill: Fill) -> None:
         ),
         ("2026-03-01", {"due": due}, "3200.50 0 700 0 300.25 300.25 1100 2800.50 0 0 0"),
     ):
-        found = ask.waterfall(since=since, until="2026-04-01", **options)  # type: ignore[arg-type]
+        found = ask.waterfall(since=since, until="2026-04-01", **options)
         assert column(found, "value") == money(expected)
 
 
