@@ -181,10 +181,13 @@ class Definitions:
 
         Cost
         ----
-        Two round trips; none when it is the one in force.
+        Two round trips; one when it is the one in force.
         """
         if not self._known.schema_version:
             self.declare([])
+        if pipeline == self._known.pipeline:
+            # as last seen; another process may have set another one since
+            self._refresh()
         self._until_done(lambda: self._pipeline_change(pipeline))
 
     def _pipeline_change(self, pipeline: Pipeline) -> Change | None:
