@@ -16,7 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from h1 import moment
-from random_histories import Row
+from histories.written import Row
 
 Group = tuple[Any, ...]
 KINDS = {"Won": "won", "Lost": "lost"}

@@ -19,7 +19,7 @@ from dealdb.model.pipeline import Kind, Pipeline, Stage
 from dealdb.model.schema import Schema
 from dealdb.store.facts.facts import Facts
 from dealdb.store.facts.fold import folded
-from oracle.histories import Filter, History
+from histories.drawn import Filter, History
 from oracle.past import Answer, Row
 from pasts import past_of
 
@@ -76,7 +76,7 @@ def facts_of(history: History) -> Facts:
     )
     pipeline = Pipeline(
         tuple(
-            Stage(each.name, Kind(each.kind), each.chance, each.rot_days)
+            Stage(each.name, Kind(each.kind), each.chance, each.rot_days, each.category)
             for each in history.pipeline
         )
     )

@@ -11,8 +11,8 @@ from typing import Any
 
 from dealdb.analytics.result import MIXED, MetricResult
 from dealdb.errors import QueryError
+from histories.drawn import FILTERS, LAST, Filter, History, a_day, history
 from oracle import activity, engine, movement, outcomes, stages, windows
-from oracle.histories import FILTERS, LAST, Filter, History, a_day, history
 from oracle.past import Answer, day_of
 
 GROUPS: tuple[tuple[str, ...], ...] = (("owner",), ("currency",), ("owner", "currency"), ("stage",))
@@ -62,7 +62,7 @@ def _ageing(random: Random) -> dict[str, Any]:
         "basis": basis,
         "calendar": random.choice(("days", "weekdays")),
         "visits": basis == "stage" and random.random() < 0.4,
-        "buckets": random.choice(((7, 14, 30, 60), (0, 5), (10,))),
+        "buckets": random.choice(((7, 14, 30, 60), (0, 5), (10,), tuple(range(31)))),
     }
 
 
@@ -100,6 +100,10 @@ def _full_window(random: Random) -> dict[str, Any]:
     return _window(random, must=True)
 
 
+def _forecast(random: Random) -> dict[str, Any]:
+    return _window(random, must=True) | {"period": random.choice(("month", "month", "day"))}
+
+
 def _cohorts(random: Random) -> dict[str, Any]:
     return {"periods": random.choice((1, 3, 12))}
 
@@ -112,7 +116,7 @@ OPTIONS: dict[str, Callable[[Random], dict[str, Any]]] = {
     "waterfall": _waterfall,
     "slippage": _full_window,
     "coverage": _coverage,
-    "forecast": _full_window,
+    "forecast": _forecast,
     "cohorts": _cohorts,
     "losses": _some_window,
     "win_loss": _some_window,

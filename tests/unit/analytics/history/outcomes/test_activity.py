@@ -13,8 +13,8 @@ import outcomes_brute as brute
 from dealdb.analytics.history.outcomes.activity import activity
 from dealdb.errors import QueryError
 from h1 import moment
+from histories.written import Row, empty, facts_of, history, read
 from pasts import past_of
-from random_histories import Row, empty, facts_of, history, read
 
 QUARTER: dict[str, Any] = {"since": "2026-01-01", "until": "2026-04-01"}
 

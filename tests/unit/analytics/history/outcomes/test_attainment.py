@@ -15,8 +15,8 @@ import outcomes_brute as brute
 from dealdb.analytics.history.outcomes.attainment import attainment
 from dealdb.errors import QueryError
 from h1 import moment
+from histories.written import Row, empty, facts_of, history
 from pasts import past_of
-from random_histories import Row, empty, facts_of, history
 
 
 def quotas(

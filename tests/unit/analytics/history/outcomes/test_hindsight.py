@@ -14,8 +14,8 @@ import h1
 import outcomes_brute as brute
 from dealdb.analytics.history.outcomes.hindsight import hindsight
 from h1 import moment
+from histories.written import Row, empty, facts_of, read
 from pasts import past_of
-from random_histories import Row, empty, facts_of, read
 
 QUARTER: dict[str, Any] = {"since": "2026-01-01", "until": "2026-04-01"}
 _BEFORE = (

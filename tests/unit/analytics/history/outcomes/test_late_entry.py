@@ -17,8 +17,8 @@ from dealdb.model.schema import Schema
 from dealdb.store.facts.facts import Facts
 from dealdb.store.facts.fold import folded
 from h1 import PIPELINE, moment
+from histories.written import Row, empty, facts_of, read
 from pasts import past_of
-from random_histories import Row, empty, facts_of, read
 
 WINDOW: dict[str, Any] = {"since": "2026-01-01", "until": "2026-04-01"}
 

@@ -14,8 +14,8 @@ import outcomes_brute as brute
 from dealdb.analytics.history.outcomes.leaderboard import leaderboard_at_closing
 from dealdb.errors import QueryError
 from h1 import moment
+from histories.written import Row, empty, facts_of, history
 from pasts import past_of
-from random_histories import Row, empty, facts_of, history
 
 WINDOW: dict[str, Any] = {"since": "2026-01-01", "until": "2026-04-01"}
 

@@ -15,6 +15,7 @@ import h1
 from dealdb.analytics.history.outcomes.losses import losses
 from dealdb.errors import QueryError
 from h1 import moment
+from histories.written import Row, empty, facts_of, history
 from outcomes_brute import (
     PERIODS,
     closed,
@@ -28,7 +29,6 @@ from outcomes_brute import (
     total,
 )
 from pasts import past_of
-from random_histories import Row, empty, facts_of, history
 
 WINDOW: dict[str, Any] = {"since": "2026-01-01", "until": "2026-04-01"}
 

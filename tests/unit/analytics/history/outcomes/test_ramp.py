@@ -13,8 +13,8 @@ import outcomes_brute as brute
 from dealdb.analytics.history.outcomes.ramp import ramp
 from dealdb.errors import QueryError
 from h1 import moment
+from histories.written import Row, empty, facts_of, history
 from pasts import past_of
-from random_histories import Row, empty, facts_of, history
 
 
 def test_the_example() -> None:

@@ -13,8 +13,8 @@ import outcomes_brute as brute
 from dealdb.analytics.history.outcomes.trend_events import trend_of_events
 from dealdb.errors import QueryError
 from h1 import moment
+from histories.written import Row, empty, facts_of, history
 from pasts import past_of
-from random_histories import Row, empty, facts_of, history
 
 WINDOW: dict[str, Any] = {"since": "2026-01-01", "until": "2026-04-01"}
 

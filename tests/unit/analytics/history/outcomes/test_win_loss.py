@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import outcomes_brute as brute
 from dealdb.analytics.history.outcomes.win_loss import win_loss
 from h1 import moment
+from histories.written import Row, empty, facts_of, history
 from pasts import past_of
-from random_histories import Row, empty, facts_of, history
 
 WINDOW: dict[str, Any] = {"since": "2026-01-01", "until": "2026-04-01"}
 
