@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
 import pytest
 
 import h1
@@ -54,6 +55,9 @@ def test_a_fact_is_taken_back_and_told_anew(db: DealDatabase) -> None:
     assert stage(db, "2026-02-10", known=with_won) == "Won"
     assert stage(db, "2026-02-10") == "Lead"
     assert [stage(db, "2026-02-12", known=k) for k in (with_won, None)] == ["Won", "Won"]
+    # of one fact that was taken back the history still tells
+    told = db.deal_history(1).filter(field="stage")["change"].to_list()
+    assert told.count("retracted") == 1
     # nothing of it is in the present
     assert db.get_deal(1) == {"id": "1", "name": "x"}
     assert not db.check().differences
@@ -88,6 +92,13 @@ def test_what_an_export_says_is_taken_to_have_been_so(db: DealDatabase) -> None:
         amount_of(db, day) for day in ("2026-01-09", "2026-01-20", "2026-02-05", "2999-01-01")
     ]
     assert amounts == [None, Decimal(60), Decimal(80), Decimal(50)]
+    moves = db.analytics.waterfall(since="2026-01-01", until="2026-03-01", where="id = '1'").frame
+    assert moves.filter(pl.col("n") > 0).select("bucket", "value").rows() == [
+        ("created", Decimal("100.00")),
+        ("won", Decimal("100.00")),
+    ]
+    today = db.analytics.waterfall(since="2026-02-05", where="id = '2'").frame
+    assert dict(today.select("bucket", "value").rows())["down"] == Decimal("30.00")
     facts = db._store.event_facts()
     assert facts.n_assumed == 2
     assert db._store.event_facts(assume="none").n_assumed == 0
