@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -154,12 +155,18 @@ def late_entry(
 
 def hindsight(world: World, *, known: World, since: date, until: date) -> Answer:
     """What was won in a window, as it was known once and as it is known now."""
-    sides = []
-    for each in (known, world):
-        won = ended(each, (WON,), since, until)
-        sides.append(
-            {life.id: (life.at("amount", each.t), life.at("currency", each.t)) for life in won}
-        )
+    # a deal counts by what is known of it now; one that is unknown now, by what was known
+    kept, there = {life.id for life in world.kept()}, {life.id for life in world.all}
+    kept |= {life.id for life in known.kept() if life.id not in there}
+    once = replace(known, where=None)
+    won = [
+        [life for life in ended(once, (WON,), since, until) if life.id in kept],
+        ended(world, (WON,), since, until),
+    ]
+    sides = [
+        {life.id: (life.at("amount", world.t), life.at("currency", world.t)) for life in lives}
+        for lives in won
+    ]
     then, now = sides
     found: dict[str, list[tuple[Decimal, str | None]]] = {
         name: [] for name in ("then", "added", "up", "down", "removed", "now")
