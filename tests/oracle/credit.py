@@ -141,16 +141,21 @@ def late_entry(
 ) -> Answer:
     """Of won deals, by how many days later than it happened the closing was recorded."""
     base = ended(world, (WON,), since, until)
-    late = [lags.get(closings(world, life, world.t)[-1].seq, 0) for life in base]
-    return Answer(
-        [
+    t = world.t
+    keys = keys_of((), ((life.at("currency", t), life.at("amount", t)) for life in base))
+    rows = []
+    for group in in_order((group_closing(world, life, keys) for life in base), keys):
+        here = [life for life in base if group_closing(world, life, keys) == group]
+        late = [lags.get(closings(world, life, t)[-1].seq, 0) for life in here]
+        rows.append(
             {
-                "n": len(base),
+                **labels(keys, group),
+                "n": len(here),
                 "late": sum(each > days for each in late),
                 "worst_days": max(late, default=None),
             }
-        ]
-    )
+        )
+    return Answer(rows)
 
 
 def hindsight(world: World, *, known: World, since: date, until: date) -> Answer:

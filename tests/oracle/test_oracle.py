@@ -25,6 +25,7 @@ KNOWN = (
     ("losses", 689),
     ("hindsight", 186),
     ("hindsight", 397),
+    ("late_entry", 242),
 )
 
 
