@@ -136,6 +136,15 @@ class Model:
     def rev_of(self, deal: str) -> int:
         return int(self.hashes[deal]["_rev"]) if self.row_of(deal) is not None else 0
 
+    def is_told_alike(self) -> bool:
+        """
+        Whether what is told by id and what is told by row are the same deals.
+
+        Where another program replaced a hash, the deal has another row, and the one before is a leftover.
+        """
+        rows = ((self._told.get(deal, (None,))[0], row) for row, (deal, _) in self.rows.items())
+        return not self.has_shared_rows and all(last == row for last, row in rows)
+
     def events(self, deal: str) -> list[Event]:
         return self._events.get(deal, [])
 
@@ -162,7 +171,7 @@ class Model:
                 given = {**given, **closing(before, given, pipeline, stamp[:10])}
             stamped = {} if row is None or "updated" in given else {"updated": stamp}
             row = self._place(row)
-            self._tell(deal, row, given)
+            self._tell(deal, row, given, stamped)
             self._write(deal, row, {**given, **stamped}, str(seq))
         return outcomes
 
@@ -254,8 +263,14 @@ class Model:
             del self._told[deal]
             self._events[deal].append(("deleted", None, None, None))
 
-    def _tell(self, deal: str, row: int, given: Mapping[str, str | None]) -> None:
-        """Note what the history of the deal has to say."""
+    def _tell(
+        self,
+        deal: str,
+        row: int,
+        given: Mapping[str, str | None],
+        stamped: Mapping[str, str] | None = None,
+    ) -> None:
+        """Note what the history of the deal has to say; a stamp has no row, and is what a later change replaces."""
         told = self._told.get(deal)
         fresh = told is None or told[0] != row
         before: Texts = {} if told is None or fresh else told[1]
@@ -267,8 +282,8 @@ class Model:
         if fresh and not events:
             events.append(("inserted", None, None, None))
         self._events.setdefault(deal, []).extend(events)
-        after = {n: t for n, t in {**before, **given}.items() if t is not None}
-        self._told[deal] = (row, after)
+        texts = {**before, **given, **(stamped or {})}
+        self._told[deal] = (row, {n: t for n, t in texts.items() if t is not None})
 
     # what other programs did ---------------------------------------------------------------------
 

@@ -18,8 +18,8 @@ import polars as pl
 from dealdb.analytics.conversion import RATES, Conversion
 from dealdb.analytics.history.movement.buckets import ADDS
 from dealdb.errors import QueryError
+from histories.drawn import FILTERS, History, history
 from oracle import engine
-from oracle.histories import FILTERS, History, history
 from oracle.past import DAY_MS, OPEN, Answer, Life, Row, lives_of, midnight
 from oracle.questions import ORACLE, ROWS, Question, _fits, question
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from importlib import import_module
@@ -19,8 +19,8 @@ from dealdb.model.pipeline import Kind, Pipeline, Stage
 from dealdb.model.schema import Schema
 from dealdb.store.facts.facts import Facts
 from dealdb.store.facts.fold import folded
-from oracle.histories import Filter, History
-from oracle.past import Answer, Row
+from histories.drawn import Filter, History
+from oracle.past import Answer, Row, Step
 from pasts import past_of
 
 HOME = "dealdb.analytics.history"
@@ -38,6 +38,10 @@ PLACES = {
     "losses": "outcomes.losses.losses",
     "win_loss": "outcomes.win_loss.win_loss",
     "leaderboard": "outcomes.leaderboard.leaderboard_at_closing",
+    "attainment": "outcomes.attainment.attainment",
+    "ramp": "outcomes.ramp.ramp",
+    "late_entry": "outcomes.late_entry.late_entry",
+    "hindsight": "outcomes.hindsight.hindsight",
     "activity": "outcomes.activity.activity",
     "events": "outcomes.trend_events.trend_of_events",
 }
@@ -58,7 +62,17 @@ def of_engine(metric: str) -> Callable[..., MetricResult]:
 
 
 def facts_of(history: History) -> Facts:
-    columns = {name: [getattr(row, name) for row in history.rows] for name in Row._fields}
+    return facts_of_rows(history.rows, history.pipeline, actors=history.actors, kinds=history.kinds)
+
+
+def facts_of_rows(
+    given: Sequence[Row],
+    steps: Sequence[Step],
+    *,
+    actors: Mapping[int, str] | None = None,
+    kinds: Mapping[int, str] | None = None,
+) -> Facts:
+    columns = {name: [getattr(row, name) for row in given] for name in Row._fields}
     columns["value"] = [None if value is None else str(value) for value in columns["value"]]
     types = {
         "id": pl.String,
@@ -71,13 +85,13 @@ def facts_of(history: History) -> Facts:
     rows = pl.DataFrame(columns, schema=types)
     commits = rows.group_by("seq").agg(pl.col("at").first()).sort("seq")
     told = commits.with_columns(
-        who=pl.Series([history.actors.get(seq, "sync") for seq in commits["seq"]], dtype=pl.String),
-        kind=pl.Series([history.kinds.get(seq, "set") for seq in commits["seq"]], dtype=pl.String),
+        who=pl.Series([(actors or {}).get(seq, "sync") for seq in commits["seq"]], dtype=pl.String),
+        kind=pl.Series([(kinds or {}).get(seq, "set") for seq in commits["seq"]], dtype=pl.String),
     )
     pipeline = Pipeline(
         tuple(
-            Stage(each.name, Kind(each.kind), each.chance, each.rot_days)
-            for each in history.pipeline
+            Stage(each.name, Kind(each.kind), each.chance, each.rot_days, each.category)
+            for each in steps
         )
     )
     return folded(rows, Schema.standard(), pipeline, commits=told, pipelines=[(0, pipeline)])
@@ -103,13 +117,23 @@ def same(ours: Any, theirs: Any, *, exact: bool = True) -> bool:
 
 
 def difference(
-    answer: Answer, result: MetricResult, *, keys: Sequence[str], exact: bool = True
+    answer: Answer,
+    result: MetricResult,
+    *,
+    keys: Sequence[str],
+    exact: bool = True,
+    ordered: bool = True,
 ) -> str:
     """The first place where two tables are not the same, or nothing."""
     ours, theirs = answer.rows, result.to_dicts()
     if not ours and not theirs:
         return ""
     names = [name for name in keys if name in (ours or theirs)[0]]
+    if not ordered:
+        ours, theirs = (
+            sorted(rows, key=lambda row: [str(row.get(name)) for name in names])
+            for rows in (ours, theirs)
+        )
     places = [[tuple(row.get(key) for key in names) for row in rows] for rows in (ours, theirs)]
     if places[0] != places[1]:
         return f"rows of the oracle {places[0]}, of the engine {places[1]}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 from math import sqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 from oracle.past import (
     LOST,
@@ -17,12 +18,14 @@ from oracle.past import (
     Life,
     World,
     blanks,
+    day_of,
     group_at,
     in_order,
     keys_of,
     labels,
     mean,
     median,
+    midnight,
     money,
     ratio,
     within,
@@ -58,9 +61,7 @@ def _group_of_loss(world: World, life: Life, keys: Sequence[str]) -> tuple[Any, 
     return tuple(own.get(key, value) for key, value in zip(keys, groups, strict=True))
 
 
-def _ended(
-    world: World, kinds: Sequence[str], since: date | None, until: date | None
-) -> list[Life]:
+def ended(world: World, kinds: Sequence[str], since: date | None, until: date | None) -> list[Life]:
     t = world.t
     return [
         life
@@ -117,30 +118,71 @@ def cohorts(world: World, *, periods: int = 12) -> Answer:
     return answer
 
 
-def losses(world: World, *, since: date | None = None, until: date | None = None) -> Answer:
-    t = world.t
-    base = _ended(world, [LOST], since, until)
-    keys = keys_of(world.by, ((life.at("currency", t), life.at("amount", t)) for life in base))
-    places = {life: _group_of_loss(world, life, keys) for life in base}
+class Loss(NamedTuple):
+    """A lost deal, or one of its losses."""
+
+    id: str
+    group: tuple[Any, ...]
+    value: Decimal | None
+    currency: str | None
+    days: int | None
+
+
+def _losses(
+    world: World, keys: Sequence[str], since: date | None, until: date | None, *, events: bool
+) -> list[Loss]:
+    t, found = world.t, []
+    if not events:
+        for life in ended(world, [LOST], since, until):
+            group = _group_of_loss(world, life, keys)
+            days = next(iter(_cycles([life], t)), None)
+            found.append(Loss(life.id, group, life.at("amount", t), life.at("currency", t), days))
+        return found
+    last = t if until is None else min(t, midnight(until))
+    for life in world.kept():
+        for each in closings(world, life, last):
+            if world.kind(each.value) != LOST or (since and each.at < midnight(since)):
+                continue
+            after, created = each.at + 1, life.at("created", t)
+            days = (day_of(each.at) - created).days if created is not None else -1
+            group = tuple(life.at(key, after) for key in keys)
+            amount, currency = life.at("amount", after), life.at("currency", after)
+            found.append(Loss(life.id, group, amount, currency, days if days >= 0 else None))
+    return found
+
+
+def losses(
+    world: World,
+    *,
+    since: date | None = None,
+    until: date | None = None,
+    events: bool = False,
+) -> Answer:
+    """Deals that are lost, or with ``events`` all losses, also of deals that were reopened or deleted since."""
+    options: dict[str, Any] = {"since": since, "until": until, "events": events}
+    base = _losses(world, world.by, **options)
+    several = len({each.currency for each in base if each.value}) > 1
+    keys = keys_of(world.by, ((each.currency, each.value) for each in base))
+    base = _losses(world, keys, **options)
     answer = Answer([])
-    for group in in_order(places.values(), keys):
-        here = [life for life in base if places[life] == group]
+    for group in in_order((each.group for each in base), keys):
+        here = [each for each in base if each.group == group]
         # shares are of what can be added up: of one currency
-        at = keys.index("currency") if _several(base, t) else None
-        whole = [life for life in base if at is None or places[life][at] == group[at]]
-        value = money(life.at("amount", t) for life in here)
+        at = keys.index("currency") if several else None
+        whole = [each for each in base if at is None or each.group[at] == group[at]]
+        value = money(each.value for each in here)
         answer.rows.append(
             {
                 **labels(keys, group),
                 "n": len(here),
                 "share_n": ratio(len(here), len(whole)),
                 "value": value,
-                "share_value": ratio(value, money(life.at("amount", t) for life in whole)),
-                "blank": blanks(life.at("amount", t) for life in here),
-                "median_days": median(_cycles(here, t)),
+                "share_value": ratio(value, money(each.value for each in whole)),
+                "blank": blanks(each.value for each in here),
+                "median_days": median([each.days for each in here if each.days is not None]),
             }
         )
-        answer.lines.update((*labels(keys, group).values(), life.id) for life in here)
+        answer.lines.update((*labels(keys, group).values(), each.id) for each in here)
     return answer
 
 
@@ -166,7 +208,7 @@ def wilson(k: int, n: int) -> tuple[float | None, float | None]:
 
 def win_loss(world: World, *, since: date | None = None, until: date | None = None) -> Answer:
     t = world.t
-    base = _ended(world, [WON, LOST], since, until)
+    base = ended(world, [WON, LOST], since, until)
     keys = keys_of(world.by, ((life.at("currency", t), life.at("amount", t)) for life in base))
     places = {life: group_closing(world, life, keys) for life in base}
     answer = Answer([])
@@ -195,11 +237,11 @@ def win_loss(world: World, *, since: date | None = None, until: date | None = No
 def leaderboard(world: World, *, since: date | None = None, until: date | None = None) -> Answer:
     """Credit for a closed deal goes to who had it when it closed; open ones count for who has them."""
     t = world.t
-    ended = _ended(world, [WON, LOST], since, until)
+    over = ended(world, [WON, LOST], since, until)
     opened = [life for life in world.kept() if life.alive(t) and world.kind_at(life, t) == OPEN]
-    base = [*ended, *opened]
+    base = [*over, *opened]
     keys = keys_of(world.by, ((life.at("currency", t), life.at("amount", t)) for life in base))
-    places = {life: group_closing(world, life, keys) for life in ended}
+    places = {life: group_closing(world, life, keys) for life in over}
     places |= {life: group_at(life, keys, t) for life in opened}
     rows = []
     for group in in_order(places.values(), keys):

@@ -36,6 +36,7 @@ class Step(NamedTuple):
     kind: str
     chance: Decimal | None = None
     rot_days: int | None = None
+    category: str | None = None
 
 
 class Change(NamedTuple):

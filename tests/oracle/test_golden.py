@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import h1
+from histories.drawn import PIPELINES, History
 from oracle import activity, movement, outcomes, stages, windows
-from oracle.histories import PIPELINES, History
 from oracle.past import Answer, Row
 
 Q1 = date(2026, 1, 1), date(2026, 4, 1)

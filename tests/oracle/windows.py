@@ -186,26 +186,32 @@ def next_month(day: date) -> date:
     return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
 
 
-def forecast(world: World, *, since: date, until: date) -> Answer:
-    """By month; every deal is of the category "pipeline"."""
+def forecast(world: World, *, since: date, until: date, period: str = "month") -> Answer:
+    """By month or by day; a stage without a category is of "pipeline"."""
     t, day = world.t, world.as_of
+    begin, then = (month, next_month) if period == "month" else (_same, _next_day)
     alive = [life for life in world.kept() if life.alive(t)]
     row_of: dict[Life, Any] = {}
     for life in alive:
         kind, due = world.kind_at(life, t), life.at("expected_close", t)
         closed = life.at("closed", t)
         if kind == WON and within(closed, since, until):
-            row_of[life] = month(closed)
+            row_of[life] = begin(closed)
         elif kind == OPEN and due is None:
             row_of[life] = "undated"
         elif kind == OPEN and within(due, since, until):
-            row_of[life] = "overdue" if due < day else month(due)
+            row_of[life] = "overdue" if due < day else begin(due)
     keys = keys_of(world.by, ((life.at("currency", t), life.at("amount", t)) for life in row_of))
-    periods, first = [], month(since)
+    periods, first = [], begin(since)
     while first < until:
         periods.append(first)
-        first = next_month(first)
+        first = then(first)
     answer = Answer([])
+
+    def category(life: Life) -> str:
+        step = world.steps.get(life.at("stage", t) or "")
+        return (step and step.category) or "pipeline"
+
     for group in in_order((group_at(life, keys, t) for life in row_of), keys):
         for each in ["overdue", *periods, "undated"]:
             here = [
@@ -221,15 +227,20 @@ def forecast(world: World, *, since: date, until: date) -> Answer:
                 {
                     **labels(keys, group),
                     "period": each if isinstance(each, date) else None,
-                    "label": f"{each:%Y-%m}" if isinstance(each, date) else each,
+                    "label": _label(each, period),
                     "won": money(life.at("amount", t) for life in won),
                     "weighted": sum(
                         ((amounts[life] or ZERO) * (chances[life] or ZERO) for life in opened), ZERO
                     ),
-                    "commit": ZERO,
-                    "best": ZERO,
-                    "pipeline": money(amounts.values()),
-                    "omitted": ZERO,
+                    **{
+                        name: money(amounts[life] for life in opened if category(life) == own)
+                        for name, own in (
+                            ("commit", "commit"),
+                            ("best", "bestcase"),
+                            ("pipeline", "pipeline"),
+                            ("omitted", "omitted"),
+                        )
+                    },
                     "n": len(opened),
                     "blank": blanks(amounts.values()),
                     "unweighted": sum(
@@ -238,6 +249,20 @@ def forecast(world: World, *, since: date, until: date) -> Answer:
                 }
             )
     return answer
+
+
+def _same(day: date) -> date:
+    return day
+
+
+def _next_day(day: date) -> date:
+    return day + timedelta(days=1)
+
+
+def _label(row: Any, period: str) -> str:
+    if not isinstance(row, date):
+        return str(row)
+    return f"{row:%Y-%m}" if period == "month" else row.isoformat()
 
 
 def totals(answer: Answer) -> dict[str, Decimal]:

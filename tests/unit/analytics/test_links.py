@@ -11,7 +11,6 @@ import polars as pl
 import pytest
 
 import h1
-from brute import History, day, histories
 from dealdb.analytics import Analytics, MetricResult
 from dealdb.analytics.conversion import RATES
 from dealdb.analytics.links import Links
@@ -20,6 +19,10 @@ from dealdb.query import QueryEngine
 from dealdb.store.facts.facts import Facts
 from dealdb.view import compiled
 from examples import given_examples
+from histories.drawn import History
+from histories.drawn import history as drawn
+from histories.written import day
+from oracle.engine import facts_of
 
 DAYS = st.none() | st.dates(date(2026, 1, 1), date(2026, 4, 30))
 MOMENTS = [datetime(2026, month, 1, tzinfo=UTC) for month in (2, 3)]
@@ -106,11 +109,11 @@ PAST: list[tuple[str, dict[str, Any]]] = [
     ("time_in_stage", {"unit": "visit"}),
     ("ageing", {}),
     ("rotting", {}),
-    ("waterfall", {"since": day(3), "until": day(12)}),
-    ("waterfall", {"since": day(3), "until": day(12), "net": False}),
-    ("slippage", {"since": day(3), "until": day(12)}),
-    ("coverage", {"since": day(1), "until": day(30), "target": 100}),
-    ("forecast", {"since": day(1), "until": day(30)}),
+    ("waterfall", {"since": day(3), "until": "2026-03-12"}),
+    ("waterfall", {"since": day(3), "until": "2026-03-12", "net": False}),
+    ("slippage", {"since": day(3), "until": "2026-03-12"}),
+    ("coverage", {"since": day(1), "until": "2026-04-30", "target": 100}),
+    ("forecast", {"since": day(1), "until": "2026-04-30"}),
     ("cohorts", {"periods": 2}),
     ("losses", {}),
     ("win_loss", {}),
@@ -138,15 +141,15 @@ def of_history(facts: Facts) -> tuple[QueryEngine, Analytics]:
 @given_examples(
     25,
     3000,
-    history=histories(currencies=True),
+    history=st.integers(0, 10**6).map(drawn),
     metric=st.sampled_from(PAST),
     by=st.sampled_from([None, "owner", "currency"]),
 )
 def test_rows_of_history_keep_their_deals_or_say_that_they_cannot(
     history: History, metric: Any, by: Any
 ) -> None:
-    facts = history.facts()
-    if facts.first is None or facts.first >= h1.moment(day(12)):
+    facts = facts_of(history)
+    if facts.first is None or facts.first >= h1.moment("2026-03-12"):
         return
     query, analytics = of_history(facts)
     name, options = metric

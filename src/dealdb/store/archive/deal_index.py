@@ -303,7 +303,8 @@ class IndexHead:
             and _rise(self._fences)
             and self._starts[:1] == (0,)
             and _rise((*self._starts, n_entries))
-            and 0 <= self._shift < _MOST_BITS
+            # without a posting there may be no bits either
+            and 0 <= self._shift <= _MOST_BITS
             and len(schema) <= _MOST_SCHEMA
         ):
             msg = "not the head of an index"

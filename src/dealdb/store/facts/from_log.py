@@ -49,8 +49,12 @@ class Lives:
         )
         begins = begins.with_columns(nth=pl.lit(None, pl.UInt32))
         self._changes: pl.DataFrame | None = None
+        # a commit may save two deals that have one row: then their cells are told apart by their order
+        self._keys = ["row", "seq"]
         if not special.is_empty():
-            others, self._changes = _begins(ledger.all_ids(special), gone)
+            some = ledger.all_ids(special)
+            self._keys += ["place"] if _repeats(some) else []
+            others, self._changes = _begins(self._placed(some), gone)
             begins = pl.concat([begins, others.select(begins.columns).cast(begins.schema)])
         begins = begins.with_columns(at.gather(begins["begin"].cast(pl.Int64) - 1).alias("_at"))
         lives = (
@@ -61,7 +65,7 @@ class Lives:
         if self._changes is not None:
             names = lives.select("nth", "life").drop_nulls()
             self._changes = self._changes.join(names, on="nth", how="inner").select(
-                "row", "seq", "life"
+                *self._keys, "life"
             )
         self.table = lives.select("life", "id", "begin", "end", "row")
         self._rows = lives.filter(pl.col("nth").is_null()).select("row", "life")
@@ -77,8 +81,19 @@ class Lives:
         found = cells.join(self._rows, on="row", how="inner", maintain_order="left")
         if self._changes is None:
             return found
-        others = cells.join(self._changes, on=["row", "seq"], how="inner", maintain_order="left")
-        return pl.concat([found, others])
+        placed = self._placed(cells)
+        others = placed.join(self._changes, on=self._keys, how="inner", maintain_order="left")
+        return pl.concat([found, others.select(found.columns)])
+
+    def _placed(self, cells: pl.DataFrame) -> pl.DataFrame:
+        """Cells with the place among those of one commit and row, where there are several."""
+        if "place" not in self._keys:
+            return cells
+        return cells.with_columns(place=pl.int_range(pl.len()).over("row", "seq"))
+
+
+def _repeats(ids: pl.DataFrame) -> bool:
+    return bool(ids.select(pl.struct("row", "seq").is_duplicated().any()).item())
 
 
 def _special_rows(ids: pl.DataFrame, gone: pl.DataFrame) -> pl.Series:
@@ -95,7 +110,7 @@ def _begins(ids: pl.DataFrame, gone: pl.DataFrame) -> tuple[pl.DataFrame, pl.Dat
 
     ``nth``, ``id``, ``row``, ``begin`` and ``end`` of each life; and ``nth`` of each change by ``row`` and ``seq``.
     """
-    events = pl.concat([ids.with_columns(gone=False), gone.with_columns(gone=True)])
+    events = pl.concat([ids.with_columns(gone=False), gone.with_columns(gone=True)], how="diagonal")
     events = events.with_columns(deal=pl.col("id").rank("dense"))
     touched = pl.when(~pl.col("gone")).then("row")
     events = events.sort("deal", "seq", "gone", maintain_order=True).with_columns(
@@ -121,8 +136,9 @@ def _begins(ids: pl.DataFrame, gone: pl.DataFrame) -> tuple[pl.DataFrame, pl.Dat
     )
     # where the hash was replaced, the deal begins anew without having been deleted
     ended = pl.coalesce("end", pl.col("begin").shift(-1).over("deal"))
-    changes = kept.filter(~pl.col("ends")).select("nth", "row", "seq")
-    return lives.with_columns(end=ended).drop("deal"), changes.unique(["row", "seq"], keep="last")
+    keys = [name for name in ("row", "seq", "place") if name in ids.columns]
+    changes = kept.filter(~pl.col("ends")).select("nth", *keys)
+    return lives.with_columns(end=ended).drop("deal"), changes.unique(keys, keep="last")
 
 
 def recorded_facts(ledger: Ledger) -> Facts:

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from math import exp
 
 import polars as pl
 import pytest
 
 import h1
+from dealdb.analytics.estimates.curves import incidence
 from dealdb.analytics.prediction.stage_chances import adopted, stage_chances
 from dealdb.errors import QueryError
 from histories.made import histories
-from histories.studies import Study, closed_share, competing, one_stage, over_seeds, slack, studied
+from histories.studies import (
+    Study,
+    closed_share,
+    competing,
+    one_stage,
+    over_seeds,
+    slack,
+    stays,
+    studied,
+)
 from histories.truth import LOST, WON, Law, StageTruth, Truth
 from pasts import past_of
 
 END = "2026-03-31"
+DAY = 86_400_000
 
 
 def exponential(mean: float) -> Law:
@@ -129,6 +141,26 @@ def test_the_truth_of_a_made_history_is_found() -> None:
             row = found[stage]
             # five standard errors, of intervals that are two wide
             assert abs(row["chance"] - truth) < 2.6 * (row["hi"] - row["lo"]) / 2, (method, stage)
+
+
+@pytest.mark.parametrize("seeds", [40, pytest.param(500, marks=pytest.mark.slow)])
+def test_what_is_missing_of_the_chance_is_what_is_undecided(seeds: int) -> None:
+    """Of deals that come until the last day, the late ones are mostly wins that are not there yet."""
+    truth = one_stage(0.4, exponential(57), exponential(14), watched=365)
+    curves = [incidence(stays(histories(200, seed, truth=truth))) for seed in range(seeds)]
+    most = 5 if seeds < 500 else 2
+    for days in (30, 60, 120, 200):
+        upto = [curve.filter(pl.col("time") <= days * DAY)["incidence"][-1] for curve in curves]
+        found = studied(((share, (None, None)) for share in upto), 0.4 * (1 - exp(-days / 57)))
+        assert abs(found.bias) < most * found.error, days
+    ends = [curve.select("incidence", "undecided").row(-1) for curve in curves]
+    low, high = (
+        studied(((share, (None, None)) for share in shares), 0.4)
+        for shares in ([f for f, _ in ends], [f + s for f, s in ends])
+    )
+    # the truth lies between what is won and that with all that is undecided
+    assert low.bias < most * low.error
+    assert high.bias > -most * high.error
 
 
 def both(won: float, lost: float, *, watched: int, seeds: int) -> tuple[Study, Study]:

@@ -71,6 +71,13 @@ def found(head: IndexHead, blob: bytes, index: bytes, deal: str) -> list[int]:
     return seqs
 
 
+def test_a_segment_without_deals_has_nothing_of_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    for spare in (8, 0):
+        monkeypatch.setattr(deal_index, "_SPARE_BITS", spare)
+        blob, index, head = made([[]])
+        assert found(head, blob, index, "d1") == []
+
+
 @pytest.mark.parametrize(("block", "spare", "piece"), [(512, 8, 2**18), (3, 0, 5_000)])
 def test_every_entry_of_a_deal_is_found(
     ids: list[list[str]], monkeypatch: pytest.MonkeyPatch, block: int, spare: int, piece: int

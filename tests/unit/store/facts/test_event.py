@@ -14,6 +14,7 @@ from dealdb.model.schema import Schema
 from dealdb.store.encoding import FACT_COLUMNS, packed
 from dealdb.store.facts.event import event_facts
 from dealdb.store.facts.facts import Facts
+from dealdb.store.facts.from_log import recorded_facts
 from dealdb.store.facts.state import state_before
 from dealdb.store.ledger.ledger import Ledger
 from dealdb.store.log.entry import Entry, Position
@@ -136,6 +137,51 @@ def test_any_order_in_any_commits_and_twice_is_the_same(
     cuts = sorted(data.draw(st.lists(st.integers(0, len(other)), max_size=3)))
     pieces = [other[a:b] for a, b in zip([0, *cuts], [*cuts, len(other)], strict=True)]
     assert states(event_facts(ledger_of(pieces))) == expected
+
+
+SAVES = st.lists(
+    st.tuples(
+        st.sampled_from([0, 1, 2]),
+        st.integers(0, 2),
+        st.dictionaries(
+            st.sampled_from(["owner", "name", "stage"]),
+            st.none() | st.sampled_from("xy"),
+            min_size=1,
+        ),
+    )
+    | st.tuples(st.sampled_from([0, 1, 2]), st.integers(0, 2), st.none()),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(SAVES)
+def test_without_imports_things_happened_when_they_were_recorded(
+    saves: list[tuple[int, int, dict[str, str | None] | None]],
+) -> None:
+    """Saves and deletions, some in one millisecond, of deals that don't say when they were created."""
+    ledger, rows, height, time = Ledger(), dict[int, int](), 0, SAVED
+    entries = [entry(1, "schema", 1, Schema.standard().to_json().encode())]
+    for deal, wait, given_fields in saves:
+        time += wait
+        seq = len(entries) + 1
+        if given_fields is None:
+            if deal in rows:
+                data: bytes = msgpack.packb([[f"d{deal}"]])
+                entries.append(entry(seq, "delete", time, data, [rows.pop(deal)], height))
+            continue
+        row, before = rows.setdefault(deal, height), height
+        columns = [[value] for value in given_fields.values()]
+        data = msgpack.packb([[f"d{deal}"], list(given_fields), columns])
+        entries.append(entry(seq, "set", time, data, [row], before))
+        height = max(height, row + 1)
+    ledger.take(entries)
+    recorded, happened = recorded_facts(ledger), event_facts(ledger)
+    assert happened.lives.equals(recorded.lives, null_equal=True)
+    for name in ("owner", "name", "stage", "updated"):
+        assert happened.of(name).equals(recorded.of(name), null_equal=True), name
+    for t in range(SAVED, time + 2):
+        assert state_before(happened, t).equals(state_before(recorded, t), null_equal=True)
 
 
 @given(st.lists(ROWS.filter(bool), min_size=1, max_size=4), st.integers(2, 6))

@@ -82,6 +82,26 @@ def test_new_deals_in_bulk_and_commits_of_other_fields_are_one_table() -> None:
     assert facts.of("updated").is_empty()
 
 
+def test_two_deals_of_one_row_in_one_commit_keep_their_values() -> None:
+    # another program has copied the hash of a deal to another, and its row with it
+    facts = recorded_facts(
+        ledger_of(
+            ("set", 1_000, [0], change(["1"], name=["x"])),
+            ("set", 2_000, [1], change(["2"], name=["y"])),
+            ("set", 3_000, [1, 1], change(["2", "1"], name=["p", "q"])),
+        )
+    )
+    lives = facts.lives.select("life", "id").rows()
+    assert lives == [(0, "1"), (1, "2"), (2, "1")]
+    assert facts.of("name").select("life", "at", "value").rows() == [
+        (0, 1_000, "x"),
+        (1, 2_000, "y"),
+        (1, 3_000, "p"),
+        (2, 3_000, "q"),
+    ]
+    assert facts.of("updated")["life"].to_list() == [1, 2]
+
+
 def test_a_field_that_got_another_type_is_read_by_the_present_one() -> None:
     ledger = ledger_of(
         (

@@ -58,7 +58,9 @@ def leaderboard_at_closing(past: Past, *, since: Day = None, until: Day = None) 
     deals = past.grouped(
         # an open deal is in the group that it is in at the end
         state.join(closing, on="life", how="left", maintain_order="left").with_columns(
-            at=pl.when(pl.col("outcome").is_null()).then(past.moment - 1).otherwise("at")
+            # a deal that has gone from one lost stage to another was closed in the first
+            stage=pl.when(pl.col("outcome").is_null()).then("stage").otherwise("to"),
+            at=pl.when(pl.col("outcome").is_null()).then(past.moment - 1).otherwise("at"),
         ),
         keys,
         by_at="event",

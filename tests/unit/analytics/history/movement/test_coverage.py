@@ -1,21 +1,16 @@
-"""Coverage of the example history, and of random ones against a brute force."""
+"""Coverage of the example history; ``tests/oracle`` has those of random ones."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import strategies as st
 
-import h1
-from brute import History, amount, day, histories, kind_of
 from dealdb.analytics.history.movement.coverage import coverage
 from dealdb.errors import QueryError
-from examples import given_examples
+from histories.written import in_january
 from pasts import past_of
 
 QUARTER: dict[str, Any] = {"since": "2026-01-01", "until": "2026-04-01"}
@@ -90,7 +85,7 @@ def test_targets_by_group() -> None:
 
 
 def test_a_collection_without_facts() -> None:
-    empty = coverage(past_of(History([]).facts()), **QUARTER, target=10)
+    empty = coverage(past_of(in_january()), **QUARTER, target=10)
     assert (empty["won"], empty["open"], empty["coverage"]) == (0, 0, 0.0)
 
 
@@ -108,54 +103,3 @@ def test_options_that_make_no_sense() -> None:
             coverage(past_of(**FEBRUARY), **{**QUARTER, **options})
     with pytest.raises(QueryError, match="a key has a value for each of owner"):
         coverage(past_of(**FEBRUARY, by="owner"), **QUARTER, target={("Ann", "Bob"): 1})
-
-
-@given_examples(10, 1000, history=histories(), last=st.integers(1, 21), target=st.integers(0, 500))
-def test_any_history_has_the_figures_of_the_brute_force(
-    history: History, last: int, target: int
-) -> None:
-    facts = history.facts()
-    as_of, end = date.fromisoformat(day(last)), h1.moment(day(last + 1))
-    if facts.first is None or facts.first >= end:
-        return
-    since, until = date.fromisoformat(day(5)), date.fromisoformat(day(16))
-    if facts.first >= h1.moment(str(until)):
-        return
-    found = coverage(past_of(facts, as_of=as_of), since=since, until=until, target=target)
-    deals = list(history.state(end).values())
-
-    def closed(kinds: str, first: date) -> list[Any]:
-        days = [each for each in deals if kind_of(each) in kinds and each.get("closed")]
-        return [each for each in days if first <= each["closed"] <= as_of]
-
-    won = sum(map(amount, closed("won", since)), Decimal(0))
-    opens = [each for each in deals if kind_of(each) == "open"]
-    due = [e for e in opens if e.get("expected_close") and since <= e["expected_close"] < until]
-    is_open = sum(map(amount, due), Decimal(0))
-    year = as_of - timedelta(days=364)
-    n_won, n = len(closed("won", year)), len(closed("won lost", year))
-    remaining = target - won
-    required = Fraction(n, n_won) if n_won else None
-    met = remaining <= 0
-    gap = None
-    if required is not None and not met:
-        cents = required * Fraction(remaining) * 100
-        gap = Decimal(round(cents)) / 100 - is_open
-    assert found.to_dicts() == [
-        {
-            "target": target,
-            "won": won,
-            "remaining": remaining,
-            "open": is_open,
-            "coverage": None if met else float(Fraction(is_open) / Fraction(remaining)),
-            "required": None if required is None else float(required),
-            "gap": gap,
-            "met": met,
-            "surplus": -remaining if met else None,
-            "overdue": sum(each["expected_close"] < as_of for each in due),
-            "undated_value": sum(
-                (amount(each) for each in opens if not each.get("expected_close")), Decimal(0)
-            ),
-            "blank": sum(each.get("amount") is None for each in due),
-        }
-    ]

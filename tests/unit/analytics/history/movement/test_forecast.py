@@ -1,4 +1,4 @@
-"""The forecast of the example history, and of random ones against a brute force."""
+"""The forecast of the example history; ``tests/oracle`` has those of random ones."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import strategies as st
 
 import h1
-from brute import History, amount, day, histories, kind_of
 from dealdb.analytics.history.movement.forecast import forecast
 from dealdb.errors import QueryError
 from dealdb.model.pipeline import Pipeline, Stage
 from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.facts.facts import Facts
 from dealdb.store.facts.fold import folded
-from examples import given_examples
+from histories.written import in_january
 from pasts import past_of
 
 QUARTER: dict[str, Any] = {"since": "2026-01-01", "until": "2026-04-01"}
@@ -156,7 +154,7 @@ def test_several_currencies_have_no_totals() -> None:
 
 
 def test_a_collection_without_facts() -> None:
-    empty = forecast(past_of(History([]).facts()), **QUARTER)
+    empty = forecast(past_of(in_january()), **QUARTER)
     assert empty.frame.height == 5
     assert set(empty.totals.values()) == {0}
 
@@ -173,36 +171,3 @@ def test_options_that_make_no_sense() -> None:
     ):
         with pytest.raises(QueryError, match=text):
             forecast(example(), **{**QUARTER, **options})
-
-
-@given_examples(10, 1000, history=histories(), last=st.integers(1, 21))
-def test_any_history_has_the_figures_of_the_brute_force(history: History, last: int) -> None:
-    facts = history.facts(PIPELINE)
-    as_of, end = date.fromisoformat(day(last)), h1.moment(day(last + 1))
-    since, until = date.fromisoformat(day(5)), date.fromisoformat(day(16))
-    if facts.first is None or facts.first >= min(end, h1.moment(str(until))):
-        return
-    chances = {stage.name: stage.probability for stage in PIPELINE}
-    expected: dict[str, list[Any]] = {
-        label: [0, 0, 0, 0, 0, 0] for label in ["overdue", *map(day, range(5, 16)), "undated"]
-    }
-    for deal in history.state(end).values():
-        kind, due = kind_of(deal), deal.get("expected_close")
-        closed = deal.get("closed")
-        if kind == "won" and closed and since <= closed < until:
-            expected[str(closed)][0] += amount(deal)
-        if kind != "open" or (due and not since <= due < until):
-            continue
-        row = expected["undated" if not due else "overdue" if due < as_of else str(due)]
-        chance = chances.get(deal.get("stage") or "")
-        row[1] += amount(deal) * (chance or 0)
-        row[2] += 1
-        row[3] += deal.get("amount") is None
-        row[4] += deal.get("amount") is not None and chance is None
-        row[5] += amount(deal) if deal.get("stage") == "Offer" else 0
-    found = forecast(past_of(facts, as_of=as_of), since=since, until=until, period="day")
-    figures = found.frame.select("won", "weighted", "n", "blank", "unweighted", "commit")
-    assert dict(zip(found.frame["label"], map(list, figures.rows()), strict=True)) == expected
-    inside = [row for label, row in expected.items() if label != "undated"]
-    assert found.totals["low"] == sum(row[0] + row[5] for row in inside)
-    assert found.totals["base"] == sum(row[0] + row[1] for row in inside)

@@ -1,20 +1,17 @@
-"""Slippage of the example history, and of random ones against a brute force."""
+"""Slippage of the example history; ``tests/oracle`` has those of random ones."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-import polars as pl
 import pytest
-from hypothesis import strategies as st
 
-import h1
-from brute import History, Row, amount, day, histories, kind_of
 from dealdb.analytics.history.movement.slippage import slippage
 from dealdb.errors import QueryError
-from examples import given_examples
+from dealdb.store.facts.facts import Facts
+from histories.written import JanuaryRow, day, in_january
 from pasts import past_of
 
 MARCH: dict[str, Any] = {"since": "2026-03-01", "until": "2026-04-01"}
@@ -56,31 +53,32 @@ def test_lines_say_what_became_of_each_deal() -> None:
 
 
 def test_groups_are_of_the_end_and_pushes_of_their_moment() -> None:
-    history = History(
-        [
-            ("X", 2, 12, "amount", "100.00"),
-            ("X", 2, 12, "expected_close", day(15)),
-            ("X", 2, 12, "owner", "Ann"),
-            ("X", 12, 12, "expected_close", day(19)),
-            ("X", 14, 12, "owner", "Bob"),
-            ("X", 16, 12, "expected_close", day(30)),
-        ]
+    facts = in_january(
+        ("X", 2, 12, "amount", "100.00"),
+        ("X", 2, 12, "expected_close", day(15)),
+        ("X", 2, 12, "owner", "Ann"),
+        ("X", 12, 12, "expected_close", day(19)),
+        ("X", 14, 12, "owner", "Bob"),
+        ("X", 16, 12, "expected_close", day(30)),
     )
     options: dict[str, Any] = {"since": day(10), "until": day(20)}
-    found = slippage(past_of(history.facts(), by="owner"), **options).frame
+    found = slippage(past_of(facts, by="owner"), **options).frame
     shown = found.select("owner", "n", "value", "pushes", "mean_days_pushed").rows()
     assert shown == [
         ("Ann", 0, Decimal("0.00"), 1, 4.0),
         ("Bob", 1, Decimal("100.00"), 1, 11.0),
     ]
-    today = slippage(past_of(history.facts(), by="owner", by_at="now"), **options).frame
+    today = slippage(past_of(facts, by="owner", by_at="now"), **options).frame
     assert today.select("owner", "pushes").rows() == [("Bob", 2)]
 
 
-def moved(*days: tuple[int, int, int]) -> History:
+def moved(*days: tuple[int, int, int]) -> Facts:
     """A deal that is due on the 15th, and moved to days at a day and an hour."""
-    rows: list[Row] = [("X", 2, 12, "amount", "100.00"), ("X", 2, 12, "expected_close", day(15))]
-    return History([*rows, *(("X", at, hour, "expected_close", day(to)) for at, hour, to in days)])
+    return in_january(
+        ("X", 2, 12, "amount", "100.00"),
+        ("X", 2, 12, "expected_close", day(15)),
+        *(("X", at, hour, "expected_close", day(to)) for at, hour, to in days),
+    )
 
 
 @pytest.mark.parametrize(
@@ -98,7 +96,7 @@ def moved(*days: tuple[int, int, int]) -> History:
 def test_a_move_that_is_undone_in_time_is_none(
     moves: Any, settle: Any, pushes: int, pulls: int
 ) -> None:
-    past = past_of(moved(*moves).facts())
+    past = past_of(moved(*moves))
     found = slippage(past, since=day(10), until=day(20), settle=settle)
     assert found["pushes"] == pushes
     assert found.totals["pulls"] == pulls
@@ -106,13 +104,13 @@ def test_a_move_that_is_undone_in_time_is_none(
 
 def test_a_filter_and_no_facts() -> None:
     assert slippage(past_of(where="owner = 'Bob'"), **MARCH)["n"] == 2
-    empty = slippage(past_of(History([]).facts()), **MARCH)
+    empty = slippage(past_of(in_january()), **MARCH)
     assert (empty["n"], empty["value"], empty["share_n"]) == (0, 0, None)
-    assert slippage(past_of(History([]).facts(), by="owner"), **MARCH).frame.is_empty()
+    assert slippage(past_of(in_january(), by="owner"), **MARCH).frame.is_empty()
 
 
 def test_currencies_are_apart() -> None:
-    rows: list[Row] = [
+    rows: list[JanuaryRow] = [
         (deal, 2, 12, field, value)
         for deal, currency in (("X", "EUR"), ("Y", "USD"))
         for field, value in (
@@ -120,7 +118,7 @@ def test_currencies_are_apart() -> None:
         )
     ]  # fmt: skip
     rows.append(("Y", 11, 12, "expected_close", day(25)))
-    found = slippage(past_of(History(rows).facts()), since=day(10), until=day(20))
+    found = slippage(past_of(in_january(*rows)), since=day(10), until=day(20))
     assert found.basis.currency == "mixed"
     assert found.frame.select("currency", "value", "moved", "overdue", "pushes").rows() == [
         ("EUR", Decimal("100.00"), 0, 1, 0),
@@ -137,62 +135,3 @@ def test_options_that_make_no_sense() -> None:
     ):
         with pytest.raises(QueryError, match=text):
             slippage(past_of(), **options)
-
-
-def brute(history: History, since: date, until: date) -> dict[str, Any]:
-    first, end = h1.moment(str(since)), h1.moment(str(until))
-    old, new = history.state(first), history.state(end)
-    base = {
-        name: deal
-        for name, deal in old.items()
-        if kind_of(deal) == "open"
-        and deal.get("expected_close")
-        and since <= deal["expected_close"] < until
-    }
-    outcomes = {}
-    for name in base:
-        now = new.get(name)
-        outcomes[name] = "deleted" if now is None else kind_of(now)
-        if now is not None and outcomes[name] == "open":
-            at_end = now.get("expected_close")
-            outcomes[name] = "overdue" if at_end and at_end < until else "moved"
-    pushes = []
-    for at, name, was, now in history.changes(first, end):
-        deleted = any(
-            field is None for each, deal, field, _ in history.events if (each, deal) == (at, name)
-        )
-        if name not in base or was is None or now is None or deleted or kind_of(was) != "open":
-            continue
-        before, after = was.get("expected_close"), now.get("expected_close")
-        if before and after and after > before:
-            pushes.append((name, (after - before).days))
-    slipped = [name for name in base if outcomes[name] in ("moved", "overdue")]
-    kinds = list(outcomes.values())
-    return {
-        "n": len(base),
-        "value": sum(map(amount, base.values()), Decimal(0)),
-        **{each: kinds.count(each) for each in ("won", "lost", "moved", "overdue", "deleted")},
-        "slipped": len(slipped),
-        "slipped_value": sum((amount(base[name]) for name in slipped), Decimal(0)),
-        "pushes": len(pushes),
-        "pushed_deals": len({name for name, _ in pushes}),
-        "mean_days_pushed": sum(days for _, days in pushes) / len(pushes) if pushes else None,
-        "blank": sum(deal.get("amount") is None for deal in base.values()),
-    }
-
-
-@given_examples(10, 1000, history=histories(), since=st.integers(2, 10), length=st.integers(1, 10))
-def test_any_history_has_the_figures_of_the_brute_force(
-    history: History, since: int, length: int
-) -> None:
-    facts = history.facts()
-    first, last = date.fromisoformat(day(since)), date.fromisoformat(day(since + length))
-    if facts.first is None or facts.first >= h1.moment(str(last)):
-        return
-    found = slippage(past_of(facts), since=first, until=last)
-    expected = brute(history, first, last)
-    assert {name: found[name] for name in expected} == expected
-    lines = slippage(past_of(facts, deals=True), since=first, until=last).frame
-    assert lines.height == expected["n"]
-    assert lines["value"].sum() == expected["value"]
-    assert lines.filter(pl.col("to") == "moved").height == expected["moved"]

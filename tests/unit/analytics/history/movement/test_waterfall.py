@@ -1,9 +1,9 @@
-"""The waterfall of the example history, and of random ones against a brute force."""
+"""The waterfall of the example history, and what holds of any; ``tests/oracle`` has the figures of random ones."""
 
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,13 +12,14 @@ import pytest
 from hypothesis import strategies as st
 
 import h1
-from brute import History, day, histories
-from brute import waterfall as brute_waterfall
 from dealdb.analytics.history.movement.waterfall import waterfall
 from dealdb.errors import QueryError
 from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.facts.fold import folded
 from examples import given_examples
+from histories.drawn import history as drawn
+from histories.written import day
+from oracle.engine import facts_of
 from pasts import past_of
 
 Q1 = ("2026-01-01", "2026-04-01")
@@ -224,68 +225,49 @@ def test_a_collection_without_facts() -> None:
         assert waterfall(past_of(empty, by="owner"), **WHOLE, net=net).frame.is_empty()
 
 
-def cells(frame: pl.DataFrame, keys: list[str]) -> dict[Any, list[Any]]:
-    found = {}
-    for row in frame.to_dicts():
-        group = tuple(None if row[key] == "(none)" else row[key] for key in keys)
-        if row["n"]:
-            found[group, row["bucket"]] = [row["n"], row["value"], row["blank"]]
-    return found
+SEEDS, DAYS = st.integers(0, 10**6), st.dates(date(2026, 1, 1), date(2026, 4, 20))
+GROUPS = ("owner", "stage", "currency", "loss_reason", "expected_close")
 
 
-def check_against_the_brute_force(
-    history: History, since: int, length: int, due: Any, by: Any, *, net: bool
+@given_examples(
+    10,
+    10_000,
+    seed=SEEDS,
+    days=st.tuples(DAYS, DAYS),
+    due=st.none() | st.tuples(DAYS, DAYS),
+    by=st.sets(st.sampled_from(GROUPS), max_size=2),
+    net=st.booleans(),
+)
+def test_it_is_balanced_between_any_two_days(
+    seed: int,
+    days: tuple[date, date],
+    due: tuple[date, date] | None,
+    by: set[str],
+    *,
+    net: bool,
 ) -> None:
-    facts = history.facts()
-    first, end = h1.moment(day(since)), h1.moment(day(since + length))
-    if facts.first is None or end <= facts.first:
+    facts = facts_of(drawn(seed))
+    since, until = sorted(days)
+    if facts.first is None or facts.first >= h1.moment(str(until)):
         return
-    keys: list[str] = list(by)
-    found = waterfall(
-        past_of(facts, by=keys), since=day(since), until=day(since + length), due=due, net=net
-    )
-    days = due and tuple(map(date.fromisoformat, due))
-    expected = brute_waterfall(
-        history, first, end, days, lambda deal: tuple(deal.get(key) for key in keys), net=net
-    )
-    assert cells(found.frame, keys) == expected
+    options: dict[str, Any] = {"since": since, "until": until, "net": net}
+    options["due"] = due and sorted(due)
+    found = waterfall(past_of(facts, by=sorted(by)), **options)
+    keys = [name for name in sorted({"currency", *by}) if name in found.frame.columns]
     for _, group in found.frame.group_by(keys) if keys else [((), found.frame)]:
         assert is_balanced(group)
-    lines = waterfall(
-        past_of(facts, by=keys, deals=True),
-        since=day(since), until=day(since + length), due=due, net=net,
-    ).frame  # fmt: skip
-    assert Counter(lines["bucket"]) == Counter(
-        {bucket: n for bucket, n in found.frame.group_by("bucket").agg(pl.col("n").sum()).rows() if n}
-    )  # fmt: skip
+    lines = waterfall(past_of(facts, by=sorted(by), deals=True), **options).frame
+    counts = found.frame.group_by("bucket").agg(pl.col("n").sum()).rows()
+    assert Counter(lines["bucket"]) == Counter({bucket: n for bucket, n in counts if n})
 
 
-@given_examples(
-    10,
-    3000,
-    history=histories(),
-    since=st.integers(1, 20),
-    length=st.integers(0, 10),
-    due=st.sampled_from([None, (day(9), day(15)), (day(1), day(11))]),
-    by=st.sampled_from([(), ("owner",), ("stage",), ("owner", "stage")]),
-    net=st.booleans(),
-)
-def test_any_history_has_the_figures_of_the_brute_force(**options: Any) -> None:
-    check_against_the_brute_force(**options)
-
-
-@given_examples(
-    10,
-    1000,
-    history=histories(currencies=True),
-    since=st.integers(1, 18),
-    net=st.booleans(),
-)
-def test_currencies_are_never_added(history: History, since: int, *, net: bool) -> None:
-    facts = history.facts()
-    if facts.first is None or h1.moment(day(since + 4)) <= facts.first:
+@given_examples(10, 1000, seed=SEEDS, since=DAYS, net=st.booleans())
+def test_currencies_are_never_added(seed: int, since: date, *, net: bool) -> None:
+    facts = facts_of(drawn(seed))
+    until = since + timedelta(days=14)
+    if facts.first is None or h1.moment(str(until)) <= facts.first:
         return
-    options: dict[str, Any] = {"since": day(since), "until": day(since + 4), "net": net}
+    options: dict[str, Any] = {"since": since, "until": until, "net": net}
     found = waterfall(past_of(facts), **options)
     mixed = waterfall(past_of(facts, by="currency"), **options)
     if found.basis.currency == "mixed":
@@ -299,14 +281,18 @@ def test_currencies_are_never_added(history: History, since: int, *, net: bool) 
         assert is_balanced(group)
 
 
-@given_examples(8, 1000, history=histories(), net=st.booleans())
-def test_one_window_ends_where_the_next_begins(history: History, *, net: bool) -> None:
-    facts = history.facts()
-    if facts.first is None or facts.first >= h1.moment(day(8)):
+@given_examples(8, 1000, seed=SEEDS, middle=DAYS, net=st.booleans())
+def test_one_window_ends_where_the_next_begins(seed: int, middle: date, *, net: bool) -> None:
+    facts = facts_of(drawn(seed))
+    if facts.first is None or facts.first >= h1.moment(str(middle)):
         return
-    one = waterfall(past_of(facts), since=day(2), until=day(8), net=net).frame
-    two = waterfall(past_of(facts), since=day(8), until=day(14), net=net).frame
-    assert values(one)["end"] == values(two)["start"]
+    one = waterfall(past_of(facts, by="owner"), since="2025-12-30", until=middle, net=net).frame
+    two = waterfall(past_of(facts, by="owner"), since=middle, until="2026-05-01", net=net).frame
+    ends, starts = (
+        frame.filter(pl.col("n") > 0, bucket=bucket).group_by("owner").agg(pl.col("value").sum())
+        for frame, bucket in ((one, "end"), (two, "start"))
+    )
+    assert ends.sort("owner").equals(starts.sort("owner"))
 
 
 @pytest.mark.parametrize("net", [True, False])

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-import outcomes_brute as brute
 from dealdb.analytics.history.outcomes.activity import activity
 from dealdb.errors import QueryError
-from h1 import moment
+from histories.written import empty, facts_of, history, read
 from pasts import past_of
-from random_histories import Row, empty, facts_of, history, read
 
 QUARTER: dict[str, Any] = {"since": "2026-01-01", "until": "2026-04-01"}
 
@@ -122,41 +118,3 @@ def test_nothing_at_all() -> None:
     assert activity(past_of(empty(), by="who")).rows() == []
     with pytest.raises(QueryError, match="is before the first fact"):
         activity(past_of(), until="2026-01-01")
-
-
-@brute.some
-@given(brute.histories(), st.sampled_from(["owner", "stage"]), st.booleans())
-def test_random_histories(rows: list[Row], by: str, windowed: bool) -> None:
-    first, end = (
-        (moment("2026-01-15"), moment("2026-02-15")) if windowed else (0, moment("2026-03-01"))
-    )
-    events: list[tuple[object, str, str, int]] = []
-    for life in brute.replay(rows):
-        noted = [("created", life.begin), *(("closed", at) for at, *_ in life.closings(end))]
-        for name, facts in life.facts.items():
-            before = None
-            for at, value in facts:
-                noted.append(("changes", at))
-                if name == "stage" and before and value:
-                    noted.append(("stage_moves", at))
-                if name == "expected_close" and before and value and value > before:
-                    noted.append(("pushes", at))
-                if name == "amount" and at > life.begin:
-                    noted.append(("amount_changes", at))
-                before = value
-        events += [
-            (life.at(by, at + 1), life.id, name, at) for name, at in noted if first <= at < end
-        ]
-    window = {"since": date(2026, 1, 15), "until": date(2026, 2, 15)} if windowed else {}
-    found = activity(past_of(facts_of(rows), by=by, as_of="2026-02-28"), **window)
-    names = ("changes", "stage_moves", "pushes", "amount_changes", "created", "closed")
-    expected = {}
-    for group in {event[0] for event in events}:
-        own = [event for event in events if event[0] == group]
-        counts = [sum(event[2] == name for event in own) for name in names]
-        days = {brute.day(event[3]) for event in own}
-        last = datetime.fromtimestamp(max(event[3] for event in own) / 1000, UTC)
-        touched = len({event[1] for event in own})
-        expected["(none)" if group is None else group] = (*counts, len(days), last, touched)
-    shown = (*names, "days_active", "last", "deals_touched")
-    assert {row[by]: tuple(row[name] for name in shown) for row in found} == expected

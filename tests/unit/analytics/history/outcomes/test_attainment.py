@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
 
-import outcomes_brute as brute
 from dealdb.analytics.history.outcomes.attainment import attainment
 from dealdb.errors import QueryError
-from h1 import moment
+from histories.written import empty, history
 from pasts import past_of
-from random_histories import Row, empty, facts_of, history
 
 
 def quotas(
@@ -161,33 +157,3 @@ def test_what_is_refused() -> None:
         attainment(past_of(), TEAM, "2026-Q1")
     with pytest.raises(QueryError, match="is no period: write 2026-03"):
         attainment(past_of(by="owner"), TEAM, "first quarter")
-
-
-@brute.some
-@given(brute.histories())
-def test_random_histories(rows: list[Row]) -> None:
-    plain = [row for row in rows if row[2] != "currency"]
-    since, until = date(2026, 1, 1), date(2026, 2, 1)
-    lines = brute.closed(
-        brute.replay(plain), moment("2026-01-22"), "owner", since=since, until=until
-    )
-    table = quotas(("Ann", "30.01", "EUR"), ("Cy", "7.00", "EUR"), kind="month")
-    found = attainment(past_of(facts_of(plain), by="owner", as_of="2026-01-21"), table, "2026-01")
-    given_quotas = {"Ann": Decimal("30.01"), "Cy": Decimal("7.00")}
-    owners = {line.group[0] for line in lines} | set(given_quotas)
-    expected = {}
-    for owner in (*owners, "team"):
-        own = [one for one in lines if owner in ("team", one.group[0])]
-        won = brute.total(own, lambda one: one.outcome == "won")
-        quota = sum(given_quotas.values()) if owner == "team" else given_quotas.get(owner or "")
-        share = Fraction(won) / Fraction(quota) if quota else None
-        expected[(owner,)] = (
-            quota,
-            won,
-            None if quota is None else quota - won,
-            None if share is None else float(share),
-            None if share is None else float(share * Fraction(31, 21)),
-            10,
-        )
-    figures = ("quota", "won", "remaining", "attainment", "pace", "days_left")
-    assert brute.shown(found, ["key"], figures) == expected

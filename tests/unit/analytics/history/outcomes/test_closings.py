@@ -8,8 +8,8 @@ from dealdb.analytics.history.outcomes.closings import closed_within, closing_ev
 from dealdb.analytics.options import Window
 from dealdb.model.pipeline import Kind, Pipeline, Stage
 from h1 import PIPELINE
+from histories.written import facts_of, read
 from pasts import past_of
-from random_histories import facts_of, read
 
 
 def test_a_move_between_won_stages_is_no_closing() -> None:

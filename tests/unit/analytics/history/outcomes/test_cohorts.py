@@ -6,15 +6,11 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-import outcomes_brute as brute
 from dealdb.analytics.history.outcomes.cohorts import cohorts
 from dealdb.errors import QueryError
-from h1 import moment
+from histories.written import empty, history
 from pasts import past_of
-from random_histories import Row, empty, facts_of, history
 
 
 def test_the_example() -> None:
@@ -116,45 +112,3 @@ def test_currencies_are_apart() -> None:
         ("EUR", 1, Decimal("1.00")),
         ("USD", 1, Decimal("2.00")),
     ]
-
-
-def months(day: date) -> int:
-    return 12 * day.year + day.month - 1
-
-
-@brute.some
-@given(brute.histories(), st.sampled_from([date(2026, 1, 31), date(2026, 2, 15)]))
-def test_random_histories(rows: list[Row], as_of: date) -> None:
-    end = moment(str(as_of)) + 24 * 60 * 60 * 1000
-    lines = []
-    for life in brute.replay(rows):
-        created = life.at("created", end)
-        if life.alive(end) and created is not None:
-            outcome = brute.KINDS.get(life.at("stage", end), "open")
-            amount, currency = life.at("amount", end), life.at("currency", end)
-            shut = life.at("closed", end)
-            lines.append(brute.Line(life, outcome, 0, amount, currency, shut, created))
-    mixed = brute.split(lines)
-    found = cohorts(past_of(facts_of(rows), as_of=as_of), periods=4)
-    assert found.frame.is_empty() == (not lines)
-    assert ("currency" in found.frame.columns) == mixed
-    starts = [months(line.created) for line in lines if line.created]
-    groups = {line.group for line in lines}
-    assert found.frame.height == 4 * len(groups) * (max(starts) - min(starts) + 1 if lines else 0)
-    for row in found:
-        group = (row["currency"],) if mixed else ()
-        group = (None,) if group == ("(none)",) else group
-        start, k = months(row["cohort"]), row["k"]
-        own = [one for one in lines if one.group == group and months(one.created or as_of) == start]
-        won = [
-            one
-            for one in own
-            if one.outcome == "won" and one.closed and max(0, months(one.closed) - start) <= k
-        ]
-        is_future = start + k > months(as_of)
-        assert row["size"] == len(own)
-        assert row["open"] == sum(one.outcome == "open" for one in own)
-        assert row["won"] == (None if is_future else len(won))
-        assert row["value"] == (None if is_future else brute.total(won))
-        assert row["rate"] == (None if is_future or not own else len(won) / len(own))
-        assert row["partial"] == (start + k == months(as_of) and as_of.day != 31)

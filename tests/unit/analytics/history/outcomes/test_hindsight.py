@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
-from random import Random
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 import h1
-import outcomes_brute as brute
 from dealdb.analytics.history.outcomes.hindsight import hindsight
-from h1 import moment
+from histories.written import empty, facts_of, read
 from pasts import past_of
-from random_histories import Row, empty, facts_of, read
 
 QUARTER: dict[str, Any] = {"since": "2026-01-01", "until": "2026-04-01"}
 _BEFORE = (
@@ -87,44 +80,3 @@ def test_the_example_and_nothing_at_all() -> None:
     assert new.frame["n"].to_list() == [0, 2, 0, 0, 0, 2]
     assert hindsight(past_of(empty()), empty()).frame["n"].to_list() == [0] * 6
     assert hindsight(past_of(empty(), by="owner"), empty()).rows() == []
-
-
-@brute.some
-@given(brute.histories(), st.randoms(use_true_random=False))
-def test_random_histories(rows: list[Row], chance: Random) -> None:
-    before = [row for row in rows if chance.random() < 0.7 or row is rows[0]]
-    since, until = date(2026, 1, 1), date(2026, 3, 1)
-    end = moment("2026-03-01")
-    sides = []
-    for some in (before, rows):
-        lines = brute.closed(brute.replay(some), end, None, since=since, until=until)
-        sides.append({one.life.id: one for one in lines if one.outcome == "won"})
-    then, now = sides
-    found = hindsight(
-        past_of(facts_of(rows), as_of="2026-02-28"), facts_of(before), since=since, until=until
-    )
-    expected: dict[str, list[tuple[Decimal, str | None]]] = {
-        name: [] for name in ("then", "added", "up", "down", "removed", "now")
-    }
-    for deal in then.keys() | now.keys():
-        old, new = then.get(deal), now.get(deal)
-        currency = (new or old or then[deal]).currency
-        a, b = ((each.value if each else None) or Decimal(0) for each in (old, new))
-        if old:
-            expected["then"].append((a, currency))
-        if new:
-            expected["now"].append((b, currency))
-        if old and new and a != b:
-            expected["up" if b > a else "down"].append((abs(b - a), currency))
-        if not old:
-            expected["added"].append((b, currency))
-        if not new:
-            expected["removed"].append((a, currency))
-    currencies = {currency for each in expected.values() for value, currency in each if value}
-    for row in found:
-        own = [
-            value
-            for value, currency in expected[row["bucket"]]
-            if len(currencies) < 2 or (currency or "(none)") == row["currency"]
-        ]
-        assert (row["n"], row["value"]) == (len(own), sum(own))

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import polars as pl
-from hypothesis import given
-from hypothesis import strategies as st
 
-import outcomes_brute as brute
 from dealdb.analytics.history.outcomes.late_entry import late_entry
 from dealdb.model.schema import Schema
 from dealdb.store.facts.facts import Facts
 from dealdb.store.facts.fold import folded
 from h1 import PIPELINE, moment
+from histories.written import empty, read
 from pasts import past_of
-from random_histories import Row, empty, facts_of, read
 
 WINDOW: dict[str, Any] = {"since": "2026-01-01", "until": "2026-04-01"}
 
@@ -91,25 +86,3 @@ def test_nothing_at_all() -> None:
     found = late_entry(past_of(empty()))
     assert (found["n"], found["share"], found["median_days"]) == (0, None, None)
     assert late_entry(past_of(empty(), by="owner")).rows() == []
-
-
-@brute.some
-@given(brute.histories(), st.integers(0, 20))
-def test_random_histories(rows: list[Row], lag: int) -> None:
-    facts = facts_of(rows)
-    lag_ms = lag * 24 * 60 * 60 * 1000
-    late = facts.commits.with_columns(at=pl.col("at") + lag_ms * (pl.col("seq") % 2).cast(pl.Int64))
-    lags = {(row["at"], row["seq"]): lag * (row["seq"] % 2) for row in facts.commits.to_dicts()}
-    order = sorted({(row[1], row[0]) for row in rows})
-    since, until = date(2026, 1, 1), date(2026, 3, 1)
-    lines = brute.closed(brute.replay(rows), moment("2026-03-01"), None, since=since, until=until)
-    days = [
-        lags[one.at, order.index((one.at, one.life.id)) + 1]
-        for one in lines
-        if one.outcome == "won"
-    ]
-    past = past_of(replace(facts, commits=late), as_of="2026-02-28")
-    found = late_entry(past, since=since, until=until).frame
-    assert found["n"].sum() == len(days)
-    assert found["late"].sum() == sum(each > 7 for each in days)
-    assert found["worst_days"].max() == (max(days) if days else None)

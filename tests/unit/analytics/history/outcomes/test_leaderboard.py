@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-import outcomes_brute as brute
 from dealdb.analytics.history.outcomes.leaderboard import leaderboard_at_closing
 from dealdb.errors import QueryError
-from h1 import moment
+from histories.written import empty, history
 from pasts import past_of
-from random_histories import Row, empty, facts_of, history
 
 WINDOW: dict[str, Any] = {"since": "2026-01-01", "until": "2026-04-01"}
 
@@ -88,41 +83,3 @@ def test_any_column_a_filter_and_nothing() -> None:
     assert leaderboard_at_closing(past_of(empty(), by="owner")).rows() == []
     with pytest.raises(QueryError, match="a leaderboard ranks groups"):
         leaderboard_at_closing(past_of())
-
-
-@brute.some
-@given(brute.histories(), st.sampled_from(brute.PERIODS))
-def test_random_histories(rows: list[Row], period: tuple[date | None, date | None]) -> None:
-    since, until = period
-    end = moment("2026-03-01")
-    lives = brute.replay(rows)
-    lines = brute.closed(lives, end, "owner", since=since, until=until)
-    for life in lives:
-        stage = life.at("stage", end)
-        if life.alive(end) and stage not in brute.KINDS:
-            line = brute.Line(
-                life, "open", 0, life.at("amount", end), life.at("currency", end), None, None, stage
-            )
-            line.group = (life.at("owner", end),)
-            lines.append(line)
-    brute.split(lines)
-    past = past_of(facts_of(rows), by="owner", as_of="2026-02-28")
-    found = leaderboard_at_closing(past, since=since, until=until)
-    expected = {}
-    for group, own in brute.gathered(lines).items():
-        n = {kind: sum(one.outcome == kind for one in own) for kind in ("won", "lost", "open")}
-        closed = n["won"] + n["lost"]
-        weighted = [
-            one.value * brute.CHANCES[one.before]
-            for one in own
-            if one.outcome == "open" and one.value is not None and one.before in brute.CHANCES
-        ]
-        expected[group] = (
-            brute.total(own, lambda one: one.outcome == "won"),
-            *n.values(),
-            n["won"] / closed if closed else None,
-            sum(weighted, Decimal(0)),
-            n["open"] - len(weighted),
-        )
-    figures = ("won_value", "won", "lost", "open", "win_rate", "open_weighted", "unweighted")
-    assert brute.shown(found, ["owner"], figures) == expected

@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import h1
 from dealdb.analytics.history.outcomes.losses import losses
 from dealdb.errors import QueryError
-from h1 import moment
-from outcomes_brute import (
-    PERIODS,
-    closed,
-    gathered,
-    histories,
-    median,
-    replay,
-    shown,
-    some,
-    split,
-    total,
-)
+from histories.written import empty, history
 from pasts import past_of
-from random_histories import Row, empty, facts_of, history
 
 WINDOW: dict[str, Any] = {"since": "2026-01-01", "until": "2026-04-01"}
 
@@ -142,38 +125,3 @@ def test_a_deal_without_a_closing_date_is_outside_any_window() -> None:
     found = losses(past_of(facts), **WINDOW)
     assert found["n"] == 0
     assert found.basis.warnings == ("closed deals without a closing date, outside any window: 1",)
-
-
-@some
-@given(histories(), st.sampled_from(PERIODS), st.booleans(), st.sampled_from([None, "owner"]))
-def test_random_histories(
-    rows: list[Row], period: tuple[date | None, date | None], events: bool, by: str | None
-) -> None:
-    since, until = period
-    end = moment("2026-03-01")
-    bound = end if until is None or not events else min(end, moment(str(until)))
-    lines = closed(replay(rows), end, by, since=since, until=until, events=events)
-    lost = [line for line in lines if line.outcome == "lost" and line.at < bound]
-    past = past_of(facts_of(rows), by=by, as_of="2026-02-28")
-    found = losses(past, since=since, until=until, events=events)
-    split(lost)
-    groups = gathered(lost) or ({} if by else {(): []})
-    expected = {}
-    for group, own in groups.items():
-        peers = [line for line in lost if len(group) < 1 + bool(by) or line.group[-1] == group[-1]]
-        whole, part = total(peers), total(own)
-        days = [
-            (line.closed - line.created).days
-            for line in own
-            if line.closed and line.created and line.closed >= line.created
-        ]
-        expected[group] = (
-            len(own),
-            len(own) / len(peers) if peers else None,
-            part,
-            float(Fraction(part) / Fraction(whole)) if whole else None,
-            sum(line.value is None for line in own),
-            median(days),
-        )
-    figures = ("n", "share_n", "value", "share_value", "blank", "median_days")
-    assert shown(found, [by] if by else [], figures) == expected

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-import outcomes_brute as brute
 from dealdb.analytics.history.outcomes.ramp import ramp
 from dealdb.errors import QueryError
-from h1 import moment
+from histories.written import empty, history
 from pasts import past_of
-from random_histories import Row, empty, facts_of, history
 
 
 def test_the_example() -> None:
@@ -133,46 +128,3 @@ def test_nothing_at_all() -> None:
     assert ramp(past_of(by="owner", where="amount > 9e9")).rows() == []
     with pytest.raises(QueryError, match="give by= a column"):
         ramp(past_of())
-
-
-def month_of(start: date, day: date) -> int:
-    """Whole months, found by trying."""
-    months = 12 * (day.year - start.year) + day.month - start.month
-    last = (date(day.year + day.month // 12, day.month % 12 + 1, 1) - timedelta(days=1)).day
-    return months if day.day >= min(start.day, last) else months - 1
-
-
-@brute.some
-@given(brute.histories(), st.sampled_from(["first_deal", "first_win"]), st.booleans())
-def test_random_histories(rows: list[Row], start: str, events: bool) -> None:
-    end, today = moment("2026-03-16"), date(2026, 3, 15)
-    lives = brute.replay(rows)
-    lines = brute.closed(lives, end, "owner", events=events)
-    wins = [one for one in lines if one.outcome == "won" and one.closed and one.group[0]]
-    starts: dict[str, date] = {}
-    for one in wins if start == "first_win" else []:
-        starts[one.group[0]] = min(one.closed or today, starts.get(one.group[0], today))
-    for life in lives if start == "first_deal" else []:
-        for at, owner in life.facts.get("owner", []):
-            if owner and at < end:
-                starts[owner] = min(brute.day(at), starts.get(owner, today))
-    mixed = len({one.currency for one in wins if one.value}) > 1
-    found = ramp(
-        past_of(facts_of(rows), by="owner", as_of=today), start=start, months=4, events=events
-    )
-    assert {row["owner"] for row in found} == set(starts)
-    for row in found:
-        own = [
-            one
-            for one in wins
-            if one.group[0] == row["owner"]
-            and (not mixed or (one.currency or "(none)") == row["currency"])
-        ]
-        begun = starts[row["owner"]]
-        months = [month_of(begun, one.closed) for one in own if one.closed]
-        exact = [one for one, month in zip(own, months, strict=True) if month == row["month"]]
-        upto = [one for one, month in zip(own, months, strict=True) if 0 <= month <= row["month"]]
-        active = row["month"] <= month_of(begun, today)
-        figures = (len(exact), brute.total(exact), brute.total(upto)) if active else (None,) * 3
-        assert (row["won"], row["value"], row["cumulative"]) == figures
-        assert row["active"] == active

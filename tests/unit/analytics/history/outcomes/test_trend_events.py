@@ -6,15 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-import outcomes_brute as brute
 from dealdb.analytics.history.outcomes.trend_events import trend_of_events
 from dealdb.errors import QueryError
-from h1 import moment
+from histories.written import empty, history
 from pasts import past_of
-from random_histories import Row, empty, facts_of, history
 
 WINDOW: dict[str, Any] = {"since": "2026-01-01", "until": "2026-04-01"}
 
@@ -73,39 +69,3 @@ def test_an_empty_window_and_nothing_at_all() -> None:
         trend_of_events(past_of(), until="2026-01-05")
     with pytest.raises(QueryError, match="more than 1,000,000 rows"):
         trend_of_events(past_of(), since="0001-01-01", until="9999-01-01", period="day")
-
-
-@brute.some
-@given(brute.histories(), st.sampled_from([None, "owner"]))
-def test_random_histories(rows: list[Row], by: str | None) -> None:
-    end = moment("2026-03-01")
-    lives = brute.replay(rows)
-    lines = brute.closed(lives, end, by, events=True)
-    for life in lives:
-        if life.begin < end:
-            amount, currency = (
-                life.at("amount", life.begin + 1),
-                life.at("currency", life.begin + 1),
-            )
-            line = brute.Line(life, "created", life.begin, amount, currency, None, None)
-            line.group = (life.at(by, life.begin + 1),) if by else ()
-            lines.append(line)
-    brute.split(lines)
-    found = trend_of_events(past_of(facts_of(rows), by=by, as_of="2026-02-28"))
-    expected = {}
-    for label in sorted({brute.day(line.at).strftime("%Y-%m") for line in lines}):
-        for group in {line.group for line in lines}:
-            own = [
-                one
-                for one in lines
-                if (brute.day(one.at).strftime("%Y-%m"), one.group) == (label, group)
-            ]
-            n = [sum(one.outcome == kind for one in own) for kind in ("created", "won", "lost")]
-            value = brute.total(own, lambda one: one.outcome == "won")
-            rate = n[1] / (n[1] + n[2]) if n[1] + n[2] else None
-            expected[(label, *group)] = (*n, value, rate)
-    figures = ("created", "won", "lost", "won_value", "win_rate")
-    found_rows = brute.shown(found, ["label", *([by] if by else [])], figures)
-    assert {key: row for key, row in found_rows.items() if key in expected} == expected
-    # months in which nothing happened
-    assert all(row[:4] == (0, 0, 0, 0) for key, row in found_rows.items() if key not in expected)

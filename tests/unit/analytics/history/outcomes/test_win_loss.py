@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-import outcomes_brute as brute
 from dealdb.analytics.history.outcomes.win_loss import win_loss
-from h1 import moment
+from histories.written import empty, history
 from pasts import past_of
-from random_histories import Row, empty, facts_of, history
 
 WINDOW: dict[str, Any] = {"since": "2026-01-01", "until": "2026-04-01"}
 
@@ -87,23 +82,3 @@ def test_nothing_at_all() -> None:
         }
     ]
     assert win_loss(past_of(empty(), by="owner"), few=True).rows() == []
-
-
-@brute.some
-@given(brute.histories(), st.sampled_from(brute.PERIODS), st.sampled_from([None, "owner"]))
-def test_random_histories(
-    rows: list[Row], period: tuple[date | None, date | None], by: str | None
-) -> None:
-    since, until = period
-    lines = brute.closed(brute.replay(rows), moment("2026-03-01"), by, since=since, until=until)
-    found = win_loss(past_of(facts_of(rows), by=by, as_of="2026-02-28"), since=since, until=until)
-    brute.split(lines)
-    expected = {}
-    for group, own in (brute.gathered(lines) or ({} if by else {(): []})).items():
-        won = [line for line in own if line.outcome == "won"]
-        lost = [line for line in own if line.outcome == "lost"]
-        rate = len(won) / len(own) if own else None
-        sums = (brute.total(won), brute.total(lost))
-        expected[group] = (len(won), len(lost), len(own), rate, *sums)
-    figures = ("won", "lost", "n", "rate", "won_value", "lost_value")
-    assert brute.shown(found, [by] if by else [], figures) == expected

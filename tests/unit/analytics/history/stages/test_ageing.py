@@ -1,19 +1,15 @@
-"""Ageing of the example history, and of random ones against a brute force."""
+"""Ageing of the example history; ``tests/oracle`` has those of random ones."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import strategies as st
 
-import h1
-from brute import History, day, histories, kind_of
 from dealdb.analytics.history.stages.ageing import ageing
 from dealdb.errors import QueryError
-from examples import given_examples
+from histories.written import day, in_january
 from pasts import past_of
 
 FEBRUARY: dict[str, Any] = {"as_of": "2026-02-28"}
@@ -95,20 +91,20 @@ def test_groups_and_a_filter() -> None:
 
 
 def test_what_is_not_known() -> None:
-    history = History(
-        [("A", 5, 0, "created", day(20)), ("B", 6, 0, "amount", "1.00"), ("B", 6, 0, "stage", None)]
+    facts = in_january(
+        ("A", 5, 0, "created", day(20)), ("B", 6, 0, "amount", "1.00"), ("B", 6, 0, "stage", None)
     )
-    past = past_of(history.facts(), as_of=day(10))
+    past = past_of(facts, as_of=day(10))
     found = ageing(past, basis="created")
     assert found.frame["n"].to_list() == [0, 0, 0, 0, 0, 2]
     assert found.basis.warnings == ("deals with a negative age, in unknown: 1",)
-    assert ageing(past_of(history.facts(), as_of=day(10))).frame["n"].to_list()[-1] == 2
+    assert ageing(past_of(facts, as_of=day(10))).frame["n"].to_list()[-1] == 2
 
 
 def test_a_collection_without_facts() -> None:
-    empty = ageing(past_of(History([]).facts())).frame
+    empty = ageing(past_of(in_january())).frame
     assert empty["n"].to_list() == [0] * 6
-    assert ageing(past_of(History([]).facts(), by="owner")).frame.is_empty()
+    assert ageing(past_of(in_january(), by="owner")).frame.is_empty()
 
 
 def test_options_that_make_no_sense() -> None:
@@ -125,81 +121,3 @@ def test_options_that_make_no_sense() -> None:
             ageing(past, **options)
     with pytest.raises(QueryError, match="before the first fact"):
         past_of(as_of="2026-01-04")
-
-
-def ages(history: History, last: date, basis: str, *, weekdays: bool, visits: bool) -> list[int]:
-    """Ages of open deals in days, -1 where not known."""
-    end = h1.moment(str(last)) + 86_400_000
-    state, found = history.state(end), []
-    for name, deal in state.items():
-        if kind_of(deal) != "open":
-            continue
-        days = []
-        if basis == "created":
-            if deal.get("created"):
-                days = [(deal["created"], last)]
-        else:
-            days = visits_of(history, name, end, last, basis)
-        if not days or days[-1][0] > last:
-            found.append(-1)
-        else:
-            spans = days if visits else days[-1:]
-            found.append(sum(between(a, b, weekdays=weekdays) for a, b in spans))
-    return sorted(found)
-
-
-def between(first: date, last: date, *, weekdays: bool) -> int:
-    days = [first + timedelta(n + 1) for n in range((last - first).days)]
-    return sum(not weekdays or each.weekday() < 5 for each in days)
-
-
-def visits_of(history: History, name: str, end: int, last: date, basis: str) -> list[Any]:
-    """First and last days of the visits to the present stage, or that of the last change."""
-    visits: list[Any] = []
-    changed = last
-    before: dict[str, Any] | None = None
-    for at in sorted({at for at, deal, *_ in history.events if deal == name and at < end}):
-        own = [field for each, deal, field, _ in history.events if (each, deal) == (at, name)]
-        today, now = date(1970, 1, 1) + timedelta(at // 86_400_000), history.state(at + 1).get(name)
-        if None in own:
-            # deleted, and perhaps saved anew at once
-            visits, before = [], None
-        if now is not None:
-            names = {*now, *(before or {})}
-            if before is None or any(now.get(each) != before.get(each) for each in names):
-                changed = today
-            if before is None or now.get("stage") != before.get("stage"):
-                visits.append((now.get("stage"), today))
-        before = now
-    if basis == "update":
-        return [(changed, last)]
-    stage = visits[-1][0]
-    ends = [*(each[1] for each in visits[1:]), last]
-    spans = [(a, b, each == stage) for (each, a), b in zip(visits, ends, strict=True)]
-    return [(a, b) for a, b, is_same in spans if is_same] if stage else []
-
-
-@given_examples(
-    10,
-    1000,
-    history=histories(),
-    basis=st.sampled_from(["stage", "created", "update"]),
-    calendar=st.sampled_from(["days", "weekdays"]),
-    visits=st.booleans(),
-    last=st.integers(1, 20),
-)
-def test_any_history_has_the_ages_of_the_brute_force(
-    history: History, basis: str, calendar: str, last: int, *, visits: bool
-) -> None:
-    facts = history.facts()
-    visits = visits and basis == "stage"
-    as_of = date.fromisoformat(day(last))
-    if facts.first is None or facts.first >= h1.moment(day(last)) + 86_400_000:
-        return
-    options: dict[str, Any] = {"basis": basis, "calendar": calendar, "visits": visits}
-    found = ageing(past_of(facts, as_of=as_of), buckets=range(31), **options).frame
-    counts = {row["bucket"]: row["n"] for row in found.to_dicts() if row["n"]}
-    expected = ages(history, as_of, basis, weekdays=calendar == "weekdays", visits=visits)
-    assert counts == {
-        "unknown" if each < 0 else f"{each}-{each}": expected.count(each) for each in set(expected)
-    }

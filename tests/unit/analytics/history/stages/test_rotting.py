@@ -9,13 +9,13 @@ import polars as pl
 import pytest
 
 import h1
-from brute import History, day
 from dealdb.analytics.history.stages.ageing import ageing
 from dealdb.analytics.history.stages.rotting import rotting
 from dealdb.errors import QueryError
 from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.facts.facts import Facts
 from dealdb.store.facts.fold import folded
+from histories.written import day, in_january
 from pasts import past_of
 
 FEBRUARY: dict[str, Any] = {"as_of": "2026-02-28"}
@@ -76,8 +76,7 @@ def test_a_step_that_lies_ahead_is_a_respite() -> None:
 
 def by_whom(**names: str) -> Facts:
     """A deal whose stage was set on the 2nd, and its amount on the 20th, by two actors."""
-    history = History([("X", 2, 12, "stage", "Lead"), ("X", 20, 12, "amount", "5.00")])
-    facts = history.facts()
+    facts = in_january(("X", 2, 12, "stage", "Lead"), ("X", 20, 12, "amount", "5.00"))
     commits = pl.DataFrame(
         {
             "seq": [0, 1],
@@ -108,8 +107,8 @@ def test_a_sync_does_not_freshen_a_deal() -> None:
 
 
 def test_a_deal_without_a_day_does_not_rot() -> None:
-    history = History([("X", 2, 12, "stage", "Lead"), ("Y", 2, 12, "stage", "Lead")])
-    found = rotting(past_of(history.facts(), as_of=day(25)), basis="created")
+    facts = in_january(("X", 2, 12, "stage", "Lead"), ("Y", 2, 12, "stage", "Lead"))
+    found = rotting(past_of(facts, as_of=day(25)), basis="created")
     assert found.frame.row(0)[:4] == ("Lead", 14, 2, 0)
     assert found.basis.warnings == ("open deals whose age is not known, which don't rot: 2",)
 
@@ -148,7 +147,7 @@ def test_days_since_the_last_activity(kind: FieldType) -> None:
 
 
 def test_a_collection_without_facts() -> None:
-    empty = rotting(past_of(History([]).facts())).frame
+    empty = rotting(past_of(in_january())).frame
     assert empty.select("stage", "n", "share").rows()[0] == ("Lead", 0, None)
 
 

@@ -22,9 +22,9 @@ PIPELINES: tuple[tuple[Step, ...], ...] = (
     ),
     (
         Step("Lead", "open", None, 0),
-        Step("Demo", "open", Decimal("0.333"), None),
-        Step("Offer", "open", Decimal(1), 3),
-        Step("Deal", "open", Decimal(0), 30),
+        Step("Demo", "open", Decimal("0.333"), None, "bestcase"),
+        Step("Offer", "open", Decimal(1), 3, "commit"),
+        Step("Deal", "open", Decimal(0), 30, "omitted"),
         Step("Won", "won"),
         Step("Signed", "won"),
         Step("Lost", "lost"),

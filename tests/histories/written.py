@@ -1,4 +1,4 @@
-"""Short histories for tests, a line a change, and the same as a list of rows for those that count by hand."""
+"""Short histories that are written down in tests: a line a change, or rows by the days of January."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from h1 import PIPELINE, moment
 
 # id, milliseconds, field, value, "set" or "delete"; a place is the number of the commit
 Row = tuple[str, int, str | None, str | None, str]
+# id, day of January 2026 and hour, field and value
+JanuaryRow = tuple[str, int, int, str | None, str | None]
 COLUMNS = ["id", "at", "field", "value", "op"]
 _START = moment("2026-01-01")
 
@@ -62,6 +64,22 @@ def facts_of(
     return folded(
         frame, Schema.standard(), pipeline, commits=commits, pipelines=[(_START, pipeline)]
     )
+
+
+def day(number: int) -> str:
+    """A day of January 2026."""
+    return f"2026-01-{number:02}"
+
+
+def in_january(*rows: JanuaryRow, pipeline: Pipeline = PIPELINE) -> Facts:
+    """Facts of rows in the order in which they were saved, each a commit; without a field it is a deletion."""
+    table = [
+        (deal, moment(day(number), hour), seq, field, text, "set" if field else "delete")
+        for seq, (deal, number, hour, field, text) in enumerate(rows)
+    ]
+    columns = ["id", "at", "seq", "field", "value", "op"]
+    frame = pl.DataFrame(table, schema=columns, orient="row")
+    return folded(frame, Schema.standard(), pipeline)
 
 
 def history(*lines: str) -> Facts:
