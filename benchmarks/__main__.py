@@ -18,9 +18,9 @@ from benchmarks import (
     blocked,
     catching_up,
     cli,
+    deal_history,
     embedded,
     growth,
-    history,
     isolated,
     load,
     many,
@@ -30,6 +30,7 @@ from benchmarks import (
 )
 from benchmarks.bench import Bench
 from benchmarks.measure import Figure
+from benchmarks.past.figure import history
 from benchmarks.servers import BINARIES, DEFAULT, running
 
 HERE = Path(__file__).parent
@@ -63,7 +64,8 @@ FIGURES: dict[str, tuple[Run, Sequence[int]]] = {
     "embedded": (embedded.embedded, _ALL),
     "many": (many.many, (_LARGE,)),
     "point": (point.point, _ALL),
-    "history": (history.history, (_MIDDLE, _LARGE)),
+    "deal_history": (deal_history.deal_history, (_MIDDLE, _LARGE)),
+    "history": (history, (_MIDDLE, _LARGE)),
     "catch_up": (catching_up.catch_up, _ALL),
 }
 _PACKAGES = (

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from dealdb.query import QueryEngine
     from dealdb.query.deal_source import QueryTexts
     from dealdb.store.backup.reports import BackupReport, RestoreReport, Tell
-    from dealdb.store.facts.event import Assume
+    from dealdb.store.facts.assumed import Assume
     from dealdb.store.facts.facts import Facts
     from dealdb.store.foreign.reading import ReadHashes
     from dealdb.store.history.feed import Feed

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from dealdb.store.archive.chunk_cache import ChunkCache
     from dealdb.store.commit.definitions import Definitions
-    from dealdb.store.facts.event import Assume
+    from dealdb.store.facts.assumed import Assume
     from dealdb.store.facts.facts import Facts
     from dealdb.store.facts.follower import FactsLog
     from dealdb.store.history.feed import Feed

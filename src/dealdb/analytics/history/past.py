@@ -14,6 +14,7 @@ from dealdb.analytics.calendar.zone import Zone, as_moments
 from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.doubts import alike_groups
 from dealdb.analytics.history.linked import links_of
+from dealdb.analytics.history.lookup import are_among, beside
 from dealdb.analytics.history.money import COLUMNS, MARK, priced, said_of, with_unpriced
 from dealdb.analytics.history.state import last_values, values_until
 from dealdb.analytics.options import By, Day, Window, choice, day_of, group_columns
@@ -161,9 +162,7 @@ class Past:
 
     def chosen(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Rows of the lives that count."""
-        return (
-            frame if self.kept is None else frame.filter(pl.col("life").is_in(self.kept.implode()))
-        )
+        return frame if self.kept is None else frame.filter(are_among(frame["life"], self.kept))
 
     def values(self, names: Iterable[str], moment: int | None = None) -> pl.DataFrame:
         """
@@ -206,17 +205,15 @@ class Past:
         if not missing:
             return lines
         if by_at == "event":
-            ids = lines.select("life").join(
-                self.facts.lives.select("life", "id"), on="life", maintain_order="left"
-            )
+            ids = self.facts.lives["id"].gather(lines["life"])
             values = [
-                (ids["id"] if key == "id" else values_until(self.facts.of(key), lines)).alias(key)
+                (ids if key == "id" else values_until(self.facts.of(key), lines)).alias(key)
                 for key in missing
             ]
             return lines.with_columns(values)
         moment = self.moment if by_at == "end" else self._now
         found = last_values(self.facts, moment, missing).select("life", *missing)
-        return lines.join(found, on="life", how="left", maintain_order="left")
+        return beside(lines, found)
 
     # money ---------------------------------------------------------------------------------------
 

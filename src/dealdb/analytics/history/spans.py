@@ -22,10 +22,11 @@ def stage_spans(facts: Facts, moment: int) -> pl.DataFrame:
         without a stage is no visit.
     """
     changes = facts.of("stage").filter(pl.col("at") < moment)
-    ends = facts.lives.select("life", end=pl.when(pl.col("end") < moment).then("end"))
+    ends = facts.lives.select(pl.when(pl.col("end") < moment).then("end").alias("end")).to_series()
     # rows of a life stand together, so that a look at the neighbour is quicker than a window over each life
     follows, goes_on = (pl.col("life") == pl.col("life").shift(step) for step in (1, -1))
-    spans = changes.join(ends, on="life", how="left", maintain_order="left").with_columns(
+    spans = changes.with_columns(
+        ends.gather(changes["life"]),
         before=pl.when(follows).then(pl.col("value").shift(1)),
         _next=pl.when(goes_on).then(pl.col("at").shift(-1)),
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
+from dealdb.analytics.history.lookup import gathered
 from dealdb.store.facts.facts import Facts
 
 # what 64 bits hold
@@ -14,8 +15,21 @@ _MOST = 2**63
 
 def latest(facts: pl.DataFrame, moment: int) -> pl.DataFrame:
     """The last fact of each life before a moment, of the facts of one field."""
-    before = facts.filter(pl.col("at") < moment)
-    return before.filter((pl.col("life") != pl.col("life").shift(-1)).fill_null(value=True))
+    return facts.filter(_is_latest(moment))
+
+
+def latest_rows(facts: pl.DataFrame, moment: int, n: int) -> pl.Series:
+    """The row of the last fact before a moment, of each of the lives 0 to ``n`` - 1; null for none."""
+    rows = facts.select(pl.arg_where(_is_latest(moment))).to_series()
+    found = pl.repeat(None, n, dtype=pl.UInt32, eager=True)
+    return found.scatter(facts["life"].gather(rows), rows) if rows.len() else found
+
+
+def _is_latest(moment: int) -> pl.Expr:
+    # facts are sorted by life and moment: the next one is later, or another life's
+    inside = pl.col("at") < moment
+    is_other = (pl.col("life") != pl.col("life").shift(-1)).fill_null(value=True)
+    return inside & (is_other | ~inside.shift(-1))
 
 
 def known_lives(facts: Facts, moment: int) -> pl.DataFrame:
@@ -36,11 +50,13 @@ def last_values(facts: Facts, moment: int, names: Iterable[str]) -> pl.DataFrame
     Columns ``life``, ``id``, ``is_alive``, and one for each name.
     """
     found = known_lives(facts, moment)
+    columns = []
     for name in dict.fromkeys(names):
         if name != "id":
-            last = latest(facts.of(name), moment).select("life", pl.col("value").alias(name))
-            found = found.join(last, on="life", how="left", maintain_order="left")
-    return found
+            own = facts.of(name)
+            rows = latest_rows(own, moment, facts.lives.height).gather(found["life"])
+            columns.append(gathered(own["value"], rows).alias(name))
+    return found.with_columns(columns)
 
 
 def values_until(facts: pl.DataFrame, events: pl.DataFrame) -> pl.Series:

@@ -70,6 +70,9 @@ class Facts:
     n_assumed: int = 0
     n_ghosts: int = 0
     _kept: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False)
+    # found when first asked for
+    _deals: list[pl.Series] = field(default_factory=list, repr=False)
+    _presents: list[Facts] = field(default_factory=list, repr=False)
 
     def of(self, name: str) -> pl.DataFrame:
         """
@@ -88,7 +91,9 @@ class Facts:
         """The same, with the names that the pipeline's renamed stages have now; a new name alone is no change."""
         if not self.pipeline.renamed:
             return self
-        return replace(self, read=self._renamed, _kept={})
+        if not self._presents:
+            self._presents.append(replace(self, read=self._renamed, _kept={}, _presents=[]))
+        return self._presents[0]
 
     def _renamed(self, name: str) -> pl.DataFrame:
         facts = self.of(name)
@@ -97,6 +102,16 @@ class Facts:
         named = facts.with_columns(pl.col("value").replace(dict(self.pipeline.new_names())))
         before = pl.col("value").shift(1).over("life")
         return named.filter(pl.col("value").ne_missing(before))
+
+    @property
+    def deals(self) -> pl.Series:
+        """Of each life, in their order, the first life of its deal: the same for all lives of one deal."""
+        if not self._deals:
+            lives = self.lives["life"]
+            if self.lives["id"].n_unique() < lives.len():
+                lives = self.lives.select(pl.col("life").min().over("id")).to_series()
+            self._deals.append(lives.alias("deal"))
+        return self._deals[0]
 
     @property
     def first(self) -> int | None:

@@ -13,7 +13,8 @@ from dealdb.model.fiscal import time_zone
 from dealdb.model.moments import end_of_day_ms
 from dealdb.store.archive.chunk_cache import ChunkCache
 from dealdb.store.archive.manifest import read_manifest
-from dealdb.store.facts.event import Assume, event_facts
+from dealdb.store.facts.assumed import Assume
+from dealdb.store.facts.event import event_facts
 from dealdb.store.facts.facts import Facts
 from dealdb.store.facts.from_log import present_pipeline, recorded_facts
 from dealdb.store.facts.kept_tables import KeptTables, whole_ledger

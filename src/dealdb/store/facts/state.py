@@ -33,7 +33,8 @@ def state_before(facts: Facts, moment: int, names: Iterable[str] | None = None) 
 
     Examples
     --------
-    >>>     >>> from dealdb.model.schema import Schema
+    >>> from dealdb.model.pipeline import Pipeline
+    >>> from dealdb.model.schema import Schema
     >>> from dealdb.store.facts.fold import folded
     >>> rows = pl.DataFrame({"id": ["1"], "at": [5], "field": ["stage"], "value": ["Lead"]})
     >>> facts = folded(rows, Schema.standard(), Pipeline())

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import polars as pl
 
+from dealdb.analytics.history.lookup import gathered
 from dealdb.analytics.history.opens import kind_of
 from dealdb.analytics.history.past import Past
-from dealdb.analytics.history.state import known_lives, latest
+from dealdb.analytics.history.state import latest_rows
 from dealdb.analytics.options import Window, day_of
 from dealdb.errors import QueryError
 from dealdb.model.pipeline import Pipeline
+from dealdb.store.facts.facts import Facts
 
 # what columns of the state before and after begin with
 BEFORE, AFTER = "_0", "_1"
@@ -98,25 +100,54 @@ def ends_of(past: Past, first: int, names: Iterable[str]) -> pl.DataFrame:
         ``id``, ``life`` (its last one), ``begin``, ``end``; and of both ends ``alive``, each name, and the moment at
         which that last changed (``name_at``).
     """
-    wanted = list(dict.fromkeys(names))
-    lives = past.facts.lives.select("life", "begin", "end")
-    last = _side(past, past.moment, wanted, AFTER).unique("id", keep="last", maintain_order=True)
-    start = _side(past, first, wanted, BEFORE).filter(before("alive")).drop("life")
-    known = past.chosen(last).join(lives, on="life", how="left", maintain_order="left")
-    return known.join(start, on="id", how="left", maintain_order="left")
+    facts, lives = past.facts, past.facts.lives
+    begun = lives.filter(pl.col("begin") < past.moment)["life"]
+    last = past.chosen(_last_of_deals(facts, begun).to_frame("life"))["life"]
+    was = lives_at(facts, first).gather(facts.deals.gather(last))
+    states = [
+        column
+        for mark, moment, own in ((AFTER, past.moment, last), (BEFORE, first, was))
+        for column in _side(facts, moment, own, dict.fromkeys(names), mark)
+    ]
+    ends = lives["end"].gather(last)
+    alive = (ends >= past.moment).fill_null(value=True)
+    return pl.DataFrame(
+        [
+            last.alias("life"),
+            *(lives[name].gather(last) for name in ("id", "begin", "end")),
+            alive.alias(f"{AFTER}alive"),
+            was.is_not_null().alias(f"{BEFORE}alive"),
+            *states,
+        ]
+    )
 
 
-def _side(past: Past, moment: int, names: Sequence[str], mark: str) -> pl.DataFrame:
-    found = known_lives(past.facts, moment).rename({"is_alive": f"{mark}alive"})
+def _last_of_deals(facts: Facts, lives: pl.Series) -> pl.Series:
+    """The last of some lives of each deal, in their order."""
+    found = pl.repeat(None, facts.lives.height, dtype=pl.UInt32, eager=True)
+    return found.scatter(facts.deals.gather(lives), lives).drop_nulls().sort()
+
+
+def lives_at(facts: Facts, moment: int) -> pl.Series:
+    """By the number of the deal, the life that it has just before a moment; null where it has none."""
+    over = (pl.col("end") < moment).fill_null(value=False)
+    there = facts.lives.filter((pl.col("begin") < moment) & ~over)["life"]
+    found = pl.repeat(None, facts.lives.height, dtype=pl.UInt32, eager=True)
+    return found.scatter(facts.deals.gather(there), there) if there.len() else found
+
+
+def _side(
+    facts: Facts, moment: int, lives: pl.Series, names: Iterable[str], mark: str
+) -> Iterator[pl.Series]:
+    """Of each life, null for none, the last values before a moment, and when they became so."""
     for name in names:
         if name == "id":
-            found = found.with_columns(pl.col("id").alias(f"{mark}id"))
+            yield facts.lives["id"].gather(lives).alias(f"{mark}id")
             continue
-        last = latest(past.facts.of(name), moment).select(
-            "life", pl.col("value").alias(mark + name), pl.col("at").alias(f"{mark}{name}_at")
-        )
-        found = found.join(last, on="life", how="left", maintain_order="left")
-    return found
+        own = facts.of(name)
+        rows = latest_rows(own, moment, facts.lives.height).gather(lives)
+        yield gathered(own["value"], rows).alias(mark + name)
+        yield gathered(own["at"], rows).alias(f"{mark}{name}_at")
 
 
 def standing(mark: str, pipeline: Pipeline, due: Window | None) -> pl.Expr:

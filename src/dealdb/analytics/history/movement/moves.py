@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
-from dealdb.analytics.history.movement.ends import AFTER, BEFORE
+from dealdb.analytics.history.lookup import are_among, gathered
+from dealdb.analytics.history.movement.ends import AFTER, BEFORE, lives_at
 from dealdb.analytics.history.past import Past
-from dealdb.analytics.history.state import latest
+from dealdb.analytics.history.state import latest_rows
 
 
 def moves_of(past: Past, first: int, deals: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
@@ -22,7 +23,7 @@ def moves_of(past: Past, first: int, deals: pl.DataFrame, names: Iterable[str]) 
     first
         First moment.
     deals
-        ``id`` of the deals that count.
+        ``life`` of the deals that count.
     names
         Fields whose changes count.
 
@@ -31,70 +32,78 @@ def moves_of(past: Past, first: int, deals: pl.DataFrame, names: Iterable[str]) 
     polars.DataFrame
         ``id``, ``life``, ``at``, and of both sides of the change ``alive`` and each name.
     """
+    facts = past.facts
     wanted = list(dict.fromkeys(names))
-    lives = past.facts.lives.select("life", "id", "begin", "end").join(
-        deals.select("id"), on="id", how="semi", maintain_order="left"
-    )
-    lives = lives.with_columns(_deal=pl.col("life").first().over("id"))
-    fields = {name: _since(past, first, name) for name in wanted if name != "id"}
-    told = _moments(past, first, lives, fields.values())
-    values = [
-        (told["id"] if name == "id" else _values_at(fields[name], told)).alias(AFTER + name)
-        for name in wanted
-    ]
-    alive = (pl.col("end") > pl.col("at")).fill_null(value=True)
-    states = told.with_columns(*values, alive.alias(f"{AFTER}alive"))
+    fields = [name for name in wanted if name != "id"]
+    told = _moments(past, first, deals["life"], fields)
     # where one life ends as the next begins, the deal is what the next one says
-    states = states.filter(_is_last("_deal", "at"))
-    is_same = pl.col("_deal") == pl.col("_deal").shift(1)
-    earlier = [
-        pl.when(is_same).then(pl.col(AFTER + name).shift(1)).alias(BEFORE + name)
-        for name in ("alive", *wanted)
-    ]
-    changes = states.with_columns(earlier).filter(pl.col("at") >= first)
-    return changes.drop("begin", "end", "_deal")
-
-
-def _since(past: Past, first: int, name: str) -> pl.DataFrame:
-    """Facts of a field inside the window, and as its very first ones what was so at the beginning."""
-    facts = past.facts.of(name).select("life", "at", "value")
-    start = latest(facts, first).with_columns(at=pl.lit(first - 1, pl.Int64))
-    inside = (pl.col("at") >= first) & (pl.col("at") < past.moment)
-    return pl.concat([start, facts.filter(inside)])
-
-
-def _moments(
-    past: Past, first: int, lives: pl.DataFrame, fields: Iterable[pl.DataFrame]
-) -> pl.DataFrame:
-    """Lives and the moments of their changes, in the order of both; each begins with the beginning of the window."""
-    inside = (pl.col("at") >= first) & (pl.col("at") < past.moment)
-    begun = lives.select("life", at="begin").with_columns(
-        pl.when(pl.col("at") < first).then(first - 1).otherwise("at").alias("at")
+    is_last = _is_last("_deal", "at")
+    follows = pl.col("_deal") == pl.col("_deal").shift(1)
+    was = lives_at(facts, first)
+    states = told.filter(is_last).with_columns(_follows=follows.fill_null(value=False))
+    before = was.gather(states["_deal"])
+    ends = facts.lives["end"].gather(states["life"])
+    alive = (ends > states["at"]).fill_null(value=True)
+    sides = {"alive": (before.is_not_null(), alive)}
+    if "id" in wanted:
+        ids = facts.lives["id"]
+        sides["id"] = ids.gather(before), ids.gather(states["life"])
+    for name in fields:
+        own = facts.of(name)
+        start = latest_rows(own, first, facts.lives.height)
+        rows = _rows_after(told, name, own["life"], start).filter(told.select(is_last).to_series())
+        sides[name] = (
+            gathered(own["value"], start.gather(before)),
+            gathered(own["value"], rows),
+        )
+    return states.select(
+        facts.lives["id"].gather(states["life"]).alias("id"),
+        "life",
+        "at",
+        *(new.alias(AFTER + name) for name, (_, new) in sides.items()),
+        *(
+            # what the change before left; the first one of the window found what was so as it began
+            pl.when("_follows").then(new.shift(1)).otherwise(old).alias(BEFORE + name)
+            for name, (old, new) in sides.items()
+        ),
     )
-    over = lives.select("life", at="end")
+
+
+def _moments(past: Past, first: int, lives: pl.Series, fields: Sequence[str]) -> pl.DataFrame:
+    """
+    What happened to deals inside the window, sorted by deal and moment.
+
+    ``life``, ``at``, ``_deal``, and of a fact its field (``_of``) and its row there (``_row``); lives that begin and
+    end have neither.
+    """
+    facts = past.facts
+    inside = (pl.col("at") >= first) & (pl.col("at") < past.moment)
     parts = [
-        begun.filter(pl.col("at") < past.moment),
-        over.filter(inside),
-        *(each.select("life", "at") for each in fields),
+        facts.of(name)
+        .with_row_index("_row")
+        .filter(inside)
+        .select("life", "at", "_row", _of=pl.lit(name))
+        for name in fields
     ]
-    found = pl.concat(parts).join(lives, on="life", how="inner")
+    for name in ("begin", "end"):
+        own = facts.lives.select("life", at=name).filter(inside)
+        parts.append(own.with_columns(_row=pl.lit(None, pl.UInt32), _of=pl.lit(None, pl.String)))
+    found = pl.concat(parts)
+    found = found.with_columns(facts.deals.gather(found["life"]).alias("_deal"))
+    counted = are_among(found["_deal"], facts.deals.gather(lives))
     # the lives of a deal follow one another, so that this is the order of its moments, too
-    return found.sort("_deal", "life", "at").filter(_is_last("life", "at"))
+    return found.filter(counted).sort("_deal", "life", "at")
 
 
-def _values_at(facts: pl.DataFrame, moments: pl.DataFrame) -> pl.Series:
-    """The value of a field after each moment; every fact is of one of them, so that no search is needed."""
-    numbered = facts.with_row_index("_fact")
-    at_each = moments.select("life", "at").join(
-        numbered.select("life", "at", "_fact"),
-        on=["life", "at"],
-        how="left",
-        maintain_order="left",
-    )
-    last = at_each["_fact"].forward_fill()
+def _rows_after(told: pl.DataFrame, name: str, lives: pl.Series, start: pl.Series) -> pl.Series:
+    """Row of a field that holds once each thing has happened; ``start`` has those that held as the window began."""
+    own = pl.when(pl.col("_of") == name).then("_row")
+    rows = told.select(own.forward_fill()).to_series()
     # a life without a fact so far must not take that of the life before it
-    is_own = (facts["life"].gather(last) == moments["life"]).fill_null(value=False)
-    return facts["value"].gather(last.set(~is_own, None))
+    is_own = (gathered(lives, rows) == told["life"]).fill_null(value=False)
+    return pl.select(
+        pl.when(is_own).then(rows).otherwise(start.gather(told["life"])).alias("_row")
+    ).to_series()
 
 
 def _is_last(*columns: str) -> pl.Expr:

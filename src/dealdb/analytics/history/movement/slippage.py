@@ -11,6 +11,7 @@ import polars as pl
 
 from dealdb.analytics.exact import ratio
 from dealdb.analytics.flags import days_between
+from dealdb.analytics.history.lookup import are_among
 from dealdb.analytics.history.money import BLANK
 from dealdb.analytics.history.movement.ends import (
     ABSENT,
@@ -26,6 +27,7 @@ from dealdb.analytics.history.movement.ends import (
 )
 from dealdb.analytics.history.opens import check_amounts, kind_of
 from dealdb.analytics.history.past import LINE, Past
+from dealdb.analytics.history.state import values_until
 from dealdb.analytics.options import Day
 from dealdb.analytics.result import MetricResult
 from dealdb.errors import QueryError
@@ -161,25 +163,19 @@ def _lines(base: pl.DataFrame) -> pl.DataFrame:
 
 def _moves(past: Past, first: int, base: pl.DataFrame, settle: int) -> pl.DataFrame:
     """Moves of these deals' dates while they were open: ``life``, ``id``, ``at``, ``_days`` (negative to earlier)."""
-    lives = past.facts.lives.select("life", "id").join(base.select("id"), on="id", how="semi")
-    dates = (
-        past.facts.of("expected_close")
-        .filter(pl.col("at") < past.moment)
-        .join(lives, on="life", how="inner", maintain_order="left")
-    )
+    facts = past.facts
+    dates = facts.of("expected_close").filter(pl.col("at") < past.moment)
+    deals = facts.deals.gather(dates["life"])
+    dates = dates.filter(are_among(deals, facts.deals.gather(base["life"])))
     is_same = pl.col("life") == pl.col("life").shift(1)
     was = pl.when(is_same).then(pl.col("value").shift(1))
     dates = dates.with_columns(_days=days_between(was, pl.col("value")).cast(pl.Int64))
     kept = _settled(dates, settle).filter((pl.col("at") >= first) & pl.col("_days").is_not_null())
-    stages = past.facts.of("stage").select("life", "at", stage="value").sort("at")
     # the stage just before the move: what happened in the same moment comes after it
-    stood = kept.sort("at").join_asof(
-        stages,
-        on="at",
-        by="life",
-        strategy="backward",
-        allow_exact_matches=False,
-        check_sortedness=False,
+    just_before = kept.select("life", pl.col("at") - 1)
+    stood = kept.with_columns(
+        values_until(facts.of("stage"), just_before).alias("stage"),
+        facts.lives["id"].gather(kept["life"]).alias("id"),
     )
     return stood.filter(kind_of(past.pipeline) == "open").select("life", "id", "at", "_days")
 

@@ -156,6 +156,8 @@ def _lines(
     currency, wanted = past.currency(money, keys)
     if wanted != keys:
         lines, keys = found(wanted), wanted
+    if not past.deals:
+        return lines, keys, currency
     order = pl.DataFrame({"bucket": BUCKETS}).with_row_index("_place")
     return lines.join(order, on="bucket").sort("_place", "life"), keys, currency
 

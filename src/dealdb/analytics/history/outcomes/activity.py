@@ -5,11 +5,12 @@ from __future__ import annotations
 import polars as pl
 
 from dealdb.analytics.calendar.zone import as_moments
+from dealdb.analytics.history.lookup import beside
 from dealdb.analytics.history.outcomes.closings import (
-    closing_events,
     count,
     in_groups,
-    previous,
+    outcome_of,
+    with_previous,
 )
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import Day
@@ -62,12 +63,10 @@ def activity(past: Past, *, since: Day = None, until: Day = None) -> MetricResul
     keys = past.keys(_FIGURES, also=(_WHO,))
     inside = pl.col("at") < end if first is None else pl.col("at").is_between(first, end - 1)
     rows = past.chosen(_rows(past, inside))
-    commits = past.facts.commits.select(
-        "seq", pl.col("who").alias(_WHO), _bulk=pl.col("kind").is_in(_BULK)
-    )
+    deals = past.facts.deals.gather(rows["life"]).alias("_deal")
+    told = rows.with_columns(deals, *_of_commits(past.facts.commits, rows["seq"]))
     if _WHO not in keys:
-        commits = commits.drop(_WHO)
-    told = rows.join(commits, on="seq", how="left").join(_deals(past), on="life")
+        told = told.drop(_WHO)
     lines = past.grouped(told, keys, by_at="event")
     table = in_groups(
         lines,
@@ -110,45 +109,51 @@ def _each(lines: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     )
 
 
+def _of_commits(commits: pl.DataFrame, seqs: pl.Series) -> list[pl.Series]:
+    """Of each commit by its number, who made it, and whether it was one of many deals; null for no commit."""
+    if commits.is_empty():
+        none = pl.repeat(None, seqs.len(), dtype=pl.String, eager=True)
+        return [none.alias(_WHO), none.cast(pl.Boolean).alias("_bulk")]
+    # commits are in the order of their numbers
+    places = commits["seq"].search_sorted(seqs).clip(upper_bound=commits.height - 1)
+    is_one = (commits["seq"].gather(places) == seqs).fill_null(value=False)
+    places = places.set(~is_one, None)
+    return [
+        commits["who"].gather(places).alias(_WHO),
+        commits["kind"].gather(places).is_in(_BULK).alias("_bulk"),
+    ]
+
+
 def _rows(past: Past, inside: pl.Expr) -> pl.DataFrame:
     """A row for each change of a field and for each deal that began, with marks of what it was."""
-    lives = past.facts.lives.select("life", "begin")
+    lives = past.facts.lives
     parts = []
     for name in past.facts.schema:
         if name in _STAMPS:
             continue
         facts = past.facts.of(name)
+        rows = facts.select(pl.arg_where(inside)).to_series()
+        marks: dict[str, pl.Expr] = {}
+        needs_previous = name in ("stage", "expected_close")
+        changed = with_previous(facts, rows) if needs_previous else facts[rows]
         if name == "stage":
-            moved = pl.col("value").is_not_null() & previous("value").is_not_null()
-            marked = facts.with_columns(_move=moved)
+            was, now = outcome_of(past, "from"), outcome_of(past, "value")
+            marks["_move"] = pl.col("value").is_not_null() & pl.col("from").is_not_null()
+            marks["_closing"] = now.is_not_null() & now.ne_missing(was)
         elif name == "expected_close":
-            marked = facts.with_columns(_push=pl.col("value") > previous("value"))
+            marks["_push"] = pl.col("value") > pl.col("from")
         elif name == "amount":
-            marked = facts.join(lives, on="life", maintain_order="left").with_columns(
-                _amount=pl.col("at") > pl.col("begin")
-            )
-        else:
-            marked = facts
-        parts.append(marked.filter(inside).select("life", "at", "seq", *_marks_of(marked)))
+            marks["_amount"] = pl.col("at") > lives["begin"].gather(changed["life"])
+        parts.append(changed.select("life", "at", "seq", **marks))
     changes = pl.concat(parts, how="diagonal").with_columns(_change=pl.lit(value=True))
-    # the commit that a deal began with: the first of its facts of that moment
-    began = lives.rename({"begin": "at"}).filter(inside)
-    commits = changes.join(began, on=["life", "at"], how="semi").group_by("life")
-    births = began.join(commits.agg(pl.col("seq").min()), on="life", how="left")
-    closings = closing_events(past).filter(inside).select("life", "at", "seq")
-    both = [
-        births.with_columns(_birth=pl.lit(value=True)),
-        closings.with_columns(_closing=pl.lit(value=True)),
-    ]
-    found = pl.concat([changes, *both], how="diagonal")
+    found = pl.concat([changes, _births(lives, changes, inside)], how="diagonal")
     missing = [name for name in _MARKS if name not in found.columns]
     return found.with_columns(pl.lit(None, pl.Boolean).alias(name) for name in missing)
 
 
-def _marks_of(frame: pl.DataFrame) -> list[str]:
-    return [name for name in frame.columns if name in _MARKS]
-
-
-def _deals(past: Past) -> pl.DataFrame:
-    """The first life of each deal: a deal that was saved again is one deal."""
-    return past.facts.lives.select("life", _deal=pl.col("life").min().over("id"))
+def _births(lives: pl.DataFrame, changes: pl.DataFrame, inside: pl.Expr) -> pl.DataFrame:
+    """Deals that began, with the commit that each began with: the first of its facts of that moment."""
+    began = lives.select("life", at="begin").filter(inside)
+    first = changes.filter(changes["at"] == lives["begin"].gather(changes["life"]))
+    commits = first.group_by("life").agg(pl.col("seq").min())
+    return beside(began, commits).with_columns(_birth=pl.lit(value=True))

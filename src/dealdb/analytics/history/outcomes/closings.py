@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import polars as pl
 
 from dealdb.analytics.exact import Amounts, ratio
+from dealdb.analytics.history.lookup import beside, gathered
 from dealdb.analytics.history.money import BLANK as _BLANK
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.history.state import last_values, values_until
@@ -16,6 +17,8 @@ from dealdb.model.pipeline import Kind
 
 WON, LOST = "won", "lost"
 IS_WON, IS_LOST = pl.col("outcome") == WON, pl.col("outcome") == LOST
+# of the moments of events
+ANY_TIME = pl.lit(value=True)
 UNDATED = "closed deals without a closing date, outside any window"
 
 
@@ -41,18 +44,33 @@ def last_of_each(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter((pl.col("life") != pl.col("life").shift(-1)).fill_null(value=True))
 
 
-def closing_events(past: Past) -> pl.DataFrame:
+def closing_events(past: Past, within: pl.Expr = ANY_TIME) -> pl.DataFrame:
     """
     Changes of the stage into won or lost, sorted by life and moment; from won to lost is one, too.
 
     ``life``, ``at``, ``seq``, ``from``, ``to`` and ``outcome``. A move from one won stage to another is none.
     """
-    changes = past.chosen(past.facts.of("stage").filter(pl.col("at") < past.moment))
-    told = changes.with_columns(outcome=outcome_of(past, "value")).with_columns(
-        previous("value").alias("from"), _before=previous("outcome")
+    stages = past.facts.of("stage")
+    names = [*past.pipeline.names(Kind.WON), *past.pipeline.names(Kind.LOST)]
+    closes = (pl.col("at") < past.moment) & pl.col("value").is_in(names)
+    if "at" in within.meta.root_names():
+        closes = closes & within
+    # what came before is looked up of these alone
+    told = with_previous(stages, stages.select(pl.arg_where(closes)).to_series())
+    told = past.chosen(told).with_columns(
+        outcome=outcome_of(past, "value"), _before=outcome_of(past, "from")
     )
-    into = pl.col("outcome").is_not_null() & pl.col("outcome").ne_missing(pl.col("_before"))
+    into = pl.col("outcome").ne_missing(pl.col("_before"))
     return told.filter(into).select("life", "at", "seq", "from", "outcome", to="value")
+
+
+def with_previous(facts: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
+    """Some rows of the facts of a field, sorted by life, with ``from``, the value that the life had before."""
+    found, earlier = facts[rows], rows.cast(pl.Int64) - 1
+    earlier = earlier.set(earlier < 0, None)
+    is_same = (gathered(facts["life"], earlier) == found["life"]).fill_null(value=False)
+    before = pl.when(is_same).then(gathered(facts["value"], earlier))
+    return found.with_columns(before.alias("from"))
 
 
 def closed_deals(past: Past, names: Iterable[str] = ()) -> pl.DataFrame:
@@ -67,7 +85,7 @@ def closed_deals(past: Past, names: Iterable[str] = ()) -> pl.DataFrame:
     closing = last_of_each(closing_events(past)).drop("outcome")
     closed = (
         state.filter(pl.col("outcome").is_not_null())
-        .join(closing, on="life", how="left", maintain_order="left")
+        .pipe(beside, closing)
         .rename({"amount": "value", "created": "_created", "closed": "_closed"})
         .drop("stage")
     )
@@ -101,7 +119,7 @@ def closings_between(
         undated = closed.filter(pl.col("_closed").is_null()).height if window else 0
         return closed_within(closed, window), {UNDATED: undated}
     inside = pl.col("at") < end if first is None else pl.col("at").is_between(first, end - 1)
-    found = closing_events(past).filter(inside)
+    found = closing_events(past, inside)
     created = last_values(past.facts, past.moment, ["created"]).select("life", _created="created")
     told = found.with_columns(
         value=values_until(past.facts.of("amount"), found),

@@ -9,6 +9,7 @@ import polars as pl
 from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.exact import ratio
 from dealdb.analytics.flags import UNPRICED
+from dealdb.analytics.history.lookup import beside
 from dealdb.analytics.history.money import BLANK
 from dealdb.analytics.history.outcomes.closings import (
     IS_WON,
@@ -135,16 +136,17 @@ def _lines(
     past: Past, wins: pl.DataFrame, numbered: pl.DataFrame, calendar: Periods
 ) -> pl.DataFrame:
     """Won deals with the ``k`` in which they were won."""
-    closing = last_of_each(closing_events(past)).select("life", "at", "from", "to")
     ends = numbered.select(_end="cohort", _last="_number")
-    return (
+    won = (
         wins.filter(pl.col("closed").is_not_null())
         .with_columns(_end=calendar.start(pl.max_horizontal("created", "closed")))
         .join(ends, on="_end", maintain_order="left")
         .with_columns(k=(pl.col("_last") - pl.col("_number")).cast(pl.UInt32))
-        .join(closing, on="life", how="left", maintain_order="left")
-        .sort("_number", "k", "life")
     )
+    if not past.deals:
+        return won
+    closing = last_of_each(closing_events(past)).select("life", "at", "from", "to")
+    return beside(won, closing).sort("_number", "k", "life")
 
 
 def _table(

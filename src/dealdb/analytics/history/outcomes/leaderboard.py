@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from dealdb.analytics.history.lookup import beside
 from dealdb.analytics.history.outcomes.closings import (
     IS_WON,
     closing_events,
@@ -57,7 +58,7 @@ def leaderboard_at_closing(past: Past, *, since: Day = None, until: Day = None) 
     state = past.state(_READS).with_columns(outcome=outcome_of(past, "stage"))
     deals = past.grouped(
         # an open deal is in the group that it is in at the end
-        state.join(closing, on="life", how="left", maintain_order="left").with_columns(
+        beside(state, closing).with_columns(
             # a deal that has gone from one lost stage to another was closed in the first
             stage=pl.when(pl.col("outcome").is_null()).then("stage").otherwise("to"),
             at=pl.when(pl.col("outcome").is_null()).then(past.moment - 1).otherwise("at"),

@@ -115,7 +115,7 @@ def trend_of_events(
 
 def _events(past: Past, inside: pl.Expr) -> pl.DataFrame:
     """What happened inside a window: ``outcome``, ``at``, ``from``, ``to``, and amount and currency of then."""
-    closings = closing_events(past).filter(inside).drop("seq")
+    closings = closing_events(past, inside).drop("seq")
     began = past.chosen(past.facts.lives.rename({"begin": "at"}).filter(inside)).select(
         "life", "at"
     )

@@ -6,10 +6,11 @@ from collections.abc import Collection
 
 import polars as pl
 
+from dealdb.analytics.history.lookup import beside, gathered
 from dealdb.analytics.history.opens import kind_of
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.history.spans import OPEN, stage_spans
-from dealdb.analytics.history.state import latest
+from dealdb.analytics.history.state import latest, latest_rows
 from dealdb.errors import QueryError
 from dealdb.model.schema import FieldType
 
@@ -56,8 +57,7 @@ def with_age(
         dated = _activities(deals, past)
     else:
         since = _entries(past) if basis == "stage" else _updates(past, ignore_actors)
-        joined = deals.join(since, on="life", how="left", maintain_order="left")
-        dated = joined.with_columns(_day=past.zone.days_of_ms(pl.col("at")))
+        dated = beside(deals, since).with_columns(_day=past.zone.days_of_ms(pl.col("at")))
     age = (pl.lit(past.day) - pl.col("_day")).dt.total_days()
     return dated.with_columns(_age=age)
 
@@ -92,27 +92,29 @@ def _activities(deals: pl.DataFrame, past: Past) -> pl.DataFrame:
 
 
 def _entries(past: Past) -> pl.DataFrame:
-    visits = stage_spans(past.facts, past.moment)
-    return visits.filter(pl.col("how") == OPEN).select("life", at="entered")
+    last = latest(past.facts.of("stage"), past.moment)
+    # a deal whose stage was cleared stands in none
+    return last.filter(pl.col("value").is_not_null()).select("life", "at")
 
 
 def _updates(past: Past, ignore_actors: Collection[str]) -> pl.DataFrame:
     """The last change of each deal, of any field but the stamp that says when it was saved."""
-    facts = past.facts
-    inside = pl.col("at") < past.moment
+    facts, moment = past.facts, past.moment
+    n = facts.lives.height
     ignored = facts.commits.filter(pl.col("who").is_in(list(ignore_actors)))["seq"]
-    parts = []
+    moments = []
     for name in facts.schema:
-        if name in ("id", _STAMP):
+        own = pl.DataFrame() if name in ("id", _STAMP) else facts.of(name)
+        if own.is_empty():
             continue
-        own = facts.of(name).lazy().filter(inside)
         if ignore_actors:
             own = own.filter(~pl.col("seq").is_in(ignored.implode()))
-        # facts are in order, so the last one of each life is its latest
-        is_last = (pl.col("life") != pl.col("life").shift(-1)).fill_null(value=True)
-        parts.append(own.filter(is_last).select("life", "at"))
+        moments.append(gathered(own["at"], latest_rows(own, moment, n)).alias(name))
     if not ignore_actors:
         # a deal may have come into being without a value in any field
-        begun = facts.lives.lazy().select("life", at="begin").filter(inside)
-        parts.append(begun)
-    return pl.concat(parts).group_by("life").agg(pl.col("at").max()).collect()
+        begun = pl.when(pl.col("begin") < moment).then("begin")
+        moments.append(facts.lives.select(begun.alias("id")).to_series())
+    last = pl.DataFrame(moments).select(at=pl.max_horizontal(pl.all())) if moments else None
+    if last is None:
+        return pl.DataFrame(schema={"life": pl.UInt32, "at": pl.Int64})
+    return last.select(facts.lives["life"], "at").filter(pl.col("at").is_not_null())

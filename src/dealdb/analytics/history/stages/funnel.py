@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from dealdb.analytics.exact import ratio
+from dealdb.analytics.history.lookup import are_among, beside
 from dealdb.analytics.history.money import BLANK
 from dealdb.analytics.history.opens import kind_of
 from dealdb.analytics.history.past import Past, spine
@@ -65,7 +66,9 @@ def funnel(
     steps = past.pipeline.names(Kind.OPEN)
     window = past.bounds(since, until)[2]
     deals, counts = _cohort(past, cohort, window)
-    lines = _lines(past, deals, steps, mode)
+    visits = stage_spans(past.facts, past.moment)
+    visits = visits.filter(are_among(visits["life"], deals["life"]))
+    lines = _lines(past, deals, visits, steps, mode)
     keys = past.keys(("stage", *_FIGURES))
     lines = past.grouped(lines, keys)
     currency, keys = past.currency(lines, keys)
@@ -80,13 +83,11 @@ def funnel(
         n=deals.height,
         window=window,
         currency=currency,
-        counts={**counts, "deals that never had a stage, in no step": _stageless(past, deals)},
+        counts={
+            **counts,
+            "deals that never had a stage, in no step": (deals.height - visits["life"].n_unique()),
+        },
     )
-
-
-def _stageless(past: Past, deals: pl.DataFrame) -> int:
-    visits = stage_spans(past.facts, past.moment)
-    return deals.join(visits, on="life", how="anti").height
 
 
 def _cohort(past: Past, cohort: str, window: Window) -> tuple[pl.DataFrame, dict[str, int]]:
@@ -120,21 +121,20 @@ def _first_entries(past: Past, stage: str) -> pl.DataFrame:
     return first.select("life", _entered=past.zone.days_of_ms(pl.col("entered")))
 
 
-def _lines(past: Past, deals: pl.DataFrame, steps: list[str], mode: str) -> pl.DataFrame:
+def _lines(
+    past: Past, deals: pl.DataFrame, visits: pl.DataFrame, steps: list[str], mode: str
+) -> pl.DataFrame:
     """A line for each deal and step in which it counts: the step, when it came there, and its amount at the end."""
-    visits = stage_spans(past.facts, past.moment).join(deals.select("life"), on="life", how="semi")
     came = _came(visits, past.pipeline, steps, mode)
-    won = deals.filter(pl.col("stage").is_in(past.pipeline.names(Kind.WON)))
-    if mode == "ordered":
+    won = deals.filter(pl.col("stage").is_in(past.pipeline.names(Kind.WON)))["life"]
+    if mode == "ordered" and steps:
         last = came.filter(pl.col("_step") == len(steps) - 1)
-        won = won.join(last.select("life"), on="life", how="semi") if steps else won
-    entered = visits.group_by("life", maintain_order=True).agg(at=pl.col("entered").last())
-    wins = (
-        won.select("life")
-        .join(entered, on="life")
-        .select("life", _step=pl.lit(len(steps), pl.UInt32), at="at")
+        won = won.filter(are_among(won, last["life"]))
+    entered = visits.filter((pl.col("life") != pl.col("life").shift(-1)).fill_null(value=True))
+    wins = beside(won.to_frame(), entered.select("life", at="entered")).select(
+        "life", _step=pl.lit(len(steps), pl.UInt32), at="at"
     )
-    all_lines = pl.concat([came.cast({"_step": pl.UInt32}), wins])
+    all_lines = pl.concat([came, wins.filter(pl.col("at").is_not_null())])
     # the last open step in which it counts is where it stopped, unless it is won
     furthest = came.group_by("life").agg(_last=pl.col("_step").max())
     kinds = past.pipeline
@@ -148,39 +148,48 @@ def _lines(past: Past, deals: pl.DataFrame, steps: list[str], mode: str) -> pl.D
         deals.with_columns(value="amount"), is_closed=kind_of(past.pipeline) != "open"
     )
     told = worth.select("life", "currency", "value", "_unpriced", to="stage", _outcome=outcome)
-    names = pl.DataFrame({"stage": [*steps, _WON]}).with_row_index("_step")
-    return (
-        all_lines.join(told, on="life")
-        .join(furthest, on="life", how="left")
-        .join(names, on="_step")
-        .with_columns(
-            pl.when(pl.col("_step") == pl.col("_last")).then("_outcome").alias("_outcome"),
-            pl.lit(None, pl.String).alias("from"),
-        )
-        .sort("_step", "life")
+    names = pl.Series("stage", [*steps, _WON])
+    lines = beside(all_lines, beside(told, furthest)).with_columns(
+        names.gather(all_lines["_step"]),
+        pl.when(pl.col("_step") == pl.col("_last")).then("_outcome").alias("_outcome"),
+        pl.lit(None, pl.String).alias("from"),
     )
+    return lines.sort("_step", "life") if past.deals else lines
 
 
 def _came(visits: pl.DataFrame, pipeline: Pipeline, steps: list[str], mode: str) -> pl.DataFrame:
-    """Steps in which deals count, with the moment at which each came there."""
-    places = pl.DataFrame(
-        {"stage": steps, "_place": range(len(steps))},
-        schema={"stage": pl.String, "_place": pl.UInt32},
+    """Steps in which deals count, with the moment at which each came there: ``life``, ``_step``, ``at``."""
+    won = pipeline.names(Kind.WON)
+    place = pl.col("stage").replace_strict(
+        [*steps, *won],
+        [*range(len(steps)), *([len(steps)] * len(won))],
+        default=None,
+        return_dtype=pl.Int64,
     )
-    wins = pl.DataFrame(
-        {"stage": pipeline.names(Kind.WON)}, schema={"stage": pl.String}
-    ).with_columns(_place=pl.lit(len(steps), pl.UInt32))
-    placed = visits.join(pl.concat([places, wins]), on="stage", maintain_order="left")
-    if mode == "any":
-        stood = placed.filter(pl.col("_place") < len(steps))
-        return stood.group_by("life", _step="_place").agg(at=pl.col("entered").min())
-    numbers = pl.DataFrame({"_step": pl.Series(range(len(steps)), dtype=pl.UInt32)})
+    placed = visits.select("life", "entered", _place=place).filter(pl.col("_place").is_not_null())
     if mode == "reached":
-        # the first visit that is as far as the step, or further
-        reached = placed.group_by("life", "_place").agg(at=pl.col("entered").min())
-        crossed = reached.join(numbers, how="cross").filter(pl.col("_place") >= pl.col("_step"))
-        return crossed.group_by("life", "_step").agg(pl.col("at").min())
-    return _in_order(placed, len(steps))
+        found = _reached(placed, len(steps))
+    elif mode == "any":
+        stood = placed.filter(pl.col("_place") < len(steps))
+        found = stood.group_by("life", _step="_place").agg(at=pl.col("entered").min())
+    else:
+        found = _in_order(placed, len(steps))
+    return found.select("life", pl.col("_step").cast(pl.UInt32), "at")
+
+
+def _reached(placed: pl.DataFrame, n_steps: int) -> pl.DataFrame:
+    """For each step the first visit that is as far, or further."""
+    size = n_steps + 2
+    # visits are sorted by life: the highest number so far is the furthest place of the same life
+    number = pl.col("life").cast(pl.Int64) * size + pl.col("_place")
+    same = pl.col("life") == pl.col("life").shift(1)
+    so_far = number.cum_max().shift(1) - pl.col("life").cast(pl.Int64) * size
+    before = pl.when(same).then(so_far).otherwise(-1)
+    first = placed.select("life", "entered", "_place", _before=before).filter(
+        (pl.col("_place") > pl.col("_before")) & (pl.col("_before") < n_steps - 1)
+    )
+    steps = pl.int_ranges(pl.col("_before") + 1, pl.min_horizontal("_place", n_steps - 1) + 1)
+    return first.select("life", at="entered", _step=steps).explode("_step")
 
 
 def _in_order(placed: pl.DataFrame, n_steps: int) -> pl.DataFrame:

@@ -273,7 +273,9 @@ def test_currencies_are_never_added(seed: int, since: date, *, net: bool) -> Non
     if found.basis.currency == "mixed":
         assert found.frame.equals(mixed.frame)
     else:
-        money = mixed.frame.filter(pl.col("value") != 0)
+        # what a deal only passed through within the window is no bucket without groups
+        passed = pl.col("bucket").is_in(("transferred_in", "transferred_out"))
+        money = mixed.frame.filter((pl.col("value") != 0) & ~passed)
         # of both ends, what counts is the money that there is at one of them
         ends = money.filter(pl.col("bucket").is_in(("start", "end", "won", "lost")))
         assert (ends if net else money)["currency"].n_unique() <= 1

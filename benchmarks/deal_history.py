@@ -1,4 +1,4 @@
-"""Figure ``history``: what happened to one deal, found by the indexes, against a read of the whole history."""
+"""Figure ``deal_history``: what happened to one deal, found by the indexes, against a read of the whole history."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _INDEX, _ALL, _FIRST = "deal_history", "a read of the whole history", "first cal
 _GONE, _NEVER = "deal_history, deleted and saved again", "deal_history, no such deal"
 
 
-def history(bench: Bench, n: int) -> Figure:
+def deal_history(bench: Bench, n: int) -> Figure:
     """The history of one deal after loads, updates, saves and deletes: milliseconds, each time another deal."""
-    figure = Figure("history", n)
+    figure = Figure("deal_history", n)
     bench.drop_loaded()
     at = bench.loaded(n)
     draw = random.Random(n)
@@ -46,8 +46,8 @@ def history(bench: Bench, n: int) -> Figure:
     figure.times(seconds)
     for deal in (*gone[:5], _some(at, draw), "none"):
         assert db.deal_history(deal).equals(history_of(*_parts(db), deal)), deal
-    figure.value("history of one deal", _INDEX, "history")
-    figure.value("history of one deal, first call of a process", _FIRST, "history/first")
+    figure.value("history of one deal", _INDEX, "deal_history")
+    figure.value("history of one deal, first call of a process", _FIRST, "deal_history/first")
     figure.compare("history of one deal, against a read of all of it", _INDEX, _ALL, "speed")
     # it has other deals by now than the next figure expects
     bench.drop_loaded()

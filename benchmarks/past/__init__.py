@@ -1,0 +1,1 @@
+"""Metrics on history beside the same questions in DuckDB, on one made history."""

@@ -1,0 +1,68 @@
+"""Lives are numbers from 0 on: what belongs to one is found by its place, without a join."""
+
+from __future__ import annotations
+
+import polars as pl
+
+
+def rows_of(known: pl.Series, wanted: pl.Series) -> pl.Series:
+    """
+    Row of each wanted life in a table that has every life at most once, null where it has none.
+
+    Examples
+    --------
+    >>> rows_of(pl.Series([4, 2]), pl.Series([2, 3, 4])).to_list()
+    [1, None, 0]
+    """
+    rows = pl.repeat(None, _size(known, wanted), dtype=pl.UInt32, eager=True)
+    if known.len():
+        rows = rows.scatter(known, pl.int_range(known.len(), dtype=pl.UInt32, eager=True))
+    return rows.gather(wanted)
+
+
+def are_among(wanted: pl.Series, known: pl.Series) -> pl.Series:
+    """
+    Whether each life is among those that are known.
+
+    Examples
+    --------
+    >>> are_among(pl.Series([2, 3]), pl.Series([3, 3])).to_list()
+    [False, True]
+    """
+    found = pl.repeat(False, _size(known, wanted), eager=True)  # noqa: FBT003  # values
+    return (found.scatter(known, True) if known.len() else found).gather(wanted)  # noqa: FBT003
+
+
+def gathered(values: pl.Series, rows: pl.Series) -> pl.Series:
+    """
+    Values of rows, null for no row.
+
+    Examples
+    --------
+    >>> gathered(pl.Series(["a", "b"]), pl.Series([1, None])).to_list()
+    ['b', None]
+    """
+    if values.is_empty():
+        return pl.repeat(None, rows.len(), dtype=values.dtype, eager=True).alias(values.name)
+    return values.gather(rows)
+
+
+def beside(lines: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
+    """
+    Lines with the columns of a table that has every ``life`` at most once, null where it has none.
+
+    Examples
+    --------
+    >>> lines = pl.DataFrame({"life": [2, 1]})
+    >>> beside(lines, pl.DataFrame({"life": [1], "value": ["a"]})).rows()
+    [(2, None), (1, 'a')]
+    """
+    rows = rows_of(table["life"], lines["life"])
+    return lines.with_columns(
+        gathered(table[name], rows).alias(name) for name in table.columns if name != "life"
+    )
+
+
+def _size(known: pl.Series, wanted: pl.Series) -> int:
+    ends = (known.max(), wanted.max())
+    return max((each for each in ends if isinstance(each, int)), default=-1) + 1

@@ -1,0 +1,129 @@
+"""What has to be assumed of deals that came with a load: what they were before, nobody has recorded."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Literal, TypeAlias
+
+import polars as pl
+
+from dealdb.model.moments import EPOCH
+from dealdb.model.pipeline import Kind, Pipeline
+from dealdb.store.facts.fold import holds_of, numbers_of
+
+Assume: TypeAlias = Literal["birth", "none", "backfill"]
+# facts are not older than this; what is assumed to have been so for ever begins here
+FIRST_MS = (datetime(1990, 1, 1, tzinfo=EPOCH.tzinfo) - EPOCH) // timedelta(milliseconds=1)
+# of a deal that was won or lost by the time it was loaded: what holds from the day on which it was closed
+_OF_CLOSING = ("stage", "closed", "loss_reason")
+
+
+def assumed_facts(
+    loaded: pl.DataFrame, told: pl.DataFrame, n_lives: int, pipeline: Pipeline, assume: Assume
+) -> pl.DataFrame:
+    """
+    What deals had when they were first saved, at the moment from which on it is taken to have been so.
+
+    Parameters
+    ----------
+    loaded
+        The cells of first commits.
+    told
+        ``id``, ``field`` and moment of the facts with a moment of their own: they are better than what is assumed.
+    n_lives
+        How many lives there are.
+    """
+    if assume == "none" or loaded.is_empty():
+        return loaded.with_columns(assumed=pl.lit(value=False))
+    loads = loaded.select("life", "id", "at", "ended").unique("life", maintain_order=True)
+    known = told.join(loads, on="id", how="inner").filter(
+        (pl.col("told") < pl.col("at")) & (pl.col("told") >= pl.col("ended").fill_null(-1))
+    )
+    begins = _begins(loads, loaded, known, pipeline, assume)
+    # one number for life and field, so that what was told is found without a join
+    names = pl.concat([loaded["field"], known["field"]]).unique().drop_nulls()
+    size = names.len() + 1
+
+    def place(frame: pl.DataFrame) -> pl.Series:
+        field = numbers_of(frame["field"], names).fill_null(names.len()).cast(pl.Int64)
+        return frame["life"].cast(pl.Int64) * size + field
+
+    is_told = holds_of(place(known).unique(), n_lives * size).gather(place(loaded))
+    rows = pl.repeat(0, n_lives, dtype=pl.UInt32, eager=True).scatter(
+        begins["life"], pl.int_range(begins.height, dtype=pl.UInt32, eager=True)
+    )
+    own = begins[rows.gather(loaded["life"])]
+    is_closed = own["closing"].is_not_null()
+    since = (
+        pl.when(is_told)
+        .then("at")
+        .when(is_closed & pl.col("field").is_in(_OF_CLOSING))
+        .then(own["closing"])
+        .when(is_closed & (pl.col("field") == "expected_close"))
+        .then("at")
+        .otherwise(own["start"])
+    )
+    found = loaded.with_columns(since.alias("_since"))
+    is_earlier = (pl.col("_since") < pl.col("at")) & pl.col("value").is_not_null()
+    return found.with_columns(assumed=is_earlier, at=pl.col("_since"))
+
+
+def _begins(
+    loads: pl.DataFrame,
+    loaded: pl.DataFrame,
+    known: pl.DataFrame,
+    pipeline: Pipeline,
+    assume: Assume,
+) -> pl.DataFrame:
+    """Of each life that began with a load: ``start``, and ``closing`` where it came won or lost."""
+    starts = known.group_by("life").agg(first=pl.col("told").min())
+    own = _own_values(loads, loaded, pipeline).join(
+        starts, on="life", how="left", maintain_order="left"
+    )
+    zone = pipeline.zone
+    day = pl.from_epoch("at", time_unit="ms").dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
+    earliest = pl.col("ended").fill_null(-1)
+    is_born = (pl.col("created") < day.dt.date()) & (pl.col("birth") >= earliest)
+    ever = (
+        [pl.when(pl.col("created").is_null()).then(pl.coalesce("ended", pl.lit(FIRST_MS)))]
+        if assume == "backfill"
+        else []
+    )
+    start = pl.coalesce("first", pl.when(is_born).then("birth"), *ever, "at")
+    closing = pl.max_horizontal(pl.min_horizontal("closing", "at"), "start")
+    return own.with_columns(start=start).select(
+        "life", "start", closing=pl.when(pl.col("closing").is_not_null()).then(closing)
+    )
+
+
+def _own_values(loads: pl.DataFrame, loaded: pl.DataFrame, pipeline: Pipeline) -> pl.DataFrame:
+    """Loads with ``created``, the moment ``birth``, and ``closing`` of what came won or lost."""
+    ended = [*pipeline.names(Kind.WON), *pipeline.names(Kind.LOST)]
+    own = loads
+    for name in ("stage", "created", "closed"):
+        values = loaded.filter(pl.col("field") == name).unique(
+            "life", keep="first", maintain_order=True
+        )
+        own = own.join(
+            values.select("life", pl.col("value").alias(name)),
+            on="life",
+            how="left",
+            maintain_order="left",
+        )
+    zone = pipeline.zone
+    own = own.with_columns(pl.col("created", "closed").str.to_date("%Y-%m-%d", strict=False))
+    is_closed = pl.col("stage").is_in(ended)
+    return own.with_columns(
+        birth=_midnight("created", zone), closing=pl.when(is_closed).then(_midnight("closed", zone))
+    )
+
+
+def _midnight(name: str, zone: str) -> pl.Expr:
+    """Beginning of a day in a zone, milliseconds since 1970."""
+    local = pl.col(name).cast(pl.Datetime("ms"))
+    # a day that begins with the end of winter time begins an hour later
+    zoned = local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    later = local.dt.offset_by("1h").dt.replace_time_zone(
+        zone, ambiguous="earliest", non_existent="null"
+    )
+    return pl.coalesce(zoned, later).dt.epoch("ms")
