@@ -4,35 +4,56 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dealdb.cli.answers.answer import answer_of
 from dealdb.cli.arguments import Sort, names
 from dealdb.cli.commands.find import tell_if_empty
+from dealdb.cli.commands.past.days import (
+    day_named,
+    is_word,
+    period_named,
+    read_named_day,
+    read_named_moment,
+)
 from dealdb.cli.commands.stats import By, RowOptions, Where, show_metric
+from dealdb.cli.output.streams import Output
 from dealdb.cli.session import Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
 from dealdb.model.decimals import number_of
-from dealdb.model.moments import read_moment
+
+if TYPE_CHECKING:
+    from dealdb.database import DealDatabase
 
 _SHARED: dict[str, Any] = {
     "by": By,
     "where": Where,
     "as_of": Annotated[
         str | None,
-        typer.Option(metavar="DATE", help="What was known at the end of this day [default: now]."),
+        typer.Option(
+            metavar="DATE",
+            help="As it stood at the end of this day, e.g. yesterday [default: now].",
+        ),
     ],
     "pipeline": Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Stages as they mean now, or as they meant then."),
+        typer.Option(
+            metavar="NAME",
+            help="now: stages mean what they mean today; then: what they meant at --as-of [default: now].",
+        ),
     ],
     "by_at": Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Groups at the event, at the end, or now."),
+        typer.Option(
+            metavar="NAME",
+            help="--by goes by the value at the event, at the end (--as-of) or now, e.g. the owner then or now.",
+        ),
     ],
     "deals": Annotated[
         bool,
@@ -48,10 +69,25 @@ _SHARED: dict[str, Any] = {
     ],
 }
 _WINDOW: dict[str, Any] = {
-    "since": Annotated[str | None, typer.Option(metavar="DATE", help="From this day on.")],
-    "until": Annotated[str | None, typer.Option(metavar="DATE", help="Up to the day before this.")],
+    "within": Annotated[
+        str | None,
+        typer.Option(
+            "--in",
+            metavar="PERIOD",
+            help="--since and --until of a period: this-quarter, last-month, 2026-Q4, 2026-11, FY2027-Q1.",
+        ),
+    ],
+    "since": Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="From this day on: 2026-10-01, monday, yesterday."),
+    ],
+    "until": Annotated[
+        str | None, typer.Option(metavar="DATE", help="Up to the day before this one.")
+    ],
 }
 _ROWS = ("limit", "parquet", "xlsx")
+# options of metrics that are days, of whichever command
+_DAYS = ("since", "until", "known")
 
 
 @dataclass(frozen=True)
@@ -65,10 +101,16 @@ class PastRequest:
         Of this run.
     options
         Those that all metrics on history share, as they were given.
+    default
+        The window where none is given: a day for ``since``, or a period; None for all time.
+    needs
+        Which ends of the window have to be given where one is.
     """
 
     session: Session
     options: dict[str, Any]
+    default: str | None = None
+    needs: Sequence[str] = ()
 
     def show(self, metric: str, **own: Any) -> None:
         """Print a metric, given the options that it has alone."""
@@ -80,24 +122,80 @@ class PastRequest:
         )
         rows.check(self.session)
         given["by"] = names(given["by"])
-        if given["as_of"] is not None:
-            given["as_of"] = read_moment(given["as_of"], "as_of")
-        chosen = {name: value for name, value in {**given, **own}.items() if value is not None}
+        asked = {name: value for name, value in {**given, **own}.items() if value is not None}
+        self._check_window(asked)
         with self.session.open() as db:
+            chosen = self._with_dates(asked, db)
             result = getattr(db.analytics, metric)(**chosen)
             if not result.basis.n:
                 tell_if_empty(db)
-        show_metric(self.session, result, rows)
+        is_read = self.session.output in (Output.TABLE, Output.MD)
+        show_metric(
+            self.session,
+            result,
+            rows,
+            answer=answer_of(result, chosen) if is_read else None,
+            grid=_grid(metric, chosen),
+        )
+
+    def _check_window(self, asked: Mapping[str, Any]) -> None:
+        bounds = [name for name in ("since", "until") if name in asked]
+        if "within" in asked and bounds:
+            msg = f"--in is short for --since and --until: leave out --{bounds[0]}, or --in"
+            raise ConfigError(msg)
+        lacking = [name for name in self.needs if name not in asked]
+        if bounds and lacking:
+            msg = f"--{bounds[0]} needs --{lacking[0]} here; --in PERIOD is both, such as --in this-quarter"
+            raise ConfigError(msg)
+
+    def _with_dates(self, asked: dict[str, Any], db: DealDatabase) -> dict[str, Any]:
+        """The options with days in place of words, and with a window where the metric has one by itself."""
+
+        def today() -> date:
+            # not at the top: it imports Polars
+            from dealdb.analytics.calendar.zone import Zone
+
+            return Zone.of(db.pipeline).today()
+
+        chosen = dict(asked)
+        if "as_of" in chosen:
+            chosen["as_of"] = read_named_moment(chosen["as_of"], "as_of", today)
+        as_of = chosen.get("as_of")
+        here = as_of if isinstance(as_of, date) and not isinstance(as_of, datetime) else None
+
+        def standing() -> date:
+            return here or today()
+
+        for name in _DAYS:
+            if name in chosen:
+                chosen[name] = read_named_day(chosen[name], name, standing)
+        if "quota_period" in chosen:
+            chosen["period"] = period_named(chosen.pop("quota_period"), db.pipeline, standing())[0]
+        if len(chosen.get("due", ())) == 1:
+            chosen["due"] = period_named(chosen["due"][0], db.pipeline, standing())[1:]
+        has_window = "since" in chosen or "until" in chosen
+        within = chosen.pop("within", None) or (None if has_window else self.default)
+        if within is not None and is_word(within):
+            chosen["since"] = day_named(within, standing())
+        elif within is not None:
+            chosen["since"], chosen["until"] = period_named(within, db.pipeline, standing())[1:]
+        return chosen
 
 
-def on_history(*, window: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def on_history(
+    *, window: bool = True, default: str | None = None, needs: Sequence[str] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """
     Give a command the shared options of metrics on history; it receives them as its first argument, a ``PastRequest``.
 
     Parameters
     ----------
     window
-        Whether it takes ``--since`` and ``--until``.
+        Whether it takes ``--since``, ``--until`` and ``--in``.
+    default
+        The window where none is given, such as ``monday`` or ``this-quarter``.
+    needs
+        Which of ``since`` and ``until`` have to be given where one of them is.
     """
     shared = {**(_WINDOW if window else {}), **_SHARED}
 
@@ -105,7 +203,7 @@ def on_history(*, window: bool = True) -> Callable[[Callable[..., None]], Callab
         @functools.wraps(function)
         def wrapper(session: Session, **given: Any) -> None:
             options = {name: given.pop(name) for name in shared}
-            function(PastRequest(session, options), **given)
+            function(PastRequest(session, options, default, needs), **given)
 
         session, *own = inspect.signature(function, eval_str=True).parameters.values()
         wrapper.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -130,6 +228,14 @@ def number(option: str, text: str | None) -> Decimal | None:
         msg = f"{option} takes a number, not {text[:60]!r}"
         raise ConfigError(msg)
     return found
+
+
+def _grid(metric: str, chosen: Mapping[str, Any]) -> str | None:
+    """What a table for people has a column for, in place of a row for each."""
+    if metric == "cohorts":
+        return str(chosen.get("measure", "won_n"))
+    by = chosen.get("by") or []
+    return by[0] if metric == "waterfall" and len(by) == 1 else None
 
 
 def _parameters(options: dict[str, Any]) -> list[inspect.Parameter]:
