@@ -48,7 +48,7 @@ def waterfall(asked: AskedMetric) -> str:
     """From which value to which the open pipeline went, and by what."""
     basis = asked.result.basis
     due = asked.options.get("due")
-    which = f"The open pipeline due {days_between(*map(_day, due))}" if due else "The open pipeline"
+    which = f"The open pipeline due {days_between(*due)}" if due else "The open pipeline"
     if not basis.n:
         return f"Nothing was in the open pipeline {asked.span}, and nothing came or went."
     told = [_change(which, rows, currency, asked) for currency, rows in asked.parts]
@@ -60,12 +60,6 @@ def waterfall(asked: AskedMetric) -> str:
     rest = f"Of the deals that stayed open, {listing(others)}." if others else None
     ends = [row for row in asked.rows if row["bucket"] == "end"]
     return sentences(*told, rest, blanks(total(ends, "blank"), "open deal"))
-
-
-def _day(text: Any) -> Any:
-    from dealdb.analytics.options import day_of
-
-    return day_of("due", text)
 
 
 def _change(

@@ -241,13 +241,15 @@ def basis_in_words(basis: Basis) -> str:
     '7 deals, from 2026-01-01 to 2026-03-31, currency EUR'
     """
     last = basis.until - timedelta(days=1) if basis.until else None
+    # means of one are no means
+    is_one = "only 1 periods" in basis.notes
     bounds = (("from", basis.since), ("to" if basis.since else "up to", last))
     parts = [
         "1 deal" if basis.n == 1 else f"{basis.n:,} deals",
         " ".join(f"{word} {day}" for word, day in bounds if day),
         f"as of {basis.as_of}" if basis.as_of else "",
         f"currency {basis.currency}" if basis.currency else "",
-        *map(note_in_words, basis.notes),
+        *(note_in_words(note) for note in basis.notes if not (is_one and _ERROR.fullmatch(note))),
     ]
     return ", ".join(filter(None, parts))
 

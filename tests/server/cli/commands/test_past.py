@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -21,20 +20,7 @@ MARCH = ("--as-of", "2026-03-31")
 @pytest.fixture
 def history(db: DealDatabase) -> DealDatabase:
     """The present, and behind it the history that led to it."""
-    present: dict[str, dict[str, Any]] = {}
-    facts: list[dict[str, Any]] = []
-    for row in h1.rows().iter_rows(named=True):
-        at = datetime.fromtimestamp(row["at"] / 1000, UTC).isoformat()
-        op = "clear" if row["op"] == "set" and row["value"] is None else row["op"]
-        fact = {"id": row["id"], "at": at, "field": row["field"], "value": row["value"], "op": op}
-        facts.append({name: value for name, value in fact.items() if value is not None})
-        if row["op"] == "delete":
-            del present[row["id"]]
-            continue
-        present.setdefault(row["id"], {"id": row["id"]})[row["field"]] = row["value"]
-    db.set_pipeline(h1.PIPELINE)
-    db.loader.load(list(present.values()), bar=False)
-    assert db.history.load(facts).new == len(facts)
+    h1.load_into(db)
     return db
 
 

@@ -1,24 +1,17 @@
-"""Days and periods as people name them: ``monday``, ``yesterday``, ``last-quarter``, ``2026-Q4``."""
+"""Days as people name them: ``monday``, ``yesterday``, ``2026-10-01``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from dealdb.errors import QueryError
 from dealdb.model.fiscal import WEEKDAYS
 from dealdb.model.moments import read_day, read_moment
 
-if TYPE_CHECKING:
-    from dealdb.model.pipeline import Pipeline
-
 _NEAR = {"today": 0, "yesterday": -1, "tomorrow": 1}
-_STEPS = {"this": 0, "last": -1, "next": 1}
-_PERIODS = ("week", "month", "quarter", "year")
-# what can be written, for help and messages
+# what can be written, for messages
 DAY_WORDS = "2026-10-01, today, yesterday, or a weekday, which is the last one before today"
-PERIOD_WORDS = "this-quarter, last-month, 2026-Q4, 2026-11 or FY2027-Q1"
 
 
 def is_word(text: str | None) -> bool:
@@ -80,49 +73,3 @@ def read_named_moment(text: str, option: str, today: Callable[[], date]) -> date
         If the text is none of these.
     """
     return read_named_day(text, option, today) if is_word(text) else read_moment(text, option)
-
-
-def period_named(text: str, pipeline: Pipeline, today: date) -> tuple[str, date, date]:
-    """
-    What a period is called, its first day, and the day after its last one.
-
-    Parameters
-    ----------
-    text
-        A label such as ``2026-Q4``, or ``this``, ``last`` or ``next`` with a week, month, quarter or year.
-    pipeline
-        Whose calendar counts.
-    today
-        In the zone of the pipeline.
-
-    Raises
-    ------
-    QueryError
-        If nothing is called so.
-
-    Examples
-    --------
-    >>> from dealdb.model.pipeline import Pipeline
-    >>> name, first, after = period_named("last-quarter", Pipeline(), date(2026, 11, 27))
-    >>> name, str(first), str(after)
-    ('2026-Q3', '2026-07-01', '2026-10-01')
-    """
-    # not at the top: it imports Polars
-    from dealdb.analytics.calendar.periods import Periods
-
-    which, _, kind = text.strip().casefold().replace(" ", "-").partition("-")
-    if which not in _STEPS or kind not in _PERIODS:
-        try:
-            return text.strip().upper(), *Periods.called(text, pipeline)[1:]
-        except QueryError as problem:
-            # the label of a period that there is none of has a message of its own
-            if "is no period" not in str(problem):
-                raise
-        msg = f"{text[:60]!r} is not a period: write {PERIOD_WORDS}"
-        raise QueryError(msg, text=text)
-    periods = Periods.of(kind, pipeline)
-    first, after = periods.span(today)
-    for _step in range(abs(_STEPS[which])):
-        first, after = periods.span(after if which == "next" else first - timedelta(days=1))
-    label: str = periods.between(first, first)["label"][0]
-    return label, first, after

@@ -18,7 +18,6 @@ from dealdb.cli.commands.find import tell_if_empty
 from dealdb.cli.commands.past.days import (
     day_named,
     is_word,
-    period_named,
     read_named_day,
     read_named_moment,
 )
@@ -27,6 +26,7 @@ from dealdb.cli.output.streams import Output
 from dealdb.cli.session import Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
 from dealdb.model.decimals import number_of
+from dealdb.model.fiscal import time_zone
 
 if TYPE_CHECKING:
     from dealdb.database import DealDatabase
@@ -152,10 +152,7 @@ class PastRequest:
         """The options with days in place of words, and with a window where the metric has one by itself."""
 
         def today() -> date:
-            # not at the top: it imports Polars
-            from dealdb.analytics.calendar.zone import Zone
-
-            return Zone.of(db.pipeline).today()
+            return datetime.now(time_zone(db.pipeline.zone)).date()
 
         chosen = dict(asked)
         if "as_of" in chosen:
@@ -170,15 +167,18 @@ class PastRequest:
             if name in chosen:
                 chosen[name] = read_named_day(chosen[name], name, standing)
         if "quota_period" in chosen:
-            chosen["period"] = period_named(chosen.pop("quota_period"), db.pipeline, standing())[0]
-        if len(chosen.get("due", ())) == 1:
-            chosen["due"] = period_named(chosen["due"][0], db.pipeline, standing())[1:]
+            quarter = chosen.pop("quota_period")
+            chosen["period"] = db.analytics.period(quarter, today=standing())[0]
+        if len(due := chosen.get("due", ())) == 1:
+            chosen["due"] = db.analytics.period(due[0], today=standing())[1:]
+        elif due:
+            chosen["due"] = [read_named_day(day, "due", standing) for day in due]
         has_window = "since" in chosen or "until" in chosen
         within = chosen.pop("within", None) or (None if has_window else self.default)
         if within is not None and is_word(within):
             chosen["since"] = day_named(within, standing())
         elif within is not None:
-            chosen["since"], chosen["until"] = period_named(within, db.pipeline, standing())[1:]
+            chosen["since"], chosen["until"] = db.analytics.period(within, today=standing())[1:]
         return chosen
 
 
