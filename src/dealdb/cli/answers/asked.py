@@ -67,7 +67,9 @@ class AskedMetric:
 
     def named(self, row: Row) -> str:
         """The same in brackets, to stand behind what is said of the row."""
-        return f" ({self.group(row)})" if self.groups else ""
+        group = self.group(row)
+        # "(none)" has its brackets already
+        return f" {group if group[:1] == '(' else f'({group})'}" if self.groups else ""
 
 
 def days_between(since: date | None, until: date | None) -> str:

@@ -34,8 +34,9 @@ def cohorts(asked: AskedMetric) -> str:
     within = asked.options.get("periods", 12)
     unit = asked.options.get("by_period", "month")
     first, end = min(row["label"] for row in one), max(row["label"] for row in one)
+    born = f"in {first}" if first == end else f"from {first} to {end}"
     return sentences(
-        f"Of {deals(size)} created from {first} to {end}, {counted(won, 'was', 'were')} won within "
+        f"Of {deals(size)} created {born}, {counted(won, 'was', 'were')} won within "
         f"{counted(within, unit)} ({percent(won / size)}), and {counted(opened, 'is', 'are')} still open.",
         f"Column 0 is the {unit} of creation itself; a column counts all that was won by then, "
         f"and the last cell of a line may still grow.",
@@ -123,7 +124,9 @@ def ramp(asked: AskedMetric) -> str:
         f"Of {counted(len(owners), 'owner')}, {name} won most in the first {counted(months, 'month')}: "
         f"{money(top['cumulative'], currency)}.",
         told,
-        None if len(owners) >= 5 else f"{counted(len(owners), 'owner')} say little about others.",
+        None
+        if len(owners) >= 5
+        else f"{counted(len(owners), 'owner says', 'owners say')} little about others.",
     )
 
 

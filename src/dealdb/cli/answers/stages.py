@@ -68,7 +68,8 @@ def _weakest(steps: dict[str, dict[str, int]]) -> str | None:
 def time_in_stage(asked: AskedMetric) -> str:
     """In which stage deals stay longest, of those that left and of those that stand there."""
     left = [row for row in asked.rows if row["n"]]
-    here = [row for row in asked.rows if row["open_n"]]
+    # of closed stages, those that have not left are done
+    here = [row for row in asked.rows if row["open_n"] and not asked.options.get("closed")]
     if not left and not here:
         return f"No deal has stayed in an open stage {asked.span}".rstrip() + "."
     parts = []
@@ -90,7 +91,7 @@ def time_in_stage(asked: AskedMetric) -> str:
             f"Of those that are still there, the ones in {row['stage']}{asked.named(row)} have waited longest: "
             f"{deals(row['open_n'])}, {days(row['open_mean_days'])} on average so far."
         )
-    else:
+    elif not asked.options.get("closed"):
         parts.append("No deal stands in an open stage now.")
     return sentences(*parts)
 

@@ -14,6 +14,7 @@ from dealdb.analytics.history.movement.forecast import forecast
 from dealdb.analytics.history.movement.waterfall import waterfall
 from dealdb.analytics.history.outcomes.losses import losses
 from dealdb.analytics.history.past import Past
+from dealdb.analytics.history.stages.time_in_stage import time_in_stage
 from dealdb.cli.answers.answer import answer_of
 from dealdb.cli.output.people import note_in_words, sheet_of
 from dealdb.model.schema import Schema
@@ -95,3 +96,12 @@ def test_columns_of_one_name_keep_their_keys() -> None:
 )
 def test_notes_in_words(note: str, words: str) -> None:
     assert note_in_words(note) == words
+
+
+def test_closed_deals_wait_for_nothing() -> None:
+    asked = {"by": ["owner"], "closed": True, "unit": "visit"}
+    told = answer_of(time_in_stage(past(by="owner"), closed=True, unit="visit"), asked)
+    assert (
+        told
+        == "Deals stay longest in Lead (none): 39 days on average, half of them 39 days or less (1 stay that ended)."
+    )
