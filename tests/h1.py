@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import polars as pl
 
+from dealdb import DealDatabase
 from dealdb.model.pipeline import Kind, Pipeline, Stage
 from dealdb.model.schema import Schema
 from dealdb.store.facts.facts import Facts
@@ -92,3 +94,22 @@ def facts(pipeline: Pipeline = PIPELINE) -> Facts:
     told = commits.with_columns(who=pl.lit("sync"), kind=pl.lit("set"))
     start = (moment("2026-01-01"), pipeline)
     return folded(rows(), Schema.standard(), pipeline, commits=told, pipelines=[start])
+
+
+def load_into(db: DealDatabase) -> int:
+    """Load the present, and behind it the history that led to it; how many facts that were."""
+    present: dict[str, dict[str, Any]] = {}
+    told: list[dict[str, Any]] = []
+    for row in rows().iter_rows(named=True):
+        at = datetime.fromtimestamp(row["at"] / 1000, UTC).isoformat()
+        op = "clear" if row["op"] == "set" and row["value"] is None else row["op"]
+        fact = {"id": row["id"], "at": at, "field": row["field"], "value": row["value"], "op": op}
+        told.append({name: value for name, value in fact.items() if value is not None})
+        if row["op"] == "delete":
+            del present[row["id"]]
+            continue
+        present.setdefault(row["id"], {"id": row["id"]})[row["field"]] = row["value"]
+    db.set_pipeline(PIPELINE)
+    db.loader.load(list(present.values()), bar=False)
+    assert db.history.load(told).new == len(told)
+    return len(told)

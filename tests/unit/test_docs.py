@@ -21,7 +21,8 @@ from types import ModuleType
 import pytest
 
 import dealdb
-from dealdb import errors
+import h1
+from dealdb import DealDatabase, errors
 from dealdb.cli.main import main
 from dealdb.connection import RedisConnection
 from dealdb.loader import DataLoader
@@ -90,12 +91,26 @@ def test_the_examples_of_a_page_give_what_it_shows(
     run_commands(fences(page, "console"))
 
 
+@pytest.fixture(scope="module")
+def eight_deals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DealDatabase]:
+    """The example history, as a database; a long start that few modules need."""
+    with DealDatabase.embedded(tmp_path_factory.mktemp("h1")) as db:
+        h1.load_into(db)
+        yield db
+
+
 @pytest.mark.parametrize("name", MODULES)
-def test_the_examples_of_a_module_give_what_they_show(name: str, tmp_path: Path) -> None:
+def test_the_examples_of_a_module_give_what_they_show(
+    name: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     module = importlib.import_module(name)
+    on_history = name.startswith("dealdb.analytics.methods.")
     for number, test in enumerate(doctest.DocTestFinder().find(module, name)):
         # an example that needs a folder of its own calls it tmp_path
         test.globs["tmp_path"] = tmp_path / str(number)
+        if on_history:
+            # an example of a metric on history calls the eight deals db
+            test.globs["db"] = request.getfixturevalue("eight_deals")
         run_examples(test)
 
 
@@ -220,6 +235,7 @@ def test_imports_only_point_down(path: Path) -> None:
 # the parts of the command line, as the docstring of its package has them; the page of help is made from all of them
 CLI_ORDER = [
     {"leaving", "output", "prompt", "settings", "option_names"},
+    {"answers"},
     {"session"},
     {"adopting"},
     {"registry"},

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 import polars as pl
 
+from dealdb.analytics.calendar.named import period_named
 from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.flags import KEPT
 from dealdb.analytics.history.outcomes.leaderboard import leaderboard_at_closing
@@ -29,7 +30,7 @@ from dealdb.analytics.metrics import (
     velocity,
     win_rate,
 )
-from dealdb.analytics.options import By, Day, choice
+from dealdb.analytics.options import By, Day, as_of_day, choice
 from dealdb.analytics.result import MetricResult
 from dealdb.engines import all_on_engines
 from dealdb.errors import QueryError
@@ -108,6 +109,40 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
 
     def __repr__(self) -> str:
         return f"<Analytics of {self._of!r}>" if self._of is not None else "<Analytics>"
+
+    def period(self, name: str, *, today: Day = None) -> tuple[str, date, date]:
+        """
+        Label, first day and the day after the last one of a period, as the pipeline divides the time.
+
+        Parameters
+        ----------
+        name
+            ``this``, ``last`` or ``next`` with a week, month, quarter or year (``"last-quarter"``), or a label such as
+            ``"2026-Q4"``.
+        today
+            The day that the words go by; the present one by default.
+
+        Raises
+        ------
+        QueryError
+            If nothing is called so.
+        StoreError
+            If the server can't be reached.
+
+        Cost
+        ----
+        One round trip when nothing is new.
+
+        Examples
+        --------
+        >>> from dealdb.query import QueryEngine
+        >>> analytics = Analytics(QueryEngine.over(pl.DataFrame({"stage": ["Won"]})).select)
+        >>> label, first, after = analytics.period("last-quarter", today="2026-11-27")
+        >>> label, str(first), str(after)
+        ('2026-Q3', '2026-07-01', '2026-10-01')
+        """
+        pipeline = self._select(None).pipeline
+        return period_named(name, pipeline, as_of_day(self._day(today), pipeline.zone))
 
     def _deals(self, where: Where) -> tuple[pl.DataFrame, Pipeline]:
         """Deals to which a filter applies, as rows with a mark: metrics copy less of them than ``frame`` would."""

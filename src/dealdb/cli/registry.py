@@ -65,34 +65,27 @@ COMMANDS: dict[str, CommandEntry] = {
     "time-in-stage": CommandEntry("past.stages", "dealdb time-in-stage --by owner"),
     "ageing": CommandEntry("past.stages", "dealdb ageing --by owner"),
     "rotting": CommandEntry("past.stages", "dealdb rotting --deals"),
-    "waterfall": CommandEntry("past.movement", "dealdb waterfall --since 2026-11-23 --deals"),
-    "slippage": CommandEntry(
-        "past.movement", "dealdb slippage --since 2026-10-01 --until 2027-01-01"
-    ),
-    "coverage": CommandEntry(
-        "past.movement", "dealdb coverage --since 2026-10-01 --until 2027-01-01 --target 500000"
-    ),
-    "forecast": CommandEntry(
-        "past.movement", "dealdb forecast --since 2026-10-01 --until 2027-01-01"
-    ),
+    "waterfall": CommandEntry("past.movement", "dealdb waterfall --in last-month --by owner"),
+    "changed": CommandEntry("past.movement", "dealdb changed --since monday --deals"),
+    "slippage": CommandEntry("past.movement", "dealdb slippage --in last-quarter"),
+    "coverage": CommandEntry("past.movement", "dealdb coverage --in this-quarter --target 500000"),
+    "forecast": CommandEntry("past.movement", "dealdb forecast --in this-quarter --by owner"),
     "cohorts": CommandEntry("past.outcomes", "dealdb cohorts --measure win_rate"),
-    "losses": CommandEntry("past.outcomes", "dealdb losses --since 2026-01-01"),
+    "losses": CommandEntry("past.outcomes", "dealdb losses --in last-quarter"),
     "win-loss": CommandEntry("past.outcomes", "dealdb win-loss --by owner"),
     "ramp": CommandEntry("past.outcomes", "dealdb ramp --months 6"),
-    "attainment": CommandEntry("past.outcomes", "dealdb attainment 2026-Q4"),
-    "activity": CommandEntry("past.outcomes", "dealdb activity --since 2026-11-01"),
+    "attainment": CommandEntry("past.outcomes", "dealdb attainment this-quarter"),
+    "activity": CommandEntry("past.outcomes", "dealdb activity --since monday"),
     "late-entry": CommandEntry("past.outcomes", "dealdb late-entry --by owner"),
     "hindsight": CommandEntry(
-        "past.outcomes", "dealdb hindsight --since 2026-07-01 --until 2026-10-01 --known 2026-10-01"
+        "past.outcomes", "dealdb hindsight --in last-quarter --known 2026-10-01"
     ),
     "stage-chances": CommandEntry("past.predictions", "dealdb stage-chances"),
     "survival": CommandEntry("past.predictions", "dealdb survival Proposal"),
     "time-to-close": CommandEntry("past.predictions", "dealdb time-to-close --limit 5"),
-    "simulate": CommandEntry(
-        "past.predictions", "dealdb simulate --until 2027-01-01 --as-of 2026-11-30"
-    ),
+    "simulate": CommandEntry("past.predictions", "dealdb simulate --in this-quarter"),
     "calibration": CommandEntry("past.predictions", "dealdb calibration --since 2026-10-01"),
-    "forecast-error": CommandEntry("past.predictions", "dealdb forecast-error --period month"),
+    "forecast-error": CommandEntry("past.predictions", "dealdb forecast-error --in last-quarter"),
     "seasonality": CommandEntry("past.predictions", "dealdb seasonality --measure created_n"),
     "rates": CommandEntry("setup.tables", "dealdb rates load rates.csv"),
     "quotas": CommandEntry("setup.tables", "dealdb quotas load quotas.csv"),

@@ -16,7 +16,11 @@ from dealdb.analytics.result import MetricResult
 
 
 class MovementMetrics(HistoryMethods):
-    """Metrics of what changed and what is to come, a method each."""
+    """
+    Metrics of what changed and what is to come, a method each.
+
+    The examples run on the eight deals of docs/metrics.md, loaded into ``db``.
+    """
 
     def waterfall(
         self,
@@ -45,6 +49,12 @@ class MovementMetrics(HistoryMethods):
         Cost
         ----
         One round trip when nothing is new, and a scan of the histories of the fields that it reads.
+
+        Examples
+        --------
+        >>> moved = db.analytics.waterfall(since="2026-02-01", until="2026-04-01")
+        >>> dict(moved.frame.filter(moved.frame["n"] > 0).select("bucket", "n").rows())
+        {'start': 3, 'created': 3, 'reopened': 1, 'up': 1, 'won': 2, 'lost': 2, 'deleted': 1, 'end': 2}
 
         Source
         ------
@@ -77,6 +87,12 @@ class MovementMetrics(HistoryMethods):
         Cost
         ----
         One round trip when nothing is new, and a scan of the histories of the fields that it reads.
+
+        Examples
+        --------
+        >>> march = db.analytics.slippage(since="2026-03-01", until="2026-04-01")
+        >>> march["n"], march["slipped"], march["mean_days_pushed"]
+        (3, 2, 25.5)
 
         Source
         ------
@@ -111,6 +127,13 @@ class MovementMetrics(HistoryMethods):
         ----
         One round trip when nothing is new, and a scan of the histories of the fields that it reads.
 
+        Examples
+        --------
+        >>> quarter = {"since": "2026-01-01", "until": "2026-04-01"}
+        >>> enough = db.analytics.coverage(**quarter, target=3000, as_of="2026-02-28")
+        >>> enough["coverage"], enough["required"], enough["gap"]
+        (1.7780555555555555, 2.0, Decimal('399.50'))
+
         Source
         ------
         docs/metrics.md#coverage
@@ -144,6 +167,14 @@ class MovementMetrics(HistoryMethods):
         Cost
         ----
         One round trip when nothing is new, and a scan of the histories of the fields that it reads.
+
+        Examples
+        --------
+        >>> ahead = db.analytics.forecast(
+        ...     since="2026-01-01", until="2026-04-01", as_of="2026-02-28"
+        ... )
+        >>> {name: str(value) for name, value in ahead.totals.items()}
+        {'low': '1200.00', 'base': '2000.0500', 'high': '4400.50'}
 
         Source
         ------

@@ -20,7 +20,11 @@ from dealdb.errors import QueryError
 
 
 class OutcomeMetrics(HistoryMethods):
-    """Metrics of what became of deals and of who worked on them, a method each."""
+    """
+    Metrics of what became of deals and of who worked on them, a method each.
+
+    The examples run on the eight deals of docs/metrics.md, loaded into ``db``.
+    """
 
     def cohorts(
         self,
@@ -48,6 +52,12 @@ class OutcomeMetrics(HistoryMethods):
         Cost
         ----
         One round trip when nothing is new, and a scan of the histories of the fields that it reads.
+
+        Examples
+        --------
+        >>> cells = db.analytics.cohorts(as_of="2026-03-31", periods=3)
+        >>> cells.frame.select("label", "k", "won").rows()[3:]
+        [('2026-02', 0, 0), ('2026-02', 1, 1), ('2026-02', 2, None)]
 
         Source
         ------
@@ -88,6 +98,13 @@ class OutcomeMetrics(HistoryMethods):
         ----
         One round trip when nothing is new, and a scan of the histories of the fields that it reads.
 
+        Examples
+        --------
+        >>> db.analytics.losses(since="2026-01-01", until="2026-04-01").frame.select(
+        ...     "loss_reason", "n"
+        ... ).rows()
+        [('Price', 2), ('(none)', 1)]
+
         Source
         ------
         docs/metrics.md#losses
@@ -121,6 +138,11 @@ class OutcomeMetrics(HistoryMethods):
         Cost
         ----
         One round trip when nothing is new, and a scan of the histories of the fields that it reads.
+
+        Examples
+        --------
+        >>> db.analytics.win_loss(by="owner").frame.select("owner", "won", "lost").rows()
+        [('Ann', 2, 1), ('Bob', 0, 1), ('(none)', 0, 1)]
 
         Source
         ------
@@ -156,6 +178,12 @@ class OutcomeMetrics(HistoryMethods):
         ----
         One round trip when nothing is new, and a scan of the histories of the fields that it reads.
 
+        Examples
+        --------
+        >>> months = db.analytics.ramp(months=3, as_of="2026-03-31")
+        >>> [str(value) for value in months.frame.filter(owner="Ann")["cumulative"]]
+        ['0.00', '1200.00', '1500.25']
+
         Source
         ------
         docs/metrics.md#ramp
@@ -186,6 +214,12 @@ class OutcomeMetrics(HistoryMethods):
         Cost
         ----
         One round trip when nothing is new, and a scan of the histories of the fields that it reads.
+
+        Examples
+        --------
+        >>> by_owner = db.analytics.activity(by="owner", since="2026-01-01", until="2026-04-01")
+        >>> by_owner.frame.select("owner", "created", "pushes").rows()
+        [('Ann', 4, 0), ('Bob', 3, 3), ('(none)', 1, 0)]
 
         Source
         ------
@@ -219,6 +253,13 @@ class OutcomeMetrics(HistoryMethods):
         ----
         One round trip when nothing is new, and a scan of the histories of the fields that it reads.
 
+        Examples
+        --------
+        >>> # all of it was loaded long after it happened
+        >>> late = db.analytics.late_entry()
+        >>> late["n"], late["late"]
+        (2, 2)
+
         Source
         ------
         docs/metrics.md#late-entry
@@ -244,6 +285,14 @@ class OutcomeMetrics(HistoryMethods):
         Cost
         ----
         Two round trips when nothing is new, and a scan of the histories of the fields that it reads.
+
+        Examples
+        --------
+        >>> quota = {"period": "2026-Q1", "key": "Ann", "amount": 2000, "currency": "EUR"}
+        >>> loaded = db.quotas.load([quota])
+        >>> rows = db.analytics.attainment("2026-Q1", as_of="2026-02-28").to_dicts()
+        >>> rows[0]["key"], rows[0]["attainment"], round(rows[0]["pace"], 3)
+        ('Ann', 0.6, 0.915)
 
         Source
         ------
@@ -279,6 +328,13 @@ class OutcomeMetrics(HistoryMethods):
         Cost
         ----
         One round trip when nothing is new, and two scans of the histories of the fields that it reads.
+
+        Examples
+        --------
+        >>> quarter = {"since": "2026-01-01", "until": "2026-04-01"}
+        >>> known = db.analytics.hindsight(known="2026-04-01", **quarter)
+        >>> known.frame.filter(bucket="added").select("n", "value").rows()
+        [(2, Decimal('1500.25'))]
 
         Source
         ------

@@ -18,7 +18,11 @@ from dealdb.analytics.result import MetricResult
 
 
 class PredictionMetrics(HistoryMethods):
-    """Metrics that learn from the past what is likely to come, a method each."""
+    """
+    Metrics that learn from the past what is likely to come, a method each.
+
+    The examples run on the eight deals of docs/metrics.md, loaded into ``db``.
+    """
 
     def stage_chances(
         self,
@@ -45,6 +49,13 @@ class PredictionMetrics(HistoryMethods):
         Cost
         ----
         One round trip when nothing is new, and a scan of the histories of the fields that it reads.
+
+        Examples
+        --------
+        >>> db.analytics.stage_chances(method="closed", as_of="2026-03-31").frame.select(
+        ...     "stage", "won", "n"
+        ... ).rows()
+        [('Lead', 2, 5), ('Demo', 1, 2), ('Offer', 1, 1)]
 
         Source
         ------
@@ -81,6 +92,12 @@ class PredictionMetrics(HistoryMethods):
         ----
         One round trip when nothing is new, and a scan of the histories of the fields that it reads.
 
+        Examples
+        --------
+        >>> stays = db.analytics.survival("Lead", as_of="2026-03-31").frame
+        >>> stays.filter(stays["s"] <= 0.5)["days"][0]
+        39.0
+
         Source
         ------
         docs/metrics.md#survival
@@ -115,6 +132,13 @@ class PredictionMetrics(HistoryMethods):
         Cost
         ----
         One round trip when nothing is new, and a scan of the histories of the fields that it reads.
+
+        Examples
+        --------
+        >>> db.analytics.time_to_close(as_of="2026-03-31").frame.select(
+        ...     "id", "stage", "n", "p50"
+        ... ).rows()
+        [('C', 'Offer', 1, None), ('D', 'Offer', 1, None)]
 
         Source
         ------
@@ -152,6 +176,12 @@ class PredictionMetrics(HistoryMethods):
         Cost
         ----
         One round trip when nothing is new, and a scan of the histories of the fields that it reads.
+
+        Examples
+        --------
+        >>> quarter = db.analytics.simulate("2026-04-01", as_of="2026-02-28", chances="own")
+        >>> [str(quarter[name]) for name in ("won", "p10", "p50", "p90")]
+        ['1200.00', '1200.00', '1600.00', '3600.00']
 
         Source
         ------
@@ -195,6 +225,14 @@ class PredictionMetrics(HistoryMethods):
         ----
         One round trip when nothing is new, and a scan of the histories of the fields that it reads.
 
+        Examples
+        --------
+        >>> months = db.analytics.calibration(
+        ...     since="2026-03-01", horizon_days=31, as_of="2026-03-31"
+        ... )
+        >>> months.frame.select("target", "n", "brier").rows()[0]
+        ('horizon', 5, 0.202)
+
         Source
         ------
         docs/metrics.md#calibration
@@ -230,6 +268,13 @@ class PredictionMetrics(HistoryMethods):
         ----
         One round trip when nothing is new, and a scan of the histories of the fields that it reads.
 
+        Examples
+        --------
+        >>> db.analytics.forecast_error(days_before=[31], as_of="2026-03-31").frame.select(
+        ...     "label", "actual", "base_error"
+        ... ).rows()
+        [('2026-Q1', Decimal('1500.25'), Decimal('499.8000'))]
+
         Source
         ------
         docs/metrics.md#forecast-error
@@ -263,6 +308,12 @@ class PredictionMetrics(HistoryMethods):
         Cost
         ----
         One round trip when nothing is new, and a scan of the histories of the fields that it reads.
+
+        Examples
+        --------
+        >>> db.analytics.seasonality(as_of="2026-03-31")
+        Traceback (most recent call last):
+        dealdb.QueryError: seasonality needs 24 full months; there are 2; until then, trend shows each month
 
         Source
         ------

@@ -15,7 +15,11 @@ from dealdb.analytics.result import MetricResult
 
 
 class StageMetrics(HistoryMethods):
-    """Metrics of deals in their stages, a method each."""
+    """
+    Metrics of deals in their stages, a method each.
+
+    The examples run on the eight deals of docs/metrics.md, loaded into ``db``.
+    """
 
     def funnel(
         self,
@@ -43,6 +47,11 @@ class StageMetrics(HistoryMethods):
         Cost
         ----
         One round trip when nothing is new, and a scan of the histories of the fields that it reads.
+
+        Examples
+        --------
+        >>> db.analytics.funnel(since="2026-01-01", as_of="2026-03-31").frame["n"].to_list()
+        [7, 5, 5, 2]
 
         Source
         ------
@@ -76,6 +85,11 @@ class StageMetrics(HistoryMethods):
         Cost
         ----
         One round trip when nothing is new, and a scan of the histories of the fields that it reads.
+
+        Examples
+        --------
+        >>> db.analytics.time_in_stage(as_of="2026-03-31").frame["median_days"].to_list()
+        [27.0, 23.0, 15.0]
 
         Source
         ------
@@ -116,6 +130,11 @@ class StageMetrics(HistoryMethods):
         ----
         One round trip when nothing is new, and a scan of the histories of the fields that it reads.
 
+        Examples
+        --------
+        >>> db.analytics.ageing(as_of="2026-02-28").frame.select("bucket", "n").rows()[:3]
+        [('0-7', 0), ('8-14', 3), ('15-30', 2)]
+
         Source
         ------
         docs/metrics.md#ageing
@@ -150,6 +169,13 @@ class StageMetrics(HistoryMethods):
         Cost
         ----
         One round trip when nothing is new, and a scan of the histories of the fields that it reads.
+
+        Examples
+        --------
+        >>> db.analytics.rotting(as_of="2026-02-28", basis="stage").frame.select(
+        ...     "stage", "rotting", "worst_days"
+        ... ).rows()
+        [('Lead', 2, 27), ('Demo', 0, None), ('Offer', 0, None)]
 
         Source
         ------

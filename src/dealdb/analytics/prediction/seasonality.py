@@ -83,7 +83,8 @@ def seasonality(
         values, first = _values(past, own, day, measure, period)
         if len(values) < _LEAST_YEARS * length:
             of = "" if own.is_empty() else "".join(f" of {value}" for value in group.values())
-            msg = f"seasonality needs {_LEAST_YEARS * length} full {period}s; there are {len(values)}{of}"
+            needs = f"seasonality needs {_LEAST_YEARS * length} full {period}s; there are {len(values)}{of}"
+            msg = f"{needs}; until then, trend shows each {period}"
             raise QueryError(msg)
         least = min(len(values), least or len(values))
         found = seasonal(values, first, length=length, seed=seed)

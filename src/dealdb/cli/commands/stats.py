@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,12 +15,16 @@ from dealdb.cli.commands.find import tell_if_empty
 from dealdb.cli.completion import complete_columns
 from dealdb.cli.output.cells import Form, to_cell, to_json
 from dealdb.cli.output.figures import print_figures
-from dealdb.cli.output.labels import in_labels, key_of, label_of
+from dealdb.cli.output.labels import in_labels, key_of
+from dealdb.cli.output.pager import show
+from dealdb.cli.output.people import Sheet, basis_in_words, sheet_of
 from dealdb.cli.output.printing import (
     TableFile,
+    print_above,
     print_facts,
     print_rows,
     table_file,
+    wrapped,
     write_file,
 )
 from dealdb.cli.output.streams import Output, note, note_as_text, note_escaped, say
@@ -30,7 +35,6 @@ from dealdb.model.names import column_named
 if TYPE_CHECKING:
     from dealdb.analytics import Analytics, MetricResult
 
-_SHARES = ("rate", "share", "share_n", "share_value", "next", "cumulative", "attainment", "pace")
 METRICS = (
     "summary", "pipeline", "win-rate", "deal-size", "sales-cycle", "velocity", "leaderboard",
     "concentration", "trend",
@@ -178,22 +182,50 @@ class RowOptions:
             raise ConfigError(msg)
 
 
-def show_metric(session: Session, result: MetricResult, rows: RowOptions) -> None:
-    """Print the rows of a metric that were asked for, or write them to a file."""
+def show_metric(
+    session: Session,
+    result: MetricResult,
+    rows: RowOptions,
+    *,
+    answer: str | None = None,
+    grid: str | None = None,
+) -> None:
+    """
+    Print the rows of a metric that were asked for, or write them to a file.
+
+    Parameters
+    ----------
+    session
+        Of this run.
+    result
+        All rows.
+    rows
+        Which of them, and where they go.
+    answer
+        What the result says, in sentences above its table.
+    grid
+        Of cohorts: the measure of which people get a column for each period.
+    """
     shown = _first_rows(result, rows.sort, rows.limit)
     if rows.file is not None:
         _export(session, shown, rows.file)
         return
-    print_metric(shown, session.output, table_file(rows.parquet, rows.xlsx))
+    grid = None if rows.sort or rows.limit else grid
+    file = table_file(rows.parquet, rows.xlsx)
+    print_metric(shown, session.output, file, answer=answer, grid=grid)
     if (left := len(result) - len(shown)) and session.output is Output.TABLE:
         note(f"{left:,} more; a larger --limit shows more")
 
 
-def print_metric(result: MetricResult, output: Output, file: TableFile | None = None) -> None:
+def print_metric(
+    result: MetricResult,
+    output: Output,
+    file: TableFile | None = None,
+    *,
+    answer: str | None = None,
+    grid: str | None = None,
+) -> None:
     """Print a metric: a table, or its figures one a line where it has one row; or write its table to a file."""
-    # not at the top: the program starts without it
-    import polars as pl
-
     frame, basis = result.frame, result.basis
     if output is Output.JSON and file is None:
         totals = {"totals": dict(result.totals)} if result.totals else {}
@@ -208,25 +240,42 @@ def print_metric(result: MetricResult, output: Output, file: TableFile | None = 
             )
         )
         return
-    labels = {key: label_of(result.name, key) for key in frame.columns}
-    forms = {
-        labels[key]: figure_form(key, is_money=isinstance(dtype, pl.Decimal))
-        for key, dtype in frame.schema.items()
-    }
     by_label = output in (Output.TABLE, Output.MD) and file is None
     if file is not None:
         write_file(frame, output, file)
-    elif output is Output.TABLE and frame.height == 1:
-        figures = frame.row(0, named=True).items()
-        print_facts({labels[k]: "-" if v is None else v for k, v in figures}, output, forms=forms)
-    elif output is Output.TABLE:
-        print_figures(
-            {labels[c.name]: ["-" if v is None else v for v in c.to_list()] for c in frame}, forms
-        )
+    elif by_label:
+        _print_sheet(sheet_of(result, grid=grid), output, wrapped(answer))
     else:
-        named = frame.rename(labels) if by_label else frame
-        print_rows(named.iter_rows(named=True), named.columns, output)
-    _note_basis(result, by_label=by_label)
+        print_rows(frame.iter_rows(named=True), frame.columns, output)
+    _note_basis(result, by_label=by_label, with_totals=answer is None)
+
+
+def _print_sheet(sheet: Sheet, output: Output, answer: Sequence[str]) -> None:
+    """Print a table for people below the sentences that say what it means."""
+    if output is Output.MD:
+        print_above(answer)
+        rows = [
+            dict(zip(sheet.columns, row, strict=True))
+            for row in zip(*sheet.columns.values(), strict=True)
+        ]
+        print_rows(rows, list(sheet.columns), output, forms=sheet.forms)
+        return
+    above = [*answer, ""] if answer else []
+    shown = {
+        name: ["-" if v is None else v for v in values] for name, values in sheet.columns.items()
+    }
+    if sheet.height == 1:
+        print_facts(
+            {name: values[0] for name, values in shown.items()},
+            output,
+            forms=sheet.forms,
+            above=above,
+        )
+    elif sheet.height or not answer:
+        print_figures(shown, sheet.forms, above=above)
+    else:
+        # the sentence says that there is nothing, and headings alone would say no more
+        show(answer)
 
 
 def _export(session: Session, result: MetricResult, file: str) -> None:
@@ -239,19 +288,17 @@ def _export(session: Session, result: MetricResult, file: str) -> None:
     _note_basis(result, by_label=False)
 
 
-def _note_basis(result: MetricResult, *, by_label: bool) -> None:
+def _note_basis(result: MetricResult, *, by_label: bool, with_totals: bool = True) -> None:
     """Say what the figures rest on, in the words of the table or in the keys of a file."""
-    basis = result.basis
-    if result.totals:
+    if result.totals and with_totals:
         form = Form(digits=2, grouped=True)
         shown = (
-            f"{name} {'-' if total is None else to_cell(total, form)}"
+            f"{name.replace('_', ' ') if by_label else name} {'-' if total is None else to_cell(total, form)}"
             for name, total in result.totals.items()
         )
         note(f"in all: {', '.join(shown)}")
-    deals = "1 deal" if basis.n == 1 else f"{basis.n:,} deals"
-    note(f"basis: {basis.describe().replace(f'n {basis.n:,}', deals, 1)}")
-    for remark in basis.remarks:
+    note(f"basis: {basis_in_words(result.basis)}")
+    for remark in result.basis.remarks:
         note(f"note: {remark}")
     for warning in result.basis.warnings:
         note(f"warning: {in_labels(result.name, warning) if by_label else warning}")
@@ -282,25 +329,6 @@ def _sort_key(metric: str, name: str, keys: list[str]) -> tuple[str, bool]:
     """Column that a key of ``--sort`` means, and whether it is descending."""
     key = key_of(metric, name.removeprefix("-"), keys)
     return column_named(key, keys), name.startswith("-")
-
-
-def figure_form(name: str, *, is_money: bool = False) -> Form:
-    """
-    How a table writes a figure of a metric; JSON and CSV have all digits.
-
-    Examples
-    --------
-    >>> (
-    ...     figure_form("win_rate").percent,
-    ...     figure_form("mean_days").digits,
-    ...     figure_form("mean_size").digits,
-    ... )
-    (True, 1, 2)
-    """
-    if name.endswith(_SHARES) and not is_money:
-        return Form(percent=True, digits=1)
-    digits = {"hhi": 4}.get(name, 1 if name.endswith("days") else 2)
-    return Form(digits=digits, grouped=True)
 
 
 def figures_of(analytics: Analytics, metric: str, options: dict[str, Any]) -> MetricResult:

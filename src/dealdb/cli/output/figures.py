@@ -26,13 +26,19 @@ PIPE_WIDTH = 120
 _MOST_BLOCKS = 2
 
 
-def print_figures(table: Mapping[str, list[Any]], forms: Mapping[str, Form]) -> None:
-    """Print rows of figures; the columns up to the first one of numbers name them."""
+def print_figures(
+    table: Mapping[str, list[Any]], forms: Mapping[str, Form], *, above: Sequence[str] = ()
+) -> None:
+    """
+    Print rows of figures; the columns up to the first one of numbers name them.
+
+    ``above`` are lines that stand above the table.
+    """
     if not table:
         return
     is_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if is_terminal else PIPE_WIDTH
-    show(list(_lines(arranged(table, forms, width, may_split=is_terminal))))
+    show([*above, *_lines(arranged(table, forms, width, may_split=is_terminal))])
 
 
 def arranged(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 
 _CLOSED = {"n": "closed deals", "won": "won", "lost": "lost", "win_rate": "win rate"}
 _SIZE = {"mean_size": "mean size", "sized_n": "deals with an amount"}
@@ -95,10 +97,10 @@ LABELS: dict[str, dict[str, str]] = {
     },
     "funnel": {
         "n": "deals",
-        "next": "reached the next",
+        "next": "went on",
         "cumulative": "of the first",
         "open": "still open",
-        "blank": "without an amount",
+        "blank": "no amount",
     },
     "time_in_stage": {
         "n": "stays that ended",
@@ -109,13 +111,16 @@ LABELS: dict[str, dict[str, str]] = {
         "open_n": "there now",
         "open_mean_days": "mean days, there now",
         "open_median_days": "median days, there now",
+        "deleted": "deleted there",
+        "backward": "came back",
     },
     "ageing": {
+        "bucket": "days",
         "from": "from day",
         "to": "to day",
         "n": "open deals",
         "weighted": "weighted value",
-        "blank": "without an amount",
+        "blank": "no amount",
     },
     "rotting": {
         "rot_days": "days allowed",
@@ -124,7 +129,7 @@ LABELS: dict[str, dict[str, str]] = {
         "value": "value rotting",
         "worst_days": "worst, days",
     },
-    "waterfall": {"n": "deals", "blank": "without an amount"},
+    "waterfall": {"bucket": "what", "n": "deals", "blank": "no amount"},
     "slippage": {
         "n": "deals due",
         "value": "value due",
@@ -135,23 +140,24 @@ LABELS: dict[str, dict[str, str]] = {
         "share_value": "share of value slipped",
         "pushed_deals": "deals pushed",
         "mean_days_pushed": "mean push, days",
-        "blank": "without an amount",
+        "blank": "no amount",
     },
     "coverage": {
         "open": "open value",
-        "required": "coverage needed",
-        "gap": "value missing",
+        "coverage": "covered, times",
+        "required": "needed, times",
+        "gap": "open value missing",
         "met": "target met",
         "overdue": "overdue deals",
         "undated_value": "value without a date",
-        "blank": "without an amount",
+        "blank": "no amount",
     },
     "forecast": {
         "period": "first day",
         "label": "period",
         "best": "best case",
         "n": "open deals",
-        "blank": "without an amount",
+        "blank": "no amount",
         "unweighted": "not weighted",
     },
     "cohorts": {
@@ -167,8 +173,8 @@ LABELS: dict[str, dict[str, str]] = {
         "n": "lost deals",
         "share_n": "share",
         "share_value": "share of value",
-        "blank": "without an amount",
-        "median_days": "median days",
+        "blank": "no amount",
+        "median_days": "median days to loss",
     },
     "win_loss": {
         "n": "closed deals",
@@ -180,26 +186,151 @@ LABELS: dict[str, dict[str, str]] = {
     },
     "attainment": {
         "key": "quota of",
-        "attainment": "of the quota",
+        "attainment": "share of quota",
+        "pace": "against days gone",
         "days_left": "days left",
         "needed_per_day": "needed a day",
     },
-    "stage_chances": {"n": "deals", "chance": "chance to win", "lo": "at least", "hi": "at most"},
-    "simulate": {"n": "open deals", "won": "won to date", "error": "error of the simulation"},
+    "stage_chances": {
+        "n": "deals",
+        "chance": "chance to win",
+        "lo": "at least",
+        "hi": "at most",
+        "undecided": "not decided yet",
+    },
+    "simulate": {
+        "rho": "correlation",
+        "n": "open deals",
+        "won": "won to date",
+        "p10": "low (P10)",
+        "p50": "middle (P50)",
+        "p90": "high (P90)",
+        "error": "error of the simulation",
+    },
+    "ramp": {
+        "month": "month, from 0",
+        "cumulative": "value so far",
+        "active": "month reached",
+        "ramped": "ramped up in month",
+    },
+    "activity": {
+        "who": "by whom",
+        "deals_touched": "deals changed",
+        "stage_moves": "stage moves",
+        "pushes": "dates pushed",
+        "amount_changes": "new amounts",
+        "created": "deals created",
+        "closed": "deals closed",
+        "days_active": "days active",
+        "last": "last change",
+        "bulk": "changes by loads",
+    },
+    "late_entry": {
+        "n": "won deals",
+        "late": "recorded late",
+        "share": "share late",
+        "median_days": "median days late",
+        "worst_days": "worst, days late",
+        "value": "won value",
+        "late_value": "value recorded late",
+        "blank": "no amount",
+        "unknown": "record not known",
+    },
+    "hindsight": {"bucket": "what", "n": "deals", "blank": "no amount"},
+    "survival": {
+        "days": "days in stage",
+        "at_risk": "still watched",
+        "events": "ended",
+        "censored": "out of sight",
+        "s": "share left",
+        "lo": "at least",
+        "hi": "at most",
+        "competing": "ended otherwise",
+        "incidence": "share ended",
+    },
+    "time_to_close": {
+        "id": "deal",
+        "age_days": "days in stage",
+        "n": "earlier deals",
+        "chance": "chance",
+        "p10": "1 in 10 within, days",
+        "p50": "half within, days",
+        "p90": "9 in 10 within, days",
+    },
+    "calibration": {
+        "target": "won",
+        "n": "looked at",
+        "brier": "Brier score",
+        "resolved_share": "share closed by then",
+        "log_loss": "log loss",
+        "base_rate": "share won",
+        "bias": "chance too high by",
+        "bias_lo": "by at least",
+        "bias_hi": "by at most",
+        "expected": "expected value",
+        "actual": "won value",
+    },
+    "forecast_error": {
+        "period": "first day",
+        "label": "period",
+        "days_before": "days before its end",
+        "actual": "won in the end",
+        "base": "forecast",
+        "commit": "committed",
+        "high": "if all were won",
+        "base_error": "forecast too high by",
+        "commit_error": "committed too high by",
+        "high_error": "all too high by",
+        "base_share": "forecast off by",
+    },
+    "seasonality": {"factor": "times the year", "n": "years", "lo": "at least", "hi": "at most"},
     "trend": {**_CLOSED, "period": "first day", "label": "period", "won_value": "won value"},
 }
 
 
-def label_of(metric: str, key: str) -> str:
+# of a line for each deal, in place of the figures
+_LINE = {"id": "deal", "value": "adds", "from": "from", "to": "to", "at": "when", "figure": "in"}
+
+
+def is_lines(keys: Sequence[str]) -> bool:
     """
-    What a table calls a figure; a column to group by keeps its name.
+    Whether a table has a line for each deal, and not the figures.
 
     Examples
     --------
-    >>> label_of("summary", "n"), label_of("deal_size", "n"), label_of("win_rate", "owner")
-    ('closed deals', 'deals with an amount', 'owner')
+    >>> is_lines(["stage", "id", "value", "from", "to", "at"]), is_lines(["stage", "n"])
+    (True, False)
     """
-    return LABELS.get(metric, {}).get(key, key)
+    return {"id", "from", "to", "at"} <= {*keys}
+
+
+def label_of(metric: str, key: str) -> str:
+    """
+    What a table calls a figure; a column to group by keeps its name, with blanks.
+
+    Examples
+    --------
+    >>> label_of("summary", "n"), label_of("deal_size", "n"), label_of("win_rate", "loss_reason")
+    ('closed deals', 'deals with an amount', 'loss reason')
+    """
+    return LABELS.get(metric, {}).get(key) or key.replace("_", " ")
+
+
+def labels_of(metric: str, keys: Sequence[str]) -> dict[str, str]:
+    """
+    What a table calls its columns; no two the same.
+
+    Examples
+    --------
+    >>> labels_of("waterfall", ["own_er", "own er", "n"])
+    {'own_er': 'own_er', 'own er': 'own er', 'n': 'deals'}
+    >>> labels_of("rotting", ["stage", "id", "value", "from", "to", "at"])["value"]
+    'adds'
+    """
+    line = _LINE if is_lines(keys) else {}
+    words = {key: line.get(key) or label_of(metric, key) for key in keys}
+    taken = Counter(words.values())
+    return {key: key if taken[word] > 1 else word for key, word in words.items()}
 
 
 def key_of(metric: str, name: str, keys: list[str]) -> str:

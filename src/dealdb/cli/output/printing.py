@@ -7,12 +7,16 @@ Messages go to standard error (``note``), so that a pipe gets data alone.
 from __future__ import annotations
 
 import csv
+import re
+import shutil
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import zip_longest
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dealdb.cli.output.cells import AS_IS, Form, all_numbers, to_cell, to_json, to_text
+from dealdb.cli.output.cells import AS_IS, Form, all_numbers, is_number, to_cell, to_json, to_text
 from dealdb.cli.output.pager import show
 from dealdb.cli.output.streams import Output, Sink, data, is_raw, note, note_as_text, note_escaped
 from dealdb.cli.output.table import GAP, print_table
@@ -24,6 +28,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 Row = Mapping[str, Any]
+
+_PAGE_WIDTH = 100
+# a narrower terminal breaks the lines by itself
+_LEAST_WIDTH = 20
 
 
 def print_rows(
@@ -46,7 +54,7 @@ def print_rows(
     output
         Table, a JSON array with one object a line, the lines without the array, CSV with a header, or Markdown.
     forms
-        How a table writes the numbers of a column.
+        How a table, also one in Markdown, writes the numbers of a column.
     with_empty
         Whether a table on a terminal shows columns without any value.
     """
@@ -59,7 +67,7 @@ def print_rows(
         case Output.CSV:
             _print_csv(rows, columns)
         case Output.MD:
-            _print_markdown(list(rows), columns)
+            _print_markdown(list(rows), columns, forms or {})
         case Output.TABLE:
             table = list(rows)
             drawn = {
@@ -190,18 +198,54 @@ def save_rows(
     write_file(pl.DataFrame(table), output, file)
 
 
-def print_facts(facts: Row, output: Output, *, forms: Mapping[str, Form] | None = None) -> None:
-    """Print one record: a line a value in a table, one object in JSON, one line under a header in CSV."""
+def print_facts(
+    facts: Row,
+    output: Output,
+    *,
+    forms: Mapping[str, Form] | None = None,
+    above: Sequence[str] = (),
+) -> None:
+    """
+    Print one record: a line a value in a table, one object in JSON, one line under a header in CSV.
+
+    ``above`` are lines for people that stand above a table.
+    """
     match output:
         case Output.JSON | Output.JSONL:
             data(to_json(facts) + "\n")
         case Output.MD:
             rows = [{"name": name, "value": value} for name, value in facts.items()]
-            _print_markdown(rows, ["name", "value"])
+            _print_markdown(rows, ["name", "value"], {})
         case Output.CSV:
             _print_csv([facts], list(facts))
         case Output.TABLE:
-            show(list(_fact_lines(facts, forms or {})))
+            show([*above, *_fact_lines(facts, forms or {})])
+
+
+def wrapped(text: str | None) -> list[str]:
+    """
+    Text in lines that fit the terminal, or a page where there is none.
+
+    Examples
+    --------
+    >>> wrapped("Of 7 deals 2 are won."), wrapped(None)
+    (['Of 7 deals 2 are won.'], [])
+    """
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _PAGE_WIDTH
+    # a number stays with its unit
+    joined = re.sub(r"(?<=\d) (?=%|[A-Z]{3}\b)", "\0", text or "")
+    lines = wrap(joined, max(width, _LEAST_WIDTH), break_on_hyphens=False)
+    return [line.replace("\0", " ") for line in lines]
+
+
+def print_above(lines: Sequence[str]) -> None:
+    """Print lines for people, with an empty one below them, in a form that Markdown reads as a paragraph."""
+    from dealdb.formats.markdown import markdown_cell
+
+    for line in lines:
+        data(f"{markdown_cell(line)}\n")
+    if lines:
+        data("\n")
 
 
 def _fact_lines(facts: Row, forms: Mapping[str, Form]) -> Iterator[str]:
@@ -249,11 +293,19 @@ def _print_csv(rows: Iterable[Row], columns: Sequence[str]) -> None:
     note_escaped(escaped)
 
 
-def _print_markdown(rows: Sequence[Row], columns: Sequence[str]) -> None:
+def _print_markdown(rows: Sequence[Row], columns: Sequence[str], forms: Mapping[str, Form]) -> None:
     from dealdb.formats.markdown import NUMBER_EDGE, TEXT_EDGE, markdown_cell
 
     numeric = [all_numbers([row.get(name) for row in rows]) for name in columns]
-    cells = [[markdown_cell(to_text(row.get(name))) for name in columns] for row in rows]
+    cells = [
+        [markdown_cell(_page_cell(row.get(name), forms.get(name))) for name in columns]
+        for row in rows
+    ]
     rule = [NUMBER_EDGE if right else TEXT_EDGE for right in numeric]
     for line in (map(markdown_cell, columns), rule, *cells):
         data(f"| {' | '.join(line)} |\n")
+
+
+def _page_cell(value: Any, form: Form | None) -> str:
+    """All digits, but where a form says how people read the number."""
+    return to_text(value) if form is None or not is_number(value) else to_cell(value, form)

@@ -15,21 +15,31 @@ def cohorts(
     request: PastRequest,
     period: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="month, quarter or year of creation [default: month]."),
+        typer.Option(
+            metavar="NAME",
+            help="A line for each month, quarter or year of creation [default: month].",
+        ),
     ] = None,
     measure: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="won_n, won_value or win_rate [default: won_n]."),
+        typer.Option(
+            metavar="NAME",
+            help="won_n: number of wins; won_value: their money; win_rate: their share of the deals created "
+            "[default: won_n].",
+        ),
     ] = None,
     periods: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Periods after creation that are shown [default: 12]."),
+        typer.Option(
+            metavar="N", help="So many periods from the one of creation on [default: 12]."
+        ),
     ] = None,
 ) -> None:
     """
     Print what was won of the deals created in each period.
 
-    A deal counts from the period in which it was closed.
+    It answers: do newer deals do better than older ones did at the same age? A column for each period after creation, 0
+    being its own; it counts what was won by then. --sort, --limit, --json and --csv have a line for each instead.
     """
     request.show("cohorts", by_period=period, measure=measure, periods=periods)
 
@@ -41,13 +51,15 @@ def losses(
         bool, typer.Option("--fold", help="Take reasons that differ in case or blanks only as one.")
     ] = False,
     events: Annotated[
-        bool, typer.Option("--events", help="Also losses of deals that were reopened.")
+        bool,
+        typer.Option("--events", help="Each loss, also of deals that were reopened or deleted."),
     ] = False,
 ) -> None:
     """
     Print why deals were lost, by reason or by --by.
 
-    Of the deals lost from --since to the day before --until.
+    It answers: why do we lose? Of the deals lost in the window. --by from_stage says from which stage, --by owner
+    whose.
     """
     request.show("losses", fold=fold, events=events)
 
@@ -56,17 +68,20 @@ def losses(
 def win_loss(
     request: PastRequest,
     few: Annotated[
-        bool, typer.Option("--few", help="Take groups with few closed deals together.")
+        bool, typer.Option("--few", help="Put groups with few closed deals into one.")
     ] = False,
     least: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Closed deals of a group that is not small [default: 5]."),
+        typer.Option(
+            metavar="N", help="With --few: groups with fewer closed deals are few [default: 5]."
+        ),
     ] = None,
 ) -> None:
     """
     Print how many deals each group won and lost.
 
-    Groups are those of the deal when it was closed.
+    It answers: who, or what kind of deal, wins more often, and is the difference real? With the range in which the true
+    rate lies in 95 % of cases. Groups are those that a deal was in when it was closed.
     """
     request.show("win_loss", few=few, least=least)
 
@@ -76,7 +91,10 @@ def ramp(
     request: PastRequest,
     start: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="first_deal or first_win [default: first_deal]."),
+        typer.Option(
+            metavar="NAME",
+            help="Months count from the first_deal or the first_win of an owner [default: first_deal].",
+        ),
     ] = None,
     months: Annotated[
         int | None, typer.Option(metavar="N", help="Months that are shown [default: 12].")
@@ -85,7 +103,8 @@ def ramp(
     """
     Print how quickly new owners came to win deals.
 
-    A month counts from the first deal or win of the owner.
+    It answers: how long does a new owner take to sell as much as the others? What each won in each month since the
+    first deal.
     """
     request.show("ramp", start=start, months=months)
 
@@ -93,14 +112,21 @@ def ramp(
 @on_history(window=False)
 def attainment(
     request: PastRequest,
-    period: Annotated[str, typer.Argument(metavar="PERIOD", help="2026-Q1, 2026-03 or FY2027-Q1.")],
+    period: Annotated[
+        str,
+        typer.Argument(
+            metavar="PERIOD",
+            help="2026-Q1, 2026-03, FY2027-Q1, last-month [default: this-quarter].",
+        ),
+    ] = "this-quarter",
 ) -> None:
     """
     Print what was won in a period against the quotas.
 
-    Quotas come from dealdb quotas load FILE.
+    It answers: how much of the quota is won, and is that enough for the days gone by? Quotas come from
+    dealdb quotas load FILE; wins count for the owner at the closing.
     """
-    request.show("attainment", period=period)
+    request.show("attainment", quota_period=period)
 
 
 @on_history(window=True)
@@ -110,7 +136,8 @@ def activity(
     """
     Print who changed what: stage moves, pushes and so on.
 
-    It counts records and not work. Changes that came by loads are in the column bulk, too.
+    It answers: who keeps the deals up to date? It counts records, not work: mails and calls are not in it. What came by
+    loads and imports is counted apart, too.
     """
     request.show("activity")
 
@@ -126,7 +153,8 @@ def late_entry(
     """
     Print how late wins were recorded.
 
-    Where history was imported, or saved with at, what happened and its record are apart.
+    It answers: can the wins of a month be believed as it ends? The days from a win to the commit that recorded it,
+    where history was imported or saved with a moment of its own.
     """
     request.show("late_entry", days=days)
 
@@ -135,15 +163,17 @@ def late_entry(
 def hindsight(
     request: PastRequest,
     known: Annotated[
-        str | None, typer.Option(metavar="DATE", help="What was known at the end of this day.")
+        str | None,
+        typer.Option(metavar="DATE", help="The day on which the period was looked at; needed."),
     ] = None,
 ) -> None:
     """
     Print how the wins of a period have changed since a day.
 
-    As recorded by --known, and as recorded now.
+    It answers: did the figure of last quarter hold? What was won in the window as recorded by --known, and as it is
+    recorded now.
     """
     if known is None:
-        msg = "hindsight needs --known DATE: the day on which the period was looked at"
+        msg = "hindsight needs --known DATE, the day on which the period was looked at: --known 2026-10-01"
         raise ConfigError(msg)
     request.show("hindsight", known=known)

@@ -4,40 +4,56 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dealdb.cli.answers.answer import answer_of
 from dealdb.cli.arguments import Sort, names
 from dealdb.cli.commands.find import tell_if_empty
+from dealdb.cli.commands.past.days import (
+    day_named,
+    is_word,
+    read_named_day,
+    read_named_moment,
+)
 from dealdb.cli.commands.stats import By, RowOptions, Where, show_metric
+from dealdb.cli.output.streams import Output
 from dealdb.cli.session import Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
 from dealdb.model.decimals import number_of
-from dealdb.model.fiscal import WEEKDAYS, time_zone
-from dealdb.model.moments import read_moment
+from dealdb.model.fiscal import time_zone
 
 if TYPE_CHECKING:
-    from dealdb import DealDatabase
+    from dealdb.database import DealDatabase
 
 _SHARED: dict[str, Any] = {
     "by": By,
     "where": Where,
     "as_of": Annotated[
         str | None,
-        typer.Option(metavar="DATE", help="What was known at the end of this day [default: now]."),
+        typer.Option(
+            metavar="DATE",
+            help="As it stood at the end of this day, e.g. yesterday [default: now].",
+        ),
     ],
     "pipeline": Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Stages as they mean now, or as they meant then."),
+        typer.Option(
+            metavar="NAME",
+            help="now: stages mean what they mean today; then: what they meant at --as-of [default: now].",
+        ),
     ],
     "by_at": Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Groups at the event, at the end, or now."),
+        typer.Option(
+            metavar="NAME",
+            help="--by goes by the value at the event, at the end (--as-of) or now, e.g. the owner then or now.",
+        ),
     ],
     "to": Annotated[
         str | None,
@@ -75,13 +91,25 @@ _SHARED: dict[str, Any] = {
     ],
 }
 _WINDOW: dict[str, Any] = {
-    "since": Annotated[
-        str | None, typer.Option(metavar="DATE", help="From this day on: a date, or monday.")
+    "within": Annotated[
+        str | None,
+        typer.Option(
+            "--in",
+            metavar="PERIOD",
+            help="--since and --until of a period: this-quarter, last-month, 2026-Q4, 2026-11, FY2027-Q1.",
+        ),
     ],
-    "until": Annotated[str | None, typer.Option(metavar="DATE", help="Up to the day before this.")],
+    "since": Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="From this day on: 2026-10-01, monday, yesterday."),
+    ],
+    "until": Annotated[
+        str | None, typer.Option(metavar="DATE", help="Up to the day before this one.")
+    ],
 }
-_DAYS = ("since", "until", "as_of")
 _ROWS = ("limit", "parquet", "xlsx")
+# options of metrics that are days, of whichever command
+_DAYS = ("since", "until", "known")
 
 
 @dataclass(frozen=True)
@@ -95,10 +123,16 @@ class PastRequest:
         Of this run.
     options
         Those that all metrics on history share, as they were given.
+    default
+        The window where none is given: a day for ``since``, or a period; None for all time.
+    needs
+        Which ends of the window have to be given where one is.
     """
 
     session: Session
     options: dict[str, Any]
+    default: str | None = None
+    needs: Sequence[str] = ()
 
     def show(self, metric: str, **own: Any) -> None:
         """Print a metric, given the options that it has alone."""
@@ -112,29 +146,80 @@ class PastRequest:
         given["by"] = names(given["by"])
         if given["rate_day"] == "as-of":
             given["rate_day"] = "as_of"
+        asked = {name: value for name, value in {**given, **own}.items() if value is not None}
+        self._check_window(asked)
         with self.session.open() as db:
-            for name in _DAYS:
-                if (day := _named_day(given.get(name), db)) is not None:
-                    given[name] = day
-            if isinstance(given["as_of"], str):
-                given["as_of"] = read_moment(given["as_of"], "as_of")
-            chosen = {name: value for name, value in {**given, **own}.items() if value is not None}
-            method = getattr(db.analytics, metric)
-            _check_complete(metric, method, chosen)
-            result = method(**chosen)
+            chosen = self._with_dates(asked, db)
+            result = getattr(db.analytics, metric)(**chosen)
             if not result.basis.n:
                 tell_if_empty(db)
-        show_metric(self.session, result, rows)
+        is_read = self.session.output in (Output.TABLE, Output.MD)
+        show_metric(
+            self.session,
+            result,
+            rows,
+            answer=answer_of(result, chosen) if is_read else None,
+            grid=_grid(metric, chosen),
+        )
+
+    def _check_window(self, asked: Mapping[str, Any]) -> None:
+        bounds = [name for name in ("since", "until") if name in asked]
+        if "within" in asked and bounds:
+            msg = f"--in is short for --since and --until: leave out --{bounds[0]}, or --in"
+            raise ConfigError(msg)
+        lacking = [name for name in self.needs if name not in asked]
+        if bounds and lacking:
+            msg = f"--{bounds[0]} needs --{lacking[0]} here; --in PERIOD is both, such as --in this-quarter"
+            raise ConfigError(msg)
+
+    def _with_dates(self, asked: dict[str, Any], db: DealDatabase) -> dict[str, Any]:
+        """The options with days in place of words, and with a window where the metric has one by itself."""
+
+        def today() -> date:
+            return datetime.now(time_zone(db.pipeline.zone)).date()
+
+        chosen = dict(asked)
+        if "as_of" in chosen:
+            chosen["as_of"] = read_named_moment(chosen["as_of"], "as_of", today)
+        as_of = chosen.get("as_of")
+        here = as_of if isinstance(as_of, date) and not isinstance(as_of, datetime) else None
+
+        def standing() -> date:
+            return here or today()
+
+        for name in _DAYS:
+            if name in chosen:
+                chosen[name] = read_named_day(chosen[name], name, standing)
+        if "quota_period" in chosen:
+            quarter = chosen.pop("quota_period")
+            chosen["period"] = db.analytics.period(quarter, today=standing())[0]
+        if len(due := chosen.get("due", ())) == 1:
+            chosen["due"] = db.analytics.period(due[0], today=standing())[1:]
+        elif due:
+            chosen["due"] = [read_named_day(day, "due", standing) for day in due]
+        has_window = "since" in chosen or "until" in chosen
+        within = chosen.pop("within", None) or (None if has_window else self.default)
+        if within is not None and is_word(within):
+            chosen["since"] = day_named(within, standing())
+        elif within is not None:
+            chosen["since"], chosen["until"] = db.analytics.period(within, today=standing())[1:]
+        return chosen
 
 
-def on_history(*, window: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def on_history(
+    *, window: bool = True, default: str | None = None, needs: Sequence[str] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """
     Give a command the shared options of metrics on history; it receives them as its first argument, a ``PastRequest``.
 
     Parameters
     ----------
     window
-        Whether it takes ``--since`` and ``--until``.
+        Whether it takes ``--since``, ``--until`` and ``--in``.
+    default
+        The window where none is given, such as ``monday`` or ``this-quarter``.
+    needs
+        Which of ``since`` and ``until`` have to be given where one of them is.
     """
     shared = {**(_WINDOW if window else {}), **_SHARED}
 
@@ -142,7 +227,7 @@ def on_history(*, window: bool = True) -> Callable[[Callable[..., None]], Callab
         @functools.wraps(function)
         def wrapper(session: Session, **given: Any) -> None:
             options = {name: given.pop(name) for name in shared}
-            function(PastRequest(session, options), **given)
+            function(PastRequest(session, options, default, needs), **given)
 
         session, *own = inspect.signature(function, eval_str=True).parameters.values()
         wrapper.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -151,37 +236,6 @@ def on_history(*, window: bool = True) -> Callable[[Callable[..., None]], Callab
         return wrapper
 
     return decorate
-
-
-def _named_day(text: str | None, db: DealDatabase) -> date | None:
-    """Day of ``today``, ``yesterday`` or a day of the week, which is the last one so called; None for other texts."""
-    word = (text or "").strip().casefold()
-    if word not in ("today", "yesterday", *WEEKDAYS):
-        return None
-    today = datetime.now(time_zone(db.pipeline.zone)).date()
-    if word in WEEKDAYS:
-        return today - timedelta(days=(today.weekday() - WEEKDAYS.index(word)) % 7)
-    return today - timedelta(days=int(word == "yesterday"))
-
-
-def _check_complete(metric: str, method: Callable[..., Any], chosen: Mapping[str, Any]) -> None:
-    """
-    Refuse a metric without what it can't do without.
-
-    Raises
-    ------
-    ConfigError
-        If it is not there; names the options.
-    """
-    parameters = inspect.signature(method).parameters.values()
-    lacking = [
-        f"--{each.name}"
-        for each in parameters
-        if each.default is each.empty and each.kind is each.KEYWORD_ONLY and each.name not in chosen
-    ]
-    if lacking:
-        msg = f"{metric.replace('_', '-')} needs {' and '.join(lacking)}"
-        raise ConfigError(msg)
 
 
 def number(option: str, text: str | None) -> Decimal | None:
@@ -198,6 +252,14 @@ def number(option: str, text: str | None) -> Decimal | None:
         msg = f"{option} takes a number, not {text[:60]!r}"
         raise ConfigError(msg)
     return found
+
+
+def _grid(metric: str, chosen: Mapping[str, Any]) -> str | None:
+    """What a table for people has a column for, in place of a row for each."""
+    if metric == "cohorts":
+        return str(chosen.get("measure", "won_n"))
+    by = chosen.get("by") or []
+    return by[0] if metric == "waterfall" and len(by) == 1 else None
 
 
 def _parameters(options: dict[str, Any]) -> list[inspect.Parameter]:

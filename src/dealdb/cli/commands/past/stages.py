@@ -13,18 +13,27 @@ from dealdb.cli.commands.past.request import PastRequest, on_history
 def funnel(
     request: PastRequest,
     mode: Annotated[
-        str | None, typer.Option(metavar="NAME", help="reached, any or ordered [default: reached].")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="reached: a skipped stage counts as passed; any: it doesn't; ordered: all stages in order "
+            "[default: reached].",
+        ),
     ] = None,
     cohort: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="created, or entered:STAGE [default: created]."),
+        typer.Option(
+            metavar="NAME",
+            help="Which deals: created in the window, or entered:STAGE for those that came into it first "
+            "[default: created].",
+        ),
     ] = None,
 ) -> None:
     """
     Print how many deals came how far in the pipeline.
 
-    Of the deals created from --since to the day before --until: how many reached each open stage, which share of them
-    the next one, and how many stopped there, still open or lost.
+    It answers: where on the way do we lose deals? Of the deals created in the window: how many reached each open stage,
+    which share of them the next one, and how many stopped there, still open or lost.
     """
     request.show("funnel", mode=mode, cohort=cohort)
 
@@ -33,7 +42,11 @@ def funnel(
 def time_in_stage(
     request: PastRequest,
     unit: Annotated[
-        str | None, typer.Option(metavar="NAME", help="deal or visit [default: deal].")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="deal: all stays of a deal in a stage together; visit: each by itself [default: deal].",
+        ),
     ] = None,
     closed: Annotated[
         bool, typer.Option("--closed", help="Also the time until closed deals were reopened.")
@@ -42,7 +55,8 @@ def time_in_stage(
     """
     Print where deals get stuck: their time in each stage.
 
-    Of the deals that left a stage from --since to the day before --until, and of those that stand there now.
+    It answers: where do deals get stuck? How long those stayed that left a stage in the window, and for how long others
+    have been standing there.
     """
     request.show("time_in_stage", unit=unit, closed=closed)
 
@@ -51,10 +65,18 @@ def time_in_stage(
 def ageing(
     request: PastRequest,
     basis: Annotated[
-        str | None, typer.Option(metavar="NAME", help="stage, created or update [default: stage].")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Age since they entered their stage, were created, or had their last update: stage, created, update "
+            "[default: stage].",
+        ),
     ] = None,
     calendar: Annotated[
-        str | None, typer.Option(metavar="NAME", help="days or weekdays [default: days].")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="days, or weekdays: Mondays to Fridays only [default: days]."
+        ),
     ] = None,
     visits: Annotated[
         bool, typer.Option("--visits", help="Add earlier stays in the same stage.")
@@ -63,7 +85,7 @@ def ageing(
     """
     Print how old open deals are, in classes of days.
 
-    Their age in their stage, since they were created, or since their last change.
+    It answers: how old is what is open? Their age in their stage, since they were created, or since their last change.
     """
     request.show("ageing", basis=basis, calendar=calendar, visits=visits)
 
@@ -72,7 +94,13 @@ def ageing(
 def rotting(
     request: PastRequest,
     basis: Annotated[
-        str | None, typer.Option(metavar="NAME", help="update, stage or created [default: update].")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Days since the last update, since they entered their stage, or since they were created: "
+            "update, stage, "
+            "created [default: update].",
+        ),
     ] = None,
     days: Annotated[
         int | None,
@@ -86,6 +114,7 @@ def rotting(
     """
     Print open deals that nobody has touched for too long.
 
-    Stages have their days from dealdb pipeline --set NAME:open:PROBABILITY:DAYS.
+    It answers: which deals does nobody look after? A stage says how many days are allowed:
+    dealdb pipeline --set NAME:open:PROBABILITY:DAYS,... --deals lists the deals.
     """
     request.show("rotting", basis=basis, rot_days=days, respite=respite)

@@ -110,6 +110,8 @@ def _run(
             with session.open() as db:
                 frame = of(db).frame(as_of)
             print_frame(frame, session.output, file)
+            if frame.is_empty():
+                note(f"no {name} yet: dealdb {name} load FILE.csv")
         case ["load", source] if not (as_of or forget or file):
             _load(of, session, source, rejects)
         case ["delete", *words] if words and not (as_of or rejects or forget or file):

@@ -1,0 +1,203 @@
+"""What a sentence is made from: a result, what was asked, and how figures are said in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from dealdb.analytics import MetricResult
+
+Row: TypeAlias = Mapping[str, Any]
+
+# as Basis.currency says it
+_MIXED = "mixed"
+
+
+@dataclass(frozen=True)
+class AskedMetric:
+    """
+    A result, and what was asked for.
+
+    Attributes
+    ----------
+    result
+        All of its rows.
+    options
+        As they were given to the method.
+    """
+
+    result: MetricResult
+    options: Mapping[str, Any]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of the result."""
+        return self.result.to_dicts()
+
+    @property
+    def groups(self) -> list[str]:
+        """Columns that the rows are grouped by."""
+        by = self.options.get("by")
+        names = [by] if isinstance(by, str) else list(by or ())
+        return [name for name in names if name in self.result.frame.columns]
+
+    @property
+    def parts(self) -> list[tuple[str | None, list[dict[str, Any]]]]:
+        """The rows of each currency, as money of several is never added."""
+        currency = self.result.basis.currency
+        if currency != _MIXED or "currency" not in self.result.frame.columns:
+            return [(None if currency == _MIXED else currency, self.rows)]
+        found: dict[str | None, list[dict[str, Any]]] = {}
+        for row in self.rows:
+            found.setdefault(row["currency"], []).append(row)
+        return list(found.items())
+
+    @property
+    def span(self) -> str:
+        """The days of the window, both inside; empty where there is none."""
+        return days_between(self.result.basis.since, self.result.basis.until)
+
+    def group(self, row: Row) -> str:
+        """What the groups of a row are called; empty where there are none."""
+        return ", ".join(str(row[name]) for name in self.groups)
+
+    def named(self, row: Row) -> str:
+        """The same in brackets, to stand behind what is said of the row."""
+        group = self.group(row)
+        # "(none)" has its brackets already
+        return f" {group if group[:1] == '(' else f'({group})'}" if self.groups else ""
+
+
+def days_between(since: date | None, until: date | None) -> str:
+    """
+    The days of a window in words, whose end is outside.
+
+    Examples
+    --------
+    >>> days_between(date(2026, 1, 1), date(2026, 4, 1))
+    'from 2026-01-01 to 2026-03-31'
+    >>> days_between(date(2026, 1, 1), None), days_between(None, None)
+    ('since 2026-01-01', '')
+    """
+    last = until - timedelta(days=1) if until else None
+    if since and last:
+        return f"from {since} to {last}" if last > since else f"on {since}"
+    return f"since {since}" if since else f"up to {last}" if last else ""
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """
+    A number of things.
+
+    Examples
+    --------
+    >>> counted(1, "deal"), counted(1200, "deal"), counted(2, "is", "are")
+    ('1 deal', '1,200 deals', '2 are')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def deals(number: int) -> str:
+    """
+    A number of deals.
+
+    Examples
+    --------
+    >>> deals(1), deals(0)
+    ('1 deal', '0 deals')
+    """
+    return counted(number, "deal")
+
+
+def money(value: Decimal | None, currency: str | None) -> str:
+    """
+    An amount of money to the cent.
+
+    Examples
+    --------
+    >>> money(Decimal("1200"), "EUR"), money(Decimal("80.0500"), None)
+    ('1,200.00 EUR', '80.05')
+    """
+    text = f"{value or Decimal(0):,.2f}"
+    return f"{text} {currency}" if currency else text
+
+
+def percent(share: float | None) -> str:
+    """
+    A share as a percentage.
+
+    Examples
+    --------
+    >>> percent(0.2857), percent(None)
+    ('28.6 %', 'an unknown share')
+    """
+    return "an unknown share" if share is None else f"{share * 100:,.1f} %"
+
+
+def days(number: float) -> str:
+    """
+    A number of days.
+
+    Examples
+    --------
+    >>> days(1), days(26.5), days(27.0)
+    ('1 day', '26.5 days', '27 days')
+    """
+    text = f"{number:,.1f}".removesuffix(".0")
+    return f"{text} {'day' if text == '1' else 'days'}"
+
+
+def listing(items: Sequence[str]) -> str:
+    """
+    Items in one phrase.
+
+    Examples
+    --------
+    >>> listing(["a", "b", "c"]), listing(["a"])
+    ('a, b and c', 'a')
+    """
+    *rest, last = items
+    return f"{', '.join(rest)} and {last}" if rest else last
+
+
+def total(rows: Iterable[Row], key: str) -> Any:
+    """
+    Sum of a column, nulls left out.
+
+    Examples
+    --------
+    >>> total([{"n": 2}, {"n": None}, {"n": 3}], "n")
+    5
+    """
+    return sum(row[key] for row in rows if row[key] is not None)
+
+
+def sentences(*parts: str | None) -> str:
+    """
+    What there is to say, one behind the other.
+
+    Examples
+    --------
+    >>> sentences("It rains.", None, "", "It pours.")
+    'It rains. It pours.'
+    """
+    return " ".join(part for part in parts if part)
+
+
+def blanks(number: int, what: str = "deal") -> str | None:
+    """
+    What deals without an amount do to a sum; None where there are none.
+
+    Examples
+    --------
+    >>> blanks(1), blanks(2, "open deal")
+    ('1 deal has no amount and counts as 0.', '2 open deals have no amount and count as 0.')
+    """
+    if not number:
+        return None
+    has, counts = ("has", "counts") if number == 1 else ("have", "count")
+    return f"{counted(number, what)} {has} no amount and {counts} as 0."

@@ -1,0 +1,247 @@
+"""Answers about what is likely to come, and how good earlier predictions were: ``simulate``, ``survival`` and so on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from dealdb.cli.answers.asked import (
+    AskedMetric,
+    counted,
+    days,
+    listing,
+    money,
+    percent,
+    sentences,
+    total,
+)
+
+_ENDS = {
+    "left": "left the stage",
+    "forward": "moved on to a later stage",
+    "closed": "been won or lost",
+    "won": "been won",
+}
+_MEASURES = {"won_value": "won value", "won_n": "wins", "created_n": "new deals"}
+# groups that the sentences name; the table has all
+_MOST_TOLD = 5
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+
+
+def stage_chances(asked: AskedMetric) -> str:
+    """How likely a deal is won in the end, from the first stage and from the best one."""
+    known = [row for row in asked.rows if row["chance"] is not None]
+    if not known:
+        return "No deal has been won or lost yet, so nothing can be learned from it."
+    first = known[0]
+    unit = "move" if asked.options.get("method") == "markov" else "deal"
+    told = [_chance(first, unit, asked)]
+    best = max(known, key=lambda row: row["chance"])
+    if best is not first:
+        told.append(_chance(best, unit, asked))
+    few = sum(row["n"] < 20 for row in known)
+    rests = "rests" if few == 1 else "rest"
+    return sentences(
+        *told,
+        f"{counted(few, 'line')} {rests} on fewer than 20 {unit}s, and {'tells' if few == 1 else 'tell'} little."
+        if few
+        else None,
+    )
+
+
+def _chance(row: dict[str, Any], unit: str, asked: AskedMetric) -> str:
+    return (
+        f"A deal that comes into {row['stage']}{asked.named(row)} is won in the end in {percent(row['chance'])} "
+        f"of the cases "
+        f"({percent(row['lo'])} to {percent(row['hi'])}, by {counted(row['n'], unit)})."
+    )
+
+
+def survival(asked: AskedMetric) -> str:
+    """After how many days half of the deals have left a stage."""
+    stage, event = asked.options["stage"], asked.options.get("event", "left")
+    lines: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for row in asked.rows:
+        lines.setdefault(tuple(row[name] for name in asked.groups), []).append(row)
+    if not lines:
+        return f"No deal has ever been in {stage}."
+    told = [_median(stage, event, group, rows) for group, rows in list(lines.items())[:_MOST_TOLD]]
+    more = len(lines) - _MOST_TOLD
+    return sentences(*told, f"{counted(more, 'more group')} in the table." if more > 0 else None)
+
+
+def _median(stage: str, event: str, group: Sequence[Any], rows: Sequence[dict[str, Any]]) -> str:
+    who = f"{', '.join(map(str, group))}: " if group else ""
+    done = _ENDS[event].replace("the stage", stage)
+    at = "" if event == "left" else f" of {stage}"
+    half = next((row["days"] for row in rows if row["s"] <= 0.5), None)
+    last = rows[-1]
+    n = total(rows, "events") + total(rows, "censored")
+    n += sum(row.get("competing") or 0 for row in rows)
+    base = f"by {counted(n, 'stay')}, those that still go on among them"
+    if half is None:
+        return (
+            f"{who}Fewer than half of the deals{at} have {done} within {days(last['days'])}: "
+            f"{percent(1 - last['s'])} have ({base})."
+        )
+    return f"{who}Half of the deals{at} have {done} within {days(half)} ({base})."
+
+
+def time_to_close(asked: AskedMetric) -> str:
+    """How many days open deals still take."""
+    rows = asked.rows
+    if not rows:
+        return f"No deal is open as of {asked.result.basis.as_of}."
+    known = [row for row in rows if row["p50"] is not None]
+    word = "closed" if asked.options.get("event") == "closed" else "won"
+    if not known:
+        return f"Too little is known to say it: fewer than 20 deals were {word} from each of these stages."
+    nearest = min(known, key=lambda row: row["p50"])
+    # by stage there is no deal
+    who = f"deal {nearest['id']} in" if "id" in nearest else "a deal that comes into"
+    rest = len(rows) - len(known)
+    return sentences(
+        f"Soonest: {who} {nearest['stage']}, which is {word} with a chance of {percent(nearest['chance'])}; if it "
+        f"is, "
+        f"in half of the cases within {days(nearest['p50'])}, in 9 of 10 within {days(nearest['p90'])}.",
+        f"Of {counted(rest, 'line')} too little is known." if rest else None,
+    )
+
+
+def simulate(asked: AskedMetric) -> str:
+    """What will have been won by the end, and in which range that lies."""
+    basis = asked.result.basis
+    last = basis.until - timedelta(days=1) if basis.until else None
+    if not basis.n:
+        won = listing([money(total(rows, "won"), currency) for currency, rows in asked.parts])
+        return f"{won} is won since {basis.since}, and no open deal can add to it by {last}."
+    # the first row of a currency is that of independent deals
+    firsts: dict[str | None, dict[str, Any]] = {}
+    for row in asked.rows:
+        firsts.setdefault(row.get("currency", basis.currency), row)
+    told = [
+        f"By the end of {last}, some {money(row['p50'], currency)} will be won: half of the outcomes are above that, "
+        f"and 8 of 10 lie between {money(row['p10'], currency)} and {money(row['p90'], currency)}. "
+        f"{money(row['won'], currency)} is won since {basis.since}; more can come from "
+        f"{counted(row['n'], 'open deal')}."
+        for currency, row in firsts.items()
+    ]
+    return sentences(*told, "Deals that are created later are not in it.")
+
+
+def calibration(asked: AskedMetric) -> str:
+    """Whether the chances of deals were right, and how much of the expected money came."""
+    rows = [row for row in asked.rows if row["target"] == "horizon" and row["n"]]
+    if not rows:
+        return "On none of these days was a deal open that had a chance."
+    horizon = asked.options.get("horizon_days", 30)
+    told = [_bias(row, horizon, asked) for row in rows[:_MOST_TOLD]]
+    came = [
+        f"Of {money(total(part, 'expected'), currency)} expected from deals due within {days(horizon)}, "
+        f"{money(total(part, 'actual'), currency)} came."
+        for currency, part in asked.parts
+        if total([row for row in part if row["target"] == "horizon"], "expected")
+    ]
+    later = [row for row in asked.rows if row["target"] == "eventually" and row["n"]]
+    after = (
+        f"Of those that are closed by now, {percent(later[0]['base_rate'])} were won, where the chances said "
+        f"{percent(later[0]['base_rate'] + later[0]['bias'])}."
+        if len(later) == 1
+        else None
+    )
+    chance = "A chance means a win at any time, so that within a few weeks fewer are won."
+    return sentences(*told, after, *came, chance)
+
+
+def _bias(row: dict[str, Any], horizon: int, asked: AskedMetric) -> str:
+    said = row["base_rate"] + row["bias"]
+    group = asked.group(row)
+    return (
+        f"{f'{group}: of' if group else 'Of'} {counted(row['n'], 'open deal')}, each counted on every day that was "
+        f"looked at, {percent(row['base_rate'])} were won within {days(horizon)}; their chances said {percent(said)}."
+    )
+
+
+def forecast_error(asked: AskedMetric) -> str:
+    """How much of the last period's forecast came true, and how far forecasts were off on average."""
+    rows = [row for row in asked.rows if row["actual"] is not None]
+    if not rows:
+        return "No period is over of which a forecast is known."
+    last = max(row["period"] for row in rows)
+    told = []
+    for currency, part in asked.parts:
+        groups: dict[str, list[dict[str, Any]]] = {}
+        for row in part:
+            if row["period"] == last:
+                groups.setdefault(asked.group(row), []).append(row)
+        newest = list(groups.items())[:_MOST_TOLD]
+        told += [_came_true(group, lines, currency) for group, lines in newest]
+    meaning = "The forecast is what was won by then, and open deals by their chances."
+    return sentences(*told, meaning, None if asked.groups else _off(rows))
+
+
+def _came_true(group: str, rows: Sequence[dict[str, Any]], currency: str | None) -> str:
+    who, actual = f"{group}: " if group else "", money(rows[0]["actual"], currency)
+    first, *rest = sorted(rows, key=lambda row: -row["days_before"])
+    shown = [
+        f"{_share(first)} the forecast of {counted(first['days_before'], 'day')} before its end "
+        f"({money(first['base'], currency)})",
+        *(
+            f"{_share(row)} that of {counted(row['days_before'], 'day')} before ({money(row['base'], currency)})"
+            for row in rest
+        ),
+    ]
+    return f"{who}{first['label']} closed at {actual}. That is {listing(shown)}."
+
+
+def _share(row: dict[str, Any]) -> str:
+    if row["base"]:
+        return f"{percent(float(row['actual'] / row['base']))} of"
+    return "more than" if row["actual"] else "the same as"
+
+
+def _off(rows: Sequence[dict[str, Any]]) -> str | None:
+    n = len({row["period"] for row in rows})
+    if n < 2:
+        return "One period says little about forecasts in general."
+    shares: dict[int, list[float]] = {}
+    for row in rows:
+        if row["base_share"] is not None:
+            shares.setdefault(row["days_before"], []).append(abs(row["base_share"]))
+    told = [
+        f"{percent(sum(each) / len(each))} {counted(day, 'day')} before"
+        for day, each in sorted(shares.items(), reverse=True)
+    ]
+    off = f"Over {n:,} periods, forecasts were off by {listing(told or ['0'])} the end, on average."
+    return off if told else None
+
+
+def seasonality(asked: AskedMetric) -> str:
+    """Which part of the year is the best, and which the worst."""
+    rows = [row for row in asked.rows if row["factor"] is not None]
+    if not rows:
+        return "Nothing is known of any season."
+    best, worst = (choose(rows, key=lambda row: row["factor"]) for choose in (max, min))
+    what = _MEASURES[asked.options.get("measure", "won_value")]
+    return (
+        f"{_season(best)} is the best{asked.named(best)}: {best['factor']:,.2f} times the {what} of the year around "
+        f"it; {_season(worst)} the weakest{asked.named(worst)}: {worst['factor']:,.2f} times."
+    )
+
+
+def _season(row: dict[str, Any]) -> str:
+    return f"Quarter {row['quarter']}" if "quarter" in row else _MONTHS[row["month"] - 1]
