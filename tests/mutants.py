@@ -460,16 +460,16 @@ MUTANTS = [
     ),
     Mutant(
         "what was taken back counts until the end",
-        "facts/event.py",
-        "    facts = _unretracted(facts, given.filter(is_retraction))\n",
+        "facts/imported.py",
+        "    facts = unretracted(facts, retractions)\n",
         "",
         f"{FACTS} {FOLD}",
     ),
     Mutant(
         "an export brings a deal back that was deleted",
         "facts/event.py",
-        "_without_ghosts(_without_late_loads(rows), lives)",
-        "_without_ghosts(rows, lives)",
+        "_without_ghosts(_without_late_loads(rows, ids.len()), has_life)",
+        "_without_ghosts(rows, has_life)",
         f"{FACTS} {FOLD}",
     ),
     Mutant(
