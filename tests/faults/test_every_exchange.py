@@ -140,6 +140,7 @@ CALLS: dict[str, Call] = {
     "query.forget": lambda db: db.query.forget("kept"),
     "analytics.summary": lambda db: db.analytics.summary(),
     "analytics.pipeline": lambda db: db.analytics.pipeline(),
+    "analytics.period": lambda db: db.analytics.period("this-quarter"),
     "analytics.win_rate": lambda db: db.analytics.win_rate(),
     "analytics.deal_size": lambda db: db.analytics.deal_size(),
     "analytics.sales_cycle": lambda db: db.analytics.sales_cycle(),

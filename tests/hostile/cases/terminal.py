@@ -64,6 +64,7 @@ COMMANDS: dict[str, list[list[str]]] = {
 # metrics on history, and what each needs
 PAST: dict[str, list[str]] = {
     "survival": ["Open"], "attainment": ["2026-Q4"], "waterfall": ["--since", "2026-01-01"],
+    "changed": ["--since", "2026-01-01"],
     "slippage": ["--since", "2026-01-01", "--until", "2100-01-01"],
     "coverage": ["--since", "2026-01-01", "--until", "2100-01-01", "--target", "5"],
     "forecast": ["--since", "2026-01-01", "--until", "2030-01-01"], "simulate": ["--until", "2100-01-01"],
