@@ -279,3 +279,15 @@ def test_a_collection_without_deals(run: Run) -> None:
         answer = " ".join(told.out.partition("\n\n")[0].split())
         assert answer.endswith("."), name
         assert re.search(r"(?i)\bno(ne|body|thing)?\b|\b0(\.00)?\b", answer), name
+
+
+def test_lines_of_deals_say_what_people_call_them(run: Run, history: DealDatabase) -> None:
+    history.update_deal("C", name="Acme renewal", owner="Zoe")
+    window = ("changed", "--since", "2026-02-01", "--until", "2026-04-01", "--deals")
+    shown = run(*window).out.splitlines()
+    [line] = [line for line in shown if "open at the end" in line and "Acme renewal" in line]
+    assert line.split()[4:8] == ["C", "Acme", "renewal", "Zoe"]
+    assert "owner now" in shown[2]
+    # programs get the fixed columns
+    assert run(*window, "--csv").out.splitlines()[0] == "bucket,id,value,from,to,at"
+    assert "owner now" not in run("losses", "--by", "owner", "--deals", "--csv").out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
@@ -29,6 +29,7 @@ from dealdb.model.decimals import number_of
 from dealdb.model.fiscal import time_zone
 
 if TYPE_CHECKING:
+    from dealdb.analytics.result import MetricResult
     from dealdb.database import DealDatabase
 
 _SHARED: dict[str, Any] = {
@@ -153,7 +154,9 @@ class PastRequest:
             result = getattr(db.analytics, metric)(**chosen)
             if not result.basis.n:
                 tell_if_empty(db)
-        is_read = self.session.output in (Output.TABLE, Output.MD)
+            is_read = self.session.output in (Output.TABLE, Output.MD)
+            if is_read and chosen.get("deals") and not (rows.file or rows.parquet or rows.xlsx):
+                result = _with_names(result, db)
         show_metric(
             self.session,
             result,
@@ -252,6 +255,22 @@ def number(option: str, text: str | None) -> Decimal | None:
         msg = f"{option} takes a number, not {text[:60]!r}"
         raise ConfigError(msg)
     return found
+
+
+def _with_names(result: MetricResult, db: DealDatabase) -> MetricResult:
+    """Lines of deals with their names and whose they are now; what was deleted has neither."""
+    # columns are put in place, and the result stays as it is
+    lines = result.frame.clone()
+    added = [name for name in ("name", "owner") if name in db.schema and name not in lines.columns]
+    if "id" not in lines.columns or not added:
+        return result
+    known = db.query.frame(["id", *added])
+    found = lines.select("id").join(known, on="id", how="left", maintain_order="left")
+    for name in reversed([name for name in added if found[name].null_count() < found.height]):
+        # the groups have the owner of then
+        column = found[name].alias("owner now" if name == "owner" else name)
+        lines = lines.insert_column(lines.columns.index("id") + 1, column)
+    return replace(result, frame=lines)
 
 
 def _grid(metric: str, chosen: Mapping[str, Any]) -> str | None:
