@@ -25,7 +25,7 @@ DOTS := while sleep 2 && kill -0 $$$$ 2>/dev/null; do printf .; done & dots=$$!;
 END_DOTS := code=$$?; kill $$dots; echo; exit $$code
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench bench-redis7 test test-all test-servers test-machine cov mutants faults soak exports oracle hostile fuzz audit check fmt docs clean
+.PHONY: help setup demo bench bench-redis7 test test-robust test-all test-servers test-machine cov mutants faults soak exports oracle hostile fuzz audit check fmt docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,8 +56,14 @@ bench-redis7: $(BENCH)/.installed ## The figures that the server's memory alloca
 	$(BENCH)/bin/python -m benchmarks load memory cold_start group_by filter_top20 point catch_up --n 1000000 \
 	  --server redis7 $(ARGS)
 
-test: $(STAMP) ## Run the tests on the bundled Valkey 9
-	$(PYTEST) $(ARGS)
+# each takes seconds: processes that are killed, links that break, files that attack
+ROBUST := tests/exports tests/faults tests/fuzz tests/hostile
+
+test: $(STAMP) ## Run the tests on the bundled Valkey 9, but for those of test-robust
+	$(PYTEST) $(addprefix --ignore=,$(ROBUST)) $(ARGS)
+
+test-robust: $(STAMP) ## Samples of real faults, twisted data, hostile inputs and generated exports
+	$(PYTEST) $(ROBUST) $(ARGS)
 
 test-all: $(STAMP) ## The same with the slow tests, and more examples of those with random ones
 	$(PYTEST) -m "slow or not slow" --hypothesis-profile=long $(ARGS)
