@@ -15,7 +15,7 @@ MINUTES ?= 60
 ARGS ?=
 # in the order of the folders: those with few and long tests come first, so that no worker waits for them at the
 # end; three workers on two cores, since many tests wait for a server or a clock
-PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # whatever the environment says, compiled code is kept: each worker imports all tests, and hundreds start the program
 export PYTHONDONTWRITEBYTECODE :=

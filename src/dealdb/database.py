@@ -392,7 +392,8 @@ class DealDatabase:
         History that comes from elsewhere (``load``), and since when anything is known (``span``).
 
         ``load(rows_or_file, source=None, stages=None, zone="UTC", dry_run=False)`` adds facts with the columns ``id``,
-        ``at``, ``field``, ``value`` and, if need be, ``op``, ``who``, ``source``, ``key``; it changes no deal.
+        ``at``, ``field``, ``value`` and, if need be, ``op``, ``who``, ``source``, ``key``; it changes no deal. Rows
+        that can't be read go to a file, as in loads (``rejects``).
         """
         from dealdb.loader.facts.recorder import DealHistory
 

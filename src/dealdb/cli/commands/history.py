@@ -71,7 +71,10 @@ def history(
             report = db.history.load(
                 file_, source=source, stages=stages, zone=zone, dry_run=dry_run
             )
-        print_facts(asdict(report), session.output)
+        kept = report.rejects_file
+        print_facts(
+            {**asdict(report), "rejects_file": None if kept is None else str(kept)}, session.output
+        )
         return
     with session.open() as db:
         frame = db.deal_history(id_)

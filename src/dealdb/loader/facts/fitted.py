@@ -40,6 +40,8 @@ class FittedFacts:
         Facts that the source says more than once; they are in ``frame`` once.
     reasons
         Rows that were rejected, by column and code.
+    rejects_file
+        Where those that can't be read were written; None where there are none.
     """
 
     frame: pl.DataFrame
@@ -47,6 +49,7 @@ class FittedFacts:
     outcomes: Mapping[str, Collection[Kind]]
     repeated: int
     reasons: Mapping[str, int]
+    rejects_file: Path | None = None
 
 
 def read_fitted(
@@ -115,6 +118,7 @@ def read_fitted(
         outcomes=read.outcomes,
         repeated=read.repeated,
         reasons={code: n for code, n in reasons.items() if n},
+        rejects_file=read.rejects_file,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,8 @@ class HistoryReport:
         With a day and no time: they count from the beginning of that day.
     reasons
         How many rows were rejected, by code.
+    rejects_file
+        Where rows that can't be read were written, with their lines and the reasons; None where there are none.
 
     Examples
     --------
@@ -47,3 +50,4 @@ class HistoryReport:
     ties: int = 0
     imprecise: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict)
+    rejects_file: Path | None = None

@@ -85,12 +85,15 @@ class DealHistory:
         zone: str = "UTC",
         *,
         dry_run: bool = False,
+        rejects: str | Path | bool = True,
     ) -> HistoryReport:
         """Add facts of the past; see ``DealDatabase.history``."""
         store = self._store()
         pipeline = store.pipeline()
         _check_zone(zone)
-        read = self._read(store, rows_or_file, source, stages, zone)
+        read = self._read(
+            store, rows_or_file, source, stages, zone, rejects=rejects if not dry_run else False
+        )
         facts = read.frame
         recorded, ids = store.known_facts()
         _check_merges(
@@ -113,10 +116,18 @@ class DealHistory:
             ties=_ties(fresh),
             imprecise=int((facts["precision"] == "day").sum()),
             reasons=read.reasons,
+            rejects_file=read.rejects_file,
         )
 
     def _read(
-        self, store: FactStore, rows_or_file: Any, source: str | None, stages: Any, zone: str
+        self,
+        store: FactStore,
+        rows_or_file: Any,
+        source: str | None,
+        stages: Any,
+        zone: str,
+        *,
+        rejects: str | Path | bool,
     ) -> FittedFacts:
         """Facts of a source, of whatever form its headers tell."""
         is_program = source is not None and source.partition("-")[0] in PROGRAMS
@@ -129,6 +140,7 @@ class DealHistory:
             label=None if is_program else source,
             stages=_stage_rows(stages) if isinstance(stages, Mapping) else stages,
             zone=zone,
+            rejects=rejects,
         )
 
     def span(self) -> pl.DataFrame:

@@ -264,3 +264,19 @@ def test_the_shared_files_of_crms_load_as_they_are(db: DealDatabase, shared_data
         stages = hubspot / "deal_pipeline_stage_data.csv" if "stage" in path.name else None
         report = db.history.load(path, stages=stages)
         assert (report.new, report.rejected) == (new, rejected), path.name
+
+
+def test_rows_that_cannot_be_read_go_to_a_file(db: DealDatabase, tmp_path: Path) -> None:
+    file = tmp_path / "past.csv"
+    file.write_text("id,at,field,value\n1,2026-01-05,stage,Lead\n2,soon,stage,Lead\n")
+    assert db.history.load(file, dry_run=True).rejects_file is None
+    report = db.history.load(file)
+    assert (report.new, report.rejected) == (1, 1)
+    assert report.rejects_file is not None
+    kept = report.rejects_file.read_text()
+    assert "soon" in kept
+    # corrected, it is read again
+    report.rejects_file.write_text(kept.replace("soon", "2026-01-06"))
+    again = db.history.load(report.rejects_file)
+    assert (again.new, again.rejected) == (1, 0)
+    assert not db.history.load(file, rejects=False).rejects_file
