@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import weakref
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,9 @@ class WorkerProcess:
         self._link, theirs = socket.socketpair()
         with theirs:
             self._process = _started(theirs.fileno())
-        send(self._link, pickle.dumps(memory_mb))
+        # one that has ended already is told of by the first statement, with how it ended
+        with suppress(LinkLost):
+            send(self._link, pickle.dumps(memory_mb))
 
     def run(self, asked: Asked, given: SqlTables) -> pl.DataFrame:
         """
