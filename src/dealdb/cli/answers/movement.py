@@ -79,8 +79,14 @@ def _change(
         for name, (sign, words) in _SIGNS.items()
         if any(row["value"] for row in buckets[name]) and not name.startswith("transferred")
     ]
+    # what has no amount moves without moving money
+    unpaid = [
+        f"{deals(total(buckets[name], 'n'))} {words} without an amount"
+        for name, (_, words) in _SIGNS.items()
+        if any(row["n"] for row in buckets[name]) and not name.startswith("transferred")
+    ]
     kept = f"{which} is worth as much as before, {money(before, currency)} ({asked.span})"
-    return f"{moved if went else kept}: {', '.join(parts) or 'nothing moved'}."
+    return f"{moved if went else kept}: {', '.join(parts or unpaid) or 'nothing moved'}."
 
 
 def _signed(sign: str, value: Decimal) -> str:

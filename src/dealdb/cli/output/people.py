@@ -249,7 +249,12 @@ def basis_in_words(basis: Basis) -> str:
         " ".join(f"{word} {day}" for word, day in bounds if day),
         f"as of {basis.as_of}" if basis.as_of else "",
         f"currency {basis.currency}" if basis.currency else "",
-        *(note_in_words(note) for note in basis.notes if not (is_one and _ERROR.fullmatch(note))),
+        *(
+            note_in_words(note)
+            for note in basis.notes
+            # remarks have lines of their own
+            if note not in basis.remarks and not (is_one and _ERROR.fullmatch(note))
+        ),
     ]
     return ", ".join(filter(None, parts))
 

@@ -291,3 +291,12 @@ def test_lines_of_deals_say_what_people_call_them(run: Run, history: DealDatabas
     # programs get the fixed columns
     assert run(*window, "--csv").out.splitlines()[0] == "bucket,id,value,from,to,at"
     assert "owner now" not in run("losses", "--by", "owner", "--deals", "--csv").out
+
+
+def test_deals_without_an_amount_move_too(db: DealDatabase, run: Run) -> None:
+    db.loader.load([{"id": n, "stage": "Lead"} for n in range(5)], bar=False)
+    told = run("changed", "--since", "monday")
+    assert "nothing moved" not in told.out
+    assert "5 deals created without an amount" in " ".join(told.out.split())
+    # what is remarked is said once
+    assert told.err.count("were loaded without 'created'") == 1
