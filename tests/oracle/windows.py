@@ -270,5 +270,7 @@ def totals(answer: Answer) -> dict[str, Decimal]:
     rows = [row for row in answer.rows if row["label"] != "undated"]
     won = sum((row["won"] for row in rows), ZERO)
     low = won + sum((row["commit"] for row in rows), ZERO)
-    high = won + sum((row[name] for row in rows for name in ("commit", "best", "pipeline")), ZERO)
+    # all that is open, what is omitted from the categories' sums too: base has its weighted amount
+    parts = ("commit", "best", "pipeline", "omitted")
+    high = won + sum((row[name] for row in rows for name in parts), ZERO)
     return {"low": low, "base": won + sum((row["weighted"] for row in rows), ZERO), "high": high}
