@@ -16,6 +16,8 @@ _SPDX = {
     "MIT License": "MIT",
     "ISC License": "ISC",
     "ISC License (ISCL)": "ISC",
+    # of altair and jinja2, whose texts have three clauses
+    "BSD License": "BSD-3-Clause",
 }
 
 

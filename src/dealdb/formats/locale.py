@@ -1,0 +1,161 @@
+"""``Locale``: numbers, money and days as readers of a language write them; the words are English everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+from dealdb.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from babel.core import Locale as BabelLocale
+
+Number = int | float | Decimal
+
+# digits of a day, in the order of the language
+_DAY, _MONTH = "yMd", "yM"
+# up to here a number is short enough by itself
+_SHORT = 10_000
+
+
+@dataclass(frozen=True)
+class Locale:
+    """
+    How a reader writes numbers, money and days.
+
+    Attributes
+    ----------
+    tag
+        Such as ``"de-DE"``; ``""`` writes as the command line does: ``1,234.50``, ``2026-01-31``.
+
+    Examples
+    --------
+    >>> plain, german = Locale(""), Locale("de-DE")
+    >>> plain.money(Decimal("1234.50"), "EUR"), german.money(Decimal("1234.50"), "EUR")
+    ('1,234.50 EUR', '1.234,50 EUR')
+    >>> german.day(date(2026, 1, 31)), german.share(0.25), german.short(Decimal("12500000"))
+    ('31.1.2026', '25,0 %', '12,5 Mio.')
+    """
+
+    tag: str = ""
+
+    @cached_property
+    def _babel(self) -> BabelLocale:
+        return _known(self.tag)
+
+    def number(self, value: Number, digits: int | None = None) -> str:
+        """A number with its thousands grouped; all digits that it has, or so many behind the point."""
+        exact = _exact(value) if digits is None else round(_exact(value), digits)
+        if not self.tag:
+            return f"{exact:,f}"
+        places = max(0, -int(exact.as_tuple().exponent)) if exact.is_finite() else 0
+        from babel.numbers import format_decimal
+
+        # groups as the language has them, and as many digits as the number has: it is not rounded again
+        whole = str(self._babel.decimal_formats[None].pattern).partition(".")[0]
+        pattern = whole + ("." + "0" * places if places else "")
+        return format_decimal(exact, pattern, locale=self._babel)
+
+    def money(self, value: Number, currency: str | None = None) -> str:
+        """An amount with all its digits, and its currency behind it, by its code as no two currencies share one."""
+        amount = self.number(value)
+        return f"{amount} {currency}" if currency else amount
+
+    def share(self, value: Number, digits: int = 1) -> str:
+        """A ratio as a percentage."""
+        return f"{self.number(_exact(value) * 100, digits)} %"
+
+    def short(self, value: Number) -> str:
+        """A large number in three digits or so: ``12.5 m``; below 10,000 the number itself without a fraction."""
+        exact = _exact(value)
+        if abs(exact) < _SHORT:
+            return self.number(exact, 0)
+        if self.tag:
+            from babel.numbers import format_compact_decimal
+
+            return format_compact_decimal(exact, locale=self._babel, fraction_digits=1).replace(
+                "\N{NO-BREAK SPACE}", " "
+            )
+        for unit, name in ((10**9, "bn"), (10**6, "m"), (10**3, "k")):
+            if abs(exact) >= unit:
+                return f"{exact / unit:,.1f} {name}"
+        raise AssertionError(exact)
+
+    def day(self, value: date) -> str:
+        """A day, with a year of four digits."""
+        if not self.tag:
+            return value.isoformat()
+        from babel.dates import format_skeleton
+
+        return format_skeleton(_DAY, value, locale=self._babel)
+
+    def month(self, value: date) -> str:
+        """A month of a year, in digits where the words would be of another language."""
+        if not self.tag:
+            return f"{value:%Y-%m}"
+        from babel.dates import format_skeleton
+
+        return format_skeleton(_MONTH, value, locale=self._babel)
+
+
+PLAIN = Locale()
+
+
+def locale_for(accepted: str | None) -> Locale:
+    """
+    The locale that a browser asks for.
+
+    Parameters
+    ----------
+    accepted
+        Its header ``Accept-Language``.
+
+    Examples
+    --------
+    >>> locale_for("xx;q=0.9, fr-CH, fr;q=0.8").tag, locale_for(None).tag
+    ('fr-CH', '')
+    """
+    for tag in _by_weight(accepted or ""):
+        if _is_known(tag):
+            return Locale(tag)
+    return PLAIN
+
+
+def _by_weight(accepted: str) -> Sequence[str]:
+    found = []
+    # a browser names a handful; a header of kilobytes is no wish
+    for place, part in enumerate(accepted[:500].split(",")[:20]):
+        tag, _, weight = part.partition(";q=")
+        try:
+            found.append((-float(weight or 1), place, tag.strip()))
+        except ValueError:
+            continue
+    return [tag for _, _, tag in sorted(found)]
+
+
+def _is_known(tag: str) -> bool:
+    from babel.core import UnknownLocaleError
+
+    try:
+        _known(tag)
+    except (UnknownLocaleError, ValueError):
+        return False
+    return True
+
+
+@lru_cache(maxsize=64)
+def _known(tag: str) -> BabelLocale:
+    try:
+        from babel.core import Locale as BabelLocale
+    except ImportError as error:
+        msg = "numbers and dates of a language need the extra 'board': pip install 'dealdb[board]'"
+        raise MissingExtra(msg) from error
+    return BabelLocale.parse(tag, sep="-")
+
+
+def _exact(value: Number) -> Decimal:
+    return value if isinstance(value, Decimal) else Decimal(repr(value))

@@ -1,0 +1,55 @@
+"""Numbers, money and days as readers of four languages write them."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dealdb.formats.locale import PLAIN, Locale, locale_for
+
+DAY = date(2026, 1, 31)
+AMOUNT = Decimal("1234567.80")
+
+
+@pytest.mark.parametrize(
+    ("tag", "amount", "day", "share", "short"),
+    [
+        ("", "1,234,567.80 EUR", "2026-01-31", "12.5 %", "1.2 m"),
+        ("en-US", "1,234,567.80 EUR", "1/31/2026", "12.5 %", "1.2M"),
+        ("de-DE", "1.234.567,80 EUR", "31.1.2026", "12,5 %", "1,2 Mio."),
+        ("fr-FR", "1\u202f234\u202f567,80 EUR", "31/01/2026", "12,5 %", "1,2 M"),
+        ("hi-IN", "12,34,567.80 EUR", "31/1/2026", "12.5 %", "12.3 लाख"),
+    ],
+)
+def test_each_reader_has_their_own_form(
+    tag: str, amount: str, day: str, share: str, short: str
+) -> None:
+    reader = Locale(tag)
+    assert reader.money(AMOUNT, "EUR") == amount
+    assert reader.day(DAY) == day
+    assert reader.share(Decimal("0.125")) == share
+    assert reader.short(AMOUNT) == short
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20))
+def test_no_digit_is_lost(value: Decimal) -> None:
+    for tag in ("en-US", "de-DE", "fr-FR"):
+        shown = Locale(tag).number(value)
+        assert [c for c in shown if c.isdigit()] == [c for c in f"{value:f}" if c.isdigit()]
+
+
+def test_a_browser_gets_the_first_language_that_is_known() -> None:
+    assert locale_for("tlh, de-AT;q=0.8, en;q=0.9").tag == "en"
+    assert locale_for("de-AT,en;q=0.9").tag == "de-AT"
+    for odd in (None, "", "*", "de;q=x", ";;;,,,", "\x00", "x" * 100_000, "de_DE@x=1"):
+        assert locale_for(odd) == PLAIN
+
+
+def test_small_numbers_are_short_already() -> None:
+    assert PLAIN.short(9_999) == "9,999"
+    assert PLAIN.short(Decimal("-12500000")) == "-12.5 m"
+    assert PLAIN.short(Decimal("2500000000")) == "2.5 bn"
