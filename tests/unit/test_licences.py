@@ -60,7 +60,10 @@ def listed() -> dict[str, str]:
 
 
 def test_the_page_has_every_package_with_its_licence() -> None:
-    there = {name: licence_of(name) for name in needed("dealdb", ["sql", "xlsx"])}
+    there = {
+        name: licence_of(name)
+        for name in needed("dealdb", ["sql", "xlsx", "plot", "report", "board"])
+    }
     table = listed()
     assert {name: table.get(name) for name in there} == there
     if sys.version_info[:2] == (3, 11):
