@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dealdb.cli.completion import complete_pair
-from dealdb.cli.output.cells import to_cell
 from dealdb.cli.output.printing import print_facts, print_rows, save_rows, table_file
 from dealdb.cli.output.streams import Output, agrees, note, say
 from dealdb.cli.session import At, Parquet, Session, Xlsx
 from dealdb.cli.settings import DURABILITIES
 from dealdb.errors import ConfigError, DealNotFound
+from dealdb.formats.cells import to_cell
 from dealdb.formats.exact_json import exact_number
 
 if TYPE_CHECKING:

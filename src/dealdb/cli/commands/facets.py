@@ -9,7 +9,6 @@ import typer
 
 from dealdb.cli.arguments import Params, pairs, parameters
 from dealdb.cli.completion import complete_columns
-from dealdb.cli.output.cells import to_json
 from dealdb.cli.output.printing import (
     TableFile,
     print_frame,
@@ -19,6 +18,7 @@ from dealdb.cli.output.printing import (
 )
 from dealdb.cli.output.streams import Output, bold, say
 from dealdb.cli.session import At, Parquet, Session, Xlsx
+from dealdb.formats.cells import to_json
 
 if TYPE_CHECKING:
     import polars as pl

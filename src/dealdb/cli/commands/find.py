@@ -20,11 +20,11 @@ from dealdb.cli.arguments import (
     parameters,
     side_tables,
 )
-from dealdb.cli.output.cells import to_json
 from dealdb.cli.output.printing import print_facts, print_frame, table_file
 from dealdb.cli.output.streams import Output, note, say
 from dealdb.cli.session import At, Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
+from dealdb.formats.cells import to_json
 
 if TYPE_CHECKING:
     from dealdb import DealDatabase, DealView

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dealdb.analytics.labels import in_labels, key_of
 from dealdb.cli.arguments import Sort, names
 from dealdb.cli.commands.find import tell_if_empty
 from dealdb.cli.completion import complete_columns
-from dealdb.cli.output.cells import Form, to_cell, to_json
 from dealdb.cli.output.figures import print_figures
-from dealdb.cli.output.labels import in_labels, key_of
 from dealdb.cli.output.pager import show
 from dealdb.cli.output.people import Sheet, basis_in_words, sheet_of
 from dealdb.cli.output.printing import (
@@ -30,6 +29,7 @@ from dealdb.cli.output.printing import (
 from dealdb.cli.output.streams import Output, note, note_as_text, note_escaped, say
 from dealdb.cli.session import At, Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
+from dealdb.formats.cells import Form, to_cell, to_json
 from dealdb.model.names import column_named
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dealdb.cli.commands.find import Where
-from dealdb.cli.output.cells import to_cell, to_json
 from dealdb.cli.output.streams import Output, bold, note, say
 from dealdb.cli.output.table import CELLS, cut
 from dealdb.cli.session import Session
 from dealdb.errors import ConfigError, ServerUnavailable
+from dealdb.formats.cells import to_cell, to_json
 
 if TYPE_CHECKING:
     from dealdb import Commit, DealChange, DealDatabase, Feed

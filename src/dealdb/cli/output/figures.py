@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
-from dealdb.cli.output.cells import AS_IS, Form, all_numbers, to_cell
 from dealdb.cli.output.pager import show
 from dealdb.cli.output.streams import bold
 from dealdb.cli.output.table import CELLS, GAP, cut, drawn, fit, padded, width_of
+from dealdb.formats.cells import AS_IS, Form, all_numbers, to_cell
 
 Block = Sequence[Sequence[str]]
 

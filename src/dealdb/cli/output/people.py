@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from dealdb.cli.output.cells import Form
-from dealdb.cli.output.labels import is_lines, labels_of
+from dealdb.analytics.labels import is_lines, labels_of
+from dealdb.formats.cells import Form
 
 if TYPE_CHECKING:
     from dealdb.analytics import Basis, MetricResult

@@ -16,11 +16,11 @@ from itertools import zip_longest
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dealdb.cli.output.cells import AS_IS, Form, all_numbers, is_number, to_cell, to_json, to_text
 from dealdb.cli.output.pager import show
 from dealdb.cli.output.streams import Output, Sink, data, is_raw, note, note_as_text, note_escaped
 from dealdb.cli.output.table import GAP, print_table
 from dealdb.errors import ConfigError
+from dealdb.formats.cells import AS_IS, Form, all_numbers, is_number, to_cell, to_json, to_text
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
-from dealdb.cli.output.cells import Form, all_numbers, to_cell
 from dealdb.cli.output.pager import show
 from dealdb.cli.output.streams import bold, note
+from dealdb.formats.cells import Form, all_numbers, to_cell
 
 GAP = "  "
 # to what texts are shortened where the whole ones don't fit

@@ -24,11 +24,11 @@ import pytest
 from cli_runs import Run, db_fixture, run_fixture  # noqa: F401 fixtures
 from commits import at_each_commit
 from dealdb import DealDatabase
+from dealdb.analytics.labels import label_of
 from dealdb.cli.commands.trial import demo
 from dealdb.cli.main import main
-from dealdb.cli.output.cells import to_text
-from dealdb.cli.output.labels import label_of
 from dealdb.cli.registry import COMMANDS
+from dealdb.formats.cells import to_text
 from dealdb.sample import deals
 from servers import Server
 

@@ -19,10 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from dealdb.cli.output.cells import to_cell, to_json, to_text
 from dealdb.cli.output.pager import paging
 from dealdb.cli.output.printing import print_facts, print_frame, print_rows
 from dealdb.cli.output.streams import Output, writing
+from dealdb.formats.cells import to_cell, to_json, to_text
 
 ROWS: list[dict[str, Any]] = [
     {

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dealdb.cli.output.cells import Form
 from dealdb.cli.output.printing import busy, print_rows
 from dealdb.cli.output.streams import Output
 from dealdb.cli.session import Session
 from dealdb.errors import ConfigError
+from dealdb.formats.cells import Form
 
 if TYPE_CHECKING:
     from dealdb import DealDatabase

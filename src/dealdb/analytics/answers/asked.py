@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from dealdb.analytics import MetricResult
+    from dealdb.analytics.result import MetricResult
 
 Row: TypeAlias = Mapping[str, Any]
 

@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from dealdb.analytics import metrics
+from dealdb.analytics.labels import LABELS, in_labels, key_of, label_of
 from dealdb.analytics.result import MetricResult
 from dealdb.cli.commands.stats import METRICS
-from dealdb.cli.output.labels import LABELS, in_labels, key_of, label_of
 from dealdb.model.pipeline import Pipeline
 
 DEALS = pl.DataFrame({"owner": ["Ann", "Bob"], "company": ["A", "B"], "stage": ["Won", "Lost"]})

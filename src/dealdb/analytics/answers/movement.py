@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from dealdb.cli.answers.asked import (
+from dealdb.analytics.answers.asked import (
     AskedMetric,
     blanks,
     counted,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dealdb.cli.answers import movement, outcomes, predictions, stages
-from dealdb.cli.answers.asked import AskedMetric
+from dealdb.analytics.answers import movement, outcomes, predictions, stages
+from dealdb.analytics.answers.asked import AskedMetric
 
 if TYPE_CHECKING:
-    from dealdb.analytics import MetricResult
+    from dealdb.analytics.result import MetricResult
 
 _ANSWERS: dict[str, Callable[[AskedMetric], str]] = {
     function.__name__: function
