@@ -42,8 +42,9 @@ FLAGS = doctest.ELLIPSIS
 LAYERS = [
     {"errors", "engines", "folders", "model", "sample", "secret"},
     {"connection", "formats"},
-    {"store"},
+    {"store", "charts"},
     {"loader", "query", "analytics"},
+    {"answers"},
     {"view"},
     {"database"},
     {"cli"},
@@ -235,7 +236,6 @@ def test_imports_only_point_down(path: Path) -> None:
 # the parts of the command line, as the docstring of its package has them; the page of help is made from all of them
 CLI_ORDER = [
     {"leaving", "output", "prompt", "settings", "option_names"},
-    {"answers"},
     {"session"},
     {"adopting"},
     {"registry"},

@@ -5,7 +5,7 @@ Sales metrics: pure functions from deals and a pipeline to tables, and ``Analyti
 deals that a metric counts, and ``metrics`` has one file for each.
 
 The order of the parts; nothing imports from a part behind it:
-options, links, labels → result → answers, calendar → flags, doubts → exact → weights, conversion → scope, shared_sums → metrics →
+options, links → result → calendar → flags, doubts → exact → weights, conversion → scope, shared_sums → metrics →
 history → estimates → prediction → methods → analytics.
 """
 

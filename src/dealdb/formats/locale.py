@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import MAX_PREC, Decimal, localcontext
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
@@ -58,7 +58,10 @@ class Locale:
         # groups as the language has them, and as many digits as the number has: it is not rounded again
         whole = str(self._babel.decimal_formats[None].pattern).partition(".")[0]
         pattern = whole + ("." + "0" * places if places else "")
-        return format_decimal(exact, pattern, locale=self._babel)
+        # it counts digits in the context of the thread, which has 28 of them
+        with localcontext() as context:
+            context.prec = MAX_PREC
+            return format_decimal(exact, pattern, locale=self._babel)
 
     def money(self, value: Number, currency: str | None = None) -> str:
         """An amount with all its digits, and its currency behind it, by its code as no two currencies share one."""

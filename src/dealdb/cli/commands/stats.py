@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.analytics.labels import in_labels, key_of
+from dealdb.answers.labels import in_labels, key_of
 from dealdb.cli.arguments import Sort, names
 from dealdb.cli.commands.find import tell_if_empty
 from dealdb.cli.completion import complete_columns

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from dealdb.analytics.labels import is_lines, labels_of
+from dealdb.answers.labels import is_lines, labels_of
 from dealdb.formats.cells import Form
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from itertools import islice
 from struct import Struct
 from typing import NamedTuple
 
-from dealdb.formats.flat_buffers import (
+from dealdb.formats.headers.flat_buffers import (
     I32,
     I64,
     U8,

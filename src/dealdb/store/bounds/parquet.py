@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from dealdb.formats.thrift import Fields, struct_at
+from dealdb.formats.headers.thrift import Fields, struct_at
 
 _MAGIC = b"PAR1"
 # each text after the first may repeat the one before it: some bytes stand for gigabytes. Polars never writes it

@@ -24,7 +24,7 @@ import pytest
 from cli_runs import Run, db_fixture, run_fixture  # noqa: F401 fixtures
 from commits import at_each_commit
 from dealdb import DealDatabase
-from dealdb.analytics.labels import label_of
+from dealdb.answers.labels import label_of
 from dealdb.cli.commands.trial import demo
 from dealdb.cli.main import main
 from dealdb.cli.registry import COMMANDS

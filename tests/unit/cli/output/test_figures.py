@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from dealdb.analytics import Analytics, MetricResult
-from dealdb.analytics.labels import label_of
+from dealdb.answers.labels import label_of
 from dealdb.cli.commands.stats import print_metric
 from dealdb.cli.output.figures import PIPE_WIDTH, arranged
 from dealdb.cli.output.streams import Output

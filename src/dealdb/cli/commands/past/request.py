@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.analytics.answers.answer import answer_of
+from dealdb.answers.answer import answer_of
 from dealdb.cli.arguments import Sort, names
 from dealdb.cli.commands.find import tell_if_empty
 from dealdb.cli.commands.past.days import (

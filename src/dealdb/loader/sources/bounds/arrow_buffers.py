@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dealdb.errors import LoadError
-from dealdb.formats.flat_buffers import field_at, root_at, structs_at, table_at
+from dealdb.formats.headers.flat_buffers import field_at, root_at, structs_at, table_at
 
 _MAGIC = b"ARROW1"
 _DICTIONARY, _ROWS = 2, 3

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dealdb.errors import LoadError
-from dealdb.formats.thrift import struct_at
+from dealdb.formats.headers.thrift import struct_at
 
 # one of a million columns and groups of rows
 _MOST_FOOTER = 16 * 1024 * 1024

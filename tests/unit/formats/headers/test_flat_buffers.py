@@ -8,7 +8,14 @@ import struct
 import polars as pl
 import pytest
 
-from dealdb.formats.flat_buffers import I32, field_at, number_at, root_at, structs_at, tables_at
+from dealdb.formats.headers.flat_buffers import (
+    I32,
+    field_at,
+    number_at,
+    root_at,
+    structs_at,
+    tables_at,
+)
 
 
 def test_the_footer_of_a_file() -> None:

@@ -7,7 +7,7 @@ import io
 import polars as pl
 import pytest
 
-from dealdb.formats.thrift import struct_at
+from dealdb.formats.headers.thrift import struct_at
 
 
 def test_the_footer_of_a_file() -> None:

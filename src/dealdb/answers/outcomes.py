@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dealdb.analytics.answers.asked import (
+from dealdb.answers.asked import (
     AskedMetric,
     blanks,
     counted,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from dealdb.analytics.answers.asked import (
+from dealdb.answers.asked import (
     AskedMetric,
     counted,
     days,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from dealdb.analytics.answers.asked import (
+from dealdb.answers.asked import (
     AskedMetric,
     blanks,
     counted,

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from dealdb.analytics import metrics
-from dealdb.analytics.labels import LABELS, in_labels, key_of, label_of
 from dealdb.analytics.result import MetricResult
+from dealdb.answers.labels import LABELS, in_labels, key_of, label_of
 from dealdb.cli.commands.stats import METRICS
 from dealdb.model.pipeline import Pipeline
 

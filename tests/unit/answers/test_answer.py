@@ -10,12 +10,12 @@ import pytest
 
 import h1
 from dealdb.analytics import Basis, MetricResult
-from dealdb.analytics.answers.answer import answer_of
 from dealdb.analytics.history.movement.forecast import forecast
 from dealdb.analytics.history.movement.waterfall import waterfall
 from dealdb.analytics.history.outcomes.losses import losses
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.history.stages.time_in_stage import time_in_stage
+from dealdb.answers.answer import answer_of
 from dealdb.cli.output.people import note_in_words, sheet_of
 from dealdb.model.schema import Schema
 from dealdb.store.facts.fold import folded

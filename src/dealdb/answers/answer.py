@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dealdb.analytics.answers import movement, outcomes, predictions, stages
-from dealdb.analytics.answers.asked import AskedMetric
+from dealdb.answers import movement, outcomes, predictions, stages
+from dealdb.answers.asked import AskedMetric
 
 if TYPE_CHECKING:
     from dealdb.analytics.result import MetricResult

@@ -1,1 +1,0 @@
-"""The sentence with which a metric on history answers the question that it is for, above its table."""
