@@ -47,6 +47,7 @@ LAYERS = [
     {"answers"},
     {"view"},
     {"database"},
+    {"board"},
     {"cli"},
 ]
 

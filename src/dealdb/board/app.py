@@ -1,0 +1,254 @@
+"""``app``: the board as an ASGI application."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from dealdb.board.guard import Guard, Sessions
+from dealdb.board.html import assets, environment, rendered
+from dealdb.board.page_request import PageRequest
+from dealdb.board.pages.all import PAGES
+from dealdb.board.pages.page import BoardPage, Shown
+from dealdb.errors import (
+    ConfigError,
+    ConflictError,
+    DealDBError,
+    DealNotFound,
+    MissingExtra,
+    StoreError,
+)
+from dealdb.formats.cells import to_json
+from dealdb.formats.locale import locale_for
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import BaseRoute
+
+    from dealdb.database import DealDatabase
+
+# pages that are made at a time; queries of one process share its cores
+MOST_AT_ONCE = 10
+_FOR_EVER = "public, max-age=31536000, immutable"
+# the first that fits; what is left is our fault
+_STATUS: tuple[tuple[type[DealDBError], int], ...] = (
+    (DealNotFound, 404),
+    (ConflictError, 409),
+    (StoreError, 503),
+    (MissingExtra, 501),
+    (DealDBError, 400),
+)
+
+
+def app(
+    db: DealDatabase | Mapping[str, DealDatabase],
+    *,
+    sessions: Sessions | None = None,
+    hosts: Collection[str] | None = None,
+    embed_origins: Iterable[str] = (),
+    read_only: bool = False,
+) -> Guard:
+    """
+    The board, to be carried by a server for ASGI or mounted in another application.
+
+    Parameters
+    ----------
+    db
+        The collection; or several by the names that the switcher has, each below a path of its name.
+    sessions
+        Who may come in; None lets everyone in whom the application that mounts it lets through.
+    hosts
+        Names under which it may be called; None allows any.
+    embed_origins
+        Sites that may show pages in a frame, with ``?embed=1``.
+    read_only
+        Nothing can be changed.
+
+    Raises
+    ------
+    MissingExtra
+        If the extra ``board`` is not installed.
+    ConfigError
+        If there is no collection.
+
+    Examples
+    --------
+    >>> with DealDatabase.embedded(tmp_path) as db:
+    ...     board = app(db, read_only=True)
+    """
+    try:
+        from starlette.applications import Starlette
+        from starlette.routing import Mount
+    except ImportError as error:
+        msg = "the board needs the extra 'board': pip install 'dealdb[board]'"
+        raise MissingExtra(msg) from error
+    environment()
+    teams = db if isinstance(db, Mapping) else {"": db}
+    if not teams:
+        msg = "a board needs a collection"
+        raise ConfigError(msg)
+    boards = {
+        name: Team(name, each, tuple(teams), read_only=read_only) for name, each in teams.items()
+    }
+    routes: list[BaseRoute] = []
+    for name, team in boards.items():
+        routes += [Mount(f"/{name}", routes=team.routes())] if name else team.routes()
+    if "" not in boards:
+        routes.insert(0, _first_team(next(iter(boards))))
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+
+    inner = Starlette(routes=routes, lifespan=lifespan)
+    return Guard(inner, sessions=sessions, hosts=hosts, embed_origins=embed_origins)
+
+
+class Team:
+    """
+    The pages of one collection.
+
+    Parameters
+    ----------
+    name
+        In the switcher; empty where there is one collection.
+    db
+        The collection.
+    names
+        Those of all.
+    read_only
+        Nothing can be changed.
+    """
+
+    def __init__(
+        self, name: str, db: DealDatabase, names: tuple[str, ...], *, read_only: bool
+    ) -> None:
+        from anyio import CapacityLimiter
+
+        self._name = name
+        self._db = db
+        self._names = names
+        self._read_only = read_only
+        self._limiter: CapacityLimiter | None = None
+
+    def routes(self) -> list[BaseRoute]:
+        """Of all pages, each as HTML, JSON and CSV, and of the static files."""
+        from starlette.routing import Route
+
+        found: list[BaseRoute] = []
+        for page in PAGES:
+            # the root has no name to which an ending could be added
+            stem = page.path if page.path != "/" else "/board"
+            found += [
+                Route(f"{stem}.json", self._endpoint(page, _as_json)),
+                Route(f"{stem}.csv", self._endpoint(page, _as_csv)),
+                Route(page.path, self._endpoint(page, self._as_html)),
+            ]
+        return [*found, Route("/static/{name}", _asset)]
+
+    def _endpoint(
+        self, page: BoardPage, answer: Callable[[BoardPage, PageRequest, Shown], Response]
+    ) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            asked = self._asked(request, page)
+            return await self.in_thread(lambda: self._answer(page, asked, answer))
+
+        return endpoint
+
+    async def in_thread(self, work: Callable[[], Response]) -> Response:
+        """Do what waits for the server or counts deals, while others are answered."""
+        from anyio import CapacityLimiter
+        from anyio.to_thread import run_sync
+
+        # it belongs to the loop that runs the application
+        self._limiter = self._limiter or CapacityLimiter(MOST_AT_ONCE)
+        return await run_sync(work, limiter=self._limiter)
+
+    def _asked(self, request: Request, page: BoardPage) -> PageRequest:
+        path = page.path
+        for name, value in request.path_params.items():
+            path = path.replace(f"{{{name}}}", value)
+        return PageRequest(
+            db=self._db,
+            path=path,
+            options=request.query_params.multi_items(),
+            names=dict(request.path_params),
+            base=request.scope.get("root_path", ""),
+            locale=locale_for(request.headers.get("accept-language")),
+            actor=request.scope.get("dealdb.actor", "board"),
+            read_only=self._read_only,
+        )
+
+    def _answer(
+        self,
+        page: BoardPage,
+        asked: PageRequest,
+        answer: Callable[[BoardPage, PageRequest, Shown], Response],
+    ) -> Response:
+        try:
+            return answer(page, asked, page.show(asked))
+        except DealDBError as error:
+            return self._problem(asked, error, as_html=answer == self._as_html)
+
+    def _as_html(self, page: BoardPage, asked: PageRequest, shown: Shown) -> Response:
+        from starlette.responses import HTMLResponse
+
+        return HTMLResponse(
+            rendered(page.template, asked, {**self._frame(page.title), **shown.for_template})
+        )
+
+    def _frame(self, title: str) -> dict[str, Any]:
+        """What every page has around it."""
+        return {
+            "title": title,
+            "menu": [page for page in PAGES if page.in_menu],
+            "team": self._name,
+            "teams": self._names,
+        }
+
+    def _problem(self, asked: PageRequest, error: DealDBError, *, as_html: bool) -> Response:
+        from starlette.responses import HTMLResponse, JSONResponse
+
+        status = next(status for kind, status in _STATUS if isinstance(error, kind))
+        if not as_html:
+            return JSONResponse({"code": error.code, "message": str(error)}, status)
+        shown = self._frame("Error") | {"error": error, "status": status}
+        return HTMLResponse(rendered("error.html", asked, shown), status)
+
+
+def _as_json(_page: BoardPage, _asked: PageRequest, shown: Shown) -> Response:
+    from starlette.responses import Response
+
+    return Response(to_json(shown.data) + "\n", media_type="application/json")
+
+
+def _as_csv(_page: BoardPage, _asked: PageRequest, shown: Shown) -> Response:
+    from starlette.responses import Response
+
+    from dealdb.formats.text_form import TextForm
+
+    return Response("".join(TextForm(shown.table).csv()), media_type="text/csv")
+
+
+async def _asset(request: Request) -> Response:
+    from starlette.responses import FileResponse, PlainTextResponse
+
+    path = assets().get(f"/static/{request.path_params['name']}")
+    if path is None:
+        return PlainTextResponse("no such file\n", 404)
+    return FileResponse(path, headers={"cache-control": _FOR_EVER})
+
+
+def _first_team(name: str) -> BaseRoute:
+    from starlette.responses import HTMLResponse
+    from starlette.routing import Route
+
+    async def forward(request: Request) -> Response:
+        address = html.escape(f"{request.scope.get('root_path', '')}/{name}/")
+        return HTMLResponse(f'<!doctype html><meta http-equiv="refresh" content="0;url={address}">')
+
+    return Route("/", forward)

@@ -1,0 +1,254 @@
+"""``Guard``: who may speak to the board, from where, and what their browser may do with its pages."""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import secrets
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+COOKIE = "dealdb"
+TOKEN = "token"  # noqa: S105 the name of an option
+# of a form or a JSON body; a deal has a few hundred bytes
+MOST_BODY = 64 * 1024
+# browsers that are signed in; the oldest is forgotten
+MOST_SESSIONS = 1_000
+LOGIN = "/login"
+_SAFE = ("GET", "HEAD")
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors "
+)
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    # a filter in an address is data of a deal
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+
+
+class TooLargeError(Exception):
+    """A body of more bytes than any form of the board has."""
+
+
+class Sessions:
+    """
+    Browsers that have shown the token, and tokens that can be shown once.
+
+    Parameters
+    ----------
+    token
+        What the form for signing in asks for; None lets nobody sign in by it.
+    """
+
+    def __init__(self, token: str | None = None) -> None:
+        self._token = token
+        self._once: set[str] = set()
+        self._actors: dict[str, str] = {}
+
+    def new_link(self) -> str:
+        """A token for an address that works once."""
+        token = secrets.token_urlsafe(24)
+        self._once.add(token)
+        return token
+
+    def sign_in(self, token: str, actor: str) -> str | None:
+        """The session of who shows a token; None if it is not one."""
+        if token in self._once:
+            self._once.discard(token)
+        elif self._token is None or not hmac.compare_digest(token.encode(), self._token.encode()):
+            return None
+        session = secrets.token_urlsafe(24)
+        while len(self._actors) >= MOST_SESSIONS:
+            self._actors.pop(next(iter(self._actors)))
+        self._actors[session] = actor
+        return session
+
+    def actor_of(self, session: str | None) -> str | None:
+        """Who a session is of."""
+        return self._actors.get(session or "")
+
+
+class Guard:
+    """
+    An ASGI middleware in front of the board.
+
+    Parameters
+    ----------
+    app
+        What it guards.
+    sessions
+        Who may come in; None where the application that mounts the board has asked already.
+    hosts
+        Names under which the board may be called, without ports; None allows any. A page of another site whose name
+        is made to point here sends its own.
+    embed_origins
+        Sites that may show pages in a frame, with ``?embed=1``.
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        *,
+        sessions: Sessions | None = None,
+        hosts: Collection[str] | None = None,
+        embed_origins: Iterable[str] = (),
+    ) -> None:
+        self._app = app
+        self._sessions = sessions
+        self._hosts = None if hosts is None else {host.lower() for host in hosts}
+        self._ancestors = " ".join(embed_origins) or "'none'"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it here."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+        headers = _headers(scope)
+        guarded = self._with_headers(scope, send)
+        if problem := self._refusal(scope, headers):
+            await answer(guarded, 403, problem)
+            return
+        if self._sessions is not None and not _lets_in(self._sessions, scope, headers):
+            options = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+            if TOKEN in options:
+                await _enter(self._sessions, scope, options.pop(TOKEN), options, guarded)
+            else:
+                await _to_login(scope, headers, guarded)
+            return
+        try:
+            await self._app(scope, _bounded(receive), guarded)
+        except TooLargeError:
+            await answer(guarded, 413, f"a body may have {MOST_BODY:,} bytes")
+
+    def _refusal(self, scope: Scope, headers: Mapping[str, str]) -> str | None:
+        host = headers.get("host", "")
+        if self._hosts is not None and _name_in(host) not in self._hosts:
+            return "the board is not known by this name; --allow-host NAME allows it"
+        if scope["method"] in _SAFE:
+            return None
+        origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+        if origin is not None and origin.partition("://")[2] != host:
+            return "a change has to come from a page of this board, not from another site"
+        if origin is None and site != "same-origin":
+            return "a change has to say that it comes from a page of this board"
+        if headers.get("x-dealdb") != "1" and not str(scope["path"]).endswith(LOGIN):
+            return "a change has to have the header X-Dealdb: 1"
+        return None
+
+    def _with_headers(self, scope: Scope, send: Send) -> Send:
+        embeds = b"embed=1" in scope["query_string"].split(b"&")
+        policy = _POLICY + (self._ancestors if embeds else "'none'")
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                given = list(message.get("headers", ()))
+                names = {name.lower() for name, _ in given}
+                given += [(b"content-security-policy", policy.encode()), *_HEADERS]
+                if b"cache-control" not in names:
+                    given.append((b"cache-control", b"no-store"))
+                message = {**message, "headers": given}
+            await send(message)
+
+        return guarded
+
+
+def _lets_in(sessions: Sessions, scope: Scope, headers: Mapping[str, str]) -> bool:
+    """Whether a request is of somebody who is signed in, who is noted, or is for what anybody may have."""
+    cookies: SimpleCookie = SimpleCookie()
+    # a cookie of another program on this host may be anything
+    with contextlib.suppress(CookieError):
+        cookies.load(headers.get("cookie", ""))
+    actor = sessions.actor_of(cookies[COOKIE].value if COOKIE in cookies else None)
+    if actor is not None:
+        scope["dealdb.actor"] = actor
+    below = str(scope["path"]).removeprefix(scope.get("root_path", ""))
+    return actor is not None or below == LOGIN or below.startswith("/static/")
+
+
+async def _enter(
+    sessions: Sessions, scope: Scope, token: str, options: Mapping[str, str], send: Send
+) -> None:
+    """Change a token for a cookie, and have it leave the address."""
+    session = sessions.sign_in(token, "board")
+    if session is None:
+        await answer(
+            send, 403, "this address has been used: `dealdb board` prints one that works once"
+        )
+        return
+    await forward(send, scope["path"] + (f"?{urlencode(options)}" if options else ""), session)
+
+
+async def _to_login(scope: Scope, headers: Mapping[str, str], send: Send) -> None:
+    base = scope.get("root_path", "")
+    wanted = str(scope["path"]).removeprefix(base)
+    if query := scope["query_string"].decode("latin-1"):
+        wanted += f"?{query}"
+    if "text/html" in headers.get("accept", ""):
+        await forward(send, f"{base}{LOGIN}?{urlencode({'next': wanted})}")
+    else:
+        await answer(send, 401, "sign in first: open the address that `dealdb board` printed")
+
+
+def _bounded(receive: Receive) -> Receive:
+    had = 0
+
+    async def bounded() -> Message:
+        nonlocal had
+        message = await receive()
+        had += len(message.get("body", b""))
+        if had > MOST_BODY:
+            raise TooLargeError
+        return message
+
+    return bounded
+
+
+def _name_in(host: str) -> str:
+    """The name in a header ``Host``; empty where it is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    return {
+        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+    }
+
+
+async def answer(send: Send, status: int, text: str) -> None:
+    """Send a line of text."""
+    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": f"{text}\n".encode()})
+
+
+async def forward(send: Send, address: str, session: str | None = None) -> None:
+    """
+    Send the browser on, with a cookie where there is a session.
+
+    By a page and not by a redirect: after one from another site a browser would not send a strict cookie yet.
+    """
+    # no scheme and no other host, whatever the address was asked as
+    address = "/" + address.lstrip("/\\")
+    escaped = address.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    page = f'<!doctype html><meta http-equiv="refresh" content="0;url={escaped}">\n'
+    headers = [(b"content-type", b"text/html; charset=utf-8")]
+    if session is not None:
+        cookie = f"{COOKIE}={session}; Path=/; HttpOnly; SameSite=Strict"
+        headers.append((b"set-cookie", cookie.encode()))
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": page.encode()})

@@ -1,0 +1,90 @@
+"""``PageRequest``: what a request wants to see, apart from how it came."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from dealdb.formats.locale import PLAIN, Locale
+
+if TYPE_CHECKING:
+    from dealdb.database import DealDatabase
+
+# the options of the URL that go on from page to page
+KEPT = ("where", "embed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRequest:
+    """
+    What a request wants to see.
+
+    Attributes
+    ----------
+    db
+        The collection.
+    path
+        Of the page, below the board's own address: ``"/deals"``.
+    options
+        Of the URL, in order; the state of every page is in them, so that its address is a permalink.
+    names
+        Words of the path that stand for something: the id of a deal.
+    base
+        Where the board is mounted; comes before every link.
+    locale
+        How the reader writes numbers and days.
+    actor
+        Who asks; changes are saved in this name.
+    read_only
+        Nothing can be changed.
+    """
+
+    db: DealDatabase
+    path: str = "/"
+    options: Sequence[tuple[str, str]] = ()
+    names: Mapping[str, str]
+    base: str = ""
+    locale: Locale = PLAIN
+    actor: str = "board"
+    read_only: bool = False
+
+    def option(self, name: str, default: str | None = None) -> str | None:
+        """The last value of an option that is not empty."""
+        found = [value for key, value in self.options if key == name and value.strip()]
+        return found[-1] if found else default
+
+    def several(self, name: str) -> list[str]:
+        """The values of an option that may be given as a list with commas, or several times."""
+        given = (value for key, value in self.options if key == name)
+        return [each.strip() for value in given for each in value.split(",") if each.strip()]
+
+    @property
+    def where(self) -> str | None:
+        """The filter."""
+        return self.option("where")
+
+    def link(self, path: str, **options: object) -> str:
+        """
+        Address of a page with these options and those that go on; None leaves one out.
+
+        Examples
+        --------
+        >>> from typing import cast
+        >>> asked = PageRequest(
+        ...     db=cast("DealDatabase", None), names={}, base="/b", options=[("where", "n > 1")]
+        ... )
+        >>> asked.link("/deals", sort="-amount"), asked.link("/", where=None)
+        ('/b/deals?where=n+%3E+1&sort=-amount', '/b/')
+        """
+        kept: dict[str, object] = {name: self.option(name) for name in KEPT}
+        return self._address(path, kept | options)
+
+    def here(self, **changes: object) -> str:
+        """Address of this page with other values of some options."""
+        return self._address(self.path, dict(self.options) | changes)
+
+    def _address(self, path: str, options: Mapping[str, object]) -> str:
+        given = {name: value for name, value in options.items() if value is not None}
+        return self.base + path + (f"?{urlencode(given)}" if given else "")

@@ -1,0 +1,57 @@
+"""``BoardPage``: a page by its path, and ``Shown``, what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from dealdb.board.page_request import PageRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """
+    What a page shows.
+
+    Attributes
+    ----------
+    for_template
+        Values by name, for the template.
+    data
+        The same for programs, as ``.json`` gives it.
+    table
+        The rows of it, as ``.csv`` gives them.
+    """
+
+    for_template: Mapping[str, Any]
+    data: Mapping[str, Any] = field(default_factory=dict)
+    table: pl.DataFrame = field(default_factory=pl.DataFrame)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardPage:
+    """
+    A page.
+
+    Attributes
+    ----------
+    path
+        Below the board's address, with names in braces: ``"/deals/{id}"``.
+    title
+        In the window and, where ``in_menu``, in the menu.
+    template
+        File of ``templates``.
+    show
+        Gives what it shows; it may raise any error of dealdb, which becomes a page of its own.
+    in_menu
+        Whether the menu has it.
+    """
+
+    path: str
+    title: str
+    template: str
+    show: Callable[[PageRequest], Shown]
+    in_menu: bool = True

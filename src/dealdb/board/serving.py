@@ -1,0 +1,122 @@
+"""``serve``: the board on a socket of its own, until it is told to end."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterable, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dealdb.board.app import app
+from dealdb.board.guard import TOKEN, Sessions
+from dealdb.errors import ConfigError, MissingExtra
+
+if TYPE_CHECKING:
+    from dealdb.database import DealDatabase
+
+HOST, PORT = "127.0.0.1", 8765
+# whoever can guess it can change deals
+LEAST_TOKEN = 16
+_LOCAL = ("localhost", "127.0.0.1", "::1")
+# a browser keeps its stream of changes open as long as it can
+_GRACE_S = 2
+
+
+def serve(
+    db: DealDatabase | Mapping[str, DealDatabase],
+    *,
+    host: str = HOST,
+    port: int = PORT,
+    read_only: bool = False,
+    token_file: Path | None = None,
+    allow_hosts: Iterable[str] = (),
+    embed_origins: Iterable[str] = (),
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """
+    Carry the board until Ctrl-C or SIGTERM.
+
+    Parameters
+    ----------
+    db
+        The collection, or several by name.
+    host, port
+        Where it listens; 0 takes a free port.
+    read_only
+        Nothing can be changed.
+    token_file
+        Holds the token that the form for signing in asks for. An address other than this machine's own needs one.
+    allow_hosts
+        Names besides the own ones under which browsers may call it.
+    embed_origins
+        Sites that may show pages in a frame.
+    ready
+        Called with the address to open, which works once, as soon as it listens.
+
+    Raises
+    ------
+    ConfigError
+        If the address can't be listened on or needs a token file, or the file can't be read.
+    MissingExtra
+        If the extra ``board`` is not installed.
+    """
+    token = None if token_file is None else _token_in(token_file)
+    if token is None and not _is_local(host):
+        msg = f"a board at {host} can be reached from other machines: --token-file FILE says who may come in"
+        raise ConfigError(msg)
+    try:
+        import uvicorn
+    except ImportError as error:
+        msg = "the board needs the extra 'board': pip install 'dealdb[board]'"
+        raise MissingExtra(msg) from error
+    sessions = Sessions(token)
+    names = {*_LOCAL, host, *allow_hosts}
+    application = app(
+        db, sessions=sessions, hosts=names, embed_origins=embed_origins, read_only=read_only
+    )
+    with _listening(host, port) as listening:
+        port = listening.getsockname()[1]
+        shown = f"[{host}]" if ":" in host else host
+        if ready is not None:
+            ready(f"http://{shown}:{port}/?{TOKEN}={sessions.new_link()}")
+        config = uvicorn.Config(
+            application,
+            log_level="warning",
+            # addresses hold filters, which are data of deals
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _token_in(path: Path) -> str:
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"the token file {path} can't be read: {getattr(error, 'strerror', None) or 'not UTF-8'}"
+        raise ConfigError(msg) from error
+    if len(token) < LEAST_TOKEN:
+        msg = f"the token in {path} has {len(token)} characters; it needs {LEAST_TOKEN} or more"
+        raise ConfigError(msg)
+    return token
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        found = socket.socket(family, socket.SOCK_STREAM)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((host, port))
+    except (OSError, OverflowError) as error:
+        msg = f"the board can't listen on {host}, port {port}: {getattr(error, 'strerror', None) or error}"
+        raise ConfigError(msg) from error
+    return found
