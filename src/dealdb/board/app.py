@@ -77,6 +77,7 @@ def app(
 
     Examples
     --------
+    >>> from dealdb import DealDatabase
     >>> with DealDatabase.embedded(tmp_path) as db:
     ...     board = app(db, read_only=True)
     """
