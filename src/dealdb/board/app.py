@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from dealdb.board.guard import Guard, Sessions
-from dealdb.board.html import assets, environment, rendered
+from dealdb.board.html import assets, environment, marked_fault, rendered
 from dealdb.board.page_request import PageRequest
 from dealdb.board.pages.all import PAGES
 from dealdb.board.pages.page import BoardPage, Shown
@@ -18,6 +18,7 @@ from dealdb.errors import (
     DealDBError,
     DealNotFound,
     MissingExtra,
+    QueryError,
     StoreError,
 )
 from dealdb.formats.cells import to_json
@@ -209,6 +210,7 @@ class Team:
             "menu": [page for page in PAGES if page.in_menu],
             "team": self._name,
             "teams": self._names,
+            "filter_error": None,
         }
 
     def _problem(self, asked: PageRequest, error: DealDBError, *, as_html: bool) -> Response:
@@ -217,7 +219,12 @@ class Team:
         status = next(status for kind, status in _STATUS if isinstance(error, kind))
         if not as_html:
             return JSONResponse({"code": error.code, "message": str(error)}, status)
-        shown = self._frame("Error") | {"error": error, "status": status}
+        fault = marked_fault(error) if isinstance(error, QueryError) else None
+        shown = self._frame("Error") | {
+            "error": error,
+            "status": status,
+            "filter_error": fault if fault and fault.text == asked.where else None,
+        }
         return HTMLResponse(rendered("error.html", asked, shown), status)
 
 

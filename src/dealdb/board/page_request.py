@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # the options of the URL that go on from page to page
 KEPT = ("where", "embed")
+# what belongs to the filter that was: another one begins at its first page
+_OF_FILTER = ("where", "cursor", "figure", "row")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,10 @@ class PageRequest:
     def here(self, **changes: object) -> str:
         """Address of this page with other values of some options."""
         return self._address(self.path, dict(self.options) | changes)
+
+    def kept_beside_filter(self) -> list[tuple[str, str]]:
+        """Options of this page that stay when another filter is asked for."""
+        return [(name, value) for name, value in self.options if name not in _OF_FILTER]
 
     def _address(self, path: str, options: Mapping[str, object]) -> str:
         given = {name: value for name, value in options.items() if value is not None}
