@@ -50,7 +50,9 @@ def marked_fault(error: QueryError) -> MarkedFault | None:
     text, place = error.text, error.position
     found = _AT.match(text, place)
     end = place if found is None else found.end()
-    return MarkedFault(str(error), text, text[:place], text[place:end], text[end:])
+    # the text itself, with a caret, is what is marked here
+    message = str(error).partition("\n")[0]
+    return MarkedFault(message, text, text[:place], text[place:end], text[end:])
 
 
 @cache
@@ -83,6 +85,11 @@ def environment() -> Environment:
 def rendered(template: str, asked: PageRequest, shown: Mapping[str, Any]) -> str:
     """A page."""
     return environment().get_template(template).render(asked=asked, locale=asked.locale, **shown)
+
+
+def rendered_alone(template: str, **shown: object) -> str:
+    """A page that shows nothing of the deals."""
+    return environment().get_template(template).render(**shown)
 
 
 @cache

@@ -46,3 +46,8 @@ document.addEventListener("click", (event) => {
 });
 
 window.dealdb = { say, address, send };
+
+// what is beside the content stands above it on a phone, and is folded there
+if (matchMedia("(max-width: 800px)").matches) {
+  for (const each of document.querySelectorAll("[data-open-when-wide]")) each.open = false;
+}
