@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from dealdb.board.changes import CHANGES, BoardChange, read_body
-from dealdb.board.guard import LOGIN, Guard, Sessions
+from dealdb.board.guard import LOGIN, MOST_BODY, Guard, Sessions, TooLargeError
 from dealdb.board.html import assets, environment, marked_fault, rendered
 from dealdb.board.login import LoginForm
 from dealdb.board.page_request import PageRequest
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 # pages that are made at a time; queries of one process share its cores
 MOST_AT_ONCE = 10
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?", re.IGNORECASE)
 _FOR_EVER = "public, max-age=31536000, immutable"
 # the first that fits; what is left is our fault
 _STATUS: tuple[tuple[type[DealDBError], int], ...] = (
@@ -116,8 +118,24 @@ def app(
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
 
-    inner = Starlette(routes=routes, lifespan=lifespan)
+    _check_origins(embed_origins := tuple(embed_origins))
+    too_large: dict[Any, Any] = {TooLargeError: _too_large}
+    inner = Starlette(routes=routes, lifespan=lifespan, exception_handlers=too_large)
     return Guard(inner, sessions=sessions, hosts=hosts, embed_origins=embed_origins)
+
+
+async def _too_large(_request: Request, _error: Exception) -> Response:
+    from starlette.responses import PlainTextResponse
+
+    return PlainTextResponse(f"a body may have {MOST_BODY:,} bytes\n", 413)
+
+
+def _check_origins(origins: Iterable[str]) -> None:
+    for origin in origins:
+        # they stand in a header, beside words that mean something there
+        if not _ORIGIN.fullmatch(origin):
+            msg = f"{origin!r} is no origin: write it as https://portal.example"
+            raise ConfigError(msg)
 
 
 class Team:
