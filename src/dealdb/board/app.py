@@ -278,8 +278,8 @@ class Team:
 
         status = next(status for kind, status in _STATUS if isinstance(error, kind))
         if not as_html:
-            field = getattr(error, "field", None)
-            return JSONResponse({"code": error.code, "message": str(error), "field": field}, status)
+            place = {name: getattr(error, name, None) for name in ("field", "expected")}
+            return JSONResponse({"code": error.code, "message": str(error)} | place, status)
         fault = marked_fault(error) if isinstance(error, QueryError) else None
         near = near_ids(self._db, error.deal) if isinstance(error, DealNotFound) else []
         shown = self._frame(asked, "Error") | {

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from dealdb.board.page_request import PageRequest
 
 # what a phone shows of a row: its first line, and the second one
+# a word of more letters may break anywhere; a name of fewer does not break at all
+_LONG_WORD, _SHORT_TEXT = 24, 14
 _ON_PHONE = {"name": "first", "amount": "extra", "currency": "extra"} | dict.fromkeys(
     ("company", "owner", "stage", "expected_close"), "meta"
 )
@@ -98,9 +100,23 @@ def table_rows(
                 TableCell(
                     # a link without a text could not be seen
                     text=text or (row["id"] if is_linked else ""),
-                    style=column.style,
+                    style=f"{column.style} {_breaking(text)}".strip(),
                     link=address if is_linked else None,
                 )
             )
         found.append(cells)
     return found
+
+
+def _breaking(text: str) -> str:
+    """
+    Class of a cell by where its text may break.
+
+    Examples
+    --------
+    >>> _breaking("D0042"), _breaking("Acme renewal 2026"), _breaking("x" * 100)
+    ('short', '', 'long')
+    """
+    if len(text) <= _SHORT_TEXT:
+        return "short"
+    return "long" if max(map(len, text.split()), default=0) > _LONG_WORD else ""
