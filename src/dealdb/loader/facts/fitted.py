@@ -89,7 +89,13 @@ def read_fitted(
         As of ``read_facts``.
     """
     read = read_facts(
-        source, format=form, stages=stages, zone=zone, pipeline=pipeline, rejects=rejects
+        source,
+        format=form,
+        stages=stages,
+        zone=zone,
+        pipeline=pipeline,
+        schema=schema,
+        rejects=rejects,
     )
     openings, n_undated = _dated(read.openings, created) if read.openings.height else (None, 0)
     found = read.frame if openings is None else pl.concat([openings, read.frame])
