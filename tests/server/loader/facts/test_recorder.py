@@ -152,12 +152,14 @@ def test_lists_are_read_as_a_load_reads_them(db: DealDatabase, tmp_path: Path, f
     hubspot = [{"id": "1", "propertiesWithHistory": {"tags": versions}}]
     assert db.history.load(hubspot).rejected == 0
     days = ("2026-01-05", "2026-01-06", "2026-01-07", "2026-02-05")
-    views = [db.as_of(day, time="event").get_deal(1) or {} for day in days]
+    views: list[dict[str, Any]] = [db.as_of(day, time="event").get_deal(1) or {} for day in days]
     assert [view.get("tags") for view in views] == [["a", "b"], ["c"], None, ["p", "q"]]
     assert views[1]["hot"] is False
     # as the load of the same cells does
     db.loader.load([{"id": 2, "tags": told}], bar=False)
-    assert (db.get_deal(2) or {})["tags"] == ["a", "b"]
+    loaded = db.get_deal(2)
+    assert loaded is not None
+    assert loaded["tags"] == ["a", "b"]
 
 
 def merge(loser: str, survivor: str) -> dict[str, Any]:
