@@ -303,7 +303,8 @@ class KeptTable(ABC):
         Returns
         -------
         int
-            How many there were, as of ``delete``, whose errors and cost this has.
+            How many there were, as of ``delete``, whose errors and cost this has; with ``forget`` 1 where there was a
+            table, else 0.
 
         Examples
         --------
