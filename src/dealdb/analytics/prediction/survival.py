@@ -50,8 +50,7 @@ def survival(
     MetricResult
         A row for each length at which something ended or was last seen: ``days``, ``at_risk``, ``events``,
         ``censored``, ``s``, ``lo``, ``hi``; of ``"forward"`` and ``"won"`` also ``competing`` (other ends) and
-        ``incidence``. The notes have the median, by group where there are groups: the first length at which ``s``
-        is at most one half, or None.
+        ``incidence``. Without groups the notes have the median: the first length at which ``s`` is at most one half.
 
     Raises
     ------
@@ -86,7 +85,7 @@ def survival(
         keys=keys,
         rows=(),
         figures=figures,
-        n=lines.height,
+        n=lines["life"].n_unique(),
         window=window if first is not None else None,
     )
 
