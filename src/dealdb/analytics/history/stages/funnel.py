@@ -20,6 +20,9 @@ _FIGURES = ("n", "next", "cumulative", "open", "lost", "value", "blank")
 _WON = "won"
 _ENTERED = "entered:"
 _READS = ("stage", "amount", "currency", "created", "closed")
+# deals of the cohort that had a stage and are in no step, such as those that are only known as lost
+_NOWHERE = "deals that never stood in an open stage and were never won, in no step"
+_NOT_FIRST = "deals that never stood in the first open stage, in no step"
 
 
 def funnel(
@@ -72,6 +75,8 @@ def funnel(
     keys = past.keys(("stage", *_FIGURES))
     lines = past.grouped(lines, keys)
     currency, keys = past.currency(lines, keys)
+    stepless = deals.filter(~are_among(deals["life"], lines["life"]))
+    had_stage = are_among(stepless["life"], visits["life"])
     past.notes.append(f"cohort {cohort}, mode {mode}")
     return past.result(
         "funnel",
@@ -85,7 +90,8 @@ def funnel(
         currency=currency,
         counts={
             **counts,
-            "deals that never had a stage, in no step": (deals.height - visits["life"].n_unique()),
+            "deals that never had a stage, in no step": int((~had_stage).sum()),
+            (_NOT_FIRST if mode == "ordered" else _NOWHERE): int(had_stage.sum()),
         },
     )
 
