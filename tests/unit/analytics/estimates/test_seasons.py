@@ -40,4 +40,4 @@ def test_no_interval_below_four_years() -> None:
 
 
 def test_years_without_any_value_say_nothing() -> None:
-    assert [factor for factor, _, _ in seasonal([0.0] * 24)] == [1.0] * 12
+    assert seasonal([0.0] * 24) == [(None, 0, (None, None))] * 12
