@@ -50,7 +50,7 @@ def waterfall(asked: AskedMetric) -> str:
     due = asked.options.get("due")
     which = f"The open pipeline due {days_between(*due)}" if due else "The open pipeline"
     if not basis.n:
-        return f"Nothing was in the open pipeline {asked.span}, and nothing came or went."
+        return f"Nothing was in the open pipeline {_so_far(asked)}, and nothing came or went."
     # of currencies in which nothing is open there is nothing to tell
     parts = [each for each in asked.parts if total(each[1], "value")] or asked.parts[:1]
     told = [_change(which, rows, currency, asked) for currency, rows in parts]
@@ -75,14 +75,22 @@ def _change(
         f"from {money(before, currency)} ({deals(total(start, 'n'))}) to {money(after, currency)} "
         f"({deals(total(end, 'n'))})"
     )
-    moved = f"{which} {went} by {money(abs(after - before), currency)} {asked.span}, {from_to}"
+    moved = f"{which} {went} by {money(abs(after - before), currency)} {_so_far(asked)}, {from_to}"
     parts = [
         _moved(buckets[name], sign, words)
         for name, (sign, words) in _SIGNS.items()
         if total(buckets[name], "n") and not name.startswith("transferred")
     ]
-    kept = f"{which} is worth as much as before, {money(before, currency)} ({asked.span})"
+    kept = f"{which} is worth as much as before, {money(before, currency)} ({_so_far(asked)})"
     return f"{moved if went else kept}: {', '.join(parts) or 'nothing moved'}."
+
+
+def _so_far(asked: AskedMetric) -> str:
+    """The days of the window up to the last one of which something is known."""
+    basis = asked.result.basis
+    if basis.until is None or basis.as_of is None:
+        return asked.span
+    return days_between(basis.since, min(basis.until, basis.as_of + timedelta(days=1)))
 
 
 def _moved(rows: Sequence[dict[str, Any]], sign: str, words: str) -> str:

@@ -269,3 +269,11 @@ def test_losses_without_any_reason() -> None:
         told_of(losses, of)
         == "2 deals were lost, worth 0.00. None of them has a reason. 2 deals have no amount and count as 0."
     )
+
+
+def test_a_window_that_is_not_over_is_told_up_to_the_last_day_that_is() -> None:
+    of = past(as_of="2026-03-31")
+    told = told_of(waterfall, of, since="2026-02-01", until="2026-07-01")
+    assert told.startswith(
+        "The open pipeline fell by 249.50 EUR from 2026-02-01 to 2026-03-31, from"
+    )

@@ -91,6 +91,9 @@ def forecast_error(
     ------
     docs/metrics.md#forecast-error
     """
+    if isinstance(days_before, str) or not isinstance(days_before, Sequence):  # type: ignore[redundant-expr]  # callers may be untyped
+        msg = "days_before is a list of days, such as 90, 60, 30, 7"
+        raise QueryError(msg)
     # the same number of days twice is one row
     ahead = dict.fromkeys(
         whole_number("days_before", each, least=0, most=3_660) for each in days_before

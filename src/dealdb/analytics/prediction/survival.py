@@ -9,7 +9,7 @@ from dealdb.analytics.estimates.curves import first_at_most, incidence, kaplan_m
 from dealdb.analytics.exact import ratio
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.history.spans import EXITED
-from dealdb.analytics.options import Day, choice
+from dealdb.analytics.options import Day, choice, share
 from dealdb.analytics.prediction.ends import LOST, WON, closings_after, kinds, visits
 from dealdb.analytics.result import MetricResult
 from dealdb.errors import QueryError
@@ -65,9 +65,7 @@ def survival(
     names = [each.name for each in past.pipeline]
     if stage not in names:
         raise QueryError(unknown("stage", str(stage)[:40], names))
-    if not 0 < level < 1:
-        msg = f"level is a share between 0 and 1, not {level}"
-        raise QueryError(msg)
+    level = share("level", level, "a share between 0 and 1")
     keys = past.keys(_COMPETING)
     first, _, window = past.bounds(since, None)
     # by their own next stage, visits have to be found before one stage is chosen

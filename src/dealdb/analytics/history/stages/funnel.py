@@ -101,13 +101,13 @@ def _cohort(past: Past, cohort: str, window: Window) -> tuple[pl.DataFrame, dict
     values = past.values(_READS)
     if cohort == "created":
         day = pl.col("created")
-    elif cohort.startswith(_ENTERED):
+    elif isinstance(cohort, str) and cohort.startswith(_ENTERED):  # type: ignore[redundant-expr]  # callers may be untyped
         values = values.join(
             _first_entries(past, cohort.removeprefix(_ENTERED)), on="life", how="left"
         )
         day = pl.col("_entered")
     else:
-        msg = f"cohort={cohort[:40]!r} is not a choice: use created or entered:STAGE"
+        msg = f"cohort={str(cohort)[:40]!r} is not a choice: use created or entered:STAGE"
         raise QueryError(msg)
     inside = values.filter(window.holds(day.meta.output_name()) & day.is_not_null())
     alive = inside.filter("is_alive")
