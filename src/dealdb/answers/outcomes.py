@@ -146,8 +146,9 @@ def ramp(asked: AskedMetric) -> str:
         if tops
         else f"None of {counted(len(owners), 'owner')} has won anything {span}."
     )
+    some = "All" if len(ramped) == len(owners) > 1 else f"{len(ramped):,}"
     told = (
-        f"{len(ramped):,} of them {'has' if len(ramped) == 1 else 'have'} reached the level of the experienced ones."
+        f"{some} of them {'has' if len(ramped) == 1 else 'have'} reached the level of the experienced ones."
         if ramped
         else "From which month on one counts as ramped up is not known: it takes three owners of 12 months."
     )

@@ -26,6 +26,8 @@ _ENDS = {
 _MEASURES = {"won_value": "won value", "won_n": "wins", "created_n": "new deals"}
 # groups that the sentences name; the table has all
 _MOST_TOLD = 5
+# shares from which on a percentage is hard to read
+_MANY_TIMES = 10
 _MONTHS = [
     "January",
     "February",
@@ -83,8 +85,13 @@ def survival(asked: AskedMetric) -> str:
     if not lines:
         return f"No deal has ever been in {stage}."
     told = [_median(stage, event, group, rows) for group, rows in list(lines.items())[:_MOST_TOLD]]
-    more = len(lines) - _MOST_TOLD
-    return sentences(*told, f"{counted(more, 'more group')} in the table." if more > 0 else None)
+    return sentences(*told, *_untold(len(lines)))
+
+
+def _untold(groups: int) -> list[str]:
+    """That there are more groups than the sentences name."""
+    more = groups - _MOST_TOLD
+    return [f"{counted(more, 'more group')} in the table."] if more > 0 else []
 
 
 def _median(stage: str, event: str, group: Sequence[Any], rows: Sequence[dict[str, Any]]) -> str:
@@ -146,10 +153,9 @@ def simulate(asked: AskedMetric) -> str:
         f"{counted(row['n'], 'open deal')}."
         for (group, currency), row in list(firsts.items())[:_MOST_TOLD]
     ]
-    more = len(firsts) - _MOST_TOLD
     return sentences(
         *told,
-        f"{counted(more, 'more group')} in the table." if more > 0 else None,
+        *_untold(len(firsts)),
         "Deals that are created later are not in it.",
     )
 
@@ -175,7 +181,7 @@ def calibration(asked: AskedMetric) -> str:
         else None
     )
     chance = "A chance means a win at any time, so that within a few weeks fewer are won."
-    return sentences(*told, after, *came, chance)
+    return sentences(*told, *_untold(len(rows)), after, *came, chance)
 
 
 def _of_target(asked: AskedMetric, target: str) -> list[dict[str, Any]]:
@@ -217,6 +223,7 @@ def forecast_error(asked: AskedMetric) -> str:
                 groups.setdefault(asked.group(row), []).append(row)
         newest = list(groups.items())[:_MOST_TOLD]
         told += [_came_true(group, lines, currency) for group, lines in newest]
+        told += _untold(len(groups))
     meaning = "The forecast is what was won by then, and open deals by their chances."
     return sentences(*told, meaning, None if asked.groups else _off(rows))
 
@@ -239,7 +246,8 @@ def _came_true(group: str, rows: Sequence[dict[str, Any]], currency: str | None)
 
 def _share(row: dict[str, Any]) -> str:
     if row["base"]:
-        return f"{percent(float(row['actual'] / row['base']))} of"
+        share = float(row["actual"] / row["base"])
+        return f"{percent(share)} of" if share < _MANY_TIMES else f"{share:,.1f} times"
     return "more than" if row["actual"] else "the same as"
 
 
@@ -268,7 +276,8 @@ def seasonality(asked: AskedMetric) -> str:
     what = _MEASURES[asked.options.get("measure", "won_value")]
     return (
         f"{_season(best)} is the best{asked.named(best)}: {best['factor']:,.2f} times the {what} of the year around "
-        f"it; {_season(worst)} the weakest{asked.named(worst)}: {worst['factor']:,.2f} times."
+        f"it, by {counted(best['n'], 'year')}; {_season(worst)} the weakest{asked.named(worst)}: "
+        f"{worst['factor']:,.2f} times, by {counted(worst['n'], 'year')}."
     )
 
 

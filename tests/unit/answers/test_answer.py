@@ -23,6 +23,7 @@ from dealdb.analytics.history.past import Past
 from dealdb.analytics.history.stages.funnel import funnel
 from dealdb.analytics.history.stages.time_in_stage import time_in_stage
 from dealdb.analytics.prediction.calibration import calibration
+from dealdb.analytics.prediction.forecast_error import forecast_error
 from dealdb.analytics.prediction.simulate import simulate
 from dealdb.analytics.prediction.stage_chances import stage_chances
 from dealdb.answers.answer import answer_of
@@ -277,3 +278,15 @@ def test_a_window_that_is_not_over_is_told_up_to_the_last_day_that_is() -> None:
     assert told.startswith(
         "The open pipeline fell by 249.50 EUR from 2026-02-01 to 2026-03-31, from"
     )
+
+
+def test_a_forecast_far_too_low_is_told_in_times() -> None:
+    won = [f"{n} 01-05 stage=Lead amount=10.00 owner=O{n}" for n in range(7)]
+    won += [f"{n} 03-05 stage=Won closed=2026-03-05" for n in range(7)]
+    won += ["S 01-05 stage=Lead amount=10.00 expected_close=2026-03-20", "S 03-06 stage=Lost"]
+    told = told_of(forecast_error, past_of_changes(*won, as_of="2026-03-31"), days_before=(60, 7))
+    assert told.startswith(
+        "2026-Q1 closed at 70.00. That is 70.0 times the forecast of 60 days before its end (1.00) and 100.0 % of that"
+    )
+    owners = past_of_changes(*won, by="owner", as_of="2026-03-31")
+    assert "3 more groups in the table." in told_of(forecast_error, owners, days_before=(60, 7))
