@@ -248,6 +248,9 @@ def _coverages(rows: Sequence[dict[str, Any]], asked: AskedMetric) -> str:
         "last 365 days."
         if unknown
         else None,
+        "The target counts for each currency by itself; --to CURRENCY takes all together."
+        if len(asked.parts) > 1
+        else None,
     )
 
 

@@ -147,16 +147,27 @@ def simulate(asked: AskedMetric) -> str:
     for row in asked.rows:
         firsts.setdefault((asked.group(row), row.get("currency") or basis.currency), row)
     told = [
-        f"{f'{group}: by' if group else 'By'} the end of {last}, some {money(row['p50'], currency)} will be won: in "
-        f"half of the outcomes it is no more, and in 8 of 10 between {money(row['p10'], currency)} and "
-        f"{money(row['p90'], currency)}. {money(row['won'], currency)} is won since {basis.since}; more can come from "
-        f"{counted(row['n'], 'open deal')}."
+        _outlook(row, group, currency, asked)
         for (group, currency), row in list(firsts.items())[:_MOST_TOLD]
     ]
     return sentences(
         *told,
         *_untold(len(firsts)),
         "Deals that are created later are not in it.",
+    )
+
+
+def _outlook(row: dict[str, Any], group: str, currency: str | None, asked: AskedMetric) -> str:
+    basis = asked.result.basis
+    last = basis.until - timedelta(days=1) if basis.until else None
+    low, high = money(row["p10"], currency), money(row["p90"], currency)
+    spread = "just that" if low == high else f"between {low} and {high}"
+    open_deals = counted(row["n"], "open deal")
+    more = f"more can come from {open_deals}" if row["n"] else "no open deal can add to it"
+    return (
+        f"{f'{group}: by' if group else 'By'} the end of {last}, some {money(row['p50'], currency)} will be won: in "
+        f"half of the outcomes it is no more, and in 8 of 10 {spread}. {money(row['won'], currency)} is won since "
+        f"{basis.since}; {more}."
     )
 
 

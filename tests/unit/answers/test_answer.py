@@ -211,7 +211,10 @@ def test_outlooks_of_groups_are_told_by_group() -> None:
     asked: dict[str, Any] = {"until": "2026-04-01", "chances": "own"}
     told = told_of(simulate, past(as_of="2026-02-28", by="owner"), **asked)
     assert told.startswith("Ann: by the end of 2026-03-31, some 1,200.00 EUR will be won")
-    assert "Bob: by the end of" in told
+    assert (
+        "in 8 of 10 just that. 1,200.00 EUR is won since 2026-01-01; no open deal can add to it. Bob: by"
+        in told
+    )
     none = told_of(simulate, past_of_changes("A 01-05 stage=Lead", as_of="2026-02-28"), **asked)
     assert none.endswith(
         "no open deal that has an amount and a chance can add to it by 2026-03-31."
@@ -247,7 +250,8 @@ def test_rows_of_currencies_are_no_groups() -> None:
     )
     missing = told_of(coverage, of, **Q1, target=100, win_rate="0.5")
     assert missing == (
-        "0 of 2 targets are met. 2 are short of open deals, 180.00 EUR and 160.00 USD missing."
+        "0 of 2 targets are met. 2 are short of open deals, 180.00 EUR and 160.00 USD missing. The "
+        "target counts for each currency by itself; --to CURRENCY takes all together."
     )
     looked = told_of(calibration, of, since="2026-02-01", every="month")
     assert looked.startswith("Open deals were looked at 3 times")
