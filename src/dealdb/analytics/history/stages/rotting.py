@@ -98,11 +98,8 @@ def rotting(
 
 
 def _actors(given: Collection[str], basis: str) -> list[str]:
-    if (
-        isinstance(given, str)
-        or not isinstance(given, Collection)
-        or not all(isinstance(each, str) for each in given)
-    ):
+    is_list = isinstance(given, Collection) and not isinstance(given, str)  # type: ignore[redundant-expr]  # callers may be untyped
+    if not is_list or not all(isinstance(each, str) for each in given):
         msg = "ignore_actors is a list of names"
         raise QueryError(msg)
     if given and basis != "update":
