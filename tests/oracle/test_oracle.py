@@ -21,6 +21,7 @@ KNOWN = (
     ("waterfall", 2616),
     ("slippage", 119),
     ("slippage", 444),
+    ("slippage", 3595),
     ("win_loss", 620),
     ("losses", 689),
     ("leaderboard", 2119),
