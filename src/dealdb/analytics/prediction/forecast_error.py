@@ -12,7 +12,7 @@ import polars as pl
 
 from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.estimates.scores import mape, wape
-from dealdb.analytics.exact import column_scale
+from dealdb.analytics.exact import column_scale, from_units
 from dealdb.analytics.flags import UNPRICED
 from dealdb.analytics.history.money import said_of
 from dealdb.analytics.history.past import Past
@@ -64,7 +64,8 @@ def forecast_error(
         (won in the period, as known at its end), and of that day ``base`` (won to date, and open deals due in the
         period times their chances), ``commit`` (won, and open deals of the category commit) and ``high`` (won, and all
         open deals due); the three errors (forecast minus actual: above 0, too high), and ``base_share``, the first
-        error over the actual. The notes have MAPE and WAPE by number of days.
+        error over the actual. The notes have MAPE and WAPE by number of days. A line for each deal says by ``figure``
+        whether it is in ``actual`` or in ``base``.
 
     Raises
     ------
@@ -100,16 +101,13 @@ def forecast_error(
     table = table.join(
         without, on=[*keys, *_ROWS], how="left", nulls_equal=True, maintain_order="left"
     ).with_columns(pl.col("unpriced").fill_null(0))
-    shown = lines.filter(pl.col("_is_actual")).with_columns(
-        to=pl.lit(None, pl.String),
-        **{"from": pl.lit(None, pl.String), "at": pl.col("_at")},
-    )
     return past.result(
         "forecast_error",
         table,
-        shown,
+        _shown(lines, scale, digits),
         keys=keys,
         rows=_ROWS,
+        line_rows=(*_ROWS, "figure"),
         figures=_FIGURES,
         n=lines["life"].n_unique(),
         window=past.bounds(since, until)[2],
@@ -205,6 +203,18 @@ def _weighed(past: Past, deals: pl.DataFrame) -> pl.DataFrame:
 def _category(stage: Any) -> str | None:
     found: str | None = getattr(stage, "category", None)
     return found
+
+
+def _shown(lines: pl.DataFrame, scale: int, digits: int) -> pl.DataFrame:
+    """Lines with what each adds to what was won, or to the forecast: an open deal its amount times its chance."""
+    is_open = pl.col("_is_open") & ~pl.col("_is_actual")
+    chance = pl.when(is_open).then(pl.col("_units").fill_null(0)).otherwise(10**digits)
+    return lines.with_columns(
+        value=from_units(pl.col("value").to_physical() * chance, scale=scale + digits),
+        figure=pl.when("_is_actual").then(pl.lit("actual")).otherwise(pl.lit("base")),
+        to=pl.lit(None, pl.String),
+        **{"from": pl.col("stage"), "at": pl.col("_at")},
+    )
 
 
 def _table(lines: pl.DataFrame, keys: list[str], scale: int, digits: int) -> pl.DataFrame:
