@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Context, Decimal
 from fractions import Fraction
-from typing import Any
 
 import polars as pl
 
@@ -15,6 +14,7 @@ from dealdb.analytics.estimates.scores import mape, wape
 from dealdb.analytics.exact import column_scale, from_units
 from dealdb.analytics.flags import UNPRICED
 from dealdb.analytics.history.money import said_of
+from dealdb.analytics.history.movement.forecast import OWN_CATEGORY, categories
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import Day, whole_number
 from dealdb.analytics.prediction.ends import WON
@@ -154,7 +154,8 @@ def _told(
 ) -> Iterator[pl.DataFrame]:
     """Deals of what was won in a period, and of each forecast of it."""
     start, last, label = period
-    names = dict.fromkeys((*_READS, *keys))
+    own = [OWN_CATEGORY] if OWN_CATEGORY in past.facts.schema else []
+    names = dict.fromkeys((*_READS, *own, *keys))
     known = past.facts.first
     inside = pl.col("closed").is_between(start, last).fill_null(value=False)
     due = (pl.col("expected_close").is_between(start, last)).fill_null(value=False)
@@ -189,20 +190,14 @@ def _part(
 
 
 def _weighed(past: Past, deals: pl.DataFrame) -> pl.DataFrame:
-    """Deals with ``_units``, their chance as an integer, and whether their stage is of the category commit."""
-    committed = [each.name for each in past.pipeline if _category(each) == "commit"]
+    """Deals with ``_units``, their chance as an integer, and whether they are of the category commit."""
     is_open = pl.col("cause") == 0
     return deals.with_columns(
         pl.col("value").fill_null(0),
         _is_open=is_open,
         _units=chance_units(chance_digits(past.pipeline, deals["probability"])),
-        _commit=is_open & pl.col("stage").is_in(committed).fill_null(value=False),
+        _commit=is_open & (categories(deals, past.pipeline) == "commit"),
     )
-
-
-def _category(stage: Any) -> str | None:
-    found: str | None = getattr(stage, "category", None)
-    return found
 
 
 def _shown(lines: pl.DataFrame, scale: int, digits: int) -> pl.DataFrame:

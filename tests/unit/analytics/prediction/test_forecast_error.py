@@ -80,3 +80,14 @@ def test_where_nothing_is_known_the_table_is_empty() -> None:
     assert forecast_error(past_of(empty, as_of=END)).frame.is_empty()
     nobody = past_of(as_of=END, where="owner = 'Nobody'")
     assert forecast_error(nobody, days_before=(31,)).frame.is_empty()
+
+
+def test_a_category_of_the_deal_comes_before_that_of_its_stage() -> None:
+    schema = Schema.standard().with_fields([Field("forecast_category", FieldType.TEXT)])
+    own = [("C", h1.moment("2026-02-01"), "forecast_category", "Commit", "set")]
+    told = pl.DataFrame(own, schema=["id", "at", "field", "value", "op"], orient="row")
+    rows = pl.concat([h1.rows().select(told.columns), told])
+    [row] = forecast_error(
+        past_of(folded(rows, schema, h1.PIPELINE), as_of=END), days_before=(31,)
+    ).to_dicts()
+    assert row["commit"] == Decimal("1200.00") + Decimal("2000.00")

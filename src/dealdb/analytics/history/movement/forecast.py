@@ -24,7 +24,7 @@ _FIGURES = (
 )  # fmt: skip
 _READS = ("stage", "amount", "currency", "probability", "expected_close", "closed")
 # a deal's own category, where a collection has the field
-_OWN = "forecast_category"
+OWN_CATEGORY = "forecast_category"
 _CATEGORIES = {
     "commit": "commit",
     "best": "best",
@@ -74,7 +74,7 @@ def forecast(past: Past, *, since: Day, until: Day, period: str = "month") -> Me
     needed("since", None if window.since is None else 0)
     needed("until", None if window.until is None else 0)
     keys = past.keys((*_FIGURES, *LINE[1:], "period", "label", "figure"))
-    reads = [*_READS, *((_OWN,) if _OWN in past.facts.schema else ())]
+    reads = [*_READS, *((OWN_CATEGORY,) if OWN_CATEGORY in past.facts.schema else ())]
     deals = past.state(reads).with_columns(kind_of(past.pipeline), value="amount")
     deals = past.priced(deals, is_closed=pl.col("kind") != "open")
     deals, weights = weighed(deals, past.pipeline, amount="value")
@@ -116,7 +116,7 @@ def _placed(deals: pl.DataFrame, past: Past, window: Window, periods: Periods) -
     placed = deals.filter(won | due | undated).with_columns(
         period=periods.start(day),
         _row=pl.when(late).then(pl.lit(_OVERDUE)).when(undated).then(pl.lit(_UNDATED)),
-        _category=pl.when(is_open).then(_category(deals, past.pipeline)),
+        _category=pl.when(is_open).then(categories(deals, past.pipeline)),
         _date=pl.coalesce(day, "expected_close"),
         at=pl.lit(None, pl.Int64),
     )
@@ -125,16 +125,17 @@ def _placed(deals: pl.DataFrame, past: Past, window: Window, periods: Periods) -
     return labelled.with_columns(label=pl.coalesce("_row", "label"))
 
 
-def _category(deals: pl.DataFrame, pipeline: Pipeline) -> pl.Expr:
+def categories(deals: pl.DataFrame, pipeline: Pipeline) -> pl.Expr:
+    """The category of each deal: its own, where the collection has that field, else that of its stage."""
     stages = {
         stage.name: _CATEGORIES.get(_plain(category_of(stage)), PIPELINE) for stage in pipeline
     }
     of_stage = pl.col("stage").replace_strict(
         list(stages), list(stages.values()), default=PIPELINE, return_dtype=pl.String
     )
-    if _OWN not in deals.columns:
+    if OWN_CATEGORY not in deals.columns:
         return of_stage
-    plain = pl.col(_OWN).cast(pl.String).str.to_lowercase().str.replace_all("[^a-z]", "")
+    plain = pl.col(OWN_CATEGORY).cast(pl.String).str.to_lowercase().str.replace_all("[^a-z]", "")
     own = plain.replace_strict(
         list(_CATEGORIES), list(_CATEGORIES.values()), default=None, return_dtype=pl.String
     )
