@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
+import polars as pl
 import pytest
 
 import h1
 from dealdb.analytics.prediction.forecast_error import forecast_error
 from dealdb.errors import QueryError
-from dealdb.model.schema import Schema
+from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.facts.fold import folded
 from pasts import past_of
 

@@ -17,10 +17,10 @@ from histories.studies import (
     Study,
     closed_share,
     competing,
+    drawn_stays,
     one_stage,
     over_seeds,
     slack,
-    stays,
     studied,
 )
 from histories.truth import LOST, WON, Law, StageTruth, Truth
@@ -147,7 +147,7 @@ def test_the_truth_of_a_made_history_is_found() -> None:
 def test_what_is_missing_of_the_chance_is_what_is_undecided(seeds: int) -> None:
     """Of deals that come until the last day, the late ones are mostly wins that are not there yet."""
     truth = one_stage(0.4, exponential(57), exponential(14), watched=365)
-    curves = [incidence(stays(histories(200, seed, truth=truth))) for seed in range(seeds)]
+    curves = [incidence(spans) for spans in drawn_stays(truth, 200, seeds)]
     most = 5 if seeds < 500 else 2
     for days in (30, 60, 120, 200):
         upto = [curve.filter(pl.col("time") <= days * DAY)["incidence"][-1] for curve in curves]
