@@ -108,7 +108,7 @@ def is_same(figure: Any, found: Any, metric: str, to: str | None) -> bool:
         return math.isclose(figure, found, rel_tol=1e-9, abs_tol=1e-9)
     if isinstance(figure, Decimal) and (to or metric == "simulate"):
         if metric in BALANCED:
-            return abs(figure - found) <= CENT * 3 / 2
+            return bool(abs(figure - found) <= CENT * 3 / 2)
         return bool(Decimal(found).quantize(CENT, rounding=ROUND_HALF_EVEN) == figure)
     return bool(figure == found)
 
