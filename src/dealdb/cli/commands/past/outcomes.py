@@ -112,7 +112,7 @@ def ramp(
 @on_history(window=True)
 def leaderboard(request: PastRequest) -> None:
     """
-    Print who won most, by whose deals they were at the closing.
+    Print who won most, by the owner at the closing.
 
     It answers: who won how much, whoever has the deals today? Owners, or the groups of --by, by what they won in the
     window. dealdb stats leaderboard ranks by whose deals they are now.
@@ -132,7 +132,7 @@ def trend(
     ] = None,
 ) -> None:
     """
-    Print what was created, won and lost in each period, as it happened.
+    Print what was created, won and lost, period by period.
 
     It answers: how much came in and how much was closed, month by month? Each event counts, also of deals that were
     reopened or deleted later. dealdb stats trend counts deals as they are now.
