@@ -183,7 +183,7 @@ PAST: dict[str, Asked] = {
         ({}, {"unit": "visit"}, MARCH), _time_in_stage, ("stage",), money=False
     ),
     "ageing": Asked(({}, {"basis": "created"}), _worth, ("bucket",)),
-    "rotting": Asked(({}, {"basis": "stage"}), _rotting, ("stage",)),
+    "rotting": Asked(({}, {"basis": "stage"}, {"rot_days": 1}), _rotting, ("stage",)),
     "waterfall": Asked((MARCH, {**MARCH, "net": False}), _change, ("bucket",)),
     "slippage": Asked((MARCH,), _slippage),
     "coverage": Asked(({**SPRING, "target": 100},), _by_figure("won", "open"), first="overdue"),
