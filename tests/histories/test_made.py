@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from histories.made import History, histories
+from histories.studies import drawn_stays, stays
 from histories.truth import LOST, WON, Law, StageTruth, Truth
 
 TRUTH = Truth(
@@ -66,6 +67,21 @@ def test_deals_end_as_often_won_as_the_truth_says() -> None:
     won = sum(stage == WON for _, stage in history.closings.values())
     # five standard errors
     assert won / len(history.closings) == pytest.approx(plain.ends()["Lead"], abs=0.049)
+
+
+def test_stays_that_are_drawn_at_once_are_those_of_histories() -> None:
+    ways = {WON: 0.4, LOST: 0.6}
+    laws = {WON: Law("exponential", 57), LOST: Law("weibull", 14, 1.5)}
+    truth = Truth((StageTruth("Lead", ways, laws=laws),), watched=300)
+    told, [drawn] = stays(histories(3_000, 4, truth=truth)), drawn_stays(truth, 3_000, 1)
+    for cause in (0, 1, 2):
+        one, other = (spans.filter(pl.col("cause") == cause)["time"] for spans in (told, drawn))
+        share = one.len() / told.height
+        # five standard errors of a difference
+        most = 5 * (2 * share * (1 - share) / 3_000) ** 0.5
+        assert other.len() / drawn.height == pytest.approx(share, abs=most)
+        spread = one.cast(pl.Float64).std() * (2 / one.len()) ** 0.5
+        assert other.mean() == pytest.approx(one.mean(), abs=5 * spread)
 
 
 def test_stays_have_the_median_of_their_law() -> None:

@@ -114,12 +114,21 @@ def _own_values(loads: pl.DataFrame, loaded: pl.DataFrame, pipeline: Pipeline) -
     own = own.with_columns(pl.col("created", "closed").str.to_date("%Y-%m-%d", strict=False))
     is_closed = pl.col("stage").is_in(ended)
     return own.with_columns(
-        birth=_midnight("created", zone), closing=pl.when(is_closed).then(_midnight("closed", zone))
+        birth=midnights("created", zone), closing=pl.when(is_closed).then(midnights("closed", zone))
     )
 
 
-def _midnight(name: str, zone: str) -> pl.Expr:
-    """Beginning of a day in a zone, milliseconds since 1970."""
+def midnights(name: str, zone: str) -> pl.Expr:
+    """
+    Beginning of the days of a column in a zone, milliseconds since 1970.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> days = pl.DataFrame({"created": [date(1970, 1, 2), None]})
+    >>> days.select(midnights("created", "America/New_York")).to_series().to_list()
+    [104400000, None]
+    """
     local = pl.col(name).cast(pl.Datetime("ms"))
     # a day that begins with the end of winter time begins an hour later
     zoned = local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")

@@ -99,10 +99,11 @@ def slippage(
     not_due = _not_due(past, base, window.until)
     moves = _moves(past, first, base, undone)
     pushes = moves.filter(pl.col("_days") > 0)
-    pushes = replace(past, by_at="now" if past.by_at == "now" else "event").grouped(pushes, keys)
     currency, wanted = past.currency(lines, keys)
-    if wanted != keys:
+    if "currency" in wanted:
+        # a push stands beside the money of its deal, whatever currency the deal had by then
         pushes = pushes.join(lines.select("id", "currency"), on="id", maintain_order="left")
+    pushes = replace(past, by_at="now" if past.by_at == "now" else "event").grouped(pushes, keys)
     return past.result(
         "slippage",
         _table(lines, pushes, wanted),

@@ -95,9 +95,10 @@ def leaderboard_at_closing(past: Past, *, since: Day = None, until: Day = None) 
     )
     if past.deals:
         return told
+    is_event = past.by_at in (None, "event")
     notes = (
         *past.notes,
-        "groups as they were at the closing",
+        *(["groups as they were at the closing"] if is_event else []),
         *told.basis.notes[len(past.notes) :],
     )
     basis = replace(result.basis, as_of=past.day, notes=notes)
