@@ -103,7 +103,6 @@ class FactsLog:
                 # a few views, not one for each moment that was ever asked for
                 while len(self._events) >= _MOST_VIEWS:
                     self._events.pop(next(iter(self._events)))
-                ledger.need()
                 self._events[until, assume] = event_facts(ledger, until, assume)
             return self._events[until, assume]
 
