@@ -116,7 +116,7 @@ class Facts:
     @property
     def has_second_lives(self) -> bool:
         """Whether a deal was deleted and saved again."""
-        return self.deals is not self.lives["life"] and not self.deals.equals(self.lives["life"])
+        return not self.deals.equals(self.lives["life"])
 
     @property
     def first(self) -> int | None:

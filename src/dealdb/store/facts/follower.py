@@ -93,7 +93,8 @@ class FactsLog:
 
         Cost
         ----
-        As of ``recorded``.
+        As of ``recorded``. Where something was imported or saved with a moment of its own, and for ``"backfill"``, the
+        first time reads all fields.
         """
         with self._lock:
             ledger = self._current()

@@ -106,7 +106,7 @@ def waterfall(
     }
     # the day of a rate is that of the second end, also of what was open in between alone
     needs_all = not net and past.convert is not None
-    when = None if needs_all else _moved(**stands)
+    when = None if needs_all else _moved(*stands.values())
     deals = ends_of(past, first, names, when=when).with_columns(**stands)
     if net:
         changes = deals
@@ -150,9 +150,9 @@ def _in_groups_of_now(past: Past, frame: pl.DataFrame, keys: Sequence[str]) -> p
     return frame.with_columns(now[key].alias(side + key) for side in (BEFORE, AFTER) for key in own)
 
 
-def _moved(_x: pl.Expr, _y: pl.Expr) -> pl.Expr:
+def _moved(was: pl.Expr, now: pl.Expr) -> pl.Expr:
     """Whether a deal is open at an end, or closed since the first: the others are in no bucket."""
-    return (_x == IN) | (_y == IN) | (_y.is_in(["won", "lost"]) & (_x != _y))
+    return (was == IN) | (now == IN) | (now.is_in(["won", "lost"]) & (was != now))
 
 
 def _lines(
