@@ -117,12 +117,13 @@ def coverage(
 
 
 def _may_count(past: Past, window: Window) -> pl.Expr:
-    """Deals that a figure may count: closed in the period or the last year, or open and due or without a date."""
+    """Deals that a figure or a remark may count: closed in the period or the last year, open and due, or undated."""
     closed, day = pl.col("closed"), past.day
     is_open = kind_of(past.pipeline) == "open"
     is_due = window.holds("expected_close") | pl.col("expected_close").is_null()
     is_recent = closed.is_between(window.since, day) | (closed > day - _YEAR) & (closed <= day)
-    return pl.when(is_open).then(is_due).otherwise(is_recent.fill_null(value=False))
+    # without a date it may be of the period, which a remark says
+    return pl.when(is_open).then(is_due).otherwise(is_recent.fill_null(value=True))
 
 
 def _rate(win_rate: Number) -> Fraction:
