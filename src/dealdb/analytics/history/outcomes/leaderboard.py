@@ -54,8 +54,8 @@ def leaderboard_at_closing(past: Past, *, since: Day = None, until: Day = None) 
     """
     window = past.bounds(since, until)[2]
     keys = past.keys(_FIGURES)
-    closing = last_of_each(closing_events(past)).drop("outcome", "seq")
     state = past.state(_READS).with_columns(outcome=outcome_of(past, "stage"))
+    closing = last_of_each(closing_events(past)).drop("outcome", "seq")
     deals = past.grouped(
         # an open deal is in the group that it is in at the end
         beside(state, closing).with_columns(
