@@ -71,7 +71,7 @@ FILTERS = [None, "amount > 5", "owner = 'Ann'", pl.col("owner").is_null()]
 
 
 @given_examples(
-    25,
+    15,
     3000,
     deals=st.lists(DEAL, max_size=12),
     metric=st.sampled_from(METRICS),
@@ -139,7 +139,7 @@ def of_history(facts: Facts) -> tuple[QueryEngine, Analytics]:
 
 
 @given_examples(
-    25,
+    15,
     3000,
     history=st.integers(0, 10**6).map(drawn),
     metric=st.sampled_from(PAST),

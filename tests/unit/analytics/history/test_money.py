@@ -56,7 +56,7 @@ def analytics_of(history: History) -> Analytics:
 
 
 @given_examples(
-    40,
+    20,
     3000,
     history=st.integers(0, 10**6).map(drawn),
     figure=st.sampled_from(FIGURES),
@@ -94,7 +94,7 @@ def test_lines_add_up_to_the_figures(
 
 
 @given_examples(
-    20, 2000, history=st.integers(0, 10**6).map(drawn), by=st.sampled_from([None, "owner"])
+    10, 2000, history=st.integers(0, 10**6).map(drawn), by=st.sampled_from([None, "owner"])
 )
 def test_lines_of_a_forecast_and_of_coverage_add_up(history: History, by: str | None) -> None:
     facts = facts_of(history)
