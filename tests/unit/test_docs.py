@@ -108,7 +108,7 @@ def has_examples(name: str) -> bool:
     return ">>>" in (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text()
 
 
-@pytest.mark.parametrize("name", filter(has_examples, MODULES))
+@pytest.mark.parametrize("name", [name for name in MODULES if has_examples(name)])
 def test_the_examples_of_a_module_give_what_they_show(
     name: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -688,7 +688,7 @@ def test_demo_runs_and_touches_nothing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # to save all of them in each way takes most of the time of a demo
-    compare = demo.compare_saving
+    compare = bench.compare_saving
     monkeypatch.setattr(
         demo, "compare_saving", lambda opener, sample, **kw: compare(opener, sample[:100], **kw)
     )
