@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 
 import polars as pl
 import pytest
@@ -29,7 +30,11 @@ TRUTH = Truth(
     currencies=("EUR", "USD"),
     owners={"Ann": 1.5, "Bob": 0.7},
 )
-HISTORY = histories(2_000, 1, truth=TRUTH)
+
+
+@cache
+def made() -> History:
+    return histories(2_000, 1, truth=TRUTH)
 
 
 def mark(history: History) -> str:
@@ -37,12 +42,12 @@ def mark(history: History) -> str:
 
 
 def test_one_seed_gives_the_same_rows_everywhere() -> None:
-    assert mark(HISTORY) == mark(histories(2_000, 1, truth=TRUTH)) == "0742de70aa656279"
-    assert mark(HISTORY) != mark(histories(2_000, 2, truth=TRUTH))
+    assert mark(made()) == mark(histories(2_000, 1, truth=TRUTH)) == "0742de70aa656279"
+    assert mark(made()) != mark(histories(2_000, 2, truth=TRUTH))
 
 
 def test_each_odd_thing_happens() -> None:
-    rows = HISTORY.rows
+    rows = made().rows
     assert set(rows["op"]) == {"set", "delete", "merge"}
     assert set(rows.filter(pl.col("field") == "currency")["value"]) == {"EUR", "USD"}
     closed = rows.filter(pl.col("field") == "closed")
@@ -51,14 +56,14 @@ def test_each_odd_thing_happens() -> None:
     assert moved["len"].max() > 1  # type: ignore[operator]
     created = rows.filter(pl.col("field") == "created")
     assert created.filter(pl.col("value") > "2025-01-15").height > 0  # dirty dates
-    assert int(rows["at"].max()) < HISTORY.until  # type: ignore[arg-type]
+    assert int(rows["at"].max()) < made().until  # type: ignore[arg-type]
 
 
 def test_nothing_comes_after_a_deletion() -> None:
-    ends = HISTORY.rows.filter(pl.col("op") != "set").select("id", end="at")
-    after = HISTORY.rows.join(ends, on="id").filter(pl.col("at") > pl.col("end"))
+    ends = made().rows.filter(pl.col("op") != "set").select("id", end="at")
+    after = made().rows.join(ends, on="id").filter(pl.col("at") > pl.col("end"))
     assert after.is_empty()
-    assert HISTORY.facts.lives.height == HISTORY.rows["id"].n_unique()
+    assert made().facts.lives.height == made().rows["id"].n_unique()
 
 
 def test_deals_end_as_often_won_as_the_truth_says() -> None:

@@ -73,10 +73,12 @@ def forecast_error(world: World, *, days_before: list[int]) -> Answer:
     every = [part for parts in found.values() for part in parts]
     keys = keys_of(world.by, ((part.life.at("currency", part.at), part.amount) for part in every))
     rows: list[dict[str, Any]] = []
-    for group in in_order((group_at(part.life, keys, part.at) for part in every), keys):
+    groups = in_order((group_at(part.life, keys, part.at) for part in every), keys)
+    for group in groups if keys else [()]:
         for place in sorted(found, key=lambda each: (each[0], -each[1])):
             own = [part for part in found[place] if group_at(part.life, keys, part.at) == group]
-            if not own:
+            # without groups, a period in which nothing was due or won has its row
+            if not own and keys:
                 continue
             sums = {
                 name: sum((part.worth.get(name, ZERO) for part in own), ZERO)

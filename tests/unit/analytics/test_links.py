@@ -68,7 +68,7 @@ FILTERS = [None, "amount > 5", "owner = 'Ann'", pl.col("owner").is_null()]
 
 
 @given_examples(
-    25,
+    15,
     3000,
     deals=st.lists(DEAL, max_size=12),
     metric=st.sampled_from(METRICS),

@@ -89,8 +89,9 @@ def test_every_metric_has_lines_and_forms(run: Run) -> None:
     assert lines[2].split() == head
     assert len(lines) == 3 + 7 + 5 + 5 + 2
     assert "120,000.0 %" not in run("ramp", "--months", "3", *MARCH).out
+    answered = {command[0] for command in ANSWERS}
     for name, entry in COMMANDS.items():
-        if entry.module.startswith("past."):
+        if entry.module.startswith("past.") and name not in answered:
             told = run(*entry.example.split()[1:])
             assert told.code == 0 or "Traceback" not in told.err, name
     totals = run("forecast", *Q1, "--as-of", "2026-02-28", "--csv").err
@@ -253,6 +254,10 @@ ANSWERS = {
 }
 
 
+# a table, a grid, a list and figures of one line: the forms know no other
+IN_EVERY_FORM = {"funnel", "cohorts", "changed", "simulate"}
+
+
 def test_the_first_lines_answer_the_question(run: Run, history: DealDatabase) -> None:
     for key, amount in (("Ann", "2000.00"), ("Bob", "1000.00")):
         quota = {"period_start": "2026-01-01", "period": "quarter", "key": key, "amount": amount}
@@ -266,6 +271,8 @@ def test_the_first_lines_answer_the_question(run: Run, history: DealDatabase) ->
         # neither keys nor codes reach people
         assert "_" not in rest + told.err, command
         assert not {"true", "false"} & {*rest.split()}
+        if command[0] not in IN_EVERY_FORM:
+            continue
         page = run(*command, "--md").out
         assert " ".join(page.partition("\n\n")[0].split()) == answer
         # programs get what they always got

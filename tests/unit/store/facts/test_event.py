@@ -8,7 +8,7 @@ from typing import Any
 import hypothesis.strategies as st
 import msgpack
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
@@ -21,6 +21,7 @@ from dealdb.store.facts.saved import is_saved_alone
 from dealdb.store.facts.state import state_before
 from dealdb.store.ledger.ledger import Beginning, Ledger
 from dealdb.store.log.entry import Entry, Position
+from examples import of_profile
 
 Row = tuple[str, str | None, int, str | None, str]
 # deals are saved at this moment, and facts are imported later
@@ -130,6 +131,7 @@ RETRACTS = st.builds(
 ROWS = st.lists(FACTS | FACTS | ENDS | RETRACTS, max_size=12)
 
 
+@settings(max_examples=of_profile(0.5))
 @given(ROWS, st.data())
 def test_any_order_in_any_commits_and_twice_is_the_same(
     rows: list[Row], data: st.DataObject
@@ -158,6 +160,7 @@ SAVES = st.lists(
 )
 
 
+@settings(max_examples=of_profile(0.5))
 @given(SAVES)
 def test_without_imports_things_happened_when_they_were_recorded(
     saves: list[tuple[int, int, dict[str, str | None] | None]],
@@ -187,6 +190,7 @@ def test_without_imports_things_happened_when_they_were_recorded(
         assert state_before(happened, t).equals(state_before(recorded, t), null_equal=True)
 
 
+@settings(max_examples=of_profile(0.5))
 @given(st.lists(ROWS.filter(bool), min_size=1, max_size=4), st.integers(2, 6))
 def test_what_is_recorded_later_does_not_change_what_was_known(
     commits: list[list[Row]], known: int
