@@ -27,6 +27,7 @@ from dealdb.loader.history.sequence.statuses import with_outcomes
 from dealdb.loader.history.stages import KnownStages
 from dealdb.loader.history.stored_values import stored_values
 from dealdb.model.pipeline import Kind
+from dealdb.model.schema import Schema
 
 # columns of what is wrong with a row
 BAD = (ROW, "column", "value", "code", "message")
@@ -46,10 +47,14 @@ class FactReading:
         What is known of stages.
     zone
         Time zone of the source.
+    days
+        Zone in which a day without a time begins; ``zone`` by default.
     fields
         Fields to keep, or None.
     now_ms
         The present.
+    schema
+        Of the collection, or None.
 
     Attributes
     ----------
@@ -67,15 +72,19 @@ class FactReading:
         stages: KnownStages,
         *,
         zone: str,
+        days: str | None = None,
         fields: Collection[str] | Mapping[str, str] | None,
         now_ms: int,
+        schema: Schema | None = None,
     ) -> None:
         self._changes = changes
         self._stages = stages
         self._zone = zone
+        self._days = days
         self._kinds = dict(fields) if isinstance(fields, Mapping) else {}
         self._wanted = None if fields is None else self._named(fields)
         self._now_ms = now_ms
+        self._schema = schema
         self._bad: list[pl.DataFrame] = []
         self.outcomes: dict[str, set[Kind]] = {}
         self.unknown_stages: set[str] = set()
@@ -144,9 +153,9 @@ class FactReading:
             frame, pl.col("id").is_null() | (pl.col("id") == ""), "missing-id",
             "expected an id that is not empty", column="id",
         )  # fmt: skip
-        read = moments(frame["at"], self._zone).rename({"at": "ms"})
+        read = moments(frame["at"], self._zone, days=self._days).rename({"at": "ms"})
         frame = pl.concat([frame, read], how="horizontal")
-        begin = moments(frame["begin"], self._zone)["at"].alias("begin")
+        begin = moments(frame["begin"], self._zone, days=self._days)["at"].alias("begin")
         frame = frame.with_columns(begin)
         at, ms = pl.col("at"), pl.col("ms")
         missing = self._reject(frame, at.is_null(), "missing-moment", _MOMENT, column="at")
@@ -244,7 +253,7 @@ class FactReading:
         cells = pl.concat(
             [texts.select("field", pl.col(name).alias("text")) for name in ("value", "old")]
         ).filter(~pl.col("field").is_in((STATUS, CREATION)))
-        stored = stored_values(cells, percent=self._changes.percent)
+        stored = stored_values(cells, self._schema, percent=self._changes.percent)
         for name in ("value", "old"):
             frame = frame.join(
                 stored.rename({each: f"{name} {each}" for each in ("stored", "currency", "code", "message")}),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -105,7 +107,26 @@ def test_moments_of_python_without_a_zone_are_in_the_zone_of_the_source(db: Deal
     found = db._store.known_facts()[0].sort("id")["at"].to_list()
     noon = int(naive.replace(tzinfo=UTC).timestamp() * 1000)
     hour = 3_600_000
-    assert found == [noon - hour, noon, noon - 10 * hour - hour // 2, noon - hour]
+    # the day is that of the pipeline, which is in UTC
+    assert found == [noon - hour, noon, noon - 9 * hour - hour // 2, noon - hour]
+
+
+def test_days_begin_in_the_zone_of_the_pipeline(db: DealDatabase) -> None:
+    db.set_pipeline(replace(db.pipeline, zone="America/New_York"))
+    day = [{"id": 1, "at": "2026-04-01", "field": "stage", "value": "Lead"}]
+    assert db.history.load(day, zone="Europe/Berlin").imprecise == 1
+    db.save_deal({"id": 1, "stage": "Lead"})
+    db.save_deal({"id": 2, "created": "2026-02-01", "stage": "Demo"})
+    changed = {"deal_id": 2, "field_key": "stage_id", "old_value": "Lead", "new_value": "Demo"}
+    assert db.history.load([{**changed, "time": "2026-02-03 10:00:00"}]).new == 2
+    found = db._store.known_facts()[0].filter(field="stage").sort("at")
+    begins = [datetime.fromtimestamp(at / 1000, UTC).isoformat() for at in found["at"]]
+    assert begins == [
+        "2026-02-01T05:00:00+00:00", "2026-02-03T10:00:00+00:00", "2026-04-01T04:00:00+00:00",
+    ]  # fmt: skip
+    # in UTC it would be the evening of the day before
+    assert db.as_of("2026-03-31", time="event").get_deal(1) is None
+    assert db.as_of("2026-04-01", time="event").get_deal(1) == {"id": "1", "stage": "Lead"}
 
 
 def test_a_plain_table_may_lack_values_and_be_called_by_a_label(db: DealDatabase) -> None:
@@ -124,6 +145,41 @@ def test_a_plain_table_may_lack_values_and_be_called_by_a_label(db: DealDatabase
     view = db.as_of("2026-01-14", time="event").get_deal(1)
     assert view is not None
     assert view["score"] == 8
+
+
+@pytest.mark.parametrize("form", ["json", "choices", "list"])
+def test_lists_are_read_as_a_load_reads_them(db: DealDatabase, tmp_path: Path, form: str) -> None:
+    db.save_deal({"id": 1, "tags": ["now"], "hot": True})
+    told = {"json": '["a", "b"]', "choices": "a; b", "list": ["a", "b"]}[form]
+    changes = [("2026-01-05", told), ("2026-01-06", "c"), ("2026-01-07", None)]
+    long = [{"id": 1, "at": at, "field": "tags", "value": value} for at, value in changes]
+    yes = {"id": 1, "at": "2026-01-06", "field": "hot", "value": "no"}
+    bad = [{"id": 1, "at": "2026-01-08", "field": name, "value": "{x"} for name in ("tags", "hot")]
+    path = tmp_path / "facts.jsonl"
+    path.write_text("\n".join(map(json.dumps, [*long, yes, *bad])))
+    report = db.history.load(path, rejects=tmp_path / "bad.csv")
+    assert (report.new, report.reasons) == (4, {"tags: not-a-list": 1, "hot: not-a-bool": 1})
+    rejected = (tmp_path / "bad.csv").read_text()
+    assert [word in rejected for word in ("not-a-list", "not-a-bool")] == [True, True]
+    # the same in other forms is known already
+    wide = [{"id": 1, "at": at, "tags": value} for at, value in changes]
+    for rows in (long, wide):
+        assert db.history.load(rows).new == 0
+    versions = [
+        {"value": value or "", "timestamp": f"{at}T09:00:00.000Z"}
+        for at, value in (("2026-02-05", "p;q"), *changes[2:])
+    ]
+    hubspot = [{"id": "1", "propertiesWithHistory": {"tags": versions}}]
+    assert db.history.load(hubspot).rejected == 0
+    days = ("2026-01-05", "2026-01-06", "2026-01-07", "2026-02-05")
+    views: list[dict[str, Any]] = [db.as_of(day, time="event").get_deal(1) or {} for day in days]
+    assert [view.get("tags") for view in views] == [["a", "b"], ["c"], None, ["p", "q"]]
+    assert views[1]["hot"] is False
+    # as the load of the same cells does
+    db.loader.load([{"id": 2, "tags": told}], bar=False)
+    loaded = db.get_deal(2)
+    assert loaded is not None
+    assert loaded["tags"] == ["a", "b"]
 
 
 def merge(loser: str, survivor: str) -> dict[str, Any]:
