@@ -1,0 +1,1 @@
+"""Charts as SVG: one element for a page, or a file."""

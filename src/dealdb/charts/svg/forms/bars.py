@@ -1,0 +1,179 @@
+"""Bars across, each with its label at the side and its value at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from itertools import groupby, pairwise
+from operator import add, itemgetter
+
+from dealdb.charts.svg.colours import colour, of_series
+from dealdb.charts.svg.elements import Svg, element, moved
+from dealdb.charts.svg.forms.labels import CAPTION, caption, side_label, side_width
+from dealdb.charts.svg.lettering import TEXT, lettered, width_in_pixels
+from dealdb.charts.svg.pen import Drawn, Pen, Row
+from dealdb.charts.svg.scales import Scale
+from dealdb.charts.wording import NO_VALUE, label_text, place_of, short_text
+
+MOST_BARS = 40
+_ROW, _BAR, _GAP = 24.0, 15.0, 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    """The parts of one bar, from zero on; ``text`` stands at its end."""
+
+    label: str
+    parts: Sequence[tuple[Row, float, float]]
+    rows: Sequence[Row]
+    text: str
+
+    @property
+    def reach(self) -> list[float]:
+        """How far it and its signs go, to both sides."""
+        signs = [place_of(row.get(name)) for row in self.rows for name in ("low", "high", "target")]
+        ends = [place for _, *both in self.parts for place in both]
+        return [0.0, *ends, *(place for place in signs if place is not None)]
+
+    @property
+    def is_negative(self) -> bool:
+        """Whether it goes to the left alone."""
+        return (
+            min(self.reach) < 0 and max(end for _, *both in self.parts for end in (*both, 0.0)) <= 0
+        )
+
+
+def bars(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
+    """The bars of a panel."""
+    every = _bars_of(pen, rows)
+    shown = every[:MOST_BARS]
+    named = _colours(pen, rows)
+    legend = pen.legend(list(named.items()), width) if len(named) > 1 else Drawn(0, [])
+    side = side_width([bar.label for bar in shown], width)
+    room = max((width_in_pixels(bar.text) for bar in shown), default=0.0) + _GAP
+    left = side + (room if any(bar.is_negative for bar in shown) else 0.0)
+    right = width - (room if not all(bar.is_negative for bar in shown) else 0.0)
+    scale = Scale.over([place for bar in shown for place in bar.reach], left, right)
+    top = legend.height + CAPTION
+    middles = _middles([bar.label for bar in shown], top)
+    parts = [*legend.parts, moved([caption(pen.chart.y, side)], 0, legend.height)]
+    parts += _labels([bar.label for bar in shown], middles, side)
+    for bar, middle in zip(shown, middles, strict=True):
+        parts += _drawn(pen, bar, scale, middle, named)
+    height = middles[-1] + _ROW / 2
+    zero = scale.place(0)
+    parts.append(element("line", x1=zero, x2=zero, y1=top, y2=height, stroke=colour("line")))
+    left_out = len(every) - len(shown)
+    notes = [f"{left_out:,} more of {len(every):,} bars are not drawn"] if left_out else []
+    return Drawn(height, parts, notes)
+
+
+def _middles(labels: Sequence[str], top: float) -> list[float]:
+    """Where the bars are; those of one label are nearer to each other than to others."""
+    found = [top + _ROW / 2]
+    for before, label in pairwise(labels):
+        found.append(found[-1] + (_BAR + 2 if label == before else _ROW))
+    return found
+
+
+def _labels(labels: Sequence[str], middles: Sequence[float], side: float) -> list[Svg]:
+    """A label beside its bar, or beside the middle of its bars."""
+    found = []
+    for label, group in groupby(zip(labels, middles, strict=True), key=itemgetter(0)):
+        places = [middle for _, middle in group]
+        found.append(side_label(label, side, sum(places) / len(places)))
+    return found
+
+
+def _bars_of(pen: Pen, rows: Sequence[Row]) -> list[_Bar]:
+    groups: dict[object, list[Row]] = {}
+    for number, row in enumerate(rows):
+        # each row is a bar of its own, unless it is a part of one
+        key = (row["label"], row.get("series")) if "part" in row else number
+        groups.setdefault(key, []).append(row)
+    return [_bar_of(pen, group) for group in groups.values()]
+
+
+def _bar_of(pen: Pen, rows: Sequence[Row]) -> _Bar:
+    parts, ends = [], {True: 0.0, False: 0.0}
+    for row in rows:
+        value = place_of(row["value"])
+        if value is not None:
+            start = ends[value > 0]
+            ends[value > 0] = _finite(start + value)
+            parts.append((row, start, ends[value > 0]))
+    values = [row["value"] for row, *_ in parts]
+    # exact: decimals are added as decimals
+    text = short_text(reduce(add, values), pen.chart.y, pen.locale) if values else NO_VALUE
+    return _Bar(label_text(rows[0]["label"], pen.locale), parts, rows, text)
+
+
+def _finite(value: float) -> float:
+    return min(max(value, -1.7e308), 1.7e308)
+
+
+def _colours(pen: Pen, rows: Sequence[Row]) -> dict[str | None, str]:
+    """Colours by part or series, in the order of all marks, so that they are the same in each panel."""
+    name = "part" if rows and "part" in rows[0] else "series"
+    if not rows or name not in rows[0]:
+        return {None: of_series(0)}
+    order = pen.chart.marks[name].unique(maintain_order=True).to_list()
+    return {each: of_series(number) for number, each in enumerate(order)}
+
+
+def _drawn(
+    pen: Pen, bar: _Bar, scale: Scale, middle: float, named: dict[str | None, str]
+) -> list[Svg]:
+    found = []
+    drawn = {id(row): (start, end) for row, start, end in bar.parts}
+    for row in bar.rows:
+        start, end = (scale.place(place) for place in drawn.get(id(row), (0.0, 0.0)))
+        fill = named.get(row.get("part", row.get("series")), of_series(0))
+        shape = element(
+            "rect",
+            class_="bar",
+            x=min(start, end),
+            y=middle - _BAR / 2,
+            width=abs(end - start),
+            height=_BAR,
+            rx=1.5,
+            fill=fill,
+        )
+        text = [_end_text(bar, scale, middle)] if row is bar.rows[-1] else []
+        found.append(pen.mark(row, shape, *_signs(row, scale, middle), *text))
+    return found
+
+
+def _end_text(bar: _Bar, scale: Scale, middle: float) -> Svg:
+    if bar.is_negative:
+        x, anchor = scale.place(min(bar.reach)) - _GAP, "end"
+    else:
+        x, anchor = scale.place(max(bar.reach)) + _GAP, None
+    return lettered(bar.text, x, middle + TEXT * 0.35, anchor=anchor)
+
+
+def _signs(row: Row, scale: Scale, middle: float) -> list[Svg]:
+    """A tick for the target, a whisker for the range."""
+    found = []
+    low, high, target = (place_of(row.get(name)) for name in ("low", "high", "target"))
+    if low is not None and high is not None:
+        start, end = scale.place(low), scale.place(high)
+        cap = f"M{start:.2f} {middle - 4:.2f}V{middle + 4:.2f}M{end:.2f} {middle - 4:.2f}V{middle + 4:.2f}"
+        line = f"M{start:.2f} {middle:.2f}H{end:.2f}"
+        found.append(element("path", class_="whisker", d=line + cap, stroke="currentColor"))
+    if target is not None:
+        x = scale.place(target)
+        found.append(
+            element(
+                "line",
+                class_="target",
+                x1=x,
+                x2=x,
+                y1=middle - _ROW / 2 + 1,
+                y2=middle + _ROW / 2 - 1,
+                stroke="currentColor",
+                stroke_width=2.5,
+            )
+        )
+    return found

@@ -1,0 +1,58 @@
+"""Labels at the side of bars, and the room that they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dealdb.charts.chart import Axis, Unit
+from dealdb.charts.svg.elements import Svg
+from dealdb.charts.svg.lettering import SMALL, SOFT, TEXT, lettered, shortened, width_in_pixels
+
+# of the width, for labels at most
+_MOST = 0.36
+GAP = 8.0
+# the height of a line above the bars
+CAPTION = 18.0
+
+
+def side_width(labels: Sequence[str], width: float) -> float:
+    """
+    The room that labels take at the side, with the gap behind them.
+
+    Examples
+    --------
+    >>> side_width(["Ann"], 400) < side_width(["Meridian Logistics"] * 9, 400) <= 400
+    True
+    """
+    # of a text of 10,000 characters, the first ones are enough to fill the room
+    wanted = max((width_in_pixels(label[:200]) for label in labels), default=0.0)
+    return min(wanted, width * _MOST) + GAP
+
+
+def side_label(label: str, side: float, middle: float) -> Svg:
+    """A label that ends at the side, with its whole text where it is cut."""
+    text = shortened(label, side - GAP, TEXT)
+    return lettered(text, side - GAP, middle + TEXT * 0.35, anchor="end", whole=label)
+
+
+def axis_title(axis: Axis, unit: str = "") -> str:
+    """
+    The title of an axis with what its numbers are counted in.
+
+    Examples
+    --------
+    >>> axis_title(Axis(title="value", unit=Unit.MONEY, currency="EUR"), "m")
+    'value, EUR m'
+    """
+    words = [
+        axis.currency or "",
+        unit,
+        "days" if axis.unit is Unit.DAYS and axis.title != "days" else "",
+    ]
+    counted = " ".join(word for word in words if word)
+    return f"{axis.title}, {counted}" if counted and axis.title else axis.title or counted
+
+
+def caption(axis: Axis, x: float) -> Svg:
+    """What the values of bars are, to stand above them."""
+    return lettered(axis_title(axis), x, 11, size=SMALL, fill=SOFT)

@@ -1,0 +1,81 @@
+"""What takes a value from its start to its end: bars that float, one below the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dealdb.charts.svg.colours import colour
+from dealdb.charts.svg.elements import element
+from dealdb.charts.svg.forms.labels import CAPTION, caption, side_label, side_width
+from dealdb.charts.svg.lettering import TEXT, lettered, width_in_pixels
+from dealdb.charts.svg.pen import Drawn, Pen, Row
+from dealdb.charts.svg.scales import Scale
+from dealdb.charts.wording import NO_VALUE, label_text, place_of, short_text, signed
+
+_ROW, _BAR, _GAP = 26.0, 16.0, 5.0
+
+
+def waterfall(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
+    """The bars of a panel; a line leads from the end of each to the next."""
+    labels = [label_text(row["label"], pen.locale) for row in rows]
+    texts = [_text(pen, row) for row in rows]
+    side = side_width(labels, width)
+    ends = [_ends(row) for row in rows]
+    room = max(map(width_in_pixels, texts), default=0.0) + _GAP
+    scale = Scale.over([place for pair in ends for place in pair], side, width - room)
+    zero = scale.place(0)
+    top = CAPTION
+    height = top + len(rows) * _ROW
+    ground = element("line", x1=zero, x2=zero, y1=top, y2=height, stroke=colour("line"))
+    parts = [caption(pen.chart.y, side), ground]
+    for number, (row, label, text) in enumerate(zip(rows, labels, texts, strict=True)):
+        middle = top + number * _ROW + _ROW / 2
+        start, end = map(scale.place, ends[number])
+        shape = element(
+            "rect",
+            class_="bar",
+            x=min(start, end),
+            y=middle - _BAR / 2,
+            width=abs(end - start),
+            height=_BAR,
+            rx=1.5,
+            fill=colour(_kind(row)),
+        )
+        said = lettered(
+            text,
+            max(start, end) + _GAP,
+            middle + TEXT * 0.35,
+            bold=bool(row["is_total"]),
+        )
+        parts += [side_label(label, side, middle), pen.mark(row, shape, said)]
+        if number + 1 < len(rows):
+            parts.append(
+                element(
+                    "line",
+                    x1=end,
+                    x2=end,
+                    y1=middle + _BAR / 2,
+                    y2=middle + _ROW - _BAR / 2,
+                    stroke=colour("total"),
+                )
+            )
+    return Drawn(height, parts)
+
+
+def _ends(row: Row) -> tuple[float, float]:
+    start = 0.0 if row["is_total"] else place_of(row["start"]) or 0.0
+    end = place_of(row["end"])
+    return start, start if end is None else end
+
+
+def _kind(row: Row) -> str:
+    if row["is_total"]:
+        return "total"
+    return "up" if (place_of(row["value"]) or 0) >= 0 else "down"
+
+
+def _text(pen: Pen, row: Row) -> str:
+    if row["value"] is None:
+        return NO_VALUE
+    told = short_text if row["is_total"] else signed
+    return told(row["value"], pen.chart.y, pen.locale)
