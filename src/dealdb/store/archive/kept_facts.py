@@ -118,7 +118,7 @@ class KeptFacts:
                     for name, schema in schemas.items()
                 }
         except StoreDamaged as problem:
-            logger.warning("%s: %s", problem, problem.__cause__)
+            logger.warning("%s: %s", problem, problem.__cause__ or "the log is read instead")
             return None
 
     def _distinct(self, names: Collection[str]) -> list[str]:

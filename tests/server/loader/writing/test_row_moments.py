@@ -193,6 +193,20 @@ def test_a_row_that_changes_nothing_says_since_when_it_was_so(db: DealDatabase) 
     assert moments_of(db) == [("1", "01-08", "Demo")]
 
 
+def test_what_was_so_again_stands_behind_what_is_new_before_it(db: DealDatabase) -> None:
+    db.set_pipeline(PIPELINE)
+    db.save_deal({"id": "1", "stage": "Demo"}, at="2026-01-02")
+    told = [("Lead", 20), ("Lead", 5), ("Demo", 21), ("Demo", 10)]
+    rows = [{"id": "1", "stage": stage, "since": f"2026-01-{day:02}"} for stage, day in told]
+    report = db.loader.load(rows, at="since", mapping={"since": None}, bar=False)
+    # the first and the third row change the deal; what the last one says was known until the second one came
+    assert (report.updated, report.unchanged) == (2, 2)
+    days = [(day, stage) for _, day, stage in moments_of(db)]
+    assert days == [
+        ("01-02", "Demo"), ("01-05", "Lead"), ("01-10", "Demo"), ("01-20", "Lead"), ("01-21", "Demo"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_rows_in_any_order_say_what_saves_would_say(
     db: DealDatabase, server: Server, seed: int
