@@ -11,6 +11,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from dealdb.connection import Link, RedisConnection
 from servers import BINARIES, Server
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -95,6 +96,14 @@ def server(shared_server: Server) -> Server:
         client.flushall()
         client.script_flush()
     return shared_server
+
+
+@pytest.fixture
+def link(server: Server) -> Iterator[Link]:
+    """A way to the session's server."""
+    with RedisConnection() as connection:
+        connection.connect(unix_socket=server.socket)
+        yield connection.link()
 
 
 @pytest.fixture

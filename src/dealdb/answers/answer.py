@@ -39,6 +39,7 @@ def answer_of(result: MetricResult, options: Mapping[str, Any]) -> str | None:
     """
     if result.name not in _ANSWERS:
         return None
-    if options.get("deals"):
+    # an outlook for each deal adds up to nothing
+    if options.get("deals") and result.name != "time_to_close":
         return _LINES if len(result) else "No deal adds to these figures."
     return _ANSWERS[result.name](AskedMetric(result, options))

@@ -129,7 +129,9 @@ class DataLoader:
         at
             Column that says since when each row is so: what a row changes counts from there on, as with
             ``save_deal(at=...)``, in the order of the rows. A day is its beginning in the pipeline's zone, a time
-            without a zone UTC. The column is loaded as any other; ``mapping={column: None}`` leaves it out.
+            without a zone UTC. A row that changes nothing still says so where something else was known of its moment,
+            which then costs as much as a first metric on history. The column is loaded as any other;
+            ``mapping={column: None}`` leaves it out.
         stages
             Table of stages, as a path or anything else that can be loaded: what the stage ids in the source are
             called, their order, probability and outcome. The pipeline takes them from it.

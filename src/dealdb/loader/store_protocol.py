@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
 import polars as pl
 
@@ -16,6 +16,9 @@ from dealdb.store.commit.durability import Durability
 from dealdb.store.commit.load_notes import Marked
 from dealdb.store.live.during_load import Settling
 from dealdb.store.log.entry import Position
+
+if TYPE_CHECKING:
+    from dealdb.store.facts.facts import Facts
 
 
 class _WithFrame(Protocol):
@@ -63,6 +66,23 @@ class KeepsTexts(Protocol):
 
     def forget_query(self, name: str) -> bool:
         """Remove one; whether there was one."""
+        ...
+
+
+@runtime_checkable
+class RecordsFacts(Protocol):
+    """Where what was so before is recorded."""
+
+    def event_facts(self, *, assume: Literal["none"]) -> Facts:
+        """What was so, as it happened."""
+        ...
+
+    def known_facts(self) -> tuple[pl.DataFrame, pl.Series]:
+        """Facts that were recorded as such, and ids of deals that there ever were."""
+        ...
+
+    def record(self, facts: pl.DataFrame, fields: Iterable[Field], stages: Iterable[str]) -> int:
+        """Write facts, which change no deal."""
         ...
 
 

@@ -17,6 +17,7 @@ import redis
 from cli_runs import Run, run_fixture  # noqa: F401 a fixture
 from dealdb import DealDatabase, QueryError, SchemaError, StoreDamaged
 from dealdb.store.tables import table as kept
+from faults.proxy import Proxy
 from servers import Server
 
 JANUARY = {"date": "2026-01-01", "currency": "USD", "rate": "0.90"}
@@ -198,6 +199,18 @@ def test_an_answer_that_is_lost_doubles_nothing(db: DealDatabase) -> None:
     table.change(change)
     assert table.read().rows.height == 1
     assert len(table.read().known) == 1
+
+
+def test_a_change_whose_answer_was_lost_is_counted(server: Server) -> None:
+    with Proxy(server.port) as proxy, DealDatabase(port=proxy.port) as db:
+        db.rates.load([JANUARY])
+        proxy.fault("lose_reply", matching=b'{"version":1,"known":[')
+        report = db.rates.load([JANUARY, MARCH])
+        assert (report.added, report.unchanged) == (1, 1)
+        proxy.fault("lose_reply", matching=b'{"version":1,"known":[')
+        assert db.rates.delete(currency="USD") == 2
+        assert db.rates.frame().is_empty()
+        assert len(db._table("rates", ["date", "currency", "rate"]).read().known) == 3
 
 
 def test_there_is_a_limit(db: DealDatabase, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from dealdb.connection import Link, RedisConnection
+from dealdb.connection import Link
 from dealdb.store import Store
 from dealdb.store.archive.manifest import Manifest, read_manifest
 from dealdb.store.checkpoint.write import write_checkpoint
@@ -27,14 +27,6 @@ class Line(NamedTuple):
     level: str
     source: str
     text: str
-
-
-@pytest.fixture
-def link(server: Server) -> Iterator[Link]:
-    connection = RedisConnection()
-    connection.connect(unix_socket=server.socket)
-    yield connection.link()
-    connection.close()
 
 
 @pytest.fixture

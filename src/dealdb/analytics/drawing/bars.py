@@ -179,7 +179,9 @@ def drawn(table: FigureTable, form: BarForm) -> Chart:
         role, x = Groups.PANEL, Axis(title=title, unit=Unit.LABEL)
         extra["label"] = table.texts([form.label])
     if form.parts is None:
-        marks = table.marks(role, form.whole, value=pl.col(form.value), **extra)
+        marks = table.marks(
+            role, form.whole, is_money=form.unit is Unit.MONEY, value=pl.col(form.value), **extra
+        )
     else:
         layers = [
             table.marks(role, form.whole, value=pl.col(column), part=pl.lit(name), **extra)

@@ -200,19 +200,21 @@ class Past:
         Lines with the columns of their groups: at the moment ``at`` of the line, at ``as_of``, or now.
 
         Lines have ``life``, and ``at`` where groups are those of an event; ``by_at`` is what the metric does by itself.
+        A line of no event has the group at ``as_of``.
         """
         by_at = self.by_at or by_at
         missing = [key for key in keys if key not in lines.columns]
         if not missing:
             return lines
-        if by_at == "event":
+        if by_at == "event" and "at" in lines.columns:
+            lines_at = lines.select("life", pl.col("at").fill_null(self.moment - 1))
             ids = self.facts.lives["id"].gather(lines["life"])
             values = [
-                (ids if key == "id" else values_until(self.facts.of(key), lines)).alias(key)
+                (ids if key == "id" else values_until(self.facts.of(key), lines_at)).alias(key)
                 for key in missing
             ]
             return lines.with_columns(values)
-        moment = self.moment if by_at == "end" else self._now
+        moment = self._now if by_at == "now" else self.moment
         found = last_values(self.facts, moment, missing).select("life", *missing)
         return beside(lines, found)
 

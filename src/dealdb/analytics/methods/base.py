@@ -12,6 +12,7 @@ from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.history.past import Compile, Moment, Past, Where
 from dealdb.analytics.options import By, Day, as_of_day, choice, day_of
 from dealdb.errors import QueryError
+from dealdb.model.names import unknown
 from dealdb.store.facts.facts import Facts
 from dealdb.store.replica.snapshot import Snapshot
 
@@ -117,6 +118,9 @@ class HistoryMethods:
         """The past that was asked for; without ``money`` there is none to convert."""
         if self._compile is None:
             raise _without_history()
+        # nothing else looks at the names: one that is misspelt would do nothing
+        for name in set(options) - set(PastOptions.__annotations__):
+            raise QueryError(unknown("option", name, PastOptions.__annotations__))
         if not money and options.get("to") is not None:
             msg = "to converts money, and this metric has none: leave it out"
             raise QueryError(msg)

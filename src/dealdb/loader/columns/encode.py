@@ -11,6 +11,7 @@ from dealdb.errors import LoadError
 from dealdb.loader.cells.column_profile import without_nothing
 from dealdb.loader.cells.currencies import currency_name
 from dealdb.loader.cells.dates import dates, datetimes
+from dealdb.loader.cells.lists import list_texts
 from dealdb.loader.cells.numbers import (
     by_unique,
     decimals,
@@ -29,7 +30,6 @@ from dealdb.loader.columns.deal_ids import id_texts
 from dealdb.loader.columns.headers import CLOSE_DATE
 from dealdb.loader.columns.money import in_units, name_currencies
 from dealdb.loader.columns.plan import ColumnPlan, Plan, text_cells
-from dealdb.model.columns import decode_column, encode_column
 from dealdb.model.schema import (
     DEFAULT_SCALE,
     MAX_SCALE,
@@ -53,7 +53,7 @@ _EXPECTED: dict[FieldType, tuple[str, str]] = {
     FieldType.BOOL: ("not-a-bool", "true or false"),
     FieldType.DATE: ("not-a-date", "a date such as 2026-01-31"),
     FieldType.DATETIME: ("not-a-datetime", "a date and time such as 2026-01-31T09:30:00Z"),
-    FieldType.LIST: ("not-a-list", 'a list of texts such as ["renewal","EMEA"]'),
+    FieldType.LIST: ("not-a-list", 'a list of texts such as ["renewal","EMEA"] or renewal;EMEA'),
 }
 _NO_ID = ("missing-id", "an id that is not empty")
 _ROUNDED_ID = (
@@ -315,7 +315,7 @@ def _typed(cells: pl.Series, column: ColumnPlan, *, is_encoded: bool) -> tuple[p
         case FieldType.DATE:
             return dates(cells, column.order, seconds=column.seconds)
         case FieldType.LIST:
-            return encode_column(decode_column(cells, column.field), column.field), 0
+            return list_texts(cells), 0
     return datetimes(cells, column.order, seconds=column.seconds), 0
 
 

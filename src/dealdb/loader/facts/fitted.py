@@ -21,6 +21,8 @@ _DAY_MS = 86_400_000
 # values since the creation of a deal that nobody knows the day of
 _NO_CREATION = "no-creation-date"
 _MISFIT = "does-not-fit"
+# of a number for which every field has room
+_WHOLE = "[1-9][0-9]{0,15}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,13 @@ def read_fitted(
         As of ``read_facts``.
     """
     read = read_facts(
-        source, format=form, stages=stages, zone=zone, pipeline=pipeline, rejects=rejects
+        source,
+        format=form,
+        stages=stages,
+        zone=zone,
+        pipeline=pipeline,
+        schema=schema,
+        rejects=rejects,
     )
     openings, n_undated = _dated(read.openings, created) if read.openings.height else (None, 0)
     found = read.frame if openings is None else pl.concat([openings, read.frame])
@@ -134,17 +142,37 @@ def _dated(openings: pl.DataFrame, created: Callable[[], pl.DataFrame]) -> tuple
 
 def _fitted_values(table: pl.DataFrame, schema: Schema) -> tuple[pl.DataFrame, list[Field]]:
     """The text that the store keeps for each value of a field, null where it doesn't fit; and the fields needed."""
-    fields: dict[str, Field] = {}
-    texts: list[str | None] = []
     of_field = pl.col("field").is_not_null() & pl.col("value").is_not_null()
     pairs = table.filter(of_field).select("field", "value").unique(maintain_order=True)
-    for name, value in pairs.iter_rows():
+    parts, fields = [pairs.with_columns(text="value").clear()], []
+    for name, values in pairs.group_by("field", maintain_order=True):
+        field = schema.get(str(name[0])) or Field(str(name[0]), FieldType.TEXT)
+        texts, wide = _fitted(values["value"], field)
+        parts.append(values.with_columns(texts.alias("text")))
+        if texts.null_count() < texts.len():
+            fields.append(wide)
+    return pl.concat(parts), fields
+
+
+def _fitted(values: pl.Series, field: Field) -> tuple[pl.Series, Field]:
+    """Texts of different values of a field, and the field as wide as they need it."""
+    if field.type is FieldType.TEXT:
+        return values, field
+    others = (~_are_as_kept(values, field)).arg_true()
+    texts: list[str | None] = []
+    for value in values.gather(others):
         try:
-            field = fields.get(name) or schema.get(name) or Field(name, FieldType.TEXT)
             wide = widened(field, value)
             texts.append(encode(value, wide))
-            fields[name] = wide
+            field = wide
         except SchemaError:
             texts.append(None)
-    found = pairs.with_columns(pl.Series("text", texts, dtype=pl.String))
-    return found, list(fields.values())
+    return values.scatter(others, pl.Series(texts, dtype=pl.String)), field
+
+
+def _are_as_kept(values: pl.Series, field: Field) -> pl.Series:
+    """Which values are the very texts that the store keeps: of amounts nearly all, which need no look at each."""
+    if field.type is not FieldType.DECIMAL or field.name == "probability" or not field.scale:
+        return pl.repeat(False, values.len(), eager=True)  # noqa: FBT003  # values
+    fraction = rf"\.[0-9]{{0,{field.scale - 1}}}[1-9]"
+    return values.str.contains(rf"^(?:0|-?{_WHOLE}|-?(?:0|{_WHOLE}){fraction})$")

@@ -15,8 +15,9 @@ from dealdb.loader.columns.stage_flags import told
 from dealdb.loader.facts.fitted import FittedFacts, read_fitted
 from dealdb.loader.facts.history_report import HistoryReport
 from dealdb.loader.facts.retold import retold
+from dealdb.loader.store_protocol import RecordsFacts
 from dealdb.model.pipeline import Kind, Pipeline
-from dealdb.model.schema import Field, Schema
+from dealdb.model.schema import Schema
 from dealdb.store.replica.snapshot import Snapshot
 
 _SAME = ["id", "field", "at", "value", "op", "key"]
@@ -25,7 +26,7 @@ PROGRAMS = ("hubspot", "salesforce", "pipedrive")
 _KEYED = ["id", "field", "source", "key"]
 
 
-class FactStore(Protocol):
+class FactStore(RecordsFacts, Protocol):
     """What a load of history needs of a store."""
 
     def schema(self) -> Schema:
@@ -40,20 +41,12 @@ class FactStore(Protocol):
         """The deals as they are."""
         ...
 
-    def known_facts(self) -> tuple[pl.DataFrame, pl.Series]:
-        """Facts that were imported, and ids of deals that there ever were."""
-        ...
-
     def cover_stages(self, names: Iterable[str]) -> Pipeline:
         """Give stages that are new a meaning by their names."""
         ...
 
     def set_pipeline(self, pipeline: Pipeline) -> None:
         """Replace the stages."""
-        ...
-
-    def record(self, facts: pl.DataFrame, fields: Iterable[Field], stages: Iterable[str]) -> int:
-        """Write facts."""
         ...
 
     def spans(self) -> pl.DataFrame:

@@ -20,6 +20,7 @@ from dealdb.loader.history.sequence.order import placed
 from dealdb.loader.history.stages import KnownStages
 from dealdb.loader.rejects import RejectsFile, places_for
 from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Schema
 
 
 def read_facts(
@@ -31,6 +32,7 @@ def read_facts(
     fields: Collection[str] | Mapping[str, str] | None = None,
     mapping: Mapping[str, str | None] | None = None,
     pipeline: Pipeline | None = None,
+    schema: Schema | None = None,
     rejects: str | Path | bool = True,
     now_ms: int | None = None,
 ) -> FactsRead:
@@ -57,6 +59,8 @@ def read_facts(
         Field by name in the source; None as a field leaves it out.
     pipeline
         Stages of the collection: which of them are won or lost decides what a close date is.
+    schema
+        Fields of the collection: values of those that have lists or truth values are read as a load reads them.
     rejects
         Where rejected rows go, as for loads: a path, True for the working directory, False for none. A source that is
         no file has no default place.
@@ -98,6 +102,7 @@ def read_facts(
             zone=zone,
             fields=fields,
             now_ms=time.time_ns() // 1_000_000 if now_ms is None else now_ms,
+            schema=schema,
         )
         facts = reading.facts()
         bad = [*table.rejects, *_rejects(table, reading.bad())]

@@ -27,6 +27,7 @@ from dealdb.loader.history.sequence.statuses import with_outcomes
 from dealdb.loader.history.stages import KnownStages
 from dealdb.loader.history.stored_values import stored_values
 from dealdb.model.pipeline import Kind
+from dealdb.model.schema import Schema
 
 # columns of what is wrong with a row
 BAD = (ROW, "column", "value", "code", "message")
@@ -50,6 +51,8 @@ class FactReading:
         Fields to keep, or None.
     now_ms
         The present.
+    schema
+        Of the collection, or None.
 
     Attributes
     ----------
@@ -69,6 +72,7 @@ class FactReading:
         zone: str,
         fields: Collection[str] | Mapping[str, str] | None,
         now_ms: int,
+        schema: Schema | None = None,
     ) -> None:
         self._changes = changes
         self._stages = stages
@@ -76,6 +80,7 @@ class FactReading:
         self._kinds = dict(fields) if isinstance(fields, Mapping) else {}
         self._wanted = None if fields is None else self._named(fields)
         self._now_ms = now_ms
+        self._schema = schema
         self._bad: list[pl.DataFrame] = []
         self.outcomes: dict[str, set[Kind]] = {}
         self.unknown_stages: set[str] = set()
@@ -244,7 +249,7 @@ class FactReading:
         cells = pl.concat(
             [texts.select("field", pl.col(name).alias("text")) for name in ("value", "old")]
         ).filter(~pl.col("field").is_in((STATUS, CREATION)))
-        stored = stored_values(cells, percent=self._changes.percent)
+        stored = stored_values(cells, self._schema, percent=self._changes.percent)
         for name in ("value", "old"):
             frame = frame.join(
                 stored.rename({each: f"{name} {each}" for each in ("stored", "currency", "code", "message")}),

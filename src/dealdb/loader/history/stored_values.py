@@ -13,6 +13,8 @@ from dealdb.loader.load_options import ColumnOptions
 from dealdb.model.schema import Field, FieldType, Schema
 
 _ROW = "\0row"
+# types of which each cell says by itself what it is, whatever the others are
+_READ_ALONE = (FieldType.LIST, FieldType.BOOL)
 _TYPES: dict[str, pl.DataType] = {
     "field": pl.String(),
     "text": pl.String(),
@@ -23,7 +25,9 @@ _TYPES: dict[str, pl.DataType] = {
 }
 
 
-def stored_values(cells: pl.DataFrame, *, percent: bool = False) -> pl.DataFrame:
+def stored_values(
+    cells: pl.DataFrame, schema: Schema | None = None, *, percent: bool = False
+) -> pl.DataFrame:
     """
     What the store keeps for the different texts of each field.
 
@@ -31,6 +35,8 @@ def stored_values(cells: pl.DataFrame, *, percent: bool = False) -> pl.DataFrame
     ----------
     cells
         Columns ``field`` and ``text``.
+    schema
+        Of the collection, for the fields besides the standard ones that have lists or truth values; None for none.
     percent
         Whether probabilities count to 100, whatever they are.
 
@@ -53,15 +59,21 @@ def stored_values(cells: pl.DataFrame, *, percent: bool = False) -> pl.DataFrame
     """
     pairs = cells.drop_nulls().unique().sort("field", "text")
     parts = [
-        _of_field(name, part["text"], percent=percent)
+        _of_field(name, _known_field(name, schema), part["text"], percent=percent)
         for (name,), part in pairs.group_by("field", maintain_order=True)
         if isinstance(name, str)
     ]
     return pl.concat([pl.DataFrame(schema=_TYPES), *parts], how="diagonal")
 
 
-def _of_field(name: str, texts: pl.Series, *, percent: bool) -> pl.DataFrame:
+def _known_field(name: str, schema: Schema | None) -> Field | None:
+    """Field whose cells are read as a load would; None where they stay as they are."""
     field = Schema.standard().by_name.get("expected_close" if name == CLOSE_DATE else name)
+    own = schema.get(name) if schema else None
+    return own if own and field is None and own.type in _READ_ALONE else field
+
+
+def _of_field(name: str, field: Field | None, texts: pl.Series, *, percent: bool) -> pl.DataFrame:
     found = pl.DataFrame({"field": [name], "text": texts.implode()}).explode("text")
     is_text = field is None or (field.type is FieldType.TEXT and field.name != "currency")
     if field is None or is_text:
@@ -79,7 +91,8 @@ def _loaded(field: Field, texts: pl.Series) -> pl.DataFrame:
         locate=lambda wanted: [RowPlace(row, "") for row in wanted],
     )
     mapping: dict[str, str | None] = {_ROW: "id", field.name: field.name}
-    profile = Profile(ColumnOptions(mapping=mapping), Schema.standard())
+    schema = Schema.standard().with_fields([field])
+    profile = Profile(ColumnOptions(mapping=mapping), schema)
     profile.add(chunk)
     try:
         plan = profile.plan()

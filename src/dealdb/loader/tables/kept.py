@@ -303,23 +303,16 @@ class KeptTable(ABC):
         Returns
         -------
         int
-            How many there were.
-
-        Raises
-        ------
-        StoreError
-            If the server can't be reached.
-
-        Cost
-        ----
-        Two round trips.
+            How many there were, as of ``delete``, whose errors and cost this has; with ``forget`` 1 where there was a
+            table, else 0.
 
         Examples
         --------
         >>> from dealdb import DealDatabase
         >>> with DealDatabase.embedded(tmp_path) as db:
-        ...     _ = db.rates.load([{"date": "2026-01-01", "currency": "USD", "rate": "0.90"}])
+        ...     db.rates.load([{"date": "2026-01-01", "currency": "USD", "rate": "0.90"}]).added
         ...     db.rates.clear(), db.rates.clear()
+        1
         (1, 0)
         """
         if forget:

@@ -162,7 +162,11 @@ def _trail(
 ) -> Trail | None:
     if file is None or options.dry_run:
         return None
-    trail = open_trail(store, file, options.terms(table), since, resume=options.resume)
+    terms = options.terms(table)
+    if options.at is not None:
+        # in which the days of the rows begin
+        terms["time zone of the pipeline"] = store.pipeline().zone
+    trail = open_trail(store, file, terms, since, resume=options.resume)
     if trail.reached:
         n_rows, n_deleted = sum(trail.reached.counts.values()), trail.reached.deleted or 0
         logger.info(

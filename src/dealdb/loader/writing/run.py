@@ -152,6 +152,7 @@ class Load:
             if sending:
                 sending.result()
             self._sender.arrive()
+            worker.submit(self._sender.tell).result()
             if self._missing:
                 self._delete(self._missing, worker)
             confirmed = worker.submit(self._store.confirm, self._since, self._options.promised)
@@ -386,7 +387,7 @@ class Load:
         return schema[field].describe() if field in schema else "date"
 
     def _notes(self) -> tuple[str, ...]:
-        found = (*self._plan.joins(), *self._findings.notes())
+        found = (*self._plan.joins(), *self._findings.notes(), *self._sender.notes)
         return (*self._source.notes, *self._plan.notes, *found, *filter(None, [self._refused]))
 
 

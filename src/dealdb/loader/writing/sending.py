@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 
 from dealdb.loader.progress import Meter
-from dealdb.loader.store_protocol import LoadTarget
+from dealdb.loader.store_protocol import LoadTarget, RecordsFacts
 from dealdb.loader.writing.conflicts import POLICIES
 from dealdb.loader.writing.delete_missing import Missing
 from dealdb.loader.writing.resume import BatchPlace, Progressed, Trail
+from dealdb.loader.writing.told_rows import ToldRows
 from dealdb.model.schema import Field, Schema
 from dealdb.store.commit.batch import Batch
 from dealdb.store.commit.change import Mark
@@ -70,6 +71,8 @@ class Sender:
         Whether the batch before brought new deals only.
     n_deleted
         Missing deals deleted, those of an earlier run included.
+    notes
+        What was done besides.
     """
 
     def __init__(
@@ -84,12 +87,15 @@ class Sender:
         self._schema = store.schema()
         self._begun = begun
         self._write_batch = POLICIES[on_conflict]
+        # what is skipped says nothing
+        self._told = ToldRows() if on_conflict in ("merge", "replace") else None
         self._meter = meter
         self._trail = trail
         self._counts = {"inserted": 0, "updated": 0, "unchanged": 0, "skipped": 0, **begun.counts}
         self._n_sent = 0
         self.n_deleted = begun.deleted or 0
         self.news = True
+        self.notes: tuple[str, ...] = ()
 
     @property
     def schema(self) -> Schema:
@@ -149,6 +155,14 @@ class Sender:
             # rows of batches that were skipped as a whole came with no commit
             self._counts["skipped"] += self._n_sent - sum(self._counts.values())
 
+    def tell(self) -> None:
+        """Record, behind the last batch, what rows that changed nothing say of the past."""
+        # a dry run has nowhere to
+        if self._told and isinstance(self._store, RecordsFacts):
+            n_facts = self._told.record(self._store, self._schema)
+            if n_facts:
+                self.notes = (f"facts of rows that change nothing now: {n_facts}",)
+
     def delete(self, missing: Missing, ids: Sequence[str], new_stages: tuple[str, ...]) -> None:
         """Delete a batch of deals that the source doesn't have, but for those that somebody has changed."""
         place = self._trail.place if self._trail else None
@@ -164,6 +178,8 @@ class Sender:
             for step in rest[n_added:end]:
                 if not step.before:
                     self._write(step, new_stages)
+                elif self._told:
+                    self._told.add(step.batch, may_be_same=True)
             rest = rest[end:]
 
     def _step(self, batch: Batch) -> _Step:
@@ -190,6 +206,8 @@ class Sender:
         self.news = written.inserted == len(step.batch)
         for outcome in self._counts:
             self._counts[outcome] += getattr(written, outcome)
+        if self._told:
+            self._told.add(step.batch, may_be_same=written.unchanged > 0)
 
     def _mark(
         self,

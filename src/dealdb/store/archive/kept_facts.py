@@ -92,6 +92,9 @@ class KeptFacts:
         """
         Some tables, or None where a piece is missing or not what was written.
 
+        None, too, where there are more rows than a database of so few keys lets expect: a few deals may have been
+        changed that often, and then the log has the same, commit by commit.
+
         Parameters
         ----------
         schemas
@@ -101,19 +104,21 @@ class KeptFacts:
         ----
         One round trip, however many pieces; none where the cache has all of them.
         """
-        n_rows, n_columns = sum(map(self.rows_of, schemas)), max(map(len, schemas.values()))
-        check_rows(link, keys, n_rows, n_columns, f"the manifest {keys.checkpoint!r}")
-        blobs = read_blobs(link, keys, self._distinct(schemas), cache)
-        if blobs is None:
-            return None
+        n_rows = sum(map(self.rows_of, schemas))
+        n_cells = sum(self.rows_of(name) * len(schema) for name, schema in schemas.items())
         try:
+            n_columns = -(-n_cells // max(n_rows, 1))
+            check_rows(link, keys, n_rows, n_columns, f"the manifest {keys.checkpoint!r}")
+            blobs = read_blobs(link, keys, self._distinct(schemas), cache)
+            if blobs is None:
+                return None
             with Reading(f"a table of facts of {keys.collection!r}"):
                 return {
                     name: _table(self.tables.get(name, ()), blobs, schema)
                     for name, schema in schemas.items()
                 }
         except StoreDamaged as problem:
-            logger.warning("%s: %s", problem, problem.__cause__)
+            logger.warning("%s: %s", problem, problem.__cause__ or "the log is read instead")
             return None
 
     def _distinct(self, names: Collection[str]) -> list[str]:

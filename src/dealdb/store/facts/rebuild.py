@@ -39,7 +39,17 @@ def lost_pieces(link: Link, keys: Keys) -> list[str]:
     ----
     A read of all that is kept: a round trip for each field, and for each piece of one that is damaged.
     """
-    manifest = read_manifest(link, keys)
+    lost: list[str] = []
+    for _ in range(_MAX_TRIES):
+        manifest = read_manifest(link, keys)
+        lost = _lost_of(link, keys, manifest)
+        # else a checkpoint of the meantime has taken them away
+        if not lost or read_manifest(link, keys) == manifest:
+            break
+    return lost
+
+
+def _lost_of(link: Link, keys: Keys, manifest: Manifest | None) -> list[str]:
     newest = manifest.generations[0] if manifest else None
     if newest is None or not has_facts(newest) or newest.facts is None:
         return []
@@ -50,9 +60,6 @@ def lost_pieces(link: Link, keys: Keys) -> list[str]:
             found = [d for d in digests if not is_whole(d, read_string(link, keys.chunk(d)))]
             # where each is what its digest says, another program has made them all
             lost += [keys.chunk(digest) for digest in found or digests]
-    if lost and read_manifest(link, keys) != manifest:
-        # a checkpoint of the meantime has taken them away
-        return lost_pieces(link, keys)
     return list(dict.fromkeys(lost))
 
 

@@ -56,7 +56,6 @@ class FactsKeeper:
         self._hasty = hasty
         self._tables = dict(base.tables) if base else {}
         self._ledger = Ledger()
-        self._n_changes = 0
         self._is_lost = False
 
     def noted(self, entries: Iterable[Entry]) -> Iterator[Entry]:
@@ -77,8 +76,9 @@ class FactsKeeper:
             logger.warning("no facts are kept of %r: %s", self._keys.collection, problem)
             self._is_lost = True
             return
-        self._n_changes += sum(1 if e.deals is None else e.deals.height for e in entries)
-        if self._n_changes > _MOST_CHANGES:
+        # a commit may have some thousands
+        tables = (self._ledger.touches, self._ledger.gone, self._ledger.imported)
+        if sum(table.n_appended for table in tables) > _MOST_CHANGES:
             self._append()
 
     def kept(self, n_commits: int) -> KeptFacts | None:
@@ -91,7 +91,7 @@ class FactsKeeper:
 
     def _append(self) -> None:
         """Write what was taken in."""
-        new, self._ledger, self._n_changes = self._ledger.tables, Ledger(), 0
+        new, self._ledger = self._ledger.tables, Ledger()
         joined = self._to_join({name: table.height for name, table in new.items()})
         old = self._read(joined)
         made: list[tuple[str, Piece, bytes]] = []

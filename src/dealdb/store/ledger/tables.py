@@ -99,9 +99,16 @@ class Pieces:
         """Whether its first rows have yet to be read."""
         return self._parts[0] is not None
 
+    @property
+    def n_appended(self) -> int:
+        """Rows besides those that have yet to be read."""
+        return sum(part.height for part in self._parts[1])
+
     def begin_with(self, first: pl.DataFrame) -> None:
-        """Give it its first rows, as its ``load`` would."""
-        self._parts = None, [first, *self._parts[1]]
+        """Give it its first rows, as its ``load`` would, unless another thread has had them loaded meanwhile."""
+        load, parts = self._parts
+        if load is not None:
+            self._parts = None, [first, *parts]
 
     def table(self) -> pl.DataFrame:
         """All rows, in the order in which they came."""

@@ -152,3 +152,15 @@ def test_numbers_link_to_their_deals(db: DealDatabase) -> None:
     then = db.as_of("2026-02-15", time="event")
     early = then.analytics.win_loss()
     assert [then.query.count(early.where(row)) for row in early] == [1]
+
+
+def test_an_option_that_does_not_exist_is_refused(db: DealDatabase) -> None:
+    options: dict[str, Any] = {"asof": "2026-02-28"}
+    with pytest.raises(QueryError, match=r"'asof'.*as_of"):
+        db.analytics.funnel(**options)
+
+
+def test_outlooks_of_groups(db: DealDatabase) -> None:
+    quarter: dict[str, Any] = {"until": "2026-04-01", "as_of": "2026-02-28", "to": "EUR"}
+    found = db.analytics.simulate(**quarter, by="owner", chances="own", n=100)
+    assert found.frame["owner"].to_list() == ["Ann"]

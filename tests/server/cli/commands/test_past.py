@@ -204,8 +204,8 @@ ANSWERS = {
         "The team has won 1,500.25 EUR of its quota of 3,000.00 EUR in 2026-Q1 (50.0 %)."
     ),
     ("attainment", "this-quarter", "--as-of", "2026-02-28"): (
-        "The team has won 1,200.00 EUR of its quota of 3,000.00 EUR in 2026-Q1 (40.0 %). 58.06 EUR a day are needed in "
-        "the 31 days left. That is 39.0 % less than the days gone by ask for."
+        "The team has won 1,200.00 EUR of its quota of 3,000.00 EUR in 2026-Q1 (40.0 %). That is 39.0 % less than "
+        "the days gone by ask for. 58.06 EUR a day are needed in the 31 days left."
     ),
     ("stage-chances", "--method", "closed", *MARCH): (
         "A deal that comes into Lead is won in the end in 40.0 % of the cases (11.8 % to 76.9 %, by 5 deals). A deal "
@@ -216,9 +216,9 @@ ANSWERS = {
         "Half of the deals have left Lead within 39 days (by 7 stays, those that still go on among them)."
     ),
     ("simulate", "--in", "2026-Q1", "--as-of", "2026-02-28", "--chances", "own"): (
-        "By the end of 2026-03-31, some 1,600.00 EUR will be won: half of the outcomes are above that, and 8 of 10 lie "
-        "between 1,200.00 EUR and 3,600.00 EUR. 1,200.00 EUR is won since 2026-01-01; more can come from 4 open deals. "
-        "Deals that are created later are not in it."
+        "By the end of 2026-03-31, some 1,600.00 EUR will be won: in half of the outcomes it is no more, and in 8 of "
+        "10 between 1,200.00 EUR and 3,600.00 EUR. 1,200.00 EUR is won since 2026-01-01; more can come from 4 open "
+        "deals. Deals that are created later are not in it."
     ),
     ("forecast-error", "--in", "2026-Q1", "--days-before", "31,7"): (
         "2026-Q1 closed at 1,500.25 EUR. That is 75.0 % of the forecast of 31 days before its end (2,000.05 EUR) and "

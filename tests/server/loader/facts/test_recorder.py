@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -124,6 +125,41 @@ def test_a_plain_table_may_lack_values_and_be_called_by_a_label(db: DealDatabase
     view = db.as_of("2026-01-14", time="event").get_deal(1)
     assert view is not None
     assert view["score"] == 8
+
+
+@pytest.mark.parametrize("form", ["json", "choices", "list"])
+def test_lists_are_read_as_a_load_reads_them(db: DealDatabase, tmp_path: Path, form: str) -> None:
+    db.save_deal({"id": 1, "tags": ["now"], "hot": True})
+    told = {"json": '["a", "b"]', "choices": "a; b", "list": ["a", "b"]}[form]
+    changes = [("2026-01-05", told), ("2026-01-06", "c"), ("2026-01-07", None)]
+    long = [{"id": 1, "at": at, "field": "tags", "value": value} for at, value in changes]
+    yes = {"id": 1, "at": "2026-01-06", "field": "hot", "value": "no"}
+    bad = [{"id": 1, "at": "2026-01-08", "field": name, "value": "{x"} for name in ("tags", "hot")]
+    path = tmp_path / "facts.jsonl"
+    path.write_text("\n".join(map(json.dumps, [*long, yes, *bad])))
+    report = db.history.load(path, rejects=tmp_path / "bad.csv")
+    assert (report.new, report.reasons) == (4, {"tags: not-a-list": 1, "hot: not-a-bool": 1})
+    rejected = (tmp_path / "bad.csv").read_text()
+    assert [word in rejected for word in ("not-a-list", "not-a-bool")] == [True, True]
+    # the same in other forms is known already
+    wide = [{"id": 1, "at": at, "tags": value} for at, value in changes]
+    for rows in (long, wide):
+        assert db.history.load(rows).new == 0
+    versions = [
+        {"value": value or "", "timestamp": f"{at}T09:00:00.000Z"}
+        for at, value in (("2026-02-05", "p;q"), *changes[2:])
+    ]
+    hubspot = [{"id": "1", "propertiesWithHistory": {"tags": versions}}]
+    assert db.history.load(hubspot).rejected == 0
+    days = ("2026-01-05", "2026-01-06", "2026-01-07", "2026-02-05")
+    views: list[dict[str, Any]] = [db.as_of(day, time="event").get_deal(1) or {} for day in days]
+    assert [view.get("tags") for view in views] == [["a", "b"], ["c"], None, ["p", "q"]]
+    assert views[1]["hot"] is False
+    # as the load of the same cells does
+    db.loader.load([{"id": 2, "tags": told}], bar=False)
+    loaded = db.get_deal(2)
+    assert loaded is not None
+    assert loaded["tags"] == ["a", "b"]
 
 
 def merge(loser: str, survivor: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -9,10 +10,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
+from commits import at_each_commit
 from dealdb import DealDatabase
-from dealdb.errors import LoadError
+from dealdb.errors import LoadError, StoreError
 from dealdb.model.pipeline import Kind, Pipeline, Stage
 from servers import Server
 
@@ -139,4 +142,150 @@ def test_many_deals_and_a_mapping_that_keeps_the_column(db: DealDatabase, tmp_pa
     assert again.unchanged == 2_000
     n_then = len(db.as_of(date(2026, 1, 14), time="event"))
     assert n_then == sum(n % 28 < 14 for n in range(2_000))
+    assert db.check().ok
+
+
+def moments_of(db: DealDatabase, field: str = "stage") -> list[tuple[str, str, Any]]:
+    """Since when a field of each deal had each of its values."""
+    facts = db._store.event_facts()
+    told = facts.of(field).join(facts.lives.select("life", "id"), on="life").sort("id", "at")
+    day = pl.from_epoch("at", time_unit="ms").dt.strftime("%m-%d")
+    return told.select("id", day, "value").rows()
+
+
+def test_a_row_that_changes_nothing_says_since_when_it_was_so(db: DealDatabase) -> None:
+    db.set_pipeline(PIPELINE)
+    first = [{"id": "1", "stage": "Demo", "amount": "50.00"}]
+    db.loader.load(first, bar=False)
+    seq = db._store.newest().seq
+    rows = [{**first[0], "since": "2026-01-12"}]
+    report = db.loader.load(rows, at="since", mapping={"since": None}, bar=False)
+    assert (report.unchanged, "facts of rows that change nothing now: 2" in report.notes) == (
+        1,
+        True,
+    )
+    assert moments_of(db) == [("1", "01-12", "Demo")]
+    # once is enough, and what says nothing new is left out
+    after = db._store.newest().seq
+    assert after == seq + 1
+    for since in ("2026-01-12", "2026-01-19"):
+        again = db.loader.load(
+            [{**first[0], "since": since}], at="since", mapping={"since": None}, bar=False
+        )
+        assert (again.unchanged, again.notes) == (1, report.notes[:-1])
+    assert db._store.newest().seq == after
+    # it was so earlier than was known
+    db.loader.load(
+        [{**first[0], "since": "2026-01-08"}], at="since", mapping={"since": None}, bar=False
+    )
+    assert moments_of(db) == [("1", "01-08", "Demo")]
+    assert db.check().ok
+    dry = db.loader.load(
+        [{**first[0], "since": "2026-01-02"}],
+        at="since",
+        mapping={"since": None},
+        dry_run=True,
+        bar=False,
+    )
+    assert (dry.unchanged, moments_of(db)) == (1, [("1", "01-08", "Demo")])
+    skipped = [{**first[0], "since": "2026-01-02"}]
+    db.loader.load(skipped, at="since", mapping={"since": None}, on_conflict="skip", bar=False)
+    assert moments_of(db) == [("1", "01-08", "Demo")]
+
+
+def test_what_was_so_again_stands_behind_what_is_new_before_it(db: DealDatabase) -> None:
+    db.set_pipeline(PIPELINE)
+    db.save_deal({"id": "1", "stage": "Demo"}, at="2026-01-02")
+    told = [("Lead", 20), ("Lead", 5), ("Demo", 21), ("Demo", 10)]
+    rows = [{"id": "1", "stage": stage, "since": f"2026-01-{day:02}"} for stage, day in told]
+    report = db.loader.load(rows, at="since", mapping={"since": None}, bar=False)
+    # the first and the third row change the deal; what the last one says was known until the second one came
+    assert (report.updated, report.unchanged) == (2, 2)
+    days = [(day, stage) for _, day, stage in moments_of(db)]
+    assert days == [
+        ("01-02", "Demo"), ("01-05", "Lead"), ("01-10", "Demo"), ("01-20", "Lead"), ("01-21", "Demo"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rows_in_any_order_say_what_saves_would_say(
+    db: DealDatabase, server: Server, seed: int
+) -> None:
+    chance = random.Random(seed)
+    ids, stages = ("1", "2"), ("Lead", "Demo", "Won")
+    rows = [
+        {
+            "id": chance.choice(ids),
+            "stage": chance.choice(stages),
+            "amount": chance.choice(["5.00", "6.00", None]),
+            "since": f"2026-01-{chance.randrange(1, 20):02}T12:00:00Z",
+        }
+        for _ in range(12)
+    ]
+    db.set_pipeline(PIPELINE)
+    db.save_deal({"id": "1", "stage": "Won", "amount": 6})
+    db.loader.load(rows, at="since", mapping={"since": None}, batch_size=1 + seed, bar=False)
+    with DealDatabase.from_url(f"unix://{server.socket}", collection="other") as other:
+        other.set_pipeline(PIPELINE)
+        other.save_deal({"id": "1", "stage": "Won", "amount": 6})
+        for row in rows:
+            given = {name: value for name, value in row.items() if name != "since"}
+            other.save_deal({**given, "closed": None}, at=row["since"])
+        for field in ("stage", "amount"):
+            assert moments_of(db, field) == moments_of(other, field)
+    assert db.check().ok
+
+
+@pytest.mark.parametrize("n_done", [0, 5, 14])
+def test_a_load_that_was_interrupted_goes_on(
+    db: DealDatabase,
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    n_done: int,
+) -> None:
+    """Deals of before, some of them as the rows have them, and ids that come again with other moments."""
+    chance = random.Random(n_done)
+    lines = [
+        f"{chance.randrange(80)},{chance.choice(['Lead', 'Demo', 'Won'])},{chance.randrange(3)}.00,"
+        f"{'soon' if n % 40 == 7 else f'2026-01-{chance.randrange(1, 28):02}'}"
+        for n in range(300)
+    ]
+    path = tmp_path / "deals.csv"
+    path.write_text("\n".join(["id,stage,amount,since", *lines]))
+    options: dict[str, Any] = {"at": "since", "mapping": {"since": None}, "batch_size": 20}
+
+    def begin(some: DealDatabase) -> None:
+        some.set_pipeline(PIPELINE)
+        some.loader.load(
+            [{"id": n, "stage": "Demo", "amount": "1.00"} for n in range(40)], bar=False
+        )
+
+    with DealDatabase.from_url(f"unix://{server.socket}", collection="other") as other:
+        begin(other)
+        expected = other.loader.load(path, **options, bar=False)
+        begin(db)
+
+        def fail(number: int) -> None:
+            if number > n_done:
+                msg = "the server is gone"
+                raise StoreError(msg)
+
+        with monkeypatch.context() as patched:
+            at_each_commit(patched.setattr, fail)
+            with pytest.raises(StoreError, match="is gone"):
+                db.loader.load(path, **options, bar=False)
+        if n_done:
+            db.set_pipeline(replace(PIPELINE, zone="Asia/Tokyo"))
+            with pytest.raises(LoadError, match="had a different time zone of the pipeline"):
+                db.loader.load(path, **options, resume=True, bar=False)
+            db.set_pipeline(PIPELINE)
+        report = db.loader.load(path, **options, resume=True, bar=False)
+        same = ("read", "inserted", "updated", "unchanged", "rejected", "reasons", "duplicates")
+        assert [getattr(report, name) for name in same] == [
+            getattr(expected, name) for name in same
+        ]
+        assert (report.resumed > 0) is (n_done > 0)
+        for field in ("stage", "amount"):
+            assert moments_of(db, field) == moments_of(other, field)
     assert db.check().ok

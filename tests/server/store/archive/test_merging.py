@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from dealdb.connection import Link, RedisConnection
+from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
 from dealdb.store import Store
 from dealdb.store.archive.manifest import Manifest, read_manifest
@@ -20,15 +19,6 @@ from dealdb.store.commit.batch import Batch
 from dealdb.store.history.reading import read_history
 from dealdb.store.log.entry import Entry
 from dealdb.store.log.reader import read_from
-from servers import Server
-
-
-@pytest.fixture
-def link(server: Server) -> Iterator[Link]:
-    connection = RedisConnection()
-    connection.connect(unix_socket=server.socket)
-    yield connection.link()
-    connection.close()
 
 
 @pytest.fixture

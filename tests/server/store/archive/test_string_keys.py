@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from dealdb.connection import Link, RedisConnection
+from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
 from dealdb.store import Store
 from dealdb.store.archive.manifest import read_manifest
 from dealdb.store.checkpoint.write import write_checkpoint
-from servers import Server
-
-
-@pytest.fixture
-def link(server: Server) -> Iterator[Link]:
-    connection = RedisConnection()
-    connection.connect(unix_socket=server.socket)
-    yield connection.link()
-    connection.close()
 
 
 def checkpoint(store: Store) -> bool:

@@ -32,14 +32,6 @@ from dealdb.store.replica.snapshot import Snapshot
 from servers import Server
 
 
-@pytest.fixture
-def link(server: Server) -> Iterator[Link]:
-    connection = RedisConnection()
-    connection.connect(unix_socket=server.socket)
-    yield connection.link()
-    connection.close()
-
-
 class WatchedLink:
     """A link that tells a test of each command before it is sent."""
 

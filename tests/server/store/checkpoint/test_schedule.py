@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,6 @@ from dealdb.connection import Link, RedisConnection
 from dealdb.store import Store
 from dealdb.store.checkpoint.write import write_checkpoint
 from servers import Server
-
-
-@pytest.fixture
-def link(server: Server) -> Iterator[Link]:
-    connection = RedisConnection()
-    connection.connect(unix_socket=server.socket)
-    yield connection.link()
-    connection.close()
 
 
 @pytest.fixture

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 
-from connected import connected
 from dealdb import DealDatabase, DealDBError
 from dealdb.connection import Link
 from dealdb.store import Store
 from dealdb.store.upkeep.adopter import Adopter
 from servers import Server
-
-
-@pytest.fixture
-def link(server: Server) -> Iterator[Link]:
-    with connected(server) as connection:
-        yield connection.link()
 
 
 @pytest.fixture

@@ -46,12 +46,6 @@ PIPELINE = Pipeline(
 
 
 @pytest.fixture
-def link(server: Server) -> Iterator[Link]:
-    with connected(server) as connection:
-        yield connection.link()
-
-
-@pytest.fixture
 def store(link: Link) -> Store:
     store = Store(link)
     store.set_pipeline(PIPELINE)

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from connected import connected
 from dealdb.connection import Link
 from dealdb.model.pipeline import Kind, Pipeline, Stage
 from dealdb.store import Store
-from servers import Server
 
 ONE = Pipeline((Stage("Lead", Kind.OPEN), Stage("Done", Kind.WON)))
 OTHER = Pipeline((Stage("Talks", Kind.OPEN), Stage("Signed", Kind.WON)))
-
-
-@pytest.fixture
-def link(server: Server) -> Iterator[Link]:
-    with connected(server) as connection:
-        yield connection.link()
 
 
 @pytest.mark.parametrize("pipeline", [Pipeline(), ONE], ids=["empty", "stages"])

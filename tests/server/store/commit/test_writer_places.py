@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -26,13 +26,6 @@ from dealdb.store.upkeep.ahead import catch_up
 from faults.proxy import Proxy
 from servers import Server
 from writer_records import age, records
-
-
-@pytest.fixture
-def link(server: Server) -> Iterator[Link]:
-    with connected(server) as connection:
-        yield connection.link()
-
 
 # whose answer it is ------------------------------------------------------------------------------------------------
 

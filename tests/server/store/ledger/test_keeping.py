@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
@@ -11,7 +10,7 @@ import polars as pl
 import pytest
 
 from dealdb import DealDatabase
-from dealdb.connection import Link, RedisConnection, round_trips
+from dealdb.connection import Link, round_trips
 from dealdb.errors import StoreDamaged
 from dealdb.store import Store
 from dealdb.store.archive import kept_facts
@@ -25,14 +24,6 @@ from dealdb.store.facts.kept_tables import whole_ledger
 from dealdb.store.ledger.kept import has_facts
 from dealdb.store.ledger.ledger import Ledger
 from servers import Server
-
-
-@pytest.fixture
-def link(server: Server) -> Iterator[Link]:
-    connection = RedisConnection()
-    connection.connect(unix_socket=server.socket)
-    yield connection.link()
-    connection.close()
 
 
 @pytest.fixture

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
 
-from dealdb.connection import Link, RedisConnection
+from dealdb.connection import Link
 from dealdb.errors import NotAdopted, StoreDamaged, StoreError
 from dealdb.model.pipeline import Kind
 from dealdb.store import Store
 from dealdb.store.upkeep.check import Difference, Problem
 from servers import Server
-
-
-@pytest.fixture
-def link(server: Server) -> Iterator[Link]:
-    connection = RedisConnection()
-    connection.connect(unix_socket=server.socket)
-    yield connection.link()
-    connection.close()
 
 
 def deals_of(store: Store) -> dict[str, dict[str, object]]:

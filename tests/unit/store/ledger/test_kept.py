@@ -8,8 +8,10 @@ from typing import Any
 import hypothesis.strategies as st
 import msgpack
 import polars as pl
+import pytest
 from hypothesis import given, settings
 
+from dealdb.connection.settings import Settings
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
 from dealdb.store.archive.kept_facts import KeptFacts
@@ -22,6 +24,7 @@ from dealdb.store.keys import Keys
 from dealdb.store.ledger.keeping import FactsKeeper
 from dealdb.store.ledger.kept import beginning_of, has_facts, read_tables
 from dealdb.store.ledger.ledger import Ledger
+from dealdb.store.ledger.tables import schema_of
 from dealdb.store.log.entry import Entry, Position
 
 KEYS = Keys("deal")
@@ -50,6 +53,8 @@ COMMIT = st.tuples(
 
 class Memory:
     """A server that has chunks alone."""
+
+    settings = Settings()
 
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}
@@ -174,3 +179,43 @@ def test_rows_that_no_commit_can_have_told_are_refused() -> None:
     other = {**facts.tables, "gone": facts.tables["commits"]}
     assert not reads(replace(generation, facts=KeptFacts(other)))
     assert not has_facts(replace(generation, facts=KeptFacts({**facts.tables, "new": ()})))
+
+
+def test_commits_of_many_deals_are_written_as_soon_as_they_come_to_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    schema = Schema.standard().to_json().encode()
+    entries = [Entry(Position(1, b""), 1, "w", 1, "Ann", "schema", 0, b"", schema)]
+    ids = [f"d{n}" for n in range(40)]
+    data = msgpack.packb([ids, ["stage"], [["Lead"] * 40]])
+    rows = msgpack.packb(list(range(40)))
+    facts = packed(_frame([(each, "stage", 5, "Won", "set") for each in ids]))
+    for seq in range(2, 12):
+        kind, said, of = ("set", data, rows) if seq % 2 else ("facts", facts, b"")
+        entries.append(Entry(Position(seq, b""), seq, "w", seq, "Ann", kind, 0, of, said))
+    monkeypatch.setattr("dealdb.store.ledger.keeping._MOST_CHANGES", 50)
+    monkeypatch.setattr("dealdb.store.ledger.keeping._AT_ONCE", 2)
+    memory = Memory()
+    keeper = FactsKeeper(memory, KEYS, None, memory.blobs.update)  # type: ignore[arg-type]
+    n_written = [len(memory.blobs) for _ in keeper.noted(entries)]
+    # what is not written yet is in memory
+    assert n_written[3] > 0
+    assert len(set(n_written)) > 4
+    found = keeper.kept(11)
+    assert found
+    assert (found.rows_of("touches"), found.rows_of("imported")) == (200, 200)
+
+
+def test_changes_beyond_what_few_keys_let_expect_are_left_to_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    memory = Memory()
+    keeper = FactsKeeper(memory, KEYS, None, memory.blobs.update)  # type: ignore[arg-type]
+    list(keeper.noted(entries_of([(("set", "a", 0, {"stage": "Lead"}, 0), 1)] * 9)))
+    facts = keeper.kept(10)
+    assert facts
+    schemas = {"touches": schema_of("touches")}
+    assert facts.read(memory, KEYS, schemas)  # type: ignore[arg-type]
+    monkeypatch.setattr("dealdb.store.bounds.room.HARMLESS_CELLS", 8)
+    monkeypatch.setattr("dealdb.store.bounds.room._keys_of", lambda *_: 0)
+    assert facts.read(memory, KEYS, schemas) is None  # type: ignore[arg-type]

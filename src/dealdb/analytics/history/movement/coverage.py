@@ -103,7 +103,12 @@ def coverage(
         window=window,
         currency=currency,
         counted=("overdue", lines.filter("_overdue")),
-        counts={"groups without a target": table["target"].null_count()},
+        counts={
+            "groups without a target": table["target"].null_count(),
+            "won deals without a closing date, in no figure": deals.filter(
+                (pl.col("kind") == "won") & pl.col("closed").is_null()
+            ).height,
+        },
     )
 
 

@@ -67,7 +67,8 @@ def slippage(
         ``slipped``, which is still open: ``moved`` (the date is now ``until`` or later, or cleared) or ``overdue``;
         ``slipped_value`` and the shares; ``pushes`` (moves to a later date while open) of ``pushed_deals``,
         ``mean_days_pushed``; ``blank`` deals without an amount. ``totals`` has the ``pulls`` (moves to an earlier
-        date) of ``pulled_deals`` and ``mean_days_pulled``, of all groups together.
+        date) of ``pulled_deals`` and ``mean_days_pulled``, and where the period isn't over how many of those that
+        slipped are ``not_due`` yet; of all groups together.
 
     Raises
     ------
@@ -95,6 +96,7 @@ def slippage(
     base = past.priced(base, is_closed=is_closed, closed=f"{AFTER}closed")
     check_amounts(base, "value")
     lines = replace(past, by_at="now" if past.by_at == "now" else "end").grouped(_lines(base), keys)
+    not_due = _not_due(past, base, window.until)
     moves = _moves(past, first, base, undone)
     pushes = moves.filter(pl.col("_days") > 0)
     pushes = replace(past, by_at="now" if past.by_at == "now" else "event").grouped(pushes, keys)
@@ -111,7 +113,10 @@ def slippage(
         n=base.height,
         window=window,
         currency=currency,
-        totals=_pulls(moves),
+        counts={
+            "deals that slipped only by now: they are due in what is left of the period": not_due
+        },
+        totals={**_pulls(moves), **({"not_due": not_due} if not_due else {})},
     )
 
 
@@ -193,6 +198,14 @@ def _settled(dates: pl.DataFrame, settle: int) -> pl.DataFrame:
     first = undone.with_columns(_first=pl.col("_undone") & (nth % 2 == 0))
     second = pl.col("_first").shift(1, fill_value=False)
     return first.filter(~(pl.col("_first") | second)).drop("_undone", "_first")
+
+
+def _not_due(past: Past, base: pl.DataFrame, until: Any) -> int:
+    """Deals that count as overdue at ``until`` though that, and their day, are still to come."""
+    if past.moment >= past.zone.midnight_ms(until):
+        return 0
+    waits = (pl.col("_outcome") == "overdue") & (after("expected_close") >= past.day)
+    return base.filter(waits).height
 
 
 def _pulls(moves: pl.DataFrame) -> dict[str, Any]:

@@ -61,7 +61,8 @@ def waterfall(
     Parameters
     ----------
     past
-        The past; groups and the filter are those of ``until``.
+        The past; groups and the filter are those of ``until``, or groups those of now (``by_at``), which nothing
+        leaves.
     since, until
         Beginning of the first day, and of the day after the last; until now by default.
     due
@@ -107,6 +108,9 @@ def waterfall(
         deals = opened_at(past, deals, first)
         # both are the same rows where only the ends count
         changes = deals if net else changes
+    totals = _other_changes(deals, past.pipeline)
+    if past.by_at == "now":
+        deals, changes = (_in_groups_of_now(past, each, keys) for each in (deals, changes))
     for side in (BEFORE, AFTER):
         check_amounts(changes, f"{side}value")
     lines, keys, currency = _lines(past, deals, changes, keys, is_due, is_net=net, fx=fx)
@@ -124,8 +128,15 @@ def waterfall(
         n=lines["id"].n_unique(),
         window=window,
         currency=currency,
-        totals=_other_changes(deals, past.pipeline),
+        totals=totals,
     )
+
+
+def _in_groups_of_now(past: Past, frame: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """Both sides of each deal in the group that it is in today; money keeps its currency."""
+    own = [key for key in keys if key not in ("id", "currency")]
+    now = past.grouped(frame.select("life"), own)
+    return frame.with_columns(now[key].alias(side + key) for side in (BEFORE, AFTER) for key in own)
 
 
 def _lines(

@@ -20,6 +20,9 @@ _FIGURES = ("n", "next", "cumulative", "open", "lost", "value", "blank")
 _WON = "won"
 _ENTERED = "entered:"
 _READS = ("stage", "amount", "currency", "created", "closed")
+# deals of the cohort that had a stage and are in no step, such as those that are only known as lost
+_NOWHERE = "deals that never stood in an open stage and were never won, in no step"
+_NOT_FIRST = "deals that never stood in the first open stage, in no step"
 
 
 def funnel(
@@ -72,6 +75,8 @@ def funnel(
     keys = past.keys(("stage", *_FIGURES))
     lines = past.grouped(lines, keys)
     currency, keys = past.currency(lines, keys)
+    stepless = deals.filter(~are_among(deals["life"], lines["life"]))
+    had_stage = are_among(stepless["life"], visits["life"])
     past.notes.append(f"cohort {cohort}, mode {mode}")
     return past.result(
         "funnel",
@@ -85,7 +90,8 @@ def funnel(
         currency=currency,
         counts={
             **counts,
-            "deals that never had a stage, in no step": (deals.height - visits["life"].n_unique()),
+            "deals that never had a stage, in no step": int((~had_stage).sum()),
+            (_NOT_FIRST if mode == "ordered" else _NOWHERE): int(had_stage.sum()),
         },
     )
 
@@ -95,13 +101,13 @@ def _cohort(past: Past, cohort: str, window: Window) -> tuple[pl.DataFrame, dict
     values = past.values(_READS)
     if cohort == "created":
         day = pl.col("created")
-    elif cohort.startswith(_ENTERED):
+    elif isinstance(cohort, str) and cohort.startswith(_ENTERED):  # type: ignore[redundant-expr]  # callers may be untyped
         values = values.join(
             _first_entries(past, cohort.removeprefix(_ENTERED)), on="life", how="left"
         )
         day = pl.col("_entered")
     else:
-        msg = f"cohort={cohort[:40]!r} is not a choice: use created or entered:STAGE"
+        msg = f"cohort={str(cohort)[:40]!r} is not a choice: use created or entered:STAGE"
         raise QueryError(msg)
     inside = values.filter(window.holds(day.meta.output_name()) & day.is_not_null())
     alive = inside.filter("is_alive")

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
+from dealdb.formats.exact_json import as_json
+from dealdb.loader.objects.nested import bare, plain
+
 _Row: TypeAlias = Mapping[str, object]
 
 # what the columns of each form begin with
@@ -42,7 +45,27 @@ def unfolded(element: object) -> Iterable[object]:
     change = element.get("data")
     if isinstance(change, Mapping) and isinstance(element.get("object"), str):
         return (_of_pipedrive(element, change),)
-    return (element,)
+    return (_plain(element),)
+
+
+def _plain(row: _Row) -> _Row:
+    """Row of a plain table whose value is what a column named as its field would say: its lists stay lists."""
+    lists = [name for name, cell in row.items() if isinstance(cell, list | tuple)]
+    if not any(_is_called(name, "value") for name in lists):
+        return row
+    field = next((cell for name, cell in row.items() if _is_called(name, "field")), None)
+    if not isinstance(field, str):
+        return row
+    told = {
+        name: _text(plain({field: row[name]}).get(field, row[name]))
+        for name in lists
+        if _is_called(name, "value")
+    }
+    return {**row, **told}
+
+
+def _is_called(name: object, word: str) -> bool:
+    return isinstance(name, str) and bare(name) == word
 
 
 def _has_versions(value: object) -> bool:
@@ -110,6 +133,8 @@ def _text(value: object) -> object:
         return _text(value.get("value", value.get("id")))
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return as_json(value)
     return value if value is None or isinstance(value, str) else str(value)
 
 
