@@ -18,6 +18,17 @@ _INK_LIGHT = ("#18212b",) * 4 + ("#ffffff",) * 3
 _INK_DARK = ("#ffffff",) * 4 + ("#0c1116",) * 3
 
 
+# a chart is never wider than its place; marks with links answer to the pointer and to the keyboard
+_LOOKS = """\
+.chart { display: block; max-width: 100%; height: auto; }
+.chart a:hover, .chart a:focus-visible { filter: brightness(1.15) saturate(1.2); }
+.chart a:focus-visible { outline: 2px solid currentColor; outline-offset: 2px; }
+@media print {
+  .chart { break-inside: avoid; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+}
+"""
+
+
 def _scheme(
     series: tuple[str, ...], heat: tuple[str, ...], inks: tuple[str, ...], **others: str
 ) -> dict[str, str]:
@@ -83,13 +94,13 @@ def of_series(number: int) -> str:
     return colour(str(number % SERIES + 1))
 
 
-def properties() -> str:
+def style_sheet() -> str:
     """
-    Custom properties of all colours for the style sheet of a page, in light and dark.
+    Rules for a page with charts: custom properties of all colours in light and dark, and how marks with links look.
 
     Examples
     --------
-    >>> properties().splitlines()[1]
+    >>> style_sheet().splitlines()[1]
     '  --chart-1: #0072b2;'
     """
 
@@ -98,7 +109,7 @@ def properties() -> str:
 
     return (
         f":root {{\n{lines(LIGHT, '  ')}}}\n"
-        f"@media (prefers-color-scheme: dark) {{\n  :root {{\n{lines(DARK, '    ')}  }}\n}}\n"
+        f"@media (prefers-color-scheme: dark) {{\n  :root {{\n{lines(DARK, '    ')}  }}\n}}\n{_LOOKS}"
     )
 
 

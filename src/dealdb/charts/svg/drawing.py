@@ -57,7 +57,7 @@ def drawn(
     """
     A chart as an ``<svg>`` to stand in a page.
 
-    Colours are custom properties (``--chart-1`` and so on, see ``colours.properties``) with our own behind them, and
+    Colours are custom properties (``--chart-1`` and so on, see ``colours.style_sheet``) with our own behind them, and
     texts have the colour of the page. Nothing in it needs a script or a style, so it may stand under any policy.
 
     Parameters

@@ -8,12 +8,12 @@ from functools import reduce
 from itertools import groupby, pairwise
 from operator import add, itemgetter
 
+from dealdb.charts.scales import Scale
 from dealdb.charts.svg.colours import colour, of_series
 from dealdb.charts.svg.elements import Svg, element, moved
-from dealdb.charts.svg.forms.labels import CAPTION, caption, side_label, side_width
+from dealdb.charts.svg.forms.labels import CAPTION, LEAST, caption, side_label, side_width
 from dealdb.charts.svg.lettering import TEXT, lettered, width_in_pixels
 from dealdb.charts.svg.pen import Drawn, Pen, Row
-from dealdb.charts.svg.scales import Scale
 from dealdb.charts.wording import NO_VALUE, label_text, place_of, short_text
 
 MOST_BARS = 40
@@ -54,7 +54,8 @@ def bars(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
     room = max((width_in_pixels(bar.text) for bar in shown), default=0.0) + _GAP
     left = side + (room if any(bar.is_negative for bar in shown) else 0.0)
     right = width - (room if not all(bar.is_negative for bar in shown) else 0.0)
-    scale = Scale.over([place for bar in shown for place in bar.reach], left, right)
+    ends = [place for bar in shown for place in bar.reach]
+    scale = Scale.over(ends, left, max(right, left + LEAST))
     top = legend.height + CAPTION
     middles = _middles([bar.label for bar in shown], top)
     parts = [*legend.parts, moved([caption(pen.chart.y, side)], 0, legend.height)]

@@ -74,6 +74,9 @@ def name_room(pen: Pen, names: dict[str | None, str], width: float) -> float:
 def runs_of(plane: Plane, rows: Sequence[Row], column: str) -> list[list[tuple[Row, Point]]]:
     """Points one after the other without a gap."""
     runs: list[list[tuple[Row, Point]]] = [[]]
+    if not plane.places:
+        # a line goes on in time; labels have the order of the rows
+        rows = sorted(rows, key=lambda row: place_of(row["x"]) or 0.0)
     for row in rows:
         x, y = plane.across(row["x"]), plane.up(row[column])
         if x is None or y is None:
