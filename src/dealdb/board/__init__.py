@@ -6,7 +6,7 @@ alone: what a page shows, the command line gives, too. ``pages`` has one file fo
 was asked to what the page shows, made of ``parts``; ``changes`` saves what they send; ``guard`` lets nobody else in.
 
 The order of the parts; nothing imports from a part behind it:
-page_request → html, guard → parts → pages → login, changes → app → serving.
+page_request → html, guard → parts → figures → pages → login, changes → app → serving.
 """
 
 from __future__ import annotations

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dealdb.board.pages.deal import DEAL, NEW_DEAL
 from dealdb.board.pages.deals import DEALS
+from dealdb.board.pages.figure import FIGURE
+from dealdb.board.pages.figures import FIGURES
 from dealdb.board.pages.health import HEALTH
 from dealdb.board.pages.page import BoardPage
 
-PAGES: tuple[BoardPage, ...] = (DEALS, NEW_DEAL, DEAL, HEALTH)
+PAGES: tuple[BoardPage, ...] = (DEALS, NEW_DEAL, DEAL, FIGURES, FIGURE, HEALTH)
