@@ -31,8 +31,18 @@ COUNTED_BY = {
 LINE = ("id", "value", "from", "to", "at")
 # what tells the rows of metrics apart that count no deals, besides groups
 _ROWS = ("key", "period", "month", "quarter", "days_before", "currency")
-# the first columns of these are figures, and no groups
-_WITHOUT_COUNT = {"attainment": "key", "forecast_error": "period", "seasonality": ""}
+# numbers that rest on no deals
+_NO_DEALS = (
+    "rho",
+    "error",
+    "hhi",
+    "target",
+    "quota",
+    "required",
+    "needed_per_day",
+    "pace",
+    "rot_days",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,9 +194,24 @@ def behind(db: DealDatabase, text: str, key: str | None, count: str | None = Non
 
 
 def is_linked(result: MetricResult, column: str) -> bool:
-    """Whether the numbers of a column lead to deals; what only tells rows apart, and moments, does not."""
+    """
+    Whether the numbers of a column lead to deals: counts of deals that a filter can keep, and money and ratios to
+    the deals that they rest on.
+
+    Examples
+    --------
+    >>> from dealdb.analytics import Analytics
+    >>> from dealdb.query import QueryEngine
+    >>> figures = Analytics(QueryEngine.over([{"id": "1", "stage": "Won"}]).select).summary()
+    >>> [is_linked(figures, name) for name in ("won", "win_rate", "sized_n", "first_closed")]
+    [True, True, False, False]
+    """
+    if column in key_columns(result) or column in _NO_DEALS:
+        return False
     dtype = result.frame.schema[column]
-    return column not in key_columns(result) and (dtype.is_numeric() or dtype == pl.Boolean)
+    if not dtype.is_integer():
+        return dtype.is_numeric()
+    return result.links is not None and column in (result.links.count, *result.links.others)
 
 
 def _first_count(result: MetricResult) -> str:

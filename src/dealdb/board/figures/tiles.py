@@ -109,6 +109,7 @@ class _Shape:
     good: int = 0
     versus: str = ""
     is_ratio: bool = False
+    is_money: bool = True
 
     def change(self, value: Any, before: Any) -> tuple[str | None, str]:
         """The change in words, and whether it is ``better`` or ``worse``."""
@@ -141,10 +142,12 @@ class _Told:
 
     def _line(self, row: Mapping[str, Any], column: str, shape: _Shape) -> TileLine:
         currency = currency_of(self.now, row)
+        # what is no money is of a currency only where there are several
+        shown = currency if shape.is_money or len(self.now) > 1 else None
         value, before = row.get(column), self.was.get((currency, column))
         change, tone = shape.change(value, before)
         return TileLine(
-            value="\N{EN DASH}" if value is None else shape.text(value, currency),
+            value="\N{EN DASH}" if value is None else shape.text(value, shown),
             link=deals_address(self.asked, self.figure, self.now, row, column) if row else None,
             change=change,
             tone=tone,
@@ -213,7 +216,9 @@ def _open_tiles(asked: PageRequest, shared: Mapping[str, str], span: _Span) -> I
     start = _at_start(asked, {**shared, "since": str(since)})
     told = _Told(asked, summary, summary.result(asked.db), start)
     money = partial(short_money, locale)
-    count = _Shape(lambda each, currency: with_currency(locale.number(each), currency))
+    count = _Shape(
+        lambda each, currency: with_currency(locale.number(each), currency), is_money=False
+    )
     yield told.tile(
         "Open pipeline", "pipeline_value", _Shape(money, 1, f"than on {locale.day(since)}")
     )
@@ -231,7 +236,11 @@ def _closed_tiles(
     told = _Told(asked, rates, rates.result(asked.db), _by_currency(was.result(asked.db)))
     money = partial(short_money, locale)
     share = _Shape(
-        lambda each, currency: with_currency(locale.share(each), currency), 1, than, is_ratio=True
+        lambda each, currency: with_currency(locale.share(each), currency),
+        1,
+        than,
+        is_ratio=True,
+        is_money=False,
     )
     yield told.tile(f"Won in {name}", "won_value", _Shape(money, 1, than))
     yield told.tile(f"Lost in {name}", "lost_value", _Shape(money, -1, than))
