@@ -30,6 +30,7 @@ _PANEL, _GAP = 340.0, 28.0
 
 _MARGIN = 16
 _PROPERTY = re.compile(r'\b(fill|stroke)="var\(--([\w-]+), (#[0-9a-f]+)\)"')
+_TAG = re.compile(r"<[^<>]*var\(--[^<>]*>")
 _HEIGHT = re.compile(r'<svg [^>]*\bheight="([\d.]+)"')
 
 _FORMS: dict[ChartForm, Callable[[Pen, Sequence[Row], float], Drawn]] = {
@@ -150,8 +151,8 @@ def standalone(chart: Chart, *, locale: Locale = PLAIN, width: float = WIDTH) ->
     False
     """
     text = drawn(chart, locale=locale, width=width - 2 * _MARGIN)
-    # a text can't look like this: its quotes are escaped
-    text = _PROPERTY.sub(r'\1="\3" class="\1-\2"', text)
+    # no text looks like a tag: its brackets are escaped
+    text = _TAG.sub(_with_classes, text)
     height = float(_HEIGHT.findall(text)[0]) + 2 * _MARGIN
     ground = element("rect", width=width, height=height, fill="#ffffff", class_="fill-chart-ground")
     inner = text.replace("<svg ", f'<svg x="{_MARGIN}" y="{_MARGIN}" ', 1)
@@ -167,6 +168,15 @@ def standalone(chart: Chart, *, locale: Locale = PLAIN, width: float = WIDTH) ->
         color="#18212b",
         class_="color-chart-ink",
     )
+
+
+def _with_classes(tag: re.Match[str]) -> str:
+    """A tag with our colours for light, and classes by which the style gives those for dark."""
+    classes = " ".join(f"{what}-{name}" for what, name, _ in _PROPERTY.findall(tag[0]))
+    text = _PROPERTY.sub(r'\1="\3"', tag[0])
+    if ' class="' in text:
+        return text.replace(' class="', f' class="{classes} ', 1)
+    return re.sub(r"(/?>)$", rf' class="{classes}"\1', text)
 
 
 def _heading(chart: Chart, width: float) -> tuple[list[Svg], float]:

@@ -32,16 +32,13 @@ class _Bar:
     @property
     def reach(self) -> list[float]:
         """How far it and its signs go, to both sides."""
-        signs = [place_of(row.get(name)) for row in self.rows for name in ("low", "high", "target")]
-        ends = [place for _, *both in self.parts for place in both]
-        return [0.0, *ends, *(place for place in signs if place is not None)]
+        signs = [place for row in self.rows for place in _signs_of(row) if place is not None]
+        return [0.0, *(place for _, *both in self.parts for place in both), *signs]
 
     @property
     def is_negative(self) -> bool:
         """Whether it goes to the left alone."""
-        return (
-            min(self.reach) < 0 and max(end for _, *both in self.parts for end in (*both, 0.0)) <= 0
-        )
+        return min(self.reach) < 0 and not any(end > 0 for _, _, end in self.parts)
 
 
 def bars(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
@@ -157,7 +154,7 @@ def _end_text(bar: _Bar, scale: Scale, middle: float) -> Svg:
 def _signs(row: Row, scale: Scale, middle: float) -> list[Svg]:
     """A tick for the target, a whisker for the range."""
     found = []
-    low, high, target = (place_of(row.get(name)) for name in ("low", "high", "target"))
+    low, high, target = _signs_of(row)
     if low is not None and high is not None:
         start, end = scale.place(low), scale.place(high)
         cap = f"M{start:.2f} {middle - 4:.2f}V{middle + 4:.2f}M{end:.2f} {middle - 4:.2f}V{middle + 4:.2f}"
@@ -178,3 +175,9 @@ def _signs(row: Row, scale: Scale, middle: float) -> list[Svg]:
             )
         )
     return found
+
+
+def _signs_of(row: Row) -> tuple[float | None, float | None, float | None]:
+    """The ends of the whisker, which it has both or none, and the target."""
+    low, high, target = (place_of(row.get(name)) for name in ("low", "high", "target"))
+    return (low, high, target) if low is not None and high is not None else (None, None, target)

@@ -13,7 +13,7 @@ from dealdb.charts.svg.pen import Drawn, Pen, Row
 from dealdb.charts.wording import label_text, place_of, short_text, ways_to_tell
 
 _MOST_ROWS = 40
-_CELL, _NARROWEST, _WIDEST = 24.0, 28.0, 72.0
+_CELL, _NARROWEST, _WIDEST = 24.0, 22.0, 72.0
 _TOP = 34.0
 
 
