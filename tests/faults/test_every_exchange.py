@@ -146,8 +146,10 @@ CALLS: dict[str, Call] = {
     "analytics.sales_cycle": lambda db: db.analytics.sales_cycle(),
     "analytics.velocity": lambda db: db.analytics.velocity(),
     "analytics.leaderboard": lambda db: db.analytics.leaderboard(),
+    "analytics.leaderboard at closing": lambda db: db.analytics.leaderboard(at="closing"),
     "analytics.concentration": lambda db: db.analytics.concentration(),
     "analytics.trend": lambda db: db.analytics.trend("amount"),
+    "analytics.trend events": lambda db: db.analytics.trend(events=True),
 }  # fmt: skip
 # whether what a call of one commit is to do is there
 IS_THERE: dict[str, Callable[[DealDatabase], bool]] = {

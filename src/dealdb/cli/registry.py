@@ -74,6 +74,8 @@ COMMANDS: dict[str, CommandEntry] = {
     "losses": CommandEntry("past.outcomes", "dealdb losses --in last-quarter"),
     "win-loss": CommandEntry("past.outcomes", "dealdb win-loss --by owner"),
     "ramp": CommandEntry("past.outcomes", "dealdb ramp --months 6"),
+    "leaderboard": CommandEntry("past.outcomes", "dealdb leaderboard --in last-quarter"),
+    "trend": CommandEntry("past.outcomes", "dealdb trend --period quarter --by owner"),
     "attainment": CommandEntry("past.outcomes", "dealdb attainment this-quarter"),
     "activity": CommandEntry("past.outcomes", "dealdb activity --since monday"),
     "late-entry": CommandEntry("past.outcomes", "dealdb late-entry --by owner"),
