@@ -51,7 +51,7 @@ def test_a_browser_gets_the_first_language_that_is_known() -> None:
 
 def test_a_language_without_a_short_word_for_thousands_groups_them() -> None:
     assert Locale("de-DE").short(Decimal("983500.50")) == "983.500"
-    assert Locale("de-CH").short(-760_000) == "-760’000"
+    assert Locale("de-CH").short(-760_000) == "-760'000"
     assert Locale("fr-FR").short(760_000) == "760 k"
 
 
