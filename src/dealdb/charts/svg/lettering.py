@@ -12,6 +12,7 @@ TITLE, TEXT, SMALL = 15.0, 12.0, 11.0
 INK, SOFT = "currentColor", "var(--chart-soft, #566170)"
 # widths in parts of the size: rather too wide, as a text that is cut is worse than a gap
 _NARROW = frozenset("iljtfrI.,:;'|!()[] -/\\")
+_ROUND = frozenset("DGHNOQU&")
 _BROAD = frozenset("mwMW@%+<>=~\N{MINUS SIGN}\N{RIGHTWARDS ARROW}")
 
 
@@ -21,8 +22,10 @@ def _ems(letter: str) -> float:
         return 0.38
     if letter in _BROAD:
         return 0.94
+    if letter in _ROUND:
+        return 0.8
     if letter.isascii():
-        return 0.69 if letter.isupper() else 0.62
+        return 0.7 if letter.isupper() else 0.64
     if unicodedata.combining(letter):
         return 0
     return 1.05 if unicodedata.east_asian_width(letter) in "WF" else 0.7
