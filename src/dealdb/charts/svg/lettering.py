@@ -70,7 +70,7 @@ def wrapped(text: str, room: float, size: float = TEXT, *, most: int = 3) -> lis
 
     Examples
     --------
-    >>> wrapped("open value by owner", 70)
+    >>> wrapped("open value by owner", 80)
     ['open value', 'by owner']
     """
     lines: list[str] = []

@@ -35,6 +35,8 @@ def test_texts_and_marks_are_seen_on_their_ground(scheme: dict[str, str]) -> Non
         "chart-total",
     ):
         assert contrast(scheme[mark], ground) >= 3, mark
+    for n in range(1, SERIES + 1):
+        assert contrast(scheme[f"chart-{n}"], scheme[f"chart-ink-{n}"]) >= 4.5, n
     for step in range(STEPS):
         assert contrast(scheme[f"chart-heat-{step}"], scheme[f"chart-heat-ink-{step}"]) >= 4.5, step
 

@@ -97,3 +97,20 @@ def test_a_value_at_its_end_stays_in_the_picture() -> None:
     )
     for text in ET.fromstring(svg).iter(f"{NS}text"):
         assert 0 <= float(text.attrib["x"]) <= 640
+
+
+def test_a_value_stands_at_its_bar_and_not_at_a_target_far_behind_it() -> None:
+    svg = drawn(bars_of(["far", "near"], [10, 99], target=[100, 100]))
+    first, second = bars(svg)
+    at = {text.text: float(text.attrib["x"]) for text in ET.fromstring(svg).iter(f"{NS}text")}
+    assert at["10"] == pytest.approx(first["x"] + first["width"] + 5, abs=0.02)
+    [*_, target] = [
+        line for line in ET.fromstring(svg).iter(f"{NS}line") if line.get("class") == "target"
+    ]
+    assert at["99"] > float(target.attrib["x1"]) > second["x"] + second["width"]
+
+
+def test_parts_say_their_values_where_there_is_room() -> None:
+    svg = drawn(bars_of(["a"] * 3, [60, 39, 1], part=["won", "lost", "open"]))
+    assert {"60", "39", "100"} <= set(texts(svg))
+    assert "1" not in texts(svg)
