@@ -241,3 +241,26 @@ def test_days_are_written_as_the_reader_writes_them() -> None:
     )
     assert "1.1.2026: 1.234,50 EUR" in drawn(chart, locale=Locale("de-DE"))
     assert "2026-01-01: 1,234.50 EUR" in drawn(chart)
+
+
+def test_a_line_of_very_many_values_is_no_page_of_names() -> None:
+    days = pl.date_range(date(2016, 1, 1), date(2025, 12, 31), eager=True)
+    chart = Chart(
+        form=ChartForm.LINES,
+        title="Won by day",
+        subtitle="",
+        marks=pl.DataFrame({"x": days, "value": [*range(len(days))]}),
+        x=Axis(title="day", unit=Unit.DATE),
+        y=Axis(title="deals", unit=Unit.DEALS),
+    )
+    svg = drawn(chart)
+    assert len(svg) < 100_000
+    assert "lines of more than 1,000 values are drawn without naming each" in svg
+    assert titles(parsed(svg)) == []
+
+
+def test_names_of_ten_thousand_characters_make_no_page_of_megabytes() -> None:
+    svg = drawn(
+        bars_of(["x" * 10_000 + f"{n}" for n in range(30)], [1] * 30), link=lambda _: "/deals"
+    )
+    assert len(svg) < 800_000
