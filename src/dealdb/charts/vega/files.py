@@ -73,7 +73,9 @@ def _page(spec: dict[str, Any], chart: Chart) -> str:
     """A page with the scripts and the chart in it, that asks for nothing from anywhere."""
     # in a script only "<" could end it, and JSON has an escape for that
     data = json.dumps(spec, ensure_ascii=True).replace("<", "\\u003c")
-    return _PAGE.format(title=html.escape(label_text(chart.title)), data=data, script=_scripts())
+    return _PAGE.format(
+        title=html.escape(label_text(chart.title)[:200]), data=data, script=_scripts()
+    )
 
 
 @cache
