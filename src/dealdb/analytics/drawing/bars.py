@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -169,7 +170,7 @@ def bars(table: FigureTable) -> Chart:
 def drawn(table: FigureTable, form: BarForm) -> Chart:
     """Bars in a form."""
     named = {"low": form.low, "high": form.high, "target": form.target}
-    extra: dict[str, pl.Expr | pl.Series] = {
+    extra: dict[str, Any] = {
         key: pl.col(column) for key, column in named.items() if column is not None
     }
     if form.label is None:
