@@ -285,7 +285,9 @@ class Team:
         problem = shown.problem
         frame = self._frame(asked, page.title) | {"filter_error": _fault_in_filter(asked, problem)}
         text = rendered(shown.template or page.template, asked, {**frame, **shown.for_template})
-        return HTMLResponse(text, 200 if problem is None else _status_of(problem))
+        # a part of a page says by itself what it lacks
+        is_whole = shown.template is None
+        return HTMLResponse(text, _status_of(problem) if problem and is_whole else 200)
 
     def _frame(self, asked: PageRequest, title: str) -> dict[str, Any]:
         """What every page has around it."""

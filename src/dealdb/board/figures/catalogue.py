@@ -61,9 +61,6 @@ SECTIONS: tuple[FigureSection, ...] = (
         question="How much is in the pipeline?",
         entries=(
             FigureEntry(metric="pipeline", title="Open deals by stage"),
-            FigureEntry(
-                metric="coverage", title="Is it enough for the target?", more=("target", "win_rate")
-            ),
             FigureEntry(metric="summary", title="All at a glance"),
         ),
     ),
@@ -73,6 +70,9 @@ SECTIONS: tuple[FigureSection, ...] = (
         entries=(
             FigureEntry(
                 metric="forecast", title="What this quarter closes at", choices={"period": _PERIODS}
+            ),
+            FigureEntry(
+                metric="coverage", title="Is it enough for the target?", more=("target", "win_rate")
             ),
             FigureEntry(
                 metric="simulate",
@@ -129,16 +129,16 @@ SECTIONS: tuple[FigureSection, ...] = (
                 choices={"basis": _BASES, "calendar": ("days", "weekdays")},
             ),
             FigureEntry(
-                metric="rotting",
-                title="Deals that nobody looks after",
-                choices={"basis": ("update", "stage", "created")},
-                more=("rot_days", "respite"),
-            ),
-            FigureEntry(
                 metric="survival",
                 title="How long deals stay in a stage",
                 choices={"event": ("left", "forward", "closed", "won")},
                 more=("stage",),
+            ),
+            FigureEntry(
+                metric="rotting",
+                title="Deals that nobody looks after",
+                choices={"basis": ("update", "stage", "created")},
+                more=("rot_days", "respite"),
             ),
         ),
     ),
@@ -164,14 +164,6 @@ SECTIONS: tuple[FigureSection, ...] = (
                 given={"by": "owner"},
                 choices={"few": ("no", "yes")},
             ),
-            FigureEntry(metric="deal_size", title="Size of won deals"),
-            FigureEntry(
-                metric="concentration",
-                title="How much hangs on few customers",
-                given={"by": "company"},
-                choices={"of": ("won", "open")},
-                more=("k",),
-            ),
             FigureEntry(
                 metric="cohorts",
                 title="Do newer deals do better?",
@@ -180,6 +172,14 @@ SECTIONS: tuple[FigureSection, ...] = (
                     "measure": ("won_n", "won_value", "win_rate"),
                 },
                 more=("periods",),
+            ),
+            FigureEntry(metric="deal_size", title="Size of won deals"),
+            FigureEntry(
+                metric="concentration",
+                title="How much hangs on few customers",
+                given={"by": "company"},
+                choices={"of": ("won", "open")},
+                more=("k",),
             ),
         ),
     ),

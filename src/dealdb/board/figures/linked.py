@@ -197,8 +197,9 @@ def behind(db: DealDatabase, text: str, key: str | None, count: str | None = Non
 
 def is_linked(result: MetricResult, column: str) -> bool:
     """
-    Whether the numbers of a column lead to deals: counts of deals that a filter can keep, and money and ratios to
-    the deals that they rest on.
+    Whether the numbers of a column lead to deals.
+
+    Counts of deals do that a filter can keep, and money and ratios lead to the deals that they rest on.
 
     Examples
     --------

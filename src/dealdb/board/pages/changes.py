@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dealdb.database import DealDatabase
 
 # of one list; the CSV file has all
-MOST_SHOWN = 50
+MOST_SHOWN = 20
 WORDS = ("today", "yesterday", "monday", "this-month", "this-quarter", "last-quarter")
 _MS = timedelta(milliseconds=1)
 
@@ -133,7 +133,7 @@ def _read(since: str) -> datetime | date:
     try:
         return read_moment(since, "since")
     except QueryError:
-        msg = f"since={since[:40]!r} is not understood: write {DAY_WORDS}; a period such as this-quarter; a moment; or a token of a commit"
+        msg = f"since={since[:40]!r} is not understood: write {DAY_WORDS}; this-quarter; a moment; or a token"
         raise QueryError(msg) from None
 
 
@@ -163,7 +163,7 @@ def _moment_of(db: DealDatabase, token: str) -> datetime:
 
 def _lists(asked: PageRequest, begin: Begin) -> list[Moves]:
     db = asked.db
-    past = db.as_of(begin.moment)
+    past = _past(db, begin)
     then, now = (_columns(each, asked.where) for each in (past, db))
     if asked.where:
         # a deal that the filter keeps at one end is shown with what it was at the other
@@ -172,6 +172,17 @@ def _lists(asked: PageRequest, begin: Begin) -> list[Moves]:
             _columns(each, None).filter(pl.col("id").is_in(ids.implode())) for each in (past, db)
         )
     return moves_between(then, now, db.pipeline)
+
+
+def _past(db: DealDatabase, begin: Begin) -> Any:
+    """The deals of before: as they were, for a day; as they were recorded, for a moment at which someone looked."""
+    if begin.day is None:
+        return db.as_of(begin.moment)
+    try:
+        return db.as_of(begin.moment, time="event")
+    except QueryError:
+        # before the first fact there was no deal, in either sense
+        return db.as_of(begin.moment)
 
 
 def _columns(source: Any, where: str | None) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from dealdb.board.parts.paths import deal_path
 from dealdb.formats.cells import to_text
 
 if TYPE_CHECKING:
+    from polars._typing import SchemaDict
+
     from dealdb import Commit, DealChange
     from dealdb.board.page_request import PageRequest
 
@@ -22,7 +25,7 @@ MOST_COMMITS = 100
 # of one commit; a load has thousands
 MOST_DEALS = 5
 MOST_FIELDS = 6
-_SCHEMA = {
+_SCHEMA: SchemaDict = {
     "seq": pl.Int64, "when": pl.Datetime("ms", "UTC"), "who": pl.String, "kind": pl.String, "deals": pl.Int64,
     "ids": pl.String, "token": pl.String,
 }  # fmt: skip
@@ -33,6 +36,7 @@ class FedDeal:
     """What a commit did to a deal, in words."""
 
     id: str
+    name: str
     link: str
     outcome: str
     fields: list[tuple[str, str]]
@@ -62,10 +66,11 @@ def show(asked: PageRequest) -> Shown:
         commits = deque(feed, maxlen=MOST_COMMITS)
         token = feed.token
     newest = list(reversed(commits))
+    names = _names(asked, newest)
     table = pl.DataFrame([_row(each) for each in newest], schema=_SCHEMA, orient="row")
     return Shown(
         for_template={
-            "commits": [_commit(asked, each) for each in newest],
+            "commits": [_commit(asked, each, names) for each in newest],
             "token": token,
             "most": MOST_COMMITS,
         },
@@ -82,22 +87,31 @@ def _row(commit: Commit) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _commit(asked: PageRequest, commit: Commit) -> FedCommit:
+def _names(asked: PageRequest, commits: Sequence[Commit]) -> dict[str, str]:
+    """What the deals are called now."""
+    ids = list({each.id for commit in commits for each in commit.deals[:MOST_DEALS]})
+    found = zip(ids, asked.db.get_deals(ids), strict=True)
+    return {id_: str(deal["name"]) for id_, deal in found if deal is not None and deal.get("name")}
+
+
+def _commit(asked: PageRequest, commit: Commit, names: Mapping[str, str]) -> FedCommit:
     return FedCommit(
         seq=commit.seq,
         when=in_table(commit.when, asked.locale),
         moment=to_text(commit.when),
         who=commit.actor or "somebody",
         kind=commit.kind,
-        deals=[_deal(asked, each) for each in commit.deals[:MOST_DEALS]],
+        deals=[_deal(asked, each, names) for each in commit.deals[:MOST_DEALS]],
         more=max(0, len(commit.deals) - MOST_DEALS),
     )
 
 
-def _deal(asked: PageRequest, change: DealChange) -> FedDeal:
-    given = [(name, value) for name, value in change.values.items() if name != "updated"]
+def _deal(asked: PageRequest, change: DealChange, names: Mapping[str, str]) -> FedDeal:
+    # the name stands before the fields
+    given = [(key, value) for key, value in change.values.items() if key not in ("updated", "name")]
     return FedDeal(
-        id=change.id,
+        id=in_table(change.id, asked.locale),
+        name=in_table(change.values.get("name") or names.get(change.id), asked.locale),
         link=asked.base + deal_path(change.id),
         outcome=change.outcome,
         fields=[
