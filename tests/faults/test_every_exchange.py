@@ -165,7 +165,7 @@ IS_THERE: dict[str, Callable[[DealDatabase], bool]] = {
 QUIET = {
     "": {
         *("restore", "from_url", "embedded", "close", "loader", "query", "analytics"),
-        *("check_backup", "linger_s", "mend", "sql_limits", "history", "quotas", "rates"),
+        *("acting_as", "check_backup", "linger_s", "mend", "sql_limits", "history", "quotas", "rates"),
     },
     "connection.": {"connect", "connect_url", "settings", "db", "link", "select_db", "close", "pool_stats", "trouble"},
     "query.": {"close", "over"},
