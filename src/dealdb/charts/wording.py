@@ -153,7 +153,7 @@ def axis_title(axis: Axis, unit: str = "") -> str:
     words = [
         axis.currency or "",
         unit,
-        "days" if axis.unit is Unit.DAYS and axis.title != "days" else "",
+        "days" if axis.unit is Unit.DAYS and "days" not in axis.title.lower() else "",
     ]
     counted = " ".join(word for word in words if word)
     return f"{axis.title}, {counted}" if counted and axis.title else axis.title or counted

@@ -9,7 +9,7 @@ EIGHTHS = " ▏▎▍▌▋▊▉█"
 HEIGHTS = "▁▂▃▄▅▆▇█"
 SHADES = "·░▒▓█"
 # parts of a bar, one beside the other
-PARTS = "█▓▒░"
+PARTS = "█▓▒░#=+-"
 
 
 def bar(start: float, end: float, cells: int, *, block: str = "█") -> str:

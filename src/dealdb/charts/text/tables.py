@@ -12,7 +12,6 @@ from dealdb.charts.text.blocks import PARTS, bar
 from dealdb.charts.text.text_page import Drawing, Lines, Row, TextPage
 from dealdb.charts.wording import (
     NO_VALUE,
-    exact_text,
     label_text,
     place_of,
     short_text,
@@ -69,7 +68,8 @@ def _bar(rows: Sequence[Row], scale: Scale, cells: int, parts: Sequence[object])
         value = place_of(row["value"]) or 0.0
         end = ends[value > 0] + value
         block = PARTS[parts.index(row["part"]) % len(PARTS)]
-        drawn = bar(scale.place(ends[value > 0]), scale.place(end), cells, block=block)
+        first, last = sorted(round(scale.place(place) * cells) for place in (ends[value > 0], end))
+        drawn = " " * first + block * (last - first)
         text = _over(text, drawn)
         ends[value > 0] = end
     return text
@@ -156,14 +156,14 @@ def dots(page: TextPage, rows: Sequence[Row]) -> Lines:
             ", ".join(
                 [
                     *_series(page, row),
-                    f"{chart.x.title} {exact_text(row['x'], chart.x, page.locale)}",
+                    f"{chart.x.title} {short_text(row['x'], chart.x, page.locale)}",
                 ]
             )
         )
         for row in rows
     ]
     texts = [_value(page, [row]) for row in rows]
-    rests = [f"{_range(page, row)}  n {label_text(row['n'])}".strip() for row in rows]
+    rests = ["  ".join(part for part in (_range(page, row), _number(row)) if part) for row in rows]
 
     def drawn(number: int, cells: int) -> str:
         row = rows[number]
@@ -171,6 +171,10 @@ def dots(page: TextPage, rows: Sequence[Row]) -> Lines:
         return _with_target(text, place_of(row["x"]) if same else None, scale, cells)
 
     return _table(page, labels, texts, drawn, rests)
+
+
+def _number(row: Row) -> str:
+    return "" if row["n"] is None else f"n {label_text(row['n'])}"
 
 
 def _series(page: TextPage, row: Row) -> list[str]:

@@ -108,7 +108,8 @@ def check(result: MetricResult) -> None:
     for place in rest:
         assert chart.notes or table[place][value_column(result.name)] is None, table[place]
     if chart.y.unit is Unit.MONEY and chart.y.currency is None and table:
-        currencies = result.frame["currency"] if "currency" in result.frame.columns else []
+        given = result.frame.columns
+        currencies = result.frame["currency"].to_list() if "currency" in given else []
         assert len(currencies) == 0 or "panel" in chart.marks.columns or len({*currencies}) == 1
 
 

@@ -26,7 +26,7 @@ def funnel(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
     widest = max((_size(row) for row in rows), default=0.0)
     scale = Scale.over([widest], 0, max(width - side - room, LEAST))
     centre = side + (width - side - room) / 2
-    parts, y = [caption(pen.chart.y, side)], CAPTION
+    parts, y = [caption(pen.chart.y, side, width)], CAPTION
     for number, (row, label, text) in enumerate(zip(rows, labels, texts, strict=True)):
         long, middle = scale.place(_size(row)), y + _BAR / 2
         shape = element(

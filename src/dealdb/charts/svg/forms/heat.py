@@ -13,7 +13,7 @@ from dealdb.charts.svg.pen import Drawn, Pen, Row
 from dealdb.charts.wording import label_text, place_of, short_text, ways_to_tell
 
 _MOST_ROWS = 40
-_CELL, _NARROWEST, _WIDEST = 24.0, 28.0, 72.0
+_CELL, _NARROWEST, _WIDEST = 24.0, 22.0, 72.0
 _TOP = 34.0
 
 
@@ -38,7 +38,7 @@ def heat(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
         x, y = where[row["column"]], height[row["label"]]
         parts.append(pen.mark(row, *_cell(told(row["value"]), _step(scale, row), (x, y), wide)))
     bottom = _TOP + len(height) * _CELL
-    parts += _scale(pen, scale, side, bottom + 10)
+    parts += _scale(pen, scale, (side, bottom + 10), width)
     notes = [
         f"{len(every) - most:,} more of {len(every):,} {what} are not drawn"
         for every, most, what in (
@@ -104,10 +104,12 @@ def _columns(pen: Pen, where: dict[object, float], wide: float) -> list[Svg]:
     ]
 
 
-def _scale(pen: Pen, scale: Scale, x: float, y: float) -> list[Svg]:
+def _scale(pen: Pen, scale: Scale, at: tuple[float, float], width: float) -> list[Svg]:
     """What the colours mean: from the lowest to the highest."""
     low, high = (short_text(value, pen.chart.y, pen.locale) for value in (scale.low, scale.high))
-    name = f"{pen.chart.y.title}  {low}".strip()
+    (x, y), ends = at, width_in_pixels(f"  {low}{high}", SMALL) + STEPS * 16 + 12
+    title = shortened(pen.chart.y.title, max(width - at[0] - ends, 0), SMALL)
+    name = f"{title}  {low}".strip()
     begin = x + width_in_pixels(name, SMALL) + 6
     cells = [
         element("rect", x=begin + n * 16, y=y, width=15, height=10, fill=colour(f"heat-{n}"))

@@ -38,6 +38,9 @@ def side_label(label: str, side: float, middle: float) -> Svg:
     return lettered(text, side - GAP, middle + TEXT * 0.35, anchor="end", whole=label)
 
 
-def caption(axis: Axis, x: float) -> Svg:
-    """What the values of bars are, to stand above them."""
-    return lettered(axis_title(axis), x, 11, size=SMALL, fill=SOFT)
+def caption(axis: Axis, x: float, width: float) -> Svg:
+    """What the values are, to stand above them: as far to the left as it takes to be whole."""
+    whole = axis_title(axis)
+    text = shortened(whole, width, SMALL)
+    at = max(min(x, width - width_in_pixels(text, SMALL)), 0.0)
+    return lettered(text, at, 11, size=SMALL, fill=SOFT, whole=whole)

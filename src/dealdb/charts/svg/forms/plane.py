@@ -93,7 +93,10 @@ def plane_of(
     ticks = round_values(y.low, y.high, _MOST_ACROSS)
     texts, unit = tick_texts(ticks, upward, locale)
     left = max(map(width_in_pixels, texts), default=0.0) + 8
-    frame: list[Svg] = [lettered(axis_title(upward, unit), 0, 9, size=SMALL, fill=SOFT)]
+    above = axis_title(upward, unit)
+    frame: list[Svg] = [
+        lettered(shortened(above, width, SMALL), 0, 9, size=SMALL, fill=SOFT, whole=above)
+    ]
     for tick, text in zip(ticks, texts, strict=True):
         at = y.place(float(tick))
         stroke = colour("line" if tick == 0 else "grid")
@@ -115,9 +118,20 @@ def plane_of(
     title = axis_title(across, _unit_across(x, places, across)) if not days else ""
     if not title:
         return Plane(x, y, places, frame, bottom + _TICKS)
-    middle = left + room / 2
+    text = shortened(title, width, SMALL)
+    half = width_in_pixels(text, SMALL) / 2
+    # below the middle of the axis, as far as that is within the picture
+    middle = max(min(left + room / 2, width - half), half)
     frame.append(
-        lettered(title, middle, bottom + _TICKS + 12, size=SMALL, anchor="middle", fill=SOFT)
+        lettered(
+            text,
+            middle,
+            bottom + _TICKS + 12,
+            size=SMALL,
+            anchor="middle",
+            fill=SOFT,
+            whole=title,
+        )
     )
     return Plane(x, y, places, frame, bottom + _TICKS + _TITLE)
 

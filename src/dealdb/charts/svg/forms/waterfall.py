@@ -21,14 +21,15 @@ def waterfall(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
     texts = [_text(pen, row) for row in rows]
     side = side_width(labels, width)
     ends = [_ends(row) for row in rows]
-    room = max(map(width_in_pixels, texts), default=0.0) + _GAP
+    # totals are bold
+    room = max(map(width_in_pixels, texts), default=0.0) * 1.1 + _GAP
     places = [place for pair in ends for place in pair]
     scale = Scale.over(places, side, max(width - room, side + LEAST))
     zero = scale.place(0)
     top = CAPTION
     height = top + len(rows) * _ROW
     ground = element("line", x1=zero, x2=zero, y1=top, y2=height, stroke=colour("line"))
-    parts = [caption(pen.chart.y, side), ground]
+    parts = [caption(pen.chart.y, side, width), ground]
     for number, (row, label, text) in enumerate(zip(rows, labels, texts, strict=True)):
         middle = top + number * _ROW + _ROW / 2
         start, end = map(scale.place, ends[number])
