@@ -892,6 +892,25 @@ class DealDatabase:
         with _asking(store, durability):
             return store.delete(encode_id(id), expect_rev=expect_rev)
 
+    def acting_as(self, actor: str) -> AbstractContextManager[None]:
+        """
+        Let the changes of this thread be in the name of another meanwhile: for a service that many people use.
+
+        Parameters
+        ----------
+        actor
+            Who changes deals, as the history keeps it.
+
+        Examples
+        --------
+        >>> with DealDatabase.embedded(tmp_path, actor="service") as db:
+        ...     with db.acting_as("ann"):
+        ...         _ = db.save_deal({"id": 42, "stage": "Lead"})
+        ...     db.deal_history(42)["who"].to_list()
+        ['ann']
+        """
+        return self._store.acting_as(actor)
+
     def __len__(self) -> int:
         return self._store.count()
 

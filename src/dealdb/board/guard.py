@@ -74,6 +74,16 @@ class Sessions:
         self._actors[session] = actor
         return session
 
+    def rename(self, session: str, actor: str) -> None:
+        """Let a session that there is be of another name."""
+        if session in self._actors:
+            self._actors[session] = actor
+
+    @property
+    def has_token(self) -> bool:
+        """Whether anybody can sign in by the form."""
+        return self._token is not None
+
     def actor_of(self, session: str | None) -> str | None:
         """Who a session is of."""
         return self._actors.get(session or "")
@@ -170,9 +180,10 @@ def _lets_in(sessions: Sessions, scope: Scope, headers: Mapping[str, str]) -> bo
     # a cookie of another program on this host may be anything
     with contextlib.suppress(CookieError):
         cookies.load(headers.get("cookie", ""))
-    actor = sessions.actor_of(cookies[COOKIE].value if COOKIE in cookies else None)
+    session = cookies[COOKIE].value if COOKIE in cookies else None
+    actor = sessions.actor_of(session)
     if actor is not None:
-        scope["dealdb.actor"] = actor
+        scope["dealdb.actor"], scope["dealdb.session"] = actor, session
     below = str(scope["path"]).removeprefix(scope.get("root_path", ""))
     return actor is not None or below == LOGIN or below.startswith("/static/")
 
