@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
@@ -48,7 +48,7 @@ def deals_behind(db: DealDatabase, link: str) -> int:
 
 def save_odd_deals(db: DealDatabase) -> None:
     db.set_pipeline(STAGES)
-    today = date.today()
+    today = datetime.now(UTC).date()
     for n in range(60):
         currency = (None, "EUR", "USD")[n % 3]
         stage = (None, "Lead", "Demo, live", "Won", "Lost", "(none)")[n % 6]
@@ -126,7 +126,7 @@ def test_cards_are_the_first_deals_of_their_column(db: DealDatabase) -> None:
         first = db.query.find(where, sort=["expected_close", "-amount"], limit=30)
         assert [card.id for card in column.cards] == first["id"].to_list()
     late = {card.id for each in view.columns for card in each.cards if card.warnings}
-    today = date.today()
+    today = datetime.now(UTC).date()
     overdue = db.query.find(f"expected_close < '{today}'", columns=["id"])["id"].to_list()
     assert late & set(overdue) == late
     assert late

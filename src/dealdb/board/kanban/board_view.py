@@ -49,6 +49,8 @@ class BoardColumn:
         Of those unchanged for too long, and of those that are overdue.
     is_open
         Whether its cards are shown.
+    is_target
+        Whether cards can be moved to it: the pipeline has the stage.
     toggle
         Of a won or lost stage, address of the board with the cards shown or hidden.
     cards
@@ -61,6 +63,7 @@ class BoardColumn:
     rotting_link: str | None
     overdue_link: str | None
     is_open: bool
+    is_target: bool
     toggle: str | None = None
     cards: list[Card] = field(default_factory=list)
 
@@ -179,6 +182,7 @@ class _Making:
             rotting_link=self.link([*has, rots]) if rots and figures.rotting else None,
             overdue_link=self.link([*has, overdue]) if figures.overdue else None,
             is_open=self.is_open(figures),
+            is_target=figures.stage in self.pipeline,
             toggle=toggle,
         )
 

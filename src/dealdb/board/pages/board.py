@@ -20,6 +20,8 @@ def show(asked: PageRequest) -> Shown:
     return Shown(
         for_template={
             "view": view,
+            "stages": list(asked.db.pipeline),
+            "asks_reason": "loss_reason" in schema,
             "sorts": {
                 word: label for word, label in SORTS.items() if word.removeprefix("-") in schema
             },
