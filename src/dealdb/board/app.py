@@ -11,6 +11,8 @@ from urllib.parse import quote
 from dealdb.board.changes import CHANGES, BoardChange, read_body
 from dealdb.board.guard import LOGIN, Guard, Sessions
 from dealdb.board.html import assets, environment, marked_fault, rendered
+from dealdb.board.live.hub import LiveHub
+from dealdb.board.live.stream import LIVE, live_endpoint
 from dealdb.board.login import LoginForm
 from dealdb.board.page_request import PageRequest
 from dealdb.board.pages.all import PAGES
@@ -115,9 +117,14 @@ def app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
+        close()
+
+    def close() -> None:
+        for team in boards.values():
+            team.live.close()
 
     inner = Starlette(routes=routes, lifespan=lifespan)
-    return Guard(inner, sessions=sessions, hosts=hosts, embed_origins=embed_origins)
+    return Guard(inner, sessions=sessions, hosts=hosts, embed_origins=embed_origins, on_close=close)
 
 
 class Team:
@@ -136,6 +143,11 @@ class Team:
         Nothing can be changed.
     has_login
         Whether people sign in by the board's own form.
+
+    Attributes
+    ----------
+    live
+        Its open pages.
     """
 
     def __init__(
@@ -155,12 +167,13 @@ class Team:
         self._read_only = read_only
         self._has_login = has_login
         self._limiter: CapacityLimiter | None = None
+        self.live = LiveHub(db)
 
     def routes(self) -> list[BaseRoute]:
         """Of all pages, each as HTML, JSON and CSV, and of the static files."""
         from starlette.routing import Route
 
-        found: list[BaseRoute] = []
+        found: list[BaseRoute] = [Route(LIVE, live_endpoint(self.live, self._asked))]
         for page in PAGES:
             # the root has no name to which an ending could be added
             stem = page.path if page.path != "/" else "/board"
