@@ -11,6 +11,7 @@ from typing import TypeAlias
 import polars as pl
 
 from dealdb.errors import QueryError
+from dealdb.model.decimals import number_of
 from dealdb.model.fiscal import time_zone
 from dealdb.model.moments import read_day
 from dealdb.model.names import unknown
@@ -143,6 +144,38 @@ def whole_number(option: str, value: int, *, least: int, most: int) -> int:
         msg = f"{option} is a whole number from {least} to {most}, not {shown}"
         raise QueryError(msg)
     return number
+
+
+def share(option: str, value: float, allowed: str, *, is_open: bool = True) -> float:
+    """
+    The value of an option that is a number from 0 to below 1.
+
+    Parameters
+    ----------
+    option
+        Its name.
+    value
+        As given.
+    allowed
+        What is allowed, for the message.
+    is_open
+        Whether 0 itself is outside.
+
+    Raises
+    ------
+    QueryError
+        If it is something else, or out of range.
+
+    Examples
+    --------
+    >>> share("level", 0.95, "a share between 0 and 1")
+    0.95
+    """
+    number = number_of(value)
+    if number is None or not 0 <= number < 1 or (is_open and number == 0):
+        msg = f"{option} is {allowed}, not {str(value)[:40]}"
+        raise QueryError(msg)
+    return float(value)
 
 
 def column_names(by: By) -> list[str]:

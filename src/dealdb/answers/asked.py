@@ -15,6 +15,8 @@ Row: TypeAlias = Mapping[str, Any]
 
 # as Basis.currency says it
 _MIXED = "mixed"
+# what results call a missing text
+_NONE = "(none)"
 
 
 @dataclass(frozen=True)
@@ -119,10 +121,12 @@ def money(value: Decimal | None, currency: str | None) -> str:
 
     Examples
     --------
-    >>> money(Decimal("1200"), "EUR"), money(Decimal("80.0500"), None)
-    ('1,200.00 EUR', '80.05')
+    >>> money(Decimal("1200"), "EUR"), money(Decimal("80.0500"), None), money(None, "(none)")
+    ('1,200.00 EUR', '80.05', '0.00 without a currency')
     """
     text = f"{value or Decimal(0):,.2f}"
+    if currency == _NONE:
+        return f"{text} without a currency"
     return f"{text} {currency}" if currency else text
 
 

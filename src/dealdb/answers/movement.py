@@ -50,8 +50,10 @@ def waterfall(asked: AskedMetric) -> str:
     due = asked.options.get("due")
     which = f"The open pipeline due {days_between(*due)}" if due else "The open pipeline"
     if not basis.n:
-        return f"Nothing was in the open pipeline {asked.span}, and nothing came or went."
-    told = [_change(which, rows, currency, asked) for currency, rows in asked.parts]
+        return f"Nothing was in the open pipeline {_so_far(asked)}, and nothing came or went."
+    # of currencies in which nothing is open there is nothing to tell
+    parts = [each for each in asked.parts if total(each[1], "value")] or asked.parts[:1]
+    told = [_change(which, rows, currency, asked) for currency, rows in parts]
     others = [
         f"{number:,} {_OTHERS[name]}"
         for name, number in asked.result.totals.items()
@@ -73,20 +75,31 @@ def _change(
         f"from {money(before, currency)} ({deals(total(start, 'n'))}) to {money(after, currency)} "
         f"({deals(total(end, 'n'))})"
     )
-    moved = f"{which} {went} by {money(abs(after - before), currency)} {asked.span}, {from_to}"
+    moved = f"{which} {went} by {money(abs(after - before), currency)} {_so_far(asked)}, {from_to}"
     parts = [
-        f"{_signed(sign, total(buckets[name], 'value'))} {words}"
+        _moved(buckets[name], sign, words)
         for name, (sign, words) in _SIGNS.items()
-        if any(row["value"] for row in buckets[name]) and not name.startswith("transferred")
+        if total(buckets[name], "n") and not name.startswith("transferred")
     ]
-    # what has no amount moves without moving money
-    unpaid = [
-        f"{deals(total(buckets[name], 'n'))} {words} without an amount"
-        for name, (_, words) in _SIGNS.items()
-        if any(row["n"] for row in buckets[name]) and not name.startswith("transferred")
-    ]
-    kept = f"{which} is worth as much as before, {money(before, currency)} ({asked.span})"
-    return f"{moved if went else kept}: {', '.join(parts or unpaid) or 'nothing moved'}."
+    kept = f"{which} is worth as much as before, {money(before, currency)} ({_so_far(asked)})"
+    return f"{moved if went else kept}: {', '.join(parts) or 'nothing moved'}."
+
+
+def _so_far(asked: AskedMetric) -> str:
+    """The days of the window up to the last one of which something is known."""
+    basis = asked.result.basis
+    if basis.until is None or basis.as_of is None:
+        return asked.span
+    return days_between(basis.since, min(basis.until, basis.as_of + timedelta(days=1)))
+
+
+def _moved(rows: Sequence[dict[str, Any]], sign: str, words: str) -> str:
+    value, n = total(rows, "value"), total(rows, "n")
+    if value:
+        return f"{_signed(sign, value)} {words}"
+    # what is worth nothing moves without moving money
+    blank = "without an amount" if total(rows, "blank") == n else "worth 0.00 in all"
+    return f"{deals(n)} {words} {blank}"
 
 
 def _signed(sign: str, value: Decimal) -> str:
@@ -99,6 +112,8 @@ def slippage(asked: AskedMetric) -> str:
     n = total(asked.rows, "n")
     if not n:
         return f"No open deal was due {asked.span}."
+    if asked.result.totals.get("not_due"):
+        return _running(asked, n)
     told = []
     for currency, rows in asked.parts:
         due, slipped = total(rows, "n"), total(rows, "slipped")
@@ -117,19 +132,38 @@ def slippage(asked: AskedMetric) -> str:
         f"Of those that slipped, {moved:,} moved out of the period and {overdue:,} "
         f"{'is' if overdue == 1 else 'are'} overdue in it."
     )
-    pushed = [row for row in rows if row["pushes"]]
-    push = (
-        f"Dates were pushed {counted(total(rows, 'pushes'), 'time')}, by {days(_mean_push(pushed))} on average."
-        if pushed
-        else None
-    )
     return sentences(
         *told,
-        f"The others: {listing(fate)}.",
+        f"The others: {listing(fate)}." if won + lost + gone else None,
         slips if moved + overdue else None,
-        push,
+        _pushes(rows),
         blanks(total(rows, "blank")),
     )
+
+
+def _running(asked: AskedMetric, n: int) -> str:
+    """The same of a period that is not over, in which some deals are not due yet."""
+    rows, waits = asked.rows, asked.result.totals["not_due"]
+    worth = listing([money(total(part, "value"), currency) for currency, part in asked.parts])
+    slipped, won, lost, gone = (total(rows, name) for name in ("slipped", "won", "lost", "deleted"))
+    fate = [f"{slipped - waits:,} slipped", f"{won:,} won", f"{lost:,} lost"]
+    return sentences(
+        f"Of {deals(n)} ({worth}) that {'was' if n == 1 else 'were'} due {asked.span}, {waits:,} "
+        f"{'is' if waits == 1 else 'are'} not due yet, as the period is not over; they count as slipped in the table.",
+        f"The others: {listing([*fate, *([f'{gone:,} deleted'] if gone else [])])}."
+        if n > waits
+        else None,
+        _pushes(rows),
+        blanks(total(rows, "blank")),
+    )
+
+
+def _pushes(rows: Sequence[dict[str, Any]]) -> str | None:
+    pushed = [row for row in rows if row["pushes"]]
+    if not pushed:
+        return None
+    times = counted(total(rows, "pushes"), "time")
+    return f"Dates were pushed {times}, by {days(_mean_push(pushed))} on average."
 
 
 def _mean_push(rows: Sequence[dict[str, Any]]) -> float:
@@ -148,15 +182,32 @@ def coverage(asked: AskedMetric) -> str:
     currency = row.get("currency") or currency
     left, value = money(row["remaining"], currency), money(row["open"], currency)
     target = f"the target of {money(row['target'], currency)}"
+    won, later = money(row["won"], currency), _won_later(asked)
     if row["met"]:
         over = money(row["surplus"], currency)
-        return f"T{target[1:]} is met: {money(row['won'], currency)} won {asked.span}, {over} more than needed."
+        first = f"T{target[1:]} is met: {won} won {asked.span}, {over} more than needed."
+        return sentences(first, later)
     first = (
-        f"Of {target}, {money(row['won'], currency)} is won and {left} is left; open deals of {value} due "
-        f"{asked.span} "
-        f"cover that {row['coverage']:,.2f} times."
+        f"Of {target}, {won} is won and {left} is left; open deals of {value} due {asked.span} cover that "
+        f"{row['coverage']:,.2f} times."
     )
-    return sentences(first, _needed(row, currency, asked), blanks(row["blank"]))
+    undated = (
+        f"Open deals of {money(row['undated_value'], currency)} have no expected date, and are not in it."
+        if row["undated_value"]
+        else None
+    )
+    return sentences(first, later, _needed(row, currency, asked), undated, blanks(row["blank"]))
+
+
+def _won_later(asked: AskedMetric) -> str | None:
+    basis = asked.result.basis
+    # on its last day a period has no later days
+    if basis.until is None or basis.as_of is None or basis.as_of < basis.until:
+        return None
+    last = basis.until - timedelta(days=1)
+    return (
+        f"What was won after it, up to {basis.as_of}, is in this: --as-of {last} looks at its end."
+    )
 
 
 def _needed(row: dict[str, Any], currency: str | None, asked: AskedMetric) -> str:
@@ -179,19 +230,35 @@ def _needed(row: dict[str, Any], currency: str | None, asked: AskedMetric) -> st
 
 def _coverages(rows: Sequence[dict[str, Any]], asked: AskedMetric) -> str:
     met = sum(bool(row["met"]) for row in rows)
-    short = [row for row in rows if row["gap"] is not None and row["gap"] > 0]
-    first = f"{met:,} of {counted(len(rows), 'target')} {'is' if met == 1 else 'are'} met."
-    if not short:
-        return sentences(
-            first, "Open deals are enough for the others." if met < len(rows) else None
-        )
-    worst = max(short, key=lambda row: row["gap"])
-    currency = worst.get("currency") or asked.result.basis.currency
+    known = [row for row in rows if row["gap"] is not None]
+    short = [row for row in known if row["gap"] > 0]
+    enough, unknown = len(known) - len(short), len(rows) - met - len(known)
+    worst = []
+    for currency, part in asked.parts:
+        own = [row for row in part if row in short]
+        if own:
+            row = max(own, key=lambda each: each["gap"])
+            missing = money(row["gap"], currency)
+            worst.append(f"{asked.group(row)} ({missing} missing)" if asked.groups else missing)
     return sentences(
-        first,
-        f"{counted(len(short), 'is', 'are')} short of open deals, most of all {asked.group(worst)}: "
-        f"{money(worst['gap'], currency)} missing.",
+        f"{met:,} of {counted(len(rows), 'target')} {'is' if met == 1 else 'are'} met.",
+        _short(len(short), worst, asked),
+        f"For {counted(enough, 'other')} open deals are enough." if enough else None,
+        f"How many open deals {counted(unknown, 'needs', 'need')} is not known, as none of their deals was won in the "
+        "last 365 days."
+        if unknown
+        else None,
+        "The target counts for each currency by itself; --to CURRENCY takes all together."
+        if len(asked.parts) > 1
+        else None,
     )
+
+
+def _short(number: int, worst: Sequence[str], asked: AskedMetric) -> str | None:
+    if not number:
+        return None
+    what = f"most of all {listing(worst)}" if asked.groups else f"{listing(worst)} missing"
+    return f"{counted(number, 'is', 'are')} short of open deals, {what}."
 
 
 def forecast(asked: AskedMetric) -> str:
@@ -204,6 +271,9 @@ def forecast(asked: AskedMetric) -> str:
         won, weighted = total(inside, "won"), total(inside, "weighted")
         opened = sum(total(inside, name) for name in ("commit", "best", "pipeline", "omitted"))
         low, high = won + total(inside, "commit"), won + opened
+        if _is_over(asked):
+            told.append(_closed(asked, inside, currency))
+            continue
         told.append(
             f"{_period(asked)} is likely to close at {money(won + weighted, currency)}: {money(won, currency)} "
             f"won so "
@@ -220,13 +290,44 @@ def forecast(asked: AskedMetric) -> str:
     return sentences(
         *told,
         f"{counted(overdue, 'of these deals', 'of these deals')} {late} overdue."
-        if overdue
+        if overdue and not _is_over(asked)
         else None,
+        _without_chance(total([row for row in rows if row["label"] != "undated"], "unweighted")),
         f"{counted(undated, 'open deal')} without an expected date {'is' if undated == 1 else 'are'} not in it."
         if undated
         else None,
         blanks(total(rows, "blank"), "open deal"),
     )
+
+
+def _is_over(asked: AskedMetric) -> bool:
+    basis = asked.result.basis
+    # at the end of its last day it is over, too
+    return (
+        basis.until is not None
+        and basis.as_of is not None
+        and basis.as_of >= basis.until - timedelta(days=1)
+    )
+
+
+def _closed(asked: AskedMetric, rows: Sequence[dict[str, Any]], currency: str | None) -> str:
+    """What a period that is over has closed at."""
+    won, left = total(rows, "won"), total(rows, "n")
+    opened = sum(total(rows, name) for name in ("commit", "best", "pipeline", "omitted"))
+    rest = (
+        f"{counted(left, 'deal')} that {'was' if left == 1 else 'were'} due in it, worth {money(opened, currency)}, "
+        f"{'is' if left == 1 else 'are'} still open."
+        if left
+        else None
+    )
+    return sentences(f"{_period(asked)} is over and closed at {money(won, currency)}.", rest)
+
+
+def _without_chance(number: int) -> str | None:
+    if not number:
+        return None
+    has, counts = ("has", "counts") if number == 1 else ("have", "count")
+    return f"{counted(number, 'open deal')} {has} no chance and {counts} only where every open deal is won."
 
 
 def _period(asked: AskedMetric) -> str:

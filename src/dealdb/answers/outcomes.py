@@ -24,16 +24,15 @@ def cohorts(asked: AskedMetric) -> str:
     for row in asked.rows:
         if row["won"] is not None:
             seen[(*(row[name] for name in asked.groups), row.get("currency"), row["label"])] = row
+    # with several currencies, each has rows of its own deals
     last = list(seen.values())
-    # each currency has a row for all deals of a cohort
-    one = {(*(row[name] for name in asked.groups), row["label"]): row for row in last}.values()
-    size, opened = total(one, "size"), total(one, "open")
+    size, opened = total(last, "size"), total(last, "open")
     if not size:
         return "No deal has a day of creation."
     won = total(last, "won")
     within = asked.options.get("periods", 12)
     unit = asked.options.get("by_period", "month")
-    first, end = min(row["label"] for row in one), max(row["label"] for row in one)
+    first, end = min(row["label"] for row in last), max(row["label"] for row in last)
     born = f"in {first}" if first == end else f"from {first} to {end}"
     return sentences(
         f"Of {deals(size)} created {born}, {counted(won, 'was', 'were')} won within "
@@ -58,18 +57,25 @@ def losses(asked: AskedMetric) -> str:
     }
     top = max(sums, key=lambda name: sums[name])
     is_reason = by == ["loss_reason"]
-    what = "The first reason is" if is_reason else "Most of them:"
+    what = "The first reason is" if is_reason else "The largest group:"
     shown = ", ".join(str(value) for value in top)
     unknown = sums.get(("(none)",), 0) if is_reason else 0
-    has = "has" if unknown == 1 else "have"
     return sentences(
         f"{counted(n, 'deal was', 'deals were')} lost {asked.span}".rstrip() + f", worth {worth}.",
         f"{what} {shown}: {deals(sums[top])}, {percent(sums[top] / n)}."
         if shown != "(none)"
         else None,
-        f"{unknown:,} of them {has} no reason." if unknown else None,
+        _without_reason(unknown, n),
         blanks(total(asked.rows, "blank")),
     )
+
+
+def _without_reason(number: int, of: int) -> str | None:
+    if not number:
+        return None
+    if number == of:
+        return "It has no reason." if of == 1 else "None of them has a reason."
+    return f"{number:,} of them {'has' if number == 1 else 'have'} no reason."
 
 
 def win_loss(asked: AskedMetric) -> str:
@@ -90,7 +96,10 @@ def win_loss(asked: AskedMetric) -> str:
             f"By so many deals, the true rate lies between {percent(rows[0]['lo'])} and {percent(rows[0]['hi'])} "
             "(95 % sure).",
         )
-    known = [row for row in rows if row["n"]]
+    if not asked.groups:
+        # only currencies tell the rows apart, and each deal is in one
+        return first
+    known = [row for row in _of_groups(asked) if row["n"]]
     best = max(known, key=lambda row: (row["rate"], row["n"]))
     worst = min(known, key=lambda row: (row["rate"], -row["n"]))
     return sentences(
@@ -101,6 +110,19 @@ def win_loss(asked: AskedMetric) -> str:
     )
 
 
+def _of_groups(asked: AskedMetric) -> list[dict[str, Any]]:
+    """Won and closed deals of each group, in whichever currency."""
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in asked.rows:
+        key = tuple(row[name] for name in asked.groups)
+        own = found.setdefault(key, {**row, "n": 0, "won": 0})
+        for count in ("n", "won"):
+            own[count] += row[count]
+    for own in found.values():
+        own["rate"] = own["won"] / own["n"] if own["n"] else None
+    return list(found.values())
+
+
 def ramp(asked: AskedMetric) -> str:
     """Who won most in the first months, and after how many an owner counts as ramped up."""
     keys = asked.groups or [asked.result.frame.columns[0]]
@@ -108,25 +130,80 @@ def ramp(asked: AskedMetric) -> str:
     owners = {tuple(row[key] for key in keys) for row in reached}
     if not owners:
         return "Nobody has had a deal."
-    top = max(reached, key=lambda row: row["cumulative"] or 0)
     months = max(row["month"] for row in reached) + 1
     ramped = sorted(
         {(row[keys[0]], row["ramped"]) for row in asked.rows if row["ramped"] is not None}
     )
-    name = ", ".join(str(top[key]) for key in keys)
-    currency = top.get("currency") or _one(asked)
+    tops = []
+    for currency, rows in asked.parts:
+        top = max((row for row in rows if row["active"]), key=lambda row: row["cumulative"])
+        name = ", ".join(str(top[key]) for key in keys)
+        if top["cumulative"] > 0:
+            tops.append(f"{name} won most, {money(top['cumulative'], currency)}")
+    span = f"in the first {counted(months, 'month')}"
+    who = (
+        f"Of {counted(len(owners), 'owner')}, {listing(tops)}, {span}."
+        if tops
+        else f"None of {counted(len(owners), 'owner')} has won anything {span}."
+    )
+    some = "All" if len(ramped) == len(owners) > 1 else f"{len(ramped):,}"
     told = (
-        f"{len(ramped):,} of them {'has' if len(ramped) == 1 else 'have'} reached the level of the experienced ones."
+        f"{some} of them {'has' if len(ramped) == 1 else 'have'} reached the level of the experienced ones."
         if ramped
         else "From which month on one counts as ramped up is not known: it takes three owners of 12 months."
     )
     return sentences(
-        f"Of {counted(len(owners), 'owner')}, {name} won most in the first {counted(months, 'month')}: "
-        f"{money(top['cumulative'], currency)}.",
+        who,
         told,
         None
         if len(owners) >= 5
         else f"{counted(len(owners), 'owner says', 'owners say')} little about others.",
+    )
+
+
+def leaderboard(asked: AskedMetric) -> str:
+    """Who won most, and which share of the closed deals was won."""
+    keys = asked.groups or [asked.result.frame.columns[0]]
+    n, won = total(asked.rows, "n"), total(asked.rows, "won")
+    if not n:
+        return f"No deal was won or lost {asked.span}".rstrip() + "."
+    told = []
+    for currency, rows in asked.parts:
+        top = [row for row in rows if row["rank"] == 1 and row["won"]]
+        names = [", ".join(str(row[key]) for key in keys if key != "currency") for row in top]
+        if top:
+            worth = money(top[0]["won_value"], currency)
+            each = " each" if len(top) > 1 else ""
+            told.append(f"{listing(names)} won most {asked.span}".rstrip() + f": {worth}{each}.")
+    is_event = asked.options.get("by_at", "event") == "event"
+    return sentences(
+        *told,
+        f"{won:,} of {counted(n, 'closed deal')} {'was' if won == 1 else 'were'} won ({percent(won / n)}).",
+        f"A deal counts for the {listing(keys)} that it had when it was closed."
+        if is_event
+        else None,
+    )
+
+
+def trend(asked: AskedMetric) -> str:
+    """How much was created, won and lost in all, and in which period most was won."""
+    created, won, lost = (total(asked.rows, name) for name in ("created", "won", "lost"))
+    if not (created or won or lost):
+        return f"No deal was created, won or lost {asked.span}".rstrip() + "."
+    worth, best = [], []
+    for currency, rows in asked.parts:
+        sums: dict[str, Any] = {}
+        for row in rows:
+            sums[row["label"]] = sums.get(row["label"], 0) + row["won_value"]
+        top = max(sums, key=lambda label: sums[label], default=None)
+        worth.append(money(total(rows, "won_value"), currency))
+        if top is not None and sums[top] > 0:
+            best.append(f"{top} ({money(sums[top], currency)})")
+    return sentences(
+        f"{counted(created, 'deal was', 'deals were')} created, {won:,} won and {lost:,} lost {asked.span}".rstrip()
+        + (f"; the wins were worth {listing(worth)}." if won else "."),
+        f"Most was won in {listing(best)}." if best else None,
+        "Each event counts, also of deals that were reopened or deleted later.",
     )
 
 
@@ -142,6 +219,7 @@ def attainment(asked: AskedMetric) -> str:
                 "dealdb quotas load FILE adds some."
             )
             continue
+        share = "" if team["attainment"] is None else f" ({percent(team['attainment'])})"
         rest = (
             f"{money(team['needed_per_day'], currency)} a day are needed in the "
             f"{counted(team['days_left'], 'day')} left."
@@ -152,9 +230,9 @@ def attainment(asked: AskedMetric) -> str:
             sentences(
                 f"The team has won {money(team['won'], currency)} of its quota of "
                 f"{money(team['quota'], currency)} in "
-                f"{period} ({percent(team['attainment'])}).",
-                rest,
+                f"{period}{share}.",
                 _pace(team),
+                rest,
             )
         )
     return sentences(*told)
@@ -206,18 +284,24 @@ def late_entry(asked: AskedMetric) -> str:
         return f"No deal was won {asked.span}".rstrip() + "."
     limit = asked.options.get("days", 7)
     worth = listing([money(total(part, "late_value"), currency) for currency, part in asked.parts])
+    unknown = total(rows, "unknown")
     known = [row for row in rows if row["worst_days"] is not None]
+    if not known:
+        return f"When {counted(n, 'win was', 'wins were')} recorded is not known."
     worst = max((row["worst_days"] for row in known), default=None)
     middle = (
         f"; half of all within {days(rows[0]['median_days'])}"
         if len(known) == len(rows) == 1
         else ""
     )
+    dated, were = n - unknown, "was" if late == 1 else "were"
     return sentences(
-        f"{late:,} of {counted(n, 'win')} ({percent(late / n)}, worth {worth}) {'was' if late == 1 else 'were'} "
-        f"recorded "
-        f"more than {days(limit)} after {'it' if late == 1 else 'they'} happened{middle}.",
+        f"{late:,} of {counted(dated, 'win')} ({percent(late / dated)}, worth {worth}) {were} recorded more than "
+        f"{days(limit)} after {'it' if late == 1 else 'they'} happened{middle}.",
         f"The latest: {days(worst)} after." if worst is not None and late else None,
+        f"Of {counted(unknown, 'more win')} it is not known when {'it was' if unknown == 1 else 'they were'} recorded."
+        if unknown
+        else None,
         "Deals that were loaded from a file count as recorded on the day of the load."
         if late
         else None,
@@ -238,7 +322,9 @@ def hindsight(asked: AskedMetric) -> str:
             for name in ("then", "added", "up", "down", "removed", "now")
         }
         won = f"What was won {asked.span}".rstrip()
-        if value["then"] == value["now"] and not (value["added"] or value["removed"]):
+        if value["then"] == value["now"] and not any(
+            value[name] for name in ("added", "up", "down", "removed")
+        ):
             told.append(f"{won} is {money(value['now'], currency)}, as it was recorded by {known}.")
             continue
         parts = [
@@ -257,8 +343,3 @@ def hindsight(asked: AskedMetric) -> str:
             f"now: {', '.join(parts)}."
         )
     return sentences(*told, "--deals lists the deals.")
-
-
-def _one(asked: AskedMetric) -> str | None:
-    currency = asked.result.basis.currency
-    return None if currency == "mixed" else currency

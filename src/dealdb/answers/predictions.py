@@ -26,6 +26,8 @@ _ENDS = {
 _MEASURES = {"won_value": "won value", "won_n": "wins", "created_n": "new deals"}
 # groups that the sentences name; the table has all
 _MOST_TOLD = 5
+# shares from which on a percentage is hard to read
+_MANY_TIMES = 10
 _MONTHS = [
     "January",
     "February",
@@ -44,9 +46,12 @@ _MONTHS = [
 
 def stage_chances(asked: AskedMetric) -> str:
     """How likely a deal is won in the end, from the first stage and from the best one."""
-    known = [row for row in asked.rows if row["chance"] is not None]
+    # where all are undecided the chance is 0, and says nothing
+    known = [
+        row for row in asked.rows if row["chance"] is not None and (row.get("undecided") or 0) < 1
+    ]
     if not known:
-        return "No deal has been won or lost yet, so nothing can be learned from it."
+        return "No deal that stood in an open stage is known to have been won or lost, so nothing can be learned yet."
     first = known[0]
     unit = "move" if asked.options.get("method") == "markov" else "deal"
     told = [_chance(first, unit, asked)]
@@ -80,8 +85,13 @@ def survival(asked: AskedMetric) -> str:
     if not lines:
         return f"No deal has ever been in {stage}."
     told = [_median(stage, event, group, rows) for group, rows in list(lines.items())[:_MOST_TOLD]]
-    more = len(lines) - _MOST_TOLD
-    return sentences(*told, f"{counted(more, 'more group')} in the table." if more > 0 else None)
+    return sentences(*told, *_untold(len(lines)))
+
+
+def _untold(groups: int) -> list[str]:
+    """That there are more groups than the sentences name."""
+    more = groups - _MOST_TOLD
+    return [f"{counted(more, 'more group')} in the table."] if more > 0 else []
 
 
 def _median(stage: str, event: str, group: Sequence[Any], rows: Sequence[dict[str, Any]]) -> str:
@@ -128,24 +138,42 @@ def simulate(asked: AskedMetric) -> str:
     last = basis.until - timedelta(days=1) if basis.until else None
     if not basis.n:
         won = listing([money(total(rows, "won"), currency) for currency, rows in asked.parts])
-        return f"{won} is won since {basis.since}, and no open deal can add to it by {last}."
-    # the first row of a currency is that of independent deals
-    firsts: dict[str | None, dict[str, Any]] = {}
+        return (
+            f"{won} is won since {basis.since}, and no open deal that has an amount and a chance can add to it by "
+            f"{last}."
+        )
+    # the first row of a group and a currency is that of independent deals
+    firsts: dict[tuple[str, str | None], dict[str, Any]] = {}
     for row in asked.rows:
-        firsts.setdefault(row.get("currency", basis.currency), row)
+        firsts.setdefault((asked.group(row), row.get("currency") or basis.currency), row)
     told = [
-        f"By the end of {last}, some {money(row['p50'], currency)} will be won: half of the outcomes are above that, "
-        f"and 8 of 10 lie between {money(row['p10'], currency)} and {money(row['p90'], currency)}. "
-        f"{money(row['won'], currency)} is won since {basis.since}; more can come from "
-        f"{counted(row['n'], 'open deal')}."
-        for currency, row in firsts.items()
+        _outlook(row, group, currency, asked)
+        for (group, currency), row in list(firsts.items())[:_MOST_TOLD]
     ]
-    return sentences(*told, "Deals that are created later are not in it.")
+    return sentences(
+        *told,
+        *_untold(len(firsts)),
+        "Deals that are created later are not in it.",
+    )
+
+
+def _outlook(row: dict[str, Any], group: str, currency: str | None, asked: AskedMetric) -> str:
+    basis = asked.result.basis
+    last = basis.until - timedelta(days=1) if basis.until else None
+    low, high = money(row["p10"], currency), money(row["p90"], currency)
+    spread = "just that" if low == high else f"between {low} and {high}"
+    open_deals = counted(row["n"], "open deal")
+    more = f"more can come from {open_deals}" if row["n"] else "no open deal can add to it"
+    return (
+        f"{f'{group}: by' if group else 'By'} the end of {last}, some {money(row['p50'], currency)} will be won: in "
+        f"half of the outcomes it is no more, and in 8 of 10 {spread}. {money(row['won'], currency)} is won since "
+        f"{basis.since}; {more}."
+    )
 
 
 def calibration(asked: AskedMetric) -> str:
     """Whether the chances of deals were right, and how much of the expected money came."""
-    rows = [row for row in asked.rows if row["target"] == "horizon" and row["n"]]
+    rows = _of_target(asked, "horizon")
     if not rows:
         return "On none of these days was a deal open that had a chance."
     horizon = asked.options.get("horizon_days", 30)
@@ -156,23 +184,39 @@ def calibration(asked: AskedMetric) -> str:
         for currency, part in asked.parts
         if total([row for row in part if row["target"] == "horizon"], "expected")
     ]
-    later = [row for row in asked.rows if row["target"] == "eventually" and row["n"]]
+    later = _of_target(asked, "eventually")
     after = (
-        f"Of those that are closed by now, {percent(later[0]['base_rate'])} were won, where the chances said "
-        f"{percent(later[0]['base_rate'] + later[0]['bias'])}."
+        f"Of those that are closed by now, {percent(later[0]['won'])} were won, where the chances said "
+        f"{percent(later[0]['said'])}."
         if len(later) == 1
         else None
     )
     chance = "A chance means a win at any time, so that within a few weeks fewer are won."
-    return sentences(*told, after, *came, chance)
+    return sentences(*told, *_untold(len(rows)), after, *came, chance)
+
+
+def _of_target(asked: AskedMetric, target: str) -> list[dict[str, Any]]:
+    """Of each group, in any currency: ``n``, the share that was ``won``, and the mean of the chances, ``said``."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in asked.rows:
+        if row["target"] != target or not row["n"]:
+            continue
+        own = found.setdefault(asked.group(row), {**row, "n": 0, "won": 0.0, "said": 0.0})
+        own["n"] += row["n"]
+        own["won"] += row["base_rate"] * row["n"]
+        own["said"] += (row["base_rate"] + row["bias"]) * row["n"]
+    return [
+        {**own, **{name: own[name] / own["n"] for name in ("won", "said")}}
+        for own in found.values()
+    ]
 
 
 def _bias(row: dict[str, Any], horizon: int, asked: AskedMetric) -> str:
-    said = row["base_rate"] + row["bias"]
     group = asked.group(row)
     return (
-        f"{f'{group}: of' if group else 'Of'} {counted(row['n'], 'open deal')}, each counted on every day that was "
-        f"looked at, {percent(row['base_rate'])} were won within {days(horizon)}; their chances said {percent(said)}."
+        f"{f'{group}: open' if group else 'Open'} deals were looked at {counted(row['n'], 'time')}, each on every day "
+        f"that was asked for; {percent(row['won'])} were won within {days(horizon)}, and their chances said "
+        f"{percent(row['said'])}."
     )
 
 
@@ -190,12 +234,15 @@ def forecast_error(asked: AskedMetric) -> str:
                 groups.setdefault(asked.group(row), []).append(row)
         newest = list(groups.items())[:_MOST_TOLD]
         told += [_came_true(group, lines, currency) for group, lines in newest]
+        told += _untold(len(groups))
     meaning = "The forecast is what was won by then, and open deals by their chances."
     return sentences(*told, meaning, None if asked.groups else _off(rows))
 
 
 def _came_true(group: str, rows: Sequence[dict[str, Any]], currency: str | None) -> str:
     who, actual = f"{group}: " if group else "", money(rows[0]["actual"], currency)
+    if not any(row["actual"] or row["base"] for row in rows):
+        return f"{who}{rows[0]['label']} closed at {actual}, and no forecast expected more."
     first, *rest = sorted(rows, key=lambda row: -row["days_before"])
     shown = [
         f"{_share(first)} the forecast of {counted(first['days_before'], 'day')} before its end "
@@ -210,24 +257,25 @@ def _came_true(group: str, rows: Sequence[dict[str, Any]], currency: str | None)
 
 def _share(row: dict[str, Any]) -> str:
     if row["base"]:
-        return f"{percent(float(row['actual'] / row['base']))} of"
+        share = float(row["actual"] / row["base"])
+        return f"{percent(share)} of" if share < _MANY_TIMES else f"{share:,.1f} times"
     return "more than" if row["actual"] else "the same as"
 
 
 def _off(rows: Sequence[dict[str, Any]]) -> str | None:
-    n = len({row["period"] for row in rows})
+    # of a period in which nothing was won there is no share
+    known = [row for row in rows if row["base_share"] is not None]
+    n = len({row["period"] for row in known})
     if n < 2:
-        return "One period says little about forecasts in general."
+        return "One period says little about forecasts in general." if n else None
     shares: dict[int, list[float]] = {}
-    for row in rows:
-        if row["base_share"] is not None:
-            shares.setdefault(row["days_before"], []).append(abs(row["base_share"]))
+    for row in known:
+        shares.setdefault(row["days_before"], []).append(abs(row["base_share"]))
     told = [
         f"{percent(sum(each) / len(each))} {counted(day, 'day')} before"
         for day, each in sorted(shares.items(), reverse=True)
     ]
-    off = f"Over {n:,} periods, forecasts were off by {listing(told or ['0'])} the end, on average."
-    return off if told else None
+    return f"Over {n:,} periods, forecasts were off by {listing(told)} the end, on average."
 
 
 def seasonality(asked: AskedMetric) -> str:
@@ -239,7 +287,8 @@ def seasonality(asked: AskedMetric) -> str:
     what = _MEASURES[asked.options.get("measure", "won_value")]
     return (
         f"{_season(best)} is the best{asked.named(best)}: {best['factor']:,.2f} times the {what} of the year around "
-        f"it; {_season(worst)} the weakest{asked.named(worst)}: {worst['factor']:,.2f} times."
+        f"it, by {counted(best['n'], 'year')}; {_season(worst)} the weakest{asked.named(worst)}: "
+        f"{worst['factor']:,.2f} times, by {counted(worst['n'], 'year')}."
     )
 
 

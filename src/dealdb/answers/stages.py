@@ -35,14 +35,27 @@ def funnel(asked: AskedMetric) -> str:
     base = (
         f"{deals(n)} {sentences(f'that first entered {stage}' if stage else 'created', asked.span)}"
     )
-    won = steps["won"]["n"]
-    is_reached = asked.options.get("mode", "reached") == "reached"
-    rest = (
-        f"{counted(total(steps.values(), 'open'), 'is', 'are')} still open and "
-        f"{counted(total(steps.values(), 'lost'), 'was', 'were')} lost"
-    )
+    won = steps["won"]["n"] if steps else 0
     first = f"Of {base}, {counted(won, 'is', 'are')} won ({percent(won / n)})"
-    return sentences(f"{first}, {rest}." if is_reached else f"{first}.", _weakest(steps))
+    if asked.options.get("mode", "reached") != "reached":
+        return sentences(f"{first}.", _weakest(steps))
+    opened, lost = (total(steps.values(), key) for key in ("open", "lost"))
+    return sentences(
+        f"{first}, {counted(opened, 'is', 'are')} still open and {counted(lost, 'was', 'were')} lost.",
+        _elsewhere(n - won - opened - lost),
+        _weakest(steps),
+    )
+
+
+def _elsewhere(number: int) -> str | None:
+    """Deals that are in no step."""
+    if not number:
+        return None
+    is_in = "is" if number == 1 else "are"
+    return (
+        f"{counted(number, 'other', 'others')} never stood in an open stage, as far as is known, and "
+        f"{is_in} in no line: lost at once, or in no stage of the pipeline."
+    )
 
 
 def _added_up(rows: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
@@ -58,9 +71,10 @@ def _added_up(rows: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
 def _weakest(steps: dict[str, dict[str, int]]) -> str | None:
     pairs = list(zip(steps.items(), list(steps.items())[1:], strict=False))
     known = [(after["n"] / step["n"], name, to) for (name, step), (to, after) in pairs if step["n"]]
-    if not known:
+    # where skipped stages don't count, more may come to a stage than stood in the one before
+    share, name, to = min(known, key=lambda each: each[0], default=(1.0, "", ""))
+    if share >= 1:
         return None
-    share, name, to = min(known, key=lambda each: each[0])
     went = "were won" if to == "won" else f"came to {to}"
     return f"The weakest step is {name}: of those who came there {percent(share)} {went}."
 
@@ -87,8 +101,12 @@ def time_in_stage(asked: AskedMetric) -> str:
         )
     if here:
         row = max(here, key=lambda each: each["open_mean_days"])
+        none = sentences("No deal has left an open stage", asked.span)
+        there = "Of those that are still there" if left else f"{none}. Of those that stand in one"
+        waited = "has" if row["open_n"] == 1 else "have"
+        ones = "the one" if row["open_n"] == 1 else "the ones"
         parts.append(
-            f"Of those that are still there, the ones in {row['stage']}{asked.named(row)} have waited longest: "
+            f"{there}, {ones} in {row['stage']}{asked.named(row)} {waited} waited longest: "
             f"{deals(row['open_n'])}, {days(row['open_mean_days'])} on average so far."
         )
     elif not asked.options.get("closed"):

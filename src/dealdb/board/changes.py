@@ -252,11 +252,9 @@ def _conflict(asked: PageRequest, conflict: ConflictError, mine: Mapping[str, An
     found = asked.db.get_deal(deal)
     who = [each or "somebody" for each in meanwhile["who"].unique(maintain_order=True)]
     schema, locale = asked.db.schema, asked.locale
-    changed = [
-        name
-        for name in meanwhile["field"].unique(maintain_order=True)
-        if name and name != "updated"
-    ]
+    touched = set(meanwhile["field"]) - {"updated"}
+    # a field that was dropped since is in the history, and no longer in the schema
+    changed = [name for name in schema if name in touched]
     names = [name for name in schema if name in changed or name in mine]
     now = dict(found) if found is not None else {}
     return _CONFLICT, {

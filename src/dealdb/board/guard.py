@@ -145,10 +145,7 @@ class Guard:
             else:
                 await _to_login(scope, headers, guarded)
             return
-        try:
-            await self._app(scope, _bounded(receive), guarded)
-        except TooLargeError:
-            await answer(guarded, 413, f"a body may have {MOST_BODY:,} bytes")
+        await self._app(scope, _bounded(receive), guarded)
 
     def _refusal(self, scope: Scope, headers: Mapping[str, str]) -> str | None:
         host = headers.get("host", "")

@@ -85,8 +85,15 @@ class PageRequest:
 
     def here(self, **changes: object) -> str:
         """Address of this page with other values of some options."""
-        kept = [(name, value) for name, value in self.options if name not in changes]
-        return self._address(self.path, [*kept, *changes.items()])
+        found: list[tuple[str, object]] = []
+        # each stays in its place, so that an address does not depend on the way to it
+        left = dict(changes)
+        for name, value in self.options:
+            if name not in changes:
+                found.append((name, value))
+            elif name in left:
+                found.append((name, left.pop(name)))
+        return self._address(self.path, [*found, *left.items()])
 
     def with_options(self, options: Iterable[tuple[str, object]]) -> str:
         """Address of this page with these options and no others."""

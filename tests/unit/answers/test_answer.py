@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -10,11 +11,21 @@ import pytest
 
 import h1
 from dealdb.analytics import Basis, MetricResult
+from dealdb.analytics.history.movement.coverage import coverage
 from dealdb.analytics.history.movement.forecast import forecast
+from dealdb.analytics.history.movement.slippage import slippage
 from dealdb.analytics.history.movement.waterfall import waterfall
+from dealdb.analytics.history.outcomes.cohorts import cohorts
 from dealdb.analytics.history.outcomes.losses import losses
+from dealdb.analytics.history.outcomes.ramp import ramp
+from dealdb.analytics.history.outcomes.win_loss import win_loss
 from dealdb.analytics.history.past import Past
+from dealdb.analytics.history.stages.funnel import funnel
 from dealdb.analytics.history.stages.time_in_stage import time_in_stage
+from dealdb.analytics.prediction.calibration import calibration
+from dealdb.analytics.prediction.forecast_error import forecast_error
+from dealdb.analytics.prediction.simulate import simulate
+from dealdb.analytics.prediction.stage_chances import stage_chances
 from dealdb.answers.answer import answer_of
 from dealdb.cli.output.people import note_in_words, sheet_of
 from dealdb.model.schema import Schema
@@ -56,7 +67,7 @@ def test_a_group_is_named() -> None:
     asked = {**Q1, "by": ["owner"]}
     told = answer_of(losses(past(by="owner")), {"by": ["owner"]})
     assert told is not None
-    assert "Most of them: Ann: 1 deal" in told or "Most of them: Bob: 1 deal" in told
+    assert "The largest group: Ann: 1 deal" in told or "The largest group: Bob: 1 deal" in told
     assert answer_of(waterfall(past(by="owner"), since="2026-02-01"), asked)
 
 
@@ -105,3 +116,181 @@ def test_closed_deals_wait_for_nothing() -> None:
         told
         == "Deals stay longest in Lead (none): 39 days on average, half of them 39 days or less (1 stay that ended)."
     )
+
+
+def past_of_changes(*changes: str, zone: str = "UTC", **options: Any) -> Past:
+    """A past of lines like ``A 01-05 stage=Lead amount=10.00``; an asterisk deletes."""
+    rows = []
+    for seq, line in enumerate(changes, 1):
+        deal, day, *parts = line.split()
+        at = h1.moment(f"2026-{day}", 12)
+        for part in parts:
+            name, _, text = part.partition("=")
+            gone = part == "*"
+            rows.append(
+                (deal, at, seq, None if gone else name, text or None, "delete" if gone else "set")
+            )
+    frame = pl.DataFrame(rows, schema=["id", "at", "seq", "field", "value", "op"], orient="row")
+    facts = folded(frame, Schema.standard(), replace(h1.PIPELINE, zone=zone))
+    return Past(facts=facts, compile=lambda where, schema: None, **options)
+
+
+def told_of(metric: Any, of: Past, **options: Any) -> str:
+    shown = {**options, **({"by": [of.by]} if of.by else {})}
+    return answer_of(metric(of, **options), shown) or ""
+
+
+def test_a_funnel_says_which_deals_are_in_no_step() -> None:
+    lost = [f"L{n} 01-0{n} stage=Lost created=2026-01-0{n} owner=Zoe" for n in (1, 2)]
+    some = ["A 01-05 stage=Lead created=2026-01-05 owner=Ann", "A 01-06 stage=Won"]
+    told = told_of(funnel, past_of_changes(*lost, *some))
+    assert told.startswith(
+        "Of 3 deals created, 1 is won (33.3 %), 0 are still open and 0 were lost. 2 others never stood in an open "
+        "stage, as far as is known, and are in no line"
+    )
+    # not one of them is in any step
+    assert told_of(funnel, past_of_changes(*lost, by="owner")).startswith(
+        "Of 2 deals created, 0 are won (0.0 %), 0 are still open and 0 were lost. 2 others"
+    )
+    # more deals may come to a stage than stood in the one before
+    assert "weakest" not in told_of(
+        funnel, past_of_changes("A 01-05 stage=Won created=2026-01-05"), mode="any"
+    )
+
+
+def test_nobody_has_left_a_stage() -> None:
+    told = told_of(time_in_stage, past_of_changes("A 01-05 stage=Lead", as_of="2026-01-08"))
+    assert told == (
+        "No deal has left an open stage. Of those that stand in one, the one in Lead has waited longest: 1 deal, 3.5 "
+        "days on average so far."
+    )
+
+
+def test_a_period_that_is_not_over() -> None:
+    changes = [
+        f"{deal} 01-05 stage=Lead amount=10.00 expected_close=2026-0{n}-20"
+        for n, deal in enumerate("ABC", 1)
+    ]
+    of = past_of_changes(
+        *changes,
+        "D 01-05 stage=Demo expected_close=2026-02-01",
+        "D 02-01 stage=Won",
+        as_of="2026-02-28",
+    )
+    asked = {"since": "2026-01-06", "until": "2026-04-01"}
+    assert told_of(slippage, of, **asked) == (
+        "Of 4 deals (30.00) that were due from 2026-01-06 to 2026-03-31, 1 is not due yet, as the period is not over; "
+        "they count as slipped in the table. The others: 2 slipped, 1 won and 0 lost. 1 deal has no amount and counts "
+        "as 0."
+    )
+    # on the last day of February nothing is to come any more
+    over = slippage(of, since="2026-01-06", until="2026-03-01")
+    assert "not_due" not in over.totals
+    told = told_of(forecast, of, since="2026-01-01", until="2026-03-01")
+    assert told.startswith(
+        "The period from 2026-01-01 to 2026-02-28 is over and closed at 0.00. 2 deals that were"
+    )
+    assert "likely" not in told
+
+
+def test_what_has_no_value_is_told_beside_what_has() -> None:
+    of = past_of_changes(
+        *(
+            "A 01-05 stage=Lead amount=10.00",
+            "B 01-05 stage=Lead amount=0.00",
+            "C 01-05 stage=Lead",
+        ),
+        *("A 02-05 stage=Won", "B 02-05 stage=Lost", "C 02-05 stage=Lost"),
+        as_of="2026-02-28",
+    )
+    told = told_of(waterfall, of, since="2026-02-01")
+    assert told.endswith("-10.00 won, 2 deals lost worth 0.00 in all.")
+
+
+def test_outlooks_of_groups_are_told_by_group() -> None:
+    asked: dict[str, Any] = {"until": "2026-04-01", "chances": "own"}
+    told = told_of(simulate, past(as_of="2026-02-28", by="owner"), **asked)
+    assert told.startswith("Ann: by the end of 2026-03-31, some 1,200.00 EUR will be won")
+    assert (
+        "in 8 of 10 just that. 1,200.00 EUR is won since 2026-01-01; no open deal can add to it. Bob: by"
+        in told
+    )
+    none = told_of(simulate, past_of_changes("A 01-05 stage=Lead", as_of="2026-02-28"), **asked)
+    assert none.endswith(
+        "no open deal that has an amount and a chance can add to it by 2026-03-31."
+    )
+
+
+def test_nothing_can_be_learned_where_all_are_open() -> None:
+    told = told_of(stage_chances, past_of_changes("A 01-05 stage=Lead", as_of="2026-02-28"))
+    assert told.startswith("No deal that stood in an open stage is known to have been won or lost")
+
+
+def test_rows_of_currencies_are_no_groups() -> None:
+    closed = [
+        "A 01-05 stage=Lead amount=10.00 currency=EUR owner=Ann created=2026-01-05",
+        "A 02-05 stage=Won closed=2026-02-05",
+        "B 01-05 stage=Lead amount=20.00 currency=USD owner=Bob created=2026-01-05",
+        "B 02-05 stage=Won closed=2026-02-05",
+        "C 01-05 stage=Lead amount=30.00 currency=USD owner=Ann created=2026-01-05",
+        "C 02-05 stage=Lost closed=2026-02-05",
+    ]
+    of = past_of_changes(*closed, as_of="2026-03-31")
+    assert told_of(win_loss, of) == (
+        "2 of 3 closed deals were won (66.7 %), worth 10.00 EUR and 20.00 USD."
+    )
+    assert "Best: Bob with 100.0 % of 1; last: Ann with 50.0 % of 2." in told_of(
+        win_loss, past_of_changes(*closed, by="owner", as_of="2026-03-31")
+    )
+    assert told_of(cohorts, of).startswith("Of 3 deals created in 2026-01, 2 were won")
+    owners = past_of_changes(*closed, by="owner", as_of="2026-03-31")
+    assert (
+        "Of 2 owners, Ann won most, 10.00 EUR and Bob won most, 20.00 USD, in the first 3 months."
+        in told_of(ramp, owners)
+    )
+    missing = told_of(coverage, of, **Q1, target=100, win_rate="0.5")
+    assert missing == (
+        "0 of 2 targets are met. 2 are short of open deals, 180.00 EUR and 160.00 USD missing. The "
+        "target counts for each currency by itself; --to CURRENCY takes all together."
+    )
+    looked = told_of(calibration, of, since="2026-02-01", every="month")
+    assert looked.startswith("Open deals were looked at 3 times")
+
+
+def test_open_deals_without_a_rate_of_success_are_not_enough() -> None:
+    of = past_of_changes(
+        "A 01-05 stage=Lead amount=10.00 owner=Ann", by="owner", as_of="2026-03-31"
+    )
+    told = told_of(coverage, of, **Q1, target={"Ann": 50, "Bob": 50})
+    assert told == (
+        "0 of 2 targets are met. How many open deals 2 need is not known, as none of their deals was won in the last "
+        "365 days."
+    )
+
+
+def test_losses_without_any_reason() -> None:
+    of = past_of_changes("A 01-05 stage=Lost", "B 01-06 stage=Lost", by="loss_reason")
+    assert (
+        told_of(losses, of)
+        == "2 deals were lost, worth 0.00. None of them has a reason. 2 deals have no amount and count as 0."
+    )
+
+
+def test_a_window_that_is_not_over_is_told_up_to_the_last_day_that_is() -> None:
+    of = past(as_of="2026-03-31")
+    told = told_of(waterfall, of, since="2026-02-01", until="2026-07-01")
+    assert told.startswith(
+        "The open pipeline fell by 249.50 EUR from 2026-02-01 to 2026-03-31, from"
+    )
+
+
+def test_a_forecast_far_too_low_is_told_in_times() -> None:
+    won = [f"{n} 01-05 stage=Lead amount=10.00 owner=O{n}" for n in range(7)]
+    won += [f"{n} 03-05 stage=Won closed=2026-03-05" for n in range(7)]
+    won += ["S 01-05 stage=Lead amount=10.00 expected_close=2026-03-20", "S 03-06 stage=Lost"]
+    told = told_of(forecast_error, past_of_changes(*won, as_of="2026-03-31"), days_before=(60, 7))
+    assert told.startswith(
+        "2026-Q1 closed at 70.00. That is 70.0 times the forecast of 60 days before its end (1.00) and 100.0 % of that"
+    )
+    owners = past_of_changes(*won, by="owner", as_of="2026-03-31")
+    assert "3 more groups in the table." in told_of(forecast_error, owners, days_before=(60, 7))

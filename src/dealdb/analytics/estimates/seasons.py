@@ -56,9 +56,9 @@ def ratios_to_average(values: Sequence[float], length: int = _YEAR) -> list[floa
 
 def seasonal(
     values: Sequence[float], first: int = 0, *, length: int = _YEAR, seed: int = 0
-) -> list[tuple[float, int, Interval]]:
+) -> list[tuple[float | None, int, Interval]]:
     """
-    Factor, number of ratios and interval of each place of the year.
+    Factor, number of ratios and interval of each place of the year; no factor where there is no ratio.
 
     Parameters
     ----------
@@ -79,8 +79,8 @@ def seasonal(
 
     Examples
     --------
-    >>> [round(each[0], 2) for each in seasonal([1.0, 3.0] * 3, length=2)]
-    [0.5, 1.5]
+    >>> [each[:2] for each in seasonal([1.0, 3.0] * 3, length=2)]
+    [(0.5, 2), (1.5, 2)]
     """
     ratios = ratios_to_average(values, length)
     years: list[list[float | None]] = []
@@ -93,6 +93,8 @@ def seasonal(
     intervals = _intervals(years, length, seed) if len(values) >= LEAST_YEARS * length else None
     return [
         (factor, len(own), intervals[place] if intervals else (None, None))
+        if own
+        else (None, 0, (None, None))
         for place, (factor, own) in enumerate(zip(whole, columns, strict=True))
     ]
 

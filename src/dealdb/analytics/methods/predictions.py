@@ -152,6 +152,7 @@ class PredictionMetrics(HistoryMethods):
         self,
         until: Day,
         *,
+        by: By = None,
         n: int = 100000,
         seed: int = 0,
         since: Day = None,
@@ -182,13 +183,18 @@ class PredictionMetrics(HistoryMethods):
         >>> quarter = db.analytics.simulate("2026-04-01", as_of="2026-02-28", chances="own")
         >>> [str(quarter[name]) for name in ("won", "p10", "p50", "p90")]
         ['1200.00', '1200.00', '1600.00', '3600.00']
+        >>> owners = db.analytics.simulate(
+        ...     "2026-04-01", by="owner", as_of="2026-02-28", chances="own"
+        ... )
+        >>> owners.frame.select("owner", "n").rows()
+        [('Ann', 0), ('Bob', 3), ('(none)', 1)]
 
         Source
         ------
         docs/metrics.md#simulate
         """
         return simulate(
-            self._past(None, past),
+            self._past(by, past),
             until=until,
             n=n,
             seed=seed,

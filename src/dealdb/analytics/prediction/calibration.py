@@ -53,7 +53,7 @@ def calibration(
     Parameters
     ----------
     past
-        The past, up to ``as_of``. Groups are those of the deal at the moment.
+        The past, up to ``as_of``. Groups are those of the deal at the moment, unless ``by_at`` says otherwise.
     since
         Day of the first moment, at its midnight.
     horizon_days
@@ -89,8 +89,7 @@ def calibration(
     whole_number("seed", seed, least=0, most=2**63)
     keys = past.keys(("target", *_FIGURES))
     moments = _grid(past, since, horizon_days, every)
-    names = ("amount", "currency", "expected_close", "closed", *keys)
-    pairs = pl.concat([_pairs(past, day, horizon_days, names) for day in moments])
+    pairs = pl.concat([_pairs(past, day, horizon_days, keys) for day in moments])
     final = ends(past).select("life", _final="cause")
     pairs = pairs.join(final, on="life", how="left", maintain_order="left").with_columns(
         pl.col("_final").fill_null(0)
@@ -98,7 +97,7 @@ def calibration(
     missing = pairs.filter(pl.col("chance").is_null()).height
     told = pairs.filter(pl.col("chance").is_not_null())
     currency, keys = past.currency(told, keys)
-    digits = chance_digits(past.pipeline, told["probability"])
+    digits = chance_digits(past, told["probability"])
     rows = [row for group, own in _groups(told, keys) for row in _rows(group, own, seed, digits)]
     scale = column_scale(pairs["value"])
     money = {
@@ -126,7 +125,7 @@ def calibration(
         keys=keys,
         rows=("target",),
         figures=list(_FIGURES),
-        n=told.height,
+        n=told["life"].n_unique(),
         currency=currency,
         counts={"open deals without a chance, left out": missing},
     )
@@ -151,15 +150,16 @@ def _grid(past: Past, since: Day, horizon_days: int, every: str) -> list[date]:
     return pl.date_range(first, ended, step, eager=True).to_list()
 
 
-def _pairs(past: Past, day: date, horizon_days: int, names: tuple[str, ...]) -> pl.DataFrame:
+def _pairs(past: Past, day: date, horizon_days: int, keys: list[str]) -> pl.DataFrame:
     """Deals that were open at a midnight, with what had become of them when the horizon was over."""
     moment = past.zone.midnight_ms(day)
     over = day + timedelta(days=horizon_days)
     then = _worth(past, stood(past, past.zone.midnight_ms(over), _MONEY), over)
     # an overdue deal is expected, too, as a forecast has it
     due = (pl.col("expected_close") < over).fill_null(value=False)
+    opened = stood(past, moment, (*_MONEY, "expected_close"), keys).filter(pl.col("cause") == 0)
     return (
-        _worth(past, stood(past, moment, names).filter(pl.col("cause") == 0), day)
+        _worth(past, opened, day)
         .join(
             then.select("life", _then="cause", _won="value"),
             on="life",

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Context, Decimal
 from fractions import Fraction
-from typing import Any
+from typing import NamedTuple
 
 import polars as pl
 
 from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.estimates.scores import mape, wape
-from dealdb.analytics.exact import column_scale
+from dealdb.analytics.exact import column_scale, from_units
 from dealdb.analytics.flags import UNPRICED
 from dealdb.analytics.history.money import said_of
+from dealdb.analytics.history.opens import category, own_category
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import Day, whole_number
 from dealdb.analytics.prediction.ends import WON
-from dealdb.analytics.prediction.moments import chance_digits, chance_units, stood
+from dealdb.analytics.prediction.moments import (
+    chance_digits,
+    chance_units,
+    pipeline_at,
+    stood,
+)
 from dealdb.analytics.result import MetricResult
 from dealdb.errors import QueryError
 from dealdb.model.schema import MAX_DECIMAL_DIGITS
@@ -32,6 +38,16 @@ _MOST_PERIODS = 200
 _EXACT = Context(prec=2 * MAX_DECIMAL_DIGITS)
 # periods from which a mean of errors says something
 _FEW = 8
+
+
+class _Asked(NamedTuple):
+    """One forecast: the period, how many days before the end of it, and the moment until which facts count."""
+
+    start: date
+    last: date
+    label: str
+    days: int
+    moment: int
 
 
 def forecast_error(
@@ -49,7 +65,7 @@ def forecast_error(
     ----------
     past
         The past, up to ``as_of``. Groups are those of a deal at the moment of the forecast, and for what was won at
-        the end of the period.
+        the end of the period, unless ``by_at`` says otherwise.
     period
         ``"month"``, ``"quarter"`` or ``"year"``; those that are over by ``as_of``.
     days_before
@@ -75,22 +91,29 @@ def forecast_error(
     ------
     docs/metrics.md#forecast-error
     """
-    ahead = [whole_number("days_before", each, least=0, most=3_660) for each in days_before]
+    if isinstance(days_before, str) or not isinstance(days_before, Sequence):  # type: ignore[redundant-expr]  # callers may be untyped
+        msg = "days_before is a list of days, such as 90, 60, 30, 7"
+        raise QueryError(msg)
+    # the same number of days twice is one row
+    ahead = dict.fromkeys(
+        whole_number("days_before", each, least=0, most=3_660) for each in days_before
+    )
     keys = past.keys((*_ROWS, *_FIGURES))
     periods = _periods(past, period, since, until)
-    parts = [part for each in periods for part in _told(past, each, ahead, keys)]
+    asked = _asked(past, periods, ahead)
+    parts = [part for each in asked for part in _told(past, each, keys)]
     if past.facts.first is None:
         # nothing was ever known: a table without rows
-        none = stood(past, past.moment, dict.fromkeys((*_READS, *keys)))
+        none = stood(past, past.moment, _reads(past), keys)
         parts = [_part(past, none, past.day, "", 0, at=past.moment, is_actual=False)]
     if not parts:
         msg = "no forecast lies after the first fact: choose fewer days_before, or a later since"
         raise QueryError(msg)
     lines = pl.concat(parts)
     currency, keys = past.currency(lines, keys)
-    digits = chance_digits(past.pipeline, lines["probability"])
+    digits = chance_digits(past, lines["probability"])
     scale = column_scale(lines["value"])
-    table = _table(lines, keys, scale, digits)
+    table = _table(lines, asked, keys, scale, digits)
     _tell(past, table, len(periods))
     without = (
         lines.filter(UNPRICED)
@@ -100,16 +123,13 @@ def forecast_error(
     table = table.join(
         without, on=[*keys, *_ROWS], how="left", nulls_equal=True, maintain_order="left"
     ).with_columns(pl.col("unpriced").fill_null(0))
-    shown = lines.filter(pl.col("_is_actual")).with_columns(
-        to=pl.lit(None, pl.String),
-        **{"from": pl.lit(None, pl.String), "at": pl.col("_at")},
-    )
     return past.result(
         "forecast_error",
         table,
-        shown,
+        _shown(lines, scale, digits),
         keys=keys,
         rows=_ROWS,
+        line_rows=(*_ROWS, "figure"),
         figures=_FIGURES,
         n=lines["life"].n_unique(),
         window=past.bounds(since, until)[2],
@@ -151,26 +171,38 @@ def _periods(past: Past, period: str, since: Day, until: Day) -> list[tuple[date
     return over
 
 
-def _told(
-    past: Past, period: tuple[date, date, str], ahead: Sequence[int], keys: Sequence[str]
-) -> Iterator[pl.DataFrame]:
-    """Deals of what was won in a period, and of each forecast of it."""
-    start, last, label = period
-    names = dict.fromkeys((*_READS, *keys))
+def _reads(past: Past) -> list[str]:
+    return [*_READS, *own_category(past.facts.schema)]
+
+
+def _asked(
+    past: Past, periods: Sequence[tuple[date, date, str]], ahead: Iterable[int]
+) -> list[_Asked]:
+    """Forecasts of which something can be known: those that lie after the first fact."""
     known = past.facts.first
-    inside = pl.col("closed").is_between(start, last).fill_null(value=False)
-    due = (pl.col("expected_close").is_between(start, last)).fill_null(value=False)
+    days_before = list(ahead)
+    found = (
+        _Asked(start, last, label, days, past.zone.end_of_day_ms(last - timedelta(days=days)))
+        for start, last, label in periods
+        for days in days_before
+    )
+    return [each for each in found if known is not None and each.moment > known]
+
+
+def _told(past: Past, asked: _Asked, keys: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """Deals of what was won in a period, and of one forecast of it."""
+    names = _reads(past)
+    inside, due = (
+        pl.col(name).is_between(asked.start, asked.last).fill_null(value=False)
+        for name in ("closed", "expected_close")
+    )
     won = pl.col("cause") == WON
-    end = past.zone.end_of_day_ms(last)
-    final = stood(past, end, names).filter(won & inside)
-    for days in ahead:
-        moment = past.zone.end_of_day_ms(last - timedelta(days=days))
-        if known is None or moment <= known:
-            continue
-        state = stood(past, moment, names)
-        forecast = state.filter((won & inside) | ((pl.col("cause") == 0) & due))
-        for deals, is_actual, at in ((final, True, end), (forecast, False, moment)):
-            yield _part(past, deals, start, label, days, at=at, is_actual=is_actual)
+    end = past.zone.end_of_day_ms(asked.last)
+    final = stood(past, end, names, keys).filter(won & inside)
+    state = stood(past, asked.moment, names, keys)
+    forecast = state.filter((won & inside) | ((pl.col("cause") == 0) & due))
+    for deals, is_actual, at in ((final, True, end), (forecast, False, asked.moment)):
+        yield _part(past, deals, asked.start, asked.label, asked.days, at=at, is_actual=is_actual)
 
 
 def _part(
@@ -181,7 +213,7 @@ def _part(
         is_closed=pl.col("cause") != 0,
         as_of=past.zone.day_of_moment(at - 1),
     )
-    return _weighed(past, worth).with_columns(
+    return _weighed(past, worth, at).with_columns(
         period=pl.lit(start),
         label=pl.lit(label),
         days_before=pl.lit(days, pl.UInt32),
@@ -190,24 +222,32 @@ def _part(
     )
 
 
-def _weighed(past: Past, deals: pl.DataFrame) -> pl.DataFrame:
-    """Deals with ``_units``, their chance as an integer, and whether their stage is of the category commit."""
-    committed = [each.name for each in past.pipeline if _category(each) == "commit"]
+def _weighed(past: Past, deals: pl.DataFrame, at: int) -> pl.DataFrame:
+    """Deals with ``_units``, their chance as an integer, and whether they are of the category commit."""
     is_open = pl.col("cause") == 0
     return deals.with_columns(
         pl.col("value").fill_null(0),
         _is_open=is_open,
-        _units=chance_units(chance_digits(past.pipeline, deals["probability"])),
-        _commit=is_open & pl.col("stage").is_in(committed).fill_null(value=False),
+        _units=chance_units(chance_digits(past, deals["probability"])),
+        _commit=is_open & (category(deals, pipeline_at(past, at)) == "commit"),
     )
 
 
-def _category(stage: Any) -> str | None:
-    found: str | None = getattr(stage, "category", None)
-    return found
+def _shown(lines: pl.DataFrame, scale: int, digits: int) -> pl.DataFrame:
+    """Lines with what each adds to what was won, or to the forecast: an open deal its amount times its chance."""
+    is_open = pl.col("_is_open") & ~pl.col("_is_actual")
+    chance = pl.when(is_open).then(pl.col("_units").fill_null(0)).otherwise(10**digits)
+    return lines.with_columns(
+        value=from_units(pl.col("value").to_physical() * chance, scale=scale + digits),
+        figure=pl.when("_is_actual").then(pl.lit("actual")).otherwise(pl.lit("base")),
+        to=pl.lit(None, pl.String),
+        **{"from": pl.col("stage"), "at": pl.col("_at")},
+    )
 
 
-def _table(lines: pl.DataFrame, keys: list[str], scale: int, digits: int) -> pl.DataFrame:
+def _table(
+    lines: pl.DataFrame, asked: Sequence[_Asked], keys: list[str], scale: int, digits: int
+) -> pl.DataFrame:
     units, one = pl.col("value").to_physical(), pl.lit(10**digits, pl.Int128)
     forecast = ~pl.col("_is_actual")
     is_won, is_open = forecast & ~pl.col("_is_open"), forecast & pl.col("_is_open")
@@ -223,6 +263,8 @@ def _table(lines: pl.DataFrame, keys: list[str], scale: int, digits: int) -> pl.
     grouped = (
         lines.group_by(*keys, *_ROWS)
         .agg(expr.sum().alias(name) for name, expr in sums.items())
+        .pipe(lambda found: found if keys or found.is_empty() else _with_all(found, asked))
+        .with_columns(pl.col(*sums).fill_null(0))
         .sort(by, descending=[name == "days_before" for name in by], nulls_last=True)
     )
     # the base has the digits of chances besides those of money
@@ -242,6 +284,13 @@ def _table(lines: pl.DataFrame, keys: list[str], scale: int, digits: int) -> pl.
     types["base_share"] = pl.Float64()
     figures = pl.DataFrame(rows, schema=types, orient="row")
     return grouped.select(*keys, *_ROWS).hstack(figures)
+
+
+def _with_all(grouped: pl.DataFrame, asked: Sequence[_Asked]) -> pl.DataFrame:
+    """A row for each forecast, those among them in whose period nothing was due and nothing won."""
+    rows = [(each.start, each.label, each.days) for each in asked]
+    every = pl.DataFrame(rows, schema=grouped.select(_ROWS).schema, orient="row")
+    return every.join(grouped, on=_ROWS, how="left", maintain_order="left")
 
 
 def _tell(past: Past, table: pl.DataFrame, n: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
@@ -41,9 +41,17 @@ def chance(pipeline: Pipeline) -> pl.Expr:
     return pl.when(own.is_null()).then(default).when(own.is_between(0, 1)).then(own)
 
 
-def chance_digits(pipeline: Pipeline, probability: pl.Series) -> int:
+def pipeline_at(past: Past, moment: int) -> Pipeline:
+    """What stages mean at a moment of the past: what they do now, or what they did then, as was asked for."""
+    return past.facts.pipeline_at(moment) if past.pipeline_of == "then" else past.pipeline
+
+
+def chance_digits(past: Past, probability: pl.Series) -> int:
     """Digits after the point that the chances of stages and deals have, so that products with them are exact."""
-    told = [scale_of(each.probability) for each in pipeline if each.probability is not None]
+    # of several moments each may have had another pipeline
+    earlier = [each for _, each in past.facts.pipelines] if past.pipeline_of == "then" else []
+    stages = (stage for each in (*earlier, past.pipeline) for stage in each)
+    told = [scale_of(stage.probability) for stage in stages if stage.probability is not None]
     return min(_MOST_DIGITS, max([DEFAULT_SCALE, column_scale(probability), *told]))
 
 
@@ -52,15 +60,18 @@ def chance_units(digits: int) -> pl.Expr:
     return (pl.col("chance") * float(10**digits)).round().cast(pl.Int128)
 
 
-def stood(past: Past, moment: int, names: Iterable[str]) -> pl.DataFrame:
+def stood(past: Past, moment: int, names: Iterable[str], keys: Sequence[str] = ()) -> pl.DataFrame:
     """
     Deals that existed just before a moment, with ``cause`` (0 open, 1 won, 2 lost) and ``chance`` of open ones.
 
-    Stages mean what they mean now, or what they meant then, as the past was asked for.
+    Stages mean what they mean now, or what they meant then, as the past was asked for. The columns ``keys`` are those
+    of groups: of the moment, unless the past was asked for those of its end, or of now.
     """
-    pipeline = past.facts.pipeline_at(moment) if past.pipeline_of == "then" else past.pipeline
+    pipeline = pipeline_at(past, moment)
     wanted = dict.fromkeys(("stage", "probability", *names))
-    deals = past.state(wanted, moment).join(
+    later = past.by_at in ("end", "now")
+    found = past.state(wanted if later else dict.fromkeys((*wanted, *keys)), moment)
+    deals = (past.grouped(found, keys) if later else found).join(
         kinds(pipeline).select("stage", "cause"), on="stage", how="left", maintain_order="left"
     )
     cause = pl.col("cause").fill_null(0)

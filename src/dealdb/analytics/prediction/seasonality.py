@@ -50,7 +50,8 @@ def seasonality(
     -------
     MetricResult
         For each place of the year, from 1: ``factor``, all together with a mean of 1; ``n`` ratios that it is the mean
-        of; and from four full years on its 95 % interval ``lo`` to ``hi``.
+        of; and from four full years on its 95 % interval ``lo`` to ``hi``. A place of which there is no ratio, as
+        nothing was won in the year around it, has nulls.
 
     Raises
     ------
@@ -65,7 +66,7 @@ def seasonality(
     length = _LENGTHS[choice("period", period, _LENGTHS)]
     whole_number("seed", seed, least=0, most=2**63)
     keys = past.keys((period, *_FIGURES))
-    state = stood(past, past.moment, ("amount", "currency", "closed", day, *keys))
+    state = stood(past, past.moment, ("amount", "currency", "closed", day), keys)
     counts = pl.col(day).is_not_null() & (pl.lit(day == "created") | (pl.col("cause") == WON))
     lines = state.filter(counts).with_columns(value="amount", at=pl.lit(past.moment, pl.Int64))
     if measure == "won_value":
@@ -76,6 +77,9 @@ def seasonality(
     currency = None
     if measure == "won_value":
         currency, keys = past.currency(lines, keys)
+    else:
+        # what is counted, each deal adds one to
+        lines = lines.with_columns(value=pl.lit(1, pl.UInt32))
     groups = _groups(lines, keys)
     rows: list[dict[str, Any]] = []
     least = None

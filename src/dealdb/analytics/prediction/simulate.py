@@ -18,7 +18,7 @@ from dealdb.analytics.estimates.totals import MOST_EXACT, Outlook, exact_outlook
 from dealdb.analytics.exact import column_scale, from_units
 from dealdb.analytics.history.money import BLANK
 from dealdb.analytics.history.past import Past
-from dealdb.analytics.options import Day, Window, choice, day_of, whole_number
+from dealdb.analytics.options import Day, Window, choice, day_of, share, whole_number
 from dealdb.analytics.prediction.ends import WON, kinds, visits
 from dealdb.analytics.prediction.learned import chain_of, standing
 from dealdb.analytics.result import MetricResult
@@ -97,9 +97,7 @@ def simulate(
     choice("chances", chances, ("learned", "own"))
     runs = whole_number("n", n, least=100, most=_MOST_RUNS)
     whole_number("seed", seed, least=0, most=2**63)
-    if not 0 <= rho < 1:
-        msg = f"rho is a correlation from 0 to below 1, not {rho}"
-        raise QueryError(msg)
+    rho = share("rho", rho, "a correlation from 0 to below 1", is_open=False)
     window, end = _window(past, since, until)
     keys = past.keys(_FIGURES)
     state = past.state(_READS).join(kinds(past.pipeline), on="stage", how="left")
@@ -108,6 +106,8 @@ def simulate(
     deals = past.grouped(deals, keys)
     open_deals, notes = _open(past, deals.filter(pl.col("cause") == 0), chances, window)
     won = deals.filter((pl.col("cause") == WON) & window.holds("closed"))
+    undated = deals.filter((pl.col("cause") == WON) & pl.col("closed").is_null()).height
+    notes["won deals without a closing date, left out"] = undated
     columns = dict.fromkeys(("life", "id", "currency", "value", "_unpriced", "stage", *keys))
     both = [each.select(*columns) for each in (open_deals, won)]
     currency, keys = past.currency(pl.concat(both), keys)

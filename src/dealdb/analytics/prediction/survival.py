@@ -9,7 +9,7 @@ from dealdb.analytics.estimates.curves import first_at_most, incidence, kaplan_m
 from dealdb.analytics.exact import ratio
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.history.spans import EXITED
-from dealdb.analytics.options import Day, choice
+from dealdb.analytics.options import Day, choice, share
 from dealdb.analytics.prediction.ends import LOST, WON, closings_after, kinds, visits
 from dealdb.analytics.result import MetricResult
 from dealdb.errors import QueryError
@@ -50,8 +50,7 @@ def survival(
     MetricResult
         A row for each length at which something ended or was last seen: ``days``, ``at_risk``, ``events``,
         ``censored``, ``s``, ``lo``, ``hi``; of ``"forward"`` and ``"won"`` also ``competing`` (other ends) and
-        ``incidence``. The notes have the median, by group where there are groups: the first length at which ``s``
-        is at most one half, or None.
+        ``incidence``. Without groups the notes have the median: the first length at which ``s`` is at most one half.
 
     Raises
     ------
@@ -66,9 +65,7 @@ def survival(
     names = [each.name for each in past.pipeline]
     if stage not in names:
         raise QueryError(unknown("stage", str(stage)[:40], names))
-    if not 0 < level < 1:
-        msg = f"level is a share between 0 and 1, not {level}"
-        raise QueryError(msg)
+    level = share("level", level, "a share between 0 and 1")
     keys = past.keys(_COMPETING)
     first, _, window = past.bounds(since, None)
     # by their own next stage, visits have to be found before one stage is chosen
@@ -86,7 +83,7 @@ def survival(
         keys=keys,
         rows=(),
         figures=figures,
-        n=lines.height,
+        n=lines["life"].n_unique(),
         window=window if first is not None else None,
     )
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 _TOKEN = re.compile(r"'(?:[^']|'')*'?|\"(?:[^\"]|\"\")*\"?|--|/\*|\w+|.", re.DOTALL)
-_OPENING, _CLOSING = {"(", "[", "CASE"}, {")", "]", "END"}
+_OPENING, _CLOSING = {"(", "["}, {")", "]"}
 
 
 def conditions_of(where: str | None) -> list[str]:

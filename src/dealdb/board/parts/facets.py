@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dealdb.board.parts.cells import shown
+from dealdb.board.parts.cells import in_table
 from dealdb.board.parts.conditions import toggled
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class FacetPart:
         Address of the page with the condition, or without it where it has it; None where no filter says it.
     is_chosen
         Whether the filter has the condition.
+    is_missing
+        Whether these are the deals without a value.
     """
 
     label: str
@@ -43,6 +45,7 @@ class FacetPart:
     share: float
     link: str | None
     is_chosen: bool
+    is_missing: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,16 +91,17 @@ def _part(asked: PageRequest, by: str, row: dict[str, Any], most: int) -> FacetP
         share=round(100 * row["deals"] / most, 1),
         link=asked.here(where=where, cursor=None) if row["where"] else None,
         is_chosen=chosen,
+        is_missing=row.get("value", row.get("from")) is None,
     )
 
 
 def _label(asked: PageRequest, by: str, row: dict[str, Any]) -> str:
     locale = asked.locale
     if "value" in row:
-        return "none" if row["value"] is None else shown(row["value"], locale) or "empty"
+        return "no value" if row["value"] is None else in_table(row["value"], locale) or "empty"
     first = row["from"]
     if first is None:
-        return "none"
+        return "no value"
     if by == "amount":
         return f"{locale.number(first)} to below {locale.number(row['below'])}"
     if by == "day":

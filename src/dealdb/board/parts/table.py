@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from dealdb.board.page_request import PageRequest
 
 # what a phone shows of a row: its first line, and the second one
+# a word of more letters may break anywhere; a name of fewer does not break at all
+_LONG_WORD, _SHORT_TEXT = 24, 14
 _ON_PHONE = {"name": "first", "amount": "extra", "currency": "extra"} | dict.fromkeys(
     ("company", "owner", "stage", "expected_close"), "meta"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableColumn:
+class HeadCell:
     """
     Head of a column.
 
@@ -53,7 +55,7 @@ class TableCell:
 
 def table_columns(
     asked: PageRequest, names: Sequence[str], fields: Mapping[str, Field]
-) -> list[TableColumn]:
+) -> list[HeadCell]:
     """The heads of the columns."""
     first = next(iter(asked.several("sort")), "")
     return [_column(asked, name, fields.get(name), first, names) for name in names]
@@ -61,7 +63,7 @@ def table_columns(
 
 def _column(
     asked: PageRequest, name: str, field: Field | None, first: str, names: Sequence[str]
-) -> TableColumn:
+) -> HeadCell:
     has_order = field is not None and field.type is not FieldType.LIST
     order = {name: "ascending", f"-{name}": "descending"}.get(first)
     # the large and the late ones are looked for first
@@ -74,7 +76,7 @@ def _column(
     on_phone = _ON_PHONE.get(name, "")
     if "name" not in names and name == "id":
         on_phone = "first"
-    return TableColumn(
+    return HeadCell(
         name=name,
         style=f"{style_of(field)} {on_phone}".strip(),
         link=asked.here(sort=following, cursor=None) if has_order else None,
@@ -83,7 +85,7 @@ def _column(
 
 
 def table_rows(
-    asked: PageRequest, rows: Sequence[Mapping[str, Any]], columns: Sequence[TableColumn]
+    asked: PageRequest, rows: Sequence[Mapping[str, Any]], columns: Sequence[HeadCell]
 ) -> list[list[TableCell]]:
     """The cells of rows, which have their ids beside the columns that are shown."""
     linked = next((each.name for each in columns if each.name in ("name", "id")), columns[0].name)
@@ -98,9 +100,23 @@ def table_rows(
                 TableCell(
                     # a link without a text could not be seen
                     text=text or (row["id"] if is_linked else ""),
-                    style=column.style,
+                    style=f"{column.style} {_breaking(text)}".strip(),
                     link=address if is_linked else None,
                 )
             )
         found.append(cells)
     return found
+
+
+def _breaking(text: str) -> str:
+    """
+    Class of a cell by where its text may break.
+
+    Examples
+    --------
+    >>> _breaking("D0042"), _breaking("Acme renewal 2026"), _breaking("x" * 100)
+    ('short', '', 'long')
+    """
+    if len(text) <= _SHORT_TEXT:
+        return "short"
+    return "long" if max(map(len, text.split()), default=0) > _LONG_WORD else ""

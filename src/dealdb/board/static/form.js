@@ -41,6 +41,12 @@
       if (isIt) { input.setAttribute("aria-invalid", "true"); input.focus(); } else input.removeAttribute("aria-invalid");
     }
   }
+  /** What is wrong with a value, at its input: what was expected says it. */
+  function faultOf(data) {
+    if (!data.expected) return data.message;
+    const kind = inputs.find((input) => input.name === data.field).closest("[data-kind]").dataset.kind;
+    return `Expected: ${data.expected}${kind === "number" ? ", such as 1234.50" : ""}`;
+  }
   function element(tag, text, parent) {
     const made = document.createElement(tag);
     made.textContent = text;
@@ -93,7 +99,7 @@
     } else if (status === 409 && !data.field) {
       showConflict(data);
     } else if (data.field && inputs.some((input) => input.name === data.field)) {
-      showFault(data.field, data.message);
+      showFault(data.field, faultOf(data));
     } else {
       conflict.textContent = data.message;
       conflict.hidden = false;

@@ -5,27 +5,30 @@
   const table = document.getElementById("deals");
   const box = document.getElementById("scrolls");
 
-  /** Pages that were loaded, each a list of rows; those from "first" on, MOST_PAGES of them, are in the document. */
+  /** Pages that were loaded, each a list of rows; those from "first" to before "end" are in the document. */
   function scrollEndlessly(next) {
     const body = table.tBodies[0];
     const pages = [[...body.rows]];
     const scroller = box.scrollHeight > box.clientHeight + 1 ? box : document.scrollingElement;
-    let first = 0, address = next.href, busy = false;
+    let first = 0, end = 1, address = next.href, busy = false;
 
-    const shown = () => Math.min(MOST_PAGES, pages.length - first);
     const heightOf = (rows) => rows[rows.length - 1].getBoundingClientRect().bottom - rows[0].getBoundingClientRect().top;
 
     function showLater() {
-      if (shown() === MOST_PAGES) {
+      if (end - first === MOST_PAGES) {
         const gone = heightOf(pages[first]);
         pages[first].forEach((row) => row.remove());
         first += 1;
         scroller.scrollTop -= gone;
       }
-      body.append(...pages[first + shown() - 1]);
+      body.append(...pages[end]);
+      end += 1;
     }
     function showEarlier() {
-      pages[first + shown() - 1].forEach((row) => row.remove());
+      if (end - first === MOST_PAGES) {
+        end -= 1;
+        pages[end].forEach((row) => row.remove());
+      }
       first -= 1;
       body.prepend(...pages[first]);
       scroller.scrollTop += heightOf(pages[first]);
@@ -44,12 +47,12 @@
       busy = true;
       try {
         const bottom = scroller === box ? box.getBoundingClientRect().bottom : innerHeight;
-        const end = body.getBoundingClientRect();
+        const rows = body.getBoundingClientRect();
         const top = scroller === box ? box.getBoundingClientRect().top : 0;
-        if (end.bottom < bottom + 600) {
-          if (first + shown() === pages.length && address) { await load(); showLater(); }
-          else if (first + shown() < pages.length) showLater();
-        } else if (first > 0 && end.top > top - 600) showEarlier();
+        if (rows.bottom < bottom + 600) {
+          if (end === pages.length && address) await load();
+          if (end < pages.length) showLater();
+        } else if (first > 0 && rows.top > top - 600) showEarlier();
       } catch {
         window.dealdb.say("More deals could not be loaded; the link below the table does it.");
         removeEventListener("scroll", look);

@@ -343,6 +343,11 @@ def figures_of(analytics: Analytics, metric: str, options: dict[str, Any]) -> Me
     if metric not in METRICS:
         msg = f"there is no metric {metric!r}; the metrics are {', '.join(METRICS)}"
         raise ConfigError(msg)
+    if metric in ("leaderboard", "trend") and options.get("as_of") is not None:
+        msg = (
+            f"the metric {metric} takes no --as-of; dealdb {metric} does, which goes by the history"
+        )
+        raise ConfigError(msg)
     method = getattr(analytics, metric.replace("-", "_"))
     given = {name: value for name, value in options.items() if value is not None}
     unknown = [name for name in given if name not in inspect.signature(method).parameters]

@@ -93,6 +93,8 @@ def test_options_that_mean_nothing_are_refused(db: DealDatabase) -> None:
         db.analytics.leaderboard(deals=True)
     with pytest.raises(QueryError, match="ask for events=True"):
         db.analytics.trend(as_of="2026-03-31")
+    with pytest.raises(QueryError, match="by_at is of the history: ask for events=True"):
+        db.analytics.trend(by_at="now")
 
 
 def test_rates_that_were_known(db: DealDatabase) -> None:
@@ -152,3 +154,15 @@ def test_numbers_link_to_their_deals(db: DealDatabase) -> None:
     then = db.as_of("2026-02-15", time="event")
     early = then.analytics.win_loss()
     assert [then.query.count(early.where(row)) for row in early] == [1]
+
+
+def test_an_option_that_does_not_exist_is_refused(db: DealDatabase) -> None:
+    options: dict[str, Any] = {"asof": "2026-02-28"}
+    with pytest.raises(QueryError, match=r"'asof'.*as_of"):
+        db.analytics.funnel(**options)
+
+
+def test_outlooks_of_groups(db: DealDatabase) -> None:
+    quarter: dict[str, Any] = {"until": "2026-04-01", "as_of": "2026-02-28", "to": "EUR"}
+    found = db.analytics.simulate(**quarter, by="owner", chances="own", n=100)
+    assert found.frame["owner"].to_list() == ["Ann"]

@@ -58,14 +58,40 @@ def test_the_example_history(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("history")
+def test_who_won_what_and_when(run: Run, history: DealDatabase) -> None:
+    """Wins of those who had the deal then, and events that were undone later."""
+    assert column(run, "won_value", "leaderboard", *Q1, *MARCH) == ["1500.25", "0.00", "0.00"]
+    history.update_deal("A", owner="Bob")
+    assert column(run, "owner", "leaderboard", *Q1) == ["Ann", "Bob", "(none)"]
+    assert column(run, "owner", "leaderboard", *Q1, "--by-at", "now")[0] == "Bob"
+    told = " ".join(run("leaderboard", *Q1).out.split())
+    assert told.startswith(
+        "Ann won most from 2026-01-01 to 2026-03-31: 1,500.25 EUR. 2 of 5 closed deals were won "
+        "(40.0 %). A deal counts for the owner that it had when it was closed."
+    )
+    quarter = ("trend", "--period", "quarter", *Q1)
+    assert [column(run, name, *quarter) for name in ("created", "won", "lost")] == [[8], [3], [3]]
+    told = " ".join(run(*quarter).out.split())
+    assert told.startswith("8 deals were created, 3 won and 3 lost from 2026-01-01 to 2026-03-31;")
+    assert "Most was won in 2026-Q1 (1,900.25 EUR)." in told
+    assert len(run(*quarter, "--deals", "--json").json["rows"]) == 8 + 3 + 3
+    assert "No deal was created, won or lost" in run("trend", "--since", "2026-09-01", *MARCH).out
+    assert "No deal was won or lost" in run("leaderboard", "--since", "2026-09-01").out
+    refused = run("stats", "trend", "--as-of", "2026-03-31")
+    assert (refused.code, refused.out) == (2, "")
+    assert "dealdb trend does, which goes by the history" in refused.err
+
+
+@pytest.mark.usefixtures("history")
 def test_every_metric_has_lines_and_forms(run: Run) -> None:
     lines = run("funnel", *Q1, *MARCH, "--deals", "--by", "owner").out.splitlines()
     head = ["owner", "stage", "deal", "adds", "from", "to", "when"]
     assert lines[2].split() == head
     assert len(lines) == 3 + 7 + 5 + 5 + 2
     assert "120,000.0 %" not in run("ramp", "--months", "3", *MARCH).out
+    answered = {command[0] for command in ANSWERS}
     for name, entry in COMMANDS.items():
-        if entry.module.startswith("past."):
+        if entry.module.startswith("past.") and name not in answered:
             told = run(*entry.example.split()[1:])
             assert told.code == 0 or "Traceback" not in told.err, name
     totals = run("forecast", *Q1, "--as-of", "2026-02-28", "--csv").err
@@ -204,8 +230,8 @@ ANSWERS = {
         "The team has won 1,500.25 EUR of its quota of 3,000.00 EUR in 2026-Q1 (50.0 %)."
     ),
     ("attainment", "this-quarter", "--as-of", "2026-02-28"): (
-        "The team has won 1,200.00 EUR of its quota of 3,000.00 EUR in 2026-Q1 (40.0 %). 58.06 EUR a day are needed in "
-        "the 31 days left. That is 39.0 % less than the days gone by ask for."
+        "The team has won 1,200.00 EUR of its quota of 3,000.00 EUR in 2026-Q1 (40.0 %). That is 39.0 % less than "
+        "the days gone by ask for. 58.06 EUR a day are needed in the 31 days left."
     ),
     ("stage-chances", "--method", "closed", *MARCH): (
         "A deal that comes into Lead is won in the end in 40.0 % of the cases (11.8 % to 76.9 %, by 5 deals). A deal "
@@ -216,9 +242,9 @@ ANSWERS = {
         "Half of the deals have left Lead within 39 days (by 7 stays, those that still go on among them)."
     ),
     ("simulate", "--in", "2026-Q1", "--as-of", "2026-02-28", "--chances", "own"): (
-        "By the end of 2026-03-31, some 1,600.00 EUR will be won: half of the outcomes are above that, and 8 of 10 lie "
-        "between 1,200.00 EUR and 3,600.00 EUR. 1,200.00 EUR is won since 2026-01-01; more can come from 4 open deals. "
-        "Deals that are created later are not in it."
+        "By the end of 2026-03-31, some 1,600.00 EUR will be won: in half of the outcomes it is no more, and in 8 of "
+        "10 between 1,200.00 EUR and 3,600.00 EUR. 1,200.00 EUR is won since 2026-01-01; more can come from 4 open "
+        "deals. Deals that are created later are not in it."
     ),
     ("forecast-error", "--in", "2026-Q1", "--days-before", "31,7"): (
         "2026-Q1 closed at 1,500.25 EUR. That is 75.0 % of the forecast of 31 days before its end (2,000.05 EUR) and "
@@ -226,6 +252,10 @@ ANSWERS = {
         "chances. One period says little about forecasts in general."
     ),
 }
+
+
+# a table, a grid, a list and figures of one line: the forms know no other
+IN_EVERY_FORM = {"funnel", "cohorts", "changed", "simulate"}
 
 
 def test_the_first_lines_answer_the_question(run: Run, history: DealDatabase) -> None:
@@ -241,6 +271,8 @@ def test_the_first_lines_answer_the_question(run: Run, history: DealDatabase) ->
         # neither keys nor codes reach people
         assert "_" not in rest + told.err, command
         assert not {"true", "false"} & {*rest.split()}
+        if command[0] not in IN_EVERY_FORM:
+            continue
         page = run(*command, "--md").out
         assert " ".join(page.partition("\n\n")[0].split()) == answer
         # programs get what they always got

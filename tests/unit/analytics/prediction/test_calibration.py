@@ -9,9 +9,13 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
+import h1
 from dealdb.analytics.prediction.calibration import calibration
+from dealdb.analytics.prediction.forecast_error import forecast_error
 from dealdb.errors import QueryError
 from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Schema
+from dealdb.store.facts.fold import folded
 from histories.made import histories
 from histories.truth import LOST, WON, Law, StageTruth, Truth
 from pasts import past_of
@@ -107,3 +111,31 @@ def test_right_chances_have_no_bias_and_wrong_ones_have_theirs() -> None:
     assert wrong["reliability"] == pytest.approx(
         0.04, abs=4 * 0.2 * 0.5 / math.sqrt(right["n"] / 2)
     )
+
+
+def test_groups_may_be_those_of_now() -> None:
+    handed = pl.DataFrame(
+        {
+            "id": ["C"],
+            "at": [h1.moment("2026-03-29")],
+            "seq": [99],
+            "field": ["owner"],
+            "value": ["Zoe"],
+            "op": ["set"],
+        }
+    )
+    facts = folded(
+        pl.concat([h1.rows(), handed], how="diagonal_relaxed"), Schema.standard(), h1.PIPELINE
+    )
+    for by_at, owners in (
+        (None, {"Ann", "Bob", "(none)"}),
+        ("now", {"Ann", "Bob", "(none)", "Zoe"}),
+    ):
+        past = past_of(facts, as_of="2026-03-31", by="owner", by_at=by_at)
+        found = calibration(past, since="2026-03-01", horizon_days=30)
+        assert {*found.frame["owner"]} == owners
+        errors = forecast_error(past, days_before=(31,))
+        # F, of nobody, is due only later
+        assert {*errors.frame["owner"]} == owners - {"(none)"}
+        # one deal that is looked at on several days is one deal
+        assert found.basis.n == 5

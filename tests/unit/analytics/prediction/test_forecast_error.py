@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
+import polars as pl
 import pytest
 
 import h1
+from dealdb.analytics.history.movement.forecast import forecast
 from dealdb.analytics.prediction.forecast_error import forecast_error
 from dealdb.errors import QueryError
-from dealdb.model.schema import Schema
+from dealdb.model.pipeline import Pipeline
+from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.facts.fold import folded
 from pasts import past_of
 
@@ -80,3 +84,58 @@ def test_where_nothing_is_known_the_table_is_empty() -> None:
     assert forecast_error(past_of(empty, as_of=END)).frame.is_empty()
     nobody = past_of(as_of=END, where="owner = 'Nobody'")
     assert forecast_error(nobody, days_before=(31,)).frame.is_empty()
+
+
+def test_a_period_in_which_nothing_was_due_or_won_has_its_rows() -> None:
+    frame = forecast_error(past_of(as_of="2026-12-31"), days_before=(60, 7, 60)).frame
+    told = frame.select("label", "days_before", "actual", "base", "base_share").rows()
+    # C and D were due in the second quarter; in the others nothing was
+    offers = Decimal("1680.30")
+    assert told[2:] == [
+        ("2026-Q2", 60, Decimal(0), offers, None),
+        ("2026-Q2", 7, Decimal(0), offers, None),
+        *((f"2026-Q{n}", days, Decimal(0), Decimal(0), None) for n in (3, 4) for days in (60, 7)),
+    ]
+    # the same number of days twice is one row
+    assert told[0][2] == Decimal("1500.25")
+
+
+def test_the_category_of_a_deal_comes_before_that_of_its_stage() -> None:
+    schema = Schema.standard().with_fields([Field("forecast_category", FieldType.TEXT)])
+    stages = [
+        replace(each, category="commit") if each.name == "Demo" else each for each in h1.PIPELINE
+    ]
+    own = pl.DataFrame(
+        {
+            "id": ["D", "G"],
+            "at": [h1.moment("2026-02-01", 13), h1.moment("2026-02-21")],
+            "seq": [99, 99],
+        }
+    ).with_columns(
+        field=pl.lit("forecast_category"), value=pl.Series(["Commit", "Omitted"]), op=pl.lit("set")
+    )
+    rows = pl.concat([h1.rows(), own], how="diagonal_relaxed")
+    facts = folded(rows, schema, Pipeline(tuple(stages)))
+    [row] = forecast_error(past_of(facts, as_of=END), days_before=(31,)).to_dicts()
+    ahead = forecast(past_of(facts, as_of="2026-02-28"), since="2026-01-01", until="2026-04-01")
+    # C stands in Demo, D says so itself, and G says that it is in no sum
+    assert row["commit"] == ahead.totals["low"] == Decimal("1200.00") + Decimal("2800.50")
+    assert row["high"] == ahead.totals["high"]
+
+
+def test_chances_of_then_keep_their_digits() -> None:
+    fine = [
+        replace(each, probability=Decimal("0.1234")) if each.name == "Demo" else each
+        for each in h1.PIPELINE
+    ]
+    facts = folded(
+        h1.rows(),
+        Schema.standard(),
+        h1.PIPELINE,
+        pipelines=[(0, Pipeline(tuple(fine))), (h1.moment("2026-03-10"), h1.PIPELINE)],
+    )
+    [row] = forecast_error(
+        past_of(facts, as_of=END, pipeline_of="then"), days_before=(31,)
+    ).to_dicts()
+    # 0.1234 of C and G, and 0.10 of D
+    assert row["base"] == Decimal("1200.00") + Decimal("296.16") + Decimal("80.05")

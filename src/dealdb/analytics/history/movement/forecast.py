@@ -10,28 +10,18 @@ import polars as pl
 from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.history.money import BLANK, in_cents
 from dealdb.analytics.history.movement.ends import needed
-from dealdb.analytics.history.opens import PIPELINE, category_of, kind_of, weighed
+from dealdb.analytics.history.opens import category, kind_of, own_category, weighed
 from dealdb.analytics.history.past import LINE, Past, spine
 from dealdb.analytics.options import Day, Window
 from dealdb.analytics.result import MIXED, MetricResult
 from dealdb.analytics.weights import Weights
 from dealdb.errors import QueryError
-from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import MAX_DECIMAL_DIGITS
 
 _FIGURES = (
     "won", "weighted", "commit", "best", "pipeline", "omitted", "n", "blank", "unweighted",
 )  # fmt: skip
 _READS = ("stage", "amount", "currency", "probability", "expected_close", "closed")
-# a deal's own category, where a collection has the field
-_OWN = "forecast_category"
-_CATEGORIES = {
-    "commit": "commit",
-    "best": "best",
-    "bestcase": "best",
-    "pipeline": PIPELINE,
-    "omitted": "omitted",
-}
 _OVERDUE, _UNDATED = "overdue", "undated"
 _EXACT = Context(prec=2 * MAX_DECIMAL_DIGITS)
 _MOST_ROWS = 1_000_000
@@ -74,8 +64,10 @@ def forecast(past: Past, *, since: Day, until: Day, period: str = "month") -> Me
     needed("since", None if window.since is None else 0)
     needed("until", None if window.until is None else 0)
     keys = past.keys((*_FIGURES, *LINE[1:], "period", "label", "figure"))
-    reads = [*_READS, *((_OWN,) if _OWN in past.facts.schema else ())]
-    deals = past.state(reads).with_columns(kind_of(past.pipeline), value="amount")
+    reads = [*_READS, *own_category(past.facts.schema)]
+    deals = past.state(reads, when=_may_count(past, window)).with_columns(
+        kind_of(past.pipeline), value="amount"
+    )
     deals = past.priced(deals, is_closed=pl.col("kind") != "open")
     deals, weights = weighed(deals, past.pipeline, amount="value")
     told = past.grouped(_placed(deals, past, window, periods), keys)
@@ -105,6 +97,13 @@ def forecast(past: Past, *, since: Day, until: Day, period: str = "month") -> Me
     )
 
 
+def _may_count(past: Past, window: Window) -> pl.Expr:
+    """Deals that a row or a remark counts: open and due, won in the window, or without the date that would tell."""
+    kind, dates = kind_of(past.pipeline), ("expected_close", "closed")
+    due, closed = (window.holds(name) | pl.col(name).is_null() for name in dates)
+    return pl.when(kind == "open").then(due).otherwise((kind == "won") & closed)
+
+
 def _placed(deals: pl.DataFrame, past: Past, window: Window, periods: Periods) -> pl.DataFrame:
     """Open deals, and those won in the window, with the row that each is in and its category."""
     is_open = pl.col("kind") == "open"
@@ -116,33 +115,13 @@ def _placed(deals: pl.DataFrame, past: Past, window: Window, periods: Periods) -
     placed = deals.filter(won | due | undated).with_columns(
         period=periods.start(day),
         _row=pl.when(late).then(pl.lit(_OVERDUE)).when(undated).then(pl.lit(_UNDATED)),
-        _category=pl.when(is_open).then(_category(deals, past.pipeline)),
+        _category=pl.when(is_open).then(category(deals, past.pipeline)),
         _date=pl.coalesce(day, "expected_close"),
         at=pl.lit(None, pl.Int64),
     )
     names = _rows(window, periods).drop_nulls().select("period", "label")
     labelled = placed.join(names, on="period", how="left", maintain_order="left")
     return labelled.with_columns(label=pl.coalesce("_row", "label"))
-
-
-def _category(deals: pl.DataFrame, pipeline: Pipeline) -> pl.Expr:
-    stages = {
-        stage.name: _CATEGORIES.get(_plain(category_of(stage)), PIPELINE) for stage in pipeline
-    }
-    of_stage = pl.col("stage").replace_strict(
-        list(stages), list(stages.values()), default=PIPELINE, return_dtype=pl.String
-    )
-    if _OWN not in deals.columns:
-        return of_stage
-    plain = pl.col(_OWN).cast(pl.String).str.to_lowercase().str.replace_all("[^a-z]", "")
-    own = plain.replace_strict(
-        list(_CATEGORIES), list(_CATEGORIES.values()), default=None, return_dtype=pl.String
-    )
-    return pl.coalesce(own, of_stage)
-
-
-def _plain(text: str) -> str:
-    return "".join(letter for letter in text.lower() if "a" <= letter <= "z")
 
 
 def _rows(window: Window, periods: Periods) -> pl.DataFrame:

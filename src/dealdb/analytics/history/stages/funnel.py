@@ -5,11 +5,12 @@ from __future__ import annotations
 import polars as pl
 
 from dealdb.analytics.exact import ratio
-from dealdb.analytics.history.lookup import are_among, beside
+from dealdb.analytics.history.lookup import are_among, beside, gathered
 from dealdb.analytics.history.money import BLANK
 from dealdb.analytics.history.opens import kind_of
 from dealdb.analytics.history.past import Past, spine
 from dealdb.analytics.history.spans import stage_spans
+from dealdb.analytics.history.state import with_last
 from dealdb.analytics.options import Day, Window, choice
 from dealdb.analytics.result import MetricResult
 from dealdb.errors import QueryError
@@ -20,6 +21,9 @@ _FIGURES = ("n", "next", "cumulative", "open", "lost", "value", "blank")
 _WON = "won"
 _ENTERED = "entered:"
 _READS = ("stage", "amount", "currency", "created", "closed")
+# deals of the cohort that had a stage and are in no step, such as those that are only known as lost
+_NOWHERE = "deals that never stood in an open stage and were never won, in no step"
+_NOT_FIRST = "deals that never stood in the first open stage, in no step"
 
 
 def funnel(
@@ -66,12 +70,14 @@ def funnel(
     steps = past.pipeline.names(Kind.OPEN)
     window = past.bounds(since, until)[2]
     deals, counts = _cohort(past, cohort, window)
-    visits = stage_spans(past.facts, past.moment)
+    visits = stage_spans(past.facts, past.moment, past.pipeline)
     visits = visits.filter(are_among(visits["life"], deals["life"]))
     lines = _lines(past, deals, visits, steps, mode)
     keys = past.keys(("stage", *_FIGURES))
     lines = past.grouped(lines, keys)
     currency, keys = past.currency(lines, keys)
+    stepless = deals.filter(~are_among(deals["life"], lines["life"]))
+    had_stage = are_among(stepless["life"], visits["life"])
     past.notes.append(f"cohort {cohort}, mode {mode}")
     return past.result(
         "funnel",
@@ -85,28 +91,30 @@ def funnel(
         currency=currency,
         counts={
             **counts,
-            "deals that never had a stage, in no step": (deals.height - visits["life"].n_unique()),
+            "deals that never had a stage, in no step": int((~had_stage).sum()),
+            (_NOT_FIRST if mode == "ordered" else _NOWHERE): int(had_stage.sum()),
         },
     )
 
 
 def _cohort(past: Past, cohort: str, window: Window) -> tuple[pl.DataFrame, dict[str, int]]:
     """Deals of the cohort that exist at ``as_of``, with what they are then; and what is left out."""
-    values = past.values(_READS)
+    values = past.values(["created"])
     if cohort == "created":
         day = pl.col("created")
-    elif cohort.startswith(_ENTERED):
+    elif isinstance(cohort, str) and cohort.startswith(_ENTERED):  # type: ignore[redundant-expr]  # callers may be untyped
         values = values.join(
             _first_entries(past, cohort.removeprefix(_ENTERED)), on="life", how="left"
         )
         day = pl.col("_entered")
     else:
-        msg = f"cohort={cohort[:40]!r} is not a choice: use created or entered:STAGE"
+        msg = f"cohort={str(cohort)[:40]!r} is not a choice: use created or entered:STAGE"
         raise QueryError(msg)
     inside = values.filter(window.holds(day.meta.output_name()) & day.is_not_null())
     alive = inside.filter("is_alive")
     undated = values.filter(day.is_null() & pl.col("is_alive")).height
-    return alive, {
+    read = with_last(alive, past.facts, past.moment, _READS)
+    return read, {
         "deals of the period that were deleted, in no step": inside.height - alive.height,
         "deals without a date, in no cohort": undated,
     }
@@ -159,13 +167,16 @@ def _lines(
 
 def _came(visits: pl.DataFrame, pipeline: Pipeline, steps: list[str], mode: str) -> pl.DataFrame:
     """Steps in which deals count, with the moment at which each came there: ``life``, ``_step``, ``at``."""
-    won = pipeline.names(Kind.WON)
-    place = pl.col("stage").replace_strict(
-        [*steps, *won],
-        [*range(len(steps)), *([len(steps)] * len(won))],
-        default=None,
-        return_dtype=pl.Int64,
-    )
+    # of each stage of the pipeline: its step, the number of steps where it is won, or null
+    of_stage = [
+        len(steps)
+        if stage.kind is Kind.WON
+        else steps.index(stage.name)
+        if stage.name in steps
+        else None
+        for stage in pipeline
+    ]
+    place = gathered(pl.Series(of_stage, dtype=pl.Int64), visits["stage"].to_physical())
     placed = visits.select("life", "entered", _place=place).filter(pl.col("_place").is_not_null())
     if mode == "reached":
         found = _reached(placed, len(steps))

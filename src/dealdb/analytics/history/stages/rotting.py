@@ -98,7 +98,8 @@ def rotting(
 
 
 def _actors(given: Collection[str], basis: str) -> list[str]:
-    if isinstance(given, str) or not all(isinstance(each, str) for each in given):
+    is_list = isinstance(given, Collection) and not isinstance(given, str)  # type: ignore[redundant-expr]  # callers may be untyped
+    if not is_list or not all(isinstance(each, str) for each in given):
         msg = "ignore_actors is a list of names"
         raise QueryError(msg)
     if given and basis != "update":
@@ -130,8 +131,8 @@ def _limits(pipeline: Pipeline, rot_days: int | Mapping[str, int] | None) -> pl.
 
 def _date_field(past: Past, name: str) -> str:
     schema = past.facts.schema
-    if name not in schema:
-        msg = f"respite: {unknown('column', name, list(schema))}"
+    if not isinstance(name, str) or name not in schema:  # type: ignore[redundant-expr]  # callers may be untyped
+        msg = f"respite: {unknown('column', str(name), list(schema))}"
         raise QueryError(msg)
     if schema[name].type not in (FieldType.DATE, FieldType.DATETIME):
         msg = f"respite={name!r} is a field of {schema[name].describe()}, not of dates"

@@ -8,8 +8,12 @@ from typing import Any
 import polars as pl
 import pytest
 
+import h1
 from dealdb.analytics.history.movement.coverage import coverage
+from dealdb.analytics.prediction.simulate import simulate
 from dealdb.errors import QueryError
+from dealdb.model.schema import Schema
+from dealdb.store.facts.fold import folded
 from histories.written import in_january
 from pasts import past_of
 
@@ -103,3 +107,19 @@ def test_options_that_make_no_sense() -> None:
             coverage(past_of(**FEBRUARY), **{**QUARTER, **options})
     with pytest.raises(QueryError, match="a key has a value for each of owner"):
         coverage(past_of(**FEBRUARY, by="owner"), **QUARTER, target={("Ann", "Bob"): 1})
+
+
+def test_wins_without_a_closing_date_are_counted() -> None:
+    cleared = {"id": "A", "at": h1.moment("2026-02-20"), "seq": 99, "field": "closed", "op": "set"}
+    undated = pl.DataFrame([cleared]).with_columns(value=pl.lit(None, pl.String))
+    facts = folded(
+        pl.concat([h1.rows(), undated], how="diagonal_relaxed"), Schema.standard(), h1.PIPELINE
+    )
+    past = past_of(facts, **FEBRUARY)
+    assert coverage(past, **QUARTER, target=3000)["won"] == 0
+    assert (
+        "won deals without a closing date, in no figure: 1"
+        in coverage(past, **QUARTER, target=3000).basis.warnings
+    )
+    outlook = simulate(past_of(facts, **FEBRUARY), "2026-04-01", chances="own")
+    assert "won deals without a closing date, left out: 1" in outlook.basis.warnings

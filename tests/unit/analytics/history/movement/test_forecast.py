@@ -171,3 +171,11 @@ def test_options_that_make_no_sense() -> None:
     ):
         with pytest.raises(QueryError, match=text):
             forecast(example(), **{**QUARTER, **options})
+
+
+def test_groups_of_no_event_are_those_of_the_end() -> None:
+    asked = {"since": "2026-01-01", "until": "2026-04-01"}
+    usual = forecast(past_of(as_of="2026-02-28", by="owner"), **asked).frame
+    assert forecast(past_of(as_of="2026-02-28", by="owner", by_at="event"), **asked).frame.equals(
+        usual
+    )

@@ -314,3 +314,24 @@ def test_groups_of_any_kind(*, net: bool) -> None:
     assert lines.filter(bucket="transferred_out").select("tags", "from", "to").row(0) == (
         ["a", "b"], "a, b", "c",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("net", [True, False])
+def test_groups_of_now(net: bool) -> None:
+    owners = (("Ann", "2026-01-05"), ("Bob", "2026-02-05"), ("Zoe", "2026-03-05"))
+    rows = [
+        ("X", h1.moment(day), nth, "owner", owner, "set")
+        for nth, (owner, day) in enumerate(owners, 1)
+    ]
+    rows += [
+        ("X", h1.moment("2026-01-05"), 1, name, text, "set")
+        for name, text in (("stage", "Lead"), ("amount", "100.00"))
+    ]
+    frame = pl.DataFrame(rows, schema=["id", "at", "seq", "field", "value", "op"], orient="row")
+    facts = folded(frame, Schema.standard(), h1.PIPELINE)
+    asked: dict[str, Any] = {"since": "2026-02-01", "until": "2026-03-01", "net": net}
+    found = waterfall(past_of(facts, by="owner", by_at="now"), **asked)
+    told = found.frame.filter(pl.col("n") > 0).select("owner", "bucket", "value").rows()
+    assert told == [("Zoe", "start", Decimal("100.00")), ("Zoe", "end", Decimal("100.00"))]
+    # the owner changed all the same
+    assert found.totals["owner"] == 1

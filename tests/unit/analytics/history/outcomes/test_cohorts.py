@@ -112,3 +112,8 @@ def test_currencies_are_apart() -> None:
         ("EUR", 1, Decimal("1.00")),
         ("USD", 1, Decimal("2.00")),
     ]
+
+
+def test_groups_of_no_event_are_those_of_the_end() -> None:
+    usual = cohorts(past_of(as_of="2026-03-31", by="owner")).frame
+    assert cohorts(past_of(as_of="2026-03-31", by="owner", by_at="event")).frame.equals(usual)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
 import pytest
 
+import h1
 from dealdb.analytics.history.stages.funnel import funnel
 from dealdb.errors import QueryError
+from dealdb.model.schema import Schema
+from dealdb.store.facts.fold import folded
 from pasts import past_of
 
 WINDOW = {"since": "2026-01-01", "until": "2026-04-01"}
@@ -31,7 +35,12 @@ def test_the_modes(
     assert found.frame["next"].to_list() == following
     assert found.frame["cumulative"].to_list() == cumulative
     assert found.basis.n == 7
-    assert found.basis.warnings == ("deals of the period that were deleted, in no step: 1",)
+    # C began in Demo
+    not_first = "deals that never stood in the first open stage, in no step: 1"
+    assert found.basis.warnings == (
+        "deals of the period that were deleted, in no step: 1",
+        *([not_first] if mode == "ordered" else []),
+    )
 
 
 def test_each_deal_stops_in_one_step() -> None:
@@ -81,3 +90,24 @@ def test_before_the_first_fact_nothing_is_known() -> None:
         past_of(as_of="2026-01-04")
     with pytest.raises(QueryError, match=r"until=2026-01-05 is before the first fact"):
         funnel(past_of(as_of="2026-03-31"), until="2026-01-05")
+
+
+def test_deals_that_are_only_known_as_lost_are_counted_apart() -> None:
+    lost = pl.DataFrame(
+        {
+            "id": ["X", "X"],
+            "at": [h1.moment("2026-02-03")] * 2,
+            "seq": [99, 99],
+            "field": ["created", "stage"],
+            "value": ["2026-02-03", "Lost"],
+            "op": ["set", "set"],
+        }
+    )
+    facts = folded(
+        pl.concat([h1.rows(), lost], how="diagonal_relaxed"), Schema.standard(), h1.PIPELINE
+    )
+    found = funnel(past_of(facts, as_of="2026-03-31"), **WINDOW)
+    assert found.frame["n"].to_list() == [7, 5, 5, 2]
+    assert found.basis.n == 8
+    nowhere = "deals that never stood in an open stage and were never won, in no step: 1"
+    assert nowhere in found.basis.warnings
