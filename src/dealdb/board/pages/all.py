@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dealdb.board.pages.board import BOARD
 from dealdb.board.pages.changes import CHANGED
 from dealdb.board.pages.deal import DEAL, NEW_DEAL
 from dealdb.board.pages.deals import DEALS
@@ -12,4 +13,15 @@ from dealdb.board.pages.health import HEALTH
 from dealdb.board.pages.page import BoardPage
 from dealdb.board.pages.sql import SQL
 
-PAGES: tuple[BoardPage, ...] = (DEALS, NEW_DEAL, DEAL, FIGURES, FIGURE, CHANGED, FEED, SQL, HEALTH)
+PAGES: tuple[BoardPage, ...] = (
+    BOARD,
+    DEALS,
+    NEW_DEAL,
+    DEAL,
+    FIGURES,
+    FIGURE,
+    CHANGED,
+    FEED,
+    SQL,
+    HEALTH,
+)
