@@ -327,13 +327,13 @@ def _as_json(_page: BoardPage, _asked: PageRequest, shown: Shown) -> Response:
 
 
 def _as_csv(_page: BoardPage, _asked: PageRequest, shown: Shown) -> Response:
-    from starlette.responses import Response
+    from starlette.responses import StreamingResponse
 
     from dealdb.formats.text_form import TextForm
 
-    return Response(
-        "".join(TextForm(shown.rows() if shown.rows else shown.table).csv()), media_type="text/csv"
-    )
+    # of a million deals it is too much for one text
+    rows = TextForm(shown.rows() if shown.rows else shown.table).csv()
+    return StreamingResponse(rows, media_type="text/csv")
 
 
 async def _asset(request: Request) -> Response:

@@ -115,3 +115,12 @@ def test_a_read_only_board_has_no_form(carry: Callable[..., Browser], db: DealDa
     assert '<form class="panel form"' not in browser.ask("/deals/7")[1]
     assert "New deal" not in browser.ask("/deals")[1]
     assert "read-only: nothing" in browser.ask("/deals/new")[1]
+
+
+def test_a_long_history_says_how_much_is_not_shown(signed_in: Browser, db: DealDatabase) -> None:
+    for number in range(104):
+        db.update_deal("7", amount=number)
+    text = signed_in.ask("/deals/7")[1]
+    assert text.count('<p class="who">') == 100
+    assert '5 earlier changes: <a href="/deals/7.json">' in text
+    assert len({each["seq"] for each in signed_in.data("/deals/7.json")["history"]}) == 105
