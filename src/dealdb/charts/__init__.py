@@ -5,7 +5,7 @@ Charts: what a picture shows, apart from how it is drawn.
 it knows nothing of the others.
 
 The order of the parts; nothing imports from a part behind it:
-chart → wording → svg.
+chart, scales → wording → svg, text.
 """
 
 from __future__ import annotations
