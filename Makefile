@@ -25,7 +25,7 @@ DOTS := while sleep 2 && kill -0 $$$$ 2>/dev/null; do printf .; done & dots=$$!;
 END_DOTS := code=$$?; kill $$dots; echo; exit $$code
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench bench-redis7 test test-robust test-all test-servers test-machine cov mutants faults soak exports oracle hostile fuzz audit check fmt docs gallery clean
+.PHONY: help setup demo bench bench-redis7 test test-robust test-all test-servers test-machine cov mutants faults soak exports oracle hostile fuzz charts audit check fmt docs gallery clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -102,6 +102,10 @@ hostile: $(STAMP) ## Small hostile inputs, each in a process of its own: how it 
 
 fuzz: $(STAMP) ## 30 minutes of random and twisted input, shared by its targets; e.g. ARGS="--only evil --minutes 5 --seed 1"
 	PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
+
+charts: $(STAMP) ## Draw every form of chart into charts.html, and check it in Chromium
+	$(BIN)/python tools/chart_sheet.py charts.html
+	$(BIN)/python tools/chart_sheet.py --check
 
 audit: $(STAMP) ## Known vulnerabilities of the pinned packages (needs a network), and what bandit finds
 	$(BIN)/bandit --quiet --recursive src --configfile pyproject.toml
