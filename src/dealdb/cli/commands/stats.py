@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dealdb.answers.labels import in_labels, key_of
+from dealdb.answers.people import Sheet, basis_in_words, sheet_of
 from dealdb.cli.arguments import Sort, names
 from dealdb.cli.commands.find import tell_if_empty
 from dealdb.cli.completion import complete_columns
 from dealdb.cli.output.figures import print_figures
 from dealdb.cli.output.pager import show
-from dealdb.cli.output.people import Sheet, basis_in_words, sheet_of
 from dealdb.cli.output.pictures import AsChart, ChartOptions, Plot
 from dealdb.cli.output.printing import (
     TableFile,

@@ -165,6 +165,18 @@ def sheet_of(result: MetricResult, *, grid: str | None = None) -> Sheet:
     return Sheet(columns, {labels[key]: forms[key] for key in keys})
 
 
+def words_of(metric: str, key: str, text: str) -> str:
+    """
+    What people call a code; a text that is none stays.
+
+    Examples
+    --------
+    >>> words_of("waterfall", "bucket", "start"), words_of("waterfall", "stage", "start")
+    ('open at the start', 'start')
+    """
+    return _ROWS.get((metric, key), {}).get(text, text)
+
+
 def _values(metric: str, key: str, values: Sequence[Any]) -> list[Any]:
     words = _ROWS.get((metric, key), {})
     return [
@@ -282,3 +294,10 @@ def note_in_words(note: str) -> str:
             note = found.expand(words)
             break
     return _DUE.sub(r"due from \1 to the day before \2", note)
+
+
+def shown_keys(result: MetricResult) -> list[str]:
+    """The columns that a table for people has; others are for programs only."""
+    frame = result.frame
+    hidden = () if is_lines(frame.columns) else _HIDDEN.get(result.name, ())
+    return [key for key in frame.columns if key not in hidden]
