@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from dealdb.analytics.basis import MIXED, Basis
 from dealdb.analytics.conversion import Conversion, to_cents, unpriced_notes
 from dealdb.analytics.doubts import alike_groups, doubts_of
 from dealdb.analytics.exact import Amounts, column_scale
@@ -27,7 +28,7 @@ from dealdb.analytics.flags import (
 )
 from dealdb.analytics.links import Links, has_values
 from dealdb.analytics.options import By, Window, group_columns
-from dealdb.analytics.result import MIXED, Basis, MetricResult
+from dealdb.analytics.result import MetricResult
 from dealdb.analytics.weights import Weights, weights_of
 from dealdb.model.columns import is_text, spelled_out
 from dealdb.model.pipeline import Pipeline

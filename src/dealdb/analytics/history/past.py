@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, cast
 
 import polars as pl
 
+from dealdb.analytics.basis import MIXED, Basis
 from dealdb.analytics.calendar.zone import Zone, as_moments
 from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.doubts import alike_groups
@@ -18,7 +19,7 @@ from dealdb.analytics.history.lookup import are_among, beside
 from dealdb.analytics.history.money import COLUMNS, MARK, priced, said_of, with_unpriced
 from dealdb.analytics.history.state import last_values, values_until
 from dealdb.analytics.options import By, Day, Window, choice, day_of, group_columns
-from dealdb.analytics.result import MIXED, Basis, MetricResult
+from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import label_of_none
 from dealdb.errors import QueryError
 from dealdb.model.columns import is_text

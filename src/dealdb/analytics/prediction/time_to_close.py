@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from dealdb.analytics.basis import Basis
 from dealdb.analytics.estimates.chain import Chain, Rates
 from dealdb.analytics.estimates.draws import Draws
 from dealdb.analytics.estimates.outcomes import NEVER, closings
@@ -13,7 +14,7 @@ from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import choice, whole_number
 from dealdb.analytics.prediction.ends import ends, open_stages, visits
 from dealdb.analytics.prediction.learned import chain_of, standing
-from dealdb.analytics.result import Basis, MetricResult
+from dealdb.analytics.result import MetricResult
 from dealdb.errors import QueryError
 
 _FIGURES: dict[str, pl.DataType] = {

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
+from dealdb.analytics.basis import MIXED
 from dealdb.analytics.exact import Amounts, ratio
 from dealdb.analytics.history.lookup import beside, gathered
 from dealdb.analytics.history.money import BLANK as _BLANK
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.history.state import last_values, values_until
 from dealdb.analytics.options import Window
-from dealdb.analytics.result import MIXED
 from dealdb.model.pipeline import Kind
 
 WON, LOST = "won", "lost"

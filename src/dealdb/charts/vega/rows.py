@@ -1,0 +1,175 @@
+"""Marks as rows for Vega: floats for places only; the texts beside them are made from the exact values."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from textwrap import wrap
+from typing import Any, TypeAlias
+
+import altair as alt
+
+from dealdb.charts.chart import Axis, Chart, Unit
+from dealdb.charts.vega.style import LETTER, SOFT
+from dealdb.charts.wording import label_text, mark_text, place_of, short_text
+from dealdb.formats.locale import Locale
+
+Rows = list[dict[str, Any]]
+# what Altair makes; its own types don't know what its methods give back
+Shape: TypeAlias = Any
+# columns that are places along an axis of numbers
+_PLACES = ("value", "low", "high", "middle", "start", "end", "target", "share", "next", "n")
+_NAMES = ("label", "series", "part", "column")
+_MOST_TICKS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnPanel:
+    """
+    One panel of a chart, ready to be drawn.
+
+    Attributes
+    ----------
+    chart
+        The whole.
+    marks
+        Of the panel, with exact values.
+    rows
+        The same: places as floats, names as texts, ``told`` with everything exact.
+    locale
+        Of the reader.
+    width
+        Of the plot, in pixels.
+    reach
+        The least and the largest place along ``y`` that has to be shown.
+    """
+
+    chart: Chart
+    marks: Rows
+    rows: Rows
+    locale: Locale
+    width: int
+    reach: tuple[float, float]
+
+    def has(self, *columns: str) -> bool:
+        """Whether the marks have some columns."""
+        return {*columns} <= {*self.chart.marks.columns}
+
+    def base(self, rows: Rows | None = None) -> Shape:
+        """A chart of the rows, or of others, without marks yet."""
+        return shape_of(self.rows if rows is None else rows)
+
+    @property
+    def tooltip(self) -> alt.Tooltip:
+        """What a mark says, exact."""
+        return alt.Tooltip(field="told", type="nominal", title=" ")
+
+    def short(self, value: object) -> str:
+        """A value of ``y`` in a few digits."""
+        return short_text(value, self.chart.y, self.locale)
+
+    def names(self, column: str) -> list[str]:
+        """The values of a column of names, in the order of the rows of all panels."""
+        values = self.chart.marks[column].unique(maintain_order=True).to_list()
+        return [label_text(value, self.locale) for value in values]
+
+    def _tick(self, tick: float, axis: Axis) -> str:
+        if axis.unit is Unit.SHARE and round(tick * 100, 9).is_integer():
+            return self.locale.share(tick, 0)
+        return short_text(_plain(tick), axis, self.locale)
+
+    def axis(self, axis: Axis, reach: tuple[float, float]) -> alt.Axis:
+        """Ticks at round values, with our own texts."""
+        ticks = round_ticks(*reach, whole=axis.unit is Unit.DEALS)
+        texts = [self._tick(tick, axis) for tick in ticks]
+        expression = f"{json.dumps(texts)}[indexof({json.dumps(ticks)}, datum.value)]"
+        return alt.Axis(
+            values=ticks,
+            labelExpr=expression,
+            title=title_of(axis),
+            labelColor=SOFT,
+        )
+
+
+def shape_of(rows: Rows) -> Shape:
+    """A chart of rows, without marks yet."""
+    return alt.Chart(alt.InlineData(rows))
+
+
+def row_of(chart: Chart, mark: dict[str, Any], locale: Locale) -> dict[str, Any]:
+    """A mark as a row."""
+    row: dict[str, Any] = {"told": mark_text(chart, mark, locale)}
+    for name, value in mark.items():
+        if name in _PLACES:
+            row[name] = place_of(value)
+        elif name in _NAMES:
+            row[name] = label_text(value, locale)
+        elif name == "is_total":
+            row[name] = bool(value)
+    if "x" in mark:
+        is_label = chart.x.unit is Unit.LABEL
+        row["x"] = (
+            label_text(mark["x"], locale)
+            if is_label
+            else mark["x"].isoformat()
+            if chart.x.unit is Unit.DATE
+            else place_of(mark["x"])
+        )
+    shown = mark.get("middle") if "middle" in mark else mark.get("value")
+    row["text"] = short_text(shown, chart.y, locale)
+    return row
+
+
+def reach_of(rows: Rows, columns: Sequence[str], *, zero: bool = True) -> tuple[float, float]:
+    """
+    The least and the largest place of some columns.
+
+    Examples
+    --------
+    >>> reach_of([{"value": 3.0, "low": None}], ["value", "low"]), reach_of([], ["value"])
+    ((0.0, 3.0), (0.0, 1.0))
+    """
+    known = [row[name] for row in rows for name in columns if row.get(name) is not None]
+    low, high = (min(known), max(known)) if known else (0.0, 1.0)
+    if zero:
+        low, high = min(low, 0.0), max(high, 0.0)
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def round_ticks(low: float, high: float, *, whole: bool = False) -> list[float]:
+    """
+    Round values between two, a handful of them.
+
+    Examples
+    --------
+    >>> round_ticks(0, 5450.75), round_ticks(0, 2, whole=True)
+    ([0.0, 1000.0, 2000.0, 3000.0, 4000.0, 5000.0], [0.0, 1.0, 2.0])
+    """
+    span = high - low
+    if not span > 0 or not math.isfinite(span):
+        return [low]
+    rough = span / _MOST_TICKS
+    size = 10.0 ** math.floor(math.log10(rough))
+    step = next(size * each for each in (1, 2, 5, 10, 20) if size * each >= rough)
+    if whole:
+        step = max(step, 1.0)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(place * step, 12) for place in range(first, last + 1)]
+
+
+def title_of(axis: Axis) -> str | None:
+    """What stands beside an axis; money with its currency."""
+    if axis.unit is Unit.MONEY and axis.currency:
+        return f"{axis.title}, {label_text(axis.currency)}"
+    return axis.title or None
+
+
+def lines_of(text: str, width: int) -> list[str]:
+    """A text in lines of at most so many pixels."""
+    return wrap(label_text(text), max(20, int(width / LETTER))) or [""]
+
+
+def _plain(tick: float) -> float | int:
+    return int(tick) if tick.is_integer() else tick
