@@ -47,6 +47,7 @@ LAYERS = [
     {"answers"},
     {"view"},
     {"database"},
+    {"report"},
     {"board"},
     {"cli"},
 ]

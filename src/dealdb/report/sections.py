@@ -1,0 +1,396 @@
+"""The sections of a report, each from the deals of one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+
+from dealdb.answers.asked import counted, days_between, listing, money
+from dealdb.charts import Chart
+from dealdb.model.pipeline import Kind
+from dealdb.report.brief import named
+from dealdb.report.evidence import Evidence, Inquiry
+from dealdb.report.parts import ReportSection, ReportTable, table_of
+from dealdb.report.quality import kept_by_kind, quoted
+from dealdb.report.span import Span
+
+DEAL_COLUMNS = ("id", "name", "company", "owner", "stage", "amount", "currency", "expected_close")
+# lists are to be read; the command gives all
+MOST_DEALS = 12
+# losses of a week are too few to tell reasons from chance
+_LOSS_DAYS = 90
+_FUNNEL_DAYS = 365
+_GUESS = "mostly a guess"
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A quarter as the pipeline has it."""
+
+    label: str
+    since: date
+    until: date
+
+
+def pipeline(inquiry: Inquiry, summary: Evidence) -> ReportSection:
+    """What is open, by stage."""
+    found = inquiry.metric("pipeline")
+    rows = [number for number, row in enumerate(found.rows) if row["kind"] == "open"]
+    return _section(
+        "pipeline",
+        "What is open, and in which stage?",
+        found,
+        answer=_open_answer(summary, found),
+        tables=table_of(
+            found,
+            ("stage", "currency", "n", "value", "weighted", "blank", "mean_age_days", "overdue"),
+            rows=rows,
+            labels={"n": "open deals"},
+        ),
+    )
+
+
+def _open_answer(summary: Evidence, stages: Evidence) -> str:
+    told = []
+    for row in summary.rows:
+        currency = summary.money_in(row)
+        if not row["open"]:
+            continue
+        told.append(
+            f"{counted(row['open'], 'deal is', 'deals are')} open, worth {money(row['pipeline_value'], currency)}; "
+            f"weighted by their chance, {money(row['weighted'], currency)}."
+        )
+        own = [
+            each
+            for each in stages.rows
+            if each["kind"] == "open" and stages.money_in(each) == currency and each["value"]
+        ]
+        if own:
+            most = max(own, key=lambda each: each["value"])
+            told.append(
+                f"Most of it is in {most['stage']}: {counted(most['n'], 'deal')}, {money(most['value'], currency)}."
+            )
+    return " ".join(told) or "No deal is open."
+
+
+def changes(inquiry: Inquiry, waterfall: Evidence, span: Span) -> ReportSection:
+    """What led from the open value of the first day to that of the last, and which deals did."""
+    lines = inquiry.metric("waterfall", since=span.since, deals=True)
+    moves = [
+        (number, row)
+        for number, row in enumerate(lines.rows)
+        if row["bucket"] not in ("start", "end") and row["value"] is not None
+    ]
+    moves.sort(key=lambda each: (-abs(each[1]["value"]), each[0]))
+    return _section(
+        "changes",
+        f"What changed {days_between(span.since, None)}?",
+        waterfall,
+        lines,
+        tables=[
+            *table_of(waterfall, ("bucket", "currency", "n", "value", "blank"), most=40),
+            *table_of(
+                lines,
+                ("bucket", "id", "currency", "value", "from", "to", "at"),
+                title="The deals that changed most",
+                most=MOST_DEALS,
+                rows=[number for number, _ in moves],
+                beside=beside(inquiry, [row["id"] for _, row in moves[:MOST_DEALS]]),
+            ),
+        ],
+    )
+
+
+def beside(inquiry: Inquiry, ids: Sequence[str]) -> dict[str, Mapping[Any, Any]]:
+    """Names and owners of deals, by their ids; those of deleted ones are gone."""
+    names = [name for name in ("name", "owner") if name in inquiry.view.schema]
+    if not ids or not names:
+        return {}
+    rows = inquiry.view.query.find(
+        f"id IN {quoted(list(dict.fromkeys(ids)))}", columns=["id", *names]
+    )
+    found = {name: dict(zip(rows["id"], rows[name], strict=True)) for name in names}
+    return {
+        name: known
+        for name, known in found.items()
+        if any(value is not None for value in known.values())
+    }
+
+
+def outlook(inquiry: Inquiry, quarter: Period) -> tuple[ReportSection, Evidence, Evidence]:
+    """What the quarter will close at: by the deals' own dates and chances, and as a range."""
+    expected = inquiry.metric("forecast", since=quarter.since, until=quarter.until)
+    simulated = inquiry.metric("simulate", until=quarter.until, since=quarter.since)
+    how = "The range goes by what earlier deals did, the forecast by dates and chances as they were entered."
+    if any(_GUESS in warning for warning in simulated.warnings):
+        # too few deals have gone through the stages: what was entered is all there is
+        kept = f"{kept_by_kind(inquiry, Kind.WON)} OR expected_close < DATE '{quarter.until}'"
+        simulated = inquiry.metric(
+            "simulate", until=quarter.until, since=quarter.since, chances="own", where=kept
+        )
+        how = (
+            "Too few deals have been seen on their way through the stages to learn chances from them, so the range "
+            "goes by the chances that deals and stages have, of open deals that are due by then."
+        )
+    section = _section(
+        "forecast",
+        f"What will {quarter.label} close at?",
+        expected,
+        simulated,
+        answer=" ".join(filter(None, (expected.answer or expected.why, simulated.answer, how))),
+        tables=[
+            *table_of(
+                simulated,
+                ("currency", "n", "won", "p10", "p50", "p90", "mean"),
+                title="Range of outcomes",
+            ),
+            *table_of(
+                expected,
+                (
+                    "label",
+                    "currency",
+                    "won",
+                    "n",
+                    "weighted",
+                    "commit",
+                    "best",
+                    "pipeline",
+                    "blank",
+                ),
+                title="By the month in which deals are expected to close",
+                labels={"weighted": "expected of open deals", "pipeline": "open, if all is won"},
+            ),
+        ],
+    )
+    return section, expected, simulated
+
+
+def funnel(inquiry: Inquiry) -> ReportSection:
+    """How far the deals of a year came."""
+    since = inquiry.day - timedelta(days=_FUNNEL_DAYS)
+    found = inquiry.metric("funnel", since=since)
+    return _section(
+        "funnel",
+        "How far do deals come?",
+        found,
+        tables=table_of(found, ("stage", "currency", "n", "next", "cumulative", "open", "lost")),
+    )
+
+
+def waiting(
+    inquiry: Inquiry, rotting: Evidence, overdue: Evidence, n_overdue: int
+) -> ReportSection:
+    """Which open deals are old, left alone or overdue."""
+    ages = inquiry.metric("ageing")
+    lines = inquiry.metric("rotting", deals=True) if _rotten(rotting) else None
+    late = f"{counted(n_overdue, 'open deal is', 'open deals are')} overdue." if n_overdue else ""
+    worst = []
+    if lines is not None and lines.frame is not None:
+        order = lines.frame.with_row_index("_row").sort("value", descending=True, nulls_last=True)
+        worst = order["_row"].to_list()
+    ids = [] if lines is None or lines.frame is None else lines.frame["id"].gather(worst).to_list()
+    return _section(
+        "waiting",
+        "Which open deals wait too long?",
+        ages,
+        rotting,
+        *([lines] if lines else []),
+        overdue,
+        answer=" ".join(filter(None, (ages.answer or ages.why, _rotting_answer(rotting), late))),
+        charts=[each.chart for each in (ages,) if each.chart],
+        tables=[
+            *table_of(ages, ("bucket", "currency", "n", "value", "weighted")),
+            *table_of(
+                rotting,
+                ("stage", "currency", "rot_days", "n", "rotting", "share", "value", "worst_days"),
+                title="Left alone for too long, by stage",
+            ),
+            *(
+                table_of(
+                    lines,
+                    ("stage", "id", "currency", "value", "at"),
+                    title="The largest of them",
+                    most=MOST_DEALS,
+                    rows=worst,
+                    beside=beside(inquiry, ids[:MOST_DEALS]),
+                )
+                if lines
+                else []
+            ),
+            *_with_total(
+                table_of(
+                    overdue, DEAL_COLUMNS, title="The largest that are overdue", most=MOST_DEALS
+                ),
+                n_overdue,
+            ),
+        ],
+    )
+
+
+def _rotten(rotting: Evidence) -> int:
+    return int(sum(row["rotting"] for row in rotting.rows))
+
+
+def _rotting_answer(rotting: Evidence) -> str:
+    # what to do about it is for those who set the stages up, not for readers
+    if rotting.frame is not None and rotting.frame.is_empty():
+        return (
+            "No stage says after how many days without a change a deal is left alone for too long."
+        )
+    return rotting.answer.replace(" --deals lists them.", "") or rotting.why
+
+
+def _with_total(tables: list[ReportTable], total: int) -> list[ReportTable]:
+    return [replace(table, total=total) for table in tables]
+
+
+def people(
+    inquiry: Inquiry, quarter: Period, by: Sequence[str], attainment: Evidence
+) -> ReportSection:
+    """Who won what, against the quota."""
+    board = inquiry.metric("leaderboard", by=list(by), since=quarter.since, until=quarter.until)
+    has_quota = any(row["quota"] is not None for row in attainment.rows)
+    without = "" if has_quota else "No quotas are kept for it."
+    return _section(
+        "people",
+        f"Who won what in {quarter.label}?",
+        *([attainment] if has_quota else []),
+        board,
+        answer=" ".join(
+            filter(None, (_first(board, by), attainment.answer if has_quota else without))
+        ),
+        tables=[
+            *(
+                table_of(
+                    attainment,
+                    ("key", "currency", "quota", "won", "remaining", "attainment", "pace"),
+                    title="Against the quota",
+                )
+                if has_quota
+                else []
+            ),
+            *table_of(
+                board,
+                (
+                    *by,
+                    "currency",
+                    "rank",
+                    "won_value",
+                    "won",
+                    "lost",
+                    "win_rate",
+                    "mean_size",
+                    "open",
+                ),
+                title="By won value",
+            ),
+        ],
+    )
+
+
+def _first(board: Evidence, by: Sequence[str]) -> str:
+    if board.why:
+        return board.why
+    tops = [row for row in board.rows if row["rank"] == 1 and row["won_value"]]
+    if not tops:
+        return "Nobody has won anything yet."
+    told = [
+        f"{', '.join(str(row[name]) for name in by)} with {money(row['won_value'], board.money_in(row))} in "
+        f"{counted(row['won'], 'deal')}"
+        for row in tops
+    ]
+    return f"Most was won by {listing(told)}."
+
+
+def losses(inquiry: Inquiry) -> ReportSection:
+    """Why deals were lost."""
+    since = inquiry.day - timedelta(days=_LOSS_DAYS)
+    found = inquiry.metric("losses", since=since)
+    order = sorted(range(len(found.rows)), key=lambda row: -found.rows[row]["n"])
+    return _section(
+        "losses",
+        f"Why were deals lost in the last {_LOSS_DAYS} days?",
+        found,
+        tables=table_of(
+            found,
+            ("loss_reason", "currency", "n", "share_n", "value", "median_days"),
+            rows=order,
+        ),
+    )
+
+
+def groups(inquiry: Inquiry, by: Sequence[str], span: Span) -> ReportSection:
+    """The main figures of each group."""
+    found = inquiry.metric("summary", by=list(by), since=span.since, until=span.until)
+    names = " and ".join(name.replace("_", " ") for name in by)
+    order = sorted(
+        range(len(found.rows)), key=lambda row: -(found.rows[row]["pipeline_value"] or 0)
+    )
+    return _section(
+        "groups",
+        f"How does it look by {names}?",
+        found,
+        answer=_top_group(found, by),
+        tables=table_of(
+            found,
+            (
+                *by,
+                "currency",
+                "open",
+                "pipeline_value",
+                "weighted",
+                "overdue",
+                "won",
+                "won_value",
+                "lost",
+            ),
+            rows=order,
+        ),
+    )
+
+
+def _top_group(found: Evidence, by: Sequence[str]) -> str:
+    rows = [row for row in found.rows if row["pipeline_value"]]
+    if not rows:
+        return found.why or "No group has open deals that are worth anything."
+    tops = {}
+    for row in sorted(rows, key=lambda each: -each["pipeline_value"]):
+        tops.setdefault(found.money_in(row), row)
+    told = [
+        f"{', '.join(str(row[name]) for name in by)} ({money(row['pipeline_value'], currency)} in "
+        f"{counted(row['open'], 'deal')})"
+        for currency, row in tops.items()
+    ]
+    return (
+        f"The most open value is with {listing(told)}. Won and lost deals are those of the period."
+    )
+
+
+def _section(
+    key: str,
+    title: str,
+    *evidence: Evidence,
+    answer: str | None = None,
+    charts: Sequence[Chart] | None = None,
+    tables: Sequence[ReportTable] = (),
+) -> ReportSection:
+    lacking = [each.why for each in evidence if each.why]
+    told = evidence[0].answer if answer is None else answer
+    drawn = [each.chart for each in evidence if each.chart] if charts is None else charts
+    notes = [warning for each in evidence for warning in each.warnings]
+    return ReportSection(
+        key=key,
+        title=title,
+        answer=told or " ".join(lacking) or "There is nothing to tell.",
+        evidence=evidence,
+        charts=[chart for chart in drawn if not chart.marks.is_empty()],
+        tables=tables,
+        notes=list(dict.fromkeys(notes)),
+    )
+
+
+__all__ = [
+    "Period", "changes", "funnel", "groups", "losses", "named", "outlook", "people", "pipeline", "waiting",
+]  # fmt: skip
