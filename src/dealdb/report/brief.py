@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from dealdb.answers.asked import counted, days_between, listing, money, percent
+from dealdb.answers.asked import counted, day, days_between, listing, money, percent
 from dealdb.formats.controls import visible
 from dealdb.report.evidence import Evidence
 from dealdb.report.span import Span
@@ -25,10 +26,8 @@ def named(row: Mapping[str, Any]) -> str:
     'Alder renewal (D7, Ann)'
     """
     also = [short(row[key]) for key in ("id", "owner") if row.get(key) is not None]
-    what = row.get("name") or row.get("company")
-    if what is None:
-        return ", ".join(also)
-    return f"{short(what)} ({', '.join(also)})"
+    what = row.get("name") or row.get("company") or f"deal {also.pop(0)}"
+    return f"{short(what)} ({', '.join(also)})" if also else short(what)
 
 
 def short(value: object) -> str:
@@ -49,7 +48,6 @@ def pipeline_sentence(waterfall: Evidence, summary: Evidence, span: Span) -> str
     told = []
     for row in summary.rows:
         currency = summary.money_in(row)
-        value = row["pipeline_value"]
         if not row["open"] and len(summary.rows) > 1:
             continue
         start = next(
@@ -60,21 +58,36 @@ def pipeline_sentence(waterfall: Evidence, summary: Evidence, span: Span) -> str
             ),
             None,
         )
-        told.append(
-            f"{counted(row['open'], 'deal is', 'deals are')} open, worth {money(value, currency)}"
-            + ("" if start is None else f", {_against(value - start, currency)}")
-        )
-    since = days_between(span.since, None)
-    if not told:
-        return "No deal is open."
-    has_start = any(", " in each.partition("worth ")[2] for each in told)
-    return f"{'; '.join(told)}{f' {since}' if has_start else ''}."
+        told.append(_opened(row, currency) + _change(row, start, currency, span.since))
+    text = f"{'; '.join(told)}." if told else "No deal is open."
+    return text[:1].upper() + text[1:]
 
 
-def _against(change: Decimal, currency: str | None) -> str:
+def _opened(row: Mapping[str, Any], currency: str | None) -> str:
+    n, blank = row["open"], row["blank"]
+    if not n:
+        return "no deal is open"
+    opened = counted(n, "deal is", "deals are") + " open"
+    if blank == n:
+        return f"{opened}, {'which has' if n == 1 else 'none of which has'} {'no' if n == 1 else 'an'} amount"
+    without = f" ({counted(blank, 'has', 'have')} no amount and {'counts' if blank == 1 else 'count'} as 0)"
+    return f"{opened}, worth {money(row['pipeline_value'], currency)}{without if blank else ''}"
+
+
+def _change(
+    row: Mapping[str, Any], start: Decimal | None, currency: str | None, since: date
+) -> str:
+    # where no open deal has an amount, that there was more before says how amounts are kept, not how business goes
+    if start is None or (row["open"] and row["blank"] == row["open"]):
+        return ""
+    return f", {_against(row['pipeline_value'] - start, currency, since)}"
+
+
+def _against(change: Decimal, currency: str | None, since: date) -> str:
+    then = f"at the start of {day(since)}"
     if not change:
-        return "as much as before"
-    return f"{money(abs(change), currency)} {'more' if change > 0 else 'less'} than before"
+        return f"as much as {then}"
+    return f"{money(abs(change), currency)} {'more' if change > 0 else 'less'} than {then}"
 
 
 def closed_sentence(now: Evidence, before: Evidence, span: Span) -> str:
@@ -85,13 +98,19 @@ def closed_sentence(now: Evidence, before: Evidence, span: Span) -> str:
         first = f"No deal was won or lost {when}"
     else:
         first = (
-            f"{counted(won, 'deal was', 'deals were')} won {when}{_worth(now, 'won')} and "
-            f"{counted(lost, 'was', 'were')} lost{_worth(now, 'lost')}"
+            f"{_some(won, 'deal was', 'deals were')} won {when}{_worth(now, 'won')}, and "
+            f"{_some(lost, 'was', 'were')} lost{_worth(now, 'lost')}"
         )
     earlier = sum(row["won"] for row in before.rows)
     then = days_between(span.before.since, span.before.until)
-    was = counted(earlier, "was", "were") if earlier else "none was"
-    return f"{first}; {then}, {was} won{_worth(before, 'won')}."
+    second = f"{then}, {_some(earlier, 'was', 'were')} won{_worth(before, 'won')}"
+    return f"{first[:1].upper()}{first[1:]}; {second}."
+
+
+def _some(number: int, one: str, many: str) -> str:
+    if number:
+        return counted(number, one, many)
+    return f"no {one}" if one.startswith("deal") else f"none {one}"
 
 
 def _worth(evidence: Evidence, what: str) -> str:
@@ -103,34 +122,60 @@ def _worth(evidence: Evidence, what: str) -> str:
 
 def largest_win(won: Evidence) -> str | None:
     """The largest of the deals that were won."""
-    row = next((row for row in won.rows if row.get("amount") is not None), None)
-    if row is None:
+    tops = largest(won)
+    if not tops:
         return None
-    only = "win is" if len(won.rows) > 1 else "win was"
-    return f"The largest {only} {named(row)} with {money(row['amount'], row.get('currency'))}."
+    only = "wins are" if len(tops) > 1 else "win is" if len(won.rows) > 1 else "win was"
+    return f"The largest {only} {listing(tops)}."
+
+
+def largest(deals: Evidence) -> list[str]:
+    """The first deal of each currency, with its amount: they stand in the order of amounts."""
+    found: dict[str | None, str] = {}
+    for row in deals.rows:
+        if row.get("amount") is not None:
+            currency = row.get("currency")
+            found.setdefault(currency, f"{named(row)} with {money(row['amount'], currency)}")
+    return list(found.values())
 
 
 def outlook_sentence(
-    label: str, forecast: Evidence, simulated: Evidence, attainment: Evidence | None
+    label: str,
+    forecast: Evidence,
+    simulated: Evidence,
+    attainment: Evidence | None,
+    *,
+    is_over: bool = False,
 ) -> str | None:
     """What the quarter is likely to close at, and how much of the quota that is."""
-    told = []
+    ranges, stands = [], []
     for row in _firsts(simulated):
         currency = simulated.money_in(row)
-        if not row["p90"]:
-            continue
-        told.append(
-            f"{label} is likely to close between {money(row['p10'], currency)} and "
-            f"{money(row['p90'], currency)} (8 of 10 outcomes); {money(row['won'], currency)} is won so far"
-        )
-    if not told:
-        sums = [(forecast.money_in(row), row["won"]) for row in forecast.rows if row["won"]]
-        if not sums:
-            return f"Nothing is won in {label} yet, and no open deal with an amount and a chance is due in it."
+        if row["won"]:
+            stands.append(money(row["won"], currency))
+        if row["p90"] > row["p10"]:
+            ranges.append(
+                f"between {money(row['p10'], currency)} and {money(row['p90'], currency)}"
+            )
+    if simulated.why or forecast.why:
         return None
-    team = next((row for row in (attainment.rows if attainment else []) if row["quota"]), None)
-    share = "" if team is None or attainment is None else _quota(attainment)
-    return f"{'; '.join(told)}{share}."
+    quota = "" if attainment is None else _quota(attainment)
+    so_far = (
+        f"{listing(stands)} {_is(stands)} won so far{quota}" if stands else "nothing is won yet"
+    )
+    if is_over:
+        return (
+            f"{label} closed at {listing(stands)}{quota}."
+            if stands
+            else f"Nothing was won in {label}."
+        )
+    if ranges:
+        return f"{label} is likely to close {listing(ranges)} (8 of 10 outcomes); {so_far}."
+    return f"In {label}, {so_far}, and no open deal with an amount and a chance is due in it."
+
+
+def _is(things: Sequence[str]) -> str:
+    return "is" if len(things) == 1 else "are"
 
 
 def _firsts(simulated: Evidence) -> list[dict[str, Any]]:
@@ -144,7 +189,7 @@ def _firsts(simulated: Evidence) -> list[dict[str, Any]]:
 def _quota(attainment: Evidence) -> str:
     teams = [row for row in attainment.rows if row["key"] == "team" and row["attainment"]]
     return (
-        f", {listing([percent(row['attainment']) for row in teams])} of the quota" if teams else ""
+        f" ({listing([percent(row['attainment']) for row in teams])} of the quota)" if teams else ""
     )
 
 
@@ -152,8 +197,8 @@ def look_at(overdue: Evidence, n_overdue: int, rotting: Evidence, n_notes: int) 
     """What deserves a look first."""
     told = []
     if n_overdue:
-        largest = next((row for row in overdue.rows if row.get("amount") is not None), None)
-        first = f", the largest of them {named(largest)}" if largest else ""
+        tops = largest(overdue)
+        first = f", the largest of them {listing(tops)}" if tops else ""
         told.append(
             f"{counted(n_overdue, 'open deal that is', 'open deals that are')} overdue{first}"
         )
@@ -162,7 +207,7 @@ def look_at(overdue: Evidence, n_overdue: int, rotting: Evidence, n_notes: int) 
     if n_notes:
         told.append(f"{counted(n_notes, 'note')} at the end on data that would mislead")
     return (
-        f"Look at {listing(told)}."
+        f"To look at: {'; '.join(told)}."
         if told
         else "Nothing is overdue, and the data has no faults that rules find."
     )

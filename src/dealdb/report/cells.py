@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -17,8 +18,12 @@ from dealdb.report.contents import ReportContents
 from dealdb.report.evidence import Evidence
 from dealdb.report.parts import Cell, Headline, ReportTable, ThenAndNow
 
+# where the page of metrics is, for those who have the sources
+METRICS = "docs/metrics.md"
 NO_VALUE = "\N{EN DASH}"
 _LONGEST = 80
+# money that is no sum
+_MEANS = ("mean_size", "median_size", "needed_per_day")
 # what lists of deals call their columns
 _DEALS = {"id": "deal", "expected_close": "expected to close"}
 
@@ -75,7 +80,7 @@ def headings(table: ReportTable) -> list[tuple[str, bool]]:
     found: list[tuple[str, bool]] = []
     for key in table.keys:
         numbers = frame[key].drop_nulls().head(1).to_list()
-        is_money = bool(numbers) and isinstance(numbers[0], Decimal)
+        is_money = key in _MEANS or (bool(numbers) and isinstance(numbers[0], Decimal))
         own = _DEALS.get(key, names[key]) if table.evidence.name == "deals" else names[key]
         unit = f" ({table.evidence.currency})" if is_money and table.evidence.currency else ""
         found.append((own + unit, frame.schema[key].is_numeric()))
@@ -110,10 +115,8 @@ def headline_text(cell: Cell | None, unit: Unit, locale: Locale) -> str:
         return "none" if unit is not Unit.SHARE else NO_VALUE
     if unit is Unit.MONEY:
         return _with_currency(locale.number(value, 2), cell.currency)
-    if unit is Unit.SHARE:
-        return locale.share(value)
-    counted = locale.number(value)
-    return f"{counted} in {cell.currency}" if "currency" in _columns(cell) else counted
+    shown = locale.share(value) if unit is Unit.SHARE else locale.number(value)
+    return f"{shown} in {cell.currency}" if "currency" in _columns(cell) else shown
 
 
 def _columns(cell: Cell) -> Sequence[str]:
@@ -145,6 +148,29 @@ def moment_text(contents: ReportContents, locale: Locale) -> str:
     if isinstance(moment, datetime):
         return f"{locale.day(moment.date())} {moment:%H:%M} UTC"
     return f"the end of {locale.day(moment)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What figures mean and rest on, and the commands that give them."""
+
+    said: Sequence[str]
+    commands: Sequence[str]
+
+
+def sources_of(evidence: Sequence[Evidence]) -> list[Source]:
+    """What some figures mean and rest on, each metric once."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for each in evidence:
+        said = []
+        if each.definition:
+            meaning, heading = each.definition
+            said.append(f"{meaning} ({METRICS}#{heading})")
+        # of nothing, what it rests on says nothing
+        if each.basis and each.frame is not None and not each.frame.is_empty():
+            said.append(f"Rests on {each.basis}.")
+        found.setdefault(tuple(said), []).append(each.typed)
+    return [Source(said, commands) for said, commands in found.items()]
 
 
 def top_of(contents: ReportContents) -> list[Evidence]:

@@ -43,6 +43,8 @@ class ReportContents:
         The days that it looks at.
     brief
         The first sentences.
+    compared_with
+        What the figures at the top are compared with.
     headlines
         The figures at the top.
     sections
@@ -60,6 +62,7 @@ class ReportContents:
     day: date
     span: Span
     brief: Sequence[str]
+    compared_with: str
     headlines: Sequence[Headline]
     sections: Sequence[ReportSection]
     remarks: Sequence[str]
@@ -103,16 +106,12 @@ def contents_of(
     rotting = inquiry.metric("rotting")
     overdue = inquiry.deals(
         f"{kept_by_kind(inquiry, Kind.OPEN)} AND expected_close < DATE '{inquiry.day}'",
-        sections.DEAL_COLUMNS,
         sort="-amount",
-        limit=sections.MOST_DEALS,
     )
     n_overdue = sum(row["overdue"] for row in summary.rows)
     won = inquiry.deals(
         f"{kept_by_kind(inquiry, Kind.WON)} AND closed >= DATE '{span.since}' AND closed < DATE '{span.until}'",
-        sections.DEAL_COLUMNS,
         sort="-amount",
-        limit=5,
     )
     quarter = sections.Period(*inquiry.view.analytics.period("this-quarter", today=inquiry.day))
     outlook, forecast, simulated = sections.outlook(inquiry, quarter)
@@ -156,11 +155,19 @@ def contents_of(
                 pipeline_sentence(waterfall, summary, span),
                 closed_sentence(now, before, span),
                 largest_win(won),
-                outlook_sentence(quarter.label, forecast, simulated, attainment),
+                outlook_sentence(
+                    quarter.label,
+                    forecast,
+                    simulated,
+                    attainment,
+                    is_over=inquiry.day >= quarter.last,
+                ),
                 look_at(overdue, n_overdue, rotting, len(notes)),
                 _stale(inquiry, summary),
             ]
         ),
+        compared_with=f"{'A week before' if is_week(span) else 'The period before'}: "
+        f"{days_between(span.before.since, span.before.until)}.",
         headlines=_headlines(summary, waterfall, now, before, created, span),
         sections=found,
         remarks=remarks,
@@ -185,6 +192,14 @@ def _stale(inquiry: Inquiry, summary: Evidence) -> str | None:
 _OLD_DAYS = 60
 
 
+def is_week(span: Span) -> bool:
+    """Whether days are compared with the same ones a week before."""
+    return (span.since - span.before.since).days == _WEEK
+
+
+_WEEK = 7
+
+
 def _headlines(
     summary: Evidence,
     waterfall: Evidence,
@@ -193,7 +208,7 @@ def _headlines(
     created: Sequence[Evidence | None],
     span: Span,
 ) -> list[Headline]:
-    then = days_between(span.before.since, span.before.until)
+    then = "a week before" if is_week(span) else "in the period before"
     at_start = f"at the start of {days_between(span.since, None).removeprefix('since ')}"
     opened = cells_of(waterfall, "value", bucket="end") or cells_of(summary, "pipeline_value")
     found = [

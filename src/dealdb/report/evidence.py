@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from dealdb.answers.people import basis_in_words
 from dealdb.errors import MissingExtra, QueryError, SchemaError
 
 if TYPE_CHECKING:
+    from dealdb.analytics import Basis
     from dealdb.analytics.result import MetricResult
     from dealdb.charts import Chart
     from dealdb.view import DealView
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 _STATS = ("summary", "pipeline", "win_rate", "leaderboard")
 # the argument of a command that has no name
 _PLACED = {"attainment": "period"}
+
+# of names in sentences and pictures
+_LONGEST = 120
+_ENDLESS = re.compile(rf"\S{{{2 * _LONGEST},}}")
 
 # what a figure means, in a sentence; the page of metrics has the rest under the same heading
 DEFINITIONS: dict[str, tuple[str, str]] = {
@@ -123,7 +129,7 @@ class Evidence:
     @property
     def typed(self) -> str:
         """The command as one types it."""
-        return shlex.join(("dealdb", *self.command))
+        return " ".join(_quoted(word) for word in ("dealdb", *self.command))
 
     @property
     def definition(self) -> tuple[str, str] | None:
@@ -210,7 +216,8 @@ class Inquiry:
 
     def _listed(self, command: tuple[str, ...], ask: Callable[[], pl.DataFrame]) -> Evidence:
         try:
-            found = Evidence(name="deals", command=command, frame=ask())
+            frame = ask()
+            found = Evidence(name="deals", command=command, frame=frame, currency=_only(frame))
         except (QueryError, SchemaError, MissingExtra) as problem:
             found = Evidence(name="deals", command=command, why=str(problem))
         self.asked.append(found)
@@ -246,6 +253,44 @@ class Inquiry:
         )
 
 
+def _with_own_notes(chart: Chart, basis: Basis) -> Chart:
+    """A chart without the notes of its basis: the report says them beside it, and what holds for all of it once."""
+    said = {*basis.remarks, *basis.warnings}
+    notes = [note for note in chart.notes if note not in said]
+    # a name of pages would be in the picture several times, for those who hear it
+    is_long = pl.col(pl.String).str.len_chars() > _LONGEST
+    cut = pl.col(pl.String).str.head(_LONGEST) + "\N{HORIZONTAL ELLIPSIS}"
+    marks = chart.marks.with_columns(pl.when(is_long).then(cut).otherwise(pl.col(pl.String)))
+    return replace(chart, notes=notes, marks=marks)
+
+
+def bounded(text: str) -> str:
+    """
+    Sentences whose names are not longer than anybody reads.
+
+    Examples
+    --------
+    >>> bounded(f"Most is with {'x' * 500}.") == f"Most is with {'x' * 120}{chr(8230)}"
+    True
+    """
+    return _ENDLESS.sub(lambda found: found[0][:_LONGEST] + "\N{HORIZONTAL ELLIPSIS}", text)
+
+
+def _only(frame: pl.DataFrame) -> str | None:
+    """The one currency of some deals; None where there are several, or deals without one."""
+    if "currency" not in frame.columns or frame["currency"].n_unique() != 1:
+        return None
+    found = frame["currency"][0]
+    return None if found is None else str(found)
+
+
+def _quoted(word: str) -> str:
+    """A word for a shell, in double quotes where it has single ones and nothing that a shell would read."""
+    if "'" in word and not any(mark in word for mark in '"$`\\!\n'):
+        return f'"{word}"'
+    return shlex.quote(word)
+
+
 def _word(value: Any) -> str:
     if isinstance(value, str | date | datetime):
         return str(value)
@@ -261,11 +306,11 @@ def _evidence(
         name=name,
         command=command,
         frame=result.frame,
-        answer=answer_of(result, options) or "",
+        answer=bounded(answer_of(result, options) or ""),
         basis=basis_in_words(basis),
         # of money that is in several, each row says which
         currency=None if basis.currency == "mixed" else basis.currency,
         remarks=basis.remarks,
         warnings=tuple(in_labels(name, each) for each in basis.warnings),
-        chart=None if is_lines or not len(result) else result.chart(),
+        chart=None if is_lines or not len(result) else _with_own_notes(result.chart(), basis),
     )

@@ -13,15 +13,21 @@ from dealdb.charts.svg.drawing import drawn
 from dealdb.errors import MissingExtra
 from dealdb.formats.controls import visible
 from dealdb.formats.locale import Locale
-from dealdb.report.cells import change_text, headings, headline_text, moment_text, rows_of, top_of
+from dealdb.report.cells import (
+    change_text,
+    headings,
+    headline_text,
+    moment_text,
+    rows_of,
+    sources_of,
+    top_of,
+)
 from dealdb.report.contents import ReportContents
 from dealdb.report.parts import Headline, ReportTable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-# where the page of metrics is, for those who have the sources
-METRICS = "docs/metrics.md"
 _WIDE, _NARROW = 820.0, 350.0
 
 
@@ -59,7 +65,7 @@ def page_of(contents: ReportContents, locale: Locale) -> str:
             },
             table=lambda table: _table(table, locale),
             sums=lambda note: [money(value, currency) for currency, value in note.sums.items()],
-            metrics=METRICS,
+            sources=sources_of,
             moment=moment_text(contents, locale),
             top=top_of(contents),
         )

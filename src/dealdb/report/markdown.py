@@ -13,6 +13,7 @@ from dealdb.report.cells import (
     headline_text,
     moment_text,
     rows_of,
+    sources_of,
     top_of,
 )
 from dealdb.report.contents import ReportContents
@@ -46,6 +47,8 @@ def _lines(contents: ReportContents, locale: Locale) -> Iterator[str]:
         ],
         [row for each in contents.headlines for row in _headline(each, locale)],
     )
+    yield ""
+    yield contents.compared_with
     for section in contents.sections:
         yield ""
         yield from _section(section, locale)
@@ -75,7 +78,7 @@ def _headline(headline: Headline, locale: Locale) -> list[list[str]]:
 def _section(section: ReportSection, locale: Locale) -> Iterator[str]:
     yield f"## {markdown_cell(section.title)}"
     yield ""
-    yield markdown_cell(section.answer)
+    yield "\n\n".join(map(markdown_cell, section.answer.split("\n")))
     for table in section.tables:
         yield ""
         yield from _table(table, locale)
@@ -86,13 +89,9 @@ def _section(section: ReportSection, locale: Locale) -> Iterator[str]:
         yield ""
         for each in section.notes:
             yield f"- {markdown_cell(each)}"
-    for evidence in section.evidence:
+    for source in sources_of(section.evidence):
         yield ""
-        said = [
-            *(evidence.definition or ())[:1],
-            *([f"Rests on {evidence.basis}."] if evidence.basis else []),
-        ]
-        yield " ".join([*map(markdown_cell, said), code(evidence.typed)])
+        yield " ".join([*map(markdown_cell, source.said), *map(code, source.commands)])
 
 
 def _table(table: ReportTable, locale: Locale) -> Iterator[str]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
+
 from dealdb.charts import Chart, Unit
 from dealdb.report.evidence import Evidence
 
@@ -173,6 +175,22 @@ def compared(
     return [ThenAndNow(now.get(each), before.get(each)) for each in dict.fromkeys([*now, *before])]
 
 
+# columns that most tables need not: what is not there is not told
+_SPARE = ("blank", "weighted", "commit", "best", "overdue", "rotting", "lost", "company")
+
+
+def _says_nothing(rows: pl.DataFrame, key: str) -> bool:
+    """Whether a column is best left out: one currency, which its money names, or nothing but zeros."""
+    values = rows[key]
+    if key == "currency":
+        return values.n_unique() == 1 and values[0] is not None
+    if values.null_count() == len(values):
+        return True
+    if key == "company":
+        return "name" in rows.columns and rows["name"].null_count() == 0
+    return key in _SPARE and values.dtype.is_numeric() and not (values.fill_null(0) != 0).any()
+
+
 def table_of(
     evidence: Evidence,
     keys: Sequence[str],
@@ -206,12 +224,13 @@ def table_of(
     if frame is None or not chosen:
         return []
     shown = chosen[:most]
+    kept = [key for key in keys if key in frame.columns and not _says_nothing(frame[shown], key)]
     ids = [frame["id"][row] for row in shown] if beside else []
     return [
         ReportTable(
             title=title,
             evidence=evidence,
-            keys=[key for key in keys if key in frame.columns],
+            keys=kept,
             rows=shown,
             labels=labels or {},
             beside={

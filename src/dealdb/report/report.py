@@ -224,7 +224,7 @@ def report_of(
     )
     names = [by] if isinstance(by, str) else list(by or ())
     # fails at once where nothing of the report would be right
-    inquiry.view.query.count(where)
+    inquiry.view.analytics.summary(names, where=where, to=to)
     with speaking(spoken):
         contents = contents_of(inquiry, Span(begin, end), by=names, collection=collection)
     return Report(contents, spoken)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from dealdb.answers.asked import counted, days_between, listing, money
 from dealdb.charts import Chart
 from dealdb.model.pipeline import Kind
 from dealdb.report.brief import named
-from dealdb.report.evidence import Evidence, Inquiry
+from dealdb.report.evidence import Evidence, Inquiry, bounded
 from dealdb.report.parts import ReportSection, ReportTable, table_of
 from dealdb.report.quality import kept_by_kind, quoted
 from dealdb.report.span import Span
@@ -32,6 +32,11 @@ class Period:
     label: str
     since: date
     until: date
+
+    @property
+    def last(self) -> date:
+        """Its last day."""
+        return self.until - timedelta(days=1)
 
 
 def pipeline(inquiry: Inquiry, summary: Evidence) -> ReportSection:
@@ -90,7 +95,12 @@ def changes(inquiry: Inquiry, waterfall: Evidence, span: Span) -> ReportSection:
         waterfall,
         lines,
         tables=[
-            *table_of(waterfall, ("bucket", "currency", "n", "value", "blank"), most=40),
+            *table_of(
+                waterfall,
+                ("bucket", "currency", "n", "value", "blank"),
+                most=40,
+                rows=_happened(waterfall, "bucket", "start", "end"),
+            ),
             *table_of(
                 lines,
                 ("bucket", "id", "currency", "value", "from", "to", "at"),
@@ -103,20 +113,27 @@ def changes(inquiry: Inquiry, waterfall: Evidence, span: Span) -> ReportSection:
     )
 
 
+def _happened(evidence: Evidence, key: str, *ends: str) -> list[int]:
+    """The rows of what happened at all, and those of both ends."""
+    return [row for row, each in enumerate(evidence.rows) if each["n"] or each[key] in ends]
+
+
 def beside(inquiry: Inquiry, ids: Sequence[str]) -> dict[str, Mapping[Any, Any]]:
     """Names and owners of deals, by their ids; those of deleted ones are gone."""
-    names = [name for name in ("name", "owner") if name in inquiry.view.schema]
+    names = [name for name in ("name", "company", "owner") if name in inquiry.view.schema]
     if not ids or not names:
         return {}
     rows = inquiry.view.query.find(
         f"id IN {quoted(list(dict.fromkeys(ids)))}", columns=["id", *names]
     )
     found = {name: dict(zip(rows["id"], rows[name], strict=True)) for name in names}
-    return {
+    told = {
         name: known
         for name, known in found.items()
         if any(value is not None for value in known.values())
     }
+    # deals without names go by their company
+    return {name: known for name, known in told.items() if name != "company" or "name" not in told}
 
 
 def outlook(inquiry: Inquiry, quarter: Period) -> tuple[ReportSection, Evidence, Evidence]:
@@ -126,25 +143,39 @@ def outlook(inquiry: Inquiry, quarter: Period) -> tuple[ReportSection, Evidence,
     how = "The range goes by what earlier deals did, the forecast by dates and chances as they were entered."
     if any(_GUESS in warning for warning in simulated.warnings):
         # too few deals have gone through the stages: what was entered is all there is
-        kept = f"{kept_by_kind(inquiry, Kind.WON)} OR expected_close < DATE '{quarter.until}'"
+        kept = (
+            f"{kept_by_kind(inquiry, Kind.WON)} OR "
+            f"(expected_close >= DATE '{quarter.since}' AND expected_close < DATE '{quarter.until}')"
+        )
         simulated = inquiry.metric(
             "simulate", until=quarter.until, since=quarter.since, chances="own", where=kept
         )
         how = (
             "Too few deals have been seen on their way through the stages to learn chances from them, so the range "
-            "goes by the chances that deals and stages have, of open deals that are due by then."
+            "goes by the chances that deals and stages have, of open deals that are due in it."
         )
+    is_over = inquiry.day >= quarter.last
+    # of what is over, there is nothing to guess
+    guesses = [] if is_over else [simulated]
+    outlooks = [*(each.answer or each.why for each in guesses), *([] if is_over else [how])]
     section = _section(
         "forecast",
-        f"What will {quarter.label} close at?",
+        f"What did {quarter.label} close at?"
+        if is_over
+        else f"What will {quarter.label} close at?",
         expected,
-        simulated,
-        answer=" ".join(filter(None, (expected.answer or expected.why, simulated.answer, how))),
+        *guesses,
+        answer="\n".join(filter(None, (expected.answer or expected.why, *outlooks))),
         tables=[
-            *table_of(
-                simulated,
-                ("currency", "n", "won", "p10", "p50", "p90", "mean"),
-                title="Range of outcomes",
+            *(
+                table
+                for each in guesses
+                for table in table_of(
+                    each,
+                    ("currency", "n", "won", "p10", "p50", "p90", "mean"),
+                    title="Range of outcomes",
+                    labels={"p10": "low, P10", "p50": "middle, P50", "p90": "high, P90"},
+                )
             ),
             *table_of(
                 expected,
@@ -160,6 +191,7 @@ def outlook(inquiry: Inquiry, quarter: Period) -> tuple[ReportSection, Evidence,
                     "blank",
                 ),
                 title="By the month in which deals are expected to close",
+                rows=[row for row, each in enumerate(expected.rows) if each["n"] or each["period"]],
                 labels={"weighted": "expected of open deals", "pipeline": "open, if all is won"},
             ),
         ],
@@ -201,7 +233,11 @@ def waiting(
         answer=" ".join(filter(None, (ages.answer or ages.why, _rotting_answer(rotting), late))),
         charts=[each.chart for each in (ages,) if each.chart],
         tables=[
-            *table_of(ages, ("bucket", "currency", "n", "value", "weighted")),
+            *table_of(
+                ages,
+                ("bucket", "currency", "n", "value", "weighted"),
+                rows=[row for row, each in enumerate(ages.rows) if each["n"] or each["to"]],
+            ),
             *table_of(
                 rotting,
                 ("stage", "currency", "rot_days", "n", "rotting", "share", "value", "worst_days"),
@@ -219,12 +255,7 @@ def waiting(
                 if lines
                 else []
             ),
-            *_with_total(
-                table_of(
-                    overdue, DEAL_COLUMNS, title="The largest that are overdue", most=MOST_DEALS
-                ),
-                n_overdue,
-            ),
+            *table_of(overdue, DEAL_COLUMNS, title="The largest that are overdue", most=MOST_DEALS),
         ],
     )
 
@@ -242,17 +273,15 @@ def _rotting_answer(rotting: Evidence) -> str:
     return rotting.answer.replace(" --deals lists them.", "") or rotting.why
 
 
-def _with_total(tables: list[ReportTable], total: int) -> list[ReportTable]:
-    return [replace(table, total=total) for table in tables]
-
-
 def people(
     inquiry: Inquiry, quarter: Period, by: Sequence[str], attainment: Evidence
 ) -> ReportSection:
     """Who won what, against the quota."""
     board = inquiry.metric("leaderboard", by=list(by), since=quarter.since, until=quarter.until)
     has_quota = any(row["quota"] is not None for row in attainment.rows)
-    without = "" if has_quota else "No quotas are kept for it."
+    without = (
+        "No quotas are kept that it could be compared with: dealdb quotas load FILE adds some."
+    )
     return _section(
         "people",
         f"Who won what in {quarter.label}?",
@@ -355,7 +384,7 @@ def _top_group(found: Evidence, by: Sequence[str]) -> str:
     rows = [row for row in found.rows if row["pipeline_value"]]
     if not rows:
         return found.why or "No group has open deals that are worth anything."
-    tops = {}
+    tops: dict[str | None, dict[str, Any]] = {}
     for row in sorted(rows, key=lambda each: -each["pipeline_value"]):
         tops.setdefault(found.money_in(row), row)
     told = [
@@ -379,11 +408,11 @@ def _section(
     lacking = [each.why for each in evidence if each.why]
     told = evidence[0].answer if answer is None else answer
     drawn = [each.chart for each in evidence if each.chart] if charts is None else charts
-    notes = [warning for each in evidence for warning in each.warnings]
+    notes = [bounded(warning) for each in evidence for warning in each.warnings]
     return ReportSection(
         key=key,
         title=title,
-        answer=told or " ".join(lacking) or "There is nothing to tell.",
+        answer=bounded(told or " ".join(lacking) or "There is nothing to tell."),
         evidence=evidence,
         charts=[chart for chart in drawn if not chart.marks.is_empty()],
         tables=tables,

@@ -114,7 +114,7 @@ def _quality(contents: ReportContents) -> pl.DataFrame:
         }
         for section in contents.sections
         for note in section.quality
-        for currency, value in (note.sums or {None: None}).items()
+        for currency, value in note.sums.items() or [(None, None)]
     ]
     schema = {
         "what": pl.String(), "deals": pl.Int64(), "currency": pl.String(), "value": pl.Decimal(38, 2),
