@@ -10,7 +10,7 @@ from typing import Any
 from dealdb.answers.asked import counted, day, days_between, listing, money, percent
 from dealdb.formats.controls import visible
 from dealdb.report.evidence import Evidence
-from dealdb.report.span import Span
+from dealdb.report.span import ReportSpan
 
 # of a name in a sentence
 _LONGEST = 60
@@ -43,7 +43,7 @@ def short(value: object) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def pipeline_sentence(waterfall: Evidence, summary: Evidence, span: Span) -> str:
+def pipeline_sentence(waterfall: Evidence, summary: Evidence, span: ReportSpan) -> str:
     """How much is open, and how much more or less than before."""
     told = []
     for row in summary.rows:
@@ -90,7 +90,7 @@ def _against(change: Decimal, currency: str | None, since: date) -> str:
     return f"{money(abs(change), currency)} {'more' if change > 0 else 'less'} than {then}"
 
 
-def closed_sentence(now: Evidence, before: Evidence, span: Span) -> str:
+def closed_sentence(now: Evidence, before: Evidence, span: ReportSpan) -> str:
     """What was won and lost, and what was won before."""
     won, lost = sum(row["won"] for row in now.rows), sum(row["lost"] for row in now.rows)
     when = days_between(span.since, span.until)

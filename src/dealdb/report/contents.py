@@ -19,9 +19,10 @@ from dealdb.report.brief import (
     pipeline_sentence,
 )
 from dealdb.report.evidence import Evidence, Inquiry
+from dealdb.report.outlook import Quarter, outlook_of
 from dealdb.report.parts import Headline, ReportSection, cells_of, compared
 from dealdb.report.quality import kept_by_kind, quality_notes
-from dealdb.report.span import Span
+from dealdb.report.span import ReportSpan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,7 @@ class ReportContents:
     commit: int
     moment: datetime | date
     day: date
-    span: Span
+    span: ReportSpan
     brief: Sequence[str]
     compared_with: str
     headlines: Sequence[Headline]
@@ -70,7 +71,7 @@ class ReportContents:
 
 
 def contents_of(
-    inquiry: Inquiry, span: Span, *, by: Sequence[str] = (), collection: str = "deal"
+    inquiry: Inquiry, span: ReportSpan, *, by: Sequence[str] = (), collection: str = "deal"
 ) -> ReportContents:
     """
     What a report says of the deals of one commit.
@@ -113,8 +114,8 @@ def contents_of(
         f"{kept_by_kind(inquiry, Kind.WON)} AND closed >= DATE '{span.since}' AND closed < DATE '{span.until}'",
         sort="-amount",
     )
-    quarter = sections.Period(*inquiry.view.analytics.period("this-quarter", today=inquiry.day))
-    outlook, forecast, simulated = sections.outlook(inquiry, quarter)
+    quarter = Quarter(*inquiry.view.analytics.period("this-quarter", today=inquiry.day))
+    outlook, forecast, simulated = outlook_of(inquiry, quarter)
     attainment = inquiry.metric("attainment", period=quarter.label)
     notes = quality_notes(inquiry, summary)
     own_by = by or (["owner"] if "owner" in inquiry.view.schema else [])
@@ -175,7 +176,7 @@ def contents_of(
     )
 
 
-def _created(span: Span) -> str:
+def _created(span: ReportSpan) -> str:
     return f"created >= DATE '{span.since}' AND created < DATE '{span.until}'"
 
 
@@ -192,7 +193,7 @@ def _stale(inquiry: Inquiry, summary: Evidence) -> str | None:
 _OLD_DAYS = 60
 
 
-def is_week(span: Span) -> bool:
+def is_week(span: ReportSpan) -> bool:
     """Whether days are compared with the same ones a week before."""
     return (span.since - span.before.since).days == _WEEK
 
@@ -206,7 +207,7 @@ def _headlines(
     now: Evidence,
     before: Evidence,
     created: Sequence[Evidence | None],
-    span: Span,
+    span: ReportSpan,
 ) -> list[Headline]:
     then = "a week before" if is_week(span) else "in the period before"
     at_start = f"at the start of {days_between(span.since, None).removeprefix('since ')}"

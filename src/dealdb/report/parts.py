@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from dealdb.charts import Chart, Unit
-from dealdb.report.evidence import Evidence
+from dealdb.report.evidence import Evidence, bounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,3 +239,36 @@ def table_of(
             total=len(chosen),
         )
     ]
+
+
+def section_of(
+    key: str,
+    title: str,
+    *evidence: Evidence,
+    answer: str | None = None,
+    charts: Sequence[Chart] | None = None,
+    tables: Sequence[ReportTable] = (),
+) -> ReportSection:
+    """
+    A section whose answer and charts are those of its evidence where it has no others; what lacks is said.
+
+    Parameters
+    ----------
+    key, title, answer, charts, tables
+        As of ``ReportSection``.
+    evidence
+        What its figures are read from, the first one first.
+    """
+    lacking = [each.why for each in evidence if each.why]
+    told = evidence[0].answer if answer is None else answer
+    drawn = [each.chart for each in evidence if each.chart] if charts is None else charts
+    notes = [bounded(warning) for each in evidence for warning in each.warnings]
+    return ReportSection(
+        key=key,
+        title=title,
+        answer=bounded(told or " ".join(lacking) or "There is nothing to tell."),
+        evidence=evidence,
+        charts=[chart for chart in drawn if not chart.marks.is_empty()],
+        tables=tables,
+        notes=list(dict.fromkeys(notes)),
+    )

@@ -17,7 +17,7 @@ from dealdb.model.fiscal import time_zone
 from dealdb.model.moments import read_day
 from dealdb.report.contents import ReportContents, contents_of
 from dealdb.report.evidence import Inquiry
-from dealdb.report.span import Span
+from dealdb.report.span import ReportSpan
 
 KINDS = ("html", "md", "xlsx")
 
@@ -51,7 +51,7 @@ class Report:
         ----
         No round trip.
         """
-        from dealdb.report.html import page_of
+        from dealdb.report.writing.html import page_of
 
         with speaking(self.locale):
             return page_of(self.contents, self.locale)
@@ -64,7 +64,7 @@ class Report:
         ----
         No round trip.
         """
-        from dealdb.report.markdown import markdown_of
+        from dealdb.report.writing.markdown import markdown_of
 
         with speaking(self.locale):
             return markdown_of(self.contents, self.locale)
@@ -107,7 +107,7 @@ class Report:
 
     def _save_workbook(self, path: str | Path) -> int:
         from dealdb.formats.workbook import write_sheets
-        from dealdb.report.workbook import sheets_of
+        from dealdb.report.writing.workbook import sheets_of
 
         def write(file: Any) -> int:
             write_sheets(sheets_of(self.contents), file)
@@ -226,7 +226,7 @@ def report_of(
     # fails at once where nothing of the report would be right
     inquiry.view.analytics.summary(names, where=where, to=to)
     with speaking(spoken):
-        contents = contents_of(inquiry, Span(begin, end), by=names, collection=collection)
+        contents = contents_of(inquiry, ReportSpan(begin, end), by=names, collection=collection)
     return Report(contents, spoken)
 
 

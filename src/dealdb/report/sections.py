@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from dealdb.answers.asked import counted, days_between, listing, money
-from dealdb.charts import Chart
-from dealdb.model.pipeline import Kind
-from dealdb.report.brief import named
-from dealdb.report.evidence import Evidence, Inquiry, bounded
-from dealdb.report.parts import ReportSection, ReportTable, table_of
-from dealdb.report.quality import kept_by_kind, quoted
-from dealdb.report.span import Span
+from dealdb.report.evidence import Evidence, Inquiry
+from dealdb.report.outlook import Quarter
+from dealdb.report.parts import ReportSection, section_of, table_of
+from dealdb.report.quality import quoted
+from dealdb.report.span import ReportSpan
 
 DEAL_COLUMNS = ("id", "name", "company", "owner", "stage", "amount", "currency", "expected_close")
 # lists are to be read; the command gives all
@@ -22,28 +19,13 @@ MOST_DEALS = 12
 # losses of a week are too few to tell reasons from chance
 _LOSS_DAYS = 90
 _FUNNEL_DAYS = 365
-_GUESS = "mostly a guess"
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """A quarter as the pipeline has it."""
-
-    label: str
-    since: date
-    until: date
-
-    @property
-    def last(self) -> date:
-        """Its last day."""
-        return self.until - timedelta(days=1)
 
 
 def pipeline(inquiry: Inquiry, summary: Evidence) -> ReportSection:
     """What is open, by stage."""
     found = inquiry.metric("pipeline")
     rows = [number for number, row in enumerate(found.rows) if row["kind"] == "open"]
-    return _section(
+    return section_of(
         "pipeline",
         "What is open, and in which stage?",
         found,
@@ -80,7 +62,7 @@ def _open_answer(summary: Evidence, stages: Evidence) -> str:
     return " ".join(told) or "No deal is open."
 
 
-def changes(inquiry: Inquiry, waterfall: Evidence, span: Span) -> ReportSection:
+def changes(inquiry: Inquiry, waterfall: Evidence, span: ReportSpan) -> ReportSection:
     """What led from the open value of the first day to that of the last, and which deals did."""
     lines = inquiry.metric("waterfall", since=span.since, deals=True)
     moves = [
@@ -89,7 +71,7 @@ def changes(inquiry: Inquiry, waterfall: Evidence, span: Span) -> ReportSection:
         if row["bucket"] not in ("start", "end") and row["value"] is not None
     ]
     moves.sort(key=lambda each: (-abs(each[1]["value"]), each[0]))
-    return _section(
+    return section_of(
         "changes",
         f"What changed {days_between(span.since, None)}?",
         waterfall,
@@ -136,74 +118,11 @@ def beside(inquiry: Inquiry, ids: Sequence[str]) -> dict[str, Mapping[Any, Any]]
     return {name: known for name, known in told.items() if name != "company" or "name" not in told}
 
 
-def outlook(inquiry: Inquiry, quarter: Period) -> tuple[ReportSection, Evidence, Evidence]:
-    """What the quarter will close at: by the deals' own dates and chances, and as a range."""
-    expected = inquiry.metric("forecast", since=quarter.since, until=quarter.until)
-    simulated = inquiry.metric("simulate", until=quarter.until, since=quarter.since)
-    how = "The range goes by what earlier deals did, the forecast by dates and chances as they were entered."
-    if any(_GUESS in warning for warning in simulated.warnings):
-        # too few deals have gone through the stages: what was entered is all there is
-        kept = (
-            f"{kept_by_kind(inquiry, Kind.WON)} OR "
-            f"(expected_close >= DATE '{quarter.since}' AND expected_close < DATE '{quarter.until}')"
-        )
-        simulated = inquiry.metric(
-            "simulate", until=quarter.until, since=quarter.since, chances="own", where=kept
-        )
-        how = (
-            "Too few deals have been seen on their way through the stages to learn chances from them, so the range "
-            "goes by the chances that deals and stages have, of open deals that are due in it."
-        )
-    is_over = inquiry.day >= quarter.last
-    # of what is over, there is nothing to guess
-    guesses = [] if is_over else [simulated]
-    outlooks = [*(each.answer or each.why for each in guesses), *([] if is_over else [how])]
-    section = _section(
-        "forecast",
-        f"What did {quarter.label} close at?"
-        if is_over
-        else f"What will {quarter.label} close at?",
-        expected,
-        *guesses,
-        answer="\n".join(filter(None, (expected.answer or expected.why, *outlooks))),
-        tables=[
-            *(
-                table
-                for each in guesses
-                for table in table_of(
-                    each,
-                    ("currency", "n", "won", "p10", "p50", "p90", "mean"),
-                    title="Range of outcomes",
-                    labels={"p10": "low, P10", "p50": "middle, P50", "p90": "high, P90"},
-                )
-            ),
-            *table_of(
-                expected,
-                (
-                    "label",
-                    "currency",
-                    "won",
-                    "n",
-                    "weighted",
-                    "commit",
-                    "best",
-                    "pipeline",
-                    "blank",
-                ),
-                title="By the month in which deals are expected to close",
-                rows=[row for row, each in enumerate(expected.rows) if each["n"] or each["period"]],
-                labels={"weighted": "expected of open deals", "pipeline": "open, if all is won"},
-            ),
-        ],
-    )
-    return section, expected, simulated
-
-
 def funnel(inquiry: Inquiry) -> ReportSection:
     """How far the deals of a year came."""
     since = inquiry.day - timedelta(days=_FUNNEL_DAYS)
     found = inquiry.metric("funnel", since=since)
-    return _section(
+    return section_of(
         "funnel",
         "How far do deals come?",
         found,
@@ -223,7 +142,7 @@ def waiting(
         order = lines.frame.with_row_index("_row").sort("value", descending=True, nulls_last=True)
         worst = order["_row"].to_list()
     ids = [] if lines is None or lines.frame is None else lines.frame["id"].gather(worst).to_list()
-    return _section(
+    return section_of(
         "waiting",
         "Which open deals wait too long?",
         ages,
@@ -274,7 +193,7 @@ def _rotting_answer(rotting: Evidence) -> str:
 
 
 def people(
-    inquiry: Inquiry, quarter: Period, by: Sequence[str], attainment: Evidence
+    inquiry: Inquiry, quarter: Quarter, by: Sequence[str], attainment: Evidence
 ) -> ReportSection:
     """Who won what, against the quota."""
     board = inquiry.metric("leaderboard", by=list(by), since=quarter.since, until=quarter.until)
@@ -282,7 +201,7 @@ def people(
     without = (
         "No quotas are kept that it could be compared with: dealdb quotas load FILE adds some."
     )
-    return _section(
+    return section_of(
         "people",
         f"Who won what in {quarter.label}?",
         *([attainment] if has_quota else []),
@@ -338,7 +257,7 @@ def losses(inquiry: Inquiry) -> ReportSection:
     since = inquiry.day - timedelta(days=_LOSS_DAYS)
     found = inquiry.metric("losses", since=since)
     order = sorted(range(len(found.rows)), key=lambda row: -found.rows[row]["n"])
-    return _section(
+    return section_of(
         "losses",
         f"Why were deals lost in the last {_LOSS_DAYS} days?",
         found,
@@ -350,14 +269,14 @@ def losses(inquiry: Inquiry) -> ReportSection:
     )
 
 
-def groups(inquiry: Inquiry, by: Sequence[str], span: Span) -> ReportSection:
+def groups(inquiry: Inquiry, by: Sequence[str], span: ReportSpan) -> ReportSection:
     """The main figures of each group."""
     found = inquiry.metric("summary", by=list(by), since=span.since, until=span.until)
     names = " and ".join(name.replace("_", " ") for name in by)
     order = sorted(
         range(len(found.rows)), key=lambda row: -(found.rows[row]["pipeline_value"] or 0)
     )
-    return _section(
+    return section_of(
         "groups",
         f"How does it look by {names}?",
         found,
@@ -395,31 +314,3 @@ def _top_group(found: Evidence, by: Sequence[str]) -> str:
     return (
         f"The most open value is with {listing(told)}. Won and lost deals are those of the period."
     )
-
-
-def _section(
-    key: str,
-    title: str,
-    *evidence: Evidence,
-    answer: str | None = None,
-    charts: Sequence[Chart] | None = None,
-    tables: Sequence[ReportTable] = (),
-) -> ReportSection:
-    lacking = [each.why for each in evidence if each.why]
-    told = evidence[0].answer if answer is None else answer
-    drawn = [each.chart for each in evidence if each.chart] if charts is None else charts
-    notes = [bounded(warning) for each in evidence for warning in each.warnings]
-    return ReportSection(
-        key=key,
-        title=title,
-        answer=bounded(told or " ".join(lacking) or "There is nothing to tell."),
-        evidence=evidence,
-        charts=[chart for chart in drawn if not chart.marks.is_empty()],
-        tables=tables,
-        notes=list(dict.fromkeys(notes)),
-    )
-
-
-__all__ = [
-    "Period", "changes", "funnel", "groups", "losses", "named", "outlook", "people", "pipeline", "waiting",
-]  # fmt: skip

@@ -1,4 +1,4 @@
-"""``Span``: the days that a report looks at, and those that it compares them with."""
+"""``ReportSpan``: the days that a report looks at, and those that it compares them with."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ _WEEK = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class ReportSpan:
     """
     Days from ``since`` to the day before ``until``.
 
     Examples
     --------
-    >>> week = Span(date(2026, 11, 23), date(2026, 11, 28))
+    >>> week = ReportSpan(date(2026, 11, 23), date(2026, 11, 28))
     >>> str(week.before.since), str(week.before.until)
     ('2026-11-16', '2026-11-21')
     """
@@ -34,24 +34,24 @@ class Span:
         return self.until - timedelta(days=1)
 
     @property
-    def before(self) -> Span:
+    def before(self) -> ReportSpan:
         """
         Days to compare with: the months before whole months, the same weekdays a week before, else as many days before.
 
         Examples
         --------
-        >>> quarter = Span(date(2026, 1, 1), date(2026, 4, 1)).before
+        >>> quarter = ReportSpan(date(2026, 1, 1), date(2026, 4, 1)).before
         >>> str(quarter.since), str(quarter.until)
         ('2025-10-01', '2026-01-01')
-        >>> fortnight = Span(date(2026, 3, 16), date(2026, 3, 30)).before
+        >>> fortnight = ReportSpan(date(2026, 3, 16), date(2026, 3, 30)).before
         >>> str(fortnight.since), str(fortnight.until)
         ('2026-03-02', '2026-03-16')
         """
         if self.since.day == self.until.day == 1:
             months = (self.until.year - self.since.year) * 12 + self.until.month - self.since.month
-            return Span(_months_back(self.since, months), self.since)
+            return ReportSpan(_months_back(self.since, months), self.since)
         back = timedelta(days=max(self.days, _WEEK))
-        return Span(self.since - back, self.until - back)
+        return ReportSpan(self.since - back, self.until - back)
 
 
 def _months_back(first: date, months: int) -> date:

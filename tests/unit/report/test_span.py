@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from dealdb.report.span import Span
+from dealdb.report.span import ReportSpan
 
 
 @pytest.mark.parametrize(
@@ -22,5 +22,5 @@ from dealdb.report.span import Span
     ],
 )
 def test_what_a_span_is_compared_with(since: str, until: str, before: tuple[str, str]) -> None:
-    found = Span(date.fromisoformat(since), date.fromisoformat(until)).before
+    found = ReportSpan(date.fromisoformat(since), date.fromisoformat(until)).before
     assert (str(found.since), str(found.until)) == before

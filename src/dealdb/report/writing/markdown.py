@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dealdb.answers.asked import days_between, listing, money
 from dealdb.formats.locale import Locale
 from dealdb.formats.markdown import NUMBER_EDGE, TEXT_EDGE, markdown_cell
-from dealdb.report.cells import (
+from dealdb.report.contents import ReportContents
+from dealdb.report.parts import Headline, QualityNote, ReportSection, ReportTable
+from dealdb.report.writing.cells import (
     change_text,
     headings,
     headline_text,
@@ -16,8 +18,6 @@ from dealdb.report.cells import (
     sources_of,
     top_of,
 )
-from dealdb.report.contents import ReportContents
-from dealdb.report.parts import Headline, QualityNote, ReportSection, ReportTable
 
 
 def markdown_of(contents: ReportContents, locale: Locale) -> str:
@@ -124,7 +124,7 @@ def code(text: str) -> str:
     Examples
     --------
     >>> code("find a"), code("find `a`")
-    ('`find a`', '`` find `a` ``')
+    ('`find a`', '``` find `a` ```')
     """
     line = " ".join(text.split())
     if "`" not in line:

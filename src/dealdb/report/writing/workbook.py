@@ -8,9 +8,9 @@ from typing import Any
 import polars as pl
 
 from dealdb.formats.locale import PLAIN
-from dealdb.report.cells import headings, moment_text
 from dealdb.report.contents import ReportContents
 from dealdb.report.parts import Cell, ReportTable
+from dealdb.report.writing.cells import headings, moment_text
 
 # a sheet's name has no more
 _NAME = 31

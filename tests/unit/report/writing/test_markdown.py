@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dealdb.report.markdown import code
+from dealdb.report.writing.markdown import code
 
 
 @pytest.mark.parametrize("text", ["find a", "find `a`", "``` `", "a ``b"])

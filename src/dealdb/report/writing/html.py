@@ -13,7 +13,9 @@ from dealdb.charts.svg.drawing import drawn
 from dealdb.errors import MissingExtra
 from dealdb.formats.controls import visible
 from dealdb.formats.locale import Locale
-from dealdb.report.cells import (
+from dealdb.report.contents import ReportContents
+from dealdb.report.parts import Headline, ReportTable
+from dealdb.report.writing.cells import (
     change_text,
     headings,
     headline_text,
@@ -22,8 +24,6 @@ from dealdb.report.cells import (
     sources_of,
     top_of,
 )
-from dealdb.report.contents import ReportContents
-from dealdb.report.parts import Headline, ReportTable
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -151,14 +151,14 @@ def moment_text(contents: ReportContents, locale: Locale) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class FigureSource:
     """What figures mean and rest on, and the commands that give them."""
 
     said: Sequence[str]
     commands: Sequence[str]
 
 
-def sources_of(evidence: Sequence[Evidence]) -> list[Source]:
+def sources_of(evidence: Sequence[Evidence]) -> list[FigureSource]:
     """What some figures mean and rest on, each metric once."""
     found: dict[tuple[str, ...], list[str]] = {}
     for each in evidence:
@@ -170,7 +170,7 @@ def sources_of(evidence: Sequence[Evidence]) -> list[Source]:
         if each.basis and each.frame is not None and not each.frame.is_empty():
             said.append(f"Rests on {each.basis}.")
         found.setdefault(tuple(said), []).append(each.typed)
-    return [Source(said, commands) for said, commands in found.items()]
+    return [FigureSource(said, commands) for said, commands in found.items()]
 
 
 def top_of(contents: ReportContents) -> list[Evidence]:
