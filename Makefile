@@ -56,13 +56,17 @@ bench-redis7: $(BENCH)/.installed ## The figures that the server's memory alloca
 	$(BENCH)/bin/python -m benchmarks load memory cold_start group_by filter_top20 point catch_up --n 1000000 \
 	  --server redis7 $(ARGS)
 
-# each takes seconds: processes that are killed, links that break, files that attack
-ROBUST := tests/exports tests/faults tests/fuzz tests/hostile
+# each takes seconds: processes that are killed, links that break, files that attack; and the tests of single parts
+# that wait for such things: forks, signals, failovers, and servers that end after their time
+ROBUST := tests/exports tests/faults tests/fuzz tests/hostile \
+	$(addprefix tests/server/, test_engines.py cli/test_leaving.py connection/embedded/test_disk.py \
+	connection/embedded/test_keeper.py connection/test_demotion.py connection/test_fork.py \
+	connection/test_link_interrupts.py loader/writing/test_resume.py store/backup/test_restoring.py)
 
 test: $(STAMP) ## Run the tests on the bundled Valkey 9, but for those of test-robust
 	$(PYTEST) $(addprefix --ignore=,$(ROBUST)) $(ARGS)
 
-test-robust: $(STAMP) ## Samples of real faults, twisted data, hostile inputs and generated exports
+test-robust: $(STAMP) ## Killed processes, broken links, forks, signals, twisted data, hostile inputs and generated exports
 	$(PYTEST) $(ROBUST) $(ARGS)
 
 test-all: $(STAMP) ## The same with the slow tests, and more examples of those with random ones

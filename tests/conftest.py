@@ -6,6 +6,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from pathlib import Path
 
 import hypothesis
@@ -131,9 +132,33 @@ def _shared_duckdb() -> Iterator[None]:
     engine.close(user)
 
 
+@pytest.fixture(scope="session")
+def _places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Paths that nothing has used: most tests need none, and to make folders for each takes longer than they do."""
+    folder = tmp_path_factory.mktemp("places")
+    return (folder / str(n) for n in count())
+
+
+@pytest.fixture(scope="session")
+def _heres(_places: Iterator[Path]) -> Callable[[], Path]:
+    """An empty folder to work in; the same one as long as nothing is left in it."""
+    last = [next(_places)]
+
+    def here() -> Path:
+        if last[0].exists() and any(last[0].iterdir()):
+            last[0] = next(_places)
+        last[0].mkdir(exist_ok=True)
+        return last[0]
+
+    return here
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    _places: Iterator[Path],
+    _heres: Callable[[], Path],
 ) -> None:
     """Nothing of the user's settings or data reaches a test, and no test leaves anything with the user."""
     for name in list(os.environ):
@@ -141,9 +166,9 @@ def _clean_environment(
             monkeypatch.delenv(name)
     # no server stays behind a test
     monkeypatch.setenv("DEALDB_LINGER_S", "0")
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    asked = "tmp_path" in request.fixturenames
+    home: Path = request.getfixturevalue("tmp_path") if asked else next(_places)
+    for name in ("data", "config", "cache", "state"):
+        monkeypatch.setenv(f"XDG_{name.upper()}_HOME", str(home / name))
     # rejects files go to the working directory
-    monkeypatch.chdir(tmp_path_factory.mktemp("here"))
+    monkeypatch.chdir(_heres())

@@ -9,6 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import SearchStrategy
 
 
+def of_profile(share: float) -> int:
+    """A part of the examples that the profile asks for, of a test whose examples take long."""
+    return max(1, round(settings().max_examples * share))
+
+
 def given_examples(
     few: int,
     many: int,

@@ -899,6 +899,27 @@ class DealDatabase:
         with _asking(store, durability):
             return store.delete(encode_id(id), expect_rev=expect_rev)
 
+    @contextmanager
+    def acting_as(self, actor: str) -> Iterator[None]:
+        """
+        Let the changes of this thread be in the name of another meanwhile: for a service that many people use.
+
+        Parameters
+        ----------
+        actor
+            Who changes deals, as the history keeps it.
+
+        Examples
+        --------
+        >>> with DealDatabase.embedded(tmp_path, actor="service") as db:
+        ...     with db.acting_as("ann"):
+        ...         _ = db.save_deal({"id": 42, "stage": "Lead"})
+        ...     db.deal_history(42)["who"].to_list()
+        ['ann']
+        """
+        with self._store.acting_as(actor):
+            yield
+
     def __len__(self) -> int:
         return self._store.count()
 
@@ -961,9 +982,9 @@ class DealDatabase:
         ----------
         since
             Begin after this: the token of a commit (``Commit.token``), its number, or a moment as for ``as_of``,
-            except that a date stands for its beginning, so that all of that day is included. 0 for the whole history,
-            None for what happens from this call on. After a reset of the server, a token shows that it is not of
-            the present history any more; a number alone can't, unless it is too high.
+            except that a date stands for its beginning (in the pipeline's zone), so that all of that day is included.
+            0 for the whole history, None for what happens from this call on. After a reset of the server, a token shows
+            that it is not of the present history any more; a number alone can't, unless it is too high.
         timeout_s
             Seconds without a commit that end the iteration; 0 for what there is already, None to wait for ever.
 
@@ -987,7 +1008,7 @@ class DealDatabase:
         Cost
         ----
         One socket besides the pool's, and one round trip per wait. To begin in the past, a read of the history since
-        the last checkpoint before.
+        the last checkpoint before; a date costs one round trip more.
 
         Examples
         --------
@@ -1001,7 +1022,8 @@ class DealDatabase:
         if timeout_s is not None and not (number and timeout_s >= 0):
             msg = f"timeout_s is a number of seconds from 0 up, or None, not {timeout_s!r}"
             raise QueryError(msg)
-        feed = self._store.feed(parse_since(since), timeout_s)
+        store = self._store
+        feed = store.feed(parse_since(since, store.zone_for), timeout_s)
         self._feeds.add(feed)
         return feed
 

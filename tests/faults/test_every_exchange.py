@@ -146,8 +146,10 @@ CALLS: dict[str, Call] = {
     "analytics.sales_cycle": lambda db: db.analytics.sales_cycle(),
     "analytics.velocity": lambda db: db.analytics.velocity(),
     "analytics.leaderboard": lambda db: db.analytics.leaderboard(),
+    "analytics.leaderboard at closing": lambda db: db.analytics.leaderboard(at="closing"),
     "analytics.concentration": lambda db: db.analytics.concentration(),
     "analytics.trend": lambda db: db.analytics.trend("amount"),
+    "analytics.trend events": lambda db: db.analytics.trend(events=True),
 }  # fmt: skip
 # whether what a call of one commit is to do is there
 IS_THERE: dict[str, Callable[[DealDatabase], bool]] = {
@@ -163,7 +165,7 @@ IS_THERE: dict[str, Callable[[DealDatabase], bool]] = {
 QUIET = {
     "": {
         *("restore", "from_url", "embedded", "close", "loader", "query", "analytics"),
-        *("check_backup", "linger_s", "mend", "sql_limits", "history", "quotas", "rates"),
+        *("acting_as", "check_backup", "linger_s", "mend", "sql_limits", "history", "quotas", "rates"),
     },
     "connection.": {"connect", "connect_url", "settings", "db", "link", "select_db", "close", "pool_stats", "trouble"},
     "query.": {"close", "over"},

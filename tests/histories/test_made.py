@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 
 import polars as pl
 import pytest
 
 from histories.made import History, histories
+from histories.studies import drawn_stays, stays
 from histories.truth import LOST, WON, Law, StageTruth, Truth
 
 TRUTH = Truth(
@@ -28,7 +30,11 @@ TRUTH = Truth(
     currencies=("EUR", "USD"),
     owners={"Ann": 1.5, "Bob": 0.7},
 )
-HISTORY = histories(2_000, 1, truth=TRUTH)
+
+
+@cache
+def made() -> History:
+    return histories(2_000, 1, truth=TRUTH)
 
 
 def mark(history: History) -> str:
@@ -36,12 +42,12 @@ def mark(history: History) -> str:
 
 
 def test_one_seed_gives_the_same_rows_everywhere() -> None:
-    assert mark(HISTORY) == mark(histories(2_000, 1, truth=TRUTH)) == "0742de70aa656279"
-    assert mark(HISTORY) != mark(histories(2_000, 2, truth=TRUTH))
+    assert mark(made()) == mark(histories(2_000, 1, truth=TRUTH)) == "0742de70aa656279"
+    assert mark(made()) != mark(histories(2_000, 2, truth=TRUTH))
 
 
 def test_each_odd_thing_happens() -> None:
-    rows = HISTORY.rows
+    rows = made().rows
     assert set(rows["op"]) == {"set", "delete", "merge"}
     assert set(rows.filter(pl.col("field") == "currency")["value"]) == {"EUR", "USD"}
     closed = rows.filter(pl.col("field") == "closed")
@@ -50,14 +56,14 @@ def test_each_odd_thing_happens() -> None:
     assert moved["len"].max() > 1  # type: ignore[operator]
     created = rows.filter(pl.col("field") == "created")
     assert created.filter(pl.col("value") > "2025-01-15").height > 0  # dirty dates
-    assert int(rows["at"].max()) < HISTORY.until  # type: ignore[arg-type]
+    assert int(rows["at"].max()) < made().until  # type: ignore[arg-type]
 
 
 def test_nothing_comes_after_a_deletion() -> None:
-    ends = HISTORY.rows.filter(pl.col("op") != "set").select("id", end="at")
-    after = HISTORY.rows.join(ends, on="id").filter(pl.col("at") > pl.col("end"))
+    ends = made().rows.filter(pl.col("op") != "set").select("id", end="at")
+    after = made().rows.join(ends, on="id").filter(pl.col("at") > pl.col("end"))
     assert after.is_empty()
-    assert HISTORY.facts.lives.height == HISTORY.rows["id"].n_unique()
+    assert made().facts.lives.height == made().rows["id"].n_unique()
 
 
 def test_deals_end_as_often_won_as_the_truth_says() -> None:
@@ -66,6 +72,21 @@ def test_deals_end_as_often_won_as_the_truth_says() -> None:
     won = sum(stage == WON for _, stage in history.closings.values())
     # five standard errors
     assert won / len(history.closings) == pytest.approx(plain.ends()["Lead"], abs=0.049)
+
+
+def test_stays_that_are_drawn_at_once_are_those_of_histories() -> None:
+    ways = {WON: 0.4, LOST: 0.6}
+    laws = {WON: Law("exponential", 57), LOST: Law("weibull", 14, 1.5)}
+    truth = Truth((StageTruth("Lead", ways, laws=laws),), watched=300)
+    told, [drawn] = stays(histories(3_000, 4, truth=truth)), drawn_stays(truth, 3_000, 1)
+    for cause in (0, 1, 2):
+        one, other = (spans.filter(pl.col("cause") == cause)["time"] for spans in (told, drawn))
+        share = one.len() / told.height
+        # five standard errors of a difference
+        most = 5 * (2 * share * (1 - share) / 3_000) ** 0.5
+        assert other.len() / drawn.height == pytest.approx(share, abs=most)
+        spread = one.cast(pl.Float64).std() * (2 / one.len()) ** 0.5
+        assert other.mean() == pytest.approx(one.mean(), abs=5 * spread)
 
 
 def test_stays_have_the_median_of_their_law() -> None:

@@ -9,10 +9,14 @@ from datetime import date
 from decimal import Decimal
 from random import Random
 from statistics import NormalDist
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dealdb.model.pipeline import Kind, Pipeline, Stage
+
+Floats: TypeAlias = NDArray[np.float64]
 
 WON, LOST = "Won", "Lost"
 _NORMAL = NormalDist()
@@ -35,6 +39,13 @@ class Law:
             inside = min(max(share, 1e-12), 1 - 1e-12)
             return self.size * math.exp(self.shape * _NORMAL.inv_cdf(inside))
         waited = -math.log1p(-share)
+        return self.size * (waited if self.kind == "exponential" else waited ** (1 / self.shape))
+
+    def quantiles(self, shares: Floats) -> Floats:
+        """The same of many at once; a log-normal has no such form here."""
+        if self.kind == "lognormal":
+            raise NotImplementedError
+        waited = -np.log1p(-shares)
         return self.size * (waited if self.kind == "exponential" else waited ** (1 / self.shape))
 
     @property

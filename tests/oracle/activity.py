@@ -6,20 +6,9 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any, NamedTuple
 
-from oracle.past import (
-    OPEN,
-    WON,
-    Answer,
-    Life,
-    World,
-    day_of,
-    in_order,
-    keys_of,
-    labels,
-    midnight,
-    money,
-    ratio,
-)
+from oracle.past import OPEN, WON, Life, World, day_of, midnight
+from oracle.sums import money, ratio
+from oracle.tables import Answer, in_order, keys_of, labels
 from oracle.windows import month, next_month
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -16,6 +15,7 @@ from dealdb.analytics.history.outcomes.late_entry import late_entry
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.result import MetricResult
 from oracle import engine
+from oracle.credit import Quota
 from oracle.past import DAY_MS, World
 
 _QUOTAS: dict[str, Any] = {
@@ -27,8 +27,8 @@ _QUOTAS: dict[str, Any] = {
 }
 
 
-def _attainment(past: Past, *, quotas: Mapping[str, Decimal], first: date) -> MetricResult:
-    rows = [(first, "month", key, amount, "EUR") for key, amount in quotas.items()]
+def _attainment(past: Past, *, quotas: Sequence[Quota], first: date) -> MetricResult:
+    rows = [(first, "month", *each) for each in quotas]
     table = pl.DataFrame(rows, schema=_QUOTAS, orient="row")
     return attainment(past, table, f"{first:%Y-%m}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -10,21 +10,18 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from oracle.outcomes import closings, ended, group_closing
-from oracle.past import (
-    WON,
-    ZERO,
-    Answer,
-    Life,
-    World,
-    day_of,
-    in_order,
-    keys_of,
-    labels,
-    money,
-    ratio,
-    within,
-)
+from oracle.past import WON, Life, World, day_of, within
+from oracle.sums import ZERO, money, ratio
+from oracle.tables import Answer, in_order, keys_of, labels
 from oracle.windows import next_month
+
+
+class Quota(NamedTuple):
+    """What somebody is to win."""
+
+    key: str
+    amount: Decimal
+    currency: str | None = None
 
 
 class Win(NamedTuple):
@@ -55,30 +52,49 @@ def wins_of(world: World, *, events: bool = False) -> list[Win]:
     return found
 
 
-def attainment(world: World, *, quotas: Mapping[str, Decimal], first: date) -> Answer:
-    """Of a month, by owner; the last row is the team."""
+def attainment(world: World, *, quotas: Sequence[Quota], first: date) -> Answer:
+    """Of a month, by owner; the last row of a currency is the team."""
     until = next_month(first)
     inside = [win for win in wins_of(world) if within(win.day, first, until)]
     # who has closed a deal in the month has a row, also without a win
-    both = {group_closing(world, life, ("owner",))[0] for life in _closed(world, first, until)}
-    days, gone = (until - first).days, min(max((world.as_of - first).days + 1, 0), 10**6)
-    gone = min(gone, days)
+    closed = _closed(world, first, until)
+    said = [(each.currency, each.amount) for each in quotas if each.currency is not None]
+    # where no deal has a currency, all are in that of the quotas
+    has_currency = any(life.at("currency", world.t) for life in closed)
+    of_wins = [(win.currency, win.value) for win in inside] if has_currency else []
+    is_mixed = "currency" in keys_of((), [*of_wins, *said])
+    keys = ("currency", "owner") if is_mixed else ("owner",)
+    groups = {group_closing(world, life, keys) for life in closed}
+    groups |= {(each.currency, each.key) if is_mixed else (each.key,) for each in quotas}
+    days = (until - first).days
+    gone = min(max((world.as_of - first).days + 1, 0), days)
+    # the team stands behind its owners, and there is one without any of them, too
+    apart = in_order({group[:-1] for group in groups}, keys[:-1])
     rows = []
-    for (owner,) in [*in_order(((each,) for each in {*both, *quotas}), ("owner",)), ("team",)]:
-        won = money(win.value for win in inside if owner in ("team", win.owner))
-        quota = sum(quotas.values(), ZERO) if owner == "team" else quotas.get(owner)
-        share = Fraction(gone, days)
-        rows.append(
-            {
-                **labels(("owner",), (owner,)),
-                "quota": quota,
-                "won": won,
-                "remaining": None if quota is None else quota - won,
-                "attainment": None if quota is None else ratio(won, quota),
-                "pace": None if quota is None or not gone else ratio(won, Fraction(quota) * share),
-                "days_left": days - gone,
-            }
-        )
+    for place in apart:
+        owners = in_order((group for group in groups if group[:-1] == place), keys)
+        for *_, owner in [*owners, (*place, "team")]:
+            own = [each for each in quotas if not is_mixed or (each.currency,) == place]
+            some = [win for win in inside if not is_mixed or (win.currency,) == place]
+            won = money(win.value for win in some if owner in ("team", win.owner))
+            set_for = [each.amount for each in own if owner in ("team", each.key)]
+            quota = sum(set_for, ZERO) if set_for else None
+            share, left = Fraction(gone, days), days - gone
+            rest = None if quota is None else quota - won
+            rows.append(
+                {
+                    **labels(keys, (*place, owner)),
+                    "quota": quota,
+                    "won": won,
+                    "remaining": rest,
+                    "attainment": None if quota is None else ratio(won, quota),
+                    "pace": None
+                    if quota is None or not gone
+                    else ratio(won, Fraction(quota) * share),
+                    "days_left": left,
+                    "needed_per_day": None if rest is None else ratio(rest, left),
+                }
+            )
     return Answer([{"key": row.pop("owner"), **row} for row in rows])
 
 

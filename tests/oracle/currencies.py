@@ -20,13 +20,16 @@ from dealdb.analytics.history.movement.buckets import ADDS
 from dealdb.errors import QueryError
 from histories.drawn import FILTERS, History, history
 from oracle import engine
-from oracle.past import DAY_MS, OPEN, Answer, Life, Row, lives_of, midnight
+from oracle.asking import ASKED as IN_ITS_WAY
+from oracle.credit import Quota
+from oracle.past import DAY_MS, OPEN, Life, Row, lives_of, midnight
 from oracle.questions import ORACLE, ROWS, Question, _fits, question
+from oracle.tables import Answer
 
 CENT = Decimal("0.01")
 ASKED = (
     "funnel", "ageing", "rotting", "waterfall", "slippage", "coverage", "forecast", "cohorts", "losses", "win_loss",
-    "leaderboard",
+    "leaderboard", "attainment",
 )  # fmt: skip
 # of a deal as a whole, whatever its lives
 _WHOLE = ("waterfall", "slippage")
@@ -86,6 +89,12 @@ def in_euros(
     return replace(past, rows=rows)
 
 
+def _quotas_in_euros(quotas: list[Quota], rates: Rates, day: date) -> list[Quota]:
+    """Quotas by the rate of the day; one without a currency is in euros, and one without a rate in no sum."""
+    found = [(each, rate(rates, each.currency or "EUR", day)) for each in quotas]
+    return [Quota(each.key, each.amount * of, "EUR") for each, of in found if of is not None]
+
+
 def cents(value: Decimal) -> Decimal:
     return value.quantize(CENT, rounding=ROUND_HALF_EVEN)
 
@@ -141,9 +150,13 @@ def _difference(asked: Question, past: History, rates: Rates, money: Conversion)
     fixed = money.rate_day if isinstance(money.rate_day, date) else None
     only = as_of if money.rate_day == "as_of" else fixed
     worth = in_euros(past, rates, as_of, whole=whole, only=only)
-    answer = ORACLE[asked.metric](worth.world(asked.as_of, asked.by, asked.where), **asked.options)
+    options = dict(asked.options)
+    if asked.metric == "attainment":
+        options["quotas"] = _quotas_in_euros(options["quotas"], rates, fixed or as_of)
+    answer = ORACLE[asked.metric](worth.world(asked.as_of, asked.by, asked.where), **options)
     look = engine.past(engine.facts_of(past), asked.as_of, asked.by, asked.where, convert=money)
-    result = engine.of_engine(asked.metric)(look, **asked.options)
+    ask = IN_ITS_WAY.get(asked.metric) or engine.of_engine(asked.metric)
+    result = ask(look, **asked.options)
     if asked.metric == "waterfall":
         opened = None
         if not asked.by:
@@ -161,6 +174,7 @@ def _difference(asked: Question, past: History, rates: Rates, money: Conversion)
         replace(result, frame=told),
         keys=keys,
         exact=asked.metric != "win_loss",
+        ordered=asked.metric != "attainment",
     )
 
 

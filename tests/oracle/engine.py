@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import polars as pl
@@ -20,39 +19,35 @@ from dealdb.model.schema import Schema
 from dealdb.store.facts.facts import Facts
 from dealdb.store.facts.fold import folded
 from histories.drawn import Filter, History
-from oracle.past import Answer, Row, Step
+from oracle.past import Row, Step
+from oracle.tables import Answer
 from pasts import past_of
 
-HOME = "dealdb.analytics.history"
+HOME = "dealdb.analytics"
 # where the metrics of the engine are
 PLACES = {
-    "funnel": "stages.funnel.funnel",
-    "time_in_stage": "stages.time_in_stage.time_in_stage",
-    "ageing": "stages.ageing.ageing",
-    "rotting": "stages.rotting.rotting",
-    "waterfall": "movement.waterfall.waterfall",
-    "slippage": "movement.slippage.slippage",
-    "coverage": "movement.coverage.coverage",
-    "forecast": "movement.forecast.forecast",
-    "cohorts": "outcomes.cohorts.cohorts",
-    "losses": "outcomes.losses.losses",
-    "win_loss": "outcomes.win_loss.win_loss",
-    "leaderboard": "outcomes.leaderboard.leaderboard_at_closing",
-    "attainment": "outcomes.attainment.attainment",
-    "ramp": "outcomes.ramp.ramp",
-    "late_entry": "outcomes.late_entry.late_entry",
-    "hindsight": "outcomes.hindsight.hindsight",
-    "activity": "outcomes.activity.activity",
-    "events": "outcomes.trend_events.trend_of_events",
+    "funnel": "history.stages.funnel.funnel",
+    "time_in_stage": "history.stages.time_in_stage.time_in_stage",
+    "ageing": "history.stages.ageing.ageing",
+    "rotting": "history.stages.rotting.rotting",
+    "waterfall": "history.movement.waterfall.waterfall",
+    "slippage": "history.movement.slippage.slippage",
+    "coverage": "history.movement.coverage.coverage",
+    "forecast": "history.movement.forecast.forecast",
+    "cohorts": "history.outcomes.cohorts.cohorts",
+    "losses": "history.outcomes.losses.losses",
+    "win_loss": "history.outcomes.win_loss.win_loss",
+    "leaderboard": "history.outcomes.leaderboard.leaderboard_at_closing",
+    "attainment": "history.outcomes.attainment.attainment",
+    "ramp": "history.outcomes.ramp.ramp",
+    "late_entry": "history.outcomes.late_entry.late_entry",
+    "hindsight": "history.outcomes.hindsight.hindsight",
+    "activity": "history.outcomes.activity.activity",
+    "events": "history.outcomes.trend_events.trend_of_events",
+    "forecast_error": "prediction.forecast_error.forecast_error",
+    "stage_chances": "prediction.stage_chances.stage_chances",
+    "calibration": "prediction.calibration.calibration",
 }
-
-
-def is_there(metric: str) -> bool:
-    """Whether the engine has the metric yet: a folder or a file that lacks, nothing else."""
-    folder, name, _ = PLACES[metric].split(".")
-    if find_spec(f"{HOME}.{folder}") is None:
-        return False
-    return find_spec(f"{HOME}.{folder}.{name}") is not None
 
 
 def of_engine(metric: str) -> Callable[..., MetricResult]:

@@ -6,20 +6,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from oracle.past import (
-    OPEN,
-    ZERO,
-    Answer,
-    Deal,
-    State,
-    World,
-    deals_of,
-    in_order,
-    keys_of,
-    labels,
-    midnight,
-    within,
-)
+from oracle.past import OPEN, Deal, State, World, deals_of, midnight, within
+from oracle.sums import ZERO
+from oracle.tables import Answer, in_order, keys_of, labels
 
 _MORE = "start created pulled_in reopened up transferred_in"
 _LESS = "won lost pushed_out down deleted transferred_out"

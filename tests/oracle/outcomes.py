@@ -8,28 +8,9 @@ from decimal import Decimal
 from math import sqrt
 from typing import Any, NamedTuple
 
-from oracle.past import (
-    LOST,
-    NONE,
-    OPEN,
-    WON,
-    Answer,
-    Change,
-    Life,
-    World,
-    blanks,
-    day_of,
-    group_at,
-    in_order,
-    keys_of,
-    labels,
-    mean,
-    median,
-    midnight,
-    money,
-    ratio,
-    within,
-)
+from oracle.past import LOST, OPEN, WON, Change, Life, World, day_of, midnight, within
+from oracle.sums import blanks, mean, median, money, ratio
+from oracle.tables import NONE, Answer, group_at, in_order, keys_of, labels
 from oracle.windows import month, next_month
 
 Z = 1.959963984540054

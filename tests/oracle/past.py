@@ -1,21 +1,16 @@
-"""The ground of the brute force: lives of deals, what was so of them at a moment, and tables of groups."""
+"""The ground of the brute force: lives of deals, and what was so of them at a moment."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 DAY_MS = 86_400_000
-ZERO = Decimal(0)
 State = dict[str, Any]
 OPEN, WON, LOST = "open", "won", "lost"
-NONE = "(none)"
-TEXTS = {"stage", "owner", "currency", "loss_reason", "source", "company", "from_stage", "who"}
 
 
 class Row(NamedTuple):
@@ -204,77 +199,3 @@ def deals_of(world: World, t: int) -> list[Deal]:
         by_id.setdefault(life.id, []).append(life)
     deals = [Deal(id, lives) for id, lives in by_id.items() if lives[0].begin < t]
     return [deal for deal in deals if world.where is None or world.where(deal.state(t)) is True]
-
-
-@dataclass
-class Answer:
-    """The table of a metric, and who counts in which of its rows."""
-
-    rows: list[dict[str, Any]]
-    lines: Counter[tuple[Any, ...]] = field(default_factory=Counter)
-
-
-def money(values: Iterable[Decimal | None]) -> Decimal:
-    return sum((value for value in values if value is not None), ZERO)
-
-
-def blanks(values: Iterable[Decimal | None]) -> int:
-    return sum(value is None for value in values)
-
-
-def ratio(above: Fraction | Decimal | int, below: Fraction | Decimal | int) -> float | None:
-    return float(Fraction(above) / Fraction(below)) if below else None
-
-
-def mean(values: Sequence[int], per: int = 1) -> float | None:
-    return float(Fraction(sum(values), len(values) * per)) if values else None
-
-
-def median(values: Sequence[int], per: int = 1) -> float | None:
-    if not values:
-        return None
-    ordered, half = sorted(values), len(values) // 2
-    middle = ordered[half : half + 1] if len(ordered) % 2 else ordered[half - 1 : half + 1]
-    return float(Fraction(sum(middle), len(middle) * per))
-
-
-def nearest_rank(values: Sequence[int], share: Fraction) -> int | None:
-    """The smallest value that at least this share of the values don't exceed."""
-    for value in sorted(values):
-        if sum(each <= value for each in values) >= share * len(values):
-            return value
-    return None
-
-
-def cents(value: Fraction) -> Decimal:
-    """A fraction to cents, half to even."""
-    whole, rest = divmod(value * 100, 1)
-    up = rest > Fraction(1, 2) or (rest == Fraction(1, 2) and whole % 2 == 1)
-    return Decimal(int(whole) + up) / 100
-
-
-def keys_of(by: Sequence[str], amounts: Iterable[tuple[Any, Decimal | None]]) -> list[str]:
-    """The groups; the currency is one of them where amounts other than 0 are in several."""
-    found = {currency for currency, amount in amounts if amount}
-    several = len(found) > 1 and "currency" not in by
-    return [*by, "currency"] if several else list(by)
-
-
-def labels(keys: Sequence[str], group: Sequence[Any]) -> dict[str, Any]:
-    return {
-        key: NONE if value is None and key in TEXTS else value
-        for key, value in zip(keys, group, strict=True)
-    }
-
-
-def in_order(groups: Iterable[tuple[Any, ...]], keys: Sequence[str]) -> list[tuple[Any, ...]]:
-    """Groups in order, those without a value last; the only one there is without keys."""
-    if not keys:
-        return [()]
-    return sorted(
-        set(groups), key=lambda group: tuple((each is None, each or "") for each in group)
-    )
-
-
-def group_at(life: Life, keys: Sequence[str], t: int) -> tuple[Any, ...]:
-    return tuple(life.at(key, t) for key in keys)

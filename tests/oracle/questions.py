@@ -13,9 +13,10 @@ from dealdb.analytics.basis import MIXED
 from dealdb.analytics.result import MetricResult
 from dealdb.errors import QueryError
 from histories.drawn import FILTERS, LAST, Filter, History, a_day, history
-from oracle import activity, credit, engine, movement, outcomes, stages, windows
+from oracle import activity, credit, engine, movement, outcomes, predictions, stages, windows
 from oracle.asking import ASKED
-from oracle.past import Answer, day_of
+from oracle.past import day_of
+from oracle.tables import Answer
 
 GROUPS: tuple[tuple[str, ...], ...] = (("owner",), ("currency",), ("owner", "currency"), ("stage",))
 
@@ -112,10 +113,15 @@ def _cohorts(random: Random) -> dict[str, Any]:
 
 def _attainment(random: Random) -> dict[str, Any]:
     quotas = {"Ann": "30.01", "Zoe": "7.00"} if random.random() < 0.7 else {"Bob": "0.00"}
-    return {
-        "quotas": {name: Decimal(text) for name, text in quotas.items()},
-        "first": date(2026, random.choice((1, 2, 3)), 1),
-    }
+    first = date(2026, random.choice((1, 2, 3)), 1)
+    told = [credit.Quota(name, Decimal(text), "EUR") for name, text in quotas.items()]
+    # several currencies draw from numbers of their own, too
+    more = Random(f"{random.getstate()[1][:8]} quotas")
+    if more.random() < 0.6:
+        told = [each._replace(currency=more.choice(("EUR", "USD", None))) for each in told]
+    if more.random() < 0.3:
+        told.append(credit.Quota("Ann", Decimal("5.00"), more.choice(("EUR", "USD"))))
+    return {"quotas": told, "first": first}
 
 
 def _ramp(random: Random) -> dict[str, Any]:
@@ -129,6 +135,21 @@ def _ramp(random: Random) -> dict[str, Any]:
 def _late_entry(random: Random) -> dict[str, Any]:
     lag = random.choice((0, 3, 8, 20))
     return _window(random, must=True) | {"lags": {seq: lag * (seq % 2) for seq in range(400)}}
+
+
+def _forecast_error(random: Random) -> dict[str, Any]:
+    return {"days_before": random.choice(([10], [40, 10], [0, 25]))}
+
+
+def _stage_chances(random: Random) -> dict[str, Any]:
+    return _window(random) | {"method": "closed"}
+
+
+def _calibration(random: Random) -> dict[str, Any]:
+    return {
+        "since": date(2026, 3, random.randrange(1, 9)),
+        "horizon_days": random.choice((1, 10, 31)),
+    }
 
 
 OPTIONS: dict[str, Callable[[Random], dict[str, Any]]] = {
@@ -150,6 +171,9 @@ OPTIONS: dict[str, Callable[[Random], dict[str, Any]]] = {
     "hindsight": _full_window,
     "activity": _some_window,
     "events": _some_window,
+    "forecast_error": _forecast_error,
+    "stage_chances": _stage_chances,
+    "calibration": _calibration,
 }
 ORACLE: dict[str, Callable[..., Answer]] = {
     "funnel": stages.funnel,
@@ -170,13 +194,29 @@ ORACLE: dict[str, Callable[..., Answer]] = {
     "hindsight": credit.hindsight,
     "activity": activity.activity,
     "events": activity.events,
+    "forecast_error": predictions.forecast_error,
+    "stage_chances": predictions.stage_chances,
+    "calibration": predictions.calibration,
 }
+# what these need is over on the last day
+PREDICTIONS = ("forecast_error", "stage_chances", "calibration")
 # what tells the rows of a table apart, besides its groups
-ROWS = ("key", "stage", "bucket", "label", "cohort", "k", "month")
+ROWS = (
+    "key",
+    "stage",
+    "bucket",
+    "label",
+    "cohort",
+    "k",
+    "month",
+    "period",
+    "days_before",
+    "target",
+)
 # what is compared of the lines of a metric: who counts in which row, and of money how much
 LINES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("funnel", "time_in_stage", "ageing", "rotting"), ("id",)),
-    **dict.fromkeys(("slippage", "losses", "win_loss"), ("id",)),
+    **dict.fromkeys(("slippage", "losses", "win_loss", "stage_chances"), ("id",)),
     "waterfall": ("id", "value"),
 }
 
@@ -194,6 +234,9 @@ def question(metric: str, random: Random) -> Question:
     if metric in ("waterfall", "slippage"):
         # what happened after the window is of no account
         found.as_of = random.choice((LAST, found.options["until"] - timedelta(days=1)))
+    if metric in PREDICTIONS:
+        found.as_of = LAST
+        found.by = () if metric == "stage_chances" and "stage" in found.by else found.by
     if metric in ("attainment", "ramp"):
         found.by = ("owner",)
     if metric in ("late_entry", "hindsight"):
@@ -214,6 +257,8 @@ def question(metric: str, random: Random) -> Question:
 def _fits(asked: Question, past: History) -> bool:
     """Whether the moment is after the first fact: before it nothing can be asked."""
     first = min(row.at for row in past.rows)
+    if asked.metric in PREDICTIONS and day_of(first) >= date(2026, 3, 1):
+        return False
     until = asked.options.get("until")
     return asked.as_of >= day_of(first) and (until is None or until > day_of(first))
 
@@ -222,13 +267,11 @@ def ask(asked: Question, past: History) -> str:
     """Where the answers differ, or nothing."""
     world = past.world(asked.as_of, asked.by, asked.where)
     options = dict(asked.options)
-    if asked.metric == "attainment":
-        # of one currency
-        past.rows = [row for row in past.rows if row.field != "currency"]
-        world = past.world(asked.as_of, asked.by, asked.where)
     if asked.metric == "hindsight":
         options["known"] = replace(world, rows=[row for row in world.rows if row.seq % 3])
     answer = ORACLE[asked.metric](world, **options)
+    if asked.metric == "forecast_error":
+        options["period"] = "month"
     facts = engine.facts_of(past)
     by_at = {"by_at": "event"} if asked.metric in ("time_in_stage",) else {}
     look = engine.past(facts, asked.as_of, asked.by, asked.where, **by_at)
@@ -239,7 +282,7 @@ def ask(asked: Question, past: History) -> str:
         answer,
         result,
         keys=keys,
-        exact=asked.metric != "win_loss",
+        exact=asked.metric not in ("win_loss", "calibration"),
         ordered=asked.metric not in ("attainment", "ramp"),
     )
     if asked.metric == "forecast" and not found:
@@ -263,6 +306,9 @@ def compared(metric: str, seed: int | str) -> str:
     random, past = Random(f"question {seed} {metric}"), history(seed)
     asked = question(metric, random)
     if not _fits(asked, past):
+        if asked.metric in PREDICTIONS:
+            # nothing that they look at is over
+            return ""
         asked.as_of = LAST
         for name in ("since", "until"):
             if name in asked.options:

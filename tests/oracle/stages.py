@@ -8,28 +8,9 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from oracle.past import (
-    DAY_MS,
-    OPEN,
-    WON,
-    ZERO,
-    Answer,
-    Life,
-    World,
-    blanks,
-    day_of,
-    group_at,
-    in_order,
-    keys_of,
-    labels,
-    mean,
-    median,
-    midnight,
-    money,
-    nearest_rank,
-    ratio,
-    within,
-)
+from oracle.past import DAY_MS, OPEN, WON, Life, World, day_of, midnight, within
+from oracle.sums import ZERO, blanks, mean, median, money, nearest_rank, ratio
+from oracle.tables import Answer, group_at, in_order, keys_of, labels
 
 
 def _stood_in(life: Life, t: int) -> list[str]:

@@ -11,7 +11,8 @@ import pytest
 import h1
 from histories.drawn import PIPELINES, History
 from oracle import activity, movement, outcomes, stages, windows
-from oracle.past import Answer, Row
+from oracle.past import Row
+from oracle.tables import Answer
 
 Q1 = date(2026, 1, 1), date(2026, 4, 1)
 MARCH = date(2026, 3, 1), date(2026, 4, 1)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from oracle import currencies
-from oracle.engine import PLACES, is_there
+from oracle.engine import PLACES
 from oracle.questions import compared
 
 # `make oracle` asks more
-DEFAULT, MANY = 10, 1_000
+DEFAULT, MANY = 6, 1_000
 # where an answer once differed: groups of nothing, a fact of the midnight after the last day, filters of what was
 # known once, and the stage in which a deal closed
 KNOWN = (
@@ -19,8 +19,10 @@ KNOWN = (
     ("time_in_stage", 1378),
     ("waterfall", 64),
     ("waterfall", 2616),
+    ("forecast", 286),
     ("slippage", 119),
     ("slippage", 444),
+    ("slippage", 3595),
     ("win_loss", 620),
     ("losses", 689),
     ("leaderboard", 2119),
@@ -32,8 +34,6 @@ KNOWN = (
 
 
 def differences(metric: str, seeds: range) -> list[str]:
-    if not is_there(metric):
-        pytest.skip(f"dealdb has no metric {metric} yet")
     return [text for seed in seeds if (text := compared(metric, seed))]
 
 

@@ -8,28 +8,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from oracle.past import (
-    LOST,
-    OPEN,
-    WON,
-    ZERO,
-    Answer,
-    Deal,
-    Life,
-    State,
-    World,
-    blanks,
-    cents,
-    deals_of,
-    group_at,
-    in_order,
-    keys_of,
-    labels,
-    midnight,
-    money,
-    ratio,
-    within,
-)
+from oracle.past import LOST, OPEN, WON, Deal, Life, State, World, deals_of, midnight, within
+from oracle.sums import ZERO, blanks, cents, money, ratio
+from oracle.tables import Answer, group_at, in_order, keys_of, labels
 
 
 class Push(NamedTuple):

@@ -23,7 +23,7 @@ def _hashes(server: MeasuredServer, given: Deals) -> list[dict[str, str]]:
 def test_raw_load_writes_the_very_same_hashes(server: Server) -> None:
     with MeasuredServer(server.url) as measured:
         for make in (deals.plain, deals.wide, deals.dirty):
-            given = make(1_200)
+            given = make(400)
             measured.empty()
             with DealDatabase.from_url(server.url) as db:
                 db.loader.load(given.frame, bar=False)

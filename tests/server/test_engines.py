@@ -146,7 +146,7 @@ def names_of(came_out: Counter[str]) -> set[str]:
 # an interrupt that hits while an object is being collected is reported there, and goes no further
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @untraced
-@pytest.mark.parametrize("n_shots", [48, pytest.param(1_200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_shots", [24, pytest.param(1_200, marks=pytest.mark.slow)])
 def test_only_keyboard_interrupts_come_out(server: Server, sender: Sender, n_shots: int) -> None:
     with DealDatabase(port=server.port, max_connections=2) as db:
         db.loader.load(ROWS, bar=False)
@@ -158,7 +158,7 @@ def test_only_keyboard_interrupts_come_out(server: Server, sender: Sender, n_sho
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @untraced
-@pytest.mark.parametrize("n_shots", [48, pytest.param(1_200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_shots", [24, pytest.param(1_200, marks=pytest.mark.slow)])
 def test_what_a_handler_raises_comes_out(server: Server, sender: Sender, n_shots: int) -> None:
     def limit(number: int, frame: object) -> None:
         raise SoftTimeLimit

@@ -6,6 +6,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from itertools import chain
 from pathlib import Path
@@ -23,6 +24,7 @@ MOST_FILES = 12
 MOST_COMMANDS = 16
 # tests of several files or folders together, or of what is no part of the package
 OF_NO_FILE = {
+    "server/cli/commands/test_charts.py",
     "server/cli/test_first_steps.py",
     "server/connection/test_acl.py",
     "server/connection/test_demotion.py",
@@ -55,9 +57,27 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
-def imports_of(path: Path) -> Iterator[str]:
+# several tests look at each file, and reading it takes most of their time
+@cache
+def read(path: Path) -> tuple[frozenset[str], frozenset[str]]:
+    """What a file imports of dealdb, and its public classes."""
+    tree = ast.parse(path.read_text())
+    # a private word of one file is met nowhere else
+    classes = {
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    }
+    return frozenset(imports_in(tree)), frozenset(classes)
+
+
+def imports_of(path: Path) -> frozenset[str]:
     """Modules of dealdb that a file imports, wherever in it, those for annotations alone among them."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    return read(path)[0]
+
+
+def imports_in(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith("dealdb"):
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
@@ -98,7 +118,7 @@ def test_folders_of_a_package_stand_in_its_order(package: Path) -> None:
 def test_no_files_import_one_another_in_a_circle() -> None:
     # what a package exports is imported from its files, and its files go past it
     graph = {
-        name: set(imports_of(path)) - {name}
+        name: imports_of(path) - {name}
         for name, path in MODULES.items()
         if path.name != "__init__.py"
     }
@@ -112,10 +132,8 @@ def test_a_class_name_is_that_of_one_package() -> None:
     homes: dict[str, set[str]] = defaultdict(set)
     for path in SOURCE.rglob("*.py"):
         package = path.relative_to(SOURCE).parts[0]
-        for node in ast.parse(path.read_text()).body:
-            # a private word of one file is met nowhere else
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                homes[node.name].add(package)
+        for name in read(path)[1]:
+            homes[name].add(package)
     assert {name: found for name, found in homes.items() if len(found) > 1} == {}
 
 
@@ -161,10 +179,15 @@ def test_the_tree_of_the_architecture_page_is_that_of_the_code() -> None:
     assert shown == there
 
 
+@cache
+def names_in(folder: Path) -> set[str]:
+    return {name for path in folder.iterdir() for name in (path.stem, path.name)}
+
+
 def is_of_a_source(path: Path, folder: Path) -> bool:
     """Whether a test has the path of a file, or of a folder as a whole; ``_`` and an aspect of it may follow."""
     beside = SOURCE / path.relative_to(folder).parent
-    homes = {each.stem for each in beside.glob("*.*")} | {each.name for each in beside.iterdir()}
+    homes = names_in(beside)
     words = path.stem.removeprefix("test_").split("_")
     names = {"_".join(words[:n]) for n in range(1, len(words) + 1)}
     return bool(names & (homes | {beside.name}))

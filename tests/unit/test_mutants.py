@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 from mutants import MUTANTS, ROOT, Mutant
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_what_a_mutant_changes_is_there_once(mutant: Mutant) -> None:
-    text = mutant.file(ROOT / "src").read_text()
-    assert text.count(mutant.before) == 1
-    assert mutant.after != mutant.before
+@cache
+def text_of(path: Path) -> str:
+    return path.read_text()
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_the_tests_that_have_to_notice_are_there(mutant: Mutant) -> None:
+def test_what_a_mutant_changes_is_there_once() -> None:
+    counts = {m.name: text_of(m.file(ROOT / "src")).count(m.before) for m in MUTANTS}
+    assert len(counts) == len(MUTANTS)
+    assert {name: count for name, count in counts.items() if count != 1} == {}
+    assert [mutant.name for mutant in MUTANTS if mutant.after == mutant.before] == []
+
+
+def missing(mutant: Mutant) -> Iterator[str]:
+    """Tests that a mutant names and that are not there."""
     for test in mutant.tests.split():
         path, _, name = test.partition("::")
-        text = (ROOT / path).read_text()
-        assert not name or f"def {name.partition('[')[0]}(" in text
+        text = text_of(ROOT / path)
+        if name and f"def {name.partition('[')[0]}(" not in text:
+            yield test
+
+
+def test_the_tests_that_have_to_notice_are_there() -> None:
+    assert {mutant.name: found for mutant in MUTANTS if (found := list(missing(mutant)))} == {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
+from typing import Unpack
 
 import polars as pl
 
@@ -14,7 +15,7 @@ from dealdb.analytics.flags import KEPT
 from dealdb.analytics.history.outcomes.leaderboard import leaderboard_at_closing
 from dealdb.analytics.history.outcomes.trend_events import trend_of_events
 from dealdb.analytics.history.past import Compile, Moment, Where
-from dealdb.analytics.methods.base import FactSource, PastOptions
+from dealdb.analytics.methods.base import FactSource, PastOptions, PastView
 from dealdb.analytics.methods.movement import MovementMetrics
 from dealdb.analytics.methods.outcomes import OutcomeMetrics
 from dealdb.analytics.methods.predictions import PredictionMetrics
@@ -579,6 +580,7 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         to: str | None = None,
         rate_day: Day = "event",
         rates_known: Day = None,
+        **past: Unpack[PastView],
     ) -> MetricResult:
         """
         Owners (or other groups) ranked by what they won, with the figures behind it.
@@ -598,7 +600,7 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
             history.
         as_of, deals
             With ``at="closing"``, as for all metrics on history: what was so by then, and a line for each closed deal
-            instead of the figures.
+            instead of the figures. So are ``past``, the options of ``PastView``.
         to
             Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the
             columns ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
@@ -643,9 +645,10 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
                 to=to,
                 rate_day=rate_day,
                 rates_known=rates_known,
+                **past,
             )
             return leaderboard_at_closing(self._past(by, options), since=since, until=until)
-        _refuse_history(as_of, "at='closing'", deals=deals)
+        _refuse_history("at='closing'", as_of=as_of, deals=deals, **past)
         frame, pipeline = self._deals(where)
         money = self._conversion(pipeline, to, rate_day, rates_known, None)
         return self._said(
@@ -745,6 +748,7 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         to: str | None = None,
         rate_day: Day = "event",
         rates_known: Day = None,
+        **past: Unpack[PastView],
     ) -> MetricResult:
         """
         What was created, won and lost per day, week, month, quarter or year.
@@ -768,7 +772,7 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
             Whether deals count when it happened, by their history, and reopened and deleted ones are in.
         as_of, deals
             With ``events=True``, as for all metrics on history: what was so by then, and a line for each event instead
-            of the figures.
+            of the figures. So are ``past``, the options of ``PastView``.
         to
             Currency that money is converted to, such as ``"EUR"``, by the rates of ``db.rates``; then there are the
             columns ``currency``, ``unpriced`` (deals without a rate) and ``rates_until`` (the newest rate).
@@ -810,6 +814,7 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
                 to=to,
                 rate_day=rate_day,
                 rates_known=rates_known,
+                **past,
             )
             return trend_of_events(
                 self._past(by, options),
@@ -818,7 +823,7 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
                 period=period,
                 fiscal_year_start=fiscal_year_start,
             )
-        _refuse_history(as_of, "events=True", deals=deals)
+        _refuse_history("events=True", as_of=as_of, deals=deals, **past)
         frame, pipeline = self._deals(where)
         money = self._conversion(pipeline, to, rate_day, rates_known, None)
         figures = trend(
@@ -839,7 +844,8 @@ def _unread(_: object) -> pl.Expr:
     raise QueryError(msg)
 
 
-def _refuse_history(as_of: Moment, needs: str, *, deals: bool) -> None:
-    if as_of is not None or deals:
-        msg = f"as_of and deals are of the history: ask for {needs}; result.where(row) gives the deals of a row"
+def _refuse_history(needs: str, *, as_of: Moment, deals: bool, **past: object) -> None:
+    given = [*(["as_of"] if as_of is not None else []), *(["deals"] if deals else []), *past]
+    if given:
+        msg = f"{given[0]} is of the history: ask for {needs}; result.where(row) gives the deals of a row"
         raise QueryError(msg)

@@ -6,6 +6,7 @@ Columns that begin with ``_`` are ours; no field of a collection can have such a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import reduce
 from operator import or_
 
@@ -93,7 +94,7 @@ def classified(frame: pl.DataFrame, pipeline: Pipeline, window: Window) -> pl.La
     A deal whose stage is null or isn't in the pipeline is open. ``_undated`` marks closed deals without a closing
     date.
     """
-    won, lost = (_stands_in(pipeline.names(kind)) for kind in (Kind.WON, Kind.LOST))
+    won, lost = (is_one_of("stage", pipeline.names(kind)) for kind in (Kind.WON, Kind.LOST))
     flags = counted(frame).with_columns(_won=won, _lost=lost)
     return flags.with_columns(
         _open=~(WON | LOST),
@@ -114,17 +115,18 @@ def standing(pipeline: Pipeline, window: Window) -> dict[str, pl.Expr]:
     >>> deals.select(is_open).to_series().to_list()
     [False, True]
     """
-    won, lost = (_stands_in(pipeline.names(kind)) for kind in (Kind.WON, Kind.LOST))
+    won, lost = (is_one_of("stage", pipeline.names(kind)) for kind in (Kind.WON, Kind.LOST))
     inside = window.holds("closed")
     return {"open": ~(won | lost), "won": won & inside, "lost": lost & inside}
 
 
 def closed_stage(pipeline: Pipeline) -> pl.Expr:
     """Whether the stage of a deal is a won or lost one."""
-    return _stands_in([stage.name for stage in pipeline if stage.kind is not Kind.OPEN])
+    return is_one_of("stage", [stage.name for stage in pipeline if stage.kind is not Kind.OPEN])
 
 
-def _stands_in(stages: list[str]) -> pl.Expr:
+def is_one_of(column: str, texts: Iterable[str]) -> pl.Expr:
+    """Whether a column has one of a few texts; false where it has none."""
     # comparing with one name after the other is faster than is_in for the few that there are
-    hits = [(pl.col("stage") == stage).fill_null(value=False) for stage in stages]
+    hits = [(pl.col(column) == text).fill_null(value=False) for text in texts]
     return reduce(or_, hits, pl.lit(value=False))

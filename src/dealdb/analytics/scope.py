@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
@@ -240,10 +240,7 @@ class Scope:
                 *warnings,
             ),
         )
-        named = [
-            pl.col(key).fill_null(label_of_none(table[key])) if is_text(dtype) else key
-            for key, dtype in table.select(self.keys).schema.items()
-        ]
+        named = named_groups(table, self.keys)
         chosen = self.in_cents(table.select(*named, *self.metric.columns, *self._of_conversion()))
         return MetricResult(
             name=self.metric.name,
@@ -271,6 +268,16 @@ def label_of_none(group: pl.Series) -> str:
     while label in values:
         label = f"({label})"
     return label
+
+
+def named_groups(table: pl.DataFrame, keys: Iterable[str]) -> list[pl.Expr]:
+    """Columns of groups, whose missing values have a name where they are texts; see ``label_of_none``."""
+    return [
+        pl.col(key).fill_null(label_of_none(table[key]))
+        if is_text(table.schema[key])
+        else pl.col(key)
+        for key in keys
+    ]
 
 
 def scope(

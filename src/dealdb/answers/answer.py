@@ -16,7 +16,8 @@ _ANSWERS: dict[str, Callable[[AskedMetric], str]] = {
     for function in (
         stages.funnel, stages.time_in_stage, stages.ageing, stages.rotting,
         movement.waterfall, movement.slippage, movement.coverage, movement.forecast,
-        outcomes.cohorts, outcomes.losses, outcomes.win_loss, outcomes.ramp, outcomes.attainment,
+        outcomes.cohorts, outcomes.losses, outcomes.win_loss, outcomes.ramp, outcomes.leaderboard,
+        outcomes.trend, outcomes.attainment,
         outcomes.activity, outcomes.late_entry, outcomes.hindsight,
         predictions.stage_chances, predictions.survival, predictions.time_to_close,
         predictions.simulate, predictions.calibration, predictions.forecast_error,

@@ -163,6 +163,52 @@ def ramp(asked: AskedMetric) -> str:
     )
 
 
+def leaderboard(asked: AskedMetric) -> str:
+    """Who won most, and which share of the closed deals was won."""
+    keys = asked.groups or [asked.result.frame.columns[0]]
+    n, won = total(asked.rows, "n"), total(asked.rows, "won")
+    if not n:
+        return f"No deal was won or lost {asked.span}".rstrip() + "."
+    told = []
+    for currency, rows in asked.parts:
+        top = [row for row in rows if row["rank"] == 1 and row["won"]]
+        names = [", ".join(str(row[key]) for key in keys if key != "currency") for row in top]
+        if top:
+            worth = money(top[0]["won_value"], currency)
+            each = " each" if len(top) > 1 else ""
+            told.append(f"{listing(names)} won most {asked.span}".rstrip() + f": {worth}{each}.")
+    is_event = asked.options.get("by_at", "event") == "event"
+    return sentences(
+        *told,
+        f"{won:,} of {counted(n, 'closed deal')} {'was' if won == 1 else 'were'} won ({percent(won / n)}).",
+        f"A deal counts for the {listing(keys)} that it had when it was closed."
+        if is_event
+        else None,
+    )
+
+
+def trend(asked: AskedMetric) -> str:
+    """How much was created, won and lost in all, and in which period most was won."""
+    created, won, lost = (total(asked.rows, name) for name in ("created", "won", "lost"))
+    if not (created or won or lost):
+        return f"No deal was created, won or lost {asked.span}".rstrip() + "."
+    worth, best = [], []
+    for currency, rows in asked.parts:
+        sums: dict[str, Any] = {}
+        for row in rows:
+            sums[row["label"]] = sums.get(row["label"], 0) + row["won_value"]
+        top = max(sums, key=lambda label: sums[label], default=None)
+        worth.append(money(total(rows, "won_value"), currency))
+        if top is not None and sums[top] > 0:
+            best.append(f"{top} ({money(sums[top], currency)})")
+    return sentences(
+        f"{counted(created, 'deal was', 'deals were')} created, {won:,} won and {lost:,} lost {asked.span}".rstrip()
+        + (f"; the wins were worth {listing(worth)}." if won else "."),
+        f"Most was won in {listing(best)}." if best else None,
+        "Each event counts, also of deals that were reopened or deleted later.",
+    )
+
+
 def attainment(asked: AskedMetric) -> str:
     """How much of the quota the team has, and what is missing each day."""
     period = asked.options["period"]

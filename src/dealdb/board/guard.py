@@ -74,6 +74,16 @@ class Sessions:
         self._actors[session] = actor
         return session
 
+    def rename(self, session: str, actor: str) -> None:
+        """Let a session that there is be of another name."""
+        if session in self._actors:
+            self._actors[session] = actor
+
+    @property
+    def has_token(self) -> bool:
+        """Whether anybody can sign in by the form."""
+        return self._token is not None
+
     def actor_of(self, session: str | None) -> str | None:
         """Who a session is of."""
         return self._actors.get(session or "")
@@ -127,10 +137,7 @@ class Guard:
             else:
                 await _to_login(scope, headers, guarded)
             return
-        try:
-            await self._app(scope, _bounded(receive), guarded)
-        except TooLargeError:
-            await answer(guarded, 413, f"a body may have {MOST_BODY:,} bytes")
+        await self._app(scope, _bounded(receive), guarded)
 
     def _refusal(self, scope: Scope, headers: Mapping[str, str]) -> str | None:
         host = headers.get("host", "")
@@ -170,9 +177,10 @@ def _lets_in(sessions: Sessions, scope: Scope, headers: Mapping[str, str]) -> bo
     # a cookie of another program on this host may be anything
     with contextlib.suppress(CookieError):
         cookies.load(headers.get("cookie", ""))
-    actor = sessions.actor_of(cookies[COOKIE].value if COOKIE in cookies else None)
+    session = cookies[COOKIE].value if COOKIE in cookies else None
+    actor = sessions.actor_of(session)
     if actor is not None:
-        scope["dealdb.actor"] = actor
+        scope["dealdb.actor"], scope["dealdb.session"] = actor, session
     below = str(scope["path"]).removeprefix(scope.get("root_path", ""))
     return actor is not None or below == LOGIN or below.startswith("/static/")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dealdb.errors import MissingExtra
+from dealdb.errors import MissingExtra, QueryError
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -18,6 +20,39 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 _HASH_DIGITS = 12
+# what a fault in a filter covers: a word, a text in quotes that begins there, or one sign
+_AT = re.compile(r"'[^']*'?|\w+|\S|\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedFault:
+    """What is wrong with a filter, and the filter in three parts with the fault in the middle."""
+
+    message: str
+    text: str
+    before: str
+    at: str
+    after: str
+
+
+def marked_fault(error: QueryError) -> MarkedFault | None:
+    """
+    The fault in a filter, to be marked; None where the error names no place.
+
+    Examples
+    --------
+    >>> fault = marked_fault(QueryError("no column 'stag'", text="stag = 'Won'", position=0))
+    >>> fault and (fault.before, fault.at, fault.after)
+    ('', 'stag', " = 'Won'")
+    """
+    if error.text is None or error.position is None:
+        return None
+    text, place = error.text, error.position
+    found = _AT.match(text, place)
+    end = place if found is None else found.end()
+    # the text itself, with a caret, is what is marked here
+    message = str(error).partition("\n")[0]
+    return MarkedFault(message, text, text[:place], text[place:end], text[end:])
 
 
 @cache
@@ -50,6 +85,11 @@ def environment() -> Environment:
 def rendered(template: str, asked: PageRequest, shown: Mapping[str, Any]) -> str:
     """A page."""
     return environment().get_template(template).render(asked=asked, locale=asked.locale, **shown)
+
+
+def rendered_alone(template: str, **shown: object) -> str:
+    """A page that shows nothing of the deals."""
+    return environment().get_template(template).render(**shown)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # the options of the URL that go on from page to page
 KEPT = ("where", "embed")
+# what belongs to the filter that was: another one begins at its first page
+_OF_FILTER = ("where", "cursor", "figure", "row")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +81,26 @@ class PageRequest:
         ('/b/deals?where=n+%3E+1&sort=-amount', '/b/')
         """
         kept: dict[str, object] = {name: self.option(name) for name in KEPT}
-        return self._address(path, kept | options)
+        return self._address(path, (kept | options).items())
 
     def here(self, **changes: object) -> str:
         """Address of this page with other values of some options."""
-        return self._address(self.path, dict(self.options) | changes)
+        found: list[tuple[str, object]] = []
+        # each stays in its place, so that an address does not depend on the way to it
+        left = dict(changes)
+        for name, value in self.options:
+            if name not in changes:
+                found.append((name, value))
+            elif name in left:
+                found.append((name, left.pop(name)))
+        return self._address(self.path, [*found, *left.items()])
 
-    def _address(self, path: str, options: Mapping[str, object]) -> str:
-        given = {name: value for name, value in options.items() if value is not None}
-        return self.base + path + (f"?{urlencode(given)}" if given else "")
+    def kept_beside_filter(self) -> list[tuple[str, str]]:
+        """Options of this page that stay when another filter is asked for."""
+        return [(name, value) for name, value in self.options if name not in _OF_FILTER]
+
+    def _address(self, path: str, options: Iterable[tuple[str, object]]) -> str:
+        given = [(name, value) for name, value in options if value is not None]
+        if not given:
+            return self.base + path
+        return f"{self.base}{path}{'&' if '?' in path else '?'}{urlencode(given)}"

@@ -5,7 +5,7 @@ Charts: what a picture shows, apart from how it is drawn.
 it knows nothing of the others.
 
 The order of the parts; nothing imports from a part behind it:
-chart → marks, wording → frames, svg, vega → picture.
+chart → marks, wording, scales → frames, svg, text, vega → picture.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ from dealdb.charts.marks import called, fitting, told_apart
 from dealdb.errors import QueryError
 
 _DEALS = ("amount", "created", "closed")
+# all columns of deals that their chart reads, where they are
+DRAWN = ("id", "name", "stage", "currency", *_DEALS)
 # of these columns one has to tell deals apart
 _NAMES = ("name", "id")
 

@@ -347,6 +347,10 @@ class Store(StoreHistory):
         """Let this thread ask for another durability meanwhile; None for the one that it asks for anyway."""
         return self._writers.asking(durability)
 
+    def acting_as(self, actor: str) -> AbstractContextManager[None]:
+        """Let the commits of this thread be in the name of another meanwhile."""
+        return self._writers.acting_as(actor)
+
     def promise(self, durability: Durability | None = None) -> None:
         """Refuse what a load can't do here: see ``OtherPrograms.ensure`` and ``Writers.promise``."""
         self._others.ensure()

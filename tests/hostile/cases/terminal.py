@@ -70,7 +70,8 @@ PAST: dict[str, list[str]] = {
     "forecast": ["--since", "2026-01-01", "--until", "2030-01-01"], "simulate": ["--until", "2100-01-01"],
     "hindsight": ["--known", "2099-01-01"], "calibration": ["--since", "2026-01-01"],
     "funnel": [], "time-in-stage": [], "ageing": [], "rotting": [], "cohorts": [], "losses": [], "win-loss": [],
-    "ramp": [], "activity": [], "late-entry": [], "stage-chances": [], "time-to-close": [], "forecast-error": [],
+    "ramp": [], "leaderboard": [], "trend": [],
+    "activity": [], "late-entry": [], "stage-chances": [], "time-to-close": [], "forecast-error": [],
     "seasonality": [],
 }  # fmt: skip
 COMMANDS |= {name: [[*words, "--by", "owner"]] for name, words in PAST.items()}

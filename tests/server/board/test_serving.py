@@ -2,75 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
-import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
-import pytest
-import uvicorn
-
-from dealdb import DealDatabase
-from dealdb.board.app import app
+from boards import Browser
 from dealdb.board.guard import COOKIE, Sessions
-from servers import Server
-
-
-@dataclass
-class Browser:
-    """What a browser sends, without one."""
-
-    port: int
-    headers: dict[str, str] = field(default_factory=dict)
-
-    def ask(self, path: str, **headers: str) -> tuple[int, str, dict[str, str]]:
-        return self.send("GET", path, None, headers)
-
-    def post(self, path: str, body: bytes, **headers: str) -> tuple[int, str, dict[str, str]]:
-        return self.send("POST", path, body, headers)
-
-    def send(
-        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
-    ) -> tuple[int, str, dict[str, str]]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(method, path, body, self.headers | given)
-        answer = connection.getresponse()
-        text = answer.read().decode()
-        connection.close()
-        return answer.status, text, {name.lower(): value for name, value in answer.getheaders()}
-
-
-@pytest.fixture
-def sessions() -> Sessions:
-    return Sessions("a token of some length")
-
-
-@pytest.fixture
-def db(server: Server) -> Iterator[DealDatabase]:
-    with DealDatabase.from_url(f"unix://{server.socket}") as db:
-        yield db
-
-
-@pytest.fixture
-def board(db: DealDatabase, sessions: Sessions) -> Iterator[Browser]:
-    db.save_deal({"id": "7", "name": "<b>Bolts</b>", "amount": "12.50", "stage": "Lead"})
-    guarded = app(db, sessions=sessions, hosts=["127.0.0.1"])
-    server = uvicorn.Server(uvicorn.Config(guarded, port=0, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        thread.join(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield Browser(port)
-    server.should_exit = True
-    thread.join()
-
-
-@pytest.fixture
-def signed_in(board: Browser, sessions: Sessions) -> Browser:
-    _, _, headers = board.ask(f"/deals?token={sessions.new_link()}")
-    return Browser(board.port, {"cookie": headers["set-cookie"].partition(";")[0]})
 
 
 def test_an_address_works_once_and_leaves_a_cookie(board: Browser, sessions: Sessions) -> None:
@@ -109,6 +45,21 @@ def test_errors_are_pages_with_the_place(signed_in: Browser) -> None:
     assert "did you mean &#39;stage&#39;" in text
     status, text, _ = signed_in.ask("/deals.json?where=stag+%3D+1")
     assert (status, '"code":"query"' in text) == (400, True)
+
+
+def test_a_page_that_is_not_there_is_one(signed_in: Browser) -> None:
+    status, text, _ = signed_in.ask("/nowhere/<b>")
+    assert (status, "There is no such page" in text) == (404, True)
+    assert "<b>" not in text
+
+
+def test_pages_are_sent_packed(signed_in: Browser) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", signed_in.port, timeout=20)
+    connection.request("GET", "/deals", headers=signed_in.headers | {"accept-encoding": "gzip"})
+    answer = connection.getresponse()
+    assert answer.getheader("content-encoding") == "gzip"
+    assert b"12.50" in gzip.decompress(answer.read())
+    connection.close()
 
 
 def test_other_names_of_this_machine_are_refused(signed_in: Browser) -> None:

@@ -67,8 +67,8 @@ def team(db: DealDatabase, n: int = 120) -> None:
     db.loader.load(rows)
     for row in rows[5:40]:
         if row["stage"] == "Lead":
-            db.save_deal({"id": row["id"], "stage": "Proposal", "amount": row["amount"] * 2})
-    db.delete_deal(rows[50]["id"])
+            db.save_deal({"id": str(row["id"]), "stage": "Proposal", "amount": "12345.67"})
+    db.delete_deal(str(rows[50]["id"]))
     label = db.analytics.period("this-quarter")[0]
     db.quotas.load(pl.DataFrame({"key": ["Ana Duarte"], "period": [label], "amount": ["500000"]}))
 

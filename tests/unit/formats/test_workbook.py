@@ -21,6 +21,7 @@ from dealdb.loader.export import write_frame
 from dealdb.loader.sources.workbooks import WorkbookSource
 from dealdb.model.schema import Field, FieldType
 from dealdb.model.values import encode
+from examples import of_profile
 from recorder import Recorder
 
 FIELDS = [
@@ -53,9 +54,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 DEALS = st.dictionaries(TEXTS, st.fixed_dictionaries({}, optional=VALUES), min_size=1, max_size=6)
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=of_profile(0.5), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deals=DEALS)
 def test_a_workbook_loads_as_the_same_deals(
     tmp_path: Path, deals: dict[str, dict[str, Any]]

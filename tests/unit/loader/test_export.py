@@ -24,6 +24,7 @@ from dealdb.loader.export import EXPORT_FORMATS, write_frame
 from dealdb.model.schema import Field, FieldType
 from dealdb.model.values import encode
 from dealdb.query import QueryEngine
+from examples import of_profile
 from recorder import Recorder
 
 FIELDS = [
@@ -79,7 +80,7 @@ def recorder(deals: dict[str, dict[str, Any]]) -> Recorder:
     ],
 )
 @settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=of_profile(0.25), suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(deals=DEALS)
 def test_what_was_exported_loads_as_the_same_deals(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -169,7 +170,7 @@ def bars(table: FigureTable) -> Chart:
 def drawn(table: FigureTable, form: BarForm) -> Chart:
     """Bars in a form."""
     named = {"low": form.low, "high": form.high, "target": form.target}
-    extra: dict[str, pl.Expr | pl.Series] = {
+    extra: dict[str, Any] = {
         key: pl.col(column) for key, column in named.items() if column is not None
     }
     if form.label is None:
@@ -179,7 +180,9 @@ def drawn(table: FigureTable, form: BarForm) -> Chart:
         role, x = Groups.PANEL, Axis(title=title, unit=Unit.LABEL)
         extra["label"] = table.texts([form.label])
     if form.parts is None:
-        marks = table.marks(role, form.whole, value=pl.col(form.value), **extra)
+        marks = table.marks(
+            role, form.whole, is_money=form.unit is Unit.MONEY, value=pl.col(form.value), **extra
+        )
     else:
         layers = [
             table.marks(role, form.whole, value=pl.col(column), part=pl.lit(name), **extra)

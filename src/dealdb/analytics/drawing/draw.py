@@ -55,8 +55,8 @@ def chart_of(name: str, frame: pl.DataFrame, basis: Basis) -> Chart:
     """
     if {*frame.columns} >= _LINE:
         msg = (
-            f"{name} with a line for each deal has no chart: leave out deals=True, or --deals; the chart is that of "
-            "the figures to which the lines add up"
+            f"{name} with a line for each deal has no chart: leave out deals=True, as the chart is that of the figures "
+            "to which the lines add up"
         )
         raise QueryError(msg)
     if name not in _DRAWN:

@@ -101,7 +101,14 @@ class FigureTable:
         rows = self.frame.select(columns).rows()
         return pl.Series([", ".join(map(called, row)) for row in rows], dtype=pl.String)
 
-    def marks(self, role: Groups, whole: str = "", **columns: pl.Series | pl.Expr) -> pl.DataFrame:
+    def marks(
+        self,
+        role: Groups,
+        whole: str = "",
+        *,
+        is_money: bool = False,
+        **columns: pl.Series | pl.Expr,
+    ) -> pl.DataFrame:
         """
         The rows of the table as marks.
 
@@ -111,6 +118,8 @@ class FigureTable:
             What the groups are. Currencies become panels where there is another role for the groups beside them.
         whole
             What the only row is called where groups are labels and there are none.
+        is_money
+            Whether the marks are money, of which two currencies are never on one axis.
         columns
             Of the marks, by name.
         """
@@ -121,17 +130,16 @@ class FigureTable:
                 for name, each in columns.items()
             },
         )
-        return found.with_columns(**self._places(role, whole))
+        return found.with_columns(**self._places(role, whole, is_money=is_money))
 
-    def _places(self, role: Groups, whole: str) -> dict[str, pl.Series]:
+    def _places(self, role: Groups, whole: str, *, is_money: bool) -> dict[str, pl.Series]:
         own = self.groups
         if role is Groups.PANEL:
             return {"panel": self.texts(own)} if own else {}
-        apart = [name for name in own if name != "currency"]
         found = {}
-        if "currency" in own and self.basis.currency == MIXED:
+        if "currency" in own and (is_money or self.basis.currency == MIXED):
             found["panel"] = self.texts(["currency"])
-            own = apart
+            own = [name for name in own if name != "currency"]
         if role is Groups.SERIES:
             return {**found, **({"series": self.texts(own)} if own else {})}
         names = self.texts(own) if own else pl.Series([whole] * self.frame.height, dtype=pl.String)

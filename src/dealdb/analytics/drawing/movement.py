@@ -90,7 +90,9 @@ def _places(marks: pl.DataFrame) -> list[pl.Series]:
 def coverage(table: FigureTable) -> Chart:
     """The open value of each group, and how much of it is needed."""
     needed = pl.coalesce(pl.col("open") + pl.col("gap"), pl.col("open") - pl.col("surplus"))
-    marks = table.marks(Groups.LABEL, "open deals", value=pl.col("open"), target=needed)
+    marks = table.marks(
+        Groups.LABEL, "open deals", is_money=True, value=pl.col("open"), target=needed
+    )
     return table.chart(
         ChartForm.BARS,
         "Is the open pipeline enough?",
@@ -128,7 +130,9 @@ def forecast(table: FigureTable) -> Chart:
 
 def trend(table: FigureTable) -> Chart:
     """The value that was won in each period."""
-    marks = table.marks(Groups.SERIES, x=table.texts(["label"]), value=pl.col("won_value"))
+    marks = table.marks(
+        Groups.SERIES, is_money=True, x=table.texts(["label"]), value=pl.col("won_value")
+    )
     return table.chart(
         ChartForm.LINES,
         "What was won in each period",

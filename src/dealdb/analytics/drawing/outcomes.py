@@ -42,7 +42,9 @@ def cohorts(table: FigureTable) -> Chart:
 
 def ramp(table: FigureTable) -> Chart:
     """What each new owner has won, by months since the beginning."""
-    marks = table.marks(Groups.SERIES, x=table.texts(["month"]), value=pl.col("cumulative"))
+    marks = table.marks(
+        Groups.SERIES, is_money=True, x=table.texts(["month"]), value=pl.col("cumulative")
+    )
     return table.chart(
         ChartForm.LINES,
         "How quickly new owners come to win",

@@ -35,7 +35,9 @@ def survival(table: FigureTable) -> Chart:
     order = marks["series"].unique(maintain_order=True) if own else None
     both = pl.concat([start.select(marks.columns), marks])
     if order is not None:
-        both = pl.concat([both.filter(pl.col("series").eq_missing(pl.lit(each))) for each in order])
+        # a curve begins in front of its own marks
+        parts = [both.filter(pl.col("series").eq_missing(pl.lit(each))) for each in order]
+        both = pl.concat([both.clear(), *parts])
     return table.chart(
         ChartForm.STEPS,
         "How long it takes",

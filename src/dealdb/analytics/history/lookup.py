@@ -33,6 +33,32 @@ def are_among(wanted: pl.Series, known: pl.Series) -> pl.Series:
     return (found.scatter(known, True) if known.len() else found).gather(wanted)  # noqa: FBT003
 
 
+def true_rows(condition: pl.Series) -> pl.Series:
+    """
+    Rows for which a condition is true.
+
+    Where that is so of many, ``arg_true`` takes three times as long.
+
+    Examples
+    --------
+    >>> true_rows(pl.Series([True, None, False, True])).to_list()
+    [0, 3]
+    """
+    return pl.int_range(condition.len(), dtype=pl.UInt32, eager=True).filter(condition)
+
+
+def n_lives(lives: pl.Series) -> int:
+    """
+    How many different lives there are.
+
+    Examples
+    --------
+    >>> n_lives(pl.Series([4, 0, 4]))
+    2
+    """
+    return int(are_among(pl.int_range(_size(lives, lives), eager=True), lives).sum())
+
+
 def gathered(values: pl.Series, rows: pl.Series) -> pl.Series:
     """
     Values of rows, null for no row.

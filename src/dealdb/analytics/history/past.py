@@ -17,12 +17,11 @@ from dealdb.analytics.doubts import alike_groups
 from dealdb.analytics.history.linked import links_of
 from dealdb.analytics.history.lookup import are_among, beside
 from dealdb.analytics.history.money import COLUMNS, MARK, priced, said_of, with_unpriced
-from dealdb.analytics.history.state import last_values, values_until
+from dealdb.analytics.history.state import known_lives, last_values, values_until, with_last
 from dealdb.analytics.options import By, Day, Window, choice, day_of, group_columns
 from dealdb.analytics.result import MetricResult
-from dealdb.analytics.scope import label_of_none
+from dealdb.analytics.scope import named_groups
 from dealdb.errors import QueryError
-from dealdb.model.columns import is_text
 from dealdb.model.moments import epoch_ms, from_epoch_ms
 from dealdb.model.pipeline import Pipeline
 from dealdb.store.facts.facts import Facts, field_schema
@@ -175,9 +174,19 @@ class Past:
             last_values(self.facts, self.moment if moment is None else moment, names)
         )
 
-    def state(self, names: Iterable[str], moment: int | None = None) -> pl.DataFrame:
-        """The same of the deals that exist at the moment."""
-        return self.values(names, moment).filter("is_alive").drop("is_alive")
+    def state(
+        self, names: Iterable[str], moment: int | None = None, *, when: pl.Expr | None = None
+    ) -> pl.DataFrame:
+        """
+        The same of the deals that exist at the moment: ``life``, ``id``, and a column for each name.
+
+        Where ``when`` says which of them to keep, by their fields, the others' values are not looked up.
+        """
+        at = self.moment if moment is None else moment
+        deals = self.chosen(known_lives(self.facts, at, gone=False))
+        if when is not None:
+            deals = with_last(deals, self.facts, at, when.meta.root_names()).filter(when)
+        return with_last(deals, self.facts, at, ["id", *names])
 
     # groups --------------------------------------------------------------------------------------
 
@@ -271,11 +280,10 @@ class Past:
         if self.convert is not None:
             return self.convert.to, keys
         has_money = pl.col("value").is_not_null() & (pl.col("value") != 0)
-        found = lines.filter(has_money)["currency"].unique()
-        if found.drop_nulls().is_empty():
-            return None, keys
-        if found.len() == 1:
-            return str(found[0]), keys
+        found = lines.select(pl.col("currency").filter(has_money)).to_series()
+        if not found.ne_missing(found[:1]).any():
+            # the one, or none at all
+            return (found[0] if found.len() else None), keys
         return MIXED, keys if "currency" in keys else [*keys, "currency"]
 
     # results -------------------------------------------------------------------------------------
@@ -340,11 +348,11 @@ class Past:
         if self.deals:
             chosen = self._own_lines(lines, keys, rows if line_rows is None else line_rows)
         elif money is None or MARK not in lines.columns:
-            chosen = table.select(*_named(table, keys), *rows, *figures)
+            chosen = table.select(*named_groups(table, keys), *rows, *figures)
         else:
             full = with_unpriced(table, lines, money, keys=keys, rows=rows)
             also = [name for name in ("currency", *COLUMNS) if name not in keys]
-            chosen = full.select(*_named(full, keys), *rows, *figures, *also)
+            chosen = full.select(*named_groups(full, keys), *rows, *figures, *also)
         links = None
         if not self.deals and (counted or "n" in figures):
             count, of = counted or ("n", lines)
@@ -365,22 +373,12 @@ class Past:
     ) -> pl.DataFrame:
         ids = self.facts.lives.select("life", "id")
         own = lines if "id" in lines.columns else lines.join(ids, on="life", maintain_order="left")
-        named = [*_named(own, keys), *rows, *(name for name in LINE if name not in keys)]
+        named = [*named_groups(own, keys), *rows, *(name for name in LINE if name not in keys)]
         if self.convert is not None and MARK in own.columns:
             named.append(pl.col(MARK).cast(pl.UInt32).alias("unpriced"))
             if "currency" not in keys:
                 named.append(pl.lit(self.convert.to).alias("currency"))
         return own.with_columns(as_moments(pl.col("at"))).select(named)
-
-
-def _named(table: pl.DataFrame, keys: Sequence[str]) -> list[pl.Expr]:
-    """Columns of groups, whose nulls are called "(none)" where they are texts."""
-    return [
-        pl.col(key).fill_null(label_of_none(table[key]))
-        if is_text(table.schema[key])
-        else pl.col(key)
-        for key in keys
-    ]
 
 
 def spine(

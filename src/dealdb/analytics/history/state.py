@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from dealdb.analytics.history.lookup import gathered
+from dealdb.analytics.history.lookup import gathered, true_rows
 from dealdb.store.facts.facts import Facts
 
 # what 64 bits hold
@@ -20,9 +20,13 @@ def latest(facts: pl.DataFrame, moment: int) -> pl.DataFrame:
 
 def latest_rows(facts: pl.DataFrame, moment: int, n: int) -> pl.Series:
     """The row of the last fact before a moment, of each of the lives 0 to ``n`` - 1; null for none."""
-    rows = facts.select(pl.arg_where(_is_latest(moment))).to_series()
+    is_latest = facts.select(_is_latest(moment)).to_series()
+    rows, lives = true_rows(is_latest), facts["life"].filter(is_latest)
+    # lives come in their order, so that those without a gap stand where they belong
+    if lives.len() and lives[-1] == lives.len() - 1:
+        return rows.extend_constant(None, n - lives.len())
     found = pl.repeat(None, n, dtype=pl.UInt32, eager=True)
-    return found.scatter(facts["life"].gather(rows), rows) if rows.len() else found
+    return found.scatter(lives, rows) if rows.len() else found
 
 
 def _is_latest(moment: int) -> pl.Expr:
@@ -32,15 +36,32 @@ def _is_latest(moment: int) -> pl.Expr:
     return inside & (is_other | ~inside.shift(-1))
 
 
-def known_lives(facts: Facts, moment: int) -> pl.DataFrame:
+def known_lives(facts: Facts, moment: int, *, gone: bool = True) -> pl.DataFrame:
     """
-    Lives that had begun before a moment: ``life``, ``id``, ``is_alive``.
+    Lives that had begun before a moment: ``life``, and with those that are ``gone`` by then ``is_alive``.
 
     A life that ends at the moment itself is one that still is.
     """
-    begun = facts.lives.filter(pl.col("begin") < moment)
     alive = (pl.col("end") >= moment).fill_null(value=True)
-    return begun.select("life", "id", is_alive=alive)
+    begun = pl.col("begin") < moment
+    if gone:
+        return facts.lives.lazy().filter(begun).select("life", is_alive=alive).collect()
+    return facts.lives.lazy().filter(begun & alive).select("life").collect()
+
+
+def with_last(lives: pl.DataFrame, facts: Facts, moment: int, names: Iterable[str]) -> pl.DataFrame:
+    """Some lives, by ``life``, with the last values before a moment: a column for each name that they lack."""
+    columns = []
+    for name in dict.fromkeys(names):
+        if name in lives.columns:
+            continue
+        if name == "id":
+            columns.append(facts.lives["id"].gather(lives["life"]))
+            continue
+        own = facts.of(name)
+        rows = latest_rows(own, moment, facts.lives.height).gather(lives["life"])
+        columns.append(gathered(own["value"], rows).alias(name))
+    return lives.with_columns(columns)
 
 
 def last_values(facts: Facts, moment: int, names: Iterable[str]) -> pl.DataFrame:
@@ -49,14 +70,7 @@ def last_values(facts: Facts, moment: int, names: Iterable[str]) -> pl.DataFrame
 
     Columns ``life``, ``id``, ``is_alive``, and one for each name.
     """
-    found = known_lives(facts, moment)
-    columns = []
-    for name in dict.fromkeys(names):
-        if name != "id":
-            own = facts.of(name)
-            rows = latest_rows(own, moment, facts.lives.height).gather(found["life"])
-            columns.append(gathered(own["value"], rows).alias(name))
-    return found.with_columns(columns)
+    return with_last(known_lives(facts, moment), facts, moment, ["id", *names])
 
 
 def values_until(facts: pl.DataFrame, events: pl.DataFrame) -> pl.Series:

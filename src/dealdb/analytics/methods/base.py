@@ -46,17 +46,12 @@ class FactSource(Protocol):
         ...
 
 
-class PastOptions(TypedDict, total=False):
+class PastView(TypedDict, total=False):
     """
-    The options that all metrics on history share.
+    How a metric looks at the past.
 
     Attributes
     ----------
-    where
-        SQL text or a boolean Polars expression, of the deal at ``as_of``; of a deleted one, as it was last.
-    as_of
-        Facts before the end of this date, or before this datetime, count; by default now, and for deals of the past
-        (``db.as_of``) their moment.
     pipeline
         ``"now"``: stages mean what they mean now. ``"then"``: what they meant at ``as_of``.
     by_at
@@ -66,6 +61,25 @@ class PastOptions(TypedDict, total=False):
     assume
         What was so of a deal before it was first saved: ``"birth"`` (its first values, from ``created`` on),
         ``"backfill"`` (also without ``created``) or ``"none"``.
+    """
+
+    pipeline: str
+    by_at: str
+    time: str
+    assume: str
+
+
+class PastOptions(PastView, total=False):
+    """
+    The options that all metrics on history share, besides those of ``PastView``.
+
+    Attributes
+    ----------
+    where
+        SQL text or a boolean Polars expression, of the deal at ``as_of``; of a deleted one, as it was last.
+    as_of
+        Facts before the end of this date, or before this datetime, count; by default now, and for deals of the past
+        (``db.as_of``) their moment.
     deals
         True for a line for each deal, with what it adds to the figures, instead of these.
     to
@@ -81,10 +95,6 @@ class PastOptions(TypedDict, total=False):
 
     where: Where
     as_of: Moment
-    pipeline: str
-    by_at: str
-    time: str
-    assume: str
     deals: bool
     to: str | None
     rate_day: Day

@@ -12,7 +12,7 @@ import polars as pl
 
 from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.estimates.scores import mape, wape
-from dealdb.analytics.exact import column_scale
+from dealdb.analytics.exact import column_scale, from_units
 from dealdb.analytics.flags import UNPRICED
 from dealdb.analytics.history.money import said_of
 from dealdb.analytics.history.opens import category, own_category
@@ -123,16 +123,13 @@ def forecast_error(
     table = table.join(
         without, on=[*keys, *_ROWS], how="left", nulls_equal=True, maintain_order="left"
     ).with_columns(pl.col("unpriced").fill_null(0))
-    shown = lines.filter(pl.col("_is_actual")).with_columns(
-        to=pl.lit(None, pl.String),
-        **{"from": pl.lit(None, pl.String), "at": pl.col("_at")},
-    )
     return past.result(
         "forecast_error",
         table,
-        shown,
+        _shown(lines, scale, digits),
         keys=keys,
         rows=_ROWS,
+        line_rows=(*_ROWS, "figure"),
         figures=_FIGURES,
         n=lines["life"].n_unique(),
         window=past.bounds(since, until)[2],
@@ -233,6 +230,18 @@ def _weighed(past: Past, deals: pl.DataFrame, at: int) -> pl.DataFrame:
         _is_open=is_open,
         _units=chance_units(chance_digits(past, deals["probability"])),
         _commit=is_open & (category(deals, pipeline_at(past, at)) == "commit"),
+    )
+
+
+def _shown(lines: pl.DataFrame, scale: int, digits: int) -> pl.DataFrame:
+    """Lines with what each adds to what was won, or to the forecast: an open deal its amount times its chance."""
+    is_open = pl.col("_is_open") & ~pl.col("_is_actual")
+    chance = pl.when(is_open).then(pl.col("_units").fill_null(0)).otherwise(10**digits)
+    return lines.with_columns(
+        value=from_units(pl.col("value").to_physical() * chance, scale=scale + digits),
+        figure=pl.when("_is_actual").then(pl.lit("actual")).otherwise(pl.lit("base")),
+        to=pl.lit(None, pl.String),
+        **{"from": pl.col("stage"), "at": pl.col("_at")},
     )
 
 

@@ -77,6 +77,9 @@ def seasonality(
     currency = None
     if measure == "won_value":
         currency, keys = past.currency(lines, keys)
+    else:
+        # what is counted, each deal adds one to
+        lines = lines.with_columns(value=pl.lit(1, pl.UInt32))
     groups = _groups(lines, keys)
     rows: list[dict[str, Any]] = []
     least = None

@@ -6,13 +6,12 @@ from typing import Any
 
 import polars as pl
 
-from dealdb.analytics.basis import Basis
 from dealdb.analytics.estimates.chain import Chain, Rates
 from dealdb.analytics.estimates.draws import Draws
 from dealdb.analytics.estimates.outcomes import NEVER, closings
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import choice, whole_number
-from dealdb.analytics.prediction.ends import ends, open_stages, visits
+from dealdb.analytics.prediction.ends import WON, ends, open_stages, visits
 from dealdb.analytics.prediction.learned import chain_of, standing
 from dealdb.analytics.result import MetricResult
 from dealdb.errors import QueryError
@@ -54,7 +53,8 @@ def time_to_close(
     MetricResult
         For each open deal ``id``, ``stage`` and ``age_days`` (by stage: ``stage``); ``n``, how many earlier deals that
         stood in the stage closed so; ``chance``, the share of the runs that do; and the days within which 10, 50 and
-        90 % of these do: ``p10``, ``p50``, ``p90``. They are null where ``n`` is below 20.
+        90 % of these do: ``p10``, ``p50``, ``p90``. They are null where ``n`` is below 20. The lines of ``deals=True``
+        are the earlier deals that ``n`` counts, by ``stage``.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def time_to_close(
         raise QueryError(msg)
     spans = visits(past)
     chain = chain_of(past, spans)
-    told = _told(past, spans, event)
+    closed = _closed(past, spans, event)
     if by_stage:
         stages = open_stages(past.pipeline)
         asked = pl.DataFrame({"stage": stages}, schema={"stage": pl.String}).with_row_index(
@@ -83,6 +83,7 @@ def time_to_close(
         asked = asked.with_columns(age_days=0.0)
     else:
         asked = _asked(past, spans, deal)
+    told = closed.group_by("stage").agg(n=pl.len())
     rows = asked.join(told, on="stage", how="left", maintain_order="left").with_columns(
         pl.col("n").fill_null(0)
     )
@@ -100,24 +101,32 @@ def time_to_close(
     figures = [found[each] for each in asked_for]
     table = rows.drop("n").hstack(pl.DataFrame(figures, schema=_FIGURES, orient="row"))
     few = table.filter(pl.col("n") < _LEAST).height
-    basis = Basis(
+    past.notes.append(f"event {event}")
+    return past.result(
+        "time_to_close",
+        table,
+        # of the stages that were asked for
+        closed.join(asked.select("stage").unique(), on="stage", how="semi"),
+        keys=[],
+        rows=["stage"] if by_stage else _ROW,
+        line_rows=["stage"],
+        figures=list(_FIGURES),
         n=asked.height,
-        as_of=past.day,
-        notes=(*past.notes, f"event {event}"),
-        warnings=(f"rows that fewer than {_LEAST} closed deals tell of, left empty: {few:,}",)
-        if few
-        else (),
+        counts={f"rows that fewer than {_LEAST} closed deals tell of, left empty": few},
     )
-    shown = ["stage"] if by_stage else list(_ROW)
-    return MetricResult(name="time_to_close", frame=table.select(*shown, *_FIGURES), basis=basis)
 
 
-def _told(past: Past, spans: pl.DataFrame, event: str) -> pl.DataFrame:
-    """How many deals that ever stood in a stage have closed in the way that counts."""
-    counts = pl.col("cause") == 1 if event == "won" else pl.col("cause") > 0
-    closed = ends(past).filter(counts).select("life")
-    stood = spans.select("life", "stage").unique().join(closed, on="life")
-    return stood.group_by("stage").agg(n=pl.len())
+def _closed(past: Past, spans: pl.DataFrame, event: str) -> pl.DataFrame:
+    """A line for each stage that a deal ever stood in, of those that have closed in the way that counts."""
+    is_won = pl.col("cause") == WON
+    closed = ends(past).filter(is_won if event == "won" else pl.col("cause") > 0)
+    stood = spans.select("life", "stage").unique(maintain_order=True)
+    return stood.join(closed, on="life", maintain_order="left").with_columns(
+        pl.col("stage").alias("from"),
+        to=pl.when(is_won).then(pl.lit("won")).otherwise(pl.lit("lost")),
+        at=pl.col("end"),
+        value=pl.lit(1, pl.UInt32),
+    )
 
 
 def _asked(past: Past, spans: pl.DataFrame, deal: str | None) -> pl.DataFrame:

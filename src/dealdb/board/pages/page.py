@@ -24,11 +24,14 @@ class Shown:
         The same for programs, as ``.json`` gives it.
     table
         The rows of it, as ``.csv`` gives them.
+    rows
+        Gives all rows for ``.csv``, where the page and ``table`` have only some.
     """
 
     for_template: Mapping[str, Any]
     data: Mapping[str, Any] = field(default_factory=dict)
     table: pl.DataFrame = field(default_factory=pl.DataFrame)
+    rows: Callable[[], pl.DataFrame] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import altair as alt
@@ -12,7 +12,16 @@ from dealdb.charts.vega.forms.bars import bars
 from dealdb.charts.vega.forms.heat import heat
 from dealdb.charts.vega.forms.plane import dots, fan, lines, scatter, steps
 from dealdb.charts.vega.forms.steps import funnel, waterfall
-from dealdb.charts.vega.rows import DrawnPanel, Shape, lines_of, reach_of, row_of, shape_of
+from dealdb.charts.vega.rows import (
+    DrawnPanel,
+    Rows,
+    Shape,
+    lines_of,
+    reach_of,
+    row_of,
+    shape_of,
+    short_names,
+)
 from dealdb.charts.vega.style import CONFIG, PANEL_WIDTH, SOFT, WIDTH
 from dealdb.charts.wording import label_text
 from dealdb.formats.locale import PLAIN, Locale
@@ -47,7 +56,8 @@ def specification(chart: Chart, locale: Locale = PLAIN) -> dict[str, Any]:
     if chart.marks.is_empty():
         pictures: list[Any] = [_nothing()]
     else:
-        pictures = [_picture(chart, panel, locale) for panel in chart.panels]
+        names = short_names(chart, locale)
+        pictures = [_picture(chart, panel, locale, names) for panel in chart.panels]
     columns = 1 if len(pictures) == 1 else 2
     whole = alt.concat(*pictures, columns=columns).resolve_scale(
         x="independent", y="independent", color="shared", size="independent"
@@ -61,28 +71,36 @@ def specification(chart: Chart, locale: Locale = PLAIN) -> dict[str, Any]:
     return found
 
 
-def _picture(chart: Chart, panel: str | None, locale: Locale) -> Shape:
+def _picture(chart: Chart, panel: str | None, locale: Locale, names: Mapping[str, str]) -> Shape:
     is_only = len(chart.panels) == 1
     marks = chart.of_panel(panel).to_dicts()
-    rows = [row_of(chart, mark, locale) for mark in marks]
+    rows = [row_of(chart, mark, locale, names) for mark in marks]
     width = WIDTH if is_only else PANEL_WIDTH
-    drawn = DrawnPanel(chart, marks, rows, locale, width, _reach(chart, rows, locale))
+    reach = _reach(chart, rows, locale, names)
+    drawn = DrawnPanel(chart, marks, rows, locale, width, names, reach)
     picture = _FORMS[chart.form](drawn)
     if is_only and panel is None:
         return picture
-    name = label_text(panel, locale)
+    name = label_text(panel, locale)[:200]
     title = alt.TitleParams(
         text=name, fontSize=13, anchor="start", frame="group", offset=8, limit=width
     )
     return picture.properties(title=title)
 
 
-def _reach(chart: Chart, rows: list[dict[str, Any]], locale: Locale) -> tuple[float, float]:
+def _reach(
+    chart: Chart, rows: Rows, locale: Locale, names: Mapping[str, str]
+) -> tuple[float, float]:
     """Of one panel where each has money of its own, of all where they can be compared."""
     if chart.y.unit == "money" and chart.y.currency is None:
         seen = rows
     else:
-        seen = [row_of(chart, mark, locale) for mark in chart.marks.iter_rows(named=True)]
+        marks = chart.marks.iter_rows(named=True)
+        seen = (
+            rows
+            if len(chart.panels) == 1
+            else [row_of(chart, mark, locale, names) for mark in marks]
+        )
     if "part" in chart.marks.columns:
         return _stacked_reach(seen)
     if chart.form is ChartForm.WATERFALL:
@@ -90,7 +108,7 @@ def _reach(chart: Chart, rows: list[dict[str, Any]], locale: Locale) -> tuple[fl
     return reach_of(seen, _REACH, zero=chart.form is not ChartForm.SCATTER)
 
 
-def _stacked_reach(rows: list[dict[str, Any]]) -> tuple[float, float]:
+def _stacked_reach(rows: Rows) -> tuple[float, float]:
     sums: dict[tuple[object, object, bool], float] = {}
     for row in rows:
         value = row["value"] or 0.0

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any, TypeAlias
 
 import altair as alt
+import polars as pl
 
 from dealdb.charts.chart import Axis, Chart, Unit
+from dealdb.charts.marks import told_apart
 from dealdb.charts.vega.style import LETTER, SOFT
 from dealdb.charts.wording import label_text, mark_text, place_of, short_text
 from dealdb.formats.locale import Locale
@@ -23,6 +25,8 @@ Shape: TypeAlias = Any
 _PLACES = ("value", "low", "high", "middle", "start", "end", "target", "share", "next", "n")
 _NAMES = ("label", "series", "part", "column")
 _MOST_TICKS = 6
+# of a name beside a mark, and of a text above or below the picture
+_MOST_LETTERS, _MOST_SAID = 60, 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class DrawnPanel:
         Of the reader.
     width
         Of the plot, in pixels.
+    short_names
+        What names are shortened to.
     reach
         The least and the largest place along ``y`` that has to be shown.
     """
@@ -51,6 +57,7 @@ class DrawnPanel:
     rows: Rows
     locale: Locale
     width: int
+    short_names: Mapping[str, str]
     reach: tuple[float, float]
 
     def has(self, *columns: str) -> bool:
@@ -73,7 +80,7 @@ class DrawnPanel:
     def names(self, column: str) -> list[str]:
         """The values of a column of names, in the order of the rows of all panels."""
         values = self.chart.marks[column].unique(maintain_order=True).to_list()
-        return [label_text(value, self.locale) for value in values]
+        return [self.short_names[label_text(value, self.locale)] for value in values]
 
     def _tick(self, tick: float, axis: Axis) -> str:
         if axis.unit is Unit.SHARE and round(tick * 100, 9).is_integer():
@@ -98,20 +105,45 @@ def shape_of(rows: Rows) -> Shape:
     return alt.Chart(alt.InlineData(rows))
 
 
-def row_of(chart: Chart, mark: dict[str, Any], locale: Locale) -> dict[str, Any]:
-    """A mark as a row."""
+def short_names(chart: Chart, locale: Locale) -> dict[str, str]:
+    """
+    What names are shortened to, as Vega takes seconds to measure a long one; no two become the same.
+
+    Examples
+    --------
+    >>> marks = pl.DataFrame({"label": ["x" * 500, "x" * 400], "value": [1, 2]})
+    >>> axis = Axis(title="", unit=Unit.LABEL)
+    >>> chart = Chart(form="bars", title="", subtitle="", marks=marks, x=axis, y=axis)
+    >>> [name[-6:] for name in short_names(chart, Locale("")).values()]
+    ['xxxxx…', 'x… (2)']
+    """
+    columns = [name for name in (*_NAMES, "x") if name in chart.marks.columns]
+    texts = [
+        label_text(each, locale)
+        for name in columns
+        for each in chart.marks[name].unique(maintain_order=True)
+    ]
+    names = list(dict.fromkeys(texts))
+    cut = [name if len(name) <= _MOST_LETTERS else f"{name[:_MOST_LETTERS]}…" for name in names]
+    return dict(zip(names, told_apart(pl.Series(cut, dtype=pl.String)).to_list(), strict=True))
+
+
+def row_of(
+    chart: Chart, mark: dict[str, Any], locale: Locale, names: Mapping[str, str]
+) -> dict[str, Any]:
+    """A mark as a row, whose names are shortened."""
     row: dict[str, Any] = {"told": mark_text(chart, mark, locale)}
     for name, value in mark.items():
         if name in _PLACES:
             row[name] = place_of(value)
         elif name in _NAMES:
-            row[name] = label_text(value, locale)
+            row[name] = names[label_text(value, locale)]
         elif name == "is_total":
             row[name] = bool(value)
     if "x" in mark:
         is_label = chart.x.unit is Unit.LABEL
         row["x"] = (
-            label_text(mark["x"], locale)
+            names[label_text(mark["x"], locale)]
             if is_label
             else mark["x"].isoformat()
             if chart.x.unit is Unit.DATE
@@ -168,7 +200,10 @@ def title_of(axis: Axis) -> str | None:
 
 def lines_of(text: str, width: int) -> list[str]:
     """A text in lines of at most so many pixels."""
-    return wrap(label_text(text), max(20, int(width / LETTER))) or [""]
+    said = label_text(text)
+    if len(said) > _MOST_SAID:
+        said = f"{said[:_MOST_SAID]}…"
+    return wrap(said, max(20, int(width / LETTER))) or [""]
 
 
 def _plain(tick: float) -> float | int:

@@ -20,6 +20,7 @@ from dealdb.cli.arguments import (
     parameters,
     side_tables,
 )
+from dealdb.cli.output.pictures import AsChart, ChartOptions, Plot
 from dealdb.cli.output.printing import print_facts, print_frame, table_file
 from dealdb.cli.output.streams import Output, note, say
 from dealdb.cli.session import At, AtTime, Parquet, Session, Xlsx
@@ -60,6 +61,8 @@ def find(
     time: AtTime = None,
     parquet: Parquet = None,
     xlsx: Xlsx = None,
+    plot: Plot = None,
+    chart: AsChart = False,  # noqa: FBT002 a flag
 ) -> None:
     """
     Print the deals that a filter selects.
@@ -69,7 +72,18 @@ def find(
     A table on a terminal ends after 50 deals unless --limit is given, and leaves out columns without any value unless
     --columns names them; in a pipe, a file, JSON and CSV, all are printed.
     A parameter's value is a number, a date or true where it looks like one; 'quotes' make it a text.
+    --plot and --chart show how large the closed ones of them are, and how long they took.
     """
+    drawn = ChartOptions(file=plot, is_text=chart)
+    drawn.check(
+        session.output,
+        parquet=parquet,
+        xlsx=xlsx,
+        page=page,
+        cursor=cursor,
+        explain=explain,
+        columns=columns,
+    )
     paged = page is not None or cursor is not None
     file = table_file(parquet, xlsx)
     options: dict[str, Any] = {"sort": names(sort), "columns": names(columns)}
@@ -81,6 +95,9 @@ def find(
         )
         raise ConfigError(msg)
     with session.reading(at, time) as db:
+        if drawn:
+            _draw(db, where, {**options, "limit": limit, "offset": offset}, drawn)
+            return
         if explain:
             done = db.query.explain(where, limit=limit, offset=offset, **options)
             _print_explanation(done, session.output)
@@ -167,6 +184,17 @@ def tell_if_empty(db: DealDatabase | DealView) -> None:
     """Say what comes first, where nothing was found because there are no deals at all."""
     if not db.query.count():
         note("no deals yet: dealdb load FILE.csv or dealdb demo --keep")
+
+
+def _draw(
+    db: DealDatabase | DealView, where: str | None, options: dict[str, Any], drawn: ChartOptions
+) -> None:
+    """Draw the deals that a filter selects."""
+    # not at the top: it imports Polars
+    from dealdb.charts.frames import DRAWN, deals_chart
+
+    known = [name for name in DRAWN if name == "id" or name in db.schema]
+    drawn.put(deals_chart(db.query.find(where, **{**options, "columns": known})))
 
 
 def _print_screenful(

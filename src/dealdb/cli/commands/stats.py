@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +17,7 @@ from dealdb.cli.commands.find import tell_if_empty
 from dealdb.cli.completion import complete_columns
 from dealdb.cli.output.figures import print_figures
 from dealdb.cli.output.pager import show
+from dealdb.cli.output.pictures import AsChart, ChartOptions, Plot
 from dealdb.cli.output.printing import (
     TableFile,
     print_above,
@@ -39,6 +40,9 @@ METRICS = (
     "summary", "pipeline", "win-rate", "deal-size", "sales-cycle", "velocity", "leaderboard",
     "concentration", "trend",
 )  # fmt: skip
+
+# charts whose rows don't stand on each other
+_ANY_ROWS = ("bars", "heat", "dots")
 
 Where = Annotated[
     str | None, typer.Option(metavar="FILTER", help="Only deals that this filter keeps.")
@@ -121,6 +125,8 @@ def stats(
         str | None,
         typer.Option("--export", metavar="FILE", help="Write the rows as export does."),
     ] = None,
+    plot: Plot = None,
+    chart: AsChart = False,  # noqa: FBT002 a flag
 ) -> None:
     """
     Print a metric of the deals.
@@ -134,7 +140,10 @@ def stats(
             msg = "--top and --limit are one for a leaderboard: give one of them"
             raise ConfigError(msg)
         limit, top = top, None
-    rows = RowOptions(sort=names(sort), limit=limit, parquet=parquet, xlsx=xlsx, file=file)
+    drawn = ChartOptions(file=plot, is_text=chart)
+    rows = RowOptions(
+        sort=names(sort), limit=limit, parquet=parquet, xlsx=xlsx, file=file, chart=drawn
+    )
     rows.check(session)
     given = {"where": where, "since": since, "until": until, "as_of": as_of, "measure": measure}
     rate_day = "as_of" if rate_day == "as-of" else rate_day
@@ -160,6 +169,8 @@ class RowOptions:
         Rows, at most.
     parquet, xlsx, file
         Files to write instead; the name of ``file`` gives its format.
+    chart
+        Whether a chart takes their place.
     """
 
     sort: list[str] | None = None
@@ -167,6 +178,7 @@ class RowOptions:
     parquet: Path | None = None
     xlsx: Path | None = None
     file: str | None = None
+    chart: ChartOptions = field(default_factory=ChartOptions)
 
     def check(self, session: Session) -> None:
         """
@@ -177,6 +189,8 @@ class RowOptions:
         ConfigError
             If a file and another form of output are asked for.
         """
+        others = {"parquet": self.parquet, "xlsx": self.xlsx, "export": self.file}
+        self.chart.check(session.output, **others)
         is_other = self.parquet is not None or session.output is not Output.TABLE
         if self.file is not None and is_other:
             msg = "--export excludes --parquet and the forms of output: the file's name gives the format"
@@ -208,6 +222,9 @@ def show_metric(
         Of cohorts: the measure of which people get a column for each period.
     """
     shown = _first_rows(result, rows.sort, rows.limit)
+    if rows.chart:
+        _draw(shown, rows, answer)
+        return
     if rows.file is not None:
         _export(session, shown, rows.file)
         return
@@ -216,6 +233,18 @@ def show_metric(
     print_metric(shown, session.output, file, answer=answer, grid=grid)
     if (left := len(result) - len(shown)) and session.output is Output.TABLE:
         note(f"{left:,} more; a larger --limit shows more")
+
+
+def _draw(result: MetricResult, rows: RowOptions, answer: str | None) -> None:
+    """Draw the rows in place of printing them; where each stands on the one before, all of them."""
+    chart = result.chart()
+    if (rows.sort or rows.limit) and chart.form not in _ANY_ROWS:
+        msg = (
+            f"the chart of {result.name} has all rows in their order: leave out --sort and --limit"
+        )
+        raise ConfigError(msg)
+    notes = [in_labels(result.name, each) for each in chart.notes]
+    rows.chart.put(replace(chart, notes=notes), wrapped(answer))
 
 
 def print_metric(
@@ -343,6 +372,11 @@ def figures_of(analytics: Analytics, metric: str, options: dict[str, Any]) -> Me
     """
     if metric not in METRICS:
         msg = f"there is no metric {metric!r}; the metrics are {', '.join(METRICS)}"
+        raise ConfigError(msg)
+    if metric in ("leaderboard", "trend") and options.get("as_of") is not None:
+        msg = (
+            f"the metric {metric} takes no --as-of; dealdb {metric} does, which goes by the history"
+        )
         raise ConfigError(msg)
     method = getattr(analytics, metric.replace("-", "_"))
     given = {name: value for name, value in options.items() if value is not None}

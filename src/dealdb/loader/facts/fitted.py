@@ -16,8 +16,8 @@ from dealdb.loader.history.read import read_facts
 from dealdb.model.pipeline import Kind, Pipeline
 from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.model.values import encode, widened
+from dealdb.store.facts.assumed import midnights
 
-_DAY_MS = 86_400_000
 # values since the creation of a deal that nobody knows the day of
 _NO_CREATION = "no-creation-date"
 _MISFIT = "does-not-fit"
@@ -99,7 +99,9 @@ def read_fitted(
         schema=schema,
         rejects=rejects,
     )
-    openings, n_undated = _dated(read.openings, created) if read.openings.height else (None, 0)
+    openings, n_undated = (
+        _dated(read.openings, created, pipeline.zone) if read.openings.height else (None, 0)
+    )
     found = read.frame if openings is None else pl.concat([openings, read.frame])
     if label is not None:
         is_unsaid = pl.col("source") == NO_SOURCE
@@ -130,9 +132,11 @@ def read_fitted(
     )
 
 
-def _dated(openings: pl.DataFrame, created: Callable[[], pl.DataFrame]) -> tuple[pl.DataFrame, int]:
+def _dated(
+    openings: pl.DataFrame, created: Callable[[], pl.DataFrame], zone: str
+) -> tuple[pl.DataFrame, int]:
     """First values with the creation of their deals as their moment, and how many have none."""
-    begins = created().select("id", _at=pl.col("created").cast(pl.Int32).cast(pl.Int64) * _DAY_MS)
+    begins = created().select("id", _at=midnights("created", zone))
     dated = openings.join(begins, on="id", how="left", maintain_order="left").filter(
         pl.col("_at") < pl.col("before")
     )

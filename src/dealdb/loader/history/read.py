@@ -50,7 +50,8 @@ def read_facts(
     stages
         Table of stages, from anything that can be loaded: what their ids are called, and which are won or lost.
     zone
-        Time zone of moments that name none, and of days.
+        Time zone of moments that name none. A day without a time begins at midnight of the pipeline's zone, where there
+        is a pipeline.
     fields
         Names of the fields to keep, by their names here or in the source; None for all. A mapping to ``"id"`` or
         ``"name"`` says which of the two rows stays that Salesforce writes for an owner or an account (default
@@ -100,6 +101,7 @@ def read_facts(
             changes,
             known,
             zone=zone,
+            days=None if pipeline is None else pipeline.zone,
             fields=fields,
             now_ms=time.time_ns() // 1_000_000 if now_ms is None else now_ms,
             schema=schema,

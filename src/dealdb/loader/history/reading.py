@@ -47,6 +47,8 @@ class FactReading:
         What is known of stages.
     zone
         Time zone of the source.
+    days
+        Zone in which a day without a time begins; ``zone`` by default.
     fields
         Fields to keep, or None.
     now_ms
@@ -70,6 +72,7 @@ class FactReading:
         stages: KnownStages,
         *,
         zone: str,
+        days: str | None = None,
         fields: Collection[str] | Mapping[str, str] | None,
         now_ms: int,
         schema: Schema | None = None,
@@ -77,6 +80,7 @@ class FactReading:
         self._changes = changes
         self._stages = stages
         self._zone = zone
+        self._days = days
         self._kinds = dict(fields) if isinstance(fields, Mapping) else {}
         self._wanted = None if fields is None else self._named(fields)
         self._now_ms = now_ms
@@ -149,9 +153,9 @@ class FactReading:
             frame, pl.col("id").is_null() | (pl.col("id") == ""), "missing-id",
             "expected an id that is not empty", column="id",
         )  # fmt: skip
-        read = moments(frame["at"], self._zone).rename({"at": "ms"})
+        read = moments(frame["at"], self._zone, days=self._days).rename({"at": "ms"})
         frame = pl.concat([frame, read], how="horizontal")
-        begin = moments(frame["begin"], self._zone)["at"].alias("begin")
+        begin = moments(frame["begin"], self._zone, days=self._days)["at"].alias("begin")
         frame = frame.with_columns(begin)
         at, ms = pl.col("at"), pl.col("ms")
         missing = self._reject(frame, at.is_null(), "missing-moment", _MOMENT, column="at")

@@ -64,11 +64,10 @@ class RowMoments:
         nothing = pl.Series(header, [None] * chunk.frame.height, dtype=pl.String)
         cells = chunk.frame[header] if header in chunk.frame.columns else nothing
         try:
-            found, days = (moments(cells, zone) for zone in ("UTC", self._zone))
+            at = moments(cells, "UTC", days=self._zone)["at"]
         except LoadError as problem:
             msg = f"column {header!r}: {problem}"
             raise LoadError(msg) from None
-        at = days["at"].zip_with((found["precision"] == "day").fill_null(value=False), found["at"])
         ahead = at > time.time_ns() // 1_000_000 + _AHEAD_MS
         kinds = (
             (cells.is_null(), "missing-moment", _MOMENT),

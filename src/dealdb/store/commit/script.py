@@ -7,7 +7,9 @@ The commit script, and what it is sent: changes with their writer, counters and 
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from hashlib import sha1
 from importlib.resources import files
@@ -75,6 +77,21 @@ class CommitScript:
         # keys of every commit
         self._common = (keys.meta, keys.log, keys.writers)
         self._actor = actor
+        self._of_thread = threading.local()
+
+    @contextmanager
+    def acting_as(self, actor: str) -> Iterator[None]:
+        """Let the commits of this thread be in the name of another meanwhile."""
+        before = self._actor_now
+        self._of_thread.actor = actor
+        try:
+            yield
+        finally:
+            self._of_thread.actor = before
+
+    @property
+    def _actor_now(self) -> str:
+        return getattr(self._of_thread, "actor", self._actor)
 
     def run(self, sending: Sending, wait: Wait | None = None) -> tuple[list[Reply], bool]:
         """
@@ -130,7 +147,7 @@ class CommitScript:
         arguments += [prefix + deal_id for deal_id in change.ids]
         arguments += [sending.writer, str(counter), digest, sending.known]
         arguments += [change.kind, change.version, change.condition.text]
-        arguments += [self._actor, change.payload]
+        arguments += [self._actor_now, change.payload]
         mark = change.mark
         if mark:
             arguments += [mark.name, mark.note]

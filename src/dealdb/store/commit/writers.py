@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from dealdb.connection import Link
 from dealdb.errors import (
@@ -157,6 +157,10 @@ class Writers:
             yield
         finally:
             seat.durability = before
+
+    def acting_as(self, actor: str) -> AbstractContextManager[None]:
+        """Let the commits of this thread be in the name of another meanwhile."""
+        return self._script.acting_as(actor)
 
     @contextmanager
     def beforehand(self) -> Iterator[None]:

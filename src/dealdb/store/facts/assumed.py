@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
@@ -15,7 +16,7 @@ Assume: TypeAlias = Literal["birth", "none", "backfill"]
 # facts are not older than this; what is assumed to have been so for ever begins here
 FIRST_MS = (datetime(1990, 1, 1, tzinfo=EPOCH.tzinfo) - EPOCH) // timedelta(milliseconds=1)
 # of a deal that was won or lost by the time it was loaded: what holds from the day on which it was closed
-_OF_CLOSING = ("stage", "closed", "loss_reason")
+OF_CLOSING = ("stage", "closed", "loss_reason")
 
 
 def assumed_facts(
@@ -39,7 +40,10 @@ def assumed_facts(
     known = told.join(loads, on="id", how="inner").filter(
         (pl.col("told") < pl.col("at")) & (pl.col("told") >= pl.col("ended").fill_null(-1))
     )
-    begins = _begins(loads, loaded, known, pipeline, assume)
+    firsts = {
+        name: loaded.filter(pl.col("field") == name) for name in ("stage", "created", "closed")
+    }
+    begins = starts_of(loads, firsts, known, pipeline, assume)
     # one number for life and field, so that what was told is found without a join
     names = pl.concat([loaded["field"], known["field"]]).unique().drop_nulls()
     size = names.len() + 1
@@ -57,7 +61,7 @@ def assumed_facts(
     since = (
         pl.when(is_told)
         .then("at")
-        .when(is_closed & pl.col("field").is_in(_OF_CLOSING))
+        .when(is_closed & pl.col("field").is_in(OF_CLOSING))
         .then(own["closing"])
         .when(is_closed & (pl.col("field") == "expected_close"))
         .then("at")
@@ -68,16 +72,31 @@ def assumed_facts(
     return found.with_columns(assumed=is_earlier, at=pl.col("_since"))
 
 
-def _begins(
+def starts_of(
     loads: pl.DataFrame,
-    loaded: pl.DataFrame,
+    firsts: Mapping[str, pl.DataFrame],
     known: pl.DataFrame,
     pipeline: Pipeline,
     assume: Assume,
 ) -> pl.DataFrame:
-    """Of each life that began with a load: ``start``, and ``closing`` where it came won or lost."""
+    """
+    Of each life that began with a load: ``start``, and ``closing`` where it came won or lost.
+
+    Parameters
+    ----------
+    loads
+        ``life``, ``at`` (the moment of the load) and ``ended`` (when the life of the deal before it did), each once.
+    firsts
+        ``life`` and ``value`` of the first ``stage``, ``created`` and ``closed``.
+    known
+        ``life`` and moment (``told``) of facts with a moment of their own.
+    pipeline
+        What the stages mean, and the zone of the days.
+    assume
+        As of ``event_facts``; not ``"none"``.
+    """
     starts = known.group_by("life").agg(first=pl.col("told").min())
-    own = _own_values(loads, loaded, pipeline).join(
+    own = _own_values(loads, firsts, pipeline).join(
         starts, on="life", how="left", maintain_order="left"
     )
     zone = pipeline.zone
@@ -96,14 +115,14 @@ def _begins(
     )
 
 
-def _own_values(loads: pl.DataFrame, loaded: pl.DataFrame, pipeline: Pipeline) -> pl.DataFrame:
+def _own_values(
+    loads: pl.DataFrame, firsts: Mapping[str, pl.DataFrame], pipeline: Pipeline
+) -> pl.DataFrame:
     """Loads with ``created``, the moment ``birth``, and ``closing`` of what came won or lost."""
     ended = [*pipeline.names(Kind.WON), *pipeline.names(Kind.LOST)]
     own = loads
-    for name in ("stage", "created", "closed"):
-        values = loaded.filter(pl.col("field") == name).unique(
-            "life", keep="first", maintain_order=True
-        )
+    for name, cells in firsts.items():
+        values = cells.unique("life", keep="first", maintain_order=True)
         own = own.join(
             values.select("life", pl.col("value").alias(name)),
             on="life",
@@ -114,12 +133,21 @@ def _own_values(loads: pl.DataFrame, loaded: pl.DataFrame, pipeline: Pipeline) -
     own = own.with_columns(pl.col("created", "closed").str.to_date("%Y-%m-%d", strict=False))
     is_closed = pl.col("stage").is_in(ended)
     return own.with_columns(
-        birth=_midnight("created", zone), closing=pl.when(is_closed).then(_midnight("closed", zone))
+        birth=midnights("created", zone), closing=pl.when(is_closed).then(midnights("closed", zone))
     )
 
 
-def _midnight(name: str, zone: str) -> pl.Expr:
-    """Beginning of a day in a zone, milliseconds since 1970."""
+def midnights(name: str, zone: str) -> pl.Expr:
+    """
+    Beginning of the days of a column in a zone, milliseconds since 1970.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> days = pl.DataFrame({"created": [date(1970, 1, 2), None]})
+    >>> days.select(midnights("created", "America/New_York")).to_series().to_list()
+    [104400000, None]
+    """
     local = pl.col(name).cast(pl.Datetime("ms"))
     # a day that begins with the end of winter time begins an hour later
     zoned = local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")

@@ -114,6 +114,11 @@ class Facts:
         return self._deals[0]
 
     @property
+    def has_second_lives(self) -> bool:
+        """Whether a deal was deleted and saved again."""
+        return not self.deals.equals(self.lives["life"])
+
+    @property
     def first(self) -> int | None:
         """Moment of the first fact, or None where there is none."""
         found = self.lives["begin"].min()

@@ -93,7 +93,8 @@ class FactsLog:
 
         Cost
         ----
-        As of ``recorded``.
+        As of ``recorded``. Where something was imported or saved with a moment of its own, and for ``"backfill"``, the
+        first time reads all fields.
         """
         with self._lock:
             ledger = self._current()
@@ -103,7 +104,6 @@ class FactsLog:
                 # a few views, not one for each moment that was ever asked for
                 while len(self._events) >= _MOST_VIEWS:
                     self._events.pop(next(iter(self._events)))
-                ledger.need()
                 self._events[until, assume] = event_facts(ledger, until, assume)
             return self._events[until, assume]
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from typing import TYPE_CHECKING, TypeAlias
 
 from dealdb.errors import QueryError
@@ -60,9 +61,20 @@ def token_of(position: Position) -> str:
     return f"{position.seq}-{position.hash.decode() or _BEFORE_ALL}"
 
 
-def parse_since(since: Beginning) -> Since:
+def _utc(_: object) -> tzinfo:
+    return UTC
+
+
+def parse_since(since: Beginning, zone_for: Callable[[object], tzinfo] = _utc) -> Since:
     """
     Beginning of a feed, as callers say it.
+
+    Parameters
+    ----------
+    since
+        What they say.
+    zone_for
+        Gives the zone in which a date begins; asked only where it is one.
 
     Raises
     ------
@@ -85,13 +97,13 @@ def parse_since(since: Beginning) -> Since:
             return Since(time_ms=epoch_ms(since))
         case date():
             # all of that day is included
-            return Since(time_ms=epoch_ms(since) - 1)
+            return Since(time_ms=epoch_ms(since, zone_for(since)) - 1)
         case str():
-            return _parse_text(since.strip())
+            return _parse_text(since.strip(), zone_for)
     raise _unclear(str(since))
 
 
-def _parse_text(text: str) -> Since:
+def _parse_text(text: str, zone_for: Callable[[object], tzinfo]) -> Since:
     token = _TOKEN.fullmatch(text)
     if token:
         return Since(seq=int(token[1]), hash=token[2].encode())
@@ -99,10 +111,11 @@ def _parse_text(text: str) -> Since:
     if text.isascii() and text.isdecimal():
         return Since(seq=int(text))
     try:
-        return parse_since(read_moment(text, "since"))
+        moment = read_moment(text, "since")
     except QueryError:
         # there are more ways to say it
         raise _unclear(text) from None
+    return parse_since(moment, zone_for)
 
 
 def _unclear(text: str) -> QueryError:

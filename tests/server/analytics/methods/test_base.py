@@ -93,6 +93,8 @@ def test_options_that_mean_nothing_are_refused(db: DealDatabase) -> None:
         db.analytics.leaderboard(deals=True)
     with pytest.raises(QueryError, match="ask for events=True"):
         db.analytics.trend(as_of="2026-03-31")
+    with pytest.raises(QueryError, match="by_at is of the history: ask for events=True"):
+        db.analytics.trend(by_at="now")
 
 
 def test_rates_that_were_known(db: DealDatabase) -> None:

@@ -25,7 +25,7 @@ from cli_runs import Run, db_fixture, run_fixture  # noqa: F401 fixtures
 from commits import at_each_commit
 from dealdb import DealDatabase
 from dealdb.answers.labels import label_of
-from dealdb.cli.commands.trial import demo
+from dealdb.cli.commands.trial import bench, demo
 from dealdb.cli.main import main
 from dealdb.cli.registry import COMMANDS
 from dealdb.formats.cells import to_text
@@ -672,6 +672,10 @@ def test_the_example_of_each_command_runs(
     loaded.loader.load("deals.csv", save_mapping="crm", bar=False)
     Path("rates.csv").write_text("date,currency,rate\n2026-01-01,USD,0.9\n")
     Path("quotas.csv").write_text("period,key,amount,currency\n2026-Q4,Grace Kim,5000,EUR\n")
+    compare = bench.compare_saving
+    monkeypatch.setattr(
+        bench, "compare_saving", lambda opener, sample, **kw: compare(opener, sample[:50], **kw)
+    )
     examples = {name: shlex.split(entry.example)[1:] for name, entry in COMMANDS.items()}
     # demo and shell have tests of their own, and seasonality needs two years; delete takes away what the others use
     others = examples.keys() - {"demo", "shell", "seasonality", "delete"}
@@ -680,7 +684,14 @@ def test_the_example_of_each_command_runs(
         assert (ran.code, ran.out != "") == (0, True), (name, ran.err)
 
 
-def test_demo_runs_and_touches_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_demo_runs_and_touches_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # to save all of them in each way takes most of the time of a demo
+    compare = bench.compare_saving
+    monkeypatch.setattr(
+        demo, "compare_saving", lambda opener, sample, **kw: compare(opener, sample[:100], **kw)
+    )
     assert main(["demo"]) == 0
     output = capsys.readouterr().out
     for heading in (

@@ -58,14 +58,40 @@ def test_the_example_history(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("history")
+def test_who_won_what_and_when(run: Run, history: DealDatabase) -> None:
+    """Wins of those who had the deal then, and events that were undone later."""
+    assert column(run, "won_value", "leaderboard", *Q1, *MARCH) == ["1500.25", "0.00", "0.00"]
+    history.update_deal("A", owner="Bob")
+    assert column(run, "owner", "leaderboard", *Q1) == ["Ann", "Bob", "(none)"]
+    assert column(run, "owner", "leaderboard", *Q1, "--by-at", "now")[0] == "Bob"
+    told = " ".join(run("leaderboard", *Q1).out.split())
+    assert told.startswith(
+        "Ann won most from 2026-01-01 to 2026-03-31: 1,500.25 EUR. 2 of 5 closed deals were won "
+        "(40.0 %). A deal counts for the owner that it had when it was closed."
+    )
+    quarter = ("trend", "--period", "quarter", *Q1)
+    assert [column(run, name, *quarter) for name in ("created", "won", "lost")] == [[8], [3], [3]]
+    told = " ".join(run(*quarter).out.split())
+    assert told.startswith("8 deals were created, 3 won and 3 lost from 2026-01-01 to 2026-03-31;")
+    assert "Most was won in 2026-Q1 (1,900.25 EUR)." in told
+    assert len(run(*quarter, "--deals", "--json").json["rows"]) == 8 + 3 + 3
+    assert "No deal was created, won or lost" in run("trend", "--since", "2026-09-01", *MARCH).out
+    assert "No deal was won or lost" in run("leaderboard", "--since", "2026-09-01").out
+    refused = run("stats", "trend", "--as-of", "2026-03-31")
+    assert (refused.code, refused.out) == (2, "")
+    assert "dealdb trend does, which goes by the history" in refused.err
+
+
+@pytest.mark.usefixtures("history")
 def test_every_metric_has_lines_and_forms(run: Run) -> None:
     lines = run("funnel", *Q1, *MARCH, "--deals", "--by", "owner").out.splitlines()
     head = ["owner", "stage", "deal", "adds", "from", "to", "when"]
     assert lines[2].split() == head
     assert len(lines) == 3 + 7 + 5 + 5 + 2
     assert "120,000.0 %" not in run("ramp", "--months", "3", *MARCH).out
+    answered = {command[0] for command in ANSWERS}
     for name, entry in COMMANDS.items():
-        if entry.module.startswith("past."):
+        if entry.module.startswith("past.") and name not in answered:
             told = run(*entry.example.split()[1:])
             assert told.code == 0 or "Traceback" not in told.err, name
     totals = run("forecast", *Q1, "--as-of", "2026-02-28", "--csv").err
@@ -228,6 +254,10 @@ ANSWERS = {
 }
 
 
+# a table, a grid, a list and figures of one line: the forms know no other
+IN_EVERY_FORM = {"funnel", "cohorts", "changed", "simulate"}
+
+
 def test_the_first_lines_answer_the_question(run: Run, history: DealDatabase) -> None:
     for key, amount in (("Ann", "2000.00"), ("Bob", "1000.00")):
         quota = {"period_start": "2026-01-01", "period": "quarter", "key": key, "amount": amount}
@@ -241,6 +271,8 @@ def test_the_first_lines_answer_the_question(run: Run, history: DealDatabase) ->
         # neither keys nor codes reach people
         assert "_" not in rest + told.err, command
         assert not {"true", "false"} & {*rest.split()}
+        if command[0] not in IN_EVERY_FORM:
+            continue
         page = run(*command, "--md").out
         assert " ".join(page.partition("\n\n")[0].split()) == answer
         # programs get what they always got

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,26 @@ def test_moments_of_python_without_a_zone_are_in_the_zone_of_the_source(db: Deal
     found = db._store.known_facts()[0].sort("id")["at"].to_list()
     noon = int(naive.replace(tzinfo=UTC).timestamp() * 1000)
     hour = 3_600_000
-    assert found == [noon - hour, noon, noon - 10 * hour - hour // 2, noon - hour]
+    # the day is that of the pipeline, which is in UTC
+    assert found == [noon - hour, noon, noon - 9 * hour - hour // 2, noon - hour]
+
+
+def test_days_begin_in_the_zone_of_the_pipeline(db: DealDatabase) -> None:
+    db.set_pipeline(replace(db.pipeline, zone="America/New_York"))
+    day = [{"id": 1, "at": "2026-04-01", "field": "stage", "value": "Lead"}]
+    assert db.history.load(day, zone="Europe/Berlin").imprecise == 1
+    db.save_deal({"id": 1, "stage": "Lead"})
+    db.save_deal({"id": 2, "created": "2026-02-01", "stage": "Demo"})
+    changed = {"deal_id": 2, "field_key": "stage_id", "old_value": "Lead", "new_value": "Demo"}
+    assert db.history.load([{**changed, "time": "2026-02-03 10:00:00"}]).new == 2
+    found = db._store.known_facts()[0].filter(field="stage").sort("at")
+    begins = [datetime.fromtimestamp(at / 1000, UTC).isoformat() for at in found["at"]]
+    assert begins == [
+        "2026-02-01T05:00:00+00:00", "2026-02-03T10:00:00+00:00", "2026-04-01T04:00:00+00:00",
+    ]  # fmt: skip
+    # in UTC it would be the evening of the day before
+    assert db.as_of("2026-03-31", time="event").get_deal(1) is None
+    assert db.as_of("2026-04-01", time="event").get_deal(1) == {"id": "1", "stage": "Lead"}
 
 
 def test_a_plain_table_may_lack_values_and_be_called_by_a_label(db: DealDatabase) -> None:

@@ -49,10 +49,15 @@ def load(db: DealDatabase, form: str) -> int:
     return db.history.load(DATA / source, stages=stages and DATA / stages).new
 
 
-def figures(db: DealDatabase) -> list[Any]:
-    """All facts as they happened, and some figures that rest on them."""
+def facts_of(db: DealDatabase) -> list[Any]:
+    """All facts as they happened, and what the stages mean."""
     facts = db._store.event_facts()
     tables = [facts.of(name).drop("seq") for name in sorted(facts.schema) if name != "id"]
+    return [facts.pipeline, facts.lives.height, *tables]
+
+
+def figures(db: DealDatabase) -> list[Any]:
+    """The facts, and some figures that rest on them."""
     metrics = db.analytics
     results = [
         metrics.funnel(),
@@ -60,7 +65,7 @@ def figures(db: DealDatabase) -> list[Any]:
         metrics.waterfall(since="2020-01-01", net=False),
         metrics.win_loss(by="stage"),
     ]
-    return [facts.lives.height, *tables, *(result.frame for result in results)]
+    return [*facts_of(db), *(result.frame for result in results)]
 
 
 def same(one: list[Any], other: list[Any]) -> bool:
@@ -81,23 +86,22 @@ def test_there_is_a_source_of_every_form() -> None:
     assert set(SOURCES) == {form.name for form in FORMS}
 
 
-@pytest.mark.parametrize("between", ["nothing", "turned", "emptied"])
 @pytest.mark.parametrize("form", SOURCES)
-def test_a_second_load_adds_no_fact(db: DealDatabase, form: str, between: str) -> None:
+def test_a_second_load_adds_no_fact(db: DealDatabase, form: str) -> None:
+    """With the stages as they came out of the first, with others in their place, and with none."""
     assert load(db, form) > 0
-    pipeline = db.pipeline
-    if between == "turned":
-        db.set_pipeline(turned(pipeline), force=True)
-    elif between == "emptied":
-        db.set_pipeline(Pipeline(), force=True)
-    before = figures(db)
-    assert load(db, form) == 0
-    assert same(figures(db), before)
-    assert load(db, form) == 0
+    for pipeline in (db.pipeline, turned(db.pipeline), Pipeline()):
+        if pipeline != db.pipeline:
+            db.set_pipeline(pipeline, force=True)
+        before = facts_of(db)
+        assert load(db, form) == 0
+        assert same(facts_of(db), before)
+        # also what the second load learned of the stages
+        assert load(db, form) == 0
 
 
 @pytest.mark.parametrize("program", ["plain", "hubspot", "salesforce", "pipedrive"])
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_files_in_any_order_say_the_same(db: DealDatabase, program: str, seed: int) -> None:
     forms = [form for form in SOURCES if form.startswith(program)]
     random.Random(seed).shuffle(forms)

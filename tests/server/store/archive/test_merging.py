@@ -68,18 +68,28 @@ def bulk(store: Store, first: int, n: int) -> None:
     store.add(store.schema(), [Batch.of([f"b{a}" for a in amounts], {"amount": amounts})])
 
 
+# so many of a level are merged into one of the next: half of what it is, so that few checkpoints make three levels
+FEW = FAN_OUT // 2
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dealdb.store.archive.merging.FAN_OUT", FEW)
+
+
+@pytest.mark.usefixtures("few")
 def test_few_segments_are_left_of_many_checkpoints(store: Store) -> None:
     witness = Witness(store)
     most = 0
-    for n in range(150):
+    for n in range(45):
         store.save({"id": n % 7, "amount": n, "stage": "Won" if n % 3 else "Lost"})
         if n % 10 == 0:
             store.delete(str(n % 7))
-        if n == 60:
+        if n == 20:
             store.save({"id": "x", "colour": "red"})
         most = max(most, seal(store, witness))
-    # up to 7 of each of the levels 0, 1 and 2, and the eighth before it is merged
-    assert most <= 3 * FAN_OUT
+    # up to 3 of each of the levels 0, 1 and 2, and the fourth before it is merged
+    assert most <= 3 * FEW
     assert witness.agrees()
     with_merges = manifest_of(store).history
     assert max(segment.extent.level for segment in with_merges if segment.extent) == 2
@@ -89,40 +99,42 @@ def test_few_segments_are_left_of_many_checkpoints(store: Store) -> None:
     assert len(store.link.call("KEYS", "deals:history:*")) == len(with_merges)
 
 
+@pytest.mark.usefixtures("few")
 def test_loads_are_merged_without_a_second_copy(store: Store) -> None:
     """Deals that a load added are in the chunks of the checkpoint still, unless they were changed."""
     witness = Witness(store)
     draw = random.Random(3)
     most = 0
-    for n in range(30):
+    for n in range(15):
         bulk(store, n * 100, 50)
         bulk(store, n * 100 + 50, 50)
         if n % 4 == 0:
             store.save({"id": f"b{draw.randrange(n * 100 + 1)}", "amount": -n})
         most = max(most, seal(store, witness))
-    assert most <= 2 * FAN_OUT + 2
+    assert most <= 2 * FEW + 2
     assert witness.agrees()
     sealed = [segment for segment in manifest_of(store).history if segment.columns]
     assert sealed
     assert store.history("b0")["after"][0] == "0"
     blobs = [store.link.call("STRLEN", segment.key) for segment in manifest_of(store).history]
-    # 3,000 deals would take far more
-    assert sum(blobs) < 60_000
+    # 1,500 deals would take far more
+    assert sum(blobs) < 30_000
 
 
+@pytest.mark.usefixtures("few")
 def test_a_damaged_segment_stays_and_the_others_are_merged_around_it(store: Store) -> None:
     witness = Witness(store)
-    for n in range(5):
+    for n in range(3):
         store.save({"id": n, "amount": n})
         seal(store, witness)
-    damaged = manifest_of(store).history[3]
+    damaged = manifest_of(store).history[1]
     store.link.call("SETRANGE", damaged.key, 10, "damage")
-    for n in range(40):
+    for n in range(20):
         store.save({"id": n % 5, "amount": -1 - n})
         most = seal(store, witness)
     history = manifest_of(store).history
     assert damaged in history
-    assert most <= 2 * FAN_OUT + 2
+    assert most <= 2 * FEW + 2
     with pytest.raises(StoreDamaged, match=f"after commit {damaged.first - 1}:"):
         list(read_history(store.link, store.keys))
     # what comes after it is there
@@ -184,13 +196,13 @@ def test_what_an_older_version_sealed_is_merged_too(
 ) -> None:
     witness = Witness(store)
     monkeypatch.setattr("dealdb.store.archive.merging.FAN_OUT", 1_000)
-    for n in range(20):
+    for n in range(12):
         store.save({"id": n % 3, "amount": n})
         if n % 2:
             bulk(store, n * 100, 20)
         seal(store, witness)
     document = json.loads(store.link.call("GET", "deals:checkpoint"))
-    assert len(document["history"]) == 20
+    assert len(document["history"]) == 12
     document["history"] = [segment[:5] for segment in document["history"]]
     store.link.call("SET", "deals:checkpoint", json.dumps(document))
     monkeypatch.undo()
@@ -199,20 +211,21 @@ def test_what_an_older_version_sealed_is_merged_too(
     assert witness.agrees()
 
 
+@pytest.mark.usefixtures("few")
 def test_a_reader_on_its_way_is_not_disturbed(store: Store) -> None:
     """Segments that it was about to read are merged and removed, time and again."""
     witness = Witness(store)
-    for n in range(20):
+    for n in range(10):
         store.save({"id": n % 3, "amount": n})
         seal(store, witness)
     found = []
     for n, entry in enumerate(read_history(store.link, store.keys)):
         found.append(entry)
-        if n < 40:
+        if n < 20:
             store.save({"id": n % 3, "amount": 100 + n})
             seal(store, witness)
     assert [told(e) for e in found] == [told(e) for e in witness.seen[: len(found)]]
-    assert len(found) >= 20
+    assert len(found) >= 10
 
 
 def segments(*sizes: tuple[int, int]) -> list[Segment]:

@@ -11,9 +11,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -180,7 +182,9 @@ def present(db: DealDatabase) -> dict[str, dict[str, Any]]:
     }
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))]
+)
 def test_a_copy_made_from_the_feed_is_the_collection(
     db: DealDatabase, server: Server, seed: int
 ) -> None:
@@ -248,6 +252,18 @@ def test_beginnings(db: DealDatabase, trimmed: bool) -> None:
     assert told(db, str(today + timedelta(days=2))) == []
     assert told(db, last) == []
     assert told(db, None) == []
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])
+def test_a_date_begins_in_the_zone_of_the_pipeline(db: DealDatabase, zone: str) -> None:
+    # whatever the hour, in one of the two it is another day than in UTC
+    db.save_deal({"id": 1})
+    db.set_pipeline(replace(db.pipeline, zone=zone))
+    today = datetime.now(ZoneInfo(zone)).date()
+    for since in (today, str(today)):
+        assert [commit.kind for commit in told(db, since)][-1] == "pipeline"
+    tomorrow = today + timedelta(days=1)
+    assert told(db, tomorrow) == told(db, f" {tomorrow} ") == []
 
 
 def test_what_is_no_beginning(db: DealDatabase) -> None:

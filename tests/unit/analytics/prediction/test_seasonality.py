@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from dealdb.analytics.prediction.seasonality import seasonality
 from dealdb.errors import QueryError
-from histories.made import histories
+from histories.made import History, histories
 from histories.truth import LOST, WON, StageTruth, Truth
 from pasts import past_of
 
@@ -16,11 +18,15 @@ FIVE_YEARS = Truth(
     watched=1_827,
     months=(1.0,) * 11 + (1.5,),
 )
-HISTORY = histories(5_000, 1, truth=FIVE_YEARS)
+
+
+@cache
+def history() -> History:
+    return histories(5_000, 1, truth=FIVE_YEARS)
 
 
 def test_a_december_of_one_and_a_half() -> None:
-    found = seasonality(past_of(HISTORY.facts, as_of="2028-12-31"), "created_n")
+    found = seasonality(past_of(history().facts, as_of="2028-12-31"), "created_n")
     assert found.frame.columns == ["month", "factor", "n", "lo", "hi"]
     december = found.to_dicts()[11]
     # months of 31 days have a little more
@@ -31,20 +37,20 @@ def test_a_december_of_one_and_a_half() -> None:
 
 
 def test_below_three_years_it_is_indicative_and_has_no_interval() -> None:
-    found = seasonality(past_of(HISTORY.facts, as_of="2026-06-30"), "created_n")
+    found = seasonality(past_of(history().facts, as_of="2026-06-30"), "created_n")
     assert "30 full months, indicative" in found.basis.notes
     assert found.frame["lo"].null_count() == 12
 
 
 def test_quarters_and_money() -> None:
-    found = seasonality(past_of(HISTORY.facts, as_of="2028-12-31"), period="quarter")
+    found = seasonality(past_of(history().facts, as_of="2028-12-31"), period="quarter")
     assert found.frame["quarter"].to_list() == [1, 2, 3, 4]
     assert found.basis.currency == "EUR"
 
 
 def test_fewer_than_two_years_are_refused_with_their_number() -> None:
     with pytest.raises(QueryError, match="24 full months; there are 23"):
-        seasonality(past_of(HISTORY.facts, as_of="2025-12-30"), "created_n")
+        seasonality(past_of(history().facts, as_of="2025-12-30"), "created_n")
     with pytest.raises(QueryError, match="there are 1"):
         seasonality(past_of(as_of="2026-01-31"), "created_n")
     with pytest.raises(QueryError, match="measure"):

@@ -17,10 +17,10 @@ from histories.studies import (
     Study,
     closed_share,
     competing,
+    drawn_stays,
     one_stage,
     over_seeds,
     slack,
-    stays,
     studied,
 )
 from histories.truth import LOST, WON, Law, StageTruth, Truth
@@ -143,12 +143,12 @@ def test_the_truth_of_a_made_history_is_found() -> None:
             assert abs(row["chance"] - truth) < 2.6 * (row["hi"] - row["lo"]) / 2, (method, stage)
 
 
-@pytest.mark.parametrize("seeds", [40, pytest.param(500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seeds", [40, pytest.param(2_000, marks=pytest.mark.slow)])
 def test_what_is_missing_of_the_chance_is_what_is_undecided(seeds: int) -> None:
     """Of deals that come until the last day, the late ones are mostly wins that are not there yet."""
     truth = one_stage(0.4, exponential(57), exponential(14), watched=365)
-    curves = [incidence(stays(histories(200, seed, truth=truth))) for seed in range(seeds)]
-    most = 5 if seeds < 500 else 2
+    curves = [incidence(spans) for spans in drawn_stays(truth, 200, seeds)]
+    most = 5 if seeds < 2_000 else 2
     for days in (30, 60, 120, 200):
         upto = [curve.filter(pl.col("time") <= days * DAY)["incidence"][-1] for curve in curves]
         found = studied(((share, (None, None)) for share in upto), 0.4 * (1 - exp(-days / 57)))
@@ -177,20 +177,20 @@ def test_the_share_of_closed_deals_is_too_low_and_competing_ends_are_not() -> No
 
 
 @pytest.mark.slow
-def test_bias_and_coverage_over_500_seeds() -> None:
-    share, incidence = both(57, 14, watched=365, seeds=500)
+def test_bias_and_coverage_over_2000_seeds() -> None:
+    share, incidence = both(57, 14, watched=365, seeds=2_000)
     assert share.bias == pytest.approx(-0.03, abs=0.005)
     assert share.covered == pytest.approx(0.86, abs=0.03)
     assert abs(incidence.bias) < 0.007
     assert 0.92 <= incidence.covered <= 0.97
-    share, incidence = both(57, 57, watched=365, seeds=500)
+    share, incidence = both(57, 57, watched=365, seeds=2_000)
     assert abs(share.bias) < 0.005
     assert abs(incidence.bias) < 0.005
-    share, incidence = both(120, 20, watched=365, seeds=500)
+    share, incidence = both(120, 20, watched=365, seeds=2_000)
     assert share.bias == pytest.approx(-0.072, abs=0.008)
     assert share.covered == pytest.approx(0.48, abs=0.07)
     assert incidence.bias == pytest.approx(-0.024, abs=0.008)
-    share, incidence = both(57, 14, watched=90, seeds=500)
+    share, incidence = both(57, 14, watched=90, seeds=2_000)
     assert share.bias == pytest.approx(-0.116, abs=0.008)
     assert incidence.bias == pytest.approx(-0.084, abs=0.012)
 
@@ -200,7 +200,7 @@ def test_without_open_deals_intervals_hold_the_truth_in_95_percent() -> None:
     truth = one_stage(0.4, exponential(20), exponential(10), watched=365)
     # all deals came long before the end, so that next to none is undecided
     early = Truth(truth.stages, days=200, watched=365)
-    (incidences,) = over_seeds(early, 200, 500, competing)
+    (incidences,) = over_seeds(early, 200, 2_000, competing)
     found = studied(incidences, 0.4)
     assert abs(found.bias) < 2 * found.error + 0.001
     assert 0.93 <= found.covered <= 0.97

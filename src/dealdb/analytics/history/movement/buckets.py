@@ -16,6 +16,7 @@ BUCKETS = (
     "start", "created", "pulled_in", "reopened", "up", "transferred_in", "won", "lost", "pushed_out", "down", "deleted",
     "transferred_out", FX, "end",
 )  # fmt: skip
+_NAMES = pl.Enum(BUCKETS)
 # those that add to what is open, fx with its sign
 ADDS = ("start", "created", "pulled_in", "reopened", "up", "transferred_in", FX)
 # only groups make them
@@ -152,7 +153,7 @@ def _holds(due: Window, day: pl.Expr) -> pl.Expr:
 
 
 def lines_of(
-    changes: pl.DataFrame, buckets: Iterator[_Bucket], keys: Sequence[str], groups: Sequence[str]
+    changes: pl.DataFrame, buckets: Iterator[_Bucket], keys: Sequence[str], *, told: bool
 ) -> pl.DataFrame:
     """
     A line for each deal and bucket.
@@ -165,8 +166,8 @@ def lines_of(
         The buckets to look for.
     keys
         Columns of the groups.
-    groups
-        Those that a transfer is between.
+    told
+        Whether each line says what the deal went from, to what, and when.
     """
     parts = [
         changes.lazy()
@@ -175,12 +176,12 @@ def lines_of(
             "id",
             "life",
             *((before if bucket.is_old else after)(key).alias(key) for key in keys if key != "id"),
-            bucket=pl.lit(bucket.name),
+            bucket=pl.lit(bucket.name, _NAMES),
             value=bucket.value,
             _blank=pl.col(f"{bucket.of}value").is_null() & ~pl.col(f"{bucket.of}unpriced"),
             _unpriced=pl.col(f"{bucket.of}unpriced"),
             _currency=(before if bucket.is_old else after)("currency"),
-            **_told(changes, bucket, groups),
+            **(_told(changes, bucket, keys) if told else {}),
         )
         for bucket in buckets
     ]

@@ -16,7 +16,7 @@ from dealdb.analytics.history.money import BLANK
 from dealdb.analytics.history.movement.ends import needed
 from dealdb.analytics.history.opens import check_amounts, kind_of
 from dealdb.analytics.history.past import LINE, Past
-from dealdb.analytics.options import Day
+from dealdb.analytics.options import Day, Window
 from dealdb.analytics.result import MetricResult
 from dealdb.errors import QueryError
 from dealdb.model.decimals import number_of
@@ -82,11 +82,15 @@ def coverage(
     needed("until", None if window.until is None else 0)
     rate = None if win_rate is None else _rate(win_rate)
     keys = past.keys((*_FIGURES, *LINE[1:], "figure"))
-    deals = past.state(_READS).with_columns(kind_of(past.pipeline), value="amount")
+    deals = past.state(_READS, when=_may_count(past, window)).with_columns(
+        kind_of(past.pipeline), value="amount"
+    )
     deals = past.priced(deals, is_closed=pl.col("kind") != "open")
     check_amounts(deals, "value")
     told = past.grouped(_told(deals, past, window.holds("expected_close"), window.since), keys)
     lines = told.filter(pl.col("figure").is_not_null())
+    if past.deals:
+        lines = lines.sort("figure", "life", descending=[True, False])
     currency, wanted = past.currency(told.filter(pl.col("_counts")), keys)
     scale = column_scale(deals["value"])
     table = _with_targets(_sums(told, wanted), wanted, keys, target, scale)
@@ -110,6 +114,16 @@ def coverage(
             ).height,
         },
     )
+
+
+def _may_count(past: Past, window: Window) -> pl.Expr:
+    """Deals that a figure or a remark may count: closed in the period or the last year, open and due, or undated."""
+    closed, day = pl.col("closed"), past.day
+    is_open = kind_of(past.pipeline) == "open"
+    is_due = window.holds("expected_close") | pl.col("expected_close").is_null()
+    is_recent = closed.is_between(window.since, day) | (closed > day - _YEAR) & (closed <= day)
+    # without a date it may be of the period, which a remark says
+    return pl.when(is_open).then(is_due).otherwise(is_recent.fill_null(value=True))
 
 
 def _rate(win_rate: Number) -> Fraction:
@@ -138,7 +152,7 @@ def _told(deals: pl.DataFrame, past: Past, is_due: pl.Expr, since: Any) -> pl.Da
         _year_n=(pl.col("kind") != "open") & in_year,
         _counts=won | due | undated,
         **{"from": pl.col("stage"), "to": date},
-    ).sort("figure", "life", descending=[True, False], nulls_last=True)
+    )
 
 
 def _sums(told: pl.DataFrame, keys: list[str]) -> pl.DataFrame:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
 from dealdb.analytics.history.lookup import gathered
-from dealdb.analytics.history.opens import kind_of
+from dealdb.analytics.history.opens import stands_in
 from dealdb.analytics.history.past import Past
-from dealdb.analytics.history.state import latest_rows
+from dealdb.analytics.history.state import known_lives, latest_rows
 from dealdb.analytics.options import Window, day_of
 from dealdb.errors import QueryError
-from dealdb.model.pipeline import Pipeline
+from dealdb.model.pipeline import Kind, Pipeline
 from dealdb.store.facts.facts import Facts
 
 # what columns of the state before and after begin with
 BEFORE, AFTER = "_0", "_1"
 ABSENT, IN, OUT = "absent", "in", "out"
+# where a deal can stand at an end
+STANDS = pl.Enum([ABSENT, IN, OUT, "won", "lost"])
+# the life that a deal had at the first end
+_WAS = "_was"
 
 
 def before(name: str) -> pl.Expr:
@@ -88,38 +92,53 @@ def due_of(due: Sequence[object] | None) -> Window | None:
     return Window(first, last)
 
 
-def ends_of(past: Past, first: int, names: Iterable[str]) -> pl.DataFrame:
+def ends_of(
+    past: Past, first: int, names: Iterable[str], *, when: pl.Expr | None = None
+) -> pl.DataFrame:
     """
     Every deal that counts at both ends.
 
     A deal that was deleted and saved again is one, with what it was at each end.
 
+    Parameters
+    ----------
+    past
+        The past, up to the second end.
+    first
+        The moment of the first end.
+    names
+        Fields of the columns.
+    when
+        Which of the deals to keep, by columns of the result: of the others nothing else is looked up.
+
     Returns
     -------
     polars.DataFrame
-        ``id``, ``life`` (its last one), ``begin``, ``end``; and of both ends ``alive``, each name, and the moment at
-        which that last changed (``name_at``).
+        ``life`` (its last one), ``id``, ``begin``, ``end``; and of both ends ``alive`` and each name, and, where a line
+        for each deal was asked for, the moment at which that last changed (``name_at``).
     """
     facts, lives = past.facts, past.facts.lives
-    begun = lives.filter(pl.col("begin") < past.moment)["life"]
-    last = past.chosen(_last_of_deals(facts, begun).to_frame("life"))["life"]
+    last = last_lives(past)
     was = lives_at(facts, first).gather(facts.deals.gather(last))
-    states = [
-        column
-        for mark, moment, own in ((AFTER, past.moment, last), (BEFORE, first, was))
-        for column in _side(facts, moment, own, dict.fromkeys(names), mark)
-    ]
-    ends = lives["end"].gather(last)
-    alive = (ends >= past.moment).fill_null(value=True)
-    return pl.DataFrame(
+    ends = pl.DataFrame(
         [
             last.alias("life"),
-            *(lives[name].gather(last) for name in ("id", "begin", "end")),
-            alive.alias(f"{AFTER}alive"),
+            lives["end"].gather(last).alias("end"),
+            was.alias(_WAS),
             was.is_not_null().alias(f"{BEFORE}alive"),
-            *states,
         ]
-    )
+    ).with_columns((pl.col("end") >= past.moment).fill_null(value=True).alias(f"{AFTER}alive"))
+    if when is not None:
+        ends = _with_sides(ends, past, first, when.meta.root_names()).filter(when)
+    wanted = [mark + name for mark in (AFTER, BEFORE) for name in dict.fromkeys(names)]
+    told = [lives[name].gather(ends["life"]) for name in ("id", "begin")]
+    return _with_sides(ends, past, first, wanted).with_columns(told).drop(_WAS)
+
+
+def last_lives(past: Past) -> pl.Series:
+    """The last life of each deal that counts, in their order."""
+    begun = past.facts.lives.filter(pl.col("begin") < past.moment)["life"]
+    return past.chosen(_last_of_deals(past.facts, begun).to_frame("life"))["life"]
 
 
 def _last_of_deals(facts: Facts, lives: pl.Series) -> pl.Series:
@@ -130,30 +149,48 @@ def _last_of_deals(facts: Facts, lives: pl.Series) -> pl.Series:
 
 def lives_at(facts: Facts, moment: int) -> pl.Series:
     """By the number of the deal, the life that it has just before a moment; null where it has none."""
-    over = (pl.col("end") < moment).fill_null(value=False)
-    there = facts.lives.filter((pl.col("begin") < moment) & ~over)["life"]
+    there = known_lives(facts, moment, gone=False)["life"]
     found = pl.repeat(None, facts.lives.height, dtype=pl.UInt32, eager=True)
     return found.scatter(facts.deals.gather(there), there) if there.len() else found
 
 
-def _side(
-    facts: Facts, moment: int, lives: pl.Series, names: Iterable[str], mark: str
-) -> Iterator[pl.Series]:
-    """Of each life, null for none, the last values before a moment, and when they became so."""
-    for name in names:
+def _with_sides(ends: pl.DataFrame, past: Past, first: int, columns: Iterable[str]) -> pl.DataFrame:
+    """Ends with columns of the state before and after, by their names."""
+    facts = past.facts
+    added = []
+    for column in dict.fromkeys(columns):
+        if column in ends.columns:
+            continue
+        is_old, name = column.startswith(BEFORE), column.removeprefix(BEFORE).removeprefix(AFTER)
+        moment, lives = (first, ends[_WAS]) if is_old else (past.moment, ends["life"])
         if name == "id":
-            yield facts.lives["id"].gather(lives).alias(f"{mark}id")
+            added.append(facts.lives["id"].gather(lives).alias(column))
             continue
         own = facts.of(name)
         rows = latest_rows(own, moment, facts.lives.height).gather(lives)
-        yield gathered(own["value"], rows).alias(mark + name)
-        yield gathered(own["at"], rows).alias(f"{mark}{name}_at")
+        added.append(gathered(own["value"], rows).alias(column))
+        if past.deals:
+            added.append(gathered(own["at"], rows).alias(f"{column}_at"))
+    return ends.with_columns(added)
 
 
 def standing(mark: str, pipeline: Pipeline, due: Window | None) -> pl.Expr:
     """Where a deal stands at an end: absent, in (open and due), out (open and not due), won or lost."""
     alive = pl.col(f"{mark}alive").fill_null(value=False)
-    kind = kind_of(pipeline, f"{mark}stage")
+    won, lost = (stands_in(pipeline, kind, f"{mark}stage") for kind in (Kind.WON, Kind.LOST))
     is_due = pl.lit(value=True) if due is None else due.holds(f"{mark}expected_close")
-    is_open = pl.when(is_due).then(pl.lit(IN)).otherwise(pl.lit(OUT))
-    return pl.when(~alive).then(pl.lit(ABSENT)).when(kind == "open").then(is_open).otherwise(kind)
+    return (
+        pl.when(~alive)
+        .then(_stand(ABSENT))
+        .when(won)
+        .then(_stand("won"))
+        .when(lost)
+        .then(_stand("lost"))
+        .when(is_due)
+        .then(_stand(IN))
+        .otherwise(_stand(OUT))
+    )
+
+
+def _stand(name: str) -> pl.Expr:
+    return pl.lit(name, STANDS)

@@ -66,7 +66,9 @@ def forecast(past: Past, *, since: Day, until: Day, period: str = "month") -> Me
     needed("until", None if window.until is None else 0)
     keys = past.keys((*_FIGURES, *LINE[1:], "period", "label", "figure"))
     reads = [*_READS, *own_category(past.facts.schema)]
-    deals = past.state(reads).with_columns(kind_of(past.pipeline), value="amount")
+    deals = past.state(reads, when=_may_count(past, window)).with_columns(
+        kind_of(past.pipeline), value="amount"
+    )
     deals = past.priced(deals, is_closed=pl.col("kind") != "open")
     deals, weights = weighed(deals, past.pipeline, amount="value")
     told = past.grouped(_placed(deals, past, window, periods), keys)
@@ -94,6 +96,13 @@ def forecast(past: Past, *, since: Day, until: Day, period: str = "month") -> Me
         counts={"won deals without a closing date, in no row": no_date},
         totals={} if currency == MIXED else _shown(past, _totals(table)),
     )
+
+
+def _may_count(past: Past, window: Window) -> pl.Expr:
+    """Deals that a row or a remark counts: open and due, won in the window, or without the date that would tell."""
+    kind, dates = kind_of(past.pipeline), ("expected_close", "closed")
+    due, closed = (window.holds(name) | pl.col(name).is_null() for name in dates)
+    return pl.when(kind == "open").then(due).otherwise((kind == "won") & closed)
 
 
 def _placed(deals: pl.DataFrame, past: Past, window: Window, periods: Periods) -> pl.DataFrame:

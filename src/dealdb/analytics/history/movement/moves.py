@@ -7,14 +7,17 @@ from collections.abc import Iterable, Sequence
 import polars as pl
 
 from dealdb.analytics.history.lookup import are_among, gathered
-from dealdb.analytics.history.movement.ends import AFTER, BEFORE, lives_at
+from dealdb.analytics.history.movement.ends import AFTER, BEFORE, last_lives, lives_at
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.history.state import latest_rows
 
+# what 64 bits hold
+_MOST = 2**63
 
-def moves_of(past: Past, first: int, deals: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
+
+def moves_of(past: Past, first: int, names: Iterable[str]) -> pl.DataFrame:
     """
-    Changes of deals from a moment to the end of the past; all facts of a deal at one moment are one change.
+    Changes of the deals that count, from a moment on; all facts of a deal at one moment are one change.
 
     Parameters
     ----------
@@ -22,8 +25,6 @@ def moves_of(past: Past, first: int, deals: pl.DataFrame, names: Iterable[str]) 
         The past, up to the end.
     first
         First moment.
-    deals
-        ``life`` of the deals that count.
     names
         Fields whose changes count.
 
@@ -35,7 +36,7 @@ def moves_of(past: Past, first: int, deals: pl.DataFrame, names: Iterable[str]) 
     facts = past.facts
     wanted = list(dict.fromkeys(names))
     fields = [name for name in wanted if name != "id"]
-    told = _moments(past, first, deals["life"], fields)
+    told = _moments(past, first, fields)
     # where one life ends as the next begins, the deal is what the next one says
     is_last = _is_last("_deal", "at")
     follows = pl.col("_deal") == pl.col("_deal").shift(1)
@@ -48,10 +49,10 @@ def moves_of(past: Past, first: int, deals: pl.DataFrame, names: Iterable[str]) 
     if "id" in wanted:
         ids = facts.lives["id"]
         sides["id"] = ids.gather(before), ids.gather(states["life"])
-    for name in fields:
+    for place, name in enumerate(fields):
         own = facts.of(name)
         start = latest_rows(own, first, facts.lives.height)
-        rows = _rows_after(told, name, own["life"], start).filter(told.select(is_last).to_series())
+        rows = _rows_after(told, place, own["life"], start).filter(told.select(is_last).to_series())
         sides[name] = (
             gathered(own["value"], start.gather(before)),
             gathered(own["value"], rows),
@@ -69,12 +70,12 @@ def moves_of(past: Past, first: int, deals: pl.DataFrame, names: Iterable[str]) 
     )
 
 
-def _moments(past: Past, first: int, lives: pl.Series, fields: Sequence[str]) -> pl.DataFrame:
+def _moments(past: Past, first: int, fields: Sequence[str]) -> pl.DataFrame:
     """
     What happened to deals inside the window, sorted by deal and moment.
 
-    ``life``, ``at``, ``_deal``, and of a fact its field (``_of``) and its row there (``_row``); lives that begin and
-    end have neither.
+    ``life``, ``at``, ``_deal``, and of a fact the place of its field (``_of``) and its row there (``_row``); lives that
+    begin and end have neither.
     """
     facts = past.facts
     inside = (pl.col("at") >= first) & (pl.col("at") < past.moment)
@@ -82,22 +83,28 @@ def _moments(past: Past, first: int, lives: pl.Series, fields: Sequence[str]) ->
         facts.of(name)
         .with_row_index("_row")
         .filter(inside)
-        .select("life", "at", "_row", _of=pl.lit(name))
-        for name in fields
+        .select("life", "at", "_row", _of=pl.lit(place, pl.UInt32))
+        for place, name in enumerate(fields)
     ]
     for name in ("begin", "end"):
         own = facts.lives.select("life", at=name).filter(inside)
-        parts.append(own.with_columns(_row=pl.lit(None, pl.UInt32), _of=pl.lit(None, pl.String)))
+        parts.append(own.with_columns(_row=pl.lit(None, pl.UInt32), _of=pl.lit(None, pl.UInt32)))
     found = pl.concat(parts)
     found = found.with_columns(facts.deals.gather(found["life"]).alias("_deal"))
-    counted = are_among(found["_deal"], facts.deals.gather(lives))
+    if past.kept is not None:
+        found = found.filter(are_among(found["_deal"], facts.deals.gather(last_lives(past))))
     # the lives of a deal follow one another, so that this is the order of its moments, too
-    return found.filter(counted).sort("_deal", "life", "at")
+    span = past.moment - first
+    if facts.has_second_lives or facts.lives.height * span >= _MOST:
+        return found.sort("_deal", "life", "at")
+    # a number is sorted in a third of the time of several columns
+    key = pl.col("life").cast(pl.Int64) * span + (pl.col("at") - first)
+    return found.sort(key)
 
 
-def _rows_after(told: pl.DataFrame, name: str, lives: pl.Series, start: pl.Series) -> pl.Series:
+def _rows_after(told: pl.DataFrame, place: int, lives: pl.Series, start: pl.Series) -> pl.Series:
     """Row of a field that holds once each thing has happened; ``start`` has those that held as the window began."""
-    own = pl.when(pl.col("_of") == name).then("_row")
+    own = pl.when(pl.col("_of") == place).then("_row")
     rows = told.select(own.forward_fill()).to_series()
     # a life without a fact so far must not take that of the life before it
     is_own = (gathered(lives, rows) == told["life"]).fill_null(value=False)

@@ -39,6 +39,7 @@ _FIGURES = (
 _COUNTS = (
     "n", "won", "lost", "slipped", "moved", "overdue", "deleted", "pushes", "pushed_deals", "blank",
 )  # fmt: skip
+_READS = ("stage", "amount", "currency", "expected_close", "closed")
 _OUTCOMES = ("won", "lost", "moved", "overdue", "deleted")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _SETTLE = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
@@ -83,10 +84,9 @@ def slippage(
     first, past, window = window_of(past, since, until)
     needed("until", None if window.until is None else past.moment)
     keys = past.keys((*_FIGURES, *LINE[1:]))
-    found = ends_of(past, first, ("stage", "amount", "currency", "expected_close", "closed"))
     is_due = standing(BEFORE, past.pipeline, window) == IN
     now = standing(AFTER, past.pipeline, None)
-    base = found.filter(is_due).with_columns(
+    base = ends_of(past, first, _READS, when=is_due).with_columns(
         _outcome=_outcome(now, window.until),
         value=before("amount"),
         currency=before("currency"),
@@ -95,14 +95,17 @@ def slippage(
     is_closed = pl.col("_outcome").is_in(["won", "lost"])
     base = past.priced(base, is_closed=is_closed, closed=f"{AFTER}closed")
     check_amounts(base, "value")
-    lines = replace(past, by_at="now" if past.by_at == "now" else "end").grouped(_lines(base), keys)
+    lines = replace(past, by_at="now" if past.by_at == "now" else "end").grouped(
+        _lines(base, told=past.deals), keys
+    )
     not_due = _not_due(past, base, window.until)
     moves = _moves(past, first, base, undone)
     pushes = moves.filter(pl.col("_days") > 0)
-    pushes = replace(past, by_at="now" if past.by_at == "now" else "event").grouped(pushes, keys)
     currency, wanted = past.currency(lines, keys)
-    if wanted != keys:
+    if "currency" in wanted:
+        # a push stands beside the money of its deal, whatever currency the deal had by then
         pushes = pushes.join(lines.select("id", "currency"), on="id", maintain_order="left")
+    pushes = replace(past, by_at="now" if past.by_at == "now" else "event").grouped(pushes, keys)
     return past.result(
         "slippage",
         _table(lines, pushes, wanted),
@@ -141,12 +144,15 @@ def _outcome(now: pl.Expr, until: Any) -> pl.Expr:
         .then(pl.lit("deleted"))
         .when(now == IN)
         .then(still_open)
-        .otherwise(now)
+        .otherwise(now.cast(pl.String))
     )
 
 
-def _lines(base: pl.DataFrame) -> pl.DataFrame:
-    """A line a deal: the amount that it began with, the date that it had, and what became of it."""
+def _lines(base: pl.DataFrame, *, told: bool) -> pl.DataFrame:
+    """A line a deal: the amount that it began with, the date that it had, and what became of it, and when."""
+    lines = base.select("id", "life", "_outcome", "value", "currency", "_unpriced")
+    if not told:
+        return lines
     ended = (
         pl.when(pl.col("_outcome") == "deleted")
         .then("end")
@@ -154,24 +160,20 @@ def _lines(base: pl.DataFrame) -> pl.DataFrame:
         .then(after("stage_at"))
         .otherwise(after("expected_close_at"))
     )
-    return base.select(
-        "id",
-        "life",
-        "_outcome",
-        "value",
-        "currency",
-        "_unpriced",
-        **{"from": before("expected_close").cast(pl.String), "to": pl.col("_outcome")},
-        at=ended,
-    ).sort("life")
+    facts = base.select(
+        before("expected_close").cast(pl.String).alias("from"),
+        pl.col("_outcome").alias("to"),
+        ended.alias("at"),
+    )
+    return lines.hstack(facts).sort("life")
 
 
 def _moves(past: Past, first: int, base: pl.DataFrame, settle: int) -> pl.DataFrame:
     """Moves of these deals' dates while they were open: ``life``, ``id``, ``at``, ``_days`` (negative to earlier)."""
     facts = past.facts
-    dates = facts.of("expected_close").filter(pl.col("at") < past.moment)
-    deals = facts.deals.gather(dates["life"])
-    dates = dates.filter(are_among(deals, facts.deals.gather(base["life"])))
+    dates = facts.of("expected_close")
+    counted = are_among(facts.deals, facts.deals.gather(base["life"]))
+    dates = dates.filter(counted.gather(dates["life"])).filter(pl.col("at") < past.moment)
     is_same = pl.col("life") == pl.col("life").shift(1)
     was = pl.when(is_same).then(pl.col("value").shift(1))
     dates = dates.with_columns(_days=days_between(was, pl.col("value")).cast(pl.Int64))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from dealdb.analytics.history.lookup import n_lives
 from dealdb.analytics.history.money import FX, balanced
 from dealdb.analytics.history.movement.buckets import (
     ADDS,
@@ -39,6 +40,8 @@ from dealdb.model.pipeline import Pipeline
 _FIGURES = ("n", "value", "blank")
 # what tells in which currencies there is money at either end
 _MONEY = ("start", "end", "won", "lost")
+# what a single change is made of; where dates count, those as well
+_MOVES = ("stage", "amount", "currency")
 _READS = ("stage", "amount", "currency", "expected_close", "closed", "owner")
 
 
@@ -101,8 +104,16 @@ def waterfall(
         name: standing(mark, past.pipeline, is_due)
         for name, mark in (("_x", BEFORE), ("_y", AFTER))
     }
-    deals = ends_of(past, first, names).with_columns(**stands)
-    changes = deals if net else moves_of(past, first, deals, names).with_columns(**stands)
+    # the day of a rate is that of the second end, also of what was open in between alone
+    needs_all = not net and past.convert is not None
+    when = None if needs_all else _moved(*stands.values())
+    deals = ends_of(past, first, names, when=when).with_columns(**stands)
+    if net:
+        changes = deals
+    else:
+        dated = is_due is not None or past.deals
+        read = [*_MOVES, *(("expected_close",) if dated else ()), *keys]
+        changes = moves_of(past, first, read).with_columns(**stands)
     deals, changes = exchanged(past, deals, changes)
     if fx:
         deals = opened_at(past, deals, first)
@@ -121,11 +132,11 @@ def waterfall(
     return past.result(
         "waterfall",
         _table(lines, keys, fx=fx, is_converted=past.convert is not None),
-        lines.with_columns(currency="_currency"),
+        lines.with_columns(pl.col("bucket").cast(pl.String), currency="_currency"),
         keys=keys,
         rows=("bucket",),
         figures=_FIGURES,
-        n=lines["id"].n_unique(),
+        n=n_lives(past.facts.deals.gather(lines["life"])),
         window=window,
         currency=currency,
         totals=totals,
@@ -137,6 +148,11 @@ def _in_groups_of_now(past: Past, frame: pl.DataFrame, keys: Sequence[str]) -> p
     own = [key for key in keys if key not in ("id", "currency")]
     now = past.grouped(frame.select("life"), own)
     return frame.with_columns(now[key].alias(side + key) for side in (BEFORE, AFTER) for key in own)
+
+
+def _moved(was: pl.Expr, now: pl.Expr) -> pl.Expr:
+    """Whether a deal is open at an end, or closed since the first: the others are in no bucket."""
+    return (was == IN) | (now == IN) | (now.is_in(["won", "lost"]) & (was != now))
 
 
 def _lines(
@@ -153,24 +169,25 @@ def _lines(
 
     def found(keys: Sequence[str]) -> pl.DataFrame:
         parts = [
-            lines_of(deals, ends(fx=fx, is_net=is_net), keys, keys),
-            lines_of(changes, between(due, is_net=is_net), keys, keys),
+            lines_of(deals, ends(fx=fx, is_net=is_net), keys, told=past.deals),
+            lines_of(changes, between(due, is_net=is_net), keys, told=past.deals),
         ]
         if keys:
-            parts.append(lines_of(changes, transfers(keys, fx=fx and is_net), keys, keys))
+            moved = transfers(keys, fx=fx and is_net)
+            parts.append(lines_of(changes, moved, keys, told=past.deals))
         return pl.concat(parts)
 
     lines = found(keys)
     # a deal without a group by currency is in one of them all the same; of both ends, what counts is the money of one
-    has_money = pl.col("bucket").is_in(_MONEY) if is_net else pl.lit(value=True)
+    has_money = pl.col("bucket").is_in(list(_MONEY)) if is_net else pl.lit(value=True)
     money = lines.filter(has_money).select("value", currency="_currency")
     currency, wanted = past.currency(money, keys)
     if wanted != keys:
         lines, keys = found(wanted), wanted
     if not past.deals:
         return lines, keys, currency
-    order = pl.DataFrame({"bucket": BUCKETS}).with_row_index("_place")
-    return lines.join(order, on="bucket").sort("_place", "life"), keys, currency
+    # by the place of the bucket
+    return lines.sort("bucket", "life"), keys, currency
 
 
 def _table(lines: pl.DataFrame, keys: list[str], *, fx: bool, is_converted: bool) -> pl.DataFrame:
@@ -179,6 +196,7 @@ def _table(lines: pl.DataFrame, keys: list[str], *, fx: bool, is_converted: bool
         value=pl.col("value").sum(),
         blank=pl.col("_blank").sum().cast(pl.UInt32),
     )
+    cells = cells.cast({"bucket": pl.String})
     left_out = {*(() if keys else TRANSFERS), *(() if fx else (FX,))}
     names = [name for name in BUCKETS if name not in left_out]
     table = spine(lines, keys, "bucket", names).join(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from dealdb.analytics.calendar.zone import as_moments
-from dealdb.analytics.history.lookup import beside
+from dealdb.analytics.history.lookup import beside, true_rows
 from dealdb.analytics.history.outcomes.closings import (
     count,
     in_groups,
@@ -132,7 +132,7 @@ def _rows(past: Past, inside: pl.Expr) -> pl.DataFrame:
         if name in _STAMPS:
             continue
         facts = past.facts.of(name)
-        rows = facts.select(pl.arg_where(inside)).to_series()
+        rows = true_rows(facts.select(inside).to_series())
         marks: dict[str, pl.Expr] = {}
         needs_previous = name in ("stage", "expected_close")
         changed = with_previous(facts, rows) if needs_previous else facts[rows]

@@ -71,7 +71,7 @@ def attainment(past: Past, quotas: pl.DataFrame, period: str) -> MetricResult:
         raise QueryError(msg)
     kind, start, end = Periods.called(period, past.facts.pipeline, calendar=True)
     window = Window(start, end)
-    closed = closed_deals(past)
+    closed = closed_deals(past, window)
     inside = closed_within(closed, window)
     # the values of others than texts are compared by their texts
     lines = past.grouped(inside, keys, by_at="event").with_columns(

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import polars as pl
 
 from dealdb.analytics.basis import MIXED
 from dealdb.analytics.exact import Amounts, ratio
-from dealdb.analytics.history.lookup import beside, gathered
+from dealdb.analytics.history.lookup import are_among, beside, gathered, true_rows
 from dealdb.analytics.history.money import BLANK as _BLANK
+from dealdb.analytics.history.opens import stands_in
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.history.state import last_values, values_until
 from dealdb.analytics.options import Window
 from dealdb.model.pipeline import Kind
 
 WON, LOST = "won", "lost"
+OUTCOMES = pl.Enum([WON, LOST])
 IS_WON, IS_LOST = pl.col("outcome") == WON, pl.col("outcome") == LOST
 # of the moments of events
 ANY_TIME = pl.lit(value=True)
@@ -24,13 +26,8 @@ UNDATED = "closed deals without a closing date, outside any window"
 
 def outcome_of(past: Past, stage: str) -> pl.Expr:
     """``"won"`` or ``"lost"`` by a column of stages, null for open ones."""
-    stands = pl.col(stage)
-    return (
-        pl.when(stands.is_in(past.pipeline.names(Kind.WON)))
-        .then(pl.lit(WON))
-        .when(stands.is_in(past.pipeline.names(Kind.LOST)))
-        .then(pl.lit(LOST))
-    )
+    won, lost = (stands_in(past.pipeline, kind, stage) for kind in (Kind.WON, Kind.LOST))
+    return pl.when(won).then(pl.lit(WON, OUTCOMES)).when(lost).then(pl.lit(LOST, OUTCOMES))
 
 
 def previous(column: str) -> pl.Expr:
@@ -44,19 +41,25 @@ def last_of_each(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter((pl.col("life") != pl.col("life").shift(-1)).fill_null(value=True))
 
 
-def closing_events(past: Past, within: pl.Expr = ANY_TIME) -> pl.DataFrame:
+def closing_events(
+    past: Past, within: pl.Expr = ANY_TIME, *, lives: pl.Series | None = None
+) -> pl.DataFrame:
     """
     Changes of the stage into won or lost, sorted by life and moment; from won to lost is one, too.
+
+    Of all lives that count, or of some of these.
 
     ``life``, ``at``, ``seq``, ``from``, ``to`` and ``outcome``. A move from one won stage to another is none.
     """
     stages = past.facts.of("stage")
-    names = [*past.pipeline.names(Kind.WON), *past.pipeline.names(Kind.LOST)]
-    closes = (pl.col("at") < past.moment) & pl.col("value").is_in(names)
+    closes = (pl.col("at") < past.moment) & outcome_of(past, "value").is_not_null()
     if "at" in within.meta.root_names():
         closes = closes & within
+    rows = true_rows(stages.select(closes).to_series())
+    if lives is not None:
+        rows = rows.filter(are_among(stages["life"].gather(rows), lives))
     # what came before is looked up of these alone
-    told = with_previous(stages, stages.select(pl.arg_where(closes)).to_series())
+    told = with_previous(stages, rows)
     told = past.chosen(told).with_columns(
         outcome=outcome_of(past, "value"), _before=outcome_of(past, "from")
     )
@@ -73,18 +76,24 @@ def with_previous(facts: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
     return found.with_columns(before.alias("from"))
 
 
-def closed_deals(past: Past, names: Iterable[str] = ()) -> pl.DataFrame:
+def closed_deals(past: Past, window: Window, *kinds: str) -> pl.DataFrame:
     """
-    Deals that are won or lost at ``as_of``, with their last closing.
+    Deals that are won or lost at ``as_of``, in a window or without a date to tell, with their last closing.
+
+    Of some ``kinds`` alone, such as ``"won"``, where any are given.
 
     ``life``, ``id``, ``outcome``, ``value`` (the amount), ``_unpriced`` (it has no rate), ``currency``, ``_created``,
-    ``_closed``, the columns ``names``, and ``at``, ``seq``, ``from`` and ``to`` of the closing.
+    ``_closed``, and ``at``, ``seq``, ``from`` and ``to`` of the closing.
     """
     reads = ("stage", "amount", "currency", "created", "closed")
-    state = past.state((*reads, *names)).with_columns(outcome=outcome_of(past, "stage"))
-    closing = last_of_each(closing_events(past)).drop("outcome")
+    outcome = outcome_of(past, "stage")
+    may_count = outcome.is_in(list(kinds)) if kinds else outcome.is_not_null()
+    if window:
+        may_count &= window.holds("closed") | pl.col("closed").is_null()
+    state = past.state(reads, when=may_count)
+    closing = last_of_each(closing_events(past, lives=state["life"])).drop("outcome")
     closed = (
-        state.filter(pl.col("outcome").is_not_null())
+        state.with_columns(outcome=outcome)
         .pipe(beside, closing)
         .rename({"amount": "value", "created": "_created", "closed": "_closed"})
         .drop("stage")
@@ -99,7 +108,7 @@ def closed_within(closed: pl.DataFrame, window: Window) -> pl.DataFrame:
 
 
 def closings_between(
-    past: Past, first: int | None, end: int, window: Window, *, events: bool
+    past: Past, first: int | None, end: int, window: Window, *kinds: str, events: bool
 ) -> tuple[pl.DataFrame, dict[str, int]]:
     """
     Lines of the deals that closed in a window, and how many have no date to tell.
@@ -110,12 +119,14 @@ def closings_between(
         The past.
     first, end, window
         As ``Past.bounds`` gives them.
+    kinds
+        As of ``closed_deals``, where only these are of use; others may be there.
     events
         Whether each closing counts by its moment, of deals that were reopened or deleted as well, with the amount of
         then; else those count that are closed at ``as_of``, by ``closed``.
     """
     if not events:
-        closed = closed_deals(past)
+        closed = closed_deals(past, window, *kinds)
         undated = closed.filter(pl.col("_closed").is_null()).height if window else 0
         return closed_within(closed, window), {UNDATED: undated}
     inside = pl.col("at") < end if first is None else pl.col("at").is_between(first, end - 1)

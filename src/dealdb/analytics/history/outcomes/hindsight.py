@@ -9,8 +9,8 @@ import polars as pl
 from dealdb.analytics.history.money import balanced
 from dealdb.analytics.history.outcomes.closings import (
     BLANK,
-    IS_WON,
     UNDATED,
+    WON,
     check_sums,
     closed_deals,
     closed_within,
@@ -104,7 +104,7 @@ def _known_wins(past: Past, known: Facts, keys: list[str], window: Window) -> pl
 
 def _wins(past: Past, keys: list[str], window: Window) -> tuple[pl.DataFrame, int]:
     """Deals won in the window: ``id``, the groups, ``currency``, ``value``, ``from``, ``to``, ``at``."""
-    closed = closed_deals(past).filter(IS_WON)
+    closed = closed_deals(past, window, WON)
     wins = past.grouped(closed_within(closed, window), keys, by_at="event")
     columns = dict.fromkeys(("id", *keys, "currency", "value", "_unpriced", "at"))
     return wins.select(*columns), closed["_closed"].null_count() if window else 0

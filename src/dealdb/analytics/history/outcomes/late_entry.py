@@ -8,8 +8,8 @@ from dealdb.analytics.exact import ratio
 from dealdb.analytics.flags import days_between
 from dealdb.analytics.history.outcomes.closings import (
     BLANK,
-    IS_WON,
     UNDATED,
+    WON,
     check_sums,
     closed_deals,
     closed_within,
@@ -59,7 +59,7 @@ def late_entry(past: Past, *, since: Day = None, until: Day = None, days: int = 
     whole_number("days", days, least=0, most=_MOST_DAYS)
     window = past.bounds(since, until)[2]
     keys = past.keys(_FIGURES)
-    closed = closed_deals(past).filter(IS_WON)
+    closed = closed_deals(past, window, WON)
     recorded = past.facts.commits.select("seq", _recorded="at")
     event, record = (past.zone.days_of_ms(pl.col(name)) for name in ("at", "_recorded"))
     wins = (

@@ -55,8 +55,8 @@ def leaderboard_at_closing(past: Past, *, since: Day = None, until: Day = None) 
     """
     window = past.bounds(since, until)[2]
     keys = past.keys(_FIGURES)
-    closing = last_of_each(closing_events(past)).drop("outcome", "seq")
     state = past.state(_READS).with_columns(outcome=outcome_of(past, "stage"))
+    closing = last_of_each(closing_events(past)).drop("outcome", "seq")
     deals = past.grouped(
         # an open deal is in the group that it is in at the end
         beside(state, closing).with_columns(
@@ -96,9 +96,10 @@ def leaderboard_at_closing(past: Past, *, since: Day = None, until: Day = None) 
     )
     if past.deals:
         return told
+    is_event = past.by_at in (None, "event")
     notes = (
         *past.notes,
-        "groups as they were at the closing",
+        *(["groups as they were at the closing"] if is_event else []),
         *told.basis.notes[len(past.notes) :],
     )
     basis = replace(result.basis, as_of=past.day, notes=notes)

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import polars as pl
 
 from dealdb.analytics.basis import MIXED
+from dealdb.analytics.history.lookup import n_lives
 from dealdb.analytics.history.outcomes.closings import (
     IS_WON,
+    WON,
     check_sums,
     closings_between,
     count,
@@ -73,7 +75,7 @@ def ramp(
         msg = "a ramp is that of the values of one column: give by= a column, like 'owner'"
         raise QueryError(msg)
     (owner,) = keys
-    closed, counts = closings_between(past, None, past.moment, Window(), events=events)
+    closed, counts = closings_between(past, None, past.moment, Window(), WON, events=events)
     all_wins = past.grouped(closed.filter(IS_WON), keys, by_at="event")
     undated = all_wins["_closed"].null_count()
     wins = all_wins.filter(pl.col("_closed").is_not_null() & pl.col(owner).is_not_null())
@@ -108,7 +110,7 @@ def ramp(
         rows=("month",),
         counted=("won", lines),
         figures=_FIGURES,
-        n=lines["life"].n_unique(),
+        n=n_lives(lines["life"]),
         currency=currency,
         counts=counts,
     )

@@ -9,6 +9,7 @@ import polars as pl
 from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.exact import ratio
 from dealdb.analytics.flags import UNPRICED
+from dealdb.analytics.history.lookup import n_lives
 from dealdb.analytics.history.outcomes.closings import (
     IS_LOST,
     IS_WON,
@@ -104,7 +105,7 @@ def trend_of_events(
         counted=("n", lines.filter(IS_WON | IS_LOST)),
         rows=(*_ROWS, "event") if past.deals else _ROWS,
         figures=_FIGURES,
-        n=lines["life"].n_unique(),
+        n=n_lives(lines["life"]),
         window=window,
         currency=currency,
         counts={
@@ -115,7 +116,7 @@ def trend_of_events(
 
 def _events(past: Past, inside: pl.Expr) -> pl.DataFrame:
     """What happened inside a window: ``outcome``, ``at``, ``from``, ``to``, and amount and currency of then."""
-    closings = closing_events(past, inside).drop("seq")
+    closings = closing_events(past, inside).drop("seq").cast({"outcome": pl.String})
     began = past.chosen(past.facts.lives.rename({"begin": "at"}).filter(inside)).select(
         "life", "at"
     )

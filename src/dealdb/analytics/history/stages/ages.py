@@ -24,8 +24,7 @@ _STAMP = "updated"
 
 def open_deals(past: Past, names: Collection[str] = ()) -> pl.DataFrame:
     """Deals that are open at ``as_of``, with what metrics of them read and further names."""
-    found = past.state([*_READS, *names])
-    return found.filter(kind_of(past.pipeline) == "open")
+    return past.state([*_READS, *names], when=kind_of(past.pipeline) == "open")
 
 
 def with_age(

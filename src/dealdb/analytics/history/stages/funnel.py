@@ -5,11 +5,12 @@ from __future__ import annotations
 import polars as pl
 
 from dealdb.analytics.exact import ratio
-from dealdb.analytics.history.lookup import are_among, beside
+from dealdb.analytics.history.lookup import are_among, beside, gathered
 from dealdb.analytics.history.money import BLANK
 from dealdb.analytics.history.opens import kind_of
 from dealdb.analytics.history.past import Past, spine
 from dealdb.analytics.history.spans import stage_spans
+from dealdb.analytics.history.state import with_last
 from dealdb.analytics.options import Day, Window, choice
 from dealdb.analytics.result import MetricResult
 from dealdb.errors import QueryError
@@ -69,7 +70,7 @@ def funnel(
     steps = past.pipeline.names(Kind.OPEN)
     window = past.bounds(since, until)[2]
     deals, counts = _cohort(past, cohort, window)
-    visits = stage_spans(past.facts, past.moment)
+    visits = stage_spans(past.facts, past.moment, past.pipeline)
     visits = visits.filter(are_among(visits["life"], deals["life"]))
     lines = _lines(past, deals, visits, steps, mode)
     keys = past.keys(("stage", *_FIGURES))
@@ -98,7 +99,7 @@ def funnel(
 
 def _cohort(past: Past, cohort: str, window: Window) -> tuple[pl.DataFrame, dict[str, int]]:
     """Deals of the cohort that exist at ``as_of``, with what they are then; and what is left out."""
-    values = past.values(_READS)
+    values = past.values(["created"])
     if cohort == "created":
         day = pl.col("created")
     elif isinstance(cohort, str) and cohort.startswith(_ENTERED):  # type: ignore[redundant-expr]  # callers may be untyped
@@ -112,7 +113,8 @@ def _cohort(past: Past, cohort: str, window: Window) -> tuple[pl.DataFrame, dict
     inside = values.filter(window.holds(day.meta.output_name()) & day.is_not_null())
     alive = inside.filter("is_alive")
     undated = values.filter(day.is_null() & pl.col("is_alive")).height
-    return alive, {
+    read = with_last(alive, past.facts, past.moment, _READS)
+    return read, {
         "deals of the period that were deleted, in no step": inside.height - alive.height,
         "deals without a date, in no cohort": undated,
     }
@@ -165,13 +167,16 @@ def _lines(
 
 def _came(visits: pl.DataFrame, pipeline: Pipeline, steps: list[str], mode: str) -> pl.DataFrame:
     """Steps in which deals count, with the moment at which each came there: ``life``, ``_step``, ``at``."""
-    won = pipeline.names(Kind.WON)
-    place = pl.col("stage").replace_strict(
-        [*steps, *won],
-        [*range(len(steps)), *([len(steps)] * len(won))],
-        default=None,
-        return_dtype=pl.Int64,
-    )
+    # of each stage of the pipeline: its step, the number of steps where it is won, or null
+    of_stage = [
+        len(steps)
+        if stage.kind is Kind.WON
+        else steps.index(stage.name)
+        if stage.name in steps
+        else None
+        for stage in pipeline
+    ]
+    place = gathered(pl.Series(of_stage, dtype=pl.Int64), visits["stage"].to_physical())
     placed = visits.select("life", "entered", _place=place).filter(pl.col("_place").is_not_null())
     if mode == "reached":
         found = _reached(placed, len(steps))

@@ -6,12 +6,12 @@ import polars as pl
 
 from dealdb.analytics.calendar.zone import DAY_MS
 from dealdb.analytics.exact import ratio
-from dealdb.analytics.history.lookup import gathered, rows_of
+from dealdb.analytics.history.lookup import are_among, gathered, n_lives, rows_of
 from dealdb.analytics.history.past import Past, spine
 from dealdb.analytics.history.spans import DELETED, EXITED, OPEN, stage_spans
 from dealdb.analytics.options import Day, choice
 from dealdb.analytics.result import MetricResult
-from dealdb.model.pipeline import Kind, Pipeline
+from dealdb.model.pipeline import Kind
 
 _FIGURES = (
     "n", "deals", "mean_days", "median_days", "p90_days", "total_days", "open_n", "open_mean_days", "open_median_days",
@@ -64,15 +64,17 @@ def time_in_stage(
     first, end, window = past.bounds(since, until)
     keys = past.keys(("stage", *_FIGURES))
     stages = [each.name for each in past.pipeline if closed or each.kind is Kind.OPEN]
-    spans = past.chosen(stage_spans(past.facts, past.moment))
-    known = _with_places(spans.filter(pl.col("stage").is_in(stages)), past.pipeline)
+    spans = past.chosen(stage_spans(past.facts, past.moment, past.pipeline))
+    known = spans.filter(pl.col("stage").is_in(stages))
     # groups are those of the end of a visit, or of the last moment that counts
     visits = past.grouped(known.with_columns(at=pl.col("left").fill_null(past.moment - 1)), keys)
     ended = visits.filter(_inside("left", first, end))
     lines = _lines(past, visits, ended, keys, unit)
-    entries = visits.filter(_inside("entered", first, end) & (pl.col("_before") > pl.col("_place")))
+    # by their places in the pipeline
+    is_back = pl.col("before").to_physical() > pl.col("stage").to_physical()
+    entries = visits.filter(_inside("entered", first, end) & is_back)
     past.notes.append(f"unit {unit}")
-    table = _table(lines, visits, ended, entries, keys, stages)
+    table = _table(lines, visits, ended, entries, keys, stages, unit)
     return past.result(
         "time_in_stage",
         table,
@@ -80,7 +82,7 @@ def time_in_stage(
         keys=keys,
         rows=("stage",),
         figures=_FIGURES,
-        n=lines["life"].n_unique(),
+        n=n_lives(lines["life"]),
         window=window,
     )
 
@@ -101,27 +103,20 @@ def _lines(
         return exited
     # who stands there, or was deleted while it did, has not left for good
     stays = visits.filter(pl.col("how") != EXITED)
-    stands = gathered(stays["_place"], rows_of(stays["life"], exited["life"]))
-    left = exited.filter((exited["_place"] != stands).fill_null(value=True))
-    # one number for life and stage, which is found in a third of the time of both
-    size = len(past.pipeline) + 1
-    key = left["life"].cast(pl.Int64) * size + left["_place"].cast(pl.Int64)
+    stands = gathered(stays["stage"].to_physical(), rows_of(stays["life"], exited["life"]))
+    stages = exited["stage"].to_physical()
+    left = exited.filter((stages != stands).fill_null(value=True))
+    # who only went on was in no stage twice: the visits of the others alone have to be added
+    place = pl.col("stage").to_physical()
+    returns = (pl.col("life") == pl.col("life").shift(1)) & (place <= place.shift(1))
+    many = are_among(left["life"], left.filter(returns)["life"])
     last = (*keys, "entered", "left", "at") if past.deals else keys
-    return (
-        left.with_columns(key.alias("_key"))
-        .group_by("_key", maintain_order=past.deals)
-        .agg(pl.col("ms").sum(), pl.col("life", "stage", *last).last())
-    )
-
-
-def _with_places(visits: pl.DataFrame, pipeline: Pipeline) -> pl.DataFrame:
-    """Visits with the place of their stage in the pipeline, and of the stage before, null for one that it lacks."""
-    names = [each.name for each in pipeline]
-    places = (
-        pl.col(name).cast(pl.Enum(names), strict=False).to_physical().alias(place)
-        for name, place in (("stage", "_place"), ("before", "_before"))
-    )
-    return visits.with_columns(places)
+    # one number for life and stage is found in a third of the time of both
+    key = pl.col("life").cast(pl.Int64) * len(past.pipeline) + place.cast(pl.Int64)
+    columns = ("life", "stage", *last)
+    added = left.filter(many).group_by(_key=key).agg(pl.col("ms").sum(), pl.col(columns).last())
+    lines = pl.concat(each.select("ms", *columns) for each in (left.filter(~many), added))
+    return lines.sort("life", "entered") if past.deals else lines
 
 
 def _told(lines: pl.DataFrame) -> pl.DataFrame:
@@ -135,7 +130,21 @@ def _told(lines: pl.DataFrame) -> pl.DataFrame:
         pl.col(name).cast(pl.Datetime("ms", "UTC")).dt.to_string("iso").alias(shown)
         for name, shown in (("entered", "from"), ("left", "to"))
     )
-    return lines.with_columns(days, *moments, at=pl.col("left"))
+    return lines.with_columns(days, *moments, pl.col("stage").cast(pl.String), at=pl.col("left"))
+
+
+def _exits(lines: pl.DataFrame, by: list[str], unit: str) -> pl.DataFrame:
+    """Figures of what ended, of each group."""
+    # of a deal and a stage there is one line
+    deals = pl.len() if unit == "deal" else pl.col("life").n_unique()
+    sums = lines.group_by(by).agg(
+        n=pl.len(), deals=deals, _total=pl.col("ms").sum(), _ms=pl.col("ms").sort()
+    )
+    ordered, n = pl.col("_ms").list, pl.col("n").cast(pl.Int64)
+    return sums.with_columns(
+        _median=(ordered.get((n - 1) // 2) + ordered.get(n // 2)) / 2,
+        _p90=ordered.get((n * 9 + 9) // 10 - 1),
+    ).drop("_ms")
 
 
 def _table(
@@ -145,27 +154,22 @@ def _table(
     entries: pl.DataFrame,
     keys: list[str],
     stages: list[str],
+    unit: str,
 ) -> pl.DataFrame:
     by = [*keys, "stage"]
     stands = visits.filter(pl.col("how") == OPEN).with_columns(
         # the last moment that counts is the one before the end
         ms=pl.col("at") + 1 - pl.col("entered")
     )
-    nearest = (pl.len() * 9 + 9) // 10 - 1
     parts = [
-        lines.group_by(by).agg(
-            n=pl.len(),
-            deals=pl.col("life").n_unique(),
-            _total=pl.col("ms").sum(),
-            _median=pl.col("ms").median(),
-            _p90=pl.col("ms").sort().get(nearest),
-        ),
+        _exits(lines, by, unit),
         stands.group_by(by).agg(
             open_n=pl.len(), _open=pl.col("ms").sum(), _open_median=pl.col("ms").median()
         ),
         ended.filter(pl.col("how") == DELETED).group_by(by).agg(deleted=pl.len()),
         entries.group_by(by).agg(backward=pl.len()),
     ]
+    parts = [part.with_columns(pl.col("stage").cast(pl.String)) for part in parts]
     # groups in which nothing happened have no rows
     table = spine(pl.concat(part.select(keys) for part in parts), keys, "stage", stages)
     for part in parts:

@@ -29,10 +29,11 @@ def dots(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
     shares = pen.chart.x.unit is pen.chart.y.unit is Unit.SHARE
     xs = [row["x"] for row in rows]
     ys = [row[name] for row in rows for name in ("value", "low", "high")]
+    if shares:
+        # a range that goes on beyond what a share can be ends at the edge
+        xs, ys = [0.0, 1.0], [0.0, 1.0]
     axes = (pen.chart.x, pen.chart.y)
-    plane = plane_of(
-        axes, [*xs, 1.0] if shares else xs, ys, wide, pen.locale, height=_HEIGHT, is_square=True
-    )
+    plane = plane_of(axes, xs, ys, wide, pen.locale, height=_HEIGHT, is_square=True)
     parts = [*plane.frame, _diagonal(plane)]
     most = max((place_of(row["n"]) or 0.0 for row in rows), default=0.0)
     # large ones first, so that none is hidden

@@ -109,6 +109,37 @@ def ramp(
     request.show("ramp", start=start, months=months)
 
 
+@on_history(window=True)
+def leaderboard(request: PastRequest) -> None:
+    """
+    Print who won most, by the owner at the closing.
+
+    It answers: who won how much, whoever has the deals today? Owners, or the groups of --by, by what they won in the
+    window. dealdb stats leaderboard ranks by whose deals they are now.
+    """
+    request.show("leaderboard", at="closing")
+
+
+@on_history(window=True)
+def trend(
+    request: PastRequest,
+    period: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="A line for each day, week, month, quarter or year [default: month].",
+        ),
+    ] = None,
+) -> None:
+    """
+    Print what was created, won and lost, period by period.
+
+    It answers: how much came in and how much was closed, month by month? Each event counts, also of deals that were
+    reopened or deleted later. dealdb stats trend counts deals as they are now.
+    """
+    request.show("trend", events=True, period=period)
+
+
 @on_history(window=False)
 def attainment(
     request: PastRequest,

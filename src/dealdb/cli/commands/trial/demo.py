@@ -30,6 +30,7 @@ TO_TRY = (
     "dealdb find \"stage = 'Won'\" --sort -amount --limit 5",
     "dealdb stats leaderboard",
     "dealdb facets stage owner",
+    "dealdb board",
     "dealdb shell",
 )
 FILTER = "stage = 'Negotiation' AND amount > 40000"
@@ -41,13 +42,18 @@ def demo(
         bool,
         typer.Option("--keep", help="Keep the deals, in the collection demo of your data folder."),
     ] = False,
+    board: Annotated[  # noqa: FBT002 a flag
+        bool,
+        typer.Option("--board", help="Open the board on the sample deals, with changes coming in."),
+    ] = False,
 ) -> None:
     """
     Show what dealdb does, on 1,600 sample deals.
 
     It loads them into a server of its own in a temporary folder, and shows health, the cost of saving in three ways,
     a filter and the pipeline in figures. Nothing is left behind, but with --keep the deals are there to be queried; a
-    second run changes nothing. With --url, or another --collection, they are kept there.
+    second run changes nothing. With --url, or another --collection, they are kept there. With --board the deals are in
+    a browser instead, and keep changing until Ctrl-C.
     """
     if session.output is not Output.TABLE:
         msg = f"demo prints text only: leave out --{session.output}"
@@ -58,6 +64,9 @@ def demo(
 
     sample = deals()
     kept = _kept_collection(session)
+    if board:
+        _board(session, sample, kept if keep else None)
+        return
     with (
         scratch_opener(session) as open_collection,
         session.open(kept) if keep else open_collection(COLLECTION) as db,
@@ -76,6 +85,22 @@ def demo(
     say(
         "\nNow your own deals:  dealdb load FILE.csv,  then dealdb stats.  dealdb --help lists all commands."
     )
+    say("In a browser:  dealdb board  opens them;  dealdb demo --board  opens the sample deals.")
+
+
+def _board(session: Session, sample: Deals, kept: str | None) -> None:
+    from dealdb.board.serving import serve
+    from dealdb.cli.commands.browser.board import told
+    from dealdb.cli.commands.trial.moving import changes_coming_in
+
+    with (
+        scratch_opener(session) as open_collection,
+        session.open(kept) if kept else open_collection(COLLECTION) as db,
+    ):
+        db.loader.load(sample)
+        say(f"{len(sample):,} sample deals on {_server(db)}, with changes coming in")
+        with changes_coming_in(db):
+            serve(db, port=0, ready=told())
 
 
 def _kept_collection(session: Session) -> str:

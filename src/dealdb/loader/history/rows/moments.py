@@ -47,7 +47,7 @@ def zone_of(name: str) -> str:
     return name
 
 
-def moments(texts: pl.Series, zone: str) -> pl.DataFrame:
+def moments(texts: pl.Series, zone: str, *, days: str | None = None) -> pl.DataFrame:
     """
     Moments of a column: ``at`` in milliseconds since 1970, and ``precision``, both null where a cell is no moment.
 
@@ -56,7 +56,9 @@ def moments(texts: pl.Series, zone: str) -> pl.DataFrame:
     texts
         Cells: ISO 8601 and the other ways that loads read, and milliseconds or seconds since 1970.
     zone
-        Of the cells that name none; a day begins at midnight there.
+        Of the cells that name none.
+    days
+        Zone in which a day without a time begins; ``zone`` by default.
 
     Raises
     ------
@@ -74,7 +76,7 @@ def moments(texts: pl.Series, zone: str) -> pl.DataFrame:
             {"at": [None] * texts.len(), "precision": [None] * texts.len()},
             schema={"at": pl.Int64, "precision": pl.String},
         )
-    found = _read(unique, zone).with_columns(unique.alias("text"))
+    found = _read(unique, zone, days or zone).with_columns(unique.alias("text"))
     return (
         texts.alias("text")
         .to_frame()
@@ -83,7 +85,7 @@ def moments(texts: pl.Series, zone: str) -> pl.DataFrame:
     )
 
 
-def _read(texts: pl.Series, zone: str) -> pl.DataFrame:
+def _read(texts: pl.Series, zone: str, days: str) -> pl.DataFrame:
     frame = texts.alias("text").to_frame()
     text = pl.col("text")
     ms = text.str.extract(_EPOCH_MS).cast(pl.Int64)
@@ -98,7 +100,7 @@ def _read(texts: pl.Series, zone: str) -> pl.DataFrame:
     )
     written = frame.filter(pl.col("epoch").is_null())
     clock = decode_column(datetimes(written["local"], _order(written["local"])), _MOMENT)
-    utc = _utc(written.with_columns(clock.dt.replace_time_zone(None).alias("clock")), zone)
+    utc = _utc(written.with_columns(clock.dt.replace_time_zone(None).alias("clock")), zone, days)
     epochs = frame.filter(pl.col("epoch").is_not_null()).with_columns(pl.col("epoch").alias("at"))
     both = pl.concat([epochs, written.with_columns(utc)], how="diagonal")
     exact = pl.col("in_ms") | (pl.col("timed") & pl.col("fraction"))
@@ -130,14 +132,10 @@ def _order(texts: pl.Series) -> str:
     return "eu" if seen.eu > seen.us else "us"
 
 
-def _utc(written: pl.DataFrame, zone: str) -> pl.Series:
-    """Milliseconds of clock times: by the zone that each names, else by the one of the source."""
+def _utc(written: pl.DataFrame, zone: str, days: str) -> pl.Series:
+    """Milliseconds of clock times: by the zone that each names, else by that of the source, or of days."""
     clock = pl.col("clock")
-    # an hour that the clocks skipped is read with the offset before it
-    placed = clock.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-    skipped = (clock - _HOUR).dt.replace_time_zone(
-        zone, ambiguous="earliest", non_existent="null"
-    ) + _HOUR
+    local = pl.when(pl.col("timed")).then(_placed(clock, zone)).otherwise(_placed(clock, days))
     digits = pl.col("zone").str.replace(":", "", literal=True)
     minutes = digits.str.slice(1, 2).cast(pl.Int64, strict=False) * 60 + digits.str.slice(
         3, 2
@@ -145,9 +143,18 @@ def _utc(written: pl.DataFrame, zone: str) -> pl.Series:
     sign = pl.when(digits.str.starts_with("-")).then(-1).otherwise(1)
     offset = pl.when(digits.str.contains("^[+-]")).then(sign * minutes).otherwise(0)
     named = clock.dt.epoch("us") - offset * 60_000_000
-    local = pl.coalesce(placed, skipped).dt.epoch("us")
     at = pl.when(pl.col("zone").is_not_null()).then(named).otherwise(local)
     return written.select(at.floordiv(1000).alias("at")).to_series()
+
+
+def _placed(clock: pl.Expr, zone: str) -> pl.Expr:
+    """Microseconds since 1970 of clock times in a zone."""
+    # an hour that the clocks skipped is read with the offset before it
+    placed = clock.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    skipped = (clock - _HOUR).dt.replace_time_zone(
+        zone, ambiguous="earliest", non_existent="null"
+    ) + _HOUR
+    return pl.coalesce(placed, skipped).dt.epoch("us")
 
 
 def day_of(at: pl.Expr, zone: str) -> pl.Expr:

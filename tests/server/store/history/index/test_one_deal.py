@@ -42,9 +42,27 @@ def manifest_of(db: DealDatabase) -> Manifest:
     return manifest
 
 
+@pytest.fixture(scope="module")
+def kept() -> dict[bytes, bytes]:
+    """All keys of a server with that collection, once one has been made."""
+    return {}
+
+
 @pytest.fixture
-def full(db: DealDatabase) -> DealDatabase:
+def full(db: DealDatabase, server: Server, kept: dict[bytes, bytes]) -> DealDatabase:
     """A collection in whose history everything has happened."""
+    with server.client() as client:
+        if kept:
+            for key, value in kept.items():
+                client.restore(key, 0, value)
+        else:
+            with DealDatabase.from_url(f"unix://{server.socket}", cache=False) as other:
+                fill(other)
+            kept.update({key: client.dump(key) for key in client.scan_iter()})
+    return db
+
+
+def fill(db: DealDatabase) -> None:
     rows = [{"id": f"D{n}", "amount": n, "name": f"Deal {n}"} for n in range(1, 601)]
     db.loader.load(rows, bar=False)
     draw = random.Random(1)
@@ -62,7 +80,6 @@ def full(db: DealDatabase) -> DealDatabase:
     checkpoint(db)
     db.save_deal({"id": "D1", "amount": 1_000})
     db.save_deal({"id": "new"})
-    return db
 
 
 def wholly(db: DealDatabase, deal: str) -> pl.DataFrame:

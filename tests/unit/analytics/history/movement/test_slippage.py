@@ -135,3 +135,26 @@ def test_options_that_make_no_sense() -> None:
     ):
         with pytest.raises(QueryError, match=text):
             slippage(past_of(), **options)
+
+
+def test_a_push_is_in_the_currency_of_the_beginning() -> None:
+    """A deal that was deleted and saved again without a currency, and then pushed."""
+    facts = in_january(
+        ("X", 2, 12, "amount", "100.00"),
+        ("X", 2, 12, "currency", "EUR"),
+        ("X", 2, 12, "expected_close", day(15)),
+        ("X", 11, 12, None, None),
+        ("X", 12, 12, "expected_close", day(16)),
+        ("X", 13, 12, "expected_close", day(25)),
+        ("Y", 2, 12, "amount", "7.00"),
+        ("Y", 2, 12, "expected_close", day(15)),
+        ("Y", 11, 12, "currency", "EUR"),
+        ("Y", 12, 12, "expected_close", day(18)),
+    )
+    options: dict[str, Any] = {"since": day(10), "until": day(20)}
+    for by in ("currency", None):
+        found = slippage(past_of(facts, by=by), **options).frame
+        assert found.select("currency", "n", "value", "pushes").rows() == [
+            ("EUR", 1, Decimal("100.00"), 1),
+            ("(none)", 1, Decimal("7.00"), 1),
+        ]

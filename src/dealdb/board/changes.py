@@ -1,0 +1,247 @@
+"""Changes that pages send: JSON in, one commit in the name of who is signed in, and what to tell of a conflict."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from dealdb.board.pages.deal import deal_id
+from dealdb.board.parts.cells import shown
+from dealdb.board.parts.form import check_numbers
+from dealdb.board.parts.paths import deal_path
+from dealdb.errors import (
+    AccessDenied,
+    ConflictError,
+    DealNotFound,
+    QueryError,
+    SchemaError,
+)
+from dealdb.model.names import unknown
+
+if TYPE_CHECKING:
+    from dealdb.board.page_request import PageRequest
+
+# what a change answers: a status of HTTP, and an object
+Told = tuple[int, dict[str, Any]]
+BoardChange = Callable[["PageRequest", dict[str, Any]], Told]
+_CONFLICT = 409
+# more entries than this say no more
+_MOST_TOLD = 20
+
+
+def read_body(body: bytes) -> dict[str, Any]:
+    """
+    The object that a page sent; numbers with all their digits.
+
+    Raises
+    ------
+    QueryError
+        If it is none.
+
+    Examples
+    --------
+    >>> read_body(b'{"expect_rev": 7, "changes": {"amount": 12.50}}')["changes"]
+    {'amount': Decimal('12.50')}
+    """
+    try:
+        found = json.loads(body, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        msg = "a change is a JSON object"
+        raise QueryError(msg)
+    return found
+
+
+def save(asked: PageRequest, body: dict[str, Any]) -> Told:
+    """
+    Change a deal: ``{"expect_rev": 7, "changes": {"stage": "Won"}}``; null clears a field.
+
+    Raises
+    ------
+    AccessDenied
+        If the board is read-only.
+    SchemaError, QueryError
+        If a value does not fit its field, or there is no such field.
+    DealNotFound
+        If there is no such deal.
+    """
+    deal = deal_id(asked)
+    expected, changes = _revision(body), _changes(asked, body)
+    try:
+        with asked.db.acting_as(asked.actor):
+            result = asked.db.save_deal({**changes, "id": deal}, expect_rev=expected)
+    except ConflictError as conflict:
+        return _conflict(asked, conflict, changes)
+    return 200, {"id": deal, "rev": result.rev, "outcome": result.outcome}
+
+
+def create(asked: PageRequest, body: dict[str, Any]) -> Told:
+    """
+    Save a new deal: ``{"changes": {"id": "42", "stage": "Lead"}}``.
+
+    Raises
+    ------
+    AccessDenied, SchemaError, QueryError
+        As for ``save``; a deal that is there already is a conflict.
+    """
+    changes = _changes(asked, body, new=True)
+    try:
+        with asked.db.acting_as(asked.actor):
+            result = asked.db.save_deal(changes, expect_rev=0)
+    except ConflictError as conflict:
+        msg = f"there is a deal with the id {conflict.deal!r} already; nothing was saved"
+        return _CONFLICT, {"code": conflict.code, "message": msg, "field": "id"}
+    told = {"id": result.id, "rev": result.rev, "outcome": result.outcome}
+    return 200, told | {"path": deal_path(result.id)}
+
+
+def delete(asked: PageRequest, body: dict[str, Any]) -> Told:
+    """
+    Delete a deal: ``{"expect_rev": 7}``.
+
+    Raises
+    ------
+    AccessDenied
+        If the board is read-only.
+    DealNotFound
+        If there is no such deal.
+    """
+    refuse_if_read_only(asked)
+    deal = deal_id(asked)
+    try:
+        with asked.db.acting_as(asked.actor):
+            was_there = asked.db.delete_deal(deal, expect_rev=_revision(body))
+    except ConflictError as conflict:
+        return _conflict(asked, conflict, {})
+    if not was_there:
+        raise DealNotFound(deal)
+    return 200, {"id": deal, "outcome": "deleted"}
+
+
+def save_query(asked: PageRequest, body: dict[str, Any]) -> Told:
+    """
+    Save a query by name: ``{"name": "hot", "where": "amount > 5", "sort": ["-amount"], "columns": ["id"]}``.
+
+    Raises
+    ------
+    AccessDenied, QueryError
+        If the board is read-only, or the query can't be understood or have that name.
+    """
+    refuse_if_read_only(asked)
+    name = str(body.get("name", "")).strip()
+    with asked.db.acting_as(asked.actor):
+        asked.db.query.save(
+            name,
+            body.get("where") or None,
+            sort=body.get("sort") or None,
+            columns=body.get("columns") or None,
+        )
+    return 200, {"name": name}
+
+
+def forget_query(asked: PageRequest, body: dict[str, Any]) -> Told:
+    """
+    Remove a saved query: ``{"name": "hot"}``.
+
+    Raises
+    ------
+    AccessDenied, QueryError
+        If the board is read-only, or there is no such query.
+    """
+    refuse_if_read_only(asked)
+    name = str(body.get("name", ""))
+    if not asked.db.query.forget(name):
+        msg = f"no saved query {name[:80]!r}"
+        raise QueryError(msg)
+    return 200, {"name": name}
+
+
+def refuse_if_read_only(asked: PageRequest) -> None:
+    """
+    Refuse any change on a board that is read-only.
+
+    Raises
+    ------
+    AccessDenied
+        Always there.
+    """
+    if asked.read_only:
+        msg = "this board is read-only: nothing can be changed here"
+        raise AccessDenied(msg)
+
+
+def _revision(body: Mapping[str, Any]) -> int:
+    found = body.get("expect_rev")
+    if isinstance(found, int) and not isinstance(found, bool) and found > 0:
+        return found
+    msg = "a change names the revision of the deal that it is made to, in expect_rev"
+    raise QueryError(msg)
+
+
+def _changes(asked: PageRequest, body: Mapping[str, Any], *, new: bool = False) -> dict[str, Any]:
+    refuse_if_read_only(asked)
+    changes = body.get("changes")
+    if not isinstance(changes, dict) or not changes:
+        msg = "a change has an object of fields and their values, in changes"
+        raise QueryError(msg)
+    schema = asked.db.schema
+    for name in changes:
+        # a name that was mistyped would be a new column for all deals
+        if name not in schema or (name == "id" and not new):
+            raise QueryError(unknown("field", name, [each for each in schema if each != "id"]))
+    if new and not str(changes.get("id") or "").strip():
+        raise SchemaError("a deal needs an id", field="id", expected="non-empty text")
+    check_numbers(changes, schema, asked.locale)
+    return changes
+
+
+def _conflict(asked: PageRequest, conflict: ConflictError, mine: Mapping[str, Any]) -> Told:
+    """Who changed what meanwhile, and the values of now beside those that were not saved."""
+    deal = conflict.deal
+    history = asked.db.deal_history(deal)
+    meanwhile = history.filter(history["seq"] > conflict.expected_rev)
+    found = asked.db.get_deal(deal)
+    who = [each or "somebody" for each in meanwhile["who"].unique(maintain_order=True)]
+    schema, locale = asked.db.schema, asked.locale
+    touched = set(meanwhile["field"]) - {"updated"}
+    # a field that was dropped since is in the history, and no longer in the schema
+    changed = [name for name in schema if name in touched]
+    names = [name for name in schema if name in changed or name in mine]
+    now = dict(found) if found is not None else {}
+    return _CONFLICT, {
+        "code": conflict.code,
+        "message": _told(deal, who, changed, is_there=found is not None),
+        "id": deal,
+        "rev": found.rev if found is not None else None,
+        "who": who[:_MOST_TOLD],
+        "fields": [
+            {
+                "name": name,
+                "now": shown(now.get(name), locale),
+                "yours": shown(mine[name], locale) if name in mine else None,
+                "changed": name in changed,
+            }
+            for name in names
+        ],
+    }
+
+
+def _told(deal: str, who: list[str], changed: list[str], *, is_there: bool) -> str:
+    people = ", ".join(who[:_MOST_TOLD]) or "another program"
+    if not is_there:
+        return f"{deal} was deleted meanwhile by {people}; nothing was saved"
+    fields = ", ".join(changed[:_MOST_TOLD]) or "a field"
+    return f"{deal} was changed meanwhile by {people}: {fields}; nothing was saved"
+
+
+# by path below the board's address
+CHANGES: dict[str, BoardChange] = {
+    "/deals/new": create,
+    "/deals/{id}/delete": delete,
+    "/deals/{id}": save,
+    "/saved": save_query,
+    "/saved/forget": forget_query,
+}

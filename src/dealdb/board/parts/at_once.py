@@ -1,0 +1,45 @@
+"""``AtOnce``: all that a page shows, from the deals as of one commit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dealdb.database import LiveDeals
+from dealdb.query import FixedDeals, QueryEngine
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from dealdb.database import DealDatabase
+    from dealdb.model.pipeline import Pipeline
+    from dealdb.model.schema import Schema
+
+
+class AtOnce:
+    """
+    The deals as of now, for several questions that have to agree while others write.
+
+    Parameters
+    ----------
+    db
+        The collection.
+    names
+        The columns that the questions need; None for all.
+
+    Cost
+    ----
+    One round trip.
+    """
+
+    def __init__(self, db: DealDatabase, names: Collection[str] | None = None) -> None:
+        snapshot = LiveDeals(db).snapshot(names)
+        self._deals = snapshot
+        self.query = QueryEngine(FixedDeals(snapshot))
+        self.schema: Schema = snapshot.schema
+        self.pipeline: Pipeline = snapshot.pipeline
+        self.seq = snapshot.seq
+
+    def filled(self) -> set[str]:
+        """Names of the columns in which some deal has a value."""
+        rows = self._deals.rows
+        return {name for name in rows.columns if rows[name].null_count() < rows.height}

@@ -1,0 +1,91 @@
+"""Signing in over a real socket, and the collections that one may switch between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+from boards import Browser
+from dealdb import DealDatabase
+from servers import Server
+
+TOKEN = "a token of some length"
+
+
+def fill_in(browser: Browser, **fields: str) -> tuple[int, str, dict[str, str]]:
+    own = {"origin": f"http://127.0.0.1:{browser.port}"}
+    return browser.post("/login", urlencode(fields).encode(), **own)
+
+
+def cookie_of(headers: dict[str, str]) -> dict[str, str]:
+    return {"cookie": headers["set-cookie"].partition(";")[0]}
+
+
+def test_token_and_name_sign_in_and_the_name_is_the_actor(board: Browser, db: DealDatabase) -> None:
+    status, text, headers = fill_in(board, token=TOKEN, name=" Ann  Lee ", next="/deals?where=a%3Eb")  # fmt: skip
+    assert status == 200
+    assert 'content="0;url=/deals?where=a%3Eb"' in text
+    ann = Browser(board.port, cookie_of(headers))
+    rev = db.get_deal("7").rev  # type: ignore[union-attr]
+    assert ann.change("/deals/7", {"expect_rev": rev, "changes": {"stage": "Won"}})[0] == 200
+    assert db.deal_history("7")["who"].to_list()[-1] == "Ann Lee"
+    assert "Ann Lee" in ann.ask("/deals")[1]
+    # another name, by who is signed in
+    assert fill_in(ann, name="Zoe")[0] == 200
+    assert "Zoe" in ann.ask("/deals")[1]
+
+
+def test_what_does_not_sign_in(board: Browser) -> None:
+    for fields in (
+        {"token": "wrong", "name": "Ann"},
+        {"token": TOKEN},
+        {"token": TOKEN, "name": " "},
+        {"name": "Ann"},
+    ):
+        status, text, headers = fill_in(board, **fields)
+        assert status == 403
+        assert "set-cookie" not in headers
+        assert TOKEN not in text
+    evil = {"origin": "http://evil.example"}
+    body = urlencode({"token": TOKEN, "name": "Ann"}).encode()
+    assert board.post("/login", body, **evil)[0] == 403
+
+
+def test_signing_in_leads_nowhere_else(board: Browser) -> None:
+    for target in (
+        "//evil.example",
+        "https://evil.example/x",
+        "/\\evil.example",
+        'x"><script>',
+        "javascript:alert(1)",
+    ):
+        _, text, _ = fill_in(board, token=TOKEN, name="Ann", next=target)
+        address = text.partition("url=")[2].partition('">')[0]
+        assert address.startswith("/")
+        assert not address.startswith(("//", "/\\"))
+        assert "<script" not in text
+
+
+def test_names_are_escaped_and_short(board: Browser) -> None:
+    name = "<script>alert(1)</script>" + "x" * 500
+    _, _, headers = fill_in(board, token=TOKEN, name=name)
+    text = Browser(board.port, cookie_of(headers)).ask("/deals")[1]
+    assert "<script>alert" not in text
+    assert "x" * 100 not in text
+
+
+def test_several_collections_each_have_their_deals(
+    carry: Callable[..., Browser], db: DealDatabase, server: Server
+) -> None:
+    url = f"unix://{server.socket}"
+    db.save_deal({"id": "1", "name": "First"})
+    with DealDatabase.from_url(url, collection="west") as other:
+        other.save_deal({"id": "2", "name": "Second"})
+        browser = carry({"EU west": db, "US": other})
+        assert [each["id"] for each in browser.data("/US/deals.json")["items"]] == ["2"]
+        assert "url=/EU%20west/" in browser.ask("/")[1]
+        text = browser.ask("/EU%20west/deals")[1]
+        assert '<a href="/US/"' in text
+        assert '<a href="/EU%20west/" aria-current="true"' in text
+        assert '<a href="/EU%20west/deals/1">' in text
+        assert browser.ask("/EU%20west/deals/1")[0] == 200
