@@ -81,7 +81,9 @@ def near(one: Any, other: Any) -> bool:
         return one.keys() == other.keys() and all(near(one[key], other[key]) for key in one)
     if isinstance(one, list):
         return len(one) == len(other) and all(map(near, one, other))
-    return one == pytest.approx(other, rel=1e-3, abs=1e-3) if isinstance(one, float) else one == other
+    return (
+        one == pytest.approx(other, rel=1e-3, abs=1e-3) if isinstance(one, float) else one == other
+    )
 
 
 def asked(metric: str) -> Figure:
