@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from dealdb.answers.asked import day, whole
 from dealdb.answers.labels import is_lines, labels_of
 from dealdb.formats.cells import Form
 
@@ -260,9 +261,9 @@ def basis_in_words(basis: Basis) -> str:
     is_one = "only 1 periods" in basis.notes
     bounds = (("from", basis.since), ("to" if basis.since else "up to", last))
     parts = [
-        "1 deal" if basis.n == 1 else f"{basis.n:,} deals",
-        " ".join(f"{word} {day}" for word, day in bounds if day),
-        f"as of {basis.as_of}" if basis.as_of else "",
+        "1 deal" if basis.n == 1 else f"{whole(basis.n)} deals",
+        " ".join(f"{word} {day(bound)}" for word, bound in bounds if bound),
+        f"as of {day(basis.as_of)}" if basis.as_of else "",
         f"currency {basis.currency}" if basis.currency else "",
         *(
             note_in_words(note)

@@ -225,8 +225,6 @@ class Team:
             ]
         for path, change in CHANGES.items():
             found.append(Route(path, self._change(change, path), methods=["POST"]))
-        if all(page.path != "/" for page in PAGES):
-            found.append(Route("/", _to_page(PAGES[0].path)))
         return [*found, Route("/static/{name}", _asset)]
 
     def _endpoint(
@@ -364,13 +362,6 @@ async def _asset(request: Request) -> Response:
     if path is None:
         return PlainTextResponse("no such file\n", 404)
     return FileResponse(path, headers={"cache-control": _FOR_EVER})
-
-
-def _to_page(path: str) -> Callable[[Request], Any]:
-    async def forwarded(request: Request) -> Response:
-        return _forwarding(request, path)
-
-    return forwarded
 
 
 def _first_team(name: str) -> BaseRoute:
