@@ -33,10 +33,10 @@ def recent(*commits: Commit) -> RecentCommits:
 
 def test_deals_changed_since_a_commit_by_token_or_number() -> None:
     passed = recent(commit(5, "a"), commit(6, "b", "c"), commit(7, "a"))
-    assert passed.since(START) == {"a", "b", "c"}
-    assert passed.since(commit(5).token) == {"a", "b", "c"}
-    assert passed.since(commit(6).token) == {"a"}
-    assert passed.since(None, 6) == {"a"}
+    assert passed.since(START) == frozenset({"a", "b", "c"})
+    assert passed.since(commit(5).token) == frozenset({"a", "b", "c"})
+    assert passed.since(commit(6).token) == frozenset({"a"})
+    assert passed.since(None, 6) == frozenset({"a"})
     assert passed.since(None, 9) == passed.since(passed.token) == frozenset()
 
 
@@ -50,7 +50,7 @@ def test_what_is_not_known_is_not_guessed() -> None:
 def test_too_many_commits_or_deals_are_not_kept() -> None:
     passed = recent(*(commit(5 + n, "a") for n in range(MOST_COMMITS)))
     assert passed.since(START) is None
-    assert passed.since(commit(5).token) == {"a"}
+    assert passed.since(commit(5).token) == frozenset({"a"})
     assert recent(commit(5, *map(str, range(MOST_DEALS + 1)))).since(START) is None
 
 
