@@ -26,7 +26,7 @@ from dealdb.analytics.flags import (
     standardised,
     standing,
 )
-from dealdb.analytics.links import Links, has_values
+from dealdb.analytics.links import Find, Links, has_values
 from dealdb.analytics.options import By, Window, group_columns
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.weights import Weights, weights_of
@@ -200,11 +200,23 @@ class Scope:
         counted = reduce(or_, (stands[name] for name in self.metric.n_of)) & when
         none = {key: label_of_none(table[key]) for key in self.keys if is_text(table.schema[key])}
 
-        def find(row: Mapping[str, Any]) -> pl.Expr:
-            found = counted & has_values(row, self.keys, none, self.types)
-            return reduce(and_, (make(row[name]) for name, make in also.items()), found)
+        def kept(counted: pl.Expr) -> Find:
+            def find(row: Mapping[str, Any]) -> pl.Expr:
+                found = counted & has_values(row, self.keys, none, self.types)
+                return reduce(and_, (make(row[name]) for name, make in also.items()), found)
 
-        return Links(columns=(*self.keys, *also), find=find)
+            return find
+
+        # a closing date is no matter of open deals
+        each = {"open": stands["open"], **{name: stands[name] & when for name in ("won", "lost")}}
+        each["deals"] = pl.lit(value=True)
+        if self.as_of is not None:
+            late = (pl.col("expected_close") < self.as_of).fill_null(value=False)
+            each["overdue"] = stands["open"] & late
+        others = {
+            name: kept(counted) for name, counted in each.items() if name in self.metric.columns
+        }
+        return Links(columns=(*self.keys, *also), find=kept(counted), others=others)
 
     def result(
         self,

@@ -55,3 +55,10 @@ def carry(sessions: Sessions) -> Iterator[Callable[..., Browser]]:
             return let_in(Browser(opened.enter_context(carried(application))), sessions)
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def open_board() -> Iterator[Callable[..., Browser]]:
+    """Opens a board that lets everyone in, for the tests of a module."""
+    with ExitStack() as opened:
+        yield lambda db, **options: Browser(opened.enter_context(carried(app(db, **options))))

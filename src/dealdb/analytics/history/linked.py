@@ -60,4 +60,4 @@ def links_of(
             raise QueryError(msg)
         return kept
 
-    return Links(columns=columns, find=find)
+    return Links(columns=columns, find=find, count=count)

@@ -23,7 +23,7 @@ from dealdb.cli.arguments import (
 from dealdb.cli.output.pictures import AsChart, ChartOptions, Plot
 from dealdb.cli.output.printing import print_facts, print_frame, table_file
 from dealdb.cli.output.streams import Output, note, say
-from dealdb.cli.session import At, Parquet, Session, Xlsx
+from dealdb.cli.session import At, AtTime, Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
 from dealdb.formats.cells import to_json
 
@@ -58,6 +58,7 @@ def find(
         bool, typer.Option("--explain", help="Print what the query does, and its times.")
     ] = False,
     at: At = None,
+    time: AtTime = None,
     parquet: Parquet = None,
     xlsx: Xlsx = None,
     plot: Plot = None,
@@ -93,7 +94,7 @@ def find(
             "--explain excludes --parquet and --xlsx"
         )
         raise ConfigError(msg)
-    with session.reading(at) as db:
+    with session.reading(at, time) as db:
         if drawn:
             _draw(db, where, {**options, "limit": limit, "offset": offset}, drawn)
             return
@@ -165,6 +166,7 @@ def sql(
     param: Params = None,
     tables: With = None,
     at: At = None,
+    time: AtTime = None,
     parquet: Parquet = None,
     xlsx: Xlsx = None,
 ) -> None:
@@ -173,7 +175,7 @@ def sql(
 
     DuckDB runs it, without access to other files or data than those of --with; it needs the extra sql.
     """
-    with session.reading(at) as db:
+    with session.reading(at, time) as db:
         frame = db.query.sql(statement, params=parameters(param), tables=side_tables(tables))
     print_frame(frame, session.output, table_file(parquet, xlsx))
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dealdb.answers.labels import in_labels, key_of
+from dealdb.answers.people import Sheet, basis_in_words, sheet_of
 from dealdb.cli.arguments import Sort, names
 from dealdb.cli.commands.find import tell_if_empty
 from dealdb.cli.completion import complete_columns
 from dealdb.cli.output.figures import print_figures
 from dealdb.cli.output.pager import show
-from dealdb.cli.output.people import Sheet, basis_in_words, sheet_of
 from dealdb.cli.output.pictures import AsChart, ChartOptions, Plot
 from dealdb.cli.output.printing import (
     TableFile,
@@ -28,7 +28,7 @@ from dealdb.cli.output.printing import (
     write_file,
 )
 from dealdb.cli.output.streams import Output, note, note_as_text, note_escaped, say
-from dealdb.cli.session import At, Parquet, Session, Xlsx
+from dealdb.cli.session import At, AtTime, Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
 from dealdb.formats.cells import Form, to_cell, to_json
 from dealdb.model.names import column_named
@@ -118,6 +118,7 @@ def stats(
     sort: Sort = None,
     limit: Annotated[int | None, typer.Option(metavar="N", help="At most this many rows.")] = None,
     at: At = None,
+    time: AtTime = None,
     parquet: Parquet = None,
     xlsx: Xlsx = None,
     file: Annotated[
@@ -148,7 +149,7 @@ def stats(
     rate_day = "as_of" if rate_day == "as-of" else rate_day
     given |= {"to": to, "rate_day": rate_day, "rates_known": rates_known}
     given |= {"outcome": outcome, "basis": basis, "of": of, "period": period}
-    with session.reading(at) as db:
+    with session.reading(at, time) as db:
         result = figures_of(db.analytics, metric, {"by": names(by), "k": top, **given})
         if not result.basis.n and at is None:
             tell_if_empty(db)
