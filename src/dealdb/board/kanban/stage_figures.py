@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from dealdb.analytics.scope import label_of_none
+from dealdb.analytics.options import label_of_none
 from dealdb.model.pipeline import Kind
 
 if TYPE_CHECKING:
