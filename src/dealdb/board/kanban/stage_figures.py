@@ -89,7 +89,7 @@ def stage_figures(
     >>> query = QueryEngine.over([demo | {"currency": "EUR"}, demo | {"currency": "USD"}])
     >>> found = stage_figures(Analytics(query.select).pipeline(), query.select())
     >>> [(each.stage, each.n, [(s.currency, s.value) for s in each.sums]) for each in found]
-    [('Demo', 2, [('EUR', Decimal('5.00')), ('USD', Decimal('5.00'))])]
+    [('Demo', 2, [('EUR', Decimal('5')), ('USD', Decimal('5'))])]
     """
     frame = result.frame
     has_currency = "currency" in frame.columns
