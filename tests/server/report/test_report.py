@@ -54,7 +54,7 @@ class Page(HTMLParser):
         self.texts.append(data)
 
 
-def team(db: DealDatabase, n: int = 120) -> None:
+def team(db: DealDatabase, n: int = 70) -> None:
     """Deals of a team in two currencies, with quotas, and some of what is wrong with deals."""
     rows = deals(n)
     for number, row in enumerate(rows):
