@@ -145,6 +145,15 @@ def test_all_figures_are_of_one_commit(db: DealDatabase) -> None:
     assert row["value"] == 100
 
 
+def test_facts_are_those_of_their_deal(db: DealDatabase) -> None:
+    # lives stand in the order in which deals were created, and not in that of their ids
+    db.loader.load(deals(300), bar=False)
+    facts = db._store.event_facts()
+    assert facts.lives["life"].to_list() == list(range(300))
+    owners = facts.lives.join(facts.of("owner"), on="life").select("id", "value").rows()
+    assert dict(owners) == dict(db.query.frame(["id", "owner"]).rows())
+
+
 def test_the_page_is_one_file_without_scripts(db: DealDatabase, tmp_path: Path) -> None:
     team(db)
     report = report_of(db)
