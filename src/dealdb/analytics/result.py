@@ -87,7 +87,7 @@ class MetricResult:
     def __bool__(self) -> bool:
         return not self.frame.is_empty()
 
-    def where(self, row: Mapping[str, Any]) -> pl.Expr:
+    def where(self, row: Mapping[str, Any], count: str | None = None) -> pl.Expr:
         """
         The filter that keeps the deals which a row counts, for ``db.query``.
 
@@ -98,6 +98,8 @@ class MetricResult:
         ----------
         row
             A row as ``to_dicts`` has it.
+        count
+            Another count of the row: ``won``, ``lost``, ``open``, ``deals`` or ``overdue``, of metrics of the present.
 
         Returns
         -------
@@ -108,7 +110,8 @@ class MetricResult:
         ------
         QueryError
             If no filter on the deals of the present can say it: because some of them were deleted, because one counts
-            several times, or because the metric counts none. ``deals=True`` lists them.
+            several times, or because the metric counts none. ``deals=True`` lists them. Or if ``count`` is none of
+            those.
 
         Cost
         ----
@@ -130,7 +133,7 @@ class MetricResult:
         if self.links is None:
             msg = f"no filter says which deals a row of {self.name} counts: deals=True lists them"
             raise QueryError(msg)
-        return self.links(row)
+        return self.links(row, count)
 
     def chart(self) -> Chart:
         """

@@ -295,3 +295,10 @@ def note_in_words(note: str) -> str:
             note = found.expand(words)
             break
     return _DUE.sub(r"due from \1 to the day before \2", note)
+
+
+def shown_keys(result: MetricResult) -> list[str]:
+    """The columns that a table for people has; others are for programs only."""
+    frame = result.frame
+    hidden = () if is_lines(frame.columns) else _HIDDEN.get(result.name, ())
+    return [key for key in frame.columns if key not in hidden]

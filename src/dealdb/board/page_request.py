@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # the options of the URL that go on from page to page
 KEPT = ("where", "embed")
 # what belongs to the filter that was: another one begins at its first page
-_OF_FILTER = ("where", "cursor", "figure", "row")
+_OF_FILTER = ("where", "cursor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +94,10 @@ class PageRequest:
             elif name in left:
                 found.append((name, left.pop(name)))
         return self._address(self.path, [*found, *left.items()])
+
+    def with_options(self, options: Iterable[tuple[str, object]]) -> str:
+        """Address of this page with these options and no others."""
+        return self._address(self.path, options)
 
     def kept_beside_filter(self) -> list[tuple[str, str]]:
         """Options of this page that stay when another filter is asked for."""

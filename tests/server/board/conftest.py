@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
-import uvicorn
 
-from boards import Browser
+from boards import Browser, carried
 from dealdb import DealDatabase
 from dealdb.board.app import app
-from dealdb.board.guard import Guard, Sessions
+from dealdb.board.guard import Sessions
 from servers import Server
-
-
-@contextmanager
-def carried(application: Guard) -> Iterator[int]:
-    """The port on which an application listens."""
-    server = uvicorn.Server(uvicorn.Config(application, port=0, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        thread.join(0.01)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    thread.join()
 
 
 @pytest.fixture
@@ -70,3 +55,10 @@ def carry(sessions: Sessions) -> Iterator[Callable[..., Browser]]:
             return let_in(Browser(opened.enter_context(carried(application))), sessions)
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def open_board() -> Iterator[Callable[..., Browser]]:
+    """Opens a board that lets everyone in, for the tests of a module."""
+    with ExitStack() as opened:
+        yield lambda db, **options: Browser(opened.enter_context(carried(app(db, **options))))

@@ -187,6 +187,8 @@ def drawn(table: FigureTable, form: BarForm) -> Chart:
         layers = [
             table.marks(role, form.whole, value=pl.col(column), part=pl.lit(name), **extra)
             for column, name in form.parts.items()
+            # what there is none of is no colour of the legend
+            if (table.frame[column] != 0).any() or column == next(iter(form.parts))
         ]
         marks = pl.concat(layers, how="vertical_relaxed").sort("row", maintain_order=True)
     y = table.money(form.axis) if form.unit is Unit.MONEY else Axis(title=form.axis, unit=form.unit)

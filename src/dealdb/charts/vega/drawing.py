@@ -62,11 +62,12 @@ def specification(chart: Chart, locale: Locale = PLAIN) -> dict[str, Any]:
     whole = alt.concat(*pictures, columns=columns).resolve_scale(
         x="independent", y="independent", color="shared", size="independent"
     )
+    # each of them begins where its letters or bars do
     parts = [whole, _notes(chart)] if chart.notes else [whole]
     title = alt.TitleParams(
         text=lines_of(chart.title, 430), subtitle=lines_of(chart.subtitle, _WORDS_WIDTH)
     )
-    shown = alt.vconcat(*parts, spacing=16).properties(title=title, config=CONFIG)
+    shown = alt.vconcat(*parts, spacing=16, align="none").properties(title=title, config=CONFIG)
     found: dict[str, Any] = shown.to_dict(validate=False)
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
@@ -25,6 +26,7 @@ Shape: TypeAlias = Any
 _PLACES = ("value", "low", "high", "middle", "start", "end", "target", "share", "next", "n")
 _NAMES = ("label", "series", "part", "column")
 _MOST_TICKS = 6
+_NO_DIGIT = re.compile(r"[.,]0(?= )")
 # of a name beside a mark, and of a text above or below the picture
 _MOST_LETTERS, _MOST_SAID = 60, 600
 
@@ -85,7 +87,8 @@ class DrawnPanel:
     def _tick(self, tick: float, axis: Axis) -> str:
         if axis.unit is Unit.SHARE and round(tick * 100, 9).is_integer():
             return self.locale.share(tick, 0)
-        return short_text(_plain(tick), axis, self.locale)
+        # a round value has no digit behind its point
+        return _NO_DIGIT.sub("", short_text(_plain(tick), axis, self.locale))
 
     def axis(self, axis: Axis, reach: tuple[float, float]) -> alt.Axis:
         """Ticks at round values, with our own texts."""

@@ -6,7 +6,7 @@ from typing import Any
 
 FONT = "DejaVu Sans"
 INK, SOFT, LINE = "#18212b", "#566170", "#c3cad3"
-# bars with whiskers are pale, so that these can be seen
+# bars with whiskers or targets are pale, so that these can be seen
 BAR, PALE_BAR, UP, DOWN, TOTAL = "#0072b2", "#7db8dd", "#00775a", "#c24e00", "#566170"
 # Okabe's and Ito's, darker where they are too pale for white
 SERIES = ("#0072b2", "#d55e00", "#008a64", "#a8558a", "#9a6b00", "#2f8fc0", "#5a6473")

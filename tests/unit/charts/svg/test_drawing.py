@@ -76,7 +76,7 @@ def in_xml(text: str) -> str:
 
 
 @pytest.mark.parametrize("form", ChartForm)
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_marks_are_drawn_finite_and_escaped(form: ChartForm, data: st.DataObject) -> None:
     chart = data.draw(charts(form))

@@ -14,7 +14,7 @@ from unit.charts.making import HOSTILE, bars_of, charts
 
 
 @pytest.mark.parametrize("form", ChartForm)
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_marks_fit_the_terminal_and_do_not_steer_it(
     form: ChartForm, data: st.DataObject

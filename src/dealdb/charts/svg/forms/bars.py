@@ -36,6 +36,11 @@ class _Bar:
         return [0.0, *(place for _, *both in self.parts for place in both), *signs]
 
     @property
+    def has_whisker(self) -> bool:
+        """Whether it says a range."""
+        return any(_signs_of(row)[0] is not None for row in self.rows)
+
+    @property
     def is_negative(self) -> bool:
         """Whether it goes to the left alone."""
         return min(self.reach) < 0 and not any(end > 0 for _, _, end in self.parts)
@@ -53,8 +58,10 @@ def bars(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
     )
     side = side_width([bar.label for bar in shown], width)
     room = max((width_in_pixels(bar.text) for bar in shown), default=0.0) + _GAP
-    left = side + (room if any(bar.is_negative for bar in shown) else 0.0)
-    right = width - (room if not all(bar.is_negative for bar in shown) else 0.0)
+    # at the end of a whisker a value would be taken for that end: there they stand in a column
+    column = width if any(bar.has_whisker for bar in shown) else None
+    left = side + (room if column is None and any(bar.is_negative for bar in shown) else 0.0)
+    right = width - (room if column or not all(bar.is_negative for bar in shown) else 0.0)
     ends = [place for bar in shown for place in bar.reach]
     scale = Scale.over(ends, left, max(right, left + LEAST))
     top = legend.height + CAPTION
@@ -62,7 +69,7 @@ def bars(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
     parts = [*legend.parts, moved([caption(pen.chart.y, side, width)], 0, legend.height)]
     parts += _labels([bar.label for bar in shown], middles, side)
     for bar, middle in zip(shown, middles, strict=True):
-        parts += _drawn(pen, bar, scale, middle, named)
+        parts += _drawn(pen, bar, scale, middle, named, column)
     height = middles[-1] + _ROW / 2
     zero = scale.place(0)
     parts.append(element("line", x1=zero, x2=zero, y1=top, y2=height, stroke=colour("line")))
@@ -125,7 +132,12 @@ def _colours(pen: Pen, rows: Sequence[Row]) -> dict[str | None, int]:
 
 
 def _drawn(
-    pen: Pen, bar: _Bar, scale: Scale, middle: float, named: dict[str | None, int]
+    pen: Pen,
+    bar: _Bar,
+    scale: Scale,
+    middle: float,
+    named: dict[str | None, int],
+    column: float | None,
 ) -> list[Svg]:
     found = []
     drawn = {id(row): (start, end) for row, start, end in bar.parts}
@@ -149,7 +161,7 @@ def _drawn(
             shapes += _inner_text(pen, row, (start, end), middle, on_series(number))
         shapes += _signs(row, scale, middle)
         if row is bar.rows[-1]:
-            shapes.append(_end_text(bar, scale, middle))
+            shapes.append(_end_text(bar, scale, middle, column))
         found.append(pen.mark(row, *shapes))
     return found
 
@@ -165,20 +177,18 @@ def _inner_text(
     return [lettered(text, at, middle + SMALL * 0.35, size=SMALL, anchor="middle", fill=fill)]
 
 
-def _end_text(bar: _Bar, scale: Scale, middle: float) -> Svg:
+def _end_text(bar: _Bar, scale: Scale, middle: float, column: float | None) -> Svg:
     y = middle + TEXT * 0.35
+    if column is not None:
+        return lettered(bar.text, column, y, anchor="end")
     if bar.is_negative:
         return lettered(bar.text, scale.place(min(bar.reach)) - _GAP, y, anchor="end")
     end = scale.place(max([0.0, *(place for _, *both in bar.parts for place in both)]))
-    signs = [
-        scale.place(place) for row in bar.rows for place in _signs_of(row) if place is not None
-    ]
-    # before a target that is far behind the bar, else behind all
-    behind = [sign for sign in signs if sign > end - _GAP]
-    has_room = end + width_in_pixels(bar.text) + 2 * _GAP < min(behind, default=end)
-    is_whisker = any(place is not None for row in bar.rows for place in _signs_of(row)[:2])
-    at = end if has_room and not is_whisker else max([end, *signs])
-    return lettered(bar.text, at + _GAP, y)
+    targets = [scale.place(target) for row in bar.rows if (target := _signs_of(row)[2]) is not None]
+    # before a target that is far behind the bar, else behind both
+    behind = min((target for target in targets if target > end - _GAP), default=end)
+    has_room = end + width_in_pixels(bar.text) + 2 * _GAP < behind
+    return lettered(bar.text, (end if has_room else max([end, *targets])) + _GAP, y)
 
 
 def _signs(row: Row, scale: Scale, middle: float) -> list[Svg]:

@@ -44,7 +44,7 @@ def dots(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
         fill = names.get(row.get("series"), of_series(0))
         size = _radius(place_of(row["n"]), most)
         dot = element("circle", cx=x, cy=y, r=size, fill=fill, fill_opacity=0.85)
-        parts.append(pen.mark(row, *_whisker(plane, row, x, fill), dot))
+        parts.append(pen.mark(row, dot, *_whisker(plane, row, x)))
     return Drawn(legend.height + plane.height, [*legend.parts, moved(parts, 0, legend.height)])
 
 
@@ -96,12 +96,9 @@ def _radius(n: float | None, most: float) -> float:
     return _SMALLEST + (_LARGEST - _SMALLEST) * part
 
 
-def _whisker(plane: Plane, row: Row, x: float, fill: str) -> list[Svg]:
+def _whisker(plane: Plane, row: Row, x: float) -> list[Svg]:
     low, high = plane.up(row["low"]), plane.up(row["high"])
     if low is None or high is None:
         return []
-    return [
-        element(
-            "line", class_="whisker", x1=x, x2=x, y1=low, y2=high, stroke=fill, stroke_width=1.5
-        )
-    ]
+    # it is seen on the dot, too, which may be larger than the range
+    return [element("line", class_="whisker", x1=x, x2=x, y1=low, y2=high, stroke="currentColor")]

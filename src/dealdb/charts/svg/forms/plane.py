@@ -109,6 +109,8 @@ def plane_of(
     places = {value: float(n) for n, value in enumerate(dict.fromkeys(xs))} if has_labels else {}
     marks = [*places.values()] if places else both if is_square else [*map(place_of, xs)]
     x = Scale.over(marks, left + 4, width - right - 4, with_zero=is_square)
+    if is_square:
+        x = x.widened(_MOST_ACROSS)
     if days and len(set(marks) - {None}) == 1:
         # a day alone stands in the middle of its month
         x = replace(x, low=(x.low + x.high) / 2 - 15, high=(x.low + x.high) / 2 + 15)

@@ -56,7 +56,7 @@ def _beside(panel: DrawnPanel, rows: Rows) -> dict[str, Any]:
 
 def _bodies(panel: DrawnPanel, rows: Rows, x: dict[str, Any], place: dict[str, Any]) -> Shape:
     coloured = next((name for name in ("part", "series") if panel.has(name)), None)
-    plain = PALE_BAR if panel.has("low", "high") else BAR
+    plain = PALE_BAR if panel.has("low", "high") or panel.has("target") else BAR
     colour = alt.value(plain) if coloured is None else legend(coloured, panel.names(coloured))
     return (
         panel.base(rows)

@@ -13,7 +13,7 @@ from dealdb.charts.vega.style import BAR, INK, LINE, SOFT
 
 _HEIGHT = 280
 # more texts than these would be in each other's way
-_MOST_TEXTS = 14
+_MOST_TEXTS = 7
 _AIR = 0.08
 
 
@@ -23,10 +23,19 @@ def lines(panel: DrawnPanel) -> Shape:
     encoded = _by_series(panel, panel.base(), x, _y(panel, "value"))
     shown = encoded.mark_line(size=2.5, interpolate="linear")
     layers: list[Any] = [shown, encoded.mark_point(filled=True, size=45, opacity=1)]
-    if not panel.has("series") and len(panel.rows) <= _MOST_TEXTS:
-        text = panel.base().mark_text(dy=-12, color=INK)
+    if not panel.has("series"):
+        text = panel.base(_told_at(panel.rows)).mark_text(dy=-12, color=INK)
         layers.append(text.encode(x=x, y=_y(panel, "value"), text="text:N"))
     return _framed(panel, layers)
+
+
+def _told_at(rows: Rows) -> Rows:
+    """The points whose values are told: all where they are few, else the largest and the last one."""
+    known = [row for row in rows if row["value"] is not None]
+    if len(known) <= _MOST_TEXTS:
+        return known
+    largest = max(known, key=lambda row: float(row["value"]))
+    return [largest] if largest is known[-1] else [largest, known[-1]]
 
 
 def steps(panel: DrawnPanel) -> Shape:

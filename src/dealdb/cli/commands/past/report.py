@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from dealdb.analytics.calendar.day_words import read_named_day
 from dealdb.cli.arguments import names
-from dealdb.cli.commands.past.days import read_named_day
 from dealdb.cli.commands.stats import By, Where
 from dealdb.cli.output.printing import busy
 from dealdb.cli.output.streams import Output, note

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.answers.answer import answer_of
-from dealdb.cli.arguments import Sort, names
-from dealdb.cli.commands.find import tell_if_empty
-from dealdb.cli.commands.past.days import (
+from dealdb.analytics.calendar.day_words import (
     day_named,
     is_word,
     read_named_day,
     read_named_moment,
 )
+from dealdb.answers.answer import answer_of
+from dealdb.cli.arguments import Sort, names
+from dealdb.cli.commands.find import tell_if_empty
 from dealdb.cli.commands.stats import By, RowOptions, Where, show_metric
 from dealdb.cli.output.pictures import AsChart, ChartOptions, Plot
 from dealdb.cli.output.streams import Output
