@@ -23,8 +23,8 @@ from dealdb.analytics.flags import (
     UNPRICED,
     WON,
     classified,
+    counts_of,
     standardised,
-    standing,
 )
 from dealdb.analytics.links import Find, Links, has_values
 from dealdb.analytics.options import By, Window, group_columns, label_of_none, named_groups
@@ -193,8 +193,8 @@ class Scope:
         # groups by amounts that were converted are none that a filter knows
         if when is None or (self.conversion and "amount" in self.keys):
             return None
-        stands = standing(self.pipeline, self.window)
-        counted = reduce(or_, (stands[name] for name in self.metric.n_of)) & when
+        each = counts_of(self.pipeline, self.window, when, self.as_of)
+        counted = reduce(or_, (each[name] for name in self.metric.n_of))
         none = {key: label_of_none(table[key]) for key in self.keys if is_text(table.schema[key])}
 
         def kept(counted: pl.Expr) -> Find:
@@ -204,15 +204,7 @@ class Scope:
 
             return find
 
-        # a closing date is no matter of open deals
-        each = {"open": stands["open"], **{name: stands[name] & when for name in ("won", "lost")}}
-        each["deals"] = pl.lit(value=True)
-        if self.as_of is not None:
-            late = (pl.col("expected_close") < self.as_of).fill_null(value=False)
-            each["overdue"] = stands["open"] & late
-        others = {
-            name: kept(counted) for name, counted in each.items() if name in self.metric.columns
-        }
+        others = {name: kept(each[name]) for name in self.metric.columns if name in each}
         return Links(columns=(*self.keys, *also), find=kept(counted), others=others)
 
     def result(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from boards import Browser, carried
+from changed_deals import change_deals
 from dealdb import DealDatabase
 from dealdb.board.app import app
 from dealdb.board.guard import Sessions
@@ -62,3 +63,18 @@ def open_board() -> Iterator[Callable[..., Browser]]:
     """Opens a board that lets everyone in, for the tests of a module."""
     with ExitStack() as opened:
         yield lambda db, **options: Browser(opened.enter_context(carried(app(db, **options))))
+
+
+@pytest.fixture(scope="module")
+def changed(shared_server: Server) -> Iterator[tuple[DealDatabase, str]]:
+    """Deals that were changed in every way, and the token from where that begins."""
+    with shared_server.client() as client:
+        client.flushall()
+    with DealDatabase.from_url(f"unix://{shared_server.socket}", actor="ann") as db:
+        yield db, change_deals(db)
+
+
+@pytest.fixture(scope="module")
+def changed_board(changed: tuple[DealDatabase, str], open_board: Callable[..., Browser]) -> Browser:
+    """A read-only board of these."""
+    return open_board(changed[0], read_only=True)
