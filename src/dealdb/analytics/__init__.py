@@ -5,8 +5,8 @@ Sales metrics: pure functions from deals and a pipeline to tables, and ``Analyti
 deals that a metric counts, ``metrics`` has one file for each, and ``drawing`` makes charts of their tables.
 
 The order of the parts; nothing imports from a part behind it:
-options, links, basis → drawing → result → calendar → flags, doubts → exact → weights, conversion → scope, shared_sums →
-metrics → history → estimates → prediction → methods → analytics.
+options, links, basis → drawing → result → calendar → flags, doubts → exact → weights, conversion → scope,
+shared_sums → metrics → history → estimates → prediction → methods → analytics.
 """
 
 from __future__ import annotations

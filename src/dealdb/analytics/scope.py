@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial, reduce
@@ -27,15 +27,12 @@ from dealdb.analytics.flags import (
     standardised,
 )
 from dealdb.analytics.links import Links, has_values
-from dealdb.analytics.options import By, Window, group_columns
+from dealdb.analytics.options import By, Window, group_columns, label_of_none, named_groups
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.weights import Weights, weights_of
 from dealdb.model.columns import is_text, spelled_out
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import MAX_DECIMAL_DIGITS
-
-# group of the deals that have no value in a text column
-NONE = "(none)"
 
 CLOSED = WON | LOST
 ANY = OPEN | CLOSED
@@ -250,36 +247,6 @@ class Scope:
             basis=basis,
             links=self.links(table, also or {}),
         )
-
-
-def label_of_none(group: pl.Series) -> str:
-    """
-    Name of the group of deals without a value: "(none)", where no deal has that as its value.
-
-    Examples
-    --------
-    >>> label_of_none(pl.Series("owner", ["Ann", None]))
-    '(none)'
-    >>> label_of_none(pl.Series("owner", ["(none)", None]))
-    '(no owner)'
-    """
-    label = NONE
-    if not is_text(group.dtype) or (group != label).fill_null(value=True).all():
-        return label
-    values, label = set(group.cast(pl.String)), f"(no {group.name})"
-    while label in values:
-        label = f"({label})"
-    return label
-
-
-def named_groups(table: pl.DataFrame, keys: Iterable[str]) -> list[pl.Expr]:
-    """Columns of groups, whose missing values have a name where they are texts; see ``label_of_none``."""
-    return [
-        pl.col(key).fill_null(label_of_none(table[key]))
-        if is_text(table.schema[key])
-        else pl.col(key)
-        for key in keys
-    ]
 
 
 def scope(

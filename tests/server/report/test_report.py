@@ -54,7 +54,7 @@ class Page(HTMLParser):
         self.texts.append(data)
 
 
-def team(db: DealDatabase, n: int = 120) -> None:
+def team(db: DealDatabase, n: int = 70) -> None:
     """Deals of a team in two currencies, with quotas, and some of what is wrong with deals."""
     rows = deals(n)
     for number, row in enumerate(rows):
@@ -143,6 +143,15 @@ def test_all_figures_are_of_one_commit(db: DealDatabase) -> None:
     assert view.analytics.ageing().frame["n"].sum() == 1
     [row] = [each for each in view.analytics.waterfall(since=TODAY) if each["bucket"] == "end"]
     assert row["value"] == 100
+
+
+def test_facts_are_those_of_their_deal(db: DealDatabase) -> None:
+    # lives stand in the order in which deals were created, and not in that of their ids
+    db.loader.load(deals(300), bar=False)
+    facts = db._store.event_facts()
+    assert facts.lives["life"].to_list() == list(range(300))
+    owners = facts.lives.join(facts.of("owner"), on="life").select("id", "value").rows()
+    assert dict(owners) == dict(db.query.frame(["id", "owner"]).rows())
 
 
 def test_the_page_is_one_file_without_scripts(db: DealDatabase, tmp_path: Path) -> None:

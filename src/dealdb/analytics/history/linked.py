@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from dealdb.analytics.links import Links, has_values
-from dealdb.analytics.scope import label_of_none
+from dealdb.analytics.options import label_of_none
 from dealdb.errors import QueryError
 from dealdb.model.columns import is_text
 

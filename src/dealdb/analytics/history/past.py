@@ -18,9 +18,8 @@ from dealdb.analytics.history.linked import links_of
 from dealdb.analytics.history.lookup import are_among, beside
 from dealdb.analytics.history.money import COLUMNS, MARK, priced, said_of, with_unpriced
 from dealdb.analytics.history.state import known_lives, last_values, values_until, with_last
-from dealdb.analytics.options import By, Day, Window, choice, day_of, group_columns
+from dealdb.analytics.options import By, Day, Window, choice, day_of, group_columns, named_groups
 from dealdb.analytics.result import MetricResult
-from dealdb.analytics.scope import named_groups
 from dealdb.errors import QueryError
 from dealdb.model.moments import epoch_ms, from_epoch_ms
 from dealdb.model.pipeline import Pipeline

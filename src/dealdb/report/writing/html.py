@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dealdb.answers.asked import days_between, money
 from dealdb.charts import Chart
-from dealdb.charts.svg.colours import LIGHT, properties
+from dealdb.charts.svg.colours import LIGHT, style_sheet
 from dealdb.charts.svg.drawing import drawn
 from dealdb.errors import MissingExtra
 from dealdb.formats.controls import visible
@@ -96,7 +96,7 @@ def _environment() -> Environment:
 def _colours() -> str:
     """Custom properties of the charts, those of light on paper."""
     light = "".join(f"--{name}:{value};" for name, value in LIGHT.items())
-    return f"{properties()}@media print {{ :root {{ {light} }} }}\n"
+    return f"{style_sheet()}@media print {{ :root {{ {light} }} }}\n"
 
 
 def _picture(chart: Chart, locale: Locale, name: str) -> dict[str, Any]:

@@ -21,9 +21,8 @@ from dealdb.analytics.history.outcomes.closings import (
     money,
 )
 from dealdb.analytics.history.past import Past
-from dealdb.analytics.options import Window
+from dealdb.analytics.options import Window, label_of_none
 from dealdb.analytics.result import MetricResult
-from dealdb.analytics.scope import label_of_none
 from dealdb.errors import QueryError
 from dealdb.model.columns import spelled_out
 from dealdb.model.schema import MAX_DECIMAL_DIGITS
