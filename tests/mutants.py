@@ -475,8 +475,15 @@ MUTANTS = [
     Mutant(
         "what is recorded later changes what was known",
         "facts/event.py",
-        "known = ledger if until is None else ledger.upto(until)",
-        "known = ledger",
+        "known = ledger if until is None else ledger.upto(until)\n    commits",
+        "known = ledger\n    commits",
+        f"{FACTS} {FOLD}",
+    ),
+    Mutant(
+        "what is recorded later changes what was known of saves",
+        "facts/event.py",
+        "known = ledger if until is None else ledger.upto(until)\n    if assume",
+        "known = ledger\n    if assume",
         f"{FACTS} {FOLD}",
     ),
     Mutant(

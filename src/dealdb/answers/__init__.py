@@ -1,8 +1,10 @@
 """
 What results say to people: a few sentences in answer to the question of their metric, and names of their figures.
 
+``day_words`` is the way back: the days that people name by words.
+
 The order of the parts; nothing imports from a part behind it:
-labels, asked → people, movement, outcomes, predictions, stages → answer.
+labels, asked, day_words → people, movement, outcomes, predictions, stages → answer.
 """
 
 from __future__ import annotations

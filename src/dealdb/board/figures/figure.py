@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
 from dealdb.analytics import Analytics
-from dealdb.analytics.calendar.day_words import (
+from dealdb.answers.day_words import (
     day_named,
     is_word,
     read_named_day,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from dealdb.analytics.calendar.day_words import DAY_WORDS, day_named
+from dealdb.answers.day_words import DAY_WORDS, day_named
 from dealdb.board.figures.figure import Figure
 from dealdb.board.figures.moves import COMPARED, Moves, moves_between
 from dealdb.board.figures.panel import FigurePanel, figure_panel

@@ -18,8 +18,8 @@ from dealdb.formats.cells import to_text
 if TYPE_CHECKING:
     from polars._typing import SchemaDict
 
-    from dealdb import Commit, DealChange
     from dealdb.board.page_request import PageRequest
+    from dealdb.store.history.feed_commits import Commit, DealChange
 
 MOST_COMMITS = 100
 # of one commit; a load has thousands

@@ -12,8 +12,9 @@ from dealdb.board.pages.page import BoardPage, Shown
 from dealdb.errors import StoreError
 
 if TYPE_CHECKING:
-    from dealdb import Finding, Health
     from dealdb.formats.locale import Locale
+    from dealdb.store.upkeep.doctor import Finding
+    from dealdb.store.upkeep.health import Health
 
 # more of them say no more; the command line has all
 MOST_TOLD = 20

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dealdb.analytics.calendar.day_words import read_named_day
+from dealdb.answers.day_words import read_named_day
 from dealdb.cli.arguments import names
 from dealdb.cli.commands.stats import By, Where
 from dealdb.cli.output.printing import busy

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.analytics.calendar.day_words import (
+from dealdb.answers.answer import answer_of
+from dealdb.answers.day_words import (
     day_named,
     is_word,
     read_named_day,
     read_named_moment,
 )
-from dealdb.answers.answer import answer_of
 from dealdb.cli.arguments import Sort, names
 from dealdb.cli.commands.find import tell_if_empty
 from dealdb.cli.commands.stats import By, RowOptions, Where, show_metric

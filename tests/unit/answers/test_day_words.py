@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 import pytest
 
-from dealdb.analytics.calendar.day_words import (
+from dealdb.answers.day_words import (
     day_named,
     read_named_day,
     read_named_moment,
