@@ -337,4 +337,7 @@ def _forwarding(request: Request, path: str) -> Response:
 
     query = f"?{request.url.query}" if request.url.query else ""
     address = html.escape(quote(request.scope.get("root_path", "")) + path + query)
-    return HTMLResponse(f'<!doctype html><meta http-equiv="refresh" content="0;url={address}">')
+    icon = '<link rel="icon" href="data:,">'
+    return HTMLResponse(
+        f'<!doctype html>{icon}<meta http-equiv="refresh" content="0;url={address}">'
+    )
