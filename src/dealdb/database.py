@@ -892,7 +892,8 @@ class DealDatabase:
         with _asking(store, durability):
             return store.delete(encode_id(id), expect_rev=expect_rev)
 
-    def acting_as(self, actor: str) -> AbstractContextManager[None]:
+    @contextmanager
+    def acting_as(self, actor: str) -> Iterator[None]:
         """
         Let the changes of this thread be in the name of another meanwhile: for a service that many people use.
 
@@ -909,7 +910,8 @@ class DealDatabase:
         ...     db.deal_history(42)["who"].to_list()
         ['ann']
         """
-        return self._store.acting_as(actor)
+        with self._store.acting_as(actor):
+            yield
 
     def __len__(self) -> int:
         return self._store.count()

@@ -1,7 +1,7 @@
 """
 Try hostile cases: ``make hostile``, or ``make hostile ARGS="-k workbook"``.
 
-Each runs in a process of its own. A line says how it ended, its peak of memory and its time.
+Each runs in a process of its own. A line says how it ended, its peak of memory and its processor time.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _report(names: list[str], flavor: str) -> int:
     binary = BINARIES[flavor]()
     if binary is None:
         sys.exit(f"no binary of {flavor} on this machine")
-    print(f"{'case':<72} {'ended':<8} {'peak MB':>8} {'bound':>6} {'s':>6}")
+    print(f"{'case':<72} {'ended':<8} {'peak MB':>8} {'bound':>6} {'CPU s':>6}")
     for name in names:
         with tempfile.TemporaryDirectory(prefix="dealdb") as folder:
             server = Server(binary, Path(folder) / "server").start()

@@ -60,7 +60,7 @@ class Case:
     memory_mb
         Resident memory that the process may reach, together with its children.
     seconds
-        Time that it may take, with the start of Python.
+        Processor time that it may take, with the start of Python.
     slow
         Whether the default run of the tests leaves it out.
     prepare

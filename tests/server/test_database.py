@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -457,3 +458,24 @@ def test_queries_follow_to_another_database(server: Server) -> None:
         assert query.find()["id"].to_list() == ["2"]
         assert query.saved() == {}
         assert query.sql(history)["id"].to_list() == ["2"]
+
+
+def test_threads_act_in_names_of_their_own(db: DealDatabase) -> None:
+    both = threading.Barrier(2)
+
+    def change(name: str) -> None:
+        with db.acting_as(name):
+            for number in range(5):
+                both.wait()
+                db.save_deal({"id": name, "n": number})
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(change, ["ann", "zoe"]))
+    with db.acting_as("ann"), pytest.raises(SchemaError), db.acting_as("eve"):
+        db.save_deal({"id": "x", "n": "none"})
+    for name in ("ann", "zoe"):
+        assert set(db.deal_history(name)["who"]) == {name}
+    before = db.save_deal({"id": "own", "n": 1})
+    history = db.deal_history("own")
+    assert before.outcome == "inserted"
+    assert not {"ann", "zoe", "eve"} & set(history["who"])

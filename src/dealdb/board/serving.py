@@ -111,12 +111,14 @@ def _is_local(host: str) -> bool:
 
 
 def _listening(host: str, port: int) -> socket.socket:
+    found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        found = socket.socket(family, socket.SOCK_STREAM)
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((host, port))
+        # who is told the address may come before the first request is answered
+        found.listen()
     except (OSError, OverflowError) as error:
+        found.close()
         msg = f"the board can't listen on {host}, port {port}: {getattr(error, 'strerror', None) or error}"
         raise ConfigError(msg) from error
     return found

@@ -100,7 +100,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "restore": CommandEntry("backup", "dealdb restore deals.backup --collection copy"),
     "health": CommandEntry("server", "dealdb health --json"),
     "doctor": CommandEntry("doctor", "dealdb doctor"),
-    "board": CommandEntry("board", "dealdb board --port 8765"),
+    "board": CommandEntry("browser.board", "dealdb board --port 8765"),
     "shell": CommandEntry("shell", "dealdb shell --collection deal"),
     "bench": CommandEntry("trial.bench", "dealdb bench -n 400"),
     "info": CommandEntry("server", "dealdb info"),

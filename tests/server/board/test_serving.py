@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import http.client
+
 from boards import Browser
 from dealdb.board.guard import COOKIE, Sessions
 
@@ -42,6 +45,21 @@ def test_errors_are_pages_with_the_place(signed_in: Browser) -> None:
     assert "did you mean &#39;stage&#39;" in text
     status, text, _ = signed_in.ask("/deals.json?where=stag+%3D+1")
     assert (status, '"code":"query"' in text) == (400, True)
+
+
+def test_a_page_that_is_not_there_is_one(signed_in: Browser) -> None:
+    status, text, _ = signed_in.ask("/nowhere/<b>")
+    assert (status, "There is no such page" in text) == (404, True)
+    assert "<b>" not in text
+
+
+def test_pages_are_sent_packed(signed_in: Browser) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", signed_in.port, timeout=20)
+    connection.request("GET", "/deals", headers=signed_in.headers | {"accept-encoding": "gzip"})
+    answer = connection.getresponse()
+    assert answer.getheader("content-encoding") == "gzip"
+    assert b"12.50" in gzip.decompress(answer.read())
+    connection.close()
 
 
 def test_other_names_of_this_machine_are_refused(signed_in: Browser) -> None:

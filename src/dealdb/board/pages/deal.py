@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dealdb.model.schema import Schema
 
 # fields whose known values are offered
-_OFFERED = ("owner", "company", "source", "currency")
+_OFFERED = ("owner", "source", "currency")
 _MOST_OFFERED = 200
 _MOST_NEAR = 5
 

@@ -22,7 +22,7 @@ _ON_PHONE = {"name": "first", "amount": "extra", "currency": "extra"} | dict.fro
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableColumn:
+class HeadCell:
     """
     Head of a column.
 
@@ -55,7 +55,7 @@ class TableCell:
 
 def table_columns(
     asked: PageRequest, names: Sequence[str], fields: Mapping[str, Field]
-) -> list[TableColumn]:
+) -> list[HeadCell]:
     """The heads of the columns."""
     first = next(iter(asked.several("sort")), "")
     return [_column(asked, name, fields.get(name), first, names) for name in names]
@@ -63,7 +63,7 @@ def table_columns(
 
 def _column(
     asked: PageRequest, name: str, field: Field | None, first: str, names: Sequence[str]
-) -> TableColumn:
+) -> HeadCell:
     has_order = field is not None and field.type is not FieldType.LIST
     order = {name: "ascending", f"-{name}": "descending"}.get(first)
     # the large and the late ones are looked for first
@@ -76,7 +76,7 @@ def _column(
     on_phone = _ON_PHONE.get(name, "")
     if "name" not in names and name == "id":
         on_phone = "first"
-    return TableColumn(
+    return HeadCell(
         name=name,
         style=f"{style_of(field)} {on_phone}".strip(),
         link=asked.here(sort=following, cursor=None) if has_order else None,
@@ -85,7 +85,7 @@ def _column(
 
 
 def table_rows(
-    asked: PageRequest, rows: Sequence[Mapping[str, Any]], columns: Sequence[TableColumn]
+    asked: PageRequest, rows: Sequence[Mapping[str, Any]], columns: Sequence[HeadCell]
 ) -> list[list[TableCell]]:
     """The cells of rows, which have their ids beside the columns that are shown."""
     linked = next((each.name for each in columns if each.name in ("name", "id")), columns[0].name)

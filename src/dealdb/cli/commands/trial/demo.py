@@ -90,7 +90,7 @@ def demo(
 
 def _board(session: Session, sample: Deals, kept: str | None) -> None:
     from dealdb.board.serving import serve
-    from dealdb.cli.commands.board import told
+    from dealdb.cli.commands.browser.board import told
     from dealdb.cli.commands.trial.moving import changes_coming_in
 
     with (
