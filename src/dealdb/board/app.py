@@ -12,6 +12,8 @@ from urllib.parse import quote
 from dealdb.board.changes import CHANGES, BoardChange, read_body
 from dealdb.board.guard import LOGIN, MOST_BODY, Guard, Sessions, TooLargeError
 from dealdb.board.html import assets, environment, marked_fault, rendered, rendered_alone
+from dealdb.board.live.hub import LiveHub
+from dealdb.board.live.stream import LIVE, live_endpoint
 from dealdb.board.login import LoginForm
 from dealdb.board.page_request import PageRequest
 from dealdb.board.pages.all import PAGES
@@ -121,6 +123,11 @@ def app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
+        close()
+
+    def close() -> None:
+        for team in boards.values():
+            team.live.close()
 
     _check_origins(embed_origins := tuple(embed_origins))
     inner = Starlette(
@@ -130,7 +137,7 @@ def app(
         # streams of events are left as they are
         middleware=[Middleware(GZipMiddleware, compresslevel=_GZIP_LEVEL)],
     )
-    return Guard(inner, sessions=sessions, hosts=hosts, embed_origins=embed_origins)
+    return Guard(inner, sessions=sessions, hosts=hosts, embed_origins=embed_origins, on_close=close)
 
 
 async def _no_page(request: Request, _error: Exception) -> Response:
@@ -170,6 +177,11 @@ class Team:
         Nothing can be changed.
     has_login
         Whether people sign in by the board's own form.
+
+    Attributes
+    ----------
+    live
+        Its open pages.
     """
 
     def __init__(
@@ -189,12 +201,13 @@ class Team:
         self._read_only = read_only
         self._has_login = has_login
         self._limiter: CapacityLimiter | None = None
+        self.live = LiveHub(db)
 
     def routes(self) -> list[BaseRoute]:
         """Of all pages, each as HTML, JSON and CSV, and of the static files."""
         from starlette.routing import Route
 
-        found: list[BaseRoute] = []
+        found: list[BaseRoute] = [Route(LIVE, live_endpoint(self.live, self._asked))]
         for page in PAGES:
             # the root has no name to which an ending could be added
             stem = page.path if page.path != "/" else "/board"

@@ -78,6 +78,37 @@ def save(asked: PageRequest, body: dict[str, Any]) -> Told:
     return 200, {"id": deal, "rev": result.rev, "outcome": result.outcome}
 
 
+def move(asked: PageRequest, body: dict[str, Any]) -> Told:
+    """
+    Move a deal to a stage: ``{"stage": "Won", "seq": 7}``, where 7 is the commit that the page shows.
+
+    A deal that was changed after that commit is a conflict. ``"expect_rev"`` in place of ``"seq"`` names the revision
+    of the deal itself; ``"loss_reason"`` is saved with the stage.
+
+    Raises
+    ------
+    AccessDenied, DealNotFound
+        As for ``save``.
+    QueryError
+        If there is no such stage, or what the body says can't be understood.
+    """
+    refuse_if_read_only(asked)
+    deal, stage = deal_id(asked), body.get("stage")
+    known = [each.name for each in asked.db.pipeline]
+    if not isinstance(stage, str) or stage not in known:
+        raise QueryError(unknown("stage", str(stage)[:80], known))
+    changes: dict[str, Any] = {"stage": stage}
+    if (reason := str(body.get("loss_reason") or "").strip()) and "loss_reason" in asked.db.schema:
+        changes["loss_reason"] = reason
+    try:
+        expected = _revision(body) if "expect_rev" in body else _shown_revision(asked, deal, body)
+        with asked.db.acting_as(asked.actor):
+            result = asked.db.save_deal({**changes, "id": deal}, expect_rev=expected)
+    except ConflictError as conflict:
+        return _conflict(asked, conflict, changes)
+    return 200, {"id": deal, "rev": result.rev, "outcome": result.outcome}
+
+
 def create(asked: PageRequest, body: dict[str, Any]) -> Told:
     """
     Save a new deal: ``{"changes": {"id": "42", "stage": "Lead"}}``.
@@ -181,6 +212,21 @@ def _revision(body: Mapping[str, Any]) -> int:
     raise QueryError(msg)
 
 
+def _shown_revision(asked: PageRequest, deal: str, body: Mapping[str, Any]) -> int:
+    """The revision of a deal that a page has shown as of a commit: the present one, unless it is newer."""
+    seq = body.get("seq")
+    if not isinstance(seq, int) or isinstance(seq, bool) or seq < 1:
+        msg = "a move names the commit that the page shows, in seq"
+        raise QueryError(msg)
+    found = asked.db.get_deal(deal)
+    if found is None and not asked.db.deal_history(deal).height:
+        raise DealNotFound(deal)
+    now = 0 if found is None else found.rev
+    if found is None or now > seq:
+        raise ConflictError(deal, expected_rev=seq, actual_rev=now)
+    return now
+
+
 def _changes(asked: PageRequest, body: Mapping[str, Any], *, new: bool = False) -> dict[str, Any]:
     refuse_if_read_only(asked)
     changes = body.get("changes")
@@ -241,6 +287,7 @@ def _told(deal: str, who: list[str], changed: list[str], *, is_there: bool) -> s
 CHANGES: dict[str, BoardChange] = {
     "/deals/new": create,
     "/deals/{id}/delete": delete,
+    "/deals/{id}/move": move,
     "/deals/{id}": save,
     "/saved": save_query,
     "/saved/forget": forget_query,

@@ -104,6 +104,8 @@ class Guard:
         is made to point here sends its own.
     embed_origins
         Sites that may show pages in a frame, with ``?embed=1``.
+    on_close
+        Ends what pages wait for.
     """
 
     def __init__(
@@ -113,11 +115,17 @@ class Guard:
         sessions: Sessions | None = None,
         hosts: Collection[str] | None = None,
         embed_origins: Iterable[str] = (),
+        on_close: Callable[[], None] = lambda: None,
     ) -> None:
         self._app = app
+        self._on_close = on_close
         self._sessions = sessions
         self._hosts = None if hosts is None else {host.lower() for host in hosts}
         self._ancestors = " ".join(embed_origins) or "'none'"
+
+    def close(self) -> None:
+        """End the streams of open pages, so that a server that waits for them can end; safe to repeat."""
+        self._on_close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it here."""

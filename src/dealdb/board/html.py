@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import MAX_PREC, Decimal, localcontext
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,20 @@ def marked_fault(error: QueryError) -> MarkedFault | None:
     return MarkedFault(message, text, text[:place], text[place:end], text[end:])
 
 
+def to_cents(value: Decimal) -> Decimal:
+    """
+    An exact product rounded for reading, to no more than two digits behind the point.
+
+    Examples
+    --------
+    >>> to_cents(Decimal("10.1250")), to_cents(Decimal("7"))
+    (Decimal('10.12'), Decimal('7.00'))
+    """
+    with localcontext() as context:
+        context.prec = MAX_PREC
+        return round(value, 2)
+
+
 @cache
 def environment() -> Environment:
     """
@@ -79,6 +94,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     found.globals["asset"] = asset
+    found.filters["cents"] = to_cents
     return found
 
 

@@ -95,6 +95,10 @@ class PageRequest:
                 found.append((name, left.pop(name)))
         return self._address(self.path, [*found, *left.items()])
 
+    def with_options(self, options: Iterable[tuple[str, object]]) -> str:
+        """Address of this page with these options and no others."""
+        return self._address(self.path, options)
+
     def kept_beside_filter(self) -> list[tuple[str, str]]:
         """Options of this page that stay when another filter is asked for."""
         return [(name, value) for name, value in self.options if name not in _OF_FILTER]

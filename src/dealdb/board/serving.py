@@ -6,7 +6,8 @@ import socket
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Thread
+from typing import TYPE_CHECKING, Any
 
 from dealdb.board.app import app
 from dealdb.board.guard import TOKEN, Sessions
@@ -88,7 +89,16 @@ def serve(
             server_header=False,
             timeout_graceful_shutdown=_GRACE_S,
         )
-        uvicorn.Server(config).run(sockets=[listening])
+        server = uvicorn.Server(config)
+        ended = server.handle_exit
+
+        def end(*signal: Any) -> None:
+            # it waits for open streams, which would go on for as long as their pages
+            Thread(target=application.close, daemon=True).start()
+            ended(*signal)
+
+        server.handle_exit = end  # type: ignore[method-assign, assignment]
+        server.run(sockets=[listening])
 
 
 def _token_in(path: Path) -> str:

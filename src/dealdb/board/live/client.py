@@ -1,0 +1,71 @@
+"""``LiveClient``: an open page, and the events that wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+# events that wait for a page that is slow; then it makes itself anew
+MOST_WAITING = 64
+RELOAD = b"event: reload\ndata: {}\n\n"
+
+
+class LiveClient:
+    """
+    An open page; made in the loop that serves it, and given events from any thread.
+
+    Parameters
+    ----------
+    token
+        Of the last commit that it has seen.
+    seq
+        Number of the commit that it shows, where the token is not known.
+    """
+
+    def __init__(self, token: str | None, seq: int | None) -> None:
+        self.token = token
+        self.seq = seq
+        self.is_told = False
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[bytes] = deque()
+        self._has_news = asyncio.Event()
+        self._ended = False
+
+    def put(self, event: bytes) -> None:
+        """Let an event wait for the page; one too many, and there is only the advice to reload."""
+        if self._ended:
+            return
+        if len(self._waiting) >= MOST_WAITING:
+            self._waiting.clear()
+            self._waiting.append(RELOAD)
+            self._ended = True
+        else:
+            self._waiting.append(event)
+        self._wake()
+
+    def end(self) -> None:
+        """Let the page have what waits, and then nothing more."""
+        self._ended = True
+        self._wake()
+
+    def _wake(self) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._has_news.set)
+        except RuntimeError:
+            # the loop is closed, and the page with it
+            self._ended = True
+
+    async def next(self, timeout_s: float) -> bytes | None:
+        """The events that wait, together; empty when none came in time, None at the end."""
+        if not self._waiting and not self._ended:
+            try:
+                await asyncio.wait_for(self._has_news.wait(), timeout_s)
+            except TimeoutError:
+                return b""
+        self._has_news.clear()
+        if self._waiting:
+            found = self._waiting.popleft()
+            if self._waiting or self._ended:
+                self._has_news.set()
+            return found
+        return None if self._ended else b""

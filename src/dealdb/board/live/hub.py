@@ -1,0 +1,178 @@
+"""``LiveHub``: follows the feed of a collection and lets its open pages know."""
+
+from __future__ import annotations
+
+import time
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING
+
+from dealdb.board.live.live_view import LiveView, event
+from dealdb.board.live.recent import RecentCommits
+from dealdb.errors import DealDBError, StoreError
+
+if TYPE_CHECKING:
+    from dealdb.board.live.client import LiveClient
+    from dealdb.board.page_request import PageRequest
+    from dealdb.database import DealDatabase
+    from dealdb.store.history.feed import Feed
+
+# open pages of a collection
+MOST_CLIENTS = 200
+# commits that follow one another are told together
+JOIN_S = 0.03
+# pages are told at most ten times a second
+TICK_S = 0.1
+# how long to wait before a server that is away is asked again
+AWAY_S = 0.5
+ViewKey = tuple[object, ...]
+
+
+class LiveHub:
+    """
+    The open pages of a collection.
+
+    Its threads begin with the first page. ``close`` ends them, and every stream.
+
+    Parameters
+    ----------
+    db
+        The collection.
+    """
+
+    def __init__(self, db: DealDatabase) -> None:
+        self._db = db
+        self._lock = Lock()
+        self._views: dict[ViewKey, LiveView] = {}
+        self._recent: RecentCommits | None = None
+        self._feed: Feed | None = None
+        self._news = Event()
+        self._closed = Event()
+
+    def __repr__(self) -> str:
+        return f"<LiveHub: {self.clients} pages>"
+
+    @property
+    def clients(self) -> int:
+        """Number of open pages."""
+        return sum(len(view.clients) for view in list(self._views.values()))
+
+    def join(self, key: ViewKey, asked: PageRequest, client: LiveClient) -> bool:
+        """
+        Let a page know from now on; False where there are too many, or the hub is closed.
+
+        Parameters
+        ----------
+        key
+            The same for pages that show the same.
+        asked
+            What it shows.
+        client
+            The page.
+        """
+        with self._lock:
+            if self._closed.is_set() or self.clients >= MOST_CLIENTS:
+                return False
+            self._views.setdefault(key, LiveView(asked)).clients.append(client)
+            is_first = self._recent is None
+            if is_first:
+                self._recent = RecentCommits("")
+        if is_first:
+            for work in (self._follow, self._tell):
+                Thread(target=work, name=f"dealdb-board{work.__name__}", daemon=True).start()
+        self._news.set()
+        return True
+
+    def leave(self, key: ViewKey, client: LiveClient) -> None:
+        """A page was closed."""
+        with self._lock:
+            view = self._views.get(key)
+            if view is not None and client in view.clients:
+                view.clients.remove(client)
+                if not view.clients:
+                    del self._views[key]
+
+    def close(self) -> None:
+        """End the feed and every stream; safe to repeat."""
+        with self._lock:
+            self._closed.set()
+            feed = self._feed
+            views = list(self._views.values())
+        self._news.set()
+        if feed is not None:
+            feed.close()
+        for view in views:
+            for client in list(view.clients):
+                client.end()
+
+    # the thread that follows -----------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        while not self._closed.is_set():
+            try:
+                with self._opened() as feed:
+                    self._read(feed)
+            except DealDBError:
+                # the history is another one, or a part of it is missing: what pages show is made anew
+                self._broadcast(event("away", {}))
+                self._closed.wait(AWAY_S)
+
+    def _opened(self) -> Feed:
+        feed = self._db.changes()
+        with self._lock:
+            self._feed = feed
+            # pages that show another history find nothing of it here
+            self._recent = RecentCommits(feed.token)
+        if self._closed.is_set():
+            feed.close()
+        self._news.set()
+        return feed
+
+    def _read(self, feed: Feed) -> None:
+        while not self._closed.is_set():
+            try:
+                for commit in feed:
+                    if self._recent is not None:
+                        self._recent.add(commit)
+                    self._news.set()
+            except StoreError as error:
+                if not error.retryable:
+                    raise
+                # the server restarts: the feed goes on where it was
+                self._broadcast(event("away", {}))
+                self._closed.wait(AWAY_S)
+                self._news.set()
+            else:
+                return
+
+    # the thread that tells -------------------------------------------------------------------------
+
+    def _tell(self) -> None:
+        while not self._closed.is_set():
+            self._news.wait()
+            self._closed.wait(JOIN_S)
+            self._news.clear()
+            began = time.monotonic()
+            with self._lock:
+                views, recent = list(self._views.values()), self._recent
+            for view in views:
+                if recent is not None and recent.token:
+                    self._render(view, recent)
+            self._closed.wait(max(0.0, began + TICK_S - JOIN_S - time.monotonic()))
+
+    def _render(self, view: LiveView, recent: RecentCommits) -> None:
+        try:
+            view.render(recent.token, recent.since)
+        except DealDBError as error:
+            told = event("problem", {"message": str(error), "code": error.code})
+            for client in list(view.clients):
+                client.put(told)
+        except Exception:  # noqa: BLE001  # a fault of one view must not end the pages of the others
+            told = event("problem", {"message": "The board can't show this.", "code": "internal"})
+            for client in list(view.clients):
+                client.put(told)
+
+    def _broadcast(self, told: bytes) -> None:
+        with self._lock:
+            clients = [client for view in self._views.values() for client in view.clients]
+        for client in clients:
+            client.put(told)

@@ -1,0 +1,209 @@
+"""``LiveView``: what all pages that show the same are told, rendered once for all of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from dealdb.board.html import environment
+from dealdb.board.kanban.board_view import BoardColumn, BoardView, board_view
+from dealdb.board.parts.at_once import AtOnce
+
+if TYPE_CHECKING:
+    from dealdb.board.live.client import LiveClient
+    from dealdb.board.page_request import PageRequest
+
+# cards of one event; the columns of any more are asked for anew
+MOST_CARDS = 60
+# deals of a list that are told one by one
+MOST_CHANGED = 500
+
+ColumnKey = tuple[str | None, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownColumn:
+    """A column as it was sent: its head, and the cards by their ids, in order."""
+
+    head: str
+    rest: str
+    cards: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class LiveView:
+    """
+    Pages that show the same.
+
+    Attributes
+    ----------
+    asked
+        What they show.
+    clients
+        The pages.
+    shown
+        The columns that they show.
+    state
+        The event without the deals, as it was sent last.
+    """
+
+    asked: PageRequest
+    clients: list[LiveClient] = field(default_factory=list)
+    shown: Mapping[ColumnKey, ShownColumn] | None = None
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+    def render(
+        self, token: str, changed: Callable[[str | None, int | None], frozenset[str] | None]
+    ) -> None:
+        """
+        Send the news to all pages: the same bytes to those that have seen the same.
+
+        Parameters
+        ----------
+        token
+            Of the last commit of the feed; the deals are read after it.
+        changed
+            Gives the deals changed after a commit, as ``RecentCommits.since`` does.
+        """
+        make = self._board if self.asked.path == "/" else self._list
+        news, after = make()
+        made: dict[tuple[bool, frozenset[str] | None], bytes | None] = {}
+        for client in list(self.clients):
+            ids = changed(client.token, client.seq)
+            key = client.is_told, ids
+            if key not in made:
+                made[key] = news(ids, token, is_told=client.is_told)
+            client.token, client.seq, client.is_told = token, None, True
+            if (event := made[key]) is not None:
+                client.put(event)
+        after()
+
+    def _board(self) -> tuple[_News, Callable[[], None]]:
+        view = board_view(self.asked)
+        columns = _shown(view, self.asked)
+        before = self.shown
+        state = _state(self.asked, view.seq, view.deals, view.kept)
+
+        def news(ids: frozenset[str] | None, token: str, *, is_told: bool) -> bytes | None:
+            if ids is None:
+                return event("reload", state, token)
+            parts = _parts(columns, before if is_told else None, ids)
+            if is_told and not parts and state == self.state:
+                return None
+            # stages that came or went are columns that a page does not have
+            if is_told and before is not None and list(before) != list(columns):
+                return event("reload", state, token)
+            return event("board", state | {"columns": parts}, token)
+
+        def after() -> None:
+            self.shown, self.state = columns, state
+
+        return news, after
+
+    def _list(self) -> tuple[_News, Callable[[], None]]:
+        deals = AtOnce(self.asked.db)
+        total = deals.query.count()
+        is_list = self.asked.path == "/deals"
+        kept = deals.query.count(self.asked.where) if is_list and self.asked.where else total
+        state = _state(self.asked, deals.seq, total, kept)
+
+        def news(ids: frozenset[str] | None, token: str, *, is_told: bool) -> bytes | None:
+            if ids is None or len(ids) > MOST_CHANGED:
+                return event("view", state | {"changed": None}, token)
+            found: list[str] = []
+            if ids and is_list:
+                here = deals.query.select(self.asked.where).frame["id"]
+                found = sorted(here.filter(here.is_in(list(ids))).to_list())
+            if is_told and not found and state == self.state:
+                return None
+            return event("view", state | {"changed": found}, token)
+
+        def after() -> None:
+            self.state = state
+
+        return news, after
+
+
+class _News(Protocol):
+    """Makes an event of what is new."""
+
+    def __call__(self, ids: frozenset[str] | None, token: str, *, is_told: bool) -> bytes | None:
+        """The event for pages since whose commit these deals were changed; None where nothing is new."""
+
+
+def _state(asked: PageRequest, seq: int, deals: int, kept: int) -> dict[str, Any]:
+    number = asked.locale.number
+    word = "deal" if deals == 1 else "deals"
+    return {
+        "seq": seq,
+        "state": f"commit {number(seq)} · {number(deals)} {word}",
+        "kept": f"{number(kept)} {'deal' if kept == 1 else 'deals'}",
+    }
+
+
+def _shown(view: BoardView, asked: PageRequest) -> dict[ColumnKey, ShownColumn]:
+    """The columns as HTML."""
+    module = environment().get_template("columns.html").module
+    head, card, rest = (getattr(module, name) for name in ("head", "card", "rest"))
+    lanes = [(part, 3) for lane in view.lanes for part in lane.columns]
+    all_columns = [*((each, 2) for each in [*view.columns, *view.closed]), *lanes]
+
+    def shown(column: BoardColumn, level: int) -> ShownColumn:
+        return ShownColumn(
+            str(head(column, asked.locale, level)),
+            str(rest(column, asked.locale)),
+            {each.id: str(card(each, "", not asked.read_only)) for each in column.cards},
+        )
+
+    in_lanes = {id(part) for part, _ in lanes}
+    return {
+        (
+            (each.figures.lane or "") if id(each) in in_lanes else None,
+            each.figures.stage or "",
+        ): shown(each, level)
+        for each, level in all_columns
+    }
+
+
+def _parts(
+    columns: Mapping[ColumnKey, ShownColumn],
+    before: Mapping[ColumnKey, ShownColumn] | None,
+    ids: frozenset[str],
+) -> list[dict[str, Any]]:
+    """What is new in each column; all columns for a page of which it is not known what it shows."""
+    found = []
+    room = MOST_CARDS
+    for (lane, stage), column in columns.items():
+        had = before.get((lane, stage)) if before is not None else None
+        known = had.cards if had is not None else column.cards
+        cards = {
+            each: html
+            for each, html in column.cards.items()
+            if each in ids or known.get(each) != html
+        }
+        if had is not None and had == column and not cards:
+            continue
+        part: dict[str, Any] = {"lane": lane, "stage": stage, "head": column.head}
+        if len(cards) > room:
+            found.append(part | {"reload": True})
+            continue
+        room -= len(cards)
+        part |= {"rest": column.rest, "order": list(column.cards), "cards": cards}
+        found.append(part)
+    return found
+
+
+def event(kind: str, data: Mapping[str, Any], token: str | None = None) -> bytes:
+    r"""
+    An event as the stream has it.
+
+    Examples
+    --------
+    >>> event("view", {"n": 7}, "4-f5")
+    b'id: 4-f5\nevent: view\ndata: {"n": 7}\n\n'
+    """
+    # what is no ASCII is escaped, ends of lines too
+    name = f"id: {token}\n" if token is not None else ""
+    return f"{name}event: {kind}\ndata: {json.dumps(data)}\n\n".encode()

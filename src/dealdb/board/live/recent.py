@@ -1,0 +1,99 @@
+"""``RecentCommits``: the last commits of the feed, for pages whose link was cut."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dealdb.store.history.feed_commits import Commit
+
+# a page that has missed more is made anew
+MOST_COMMITS = 500
+# deals of one commit that are told one by one
+MOST_DEALS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    seq: int
+    token: str
+    ids: frozenset[str] | None
+
+
+class RecentCommits:
+    """
+    What was committed lately: which deals, after which commit.
+
+    Parameters
+    ----------
+    token
+        Of the commit that the feed began after.
+    """
+
+    def __init__(self, token: str) -> None:
+        self._lock = Lock()
+        self._passed = deque([_Passed(seq_of(token), token, frozenset())], MOST_COMMITS)
+
+    def add(self, commit: Commit) -> None:
+        """Note a commit."""
+        ids = None
+        # stages and fields are of all deals
+        if commit.kind not in ("schema", "pipeline") and len(commit.deals) <= MOST_DEALS:
+            ids = frozenset(change.id for change in commit.deals)
+        with self._lock:
+            self._passed.append(_Passed(commit.seq, commit.token, ids))
+
+    @property
+    def token(self) -> str:
+        """Of the last commit."""
+        with self._lock:
+            return self._passed[-1].token
+
+    def since(self, token: str | None, seq: int | None = None) -> frozenset[str] | None:
+        """
+        Deals changed after a commit.
+
+        Parameters
+        ----------
+        token
+            Of the commit.
+        seq
+            Its number, where the token is not known.
+
+        Returns
+        -------
+        frozenset or None
+            Their ids; None where it is not known, or where all may have changed.
+        """
+        with self._lock:
+            passed = list(self._passed)
+        if token is not None:
+            place = next((n for n, each in enumerate(passed) if each.token == token), None)
+        elif seq is not None and seq >= passed[0].seq:
+            place = max(n for n, each in enumerate(passed) if each.seq <= seq)
+        else:
+            place = None
+        if place is None:
+            return None
+        found: set[str] = set()
+        for each in passed[place + 1 :]:
+            if each.ids is None:
+                return None
+            found |= each.ids
+        return frozenset(found)
+
+
+def seq_of(token: str) -> int:
+    """
+    Number of the commit that a token names.
+
+    Examples
+    --------
+    >>> seq_of("4-f5c5c5545f2ac921"), seq_of("")
+    (4, 0)
+    """
+    number = token.partition("-")[0]
+    return int(number) if number.isdigit() else 0

@@ -1,0 +1,69 @@
+"""The stream of events that an open page listens to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any
+
+from dealdb.board.live.client import LiveClient
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from dealdb.board.live.hub import LiveHub
+    from dealdb.board.page_request import PageRequest
+
+LIVE = "/live"
+PING_S = 15.0
+# how soon a browser whose link was cut tries again
+_RETRY = b"retry: 1000\n\n"
+# what the address of the stream has besides the options of its page
+_OWN = ("path", "seq", "last")
+_BUSY = {"retry-after": "30"}
+
+
+def live_endpoint(
+    hub: LiveHub, asking: Callable[[Request, str], PageRequest]
+) -> Callable[..., Any]:
+    """
+    The route of the stream: ``/live?path=/&seq=7`` and the options of the page.
+
+    Parameters
+    ----------
+    hub
+        The open pages.
+    asking
+        What a request asks for, of a page.
+    """
+
+    async def live(request: Request) -> Response:
+        from dataclasses import replace
+
+        from starlette.responses import PlainTextResponse, StreamingResponse
+
+        options = request.query_params
+        asked = asking(request, options.get("path", "/"))
+        # all other pages show the same of it: the state
+        kept = [(name, value) for name, value in asked.options if name not in _OWN]
+        kept = kept if asked.path in ("/", "/deals") else []
+        asked = replace(asked, options=kept)
+        seq = options.get("seq", "")
+        token = request.headers.get("last-event-id") or options.get("last")
+        client = LiveClient(token, int(seq) if seq.isascii() and seq.isdigit() else None)
+        key = asked.path, tuple(kept), asked.locale.tag, asked.base
+        if not hub.join(key, asked, client):
+            return PlainTextResponse("too many pages are open\n", 503, headers=_BUSY)
+
+        async def events() -> AsyncIterator[bytes]:
+            try:
+                yield _RETRY
+                while (event := await client.next(PING_S)) is not None:
+                    yield event or b": ping\n\n"
+            finally:
+                hub.leave(key, client)
+
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        return StreamingResponse(events(), media_type="text/event-stream", headers=headers)
+
+    return live

@@ -1,0 +1,133 @@
+"use strict";
+// What others save, as it happens: one stream of events for the page that is shown.
+(() => {
+  const { say, address } = window.dealdb;
+  const path = document.body.dataset.path;
+  const state = document.getElementById("state");
+  if (!state || path === undefined) return;
+  const board = document.getElementById("board");
+  const changed = document.getElementById("changed");
+  const AGAIN_MS = 3000, LEAST_MS = 1000;
+  const seen = new Set();
+  let last = "", stale = new Set(), busy = false, all = false;
+
+  function show(kind, text) {
+    state.className = `state ${kind}`;
+    if (state.textContent !== text) state.textContent = text;
+    state.hidden = false;
+  }
+  function showCounts(data) {
+    if (data.state) show("live", data.state);
+    const kept = document.querySelector("[data-kept]");
+    if (kept && data.kept) kept.textContent = data.kept;
+  }
+  function element(html) {
+    const holder = document.createElement("template");
+    holder.innerHTML = html.trim();
+    return holder.content.firstElementChild;
+  }
+  const isBusy = () => document.querySelector(".lifted, .moving");
+
+  /** Have columns made anew, soon and not too often; all of them without a stage. */
+  async function makeAnew(stage) {
+    if (stage === undefined) all = true; else stale.add(stage);
+    if (busy || !window.dealdb.kanban) return;
+    busy = true;
+    await new Promise((done) => setTimeout(done, isBusy() ? LEAST_MS : 50));
+    while (isBusy()) await new Promise((done) => setTimeout(done, LEAST_MS));
+    const stages = all ? null : [...stale];
+    stale = new Set();
+    all = false;
+    await window.dealdb.kanban.refresh(stages);
+    await new Promise((done) => setTimeout(done, LEAST_MS));
+    busy = false;
+    if (all || stale.size) makeAnew(all ? undefined : [...stale][0]);
+  }
+
+  function showCards(list, part, seq) {
+    const has = new Map([...list.children].map((card) => [card.dataset.id, card]));
+    let isWhole = true;
+    const cards = [];
+    for (const id of part.order) {
+      const html = part.cards[id];
+      let card = has.get(id);
+      if (html !== undefined) {
+        const fresh = element(html);
+        fresh.dataset.seq = seq;
+        fresh.classList.add("fresh");
+        if (card) card.replaceWith(fresh);
+        card = fresh;
+      }
+      if (card) cards.push(card); else isWhole = false;
+      has.delete(id);
+    }
+    for (const card of has.values()) card.remove();
+    cards.forEach((card, place) => {
+      if (list.children[place] !== card) list.insertBefore(card, list.children[place] || null);
+    });
+    return isWhole;
+  }
+  function showColumn(part, seq) {
+    const { sections, stageOf, laneOf } = window.dealdb.kanban;
+    const section = sections().find((each) => stageOf(each) === part.stage && laneOf(each) === part.lane);
+    if (!section) { makeAnew(); return; }
+    section.querySelector("[data-head]").replaceWith(element(part.head));
+    if (part.reload) { makeAnew(part.stage); return; }
+    const list = section.querySelector("[data-cards]");
+    if (!list) return;
+    if (!showCards(list, part, seq)) makeAnew(part.stage);
+    section.querySelector("[data-rest]").innerHTML = part.rest;
+  }
+  function showBoard(data) {
+    if (!board || !window.dealdb.kanban) return;
+    if (isBusy()) { makeAnew(); return; }
+    const focused = document.activeElement?.closest?.(".card")?.dataset.id;
+    const onMenu = document.activeElement?.classList.contains("move");
+    for (const part of data.columns) showColumn(part, data.seq);
+    board.dataset.seq = data.seq;
+    if (focused !== undefined && !document.activeElement?.closest(".card")) {
+      const card = window.dealdb.kanban.cardOf(focused);
+      card?.querySelector(onMenu ? ".move" : ".title")?.focus({ preventScroll: true });
+    }
+  }
+  function showChanged(ids) {
+    if (!changed) return;
+    if (ids === null) changed.textContent = "The deals have changed: show";
+    else {
+      ids.forEach((id) => seen.add(id));
+      if (!seen.size) return;
+      changed.textContent = `${seen.size} changed: show`;
+    }
+    changed.hidden = false;
+  }
+
+  function listen() {
+    const options = new URLSearchParams(location.search);
+    options.set("path", path);
+    const seq = board?.dataset.seq || document.querySelector("[data-seq]")?.dataset.seq;
+    if (seq) options.set("seq", seq);
+    if (last) options.set("last", last);
+    const source = new EventSource(`${address("/live")}?${options}`);
+    const on = (kind, act) => source.addEventListener(kind, (event) => {
+      last = event.lastEventId || last;
+      const data = JSON.parse(event.data);
+      showCounts(data);
+      act(data);
+    });
+    on("board", showBoard);
+    on("view", (data) => showChanged(data.changed));
+    on("reload", () => { if (board) makeAnew(); else showChanged(null); });
+    on("away", () => show("lost", "the server is away"));
+    on("problem", (data) => { show("lost", "not up to date"); say(data.message); });
+    source.addEventListener("error", () => {
+      show("lost", "reconnecting");
+      if (source.readyState !== EventSource.CLOSED) return;
+      // refused: the browser does not try again by itself
+      source.close();
+      setTimeout(listen, AGAIN_MS);
+    });
+    addEventListener("pagehide", () => source.close(), { once: true });
+  }
+  listen();
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+})();
