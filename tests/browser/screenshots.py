@@ -101,7 +101,18 @@ def _take(
                 page.wait_for_timeout(400)
                 to = folder / f"{name}.png"
                 page.screenshot(path=str(to))
+                _shrink(to)
                 print(f"{to}: {to.stat().st_size:,} bytes")
+
+
+def _shrink(picture: Path) -> None:
+    """Few colours do for flat pages, and a picture stays in the repository for ever."""
+    from PIL import Image
+
+    with Image.open(picture) as whole:
+        whole.convert("RGB").quantize(96).save(picture, optimize=True)
+    if picture.stat().st_size > MOST_BYTES:
+        raise ValueError(f"{picture} has {picture.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

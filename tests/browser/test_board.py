@@ -193,7 +193,7 @@ def test_totals_of_all_columns_are_those_of_the_command_line(
     visit = window("/?closed=all")
     shown = visit.page.eval_on_selector_all(
         ".board > .column, .closed > .column",
-        """each => each.map((one) => [one.dataset.stage, one.querySelector(".count").innerText.split(" ")[0],
+        """each => each.map((one) => [one.dataset.stage, one.querySelector(".count").innerText.split(/\\s/)[0],
             one.querySelector(".sum dd").innerText])""",
     )
     table = {row["stage"]: row for row in db.analytics.pipeline().frame.to_dicts()}

@@ -50,12 +50,9 @@ class Visit:
         """The path and the options of where the window is."""
         return str(self.page.url).removeprefix(self.address)
 
-    def widths(self) -> tuple[int, int]:
-        """Of the page's content and of the window: the page scrolls sideways where the first is more."""
-        found = self.page.evaluate(
-            "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-        )
-        return int(found[0]), int(found[1])
+    def sideways(self) -> int:
+        """How far the whole page can be scrolled sideways, in pixels."""
+        return int(self.page.evaluate("() => { scrollTo(100_000, 0); return scrollX; }"))
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type not in ("error", "warning"):

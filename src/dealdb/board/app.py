@@ -244,6 +244,10 @@ class Team:
         from starlette.responses import Response
 
         async def endpoint(request: Request) -> Response:
+            kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if kind != "application/json":
+                # a form of any site can send the other kinds
+                return Response("a change is of the type application/json\n", 415)
             asked, body = self._asked(request, path), await request.body()
 
             def changed() -> Response:
