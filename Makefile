@@ -26,7 +26,7 @@ DOTS := while sleep 2 && kill -0 $$$$ 2>/dev/null; do printf .; done & dots=$$!;
 END_DOTS := code=$$?; kill $$dots; echo; exit $$code
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench bench-redis7 test test-robust test-all test-servers test-machine test-board screenshots cov mutants faults soak exports oracle hostile fuzz audit check fmt docs clean
+.PHONY: help setup demo bench bench-redis7 test test-robust test-all test-servers test-machine test-board screenshots cov mutants faults soak exports oracle hostile fuzz charts audit check fmt docs gallery clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -119,6 +119,10 @@ hostile: $(STAMP) ## Small hostile inputs, each in a process of its own: how it 
 fuzz: $(STAMP) ## 30 minutes of random and twisted input, shared by its targets; e.g. ARGS="--only evil --minutes 5 --seed 1"
 	PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
 
+charts: $(STAMP) ## Draw every form of chart into charts.html, and check it in Chromium
+	$(BIN)/python tools/chart_sheet.py charts.html
+	$(BIN)/python tools/chart_sheet.py --check
+
 audit: $(STAMP) ## Known vulnerabilities of the pinned packages (needs a network), and what bandit finds
 	$(BIN)/bandit --quiet --recursive src --configfile pyproject.toml
 	$(BIN)/python tools/audit.py
@@ -140,6 +144,9 @@ docs: $(STAMP) ## Write docs/cli.md from the help texts, docs/api.md from the do
 	$(BIN)/python -m dealdb.cli.reference docs/cli.md
 	$(BIN)/python tools/api_page.py docs/api.md
 	$(BIN)/python tools/exports_page.py docs/exports.md
+
+gallery: $(STAMP) ## Draw all charts again, and write docs/gallery.md; look at them before they are committed
+	$(BIN)/python tools/gallery.py docs
 
 clean: ## Remove .venv, caches and build products
 	rm -rf $(VENV) $(BENCH) tests/browser/node_modules build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+import uvicorn
+
+from dealdb.board.guard import Guard
 
 
 @dataclass
@@ -44,3 +50,18 @@ class Browser:
         status, text, _ = self.ask(path)
         assert status == 200, text
         return json.loads(text)
+
+
+@contextmanager
+def carried(application: Guard) -> Iterator[int]:
+    """The port on which an application listens."""
+    server = uvicorn.Server(uvicorn.Config(application, port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        thread.join(0.01)
+    yield server.servers[0].sockets[0].getsockname()[1]
+    # streams of open pages would be waited for
+    application.close()
+    server.should_exit = True
+    thread.join()

@@ -1,17 +1,22 @@
 """
 A page with every form of chart, in light and in dark, to be looked at.
 
-``python tools/chart_sheet.py sheet.html`` writes it; a browser shows it. The marks are examples, made up here.
+``python tools/chart_sheet.py sheet.html [de-DE]`` writes it; a browser shows it. The marks are examples, made up here.
+``python tools/chart_sheet.py --check`` draws all of them in several widths and languages in Chromium, and ends with 1
+where a text leaves its picture or lies over another.
 """
 
 from __future__ import annotations
 
+import html
 import math
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
@@ -19,6 +24,7 @@ import polars as pl
 from dealdb.charts import Axis, Chart, ChartForm, Unit
 from dealdb.charts.svg.colours import DARK, LIGHT
 from dealdb.charts.svg.drawing import drawn
+from dealdb.charts.svg.elements import escaped
 from dealdb.formats.locale import Locale
 
 OWNER, STAGE = Axis(title="owner", unit=Unit.LABEL), Axis(title="stage", unit=Unit.LABEL)
@@ -303,5 +309,61 @@ def page(tag: str = "") -> str:
     return f"<!doctype html><meta charset=utf-8><title>Charts</title><style>{css}</style>{''.join(parts)}"
 
 
+# what lies where is known to a browser alone
+_LOOK = """
+const found = [];
+for (const box of document.querySelectorAll("div[data-name]")) {
+  const picture = box.querySelector("svg").getBoundingClientRect();
+  const texts = [...box.querySelectorAll("svg text")].map((text) => [
+    [...text.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data).join(""),
+    text.getBoundingClientRect(),
+  ]).filter(([words]) => words.trim());
+  texts.forEach(([words, at], number) => {
+    if (at.left < picture.left - 1 || at.right > picture.right + 1 || at.bottom > picture.bottom + 1)
+      found.push(`${box.dataset.name}: "${words}" leaves the picture`);
+    for (const [other, there] of texts.slice(number + 1)) {
+      const wide = Math.min(at.right, there.right) - Math.max(at.left, there.left);
+      const high = Math.min(at.bottom, there.bottom) - Math.max(at.top, there.top);
+      if (wide > 1 && high > 4) found.push(`${box.dataset.name}: "${words}" lies over "${other}"`);
+    }
+  });
+}
+document.title = "looked";
+document.body.textContent = found.join("\\n");
+"""
+
+
+def faults() -> list[str]:
+    """What a browser finds, a line each."""
+    boxes = [
+        f'<div data-name="{escaped(f"{each.title} {width} {tag}")}">'
+        f"{drawn(each, locale=Locale(tag), width=width, id_prefix=f'{tag}{width}{number}')}</div>"
+        for tag in ("", "de-DE", "fr-FR")
+        for width in (300, 420, 560, 900)
+        for number, each in enumerate(charts())
+    ]
+    text = f"<!doctype html><meta charset=utf-8><body>{''.join(boxes)}<script>{_LOOK}</script>"
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "charts.html"
+        path.write_text(text)
+        command = ["chromium", "--headless", "--no-sandbox", "--dump-dom", path.as_uri()]
+        # our own page, and a program that is named here
+        ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)  # noqa: S603
+    if "<title>looked</title>" not in ran.stdout:
+        return ["the browser did not come to an end"]
+    body = ran.stdout.partition("<body>")[2].partition("</body>")[0].strip()
+    return [html.unescape(line) for line in body.splitlines()]
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page, or check it."""
+    if arguments == ["--check"]:
+        found = faults()
+        print("\n".join(found) or "no text leaves its picture or lies over another")
+        return 1 if found else 0
+    Path(arguments[0]).write_text(page(*arguments[1:2]))
+    return 0
+
+
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(page(*sys.argv[2:3]))
+    sys.exit(main(sys.argv[1:]))

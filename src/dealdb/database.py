@@ -8,8 +8,8 @@ import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, replace
-from datetime import date, datetime, timedelta, tzinfo
-from functools import cached_property, partial
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import cache, cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -18,7 +18,7 @@ from weakref import WeakSet
 from dealdb.connection import EmbeddedServer, RedisConnection, round_trips
 from dealdb.engines import on_engines
 from dealdb.errors import ConfigError, QueryError, SchemaError, StoreError
-from dealdb.model.moments import MOMENT_EXAMPLE, epoch_ms, read_moment
+from dealdb.model.moments import MOMENT_EXAMPLE, epoch_ms, from_epoch_ms, read_moment
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema, parse_type
 from dealdb.model.values import encode_id
@@ -63,6 +63,8 @@ _NOT_METHODS = frozenset(
 )
 _AS_OPENED = nullcontext()
 _MS = timedelta(milliseconds=1)
+# how often several reads are tried until no commit comes between them
+_PIN_TRIES = 10
 
 
 class NotAdoptedWarning(UserWarning):
@@ -489,6 +491,11 @@ class DealDatabase:
         False
         """
         return self.connection.is_connected()
+
+    @property
+    def collection(self) -> str:
+        """Name of the collection."""
+        return self._collection
 
     @property
     def linger_s(self) -> float | None:
@@ -1075,6 +1082,72 @@ class DealDatabase:
             msg = "as_of: time is 'recorded' or 'event', and known is for time='event'"
             raise QueryError(msg)
         return self._view(moment, self._store.as_of(moment), upto=moment)
+
+    def pinned(self, when: datetime | date | str | None = None) -> DealView:
+        """
+        The collection at its last commit, so that several figures fit together whoever saves meanwhile.
+
+        Parameters
+        ----------
+        when
+            None for the deals as they are now. A date (its end), a datetime or ISO text of either for what was so then,
+            as ``as_of`` with ``time="event"`` gives it.
+
+        Returns
+        -------
+        DealView
+            Read-only; its ``query`` and ``analytics`` keep to that commit.
+
+        Raises
+        ------
+        QueryError
+            If a text is no moment, or the moment is before the first fact.
+        StoreError
+            If the server can't be reached.
+
+        Cost
+        ----
+        Two or three round trips where nothing big changed; while others save, a few more.
+
+        Examples
+        --------
+        >>> with DealDatabase.embedded(tmp_path) as db:
+        ...     _ = db.save_deal({"id": 42, "amount": 100})
+        ...     view = db.pinned()
+        ...     _ = db.save_deal({"id": 43, "amount": 100})
+        ...     len(view), view.analytics.summary()["deals"]
+        (1, 1)
+        """
+        moment = read_moment(when, "as_of") if isinstance(when, str) else when
+        for _ in range(_PIN_TRIES):
+            facts = self._store.event_facts()
+            snapshot = (
+                self._store.snapshot() if moment is None else self._store.event_as_of(moment, None)
+            )
+            if self._store.event_facts() is facts:
+                return self._pinned(moment, snapshot, facts)
+        # commits come too quickly to be read between two of them: what was recorded up to a moment stays
+        now = datetime.now(UTC)
+        return self.as_of(now) if moment is None else self.as_of(moment, time="event", known=now)
+
+    def _pinned(self, moment: datetime | date | None, snapshot: Snapshot, facts: Facts) -> DealView:
+        last = facts.commits["at"].max()
+        # what the server has recorded is past, whatever this clock says
+        latest = max(epoch_ms(datetime.now(UTC)), last if isinstance(last, int) else 0) + 1
+        when = from_epoch_ms(latest) if moment is None else moment
+        view = self._view(when, snapshot, upto=None)
+
+        def known(*, time: str, assume: str, known: datetime | date | None = None) -> Facts:
+            if (time, assume, known) == ("event", "birth", None):
+                return facts
+            return self._facts(time=time, assume=assume, known=known)
+
+        return replace(
+            view,
+            facts=known,
+            rates=cache(self.rates.frame),
+            quotas=cache(lambda: self.quotas.frame()),
+        )
 
     def _view(
         self, moment: datetime | date, snapshot: Snapshot, *, upto: datetime | date | None

@@ -9,7 +9,8 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from dealdb.analytics.result import MIXED, MetricResult
+from dealdb.analytics.basis import MIXED
+from dealdb.analytics.result import MetricResult
 from dealdb.errors import QueryError
 from histories.drawn import FILTERS, LAST, Filter, History, a_day, history
 from oracle import activity, credit, engine, movement, outcomes, predictions, stages, windows

@@ -49,6 +49,7 @@ LAYERS = [
     {"answers"},
     {"view"},
     {"database"},
+    {"report"},
     {"board"},
     {"cli"},
 ]

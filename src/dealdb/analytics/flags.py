@@ -7,6 +7,7 @@ Columns that begin with ``_`` are ours; no field of a collection can have such a
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from functools import reduce
 from operator import or_
 
@@ -118,6 +119,34 @@ def standing(pipeline: Pipeline, window: Window) -> dict[str, pl.Expr]:
     won, lost = (is_one_of("stage", pipeline.names(kind)) for kind in (Kind.WON, Kind.LOST))
     inside = window.holds("closed")
     return {"open": ~(won | lost), "won": won & inside, "lost": lost & inside}
+
+
+def counts_of(
+    pipeline: Pipeline, window: Window, when: pl.Expr, as_of: date | None
+) -> dict[str, pl.Expr]:
+    """
+    Which deals the counts of a metric of the present are of, by their columns.
+
+    Parameters
+    ----------
+    pipeline, window
+        As for ``standing``.
+    when
+        What else has to be so of closed deals.
+    as_of
+        Day by which open deals are overdue; None where nothing says so.
+    """
+    stands = standing(pipeline, window)
+    found = {
+        "open": stands["open"],
+        "won": stands["won"] & when,
+        "lost": stands["lost"] & when,
+        "deals": pl.lit(value=True),
+    }
+    if as_of is not None:
+        late = (pl.col("expected_close") < as_of).fill_null(value=False)
+        found["overdue"] = stands["open"] & late
+    return found
 
 
 def closed_stage(pipeline: Pipeline) -> pl.Expr:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 import polars as pl
 
 from dealdb.errors import QueryError
 from dealdb.model.columns import is_text
+
+# from a row to the filter of its deals
+Find: TypeAlias = Callable[[Mapping[str, Any]], pl.Expr]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,31 +26,48 @@ class Links:
         What tells the rows of a result apart.
     find
         Gives the filter of a row, by its values of these.
+    count
+        The column whose number says how many deals it keeps.
+    others
+        The same for other counts, by their columns.
     """
 
     columns: Sequence[str]
-    find: Callable[[Mapping[str, Any]], pl.Expr]
+    find: Find
+    count: str = "n"
+    others: Mapping[str, Find] = field(default_factory=dict)
 
-    def __call__(self, row: Mapping[str, Any]) -> pl.Expr:
+    def __call__(self, row: Mapping[str, Any], count: str | None = None) -> pl.Expr:
         """
         The filter of a row.
 
         Raises
         ------
         QueryError
-            If the row lacks a column.
+            If the row lacks a column, or no filter says which deals a count is of.
         """
         missing = [name for name in self.columns if name not in row]
         if missing:
             msg = f"where takes a row as to_dicts() has it: this one has no {missing[0]!r}"
             raise QueryError(msg)
-        return self.find(row)
+        if count in (None, self.count):
+            return self.find(row)
+        if count not in self.others:
+            known = ", ".join(sorted({self.count, *self.others}))
+            msg = f"no filter says which deals {count!r} counts; one does for {known}"
+            raise QueryError(msg)
+        return self.others[count](row)
 
     def within(self, where: pl.Expr | None) -> Links:
         """The same, of the deals that a filter keeps."""
         if where is None:
             return self
-        return Links(columns=self.columns, find=lambda row: where & self.find(row))
+
+        def kept(find: Find) -> Find:
+            return lambda row: where & find(row)
+
+        others = {name: kept(find) for name, find in self.others.items()}
+        return replace(self, find=kept(self.find), others=others)
 
 
 def has_values(

@@ -11,10 +11,14 @@ from typing import TypeAlias
 import polars as pl
 
 from dealdb.errors import QueryError
+from dealdb.model.columns import is_text
 from dealdb.model.decimals import number_of
 from dealdb.model.fiscal import time_zone
 from dealdb.model.moments import read_day
 from dealdb.model.names import unknown
+
+# what deals without a value are grouped under
+NONE = "(none)"
 
 By: TypeAlias = str | Sequence[str] | None
 Day: TypeAlias = date | str | None
@@ -238,3 +242,33 @@ def group_columns(by: By, columns: Sequence[str], *, taken: Iterable[str]) -> li
         msg = f"by={clash[0]!r} has the name of a figure of the result; group by another column"
         raise QueryError(msg)
     return keys
+
+
+def label_of_none(group: pl.Series) -> str:
+    """
+    Name of the group of deals without a value: "(none)", where no deal has that as its value.
+
+    Examples
+    --------
+    >>> label_of_none(pl.Series("owner", ["Ann", None]))
+    '(none)'
+    >>> label_of_none(pl.Series("owner", ["(none)", None]))
+    '(no owner)'
+    """
+    label = NONE
+    if not is_text(group.dtype) or (group != label).fill_null(value=True).all():
+        return label
+    values, label = set(group.cast(pl.String)), f"(no {group.name})"
+    while label in values:
+        label = f"({label})"
+    return label
+
+
+def named_groups(table: pl.DataFrame, keys: Iterable[str]) -> list[pl.Expr]:
+    """Columns of groups, whose missing values have a name where they are texts; see ``label_of_none``."""
+    return [
+        pl.col(key).fill_null(label_of_none(table[key]))
+        if is_text(table.schema[key])
+        else pl.col(key)
+        for key in keys
+    ]

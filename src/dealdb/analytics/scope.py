@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from dealdb.analytics.basis import MIXED, Basis
 from dealdb.analytics.conversion import Conversion, to_cents, unpriced_notes
 from dealdb.analytics.doubts import alike_groups, doubts_of
 from dealdb.analytics.exact import Amounts, column_scale
@@ -22,19 +23,16 @@ from dealdb.analytics.flags import (
     UNPRICED,
     WON,
     classified,
+    counts_of,
     standardised,
-    standing,
 )
-from dealdb.analytics.links import Links, has_values
-from dealdb.analytics.options import By, Window, group_columns
-from dealdb.analytics.result import MIXED, Basis, MetricResult
+from dealdb.analytics.links import Find, Links, has_values
+from dealdb.analytics.options import By, Window, group_columns, label_of_none, named_groups
+from dealdb.analytics.result import MetricResult
 from dealdb.analytics.weights import Weights, weights_of
 from dealdb.model.columns import is_text, spelled_out
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import MAX_DECIMAL_DIGITS
-
-# group of the deals that have no value in a text column
-NONE = "(none)"
 
 CLOSED = WON | LOST
 ANY = OPEN | CLOSED
@@ -195,15 +193,19 @@ class Scope:
         # groups by amounts that were converted are none that a filter knows
         if when is None or (self.conversion and "amount" in self.keys):
             return None
-        stands = standing(self.pipeline, self.window)
-        counted = reduce(or_, (stands[name] for name in self.metric.n_of)) & when
+        each = counts_of(self.pipeline, self.window, when, self.as_of)
+        counted = reduce(or_, (each[name] for name in self.metric.n_of))
         none = {key: label_of_none(table[key]) for key in self.keys if is_text(table.schema[key])}
 
-        def find(row: Mapping[str, Any]) -> pl.Expr:
-            found = counted & has_values(row, self.keys, none, self.types)
-            return reduce(and_, (make(row[name]) for name, make in also.items()), found)
+        def kept(counted: pl.Expr) -> Find:
+            def find(row: Mapping[str, Any]) -> pl.Expr:
+                found = counted & has_values(row, self.keys, none, self.types)
+                return reduce(and_, (make(row[name]) for name, make in also.items()), found)
 
-        return Links(columns=(*self.keys, *also), find=find)
+            return find
+
+        others = {name: kept(each[name]) for name in self.metric.columns if name in each}
+        return Links(columns=(*self.keys, *also), find=kept(counted), others=others)
 
     def result(
         self,
@@ -247,36 +249,6 @@ class Scope:
             basis=basis,
             links=self.links(table, also or {}),
         )
-
-
-def label_of_none(group: pl.Series) -> str:
-    """
-    Name of the group of deals without a value: "(none)", where no deal has that as its value.
-
-    Examples
-    --------
-    >>> label_of_none(pl.Series("owner", ["Ann", None]))
-    '(none)'
-    >>> label_of_none(pl.Series("owner", ["(none)", None]))
-    '(no owner)'
-    """
-    label = NONE
-    if not is_text(group.dtype) or (group != label).fill_null(value=True).all():
-        return label
-    values, label = set(group.cast(pl.String)), f"(no {group.name})"
-    while label in values:
-        label = f"({label})"
-    return label
-
-
-def named_groups(table: pl.DataFrame, keys: Iterable[str]) -> list[pl.Expr]:
-    """Columns of groups, whose missing values have a name where they are texts; see ``label_of_none``."""
-    return [
-        pl.col(key).fill_null(label_of_none(table[key]))
-        if is_text(table.schema[key])
-        else pl.col(key)
-        for key in keys
-    ]
 
 
 def scope(

@@ -2,7 +2,7 @@
 What results say to people: a few sentences in answer to the question of their metric, and names of their figures.
 
 The order of the parts; nothing imports from a part behind it:
-labels, asked → movement, outcomes, predictions, stages → answer.
+labels, asked → people, movement, outcomes, predictions, stages → answer.
 """
 
 from __future__ import annotations

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from dealdb.formats.locale import PLAIN, Locale
 
 if TYPE_CHECKING:
     from dealdb.analytics.result import MetricResult
 
 Row: TypeAlias = Mapping[str, Any]
 
+_LOCALE: ContextVar[Locale] = ContextVar("locale", default=PLAIN)
 # as Basis.currency says it
 _MIXED = "mixed"
 # what results call a missing text
@@ -74,6 +79,60 @@ class AskedMetric:
         return f" {group if group[:1] == '(' else f'({group})'}" if self.groups else ""
 
 
+@contextmanager
+def speaking(locale: Locale) -> Iterator[None]:
+    """
+    Write the numbers and days of all sentences as readers of a language do, in this thread and for a while.
+
+    Examples
+    --------
+    >>> with speaking(Locale("de-DE")):
+    ...     money(Decimal("1200"), "EUR"), percent(0.25)
+    ('1.200,00 EUR', '25,0 %')
+    """
+    token = _LOCALE.set(locale)
+    try:
+        yield
+    finally:
+        _LOCALE.reset(token)
+
+
+def whole(number: int) -> str:
+    """
+    A count.
+
+    Examples
+    --------
+    >>> whole(1200)
+    '1,200'
+    """
+    return _LOCALE.get().number(number)
+
+
+def decimal(number: Decimal | float, digits: int = 2) -> str:
+    """
+    A number with so many digits behind the point.
+
+    Examples
+    --------
+    >>> decimal(1200), decimal(0.25, 1)
+    ('1,200.00', '0.2')
+    """
+    return _LOCALE.get().number(number, digits)
+
+
+def day(value: date | None) -> str:
+    """
+    A day.
+
+    Examples
+    --------
+    >>> day(date(2026, 1, 31)), day(None)
+    ('2026-01-31', 'an unknown day')
+    """
+    return "an unknown day" if value is None else _LOCALE.get().day(value)
+
+
 def days_between(since: date | None, until: date | None) -> str:
     """
     The days of a window in words, whose end is outside.
@@ -87,8 +146,8 @@ def days_between(since: date | None, until: date | None) -> str:
     """
     last = until - timedelta(days=1) if until else None
     if since and last:
-        return f"from {since} to {last}" if last > since else f"on {since}"
-    return f"since {since}" if since else f"up to {last}" if last else ""
+        return f"from {day(since)} to {day(last)}" if last > since else f"on {day(since)}"
+    return f"since {day(since)}" if since else f"up to {day(last)}" if last else ""
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
@@ -100,7 +159,7 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     >>> counted(1, "deal"), counted(1200, "deal"), counted(2, "is", "are")
     ('1 deal', '1,200 deals', '2 are')
     """
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    return f"{whole(number)} {one if number == 1 else many or one + 's'}"
 
 
 def deals(number: int) -> str:
@@ -124,7 +183,7 @@ def money(value: Decimal | None, currency: str | None) -> str:
     >>> money(Decimal("1200"), "EUR"), money(Decimal("80.0500"), None), money(None, "(none)")
     ('1,200.00 EUR', '80.05', '0.00 without a currency')
     """
-    text = f"{value or Decimal(0):,.2f}"
+    text = decimal(value or Decimal(0))
     if currency == _NONE:
         return f"{text} without a currency"
     return f"{text} {currency}" if currency else text
@@ -139,7 +198,7 @@ def percent(share: float | None) -> str:
     >>> percent(0.2857), percent(None)
     ('28.6 %', 'an unknown share')
     """
-    return "an unknown share" if share is None else f"{share * 100:,.1f} %"
+    return "an unknown share" if share is None else _LOCALE.get().share(share)
 
 
 def days(number: float) -> str:
@@ -151,7 +210,8 @@ def days(number: float) -> str:
     >>> days(1), days(26.5), days(27.0)
     ('1 day', '26.5 days', '27 days')
     """
-    text = f"{number:,.1f}".removesuffix(".0")
+    rounded = round(number, 1)
+    text = whole(int(rounded)) if rounded == int(rounded) else decimal(rounded, 1)
     return f"{text} {'day' if text == '1' else 'days'}"
 
 

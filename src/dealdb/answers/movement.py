@@ -11,14 +11,17 @@ from dealdb.answers.asked import (
     AskedMetric,
     blanks,
     counted,
+    day,
     days,
     days_between,
     deals,
+    decimal,
     listing,
     money,
     percent,
     sentences,
     total,
+    whole,
 )
 
 # what a bucket does to the open value, in the order in which it is told
@@ -55,7 +58,7 @@ def waterfall(asked: AskedMetric) -> str:
     parts = [each for each in asked.parts if total(each[1], "value")] or asked.parts[:1]
     told = [_change(which, rows, currency, asked) for currency, rows in parts]
     others = [
-        f"{number:,} {_OTHERS[name]}"
+        f"{whole(number)} {_OTHERS[name]}"
         for name, number in asked.result.totals.items()
         if number and name in _OTHERS
     ]
@@ -104,7 +107,7 @@ def _moved(rows: Sequence[dict[str, Any]], sign: str, words: str) -> str:
 
 def _signed(sign: str, value: Decimal) -> str:
     shown = value if sign == "+" else -value
-    return f"{shown:+,.2f}"
+    return f"{'+' if shown >= 0 else '-'}{decimal(abs(shown))}"
 
 
 def slippage(asked: AskedMetric) -> str:
@@ -121,15 +124,19 @@ def slippage(asked: AskedMetric) -> str:
         share = f", {percent(float(left / value))} of the value" if value > 0 else ""
         was, slip = ("was", "slipped") if due == 1 else ("were", "slipped")
         told.append(
-            f"Of {deals(due)} ({money(value, currency)}) that {was} due {asked.span}, {slipped:,} {slip} "
+            f"Of {deals(due)} ({money(value, currency)}) that {was} due {asked.span}, {whole(slipped)} {slip} "
             f"({percent(slipped / due)}{share})."
         )
     rows = asked.rows
     won, lost, gone = (total(rows, name) for name in ("won", "lost", "deleted"))
     moved, overdue = total(rows, "moved"), total(rows, "overdue")
-    fate = [f"{won:,} won", f"{lost:,} lost", *([f"{gone:,} deleted"] if gone else [])]
+    fate = [
+        f"{whole(won)} won",
+        f"{whole(lost)} lost",
+        *([f"{whole(gone)} deleted"] if gone else []),
+    ]
     slips = (
-        f"Of those that slipped, {moved:,} moved out of the period and {overdue:,} "
+        f"Of those that slipped, {whole(moved)} moved out of the period and {whole(overdue)} "
         f"{'is' if overdue == 1 else 'are'} overdue in it."
     )
     return sentences(
@@ -146,11 +153,11 @@ def _running(asked: AskedMetric, n: int) -> str:
     rows, waits = asked.rows, asked.result.totals["not_due"]
     worth = listing([money(total(part, "value"), currency) for currency, part in asked.parts])
     slipped, won, lost, gone = (total(rows, name) for name in ("slipped", "won", "lost", "deleted"))
-    fate = [f"{slipped - waits:,} slipped", f"{won:,} won", f"{lost:,} lost"]
+    fate = [f"{whole(slipped - waits)} slipped", f"{whole(won)} won", f"{whole(lost)} lost"]
     return sentences(
-        f"Of {deals(n)} ({worth}) that {'was' if n == 1 else 'were'} due {asked.span}, {waits:,} "
+        f"Of {deals(n)} ({worth}) that {'was' if n == 1 else 'were'} due {asked.span}, {whole(waits)} "
         f"{'is' if waits == 1 else 'are'} not due yet, as the period is not over; they count as slipped in the table.",
-        f"The others: {listing([*fate, *([f'{gone:,} deleted'] if gone else [])])}."
+        f"The others: {listing([*fate, *([f'{whole(gone)} deleted'] if gone else [])])}."
         if n > waits
         else None,
         _pushes(rows),
@@ -189,7 +196,7 @@ def coverage(asked: AskedMetric) -> str:
         return sentences(first, later)
     first = (
         f"Of {target}, {won} is won and {left} is left; open deals of {value} due {asked.span} cover that "
-        f"{row['coverage']:,.2f} times."
+        f"{decimal(row['coverage'])} times."
     )
     undated = (
         f"Open deals of {money(row['undated_value'], currency)} have no expected date, and are not in it."
@@ -205,9 +212,7 @@ def _won_later(asked: AskedMetric) -> str | None:
     if basis.until is None or basis.as_of is None or basis.as_of < basis.until:
         return None
     last = basis.until - timedelta(days=1)
-    return (
-        f"What was won after it, up to {basis.as_of}, is in this: --as-of {last} looks at its end."
-    )
+    return f"What was won after it, up to {day(basis.as_of)}, is in this: --as-of {last} looks at its end."
 
 
 def _needed(row: dict[str, Any], currency: str | None, asked: AskedMetric) -> str:
@@ -222,7 +227,7 @@ def _needed(row: dict[str, Any], currency: str | None, asked: AskedMetric) -> st
         if asked.options.get("win_rate")
         else f"the win rate of the last 365 days, {rate}"
     )
-    needs = f"At {which}, it takes {row['required']:,.2f} times"
+    needs = f"At {which}, it takes {decimal(row['required'])} times"
     if row["gap"] > 0:
         return f"{needs}: {money(row['gap'], currency)} of open deals are missing."
     return f"{needs}: that is enough, with {money(-row['gap'], currency)} to spare."
@@ -241,7 +246,7 @@ def _coverages(rows: Sequence[dict[str, Any]], asked: AskedMetric) -> str:
             missing = money(row["gap"], currency)
             worst.append(f"{asked.group(row)} ({missing} missing)" if asked.groups else missing)
     return sentences(
-        f"{met:,} of {counted(len(rows), 'target')} {'is' if met == 1 else 'are'} met.",
+        f"{whole(met)} of {counted(len(rows), 'target')} {'is' if met == 1 else 'are'} met.",
         _short(len(short), worst, asked),
         f"For {counted(enough, 'other')} open deals are enough." if enough else None,
         f"How many open deals {counted(unknown, 'needs', 'need')} is not known, as none of their deals was won in the "
@@ -333,4 +338,4 @@ def _without_chance(number: int) -> str | None:
 def _period(asked: AskedMetric) -> str:
     basis = asked.result.basis
     last = basis.until - timedelta(days=1) if basis.until else None
-    return f"The period from {basis.since} to {last}"
+    return f"The period from {day(basis.since)} to {day(last)}"

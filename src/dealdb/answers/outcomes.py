@@ -10,11 +10,13 @@ from dealdb.answers.asked import (
     counted,
     days,
     deals,
+    decimal,
     listing,
     money,
     percent,
     sentences,
     total,
+    whole,
 )
 
 
@@ -75,7 +77,7 @@ def _without_reason(number: int, of: int) -> str | None:
         return None
     if number == of:
         return "It has no reason." if of == 1 else "None of them has a reason."
-    return f"{number:,} of them {'has' if number == 1 else 'have'} no reason."
+    return f"{whole(number)} of them {'has' if number == 1 else 'have'} no reason."
 
 
 def win_loss(asked: AskedMetric) -> str:
@@ -87,7 +89,7 @@ def win_loss(asked: AskedMetric) -> str:
         return f"No deal was won or lost {asked.span}".rstrip() + "."
     worth = listing([money(total(part, "won_value"), currency) for currency, part in asked.parts])
     first = (
-        f"{won:,} of {counted(n, 'closed deal')} {'was' if won == 1 else 'were'} won {asked.span}".rstrip()
+        f"{whole(won)} of {counted(n, 'closed deal')} {'was' if won == 1 else 'were'} won {asked.span}".rstrip()
         + f" ({percent(won / n)}), worth {worth}."
     )
     if len(rows) == 1:
@@ -104,8 +106,8 @@ def win_loss(asked: AskedMetric) -> str:
     worst = min(known, key=lambda row: (row["rate"], -row["n"]))
     return sentences(
         first,
-        f"Best: {asked.group(best)} with {percent(best['rate'])} of {best['n']:,}; last: "
-        f"{asked.group(worst)} with {percent(worst['rate'])} of {worst['n']:,}.",
+        f"Best: {asked.group(best)} with {percent(best['rate'])} of {whole(best['n'])}; last: "
+        f"{asked.group(worst)} with {percent(worst['rate'])} of {whole(worst['n'])}.",
         "Where the ranges of two groups overlap, they may be alike.",
     )
 
@@ -146,7 +148,7 @@ def ramp(asked: AskedMetric) -> str:
         if tops
         else f"None of {counted(len(owners), 'owner')} has won anything {span}."
     )
-    some = "All" if len(ramped) == len(owners) > 1 else f"{len(ramped):,}"
+    some = "All" if len(ramped) == len(owners) > 1 else f"{whole(len(ramped))}"
     told = (
         f"{some} of them {'has' if len(ramped) == 1 else 'have'} reached the level of the experienced ones."
         if ramped
@@ -266,7 +268,7 @@ def activity(asked: AskedMetric) -> str:
         for key, one in kinds.items()
         if total(rows, key)
     ]
-    by_load = "All" if bulk == changes else f"{bulk:,}"
+    by_load = "All" if bulk == changes else f"{whole(bulk)}"
     return sentences(
         f"{counted(n, 'deal was', 'deals were')} changed {asked.span}".rstrip()
         + f", {counted(changes, 'field')} in all"
@@ -296,7 +298,7 @@ def late_entry(asked: AskedMetric) -> str:
     )
     dated, were = n - unknown, "was" if late == 1 else "were"
     return sentences(
-        f"{late:,} of {counted(dated, 'win')} ({percent(late / dated)}, worth {worth}) {were} recorded more than "
+        f"{whole(late)} of {counted(dated, 'win')} ({percent(late / dated)}, worth {worth}) {were} recorded more than "
         f"{days(limit)} after {'it' if late == 1 else 'they'} happened{middle}.",
         f"The latest: {days(worst)} after." if worst is not None and late else None,
         f"Of {counted(unknown, 'more win')} it is not known when {'it was' if unknown == 1 else 'they were'} recorded."
@@ -328,7 +330,7 @@ def hindsight(asked: AskedMetric) -> str:
             told.append(f"{won} is {money(value['now'], currency)}, as it was recorded by {known}.")
             continue
         parts = [
-            f"{sign}{value[name]:,.2f} {words}"
+            f"{sign}{decimal(value[name])} {words}"
             for name, sign, words in (
                 ("added", "+", "added later"),
                 ("up", "+", "from higher amounts"),

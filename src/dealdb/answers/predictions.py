@@ -9,12 +9,15 @@ from typing import Any
 from dealdb.answers.asked import (
     AskedMetric,
     counted,
+    day,
     days,
+    decimal,
     listing,
     money,
     percent,
     sentences,
     total,
+    whole,
 )
 
 _ENDS = {
@@ -139,8 +142,8 @@ def simulate(asked: AskedMetric) -> str:
     if not basis.n:
         won = listing([money(total(rows, "won"), currency) for currency, rows in asked.parts])
         return (
-            f"{won} is won since {basis.since}, and no open deal that has an amount and a chance can add to it by "
-            f"{last}."
+            f"{won} is won since {day(basis.since)}, and no open deal that has an amount and a chance can add to it by "
+            f"{day(last)}."
         )
     # the first row of a group and a currency is that of independent deals
     firsts: dict[tuple[str, str | None], dict[str, Any]] = {}
@@ -165,9 +168,9 @@ def _outlook(row: dict[str, Any], group: str, currency: str | None, asked: Asked
     open_deals = counted(row["n"], "open deal")
     more = f"more can come from {open_deals}" if row["n"] else "no open deal can add to it"
     return (
-        f"{f'{group}: by' if group else 'By'} the end of {last}, some {money(row['p50'], currency)} will be won: in "
-        f"half of the outcomes it is no more, and in 8 of 10 {spread}. {money(row['won'], currency)} is won since "
-        f"{basis.since}; {more}."
+        f"{f'{group}: by' if group else 'By'} the end of {day(last)}, some {money(row['p50'], currency)} will be won: "
+        f"in half of the outcomes it is no more, and in 8 of 10 {spread}. {money(row['won'], currency)} is won since "
+        f"{day(basis.since)}; {more}."
     )
 
 
@@ -258,7 +261,7 @@ def _came_true(group: str, rows: Sequence[dict[str, Any]], currency: str | None)
 def _share(row: dict[str, Any]) -> str:
     if row["base"]:
         share = float(row["actual"] / row["base"])
-        return f"{percent(share)} of" if share < _MANY_TIMES else f"{share:,.1f} times"
+        return f"{percent(share)} of" if share < _MANY_TIMES else f"{decimal(share, 1)} times"
     return "more than" if row["actual"] else "the same as"
 
 
@@ -275,7 +278,7 @@ def _off(rows: Sequence[dict[str, Any]]) -> str | None:
         f"{percent(sum(each) / len(each))} {counted(day, 'day')} before"
         for day, each in sorted(shares.items(), reverse=True)
     ]
-    return f"Over {n:,} periods, forecasts were off by {listing(told)} the end, on average."
+    return f"Over {whole(n)} periods, forecasts were off by {listing(told)} the end, on average."
 
 
 def seasonality(asked: AskedMetric) -> str:
@@ -286,9 +289,9 @@ def seasonality(asked: AskedMetric) -> str:
     best, worst = (choose(rows, key=lambda row: row["factor"]) for choose in (max, min))
     what = _MEASURES[asked.options.get("measure", "won_value")]
     return (
-        f"{_season(best)} is the best{asked.named(best)}: {best['factor']:,.2f} times the {what} of the year around "
-        f"it, by {counted(best['n'], 'year')}; {_season(worst)} the weakest{asked.named(worst)}: "
-        f"{worst['factor']:,.2f} times, by {counted(worst['n'], 'year')}."
+        f"{_season(best)} is the best{asked.named(best)}: {decimal(best['factor'])} times the {what} of the year "
+        f"around it, by {counted(best['n'], 'year')}; {_season(worst)} the weakest{asked.named(worst)}: "
+        f"{decimal(worst['factor'])} times, by {counted(worst['n'], 'year')}."
     )
 
 

@@ -8,12 +8,14 @@ from dealdb.answers.asked import (
     AskedMetric,
     blanks,
     counted,
+    day,
     days,
     deals,
     money,
     percent,
     sentences,
     total,
+    whole,
 )
 
 _SINCE = {
@@ -117,7 +119,7 @@ def time_in_stage(asked: AskedMetric) -> str:
 def ageing(asked: AskedMetric) -> str:
     """How many deals are open, and how old the oldest are."""
     if not asked.result.basis.n:
-        return f"No deal is open as of {asked.result.basis.as_of}."
+        return f"No deal is open as of {day(asked.result.basis.as_of)}."
     since = _SINCE[asked.options.get("basis", "stage")]
     told = []
     for currency, rows in asked.parts:
@@ -157,7 +159,7 @@ def rotting(asked: AskedMetric) -> str:
         )
     n, rotten = total(rows, "n"), total(rows, "rotting")
     if not n:
-        return f"No deal is open as of {asked.result.basis.as_of} in a stage that limits its days."
+        return f"No deal is open as of {day(asked.result.basis.as_of)} in a stage that limits its days."
     how = f"{_SINCE[asked.options.get('basis', 'update')]} for more days than the stage allows"
     if not rotten:
         return f"None of {counted(n, 'open deal')} is rotting, that is {how}."
@@ -167,7 +169,7 @@ def rotting(asked: AskedMetric) -> str:
         (row for row in rows if row["worst_days"] is not None), key=lambda row: row["worst_days"]
     )
     return sentences(
-        f"{rotten:,} of {counted(n, 'open deal')} ({percent(rotten / n)}) {be} rotting, that is {how}; worth "
+        f"{whole(rotten)} of {counted(n, 'open deal')} ({percent(rotten / n)}) {be} rotting, that is {how}; worth "
         f"{worth}.",
         f"The longest: {days(worst['worst_days'])}, in {worst['stage']}{asked.named(worst)}.",
         "--deals lists them.",

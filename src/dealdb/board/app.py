@@ -11,7 +11,14 @@ from urllib.parse import quote
 
 from dealdb.board.changes import CHANGES, BoardChange, read_body
 from dealdb.board.guard import LOGIN, MOST_BODY, Guard, Sessions, TooLargeError
-from dealdb.board.html import assets, environment, marked_fault, rendered, rendered_alone
+from dealdb.board.html import (
+    MarkedFault,
+    assets,
+    environment,
+    marked_fault,
+    rendered,
+    rendered_alone,
+)
 from dealdb.board.live.hub import LiveHub
 from dealdb.board.live.stream import LIVE, live_endpoint
 from dealdb.board.login import LoginForm
@@ -218,8 +225,6 @@ class Team:
             ]
         for path, change in CHANGES.items():
             found.append(Route(path, self._change(change, path), methods=["POST"]))
-        if all(page.path != "/" for page in PAGES):
-            found.append(Route("/", _to_page(PAGES[0].path)))
         return [*found, Route("/static/{name}", _asset)]
 
     def _endpoint(
@@ -282,16 +287,22 @@ class Team:
         answer: Callable[[BoardPage, PageRequest, Shown], Response],
     ) -> Response:
         try:
-            return answer(page, asked, page.show(asked))
+            shown = page.show(asked)
+            if shown.problem is not None and answer != self._as_html:
+                raise shown.problem
+            return answer(page, asked, shown)
         except DealDBError as error:
             return self._problem(asked, error, as_html=answer == self._as_html)
 
     def _as_html(self, page: BoardPage, asked: PageRequest, shown: Shown) -> Response:
         from starlette.responses import HTMLResponse
 
-        return HTMLResponse(
-            rendered(page.template, asked, {**self._frame(asked, page.title), **shown.for_template})
-        )
+        problem = shown.problem
+        frame = self._frame(asked, page.title) | {"filter_error": _fault_in_filter(asked, problem)}
+        text = rendered(shown.template or page.template, asked, {**frame, **shown.for_template})
+        # a part of a page says by itself what it lacks
+        is_whole = shown.template is None
+        return HTMLResponse(text, _status_of(problem) if problem and is_whole else 200)
 
     def _frame(self, asked: PageRequest, title: str) -> dict[str, Any]:
         """What every page has around it."""
@@ -309,19 +320,27 @@ class Team:
     def _problem(self, asked: PageRequest, error: DealDBError, *, as_html: bool) -> Response:
         from starlette.responses import HTMLResponse, JSONResponse
 
-        status = next(status for kind, status in _STATUS if isinstance(error, kind))
+        status = _status_of(error)
         if not as_html:
             place = {name: getattr(error, name, None) for name in ("field", "expected")}
             return JSONResponse({"code": error.code, "message": str(error)} | place, status)
-        fault = marked_fault(error) if isinstance(error, QueryError) else None
         near = near_ids(self._db, error.deal) if isinstance(error, DealNotFound) else []
         shown = self._frame(asked, "Error") | {
             "error": error,
             "near": [(each, asked.base + deal_path(each)) for each in near],
             "status": status,
-            "filter_error": fault if fault and fault.text == asked.where else None,
+            "filter_error": _fault_in_filter(asked, error),
         }
         return HTMLResponse(rendered("error.html", asked, shown), status)
+
+
+def _status_of(error: DealDBError) -> int:
+    return next(status for kind, status in _STATUS if isinstance(error, kind))
+
+
+def _fault_in_filter(asked: PageRequest, error: DealDBError | None) -> MarkedFault | None:
+    fault = marked_fault(error) if isinstance(error, QueryError) else None
+    return fault if fault and fault.text == asked.where else None
 
 
 def _as_json(_page: BoardPage, _asked: PageRequest, shown: Shown) -> Response:
@@ -331,13 +350,13 @@ def _as_json(_page: BoardPage, _asked: PageRequest, shown: Shown) -> Response:
 
 
 def _as_csv(_page: BoardPage, _asked: PageRequest, shown: Shown) -> Response:
-    from starlette.responses import Response
+    from starlette.responses import StreamingResponse
 
     from dealdb.formats.text_form import TextForm
 
-    return Response(
-        "".join(TextForm(shown.rows() if shown.rows else shown.table).csv()), media_type="text/csv"
-    )
+    # of a million deals it is too much for one text
+    rows = TextForm(shown.rows() if shown.rows else shown.table).csv()
+    return StreamingResponse(rows, media_type="text/csv")
 
 
 async def _asset(request: Request) -> Response:
@@ -347,13 +366,6 @@ async def _asset(request: Request) -> Response:
     if path is None:
         return PlainTextResponse("no such file\n", 404)
     return FileResponse(path, headers={"cache-control": _FOR_EVER})
-
-
-def _to_page(path: str) -> Callable[[Request], Any]:
-    async def forwarded(request: Request) -> Response:
-        return _forwarding(request, path)
-
-    return forwarded
 
 
 def _first_team(name: str) -> BaseRoute:

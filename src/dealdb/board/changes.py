@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from dealdb.board.pages.deal import deal_id
+from dealdb.board.pages.health import check
 from dealdb.board.parts.cells import shown
 from dealdb.board.parts.form import check_numbers
 from dealdb.board.parts.paths import deal_path
@@ -291,4 +292,5 @@ CHANGES: dict[str, BoardChange] = {
     "/deals/{id}": save,
     "/saved": save_query,
     "/saved/forget": forget_query,
+    "/check": check,
 }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # the options of the URL that go on from page to page
 KEPT = ("where", "embed")
 # what belongs to the filter that was: another one begins at its first page
-_OF_FILTER = ("where", "cursor", "figure", "row")
+_OF_FILTER = ("where", "cursor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,15 @@ Charts: what a picture shows, apart from how it is drawn.
 it knows nothing of the others.
 
 The order of the parts; nothing imports from a part behind it:
-chart → wording → svg.
+chart → marks, wording, scales → frames, svg, text, vega → picture.
 """
 
 from __future__ import annotations
 
 from dealdb.charts.chart import Axis, Chart, ChartForm, Unit
+from dealdb.charts.frames import bar_chart, deals_chart, scatter_chart
+from dealdb.charts.picture import Picture
 
-__all__ = ["Axis", "Chart", "ChartForm", "Unit"]
+__all__ = [
+    "Axis", "Chart", "ChartForm", "Picture", "Unit", "bar_chart", "deals_chart", "scatter_chart",
+]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -139,6 +139,48 @@ def label_text(value: object, locale: Locale = PLAIN) -> str:
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return to_text(value)
     return visible(" ".join(to_text(value).split())) or '""'
+
+
+def axis_title(axis: Axis, unit: str = "") -> str:
+    """
+    The title of an axis with what its numbers are counted in.
+
+    Examples
+    --------
+    >>> axis_title(Axis(title="value", unit=Unit.MONEY, currency="EUR"), "m")
+    'value, EUR m'
+    """
+    words = [
+        axis.currency or "",
+        unit,
+        "days" if axis.unit is Unit.DAYS and "days" not in axis.title.lower() else "",
+    ]
+    counted = " ".join(word for word in words if word)
+    return f"{axis.title}, {counted}" if counted and axis.title else axis.title or counted
+
+
+def ways_to_tell(axis: Axis, locale: Locale = PLAIN) -> list[Callable[[object], str]]:
+    """
+    Ways to write a value in a cell, the longest one first.
+
+    Examples
+    --------
+    >>> [way(0.4567) for way in ways_to_tell(Axis(title="won", unit=Unit.SHARE))]
+    ['45.7 %', '46 %', '46']
+    """
+
+    def usual(value: object) -> str:
+        return short_text(value, axis, locale)
+
+    def whole(value: object) -> str:
+        number = _number(value, axis)
+        if number is None or abs(float(number)) >= _TINY**-1:
+            return usual(value)
+        return locale.share(number, 0).replace("-", MINUS)
+
+    if axis.unit is not Unit.SHARE:
+        return [usual]
+    return [usual, whole, lambda value: whole(value).replace("%", "").strip()]
 
 
 def mark_text(chart: Chart, row: Mapping[str, Any], locale: Locale = PLAIN) -> str:

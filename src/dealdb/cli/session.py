@@ -37,6 +37,15 @@ At = Annotated[
     typer.Option("--at", metavar="MOMENT", help="As it was then: a date (its end) or a moment."),
 ]
 
+AtTime = Annotated[
+    str | None,
+    typer.Option(
+        "--time",
+        metavar="NAME",
+        help="With --at: recorded, as dealdb showed it then, or event, as it was [default: recorded].",
+    ),
+]
+
 Parquet = Annotated[
     Path | None,
     typer.Option("--parquet", metavar="FILE", help="Write the table to a Parquet file instead."),
@@ -128,20 +137,25 @@ class Session:
         return str(self.options.get("collection", DEFAULT_COLLECTION))
 
     @contextmanager
-    def reading(self, at: str | None) -> Iterator[DealDatabase | DealView]:
+    def reading(self, at: str | None, time: str | None = None) -> Iterator[DealDatabase | DealView]:
         """
         Database that the settings name, or what it was at a moment: the same queries and metrics.
 
         Raises
         ------
+        ConfigError
+            If a kind of time is given without a moment.
         QueryError
             If the text is not a date or time.
         """
+        if time is not None and at is None:
+            msg = "--time is for --at: say of which moment"
+            raise ConfigError(msg)
         with self.open() as db:
             if at is None:
                 yield db
                 return
-            past = db.as_of(at)
+            past = db.as_of(at, time=time or "recorded")
             if past.notice is not None:
                 note(past.notice)
             yield past

@@ -80,9 +80,11 @@ class Locale:
         if self.tag:
             from babel.numbers import format_compact_decimal
 
-            return format_compact_decimal(exact, locale=self._babel, fraction_digits=1).replace(
-                "\N{NO-BREAK SPACE}", " "
-            )
+            text = format_compact_decimal(exact, locale=self._babel, fraction_digits=1)
+            if text[-1].isdigit():
+                # there is no short word for thousands in this language, and the digits would stand ungrouped
+                return self.number(exact, 0)
+            return text.replace("\N{NO-BREAK SPACE}", " ")
         for unit, name in ((10**9, "bn"), (10**6, "m"), (10**3, "k")):
             if abs(exact) >= unit:
                 return f"{exact / unit:,.1f} {name}"

@@ -8,6 +8,7 @@ of that year has 29 days). Whatever has more is written as text, so that no digi
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -124,21 +125,50 @@ def write_workbook(frame: pl.DataFrame, file: Any) -> int:
     >>> write_workbook(pl.DataFrame({"n": [12345678901234567, 5]}), BytesIO())
     1
     """
-    check_size(frame)
+    return write_sheets({OWN_SHEET if looks_odd(frame) else _SHEET: frame}, file)
+
+
+def write_sheets(sheets: Mapping[str, pl.DataFrame], file: Any) -> int:
+    """
+    Write frames as the sheets of a workbook; otherwise as ``write_workbook``.
+
+    Parameters
+    ----------
+    sheets
+        Rows by the name of their sheet, at most 31 characters of it.
+    file
+        Binary file, open for writing.
+
+    Examples
+    --------
+    >>> from io import BytesIO
+    >>> write_sheets({"One": pl.DataFrame({"n": [5]}), "Two": pl.DataFrame({"n": [7]})}, BytesIO())
+    0
+    """
+    for frame in sheets.values():
+        check_size(frame)
+    n_texts = 0
     # its own folder, so that nothing is left of a sheet that was never finished
     with tempfile.TemporaryDirectory() as folder:
         book = Workbook(file, {"constant_memory": True, "tmpdir": folder})
         # a sheet may well have more than 2 GB of text
         book.use_zip64()
-        name = OWN_SHEET if looks_odd(frame) else _SHEET
-        sheet = book.add_worksheet(name, worksheet_class=_Sheet)
+        begun = []
         try:
-            columns = [_Column(each.name, _type_of(each), _format_of(book, each)) for each in frame]
-            _lay_out(book, sheet, frame)
-            _write_rows(sheet, frame, columns)
+            for name, frame in sheets.items():
+                begun.append(book.add_worksheet(name, worksheet_class=_Sheet))
+                n_texts += _write_sheet(book, begun[-1], frame)
             book.close()
         finally:
-            sheet._opt_close()
+            for sheet in begun:
+                sheet._opt_close()
+    return n_texts
+
+
+def _write_sheet(book: Workbook, sheet: Any, frame: pl.DataFrame) -> int:
+    columns = [_Column(each.name, _type_of(each), _format_of(book, each)) for each in frame]
+    _lay_out(book, sheet, frame)
+    _write_rows(sheet, frame, columns)
     return sum(column.n_texts for column in columns)
 
 

@@ -14,6 +14,7 @@ from dealdb.errors import LoadError
 from dealdb.formats.output_file import STDOUT, Counted, compressed, copied, name_of, opened
 from dealdb.formats.text_form import FORMS, TextForm
 from dealdb.model.columns import spelled_out
+from dealdb.model.notebook import InNotebook
 
 EXPORT_FORMATS = (*FORMS, "parquet", "arrow", "xlsx")
 
@@ -29,7 +30,7 @@ _Writer: TypeAlias = Callable[[pl.DataFrame, Any], int | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExportReport:
+class ExportReport(InNotebook):
     """
     What an export wrote.
 

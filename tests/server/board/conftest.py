@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
-import uvicorn
 
-from boards import Browser
+from boards import Browser, carried
+from changed_deals import change_deals
 from dealdb import DealDatabase
 from dealdb.board.app import app
-from dealdb.board.guard import Guard, Sessions
+from dealdb.board.guard import Sessions
 from servers import Server
-
-
-@contextmanager
-def carried(application: Guard) -> Iterator[int]:
-    """The port on which an application listens."""
-    server = uvicorn.Server(uvicorn.Config(application, port=0, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        thread.join(0.01)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    thread.join()
 
 
 @pytest.fixture
@@ -70,3 +56,25 @@ def carry(sessions: Sessions) -> Iterator[Callable[..., Browser]]:
             return let_in(Browser(opened.enter_context(carried(application))), sessions)
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def open_board() -> Iterator[Callable[..., Browser]]:
+    """Opens a board that lets everyone in, for the tests of a module."""
+    with ExitStack() as opened:
+        yield lambda db, **options: Browser(opened.enter_context(carried(app(db, **options))))
+
+
+@pytest.fixture(scope="module")
+def changed(shared_server: Server) -> Iterator[tuple[DealDatabase, str]]:
+    """Deals that were changed in every way, and the token from where that begins."""
+    with shared_server.client() as client:
+        client.flushall()
+    with DealDatabase.from_url(f"unix://{shared_server.socket}", actor="ann") as db:
+        yield db, change_deals(db)
+
+
+@pytest.fixture(scope="module")
+def changed_board(changed: tuple[DealDatabase, str], open_board: Callable[..., Browser]) -> Browser:
+    """A read-only board of these."""
+    return open_board(changed[0], read_only=True)

@@ -160,8 +160,31 @@ def test_options_that_mean_nothing_are_refused(db: DealDatabase, name: str, valu
 def test_a_reader_has_his_own_numbers_and_days(db: DealDatabase) -> None:
     db.save_deal({"id": "1", "stage": "Lead", "amount": "1234.50", "expected_close": "2999-12-31"})
     asked = PageRequest(db=db, names={}, locale=Locale("de-DE"))
-    lines = board_view(asked).columns[0].cards[0].lines
+    lines = board_view(asked).columns[0].cards[0].lines[:2]
     assert [line.text for line in lines] == ["1.234,50", "closes 31.12.2999"]
+
+
+def test_days_in_the_stage_are_those_of_the_metric(
+    db: DealDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.loader.load(deals(300))
+    first = board_view(asking(db)).columns[0].cards[0].id
+    db.update_deal(first, stage="Proposal")
+    since = {
+        row["id"]: datetime.fromisoformat(row["from"]).date()
+        for row in db.analytics.ageing(deals=True).to_dicts()
+    }
+    cards = [card for each in board_view(asking(db)).columns for card in each.cards]
+    told = {card.id: line.text for card in cards for line in card.lines if line.name == "days"}
+    assert told[first] == "0 days here"
+    today = datetime.now(UTC).date()
+    assert {deal: int(text.split()[0]) for deal, text in told.items()} == {
+        card.id: (today - since[card.id]).days for card in cards
+    }
+    # where the history is long, they are shown when they are asked for
+    monkeypatch.setattr("dealdb.board.kanban.options.DEALS_WITH_DAYS", 299)
+    assert "days" not in board_view(asking(db)).options.fields
+    assert "days" in board_view(asking(db, ("fields", "days"))).options.fields
 
 
 def test_an_empty_collection_has_no_columns(db: DealDatabase) -> None:

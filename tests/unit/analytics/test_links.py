@@ -97,6 +97,8 @@ def test_the_filter_of_a_row_keeps_the_deals_that_it_counts(
     result: MetricResult = getattr(analytics, name)(by=by, where=where, **options)
     for row in result.to_dicts():
         assert query.count(result.where(row)) == row["n"], (row, result.where(row))
+        for count in {"won", "lost", "open", "deals", "overdue"} & {*row}:
+            assert query.count(result.where(row, count)) == row[count], (row, count)
 
 
 def of_history(facts: Facts) -> tuple[QueryEngine, Analytics]:

@@ -12,7 +12,7 @@ from dealdb.analytics.metrics import (
     trend,
     win_rate,
 )
-from dealdb.analytics.scope import label_of_none
+from dealdb.analytics.options import label_of_none
 from dealdb.model.pipeline import Pipeline
 
 STAGES = Pipeline().covering(["Won"])

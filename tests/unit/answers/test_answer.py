@@ -27,7 +27,7 @@ from dealdb.analytics.prediction.forecast_error import forecast_error
 from dealdb.analytics.prediction.simulate import simulate
 from dealdb.analytics.prediction.stage_chances import stage_chances
 from dealdb.answers.answer import answer_of
-from dealdb.cli.output.people import note_in_words, sheet_of
+from dealdb.answers.people import note_in_words, sheet_of
 from dealdb.model.schema import Schema
 from dealdb.store.facts.fold import folded
 

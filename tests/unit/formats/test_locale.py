@@ -49,6 +49,12 @@ def test_a_browser_gets_the_first_language_that_is_known() -> None:
         assert locale_for(odd) == PLAIN
 
 
+def test_a_language_without_a_short_word_for_thousands_groups_them() -> None:
+    assert Locale("de-DE").short(Decimal("983500.50")) == "983.500"
+    assert Locale("de-CH").short(-760_000) == "-760'000"
+    assert Locale("fr-FR").short(760_000) == "760 k"
+
+
 def test_small_numbers_are_short_already() -> None:
     assert PLAIN.short(9_999) == "9,999"
     assert PLAIN.short(Decimal("-12500000")) == "-12.5 m"

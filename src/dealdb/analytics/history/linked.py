@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from dealdb.analytics.links import Links, has_values
-from dealdb.analytics.scope import label_of_none
+from dealdb.analytics.options import label_of_none
 from dealdb.errors import QueryError
 from dealdb.model.columns import is_text
 
@@ -60,4 +60,4 @@ def links_of(
             raise QueryError(msg)
         return kept
 
-    return Links(columns=columns, find=find)
+    return Links(columns=columns, find=find, count=count)

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, cast
 
 import polars as pl
 
+from dealdb.analytics.basis import MIXED, Basis
 from dealdb.analytics.calendar.zone import Zone, as_moments
 from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.doubts import alike_groups
@@ -17,9 +18,8 @@ from dealdb.analytics.history.linked import links_of
 from dealdb.analytics.history.lookup import are_among, beside
 from dealdb.analytics.history.money import COLUMNS, MARK, priced, said_of, with_unpriced
 from dealdb.analytics.history.state import known_lives, last_values, values_until, with_last
-from dealdb.analytics.options import By, Day, Window, choice, day_of, group_columns
-from dealdb.analytics.result import MIXED, Basis, MetricResult
-from dealdb.analytics.scope import named_groups
+from dealdb.analytics.options import By, Day, Window, choice, day_of, group_columns, named_groups
+from dealdb.analytics.result import MetricResult
 from dealdb.errors import QueryError
 from dealdb.model.moments import epoch_ms, from_epoch_ms
 from dealdb.model.pipeline import Pipeline

@@ -7,12 +7,21 @@ from decimal import Context, Decimal
 
 import polars as pl
 
+from dealdb.analytics.basis import MIXED
 from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.exact import column_scale
 from dealdb.analytics.flags import OPEN, SIZE, UNPRICED, WON
-from dealdb.analytics.options import By, Day, Window, choice, column_names, whole_number
-from dealdb.analytics.result import MIXED, MetricResult
-from dealdb.analytics.scope import Metric, Scope, label_of_none, scope
+from dealdb.analytics.options import (
+    By,
+    Day,
+    Window,
+    choice,
+    column_names,
+    label_of_none,
+    whole_number,
+)
+from dealdb.analytics.result import MetricResult
+from dealdb.analytics.scope import Metric, Scope, scope
 from dealdb.errors import QueryError, SchemaError
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import MAX_DECIMAL_DIGITS

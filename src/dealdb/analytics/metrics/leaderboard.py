@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
+from dealdb.analytics.basis import MIXED
 from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.flags import OPEN, UNPRICED, WON
 from dealdb.analytics.metrics.sales_cycle import cycle_notes
 from dealdb.analytics.options import By, Day, Window, column_names
-from dealdb.analytics.result import MIXED, MetricResult
+from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import ANY, Metric, Scope, scope, total
 from dealdb.analytics.shared_sums import READS, SUMS, levers
 from dealdb.errors import QueryError

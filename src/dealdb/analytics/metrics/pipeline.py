@@ -10,9 +10,9 @@ from dealdb.analytics.calendar.zone import Zone
 from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.exact import ratio
 from dealdb.analytics.flags import BLANK, OPEN, UNPRICED, days_between
-from dealdb.analytics.options import By, Day, as_of_day
+from dealdb.analytics.options import By, Day, as_of_day, label_of_none
 from dealdb.analytics.result import MetricResult
-from dealdb.analytics.scope import ANY, Metric, Scope, label_of_none, scope, total
+from dealdb.analytics.scope import ANY, Metric, Scope, scope, total
 from dealdb.model.columns import spelled_out
 from dealdb.model.pipeline import Kind, Pipeline
 

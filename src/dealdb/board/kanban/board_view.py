@@ -17,6 +17,7 @@ from dealdb.board.kanban.options import CARDS, LANE_CARDS, BoardOptions, options
 from dealdb.board.kanban.stage_figures import StageFigures, stage_figures
 from dealdb.board.parts.at_once import AtOnce
 from dealdb.board.parts.conditions import joined
+from dealdb.errors import QueryError
 from dealdb.model.pipeline import Kind
 from dealdb.query import FixedDeals, QueryEngine
 from dealdb.query.filters.rendering import spelled_name, spelled_value
@@ -143,7 +144,9 @@ class _Making:
         self.pipeline: Pipeline = deals.pipeline
         self.schema = deals.schema
         self.today = as_of_day(None, deals.pipeline.zone)
-        self.options = options_of(asked, deals.schema, deals.pipeline, self.today)
+        self.options = options_of(
+            asked, deals.schema, deals.pipeline, self.today, deals.query.count()
+        )
         self.kept = deals.query.select(asked.where)
         condition = self.options.closed_condition(deals.pipeline, deals.schema)
         self.base: Snapshot = QueryEngine(FixedDeals(self.kept)).select(condition)
@@ -278,12 +281,27 @@ def _fill(making: _Making, columns: Sequence[BoardColumn], rows: pl.DataFrame) -
     """Put the cards into their columns."""
     by = making.options.by
     places = {(each.figures.lane, each.figures.stage): each for each in columns}
-    cards = making.cards(rows, {}) if rows.height else []
+    cards = making.cards(rows, _entered(making, rows)) if rows.height else []
     stages = rows["stage"].to_list() if "stage" in rows.columns else [None] * len(cards)
     lanes = rows[by].to_list() if by in rows.columns and by else [None] * len(cards)
     for card, stage, lane in zip(cards, stages, lanes, strict=True):
         if (column := places.get((lane, stage))) is not None:
             column.cards.append(card)
+
+
+def _entered(making: _Making, rows: pl.DataFrame) -> Mapping[str, date]:
+    """Days on which deals came into the stages that they are shown in, as far as they are known."""
+    if "days" not in making.options.fields or "stage" not in rows.columns:
+        return {}
+    try:
+        lines = making.asked.db.analytics.ageing(by="stage", deals=True).frame
+    except QueryError:
+        # nobody knows their past
+        return {}
+    shown = rows.select("id", pl.col("stage").cast(pl.String))
+    # who has moved since these deals were read stands in another stage there
+    known = lines.join(shown, on=["id", "stage"], how="semi").select("id", "from")
+    return {deal: date.fromisoformat(day) for deal, day in known.rows() if day is not None}
 
 
 def _equals(column: str, value: str | None) -> str:

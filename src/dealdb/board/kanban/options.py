@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FIELDS = ("company", "owner", "amount", "expected_close", "days")
 # ``days`` is no field of a deal: since when it stands in its stage
 COMPUTED = ("days",)
+# the history is read anew after each commit: where it is longer, days are shown when they are asked for
+DEALS_WITH_DAYS = 20_000
 SORT = "-amount"
 # by the words that the menu has
 SORTS = {
@@ -77,9 +79,20 @@ class BoardOptions:
         return f"closed >= {spelled_value(self.since)}"
 
 
-def options_of(asked: PageRequest, schema: Schema, pipeline: Pipeline, today: date) -> BoardOptions:
+def options_of(
+    asked: PageRequest, schema: Schema, pipeline: Pipeline, today: date, deals: int
+) -> BoardOptions:
     """
     The options of a request.
+
+    Parameters
+    ----------
+    asked
+        The request.
+    schema, pipeline, deals
+        Fields, stages and number of the deals.
+    today
+        The day that they are judged on.
 
     Raises
     ------
@@ -89,7 +102,7 @@ def options_of(asked: PageRequest, schema: Schema, pipeline: Pipeline, today: da
     by = asked.option("by")
     return BoardOptions(
         sort=_sort(asked, schema),
-        fields=_fields(asked.several("fields"), schema),
+        fields=_fields(asked.several("fields"), schema, deals),
         by=None if by is None else _lanes(by, schema),
         opened=_opened(asked, pipeline),
         since=_since(asked.option("closed"), today),
@@ -103,12 +116,13 @@ def _sort(asked: PageRequest, schema: Schema) -> tuple[str, ...]:
     return tuple(wanted) or ((SORT,) if "amount" in schema else ())
 
 
-def _fields(wanted: Sequence[str], schema: Schema) -> tuple[str, ...]:
+def _fields(wanted: Sequence[str], schema: Schema, deals: int) -> tuple[str, ...]:
     known = [*(name for name in schema if name != "name"), *COMPUTED]
     for each in wanted:
         if each not in known:
             raise QueryError(unknown("field", each, known))
-    return tuple(wanted) or tuple(name for name in FIELDS if name in known)
+    usual = FIELDS if deals <= DEALS_WITH_DAYS else FIELDS[:-1]
+    return tuple(wanted) or tuple(name for name in usual if name in known)
 
 
 def _lanes(by: str, schema: Schema) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from dealdb.analytics.scope import label_of_none
+from dealdb.analytics.options import label_of_none
 from dealdb.model.pipeline import Kind
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def stage_figures(
     >>> query = QueryEngine.over([demo | {"currency": "EUR"}, demo | {"currency": "USD"}])
     >>> found = stage_figures(Analytics(query.select).pipeline(), query.select())
     >>> [(each.stage, each.n, [(s.currency, s.value) for s in each.sums]) for each in found]
-    [('Demo', 2, [('EUR', Decimal('5.00')), ('USD', Decimal('5.00'))])]
+    [('Demo', 2, [('EUR', Decimal('5')), ('USD', Decimal('5'))])]
     """
     frame = result.frame
     has_currency = "currency" in frame.columns

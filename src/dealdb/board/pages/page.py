@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from dealdb.board.page_request import PageRequest
+from dealdb.errors import DealDBError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +27,18 @@ class Shown:
         The rows of it, as ``.csv`` gives them.
     rows
         Gives all rows for ``.csv``, where the page and ``table`` have only some.
+    template
+        Another file of ``templates`` than that of the page.
+    problem
+        What is wrong with what was asked, where the page says so itself; programs are given it as any error.
     """
 
     for_template: Mapping[str, Any]
     data: Mapping[str, Any] = field(default_factory=dict)
     table: pl.DataFrame = field(default_factory=pl.DataFrame)
     rows: Callable[[], pl.DataFrame] | None = None
+    template: str | None = None
+    problem: DealDBError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,8 @@ from dealdb.query import FixedDeals, QueryEngine
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    import polars as pl
+
     from dealdb.database import DealDatabase
     from dealdb.model.pipeline import Pipeline
     from dealdb.model.schema import Schema
@@ -39,7 +41,12 @@ class AtOnce:
         self.pipeline: Pipeline = snapshot.pipeline
         self.seq = snapshot.seq
 
+    def narrow(self, where: pl.Expr) -> None:
+        """Leave out all deals that a filter does not keep."""
+        self._deals = self.query.select(where)
+        self.query = QueryEngine(FixedDeals(self._deals))
+
     def filled(self) -> set[str]:
         """Names of the columns in which some deal has a value."""
-        rows = self._deals.rows
+        rows = self._deals.frame
         return {name for name in rows.columns if rows[name].null_count() < rows.height}

@@ -82,6 +82,8 @@ def toggled(where: str | None, condition: str) -> tuple[str | None, bool]:
     """
     has = conditions_of(where)
     own = _alone(condition)
-    if own in has:
-        return joined([each for each in has if each != own]), True
+    # a filter that is one condition has no brackets round it
+    rest = [each for each in has if _alone(each) != own]
+    if len(rest) < len(has):
+        return joined(rest), True
     return joined([*has, own]), False

@@ -22,3 +22,16 @@ def deal_path(deal: str) -> str:
     if "/" in deal or deal in _TAKEN or deal.lower().endswith(_ENDINGS):
         return f"/deals/{BY_ID}?id={quote(deal, safe='')}"
     return f"/deals/{quote(deal, safe='')}"
+
+
+def data_path(deal: str) -> str:
+    """
+    Path of the same as data.
+
+    Examples
+    --------
+    >>> data_path("42"), data_path("2026/7")
+    ('/deals/42.json', '/deals/by-id.json?id=2026%2F7')
+    """
+    path, mark, query = deal_path(deal).partition("?")
+    return f"{path}.json{mark}{query}"

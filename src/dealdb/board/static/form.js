@@ -30,7 +30,9 @@
   function show() {
     for (const input of inputs) input.closest(".field").classList.toggle("changed", !isNew && hasChanged(input));
     const any = inputs.some(hasChanged);
-    if (!isNew) { save.disabled = !any; undo.disabled = !any; }
+    // without a script the form would put what was written into the address
+    save.disabled = !isNew && !any;
+    if (undo) undo.disabled = !any;
   }
   function showFault(name, message) {
     for (const input of inputs) {

@@ -12,17 +12,37 @@ STEPS = 7
 
 _SERIES_LIGHT = ("#0072b2", "#d55e00", "#008a64", "#a8558a", "#9a6b00", "#2f8fc0", "#5a6473")
 _SERIES_DARK = ("#56b4e9", "#ff8a3d", "#2cc295", "#e59ac6", "#e6b035", "#9fd3f5", "#a3afbc")
+_WHITE, _BLACK = "#ffffff", "#000000"
+# of texts within marks of a series
+_ON_LIGHT = (_WHITE, _BLACK, _BLACK, _WHITE, _WHITE, _BLACK, _WHITE)
+_ON_DARK = (_BLACK,) * SERIES
 _HEAT_LIGHT = ("#eaf2fb", "#cfe1f2", "#a6cbe6", "#6fadd6", "#2f77b4", "#155a9a", "#08306b")
 _HEAT_DARK = ("#1d2833", "#1f3a54", "#225078", "#2a6aa0", "#5fa3d9", "#93c5ee", "#d3e8fb")
 _INK_LIGHT = ("#18212b",) * 4 + ("#ffffff",) * 3
 _INK_DARK = ("#ffffff",) * 4 + ("#0c1116",) * 3
 
 
+# a chart is never wider than its place; marks with links answer to the pointer and to the keyboard
+_LOOKS = """\
+.chart { display: block; max-width: 100%; height: auto; }
+.chart a:hover, .chart a:focus-visible { filter: brightness(1.15) saturate(1.2); }
+.chart a:focus-visible { outline: 2px solid currentColor; outline-offset: 2px; }
+@media print {
+  .chart { break-inside: avoid; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+}
+"""
+
+
 def _scheme(
-    series: tuple[str, ...], heat: tuple[str, ...], inks: tuple[str, ...], **others: str
+    series: tuple[str, ...],
+    on_series: tuple[str, ...],
+    heat: tuple[str, ...],
+    inks: tuple[str, ...],
+    **others: str,
 ) -> dict[str, str]:
     return {
         **{f"chart-{number}": colour for number, colour in enumerate(series, 1)},
+        **{f"chart-ink-{number}": colour for number, colour in enumerate(on_series, 1)},
         **{f"chart-heat-{number}": colour for number, colour in enumerate(heat)},
         **{f"chart-heat-ink-{number}": colour for number, colour in enumerate(inks)},
         **{f"chart-{name}": colour for name, colour in others.items()},
@@ -31,6 +51,7 @@ def _scheme(
 
 LIGHT = _scheme(
     _SERIES_LIGHT,
+    _ON_LIGHT,
     _HEAT_LIGHT,
     _INK_LIGHT,
     up="#008a64",
@@ -45,6 +66,7 @@ LIGHT = _scheme(
 )
 DARK = _scheme(
     _SERIES_DARK,
+    _ON_DARK,
     _HEAT_DARK,
     _INK_DARK,
     up="#2cc295",
@@ -83,13 +105,25 @@ def of_series(number: int) -> str:
     return colour(str(number % SERIES + 1))
 
 
-def properties() -> str:
+def on_series(number: int) -> str:
     """
-    Custom properties of all colours for the style sheet of a page, in light and dark.
+    The colour of a text within a mark of a series.
 
     Examples
     --------
-    >>> properties().splitlines()[1]
+    >>> on_series(0)
+    'var(--chart-ink-1, #ffffff)'
+    """
+    return colour(f"ink-{number % SERIES + 1}")
+
+
+def style_sheet() -> str:
+    """
+    Rules for a page with charts: custom properties of all colours in light and dark, and how marks with links look.
+
+    Examples
+    --------
+    >>> style_sheet().splitlines()[1]
     '  --chart-1: #0072b2;'
     """
 
@@ -98,7 +132,7 @@ def properties() -> str:
 
     return (
         f":root {{\n{lines(LIGHT, '  ')}}}\n"
-        f"@media (prefers-color-scheme: dark) {{\n  :root {{\n{lines(DARK, '    ')}  }}\n}}\n"
+        f"@media (prefers-color-scheme: dark) {{\n  :root {{\n{lines(DARK, '    ')}  }}\n}}\n{_LOOKS}"
     )
 
 

@@ -17,7 +17,7 @@ from dealdb.charts.svg.forms.heat import heat
 from dealdb.charts.svg.forms.lines import lines
 from dealdb.charts.svg.forms.waterfall import waterfall
 from dealdb.charts.svg.lettering import SMALL, SOFT, TEXT, TITLE, lettered, wrapped
-from dealdb.charts.svg.pen import Drawn, Link, Pen, Row, nothing
+from dealdb.charts.svg.pen import Drawn, Link, Pen, Row, brief, nothing
 from dealdb.charts.wording import label_text, mark_text
 from dealdb.formats.locale import PLAIN, Locale
 
@@ -26,10 +26,13 @@ FONTS = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 # what a reader of screens is told of the marks at most; a page has its table beside the picture
 _MOST_TOLD = 30
 _MOST_PANELS = 12
+# of what the figures rest on, and of a note
+_MOST_LINES = 8
 _PANEL, _GAP = 340.0, 28.0
 
 _MARGIN = 16
 _PROPERTY = re.compile(r'\b(fill|stroke)="var\(--([\w-]+), (#[0-9a-f]+)\)"')
+_TAG = re.compile(r"<[^<>]*var\(--[^<>]*>")
 _HEIGHT = re.compile(r'<svg [^>]*\bheight="([\d.]+)"')
 
 _FORMS: dict[ChartForm, Callable[[Pen, Sequence[Row], float], Drawn]] = {
@@ -57,7 +60,7 @@ def drawn(
     """
     A chart as an ``<svg>`` to stand in a page.
 
-    Colours are custom properties (``--chart-1`` and so on, see ``colours.properties``) with our own behind them, and
+    Colours are custom properties (``--chart-1`` and so on, see ``colours.style_sheet``) with our own behind them, and
     texts have the colour of the page. Nothing in it needs a script or a style, so it may stand under any policy.
 
     Parameters
@@ -112,7 +115,7 @@ def drawn(
         notes += piece.notes
     height += max((y + piece.height for piece, _, y in panels), default=0.0)
     for note in dict.fromkeys(notes):
-        for number, line in enumerate(wrapped(note, width, SMALL)):
+        for number, line in enumerate(wrapped(note, width, SMALL, most=_MOST_LINES)):
             height += 16 + (0 if number else 4)
             parts.append(lettered(line, 0, height, size=SMALL, fill=SOFT))
     return _framed(pen, parts, width, height + 6, id_prefix or _id_of(chart))
@@ -150,8 +153,8 @@ def standalone(chart: Chart, *, locale: Locale = PLAIN, width: float = WIDTH) ->
     False
     """
     text = drawn(chart, locale=locale, width=width - 2 * _MARGIN)
-    # a text can't look like this: its quotes are escaped
-    text = _PROPERTY.sub(r'\1="\3" class="\1-\2"', text)
+    # no text looks like a tag: its brackets are escaped
+    text = _TAG.sub(_with_classes, text)
     height = float(_HEIGHT.findall(text)[0]) + 2 * _MARGIN
     ground = element("rect", width=width, height=height, fill="#ffffff", class_="fill-chart-ground")
     inner = text.replace("<svg ", f'<svg x="{_MARGIN}" y="{_MARGIN}" ', 1)
@@ -169,12 +172,21 @@ def standalone(chart: Chart, *, locale: Locale = PLAIN, width: float = WIDTH) ->
     )
 
 
+def _with_classes(tag: re.Match[str]) -> str:
+    """A tag with our colours for light, and classes by which the style gives those for dark."""
+    classes = " ".join(f"{what}-{name}" for what, name, _ in _PROPERTY.findall(tag[0]))
+    text = _PROPERTY.sub(r'\1="\3"', tag[0])
+    if ' class="' in text:
+        return text.replace(' class="', f' class="{classes} ', 1)
+    return re.sub(r"(/?>)$", rf' class="{classes}"\1', text)
+
+
 def _heading(chart: Chart, width: float) -> tuple[list[Svg], float]:
     parts, y = list[Svg](), 0.0
     for line in wrapped(chart.title, width, TITLE * 1.06, most=2):
         y += 19
         parts.append(lettered(line, 0, y, size=TITLE, bold=True))
-    for line in wrapped(chart.subtitle, width, TEXT):
+    for line in wrapped(chart.subtitle, width, TEXT, most=_MOST_LINES):
         y += 17
         parts.append(lettered(line, 0, y, fill=SOFT))
     return parts, y + 14
@@ -233,7 +245,7 @@ def _told(pen: Pen) -> str:
     """The chart in words: what it rests on, and its marks."""
     marks = pen.chart.marks
     rows = list(marks.head(_MOST_TOLD).iter_rows(named=True))
-    told = [mark_text(pen.chart, row, pen.locale) for row in rows] or ["no deals"]
+    told = [brief(mark_text(pen.chart, row, pen.locale)) for row in rows] or ["no deals"]
     if marks.height > len(rows):
         told.append(f"and {marks.height - len(rows):,} more")
     return ". ".join(

@@ -19,6 +19,7 @@ Link = Callable[[dict[str, Any]], str | None]
 # a path, a query, a part of the page, or the web: never a script
 _SAFE = re.compile(r"(?:https?://|[/?#.]|[\w%-]+(?:[/?#]|$))", re.IGNORECASE)
 _SWATCH, _LINE = 10.0, 18.0
+_SPOKEN = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Pen:
         if not _SAFE.match(href):
             msg = "a mark's link is not one to a page"
             raise ValueError(msg)
-        return element("a", title, *shapes, href=href, class_="mark", aria_label=text)
+        return element("a", title, *shapes, href=href, class_="mark", aria_label=brief(text))
 
     def legend(self, names: Sequence[tuple[str | None, str]], width: float) -> Drawn:
         """Names of colours, as many in a line as there is room for."""
@@ -92,6 +93,11 @@ class Pen:
             ]
             x += wide
         return Drawn(y + _LINE + 4 if names else 0, parts)
+
+
+def brief(text: str) -> str:
+    """A text that is read aloud, without the rest of a name of thousands of characters."""
+    return text if len(text) <= _SPOKEN else f"{text[:_SPOKEN]}…"
 
 
 def nothing(text: str = "no deals") -> Drawn:

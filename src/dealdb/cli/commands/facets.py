@@ -9,6 +9,7 @@ import typer
 
 from dealdb.cli.arguments import Params, pairs, parameters
 from dealdb.cli.completion import complete_columns
+from dealdb.cli.output.pictures import AsChart, ChartOptions, Plot
 from dealdb.cli.output.printing import (
     TableFile,
     print_frame,
@@ -18,6 +19,7 @@ from dealdb.cli.output.printing import (
 )
 from dealdb.cli.output.streams import Output, bold, say
 from dealdb.cli.session import At, Parquet, Session, Xlsx
+from dealdb.errors import ConfigError
 from dealdb.formats.cells import to_json
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ def facets(
     at: At = None,
     parquet: Parquet = None,
     xlsx: Xlsx = None,
+    plot: Plot = None,
+    chart: AsChart = False,  # noqa: FBT002 a flag
 ) -> None:
     """
     Count the deals by what columns hold.
@@ -58,10 +62,19 @@ def facets(
     Texts by value, dates by year to day, amounts between round bounds. Each bucket comes with the filter that selects
     its deals.
     """
+    drawn = ChartOptions(file=plot, is_text=chart)
+    drawn.check(session.output, parquet=parquet, xlsx=xlsx)
+    if plot is not None and len({*columns}) > 1:
+        msg = f"--plot draws the counts of one column, and here are {', '.join(columns)}"
+        raise ConfigError(msg)
     how = {name: _step(value) for name, value in pairs("--by", "COLUMN=HOW", by)}
     options = {} if limit is None else {"limit": limit}
     with session.reading(at) as db:
         found = db.query.facets(columns, where, by=how, params=parameters(param), **options)
+    if drawn:
+        for facet in found.values():
+            drawn.put(facet.chart())
+        return
     _print_facets(found, session.output, table_file(parquet, xlsx))
 
 

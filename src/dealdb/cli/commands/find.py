@@ -20,9 +20,10 @@ from dealdb.cli.arguments import (
     parameters,
     side_tables,
 )
+from dealdb.cli.output.pictures import AsChart, ChartOptions, Plot
 from dealdb.cli.output.printing import print_facts, print_frame, table_file
 from dealdb.cli.output.streams import Output, note, say
-from dealdb.cli.session import At, Parquet, Session, Xlsx
+from dealdb.cli.session import At, AtTime, Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
 from dealdb.formats.cells import to_json
 
@@ -57,8 +58,11 @@ def find(
         bool, typer.Option("--explain", help="Print what the query does, and its times.")
     ] = False,
     at: At = None,
+    time: AtTime = None,
     parquet: Parquet = None,
     xlsx: Xlsx = None,
+    plot: Plot = None,
+    chart: AsChart = False,  # noqa: FBT002 a flag
 ) -> None:
     """
     Print the deals that a filter selects.
@@ -68,7 +72,18 @@ def find(
     A table on a terminal ends after 50 deals unless --limit is given, and leaves out columns without any value unless
     --columns names them; in a pipe, a file, JSON and CSV, all are printed.
     A parameter's value is a number, a date or true where it looks like one; 'quotes' make it a text.
+    --plot and --chart show how large the closed ones of them are, and how long they took.
     """
+    drawn = ChartOptions(file=plot, is_text=chart)
+    drawn.check(
+        session.output,
+        parquet=parquet,
+        xlsx=xlsx,
+        page=page,
+        cursor=cursor,
+        explain=explain,
+        columns=columns,
+    )
     paged = page is not None or cursor is not None
     file = table_file(parquet, xlsx)
     options: dict[str, Any] = {"sort": names(sort), "columns": names(columns)}
@@ -79,7 +94,10 @@ def find(
             "--explain excludes --parquet and --xlsx"
         )
         raise ConfigError(msg)
-    with session.reading(at) as db:
+    with session.reading(at, time) as db:
+        if drawn:
+            _draw(db, where, {**options, "limit": limit, "offset": offset}, drawn)
+            return
         if explain:
             done = db.query.explain(where, limit=limit, offset=offset, **options)
             _print_explanation(done, session.output)
@@ -148,6 +166,7 @@ def sql(
     param: Params = None,
     tables: With = None,
     at: At = None,
+    time: AtTime = None,
     parquet: Parquet = None,
     xlsx: Xlsx = None,
 ) -> None:
@@ -156,7 +175,7 @@ def sql(
 
     DuckDB runs it, without access to other files or data than those of --with; it needs the extra sql.
     """
-    with session.reading(at) as db:
+    with session.reading(at, time) as db:
         frame = db.query.sql(statement, params=parameters(param), tables=side_tables(tables))
     print_frame(frame, session.output, table_file(parquet, xlsx))
 
@@ -165,6 +184,17 @@ def tell_if_empty(db: DealDatabase | DealView) -> None:
     """Say what comes first, where nothing was found because there are no deals at all."""
     if not db.query.count():
         note("no deals yet: dealdb load FILE.csv or dealdb demo --keep")
+
+
+def _draw(
+    db: DealDatabase | DealView, where: str | None, options: dict[str, Any], drawn: ChartOptions
+) -> None:
+    """Draw the deals that a filter selects."""
+    # not at the top: it imports Polars
+    from dealdb.charts.frames import DRAWN, deals_chart
+
+    known = [name for name in DRAWN if name == "id" or name in db.schema]
+    drawn.put(deals_chart(db.query.find(where, **{**options, "columns": known})))
 
 
 def _print_screenful(

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dealdb.answers.labels import in_labels, key_of
+from dealdb.answers.people import Sheet, basis_in_words, sheet_of
 from dealdb.cli.arguments import Sort, names
 from dealdb.cli.commands.find import tell_if_empty
 from dealdb.cli.completion import complete_columns
 from dealdb.cli.output.figures import print_figures
 from dealdb.cli.output.pager import show
-from dealdb.cli.output.people import Sheet, basis_in_words, sheet_of
+from dealdb.cli.output.pictures import AsChart, ChartOptions, Plot
 from dealdb.cli.output.printing import (
     TableFile,
     print_above,
@@ -27,7 +28,7 @@ from dealdb.cli.output.printing import (
     write_file,
 )
 from dealdb.cli.output.streams import Output, note, note_as_text, note_escaped, say
-from dealdb.cli.session import At, Parquet, Session, Xlsx
+from dealdb.cli.session import At, AtTime, Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
 from dealdb.formats.cells import Form, to_cell, to_json
 from dealdb.model.names import column_named
@@ -39,6 +40,9 @@ METRICS = (
     "summary", "pipeline", "win-rate", "deal-size", "sales-cycle", "velocity", "leaderboard",
     "concentration", "trend",
 )  # fmt: skip
+
+# charts whose rows don't stand on each other
+_ANY_ROWS = ("bars", "heat", "dots")
 
 Where = Annotated[
     str | None, typer.Option(metavar="FILTER", help="Only deals that this filter keeps.")
@@ -114,12 +118,15 @@ def stats(
     sort: Sort = None,
     limit: Annotated[int | None, typer.Option(metavar="N", help="At most this many rows.")] = None,
     at: At = None,
+    time: AtTime = None,
     parquet: Parquet = None,
     xlsx: Xlsx = None,
     file: Annotated[
         str | None,
         typer.Option("--export", metavar="FILE", help="Write the rows as export does."),
     ] = None,
+    plot: Plot = None,
+    chart: AsChart = False,  # noqa: FBT002 a flag
 ) -> None:
     """
     Print a metric of the deals.
@@ -133,13 +140,16 @@ def stats(
             msg = "--top and --limit are one for a leaderboard: give one of them"
             raise ConfigError(msg)
         limit, top = top, None
-    rows = RowOptions(sort=names(sort), limit=limit, parquet=parquet, xlsx=xlsx, file=file)
+    drawn = ChartOptions(file=plot, is_text=chart)
+    rows = RowOptions(
+        sort=names(sort), limit=limit, parquet=parquet, xlsx=xlsx, file=file, chart=drawn
+    )
     rows.check(session)
     given = {"where": where, "since": since, "until": until, "as_of": as_of, "measure": measure}
     rate_day = "as_of" if rate_day == "as-of" else rate_day
     given |= {"to": to, "rate_day": rate_day, "rates_known": rates_known}
     given |= {"outcome": outcome, "basis": basis, "of": of, "period": period}
-    with session.reading(at) as db:
+    with session.reading(at, time) as db:
         result = figures_of(db.analytics, metric, {"by": names(by), "k": top, **given})
         if not result.basis.n and at is None:
             tell_if_empty(db)
@@ -159,6 +169,8 @@ class RowOptions:
         Rows, at most.
     parquet, xlsx, file
         Files to write instead; the name of ``file`` gives its format.
+    chart
+        Whether a chart takes their place.
     """
 
     sort: list[str] | None = None
@@ -166,6 +178,7 @@ class RowOptions:
     parquet: Path | None = None
     xlsx: Path | None = None
     file: str | None = None
+    chart: ChartOptions = field(default_factory=ChartOptions)
 
     def check(self, session: Session) -> None:
         """
@@ -176,6 +189,8 @@ class RowOptions:
         ConfigError
             If a file and another form of output are asked for.
         """
+        others = {"parquet": self.parquet, "xlsx": self.xlsx, "export": self.file}
+        self.chart.check(session.output, **others)
         is_other = self.parquet is not None or session.output is not Output.TABLE
         if self.file is not None and is_other:
             msg = "--export excludes --parquet and the forms of output: the file's name gives the format"
@@ -207,6 +222,9 @@ def show_metric(
         Of cohorts: the measure of which people get a column for each period.
     """
     shown = _first_rows(result, rows.sort, rows.limit)
+    if rows.chart:
+        _draw(shown, rows, answer)
+        return
     if rows.file is not None:
         _export(session, shown, rows.file)
         return
@@ -215,6 +233,18 @@ def show_metric(
     print_metric(shown, session.output, file, answer=answer, grid=grid)
     if (left := len(result) - len(shown)) and session.output is Output.TABLE:
         note(f"{left:,} more; a larger --limit shows more")
+
+
+def _draw(result: MetricResult, rows: RowOptions, answer: str | None) -> None:
+    """Draw the rows in place of printing them; where each stands on the one before, all of them."""
+    chart = result.chart()
+    if (rows.sort or rows.limit) and chart.form not in _ANY_ROWS:
+        msg = (
+            f"the chart of {result.name} has all rows in their order: leave out --sort and --limit"
+        )
+        raise ConfigError(msg)
+    notes = [in_labels(result.name, each) for each in chart.notes]
+    rows.chart.put(replace(chart, notes=notes), wrapped(answer))
 
 
 def print_metric(

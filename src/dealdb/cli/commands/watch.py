@@ -12,10 +12,11 @@ import typer
 
 from dealdb.cli.commands.find import Where
 from dealdb.cli.output.streams import Output, bold, note, say
-from dealdb.cli.output.table import CELLS, cut
+from dealdb.cli.output.table import CELLS
 from dealdb.cli.session import Session
 from dealdb.errors import ConfigError, ServerUnavailable
 from dealdb.formats.cells import to_cell, to_json
+from dealdb.formats.terminal import cut
 
 if TYPE_CHECKING:
     from dealdb import Commit, DealChange, DealDatabase, Feed

@@ -15,8 +15,9 @@ from typing import Any
 
 from dealdb.cli.output.pager import show
 from dealdb.cli.output.streams import bold
-from dealdb.cli.output.table import CELLS, GAP, cut, drawn, fit, padded, width_of
+from dealdb.cli.output.table import CELLS, GAP, drawn, fit
 from dealdb.formats.cells import AS_IS, Form, all_numbers, to_cell
+from dealdb.formats.terminal import cut, padded, width_of
 
 Block = Sequence[Sequence[str]]
 

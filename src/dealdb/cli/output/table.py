@@ -17,6 +17,7 @@ from typing import Any
 from dealdb.cli.output.pager import show
 from dealdb.cli.output.streams import bold, note
 from dealdb.formats.cells import Form, all_numbers, to_cell
+from dealdb.formats.terminal import cut, padded, width_of
 
 GAP = "  "
 # to what texts are shortened where the whole ones don't fit
@@ -129,53 +130,6 @@ def _column(name: str, values: list[Any], form: Form, limit: int | None) -> list
             for cell, value in zip(cells, values, strict=True)
         ]
     return padded([to_cell(name), *cells], right=all_numbers(values))
-
-
-def padded(cells: Sequence[str], *, right: bool) -> list[str]:
-    """
-    Cells of one width.
-
-    Examples
-    --------
-    >>> padded(["deals", "7"], right=True)
-    ['deals', '    7']
-    """
-    widths = [*map(width_of, cells)]
-    pads = [" " * (max(widths) - width) for width in widths]
-    return [pad + c if right else c + pad for c, pad in zip(cells, pads, strict=True)]
-
-
-def width_of(text: str) -> int:
-    """
-    Columns of a terminal that a text takes.
-
-    Examples
-    --------
-    >>> width_of("Acme"), width_of("株式会社")
-    (4, 8)
-    """
-    if text.isascii():
-        return len(text)
-    # not at the top: most texts do without, and it takes as long as the table
-    from rich.cells import cell_len
-
-    return cell_len(text)
-
-
-def cut(text: str, width: int) -> str:
-    """
-    Text of at most so many columns; a sign stands for what was cut off.
-
-    Examples
-    --------
-    >>> cut("Meridian Logistics", 10), cut("Acme", 10)
-    ('Meridian …', 'Acme')
-    """
-    if width_of(text) <= width:
-        return text
-    from rich.cells import set_cell_size
-
-    return set_cell_size(text, width - 1) + "…"
 
 
 def _fitting(columns: list[list[str]], width: int) -> int:

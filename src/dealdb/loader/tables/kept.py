@@ -17,6 +17,7 @@ from dealdb.loader.rejects import RejectsFile
 from dealdb.loader.tables.reading import TableColumn, read_rows
 from dealdb.model.columns import decode_column
 from dealdb.model.names import unknown
+from dealdb.model.notebook import InNotebook
 from dealdb.model.schema import Field, FieldType
 from dealdb.store.tables.table import as_damage
 
@@ -56,7 +57,7 @@ class KeepsTable(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableReport:
+class TableReport(InNotebook):
     """
     What the load of a small table did; ``read`` is ``added + replaced + unchanged + repeated + rejected``.
 

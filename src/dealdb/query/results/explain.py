@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from dealdb.model.names import column_named, find_name
+from dealdb.model.notebook import InNotebook
 from dealdb.query.filters.constants import MANY
 from dealdb.query.filters.rendering import spelled_name, spelled_value
 from dealdb.query.results.sorting import SortKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
+class Explanation(InNotebook):
     """
     Account of one query that was run.
 

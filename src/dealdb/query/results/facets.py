@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from pathlib import Path
 
 import polars as pl
 
+from dealdb.charts import Chart
+from dealdb.charts.picture import Picture
 from dealdb.errors import QueryError
 from dealdb.model.columns import is_text
 from dealdb.model.decimals import scale_of
@@ -18,6 +21,7 @@ from dealdb.query.filters.comparisons import compare
 from dealdb.query.filters.operands import OperandKind, Unfit, column, computed, constant, kind_of
 from dealdb.query.filters.rendering import spelled_name, spelled_value
 from dealdb.query.results.buckets import date_unit, even_bounds, growing_bounds
+from dealdb.query.results.facet_chart import facet_chart
 
 UNITS = {"year": "1y", "quarter": "1q", "month": "1mo", "day": "1d"}
 # a value longer than this is not spelled out in a filter
@@ -50,6 +54,47 @@ class Facet:
     total: int
     others: int
     table: pl.DataFrame
+
+    def chart(self) -> Chart:
+        """
+        The counts as bars: a chart to draw, with its marks as a table.
+
+        Examples
+        --------
+        >>> facet = facet_of(pl.DataFrame({"stage": ["won", "lost", "won"]}), "stage", None, 20)
+        >>> facet.chart().marks["value"].to_list()
+        [2, 1]
+        """
+        return facet_chart(self.column, self.by, self.total, self.others, self.table)
+
+    def plot(self, path: str | Path | None = None, *, locale: str = "") -> Picture:
+        """
+        The counts as a picture, which a notebook shows.
+
+        Parameters
+        ----------
+        path
+            A file to write it to as well: ``.png``, ``.svg``, ``.html`` or ``.json``.
+        locale
+            How the reader writes numbers and days, such as ``"de-DE"``.
+
+        Raises
+        ------
+        ConfigError
+            If the name of the file ends otherwise.
+        MissingExtra
+            If a file is asked for and the extra ``plot`` is not installed.
+        LoadError
+            If the file can't be written.
+        """
+        picture = Picture(self.chart(), locale=locale)
+        if path is not None:
+            picture.save(path)
+        return picture
+
+    def _repr_html_(self) -> str:
+        table: str = self.table._repr_html_()
+        return self.plot()._repr_html_() + table
 
     def __repr__(self) -> str:
         shown = f"{self.table.height} buckets of {self.total:,} deals, {self.others:,} in others"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+from dealdb.model.notebook import InNotebook
+
 # what is being done, how much of it is done, of how much, and of what
 Tell: TypeAlias = Callable[[str, int, int, str], None]
 
@@ -16,7 +18,7 @@ def quietly(_phase: str, _done: int, _total: int, _unit: str) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BackupReport:
+class BackupReport(InNotebook):
     """
     What is in a backup.
 
@@ -62,7 +64,7 @@ class BackupReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RestoreReport:
+class RestoreReport(InNotebook):
     """
     What a restore did.
 

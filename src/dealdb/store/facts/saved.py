@@ -74,7 +74,8 @@ def saved_facts(known: Ledger, present: Ledger, assume: Assume) -> Facts:
     start = since["start"]
     order = table.select("life", "id", begin=start).sort("begin", "id", "life")["life"]
     numbers = pl.int_range(order.len(), dtype=pl.UInt32, eager=True)
-    number = numbers.scatter(order, numbers) if order.len() else numbers
+    # the inverse of the order; scatter would write into the numbers themselves
+    number = order.arg_sort().cast(pl.UInt32)
     ends = at.gather(table["end"].cast(pl.Int64) - 1)
     there = {**dict.fromkeys(known.fields), "updated": None}
 

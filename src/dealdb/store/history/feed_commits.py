@@ -9,6 +9,7 @@ from functools import partial
 from typing import Literal, TypeAlias
 
 from dealdb.errors import StoreDamaged
+from dealdb.model.notebook import facts_html
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.model.values import Value, decode
@@ -90,6 +91,10 @@ class Commit:
     token: str
     schema: Schema
     pipeline: Pipeline | None = None
+
+    def _repr_html_(self) -> str:
+        facts = {"kind": self.kind, "by": self.actor, "when": self.when, "deals": len(self.deals)}
+        return facts_html(f"commit {self.seq}", facts)
 
     def __repr__(self) -> str:
         counts = f", {len(self.deals)} deals" if self.deals else ""

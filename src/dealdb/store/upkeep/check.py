@@ -10,6 +10,7 @@ from enum import StrEnum
 import polars as pl
 
 from dealdb.model.columns import decode_column, encode_column
+from dealdb.model.notebook import InNotebook
 from dealdb.model.schema import Field, Schema
 from dealdb.store.foreign.frames import is_column
 from dealdb.store.hashes import Hash
@@ -57,7 +58,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckReport:
+class CheckReport(InNotebook):
     """
     What a check found.
 

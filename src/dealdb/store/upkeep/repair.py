@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import msgpack
 
 from dealdb.connection import Link
+from dealdb.model.notebook import InNotebook
 from dealdb.store.commit.change import Change, Condition
 from dealdb.store.commit.definitions import Definitions
 from dealdb.store.commit.writers import Writers
@@ -37,7 +38,7 @@ _LEFT_OVER = (Problem.VANISHED, Problem.DOUBLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RepairReport:
+class RepairReport(InNotebook):
     """
     What a repair did.
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import quote
 
-import pytest
-
 from boards import Browser
 from dealdb import DealDatabase
 from dealdb.board.parts.paths import deal_path
@@ -77,24 +75,24 @@ def test_an_unknown_deal_names_those_that_are_near(signed_in: Browser, db: DealD
     assert signed_in.ask("/deals/nothing-of-this-kind.json")[0] == 404
 
 
-@pytest.mark.parametrize("deal", ODD_IDS, ids=range(len(ODD_IDS)))
-def test_every_id_has_an_address(signed_in: Browser, db: DealDatabase, deal: str) -> None:
-    db.save_deal({"id": deal, "stage": "Lead"})
-    address = deal_path(deal)
-    assert address.replace("&", "&amp;") in signed_in.ask("/deals")[1]
-    status, text, _ = signed_in.ask(address)
-    assert status == 200
-    assert "This deal was deleted" not in text
-    assert 'id="deal" data-path="' in text
-    rev = db.get_deal(deal).rev  # type: ignore[union-attr]
-    path, _, query = address.partition("?")
-    for word, body in (("", {"changes": {"stage": "Won"}}), ("/delete", {})):
-        status, told = signed_in.change(
-            f"{path}{word}" + (f"?{query}" if query else ""), {"expect_rev": rev, **body}
-        )
-        assert status == 200, told
-        rev = told.get("rev")
-    assert deal not in db
+def test_every_id_has_an_address(signed_in: Browser, db: DealDatabase) -> None:
+    for deal in ODD_IDS:
+        db.save_deal({"id": deal, "stage": "Lead"})
+        address = deal_path(deal)
+        assert address.replace("&", "&amp;") in signed_in.ask("/deals")[1]
+        status, text, _ = signed_in.ask(address)
+        assert status == 200
+        assert "This deal was deleted" not in text
+        assert 'id="deal" data-path="' in text
+        rev = db.get_deal(deal).rev  # type: ignore[union-attr]
+        path, _, query = address.partition("?")
+        for word, body in (("", {"changes": {"stage": "Won"}}), ("/delete", {})):
+            status, told = signed_in.change(
+                f"{path}{word}" + (f"?{query}" if query else ""), {"expect_rev": rev, **body}
+            )
+            assert status == 200, told
+            rev = told.get("rev")
+        assert deal not in db
 
 
 def test_hostile_values_are_texts(signed_in: Browser, db: DealDatabase) -> None:
@@ -115,3 +113,12 @@ def test_a_read_only_board_has_no_form(carry: Callable[..., Browser], db: DealDa
     assert '<form class="panel form"' not in browser.ask("/deals/7")[1]
     assert "New deal" not in browser.ask("/deals")[1]
     assert "read-only: nothing" in browser.ask("/deals/new")[1]
+
+
+def test_a_long_history_says_how_much_is_not_shown(signed_in: Browser, db: DealDatabase) -> None:
+    for number in range(104):
+        db.update_deal("7", amount=number)
+    text = signed_in.ask("/deals/7")[1]
+    assert text.count('<p class="who">') == 100
+    assert '5 earlier changes: <a href="/deals/7.json">' in text
+    assert len({each["seq"] for each in signed_in.data("/deals/7.json")["history"]}) == 105

@@ -38,11 +38,11 @@ def links(text: str, within: str) -> list[str]:
 
 
 def test_a_facet_counts_what_its_link_shows(sample: Browser, db: DealDatabase) -> None:
-    text = sample.ask("/deals?where=amount+%3E+5000&facets=stage,owner,amount,created,closed")[1]
+    text = sample.ask("/deals?where=amount+%3E+5000&facets=stage,amount,created")[1]
     found = re.findall(
         r'<li>\s*<a href="([^"]*)" title="([^"]*)">.*?class="count">([\d,]+)<', text, re.DOTALL
     )
-    assert len(found) > 20
+    assert len(found) > 12
     for link, label, count in found:
         path, _, query = html.unescape(link).partition("?")
         total = sample.data(f"{path}.json?{query}")["total"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dealdb.board.parts.conditions import conditions_of, joined, toggled
@@ -24,6 +24,7 @@ def ids(where: str | None) -> list[str]:
 
 
 @given(st.lists(st.sampled_from(ATOMS), max_size=4), st.sampled_from(ATOMS))
+@example(["a = 1 OR b = 0"], "a = 1 OR b = 0")
 def test_adding_narrows_and_taking_away_gives_back(atoms: list[str], added: str) -> None:
     where = joined(list(dict.fromkeys(atoms)))
     narrowed, had = toggled(where, added)

@@ -7,13 +7,14 @@ from decimal import Context, Decimal
 
 import polars as pl
 
+from dealdb.analytics.basis import MIXED
 from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.history.money import BLANK, in_cents
 from dealdb.analytics.history.movement.ends import needed
 from dealdb.analytics.history.opens import category, kind_of, own_category, weighed
 from dealdb.analytics.history.past import LINE, Past, spine
 from dealdb.analytics.options import Day, Window
-from dealdb.analytics.result import MIXED, MetricResult
+from dealdb.analytics.result import MetricResult
 from dealdb.analytics.weights import Weights
 from dealdb.errors import QueryError
 from dealdb.model.schema import MAX_DECIMAL_DIGITS

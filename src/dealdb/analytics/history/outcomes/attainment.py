@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from dealdb.analytics.basis import MIXED
 from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.exact import column_scale, quotients, ratio
 from dealdb.analytics.flags import UNPRICED
@@ -20,9 +21,8 @@ from dealdb.analytics.history.outcomes.closings import (
     money,
 )
 from dealdb.analytics.history.past import Past
-from dealdb.analytics.options import Window
-from dealdb.analytics.result import MIXED, MetricResult
-from dealdb.analytics.scope import label_of_none
+from dealdb.analytics.options import Window, label_of_none
+from dealdb.analytics.result import MetricResult
 from dealdb.errors import QueryError
 from dealdb.model.columns import spelled_out
 from dealdb.model.schema import MAX_DECIMAL_DIGITS

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from dealdb.analytics.basis import MIXED
 from dealdb.analytics.exact import Amounts, ratio
 from dealdb.analytics.history.lookup import are_among, beside, gathered, true_rows
 from dealdb.analytics.history.money import BLANK as _BLANK
@@ -13,7 +14,6 @@ from dealdb.analytics.history.opens import stands_in
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.history.state import last_values, values_until
 from dealdb.analytics.options import Window
-from dealdb.analytics.result import MIXED
 from dealdb.model.pipeline import Kind
 
 WON, LOST = "won", "lost"

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from dealdb.analytics.basis import MIXED
 from dealdb.analytics.history.lookup import beside
 from dealdb.analytics.history.outcomes.closings import (
     IS_WON,
@@ -16,7 +17,7 @@ from dealdb.analytics.history.outcomes.closings import (
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.metrics.leaderboard import leaderboard
 from dealdb.analytics.options import Day
-from dealdb.analytics.result import MIXED, MetricResult
+from dealdb.analytics.result import MetricResult
 
 _READS = ("stage", "amount", "currency", "probability", "created", "closed")
 _FIGURES = (

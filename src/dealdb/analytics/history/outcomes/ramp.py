@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from dealdb.analytics.basis import MIXED
 from dealdb.analytics.history.lookup import n_lives
 from dealdb.analytics.history.outcomes.closings import (
     IS_WON,
@@ -17,7 +18,7 @@ from dealdb.analytics.history.outcomes.closings import (
 )
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import Day, Window, choice, day_of, whole_number
-from dealdb.analytics.result import MIXED, MetricResult
+from dealdb.analytics.result import MetricResult
 from dealdb.errors import QueryError
 
 _FIGURES = ("won", "value", "cumulative", "active", "ramped")

@@ -15,6 +15,7 @@ from dealdb.charts.svg.forms.lines import (
     points,
     runs_of,
     series_of,
+    unnamed,
 )
 from dealdb.charts.svg.forms.plane import Plane, plane_of
 from dealdb.charts.svg.pen import Drawn, Pen, Row, nothing
@@ -40,7 +41,7 @@ def fan(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
             ends.append((name, fill, runs[-1][-1][1]))
     if len(names) > 1:
         parts += named_ends(pen, ends, right)
-    return Drawn(plane.height, parts)
+    return Drawn(plane.height, parts, unnamed(rows, names))
 
 
 def steps(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
@@ -63,7 +64,7 @@ def steps(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
             ends.append((name, fill, runs[-1][-1][1]))
     if len(names) > 1:
         parts += named_ends(pen, ends, right)
-    return Drawn(plane.height, parts)
+    return Drawn(plane.height, parts, unnamed(rows, names))
 
 
 def stepped(points: Sequence[Point]) -> list[Point]:

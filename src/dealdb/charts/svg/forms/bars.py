@@ -8,12 +8,12 @@ from functools import reduce
 from itertools import groupby, pairwise
 from operator import add, itemgetter
 
-from dealdb.charts.svg.colours import colour, of_series
+from dealdb.charts.scales import Scale
+from dealdb.charts.svg.colours import colour, of_series, on_series
 from dealdb.charts.svg.elements import Svg, element, moved
-from dealdb.charts.svg.forms.labels import CAPTION, caption, side_label, side_width
-from dealdb.charts.svg.lettering import TEXT, lettered, width_in_pixels
+from dealdb.charts.svg.forms.labels import CAPTION, LEAST, caption, side_label, side_width
+from dealdb.charts.svg.lettering import SMALL, TEXT, lettered, width_in_pixels
 from dealdb.charts.svg.pen import Drawn, Pen, Row
-from dealdb.charts.svg.scales import Scale
 from dealdb.charts.wording import NO_VALUE, label_text, place_of, short_text
 
 MOST_BARS = 40
@@ -32,16 +32,18 @@ class _Bar:
     @property
     def reach(self) -> list[float]:
         """How far it and its signs go, to both sides."""
-        signs = [place_of(row.get(name)) for row in self.rows for name in ("low", "high", "target")]
-        ends = [place for _, *both in self.parts for place in both]
-        return [0.0, *ends, *(place for place in signs if place is not None)]
+        signs = [place for row in self.rows for place in _signs_of(row) if place is not None]
+        return [0.0, *(place for _, *both in self.parts for place in both), *signs]
+
+    @property
+    def has_whisker(self) -> bool:
+        """Whether it says a range."""
+        return any(_signs_of(row)[0] is not None for row in self.rows)
 
     @property
     def is_negative(self) -> bool:
         """Whether it goes to the left alone."""
-        return (
-            min(self.reach) < 0 and max(end for _, *both in self.parts for end in (*both, 0.0)) <= 0
-        )
+        return min(self.reach) < 0 and not any(end > 0 for _, _, end in self.parts)
 
 
 def bars(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
@@ -49,18 +51,25 @@ def bars(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
     every = _bars_of(pen, rows)
     shown = every[:MOST_BARS]
     named = _colours(pen, rows)
-    legend = pen.legend(list(named.items()), width) if len(named) > 1 else Drawn(0, [])
+    legend = (
+        pen.legend([(name, of_series(n)) for name, n in named.items()], width)
+        if len(named) > 1
+        else Drawn(0, [])
+    )
     side = side_width([bar.label for bar in shown], width)
     room = max((width_in_pixels(bar.text) for bar in shown), default=0.0) + _GAP
-    left = side + (room if any(bar.is_negative for bar in shown) else 0.0)
-    right = width - (room if not all(bar.is_negative for bar in shown) else 0.0)
-    scale = Scale.over([place for bar in shown for place in bar.reach], left, right)
+    # at the end of a whisker a value would be taken for that end: there they stand in a column
+    column = width if any(bar.has_whisker for bar in shown) else None
+    left = side + (room if column is None and any(bar.is_negative for bar in shown) else 0.0)
+    right = width - (room if column or not all(bar.is_negative for bar in shown) else 0.0)
+    ends = [place for bar in shown for place in bar.reach]
+    scale = Scale.over(ends, left, max(right, left + LEAST))
     top = legend.height + CAPTION
     middles = _middles([bar.label for bar in shown], top)
-    parts = [*legend.parts, moved([caption(pen.chart.y, side)], 0, legend.height)]
+    parts = [*legend.parts, moved([caption(pen.chart.y, side, width)], 0, legend.height)]
     parts += _labels([bar.label for bar in shown], middles, side)
     for bar, middle in zip(shown, middles, strict=True):
-        parts += _drawn(pen, bar, scale, middle, named)
+        parts += _drawn(pen, bar, scale, middle, named, column)
     height = middles[-1] + _ROW / 2
     zero = scale.place(0)
     parts.append(element("line", x1=zero, x2=zero, y1=top, y2=height, stroke=colour("line")))
@@ -113,50 +122,79 @@ def _finite(value: float) -> float:
     return min(max(value, -1.7e308), 1.7e308)
 
 
-def _colours(pen: Pen, rows: Sequence[Row]) -> dict[str | None, str]:
+def _colours(pen: Pen, rows: Sequence[Row]) -> dict[str | None, int]:
     """Colours by part or series, in the order of all marks, so that they are the same in each panel."""
     name = "part" if rows and "part" in rows[0] else "series"
     if not rows or name not in rows[0]:
-        return {None: of_series(0)}
+        return {None: 0}
     order = pen.chart.marks[name].unique(maintain_order=True).to_list()
-    return {each: of_series(number) for number, each in enumerate(order)}
+    return {each: number for number, each in enumerate(order)}
 
 
 def _drawn(
-    pen: Pen, bar: _Bar, scale: Scale, middle: float, named: dict[str | None, str]
+    pen: Pen,
+    bar: _Bar,
+    scale: Scale,
+    middle: float,
+    named: dict[str | None, int],
+    column: float | None,
 ) -> list[Svg]:
     found = []
     drawn = {id(row): (start, end) for row, start, end in bar.parts}
+    has_parts = sum(start != end for start, end in drawn.values()) > 1
     for row in bar.rows:
         start, end = (scale.place(place) for place in drawn.get(id(row), (0.0, 0.0)))
-        fill = named.get(row.get("part", row.get("series")), of_series(0))
-        shape = element(
-            "rect",
-            class_="bar",
-            x=min(start, end),
-            y=middle - _BAR / 2,
-            width=abs(end - start),
-            height=_BAR,
-            rx=1.5,
-            fill=fill,
-        )
-        text = [_end_text(bar, scale, middle)] if row is bar.rows[-1] else []
-        found.append(pen.mark(row, shape, *_signs(row, scale, middle), *text))
+        number = named.get(row.get("part", row.get("series")), 0)
+        shapes = [
+            element(
+                "rect",
+                class_="bar",
+                x=min(start, end),
+                y=middle - _BAR / 2,
+                width=abs(end - start),
+                height=_BAR,
+                rx=1.5,
+                fill=of_series(number),
+            )
+        ]
+        if has_parts:
+            shapes += _inner_text(pen, row, (start, end), middle, on_series(number))
+        shapes += _signs(row, scale, middle)
+        if row is bar.rows[-1]:
+            shapes.append(_end_text(bar, scale, middle, column))
+        found.append(pen.mark(row, *shapes))
     return found
 
 
-def _end_text(bar: _Bar, scale: Scale, middle: float) -> Svg:
+def _inner_text(
+    pen: Pen, row: Row, ends: tuple[float, float], middle: float, fill: str
+) -> list[Svg]:
+    """The value of a part within it, where there is room for it."""
+    text = short_text(row["value"], pen.chart.y, pen.locale)
+    if width_in_pixels(text, SMALL) + 6 > abs(ends[1] - ends[0]):
+        return []
+    at = sum(ends) / 2
+    return [lettered(text, at, middle + SMALL * 0.35, size=SMALL, anchor="middle", fill=fill)]
+
+
+def _end_text(bar: _Bar, scale: Scale, middle: float, column: float | None) -> Svg:
+    y = middle + TEXT * 0.35
+    if column is not None:
+        return lettered(bar.text, column, y, anchor="end")
     if bar.is_negative:
-        x, anchor = scale.place(min(bar.reach)) - _GAP, "end"
-    else:
-        x, anchor = scale.place(max(bar.reach)) + _GAP, None
-    return lettered(bar.text, x, middle + TEXT * 0.35, anchor=anchor)
+        return lettered(bar.text, scale.place(min(bar.reach)) - _GAP, y, anchor="end")
+    end = scale.place(max([0.0, *(place for _, *both in bar.parts for place in both)]))
+    targets = [scale.place(target) for row in bar.rows if (target := _signs_of(row)[2]) is not None]
+    # before a target that is far behind the bar, else behind both
+    behind = min((target for target in targets if target > end - _GAP), default=end)
+    has_room = end + width_in_pixels(bar.text) + 2 * _GAP < behind
+    return lettered(bar.text, (end if has_room else max([end, *targets])) + _GAP, y)
 
 
 def _signs(row: Row, scale: Scale, middle: float) -> list[Svg]:
     """A tick for the target, a whisker for the range."""
     found = []
-    low, high, target = (place_of(row.get(name)) for name in ("low", "high", "target"))
+    low, high, target = _signs_of(row)
     if low is not None and high is not None:
         start, end = scale.place(low), scale.place(high)
         cap = f"M{start:.2f} {middle - 4:.2f}V{middle + 4:.2f}M{end:.2f} {middle - 4:.2f}V{middle + 4:.2f}"
@@ -177,3 +215,9 @@ def _signs(row: Row, scale: Scale, middle: float) -> list[Svg]:
             )
         )
     return found
+
+
+def _signs_of(row: Row) -> tuple[float | None, float | None, float | None]:
+    """The ends of the whisker, which it has both or none, and the target."""
+    low, high, target = (place_of(row.get(name)) for name in ("low", "high", "target"))
+    return (low, high, target) if low is not None and high is not None else (None, None, target)

@@ -29,10 +29,11 @@ def dots(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
     shares = pen.chart.x.unit is pen.chart.y.unit is Unit.SHARE
     xs = [row["x"] for row in rows]
     ys = [row[name] for row in rows for name in ("value", "low", "high")]
+    if shares:
+        # a range that goes on beyond what a share can be ends at the edge
+        xs, ys = [0.0, 1.0], [0.0, 1.0]
     axes = (pen.chart.x, pen.chart.y)
-    plane = plane_of(
-        axes, [*xs, 1.0] if shares else xs, ys, wide, pen.locale, height=_HEIGHT, is_square=True
-    )
+    plane = plane_of(axes, xs, ys, wide, pen.locale, height=_HEIGHT, is_square=True)
     parts = [*plane.frame, _diagonal(plane)]
     most = max((place_of(row["n"]) or 0.0 for row in rows), default=0.0)
     # large ones first, so that none is hidden
@@ -43,7 +44,7 @@ def dots(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
         fill = names.get(row.get("series"), of_series(0))
         size = _radius(place_of(row["n"]), most)
         dot = element("circle", cx=x, cy=y, r=size, fill=fill, fill_opacity=0.85)
-        parts.append(pen.mark(row, *_whisker(plane, row, x, fill), dot))
+        parts.append(pen.mark(row, dot, *_whisker(plane, row, x)))
     return Drawn(legend.height + plane.height, [*legend.parts, moved(parts, 0, legend.height)])
 
 
@@ -95,12 +96,9 @@ def _radius(n: float | None, most: float) -> float:
     return _SMALLEST + (_LARGEST - _SMALLEST) * part
 
 
-def _whisker(plane: Plane, row: Row, x: float, fill: str) -> list[Svg]:
+def _whisker(plane: Plane, row: Row, x: float) -> list[Svg]:
     low, high = plane.up(row["low"]), plane.up(row["high"])
     if low is None or high is None:
         return []
-    return [
-        element(
-            "line", class_="whisker", x1=x, x2=x, y1=low, y2=high, stroke=fill, stroke_width=1.5
-        )
-    ]
+    # it is seen on the dot, too, which may be larger than the range
+    return [element("line", class_="whisker", x1=x, x2=x, y1=low, y2=high, stroke="currentColor")]

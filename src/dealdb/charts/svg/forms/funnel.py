@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dealdb.charts.chart import Axis, Unit
+from dealdb.charts.scales import Scale
 from dealdb.charts.svg.colours import of_series
 from dealdb.charts.svg.elements import element
-from dealdb.charts.svg.forms.labels import CAPTION, caption, side_label, side_width
+from dealdb.charts.svg.forms.labels import CAPTION, LEAST, caption, side_label, side_width
 from dealdb.charts.svg.lettering import SMALL, SOFT, TEXT, lettered, width_in_pixels
 from dealdb.charts.svg.pen import Drawn, Pen, Row
-from dealdb.charts.svg.scales import Scale
 from dealdb.charts.wording import NO_VALUE, label_text, place_of, short_text
 
 _BAR, _BETWEEN = 24.0, 20.0
@@ -24,9 +24,9 @@ def funnel(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
     side = side_width(labels, width)
     room = max(map(width_in_pixels, texts), default=0.0) + 10
     widest = max((_size(row) for row in rows), default=0.0)
-    scale = Scale.over([widest], 0, max(width - side - room, 1))
+    scale = Scale.over([widest], 0, max(width - side - room, LEAST))
     centre = side + (width - side - room) / 2
-    parts, y = [caption(pen.chart.y, side)], CAPTION
+    parts, y = [caption(pen.chart.y, side, width)], CAPTION
     for number, (row, label, text) in enumerate(zip(rows, labels, texts, strict=True)):
         long, middle = scale.place(_size(row)), y + _BAR / 2
         shape = element(

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from dealdb.charts.chart import Unit
+from dealdb.charts.scales import Scale, some_of
 from dealdb.charts.svg.colours import STEPS, colour
 from dealdb.charts.svg.elements import Svg, element
 from dealdb.charts.svg.forms.labels import side_label, side_width
 from dealdb.charts.svg.lettering import SMALL, SOFT, lettered, shortened, width_in_pixels
 from dealdb.charts.svg.pen import Drawn, Pen, Row
-from dealdb.charts.svg.scales import Scale, some_of
-from dealdb.charts.wording import label_text, place_of, short_text
+from dealdb.charts.wording import label_text, place_of, short_text, ways_to_tell
 
 _MOST_ROWS = 40
-_CELL, _NARROWEST, _WIDEST = 24.0, 28.0, 72.0
+_CELL, _NARROWEST, _WIDEST = 24.0, 22.0, 72.0
 _TOP = 34.0
 
 
@@ -39,7 +38,7 @@ def heat(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
         x, y = where[row["column"]], height[row["label"]]
         parts.append(pen.mark(row, *_cell(told(row["value"]), _step(scale, row), (x, y), wide)))
     bottom = _TOP + len(height) * _CELL
-    parts += _scale(pen, scale, side, bottom + 10)
+    parts += _scale(pen, scale, (side, bottom + 10), width)
     notes = [
         f"{len(every) - most:,} more of {len(every):,} {what} are not drawn"
         for every, most, what in (
@@ -79,23 +78,10 @@ def _cell(text: str, step: int | None, at: tuple[float, float], wide: float) -> 
 
 def _telling(pen: Pen, rows: Sequence[Row], room: float) -> Callable[[object], str]:
     """The longest way to write values that fits all cells; none where nothing fits."""
-    axis, locale = pen.chart.y, pen.locale
-    ways: list[Callable[[object], str]] = [lambda value: short_text(value, axis, locale)]
-    if axis.unit is Unit.SHARE:
-        ways += [
-            lambda value: _whole(value, f"{short_text(value, axis, locale)}", " %"),
-            lambda value: _whole(value, f"{short_text(value, axis, locale)}", ""),
-        ]
-    for way in ways:
+    for way in ways_to_tell(pen.chart.y, pen.locale):
         if all(width_in_pixels(way(row["value"]), SMALL) <= room for row in rows):
             return way
     return lambda _: ""
-
-
-def _whole(value: object, otherwise: str, sign: str) -> str:
-    """A share without a fraction."""
-    place = place_of(value)
-    return otherwise if place is None else f"{place * 100:.0f}{sign}"
 
 
 def _columns(pen: Pen, where: dict[object, float], wide: float) -> list[Svg]:
@@ -118,10 +104,12 @@ def _columns(pen: Pen, where: dict[object, float], wide: float) -> list[Svg]:
     ]
 
 
-def _scale(pen: Pen, scale: Scale, x: float, y: float) -> list[Svg]:
+def _scale(pen: Pen, scale: Scale, at: tuple[float, float], width: float) -> list[Svg]:
     """What the colours mean: from the lowest to the highest."""
     low, high = (short_text(value, pen.chart.y, pen.locale) for value in (scale.low, scale.high))
-    name = f"{pen.chart.y.title}  {low}".strip()
+    (x, y), ends = at, width_in_pixels(f"  {low}{high}", SMALL) + STEPS * 16 + 12
+    title = shortened(pen.chart.y.title, max(width - at[0] - ends, 0), SMALL)
+    name = f"{title}  {low}".strip()
     begin = x + width_in_pixels(name, SMALL) + 6
     cells = [
         element("rect", x=begin + n * 16, y=y, width=15, height=10, fill=colour(f"heat-{n}"))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dealdb.charts.chart import Axis, Unit
+from dealdb.charts.chart import Axis
 from dealdb.charts.svg.elements import Svg
 from dealdb.charts.svg.lettering import SMALL, SOFT, TEXT, lettered, shortened, width_in_pixels
+from dealdb.charts.wording import axis_title
 
 # of the width, for labels at most
 _MOST = 0.36
 GAP = 8.0
 # the height of a line above the bars
 CAPTION = 18.0
+# the room that bars have, however narrow the drawing is
+LEAST = 20.0
 
 
 def side_width(labels: Sequence[str], width: float) -> float:
@@ -35,24 +38,9 @@ def side_label(label: str, side: float, middle: float) -> Svg:
     return lettered(text, side - GAP, middle + TEXT * 0.35, anchor="end", whole=label)
 
 
-def axis_title(axis: Axis, unit: str = "") -> str:
-    """
-    The title of an axis with what its numbers are counted in.
-
-    Examples
-    --------
-    >>> axis_title(Axis(title="value", unit=Unit.MONEY, currency="EUR"), "m")
-    'value, EUR m'
-    """
-    words = [
-        axis.currency or "",
-        unit,
-        "days" if axis.unit is Unit.DAYS and axis.title != "days" else "",
-    ]
-    counted = " ".join(word for word in words if word)
-    return f"{axis.title}, {counted}" if counted and axis.title else axis.title or counted
-
-
-def caption(axis: Axis, x: float) -> Svg:
-    """What the values of bars are, to stand above them."""
-    return lettered(axis_title(axis), x, 11, size=SMALL, fill=SOFT)
+def caption(axis: Axis, x: float, width: float) -> Svg:
+    """What the values are, to stand above them: as far to the left as it takes to be whole."""
+    whole = axis_title(axis)
+    text = shortened(whole, width, SMALL)
+    at = max(min(x, width - width_in_pixels(text, SMALL)), 0.0)
+    return lettered(text, at, 11, size=SMALL, fill=SOFT, whole=whole)

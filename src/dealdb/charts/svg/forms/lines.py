@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from dealdb.charts.svg.colours import of_series
@@ -13,6 +14,8 @@ from dealdb.charts.wording import label_text, place_of
 
 # at more points than these a line has no dots, only places that a pointer finds
 MOST_DOTS = 60
+# and at more than these, the line alone says what there is
+MOST_POINTS = 1000
 _MOST_NAME = 0.24
 _NAME = 14.0
 
@@ -49,12 +52,20 @@ def lines(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
             ends.append((name, fill, runs[-1][-1][1]))
     if len(names) > 1:
         parts += named_ends(pen, ends, right)
-    return Drawn(plane.height, parts)
+    return Drawn(plane.height, parts, unnamed(rows, names))
 
 
 def has_none(rows: Sequence[Row], *names: str) -> bool:
     """Whether no row has a value in any of these columns."""
     return all(place_of(row.get(name)) is None for row in rows for name in names)
+
+
+def unnamed(rows: Sequence[Row], names: dict[str | None, str]) -> list[str]:
+    """What to say where a line is drawn without the values of its points."""
+    many = Counter(row.get("series") for row in rows)
+    if max(many[name] for name in names) <= MOST_POINTS:
+        return []
+    return [f"lines of more than {MOST_POINTS:,} values are drawn without naming each"]
 
 
 def series_of(pen: Pen, rows: Sequence[Row]) -> dict[str | None, str]:
@@ -74,6 +85,9 @@ def name_room(pen: Pen, names: dict[str | None, str], width: float) -> float:
 def runs_of(plane: Plane, rows: Sequence[Row], column: str) -> list[list[tuple[Row, Point]]]:
     """Points one after the other without a gap."""
     runs: list[list[tuple[Row, Point]]] = [[]]
+    if not plane.places:
+        # a line goes on in time; labels have the order of the rows
+        rows = sorted(rows, key=lambda row: place_of(row["x"]) or 0.0)
     for row in rows:
         x, y = plane.across(row["x"]), plane.up(row[column])
         if x is None or y is None:
@@ -86,7 +100,9 @@ def runs_of(plane: Plane, rows: Sequence[Row], column: str) -> list[list[tuple[R
 def points(
     pen: Pen, runs: Sequence[Sequence[tuple[Row, Point]]], fill: str, *, is_many: bool
 ) -> list[Svg]:
-    """A dot for each value; where there are many, one that is not seen, but found by a pointer."""
+    """A dot for each value; where there are many, one that is not seen, but found by a pointer; of too many, none."""
+    if sum(map(len, runs)) > MOST_POINTS:
+        return []
     return [
         pen.mark(
             row,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 
 from dealdb.charts.chart import Axis, Unit
+from dealdb.charts.scales import Scale, month_starts, round_values, some_of
 from dealdb.charts.svg.colours import colour
 from dealdb.charts.svg.elements import Svg, element
-from dealdb.charts.svg.forms.labels import axis_title
 from dealdb.charts.svg.lettering import SMALL, SOFT, lettered, shortened, width_in_pixels
-from dealdb.charts.svg.scales import Scale, month_starts, round_values, some_of
-from dealdb.charts.wording import MINUS, label_text, place_of
+from dealdb.charts.wording import MINUS, axis_title, label_text, place_of
 from dealdb.formats.locale import Locale
 
 HEIGHT = 200.0
@@ -93,7 +93,10 @@ def plane_of(
     ticks = round_values(y.low, y.high, _MOST_ACROSS)
     texts, unit = tick_texts(ticks, upward, locale)
     left = max(map(width_in_pixels, texts), default=0.0) + 8
-    frame: list[Svg] = [lettered(axis_title(upward, unit), 0, 9, size=SMALL, fill=SOFT)]
+    above = axis_title(upward, unit)
+    frame: list[Svg] = [
+        lettered(shortened(above, width, SMALL), 0, 9, size=SMALL, fill=SOFT, whole=above)
+    ]
     for tick, text in zip(ticks, texts, strict=True):
         at = y.place(float(tick))
         stroke = colour("line" if tick == 0 else "grid")
@@ -101,25 +104,36 @@ def plane_of(
             element("line", x1=left, x2=width - right, y1=at, y2=at, stroke=stroke),
             lettered(text, left - 6, at + SMALL * 0.35, size=SMALL, anchor="end", fill=SOFT),
         ]
-    places = (
-        {} if _are_places(xs) else {value: float(n) for n, value in enumerate(dict.fromkeys(xs))}
-    )
+    days = any(isinstance(value, date) for value in xs)
+    has_labels = not _are_places(xs) or (across.unit is Unit.LABEL and not days)
+    places = {value: float(n) for n, value in enumerate(dict.fromkeys(xs))} if has_labels else {}
     marks = [*places.values()] if places else both if is_square else [*map(place_of, xs)]
     x = Scale.over(marks, left + 4, width - right - 4, with_zero=is_square)
-    if across.unit is Unit.DATE and len(set(marks) - {None}) == 1:
+    if is_square:
+        x = x.widened(_MOST_ACROSS)
+    if days and len(set(marks) - {None}) == 1:
         # a day alone stands in the middle of its month
         x = replace(x, low=(x.low + x.high) / 2 - 15, high=(x.low + x.high) / 2 + 15)
     room = width - right - left
-    frame += _below(_ticks_across(x, places, across, locale, room), bottom, width)
+    frame += _below(_ticks_across(x, places, across, locale, room, are_days=days), bottom, width)
     # months need no title
-    title = (
-        axis_title(across, _unit_across(x, places, across)) if across.unit is not Unit.DATE else ""
-    )
+    title = axis_title(across, _unit_across(x, places, across)) if not days else ""
     if not title:
         return Plane(x, y, places, frame, bottom + _TICKS)
-    middle = left + room / 2
+    text = shortened(title, width, SMALL)
+    half = width_in_pixels(text, SMALL) / 2
+    # below the middle of the axis, as far as that is within the picture
+    middle = max(min(left + room / 2, width - half), half)
     frame.append(
-        lettered(title, middle, bottom + _TICKS + 12, size=SMALL, anchor="middle", fill=SOFT)
+        lettered(
+            text,
+            middle,
+            bottom + _TICKS + 12,
+            size=SMALL,
+            anchor="middle",
+            fill=SOFT,
+            whole=title,
+        )
     )
     return Plane(x, y, places, frame, bottom + _TICKS + _TITLE)
 
@@ -163,14 +177,20 @@ def _exponent(value: Decimal) -> int:
 
 
 def _ticks_across(
-    x: Scale, places: dict[object, float], axis: Axis, locale: Locale, room: float
+    x: Scale,
+    places: dict[object, float],
+    axis: Axis,
+    locale: Locale,
+    room: float,
+    *,
+    are_days: bool,
 ) -> list[tuple[float, str]]:
     if places:
         labels = [label_text(value, locale) for value in places]
         widest = min(max((width_in_pixels(label[:60], SMALL) for label in labels), default=1), 110)
         chosen = some_of(len(labels), int(room / (widest + 10)))
         return [(x.place(float(n)), shortened(labels[n], 110, SMALL)) for n in chosen]
-    if axis.unit is Unit.DATE:
+    if are_days:
         days = month_starts(x.low, x.high, int(room / 70))
         by_month = all(day.day == 1 for day in days)
         told = locale.month if by_month else locale.day
@@ -181,7 +201,7 @@ def _ticks_across(
 
 
 def _unit_across(x: Scale, places: dict[object, float], axis: Axis) -> str:
-    if places or axis.unit is Unit.DATE:
+    if places:
         return ""
     return tick_texts(round_values(x.low, x.high, 5), axis, Locale())[1]
 

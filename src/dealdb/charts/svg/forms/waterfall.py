@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dealdb.charts.scales import Scale
 from dealdb.charts.svg.colours import colour
 from dealdb.charts.svg.elements import element
-from dealdb.charts.svg.forms.labels import CAPTION, caption, side_label, side_width
+from dealdb.charts.svg.forms.labels import CAPTION, LEAST, caption, side_label, side_width
 from dealdb.charts.svg.lettering import TEXT, lettered, width_in_pixels
 from dealdb.charts.svg.pen import Drawn, Pen, Row
-from dealdb.charts.svg.scales import Scale
 from dealdb.charts.wording import NO_VALUE, label_text, place_of, short_text, signed
 
 _ROW, _BAR, _GAP = 26.0, 16.0, 5.0
@@ -21,13 +21,15 @@ def waterfall(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
     texts = [_text(pen, row) for row in rows]
     side = side_width(labels, width)
     ends = [_ends(row) for row in rows]
-    room = max(map(width_in_pixels, texts), default=0.0) + _GAP
-    scale = Scale.over([place for pair in ends for place in pair], side, width - room)
+    # totals are bold
+    room = max(map(width_in_pixels, texts), default=0.0) * 1.1 + _GAP
+    places = [place for pair in ends for place in pair]
+    scale = Scale.over(places, side, max(width - room, side + LEAST))
     zero = scale.place(0)
     top = CAPTION
     height = top + len(rows) * _ROW
     ground = element("line", x1=zero, x2=zero, y1=top, y2=height, stroke=colour("line"))
-    parts = [caption(pen.chart.y, side), ground]
+    parts = [caption(pen.chart.y, side, width), ground]
     for number, (row, label, text) in enumerate(zip(rows, labels, texts, strict=True)):
         middle = top + number * _ROW + _ROW / 2
         start, end = map(scale.place, ends[number])

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealdb.answers.answer import answer_of
-from dealdb.cli.arguments import Sort, names
-from dealdb.cli.commands.find import tell_if_empty
-from dealdb.cli.commands.past.days import (
+from dealdb.analytics.calendar.day_words import (
     day_named,
     is_word,
     read_named_day,
     read_named_moment,
 )
+from dealdb.answers.answer import answer_of
+from dealdb.cli.arguments import Sort, names
+from dealdb.cli.commands.find import tell_if_empty
 from dealdb.cli.commands.stats import By, RowOptions, Where, show_metric
+from dealdb.cli.output.pictures import AsChart, ChartOptions, Plot
 from dealdb.cli.output.streams import Output
 from dealdb.cli.session import Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
@@ -90,6 +91,8 @@ _SHARED: dict[str, Any] = {
         str | None,
         typer.Option("--export", metavar="FILE", help="Write the rows as export does."),
     ],
+    "plot": Plot,
+    "chart": AsChart,
 }
 _WINDOW: dict[str, Any] = {
     "within": Annotated[
@@ -141,6 +144,7 @@ class PastRequest:
         rows = RowOptions(
             sort=names(given.pop("sort")),
             file=given.pop("export"),
+            chart=ChartOptions(file=given.pop("plot"), is_text=given.pop("chart")),
             **{name: given.pop(name) for name in _ROWS},
         )
         rows.check(self.session)

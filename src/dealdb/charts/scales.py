@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -38,7 +39,9 @@ class Scale:
         if low == high:
             # one day, or one value, stands in the middle; zero alone on the ground
             room = max(abs(low) / 2, 1.0) if low else 1.0
-            low, high = (low, high + room) if with_zero else (low - room, high + room)
+            low, high = (
+                (low, high + room) if with_zero else (_finite(low - room), _finite(high + room))
+            )
         return cls(low, high, start, end)
 
     def place(self, value: float) -> float:
@@ -68,6 +71,10 @@ class Scale:
         high += step if self.high - high > step / 1000 else 0
         finite = math.isfinite(low) and math.isfinite(high)
         return Scale(low, high, self.start, self.end) if finite else self
+
+
+def _finite(value: float) -> float:
+    return min(max(value, -sys.float_info.max), sys.float_info.max)
 
 
 def round_values(low: float, high: float, most: int) -> list[Decimal]:
@@ -103,7 +110,7 @@ def _plain(value: Decimal) -> Decimal:
 
 def month_starts(low: float, high: float, most: int) -> list[date]:
     """
-    First days of months from one day to another, no more than ``most``.
+    First days of months from one day to another, no more than ``most`` and one.
 
     They are of each month, or of each second, third or sixth, or of years; days where the range has no two months.
 
@@ -114,12 +121,13 @@ def month_starts(low: float, high: float, most: int) -> list[date]:
     ['2026-04-01', '2026-07-01', '2026-10-01']
     """
     first, last = date.fromordinal(math.ceil(low)), date.fromordinal(math.floor(high))
-    months = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
-    for step in (1, 2, 3, 6, 12, 24, 60, 120, 600, 6000):
-        starts = [date(n // 12, n % 12 + 1, 1) for n in months if n % step == 0]
-        starts = [day for day in starts if first <= day <= last]
-        if len(starts) <= max(most, 1):
+    low_month, high_month = first.year * 12 + first.month - 1, last.year * 12 + last.month
+    for step in (1, 2, 3, 6, 12, 24, 60, 120, 600, 6000, 60_000):
+        months = range(-(-low_month // step) * step, high_month, step)
+        if len(months) <= most + 1:
             break
+    starts = [date(month // 12, month % 12 + 1, 1) for month in months]
+    starts = [day for day in starts if first <= day <= last]
     if len(starts) >= 2 or (last - first).days > 62:
         return starts
     days = round_values(0, (last - first).days, most)

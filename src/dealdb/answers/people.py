@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from dealdb.answers.asked import day, whole
 from dealdb.answers.labels import is_lines, labels_of
 from dealdb.formats.cells import Form
 
@@ -165,6 +166,18 @@ def sheet_of(result: MetricResult, *, grid: str | None = None) -> Sheet:
     return Sheet(columns, {labels[key]: forms[key] for key in keys})
 
 
+def words_of(metric: str, key: str, text: str) -> str:
+    """
+    What people call a code; a text that is none stays.
+
+    Examples
+    --------
+    >>> words_of("waterfall", "bucket", "start"), words_of("waterfall", "stage", "start")
+    ('open at the start', 'start')
+    """
+    return _ROWS.get((metric, key), {}).get(text, text)
+
+
 def _values(metric: str, key: str, values: Sequence[Any]) -> list[Any]:
     words = _ROWS.get((metric, key), {})
     return [
@@ -248,9 +261,9 @@ def basis_in_words(basis: Basis) -> str:
     is_one = "only 1 periods" in basis.notes
     bounds = (("from", basis.since), ("to" if basis.since else "up to", last))
     parts = [
-        "1 deal" if basis.n == 1 else f"{basis.n:,} deals",
-        " ".join(f"{word} {day}" for word, day in bounds if day),
-        f"as of {basis.as_of}" if basis.as_of else "",
+        "1 deal" if basis.n == 1 else f"{whole(basis.n)} deals",
+        " ".join(f"{word} {day(bound)}" for word, bound in bounds if bound),
+        f"as of {day(basis.as_of)}" if basis.as_of else "",
         f"currency {basis.currency}" if basis.currency else "",
         *(
             note_in_words(note)
@@ -282,3 +295,10 @@ def note_in_words(note: str) -> str:
             note = found.expand(words)
             break
     return _DUE.sub(r"due from \1 to the day before \2", note)
+
+
+def shown_keys(result: MetricResult) -> list[str]:
+    """The columns that a table for people has; others are for programs only."""
+    frame = result.frame
+    hidden = () if is_lines(frame.columns) else _HIDDEN.get(result.name, ())
+    return [key for key in frame.columns if key not in hidden]

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 import pytest
 
-from dealdb.cli.commands.past.days import (
+from dealdb.analytics.calendar.day_words import (
     day_named,
     read_named_day,
     read_named_moment,

@@ -1,0 +1,135 @@
+"""``figure_panel``: a metric as a page shows it: its answer, chart, table, basis and command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from dealdb.answers.answer import answer_of
+from dealdb.answers.labels import in_labels
+from dealdb.answers.people import basis_in_words
+from dealdb.board.figures.catalogue import ENTRIES, FigureEntry
+from dealdb.board.figures.figure import Figure
+from dealdb.board.figures.linked import deals_address
+from dealdb.board.figures.sheet import FigureSheet, figure_sheet
+from dealdb.charts.svg.drawing import drawn
+from dealdb.errors import QueryError
+
+if TYPE_CHECKING:
+    from dealdb.analytics import MetricResult
+    from dealdb.board.page_request import PageRequest
+
+_WIDTH = 720.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigurePanel:
+    """
+    A metric as a page shows it.
+
+    Attributes
+    ----------
+    entry, figure
+        What it is, and how it was asked.
+    result
+        Its figures.
+    answer
+        What they say, in a few sentences; None where they have none.
+    caption, chart
+        What is drawn, and the picture as SVG; None where there is nothing to draw.
+    sheet
+        The table.
+    basis
+        What the figures rest on.
+    notes, warnings
+        What to know before believing them.
+    """
+
+    entry: FigureEntry
+    figure: Figure
+    result: MetricResult
+    answer: str | None
+    caption: str
+    chart: str | None
+    sheet: FigureSheet
+    basis: str
+    notes: Sequence[str]
+    warnings: Sequence[str]
+
+    def data(self) -> dict[str, Any]:
+        """The same for programs, as the command's ``--json``."""
+        return figure_data(self.result)
+
+
+def figure_panel(asked: PageRequest, figure: Figure, *, width: float = _WIDTH) -> FigurePanel:
+    """
+    A metric for a page.
+
+    Raises
+    ------
+    QueryError
+        If an option can't be understood.
+    """
+    given = figure.arguments(asked.db)
+    result = figure.result(asked.db)
+
+    def link(row: Mapping[str, Any], column: str | None = None) -> str:
+        return deals_address(asked, figure, result, row, column)
+
+    caption, chart, said = _picture(asked, result, link, width)
+    basis = result.basis
+    return FigurePanel(
+        entry=ENTRIES[figure.metric],
+        figure=figure,
+        result=result,
+        answer=answer_of(result, given),
+        caption=caption,
+        chart=chart,
+        sheet=figure_sheet(result, asked.locale, link),
+        basis=basis_in_words(basis),
+        notes=[*said, *basis.remarks],
+        warnings=[in_labels(result.name, each) for each in basis.warnings],
+    )
+
+
+def figure_data(result: MetricResult) -> dict[str, Any]:
+    """A result for programs, as ``--json`` of its command prints it."""
+    totals = {"totals": dict(result.totals)} if result.totals else {}
+    return {
+        "metric": result.name,
+        "basis": asdict(result.basis),
+        **totals,
+        "rows": result.frame.to_dicts(),
+    }
+
+
+def _picture(
+    asked: PageRequest, result: MetricResult, link: Any, width: float
+) -> tuple[str, str | None, Sequence[str]]:
+    if not len(result):
+        return "", None, ()
+    try:
+        chart = result.chart()
+    except QueryError:
+        return "", None, ()
+    if chart.marks.is_empty():
+        return chart.title, None, ()
+    rows = result.to_dicts()
+
+    def leads_to(mark: dict[str, Any]) -> str | None:
+        place = mark.get("row")
+        return link(rows[place]) if isinstance(place, int) and place < len(rows) else None
+
+    basis = result.basis
+    # the page has the remarks and warnings of the basis below; what is left is about the drawing
+    own = [each for each in chart.notes if each not in (*basis.remarks, *basis.warnings)]
+    picture = drawn(
+        replace(chart, notes=()),
+        locale=asked.locale,
+        width=width,
+        link=leads_to,
+        id_prefix=f"c-{result.name}",
+        with_heading=False,
+    )
+    return chart.title, picture, own

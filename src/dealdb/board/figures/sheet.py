@@ -1,0 +1,130 @@
+"""The table of a result: words in place of codes, numbers as the reader writes them, each a link to its deals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from dealdb.analytics.basis import MIXED
+from dealdb.answers.labels import labels_of
+from dealdb.answers.people import form_of, shown_keys, words_of
+from dealdb.board.figures.linked import is_linked
+from dealdb.board.parts.cells import in_table
+
+if TYPE_CHECKING:
+    from dealdb.analytics import MetricResult
+    from dealdb.formats.locale import Locale
+
+NONE = "\N{EN DASH}"
+MOST_ROWS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SheetCell:
+    """Text of a number or name, where it leads, and the class of its cell."""
+
+    text: str
+    link: str | None
+    style: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigureSheet:
+    """
+    A table for people.
+
+    Attributes
+    ----------
+    heads
+        Names of the columns and the classes of their cells.
+    rows
+        The cells.
+    left_out
+        Rows that are not shown.
+    """
+
+    heads: Sequence[tuple[str, str]]
+    rows: Sequence[Sequence[SheetCell]]
+    left_out: int
+
+
+def figure_sheet(
+    result: MetricResult, locale: Locale, link: Callable[[Mapping[str, Any], str], str]
+) -> FigureSheet:
+    """
+    The table of a result.
+
+    Parameters
+    ----------
+    result
+        The figures.
+    locale
+        How the reader writes numbers and days.
+    link
+        Address of the deals behind a number, by its row and column.
+    """
+    keys, schema = shown_keys(result), result.frame.schema
+    labels, currency = labels_of(result.name, keys), result.basis.currency
+    styles = {key: _style(schema[key]) for key in keys}
+    heads = [(_head(labels[key], schema[key], currency), styles[key]) for key in keys]
+    rows = []
+    for row in result.frame.head(MOST_ROWS).iter_rows(named=True):
+        cells = []
+        for key in keys:
+            has_link = row[key] is not None and is_linked(result, key)
+            cells.append(
+                SheetCell(
+                    text=figure_text(row[key], result.name, key, locale),
+                    link=link(row, key) if has_link else None,
+                    style=styles[key],
+                )
+            )
+        rows.append(cells)
+    return FigureSheet(heads=heads, rows=rows, left_out=max(0, len(result) - MOST_ROWS))
+
+
+def figure_text(value: Any, metric: str, key: str, locale: Locale) -> str:
+    r"""
+    A figure as the reader writes it, rounded as the command line's tables round it.
+
+    Examples
+    --------
+    >>> from dealdb.formats.locale import Locale
+    >>> german = Locale("de-DE")
+    >>> (
+    ...     figure_text(0.25, "win_rate", "win_rate", german),
+    ...     figure_text(None, "win_rate", "win_rate", german),
+    ...     figure_text("start", "waterfall", "bucket", german),
+    ... )  # doctest: +ELLIPSIS
+    ('25,0 %', '\\u2013', 'open at the start')
+    """
+    match value:
+        case None:
+            return NONE
+        case bool() | datetime() | date() | list():
+            return in_table(value, locale)
+        case str():
+            return in_table(words_of(metric, key, value), locale)
+        case float() if not math.isfinite(value):
+            return str(value)
+        case int() if key == "rank" or not form_of(metric, key).percent:
+            return locale.number(value)
+    form = form_of(metric, key, is_money=isinstance(value, Decimal))
+    return locale.share(value) if form.percent else locale.number(value, form.digits)
+
+
+def _head(label: str, dtype: pl.DataType, currency: str | None) -> str:
+    has_money = dtype.is_decimal() and currency not in (None, MIXED)
+    return f"{label}, {currency}" if has_money else label
+
+
+def _style(dtype: pl.DataType) -> str:
+    if dtype.is_numeric():
+        return "number"
+    return "day" if dtype.is_temporal() else ""

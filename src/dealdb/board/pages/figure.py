@@ -1,0 +1,135 @@
+"""One metric with its options as a form; as a part of another page with ``fragment``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dealdb.board.figures.catalogue import ENTRIES, FigureEntry
+from dealdb.board.figures.figure import Figure
+from dealdb.board.figures.panel import figure_panel
+from dealdb.board.html import marked_fault
+from dealdb.board.pages.page import BoardPage, Shown
+from dealdb.errors import QueryError
+from dealdb.model.pipeline import Kind
+
+if TYPE_CHECKING:
+    from dealdb.board.page_request import PageRequest
+
+# options of the page, and not of the metric
+PAGE_OPTIONS = ("fragment", "embed")
+_HINTS = {
+    "by": "owner, source",
+    "in": "this-quarter",
+    "since": "2026-10-01, monday",
+    "until": "2027-01-01",
+    "to": "EUR",
+    "as_of": "now",
+    "target": "500000",
+    "known": "2026-10-01",
+}
+_LABELS = {
+    "in": "period",
+    "to": "in currency",
+    "net": "first and last day only",
+    "k": "top",
+    "n": "runs",
+}
+_WINDOW = ("in", "since", "until")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigureInput:
+    """
+    An option in the form.
+
+    Attributes
+    ----------
+    name, label
+        As the address and as people have it.
+    value
+        As given.
+    choices
+        The values of one that has a few.
+    hint
+        An example.
+    """
+
+    name: str
+    label: str
+    value: str
+    choices: Sequence[str] = ()
+    hint: str = ""
+
+
+def show(asked: PageRequest) -> Shown:
+    """The metric that the path names."""
+    options = [(name, value) for name, value in asked.options if name not in PAGE_OPTIONS]
+    figure = Figure.asked(asked.names["metric"], options)
+    entry = ENTRIES[figure.metric]
+    is_fragment = asked.option("fragment") is not None
+    frame = {
+        "title": entry.title,
+        "entry": entry,
+        "figure": figure,
+        "inputs": _inputs(asked, entry, figure),
+        "address": asked.base + figure.path(),
+        "data_links": [
+            (word, asked.base + figure.path(ending))
+            for word, ending in (("CSV", ".csv"), ("JSON", ".json"))
+        ],
+        "is_alone": not is_fragment,
+        "problem": None,
+        "panel": None,
+    }
+    template = "panel.html" if is_fragment else None
+    try:
+        panel = figure_panel(asked, figure)
+    except QueryError as error:
+        # the form stays, to be mended
+        fault = marked_fault(error)
+        told = {**frame, "problem": fault.message if fault else str(error)}
+        return Shown(for_template=told, template=template, problem=error)
+    return Shown(
+        for_template={**frame, "panel": panel},
+        data=panel.data(),
+        table=panel.result.frame,
+        template=template,
+    )
+
+
+def _inputs(asked: PageRequest, entry: FigureEntry, figure: Figure) -> list[FigureInput]:
+    """The options of its form, in the order in which one thinks of them."""
+    known = figure.known_options()
+    names = ["by", *_WINDOW, *entry.more, *entry.choices, "to", "as_of"]
+    if "stage" in names:
+        # without it there is nothing to show
+        names.remove("stage")
+        names.insert(0, "stage")
+    found = []
+    for name in dict.fromkeys(names):
+        # what an entry gives only tells apart two commands of one name
+        if name not in known and name not in entry.choices:
+            continue
+        choices = entry.choices.get(name, ())
+        if name == "stage":
+            choices = [each.name for each in asked.db.pipeline if each.kind is Kind.OPEN]
+        value = figure.options.get(name, "")
+        if choices and value and value not in choices:
+            choices = [value, *choices]
+        found.append(
+            FigureInput(
+                name=name,
+                label=_LABELS.get(name, name.replace("_", " ")),
+                value=value,
+                choices=choices,
+                hint=_HINTS.get(name, ""),
+            )
+        )
+    return found
+
+
+FIGURE = BoardPage(
+    path="/figures/{metric}", title="Figure", template="figure.html", show=show, in_menu=False
+)

@@ -1,0 +1,109 @@
+"""The deals behind a number that no filter can name: a line for each, with what it adds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from dealdb.answers.labels import label_of
+from dealdb.answers.people import words_of
+from dealdb.board.figures.catalogue import ENTRIES
+from dealdb.board.figures.linked import LINE, DealsBehind, key_columns
+from dealdb.board.figures.sheet import figure_text
+from dealdb.board.pages.page import Shown
+from dealdb.board.parts.cells import in_table
+from dealdb.board.parts.paths import deal_path
+
+if TYPE_CHECKING:
+    from dealdb.board.page_request import PageRequest
+
+# of the deals as they are now, beside their lines
+_BESIDE = ("name", "owner", "stage")
+MOST_LINES = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberSaid:
+    """
+    Which number a page has the deals of.
+
+    Attributes
+    ----------
+    label, value
+        What it is called, and the number.
+    groups
+        Of which groups it is.
+    title, link
+        The figure that it is in.
+    """
+
+    label: str
+    value: str
+    groups: str
+    title: str
+    link: str
+
+
+def number_said(asked: PageRequest, number: DealsBehind) -> NumberSaid:
+    """Which number it is, in words."""
+    name, locale = number.figure.metric, asked.locale
+    groups = [figure_text(number.row[key], name, key, locale) for key in key_columns(number.result)]
+    column = number.count
+    return NumberSaid(
+        label=label_of(name, column) if column else "these figures",
+        value=figure_text(number.number, name, column, locale) if column else "",
+        groups=", ".join(groups),
+        title=ENTRIES[name].title,
+        link=asked.base + number.figure.path(),
+    )
+
+
+def show_lines(asked: PageRequest, number: DealsBehind) -> Shown:
+    """The lines of a number; none where its metric has no deals to show."""
+    lines = number.lines
+    if lines is None:
+        lines = pl.DataFrame(schema={"id": pl.String})
+    table = _with_names(asked, lines)
+    return Shown(
+        for_template={
+            "number": number_said(asked, number),
+            "heads": [label_of("", name) if name != "value" else "adds" for name in table.columns],
+            "rows": [_cells(asked, row) for row in table.head(MOST_LINES).iter_rows(named=True)],
+            "total": table.height,
+            "deals": table["id"].n_unique(),
+            "most": MOST_LINES,
+            "data_links": [
+                (word, asked.base + asked.path + ending + asked.here().partition(asked.path)[2])
+                for word, ending in (("CSV", ".csv"), ("JSON", ".json"))
+            ],
+        },
+        data={"total": table.height, "lines": table.head(MOST_LINES).to_dicts()},
+        table=table,
+        template="lines.html",
+    )
+
+
+def _with_names(asked: PageRequest, lines: pl.DataFrame) -> pl.DataFrame:
+    """Lines with names and owners of now; a deal that was deleted has neither."""
+    known = [name for name in _BESIDE if name in asked.db.schema and name not in lines.columns]
+    deals = asked.db.query.frame(["id", *known], text=True)
+    found = lines.join(deals, on="id", how="left", maintain_order="left")
+    others = [name for name in lines.columns if name not in LINE]
+    return found.select(
+        "id", *known, *(name for name in LINE[1:] if name in lines.columns), *others
+    )
+
+
+def _cells(asked: PageRequest, row: dict[str, Any]) -> list[tuple[str, str | None, str]]:
+    """Text, address and class of each cell."""
+    found: list[tuple[str, str | None, str]] = []
+    for name, value in row.items():
+        text = in_table(
+            words_of("", name, value) if isinstance(value, str) else value, asked.locale
+        )
+        address = asked.base + deal_path(row["id"]) if name in ("id", "name") else None
+        style = "number" if isinstance(value, int | float) or name == "value" else ""
+        found.append((text, address if text else None, style))
+    return found

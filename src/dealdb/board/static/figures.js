@@ -1,0 +1,39 @@
+"use strict";
+// Figures: each is asked for as soon as one is about to look at it, two at a time, so that nobody waits for all.
+(() => {
+  const MOST_AT_ONCE = 2;
+  const waiting = [];
+  let asking = 0;
+
+  async function load(place) {
+    place.setAttribute("aria-busy", "true");
+    try {
+      const answer = await fetch(place.dataset.load);
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const figure = page.querySelector(".figure") || page.querySelector(".problem");
+      if (!figure) throw new Error(answer.statusText);
+      place.replaceChildren(document.adoptNode(figure));
+    } catch {
+      const said = place.querySelector(".waiting");
+      if (said) said.textContent = "This figure could not be loaded; the link above shows it.";
+    } finally {
+      place.removeAttribute("aria-busy");
+    }
+  }
+  async function next() {
+    if (asking === MOST_AT_ONCE || !waiting.length) return;
+    asking += 1;
+    await load(waiting.shift());
+    asking -= 1;
+    next();
+  }
+  const seen = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      seen.unobserve(entry.target);
+      waiting.push(entry.target);
+      next();
+    }
+  }, { rootMargin: "300px" });
+  for (const place of document.querySelectorAll("[data-load]")) seen.observe(place);
+})();

@@ -1,0 +1,1 @@
+"""Charts as lines of text, for a terminal."""

@@ -1,0 +1,1 @@
+"""The forms of charts, each a function from a panel to a chart of Altair."""

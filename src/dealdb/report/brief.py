@@ -1,0 +1,218 @@
+"""The first sentences of a report: what happened, and what to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from dealdb.answers.asked import counted, day, days_between, listing, money, percent
+from dealdb.formats.controls import visible
+from dealdb.report.evidence import Evidence
+from dealdb.report.span import ReportSpan
+
+# of a name in a sentence
+_LONGEST = 60
+
+
+def named(row: Mapping[str, Any]) -> str:
+    """
+    A deal in a sentence.
+
+    Examples
+    --------
+    >>> named({"id": "D7", "name": "Alder renewal", "owner": "Ann"})
+    'Alder renewal (D7, Ann)'
+    """
+    also = [short(row[key]) for key in ("id", "owner") if row.get(key) is not None]
+    what = row.get("name") or row.get("company") or f"deal {also.pop(0)}"
+    return f"{short(what)} ({', '.join(also)})" if also else short(what)
+
+
+def short(value: object) -> str:
+    """
+    A name in a sentence, cut where it is long.
+
+    Examples
+    --------
+    >>> short("x" * 70) == "x" * 59 + chr(8230)
+    True
+    """
+    text = visible(" ".join(str(value).split()))
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def pipeline_sentence(waterfall: Evidence, summary: Evidence, span: ReportSpan) -> str:
+    """How much is open, and how much more or less than before."""
+    told = []
+    for row in summary.rows:
+        currency = summary.money_in(row)
+        if not row["open"] and len(summary.rows) > 1:
+            continue
+        start = next(
+            (
+                each["value"]
+                for each in waterfall.rows
+                if each["bucket"] == "start" and waterfall.money_in(each) == currency
+            ),
+            None,
+        )
+        told.append(_opened(row, currency) + _change(row, start, currency, span.since))
+    text = f"{'; '.join(told)}." if told else "No deal is open."
+    return text[:1].upper() + text[1:]
+
+
+def _opened(row: Mapping[str, Any], currency: str | None) -> str:
+    n, blank = row["open"], row["blank"]
+    if not n:
+        return "no deal is open"
+    opened = counted(n, "deal is", "deals are") + " open"
+    if blank == n:
+        return f"{opened}, {'which has' if n == 1 else 'none of which has'} {'no' if n == 1 else 'an'} amount"
+    without = f" ({counted(blank, 'has', 'have')} no amount and {'counts' if blank == 1 else 'count'} as 0)"
+    return f"{opened}, worth {money(row['pipeline_value'], currency)}{without if blank else ''}"
+
+
+def _change(
+    row: Mapping[str, Any], start: Decimal | None, currency: str | None, since: date
+) -> str:
+    # where no open deal has an amount, that there was more before says how amounts are kept, not how business goes
+    if start is None or (row["open"] and row["blank"] == row["open"]):
+        return ""
+    return f", {_against(row['pipeline_value'] - start, currency, since)}"
+
+
+def _against(change: Decimal, currency: str | None, since: date) -> str:
+    then = f"at the start of {day(since)}"
+    if not change:
+        return f"as much as {then}"
+    return f"{money(abs(change), currency)} {'more' if change > 0 else 'less'} than {then}"
+
+
+def closed_sentence(now: Evidence, before: Evidence, span: ReportSpan) -> str:
+    """What was won and lost, and what was won before."""
+    won, lost = sum(row["won"] for row in now.rows), sum(row["lost"] for row in now.rows)
+    when = days_between(span.since, span.until)
+    if not won and not lost:
+        first = f"No deal was won or lost {when}"
+    else:
+        first = (
+            f"{_some(won, 'deal was', 'deals were')} won {when}{_worth(now, 'won')}, and "
+            f"{_some(lost, 'was', 'were')} lost{_worth(now, 'lost')}"
+        )
+    earlier = sum(row["won"] for row in before.rows)
+    then = days_between(span.before.since, span.before.until)
+    second = f"{then}, {_some(earlier, 'was', 'were')} won{_worth(before, 'won')}"
+    return f"{first[:1].upper()}{first[1:]}; {second}."
+
+
+def _some(number: int, one: str, many: str) -> str:
+    if number:
+        return counted(number, one, many)
+    return f"no {one}" if one.startswith("deal") else f"none {one}"
+
+
+def _worth(evidence: Evidence, what: str) -> str:
+    sums = [
+        money(row[f"{what}_value"], evidence.money_in(row)) for row in evidence.rows if row[what]
+    ]
+    return f" (worth {listing(sums)})" if sums else ""
+
+
+def largest_win(won: Evidence) -> str | None:
+    """The largest of the deals that were won."""
+    tops = largest(won)
+    if not tops:
+        return None
+    only = "wins are" if len(tops) > 1 else "win is" if len(won.rows) > 1 else "win was"
+    return f"The largest {only} {listing(tops)}."
+
+
+def largest(deals: Evidence) -> list[str]:
+    """The first deal of each currency, with its amount: they stand in the order of amounts."""
+    found: dict[str | None, str] = {}
+    for row in deals.rows:
+        if row.get("amount") is not None:
+            currency = row.get("currency")
+            found.setdefault(currency, f"{named(row)} with {money(row['amount'], currency)}")
+    return list(found.values())
+
+
+def outlook_sentence(
+    label: str,
+    forecast: Evidence,
+    simulated: Evidence,
+    attainment: Evidence | None,
+    *,
+    is_over: bool = False,
+) -> str | None:
+    """What the quarter is likely to close at, and how much of the quota that is."""
+    ranges, stands = [], []
+    for row in _firsts(simulated):
+        currency = simulated.money_in(row)
+        if row["won"]:
+            stands.append(money(row["won"], currency))
+        if row["p90"] > row["p10"]:
+            ranges.append(
+                f"between {money(row['p10'], currency)} and {money(row['p90'], currency)}"
+            )
+    if simulated.why or forecast.why:
+        return None
+    quota = "" if attainment is None else _quota(attainment)
+    so_far = (
+        f"{listing(stands)} {_is(stands)} won so far{quota}" if stands else "nothing is won yet"
+    )
+    if is_over:
+        return (
+            f"{label} closed at {listing(stands)}{quota}."
+            if stands
+            else f"Nothing was won in {label}."
+        )
+    if ranges:
+        return f"{label} is likely to close {listing(ranges)} (8 of 10 outcomes); {so_far}."
+    return f"In {label}, {so_far}, and no open deal with an amount and a chance is due in it."
+
+
+def _is(things: Sequence[str]) -> str:
+    return "is" if len(things) == 1 else "are"
+
+
+def _firsts(simulated: Evidence) -> list[dict[str, Any]]:
+    """The first row of each currency, that of independent deals."""
+    found: dict[str | None, dict[str, Any]] = {}
+    for row in simulated.rows:
+        found.setdefault(simulated.money_in(row), row)
+    return list(found.values())
+
+
+def _quota(attainment: Evidence) -> str:
+    teams = [row for row in attainment.rows if row["key"] == "team" and row["attainment"]]
+    return (
+        f" ({listing([percent(row['attainment']) for row in teams])} of the quota)" if teams else ""
+    )
+
+
+def look_at(overdue: Evidence, n_overdue: int, rotting: Evidence, n_notes: int) -> str:
+    """What deserves a look first."""
+    told = []
+    if n_overdue:
+        tops = largest(overdue)
+        first = f", the largest of them {listing(tops)}" if tops else ""
+        told.append(
+            f"{counted(n_overdue, 'open deal that is', 'open deals that are')} overdue{first}"
+        )
+    if rotten := sum(row["rotting"] for row in rotting.rows):
+        told.append(f"{counted(rotten, 'deal')} that nobody has changed for too long")
+    if n_notes:
+        told.append(f"{counted(n_notes, 'note')} at the end on data that would mislead")
+    return (
+        f"To look at: {'; '.join(told)}."
+        if told
+        else "Nothing is overdue, and the data has no faults that rules find."
+    )
+
+
+def joined(parts: Sequence[str | None]) -> list[str]:
+    """The sentences that there are."""
+    return [part for part in parts if part]

@@ -1,0 +1,241 @@
+"""What would mislead: deals whose values can't be right, or are missing, with the command that lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+import polars as pl
+
+from dealdb.answers.asked import counted
+from dealdb.model.pipeline import Kind
+from dealdb.model.schema import FieldType
+from dealdb.report.evidence import Evidence, Inquiry
+from dealdb.report.parts import QualityNote
+
+# an open deal this many times as large as the middle of those that were won is likely a slip of the keyboard
+_TIMES = 10
+# of fewer wins nobody knows what is usual
+_LEAST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """A condition, the fields that it needs, and what to say of one and of many deals for which it holds."""
+
+    where: str
+    needs: tuple[str, ...]
+    one: str
+    many: str
+    effect: str
+
+
+def quoted(names: list[str]) -> str:
+    """
+    Texts as a list of SQL.
+
+    Examples
+    --------
+    >>> quoted(["Won", "Bob's"])
+    "('Won', 'Bob''s')"
+    """
+    texts = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
+    return f"({texts})"
+
+
+def kept_by_kind(inquiry: Inquiry, kind: Kind) -> str:
+    """The filter for deals that are open, won or lost."""
+    pipeline = inquiry.view.pipeline
+    if kind is not Kind.OPEN:
+        names = pipeline.names(kind)
+        return f"stage IN {quoted(names)}" if names else "FALSE"
+    closed = [*pipeline.names(Kind.WON), *pipeline.names(Kind.LOST)]
+    return f"(stage IS NULL OR stage NOT IN {quoted(closed)})" if closed else "TRUE"
+
+
+def quality_notes(inquiry: Inquiry, summary: Evidence) -> list[QualityNote]:
+    """
+    All that would mislead, as far as rules can find it.
+
+    Parameters
+    ----------
+    inquiry
+        Of the report.
+    summary
+        The main figures of all deals, which say how large a deal usually is.
+    """
+    known = {"id", *inquiry.view.schema}
+    found = [
+        _note(inquiry.deals(check.where), check)
+        for check in _checks(inquiry, summary)
+        if known.issuperset(check.needs)
+    ]
+    found += _duplicates(inquiry, known)
+    return [note for note in found if note is not None]
+
+
+def _note(evidence: Evidence, check: _Check) -> QualityNote | None:
+    frame = evidence.frame
+    if frame is None or frame.is_empty():
+        return None
+    return QualityNote(
+        text=counted(frame.height, check.one, check.many),
+        effect=check.effect,
+        evidence=evidence,
+        sums=_sums(frame),
+    )
+
+
+def _sums(frame: pl.DataFrame) -> dict[str | None, Decimal]:
+    found: dict[str | None, Decimal] = {}
+    if not isinstance(frame.schema.get("amount"), pl.Decimal):
+        return found
+    currencies = frame["currency"] if "currency" in frame.columns else [None] * frame.height
+    for currency, amount in zip(currencies, frame["amount"], strict=True):
+        if amount is not None:
+            found[currency] = found.get(currency, Decimal(0)) + amount
+    return found
+
+
+def _checks(inquiry: Inquiry, summary: Evidence) -> Iterator[_Check]:
+    day = f"DATE '{inquiry.day}'"
+    is_open, is_won, is_lost = (kept_by_kind(inquiry, kind) for kind in Kind)
+    is_closed = f"({is_won} OR {is_lost})"
+    yield _Check(
+        f"{is_open} AND expected_close < {day}",
+        ("stage", "expected_close"),
+        "open deal is overdue: the day on which it was to close is past",
+        "open deals are overdue: the day on which they were to close is past",
+        "The forecast counts those that were due in this quarter and leaves out older ones; a new date, or a loss, "
+        "would make it right.",
+    )
+    yield _Check(
+        f"{is_open} AND amount IS NULL",
+        ("stage", "amount"),
+        "open deal has no amount",
+        "open deals have no amount",
+        "They count as 0 in the pipeline and in the forecast, which are too low therefore.",
+    )
+    yield _Check(
+        f"{is_won} AND amount IS NULL",
+        ("stage", "amount"),
+        "won deal has no amount",
+        "won deals have no amount",
+        "They are missing from the won value, and from the mean size of a deal.",
+    )
+    yield _Check(
+        f"{is_open} AND expected_close IS NULL",
+        ("stage", "expected_close"),
+        "open deal has no day on which it is to close",
+        "open deals have no day on which they are to close",
+        "They are in no period of the forecast.",
+    )
+    yield _Check(
+        f"{is_closed} AND closed IS NULL",
+        ("stage", "closed"),
+        "won or lost deal has no closing day",
+        "won or lost deals have no closing day",
+        "They are in no week, month or quarter: won and lost values of periods are too low.",
+    )
+    yield _Check(
+        "closed < created",
+        ("closed", "created"),
+        "deal was closed before it was created",
+        "deals were closed before they were created",
+        "They make the sales cycle look shorter than it is.",
+    )
+    yield _Check(
+        f"(created > {day} OR ({is_closed} AND closed > {day}))",
+        ("stage", "created", "closed"),
+        "deal was created or closed on a day that is still to come",
+        "deals were created or closed on a day that is still to come",
+        "They are missing from the figures up to now.",
+    )
+    yield _Check(
+        "amount < 0",
+        ("amount",),
+        "deal has a negative amount",
+        "deals have a negative amount",
+        "They lower each sum that they are in.",
+    )
+    yield _Check(
+        "stage IS NULL",
+        ("stage",),
+        "deal has no stage",
+        "deals have no stage",
+        "They count as open.",
+    )
+    if stages := [stage.name for stage in inquiry.view.pipeline]:
+        yield _Check(
+            f"stage NOT IN {quoted(stages)}",
+            ("stage",),
+            "deal is in a stage that the pipeline does not have",
+            "deals are in a stage that the pipeline does not have",
+            "They count as open, and have no chance unless they say one.",
+        )
+    if any(currency is not None for currency in _currencies(inquiry)):
+        yield _Check(
+            "amount IS NOT NULL AND currency IS NULL",
+            ("amount", "currency"),
+            "deal has an amount and no currency",
+            "deals have an amount and no currency",
+            "Their money is not added to that of the others.",
+        )
+    yield from _outliers(summary, is_open)
+
+
+def _currencies(inquiry: Inquiry) -> list[str | None]:
+    if "currency" not in inquiry.view.schema:
+        return []
+    return (
+        inquiry.view.query.find(inquiry.where, columns=["currency"])["currency"].unique().to_list()
+    )
+
+
+def _outliers(summary: Evidence, is_open: str) -> Iterator[_Check]:
+    """Open deals that are much larger than what is usual, in each currency by itself."""
+    for row in summary.rows:
+        if row.get("median_size") is None or row["sized_n"] < _LEAST:
+            continue
+        own = summary.money_in(row)
+        same = "" if "currency" not in row else f" AND currency IN {quoted([str(own)])}"
+        bound = _plain(row["median_size"] * _TIMES)
+        yield _Check(
+            f"{is_open} AND amount > {bound}{same}",
+            ("stage", "amount"),
+            f"open deal is more than {_TIMES} times as large as the middle one of those that were won",
+            f"open deals are more than {_TIMES} times as large as the middle one of those that were won",
+            "If a digit too many was typed, the pipeline is much too high.",
+        )
+
+
+def _plain(number: float | Decimal) -> str:
+    return f"{number:.2f}"
+
+
+def _duplicates(inquiry: Inquiry, known: set[str]) -> Iterator[QualityNote | None]:
+    """Deals with the name, company and amount of another."""
+    if not known.issuperset(("name", "company", "amount")):
+        return
+    schema = inquiry.view.schema
+    if not all(schema[name].type is FieldType.TEXT for name in ("name", "company")):
+        return
+    kept = f"({inquiry.where}) AND " if inquiry.where else ""
+    found = inquiry.sql(
+        # the filter is that of the user, and the sandbox runs nothing but reads
+        f"SELECT * FROM deals WHERE {kept}name IS NOT NULL AND company IS NOT NULL AND "  # noqa: S608
+        "amount IS NOT NULL "
+        "QUALIFY count(*) OVER (PARTITION BY lower(trim(name)), lower(trim(company)), amount) > 1 "
+        "ORDER BY amount DESC, company, id"
+    )
+    yield _note(
+        found,
+        _Check(
+            "",
+            (),
+            "deal has the name, company and amount of another",
+            "deals have the name, company and amount of another, and may be there twice",
+            "What is there twice counts twice in every sum.",
+        ),
+    )

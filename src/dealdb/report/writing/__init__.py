@@ -1,0 +1,1 @@
+"""The report as a file: HTML, Markdown and a workbook."""

@@ -1,0 +1,185 @@
+"""Values of a report as people read them, in the language of the reader."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from dealdb.answers.labels import labels_of
+from dealdb.answers.people import form_of, words_of
+from dealdb.charts import Unit
+from dealdb.formats.cells import is_number
+from dealdb.formats.controls import visible
+from dealdb.formats.locale import Locale
+from dealdb.report.contents import ReportContents
+from dealdb.report.evidence import Evidence
+from dealdb.report.parts import Cell, Headline, ReportTable, ThenAndNow
+
+# where the page of metrics is, for those who have the sources
+METRICS = "docs/metrics.md"
+NO_VALUE = "\N{EN DASH}"
+_LONGEST = 80
+# money that is no sum
+_MEANS = ("mean_size", "median_size", "needed_per_day")
+# what lists of deals call their columns
+_DEALS = {"id": "deal", "expected_close": "expected to close"}
+
+
+def text_of(value: Any, *, metric: str, key: str, locale: Locale) -> str:
+    r"""
+    A value of a table.
+
+    Examples
+    --------
+    >>> from dealdb.formats.locale import PLAIN
+    >>> text_of(0.25, metric="win_rate", key="win_rate", locale=PLAIN)
+    '25.0 %'
+    >>> text_of("a\nb\u202e", metric="deals", key="name", locale=PLAIN)
+    'a b\\u202e'
+    """
+    if value is None:
+        return NO_VALUE
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return (
+            f"{locale.day(value.date())} {value:%H:%M}"
+            if _has_time(value)
+            else locale.day(value.date())
+        )
+    if isinstance(value, date):
+        return locale.day(value)
+    if isinstance(value, str):
+        return clipped(words_of(metric, key, value))
+    if isinstance(value, int):
+        return locale.number(value)
+    form = form_of(metric, key, is_money=isinstance(value, Decimal))
+    if form.percent:
+        return locale.share(value)
+    return locale.number(value, form.digits)
+
+
+def _has_time(value: datetime) -> bool:
+    return bool(value.hour or value.minute or value.second)
+
+
+def clipped(text: str) -> str:
+    """A text on one line, cut where it is long."""
+    line = visible(" ".join(text.split()))
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def headings(table: ReportTable) -> list[tuple[str, bool]]:
+    """What the columns are called, and whether they have numbers, those from elsewhere behind the deal's id."""
+    frame = table.evidence.frame
+    assert frame is not None  # noqa: S101  # a table has rows
+    names = {**labels_of(table.evidence.name, frame.columns), **table.labels}
+    found: list[tuple[str, bool]] = []
+    for key in table.keys:
+        numbers = frame[key].drop_nulls().head(1).to_list()
+        is_money = key in _MEANS or (bool(numbers) and isinstance(numbers[0], Decimal))
+        own = _DEALS.get(key, names[key]) if table.evidence.name == "deals" else names[key]
+        unit = f" ({table.evidence.currency})" if is_money and table.evidence.currency else ""
+        found.append((own + unit, frame.schema[key].is_numeric()))
+        if key == "id":
+            found += [(name, False) for name in table.beside]
+    return found
+
+
+def rows_of(table: ReportTable, locale: Locale) -> list[list[str]]:
+    """The cells of a table, as texts."""
+    frame = table.evidence.frame
+    assert frame is not None  # noqa: S101  # a table has rows
+    found = []
+    for place, number in enumerate(table.rows):
+        row = frame.row(number, named=True)
+        cells = []
+        for key in table.keys:
+            cells.append(text_of(row[key], metric=table.evidence.name, key=key, locale=locale))
+            if key == "id":
+                cells += [
+                    text_of(values[place], metric="deals", key=name, locale=locale)
+                    for name, values in table.beside.items()
+                ]
+        found.append(cells)
+    return found
+
+
+def headline_text(cell: Cell | None, unit: Unit, locale: Locale) -> str:
+    """A figure at the top, with its currency."""
+    value = None if cell is None else cell.value
+    if value is None or cell is None:
+        return "none" if unit is not Unit.SHARE else NO_VALUE
+    if unit is Unit.MONEY:
+        return _with_currency(locale.number(value, 2), cell.currency)
+    shown = locale.share(value) if unit is Unit.SHARE else locale.number(value)
+    return f"{shown} in {cell.currency}" if "currency" in _columns(cell) else shown
+
+
+def _columns(cell: Cell) -> Sequence[str]:
+    return [] if cell.evidence.frame is None else cell.evidence.frame.columns
+
+
+def _with_currency(text: str, currency: str | None) -> str:
+    if currency == "(none)":
+        return f"{text} without a currency"
+    return f"{text} {currency}" if currency else text
+
+
+def change_text(pair: ThenAndNow, headline: Headline, locale: Locale) -> str:
+    """How a figure has changed, with its sign; empty where it has not, or nobody knows."""
+    now, before = (None if each is None else each.value for each in (pair.now, pair.before))
+    if not is_number(now) or not is_number(before):
+        return ""
+    change = now - before  # type: ignore[operator]  # both are numbers
+    sign = "+" if change > 0 else "\N{MINUS SIGN}" if change < 0 else "\N{PLUS-MINUS SIGN}"
+    size = abs(change)
+    if headline.unit is Unit.SHARE:
+        return f"{sign}{locale.number(size * 100, 1)} points"
+    return f"{sign}{locale.number(size, 2 if headline.unit is Unit.MONEY else None)}"
+
+
+def moment_text(contents: ReportContents, locale: Locale) -> str:
+    """When the deals of a report were looked at."""
+    moment = contents.moment
+    if isinstance(moment, datetime):
+        return f"{locale.day(moment.date())} {moment:%H:%M} UTC"
+    return f"the end of {locale.day(moment)}"
+
+
+@dataclass(frozen=True, slots=True)
+class FigureSource:
+    """What figures mean and rest on, and the commands that give them."""
+
+    said: Sequence[str]
+    commands: Sequence[str]
+
+
+def sources_of(evidence: Sequence[Evidence]) -> list[FigureSource]:
+    """What some figures mean and rest on, each metric once."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for each in evidence:
+        said = []
+        if each.definition:
+            meaning, heading = each.definition
+            said.append(f"{meaning} ({METRICS}#{heading})")
+        # of nothing, what it rests on says nothing
+        if each.basis and each.frame is not None and not each.frame.is_empty():
+            said.append(f"Rests on {each.basis}.")
+        found.setdefault(tuple(said), []).append(each.typed)
+    return [FigureSource(said, commands) for said, commands in found.items()]
+
+
+def top_of(contents: ReportContents) -> list[Evidence]:
+    """What the figures at the top are read from."""
+    cells = [
+        cell
+        for headline in contents.headlines
+        for pair in headline.values
+        for cell in (pair.now, pair.before)
+        if cell is not None
+    ]
+    return list({cell.evidence.command: cell.evidence for cell in cells}.values())

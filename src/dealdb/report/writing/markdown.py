@@ -1,0 +1,135 @@
+"""A report as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dealdb.answers.asked import days_between, listing, money
+from dealdb.formats.locale import Locale
+from dealdb.formats.markdown import NUMBER_EDGE, TEXT_EDGE, markdown_cell
+from dealdb.report.contents import ReportContents
+from dealdb.report.parts import Headline, QualityNote, ReportSection, ReportTable
+from dealdb.report.writing.cells import (
+    change_text,
+    headings,
+    headline_text,
+    moment_text,
+    rows_of,
+    sources_of,
+    top_of,
+)
+
+
+def markdown_of(contents: ReportContents, locale: Locale) -> str:
+    """The report as the text of a Markdown file."""
+    return "\n".join(_lines(contents, locale)) + "\n"
+
+
+def _lines(contents: ReportContents, locale: Locale) -> Iterator[str]:
+    which = f", only deals with {contents.where}" if contents.where else ""
+    period = days_between(contents.span.since, contents.span.until)
+    yield "# Sales report"
+    yield ""
+    yield markdown_cell(
+        f"{period[:1].upper()}{period[1:]}, collection {contents.collection}{which}."
+    )
+    for sentence in contents.brief:
+        yield ""
+        yield markdown_cell(sentence)
+    yield ""
+    yield from _grid(
+        [
+            ("figure", False),
+            ("now", True),
+            ("before", True),
+            ("change", True),
+            ("compared with", False),
+        ],
+        [row for each in contents.headlines for row in _headline(each, locale)],
+    )
+    yield ""
+    yield contents.compared_with
+    for section in contents.sections:
+        yield ""
+        yield from _section(section, locale)
+    yield ""
+    yield (
+        f"All figures are of commit {locale.number(contents.commit)}, as of {moment_text(contents, locale)}. Each "
+        "command gives the same figures until a deal changes. The figures at the top:"
+    )
+    yield ""
+    for evidence in top_of(contents):
+        yield f"- {code(evidence.typed)}"
+
+
+def _headline(headline: Headline, locale: Locale) -> list[list[str]]:
+    return [
+        [
+            headline.label,
+            headline_text(pair.now, headline.unit, locale),
+            headline_text(pair.before, headline.unit, locale) if headline.than else "",
+            change_text(pair, headline, locale),
+            headline.than,
+        ]
+        for pair in headline.values
+    ]
+
+
+def _section(section: ReportSection, locale: Locale) -> Iterator[str]:
+    yield f"## {markdown_cell(section.title)}"
+    yield ""
+    yield "\n\n".join(map(markdown_cell, section.answer.split("\n")))
+    for table in section.tables:
+        yield ""
+        yield from _table(table, locale)
+    for note in section.quality:
+        yield ""
+        yield from _quality(note)
+    if section.notes:
+        yield ""
+        for each in section.notes:
+            yield f"- {markdown_cell(each)}"
+    for source in sources_of(section.evidence):
+        yield ""
+        yield " ".join([*map(markdown_cell, source.said), *map(code, source.commands)])
+
+
+def _table(table: ReportTable, locale: Locale) -> Iterator[str]:
+    if table.title:
+        yield f"### {table.title}"
+        yield ""
+    yield from _grid(headings(table), rows_of(table, locale))
+    if table.left_out:
+        yield ""
+        yield f"{locale.number(table.left_out)} more rows; the command below gives all."
+
+
+def _quality(note: QualityNote) -> Iterator[str]:
+    worth = [money(value, currency) for currency, value in note.sums.items()]
+    shown = f"{note.text} (worth {listing(worth)})" if worth else note.text
+    yield f"- {markdown_cell(shown)}. {note.effect} {code(note.evidence.typed)}"
+
+
+def _grid(columns: list[tuple[str, bool]], rows: list[list[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(markdown_cell(name) for name, _ in columns)} |"
+    yield f"| {' | '.join(NUMBER_EDGE if is_number else TEXT_EDGE for _, is_number in columns)} |"
+    for row in rows:
+        yield f"| {' | '.join(map(markdown_cell, row))} |"
+
+
+def code(text: str) -> str:
+    """
+    A text as code, whatever quotes of code are in it.
+
+    Examples
+    --------
+    >>> code("find a"), code("find `a`")
+    ('`find a`', '``` find `a` ```')
+    """
+    line = " ".join(text.split())
+    if "`" not in line:
+        return f"`{line}`"
+    fence = "`" * (max(len(run) for run in line.replace("`", " `").split() if "`" in run) + 1)
+    while fence in line:
+        fence += "`"
+    return f"{fence} {line} {fence}"

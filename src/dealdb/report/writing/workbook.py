@@ -1,0 +1,139 @@
+"""A report as a workbook: a sheet with the figures at the top, and one for each table, with all digits."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from dealdb.formats.locale import PLAIN
+from dealdb.report.contents import ReportContents
+from dealdb.report.parts import Cell, ReportTable
+from dealdb.report.writing.cells import headings, moment_text
+
+# a sheet's name has no more
+_NAME = 31
+
+
+def sheets_of(contents: ReportContents) -> dict[str, pl.DataFrame]:
+    """
+    The sheets of the workbook, by name.
+
+    Raises
+    ------
+    MissingExtra
+        If the extra ``xlsx`` is not installed, when they are written.
+    """
+    found = {"Report": _brief(contents), "Figures": _figures(contents)}
+    for section in contents.sections:
+        for table in section.tables:
+            title = f"{section.key} {table.title}".strip()
+            found[_free(title, found)] = _frame(table)
+    found["Data quality"] = _quality(contents)
+    found["Commands"] = _commands(contents)
+    return found
+
+
+def _free(title: str, taken: dict[str, pl.DataFrame]) -> str:
+    name = f"{title[:1].upper()}{title[1:]}"[:_NAME].strip()
+    number = 2
+    while name in taken:
+        name = f"{name[: _NAME - 3]} {number}"
+        number += 1
+    return name
+
+
+def _brief(contents: ReportContents) -> pl.DataFrame:
+    lines = [
+        *contents.brief,
+        *(f"{section.title} {section.answer}" for section in contents.sections),
+        f"All figures are of commit {contents.commit}, as of {moment_text(contents, PLAIN)}.",
+        *contents.remarks,
+    ]
+    return pl.DataFrame({"sales report": lines}, schema={"sales report": pl.String})
+
+
+def _figures(contents: ReportContents) -> pl.DataFrame:
+    """Figures at the top; money, counts and shares have columns of their own, so that each is exact."""
+    rows = [
+        {
+            "figure": headline.label,
+            "currency": next((c.currency for c in (pair.now, pair.before) if c is not None), None),
+            "now": _number(pair.now),
+            "before": _number(pair.before),
+            "compared with": headline.than,
+        }
+        for headline in contents.headlines
+        for pair in headline.values
+    ]
+    number = pl.Decimal(38, 6)
+    schema = {
+        "figure": pl.String(),
+        "currency": pl.String(),
+        "now": number,
+        "before": number,
+        "compared with": pl.String(),
+    }
+    return pl.DataFrame(rows, schema=schema)
+
+
+def _number(cell: Cell | None) -> Decimal | None:
+    value: Any = None if cell is None else cell.value
+    if value is None:
+        return None
+    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+
+
+def _frame(table: ReportTable) -> pl.DataFrame:
+    frame = table.evidence.frame
+    assert frame is not None  # noqa: S101  # a table has rows
+    rows = frame[list(table.rows)]
+    columns: list[pl.Series] = []
+    for key in table.keys:
+        columns.append(rows[key])
+        if key == "id":
+            columns += [
+                pl.Series(name, values, dtype=pl.String) for name, values in table.beside.items()
+            ]
+    names: list[str] = []
+    for name, _ in headings(table):
+        names.append(name if name not in names else f"{name} {len(names)}")
+    return pl.DataFrame([each.alias(name) for each, name in zip(columns, names, strict=True)])
+
+
+def _quality(contents: ReportContents) -> pl.DataFrame:
+    rows = [
+        {
+            "what": note.text,
+            "deals": note.evidence.frame.height if note.evidence.frame is not None else 0,
+            "currency": currency,
+            "value": value,
+            "effect": note.effect,
+            "command": note.evidence.typed,
+        }
+        for section in contents.sections
+        for note in section.quality
+        for currency, value in note.sums.items() or [(None, None)]
+    ]
+    schema = {
+        "what": pl.String(), "deals": pl.Int64(), "currency": pl.String(), "value": pl.Decimal(38, 2),
+        "effect": pl.String(), "command": pl.String(),
+    }  # fmt: skip
+    return pl.DataFrame(rows, schema=schema)
+
+
+def _commands(contents: ReportContents) -> pl.DataFrame:
+    rows = [
+        {
+            "section": section.title,
+            "command": evidence.typed,
+            "rests on": evidence.basis,
+            "definition": (evidence.definition or ("",))[0],
+            "to know": "; ".join(evidence.warnings) or evidence.why,
+        }
+        for section in contents.sections
+        for evidence in section.evidence
+    ]
+    names = ("section", "command", "rests on", "definition", "to know")
+    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String()))

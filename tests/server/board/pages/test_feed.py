@@ -1,0 +1,23 @@
+"""The feed on a real socket."""
+
+from __future__ import annotations
+
+from boards import Browser
+from changed_deals import MARKUP
+from dealdb import DealDatabase
+
+
+def test_the_feed_goes_on_after_a_token(
+    changed: tuple[DealDatabase, str], changed_board: Browser
+) -> None:
+    page = changed_board.data("/feed.json")
+    assert [each["seq"] for each in page["commits"]] == sorted(
+        (each["seq"] for each in page["commits"]), reverse=True
+    )
+    assert page["commits"][0]["ids"] == "N1"
+    assert changed_board.data(f"/feed.json?since={page['token']}")["commits"] == []
+    text = changed_board.ask("/feed?fragment=1")[1]
+    assert "&lt;img src=x" in text
+    assert "<header" not in text
+    assert not MARKUP.search(text)
+    assert changed_board.ask("/feed?since=99999-0123456789abcdef")[0] in (400, 503)

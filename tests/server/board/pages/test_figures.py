@@ -1,0 +1,181 @@
+"""The pages of figures on a real socket: the same figures as the command line, and each number a link to its deals."""
+
+from __future__ import annotations
+
+import html
+import io
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from datetime import date, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from boards import Browser
+from dealdb import DealDatabase
+from dealdb.analytics import Analytics
+from dealdb.board.figures.catalogue import ENTRIES
+from dealdb.board.figures.figure import Figure
+from dealdb.board.figures.linked import behind, is_linked, key_of
+from dealdb.cli.main import main
+from dealdb.formats.cells import to_json
+from every_metric import metrics
+from servers import Server
+
+HOSTILE = ["<img src=x onerror=alert(1)>", "</script>", '"onload="x', "\u202eabc", "y" * 10_000]
+MARKUP = re.compile(r"<img|</script>|<[^>]* onload=|style=")
+TODAY = date.today()  # noqa: DTZ011 days of deals only
+START = str(TODAY - timedelta(days=120))
+# what metrics need that can't be asked without
+NEEDED = {
+    "coverage": {"target": "1000"},
+    "survival": {"stage": "Lead"},
+    "calibration": {"since": START},
+    "hindsight": {"known": str(TODAY)},
+    "waterfall": {"since": START},
+    "slippage": {"since": START, "until": str(TODAY + timedelta(days=90))},
+}
+
+
+@pytest.fixture(scope="module")
+def full(shared_server: Server) -> Iterator[DealDatabase]:
+    with shared_server.client() as client:
+        client.flushall()
+    with DealDatabase.from_url(f"unix://{shared_server.socket}", actor="ann") as db:
+        fill(db)
+        yield db
+
+
+@pytest.fixture(scope="module")
+def board(full: DealDatabase, open_board: Callable[..., Browser]) -> Browser:
+    return open_board(full, read_only=True)
+
+
+def fill(db: DealDatabase) -> None:
+    """Deals of all stages, two currencies and names that would be markup, some moved, one deleted."""
+    stages = ["Lead", "Demo", "Won", "Lost"]
+    for n in range(24):
+        stage = stages[n % 4]
+        created = TODAY - timedelta(days=100 - n)
+        deal: dict[str, Any] = {
+            "id": f"D{n}", "name": HOSTILE[n % 5], "owner": ["Ann", HOSTILE[0], None][n % 3], "company": HOSTILE[n % 5],
+            "stage": stage, "amount": f"{100 + n}.50", "currency": ["EUR", "USD"][n % 2 if n > 12 else 0],
+            "created": created, "expected_close": TODAY + timedelta(days=n - 8),
+        }  # fmt: skip
+        if stage in ("Won", "Lost"):
+            deal |= {"closed": created + timedelta(days=n)}
+            deal |= {"loss_reason": HOSTILE[2]} if stage == "Lost" else {}
+        db.save_deal(deal)
+    db.update_deal("D0", stage="Demo", amount=500)
+    db.update_deal("D1", stage="Won")
+    db.delete_deal("D4")
+
+
+def near(one: Any, other: Any) -> bool:
+    """Whether two answers are the same but for the seconds between them."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(near(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(near, one, other))
+    return (
+        one == pytest.approx(other, rel=1e-3, abs=1e-3) if isinstance(one, float) else one == other
+    )
+
+
+def asked(metric: str) -> Figure:
+    return Figure(metric, {**ENTRIES[metric].given, **NEEDED.get(metric, {})})
+
+
+def test_every_metric_has_a_place() -> None:
+    assert {*ENTRIES} == metrics()
+    assert {*ENTRIES} <= {*dir(Analytics)}
+
+
+@pytest.mark.parametrize("metric", sorted(ENTRIES))
+def test_each_number_leads_to_as_many_deals(full: DealDatabase, metric: str) -> None:
+    figure = asked(metric)
+    if metric == "seasonality":
+        pytest.skip("needs two years")
+    result = figure.result(full)
+    # each row is asked for again, as its page does
+    for row in result.to_dicts()[:3]:
+        counts = [name for name in row if is_linked(result, name) and isinstance(row[name], int)]
+        for count in counts:
+            found = behind(full, figure.text(), key_of(result, row), count)
+            assert found.number == row[count]
+            if found.where is not None:
+                assert full.query.count(found.where) == row[count]
+            else:
+                assert found.lines is not None, (row, count)
+                kept = pl.DataFrame(found.lines)
+                assert kept.height >= (row[count] or 0), (row, count)
+
+
+@pytest.mark.parametrize("metric", sorted(ENTRIES))
+def test_the_page_has_the_figures_of_the_command_and_no_markup(
+    full: DealDatabase, metric: str, board: Browser, shared_server: Server
+) -> None:
+    if metric == "seasonality":
+        pytest.skip("needs two years")
+    figure = asked(metric)
+    page = board.data(figure.path(".json"))
+    _, text, _ = board.ask(figure.path() + ("&" if "?" in figure.path() else "?") + "fragment=1")
+    assert not MARKUP.search(text)
+    words = shlex.split(figure.command())[1:]
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        status = main([*words, "--json", "--url", f"unix://{shared_server.socket}"])
+    assert status == 0, err.getvalue()
+    # ages and stays go on while the two are asked
+    assert near(page, json.loads(out.getvalue())), words
+
+
+def test_links_of_a_page_show_as_many_deals(full: DealDatabase, board: Browser) -> None:
+    text = board.ask("/figures/win-rate?by=owner")[1]
+    links = re.findall(r'<td class="number"><a href="([^"]*)">(\d+)</a>', text)
+    assert len(links) >= 6
+    for link, number in links:
+        path = html.unescape(link)
+        assert board.data(path.replace("/deals?", "/deals.json?", 1))["total"] == int(number)
+    status, text, _ = board.ask(path)
+    assert (status, "The deals behind" in text, f"{number} deal" in text) == (200, True, True)
+
+
+def test_a_number_without_a_filter_has_lines(full: DealDatabase, board: Browser) -> None:
+    figure = asked("waterfall")
+    result = figure.result(full)
+    row = next(each for each in result.to_dicts() if each["bucket"] == "won" and each["n"])
+    found = behind(full, figure.text(), key_of(result, row))
+    assert found.number == row["n"]
+
+
+def test_headlines_are_those_of_the_metrics(full: DealDatabase, board: Browser) -> None:
+    page = board.data("/figures.json")
+    for line in page["headlines"]:
+        rows = Figure.of(line["figure"]).result(full).to_dicts()
+        values = [row[line["key"]] for row in rows]
+        assert near(line["value"], json.loads(to_json(values[0]))) or line["value"] in [
+            json.loads(to_json(each)) for each in values
+        ]
+    status, text, _ = board.ask("/figures")
+    assert (status, text.count("data-load=")) == (200, len(ENTRIES))
+
+
+def test_faults_are_told_with_their_form(full: DealDatabase, board: Browser) -> None:
+    for path, said in (
+        ("/figures/win-rate?by=ownr", "did you mean &#39;owner&#39;"),
+        ("/figures/win-rate?since=soon", "is not a day"),
+        ("/figures/win-rate?byy=owner", "did you mean &#39;by&#39;"),
+        ("/figures/coverage", "coverage needs target"),
+    ):
+        status, text, _ = board.ask(path)
+        assert (status, said in text, 'name="by"' in text) == (400, True, True), path
+    status, text, _ = board.ask("/figures/win-rate?where=stag+%3D+1")
+    assert (status, "<mark>stag</mark>" in text) == (400, True)
+    assert board.ask("/figures/nothing")[0] == 400
+    assert board.ask("/figures/coverage.json")[0] == 400
+    assert board.ask("/deals?figure=win-rate&row=%5B%22Nobody%22%5D")[0] == 400

@@ -1,0 +1,335 @@
+"""Open pages on real sockets: what they are told, in which order, and that it is never wrong."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boards import Browser, carried
+from dealdb import DealDatabase
+from dealdb.board.app import app
+from dealdb.board.live import hub
+from dealdb.board.live.recent import MOST_COMMITS
+from dealdb.board.parts.at_once import AtOnce
+from servers import Server
+
+Opened = Callable[..., "Stream"]
+STAGES = ("Lead", "Demo", "Won")
+
+
+@dataclass
+class LiveEvent:
+    """An event as a page has it."""
+
+    kind: str
+    token: str
+    raw: bytes
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.raw.partition(b"data: ")[2])
+
+
+class Stream:
+    """A page that listens."""
+
+    def __init__(self, browser: Browser, path: str, last: str | None) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", browser.port, timeout=15)
+        headers = browser.headers | ({"last-event-id": last} if last else {})
+        self._connection.request("GET", path, headers=headers)
+        self._answer = self._connection.getresponse()
+        self.status = self._answer.status
+        self.kind = self._answer.getheader("content-type")
+
+    def next(self, kind: str | None = None) -> LiveEvent:
+        """The next event, or the next one of a kind."""
+        deadline, other = time.monotonic() + 10, None
+        while time.monotonic() < deadline:
+            lines = []
+            while (line := self._answer.readline()) != b"\n":
+                assert line, "the stream has ended"
+                lines.append(line)
+            raw = b"".join(lines)
+            given = dict(
+                part.rstrip().split(b": ", 1) for part in lines if not part.startswith(b":")
+            )
+            if b"event" not in given:
+                continue
+            found = LiveEvent(given[b"event"].decode(), given.get(b"id", b"").decode(), raw)
+            if kind in (None, found.kind):
+                return found
+            other = found
+        raise AssertionError(f"no event {kind}; the last one was {other}")
+
+    def rest(self) -> bytes:
+        return self._answer.read()
+
+    def close(self) -> None:
+        # the answer holds the socket open, too
+        self._answer.close()
+        self._connection.close()
+
+
+@pytest.fixture
+def db(server: Server) -> Iterator[DealDatabase]:
+    with DealDatabase.from_url(f"unix://{server.socket}", actor="ann") as db:
+        db.loader.load([{"id": f"d{n}", "stage": STAGES[n % 3], "amount": n} for n in range(90)])
+        yield db
+
+
+@pytest.fixture
+def opened(db: DealDatabase) -> Iterator[Opened]:
+    with ExitStack() as stack:
+        browser = Browser(stack.enter_context(carried(app(db))))
+
+        def listen(path: str = "/", last: str | None = None) -> Stream:
+            stream = Stream(browser, f"/live?path={path}&seq={_seq(db)}", last)
+            stack.callback(stream.close)
+            return stream
+
+        yield listen
+
+
+def _seq(db: DealDatabase) -> int:
+    return AtOnce(db).seq
+
+
+def part_of(found: LiveEvent, stage: str) -> Any:
+    return next(each for each in found.data["columns"] if each["stage"] == stage)
+
+
+def settled(stream: Stream) -> LiveEvent:
+    """The first event, which says what is there."""
+    return stream.next()
+
+
+def test_a_commit_is_told_to_all_pages_with_the_same_bytes(
+    db: DealDatabase, opened: Opened
+) -> None:
+    first, second = opened(), opened()
+    assert first.kind == "text/event-stream; charset=utf-8"
+    settled(first), settled(second)
+    db.update_deal("d0", amount="1234567.89", name="<img src=x onerror=alert(1)>\n\ndata: x")
+    found, other = first.next("board"), second.next("board")
+    assert found.raw == other.raw
+    part = part_of(found, "Lead")
+    assert part["order"][0] == "d0"
+    assert list(part["cards"]) == ["d0"]
+    assert "&lt;img src=x" in part["cards"]["d0"]
+    assert "<img" not in part["cards"]["d0"]
+    assert "1,235,872.89" in part["head"]
+    # what has not changed is not sent
+    assert [each["stage"] for each in found.data["columns"]] == ["Lead"]
+
+
+def test_a_deal_that_moves_leaves_one_column_for_another(db: DealDatabase, opened: Opened) -> None:
+    page = opened()
+    settled(page)
+    db.update_deal("d0", stage="Demo", amount=999)
+    found = page.next("board")
+    assert "d0" not in part_of(found, "Lead")["order"]
+    assert part_of(found, "Demo")["order"][0] == "d0"
+
+
+def test_a_table_is_told_how_many_and_which_deals_changed(db: DealDatabase, opened: Opened) -> None:
+    page = opened("/deals&where=amount+%3E+80")
+    settled(page)
+    db.update_deal("d0", amount=1)
+    db.update_deal("d1", amount=100)
+    found = page.next("view")
+    while not found.data["changed"]:
+        found = page.next("view")
+    assert found.data["changed"] == ["d1"]
+    assert found.data["kept"] == "10 deals"
+
+
+def test_a_page_whose_link_was_cut_has_what_it_missed(db: DealDatabase, opened: Opened) -> None:
+    page = opened()
+    settled(page)
+    db.update_deal("d0", amount=500)
+    token = page.next("board").token
+    page.close()
+    db.update_deal("d3", amount=600)
+    db.update_deal("d1", amount=700)
+    again = opened(last=token).next()
+    assert again.kind == "board"
+    cards = {each: html for part in again.data["columns"] for each, html in part["cards"].items()}
+    assert set(cards) == {"d3", "d1"}
+    assert opened(last="5-0000000000000bad").next().kind == "reload"
+
+
+def test_a_page_that_missed_too_much_makes_itself_anew(db: DealDatabase, opened: Opened) -> None:
+    assert MOST_COMMITS == 500
+    page = opened()
+    token = settled(page).token
+    page.close()
+    watching = opened()
+    settled(watching)
+    for n in range(MOST_COMMITS + 1):
+        db.update_deal("d0", amount=1000 + n)
+    while f"{1000 + MOST_COMMITS:,}" not in watching.next("board").raw.decode():
+        pass
+    assert opened(last=token).next().kind == "reload"
+
+
+def test_more_cards_than_fit_an_event_are_asked_for_anew(db: DealDatabase, opened: Opened) -> None:
+    db.save_deal({"id": "3", "stage": "Third"})
+    page = opened()
+    settled(page)
+    new = {"stage": "Lead", "company": "of a load"}
+    db.loader.load(
+        [{**new, "id": f"n{n}", "amount": 5000 + n, "stage": STAGES[n % 2]} for n in range(90)]
+        + [{**new, "id": f"m{n}", "amount": 5000 + n, "stage": "Third"} for n in range(90)]
+    )
+    parts: list[Any] = []
+    while not any(each.get("reload") for each in parts):
+        parts = page.next("board").data["columns"]
+    assert sum(len(each.get("cards", ())) for each in parts) <= 60
+
+
+class _Folded:
+    """The deals as the feed tells them: what the board should say, by another way."""
+
+    def __init__(self, db: DealDatabase) -> None:
+        self.sums: dict[int, dict[str, tuple[int, Decimal]]] = {}
+        deals: dict[str, dict[str, Any]] = {}
+        for commit in db.changes(since=0, timeout_s=0):
+            for change in commit.deals:
+                deals.setdefault(change.id, {}).update(change.values)
+            found: dict[str, tuple[int, Decimal]] = defaultdict(lambda: (0, Decimal(0)))
+            for deal in deals.values():
+                n, total = found[deal["stage"]]
+                found[deal["stage"]] = n + 1, total + deal["amount"]
+            self.sums[commit.seq] = found
+
+
+def test_sums_are_right_at_their_commit_while_many_write(db: DealDatabase, opened: Opened) -> None:
+    page = opened("/&show=Won&closed=all")
+    settled(page)
+    end = threading.Event()
+
+    def write(place: int) -> None:
+        n = 0
+        while not end.is_set():
+            n += 1
+            deal = f"d{place + 4 * (n % 10)}"
+            db.update_deal(deal, amount=Decimal(n * 100 + place) / 100, stage=STAGES[n % 3])
+            time.sleep(0.06)
+
+    writers = [threading.Thread(target=write, args=(place,)) for place in range(4)]
+    for each in writers:
+        each.start()
+    events = []
+    began = time.monotonic()
+    while time.monotonic() < began + 2:
+        events.append(page.next("board"))
+    end.set()
+    for each in writers:
+        each.join()
+    expected = _Folded(db).sums
+    checked = 0
+    for found in events:
+        for part in found.data["columns"]:
+            head = re.sub(r"<[^>]*>", " ", part["head"])
+            n, total = expected[found.data["seq"]][part["stage"]]
+            said = [word.replace(",", "") for word in head.split()]
+            assert f"{n}" in said, (found.data["seq"], part["stage"], head)
+            assert f"{total:.2f}" in said
+            checked += 1
+    assert checked > 20
+    assert len(events) <= 25
+    last = {row["stage"]: (row["n"], row["value"]) for row in db.analytics.pipeline().to_dicts()}
+    assert last == dict(expected[max(expected)])
+
+
+def test_a_view_that_can_not_be_shown_does_not_end_the_others(
+    db: DealDatabase, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.update_deal("d0", seats=7)
+    good, bad = opened(), opened("/&where=seats+%3E+5")
+    settled(good), settled(bad)
+    db.drop_field("seats")
+    assert "seats" in bad.next("problem").data["message"]
+    # a fault of our own, too
+    monkeypatch.setattr("dealdb.board.live.live_view._parts", lambda *_: 1 / 0)
+    db.update_deal("d0", amount=77)
+    assert good.next("problem").data["code"] == "internal"
+    monkeypatch.undo()
+    db.update_deal("d0", amount=78)
+    assert "d0" in part_of(good.next("board"), "Lead")["cards"]
+
+
+def test_a_history_that_was_emptied_is_told(
+    server: Server, db: DealDatabase, opened: Opened
+) -> None:
+    page = opened()
+    settled(page)
+    with server.client() as client:
+        client.flushall()
+    assert page.next("away").data == {}
+    db.save_deal({"id": "new", "stage": "Lead", "amount": 5})
+    while not page.next().data.get("state", "").endswith(" · 1 deal"):
+        pass
+
+
+def test_a_server_that_restarts_is_followed_on(server: Server, tmp_path: Path) -> None:
+    own = Server(server.binary, tmp_path / "own", "--appendonly", "yes").start()
+    try:
+        with DealDatabase.from_url(f"unix://{own.socket}", retry_deadline_s=0.3) as db:
+            db.save_deal({"id": "1", "stage": "Lead", "amount": 5})
+            with carried(app(db)) as port:
+                page = Stream(Browser(port), f"/live?path=/&seq={_seq(db)}", None)
+                settled(page)
+                own.stop()
+                assert page.next("away").data == {}
+                own.start()
+                db.update_deal("1", amount=7)
+                assert "7.00" in part_of(page.next("board"), "Lead")["cards"]["1"]
+                page.close()
+    finally:
+        own.stop()
+
+
+def test_so_many_pages_and_no_more(
+    db: DealDatabase, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert hub.MOST_CLIENTS == 200
+    monkeypatch.setattr(hub, "MOST_CLIENTS", 20)
+    pages = [opened() for _ in range(20)]
+    for each in pages:
+        settled(each)
+    assert opened().status == 503
+    db.update_deal("d0", amount=77)
+    assert len({each.next("board").raw for each in pages}) == 1
+    pages[0].close()
+    deadline = time.monotonic() + 5
+    while (status := opened().status) == 503 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert status == 200
+
+
+def test_closing_ends_every_stream(db: DealDatabase) -> None:
+    application = app(db)
+    with carried(application) as port:
+        page = Stream(Browser(port), "/live?path=/", None)
+        settled(page)
+        began = time.monotonic()
+        application.close()
+        page.rest()
+        assert time.monotonic() - began < 1
+        page.close()
+        late = Stream(Browser(port), "/live?path=/", None)
+        assert late.status == 503
+        late.close()
