@@ -114,9 +114,7 @@ def _live(figure: Figure, ours: Started, at: Loaded) -> None:
 
 def _spread(figure: Figure, name: str, taken: list[float]) -> None:
     for word, share in (("p50", 0.5), ("p99", 0.99)):
-        figure.ways.append(
-            Way(f"{name}, {word}", "ms", [1e3 * taken[int(len(taken) * share)]])
-        )
+        figure.ways.append(Way(f"{name}, {word}", "ms", [1e3 * taken[int(len(taken) * share)]]))
         figure.value(f"{name}, {word}", f"{name}, {word}")
 
 

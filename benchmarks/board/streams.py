@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable
 from threading import Thread
+from typing import Self
 
 from benchmarks.board.started import Started
 
@@ -34,7 +35,7 @@ class Streams:
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> Streams:
+    def __enter__(self) -> Self:
         self._thread.start()
         _until(lambda: all(self.heard))
         return self

@@ -19,7 +19,7 @@ ERRORS = {WRONG_FILTER: 400, NO_DEAL: 404}
 
 def paths(deal: str) -> list[str]:
     """Every page of the board that needs no more than an address; those of a deal are of this one."""
-    known = {"{id}": deal}
+    known = {"{id}": deal, "{metric}": "win-rate"}
     found = []
     for page in PAGES:
         path = page.path

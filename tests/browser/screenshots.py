@@ -1,4 +1,4 @@
-"""Pictures of every page: ``make screenshots`` writes those of docs/board.md, and ``--all`` every page in every form."""
+"""Pictures of the pages: ``make screenshots`` writes those of docs/board.md, ``--all`` every page in every form."""
 
 from __future__ import annotations
 

@@ -170,9 +170,7 @@ def test_a_conflict_of_two_pages_is_told_with_both_ways_out(
     assert stage_in(db, id_) == wanted
 
 
-def test_what_others_save_shows_in_an_open_page(
-    window: Window, own: Own, db: DealDatabase
-) -> None:
+def test_what_others_save_shows_in_an_open_page(window: Window, own: Own, db: DealDatabase) -> None:
     path = own("Lead", "Lead")
     visit = window(path)
     visit.page.wait_for_selector("#state.live")
@@ -214,12 +212,14 @@ def test_many_commits_leave_no_page_behind(window: Window, own: Own, db: DealDat
     for number in range(120):
         stage = stages[(number * 7) % 4]
         db.update_deal(ids[number % 5], amount=f"{number + 1}.50", stage=stage)
-    wanted = {}
+    wanted: dict[str, tuple[Decimal, int]] = {}
     for id_ in ids:
         deal = db.get_deal(id_)
         assert deal is not None
-        sum_, n = wanted.get(deal["stage"], (Decimal(0), 0))
-        wanted[deal["stage"]] = (sum_ + deal["amount"], n + 1)
+        stage, amount = str(deal["stage"]), deal["amount"]
+        assert isinstance(amount, Decimal)
+        sum_, n = wanted.get(stage, (Decimal(0), 0))
+        wanted[stage] = (sum_ + amount, n + 1)
     for stage, (sum_, n) in wanted.items():
         column(visit, stage).locator(f".sum dd:has-text('{sum_:,}')").wait_for()
         assert column(visit, stage).locator(".card").count() == n

@@ -23,12 +23,12 @@ PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobil
 ATTACKS = (
     "<img src=x onerror=alert(1)>",
     "</script><script>alert(2)</script>",
-    "\"onload=alert(3) onfocus=alert(3) autofocus x=\"",
+    '"onload=alert(3) onfocus=alert(3) autofocus x="',
     "' onmouseover='alert(4)",
     "javascript:alert(5)",
     "{{ 7 * 7 }}{% raw %}",
     "</textarea></select></title><svg onload=alert(6)>",
-    "=HYPERLINK(\"http://evil.example\")",
+    '=HYPERLINK("http://evil.example")',
     "\u202eevil\u2066 \u200fmarks",
     "x" * 10_000,
     "long words " * 200,
@@ -120,7 +120,8 @@ def test_links_of_the_table_lead_to_their_deals_whatever_they_are_called(
     with visiting(browser, hostile.address, cookies=hostile_cookies) as visit:
         page = visit.open("/deals?columns=id,name").page
         links = page.eval_on_selector_all(
-            "#deals tbody tr", "rows => rows.map((row) => [row.cells[0].innerText, row.querySelector('a').href])"
+            "#deals tbody tr",
+            "rows => rows.map((row) => [row.cells[0].innerText, row.querySelector('a').href])",
         )
         assert len(links) == len(ATTACKS) + 1
         for id_, address in links:

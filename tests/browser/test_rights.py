@@ -57,9 +57,11 @@ def test_a_user_without_rights_to_a_collection_sees_nothing_of_it(
         )
     url = f"redis://viewer:password@127.0.0.1:{sample_server.port}/0"
     # it says which right is missing before anybody can come in
-    with pytest.raises(AssertionError, match="withholds a right") as refused:
-        with carried_board(url, "--read-only", "--collection=secret"):
-            pass
+    with (
+        pytest.raises(AssertionError, match="withholds a right") as refused,
+        carried_board(url, "--read-only", "--collection=secret"),
+    ):
+        pass
     assert "Top secret" not in str(refused.value)
     with (
         carried_board(url, "--read-only") as board,

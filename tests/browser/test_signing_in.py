@@ -67,7 +67,12 @@ def test_token_and_name_sign_in_and_lead_to_where_one_was_going(
 def test_addresses_lead_to_this_board_only(
     browser: Browser, board: CarriedBoard, cookies: Any
 ) -> None:
-    for target in ("//evil.example/x", "https://evil.example", "/\\evil.example", "\t//evil.example"):
+    for target in (
+        "//evil.example/x",
+        "https://evil.example",
+        "/\\evil.example",
+        "\t//evil.example",
+    ):
         with visiting(browser, board.address, cookies=cookies) as visit:
             visit.expected = {404}
             page = visit.page

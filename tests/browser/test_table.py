@@ -50,7 +50,7 @@ def test_scrolling_shows_all_rows_once_and_keeps_600_at_most(
     path = "/deals?sort=id&columns=id,name"
     page = window(path).page
     seen: dict[str, None] = {}
-    wanted = [each for each in db.query.find(sort="id", columns=["id"])["id"].to_list()]
+    wanted = db.query.find(sort="id", columns=["id"])["id"].to_list()
     for _ in range(80):
         ids = page.eval_on_selector_all(
             "#deals tbody tr", "rows => rows.map((row) => row.cells[0].textContent.trim())"

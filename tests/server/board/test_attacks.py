@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import pytest
 
-from boards import Browser
+from boards import Browser, carried
 from dealdb import DealDatabase
 from dealdb.board.guard import MOST_BODY, Sessions
 
@@ -53,7 +53,9 @@ def raw(port: int, request: bytes, timeout: float = 20) -> bytes:
 def test_every_answer_has_the_headers(signed_in: Browser, path: str) -> None:
     for browser in (signed_in, Browser(signed_in.port)):
         _, _, headers = browser.ask(path)
-        assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
+        assert headers["content-security-policy"].startswith(
+            "default-src 'none'; script-src 'self'"
+        )
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]
         assert {name: headers.get(name) for name in HEADERS} == HEADERS
@@ -123,12 +125,21 @@ def test_only_a_page_of_the_board_changes_a_deal(
 
 def test_a_change_has_to_be_json(signed_in: Browser, db: DealDatabase) -> None:
     body = json.dumps({"expect_rev": rev(db), "changes": {"name": "Changed"}}).encode()
-    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
+    for kind in (
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+    ):
         status, text, _ = signed_in.post("/deals/7", body, **OWN | {"content_type": kind})
         assert status == 415, text
     for odd in (b"", b"[]", b"7", b"{", b"\xff\xfe", b"[" * 60_000, b'{"a": NaN', b"null"):
         assert signed_in.post("/deals/7", odd, **OWN)[0] == 400
-    assert signed_in.post("/deals/7", body, **OWN | {"content_type": "application/json; charset=utf-8"})[0] == 200
+    assert (
+        signed_in.post(
+            "/deals/7", body, **OWN | {"content_type": "application/json; charset=utf-8"}
+        )[0]
+        == 200
+    )
 
 
 def test_a_body_has_its_bound_however_it_is_sent(signed_in: Browser) -> None:
@@ -165,7 +176,9 @@ def test_those_who_send_slowly_hold_up_nobody(signed_in: Browser) -> None:
 def test_a_flood_of_headers_is_refused(signed_in: Browser) -> None:
     for flood in (b"X: " + b"a" * 1_000_000, b"".join(b"X-%d: 1\r\n" % n for n in range(20_000))):
         try:
-            found = raw(signed_in.port, b"GET /login HTTP/1.1\r\nHost: 127.0.0.1\r\n" + flood + b"\r\n\r\n")
+            found = raw(
+                signed_in.port, b"GET /login HTTP/1.1\r\nHost: 127.0.0.1\r\n" + flood + b"\r\n\r\n"
+            )
         except ConnectionError:
             # closed while there was more to send
             found = b""
@@ -255,13 +268,13 @@ def test_a_board_below_a_prefix_keeps_its_links(db: DealDatabase) -> None:
     from starlette.routing import Mount
 
     from dealdb.board.app import app
-    from server.board.conftest import carried
 
     db.save_deal({"id": "7", "name": "Bolts", "stage": "Lead"})
     outer: Any = Starlette(routes=[Mount("/sales/board", app(db))])
     with carried(outer) as port:
         browser = Browser(port)
-        seen, todo = set(), ["/sales/board/"]
+        seen: set[str] = set()
+        todo = ["/sales/board/"]
         while todo and len(seen) < 60:
             path = todo.pop()
             seen.add(path)
