@@ -16,7 +16,7 @@ from browser.places import paths
 from browser.visit import visiting
 from dealdb import DealDatabase
 from dealdb.sample import deals
-from servers import BINARIES, Server
+from servers import BINARIES, EVERY_SECOND, Server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -55,7 +55,7 @@ def main() -> None:
         chromium() as browser,
         tempfile.TemporaryDirectory(prefix="dealdb") as folder,
     ):
-        server = Server(BINARIES["valkey9"]() or Path("none"), Path(folder)).start()
+        server = Server(BINARIES["valkey9"]() or Path("none"), Path(folder), *EVERY_SECOND).start()
         try:
             _fill(server)
             _take(browser, server, options.folder, _wanted(every=options.all))
@@ -110,7 +110,7 @@ def _shrink(picture: Path) -> None:
     from PIL import Image
 
     with Image.open(picture) as whole:
-        whole.convert("RGB").quantize(96).save(picture, optimize=True)
+        whole.convert("RGB").quantize(256).save(picture, optimize=True)
     if picture.stat().st_size > MOST_BYTES:
         raise ValueError(f"{picture} has {picture.stat().st_size:,} bytes")
 
