@@ -479,3 +479,15 @@ def test_threads_act_in_names_of_their_own(db: DealDatabase) -> None:
     history = db.deal_history("own")
     assert before.outcome == "inserted"
     assert not {"ann", "zoe", "eve"} & set(history["who"])
+
+
+def test_a_view_of_what_happened_has_each_deal_under_its_own_id(server: Server) -> None:
+    with DealDatabase.from_url(f"unix://{server.socket}") as db:
+        days = {"A": "2026-01-03", "B": "2026-01-01", "C": "2026-01-02", "D": "2026-01-04"}
+        deals = [
+            {"id": id_, "name": id_.lower(), "stage": "Lead", "created": day}
+            for id_, day in days.items()
+        ]
+        db.loader.load(deals)
+        found = db.as_of("2026-02-01", time="event").query.find(columns=["id", "name"])
+        assert found.rows() == [("B", "b"), ("C", "c"), ("A", "a"), ("D", "d")]

@@ -24,7 +24,6 @@ MOST_FILES = 12
 MOST_COMMANDS = 16
 # tests of several files or folders together, or of what is no part of the package
 OF_NO_FILE = {
-    "server/board/pages/test_other_pages.py",
     "server/cli/commands/test_charts.py",
     "server/cli/test_first_steps.py",
     "server/connection/test_acl.py",

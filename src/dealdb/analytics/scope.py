@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import reduce
+from functools import partial, reduce
 from operator import and_, or_
 from typing import Any
 
@@ -26,7 +26,7 @@ from dealdb.analytics.flags import (
     counts_of,
     standardised,
 )
-from dealdb.analytics.links import Find, Links, has_values
+from dealdb.analytics.links import Links, has_values
 from dealdb.analytics.options import By, Window, group_columns, label_of_none, named_groups
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.weights import Weights, weights_of
@@ -194,18 +194,16 @@ class Scope:
         if when is None or (self.conversion and "amount" in self.keys):
             return None
         each = counts_of(self.pipeline, self.window, when, self.as_of)
-        counted = reduce(or_, (each[name] for name in self.metric.n_of))
         none = {key: label_of_none(table[key]) for key in self.keys if is_text(table.schema[key])}
 
-        def kept(counted: pl.Expr) -> Find:
-            def find(row: Mapping[str, Any]) -> pl.Expr:
-                found = counted & has_values(row, self.keys, none, self.types)
-                return reduce(and_, (make(row[name]) for name, make in also.items()), found)
+        def kept(names: Sequence[str], row: Mapping[str, Any]) -> pl.Expr:
+            counted = reduce(or_, (each[name] for name in names))
+            found = counted & has_values(row, self.keys, none, self.types)
+            return reduce(and_, (make(row[name]) for name, make in also.items()), found)
 
-            return find
-
-        others = {name: kept(each[name]) for name in self.metric.columns if name in each}
-        return Links(columns=(*self.keys, *also), find=kept(counted), others=others)
+        others = {name: partial(kept, [name]) for name in self.metric.columns if name in each}
+        find = partial(kept, self.metric.n_of)
+        return Links(columns=(*self.keys, *also), find=find, others=others)
 
     def result(
         self,

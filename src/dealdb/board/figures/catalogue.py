@@ -23,6 +23,8 @@ class FigureEntry:
         Options with a few named values, the usual one first.
     more
         Further options of its form.
+    is_slow
+        Whether it takes seconds where there are many deals, and is computed only when one asks for it.
     """
 
     metric: str
@@ -30,6 +32,7 @@ class FigureEntry:
     given: Mapping[str, str] = field(default_factory=dict)
     choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
     more: Sequence[str] = ()
+    is_slow: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,7 @@ SECTIONS: tuple[FigureSection, ...] = (
                 title="How sure that is",
                 choices={"chances": ("learned", "own")},
                 more=("rho", "seed", "n"),
+                is_slow=True,
             ),
             FigureEntry(
                 metric="seasonality",
@@ -245,6 +249,7 @@ SECTIONS: tuple[FigureSection, ...] = (
                 title="Did the chances come true?",
                 choices={"every": ("week", "day", "month", "quarter", "year")},
                 more=("horizon_days",),
+                is_slow=True,
             ),
             FigureEntry(metric="late_entry", title="How late wins are recorded", more=("days",)),
             FigureEntry(metric="hindsight", title="Did the last figures hold?", more=("known",)),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dealdb.analytics import MetricResult
     from dealdb.board.page_request import PageRequest
 
-_WIDTH = 720.0
+_WIDTH = 620.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

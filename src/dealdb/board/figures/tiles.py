@@ -116,7 +116,7 @@ class _Shape:
         if value is None or before is None:
             return None, ""
         if value == before:
-            return f"the same {self.versus}", ""
+            return f"the same {self.versus.replace('than', 'as', 1)}", ""
         size = self.text(abs(value - before), None)
         if self.is_ratio:
             size = size.replace("%", "points")

@@ -123,10 +123,8 @@ def _begin(asked: PageRequest, since: str) -> Begin:
     if day > today:
         msg = f"since={since[:40]!r} is in the future: nothing has changed since"
         raise QueryError(msg)
-    named = f"{since}, {locale.day(day)}," if not since[:1].isdigit() else locale.day(day)
-    return Begin(
-        day=day, moment=day - timedelta(days=1), said=f"since the start of {named}".rstrip(",")
-    )
+    # a day begins at its midnight
+    return Begin(day=day, moment=day - timedelta(days=1), said=f"since {locale.day(day)}")
 
 
 def _read(since: str) -> datetime | date:

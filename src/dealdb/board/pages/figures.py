@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # options that go on to all figures that take them
 _SHARED = ("where", "to")
+# from so many deals on, what is slow waits until one asks for it
+LARGE = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,12 @@ def show(asked: PageRequest) -> Shown:
         for line in tile.lines
     ]
     return Shown(
-        for_template={"headlines": found, "sections": places, "to": asked.option("to") or ""},
+        for_template={
+            "headlines": found,
+            "sections": places,
+            "is_large": len(asked.db) > LARGE,
+            "to": asked.option("to") or "",
+        },
         data={
             **{name: value for name, value in asdict(found).items() if name != "tiles"},
             "headlines": lines,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # of the deals as they are now, beside their lines
 _BESIDE = ("name", "owner", "stage")
 MOST_LINES = 1_000
+_HEADS = {"id": "deal", "value": "adds", "from": "from", "to": "to", "at": "when"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +66,17 @@ def show_lines(asked: PageRequest, number: DealsBehind) -> Shown:
     lines = number.lines
     if lines is None:
         lines = pl.DataFrame(schema={"id": pl.String})
-    table = _with_names(asked, lines)
+    table, name_of = _with_names(asked, lines), number.figure.metric
     return Shown(
         for_template={
             "number": number_said(asked, number),
-            "heads": [label_of("", name) if name != "value" else "adds" for name in table.columns],
-            "rows": [_cells(asked, row) for row in table.head(MOST_LINES).iter_rows(named=True)],
+            "heads": [
+                (_HEADS.get(name) or label_of(name_of, name), _style(table.schema[name]))
+                for name in table.columns
+            ],
+            "rows": [
+                _cells(asked, name_of, row) for row in table.head(MOST_LINES).iter_rows(named=True)
+            ],
             "total": table.height,
             "deals": table["id"].n_unique(),
             "most": MOST_LINES,
@@ -96,14 +102,16 @@ def _with_names(asked: PageRequest, lines: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _cells(asked: PageRequest, row: dict[str, Any]) -> list[tuple[str, str | None, str]]:
-    """Text, address and class of each cell."""
-    found: list[tuple[str, str | None, str]] = []
+def _style(dtype: pl.DataType) -> str:
+    return "number" if dtype.is_numeric() else ""
+
+
+def _cells(asked: PageRequest, metric: str, row: dict[str, Any]) -> list[tuple[str, str | None]]:
+    """Text and address of each cell."""
+    found: list[tuple[str, str | None]] = []
     for name, value in row.items():
-        text = in_table(
-            words_of("", name, value) if isinstance(value, str) else value, asked.locale
-        )
+        word = words_of(metric, name, value) if isinstance(value, str) else value
+        text = in_table(word, asked.locale)
         address = asked.base + deal_path(row["id"]) if name in ("id", "name") else None
-        style = "number" if isinstance(value, int | float) or name == "value" else ""
-        found.append((text, address if text else None, style))
+        found.append((text, address if text else None))
     return found

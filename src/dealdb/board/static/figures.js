@@ -35,5 +35,9 @@
       next();
     }
   }, { rootMargin: "300px" });
-  for (const place of document.querySelectorAll("[data-load]")) seen.observe(place);
+  for (const place of document.querySelectorAll("[data-load]")) {
+    const button = place.querySelector(".compute");
+    if (!button) { seen.observe(place); continue; }
+    button.addEventListener("click", () => { button.disabled = true; waiting.push(place); next(); });
+  }
 })();

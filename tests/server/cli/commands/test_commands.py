@@ -677,8 +677,8 @@ def test_the_example_of_each_command_runs(
         bench, "compare_saving", lambda opener, sample, **kw: compare(opener, sample[:50], **kw)
     )
     examples = {name: shlex.split(entry.example)[1:] for name, entry in COMMANDS.items()}
-    # demo and shell have tests of their own, and seasonality needs two years; delete takes away what the others use
-    others = examples.keys() - {"demo", "shell", "seasonality", "delete"}
+    # the first three have tests of their own, and seasonality needs two years; delete takes away what the others use
+    others = examples.keys() - {"board", "demo", "shell", "seasonality", "delete"}
     for name in [*sorted(others), "delete"]:
         ran = run(*examples[name])
         assert (ran.code, ran.out != "") == (0, True), (name, ran.err)
