@@ -8,6 +8,7 @@ PYTHON ?= $(shell for p in $(PYTHONS); do \
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BOARD_STAMP := $(VENV)/.board-tests
 BENCH := .venv-bench
 # of `make soak`
 MINUTES ?= 60
@@ -25,7 +26,7 @@ DOTS := while sleep 2 && kill -0 $$$$ 2>/dev/null; do printf .; done & dots=$$!;
 END_DOTS := code=$$?; kill $$dots; echo; exit $$code
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench bench-redis7 test test-robust test-all test-servers test-machine cov mutants faults soak exports oracle hostile fuzz charts audit check fmt docs gallery clean
+.PHONY: help setup demo bench bench-redis7 test test-robust test-all test-servers test-machine test-board screenshots cov mutants faults soak exports oracle hostile fuzz charts audit check fmt docs gallery clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,14 +64,29 @@ ROBUST := tests/exports tests/faults tests/fuzz tests/hostile \
 	connection/embedded/test_keeper.py connection/test_demotion.py connection/test_fork.py \
 	connection/test_link_interrupts.py loader/writing/test_resume.py store/backup/test_restoring.py)
 
-test: $(STAMP) ## Run the tests on the bundled Valkey 9, but for those of test-robust
-	$(PYTEST) $(addprefix --ignore=,$(ROBUST)) $(ARGS)
+# what runs in a browser has a target of its own
+BROWSER := tests/browser
+
+test: $(STAMP) ## Run the tests on the bundled Valkey 9, but for those of test-robust and test-board
+	$(PYTEST) $(addprefix --ignore=,$(ROBUST) $(BROWSER)) $(ARGS)
 
 test-robust: $(STAMP) ## Killed processes, broken links, forks, signals, twisted data, hostile inputs and generated exports
 	$(PYTEST) $(ROBUST) $(ARGS)
 
 test-all: $(STAMP) ## The same with the slow tests, and more examples of those with random ones
-	$(PYTEST) -m "slow or not slow" --hypothesis-profile=long $(ARGS)
+	$(PYTEST) --ignore=$(BROWSER) -m "slow or not slow" --hypothesis-profile=long $(ARGS)
+
+# Playwright, pypdf, Chromium of this system and axe-core
+$(BOARD_STAMP): $(STAMP) pyproject.toml constraints.txt tests/browser/package.json tools/board_tests.sh
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[board-tests]'
+	@tools/board_tests.sh
+	@touch $@
+
+test-board: $(BOARD_STAMP) ## The board in a real browser; installs Playwright, Chromium (as root on Debian) and axe-core
+	$(BIN)/pytest $(BROWSER) $(ARGS)
+
+screenshots: $(BOARD_STAMP) ## Make the pictures of docs/board.md: every page on the sample deals
+	PYTHONPATH=tests $(BIN)/python -m browser.screenshots docs/pictures
 
 test-servers: $(STAMP) ## The tests that need a server on Redis 7 and on Redis 6.2
 	$(PYTEST) tests/server --server=redis7 $(ARGS)
@@ -80,7 +96,7 @@ test-machine: $(STAMP) ## The store against its model, 5,000 examples (10 to 20 
 	$(BIN)/pytest tests/server/store/test_store_machine.py -m slow $(ARGS)
 
 cov: $(STAMP) ## Run the tests with branch coverage, and write htmlcov/; forked and killed processes don't count
-	$(PYTEST) --cov --cov-report=term --cov-report=html $(ARGS)
+	$(PYTEST) --ignore=$(BROWSER) --cov --cov-report=term --cov-report=html $(ARGS)
 
 mutants: $(STAMP) ## Break the rules of the protocol one by one: a test has to notice each
 	$(BIN)/python tests/mutants.py $(ARGS)
@@ -133,5 +149,5 @@ gallery: $(STAMP) ## Draw all charts again, and write docs/gallery.md; look at t
 	$(BIN)/python tools/gallery.py docs
 
 clean: ## Remove .venv, caches and build products
-	rm -rf $(VENV) $(BENCH) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov
+	rm -rf $(VENV) $(BENCH) tests/browser/node_modules build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -29,6 +29,7 @@ from benchmarks import (
     queries,
 )
 from benchmarks.bench import Bench
+from benchmarks.board.figure import board
 from benchmarks.measure import Figure
 from benchmarks.past.figure import history
 from benchmarks.servers import BINARIES, DEFAULT, running
@@ -66,6 +67,7 @@ FIGURES: dict[str, tuple[Run, Sequence[int]]] = {
     "point": (point.point, _ALL),
     "deal_history": (deal_history.deal_history, (_MIDDLE, _LARGE)),
     "history": (history, (_MIDDLE, _LARGE)),
+    "board": (board, (_MIDDLE, _LARGE)),
     "catch_up": (catching_up.catch_up, _ALL),
 }
 _PACKAGES = (
@@ -78,6 +80,10 @@ _PACKAGES = (
     "redis-om",
     "walrus",
     "rom",
+    "starlette",
+    "uvicorn",
+    "playwright",
+    "datasette",
 )
 
 

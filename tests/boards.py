@@ -41,7 +41,11 @@ class Browser:
 
     def change(self, path: str, body: object) -> tuple[int, Any]:
         """Send a change as the pages do."""
-        own = {"origin": f"http://127.0.0.1:{self.port}", "x-dealdb": "1"}
+        own = {
+            "origin": f"http://127.0.0.1:{self.port}",
+            "x-dealdb": "1",
+            "content-type": "application/json",
+        }
         status, text, _ = self.send("POST", path, json.dumps(body).encode(), own)
         return status, json.loads(text)
 

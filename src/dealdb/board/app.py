@@ -249,6 +249,10 @@ class Team:
         from starlette.responses import Response
 
         async def endpoint(request: Request) -> Response:
+            kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if kind != "application/json":
+                # a form of any site can send the other kinds
+                return Response("a change is of the type application/json\n", 415)
             asked, body = self._asked(request, path), await request.body()
 
             def changed() -> Response:
@@ -378,4 +382,7 @@ def _forwarding(request: Request, path: str) -> Response:
 
     query = f"?{request.url.query}" if request.url.query else ""
     address = html.escape(quote(request.scope.get("root_path", "")) + path + query)
-    return HTMLResponse(f'<!doctype html><meta http-equiv="refresh" content="0;url={address}">')
+    icon = '<link rel="icon" href="data:,">'
+    return HTMLResponse(
+        f'<!doctype html>{icon}<meta http-equiv="refresh" content="0;url={address}">'
+    )

@@ -261,7 +261,9 @@ async def forward(send: Send, address: str, session: str | None = None) -> None:
     # no scheme and no other host, whatever the address was asked as
     address = "/" + address.lstrip("/\\")
     escaped = address.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-    page = f'<!doctype html><meta http-equiv="refresh" content="0;url={escaped}">\n'
+    # without an icon of its own the page would have the browser ask for one
+    icon = '<link rel="icon" href="data:,">'
+    page = f'<!doctype html>{icon}<meta http-equiv="refresh" content="0;url={escaped}">\n'
     headers = [(b"content-type", b"text/html; charset=utf-8")]
     if session is not None:
         cookie = f"{COOKIE}={session}; Path=/; HttpOnly; SameSite=Strict"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ Link = Callable[[dict[str, Any]], str | None]
 
 # a path, a query, a part of the page, or the web: never a script
 _SAFE = re.compile(r"(?:https?://|[/?#.]|[\w%-]+(?:[/?#]|$))", re.IGNORECASE)
+_TEXT = re.compile(r"<text[^>]*>(.*?)</text>", re.DOTALL)
+_TAG = re.compile(r"<[^>]*>")
 _SWATCH, _LINE = 10.0, 18.0
 _SPOKEN = 300
 
@@ -76,7 +79,10 @@ class Pen:
         if not _SAFE.match(href):
             msg = "a mark's link is not one to a page"
             raise ValueError(msg)
-        return element("a", title, *shapes, href=href, class_="mark", aria_label=brief(text))
+        # who speaks to a browser says what is seen, so the link's name has it, too
+        seen = _seen(shapes)
+        name = brief(text if seen in text else f"{seen}: {text}")
+        return element("a", title, *shapes, href=href, class_="mark", aria_label=name)
 
     def legend(self, names: Sequence[tuple[str | None, str]], width: float) -> Drawn:
         """Names of colours, as many in a line as there is room for."""
@@ -103,3 +109,9 @@ def brief(text: str) -> str:
 def nothing(text: str = "no deals") -> Drawn:
     """What is drawn where there is no mark."""
     return Drawn(44, [lettered(text, 0, 26, fill=SOFT)])
+
+
+def _seen(shapes: Sequence[Svg]) -> str:
+    """The texts that are drawn, in order."""
+    found = _TEXT.findall("".join(map(str, shapes)))
+    return " ".join(html.unescape(_TAG.sub("", each)).strip() for each in found)

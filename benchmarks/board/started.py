@@ -1,0 +1,110 @@
+"""Boards and peers in processes of their own, and what the system says of such a process."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+_OPEN = re.compile(r"http://127\.0\.0\.1:(\d+)(/\?token=\S+)")
+_ASSET = re.compile(r'(?:src|href)="([^"]*/static/[^"]+)"')
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Started:
+    """
+    A web server in a process of its own.
+
+    Attributes
+    ----------
+    cookie
+        Of who is signed in, as the header has it; empty where nobody has to.
+    """
+
+    port: int
+    pid: int
+    cookie: str = ""
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def get(self, path: str, *, packed: bool = False) -> bytes:
+        """A page as it goes over the wire."""
+        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        headers = {"cookie": self.cookie} if self.cookie else {}
+        link.request("GET", path, headers=headers | ({"accept-encoding": "gzip"} if packed else {}))
+        answer = link.getresponse()
+        body = answer.read()
+        link.close()
+        if answer.status != 200:
+            raise RuntimeError(f"{path}: {answer.status}")
+        # what a proxy would do, where the server does not do it itself
+        is_packed = answer.getheader("content-encoding") == "gzip"
+        return gzip.compress(body) if packed and not is_packed else body
+
+    def assets(self, path: str) -> int:
+        """Bytes of the scripts and styles of a page."""
+        found = set(_ASSET.findall(self.get(path).decode()))
+        return sum(len(self.get(each)) for each in found)
+
+    def cpu_s(self) -> float:
+        """Seconds of processor time that it has used."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    def memory_mb(self) -> float:
+        """Memory that it holds."""
+        text = Path(f"/proc/{self.pid}/status").read_text()
+        [line] = [line for line in text.splitlines() if line.startswith("VmRSS:")]
+        return int(line.split()[1]) / 1024
+
+
+@contextmanager
+def started_board(url: str) -> Iterator[Started]:
+    """``dealdb board``, with somebody signed in."""
+    command = [sys.executable, "-m", "dealdb", "--url", url, "board", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            found = _OPEN.search(process.stdout.readline())
+            if found is None:
+                raise RuntimeError("the board did not start")
+            link = http.client.HTTPConnection("127.0.0.1", int(found[1]), timeout=60)
+            link.request("GET", found[2])
+            cookie = str(link.getresponse().getheader("set-cookie")).partition(";")[0]
+            link.close()
+            yield Started(int(found[1]), process.pid, cookie)
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def started_server(command: Sequence[str], path: str) -> Iterator[Started]:
+    """A peer that listens on the port that stands for ``{port}``, once it answers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    given = [each.format(port=port) for each in command]
+    with subprocess.Popen(given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            found = Started(port, process.pid)
+            for _ in range(600):
+                try:
+                    found.get(path)
+                    break
+                except (OSError, RuntimeError):
+                    time.sleep(0.1)
+            yield found
+        finally:
+            process.terminate()

@@ -1,0 +1,225 @@
+"""The columns of cards: moved by mouse, finger, keys and menu, with conflicts told, live, and with exact sums."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+
+from browser.conftest import Window
+from browser.places import serious_faults
+from browser.visit import Visit
+from dealdb import DealDatabase
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator
+
+_numbers = count(1)
+Own = Callable[..., str]
+
+
+@pytest.fixture
+def own(db: DealDatabase) -> Own:
+    """Saves deals of this test alone, and gives the address of a board of just these."""
+    name = f"browser {next(_numbers)}"
+
+    def save(*stages: str, amount: str = "1000.10") -> str:
+        for number, stage in enumerate(stages):
+            deal = {"id": f"{name}-{number}", "name": f"Deal {number}", "source": name}
+            db.save_deal({**deal, "stage": stage, "amount": amount, "owner": "Ann Lee"})
+        return f"/?where=source+%3D+%27{name.replace(' ', '+')}%27"
+
+    return save
+
+
+def card(visit: Visit, name: str) -> Locator:
+    return visit.page.locator(f".column .card:has-text('{name}')")
+
+
+def column(visit: Visit, stage: str) -> Locator:
+    return visit.page.locator(f".column[data-stage='{stage}']")
+
+
+def own_id(visit: Visit, name: str) -> str:
+    return str(card(visit, name).get_attribute("data-id"))
+
+
+def saved(visit: Visit) -> None:
+    """Wait until what was moved is saved."""
+    visit.page.wait_for_selector(".card.moving", state="detached")
+    visit.page.wait_for_selector("#said:not(:empty)")
+
+
+def stage_in(db: DealDatabase, id_: str) -> object:
+    deal = db.get_deal(id_)
+    assert deal is not None
+    return deal["stage"]
+
+
+def test_a_card_is_dragged_by_the_mouse(window: Window, own: Own, db: DealDatabase) -> None:
+    visit = window(own("Lead", "Lead"))
+    id_ = own_id(visit, "Deal 0")
+    card(visit, "Deal 0").drag_to(column(visit, "Proposal"))
+    saved(visit)
+    assert stage_in(db, id_) == "Proposal"
+    assert column(visit, "Proposal").locator(".card").count() == 1
+    # the click that ends a drag does not open the deal
+    assert visit.path.startswith("/?where")
+
+
+def test_a_card_is_dragged_by_a_finger(window: Window, own: Own, db: DealDatabase) -> None:
+    visit = window(own("Lead"), has_touch=True)
+    id_ = own_id(visit, "Deal 0")
+    begin, end = (
+        each.bounding_box() for each in (card(visit, "Deal 0"), column(visit, "Qualified"))
+    )
+    assert begin is not None
+    assert end is not None
+    fingers = visit.page.context.new_cdp_session(visit.page)
+
+    def touch(kind: str, *at: float) -> None:
+        points = [{"x": at[0], "y": at[1]}] if at else []
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    x, y = begin["x"] + 40, begin["y"] + 40
+    touch("touchStart", x, y)
+    # a finger that rests takes the card; one that moves at once scrolls
+    visit.page.wait_for_selector(".card.lifted")
+    for step in range(1, 11):
+        touch("touchMove", x + (end["x"] + 60 - x) * step / 10, y + (end["y"] + 60 - y) * step / 10)
+    visit.page.wait_for_selector(".column.target[data-stage=Qualified]")
+    touch("touchEnd")
+    saved(visit)
+    assert stage_in(db, id_) == "Qualified"
+
+
+def test_keys_alone_move_a_card_and_the_focus_stays_on_it(
+    window: Window, own: Own, db: DealDatabase
+) -> None:
+    visit = window(own("Lead", "Qualified"))
+    page, id_ = visit.page, own_id(visit, "Deal 0")
+    # from the top of the page, as by somebody without a mouse
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("!!document.activeElement.closest('.card')"):
+            break
+    assert page.evaluate("document.activeElement.closest('.card').dataset.id") == id_
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.closest('.card').dataset.id") != id_
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Alt+ArrowRight")
+    saved(visit)
+    assert stage_in(db, id_) == "Qualified"
+    assert page.evaluate("document.activeElement.closest('.card').dataset.id") == id_
+    assert "Qualified" in page.inner_text("#said")
+
+
+def test_the_menu_moves_a_card_and_asks_why_it_was_lost(
+    window: Window, own: Own, db: DealDatabase
+) -> None:
+    visit = window(own("Lead"))
+    page, id_ = visit.page, own_id(visit, "Deal 0")
+    card(visit, "Deal 0").locator(".move").focus()
+    page.keyboard.press("Enter")
+    assert serious_faults(visit) == []
+    page.click("#move-menu [data-to=Lost]")
+    page.wait_for_selector("#why[open]")
+    assert serious_faults(visit) == []
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#why", state="hidden")
+    assert stage_in(db, id_) == "Lead"
+    card(visit, "Deal 0").locator(".move").click()
+    page.click("#move-menu [data-to=Lost]")
+    page.fill("#why-reason", "too dear")
+    page.keyboard.press("Enter")
+    saved(visit)
+    deal = db.get_deal(id_)
+    assert deal is not None
+    assert (deal["stage"], deal["loss_reason"]) == ("Lost", "too dear")
+
+
+@pytest.mark.parametrize("answer", ["theirs", "mine"])
+def test_a_conflict_of_two_pages_is_told_with_both_ways_out(
+    window: Window, own: Own, db: DealDatabase, answer: str
+) -> None:
+    path = own("Lead")
+    visit = window()
+    # a page that hears nothing of what others do, as one whose link was cut
+    visit.page.route("**/live?*", lambda route: route.fulfill(status=204))
+    visit.expected = {409}
+    visit.open(path)
+    id_ = own_id(visit, "Deal 0")
+    other = window(path)
+    card(other, "Deal 0").drag_to(column(other, "Proposal"))
+    saved(other)
+    card(visit, "Deal 0").drag_to(column(visit, "Qualified"))
+    dialog = visit.page.locator("#conflict[open]")
+    told = dialog.inner_text()
+    assert "board" in told
+    assert "stage" in told
+    assert "Proposal" in told
+    assert serious_faults(visit) == []
+    dialog.locator(f"[value={answer}]").click()
+    visit.page.wait_for_selector("#conflict", state="hidden")
+    visit.page.wait_for_selector("#said:not(:empty)")
+    wanted = {"theirs": "Proposal", "mine": "Qualified"}[answer]
+    column(visit, wanted).locator(".card").wait_for()
+    assert stage_in(db, id_) == wanted
+
+
+def test_what_others_save_shows_in_an_open_page(window: Window, own: Own, db: DealDatabase) -> None:
+    path = own("Lead", "Lead")
+    visit = window(path)
+    visit.page.wait_for_selector("#state.live")
+    id_ = own_id(visit, "Deal 0")
+    db.update_deal(id_, stage="Proposal", amount="99.25")
+    column(visit, "Proposal").locator(".card").wait_for()
+    assert "99.25" in column(visit, "Proposal").inner_text()
+    # the weighted sum stands beside the sum: a new text of one must not take the other away
+    assert column(visit, "Proposal").locator(".weighted").count() == 1
+    db.delete_deal(id_)
+    column(visit, "Proposal").locator(".card").wait_for(state="detached")
+    assert column(visit, "Lead").locator(".card").count() == 1
+
+
+def test_totals_of_all_columns_are_those_of_the_command_line(
+    window: Window, db: DealDatabase
+) -> None:
+    visit = window("/?closed=all")
+    shown = visit.page.eval_on_selector_all(
+        ".board > .column, .closed > .column",
+        """each => each.map((one) => [one.dataset.stage, one.querySelector(".count").innerText.split(/\\s/)[0],
+            one.querySelector(".sum dd").innerText])""",
+    )
+    table = {row["stage"]: row for row in db.analytics.pipeline().frame.to_dicts()}
+    assert len(shown) >= 5
+    for stage, n, money in shown:
+        assert int(n.replace(",", "")) == table[stage]["n"], stage
+        amount = Decimal("".join(each for each in money if each in "0123456789."))
+        assert amount == table[stage]["value"], stage
+
+
+def test_many_commits_leave_no_page_behind(window: Window, own: Own, db: DealDatabase) -> None:
+    visit = window(own(*["Lead"] * 5))
+    visit.page.wait_for_selector("#state.live")
+    ids = visit.page.eval_on_selector_all(
+        ".column .card", "cards => cards.map((card) => card.dataset.id)"
+    )
+    stages = ["Lead", "Qualified", "Proposal", "Negotiation"]
+    for number in range(120):
+        stage = stages[(number * 7) % 4]
+        db.update_deal(ids[number % 5], amount=f"{number + 1}.50", stage=stage)
+    wanted: dict[str, tuple[Decimal, int]] = {}
+    for id_ in ids:
+        deal = db.get_deal(id_)
+        assert deal is not None
+        stage, amount = str(deal["stage"]), deal["amount"]
+        assert isinstance(amount, Decimal)
+        sum_, n = wanted.get(stage, (Decimal(0), 0))
+        wanted[stage] = (sum_ + amount, n + 1)
+    for stage, (sum_, n) in wanted.items():
+        column(visit, stage).locator(f".sum dd:has-text('{sum_:,}')").wait_for()
+        assert column(visit, stage).locator(".card").count() == n
