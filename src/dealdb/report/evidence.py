@@ -227,7 +227,9 @@ class Inquiry:
         """A filter together with that of the report."""
         if where is None or self.where is None:
             return where or self.where
-        return f"({self.where}) AND ({where})"
+        # a comment at its end would take in what follows
+        end = "\n" if "--" in self.where else ""
+        return f"({self.where}{end}) AND ({where})"
 
     def _command(self, name: str, options: Mapping[str, Any]) -> tuple[str, ...]:
         is_stats = name in _STATS

@@ -97,6 +97,14 @@ class ReportTable:
     total: int = 0
 
     @property
+    def frame(self) -> pl.DataFrame:
+        """The rows of the evidence, which has some where there is a table."""
+        if self.evidence.frame is None:
+            msg = f"a table of {self.evidence.name}, which has no rows"
+            raise ValueError(msg)
+        return self.evidence.frame
+
+    @property
     def left_out(self) -> int:
         """Rows that are not shown."""
         return max(0, self.total - len(self.rows))

@@ -221,11 +221,10 @@ def _duplicates(inquiry: Inquiry, known: set[str]) -> Iterator[QualityNote | Non
     schema = inquiry.view.schema
     if not all(schema[name].type is FieldType.TEXT for name in ("name", "company")):
         return
-    kept = f"({inquiry.where}) AND " if inquiry.where else ""
+    where = inquiry.within("name IS NOT NULL AND company IS NOT NULL AND amount IS NOT NULL")
     found = inquiry.sql(
         # the filter is that of the user, and the sandbox runs nothing but reads
-        f"SELECT * FROM deals WHERE {kept}name IS NOT NULL AND company IS NOT NULL AND "  # noqa: S608
-        "amount IS NOT NULL "
+        f"SELECT * FROM deals WHERE {where} "  # noqa: S608  # nosec B608
         "QUALIFY count(*) OVER (PARTITION BY lower(trim(name)), lower(trim(company)), amount) > 1 "
         "ORDER BY amount DESC, company, id"
     )

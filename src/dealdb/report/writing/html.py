@@ -106,7 +106,7 @@ def _picture(chart: Chart, locale: Locale, name: str) -> dict[str, Any]:
     return {
         "title": chart.title,
         **{
-            size: Markup(  # noqa: S704  # `drawn` escapes all texts
+            size: Markup(  # noqa: S704  # nosec B704  # `drawn` escapes all texts
                 drawn(
                     chart,
                     locale=locale,
