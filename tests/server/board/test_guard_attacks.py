@@ -270,7 +270,9 @@ def test_a_board_below_a_prefix_keeps_its_links(db: DealDatabase) -> None:
     from dealdb.board.app import app
 
     db.save_deal({"id": "7", "name": "Bolts", "stage": "Lead"})
-    outer: Any = Starlette(routes=[Mount("/sales/board", app(db))])
+    inner = app(db)
+    outer: Any = Starlette(routes=[Mount("/sales/board", inner)])
+    outer.close = inner.close
     with carried(outer) as port:
         browser = Browser(port)
         seen: set[str] = set()
