@@ -160,9 +160,12 @@ def _drawn(
         if has_parts:
             shapes += _inner_text(pen, row, (start, end), middle, on_series(number))
         shapes += _signs(row, scale, middle)
-        if row is bar.rows[-1]:
+        if len(bar.rows) == 1:
             shapes.append(_end_text(bar, scale, middle, column))
         found.append(pen.mark(row, *shapes))
+    if len(bar.rows) > 1:
+        # the sum is of all parts, and leads to none of them
+        found.append(_end_text(bar, scale, middle, column))
     return found
 
 
