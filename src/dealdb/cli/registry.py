@@ -89,7 +89,9 @@ COMMANDS: dict[str, CommandEntry] = {
     "calibration": CommandEntry("past.predictions", "dealdb calibration --since 2026-10-01"),
     "forecast-error": CommandEntry("past.predictions", "dealdb forecast-error --in last-quarter"),
     "seasonality": CommandEntry("past.predictions", "dealdb seasonality --measure created_n"),
-    "report": CommandEntry("past.report", "dealdb report --since monday --by owner -o report.html"),
+    "report": CommandEntry(
+        "browser.report", "dealdb report --since monday --by owner -o report.html"
+    ),
     "rates": CommandEntry("setup.tables", "dealdb rates load rates.csv"),
     "quotas": CommandEntry("setup.tables", "dealdb quotas load quotas.csv"),
     "history": CommandEntry("history", "dealdb history D0001"),

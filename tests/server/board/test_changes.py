@@ -129,6 +129,10 @@ def test_a_read_only_board_changes_nothing(carry: Callable[..., Browser], db: De
 
 
 def test_a_body_has_its_bounds(signed_in: Browser) -> None:
-    own = {"origin": f"http://127.0.0.1:{signed_in.port}", "x_dealdb": "1"}
+    own = {
+        "origin": f"http://127.0.0.1:{signed_in.port}",
+        "x_dealdb": "1",
+        "content_type": "application/json",
+    }
     assert signed_in.post("/deals/7", b" " * 70_000, **own)[0] == 413
     assert signed_in.post("/deals/7", b"[" * 60_000, **own)[0] == 400

@@ -60,9 +60,9 @@ def board(
     ] = None,
 ) -> None:
     """
-    Open the deals in a browser: a live board, a table, each deal with its history.
+    Open the deals in a browser, on a live board.
 
-    It prints an address that lets you in once, and runs until Ctrl-C. By default only this machine reaches it.
+    There is a card for each deal, a table, each deal with its history, all figures, and what changed. It prints an address that lets you in once, and runs until Ctrl-C. By default only this machine reaches it.
     With --token-file people sign in at /login with that token and a name, under which their changes are kept.
 
     It needs the extra board: pip install 'dealdb[board]'.

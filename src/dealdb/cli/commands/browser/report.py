@@ -55,7 +55,7 @@ def report(
     ] = None,
 ) -> None:
     """
-    Write a report for people who have no terminal, as one file.
+    Write a sales report as one file, to be sent around.
 
     It says what happened since Monday (or --since), what is open, what the quarter will close at, which deals wait too
     long, who won what, why deals were lost, and what in the data would mislead. Each figure names the command that
