@@ -62,8 +62,9 @@ def board(
     """
     Open the deals in a browser, on a live board.
 
-    There is a card for each deal, a table, each deal with its history, all figures, and what changed. It prints an address that lets you in once, and runs until Ctrl-C. By default only this machine reaches it.
-    With --token-file people sign in at /login with that token and a name, under which their changes are kept.
+    There is a card for each deal, a table, each deal with its history, all figures, and what changed. It prints an
+    address that lets you in once, and runs until Ctrl-C. By default only this machine reaches it. With --token-file
+    people sign in at /login with that token and a name, under which their changes are kept.
 
     It needs the extra board: pip install 'dealdb[board]'.
     """
