@@ -98,6 +98,7 @@ CALLS: dict[str, Call] = {
     "deal_history": lambda db: db.deal_history("a"),
     "changes": told,
     "as_of": lambda db: db.as_of("2999-01-01").query.count(),
+    "pinned": lambda db: db.pinned().query.count(),
     "check": lambda db: db.check(),
     "repair": lambda db: db.repair(),
     "select_database": select,
@@ -165,7 +166,7 @@ IS_THERE: dict[str, Callable[[DealDatabase], bool]] = {
 QUIET = {
     "": {
         *("restore", "from_url", "embedded", "close", "loader", "query", "analytics"),
-        *("acting_as", "check_backup", "linger_s", "mend", "sql_limits", "history", "quotas", "rates"),
+        *("acting_as", "check_backup", "collection", "linger_s", "mend", "sql_limits", "history", "quotas", "rates"),
     },
     "connection.": {"connect", "connect_url", "settings", "db", "link", "select_db", "close", "pool_stats", "trouble"},
     "query.": {"close", "over"},

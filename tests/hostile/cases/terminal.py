@@ -75,6 +75,14 @@ PAST: dict[str, list[str]] = {
     "seasonality": [],
 }  # fmt: skip
 COMMANDS |= {name: [[*words, "--by", "owner"]] for name, words in PAST.items()}
+# a board that can't listen, for it would not end
+COMMANDS["board"] = [["--host", EVIL], ["--token-file", EVIL], ["--json"]]
+COMMANDS["report"] = [
+    ["-o", "-", "--by", "owner"],
+    ["-o", "report.md"],
+    ["-o", EVIL],
+    ["--where", EVIL, "-o", "-"],
+]
 COMMANDS["survival"].append([EVIL])
 COMMANDS["attainment"].append([EVIL])
 COMMANDS["funnel"] += [
