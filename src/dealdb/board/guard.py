@@ -5,7 +5,15 @@ from __future__ import annotations
 import contextlib
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -139,9 +147,12 @@ class Guard:
             await answer(guarded, 403, problem)
             return
         if self._sessions is not None and not _lets_in(self._sessions, scope, headers):
-            options = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-            if TOKEN in options:
-                await _enter(self._sessions, scope, options.pop(TOKEN), options, guarded)
+            query = scope["query_string"].decode("latin-1")
+            options = parse_qsl(query, keep_blank_values=True)
+            tokens = [value for name, value in options if name == TOKEN]
+            if tokens:
+                others = [(name, value) for name, value in options if name != TOKEN]
+                await _enter(self._sessions, scope, tokens[0], others, guarded)
             else:
                 await _to_login(scope, headers, guarded)
             return
@@ -194,7 +205,7 @@ def _lets_in(sessions: Sessions, scope: Scope, headers: Mapping[str, str]) -> bo
 
 
 async def _enter(
-    sessions: Sessions, scope: Scope, token: str, options: Mapping[str, str], send: Send
+    sessions: Sessions, scope: Scope, token: str, options: Sequence[tuple[str, str]], send: Send
 ) -> None:
     """Change a token for a cookie, and have it leave the address."""
     session = sessions.sign_in(token, "board")

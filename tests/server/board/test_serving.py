@@ -88,3 +88,8 @@ def test_assets_are_kept_for_ever_and_nothing_else_is_read(signed_in: Browser) -
     assert (status, "immutable" in headers["cache-control"]) == (200, True)
     for odd in ("board.css", "..%2fapp.py", "%2e%2e/app.py", path + "x"):
         assert signed_in.ask(f"/static/{odd}")[0] == 404
+
+
+def test_an_address_keeps_options_that_are_given_twice(board: Browser, sessions: Sessions) -> None:
+    link = f"/deals?facets=stage&token={sessions.new_link()}&facets=owner&where="
+    assert 'content="0;url=/deals?facets=stage&amp;facets=owner&amp;where="' in board.ask(link)[1]
