@@ -88,10 +88,11 @@ def round_values(low: float, high: float, most: int) -> list[Decimal]:
     >>> [*map(str, round_values(-0.1, 0.2, 4))]
     ['-0.1', '0', '0.1', '0.2']
     """
+    most = max(most, 2)
     with localcontext() as context:
         context.prec = 40
         first, last = Decimal(repr(low)), Decimal(repr(high))
-        rough = (last - first) / max(most, 2)
+        rough = (last - first) / most
         if rough <= 0:
             return [first]
         power = Decimal(1).scaleb(rough.adjusted())
@@ -120,7 +121,9 @@ def month_starts(low: float, high: float, most: int) -> list[date]:
     >>> [day.isoformat() for day in month_starts(low, high, 4)]
     ['2026-04-01', '2026-07-01', '2026-10-01']
     """
-    first, last = date.fromordinal(math.ceil(low)), date.fromordinal(math.floor(high))
+    # the room beside the first or the last day that there is has no dates
+    first = date.fromordinal(max(math.ceil(low), date.min.toordinal()))
+    last = date.fromordinal(min(math.floor(high), date.max.toordinal()))
     low_month, high_month = first.year * 12 + first.month - 1, last.year * 12 + last.month
     for step in (1, 2, 3, 6, 12, 24, 60, 120, 600, 6000, 60_000):
         months = range(-(-low_month // step) * step, high_month, step)

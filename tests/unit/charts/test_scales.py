@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import date
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,11 +31,11 @@ def test_places_are_finite_within_the_scale_and_in_order(
 
 
 @settings(max_examples=100, deadline=None)
-@given(numbers, numbers, st.integers(2, 9))
+@given(numbers, numbers, st.integers(0, 9))
 def test_round_values_are_few_and_within(one: float, two: float, most: int) -> None:
     low, high = sorted((one, two))
     values = round_values(low, high, most)
-    assert len(values) <= most + 1
+    assert len(values) <= max(most, 2) + 1
     assert all(low <= float(value) <= high for value in values)
     assert values == sorted(set(values))
     assert all(len(value.as_tuple().digits) <= 400 for value in values)
@@ -48,3 +49,12 @@ def test_months_start_within(one: date, two: date, most: int) -> None:
     assert all(low <= day <= high for day in found)
     assert found == sorted(set(found))
     assert len(found) <= most + 1 or high.toordinal() - low.toordinal() <= 62
+
+
+@pytest.mark.parametrize("most", [0, 1, 4])
+@pytest.mark.parametrize("day", [date.min, date.max])
+def test_the_first_and_the_last_day_of_all_have_room_beside_them(day: date, most: int) -> None:
+    place = day.toordinal()
+    starts = month_starts(place - 15, place + 15, most)
+    assert starts
+    assert all(abs(found.toordinal() - place) <= 15 for found in starts)
