@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
 from dealdb.answers.asked import (
@@ -26,19 +26,21 @@ from dealdb.answers.asked import (
 
 # what a bucket does to the open value, in the order in which it is told
 _SIGNS = {
-    "created": ("+", "created"),
-    "pulled_in": ("+", "pulled in"),
-    "reopened": ("+", "reopened"),
-    "up": ("+", "from higher amounts"),
-    "transferred_in": ("+", "taken over"),
-    "won": ("-", "won"),
-    "lost": ("-", "lost"),
-    "pushed_out": ("-", "pushed out"),
-    "down": ("-", "from lower amounts"),
-    "deleted": ("-", "deleted"),
-    "transferred_out": ("-", "handed over"),
-    "fx": ("+", "by exchange rates"),
+    "created": (1, "created"),
+    "pulled_in": (1, "pulled in"),
+    "reopened": (1, "reopened"),
+    "up": (1, "from higher amounts"),
+    "won": (-1, "won"),
+    "lost": (-1, "lost"),
+    "pushed_out": (-1, "pushed out"),
+    "down": (-1, "from lower amounts"),
+    "deleted": (-1, "deleted"),
+    "fx": (1, "by exchange rates"),
 }
+# of groups they cancel each other; what is left has come from another currency, or gone to one
+_TRANSFERS = ("transferred_in", "transferred_out")
+_CENT = Decimal("0.01")
+_EXACT = Context(prec=200, rounding=ROUND_HALF_EVEN)
 _OTHERS = {
     "owner": "got another owner",
     "stage_forward": "moved to a later stage",
@@ -55,8 +57,8 @@ def waterfall(asked: AskedMetric) -> str:
     if not basis.n:
         return f"Nothing was in the open pipeline {_so_far(asked)}, and nothing came or went."
     # of currencies in which nothing is open there is nothing to tell
-    parts = [each for each in asked.parts if total(each[1], "value")] or asked.parts[:1]
-    told = [_change(which, rows, currency, asked) for currency, rows in parts]
+    parts = [part for part in asked.parts if any(row["value"] for row in part[1])]
+    told = [_change(which, rows, currency, asked) for currency, rows in parts or asked.parts[:1]]
     others = [
         f"{whole(number)} {_OTHERS[name]}"
         for name, number in asked.result.totals.items()
@@ -70,22 +72,57 @@ def waterfall(asked: AskedMetric) -> str:
 def _change(
     which: str, rows: Sequence[dict[str, Any]], currency: str | None, asked: AskedMetric
 ) -> str:
-    buckets = {name: [row for row in rows if row["bucket"] == name] for name in _SIGNS}
-    start, end = ([row for row in rows if row["bucket"] == name] for name in ("start", "end"))
-    before, after = total(start, "value"), total(end, "value")
+    buckets = {
+        name: [row for row in rows if row["bucket"] == name]
+        for name in ("start", "end", *_SIGNS, *_TRANSFERS)
+    }
+    start, end = buckets["start"], buckets["end"]
+    before, after = _cents(total(start, "value")), _cents(total(end, "value"))
     went = "fell" if after < before else "grew" if after > before else None
     from_to = (
         f"from {money(before, currency)} ({deals(total(start, 'n'))}) to {money(after, currency)} "
         f"({deals(total(end, 'n'))})"
     )
     moved = f"{which} {went} by {money(abs(after - before), currency)} {_so_far(asked)}, {from_to}"
-    parts = [
-        _moved(buckets[name], sign, words)
-        for name, (sign, words) in _SIGNS.items()
-        if total(buckets[name], "n") and not name.startswith("transferred")
-    ]
     kept = f"{which} is worth as much as before, {money(before, currency)} ({_so_far(asked)})"
+    parts = _parts(buckets, after - before)
     return f"{moved if went else kept}: {', '.join(parts) or 'nothing moved'}."
+
+
+def _parts(buckets: Mapping[str, Sequence[dict[str, Any]]], change: Decimal) -> list[str]:
+    """What led to a change, in words whose sums add up to it."""
+    came, gone = (total(buckets[name], "value") for name in _TRANSFERS)
+    sums = {name: total(buckets[name], "value") * _SIGNS[name][0] for name in _SIGNS}
+    settled = _settled({**sums, "currency": came - gone}, change)
+    moved = settled["currency"]
+    direction = "from" if moved > 0 else "to"
+    return [
+        *(
+            _moved(buckets[name], settled[name], words)
+            for name, (_, words) in _SIGNS.items()
+            if total(buckets[name], "n")
+        ),
+        *([f"{_signed(moved)} moved {direction} another currency"] if moved else []),
+    ]
+
+
+def _settled(sums: Mapping[str, Decimal], change: Decimal) -> dict[str, Decimal]:
+    """Sums in cents that add up to the change, rounded the other way where they are off by the most."""
+    found = {name: _cents(value) for name, value in sums.items()}
+    short = change - sum(found.values())
+    step = _CENT if short > 0 else -_CENT
+    off = sorted(
+        (name for name in sums if sums[name]),
+        key=lambda name: (sums[name] - found[name]) * step,
+        reverse=True,
+    )
+    for name in off[: int(abs(short) / _CENT)]:
+        found[name] += step
+    return found
+
+
+def _cents(value: Decimal | int) -> Decimal:
+    return Decimal(value).quantize(_CENT, context=_EXACT)
 
 
 def _so_far(asked: AskedMetric) -> str:
@@ -96,18 +133,21 @@ def _so_far(asked: AskedMetric) -> str:
     return days_between(basis.since, min(basis.until, basis.as_of + timedelta(days=1)))
 
 
-def _moved(rows: Sequence[dict[str, Any]], sign: str, words: str) -> str:
-    value, n = total(rows, "value"), total(rows, "n")
+def _moved(rows: Sequence[dict[str, Any]], value: Decimal, words: str) -> str:
     if value:
-        return f"{_signed(sign, value)} {words}"
+        return f"{_signed(value)} {words}"
     # what is worth nothing moves without moving money
-    blank = "without an amount" if total(rows, "blank") == n else "worth 0.00 in all"
-    return f"{deals(n)} {words} {blank}"
+    n, blank = total(rows, "n"), total(rows, "blank")
+    unpriced = sum(row.get("unpriced", 0) for row in rows)
+    if blank + unpriced < n:
+        worth = "worth 0.00 in all"
+        return f"{deals(n)} {words} {worth}{f', {whole(unpriced)} without a rate' if unpriced else ''}"
+    lacking = [what for what, number in (("an amount", blank), ("a rate", unpriced)) if number]
+    return f"{deals(n)} {words} without {' or '.join(lacking)}"
 
 
-def _signed(sign: str, value: Decimal) -> str:
-    shown = value if sign == "+" else -value
-    return f"{'+' if shown >= 0 else '-'}{decimal(abs(shown))}"
+def _signed(value: Decimal) -> str:
+    return f"{'+' if value > 0 else '-'}{decimal(abs(value))}"
 
 
 def slippage(asked: AskedMetric) -> str:
