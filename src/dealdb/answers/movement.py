@@ -141,7 +141,9 @@ def _moved(rows: Sequence[dict[str, Any]], value: Decimal, words: str) -> str:
     unpriced = sum(row.get("unpriced", 0) for row in rows)
     if blank + unpriced < n:
         worth = "worth 0.00 in all"
-        return f"{deals(n)} {words} {worth}{f', {whole(unpriced)} without a rate' if unpriced else ''}"
+        return (
+            f"{deals(n)} {words} {worth}{f', {whole(unpriced)} without a rate' if unpriced else ''}"
+        )
     lacking = [what for what, number in (("an amount", blank), ("a rate", unpriced)) if number]
     return f"{deals(n)} {words} without {' or '.join(lacking)}"
 

@@ -12,34 +12,38 @@ import polars as pl
 from dealdb.charts import Chart, Unit
 from dealdb.report.evidence import Evidence, bounded
 
+# what tables call the currency of deals without one
+NO_CURRENCY = "(none)"
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One figure: a column of a row of the evidence."""
+    """One figure: a column of a row of the evidence; without a row, of a currency that none of its deals has."""
 
     evidence: Evidence
-    row: int
+    row: int | None
     key: str
 
     @property
     def value(self) -> Any:
         """What stands there."""
         frame = self.evidence.frame
-        return None if frame is None else frame[self.key][self.row]
-
-    @property
-    def currency(self) -> str | None:
-        """Of money, where deals name one."""
-        frame = self.evidence.frame
-        return None if frame is None else self.evidence.money_in(frame.row(self.row, named=True))
+        if frame is None:
+            return None
+        if self.row is None:
+            # sums and counts of no deals are 0, shares and means are not
+            kind = frame.schema[self.key]
+            return None if kind.is_float() else Decimal(0) if kind.is_decimal() else 0
+        return frame[self.key][self.row]
 
 
 @dataclass(frozen=True, slots=True)
 class ThenAndNow:
-    """A figure of one currency, and what it was before; None where there is none."""
+    """A figure of one currency, and what it was before; None where it is not known."""
 
     now: Cell | None
     before: Cell | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,9 +182,42 @@ def cells_of(evidence: Evidence, key: str, **only: Any) -> dict[str | None, Cell
 def compared(
     now: Mapping[str | None, Cell], before: Mapping[str | None, Cell] | None = None
 ) -> list[ThenAndNow]:
-    """Figures of each currency beside those of before."""
-    before = before or {}
-    return [ThenAndNow(now.get(each), before.get(each)) for each in dict.fromkeys([*now, *before])]
+    """Figures of each currency beside those of before; where no deal had it, they are 0."""
+    sides = [now, before or {}]
+    known = {currency for side in sides for currency in _known(side)}
+    # among deals with a currency, those of a table in which none has one are the ones without
+    without = NO_CURRENCY if known - {None} else None
+    rows = [
+        {without if each is None else each: cell for each, cell in _known(side).items()}
+        for side in sides
+    ]
+    order = dict.fromkeys([*rows[0], *rows[1]]) or {None: None}
+    return [
+        ThenAndNow(
+            now=_cell(rows[0], sides[0], currency),
+            before=_cell(rows[1], sides[1], currency),
+            currency=currency,
+        )
+        for currency in order
+        if any(sides)
+    ]
+
+
+def _known(cells: Mapping[str | None, Cell]) -> dict[str | None, Cell]:
+    """Cells without that of a table without deals, which says of no currency that it has 0."""
+    return {currency: cell for currency, cell in cells.items() if currency or cell.value}
+
+
+def _cell(
+    own: Mapping[str | None, Cell], side: Mapping[str | None, Cell], currency: str | None
+) -> Cell | None:
+    if currency in own or not side:
+        return own.get(currency)
+    if None in side and side[None] not in own.values():
+        # the row of a table without deals is that of any currency
+        return side[None]
+    first = next(iter(side.values()))
+    return Cell(first.evidence, None, first.key)
 
 
 # columns that most tables need not: what is not there is not told

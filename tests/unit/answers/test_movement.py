@@ -47,11 +47,11 @@ def in_euros() -> Conversion:
 
 def facts_of_lines(text: str) -> Facts:
     """Facts of lines such as ``1 01-05 stage Lead``."""
-    rows = [line.split() for line in text.strip().splitlines()]
-    told = [
-        (id, h1.moment(f"2026-{day}", 12), *(pair or [None, None]), "set" if pair else "delete")
-        for id, day, *pair in rows
-    ]
+    told: list[tuple[str | int | None, ...]] = []
+    for line in text.strip().splitlines():
+        deal, day, *pair = line.split()
+        what: list[str | None] = [*pair, "set"] if pair else [None, None, "delete"]
+        told.append((deal, h1.moment(f"2026-{day}", 12), *what))
     table = pl.DataFrame(told, schema=["id", "at", "field", "value", "op"], orient="row")
     return folded(table, Schema.standard(), h1.PIPELINE)
 

@@ -144,7 +144,8 @@ class _Told:
         currency = currency_of(self.now, row)
         # what is no money is of a currency only where there are several
         shown = currency if shape.is_money or len(self.now) > 1 else None
-        value, before = row.get(column), self.was.get((currency, column))
+        value = row.get(column)
+        before = value_before(self.was, currency, column, value)
         change, tone = shape.change(value, before)
         return TileLine(
             value="\N{EN DASH}" if value is None else shape.text(value, shown),
@@ -249,6 +250,39 @@ def _closed_tiles(
     told = _Told(asked, days, days.result(asked.db), _by_currency(were.result(asked.db)))
     shape = _Shape(lambda each, _: locale.number(each, 1), -1, than)
     yield told.tile(f"Days to win in {name}", "median_days", shape, "the median")
+
+
+def value_before(was: Mapping[Any, Any], currency: str | None, column: str, value: Any) -> Any:
+    """
+    The figure of the period before; a period without deals of a currency has 0 in it.
+
+    Parameters
+    ----------
+    was
+        Figures of the period before, by currency and column.
+    currency
+        That of the figure now; None where no deal has one, and where there are no deals.
+    column, value
+        The figure now.
+
+    Examples
+    --------
+    >>> value_before({(None, "won"): 0}, "EUR", "won", 5)
+    0
+    >>> value_before({("EUR", "won"): 5}, None, "won", 0)
+    5
+    """
+    known = {each: found for (each, name), found in was.items() if name == column}
+    if currency in known or not known:
+        return known.get(currency)
+    if currency is None and not value:
+        return next(iter(known.values())) if len(known) == 1 else None
+    nothing = type(value)(0) if isinstance(value, int | Decimal) else None
+    # where all deals lack a currency there is no name for that
+    return known.get(_ALIKE.get(currency, currency), nothing)
+
+
+_ALIKE: Mapping[str | None, str | None] = {None: "(none)", "(none)": None}
 
 
 def currency_of(result: MetricResult, row: Mapping[str, Any]) -> str | None:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from dealdb.answers.asked import money
 from dealdb.answers.labels import labels_of
 from dealdb.answers.people import form_of, words_of
 from dealdb.charts import Unit
@@ -16,7 +17,7 @@ from dealdb.formats.controls import visible
 from dealdb.formats.locale import Locale
 from dealdb.report.contents import ReportContents
 from dealdb.report.evidence import Evidence
-from dealdb.report.parts import Cell, Headline, ReportTable, ThenAndNow
+from dealdb.report.parts import NO_CURRENCY, Cell, Headline, ReportTable, ThenAndNow
 
 # where the page of metrics is, for those who have the sources
 METRICS = "docs/metrics.md"
@@ -106,25 +107,36 @@ def rows_of(table: ReportTable, locale: Locale) -> list[list[str]]:
     return found
 
 
-def headline_text(cell: Cell | None, unit: Unit, locale: Locale) -> str:
-    """A figure at the top, with its currency."""
+def headline_text(
+    cell: Cell | None, unit: Unit, locale: Locale, *, currency: str | None, is_one: bool
+) -> str:
+    """A figure at the top: money with its currency, what is no money only where it is not the only one."""
     value = None if cell is None else cell.value
-    if value is None or cell is None:
+    if value is None:
         return "none" if unit is not Unit.SHARE else NO_VALUE
     if unit is Unit.MONEY:
-        return _with_currency(locale.number(value, 2), cell.currency)
+        return money(value, currency)
     shown = locale.share(value) if unit is Unit.SHARE else locale.number(value)
-    return f"{shown} in {cell.currency}" if "currency" in _columns(cell) else shown
+    if is_one or currency is None:
+        return shown
+    return f"{shown} {'without a currency' if currency == NO_CURRENCY else f'in {currency}'}"
 
 
-def _columns(cell: Cell) -> Sequence[str]:
-    return [] if cell.evidence.frame is None else cell.evidence.frame.columns
+def headline_lines(headline: Headline, locale: Locale) -> list[tuple[str, str, str]]:
+    """A figure at the top: what it is, what it was and how it has changed, for each currency."""
 
+    def text(cell: Cell | None, pair: ThenAndNow) -> str:
+        is_one = len(headline.values) == 1
+        return headline_text(cell, headline.unit, locale, currency=pair.currency, is_one=is_one)
 
-def _with_currency(text: str, currency: str | None) -> str:
-    if currency == "(none)":
-        return f"{text} without a currency"
-    return f"{text} {currency}" if currency else text
+    return [
+        (
+            text(pair.now, pair),
+            text(pair.before, pair) if headline.than else "",
+            change_text(pair, headline, locale),
+        )
+        for pair in headline.values
+    ]
 
 
 def change_text(pair: ThenAndNow, headline: Headline, locale: Locale) -> str:

@@ -16,9 +16,8 @@ from dealdb.formats.locale import Locale
 from dealdb.report.contents import ReportContents
 from dealdb.report.parts import Headline, ReportTable
 from dealdb.report.writing.cells import (
-    change_text,
     headings,
-    headline_text,
+    headline_lines,
     moment_text,
     rows_of,
     sources_of,
@@ -125,14 +124,8 @@ def _headline(headline: Headline, locale: Locale) -> dict[str, Any]:
         "label": headline.label,
         "than": headline.than,
         "values": [
-            {
-                "now": headline_text(pair.now, headline.unit, locale),
-                "before": headline_text(pair.before, headline.unit, locale)
-                if headline.than
-                else "",
-                "change": change_text(pair, headline, locale),
-            }
-            for pair in headline.values
+            {"now": now, "before": before, "change": change}
+            for now, before, change in headline_lines(headline, locale)
         ],
     }
 

@@ -10,9 +10,8 @@ from dealdb.formats.markdown import NUMBER_EDGE, TEXT_EDGE, markdown_cell
 from dealdb.report.contents import ReportContents
 from dealdb.report.parts import Headline, QualityNote, ReportSection, ReportTable
 from dealdb.report.writing.cells import (
-    change_text,
     headings,
-    headline_text,
+    headline_lines,
     moment_text,
     rows_of,
     sources_of,
@@ -63,16 +62,7 @@ def _lines(contents: ReportContents, locale: Locale) -> Iterator[str]:
 
 
 def _headline(headline: Headline, locale: Locale) -> list[list[str]]:
-    return [
-        [
-            headline.label,
-            headline_text(pair.now, headline.unit, locale),
-            headline_text(pair.before, headline.unit, locale) if headline.than else "",
-            change_text(pair, headline, locale),
-            headline.than,
-        ]
-        for pair in headline.values
-    ]
+    return [[headline.label, *each, headline.than] for each in headline_lines(headline, locale)]
 
 
 def _section(section: ReportSection, locale: Locale) -> Iterator[str]:

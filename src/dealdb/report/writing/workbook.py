@@ -59,7 +59,7 @@ def _figures(contents: ReportContents) -> pl.DataFrame:
     rows = [
         {
             "figure": headline.label,
-            "currency": next((c.currency for c in (pair.now, pair.before) if c is not None), None),
+            "currency": pair.currency,
             "now": _number(pair.now),
             "before": _number(pair.before),
             "compared with": headline.than,
