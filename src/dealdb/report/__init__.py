@@ -2,7 +2,7 @@
 The report: what happened, what is open and what to look at, as one file for people who have no terminal.
 
 The order of the parts; nothing imports from a part behind it:
-span → evidence → parts → quality, brief → outlook → sections → contents → writing → report.
+span → evidence → parts → quality → ranked → brief, outlook → sections → contents → writing → report.
 """
 
 from __future__ import annotations

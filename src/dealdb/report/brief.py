@@ -10,6 +10,7 @@ from typing import Any
 from dealdb.answers.asked import counted, day, days_between, listing, money, percent
 from dealdb.formats.controls import visible
 from dealdb.report.evidence import Evidence
+from dealdb.report.ranked import Ranked
 from dealdb.report.span import ReportSpan
 
 # of a name in a sentence
@@ -114,29 +115,32 @@ def _some(number: int, one: str, many: str) -> str:
 
 
 def _worth(evidence: Evidence, what: str) -> str:
+    # deals without an amount, or without a rate, are not worth nothing
     sums = [
-        money(row[f"{what}_value"], evidence.money_in(row)) for row in evidence.rows if row[what]
+        money(row[f"{what}_value"], evidence.money_in(row))
+        for row in evidence.rows
+        if row[what] and row[f"{what}_value"]
     ]
     return f" (worth {listing(sums)})" if sums else ""
 
 
-def largest_win(won: Evidence) -> str | None:
+def largest_win(won: Ranked) -> str | None:
     """The largest of the deals that were won."""
     tops = largest(won)
     if not tops:
         return None
-    only = "wins are" if len(tops) > 1 else "win is" if len(won.rows) > 1 else "win was"
-    return f"The largest {only} {listing(tops)}."
+    are = "wins are" if len(tops) > 1 else "win is" if len(won.order) > 1 else "win was"
+    return f"The largest {are} {listing(tops)}."
 
 
-def largest(deals: Evidence) -> list[str]:
-    """The first deal of each currency, with its amount: they stand in the order of amounts."""
-    found: dict[str | None, str] = {}
-    for row in deals.rows:
-        if row.get("amount") is not None:
-            currency = row.get("currency")
-            found.setdefault(currency, f"{named(row)} with {money(row['amount'], currency)}")
-    return list(found.values())
+def largest(deals: Ranked) -> list[str]:
+    """The largest deal of each currency, and with how many others it shares its amount."""
+    return [
+        f"{named(first)} with {money(first['value'], currency)}"
+        if not others
+        else f"{named(first)} and {counted(len(others), 'other')} with {money(first['value'], currency)} each"
+        for currency, (first, *others) in deals.tops.items()
+    ]
 
 
 def outlook_sentence(
@@ -193,7 +197,7 @@ def _quota(attainment: Evidence) -> str:
     )
 
 
-def look_at(overdue: Evidence, n_overdue: int, rotting: Evidence, n_notes: int) -> str:
+def look_at(overdue: Ranked, n_overdue: int, rotting: Evidence, n_notes: int) -> str:
     """What deserves a look first."""
     told = []
     if n_overdue:

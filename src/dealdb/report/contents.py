@@ -22,6 +22,7 @@ from dealdb.report.evidence import Evidence, Inquiry
 from dealdb.report.outlook import Quarter, outlook_of
 from dealdb.report.parts import Headline, ReportSection, cells_of, compared
 from dealdb.report.quality import kept_by_kind, quality_notes
+from dealdb.report.ranked import ranked
 from dealdb.report.span import ReportSpan
 
 
@@ -105,20 +106,28 @@ def contents_of(
         for each in (span, span.before)
     ]
     rotting = inquiry.metric("rotting")
-    overdue = inquiry.deals(
-        f"{kept_by_kind(inquiry, Kind.OPEN)} AND expected_close < DATE '{inquiry.day}'",
-        sort="-amount",
+    overdue = ranked(
+        inquiry,
+        inquiry.metric("ageing", where=f"expected_close < DATE '{inquiry.day}'", deals=True),
     )
     n_overdue = sum(row["overdue"] for row in summary.rows)
-    won = inquiry.deals(
-        f"{kept_by_kind(inquiry, Kind.WON)} AND closed >= DATE '{span.since}' AND closed < DATE '{span.until}'",
-        sort="-amount",
+    own_by = by or (["owner"] if "owner" in inquiry.view.schema else [])
+    won = ranked(
+        inquiry,
+        inquiry.metric(
+            "leaderboard",
+            where=kept_by_kind(inquiry, Kind.WON),
+            by=["owner" if "owner" in inquiry.view.schema else "stage"],
+            since=span.since,
+            until=span.until,
+            at="closing",
+            deals=True,
+        ),
     )
     quarter = Quarter(*inquiry.view.analytics.period("this-quarter", today=inquiry.day))
     outlook, forecast, simulated = outlook_of(inquiry, quarter)
     attainment = inquiry.metric("attainment", period=quarter.label)
     notes = quality_notes(inquiry, summary)
-    own_by = by or (["owner"] if "owner" in inquiry.view.schema else [])
     found = [
         sections.pipeline(inquiry, summary),
         sections.changes(inquiry, waterfall, span),

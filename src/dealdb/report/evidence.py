@@ -72,8 +72,9 @@ DEFINITIONS: dict[str, tuple[str, str]] = {
         "rotting",
     ),
     "leaderboard": (
-        "What each owner won and lost in the period, by the closing date; open deals are those of now.",
-        "leaderboard",
+        "What each owner won and lost in the period: a deal counts for the one who had it when it closed; open deals "
+        "are those of now.",
+        "leaderboard-at-closing",
     ),
     "attainment": (
         "What each owner won in the period against the quota; pace 100 % is just what the days gone by ask for.",
@@ -232,11 +233,14 @@ class Inquiry:
         return f"({self.where}{end}) AND ({where})"
 
     def _command(self, name: str, options: Mapping[str, Any]) -> tuple[str, ...]:
-        is_stats = name in _STATS
+        # by the owner of then, it has a command of its own
+        is_stats = name in _STATS and options.get("at") != "closing"
         placed = _PLACED.get(name)
         shown = name.replace("_", "-")
         words = ["stats", shown] if is_stats else [shown]
         for key, value in options.items():
+            if key == "at":
+                continue
             if key == placed:
                 words.append(str(value))
             elif value is True:

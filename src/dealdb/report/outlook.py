@@ -80,11 +80,12 @@ def outlook_of(inquiry: Inquiry, quarter: Quarter) -> tuple[ReportSection, Evide
                     "commit",
                     "best",
                     "pipeline",
+                    "omitted",
                     "blank",
                 ),
                 title="By the month in which deals are expected to close",
                 rows=[row for row, each in enumerate(expected.rows) if each["n"] or each["period"]],
-                labels={"weighted": "expected of open deals", "pipeline": "open, if all is won"},
+                labels={"weighted": "expected of open deals", "pipeline": "other open deals"},
             ),
         ],
     )

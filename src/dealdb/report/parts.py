@@ -221,7 +221,7 @@ def _cell(
 
 
 # columns that most tables need not: what is not there is not told
-_SPARE = ("blank", "weighted", "commit", "best", "overdue", "rotting", "lost", "company")
+_SPARE = ("blank", "weighted", "commit", "best", "omitted", "overdue", "rotting", "lost", "company")
 
 
 def _says_nothing(rows: pl.DataFrame, key: str) -> bool:

@@ -12,7 +12,7 @@ from dealdb.answers.asked import counted
 from dealdb.model.pipeline import Kind
 from dealdb.model.schema import FieldType
 from dealdb.report.evidence import Evidence, Inquiry
-from dealdb.report.parts import QualityNote
+from dealdb.report.parts import NO_CURRENCY, QualityNote
 
 # an open deal this many times as large as the middle of those that were won is likely a slip of the keyboard
 _TIMES = 10
@@ -66,16 +66,19 @@ def quality_notes(inquiry: Inquiry, summary: Evidence) -> list[QualityNote]:
         The main figures of all deals, which say how large a deal usually is.
     """
     known = {"id", *inquiry.view.schema}
+    # where others have a currency, to have none is told
+    without = NO_CURRENCY if any(_currencies(inquiry)) else None
+    checks = _checks(inquiry, summary, has_currencies=without is not None)
     found = [
-        _note(inquiry.deals(check.where), check)
-        for check in _checks(inquiry, summary)
+        _note(inquiry.deals(check.where), check, without)
+        for check in checks
         if known.issuperset(check.needs)
     ]
-    found += _duplicates(inquiry, known)
+    found += _duplicates(inquiry, known, without)
     return [note for note in found if note is not None]
 
 
-def _note(evidence: Evidence, check: _Check) -> QualityNote | None:
+def _note(evidence: Evidence, check: _Check, without: str | None) -> QualityNote | None:
     frame = evidence.frame
     if frame is None or frame.is_empty():
         return None
@@ -83,22 +86,23 @@ def _note(evidence: Evidence, check: _Check) -> QualityNote | None:
         text=counted(frame.height, check.one, check.many),
         effect=check.effect,
         evidence=evidence,
-        sums=_sums(frame),
+        sums=_sums(frame, without),
     )
 
 
-def _sums(frame: pl.DataFrame) -> dict[str | None, Decimal]:
+def _sums(frame: pl.DataFrame, without: str | None) -> dict[str | None, Decimal]:
     found: dict[str | None, Decimal] = {}
     if not isinstance(frame.schema.get("amount"), pl.Decimal):
         return found
     currencies = frame["currency"] if "currency" in frame.columns else [None] * frame.height
     for currency, amount in zip(currencies, frame["amount"], strict=True):
         if amount is not None:
-            found[currency] = found.get(currency, Decimal(0)) + amount
+            own = without if currency is None else currency
+            found[own] = found.get(own, Decimal(0)) + amount
     return found
 
 
-def _checks(inquiry: Inquiry, summary: Evidence) -> Iterator[_Check]:
+def _checks(inquiry: Inquiry, summary: Evidence, *, has_currencies: bool) -> Iterator[_Check]:
     day = f"DATE '{inquiry.day}'"
     is_open, is_won, is_lost = (kept_by_kind(inquiry, kind) for kind in Kind)
     is_closed = f"({is_won} OR {is_lost})"
@@ -146,11 +150,18 @@ def _checks(inquiry: Inquiry, summary: Evidence) -> Iterator[_Check]:
         "They make the sales cycle look shorter than it is.",
     )
     yield _Check(
-        f"(created > {day} OR ({is_closed} AND closed > {day}))",
-        ("stage", "created", "closed"),
-        "deal was created or closed on a day that is still to come",
-        "deals were created or closed on a day that is still to come",
-        "They are missing from the figures up to now.",
+        f"created > {day}",
+        ("created",),
+        "deal was created on a day that is still to come",
+        "deals were created on a day that is still to come",
+        "They are among the deals of their stage, but not among the new ones of any period up to now.",
+    )
+    yield _Check(
+        f"{is_closed} AND closed > {day}",
+        ("stage", "closed"),
+        "deal was won or lost on a day that is still to come",
+        "deals were won or lost on a day that is still to come",
+        "They are neither open nor won or lost in any period up to now.",
     )
     yield _Check(
         "amount < 0",
@@ -174,7 +185,7 @@ def _checks(inquiry: Inquiry, summary: Evidence) -> Iterator[_Check]:
             "deals are in a stage that the pipeline does not have",
             "They count as open, and have no chance unless they say one.",
         )
-    if any(currency is not None for currency in _currencies(inquiry)):
+    if has_currencies:
         yield _Check(
             "amount IS NOT NULL AND currency IS NULL",
             ("amount", "currency"),
@@ -199,7 +210,7 @@ def _outliers(summary: Evidence, is_open: str) -> Iterator[_Check]:
         if row.get("median_size") is None or row["sized_n"] < _LEAST:
             continue
         own = summary.money_in(row)
-        same = "" if "currency" not in row else f" AND currency IN {quoted([str(own)])}"
+        same = "" if own is None else f" AND {_is_of(own)}"
         bound = _plain(row["median_size"] * _TIMES)
         yield _Check(
             f"{is_open} AND amount > {bound}{same}",
@@ -210,11 +221,17 @@ def _outliers(summary: Evidence, is_open: str) -> Iterator[_Check]:
         )
 
 
+def _is_of(currency: str) -> str:
+    return "currency IS NULL" if currency == NO_CURRENCY else f"currency IN {quoted([currency])}"
+
+
 def _plain(number: float | Decimal) -> str:
     return f"{number:.2f}"
 
 
-def _duplicates(inquiry: Inquiry, known: set[str]) -> Iterator[QualityNote | None]:
+def _duplicates(
+    inquiry: Inquiry, known: set[str], without: str | None
+) -> Iterator[QualityNote | None]:
     """Deals with the name, company and amount of another."""
     if not known.issuperset(("name", "company", "amount")):
         return
@@ -237,4 +254,5 @@ def _duplicates(inquiry: Inquiry, known: set[str]) -> Iterator[QualityNote | Non
             "deals have the name, company and amount of another, and may be there twice",
             "What is there twice counts twice in every sum.",
         ),
+        without,
     )

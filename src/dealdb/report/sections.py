@@ -10,12 +10,9 @@ from dealdb.answers.asked import counted, days_between, listing, money
 from dealdb.report.evidence import Evidence, Inquiry
 from dealdb.report.outlook import Quarter
 from dealdb.report.parts import ReportSection, section_of, table_of
-from dealdb.report.quality import quoted
+from dealdb.report.ranked import MOST_DEALS, Ranked, beside, overdue_table
 from dealdb.report.span import ReportSpan
 
-DEAL_COLUMNS = ("id", "name", "company", "owner", "stage", "amount", "currency", "expected_close")
-# lists are to be read; the command gives all
-MOST_DEALS = 12
 # losses of a week are too few to tell reasons from chance
 _LOSS_DAYS = 90
 _FUNNEL_DAYS = 365
@@ -89,33 +86,21 @@ def changes(inquiry: Inquiry, waterfall: Evidence, span: ReportSpan) -> ReportSe
                 title="The deals that changed most",
                 most=MOST_DEALS,
                 rows=[number for number, _ in moves],
-                beside=beside(inquiry, [row["id"] for _, row in moves[:MOST_DEALS]]),
+                beside=_of_moves(inquiry, [row["id"] for _, row in moves[:MOST_DEALS]]),
             ),
         ],
     )
 
 
+def _of_moves(inquiry: Inquiry, ids: Sequence[str]) -> dict[str, Mapping[Any, Any]]:
+    """What stands beside the changes of deals; they may have had another owner then."""
+    found = beside(inquiry, ids)
+    return {f"{name} now" if name == "owner" else name: known for name, known in found.items()}
+
+
 def _happened(evidence: Evidence, key: str, *ends: str) -> list[int]:
     """The rows of what happened at all, and those of both ends."""
     return [row for row, each in enumerate(evidence.rows) if each["n"] or each[key] in ends]
-
-
-def beside(inquiry: Inquiry, ids: Sequence[str]) -> dict[str, Mapping[Any, Any]]:
-    """Names and owners of deals, by their ids; those of deleted ones are gone."""
-    names = [name for name in ("name", "company", "owner") if name in inquiry.view.schema]
-    if not ids or not names:
-        return {}
-    rows = inquiry.view.query.find(
-        f"id IN {quoted(list(dict.fromkeys(ids)))}", columns=["id", *names]
-    )
-    found = {name: dict(zip(rows["id"], rows[name], strict=True)) for name in names}
-    told = {
-        name: known
-        for name, known in found.items()
-        if any(value is not None for value in known.values())
-    }
-    # deals without names go by their company
-    return {name: known for name, known in told.items() if name != "company" or "name" not in told}
 
 
 def funnel(inquiry: Inquiry) -> ReportSection:
@@ -130,9 +115,7 @@ def funnel(inquiry: Inquiry) -> ReportSection:
     )
 
 
-def waiting(
-    inquiry: Inquiry, rotting: Evidence, overdue: Evidence, n_overdue: int
-) -> ReportSection:
+def waiting(inquiry: Inquiry, rotting: Evidence, overdue: Ranked, n_overdue: int) -> ReportSection:
     """Which open deals are old, left alone or overdue."""
     ages = inquiry.metric("ageing")
     lines = inquiry.metric("rotting", deals=True) if _rotten(rotting) else None
@@ -148,7 +131,7 @@ def waiting(
         ages,
         rotting,
         *([lines] if lines else []),
-        overdue,
+        overdue.evidence,
         answer=" ".join(filter(None, (ages.answer or ages.why, _rotting_answer(rotting), late))),
         charts=[each.chart for each in (ages,) if each.chart],
         tables=[
@@ -174,7 +157,7 @@ def waiting(
                 if lines
                 else []
             ),
-            *table_of(overdue, DEAL_COLUMNS, title="The largest that are overdue", most=MOST_DEALS),
+            *overdue_table(inquiry, overdue),
         ],
     )
 
@@ -196,7 +179,9 @@ def people(
     inquiry: Inquiry, quarter: Quarter, by: Sequence[str], attainment: Evidence
 ) -> ReportSection:
     """Who won what, against the quota."""
-    board = inquiry.metric("leaderboard", by=list(by), since=quarter.since, until=quarter.until)
+    board = inquiry.metric(
+        "leaderboard", by=list(by), since=quarter.since, until=quarter.until, at="closing"
+    )
     has_quota = any(row["quota"] is not None for row in attainment.rows)
     without = (
         "No quotas are kept that it could be compared with: dealdb quotas load FILE adds some."
@@ -280,7 +265,7 @@ def groups(inquiry: Inquiry, by: Sequence[str], span: ReportSpan) -> ReportSecti
         "groups",
         f"How does it look by {names}?",
         found,
-        answer=_top_group(found, by),
+        answer=_top_group(found, names, by),
         tables=table_of(
             found,
             (
@@ -299,7 +284,7 @@ def groups(inquiry: Inquiry, by: Sequence[str], span: ReportSpan) -> ReportSecti
     )
 
 
-def _top_group(found: Evidence, by: Sequence[str]) -> str:
+def _top_group(found: Evidence, names: str, by: Sequence[str]) -> str:
     rows = [row for row in found.rows if row["pipeline_value"]]
     if not rows:
         return found.why or "No group has open deals that are worth anything."
@@ -312,5 +297,6 @@ def _top_group(found: Evidence, by: Sequence[str]) -> str:
         for currency, row in tops.items()
     ]
     return (
-        f"The most open value is with {listing(told)}. Won and lost deals are those of the period."
+        f"The most open value is with {listing(told)}. Won and lost deals are those of the period; each counts for "
+        f"the {names} that it has now."
     )
