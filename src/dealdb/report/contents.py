@@ -39,6 +39,8 @@ class ReportContents:
         Which of them; None for all.
     commit, moment
         The commit that all figures are of, and when it was looked at.
+    zone
+        The time zone of all its moments and days.
     day
         The day that the report is of.
     span
@@ -61,6 +63,7 @@ class ReportContents:
     where: str | None
     commit: int
     moment: datetime | date
+    zone: str
     day: date
     span: ReportSpan
     brief: Sequence[str]
@@ -156,6 +159,7 @@ def contents_of(
         where=inquiry.where,
         commit=inquiry.view.snapshot.seq,
         moment=inquiry.view.when,
+        zone=inquiry.view.pipeline.zone,
         day=inquiry.day,
         span=span,
         brief=["There are no deals to report on."]

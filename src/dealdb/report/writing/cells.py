@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,6 +15,8 @@ from dealdb.charts import Unit
 from dealdb.formats.cells import is_number
 from dealdb.formats.controls import visible
 from dealdb.formats.locale import Locale
+from dealdb.model.fiscal import time_zone
+from dealdb.model.moments import as_utc
 from dealdb.report.contents import ReportContents
 from dealdb.report.evidence import Evidence
 from dealdb.report.parts import NO_CURRENCY, Cell, Headline, ReportTable, ThenAndNow
@@ -25,13 +27,15 @@ NO_VALUE = "\N{EN DASH}"
 _LONGEST = 80
 # money that is no sum
 _MEANS = ("mean_size", "median_size", "needed_per_day")
+# steps of a waterfall that are made of amounts, and of days
+_AMOUNTS, _DAYS = ("up", "down", "fx"), ("pulled_in", "pushed_out")
 # what lists of deals call their columns
 _DEALS = {"id": "deal", "expected_close": "expected to close"}
 
 
-def text_of(value: Any, *, metric: str, key: str, locale: Locale) -> str:
+def text_of(value: Any, *, metric: str, key: str, locale: Locale, zone: str = "UTC") -> str:
     r"""
-    A value of a table.
+    A value of a table, moments as the clocks of the zone show them.
 
     Examples
     --------
@@ -46,11 +50,9 @@ def text_of(value: Any, *, metric: str, key: str, locale: Locale) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        return (
-            f"{locale.day(value.date())} {value:%H:%M}"
-            if _has_time(value)
-            else locale.day(value.date())
-        )
+        shown = as_utc(value).astimezone(time_zone(zone))
+        day = locale.day(shown.date())
+        return f"{day} {shown:%H:%M}" if _has_time(shown) else day
     if isinstance(value, date):
         return locale.day(value)
     if isinstance(value, str):
@@ -89,7 +91,7 @@ def headings(table: ReportTable) -> list[tuple[str, bool]]:
     return found
 
 
-def rows_of(table: ReportTable, locale: Locale) -> list[list[str]]:
+def rows_of(table: ReportTable, locale: Locale, zone: str) -> list[list[str]]:
     """The cells of a table, as texts."""
     frame = table.frame
     found = []
@@ -97,7 +99,10 @@ def rows_of(table: ReportTable, locale: Locale) -> list[list[str]]:
         row = frame.row(number, named=True)
         cells = []
         for key in table.keys:
-            cells.append(text_of(row[key], metric=table.evidence.name, key=key, locale=locale))
+            value = _written(row, key)
+            cells.append(
+                text_of(value, metric=table.evidence.name, key=key, locale=locale, zone=zone)
+            )
             if key == "id":
                 cells += [
                     text_of(values[place], metric="deals", key=name, locale=locale)
@@ -105,6 +110,16 @@ def rows_of(table: ReportTable, locale: Locale) -> list[list[str]]:
                 ]
         found.append(cells)
     return found
+
+
+def _written(row: Mapping[str, Any], key: str) -> Any:
+    """A value of a line; what a deal went from and to is a text there, whatever it was."""
+    value, bucket = row[key], row.get("bucket")
+    if key not in ("from", "to") or not isinstance(value, str):
+        return value
+    if bucket in _AMOUNTS:
+        return Decimal(value)
+    return date.fromisoformat(value) if bucket in _DAYS else value
 
 
 def headline_text(
@@ -156,8 +171,14 @@ def moment_text(contents: ReportContents, locale: Locale) -> str:
     """When the deals of a report were looked at."""
     moment = contents.moment
     if isinstance(moment, datetime):
-        return f"{locale.day(moment.date())} {moment:%H:%M} UTC"
+        shown = as_utc(moment).astimezone(time_zone(contents.zone))
+        return f"{locale.day(shown.date())} {shown:%H:%M} {contents.zone}"
     return f"the end of {locale.day(moment)}"
+
+
+def zone_sentence(contents: ReportContents) -> str:
+    """Whose clocks show the moments of the report."""
+    return f"Days and times are those of {contents.zone}."
 
 
 @dataclass(frozen=True, slots=True)

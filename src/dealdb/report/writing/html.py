@@ -22,6 +22,7 @@ from dealdb.report.writing.cells import (
     rows_of,
     sources_of,
     top_of,
+    zone_sentence,
 )
 
 if TYPE_CHECKING:
@@ -62,10 +63,11 @@ def page_of(contents: ReportContents, locale: Locale) -> str:
                 ]
                 for section in contents.sections
             },
-            table=lambda table: _table(table, locale),
+            table=lambda table: _table(table, locale, contents.zone),
             sums=lambda note: [money(value, currency) for currency, value in note.sums.items()],
             sources=sources_of,
             moment=moment_text(contents, locale),
+            zone=zone_sentence(contents),
             top=top_of(contents),
         )
     )
@@ -130,10 +132,10 @@ def _headline(headline: Headline, locale: Locale) -> dict[str, Any]:
     }
 
 
-def _table(table: ReportTable, locale: Locale) -> dict[str, Any]:
+def _table(table: ReportTable, locale: Locale, zone: str) -> dict[str, Any]:
     return {
         "title": table.title,
         "headings": headings(table),
-        "rows": rows_of(table, locale),
+        "rows": rows_of(table, locale, zone),
         "left_out": table.left_out,
     }

@@ -16,6 +16,7 @@ from dealdb.report.writing.cells import (
     rows_of,
     sources_of,
     top_of,
+    zone_sentence,
 )
 
 
@@ -50,10 +51,11 @@ def _lines(contents: ReportContents, locale: Locale) -> Iterator[str]:
     yield contents.compared_with
     for section in contents.sections:
         yield ""
-        yield from _section(section, locale)
+        yield from _section(section, locale, contents.zone)
     yield ""
     yield (
-        f"All figures are of commit {locale.number(contents.commit)}, as of {moment_text(contents, locale)}. Each "
+        f"All figures are of commit {locale.number(contents.commit)}, as of {moment_text(contents, locale)}. "
+        f"{zone_sentence(contents)} Each "
         "command gives the same figures until a deal changes. The figures at the top:"
     )
     yield ""
@@ -65,13 +67,13 @@ def _headline(headline: Headline, locale: Locale) -> list[list[str]]:
     return [[headline.label, *each, headline.than] for each in headline_lines(headline, locale)]
 
 
-def _section(section: ReportSection, locale: Locale) -> Iterator[str]:
+def _section(section: ReportSection, locale: Locale, zone: str) -> Iterator[str]:
     yield f"## {markdown_cell(section.title)}"
     yield ""
     yield "\n\n".join(map(markdown_cell, section.answer.split("\n")))
     for table in section.tables:
         yield ""
-        yield from _table(table, locale)
+        yield from _table(table, locale, zone)
     for note in section.quality:
         yield ""
         yield from _quality(note)
@@ -84,11 +86,11 @@ def _section(section: ReportSection, locale: Locale) -> Iterator[str]:
         yield " ".join([*map(markdown_cell, source.said), *map(code, source.commands)])
 
 
-def _table(table: ReportTable, locale: Locale) -> Iterator[str]:
+def _table(table: ReportTable, locale: Locale, zone: str) -> Iterator[str]:
     if table.title:
         yield f"### {table.title}"
         yield ""
-    yield from _grid(headings(table), rows_of(table, locale))
+    yield from _grid(headings(table), rows_of(table, locale, zone))
     if table.left_out:
         yield ""
         yield f"{locale.number(table.left_out)} more rows; the command below gives all."

@@ -10,7 +10,7 @@ import polars as pl
 from dealdb.formats.locale import PLAIN
 from dealdb.report.contents import ReportContents
 from dealdb.report.parts import Cell, ReportTable
-from dealdb.report.writing.cells import headings, moment_text
+from dealdb.report.writing.cells import headings, moment_text, zone_sentence
 
 # a sheet's name has no more
 _NAME = 31
@@ -29,7 +29,7 @@ def sheets_of(contents: ReportContents) -> dict[str, pl.DataFrame]:
     for section in contents.sections:
         for table in section.tables:
             title = f"{section.key} {table.title}".strip()
-            found[_free(title, found)] = _frame(table)
+            found[_free(title, found)] = _frame(table, contents.zone)
     found["Data quality"] = _quality(contents)
     found["Commands"] = _commands(contents)
     return found
@@ -48,7 +48,7 @@ def _brief(contents: ReportContents) -> pl.DataFrame:
     lines = [
         *contents.brief,
         *(f"{section.title} {section.answer}" for section in contents.sections),
-        f"All figures are of commit {contents.commit}, as of {moment_text(contents, PLAIN)}.",
+        f"All figures are of commit {contents.commit}, as of {moment_text(contents, PLAIN)}. {zone_sentence(contents)}",
         *contents.remarks,
     ]
     return pl.DataFrame({"sales report": lines}, schema={"sales report": pl.String})
@@ -85,20 +85,29 @@ def _number(cell: Cell | None) -> Decimal | None:
     return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
 
 
-def _frame(table: ReportTable) -> pl.DataFrame:
+def _frame(table: ReportTable, zone: str) -> pl.DataFrame:
     frame = table.frame
     rows = frame[list(table.rows)]
     columns: list[pl.Series] = []
     for key in table.keys:
-        columns.append(rows[key])
+        columns.append(_in_zone(rows[key], zone))
         if key == "id":
             columns += [
-                pl.Series(name, values, dtype=pl.String) for name, values in table.beside.items()
+                pl.Series(name, [None if each is None else str(each) for each in values], pl.String)
+                for name, values in table.beside.items()
             ]
     names: list[str] = []
     for name, _ in headings(table):
         names.append(name if name not in names else f"{name} {len(names)}")
     return pl.DataFrame([each.alias(name) for each, name in zip(columns, names, strict=True)])
+
+
+def _in_zone(column: pl.Series, zone: str) -> pl.Series:
+    """Moments as the clocks of a zone show them, which is what a sheet can have."""
+    if not isinstance(column.dtype, pl.Datetime):
+        return column
+    moments = column if column.dtype.time_zone else column.dt.replace_time_zone("UTC")
+    return moments.dt.convert_time_zone(zone).dt.replace_time_zone(None)
 
 
 def _quality(contents: ReportContents) -> pl.DataFrame:
