@@ -95,14 +95,14 @@ def _parts(buckets: Mapping[str, Sequence[dict[str, Any]]], change: Decimal) -> 
     sums = {name: total(buckets[name], "value") * _SIGNS[name][0] for name in _SIGNS}
     settled = _settled({**sums, "currency": came - gone}, change)
     moved = settled["currency"]
-    direction = "from" if moved > 0 else "to"
+    how = "taken over from" if moved > 0 else "handed over to"
     return [
         *(
             _moved(buckets[name], settled[name], words)
             for name, (_, words) in _SIGNS.items()
             if total(buckets[name], "n")
         ),
-        *([f"{_signed(moved)} moved {direction} another currency"] if moved else []),
+        *([f"{_signed(moved)} {how} another currency"] if moved else []),
     ]
 
 

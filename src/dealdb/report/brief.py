@@ -51,28 +51,34 @@ def pipeline_sentence(waterfall: Evidence, summary: Evidence, span: ReportSpan) 
         currency = summary.money_in(row)
         if not row["open"] and len(summary.rows) > 1:
             continue
-        start = next(
-            (
-                each["value"]
-                for each in waterfall.rows
-                if each["bucket"] == "start" and waterfall.money_in(each) == currency
-            ),
-            None,
-        )
-        told.append(_opened(row, currency) + _change(row, start, currency, span.since))
+        ends = {
+            each["bucket"]: each
+            for each in waterfall.rows
+            if each["bucket"] in ("start", "end") and waterfall.money_in(each) == currency
+        }
+        start = ends["start"]["value"] if "start" in ends else None
+        unpriced = ends["end"].get("unpriced", 0) if "end" in ends else 0
+        opened = _opened(row, currency, unpriced)
+        told.append(opened + _change(row, start, currency, span.since))
     text = f"{'; '.join(told)}." if told else "No deal is open."
     return text[:1].upper() + text[1:]
 
 
-def _opened(row: Mapping[str, Any], currency: str | None) -> str:
+def _opened(row: Mapping[str, Any], currency: str | None, unpriced: int) -> str:
     n, blank = row["open"], row["blank"]
     if not n:
         return "no deal is open"
     opened = counted(n, "deal is", "deals are") + " open"
     if blank == n:
         return f"{opened}, {'which has' if n == 1 else 'none of which has'} {'no' if n == 1 else 'an'} amount"
-    without = f" ({counted(blank, 'has', 'have')} no amount and {'counts' if blank == 1 else 'count'} as 0)"
-    return f"{opened}, worth {money(row['pipeline_value'], currency)}{without if blank else ''}"
+    lacking = [
+        f"{counted(number, 'has', 'have')} no {what}"
+        for number, what in ((blank, "amount"), (unpriced, f"rate to {currency}"))
+        if number
+    ]
+    counts = "counts" if blank + unpriced == 1 else "count"
+    without = f" ({listing(lacking)} and {counts} as 0)" if lacking else ""
+    return f"{opened}, worth {money(row['pipeline_value'], currency)}{without}"
 
 
 def _change(

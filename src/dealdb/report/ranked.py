@@ -63,7 +63,7 @@ def overdue_table(inquiry: Inquiry, overdue: Ranked) -> list[ReportTable]:
     if frame is None:
         return []
     ids = frame["id"].gather(overdue.order[:MOST_DEALS]).to_list()
-    known = _values(inquiry, ids, ("stage", "amount", "currency", "expected_close"))
+    known = values_of(inquiry, ids, ("stage", "amount", "currency", "expected_close"))
     own = {"amount": _own_amounts(known)} if inquiry.to and "amount" in known else {}
     told = {"stage": "stage", "expected_close": "expected to close"}
     return table_of(
@@ -93,7 +93,7 @@ def _own_amounts(known: Mapping[str, Mapping[Any, Any]]) -> dict[Any, str]:
 
 def beside(inquiry: Inquiry, ids: Sequence[str]) -> dict[str, Mapping[Any, Any]]:
     """Names and owners of deals, by their ids; those of deleted ones are gone."""
-    found = _values(inquiry, ids, ("name", "company", "owner"))
+    found = values_of(inquiry, ids, ("name", "company", "owner"))
     told = {
         name: known
         for name, known in found.items()
@@ -103,7 +103,7 @@ def beside(inquiry: Inquiry, ids: Sequence[str]) -> dict[str, Mapping[Any, Any]]
     return {name: known for name, known in told.items() if name != "company" or "name" not in told}
 
 
-def _values(
+def values_of(
     inquiry: Inquiry, ids: Sequence[str], names: Sequence[str]
 ) -> dict[str, Mapping[Any, Any]]:
     """Columns of some deals, by their ids."""

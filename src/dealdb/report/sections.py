@@ -10,7 +10,7 @@ from dealdb.answers.asked import counted, days_between, listing, money
 from dealdb.report.evidence import Evidence, Inquiry
 from dealdb.report.outlook import Quarter
 from dealdb.report.parts import ReportSection, section_of, table_of
-from dealdb.report.ranked import MOST_DEALS, Ranked, beside, overdue_table
+from dealdb.report.ranked import MOST_DEALS, Ranked, beside, overdue_table, values_of
 from dealdb.report.span import ReportSpan
 
 # losses of a week are too few to tell reasons from chance
@@ -95,7 +95,10 @@ def changes(inquiry: Inquiry, waterfall: Evidence, span: ReportSpan) -> ReportSe
 def _of_moves(inquiry: Inquiry, ids: Sequence[str]) -> dict[str, Mapping[Any, Any]]:
     """What stands beside the changes of deals; they may have had another owner then."""
     found = beside(inquiry, ids)
-    return {f"{name} now" if name == "owner" else name: known for name, known in found.items()}
+    told = {f"{name} now" if name == "owner" else name: known for name, known in found.items()}
+    # what a deal went from and to is in its own money
+    own = values_of(inquiry, ids, ("currency",)).get("currency") if inquiry.to else None
+    return {**told, **({"own currency": own} if own else {})}
 
 
 def _happened(evidence: Evidence, key: str, *ends: str) -> list[int]:
@@ -151,6 +154,7 @@ def waiting(inquiry: Inquiry, rotting: Evidence, overdue: Ranked, n_overdue: int
                     ("stage", "id", "currency", "value", "at"),
                     title="The largest of them",
                     most=MOST_DEALS,
+                    labels={"value": "worth", "at": "unchanged since"},
                     rows=worst,
                     beside=beside(inquiry, ids[:MOST_DEALS]),
                 )

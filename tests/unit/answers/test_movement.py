@@ -133,10 +133,10 @@ def test_a_deal_that_changes_its_currency_is_told_in_both() -> None:
     facts = facts_of_lines(CURRENCY_CHANGES)
     told = answer_of(waterfall(past_of(facts), since="2026-02-01"), {}) or ""
     assert "fell by 100.00 EUR" in told
-    assert "to 0.00 EUR (0 deals): -100.00 moved to another currency." in told
-    assert "to 130.00 GBP (2 deals): +100.00 moved from another currency." in told
+    assert "to 0.00 EUR (0 deals): -100.00 handed over to another currency." in told
+    assert "to 130.00 GBP (2 deals): +100.00 taken over from another currency." in told
     owned = answer_of(waterfall(past_of(facts, by="owner"), since="2026-02-01"), {"by": "owner"})
-    assert "-100.00 moved to another currency" in (owned or "")
+    assert "-100.00 handed over to another currency" in (owned or "")
 
 
 GONE = """

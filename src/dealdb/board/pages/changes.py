@@ -118,7 +118,7 @@ def _begin(asked: PageRequest, since: str) -> Begin:
         found = _read(since)
         if isinstance(found, datetime):
             text = in_table(found.astimezone(UTC), locale)
-            return Begin(day=None, moment=found, said=f"since {text} UTC")
+            return Begin(day=None, moment=found, said=f"since {text}")
         day = found
     if day > today:
         msg = f"since={since[:40]!r} is in the future: nothing has changed since"
