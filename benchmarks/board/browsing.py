@@ -106,6 +106,11 @@ def watch(page: Page, at: Started, look: Look) -> None:
     page.wait_for_timeout(1_000)
 
 
+def wait_for(page: Page, seq: int) -> None:
+    """Until a page that is watched shows a commit, or a later one."""
+    page.wait_for_function(f"Object.keys(window.seen).some((each) => each >= {seq})")
+
+
 def seen_after(page: Page, commits: dict[int, float]) -> Iterable[float]:
     """
     Seconds from each commit until the page showed it or a later one.
@@ -115,8 +120,7 @@ def seen_after(page: Page, commits: dict[int, float]) -> Iterable[float]:
     commits
         When each was made, by its number: seconds since 1970, on the clock of this machine.
     """
-    last = max(commits)
-    page.wait_for_function(f"Object.keys(window.seen).some((each) => each >= {last})")
+    wait_for(page, max(commits))
     seen = {int(number): ms / 1e3 for number, ms in page.evaluate("window.seen").items()}
     return [
         min(when for number, when in seen.items() if number >= seq) - begun
