@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import time
 from collections.abc import Iterable, Iterator
@@ -60,14 +61,22 @@ class Opening:
     content_s: float
 
 
+def can_browse() -> bool:
+    """Whether there is a browser, and what drives it."""
+    return _program() is not None and importlib.util.find_spec("playwright") is not None
+
+
+def _program() -> str | None:
+    return shutil.which("chromium") or shutil.which("google-chrome")
+
+
 @contextmanager
 def browsing() -> Iterator[Browser]:
     """Chromium of this system."""
     from playwright.sync_api import sync_playwright
 
-    program = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=_program(), args=["--no-sandbox"])
         yield browser
         browser.close()
 

@@ -28,21 +28,22 @@ def endurance(figure: Figure, ours: Started, save: Saving) -> None:
     begun, files = time.monotonic(), ours.files()
     samples: list[tuple[float, float]] = []
     with Streams(ours, _STAY) as staying:
-        while (passed := (time.monotonic() - begun) / 60) < minutes or len(samples) < 3:
+        while time.monotonic() < begun + 60 * minutes or len(samples) < 3:
             with Streams(ours, _COME_AND_GO):
                 for _ in range(_COMMITS):
                     last = save()
                     time.sleep(_PAUSE_S)
-            samples.append((passed, ours.memory_mb()))
+            samples.append(((time.monotonic() - begun) / 60, ours.memory_mb()))
         staying.wait_for(last)
-    _told(figure, minutes, samples)
+    told(figure, minutes, samples)
     figure.notes.append(
         f"memory: {len(_STAY)} pages stay and {len(_COME_AND_GO)} come and go every {_COMMITS} commits; "
         f"{save.saves:,} commits in all; files that the board had open: {files} before, {ours.files()} after"
     )
 
 
-def _told(figure: Figure, minutes: float, samples: list[tuple[float, float]]) -> None:
+def told(figure: Figure, minutes: float, samples: list[tuple[float, float]]) -> None:
+    """Add minutes and MB to a figure, with the growth that they show."""
     name = f"memory of the board, {minutes:g} minutes of {len(_STAY + _COME_AND_GO)} pages"
     found = [mb for _, mb in samples]
     warm = samples[int(len(samples) * _WARM) :]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.bench import Bench
-from benchmarks.board.browsing import Look, browsing, opening
+from benchmarks.board.browsing import Look, browsing, can_browse, opening
 from benchmarks.board.datasette import beside_datasette
 from benchmarks.board.endurance import endurance
 from benchmarks.board.live import OURS, live
@@ -30,7 +30,12 @@ def board(bench: Bench, n: int) -> Figure:
     with started_board(at.server.url) as ours:
         # before anything is saved: Datasette has the deals as they were loaded
         beside_datasette(figure, bench, ours, at)
-        _paint(figure, ours)
+        if can_browse():
+            _paint(figure, ours)
+        else:
+            figure.notes.append(
+                "there is no Chromium or no Playwright here: nothing was measured in a browser"
+            )
         _bytes(figure, ours)
         save = Saving(at)
         live(figure, ours, save)

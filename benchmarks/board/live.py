@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from benchmarks.board.browsing import Look, browsing, seen_after, watch, window
+from benchmarks.board.browsing import Look, browsing, can_browse, seen_after, watch, window
 from benchmarks.board.saving import Saving
 from benchmarks.board.started import Started
 from benchmarks.board.streams import Streams
@@ -23,8 +23,9 @@ def live(figure: Figure, ours: Started, save: Saving) -> None:
     with Streams(ours, ["/"] * _CLIENTS) as streams:
         told = f"commit to {_CLIENTS} open pages"
         _spread(figure, told, _streamed(figure, ours, save, streams))
-        shown = f"commit to what a browser shows, beside {_CLIENTS} open pages"
-        _spread(figure, shown, _in_browser(ours, save), "board/commit")
+        if can_browse():
+            shown = f"commit to what a browser shows, beside {_CLIENTS} open pages"
+            _spread(figure, shown, _in_browser(ours, save), "board/commit")
     with Streams(ours, _VIEWS * (_CLIENTS // len(_VIEWS))) as streams:
         used, _ = _used(ours, save, streams)
         views = f"{_CPU}, {len(_VIEWS)} views"

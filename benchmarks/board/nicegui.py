@@ -14,6 +14,7 @@ from benchmarks.board.browsing import (
     Look,
     Opening,
     browsing,
+    can_browse,
     opening,
     seen_after,
     wait_for,
@@ -44,6 +45,9 @@ Start = Callable[[], AbstractContextManager[Started]]
 
 def beside_nicegui(figure: Figure, ours: Started, at: Loaded, save: Saving) -> None:
     """Our board, and one made with NiceGUI; a note where it is not installed."""
+    if not can_browse():
+        # it makes its pages in the browser
+        return
     if importlib.util.find_spec("nicegui") is None:
         figure.notes.append("NiceGUI is not installed here: it was not measured")
         return
