@@ -16,6 +16,7 @@ MINUTES = "DEALDB_BENCH_BOARD_MINUTES"
 _STAY = ["/"] * 25
 _COME_AND_GO = ["/"] * 13 + ["/deals"] * 12
 _COMMITS, _PAUSE_S = 50, 0.1
+_SETTLES_S = 3.0
 # what is made once, such as caches, is there after the first fifth
 _WARM = 0.2
 # a line through less time says nothing of an hour
@@ -35,6 +36,8 @@ def endurance(figure: Figure, ours: Started, save: Saving) -> None:
                     time.sleep(_PAUSE_S)
             samples.append(((time.monotonic() - begun) / 60, ours.memory_mb()))
         staying.wait_for(last)
+    # the board hears a little later that pages are gone
+    time.sleep(_SETTLES_S)
     told(figure, minutes, samples)
     figure.notes.append(
         f"memory: {len(_STAY)} pages stay and {len(_COME_AND_GO)} come and go every {_COMMITS} commits; "
