@@ -27,11 +27,12 @@ def live(figure: Figure, ours: Started, save: Saving) -> None:
             shown = f"commit to what a browser shows, beside {_CLIENTS} open pages"
             _spread(figure, shown, _in_browser(ours, save), "board/commit")
     with Streams(ours, _VIEWS * (_CLIENTS // len(_VIEWS))) as streams:
-        used, _ = _used(ours, save, streams)
+        used, commits = _used(ours, save, streams)
         views = f"{_CPU}, {len(_VIEWS)} views"
-        figure.ways.append(Way(views, "ms", [1e3 * used / _COMMITS / len(_VIEWS)]))
+        figure.ways.append(Way(views, "ms", [1e3 * used / streams.renderings(commits)]))
     figure.value(_CPU, _CPU, "board/cpu")
     figure.value(views, views, "board/cpu")
+    figure.notes.append("commits that a view was told of together count as one in processor time")
     figure.notes.append(
         "commit to page: from before the call that saves, by the clock of who calls, until the page has it; in"
         " Chromium the page itself notes when it does"
@@ -41,7 +42,7 @@ def live(figure: Figure, ours: Started, save: Saving) -> None:
 def _streamed(figure: Figure, ours: Started, save: Saving, streams: Streams) -> list[float]:
     received = streams.received
     used, commits = _used(ours, save, streams)
-    figure.ways.append(Way(_CPU, "ms", [1e3 * used / _COMMITS]))
+    figure.ways.append(Way(_CPU, "ms", [1e3 * used / streams.renderings(commits)]))
     size = (streams.received - received) / 1e3 / _COMMITS / _CLIENTS
     figure.ways.append(Way("events a commit and page", "kB", [size]))
     return streams.latencies(commits)

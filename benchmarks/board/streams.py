@@ -48,6 +48,11 @@ class Streams:
         """Until all pages have heard of a commit."""
         _until(lambda: all(max(each) >= seq for each in self.heard))
 
+    def renderings(self, commits: dict[int, float]) -> int:
+        """How often the pages that show the same were told of these commits: once for several that came together."""
+        views = dict(zip(self._addresses, self.heard, strict=True)).values()
+        return sum(sum(seq >= min(commits) for seq in heard) for heard in views)
+
     def latencies(self, commits: dict[int, float]) -> list[float]:
         """Seconds from the call that saved each commit to each page: what came with a later one counts for it, too."""
         found = []
