@@ -42,8 +42,9 @@ class AskedMetric:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """The rows of the result."""
-        return self.result.to_dicts()
+        """The rows of the result, with money as it was before it was rounded: sums of them are rounded once."""
+        exact = self.result.exact
+        return self.result.to_dicts() if exact is None else exact.to_dicts()
 
     @property
     def groups(self) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 import h1
 from dealdb.analytics import Basis, MetricResult
+from dealdb.analytics.conversion import RATES, Conversion
 from dealdb.analytics.history.movement.coverage import coverage
 from dealdb.analytics.history.movement.forecast import forecast
 from dealdb.analytics.history.movement.slippage import slippage
@@ -294,3 +296,39 @@ def test_a_forecast_far_too_low_is_told_in_times() -> None:
     )
     owners = past_of_changes(*won, by="owner", as_of="2026-03-31")
     assert "3 more groups in the table." in told_of(forecast_error, owners, days_before=(60, 7))
+
+
+def in_euros(**options: Any) -> Past:
+    """The example history, all of it in dollars, whose rate leaves parts of cents in every amount."""
+    rates = pl.DataFrame(
+        {"date": [date(2026, 1, 1)], "currency": ["USD"], "rate": [Decimal("0.853217")]},
+        schema=RATES,
+    )
+    found = past(dollars="ABCDEFGH", **options)
+    return replace(
+        found, convert=Conversion(to="EUR", rates=rates, rate_day="as_of", as_of=found.day)
+    )
+
+
+def test_sums_of_converted_money_are_rounded_once() -> None:
+    alone = answer_of(forecast(in_euros(as_of="2026-02-28"), **Q1), Q1)
+    by: dict[str, Any] = {"by": "owner"}
+    # rows of owners are rounded by themselves, and miss the sum by a cent
+    assert answer_of(forecast(in_euros(as_of="2026-02-28", **by), **Q1), Q1 | by) == alone
+    asked: dict[str, Any] = {"since": "2026-02-01", "until": "2026-04-01"}
+    whole = answer_of(waterfall(in_euros(), **asked), asked)
+    parts = answer_of(waterfall(in_euros(**by), **asked), asked | by)
+    assert whole
+    assert parts
+    assert parts.partition(":")[0] == whole.partition(":")[0]
+
+
+def test_sums_of_long_amounts_keep_all_digits() -> None:
+    row = {"n": 1, "blank": 0, "bucket": "start", "value": Decimal("1" * 31 + ".05")}
+    end = row | {"bucket": "end", "value": Decimal("1" * 31 + ".07")}
+    up = row | {"bucket": "up", "value": Decimal("0.02")}
+    frame = pl.DataFrame([row, up, end], schema_overrides={"value": pl.Decimal(38, 2)})
+    result = MetricResult(name="waterfall", frame=frame, basis=Basis(n=1))
+    told = answer_of(result, {})
+    assert told
+    assert "grew by 0.02" in told

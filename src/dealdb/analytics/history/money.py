@@ -69,7 +69,7 @@ def with_unpriced(
     rows: Sequence[str],
 ) -> pl.DataFrame:
     """
-    A table with money in cents, its currency, and how many lines of each row have no rate.
+    A table with the currency of its money, and how many lines of each row have no rate.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def with_unpriced(
         else:
             number = without.select(n).item()
             table = table.with_columns(unpriced=pl.lit(number, pl.UInt32))
-    return to_cents(table).with_columns(
+    return table.with_columns(
         # groups by the deals' own currencies keep these
         *([] if "currency" in keys else [pl.lit(conversion.to).alias("currency")]),
         rates_until=pl.lit(conversion.until, pl.Date),

@@ -12,7 +12,7 @@ import polars as pl
 
 from dealdb.analytics.basis import MIXED, Basis
 from dealdb.analytics.calendar.zone import Zone, as_moments
-from dealdb.analytics.conversion import Conversion
+from dealdb.analytics.conversion import Conversion, to_cents
 from dealdb.analytics.doubts import alike_groups
 from dealdb.analytics.history.linked import links_of
 from dealdb.analytics.history.lookup import are_among, beside
@@ -303,6 +303,7 @@ class Past:
         totals: Mapping[str, Any] | None = None,
         line_rows: Sequence[str] | None = None,
         counted: tuple[str, pl.DataFrame] | None = None,
+        exact: pl.DataFrame | None = None,
     ) -> MetricResult:
         """
         The table of a metric, or its lines where a line for each deal was asked for.
@@ -331,6 +332,8 @@ class Past:
             Columns that tell the lines apart; ``rows`` by default.
         counted
             The first count, and the lines of what it counts; ``n`` and the lines by default.
+        exact
+            The table before its money was rounded, where the metric rounds by itself.
         """
         money = self.conversion
         found = {**(counts or {}), **(said_of(lines, money) if money else {})}
@@ -344,14 +347,19 @@ class Past:
             notes=(*self.notes, f"stages as they mean {self.pipeline_of}"),
             warnings=(*warnings, *(() if self.deals else alike_groups(table, keys))),
         )
+        before: pl.DataFrame | None = None
         if self.deals:
             chosen = self._own_lines(lines, keys, rows if line_rows is None else line_rows)
         elif money is None or MARK not in lines.columns:
             chosen = table.select(*named_groups(table, keys), *rows, *figures)
         else:
-            full = with_unpriced(table, lines, money, keys=keys, rows=rows)
             also = [name for name in ("currency", *COLUMNS) if name not in keys]
-            chosen = full.select(*named_groups(full, keys), *rows, *figures, *also)
+
+            def told(table: pl.DataFrame) -> pl.DataFrame:
+                full = with_unpriced(table, lines, money, keys=keys, rows=rows)
+                return full.select(*named_groups(full, keys), *rows, *figures, *also)
+
+            chosen, before = to_cents(told(table)), told(table if exact is None else exact)
         links = None
         if not self.deals and (counted or "n" in figures):
             count, of = counted or ("n", lines)
@@ -365,7 +373,9 @@ class Past:
                 count=count,
                 present=self.present,
             )
-        return MetricResult(name=name, frame=chosen, basis=basis, totals=totals or {}, links=links)
+        return MetricResult(
+            name=name, frame=chosen, basis=basis, totals=totals or {}, links=links, exact=before
+        )
 
     def _own_lines(
         self, lines: pl.DataFrame, keys: Sequence[str], rows: Sequence[str]
