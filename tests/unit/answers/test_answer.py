@@ -301,7 +301,7 @@ def test_a_forecast_far_too_low_is_told_in_times() -> None:
 def in_euros(**options: Any) -> Past:
     """The example history, all of it in dollars, whose rate leaves parts of cents in every amount."""
     rates = pl.DataFrame(
-        {"date": [date(2026, 1, 1)], "currency": ["USD"], "rate": [Decimal("0.853217")]},
+        {"date": [date(2026, 1, 1)], "currency": ["USD"], "rate": [Decimal("0.853208")]},
         schema=RATES,
     )
     found = past(dollars="ABCDEFGH", **options)
