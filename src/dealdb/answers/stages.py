@@ -32,8 +32,7 @@ def funnel(asked: AskedMetric) -> str:
     n, cohort = asked.result.basis.n, asked.options.get("cohort", "created")
     stage = cohort.partition(":")[2]
     if not n:
-        did = f"entered {stage}" if stage else "was created"
-        return f"No deal {sentences(did, asked.span)}."
+        return _nobody(asked, stage)
     base = (
         f"{deals(n)} {sentences(f'that first entered {stage}' if stage else 'created', asked.span)}"
     )
@@ -42,11 +41,22 @@ def funnel(asked: AskedMetric) -> str:
     if asked.options.get("mode", "reached") != "reached":
         return sentences(f"{first}.", _weakest(steps))
     opened, lost = (total(steps.values(), key) for key in ("open", "lost"))
+    fate = f"{counted(opened, 'is', 'are')} still open and {counted(lost, 'was', 'were')} lost."
+    others = n - won - opened - lost
     return sentences(
-        f"{first}, {counted(opened, 'is', 'are')} still open and {counted(lost, 'was', 'were')} lost.",
-        _elsewhere(n - won - opened - lost),
+        f"{first}. Of those that ever stood in an open stage, {fate}" if others else f"{first}, {fate}",
+        _elsewhere(others),
         _weakest(steps),
     )
+
+
+def _nobody(asked: AskedMetric, stage: str) -> str:
+    """No deal is in a cohort: none came, or none is left."""
+    if gone := asked.result.totals.get("deleted"):
+        which = f"that first entered {stage}" if stage else "created"
+        many = f"All {deals(gone)}" if gone > 1 else "The one deal"
+        return f"{many} {sentences(which, asked.span)} {'were' if gone > 1 else 'was'} deleted since."
+    return f"No deal {sentences(f'entered {stage}' if stage else 'was created', asked.span)}."
 
 
 def _elsewhere(number: int) -> str | None:

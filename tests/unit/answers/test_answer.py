@@ -32,6 +32,8 @@ from dealdb.answers.answer import answer_of
 from dealdb.answers.people import note_in_words, sheet_of
 from dealdb.model.schema import Schema
 from dealdb.store.facts.fold import folded
+from histories.written import facts_of, read
+from pasts import past_of
 
 Q1: dict[str, Any] = {"since": "2026-01-01", "until": "2026-04-01"}
 
@@ -147,8 +149,8 @@ def test_a_funnel_says_which_deals_are_in_no_step() -> None:
     some = ["A 01-05 stage=Lead created=2026-01-05 owner=Ann", "A 01-06 stage=Won"]
     told = told_of(funnel, past_of_changes(*lost, *some))
     assert told.startswith(
-        "Of 3 deals created, 1 is won (33.3 %), 0 are still open and 0 were lost. 2 others never stood in an open "
-        "stage, as far as is known, and are in no line"
+        "Of 3 deals created, 1 is won (33.3 %). Of those that ever stood in an open stage, 0 are still open and 0 "
+        "were lost. 2 others never stood in an open stage, as far as is known, and are in no line"
     )
     # not one of them is in any step
     assert told_of(funnel, past_of_changes(*lost, by="owner")).startswith(
@@ -332,3 +334,17 @@ def test_sums_of_long_amounts_keep_all_digits() -> None:
     told = answer_of(result, {})
     assert told
     assert "grew by 0.02" in told
+
+
+def test_a_funnel_tells_deals_that_are_in_no_step() -> None:
+    def told(*lines: str) -> str | None:
+        return answer_of(funnel(past_of(facts_of(read(*lines)))), {})
+
+    nowhere = told("A 01-05 created=2026-01-05 amount=5")
+    assert nowhere is not None
+    # it is open, and in no stage
+    assert "Of those that ever stood in an open stage, 0 are still open" in nowhere
+    assert "1 other never stood in an open stage" in nowhere
+    gone = told("A 01-05 created=2026-01-05 stage=Lead", "A 01-07 *")
+    assert gone == "The one deal created was deleted since."
+    assert told("A 01-05 stage=Lead") == "No deal was created."
