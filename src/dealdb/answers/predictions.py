@@ -183,7 +183,7 @@ def calibration(asked: AskedMetric) -> str:
     told = [_bias(row, horizon, asked) for row in rows[:_MOST_TOLD]]
     came = [
         f"Of {money(total(part, 'expected'), currency)} expected from deals due within {days(horizon)}, "
-        f"{money(total(part, 'actual'), currency)} came."
+        f"{money(total(part, 'actual'), currency)} came, where a deal counts on each of these days again."
         for currency, part in asked.parts
         if total([row for row in part if row["target"] == "horizon"], "expected")
     ]
@@ -275,10 +275,12 @@ def _off(rows: Sequence[dict[str, Any]]) -> str | None:
     for row in known:
         shares.setdefault(row["days_before"], []).append(abs(row["base_share"]))
     told = [
-        f"{percent(sum(each) / len(each))} {counted(day, 'day')} before"
+        # the first forecast of a history can be too late for some days before the end
+        f"{percent(sum(each) / len(each))} {counted(day, 'day')} before the end"
+        + ("" if len(each) == n else f" (of {counted(len(each), 'period')})")
         for day, each in sorted(shares.items(), reverse=True)
     ]
-    return f"Over {whole(n)} periods, forecasts were off by {listing(told)} the end, on average."
+    return f"Over {whole(n)} periods, forecasts were off by {listing(told)}, on average."
 
 
 def seasonality(asked: AskedMetric) -> str:

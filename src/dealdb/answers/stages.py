@@ -44,7 +44,9 @@ def funnel(asked: AskedMetric) -> str:
     fate = f"{counted(opened, 'is', 'are')} still open and {counted(lost, 'was', 'were')} lost."
     others = n - won - opened - lost
     return sentences(
-        f"{first}. Of those that ever stood in an open stage, {fate}" if others else f"{first}, {fate}",
+        f"{first}. Of those that ever stood in an open stage, {fate}"
+        if others
+        else f"{first}, {fate}",
         _elsewhere(others),
         _weakest(steps),
     )
@@ -55,7 +57,9 @@ def _nobody(asked: AskedMetric, stage: str) -> str:
     if gone := asked.result.totals.get("deleted"):
         which = f"that first entered {stage}" if stage else "created"
         many = f"All {deals(gone)}" if gone > 1 else "The one deal"
-        return f"{many} {sentences(which, asked.span)} {'were' if gone > 1 else 'was'} deleted since."
+        return (
+            f"{many} {sentences(which, asked.span)} {'were' if gone > 1 else 'was'} deleted since."
+        )
     return f"No deal {sentences(f'entered {stage}' if stage else 'was created', asked.span)}."
 
 
