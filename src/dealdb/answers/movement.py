@@ -7,10 +7,6 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-import polars as pl
-
-from dealdb.analytics.history.money import balanced
-from dealdb.analytics.history.movement.buckets import ADDS
 from dealdb.answers.asked import (
     AskedMetric,
     Row,
@@ -74,6 +70,12 @@ def waterfall(asked: AskedMetric) -> str:
 
 def _together(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """A row for each bucket of all groups together, in cents that balance."""
+    # sentences are known before any result is
+    import polars as pl
+
+    from dealdb.analytics.history.money import balanced
+    from dealdb.analytics.history.movement.buckets import ADDS
+
     if len({row["bucket"] for row in rows}) == len(rows) and not _has_parts_of_cents(rows):
         return [dict(row) for row in rows]
     found = pl.DataFrame(

@@ -101,6 +101,35 @@ def with_unpriced(
     )
 
 
+def in_one(
+    tables: tuple[pl.DataFrame, pl.DataFrame],
+    lines: pl.DataFrame,
+    conversion: Conversion,
+    columns: Sequence[str | pl.Expr],
+    *,
+    keys: Sequence[str],
+    rows: Sequence[str],
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """
+    Tables ``with_unpriced``: the first one rounded to cents, the second one as it is.
+
+    Parameters
+    ----------
+    tables
+        The same one twice, or one that balances in cents and what it was made of.
+    lines, conversion, keys, rows
+        As for ``with_unpriced``.
+    columns
+        What is told besides the currency and its rates.
+    """
+    also = [name for name in ("currency", *COLUMNS) if name not in keys]
+    rounded, exact = (
+        with_unpriced(each, lines, conversion, keys=keys, rows=rows).select(*columns, *also)
+        for each in tables
+    )
+    return to_cents(rounded), exact
+
+
 def said_of(lines: pl.DataFrame, conversion: Conversion) -> dict[str, int]:
     """How many deals of lines have no rate, by the text that names their currency."""
     if MARK not in lines.columns:

@@ -12,11 +12,11 @@ import polars as pl
 
 from dealdb.analytics.basis import MIXED, Basis
 from dealdb.analytics.calendar.zone import Zone, as_moments
-from dealdb.analytics.conversion import Conversion, to_cents
+from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.doubts import alike_groups
 from dealdb.analytics.history.linked import links_of
 from dealdb.analytics.history.lookup import are_among, beside
-from dealdb.analytics.history.money import COLUMNS, MARK, priced, said_of, with_unpriced
+from dealdb.analytics.history.money import MARK, in_one, priced, said_of
 from dealdb.analytics.history.state import known_lives, last_values, values_until, with_last
 from dealdb.analytics.options import By, Day, Window, choice, day_of, group_columns, named_groups
 from dealdb.analytics.result import MetricResult
@@ -327,7 +327,7 @@ class Past:
         counts
             What the figures leave out, by the text that says so; those of 0 are left out.
         totals
-            Figures of all rows together.
+            Of all rows together.
         line_rows
             Columns that tell the lines apart; ``rows`` by default.
         counted
@@ -353,13 +353,9 @@ class Past:
         elif money is None or MARK not in lines.columns:
             chosen = table.select(*named_groups(table, keys), *rows, *figures)
         else:
-            also = [name for name in ("currency", *COLUMNS) if name not in keys]
-
-            def told(table: pl.DataFrame) -> pl.DataFrame:
-                full = with_unpriced(table, lines, money, keys=keys, rows=rows)
-                return full.select(*named_groups(full, keys), *rows, *figures, *also)
-
-            chosen, before = to_cents(told(table)), told(table if exact is None else exact)
+            columns = [*named_groups(table, keys), *rows, *figures]
+            tables = (table, table if exact is None else exact)
+            chosen, before = in_one(tables, lines, money, columns, keys=keys, rows=rows)
         links = None
         if not self.deals and (counted or "n" in figures):
             count, of = counted or ("n", lines)
