@@ -44,9 +44,12 @@ class BoundedParser(_HiredisParser):
 
     def __init__(self, socket_read_size: int) -> None:
         super().__init__(socket_read_size)  # type: ignore[no-untyped-call]
-        # the client's is a method: a parser that refers to itself outlives its connection, and so does the socket, where
+        # the client's is a method, and a parser that refers to itself outlives its connection: the socket, too, where
         # an interrupt keeps the connection from closing it
         self.pubsub_push_handler_func = _pass_over
+
+    # nothing: in Python code, as the client has it, an interrupt would be lost; the socket goes with its last reference
+    __del__ = object.__init__
 
     def read_response(self, *args: Any, **more: Any) -> Any:
         """As the client's; the bounds are those of one reply."""
