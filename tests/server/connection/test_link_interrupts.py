@@ -29,9 +29,12 @@ THE_CLIENTS = ("connection.py", "hiredis.py")
 PINGS = "for i = 1, 300 do redis.call('PING') end"
 
 
-# one that hits while an object is being collected is reported there, and goes no further
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_interrupt_anywhere_mixes_up_no_replies_and_loses_no_slot(server: Server) -> None:
+def test_interrupt_anywhere_mixes_up_no_replies_and_loses_no_slot(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # one that hits while an object is being collected goes no further; another may hit while pytest reports that
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+
     class Interrupt(BaseException):
         pass
 
