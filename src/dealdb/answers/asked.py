@@ -190,6 +190,19 @@ def money(value: Decimal | None, currency: str | None) -> str:
     return f"{text} {currency}" if currency else text
 
 
+def signed(sign: str, value: Decimal) -> str:
+    """
+    What a sum adds or takes, with its sign: money that was given back has the other one.
+
+    Examples
+    --------
+    >>> signed("-", Decimal("80")), signed("-", Decimal("-80"))
+    ('-80.00', '+80.00')
+    """
+    shown = value if sign == "+" else -value
+    return f"{'+' if shown >= 0 else '-'}{decimal(abs(shown))}"
+
+
 def percent(share: float | None) -> str:
     """
     A share as a percentage.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 from dealdb.answers.asked import (
@@ -21,6 +20,7 @@ from dealdb.answers.asked import (
     money,
     percent,
     sentences,
+    signed,
     total,
     whole,
 )
@@ -126,15 +126,10 @@ def _so_far(asked: AskedMetric) -> str:
 def _moved(rows: Sequence[dict[str, Any]], sign: str, words: str) -> str:
     value, n = total(rows, "value"), total(rows, "n")
     if value:
-        return f"{_signed(sign, value)} {words}"
+        return f"{signed(sign, value)} {words}"
     # what is worth nothing moves without moving money
     blank = "without an amount" if total(rows, "blank") == n else "worth 0.00 in all"
     return f"{deals(n)} {words} {blank}"
-
-
-def _signed(sign: str, value: Decimal) -> str:
-    shown = value if sign == "+" else -value
-    return f"{'+' if shown >= 0 else '-'}{decimal(abs(shown))}"
 
 
 def slippage(asked: AskedMetric) -> str:

@@ -118,7 +118,7 @@ def time_to_close(asked: AskedMetric) -> str:
     """How many days open deals still take."""
     rows = asked.rows
     if not rows:
-        return f"No deal is open as of {asked.result.basis.as_of}."
+        return f"No deal is open as of {day(asked.result.basis.as_of)}."
     known = [row for row in rows if row["p50"] is not None]
     word = "closed" if asked.options.get("event") == "closed" else "won"
     if not known:
@@ -140,7 +140,13 @@ def simulate(asked: AskedMetric) -> str:
     basis = asked.result.basis
     last = basis.until - timedelta(days=1) if basis.until else None
     if not basis.n:
-        won = listing([money(total(rows, "won"), currency) for currency, rows in asked.parts])
+        # a correlation has rows of its own, of the same wins
+        won = listing(
+            [
+                money(total([row for row in rows if not row["rho"]], "won"), currency)
+                for currency, rows in asked.parts
+            ]
+        )
         return (
             f"{won} is won since {day(basis.since)}, and no open deal that has an amount and a chance can add to it by "
             f"{day(last)}."

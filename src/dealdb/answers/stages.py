@@ -11,6 +11,7 @@ from dealdb.answers.asked import (
     day,
     days,
     deals,
+    listing,
     money,
     percent,
     sentences,
@@ -177,7 +178,7 @@ def rotting(asked: AskedMetric) -> str:
     how = f"{_SINCE[asked.options.get('basis', 'update')]} for more days than the stage allows"
     if not rotten:
         return f"None of {counted(n, 'open deal')} is rotting, that is {how}."
-    worth = " and ".join(money(total(part, "value"), currency) for currency, part in asked.parts)
+    worth = listing([money(total(part, "value"), currency) for currency, part in asked.parts])
     be = "is" if rotten == 1 else "are"
     worst = max(
         (row for row in rows if row["worst_days"] is not None), key=lambda row: row["worst_days"]

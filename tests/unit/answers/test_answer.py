@@ -29,7 +29,8 @@ from dealdb.analytics.prediction.forecast_error import forecast_error
 from dealdb.analytics.prediction.simulate import simulate
 from dealdb.analytics.prediction.stage_chances import stage_chances
 from dealdb.answers.answer import answer_of
-from dealdb.answers.people import note_in_words, sheet_of
+from dealdb.answers.people import form_of, note_in_words, sheet_of
+from dealdb.formats.cells import AS_IS, to_cell
 from dealdb.model.schema import Schema
 from dealdb.store.facts.fold import folded
 from histories.written import facts_of, read
@@ -224,6 +225,23 @@ def test_outlooks_of_groups_are_told_by_group() -> None:
     assert none.endswith(
         "no open deal that has an amount and a chance can add to it by 2026-03-31."
     )
+    # a correlation has a second row, of the same wins
+    closed = past_of_changes(
+        "A 01-05 stage=Lead amount=10.00", "A 02-05 stage=Won closed=2026-02-05", as_of="2026-02-28"
+    )
+    assert told_of(simulate, closed, **asked, rho=0.3).startswith("10.00 is won since")
+
+
+def test_a_number_to_group_by_is_a_name() -> None:
+    """A year has no thousands, and a rate of tax of 19.5 is no 1,950 %."""
+    row = {"year": 2026, "tax_rate": 19.5, "n": 6_000, "won": 1_500, "win_rate": 0.25}
+    frame = pl.DataFrame([row])
+    sheet = sheet_of(MetricResult(name="win_rate", frame=frame, basis=Basis(n=1_500)))
+    cells = [
+        to_cell(values[0], sheet.forms.get(name, AS_IS)) for name, values in sheet.columns.items()
+    ]
+    assert cells == ["2026", "19.5000", "6,000", "1,500", "25.0 %"]
+    assert not form_of("deals", "tax_rate").percent
 
 
 def test_nothing_can_be_learned_where_all_are_open() -> None:
