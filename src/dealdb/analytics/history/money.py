@@ -105,7 +105,8 @@ def in_one(
     tables: tuple[pl.DataFrame, pl.DataFrame],
     lines: pl.DataFrame,
     conversion: Conversion,
-    columns: Sequence[str | pl.Expr],
+    groups: Sequence[pl.Expr],
+    figures: Sequence[str],
     *,
     keys: Sequence[str],
     rows: Sequence[str],
@@ -119,12 +120,14 @@ def in_one(
         The same one twice, or one that balances in cents and what it was made of.
     lines, conversion, keys, rows
         As for ``with_unpriced``.
-    columns
-        What is told besides the currency and its rates.
+    groups, figures
+        What is told besides the rows, the currency and its rates.
     """
     also = [name for name in ("currency", *COLUMNS) if name not in keys]
     rounded, exact = (
-        with_unpriced(each, lines, conversion, keys=keys, rows=rows).select(*columns, *also)
+        with_unpriced(each, lines, conversion, keys=keys, rows=rows).select(
+            *groups, *rows, *figures, *also
+        )
         for each in tables
     )
     return to_cents(rounded), exact
