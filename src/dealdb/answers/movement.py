@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
 from dealdb.answers.asked import (
     AskedMetric,
+    Row,
     blanks,
     counted,
     day,
@@ -20,27 +20,26 @@ from dealdb.answers.asked import (
     money,
     percent,
     sentences,
+    signed,
     total,
     whole,
 )
 
 # what a bucket does to the open value, in the order in which it is told
 _SIGNS = {
-    "created": (1, "created"),
-    "pulled_in": (1, "pulled in"),
-    "reopened": (1, "reopened"),
-    "up": (1, "from higher amounts"),
-    "won": (-1, "won"),
-    "lost": (-1, "lost"),
-    "pushed_out": (-1, "pushed out"),
-    "down": (-1, "from lower amounts"),
-    "deleted": (-1, "deleted"),
-    "fx": (1, "by exchange rates"),
+    "created": ("+", "created"),
+    "pulled_in": ("+", "pulled in"),
+    "reopened": ("+", "reopened"),
+    "up": ("+", "from higher amounts"),
+    "won": ("-", "won"),
+    "lost": ("-", "lost"),
+    "pushed_out": ("-", "pushed out"),
+    "down": ("-", "from lower amounts"),
+    "deleted": ("-", "deleted"),
+    "fx": ("+", "by exchange rates"),
 }
 # of groups they cancel each other; what is left has come from another currency, or gone to one
 _TRANSFERS = ("transferred_in", "transferred_out")
-_CENT = Decimal("0.01")
-_EXACT = Context(prec=200, rounding=ROUND_HALF_EVEN)
 _OTHERS = {
     "owner": "got another owner",
     "stage_forward": "moved to a later stage",
@@ -58,7 +57,10 @@ def waterfall(asked: AskedMetric) -> str:
         return f"Nothing was in the open pipeline {_so_far(asked)}, and nothing came or went."
     # of currencies in which nothing is open there is nothing to tell
     parts = [part for part in asked.parts if any(row["value"] for row in part[1])]
-    told = [_change(which, rows, currency, asked) for currency, rows in parts or asked.parts[:1]]
+    told = [
+        _change(which, _together(rows), currency, asked)
+        for currency, rows in parts or asked.parts[:1]
+    ]
     others = [
         f"{whole(number)} {_OTHERS[name]}"
         for name, number in asked.result.totals.items()
@@ -69,6 +71,32 @@ def waterfall(asked: AskedMetric) -> str:
     return sentences(*told, rest, blanks(total(ends, "blank"), "open deal"))
 
 
+def _together(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """A row for each bucket of all groups together, in cents that balance."""
+    # sentences are known before any result is
+    import polars as pl
+
+    from dealdb.analytics.history.money import balanced
+    from dealdb.analytics.history.movement.buckets import ADDS
+
+    if len({row["bucket"] for row in rows}) == len(rows) and not _has_parts_of_cents(rows):
+        return [dict(row) for row in rows]
+    summed = {
+        name: {key: total(own, key) for key in ("n", "value", "blank", "unpriced") if key in own[0]}
+        for name in dict.fromkeys(row["bucket"] for row in rows)
+        if (own := [row for row in rows if row["bucket"] == name])
+    }
+    if gone := summed.pop(_TRANSFERS[1], None):
+        # what one group of the same currency took over, another has handed over
+        summed[_TRANSFERS[0]]["value"] -= gone["value"]
+    found = pl.DataFrame([{"bucket": name, **sums} for name, sums in summed.items()])
+    return balanced(found, [], ADDS).to_dicts()
+
+
+def _has_parts_of_cents(rows: Sequence[Row]) -> bool:
+    return any(row["value"].as_tuple().exponent < -2 for row in rows)
+
+
 def _change(
     which: str, rows: Sequence[dict[str, Any]], currency: str | None, asked: AskedMetric
 ) -> str:
@@ -77,7 +105,7 @@ def _change(
         for name in ("start", "end", *_SIGNS, *_TRANSFERS)
     }
     start, end = buckets["start"], buckets["end"]
-    before, after = _cents(total(start, "value")), _cents(total(end, "value"))
+    before, after = total(start, "value"), total(end, "value")
     went = "fell" if after < before else "grew" if after > before else None
     from_to = (
         f"from {money(before, currency)} ({deals(total(start, 'n'))}) to {money(after, currency)} "
@@ -85,44 +113,22 @@ def _change(
     )
     moved = f"{which} {went} by {money(abs(after - before), currency)} {_so_far(asked)}, {from_to}"
     kept = f"{which} is worth as much as before, {money(before, currency)} ({_so_far(asked)})"
-    parts = _parts(buckets, after - before)
-    return f"{moved if went else kept}: {', '.join(parts) or 'nothing moved'}."
+    return f"{moved if went else kept}: {', '.join(_parts(buckets)) or 'nothing moved'}."
 
 
-def _parts(buckets: Mapping[str, Sequence[dict[str, Any]]], change: Decimal) -> list[str]:
+def _parts(buckets: Mapping[str, Sequence[Row]]) -> list[str]:
     """What led to a change, in words whose sums add up to it."""
     came, gone = (total(buckets[name], "value") for name in _TRANSFERS)
-    sums = {name: total(buckets[name], "value") * _SIGNS[name][0] for name in _SIGNS}
-    settled = _settled({**sums, "currency": came - gone}, change)
-    moved = settled["currency"]
+    moved = came - gone
     how = "taken over from" if moved > 0 else "handed over to"
     return [
         *(
-            _moved(buckets[name], settled[name], words)
-            for name, (_, words) in _SIGNS.items()
+            _moved(buckets[name], sign, words)
+            for name, (sign, words) in _SIGNS.items()
             if total(buckets[name], "n")
         ),
-        *([f"{_signed(moved)} {how} another currency"] if moved else []),
+        *([f"{signed('+', moved)} {how} another currency"] if moved else []),
     ]
-
-
-def _settled(sums: Mapping[str, Decimal], change: Decimal) -> dict[str, Decimal]:
-    """Sums in cents that add up to the change, rounded the other way where they are off by the most."""
-    found = {name: _cents(value) for name, value in sums.items()}
-    short = change - sum(found.values())
-    step = _CENT if short > 0 else -_CENT
-    off = sorted(
-        (name for name in sums if sums[name]),
-        key=lambda name: (sums[name] - found[name]) * step,
-        reverse=True,
-    )
-    for name in off[: int(abs(short) / _CENT)]:
-        found[name] += step
-    return found
-
-
-def _cents(value: Decimal | int) -> Decimal:
-    return Decimal(value).quantize(_CENT, context=_EXACT)
 
 
 def _so_far(asked: AskedMetric) -> str:
@@ -133,9 +139,9 @@ def _so_far(asked: AskedMetric) -> str:
     return days_between(basis.since, min(basis.until, basis.as_of + timedelta(days=1)))
 
 
-def _moved(rows: Sequence[dict[str, Any]], value: Decimal, words: str) -> str:
-    if value:
-        return f"{_signed(value)} {words}"
+def _moved(rows: Sequence[Row], sign: str, words: str) -> str:
+    if value := total(rows, "value"):
+        return f"{signed(sign, value)} {words}"
     # what is worth nothing moves without moving money
     n, blank = total(rows, "n"), total(rows, "blank")
     unpriced = sum(row.get("unpriced", 0) for row in rows)
@@ -146,10 +152,6 @@ def _moved(rows: Sequence[dict[str, Any]], value: Decimal, words: str) -> str:
         )
     lacking = [what for what, number in (("an amount", blank), ("a rate", unpriced)) if number]
     return f"{deals(n)} {words} without {' or '.join(lacking)}"
-
-
-def _signed(value: Decimal) -> str:
-    return f"{'+' if value > 0 else '-'}{decimal(abs(value))}"
 
 
 def slippage(asked: AskedMetric) -> str:

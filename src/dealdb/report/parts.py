@@ -9,11 +9,9 @@ from typing import Any
 
 import polars as pl
 
+from dealdb.analytics.options import NONE
 from dealdb.charts import Chart, Unit
 from dealdb.report.evidence import Evidence, bounded
-
-# what tables call the currency of deals without one
-NO_CURRENCY = "(none)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +184,7 @@ def compared(
     sides = [now, before or {}]
     known = {currency for side in sides for currency in _known(side)}
     # among deals with a currency, those of a table in which none has one are the ones without
-    without = NO_CURRENCY if known - {None} else None
+    without = NONE if known - {None} else None
     rows = [
         {without if each is None else each: cell for each, cell in _known(side).items()}
         for side in sides

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from dealdb.analytics.options import NONE
 from dealdb.answers.asked import money
 from dealdb.report.evidence import Evidence, Inquiry
-from dealdb.report.parts import NO_CURRENCY, ReportTable, table_of
+from dealdb.report.parts import ReportTable, table_of
 from dealdb.report.quality import quoted
 
 # lists are to be read; the command gives all
@@ -53,7 +54,7 @@ def ranked(inquiry: Inquiry, lines: Evidence) -> Ranked:
         names = {name: known_as.get(own[0]["id"]) for name, known_as in told.items()}
         # whose it was when it was closed counts, where the lines say so
         owner = own[0].get("owner", names.get("owner"))
-        own[0] = {**own[0], **names, "owner": None if owner == NO_CURRENCY else owner}
+        own[0] = {**own[0], **names, "owner": None if owner == NONE else owner}
     return Ranked(evidence=lines, order=[*order, *blank], tops=found)
 
 
@@ -85,7 +86,7 @@ def _own_amounts(known: Mapping[str, Mapping[Any, Any]]) -> dict[Any, str]:
     """Amounts in the currencies of the deals."""
     currencies = known.get("currency", {})
     return {
-        deal: money(Decimal(amount), currencies.get(deal) or NO_CURRENCY)
+        deal: money(Decimal(amount), currencies.get(deal) or NONE)
         for deal, amount in known["amount"].items()
         if amount is not None
     }

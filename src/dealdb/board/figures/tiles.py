@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dealdb.analytics.basis import MIXED
+from dealdb.analytics.options import NONE
 from dealdb.board.figures.figure import Figure
 from dealdb.board.figures.linked import deals_address
 from dealdb.errors import QueryError
@@ -282,7 +283,7 @@ def value_before(was: Mapping[Any, Any], currency: str | None, column: str, valu
     return known.get(_ALIKE.get(currency, currency), nothing)
 
 
-_ALIKE: Mapping[str | None, str | None] = {None: "(none)", "(none)": None}
+_ALIKE: Mapping[str | None, str | None] = {None: NONE, NONE: None}
 
 
 def currency_of(result: MetricResult, row: Mapping[str, Any]) -> str | None:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from dealdb.analytics.options import NONE
 from dealdb.answers.asked import money
 from dealdb.answers.labels import labels_of
 from dealdb.answers.people import form_of, words_of
@@ -19,7 +20,7 @@ from dealdb.model.fiscal import time_zone
 from dealdb.model.moments import as_utc
 from dealdb.report.contents import ReportContents
 from dealdb.report.evidence import Evidence
-from dealdb.report.parts import NO_CURRENCY, Cell, Headline, ReportTable, ThenAndNow
+from dealdb.report.parts import Cell, Headline, ReportTable, ThenAndNow
 
 # where the page of metrics is, for those who have the sources
 METRICS = "docs/metrics.md"
@@ -134,7 +135,7 @@ def headline_text(
     shown = locale.share(value) if unit is Unit.SHARE else locale.number(value)
     if is_one or currency is None:
         return shown
-    return f"{shown} {'without a currency' if currency == NO_CURRENCY else f'in {currency}'}"
+    return f"{shown} {'without a currency' if currency == NONE else f'in {currency}'}"
 
 
 def headline_lines(headline: Headline, locale: Locale) -> list[tuple[str, str, str]]:
