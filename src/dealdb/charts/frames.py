@@ -66,6 +66,33 @@ def bar_chart(
     )
 
 
+def table_chart(table: pl.DataFrame) -> Chart:
+    """
+    A bar for each row of a table of two columns: a label, and the number that it has.
+
+    Raises
+    ------
+    QueryError
+        If it is no such table.
+
+    Examples
+    --------
+    >>> table_chart(pl.DataFrame({"owner": ["Ann"], "n": [7]})).marks.rows()
+    [(0, 'Ann', 7)]
+    """
+    columns = list(table.schema.items())
+    labels = [name for name, kind in columns if not kind.is_numeric() and not kind.is_nested()]
+    values = [name for name, kind in columns if kind.is_numeric()]
+    if len(columns) != 2 or not labels or not values:
+        has = ", ".join(f"{name[:60]} ({kind})" for name, kind in columns[:20])
+        msg = (
+            "a chart needs a table of a label and a number, such as SELECT stage, count(*) AS deals FROM deals "
+            f"GROUP BY stage; this one has {has}"
+        )
+        raise QueryError(msg)
+    return bar_chart(table, label=labels[0], value=values[0])
+
+
 def scatter_chart(
     frame: pl.DataFrame, *, x: str, y: str, label: str = "id", title: str | None = None
 ) -> Chart:

@@ -74,7 +74,7 @@ def stored_values(
     Examples
     --------
     >>> cells = pl.DataFrame({"field": ["amount", "tier"], "text": ["1,200.00", "07"]})
-    >>> stored_values(cells)["stored"].to_list()
+    >>> stored_values(cells).sort("field")["stored"].to_list()
     ['1200', '07']
     """
     pairs = cells.drop_nulls().unique().sort("field", "text")
