@@ -86,8 +86,8 @@ def table_chart(table: pl.DataFrame) -> Chart:
     if len(columns) != 2 or not labels or not values:
         has = ", ".join(f"{name[:60]} ({kind})" for name, kind in columns[:20])
         msg = (
-            "a chart needs a table of a label and a number, such as SELECT stage, count(*) AS deals FROM deals "
-            f"GROUP BY stage; this one has {has}"
+            "a chart needs a table of a label and a number, such as SELECT stage, count(*) AS deals "
+            f"... GROUP BY stage; this one has {has}"
         )
         raise QueryError(msg)
     return bar_chart(table, label=labels[0], value=values[0])

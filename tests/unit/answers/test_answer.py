@@ -11,6 +11,7 @@ import pytest
 
 import h1
 from dealdb.analytics import Basis, MetricResult
+from dealdb.analytics.basis import note_in_words
 from dealdb.analytics.history.movement.coverage import coverage
 from dealdb.analytics.history.movement.forecast import forecast
 from dealdb.analytics.history.movement.slippage import slippage
@@ -27,7 +28,7 @@ from dealdb.analytics.prediction.forecast_error import forecast_error
 from dealdb.analytics.prediction.simulate import simulate
 from dealdb.analytics.prediction.stage_chances import stage_chances
 from dealdb.answers.answer import answer_of
-from dealdb.answers.people import note_in_words, sheet_of
+from dealdb.answers.people import sheet_of
 from dealdb.model.schema import Schema
 from dealdb.store.facts.fold import folded
 
