@@ -58,7 +58,7 @@ def bar_chart(
     return Chart(
         form=ChartForm.BARS,
         title=title or f"{_words(value)} by {_words(label)}",
-        subtitle=f"{frame.height:,} rows",
+        subtitle=_counted(frame.height, "row"),
         marks=shown,
         x=Axis(title=_words(label), unit=Unit.LABEL),
         y=Axis(title=_words(value), unit=unit or Unit.NUMBER),
@@ -208,16 +208,20 @@ def _dots(marks: pl.DataFrame, *, title: str, x: Axis, y: Axis, lacking: str) ->
     missing = marks.height - known.height
     things = "row" if y.unit is Unit.NUMBER else "deal"
     be = "is" if missing == 1 else "are"
-    said = f"{missing:,} {things}{'' if missing == 1 else 's'} without {lacking} {be} not drawn."
+    said = f"{_counted(missing, things)} without {lacking} {be} not drawn."
     return Chart(
         form=ChartForm.SCATTER,
         title=title,
-        subtitle=f"n {known.height:,}",
+        subtitle=_counted(known.height, things),
         marks=shown,
         x=x,
         y=y,
         notes=(*([said] if missing else []), *left_out),
     )
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _days() -> pl.Expr:

@@ -120,7 +120,7 @@ def _range(page: TextPage, row: Row) -> str:
     if row.get("low") is None or row.get("high") is None:
         return ""
     low, high = (short_text(row[name], page.chart.y, page.locale) for name in ("low", "high"))
-    return f"{low} to {high}"
+    return f"up to {high}" if row["low"] == row["value"] else f"{low} to {high}"
 
 
 def funnel(page: TextPage, rows: Sequence[Row]) -> Lines:

@@ -35,10 +35,13 @@ def test_texts_and_marks_are_seen_on_their_ground(scheme: dict[str, str]) -> Non
         "chart-down",
         "chart-total",
         "chart-calm",
+        "chart-pale",
     ):
         assert contrast(scheme[mark], ground) >= 3, mark
     for n in (*range(1, SERIES + 1), "calm", "faint"):
         assert contrast(scheme[f"chart-{n}"], scheme[f"chart-ink-{n}"]) >= 4.5, n
+    # whiskers and ticks, on bars that have some
+    assert contrast(scheme["chart-pale"], scheme["chart-ink"]) >= 3
     for step in range(STEPS):
         assert contrast(scheme[f"chart-heat-{step}"], scheme[f"chart-heat-ink-{step}"]) >= 4.5, step
 

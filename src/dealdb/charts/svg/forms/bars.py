@@ -131,7 +131,9 @@ def _tones(pen: Pen, rows: Sequence[Row]) -> dict[str | None, str]:
     """Colours by part or series, in the order of all marks, so that they are the same in each panel."""
     name = "part" if rows and "part" in rows[0] else "series"
     if not rows or name not in rows[0]:
-        return {None: "1"}
+        # what lies on the bars is to be seen
+        has_signs = bool(rows) and ({"low", "high"} <= rows[0].keys() or "target" in rows[0])
+        return {None: "pale" if has_signs else "1"}
     order = pen.chart.marks[name].unique(maintain_order=True).to_list()
     return tones_of(order, are_parts=name == "part")
 
