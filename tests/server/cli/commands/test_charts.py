@@ -27,7 +27,8 @@ def history(db: DealDatabase) -> DealDatabase:
 
 @pytest.mark.usefixtures("history")
 def test_a_chart_takes_the_place_of_the_table(run: Run, tmp_path: Path) -> None:
-    for kind in ("png", "svg", "html", "json"):
+    # a page has the scripts of Vega in it, which take seconds to put together
+    for kind in ("png", "svg", "json"):
         file = tmp_path / f"funnel.{kind}"
         ran = run("funnel", *MARCH, "--plot", str(file))
         assert ran.code == 0, ran.err
