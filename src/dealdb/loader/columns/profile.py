@@ -257,7 +257,7 @@ class Profile:
 
     def _check_id(self) -> None:
         if self._mapping and "id" not in self._mapping.values():
-            raise LoadError(headers.no_id(self._mapping))
+            raise LoadError(headers.no_id(self._mapping, self._fits.no_ids()))
 
     def _is_wanted(self, header: str, target: str, overrides: Collection[str]) -> bool:
         # a column without a single value says nothing about its type, so it declares no field
