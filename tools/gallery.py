@@ -11,9 +11,11 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from hashlib import sha1
 from itertools import chain
 from pathlib import Path
 from random import Random
@@ -23,6 +25,7 @@ from dealdb import DealDatabase
 from dealdb.cli.main import main
 from dealdb.model.pipeline import Kind, Pipeline, Stage
 from dealdb.sample import deals
+from dealdb.store.commit import script
 
 TODAY = date(2026, 9, 30)
 _STAGES = ("Lead", "Qualified", "Proposal", "Negotiation")
@@ -45,12 +48,13 @@ network, or JSON of Vega-Lite, by the end of the file's name, and needs no brows
 `db.analytics.funnel().plot("funnel.png")` does the same, a notebook shows `db.analytics.funnel()` as a picture and a
 table, and `.chart()` gives the marks as a table, with exact values.
 
-Currencies are never on one axis: each has a panel of its own. What a chart leaves out stands below it. Colours can be
-told apart by people who see red and green alike.
+Currencies are never on one axis: each has a panel of its own. Panels of one unit (deals, days, shares, money of one
+currency) have one scale, so that their marks can be compared; but each funnel is as wide as its own first step, which
+its steps are shares of. What a chart leaves out stands below it. Colours can be told apart by people who see red and
+green alike; of the parts of a bar, what is lost or left alone is orange in all charts.
 
-The deals are the samples, with moves between stages made up; `make gallery` makes all of it again. `late-entry` and
-`hindsight` need days on which things were recorded, which made-up deals lack: they look like `stats win-rate` and
-`changed`.
+The deals are the samples, with moves between stages made up; `make gallery` makes all of it again. Those of the last
+section were saved day by day, on a server whose clock was set.
 """
 # sections, and in each the commands; {day} is the day that all are asked on
 _SECTIONS: dict[str, tuple[str, ...]] = {
@@ -61,6 +65,7 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
         "ageing --by stage --as-of {day}",
         "rotting --basis stage --as-of {day}",
         "facets source",
+        "sql \"SELECT owner, sum(amount) AS value FROM deals WHERE stage = 'Lead' GROUP BY owner ORDER BY value DESC\"",
         "find \"closed >= '2026-06-01' AND stage = 'Won'\"",
     ),
     "What happened": (
@@ -97,6 +102,13 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
         "seasonality --measure created_n --as-of {day}",
     ),
 }
+# these need to know when something was recorded, and when it happened
+_RECORDED: dict[str, tuple[str, ...]] = {
+    "What was recorded late": (
+        "late-entry --by owner --since 2026-07-01 --as-of {day}",
+        "hindsight --in 2026-08 --known 2026-09-05 --as-of {day}",
+    ),
+}
 
 
 def write(folder: Path) -> None:
@@ -105,16 +117,22 @@ def write(folder: Path) -> None:
     pictures.mkdir(exist_ok=True)
     for old in pictures.glob("*.svg"):
         old.unlink()
-    parts = [_HEAD]
+    parts = [_HEAD, *_sections(_SECTIONS, _fill, pictures), *_sections(_RECORDED, _live, pictures)]
+    (folder / "gallery.md").write_text("".join(parts))
+
+
+def _sections(
+    sections: dict[str, tuple[str, ...]], fill: Callable[[DealDatabase], None], pictures: Path
+) -> Iterator[str]:
+    """The text of sections, whose pictures are of deals of their own."""
     with tempfile.TemporaryDirectory() as place:
         # where the program looks for deals by itself
         os.environ["XDG_DATA_HOME"] = place
         with DealDatabase.embedded() as db:
-            _fill(db)
-        for title, commands in _SECTIONS.items():
-            parts.append(f"\n## {title}\n")
-            parts += [_drawn(command.format(day=TODAY), pictures) for command in commands]
-    (folder / "gallery.md").write_text("".join(parts))
+            fill(db)
+        for title, commands in sections.items():
+            yield f"\n## {title}\n"
+            yield from (_drawn(command.format(day=TODAY), pictures) for command in commands)
 
 
 def _drawn(command: str, pictures: Path) -> str:
@@ -187,15 +205,65 @@ def _told(deal: dict[str, Any], random: Random) -> Iterator[dict[str, Any]]:
             yield _fact(deal, last, name, deal[name])
 
 
+def _live(db: DealDatabase) -> None:
+    """Deals that people saved day by day; some of the wins late, and some with an amount that was not the last."""
+    random = Random(9)  # noqa: S311 invented data
+    told: list[tuple[date, date, dict[str, Any]]] = []
+    sample: Iterator[dict[str, Any]] = iter(deals(500, seed=3, today=TODAY))
+    for deal in sample:
+        created, closed = deal["created"], deal.get("closed")
+        begin = {**deal, "stage": "Lead", "updated": None, "closed": None, "loss_reason": None}
+        told.append((created, created, begin))
+        if closed is None:
+            continue
+        saved = min(closed + timedelta(random.choice((0, 0, 0, 1, 2, 9, 15))), TODAY)
+        end = {"id": deal["id"], "stage": deal["stage"], "closed": closed}
+        told.append((saved, closed, end))
+        corrected = saved + timedelta(20)
+        if deal["stage"] == "Won" and random.random() < 0.3 and corrected <= TODAY:
+            factor = random.choice((Decimal("0.8"), Decimal("1.15"), Decimal("1.3")))
+            right = {"id": deal["id"], "amount": round(deal["amount"] * factor, 2)}
+            if random.random() < 0.2:
+                right = {"id": deal["id"], "stage": "Lost", "loss_reason": "Price"}
+            told.append((corrected, closed, right))
+    with _clock(db) as set_clock:
+        set_clock(min(created for created, *_ in told))
+        db.set_pipeline(_PIPELINE)
+        for saved, happened, values in sorted(told, key=lambda each: each[0]):
+            set_clock(saved)
+            db.save_deal(values, at=_noon(happened))
+
+
+@contextmanager
+def _clock(db: DealDatabase) -> Iterator[Callable[[date], None]]:
+    """Let commits bear the time of a clock that can be set, in place of the server's."""
+    own = {name: getattr(script, name) for name in ("_SCRIPT", "_SCRIPT_SHA1")}
+    text = own["_SCRIPT"].replace(b"call('TIME')", b"{call('GET', 'clock'), '0'}")
+    script._SCRIPT = text
+    script._SCRIPT_SHA1 = sha1(text, usedforsecurity=False).hexdigest()
+
+    def set_clock(day: date) -> None:
+        db._store.link.call("SET", "clock", str(int(_noon(day).timestamp())))
+
+    try:
+        yield set_clock
+    finally:
+        for name, value in own.items():
+            setattr(script, name, value)
+
+
 def _fact(deal: dict[str, Any], day: date, field: str, value: object) -> dict[str, Any]:
-    at = datetime.combine(day, time(12), UTC)
     return {
         "id": deal["id"],
-        "at": at.isoformat(),
+        "at": _noon(day).isoformat(),
         "field": field,
         "value": str(value),
         "op": "set",
     }
+
+
+def _noon(day: date) -> datetime:
+    return datetime.combine(day, time(12), UTC)
 
 
 if __name__ == "__main__":

@@ -72,6 +72,7 @@ def dates() -> Target:
     import polars as pl
 
     from dealdb.loader.cells import dates as cells
+    from dealdb.loader.cells.date_order import OrderEvidence
 
     def one(data: bytes) -> None:
         texts = pl.Series(_cells(data))
@@ -79,7 +80,7 @@ def dates() -> Target:
             cells.dates(texts, order, seconds=bool(len(data) % 2))
             cells.datetimes(texts, order)
         cells.date_readings(texts, timed=bool(len(data) % 2))
-        cells.OrderEvidence().add(texts)
+        OrderEvidence().add(texts)
 
     return one
 

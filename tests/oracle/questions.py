@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from random import Random
 from typing import Any
 
 from dealdb.analytics.basis import MIXED
 from dealdb.analytics.result import MetricResult
 from dealdb.errors import QueryError
+from dealdb.store.facts.facts import Facts
 from histories.drawn import FILTERS, LAST, Filter, History, a_day, history
 from oracle import activity, credit, engine, movement, outcomes, predictions, stages, windows
 from oracle.asking import ASKED
@@ -263,7 +265,14 @@ def _fits(asked: Question, past: History) -> bool:
     return asked.as_of >= day_of(first) and (until is None or until > day_of(first))
 
 
-def ask(asked: Question, past: History) -> str:
+@lru_cache(maxsize=1)
+def _drawn(seed: int | str) -> tuple[History, Facts]:
+    """The history of a seed, and the facts of it with what was read of them: all metrics are asked about the same."""
+    past = history(seed)
+    return past, engine.facts_of(past)
+
+
+def ask(asked: Question, past: History, facts: Facts) -> str:
     """Where the answers differ, or nothing."""
     world = past.world(asked.as_of, asked.by, asked.where)
     options = dict(asked.options)
@@ -272,7 +281,6 @@ def ask(asked: Question, past: History) -> str:
     answer = ORACLE[asked.metric](world, **options)
     if asked.metric == "forecast_error":
         options["period"] = "month"
-    facts = engine.facts_of(past)
     by_at = {"by_at": "event"} if asked.metric in ("time_in_stage",) else {}
     look = engine.past(facts, asked.as_of, asked.by, asked.where, **by_at)
     metric = ASKED.get(asked.metric) or engine.of_engine(asked.metric)
@@ -303,7 +311,7 @@ def _totals_differ(answer: Answer, result: MetricResult) -> str:
 
 def compared(metric: str, seed: int | str) -> str:
     """The question about the history of a seed and the difference of the answers to it, or nothing."""
-    random, past = Random(f"question {seed} {metric}"), history(seed)
+    random, (past, facts) = Random(f"question {seed} {metric}"), _drawn(seed)
     asked = question(metric, random)
     if not _fits(asked, past):
         if asked.metric in PREDICTIONS:
@@ -314,7 +322,7 @@ def compared(metric: str, seed: int | str) -> str:
             if name in asked.options:
                 asked.options[name] = LAST + timedelta(days=name == "until")
     try:
-        found = ask(asked, past)
+        found = ask(asked, past, facts)
     except QueryError as error:
         found = f"refused: {error}"
     return found and f"seed {seed}: {asked}: {found}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oracle import currencies
+from oracle.__main__ import main
 from oracle.engine import PLACES
 from oracle.questions import compared
 
@@ -67,3 +68,19 @@ def test_answers_that_once_differed_are_the_same(metric: str, seed: int) -> None
 @pytest.mark.parametrize("metric", PLACES)
 def test_many_answers_are_the_same(metric: str) -> None:
     assert differences(metric, range(MANY)) == []
+
+
+def test_a_metric_that_does_not_exist_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--only", "funnel,funel"])
+    assert "no metric 'funel'; there are funnel, time_in_stage" in capsys.readouterr().err
+
+
+def test_all_metrics_are_asked_about_one_history_after_the_other(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--only", "funnel, losses", "--n", "2", "--seed", "5"]) == 0
+    assert [line.partition(",")[0] for line in capsys.readouterr().out.splitlines()] == [
+        "funnel: 2 histories",
+        "losses: 2 histories",
+    ]

@@ -98,6 +98,18 @@ def speaking(locale: Locale) -> Iterator[None]:
         _LOCALE.reset(token)
 
 
+def locale() -> Locale:
+    """
+    How those who read now write numbers and days.
+
+    Examples
+    --------
+    >>> locale() == PLAIN
+    True
+    """
+    return _LOCALE.get()
+
+
 def whole(number: int) -> str:
     """
     A count.

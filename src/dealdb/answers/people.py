@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from dealdb.answers.asked import day, percent, whole
+from dealdb.analytics.basis import in_words
+from dealdb.answers.asked import locale
 from dealdb.answers.labels import is_lines, labels_of
 from dealdb.formats.cells import AS_IS, Form
 
@@ -52,57 +51,6 @@ _FINE = ("hhi", "brier", "reliability", "resolution", "uncertainty", "log_loss",
 _GRID = {"won_n": "won", "won_value": "value", "win_rate": "rate"}
 # more columns side by side are not easier to read
 _MOST_GROUPS = 8
-
-# what notes of a basis are in words; those of the default say nothing new
-_NOTES: tuple[tuple[str, str], ...] = (
-    (r"stages as they mean now", ""),
-    (r"stages as they mean then", "stages as they were meant then"),
-    (r"cohort created, mode reached", "a stage that was skipped counts as passed"),
-    (r"cohort created, mode any", "only stages in which a deal really was"),
-    (r"cohort created, mode ordered", "only deals that took all stages in their order"),
-    (
-        r"cohort entered:(.*), mode reached",
-        r"from their first entry into \1; a skipped stage counts",
-    ),
-    (r"cohort entered:(.*), mode any", r"from their first entry into \1; only stages they were in"),
-    (r"cohort entered:(.*), mode ordered", r"from their first entry into \1; all stages in order"),
-    (r"unit deal", "the visits of a deal to a stage are added up"),
-    (r"unit visit", "each visit to a stage by itself"),
-    (r"basis stage, calendar days(.*)", r"days in the present stage\1"),
-    (r"basis created, calendar days(.*)", r"days since creation\1"),
-    (r"basis activity, calendar days(.*)", r"days since the last activity\1"),
-    (r"basis activity, calendar weekdays(.*)", r"weekdays since the last activity\1"),
-    (r"basis activity(, respite .*)?", r"days since the last activity\1"),
-    (r"basis (?:update), calendar days(.*)", r"days since the last change\1"),
-    (r"basis stage, calendar weekdays(.*)", r"weekdays in the present stage\1"),
-    (r"basis created, calendar weekdays(.*)", r"weekdays since creation\1"),
-    (r"basis (?:update), calendar weekdays(.*)", r"weekdays since the last change\1"),
-    (r"basis update(, respite .*)?", r"days since the last change\1"),
-    (r"basis stage(, respite .*)?", r"days in the present stage\1"),
-    (r"basis created(, respite .*)?", r"days since creation\1"),
-    (r"net: both ends(.*)", r"the first and the last day compared\1"),
-    (r"gross: every change(.*)", r"each change by itself\1"),
-    (r"by (\w+), measure won_n", r"by \1, number of wins"),
-    (r"by (\w+), measure won_value", r"by \1, won value"),
-    (r"by (\w+), measure win_rate", r"by \1, share of wins"),
-    (r"start first_deal", "month 0 begins with the first deal"),
-    (r"start first_win", "month 0 begins with the first win"),
-    (r"method closed", "won of all that are closed"),
-    (r"method competing", "open deals counted for as long as they were seen"),
-    (r"method markov", "from moves between stages"),
-    (r"chances learned", "chances learned from the history"),
-    (r"chances own", "chances of the deals, else of their stages"),
-    (r"event left", "until a deal left the stage"),
-    (r"event forward", "until a deal moved on"),
-    (r"event closed", "until a deal was won or lost"),
-    (r"event won", "until a deal was won"),
-    (r"period (\S+)", r"\1"),
-    (r"only 1 periods", "only 1 period"),
-    (r"1 moments, horizon (\d+) days", r"1 day looked at, \1 days ahead"),
-    (r"(\d+) moments, horizon (\d+) days", r"\1 days looked at, \2 days ahead of each"),
-)
-_ERROR = re.compile(r"(\d+ days before): MAPE ([0-9.e-]+) WAPE ([0-9.e-]+)")
-_DUE = re.compile(r"due from (\S+) before (\S+)")
 
 
 @dataclass(frozen=True)
@@ -256,52 +204,15 @@ def form_of(metric: str, key: str, *, is_money: bool = False) -> Form:
 
 def basis_in_words(basis: Basis) -> str:
     """
-    What a result rests on, on one line.
+    What a result rests on, on one line, with numbers and days as readers of the language write them.
 
     Examples
     --------
-    >>> from datetime import date
     >>> from dealdb.analytics import Basis
-    >>> basis = Basis(n=7, since=date(2026, 1, 1), until=date(2026, 4, 1), currency="EUR")
-    >>> basis_in_words(basis)
-    '7 deals, from 2026-01-01 to 2026-03-31, currency EUR'
+    >>> basis_in_words(Basis(n=7, currency="EUR"))
+    '7 deals, currency EUR'
     """
-    last = basis.until - timedelta(days=1) if basis.until else None
-    # means of one are no means
-    is_one = "only 1 periods" in basis.notes
-    bounds = (("from", basis.since), ("to" if basis.since else "up to", last))
-    parts = [
-        "1 deal" if basis.n == 1 else f"{whole(basis.n)} deals",
-        " ".join(f"{word} {day(bound)}" for word, bound in bounds if bound),
-        f"as of {day(basis.as_of)}" if basis.as_of else "",
-        f"currency {basis.currency}" if basis.currency else "",
-        *(
-            note_in_words(note)
-            for note in basis.notes
-            # remarks have lines of their own
-            if note not in basis.remarks and not (is_one and _ERROR.fullmatch(note))
-        ),
-    ]
-    return ", ".join(filter(None, parts))
-
-
-def note_in_words(note: str) -> str:
-    """
-    A note of a basis as people say it; empty where it says that all is as usual.
-
-    Examples
-    --------
-    >>> note_in_words("unit visit"), note_in_words("stages as they mean now")
-    ('each visit to a stage by itself', '')
-    """
-    if error := _ERROR.fullmatch(note):
-        before, mean, of_all = error.groups()
-        return f"{before}: off by {percent(float(mean))} on average, and by {percent(float(of_all))} of all money"
-    for pattern, words in _NOTES:
-        if found := re.fullmatch(pattern, note):
-            note = found.expand(words)
-            break
-    return _DUE.sub(r"due from \1 to the day before \2", note)
+    return in_words(basis, locale())
 
 
 def shown_keys(result: MetricResult) -> list[str]:

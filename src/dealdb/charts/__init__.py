@@ -5,7 +5,7 @@ Charts: what a picture shows, apart from how it is drawn.
 it knows nothing of the others.
 
 The order of the parts; nothing imports from a part behind it:
-chart → marks, wording, scales → frames, svg, text, vega → picture.
+chart → marks, wording, scales, tones → frames, svg, text, vega → picture.
 """
 
 from __future__ import annotations

@@ -140,6 +140,23 @@ class Chart:
         """What the colours stand for, in the order of the marks; ``[None]`` where there is one."""
         return self._different("series")
 
+    @property
+    def is_on_one_scale(self) -> bool:
+        """
+        Whether the panels are drawn on one scale, so that marks of two can be compared.
+
+        Money of several currencies can't be, and the steps of a funnel are shares of its own first one.
+        """
+        is_mixed = any(
+            each.unit is Unit.MONEY and each.currency is None for each in (self.x, self.y)
+        )
+        return self.form is not ChartForm.FUNNEL and not is_mixed
+
+    def with_panel(self, panel: str | None) -> list[pl.DataFrame]:
+        """The marks of each panel that is on the scale of one, itself among them."""
+        names = self.panels if self.is_on_one_scale else [panel]
+        return [self.of_panel(name) for name in names]
+
     def of_panel(self, panel: str | None) -> pl.DataFrame:
         """The marks of one panel."""
         if "panel" not in self.marks.columns:

@@ -58,12 +58,39 @@ def bar_chart(
     return Chart(
         form=ChartForm.BARS,
         title=title or f"{_words(value)} by {_words(label)}",
-        subtitle=f"{frame.height:,} rows",
+        subtitle=_counted(frame.height, "row"),
         marks=shown,
         x=Axis(title=_words(label), unit=Unit.LABEL),
         y=Axis(title=_words(value), unit=unit or Unit.NUMBER),
         notes=left_out,
     )
+
+
+def table_chart(table: pl.DataFrame) -> Chart:
+    """
+    A bar for each row of a table of two columns: a label, and the number that it has.
+
+    Raises
+    ------
+    QueryError
+        If it is no such table.
+
+    Examples
+    --------
+    >>> table_chart(pl.DataFrame({"owner": ["Ann"], "n": [7]})).marks.rows()
+    [(0, 'Ann', 7)]
+    """
+    columns = list(table.schema.items())
+    labels = [name for name, kind in columns if not kind.is_numeric() and not kind.is_nested()]
+    values = [name for name, kind in columns if kind.is_numeric()]
+    if len(columns) != 2 or not labels or not values:
+        has = ", ".join(f"{name[:60]} ({kind})" for name, kind in columns[:20])
+        msg = (
+            "a chart needs a table of a label and a number, such as SELECT stage, count(*) AS deals "
+            f"... GROUP BY stage; this one has {has}"
+        )
+        raise QueryError(msg)
+    return bar_chart(table, label=labels[0], value=values[0])
 
 
 def scatter_chart(
@@ -181,16 +208,20 @@ def _dots(marks: pl.DataFrame, *, title: str, x: Axis, y: Axis, lacking: str) ->
     missing = marks.height - known.height
     things = "row" if y.unit is Unit.NUMBER else "deal"
     be = "is" if missing == 1 else "are"
-    said = f"{missing:,} {things}{'' if missing == 1 else 's'} without {lacking} {be} not drawn."
+    said = f"{_counted(missing, things)} without {lacking} {be} not drawn."
     return Chart(
         form=ChartForm.SCATTER,
         title=title,
-        subtitle=f"n {known.height:,}",
+        subtitle=_counted(known.height, things),
         marks=shown,
         x=x,
         y=y,
         notes=(*([said] if missing else []), *left_out),
     )
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _days() -> pl.Expr:

@@ -12,6 +12,7 @@ import pytest
 
 import h1
 from dealdb.analytics import Basis, MetricResult
+from dealdb.analytics.basis import note_in_words
 from dealdb.analytics.conversion import RATES, Conversion
 from dealdb.analytics.history.movement.coverage import coverage
 from dealdb.analytics.history.movement.forecast import forecast
@@ -29,7 +30,7 @@ from dealdb.analytics.prediction.forecast_error import forecast_error
 from dealdb.analytics.prediction.simulate import simulate
 from dealdb.analytics.prediction.stage_chances import stage_chances
 from dealdb.answers.answer import answer_of
-from dealdb.answers.people import form_of, note_in_words, sheet_of
+from dealdb.answers.people import form_of, sheet_of
 from dealdb.formats.cells import AS_IS, to_cell
 from dealdb.model.schema import Schema
 from dealdb.store.facts.fold import folded

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from dealdb.charts import Unit, bar_chart, deals_chart, scatter_chart
+from dealdb.charts.frames import table_chart
 from dealdb.errors import QueryError
 
 DEALS = pl.DataFrame(
@@ -50,6 +51,23 @@ def test_a_column_that_is_missing_is_named() -> None:
         bar_chart(DEALS, label="name", value="size")
     with pytest.raises(QueryError, match="'name' has no numbers to draw"):
         scatter_chart(DEALS, x="amount", y="name")
+
+
+def test_a_table_of_a_label_and_a_number_is_bars() -> None:
+    sums = pl.DataFrame({"won": [Decimal("1200.50"), None], "day": [date(2026, 1, 5), None]})
+    chart = table_chart(sums)
+    assert chart.marks.select("label", "value").rows() == [
+        ("2026-01-05", Decimal("1200.50")),
+        ("(none)", None),
+    ]
+    for other in (
+        DEALS,
+        DEALS.select("id"),
+        DEALS.select("id", "name"),
+        sums.select("won", b="won"),
+    ):
+        with pytest.raises(QueryError, match=r"a chart needs a table .* this one has \w+ \("):
+            table_chart(other)
 
 
 def test_more_dots_than_can_be_seen_are_said_to_be_left_out() -> None:

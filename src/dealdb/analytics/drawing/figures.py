@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import polars as pl
 
-from dealdb.analytics.basis import MIXED, Basis
+from dealdb.analytics.basis import MIXED, Basis, in_words
 from dealdb.charts.chart import Axis, Chart, ChartForm, Unit
 from dealdb.charts.marks import called, fitting, told_apart
 
@@ -162,7 +162,7 @@ class FigureTable:
         return Chart(
             form=form,
             title=title,
-            subtitle=self.basis.describe(),
+            subtitle=in_words(self.basis),
             marks=shown,
             x=x,
             y=y,
@@ -185,6 +185,6 @@ def group_columns(name: str, columns: Sequence[str]) -> list[str]:
     return [column for column in columns[:first] if column not in _CONVERTED]
 
 
-def in_words(column: str, words: Mapping[str, str]) -> pl.Expr:
+def with_words(column: str, words: Mapping[str, str]) -> pl.Expr:
     """The codes of a column as people call them; a code without words stays as it is."""
     return pl.col(column).replace(dict(words))

@@ -7,7 +7,7 @@ from decimal import Context, Decimal
 
 import polars as pl
 
-from dealdb.analytics.drawing.figures import FigureTable, Groups, in_words
+from dealdb.analytics.drawing.figures import FigureTable, Groups, with_words
 from dealdb.charts.chart import Axis, Chart, ChartForm, Unit
 from dealdb.model.schema import MAX_DECIMAL_DIGITS
 
@@ -54,7 +54,7 @@ def _steps(table: FigureTable, title: str, axis: str, words: Mapping[str, str]) 
     signed = pl.when(pl.col("bucket").is_in(_TAKES)).then(-pl.col("value")).otherwise("value")
     marks = table.marks(
         Groups.PANEL,
-        label=in_words("bucket", words),
+        label=with_words("bucket", words),
         value=signed,
         is_total=is_total,
         bucket=pl.col("bucket"),

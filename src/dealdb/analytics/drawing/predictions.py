@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from ast import literal_eval
+from collections.abc import Sequence
 from datetime import timedelta
 
 import polars as pl
 
-from dealdb.analytics.drawing.figures import FigureTable, Groups, in_words
+from dealdb.analytics.drawing.figures import FigureTable, Groups, with_words
 from dealdb.charts.chart import Axis, Chart, ChartForm, Unit
 
 _MONTHS = (
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 )  # fmt: skip
 TARGETS = {"horizon": "in time", "eventually": "in the end"}
+_STAGE = "stage "
+# what a curve of survival is called, by the event that it waits for
+_SURVIVAL = {
+    "left": "How long deals stay in {}",
+    "forward": "How long deals in {} take to move on",
+    "closed": "How long deals in {} take to be won or lost",
+    "won": "How long deals in {} take to be won",
+}
 _NO_N = pl.lit(None, pl.UInt32)
 
 
@@ -40,11 +50,19 @@ def survival(table: FigureTable) -> Chart:
         both = pl.concat([both.clear(), *parts])
     return table.chart(
         ChartForm.STEPS,
-        "How long it takes",
+        _survival_title(table.basis.notes),
         both,
         x=Axis(title="days since the entry", unit=Unit.DAYS),
         y=Axis(title="share not ended yet", unit=Unit.SHARE),
     )
+
+
+def _survival_title(notes: Sequence[str]) -> str:
+    """What the curve is of, by the stage and the event that the notes name."""
+    stages = [note for note in notes if note.startswith(_STAGE)]
+    stage = literal_eval(stages[0].removeprefix(_STAGE)) if stages else "the stage"
+    event = next((event for event in _SURVIVAL if f"event {event}" in notes), "left")
+    return _SURVIVAL[event].format(stage)
 
 
 def time_to_close(table: FigureTable) -> Chart:
@@ -108,7 +126,7 @@ def calibration(table: FigureTable) -> Chart:
         low=said - pl.col("bias_hi"),
         high=said - pl.col("bias_lo"),
         n=pl.col("n"),
-        series=in_words("target", TARGETS),
+        series=with_words("target", TARGETS),
     )
     return table.chart(
         ChartForm.DOTS,

@@ -101,8 +101,16 @@ class Past:
 
     @cached_property
     def moment(self) -> int:
-        """Milliseconds of the moment before which facts count."""
-        return self._now if self.as_of is None else _moment(self.as_of, self.zone)
+        """Milliseconds of the moment before which facts count: by default the end of today, as of ``as_of`` today."""
+        if self.as_of is not None:
+            return _moment(self.as_of, self.zone)
+        # ages would be others a minute later
+        now = self._now
+        return (
+            now
+            if self.now is not None
+            else self.zone.end_of_day_ms(self.zone.day_of_moment(now - 1))
+        )
 
     @cached_property
     def _now(self) -> int:

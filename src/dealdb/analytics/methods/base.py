@@ -68,7 +68,7 @@ class PastOptions(PastView, total=False):
     where
         SQL text or a boolean Polars expression, of the deal at ``as_of``; of a deleted one, as it was last.
     as_of
-        Facts before the end of this date, or before this datetime, count; by default now, and for deals of the past
+        Facts before the end of this date, or before this datetime, count; by default today, and for deals of the past
         (``db.as_of``) their moment.
     deals
         True for a line for each deal, with what it adds to the figures, instead of these.

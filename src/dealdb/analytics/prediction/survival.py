@@ -75,7 +75,7 @@ def survival(
     parts = _partitions(lines, keys)
     curves = [_curve(part, event, level).with_columns(**group) for group, part in parts]
     medians = [(group, first_at_most(each)) for (group, _), each in zip(parts, curves, strict=True)]
-    past.notes.extend(_told(event, medians))
+    past.notes.extend([f"stage {stage!r}", *_told(event, medians)])
     return past.result(
         "survival",
         pl.concat(curves).with_columns(_days(pl.concat(curves)["time"])),

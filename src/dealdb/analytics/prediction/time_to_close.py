@@ -101,17 +101,18 @@ def time_to_close(
     figures = [found[each] for each in asked_for]
     table = rows.drop("n").hstack(pl.DataFrame(figures, schema=_FIGURES, orient="row"))
     few = table.filter(pl.col("n") < _LEAST).height
+    # of the stages that were asked for
+    lines = closed.join(asked.select("stage").unique(), on="stage", how="semi")
     past.notes.append(f"event {event}")
     return past.result(
         "time_to_close",
         table,
-        # of the stages that were asked for
-        closed.join(asked.select("stage").unique(), on="stage", how="semi"),
+        lines,
         keys=[],
         rows=["stage"] if by_stage else _ROW,
         line_rows=["stage"],
         figures=list(_FIGURES),
-        n=asked.height,
+        n=lines["life"].n_unique() if by_stage else asked.height,
         counts={f"rows that fewer than {_LEAST} closed deals tell of, left empty": few},
     )
 

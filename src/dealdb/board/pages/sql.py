@@ -10,7 +10,7 @@ import polars as pl
 from dealdb.board.html import marked_fault
 from dealdb.board.pages.page import BoardPage, Shown
 from dealdb.board.parts.cells import in_table
-from dealdb.charts.frames import bar_chart
+from dealdb.charts.frames import table_chart
 from dealdb.charts.svg.drawing import drawn
 from dealdb.database import LiveDeals
 from dealdb.errors import QueryError
@@ -91,16 +91,16 @@ def _style(dtype: pl.DataType) -> str:
 
 def _picture(asked: PageRequest, table: pl.DataFrame) -> str | None:
     """Bars of a table of a label and a number."""
-    if table.width != 2 or not 1 < table.height <= MOST_BARS:
+    if not 1 < table.height <= MOST_BARS:
         return None
-    label, value = table.columns
-    types = table.schema
-    if types[label].is_numeric() or types[label].is_nested() or not types[value].is_numeric():
+    try:
+        chart = table_chart(table)
+    except QueryError:
         return None
-    if table[value].null_count() == table.height:
+    if not chart.marks["value"].count():
         return None
     return drawn(
-        bar_chart(table, label=label, value=value),
+        chart,
         locale=asked.locale,
         width=720,
         with_heading=False,

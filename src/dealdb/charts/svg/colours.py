@@ -7,7 +7,8 @@ are too pale for white, and lighter where they are too dark for black. A page ma
 
 from __future__ import annotations
 
-SERIES = 7
+from dealdb.charts.tones import SERIES
+
 STEPS = 7
 
 _SERIES_LIGHT = ("#0072b2", "#d55e00", "#008a64", "#a8558a", "#9a6b00", "#2f8fc0", "#5a6473")
@@ -61,8 +62,12 @@ LIGHT = _scheme(
     line="#c3cad3",
     grid="#e6e9ee",
     null="#eceef1",
+    pale="#559ac6",
+    calm="#8393a3",
+    faint="#dfe4ea",
     ground="#ffffff",
     ink="#18212b",
+    **{"ink-calm": _BLACK, "ink-faint": _BLACK},
 )
 DARK = _scheme(
     _SERIES_DARK,
@@ -76,8 +81,12 @@ DARK = _scheme(
     line="#4a5561",
     grid="#2a323b",
     null="#262d35",
+    pale="#2f77b4",
+    calm="#6b7885",
+    faint="#39434d",
     ground="#1b2128",
     ink="#e8ecf1",
+    **{"ink-calm": _BLACK, "ink-faint": _WHITE},
 )
 
 
@@ -103,18 +112,6 @@ def of_series(number: int) -> str:
     True
     """
     return colour(str(number % SERIES + 1))
-
-
-def on_series(number: int) -> str:
-    """
-    The colour of a text within a mark of a series.
-
-    Examples
-    --------
-    >>> on_series(0)
-    'var(--chart-ink-1, #ffffff)'
-    """
-    return colour(f"ink-{number % SERIES + 1}")
 
 
 def style_sheet() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from dealdb.charts.chart import Chart, ChartForm
 from dealdb.charts.svg.colours import rules
@@ -212,6 +213,8 @@ def _panels(pen: Pen, width: float) -> list[tuple[Drawn, float, float]]:
 
 def _panel(pen: Pen, name: str | None, width: float) -> Drawn:
     rows = list(pen.chart.of_panel(name).iter_rows(named=True))
+    scaled = [list(marks.iter_rows(named=True)) for marks in pen.chart.with_panel(name)]
+    pen = replace(pen, scaled=scaled)
     piece = _FORMS[pen.chart.form](pen, rows, width) if rows else nothing()
     if len(pen.chart.panels) == 1 and name is None:
         return piece

@@ -56,11 +56,18 @@ class Pen:
         What is drawn, and in which form its numbers are.
     link
         Where a mark leads, by its row; None where none does.
+    scaled
+        The marks of each panel that is on one scale with the one that is drawn, itself among them.
     """
 
     chart: Chart
     locale: Locale
     link: Link | None = None
+    scaled: Sequence[Sequence[Row]] = ()
+
+    def beside(self, rows: Sequence[Row]) -> Sequence[Sequence[Row]]:
+        """The marks of each panel that is on one scale with these."""
+        return self.scaled or [rows]
 
     def mark(self, row: Row, *shapes: Svg) -> Svg:
         """

@@ -22,7 +22,7 @@ def heat(page: TextPage, rows: Sequence[Row]) -> Lines:
         columns.sort(key=lambda column: place_of(column) or 0.0)
     labels = list(dict.fromkeys(row["label"] for row in rows))
     values = {(row["label"], row["column"]): row["value"] for row in rows}
-    scale = Scale.over(map(place_of, values.values()), 0, 1)
+    scale = Scale.over([place_of(row["value"]) for row in page.comparable], 0, 1)
 
     shown = labels[:MOST_ROWS]
     names = [cut(page.text(label_text(label, page.locale)), page.width // 3) for label in shown]
@@ -80,8 +80,8 @@ def scatter(page: TextPage, rows: Sequence[Row]) -> Lines:
     if not known:
         return ["no values"]
     chart, locale = page.chart, page.locale
-    across = Scale.over([x for x, _ in known], 0, 1, with_zero=False)
-    upward = Scale.over([y for _, y in known], 0, 1)
+    across = Scale.over([place_of(row["x"]) for row in page.comparable], 0, 1, with_zero=False)
+    upward = Scale.over([place_of(row["value"]) for row in page.comparable], 0, 1)
     tops = [short_text(value, chart.y, locale) for value in (upward.high, upward.low)]
     side = padded([tops[0], *[""] * (_HEIGHT - 2), tops[1]], right=True)
     cells = max(page.width - width_of(side[0]) - 2, 10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from dealdb.charts.chart import Chart, ChartForm
 from dealdb.charts.text.grids import heat, scatter
@@ -71,8 +72,10 @@ def lines_of(
     lines = _wrapped(page, chart.title, chart.subtitle) if with_heading else []
     if chart.y.currency:
         lines += _wrapped(page, axis_title(chart.y))
-    for name in chart.panels:
-        rows = list(chart.of_panel(name).iter_rows(named=True))
+    for place, name in enumerate(chart.panels):
+        scaled = [list(marks.iter_rows(named=True)) for marks in chart.with_panel(name)]
+        own = place if chart.is_on_one_scale else 0
+        page, rows = replace(page, scaled=scaled, own=own), scaled[own]
         if len(chart.panels) > 1 or name is not None:
             lines.append(page.text(label_text(name, locale)))
         lines += _FORMS[chart.form](page, rows) if rows else ["no deals"]

@@ -27,27 +27,36 @@ _NO_ROOM = "too narrow for the rest of the lines"
 
 def bars(page: TextPage, rows: Sequence[Row]) -> Lines:
     """A line for each bar; stacked parts in shades of their own, ``│`` for a target."""
-    groups: dict[object, list[Row]] = {}
-    for number, row in enumerate(rows):
-        key = (row["label"], row.get("series")) if "part" in row else number
-        groups.setdefault(key, []).append(row)
-    every = list(groups.values())
-    shown = every[:MOST_BARS]
+    panels = [_groups(each) for each in page.scaled]
+    shown = [group for groups in panels for group in groups[:MOST_BARS]]
     scale = Scale.over([place for group in shown for place in _reach(group)], 0, 1)
     labels = [page.label(group[0], "label", "series") for group in shown]
-    texts = [_value(page, group) for group in shown]
+    texts = [_with_aim(page, group) for group in shown]
     parts = (
         page.chart.marks["part"].unique(maintain_order=True).to_list() if "part" in rows[0] else []
     )
     rests = [_range(page, group[0]) for group in shown]
-    lines = _table(page, labels, texts, lambda n, cells: _bar(shown[n], scale, cells, parts), rests)
+    own = page.part([min(len(groups), MOST_BARS) for groups in panels])
+    lines = _table(
+        page, labels, texts, lambda n, cells: _bar(shown[n], scale, cells, parts), rests, own=own
+    )
     if parts:
         names = (
             f"{PARTS[n % len(PARTS)]} {page.text(label_text(p, page.locale))}"
             for n, p in enumerate(parts)
         )
         lines.insert(0, "  ".join(names))
-    return lines + page.left_out(len(every), len(shown), "bars")
+    every = len(panels[page.own])
+    return lines + page.left_out(every, min(every, MOST_BARS), "bars")
+
+
+def _groups(rows: Sequence[Row]) -> list[list[Row]]:
+    """The rows of each bar."""
+    groups: dict[object, list[Row]] = {}
+    for number, row in enumerate(rows):
+        key = (row["label"], row.get("series")) if "part" in row else number
+        groups.setdefault(key, []).append(row)
+    return list(groups.values())
 
 
 def _reach(rows: Sequence[Row]) -> list[float]:
@@ -62,7 +71,7 @@ def _bar(rows: Sequence[Row], scale: Scale, cells: int, parts: Sequence[object])
     if not parts:
         value = place_of(rows[0]["value"])
         text = "" if value is None else bar(scale.place(0), scale.place(value), cells)
-        return _with_target(text, place_of(rows[0].get("target")), scale, cells)
+        return _with_target(text, place_of(rows[0].get("target")), scale, cells, is_aim=True)
     text, ends = "", {True: 0.0, False: 0.0}
     for row in rows:
         value = place_of(row["value"]) or 0.0
@@ -81,10 +90,15 @@ def _over(below: str, above: str) -> str:
     return "".join(a if a != " " else b for b, a in pairs)
 
 
-def _with_target(text: str, target: float | None, scale: Scale, cells: int) -> str:
+def _with_target(
+    text: str, target: float | None, scale: Scale, cells: int, *, is_aim: bool = False
+) -> str:
     if target is None:
         return text
     at = min(round(scale.place(target) * cells), cells - 1)
+    if is_aim:
+        # what leads to it shows which bar it is of
+        text = text + "─" * (at - len(text))
     padded_ = text.ljust(at + 1)
     return f"{padded_[:at]}│{padded_[at + 1 :]}"
 
@@ -94,11 +108,19 @@ def _value(page: TextPage, rows: Sequence[Row]) -> str:
     return short_text(reduce(add, values), page.chart.y, page.locale) if values else NO_VALUE
 
 
+def _with_aim(page: TextPage, rows: Sequence[Row]) -> str:
+    """The value of a bar, and of what."""
+    text, target = _value(page, rows), rows[0].get("target")
+    if place_of(target) is None:
+        return text
+    return f"{text} of {short_text(target, page.chart.y, page.locale)}"
+
+
 def _range(page: TextPage, row: Row) -> str:
     if row.get("low") is None or row.get("high") is None:
         return ""
     low, high = (short_text(row[name], page.chart.y, page.locale) for name in ("low", "high"))
-    return f"{low} to {high}"
+    return f"up to {high}" if row["low"] == row["value"] else f"{low} to {high}"
 
 
 def funnel(page: TextPage, rows: Sequence[Row]) -> Lines:
@@ -126,6 +148,7 @@ def funnel(page: TextPage, rows: Sequence[Row]) -> Lines:
 
 def waterfall(page: TextPage, rows: Sequence[Row]) -> Lines:
     """A line for each step from where the last one ended; what goes down is shaded."""
+    own, rows = page.part([*map(len, page.scaled)]), page.comparable
     ends = [
         (0.0 if row["is_total"] else place_of(row["start"]) or 0.0, place_of(row["end"]) or 0.0)
         for row in rows
@@ -142,12 +165,12 @@ def waterfall(page: TextPage, rows: Sequence[Row]) -> Lines:
         goes_down = end < start and not rows[number]["is_total"]
         return bar(scale.place(start), scale.place(end), cells, block="▒" if goes_down else "█")
 
-    return _table(page, labels, texts, drawn)
+    return _table(page, labels, texts, drawn, own=own)
 
 
 def dots(page: TextPage, rows: Sequence[Row]) -> Lines:
     """A line for each dot: the bar is what came, ``│`` what was said."""
-    chart = page.chart
+    own, rows, chart = page.part([*map(len, page.scaled)]), page.comparable, page.chart
     same = chart.x.unit is chart.y.unit
     places = [place_of(row[name]) for row in rows for name in ("value", *(["x"] if same else []))]
     scale = Scale.over(places, 0, 1)
@@ -170,7 +193,7 @@ def dots(page: TextPage, rows: Sequence[Row]) -> Lines:
         text = bar(scale.place(0), scale.place(place_of(row["value"]) or 0.0), cells)
         return _with_target(text, place_of(row["x"]) if same else None, scale, cells)
 
-    return _table(page, labels, texts, drawn, rests)
+    return _table(page, labels, texts, drawn, rests, own=own)
 
 
 def _number(row: Row) -> str:
@@ -187,8 +210,10 @@ def _table(
     values: Sequence[str],
     drawn: Drawing,
     rests: Sequence[str] = (),
+    *,
+    own: slice = slice(None),
 ) -> Lines:
-    """Labels, bars and values side by side; behind them the rest, where there is room for it."""
+    """Labels, bars and values side by side; behind them the rest, where there is room for it; of these the own ones."""
     side = padded([cut(label, page.width * 2 // 5) for label in labels], right=False)
     ends = padded(values, right=True)
     cells = page.width - width_of(side[0]) - width_of(ends[0]) - 4
@@ -201,5 +226,5 @@ def _table(
         for n, (label, text) in enumerate(zip(side, ends, strict=True))
     ]
     if has_room:
-        return [f"{line}  {more}".rstrip() for line, more in zip(lines, rests, strict=True)]
-    return [*lines, *([_NO_ROOM] if rest else [])]
+        return [f"{line}  {more}".rstrip() for line, more in zip(lines, rests, strict=True)][own]
+    return [*lines[own], *([_NO_ROOM] if rest else [])]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,11 +26,25 @@ class TextPage:
     ----------
     chart, width, locale
         What is written, in how many columns, and in which form its numbers are.
+    scaled, own
+        The marks of each panel that is on one scale with the one that is written, and the place of its own among them.
     """
 
     chart: Chart
     width: int
     locale: Locale
+    scaled: Sequence[Sequence[Row]] = ()
+    own: int = 0
+
+    @property
+    def comparable(self) -> list[Row]:
+        """All marks that are to be compared."""
+        return [row for rows in self.scaled for row in rows]
+
+    def part(self, sizes: Sequence[int]) -> slice:
+        """Where the lines of the own panel are among those of all, by how many each has."""
+        begin = sum(sizes[: self.own])
+        return slice(begin, begin + sizes[self.own])
 
     def text(self, text: str) -> str:
         """A text that can't steer the terminal."""

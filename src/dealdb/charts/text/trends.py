@@ -20,7 +20,7 @@ def trends(page: TextPage, rows: Sequence[Row]) -> Lines:
     names = _NAMES.get(page.chart.form, ("value",))
     if all(place_of(row[name]) is None for row in rows for name in names):
         return ["no values"]
-    scale = Scale.over([place_of(row[name]) for row in rows for name in names], 0, 1)
+    scale = Scale.over([place_of(row[name]) for row in page.comparable for name in names], 0, 1)
     kinds = dict.fromkeys(row.get("series") for row in rows)
     is_stepped = page.chart.form is ChartForm.STEPS
     labels, told, runs = [], [], []

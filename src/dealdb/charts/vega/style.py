@@ -4,30 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from dealdb.charts.tones import CALM, FAINT, tones_of
+
 FONT = "DejaVu Sans"
 INK, SOFT, LINE = "#18212b", "#566170", "#c3cad3"
 # bars with whiskers or targets are pale, so that these can be seen
 BAR, PALE_BAR, UP, DOWN, TOTAL = "#0072b2", "#7db8dd", "#00775a", "#c24e00", "#566170"
+# from zero to what is to be reached
+TRACK = "#e6e9ee"
 # Okabe's and Ito's, darker where they are too pale for white
 SERIES = ("#0072b2", "#d55e00", "#008a64", "#a8558a", "#9a6b00", "#2f8fc0", "#5a6473")
 HEAT = ("#eaf2fb", "#a6cbe6", "#6fadd6", "#2f77b4", "#08306b")
-# outcomes and categories have one colour in all charts
-PARTS = {
-    "won": "#008a64",
-    "lost": "#d55e00",
-    "open": "#0072b2",
-    "commit": "#0072b2",
-    "best case": "#56a0cc",
-    "pipeline": "#a9b8c8",
-    "omitted": "#dfe4ea",
-    "rotting": "#d55e00",
-    "in time": "#a9b8c8",
-    "moved out": "#9a6b00",
-    "overdue in place": "#a8558a",
-    "deleted": "#5a6473",
+_COLOURS = {
+    **{str(number): colour for number, colour in enumerate(SERIES, 1)},
+    CALM: "#8393a3",
+    FAINT: "#dfe4ea",
 }
-# parts on which dark letters can be read
-PALE = ("pipeline", "omitted", "in time", "best case")
+# those on which dark letters can be read
+_PALE = ("6", CALM, FAINT)
 # a letter takes some six pixels
 LETTER = 6.4
 WIDTH, PANEL_WIDTH = 560, 320
@@ -82,7 +76,20 @@ def colours_of(names: list[str], *, are_parts: bool = False) -> list[str]:
     Examples
     --------
     >>> colours_of(["won", "Ann"], are_parts=True)
-    ['#008a64', '#d55e00']
+    ['#008a64', '#0072b2']
     """
-    own = PARTS if are_parts else {}
-    return [own.get(name, SERIES[place % len(SERIES)]) for place, name in enumerate(names)]
+    tones = tones_of(names, are_parts=are_parts)
+    return [_COLOURS[tones[name]] for name in names]
+
+
+def pale_parts(names: list[str]) -> set[str]:
+    """
+    Parts whose colour is pale.
+
+    Examples
+    --------
+    >>> pale_parts(["rotting", "in time"])
+    {'in time'}
+    """
+    tones = tones_of(names, are_parts=True)
+    return {name for name in names if tones[name] in _PALE}

@@ -169,14 +169,25 @@ def sql(
     time: AtTime = None,
     parquet: Parquet = None,
     xlsx: Xlsx = None,
+    plot: Plot = None,
+    chart: AsChart = False,  # noqa: FBT002 a flag
 ) -> None:
     """
     Run one SELECT over the deals.
 
     DuckDB runs it, without access to other files or data than those of --with; it needs the extra sql.
+    --plot and --chart draw a bar for each row of a result of two columns: a label and a number.
     """
+    drawn = ChartOptions(file=plot, is_text=chart)
+    drawn.check(session.output, parquet=parquet, xlsx=xlsx)
     with session.reading(at, time) as db:
         frame = db.query.sql(statement, params=parameters(param), tables=side_tables(tables))
+    if drawn:
+        # not at the top: it imports Polars
+        from dealdb.charts.frames import table_chart
+
+        drawn.put(table_chart(frame))
+        return
     print_frame(frame, session.output, table_file(parquet, xlsx))
 
 

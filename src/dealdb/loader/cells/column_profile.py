@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from dealdb.loader.cells.dates import OrderEvidence, date_readings, is_zero_date
+from dealdb.loader.cells.date_order import OrderEvidence
+from dealdb.loader.cells.dates import date_readings, is_zero_date
 from dealdb.loader.cells.decimal_point import PointEvidence
 from dealdb.loader.cells.numbers import (
     SCALE,
@@ -71,7 +72,7 @@ class ColumnProfile:
         """Whether a cell has an order of dates or a decimal point in it."""
         order, point = self.order, self.point
         numbers = (point.point, point.comma, point.either_point, point.either_comma)
-        return any((order.us, order.eu, order.either, *numbers))
+        return any((order.us, order.eu, order.either, order.slashed, *numbers))
 
     def look(self, values: pl.Series, kind: FieldType, *, is_number: bool, grouped: bool) -> None:
         """

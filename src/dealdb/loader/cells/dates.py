@@ -6,7 +6,6 @@ Years stay as they are, 1201 and 3201 too: whether they make sense is not for a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 
 import polars as pl
@@ -14,7 +13,7 @@ import polars as pl
 from dealdb.model.columns import encode_column
 from dealdb.model.schema import Field, FieldType
 
-_ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 # by far the most frequent moment, and one that Polars parses itself
 _ISO_MOMENT = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T](?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}(?:\.[0-9]{1,6})?Z?$"
@@ -25,14 +24,9 @@ _LAST_MOMENT = datetime.max  # noqa: DTZ901  # likewise
 _TIME = r"(?:(?:T|,?\s+)(?P<time>.*))?\s*$"
 _YEAR = r"(?P<y>[0-9]{4}|[0-9]{2})"
 _YEAR_FIRST = rf"^\s*(?P<y>[0-9]{{4}})[-/.](?P<m>[0-9]{{1,2}})[-/.](?P<d>[0-9]{{1,2}}){_TIME}"
-_YEAR_LAST = rf"^\s*(?P<first>[0-9]{{1,2}})[-/.](?P<second>[0-9]{{1,2}})[-/.]{_YEAR}{_TIME}"
+YEAR_LAST = rf"^\s*(?P<first>[0-9]{{1,2}})[-/.](?P<second>[0-9]{{1,2}})[-/.]{_YEAR}{_TIME}"
 # two digits of a year are those of 1970 to 2069
 _PIVOT = 70
-_SHORT_YEAR = (
-    r"^\s*(?:[^,0-9]+,\s+)?(?:[0-9]{1,2}[-/.][0-9]{1,2}[-/.]|[0-9]{1,2}\.?[ /-]\p{L}{3,}\.?[ /-])"
-    r"[0-9]{2}(?:\D|$)"
-)
-_DASHED_SHORT_YEAR = r"^\s*[0-9]{2}-[0-9]{1,2}-[0-9]{2}(?:\D|$)"
 # whole names and common abbreviations in English, German, Spanish, French, Italian, Dutch and Portuguese
 _MONTH_NAMES = """
 january jan januar jänner jän enero ene janvier janv gennaio gen januari janeiro
@@ -65,70 +59,13 @@ _CLOCK = (
     r"\s*(?P<half>[AaPp])?(?:\.?[Mm]\.?)?\s*(?P<zone>Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2})?$"
 )
 # milliseconds since 1970, from 1973 on: nothing else that stands for a date has as many digits
-_EPOCH = r"^\s*[0-9]{12,13}(?:\.0+)?\s*$"
+EPOCH = r"^\s*[0-9]{12,13}(?:\.0+)?\s*$"
 # seconds since 1970, from 1973 on: only where a column has nothing else
-_EPOCH_SECONDS = r"^\s*[0-9]{9,10}(?:\.0+)?\s*$"
+EPOCH_SECONDS = r"^\s*[0-9]{9,10}(?:\.0+)?\s*$"
 # what databases write for no date
 _ZERO_DATE = r"^\s*(?:0000[-/.]00[-/.]00|00[-/.]00[-/.]0000)(?:[ T]00:00(?::00(?:\.0+)?)?Z?)?\s*$"
 # 1.2.26 is a version where nobody has declared a date
 _VERSION_LIKE = r"^\s*(?:[0-9]\.[0-9]+|[0-9]+\.[0-9])\.[0-9]{2}\s*$"
-
-
-@dataclass(slots=True)
-class OrderEvidence:
-    """
-    Cells of a column that show whether day or month comes first.
-
-    Attributes
-    ----------
-    us, eu
-        Cells that make sense only month first, or only day first.
-    either
-        Cells such as ``03/04/2026`` that could be both.
-    epoch, epoch_seconds
-        Cells in milliseconds, and in seconds, since 1970.
-    dotted
-        Cells with points between day, month and year.
-    short_years
-        Cells with two digits for the year.
-    n_values
-        All cells.
-    """
-
-    us: int = 0
-    eu: int = 0
-    either: int = 0
-    epoch: int = 0
-    epoch_seconds: int = 0
-    dotted: int = 0
-    short_years: int = 0
-    n_values: int = 0
-
-    @property
-    def in_seconds(self) -> bool:
-        """Whether all cells are seconds since 1970."""
-        return 0 < self.n_values == self.epoch_seconds
-
-    def add(self, texts: pl.Series) -> None:
-        """Count the cells of some more rows."""
-        self.n_values += texts.len()
-        odd = texts.filter(~texts.str.contains(_ISO_DATE))
-        if odd.is_empty():
-            return
-        self.epoch += int(odd.str.contains(_EPOCH).sum())
-        self.epoch_seconds += int(odd.str.contains(_EPOCH_SECONDS).sum())
-        self.short_years += int(odd.str.contains(_SHORT_YEAR).sum())
-        parts = odd.str.extract_groups(_YEAR_LAST).struct.unnest()
-        first, second = (parts[name].cast(pl.Int64) for name in ("first", "second"))
-        # 31.01.2026: with dots no country writes the month first
-        dotted = odd.str.contains(r"^\s*[0-9]+\.")
-        self.dotted += int((first.is_not_null() & dotted).sum())
-        # 26-01-31 may begin with the year
-        torn = odd.str.contains(_DASHED_SHORT_YEAR) & (first > 12) & (second <= 12)
-        self.eu += int(((first > 12) & ~dotted & ~torn).sum())
-        self.us += int((second > 12).sum())
-        either = (first <= 12) & (second <= 12) & (first != second) & ~dotted
-        self.either += int((either | torn).sum())
 
 
 def is_zero_date(texts: pl.Series) -> pl.Series:
@@ -154,7 +91,7 @@ def date_readings(texts: pl.Series, *, timed: bool) -> frozenset[str]:
     >>> date_readings(pl.Series(["31.01.2026", "2026-02-30"]), timed=False)
     frozenset()
     """
-    odd = texts.filter(~texts.str.contains(_ISO_DATE))
+    odd = texts.filter(~texts.str.contains(ISO_DATE))
     if odd.str.contains(rf"{_VERSION_LIKE}|^\s*[0-9]+\s*$").any():
         return frozenset()
     if not odd.str.contains(r"^\s*[0-9]{1,2}[-/.][0-9]").any():
@@ -193,7 +130,7 @@ def dates(texts: pl.Series, order: str, *, seconds: bool = False) -> tuple[pl.Se
     ... ].to_list()
     ['2018-12-19', '2026-01-31', '2026-01-05', None]
     """
-    plain = texts.str.contains(_ISO_DATE) & _real(texts).is_not_null()
+    plain = texts.str.contains(ISO_DATE) & _real(texts).is_not_null()
     if plain.all():
         return texts, 0
     odd = _epochs_named(texts.filter(~plain), seconds=seconds)
@@ -245,7 +182,7 @@ def _read_moments(texts: pl.Series, order: str, *, seconds: bool = False) -> pl.
 
 def _epochs_named(texts: pl.Series, *, seconds: bool) -> pl.Series:
     """Cells with a moment of the calendar for each that is in milliseconds, or in seconds, since 1970."""
-    pattern = _EPOCH_SECONDS if seconds else _EPOCH
+    pattern = EPOCH_SECONDS if seconds else EPOCH
     is_epoch = texts.str.contains(pattern).fill_null(value=False)
     if not is_epoch.any():
         return texts
@@ -283,7 +220,7 @@ def _parts(texts: pl.Series, order: str) -> pl.DataFrame:
     frame = pl.DataFrame({"text": texts})
     groups = frame.select(
         pl.col("text").str.extract_groups(_YEAR_FIRST).alias("ymd"),
-        pl.col("text").str.extract_groups(_YEAR_LAST).alias("last"),
+        pl.col("text").str.extract_groups(YEAR_LAST).alias("last"),
     )
     day_first = texts.str.contains(r"^\s*[0-9]+\.") | (order == "eu")
     ymd, last = groups["ymd"].struct.unnest(), groups["last"].struct.unnest()

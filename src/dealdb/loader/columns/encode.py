@@ -18,7 +18,6 @@ from dealdb.loader.cells.numbers import (
     floats,
     integers,
     probabilities,
-    scale_of_texts,
     short,
     without_noise,
 )
@@ -29,9 +28,8 @@ from dealdb.loader.columns.bad_cells import MORE, BadCells
 from dealdb.loader.columns.deal_ids import id_texts
 from dealdb.loader.columns.headers import CLOSE_DATE
 from dealdb.loader.columns.money import in_units, name_currencies
-from dealdb.loader.columns.plan import ColumnPlan, Plan, text_cells
+from dealdb.loader.columns.plan import ColumnPlan, Plan, text_cells, wide_enough
 from dealdb.model.schema import (
-    DEFAULT_SCALE,
     MAX_SCALE,
     MAX_WHOLE_DIGITS,
     NUMBER_TYPES,
@@ -201,7 +199,7 @@ def encode_chunk(
     shape = chunk.shape.filter(keep) if chunk.shape is not None else None
     ids = texts.pop("id").alias("id")
     fields = {
-        plan.field.name: _wide(plan.field, texts[plan.field.name])
+        plan.field.name: wide_enough(plan.field, texts[plan.field.name])
         for plan in present
         if plan.field.name in texts
     }
@@ -326,16 +324,6 @@ def _whole_or_decimal(cells: pl.Series, point: str) -> pl.Series:
         return whole
     number = short(decimals(cells, point))
     return number if number.str.contains(".", literal=True).any() else whole
-
-
-def _wide(field: Field, texts: pl.Series) -> Field:
-    if field.type not in (FieldType.INT, FieldType.DECIMAL):
-        return field
-    scale = scale_of_texts(texts)
-    if field.type is FieldType.INT and scale == 0:
-        return field
-    least = DEFAULT_SCALE if field.type is FieldType.INT else field.scale
-    return Field(field.name, FieldType.DECIMAL, max(least, scale))
 
 
 def _given(chunk: Chunk, columns: Sequence[ColumnPlan]) -> list[list[str]]:

@@ -158,6 +158,16 @@ class Fits:
             for header in self._yielding(field, rivals)
         )
 
+    def no_ids(self) -> list[str]:
+        """Columns that could number the deals, but for rows that have the same number, or none."""
+        return [
+            header
+            for header in self._rivals.get("id", ())
+            if not _is_name(header)
+            and (seen := self._cells[header, "id"]).n
+            and not seen.tells_apart
+        ]
+
     def notes(self, mapping: Mapping[str, str | None]) -> Iterator[str]:
         """Which column a field was taken from, where it was not the obvious one."""
         for field, rivals in self._rivals.items():

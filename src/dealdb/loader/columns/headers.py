@@ -9,7 +9,7 @@ unless its cells don't fit (``fit.py``); the other becomes a column of its own n
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from dealdb.errors import LoadError, SchemaError
@@ -169,7 +169,11 @@ def candidates_of(header: str) -> tuple[Candidate, ...]:
     if money:
         return money
     rest = re.sub(r"^(?:deal|opportunity|opportunities|potential|lead)(?=..)", "", key)
-    return tuple(Candidate(one.field, one.place + _PREFIXED) for one in known.get(rest, ()))
+    found = tuple(Candidate(one.field, one.place + _PREFIXED) for one in known.get(rest, ()))
+    if not key.startswith("lead"):
+        return found
+    # a lead may have several deals: its id is that of a deal only where no two rows have the same
+    return tuple(Candidate(f, place + WEAK if f == "id" else place) for f, place in found)
 
 
 def currency_of(header: str) -> str | None:
@@ -213,9 +217,16 @@ def nearest_header(name: str, headers: Iterable[str]) -> str:
     return nearest(name, headers, "columns", key=_key)
 
 
-def no_id(fields: Mapping[str, str | None]) -> str:
+def no_id(fields: Mapping[str, str | None], repeated: Sequence[str] = ()) -> str:
     """
     Message for a source in which no column is the id, with the field of each column.
+
+    Parameters
+    ----------
+    fields
+        Field by header.
+    repeated
+        Columns that would be the id, if no two rows had the same in it, and each had one.
 
     Examples
     --------
@@ -229,9 +240,11 @@ def no_id(fields: Mapping[str, str | None]) -> str:
         )
     names = (header for header, field in fields.items() if field == "name")
     makes = next((f"id_from={name!r}" for name in names), "id_from")
+    why = f" ({repeated[0]!r} doesn't tell the rows apart)" if repeated else ""
+    others = [header for header in fields if header not in repeated]
     return (
-        f"no column is the id of the deals; name it with mapping={{'<column>': 'id'}}, or what makes one with {makes}; "
-        f"{nearest_header('deal_id', fields)}"
+        f"no column is the id of the deals{why}; name it with mapping={{'<column>': 'id'}}, or what makes one with "
+        f"{makes}; {nearest_header('deal_id', others)}"
     )
 
 

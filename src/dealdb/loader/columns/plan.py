@@ -9,10 +9,11 @@ import polars as pl
 
 from dealdb.loader.cells.column_profile import DAYS
 from dealdb.loader.cells.currencies import DOLLAR
+from dealdb.loader.cells.numbers import scale_of_texts
 from dealdb.loader.chunk import Chunk
 from dealdb.loader.columns.deal_ids import id_texts
 from dealdb.loader.columns.headers import CLOSE_DATE
-from dealdb.model.schema import NUMBER_TYPES, Field, FieldType
+from dealdb.model.schema import DEFAULT_SCALE, NUMBER_TYPES, Field, FieldType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,3 +174,14 @@ def text_cells(cells: pl.Series, source_type: FieldType | None) -> pl.Series:
     """Cells of a column that becomes text."""
     # integers next to nulls are floats in pandas: the id 7.0 is 7
     return cells.str.replace(r"^(-?[0-9]+)\.0$", "$1") if source_type is FieldType.FLOAT else cells
+
+
+def wide_enough(field: Field, texts: pl.Series) -> Field:
+    """The field, with room for numbers as the store keeps them."""
+    if field.type not in (FieldType.INT, FieldType.DECIMAL):
+        return field
+    scale = scale_of_texts(texts)
+    if field.type is FieldType.INT and scale == 0:
+        return field
+    least = DEFAULT_SCALE if field.type is FieldType.INT else field.scale
+    return Field(field.name, FieldType.DECIMAL, max(least, scale))

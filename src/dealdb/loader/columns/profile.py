@@ -257,7 +257,7 @@ class Profile:
 
     def _check_id(self) -> None:
         if self._mapping and "id" not in self._mapping.values():
-            raise LoadError(headers.no_id(self._mapping))
+            raise LoadError(headers.no_id(self._mapping, self._fits.no_ids()))
 
     def _is_wanted(self, header: str, target: str, overrides: Collection[str]) -> bool:
         # a column without a single value says nothing about its type, so it declares no field
@@ -343,16 +343,14 @@ class Profile:
             notes.append(f"years with two digits in {header!r} are 1970 to 2069")
         if self._options.dates:
             return self._options.dates
-        us = bool(seen.order.us)
-        eu = bool(seen.order.eu)
-        if not us and not eu and seen.order.either:
+        order = seen.order
+        us, eu = bool(order.us), order.day_first
+        if not us and not eu and order.is_open:
             # another column of the same file, written by the same program, may decide
             us = any(column.order.us for column in self._columns.all())
-            eu = any(column.order.eu for column in self._columns.all())
-        if (us and eu) or (seen.order.either and not us and not eu):
-            found = "both month first and day first" if us and eu else "either month or day first"
-            msg = f"dates in column {header!r} can be read as {found}; say dates='us' or dates='eu'"
-            raise LoadError(msg)
+            eu = any(column.order.day_first for column in self._columns.all())
+        if (us and eu) or (order.is_open and not us and not eu):
+            raise LoadError(order.question(header))
         if us or eu:
             notes.append(f"{'day' if eu else 'month'} first in dates of {header!r}")
         return "eu" if eu else "us"

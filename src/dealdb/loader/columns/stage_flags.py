@@ -64,8 +64,12 @@ def outcomes_in(
     cells = [pl.lit(None, pl.String) if flag is None else pl.col(flag) for flag in flags]
     columns = [cell.alias(f"_{place}") for place, cell in enumerate(cells)]
     rows = frame.select(pl.col(stage).alias("_"), *columns).unique(maintain_order=True)
+    by_stage: dict[str, list[set[Kind] | None]] = {}
     for name, *said in rows.iter_rows():
-        for kind in _kinds_beside(name, *said) if name else ():
+        if name:
+            by_stage.setdefault(name, []).append(_possible_beside(*said))
+    for name, rows_say in by_stage.items():
+        for kind in _kinds_of(name, rows_say):
             yield name, kind
 
 
@@ -86,18 +90,31 @@ def _has_words(cells: pl.Series) -> bool:
     return cells.null_count() < len(cells)
 
 
-def _kinds_beside(
-    name: str, won: str | None, lost: str | None, closed: str | None, word: str | None
-) -> Collection[Kind]:
-    """What the flags of a row say of its stage: nothing where its name decides, and both ends where nobody does."""
+def _possible_beside(
+    won: str | None, lost: str | None, closed: str | None, word: str | None
+) -> set[Kind] | None:
+    """Kinds that the flags of a row leave; None where one of them is no flag, such as "maybe"."""
     said = _OF_TYPE.get((word or "").strip().lower())
     if said:
-        return (said,)
-    possible = _possible(won, lost, closed)
-    if len(possible) == 1 or Kind(meaning_of(name)) in possible:
-        return possible if len(possible) == 1 else ()
+        return {said}
+    is_unclear = any(_flag(cell) is None and (cell or "").strip() for cell in (won, lost, closed))
+    return None if is_unclear else _possible(won, lost, closed)
+
+
+def _kinds_of(name: str, rows_say: Collection[set[Kind] | None]) -> Collection[Kind]:
+    """What the rows of a stage say of it: one kind, nothing, or several where they don't agree."""
+    by_name, every = Kind(meaning_of(name)), set(Kind)
+    known = [each for each in rows_say if each is not None]
+    left = every.intersection(*known)
+    if not left:
+        # some of its deals are won, and others are not: it goes by its name
+        return set().union(*known)
+    if len(left) == 1:
+        return left if len(known) == len(rows_say) else left | {by_name}
+    if by_name in left:
+        return (by_name,) if left != every or len(known) < len(rows_say) else ()
     # "not won" is all that is known of a stage that is called won: then it is not
-    return (Kind.OPEN,) if Kind.OPEN in possible else possible
+    return (Kind.OPEN,) if Kind.OPEN in left else left
 
 
 def _possible(is_won: str | None, is_lost: str | None, is_closed: str | None) -> set[Kind]:
@@ -153,6 +170,10 @@ def kind_of(is_won: str | None, is_closed: str | None) -> Kind | None:
     """
     possible = _possible(is_won, None, is_closed)
     return possible.pop() if len(possible) == 1 else None
+
+
+def _is_unclear(cell: str | None) -> bool:
+    return bool((cell or "").strip()) and _flag(cell) is None
 
 
 def _flag(cell: str | None) -> bool | None:

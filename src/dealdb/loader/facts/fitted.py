@@ -10,19 +10,15 @@ from typing import Any
 
 import polars as pl
 
-from dealdb.errors import SchemaError
+from dealdb.loader.columns.plan import wide_enough
 from dealdb.loader.history.changes import NO_SOURCE
 from dealdb.loader.history.read import read_facts
 from dealdb.model.pipeline import Kind, Pipeline
 from dealdb.model.schema import Field, FieldType, Schema
-from dealdb.model.values import encode, widened
 from dealdb.store.facts.assumed import midnights
 
 # values since the creation of a deal that nobody knows the day of
 _NO_CREATION = "no-creation-date"
-_MISFIT = "does-not-fit"
-# of a number for which every field has room
-_WHOLE = "[1-9][0-9]{0,15}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,22 +105,11 @@ def read_fitted(
             source=pl.when(is_unsaid).then(pl.lit(label)).otherwise("source")
         )
     found = found.drop("place").with_row_index("place")
-    values, fields = _fitted_values(found, schema)
-    fits = found.join(
-        values, on=["field", "value"], how="left", nulls_equal=True, maintain_order="left"
-    )
-    has_value = pl.col("field").is_not_null() & pl.col("value").is_not_null()
-    is_misfit = has_value & pl.col("text").is_null()
     reasons = Counter(read.rejected)
-    for (field,), some in fits.filter(is_misfit).group_by("field"):
-        reasons[f"{field}: {_MISFIT}"] += some.height
     reasons[_NO_CREATION] += n_undated
-    kept = fits.filter(~is_misfit).with_columns(
-        value=pl.when(has_value).then("text").otherwise("value")
-    )
     return FittedFacts(
-        frame=kept.drop("text"),
-        fields=fields,
+        frame=found,
+        fields=_fields_needed(found, {**read.new_fields, **schema.by_name}),
         outcomes=read.outcomes,
         repeated=read.repeated,
         reasons={code: n for code, n in reasons.items() if n},
@@ -144,39 +129,11 @@ def _dated(
     return told, openings.height - told.height
 
 
-def _fitted_values(table: pl.DataFrame, schema: Schema) -> tuple[pl.DataFrame, list[Field]]:
-    """The text that the store keeps for each value of a field, null where it doesn't fit; and the fields needed."""
-    of_field = pl.col("field").is_not_null() & pl.col("value").is_not_null()
-    pairs = table.filter(of_field).select("field", "value").unique(maintain_order=True)
-    parts, fields = [pairs.with_columns(text="value").clear()], []
-    for name, values in pairs.group_by("field", maintain_order=True):
-        field = schema.get(str(name[0])) or Field(str(name[0]), FieldType.TEXT)
-        texts, wide = _fitted(values["value"], field)
-        parts.append(values.with_columns(texts.alias("text")))
-        if texts.null_count() < texts.len():
-            fields.append(wide)
-    return pl.concat(parts), fields
-
-
-def _fitted(values: pl.Series, field: Field) -> tuple[pl.Series, Field]:
-    """Texts of different values of a field, and the field as wide as they need it."""
-    if field.type is FieldType.TEXT:
-        return values, field
-    others = (~_are_as_kept(values, field)).arg_true()
-    texts: list[str | None] = []
-    for value in values.gather(others):
-        try:
-            wide = widened(field, value)
-            texts.append(encode(value, wide))
-            field = wide
-        except SchemaError:
-            texts.append(None)
-    return values.scatter(others, pl.Series(texts, dtype=pl.String)), field
-
-
-def _are_as_kept(values: pl.Series, field: Field) -> pl.Series:
-    """Which values are the very texts that the store keeps: of amounts nearly all, which need no look at each."""
-    if field.type is not FieldType.DECIMAL or field.name == "probability" or not field.scale:
-        return pl.repeat(False, values.len(), eager=True)  # noqa: FBT003  # values
-    fraction = rf"\.[0-9]{{0,{field.scale - 1}}}[1-9]"
-    return values.str.contains(rf"^(?:0|-?{_WHOLE}|-?(?:0|{_WHOLE}){fraction})$")
+def _fields_needed(facts: pl.DataFrame, known: Mapping[str, Field]) -> list[Field]:
+    """The fields that have values, as wide as these need them."""
+    told = facts.filter(pl.col("field").is_not_null() & pl.col("value").is_not_null())
+    pairs = told.select("field", "value").unique(maintain_order=True)
+    return [
+        wide_enough(known.get(str(name)) or Field(str(name), FieldType.TEXT), values["value"])
+        for (name,), values in pairs.group_by("field", maintain_order=True)
+    ]

@@ -11,7 +11,7 @@ import polars as pl
 from dealdb.errors import LoadError
 from dealdb.loader.columns.headers import find_header, map_headers, unknown_header
 from dealdb.loader.history.rows.history_table import ROW
-from dealdb.model.schema import STANDARD_NAMES, Schema
+from dealdb.model.schema import STANDARD_NAMES, FieldType, Schema
 
 # texts of the source: ``old`` is the value before, ``old_label`` and ``label`` are what ids are called, ``begin`` is
 # when the deal began, by the source's own words
@@ -56,6 +56,8 @@ class Changes:
         What its rows say.
     fields
         Field by name in the source, None for what is left out; others become fields of their own.
+    types
+        What the source itself says of the type of fields, by name; it says nothing of others.
     stage_ids
         Whether stages are ids that need a label.
     percent
@@ -78,6 +80,7 @@ class Changes:
     crm: str
     style: Style
     fields: Mapping[str, str | None] = field(default_factory=dict)
+    types: Mapping[str, FieldType] = field(default_factory=dict)
     stage_ids: bool = False
     percent: bool = False
     flagged: pl.DataFrame | None = None

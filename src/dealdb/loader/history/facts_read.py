@@ -10,6 +10,7 @@ import polars as pl
 
 from dealdb.loader.chunk import Reject
 from dealdb.model.pipeline import Kind
+from dealdb.model.schema import Field
 
 FACT_SCHEMA: Mapping[str, pl.DataType] = {
     "id": pl.String(),
@@ -51,6 +52,8 @@ class FactsRead:
         Rows of the source, those that were rejected among them.
     rejected
         Rejected rows by ``column: code``.
+    new_fields
+        Fields that the collection doesn't have and that the source says the type of, by name.
     outcomes
         What the source, or the table of stages, says of stages: won, lost or open.
     unknown_stages
@@ -77,6 +80,7 @@ class FactsRead:
     rejects_file: Path | None
     read: int
     rejected: Mapping[str, int]
+    new_fields: Mapping[str, Field]
     outcomes: Mapping[str, Collection[Kind]]
     unknown_stages: int
     ties: int

@@ -61,7 +61,7 @@ def read_facts(
     pipeline
         Stages of the collection: which of them are won or lost decides what a close date is.
     schema
-        Fields of the collection: values of those that have lists or truth values are read as a load reads them.
+        Fields of the collection: their values are read as a load reads them.
     rejects
         Where rejected rows go, as for loads: a path, True for the working directory, False for none. A source that is
         no file has no default place.
@@ -123,6 +123,7 @@ def read_facts(
         rejects_file=file.path,
         read=table.height - changes.n_stubs + len(table.rejects),
         rejected=dict(file.reasons),
+        new_fields=reading.new_fields,
         outcomes=reading.outcomes,
         unknown_stages=len(reading.unknown_stages),
         ties=n_ties,

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 import polars as pl
 
 from dealdb.loader.cells.truth_words import is_true
+from dealdb.loader.chunk import merged_type
 from dealdb.loader.columns.stage_flags import outcomes_in
 from dealdb.loader.history.changes import (
     CLOSE_DATE,
@@ -27,7 +28,7 @@ from dealdb.loader.history.sequence.statuses import with_outcomes
 from dealdb.loader.history.stages import KnownStages
 from dealdb.loader.history.stored_values import stored_values
 from dealdb.model.pipeline import Kind
-from dealdb.model.schema import Schema
+from dealdb.model.schema import DEFAULT_SCALE, Field, FieldType, Schema
 
 # columns of what is wrong with a row
 BAD = (ROW, "column", "value", "code", "message")
@@ -58,6 +59,8 @@ class FactReading:
 
     Attributes
     ----------
+    new_fields
+        Fields that the collection doesn't have and that the source says the type of, by name.
     outcomes
         What flags of the source, or the table of stages, say of stages.
     unknown_stages
@@ -86,6 +89,7 @@ class FactReading:
         self._now_ms = now_ms
         self._schema = schema
         self._bad: list[pl.DataFrame] = []
+        self.new_fields = _new_fields(changes, schema)
         self.outcomes: dict[str, set[Kind]] = {}
         self.unknown_stages: set[str] = set()
         self.n_repeated = 0
@@ -253,7 +257,8 @@ class FactReading:
         cells = pl.concat(
             [texts.select("field", pl.col(name).alias("text")) for name in ("value", "old")]
         ).filter(~pl.col("field").is_in((STATUS, CREATION)))
-        stored = stored_values(cells, self._schema, percent=self._changes.percent)
+        known = {**self.new_fields, **(self._schema.by_name if self._schema else {})}
+        stored = stored_values(cells, known, percent=self._changes.percent)
         for name in ("value", "old"):
             frame = frame.join(
                 stored.rename({each: f"{name} {each}" for each in ("stored", "currency", "code", "message")}),
@@ -328,6 +333,21 @@ class FactReading:
 _KEPT = (
     ROW, "id", "at", "precision", "field", "value", "op", "who", "source", "key", "order", "decided",
 )  # fmt: skip
+
+
+def _new_fields(changes: Changes, schema: Schema | None) -> dict[str, Field]:
+    """Fields of the source that are new, and of a type that it says itself."""
+    types: dict[str, set[FieldType]] = {}
+    for name, target in changes.fields.items():
+        if target is not None:
+            types.setdefault(target, set()).add(changes.types.get(name, FieldType.TEXT))
+    known = {*Schema.standard(), *(schema or ()), CLOSE_DATE, STATUS, CREATION}
+    return {
+        name: Field(name, kind, DEFAULT_SCALE if kind is FieldType.DECIMAL else 0)
+        for name, found in types.items()
+        # as in loads, what is called an id is a text
+        if name not in known and not name.endswith("_id") and (kind := merged_type(found))
+    }
 
 
 def _with_currencies(frame: pl.DataFrame) -> pl.DataFrame:

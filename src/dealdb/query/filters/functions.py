@@ -299,8 +299,19 @@ def _coalesced(operands: Sequence[Operand]) -> Operand:
 
 
 Function = Callable[[Sequence[Operand]], Operand]
-# name -> function, fewest and most arguments
-FUNCTIONS: dict[str, tuple[Function, int, int]] = {
+
+
+def _of_known(function: Function) -> Function:
+    """A function of which nothing is known where an argument is ``NULL``, as in SQL."""
+
+    def applied(operands: Sequence[Operand]) -> Operand:
+        unknown = [operand for operand in operands if operand.kind is OperandKind.NULL]
+        return unknown[0] if unknown else function(operands)
+
+    return applied
+
+
+_OF_KNOWN: dict[str, tuple[Function, int, int]] = {
     "lower": (_text_function("lower", lowered, pl.String()), 1, 1),
     "upper": (_text_function("upper", lambda e: e.str.to_uppercase(), pl.String()), 1, 1),
     "trim": (_text_function("trim", lambda e: e.str.strip_chars(_SPACES), pl.String()), 1, 1),
@@ -315,5 +326,9 @@ FUNCTIONS: dict[str, tuple[Function, int, int]] = {
     "month": (_date_part("month", lambda e: e.dt.month()), 1, 1),
     "day": (_date_part("day", lambda e: e.dt.day()), 1, 1),
     "date": (to_date, 1, 1),
+}
+# name -> function, fewest and most arguments
+FUNCTIONS: dict[str, tuple[Function, int, int]] = {
+    **{name: (_of_known(each), fewest, most) for name, (each, fewest, most) in _OF_KNOWN.items()},
     "coalesce": (_coalesced, 1, 100),
 }

@@ -39,7 +39,8 @@ def facet_chart(column: str, by: str, total: int, others: int, table: pl.DataFra
     return Chart(
         form=ChartForm.BARS,
         title=f"Deals by {words}",
-        subtitle=f"n {total:,}" + (f", by {by}" if by not in ("value", "member") else ""),
+        subtitle=f"{total:,} {'deal' if total == 1 else 'deals'}"
+        + (f", by {by}" if by not in ("value", "member") else ""),
         marks=shown,
         x=Axis(title=words, unit=Unit.LABEL),
         y=Axis(title="deals", unit=Unit.DEALS),

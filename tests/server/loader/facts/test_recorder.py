@@ -141,7 +141,7 @@ def test_a_plain_table_may_lack_values_and_be_called_by_a_label(db: DealDatabase
         {"id": 1, "at": "2026-01-13", "field": "score", "value": value} for value in ("8", "high")
     ]
     report = db.history.load(mixed)
-    assert (report.new, report.reasons) == (1, {"score: does-not-fit": 1})
+    assert (report.new, report.reasons) == (1, {"score: not-an-integer": 1})
     view = db.as_of("2026-01-14", time="event").get_deal(1)
     assert view is not None
     assert view["score"] == 8

@@ -15,7 +15,7 @@ import pytest
 import h1
 from all_metrics import CALLS, analytics_of, results
 from dealdb.analytics import Analytics, MetricResult
-from dealdb.analytics.basis import Basis
+from dealdb.analytics.basis import Basis, in_words
 from dealdb.analytics.drawing import chart_of
 from dealdb.charts import Chart, ChartForm, Unit
 from dealdb.errors import QueryError
@@ -188,7 +188,7 @@ def test_the_chart_of_the_example_shows_its_table(name: str) -> None:
     result = results()[name]
     check(result)
     chart = result.chart()
-    assert chart.subtitle == result.basis.describe()
+    assert chart.subtitle == in_words(result.basis)
     assert {*result.basis.warnings, *result.basis.remarks} <= {*chart.notes}
 
 
@@ -283,3 +283,26 @@ def test_a_result_shows_its_chart_and_its_table_in_a_notebook() -> None:
     assert shown.startswith("<svg")
     assert "<table" in shown
     assert "<img" not in shown
+
+
+@pytest.mark.parametrize(
+    ("notes", "title"),
+    [
+        (("stage 'Neg.'", "event left"), "How long deals stay in Neg."),
+        (('stage "Won\'t"', "event won"), "How long deals in Won't take to be won"),
+        ((), "How long deals stay in the stage"),
+    ],
+)
+def test_a_curve_of_survival_says_which_stage_it_is_of(notes: tuple[str, ...], title: str) -> None:
+    frame = pl.DataFrame({"days": [2.0], "s": [0.5], "lo": [0.3], "hi": [0.7]})
+    assert chart_of("survival", frame, Basis(n=3, notes=notes)).title == title
+
+
+def test_the_words_below_a_title_are_those_of_people() -> None:
+    notes = ("cohort created, mode reached", "stages as they mean now")
+    basis = Basis(n=1, since=date(2026, 1, 1), until=date(2026, 2, 1), notes=notes)
+    frame = pl.DataFrame({"owner": ["Ann"], "n": [4], "win_rate": [0.25]})
+    told = chart_of("win_rate", frame, basis).subtitle
+    assert (
+        told == "1 deal, from 2026-01-01 to 2026-01-31, a stage that was skipped counts as passed"
+    )

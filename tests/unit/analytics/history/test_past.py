@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from datetime import date
+from dataclasses import replace
+from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import hypothesis.strategies as st
 import polars as pl
+import pytest
 
 import h1
 from dealdb.analytics import Analytics, MetricResult
@@ -23,6 +26,7 @@ from examples import given_examples
 from histories.drawn import History
 from histories.drawn import history as drawn
 from oracle.engine import facts_of
+from pasts import past_of
 
 RATE = pl.DataFrame(
     [(date(2026, 1, 1), "USD", Decimal("0.9")), (date(2026, 3, 1), "USD", Decimal("0.333"))],
@@ -33,8 +37,6 @@ CENT = Decimal("0.01")
 TOO_SHORT = ("full months", "is over by", "no forecast lies")
 # whose rounded parts are made to add up
 BALANCED = ("waterfall", "hindsight")
-# of those that are asked for now the present moves on between two calls
-OF_NOW = ("survival", "calibration", "simulate")
 
 
 def asking(history: History) -> tuple[Facts, QueryEngine, Analytics]:
@@ -76,7 +78,7 @@ def test_lines_add_up_to_the_figures(
     by = asked.groups[at % len(asked.groups)]
     options: dict[str, Any] = {**asked.options[at % len(asked.options)], "where": where}
     if metric not in ("waterfall", "slippage"):
-        options["as_of"] = as_of or ("2026-04-30" if metric in OF_NOW else None)
+        options["as_of"] = as_of
     if asked.money and to:
         options["to"] = to
     if metric != "simulate":
@@ -125,3 +127,12 @@ def check_link(query: QueryEngine, result: MetricResult, row: Row, first: str) -
 
 def test_every_metric_is_among_them() -> None:
     assert metrics() == {*PAST, *OF_THE_PRESENT}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
+def test_without_a_day_all_go_by_the_end_of_today(zone: str) -> None:
+    facts = replace(h1.facts(), pipeline=replace(h1.facts().pipeline, zone=zone))
+    # midnight may come between the two
+    days = [datetime.now(ZoneInfo(zone)).date(), None, datetime.now(ZoneInfo(zone)).date()]
+    first, found, last = (past_of(facts, as_of=day).moment for day in days)
+    assert found in (first, last)

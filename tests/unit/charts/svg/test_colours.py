@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import dealdb.board
-from dealdb.charts.svg.colours import DARK, LIGHT, SERIES, STEPS, style_sheet
+from dealdb.charts.svg.colours import DARK, LIGHT, STEPS, style_sheet
+from dealdb.charts.tones import SERIES, tones_of
 
 
 def luminance(colour: str) -> float:
@@ -33,10 +34,14 @@ def test_texts_and_marks_are_seen_on_their_ground(scheme: dict[str, str]) -> Non
         "chart-up",
         "chart-down",
         "chart-total",
+        "chart-calm",
+        "chart-pale",
     ):
         assert contrast(scheme[mark], ground) >= 3, mark
-    for n in range(1, SERIES + 1):
+    for n in (*range(1, SERIES + 1), "calm", "faint"):
         assert contrast(scheme[f"chart-{n}"], scheme[f"chart-ink-{n}"]) >= 4.5, n
+    # whiskers and ticks, on bars that have some
+    assert contrast(scheme["chart-pale"], scheme["chart-ink"]) >= 3
     for step in range(STEPS):
         assert contrast(scheme[f"chart-heat-{step}"], scheme[f"chart-heat-ink-{step}"]) >= 4.5, step
 
@@ -67,6 +72,12 @@ def test_the_first_colours_and_up_and_down_differ_for_those_who_see_no_green(
             seen_by_a_deuteranope(scheme[one]), seen_by_a_deuteranope(scheme[two]), strict=True
         )
         assert sum((a - b) ** 2 for a, b in both) ** 0.5 > 0.15, (one, two)
+
+
+def test_only_what_is_lost_or_left_alone_has_the_colour_of_alarm() -> None:
+    parts = ["rotting", "in time", "won", "lost", "open", "pipeline", "omitted", "young", "old"]
+    tones = tones_of(parts, are_parts=True)
+    assert [name for name, tone in tones.items() if tone == tones["rotting"]] == ["rotting", "lost"]
 
 
 def test_the_style_sheet_of_the_board_is_the_one_of_the_charts() -> None:

@@ -192,8 +192,10 @@ def test_no_deals_are_said() -> None:
         assert texts == ["Nothing", "n 0", "no deals"]
 
 
-def test_panels_stand_side_by_side_where_there_is_room_and_never_share_a_scale() -> None:
-    chart = bars_of(["a", "a"], [1_000_000, 2], panel=["USD", "EUR"])
+def test_panels_of_currencies_stand_side_by_side_where_there_is_room_and_never_share_a_scale() -> (
+    None
+):
+    chart = bars_of(["a", "a"], [1_000_000, 2], Unit.MONEY, panel=["USD", "EUR"])
     narrow, wide = parsed(drawn(chart, width=400)), parsed(drawn(chart, width=900))
     places = [
         {group.get("transform") for group in root.findall(f"{NS}g")} for root in (narrow, wide)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -38,6 +40,20 @@ def test_bars_are_proportional_to_the_eighth_of_a_column() -> None:
     cells = 40 - 1 - 3 - 4
     eighths = [8 * line.count("█") + " ▏▎▍▌▋▊▉".index(line.strip("█")[:1] or " ") for line in bars]
     assert eighths == [round(cells * 8 * value / 800) for value in values]
+
+
+def test_panels_of_one_unit_have_one_scale() -> None:
+    chart = bars_of(["a", "longer"], [80, 20], panel=["Ann", "Bob"])
+    ann, bob = (line for line in lines_of(chart, 60, with_heading=False) if "█" in line)
+    assert ann.count("█") == 4 * bob.count("█")
+    assert ann.index("█") == bob.index("█")
+    money = lines_of(bars_of(["a", "b"], [80, 20], Unit.MONEY, panel=["EUR", "USD"]), 60)
+    assert len({line.count("█") for line in money if "█" in line}) == 1
+
+
+def test_a_line_leads_from_a_bar_to_its_target() -> None:
+    [line] = lines_of(bars_of(["a"], [10], target=[100]), 40, with_heading=False)
+    assert re.fullmatch(r"a  █+[▏▎▍▌▋▊▉]?─+│  10 of 100", line)
 
 
 def test_values_are_never_cut() -> None:

@@ -84,6 +84,47 @@ def test_a_date_that_is_none_rejects_the_row_of_a_date_field(
     assert store.deals["2"]["renewal"] == "2026-02-30"
 
 
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["26/01/31"],
+        # years of fiscal ends vary more than their days do, but less than days of months
+        ["24/01/31", "25/01/31", "26/01/31"],
+        ["25/12/03", "26/01/31", "26/02/15"],
+    ],
+)
+def test_short_years_that_may_come_first_are_asked_for(
+    store: Recorder, tmp_path: Path, cells: list[str]
+) -> None:
+    rows = "".join(f"{n},{cell}\n" for n, cell in enumerate(cells))
+    with pytest.raises(LoadError, match="'created' such as 26/01/31 may begin with the year or"):
+        store.load_text(tmp_path, f"id,created\n{rows}")
+    report = store.load_text(tmp_path, f"id,created\n{rows}", dates="eu")
+    assert report.inserted == len(cells)
+    beside = Recorder()
+    beside.load_text(tmp_path, f"id,created,closed\n1,{cells[0]},28/02/2026\n")
+    assert beside.deals["1"]["created"][:4] == f"20{cells[0][-2:]}"
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["31/01/26", "15/02/26", "28/02/25"],
+        ["5/01/26", "31/01/26"],
+        # no month has so many days
+        ["26/01/99"],
+    ],
+)
+def test_days_before_short_years_are_told_by_how_much_they_vary(
+    store: Recorder, tmp_path: Path, cells: list[str]
+) -> None:
+    rows = "".join(f"{n},{cell}\n" for n, cell in enumerate(cells))
+    store.load_text(tmp_path, f"id,created\n{rows}")
+    assert [deal["created"][-2:] for deal in store.deals.values()] == [
+        cell.split("/")[0].zfill(2) for cell in cells
+    ]
+
+
 @pytest.mark.parametrize("cell", ["26-01-31", "05-01-26"])
 def test_short_years_with_dashes_are_asked_for(store: Recorder, tmp_path: Path, cell: str) -> None:
     with pytest.raises(LoadError, match="either month or day first"):

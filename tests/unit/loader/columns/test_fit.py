@@ -154,6 +154,20 @@ def test_numbers_are_ids_where_each_row_has_another(
             store.load_text(tmp_path, text)
 
 
+@pytest.mark.parametrize("header", ["Lead ID", "LEADID", "lead_id"])
+def test_two_deals_of_one_lead_are_not_made_one(
+    store: Recorder, tmp_path: Path, header: str
+) -> None:
+    rows = ["7,Acme one,100", "7,Acme two,200", "8,Other,50"]
+    with pytest.raises(LoadError, match=f"the deals \\('{header}' doesn't tell the rows apart"):
+        store.load_text(tmp_path, "\n".join([f"{header},Deal Name,Amount", *rows, ""]))
+    assert not store.deals
+    report = store.load_text(tmp_path, "\n".join([f"{header},Deal Name,Amount", *rows[1:], ""]))
+    assert report.mapping[header] == "id"
+    beside = store.load_text(tmp_path, "\n".join([f"{header},Deal ID", "7,1", "7,2", ""]))
+    assert beside.mapping["Deal ID"] == "id"
+
+
 def test_numbers_are_no_ids_beside_one(store: Recorder, tmp_path: Path) -> None:
     report = store.load_text(tmp_path, "Ref,Deal ID\n7,1\n7,2\n")
     assert list(store.deals) == ["1", "2"]

@@ -51,6 +51,19 @@ def test_rows_that_contradict_each_other_leave_it_to_the_name(tmp_path: Path) ->
     assert kinds(store) == {"X": "open", "Y": "open", "Won": "won"}
 
 
+@pytest.mark.parametrize("other", ["maybe", "false", "no", "?"])
+def test_a_stage_is_not_won_where_it_is_for_some_of_its_deals_only(
+    tmp_path: Path, other: str
+) -> None:
+    for header in ("Is Won", "Won"):
+        store = Recorder()
+        text = f"id,Stage,{header}\n1,Demo,true\n2,Demo,{other}\n3,S9,true\n4,S9,\n5,Sold,{other}\n"
+        store.load_text(tmp_path, text)
+        assert kinds(store)["Demo"] == "open"
+        # a cell that is empty says nothing
+        assert kinds(store)["S9"] == "won"
+
+
 @pytest.mark.parametrize(
     ("yes", "no"), [(1, 0), (1.0, 0.0), ("1", "0"), ("1.0", "0.0"), (True, False), ("Yes", "No")]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import polars as pl
 import pytest
 
 from dealdb.errors import QueryError
@@ -228,3 +229,20 @@ def refusal(where: str) -> tuple[int | None, str]:
     with pytest.raises(QueryError) as caught:
         kept(where)
     return caught.value.position, str(caught.value).splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "abs(NULL) > 1", "abs(-NULL) > 1", "abs(:nothing) > 1", "lower(NULL) = 'a'", "length(NULL) > 0",
+        "contains(name, NULL)", "contains(NULL, 'a')", "starts_with(name, NULL)", "year(NULL) = 2026",
+        "date(NULL) = '2026-01-31'",
+    ],
+)  # fmt: skip
+def test_of_null_nothing_is_known(call: str) -> None:
+    query = QueryEngine.over(pl.DataFrame({"id": ["1"], "name": ["a"]}))
+    counts = [
+        query.count(f"{words}({call}){rest}", params={"nothing": None} if ":" in call else None)
+        for words, rest in (("", ""), ("NOT ", ""), ("", " IS NULL"))
+    ]
+    assert counts == [0, 0, 1]

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 import polars as pl
 
+from dealdb.analytics.basis import MIXED
 from dealdb.analytics.exact import ratio
 from dealdb.analytics.history.opens import check_amounts
 from dealdb.analytics.history.past import Past, spine
@@ -82,6 +83,8 @@ def rotting(
     check_amounts(base, "value")
     lines = _lines(base.filter("_rots"), past)
     currency, keys = past.currency(lines, keys)
+    # where none of those that rot has an amount, a value of 0 is in the currency of the others
+    only = past.currency(base, keys)[0] if currency is None else currency
     past.notes.append(f"basis {basis}" + (f", respite {respite}" if respite else ""))
     return past.result(
         "rotting",
@@ -92,7 +95,7 @@ def rotting(
         figures=_FIGURES,
         n=base.height,
         counted=("n", base),
-        currency=currency,
+        currency=None if currency is None and only == MIXED else only,
         counts={changed: undated},
     )
 

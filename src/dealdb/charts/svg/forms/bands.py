@@ -12,6 +12,7 @@ from dealdb.charts.svg.forms.lines import (
     has_none,
     name_room,
     named_ends,
+    places_of,
     points,
     runs_of,
     series_of,
@@ -87,9 +88,8 @@ def _plane(
 ) -> tuple[Plane, dict[str | None, str], float]:
     names = series_of(pen, rows)
     right = name_room(pen, names, width)
-    ys = [row.get(column) for row in rows for column in columns]
-    axes = (pen.chart.x, pen.chart.y)
-    plane = plane_of(axes, [row["x"] for row in rows], ys, width, pen.locale, right=right)
+    xs, ys = places_of(pen, rows, columns)
+    plane = plane_of((pen.chart.x, pen.chart.y), xs, ys, width, pen.locale, right=right)
     return plane, names, right
 
 

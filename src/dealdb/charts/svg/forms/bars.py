@@ -9,11 +9,12 @@ from itertools import groupby, pairwise
 from operator import add, itemgetter
 
 from dealdb.charts.scales import Scale
-from dealdb.charts.svg.colours import colour, of_series, on_series
+from dealdb.charts.svg.colours import colour
 from dealdb.charts.svg.elements import Svg, element, moved
 from dealdb.charts.svg.forms.labels import CAPTION, LEAST, caption, side_label, side_width
 from dealdb.charts.svg.lettering import SMALL, TEXT, lettered, width_in_pixels
 from dealdb.charts.svg.pen import Drawn, Pen, Row
+from dealdb.charts.tones import tones_of
 from dealdb.charts.wording import NO_VALUE, label_text, place_of, short_text
 
 MOST_BARS = 40
@@ -50,19 +51,21 @@ def bars(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
     """The bars of a panel."""
     every = _bars_of(pen, rows)
     shown = every[:MOST_BARS]
-    named = _colours(pen, rows)
+    # of all panels that are to be compared
+    scaled = [bar for each in pen.beside(rows) for bar in _bars_of(pen, each)[:MOST_BARS]]
+    named = _tones(pen, rows)
     legend = (
-        pen.legend([(name, of_series(n)) for name, n in named.items()], width)
+        pen.legend([(name, colour(tone)) for name, tone in named.items()], width)
         if len(named) > 1
         else Drawn(0, [])
     )
-    side = side_width([bar.label for bar in shown], width)
-    room = max((width_in_pixels(bar.text) for bar in shown), default=0.0) + _GAP
+    side = side_width([bar.label for bar in scaled], width)
+    room = max((width_in_pixels(bar.text) for bar in scaled), default=0.0) + _GAP
     # at the end of a whisker a value would be taken for that end: there they stand in a column
-    column = width if any(bar.has_whisker for bar in shown) else None
-    left = side + (room if column is None and any(bar.is_negative for bar in shown) else 0.0)
-    right = width - (room if column or not all(bar.is_negative for bar in shown) else 0.0)
-    ends = [place for bar in shown for place in bar.reach]
+    column = width if any(bar.has_whisker for bar in scaled) else None
+    left = side + (room if column is None and any(bar.is_negative for bar in scaled) else 0.0)
+    right = width - (room if column or not all(bar.is_negative for bar in scaled) else 0.0)
+    ends = [place for bar in scaled for place in bar.reach]
     scale = Scale.over(ends, left, max(right, left + LEAST))
     top = legend.height + CAPTION
     middles = _middles([bar.label for bar in shown], top)
@@ -115,6 +118,8 @@ def _bar_of(pen: Pen, rows: Sequence[Row]) -> _Bar:
     values = [row["value"] for row, *_ in parts]
     # exact: decimals are added as decimals
     text = short_text(reduce(add, values), pen.chart.y, pen.locale) if values else NO_VALUE
+    if len(rows) == 1 and _signs_of(rows[0])[2] is not None:
+        text = f"{text} of {short_text(rows[0]['target'], pen.chart.y, pen.locale)}"
     return _Bar(label_text(rows[0]["label"], pen.locale), parts, rows, text)
 
 
@@ -122,13 +127,15 @@ def _finite(value: float) -> float:
     return min(max(value, -1.7e308), 1.7e308)
 
 
-def _colours(pen: Pen, rows: Sequence[Row]) -> dict[str | None, int]:
+def _tones(pen: Pen, rows: Sequence[Row]) -> dict[str | None, str]:
     """Colours by part or series, in the order of all marks, so that they are the same in each panel."""
     name = "part" if rows and "part" in rows[0] else "series"
     if not rows or name not in rows[0]:
-        return {None: 0}
+        # what lies on the bars is to be seen
+        has_signs = bool(rows) and ({"low", "high"} <= rows[0].keys() or "target" in rows[0])
+        return {None: "pale" if has_signs else "1"}
     order = pen.chart.marks[name].unique(maintain_order=True).to_list()
-    return {each: number for number, each in enumerate(order)}
+    return tones_of(order, are_parts=name == "part")
 
 
 def _drawn(
@@ -136,7 +143,7 @@ def _drawn(
     bar: _Bar,
     scale: Scale,
     middle: float,
-    named: dict[str | None, int],
+    named: dict[str | None, str],
     column: float | None,
 ) -> list[Svg]:
     found = []
@@ -144,8 +151,9 @@ def _drawn(
     has_parts = sum(start != end for start, end in drawn.values()) > 1
     for row in bar.rows:
         start, end = (scale.place(place) for place in drawn.get(id(row), (0.0, 0.0)))
-        number = named.get(row.get("part", row.get("series")), 0)
+        tone = named.get(row.get("part", row.get("series")), "1")
         shapes = [
+            *_track(row, scale, middle),
             element(
                 "rect",
                 class_="bar",
@@ -154,11 +162,11 @@ def _drawn(
                 width=abs(end - start),
                 height=_BAR,
                 rx=1.5,
-                fill=of_series(number),
-            )
+                fill=colour(tone),
+            ),
         ]
         if has_parts:
-            shapes += _inner_text(pen, row, (start, end), middle, on_series(number))
+            shapes += _inner_text(pen, row, (start, end), middle, colour(f"ink-{tone}"))
         shapes += _signs(row, scale, middle)
         if len(bar.rows) == 1:
             shapes.append(_end_text(bar, scale, middle, column))
@@ -186,12 +194,29 @@ def _end_text(bar: _Bar, scale: Scale, middle: float, column: float | None) -> S
         return lettered(bar.text, column, y, anchor="end")
     if bar.is_negative:
         return lettered(bar.text, scale.place(min(bar.reach)) - _GAP, y, anchor="end")
-    end = scale.place(max([0.0, *(place for _, *both in bar.parts for place in both)]))
-    targets = [scale.place(target) for row in bar.rows if (target := _signs_of(row)[2]) is not None]
-    # before a target that is far behind the bar, else behind both
-    behind = min((target for target in targets if target > end - _GAP), default=end)
-    has_room = end + width_in_pixels(bar.text) + 2 * _GAP < behind
-    return lettered(bar.text, (end if has_room else max([end, *targets])) + _GAP, y)
+    ends = [0.0, *(place for _, *both in bar.parts for place in both)]
+    # behind the target, too: between the bar and the tick it would be taken for either
+    targets = [target for row in bar.rows if (target := _signs_of(row)[2]) is not None]
+    return lettered(bar.text, scale.place(max([*ends, *targets])) + _GAP, y)
+
+
+def _track(row: Row, scale: Scale, middle: float) -> list[Svg]:
+    """What leads from zero to the target, so that it is seen which bar the tick is of."""
+    target = _signs_of(row)[2]
+    if target is None:
+        return []
+    ends = sorted((scale.place(0), scale.place(target)))
+    return [
+        element(
+            "rect",
+            class_="track",
+            x=ends[0],
+            y=middle - _BAR / 2,
+            width=ends[1] - ends[0],
+            height=_BAR,
+            fill=colour("grid"),
+        )
+    ]
 
 
 def _signs(row: Row, scale: Scale, middle: float) -> list[Svg]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dealdb.charts.chart import Unit
 from dealdb.charts.svg.colours import colour, of_series
 from dealdb.charts.svg.elements import Svg, element, moved
-from dealdb.charts.svg.forms.lines import has_none, series_of
+from dealdb.charts.svg.forms.lines import has_none, places_of, series_of
 from dealdb.charts.svg.forms.plane import Plane, plane_of
 from dealdb.charts.svg.pen import Drawn, Pen, Row, nothing
 from dealdb.charts.wording import place_of
@@ -27,15 +27,15 @@ def dots(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
     # both axes have the same values, so the plane is no wider than it need be
     wide = min(width, _WIDEST)
     shares = pen.chart.x.unit is pen.chart.y.unit is Unit.SHARE
-    xs = [row["x"] for row in rows]
-    ys = [row[name] for row in rows for name in ("value", "low", "high")]
+    xs, ys = places_of(pen, rows, ("value", "low", "high"))
     if shares:
         # a range that goes on beyond what a share can be ends at the edge
         xs, ys = [0.0, 1.0], [0.0, 1.0]
     axes = (pen.chart.x, pen.chart.y)
     plane = plane_of(axes, xs, ys, wide, pen.locale, height=_HEIGHT, is_square=True)
     parts = [*plane.frame, _diagonal(plane)]
-    most = max((place_of(row["n"]) or 0.0 for row in rows), default=0.0)
+    scaled = [row for each in pen.beside(rows) for row in each]
+    most = max((place_of(row["n"]) or 0.0 for row in scaled), default=0.0)
     # large ones first, so that none is hidden
     for row in sorted(rows, key=lambda row: -(place_of(row["n"]) or 0.0)):
         x, y = plane.across(row["x"]), plane.up(row["value"])
@@ -55,7 +55,7 @@ def scatter(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
     shown = rows[:MOST_DOTS]
     names = series_of(pen, rows)
     legend = _legend(pen, names, width)
-    xs, ys = [row["x"] for row in shown], [row["value"] for row in shown]
+    xs, ys = places_of(pen, shown, ("value",))
     axes = (pen.chart.x, pen.chart.y)
     plane = plane_of(axes, xs, ys, width, pen.locale, height=_HEIGHT)
     parts = list(plane.frame)

@@ -26,7 +26,8 @@ def heat(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
     wide = min((width - side) / len(shown), _WIDEST)
     where = {column: side + number * wide for number, column in enumerate(shown)}
     height = {label: _TOP + number * _CELL for number, label in enumerate(labels[:_MOST_ROWS])}
-    scale = Scale.over([place_of(row["value"]) for row in rows], 0, STEPS)
+    scaled = [row for each in pen.beside(rows) for row in each]
+    scale = Scale.over([place_of(row["value"]) for row in scaled], 0, STEPS)
     inside = [row for row in rows if row["column"] in where and row["label"] in height]
     told = _telling(pen, inside, wide - 4)
     parts = _columns(pen, where, wide)

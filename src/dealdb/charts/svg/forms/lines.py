@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from dealdb.charts.chart import Unit
 from dealdb.charts.svg.colours import of_series
 from dealdb.charts.svg.elements import Svg, element, path
 from dealdb.charts.svg.forms.plane import Plane, plane_of
@@ -29,7 +30,7 @@ def lines(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
     names = series_of(pen, rows)
     right = name_room(pen, names, width)
     axes = (pen.chart.x, pen.chart.y)
-    xs, ys = [row["x"] for row in rows], [row["value"] for row in rows]
+    xs, ys = places_of(pen, rows, ("value",))
     plane = plane_of(axes, xs, ys, width, pen.locale, right=right)
     parts, ends = list(plane.frame), list[tuple[str | None, str, Point]]()
     for name, fill in names.items():
@@ -53,6 +54,16 @@ def lines(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
     if len(names) > 1:
         parts += named_ends(pen, ends, right)
     return Drawn(plane.height, parts, unnamed(rows, names))
+
+
+def places_of(
+    pen: Pen, rows: Sequence[Row], columns: Sequence[str]
+) -> tuple[list[object], list[object]]:
+    """What there has to be room for along both axes: of all panels that are to be compared, but for labels."""
+    scaled = [row for each in pen.beside(rows) for row in each]
+    ys = [row.get(column) for row in scaled for column in columns]
+    # labels of another panel would be empty places
+    return [row["x"] for row in (rows if pen.chart.x.unit is Unit.LABEL else scaled)], ys
 
 
 def has_none(rows: Sequence[Row], *names: str) -> bool:

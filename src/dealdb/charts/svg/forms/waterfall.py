@@ -19,11 +19,13 @@ def waterfall(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
     """The bars of a panel; a line leads from the end of each to the next."""
     labels = [label_text(row["label"], pen.locale) for row in rows]
     texts = [_text(pen, row) for row in rows]
-    side = side_width(labels, width)
     ends = [_ends(row) for row in rows]
+    # of all panels that are to be compared
+    scaled = [row for each in pen.beside(rows) for row in each]
+    side = side_width([label_text(row["label"], pen.locale) for row in scaled], width)
     # totals are bold
-    room = max(map(width_in_pixels, texts), default=0.0) * 1.1 + _GAP
-    places = [place for pair in ends for place in pair]
+    room = max((width_in_pixels(_text(pen, row)) for row in scaled), default=0.0) * 1.1 + _GAP
+    places = [place for row in scaled for place in _ends(row)]
     scale = Scale.over(places, side, max(width - room, side + LEAST))
     zero = scale.place(0)
     top = CAPTION

@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 
 from dealdb.charts.vega.rows import DrawnPanel, Rows, Shape, title_of
-from dealdb.charts.vega.style import BAR, INK, PALE, PALE_BAR, colours_of
+from dealdb.charts.vega.style import BAR, INK, PALE_BAR, TRACK, colours_of, pale_parts
 from dealdb.model.schema import MAX_DECIMAL_DIGITS
 
 _STEP, _THIN = 30, 18
@@ -26,7 +26,7 @@ def bars(panel: DrawnPanel) -> Shape:
     is_stacked = panel.has("part")
     rows = _stacked(panel.rows) if is_stacked else _from_zero(panel)
     x, place = _across(panel), _beside(panel, rows)
-    layers: list[Any] = [_bodies(panel, rows, x, place)]
+    layers: list[Any] = [*_tracks(panel, rows, x, place), _bodies(panel, rows, x, place)]
     if is_stacked:
         layers += _inside(panel, rows, x, place)
     layers += [*_whiskers(panel, rows, x, place), *_targets(panel, rows, x, place)]
@@ -90,6 +90,15 @@ def _whiskers(
     return [line, *ends]
 
 
+def _tracks(panel: DrawnPanel, rows: Rows, x: dict[str, Any], place: dict[str, Any]) -> list[Shape]:
+    """What leads from zero to the target, so that it is seen which bar the tick is of."""
+    if not panel.has("target"):
+        return []
+    known = [row for row in rows if row["target"] is not None]
+    bar = panel.base(known).mark_bar(color=TRACK)
+    return [bar.encode(x=alt.X("from:Q", **x), x2="target:Q", **place)]
+
+
 def _targets(
     panel: DrawnPanel, rows: Rows, x: dict[str, Any], place: dict[str, Any]
 ) -> list[Shape]:
@@ -145,8 +154,9 @@ def _inside(panel: DrawnPanel, rows: Rows, x: dict[str, Any], place: dict[str, A
         for row in rows
         if abs(row["to"] - row["from"]) > _INSIDE * (high - low) and not _is_whole(row, rows)
     ]
+    pale = pale_parts(panel.names("part"))
     return [
-        panel.base([row for row in fits if (row["part"] in PALE) is is_pale])
+        panel.base([row for row in fits if (row["part"] in pale) is is_pale])
         .mark_text(color=INK if is_pale else "#ffffff")
         .encode(x=alt.X("center:Q", **x), text="text:N", **place)
         for is_pale in (True, False)

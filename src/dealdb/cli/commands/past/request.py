@@ -40,7 +40,7 @@ _SHARED: dict[str, Any] = {
         str | None,
         typer.Option(
             metavar="DATE",
-            help="As it stood at the end of this day, e.g. yesterday [default: now].",
+            help="As it stood at the end of this day, e.g. yesterday [default: today].",
         ),
     ],
     "pipeline": Annotated[

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from dealdb.loader.cells.lists import list_texts
 from dealdb.loader.columns.aliases import key_of
 from dealdb.loader.columns.headers import map_headers
 from dealdb.loader.history.changes import NO_SOURCE, Changes, Style, fields_of, melted, shaped
@@ -33,7 +34,21 @@ def long_rows(table: HistoryTable, mapping: Mapping[str, str | None]) -> Changes
     # a field of one's own keeps its name: "value" is no amount here
     core = {name: _BY_KEY.get(key_of(name), name) for name in names}
     fields = fields_of(names, core, mapping)
-    return Changes(frame=shaped(frame), crm=NO_SOURCE, style=Style.VALUES, fields=fields)
+    return Changes(
+        frame=shaped(frame),
+        crm=NO_SOURCE,
+        style=Style.VALUES,
+        fields=fields,
+        types={} if table.is_loose else _lists(frame),
+    )
+
+
+def _lists(rows: pl.DataFrame) -> dict[str, FieldType]:
+    """Names whose values are all arrays of texts, of a source that has lists."""
+    is_list = list_texts(rows["value"]).is_not_null() & rows["value"].str.starts_with("[")
+    said = rows.with_columns(is_list.alias("is_list")).drop_nulls(["name", "value"])
+    found = said.group_by("name").agg(pl.col("is_list").all()).filter("is_list")
+    return dict.fromkeys(found["name"].to_list(), FieldType.LIST)
 
 
 def wide_rows(table: HistoryTable, mapping: Mapping[str, str | None]) -> Changes:
@@ -69,4 +84,5 @@ def wide_rows(table: HistoryTable, mapping: Mapping[str, str | None]) -> Changes
         crm=NO_SOURCE,
         style=Style.SNAPSHOTS,
         fields=fields,
+        types={name: kind for name in headers if (kind := table.type_of(name)) is not None},
     )

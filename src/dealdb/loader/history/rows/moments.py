@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from dealdb.errors import LoadError
-from dealdb.loader.cells.dates import OrderEvidence, datetimes
+from dealdb.loader.cells.date_order import OrderEvidence
+from dealdb.loader.cells.dates import datetimes
 from dealdb.model.columns import decode_column
 from dealdb.model.schema import Field, FieldType
 
@@ -124,12 +125,12 @@ def _order(texts: pl.Series) -> str:
     """Whether months or days come first in dates that leave it open."""
     seen = OrderEvidence()
     seen.add(texts)
-    if seen.either and not (seen.us or seen.eu):
+    if seen.is_open and not (seen.us or seen.day_first):
         msg = (
             "the moments can be read both as day/month and as month/day; write them as 2026-01-31T09:30:00Z"
         )  # fmt: skip
         raise LoadError(msg)
-    return "eu" if seen.eu > seen.us else "us"
+    return "eu" if seen.eu + seen.slashed > seen.us else "us"
 
 
 def _utc(written: pl.DataFrame, zone: str, days: str) -> pl.Series:

@@ -49,6 +49,15 @@ def test_the_rows() -> None:
     assert found.basis.n == 5
 
 
+@pytest.mark.parametrize("options", [{"basis": "update"}, {"basis": "stage", "rot_days": 1000}])
+def test_money_is_in_the_currency_of_the_open_deals_where_none_rots_that_has_an_amount(
+    options: dict[str, Any],
+) -> None:
+    found = rotting(past_of(**FEBRUARY), **options)
+    assert found.frame["value"].sum() == 0
+    assert found.basis.currency == "EUR"
+
+
 def test_those_longest_over_their_days_come_first() -> None:
     lines = rotting(past_of(**FEBRUARY, deals=True), basis="created").frame
     assert lines.select("id", "from").rows() == [

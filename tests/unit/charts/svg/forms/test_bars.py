@@ -99,15 +99,34 @@ def test_a_value_at_its_end_stays_in_the_picture() -> None:
         assert 0 <= float(text.attrib["x"]) <= 640
 
 
-def test_a_value_stands_at_its_bar_and_not_at_a_target_far_behind_it() -> None:
+def test_a_target_far_behind_its_bar_is_led_to_and_its_value_is_said() -> None:
     svg = drawn(bars_of(["far", "near"], [10, 99], target=[100, 100]))
-    first, second = bars(svg)
     at = {text.text: float(text.attrib["x"]) for text in ET.fromstring(svg).iter(f"{NS}text")}
-    assert at["10"] == pytest.approx(first["x"] + first["width"] + 5, abs=0.02)
-    [*_, target] = [
-        line for line in ET.fromstring(svg).iter(f"{NS}line") if line.get("class") == "target"
-    ]
-    assert at["99"] > float(target.attrib["x1"]) > second["x"] + second["width"]
+    ticks = [line for line in ET.fromstring(svg).iter(f"{NS}line") if line.get("class") == "target"]
+    tracks = [rect for rect in ET.fromstring(svg).iter(f"{NS}rect") if rect.get("class") == "track"]
+    for bar, track, tick, text in zip(
+        bars(svg), tracks, ticks, ("10 of 100", "99 of 100"), strict=True
+    ):
+        end = float(track.attrib["x"]) + float(track.attrib["width"])
+        assert float(track.attrib["x"]) == bar["x"]
+        assert end == pytest.approx(float(tick.attrib["x1"]), abs=0.02)
+        assert at[text] > end
+
+
+def test_panels_of_one_unit_have_one_scale() -> None:
+    chart = bars_of(["a", "a much longer name"], [10, 2], panel=["Ann", "Bob"])
+    first, second = (bar["width"] for bar in bars(drawn(chart, width=900)))
+    assert second == pytest.approx(first / 5, abs=0.02)
+    # the parts of one bar are not those of another panel's bar of the same name
+    parts = bars_of(["a"] * 4, [6, 4, 1, 1], panel=["x", "x", "y", "y"], part=["p", "q"] * 2)
+    widths = [bar["width"] for bar in bars(drawn(parts, width=900))]
+    assert widths == pytest.approx([6 * widths[2], 4 * widths[2], widths[2], widths[2]], abs=0.1)
+
+
+def test_what_is_rotting_alone_has_the_colour_of_alarm() -> None:
+    svg = drawn(bars_of(["a", "a"], [3, 9], part=["rotting", "in time"]))
+    filled = [rect.attrib["fill"] for rect in ET.fromstring(svg).iter(f"{NS}rect")]
+    assert [fill.partition(",")[0] for fill in filled] == ["var(--chart-2", "var(--chart-calm"] * 2
 
 
 def test_parts_say_their_values_where_there_is_room() -> None:
