@@ -104,6 +104,8 @@ class BoardView:
     ----------
     seq
         Number of the commit.
+    today
+        Day on which it is judged what is overdue.
     deals
         Number of all deals.
     kept
@@ -125,6 +127,7 @@ class BoardView:
     """
 
     seq: int
+    today: date
     deals: int
     kept: int
     options: BoardOptions
@@ -249,6 +252,7 @@ def board_view(asked: PageRequest) -> BoardView:
     rest = lanes[MOST_LANES:]
     return BoardView(
         seq=deals.seq,
+        today=making.today,
         deals=deals.query.count(),
         kept=making.kept.height,
         options=making.options,

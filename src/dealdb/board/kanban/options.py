@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dealdb.board.page_request import PageRequest
+    from dealdb.formats.locale import Locale
     from dealdb.model.pipeline import Pipeline
     from dealdb.model.schema import Schema
 
@@ -73,6 +74,12 @@ class BoardOptions:
             return None
         closed = ", ".join(map(spelled_value, names))
         return f"(stage IS NULL OR stage NOT IN ({closed}) OR {self.recent()})"
+
+    def closed_said(self, locale: Locale) -> str:
+        """Since when deals of won and lost stages count, in words."""
+        if self.since is None:
+            return "Closed at any time"
+        return f"Closed since {locale.day(self.since)}"
 
     def recent(self) -> str:
         """The filter that keeps deals closed lately."""

@@ -20,11 +20,14 @@ class LiveClient:
         Of the last commit that it has seen.
     seq
         Number of the commit that it shows, where the token is not known.
+    day
+        On which it judges what is overdue; None where it does not.
     """
 
-    def __init__(self, token: str | None, seq: int | None) -> None:
+    def __init__(self, token: str | None, seq: int | None, day: str | None = None) -> None:
         self.token = token
         self.seq = seq
+        self.day = day
         self.is_told = False
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[bytes] = deque()

@@ -68,23 +68,29 @@ class LiveView:
             Gives the deals changed after a commit, as ``RecentCommits.since`` does.
         """
         make = self._board if self.asked.path == "/" else self._list
-        news, after = make()
+        news, after, day = make()
         made: dict[tuple[bool, frozenset[str] | None], bytes | None] = {}
         for client in list(self.clients):
             ids = changed(client.token, client.seq)
+            if day is not None and client.day not in (None, day):
+                # it was made yesterday: other cards are overdue by now
+                ids = None
             key = client.is_told, ids
             if key not in made:
                 made[key] = news(ids, token, is_told=client.is_told)
-            client.token, client.seq, client.is_told = token, None, True
+            client.token, client.seq, client.is_told, client.day = token, None, True, None
             if (event := made[key]) is not None:
                 client.put(event)
         after()
 
-    def _board(self) -> tuple[_News, Callable[[], None]]:
+    def _board(self) -> tuple[_News, Callable[[], None], str | None]:
         view = board_view(self.asked)
         columns = _shown(view, self.asked)
         before = self.shown
-        state = _state(self.asked, view.seq, view.deals, view.kept)
+        state = _state(self.asked, view.seq, view.deals, view.kept) | {
+            "day": view.today.isoformat(),
+            "closed": view.options.closed_said(self.asked.locale),
+        }
 
         def news(ids: frozenset[str] | None, token: str, *, is_told: bool) -> bytes | None:
             if ids is None:
@@ -100,9 +106,9 @@ class LiveView:
         def after() -> None:
             self.shown, self.state = columns, state
 
-        return news, after
+        return news, after, state["day"]
 
-    def _list(self) -> tuple[_News, Callable[[], None]]:
+    def _list(self) -> tuple[_News, Callable[[], None], str | None]:
         deals = AtOnce(self.asked.db)
         total = deals.query.count()
         is_list = self.asked.path == "/deals"
@@ -123,7 +129,7 @@ class LiveView:
         def after() -> None:
             self.state = state
 
-        return news, after
+        return news, after, None
 
 
 class _News(Protocol):
