@@ -94,6 +94,11 @@ class BoardLane:
     link: str
     columns: list[BoardColumn]
 
+    @property
+    def key(self) -> str:
+        """What tells it from other lanes on the page: no value is not the empty text."""
+        return lane_key(self.value)
+
 
 @dataclass(slots=True, kw_only=True)
 class BoardView:
@@ -137,6 +142,18 @@ class BoardView:
     left_out: tuple[int, int]
     warnings: Sequence[str]
     frame: pl.DataFrame
+
+
+def lane_key(value: str | None) -> str:
+    """
+    A value as the page has it.
+
+    Examples
+    --------
+    >>> lane_key("Ann"), lane_key(""), lane_key(None)
+    ('=Ann', '=', '-')
+    """
+    return "-" if value is None else f"={value}"
 
 
 class _Making:
@@ -183,7 +200,7 @@ class _Making:
         overdue = f"expected_close < {spelled_value(self.today)}"
         return BoardColumn(
             figures=figures,
-            label=figures.stage or "No stage",
+            label="No stage" if figures.stage is None else figures.stage or "empty",
             link=self.link(has),
             rotting_link=self.link([*has, rots]) if rots and figures.rotting else None,
             overdue_link=self.link([*has, overdue]) if figures.overdue else None,
@@ -272,7 +289,7 @@ def _lanes(making: _Making, by: str) -> list[BoardLane]:
     for each in filter(making.is_open, figures):
         lane = each.lane
         if lane not in found:
-            label = f"No {by}" if lane is None else lane or "empty"
+            label = f"No {by.replace('_', ' ')}" if lane is None else lane or "empty"
             link = making.link([_equals(by, lane)])
             found[lane] = BoardLane(value=lane, label=label, n=0, link=link, columns=[])
         found[lane].columns.append(making.column(each, in_lane=True))

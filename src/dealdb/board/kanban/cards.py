@@ -147,7 +147,8 @@ def _line(
         if entered is None:
             return None
         n = (today - entered).days
-        return CardLine(name="days", text=f"{locale.number(n)} {'day' if n == 1 else 'days'} here")
+        text = f"{locale.number(n)} {'day' if n == 1 else 'days'} here"
+        return CardLine(name="days", text=text, style="days")
     value = row.get(name)
     if value is None:
         return None

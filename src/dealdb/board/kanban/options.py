@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from dealdb.model.pipeline import Pipeline
     from dealdb.model.schema import Schema
 
-FIELDS = ("company", "owner", "amount", "expected_close", "days")
+FIELDS = ("company", "owner", "amount", "days", "expected_close")
 # ``days`` is no field of a deal: since when it stands in its stage
 COMPUTED = ("days",)
 # the history is read anew after each commit: where it is longer, days are shown when they are asked for
 DEALS_WITH_DAYS = 20_000
+# a card in another lane is the same deal with another value; these are no property that one changes so: a name is
+# its own, and an amount in another currency is another amount
+NOT_BY_LANE = ("name", "currency")
 SORT = "-amount"
 # by the words that the menu has
 SORTS = {
@@ -75,6 +78,11 @@ class BoardOptions:
         closed = ", ".join(map(spelled_value, names))
         return f"(stage IS NULL OR stage NOT IN ({closed}) OR {self.recent()})"
 
+    @property
+    def by_is_saved(self) -> bool:
+        """Whether a card that is moved to another lane becomes a deal of that lane."""
+        return self.by is not None and self.by not in NOT_BY_LANE
+
     def closed_said(self, locale: Locale) -> str:
         """Since when deals of won and lost stages count, in words."""
         if self.since is None:
@@ -110,7 +118,7 @@ def options_of(
     return BoardOptions(
         sort=_sort(asked, schema),
         fields=_fields(asked.several("fields"), schema, deals),
-        by=None if by is None else _lanes(by, schema),
+        by=None if by is None else lanes_column(by, schema),
         opened=_opened(asked, pipeline),
         since=_since(asked.option("closed"), today),
     )
@@ -128,11 +136,19 @@ def _fields(wanted: Sequence[str], schema: Schema, deals: int) -> tuple[str, ...
     for each in wanted:
         if each not in known:
             raise QueryError(unknown("field", each, known))
-    usual = FIELDS if deals <= DEALS_WITH_DAYS else FIELDS[:-1]
+    usual = FIELDS if deals <= DEALS_WITH_DAYS else tuple(name for name in FIELDS if name != "days")
     return tuple(wanted) or tuple(name for name in usual if name in known)
 
 
-def _lanes(by: str, schema: Schema) -> str:
+def lanes_column(by: str, schema: Schema) -> str:
+    """
+    The column that lanes are by.
+
+    Raises
+    ------
+    QueryError
+        If there is no such column, or it is not one of texts.
+    """
     name = column_named(by, list(schema))
     field = schema[name]
     if field.type is not FieldType.TEXT or name in ("id", "stage"):

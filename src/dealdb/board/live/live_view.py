@@ -20,7 +20,8 @@ MOST_CARDS = 60
 # deals of a list that are told one by one
 MOST_CHANGED = 500
 
-ColumnKey = tuple[str | None, str | None]
+# the lane, if any, and the stage; or a lane and its name
+ColumnKey = tuple[str | None, str | None, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,16 +146,17 @@ def _state(asked: PageRequest, seq: int, deals: int, kept: int) -> dict[str, Any
     return {
         "seq": seq,
         "state": f"commit {number(seq)} · {number(deals)} {word}",
+        "deals": number(deals),
         "kept": f"{number(kept)} {'deal' if kept == 1 else 'deals'}",
     }
 
 
 def _shown(view: BoardView, asked: PageRequest) -> dict[ColumnKey, ShownColumn]:
-    """The columns as HTML."""
+    """The columns as HTML, and the names of the lanes."""
     module = environment().get_template("columns.html").module
-    head, card, rest = (getattr(module, name) for name in ("head", "card", "rest"))
-    lanes = [(part, 3) for lane in view.lanes for part in lane.columns]
-    all_columns = [*((each, 2) for each in [*view.columns, *view.closed]), *lanes]
+    head, card, rest, lane_head = (
+        getattr(module, name) for name in ("head", "card", "rest", "lane_head")
+    )
 
     def shown(column: BoardColumn, level: int) -> ShownColumn:
         return ShownColumn(
@@ -163,14 +165,14 @@ def _shown(view: BoardView, asked: PageRequest) -> dict[ColumnKey, ShownColumn]:
             {each.id: str(card(each, "", not asked.read_only)) for each in column.cards},
         )
 
-    in_lanes = {id(part) for part, _ in lanes}
-    return {
-        (
-            (each.figures.lane or "") if id(each) in in_lanes else None,
-            each.figures.stage or "",
-        ): shown(each, level)
-        for each, level in all_columns
+    found: dict[ColumnKey, ShownColumn] = {
+        (None, each.figures.stage, False): shown(each, 2) for each in [*view.columns, *view.closed]
     }
+    for lane in view.lanes:
+        found[lane.key, None, True] = ShownColumn(str(lane_head(lane, asked.locale)), "", {})
+        for part in lane.columns:
+            found[lane.key, part.figures.stage, False] = shown(part, 3)
+    return found
 
 
 def _parts(
@@ -179,10 +181,10 @@ def _parts(
     ids: frozenset[str],
 ) -> list[dict[str, Any]]:
     """What is new in each column; all columns for a page of which it is not known what it shows."""
-    found = []
+    found: list[dict[str, Any]] = []
     room = MOST_CARDS
-    for (lane, stage), column in columns.items():
-        had = before.get((lane, stage)) if before is not None else None
+    for key, column in columns.items():
+        had = before.get(key) if before is not None else None
         known = had.cards if had is not None else column.cards
         cards = {
             each: html
@@ -191,7 +193,11 @@ def _parts(
         }
         if had is not None and had == column and not cards:
             continue
+        lane, stage, is_name = key
         part: dict[str, Any] = {"lane": lane, "stage": stage, "head": column.head}
+        if is_name:
+            found.append(part | {"is_name": True})
+            continue
         if len(cards) > room:
             found.append(part | {"reload": True})
             continue
