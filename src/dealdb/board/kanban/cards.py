@@ -36,13 +36,10 @@ class CardLine:
         Of the field.
     text
         Its value.
-    style
-        Class of it.
     """
 
     name: str
     text: str
-    style: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,16 +144,14 @@ def _line(
         if entered is None:
             return None
         n = (today - entered).days
-        text = f"{locale.number(n)} {'day' if n == 1 else 'days'} here"
-        return CardLine(name="days", text=text, style="days")
+        return CardLine(name="days", text=f"{locale.number(n)} {'day' if n == 1 else 'days'} here")
     value = row.get(name)
     if value is None:
         return None
     if name == "amount":
-        text = locale.money(value, row.get("currency"))
-        return CardLine(name=name, text=text, style="amount")
+        return CardLine(name=name, text=locale.money(value, row.get("currency")))
     if name == "expected_close":
-        return CardLine(name=name, text=f"closes {locale.day(value)}", style="closes")
+        return CardLine(name=name, text=f"closes {locale.day(value)}")
     return CardLine(name=name, text=in_table(value, locale))
 
 
