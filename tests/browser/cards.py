@@ -29,7 +29,7 @@ def saved(visit: Visit) -> str:
     """Wait until what was moved is saved; what is said of it."""
     visit.page.wait_for_selector(".card.moving", state="detached")
     visit.page.wait_for_selector("#said:not(:empty)")
-    return visit.page.inner_text("#said")
+    return str(visit.page.inner_text("#said"))
 
 
 def deal_of(db: DealDatabase, id_: str) -> Deal:

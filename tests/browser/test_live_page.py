@@ -20,13 +20,14 @@ def test_a_page_that_was_dropped_as_too_slow_shows_what_is_there(
     window: Window, own: Own, db: DealDatabase
 ) -> None:
     path = own("Lead", "Lead")
+    id_ = own_id(window(path), "Deal 0")
     visit = window()
     asked: list[str] = []
 
     def first_dropped(route: Route) -> None:
         asked.append(route.request.url)
         if len(asked) == 1:
-            db.update_deal(next(iter(db.query.find("name = 'Deal 0'", sort="-updated")["id"])), amount=77)
+            db.update_deal(id_, amount=77)
             # what a client is sent whose queue is full, and then the end of the stream
             route.fulfill(content_type="text/event-stream", body=RELOAD.decode())
         else:
@@ -37,7 +38,6 @@ def test_a_page_that_was_dropped_as_too_slow_shows_what_is_there(
     card(visit, "77.00").wait_for()
     # it listens again, and is told what comes
     visit.page.wait_for_selector("#state.live")
-    id_ = own_id(visit, "77.00")
     db.update_deal(id_, amount=78)
     card(visit, "78.00").wait_for()
     assert len(asked) == 2
