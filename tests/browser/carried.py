@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +25,13 @@ class CarriedBoard:
 
 
 @contextmanager
-def carried_board(url: str, *options: str) -> Iterator[CarriedBoard]:
+def carried_board(
+    url: str, *options: str, env: Mapping[str, str] | None = None
+) -> Iterator[CarriedBoard]:
     """
     ``dealdb board`` on a free port, until the end of the block; options that all commands share come first.
+
+    ``env`` is added to the environment.
 
     It has to end by SIGTERM within seconds, and without a word of trouble.
     """
@@ -37,7 +41,7 @@ def carried_board(url: str, *options: str) -> Iterator[CarriedBoard]:
     with tempfile.TemporaryFile("w+") as told:
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=told, text=True, cwd=Path(__file__).parent,
-            env=os.environ | {"PYTHONWARNINGS": "error"},
+            env=os.environ | {"PYTHONWARNINGS": "error"} | dict(env or {}),
         )  # fmt: skip
         assert process.stdout is not None
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
@@ -129,6 +130,19 @@ def _listening(host: str, port: int) -> socket.socket:
         found.listen()
     except (OSError, OverflowError) as error:
         found.close()
-        msg = f"the board can't listen on {host}, port {port}: {getattr(error, 'strerror', None) or error}"
+        why = getattr(error, "strerror", None) or error
+        msg = f"the board can't listen on {host}, port {port}: {why}{_way_out(error, port)}"
         raise ConfigError(msg) from error
     return found
+
+
+def _way_out(error: Exception, port: int) -> str:
+    """What to do about an address that can't be listened on."""
+    match getattr(error, "errno", None):
+        case errno.EADDRINUSE:
+            return f"; another board may be running there: --port {port + 1}, or --port 0 for a free one"
+        case errno.EACCES:
+            return "; low ports are for root: take one from 1024 up by --port"
+        case errno.EADDRNOTAVAIL:
+            return "; --host is an address of this machine"
+    return ""
