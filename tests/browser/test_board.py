@@ -156,6 +156,44 @@ def test_totals_of_all_columns_are_those_of_the_command_line(
         assert {*amounts} - {0} == {*rows["value"]} - {0}, stage
 
 
+def test_each_number_of_the_board_leads_to_as_many_deals(window: Window) -> None:
+    visit = window("/?show=Won&closed=90")
+    links = visit.page.eval_on_selector_all(
+        ".count, .column-late a, [data-rest] a",
+        "each => each.map((one) => [one.textContent, one.getAttribute('href')])",
+    )
+    assert len(links) > 10
+    for text, href in links:
+        number = next(word for word in text.split() if word.replace(",", "").isdigit())
+        shown = visit.open(href).page.inner_text("h1")
+        assert shown.split()[0] == number, (text, href)
+
+
+def test_the_address_of_a_board_shows_the_same_to_somebody_else(window: Window) -> None:
+    visit = window("/")
+    page = visit.page
+    for label, value in (
+        ("Sort", "expected_close"),
+        ("Lanes", "owner"),
+        ("Closed in the last", "90"),
+    ):
+        with page.expect_navigation():
+            page.get_by_label(label).select_option(value)
+    page.fill("#where", "amount > 60000")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    page.click("summary:has-text('Fields')")
+    page.get_by_label("source", exact=True).check()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Show", exact=True).click()
+    read = page.inner_text("#board")
+    assert "Closed since" in read
+    other = window(visit.path)
+    assert other.page.inner_text("#board") == read
+    assert other.page.input_value("#where") == "amount > 60000"
+    assert other.page.locator("[data-f=source]").count() > 0
+
+
 def test_many_commits_leave_no_page_behind(window: Window, own: Own, db: DealDatabase) -> None:
     visit = window(own(*["Lead"] * 5))
     visit.page.wait_for_selector("#state.live")
