@@ -19,6 +19,7 @@ from dealdb.board.html import (
     rendered,
     rendered_alone,
 )
+from dealdb.board.kept import Kept
 from dealdb.board.live.hub import LiveHub
 from dealdb.board.live.stream import LIVE, live_endpoint
 from dealdb.board.login import LoginForm
@@ -208,6 +209,7 @@ class Team:
         self._read_only = read_only
         self._has_login = has_login
         self._limiter: CapacityLimiter | None = None
+        self._kept = Kept()
         self.live = LiveHub(db)
 
     def routes(self) -> list[BaseRoute]:
@@ -278,6 +280,7 @@ class Team:
             locale=locale_for(request.headers.get("accept-language")),
             actor=request.scope.get("dealdb.actor", "board"),
             read_only=self._read_only,
+            kept=self._kept,
         )
 
     def _answer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 import polars as pl
@@ -96,22 +97,27 @@ def pipeline_by_stage(
     )
     deals = scope(frame, pipeline, metric, by=by, as_of=day, conversion=conversion)
     cells = _cells(deals)
-    spine = _spine(deals, cells, pipeline)
-    table = spine.join(cells, on=["stage", *deals.keys], how="left", nulls_equal=True)
+    strays = _strays(cells, pipeline)
+    spine = _spine(deals, cells, pipeline, strays)
     is_open = pl.col("kind") == Kind.OPEN.value
-    filled = table.with_columns(pl.col(*_COUNTS, "value", "weighted").fill_null(0))
+    filled = (
+        spine.lazy()
+        .join(cells.lazy(), on=["stage", *deals.keys], how="left", nulls_equal=True)
+        .with_columns(pl.col(*_COUNTS, "value", "weighted").fill_null(0))
+        .collect()
+    )
+    none = label_of_none(filled["stage"])
     figures = filled.with_columns(
-        pl.col("stage").fill_null(label_of_none(filled["stage"])),
+        pl.col("stage").fill_null(none),
         weighted=pl.when(is_open).then("weighted"),
         mean_age_days=ratio(filled["_age"], filled["age_n"]),
     )
     ordered = figures.sort([*deals.keys, "_place"], nulls_last=True, maintain_order=True)
-    none = label_of_none(filled["stage"])
 
     def stands_in(stage: str) -> pl.Expr:
         return pl.col("stage").is_null() if stage == none else pl.col("stage") == stage
 
-    notes = _notes(deals, cells, pipeline)
+    notes = _notes(deals, cells, strays)
     return deals.result(ordered, notes, also={"stage": stands_in})
 
 
@@ -148,12 +154,14 @@ def _cells(deals: Scope) -> pl.DataFrame:
     return deals.settled(deals.looked_at(spelled_out(cells.collect())))
 
 
-def _spine(deals: Scope, cells: pl.DataFrame, pipeline: Pipeline) -> pl.DataFrame:
+def _spine(
+    deals: Scope, cells: pl.DataFrame, pipeline: Pipeline, strays: Sequence[str | None]
+) -> pl.DataFrame:
     """Every stage for every group, with its kind and place."""
     stages: list[tuple[str | None, Kind]] = [(stage.name, stage.kind) for stage in pipeline]
     open_places = [place for place, (_, kind) in enumerate(stages) if kind is Kind.OPEN]
     after = open_places[-1] + 1 if open_places else 0
-    stages[after:after] = [(stray, Kind.OPEN) for stray in _strays(cells, pipeline)]
+    stages[after:after] = [(stray, Kind.OPEN) for stray in strays]
     rows = [(place, name, kind.value) for place, (name, kind) in enumerate(stages)]
     columns = {"_place": pl.UInt32, "stage": pl.String, "kind": pl.String}
     spine = pl.DataFrame(rows, schema=columns, orient="row")
@@ -166,9 +174,9 @@ def _strays(cells: pl.DataFrame, pipeline: Pipeline) -> list[str | None]:
     return [name for name in seen if name not in pipeline]
 
 
-def _notes(deals: Scope, cells: pl.DataFrame, pipeline: Pipeline) -> dict[str, int]:
-    unknown = [name for name in _strays(cells, pipeline) if name is not None]
-    undefined = cells.filter(pl.col("stage").is_in(unknown))
+def _notes(deals: Scope, cells: pl.DataFrame, strays: Sequence[str | None]) -> dict[str, int]:
+    unknown = [name for name in strays if name is not None]
+    undefined = cells.filter(pl.col("stage").is_in(unknown)) if unknown else cells.clear()
     left_out = deals.counts(
         blank=OPEN & BLANK,
         chance=OPEN & pl.col("amount").is_not_null() & pl.col("_weighted").is_null(),

@@ -146,7 +146,7 @@ def _state(asked: PageRequest, seq: int, deals: int, kept: int) -> dict[str, Any
 def _shown(view: BoardView, asked: PageRequest) -> dict[ColumnKey, ShownColumn]:
     """The columns as HTML."""
     module = environment().get_template("columns.html").module
-    head, card, rest = (getattr(module, name) for name in ("head", "card", "rest"))
+    head, rest = (getattr(module, name) for name in ("head", "rest"))
     lanes = [(part, 3) for lane in view.lanes for part in lane.columns]
     all_columns = [*((each, 2) for each in [*view.columns, *view.closed]), *lanes]
 
@@ -154,7 +154,7 @@ def _shown(view: BoardView, asked: PageRequest) -> dict[ColumnKey, ShownColumn]:
         return ShownColumn(
             str(head(column, asked.locale, level)),
             str(rest(column, asked.locale)),
-            {each.id: str(card(each, "", not asked.read_only)) for each in column.cards},
+            {each.id: each.html for each in column.cards},
         )
 
     in_lanes = {id(part) for part, _ in lanes}

@@ -6,7 +6,7 @@
   if (!board) return;
   const menu = document.getElementById("move-menu");
   const sections = () => [...document.querySelectorAll(".column")];
-  const titleOf = (card) => card.querySelector(".title");
+  const titleOf = (card) => card.querySelector("a");
   const nameOf = (card) => titleOf(card).textContent.trim().slice(0, 80);
   const sectionOf = (card) => card.closest(".column");
   const laneOf = (section) => { const lane = section.closest(".lane"); return lane ? lane.dataset.lane : null; };
@@ -19,6 +19,20 @@
   }
   function cardOf(id) {
     return [...document.querySelectorAll(".card")].find((card) => card.dataset.id === id);
+  }
+  const button = Object.assign(document.createElement("button"), {
+    type: "button", className: "move", title: "Move to …", textContent: "⋯",
+  });
+  button.setAttribute("aria-haspopup", "menu");
+  /** Give cards what only a script needs: the commit that they are of, and the button of their menu. */
+  function dress(root, seq) {
+    for (const card of root.matches?.(".card") ? [root] : root.querySelectorAll(".card")) {
+      card.dataset.seq = seq;
+      if (!menu) continue;
+      const own = button.cloneNode(true);
+      own.setAttribute("aria-label", `Move ${titleOf(card).textContent}`);
+      card.append(own);
+    }
   }
   /** Path of a change of a deal. */
   function pathOf(card, word) {
@@ -70,6 +84,8 @@
     if (!answer || !answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     const active = document.activeElement && document.activeElement.closest(".card");
+    const seq = fresh.getElementById("board")?.dataset.seq;
+    if (seq) dress(fresh, seq);
     for (const section of sections()) {
       if (stages && !stages.includes(stageOf(section))) continue;
       const other = [...fresh.querySelectorAll(".column")].find(
@@ -79,7 +95,6 @@
       section.replaceChildren(...other.childNodes);
       if (scrolled) section.querySelector("[data-cards]").scrollTop = scrolled;
     }
-    const seq = fresh.getElementById("board")?.dataset.seq;
     if (seq) board.dataset.seq = seq;
     if (active && !active.isConnected) focusOn(active.dataset.id);
   }
@@ -218,6 +233,7 @@
     each.addEventListener("change", () => each.form.requestSubmit());
   }
   document.querySelector(".choices")?.classList.add("at-once");
+  dress(document, board.dataset.seq);
 
-  window.dealdb.kanban = { move, refresh, sections, stageOf, laneOf, sectionOf, cardOf, focusOn };
+  window.dealdb.kanban = { dress, move, refresh, sections, stageOf, laneOf, sectionOf, cardOf, focusOn };
 })();
