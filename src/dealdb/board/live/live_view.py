@@ -69,11 +69,12 @@ class LiveView:
         """
         make = self._board if self.asked.path == "/" else self._list
         news, after = make()
-        made: dict[tuple[bool, frozenset[str] | None], bytes | None] = {}
+        # nearly all pages have seen the same
+        made: dict[tuple[bool, str | None, int | None], bytes | None] = {}
         for client in list(self.clients):
-            ids = changed(client.token, client.seq)
-            key = client.is_told, ids
+            key = client.is_told, client.token, client.seq
             if key not in made:
+                ids = changed(client.token, client.seq)
                 made[key] = news(ids, token, is_told=client.is_told)
             client.token, client.seq, client.is_told = token, None, True
             if (event := made[key]) is not None:
