@@ -100,12 +100,8 @@ def pipeline_by_stage(
     strays = _strays(cells, pipeline)
     spine = _spine(deals, cells, pipeline, strays)
     is_open = pl.col("kind") == Kind.OPEN.value
-    filled = (
-        spine.lazy()
-        .join(cells.lazy(), on=["stage", *deals.keys], how="left", nulls_equal=True)
-        .with_columns(pl.col(*_COUNTS, "value", "weighted").fill_null(0))
-        .collect()
-    )
+    table = spine.join(cells, on=["stage", *deals.keys], how="left", nulls_equal=True)
+    filled = table.with_columns(pl.col(*_COUNTS, "value", "weighted").fill_null(0))
     none = label_of_none(filled["stage"])
     figures = filled.with_columns(
         pl.col("stage").fill_null(none),
@@ -117,7 +113,7 @@ def pipeline_by_stage(
     def stands_in(stage: str) -> pl.Expr:
         return pl.col("stage").is_null() if stage == none else pl.col("stage") == stage
 
-    notes = _notes(deals, cells, strays)
+    notes = _notes(cells, strays)
     return deals.result(ordered, notes, also={"stage": stands_in})
 
 
@@ -148,10 +144,13 @@ def _cells(deals: Scope) -> pl.DataFrame:
         "age_n": pl.col("_age").count(),
         "rotting": pl.col("_rotting").sum(),
         "overdue": pl.col("_overdue").sum(),
+        "_blank": (OPEN & BLANK).sum(),
+        "_chance": (OPEN & pl.col("amount").is_not_null() & pl.col("_weighted").is_null()).sum(),
+        "_no_age": (OPEN & pl.col("_age").is_null()).sum(),
         **deals.unpriced(),
     }
-    cells = deals.deals.lazy().group_by("stage", *deals.keys).agg(**measures)
-    return deals.settled(deals.looked_at(spelled_out(cells.collect())))
+    cells = deals.deals.group_by("stage", *deals.keys).agg(**measures)
+    return deals.settled(deals.looked_at(spelled_out(cells)))
 
 
 def _spine(
@@ -174,17 +173,14 @@ def _strays(cells: pl.DataFrame, pipeline: Pipeline) -> list[str | None]:
     return [name for name in seen if name not in pipeline]
 
 
-def _notes(deals: Scope, cells: pl.DataFrame, strays: Sequence[str | None]) -> dict[str, int]:
+def _notes(cells: pl.DataFrame, strays: Sequence[str | None]) -> dict[str, int]:
     unknown = [name for name in strays if name is not None]
     undefined = cells.filter(pl.col("stage").is_in(unknown)) if unknown else cells.clear()
-    left_out = deals.counts(
-        blank=OPEN & BLANK,
-        chance=OPEN & pl.col("amount").is_not_null() & pl.col("_weighted").is_null(),
-        age=OPEN & pl.col("_age").is_null(),
-    )
     return {
         "deals in stages that the pipeline does not define, counted as open": total(undefined, "n"),
-        "open deals without an amount": left_out["blank"],
-        "open deals without a probability from 0 to 1, not in weighted": left_out["chance"],
-        "open deals without a creation date up to as_of, not in mean_age_days": left_out["age"],
+        "open deals without an amount": total(cells, "_blank"),
+        "open deals without a probability from 0 to 1, not in weighted": total(cells, "_chance"),
+        "open deals without a creation date up to as_of, not in mean_age_days": total(
+            cells, "_no_age"
+        ),
     }

@@ -154,11 +154,14 @@ class _Making:
         self.kept = deals.query.select(asked.where)
         self._rows = deals.snapshot.rows
         # of most deals, which were closed long ago, nothing more is looked at
-        chosen = self._rows.lazy().select(self._read()).with_row_index(_ROW)
-        for condition in (self.kept.kept, self.options.counted(deals.pipeline, deals.schema)):
-            chosen = chosen if condition is None else chosen.filter(condition)
+        chosen = self._rows.select(self._read()).with_row_index(_ROW)
+        counts = self.options.counted(deals.pipeline, deals.schema)
+        conditions = [each for each in (self.kept.kept, counts) if each is not None]
         self.base: Snapshot = Snapshot(
-            frame=chosen.collect(), schema=deals.schema, pipeline=deals.pipeline, seq=deals.seq
+            frame=chosen.filter(*conditions) if conditions else chosen,
+            schema=deals.schema,
+            pipeline=deals.pipeline,
+            seq=deals.seq,
         )
         self.analytics = Analytics(QueryEngine(FixedDeals(self.base)).select, today=today)
 
@@ -240,7 +243,7 @@ class _Making:
         numbers = self.base.rows[_ROW].gather(first)
         return spelled_out(self._rows.select(columns_of_cards(options, self.schema))[numbers])
 
-    def cards(self, rows: pl.DataFrame, since: Mapping[str, date]) -> list[Card]:
+    def cards(self, rows: pl.DataFrame, since: Mapping[str, int]) -> list[Card]:
         return cards_of(self.asked, self.options, self.pipeline, rows, self.today, since)
 
 
@@ -311,21 +314,16 @@ def _fill(making: _Making, columns: Sequence[BoardColumn], rows: pl.DataFrame) -
             column.cards.append(card)
 
 
-def _entered(making: _Making, rows: pl.DataFrame) -> Mapping[str, date]:
-    """Days on which open deals came into the stages that they are shown in, as far as they are known."""
+def _entered(making: _Making, rows: pl.DataFrame) -> Mapping[str, int]:
+    """When open deals came into the stages that they are shown in, as far as it is known."""
     if "days" not in making.options.fields or "stage" not in rows.columns:
         return {}
     closed = {stage.name for stage in making.pipeline if stage.kind is not Kind.OPEN}
     shown = dict(rows.select("id", "stage").rows())
     wanted = [deal for deal, stage in shown.items() if stage not in closed]
     entries = LiveDeals(making.asked.db).stage_entries(wanted) if wanted else {}
-    zone = Zone.of(making.pipeline)
     # who has moved since these deals were read stands in another stage there
-    return {
-        deal: zone.day_of_moment(at)
-        for deal, (stage, at) in entries.items()
-        if stage == shown[deal]
-    }
+    return {deal: at for deal, (stage, at) in entries.items() if stage == shown[deal]}
 
 
 def _equals(column: str, value: str | None) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import polars as pl
 
+from dealdb.analytics.calendar.zone import Zone
 from dealdb.analytics.flags import classified, days_between, standardised
 from dealdb.analytics.metrics.pipeline import open_days
 from dealdb.analytics.options import Window
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 # what every card has, or what is told from it
 _ALWAYS = ("id", "name", "stage", "amount", "currency", "expected_close", "created", "updated")
-# the values of a deal, and the day on which it came into its stage
-_MadeOf: TypeAlias = tuple[tuple[Any, ...], date | None]
+# the values of a deal, and when it came into its stage
+_MadeOf: TypeAlias = tuple[tuple[Any, ...], int | None]
 # kinds of cards that are kept, and cards of each: those of a board, whose lanes have the most, and some more
 _MOST_MAKERS, _MOST_CARDS = 16, 1_024
 
@@ -96,7 +97,7 @@ def cards_of(
     pipeline: Pipeline,
     rows: pl.DataFrame,
     today: date,
-    since: Mapping[str, date],
+    since: Mapping[str, int],
 ) -> list[Card]:
     """
     Cards of some deals, in their order.
@@ -114,15 +115,11 @@ def cards_of(
     today
         Day on which they are judged.
     since
-        Days on which deals came into their stages, by id, as far as they are known.
+        When deals came into their stages, milliseconds since 1970, by id, as far as it is known.
     """
     types = tuple(rows.schema.items())
     maker = _maker(asked.base, asked.locale, options.fields, today, pipeline, types)
     return maker.cards(rows, since)
-
-
-def _hashable(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(tuple(each) if isinstance(each, list) else each for each in row)
 
 
 def _judged(rows: pl.DataFrame, pipeline: Pipeline, today: date) -> pl.DataFrame:
@@ -156,21 +153,23 @@ class _Maker:
         fields: tuple[str, ...],
         today: date,
         pipeline: Pipeline,
-        types: tuple[tuple[str, pl.DataType], ...],  # noqa: ARG002  # tells makers apart
+        types: tuple[tuple[str, pl.DataType], ...],
     ) -> None:
         self._base = base
         self._locale = locale
         self._fields = fields
         self._today = today
         self._pipeline = pipeline
+        self._zone = Zone.of(pipeline)
+        self._has_lists = any(isinstance(dtype, pl.List) for _, dtype in types)
         self._kept: dict[_MadeOf, Card] = {}
 
-    def cards(self, rows: pl.DataFrame, since: Mapping[str, date]) -> list[Card]:
+    def cards(self, rows: pl.DataFrame, since: Mapping[str, int]) -> list[Card]:
         """Cards of some deals, in their order."""
-        made_of = [
-            (_hashable(row), since.get(deal))
-            for deal, row in zip(rows["id"], rows.iter_rows(), strict=True)
-        ]
+        values = rows.rows()
+        if self._has_lists:
+            values = [tuple(tuple(v) if isinstance(v, list) else v for v in row) for row in values]
+        made_of = list(zip(values, map(since.get, rows["id"].to_list()), strict=True))
         # it is exchanged whole: another thread may make cards at the same time
         kept = self._kept
         new = [place for place, each in enumerate(made_of) if each not in kept]
@@ -185,7 +184,8 @@ class _Maker:
             self._kept = kept = kept | found
         return [kept[each] for each in made_of]
 
-    def _card(self, row: Mapping[str, Any], entered: date | None) -> Card:
+    def _card(self, row: Mapping[str, Any], since: int | None) -> Card:
+        entered = None if since is None else self._zone.day_of_moment(since)
         lines = (self._line(name, row, entered) for name in self._fields)
         return Card(
             id=row["id"],

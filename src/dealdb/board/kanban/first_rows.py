@@ -44,7 +44,10 @@ def first_of_each(
     [1, 2]
     """
     keys = parse_sort(sort, rows.columns)
-    ordered = sortable(rows, keys).lazy().with_row_index(_ROW)
+    wanted = dict.fromkeys([*by, *(key.name for key in keys)])
+    if not wanted:
+        return pl.int_range(min(count, rows.height), dtype=pl.UInt32, eager=True)
+    ordered = sortable(rows, keys).select(*wanted).with_row_index(_ROW)
     if keys:
         near = _near(rows, keys[0], by, count)
         ordered = (ordered if near is None else ordered.filter(near)).sort(
@@ -54,7 +57,7 @@ def first_of_each(
             maintain_order=True,
         )
     first = ordered.group_by(by, maintain_order=True).head(count) if by else ordered.head(count)
-    return first.select(_ROW).collect().to_series()
+    return first[_ROW]
 
 
 def _near(rows: pl.DataFrame, key: SortKey, by: Sequence[str], count: int) -> pl.Expr | None:
@@ -66,7 +69,7 @@ def _near(rows: pl.DataFrame, key: SortKey, by: Sequence[str], count: int) -> pl
     value = pl.col(key.name)
     best = value.top_k(count).min() if key.descending else value.bottom_k(count).max()
     # a group with fewer values has no bound: all its rows are wanted, those without a value too
-    bounds = rows.lazy().group_by(by).agg(pl.when(value.count() >= count).then(best)).collect()
+    bounds = rows.group_by(by).agg(pl.when(value.count() >= count).then(best))
     if bounds.height > _MOST_GROUPS:
         return None
     near = [
