@@ -27,7 +27,7 @@ def test_a_filter_a_move_and_a_loss(window: Window, own: Own, db: DealDatabase) 
     keys.type(f"source = '{source}'")
     with visit.page.expect_navigation():
         keys.press("Enter")
-    tab_to(visit, f".card[data-id='{source}-0'] .title")
+    tab_to(visit, f".card[data-id='{source}-0'] > a")
     keys.press("Alt+ArrowRight")
     saved(visit)
     assert deal_of(db, f"{source}-0")["stage"] == "Qualified"
@@ -57,7 +57,7 @@ def test_a_conflict_is_decided(window: Window, own: Own, db: DealDatabase) -> No
     deaf(visit)
     visit.expected = {409}
     visit.open(path)
-    tab_to(visit, ".card .title")
+    tab_to(visit, ".card > a")
     id_ = visit.page.evaluate("document.activeElement.closest('.card').dataset.id")
     db.update_deal(id_, amount=7)
     keys = visit.page.keyboard
@@ -79,7 +79,7 @@ def test_a_conflict_is_decided(window: Window, own: Own, db: DealDatabase) -> No
 def test_a_deal_is_opened_saved_and_deleted(window: Window, own: Own, db: DealDatabase) -> None:
     visit = window(own("Lead"))
     keys = visit.page.keyboard
-    tab_to(visit, ".card .title")
+    tab_to(visit, ".card > a")
     id_ = visit.page.evaluate("document.activeElement.closest('.card').dataset.id")
     with visit.page.expect_navigation():
         keys.press("Enter")

@@ -37,7 +37,7 @@ def test_keys_and_menu_move_a_card_to_another_lane(
     page, id_ = visit.page, own_id(visit, "Deal 0")
     lanes = page.eval_on_selector_all(".lane", "each => each.map((one) => one.dataset.lane)")
     assert lanes == ["=Ann Lee", "=Ben Okafor", "=Cleo"]
-    card(visit, "Deal 0").locator(".title").focus()
+    card(visit, "Deal 0").locator("a").focus()
     page.keyboard.press("Alt+ArrowDown")
     assert saved(visit) == "Deal 0 has the owner Ben Okafor now (was Ann Lee)."
     assert deal_of(db, id_)["owner"] == "Ben Okafor"

@@ -82,6 +82,9 @@ def serve(
         shown = f"[{host}]" if ":" in host else host
         if ready is not None:
             ready(f"http://{shown}:{port}/?{TOKEN}={sessions.new_link()}")
+        # while the browser opens
+        warming = Thread(target=application.warm_up, name="dealdb-board-warming", daemon=True)
+        warming.start()
         config = uvicorn.Config(
             application,
             log_level="warning",
@@ -100,6 +103,8 @@ def serve(
 
         server.handle_exit = end  # type: ignore[method-assign, assignment]
         server.run(sockets=[listening])
+        # the database is closed next
+        warming.join(_GRACE_S)
 
 
 def _token_in(path: Path) -> str:

@@ -62,7 +62,9 @@ class LiveClient:
         """The events that wait, together; empty when none came in time, None at the end."""
         if not self._waiting and not self._ended:
             try:
-                await asyncio.wait_for(self._has_news.wait(), timeout_s)
+                # without a task of its own, as wait_for makes one
+                async with asyncio.timeout(timeout_s):
+                    await self._has_news.wait()
             except TimeoutError:
                 return b""
         self._has_news.clear()

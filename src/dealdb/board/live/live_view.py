@@ -70,14 +70,14 @@ class LiveView:
         """
         make = self._board if self.asked.path == "/" else self._list
         news, after, day = make()
-        made: dict[tuple[bool, frozenset[str] | None], bytes | None] = {}
+        # nearly all pages have seen the same
+        made: dict[tuple[bool, str | None, int | None, str | None], bytes | None] = {}
         for client in list(self.clients):
-            ids = changed(client.token, client.seq)
-            if day is not None and client.day not in (None, day):
-                # it was made yesterday: other cards are overdue by now
-                ids = None
-            key = client.is_told, ids
+            key = client.is_told, client.token, client.seq, client.day
             if key not in made:
+                # of a page that was made yesterday other cards are overdue by now
+                is_of_today = day is None or client.day in (None, day)
+                ids = changed(client.token, client.seq) if is_of_today else None
                 made[key] = news(ids, token, is_told=client.is_told)
             client.token, client.seq, client.is_told, client.day = token, None, True, None
             if (event := made[key]) is not None:
@@ -154,15 +154,13 @@ def _state(asked: PageRequest, seq: int, deals: int, kept: int) -> dict[str, Any
 def _shown(view: BoardView, asked: PageRequest) -> dict[ColumnKey, ShownColumn]:
     """The columns as HTML, and the names of the lanes."""
     module = environment().get_template("columns.html").module
-    head, card, rest, lane_head = (
-        getattr(module, name) for name in ("head", "card", "rest", "lane_head")
-    )
+    head, rest, lane_head = (getattr(module, name) for name in ("head", "rest", "lane_head"))
 
     def shown(column: BoardColumn, level: int) -> ShownColumn:
         return ShownColumn(
             str(head(column, asked.locale, level)),
             str(rest(column, asked.locale)),
-            {each.id: str(card(each, "", not asked.read_only)) for each in column.cards},
+            {each.id: each.html for each in column.cards},
         )
 
     found: dict[ColumnKey, ShownColumn] = {

@@ -10,7 +10,7 @@
   const by = "byIsSaved" in board.dataset ? board.dataset.by : null;
   const byWords = (board.dataset.by || "").replaceAll("_", " ");
   const sections = () => [...document.querySelectorAll(".column")];
-  const titleOf = (card) => card.querySelector(".title");
+  const titleOf = (card) => card.querySelector("a");
   const nameOf = (card) => titleOf(card).textContent.trim().slice(0, 80);
   const sectionOf = (card) => card.closest(".column");
   // "=Ann" is the lane of a value, "-" of those without one, null where there are no lanes
@@ -25,6 +25,20 @@
   }
   function cardOf(id) {
     return [...document.querySelectorAll(".card")].find((card) => card.dataset.id === id);
+  }
+  const button = Object.assign(document.createElement("button"), {
+    type: "button", className: "move", title: "Move to …", textContent: "⋯",
+  });
+  button.setAttribute("aria-haspopup", "menu");
+  /** Give cards what only a script needs: the commit that they are of, and the button of their menu. */
+  function dress(root, seq) {
+    for (const card of root.matches?.(".card") ? [root] : root.querySelectorAll(".card")) {
+      card.dataset.seq = seq;
+      if (!menu) continue;
+      const own = button.cloneNode(true);
+      own.setAttribute("aria-label", `Move ${titleOf(card).textContent}`);
+      card.append(own);
+    }
   }
   /** Path of a change of a deal. */
   function pathOf(card, word) {
@@ -76,6 +90,7 @@
     if (!answer || !answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("board");
     if (!fresh) return;
+    dress(fresh, fresh.dataset.seq);
     const active = document.activeElement?.closest(".card")?.dataset.id;
     const before = sections(), after = [...fresh.querySelectorAll(".column")];
     const isSame = before.length === after.length
@@ -273,6 +288,7 @@
     each.addEventListener("change", () => each.form.requestSubmit());
   }
   document.querySelector(".choices")?.classList.add("at-once");
+  dress(board, board.dataset.seq);
 
-  window.dealdb.kanban = { move, refresh, changesLanes: by !== null, sections, stageOf, laneOf, sectionOf, cardOf, focusOn };
+  window.dealdb.kanban = { dress, move, refresh, changesLanes: by !== null, sections, stageOf, laneOf, sectionOf, cardOf, focusOn };
 })();

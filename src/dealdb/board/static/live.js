@@ -57,7 +57,7 @@
       let card = has.get(id);
       if (html !== undefined) {
         const fresh = element(html);
-        fresh.dataset.seq = seq;
+        window.dealdb.kanban.dress(fresh, seq);
         fresh.classList.add("fresh");
         if (card) card.replaceWith(fresh);
         card = fresh;
@@ -97,7 +97,7 @@
     board.dataset.day = data.day;
     if (focused !== undefined && !document.activeElement?.closest(".card")) {
       const card = window.dealdb.kanban.cardOf(focused);
-      card?.querySelector(onMenu ? ".move" : ".title")?.focus({ preventScroll: true });
+      card?.querySelector(onMenu ? ".move" : "a")?.focus({ preventScroll: true });
     }
   }
   function showChanged(ids) {

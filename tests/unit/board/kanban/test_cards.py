@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from dealdb.analytics.calendar.zone import Zone
 from dealdb.board.kanban.cards import Card, cards_of, columns_of_cards
 from dealdb.board.kanban.options import BoardOptions
 from dealdb.board.page_request import PageRequest
@@ -33,7 +34,8 @@ def cards(
     query = QueryEngine.over(deals)
     rows = query.find(columns=columns_of_cards(options, query.select().schema))
     asked = PageRequest(db=cast("DealDatabase", None), names={}, base="/b", locale=locale)
-    return list(cards_of(asked, options, PIPELINE, rows, TODAY, since or {}))
+    entered = {deal: Zone().midnight_ms(day) for deal, day in (since or {}).items()}
+    return list(cards_of(asked, options, PIPELINE, rows, TODAY, entered))
 
 
 def lines(card: Card) -> dict[str, str]:

@@ -32,7 +32,7 @@ BARE = QueryEngine.over([{"id": "1"}]).select().schema
 
 def options(*given: tuple[str, str], schema: object = SCHEMA) -> BoardOptions:
     asked = PageRequest(db=cast("DealDatabase", None), names={}, options=given)
-    return options_of(asked, schema, PIPELINE, TODAY, 3)  # type: ignore[arg-type]
+    return options_of(asked, schema, PIPELINE, TODAY)  # type: ignore[arg-type]
 
 
 def test_what_is_not_said_is_the_usual() -> None:
