@@ -1,8 +1,9 @@
 """
 Pictures of the pages: ``make screenshots`` writes those of docs/board.md, each page in four forms.
 
-A second run gives the same pictures: the sample deals are those of a fixed day, and for the server and the board the
-clock stands still at that day (libfaketime). What a page measures, and letters, are those of the machine.
+A second run gives the same pictures: the sample deals are those of a fixed day, which is that of the server (by
+libfaketime) and of the board (by ``fixed_day``), and what a page measures is replaced. Letters are those of this
+machine.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def main() -> None:
         server = Server(binary, Path(folder), *EVERY_SECOND, env=clock()).start()
         try:
             _fill(server)
-            with carried_board(server.url, env=clock()) as board:
+            with carried_board(server.url, program=("browser.fixed_day", str(TODAY))) as board:
                 cookies = enter(browser, board)
                 for name, path in pages.items():
                     for form in FORMS:
@@ -90,13 +91,13 @@ def main() -> None:
 
 
 def clock() -> dict[str, str]:
-    """What lets a process see ten o'clock of the fixed day, for as long as it runs."""
+    """What lets the server begin at ten o'clock of the fixed day."""
     found = next(Path("/usr/lib").glob(LIBRARY), None)
     if found is None:
         raise SystemExit("the pictures need libfaketime: apt-get install faketime")
     # a clock that only tells how long something took goes on
     steady = dict.fromkeys(("DONT_FAKE_MONOTONIC", "FAKETIME_DONT_FAKE_MONOTONIC"), "1")
-    return {"LD_PRELOAD": str(found), "FAKETIME": f"{TODAY} 10:00:00", "TZ": "UTC", **steady}
+    return {"LD_PRELOAD": str(found), "FAKETIME": f"@{TODAY} 10:00:00", "TZ": "UTC", **steady}
 
 
 def _fill(server: Server) -> None:
