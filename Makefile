@@ -76,7 +76,7 @@ test-robust: $(STAMP) ## Killed processes, broken links, forks, signals, twisted
 test-all: $(STAMP) ## The same with the slow tests, and more examples of those with random ones
 	$(PYTEST) --ignore=$(BROWSER) -m "slow or not slow" --hypothesis-profile=long $(ARGS)
 
-# Playwright, pypdf, Chromium of this system and axe-core
+# Playwright, pypdf, Chromium of this system, axe-core and the clock of the pictures
 $(BOARD_STAMP): $(STAMP) pyproject.toml constraints.txt tests/browser/package.json tools/board_tests.sh
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[board-tests]'
 	@tools/board_tests.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What the tests of the board in a browser need beside Python's packages: Chromium of this system, and axe-core.
+# What the tests and the pictures of the board need beside Python's packages: Chromium of this system, axe-core, and
+# libfaketime.
 # Playwright downloads no browser: the one of the distribution gets its security updates.
 set -euo pipefail
 cd "$(dirname "$0")/../tests/browser"
@@ -13,6 +14,11 @@ install() {
 if ! command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null; then
   install chromium fonts-dejavu-core ||
     echo "note: no Chromium, and it can't be installed here: the tests in a browser will skip"
+fi
+
+# the clock of the pictures; no test needs it
+if ! compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null; then
+  install faketime || echo "note: no libfaketime, and it can't be installed here: no pictures can be made"
 fi
 
 # in the version of package-lock.json; whatever is there of another one is replaced

@@ -1614,6 +1614,10 @@ class LiveDeals:
         """Every change of every deal up to a commit."""
         return self._db._store.changes(until)
 
+    def stage_entries(self, ids: Collection[str]) -> dict[str, tuple[str, int]]:
+        """Stage of some deals by id, and since when they stand in it, milliseconds since 1970."""
+        return self._db._store.stage_entries(ids)
+
     def query_texts(self) -> QueryTexts:
         """Where saved queries are kept."""
         return self._db._store

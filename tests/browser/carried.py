@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,18 +25,22 @@ class CarriedBoard:
 
 
 @contextmanager
-def carried_board(url: str, *options: str) -> Iterator[CarriedBoard]:
+def carried_board(
+    url: str, *options: str, program: Sequence[str] = ("dealdb",)
+) -> Iterator[CarriedBoard]:
     """
     ``dealdb board`` on a free port, until the end of the block; options that all commands share come first.
+
+    ``program`` is a module, and what comes before the options.
 
     It has to end by SIGTERM within seconds, and without a word of trouble.
     """
     shared = [each for each in options if each.startswith("--collection=")]
     own = [each for each in options if each not in shared]
-    command = [sys.executable, "-m", "dealdb", "--url", url, *shared, "board", "--port", "0", *own]
+    command = [sys.executable, "-m", *program, "--url", url, *shared, "board", "--port", "0", *own]
     with tempfile.TemporaryFile("w+") as told:
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=told, text=True, cwd=Path(__file__).parent,
+            command, stdout=subprocess.PIPE, stderr=told, text=True, cwd=Path(__file__).parents[1],
             env=os.environ | {"PYTHONWARNINGS": "error"},
         )  # fmt: skip
         assert process.stdout is not None

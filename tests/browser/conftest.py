@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import date
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 N_DEALS = 1_600
 Window = Callable[..., Visit]
+Own = Callable[..., str]
+_numbers = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -89,3 +92,18 @@ def today() -> date:
     from datetime import UTC, datetime
 
     return datetime.now(UTC).date()
+
+
+@pytest.fixture
+def own(db: DealDatabase) -> Own:
+    """Saves deals of this test alone, and gives the address of a board of just these."""
+    name = f"browser {next(_numbers)}"
+
+    def save(*stages: str, amount: str = "1000.10", owners: Sequence[str] = ("Ann Lee",)) -> str:
+        for number, stage in enumerate(stages):
+            deal = {"id": f"{name}-{number}", "name": f"Deal {number}", "source": name}
+            owner = owners[number % len(owners)]
+            db.save_deal({**deal, "stage": stage, "amount": amount, "owner": owner})
+        return f"/?where=source+%3D+%27{name.replace(' ', '+')}%27"
+
+    return save

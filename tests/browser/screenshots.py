@@ -1,9 +1,16 @@
-"""Pictures of the pages: ``make screenshots`` writes those of docs/board.md, ``--all`` every page in every form."""
+"""
+Pictures of the pages: ``make screenshots`` writes those of docs/board.md, each page in four forms.
+
+A second run gives the same pictures: the sample deals are those of a fixed day, which is that of the server (by
+libfaketime) and of the board (by ``fixed_day``), and what a page measures is replaced. Letters are those of this
+machine.
+"""
 
 from __future__ import annotations
 
 import argparse
 import tempfile
+import time
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -12,18 +19,19 @@ from typing import TYPE_CHECKING, Any
 from browser.carried import carried_board
 from browser.chromium import chromium
 from browser.conftest import enter
-from browser.places import paths
 from browser.visit import visiting
 from dealdb import DealDatabase
 from dealdb.sample import deals
 from servers import BINARIES, EVERY_SECOND, Server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
-# small files: 150 kB are enough for any of them
+# a picture stays in the repository for ever
 MOST_BYTES = 150_000
+COLOURS = 64
 TODAY = date(2026, 11, 27)
+LIBRARY = "*/faketime/libfaketime.so.1"
 WIDE = {"viewport": {"width": 1360, "height": 800}}
 PHONE = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True}
 FORMS: Mapping[str, Mapping[str, Any]] = {
@@ -32,35 +40,64 @@ FORMS: Mapping[str, Mapping[str, Any]] = {
     "phone": PHONE,
     "print": {"viewport": {"width": 794, "height": 1123}},
 }
-# those that docs/board.md shows: page and form
-SHOWN = {
-    "board": ("/", "light"),
-    "board-dark": ("/", "dark"),
-    "board-phone": ("/", "phone"),
-    "deals": ("/deals?where=amount+%3E+20000&sort=-amount", "light"),
-    "deal": ("/deals/D0042", "light"),
-    "figures": ("/figures", "light"),
-    "changes": ("/changes", "light"),
-    "health": ("/health", "light"),
+PAGES = {
+    "board": "/",
+    "lanes": "/?by=owner",
+    "deals": "/deals?where=amount+%3E+20000&sort=-amount",
+    "deal": "/deals/D0042",
+    "figures": "/figures",
+    "figure": "/figures/win-rate?by=owner",
+    "changes": "/changes?since=2026-11-23",
+    "feed": "/feed",
+    "question": "/sql?q=SELECT+owner%2C+sum%28amount%29+AS+won+FROM+deals+WHERE+stage+%3D+%27Won%27+GROUP+BY+owner",
+    "health": "/health",
 }
+# milliseconds and megabytes are other ones each time
+_STEADY = """() => {
+  const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const text = walker.currentNode;
+    text.data = text.data.replace(/[\\d.]+ ms/g, "0.10 ms").replace(/[\\d.]+ MB/g, "1.5 MB");
+  }
+}"""
+# parts that are loaded once they are near, and are not there yet
+_LOADING = """() => [...document.querySelectorAll("[data-load]")].filter((place) =>
+  place.querySelector(".waiting") && place.getBoundingClientRect().top < innerHeight + 300).length"""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--all", action="store_true", help="every page in every form")
+    parser.add_argument("pages", nargs="*", help=f"of {', '.join(PAGES)}; all by default")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
+    pages = {name: PAGES[name] for name in options.pages or PAGES}
     with (
         chromium() as browser,
         tempfile.TemporaryDirectory(prefix="dealdb") as folder,
     ):
-        server = Server(BINARIES["valkey9"]() or Path("none"), Path(folder), *EVERY_SECOND).start()
+        binary = BINARIES["valkey9"]() or Path("none")
+        server = Server(binary, Path(folder), *EVERY_SECOND, env=clock()).start()
         try:
             _fill(server)
-            _take(browser, server, options.folder, _wanted(every=options.all))
+            with carried_board(server.url, program=("browser.fixed_day", str(TODAY))) as board:
+                cookies = enter(browser, board)
+                for name, path in pages.items():
+                    for form in FORMS:
+                        to = options.folder / f"{name}{'' if form == 'light' else f'-{form}'}.png"
+                        _take(browser, board.address + path, form, to, cookies)
         finally:
             server.stop()
+
+
+def clock() -> dict[str, str]:
+    """What lets the server begin at ten o'clock of the fixed day."""
+    found = next(Path("/usr/lib").glob(LIBRARY), None)
+    if found is None:
+        raise SystemExit("the pictures need libfaketime: apt-get install faketime")
+    # a clock that only tells how long something took goes on
+    steady = dict.fromkeys(("DONT_FAKE_MONOTONIC", "FAKETIME_DONT_FAKE_MONOTONIC"), "1")
+    return {"LD_PRELOAD": str(found), "FAKETIME": f"@{TODAY} 10:00:00", "TZ": "UTC", **steady}
 
 
 def _fill(server: Server) -> None:
@@ -75,42 +112,35 @@ def _fill(server: Server) -> None:
             db.query.save("large and open", "amount > 50000 AND closed IS NULL")
 
 
-def _wanted(*, every: bool) -> dict[str, tuple[str, str]]:
-    known = paths("D0042")
-    if not every:
-        bare = {path.partition("?")[0] for path in known}
-        return {name: each for name, each in SHOWN.items() if each[0].partition("?")[0] in bare}
-    return {
-        f"{number:02}{path.partition('?')[0].replace('/', '-')}-{form}": (path, form)
-        for number, path in enumerate(known)
-        for form in FORMS
-    }
+def _take(browser: Browser, address: str, form: str, to: Path, cookies: Any) -> None:
+    place = address.index("/", len("http://"))
+    with visiting(
+        browser, address[:place], cookies=cookies, reduced_motion="reduce", **FORMS[form]
+    ) as visit:
+        visit.page.set_default_timeout(60_000)
+        page = visit.open(address[place:]).page
+        page.emulate_media(media="print" if form == "print" else "screen")
+        _settle(page)
+        page.screenshot(path=str(to))
+    _shrink(to)
+    print(f"{to}: {to.stat().st_size:,} bytes")
 
 
-def _take(
-    browser: Browser, server: Server, folder: Path, wanted: Mapping[str, tuple[str, str]]
-) -> None:
-    with carried_board(server.url) as board:
-        cookies = enter(browser, board)
-        for name, (path, form) in wanted.items():
-            with visiting(
-                browser, board.address, cookies=cookies, reduced_motion="reduce", **FORMS[form]
-            ) as visit:
-                page = visit.open(path).page
-                page.emulate_media(media="print" if form == "print" else "screen")
-                page.wait_for_timeout(400)
-                to = folder / f"{name}.png"
-                page.screenshot(path=str(to))
-                _shrink(to)
-                print(f"{to}: {to.stat().st_size:,} bytes")
+def _settle(page: Page) -> None:
+    """Wait until the page is whole, and take what differs from run to run out of it."""
+    page.wait_for_selector("#state.live", state="attached", timeout=60_000)
+    deadline = time.monotonic() + 60
+    while page.evaluate(_LOADING) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    page.evaluate(_STEADY)
 
 
 def _shrink(picture: Path) -> None:
-    """Few colours do for flat pages, and a picture stays in the repository for ever."""
+    """Few colours do for flat pages."""
     from PIL import Image
 
     with Image.open(picture) as whole:
-        whole.convert("RGB").quantize(256).save(picture, optimize=True)
+        whole.convert("RGB").quantize(COLOURS).save(picture, optimize=True)
     if picture.stat().st_size > MOST_BYTES:
         raise ValueError(f"{picture} has {picture.stat().st_size:,} bytes")
 

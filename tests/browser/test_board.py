@@ -2,62 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
-from itertools import count
-from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 
-from browser.conftest import Window
+from browser.cards import card, column, deaf, deal_of, own_id, saved
+from browser.conftest import Own, Window
 from browser.places import serious_faults
-from browser.visit import Visit
 from dealdb import DealDatabase
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Locator
-
-_numbers = count(1)
-Own = Callable[..., str]
-
-
-@pytest.fixture
-def own(db: DealDatabase) -> Own:
-    """Saves deals of this test alone, and gives the address of a board of just these."""
-    name = f"browser {next(_numbers)}"
-
-    def save(*stages: str, amount: str = "1000.10") -> str:
-        for number, stage in enumerate(stages):
-            deal = {"id": f"{name}-{number}", "name": f"Deal {number}", "source": name}
-            db.save_deal({**deal, "stage": stage, "amount": amount, "owner": "Ann Lee"})
-        return f"/?where=source+%3D+%27{name.replace(' ', '+')}%27"
-
-    return save
-
-
-def card(visit: Visit, name: str) -> Locator:
-    return visit.page.locator(f".column .card:has-text('{name}')")
-
-
-def column(visit: Visit, stage: str) -> Locator:
-    return visit.page.locator(f".column[data-stage='{stage}']")
-
-
-def own_id(visit: Visit, name: str) -> str:
-    return str(card(visit, name).get_attribute("data-id"))
-
-
-def saved(visit: Visit) -> None:
-    """Wait until what was moved is saved."""
-    visit.page.wait_for_selector(".card.moving", state="detached")
-    visit.page.wait_for_selector("#said:not(:empty)")
-
-
-def stage_in(db: DealDatabase, id_: str) -> object:
-    deal = db.get_deal(id_)
-    assert deal is not None
-    return deal["stage"]
 
 
 def test_a_card_is_dragged_by_the_mouse(window: Window, own: Own, db: DealDatabase) -> None:
@@ -65,7 +18,7 @@ def test_a_card_is_dragged_by_the_mouse(window: Window, own: Own, db: DealDataba
     id_ = own_id(visit, "Deal 0")
     card(visit, "Deal 0").drag_to(column(visit, "Proposal"))
     saved(visit)
-    assert stage_in(db, id_) == "Proposal"
+    assert deal_of(db, id_)["stage"] == "Proposal"
     assert column(visit, "Proposal").locator(".card").count() == 1
     # the click that ends a drag does not open the deal
     assert visit.path.startswith("/?where")
@@ -94,7 +47,7 @@ def test_a_card_is_dragged_by_a_finger(window: Window, own: Own, db: DealDatabas
     visit.page.wait_for_selector(".column.target[data-stage=Qualified]")
     touch("touchEnd")
     saved(visit)
-    assert stage_in(db, id_) == "Qualified"
+    assert deal_of(db, id_)["stage"] == "Qualified"
 
 
 def test_keys_alone_move_a_card_and_the_focus_stays_on_it(
@@ -113,7 +66,7 @@ def test_keys_alone_move_a_card_and_the_focus_stays_on_it(
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Alt+ArrowRight")
     saved(visit)
-    assert stage_in(db, id_) == "Qualified"
+    assert deal_of(db, id_)["stage"] == "Qualified"
     assert page.evaluate("document.activeElement.closest('.card').dataset.id") == id_
     assert "Qualified" in page.inner_text("#said")
 
@@ -131,14 +84,13 @@ def test_the_menu_moves_a_card_and_asks_why_it_was_lost(
     assert serious_faults(visit) == []
     page.keyboard.press("Escape")
     page.wait_for_selector("#why", state="hidden")
-    assert stage_in(db, id_) == "Lead"
+    assert deal_of(db, id_)["stage"] == "Lead"
     card(visit, "Deal 0").locator(".move").click()
     page.click("#move-menu [data-to=Lost]")
     page.fill("#why-reason", "too dear")
     page.keyboard.press("Enter")
     saved(visit)
-    deal = db.get_deal(id_)
-    assert deal is not None
+    deal = deal_of(db, id_)
     assert (deal["stage"], deal["loss_reason"]) == ("Lost", "too dear")
 
 
@@ -148,8 +100,7 @@ def test_a_conflict_of_two_pages_is_told_with_both_ways_out(
 ) -> None:
     path = own("Lead")
     visit = window()
-    # a page that hears nothing of what others do, as one whose link was cut
-    visit.page.route("**/live?*", lambda route: route.fulfill(status=204))
+    deaf(visit)
     visit.expected = {409}
     visit.open(path)
     id_ = own_id(visit, "Deal 0")
@@ -168,7 +119,7 @@ def test_a_conflict_of_two_pages_is_told_with_both_ways_out(
     visit.page.wait_for_selector("#said:not(:empty)")
     wanted = {"theirs": "Proposal", "mine": "Qualified"}[answer]
     column(visit, wanted).locator(".card").wait_for()
-    assert stage_in(db, id_) == wanted
+    assert deal_of(db, id_)["stage"] == wanted
 
 
 def test_what_others_save_shows_in_an_open_page(window: Window, own: Own, db: DealDatabase) -> None:
@@ -205,6 +156,44 @@ def test_totals_of_all_columns_are_those_of_the_command_line(
         assert {*amounts} - {0} == {*rows["value"]} - {0}, stage
 
 
+def test_each_number_of_the_board_leads_to_as_many_deals(window: Window) -> None:
+    visit = window("/?show=Won&closed=90")
+    links = visit.page.eval_on_selector_all(
+        ".count, .column-late a, [data-rest] a",
+        "each => each.map((one) => [one.textContent, one.getAttribute('href')])",
+    )
+    assert len(links) > 10
+    for text, href in links:
+        number = next(word for word in text.split() if word.replace(",", "").isdigit())
+        shown = visit.open(href).page.inner_text("h1")
+        assert shown.split()[0] == number, (text, href)
+
+
+def test_the_address_of_a_board_shows_the_same_to_somebody_else(window: Window) -> None:
+    visit = window("/")
+    page = visit.page
+    for label, value in (
+        ("Sort", "expected_close"),
+        ("Lanes", "owner"),
+        ("Closed in the last", "90"),
+    ):
+        with page.expect_navigation():
+            page.get_by_label(label).select_option(value)
+    page.fill("#where", "amount > 60000")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    page.click("summary:has-text('Fields')")
+    page.get_by_label("source", exact=True).check()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Show", exact=True).click()
+    read = page.inner_text("#board")
+    assert "Closed since" in read
+    other = window(visit.path)
+    assert other.page.inner_text("#board") == read
+    assert other.page.input_value("#where") == "amount > 60000"
+    assert other.page.locator("[data-f=source]").count() > 0
+
+
 def test_many_commits_leave_no_page_behind(window: Window, own: Own, db: DealDatabase) -> None:
     visit = window(own(*["Lead"] * 5))
     visit.page.wait_for_selector("#state.live")
@@ -217,8 +206,7 @@ def test_many_commits_leave_no_page_behind(window: Window, own: Own, db: DealDat
         db.update_deal(ids[number % 5], amount=f"{number + 1}.50", stage=stage)
     wanted: dict[str, tuple[Decimal, int]] = {}
     for id_ in ids:
-        deal = db.get_deal(id_)
-        assert deal is not None
+        deal = deal_of(db, id_)
         stage, amount = str(deal["stage"]), deal["amount"]
         assert isinstance(amount, Decimal)
         sum_, n = wanted.get(stage, (Decimal(0), 0))

@@ -15,7 +15,7 @@ from functools import cached_property
 
 import polars as pl
 
-from dealdb.analytics.flags import counted
+from dealdb.analytics.flags import KEPT
 from dealdb.errors import QueryError
 from dealdb.model.schema import MAX_DECIMAL_DIGITS
 
@@ -123,13 +123,13 @@ class Amounts:
     """
 
     def __init__(self, frame: pl.DataFrame) -> None:
-        self._deals = counted(frame)
-        self.scale = column_scale(frame["amount"])
-        amount = pl.col("amount")
-        largest = pl.max_horizontal(amount.min().abs(), amount.max().abs()).cast(pl.Float64)
-        top, height = self._deals.select(top=largest, height=pl.len()).collect().row(0)
-        self._top: float = top or 0.0
-        self._height: int = height
+        amounts = frame["amount"]
+        # a look at one column is quicker than a query
+        self._amounts = amounts.filter(frame[KEPT]) if KEPT in frame.columns else amounts
+        self.scale = column_scale(amounts)
+        bounds = self._amounts.min(), self._amounts.max()
+        self._top = max((abs(float(each)) for each in bounds if each is not None), default=0.0)  # type: ignore[arg-type]  # decimals
+        self._height = self._amounts.len()
 
     @property
     def are_wide(self) -> bool:
@@ -145,8 +145,7 @@ class Amounts:
 
     @cached_property
     def _total(self) -> float:
-        total = pl.col("amount").cast(pl.Float64).abs().sum()
-        return float(self._deals.select(total).collect().item())
+        return float(self._amounts.cast(pl.Float64).abs().sum())
 
     def check(self) -> None:
         """

@@ -19,10 +19,18 @@ from dealdb.model.columns import dtype_of, is_text
 from dealdb.model.pipeline import Kind, Pipeline
 from dealdb.model.schema import MAX_DECIMAL_DIGITS, Schema
 
-_READ = """
-stage amount currency probability created expected_close closed updated
-"""
-_STANDARD = {name: dtype_of(Schema.standard()[name]) for name in _READ.split()}
+# standard columns that metrics read
+READ = (
+    "stage",
+    "amount",
+    "currency",
+    "probability",
+    "created",
+    "expected_close",
+    "closed",
+    "updated",
+)
+_STANDARD = {name: dtype_of(Schema.standard()[name]) for name in READ}
 
 # column of a frame some of whose rows don't count: true for those that do
 KEPT = "_kept"
@@ -80,7 +88,7 @@ def standardised(frame: pl.DataFrame) -> pl.DataFrame:
         else:
             msg = f"column {name!r} is {found}, and metrics read it as {wanted}: cast it"
             raise SchemaError(msg, field=name, expected=str(wanted))
-    return frame.with_columns(fixes)
+    return frame.with_columns(fixes) if fixes else frame
 
 
 def counted(frame: pl.DataFrame) -> pl.LazyFrame:

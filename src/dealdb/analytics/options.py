@@ -256,7 +256,7 @@ def label_of_none(group: pl.Series) -> str:
     '(no owner)'
     """
     label = NONE
-    if not is_text(group.dtype) or (group != label).fill_null(value=True).all():
+    if not is_text(group.dtype) or not (group == label).any():
         return label
     values, label = set(group.cast(pl.String)), f"(no {group.name})"
     while label in values:

@@ -348,10 +348,10 @@ def _currency(deals: pl.DataFrame) -> tuple[str | None, int]:
 
     Also how many deals have none while others do.
     """
-    found = deals.lazy().filter(HAS_MONEY).select("currency").collect()["currency"]
+    found = deals.select(pl.col("currency").filter(HAS_MONEY)).to_series()
     if found.is_empty() or found.null_count() == len(found):
         return None, 0
-    mixed = found.ne_missing(found[:1]).any()
+    mixed = found.null_count() > 0 or bool((found != found[0]).any())
     return MIXED if mixed else str(found[0]), found.null_count()
 
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from dealdb.board.changes import CHANGES, BoardChange, read_body
-from dealdb.board.guard import LOGIN, MOST_BODY, Guard, Sessions, TooLargeError
+from dealdb.board.fixed_answers import asset_file, first_team, no_page, too_large
+from dealdb.board.guard import LOGIN, Guard, Sessions, TooLargeError
 from dealdb.board.html import (
     MarkedFault,
-    assets,
     environment,
     marked_fault,
     rendered,
-    rendered_alone,
 )
+from dealdb.board.kept import Kept
 from dealdb.board.live.hub import LiveHub
 from dealdb.board.live.stream import LIVE, live_endpoint
 from dealdb.board.login import LoginForm
@@ -53,7 +52,8 @@ MOST_AT_ONCE = 10
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?", re.IGNORECASE)
 # a third of the time of the usual 9, for a tenth more bytes
 _GZIP_LEVEL = 4
-_FOR_EVER = "public, max-age=31536000, immutable"
+# what writes numbers and days of a language takes long to import
+_USUAL_LANGUAGE = "en-US"
 # the first that fits; what is left is our fault
 _STATUS: tuple[tuple[type[DealDBError], int], ...] = (
     (DealNotFound, 404),
@@ -121,11 +121,11 @@ def app(
     }
     routes: list[BaseRoute] = []
     if sessions is not None:
-        routes += [Route(LOGIN, LoginForm(sessions)), Route("/static/{name}", _asset)]
+        routes += [Route(LOGIN, LoginForm(sessions)), Route("/static/{name}", asset_file)]
     for name, team in boards.items():
         routes += [Mount(f"/{name}", routes=team.routes())] if name else team.routes()
     if "" not in boards:
-        routes.insert(0, _first_team(next(iter(boards))))
+        routes.insert(0, first_team(next(iter(boards))))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -136,28 +136,26 @@ def app(
         for team in boards.values():
             team.live.close()
 
+    def warm_up() -> None:
+        for team in boards.values():
+            team.warm_up()
+
     _check_origins(embed_origins := tuple(embed_origins))
     inner = Starlette(
         routes=routes,
         lifespan=lifespan,
-        exception_handlers={TooLargeError: _too_large, 404: _no_page},
+        exception_handlers={TooLargeError: too_large, 404: no_page},
         # streams of events are left as they are
         middleware=[Middleware(GZipMiddleware, compresslevel=_GZIP_LEVEL)],
     )
-    return Guard(inner, sessions=sessions, hosts=hosts, embed_origins=embed_origins, on_close=close)
-
-
-async def _no_page(request: Request, _error: Exception) -> Response:
-    from starlette.responses import HTMLResponse
-
-    base = quote(request.scope.get("root_path", ""))
-    return HTMLResponse(rendered_alone("no_page.html", base=base), 404)
-
-
-async def _too_large(_request: Request, _error: Exception) -> Response:
-    from starlette.responses import PlainTextResponse
-
-    return PlainTextResponse(f"a body may have {MOST_BODY:,} bytes\n", 413)
+    return Guard(
+        inner,
+        sessions=sessions,
+        hosts=hosts,
+        embed_origins=embed_origins,
+        on_close=close,
+        on_warm_up=warm_up,
+    )
 
 
 def _check_origins(origins: Iterable[str]) -> None:
@@ -208,6 +206,7 @@ class Team:
         self._read_only = read_only
         self._has_login = has_login
         self._limiter: CapacityLimiter | None = None
+        self._kept = Kept()
         self.live = LiveHub(db)
 
     def routes(self) -> list[BaseRoute]:
@@ -225,7 +224,16 @@ class Team:
             ]
         for path, change in CHANGES.items():
             found.append(Route(path, self._change(change, path), methods=["POST"]))
-        return [*found, Route("/static/{name}", _asset)]
+        return [*found, Route("/static/{name}", asset_file)]
+
+    def warm_up(self) -> None:
+        """Make the first page, for nobody; what goes wrong is said by the page that somebody asks for."""
+        asked = PageRequest(
+            db=self._db, names={}, locale=locale_for(_USUAL_LANGUAGE), kept=self._kept
+        )
+        page = PAGES[0]
+        with suppress(DealDBError):
+            self._as_html(page, asked, page.show(asked))
 
     def _endpoint(
         self, page: BoardPage, answer: Callable[[BoardPage, PageRequest, Shown], Response]
@@ -278,6 +286,7 @@ class Team:
             locale=locale_for(request.headers.get("accept-language")),
             actor=request.scope.get("dealdb.actor", "board"),
             read_only=self._read_only,
+            kept=self._kept,
         )
 
     def _answer(
@@ -357,32 +366,3 @@ def _as_csv(_page: BoardPage, _asked: PageRequest, shown: Shown) -> Response:
     # of a million deals it is too much for one text
     rows = TextForm(shown.rows() if shown.rows else shown.table).csv()
     return StreamingResponse(rows, media_type="text/csv")
-
-
-async def _asset(request: Request) -> Response:
-    from starlette.responses import FileResponse, PlainTextResponse
-
-    path = assets().get(f"/static/{request.path_params['name']}")
-    if path is None:
-        return PlainTextResponse("no such file\n", 404)
-    return FileResponse(path, headers={"cache-control": _FOR_EVER})
-
-
-def _first_team(name: str) -> BaseRoute:
-    from starlette.routing import Route
-
-    async def forward(request: Request) -> Response:
-        return _forwarding(request, f"/{quote(name)}/")
-
-    return Route("/", forward)
-
-
-def _forwarding(request: Request, path: str) -> Response:
-    from starlette.responses import HTMLResponse
-
-    query = f"?{request.url.query}" if request.url.query else ""
-    address = html.escape(quote(request.scope.get("root_path", "")) + path + query)
-    icon = '<link rel="icon" href="data:,">'
-    return HTMLResponse(
-        f'<!doctype html>{icon}<meta http-equiv="refresh" content="0;url={address}">'
-    )

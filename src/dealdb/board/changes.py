@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from dealdb.board.kanban.options import NOT_BY_LANE, lanes_column
 from dealdb.board.pages.deal import deal_id
 from dealdb.board.pages.health import check
 from dealdb.board.parts.cells import shown
@@ -84,23 +85,18 @@ def move(asked: PageRequest, body: dict[str, Any]) -> Told:
     Move a deal to a stage: ``{"stage": "Won", "seq": 7}``, where 7 is the commit that the page shows.
 
     A deal that was changed after that commit is a conflict. ``"expect_rev"`` in place of ``"seq"`` names the revision
-    of the deal itself; ``"loss_reason"`` is saved with the stage.
+    of the deal itself; ``"loss_reason"`` is saved with the stage. ``"by": "owner", "lane": "Ann"``, with a stage or
+    without, moves it to a lane: null is the lane of those without a value.
 
     Raises
     ------
     AccessDenied, DealNotFound
         As for ``save``.
     QueryError
-        If there is no such stage, or what the body says can't be understood.
+        If there is no such stage, lanes by that column are not for moving, or the body can't be understood.
     """
     refuse_if_read_only(asked)
-    deal, stage = deal_id(asked), body.get("stage")
-    known = [each.name for each in asked.db.pipeline]
-    if not isinstance(stage, str) or stage not in known:
-        raise QueryError(unknown("stage", str(stage)[:80], known))
-    changes: dict[str, Any] = {"stage": stage}
-    if (reason := str(body.get("loss_reason") or "").strip()) and "loss_reason" in asked.db.schema:
-        changes["loss_reason"] = reason
+    deal, changes = deal_id(asked), _moved(asked, body)
     try:
         expected = _revision(body) if "expect_rev" in body else _shown_revision(asked, deal, body)
         with asked.db.acting_as(asked.actor):
@@ -108,6 +104,29 @@ def move(asked: PageRequest, body: dict[str, Any]) -> Told:
     except ConflictError as conflict:
         return _conflict(asked, conflict, changes)
     return 200, {"id": deal, "rev": result.rev, "outcome": result.outcome}
+
+
+def _moved(asked: PageRequest, body: Mapping[str, Any]) -> dict[str, Any]:
+    """What a move changes."""
+    stage, schema = body.get("stage"), asked.db.schema
+    known = [each.name for each in asked.db.pipeline]
+    changes: dict[str, Any] = {}
+    if "stage" in body or "by" not in body:
+        if not isinstance(stage, str) or stage not in known:
+            raise QueryError(unknown("stage", str(stage)[:80], known))
+        changes["stage"] = stage
+    if "by" in body:
+        by, lane = lanes_column(str(body["by"])[:200], schema), body.get("lane")
+        if by in NOT_BY_LANE:
+            msg = f"a card can't be moved to a lane of another {by}: change it on the page of the deal"
+            raise QueryError(msg)
+        if lane is not None and not isinstance(lane, str):
+            msg = "a lane is a text, or null for the deals without a value"
+            raise QueryError(msg)
+        changes[by] = lane
+    if (reason := str(body.get("loss_reason") or "").strip()) and "loss_reason" in schema:
+        changes["loss_reason"] = reason
+    return changes
 
 
 def create(asked: PageRequest, body: dict[str, Any]) -> Told:

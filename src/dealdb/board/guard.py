@@ -114,6 +114,8 @@ class Guard:
         Sites that may show pages in a frame, with ``?embed=1``.
     on_close
         Ends what pages wait for.
+    on_warm_up
+        Reads what the first page needs.
     """
 
     def __init__(
@@ -124,9 +126,11 @@ class Guard:
         hosts: Collection[str] | None = None,
         embed_origins: Iterable[str] = (),
         on_close: Callable[[], None] = lambda: None,
+        on_warm_up: Callable[[], None] = lambda: None,
     ) -> None:
         self._app = app
         self._on_close = on_close
+        self._on_warm_up = on_warm_up
         self._sessions = sessions
         self._hosts = None if hosts is None else {host.lower() for host in hosts}
         self._ancestors = " ".join(embed_origins) or "'none'"
@@ -134,6 +138,10 @@ class Guard:
     def close(self) -> None:
         """End the streams of open pages, so that a server that waits for them can end; safe to repeat."""
         self._on_close()
+
+    def warm_up(self) -> None:
+        """Read what the first page needs, so that nobody waits for it; it takes as long as that page would."""
+        self._on_warm_up()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it here."""

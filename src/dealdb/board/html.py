@@ -92,6 +92,8 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        # they do not change while it runs: no look at the file for each page
+        auto_reload=False,
     )
     found.globals["asset"] = asset
     found.filters["cents"] = to_cents

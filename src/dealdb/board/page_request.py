@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from dealdb.board.kept import Kept
 from dealdb.formats.locale import PLAIN, Locale
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class PageRequest:
         Who asks; changes are saved in this name.
     read_only
         Nothing can be changed.
+    kept
+        What requests before this one have made of the same deals.
     """
 
     db: DealDatabase
@@ -51,6 +54,7 @@ class PageRequest:
     locale: Locale = PLAIN
     actor: str = "board"
     read_only: bool = False
+    kept: Kept = field(default_factory=Kept, repr=False, compare=False)
 
     def option(self, name: str, default: str | None = None) -> str | None:
         """The last value of an option that is not empty."""

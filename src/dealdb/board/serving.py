@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
@@ -81,6 +82,9 @@ def serve(
         shown = f"[{host}]" if ":" in host else host
         if ready is not None:
             ready(f"http://{shown}:{port}/?{TOKEN}={sessions.new_link()}")
+        # while the browser opens
+        warming = Thread(target=application.warm_up, name="dealdb-board-warming", daemon=True)
+        warming.start()
         config = uvicorn.Config(
             application,
             log_level="warning",
@@ -99,6 +103,8 @@ def serve(
 
         server.handle_exit = end  # type: ignore[method-assign, assignment]
         server.run(sockets=[listening])
+        # the database is closed next
+        warming.join(_GRACE_S)
 
 
 def _token_in(path: Path) -> str:
@@ -129,6 +135,19 @@ def _listening(host: str, port: int) -> socket.socket:
         found.listen()
     except (OSError, OverflowError) as error:
         found.close()
-        msg = f"the board can't listen on {host}, port {port}: {getattr(error, 'strerror', None) or error}"
+        why = getattr(error, "strerror", None) or error
+        msg = f"the board can't listen on {host}, port {port}: {why}{_way_out(error, port)}"
         raise ConfigError(msg) from error
     return found
+
+
+def _way_out(error: Exception, port: int) -> str:
+    """What to do about an address that can't be listened on."""
+    match getattr(error, "errno", None):
+        case errno.EADDRINUSE:
+            return f"; another board may be running there: --port {port + 1}, or --port 0 for a free one"
+        case errno.EACCES:
+            return "; low ports are for root: take one from 1024 up by --port"
+        case errno.EADDRNOTAVAIL:
+            return "; --host is an address of this machine"
+    return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, date, datetime, tzinfo
 from typing import TYPE_CHECKING
 
@@ -100,6 +101,11 @@ class StoreHistory:
         """The history of all deals as it was recorded; see ``FactsLog.recorded``."""
         self._others.shown()
         return self._facts.recorded()
+
+    def stage_entries(self, ids: Collection[str]) -> dict[str, tuple[str, int]]:
+        """Since when some deals stand in their stages; see ``FactsLog.stage_entries``."""
+        self._others.shown()
+        return self._facts.stage_entries(ids)
 
     def known_facts(self) -> tuple[pl.DataFrame, pl.Series]:
         """Facts that were imported, and the ids of all deals that there ever were; see ``FactsLog.imported``."""

@@ -50,6 +50,31 @@ def test_a_move_is_one_save_in_the_name_of_who_made_it(db: DealDatabase) -> None
     assert (last["who"], last["seq"]) == ("ann", deal.rev)
 
 
+@pytest.mark.parametrize("lane", ["Ben", "", None, "Ann"])
+def test_a_move_to_a_lane_changes_what_lanes_are_by(db: DealDatabase, lane: str | None) -> None:
+    body = {"stage": "Won", "by": "owner", "lane": lane, "seq": page_seq(db)}
+    assert move(asking(db), body)[0] == 200
+    deal = db.get_deal("Lead")
+    assert deal is not None
+    assert (deal["stage"], deal.get("owner")) == ("Won", lane)
+    assert "closed" in deal
+    # to a lane alone: what was closed stays closed since that day
+    db.update_deal("Lead", closed="2020-01-31")
+    assert move(asking(db), {"by": "owner", "lane": "Zoe", "seq": page_seq(db)})[0] == 200
+    deal = db.get_deal("Lead")
+    assert deal is not None
+    assert (deal["stage"], deal["owner"], str(deal["closed"])) == ("Won", "Zoe", "2020-01-31")
+
+
+def test_a_move_to_a_lane_of_a_deal_that_was_changed_saves_nothing(db: DealDatabase) -> None:
+    seq = page_seq(db)
+    db.update_deal("Lead", owner="Zoe")
+    status, body = move(asking(db), {"by": "owner", "lane": "Ben", "seq": seq})
+    fields = {each["name"]: (each["now"], each["yours"]) for each in body["fields"]}
+    assert (status, fields) == (409, {"owner": ("Zoe", "Ben")})
+    assert move(asking(db), {"by": "owner", "lane": "Ben", "expect_rev": body["rev"]})[0] == 200
+
+
 def test_changes_of_other_deals_are_no_conflict(db: DealDatabase) -> None:
     seq = page_seq(db)
     db.update_deal("Won", owner="Zoe")
@@ -96,11 +121,21 @@ def test_a_deal_that_was_deleted_meanwhile_is_a_conflict_without_a_way_over(
         {"stage": "Won", "seq": True},
         {"stage": "Won", "seq": "3"},
         {"stage": "Won", "expect_rev": 0},
+        {"seq": 3},
+        {"stage": "Won", "by": "owner", "lane": 5, "seq": 3},
+        # no column of texts, none that there is, and those that no lane changes
+        *(
+            {"by": by, "lane": "x", "seq": 3}
+            for by in ("amount", "ownr", "days", "id", "stage", "updated", None)
+        ),
+        *({"stage": "Won", "by": by, "lane": "x", "seq": 3} for by in ("name", "currency")),
     ],
 )
 def test_what_a_move_can_not_mean_is_refused(db: DealDatabase, body: dict[str, Any]) -> None:
+    before = db.get_deal("Lead")
     with pytest.raises(QueryError):
         move(asking(db), body)
+    assert db.get_deal("Lead") == before
 
 
 def test_nothing_moves_on_a_board_that_is_read_only_or_a_deal_that_never_was(

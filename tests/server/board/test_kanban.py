@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,7 +12,8 @@ import pytest
 
 from dealdb import DealDatabase, Kind, Pipeline, Stage
 from dealdb.board.html import rendered
-from dealdb.board.kanban.board_view import BoardColumn, board_view
+from dealdb.board.kanban.board_view import BoardColumn, BoardView, board_view
+from dealdb.board.kept import Kept
 from dealdb.board.page_request import PageRequest
 from dealdb.board.pages.board import show
 from dealdb.errors import QueryError
@@ -132,16 +134,19 @@ def test_cards_are_the_first_deals_of_their_column(db: DealDatabase) -> None:
     assert late
 
 
+def page_of(asked: PageRequest) -> str:
+    frame = dict.fromkeys(("menu", "teams"), ()) | dict.fromkeys(
+        ("team", "root", "login", "filter_error", "title")
+    )
+    return rendered("board.html", asked, frame | dict(show(asked).for_template))
+
+
 def test_nothing_of_a_deal_becomes_markup(db: DealDatabase) -> None:
     for n, text in enumerate(ATTACKS):
         names = ("name", "company", "owner", "stage", "currency", "source")
         db.save_deal({"id": f"<i>{n}", **dict.fromkeys(names, text), "amount": 5})
     asked = asking(db, ("by", "owner"), ("fields", "company,owner,amount,source,stage"))
-    shown = show(asked).for_template
-    frame = dict.fromkeys(("menu", "teams"), ()) | dict.fromkeys(
-        ("team", "root", "login", "filter_error", "title")
-    )
-    text = rendered("board.html", asked, frame | dict(shown))
+    text = page_of(asked)
     for odd in ("<img src=x", "</script><b>", "<i>", '""onload'):
         assert odd not in text
     assert "&lt;img src=x" in text
@@ -160,31 +165,101 @@ def test_options_that_mean_nothing_are_refused(db: DealDatabase, name: str, valu
 def test_a_reader_has_his_own_numbers_and_days(db: DealDatabase) -> None:
     db.save_deal({"id": "1", "stage": "Lead", "amount": "1234.50", "expected_close": "2999-12-31"})
     asked = PageRequest(db=db, names={}, locale=Locale("de-DE"))
-    lines = board_view(asked).columns[0].cards[0].lines[:2]
-    assert [line.text for line in lines] == ["1.234,50", "closes 31.12.2999"]
+    lines = board_view(asked).columns[0].cards[0].lines
+    assert [line.text for line in lines] == ["1.234,50", "0 days here", "closes 31.12.2999"]
 
 
-def test_days_in_the_stage_are_those_of_the_metric(
-    db: DealDatabase, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_days_in_the_stage_are_those_of_the_metric(db: DealDatabase) -> None:
     db.loader.load(deals(300))
-    first = board_view(asking(db)).columns[0].cards[0].id
+    first, second = (card.id for card in board_view(asking(db)).columns[0].cards[:2])
     db.update_deal(first, stage="Proposal")
-    since = {
-        row["id"]: datetime.fromisoformat(row["from"]).date()
-        for row in db.analytics.ageing(deals=True).to_dicts()
-    }
+    db.update_deal(second, amount="99999999")
+    assert told_days(db)[first] == "0 days here"
+    assert told_days(db) == days_of_metric(db)
+    # what is told of the past is so at the next look
+    past = datetime.now(UTC) - timedelta(days=9)
+    stage = board_view(asking(db)).columns[0].figures.stage
+    of_second = {"id": second, "field": "stage"}
+    db.history.load(
+        [
+            {**of_second, "at": past - timedelta(days=4), "value": "Demo"},
+            {**of_second, "at": past, "value": stage},
+        ]
+    )
+    db.update_deal(first, stage="Negotiation", at=past)
+    db.delete_deal(card_ids(db)[-1])
+    assert told_days(db) == days_of_metric(db)
+    assert told_days(db)[second] == "9 days here"
+
+
+def card_ids(db: DealDatabase) -> list[str]:
+    return [card.id for each in board_view(asking(db)).columns for card in each.cards]
+
+
+def told_days(db: DealDatabase) -> dict[str, str]:
     cards = [card for each in board_view(asking(db)).columns for card in each.cards]
-    told = {card.id: line.text for card in cards for line in card.lines if line.name == "days"}
-    assert told[first] == "0 days here"
+    return {card.id: line.text for card in cards for line in card.lines if line.name == "days"}
+
+
+def days_of_metric(db: DealDatabase) -> dict[str, str]:
+    """Of the deals with cards that stand, by their history, where they are shown."""
     today = datetime.now(UTC).date()
-    assert {deal: int(text.split()[0]) for deal, text in told.items()} == {
-        card.id: (today - since[card.id]).days for card in cards
+    shown = {
+        (card.id, each.figures.stage)
+        for each in board_view(asking(db)).columns
+        for card in each.cards
     }
-    # where the history is long, they are shown when they are asked for
-    monkeypatch.setattr("dealdb.board.kanban.options.DEALS_WITH_DAYS", 299)
-    assert "days" not in board_view(asking(db)).options.fields
-    assert "days" in board_view(asking(db, ("fields", "days"))).options.fields
+    rows = db.analytics.ageing(by="stage", deals=True).to_dicts()
+    found = {
+        row["id"]: (today - datetime.fromisoformat(row["from"]).date()).days
+        for row in rows
+        if row["from"] and (row["id"], row["stage"]) in shown
+    }
+    return {deal: f"{n} {'day' if n == 1 else 'days'} here" for deal, n in found.items()}
+
+
+def test_what_no_commit_has_changed_is_not_made_again(db: DealDatabase) -> None:
+    db.loader.load(deals(100))
+    kept = Kept()
+
+    def view(**options: str) -> BoardView:
+        return board_view(PageRequest(db=db, names={}, options=list(options.items()), kept=kept))
+
+    first = view()
+    assert view() is first
+    assert view(by="owner") is not first
+    assert view(where="amount > 5") is not first
+    deal = first.columns[0].cards[0].id
+    db.update_deal(deal, amount="123456789.01")
+    second = view()
+    assert second.seq == first.seq + 1
+    assert "123,456,789.01" in str(second.columns[0].cards[0].html)
+    # the cards of all other deals are the same ones
+    before = {card.id: card for each in first.columns for card in each.cards}
+    others = [card for each in second.columns for card in each.cards if card.id != deal]
+    assert all(card is before[card.id] for card in others if card.id in before)
+
+
+def test_a_value_that_has_got_another_type_is_written_anew(db: DealDatabase) -> None:
+    db.save_deal({"id": "1", "stage": "Lead", "seats": 7})
+    asked = ("fields", "seats")
+    assert board_view(asking(db, asked)).columns[0].cards[0].lines[0].text == "7"
+    db.retype_field("seats", "decimal")
+    assert board_view(asking(db, asked)).columns[0].cards[0].lines[0].text == "7.00"
+
+
+def test_a_board_of_many_cards_is_small(db: DealDatabase) -> None:
+    """30 cards in each of 6 columns: less than 70 kB, and less than 12 packed."""
+    rows = deals(1200)
+    stages = [
+        f"{n} - {word}" for n, word in enumerate(("Lead", "Call", "Demo", "Offer", "Terms", "Sign"))
+    ]
+    db.loader.load([{**row, "stage": stages[n % 6], "closed": None} for n, row in enumerate(rows)])
+    asked = PageRequest(db=db, names={}, locale=Locale("en-US"))
+    text = page_of(asked)
+    assert text.count("data-id=") == 180
+    assert len(text.encode()) < 70_000
+    assert len(gzip.compress(text.encode(), 4)) < 12_000
 
 
 def test_an_empty_collection_has_no_columns(db: DealDatabase) -> None:

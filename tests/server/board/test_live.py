@@ -11,14 +11,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from boards import Browser, carried
-from dealdb import DealDatabase
+from dealdb import DealDatabase, Kind, Pipeline, Stage
 from dealdb.board.app import app
 from dealdb.board.live import hub
 from dealdb.board.live.recent import MOST_COMMITS
@@ -300,6 +302,56 @@ def test_a_server_that_restarts_is_followed_on(server: Server, tmp_path: Path) -
                 page.close()
     finally:
         own.stop()
+
+
+class _Clock(datetime):
+    """The clock of this process, set to another time by a test."""
+
+    ahead = timedelta()
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return super().now(tz) + cls.ahead
+
+    @classmethod
+    def set(cls, moment: datetime) -> None:
+        cls.ahead = moment - datetime.now(moment.tzinfo)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> type[_Clock]:
+    for module in ("analytics.options", "board.live.hub"):
+        monkeypatch.setattr(f"dealdb.{module}.datetime", _Clock)
+    monkeypatch.setattr(hub, "LOOK_S", 0.02)
+    return _Clock
+
+
+def test_midnight_of_the_pipeline_brings_new_figures_without_a_commit(
+    db: DealDatabase, opened: Opened, clock: type[_Clock]
+) -> None:
+    # half past ten in the evening of the day before, for UTC
+    midnight = datetime(2031, 5, 9, tzinfo=ZoneInfo("Pacific/Auckland"))
+    clock.set(midnight - timedelta(minutes=1))
+    stages = [Stage(name, Kind.WON if name == "Won" else Kind.OPEN) for name in STAGES]
+    db.set_pipeline(Pipeline(tuple(stages), zone="Pacific/Auckland"))
+    db.update_deal("d0", amount=500, expected_close=date(2031, 5, 8))
+    db.update_deal("d2", closed=date(2031, 4, 8))
+    page = opened("/&day=2031-05-08")
+    first = settled(page)
+    assert first.kind == "board"
+    assert (first.data["day"], first.data["closed"]) == ("2031-05-08", "Closed since 2031-04-08")
+    assert "overdue" not in part_of(first, "Lead")["head"]
+    assert ">1<" in part_of(first, "Won")["head"]
+    clock.set(midnight + timedelta(minutes=1))
+    found = page.next("board")
+    assert (found.data["day"], found.data["closed"]) == ("2031-05-09", "Closed since 2031-04-09")
+    assert found.data["seq"] == first.data["seq"]
+    assert "1 overdue" in part_of(found, "Lead")["head"]
+    assert "1 day overdue" in part_of(found, "Lead")["cards"]["d0"]
+    assert ">0<" in part_of(found, "Won")["head"]
+    # a page of yesterday whose link was cut meanwhile can't know what is overdue
+    assert opened("/&day=2031-05-08", last=found.token).next().kind == "reload"
+    assert opened("/&day=2031-05-09", last=found.token).next().kind == "board"
 
 
 def test_so_many_pages_and_no_more(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 import polars as pl
@@ -96,22 +97,23 @@ def pipeline_by_stage(
     )
     deals = scope(frame, pipeline, metric, by=by, as_of=day, conversion=conversion)
     cells = _cells(deals)
-    spine = _spine(deals, cells, pipeline)
-    table = spine.join(cells, on=["stage", *deals.keys], how="left", nulls_equal=True)
+    strays = _strays(cells, pipeline)
+    spine = _spine(deals, cells, pipeline, strays)
     is_open = pl.col("kind") == Kind.OPEN.value
+    table = spine.join(cells, on=["stage", *deals.keys], how="left", nulls_equal=True)
     filled = table.with_columns(pl.col(*_COUNTS, "value", "weighted").fill_null(0))
+    none = label_of_none(filled["stage"])
     figures = filled.with_columns(
-        pl.col("stage").fill_null(label_of_none(filled["stage"])),
+        pl.col("stage").fill_null(none),
         weighted=pl.when(is_open).then("weighted"),
         mean_age_days=ratio(filled["_age"], filled["age_n"]),
     )
     ordered = figures.sort([*deals.keys, "_place"], nulls_last=True, maintain_order=True)
-    none = label_of_none(filled["stage"])
 
     def stands_in(stage: str) -> pl.Expr:
         return pl.col("stage").is_null() if stage == none else pl.col("stage") == stage
 
-    notes = _notes(deals, cells, pipeline)
+    notes = _notes(cells, strays)
     return deals.result(ordered, notes, also={"stage": stands_in})
 
 
@@ -142,18 +144,23 @@ def _cells(deals: Scope) -> pl.DataFrame:
         "age_n": pl.col("_age").count(),
         "rotting": pl.col("_rotting").sum(),
         "overdue": pl.col("_overdue").sum(),
+        "_blank": (OPEN & BLANK).sum(),
+        "_chance": (OPEN & pl.col("amount").is_not_null() & pl.col("_weighted").is_null()).sum(),
+        "_no_age": (OPEN & pl.col("_age").is_null()).sum(),
         **deals.unpriced(),
     }
-    cells = deals.deals.lazy().group_by("stage", *deals.keys).agg(**measures)
-    return deals.settled(deals.looked_at(spelled_out(cells.collect())))
+    cells = deals.deals.group_by("stage", *deals.keys).agg(**measures)
+    return deals.settled(deals.looked_at(spelled_out(cells)))
 
 
-def _spine(deals: Scope, cells: pl.DataFrame, pipeline: Pipeline) -> pl.DataFrame:
+def _spine(
+    deals: Scope, cells: pl.DataFrame, pipeline: Pipeline, strays: Sequence[str | None]
+) -> pl.DataFrame:
     """Every stage for every group, with its kind and place."""
     stages: list[tuple[str | None, Kind]] = [(stage.name, stage.kind) for stage in pipeline]
     open_places = [place for place, (_, kind) in enumerate(stages) if kind is Kind.OPEN]
     after = open_places[-1] + 1 if open_places else 0
-    stages[after:after] = [(stray, Kind.OPEN) for stray in _strays(cells, pipeline)]
+    stages[after:after] = [(stray, Kind.OPEN) for stray in strays]
     rows = [(place, name, kind.value) for place, (name, kind) in enumerate(stages)]
     columns = {"_place": pl.UInt32, "stage": pl.String, "kind": pl.String}
     spine = pl.DataFrame(rows, schema=columns, orient="row")
@@ -166,17 +173,14 @@ def _strays(cells: pl.DataFrame, pipeline: Pipeline) -> list[str | None]:
     return [name for name in seen if name not in pipeline]
 
 
-def _notes(deals: Scope, cells: pl.DataFrame, pipeline: Pipeline) -> dict[str, int]:
-    unknown = [name for name in _strays(cells, pipeline) if name is not None]
-    undefined = cells.filter(pl.col("stage").is_in(unknown))
-    left_out = deals.counts(
-        blank=OPEN & BLANK,
-        chance=OPEN & pl.col("amount").is_not_null() & pl.col("_weighted").is_null(),
-        age=OPEN & pl.col("_age").is_null(),
-    )
+def _notes(cells: pl.DataFrame, strays: Sequence[str | None]) -> dict[str, int]:
+    unknown = [name for name in strays if name is not None]
+    undefined = cells.filter(pl.col("stage").is_in(unknown)) if unknown else cells.clear()
     return {
         "deals in stages that the pipeline does not define, counted as open": total(undefined, "n"),
-        "open deals without an amount": left_out["blank"],
-        "open deals without a probability from 0 to 1, not in weighted": left_out["chance"],
-        "open deals without a creation date up to as_of, not in mean_age_days": left_out["age"],
+        "open deals without an amount": total(cells, "_blank"),
+        "open deals without a probability from 0 to 1, not in weighted": total(cells, "_chance"),
+        "open deals without a creation date up to as_of, not in mean_age_days": total(
+            cells, "_no_age"
+        ),
     }

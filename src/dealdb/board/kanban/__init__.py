@@ -2,5 +2,5 @@
 What the kanban page shows: its options, the figures of its columns, and the cards in them.
 
 The order of the parts; nothing imports from a part behind it:
-options → stage_figures, cards → board_view.
+options → stage_figures, cards, first_rows → board_view.
 """

@@ -11,26 +11,32 @@ import polars as pl
 
 from dealdb.analytics import Analytics
 from dealdb.analytics.calendar.zone import Zone
+from dealdb.analytics.flags import READ
 from dealdb.analytics.options import as_of_day
-from dealdb.board.kanban.cards import Card, cards_of, columns_of_cards, first_of_each
+from dealdb.board.kanban.cards import Card, cards_of, columns_of_cards
+from dealdb.board.kanban.first_rows import first_of_each
 from dealdb.board.kanban.options import CARDS, LANE_CARDS, BoardOptions, options_of
 from dealdb.board.kanban.stage_figures import StageFigures, stage_figures
 from dealdb.board.parts.at_once import AtOnce
 from dealdb.board.parts.conditions import joined
-from dealdb.errors import QueryError
+from dealdb.database import LiveDeals
+from dealdb.model.columns import spelled_out
+from dealdb.model.names import column_named
 from dealdb.model.pipeline import Kind
 from dealdb.query import FixedDeals, QueryEngine
 from dealdb.query.filters.rendering import spelled_name, spelled_value
+from dealdb.store.replica.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dealdb.board.page_request import PageRequest
     from dealdb.model.pipeline import Pipeline
-    from dealdb.store.replica.snapshot import Snapshot
 
 # lanes that a page has room for; the others are told as a number
 MOST_LANES = 20
+# where a deal is among all; no field of a collection can have such a name
+_ROW = "_row"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,6 +100,11 @@ class BoardLane:
     link: str
     columns: list[BoardColumn]
 
+    @property
+    def key(self) -> str:
+        """What tells it from other lanes on the page: no value is not the empty text."""
+        return lane_key(self.value)
+
 
 @dataclass(slots=True, kw_only=True)
 class BoardView:
@@ -104,6 +115,8 @@ class BoardView:
     ----------
     seq
         Number of the commit.
+    today
+        Day on which it is judged what is overdue.
     deals
         Number of all deals.
     kept
@@ -125,6 +138,7 @@ class BoardView:
     """
 
     seq: int
+    today: date
     deals: int
     kept: int
     options: BoardOptions
@@ -136,22 +150,47 @@ class BoardView:
     frame: pl.DataFrame
 
 
+def lane_key(value: str | None) -> str:
+    """
+    A value as the page has it.
+
+    Examples
+    --------
+    >>> lane_key("Ann"), lane_key(""), lane_key(None)
+    ('=Ann', '=', '-')
+    """
+    return "-" if value is None else f"={value}"
+
+
 class _Making:
     """All that the parts of a view are made of."""
 
-    def __init__(self, asked: PageRequest, deals: AtOnce) -> None:
+    def __init__(self, asked: PageRequest, deals: AtOnce, today: date) -> None:
         self.asked = asked
         self.pipeline: Pipeline = deals.pipeline
         self.schema = deals.schema
-        self.today = as_of_day(None, deals.pipeline.zone)
-        self.options = options_of(
-            asked, deals.schema, deals.pipeline, self.today, deals.query.count()
-        )
+        self.today = today
+        self.options = options_of(asked, deals.schema, deals.pipeline, today)
         self.kept = deals.query.select(asked.where)
-        condition = self.options.closed_condition(deals.pipeline, deals.schema)
-        self.base: Snapshot = QueryEngine(FixedDeals(self.kept)).select(condition)
-        self.query = QueryEngine(FixedDeals(self.base))
-        self.analytics = Analytics(self.query.select, today=self.today)
+        self._rows = deals.snapshot.rows
+        # of most deals, which were closed long ago, nothing more is looked at
+        chosen = self._rows.select(self._read()).with_row_index(_ROW)
+        counts = self.options.counted(deals.pipeline, deals.schema)
+        conditions = [each for each in (self.kept.kept, counts) if each is not None]
+        self.base: Snapshot = Snapshot(
+            frame=chosen.filter(*conditions) if conditions else chosen,
+            schema=deals.schema,
+            pipeline=deals.pipeline,
+            seq=deals.seq,
+        )
+        self.analytics = Analytics(QueryEngine(FixedDeals(self.base)).select, today=today)
+
+    def _read(self) -> list[str]:
+        """Columns that figures, the order and the groups of cards are made of."""
+        sort = (each.removeprefix("-") for each in self.options.sort)
+        keys = [column_named(each, self._rows.columns) for each in sort]
+        wanted = dict.fromkeys(["id", *READ, *filter(None, [self.options.by]), *keys])
+        return [name for name in wanted if name in self._rows.columns]
 
     def is_open(self, figures: StageFigures) -> bool:
         return figures.kind is Kind.OPEN or figures.stage in self.options.opened
@@ -180,7 +219,7 @@ class _Making:
         overdue = f"expected_close < {spelled_value(self.today)}"
         return BoardColumn(
             figures=figures,
-            label=figures.stage or "No stage",
+            label="No stage" if figures.stage is None else figures.stage or "empty",
             link=self.link(has),
             rotting_link=self.link([*has, rots]) if rots and figures.rotting else None,
             overdue_link=self.link([*has, overdue]) if figures.overdue else None,
@@ -214,16 +253,17 @@ class _Making:
     def first_rows(self, columns: Sequence[BoardColumn]) -> pl.DataFrame:
         """The deals that have cards."""
         options = self.options
-        stages = [each.figures for each in columns]
-        where = None
-        if "stage" in self.schema and len(stages) < len({*self.pipeline}):
-            where = " OR ".join(_equals("stage", each.stage) for each in stages)
-        names = columns_of_cards(options, self.schema)
-        by = [name for name in ("stage", options.by) if name and name in names]
+        by = [name for name in ("stage", options.by) if name and name in self.base.rows.columns]
         count = CARDS if options.by is None else LANE_CARDS
-        return first_of_each(self.query, where or None, options.sort, names, by, count)
+        first = first_of_each(self.base.rows, options.sort, by, count)
+        if "stage" in by:
+            stages = {each.figures.stage for each in columns}
+            shown = [stage in stages for stage in self.base.rows["stage"].gather(first)]
+            first = first.filter(pl.Series(shown, dtype=pl.Boolean))
+        numbers = self.base.rows[_ROW].gather(first)
+        return spelled_out(self._rows.select(columns_of_cards(options, self.schema))[numbers])
 
-    def cards(self, rows: pl.DataFrame, since: Mapping[str, date]) -> list[Card]:
+    def cards(self, rows: pl.DataFrame, since: Mapping[str, int]) -> list[Card]:
         return cards_of(self.asked, self.options, self.pipeline, rows, self.today, since)
 
 
@@ -237,7 +277,12 @@ def board_view(asked: PageRequest) -> BoardView:
         If the filter or an option can't be understood.
     """
     deals = AtOnce(asked.db)
-    making = _Making(asked, deals)
+    today = as_of_day(None, deals.pipeline.zone)
+    key = asked.base, asked.locale, tuple(asked.options), today
+    return asked.kept.made(deals.snapshot, key, lambda: _made(_Making(asked, deals, today), deals))
+
+
+def _made(making: _Making, deals: AtOnce) -> BoardView:
     result = making.analytics.pipeline()
     columns = [making.column(each) for each in stage_figures(result, making.base)]
     opened = [each for each in columns if each.is_open]
@@ -249,6 +294,7 @@ def board_view(asked: PageRequest) -> BoardView:
     rest = lanes[MOST_LANES:]
     return BoardView(
         seq=deals.seq,
+        today=making.today,
         deals=deals.query.count(),
         kept=making.kept.height,
         options=making.options,
@@ -268,7 +314,7 @@ def _lanes(making: _Making, by: str) -> list[BoardLane]:
     for each in filter(making.is_open, figures):
         lane = each.lane
         if lane not in found:
-            label = f"No {by}" if lane is None else lane or "empty"
+            label = f"No {by.replace('_', ' ')}" if lane is None else lane or "empty"
             link = making.link([_equals(by, lane)])
             found[lane] = BoardLane(value=lane, label=label, n=0, link=link, columns=[])
         found[lane].columns.append(making.column(each, in_lane=True))
@@ -289,19 +335,16 @@ def _fill(making: _Making, columns: Sequence[BoardColumn], rows: pl.DataFrame) -
             column.cards.append(card)
 
 
-def _entered(making: _Making, rows: pl.DataFrame) -> Mapping[str, date]:
-    """Days on which deals came into the stages that they are shown in, as far as they are known."""
+def _entered(making: _Making, rows: pl.DataFrame) -> Mapping[str, int]:
+    """When open deals came into the stages that they are shown in, as far as it is known."""
     if "days" not in making.options.fields or "stage" not in rows.columns:
         return {}
-    try:
-        lines = making.asked.db.analytics.ageing(by="stage", deals=True).frame
-    except QueryError:
-        # nobody knows their past
-        return {}
-    shown = rows.select("id", pl.col("stage").cast(pl.String))
+    closed = {stage.name for stage in making.pipeline if stage.kind is not Kind.OPEN}
+    shown = dict(rows.select("id", "stage").rows())
+    wanted = [deal for deal, stage in shown.items() if stage not in closed]
+    entries = LiveDeals(making.asked.db).stage_entries(wanted) if wanted else {}
     # who has moved since these deals were read stands in another stage there
-    known = lines.join(shown, on=["id", "stage"], how="semi").select("id", "from")
-    return {deal: date.fromisoformat(day) for deal, day in known.rows() if day is not None}
+    return {deal: at for deal, (stage, at) in entries.items() if stage == shown[deal]}
 
 
 def _equals(column: str, value: str | None) -> str:

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import polars as pl
 
+from dealdb.analytics.calendar.zone import Zone
 from dealdb.analytics.flags import classified, days_between, standardised
 from dealdb.analytics.metrics.pipeline import open_days
 from dealdb.analytics.options import Window
+from dealdb.board.html import environment
 from dealdb.board.parts.cells import in_table
 from dealdb.board.parts.paths import deal_path
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
+
     from dealdb.board.kanban.options import BoardOptions
     from dealdb.board.page_request import PageRequest
+    from dealdb.formats.locale import Locale
     from dealdb.model.pipeline import Pipeline
-    from dealdb.query import QueryEngine
 
 # what every card has, or what is told from it
 _ALWAYS = ("id", "name", "stage", "amount", "currency", "expected_close", "created", "updated")
+# the values of a deal, and when it came into its stage
+_MadeOf: TypeAlias = tuple[tuple[Any, ...], int | None]
+# kinds of cards that are kept, and cards of each: those of a board, whose lanes have the most, and some more
+_MOST_MAKERS, _MOST_CARDS = 16, 1_024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +45,13 @@ class CardLine:
         Of the field.
     text
         Its value.
-    style
-        Class of it.
     """
 
     name: str
     text: str
-    style: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Card:
     """
     What the board shows of a deal.
@@ -67,8 +73,15 @@ class Card:
     id: str
     title: str
     address: str
-    lines: list[CardLine]
-    warnings: list[str]
+    lines: tuple[CardLine, ...]
+    warnings: tuple[str, ...]
+
+    @cached_property
+    def html(self) -> Markup:
+        """The card as pages and events have it, made once."""
+        module: Any = environment().get_template("columns.html").module
+        found: Markup = module.card(self)
+        return found
 
 
 def columns_of_cards(options: BoardOptions, known: Iterable[str]) -> list[str]:
@@ -84,7 +97,7 @@ def cards_of(
     pipeline: Pipeline,
     rows: pl.DataFrame,
     today: date,
-    since: Mapping[str, date],
+    since: Mapping[str, int],
 ) -> list[Card]:
     """
     Cards of some deals, in their order.
@@ -102,84 +115,115 @@ def cards_of(
     today
         Day on which they are judged.
     since
-        Days on which deals came into their stages, by id, as far as they are known.
+        When deals came into their stages, milliseconds since 1970, by id, as far as it is known.
     """
-    judged = _judged(rows, pipeline, today)
-    return [_card(asked, options, row, today, since) for row in judged.iter_rows(named=True)]
+    types = tuple(rows.schema.items())
+    maker = _maker(asked.base, asked.locale, options.fields, today, pipeline, types)
+    return maker.cards(rows, since)
 
 
 def _judged(rows: pl.DataFrame, pipeline: Pipeline, today: date) -> pl.DataFrame:
     """The rows with what the metric of the same figures says of each."""
-    names = [name for name in rows.columns if name != "_place"]
     deals = classified(standardised(rows), pipeline, Window())
     untouched = days_between(
         pl.coalesce(pl.col("updated").cast(pl.Date), pl.col("created")), pl.lit(today)
     )
     late = days_between(pl.col("expected_close"), pl.lit(today))
     return deals.select(
-        *names, *open_days(pipeline, today), _untouched=untouched, _late=late
+        *rows.columns, *open_days(pipeline, today), _untouched=untouched, _late=late
     ).collect()
 
 
-def _card(
-    asked: PageRequest,
-    options: BoardOptions,
-    row: Mapping[str, Any],
-    today: date,
-    since: Mapping[str, date],
-) -> Card:
-    lines = [_line(asked, name, row, today, since) for name in options.fields]
-    return Card(
-        id=row["id"],
-        title=in_table(row.get("name"), asked.locale) or row["id"],
-        address=asked.base + deal_path(row["id"]),
-        lines=[each for each in lines if each is not None],
-        warnings=_warnings(row),
-    )
+class _Maker:
+    """
+    Makes cards of one kind; keeps those that it has made, as nearly all are those of the commit before.
 
+    Parameters
+    ----------
+    base, locale, fields, today, pipeline
+        As ``cards_of`` has them.
+    types
+        Columns of the rows: what is equal in two types may be written in two ways.
+    """
 
-def _line(
-    asked: PageRequest, name: str, row: Mapping[str, Any], today: date, since: Mapping[str, date]
-) -> CardLine | None:
-    locale = asked.locale
-    if name == "days":
-        entered = since.get(row["id"])
-        if entered is None:
+    def __init__(
+        self,
+        base: str,
+        locale: Locale,
+        fields: tuple[str, ...],
+        today: date,
+        pipeline: Pipeline,
+        types: tuple[tuple[str, pl.DataType], ...],
+    ) -> None:
+        self._base = base
+        self._locale = locale
+        self._fields = fields
+        self._today = today
+        self._pipeline = pipeline
+        self._zone = Zone.of(pipeline)
+        self._has_lists = any(isinstance(dtype, pl.List) for _, dtype in types)
+        self._kept: dict[_MadeOf, Card] = {}
+
+    def cards(self, rows: pl.DataFrame, since: Mapping[str, int]) -> list[Card]:
+        """Cards of some deals, in their order."""
+        values = rows.rows()
+        if self._has_lists:
+            values = [tuple(tuple(v) if isinstance(v, list) else v for v in row) for row in values]
+        made_of = list(zip(values, map(since.get, rows["id"].to_list()), strict=True))
+        # it is exchanged whole: another thread may make cards at the same time
+        kept = self._kept
+        new = [place for place, each in enumerate(made_of) if each not in kept]
+        if new:
+            judged = _judged(rows[new], self._pipeline, self._today)
+            found = {
+                made_of[place]: self._card(row, made_of[place][1])
+                for place, row in zip(new, judged.iter_rows(named=True), strict=True)
+            }
+            is_full = len(kept) + len(found) > _MOST_CARDS
+            kept = {each: kept[each] for each in made_of if each in kept} if is_full else kept
+            self._kept = kept = kept | found
+        return [kept[each] for each in made_of]
+
+    def _card(self, row: Mapping[str, Any], since: int | None) -> Card:
+        entered = None if since is None else self._zone.day_of_moment(since)
+        lines = (self._line(name, row, entered) for name in self._fields)
+        return Card(
+            id=row["id"],
+            title=in_table(row.get("name"), self._locale) or row["id"],
+            address=self._base + deal_path(row["id"]),
+            lines=tuple(each for each in lines if each is not None),
+            warnings=_warnings(row),
+        )
+
+    def _line(self, name: str, row: Mapping[str, Any], entered: date | None) -> CardLine | None:
+        locale = self._locale
+        if name == "days":
+            if entered is None:
+                return None
+            n = (self._today - entered).days
+            text = f"{locale.number(n)} {'day' if n == 1 else 'days'} here"
+            return CardLine(name=name, text=text)
+        value = row.get(name)
+        if value is None:
             return None
-        n = (today - entered).days
-        return CardLine(name="days", text=f"{locale.number(n)} {'day' if n == 1 else 'days'} here")
-    value = row.get(name)
-    if value is None:
-        return None
-    if name == "amount":
-        text = locale.money(value, row.get("currency"))
-        return CardLine(name=name, text=text, style="amount")
-    if name == "expected_close":
-        return CardLine(name=name, text=f"closes {locale.day(value)}", style="closes")
-    return CardLine(name=name, text=in_table(value, locale))
+        if name == "amount":
+            return CardLine(name=name, text=locale.money(value, row.get("currency")))
+        if name == "expected_close":
+            return CardLine(name=name, text=f"closes {locale.day(value)}")
+        return CardLine(name=name, text=in_table(value, locale))
 
 
-def _warnings(row: Mapping[str, Any]) -> list[str]:
+_maker = lru_cache(_MOST_MAKERS)(_Maker)
+
+
+def _warnings(row: Mapping[str, Any]) -> tuple[str, ...]:
     found = []
     if row["_overdue"]:
         found.append(f"{_days(row['_late'])} overdue")
     if row["_rotting"]:
         found.append(f"unchanged for {_days(row['_untouched'])}")
-    return found
+    return tuple(found)
 
 
 def _days(n: int) -> str:
     return f"{n:,} {'day' if n == 1 else 'days'}"
-
-
-def first_of_each(
-    query: QueryEngine,
-    where: str | None,
-    sort: Sequence[str],
-    columns: Sequence[str],
-    by: Sequence[str],
-    count: int,
-) -> pl.DataFrame:
-    """The first deals of each group in an order; ``find`` gives the same for each by itself."""
-    found = query.find(where, sort=list(sort) or None, columns=list(columns))
-    return found.group_by(list(by), maintain_order=True).head(count) if by else found.head(count)

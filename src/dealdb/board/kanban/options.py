@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+import polars as pl
+
+from dealdb.analytics.flags import is_one_of
 from dealdb.errors import QueryError
 from dealdb.model.names import column_named, unknown
 from dealdb.model.pipeline import Kind
@@ -16,14 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dealdb.board.page_request import PageRequest
+    from dealdb.formats.locale import Locale
     from dealdb.model.pipeline import Pipeline
     from dealdb.model.schema import Schema
 
-FIELDS = ("company", "owner", "amount", "expected_close", "days")
+FIELDS = ("company", "owner", "amount", "days", "expected_close")
 # ``days`` is no field of a deal: since when it stands in its stage
 COMPUTED = ("days",)
-# the history is read anew after each commit: where it is longer, days are shown when they are asked for
-DEALS_WITH_DAYS = 20_000
+# a card in another lane is the same deal with another value; these are no property that one changes so: a name is
+# its own, and an amount in another currency is another amount
+NOT_BY_LANE = ("name", "currency")
 SORT = "-amount"
 # by the words that the menu has
 SORTS = {
@@ -66,22 +71,31 @@ class BoardOptions:
     opened: frozenset[str]
     since: date | None
 
-    def closed_condition(self, pipeline: Pipeline, schema: Schema) -> str | None:
-        """The filter that keeps open deals, and of the others those that count; None where all do."""
+    def counted(self, pipeline: Pipeline, schema: Schema) -> pl.Expr | None:
+        """Whether a deal is open, or one of the others that count; None where all do."""
         names = [stage.name for stage in pipeline if stage.kind is not Kind.OPEN]
-        if self.since is None or not names or not {"stage", "closed"} <= set(schema):
+        closed = schema.get("closed")
+        if self.since is None or not names or "stage" not in schema or closed is None:
             return None
-        closed = ", ".join(map(spelled_value, names))
-        return f"(stage IS NULL OR stage NOT IN ({closed}) OR {self.recent()})"
+        return ~is_one_of("stage", names) | (pl.col("closed") >= self.since)
+
+    @property
+    def by_is_saved(self) -> bool:
+        """Whether a card that is moved to another lane becomes a deal of that lane."""
+        return self.by is not None and self.by not in NOT_BY_LANE
+
+    def closed_said(self, locale: Locale) -> str:
+        """Since when deals of won and lost stages count, in words."""
+        if self.since is None:
+            return "Closed at any time"
+        return f"Closed since {locale.day(self.since)}"
 
     def recent(self) -> str:
         """The filter that keeps deals closed lately."""
         return f"closed >= {spelled_value(self.since)}"
 
 
-def options_of(
-    asked: PageRequest, schema: Schema, pipeline: Pipeline, today: date, deals: int
-) -> BoardOptions:
+def options_of(asked: PageRequest, schema: Schema, pipeline: Pipeline, today: date) -> BoardOptions:
     """
     The options of a request.
 
@@ -89,8 +103,8 @@ def options_of(
     ----------
     asked
         The request.
-    schema, pipeline, deals
-        Fields, stages and number of the deals.
+    schema, pipeline
+        Fields and stages of the deals.
     today
         The day that they are judged on.
 
@@ -102,8 +116,8 @@ def options_of(
     by = asked.option("by")
     return BoardOptions(
         sort=_sort(asked, schema),
-        fields=_fields(asked.several("fields"), schema, deals),
-        by=None if by is None else _lanes(by, schema),
+        fields=_fields(asked.several("fields"), schema),
+        by=None if by is None else lanes_column(by, schema),
         opened=_opened(asked, pipeline),
         since=_since(asked.option("closed"), today),
     )
@@ -116,16 +130,23 @@ def _sort(asked: PageRequest, schema: Schema) -> tuple[str, ...]:
     return tuple(wanted) or ((SORT,) if "amount" in schema else ())
 
 
-def _fields(wanted: Sequence[str], schema: Schema, deals: int) -> tuple[str, ...]:
+def _fields(wanted: Sequence[str], schema: Schema) -> tuple[str, ...]:
     known = [*(name for name in schema if name != "name"), *COMPUTED]
     for each in wanted:
         if each not in known:
             raise QueryError(unknown("field", each, known))
-    usual = FIELDS if deals <= DEALS_WITH_DAYS else FIELDS[:-1]
-    return tuple(wanted) or tuple(name for name in usual if name in known)
+    return tuple(wanted) or tuple(name for name in FIELDS if name in known)
 
 
-def _lanes(by: str, schema: Schema) -> str:
+def lanes_column(by: str, schema: Schema) -> str:
+    """
+    The column that lanes are by.
+
+    Raises
+    ------
+    QueryError
+        If there is no such column, or it is not one of texts.
+    """
     name = column_named(by, list(schema))
     field = schema[name]
     if field.type is not FieldType.TEXT or name in ("id", "stage"):

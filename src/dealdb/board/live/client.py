@@ -20,11 +20,14 @@ class LiveClient:
         Of the last commit that it has seen.
     seq
         Number of the commit that it shows, where the token is not known.
+    day
+        On which it judges what is overdue; None where it does not.
     """
 
-    def __init__(self, token: str | None, seq: int | None) -> None:
+    def __init__(self, token: str | None, seq: int | None, day: str | None = None) -> None:
         self.token = token
         self.seq = seq
+        self.day = day
         self.is_told = False
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[bytes] = deque()
@@ -59,7 +62,9 @@ class LiveClient:
         """The events that wait, together; empty when none came in time, None at the end."""
         if not self._waiting and not self._ended:
             try:
-                await asyncio.wait_for(self._has_news.wait(), timeout_s)
+                # without a task of its own, as wait_for makes one
+                async with asyncio.timeout(timeout_s):
+                    await self._has_news.wait()
             except TimeoutError:
                 return b""
         self._has_news.clear()

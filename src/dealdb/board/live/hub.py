@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
 from dealdb.board.live.live_view import LiveView, event
 from dealdb.board.live.recent import RecentCommits
 from dealdb.errors import DealDBError, StoreError
+from dealdb.model.fiscal import time_zone
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date, tzinfo
+
     from dealdb.board.live.client import LiveClient
     from dealdb.board.page_request import PageRequest
     from dealdb.database import DealDatabase
@@ -24,6 +30,8 @@ JOIN_S = 0.03
 TICK_S = 0.1
 # how long to wait before a server that is away is asked again
 AWAY_S = 0.5
+# how often the clock is looked at: one that was set, or a machine that slept, gives no sign
+LOOK_S = 60.0
 ViewKey = tuple[object, ...]
 
 
@@ -45,6 +53,7 @@ class LiveHub:
         self._views: dict[ViewKey, LiveView] = {}
         self._recent: RecentCommits | None = None
         self._feed: Feed | None = None
+        self._zone: tzinfo = UTC
         self._news = Event()
         self._closed = Event()
 
@@ -147,8 +156,13 @@ class LiveHub:
     # the thread that tells -------------------------------------------------------------------------
 
     def _tell(self) -> None:
+        days: list[date] = []
         while not self._closed.is_set():
-            self._news.wait()
+            before, zones = days, self._zones()
+            days = [datetime.now(zone).date() for zone in zones]
+            # what is overdue changes at midnight, without any commit
+            if days == before and not self._news.wait(_until_midnight(zones)):
+                continue
             self._closed.wait(JOIN_S)
             self._news.clear()
             began = time.monotonic()
@@ -158,6 +172,13 @@ class LiveHub:
                 if recent is not None and recent.token:
                     self._render(view, recent)
             self._closed.wait(max(0.0, began + TICK_S - JOIN_S - time.monotonic()))
+
+    def _zones(self) -> list[tzinfo]:
+        """That of the pipeline, and that of today() in filters."""
+        # while the server is away, as it was before
+        with suppress(DealDBError):
+            self._zone = time_zone(self._db.pipeline.zone)
+        return [self._zone, UTC]
 
     def _render(self, view: LiveView, recent: RecentCommits) -> None:
         try:
@@ -176,3 +197,14 @@ class LiveHub:
             clients = [client for view in self._views.values() for client in view.clients]
         for client in clients:
             client.put(told)
+
+
+def _until_midnight(zones: Iterable[tzinfo]) -> float:
+    """Seconds until the next day begins in one of some zones; never more than the clock is left alone."""
+    found = LOOK_S
+    for zone in zones:
+        now = datetime.now(zone)
+        # of an hour that clocks skip or repeat it is the first moment
+        midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), zone)
+        found = min(found, (midnight - now.astimezone(UTC)).total_seconds())
+    return max(found, 0.0)

@@ -20,7 +20,8 @@ MOST_CARDS = 60
 # deals of a list that are told one by one
 MOST_CHANGED = 500
 
-ColumnKey = tuple[str | None, str | None]
+# the lane, if any, and the stage; or a lane and its name
+ColumnKey = tuple[str | None, str | None, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +69,29 @@ class LiveView:
             Gives the deals changed after a commit, as ``RecentCommits.since`` does.
         """
         make = self._board if self.asked.path == "/" else self._list
-        news, after = make()
-        made: dict[tuple[bool, frozenset[str] | None], bytes | None] = {}
+        news, after, day = make()
+        # nearly all pages have seen the same
+        made: dict[tuple[bool, str | None, int | None, str | None], bytes | None] = {}
         for client in list(self.clients):
-            ids = changed(client.token, client.seq)
-            key = client.is_told, ids
+            key = client.is_told, client.token, client.seq, client.day
             if key not in made:
+                # of a page that was made yesterday other cards are overdue by now
+                is_of_today = day is None or client.day in (None, day)
+                ids = changed(client.token, client.seq) if is_of_today else None
                 made[key] = news(ids, token, is_told=client.is_told)
-            client.token, client.seq, client.is_told = token, None, True
+            client.token, client.seq, client.is_told, client.day = token, None, True, None
             if (event := made[key]) is not None:
                 client.put(event)
         after()
 
-    def _board(self) -> tuple[_News, Callable[[], None]]:
+    def _board(self) -> tuple[_News, Callable[[], None], str | None]:
         view = board_view(self.asked)
         columns = _shown(view, self.asked)
         before = self.shown
-        state = _state(self.asked, view.seq, view.deals, view.kept)
+        state = _state(self.asked, view.seq, view.deals, view.kept) | {
+            "day": view.today.isoformat(),
+            "closed": view.options.closed_said(self.asked.locale),
+        }
 
         def news(ids: frozenset[str] | None, token: str, *, is_told: bool) -> bytes | None:
             if ids is None:
@@ -100,9 +107,9 @@ class LiveView:
         def after() -> None:
             self.shown, self.state = columns, state
 
-        return news, after
+        return news, after, state["day"]
 
-    def _list(self) -> tuple[_News, Callable[[], None]]:
+    def _list(self) -> tuple[_News, Callable[[], None], str | None]:
         deals = AtOnce(self.asked.db)
         total = deals.query.count()
         is_list = self.asked.path == "/deals"
@@ -123,7 +130,7 @@ class LiveView:
         def after() -> None:
             self.state = state
 
-        return news, after
+        return news, after, None
 
 
 class _News(Protocol):
@@ -139,32 +146,31 @@ def _state(asked: PageRequest, seq: int, deals: int, kept: int) -> dict[str, Any
     return {
         "seq": seq,
         "state": f"commit {number(seq)} · {number(deals)} {word}",
+        "deals": number(deals),
         "kept": f"{number(kept)} {'deal' if kept == 1 else 'deals'}",
     }
 
 
 def _shown(view: BoardView, asked: PageRequest) -> dict[ColumnKey, ShownColumn]:
-    """The columns as HTML."""
+    """The columns as HTML, and the names of the lanes."""
     module = environment().get_template("columns.html").module
-    head, card, rest = (getattr(module, name) for name in ("head", "card", "rest"))
-    lanes = [(part, 3) for lane in view.lanes for part in lane.columns]
-    all_columns = [*((each, 2) for each in [*view.columns, *view.closed]), *lanes]
+    head, rest, lane_head = (getattr(module, name) for name in ("head", "rest", "lane_head"))
 
     def shown(column: BoardColumn, level: int) -> ShownColumn:
         return ShownColumn(
             str(head(column, asked.locale, level)),
             str(rest(column, asked.locale)),
-            {each.id: str(card(each, "", not asked.read_only)) for each in column.cards},
+            {each.id: each.html for each in column.cards},
         )
 
-    in_lanes = {id(part) for part, _ in lanes}
-    return {
-        (
-            (each.figures.lane or "") if id(each) in in_lanes else None,
-            each.figures.stage or "",
-        ): shown(each, level)
-        for each, level in all_columns
+    found: dict[ColumnKey, ShownColumn] = {
+        (None, each.figures.stage, False): shown(each, 2) for each in [*view.columns, *view.closed]
     }
+    for lane in view.lanes:
+        found[lane.key, None, True] = ShownColumn(str(lane_head(lane, asked.locale)), "", {})
+        for part in lane.columns:
+            found[lane.key, part.figures.stage, False] = shown(part, 3)
+    return found
 
 
 def _parts(
@@ -173,10 +179,10 @@ def _parts(
     ids: frozenset[str],
 ) -> list[dict[str, Any]]:
     """What is new in each column; all columns for a page of which it is not known what it shows."""
-    found = []
+    found: list[dict[str, Any]] = []
     room = MOST_CARDS
-    for (lane, stage), column in columns.items():
-        had = before.get((lane, stage)) if before is not None else None
+    for key, column in columns.items():
+        had = before.get(key) if before is not None else None
         known = had.cards if had is not None else column.cards
         cards = {
             each: html
@@ -185,7 +191,11 @@ def _parts(
         }
         if had is not None and had == column and not cards:
             continue
+        lane, stage, is_name = key
         part: dict[str, Any] = {"lane": lane, "stage": stage, "head": column.head}
+        if is_name:
+            found.append(part | {"is_name": True})
+            continue
         if len(cards) > room:
             found.append(part | {"reload": True})
             continue

@@ -19,7 +19,7 @@ PING_S = 15.0
 # how soon a browser whose link was cut tries again
 _RETRY = b"retry: 1000\n\n"
 # what the address of the stream has besides the options of its page
-_OWN = ("path", "seq", "last")
+_OWN = ("path", "seq", "last", "day")
 _BUSY = {"retry-after": "30"}
 
 
@@ -50,7 +50,8 @@ def live_endpoint(
         asked = replace(asked, options=kept)
         seq = options.get("seq", "")
         token = request.headers.get("last-event-id") or options.get("last")
-        client = LiveClient(token, int(seq) if seq.isascii() and seq.isdigit() else None)
+        number = int(seq) if seq.isascii() and seq.isdigit() else None
+        client = LiveClient(token, number, options.get("day"))
         key = asked.path, tuple(kept), asked.locale.tag, asked.base
         if not hub.join(key, asked, client):
             return PlainTextResponse("too many pages are open\n", 503, headers=_BUSY)

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 from dealdb.board.kanban.board_view import BoardColumn, BoardView, board_view
 from dealdb.board.kanban.options import COMPUTED, PERIODS, SORTS
 from dealdb.board.pages.page import BoardPage, Shown
+from dealdb.board.parts.offers import offers
 from dealdb.model.schema import FieldType
 
 if TYPE_CHECKING:
     from dealdb.board.page_request import PageRequest
+    from dealdb.model.schema import Schema
+
+MOST_REASONS = 20
 
 
 def show(asked: PageRequest) -> Shown:
@@ -22,6 +26,7 @@ def show(asked: PageRequest) -> Shown:
             "view": view,
             "stages": list(asked.db.pipeline),
             "asks_reason": "loss_reason" in schema,
+            "reasons": [] if asked.read_only else _reasons(asked, schema),
             "sorts": {
                 word: label for word, label in SORTS.items() if word.removeprefix("-") in schema
             },
@@ -45,6 +50,11 @@ def show(asked: PageRequest) -> Shown:
         data=_data(view),
         table=view.frame,
     )
+
+
+def _reasons(asked: PageRequest, schema: Schema) -> list[str]:
+    """Why deals were lost so far."""
+    return offers(asked.db.query, ["loss_reason"], schema, MOST_REASONS).get("loss_reason", [])
 
 
 def _data(view: BoardView) -> dict[str, Any]:

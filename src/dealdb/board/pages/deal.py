@@ -11,16 +11,15 @@ from dealdb.board.pages.page import BoardPage, Shown
 from dealdb.board.parts.cells import shown
 from dealdb.board.parts.entries import history_entries
 from dealdb.board.parts.form import form_fields
+from dealdb.board.parts.offers import offers
 from dealdb.board.parts.paths import BY_ID, data_path, deal_path
 from dealdb.errors import DealNotFound
 
 if TYPE_CHECKING:
     from dealdb.database import DealDatabase
-    from dealdb.model.schema import Schema
 
 # fields whose known values are offered
-_OFFERED = ("owner", "source", "currency")
-_MOST_OFFERED = 200
+_OFFERED = ("owner", "source", "currency", "loss_reason")
 _MOST_NEAR = 5
 # comparing letter by letter takes 5 µs an id
 _MOST_COMPARED = 20_000
@@ -62,7 +61,7 @@ def show(asked: PageRequest) -> Shown:
             "past": past,
             "inputs": form_fields(list(schema.fields), values, source.pipeline, asked.locale),
             "kinds": {stage.name: str(stage.kind) for stage in source.pipeline},
-            "offers": _offers(asked.db, schema),
+            "offers": offers(asked.db.query, _OFFERED, schema),
             "entries": entries[:_MOST_ENTRIES],
             "earlier": len(entries[_MOST_ENTRIES:]),
             "data_link": asked.base + data_path(deal),
@@ -83,7 +82,7 @@ def show_new(asked: PageRequest) -> Shown:
     return Shown(
         for_template={
             "inputs": form_fields(list(schema.fields), given, asked.db.pipeline, asked.locale),
-            "offers": _offers(asked.db, schema),
+            "offers": offers(asked.db.query, _OFFERED, schema),
         }
     )
 
@@ -98,16 +97,6 @@ def near_ids(db: DealDatabase, deal: str) -> list[str]:
     if near or len(known) > _MOST_COMPARED:
         return list(near)[:_MOST_NEAR]
     return difflib.get_close_matches(deal[:80], known.to_list(), n=_MOST_NEAR, cutoff=0.7)
-
-
-def _offers(db: DealDatabase, schema: Schema) -> dict[str, list[str]]:
-    """Values that other deals have, the usual ones first."""
-    names = [name for name in _OFFERED if name in schema]
-    facets = db.query.facets(names, limit=_MOST_OFFERED)
-    return {
-        name: [each for each in facet.table["value"].to_list() if each is not None]
-        for name, facet in facets.items()
-    }
 
 
 NEW_DEAL = BoardPage(

@@ -35,6 +35,8 @@ class AtOnce:
 
     def __init__(self, db: DealDatabase, names: Collection[str] | None = None) -> None:
         snapshot = LiveDeals(db).snapshot(names)
+        # the very object is had again until there is another commit
+        self.snapshot = snapshot
         self._deals = snapshot
         self.query = QueryEngine(FixedDeals(snapshot))
         self.schema: Schema = snapshot.schema

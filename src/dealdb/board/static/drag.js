@@ -27,7 +27,7 @@
     if (!section || !("to" in section.dataset)) return null;
     const own = kanban.laneOf(kanban.sectionOf(drag.card));
     const lane = kanban.laneOf(section);
-    return lane === own || lane === null ? section : null;
+    return lane === own || lane === null || (kanban.changesLanes && own !== null) ? section : null;
   }
   function show() {
     const [x, y] = drag.from;
@@ -45,7 +45,7 @@
   /** Scroll what the card is held at the edge of. */
   function scroll() {
     if (!drag?.ghost) return;
-    const board = kanban.sectionOf(drag.card)?.closest(".board");
+    const board = kanban.sectionOf(drag.card)?.closest(".kanban");
     if (board) {
       const at = board.getBoundingClientRect();
       board.scrollLeft += pull(drag.x, Math.max(at.left, 0), Math.min(at.right, innerWidth));
@@ -92,7 +92,7 @@
     const swallow = (click) => { click.preventDefault(); click.stopPropagation(); };
     addEventListener("click", swallow, { capture: true, once: true });
     setTimeout(() => removeEventListener("click", swallow, { capture: true }), 50);
-    if (over) kanban.move(card, kanban.stageOf(over));
+    if (over) kanban.move(card, kanban.stageOf(over), kanban.laneOf(over));
   });
   document.addEventListener("pointercancel", end);
   addEventListener("blur", end);

@@ -5,20 +5,40 @@
   const board = document.getElementById("board");
   if (!board) return;
   const menu = document.getElementById("move-menu");
+  const lanesTo = document.getElementById("lanes-to");
+  // lanes by a column that moving a card to another one changes
+  const by = "byIsSaved" in board.dataset ? board.dataset.by : null;
+  const byWords = (board.dataset.by || "").replaceAll("_", " ");
   const sections = () => [...document.querySelectorAll(".column")];
-  const titleOf = (card) => card.querySelector(".title");
+  const titleOf = (card) => card.querySelector("a");
   const nameOf = (card) => titleOf(card).textContent.trim().slice(0, 80);
   const sectionOf = (card) => card.closest(".column");
-  const laneOf = (section) => { const lane = section.closest(".lane"); return lane ? lane.dataset.lane : null; };
-  const stageOf = (section) => section.dataset.stage;
+  // "=Ann" is the lane of a value, "-" of those without one, null where there are no lanes
+  const laneOf = (section) => section.closest(".lane")?.dataset.lane ?? null;
+  const valueOf = (lane) => (lane === "-" ? null : lane.slice(1));
+  const stageOf = (section) => section.dataset.stage ?? null;
 
   /** The column of a stage: that of the same lane, where there are lanes and it has one. */
   function columnOf(stage, lane) {
     const fits = sections().filter((each) => stageOf(each) === stage);
-    return fits.find((each) => laneOf(each) === lane) || fits[0];
+    return fits.find((each) => laneOf(each) === lane) || fits.find((each) => laneOf(each) === null);
   }
   function cardOf(id) {
     return [...document.querySelectorAll(".card")].find((card) => card.dataset.id === id);
+  }
+  const button = Object.assign(document.createElement("button"), {
+    type: "button", className: "move", title: "Move to …", textContent: "⋯",
+  });
+  button.setAttribute("aria-haspopup", "menu");
+  /** Give cards what only a script needs: the commit that they are of, and the button of their menu. */
+  function dress(root, seq) {
+    for (const card of root.matches?.(".card") ? [root] : root.querySelectorAll(".card")) {
+      card.dataset.seq = seq;
+      if (!menu) continue;
+      const own = button.cloneNode(true);
+      own.setAttribute("aria-label", `Move ${titleOf(card).textContent}`);
+      card.append(own);
+    }
   }
   /** Path of a change of a deal. */
   function pathOf(card, word) {
@@ -64,56 +84,84 @@
     return await ask(dialog) === "mine";
   }
 
-  /** Put the columns of stages in the place of those that are shown, as the board has them now. */
+  /** Put the columns of stages in the place of those that are shown, as the board has them now; all without stages. */
   async function refresh(stages) {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
     if (!answer || !answer.ok) return;
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const active = document.activeElement && document.activeElement.closest(".card");
-    for (const section of sections()) {
-      if (stages && !stages.includes(stageOf(section))) continue;
-      const other = [...fresh.querySelectorAll(".column")].find(
-        (each) => stageOf(each) === stageOf(section) && laneOf(each) === laneOf(section));
-      if (!other) continue;
-      const scrolled = section.querySelector("[data-cards]")?.scrollTop;
-      section.replaceChildren(...other.childNodes);
-      if (scrolled) section.querySelector("[data-cards]").scrollTop = scrolled;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("board");
+    if (!fresh) return;
+    dress(fresh, fresh.dataset.seq);
+    const active = document.activeElement?.closest(".card")?.dataset.id;
+    const before = sections(), after = [...fresh.querySelectorAll(".column")];
+    const isSame = before.length === after.length
+      && before.every((each, place) => stageOf(each) === stageOf(after[place]) && laneOf(each) === laneOf(after[place]));
+    if (!isSame) {
+      // a stage or a lane came or went
+      board.replaceChildren(...fresh.childNodes);
+    } else {
+      before.forEach((section, place) => {
+        if (!stages || stages.includes(stageOf(section))) replaceColumn(section, after[place]);
+      });
+      const names = fresh.querySelectorAll("[data-lane-head]");
+      board.querySelectorAll("[data-lane-head]").forEach((name, place) => name.replaceWith(names[place]));
     }
-    const seq = fresh.getElementById("board")?.dataset.seq;
-    if (seq) board.dataset.seq = seq;
-    if (active && !active.isConnected) focusOn(active.dataset.id);
+    // a part alone does not make the rest of today
+    if (!stages || !isSame) Object.assign(board.dataset, { seq: fresh.dataset.seq, day: fresh.dataset.day });
+    if (active !== undefined && !document.activeElement?.closest(".card")) focusOn(active);
+  }
+  function replaceColumn(section, fresh) {
+    const scrolled = section.querySelector("[data-cards]")?.scrollTop;
+    section.replaceChildren(...fresh.childNodes);
+    if (scrolled) section.querySelector("[data-cards]").scrollTop = scrolled;
   }
   function focusOn(id, otherwise) {
     const card = cardOf(id);
-    if (card) titleOf(card).focus();
+    if (card) titleOf(card).focus({ preventScroll: true });
     else otherwise?.querySelector(".toggle, .count")?.focus();
   }
 
   function place(card, section) {
-    const list = section.querySelector("[data-cards]");
-    if (list) list.prepend(card); else card.remove();
+    const list = section?.querySelector("[data-cards]");
+    if (list) list.prepend(card); else if (section) card.remove();
   }
-  /** Move a card to a stage and save it; it returns where that can't be. */
-  async function move(card, stage, keepFocus = true) {
+  const laneSaid = (lane) => valueOf(lane) || (lane === "-" ? `without ${byWords}` : "empty");
+  /** What a move has changed, in words. */
+  function movedSaid(card, stage, from, lane) {
+    const parts = [];
+    if (stage !== undefined) parts.push(`is in ${stage} now`);
+    if (lane !== undefined) {
+      parts.push(lane === "-" ? `has no ${byWords} any more (was ${laneSaid(from)})`
+        : `has the ${byWords} ${laneSaid(lane)} now (${from === "-" ? "had none" : `was ${laneSaid(from)}`})`);
+    }
+    return `${nameOf(card)} ${parts.join(" and ")}.`;
+  }
+  /** Move a card to a stage, to a lane or both, and save it; it returns where that can't be. */
+  async function move(card, toStage, toLane, keepFocus = true) {
     const from = sectionOf(card);
-    const to = columnOf(stage, laneOf(from));
-    const next = card.nextElementSibling;
-    const list = card.parentElement;
-    if (!stage || stageOf(from) === stage || card.classList.contains("moving")) return;
-    const body = { stage, seq: Number(card.dataset.seq) };
-    const isLost = menu.querySelector(`[data-to="${CSS.escape(stage)}"] .lost`);
+    const fromLane = laneOf(from);
+    const stage = toStage === stageOf(from) ? undefined : toStage;
+    const lane = fromLane === null || toLane === null || toLane === undefined || toLane === fromLane ? undefined : toLane;
+    if ((stage === undefined && lane === undefined) || card.classList.contains("moving")) return;
+    const body = { seq: Number(card.dataset.seq) };
+    if (stage !== undefined) body.stage = stage;
+    if (lane !== undefined) Object.assign(body, { by: board.dataset.by, lane: valueOf(lane) });
+    const isLost = stage !== undefined && menu.querySelector(`[data-to="${CSS.escape(stage)}"] .lost`);
     if (isLost && "asksReason" in board.dataset) {
       const reason = await reasonFor(card, stage);
       if (reason === null) { titleOf(card).focus(); return; }
       if (reason.trim()) body.loss_reason = reason;
     }
+    const next = card.nextElementSibling;
+    const list = card.parentElement;
+    const back = () => list.insertBefore(card, next && next.parentElement === list ? next : null);
     const path = pathOf(card, "move");
     card.classList.add("moving");
-    if (to) place(card, to);
+    const to = columnOf(stage ?? stageOf(from), lane ?? fromLane);
+    place(card, to);
     if (keepFocus && card.isConnected) titleOf(card).focus();
     let { status, data } = await send(path, body);
     if (status === 409) {
-      list.insertBefore(card, next && next.parentElement === list ? next : null);
+      back();
       if (await insists(data)) {
         delete body.seq;
         ({ status, data } = await send(path, { ...body, expect_rev: data.rev }));
@@ -128,11 +176,11 @@
     card.classList.remove("moving");
     if (status === 200) {
       card.dataset.seq = data.rev;
-      say(`${nameOf(card)} is in ${stage} now.`);
-      await refresh([stageOf(from), stage]);
+      say(movedSaid(card, stage, fromLane, lane));
+      await refresh([stageOf(from), stage ?? stageOf(from)]);
       if (keepFocus) focusOn(card.dataset.id, to);
     } else {
-      list.insertBefore(card, next && next.parentElement === list ? next : null);
+      back();
       if (keepFocus) titleOf(card).focus();
       say(data.message || "The board refused it; nothing was saved.", 12);
     }
@@ -155,14 +203,22 @@
     const place = stages.indexOf(stageOf(sectionOf(card)));
     return stages[place + (key === "ArrowRight" ? 1 : -1)];
   }
+  const lanes = () => [...document.querySelectorAll(".lane")].map((each) => each.dataset.lane);
+  function nextLane(card, key) {
+    const all = lanes();
+    return all[all.indexOf(laneOf(sectionOf(card))) + (key === "ArrowDown" ? 1 : -1)];
+  }
   document.addEventListener("keydown", (event) => {
     const card = event.target.closest?.(".card");
     if (!card || !event.key.startsWith("Arrow") || event.ctrlKey || event.metaKey || event.shiftKey) return;
     if (event.altKey) {
-      if (!menu || event.key === "ArrowUp" || event.key === "ArrowDown") return;
+      const isUpOrDown = event.key === "ArrowUp" || event.key === "ArrowDown";
+      if (!menu || (isUpOrDown && !by)) return;
       event.preventDefault();
-      const stage = neighbour(card, event.key);
-      if (stage) move(card, stage); else say("There is no further stage.");
+      const to = isUpOrDown ? nextLane(card, event.key) : neighbour(card, event.key);
+      if (!to) say(`There is no further ${isUpOrDown ? "lane" : "stage"}.`);
+      else if (isUpOrDown) move(card, stageOf(sectionOf(card)), to);
+      else move(card, to);
       return;
     }
     event.preventDefault();
@@ -176,12 +232,26 @@
     menuCard = button.closest(".card");
     const stage = stageOf(sectionOf(menuCard));
     for (const each of menu.querySelectorAll("[data-to]")) each.hidden = each.dataset.to === stage;
+    showLanes(laneOf(sectionOf(menuCard)));
     menu.hidden = false;
     const at = button.getBoundingClientRect();
     menu.style.left = `${Math.max(8, Math.min(at.right - menu.offsetWidth, innerWidth - menu.offsetWidth - 8))}px`;
     menu.style.top = `${Math.max(8, Math.min(at.bottom + 4, innerHeight - menu.offsetHeight - 8))}px`;
     button.setAttribute("aria-expanded", "true");
-    menu.querySelector("[data-to]:not([hidden])")?.focus();
+    itemsOf()[0]?.focus();
+  }
+  const itemsOf = () => [...menu.querySelectorAll("[role=menuitem]:not([hidden])")];
+  /** The other lanes, below the stages. */
+  function showLanes(own) {
+    const others = by ? lanes().filter((lane) => lane !== own) : [];
+    lanesTo.hidden = !others.length;
+    lanesTo.replaceChildren(...others.map((lane) => {
+      const item = document.createElement("button");
+      Object.assign(item, { type: "button", tabIndex: -1, textContent: `${byWords}: ${lane === "-" ? "none" : laneSaid(lane)}` });
+      item.setAttribute("role", "menuitem");
+      item.dataset.toLane = lane;
+      return item;
+    }));
   }
   function closeMenu(returns) {
     if (!menuCard) return;
@@ -194,14 +264,14 @@
   if (menu) {
     document.addEventListener("click", (event) => {
       const button = event.target.closest(".card .move");
-      const item = event.target.closest("#move-menu [data-to]");
+      const item = event.target.closest("#move-menu [role=menuitem]");
       const card = menuCard;
       if (button) { event.preventDefault(); closeMenu(false); openMenu(button); }
-      else if (item && card) { closeMenu(false); move(card, item.dataset.to); }
+      else if (item && card) { closeMenu(false); move(card, item.dataset.to ?? stageOf(sectionOf(card)), item.dataset.toLane); }
       else if (!event.target.closest("#move-menu")) closeMenu(false);
     });
     menu.addEventListener("keydown", (event) => {
-      const items = [...menu.querySelectorAll("[data-to]:not([hidden])")];
+      const items = itemsOf();
       const place = items.indexOf(document.activeElement);
       const to = { ArrowDown: place + 1, ArrowUp: place - 1 + items.length, Home: 0, End: items.length - 1 }[event.key];
       if (to !== undefined) { event.preventDefault(); items[to % items.length].focus(); }
@@ -218,6 +288,7 @@
     each.addEventListener("change", () => each.form.requestSubmit());
   }
   document.querySelector(".choices")?.classList.add("at-once");
+  dress(board, board.dataset.seq);
 
-  window.dealdb.kanban = { move, refresh, sections, stageOf, laneOf, sectionOf, cardOf, focusOn };
+  window.dealdb.kanban = { dress, move, refresh, changesLanes: by !== null, sections, stageOf, laneOf, sectionOf, cardOf, focusOn };
 })();

@@ -20,6 +20,10 @@
     if (data.state) show("live", data.state);
     const kept = document.querySelector("[data-kept]");
     if (kept && data.kept) kept.textContent = data.kept;
+    const all = document.querySelector("[data-deals]");
+    if (all && data.deals) all.textContent = data.deals;
+    const closed = document.querySelector("[data-closed]");
+    if (closed && data.closed) closed.textContent = data.closed;
   }
   function element(html) {
     const holder = document.createElement("template");
@@ -53,7 +57,7 @@
       let card = has.get(id);
       if (html !== undefined) {
         const fresh = element(html);
-        fresh.dataset.seq = seq;
+        window.dealdb.kanban.dress(fresh, seq);
         fresh.classList.add("fresh");
         if (card) card.replaceWith(fresh);
         card = fresh;
@@ -69,6 +73,11 @@
   }
   function showColumn(part, seq) {
     const { sections, stageOf, laneOf } = window.dealdb.kanban;
+    if (part.is_name) {
+      const lane = [...board.querySelectorAll(".lane")].find((each) => each.dataset.lane === part.lane);
+      if (lane) lane.querySelector("[data-lane-head]").replaceWith(element(part.head)); else makeAnew();
+      return;
+    }
     const section = sections().find((each) => stageOf(each) === part.stage && laneOf(each) === part.lane);
     if (!section) { makeAnew(); return; }
     section.querySelector("[data-head]").replaceWith(element(part.head));
@@ -85,9 +94,10 @@
     const onMenu = document.activeElement?.classList.contains("move");
     for (const part of data.columns) showColumn(part, data.seq);
     board.dataset.seq = data.seq;
+    board.dataset.day = data.day;
     if (focused !== undefined && !document.activeElement?.closest(".card")) {
       const card = window.dealdb.kanban.cardOf(focused);
-      card?.querySelector(onMenu ? ".move" : ".title")?.focus({ preventScroll: true });
+      card?.querySelector(onMenu ? ".move" : "a")?.focus({ preventScroll: true });
     }
   }
   function showChanged(ids) {
@@ -107,6 +117,7 @@
     const seq = board?.dataset.seq || document.querySelector("[data-seq]")?.dataset.seq;
     if (seq) options.set("seq", seq);
     if (last) options.set("last", last);
+    if (board) options.set("day", board.dataset.day);
     const source = new EventSource(`${address("/live")}?${options}`);
     const on = (kind, act) => source.addEventListener(kind, (event) => {
       last = event.lastEventId || last;

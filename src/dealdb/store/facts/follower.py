@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from datetime import date, datetime
 
 import polars as pl
@@ -18,6 +19,7 @@ from dealdb.store.facts.event import event_facts
 from dealdb.store.facts.facts import Facts
 from dealdb.store.facts.from_log import present_pipeline, recorded_facts
 from dealdb.store.facts.kept_tables import KeptTables, whole_ledger
+from dealdb.store.facts.stage_entries import StageEntries
 from dealdb.store.history.reading import is_known, read_history
 from dealdb.store.keys import Keys
 from dealdb.store.ledger.kept import beginning_of, has_facts
@@ -56,11 +58,13 @@ class FactsLog:
         self._recorded: Facts | None = None
         # by the last commit that counts, and what is assumed
         self._events: dict[tuple[int, Assume], Facts] = {}
+        self._entries = StageEntries()
         renew_in_child(self)
 
     def renew(self) -> None:
         """Begin with a new lock, and anew, in a forked child: the parent may have been in the middle."""
         self._lock = threading.Lock()
+        self._entries = StageEntries()
         self._forget()
 
     def recorded(self) -> Facts:
@@ -106,6 +110,33 @@ class FactsLog:
                     self._events.pop(next(iter(self._events)))
                 self._events[until, assume] = event_facts(ledger, until, assume)
             return self._events[until, assume]
+
+    def stage_entries(self, ids: Collection[str]) -> dict[str, tuple[str, int]]:
+        """
+        Stage of some deals and the moment since when, as ``event`` has them; see ``StageEntries.of``.
+
+        Cost
+        ----
+        As of ``recorded``; then a scan of the tables for deals that were not asked for before, or have changed since.
+        """
+        with self._lock:
+            entries = self._entries
+            # the ledger need not know what no deal is asked for
+            self._follow(entries)
+            missing = entries.missing(ids)
+            found = entries.read(self._current(), missing) if missing else {}
+            return found | entries.known(ids)
+
+    def _follow(self, entries: StageEntries) -> None:
+        since = entries.position
+        try:
+            pages = read_since(self._link, self._keys.log, since) if since.seq else None
+            for page in pages or ():
+                entries.follow(page)
+        except HistoryReset:
+            pages = None
+        if pages is None:
+            entries.clear(self._current().position)
 
     def imported(self) -> tuple[pl.DataFrame, pl.Series]:
         """

@@ -55,7 +55,16 @@ class Snapshot:
     (2, ['1', '3'])
     """
 
-    __slots__ = ("_frame", "_whole_rows", "kept", "pipeline", "rows", "schema", "seq")
+    __slots__ = (
+        "__weakref__",
+        "_frame",
+        "_whole_rows",
+        "kept",
+        "pipeline",
+        "rows",
+        "schema",
+        "seq",
+    )
 
     def __init__(
         self,

@@ -111,4 +111,7 @@ def told(token_file: Path | None = None) -> Callable[[str], None]:
 
 def _note_if_empty(name: str, db: DealDatabase) -> None:
     if not len(db):
-        note(f"the collection {name} has no deals yet")
+        note(
+            f"the collection {name} has no deals yet: dealdb load FILE.csv loads some, "
+            "dealdb demo --board shows sample deals"
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -108,6 +109,18 @@ def test_what_it_refuses(
 ) -> None:
     assert main(["board", *options, "--url", f"unix://{server.socket}"]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_names_a_way_out(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert main(["board", "--port", str(port), "--url", f"unix://{server.socket}"]) == 2
+    told = capsys.readouterr().err
+    assert f"port {port}: Address already in use" in told
+    assert f"--port {port + 1}, or --port 0 for a free one" in told
+    assert "dealdb load FILE.csv loads some" in told
 
 
 def test_a_short_token_is_refused(
