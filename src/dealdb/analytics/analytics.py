@@ -159,9 +159,7 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
             kept = where if isinstance(where, pl.Expr) else None
             if self._compile is not None and types is not None:
                 kept = self._compile(where, types)
-            links = (
-                replace(result.links, find=_unread) if kept is None else result.links.within(kept)
-            )
+            links = result.links.unread(_unread) if kept is None else result.links.within(kept)
             result = replace(result, links=links)
         if self._warning is None:
             return result

@@ -14,7 +14,8 @@ from dealdb.analytics.basis import MIXED, Basis
 from dealdb.analytics.calendar.zone import Zone, as_moments
 from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.doubts import alike_groups
-from dealdb.analytics.history.linked import links_of
+from dealdb.analytics.flags import UNPRICED
+from dealdb.analytics.history.linked import ALL, Counted, links_of
 from dealdb.analytics.history.lookup import are_among, beside
 from dealdb.analytics.history.money import COLUMNS, MARK, priced, said_of, with_unpriced
 from dealdb.analytics.history.state import known_lives, last_values, values_until, with_last
@@ -302,7 +303,7 @@ class Past:
         counts: Mapping[str, int] | None = None,
         totals: Mapping[str, Any] | None = None,
         line_rows: Sequence[str] | None = None,
-        counted: tuple[str, pl.DataFrame] | None = None,
+        counted: Mapping[str, Counted] | None = None,
     ) -> MetricResult:
         """
         The table of a metric, or its lines where a line for each deal was asked for.
@@ -330,7 +331,7 @@ class Past:
         line_rows
             Columns that tell the lines apart; ``rows`` by default.
         counted
-            The first count, and the lines of what it counts; ``n`` and the lines by default.
+            What the counts of a row are of, the first one first; ``n``, where it is not named, is of all lines.
         """
         money = self.conversion
         found = {**(counts or {}), **(said_of(lines, money) if money else {})}
@@ -352,18 +353,21 @@ class Past:
             full = with_unpriced(table, lines, money, keys=keys, rows=rows)
             also = [name for name in ("currency", *COLUMNS) if name not in keys]
             chosen = full.select(*named_groups(full, keys), *rows, *figures, *also)
+        each: dict[str, Counted] = {**({"n": ALL} if "n" in figures else {}), **(counted or {})}
+        if money is not None and MARK in lines.columns and not self.deals:
+            each.setdefault("unpriced", UNPRICED)
         links = None
-        if not self.deals and (counted or "n" in figures):
-            count, of = counted or ("n", lines)
+        if each:
             links = links_of(
                 name,
                 table,
-                of,
+                lines,
                 self.facts.lives,
                 keys=keys,
                 rows=rows,
-                count=count,
+                counts=each,
                 present=self.present,
+                is_lines=self.deals,
             )
         return MetricResult(name=name, frame=chosen, basis=basis, totals=totals or {}, links=links)
 

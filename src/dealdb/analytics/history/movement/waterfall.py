@@ -140,6 +140,7 @@ def waterfall(
         window=window,
         currency=currency,
         totals=totals,
+        counted={"blank": pl.col("_blank")},
     )
 
 

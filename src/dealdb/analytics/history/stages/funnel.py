@@ -94,6 +94,11 @@ def funnel(
             "deals that never had a stage, in no step": int((~had_stage).sum()),
             (_NOT_FIRST if mode == "ordered" else _NOWHERE): int(had_stage.sum()),
         },
+        counted={
+            "open": pl.col("_outcome") == "open",
+            "lost": pl.col("_outcome") == "lost",
+            "blank": BLANK,
+        },
     )
 
 
