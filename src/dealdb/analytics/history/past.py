@@ -354,8 +354,9 @@ class Past:
             also = [name for name in ("currency", *COLUMNS) if name not in keys]
             chosen = full.select(*named_groups(full, keys), *rows, *figures, *also)
         each: dict[str, Counted] = {**({"n": ALL} if "n" in figures else {}), **(counted or {})}
-        if money is not None and MARK in lines.columns and not self.deals:
-            each.setdefault("unpriced", UNPRICED)
+        counts_itself = self.deals or "unpriced" in table.columns
+        if money is not None and MARK in lines.columns and not counts_itself:
+            each["unpriced"] = UNPRICED
         links = None
         if each:
             links = links_of(
