@@ -7,6 +7,7 @@ Every error that dealdb raises on purpose.
     ├── ConfigError(ValueError)     a setting, URL or option that can't be used
     ├── SchemaError(ValueError)     a value that doesn't fit its field, or a change of type that can't be made
     ├── QueryError(ValueError)      a filter, sort or statement that can't be understood
+    │   └── NotYetKnown             a figure that nothing is known for yet
     ├── LoadError(ValueError)       a source that can't be read at all
     ├── BackupError(ValueError)     a backup file that is damaged, of a newer format, or can't be written
     ├── MissingExtra(ImportError)   a feature whose optional packages are not installed
@@ -138,6 +139,12 @@ class QueryError(DealDBError, ValueError):
         super().__init__(message)
         self.text = text
         self.position = position
+
+
+class NotYetKnown(QueryError):
+    """A figure that can't be told yet: the history begins too late for it, or what it is of was not said."""
+
+    code = "not-yet-known"
 
 
 class LoadError(DealDBError, ValueError):

@@ -302,7 +302,8 @@ class Team:
         text = rendered(shown.template or page.template, asked, {**frame, **shown.for_template})
         # a part of a page says by itself what it lacks
         is_whole = shown.template is None
-        return HTMLResponse(text, _status_of(problem) if problem and is_whole else 200)
+        status = shown.status or (_status_of(problem) if problem and is_whole else 200)
+        return HTMLResponse(text, status)
 
     def _frame(self, asked: PageRequest, title: str) -> dict[str, Any]:
         """What every page has around it."""

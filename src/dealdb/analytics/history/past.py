@@ -21,7 +21,7 @@ from dealdb.analytics.history.money import COLUMNS, MARK, priced, said_of, with_
 from dealdb.analytics.history.state import known_lives, last_values, values_until, with_last
 from dealdb.analytics.options import By, Day, Window, choice, day_of, group_columns, named_groups
 from dealdb.analytics.result import MetricResult
-from dealdb.errors import QueryError
+from dealdb.errors import NotYetKnown, QueryError
 from dealdb.model.moments import epoch_ms, from_epoch_ms
 from dealdb.model.pipeline import Pipeline
 from dealdb.store.facts.facts import Facts, field_schema
@@ -143,7 +143,7 @@ class Past:
         if given is not None and first is not None and moment <= first:
             day = self.zone.day_of_moment(first)
             msg = f"{option}={given} is before the first fact, which is of {day}: nothing is known of the time before"
-            raise QueryError(msg)
+            raise NotYetKnown(msg)
 
     # deals ---------------------------------------------------------------------------------------
 

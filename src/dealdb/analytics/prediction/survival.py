@@ -15,7 +15,7 @@ from dealdb.analytics.history.spans import EXITED
 from dealdb.analytics.options import Day, choice, share
 from dealdb.analytics.prediction.ends import CENSORED, LOST, WON, closings_after, kinds, visits
 from dealdb.analytics.result import MetricResult
-from dealdb.errors import QueryError
+from dealdb.errors import NotYetKnown, QueryError
 from dealdb.model.names import unknown
 
 _CURVE = ("days", "at_risk", "events", "censored", "s", "lo", "hi")
@@ -66,6 +66,8 @@ def survival(
     """
     figures = _EVENTS[choice("event", event, _EVENTS)]
     names = [each.name for each in past.pipeline]
+    if not names:
+        raise NotYetKnown("no stage is in the history: nothing tells how long deals stay in one")
     if stage not in names:
         raise QueryError(unknown("stage", str(stage)[:40], names))
     level = share("level", level, "a share between 0 and 1")

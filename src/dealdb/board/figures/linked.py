@@ -214,7 +214,7 @@ def behind(db: DealDatabase, text: str, key: str | None, count: str | None = Non
     result = figure.result(db)
     row = _row_of(figure, result, key)
     column = count or _first_count(result)
-    where, lines = deals_of(db, result, row, column, partial(_told_by_deals, db, figure))
+    where, lines = deals_of(db, result, row, column, partial(told_by_deals, db, figure))
     return DealsBehind(
         figure=figure, result=result, row=row, count=column, where=where, lines=lines
     )
@@ -245,7 +245,8 @@ def deals_of(
     return where, None if where is not None else _lines_of(told(), result, row, column)
 
 
-def _told_by_deals(db: DealDatabase, figure: Figure) -> MetricResult | None:
+def told_by_deals(db: DealDatabase, figure: Figure) -> MetricResult | None:
+    """The figure with a line for each deal; None where there is none such."""
     if "where" not in figure.known_options():
         return None
     try:

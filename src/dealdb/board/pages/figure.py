@@ -11,7 +11,7 @@ from dealdb.board.figures.figure import Figure
 from dealdb.board.figures.panel import figure_panel
 from dealdb.board.html import marked_fault
 from dealdb.board.pages.page import BoardPage, Shown
-from dealdb.errors import QueryError
+from dealdb.errors import NotYetKnown, QueryError
 from dealdb.model.pipeline import Kind
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def show(asked: PageRequest) -> Shown:
         ],
         "is_alone": not is_fragment,
         "problem": None,
+        "is_early": False,
         "panel": None,
     }
     template = "panel.html" if is_fragment else None
@@ -88,9 +89,14 @@ def show(asked: PageRequest) -> Shown:
         panel = figure_panel(asked, figure)
     except QueryError as error:
         # the form stays, to be mended
-        fault = marked_fault(error)
-        told = {**frame, "problem": fault.message if fault else str(error)}
-        return Shown(for_template=told, template=template, problem=error)
+        fault, is_early = marked_fault(error), isinstance(error, NotYetKnown)
+        told = {
+            **frame,
+            "problem": fault.message if fault else str(error),
+            "is_early": is_early,
+        }
+        status = 200 if is_early else None
+        return Shown(for_template=told, template=template, problem=error, status=status)
     return Shown(
         for_template={**frame, "panel": panel},
         data=panel.data(),

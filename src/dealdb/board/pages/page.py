@@ -31,6 +31,8 @@ class Shown:
         Another file of ``templates`` than that of the page.
     problem
         What is wrong with what was asked, where the page says so itself; programs are given it as any error.
+    status
+        Of the page with a problem, where it is another than that of the error.
     """
 
     for_template: Mapping[str, Any]
@@ -39,6 +41,7 @@ class Shown:
     rows: Callable[[], pl.DataFrame] | None = None
     template: str | None = None
     problem: DealDBError | None = None
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

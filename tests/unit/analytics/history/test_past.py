@@ -14,7 +14,7 @@ import h1
 from dealdb.analytics import Analytics, MetricResult
 from dealdb.analytics.conversion import RATES
 from dealdb.analytics.history.state import last_values
-from dealdb.errors import QueryError
+from dealdb.errors import NotYetKnown, QueryError
 from dealdb.query import QueryEngine
 from dealdb.store.facts.facts import Facts
 from dealdb.view import compiled
@@ -30,7 +30,6 @@ RATE = pl.DataFrame(
     orient="row",
 )  # fmt: skip
 CENT = Decimal("0.01")
-TOO_SHORT = ("full months", "is over by", "no forecast lies")
 # whose rounded parts are made to add up
 BALANCED = ("waterfall", "hindsight")
 # of those that are asked for now the present moves on between two calls
@@ -84,9 +83,8 @@ def test_lines_add_up_to_the_figures(
     ask = getattr(analytics, metric)
     try:
         result: MetricResult = ask(**options)
-    except QueryError as refused:
+    except NotYetKnown:
         # for some the history is too short
-        assert any(text in str(refused) for text in TOO_SHORT), (metric, refused)  # noqa: PT017
         return
     lines = ask(**options, deals=True).to_dicts()
     groups = [*([by] if isinstance(by, str) else by or ()), "currency", *asked.rows]
