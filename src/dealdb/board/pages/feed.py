@@ -48,4 +48,4 @@ def _row(commit: Commit) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-FEED = BoardPage(path="/feed", title="Feed", template="feed.html", show=show)
+FEED = BoardPage(path="/feed", title="Feed", template="feed.html", show=show, has_filter=False)

@@ -61,6 +61,10 @@ class BoardPage:
         Gives what it shows; it may raise any error of dealdb, which becomes a page of its own.
     in_menu
         Whether the menu has it.
+    has_filter
+        Whether the filter of its address says which deals it shows.
+    is_visit
+        Whether who looks at it has seen what changed until then.
     """
 
     path: str
@@ -68,3 +72,5 @@ class BoardPage:
     template: str
     show: Callable[[PageRequest], Shown]
     in_menu: bool = True
+    has_filter: bool = True
+    is_visit: bool = False
