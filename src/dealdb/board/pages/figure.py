@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from dealdb.board.page_request import PageRequest
 
 # options of the page, and not of the metric
-PAGE_OPTIONS = ("fragment", "embed")
+PAGE_OPTIONS = ("fragment", "embed", "width")
+# of a chart, in pixels; where nobody says it, that of a panel on a usual screen
+WIDTH, _LEAST_WIDTH, _MOST_WIDTH = 620, 280, 900
 _HINTS = {
     "by": "owner, source",
     "in": "this-quarter",
@@ -86,7 +88,7 @@ def show(asked: PageRequest) -> Shown:
     }
     template = "panel.html" if is_fragment else None
     try:
-        panel = figure_panel(asked, figure)
+        panel = figure_panel(asked, figure, width=_width(asked))
     except QueryError as error:
         # the form stays, to be mended
         fault, is_early = marked_fault(error), isinstance(error, NotYetKnown)
@@ -103,6 +105,12 @@ def show(asked: PageRequest) -> Shown:
         table=panel.result.frame,
         template=template,
     )
+
+
+def _width(asked: PageRequest) -> int:
+    text = asked.option("width", "") or ""
+    given = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else WIDTH
+    return min(max(given, _LEAST_WIDTH), _MOST_WIDTH)
 
 
 def _inputs(asked: PageRequest, entry: FigureEntry, figure: Figure) -> list[FigureInput]:
