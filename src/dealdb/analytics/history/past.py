@@ -27,8 +27,8 @@ from dealdb.model.pipeline import Pipeline
 from dealdb.store.facts.facts import Facts, field_schema
 
 Where: TypeAlias = str | pl.Expr | None
-# a filter and the columns that it may name, to an expression
-Compile: TypeAlias = Callable[[Where, pl.Schema], pl.Expr | None]
+# a filter, the columns that it may name, and the zone of its days, to an expression
+Compile: TypeAlias = Callable[[Where, pl.Schema, str], pl.Expr | None]
 Moment: TypeAlias = datetime | Day
 
 # of a deal's own line: what it adds to a figure, and the facts that this rests on
@@ -154,7 +154,7 @@ class Past:
             return None
         types = {name: field_schema(each)["value"] for name, each in self.facts.schema.items()}
         schema = pl.Schema({"id": pl.String(), **types})
-        condition = self.compile(self.where, schema)
+        condition = self.compile(self.where, schema, self.facts.pipeline.zone)
         if condition is None:
             return None
         values = last_values(self.facts, self.moment, condition.meta.root_names())
