@@ -217,8 +217,9 @@ def _deal(asked: PageRequest, moves: Moves, row: dict[str, Any]) -> MovedDeal:
     amount, currency = row["amount"], row["currency"]
     names = [row[name] for name in ("name", "company") if row[name]]
     change = ""
-    if column is not None and row["was"] is not None:
-        change = f"{in_table(row['was'], locale)} → {in_table(row[column], locale)}"
+    if column == "amount" or (column is not None and row["was"] is not None):
+        was, now = (in_table(row[name], locale) or "none" for name in ("was", column))
+        change = f"{was} → {now}"
     elif moves.kind.name in ("new", "deleted"):
         change = row["stage"] or ""
     return MovedDeal(
