@@ -308,7 +308,7 @@ def test_two_boards_on_one_machine_keep_their_sessions_apart(
 ) -> None:
     other_sessions = Sessions()
     with carried(app(db, sessions=other_sessions)) as port:
-        jar = []
+        jar: list[str] = []
         for browser, own in ((board, sessions), (Browser(port), other_sessions)):
             # a browser sends the cookies of all ports of a host to each
             cookie = "; ".join(jar)

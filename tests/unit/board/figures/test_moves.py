@@ -21,7 +21,10 @@ def test_an_amount_that_is_entered_or_cleared_is_a_change_of_the_pipeline() -> N
         amount=pl.Series([9, None, 5, 3]), currency=pl.Series(["EUR", "EUR", "EUR", "USD"])
     )
     found = {
-        each.kind.name: (each.deals["id"].to_list(), each.sums)
+        each.kind.name: (
+            each.deals["id"].to_list(),
+            {key: int(total) for key, total in each.sums.items()},
+        )
         for each in moves_between(then, now, Pipeline().covering(["Demo"]))
     }
     # what got another currency is neither more nor less
