@@ -78,7 +78,6 @@ class Past:
     convert: Conversion | None = None
     present: Callable[[pl.Expr], int] | None = None
     now: Moment = None
-    # what the basis says besides
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -354,23 +353,22 @@ class Past:
             also = [name for name in ("currency", *COLUMNS) if name not in keys]
             chosen = full.select(*named_groups(full, keys), *rows, *figures, *also)
         each: dict[str, Counted] = {**({"n": ALL} if "n" in figures else {}), **(counted or {})}
-        counts_itself = self.deals or "unpriced" in table.columns
-        if money is not None and MARK in lines.columns and not counts_itself:
+        if money and MARK in lines.columns and not (self.deals or "unpriced" in table.columns):
             each["unpriced"] = UNPRICED
-        links = None
-        if each:
-            links = links_of(
-                name,
-                table,
-                lines,
-                self.facts.lives,
-                keys=keys,
-                rows=rows,
-                counts=each,
-                present=self.present,
-                is_lines=self.deals,
-            )
-        return MetricResult(name=name, frame=chosen, basis=basis, totals=totals or {}, links=links)
+        links = each and links_of(
+            name,
+            table,
+            lines,
+            self.facts.lives,
+            keys=keys,
+            rows=rows,
+            counts=each,
+            present=self.present,
+            is_lines=self.deals,
+        )
+        return MetricResult(
+            name=name, frame=chosen, basis=basis, totals=totals or {}, links=links or None
+        )
 
     def _own_lines(
         self, lines: pl.DataFrame, keys: Sequence[str], rows: Sequence[str]

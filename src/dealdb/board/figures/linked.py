@@ -267,7 +267,7 @@ def is_linked(result: MetricResult, column: str) -> bool:
     >>> from dealdb.query import QueryEngine
     >>> figures = Analytics(QueryEngine.over([{"id": "1", "stage": "Won"}]).select).summary()
     >>> [is_linked(figures, name) for name in ("won", "win_rate", "sized_n", "first_closed")]
-    [True, True, False, False]
+    [True, True, True, False]
     """
     if column in key_columns(result) or column in _NO_DEALS:
         return False
