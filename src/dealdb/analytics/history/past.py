@@ -14,10 +14,9 @@ from dealdb.analytics.basis import MIXED, Basis
 from dealdb.analytics.calendar.zone import Zone, as_moments
 from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.doubts import alike_groups
-from dealdb.analytics.flags import UNPRICED
-from dealdb.analytics.history.linked import ALL, Counted, links_of
+from dealdb.analytics.history.linked import Counted, links_of, usual_counts
 from dealdb.analytics.history.lookup import are_among, beside
-from dealdb.analytics.history.money import COLUMNS, MARK, priced, said_of, with_unpriced
+from dealdb.analytics.history.money import COLUMNS, MARK, in_one, priced, said_of
 from dealdb.analytics.history.state import known_lives, last_values, values_until, with_last
 from dealdb.analytics.options import By, Day, Window, choice, day_of, group_columns, named_groups
 from dealdb.analytics.result import MetricResult
@@ -303,6 +302,7 @@ class Past:
         totals: Mapping[str, Any] | None = None,
         line_rows: Sequence[str] | None = None,
         counted: Mapping[str, Counted] | None = None,
+        exact: pl.DataFrame | None = None,
     ) -> MetricResult:
         """
         The table of a metric, or its lines where a line for each deal was asked for.
@@ -315,10 +315,8 @@ class Past:
             Columns ``keys``, ``rows`` and ``figures``, in the order of the rows.
         lines
             Columns ``keys``, ``rows``, ``life``, ``value``, ``from``, ``to`` and ``at`` (milliseconds).
-        keys, rows
-            Columns of the groups, and those that tell the rows of a group apart.
-        figures
-            Columns of the figures.
+        keys, rows, figures
+            Columns of the groups, those that tell the rows of a group apart, and those of the figures.
         n
             Deals in the base set.
         window, currency
@@ -326,11 +324,13 @@ class Past:
         counts
             What the figures leave out, by the text that says so; those of 0 are left out.
         totals
-            Figures of all rows together.
+            Of all rows together.
         line_rows
             Columns that tell the lines apart; ``rows`` by default.
         counted
             What the counts of a row are of, the first one first; ``n``, where it is not named, is of all lines.
+        exact
+            The table before it was rounded, where the metric does so by itself.
         """
         money = self.conversion
         found = {**(counts or {}), **(said_of(lines, money) if money else {})}
@@ -344,30 +344,29 @@ class Past:
             notes=(*self.notes, f"stages as they mean {self.pipeline_of}"),
             warnings=(*warnings, *(() if self.deals else alike_groups(table, keys))),
         )
+        before = None
         if self.deals:
             chosen = self._own_lines(lines, keys, rows if line_rows is None else line_rows)
         elif money is None or MARK not in lines.columns:
             chosen = table.select(*named_groups(table, keys), *rows, *figures)
         else:
-            full = with_unpriced(table, lines, money, keys=keys, rows=rows)
-            also = [name for name in ("currency", *COLUMNS) if name not in keys]
-            chosen = full.select(*named_groups(full, keys), *rows, *figures, *also)
-        each: dict[str, Counted] = {**({"n": ALL} if "n" in figures else {}), **(counted or {})}
-        if money and MARK in lines.columns and not (self.deals or "unpriced" in table.columns):
-            each["unpriced"] = UNPRICED
-        links = each and links_of(
+            both = (table, table if exact is None else exact)
+            groups = named_groups(table, keys)
+            chosen, before = in_one(both, lines, money, groups, figures, keys=keys, rows=rows)
+        is_told = self.deals or money is None or MARK not in lines.columns
+        links = links_of(
             name,
             table,
             lines,
             self.facts.lives,
             keys=keys,
             rows=rows,
-            counts=each,
+            counts=usual_counts(table, figures, counted, unpriced=not is_told),
             present=self.present,
             is_lines=self.deals,
         )
         return MetricResult(
-            name=name, frame=chosen, basis=basis, totals=totals or {}, links=links or None
+            name=name, frame=chosen, basis=basis, totals=totals or {}, links=links, exact=before
         )
 
     def _own_lines(
