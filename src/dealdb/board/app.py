@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from dealdb.board.changes import CHANGES, BoardChange, read_body
-from dealdb.board.fixed_answers import asset_file, first_team, no_page, too_large
-from dealdb.board.guard import LOGIN, Guard, Sessions, TooLargeError
-from dealdb.board.html import (
-    MarkedFault,
-    environment,
-    marked_fault,
-    rendered,
+from dealdb.board.guard import (
+    LOGIN,
+    Guard,
+    Sessions,
+    TooLargeError,
+    cookie_name,
 )
+from dealdb.board.html import MarkedFault, environment, marked_fault, rendered
 from dealdb.board.kept import Kept
 from dealdb.board.live.hub import LiveHub
 from dealdb.board.live.stream import LIVE, live_endpoint
@@ -25,7 +27,17 @@ from dealdb.board.page_request import PageRequest
 from dealdb.board.pages.all import PAGES
 from dealdb.board.pages.deal import near_ids
 from dealdb.board.pages.page import BoardPage, Shown
+from dealdb.board.parts.parameters import PREFIX, bound, parameters_of
 from dealdb.board.parts.paths import deal_path
+from dealdb.board.responses import (
+    as_csv,
+    as_json,
+    asset_file,
+    first_team,
+    no_page,
+    too_large,
+)
+from dealdb.board.visits import VISITS, YEAR_S, visits_after
 from dealdb.errors import (
     AccessDenied,
     ConfigError,
@@ -54,6 +66,7 @@ _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?", re.IGNORECASE)
 _GZIP_LEVEL = 4
 # what writes numbers and days of a language takes long to import
 _USUAL_LANGUAGE = "en-US"
+_SEEN = 200
 # the first that fits; what is left is our fault
 _STATUS: tuple[tuple[type[DealDBError], int], ...] = (
     (DealNotFound, 404),
@@ -218,8 +231,8 @@ class Team:
             # the root has no name to which an ending could be added
             stem = page.path if page.path != "/" else "/board"
             found += [
-                Route(f"{stem}.json", self._endpoint(page, _as_json)),
-                Route(f"{stem}.csv", self._endpoint(page, _as_csv)),
+                Route(f"{stem}.json", self._endpoint(page, as_json)),
+                Route(f"{stem}.csv", self._endpoint(page, as_csv)),
                 Route(page.path, self._endpoint(page, self._as_html)),
             ]
         for path, change in CHANGES.items():
@@ -240,7 +253,16 @@ class Team:
     ) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
             asked = self._asked(request, page.path)
-            return await self.in_thread(lambda: self._answer(page, asked, answer))
+            name = cookie_name(request.headers.get("host", ""), VISITS)
+            last, kept = visits_after(request.cookies.get(name), datetime.now(UTC))
+            asked = replace(asked, last_visit=last)
+            response = await self.in_thread(lambda: self._answer(page, asked, answer))
+            if page.is_visit and answer == self._as_html and response.status_code == _SEEN:
+                path = asked.base or "/"
+                response.set_cookie(
+                    name, kept, max_age=YEAR_S, path=path, httponly=True, samesite="lax"
+                )
+            return response
 
         return endpoint
 
@@ -280,7 +302,7 @@ class Team:
         return PageRequest(
             db=self._db,
             path=path,
-            options=request.query_params.multi_items(),
+            options=bound(request.query_params.multi_items()),
             names=dict(request.path_params),
             base=quote(request.scope.get("root_path", "")),
             locale=locale_for(request.headers.get("accept-language")),
@@ -295,6 +317,9 @@ class Team:
         asked: PageRequest,
         answer: Callable[[BoardPage, PageRequest, Shown], Response],
     ) -> Response:
+        wanted = parameters_of(asked.where) if page.has_filter else []
+        if wanted and answer == self._as_html:
+            return self._ask_for_values(asked, page.title, wanted)
         try:
             shown = page.show(asked)
             if shown.problem is not None and answer != self._as_html:
@@ -302,6 +327,14 @@ class Team:
             return answer(page, asked, shown)
         except DealDBError as error:
             return self._problem(asked, error, as_html=answer == self._as_html)
+
+    def _ask_for_values(self, asked: PageRequest, title: str, names: list[str]) -> Response:
+        """The parameters of a filter as a form, in place of the page."""
+        from starlette.responses import HTMLResponse
+
+        shown = {"names": names, "prefix": PREFIX, "rest": asked.kept_beside_filter()}
+        text = rendered("parameters.html", asked, self._frame(asked, title) | shown)
+        return HTMLResponse(text)
 
     def _as_html(self, page: BoardPage, asked: PageRequest, shown: Shown) -> Response:
         from starlette.responses import HTMLResponse
@@ -311,7 +344,8 @@ class Team:
         text = rendered(shown.template or page.template, asked, {**frame, **shown.for_template})
         # a part of a page says by itself what it lacks
         is_whole = shown.template is None
-        return HTMLResponse(text, _status_of(problem) if problem and is_whole else 200)
+        status = shown.status or (_status_of(problem) if problem and is_whole else 200)
+        return HTMLResponse(text, status)
 
     def _frame(self, asked: PageRequest, title: str) -> dict[str, Any]:
         """What every page has around it."""
@@ -350,19 +384,3 @@ def _status_of(error: DealDBError) -> int:
 def _fault_in_filter(asked: PageRequest, error: DealDBError | None) -> MarkedFault | None:
     fault = marked_fault(error) if isinstance(error, QueryError) else None
     return fault if fault and fault.text == asked.where else None
-
-
-def _as_json(_page: BoardPage, _asked: PageRequest, shown: Shown) -> Response:
-    from starlette.responses import Response
-
-    return Response(to_json(shown.data) + "\n", media_type="application/json")
-
-
-def _as_csv(_page: BoardPage, _asked: PageRequest, shown: Shown) -> Response:
-    from starlette.responses import StreamingResponse
-
-    from dealdb.formats.text_form import TextForm
-
-    # of a million deals it is too much for one text
-    rows = TextForm(shown.rows() if shown.rows else shown.table).csv()
-    return StreamingResponse(rows, media_type="text/csv")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -45,6 +46,8 @@ class PageRequest:
         Nothing can be changed.
     kept
         What requests before this one have made of the same deals.
+    last_visit
+        When who asks looked at what changed the last time before this visit; None where that is not known.
     """
 
     db: DealDatabase
@@ -56,6 +59,7 @@ class PageRequest:
     actor: str = "board"
     read_only: bool = False
     kept: Kept = field(default_factory=Kept, repr=False, compare=False)
+    last_visit: datetime | None = None
 
     def option(self, name: str, default: str | None = None) -> str | None:
         """The last value of an option that is not empty."""

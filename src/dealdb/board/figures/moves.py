@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 # columns that are compared; the last three are shown
 COMPARED = ("stage", "amount", "currency", "expected_close", "name", "company", "owner")
-_WAS, _KIND = "_was", "_kind"
+# those whose change puts a deal in a list
+_DAY = "expected_close"
+_TELLING = ("stage", "amount", "currency", _DAY)
+_WAS = "_was"
+# as the waterfall has it: no amount is nothing, so that one that is entered raises the pipeline
+_AMOUNTS = {side: pl.col(f"amount{side}").fill_null(0) for side in ("", _WAS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,13 +108,36 @@ def moves_between(then: pl.DataFrame, now: pl.DataFrame, pipeline: Pipeline) -> 
     [('new', ['3'], {'EUR': Decimal('9')}), ('won', ['1'], {'EUR': Decimal('5')}),
      ('deleted', ['2'], {None: Decimal('7')})]
     """
-    both = _side_by_side(then, now)
+    both = _side_by_side(*_without_same(then, now))
     found = []
     for kind in KINDS:
         deals = _shown(both.filter(_condition(kind.name, pipeline)), kind)
         if deals.height:
             found.append(Moves(kind=kind, deals=deals, sums=_sums(deals)))
     return found
+
+
+def _without_same(then: pl.DataFrame, now: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Both without the deals that no list has: of a million few have changed, and the rest would cost the most."""
+    if any(then.schema.get(name) != now.schema.get(name) for name in _TELLING):
+        return then, now
+    first, second = (
+        each.select("id").with_row_index(row) for each, row in ((then, "_a"), (now, "_b"))
+    )
+    rows = first.join(second, on="id")
+    is_same = pl.Series([True]).new_from_index(0, rows.height)
+    for name in (each for each in _TELLING if each in now.columns):
+        was, value = then[name].gather(rows["_a"]), now[name].gather(rows["_b"])
+        same = was.eq_missing(value)
+        # a day that was not known, or is not any more, is neither later nor earlier
+        is_same &= same | was.is_null() | value.is_null() if name == _DAY else same
+    kept = rows.filter(is_same)
+    return _without(then, kept["_a"]), _without(now, kept["_b"])
+
+
+def _without(frame: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
+    keeps = pl.Series([True]).new_from_index(0, frame.height)
+    return frame.filter(keeps.scatter(rows, values=False))
 
 
 def _side_by_side(then: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
@@ -145,7 +173,7 @@ def _condition(name: str, pipeline: Pipeline) -> pl.Expr:
     was_won, was_lost = is_of("stage" + _WAS, Kind.WON), is_of("stage" + _WAS, Kind.LOST)
     is_open, was_open = ~(won | lost), ~(was_won | was_lost)
     both = there & was_there
-    amount, amount_was = (pl.col("amount" + each) for each in ("", _WAS))
+    amount, amount_was = (_AMOUNTS[side] for side in ("", _WAS))
     day, day_was = (pl.col("expected_close" + each) for each in ("", _WAS))
     alike = pl.col("currency").eq_missing(pl.col("currency" + _WAS))
     conditions = {
@@ -167,7 +195,7 @@ def _shown(deals: pl.DataFrame, kind: MoveKind) -> pl.DataFrame:
     """The columns that are shown; of deals that are gone, as they were."""
     if kind.name == "deleted":
         deals = deals.with_columns(pl.col(name + _WAS).alias(name) for name in COMPARED)
-    change = pl.col("amount") - pl.col("amount" + _WAS)
+    change = _AMOUNTS[""] - _AMOUNTS[_WAS]
     value = change if kind.column == "amount" else pl.col("amount")
     was = pl.col(kind.column + _WAS) if kind.column else pl.lit(None)
     found = deals.select("id", *COMPARED, was.alias("was"), value.alias("value"))

@@ -100,6 +100,18 @@ def near_ids(db: DealDatabase, deal: str) -> list[str]:
 
 
 NEW_DEAL = BoardPage(
-    path="/deals/new", title="New deal", template="new_deal.html", show=show_new, in_menu=False
+    path="/deals/new",
+    title="New deal",
+    template="new_deal.html",
+    show=show_new,
+    in_menu=False,
+    has_filter=False,
 )
-DEAL = BoardPage(path="/deals/{id}", title="Deal", template="deal.html", show=show, in_menu=False)
+DEAL = BoardPage(
+    path="/deals/{id}",
+    title="Deal",
+    template="deal.html",
+    show=show,
+    in_menu=False,
+    has_filter=False,
+)

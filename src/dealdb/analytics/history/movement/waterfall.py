@@ -141,6 +141,7 @@ def waterfall(
         window=window,
         currency=currency,
         totals=totals,
+        counted={"blank": pl.col("_blank")},
         exact=table,
     )
 

@@ -8,6 +8,7 @@ import polars as pl
 
 from dealdb.analytics.basis import MIXED
 from dealdb.analytics.exact import ratio
+from dealdb.analytics.history.linked import ALL
 from dealdb.analytics.history.opens import check_amounts
 from dealdb.analytics.history.past import Past, spine
 from dealdb.analytics.history.stages.ages import BASES, open_deals, with_age
@@ -94,7 +95,7 @@ def rotting(
         rows=("stage",),
         figures=_FIGURES,
         n=base.height,
-        counted=("n", base),
+        counted={"n": lambda _: base, "rotting": ALL},
         currency=None if currency is None and only == MIXED else only,
         counts={changed: undated},
     )

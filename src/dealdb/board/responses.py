@@ -1,4 +1,4 @@
-"""What is answered without a look at the deals: files, forwarding, and what there is not."""
+"""Answers that say nothing of the deals by themselves: data of a page, static files, ways on, what is not there."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ from urllib.parse import quote
 
 from dealdb.board.guard import MOST_BODY
 from dealdb.board.html import assets, rendered_alone
+from dealdb.formats.cells import to_json
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.routing import BaseRoute
 
+    from dealdb.board.page_request import PageRequest
+    from dealdb.board.pages.page import BoardPage, Shown
+
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
 async def no_page(request: Request, _error: Exception) -> Response:
-    """A page that there is not."""
+    """There is no such page."""
     from starlette.responses import HTMLResponse
 
     base = quote(request.scope.get("root_path", ""))
@@ -26,14 +30,32 @@ async def no_page(request: Request, _error: Exception) -> Response:
 
 
 async def too_large(_request: Request, _error: Exception) -> Response:
-    """A body that is too large."""
+    """A body of too many bytes."""
     from starlette.responses import PlainTextResponse
 
     return PlainTextResponse(f"a body may have {MOST_BODY:,} bytes\n", 413)
 
 
+def as_json(_page: BoardPage, _asked: PageRequest, shown: Shown) -> Response:
+    """A page for programs."""
+    from starlette.responses import Response
+
+    return Response(to_json(shown.data) + "\n", media_type="application/json")
+
+
+def as_csv(_page: BoardPage, _asked: PageRequest, shown: Shown) -> Response:
+    """The rows of a page."""
+    from starlette.responses import StreamingResponse
+
+    from dealdb.formats.text_form import TextForm
+
+    # of a million deals it is too much for one text
+    rows = TextForm(shown.rows() if shown.rows else shown.table).csv()
+    return StreamingResponse(rows, media_type="text/csv")
+
+
 async def asset_file(request: Request) -> Response:
-    """A file of ``static``."""
+    """A static file by its hashed name."""
     from starlette.responses import FileResponse, PlainTextResponse
 
     path = assets().get(f"/static/{request.path_params['name']}")
@@ -43,7 +65,7 @@ async def asset_file(request: Request) -> Response:
 
 
 def first_team(name: str) -> BaseRoute:
-    """The way from the root to the first of several collections."""
+    """The way on from the root to the first of several collections."""
     from starlette.routing import Route
 
     async def forward(request: Request) -> Response:
