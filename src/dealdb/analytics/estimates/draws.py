@@ -80,6 +80,18 @@ class Draws:
 
         return -np.log(self.uniform(n))
 
+    def points(self, length: float) -> Floats:
+        """Points that lie at random on a line, one for each unit of its length on average; in order."""
+        import numpy as np
+
+        found, end = [np.zeros(0)], 0.0
+        while end < length:
+            left = length - end
+            found.append(end + np.cumsum(self.exponentials(int(left + 5 * left**0.5) + 10)))
+            end = float(found[-1][-1])
+        every = np.concatenate(found)
+        return every[every < length]
+
     def normals(self, n: int) -> Floats:
         """Draws from the normal distribution."""
         return normal_point(self.uniform(n))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from dealdb.analytics.estimates.bulk import Bulk, standing_out
@@ -22,6 +23,8 @@ MOST_EXACT = 20
 QUANTILES = (Fraction(1, 10), Fraction(1, 2), Fraction(9, 10))
 # draws in memory at once
 _ROOM = 500_000
+# mean chance below which a win is rare, and one that none may reach
+_RARE, _NEVER_RARE = 1 / 32, 1 / 2
 # the error of a quantile is told from that many parts of the runs
 _PARTS = 20
 
@@ -145,15 +148,19 @@ def simulated(
     cents, factor = _fitting(units)
     places = np.arange(len(units)) if classes is None else np.array(classes, dtype=np.int64)
     alone = standing_out(cents, chances.mean(axis=0)[places])
+    rare = alone & _rare(chances)[places] if not rho else np.zeros_like(alone)
+    rows = _rows(len(chances), n)
+    seldom = _seldom(cents[rare], places[rare], chances, rows, draws)
+    alone &= ~rare
     runs = _Runs(
         chances=chances,
-        rows=_rows(len(chances), n),
+        rows=rows,
         places=places[alone],
         sums=_sums_of_eight(cents[alone]),
-        bulk=Bulk.of(cents[~alone], places[~alone], chances.shape[1]),
+        bulk=Bulk.of(cents[~alone & ~rare], places[~alone & ~rare], chances.shape[1]),
         rho=rho,
     )
-    totals = np.concatenate(list(runs.totals(draws)))
+    totals = np.concatenate(list(runs.totals(draws))) + seldom
     parts = np.array([_figures(each) for each in np.array_split(totals, _PARTS)])
     spread = parts.std(axis=0, ddof=1) / math.sqrt(_PARTS) * factor
     *quantiles, _ = _figures(totals)
@@ -236,6 +243,58 @@ def _rows(n_rows: int, n: int) -> Whole:
 
     bounds = np.arange(n_rows + 1) * n // n_rows
     return np.repeat(np.arange(n_rows), np.diff(bounds))
+
+
+def _rare(chances: Floats) -> NDArray[np.bool_]:
+    """Classes of deals that are won so seldom that it is quicker to draw who is won than to ask each."""
+    found: NDArray[np.bool_] = (chances.mean(axis=0) < _RARE) & (chances.max(axis=0) < _NEVER_RARE)
+    return found
+
+
+def _seldom(cents: Whole, places: Whole, chances: Floats, rows: Whole, draws: Draws) -> Whole:
+    """
+    Sums of each run, of deals that are seldom won.
+
+    Each run of a deal is a piece of a line, as long as the logarithm of its chance says: a point lies in it just as
+    often as the deal is won. So what is drawn are the points, which are few.
+    """
+    import numpy as np
+
+    totals = np.zeros(len(rows), dtype=np.int64)
+    if not len(cents):
+        return totals
+    order = np.argsort(places, kind="stable")
+    amounts, (classes, starts, sizes) = (
+        cents[order],
+        np.unique(places[order], return_index=True, return_counts=True),
+    )
+    runs = np.bincount(rows, minlength=len(chances))
+    firsts = np.cumsum(runs) - runs
+    pieces = -np.log1p(-chances[:, classes])
+    lengths = pieces * runs[:, None] * sizes
+    for some in _even(lengths.sum(axis=1)):
+        ends = np.cumsum(lengths[some])
+        points = draws.points(float(ends[-1]))
+        block = np.searchsorted(ends, points, side="right")
+        row, column = some.start + block // len(sizes), block % len(sizes)
+        begins = ends[block] - lengths[row, column]
+        cell = ((points - begins) / pieces[row, column]).astype(np.int64)
+        cell = np.minimum(cell, runs[row] * sizes[column] - 1)
+        # two points in one piece are one win
+        is_new = (np.diff(block, prepend=-1) != 0) | (np.diff(cell, prepend=-1) != 0)
+        row, column, cell = row[is_new], column[is_new], cell[is_new]
+        deal = starts[column] + cell % sizes[column]
+        np.add.at(totals, firsts[row] + cell // sizes[column], amounts[deal])
+    return totals
+
+
+def _even(lengths: Floats) -> Iterator[slice]:
+    """Rows in slices of about the same length together."""
+    import numpy as np
+
+    parts = (np.cumsum(lengths) // _ROOM).astype(np.int64)
+    bounds = [0, *(np.flatnonzero(np.diff(parts)) + 1).tolist(), len(lengths)]
+    return (slice(first, last) for first, last in pairwise(bounds))
 
 
 def _sums_of_eight(cents: Whole) -> Whole:
