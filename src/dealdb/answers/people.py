@@ -106,11 +106,11 @@ _NOTES: tuple[tuple[str, str], ...] = (
     (r"event closed", "until a deal was won or lost"),
     (r"event won", "until a deal was won"),
     (r"period (\S+)", r"\1"),
-    (r"only 1 periods", "only 1 period"),
     (r"1 moments, horizon (\d+) days", r"1 day looked at, \1 days ahead"),
     (r"(\d+) moments, horizon (\d+) days", r"\1 days looked at, \2 days ahead of each"),
 )
 _ERROR = re.compile(r"(\d+ days before): MAPE ([0-9.e-]+) WAPE ([0-9.e-]+)")
+_COUNT = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?![\w,]|\.\d)")
 _DUE = re.compile(r"due from (\S+) before (\S+)")
 
 
@@ -258,7 +258,7 @@ def basis_in_words(basis: Basis) -> str:
     """
     last = basis.until - timedelta(days=1) if basis.until else None
     # means of one are no means
-    is_one = "only 1 periods" in basis.notes
+    is_one = "only 1 period" in basis.notes
     bounds = (("from", basis.since), ("to" if basis.since else "up to", last))
     parts = [
         "1 deal" if basis.n == 1 else f"{whole(basis.n)} deals",
@@ -273,6 +273,21 @@ def basis_in_words(basis: Basis) -> str:
         ),
     ]
     return ", ".join(filter(None, parts))
+
+
+def counts_in_words(text: str) -> str:
+    """
+    A sentence of a metric with its large counts as readers of the language write them.
+
+    Examples
+    --------
+    >>> from dealdb.answers.asked import speaking
+    >>> from dealdb.formats.locale import Locale
+    >>> with speaking(Locale("de-DE")):
+    ...     counts_in_words("open deals without an amount: 1,589")
+    'open deals without an amount: 1.589'
+    """
+    return _COUNT.sub(lambda found: whole(int(found[0].replace(",", ""))), text)
 
 
 def note_in_words(note: str) -> str:

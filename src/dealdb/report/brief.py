@@ -58,12 +58,13 @@ def pipeline_sentence(waterfall: Evidence, summary: Evidence, span: ReportSpan) 
             ),
             None,
         )
-        told.append(_opened(row, currency) + _change(row, start, currency, span.since))
+        told.append(opened(row, currency) + _change(row, start, currency, span.since))
     text = f"{'; '.join(told)}." if told else "No deal is open."
     return text[:1].upper() + text[1:]
 
 
-def _opened(row: Mapping[str, Any], currency: str | None) -> str:
+def opened(row: Mapping[str, Any], currency: str | None) -> str:
+    """How many deals are open, and what they are worth."""
     n, blank = row["open"], row["blank"]
     if not n:
         return "no deal is open"
@@ -115,7 +116,10 @@ def _some(number: int, one: str, many: str) -> str:
 
 def _worth(evidence: Evidence, what: str) -> str:
     sums = [
-        money(row[f"{what}_value"], evidence.money_in(row)) for row in evidence.rows if row[what]
+        money(row[f"{what}_value"], evidence.money_in(row))
+        for row in evidence.rows
+        # deals without amounts are worth nothing that one knows of
+        if row[what] and row[f"{what}_value"]
     ]
     return f" (worth {listing(sums)})" if sums else ""
 
