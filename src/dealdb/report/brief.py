@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -12,6 +13,10 @@ from dealdb.formats.controls import visible
 from dealdb.report.evidence import Evidence
 from dealdb.report.span import ReportSpan
 
+# how metrics say that there is no rate
+_NO_RATE = re.compile(
+    r"deals (in .+|without a currency) that have no rate to (\S+), in no sum of money: (\S+)"
+)
 # of a name in a sentence
 _LONGEST = 60
 
@@ -195,6 +200,20 @@ def _quota(attainment: Evidence) -> str:
     return (
         f" ({listing([percent(row['attainment']) for row in teams])} of the quota)" if teams else ""
     )
+
+
+def without_rate(summary: Evidence) -> str | None:
+    """Whose money could not be converted, so that it is in no sum."""
+    found = [told for each in summary.warnings if (told := _NO_RATE.fullmatch(each))]
+    if not found:
+        return None
+    missing = listing(
+        [
+            f"{n} deal{'' if n == '1' else 's'} {which}"
+            for which, _, n in map(re.Match.groups, found)
+        ]
+    )
+    return f"In no sum of money: {missing}, as no rate to {found[0][2]} is kept for them."
 
 
 def look_at(overdue: Evidence, n_overdue: int, rotting: Evidence, n_notes: int) -> str:

@@ -17,6 +17,7 @@ from dealdb.report.brief import (
     look_at,
     outlook_sentence,
     pipeline_sentence,
+    without_rate,
 )
 from dealdb.report.evidence import Evidence, Inquiry
 from dealdb.report.outlook import Quarter, outlook_of
@@ -154,6 +155,7 @@ def contents_of(
         else joined(
             [
                 pipeline_sentence(waterfall, summary, span),
+                without_rate(summary),
                 closed_sentence(now, before, span),
                 largest_win(won),
                 outlook_sentence(

@@ -269,11 +269,17 @@ def test_markdown_has_charts_of_characters(db: DealDatabase) -> None:
 def test_a_report_in_another_currency(db: DealDatabase) -> None:
     team(db)
     db.rates.load([{"date": "2020-01-01", "currency": "USD", "rate": "1.10"}])
+    # of which there is no rate: it is left out, and said
+    db.save_deal({"id": "pound", "stage": "Lead", "amount": 5, "currency": "GBP"})
     report = report_of(db, to="EUR")
     [opened] = report.contents.headlines[0].values
     assert opened.now is not None
     assert (opened.now.currency, "USD" in report.contents.brief[0]) == ("EUR", False)
-    assert report.save("/dev/null", kind="xlsx") > 0
+    assert report.contents.brief[1] == (
+        "In no sum of money: 1 deal in GBP, as no rate to EUR is kept for them."
+    )
+    assert "in EUR |" not in report.markdown()
+    assert not [each.why for each in report.contents.evidence if each.why]
 
 
 def test_numbers_of_a_reader(db: DealDatabase) -> None:

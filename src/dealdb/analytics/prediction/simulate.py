@@ -281,7 +281,8 @@ def _own(past: Past, deals: pl.DataFrame, window: Window) -> _Odds:
 def _usable(deals: pl.DataFrame, chance: str) -> tuple[pl.DataFrame, dict[str, int]]:
     """Deals with an amount and a chance, and how many have not."""
     has_chance = pl.col(chance).is_not_null()
-    return deals.filter(~BLANK & has_chance), {
+    # of money without a rate nobody knows what it is worth: it is counted by itself
+    return deals.filter(pl.col("value").is_not_null() & has_chance), {
         "open deals without an amount, left out": deals.filter(BLANK).height,
         "open deals with an amount but no chance, left out": deals.filter(
             ~BLANK & ~has_chance

@@ -114,11 +114,13 @@ def headline_text(cell: Cell | None, unit: Unit, locale: Locale) -> str:
     if unit is Unit.MONEY:
         return _with_currency(locale.number(value, 2), cell.currency)
     shown = locale.share(value) if unit is Unit.SHARE else locale.number(value)
-    return f"{shown} in {cell.currency}" if "currency" in _columns(cell) else shown
+    return f"{shown} in {cell.currency}" if _is_of_several(cell) else shown
 
 
-def _columns(cell: Cell) -> Sequence[str]:
-    return [] if cell.evidence.frame is None else cell.evidence.frame.columns
+def _is_of_several(cell: Cell) -> bool:
+    """Whether it is a figure of one currency beside those of others; what was converted is all in one."""
+    frame = cell.evidence.frame
+    return frame is not None and "currency" in frame.columns and frame["currency"].n_unique() > 1
 
 
 def _with_currency(text: str, currency: str | None) -> str:

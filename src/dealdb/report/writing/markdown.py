@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from dealdb.answers.asked import days_between, listing, money
-from dealdb.charts import Chart
+from dealdb.charts import Chart, ChartForm
 from dealdb.charts.text.printing import lines_of
 from dealdb.database import DEFAULT_COLLECTION
 from dealdb.formats.locale import Locale
@@ -88,6 +88,9 @@ def _section(section: ReportSection, locale: Locale) -> Iterator[str]:
     yield ""
     yield "\n\n".join(map(markdown_cell, section.answer.split("\n")))
     for chart in section.charts:
+        if chart.form is ChartForm.FAN:
+            # of two days, whose figures the table has
+            continue
         yield ""
         yield from _chart(chart, locale)
     for table in section.tables:
