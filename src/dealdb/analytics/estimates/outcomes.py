@@ -47,7 +47,9 @@ def alike(
 
     Examples
     --------
-    >>> seen = pl.DataFrame({"stage": [0] * 4, "days": [10.0] * 4, "goal": [1, 1, 2, 2]})
+    >>> import polars as pl
+    >>> days = [float(day) for day in range(1, 41)]
+    >>> seen = pl.DataFrame({"stage": [0] * 40, "days": days, "goal": [1, 2] * 20})
     >>> points, classes = alike(Chain.learned(seen, 1), [0, 0, 0], [5.0, 2.0, 5.0])
     >>> points, classes.tolist()
     ([(0, 2.0), (0, 5.0)], [1, 0, 1])
@@ -96,6 +98,7 @@ def won_within(
 
     Examples
     --------
+    >>> import polars as pl
     >>> seen = pl.DataFrame({"stage": [0] * 4, "days": [10.0] * 4, "goal": [1, 1, 2, 2]})
     >>> chain = Chain.learned(seen, 1)
     >>> won_within(chain, chain.rates(), [(0, 0.0)], 1e4).round(3).tolist()

@@ -137,9 +137,9 @@ def simulated(
     Examples
     --------
     >>> import numpy as np
-    >>> outlook = simulated([100, 50], np.array([[0.5, 0.2]]), n=10_000, draws=Draws(0))
+    >>> outlook = simulated([100, 50], np.array([[0.6, 0.5]]), n=10_000, draws=Draws(0))
     >>> outlook.quantiles
-    (0, 50, 100)
+    (0, 100, 150)
     """
     import numpy as np
 
