@@ -12,7 +12,7 @@ from dealdb.charts.chart import Axis, Chart, ChartForm, Unit
 _MONTHS = (
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 )  # fmt: skip
-_TARGETS = {"horizon": "in time", "eventually": "in the end"}
+TARGETS = {"horizon": "in time", "eventually": "in the end"}
 _NO_N = pl.lit(None, pl.UInt32)
 
 
@@ -109,7 +109,7 @@ def calibration(table: FigureTable) -> Chart:
         low=(said - pl.col("bias_hi")).clip(0, 1),
         high=(said - pl.col("bias_lo")).clip(0, 1),
         n=pl.col("n"),
-        series=in_words("target", _TARGETS),
+        series=in_words("target", TARGETS),
     )
     return table.chart(
         ChartForm.DOTS,
