@@ -53,5 +53,5 @@ def test_of_many_clusters_the_interval_is_that_of_their_mean() -> None:
     assert hi is not None
     mean = rows["value"].sum() / rows.height
     clusters = rows.group_by("cluster").agg(off=(pl.col("value") - mean).sum())
-    error = (clusters["off"] ** 2).sum() ** 0.5 / rows.height
+    error = float((clusters["off"] ** 2).sum()) ** 0.5 / rows.height
     assert [lo, hi] == pytest.approx([mean - 1.96 * error, mean + 1.96 * error], abs=error / 3)
