@@ -243,7 +243,9 @@ def test_where_no_open_deal_has_an_amount_their_number_is_what_counts(db: DealDa
     assert report.contents.headlines[0].label == "Open deals"
     text = report.markdown()
     assert "1 deal is open, which has no amount." in text
-    assert "0.00; weighted" not in text
+    [pipeline] = [each for each in report.contents.sections if each.key == "pipeline"]
+    assert (pipeline.charts, "value" in pipeline.tables[0].keys) == ([], False)
+    assert "1 deal is open. The oldest has been in their stage for 0 to 7 days: 1 deal. " in text
     assert "lost (worth" not in text
     # what shows nothing needs no command
     assert not [e for s in report.contents.sections for e in s.evidence if e.name == "deals"]
