@@ -57,7 +57,6 @@ _NOTES: tuple[tuple[str, str], ...] = (
     (r"event closed", "until a deal was won or lost"),
     (r"event won", "until a deal was won"),
     (r"period (\S+)", r"\1"),
-    (r"only 1 periods", "only 1 period"),
     (r"1 moments, horizon (\d+) days", r"1 day looked at, \1 days ahead"),
     (r"(\d+) moments, horizon (\d+) days", r"\1 days looked at, \2 days ahead of each"),
 )
@@ -140,7 +139,7 @@ def in_words(basis: Basis, locale: Locale = PLAIN) -> str:
     """
     last = basis.until - timedelta(days=1) if basis.until else None
     # means of one are no means
-    is_one = "only 1 periods" in basis.notes
+    is_one = "only 1 period" in basis.notes
     bounds = (("from", basis.since), ("to" if basis.since else "up to", last))
     parts = [
         "1 deal" if basis.n == 1 else f"{locale.number(basis.n)} deals",

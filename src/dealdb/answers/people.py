@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from dealdb.analytics.basis import in_words
-from dealdb.answers.asked import locale
+from dealdb.answers.asked import locale, whole
 from dealdb.answers.labels import is_lines, labels_of
 from dealdb.formats.cells import AS_IS, Form
 
@@ -51,6 +52,9 @@ _FINE = ("hhi", "brier", "reliability", "resolution", "uncertainty", "log_loss",
 _GRID = {"won_n": "won", "won_value": "value", "win_rate": "rate"}
 # more columns side by side are not easier to read
 _MOST_GROUPS = 8
+
+# large counts in what metrics say
+_COUNT = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?![\w,]|\.\d)")
 
 
 @dataclass(frozen=True)
@@ -213,6 +217,21 @@ def basis_in_words(basis: Basis) -> str:
     '7 deals, currency EUR'
     """
     return in_words(basis, locale())
+
+
+def counts_in_words(text: str) -> str:
+    """
+    A sentence of a metric with its large counts as readers of the language write them.
+
+    Examples
+    --------
+    >>> from dealdb.answers.asked import speaking
+    >>> from dealdb.formats.locale import Locale
+    >>> with speaking(Locale("de-DE")):
+    ...     counts_in_words("open deals without an amount: 1,589")
+    'open deals without an amount: 1.589'
+    """
+    return _COUNT.sub(lambda found: whole(int(found[0].replace(",", ""))), text)
 
 
 def shown_keys(result: MetricResult) -> list[str]:

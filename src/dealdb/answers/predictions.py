@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -29,6 +30,8 @@ _ENDS = {
 _MEASURES = {"won_value": "won value", "won_n": "wins", "created_n": "new deals"}
 # groups that the sentences name; the table has all
 _MOST_TOLD = 5
+# how a basis says that values before the load are not known
+_ASSUMED = re.compile(r"values before their record assumed of ([0-9,]+) deals")
 # shares from which on a percentage is hard to read
 _MANY_TIMES = 10
 _MONTHS = [
@@ -201,7 +204,19 @@ def calibration(asked: AskedMetric) -> str:
         else None
     )
     chance = "A chance means a win at any time, so that within a few weeks fewer are won."
-    return sentences(*told, *_untold(len(rows)), after, *came, chance)
+    return sentences(_assumed(asked), *told, *_untold(len(rows)), after, *came, chance)
+
+
+def _assumed(asked: AskedMetric) -> str | None:
+    """That the chances of those days were never seen, where it is so: then all that follows misleads."""
+    found = (_ASSUMED.fullmatch(note) for note in asked.result.basis.notes)
+    n = next((int(each[1].replace(",", "")) for each in found if each), 0)
+    if not n:
+        return None
+    return (
+        f"This may mislead: {counted(n, 'deal')} came without a history, so that of days before the load nobody knows "
+        "which chance stood there, and today's is taken for it; those that are won or lost by now often have none left."
+    )
 
 
 def _of_target(asked: AskedMetric, target: str) -> list[dict[str, Any]]:

@@ -139,16 +139,17 @@ def ageing(asked: AskedMetric) -> str:
     told = []
     for currency, rows in asked.parts:
         n, known = total(rows, "n"), [row for row in rows if row["n"] and row["from"] is not None]
-        told.append(
-            f"{counted(n, 'deal is', 'deals are')} open, worth {money(total(rows, 'value'), currency)}."
-        )
+        # of deals without amounts nobody knows what they are worth
+        has_amounts = total(rows, "blank") < n
+        worth = f", worth {money(total(rows, 'value'), currency)}" if has_amounts else ""
+        told.append(f"{counted(n, 'deal is', 'deals are')} open{worth}.")
         if known:
             first = max(row["from"] for row in known)
             oldest = [row for row in known if row["from"] == first]
             be = "has been" if total(oldest, "n") == 1 else "have been"
+            value = f", {money(total(oldest, 'value'), currency)}" if has_amounts else ""
             told.append(
-                f"The oldest {be} {since} for {_class(oldest[0])}: {deals(total(oldest, 'n'))}, "
-                f"{money(total(oldest, 'value'), currency)}."
+                f"The oldest {be} {since} for {_class(oldest[0])}: {deals(total(oldest, 'n'))}{value}."
             )
     unknown = total([row for row in asked.rows if row["from"] is None], "n")
     return sentences(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -13,6 +14,10 @@ from dealdb.report.evidence import Evidence
 from dealdb.report.ranked import Ranked
 from dealdb.report.span import ReportSpan
 
+# how metrics say that there is no rate
+_NO_RATE = re.compile(
+    r"deals (in .+|without a currency) that have no rate to (\S+), in no sum of money: (\S+)"
+)
 # of a name in a sentence
 _LONGEST = 60
 
@@ -58,13 +63,13 @@ def pipeline_sentence(waterfall: Evidence, summary: Evidence, span: ReportSpan) 
         }
         start = ends["start"]["value"] if "start" in ends else None
         unpriced = ends["end"].get("unpriced", 0) if "end" in ends else 0
-        opened = _opened(row, currency, unpriced)
-        told.append(opened + _change(row, start, currency, span.since))
+        told.append(opened(row, currency, unpriced) + _change(row, start, currency, span.since))
     text = f"{'; '.join(told)}." if told else "No deal is open."
     return text[:1].upper() + text[1:]
 
 
-def _opened(row: Mapping[str, Any], currency: str | None, unpriced: int) -> str:
+def opened(row: Mapping[str, Any], currency: str | None, unpriced: int = 0) -> str:
+    """How many deals are open, and what they are worth."""
     n, blank = row["open"], row["blank"]
     if not n:
         return "no deal is open"
@@ -125,6 +130,7 @@ def _worth(evidence: Evidence, what: str) -> str:
     sums = [
         money(row[f"{what}_value"], evidence.money_in(row))
         for row in evidence.rows
+        # deals without amounts are worth nothing that one knows of
         if row[what] and row[f"{what}_value"]
     ]
     return f" (worth {listing(sums)})" if sums else ""
@@ -201,6 +207,20 @@ def _quota(attainment: Evidence) -> str:
     return (
         f" ({listing([percent(row['attainment']) for row in teams])} of the quota)" if teams else ""
     )
+
+
+def without_rate(summary: Evidence) -> str | None:
+    """Whose money could not be converted, so that it is in no sum."""
+    found = [told for each in summary.warnings if (told := _NO_RATE.fullmatch(each))]
+    if not found:
+        return None
+    missing = listing(
+        [
+            f"{n} deal{'' if n == '1' else 's'} {which}"
+            for which, _, n in map(re.Match.groups, found)
+        ]
+    )
+    return f"In no sum of money: {missing}, as no rate to {found[0][2]} is kept for them."
 
 
 def look_at(overdue: Ranked, n_overdue: int, rotting: Evidence, n_notes: int) -> str:

@@ -17,6 +17,7 @@ from dealdb.report.brief import (
     look_at,
     outlook_sentence,
     pipeline_sentence,
+    without_rate,
 )
 from dealdb.report.evidence import Evidence, Inquiry
 from dealdb.report.outlook import Quarter, outlook_of
@@ -167,6 +168,7 @@ def contents_of(
         else joined(
             [
                 pipeline_sentence(waterfall, summary, span),
+                without_rate(summary),
                 closed_sentence(now, before, span),
                 largest_win(won),
                 outlook_sentence(
@@ -225,19 +227,26 @@ def _headlines(
     then = "a week before" if is_week(span) else "in the period before"
     at_start = f"at the start of {days_between(span.since, None).removeprefix('since ')}"
     opened = cells_of(waterfall, "value", bucket="end") or cells_of(summary, "pipeline_value")
-    found = [
-        Headline(
-            label="Open pipeline",
-            unit=Unit.MONEY,
-            values=compared(opened, cells_of(waterfall, "value", bucket="start")),
-            than=at_start if waterfall.frame is not None else "",
-        ),
-        Headline(
-            label="Weighted by chance",
-            unit=Unit.MONEY,
-            values=compared(cells_of(summary, "weighted")),
-        ),
-    ]
+    has_amounts = any(row["blank"] < row["open"] for row in summary.rows)
+    # where no open deal has an amount, their number is all that one knows
+    is_unknown = not has_amounts and any(row["open"] for row in summary.rows)
+    found = (
+        [Headline(label="Open deals", unit=Unit.DEALS, values=compared(cells_of(summary, "open")))]
+        if is_unknown
+        else [
+            Headline(
+                label="Open pipeline",
+                unit=Unit.MONEY,
+                values=compared(opened, cells_of(waterfall, "value", bucket="start")),
+                than=at_start if waterfall.frame is not None else "",
+            ),
+            Headline(
+                label="Weighted by chance",
+                unit=Unit.MONEY,
+                values=compared(cells_of(summary, "weighted")),
+            ),
+        ]
+    )
     for label, unit, key in (
         ("Won", Unit.MONEY, "won_value"),
         ("Deals won", Unit.DEALS, "won"),

@@ -13,7 +13,7 @@ import polars as pl
 
 from dealdb.answers.answer import answer_of
 from dealdb.answers.labels import in_labels
-from dealdb.answers.people import basis_in_words
+from dealdb.answers.people import basis_in_words, counts_in_words
 from dealdb.errors import MissingExtra, QueryError, SchemaError
 
 if TYPE_CHECKING:
@@ -319,7 +319,7 @@ def _evidence(
         basis=basis_in_words(basis),
         # of money that is in several, each row says which
         currency=None if basis.currency == "mixed" else basis.currency,
-        remarks=basis.remarks,
-        warnings=tuple(in_labels(name, each) for each in basis.warnings),
+        remarks=tuple(map(counts_in_words, basis.remarks)),
+        warnings=tuple(counts_in_words(in_labels(name, each)) for each in basis.warnings),
         chart=None if is_lines or not len(result) else _with_own_notes(result.chart(), basis),
     )

@@ -219,7 +219,10 @@ def _cell(
 
 
 # columns that most tables need not: what is not there is not told
-_SPARE = ("blank", "weighted", "commit", "best", "omitted", "overdue", "rotting", "lost", "company")
+_SPARE = (
+    *("value", "blank", "weighted", "commit", "best", "omitted"),
+    *("overdue", "rotting", "lost", "company"),
+)
 
 
 def _says_nothing(rows: pl.DataFrame, key: str) -> bool:
@@ -284,6 +287,14 @@ def table_of(
     ]
 
 
+def _shows_something(chart: Chart) -> bool:
+    """Whether any of its marks is more than 0."""
+    marks = chart.marks
+    if "value" not in marks.columns or not marks.schema["value"].is_numeric():
+        return not marks.is_empty()
+    return bool((marks["value"].fill_null(0) != 0).any())
+
+
 def section_of(
     key: str,
     title: str,
@@ -311,7 +322,7 @@ def section_of(
         title=title,
         answer=bounded(told or " ".join(lacking) or "There is nothing to tell."),
         evidence=evidence,
-        charts=[chart for chart in drawn if not chart.marks.is_empty()],
+        charts=[chart for chart in drawn if _shows_something(chart)],
         tables=tables,
         notes=list(dict.fromkeys(notes)),
     )

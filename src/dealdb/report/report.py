@@ -58,7 +58,7 @@ class Report:
 
     def markdown(self) -> str:
         """
-        The report as Markdown, without charts.
+        The report as Markdown, with charts of characters.
 
         Cost
         ----
@@ -175,7 +175,8 @@ def report_of(
     to
         Currency that all money is converted to; without it, several currencies are kept apart.
     locale
-        How numbers and days are written, such as ``"de-DE"``; by default as the command line does.
+        How numbers and days are written, such as ``"de-DE"``. By default plain, whatever the environment says: the
+        report is for its readers, not for who makes it.
 
     Raises
     ------
@@ -188,8 +189,7 @@ def report_of(
 
     Cost
     ----
-    Some round trips, and all metrics: some 3 s of one core for 1,600 deals, and a minute for 200,000. The simulation
-    takes most of it.
+    Some round trips, and all metrics: some 2 s of one core for 1,600 deals, and 4 s and 450 MB for 200,000.
 
     Source
     ------

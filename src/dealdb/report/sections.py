@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from dealdb.answers.asked import counted, days_between, listing, money
+from dealdb.report.brief import opened
 from dealdb.report.evidence import Evidence, Inquiry
 from dealdb.report.outlook import Quarter
 from dealdb.report.parts import ReportSection, section_of, table_of
@@ -42,10 +43,8 @@ def _open_answer(summary: Evidence, stages: Evidence) -> str:
         currency = summary.money_in(row)
         if not row["open"]:
             continue
-        told.append(
-            f"{counted(row['open'], 'deal is', 'deals are')} open, worth {money(row['pipeline_value'], currency)}; "
-            f"weighted by their chance, {money(row['weighted'], currency)}."
-        )
+        weighted = f"; weighted by their chance, {money(row['weighted'], currency)}"
+        told.append(f"{opened(row, currency)}{weighted if row['blank'] < row['open'] else ''}.")
         own = [
             each
             for each in stages.rows
@@ -134,7 +133,7 @@ def waiting(inquiry: Inquiry, rotting: Evidence, overdue: Ranked, n_overdue: int
         ages,
         rotting,
         *([lines] if lines else []),
-        overdue.evidence,
+        *([overdue.evidence] if n_overdue or overdue.evidence.why else []),
         answer=" ".join(filter(None, (ages.answer or ages.why, _rotting_answer(rotting), late))),
         charts=[each.chart for each in (ages,) if each.chart],
         tables=[

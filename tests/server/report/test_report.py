@@ -192,7 +192,10 @@ def test_texts_of_deals_are_texts(db: DealDatabase, tmp_path: Path) -> None:
     assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in report.html()
     assert any("<img src=x onerror=alert(1)>" in text for text in page.texts)
     markdown = report.markdown()
-    assert "<img" not in markdown
+    # in a block of code, which a chart is, nothing is markup
+    assert "<img" not in re.sub(
+        r"^(```+)text\n.*?^\1$", "", markdown, flags=re.DOTALL | re.MULTILINE
+    )
     assert "&lt;img src=x onerror=alert(1)>" in markdown
     assert report.save(tmp_path / "attack.xlsx") > 0
     assert report.save(tmp_path / "attack.html") < 500_000
@@ -231,6 +234,53 @@ def test_a_report_of_little(db: DealDatabase, rows: list[dict[str, Any]]) -> Non
     assert "<h2>What would mislead?</h2>" in report.html()
     assert report.contents.brief[0].endswith(".")
     assert "0 deals were" not in " ".join(report.contents.brief)
+
+
+def test_where_no_open_deal_has_an_amount_their_number_is_what_counts(db: DealDatabase) -> None:
+    db.save_deal({"id": 1, "stage": "Lead"})
+    db.save_deal({"id": 2, "stage": "Lost", "closed": TODAY})
+    report = report_of(db)
+    assert report.contents.headlines[0].label == "Open deals"
+    text = report.markdown()
+    assert "1 deal is open, which has no amount." in text
+    [pipeline] = [each for each in report.contents.sections if each.key == "pipeline"]
+    assert (pipeline.charts, "value" in pipeline.tables[0].keys) == ([], False)
+    assert "1 deal is open. The oldest has been in their stage for 0 to 7 days: 1 deal. " in text
+    assert "lost (worth" not in text
+    # what shows nothing needs no command
+    assert not [e for s in report.contents.sections for e in s.evidence if e.name == "deals"]
+
+
+def test_counts_of_a_reader(db: DealDatabase) -> None:
+    db.loader.load([{"id": n, "stage": "Lead", "amount": None} for n in range(1_200)], bar=False)
+    report = report_of(db, locale="de-DE")
+    said = [*report.contents.remarks, *(n for s in report.contents.sections for n in s.notes)]
+    assert any("1.200" in each for each in said)
+    assert not any("1,200" in each for each in said)
+
+
+def test_markdown_has_charts_of_characters(db: DealDatabase) -> None:
+    db.save_deal({"id": 1, "stage": "Le```ad", "amount": 100, "currency": "EUR"})
+    text = report_of(db).markdown()
+    fence, chart = re.findall(r"^(````+)text\n(.*?)^\1$", text, flags=re.DOTALL | re.MULTILINE)[0]
+    assert fence == "````"
+    assert "Le```ad" in chart
+    assert "\N{FULL BLOCK}" in chart
+
+
+def test_a_report_in_another_currency(db: DealDatabase) -> None:
+    team(db)
+    db.rates.load([{"date": "2020-01-01", "currency": "USD", "rate": "1.10"}])
+    # of which there is no rate: it is left out, and said
+    db.save_deal({"id": "pound", "stage": "Lead", "amount": 5, "currency": "GBP"})
+    report = report_of(db, to="EUR")
+    [opened] = report.contents.headlines[0].values
+    assert (opened.currency, "USD" in report.contents.brief[0]) == ("EUR", False)
+    assert report.contents.brief[1] == (
+        "In no sum of money: 1 deal in GBP, as no rate to EUR is kept for them."
+    )
+    assert "in EUR |" not in report.markdown()
+    assert not [each.why for each in report.contents.evidence if each.why]
 
 
 def test_numbers_of_a_reader(db: DealDatabase) -> None:

@@ -292,6 +292,13 @@ def test_open_deals_without_a_rate_of_success_are_not_enough() -> None:
     )
 
 
+def test_calibration_of_deals_without_a_history_begins_with_a_warning() -> None:
+    of = past_of_changes("A 01-05 stage=Lead probability=0.5", as_of="2026-03-31")
+    of.notes.append("values before their record assumed of 1,600 deals")
+    told = told_of(calibration, of, since="2026-02-01", every="month")
+    assert told.startswith("This may mislead: 1,600 deals came without a history")
+
+
 def test_losses_without_any_reason() -> None:
     of = past_of_changes("A 01-05 stage=Lost", "B 01-06 stage=Lost", by="loss_reason")
     assert (

@@ -123,8 +123,9 @@ def calibration(table: FigureTable) -> Chart:
         Groups.PANEL,
         x=said,
         value=pl.col("base_rate"),
-        low=said - pl.col("bias_hi"),
-        high=said - pl.col("bias_lo"),
+        # the interval is that of a difference, and may end beyond what a share can be
+        low=(said - pl.col("bias_hi")).clip(0, 1),
+        high=(said - pl.col("bias_lo")).clip(0, 1),
         n=pl.col("n"),
         series=with_words("target", TARGETS),
     )

@@ -8,7 +8,6 @@ over count with the time that they have lasted, and beyond the longest visit the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -115,21 +114,19 @@ class Chain:
         return [_rates(stage, draws, n) for stage in self.stages]
 
 
-def cumulated(edges: Floats, rates: Floats, ages: Sequence[float] | Floats) -> Floats:
+def spent(edges: Floats, ages: Floats) -> Floats:
     """
-    Rates summed up from age 0 to each age: by draw, age and goal.
+    Time that was spent in each bin up to each age.
 
     Examples
     --------
     >>> import numpy as np
-    >>> cumulated(np.array([0.0, 2.0]), np.array([[[0.5], [0.1]]]), [1.0, 4.0]).round(6).tolist()
-    [[[0.5], [1.2]]]
+    >>> spent(np.array([0.0, 2.0]), np.array([1.0, 4.0])).tolist()
+    [[1.0, 0.0], [2.0, 2.0]]
     """
     import numpy as np
 
-    ends = np.append(edges[1:], np.inf)
-    spent = np.clip(np.asarray(ages, dtype=np.float64)[:, None], edges, ends) - edges
-    found: Floats = np.matmul(spent, rates)
+    found: Floats = np.clip(ages[..., None], edges, np.append(edges[1:], np.inf)) - edges
     return found
 
 
@@ -148,13 +145,13 @@ def _ageing(visits: pl.DataFrame, n_stages: int) -> Ageing:
     place = np.maximum(np.searchsorted(edges, days, side="left") - 1, 0)
     np.add.at(exits, (place[over], goals[over]), 1.0)
     ends = np.append(edges[1:], np.inf)
-    spent = [
+    lasted = [
         float((np.clip(days, low, high) - np.clip(came, low, high)).sum())
         for low, high in zip(edges, ends, strict=True)
     ]
     reached = max(1, int((days > edges[-1]).sum()))
-    widths = np.append(np.diff(edges), spent[-1] / reached)
-    return Ageing(edges=edges, exits=exits, lasted=np.array(spent), widths=widths)
+    widths = np.append(np.diff(edges), lasted[-1] / reached)
+    return Ageing(edges=edges, exits=exits, lasted=np.array(lasted), widths=widths)
 
 
 def _rates(stage: Ageing, draws: Draws | None, n: int) -> Floats:

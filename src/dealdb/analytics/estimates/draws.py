@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 
     Floats: TypeAlias = NDArray[np.float64]
     Whole: TypeAlias = NDArray[np.int64]
+    Limits: TypeAlias = NDArray[np.uint32]
 
-# bits of a chance; a draw is below it, or not
+# bits of a number between 0 and 1
 _BITS = 53
+# bits of a chance: a draw is below it, or not; a billionth more or less is nothing
+_HIT_BITS = 31
 # the table of the normal distribution: beyond these, a share is 0 or 1 to fifteen digits
 _FAR = 8.0
 _POINTS = 2**16 + 1
@@ -43,15 +46,15 @@ class Draws:
         self._bits = np.random.PCG64(seed)
         self._frozen = np.random.RandomState(self._bits)
 
-    def hits(self, chances: Floats, n: int) -> NDArray[np.bool_]:
-        """True as often as the chances say: ``n`` rows over a row of chances, or a row for each row of them."""
+    def hits(self, limits: Limits) -> NDArray[np.bool_]:
+        """True as often as the limits say: one for each of them."""
         import numpy as np
 
-        below = np.ceil(chances * 2.0**_BITS).astype(np.uint64)
-        width = chances.shape[-1]
-        raw = self._bits.random_raw(n * width).reshape(n, width)
-        raw >>= np.uint64(64 - _BITS)
-        found: NDArray[np.bool_] = raw < below
+        # two of them in the 64 bits of each number, the lower half first
+        raw = self._bits.random_raw((limits.size + 1) // 2).astype("<u8", copy=False)
+        halves = raw.view("<u4")[: limits.size].reshape(limits.shape)
+        halves >>= np.uint32(32 - _HIT_BITS)
+        found: NDArray[np.bool_] = halves < limits
         return found
 
     def uniform(self, n: int) -> Floats:
@@ -77,9 +80,36 @@ class Draws:
 
         return -np.log(self.uniform(n))
 
+    def points(self, length: float) -> Floats:
+        """Points that lie at random on a line, one for each unit of its length on average; in order."""
+        import numpy as np
+
+        found, end = [np.zeros(0)], 0.0
+        while end < length:
+            left = length - end
+            found.append(end + np.cumsum(self.exponentials(int(left + 5 * left**0.5) + 10)))
+            end = float(found[-1][-1])
+        every = np.concatenate(found)
+        return every[every < length]
+
     def normals(self, n: int) -> Floats:
         """Draws from the normal distribution."""
         return normal_point(self.uniform(n))
+
+
+def limits_of(chances: Floats) -> Limits:
+    """
+    Chances as ``Draws.hits`` takes them: whole numbers that a draw has to be below.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Draws(1).hits(limits_of(np.array([0.0, 1.0]))).tolist()
+    [False, True]
+    """
+    import numpy as np
+
+    return np.ceil(chances * 2.0**_HIT_BITS).astype(np.uint32)
 
 
 def normal_share(points: Floats) -> Floats:

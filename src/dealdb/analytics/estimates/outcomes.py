@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from dealdb.analytics.estimates.chain import Chain, Rates, cumulated
+from dealdb.analytics.estimates.chain import Chain, Rates, spent
 from dealdb.analytics.estimates.draws import Draws
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # steps into which the time until the end is cut
 _STEPS = 48
 # ages in one stage for which they are solved
-_AGES = 32
+_AGES = 64
 # numbers in memory at once
 _ROOM = 2_000_000
 # a deal that has moved so often is taken to go on for ever
@@ -25,11 +25,59 @@ _MOST_MOVES = 1_000
 NEVER = float("inf")
 
 
+def alike(
+    chain: Chain, places: Sequence[int], ages: Sequence[float]
+) -> tuple[list[tuple[int, float]], Whole]:
+    """
+    Deals in classes of which all have the same chance: those of a stage that have stood there for as long.
+
+    Where a stage has many ages, neighbours share a class, which has their mean age.
+
+    Parameters
+    ----------
+    chain
+        Where the bins of each stage begin.
+    places, ages
+        Of the deals: place of the stage, and age there in days.
+
+    Returns
+    -------
+    tuple
+        Stage and age of each class, and the class of each deal.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> days = [float(day) for day in range(1, 41)]
+    >>> seen = pl.DataFrame({"stage": [0] * 40, "days": days, "goal": [1, 2] * 20})
+    >>> points, classes = alike(Chain.learned(seen, 1), [0, 0, 0], [5.0, 2.0, 5.0])
+    >>> points, classes.tolist()
+    ([(0, 2.0), (0, 5.0)], [1, 0, 1])
+    """
+    import numpy as np
+
+    stages, points = np.asarray(places, dtype=np.int64), list[tuple[int, float]]()
+    classes: Whole = np.zeros(len(stages), dtype=np.int64)
+    for place, stage in enumerate(chain.stages):
+        own = np.flatnonzero(stages == place)
+        # beyond the last edge all ages are alike, as the rates stay as they are
+        capped = np.minimum(np.asarray(ages, dtype=np.float64)[own], stage.edges[-1])
+        known, nth = np.unique(capped, return_inverse=True)
+        if len(known) > _AGES:
+            order = np.argsort(capped, kind="stable")
+            nth = np.empty(len(own), dtype=np.int64)
+            nth[order] = np.arange(len(own)) * _AGES // len(own)
+            known = np.bincount(nth, capped) / np.bincount(nth)
+        classes[own] = nth + len(points)
+        points += [(place, age) for age in known.tolist()]
+    return points, classes
+
+
 def won_within(
-    chain: Chain, rates: Rates, deals: Sequence[tuple[int, float]], days: float
+    chain: Chain, rates: Rates, points: Sequence[tuple[int, float]], days: float
 ) -> Floats:
     """
-    Chance of each open deal to be won within some days: a row for each draw of the rates, a column for each deal.
+    Chance of deals to be won within some days: a row for each draw of the rates, a column for each stage and age.
 
     It isn't sampled: the equations of the chain are solved step by step, so that the error is that of 48 steps.
 
@@ -39,7 +87,7 @@ def won_within(
         Where the bins of each stage begin.
     rates
         Its rates, of one or several draws.
-    deals
+    points
         Place of the stage, and age there in days.
     days
         Time until the end.
@@ -58,79 +106,82 @@ def won_within(
     """
     import numpy as np
 
+    found = np.zeros((rates[0].shape[0] if rates else 1, len(points)))
+    if not rates:
+        return found
     grid = np.linspace(0.0, days, _STEPS + 1)
+    # by bin, goal and draw: loops over the many draws are the quickest where they are the innermost
+    turned = [np.ascontiguousarray(each.transpose(1, 2, 0)) for each in rates]
     fresh = [
-        _leaving(stage.edges, rate, grid[None, :])[:, 0]
-        for stage, rate in zip(chain.stages, rates, strict=True)
+        _leaving(stage.edges, rate, grid) for stage, rate in zip(chain.stages, turned, strict=True)
     ]
-    middles = _middles(np.stack(fresh, axis=1), chain.won) if fresh else None
-    n_draws = rates[0].shape[0] if rates else 1
-    found = np.zeros((n_draws, len(deals)))
+    # who leaves in step k has from there on what is left of the time
+    then = _middles(np.stack(fresh), chain.won)[::-1]
     for place, stage in enumerate(chain.stages):
-        columns = [n for n, (own, _) in enumerate(deals) if own == place]
-        if not columns or middles is None:
-            continue
-        # beyond the last edge all ages are alike, as the rates stay as they are
-        own_ages = np.minimum([deals[n][1] for n in columns], stage.edges[-1])
-        ages = _points(own_ages)
-        right = np.clip(np.searchsorted(ages, own_ages), min(1, len(ages) - 1), len(ages) - 1)
-        left = np.maximum(right - 1, 0)
-        gap = np.where(right > left, ages[right] - ages[left], 1.0)
-        part = (own_ages - ages[left]) / gap
-        for some in _slices(n_draws, len(ages) * (_STEPS + 1) * (chain.won + 2)):
-            leaves = _leaving(stage.edges, rates[place][some], ages[:, None] + grid)
-            # who leaves in step k has from there on what is left of the time
-            then = middles[some, :, ::-1]
-            own = leaves[..., chain.won].sum(axis=2)
-            own += np.einsum("dakj,djk->da", leaves[..., : chain.won], then, optimize=True)
-            found[some, columns] = own[:, left] * (1 - part) + own[:, right] * part
+        columns = [n for n, (own, _) in enumerate(points) if own == place]
+        ages = np.array([points[n][1] for n in columns])[:, None] + grid
+        for some in _slices(len(found), ages.size):
+            chances = _from_ages(stage.edges, turned[place][..., some], then[..., some], ages)
+            found[some, columns] = chances.T
     return found
 
 
-def _points(ages: Floats) -> Floats:
-    """Ages whose chances are found; of many ages a grid, between whose points the chance is a line."""
+def _from_ages(edges: Floats, rates: Floats, then: Floats, ages: Floats) -> Floats:
+    """
+    Chance to be won for who stands in one stage: by age and draw.
+
+    ``then`` is the chance of who comes into a stage in a step, by step, stage and draw; ``ages`` are those at the
+    beginning of each step and the end of the last, a row for each start.
+    """
     import numpy as np
 
-    points = np.unique(ages)
-    return points if len(points) <= _AGES else np.linspace(points[0], points[-1], _AGES)
+    won = then.shape[1]
+    # what it is worth to leave, by step, bin and draw
+    worth = np.einsum("bjd,kjd->kbd", rates[:, :won], then) + rates[:, won]
+    # a product with what isn't in order takes a hundred times as long
+    passed = np.ascontiguousarray(np.diff(spent(edges, ages), axis=1).transpose(1, 0, 2))
+    leaving, gains = np.matmul(passed, rates.sum(axis=1)), np.matmul(passed, worth)
+    left, found = np.ones(gains.shape[1:]), np.zeros(gains.shape[1:])
+    for rate, gain in zip(leaving, gains, strict=True):
+        gone = -left * np.expm1(-rate)
+        found += np.divide(gone * gain, rate, out=np.zeros_like(gain), where=rate > 0)
+        left -= gone
+    return found
 
 
 def _leaving(edges: Floats, rates: Floats, ages: Floats) -> Floats:
-    """Share that leaves in each step to each goal, of who has reached the first age: by draw, start, step and goal."""
+    """Share that leaves in each step to each goal, of who has reached the first age: by step, goal and draw."""
     import numpy as np
 
-    n, points = ages.shape
-    summed = cumulated(edges, rates, ages.reshape(-1)).reshape(-1, n, points, rates.shape[2])
-    passed = np.diff(summed, axis=2)
-    both = passed.sum(axis=3)
-    lasting = np.exp(-np.concatenate([np.zeros_like(both[:, :, :1]), both.cumsum(axis=2)], axis=2))
-    gone = lasting[:, :, :-1] - lasting[:, :, 1:]
+    passed = np.einsum("kb,bjd->kjd", np.diff(spent(edges, ages), axis=0), rates)
+    both = passed.sum(axis=1)
+    lasting = np.exp(-np.concatenate([np.zeros_like(both[:1]), both.cumsum(axis=0)]))
+    gone = lasting[:-1] - lasting[1:]
     share = np.divide(gone, both, out=np.zeros_like(gone), where=both > 0)
-    passed *= share[..., None]
-    return passed
+    found: Floats = passed * share[:, None]
+    return found
 
 
 def _middles(fresh: Floats, won: int) -> Floats:
     """
-    Chance to be won for who comes into a stage in the middle of each step before the end: by draw, stage and step.
+    Chance to be won for who comes into a stage in the middle of each step before the end: by step, stage and draw.
 
-    ``fresh`` is what ``_leaving`` gives from age 0, by draw, stage, step and goal.
+    ``fresh`` is what ``_leaving`` gives from age 0, by stage, step, goal and draw.
     """
     import numpy as np
 
-    n_draws, n_stages, steps, _ = fresh.shape
-    direct = fresh[..., won].cumsum(axis=2)
-    chance = np.zeros((n_draws, n_stages, steps + 1))
-    middle = np.zeros((n_draws, n_stages, steps))
-    moves = fresh[..., :won]
+    n_stages, steps, _, n_draws = fresh.shape
+    direct = fresh[:, :, won].cumsum(axis=1).transpose(1, 0, 2)
+    moves = np.ascontiguousarray(fresh[:, :, :won].transpose(1, 0, 2, 3))
+    chance = np.zeros((steps + 1, n_stages, n_draws))
+    middle = np.zeros((steps, n_stages, n_draws))
     for m in range(1, steps + 1):
         # what comes out at m depends a little on itself, through those who move in the first step: taken as a line
-        guess = 2 * chance[:, :, m - 1] - chance[:, :, m - 2] if m > 1 else direct[:, :, 0]
-        middle[:, :, m - 1] = (chance[:, :, m - 1] + guess) / 2
-        then = middle[:, :, m - 1 :: -1] if m > 1 else middle[:, :, :1]
-        moved = np.einsum("dskj,djk->ds", moves[:, :, :m], then[:, :, :m], optimize=True)
-        chance[:, :, m] = direct[:, :, m - 1] + moved
-        middle[:, :, m - 1] = (chance[:, :, m - 1] + chance[:, :, m]) / 2
+        guess = 2 * chance[m - 1] - chance[m - 2] if m > 1 else direct[0]
+        middle[m - 1] = (chance[m - 1] + guess) / 2
+        moved = np.einsum("ksjd,kjd->sd", moves[:m], middle[:m][::-1])
+        chance[m] = direct[m - 1] + moved
+        middle[m - 1] = (chance[m - 1] + chance[m]) / 2
     return middle
 
 

@@ -17,8 +17,15 @@ from dealdb.analytics.exact import column_scale
 from dealdb.analytics.flags import UNPRICED
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import Day, choice, day_of, whole_number
-from dealdb.analytics.prediction.ends import WON, ends
-from dealdb.analytics.prediction.moments import chance_digits, chance_units, stood
+from dealdb.analytics.prediction.ends import WON, ends, kinds
+from dealdb.analytics.prediction.moments import (
+    chance,
+    chance_digits,
+    chance_units,
+    looked_up,
+    opened,
+    pipeline_at,
+)
 from dealdb.analytics.result import MetricResult
 from dealdb.errors import NotYetKnown, QueryError
 from dealdb.model.schema import MAX_DECIMAL_DIGITS
@@ -89,7 +96,7 @@ def calibration(
     whole_number("seed", seed, least=0, most=2**63)
     keys = past.keys(("target", *_FIGURES))
     moments = _grid(past, since, horizon_days, every)
-    pairs = pl.concat([_pairs(past, day, horizon_days, keys) for day in moments])
+    pairs = _pairs(past, moments, horizon_days, keys)
     final = ends(past).select("life", _final="cause")
     pairs = pairs.join(final, on="life", how="left", maintain_order="left").with_columns(
         pl.col("_final").fill_null(0)
@@ -150,24 +157,46 @@ def _grid(past: Past, since: Day, horizon_days: int, every: str) -> list[date]:
     return pl.date_range(first, ended, step, eager=True).to_list()
 
 
-def _pairs(past: Past, day: date, horizon_days: int, keys: list[str]) -> pl.DataFrame:
-    """Deals that were open at a midnight, with what had become of them when the horizon was over."""
-    moment = past.zone.midnight_ms(day)
-    over = day + timedelta(days=horizon_days)
-    then = _worth(past, stood(past, past.zone.midnight_ms(over), _MONEY), over)
+def _pairs(past: Past, days: list[date], horizon_days: int, keys: list[str]) -> pl.DataFrame:
+    """Deals that were open at each midnight, with what had become of them when the horizon was over."""
+    horizon = timedelta(days=horizon_days)
+    parts = [opened(past, past.zone.midnight_ms(day)) for day in days]
+    later = past.by_at in ("end", "now")
+    names = ("id", "probability", "expected_close", *_MONEY)
+    deals = looked_up(past, pl.concat(parts), names if later else (*names, *keys))
+    overs = {past.zone.midnight_ms(day): past.zone.midnight_ms(day + horizon) for day in days}
+    moments = deals["at"].replace_strict(overs, return_dtype=pl.Int64)
+    after = looked_up(past, deals.select("life").with_columns(moments), ("stage", *_MONEY))
+    deals = past.grouped(deals, keys) if later else deals
+    pairs, first = [], 0
+    for day, part in zip(days, parts, strict=True):
+        own, then = (each.slice(first, part.height) for each in (deals, after))
+        pairs.append(_pair(past, own, then, day, day + horizon))
+        first += part.height
+    return pl.concat(pairs)
+
+
+def _pair(
+    past: Past, deals: pl.DataFrame, after: pl.DataFrame, day: date, over: date
+) -> pl.DataFrame:
+    """Open deals of one midnight, with their chances then and what they were at another."""
+    pipelines = [pipeline_at(past, past.zone.midnight_ms(each)) for each in (day, over)]
     # an overdue deal is expected, too, as a forecast has it
     due = (pl.col("expected_close") < over).fill_null(value=False)
-    opened = stood(past, moment, (*_MONEY, "expected_close"), keys).filter(pl.col("cause") == 0)
-    return (
-        _worth(past, opened, day)
-        .join(
-            then.select("life", _then="cause", _won="value"),
-            on="life",
-            how="left",
-            maintain_order="left",
-        )
-        # a deal that is deleted by then was not won
-        .with_columns(pl.col("_then").fill_null(0), _due=due, at=pl.lit(moment, pl.Int64))
+    told = deals.with_columns(cause=pl.lit(0, pl.UInt8), chance=chance(pipelines[0]), _due=due)
+    ended = after.join(
+        kinds(pipelines[1]).select("stage", "cause"),
+        on="stage",
+        how="left",
+        maintain_order="left",
+    )
+    # a deal that is deleted by then was not won
+    ends_at = past.facts.lives["end"].gather(after["life"])
+    is_gone = (ends_at < after["at"]).fill_null(value=False)
+    cause = pl.when(~is_gone).then("cause").fill_null(0).cast(pl.UInt8)
+    worth = _worth(past, ended.with_columns(cause=cause), over)
+    return _worth(past, told, day).with_columns(
+        worth["cause"].alias("_then"), worth["value"].alias("_won")
     )
 
 

@@ -57,11 +57,10 @@ def ends(past: Past) -> pl.DataFrame:
 def visits(past: Past) -> pl.DataFrame:
     """Visits as ``stage_spans`` has them, of the deals that count, with ``goal``: the stage that came next, or null."""
     spans = stage_spans(past.facts, past.moment)
-    follows = (pl.col("how") == EXITED) & (
-        pl.col("left") == pl.col("entered").shift(-1).over("life")
-    )
-    # between two visits there may be a time without a stage
-    goal = pl.when(follows).then(pl.col("stage").shift(-1).over("life"))
+    # rows of a life stand together; between two visits there may be a time without a stage
+    goes_on = pl.col("life") == pl.col("life").shift(-1)
+    follows = (pl.col("how") == EXITED) & (pl.col("left") == pl.col("entered").shift(-1))
+    goal = pl.when(goes_on & follows).then(pl.col("stage").shift(-1))
     return past.chosen(spans.with_columns(goal=goal))
 
 

@@ -307,4 +307,4 @@ def _tell(past: Past, table: pl.DataFrame, n: int) -> None:
         if shown:
             past.notes.append(f"{days} days before: {' '.join(shown)}")
     if n < _FEW:
-        past.notes.append(f"only {n} periods")
+        past.notes.append(f"only {n} period{'' if n == 1 else 's'}")

@@ -8,6 +8,7 @@ import polars as pl
 
 from dealdb.analytics.exact import column_scale
 from dealdb.analytics.history.past import Past
+from dealdb.analytics.history.state import known_lives, values_until, with_last
 from dealdb.analytics.prediction.ends import kinds
 from dealdb.model.decimals import scale_of
 from dealdb.model.pipeline import Kind, Pipeline
@@ -76,3 +77,27 @@ def stood(past: Past, moment: int, names: Iterable[str], keys: Sequence[str] = (
     )
     cause = pl.col("cause").fill_null(0)
     return deals.with_columns(cause=cause, chance=pl.when(cause == 0).then(chance(pipeline)))
+
+
+def opened(past: Past, moment: int) -> pl.DataFrame:
+    """Deals that were open just before a moment: ``life``, ``stage`` and ``at``, the moment."""
+    lives = past.chosen(known_lives(past.facts, moment, gone=False))
+    deals = with_last(lives, past.facts, moment, ["stage"])
+    closed = kinds(pipeline_at(past, moment)).filter(pl.col("cause") != 0)["stage"]
+    is_open = ~pl.col("stage").is_in(closed.to_list()).fill_null(value=False)
+    return deals.filter(is_open).with_columns(at=pl.lit(moment, pl.Int64))
+
+
+def looked_up(past: Past, events: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
+    """
+    Events, each with ``life`` and ``at``, with the last values before them: a column for each name that they lack.
+
+    Of few deals at each of many moments, this is quicker than their whole state at each moment.
+    """
+    before = events.select("life", pl.col("at") - 1)
+    missing = [name for name in dict.fromkeys(names) if name not in events.columns]
+    ids = past.facts.lives["id"].gather(events["life"])
+    return events.with_columns(
+        (ids if name == "id" else values_until(past.facts.of(name), before)).alias(name)
+        for name in missing
+    )

@@ -26,6 +26,8 @@ _FIGURES: dict[str, pl.DataType] = {
 _LENGTHS = {"month": 12, "quarter": 4}
 _MEASURES = {"won_value": "closed", "won_n": "closed", "created_n": "created"}
 _LEAST_YEARS = 2
+# groups that a sentence names
+_MOST_TOLD = 5
 _SURE_YEARS = 3
 
 
@@ -50,13 +52,14 @@ def seasonality(
     -------
     MetricResult
         For each place of the year, from 1: ``factor``, all together with a mean of 1; ``n`` ratios that it is the mean
-        of; and from four full years on its 95 % interval ``lo`` to ``hi``. A place of which there is no ratio, as
+        of; and from four full years on its 95 % interval ``lo`` to ``hi``. Groups with fewer than two full years are
+        left out, and the notes name them. A place of which there is no ratio, as
         nothing was won in the year around it, has nulls.
 
     Raises
     ------
     QueryError
-        If an option can't be understood, there are fewer than two full years, or ``as_of`` is before the first fact.
+        If an option can't be understood, no group has two full years, or ``as_of`` is before the first fact.
 
     Source
     ------
@@ -83,19 +86,20 @@ def seasonality(
     groups = _groups(lines, keys)
     rows: list[dict[str, Any]] = []
     least = None
+    short: list[str] = []
     for group, own in groups:
         values, first = _values(past, own, day, measure, period)
         if len(values) < _LEAST_YEARS * length:
             of = "" if own.is_empty() else "".join(f" of {value}" for value in group.values())
-            needs = f"seasonality needs {_LEAST_YEARS * length} full {period}s; there are {len(values)}{of}"
-            msg = f"{needs}; until then, trend shows each {period}"
-            raise NotYetKnown(msg)
+            short.append(f"{len(values)}{of}")
+            continue
         least = min(len(values), least or len(values))
         found = seasonal(values, first, length=length, seed=seed)
         rows += [
             {**group, period: place, "factor": factor, "n": n, "lo": lo, "hi": hi}
             for place, (factor, n, (lo, hi)) in enumerate(found, 1)
         ]
+    _tell(past, short, f"{_LEAST_YEARS * length} full {period}s", period, is_all=not rows)
     past.notes.append(
         f"{least} full {period}s" + ("" if (least or 0) >= _SURE_YEARS * length else ", indicative")
     )
@@ -118,6 +122,21 @@ def seasonality(
         n=lines.height,
         currency=currency,
     )
+
+
+def _tell(past: Past, short: list[str], needed: str, period: str, *, is_all: bool) -> None:
+    """Which groups are left out, as they have too few full periods; where all have, there is no answer."""
+    told = [
+        *short[:_MOST_TOLD],
+        *([f"{len(short) - _MOST_TOLD} more"] if short[_MOST_TOLD:] else []),
+    ]
+    if is_all:
+        msg = f"seasonality needs {needed}; there are {', '.join(told)}; until then, trend shows each {period}"
+        raise NotYetKnown(msg)
+    if short:
+        past.notes.append(
+            f"Left out, as seasonality needs {needed} and there are {', '.join(told)}."
+        )
 
 
 def _groups(lines: pl.DataFrame, keys: list[str]) -> Iterator[tuple[dict[str, Any], pl.DataFrame]]:

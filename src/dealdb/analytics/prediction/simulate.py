@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
 from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.calendar.zone import DAY_MS
 from dealdb.analytics.estimates.draws import Draws
-from dealdb.analytics.estimates.outcomes import won_within
+from dealdb.analytics.estimates.outcomes import alike, won_within
 from dealdb.analytics.estimates.totals import MOST_EXACT, Outlook, exact_outlook, simulated
 from dealdb.analytics.exact import column_scale, from_units
 from dealdb.analytics.history.money import BLANK
@@ -104,22 +104,21 @@ def simulate(
     deals = state.with_columns(pl.col("cause").fill_null(0), value="amount")
     deals = past.priced(deals, is_closed=pl.col("cause") != 0)
     deals = past.grouped(deals, keys)
-    open_deals, notes = _open(past, deals.filter(pl.col("cause") == 0), chances, window)
-    won = deals.filter((pl.col("cause") == WON) & window.holds("closed"))
-    undated = deals.filter((pl.col("cause") == WON) & pl.col("closed").is_null()).height
-    notes["won deals without a closing date, left out"] = undated
-    columns = dict.fromkeys(("life", "id", "currency", "value", "_unpriced", "stage", *keys))
-    both = [each.select(*columns) for each in (open_deals, won)]
-    currency, keys = past.currency(pl.concat(both), keys)
-    drawn: Floats | list[Fraction]
+    is_open = deals.filter(pl.col("cause") == 0)
     if chances == "own":
-        drawn = [Fraction(text) for text in open_deals["_chance"]]
+        odds = _own(past, is_open, window)
     else:
         n_draws = min(_DRAWS, runs // _RUNS_OF_ONE)
         days = (end - past.moment) / DAY_MS
-        drawn = _chances(past, open_deals, days, seed=seed if posterior else None, n=n_draws)
+        odds = _learned(past, is_open, days, seed=seed if posterior else None, n=n_draws)
+    won = deals.filter((pl.col("cause") == WON) & window.holds("closed"))
+    undated = deals.filter((pl.col("cause") == WON) & pl.col("closed").is_null()).height
+    notes = odds.notes | {"won deals without a closing date, left out": undated}
+    columns = dict.fromkeys(("life", "id", "currency", "value", "_unpriced", "stage", *keys))
+    both = [each.select(*columns) for each in (odds.deals, won)]
+    currency, keys = past.currency(pl.concat(both), keys)
     if past.deals:
-        lines = _lines(both[0], both[1], drawn)
+        lines = _lines(odds, *both)
         return past.result(
             "simulate",
             lines,
@@ -127,67 +126,91 @@ def simulate(
             keys=keys,
             rows=("figure",),
             figures=(),
-            n=open_deals.height,
+            n=odds.deals.height,
             window=window,
             currency=currency,
             counts=notes,
         )
-    scale = column_scale(open_deals["value"])
-    groups = (
-        pl.concat(both).select(keys).unique().sort(keys, nulls_last=True).rows() if keys else [()]
-    )
+    scale = column_scale(odds.deals["value"])
     rows = []
-    for group in groups:
-        mine, to_date = (_of_group(each, keys, group) for each in both)
-        chosen = mine["_nth"].to_list()
-        units = mine["value"].to_physical().to_list()
+    for group, mine, to_date in _groups(odds.deals, won, keys):
         base = sum(to_date["value"].drop_nulls().to_physical().to_list())
         for each in (0.0, rho) if rho else (0.0,):
-            outlook = _outlook(units, drawn, chosen, runs, seed, each)
-            own = dict(zip(keys, group, strict=True))
-            rows.append({**own, **_row(outlook, base, scale, each, len(chosen))})
-    table = pl.DataFrame(rows, schema=_types(open_deals, keys))
+            outlook = _outlook(mine, odds.chances, runs, seed, each)
+            rows.append({**group, **_row(outlook, base, scale, each, mine.height)})
     found = past.result(
         "simulate",
-        table,
-        pl.concat([deals.filter(pl.col("cause") == 0).select(*columns), both[1]]),
+        pl.DataFrame(rows, schema=_types(odds.deals, keys)),
+        pl.concat([is_open.select(*columns), both[1]]),
         keys=keys,
         rows=(),
         figures=_FIGURES,
-        n=open_deals.height,
+        n=odds.deals.height,
         window=window,
         currency=currency,
         counts=notes,
-        counted={"n": lambda _: open_deals, "won": lambda _: both[1]},
+        counted={"n": lambda _: odds.deals, "won": lambda _: both[1]},
     )
     told = (*past.notes, f"chances {chances}", *(("deals independent",) if not rho else ()))
     return replace(found, basis=replace(found.basis, notes=told))
 
 
-def _of_group(deals: pl.DataFrame, keys: list[str], group: tuple[Any, ...]) -> pl.DataFrame:
-    """Deals of a group with their places, ``_nth``."""
-    numbered = deals.with_row_index("_nth")
+class _Odds(NamedTuple):
+    """
+    Open deals and what their chances are.
+
+    Attributes
+    ----------
+    deals
+        Those with an amount and a chance; ``_class`` is the column of their chance.
+    chances
+        A row for each draw of what isn't known for certain, or one row that is exact.
+    notes
+        What to know of them, with its number.
+    """
+
+    deals: pl.DataFrame
+    chances: Floats | list[Fraction]
+    notes: dict[str, int]
+
+
+def _groups(
+    open_deals: pl.DataFrame, won: pl.DataFrame, keys: list[str]
+) -> Iterator[tuple[dict[str, Any], pl.DataFrame, pl.DataFrame]]:
+    """Each group with its open and its won deals."""
     if not keys:
-        return numbered
-    only = pl.DataFrame([group], schema=deals.select(keys).schema, orient="row")
-    return numbered.join(only, on=keys, how="semi", nulls_equal=True).sort("_nth")
+        yield {}, open_deals, won
+        return
+    every = pl.concat([each.select(keys) for each in (open_deals, won)])
+    groups = every.unique().sort(keys, nulls_last=True).with_row_index("_group")
+    parts = []
+    for deals in (open_deals, won):
+        numbered = deals.join(groups, on=keys, how="left", nulls_equal=True, maintain_order="left")
+        found = numbered.partition_by("_group", as_dict=True, maintain_order=True)
+        parts.append({number: own for (number,), own in found.items()})
+    for number, *group in groups.rows():
+        mine, to_date = (
+            part.get(number, deals.clear())
+            for part, deals in zip(parts, (open_deals, won), strict=True)
+        )
+        yield dict(zip(keys, group, strict=True)), mine, to_date
 
 
-def _lines(
-    open_deals: pl.DataFrame, won: pl.DataFrame, drawn: Floats | list[Fraction]
-) -> pl.DataFrame:
+def _lines(odds: _Odds, open_deals: pl.DataFrame, won: pl.DataFrame) -> pl.DataFrame:
     """
     What was won, and of each open deal its amount times its chance.
 
     They add up to the mean: exactly where the chances are given, and else but for the error of the simulation.
     """
+    drawn = odds.chances
     means = drawn if isinstance(drawn, list) else drawn.mean(axis=0).tolist()
     chances = [round(Fraction(each) * 10**_CHANCE_DIGITS) for each in means]
+    own = pl.Series(chances, dtype=pl.Int128).gather(odds.deals["_class"])
     scale = column_scale(open_deals["value"])
     money = pl.Decimal(MAX_DECIMAL_DIGITS, scale + _CHANCE_DIGITS)
-    units = pl.col("value").to_physical() * pl.Series(chances, dtype=pl.Int128)
     told = open_deals.with_columns(
-        value=from_units(units, scale=scale + _CHANCE_DIGITS), figure=pl.lit("open")
+        value=from_units(pl.col("value").to_physical() * own, scale=scale + _CHANCE_DIGITS),
+        figure=pl.lit("open"),
     )
     earned = won.with_columns(pl.col("value").cast(money), figure=pl.lit("won"))
     return pl.concat([earned, told]).with_columns(
@@ -211,65 +234,77 @@ def _window(past: Past, since: Day, until: Day) -> tuple[Window, int]:
     return Window.of(first, last), end
 
 
-def _open(
-    past: Past, deals: pl.DataFrame, chances: str, window: Window
-) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Open deals with what their chance rests on, and what is left out."""
+def _learned(past: Past, deals: pl.DataFrame, days: float, *, seed: int | None, n: int) -> _Odds:
+    """Chances to be won in so many days, by draws of the chain; one, of the likeliest, without a seed."""
     spans = visits(past)
-    blank = pl.col("value").is_null()
-    if chances == "learned":
-        chain = chain_of(past, spans)
-        found = deals.join(
-            standing(past, spans).drop("stage"), on="life", how="left", maintain_order="left"
-        )
-        has_chance = pl.col("_place").is_not_null()
-        few = sum(float(stage.exits.sum()) < _FEW for stage in chain.stages)
-        notes = {
-            "open stages that fewer than 20 deals have left, whose chances are mostly a guess": few
-        }
-    else:
-        own = pl.col("probability").cast(pl.Float64)
-        names = [each.name for each in past.pipeline if each.probability is not None]
-        known = [str(each.probability) for each in past.pipeline if each.probability is not None]
-        default = pl.col("stage").replace_strict(names, known, default=None, return_dtype=pl.String)
-        told = pl.when(own.is_between(0, 1)).then(pl.col("probability").cast(pl.String))
-        found = deals.with_columns(_chance=pl.when(own.is_null()).then(default).otherwise(told))
-        has_chance = pl.col("_chance").is_not_null()
-        late = deals.filter(pl.col("expected_close") >= window.until).height
-        notes = {"open deals expected only after until, which count with their full chance": late}
-    notes["open deals without an amount, left out"] = found.filter(BLANK).height
-    notes["open deals with an amount but no chance, left out"] = found.filter(
-        ~blank & ~has_chance
-    ).height
-    return found.filter(~blank & has_chance), notes
-
-
-def _chances(past: Past, deals: pl.DataFrame, days: float, *, seed: int | None, n: int) -> Floats:
-    """Chances of the deals to be won in so many days, by draws of the chain; one, of the likeliest, without a seed."""
-    chain = chain_of(past, visits(past))
+    chain = chain_of(past, spans)
+    stands = standing(past, spans).drop("stage")
+    found = deals.join(stands, on="life", how="left", maintain_order="left")
+    few = sum(float(stage.exits.sum()) < _FEW for stage in chain.stages)
+    usable, lacking = _usable(found, "_place")
+    points, classes = alike(chain, usable["_place"].to_list(), usable["age_days"].to_list())
     rates = chain.rates() if seed is None else chain.rates(Draws(seed), n)
-    return won_within(chain, rates, deals.select("_place", "age_days").rows(), days)
+    return _Odds(
+        usable.with_columns(_class=pl.Series(classes)),
+        won_within(chain, rates, points, days),
+        {
+            "open stages that fewer than 20 deals have left, whose chances are mostly a guess": few,
+            **lacking,
+        },
+    )
+
+
+def _own(past: Past, deals: pl.DataFrame, window: Window) -> _Odds:
+    """Chances as deals have them, else their stages."""
+    own = pl.col("probability").cast(pl.Float64)
+    names = [each.name for each in past.pipeline if each.probability is not None]
+    known = [str(each.probability) for each in past.pipeline if each.probability is not None]
+    default = pl.col("stage").replace_strict(names, known, default=None, return_dtype=pl.String)
+    told = pl.when(own.is_between(0, 1)).then(pl.col("probability").cast(pl.String))
+    found = deals.with_columns(_chance=pl.when(own.is_null()).then(default).otherwise(told))
+    late = deals.filter(pl.col("expected_close") >= window.until).height
+    usable, lacking = _usable(found, "_chance")
+    texts = usable["_chance"].unique(maintain_order=True).to_list()
+    classes = {text: place for place, text in enumerate(texts)}
+    return _Odds(
+        usable.with_columns(
+            _class=pl.Series([classes[text] for text in usable["_chance"]], dtype=pl.Int64)
+        ),
+        [Fraction(text) for text in texts],
+        {
+            "open deals expected only after until, which count with their full chance": late,
+            **lacking,
+        },
+    )
+
+
+def _usable(deals: pl.DataFrame, chance: str) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Deals with an amount and a chance, and how many have not."""
+    has_chance = pl.col(chance).is_not_null()
+    # of money without a rate nobody knows what it is worth: it is counted by itself
+    return deals.filter(pl.col("value").is_not_null() & has_chance), {
+        "open deals without an amount, left out": deals.filter(BLANK).height,
+        "open deals with an amount but no chance, left out": deals.filter(
+            ~BLANK & ~has_chance
+        ).height,
+    }
 
 
 def _outlook(
-    units: list[int],
-    drawn: Floats | list[Fraction],
-    places: Sequence[int],
-    runs: int,
-    seed: int,
-    rho: float,
+    deals: pl.DataFrame, chances: Floats | list[Fraction], runs: int, seed: int, rho: float
 ) -> Outlook:
     import numpy as np
 
-    if isinstance(drawn, list):
-        own = [drawn[place] for place in places]
+    units, classes = deals["value"].to_physical().to_list(), deals["_class"].to_list()
+    if isinstance(chances, list):
         if len(units) <= MOST_EXACT and not rho:
+            own = [chances[place] for place in classes]
             return exact_outlook(list(zip(units, own, strict=True)))
-        table = np.array([[float(chance) for chance in own]])
+        table = np.array([[float(chance) for chance in chances]])
     else:
-        table = drawn[:, list(places)]
+        table = chances
     # not the numbers that the chain was drawn with
-    return simulated(units, table, n=runs, draws=Draws(seed + 1), rho=rho)
+    return simulated(units, table, n=runs, draws=Draws(seed + 1), rho=rho, classes=classes)
 
 
 def _row(outlook: Outlook, won: int, scale: int, rho: float, n: int) -> dict[str, Any]:

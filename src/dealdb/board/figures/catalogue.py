@@ -82,7 +82,6 @@ SECTIONS: tuple[FigureSection, ...] = (
                 title="How sure that is",
                 choices={"chances": ("learned", "own")},
                 more=("rho", "seed", "n"),
-                is_slow=True,
             ),
             FigureEntry(
                 metric="seasonality",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # options that go on to all figures that take them
 _SHARED = ("where", "to")
 # from so many deals on, what is slow waits until one asks for it
-LARGE = 20_000
+LARGE = 200_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from dealdb.answers.asked import days_between, money
 from dealdb.charts import Chart
 from dealdb.charts.svg.colours import LIGHT, style_sheet
 from dealdb.charts.svg.drawing import drawn
+from dealdb.database import DEFAULT_COLLECTION
 from dealdb.errors import MissingExtra
 from dealdb.formats.controls import visible
 from dealdb.formats.locale import Locale
@@ -27,8 +29,10 @@ from dealdb.report.writing.cells import (
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 _WIDE, _NARROW = 820.0, 350.0
+_TOGETHER = re.compile(r"\b\d{4}-\d\d-\d\d\b|\b\d[\d.,]* [A-Z]{3}\b")
 
 
 def page_of(contents: ReportContents, locale: Locale) -> str:
@@ -68,6 +72,8 @@ def page_of(contents: ReportContents, locale: Locale) -> str:
             sources=sources_of,
             moment=moment_text(contents, locale),
             zone=zone_sentence(contents),
+            # the only one that most have is not worth a word
+            collection="" if contents.collection == DEFAULT_COLLECTION else contents.collection,
             top=top_of(contents),
         )
     )
@@ -90,8 +96,24 @@ def _environment() -> Environment:
         # texts from data never steer the reader's eye: what turns or hides letters is written out
         finalize=lambda value: visible(value) if type(value) is str else value,
     )
+    found.filters["kept_together"] = kept_together
     found.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
     return found
+
+
+def kept_together(text: str) -> Markup:
+    """
+    A sentence whose days and amounts of money don't break at the end of a line.
+
+    Examples
+    --------
+    >>> str(kept_together("5.00 EUR <b>"))
+    '<span class="together">5.00 EUR</span> &lt;b&gt;'
+    """
+    from markupsafe import Markup, escape
+
+    shown = _TOGETHER.sub(r'<span class="together">\g<0></span>', str(escape(visible(text))))
+    return Markup(shown)  # noqa: S704  # nosec B704  # it is escaped, and spans are all that is added
 
 
 def _colours() -> str:

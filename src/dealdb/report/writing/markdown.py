@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from dealdb.answers.asked import days_between, listing, money
+from dealdb.charts import Chart, ChartForm
+from dealdb.charts.text.printing import lines_of
+from dealdb.database import DEFAULT_COLLECTION
 from dealdb.formats.locale import Locale
 from dealdb.formats.markdown import NUMBER_EDGE, TEXT_EDGE, markdown_cell
 from dealdb.report.contents import ReportContents
@@ -19,6 +23,9 @@ from dealdb.report.writing.cells import (
     zone_sentence,
 )
 
+# columns that a page shows without a bar to scroll
+_CHART_WIDTH = 76
+
 
 def markdown_of(contents: ReportContents, locale: Locale) -> str:
     """The report as the text of a Markdown file."""
@@ -27,12 +34,13 @@ def markdown_of(contents: ReportContents, locale: Locale) -> str:
 
 def _lines(contents: ReportContents, locale: Locale) -> Iterator[str]:
     which = f", only deals with {contents.where}" if contents.where else ""
+    # the only one that most have is not worth a word
+    is_usual = contents.collection == DEFAULT_COLLECTION
+    deals = "" if is_usual else f", collection {contents.collection}"
     period = days_between(contents.span.since, contents.span.until)
     yield "# Sales report"
     yield ""
-    yield markdown_cell(
-        f"{period[:1].upper()}{period[1:]}, collection {contents.collection}{which}."
-    )
+    yield markdown_cell(f"{period[:1].upper()}{period[1:]}{deals}{which}.")
     for sentence in contents.brief:
         yield ""
         yield markdown_cell(sentence)
@@ -71,6 +79,12 @@ def _section(section: ReportSection, locale: Locale, zone: str) -> Iterator[str]
     yield f"## {markdown_cell(section.title)}"
     yield ""
     yield "\n\n".join(map(markdown_cell, section.answer.split("\n")))
+    for chart in section.charts:
+        if chart.form is ChartForm.FAN:
+            # of two days, whose figures the table has
+            continue
+        yield ""
+        yield from _chart(chart, locale)
     for table in section.tables:
         yield ""
         yield from _table(table, locale, zone)
@@ -84,6 +98,17 @@ def _section(section: ReportSection, locale: Locale, zone: str) -> Iterator[str]
     for source in sources_of(section.evidence):
         yield ""
         yield " ".join([*map(markdown_cell, source.said), *map(code, source.commands)])
+
+
+def _chart(chart: Chart, locale: Locale) -> Iterator[str]:
+    """A chart of bars that are characters, which a block of code keeps in their places."""
+    lines = lines_of(chart, _CHART_WIDTH, locale, with_heading=False)
+    fence = "`" * max(3, 1 + max(len(run) for line in lines for run in re.findall("`*", line)))
+    yield f"**{markdown_cell(chart.title)}**"
+    yield ""
+    yield f"{fence}text"
+    yield from (line.rstrip() for line in lines)
+    yield fence
 
 
 def _table(table: ReportTable, locale: Locale, zone: str) -> Iterator[str]:

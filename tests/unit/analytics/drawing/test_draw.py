@@ -128,6 +128,7 @@ def check_values(result: MetricResult, chart: Chart, table: list[dict[str, Any]]
             assert mark[name] == row[column], (result.name, name, mark, row)
         if result.name == "calibration":
             assert mark["x"] == row["base_rate"] + row["bias"]
+            assert all(mark[end] is None or 0 <= mark[end] <= 1 for end in ("low", "high"))
         if result.name == "coverage" and row["gap"] is not None:
             assert mark["target"] == row["open"] + row["gap"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import polars as pl
+import pytest
 
 from dealdb.analytics.estimates.bootstrap import cluster_interval
 
@@ -40,3 +41,17 @@ def test_it_holds_the_mean_about_as_often_as_it_says() -> None:
         held += lo <= 0.5 <= hi
     # 95 % but for a chance of one in a million, and a little less, as there are only 40 clusters
     assert held >= 166
+
+
+def test_of_many_clusters_the_interval_is_that_of_their_mean() -> None:
+    random = Random(3)
+    # neighbours are alike, as deals of the same time are
+    values = [(n, n / 10_000 + random.random()) for n in range(10_000) for _ in range(1 + n % 3)]
+    rows = pl.DataFrame(values, schema=["cluster", "value"], orient="row")
+    lo, hi = cluster_interval(rows)
+    assert lo is not None
+    assert hi is not None
+    mean = rows["value"].sum() / rows.height
+    clusters = rows.group_by("cluster").agg(off=(pl.col("value") - mean).sum())
+    error = float((clusters["off"] ** 2).sum()) ** 0.5 / rows.height
+    assert [lo, hi] == pytest.approx([mean - 1.96 * error, mean + 1.96 * error], abs=error / 3)

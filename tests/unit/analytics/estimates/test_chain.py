@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from dealdb.analytics.estimates.chain import Chain, cumulated
+from dealdb.analytics.estimates.chain import Chain, spent
 from dealdb.analytics.estimates.draws import Draws
 
 
@@ -67,6 +67,6 @@ def test_draws_scatter_around_the_means() -> None:
     )
 
 
-def test_summed_rates_go_on_beyond_the_last_edge() -> None:
-    found = cumulated(np.array([0.0, 2.0]), np.array([[[0.5], [0.1]]]), [0.0, 1.0, 2.0, 4.0, 102.0])
-    assert found[0, :, 0].tolist() == pytest.approx([0.0, 0.5, 1.0, 1.2, 11.0])
+def test_time_in_the_last_bin_goes_on_beyond_its_edge() -> None:
+    found = spent(np.array([0.0, 2.0]), np.array([0.0, 1.0, 2.0, 102.0]))
+    assert found.tolist() == [[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [2.0, 100.0]]

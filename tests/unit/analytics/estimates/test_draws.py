@@ -7,12 +7,12 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from dealdb.analytics.estimates.draws import Draws, normal_point, normal_share
+from dealdb.analytics.estimates.draws import Draws, limits_of, normal_point, normal_share
 
 UNIFORM = [0.6250954666046671, 0.8972138009695756, 0.7756856902451936]
 BELOW = [625, 897, 775, 225, 300]
 GAMMAS = [[0.414695225, 16.696927483]]
-HITS = [False, False, False, True, True, False, True, False]
+HITS = [False, False, False, False, False, False, False, True]
 
 
 def test_the_numbers_of_a_seed_are_fixed() -> None:
@@ -20,17 +20,21 @@ def test_the_numbers_of_a_seed_are_fixed() -> None:
     assert Draws(7).uniform(3).tolist() == pytest.approx(UNIFORM, abs=0)
     assert Draws(7).below(1000, 5).tolist() == BELOW
     assert Draws(7).gammas(np.array([0.5, 20.0]), 1).round(9).tolist() == GAMMAS
-    assert Draws(7).hits(np.array([0.5]), 8)[:, 0].tolist() == HITS
+    assert Draws(7).hits(limits_of(np.full(8, 0.5))).tolist() == HITS
 
 
 def test_a_chance_of_0_never_hits_and_one_of_1_always() -> None:
-    hits = Draws(1).hits(np.array([0.0, 1.0]), 10_000)
+    hits = Draws(1).hits(limits_of(np.tile([0.0, 1.0], (10_000, 1))))
     assert hits.sum(axis=0).tolist() == [0, 10_000]
 
 
-def test_rows_of_chances_belong_to_runs() -> None:
-    hits = Draws(1).hits(np.array([[0.0], [1.0]]), 2)
-    assert hits[:, 0].tolist() == [False, True]
+def test_hits_are_as_many_as_the_chances_say_and_independent() -> None:
+    # an odd number, of which the last has half of a number to itself
+    chances = np.tile([0.02, 0.3, 0.9], (100_001, 1))
+    hits = Draws(1).hits(limits_of(chances))
+    assert hits.mean(axis=0).tolist() == pytest.approx([0.02, 0.3, 0.9], abs=0.008)
+    both = (hits[:, 0] & hits[:, 1]).mean()
+    assert both == pytest.approx(0.02 * 0.3, abs=0.0013)
 
 
 def test_means_are_those_of_the_distributions() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from dealdb.analytics.estimates.chain import Chain
 from dealdb.analytics.estimates.draws import Draws
-from dealdb.analytics.estimates.outcomes import NEVER, closings, won_within
+from dealdb.analytics.estimates.outcomes import NEVER, alike, closings, won_within
 
 _WAYS = ((0.0, 0.5, 0.2, 0.3), (0.1, 0.0, 0.6, 0.3))
 
@@ -54,11 +54,20 @@ def test_no_time_wins_nothing() -> None:
 
 
 def test_chances_of_many_ages_are_those_of_each() -> None:
-    deals = [(0, age / 3) for age in range(200)]
-    together = won_within(CHAIN, CHAIN.rates(), deals, 30.0)[0]
-    for place in (0, 17, 60, 199):
-        alone = won_within(CHAIN, CHAIN.rates(), [deals[place]], 30.0)[0, 0]
-        assert together[place] == pytest.approx(alone, abs=0.002)
+    ages = [age / 3 for age in range(200)]
+    points, classes = alike(CHAIN, [0] * 200, ages)
+    assert len(points) < 100
+    together = won_within(CHAIN, CHAIN.rates(), points, 30.0)[0][classes]
+    each = won_within(CHAIN, CHAIN.rates(), [(0, age) for age in ages], 30.0)[0]
+    assert together.tolist() == pytest.approx(each.tolist(), abs=0.003)
+    assert float(together.mean()) == pytest.approx(float(each.mean()), abs=0.0001)
+
+
+def test_deals_of_one_age_are_of_one_class_and_beyond_the_last_edge_all_are() -> None:
+    edge = float(CHAIN.stages[1].edges[-1])
+    points, classes = alike(CHAIN, [1, 0, 1, 1], [edge + 9, 3.0, edge + 50, 2.0])
+    assert points == [(0, 3.0), (1, 2.0), (1, edge)]
+    assert classes.tolist() == [2, 0, 2, 1]
 
 
 def test_each_draw_of_the_rates_has_its_own_chances() -> None:

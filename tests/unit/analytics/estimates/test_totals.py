@@ -13,7 +13,7 @@ from dealdb.analytics.estimates.draws import Draws
 from dealdb.analytics.estimates.totals import exact_outlook, exact_total, simulated
 
 # of the seed 1
-FIXED = ((1200, 2000, 2800), Fraction(20047, 10))
+FIXED = ((1200, 2000, 2800), Fraction(50094, 25))
 
 
 def test_the_example() -> None:
@@ -84,3 +84,21 @@ def test_what_hits_all_deals_widens_the_range_and_keeps_the_mean() -> None:
 def test_amounts_beyond_64_bits_are_summed_in_coarser_units() -> None:
     found = simulated([10**30, 10**30], np.array([[1.0, 1.0]]), n=1000, draws=Draws(0))
     assert found.quantiles == (2 * 10**30,) * 3
+
+
+def test_deals_that_are_seldom_won_are_won_as_often_as_they_should() -> None:
+    units = [100 * (n % 9 + 1) for n in range(900)]
+    classes = [n % 3 for n in range(900)]
+    chances = np.array([[0.0, 0.004, 0.02], [0.0, 0.001, 0.03]])
+    # by a shock that is nothing, each is asked
+    rare, asked = (
+        simulated(units, chances, n=40_001, draws=Draws(4), rho=rho, classes=classes)
+        for rho in (0.0, 1e-12)
+    )
+    assert rare.errors is not None
+    assert rare.quantiles != asked.quantiles or rare.mean != asked.mean
+    for told, wanted, error in zip(rare.quantiles, asked.quantiles, rare.errors, strict=False):
+        assert abs(told - wanted) <= 7 * error + 100
+    sums = [sum(units[n] for n in range(900) if n % 3 == each) for each in range(3)]
+    mean = sum(value * chance for value, chance in zip(sums, chances.mean(axis=0), strict=True))
+    assert abs(float(rare.mean) - mean) < 5 * rare.errors[-1]

@@ -31,7 +31,7 @@ def test_the_example() -> None:
     assert errors == [Decimal("499.80"), Decimal("-300.25"), Decimal("2900.25")]
     assert row["base_share"] == 0.33314447592067986
     assert "31 days before: MAPE 0.333 WAPE 0.333" in found.basis.notes
-    assert "only 1 periods" in found.basis.notes
+    assert "only 1 period" in found.basis.notes
 
 
 def test_columns_and_order() -> None:

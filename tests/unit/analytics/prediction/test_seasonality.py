@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from functools import cache
 
+import polars as pl
 import pytest
 
 from dealdb.analytics.prediction.seasonality import seasonality
 from dealdb.errors import QueryError
+from dealdb.model.schema import Schema
+from dealdb.store.facts.fold import folded
 from histories.made import History, histories
 from histories.truth import LOST, WON, StageTruth, Truth
 from pasts import past_of
@@ -46,6 +49,19 @@ def test_quarters_and_money() -> None:
     found = seasonality(past_of(history().facts, as_of="2028-12-31"), period="quarter")
     assert found.frame["quarter"].to_list() == [1, 2, 3, 4]
     assert found.basis.currency == "EUR"
+
+
+def test_a_group_of_less_than_two_years_is_left_out_and_named() -> None:
+    made = history()
+    day = made.until - 60 * 86_400_000
+    new = [("new", day, "owner", "Zoe", "set"), ("new", day, "created", "2028-11-01", "set")]
+    rows = pl.concat([made.rows, pl.DataFrame(new, schema=made.rows.schema, orient="row")])
+    facts = folded(rows, Schema.standard(), FIVE_YEARS.pipeline)
+    found = seasonality(past_of(facts, as_of="2028-12-31", by="owner"), "created_n")
+    assert {*found.frame["owner"]} == {"Ann"}
+    assert found.basis.remarks == (
+        "Left out, as seasonality needs 24 full months and there are 2 of Zoe.",
+    )
 
 
 def test_fewer_than_two_years_are_refused_with_their_number() -> None:
