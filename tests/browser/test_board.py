@@ -137,6 +137,33 @@ def test_what_others_save_shows_in_an_open_page(window: Window, own: Own, db: De
     assert column(visit, "Lead").locator(".card").count() == 1
 
 
+def test_a_card_that_is_sent_later_has_all_that_the_others_have(
+    window: Window, own: Own, db: DealDatabase
+) -> None:
+    visit = window(own("Lead", "Proposal"))
+    visit.page.wait_for_selector("#state.live")
+    id_ = own_id(visit, "Deal 0")
+    rev = db.update_deal(id_, name="Deal 0 again").rev
+    card(visit, "Deal 0 again").wait_for()
+    for name in ("Deal 0 again", "Deal 1"):
+        assert card(visit, name).get_by_role("button", name=f"Move {name}").count() == 1
+    # the commit that it is of: a move says what its page has seen
+    assert card(visit, "Deal 0 again").get_attribute("data-seq") == str(rev)
+    # what is read aloud before a value, and not shown
+    label = "getComputedStyle(document.querySelector('.card [data-f=owner]'), '::before').content"
+    assert visit.page.evaluate(label) == '"owner: "'
+    card(visit, "Deal 0 again").drag_to(column(visit, "Proposal"))
+    saved(visit)
+    assert stage_in(db, id_) == "Proposal"
+
+
+def test_without_a_script_the_board_can_be_read(window: Window, own: Own) -> None:
+    visit = window(own("Lead"), java_script_enabled=False)
+    text = card(visit, "Deal 0").inner_text()
+    assert "1,000.10" in text
+    assert visit.page.locator(".card .move").count() == 0
+
+
 def test_totals_of_all_columns_are_those_of_the_command_line(
     window: Window, db: DealDatabase
 ) -> None:

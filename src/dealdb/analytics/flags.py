@@ -157,6 +157,11 @@ def counts_of(
     return found
 
 
+def counts_named(as_of: date | None) -> frozenset[str]:
+    """Names of the counts that ``counts_of`` has."""
+    return frozenset(("open", "won", "lost", "deals", *(() if as_of is None else ("overdue",))))
+
+
 def closed_stage(pipeline: Pipeline) -> pl.Expr:
     """Whether the stage of a deal is a won or lost one."""
     return is_one_of("stage", [stage.name for stage in pipeline if stage.kind is not Kind.OPEN])

@@ -23,6 +23,7 @@ from dealdb.analytics.flags import (
     UNPRICED,
     WON,
     classified,
+    counts_named,
     counts_of,
     standardised,
 )
@@ -193,15 +194,16 @@ class Scope:
         # groups by amounts that were converted are none that a filter knows
         if when is None or (self.conversion and "amount" in self.keys):
             return None
-        each = counts_of(self.pipeline, self.window, when, self.as_of)
+        names_of = counts_named(self.as_of)
         none = {key: label_of_none(table[key]) for key in self.keys if is_text(table.schema[key])}
 
         def kept(names: Sequence[str], row: Mapping[str, Any]) -> pl.Expr:
+            each = counts_of(self.pipeline, self.window, when, self.as_of)
             counted = reduce(or_, (each[name] for name in names))
             found = counted & has_values(row, self.keys, none, self.types)
             return reduce(and_, (make(row[name]) for name, make in also.items()), found)
 
-        others = {name: partial(kept, [name]) for name in self.metric.columns if name in each}
+        others = {name: partial(kept, [name]) for name in self.metric.columns if name in names_of}
         find = partial(kept, self.metric.n_of)
         return Links(columns=(*self.keys, *also), find=find, others=others)
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 import polars as pl
 
@@ -99,7 +100,8 @@ def weights_of(frame: pl.DataFrame, pipeline: Pipeline, amounts: Amounts) -> Wei
     digits = _probability_scale(frame, pipeline)
     scale = amounts.scale + digits
     amount = pl.col("amount").to_physical()
-    chance = pl.when(pl.col("_open")).then(_chance(frame, pipeline, digits))
+    own_digits = column_scale(frame["probability"])
+    chance = pl.when(pl.col("_open")).then(_chance(pipeline, digits, own_digits))
     of_amount, of_chance = _sizes(amounts, digits)
     reads = {
         power + other: part * share
@@ -123,9 +125,9 @@ def _probability_scale(frame: pl.DataFrame, pipeline: Pipeline) -> int:
     return max([DEFAULT_SCALE, column_scale(frame["probability"]), *defaults])
 
 
-def _chance(frame: pl.DataFrame, pipeline: Pipeline, digits: int) -> pl.Expr:
+@lru_cache(16)
+def _chance(pipeline: Pipeline, digits: int, own_digits: int) -> pl.Expr:
     """Probability in units with so many digits; null for none, and for what is not one."""
-    own_digits = column_scale(frame["probability"])
     own = pl.col("probability").to_physical()
     default: pl.Expr = pl.lit(None, dtype=pl.Int128)
     for name, chance in _defaults(pipeline):

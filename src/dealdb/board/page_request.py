@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -108,7 +109,11 @@ class PageRequest:
         return [(name, value) for name, value in self.options if name not in _OF_FILTER]
 
     def _address(self, path: str, options: Iterable[tuple[str, object]]) -> str:
-        given = [(name, value) for name, value in options if value is not None]
-        if not given:
-            return self.base + path
-        return f"{self.base}{path}{'&' if '?' in path else '?'}{urlencode(given)}"
+        given = tuple((name, str(value)) for name, value in options if value is not None)
+        return self.base + _with_options(path, given)
+
+
+# a board has the same links after each commit
+@lru_cache(2_048)
+def _with_options(path: str, given: tuple[tuple[str, str], ...]) -> str:
+    return f"{path}{'&' if '?' in path else '?'}{urlencode(given)}" if given else path

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
+from typing import Any
 
+import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
-from boards import Browser
+from boards import Browser, carried
 from dealdb import DealDatabase
 from dealdb.board import app
+from dealdb.board.kanban import board_view
+from servers import Server
 
 
 def test_it_can_be_mounted_below_a_path(db: DealDatabase) -> None:
@@ -44,3 +49,36 @@ def test_it_can_be_mounted_below_a_path(db: DealDatabase) -> None:
     assert browser.ask("/my%20deals/login")[0] == 404
     server.should_exit = True
     thread.join()
+
+
+def test_warming_up_makes_the_page_that_is_then_asked_for(
+    db: DealDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.save_deal({"id": "7", "name": "Bolts", "stage": "Lead"})
+    made: list[Any] = []
+
+    def making(*given: Any) -> Any:
+        made.append(given)
+        return real(*given)
+
+    real = board_view._made
+    monkeypatch.setattr(board_view, "_made", making)
+    board = app(db)
+    board.warm_up()
+    with carried(board) as port:
+        assert "Bolts" in Browser(port, {"accept-language": "en-US"}).ask("/")[1]
+        assert len(made) == 1
+        db.save_deal({"id": "8", "name": "Nuts", "stage": "Lead"})
+        assert "Nuts" in Browser(port, {"accept-language": "en-US"}).ask("/")[1]
+    assert len(made) == 2
+
+
+def test_a_server_that_is_away_is_said_by_the_page_alone(tmp_path: Path, server: Server) -> None:
+    own = Server(server.binary, tmp_path / "own").start()
+    with DealDatabase.from_url(f"unix://{own.socket}", retry_deadline_s=0.1) as db:
+        db.save_deal({"id": "7"})
+        own.stop()
+        board = app(db)
+        board.warm_up()
+        with carried(board) as port:
+            assert Browser(port).ask("/")[0] == 503

@@ -235,7 +235,8 @@ def test_sums_are_right_at_their_commit_while_many_write(db: DealDatabase, opene
         each.start()
     events = []
     began = time.monotonic()
-    while time.monotonic() < began + 2:
+    # a machine that has much else to do tells less often
+    while time.monotonic() < began + 2 or len(events) < 10:
         events.append(page.next("board"))
     end.set()
     for each in writers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 
 import polars as pl
 
@@ -117,6 +118,7 @@ def pipeline_by_stage(
     return deals.result(ordered, notes, also={"stage": stands_in})
 
 
+@lru_cache(16)
 def open_days(pipeline: Pipeline, as_of: date) -> tuple[pl.Expr, ...]:
     """Of each open deal ``_age`` in days, and whether it is ``_rotting`` and ``_overdue``."""
     created, today = pl.col("created"), pl.lit(as_of)

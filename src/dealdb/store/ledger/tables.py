@@ -34,6 +34,8 @@ TABLES: dict[str, dict[str, pl.DataType]] = {
     "imported": {"seq": pl.UInt32(), "place": pl.UInt32(), **FACT_COLUMNS},
 }
 _CELLS = "cells:"
+# a scan slows down with their number, and joining them copies the table
+_MOST_CHUNKS = 32
 
 
 def cells_of(field: str) -> str:
@@ -89,10 +91,10 @@ class Pieces:
     def append(self, piece: pl.DataFrame) -> None:
         """Add rows."""
         load, parts = self._parts
-        self._parts = (
-            load,
-            [*parts, piece.select(pl.col(n).cast(t) for n, t in self._schema.items())],
-        )
+        # in their order, too
+        if [*piece.schema.items()] != [*self._schema.items()]:
+            piece = piece.select(pl.col(n).cast(t) for n, t in self._schema.items())
+        self._parts = load, [*parts, piece]
 
     @property
     def waits(self) -> bool:
@@ -115,7 +117,8 @@ class Pieces:
         load, parts = self._parts
         if load is not None or len(parts) != 1:
             first = pl.DataFrame(schema=self._schema) if load is None else load()
-            parts = [pl.concat([first, *parts])]
+            whole = pl.concat([first, *parts])
+            parts = [whole.rechunk() if whole.n_chunks() > _MOST_CHUNKS else whole]
             self._parts = None, parts
         return parts[0]
 

@@ -351,6 +351,8 @@ class Replica:
 
     def _grow(self, values: dict[str, pl.Series], n: int) -> None:
         """Append ``n`` rows with these values; null in the other columns."""
+        if not n:
+            return
         for field in self.schema.fields:
             new = values[field.name] if field.name in values else _nulls(field, n)
             if field.name in self._waiting.changes:
