@@ -154,7 +154,7 @@ def test_a_card_that_is_sent_later_has_all_that_the_others_have(
     assert visit.page.evaluate(label) == '"owner: "'
     card(visit, "Deal 0 again").drag_to(column(visit, "Proposal"))
     saved(visit)
-    assert stage_in(db, id_) == "Proposal"
+    assert deal_of(db, id_)["stage"] == "Proposal"
 
 
 def test_without_a_script_the_board_can_be_read(window: Window, own: Own) -> None:
