@@ -49,7 +49,7 @@ PAGES = {
     "figure": "/figures/win-rate?by=owner",
     "changes": "/changes?since=2026-11-23",
     "feed": "/feed",
-    "question": "/sql?q=SELECT+owner%2C+sum%28amount%29+AS+won+FROM+deals+WHERE+stage+%3D+%27Won%27+GROUP+BY+owner",
+    "question": "/sql?q=SELECT+owner%2C+sum%28amount%29+AS+won+FROM+deals+GROUP+BY+owner+ORDER+BY+won+DESC",
     "health": "/health",
 }
 # milliseconds and megabytes are other ones each time
@@ -132,7 +132,8 @@ def _settle(page: Page) -> None:
     deadline = time.monotonic() + 60
     while page.evaluate(_LOADING) and time.monotonic() < deadline:
         time.sleep(0.1)
-    page.evaluate(_STEADY)
+    if page.url.endswith("/health"):
+        page.evaluate(_STEADY)
 
 
 def _shrink(picture: Path) -> None:

@@ -82,9 +82,6 @@ def serve(
         shown = f"[{host}]" if ":" in host else host
         if ready is not None:
             ready(f"http://{shown}:{port}/?{TOKEN}={sessions.new_link()}")
-        # while the browser opens
-        warming = Thread(target=application.warm_up, name="dealdb-board-warming", daemon=True)
-        warming.start()
         config = uvicorn.Config(
             application,
             log_level="warning",
@@ -102,9 +99,14 @@ def serve(
             ended(*signal)
 
         server.handle_exit = end  # type: ignore[method-assign, assignment]
-        server.run(sockets=[listening])
-        # the database is closed next
-        warming.join(_GRACE_S)
+        # while the browser opens
+        warming = Thread(target=application.warm_up, name="dealdb-board-warming", daemon=True)
+        warming.start()
+        try:
+            server.run(sockets=[listening])
+        finally:
+            # the database is closed next, and a process can't end in the middle of a query
+            warming.join()
 
 
 def _token_in(path: Path) -> str:
