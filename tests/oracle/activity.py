@@ -60,6 +60,10 @@ def activity(world: World, *, since: date | None = None, until: date | None = No
     # the filter looks at the state at the end of the window
     lives = world.kept(last)
     found = [*events_of(lives, first, last), *_births(lives, first, last)]
+    # who came with others came by a load, whether those others count or not
+    together: dict[int, set[int]] = {}
+    for event in [*events_of(world.all, first, last), *_births(world.all, first, last)]:
+        together.setdefault(event.seq, set()).add(id(event.life))
 
     def group(event: Event) -> tuple[Any, ...]:
         return tuple(
@@ -92,7 +96,9 @@ def activity(world: World, *, since: date | None = None, until: date | None = No
                 "days_active": len({day_of(event.at) for event in own}),
                 "last": max((event.at for event in own), default=None),
                 "bulk": sum(
-                    event.field != "" and world.kinds.get(event.seq) == "add" for event in own
+                    event.field != ""
+                    and (world.kinds.get(event.seq) == "add" or len(together[event.seq]) > 1)
+                    for event in own
                 ),
             }
         )

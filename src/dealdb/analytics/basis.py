@@ -148,7 +148,7 @@ def in_words(basis: Basis, locale: Locale = PLAIN) -> str:
         f"as of {locale.day(basis.as_of)}" if basis.as_of else "",
         f"currency {basis.currency}" if basis.currency else "",
         *(
-            note_in_words(note)
+            note_in_words(note, locale)
             for note in basis.notes
             # remarks have lines of their own
             if note not in basis.remarks and not (is_one and _ERROR.fullmatch(note))
@@ -157,7 +157,7 @@ def in_words(basis: Basis, locale: Locale = PLAIN) -> str:
     return ", ".join(filter(None, parts))
 
 
-def note_in_words(note: str) -> str:
+def note_in_words(note: str, locale: Locale = PLAIN) -> str:
     """
     A note of a basis as people say it; empty where it says that all is as usual.
 
@@ -168,10 +168,8 @@ def note_in_words(note: str) -> str:
     """
     if error := _ERROR.fullmatch(note):
         before, mean, of_all = error.groups()
-        return (
-            f"{before}: off by {float(mean) * 100:.1f} % on average, and by {float(of_all) * 100:.1f} % of all "
-            f"money"
-        )
+        shares = (locale.share(float(text)) for text in (mean, of_all))
+        return "{}: off by {} on average, and by {} of all money".format(before, *shares)
     for pattern, words in _NOTES:
         if found := re.fullmatch(pattern, note):
             note = found.expand(words)

@@ -38,6 +38,8 @@ class MetricResult:
         Figures of all rows together, by name, where a metric has such; empty otherwise.
     links
         How ``where`` finds the deals of a row; None where no filter can.
+    exact
+        The frame before converted money was rounded to cents, for sums over its rows; None where nothing was rounded.
 
     Examples
     --------
@@ -57,6 +59,7 @@ class MetricResult:
     basis: Basis
     totals: Mapping[str, Any] = field(default_factory=dict)
     links: Links | None = None
+    exact: pl.DataFrame | None = None
 
     def __getitem__(self, column: str) -> Any:
         """

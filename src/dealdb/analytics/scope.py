@@ -240,12 +240,13 @@ class Scope:
             ),
         )
         named = named_groups(table, self.keys)
-        chosen = self.in_cents(table.select(*named, *self.metric.columns, *self._of_conversion()))
+        chosen = table.select(*named, *self.metric.columns, *self._of_conversion())
         return MetricResult(
             name=self.metric.name,
-            frame=chosen,
+            frame=self.in_cents(chosen),
             basis=basis,
             links=self.links(table, also or {}),
+            exact=chosen if self.conversion else None,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import localcontext
 from typing import TYPE_CHECKING, Any
 
 from dealdb.answers import movement, outcomes, predictions, stages
@@ -24,6 +25,8 @@ _ANSWERS: dict[str, Callable[[AskedMetric], str]] = {
         predictions.seasonality,
     )
 }  # fmt: skip
+# more digits than any sum of products of decimals has; a quotient gets as many
+_PRECISION = 200
 _LINES = "A line for each deal that counts, with what it adds; the lines of a figure add up to it exactly."
 
 
@@ -43,4 +46,7 @@ def answer_of(result: MetricResult, options: Mapping[str, Any]) -> str | None:
     # an outlook for each deal adds up to nothing
     if options.get("deals") and result.name != "time_to_close":
         return _LINES if len(result) else "No deal adds to these figures."
-    return _ANSWERS[result.name](AskedMetric(result, options))
+    # sums of long amounts keep all their digits
+    with localcontext() as context:
+        context.prec = _PRECISION
+        return _ANSWERS[result.name](AskedMetric(result, options))

@@ -42,8 +42,9 @@ class AskedMetric:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """The rows of the result."""
-        return self.result.to_dicts()
+        """The rows of the result, with money as it was before it was rounded: sums of them are rounded once."""
+        exact = self.result.exact
+        return self.result.to_dicts() if exact is None else exact.to_dicts()
 
     @property
     def groups(self) -> list[str]:
@@ -199,6 +200,19 @@ def money(value: Decimal | None, currency: str | None) -> str:
     if currency == _NONE:
         return f"{text} without a currency"
     return f"{text} {currency}" if currency else text
+
+
+def signed(sign: str, value: Decimal) -> str:
+    """
+    What a sum adds or takes, with its sign: money that was given back has the other one.
+
+    Examples
+    --------
+    >>> signed("-", Decimal("80")), signed("-", Decimal("-80"))
+    ('-80.00', '+80.00')
+    """
+    shown = value if sign == "+" else -value
+    return f"{'+' if shown >= 0 else '-'}{decimal(abs(shown))}"
 
 
 def percent(share: float | None) -> str:

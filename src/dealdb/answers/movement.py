@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 from dealdb.answers.asked import (
     AskedMetric,
+    Row,
     blanks,
     counted,
     day,
@@ -20,6 +20,7 @@ from dealdb.answers.asked import (
     money,
     percent,
     sentences,
+    signed,
     total,
     whole,
 )
@@ -56,7 +57,7 @@ def waterfall(asked: AskedMetric) -> str:
         return f"Nothing was in the open pipeline {_so_far(asked)}, and nothing came or went."
     # of currencies in which nothing is open there is nothing to tell
     parts = [each for each in asked.parts if total(each[1], "value")] or asked.parts[:1]
-    told = [_change(which, rows, currency, asked) for currency, rows in parts]
+    told = [_change(which, _together(rows), currency, asked) for currency, rows in parts]
     others = [
         f"{whole(number)} {_OTHERS[name]}"
         for name, number in asked.result.totals.items()
@@ -65,6 +66,32 @@ def waterfall(asked: AskedMetric) -> str:
     rest = f"Of the deals that stayed open, {listing(others)}." if others else None
     ends = [row for row in asked.rows if row["bucket"] == "end"]
     return sentences(*told, rest, blanks(total(ends, "blank"), "open deal"))
+
+
+def _together(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """A row for each bucket of all groups together, in cents that balance."""
+    # sentences are known before any result is
+    import polars as pl
+
+    from dealdb.analytics.history.money import balanced
+    from dealdb.analytics.history.movement.buckets import ADDS
+
+    if len({row["bucket"] for row in rows}) == len(rows) and not _has_parts_of_cents(rows):
+        return [dict(row) for row in rows]
+    found = pl.DataFrame(
+        {
+            "bucket": (names := list(dict.fromkeys(row["bucket"] for row in rows))),
+            **{
+                key: [total((row for row in rows if row["bucket"] == name), key) for name in names]
+                for key in ("n", "value", "blank")
+            },
+        }
+    )
+    return balanced(found, [], ADDS).to_dicts()
+
+
+def _has_parts_of_cents(rows: Sequence[Row]) -> bool:
+    return any(row["value"].as_tuple().exponent < -2 for row in rows)
 
 
 def _change(
@@ -99,15 +126,10 @@ def _so_far(asked: AskedMetric) -> str:
 def _moved(rows: Sequence[dict[str, Any]], sign: str, words: str) -> str:
     value, n = total(rows, "value"), total(rows, "n")
     if value:
-        return f"{_signed(sign, value)} {words}"
+        return f"{signed(sign, value)} {words}"
     # what is worth nothing moves without moving money
     blank = "without an amount" if total(rows, "blank") == n else "worth 0.00 in all"
     return f"{deals(n)} {words} {blank}"
-
-
-def _signed(sign: str, value: Decimal) -> str:
-    shown = value if sign == "+" else -value
-    return f"{'+' if shown >= 0 else '-'}{decimal(abs(shown))}"
 
 
 def slippage(asked: AskedMetric) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from dealdb.answers.asked import (
@@ -10,11 +11,11 @@ from dealdb.answers.asked import (
     counted,
     days,
     deals,
-    decimal,
     listing,
     money,
     percent,
     sentences,
+    signed,
     total,
     whole,
 )
@@ -52,11 +53,9 @@ def losses(asked: AskedMetric) -> str:
     worth = listing([money(total(rows, "value"), currency) for currency, rows in asked.parts])
     by = asked.options.get("by", ["loss_reason"])
     by = [by] if isinstance(by, str) else list(by)
-    names = [tuple(row[name] for name in by) for row in asked.rows]
-    sums = {
-        name: total([r for r, k in zip(asked.rows, names, strict=True) if k == name], "n")
-        for name in names
-    }
+    sums: Counter[tuple[Any, ...]] = Counter()
+    for row in asked.rows:
+        sums[tuple(row[name] for name in by)] += row["n"]
     top = max(sums, key=lambda name: sums[name])
     is_reason = by == ["loss_reason"]
     what = "The first reason is" if is_reason else "The largest group:"
@@ -102,6 +101,8 @@ def win_loss(asked: AskedMetric) -> str:
         # only currencies tell the rows apart, and each deal is in one
         return first
     known = [row for row in _of_groups(asked) if row["n"]]
+    if len(known) == 1:
+        return first
     best = max(known, key=lambda row: (row["rate"], row["n"]))
     worst = min(known, key=lambda row: (row["rate"], -row["n"]))
     return sentences(
@@ -133,9 +134,8 @@ def ramp(asked: AskedMetric) -> str:
     if not owners:
         return "Nobody has had a deal."
     months = max(row["month"] for row in reached) + 1
-    ramped = sorted(
-        {(row[keys[0]], row["ramped"]) for row in asked.rows if row["ramped"] is not None}
-    )
+    # in one of several currencies is enough
+    ramped = {tuple(row[key] for key in keys) for row in asked.rows if row["ramped"] is not None}
     tops = []
     for currency, rows in asked.parts:
         top = max((row for row in rows if row["active"]), key=lambda row: row["cumulative"])
@@ -180,7 +180,7 @@ def leaderboard(asked: AskedMetric) -> str:
     is_event = asked.options.get("by_at", "event") == "event"
     return sentences(
         *told,
-        f"{won:,} of {counted(n, 'closed deal')} {'was' if won == 1 else 'were'} won ({percent(won / n)}).",
+        f"{whole(won)} of {counted(n, 'closed deal')} {'was' if won == 1 else 'were'} won ({percent(won / n)}).",
         f"A deal counts for the {listing(keys)} that it had when it was closed."
         if is_event
         else None,
@@ -202,7 +202,8 @@ def trend(asked: AskedMetric) -> str:
         if top is not None and sums[top] > 0:
             best.append(f"{top} ({money(sums[top], currency)})")
     return sentences(
-        f"{counted(created, 'deal was', 'deals were')} created, {won:,} won and {lost:,} lost {asked.span}".rstrip()
+        f"{counted(created, 'deal was', 'deals were')} created, {whole(won)} won and {whole(lost)} lost "
+        f"{asked.span}".rstrip()
         + (f"; the wins were worth {listing(worth)}." if won else "."),
         f"Most was won in {listing(best)}." if best else None,
         "Each event counts, also of deals that were reopened or deleted later.",
@@ -330,7 +331,7 @@ def hindsight(asked: AskedMetric) -> str:
             told.append(f"{won} is {money(value['now'], currency)}, as it was recorded by {known}.")
             continue
         parts = [
-            f"{sign}{decimal(value[name])} {words}"
+            f"{signed(sign, value[name])} {words}"
             for name, sign, words in (
                 ("added", "+", "added later"),
                 ("up", "+", "from higher amounts"),

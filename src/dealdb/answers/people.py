@@ -4,17 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from dealdb.analytics.basis import in_words
 from dealdb.answers.asked import locale
 from dealdb.answers.labels import is_lines, labels_of
-from dealdb.formats.cells import Form
+from dealdb.formats.cells import AS_IS, Form
 
 if TYPE_CHECKING:
     from dealdb.analytics import Basis, MetricResult
 
-_SHARES = ("rate", "share", "share_n", "share_value", "next", "cumulative", "attainment", "pace")
+# by whole names: a column to group by may be called tax_rate, and hold 19
+_SHARES = frozenset(
+    (
+        *("rate", "win_rate", "value_win_rate", "base_rate"),
+        *(
+            "share",
+            "share_n",
+            "share_value",
+            "top_share",
+            "open_share",
+            "resolved_share",
+            "base_share",
+        ),
+        *("next", "cumulative", "attainment", "pace"),
+    )
+)
 # of these metrics, columns whose names tell nothing are shares, too
 _MORE_SHARES = {
     "win_loss": ("lo", "hi"),
@@ -35,31 +51,6 @@ _FINE = ("hhi", "brier", "reliability", "resolution", "uncertainty", "log_loss",
 _GRID = {"won_n": "won", "won_value": "value", "win_rate": "rate"}
 # more columns side by side are not easier to read
 _MOST_GROUPS = 8
-
-# codes of rows, by metric and column
-_ROWS: dict[tuple[str, str], Mapping[str, str]] = {
-    ("waterfall", "bucket"): {
-        "start": "open at the start",
-        "pulled_in": "pulled in",
-        "up": "amount raised",
-        "pushed_out": "pushed out",
-        "down": "amount lowered",
-        "transferred_in": "taken over",
-        "transferred_out": "handed over",
-        "fx": "exchange rates",
-        "end": "open at the end",
-    },
-    ("hindsight", "bucket"): {
-        "then": "known then",
-        "added": "added later",
-        "up": "amount raised",
-        "down": "amount lowered",
-        "removed": "no longer won",
-        "now": "known now",
-    },
-    ("calibration", "target"): {"horizon": "in time", "eventually": "in the end"},
-    ("forecast", "figure"): {"best": "best case"},
-}
 
 
 @dataclass(frozen=True)
@@ -99,12 +90,16 @@ def sheet_of(result: MetricResult, *, grid: str | None = None) -> Sheet:
     # not at the top: the program starts without it
     import polars as pl
 
+    from dealdb.analytics.drawing.figures import group_columns
+
     frame, name = result.frame, result.name
     hidden = () if is_lines(frame.columns) else _HIDDEN.get(name, ())
     keys = [key for key in frame.columns if key not in hidden]
     forms = {
         key: form_of(name, key, is_money=isinstance(frame.schema[key], pl.Decimal)) for key in keys
     }
+    # a number that rows are grouped by is a name, such as a year
+    forms |= dict.fromkeys(group_columns(name, frame.columns), AS_IS)
     labels = labels_of(name, keys)
     if grid in _GRID and {"k", "size"} <= {*keys}:
         return _cohort_grid(result, _GRID[grid], labels, forms)
@@ -123,11 +118,26 @@ def words_of(metric: str, key: str, text: str) -> str:
     >>> words_of("waterfall", "bucket", "start"), words_of("waterfall", "stage", "start")
     ('open at the start', 'start')
     """
-    return _ROWS.get((metric, key), {}).get(text, text)
+    return _codes().get((metric, key), {}).get(text, text)
+
+
+@cache
+def _codes() -> dict[tuple[str, str], Mapping[str, str]]:
+    """Words for codes of rows, by metric and column: those of the charts."""
+    # not at the top: the program starts without Polars
+    from dealdb.analytics.drawing.movement import BUCKETS, KNOWLEDGE
+    from dealdb.analytics.drawing.predictions import TARGETS
+
+    return {
+        ("waterfall", "bucket"): BUCKETS,
+        ("hindsight", "bucket"): KNOWLEDGE,
+        ("calibration", "target"): TARGETS,
+        ("forecast", "figure"): {"best": "best case"},
+    }
 
 
 def _values(metric: str, key: str, values: Sequence[Any]) -> list[Any]:
-    words = _ROWS.get((metric, key), {})
+    words = _codes().get((metric, key), {})
     return [
         ("yes" if value else "no")
         if isinstance(value, bool)
@@ -185,7 +195,7 @@ def form_of(metric: str, key: str, *, is_money: bool = False) -> Form:
     ... )
     (True, True, 1, 2)
     """
-    is_share = key.endswith(_SHARES) or key in _MORE_SHARES.get(metric, ())
+    is_share = key in _SHARES or key in _MORE_SHARES.get(metric, ())
     if is_share and not is_money:
         return Form(percent=True, digits=1)
     in_days = key.endswith("days") or key in _DAYS.get(metric, ())

@@ -118,7 +118,7 @@ def time_to_close(asked: AskedMetric) -> str:
     """How many days open deals still take."""
     rows = asked.rows
     if not rows:
-        return f"No deal is open as of {asked.result.basis.as_of}."
+        return f"No deal is open as of {day(asked.result.basis.as_of)}."
     known = [row for row in rows if row["p50"] is not None]
     word = "closed" if asked.options.get("event") == "closed" else "won"
     if not known:
@@ -140,7 +140,13 @@ def simulate(asked: AskedMetric) -> str:
     basis = asked.result.basis
     last = basis.until - timedelta(days=1) if basis.until else None
     if not basis.n:
-        won = listing([money(total(rows, "won"), currency) for currency, rows in asked.parts])
+        # a correlation has rows of its own, of the same wins
+        won = listing(
+            [
+                money(total([row for row in rows if not row["rho"]], "won"), currency)
+                for currency, rows in asked.parts
+            ]
+        )
         return (
             f"{won} is won since {day(basis.since)}, and no open deal that has an amount and a chance can add to it by "
             f"{day(last)}."
@@ -183,7 +189,7 @@ def calibration(asked: AskedMetric) -> str:
     told = [_bias(row, horizon, asked) for row in rows[:_MOST_TOLD]]
     came = [
         f"Of {money(total(part, 'expected'), currency)} expected from deals due within {days(horizon)}, "
-        f"{money(total(part, 'actual'), currency)} came."
+        f"{money(total(part, 'actual'), currency)} came, where a deal counts on each of these days again."
         for currency, part in asked.parts
         if total([row for row in part if row["target"] == "horizon"], "expected")
     ]
@@ -275,10 +281,12 @@ def _off(rows: Sequence[dict[str, Any]]) -> str | None:
     for row in known:
         shares.setdefault(row["days_before"], []).append(abs(row["base_share"]))
     told = [
-        f"{percent(sum(each) / len(each))} {counted(day, 'day')} before"
+        # the first forecast of a history can be too late for some days before the end
+        f"{percent(sum(each) / len(each))} {counted(day, 'day')} before the end"
+        + ("" if len(each) == n else f" (of {counted(len(each), 'period')})")
         for day, each in sorted(shares.items(), reverse=True)
     ]
-    return f"Over {whole(n)} periods, forecasts were off by {listing(told)} the end, on average."
+    return f"Over {whole(n)} periods, forecasts were off by {listing(told)}, on average."
 
 
 def seasonality(asked: AskedMetric) -> str:

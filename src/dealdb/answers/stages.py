@@ -11,6 +11,7 @@ from dealdb.answers.asked import (
     day,
     days,
     deals,
+    listing,
     money,
     percent,
     sentences,
@@ -32,8 +33,7 @@ def funnel(asked: AskedMetric) -> str:
     n, cohort = asked.result.basis.n, asked.options.get("cohort", "created")
     stage = cohort.partition(":")[2]
     if not n:
-        did = f"entered {stage}" if stage else "was created"
-        return f"No deal {sentences(did, asked.span)}."
+        return _nobody(asked, stage)
     base = (
         f"{deals(n)} {sentences(f'that first entered {stage}' if stage else 'created', asked.span)}"
     )
@@ -42,11 +42,26 @@ def funnel(asked: AskedMetric) -> str:
     if asked.options.get("mode", "reached") != "reached":
         return sentences(f"{first}.", _weakest(steps))
     opened, lost = (total(steps.values(), key) for key in ("open", "lost"))
+    fate = f"{counted(opened, 'is', 'are')} still open and {counted(lost, 'was', 'were')} lost."
+    others = n - won - opened - lost
     return sentences(
-        f"{first}, {counted(opened, 'is', 'are')} still open and {counted(lost, 'was', 'were')} lost.",
-        _elsewhere(n - won - opened - lost),
+        f"{first}. Of those that ever stood in an open stage, {fate}"
+        if others
+        else f"{first}, {fate}",
+        _elsewhere(others),
         _weakest(steps),
     )
+
+
+def _nobody(asked: AskedMetric, stage: str) -> str:
+    """No deal is in a cohort: none came, or none is left."""
+    if gone := asked.result.totals.get("deleted"):
+        which = f"that first entered {stage}" if stage else "created"
+        many = f"All {deals(gone)}" if gone > 1 else "The one deal"
+        return (
+            f"{many} {sentences(which, asked.span)} {'were' if gone > 1 else 'was'} deleted since."
+        )
+    return f"No deal {sentences(f'entered {stage}' if stage else 'was created', asked.span)}."
 
 
 def _elsewhere(number: int) -> str | None:
@@ -163,7 +178,7 @@ def rotting(asked: AskedMetric) -> str:
     how = f"{_SINCE[asked.options.get('basis', 'update')]} for more days than the stage allows"
     if not rotten:
         return f"None of {counted(n, 'open deal')} is rotting, that is {how}."
-    worth = " and ".join(money(total(part, "value"), currency) for currency, part in asked.parts)
+    worth = listing([money(total(part, "value"), currency) for currency, part in asked.parts])
     be = "is" if rotten == 1 else "are"
     worst = max(
         (row for row in rows if row["worst_days"] is not None), key=lambda row: row["worst_days"]

@@ -34,8 +34,22 @@ _SIZE = re.compile(rb"(?:([$*])([0-9]{1,30})|[:+-][^\r]*|[$*]-1)\r\n")
 _BEGINNING_BYTES = 4_096
 
 
+def _pass_over(unasked: Any) -> Any:
+    """What a server of another protocol sends unasked: no reply to anything."""
+    return unasked
+
+
 class BoundedParser(_HiredisParser):
     """The client's parser, for a server that nobody trusts: a reply has an end, and so has the memory for it."""
+
+    def __init__(self, socket_read_size: int) -> None:
+        super().__init__(socket_read_size)  # type: ignore[no-untyped-call]
+        # the client's is a method, and a parser that refers to itself outlives its connection: the socket, too, where
+        # an interrupt keeps the connection from closing it
+        self.pubsub_push_handler_func = _pass_over
+
+    # nothing: in Python code, as the client has it, an interrupt would be lost; the socket goes with its last reference
+    __del__ = object.__init__
 
     def read_response(self, *args: Any, **more: Any) -> Any:
         """As the client's; the bounds are those of one reply."""

@@ -20,6 +20,7 @@ import logging
 import select
 import socket
 import time
+import traceback
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
@@ -132,10 +133,13 @@ class Wire:
             self._ready = True
         except (RedisError, OSError) as error:
             raise translate(error, self._where) from error
+        except BaseException as interrupt:
+            _keep_no_socket(interrupt)
+            raise
         finally:
             # an interrupt in the middle leaves a socket that is logged in but on database 0
             if not self._ready:
-                connection.disconnect()
+                self.close()
         logger.info("%s %s", "reconnected to" if again else "connected to", self._where)
 
     def exchange(self, packed: bytes, timeout_s: float | None = None) -> Any:
@@ -222,7 +226,11 @@ class Wire:
     def close(self) -> None:
         """Close the socket, if it is open."""
         self._ready = False
-        self._connection.disconnect()
+        try:
+            self._connection.disconnect()
+        except BaseException as interrupt:
+            _keep_no_socket(interrupt)
+            raise
 
     def hang_up(self) -> None:
         """Tell the server that nothing more will come; it closes its end as soon as it notices."""
@@ -267,6 +275,11 @@ class Wire:
     @property
     def _where(self) -> str:
         return self._settings.where_db(self.db)
+
+
+def _keep_no_socket(interrupt: BaseException) -> None:
+    """Take from a traceback, which may be kept for long, a socket that the client has not noted yet, or no longer."""
+    traceback.clear_frames(interrupt.__traceback__)
 
 
 def _shut_down(open_socket: socket.socket, how: int) -> None:

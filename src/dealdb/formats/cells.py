@@ -124,9 +124,9 @@ def to_cell(value: Any, form: Form = AS_IS) -> str:
 
 def _number_cell(value: float | Decimal, form: Form) -> str:
     if form.percent:
-        return f"{value * 100:,.{form.digits or 0}f} %"
+        return f"{value * 100:z,.{form.digits or 0}f} %"
     digits = 4 if form.digits is None and isinstance(value, float) else form.digits
-    return f"{value:,f}" if digits is None else f"{value:,.{digits}f}"
+    return f"{value:,f}" if digits is None else f"{value:z,.{digits}f}"
 
 
 def is_number(value: object) -> bool:

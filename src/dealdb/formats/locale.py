@@ -49,7 +49,7 @@ class Locale:
 
     def number(self, value: Number, digits: int | None = None) -> str:
         """A number with its thousands grouped; all digits that it has, or so many behind the point."""
-        exact = _exact(value) if digits is None else round(_exact(value), digits)
+        exact = _exact(value) if digits is None else _rounded(_exact(value), digits)
         if not self.tag:
             return f"{exact:,f}"
         places = max(0, -int(exact.as_tuple().exponent)) if exact.is_finite() else 0
@@ -70,7 +70,7 @@ class Locale:
 
     def share(self, value: Number, digits: int = 1) -> str:
         """A ratio as a percentage."""
-        return f"{self.number(_exact(value) * 100, digits)} %"
+        return f"{self.number(_times_100(_exact(value)), digits)} %"
 
     def short(self, value: Number) -> str:
         """A large number in three digits or so: ``12.5 m``; below 10,000 the number itself without a fraction."""
@@ -86,7 +86,8 @@ class Locale:
                 return self.number(exact, 0)
             return text.replace("\N{NO-BREAK SPACE}", " ")
         for unit, name in ((10**9, "bn"), (10**6, "m"), (10**3, "k")):
-            if abs(exact) >= unit:
+            # what would be rounded to a thousand of the unit below is one of this
+            if abs(exact) >= unit - unit // 20_000:
                 return f"{exact / unit:,.1f} {name}"
         raise AssertionError(exact)
 
@@ -160,6 +161,20 @@ def _known(tag: str) -> BabelLocale:
         msg = "numbers and dates of a language need the extra 'board': pip install 'dealdb[board]'"
         raise MissingExtra(msg) from error
     return BabelLocale.parse(tag, sep="-")
+
+
+def _rounded(value: Decimal, digits: int) -> Decimal:
+    """A number with so many digits behind the point; none of the others is lost, and nothing has no sign."""
+    with localcontext() as context:
+        context.prec = MAX_PREC
+        found = round(value, digits)
+    return found or found.copy_abs()
+
+
+def _times_100(value: Decimal) -> Decimal:
+    with localcontext() as context:
+        context.prec = MAX_PREC
+        return value * 100
 
 
 def _exact(value: Number) -> Decimal:

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from dealdb.analytics.options import NONE
 from dealdb.charts import Chart, Unit
 from dealdb.report.evidence import Evidence, bounded
 
@@ -180,7 +181,23 @@ def compared(
 ) -> list[ThenAndNow]:
     """Figures of each currency beside those of before."""
     before = before or {}
+    now, before = _beside(now, before), _beside(before, now)
     return [ThenAndNow(now.get(each), before.get(each)) for each in dict.fromkeys([*now, *before])]
+
+
+def _beside(
+    cells: Mapping[str | None, Cell], others: Mapping[str | None, Cell]
+) -> Mapping[str | None, Cell]:
+    """
+    Cells by the currencies of others.
+
+    Metrics name no currency where no deal does, and where there is no deal: what is nothing is so in every currency.
+    """
+    if [*cells] != [None] or not others or None in others:
+        return cells
+    if not cells[None].value:
+        return dict.fromkeys(others, cells[None])
+    return {NONE: cells[None]} if NONE in others else cells
 
 
 # columns that most tables need not: what is not there is not told

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import polars as pl
 
+from dealdb.analytics.options import NONE
 from dealdb.answers.asked import counted
 from dealdb.model.pipeline import Kind
 from dealdb.model.schema import FieldType
@@ -182,7 +183,7 @@ def _checks(inquiry: Inquiry, summary: Evidence) -> Iterator[_Check]:
             "deals have an amount and no currency",
             "Their money is not added to that of the others.",
         )
-    yield from _outliers(summary, is_open)
+    yield from _outliers(inquiry, summary, is_open)
 
 
 def _currencies(inquiry: Inquiry) -> list[str | None]:
@@ -193,13 +194,15 @@ def _currencies(inquiry: Inquiry) -> list[str | None]:
     )
 
 
-def _outliers(summary: Evidence, is_open: str) -> Iterator[_Check]:
+def _outliers(inquiry: Inquiry, summary: Evidence, is_open: str) -> Iterator[_Check]:
     """Open deals that are much larger than what is usual, in each currency by itself."""
+    # what is usual is converted, and amounts are not: those of other currencies can't be compared
+    in_several = inquiry.to is not None and "currency" in inquiry.view.schema
     for row in summary.rows:
         if row.get("median_size") is None or row["sized_n"] < _LEAST:
             continue
         own = summary.money_in(row)
-        same = "" if "currency" not in row else f" AND currency IN {quoted([str(own)])}"
+        same = f" AND {_in_currency(str(own))}" if in_several or "currency" in row else ""
         bound = _plain(row["median_size"] * _TIMES)
         yield _Check(
             f"{is_open} AND amount > {bound}{same}",
@@ -210,22 +213,29 @@ def _outliers(summary: Evidence, is_open: str) -> Iterator[_Check]:
         )
 
 
+def _in_currency(currency: str) -> str:
+    # as results call what is missing
+    return "currency IS NULL" if currency == NONE else f"currency IN {quoted([currency])}"
+
+
 def _plain(number: float | Decimal) -> str:
     return f"{number:.2f}"
 
 
 def _duplicates(inquiry: Inquiry, known: set[str]) -> Iterator[QualityNote | None]:
-    """Deals with the name, company and amount of another."""
+    """Deals with the name, company and amount of another, in the same currency."""
     if not known.issuperset(("name", "company", "amount")):
         return
     schema = inquiry.view.schema
     if not all(schema[name].type is FieldType.TEXT for name in ("name", "company")):
         return
+    same = ["lower(trim(name))", "lower(trim(company))", "amount"]
+    same += ["currency"] if "currency" in known else []
     where = inquiry.within("name IS NOT NULL AND company IS NOT NULL AND amount IS NOT NULL")
     found = inquiry.sql(
         # the filter is that of the user, and the sandbox runs nothing but reads
         f"SELECT * FROM deals WHERE {where} "  # noqa: S608  # nosec B608
-        "QUALIFY count(*) OVER (PARTITION BY lower(trim(name)), lower(trim(company)), amount) > 1 "
+        f"QUALIFY count(*) OVER (PARTITION BY {', '.join(same)}) > 1 "
         "ORDER BY amount DESC, company, id"
     )
     yield _note(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import itertools
 import linecache
 import random
@@ -22,13 +23,18 @@ from connected import connected, eventually, sockets, wires_in_use
 from dealdb.errors import PoolTimeout, ServerRefused
 from servers import Server
 
+# of the Redis client: where it opens and closes sockets
+THE_CLIENTS = ("connection.py", "hiredis.py")
 # some work for the server, so that there is time to interrupt
 PINGS = "for i = 1, 300 do redis.call('PING') end"
 
 
-# one that hits while an object is being collected is reported there, and goes no further
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_interrupt_anywhere_mixes_up_no_replies_and_loses_no_slot(server: Server) -> None:
+def test_interrupt_anywhere_mixes_up_no_replies_and_loses_no_slot(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # one that hits while an object is being collected goes no further; another may hit while pytest reports that
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+
     class Interrupt(BaseException):
         pass
 
@@ -160,6 +166,71 @@ def test_interrupts_while_a_wire_is_handed_on_to_who_waits(server: Server) -> No
     assert line > 10
 
 
+def test_an_interrupt_while_a_wire_is_collected_leaves_no_socket(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At each line with which the client closes it: nobody would close it, and its slot is free already."""
+
+    class Interrupt(BaseException):
+        pass
+
+    # one that hits while an object is being collected goes no further than here
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda about: told.append(about.exc_type))
+    with connected(server, max_connections=1) as connection, no_collector_of_garbage():
+        for line in itertools.count(1):
+            wire = connection._open_pool.checkout(0)
+            wire.connect()
+            told.clear()
+            with interrupting([line], Interrupt, files=THE_CLIENTS):
+                del wire
+            assert eventually(lambda: sockets(server) == []), line
+            if Interrupt not in told:
+                break
+    assert line > 10
+
+
+@pytest.mark.parametrize("work", ["connect", "close"])
+def test_a_kept_interrupt_of_the_client_keeps_no_socket(
+    server: Server, monkeypatch: pytest.MonkeyPatch, work: str
+) -> None:
+    """At each line with which the client opens or closes one: the prompt of Python keeps the last traceback."""
+
+    class Interrupt(BaseException):
+        pass
+
+    # of a socket that the client has not noted
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+    kept: list[Interrupt] = []
+    with connected(server, max_connections=1) as connection:
+        pool = connection._open_pool
+        for line in itertools.count(1):
+            wire = pool.checkout(0)
+            if work == "close":
+                wire.connect()
+            try:
+                with interrupting([line], Interrupt, files=THE_CLIENTS):
+                    getattr(wire, work)()
+            except Interrupt as error:
+                kept.append(error)
+            pool.release(wire)
+            pool.close_idle()
+            assert eventually(lambda: sockets(server) == []), line
+            if len(kept) < line:
+                break
+    assert line > 10
+
+
+@contextmanager
+def no_collector_of_garbage() -> Iterator[None]:
+    """It comes when it likes, and closes what a cycle of references has kept open."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 def interrupted_lines(
     exchange: Callable[[], None], distance: int = 0, *, keep: bool = False
 ) -> Iterator[int]:
@@ -190,9 +261,13 @@ def interrupted_lines(
 
 
 @contextmanager
-def interrupting(lines: list[int], interrupt: type[BaseException]) -> Iterator[None]:
+def interrupting(
+    lines: list[int],
+    interrupt: type[BaseException],
+    files: tuple[str, ...] = ("link.py", "pool.py", "wire.py"),
+) -> Iterator[None]:
     """
-    Raise when so many lines of link, pool and wire have begun.
+    Raise when so many lines of these files have begun.
 
     Lines with a ``with`` are left out: tracing visits them again before they open their lock, which is a
     place where no signal's handler runs.
@@ -203,7 +278,7 @@ def interrupting(lines: list[int], interrupt: type[BaseException]) -> Iterator[N
 
     def trace(frame: FrameType, event: str, _: object) -> Any:
         nonlocal begun
-        if Path(frame.f_code.co_filename).name not in ("link.py", "pool.py", "wire.py"):
+        if Path(frame.f_code.co_filename).name not in files:
             return None
         source = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
         if event == "line" and not source.lstrip().startswith("with "):

@@ -238,6 +238,39 @@ def test_numbers_of_a_reader(db: DealDatabase) -> None:
     assert "1.234,50 EUR" in report_of(db, locale="de-DE").contents.brief[0]
 
 
+def test_what_misleads_is_told_by_currency(db: DealDatabase) -> None:
+    won = [
+        {"id": f"W{n}", "stage": "Won", "amount": 1_000, "currency": "EUR", "closed": TODAY}
+        for n in range(20)
+    ]
+    won += [{"id": f"N{n}", "stage": "Won", "amount": 10, "closed": TODAY} for n in range(20)]
+    named = {"stage": "Lead", "name": "Renewal", "company": "Alder"}
+    db.loader.load(
+        [
+            *won,
+            {"id": "yen", "currency": "JPY", "amount": 50_000, **named},
+            {"id": "euro", "currency": "EUR", "amount": 50_000, **named},
+            {"id": "none", "currency": None, "amount": 500, **named},
+        ]
+    )
+    rates = {"EUR": 1, "JPY": "0.006"}
+    day = (TODAY - timedelta(days=9)).isoformat()
+    told = [{"date": day, "currency": currency, "rate": rate} for currency, rate in rates.items()]
+    db.rates.load(told)
+
+    def found(**options: Any) -> dict[str, list[str]]:
+        told: dict[str, list[str]] = {"times as large": [], "of another": []}
+        for note in report_of(db, **options).contents.sections[-1].quality:
+            for word, ids in told.items():
+                if word in note.text and note.evidence.frame is not None:
+                    ids.extend(note.evidence.frame["id"].to_list())
+        return told
+
+    assert found() == {"times as large": ["euro", "none"], "of another": []}
+    # 50,000 JPY are 300 EUR
+    assert found(to="EUR") == {"times as large": ["euro"], "of another": []}
+
+
 def test_what_is_refused(db: DealDatabase, run: Run, tmp_path: Path) -> None:
     db.save_deal({"id": 1, "stage": "Lead"})
     for options in (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import h1
 from dealdb.analytics import Basis, MetricResult
 from dealdb.analytics.basis import note_in_words
+from dealdb.analytics.conversion import RATES, Conversion
 from dealdb.analytics.history.movement.coverage import coverage
 from dealdb.analytics.history.movement.forecast import forecast
 from dealdb.analytics.history.movement.slippage import slippage
@@ -28,9 +30,12 @@ from dealdb.analytics.prediction.forecast_error import forecast_error
 from dealdb.analytics.prediction.simulate import simulate
 from dealdb.analytics.prediction.stage_chances import stage_chances
 from dealdb.answers.answer import answer_of
-from dealdb.answers.people import sheet_of
+from dealdb.answers.people import form_of, sheet_of
+from dealdb.formats.cells import AS_IS, to_cell
 from dealdb.model.schema import Schema
 from dealdb.store.facts.fold import folded
+from histories.written import facts_of, read
+from pasts import past_of
 
 Q1: dict[str, Any] = {"since": "2026-01-01", "until": "2026-04-01"}
 
@@ -146,12 +151,13 @@ def test_a_funnel_says_which_deals_are_in_no_step() -> None:
     some = ["A 01-05 stage=Lead created=2026-01-05 owner=Ann", "A 01-06 stage=Won"]
     told = told_of(funnel, past_of_changes(*lost, *some))
     assert told.startswith(
-        "Of 3 deals created, 1 is won (33.3 %), 0 are still open and 0 were lost. 2 others never stood in an open "
-        "stage, as far as is known, and are in no line"
+        "Of 3 deals created, 1 is won (33.3 %). Of those that ever stood in an open stage, 0 are still open and 0 "
+        "were lost. 2 others never stood in an open stage, as far as is known, and are in no line"
     )
     # not one of them is in any step
     assert told_of(funnel, past_of_changes(*lost, by="owner")).startswith(
-        "Of 2 deals created, 0 are won (0.0 %), 0 are still open and 0 were lost. 2 others"
+        "Of 2 deals created, 0 are won (0.0 %). Of those that ever stood in an open stage, 0 are still open and 0 "
+        "were lost. 2 others"
     )
     # more deals may come to a stage than stood in the one before
     assert "weakest" not in told_of(
@@ -220,6 +226,23 @@ def test_outlooks_of_groups_are_told_by_group() -> None:
     assert none.endswith(
         "no open deal that has an amount and a chance can add to it by 2026-03-31."
     )
+    # a correlation has a second row, of the same wins
+    closed = past_of_changes(
+        "A 01-05 stage=Lead amount=10.00", "A 02-05 stage=Won closed=2026-02-05", as_of="2026-02-28"
+    )
+    assert told_of(simulate, closed, **asked, rho=0.3).startswith("10.00 is won since")
+
+
+def test_a_number_to_group_by_is_a_name() -> None:
+    """A year has no thousands, and a rate of tax of 19.5 is no 1,950 %."""
+    row = {"year": 2026, "tax_rate": 19.5, "n": 6_000, "won": 1_500, "win_rate": 0.25}
+    frame = pl.DataFrame([row])
+    sheet = sheet_of(MetricResult(name="win_rate", frame=frame, basis=Basis(n=1_500)))
+    cells = [
+        to_cell(values[0], sheet.forms.get(name, AS_IS)) for name, values in sheet.columns.items()
+    ]
+    assert cells == ["2026", "19.5000", "6,000", "1,500", "25.0 %"]
+    assert not form_of("deals", "tax_rate").percent
 
 
 def test_nothing_can_be_learned_where_all_are_open() -> None:
@@ -295,3 +318,53 @@ def test_a_forecast_far_too_low_is_told_in_times() -> None:
     )
     owners = past_of_changes(*won, by="owner", as_of="2026-03-31")
     assert "3 more groups in the table." in told_of(forecast_error, owners, days_before=(60, 7))
+
+
+def in_euros(**options: Any) -> Past:
+    """The example history, all of it in dollars, whose rate leaves parts of cents in every amount."""
+    rates = pl.DataFrame(
+        {"date": [date(2026, 1, 1)], "currency": ["USD"], "rate": [Decimal("0.853208")]},
+        schema=RATES,
+    )
+    found = past(dollars="ABCDEFGH", **options)
+    return replace(
+        found, convert=Conversion(to="EUR", rates=rates, rate_day="as_of", as_of=found.day)
+    )
+
+
+def test_sums_of_converted_money_are_rounded_once() -> None:
+    alone = answer_of(forecast(in_euros(as_of="2026-02-28"), **Q1), Q1)
+    by: dict[str, Any] = {"by": "owner"}
+    # rows of owners are rounded by themselves, and miss the sum by a cent
+    assert answer_of(forecast(in_euros(as_of="2026-02-28", **by), **Q1), Q1 | by) == alone
+    asked: dict[str, Any] = {"since": "2026-02-01", "until": "2026-04-01"}
+    whole = answer_of(waterfall(in_euros(), **asked), asked)
+    parts = answer_of(waterfall(in_euros(**by), **asked), asked | by)
+    assert whole
+    assert parts
+    assert parts.partition(":")[0] == whole.partition(":")[0]
+
+
+def test_sums_of_long_amounts_keep_all_digits() -> None:
+    row = {"n": 1, "blank": 0, "bucket": "start", "value": Decimal("1" * 31 + ".05")}
+    end = row | {"bucket": "end", "value": Decimal("1" * 31 + ".07")}
+    up = row | {"bucket": "up", "value": Decimal("0.02")}
+    frame = pl.DataFrame([row, up, end], schema_overrides={"value": pl.Decimal(38, 2)})
+    result = MetricResult(name="waterfall", frame=frame, basis=Basis(n=1))
+    told = answer_of(result, {})
+    assert told
+    assert "grew by 0.02" in told
+
+
+def test_a_funnel_tells_deals_that_are_in_no_step() -> None:
+    def told(*lines: str) -> str | None:
+        return answer_of(funnel(past_of(facts_of(read(*lines)))), {})
+
+    nowhere = told("A 01-05 created=2026-01-05 amount=5")
+    assert nowhere is not None
+    # it is open, and in no stage
+    assert "Of those that ever stood in an open stage, 0 are still open" in nowhere
+    assert "1 other never stood in an open stage" in nowhere
+    gone = told("A 01-05 created=2026-01-05 stage=Lead", "A 01-07 *")
+    assert gone == "The one deal created was deleted since."
+    assert told("A 01-05 stage=Lead") == "No deal was created."

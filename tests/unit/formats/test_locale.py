@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dealdb.formats.cells import Form, to_cell
 from dealdb.formats.locale import PLAIN, Locale, locale_for
 
 DAY = date(2026, 1, 31)
@@ -59,3 +60,22 @@ def test_small_numbers_are_short_already() -> None:
     assert PLAIN.short(9_999) == "9,999"
     assert PLAIN.short(Decimal("-12500000")) == "-12.5 m"
     assert PLAIN.short(Decimal("2500000000")) == "2.5 bn"
+    assert PLAIN.short(999_949) == "999.9 k"
+    # not a thousand thousands
+    assert PLAIN.short(Decimal("-999950")) == "-1.0 m"
+    assert PLAIN.short(999_999_999) == "1.0 bn"
+
+
+@pytest.mark.parametrize("tag", ["", "de-DE"])
+def test_the_largest_amount_is_rounded_like_any_other(tag: str) -> None:
+    """Amounts have up to 38 digits, and a context of Python's 28."""
+    shown = Locale(tag).number(Decimal("9" * 36 + ".99"), 1)
+    assert [c for c in shown if c.isdigit()] == ["1", *"0" * 37]
+    assert Locale(tag).share(Decimal("9" * 36)).replace(" %", "")[-1] == "0"
+
+
+def test_nothing_has_no_sign() -> None:
+    assert PLAIN.number(Decimal("-0.001"), 2) == "0.00"
+    assert PLAIN.share(-0.0001) == "0.0 %"
+    assert to_cell(Decimal("-0.001"), Form(digits=2)) == "0.00"
+    assert to_cell(-0.0001, Form(percent=True, digits=1)) == "0.0 %"

@@ -75,16 +75,9 @@ class FigureTable:
     def groups(self) -> list[str]:
         """Columns of the groups; ``currency`` among them where it tells rows apart."""
         columns = self.frame.columns
-        first = _FIRST.get(self.name, "n")
-        if self.name == "seasonality":
-            first = next(name for name in _SEASONS if name in columns)
-        before = columns[: columns.index(first)]
+        before = group_columns(self.name, columns)
         alike = self.frame["currency"].n_unique() < 2 if "currency" in columns else True
-        return [
-            name
-            for name in before
-            if name not in _CONVERTED and not (name == "currency" and alike and before != [name])
-        ]
+        return [name for name in before if not (name == "currency" and alike and before != [name])]
 
     @property
     def currency(self) -> str | None:
@@ -175,6 +168,21 @@ class FigureTable:
             y=y,
             notes=(*notes, *left_out, *self.basis.remarks, *self.basis.warnings),
         )
+
+
+def group_columns(name: str, columns: Sequence[str]) -> list[str]:
+    """
+    The columns of a metric that say which group a row is of, in front of its figures.
+
+    Examples
+    --------
+    >>> group_columns("win_rate", ["owner", "n", "won"]), group_columns("ageing", ["bucket", "n"])
+    (['owner'], [])
+    """
+    firsts = _SEASONS if name == "seasonality" else (_FIRST.get(name, "n"),)
+    # a line for each deal has its figures behind the deal
+    first = next((at for at, column in enumerate(columns) if column in (*firsts, "id")), 0)
+    return [column for column in columns[:first] if column not in _CONVERTED]
 
 
 def with_words(column: str, words: Mapping[str, str]) -> pl.Expr:

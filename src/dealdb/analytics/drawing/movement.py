@@ -16,7 +16,8 @@ _EXACT = Context(prec=2 * MAX_DECIMAL_DIGITS)
 _TOTALS = ("start", "end", "then", "now")
 _FIRST = ("start", "then")
 _TAKES = ("won", "lost", "pushed_out", "down", "deleted", "transferred_out", "removed")
-_BUCKETS = {
+# what people call the rows; in tables, too
+BUCKETS = {
     "start": "open at the start",
     "pulled_in": "pulled in",
     "up": "amount raised",
@@ -27,7 +28,7 @@ _BUCKETS = {
     "fx": "exchange rates",
     "end": "open at the end",
 }
-_KNOWLEDGE = {
+KNOWLEDGE = {
     "then": "known then",
     "added": "added later",
     "up": "amount raised",
@@ -40,12 +41,12 @@ _NO_LABEL = Axis(title="", unit=Unit.LABEL)
 
 def waterfall(table: FigureTable) -> Chart:
     """From the open value of one day to that of another."""
-    return _steps(table, "What changed in the open pipeline", "open value", _BUCKETS)
+    return _steps(table, "What changed in the open pipeline", "open value", BUCKETS)
 
 
 def hindsight(table: FigureTable) -> Chart:
     """From the wins that were known to those that are."""
-    return _steps(table, "How the wins of the period changed since", "won value", _KNOWLEDGE)
+    return _steps(table, "How the wins of the period changed since", "won value", KNOWLEDGE)
 
 
 def _steps(table: FigureTable, title: str, axis: str, words: Mapping[str, str]) -> Chart:

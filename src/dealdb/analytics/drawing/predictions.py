@@ -14,7 +14,7 @@ from dealdb.charts.chart import Axis, Chart, ChartForm, Unit
 _MONTHS = (
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 )  # fmt: skip
-_TARGETS = {"horizon": "in time", "eventually": "in the end"}
+TARGETS = {"horizon": "in time", "eventually": "in the end"}
 _STAGE = "stage "
 # what a curve of survival is called, by the event that it waits for
 _SURVIVAL = {
@@ -126,7 +126,7 @@ def calibration(table: FigureTable) -> Chart:
         low=said - pl.col("bias_hi"),
         high=said - pl.col("bias_lo"),
         n=pl.col("n"),
-        series=with_words("target", _TARGETS),
+        series=with_words("target", TARGETS),
     )
     return table.chart(
         ChartForm.DOTS,

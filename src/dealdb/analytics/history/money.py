@@ -69,7 +69,7 @@ def with_unpriced(
     rows: Sequence[str],
 ) -> pl.DataFrame:
     """
-    A table with money in cents, its currency, and how many lines of each row have no rate.
+    A table with the currency of its money, and how many lines of each row have no rate.
 
     Parameters
     ----------
@@ -94,11 +94,43 @@ def with_unpriced(
         else:
             number = without.select(n).item()
             table = table.with_columns(unpriced=pl.lit(number, pl.UInt32))
-    return to_cents(table).with_columns(
+    return table.with_columns(
         # groups by the deals' own currencies keep these
         *([] if "currency" in keys else [pl.lit(conversion.to).alias("currency")]),
         rates_until=pl.lit(conversion.until, pl.Date),
     )
+
+
+def in_one(
+    tables: tuple[pl.DataFrame, pl.DataFrame],
+    lines: pl.DataFrame,
+    conversion: Conversion,
+    groups: Sequence[pl.Expr],
+    figures: Sequence[str],
+    *,
+    keys: Sequence[str],
+    rows: Sequence[str],
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """
+    Tables ``with_unpriced``: the first one rounded to cents, the second one as it is.
+
+    Parameters
+    ----------
+    tables
+        The same one twice, or one that balances in cents and what it was made of.
+    lines, conversion, keys, rows
+        As for ``with_unpriced``.
+    groups, figures
+        What is told besides the rows, the currency and its rates.
+    """
+    also = [name for name in ("currency", *COLUMNS) if name not in keys]
+    rounded, exact = (
+        with_unpriced(each, lines, conversion, keys=keys, rows=rows).select(
+            *groups, *rows, *figures, *also
+        )
+        for each in tables
+    )
+    return to_cents(rounded), exact
 
 
 def said_of(lines: pl.DataFrame, conversion: Conversion) -> dict[str, int]:

@@ -16,7 +16,7 @@ from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.doubts import alike_groups
 from dealdb.analytics.history.linked import links_of
 from dealdb.analytics.history.lookup import are_among, beside
-from dealdb.analytics.history.money import COLUMNS, MARK, priced, said_of, with_unpriced
+from dealdb.analytics.history.money import COLUMNS, MARK, in_one, priced, said_of
 from dealdb.analytics.history.state import known_lives, last_values, values_until, with_last
 from dealdb.analytics.options import By, Day, Window, choice, day_of, group_columns, named_groups
 from dealdb.analytics.result import MetricResult
@@ -77,7 +77,6 @@ class Past:
     convert: Conversion | None = None
     present: Callable[[pl.Expr], int] | None = None
     now: Moment = None
-    # what the basis says besides
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -311,6 +310,7 @@ class Past:
         totals: Mapping[str, Any] | None = None,
         line_rows: Sequence[str] | None = None,
         counted: tuple[str, pl.DataFrame] | None = None,
+        exact: pl.DataFrame | None = None,
     ) -> MetricResult:
         """
         The table of a metric, or its lines where a line for each deal was asked for.
@@ -323,10 +323,8 @@ class Past:
             Columns ``keys``, ``rows`` and ``figures``, in the order of the rows.
         lines
             Columns ``keys``, ``rows``, ``life``, ``value``, ``from``, ``to`` and ``at`` (milliseconds).
-        keys, rows
-            Columns of the groups, and those that tell the rows of a group apart.
-        figures
-            Columns of the figures.
+        keys, rows, figures
+            Columns of the groups, those that tell the rows of a group apart, and those of the figures.
         n
             Deals in the base set.
         window, currency
@@ -334,11 +332,13 @@ class Past:
         counts
             What the figures leave out, by the text that says so; those of 0 are left out.
         totals
-            Figures of all rows together.
+            Of all rows together.
         line_rows
             Columns that tell the lines apart; ``rows`` by default.
         counted
             The first count, and the lines of what it counts; ``n`` and the lines by default.
+        exact
+            The table before it was rounded, where the metric does so by itself.
         """
         money = self.conversion
         found = {**(counts or {}), **(said_of(lines, money) if money else {})}
@@ -352,14 +352,15 @@ class Past:
             notes=(*self.notes, f"stages as they mean {self.pipeline_of}"),
             warnings=(*warnings, *(() if self.deals else alike_groups(table, keys))),
         )
+        before = None
         if self.deals:
             chosen = self._own_lines(lines, keys, rows if line_rows is None else line_rows)
         elif money is None or MARK not in lines.columns:
             chosen = table.select(*named_groups(table, keys), *rows, *figures)
         else:
-            full = with_unpriced(table, lines, money, keys=keys, rows=rows)
-            also = [name for name in ("currency", *COLUMNS) if name not in keys]
-            chosen = full.select(*named_groups(full, keys), *rows, *figures, *also)
+            both = (table, table if exact is None else exact)
+            groups = named_groups(table, keys)
+            chosen, before = in_one(both, lines, money, groups, figures, keys=keys, rows=rows)
         links = None
         if not self.deals and (counted or "n" in figures):
             count, of = counted or ("n", lines)
@@ -373,7 +374,9 @@ class Past:
                 count=count,
                 present=self.present,
             )
-        return MetricResult(name=name, frame=chosen, basis=basis, totals=totals or {}, links=links)
+        return MetricResult(
+            name=name, frame=chosen, basis=basis, totals=totals or {}, links=links, exact=before
+        )
 
     def _own_lines(
         self, lines: pl.DataFrame, keys: Sequence[str], rows: Sequence[str]

@@ -16,16 +16,6 @@ from dealdb.model.names import unknown
 from dealdb.store.facts.facts import Facts
 from dealdb.store.replica.snapshot import Snapshot
 
-_ASSUMED = (
-    "{:,} deals have values from before they came here: these are taken as so since the deal's 'created' (the stage "
-    "of a closed one since 'closed'), so ages, stays and moves before the load are assumed, not known; dealdb history "
-    "load adds what was so, and assume='none' (--assume none) leaves out what is assumed."
-)
-_UNDATED = (
-    "{:,} deals were loaded without 'created': they count from the load on, as if created then; load their day of "
-    "creation, or take them as older with assume='backfill' (--assume backfill)."
-)
-
 
 class FactSource(Protocol):
     """Gives what happened to the deals."""
@@ -138,10 +128,10 @@ class HistoryMethods:
         notes = ["as it was recorded"] if options.get("time") == "recorded" else []
         if facts.n_assumed:
             notes.append(f"values before their record assumed of {facts.n_assumed:,} deals")
-            notes.append(_ASSUMED.format(facts.n_assumed))
+            notes.append(_assumed(facts.n_assumed))
         is_event = options.get("time", "event") == "event"
         if is_event and options.get("assume", "birth") == "birth" and (n := _undated(facts)):
-            notes.append(_UNDATED.format(n))
+            notes.append(_no_creation(n))
         return Past(
             facts=facts,
             compile=self._compile,
@@ -195,6 +185,27 @@ def _undated(facts: Facts) -> int:
         return 0
     created = facts.of("created").filter(pl.col("value").is_not_null())["life"].unique()
     return lives.filter(~pl.col("life").is_in(created.implode())).height
+
+
+def _assumed(n: int) -> str:
+    which = (
+        "1 deal has values from before it"
+        if n == 1
+        else f"{n:,} deals have values from before they"
+    )
+    return (
+        f"{which} came here: these are taken as so since the deal's 'created' (the stage of a closed one since "
+        "'closed'), so ages, stays and moves before the load are assumed, not known; dealdb history load adds what was "
+        "so, and assume='none' (--assume none) leaves out what is assumed."
+    )
+
+
+def _no_creation(n: int) -> str:
+    which = "1 deal was loaded" if n == 1 else f"{n:,} deals were loaded"
+    return (
+        f"{which} without 'created': deals count from the load on, as if created then; load their day of creation, or "
+        "take them as older with assume='backfill' (--assume backfill)."
+    )
 
 
 def _without_history() -> QueryError:

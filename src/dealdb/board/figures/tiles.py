@@ -144,7 +144,8 @@ class _Told:
         currency = currency_of(self.now, row)
         # what is no money is of a currency only where there are several
         shown = currency if shape.is_money or len(self.now) > 1 else None
-        value, before = row.get(column), self.was.get((currency, column))
+        value = row.get(column)
+        before = self._before(currency, column, value)
         change, tone = shape.change(value, before)
         return TileLine(
             value="\N{EN DASH}" if value is None else shape.text(value, shown),
@@ -156,6 +157,16 @@ class _Told:
             amount=value,
             before=before,
         )
+
+    def _before(self, currency: str | None, column: str, value: Any) -> Any:
+        """The same figure of before; where there was nothing, or is nothing, no currency is named."""
+        if (currency, column) in self.was:
+            return self.was[currency, column]
+        nothing = self.was.get((None, column))
+        if nothing is not None and not nothing:
+            return nothing
+        known = [each for (_, name), each in self.was.items() if name == column]
+        return known[0] if currency is None and not value and len(known) == 1 else None
 
 
 def headlines(asked: PageRequest, shared: Mapping[str, str]) -> Headlines:

@@ -165,6 +165,24 @@ def test_headlines_are_those_of_the_metrics(full: DealDatabase, board: Browser) 
     assert (status, text.count("data-load=")) == (200, len(ENTRIES))
 
 
+def test_a_quarter_without_a_win_is_compared_with_the_last_one(
+    full: DealDatabase, shared_server: Server, open_board: Callable[..., Browser]
+) -> None:
+    """Where nothing was won there is no currency, and nothing in each."""
+    url = f"unix://{shared_server.socket}"
+    with DealDatabase.from_url(url, collection="quiet") as db:
+        first = db.analytics.period("last-quarter")[1]
+        won = {"stage": "Won", "amount": "500.00", "currency": "EUR", "created": first}
+        db.save_deal({"id": "1", **won, "closed": first})
+        lines = open_board(db, read_only=True).data("/figures.json")["headlines"]
+    told = {
+        line["key"]: (float(line["value"]), float(line["before"]))
+        for line in lines
+        if line["key"] == "won_value"
+    }
+    assert told == {"won_value": (0.0, 500.0)}
+
+
 def test_faults_are_told_with_their_form(full: DealDatabase, board: Browser) -> None:
     for path, said in (
         ("/figures/win-rate?by=ownr", "did you mean &#39;owner&#39;"),

@@ -69,6 +69,9 @@ def forecast(past: Past, *, since: Day, until: Day, period: str = "month") -> Me
     deals = past.state(reads, when=_may_count(past, window)).with_columns(
         kind_of(past.pipeline), value="amount"
     )
+    is_earlier = (pl.col("kind") == "open") & _before(window)
+    earlier = deals.filter(is_earlier).height
+    deals = deals.filter(~is_earlier.fill_null(value=False))
     deals = past.priced(deals, is_closed=pl.col("kind") != "open")
     deals, weights = weighed(deals, past.pipeline, amount="value")
     told = past.grouped(_placed(deals, past, window, periods), keys)
@@ -93,7 +96,10 @@ def forecast(past: Past, *, since: Day, until: Day, period: str = "month") -> Me
         counted=("n", told.filter(pl.col("kind") == "open")),
         window=window,
         currency=currency,
-        counts={"won deals without a closing date, in no row": no_date},
+        counts={
+            "won deals without a closing date, in no row": no_date,
+            "open deals that were due before the window, in no row": earlier,
+        },
         totals={} if currency == MIXED else _shown(past, _totals(table)),
     )
 
@@ -102,7 +108,11 @@ def _may_count(past: Past, window: Window) -> pl.Expr:
     """Deals that a row or a remark counts: open and due, won in the window, or without the date that would tell."""
     kind, dates = kind_of(past.pipeline), ("expected_close", "closed")
     due, closed = (window.holds(name) | pl.col(name).is_null() for name in dates)
-    return pl.when(kind == "open").then(due).otherwise((kind == "won") & closed)
+    return pl.when(kind == "open").then(due | _before(window)).otherwise((kind == "won") & closed)
+
+
+def _before(window: Window) -> pl.Expr:
+    return pl.col("expected_close") < pl.lit(window.since, pl.Date)
 
 
 def _placed(deals: pl.DataFrame, past: Past, window: Window, periods: Periods) -> pl.DataFrame:

@@ -129,9 +129,10 @@ def waterfall(
         ("net: both ends" if net else "gross: every change")
         + (f", due from {is_due.since} before {is_due.until}" if is_due else "")
     )
+    table = _table(lines, keys, fx=fx)
     return past.result(
         "waterfall",
-        _table(lines, keys, fx=fx, is_converted=past.convert is not None),
+        balanced(table, keys, ADDS) if past.convert is not None else table,
         lines.with_columns(pl.col("bucket").cast(pl.String), currency="_currency"),
         keys=keys,
         rows=("bucket",),
@@ -140,6 +141,7 @@ def waterfall(
         window=window,
         currency=currency,
         totals=totals,
+        exact=table,
     )
 
 
@@ -190,7 +192,7 @@ def _lines(
     return lines.sort("bucket", "life"), keys, currency
 
 
-def _table(lines: pl.DataFrame, keys: list[str], *, fx: bool, is_converted: bool) -> pl.DataFrame:
+def _table(lines: pl.DataFrame, keys: list[str], *, fx: bool) -> pl.DataFrame:
     cells = lines.group_by(*keys, "bucket").agg(
         n=pl.len().cast(pl.UInt32),
         value=pl.col("value").sum(),
@@ -202,8 +204,7 @@ def _table(lines: pl.DataFrame, keys: list[str], *, fx: bool, is_converted: bool
     table = spine(lines, keys, "bucket", names).join(
         cells, on=[*keys, "bucket"], how="left", nulls_equal=True, maintain_order="left"
     )
-    filled = table.with_columns(pl.col(_FIGURES).fill_null(0))
-    return balanced(filled, keys, ADDS) if is_converted else filled
+    return table.with_columns(pl.col(_FIGURES).fill_null(0))
 
 
 def _other_changes(deals: pl.DataFrame, pipeline: Pipeline) -> dict[str, int]:

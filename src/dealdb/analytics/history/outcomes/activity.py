@@ -23,7 +23,7 @@ _FIGURES = (
 _WHO = "who"
 # what dealdb stamps by itself
 _STAMPS = ("id", "updated")
-# loads, imports of history and repairs: many deals in one commit
+# imports of history and repairs, and loads, whose commits are often of this kind, and else of several deals
 _BULK = ("add", "facts", "mend")
 _MARKS = ("_change", "_move", "_push", "_amount", "_birth", "_closing")
 
@@ -47,7 +47,8 @@ def activity(past: Past, *, since: Day = None, until: Day = None) -> MetricResul
         A row for each group: ``deals_touched``, ``changes`` (of a field each), ``stage_moves`` (from one stage to
         another), ``pushes`` (``expected_close`` moved to a later day), ``amount_changes`` (after the deal was
         created), ``created`` and ``closed`` (deals that began, and that were won or lost), ``days_active``, ``last``
-        (moment of the last change) and ``bulk`` (changes that came by loads and imports).
+        (moment of the last change) and ``bulk`` (changes that came by loads, imports and saves of several deals at
+        once).
 
     Raises
     ------
@@ -62,9 +63,13 @@ def activity(past: Past, *, since: Day = None, until: Day = None) -> MetricResul
     past = past.ending(end)
     keys = past.keys(_FIGURES, also=(_WHO,))
     inside = pl.col("at") < end if first is None else pl.col("at").is_between(first, end - 1)
-    rows = past.chosen(_rows(past, inside))
+    rows = _rows(past, inside)
+    several = _of_several_deals(rows)
+    rows = past.chosen(rows)
     deals = past.facts.deals.gather(rows["life"]).alias("_deal")
-    told = rows.with_columns(deals, *_of_commits(past.facts.commits, rows["seq"]))
+    told = rows.with_columns(deals, *_of_commits(past.facts.commits, rows["seq"])).with_columns(
+        pl.col("_bulk") | pl.col("seq").is_in(several)
+    )
     if _WHO not in keys:
         told = told.drop(_WHO)
     lines = past.grouped(told, keys, by_at="event")
@@ -122,6 +127,12 @@ def _of_commits(commits: pl.DataFrame, seqs: pl.Series) -> list[pl.Series]:
         commits["who"].gather(places).alias(_WHO),
         commits["kind"].gather(places).is_in(_BULK).alias("_bulk"),
     ]
+
+
+def _of_several_deals(rows: pl.DataFrame) -> pl.Series:
+    """Commits that changed more than one deal, whichever of them count."""
+    ends = rows.group_by("seq").agg(first=pl.col("life").min(), last=pl.col("life").max())
+    return ends.filter(pl.col("first") != pl.col("last"))["seq"]
 
 
 def _rows(past: Past, inside: pl.Expr) -> pl.DataFrame:

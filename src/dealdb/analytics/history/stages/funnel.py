@@ -22,6 +22,7 @@ _WON = "won"
 _ENTERED = "entered:"
 _READS = ("stage", "amount", "currency", "created", "closed")
 # deals of the cohort that had a stage and are in no step, such as those that are only known as lost
+_DELETED = "deals of the period that were deleted, in no step"
 _NOWHERE = "deals that never stood in an open stage and were never won, in no step"
 _NOT_FIRST = "deals that never stood in the first open stage, in no step"
 
@@ -55,7 +56,7 @@ def funnel(
         A row for each open stage, in order, and ``won``: those won at ``as_of``. ``n`` deals, ``next`` (the share that
         came to the next row), ``cumulative`` (share of the first row), ``open`` and ``lost`` (deals whose last step
         this is, by what they are at ``as_of``), ``value`` (sum of their amounts at ``as_of``) and ``blank`` (deals
-        without an amount).
+        without an amount). ``totals`` has how many deals of the cohort were ``deleted``, if any.
 
     Raises
     ------
@@ -94,6 +95,7 @@ def funnel(
             "deals that never had a stage, in no step": int((~had_stage).sum()),
             (_NOT_FIRST if mode == "ordered" else _NOWHERE): int(had_stage.sum()),
         },
+        totals={"deleted": counts[_DELETED]} if counts[_DELETED] else {},
     )
 
 
@@ -115,7 +117,7 @@ def _cohort(past: Past, cohort: str, window: Window) -> tuple[pl.DataFrame, dict
     undated = values.filter(day.is_null() & pl.col("is_alive")).height
     read = with_last(alive, past.facts, past.moment, _READS)
     return read, {
-        "deals of the period that were deleted, in no step": inside.height - alive.height,
+        _DELETED: inside.height - alive.height,
         "deals without a date, in no cohort": undated,
     }
 

@@ -179,3 +179,13 @@ def test_groups_of_no_event_are_those_of_the_end() -> None:
     assert forecast(past_of(as_of="2026-02-28", by="owner", by_at="event"), **asked).frame.equals(
         usual
     )
+
+
+def test_deals_that_were_due_before_the_window_are_counted() -> None:
+    facts = one()
+    found = forecast(past_of(facts, as_of="2026-04-02"), since="2026-04-01", until="2026-07-01")
+    assert found.basis.n == 0
+    assert found.basis.warnings == ("open deals that were due before the window, in no row: 1",)
+    due = forecast(past_of(facts, as_of="2026-04-02"), since="2026-03-10", until="2026-07-01")
+    assert due.basis.n == 1
+    assert not due.basis.warnings
