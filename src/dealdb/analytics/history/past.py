@@ -95,30 +95,22 @@ class Past:
     @cached_property
     def pipeline(self) -> Pipeline:
         """What the stages mean."""
-        if self.pipeline_of == "now":
-            return self.facts.pipeline
-        return self.facts.pipeline_at(self.moment)
+        is_now = self.pipeline_of == "now"
+        return self.facts.pipeline if is_now else self.facts.pipeline_at(self.moment)
 
     @cached_property
     def moment(self) -> int:
-        """Milliseconds of the moment before which facts count: by default the end of today, as of ``as_of`` today."""
-        if self.as_of is not None:
-            return _moment(self.as_of, self.zone)
-        # ages would be others a minute later
-        now = self._now
-        return (
-            now
-            if self.now is not None
-            else self.zone.end_of_day_ms(self.zone.day_of_moment(now - 1))
-        )
+        """Milliseconds of the moment before which facts count."""
+        return self._now if self.as_of is None else _moment(self.as_of, self.zone)
 
     @cached_property
     def _now(self) -> int:
-        """The present; what the server has recorded is past, whatever its clock says."""
+        """The end of today, as ages would be others a minute later; what is recorded is past in any case."""
         if self.now is not None:
             return _moment(self.now, self.zone)
         last = self.facts.commits["at"].max()
-        return max(epoch_ms(datetime.now(UTC)), last if isinstance(last, int) else 0) + 1
+        now = max(epoch_ms(datetime.now(UTC)), last if isinstance(last, int) else 0)
+        return self.zone.end_of_day_ms(self.zone.day_of_moment(now))
 
     @cached_property
     def day(self) -> date:

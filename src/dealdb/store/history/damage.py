@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from dealdb.connection import Link
 from dealdb.errors import StoreDamaged
 from dealdb.model.schema import Schema
 from dealdb.store.archive.manifest import read_manifest
+from dealdb.store.archive.segments import Segment
+from dealdb.store.archive.string_keys import read_string
 from dealdb.store.history.reading import follows
 from dealdb.store.keys import Keys
 from dealdb.store.log.entry import Position
 from dealdb.store.log.reader import HistoryReset, read_from
+
+# segments that are read to be compared with their digests
+_LOOKED_AT = 8
 
 
 def damage_of(link: Link, keys: Keys) -> str | None:
@@ -39,6 +46,39 @@ def damage_of(link: Link, keys: Keys) -> str | None:
     except StoreDamaged as damaged:
         return str(damaged)
     return None
+
+
+def sealed_damage(link: Link, keys: Keys) -> tuple[str | None, str]:
+    """
+    What to say of the first sealed segment that is missing or not what was sealed, if any, and what was looked at.
+
+    Of many segments some are looked at, the oldest and the newest among them.
+
+    Cost
+    ----
+    One round trip for each of at most ``_LOOKED_AT`` segments, which it reads whole.
+    """
+    manifest = read_manifest(link, keys)
+    history = manifest.history if manifest else ()
+    step = max(1, -(-(len(history) - 1) // (_LOOKED_AT - 1)))
+    chosen = [*history[:-1:step], *history[-1:]]
+    for segment in chosen:
+        blob = read_string(link, segment.key)
+        is_whole = blob is not None and sha256(blob).hexdigest() == segment.digest
+        # another process may have merged it in between
+        if not is_whole and _is_listed(link, keys, segment):
+            how = "missing" if blob is None else "not what was sealed"
+            return f"commits {segment.first:,} to {segment.last:,} are {how}", ""
+    if not history:
+        return None, "nothing sealed yet"
+    some = f"{len(chosen)} of " if len(chosen) < len(history) else ""
+    of_all = f"{len(history)} {'segment' if len(history) == 1 else 'segments'}"
+    return None, f"sealed up to commit {history[-1].last:,}, {some}{of_all} whole"
+
+
+def _is_listed(link: Link, keys: Keys, segment: Segment) -> bool:
+    manifest = read_manifest(link, keys)
+    return manifest is not None and segment in manifest.history
 
 
 def _schema_at(link: Link, keys: Keys, position: Position) -> Schema | None:

@@ -19,7 +19,7 @@ from dealdb.connection.server.health import ping
 from dealdb.connection.server.info import is_denied, removes_deals
 from dealdb.errors import AccessDenied, ServerRefused, StoreError
 from dealdb.store.hashes import scan_names
-from dealdb.store.history.damage import damage_of
+from dealdb.store.history.damage import damage_of, sealed_damage
 from dealdb.store.history.state import trouble_of
 from dealdb.store.keys import FORMAT_OF_RESTORE, FORMATS, Keys
 from dealdb.store.upkeep.ahead import log_ahead
@@ -130,7 +130,7 @@ def findings(
 
     Cost
     ----
-    Some twenty round trips, one for every MiB of the log, and one for every field of the facts that are kept.
+    Some thirty round trips, one for every MiB of the log, and one for every field of the facts that are kept.
     """
     if not health.reachable:
         yield _unreachable(link, health)
@@ -360,6 +360,13 @@ def _hashes(link: Link, keys: Keys) -> Finding:
     return Finding.warn("hashes", found, advice)
 
 
+def _history(link: Link, keys: Keys) -> Finding:
+    damage, found = sealed_damage(link, keys)
+    if damage is None:
+        return Finding.ok("history", found)
+    return Finding.fail("history", damage, "restore a backup; the deals as they are stay readable")
+
+
 def _facts(link: Link, keys: Keys) -> Finding:
     # not at the top: Polars takes longer to import than the rest takes to look at
     from dealdb.store.facts.rebuild import state_of_facts
@@ -376,6 +383,7 @@ _EXAMINATIONS: dict[str, Callable[[Link, Keys], Finding]] = {
     "format": _format,
     "hashes": _hashes,
     "log": _log,
+    "history": _history,
     "facts": _facts,
     "clock": _clock,
 }

@@ -10,6 +10,8 @@ import pytest
 
 from cli_runs import Ran, Run, db_fixture, run_fixture  # noqa: F401 fixtures
 from dealdb import DealDatabase
+from dealdb.store.archive.manifest import read_manifest
+from dealdb.store.checkpoint.write import write_checkpoint
 from servers import Server
 
 
@@ -33,13 +35,34 @@ def test_a_server_that_is_well(run: Run, db: DealDatabase, flavor: str) -> None:
     }
     assert [check for check in states(ran) if check not in known_hole] == [
         "settings", "version", "eviction", "persistence", "role", "pool", "server", "rights", "format", "hashes",
-        "log", "facts",
+        "log", "history", "facts",
         "clock",
     ]  # fmt: skip
     assert findings(ran)["hashes"]["found"] == "1, all in the log"
     lines = run("doctor").out.splitlines()
     assert lines[0].startswith("ok    settings     redis://127.0.0.1:")
     assert "                   -> a restart loses every deal: set appendonly yes" in lines
+
+
+def test_sealed_history_that_is_damaged_or_gone(run: Run, db: DealDatabase, server: Server) -> None:
+    for n in range(3):
+        db.save_deal({"id": str(n)})
+    assert findings(run("doctor", "--json"))["history"]["found"] == "nothing sealed yet"
+    assert write_checkpoint(db._store.link, db._store.keys, db._store._live.replica())
+    manifest = read_manifest(db._store.link, db._store.keys)
+    assert manifest
+    [segment] = manifest.history
+    whole = findings(run("doctor", "--json"))["history"]
+    assert whole["found"] == f"sealed up to commit {segment.last}, 1 segment whole"
+    with server.client() as client:
+        blob = client.get(segment.key)
+        for left, how in ((blob[:-1] + b"x", "not what was sealed"), (b"", "missing")):
+            client.delete(segment.key)
+            if left:
+                client.set(segment.key, left)
+            ran = run("doctor", "--json")
+            assert findings(ran)["history"]["found"] == f"commits 1 to {segment.last} are {how}"
+            assert ran.code == 1
 
 
 def test_it_changes_nothing(run: Run, server: Server) -> None:
