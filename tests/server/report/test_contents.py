@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 import h1
-from cli_runs import db_fixture
 from dealdb import DealDatabase
 from dealdb.report import Report, report_of
-
-__all__ = ["db_fixture"]
+from servers import Server
 
 # deals as they are; what they were before is in CHANGES
 DEALS = [
@@ -31,9 +30,29 @@ RATES = [
 OWNED = {"moved": "Ann", "dear": "Bob"}
 
 
-@pytest.fixture
-def filled(db: DealDatabase) -> DealDatabase:
+@pytest.fixture(scope="module")
+def filled(shared_server: Server) -> Iterator[DealDatabase]:
     """Deals that were created on 2026-02-01 in Auckland, and closed on 2026-03-10 by whom ``OWNED`` says."""
+    with shared_server.client() as client:
+        client.flushall()
+    with DealDatabase.from_url(f"unix://{shared_server.socket}") as db:
+        fill(db)
+        yield db
+
+
+@pytest.fixture(scope="module")
+def converted(filled: DealDatabase) -> Report:
+    """The report in euros."""
+    return told(filled, to="EUR", by="owner")
+
+
+@pytest.fixture(scope="module")
+def apart(filled: DealDatabase) -> Report:
+    """The report in all currencies."""
+    return told(filled)
+
+
+def fill(db: DealDatabase) -> None:
     db.set_pipeline(replace(h1.PIPELINE, zone="Pacific/Auckland"))
     rows, facts = [], []
     for given in DEALS:
@@ -57,7 +76,7 @@ def filled(db: DealDatabase) -> DealDatabase:
     db.loader.load(rows, bar=False)
     db.history.load(facts)
     db.rates.load(RATES)
-    return db
+    db.quotas.load([{"key": "Ann", "period": "2026-Q1", "amount": "100", "currency": "EUR"}])
 
 
 def told(db: DealDatabase, **options: Any) -> Report:
@@ -70,68 +89,65 @@ def section(report: Report, key: str) -> str:
     return report.markdown().split(f"## {title}\n")[1].split("\n## ")[0]
 
 
-def test_a_deal_is_of_whom_had_it_when_it_was_closed(filled: DealDatabase) -> None:
-    filled.quotas.load([{"key": "Ann", "period": "2026-Q1", "amount": "100", "currency": "EUR"}])
-    people = section(told(filled, to="EUR"), "people")
+def test_a_deal_is_of_whom_had_it_when_it_was_closed(converted: Report) -> None:
+    people = section(converted, "people")
     assert "Most was won by Ann with 70.00 EUR in 1 deal." in people
     assert "had it when it closed" in people
     assert "dealdb leaderboard --by owner" in people
     # of groups as they are now, that is said
-    groups = section(told(filled, to="EUR", by="owner"), "groups")
+    groups = section(converted, "groups")
     assert "each counts for the owner that it has now" in groups
 
 
-def test_converted_counts_are_of_no_currency(filled: DealDatabase) -> None:
-    report = told(filled, to="EUR").markdown()
+def test_converted_counts_are_of_no_currency(converted: Report, apart: Report) -> None:
+    report = converted.markdown()
     assert "| Overdue | 5 |" in report
     assert "| Deals won | 2 | 0 | +2 |" in report
-    apart = told(filled).markdown()
-    assert "| Overdue | 2 in EUR |" in apart
-    assert "| Overdue | 1 without a currency |" in apart
-    assert "| Deals won | 1 in USD | 0 in USD | +1 |" in apart
+    each = apart.markdown()
+    assert "| Overdue | 2 in EUR |" in each
+    assert "| Overdue | 1 without a currency |" in each
+    assert "| Deals won | 1 in USD | 0 in USD | +1 |" in each
 
 
-def test_deals_are_in_the_order_of_what_they_are_worth(filled: DealDatabase) -> None:
-    report = told(filled, to="EUR")
-    brief = " ".join(report.contents.brief)
+def test_deals_are_in_the_order_of_what_they_are_worth(converted: Report, apart: Report) -> None:
+    brief = " ".join(converted.contents.brief)
     assert "the largest of them deal gbp (Bob) with 960.00 EUR;" in brief
     # of whom had it when it was won
     assert "The largest win is deal moved (Ann) with 70.00 EUR." in brief
-    waiting = section(report, "waiting")
+    waiting = section(converted, "waiting")
     late = waiting.split("overdue\n")[-1]
     assert late.index("| gbp |") < late.index("| eur |") < late.index("| usd |")
     # what has no rate has no place in that order, and is not left out
     assert late.index("| usd |") < late.index("| none |")
-    apart = " ".join(told(filled).contents.brief)
-    assert "deal none (Bob) with 5,000.00 without a currency" in apart
+    each = " ".join(apart.contents.brief)
+    assert "deal none (Bob) with 5,000.00 without a currency" in each
 
 
-def test_money_without_a_currency_is_said_to_have_none(filled: DealDatabase) -> None:
-    quality = section(told(filled, to="EUR"), "quality")
+def test_money_without_a_currency_is_said_to_have_none(converted: Report) -> None:
+    quality = section(converted, "quality")
     assert "5,000.00 without a currency" in quality
 
 
-def test_what_is_to_come_is_not_said_to_be_missing(filled: DealDatabase) -> None:
-    quality = section(told(filled), "quality")
+def test_what_is_to_come_is_not_said_to_be_missing(apart: Report) -> None:
+    quality = section(apart, "quality")
     [note] = [line for line in quality.splitlines() if "still to come" in line]
     assert "1 deal was created on a day that is still to come" in note
     assert "missing from the figures" not in note
     assert "not among the new ones" in note
 
 
-def test_moments_are_those_of_the_zone(filled: DealDatabase) -> None:
-    changes = section(told(filled), "changes")
+def test_moments_are_those_of_the_zone(apart: Report) -> None:
+    changes = section(apart, "changes")
     # 20:30 UTC of the day before
     assert "| 2026-03-10 09:30 |" in changes
     assert "2026-01-31" not in changes
-    assert "Pacific/Auckland" in told(filled).markdown()
+    assert "Pacific/Auckland" in apart.markdown()
 
 
-def test_the_columns_of_a_forecast_are_what_they_are_called(filled: DealDatabase) -> None:
-    report = told(filled, to="EUR")
+def test_the_columns_of_a_forecast_are_what_they_are_called(converted: Report) -> None:
     [table] = [
         each
-        for part in report.contents.sections
+        for part in converted.contents.sections
         if part.key == "forecast"
         for each in part.tables
         if each.evidence.name == "forecast"
