@@ -231,7 +231,7 @@ def test_sums_are_right_at_their_commit_while_many_write(db: DealDatabase, opene
     writers = [threading.Thread(target=write, args=(place,)) for place in range(4)]
     for each in writers:
         each.start()
-    events = []
+    events: list[LiveEvent] = []
     began = time.monotonic()
     # a machine that has much else to do tells less often
     while time.monotonic() < began + 2 or len(events) < 10:
