@@ -185,6 +185,12 @@ def test_headlines_are_those_of_the_metrics(full: DealDatabase, board: Browser) 
         ]
     status, text, _ = board.ask("/figures")
     assert (status, text.count("data-load=")) == (200, len(ENTRIES))
+    # all of them at once, for paper: nothing is loaded later
+    status, text, _ = board.ask("/figures?all=1")
+    assert (status, text.count('class="figure"'), "data-load=" in text) == (
+        200, len(ENTRIES), False,
+    )  # fmt: skip
+    assert "<img" not in text
 
 
 def test_a_quarter_without_a_win_is_compared_with_the_last_one(
