@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from dealdb.analytics import Analytics
+from dealdb.analytics import Analytics, MetricResult
 
 Row = Mapping[str, Any]
 # what a row shows, and what its lines make of it
@@ -30,6 +30,20 @@ QUOTAS = pl.DataFrame(
 OF_THE_PRESENT = {
     "summary", "pipeline", "win_rate", "deal_size", "sales_cycle", "velocity", "concentration",
 }  # fmt: skip
+
+# whole numbers that count no deals and no changes of deals: places, groups, days, and bounds of classes
+NO_COUNTS = {
+    "rank", "k", "groups", "from", "to", "rot_days", "min_days", "max_days", "worst_days", "days_left", "days_active",
+    "ramped", "days_before", "month",
+}  # fmt: skip
+
+
+def counts_in(result: MetricResult) -> list[str]:
+    """The columns of a result that count deals, or what was done to them."""
+    types = result.frame.schema
+    # its sums are of one deal on several days, and so is what could not be converted
+    without = {*NO_COUNTS, *(("unpriced",) if result.name == "forecast_error" else ())}
+    return [name for name in types if types[name].is_integer() and name not in without]
 
 
 @dataclass(frozen=True)
@@ -200,7 +214,7 @@ PAST: dict[str, Asked] = {
     "ramp": Asked(({"months": 2}, {"events": True}), _ramp, ("month",), ("owner",), first="won"),
     "leaderboard": Asked(({"at": "closing"},), _leaderboard, groups=("owner", "stage", "currency")),
     "trend": Asked(({"events": True}, {"events": True, "period": "week"}), _trend, ("label",)),
-    "attainment": Asked(({"period": "2026-02"},), _attainment, ("key",), ("owner", "stage")),
+    "attainment": Asked(({"period": "2026-02"},), _attainment, ("key",), ("owner", "stage"), "won"),
     "activity": Asked(
         ({}, MARCH),
         _activity,
@@ -214,7 +228,8 @@ PAST: dict[str, Asked] = {
         ({}, {"method": "closed"}, {"method": "markov"}), _stage_chances, ("stage",), ONE, money=False
     ),
     "survival": Asked(
-        ({"stage": "Demo"}, {"stage": "Demo", "event": "won"}), _survival, groups=ONE, money=False
+        ({"stage": "Demo"}, {"stage": "Demo", "event": "won"}), _survival, groups=ONE,
+        first="at_risk", money=False,
     ),
     "time_to_close": Asked(({}, {"event": "closed"}), _time_to_close, ("stage",), (None, "stage"), money=False),
     "simulate": Asked(({"until": "2026-07-01", "chances": "own"},), _simulate, groups=(None,)),

@@ -12,9 +12,9 @@ from dealdb.query.filters.where import compile_where
 from dealdb.store.facts.facts import Facts
 
 
-def compiled(where: Where, schema: pl.Schema) -> pl.Expr | None:
+def compiled(where: Where, schema: pl.Schema, zone: str) -> pl.Expr | None:
     """A filter as the facade compiles it."""
-    return compile_where(where, schema, {})
+    return compile_where(where, schema, {}, zone=zone)
 
 
 def past_of(facts: Facts | None = None, **options: Any) -> Past:

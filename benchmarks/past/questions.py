@@ -68,8 +68,8 @@ class Question:
         return self.ask(Past(facts=facts, compile=_compiled, by=self.by, as_of=AS_OF)).frame
 
 
-def _compiled(where: Where, schema: pl.Schema) -> pl.Expr | None:
-    return compile_where(where, schema, {})
+def _compiled(where: Where, schema: pl.Schema, zone: str) -> pl.Expr | None:
+    return compile_where(where, schema, {}, zone=zone)
 
 
 def _of(

@@ -7,6 +7,7 @@ Every error that dealdb raises on purpose.
     ├── ConfigError(ValueError)     a setting, URL or option that can't be used
     ├── SchemaError(ValueError)     a value that doesn't fit its field, or a change of type that can't be made
     ├── QueryError(ValueError)      a filter, sort or statement that can't be understood
+    │   └── NotYetKnown             a figure that nothing is known for yet
     ├── LoadError(ValueError)       a source that can't be read at all
     ├── BackupError(ValueError)     a backup file that is damaged, of a newer format, or can't be written
     ├── MissingExtra(ImportError)   a feature whose optional packages are not installed
@@ -113,9 +114,7 @@ class SchemaError(DealDBError, ValueError):
         expected: str | None = None,
     ) -> None:
         super().__init__(message)
-        self.deal = deal
-        self.field = field
-        self.expected = expected
+        self.deal, self.field, self.expected = deal, field, expected
 
 
 class QueryError(DealDBError, ValueError):
@@ -136,8 +135,13 @@ class QueryError(DealDBError, ValueError):
         self, message: str, *, text: str | None = None, position: int | None = None
     ) -> None:
         super().__init__(message)
-        self.text = text
-        self.position = position
+        self.text, self.position = text, position
+
+
+class NotYetKnown(QueryError):
+    """A figure that can't be told yet: the history begins too late for it, or what it is of was not said."""
+
+    code = "not-yet-known"
 
 
 class LoadError(DealDBError, ValueError):
@@ -162,8 +166,7 @@ class BackupError(DealDBError, ValueError):
 
     def __init__(self, message: str, *, part: int | None = None, offset: int | None = None) -> None:
         super().__init__(message)
-        self.part = part
-        self.offset = offset
+        self.part, self.offset = part, offset
 
 
 class MissingExtra(DealDBError, ImportError):
@@ -200,13 +203,11 @@ class ConflictError(DealDBError):
 
     def __init__(self, deal: str, *, expected_rev: int, actual_rev: int) -> None:
         found = f"revision {actual_rev}" if actual_rev else "no such deal"
+        remedy = "read the deal again and repeat the change"
         super().__init__(
-            f"deal {deal!r}: expected revision {expected_rev}, found {found}; "
-            "read the deal again and repeat the change"
+            f"deal {deal!r}: expected revision {expected_rev}, found {found}; {remedy}"
         )
-        self.deal = deal
-        self.expected_rev = expected_rev
-        self.actual_rev = actual_rev
+        self.deal, self.expected_rev, self.actual_rev = deal, expected_rev, actual_rev
 
 
 class ForkError(DealDBError, RuntimeError):

@@ -153,12 +153,12 @@ class DealView:
         return f"<DealView of {self.when.isoformat()}: {len(self)} deals, {last}>"
 
 
-def compiled(where: str | pl.Expr | None, schema: pl.Schema) -> pl.Expr | None:
-    """A filter as an expression over columns of these types; None where there is none."""
+def compiled(where: str | pl.Expr | None, schema: pl.Schema, zone: str) -> pl.Expr | None:
+    """A filter as an expression over columns of these types, of the days of a zone; None where there is none."""
     # not at the top: most reads filter nothing
     from dealdb.query.filters.where import compile_where
 
-    return compile_where(where, schema, {})
+    return compile_where(where, schema, {}, zone=zone)
 
 
 def read_side_table(source: object) -> pl.DataFrame:

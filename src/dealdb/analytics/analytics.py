@@ -158,10 +158,8 @@ class Analytics(StageMetrics, MovementMetrics, OutcomeMetrics, PredictionMetrics
         if where is not None and result.links is not None:
             kept = where if isinstance(where, pl.Expr) else None
             if self._compile is not None and types is not None:
-                kept = self._compile(where, types)
-            links = (
-                replace(result.links, find=_unread) if kept is None else result.links.within(kept)
-            )
+                kept = self._compile(where, types, self._select(None).pipeline.zone)
+            links = result.links.unread(_unread) if kept is None else result.links.within(kept)
             result = replace(result, links=links)
         if self._warning is None:
             return result

@@ -141,7 +141,8 @@ def counts_of(
         "open": stands["open"],
         "won": stands["won"] & when,
         "lost": stands["lost"] & when,
-        "deals": pl.lit(value=True),
+        # what closed outside the window counts nowhere
+        "deals": stands["open"] | stands["won"] | stands["lost"],
     }
     if as_of is not None:
         late = (pl.col("expected_close") < as_of).fill_null(value=False)

@@ -13,6 +13,8 @@ from dealdb.model.columns import is_text
 
 # from a row to the filter of its deals
 Find: TypeAlias = Callable[[Mapping[str, Any]], pl.Expr]
+# from a row and a count to what that counts
+Lines: TypeAlias = Callable[[Mapping[str, Any], str], pl.DataFrame]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +32,15 @@ class Links:
         The column whose number says how many deals it keeps.
     others
         The same for other counts, by their columns.
+    lines
+        Gives what a count of a row counts, one line each, with ``id``; None where a filter can always say it.
     """
 
     columns: Sequence[str]
     find: Find
     count: str = "n"
     others: Mapping[str, Find] = field(default_factory=dict)
+    lines: Lines | None = None
 
     def __call__(self, row: Mapping[str, Any], count: str | None = None) -> pl.Expr:
         """
@@ -57,6 +62,10 @@ class Links:
             msg = f"no filter says which deals {count!r} counts; one does for {known}"
             raise QueryError(msg)
         return self.others[count](row)
+
+    def unread(self, refuse: Find) -> Links:
+        """The same, of the deals that a filter keeps which nobody can read here."""
+        return replace(self, find=refuse, others=dict.fromkeys(self.others, refuse))
 
     def within(self, where: pl.Expr | None) -> Links:
         """The same, of the deals that a filter keeps."""

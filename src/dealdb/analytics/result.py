@@ -102,7 +102,7 @@ class MetricResult:
         row
             A row as ``to_dicts`` has it.
         count
-            Another count of the row: ``won``, ``lost``, ``open``, ``deals`` or ``overdue``, of metrics of the present.
+            Another number of the row that counts deals, such as ``won``, ``blank`` or ``overdue``.
 
         Returns
         -------

@@ -25,8 +25,9 @@ from dealdb.analytics.flags import (
     classified,
     counts_of,
     standardised,
+    standing,
 )
-from dealdb.analytics.links import Links, has_values
+from dealdb.analytics.links import Find, Links, has_values
 from dealdb.analytics.options import By, Window, group_columns, label_of_none, named_groups
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.weights import Weights, weights_of
@@ -135,6 +136,18 @@ class Scope:
         """The number of deals whose money could not be converted, where any is; an aggregate of a group."""
         return {"unpriced": (UNPRICED & self.metric.money_of).sum()} if self.conversion else {}
 
+    def _unpriced_by_columns(self) -> pl.Expr:
+        """Which deals these are, by the columns of deals."""
+        if self.conversion is None:
+            return pl.lit(value=False)
+        stands = standing(self.pipeline, self.window)
+        flags = (each.meta.root_names() for each in (self.metric.money_of, self.metric.base))
+        of_money, of_base = ({name.removeprefix("_") for name in names} for names in flags)
+        kinds = of_money & of_base & {*stands}
+        has_money = reduce(or_, (stands[kind] for kind in sorted(kinds)), pl.lit(value=False))
+        has_rate = self.conversion.has_rate(self.pipeline)
+        return has_money & pl.col("amount").is_not_null() & ~has_rate
+
     def in_cents(self, table: pl.DataFrame) -> pl.DataFrame:
         """Table whose sums of converted money are rounded; any other as it is."""
         return to_cents(table) if self.conversion else table
@@ -186,22 +199,33 @@ class Scope:
         return self.deals.select(**sums).row(0, named=True)
 
     def links(
-        self, table: pl.DataFrame, also: Mapping[str, Callable[[Any], pl.Expr]]
+        self,
+        table: pl.DataFrame,
+        also: Mapping[str, Callable[[Any], pl.Expr]],
+        counts: Mapping[str, pl.Expr | Find],
     ) -> Links | None:
         """How the deals of a row of a table are found, by its groups and by what the rows have besides."""
         when = self.metric.n_when
         # groups by amounts that were converted are none that a filter knows
         if when is None or (self.conversion and "amount" in self.keys):
             return None
-        each = counts_of(self.pipeline, self.window, when, self.as_of)
+        each: dict[str, pl.Expr | Find] = {
+            **counts_of(self.pipeline, self.window, when, self.as_of),
+            "unpriced": self._unpriced_by_columns(),
+            **counts,
+        }
         none = {key: label_of_none(table[key]) for key in self.keys if is_text(table.schema[key])}
 
         def kept(names: Sequence[str], row: Mapping[str, Any]) -> pl.Expr:
-            counted = reduce(or_, (each[name] for name in names))
-            found = counted & has_values(row, self.keys, none, self.types)
-            return reduce(and_, (make(row[name]) for name, make in also.items()), found)
+            group = has_values(row, self.keys, none, self.types)
+            own = each[names[0]]
+            if not isinstance(own, pl.Expr):
+                return group & own(row)
+            any_of = reduce(or_, (one for name in names if isinstance(one := each[name], pl.Expr)))
+            return reduce(and_, (make(row[name]) for name, make in also.items()), group & any_of)
 
-        others = {name: partial(kept, [name]) for name in self.metric.columns if name in each}
+        names = (*self.metric.columns, *(("unpriced",) if self.conversion else ()))
+        others = {name: partial(kept, [name]) for name in names if name in each}
         find = partial(kept, self.metric.n_of)
         return Links(columns=(*self.keys, *also), find=find, others=others)
 
@@ -211,6 +235,7 @@ class Scope:
         notes: Mapping[str, int],
         *warnings: str,
         also: Mapping[str, Callable[[Any], pl.Expr]] | None = None,
+        counts: Mapping[str, pl.Expr | Find] | None = None,
     ) -> MetricResult:
         """
         Result with the columns of the metric, its nulls in text groups called "(none)".
@@ -225,6 +250,9 @@ class Scope:
             Further warnings.
         also
             What the rows have besides groups, each with the condition of its deals.
+        counts
+            Which deals further counts are of, by their own columns; a function of the row where ``also`` says nothing
+            of them.
         """
         counted = {**self.notes, **notes}
         basis = Basis(
@@ -245,7 +273,7 @@ class Scope:
             name=self.metric.name,
             frame=self.in_cents(chosen),
             basis=basis,
-            links=self.links(table, also or {}),
+            links=self.links(table, also or {}, counts or {}),
             exact=chosen if self.conversion else None,
         )
 

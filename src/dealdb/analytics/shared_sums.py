@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
+from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.exact import mean, ratio
-from dealdb.analytics.flags import LOST, SIZE, WON, cycle_days
+from dealdb.analytics.flags import HAS_MONEY, LOST, SIZE, WON, cycle_days, standing
+from dealdb.analytics.options import Window
+from dealdb.analytics.weights import lacks_chance
+from dealdb.model.pipeline import Pipeline
 
 # what the figures read besides the flags
 READS = (SIZE, cycle_days(WON))
@@ -40,6 +44,21 @@ def levers(table: pl.DataFrame, *, cycle: str = "cycle_days") -> dict[str, pl.Se
         cycle: ratio(table["_days"], table["_dated"]),
         "sized_n": table["_sized"],
         "cycle_n": table["_dated"],
+    }
+
+
+def counts_of_levers(
+    pipeline: Pipeline, window: Window, conversion: Conversion | None
+) -> dict[str, pl.Expr]:
+    """Which deals ``sized_n`` and ``cycle_n`` count, and ``unweighted`` of open ones, by the columns of deals."""
+    stands = standing(pipeline, window)
+    is_priced = conversion.has_rate(pipeline) if conversion else pl.lit(value=True)
+    no_amount = pl.col("amount").is_null()
+    return {
+        "sized_n": stands["won"] & HAS_MONEY & is_priced,
+        "cycle_n": stands["won"] & (pl.col("closed") >= pl.col("created")).fill_null(value=False),
+        "blank": stands["open"] & no_amount,
+        "unweighted": stands["open"] & (no_amount | (lacks_chance(pipeline) & is_priced)),
     }
 
 

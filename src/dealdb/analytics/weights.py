@@ -16,6 +16,7 @@ from fractions import Fraction
 import polars as pl
 
 from dealdb.analytics.exact import Amounts, column_scale, from_units
+from dealdb.analytics.flags import is_one_of
 from dealdb.model.decimals import scale_of
 from dealdb.model.pipeline import Kind, Pipeline
 from dealdb.model.schema import DEFAULT_SCALE, MAX_DECIMAL_DIGITS
@@ -115,6 +116,13 @@ def weights_of(frame: pl.DataFrame, pipeline: Pipeline, amounts: Amounts) -> Wei
         scale=scale,
         least_scale=amounts.scale + DEFAULT_SCALE,
     )
+
+
+def lacks_chance(pipeline: Pipeline) -> pl.Expr:
+    """Whether a deal has neither a probability from 0 to 1 nor a default of its stage, by its own columns."""
+    own = pl.col("probability")
+    has_default = is_one_of("stage", [name for name, _ in _defaults(pipeline)])
+    return pl.when(own.is_null()).then(~has_default).otherwise(~own.is_between(0, 1))
 
 
 def _probability_scale(frame: pl.DataFrame, pipeline: Pipeline) -> int:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from dealdb.board.changes import CHANGES, BoardChange, read_body
-from dealdb.board.guard import LOGIN, MOST_BODY, Guard, Sessions, TooLargeError
-from dealdb.board.html import (
-    MarkedFault,
-    assets,
-    environment,
-    marked_fault,
-    rendered,
-    rendered_alone,
+from dealdb.board.guard import (
+    LOGIN,
+    Guard,
+    Sessions,
+    TooLargeError,
+    cookie_name,
 )
+from dealdb.board.html import MarkedFault, environment, marked_fault, rendered
 from dealdb.board.live.hub import LiveHub
 from dealdb.board.live.stream import LIVE, live_endpoint
 from dealdb.board.login import LoginForm
@@ -26,7 +26,17 @@ from dealdb.board.page_request import PageRequest
 from dealdb.board.pages.all import PAGES
 from dealdb.board.pages.deal import near_ids
 from dealdb.board.pages.page import BoardPage, Shown
+from dealdb.board.parts.parameters import PREFIX, bound, parameters_of
 from dealdb.board.parts.paths import deal_path
+from dealdb.board.responses import (
+    as_csv,
+    as_json,
+    asset_file,
+    first_team,
+    no_page,
+    too_large,
+)
+from dealdb.board.visits import VISITS, YEAR_S, visits_after
 from dealdb.errors import (
     AccessDenied,
     ConfigError,
@@ -53,7 +63,7 @@ MOST_AT_ONCE = 10
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?", re.IGNORECASE)
 # a third of the time of the usual 9, for a tenth more bytes
 _GZIP_LEVEL = 4
-_FOR_EVER = "public, max-age=31536000, immutable"
+_SEEN = 200
 # the first that fits; what is left is our fault
 _STATUS: tuple[tuple[type[DealDBError], int], ...] = (
     (DealNotFound, 404),
@@ -121,11 +131,11 @@ def app(
     }
     routes: list[BaseRoute] = []
     if sessions is not None:
-        routes += [Route(LOGIN, LoginForm(sessions)), Route("/static/{name}", _asset)]
+        routes += [Route(LOGIN, LoginForm(sessions)), Route("/static/{name}", asset_file)]
     for name, team in boards.items():
         routes += [Mount(f"/{name}", routes=team.routes())] if name else team.routes()
     if "" not in boards:
-        routes.insert(0, _first_team(next(iter(boards))))
+        routes.insert(0, first_team(next(iter(boards))))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -140,24 +150,11 @@ def app(
     inner = Starlette(
         routes=routes,
         lifespan=lifespan,
-        exception_handlers={TooLargeError: _too_large, 404: _no_page},
+        exception_handlers={TooLargeError: too_large, 404: no_page},
         # streams of events are left as they are
         middleware=[Middleware(GZipMiddleware, compresslevel=_GZIP_LEVEL)],
     )
     return Guard(inner, sessions=sessions, hosts=hosts, embed_origins=embed_origins, on_close=close)
-
-
-async def _no_page(request: Request, _error: Exception) -> Response:
-    from starlette.responses import HTMLResponse
-
-    base = quote(request.scope.get("root_path", ""))
-    return HTMLResponse(rendered_alone("no_page.html", base=base), 404)
-
-
-async def _too_large(_request: Request, _error: Exception) -> Response:
-    from starlette.responses import PlainTextResponse
-
-    return PlainTextResponse(f"a body may have {MOST_BODY:,} bytes\n", 413)
 
 
 def _check_origins(origins: Iterable[str]) -> None:
@@ -219,20 +216,29 @@ class Team:
             # the root has no name to which an ending could be added
             stem = page.path if page.path != "/" else "/board"
             found += [
-                Route(f"{stem}.json", self._endpoint(page, _as_json)),
-                Route(f"{stem}.csv", self._endpoint(page, _as_csv)),
+                Route(f"{stem}.json", self._endpoint(page, as_json)),
+                Route(f"{stem}.csv", self._endpoint(page, as_csv)),
                 Route(page.path, self._endpoint(page, self._as_html)),
             ]
         for path, change in CHANGES.items():
             found.append(Route(path, self._change(change, path), methods=["POST"]))
-        return [*found, Route("/static/{name}", _asset)]
+        return [*found, Route("/static/{name}", asset_file)]
 
     def _endpoint(
         self, page: BoardPage, answer: Callable[[BoardPage, PageRequest, Shown], Response]
     ) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
             asked = self._asked(request, page.path)
-            return await self.in_thread(lambda: self._answer(page, asked, answer))
+            name = cookie_name(request.headers.get("host", ""), VISITS)
+            last, kept = visits_after(request.cookies.get(name), datetime.now(UTC))
+            asked = replace(asked, last_visit=last)
+            response = await self.in_thread(lambda: self._answer(page, asked, answer))
+            if page.is_visit and answer == self._as_html and response.status_code == _SEEN:
+                path = asked.base or "/"
+                response.set_cookie(
+                    name, kept, max_age=YEAR_S, path=path, httponly=True, samesite="lax"
+                )
+            return response
 
         return endpoint
 
@@ -272,7 +278,7 @@ class Team:
         return PageRequest(
             db=self._db,
             path=path,
-            options=request.query_params.multi_items(),
+            options=bound(request.query_params.multi_items()),
             names=dict(request.path_params),
             base=quote(request.scope.get("root_path", "")),
             locale=locale_for(request.headers.get("accept-language")),
@@ -286,6 +292,9 @@ class Team:
         asked: PageRequest,
         answer: Callable[[BoardPage, PageRequest, Shown], Response],
     ) -> Response:
+        wanted = parameters_of(asked.where) if page.has_filter else []
+        if wanted and answer == self._as_html:
+            return self._ask_for_values(asked, page.title, wanted)
         try:
             shown = page.show(asked)
             if shown.problem is not None and answer != self._as_html:
@@ -293,6 +302,14 @@ class Team:
             return answer(page, asked, shown)
         except DealDBError as error:
             return self._problem(asked, error, as_html=answer == self._as_html)
+
+    def _ask_for_values(self, asked: PageRequest, title: str, names: list[str]) -> Response:
+        """The parameters of a filter as a form, in place of the page."""
+        from starlette.responses import HTMLResponse
+
+        shown = {"names": names, "prefix": PREFIX, "rest": asked.kept_beside_filter()}
+        text = rendered("parameters.html", asked, self._frame(asked, title) | shown)
+        return HTMLResponse(text)
 
     def _as_html(self, page: BoardPage, asked: PageRequest, shown: Shown) -> Response:
         from starlette.responses import HTMLResponse
@@ -302,7 +319,8 @@ class Team:
         text = rendered(shown.template or page.template, asked, {**frame, **shown.for_template})
         # a part of a page says by itself what it lacks
         is_whole = shown.template is None
-        return HTMLResponse(text, _status_of(problem) if problem and is_whole else 200)
+        status = shown.status or (_status_of(problem) if problem and is_whole else 200)
+        return HTMLResponse(text, status)
 
     def _frame(self, asked: PageRequest, title: str) -> dict[str, Any]:
         """What every page has around it."""
@@ -341,48 +359,3 @@ def _status_of(error: DealDBError) -> int:
 def _fault_in_filter(asked: PageRequest, error: DealDBError | None) -> MarkedFault | None:
     fault = marked_fault(error) if isinstance(error, QueryError) else None
     return fault if fault and fault.text == asked.where else None
-
-
-def _as_json(_page: BoardPage, _asked: PageRequest, shown: Shown) -> Response:
-    from starlette.responses import Response
-
-    return Response(to_json(shown.data) + "\n", media_type="application/json")
-
-
-def _as_csv(_page: BoardPage, _asked: PageRequest, shown: Shown) -> Response:
-    from starlette.responses import StreamingResponse
-
-    from dealdb.formats.text_form import TextForm
-
-    # of a million deals it is too much for one text
-    rows = TextForm(shown.rows() if shown.rows else shown.table).csv()
-    return StreamingResponse(rows, media_type="text/csv")
-
-
-async def _asset(request: Request) -> Response:
-    from starlette.responses import FileResponse, PlainTextResponse
-
-    path = assets().get(f"/static/{request.path_params['name']}")
-    if path is None:
-        return PlainTextResponse("no such file\n", 404)
-    return FileResponse(path, headers={"cache-control": _FOR_EVER})
-
-
-def _first_team(name: str) -> BaseRoute:
-    from starlette.routing import Route
-
-    async def forward(request: Request) -> Response:
-        return _forwarding(request, f"/{quote(name)}/")
-
-    return Route("/", forward)
-
-
-def _forwarding(request: Request, path: str) -> Response:
-    from starlette.responses import HTMLResponse
-
-    query = f"?{request.url.query}" if request.url.query else ""
-    address = html.escape(quote(request.scope.get("root_path", "")) + path + query)
-    icon = '<link rel="icon" href="data:,">'
-    return HTMLResponse(
-        f'<!doctype html>{icon}<meta http-equiv="refresh" content="0;url={address}">'
-    )

@@ -16,7 +16,7 @@ from collections.abc import (
 )
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -152,7 +152,8 @@ class Guard:
             tokens = [value for name, value in options if name == TOKEN]
             if tokens:
                 others = [(name, value) for name, value in options if name != TOKEN]
-                await _enter(self._sessions, scope, tokens[0], others, guarded)
+                host = headers.get("host", "")
+                await _enter(self._sessions, scope, host, tokens[0], others, guarded)
             else:
                 await _to_login(scope, headers, guarded)
             return
@@ -169,7 +170,7 @@ class Guard:
             return "a change has to come from a page of this board, not from another site"
         if origin is None and site != "same-origin":
             return "a change has to say that it comes from a page of this board"
-        if headers.get("x-dealdb") != "1" and not str(scope["path"]).endswith(LOGIN):
+        if headers.get("x-dealdb") != "1" and _below(scope) != LOGIN:
             return "a change has to have the header X-Dealdb: 1"
         return None
 
@@ -196,16 +197,40 @@ def _lets_in(sessions: Sessions, scope: Scope, headers: Mapping[str, str]) -> bo
     # a cookie of another program on this host may be anything
     with contextlib.suppress(CookieError):
         cookies.load(headers.get("cookie", ""))
-    session = cookies[COOKIE].value if COOKIE in cookies else None
+    name = cookie_name(headers.get("host", ""))
+    session = cookies[name].value if name in cookies else None
     actor = sessions.actor_of(session)
     if actor is not None:
         scope["dealdb.actor"], scope["dealdb.session"] = actor, session
-    below = str(scope["path"]).removeprefix(scope.get("root_path", ""))
+    below = _below(scope)
     return actor is not None or below == LOGIN or below.startswith("/static/")
 
 
+def _below(scope: Scope) -> str:
+    """The path below where the board is mounted."""
+    return str(scope["path"]).removeprefix(scope.get("root_path", ""))
+
+
+def cookie_name(host: str, name: str = COOKIE) -> str:
+    """
+    Name of a cookie of the board at an address: browsers send those of all ports of a host to each.
+
+    Examples
+    --------
+    >>> cookie_name("127.0.0.1:8765"), cookie_name("[::1]:80"), cookie_name("deals.example")
+    ('dealdb-8765', 'dealdb-80', 'dealdb')
+    """
+    port = host.rpartition("]")[2].rpartition(":")[2]
+    return f"{name}-{port}" if port.isascii() and port.isdigit() else name
+
+
 async def _enter(
-    sessions: Sessions, scope: Scope, token: str, options: Sequence[tuple[str, str]], send: Send
+    sessions: Sessions,
+    scope: Scope,
+    host: str,
+    token: str,
+    options: Sequence[tuple[str, str]],
+    send: Send,
 ) -> None:
     """Change a token for a cookie, and have it leave the address."""
     session = sessions.sign_in(token, "board")
@@ -214,7 +239,10 @@ async def _enter(
             send, 403, "this address has been used: `dealdb board` prints one that works once"
         )
         return
-    await forward(send, scope["path"] + (f"?{urlencode(options)}" if options else ""), session)
+    query = f"?{urlencode(options)}" if options else ""
+    # as it was asked for: a tab in it would be left out by a browser, and two slashes be another host
+    cookie = cookie_name(host), session
+    await forward(send, quote(scope["path"]) + query, cookie)
 
 
 async def _to_login(scope: Scope, headers: Mapping[str, str], send: Send) -> None:
@@ -263,9 +291,9 @@ async def answer(send: Send, status: int, text: str) -> None:
     await send({"type": "http.response.body", "body": f"{text}\n".encode()})
 
 
-async def forward(send: Send, address: str, session: str | None = None) -> None:
+async def forward(send: Send, address: str, cookie: tuple[str, str] | None = None) -> None:
     """
-    Send the browser on, with a cookie where there is a session.
+    Send the browser on, with a cookie (name and value) where there is a session.
 
     By a page and not by a redirect: after one from another site a browser would not send a strict cookie yet.
     """
@@ -276,8 +304,8 @@ async def forward(send: Send, address: str, session: str | None = None) -> None:
     icon = '<link rel="icon" href="data:,">'
     page = f'<!doctype html>{icon}<meta http-equiv="refresh" content="0;url={escaped}">\n'
     headers = [(b"content-type", b"text/html; charset=utf-8")]
-    if session is not None:
-        cookie = f"{COOKIE}={session}; Path=/; HttpOnly; SameSite=Strict"
-        headers.append((b"set-cookie", cookie.encode()))
+    if cookie is not None:
+        kept = f"{'='.join(cookie)}; Path=/; HttpOnly; SameSite=Strict"
+        headers.append((b"set-cookie", kept.encode()))
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": page.encode()})

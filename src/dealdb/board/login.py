@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, urlsplit
 
-from dealdb.board.guard import Receive, Scope, Send, Sessions, forward
+from dealdb.board.guard import Receive, Scope, Send, Sessions, cookie_name, forward
 from dealdb.board.html import rendered_alone
 from dealdb.formats.controls import visible
 
@@ -59,7 +59,8 @@ class LoginForm:
             await sleep(_PAUSE_S)
             await self._show(request, send, filled, "That is not the token of this board.")
             return
-        await forward(send, _following(request, filled), session)
+        name = cookie_name(request.headers.get("host", ""))
+        await forward(send, _following(request, filled), (name, session))
 
     async def _show(
         self,

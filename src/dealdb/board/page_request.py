@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -41,6 +42,8 @@ class PageRequest:
         Who asks; changes are saved in this name.
     read_only
         Nothing can be changed.
+    last_visit
+        When who asks looked at what changed the last time before this visit; None where that is not known.
     """
 
     db: DealDatabase
@@ -51,6 +54,7 @@ class PageRequest:
     locale: Locale = PLAIN
     actor: str = "board"
     read_only: bool = False
+    last_visit: datetime | None = None
 
     def option(self, name: str, default: str | None = None) -> str | None:
         """The last value of an option that is not empty."""

@@ -449,7 +449,7 @@ class QueryEngine:
         trips = self._source.round_trips() - before
         keys = parse_sort(sort, frame.columns)
         shown = projected(frame, columns)
-        condition = compile_where(where, frame.schema, equals, params)
+        condition = compile_where(where, frame.schema, equals, params, zone=deals.pipeline.zone)
         watch.lap("parse")
         kept = evaluated(deals, condition, where)
         watch.lap("scan")
@@ -606,6 +606,7 @@ class QueryEngine:
             history=lambda: self._changes_of(deals),
             kept=deals.kept,
             sides=side_tables(tables, self._read_table),
+            zone=deals.pipeline.zone,
         )
 
     def _changes_of(self, deals: Snapshot) -> pl.DataFrame | None:

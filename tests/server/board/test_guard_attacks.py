@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import pytest
 
 from boards import Browser, carried
 from dealdb import DealDatabase
+from dealdb.board.app import app
 from dealdb.board.guard import MOST_BODY, Sessions
 
 OWN = {"x_dealdb": "1", "sec_fetch_site": "same-origin", "content_type": "application/json"}
@@ -299,3 +301,65 @@ def links_in(text: str) -> list[str]:
     import re
 
     return [html.unescape(each) for each in re.findall(r'(?:href|src|action)="([^"]*)"', text)]
+
+
+def test_two_boards_on_one_machine_keep_their_sessions_apart(
+    db: DealDatabase, board: Browser, sessions: Sessions
+) -> None:
+    other_sessions = Sessions()
+    with carried(app(db, sessions=other_sessions)) as port:
+        jar: list[str] = []
+        for browser, own in ((board, sessions), (Browser(port), other_sessions)):
+            # a browser sends the cookies of all ports of a host to each
+            cookie = "; ".join(jar)
+            _, _, headers = browser.ask(f"/?token={own.new_link()}", cookie=cookie)
+            jar.append(headers["set-cookie"].partition(";")[0])
+        assert jar[0].partition("=")[0] != jar[1].partition("=")[0]
+        for browser in (board, Browser(port)):
+            assert browser.ask("/deals", cookie="; ".join(jar))[0] == 200
+
+
+def test_a_deal_that_is_called_as_the_form_for_signing_in_is_guarded_too(
+    signed_in: Browser, db: DealDatabase
+) -> None:
+    db.save_deal({"id": "login", "name": "Bolts"})
+    body = json.dumps({"expect_rev": rev(db, "login"), "changes": {"name": "Evil"}}).encode()
+    own = {name: text for name, text in OWN.items() if name != "x_dealdb"}
+    assert signed_in.post("/deals/login", body, **own)[0] == 403
+    assert signed_in.post("/deals/login", body, **OWN)[0] == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/%09/evil.example", "//evil.example", "/%5C%5Cevil.example", "/a%0D%0Ab"]
+)
+def test_no_way_on_leads_elsewhere(board: Browser, sessions: Sessions, path: str) -> None:
+    for asked in (f"{path}?token={sessions.new_link()}", f"/login?next={quote(path)}"):
+        _, text, headers = board.ask(asked, accept="text/html")
+        assert not re.search(r"url=(//|/\\|/\s)", text), text
+        assert "evil" not in headers.get("location", "")
+    form = f"token=a token of some length&name=Ann&next={path}".replace(" ", "+").encode()
+    _, text, _ = board.post(
+        "/login",
+        form,
+        origin=f"http://127.0.0.1:{board.port}",
+        content_type="application/x-www-form-urlencoded",
+    )
+    assert not re.search(r"url=(//|/\\|/\s)", text), text
+
+
+def test_methods_that_no_page_has_and_long_filters_are_answered(signed_in: Browser) -> None:
+    for method in ("PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"):
+        status, text, _ = signed_in.send(method, "/deals/7", None, {})
+        assert (status, "<" in text) == (403, False), method
+    assert signed_in.send("HEAD", "/deals", None, {})[:2] == (200, "")
+    for where in (
+        "(" * 5_000,
+        "NOT " * 4_000 + "true",
+        "1=1 AND " * 3_000 + "1=1",
+        "'" * 9_001,
+        ":a" * 4_000,
+    ):
+        status, _, _ = signed_in.ask(f"/deals?where={quote(where)}")
+        assert status in (200, 400, 414, 431), (where[:20], status)
+    assert signed_in.ask("/deals?" + "x=1&" * 9_000)[0] == 200
+    assert signed_in.ask("/deals")[0] == 200

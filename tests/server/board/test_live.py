@@ -333,3 +333,38 @@ def test_closing_ends_every_stream(db: DealDatabase) -> None:
         late = Stream(Browser(port), "/live?path=/", None)
         assert late.status == 503
         late.close()
+
+
+def test_the_feed_is_told_each_commit_once_whatever_becomes_of_its_link(
+    db: DealDatabase, opened: Opened
+) -> None:
+    token, begin = db.changes().token, _seq(db)
+    seen: list[int] = []
+    writer = threading.Thread(
+        target=lambda: [db.update_deal("d0", amount=1000 + n) for n in range(60)]
+    )
+    writer.start()
+    while len(seen) < 60:
+        page = opened("/feed", last=token)
+        for _ in range(2):
+            found = page.next("feed")
+            fresh = [int(seq) for seq in re.findall(r'data-seq="(\d+)"', found.data["commits"])]
+            assert fresh == sorted(fresh, reverse=True)
+            seen += fresh[::-1]
+            # what was received before the link was cut
+            token = found.token or token
+            if len(seen) >= 60:
+                break
+        page.close()
+    writer.join()
+    assert seen == list(range(begin + 1, begin + 61))
+
+
+def test_a_feed_of_another_history_is_made_anew(db: DealDatabase, opened: Opened) -> None:
+    assert opened("/feed", last="5-0000000000000bad").next().kind == "reload"
+    page = opened("/feed", last=db.changes().token)
+    assert page.next("feed").data["commits"] == ""
+    db.save_deal({"id": "evil", "name": "<img src=x onerror=alert(1)>"})
+    told = page.next("feed")
+    assert "&lt;img src=x" in told.data["commits"]
+    assert "<img" not in told.data["commits"]

@@ -6,7 +6,7 @@ import gzip
 import http.client
 
 from boards import Browser
-from dealdb.board.guard import COOKIE, Sessions
+from dealdb.board.guard import Sessions, cookie_name
 
 
 def test_an_address_works_once_and_leaves_a_cookie(board: Browser, sessions: Sessions) -> None:
@@ -14,14 +14,14 @@ def test_an_address_works_once_and_leaves_a_cookie(board: Browser, sessions: Ses
     status, text, headers = board.ask(link)
     assert status == 200
     assert 'content="0;url=/deals?where=amount+%3E+1"' in text
-    assert headers["set-cookie"].startswith(f"{COOKIE}=")
+    assert headers["set-cookie"].startswith(f"{cookie_name(f'127.0.0.1:{board.port}')}=")
     assert "HttpOnly" in headers["set-cookie"]
     assert "SameSite=Strict" in headers["set-cookie"]
     assert board.ask(link)[0] == 403
 
 
 def test_nobody_comes_in_without_a_session(board: Browser) -> None:
-    for headers in ({}, {"cookie": f"{COOKIE}=x"}, {"cookie": "\x7f;;;=="}):
+    for headers in ({}, {"cookie": f"dealdb-{board.port}=x"}, {"cookie": "\x7f;;;=="}):
         status, text, _ = board.ask("/deals.json", **headers)
         assert status == 401
         assert "12.50" not in text

@@ -47,7 +47,7 @@ def past(*, dollars: str = "", **options: Any) -> Past:
         .otherwise("value")
     )
     facts = folded(rows, Schema.standard(), h1.PIPELINE)
-    return Past(facts=facts, compile=lambda where, schema: None, **options)
+    return Past(facts=facts, compile=lambda where, schema, zone: None, **options)
 
 
 def test_money_of_two_currencies_is_never_added() -> None:
@@ -137,7 +137,7 @@ def past_of_changes(*changes: str, zone: str = "UTC", **options: Any) -> Past:
             )
     frame = pl.DataFrame(rows, schema=["id", "at", "seq", "field", "value", "op"], orient="row")
     facts = folded(frame, Schema.standard(), replace(h1.PIPELINE, zone=zone))
-    return Past(facts=facts, compile=lambda where, schema: None, **options)
+    return Past(facts=facts, compile=lambda where, schema, zone: None, **options)
 
 
 def told_of(metric: Any, of: Past, **options: Any) -> str:

@@ -14,20 +14,21 @@ from dealdb.analytics.basis import MIXED, Basis
 from dealdb.analytics.calendar.zone import Zone, as_moments
 from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.doubts import alike_groups
-from dealdb.analytics.history.linked import links_of
+from dealdb.analytics.flags import UNPRICED
+from dealdb.analytics.history.linked import ALL, Counted, links_of
 from dealdb.analytics.history.lookup import are_among, beside
 from dealdb.analytics.history.money import COLUMNS, MARK, in_one, priced, said_of
 from dealdb.analytics.history.state import known_lives, last_values, values_until, with_last
 from dealdb.analytics.options import By, Day, Window, choice, day_of, group_columns, named_groups
 from dealdb.analytics.result import MetricResult
-from dealdb.errors import QueryError
+from dealdb.errors import NotYetKnown, QueryError
 from dealdb.model.moments import epoch_ms, from_epoch_ms
 from dealdb.model.pipeline import Pipeline
 from dealdb.store.facts.facts import Facts, field_schema
 
 Where: TypeAlias = str | pl.Expr | None
-# a filter and the columns that it may name, to an expression
-Compile: TypeAlias = Callable[[Where, pl.Schema], pl.Expr | None]
+# a filter, the columns that it may name, and the zone of its days, to an expression
+Compile: TypeAlias = Callable[[Where, pl.Schema, str], pl.Expr | None]
 Moment: TypeAlias = datetime | Day
 
 # of a deal's own line: what it adds to a figure, and the facts that this rests on
@@ -141,7 +142,7 @@ class Past:
         if given is not None and first is not None and moment <= first:
             day = self.zone.day_of_moment(first)
             msg = f"{option}={given} is before the first fact, which is of {day}: nothing is known of the time before"
-            raise QueryError(msg)
+            raise NotYetKnown(msg)
 
     # deals ---------------------------------------------------------------------------------------
 
@@ -152,7 +153,7 @@ class Past:
             return None
         types = {name: field_schema(each)["value"] for name, each in self.facts.schema.items()}
         schema = pl.Schema({"id": pl.String(), **types})
-        condition = self.compile(self.where, schema)
+        condition = self.compile(self.where, schema, self.facts.pipeline.zone)
         if condition is None:
             return None
         values = last_values(self.facts, self.moment, condition.meta.root_names())
@@ -301,7 +302,7 @@ class Past:
         counts: Mapping[str, int] | None = None,
         totals: Mapping[str, Any] | None = None,
         line_rows: Sequence[str] | None = None,
-        counted: tuple[str, pl.DataFrame] | None = None,
+        counted: Mapping[str, Counted] | None = None,
         exact: pl.DataFrame | None = None,
     ) -> MetricResult:
         """
@@ -328,7 +329,7 @@ class Past:
         line_rows
             Columns that tell the lines apart; ``rows`` by default.
         counted
-            The first count, and the lines of what it counts; ``n`` and the lines by default.
+            What the counts of a row are of, the first one first; ``n``, where it is not named, is of all lines.
         exact
             The table before it was rounded, where the metric does so by itself.
         """
@@ -353,21 +354,27 @@ class Past:
             both = (table, table if exact is None else exact)
             groups = named_groups(table, keys)
             chosen, before = in_one(both, lines, money, groups, figures, keys=keys, rows=rows)
-        links = None
-        if not self.deals and (counted or "n" in figures):
-            count, of = counted or ("n", lines)
-            links = links_of(
-                name,
-                table,
-                of,
-                self.facts.lives,
-                keys=keys,
-                rows=rows,
-                count=count,
-                present=self.present,
-            )
+        each: dict[str, Counted] = {**({"n": ALL} if "n" in figures else {}), **(counted or {})}
+        if money and MARK in lines.columns and not (self.deals or "unpriced" in table.columns):
+            each["unpriced"] = UNPRICED
+        links = each and links_of(
+            name,
+            table,
+            lines,
+            self.facts.lives,
+            keys=keys,
+            rows=rows,
+            counts=each,
+            present=self.present,
+            is_lines=self.deals,
+        )
         return MetricResult(
-            name=name, frame=chosen, basis=basis, totals=totals or {}, links=links, exact=before
+            name=name,
+            frame=chosen,
+            basis=basis,
+            totals=totals or {},
+            links=links or None,
+            exact=before,
         )
 
     def _own_lines(

@@ -319,7 +319,7 @@ class PredictionMetrics(HistoryMethods):
         --------
         >>> db.analytics.seasonality(as_of="2026-03-31")
         Traceback (most recent call last):
-        dealdb.QueryError: seasonality needs 24 full months; there are 2; until then, trend shows each month
+        dealdb.NotYetKnown: seasonality needs 24 full months; there are 2; until then, trend shows each month
 
         Source
         ------

@@ -8,7 +8,7 @@ import polars as pl
 
 from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.exact import mean, median, middle
-from dealdb.analytics.flags import BLANK, HAS_MONEY, SIZE, WON
+from dealdb.analytics.flags import BLANK, HAS_MONEY, SIZE, WON, standing
 from dealdb.analytics.options import By, Day, Window
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import Metric, scope, total
@@ -102,4 +102,10 @@ def deal_size(
         "won deals of amount 0, not in mean and median": total(sums, "zero"),
         "won deals without an amount, not in mean and median": total(sums, "blank"),
     }
-    return deals.result(table, apart)
+    won = standing(pipeline, deals.window)["won"]
+    priced = conversion.has_rate(pipeline) if conversion else pl.lit(value=True)
+    counts = {
+        "zero": won & (amount == 0).fill_null(value=False) & priced,
+        "blank": won & amount.is_null(),
+    }
+    return deals.result(table, apart, counts=counts)

@@ -11,7 +11,7 @@ from dealdb.analytics.metrics.sales_cycle import cycle_notes
 from dealdb.analytics.options import By, Day, Window, column_names
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import ANY, Metric, Scope, scope, total
-from dealdb.analytics.shared_sums import READS, SUMS, levers
+from dealdb.analytics.shared_sums import READS, SUMS, counts_of_levers, levers
 from dealdb.errors import QueryError
 from dealdb.model.pipeline import Pipeline
 
@@ -103,7 +103,8 @@ def leaderboard(
     left_out = {
         "open deals without amount or probability, not in open_weighted": total(sums, "unweighted")
     }
-    return deals.result(_ranked(figures, deals), {**cycle_notes(deals), **left_out})
+    counts = counts_of_levers(pipeline, deals.window, conversion)
+    return deals.result(_ranked(figures, deals), {**cycle_notes(deals), **left_out}, counts=counts)
 
 
 def _ranked(figures: pl.DataFrame, deals: Scope) -> pl.DataFrame:

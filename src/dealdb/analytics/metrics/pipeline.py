@@ -9,10 +9,11 @@ import polars as pl
 from dealdb.analytics.calendar.zone import Zone
 from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.exact import ratio
-from dealdb.analytics.flags import BLANK, OPEN, UNPRICED, days_between
-from dealdb.analytics.options import By, Day, as_of_day, label_of_none
+from dealdb.analytics.flags import BLANK, OPEN, UNPRICED, days_between, standing
+from dealdb.analytics.options import By, Day, Window, as_of_day, label_of_none
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import ANY, Metric, Scope, scope, total
+from dealdb.analytics.shared_sums import counts_of_levers
 from dealdb.model.columns import spelled_out
 from dealdb.model.pipeline import Kind, Pipeline
 
@@ -112,10 +113,27 @@ def pipeline_by_stage(
         return pl.col("stage").is_null() if stage == none else pl.col("stage") == stage
 
     notes = _notes(deals, cells, pipeline)
-    return deals.result(ordered, notes, also={"stage": stands_in})
+    return deals.result(
+        ordered,
+        notes,
+        also={"stage": stands_in},
+        counts=_counts(pipeline, day, conversion),
+    )
 
 
-def open_days(pipeline: Pipeline, as_of: date) -> tuple[pl.Expr, ...]:
+def _counts(pipeline: Pipeline, as_of: date, conversion: Conversion | None) -> dict[str, pl.Expr]:
+    """Which deals the counts of a row are of, by the columns of deals."""
+    is_open = standing(pipeline, Window())["open"]
+    age, rotting, _ = open_days(pipeline, as_of, is_open)
+    return {
+        "blank": pl.col("amount").is_null(),
+        "unweighted": counts_of_levers(pipeline, Window(), conversion)["unweighted"],
+        "age_n": age.is_not_null(),
+        "rotting": rotting,
+    }
+
+
+def open_days(pipeline: Pipeline, as_of: date, is_open: pl.Expr = OPEN) -> tuple[pl.Expr, ...]:
     """Of each open deal ``_age`` in days, and whether it is ``_rotting`` and ``_overdue``."""
     created, today = pl.col("created"), pl.lit(as_of)
     touched = pl.coalesce(Zone.of(pipeline).days(pl.col("updated")), created)
@@ -125,9 +143,9 @@ def open_days(pipeline: Pipeline, as_of: date) -> tuple[pl.Expr, ...]:
             is_stale = days_between(touched, today) > stage.rot_days
             rotting = rotting | ((pl.col("stage") == stage.name) & is_stale)
     return (
-        pl.when(OPEN & (created <= today)).then(days_between(created, today)).alias("_age"),
-        (OPEN & rotting).fill_null(value=False).alias("_rotting"),
-        (OPEN & (pl.col("expected_close") < today)).fill_null(value=False).alias("_overdue"),
+        pl.when(is_open & (created <= today)).then(days_between(created, today)).alias("_age"),
+        (is_open & rotting).fill_null(value=False).alias("_rotting"),
+        (is_open & (pl.col("expected_close") < today)).fill_null(value=False).alias("_overdue"),
     )
 
 

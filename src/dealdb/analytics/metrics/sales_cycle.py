@@ -7,7 +7,7 @@ from dataclasses import replace
 import polars as pl
 
 from dealdb.analytics.exact import ratio
-from dealdb.analytics.flags import LOST, WON, cycle_days
+from dealdb.analytics.flags import LOST, WON, cycle_days, standing
 from dealdb.analytics.options import By, Day, Window, choice
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import Metric, Scope, scope
@@ -101,7 +101,12 @@ def sales_cycle(
         undated=UNDATED.sum(),
     )
     table = sums.with_columns(mean_days=ratio(sums["_days"], sums["n"]))
-    return deals.result(table, cycle_notes(deals, outcome))
+    base = standing(pipeline, deals.window)[outcome]
+    counts = {
+        "negative": base & BACKWARD.fill_null(value=False),
+        "undated": base & UNDATED,
+    }
+    return deals.result(table, cycle_notes(deals, outcome), counts=counts)
 
 
 def cycle_notes(deals: Scope, outcome: str = "won") -> dict[str, int]:

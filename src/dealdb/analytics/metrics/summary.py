@@ -12,7 +12,7 @@ from dealdb.analytics.metrics.sales_cycle import cycle_notes
 from dealdb.analytics.options import By, Day, Window, as_of_day
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import ANY, Metric, scope, total
-from dealdb.analytics.shared_sums import READS, SUMS, levers, speed
+from dealdb.analytics.shared_sums import READS, SUMS, counts_of_levers, levers, speed
 from dealdb.model.pipeline import Pipeline
 
 _COLUMNS = (
@@ -129,7 +129,8 @@ def summary(
         "open deals without an amount": total(sums, "blank"),
         "open deals without amount or probability, not in weighted": total(sums, "unweighted"),
     }
-    return deals.result(table, {**notes, **cycle_notes(deals)})
+    counts = counts_of_levers(pipeline, deals.window, conversion)
+    return deals.result(table, {**notes, **cycle_notes(deals)}, counts=counts)
 
 
 def _measures(*, is_wide: bool) -> dict[str, pl.Expr]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import polars as pl
 
@@ -121,7 +123,15 @@ def trend(
     n = filled["won"] + filled["lost"]
     rates = filled.with_columns(n=n, win_rate=ratio(filled["won"], n))
     closed_in = periods.start(pl.col("closed"))
-    return deals.result(rates, {}, also={"period": lambda start: closed_in == start})
+    created, created_in = pl.col("created"), periods.start(pl.col("created"))
+
+    def began(row: Mapping[str, Any]) -> pl.Expr:
+        is_in = created_inside & created.is_not_null()
+        return (is_in & (created_in == pl.lit(row["period"]))).fill_null(value=False)
+
+    return deals.result(
+        rates, {}, also={"period": lambda start: closed_in == start}, counts={"created": began}
+    )
 
 
 def _events(deals: Scope, created_inside: pl.Expr, periods: Periods) -> pl.DataFrame:

@@ -7,12 +7,12 @@ from dataclasses import replace
 import polars as pl
 
 from dealdb.analytics.conversion import Conversion
-from dealdb.analytics.flags import OPEN, WON
+from dealdb.analytics.flags import OPEN, WON, standing
 from dealdb.analytics.metrics.sales_cycle import cycle_notes
 from dealdb.analytics.options import By, Day, Window, choice
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import ANY, CLOSED, Metric, scope
-from dealdb.analytics.shared_sums import READS, SUMS, levers, speed
+from dealdb.analytics.shared_sums import READS, SUMS, counts_of_levers, levers, speed
 from dealdb.model.pipeline import Pipeline
 
 _CLOSED = Metric(
@@ -99,4 +99,9 @@ def velocity(
     found["closed_n"], found["n"] = found["n"], n
     found["velocity"] = speed(n, found["win_rate"], found["mean_size"], found["cycle_days"])
     table = sums.with_columns(**{name: found[name] for name in metric.columns})
-    return deals.result(table, cycle_notes(deals))
+    stands = standing(pipeline, deals.window)
+    counts = {
+        **counts_of_levers(pipeline, deals.window, conversion),
+        "closed_n": stands["won"] | stands["lost"],
+    }
+    return deals.result(table, cycle_notes(deals), counts=counts)

@@ -8,7 +8,7 @@ import polars as pl
 
 from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.exact import ratio
-from dealdb.analytics.flags import HAS_MONEY, LOST, UNPRICED, WON
+from dealdb.analytics.flags import HAS_MONEY, LOST, UNPRICED, WON, standing
 from dealdb.analytics.options import By, Day, Window, choice
 from dealdb.analytics.result import MetricResult
 from dealdb.analytics.scope import CLOSED, Metric, scope, total
@@ -98,7 +98,17 @@ def win_rate(
     # sums of one scale: their units divide like the amounts
     won, lost = (sums[name].to_physical() for name in ("won_value", "lost_value"))
     table = table.with_columns(value_win_rate=ratio(won, won + lost))
-    return deals.result(table, {}, *_doubts(table))
+    counts = _counts(pipeline, deals.window, conversion)
+    return deals.result(table, {}, *_doubts(table), counts=counts)
+
+
+def _counts(
+    pipeline: Pipeline, window: Window, conversion: Conversion | None
+) -> dict[str, pl.Expr]:
+    """Which deals ``lost_without_amount`` counts, by the columns of deals."""
+    lost, amount = standing(pipeline, window)["lost"], pl.col("amount")
+    is_known = amount.is_null() | (conversion.has_rate(pipeline) if conversion else True)
+    return {"lost_without_amount": lost & ~HAS_MONEY & is_known}
 
 
 def _doubts(table: pl.DataFrame) -> list[str]:

@@ -20,7 +20,7 @@ from dealdb.analytics.options import Day, choice, day_of, whole_number
 from dealdb.analytics.prediction.ends import WON, ends
 from dealdb.analytics.prediction.moments import chance_digits, chance_units, stood
 from dealdb.analytics.result import MetricResult
-from dealdb.errors import QueryError
+from dealdb.errors import NotYetKnown, QueryError
 from dealdb.model.schema import MAX_DECIMAL_DIGITS
 
 _MONEY = ("amount", "currency", "closed")
@@ -142,7 +142,7 @@ def _grid(past: Past, since: Day, horizon_days: int, every: str) -> list[date]:
     ended = past.zone.day_of_moment(past.moment) - timedelta(days=horizon_days)
     if ended < first:
         msg = f"no horizon of {horizon_days} days from {first} on is over by {past.day}: since has to be earlier"
-        raise QueryError(msg)
+        raise NotYetKnown(msg)
     step = {"day": "1d", "week": "1w", "month": "1mo", "quarter": "1q", "year": "1y"}[every]
     if Periods.of(every, past.pipeline).most(first, ended) > _MOST_MOMENTS:
         msg = f"more than {_MOST_MOMENTS:,} moments: choose a longer every, or a later since"

@@ -26,7 +26,7 @@ from dealdb.analytics.prediction.moments import (
     stood,
 )
 from dealdb.analytics.result import MetricResult
-from dealdb.errors import QueryError
+from dealdb.errors import NotYetKnown, QueryError
 from dealdb.model.schema import MAX_DECIMAL_DIGITS
 
 _MONEY = ("actual", "base", "commit", "high", "base_error", "commit_error", "high_error")
@@ -108,7 +108,7 @@ def forecast_error(
         parts = [_part(past, none, past.day, "", 0, at=past.moment, is_actual=False)]
     if not parts:
         msg = "no forecast lies after the first fact: choose fewer days_before, or a later since"
-        raise QueryError(msg)
+        raise NotYetKnown(msg)
     lines = pl.concat(parts)
     currency, keys = past.currency(lines, keys)
     digits = chance_digits(past, lines["probability"])
@@ -167,7 +167,7 @@ def _periods(past: Past, period: str, since: Day, until: Day) -> list[tuple[date
     ]
     if not over:
         msg = f"no {period} is over by {past.day}: its result isn't known yet"
-        raise QueryError(msg)
+        raise NotYetKnown(msg)
     return over
 
 

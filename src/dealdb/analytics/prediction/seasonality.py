@@ -15,7 +15,7 @@ from dealdb.analytics.options import choice, whole_number
 from dealdb.analytics.prediction.ends import WON
 from dealdb.analytics.prediction.moments import stood
 from dealdb.analytics.result import MetricResult
-from dealdb.errors import QueryError
+from dealdb.errors import NotYetKnown, QueryError
 
 _FIGURES: dict[str, pl.DataType] = {
     "factor": pl.Float64(),
@@ -89,7 +89,7 @@ def seasonality(
             of = "" if own.is_empty() else "".join(f" of {value}" for value in group.values())
             needs = f"seasonality needs {_LEAST_YEARS * length} full {period}s; there are {len(values)}{of}"
             msg = f"{needs}; until then, trend shows each {period}"
-            raise QueryError(msg)
+            raise NotYetKnown(msg)
         least = min(len(values), least or len(values))
         found = seasonal(values, first, length=length, seed=seed)
         rows += [

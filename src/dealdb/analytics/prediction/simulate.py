@@ -158,7 +158,7 @@ def simulate(
         window=window,
         currency=currency,
         counts=notes,
-        counted=("n", open_deals),
+        counted={"n": lambda _: open_deals, "won": lambda _: both[1]},
     )
     told = (*past.notes, f"chances {chances}", *(("deals independent",) if not rho else ()))
     return replace(found, basis=replace(found.basis, notes=told))

@@ -93,6 +93,7 @@ def stage_chances(
         n=lines["life"].n_unique(),
         window=window,
         counts=_doubts(table, method),
+        counted={"won": pl.col("cause") == WON},
     )
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import polars as pl
 
 from dealdb.analytics.calendar.zone import DAY_MS
 from dealdb.analytics.estimates.curves import first_at_most, incidence, kaplan_meier
 from dealdb.analytics.exact import ratio
+from dealdb.analytics.history.linked import Counted, Row
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.history.spans import EXITED
 from dealdb.analytics.options import Day, choice, share
-from dealdb.analytics.prediction.ends import LOST, WON, closings_after, kinds, visits
+from dealdb.analytics.prediction.ends import CENSORED, LOST, WON, closings_after, kinds, visits
 from dealdb.analytics.result import MetricResult
-from dealdb.errors import QueryError
+from dealdb.errors import NotYetKnown, QueryError
 from dealdb.model.names import unknown
 
 _CURVE = ("days", "at_risk", "events", "censored", "s", "lo", "hi")
@@ -63,6 +66,8 @@ def survival(
     """
     figures = _EVENTS[choice("event", event, _EVENTS)]
     names = [each.name for each in past.pipeline]
+    if not names:
+        raise NotYetKnown("no stage is in the history: nothing tells how long deals stay in one")
     if stage not in names:
         raise QueryError(unknown("stage", str(stage)[:40], names))
     level = share("level", level, "a share between 0 and 1")
@@ -76,13 +81,16 @@ def survival(
     curves = [_curve(part, event, level).with_columns(**group) for group, part in parts]
     medians = [(group, first_at_most(each)) for (group, _), each in zip(parts, curves, strict=True)]
     past.notes.extend(_told(event, medians))
+    shown = _shown(lines)
     return past.result(
         "survival",
         pl.concat(curves).with_columns(_days(pl.concat(curves)["time"])),
-        _shown(lines),
+        shown,
         keys=keys,
-        rows=(),
-        figures=figures,
+        rows=("days",),
+        line_rows=(),
+        figures=figures[1:],
+        counted=_counted(shown),
         n=lines["life"].n_unique(),
         window=window if first is not None else None,
     )
@@ -173,6 +181,28 @@ def _shown(lines: pl.DataFrame) -> pl.DataFrame:
         for name, shown in (("entered", "from"), ("end", "to"))
     }
     return lines.with_columns(_days(lines["time"]).alias("value"), **moments)
+
+
+def _counted(lines: pl.DataFrame) -> dict[str, Counted]:
+    """Which visits the counts of a row are of: those of its length, and of at least that."""
+    how = {
+        "events": pl.col("cause") == WON,
+        "competing": pl.col("cause") > WON,
+        "censored": pl.col("cause") == CENSORED,
+    }
+
+    def at_risk(row: Row) -> pl.DataFrame:
+        is_long = pl.col("value") >= row["days"]
+        came = _days(lines["entry"].fill_null(-1)) < row["days"]
+        return lines.filter(is_long & came)
+
+    def ended(row: Row, condition: pl.Expr) -> pl.DataFrame:
+        return lines.filter((pl.col("value") == row["days"]) & condition)
+
+    return {
+        "at_risk": at_risk,
+        **{name: partial(ended, condition=each) for name, each in how.items()},
+    }
 
 
 def _told(event: str, medians: list[tuple[dict[str, pl.Expr], int | None]]) -> list[str]:

@@ -6,7 +6,7 @@ import inspect
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -18,7 +18,7 @@ from dealdb.answers.day_words import (
     read_named_moment,
 )
 from dealdb.board.figures.catalogue import ENTRIES
-from dealdb.errors import QueryError
+from dealdb.errors import NotYetKnown, QueryError
 from dealdb.model.decimals import number_of
 from dealdb.model.fiscal import time_zone
 from dealdb.model.names import unknown
@@ -67,6 +67,8 @@ _NOT_OF = {
     "calibration": ("seed",),
     "seasonality": ("seed",),
 }
+# metrics with a row for each length of time
+_MOVING = ("survival",)
 _PLACED = {"attainment": "period", "survival": "stage"}
 
 
@@ -138,6 +140,13 @@ class Figure:
         """The same with further options."""
         return Figure(self.metric, {**self.options, **options})
 
+    def fixed(self) -> Figure:
+        """The same as of this moment, where its rows go on with the clock and could not be found again."""
+        if self.metric not in _MOVING or "as_of" in self.options:
+            return self
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        return self.having(as_of=now.replace("+00:00", "Z"))
+
     def arguments(self, db: DealDatabase) -> dict[str, Any]:
         """
         The options as its method takes them: days in place of words, and the window that the command has by itself.
@@ -188,7 +197,7 @@ class Figure:
         for name, each in self._parameters().items():
             if each.default is each.empty and name not in given:
                 msg = f"{self.name} needs {name}: add {name}= to the address, or fill in the form"
-                raise QueryError(msg)
+                raise NotYetKnown(msg)
         result: MetricResult = getattr(db.analytics, self.metric)(**given)
         return result
 

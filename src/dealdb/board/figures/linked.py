@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -19,8 +20,23 @@ if TYPE_CHECKING:
     from dealdb.board.page_request import PageRequest
     from dealdb.database import DealDatabase
 
+# whole numbers that count days, and not deals: those of the deals that the row counts first
+_DAYS = ("min_days", "max_days", "worst_days")
 # what the deals of a number are, where they are not those that the row counts first
 COUNTED_BY = {
+    "mean_size": "sized_n",
+    "median_size": "sized_n",
+    "cycle_days": "cycle_n",
+    "mean_cycle_days": "cycle_n",
+    "median_cycle_days": "cycle_n",
+    "mean_age_days": "age_n",
+    "open_mean_days": "open_n",
+    "open_median_days": "open_n",
+    "slipped_value": "slipped",
+    "mean_days_pushed": "pushes",
+    "late_value": "late",
+    "rotting.value": "rotting",
+    "worst_days": "rotting",
     "won_value": "won",
     "lost_value": "lost",
     "pipeline_value": "open",
@@ -31,9 +47,17 @@ COUNTED_BY = {
 LINE = ("id", "value", "from", "to", "at")
 # what tells the rows of metrics apart that count no deals, besides groups
 _ROWS = ("key", "period", "month", "quarter", "days_before", "currency")
+# the rows of a curve are told apart by it alone
+_LENGTH = "days"
 # numbers that rest on no deals
 _NO_DEALS = (
     "rho",
+    "rank",
+    "k",
+    "groups",
+    "days_left",
+    "days_active",
+    "ramped",
     "error",
     "hhi",
     "target",
@@ -94,7 +118,9 @@ def key_columns(result: MetricResult) -> Sequence[str]:
     if result.links is not None:
         types = result.frame.schema
         # ages go on with the clock, and tell nothing apart for long
-        return tuple(name for name in result.links.columns if not types[name].is_float())
+        return tuple(
+            name for name in result.links.columns if name == _LENGTH or not types[name].is_float()
+        )
     columns = result.frame.columns
     first = next((at for at, name in enumerate(columns) if name in _ROWS), len(columns))
     return [name for at, name in enumerate(columns) if at < first or name in _ROWS]
@@ -188,11 +214,45 @@ def behind(db: DealDatabase, text: str, key: str | None, count: str | None = Non
     result = figure.result(db)
     row = _row_of(figure, result, key)
     column = count or _first_count(result)
-    where = _filter_of(db, result, row, column)
-    lines = None if where is not None else _lines_of(db, figure, result, row)
+    where, lines = deals_of(db, result, row, column, partial(told_by_deals, db, figure))
     return DealsBehind(
         figure=figure, result=result, row=row, count=column, where=where, lines=lines
     )
+
+
+def deals_of(
+    db: DealDatabase,
+    result: MetricResult,
+    row: Mapping[str, Any],
+    column: str,
+    told: Callable[[], MetricResult | None],
+) -> tuple[pl.Expr | None, pl.DataFrame | None]:
+    """
+    The filter of the deals behind a number; where none can say which they are, what it counts, a line each.
+
+    Parameters
+    ----------
+    db
+        The collection.
+    result
+        The figures.
+    row, column
+        Where the number stands.
+    told
+        Gives the same with a line for each deal, if there is that.
+    """
+    where = _filter_of(db, result, row, column)
+    return where, None if where is not None else _lines_of(told(), result, row, column)
+
+
+def told_by_deals(db: DealDatabase, figure: Figure) -> MetricResult | None:
+    """The figure with a line for each deal; None where there is none such."""
+    if "where" not in figure.known_options():
+        return None
+    try:
+        return figure.result(db, deals=True)
+    except (QueryError, TypeError):
+        return None
 
 
 def is_linked(result: MetricResult, column: str) -> bool:
@@ -207,12 +267,12 @@ def is_linked(result: MetricResult, column: str) -> bool:
     >>> from dealdb.query import QueryEngine
     >>> figures = Analytics(QueryEngine.over([{"id": "1", "stage": "Won"}]).select).summary()
     >>> [is_linked(figures, name) for name in ("won", "win_rate", "sized_n", "first_closed")]
-    [True, True, False, False]
+    [True, True, True, False]
     """
     if column in key_columns(result) or column in _NO_DEALS:
         return False
     dtype = result.frame.schema[column]
-    if not dtype.is_integer():
+    if not dtype.is_integer() or column in _DAYS:
         return dtype.is_numeric()
     return result.links is not None and column in (result.links.count, *result.links.others)
 
@@ -226,7 +286,7 @@ def _count_of(result: MetricResult, column: str | None) -> str:
     first = _first_count(result)
     if column is None or result.links is None:
         return first
-    counted = COUNTED_BY.get(column, column)
+    counted = COUNTED_BY.get(f"{result.name}.{column}", COUNTED_BY.get(column, column))
     return counted if counted in result.links.others else first
 
 
@@ -249,18 +309,21 @@ def _filter_of(
     except QueryError:
         return None
     # a deal that changed in between would make the page say another number than the one that led to it
-    return where if db.query.count(where) == row[column] else None
+    number = row.get(column)
+    return where if not isinstance(number, int) or db.query.count(where) == number else None
 
 
 def _lines_of(
-    db: DealDatabase, figure: Figure, result: MetricResult, row: Mapping[str, Any]
+    told: MetricResult | None, result: MetricResult, row: Mapping[str, Any], column: str
 ) -> pl.DataFrame | None:
-    if "where" not in figure.known_options():
+    """What a number counts, a line each; of one that counts nothing what it is made of."""
+    for links in (told and told.links, result.links):
+        if links and links.lines and column in (links.count, *links.others):
+            own = links.lines(row, column)
+            return own.select(name for name in LINE if name in own.columns)
+    if told is None:
         return None
-    try:
-        lines = figure.result(db, deals=True).frame
-    except (QueryError, TypeError):
-        return None
+    lines = told.frame
     texts = json.loads(key_of(result, row))
     kept = pl.lit(value=True)
     for name, text in zip(key_columns(result), texts, strict=True):

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 # columns that are compared; the last three are shown
 COMPARED = ("stage", "amount", "currency", "expected_close", "name", "company", "owner")
-_WAS, _KIND = "_was", "_kind"
+_WAS = "_was"
+# as the waterfall has it: no amount is nothing, so that one that is entered raises the pipeline
+_AMOUNTS = {side: pl.col(f"amount{side}").fill_null(0) for side in ("", _WAS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +147,7 @@ def _condition(name: str, pipeline: Pipeline) -> pl.Expr:
     was_won, was_lost = is_of("stage" + _WAS, Kind.WON), is_of("stage" + _WAS, Kind.LOST)
     is_open, was_open = ~(won | lost), ~(was_won | was_lost)
     both = there & was_there
-    amount, amount_was = (pl.col("amount" + each) for each in ("", _WAS))
+    amount, amount_was = (_AMOUNTS[side] for side in ("", _WAS))
     day, day_was = (pl.col("expected_close" + each) for each in ("", _WAS))
     alike = pl.col("currency").eq_missing(pl.col("currency" + _WAS))
     conditions = {
@@ -167,7 +169,7 @@ def _shown(deals: pl.DataFrame, kind: MoveKind) -> pl.DataFrame:
     """The columns that are shown; of deals that are gone, as they were."""
     if kind.name == "deleted":
         deals = deals.with_columns(pl.col(name + _WAS).alias(name) for name in COMPARED)
-    change = pl.col("amount") - pl.col("amount" + _WAS)
+    change = _AMOUNTS[""] - _AMOUNTS[_WAS]
     value = change if kind.column == "amount" else pl.col("amount")
     was = pl.col(kind.column + _WAS) if kind.column else pl.lit(None)
     found = deals.select("id", *COMPARED, was.alias("was"), value.alias("value"))

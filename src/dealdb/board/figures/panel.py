@@ -72,10 +72,11 @@ def figure_panel(asked: PageRequest, figure: Figure, *, width: float = _WIDTH) -
         If an option can't be understood.
     """
     given = figure.arguments(asked.db)
-    result = figure.result(asked.db)
+    fixed = figure.fixed()
+    result = fixed.result(asked.db)
 
     def link(row: Mapping[str, Any], column: str | None = None) -> str:
-        return deals_address(asked, figure, result, row, column)
+        return deals_address(asked, fixed, result, row, column)
 
     caption, chart, said = _picture(asked, result, link, width)
     basis = result.basis

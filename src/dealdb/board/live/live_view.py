@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from dealdb.board.html import environment
 from dealdb.board.kanban.board_view import BoardColumn, BoardView, board_view
+from dealdb.board.live.feed_news import feed_news
 from dealdb.board.parts.at_once import AtOnce
 
 if TYPE_CHECKING:
@@ -67,6 +68,9 @@ class LiveView:
         changed
             Gives the deals changed after a commit, as ``RecentCommits.since`` does.
         """
+        if self.asked.path == "/feed":
+            self._feed()
+            return
         make = self._board if self.asked.path == "/" else self._list
         news, after = make()
         made: dict[tuple[bool, frozenset[str] | None], bytes | None] = {}
@@ -124,6 +128,23 @@ class LiveView:
             self.state = state
 
         return news, after
+
+    def _feed(self) -> None:
+        """Each page is told what it has not seen, by the token of what it has seen."""
+        deals = AtOnce(self.asked.db, ["id"])
+        total = deals.query.count()
+        state = _state(self.asked, deals.seq, total, total)
+        made: dict[str | None, tuple[str | None, str | None]] = {}
+        for client in list(self.clients):
+            if client.token not in made:
+                made[client.token] = feed_news(self.asked, client.token)
+            html, token = made[client.token]
+            is_news = html != "" or not client.is_told
+            client.token, client.is_told = token or client.token, True
+            if html is None:
+                client.put(event("reload", state))
+            elif is_news:
+                client.put(event("feed", state | {"commits": html}, token))
 
 
 class _News(Protocol):

@@ -16,7 +16,7 @@ from dealdb.board.figures.panel import FigurePanel, figure_panel
 from dealdb.board.pages.page import BoardPage, Shown
 from dealdb.board.parts.cells import in_table
 from dealdb.board.parts.paths import deal_path
-from dealdb.errors import FeedReset, QueryError
+from dealdb.errors import FeedReset, NotYetKnown, QueryError
 from dealdb.model.fiscal import time_zone
 from dealdb.model.moments import read_moment
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # of one list; the CSV file has all
 MOST_SHOWN = 20
+LAST_VISIT = "my-last-visit"
 WORDS = ("today", "yesterday", "monday", "this-month", "this-quarter", "last-quarter")
 _MS = timedelta(milliseconds=1)
 
@@ -71,13 +72,15 @@ def show(asked: PageRequest) -> Shown:
         for_template={
             "since": since,
             "begin": begin,
-            "words": [(word, asked.here(since=word)) for word in WORDS],
+            "words": [
+                (word, asked.here(since=word))
+                for word in (*WORDS, *([LAST_VISIT] if asked.last_visit else []))
+            ],
             "lists": [
                 (each, [_deal(asked, each, row) for row in each.deals.head(MOST_SHOWN).to_dicts()])
                 for each in lists
             ],
             "most": MOST_SHOWN,
-            "now": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "panel": _waterfall(asked, begin),
             "csv": f"{asked.base}/changes.csv{asked.here().removeprefix(asked.base + asked.path)}",
         },
@@ -107,6 +110,8 @@ def _begin(asked: PageRequest, since: str) -> Begin:
         If it means none.
     """
     db, locale = asked.db, asked.locale
+    if since == LAST_VISIT:
+        return _since_visit(asked)
     today = datetime.now(time_zone(db.pipeline.zone)).date()
     day = day_named(since, today)
     if day is None and not since[:1].isdigit():
@@ -125,6 +130,13 @@ def _begin(asked: PageRequest, since: str) -> Begin:
         raise QueryError(msg)
     # a day begins at its midnight
     return Begin(day=day, moment=day - timedelta(days=1), said=f"since {locale.day(day)}")
+
+
+def _since_visit(asked: PageRequest) -> Begin:
+    if asked.last_visit is None:
+        raise NotYetKnown("this browser knows no earlier visit to this page")
+    text = in_table(asked.last_visit, asked.locale)
+    return Begin(day=None, moment=asked.last_visit, said=f"since your last visit, at {text} UTC")
 
 
 def _read(since: str) -> datetime | date:
@@ -205,8 +217,9 @@ def _deal(asked: PageRequest, moves: Moves, row: dict[str, Any]) -> MovedDeal:
     amount, currency = row["amount"], row["currency"]
     names = [row[name] for name in ("name", "company") if row[name]]
     change = ""
-    if column is not None and row["was"] is not None:
-        change = f"{in_table(row['was'], locale)} → {in_table(row[column], locale)}"
+    if column == "amount" or (column is not None and row["was"] is not None):
+        was, now = (in_table(row[name], locale) or "none" for name in ("was", column))
+        change = f"{was} → {now}"
     elif moves.kind.name in ("new", "deleted"):
         change = row["stage"] or ""
     return MovedDeal(
@@ -235,4 +248,6 @@ def _table(lists: Sequence[Moves]) -> pl.DataFrame:
     )
 
 
-CHANGED = BoardPage(path="/changes", title="Changes", template="changes.html", show=show)
+CHANGED = BoardPage(
+    path="/changes", title="Changes", template="changes.html", show=show, is_visit=True
+)

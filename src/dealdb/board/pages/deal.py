@@ -111,6 +111,18 @@ def _offers(db: DealDatabase, schema: Schema) -> dict[str, list[str]]:
 
 
 NEW_DEAL = BoardPage(
-    path="/deals/new", title="New deal", template="new_deal.html", show=show_new, in_menu=False
+    path="/deals/new",
+    title="New deal",
+    template="new_deal.html",
+    show=show_new,
+    in_menu=False,
+    has_filter=False,
 )
-DEAL = BoardPage(path="/deals/{id}", title="Deal", template="deal.html", show=show, in_menu=False)
+DEAL = BoardPage(
+    path="/deals/{id}",
+    title="Deal",
+    template="deal.html",
+    show=show,
+    in_menu=False,
+    has_filter=False,
+)

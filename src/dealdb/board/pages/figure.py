@@ -11,14 +11,16 @@ from dealdb.board.figures.figure import Figure
 from dealdb.board.figures.panel import figure_panel
 from dealdb.board.html import marked_fault
 from dealdb.board.pages.page import BoardPage, Shown
-from dealdb.errors import QueryError
+from dealdb.errors import NotYetKnown, QueryError
 from dealdb.model.pipeline import Kind
 
 if TYPE_CHECKING:
     from dealdb.board.page_request import PageRequest
 
 # options of the page, and not of the metric
-PAGE_OPTIONS = ("fragment", "embed")
+PAGE_OPTIONS = ("fragment", "embed", "width")
+# of a chart, in pixels; where nobody says it, that of a panel on a usual screen
+WIDTH, _LEAST_WIDTH, _MOST_WIDTH = 620, 280, 900
 _HINTS = {
     "by": "owner, source",
     "in": "this-quarter",
@@ -81,22 +83,34 @@ def show(asked: PageRequest) -> Shown:
         ],
         "is_alone": not is_fragment,
         "problem": None,
+        "is_early": False,
         "panel": None,
     }
     template = "panel.html" if is_fragment else None
     try:
-        panel = figure_panel(asked, figure)
+        panel = figure_panel(asked, figure, width=_width(asked))
     except QueryError as error:
         # the form stays, to be mended
-        fault = marked_fault(error)
-        told = {**frame, "problem": fault.message if fault else str(error)}
-        return Shown(for_template=told, template=template, problem=error)
+        fault, is_early = marked_fault(error), isinstance(error, NotYetKnown)
+        told = {
+            **frame,
+            "problem": fault.message if fault else str(error),
+            "is_early": is_early,
+        }
+        status = 200 if is_early else None
+        return Shown(for_template=told, template=template, problem=error, status=status)
     return Shown(
         for_template={**frame, "panel": panel},
         data=panel.data(),
         table=panel.result.frame,
         template=template,
     )
+
+
+def _width(asked: PageRequest) -> int:
+    text = asked.option("width", "") or ""
+    given = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else WIDTH
+    return min(max(given, _LEAST_WIDTH), _MOST_WIDTH)
 
 
 def _inputs(asked: PageRequest, entry: FigureEntry, figure: Figure) -> list[FigureInput]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -11,6 +11,8 @@ import polars as pl
 from dealdb.board.figures.catalogue import SECTIONS, FigureEntry, FigureSection
 from dealdb.board.figures.figure import Figure
 from dealdb.board.figures.tiles import Headlines, headlines
+from dealdb.board.html import rendered
+from dealdb.board.pages.figure import show as show_figure
 from dealdb.board.pages.page import BoardPage, Shown
 from dealdb.formats.cells import to_text
 from dealdb.model.pipeline import Kind
@@ -26,18 +28,25 @@ LARGE = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FigurePlace:
-    """Where a metric will stand, and the address from which it is loaded."""
+    """Where a metric will stand, the address from which it is loaded, and it itself where all are asked for."""
 
     entry: FigureEntry
     figure: Figure
     address: str
+    drawn: str | None = None
 
 
 def show(asked: PageRequest) -> Shown:
     """The headlines, and the places of all metrics."""
     shared = {name: value for name in _SHARED if (value := asked.option(name))}
     found = headlines(asked, shared)
+    is_large = len(asked.db) > LARGE
     places = [(section, _places(asked, section, shared, found)) for section in SECTIONS]
+    if asked.option("all") is not None:
+        places = [
+            (section, [_drawn(asked, each, is_large=is_large) for each in row])
+            for section, row in places
+        ]
     lines = [
         {
             "label": tile.label,
@@ -53,7 +62,8 @@ def show(asked: PageRequest) -> Shown:
         for_template={
             "headlines": found,
             "sections": places,
-            "is_large": len(asked.db) > LARGE,
+            "is_large": is_large,
+            "all": asked.here(all=None if asked.option("all") else 1),
             "to": asked.option("to") or "",
         },
         data={
@@ -79,6 +89,17 @@ def _places(
         figure = figure.having(**_chosen(asked, entry.metric, found))
         places.append(FigurePlace(entry=entry, figure=figure, address=asked.base + figure.path()))
     return places
+
+
+def _drawn(asked: PageRequest, place: FigurePlace, *, is_large: bool) -> FigurePlace:
+    """A place with its metric; what takes seconds is asked for by its own link."""
+    if place.entry.is_slow and is_large:
+        return place
+    options = [*place.figure.options.items(), ("fragment", "1")]
+    options += [("embed", "1")] if asked.option("embed") else []
+    path, names = f"/figures/{place.figure.name}", {"metric": place.figure.name}
+    own = replace(asked, path=path, names=names, options=options)
+    return replace(place, drawn=rendered("panel.html", own, show_figure(own).for_template))
 
 
 def _chosen(asked: PageRequest, metric: str, found: Headlines) -> dict[str, str]:

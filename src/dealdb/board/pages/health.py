@@ -97,4 +97,6 @@ def check(asked: PageRequest, _body: dict[str, Any]) -> tuple[int, dict[str, Any
     }
 
 
-HEALTH = BoardPage(path="/health", title="Health", template="health.html", show=show)
+HEALTH = BoardPage(
+    path="/health", title="Health", template="health.html", show=show, has_filter=False
+)

@@ -31,6 +31,8 @@ class Shown:
         Another file of ``templates`` than that of the page.
     problem
         What is wrong with what was asked, where the page says so itself; programs are given it as any error.
+    status
+        Of the page with a problem, where it is another than that of the error.
     """
 
     for_template: Mapping[str, Any]
@@ -39,6 +41,7 @@ class Shown:
     rows: Callable[[], pl.DataFrame] | None = None
     template: str | None = None
     problem: DealDBError | None = None
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,10 @@ class BoardPage:
         Gives what it shows; it may raise any error of dealdb, which becomes a page of its own.
     in_menu
         Whether the menu has it.
+    has_filter
+        Whether the filter of its address says which deals it shows.
+    is_visit
+        Whether who looks at it has seen what changed until then.
     """
 
     path: str
@@ -65,3 +72,5 @@ class BoardPage:
     template: str
     show: Callable[[PageRequest], Shown]
     in_menu: bool = True
+    has_filter: bool = True
+    is_visit: bool = False

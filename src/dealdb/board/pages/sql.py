@@ -108,4 +108,4 @@ def _picture(asked: PageRequest, table: pl.DataFrame) -> str | None:
     )
 
 
-SQL = BoardPage(path="/sql", title="Question", template="sql.html", show=show)
+SQL = BoardPage(path="/sql", title="Question", template="sql.html", show=show, has_filter=False)

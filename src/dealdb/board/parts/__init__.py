@@ -2,5 +2,5 @@
 What pages are made of: values as a reader writes them, conditions of a filter, facets, forms, a deal's history.
 
 The order of the parts; nothing imports from a part behind it:
-cells, conditions, paths, at_once, sums → facets, form, entries, table.
+cells, conditions, parameters, paths, at_once, sums → facets, form, entries, commits, table.
 """

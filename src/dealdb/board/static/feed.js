@@ -1,42 +1,48 @@
 "use strict";
-// The feed: commits that come while the page is open, above those that there were; pausable.
+// The feed: commits that come while the page is open, above those that there were; pausable. The stream says each once.
 (() => {
-  const PERIOD_MS = 2000;
   const box = document.getElementById("feed");
+  const list = document.getElementById("commits");
   const pause = document.getElementById("pause");
   const said = document.getElementById("feed-said");
   const most = Number(box.dataset.most);
-  let token = box.querySelector(".commits").dataset.token;
-  let paused = false;
+  let waiting = [], paused = false, isStale = false;
 
-  async function look() {
-    if (paused || document.hidden) return;
-    const asked = new URLSearchParams({ since: token, fragment: "1" });
-    const answer = await fetch(window.dealdb.address(`/feed?${asked}`));
-    if (answer.status === 400 || answer.status === 503) { said.textContent = answer.status === 400 ? "The history was reset: load the page again" : "The server does not answer; waiting"; return; }
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const list = page.querySelector(".commits");
-    if (!list || paused) return;
-    token = list.dataset.token;
-    const shown = box.querySelector(".commits");
-    const rows = [...list.children].map((row) => document.adoptNode(row));
-    if (!rows.length) return;
-    rows.forEach((row) => row.classList.add("fresh"));
-    shown.prepend(...rows);
-    while (shown.children.length > most) shown.lastElementChild.remove();
-    said.textContent = `Live, the last ${shown.children.length} commits`;
+  function tell() {
+    const n = list.children.length;
+    const commits = n === 1 ? "the last commit" : `the last ${n} commits`;
+    if (!paused) said.textContent = `Live, ${commits}`;
+    else said.textContent = waiting.length ? `Paused; ${waiting.length === most ? "many" : waiting.length} new` : "Paused";
   }
-  async function again() {
-    try { await look(); } catch { said.textContent = "The board does not answer; waiting"; }
-    setTimeout(again, PERIOD_MS);
+  function add(rows) {
+    const newest = rows.slice(0, most);
+    newest.forEach((row) => row.classList.add("fresh"));
+    list.prepend(...newest);
+    while (list.children.length > most) list.lastElementChild.remove();
+    document.getElementById("nothing").hidden = list.children.length > 0;
+  }
+
+  /** What the stream says: commits, the newest first. */
+  function show(data) {
+    const holder = document.createElement("template");
+    holder.innerHTML = data.commits;
+    const rows = [...holder.content.children];
+    if (paused) waiting = [...rows, ...waiting].slice(0, most);
+    else add(rows);
+    tell();
+  }
+  /** The history is another one, or too much was missed. */
+  function reload() {
+    if (paused) isStale = true; else location.reload();
   }
   pause.hidden = false;
   pause.addEventListener("click", () => {
     paused = !paused;
     pause.setAttribute("aria-pressed", String(paused));
     pause.textContent = paused ? "Go on" : "Pause";
-    said.textContent = paused ? "Paused; what comes meanwhile is shown later" : "Live";
+    if (!paused && isStale) { location.reload(); return; }
+    if (!paused) { add(waiting); waiting = []; }
+    tell();
   });
-  said.textContent = said.textContent.replace("The last", "Live, the last");
-  again();
+  window.dealdb.feed = { show, reload };
 })();

@@ -5,10 +5,15 @@
   const waiting = [];
   let asking = 0;
 
+  /** Pixels that a chart has. */
+  function roomIn(place) {
+    const style = getComputedStyle(place);
+    return Math.floor(place.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight));
+  }
   async function load(place) {
     place.setAttribute("aria-busy", "true");
     try {
-      const answer = await fetch(place.dataset.load);
+      const answer = await fetch(`${place.dataset.load}&width=${roomIn(place)}`);
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const figure = page.querySelector(".figure") || page.querySelector(".problem");
       if (!figure) throw new Error(answer.statusText);
@@ -27,6 +32,18 @@
     asking -= 1;
     next();
   }
+  /** A chart that is wider than its room is drawn anew, for that. */
+  async function fit(place) {
+    const drawing = place.querySelector(".drawing");
+    const chart = drawing?.querySelector("svg");
+    if (!chart || roomIn(place) >= Number(chart.getAttribute("width"))) return;
+    const answer = await fetch(`${place.dataset.fit}&width=${roomIn(place)}`);
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.querySelector(".drawing");
+    if (fresh) drawing.replaceWith(document.adoptNode(fresh));
+  }
+  const alone = document.querySelector("[data-fit]");
+  if (alone) fit(alone).catch(() => {});
   const seen = new IntersectionObserver((entries) => {
     for (const entry of entries) {
       if (!entry.isIntersecting) continue;

@@ -106,7 +106,8 @@
     options.set("path", path);
     const seq = board?.dataset.seq || document.querySelector("[data-seq]")?.dataset.seq;
     if (seq) options.set("seq", seq);
-    if (last) options.set("last", last);
+    const begin = last || document.querySelector("[data-token]")?.dataset.token;
+    if (begin) options.set("last", begin);
     const source = new EventSource(`${address("/live")}?${options}`);
     const on = (kind, act) => source.addEventListener(kind, (event) => {
       last = event.lastEventId || last;
@@ -116,7 +117,12 @@
     });
     on("board", showBoard);
     on("view", (data) => showChanged(data.changed));
-    on("reload", () => { if (board) makeAnew(); else showChanged(null); });
+    on("feed", (data) => window.dealdb.feed?.show(data));
+    on("reload", () => {
+      if (board) makeAnew();
+      else if (window.dealdb.feed) window.dealdb.feed.reload();
+      else showChanged(null);
+    });
     on("away", () => show("lost", "the server is away"));
     on("problem", (data) => { show("lost", "not up to date"); say(data.message); });
     source.addEventListener("error", () => {

@@ -100,7 +100,7 @@ def _column(node: exp.Expr, scope: FilterScope) -> Operand:
     if found is not None:
         return computed(column(found), scope.schema[found], at, found)
     if not identifier.args.get("quoted") and name.lower() in MOMENTS:
-        return constant(scope.now.date() if name.lower() == "today" else scope.now, at)
+        return constant(scope.today if name.lower() == "today" else scope.now, at)
     message = unknown("column", name, scope.schema)
     hint = "" if "did you mean" in message else quotes_hint(node, scope, at)
     raise fault(message + hint, scope.text, at)
@@ -311,7 +311,7 @@ def _anonymous(node: exp.Expr, scope: FilterScope) -> Operand:
 
 def _today(node: exp.Expr, scope: FilterScope) -> Operand:
     only(node, scope)
-    return constant(scope.now.date(), start_of(node))
+    return constant(scope.today, start_of(node))
 
 
 def _now(node: exp.Expr, scope: FilterScope) -> Operand:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 import polars as pl
 from sqlglot import exp
 
 from dealdb.errors import QueryError
+from dealdb.model.fiscal import time_zone
 from dealdb.query.filters.functions import FUNCTIONS
 from dealdb.query.filters.parser import start_of
 from dealdb.query.messages import fault
@@ -21,12 +22,22 @@ _WORD = re.compile(r"[\w&./-]+")
 
 @dataclass(frozen=True, slots=True)
 class FilterScope:
-    """What names and relative dates mean in one filter: its text, columns and parameters, and the moment (UTC)."""
+    """
+    What names and relative dates mean in one filter.
+
+    Its text, columns and parameters, the moment (UTC), and the zone in which that is today.
+    """
 
     text: str
     schema: pl.Schema
     now: datetime
     params: Mapping[str, object] = field(default_factory=dict)
+    zone: str = "UTC"
+
+    @property
+    def today(self) -> date:
+        """The day that it is."""
+        return self.now.astimezone(time_zone(self.zone)).date()
 
 
 _KNOWN = f"filters know {', '.join(f'{name}()' for name in FUNCTIONS)}"

@@ -34,6 +34,8 @@ def compile_where(
     frame_schema: pl.Schema,
     equals: Mapping[str, object],
     params: Mapping[str, object] | None = None,
+    *,
+    zone: str = "UTC",
 ) -> pl.Expr | None:
     """
     One boolean expression for all the forms of a filter, which combine with AND.
@@ -49,6 +51,8 @@ def compile_where(
         them included. A column of lists has to contain the value, or one of these.
     params
         Values of the parameters ``:name`` in the text.
+    zone
+        In which ``today`` is told.
 
     Returns
     -------
@@ -84,7 +88,7 @@ def compile_where(
     """
     parts = [_equal(name, value, frame_schema) for name, value in equals.items()]
     if isinstance(where, str):
-        parts.insert(0, _from_text(where, frame_schema, params or {}))
+        parts.insert(0, _from_text(where, frame_schema, params or {}, zone))
     elif isinstance(where, pl.Expr):
         parts.insert(0, _checked(where, frame_schema))
     elif where is not None:
@@ -119,7 +123,7 @@ def check_text(text: str, schema: pl.Schema) -> None:
             raise QueryError(unknown("column", name, schema), text=text)
 
 
-def _from_text(text: str, schema: pl.Schema, params: Mapping[str, object]) -> pl.Expr:
+def _from_text(text: str, schema: pl.Schema, params: Mapping[str, object], zone: str) -> pl.Expr:
     plain = None if params else plain_condition(text, schema)
     if plain is not None:
         return plain
@@ -129,7 +133,7 @@ def _from_text(text: str, schema: pl.Schema, params: Mapping[str, object]) -> pl
     from dealdb.query.filters.scope import FilterScope
 
     tree = parse(text)
-    found = condition(tree, FilterScope(text, schema, datetime.now(UTC), params))
+    found = condition(tree, FilterScope(text, schema, datetime.now(UTC), params, zone))
     unused = set(params) - parameter_names(tree)
     if unused:
         msg = f"the filter has no parameter :{min(unused)[:80]}; params has a value for it"

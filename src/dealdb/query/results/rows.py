@@ -116,7 +116,9 @@ def kept_rows(
     params: Params,
 ) -> pl.Series | None:
     """Boolean a row, true for the deals that a filter keeps, or None when all rows are."""
-    return evaluated(deals, compile_where(where, deals.rows.schema, equals, params), where)
+    zone = deals.pipeline.zone
+    condition = compile_where(where, deals.rows.schema, equals, params, zone=zone)
+    return evaluated(deals, condition, where)
 
 
 def evaluated(

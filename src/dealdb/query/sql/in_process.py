@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import json
+import re
 import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import date
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 # columns of the history whose names are words of SQL
 _WORDS = ("when", "at")
+_DAYS = ("today", "current_date")
+_TODAY = re.compile("|".join(_DAYS), re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class Asked:
         Columns of the caller's tables, by name.
     timeout_s
         Seconds that it may take.
+    today
+        The day that it is for these deals; None for that of UTC.
     """
 
     statement: str
@@ -48,6 +54,7 @@ class Asked:
     columns: list[str]
     sides: Mapping[str, list[str]]
     timeout_s: float
+    today: date | None = None
 
 
 # gives the tables that a statement turned out to need
@@ -125,7 +132,7 @@ class InProcess:
             given = tables(needed)
             there = (table.column_names for table in given.values())
             columns = list(dict.fromkeys(chain(asked.columns, *there)))
-            return job.result(lambda cursor: _selected(cursor, given, readable, values))
+            return job.result(lambda cursor: _selected(cursor, given, readable, asked))
         except MemoryError:
             self._abandon()
             raise self._out_of_memory(statement) from None
@@ -190,13 +197,18 @@ def _selected(
     cursor: duckdb.DuckDBPyConnection,
     tables: Mapping[str, pa.Table],
     statement: str,
-    params: Mapping[str, object],
+    asked: Asked,
 ) -> pa.Table:
     # not at the top: it needs PyArrow
     from dealdb.query.sql.arrow_types import check_columns, fitted
 
     for name, table in tables.items():
         cursor.register(name, table)
+    params = asked.params
+    if asked.today is not None and _TODAY.search(statement):
+        # what DuckDB calls so is the day of UTC
+        for name in _DAYS:
+            cursor.execute(f"CREATE TEMP MACRO {name}() AS DATE '{asked.today}'")
     relation = cursor.sql(statement, params=dict(params)) if params else cursor.sql(statement)
     types = relation.types
     if not types:

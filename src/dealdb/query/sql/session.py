@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -18,6 +19,7 @@ import polars as pl
 from dealdb.connection.fork import renew_in_child
 from dealdb.engines import interrupt_behind
 from dealdb.errors import QueryError
+from dealdb.model.fiscal import time_zone
 from dealdb.query.sql.bounds import check_text
 from dealdb.query.sql.check import TABLE, Needed
 from dealdb.query.sql.in_process import Asked, InProcess
@@ -72,6 +74,7 @@ class SqlSession:
         history: Callable[[], pl.DataFrame | None] | None = None,
         kept: pl.Series | None = None,
         sides: Mapping[str, pl.DataFrame] | None = None,
+        zone: str = "UTC",
     ) -> pl.DataFrame:
         """
         Result of one SELECT over a frame as the table ``deals``.
@@ -86,6 +89,8 @@ class SqlSession:
             Boolean a row of the frame, true for those that the table has; None for all.
         sides
             Further tables by name.
+        zone
+            In which ``today()`` is told.
 
         Raises
         ------
@@ -102,7 +107,14 @@ class SqlSession:
         check_text(statement)
         self.begin()
         given = SqlTables(frame, kept, dict(sides or {}), history, statement)
-        asked = Asked(statement, bound(params or {}), frame.columns, given.names(), self._timeout_s)
+        asked = Asked(
+            statement,
+            bound(params or {}),
+            frame.columns,
+            given.names(),
+            self._timeout_s,
+            datetime.now(time_zone(zone)).date(),
+        )
         try:
             result = self._engine.run(asked, given)
             return result.with_columns([_tidied(column) for column in result])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -72,3 +73,47 @@ def test_windows_that_are_none_are_refused(changed_board: Browser) -> None:
     for since in ("soon", "2999-01-01", "99999-0123456789abcdef", "12-34", "<b>"):
         status, text, _ = changed_board.ask(f"/changes?{urlencode({'since': since})}")
         assert (status, MARKUP.search(text)) == (400, None), since
+
+
+def test_the_last_visit_is_known_to_the_browser_alone(changed_board: Browser) -> None:
+    name = f"dealdb-visits-{changed_board.port}"
+    assert changed_board.ask("/changes?since=my-last-visit")[0] == 400
+    status, text, headers = changed_board.ask("/changes")
+    kept = headers["set-cookie"]
+    assert (status, "my last visit" in text, kept.partition("=")[0]) == (200, False, name)
+    assert {"HttpOnly", "Path=/", "SameSite=lax"} <= {each.strip() for each in kept.split(";")}
+    # the visit before ended an hour ago, and a page that is looked at again is of the same visit
+    hour_ago = int(datetime.now(UTC).timestamp() * 1000) - 3_600_000
+    cookie = f"{name}=.{hour_ago}"
+    for _ in range(2):
+        status, text, headers = changed_board.ask("/changes?since=my-last-visit", cookie=cookie)
+        assert (status, "since your last visit" in text, "my last visit" in text) == (
+            200,
+            True,
+            True,
+        )
+        cookie = headers["set-cookie"].partition(";")[0]
+        assert cookie.startswith(f"{name}={hour_ago}.")
+    browser = Browser(changed_board.port, {"cookie": cookie})
+    page = browser.data("/changes.json?since=my-last-visit")
+    assert page["since"].startswith(
+        datetime.fromtimestamp(hour_ago / 1000, UTC).strftime("%Y-%m-%dT%H:%M")
+    )
+    for bad in ("x", "1e9.1", "9" * 40, ".", "-1.-1"):
+        assert changed_board.ask("/changes", cookie=f"{name}={bad}")[0] == 200
+
+
+def test_a_filter_with_parameters_asks_for_their_values(changed_board: Browser) -> None:
+    for path in ("/deals", "/", "/figures/win-rate", "/changes"):
+        status, text, _ = changed_board.ask(f"{path}?where=amount+%3E+:least&sort=id")
+        assert (status, 'name="p.least"' in text, MARKUP.search(text)) == (200, True, None), path
+        assert 'name="sort" value="id"' in text
+    assert changed_board.ask("/deals.json?where=amount+%3E+:least")[0] == 400
+    asked = urlencode(
+        {"where": "amount > :least AND stage IN :in", "p.least": "50", "p.in": "Lead, O'Hara"}
+    )
+    page = changed_board.data(f"/deals.json?{asked}")
+    expected = urlencode({"where": "amount > 50 AND stage IN ('Lead', 'O''Hara')"})
+    assert page["items"] == changed_board.data(f"/deals.json?{expected}")["items"] != []
+    # what leads on from there has the values in their places
+    assert html.escape(expected, quote=True) in changed_board.ask(f"/deals?{asked}")[1]

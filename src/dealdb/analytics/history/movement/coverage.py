@@ -106,7 +106,14 @@ def coverage(
         n=lines.height,
         window=window,
         currency=currency,
-        counted=("overdue", lines.filter("_overdue")),
+        counted={
+            "overdue": pl.col("_overdue"),
+            "blank": (pl.col("figure") == "open") & BLANK,
+            "won": pl.col("figure") == "won",
+            "open": pl.col("figure") == "open",
+            "undated_value": lambda _: told.filter("_undated"),
+            "unpriced": lambda _: told.filter("_counts", UNPRICED),
+        },
         counts={
             "groups without a target": table["target"].null_count(),
             "won deals without a closing date, in no figure": deals.filter(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Context, Decimal
+from functools import partial
 
 import polars as pl
 
@@ -22,6 +23,7 @@ from dealdb.model.schema import MAX_DECIMAL_DIGITS
 _FIGURES = (
     "won", "weighted", "commit", "best", "pipeline", "omitted", "n", "blank", "unweighted",
 )  # fmt: skip
+_CATEGORIES = _FIGURES[2:6]
 _READS = ("stage", "amount", "currency", "probability", "expected_close", "closed")
 _OVERDUE, _UNDATED = "overdue", "undated"
 _EXACT = Context(prec=2 * MAX_DECIMAL_DIGITS)
@@ -82,6 +84,7 @@ def forecast(past: Past, *, since: Day, until: Day, period: str = "month") -> Me
         msg = f"a forecast of {rows.height * groups:,} rows: ask for a shorter window or longer periods"
         raise QueryError(msg)
     table = _table(told, weights, keys, rows)
+    still_open = told.filter(pl.col("kind") == "open")
     no_date = deals.filter((pl.col("kind") == "won") & pl.col("closed").is_null()).height
     past.notes.append(f"by {period}")
     return past.result(
@@ -93,7 +96,15 @@ def forecast(past: Past, *, since: Day, until: Day, period: str = "month") -> Me
         line_rows=("period", "label", "figure"),
         figures=_FIGURES,
         n=told.height,
-        counted=("n", told.filter(pl.col("kind") == "open")),
+        counted={
+            "n": lambda _: still_open,
+            "blank": lambda _: still_open.filter(BLANK),
+            "unweighted": lambda _: still_open.filter(
+                pl.col("value").is_not_null() & pl.col("_weighted").is_null()
+            ),
+            "won": lambda _: told.filter(pl.col("kind") == "won"),
+            **{name: partial(_in_category, still_open, name) for name in _CATEGORIES},
+        },
         window=window,
         currency=currency,
         counts={
@@ -155,7 +166,7 @@ def _table(
     told: pl.DataFrame, weights: Weights, keys: list[str], rows: pl.DataFrame
 ) -> pl.DataFrame:
     value, is_open = pl.col("value"), pl.col("kind") == "open"
-    sums = {name: value.filter(pl.col("_category") == name).sum() for name in _FIGURES[2:6]}
+    sums = {name: value.filter(pl.col("_category") == name).sum() for name in _CATEGORIES}
     cells = told.group_by(*keys, "label").agg(
         won=value.filter(pl.col("kind") == "won").sum(),
         weighted=weights.total(),
@@ -174,6 +185,10 @@ def _table(
         cells, on=[*keys, "label"], how="left", nulls_equal=True, maintain_order="left"
     )
     return full.with_columns(pl.col(_FIGURES).fill_null(0))
+
+
+def _in_category(deals: pl.DataFrame, name: str, _row: object) -> pl.DataFrame:
+    return deals.filter(pl.col("_category") == name)
 
 
 def _lines(told: pl.DataFrame, weights: Weights) -> pl.DataFrame:

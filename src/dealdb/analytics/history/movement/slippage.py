@@ -41,6 +41,7 @@ _COUNTS = (
 )  # fmt: skip
 _READS = ("stage", "amount", "currency", "expected_close", "closed")
 _OUTCOMES = ("won", "lost", "moved", "overdue", "deleted")
+_SLIPPED = pl.col("_outcome").is_in(["moved", "overdue"])
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _SETTLE = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
 _MS = timedelta(milliseconds=1)
@@ -120,6 +121,13 @@ def slippage(
             "deals that slipped only by now: they are due in what is left of the period": not_due
         },
         totals={**_pulls(moves), **({"not_due": not_due} if not_due else {})},
+        counted={
+            **{name: pl.col("_outcome") == name for name in _OUTCOMES},
+            "slipped": _SLIPPED,
+            "blank": BLANK,
+            "pushes": lambda _: pushes,
+            "pushed_deals": lambda _: pushes.unique(["id", *wanted], maintain_order=True),
+        },
     )
 
 
@@ -221,13 +229,12 @@ def _pulls(moves: pl.DataFrame) -> dict[str, Any]:
 
 
 def _table(lines: pl.DataFrame, pushes: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    slipped = pl.col("_outcome").is_in(["moved", "overdue"])
     of_deals = {
         "n": pl.len(),
         "value": pl.col("value").sum(),
         **{name: (pl.col("_outcome") == name).sum() for name in _OUTCOMES},
-        "slipped": slipped.sum(),
-        "slipped_value": pl.col("value").filter(slipped).sum(),
+        "slipped": _SLIPPED.sum(),
+        "slipped_value": pl.col("value").filter(_SLIPPED).sum(),
         "blank": BLANK.sum(),
     }
     of_pushes = {

@@ -142,6 +142,7 @@ def waterfall(
         currency=currency,
         totals=totals,
         exact=table,
+        counted={"blank": pl.col("_blank")},
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import polars as pl
 
 from dealdb.analytics.calendar.zone import as_moments
@@ -26,6 +28,15 @@ _STAMPS = ("id", "updated")
 # imports of history and repairs, and loads, whose commits are often of this kind, and else of several deals
 _BULK = ("add", "facts", "mend")
 _MARKS = ("_change", "_move", "_push", "_amount", "_birth", "_closing")
+_COUNTED = {
+    "changes": pl.col("_change"),
+    "stage_moves": pl.col("_move"),
+    "pushes": pl.col("_push"),
+    "amount_changes": pl.col("_amount"),
+    "created": pl.col("_birth"),
+    "closed": pl.col("_closing"),
+    "bulk": pl.col("_change") & pl.col("_bulk"),
+}
 
 
 def activity(past: Past, *, since: Day = None, until: Day = None) -> MetricResult:
@@ -77,15 +88,9 @@ def activity(past: Past, *, since: Day = None, until: Day = None) -> MetricResul
         lines,
         keys,
         deals_touched=pl.col("_deal").n_unique().cast(pl.UInt32),
-        changes=count(pl.col("_change")),
-        stage_moves=count(pl.col("_move")),
-        pushes=count(pl.col("_push")),
-        amount_changes=count(pl.col("_amount")),
-        created=count(pl.col("_birth")),
-        closed=count(pl.col("_closing")),
+        **{name: count(mark) for name, mark in _COUNTED.items()},
         days_active=past.zone.days_of_ms(pl.col("at")).n_unique().cast(pl.UInt32),
         last=as_moments(pl.col("at").max()),
-        bulk=count(pl.col("_change") & pl.col("_bulk")),
     )
     return past.result(
         "activity",
@@ -93,11 +98,19 @@ def activity(past: Past, *, since: Day = None, until: Day = None) -> MetricResul
         _each(lines, keys) if past.deals else lines,
         keys=keys,
         rows=(),
-        counted=("deals_touched", lines),
+        counted={
+            "deals_touched": lambda _: lines.unique(["_deal", *keys], maintain_order=True),
+            **{name: partial(_marked, lines, mark) for name, mark in _COUNTED.items()},
+        },
         figures=_FIGURES,
         n=lines["_deal"].n_unique(),
         window=window,
     )
+
+
+def _marked(lines: pl.DataFrame, mark: pl.Expr, _row: object) -> pl.DataFrame:
+    """What of the changes has a mark."""
+    return lines.filter(mark)
 
 
 def _each(lines: pl.DataFrame, keys: list[str]) -> pl.DataFrame:

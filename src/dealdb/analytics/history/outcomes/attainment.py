@@ -106,6 +106,7 @@ def attainment(past: Past, quotas: pl.DataFrame, period: str) -> MetricResult:
             "groups with wins and no quota": lacking.height,
             "quotas that have no rate, in no sum": without,
         },
+        counted={"won": IS_WON},
     )
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from dealdb.analytics.basis import MIXED
 from dealdb.analytics.exact import Amounts, ratio
 from dealdb.analytics.history.lookup import are_among, beside, gathered, true_rows
-from dealdb.analytics.history.money import BLANK as _BLANK
+from dealdb.analytics.history.money import BLANK as IS_BLANK
 from dealdb.analytics.history.opens import stands_in
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.history.state import last_values, values_until
@@ -171,7 +171,7 @@ def count(condition: pl.Expr | None = None) -> pl.Expr:
     return found.cast(pl.UInt32)
 
 
-BLANK = count(_BLANK)
+BLANK = count(IS_BLANK)
 
 
 def shares(table: pl.DataFrame, column: str, currency: str | None) -> pl.Series:

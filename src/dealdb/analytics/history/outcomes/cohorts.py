@@ -9,6 +9,7 @@ import polars as pl
 from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.exact import ratio
 from dealdb.analytics.flags import UNPRICED
+from dealdb.analytics.history.linked import Row
 from dealdb.analytics.history.lookup import beside
 from dealdb.analytics.history.money import BLANK
 from dealdb.analytics.history.outcomes.closings import (
@@ -92,6 +93,10 @@ def cohorts(
     table = _table(deals, gone, lines, numbered, keys, periods)
     past.notes.append(f"by {by_period}, measure {measure}")
     early = pl.col("closed") < pl.col("created")
+
+    def upto(row: Row) -> pl.DataFrame:
+        return lines.filter(pl.col("k") <= row["k"]).drop("k")
+
     return past.result(
         "cohorts",
         _told(table, numbered, calendar, past.day),
@@ -101,7 +106,13 @@ def cohorts(
         figures=_FIGURES,
         n=deals.height,
         currency=currency,
-        counted=("size", deals),
+        counted={
+            "size": lambda _: deals,
+            "open": lambda _: deals.filter(pl.col("outcome").is_null()),
+            "deleted": lambda _: gone,
+            "won": upto,
+            "unpriced": lambda row: upto(row).filter(UNPRICED),
+        },
         counts={
             "deals that were deleted, in no figure but deleted": created.height - alive.height,
             "deals without a creation date, in no cohort": values.filter(

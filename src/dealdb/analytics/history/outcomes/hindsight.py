@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from dealdb.analytics.history.money import BLANK as IS_BLANK
 from dealdb.analytics.history.money import balanced
 from dealdb.analytics.history.outcomes.closings import (
     BLANK,
@@ -82,6 +83,7 @@ def hindsight(past: Past, known: Facts, *, since: Day = None, until: Day = None)
         window=window,
         currency=currency,
         counts={UNDATED: undated},
+        counted={"blank": IS_BLANK},
     )
 
 

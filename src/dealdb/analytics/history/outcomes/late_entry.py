@@ -6,6 +6,7 @@ import polars as pl
 
 from dealdb.analytics.exact import ratio
 from dealdb.analytics.flags import days_between
+from dealdb.analytics.history.money import BLANK as IS_BLANK
 from dealdb.analytics.history.outcomes.closings import (
     BLANK,
     UNDATED,
@@ -97,4 +98,9 @@ def late_entry(past: Past, *, since: Day = None, until: Day = None, days: int = 
         window=window,
         currency=currency,
         counts={UNDATED: closed["_closed"].null_count() if window else 0},
+        counted={
+            "late": pl.col("_late"),
+            "blank": IS_BLANK,
+            "unknown": pl.col("_days").is_null(),
+        },
     )

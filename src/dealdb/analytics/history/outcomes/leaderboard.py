@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import polars as pl
 
 from dealdb.analytics.basis import MIXED
+from dealdb.analytics.flags import standing
+from dealdb.analytics.history.linked import Counted, Row
 from dealdb.analytics.history.lookup import beside
 from dealdb.analytics.history.outcomes.closings import (
     IS_WON,
@@ -16,8 +20,10 @@ from dealdb.analytics.history.outcomes.closings import (
 )
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.metrics.leaderboard import leaderboard
-from dealdb.analytics.options import Day
+from dealdb.analytics.options import Day, Window, label_of_none
 from dealdb.analytics.result import MetricResult
+from dealdb.analytics.shared_sums import counts_of_levers
+from dealdb.model.columns import is_text
 
 _READS = ("stage", "amount", "currency", "probability", "created", "closed")
 _FIGURES = (
@@ -85,7 +91,7 @@ def leaderboard_at_closing(past: Past, *, since: Day = None, until: Day = None) 
     lines = worth.drop(named).rename(was)
     told = past.result(
         "leaderboard",
-        result.frame,
+        _unnamed(result.frame, deals.drop(named).rename(was), keys),
         lines,
         keys=keys,
         rows=(),
@@ -93,6 +99,7 @@ def leaderboard_at_closing(past: Past, *, since: Day = None, until: Day = None) 
         n=closed.height,
         window=window,
         currency=result.basis.currency,
+        counted=_counted(past, deals, window, lambda each: each.drop(named).rename(was)),
     )
     if past.deals:
         return told
@@ -104,6 +111,35 @@ def leaderboard_at_closing(past: Past, *, since: Day = None, until: Day = None) 
     )
     basis = replace(result.basis, as_of=past.day, notes=notes)
     return replace(result, basis=basis, links=told.links)
+
+
+def _unnamed(table: pl.DataFrame, deals: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """A table whose missing groups have no name yet, as it was made of these deals."""
+    texts = [key for key in keys if is_text(deals.schema[key])]
+    names = {key: label_of_none(deals[key]) for key in texts}
+    return table.with_columns(
+        pl.when(pl.col(key) != name).then(pl.col(key)).alias(key) for key, name in names.items()
+    )
+
+
+def _counted(
+    past: Past,
+    deals: pl.DataFrame,
+    window: Window,
+    grouped: Callable[[pl.DataFrame], pl.DataFrame],
+) -> dict[str, Counted]:
+    """Which deals the counts of a row are of, as the leaderboard of these deals counts them."""
+    money, stands = past.conversion, standing(past.pipeline, window)
+    conditions = {**stands, **counts_of_levers(past.pipeline, window, money)}
+    if money is not None:
+        has_money = (stands["open"] | stands["won"]) & pl.col("amount").is_not_null()
+        conditions["unpriced"] = has_money & ~money.has_rate(past.pipeline)
+
+    def of(_row: Row, condition: pl.Expr) -> pl.DataFrame:
+        return grouped(deals.filter(condition))
+
+    names = [name for name in (*_FIGURES, "unpriced") if name in conditions]
+    return {name: partial(of, condition=conditions[name]) for name in names}
 
 
 def _at_closing(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from dealdb.analytics.flags import days_between
+from dealdb.analytics.history.money import BLANK as IS_BLANK
 from dealdb.analytics.history.outcomes.closings import (
     BLANK,
     IS_LOST,
@@ -101,6 +102,7 @@ def losses(
         window=window,
         currency=currency,
         counts=counts,
+        counted={"blank": IS_BLANK},
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from dealdb.analytics.basis import MIXED
+from dealdb.analytics.history.linked import ALL
 from dealdb.analytics.history.lookup import n_lives
 from dealdb.analytics.history.outcomes.closings import (
     IS_WON,
@@ -108,7 +109,7 @@ def ramp(
         lines,
         keys=by,
         rows=("month",),
-        counted=("won", lines),
+        counted={"won": ALL},
         figures=_FIGURES,
         n=n_lives(lines["life"]),
         currency=currency,

@@ -102,7 +102,12 @@ def trend_of_events(
         # the amount of a deal adds to won_value where it was won
         lines.with_columns(value=pl.when(IS_WON).then("value"), event="outcome"),
         keys=keys,
-        counted=("n", lines.filter(IS_WON | IS_LOST)),
+        counted={
+            "n": IS_WON | IS_LOST,
+            "won": IS_WON,
+            "lost": IS_LOST,
+            "created": pl.col("outcome") == _CREATED,
+        },
         rows=(*_ROWS, "event") if past.deals else _ROWS,
         figures=_FIGURES,
         n=n_lives(lines["life"]),

@@ -94,6 +94,7 @@ def win_loss(
         window=window,
         currency=currency,
         counts=counts,
+        counted={"won": IS_WON, "lost": IS_LOST},
     )
 
 

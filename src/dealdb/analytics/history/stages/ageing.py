@@ -117,6 +117,7 @@ def ageing(
         n=deals.height,
         currency=currency,
         counts={"deals with a negative age, in unknown": negative},
+        counted={"blank": BLANK},
     )
 
 

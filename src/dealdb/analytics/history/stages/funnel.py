@@ -96,6 +96,11 @@ def funnel(
             (_NOT_FIRST if mode == "ordered" else _NOWHERE): int(had_stage.sum()),
         },
         totals={"deleted": counts[_DELETED]} if counts[_DELETED] else {},
+        counted={
+            "open": pl.col("_outcome") == "open",
+            "lost": pl.col("_outcome") == "lost",
+            "blank": BLANK,
+        },
     )
 
 

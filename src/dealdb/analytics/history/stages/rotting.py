@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 import polars as pl
 
 from dealdb.analytics.exact import ratio
+from dealdb.analytics.history.linked import ALL
 from dealdb.analytics.history.opens import check_amounts
 from dealdb.analytics.history.past import Past, spine
 from dealdb.analytics.history.stages.ages import BASES, open_deals, with_age
@@ -91,7 +92,7 @@ def rotting(
         rows=("stage",),
         figures=_FIGURES,
         n=base.height,
-        counted=("n", base),
+        counted={"n": lambda _: base, "rotting": ALL},
         currency=currency,
         counts={changed: undated},
     )

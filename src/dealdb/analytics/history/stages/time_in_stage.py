@@ -84,7 +84,18 @@ def time_in_stage(
         figures=_FIGURES,
         n=n_lives(lines["life"]),
         window=window,
+        counted={
+            "deals": lambda _: lines.unique(["life", "stage", *keys], maintain_order=True),
+            "open_n": lambda _: _of_stages(visits.filter(pl.col("how") == OPEN)),
+            "deleted": lambda _: _of_stages(ended.filter(pl.col("how") == DELETED)),
+            "backward": lambda _: _of_stages(entries),
+        },
     )
+
+
+def _of_stages(visits: pl.DataFrame) -> pl.DataFrame:
+    """Visits as a row of the table names their stage."""
+    return visits.with_columns(pl.col("stage").cast(pl.String))
 
 
 def _inside(name: str, first: int | None, end: int) -> pl.Expr:

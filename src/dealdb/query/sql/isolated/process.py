@@ -13,6 +13,7 @@ import sys
 import time
 import weakref
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,7 @@ class WorkerProcess:
     def _answered(self, asked: Asked, given: SqlTables, result: SharedFile) -> pl.DataFrame:
         self._is_idle = False
         self._await_start()
-        parts = (asked.statement, asked.params, asked.columns, asked.sides, asked.timeout_s)
+        parts = tuple(getattr(asked, each.name) for each in fields(asked))
         until = time.monotonic() + asked.timeout_s + _GRACE_S
         send(self._link, pickle.dumps(parts), [result.fd])
         told = self._told(until)

@@ -1,0 +1,121 @@
+"""Commits as people read them: who, when, which deals, which values."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dealdb.board.parts.cells import in_table
+from dealdb.board.parts.paths import deal_path
+from dealdb.formats.cells import to_text
+
+if TYPE_CHECKING:
+    from dealdb.board.page_request import PageRequest
+    from dealdb.store.history.feed_commits import Commit, DealChange
+
+# a page shows no more of them
+MOST_COMMITS = 100
+# of one commit; a load has thousands
+MOST_DEALS = 5
+MOST_FIELDS = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FedDeal:
+    """What a commit did to a deal, in words."""
+
+    id: str
+    name: str
+    link: str
+    outcome: str
+    fields: list[tuple[str, str]]
+    more: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FedCommit:
+    """A commit as the page shows it."""
+
+    seq: int
+    when: str
+    moment: str
+    who: str
+    kind: str
+    deals: list[FedDeal]
+    more: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastCommits:
+    """
+    The commits after one, the newest first: no more than a page shows.
+
+    Attributes
+    ----------
+    commits
+        They.
+    token
+        Of the newest one: what comes after it is not among them.
+    """
+
+    commits: Sequence[Commit]
+    token: str
+
+
+def commits_after(asked: PageRequest, begin: int | str) -> LastCommits:
+    """
+    The last commits after one, by its token or number.
+
+    Raises
+    ------
+    FeedReset
+        If the history does not have it.
+    StoreError
+        If the server can't be reached.
+    """
+    with asked.db.changes(begin, timeout_s=0) as feed:
+        commits = deque(feed, maxlen=MOST_COMMITS)
+        return LastCommits(commits=list(reversed(commits)), token=feed.token)
+
+
+def fed_commits(asked: PageRequest, commits: Sequence[Commit]) -> list[FedCommit]:
+    """Commits in words."""
+    names = _names(asked, commits)
+    return [_commit(asked, each, names) for each in commits]
+
+
+def _names(asked: PageRequest, commits: Sequence[Commit]) -> dict[str, str]:
+    """What the deals are called now."""
+    ids = list({each.id for commit in commits for each in commit.deals[:MOST_DEALS]})
+    found = zip(ids, asked.db.get_deals(ids), strict=True)
+    return {id_: str(deal["name"]) for id_, deal in found if deal is not None and deal.get("name")}
+
+
+def _commit(asked: PageRequest, commit: Commit, names: Mapping[str, str]) -> FedCommit:
+    return FedCommit(
+        seq=commit.seq,
+        when=in_table(commit.when, asked.locale),
+        moment=to_text(commit.when),
+        who=commit.actor or "somebody",
+        kind=commit.kind,
+        deals=[_deal(asked, each, names) for each in commit.deals[:MOST_DEALS]],
+        more=max(0, len(commit.deals) - MOST_DEALS),
+    )
+
+
+def _deal(asked: PageRequest, change: DealChange, names: Mapping[str, str]) -> FedDeal:
+    # the name stands before the fields
+    given = [(key, value) for key, value in change.values.items() if key not in ("updated", "name")]
+    return FedDeal(
+        id=in_table(change.id, asked.locale),
+        name=in_table(change.values.get("name") or names.get(change.id), asked.locale),
+        link=asked.base + deal_path(change.id),
+        outcome=change.outcome,
+        fields=[
+            (name, "none" if value is None else in_table(value, asked.locale))
+            for name, value in given[:MOST_FIELDS]
+        ],
+        more=max(0, len(given) - MOST_FIELDS),
+    )
