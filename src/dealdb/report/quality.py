@@ -30,6 +30,7 @@ class _Check:
     one: str
     many: str
     effect: str
+    effect_of_one: str = ""
 
 
 def quoted(names: list[str]) -> str:
@@ -82,7 +83,7 @@ def _note(evidence: Evidence, check: _Check) -> QualityNote | None:
         return None
     return QualityNote(
         text=counted(frame.height, check.one, check.many),
-        effect=check.effect,
+        effect=check.effect_of_one if frame.height == 1 and check.effect_of_one else check.effect,
         evidence=evidence,
         sums=_sums(frame),
     )
@@ -110,6 +111,7 @@ def _checks(inquiry: Inquiry, summary: Evidence) -> Iterator[_Check]:
         "open deals are overdue: the day on which they were to close is past",
         "The forecast counts those that were due in this quarter and leaves out older ones; a new date, or a loss, "
         "would make it right.",
+        "The forecast counts it only if it was due in this quarter; a new date, or a loss, would make it right.",
     )
     yield _Check(
         f"{is_open} AND amount IS NULL",
@@ -117,6 +119,7 @@ def _checks(inquiry: Inquiry, summary: Evidence) -> Iterator[_Check]:
         "open deal has no amount",
         "open deals have no amount",
         "They count as 0 in the pipeline and in the forecast, which are too low therefore.",
+        "It counts as 0 in the pipeline and in the forecast, which are too low therefore.",
     )
     yield _Check(
         f"{is_won} AND amount IS NULL",
@@ -124,6 +127,7 @@ def _checks(inquiry: Inquiry, summary: Evidence) -> Iterator[_Check]:
         "won deal has no amount",
         "won deals have no amount",
         "They are missing from the won value, and from the mean size of a deal.",
+        "It is missing from the won value, and from the mean size of a deal.",
     )
     yield _Check(
         f"{is_open} AND expected_close IS NULL",
@@ -131,6 +135,7 @@ def _checks(inquiry: Inquiry, summary: Evidence) -> Iterator[_Check]:
         "open deal has no day on which it is to close",
         "open deals have no day on which they are to close",
         "They are in no period of the forecast.",
+        "It is in no period of the forecast.",
     )
     yield _Check(
         f"{is_closed} AND closed IS NULL",
@@ -138,6 +143,7 @@ def _checks(inquiry: Inquiry, summary: Evidence) -> Iterator[_Check]:
         "won or lost deal has no closing day",
         "won or lost deals have no closing day",
         "They are in no week, month or quarter: won and lost values of periods are too low.",
+        "It is in no week, month or quarter: won and lost values of periods are too low.",
     )
     yield _Check(
         "closed < created",
@@ -145,6 +151,7 @@ def _checks(inquiry: Inquiry, summary: Evidence) -> Iterator[_Check]:
         "deal was closed before it was created",
         "deals were closed before they were created",
         "They make the sales cycle look shorter than it is.",
+        "It makes the sales cycle look shorter than it is.",
     )
     yield _Check(
         f"(created > {day} OR ({is_closed} AND closed > {day}))",
@@ -152,6 +159,7 @@ def _checks(inquiry: Inquiry, summary: Evidence) -> Iterator[_Check]:
         "deal was created or closed on a day that is still to come",
         "deals were created or closed on a day that is still to come",
         "They are missing from the figures up to now.",
+        "It is missing from the figures up to now.",
     )
     yield _Check(
         "amount < 0",
@@ -159,6 +167,7 @@ def _checks(inquiry: Inquiry, summary: Evidence) -> Iterator[_Check]:
         "deal has a negative amount",
         "deals have a negative amount",
         "They lower each sum that they are in.",
+        "It lowers each sum that it is in.",
     )
     yield _Check(
         "stage IS NULL",
@@ -166,6 +175,7 @@ def _checks(inquiry: Inquiry, summary: Evidence) -> Iterator[_Check]:
         "deal has no stage",
         "deals have no stage",
         "They count as open.",
+        "It counts as open.",
     )
     if stages := [stage.name for stage in inquiry.view.pipeline]:
         yield _Check(
@@ -174,6 +184,7 @@ def _checks(inquiry: Inquiry, summary: Evidence) -> Iterator[_Check]:
             "deal is in a stage that the pipeline does not have",
             "deals are in a stage that the pipeline does not have",
             "They count as open, and have no chance unless they say one.",
+            "It counts as open, and has no chance unless it says one.",
         )
     if any(currency is not None for currency in _currencies(inquiry)):
         yield _Check(
@@ -182,6 +193,7 @@ def _checks(inquiry: Inquiry, summary: Evidence) -> Iterator[_Check]:
             "deal has an amount and no currency",
             "deals have an amount and no currency",
             "Their money is not added to that of the others.",
+            "Its money is not added to that of the others.",
         )
     yield from _outliers(inquiry, summary, is_open)
 

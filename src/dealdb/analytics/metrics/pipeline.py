@@ -30,6 +30,9 @@ _COLUMNS = (
     "rotting",
     "overdue",
 )
+_BY_CREATED = (
+    "deals without updated that are rotting by created; the metric rotting goes by their history"
+)
 _COUNTS = ["n", "blank", "unweighted", "age_n", "rotting", "overdue"]
 
 
@@ -91,7 +94,11 @@ def pipeline_by_stage(
         name="pipeline",
         base=ANY,
         columns=_COLUMNS,
-        reads=(pl.col("stage"), *open_days(pipeline, day)),
+        reads=(
+            pl.col("stage"),
+            *open_days(pipeline, day),
+            pl.col("updated").is_null().alias("_unchanged"),
+        ),
         weighs=True,
         n_of=("open", "won", "lost"),
     )
@@ -191,10 +198,12 @@ def _notes(deals: Scope, cells: pl.DataFrame, pipeline: Pipeline) -> dict[str, i
         blank=OPEN & BLANK,
         chance=OPEN & pl.col("amount").is_not_null() & pl.col("_weighted").is_null(),
         age=OPEN & pl.col("_age").is_null(),
+        created=pl.col("_rotting") & pl.col("_unchanged"),
     )
     return {
         "deals in stages that the pipeline does not define, counted as open": total(undefined, "n"),
         "open deals without an amount": left_out["blank"],
         "open deals without a probability from 0 to 1, not in weighted": left_out["chance"],
         "open deals without a creation date up to as_of, not in mean_age_days": left_out["age"],
+        _BY_CREATED: left_out["created"],
     }

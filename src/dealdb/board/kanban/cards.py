@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from dealdb.analytics.calendar.zone import Zone
 from dealdb.analytics.flags import classified, days_between, standardised
 from dealdb.analytics.metrics.pipeline import open_days
 from dealdb.analytics.options import Window
@@ -113,7 +114,7 @@ def _judged(rows: pl.DataFrame, pipeline: Pipeline, today: date) -> pl.DataFrame
     names = [name for name in rows.columns if name != "_place"]
     deals = classified(standardised(rows), pipeline, Window())
     untouched = days_between(
-        pl.coalesce(pl.col("updated").cast(pl.Date), pl.col("created")), pl.lit(today)
+        pl.coalesce(Zone.of(pipeline).days(pl.col("updated")), pl.col("created")), pl.lit(today)
     )
     late = days_between(pl.col("expected_close"), pl.lit(today))
     return deals.select(
@@ -164,7 +165,10 @@ def _warnings(row: Mapping[str, Any]) -> list[str]:
     if row["_overdue"]:
         found.append(f"{_days(row['_late'])} overdue")
     if row["_rotting"]:
-        found.append(f"unchanged for {_days(row['_untouched'])}")
+        past = _days(row["_untouched"])
+        # without a day of its last change, that of its creation is all that is known here
+        known = row.get("updated") is not None
+        found.append(f"unchanged for {past}" if known else f"created {past} ago, no change known")
     return found
 
 

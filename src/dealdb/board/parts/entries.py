@@ -77,7 +77,7 @@ def history_entries(
     ... }
     >>> rows = pl.DataFrame([row | {"before": None, "after": "Lead", "source": None}])
     >>> [(each.day, each.who, each.change, each.lines) for each in history_entries(rows, {}, PLAIN)]
-    [('2026-01-31 09:30', 'ann', 'created', [('stage', None, 'Lead')])]
+    [('2026-01-31 09:30 UTC', 'ann', 'created', [('stage', None, 'Lead')])]
     """
     rows = history.to_dicts()
     found = [

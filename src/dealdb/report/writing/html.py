@@ -20,6 +20,7 @@ from dealdb.report.writing.cells import (
     headings,
     headline_text,
     moment_text,
+    more_rows,
     rows_of,
     sources_of,
     top_of,
@@ -143,4 +144,5 @@ def _table(table: ReportTable, locale: Locale) -> dict[str, Any]:
         "headings": headings(table),
         "rows": rows_of(table, locale),
         "left_out": table.left_out,
+        "more": more_rows(table.left_out, locale),
     }
