@@ -210,6 +210,7 @@ def test_a_card_says_no_more_of_its_last_change_than_is_known(db: DealDatabase) 
         "known": "unchanged for N days",
         "unknown": "created N days ago, no change known",
     }
-    assert db.analytics.pipeline().basis.warnings[-1] == (
+    assert (
         "deals without updated that are rotting by created; the metric rotting goes by their history: 1"
+        in db.analytics.pipeline().basis.warnings
     )
