@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -84,6 +85,7 @@ _PACKAGES = (
     "uvicorn",
     "playwright",
     "datasette",
+    "nicegui",
 )
 
 
@@ -96,13 +98,14 @@ def main() -> None:
         return
     # a run that is ended from outside takes its servers with it
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    if not options.render:
-        _run_all(options)
+    failed = [] if options.render else run_all(options)
     if options.page:
         from benchmarks.report import write_page
 
         write_page(options.results, options.page)
         print(f"written: {options.page}")
+    if failed:
+        sys.exit(f"not measured: {', '.join(failed)}")
 
 
 def _parsed() -> argparse.Namespace:
@@ -130,7 +133,9 @@ def _parsed() -> argparse.Namespace:
     return options
 
 
-def _run_all(options: argparse.Namespace) -> None:
+def run_all(options: argparse.Namespace) -> list[str]:
+    """Run the figures, and return those that failed; a run takes too long to be ended by one of them."""
+    failed = []
     with tempfile.TemporaryDirectory(prefix="dealdb-bench") as folder:
         bench = Bench(Path(folder), options.server, options.search, options.repeats)
         machine = _machine(bench)
@@ -138,12 +143,19 @@ def _run_all(options: argparse.Namespace) -> None:
             for n, name, run in _chosen(options):
                 start = time.monotonic()
                 print(f"{name} at {n:,} ...", end=" ", flush=True)
-                figure = run(bench, n)
+                try:
+                    figure = run(bench, n)
+                except Exception:  # noqa: BLE001  # whatever it was, it is shown and told at the end
+                    traceback.print_exc()
+                    failed.append(f"{name} at {n:,}")
+                    bench.drop_loaded()
+                    continue
                 figure.took_s, figure.machine = time.monotonic() - start, machine
                 figure.save(options.results)
                 print(f"{figure.took_s:.1f} s", flush=True)
         finally:
             bench.close()
+    return failed
 
 
 def _chosen(options: argparse.Namespace) -> Iterator[tuple[int, str, Run]]:

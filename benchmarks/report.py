@@ -21,8 +21,8 @@ names one, which is emptied; without it they are left out.
 """
 _READING = """
 *Speed* is how many times as fast dealdb is: above 1 it is faster. *Cost* is its time or memory as a multiple of the
-other's: below 1 it takes less. The budgets are meant for 1,000,000 deals of 8 fields; a figure of another size has no
-verdict, but says who is ahead.
+other's: below 1 it takes less. The budgets are meant for 1,000,000 deals of 8 fields, some for every size; where there
+is none for a size, the figure has no verdict, but says who is ahead.
 """
 
 
@@ -100,6 +100,24 @@ def _machine(figures: Sequence[Figure]) -> Iterator[str]:
     minutes = sum(figure.took_s for figure in figures) / 60
     took = f"{minutes:.0f} minutes; each section names the command that repeats it alone"
     yield f"- Command: `{_command(figures)}`, {took}"
+    if lacking := _lacking(figures):
+        yield f"- Not measured yet: {lacking}"
+
+
+def _lacking(figures: Sequence[Figure]) -> str:
+    """Figures of a whole run that have no result: what is not there would not be missed."""
+    from benchmarks.__main__ import FIGURES
+
+    if any(figure.machine.get("flavor", DEFAULT) != DEFAULT for figure in figures):
+        # on other servers only some are measured
+        return ""
+    has = {(figure.name, figure.n) for figure in figures}
+    wanted = {
+        name: [n for n in sizes if (name, n) not in has] for name, (_, sizes) in FIGURES.items()
+    }
+    return "; ".join(
+        f"{name} at {', '.join(f'{n:,}' for n in sizes)}" for name, sizes in wanted.items() if sizes
+    )
 
 
 def _command(figures: Sequence[Figure]) -> str:

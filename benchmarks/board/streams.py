@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Thread
 from typing import Self
 
@@ -22,15 +22,15 @@ class Streams:
     ----------
     board
         The board.
-    n
-        Pages.
+    addresses
+        Of the pages.
     """
 
-    def __init__(self, board: Started, n: int, path: str = "/") -> None:
+    def __init__(self, board: Started, addresses: Sequence[str]) -> None:
         self._board = board
-        self._path = path
+        self._addresses = addresses
         # of each page: when it heard of a commit, by its number
-        self.heard: list[dict[int, float]] = [{} for _ in range(n)]
+        self.heard: list[dict[int, float]] = [{} for _ in addresses]
         self.received = 0
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._run, daemon=True)
@@ -48,6 +48,11 @@ class Streams:
         """Until all pages have heard of a commit."""
         _until(lambda: all(max(each) >= seq for each in self.heard))
 
+    def renderings(self, commits: dict[int, float]) -> int:
+        """How often the pages that show the same were told of these commits: once for several that came together."""
+        views = dict(zip(self._addresses, self.heard, strict=True)).values()
+        return sum(sum(seq >= min(commits) for seq in heard) for heard in views)
+
     def latencies(self, commits: dict[int, float]) -> list[float]:
         """Seconds from the call that saved each commit to each page: what came with a later one counts for it, too."""
         found = []
@@ -59,7 +64,8 @@ class Streams:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._tasks = [self._loop.create_task(self._listen(heard)) for heard in self.heard]
+        pages = zip(self._addresses, self.heard, strict=True)
+        self._tasks = [self._loop.create_task(self._listen(*page)) for page in pages]
         self._loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
         self._loop.close()
 
@@ -67,9 +73,10 @@ class Streams:
         for task in self._tasks:
             task.cancel()
 
-    async def _listen(self, heard: dict[int, float]) -> None:
+    async def _listen(self, address: str, heard: dict[int, float]) -> None:
+        path, _, options = address.partition("?")
         reader, writer = await asyncio.open_connection("127.0.0.1", self._board.port, limit=2**22)
-        asked = f"GET /live?path={self._path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {self._board.cookie}\r\n\r\n"
+        asked = f"GET /live?path={path}&{options} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {self._board.cookie}\r\n\r\n"
         writer.write(asked.encode())
         try:
             while line := await reader.readline():

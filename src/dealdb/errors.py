@@ -280,10 +280,8 @@ class PoolTimeout(StoreError):
     retryable = True
 
     def __init__(self, *, size: int, in_use: int, waited_s: float) -> None:
-        super().__init__(
-            f"no connection became free within {waited_s:g} s: {in_use} of {size} are in use; "
-            "raise max_connections or pool_timeout_s"
-        )
+        used = f"{in_use} of {size} are in use; raise max_connections or pool_timeout_s"
+        super().__init__(f"no connection became free within {waited_s:g} s: {used}")
         self.size, self.in_use = size, in_use
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import polars as pl
 
 from dealdb.analytics.calendar.zone import as_moments
+from dealdb.analytics.flags import UNPRICED
 from dealdb.analytics.links import Links, has_values
 from dealdb.analytics.options import label_of_none
 from dealdb.errors import QueryError
@@ -31,9 +32,9 @@ def links_of(
     counts: Mapping[str, Counted],
     present: Callable[[pl.Expr], int] | None,
     is_lines: bool = False,
-) -> Links:
+) -> Links | None:
     """
-    How the deals of a row are found: by their ids, as the present knows nothing else of the past.
+    How the deals of a row are found: by their ids, as the present knows nothing else of the past. None without counts.
 
     Parameters
     ----------
@@ -54,6 +55,8 @@ def links_of(
     is_lines
         Whether the rows of the result are these lines themselves, which no filter is for.
     """
+    if not counts:
+        return None
     columns = (*keys, *rows)
     none = {key: label_of_none(table[key]) for key in keys if is_text(table.schema[key])}
 
@@ -89,3 +92,28 @@ def links_of(
 
 def _chosen(lines: pl.DataFrame, condition: pl.Expr) -> pl.DataFrame:
     return lines if condition is ALL else lines.filter(condition)
+
+
+def usual_counts(
+    table: pl.DataFrame,
+    figures: Sequence[str],
+    counted: Mapping[str, Counted] | None,
+    *,
+    unpriced: bool,
+) -> dict[str, Counted]:
+    """
+    What the counts of a row are of: ``n`` of all lines, unless a metric says otherwise.
+
+    Parameters
+    ----------
+    table, figures
+        Its figures, and their names.
+    counted
+        What it says.
+    unpriced
+        Whether its lines say which could not be converted; a table that counts these has its own way.
+    """
+    found: dict[str, Counted] = {**({"n": ALL} if "n" in figures else {}), **(counted or {})}
+    if unpriced and "unpriced" not in table.columns:
+        found["unpriced"] = UNPRICED
+    return found

@@ -14,8 +14,7 @@ from dealdb.analytics.basis import MIXED, Basis
 from dealdb.analytics.calendar.zone import Zone, as_moments
 from dealdb.analytics.conversion import Conversion
 from dealdb.analytics.doubts import alike_groups
-from dealdb.analytics.flags import UNPRICED
-from dealdb.analytics.history.linked import ALL, Counted, links_of
+from dealdb.analytics.history.linked import Counted, links_of, usual_counts
 from dealdb.analytics.history.lookup import are_among, beside
 from dealdb.analytics.history.money import COLUMNS, MARK, in_one, priced, said_of
 from dealdb.analytics.history.state import known_lives, last_values, values_until, with_last
@@ -354,27 +353,20 @@ class Past:
             both = (table, table if exact is None else exact)
             groups = named_groups(table, keys)
             chosen, before = in_one(both, lines, money, groups, figures, keys=keys, rows=rows)
-        each: dict[str, Counted] = {**({"n": ALL} if "n" in figures else {}), **(counted or {})}
-        if money and MARK in lines.columns and not (self.deals or "unpriced" in table.columns):
-            each["unpriced"] = UNPRICED
-        links = each and links_of(
+        is_told = self.deals or money is None or MARK not in lines.columns
+        links = links_of(
             name,
             table,
             lines,
             self.facts.lives,
             keys=keys,
             rows=rows,
-            counts=each,
+            counts=usual_counts(table, figures, counted, unpriced=not is_told),
             present=self.present,
             is_lines=self.deals,
         )
         return MetricResult(
-            name=name,
-            frame=chosen,
-            basis=basis,
-            totals=totals or {},
-            links=links or None,
-            exact=before,
+            name=name, frame=chosen, basis=basis, totals=totals or {}, links=links, exact=before
         )
 
     def _own_lines(

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 # columns that are compared; the last three are shown
 COMPARED = ("stage", "amount", "currency", "expected_close", "name", "company", "owner")
+# those whose change puts a deal in a list
+_DAY = "expected_close"
+_TELLING = ("stage", "amount", "currency", _DAY)
 _WAS = "_was"
 # as the waterfall has it: no amount is nothing, so that one that is entered raises the pipeline
 _AMOUNTS = {side: pl.col(f"amount{side}").fill_null(0) for side in ("", _WAS)}
@@ -105,13 +108,36 @@ def moves_between(then: pl.DataFrame, now: pl.DataFrame, pipeline: Pipeline) -> 
     [('new', ['3'], {'EUR': Decimal('9')}), ('won', ['1'], {'EUR': Decimal('5')}),
      ('deleted', ['2'], {None: Decimal('7')})]
     """
-    both = _side_by_side(then, now)
+    both = _side_by_side(*_without_same(then, now))
     found = []
     for kind in KINDS:
         deals = _shown(both.filter(_condition(kind.name, pipeline)), kind)
         if deals.height:
             found.append(Moves(kind=kind, deals=deals, sums=_sums(deals)))
     return found
+
+
+def _without_same(then: pl.DataFrame, now: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Both without the deals that no list has: of a million few have changed, and the rest would cost the most."""
+    if any(then.schema.get(name) != now.schema.get(name) for name in _TELLING):
+        return then, now
+    first, second = (
+        each.select("id").with_row_index(row) for each, row in ((then, "_a"), (now, "_b"))
+    )
+    rows = first.join(second, on="id")
+    is_same = pl.Series([True]).new_from_index(0, rows.height)
+    for name in (each for each in _TELLING if each in now.columns):
+        was, value = then[name].gather(rows["_a"]), now[name].gather(rows["_b"])
+        same = was.eq_missing(value)
+        # a day that was not known, or is not any more, is neither later nor earlier
+        is_same &= same | was.is_null() | value.is_null() if name == _DAY else same
+    kept = rows.filter(is_same)
+    return _without(then, kept["_a"]), _without(now, kept["_b"])
+
+
+def _without(frame: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
+    keeps = pl.Series([True]).new_from_index(0, frame.height)
+    return frame.filter(keeps.scatter(rows, values=False))
 
 
 def _side_by_side(then: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:

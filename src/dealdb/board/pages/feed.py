@@ -8,7 +8,13 @@ import polars as pl
 
 from dealdb.board.pages.page import BoardPage, Shown
 from dealdb.board.parts.at_once import AtOnce
-from dealdb.board.parts.commits import MOST_COMMITS, MOST_DEALS, commits_after, fed_commits
+from dealdb.board.parts.commits import (
+    MOST_COMMITS,
+    MOST_DEALS,
+    commits_after,
+    fed_commits,
+    last_commits,
+)
 
 if TYPE_CHECKING:
     from polars._typing import SchemaDict
@@ -25,10 +31,10 @@ _SCHEMA: SchemaDict = {
 def show(asked: PageRequest) -> Shown:
     """The last commits, the newest first; those after a token or number with ``since``."""
     since = asked.option("since")
-    begin: int | str = since or max(0, AtOnce(asked.db, ["id"]).seq - MOST_COMMITS)
-    if since is not None and since.isdigit():
-        begin = int(since)
-    found = commits_after(asked, begin)
+    if since is None:
+        found = last_commits(asked, AtOnce(asked.db, ["id"]).seq)
+    else:
+        found = commits_after(asked, int(since) if since.isdigit() else since)
     table = pl.DataFrame([_row(each) for each in found.commits], schema=_SCHEMA, orient="row")
     return Shown(
         for_template={

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 # a page shows no more of them
 MOST_COMMITS = 100
+_STEPS = (5, 25, MOST_COMMITS)
+_MANY_DEALS = 2_000
+_MOST_READ = 50_000
 # of one commit; a load has thousands
 MOST_DEALS = 5
 MOST_FIELDS = 6
@@ -78,6 +81,26 @@ def commits_after(asked: PageRequest, begin: int | str) -> LastCommits:
     with asked.db.changes(begin, timeout_s=0) as feed:
         commits = deque(feed, maxlen=MOST_COMMITS)
         return LastCommits(commits=list(reversed(commits)), token=feed.token)
+
+
+def last_commits(asked: PageRequest, seq: int) -> LastCommits:
+    """
+    The last commits up to one, by its number: as many as a page shows, or fewer where a load has made them large.
+
+    Raises
+    ------
+    StoreError
+        If the server can't be reached.
+    """
+    # a commit of a load has thousands of deals, which are all read for the few that are shown
+    usual = len(asked.db) / max(1, seq)
+    found = commits_after(asked, max(0, seq - _STEPS[0]))
+    for n in _STEPS[1:]:
+        has_many = sum(len(each.deals) for each in found.commits) > _MANY_DEALS
+        if has_many or n * usual > _MOST_READ or len(found.commits) >= seq:
+            break
+        found = commits_after(asked, max(0, seq - n))
+    return found
 
 
 def fed_commits(asked: PageRequest, commits: Sequence[Commit]) -> list[FedCommit]:

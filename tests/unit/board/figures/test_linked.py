@@ -80,7 +80,11 @@ def test_each_count_leads_to_as_many_deals_or_lines_whatever_the_options() -> No
                     continue
                 where, lines = deals_of(db, result, row, count, partial(ask, **options, deals=True))
                 found = (
-                    query.count(where) if where is not None else lines is not None and lines.height
+                    query.count(where)
+                    if where is not None
+                    else -1
+                    if lines is None
+                    else lines.height
                 )
                 seen.add(metric)
                 if found != row[count]:

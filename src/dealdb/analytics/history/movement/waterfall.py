@@ -141,8 +141,8 @@ def waterfall(
         window=window,
         currency=currency,
         totals=totals,
-        exact=table,
         counted={"blank": pl.col("_blank")},
+        exact=table,
     )
 
 
