@@ -11,12 +11,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dealdb.answers.asked import counted as counted_in_words
+from dealdb.answers.asked import speaking
 from dealdb.errors import MissingExtra, QueryError
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
     from dealdb.board.page_request import PageRequest
+    from dealdb.formats.locale import Locale
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -97,7 +100,22 @@ def environment() -> Environment:
     )
     found.globals["asset"] = asset
     found.filters["cents"] = to_cents
+    found.globals["counted"] = counted
     return found
+
+
+def counted(locale: Locale, number: int, one: str, many: str | None = None) -> str:
+    """
+    A number of things, as sentences say it.
+
+    Examples
+    --------
+    >>> from dealdb.formats.locale import Locale
+    >>> counted(Locale(), 1, "row is", "rows are"), counted(Locale("de-DE"), 1200, "deal")
+    ('1 row is', '1.200 deals')
+    """
+    with speaking(locale):
+        return counted_in_words(number, one, many)
 
 
 def rendered(template: str, asked: PageRequest, shown: Mapping[str, Any]) -> str:

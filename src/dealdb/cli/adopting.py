@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import typer
 
+from dealdb.answers.asked import counted
 from dealdb.cli.output.streams import agrees, note
 from dealdb.cli.session import Session
 from dealdb.errors import NotAdopted
@@ -69,7 +70,7 @@ def asking(session: Session, command: Callable[[], None]) -> None:
             raise
         with session.open() as db:
             report = db.repair(adopt=True)
-        note(f"adopted {report.adopted:,} hashes")
+        note(f"adopted {counted(report.adopted, 'hash', 'hashes')}")
         command()
 
 

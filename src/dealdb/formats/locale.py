@@ -39,6 +39,8 @@ class Locale:
     ('1,234.50 EUR', '1.234,50 EUR')
     >>> german.day(date(2026, 1, 31)), german.share(0.25), german.short(Decimal("12500000"))
     ('31.1.2026', '25,0 %', '12,5 Mio.')
+    >>> plain.name(2026), german.name(2026), german.name(Decimal("1234.50"))
+    ('2026', '2026', '1234,50')
     """
 
     tag: str = ""
@@ -52,12 +54,20 @@ class Locale:
         exact = _exact(value) if digits is None else _rounded(_exact(value), digits)
         if not self.tag:
             return f"{exact:,f}"
-        places = max(0, -int(exact.as_tuple().exponent)) if exact.is_finite() else 0
+        # groups as the language has them
+        return self._in_language(exact, str(self._babel.decimal_formats[None].pattern))
+
+    def name(self, value: Number) -> str:
+        """A number that is a name, such as a year: all its digits, and no groups."""
+        exact = _exact(value)
+        return self._in_language(exact, "0") if self.tag else f"{exact:f}"
+
+    def _in_language(self, exact: Decimal, pattern: str) -> str:
         from babel.numbers import format_decimal
 
-        # groups as the language has them, and as many digits as the number has: it is not rounded again
-        whole = str(self._babel.decimal_formats[None].pattern).partition(".")[0]
-        pattern = whole + ("." + "0" * places if places else "")
+        places = max(0, -int(exact.as_tuple().exponent)) if exact.is_finite() else 0
+        # as many digits as the number has: it is not rounded again
+        pattern = pattern.partition(".")[0] + ("." + "0" * places if places else "")
         # it counts digits in the context of the thread, which has 28 of them
         with localcontext() as context:
             context.prec = MAX_PREC

@@ -30,6 +30,7 @@ class _Check:
     one: str
     many: str
     effect: str
+    effect_of_one: str = ""
 
 
 def quoted(names: list[str]) -> str:
@@ -85,7 +86,7 @@ def _note(evidence: Evidence, check: _Check, without: str | None) -> QualityNote
         return None
     return QualityNote(
         text=counted(frame.height, check.one, check.many),
-        effect=check.effect,
+        effect=check.effect_of_one if frame.height == 1 and check.effect_of_one else check.effect,
         evidence=evidence,
         sums=_sums(frame, without),
     )
@@ -114,6 +115,7 @@ def _checks(inquiry: Inquiry, summary: Evidence, *, has_currencies: bool) -> Ite
         "open deals are overdue: the day on which they were to close is past",
         "The forecast counts those that were due in this quarter and leaves out older ones; a new date, or a loss, "
         "would make it right.",
+        "The forecast counts it only if it was due in this quarter; a new date, or a loss, would make it right.",
     )
     yield _Check(
         f"{is_open} AND amount IS NULL",
@@ -121,6 +123,7 @@ def _checks(inquiry: Inquiry, summary: Evidence, *, has_currencies: bool) -> Ite
         "open deal has no amount",
         "open deals have no amount",
         "They count as 0 in the pipeline and in the forecast, which are too low therefore.",
+        "It counts as 0 in the pipeline and in the forecast, which are too low therefore.",
     )
     yield _Check(
         f"{is_won} AND amount IS NULL",
@@ -128,6 +131,7 @@ def _checks(inquiry: Inquiry, summary: Evidence, *, has_currencies: bool) -> Ite
         "won deal has no amount",
         "won deals have no amount",
         "They are missing from the won value, and from the mean size of a deal.",
+        "It is missing from the won value, and from the mean size of a deal.",
     )
     yield _Check(
         f"{is_open} AND expected_close IS NULL",
@@ -135,6 +139,7 @@ def _checks(inquiry: Inquiry, summary: Evidence, *, has_currencies: bool) -> Ite
         "open deal has no day on which it is to close",
         "open deals have no day on which they are to close",
         "They are in no period of the forecast.",
+        "It is in no period of the forecast.",
     )
     yield _Check(
         f"{is_closed} AND closed IS NULL",
@@ -142,6 +147,7 @@ def _checks(inquiry: Inquiry, summary: Evidence, *, has_currencies: bool) -> Ite
         "won or lost deal has no closing day",
         "won or lost deals have no closing day",
         "They are in no week, month or quarter: won and lost values of periods are too low.",
+        "It is in no week, month or quarter: won and lost values of periods are too low.",
     )
     yield _Check(
         "closed < created",
@@ -149,6 +155,7 @@ def _checks(inquiry: Inquiry, summary: Evidence, *, has_currencies: bool) -> Ite
         "deal was closed before it was created",
         "deals were closed before they were created",
         "They make the sales cycle look shorter than it is.",
+        "It makes the sales cycle look shorter than it is.",
     )
     yield _Check(
         f"created > {day}",
@@ -156,6 +163,7 @@ def _checks(inquiry: Inquiry, summary: Evidence, *, has_currencies: bool) -> Ite
         "deal was created on a day that is still to come",
         "deals were created on a day that is still to come",
         "They are among the deals of their stage, but not among the new ones of any period up to now.",
+        "It is among the deals of its stage, but not among the new ones of any period up to now.",
     )
     yield _Check(
         f"{is_closed} AND closed > {day}",
@@ -163,6 +171,7 @@ def _checks(inquiry: Inquiry, summary: Evidence, *, has_currencies: bool) -> Ite
         "deal was won or lost on a day that is still to come",
         "deals were won or lost on a day that is still to come",
         "They are neither open nor won or lost in any period up to now.",
+        "It is neither open nor won or lost in any period up to now.",
     )
     yield _Check(
         "amount < 0",
@@ -170,6 +179,7 @@ def _checks(inquiry: Inquiry, summary: Evidence, *, has_currencies: bool) -> Ite
         "deal has a negative amount",
         "deals have a negative amount",
         "They lower each sum that they are in.",
+        "It lowers each sum that it is in.",
     )
     yield _Check(
         "stage IS NULL",
@@ -177,6 +187,7 @@ def _checks(inquiry: Inquiry, summary: Evidence, *, has_currencies: bool) -> Ite
         "deal has no stage",
         "deals have no stage",
         "They count as open.",
+        "It counts as open.",
     )
     if stages := [stage.name for stage in inquiry.view.pipeline]:
         yield _Check(
@@ -185,6 +196,7 @@ def _checks(inquiry: Inquiry, summary: Evidence, *, has_currencies: bool) -> Ite
             "deal is in a stage that the pipeline does not have",
             "deals are in a stage that the pipeline does not have",
             "They count as open, and have no chance unless they say one.",
+            "It counts as open, and has no chance unless it says one.",
         )
     if has_currencies:
         yield _Check(
@@ -193,6 +205,7 @@ def _checks(inquiry: Inquiry, summary: Evidence, *, has_currencies: bool) -> Ite
             "deal has an amount and no currency",
             "deals have an amount and no currency",
             "Their money is not added to that of the others.",
+            "Its money is not added to that of the others.",
         )
     yield from _outliers(inquiry, summary, is_open)
 

@@ -260,7 +260,7 @@ def losses(inquiry: Inquiry) -> ReportSection:
 def groups(inquiry: Inquiry, by: Sequence[str], span: ReportSpan) -> ReportSection:
     """The main figures of each group."""
     found = inquiry.metric("summary", by=list(by), since=span.since, until=span.until)
-    names = " and ".join(name.replace("_", " ") for name in by)
+    names = listing([name.replace("_", " ") for name in by])
     order = sorted(
         range(len(found.rows)), key=lambda row: -(found.rows[row]["pipeline_value"] or 0)
     )

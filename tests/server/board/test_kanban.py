@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -265,3 +266,26 @@ def test_a_board_of_many_cards_is_small(db: DealDatabase) -> None:
 def test_an_empty_collection_has_no_columns(db: DealDatabase) -> None:
     view = board_view(asking(db))
     assert (view.columns, view.closed, view.deals) == ([], [], 0)
+
+
+def test_a_card_says_no_more_of_its_last_change_than_is_known(db: DealDatabase) -> None:
+    db.set_pipeline(STAGES)
+    day = datetime.now(UTC) - timedelta(days=106)
+    for name in ("known", "unknown"):
+        db.save_deal({"id": name, "stage": "Lead", "created": day.date()}, at=day)
+    db.update_deal("unknown", updated=None)
+    db.update_deal("known", updated=day)
+    columns = board_view(asking(db)).columns
+    found = {
+        card.id: re.sub(r"\d+", "N", card.warnings[0])
+        for column in columns
+        for card in column.cards
+    }
+    assert found == {
+        "known": "unchanged for N days",
+        "unknown": "created N days ago, no change known",
+    }
+    assert (
+        "deals without updated that are rotting by created; the metric rotting goes by their history: 1"
+        in db.analytics.pipeline().basis.warnings
+    )

@@ -345,3 +345,15 @@ def test_the_command_writes_a_file(db: DealDatabase, run: Run, tmp_path: Path) -
     assert ran.code == 0, ran.err
     assert "7.00 EUR" in target.read_text()
     assert run("report", "-o", "-").out.startswith("<!DOCTYPE html>")
+
+
+def test_what_is_said_of_one_deal_is_said_of_one(db: DealDatabase, tmp_path: Path) -> None:
+    db.save_deal({"id": "1", "amount": 5, "segment": 2026})
+    report = report_of(db, by=["segment", "owner", "stage"])
+    notes = {note.text: note.effect for note in report.contents.sections[-1].quality}
+    assert notes["1 deal has no stage"] == "It counts as open."
+    assert not any(effect.startswith(("They", "Their")) for effect in notes.values())
+    report.save(tmp_path / "r.md")
+    text = (tmp_path / "r.md").read_text("utf-8")
+    assert "How does it look by segment, owner and stage?" in text
+    assert "| 2026 |" in text

@@ -127,7 +127,8 @@ class HistoryMethods:
         facts = self._history(options)
         notes = ["as it was recorded"] if options.get("time") == "recorded" else []
         if facts.n_assumed:
-            notes.append(f"values before their record assumed of {facts.n_assumed:,} deals")
+            deals = "deal" if facts.n_assumed == 1 else "deals"
+            notes.append(f"values before their record assumed of {facts.n_assumed:,} {deals}")
             notes.append(_assumed(facts.n_assumed))
         is_event = options.get("time", "event") == "event"
         if is_event and options.get("assume", "birth") == "birth" and (n := _undated(facts)):

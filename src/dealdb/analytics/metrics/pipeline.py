@@ -32,6 +32,9 @@ _COLUMNS = (
     "rotting",
     "overdue",
 )
+_BY_CREATED = (
+    "deals without updated that are rotting by created; the metric rotting goes by their history"
+)
 _COUNTS = ["n", "blank", "unweighted", "age_n", "rotting", "overdue"]
 
 
@@ -93,7 +96,11 @@ def pipeline_by_stage(
         name="pipeline",
         base=ANY,
         columns=_COLUMNS,
-        reads=(pl.col("stage"), *open_days(pipeline, day)),
+        reads=(
+            pl.col("stage"),
+            *open_days(pipeline, day),
+            pl.col("updated").is_null().alias("_unchanged"),
+        ),
         weighs=True,
         n_of=("open", "won", "lost"),
     )
@@ -172,6 +179,7 @@ def _cells(deals: Scope) -> pl.DataFrame:
         "_blank": (OPEN & BLANK).sum(),
         "_chance": (OPEN & pl.col("amount").is_not_null() & pl.col("_weighted").is_null()).sum(),
         "_no_age": (OPEN & pl.col("_age").is_null()).sum(),
+        "_by_created": (pl.col("_rotting") & pl.col("_unchanged")).sum(),
         **deals.unpriced(),
     }
     cells = deals.deals.group_by("stage", *deals.keys).agg(**measures)
@@ -208,4 +216,5 @@ def _notes(cells: pl.DataFrame, strays: Sequence[str | None]) -> dict[str, int]:
         "open deals without a creation date up to as_of, not in mean_age_days": total(
             cells, "_no_age"
         ),
+        _BY_CREATED: total(cells, "_by_created"),
     }

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from dealdb.analytics.basis import MIXED
+from dealdb.analytics.drawing.figures import group_columns
 from dealdb.answers.labels import labels_of
 from dealdb.answers.people import form_of, shown_keys, words_of
 from dealdb.board.figures.linked import is_linked
 from dealdb.board.parts.cells import in_table
+from dealdb.formats.cells import is_number
 
 if TYPE_CHECKING:
     from dealdb.analytics import MetricResult
@@ -70,6 +72,7 @@ def figure_sheet(
         Address of the deals behind a number, by its row and column.
     """
     keys, schema = shown_keys(result), result.frame.schema
+    groups = group_columns(result.name, result.frame.columns)
     labels, currency = labels_of(result.name, keys), result.basis.currency
     styles = {key: _style(schema[key]) for key in keys}
     heads = [(_head(labels[key], schema[key], currency), styles[key]) for key in keys]
@@ -80,7 +83,11 @@ def figure_sheet(
             has_link = row[key] is not None and is_linked(result, key)
             cells.append(
                 SheetCell(
-                    text=figure_text(row[key], result.name, key, locale),
+                    text=(
+                        locale.name(row[key])
+                        if key in groups and is_number(row[key])
+                        else figure_text(row[key], result.name, key, locale)
+                    ),
                     link=link(row, key) if has_link else None,
                     style=styles[key],
                 )

@@ -126,7 +126,7 @@ def _judged(rows: pl.DataFrame, pipeline: Pipeline, today: date) -> pl.DataFrame
     """The rows with what the metric of the same figures says of each."""
     deals = classified(standardised(rows), pipeline, Window())
     untouched = days_between(
-        pl.coalesce(pl.col("updated").cast(pl.Date), pl.col("created")), pl.lit(today)
+        pl.coalesce(Zone.of(pipeline).days(pl.col("updated")), pl.col("created")), pl.lit(today)
     )
     late = days_between(pl.col("expected_close"), pl.lit(today))
     return deals.select(
@@ -221,7 +221,10 @@ def _warnings(row: Mapping[str, Any]) -> tuple[str, ...]:
     if row["_overdue"]:
         found.append(f"{_days(row['_late'])} overdue")
     if row["_rotting"]:
-        found.append(f"unchanged for {_days(row['_untouched'])}")
+        past = _days(row["_untouched"])
+        # without a day of its last change, that of its creation is all that is known here
+        known = row.get("updated") is not None
+        found.append(f"unchanged for {past}" if known else f"created {past} ago, no change known")
     return tuple(found)
 
 

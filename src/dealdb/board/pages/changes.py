@@ -85,7 +85,7 @@ def show(asked: PageRequest) -> Shown:
             "csv": f"{asked.base}/changes.csv{asked.here().removeprefix(asked.base + asked.path)}",
         },
         data={
-            "since": begin.moment,
+            "since": begin.day or begin.moment,
             "lists": [
                 {
                     "name": each.kind.name,
@@ -136,7 +136,7 @@ def _since_visit(asked: PageRequest) -> Begin:
     if asked.last_visit is None:
         raise NotYetKnown("this browser knows no earlier visit to this page")
     text = in_table(asked.last_visit, asked.locale)
-    return Begin(day=None, moment=asked.last_visit, said=f"since your last visit, at {text} UTC")
+    return Begin(day=None, moment=asked.last_visit, said=f"since your last visit, at {text}")
 
 
 def _read(since: str) -> datetime | date:

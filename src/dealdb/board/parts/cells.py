@@ -18,7 +18,7 @@ MOST_SHOWN = 120
 
 def shown(value: Any, locale: Locale) -> str:
     """
-    Text of a value; numbers with all their digits, moments in UTC, which they say.
+    Text of a value; numbers with all their digits, moments in UTC, which they name.
 
     Examples
     --------

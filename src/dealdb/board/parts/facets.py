@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dealdb.board.parts.cells import in_table
 from dealdb.board.parts.conditions import toggled
+from dealdb.formats.cells import is_number
 
 if TYPE_CHECKING:
     from dealdb.board.page_request import PageRequest
@@ -98,7 +99,10 @@ def _part(asked: PageRequest, by: str, row: dict[str, Any], most: int) -> FacetP
 def _label(asked: PageRequest, by: str, row: dict[str, Any]) -> str:
     locale = asked.locale
     if "value" in row:
-        return "no value" if row["value"] is None else in_table(row["value"], locale) or "empty"
+        value = row["value"]
+        if is_number(value):
+            return locale.name(value)
+        return "no value" if value is None else in_table(value, locale) or "empty"
     first = row["from"]
     if first is None:
         return "no value"

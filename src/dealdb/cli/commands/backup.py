@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dealdb.answers.asked import counted
 from dealdb.cli.output.printing import print_facts
 from dealdb.cli.output.streams import Output, note
 from dealdb.cli.session import Session
@@ -71,8 +72,8 @@ def _print_backup(report: BackupReport, output: Output) -> None:
     print_facts(
         {
             "file": f"{report.path} ({report.bytes:,} bytes)",
-            "deals": f"{report.deals:,} of the collection {report.collection}, {report.fields} columns",
-            "history": f"{report.commits:,} commits" if report.history else "none",
+            "deals": f"{report.deals:,} of the collection {report.collection}, {counted(report.fields, 'column')}",
+            "history": counted(report.commits, "commit") if report.history else "none",
             "commit": _commit(report.seq, report.hash)
             + (f" of {report.when:%Y-%m-%d %H:%M:%S}Z" if report.when else ""),
             "queries": f"{report.queries:,} saved",
@@ -91,7 +92,7 @@ def _print_restore(report: RestoreReport, output: Output) -> None:
         {
             "collection": f"{report.collection}, from {report.path} of the collection {report.source}",
             "deals": f"{report.deals:,}",
-            "history": f"{report.commits:,} commits" if report.history else "none",
+            "history": counted(report.commits, "commit") if report.history else "none",
             "commit": _commit(report.seq, report.hash),
             "queries": f"{report.queries:,} saved",
             "time": f"{report.seconds:.2f} s",

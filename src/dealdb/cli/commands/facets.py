@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dealdb.answers.asked import counted
 from dealdb.cli.arguments import Params, pairs, parameters
 from dealdb.cli.completion import complete_columns
 from dealdb.cli.output.pictures import AsChart, ChartOptions, Plot
@@ -97,7 +98,7 @@ def _print_facets(found: Mapping[str, Facet], output: Output, file: TableFile | 
         for place, facet in enumerate(found.values()):
             others = f", {facet.others:,} in no bucket" if facet.others else ""
             gap = "\n" if place else ""
-            say(gap + bold(f"{facet.column} by {facet.by}: {facet.total:,} deals{others}"))
+            say(gap + bold(f"{facet.column} by {facet.by}: {counted(facet.total, 'deal')}{others}"))
             print_frame(facet.table, output)
     else:
         rows = [{"column": f.column, **row} for f in found.values() for row in f.table.to_dicts()]

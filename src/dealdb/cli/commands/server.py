@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from dealdb.answers.asked import counted
 from dealdb.cli.arguments import stage_lines
 from dealdb.cli.output.printing import print_facts
 from dealdb.cli.output.streams import Output, note
@@ -176,7 +177,10 @@ def _health_lines(where: str, report: Health) -> Iterator[tuple[str, str]]:
     yield "durability", f"{', '.join(report.durability)} can be asked for"
     yield "pool", f"{report.pool_in_use} of {report.pool_size} in use, {report.pool_waited} waited"
     if report.deals is not None:
-        yield "deals", f"{report.deals:,}, {report.log_length:,} entries in the log"
+        yield (
+            "deals",
+            f"{report.deals:,}, {counted(report.log_length or 0, 'entry', 'entries')} in the log",
+        )
     if report.columns_bytes is not None:
         yield "columns", f"{_megabytes(report.columns_bytes)} in the memory of this process"
 

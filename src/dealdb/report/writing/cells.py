@@ -8,8 +8,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from dealdb.analytics.drawing.figures import group_columns
 from dealdb.analytics.options import NONE
-from dealdb.answers.asked import money
+from dealdb.answers.asked import counted, money, speaking
 from dealdb.answers.labels import labels_of
 from dealdb.answers.people import form_of, words_of
 from dealdb.charts import Unit
@@ -76,6 +77,12 @@ def clipped(text: str) -> str:
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
+def more_rows(number: int, locale: Locale) -> str:
+    """Rows that a table does not show."""
+    with speaking(locale):
+        return counted(number, "more row")
+
+
 def headings(table: ReportTable) -> list[tuple[str, bool]]:
     """What the columns are called, and whether they have numbers, those from elsewhere behind the deal's id."""
     frame = table.frame
@@ -95,11 +102,15 @@ def headings(table: ReportTable) -> list[tuple[str, bool]]:
 def rows_of(table: ReportTable, locale: Locale, zone: str) -> list[list[str]]:
     """The cells of a table, as texts."""
     frame = table.frame
+    groups = group_columns(table.evidence.name, frame.columns)
     found = []
     for place, number in enumerate(table.rows):
         row = frame.row(number, named=True)
         cells = []
         for key in table.keys:
+            if key in groups and is_number(row[key]):
+                cells.append(locale.name(row[key]))
+                continue
             value = _written(row, key)
             cells.append(
                 text_of(value, metric=table.evidence.name, key=key, locale=locale, zone=zone)

@@ -21,6 +21,7 @@ from dealdb.report.writing.cells import (
     headings,
     headline_lines,
     moment_text,
+    more_rows,
     rows_of,
     sources_of,
     top_of,
@@ -160,4 +161,5 @@ def _table(table: ReportTable, locale: Locale, zone: str) -> dict[str, Any]:
         "headings": headings(table),
         "rows": rows_of(table, locale, zone),
         "left_out": table.left_out,
+        "more": more_rows(table.left_out, locale),
     }

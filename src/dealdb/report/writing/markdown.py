@@ -17,6 +17,7 @@ from dealdb.report.writing.cells import (
     headings,
     headline_lines,
     moment_text,
+    more_rows,
     rows_of,
     sources_of,
     top_of,
@@ -118,7 +119,7 @@ def _table(table: ReportTable, locale: Locale, zone: str) -> Iterator[str]:
     yield from _grid(headings(table), rows_of(table, locale, zone))
     if table.left_out:
         yield ""
-        yield f"{locale.number(table.left_out)} more rows; the command below gives all."
+        yield f"{more_rows(table.left_out, locale)}; the command below gives all."
 
 
 def _quality(note: QualityNote) -> Iterator[str]:

@@ -247,7 +247,8 @@ def _ask(hidden: frozenset[str]) -> str:
     """How to learn what could not be asked."""
     if not hidden:
         return "give +info"
-    names = " and ".join(sorted(hidden))
+    *firsts, last = sorted(hidden)
+    names = f"{', '.join(firsts)} and {last}" if firsts else last
     return f"this server has no {names}, as is usual for managed services: look in its console"
 
 

@@ -117,3 +117,11 @@ def test_a_filter_with_parameters_asks_for_their_values(changed_board: Browser) 
     assert page["items"] == changed_board.data(f"/deals.json?{expected}")["items"] != []
     # what leads on from there has the values in their places
     assert html.escape(expected, quote=True) in changed_board.ask(f"/deals?{asked}")[1]
+
+
+def test_the_day_and_the_moment_are_those_that_were_asked_for(changed_board: Browser) -> None:
+    assert changed_board.data("/changes.json?since=today")["since"] == str(TODAY)
+    moment = f"{TODAY}T00:00:00.250Z"
+    address = f"/changes{{}}?since={moment}"
+    assert changed_board.data(address.format(".json"))["since"].startswith(f"{TODAY}T00:00:00.25")
+    assert f"since {TODAY} 00:00 UTC" in changed_board.ask(address.format(""))[1]

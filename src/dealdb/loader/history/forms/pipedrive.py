@@ -50,12 +50,9 @@ def of_changelog(table: HistoryTable, mapping: Mapping[str, str | None]) -> Chan
     changes = _changes(table, "", mapping, "time", "actoruserid")
     n_rows = changes.frame.group_by("id").len()
     n_suspect = int((n_rows["len"] == SUSPECT_ROWS).sum())
-    notes = (
-        (f"{n_suspect} deals have exactly {SUSPECT_ROWS} changes: pages may be missing",)
-        if n_suspect
-        else ()
-    )
-    return replace(changes, n_suspect=n_suspect, notes=notes)
+    have = "1 deal has" if n_suspect == 1 else f"{n_suspect} deals have"
+    note = f"{have} exactly {SUSPECT_ROWS} changes: pages may be missing"
+    return replace(changes, n_suspect=n_suspect, notes=(note,) if n_suspect else ())
 
 
 def _changes(
