@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from dealdb.analytics.basis import in_words
 from dealdb.answers.asked import locale, whole
 from dealdb.answers.labels import is_lines, labels_of
 from dealdb.formats.cells import AS_IS, Form
@@ -216,6 +215,9 @@ def basis_in_words(basis: Basis) -> str:
     >>> basis_in_words(Basis(n=7, currency="EUR"))
     '7 deals, currency EUR'
     """
+    # help is printed without any result
+    from dealdb.analytics.basis import in_words
+
     return in_words(basis, locale())
 
 
