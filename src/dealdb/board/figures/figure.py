@@ -6,7 +6,7 @@ import inspect
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -140,12 +140,11 @@ class Figure:
         """The same with further options."""
         return Figure(self.metric, {**self.options, **options})
 
-    def fixed(self) -> Figure:
-        """The same as of this moment, where its rows go on with the clock and could not be found again."""
+    def fixed(self, today: date) -> Figure:
+        """The same as of this day, where its rows are others a day later and could not be found again."""
         if self.metric not in _MOVING or "as_of" in self.options:
             return self
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        return self.having(as_of=now.replace("+00:00", "Z"))
+        return self.having(as_of=str(today))
 
     def arguments(self, db: DealDatabase) -> dict[str, Any]:
         """

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from dealdb.analytics.options import as_of_day
 from dealdb.answers.answer import answer_of
 from dealdb.answers.labels import in_labels
 from dealdb.answers.people import basis_in_words
@@ -72,7 +73,7 @@ def figure_panel(asked: PageRequest, figure: Figure, *, width: float = _WIDTH) -
         If an option can't be understood.
     """
     given = figure.arguments(asked.db)
-    fixed = figure.fixed()
+    fixed = figure.fixed(as_of_day(None, asked.db.pipeline.zone))
     result = fixed.result(asked.db)
 
     def link(row: Mapping[str, Any], column: str | None = None) -> str:

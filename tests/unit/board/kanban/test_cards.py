@@ -114,7 +114,7 @@ def test_what_is_overdue_or_unchanged_is_said_of_open_deals_alone() -> None:
         # without a stage a deal is open, and no stage says how long it may stay
         {"id": "none", "stage": None, **late, **old},
         {"id": "unknown", "stage": "Nowhere", **late, **old},
-        # created counts where nobody says when it was changed
+        # where nobody says when it was changed, its creation counts, and is named
         {"id": "created", "stage": "Lead", "created": date(2026, 1, 1)},
     )
     assert {card.id: list(card.warnings) for card in found} == {
@@ -124,7 +124,7 @@ def test_what_is_overdue_or_unchanged_is_said_of_open_deals_alone() -> None:
         "won": [],
         "none": ["1 day overdue"],
         "unknown": ["1 day overdue"],
-        "created": ["unchanged for 89 days"],
+        "created": ["created 89 days ago, no change known"],
     }
 
 
