@@ -1144,6 +1144,8 @@ class DealDatabase:
 
         return replace(
             view,
+            # as metrics of the database do, those of the present go by the end of today
+            before=view.day if moment is None else view.before,
             facts=known,
             rates=cache(self.rates.frame),
             quotas=cache(lambda: self.quotas.frame()),

@@ -75,7 +75,7 @@ class DealView:
 
         return Analytics(
             self.query.select,
-            today=self._day,
+            today=self.day,
             warning=self.notice,
             of=self,
             rates=self.rates,
@@ -93,7 +93,8 @@ class DealView:
         return f"{self.when.isoformat()} is before the first commit: there were no deals"
 
     @property
-    def _day(self) -> date:
+    def day(self) -> date:
+        """Day of that moment, in the pipeline's zone."""
         if not isinstance(self.when, datetime):
             return self.when
         return as_utc(self.when).astimezone(time_zone(self.pipeline.zone)).date()

@@ -247,9 +247,6 @@ class Inquiry:
                 words.append(f"--{key}")
             else:
                 words += [f"--{key.replace('_', '-')}", _word(value)]
-        if name == "simulate" and self.as_of is None:
-            # it goes by ages to the second: a minute later, the same deals have other chances
-            words += ["--as-of", self.view.when.isoformat()]
         return (*words, *self._moment("--at" if is_stats else "--as-of"), *self.flags)
 
     def _moment(self, option: str) -> tuple[str, ...]:

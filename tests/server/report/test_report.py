@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -357,3 +357,12 @@ def test_what_is_said_of_one_deal_is_said_of_one(db: DealDatabase, tmp_path: Pat
     text = (tmp_path / "r.md").read_text("utf-8")
     assert "How does it look by segment, owner and stage?" in text
     assert "| 2026 |" in text
+
+
+def test_ages_are_those_of_the_commands_at_any_hour(db: DealDatabase) -> None:
+    # late in the evening: a day later it is two days old, whatever the hour
+    at = datetime.combine(datetime.now(UTC).date() - timedelta(days=1), time(23, 59), UTC)
+    db.save_deal({"id": 1, "stage": "Lead", "amount": 5, "currency": "EUR"}, at=at)
+    ours = db.pinned().analytics.ageing(deals=True).frame
+    assert ours["value"].to_list() == db.analytics.ageing(deals=True).frame["value"].to_list()
+    assert db.pinned().analytics.ageing().frame.equals(db.analytics.ageing().frame)
