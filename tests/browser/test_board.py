@@ -157,6 +157,40 @@ def test_a_card_that_is_sent_later_has_all_that_the_others_have(
     assert deal_of(db, id_)["stage"] == "Proposal"
 
 
+def test_a_menu_outlives_news_of_its_card(window: Window, own: Own, db: DealDatabase) -> None:
+    visit = window()
+    visit.expected = {409}
+    visit.open(own("Lead", "Lead", "Lead"))
+    ids = {name: own_id(visit, name) for name in ("Deal 0", "Deal 1", "Deal 2")}
+
+    def chosen(name: str) -> None:
+        card(visit, name).locator(".move").click()
+        visit.page.get_by_role("menuitem", name="Qualified").wait_for()
+
+    def told(word: str) -> None:
+        visit.page.get_by_role("menuitem", name="Qualified").click()
+        visit.page.wait_for_selector(f"#said:has-text('{word}')")
+
+    # all cards are made anew, and none of them has changed
+    chosen("Deal 0")
+    visit.page.evaluate("() => window.dealdb.kanban.refresh()")
+    told("Qualified")
+    assert deal_of(db, ids["Deal 0"])["stage"] == "Qualified"
+    # somebody else changes the deal
+    chosen("Deal 1")
+    db.update_deal(ids["Deal 1"], name="Deal 1 again")
+    card(visit, "Deal 1 again").wait_for()
+    visit.page.get_by_role("menuitem", name="Qualified").click()
+    visit.page.locator("#conflict[open] [value=theirs]").click()
+    assert deal_of(db, ids["Deal 1"])["stage"] == "Lead"
+    # somebody else deletes it
+    chosen("Deal 2")
+    db.delete_deal(ids["Deal 2"])
+    card(visit, "Deal 2").wait_for(state="detached")
+    told("no longer on this board")
+    assert ids["Deal 2"] not in db
+
+
 def test_without_a_script_the_board_can_be_read(window: Window, own: Own) -> None:
     visit = window(own("Lead"), java_script_enabled=False)
     text = card(visit, "Deal 0").inner_text()

@@ -25,7 +25,7 @@
   function target() {
     const section = document.elementFromPoint(drag.x, drag.y)?.closest(".column");
     if (!section || !("to" in section.dataset)) return null;
-    const own = kanban.laneOf(kanban.sectionOf(drag.card));
+    const own = drag.lane;
     const lane = kanban.laneOf(section);
     return lane === own || lane === null || (kanban.changesLanes && own !== null) ? section : null;
   }
@@ -70,6 +70,8 @@
     if (!card || drag || event.button !== 0 || !event.isPrimary || event.target.closest(".move")) return;
     drag = { card, pointer: event.pointerId, x: event.clientX, y: event.clientY, touch: event.pointerType === "touch" };
     drag.start = [drag.x, drag.y];
+    // news may take the card away meanwhile
+    drag.lane = kanban.laneOf(kanban.sectionOf(card));
     if (drag.touch) drag.timer = setTimeout(begin, REST_MS);
   });
   document.addEventListener("pointermove", (event) => {

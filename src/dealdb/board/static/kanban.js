@@ -26,6 +26,9 @@
   function cardOf(id) {
     return [...document.querySelectorAll(".card")].find((card) => card.dataset.id === id);
   }
+  /** A card, or the one that news have put in its place since it was chosen; nothing where the deal has left the board. */
+  const shownOf = (card) => (card.isConnected ? card : cardOf(card.dataset.id));
+  const isGone = (card) => say(`${nameOf(card)} is no longer on this board; nothing was saved.`, 12);
   const button = Object.assign(document.createElement("button"), {
     type: "button", className: "move", title: "Move to …", textContent: "⋯",
   });
@@ -136,18 +139,23 @@
     return `${nameOf(card)} ${parts.join(" and ")}.`;
   }
   /** Move a card to a stage, to a lane or both, and save it; it returns where that can't be. */
-  async function move(card, toStage, toLane, keepFocus = true) {
+  async function move(chosen, toStage, toLane, keepFocus = true) {
+    let card = shownOf(chosen);
+    if (!card) { isGone(chosen); return; }
     const from = sectionOf(card);
     const fromLane = laneOf(from);
     const stage = toStage === stageOf(from) ? undefined : toStage;
     const lane = fromLane === null || toLane === null || toLane === undefined || toLane === fromLane ? undefined : toLane;
     if ((stage === undefined && lane === undefined) || card.classList.contains("moving")) return;
-    const body = { seq: Number(card.dataset.seq) };
+    // what has changed since the card was chosen is a conflict
+    const body = { seq: Number(chosen.dataset.seq) };
     if (stage !== undefined) body.stage = stage;
     if (lane !== undefined) Object.assign(body, { by: board.dataset.by, lane: valueOf(lane) });
     const isLost = stage !== undefined && menu.querySelector(`[data-to="${CSS.escape(stage)}"] .lost`);
     if (isLost && "asksReason" in board.dataset) {
       const reason = await reasonFor(card, stage);
+      card = shownOf(card);
+      if (!card) { isGone(chosen); return; }
       if (reason === null) { titleOf(card).focus(); return; }
       if (reason.trim()) body.loss_reason = reason;
     }
@@ -253,9 +261,13 @@
       return item;
     }));
   }
+  function moveBy(item, card) {
+    const shown = shownOf(card);
+    if (shown) move(card, item.dataset.to ?? stageOf(sectionOf(shown)), item.dataset.toLane); else isGone(card);
+  }
   function closeMenu(returns) {
     if (!menuCard) return;
-    const button = menuCard.querySelector(".move");
+    const button = shownOf(menuCard)?.querySelector(".move");
     button?.setAttribute("aria-expanded", "false");
     menu.hidden = true;
     if (returns) button?.focus();
@@ -267,7 +279,7 @@
       const item = event.target.closest("#move-menu [role=menuitem]");
       const card = menuCard;
       if (button) { event.preventDefault(); closeMenu(false); openMenu(button); }
-      else if (item && card) { closeMenu(false); move(card, item.dataset.to ?? stageOf(sectionOf(card)), item.dataset.toLane); }
+      else if (item && card) { closeMenu(false); moveBy(item, card); }
       else if (!event.target.closest("#move-menu")) closeMenu(false);
     });
     menu.addEventListener("keydown", (event) => {
