@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
@@ -11,6 +13,9 @@ from browser.cards import card, column, deaf, deal_of, own_id, saved
 from browser.conftest import Own, Window
 from browser.places import serious_faults
 from dealdb import DealDatabase
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
 
 
 def test_a_card_is_dragged_by_the_mouse(window: Window, own: Own, db: DealDatabase) -> None:
@@ -189,6 +194,28 @@ def test_a_menu_outlives_news_of_its_card(window: Window, own: Own, db: DealData
     card(visit, "Deal 2").wait_for(state="detached")
     told("no longer on this board")
     assert ids["Deal 2"] not in db
+
+
+def test_a_page_that_is_late_puts_nothing_old_back(
+    window: Window, own: Own, db: DealDatabase
+) -> None:
+    visit = window(own("Lead", "Lead"))
+    id_ = own_id(visit, "Deal 0")
+    late: list[int] = []
+
+    def hold(route: Route) -> None:
+        answer = route.fetch()
+        if route.request.resource_type == "fetch" and not late:
+            late.append(answer.status)
+            # the page is of the commit before, and comes after the news of this one
+            db.update_deal(id_, amount="7.50")
+            time.sleep(1)
+        route.fulfill(response=answer)
+
+    visit.page.route(lambda url: "where=" in url and "/live" not in url, hold)
+    visit.page.evaluate("() => window.dealdb.kanban.refresh(['Lead'])")
+    assert late == [200]
+    assert "7.50" in card(visit, "Deal 0").inner_text()
 
 
 def test_without_a_script_the_board_can_be_read(window: Window, own: Own) -> None:

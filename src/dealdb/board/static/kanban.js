@@ -2,6 +2,7 @@
 // The board by keys and menus: moving the focus, moving cards, and what to do about conflicts.
 (() => {
   const { say, send } = window.dealdb;
+  const MOST_TRIES = 20, AGAIN_MS = 100;
   const board = document.getElementById("board");
   if (!board) return;
   const menu = document.getElementById("move-menu");
@@ -88,12 +89,19 @@
   }
 
   /** Put the columns of stages in the place of those that are shown, as the board has them now; all without stages. */
-  async function refresh(stages) {
+  async function refresh(stages, tries = MOST_TRIES) {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
     if (!answer || !answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("board");
     if (!fresh) return;
-    dress(fresh, fresh.dataset.seq);
+    const seq = Number(fresh.dataset.seq);
+    if (seq < Number(board.dataset.seq)) {
+      // news came while the page was on its way: it would put back what was before them
+      await new Promise((done) => setTimeout(done, AGAIN_MS));
+      if (tries) await refresh(stages, tries - 1);
+      return;
+    }
+    dress(fresh, seq);
     const active = document.activeElement?.closest(".card")?.dataset.id;
     const before = sections(), after = [...fresh.querySelectorAll(".column")];
     const isSame = before.length === after.length
@@ -103,7 +111,7 @@
       board.replaceChildren(...fresh.childNodes);
     } else {
       before.forEach((section, place) => {
-        if (!stages || stages.includes(stageOf(section))) replaceColumn(section, after[place]);
+        if (!stages || stages.includes(stageOf(section))) replaceColumn(section, after[place], seq);
       });
       const names = fresh.querySelectorAll("[data-lane-head]");
       board.querySelectorAll("[data-lane-head]").forEach((name, place) => name.replaceWith(names[place]));
@@ -112,7 +120,9 @@
     if (!stages || !isSame) Object.assign(board.dataset, { seq: fresh.dataset.seq, day: fresh.dataset.day });
     if (active !== undefined && !document.activeElement?.closest(".card")) focusOn(active);
   }
-  function replaceColumn(section, fresh) {
+  function replaceColumn(section, fresh, seq) {
+    // older news may still be on their way
+    section.seq = seq;
     const scrolled = section.querySelector("[data-cards]")?.scrollTop;
     section.replaceChildren(...fresh.childNodes);
     if (scrolled) section.querySelector("[data-cards]").scrollTop = scrolled;

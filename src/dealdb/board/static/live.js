@@ -80,6 +80,7 @@
     }
     const section = sections().find((each) => stageOf(each) === part.stage && laneOf(each) === part.lane);
     if (!section) { makeAnew(); return; }
+    if (seq < (section.seq || 0)) return;
     section.querySelector("[data-head]").replaceWith(element(part.head));
     if (part.reload) { makeAnew(part.stage); return; }
     const list = section.querySelector("[data-cards]");
@@ -89,6 +90,7 @@
   }
   function showBoard(data) {
     if (!board || !window.dealdb.kanban) return;
+    if (data.seq < Number(board.dataset.seq)) return;
     if (isBusy()) { makeAnew(); return; }
     const focused = document.activeElement?.closest?.(".card")?.dataset.id;
     const onMenu = document.activeElement?.classList.contains("move");
