@@ -76,7 +76,8 @@ class Streams:
     async def _listen(self, address: str, heard: dict[int, float]) -> None:
         path, _, options = address.partition("?")
         reader, writer = await asyncio.open_connection("127.0.0.1", self._board.port, limit=2**22)
-        asked = f"GET /live?path={path}&{options} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {self._board.cookie}\r\n\r\n"
+        host = f"127.0.0.1:{self._board.port}"
+        asked = f"GET /live?path={path}&{options} HTTP/1.1\r\nHost: {host}\r\nCookie: {self._board.cookie}\r\n\r\n"
         writer.write(asked.encode())
         try:
             while line := await reader.readline():
