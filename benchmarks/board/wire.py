@@ -43,7 +43,9 @@ class Counted:
     @property
     def at(self) -> Started:
         """The same server by this way."""
-        return replace(self._to, port=self._port)
+        # the board's cookie has the port in its name
+        cookie = self._to.cookie.replace(f"-{self._to.port}=", f"-{self._port}=", 1)
+        return replace(self._to, port=self._port, cookie=cookie)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
