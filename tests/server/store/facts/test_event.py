@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -142,7 +143,10 @@ def test_a_deal_that_was_deleted_is_not_brought_back_by_an_export(db: DealDataba
 
 def test_a_save_may_say_since_when(db: DealDatabase) -> None:
     db.save_deal({"id": 1, "stage": "Lead"}, at="2026-01-05T12:00Z")
+    # of two commits of one millisecond the later value counts alone in what was recorded
+    time.sleep(0.002)
     db.save_deal({"id": 1, "stage": "Won"}, at=datetime(2026, 2, 10, 12, tzinfo=UTC))
+    time.sleep(0.002)
     # what is so by now has been so for longer
     assert db.update_deal(1, stage="Won", at="2026-02-03T12:00Z").outcome == "updated"
     assert [stage(db, day) for day in ("2026-01-05", "2026-02-02", "2026-02-03")] == [
