@@ -359,10 +359,10 @@ def test_what_is_said_of_one_deal_is_said_of_one(db: DealDatabase, tmp_path: Pat
     assert "| 2026 |" in text
 
 
-def test_ages_are_those_of_the_commands_at_any_hour(db: DealDatabase) -> None:
-    # late in the evening: a day later it is two days old, whatever the hour
-    at = datetime.combine(datetime.now(UTC).date() - timedelta(days=1), time(23, 59), UTC)
+def test_stays_are_those_of_the_commands_at_any_hour(db: DealDatabase) -> None:
+    db.set_pipeline(h1.PIPELINE)
+    at = datetime.combine(datetime.now(UTC).date() - timedelta(days=2), time(12), UTC)
     db.save_deal({"id": 1, "stage": "Lead", "amount": 5, "currency": "EUR"}, at=at)
-    ours = db.pinned().analytics.ageing(deals=True).frame
-    assert ours["value"].to_list() == db.analytics.ageing(deals=True).frame["value"].to_list()
-    assert db.pinned().analytics.ageing().frame.equals(db.analytics.ageing().frame)
+    # two days and a half at the end of today, whatever the hour
+    assert db.analytics.survival(stage="Lead").frame["days"].to_list() == [2.5]
+    assert db.pinned().analytics.survival(stage="Lead").frame["days"].to_list() == [2.5]
