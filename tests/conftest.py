@@ -12,6 +12,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from connected import eventually, sockets
 from dealdb.connection import Link, RedisConnection
 from servers import BINARIES, Server
 
@@ -91,12 +92,13 @@ def shared_server(binary: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def server(shared_server: Server) -> Server:
-    """The session's server, empty."""
+def server(shared_server: Server) -> Iterator[Server]:
+    """The session's server, empty; a test leaves no socket open, which another would count as its own."""
     with shared_server.client() as client:
         client.flushall()
         client.script_flush()
-    return shared_server
+    yield shared_server
+    assert eventually(lambda: sockets(shared_server) == []), sockets(shared_server)
 
 
 @pytest.fixture

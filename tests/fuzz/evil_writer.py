@@ -85,7 +85,11 @@ class _TimeIsUp(KeyboardInterrupt):
 
 def fuzz(url: str, folder: Path, ends_at: float, seed: int, tell: Tell) -> None:
     """Twist and ask until it is time to end."""
-    client: Any = redis.Redis.from_url(url, protocol=2)
+    with redis.Redis.from_url(url, protocol=2) as client:
+        _fuzz(url, client, folder, ends_at, seed, tell)
+
+
+def _fuzz(url: str, client: Any, folder: Path, ends_at: float, seed: int, tell: Tell) -> None:
     _make(url, client, folder)
     kept = {key: client.dump(key) for key in client.keys("*")}
 
