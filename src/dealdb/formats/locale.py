@@ -63,15 +63,7 @@ class Locale:
         return self._in_language(exact, "0") if self.tag else f"{exact:f}"
 
     def _in_language(self, exact: Decimal, pattern: str) -> str:
-        from babel.numbers import format_decimal
-
-        places = max(0, -int(exact.as_tuple().exponent)) if exact.is_finite() else 0
-        # as many digits as the number has: it is not rounded again
-        pattern = pattern.partition(".")[0] + ("." + "0" * places if places else "")
-        # it counts digits in the context of the thread, which has 28 of them
-        with localcontext() as context:
-            context.prec = MAX_PREC
-            return format_decimal(exact, pattern, locale=self._babel)
+        return _formatted(str(exact), pattern, self.tag)
 
     def money(self, value: Number, currency: str | None = None) -> str:
         """An amount with all its digits, and its currency behind it, by its code as no two currencies share one."""
@@ -116,6 +108,22 @@ class Locale:
         from babel.dates import format_skeleton
 
         return format_skeleton(_MONTH, value, locale=self._babel)
+
+
+# a page is made again after each commit, and nearly all its numbers are those that it had
+@lru_cache(4_096)
+def _formatted(number: str, pattern: str, tag: str) -> str:
+    """A number by its text, as 1.0 and 1.00 are equal, and are not written alike."""
+    from babel.numbers import format_decimal
+
+    exact = Decimal(number)
+    places = max(0, -int(exact.as_tuple().exponent)) if exact.is_finite() else 0
+    # as many digits as the number has: it is not rounded again
+    pattern = pattern.partition(".")[0] + ("." + "0" * places if places else "")
+    # it counts digits in the context of the thread, which has 28 of them
+    with localcontext() as context:
+        context.prec = MAX_PREC
+        return format_decimal(exact, pattern, locale=_known(tag))
 
 
 PLAIN = Locale()

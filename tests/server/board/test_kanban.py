@@ -13,7 +13,8 @@ import pytest
 
 from dealdb import DealDatabase, Kind, Pipeline, Stage
 from dealdb.board.html import rendered
-from dealdb.board.kanban.board_view import BoardColumn, BoardView, board_view
+from dealdb.board.kanban.board_view import BoardView, board_view
+from dealdb.board.kanban.making import BoardColumn
 from dealdb.board.kept import Kept
 from dealdb.board.page_request import PageRequest
 from dealdb.board.pages.board import show

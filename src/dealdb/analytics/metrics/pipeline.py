@@ -92,19 +92,7 @@ def pipeline_by_stage(
     [('Demo', 2, Decimal('400.00'), Decimal('200.0000')), ('Won', 1, Decimal('900.00'), None)]
     """
     day = as_of_day(as_of, pipeline.zone)
-    metric = Metric(
-        name="pipeline",
-        base=ANY,
-        columns=_COLUMNS,
-        reads=(
-            pl.col("stage"),
-            *open_days(pipeline, day),
-            pl.col("updated").is_null().alias("_unchanged"),
-        ),
-        weighs=True,
-        n_of=("open", "won", "lost"),
-    )
-    deals = scope(frame, pipeline, metric, by=by, as_of=day, conversion=conversion)
+    deals = deals_of_stages(frame, pipeline, day, by=by, conversion=conversion)
     cells = _cells(deals)
     strays = _strays(cells, pipeline)
     spine = _spine(deals, cells, pipeline, strays)
@@ -129,6 +117,39 @@ def pipeline_by_stage(
         also={"stage": stands_in},
         counts=_counts(pipeline, day, conversion),
     )
+
+
+def deals_of_stages(
+    frame: pl.DataFrame,
+    pipeline: Pipeline,
+    day: date,
+    *,
+    by: By = None,
+    conversion: Conversion | None = None,
+) -> Scope:
+    """
+    The deals one by one, with what each adds to the figures of its stage; takes what ``pipeline_by_stage`` takes.
+
+    Examples
+    --------
+    >>> deals = pl.DataFrame({"stage": ["Demo", "Won"], "expected_close": [date(2026, 1, 5), None]})
+    >>> found = deals_of_stages(deals, Pipeline().covering(["Demo", "Won"]), date(2026, 2, 1))
+    >>> found.deals.select("stage", "_overdue").rows()
+    [('Demo', True), ('Won', False)]
+    """
+    metric = Metric(
+        name="pipeline",
+        base=ANY,
+        columns=_COLUMNS,
+        reads=(
+            pl.col("stage"),
+            *open_days(pipeline, day),
+            pl.col("updated").is_null().alias("_unchanged"),
+        ),
+        weighs=True,
+        n_of=("open", "won", "lost"),
+    )
+    return scope(frame, pipeline, metric, by=by, as_of=day, conversion=conversion)
 
 
 @lru_cache(16)

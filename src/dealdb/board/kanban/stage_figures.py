@@ -26,6 +26,8 @@ class StageSum:
     ----------
     currency
         Its code; None for amounts without one.
+    n
+        Number of deals with an amount.
     value
         Sum of the amounts.
     weighted
@@ -33,6 +35,7 @@ class StageSum:
     """
 
     currency: str | None
+    n: int
     value: Decimal
     weighted: Decimal | None
 
@@ -114,7 +117,12 @@ def _add(figures: StageFigures, row: Mapping[str, Any], currency: str | None) ->
     # a currency that no deal here has is no line
     if row["n"] > row["blank"]:
         figures.sums.append(
-            StageSum(currency=currency, value=row["value"], weighted=row["weighted"])
+            StageSum(
+                currency=currency,
+                n=row["n"] - row["blank"],
+                value=row["value"],
+                weighted=row["weighted"],
+            )
         )
 
 

@@ -182,7 +182,7 @@ class LiveHub:
 
     def _render(self, view: LiveView, recent: RecentCommits) -> None:
         try:
-            view.render(recent.token, recent.since)
+            view.render(recent)
         except DealDBError as error:
             told = event("problem", {"message": str(error), "code": error.code})
             for client in list(view.clients):

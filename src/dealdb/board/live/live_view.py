@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dealdb.board.html import environment
-from dealdb.board.kanban.board_view import BoardColumn, BoardView, board_view
+from dealdb.board.kanban.board_view import BoardView
+from dealdb.board.kanban.making import BoardColumn
+from dealdb.board.kanban.running_board import RunningBoard
 from dealdb.board.live.feed_news import feed_news
 from dealdb.board.parts.at_once import AtOnce
+from dealdb.store.history.feed_start import token_of
 
 if TYPE_CHECKING:
     from dealdb.board.live.client import LiveClient
+    from dealdb.board.live.recent import RecentCommits
     from dealdb.board.page_request import PageRequest
+    from dealdb.store.replica.snapshot import Snapshot
 
 # cards of one event; the columns of any more are asked for anew
 MOST_CARDS = 60
@@ -27,11 +33,12 @@ ColumnKey = tuple[str | None, str | None, bool]
 
 @dataclass(frozen=True, slots=True)
 class ShownColumn:
-    """A column as it was sent: its head, and the cards by their ids, in order."""
+    """A column as it was sent: its head, and the cards by their ids, in order; and what it was made of."""
 
     head: str
     rest: str
     cards: Mapping[str, str]
+    made_of: BoardColumn | None = field(default=None, compare=False)
 
 
 @dataclass(slots=True)
@@ -55,25 +62,22 @@ class LiveView:
     clients: list[LiveClient] = field(default_factory=list)
     shown: Mapping[ColumnKey, ShownColumn] | None = None
     state: Mapping[str, Any] = field(default_factory=dict)
+    board: RunningBoard | None = None
 
-    def render(
-        self, token: str, changed: Callable[[str | None, int | None], frozenset[str] | None]
-    ) -> None:
+    def render(self, recent: RecentCommits) -> None:
         """
         Send the news to all pages: the same bytes to those that have seen the same.
 
         Parameters
         ----------
-        token
-            Of the last commit of the feed; the deals are read after it.
-        changed
-            Gives the deals changed after a commit, as ``RecentCommits.since`` does.
+        recent
+            What the feed has had; the deals are read after its last commit.
         """
         if self.asked.path == "/feed":
             self._feed()
             return
-        make = self._board if self.asked.path == "/" else self._list
-        news, after, day = make()
+        token = recent.token
+        news, after, day = self._board(recent) if self.asked.path == "/" else self._list()
         # nearly all pages have seen the same
         made: dict[tuple[bool, str | None, int | None, str | None], bytes | None] = {}
         for client in list(self.clients):
@@ -81,17 +85,18 @@ class LiveView:
             if key not in made:
                 # of a page that was made yesterday other cards are overdue by now
                 is_of_today = day is None or client.day in (None, day)
-                ids = changed(client.token, client.seq) if is_of_today else None
+                ids = recent.since(client.token, client.seq) if is_of_today else None
                 made[key] = news(ids, token, is_told=client.is_told)
             client.token, client.seq, client.is_told, client.day = token, None, True, None
             if (event := made[key]) is not None:
                 client.put(event)
         after()
 
-    def _board(self) -> tuple[_News, Callable[[], None], str | None]:
-        view = board_view(self.asked)
-        columns = _shown(view, self.asked)
+    def _board(self, recent: RecentCommits) -> tuple[_News, Callable[[], None], str | None]:
+        self.board = self.board or RunningBoard(self.asked)
+        view = self.board.view(partial(places_between, recent))
         before = self.shown
+        columns = shown_columns(view, self.asked, before or {})
         state = _state(self.asked, view.seq, view.deals, view.kept) | {
             "day": view.today.isoformat(),
             "closed": view.options.closed_said(self.asked.locale),
@@ -172,25 +177,42 @@ def _state(asked: PageRequest, seq: int, deals: int, kept: int) -> dict[str, Any
     }
 
 
-def _shown(view: BoardView, asked: PageRequest) -> dict[ColumnKey, ShownColumn]:
-    """The columns as HTML, and the names of the lanes."""
+def places_between(
+    recent: RecentCommits, before: Snapshot, after: Snapshot
+) -> Collection[int] | None:
+    """Rows that differ between two snapshots, as far as the feed tells."""
+    if before.position is None or after.position is None:
+        return None
+    return recent.rows_between(token_of(before.position), token_of(after.position))
+
+
+def shown_columns(
+    view: BoardView, asked: PageRequest, before: Mapping[ColumnKey, ShownColumn]
+) -> dict[ColumnKey, ShownColumn]:
+    """The columns as HTML, and the names of the lanes; a column that is as it was before is taken from there."""
     module = environment().get_template("columns.html").module
     head, rest, lane_head = (getattr(module, name) for name in ("head", "rest", "lane_head"))
 
-    def shown(column: BoardColumn, level: int) -> ShownColumn:
+    def shown(key: ColumnKey, column: BoardColumn, level: int) -> ShownColumn:
+        known = before.get(key)
+        if known is not None and known.made_of == column:
+            return known
         return ShownColumn(
             str(head(column, asked.locale, level)),
             str(rest(column, asked.locale)),
             {each.id: each.html for each in column.cards},
+            column,
         )
 
-    found: dict[ColumnKey, ShownColumn] = {
-        (None, each.figures.stage, False): shown(each, 2) for each in [*view.columns, *view.closed]
-    }
+    found: dict[ColumnKey, ShownColumn] = {}
+    for each in [*view.columns, *view.closed]:
+        key: ColumnKey = (None, each.figures.stage, False)
+        found[key] = shown(key, each, 2)
     for lane in view.lanes:
         found[lane.key, None, True] = ShownColumn(str(lane_head(lane, asked.locale)), "", {})
         for part in lane.columns:
-            found[lane.key, part.figures.stage, False] = shown(part, 3)
+            key = (lane.key, part.figures.stage, False)
+            found[key] = shown(key, part, 3)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ class _Passed:
     seq: int
     token: str
     ids: frozenset[str] | None
+    rows: frozenset[int] = frozenset()
 
 
 class RecentCommits:
@@ -43,8 +45,9 @@ class RecentCommits:
         # stages and fields are of all deals
         if commit.kind not in ("schema", "pipeline") and len(commit.deals) <= MOST_DEALS:
             ids = frozenset(change.id for change in commit.deals)
+        rows = frozenset(commit.rows) if ids is not None else frozenset()
         with self._lock:
-            self._passed.append(_Passed(commit.seq, commit.token, ids))
+            self._passed.append(_Passed(commit.seq, commit.token, ids, rows))
 
     @property
     def token(self) -> str:
@@ -71,7 +74,7 @@ class RecentCommits:
         with self._lock:
             passed = list(self._passed)
         if token is not None:
-            place = next((n for n, each in enumerate(passed) if each.token == token), None)
+            place = _place(passed, token)
         elif seq is not None and seq >= passed[0].seq:
             place = max(n for n, each in enumerate(passed) if each.seq <= seq)
         else:
@@ -84,6 +87,26 @@ class RecentCommits:
                 return None
             found |= each.ids
         return frozenset(found)
+
+    def rows_between(self, first: str, last: str) -> frozenset[int] | None:
+        """
+        Rows of the deals changed after a commit up to another one, by the tokens of both.
+
+        None where one of them is not known, or where all deals may have changed.
+        """
+        with self._lock:
+            passed = list(self._passed)
+        begin, end = _place(passed, first), _place(passed, last)
+        if begin is None or end is None:
+            return None
+        between = passed[begin + 1 : end + 1]
+        if end < begin or any(each.ids is None for each in between):
+            return None
+        return frozenset().union(*(each.rows for each in between))
+
+
+def _place(passed: Sequence[_Passed], token: str) -> int | None:
+    return next((n for n, each in enumerate(passed) if each.token == token), None)
 
 
 def seq_of(token: str) -> int:

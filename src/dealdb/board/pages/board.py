@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dealdb.board.kanban.board_view import BoardColumn, BoardView, board_view
+from dealdb.board.kanban.board_view import MadeBoard, board_view
+from dealdb.board.kanban.making import BoardColumn
 from dealdb.board.kanban.options import COMPUTED, PERIODS, SORTS
 from dealdb.board.pages.page import BoardPage, Shown
 from dealdb.board.parts.offers import offers
@@ -57,7 +58,7 @@ def _reasons(asked: PageRequest, schema: Schema) -> list[str]:
     return offers(asked.db.query, ["loss_reason"], schema, MOST_REASONS).get("loss_reason", [])
 
 
-def _data(view: BoardView) -> dict[str, Any]:
+def _data(view: MadeBoard) -> dict[str, Any]:
     return {
         "commit": view.seq,
         "deals": view.deals,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 _TOKEN = re.compile(r"'(?:[^']|'')*'?|\"(?:[^\"]|\"\")*\"?|--|/\*|\w+|.", re.DOTALL)
 _OPENING, _CLOSING = {"(", "["}, {")", "]"}
@@ -62,6 +63,8 @@ def joined(conditions: Sequence[str]) -> str | None:
     return " AND ".join(map(_alone, conditions))
 
 
+# a board has the same links after each commit
+@lru_cache(1_024)
 def _alone(condition: str) -> str:
     """A condition that may stand beside others; behind a comment the line has to end."""
     if len(conditions_of(condition)) == 1 and _places_of_and(condition) is not None:

@@ -15,7 +15,7 @@ from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.model.values import Value, decode
 from dealdb.store.history.feed_start import token_of
 from dealdb.store.history.reading import moment_of
-from dealdb.store.log.entry import Entry
+from dealdb.store.log.entry import DEAL_KINDS, Entry
 
 CommitKind: TypeAlias = Literal["save", "facts", "mend", "delete", "schema", "pipeline"]
 
@@ -81,6 +81,8 @@ class Commit:
         Fields and types as of this commit; those of ``deals`` are typed by it.
     pipeline
         The stages that a commit of the kind ``pipeline`` defines, else None.
+    rows
+        Where its deals are among all, counted from 0 in the order of first saving.
     """
 
     seq: int
@@ -91,6 +93,7 @@ class Commit:
     token: str
     schema: Schema
     pipeline: Pipeline | None = None
+    rows: tuple[int, ...] = field(default=(), repr=False, compare=False)
 
     def _repr_html_(self) -> str:
         facts = {"kind": self.kind, "by": self.actor, "when": self.when, "deals": len(self.deals)}
@@ -130,6 +133,7 @@ def commit_of(entry: Entry, schema: Schema) -> Commit:
         token=token_of(entry.position),
         schema=schema,
         pipeline=Pipeline.from_json(entry.data) if kind == "pipeline" else None,
+        rows=tuple(entry.rows) if entry.kind in DEAL_KINDS else (),
     )
 
 

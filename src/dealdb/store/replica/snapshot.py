@@ -10,6 +10,7 @@ import polars as pl
 from dealdb.model.columns import empty_frame
 from dealdb.model.pipeline import Pipeline
 from dealdb.model.schema import Schema
+from dealdb.store.log.entry import Position
 from dealdb.store.replica.replica import Replica
 
 WholeRows: TypeAlias = Callable[[pl.Series], pl.DataFrame | None]
@@ -32,6 +33,8 @@ class Snapshot:
         Stages of the deals; one that occurs in ``frame`` and not here is open.
     seq
         Number of the last commit that is in it; 0 for none.
+    position
+        That commit, which no other history has; None for deals that are not, or not all, from a log.
     whole_rows
         Gives all columns of some rows where ``frame`` has not all; None where they can't be had, or not sooner than
         all rows.
@@ -61,6 +64,7 @@ class Snapshot:
         "_whole_rows",
         "kept",
         "pipeline",
+        "position",
         "rows",
         "schema",
         "seq",
@@ -74,6 +78,7 @@ class Snapshot:
         pipeline: Pipeline,
         seq: int,
         kept: pl.Series | None = None,
+        position: Position | None = None,
         whole_rows: WholeRows | None = None,
     ) -> None:
         self.rows = frame
@@ -82,6 +87,7 @@ class Snapshot:
         self.schema = schema
         self.pipeline = pipeline
         self.seq = seq
+        self.position = position
         self._frame: pl.DataFrame | None = None
 
     @property
@@ -148,5 +154,6 @@ def snapshot_of(
         schema=replica.schema,
         pipeline=pipeline,
         seq=replica.position.seq,
+        position=replica.position,
         whole_rows=whole_rows,
     )

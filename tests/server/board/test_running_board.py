@@ -1,0 +1,135 @@
+"""A board that follows the commits is the one that is made from all deals; property-tested over random commits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import pytest
+
+from dealdb import DealDatabase, Kind, Pipeline, Stage
+from dealdb.board.kanban import running_board
+from dealdb.board.kanban.board_view import BoardView, MadeBoard, board_view
+from dealdb.board.kanban.running_board import RunningBoard
+from dealdb.board.live.live_view import places_between, shown_columns
+from dealdb.board.live.recent import RecentCommits
+from dealdb.board.page_request import PageRequest
+from dealdb.database import LiveDeals
+from dealdb.formats.locale import Locale
+from servers import Server
+
+STAGES = Pipeline(
+    (
+        Stage("Lead", Kind.OPEN, Decimal("0.2"), rot_days=20),
+        Stage("Demo, live", Kind.OPEN, Decimal("0.555"), rot_days=200),
+        Stage("Won", Kind.WON),
+        Stage("Lost", Kind.LOST),
+    ),
+    zone="Pacific/Auckland",
+)
+FULL = 200
+OPTIONS = {
+    "all": [],
+    "filter": [("where", "amount > 50 OR owner = 'Ann'")],
+    "filter of the day": [("where", "expected_close < today()")],
+    "closes first": [("sort", "expected_close,-amount"), ("show", "Won"), ("closed", "all")],
+    "by name": [("sort", "name")],
+    "changed last": [("sort", "-updated"), ("closed", "365")],
+    "lanes": [("by", "owner")],
+}
+
+
+@pytest.fixture
+def db(server: Server) -> Iterator[DealDatabase]:
+    with DealDatabase.from_url(f"unix://{server.socket}") as db:
+        yield db
+
+
+def a_deal(draw: Random, n: int) -> dict[str, Any]:
+    today = datetime.now(UTC).date()
+    stage = draw.choices(
+        ["Lead", "Demo, live", "Won", "Lost", None, "(none)"], [40, 30, 9, 9, 1, 1]
+    )[0]
+    # the usual currency, mostly
+    currency = draw.choices(["EUR", "USD", None], [30, 5, 1])[0]
+    amount = draw.choice([None, Decimal(0), *(Decimal(draw.randrange(-100, 100_000)) / 100,) * 20])
+    return {
+        "id": f"d{n}",
+        "name": draw.choice(["Ä", "a", "B", None, ""]),
+        "stage": stage,
+        "owner": draw.choice(["Ann", "Bo", None]),
+        "amount": amount,
+        "currency": currency,
+        "probability": draw.choice([None, None, Decimal("0.25"), Decimal("0.125")]),
+        "created": draw.choice([None, today - timedelta(days=draw.randrange(-5, 400))]),
+        "expected_close": draw.choice([None, today + timedelta(days=draw.randrange(-20, 60))]),
+        "closed": draw.choice([None, today - timedelta(days=draw.randrange(60))]),
+    }
+
+
+def change(db: DealDatabase, draw: Random) -> None:
+    n = draw.randrange(FULL + 20)
+    what = draw.random()
+    deal = a_deal(draw, n)
+    if what < 0.1:
+        db.delete_deal(f"d{n}")
+    elif what < 0.5:
+        # a part of it
+        names = draw.sample(sorted(deal.keys() - {"id"}), 2)
+        db.save_deal({"id": f"d{n}", **{name: deal[name] for name in names}})
+    elif what < 0.9:
+        db.save_deal(deal)
+    else:
+        db.loader.load([a_deal(draw, draw.randrange(FULL + 20)) for _ in range(5)], bar=False)
+
+
+def commits(db: DealDatabase) -> int:
+    return LiveDeals(db).snapshot(["id"]).seq
+
+
+def as_told(view: BoardView, asked: PageRequest) -> dict[str, Any]:
+    """All that pages are told of a board."""
+    return {
+        "columns": shown_columns(view, asked, {}),
+        "numbers": (view.seq, view.today, view.deals, view.kept, view.left_out),
+        "figures": [each.figures for each in [*view.columns, *view.closed]],
+    }
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("seed", range(3))
+def test_it_is_the_board_of_all_deals_after_any_commits(
+    db: DealDatabase, monkeypatch: pytest.MonkeyPatch, options: list[tuple[str, str]], seed: int
+) -> None:
+    draw = Random(seed)
+    if seed:
+        db.set_pipeline(STAGES)
+    db.loader.load([a_deal(draw, n) for n in range(FULL)], bar=False)
+    made = []
+
+    def counted(*of: Any) -> MadeBoard:
+        made.append(of)
+        return board_view(*of)
+
+    monkeypatch.setattr(running_board, "board_view", counted)
+    with db.changes() as feed:
+        recent = RecentCommits(feed.token)
+        asked = PageRequest(db=db, names={}, options=options, locale=Locale("de-DE"))
+        running = RunningBoard(asked)
+        running.view(lambda *_: None)
+        rounds = 40
+        for _ in range(rounds):
+            before = commits(db)
+            for _ in range(draw.choice([1, 1, 1, 3])):
+                change(db, draw)
+            for _ in range(commits(db) - before):
+                recent.add(next(feed))
+            followed = running.view(lambda *two: places_between(recent, *two))
+            fresh = PageRequest(db=db, names={}, options=options, locale=Locale("de-DE"))
+            assert as_told(followed, fresh) == as_told(board_view(fresh), fresh)
+    # else this would compare a thing with itself
+    follows = "by" not in dict(options) and "today" not in dict(options).get("where", "")
+    assert (len(made) < rounds * 0.8) == follows
