@@ -135,6 +135,13 @@ def test_a_commit_says_who_when_and_what(db: DealDatabase) -> None:
     assert deal.values["stage"] is None
     assert abs(deal.values["updated"] - stamp) < timedelta(seconds=2)
     assert [(d.id, d.outcome, d.values) for d in third.deals] == [("7", "deleted", {})]
+    assert [each.rows for each in (schema, pipeline, first, second, third)] == [
+        (),
+        (),
+        (0,),
+        (0,),
+        (0,),
+    ]
     assert list(feed) == []
 
 

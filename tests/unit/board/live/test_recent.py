@@ -21,6 +21,7 @@ def commit(seq: int, *ids: str, kind: Literal["save", "pipeline"] = "save") -> C
         deals=tuple(DealChange(id=each, outcome="updated") for each in ids),
         token=f"{seq}-{seq:016x}",
         schema=Schema.standard(),
+        rows=tuple(ord(each) - ord("a") for each in ids if len(each) == 1),
     )
 
 
@@ -56,3 +57,17 @@ def test_too_many_commits_or_deals_are_not_kept() -> None:
 
 def test_stages_that_were_changed_are_of_all_deals() -> None:
     assert recent(commit(5, kind="pipeline")).since(START) is None
+
+
+def test_rows_that_differ_between_two_commits() -> None:
+    passed = recent(commit(5, "a"), commit(6, "b", "c"), commit(7, "a"))
+    assert passed.rows_between(START, commit(6).token) == frozenset({0, 1, 2})
+    assert passed.rows_between(commit(6).token, commit(7).token) == frozenset({0})
+    assert passed.rows_between(commit(7).token, commit(7).token) == frozenset()
+    # one that the feed has not had yet, and one that it has not had any more
+    assert passed.rows_between(START, commit(8).token) is None
+    assert passed.rows_between("3-0000000000000bad", commit(7).token) is None
+    assert passed.rows_between(commit(7).token, START) is None
+    stages = recent(commit(5, "a"), commit(6, kind="pipeline"))
+    assert stages.rows_between(START, commit(5).token) == frozenset({0})
+    assert stages.rows_between(START, commit(6).token) is None
