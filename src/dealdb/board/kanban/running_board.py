@@ -74,7 +74,7 @@ class RunningBoard:
     def _followed(self, deals: AtOnce, places: Places) -> BoardView | None:
         """The last view with what has changed since; None where that is not known, or not told by deals alone."""
         last, asked = self._last, self._asked
-        if last is None or last.view.lanes or _BY_CLOCK.search(asked.where or ""):
+        if last is None or _BY_CLOCK.search(asked.where or ""):
             return None
         today = as_of_day(None, deals.pipeline.zone)
         if last.view.options.by is not None or last.view.today != today:
