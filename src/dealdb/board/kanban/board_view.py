@@ -153,7 +153,7 @@ def _made(making: Making) -> MadeBoard:
     by = making.options.by
     lanes = [] if by is None else _lanes(making, by)
     parts = [part for lane in lanes[:MOST_LANES] for part in lane.columns]
-    ends = making.fill(parts if by else opened, opened)
+    ends = making.fill(parts if by else opened, opened, making.base.rows)
     rest = lanes[MOST_LANES:]
     return MadeBoard(
         seq=making.deals.seq,

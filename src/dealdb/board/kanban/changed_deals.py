@@ -1,21 +1,30 @@
-"""``ChangedDeals``: the deals that commits have changed, as they were and as they are."""
+"""``Changes``: follows the deals from commit to commit, and says of which the figures of the board have changed."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING
+from weakref import ref
 
 import polars as pl
 
 from dealdb.analytics.metrics.pipeline import deals_of_stages
+from dealdb.analytics.options import as_of_day
+from dealdb.board.parts.at_once import AtOnce
 from dealdb.model.columns import spelled_out
+from dealdb.store.history.feed_start import token_of
 
 if TYPE_CHECKING:
+    from dealdb.database import DealDatabase
+    from dealdb.model.pipeline import Pipeline
+    from dealdb.model.schema import Schema
     from dealdb.store.replica.snapshot import Snapshot
 
+# rows of the deals changed after one commit up to another, by their tokens; None where it is not known
+RowsBetween = Callable[[str, str], Collection[int] | None]
 # with more of them, all figures are as soon made anew
 MOST_CHANGED = 1_000
 # of what a deal weighs: the digits of its amount, and those of a probability
@@ -66,37 +75,108 @@ class ChangedDeals:
     deals: list[ChangedDeal | None]
 
 
-def changed_deals(
-    before: Snapshot, after: Snapshot, places: Collection[int], today: date
-) -> ChangedDeals | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
     """
-    The deals that differ between two snapshots.
+    The deals as of now, and what has changed since the step before.
+
+    Attributes
+    ----------
+    before, after
+        Tokens of the last commits of both; None where it is not known.
+    deals
+        As of now.
+    today
+        Day on which they are judged.
+    changed
+        Those that differ; None where all may.
+    """
+
+    before: str | None
+    after: str | None
+    deals: AtOnce
+    today: date
+    changed: ChangedDeals | None
+
+
+class Changes:
+    """
+    Goes through the commits of a collection, several in a step.
+
+    Between two steps it does not keep the deals: whoever keeps them has them copied at the next commit. As long as
+    nobody else has asked for newer ones, they are still there at the next step.
 
     Parameters
     ----------
-    before, after
-        The snapshots.
-    places
-        Rows in which they may differ.
-    today
-        Day on which the deals are judged.
-
-    Returns
-    -------
-    ChangedDeals or None
-        None where all deals may have changed, or their sums are too large to be put together one by one.
+    db
+        The collection.
     """
-    if len(places) > MOST_CHANGED or max(places, default=0) >= after.rows.height:
-        return None
+
+    def __init__(self, db: DealDatabase) -> None:
+        self._db = db
+        self._last: ref[Snapshot] | None = None
+        self._token: str | None = None
+
+    def step(self, token: str, rows_between: RowsBetween) -> Step:
+        """
+        What has changed since the last step.
+
+        Parameters
+        ----------
+        token
+            Of the last commit that ``rows_between`` knows.
+        rows_between
+            Says where changed deals are.
+
+        Raises
+        ------
+        StoreError
+            If the server can't be reached.
+        """
+        before = self._token
+        were = self._were(token, rows_between)
+        deals = AtOnce(self._db)
+        position = deals.snapshot.position
+        after = None if position is None else token_of(position)
+        self._last, self._token = ref(deals.snapshot), after
+        today = as_of_day(None, deals.pipeline.zone)
+        changed = None
+        # a commit that came meanwhile is not among the rows
+        if were is not None and after == token:
+            changed = _changed(were, deals.snapshot, today)
+        return Step(before=before, after=after, deals=deals, today=today, changed=changed)
+
+    def _were(self, token: str, rows_between: RowsBetween) -> _Were | None:
+        """Deals that will have changed by a commit; gone with the next look at the deals."""
+        last = self._last() if self._last is not None else None
+        if last is None or self._token is None:
+            return None
+        places = rows_between(self._token, token)
+        if places is None or len(places) > MOST_CHANGED:
+            return None
+        there = [place for place in sorted(places) if place < last.rows.height]
+        return _Were(sorted(places), last.rows[there], last.schema, last.pipeline)
+
+
+@dataclass(frozen=True, slots=True)
+class _Were:
+    """Deals as they were: those of some rows that there were already."""
+
+    places: list[int]
+    rows: pl.DataFrame
+    schema: Schema
+    pipeline: Pipeline
+
+
+def _changed(were: _Were, now: Snapshot, today: date) -> ChangedDeals | None:
     # what stages and values mean is of all deals
-    if before.schema != after.schema or before.pipeline != after.pipeline:
+    if were.schema != now.schema or were.pipeline != now.pipeline:
         return None
-    ordered = sorted(places)
-    were = [place for place in ordered if place < before.rows.height]
-    rows = pl.concat([before.rows[were], after.rows[ordered]])
-    signs = [-1] * len(were) + [1] * len(ordered)
-    found = deals_of_stages(rows, after.pipeline, today)
+    rows = pl.concat([were.rows, now.rows[were.places]])
+    signs = [-1] * were.rows.height + [1] * len(were.places)
+    found = deals_of_stages(rows, now.pipeline, today)
     weights = found.weights
+    # sums that are too large to be put together one by one
     if weights is None or len(weights.powers) > 1 or found.are_wide:
         return None
     names = ("stage", "amount", "currency", "_weighted", "_rotting", "_overdue")

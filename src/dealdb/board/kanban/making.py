@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import polars as pl
@@ -111,15 +112,16 @@ class Making:
     @cached_property
     def base(self) -> Snapshot:
         """The deals that the board counts, and where they are among all."""
+        return Snapshot(
+            frame=self._counted(), schema=self.schema, pipeline=self.pipeline, seq=self.deals.seq
+        )
+
+    def _counted(self, *more: pl.Expr) -> pl.DataFrame:
+        """What is read of the deals that the board counts, and where they are among all."""
         # of most deals, which were closed long ago, nothing more is looked at
         chosen = self._rows.select(self._read()).with_row_index(_ROW)
         conditions = [each for each in (self.kept.kept, self.counts) if each is not None]
-        return Snapshot(
-            frame=chosen.filter(*conditions) if conditions else chosen,
-            schema=self.schema,
-            pipeline=self.pipeline,
-            seq=self.deals.seq,
-        )
+        return chosen.filter(*conditions, *more) if conditions or more else chosen
 
     @property
     def analytics(self) -> Analytics:
@@ -193,13 +195,22 @@ class Making:
         chosen = [("show", each.name) for each in self.pipeline if each.name in shown]
         return self.asked.with_options([*kept, *chosen])
 
-    def fill(self, columns: Sequence[BoardColumn], opened: Sequence[BoardColumn]) -> Ends | None:
+    def rows_of(self, columns: Sequence[BoardColumn]) -> pl.DataFrame:
+        """Of the deals that the board counts, those of some columns: as ``base`` has them."""
+        if "stage" not in self._rows.columns:
+            return self.base.rows
+        stages = (pl.col("stage").eq_missing(pl.lit(each.figures.stage)) for each in columns)
+        return self._counted(reduce(or_, stages))
+
+    def fill(
+        self, columns: Sequence[BoardColumn], opened: Sequence[BoardColumn], among: pl.DataFrame
+    ) -> Ends | None:
         """
         Put the cards of opened columns into these: the same columns, or their parts in lanes.
 
-        What it returns is ``ends`` of a view.
+        What it returns is ``ends`` of a view. ``among`` has at least the deals of the opened columns.
         """
-        rows, ends = self._first_rows(opened) if opened else (pl.DataFrame(), {})
+        rows, ends = self._first_rows(opened, among) if opened else (pl.DataFrame(), {})
         by = self.options.by
         places = {(each.figures.lane, each.figures.stage): each for each in columns}
         cards = self._cards(rows) if rows.height else []
@@ -210,32 +221,30 @@ class Making:
                 column.cards.append(card)
         return ends
 
-    def _first_rows(self, columns: Sequence[BoardColumn]) -> tuple[pl.DataFrame, Ends | None]:
+    def _first_rows(
+        self, columns: Sequence[BoardColumn], among: pl.DataFrame
+    ) -> tuple[pl.DataFrame, Ends | None]:
         """The deals that have cards."""
         options = self.options
-        by = [name for name in ("stage", options.by) if name and name in self.base.rows.columns]
+        by = [name for name in ("stage", options.by) if name and name in among.columns]
         count = CARDS if options.by is None else LANE_CARDS
-        first = first_of_each(self.base.rows, options.sort, by, count)
+        first = among[first_of_each(among, options.sort, by, count)]
         if "stage" in by:
             stages = {each.figures.stage for each in columns}
-            shown = [stage in stages for stage in self.base.rows["stage"].gather(first)]
+            shown = [stage in stages for stage in first["stage"]]
             first = first.filter(pl.Series(shown, dtype=pl.Boolean))
-        numbers = self.base.rows[_ROW].gather(first)
-        rows = spelled_out(self._rows.select(columns_of_cards(options, self.schema))[numbers])
-        return rows, self._ends(first)
+        chosen = self._rows.select(columns_of_cards(options, self.schema))
+        return spelled_out(chosen[first[_ROW]]), self._ends(first)
 
-    def _ends(self, first: pl.Series) -> Ends | None:
-        """As a view has them; ``first`` are rows of the base."""
+    def _ends(self, first: pl.DataFrame) -> Ends | None:
+        """As a view has them, of the rows that have cards."""
         key = self.first_key
         if key is None or self.options.by is not None:
             return None
-        values = self.base.rows[key.name].gather(first).to_list()
-        has_stages = "stage" in self.base.rows.columns
-        stages = (
-            self.base.rows["stage"].gather(first).to_list() if has_stages else [None] * len(values)
-        )
+        has_stages = "stage" in first.columns
+        stages = first["stage"].to_list() if has_stages else [None] * first.height
         n_cards = Counter(stages)
-        last = dict(zip(stages, values, strict=True))
+        last = dict(zip(stages, first[key.name].to_list(), strict=True))
         return {stage: value for stage, value in last.items() if n_cards[stage] >= CARDS}
 
     @property

@@ -3,44 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from dealdb.analytics.options import as_of_day
 from dealdb.board.kanban.board_view import BoardView, board_view
-from dealdb.board.kanban.changed_deals import ChangedDeal, ChangedDeals, changed_deals
+from dealdb.board.kanban.changed_deals import ChangedDeal, ChangedDeals, Step
 from dealdb.board.kanban.making import BoardColumn, Making
 from dealdb.board.kanban.moved_figures import moved_figures
-from dealdb.board.parts.at_once import AtOnce
 from dealdb.query import FixedDeals, QueryEngine
 from dealdb.store.replica.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from dealdb.board.kanban.stage_figures import StageFigures
     from dealdb.board.page_request import PageRequest
 
-# rows of the deals changed between two snapshots; None where all may have changed
-Places = Callable[[Snapshot, Snapshot], "Collection[int] | None"]
 # a filter that goes by the clock keeps other deals without any commit
 _BY_CLOCK = re.compile(r"now|today|current|timestamp", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """The board as of a commit."""
-
-    snapshot: Snapshot
-    view: BoardView
 
 
 class RunningBoard:
     """
     What a request shows, commit after commit.
-
-    It keeps the deals of the last one until the next.
 
     Parameters
     ----------
@@ -50,47 +34,34 @@ class RunningBoard:
 
     def __init__(self, asked: PageRequest) -> None:
         self._asked = asked
-        self._last: _Shown | None = None
+        self._last: BoardView | None = None
+        self._token: str | None = None
 
-    def view(self, places: Places) -> BoardView:
+    def view(self, step: Step) -> BoardView:
         """
-        The board as of now; the same as ``board_view`` gives.
-
-        Parameters
-        ----------
-        places
-            Gives the rows that differ between two snapshots.
+        The board as of a step; the same as ``board_view`` gives.
 
         Raises
         ------
         QueryError
             If the filter or an option can't be understood.
         """
-        deals = AtOnce(self._asked.db)
-        view = self._followed(deals, places) or board_view(self._asked, deals)
-        self._last = _Shown(deals.snapshot, view)
+        view = self._followed(step) or board_view(self._asked, step.deals)
+        self._last, self._token = view, step.after
         return view
 
-    def _followed(self, deals: AtOnce, places: Places) -> BoardView | None:
+    def _followed(self, step: Step) -> BoardView | None:
         """The last view with what has changed since; None where that is not known, or not told by deals alone."""
         last, asked = self._last, self._asked
-        if last is None or _BY_CLOCK.search(asked.where or ""):
+        if last is None or self._token is None or _BY_CLOCK.search(asked.where or ""):
             return None
-        today = as_of_day(None, deals.pipeline.zone)
-        if last.view.options.by is not None or last.view.today != today:
+        if last.options.by is not None or last.today != step.today:
             return None
-        if deals.snapshot is last.snapshot:
-            return last.view
-        differing = places(last.snapshot, deals.snapshot)
-        if differing is None:
+        if self._token == step.after:
+            return last
+        if self._token != step.before or step.changed is None:
             return None
-        # the same for all boards that have shown the same deals
-        changed = asked.kept.made(
-            deals.snapshot,
-            ("changed", last.snapshot.position, today),
-            lambda: changed_deals(last.snapshot, deals.snapshot, differing, today),
-        )
-        return None if changed is None else _moved(Making(asked, deals, today), last.view, changed)
+        return _moved(Making(asked, step.deals, step.today), last, step.changed)
 
 
 def _moved(making: Making, before: BoardView, changed: ChangedDeals) -> BoardView | None:
@@ -102,10 +73,18 @@ def _moved(making: Making, before: BoardView, changed: ChangedDeals) -> BoardVie
     figures = moved_figures(known, deals, making.pipeline)
     if figures is None:
         return None
-    has_news = any(
-        _may_have_card(making, before, columns[deal.stage], deal, value) for deal, value in counted
-    )
-    opened = [_column(making, each, figures, keeps_cards=not has_news) for each in before.columns]
+    news = {
+        deal.stage
+        for deal, value in counted
+        if _may_have_card(making, before, columns[deal.stage], deal, value)
+    }
+    opened = [
+        _column(making, each, figures, keeps_cards=each.figures.stage not in news)
+        for each in before.columns
+    ]
+    filled = [each for each in opened if each.figures.stage in news]
+    ends = making.fill(filled, filled, making.rows_of(filled)) if filled else {}
+    old_ends = {stage: end for stage, end in (before.ends or {}).items() if stage not in news}
     return BoardView(
         seq=making.deals.seq,
         today=making.today,
@@ -116,7 +95,7 @@ def _moved(making: Making, before: BoardView, changed: ChangedDeals) -> BoardVie
         closed=[_column(making, each, figures, keeps_cards=True) for each in before.closed],
         lanes=[],
         left_out=before.left_out,
-        ends=making.fill(opened, opened) if has_news else before.ends,
+        ends=None if before.ends is None or ends is None else old_ends | dict(ends),
     )
 
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import cache, partial
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
+from dealdb.board.kanban.changed_deals import Changes
 from dealdb.board.live.live_view import LiveView, event
 from dealdb.board.live.recent import RecentCommits
 from dealdb.errors import DealDBError, StoreError
 from dealdb.model.fiscal import time_zone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from datetime import date, tzinfo
 
+    from dealdb.board.kanban.changed_deals import Step
     from dealdb.board.live.client import LiveClient
     from dealdb.board.page_request import PageRequest
     from dealdb.database import DealDatabase
@@ -53,6 +56,7 @@ class LiveHub:
         self._views: dict[ViewKey, LiveView] = {}
         self._recent: RecentCommits | None = None
         self._feed: Feed | None = None
+        self._changes = Changes(db)
         self._zone: tzinfo = UTC
         self._news = Event()
         self._closed = Event()
@@ -168,9 +172,12 @@ class LiveHub:
             began = time.monotonic()
             with self._lock:
                 views, recent = list(self._views.values()), self._recent
-            for view in views:
-                if recent is not None and recent.token:
-                    self._render(view, recent)
+            if recent is not None and recent.token:
+                # not before a view asks, and no longer than for this round
+                step = cache(partial(self._changes.step, recent.token, recent.rows_between))
+                for view in views:
+                    self._render(view, recent, step)
+                del step
             self._closed.wait(max(0.0, began + TICK_S - JOIN_S - time.monotonic()))
 
     def _zones(self) -> list[tzinfo]:
@@ -180,9 +187,9 @@ class LiveHub:
             self._zone = time_zone(self._db.pipeline.zone)
         return [self._zone, UTC]
 
-    def _render(self, view: LiveView, recent: RecentCommits) -> None:
+    def _render(self, view: LiveView, recent: RecentCommits, step: Callable[[], Step]) -> None:
         try:
-            view.render(recent)
+            view.render(recent, step)
         except DealDBError as error:
             told = event("problem", {"message": str(error), "code": error.code})
             for client in list(view.clients):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dealdb.board.html import environment
@@ -14,13 +13,12 @@ from dealdb.board.kanban.making import BoardColumn
 from dealdb.board.kanban.running_board import RunningBoard
 from dealdb.board.live.feed_news import feed_news
 from dealdb.board.parts.at_once import AtOnce
-from dealdb.store.history.feed_start import token_of
 
 if TYPE_CHECKING:
+    from dealdb.board.kanban.changed_deals import Step
     from dealdb.board.live.client import LiveClient
     from dealdb.board.live.recent import RecentCommits
     from dealdb.board.page_request import PageRequest
-    from dealdb.store.replica.snapshot import Snapshot
 
 # cards of one event; the columns of any more are asked for anew
 MOST_CARDS = 60
@@ -64,7 +62,7 @@ class LiveView:
     state: Mapping[str, Any] = field(default_factory=dict)
     board: RunningBoard | None = None
 
-    def render(self, recent: RecentCommits) -> None:
+    def render(self, recent: RecentCommits, step: Callable[[], Step]) -> None:
         """
         Send the news to all pages: the same bytes to those that have seen the same.
 
@@ -72,12 +70,14 @@ class LiveView:
         ----------
         recent
             What the feed has had; the deals are read after its last commit.
+        step
+            Gives these deals, and what has changed since the views were rendered the last time.
         """
         if self.asked.path == "/feed":
             self._feed()
             return
         token = recent.token
-        news, after, day = self._board(recent) if self.asked.path == "/" else self._list()
+        news, after, day = self._board(step()) if self.asked.path == "/" else self._list()
         # nearly all pages have seen the same
         made: dict[tuple[bool, str | None, int | None, str | None], bytes | None] = {}
         for client in list(self.clients):
@@ -92,9 +92,9 @@ class LiveView:
                 client.put(event)
         after()
 
-    def _board(self, recent: RecentCommits) -> tuple[_News, Callable[[], None], str | None]:
+    def _board(self, step: Step) -> tuple[_News, Callable[[], None], str | None]:
         self.board = self.board or RunningBoard(self.asked)
-        view = self.board.view(partial(places_between, recent))
+        view = self.board.view(step)
         before = self.shown
         columns = shown_columns(view, self.asked, before or {})
         state = _state(self.asked, view.seq, view.deals, view.kept) | {
@@ -175,15 +175,6 @@ def _state(asked: PageRequest, seq: int, deals: int, kept: int) -> dict[str, Any
         "deals": number(deals),
         "kept": f"{number(kept)} {'deal' if kept == 1 else 'deals'}",
     }
-
-
-def places_between(
-    recent: RecentCommits, before: Snapshot, after: Snapshot
-) -> Collection[int] | None:
-    """Rows that differ between two snapshots, as far as the feed tells."""
-    if before.position is None or after.position is None:
-        return None
-    return recent.rows_between(token_of(before.position), token_of(after.position))
 
 
 def shown_columns(
