@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 
 # events that wait for a page that is slow; then it makes itself anew
 MOST_WAITING = 64
@@ -36,6 +37,11 @@ class LiveClient:
 
     def put(self, event: bytes) -> None:
         """Let an event wait for the page; one too many, and there is only the advice to reload."""
+        self.add(event)
+        wake([self])
+
+    def add(self, event: bytes) -> None:
+        """The same for a page that ``wake`` tells of it later, together with others."""
         if self._ended:
             return
         if len(self._waiting) >= MOST_WAITING:
@@ -44,19 +50,11 @@ class LiveClient:
             self._ended = True
         else:
             self._waiting.append(event)
-        self._wake()
 
     def end(self) -> None:
         """Let the page have what waits, and then nothing more."""
         self._ended = True
-        self._wake()
-
-    def _wake(self) -> None:
-        try:
-            self._loop.call_soon_threadsafe(self._has_news.set)
-        except RuntimeError:
-            # the loop is closed, and the page with it
-            self._ended = True
+        wake([self])
 
     async def next(self, timeout_s: float) -> bytes | None:
         """The events that wait, together; empty when none came in time, None at the end."""
@@ -74,3 +72,22 @@ class LiveClient:
                 self._has_news.set()
             return found
         return None if self._ended else b""
+
+
+def wake(clients: Iterable[LiveClient]) -> None:
+    """Have pages look at what waits for them; all that one loop serves in one call, as each is a call of the system."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[LiveClient]] = {}
+    for client in clients:
+        by_loop.setdefault(client._loop, []).append(client)
+    for loop, served in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_have_news, served)
+        except RuntimeError:
+            # the loop is closed, and its pages with it
+            for client in served:
+                client._ended = True
+
+
+def _have_news(clients: list[LiveClient]) -> None:
+    for client in clients:
+        client._has_news.set()

@@ -11,6 +11,7 @@ from dealdb.board.html import environment
 from dealdb.board.kanban.board_view import BoardView
 from dealdb.board.kanban.making import BoardColumn
 from dealdb.board.kanban.running_board import RunningBoard
+from dealdb.board.live.client import wake
 from dealdb.board.live.feed_news import feed_news
 from dealdb.board.parts.at_once import AtOnce
 
@@ -80,7 +81,8 @@ class LiveView:
         news, after, day = self._board(step()) if self.asked.path == "/" else self._list()
         # nearly all pages have seen the same
         made: dict[tuple[bool, str | None, int | None, str | None], bytes | None] = {}
-        for client in list(self.clients):
+        clients = list(self.clients)
+        for client in clients:
             key = client.is_told, client.token, client.seq, client.day
             if key not in made:
                 # of a page that was made yesterday other cards are overdue by now
@@ -89,7 +91,8 @@ class LiveView:
                 made[key] = news(ids, token, is_told=client.is_told)
             client.token, client.seq, client.is_told, client.day = token, None, True, None
             if (event := made[key]) is not None:
-                client.put(event)
+                client.add(event)
+        wake(clients)
         after()
 
     def _board(self, step: Step) -> tuple[_News, Callable[[], None], str | None]:
