@@ -44,8 +44,8 @@ def test_a_page_that_stalls_is_dropped_and_told_to_reload(
     dropped: list[client.LiveClient] = []
 
     class _Watched(client.LiveClient):
-        def put(self, event: bytes) -> None:
-            super().put(event)
+        def add(self, event: bytes) -> None:
+            super().add(event)
             if self._ended:
                 dropped.append(self)
 
