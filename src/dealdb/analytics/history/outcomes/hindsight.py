@@ -113,9 +113,7 @@ def _wins(past: Past, keys: list[str], window: Window) -> tuple[pl.DataFrame, in
     return wins.select(*columns), closed["_closed"].null_count() if window else 0
 
 
-def _lines(
-    then: pl.DataFrame, now: pl.DataFrame, keys: list[str], *, in_one: bool
-) -> pl.DataFrame:
+def _lines(then: pl.DataFrame, now: pl.DataFrame, keys: list[str], *, in_one: bool) -> pl.DataFrame:
     """A line for each deal in each bucket, of the group that it is in now, or was in then."""
     both = then.join(now, on="id", how="full", coalesce=True, suffix="_now")
     shared = [name for name in dict.fromkeys((*keys, "currency")) if name != "id"]

@@ -70,7 +70,9 @@ def test_an_amount_that_is_in_another_currency_now_is_not_added_to_it() -> None:
     now = facts_of(read(*before, "A 05-01 currency=USD amount=90.00", "C 05-01 currency=USD"))
     for by in (None, "currency"):
         found = hindsight(past_of(now, by=by), facts_of(read(*before)), **QUARTER)
-        assert found.frame.filter(pl.col("n") > 0).select("currency", "bucket", "n", "value").rows() == [
+        assert found.frame.filter(pl.col("n") > 0).select(
+            "currency", "bucket", "n", "value"
+        ).rows() == [
             ("EUR", "then", 1, Decimal("100.00")),
             ("EUR", "removed", 1, Decimal("100.00")),
             ("USD", "then", 2, Decimal("7.00")),
