@@ -60,7 +60,7 @@ _NOTES: tuple[tuple[str, str], ...] = (
     (r"1 moments, horizon (\d+) days", r"1 day looked at, \1 days ahead"),
     (r"(\d+) moments, horizon (\d+) days", r"\1 days looked at, \2 days ahead of each"),
 )
-_ERROR = re.compile(r"(\d+ days before): MAPE ([0-9.e-]+) WAPE ([0-9.e-]+)")
+_ERROR = re.compile(r"(\d+ days before(?:, .+)?): MAPE ([0-9.e+-]+) WAPE ([0-9.e+-]+)")
 _DUE = re.compile(r"due from (\S+) before (\S+)")
 
 
@@ -137,7 +137,8 @@ def in_words(basis: Basis, locale: Locale = PLAIN) -> str:
     >>> in_words(basis)
     '7 deals, from 2026-01-01 to 2026-03-31, currency EUR'
     """
-    last = basis.until - timedelta(days=1) if basis.until else None
+    # nothing is before the first day that there is
+    last = basis.until - timedelta(days=1) if basis.until and basis.until > date.min else None
     # means of one are no means
     is_one = "only 1 period" in basis.notes
     bounds = (("from", basis.since), ("to" if basis.since else "up to", last))
