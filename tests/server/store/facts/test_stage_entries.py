@@ -6,10 +6,14 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 
+import polars as pl
 import pytest
 
 from dealdb import DealDatabase, Kind, Pipeline, Stage
 from dealdb.database import LiveDeals
+from dealdb.model.moments import epoch_ms
+from dealdb.model.schema import Schema
+from dealdb.store.facts.fold import folded
 from dealdb.store.facts.follower import FactsLog
 from dealdb.store.facts.stage_entries import _last_entries
 from servers import Server
@@ -82,3 +86,17 @@ def test_a_history_that_was_emptied_is_not_remembered(server: Server, db: DealDa
     db.save_deal({"id": "d0", "stage": "Demo"})
     found = deals.stage_entries(IDS)
     assert {deal: stage for deal, (stage, _) in found.items()} == {"d0": "Demo"}
+
+
+def test_what_is_told_of_a_moment_to_come_is_not_kept() -> None:
+    soon = epoch_ms(datetime.now(UTC) + timedelta(hours=1))
+    told = [
+        {"id": deal, "at": 5, "field": "stage", "value": "Lead", "op": "set"}
+        for deal in ("a", "b", "c", "d")
+    ]
+    told.append({"id": "b", "at": soon, "field": "stage", "value": "Won", "op": "set"})
+    told += [{"id": deal, "at": at, "op": "delete"} for deal, at in (("c", soon), ("d", 9))]
+    facts = folded(pl.DataFrame(told), Schema.standard(), Pipeline())
+    found, later = _last_entries(facts)
+    assert found == dict.fromkeys(("a", "b", "c"), ("Lead", 5))
+    assert later == {"b", "c"}
