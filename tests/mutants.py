@@ -1229,7 +1229,7 @@ MUTANTS = [
         ENTRIES,
     ),
     Mutant(
-        "since when a stage is kept outlives what is told of an earlier moment",
+        "since when a stage is kept outlives what is told",
         "facts/stage_entries.py",
         'if moments or "stage" in fields:',
         'if "stage" in fields:',
@@ -1243,7 +1243,7 @@ MUTANTS = [
         ENTRIES,
     ),
     Mutant(
-        "since when a stage is kept outlives deletions and imports",
+        "since when a stage is kept outlives imports",
         "facts/stage_entries.py",
         "self._drop(ids_in(entry.kind, entry.data))",
         "pass",
@@ -1257,13 +1257,6 @@ MUTANTS = [
         ENTRIES,
     ),
     Mutant(
-        "since when a stage is kept outlives what was mended",
-        "facts/stage_entries.py",
-        '_OF_ALL = ("schema", "pipeline", "mend")',
-        '_OF_ALL = ("schema", "pipeline")',
-        ENTRIES,
-    ),
-    Mutant(
         "since when a stage is kept outlives the history",
         "facts/stage_entries.py",
         "self.position, self._known = position, {}",
@@ -1271,7 +1264,7 @@ MUTANTS = [
         ENTRIES,
     ),
     Mutant(
-        "commits since the last look at stages are not followed",
+        "commits since the last look are not followed",
         "facts/stage_entries.py",
         "                self._forget(entry)\n",
         "                pass\n",
@@ -1313,7 +1306,7 @@ MUTANTS = [
         ENTRIES,
     ),
     Mutant(
-        "commits are of the future where the clock is behind",
+        "commits are to come where the clock is behind",
         "facts/stage_entries.py",
         "now = max(epoch_ms(datetime.now(UTC)), last if isinstance(last, int) else 0) + 1",
         "now = epoch_ms(datetime.now(UTC)) + 1",
@@ -1324,13 +1317,6 @@ MUTANTS = [
         "facts/stage_entries.py",
         "event_facts(part_of(ledger, ids)).with_present_names()",
         "event_facts(part_of(ledger, ids))",
-        ENTRIES,
-    ),
-    Mutant(
-        "deals are looked at without those that had their rows",
-        "facts/stage_entries.py",
-        '        new = {deal for each in of_rows for deal in each["id"]} - deals\n',
-        "        new = set()\n",
         ENTRIES,
     ),
     Mutant(
