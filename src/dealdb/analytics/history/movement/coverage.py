@@ -13,7 +13,7 @@ import polars as pl
 from dealdb.analytics.exact import column_scale, ratio
 from dealdb.analytics.flags import UNPRICED
 from dealdb.analytics.history.money import BLANK
-from dealdb.analytics.history.movement.ends import needed
+from dealdb.analytics.history.movement.ends import period_of
 from dealdb.analytics.history.opens import check_amounts, kind_of
 from dealdb.analytics.history.past import LINE, Past
 from dealdb.analytics.options import Day, Window
@@ -77,9 +77,7 @@ def coverage(
     ------
     docs/metrics.md#coverage
     """
-    window = past.bounds(since, until)[2]
-    needed("since", None if window.since is None else 0)
-    needed("until", None if window.until is None else 0)
+    window = period_of(past, since, until)
     rate = None if win_rate is None else _rate(win_rate)
     keys = past.keys((*_FIGURES, *LINE[1:], "figure"))
     deals = past.state(_READS, when=_may_count(past, window)).with_columns(
