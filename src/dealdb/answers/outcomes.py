@@ -29,10 +29,10 @@ def cohorts(asked: AskedMetric) -> str:
         if row["won"] is not None:
             seen[(*(row[name] for name in asked.groups), row.get("currency"), row["label"])] = row
     # with several currencies, each has rows of its own deals
-    last = list(seen.values())
+    last = [row for row in seen.values() if row["size"]]
     size, opened = total(last, "size"), total(last, "open")
     if not size:
-        return "No deal has a day of creation."
+        return _no_cohort(total(seen.values(), "deleted"))
     won = total(last, "won")
     within = asked.options.get("periods", 12)
     unit = asked.options.get("by_period", "month")
@@ -45,6 +45,14 @@ def cohorts(asked: AskedMetric) -> str:
         f"Column 0 is the {unit} of creation itself; a column counts all that was won by then, "
         f"and the last cell of a line may still grow.",
     )
+
+
+def _no_cohort(deleted: int) -> str:
+    """No deal is in a cohort: none has a day of creation, or none is left."""
+    if not deleted:
+        return "No deal has a day of creation."
+    all_were = f"All {deals(deleted)} were" if deleted > 1 else "The one deal was"
+    return f"{all_were} deleted since."
 
 
 def _begun(row: dict[str, Any]) -> date:
