@@ -689,7 +689,7 @@ def test_a_statement_is_text(session: SqlSession) -> None:
 def test_a_zone_that_is_not_known_here_matters_only_where_a_day_is_asked_for(
     session: SqlSession,
 ) -> None:
-    asked = {"zone": "Nowhere/Atlantis"}
-    assert session.run("SELECT count(*) FROM deals", DEALS, **asked).item() == 6
+    zone = "Nowhere/Atlantis"
+    assert session.run("SELECT count(*) FROM deals", DEALS, zone=zone).item() == 6
     with pytest.raises(SchemaError, match="'Nowhere/Atlantis' is not known here"):
-        session.run("SELECT Today() FROM deals", DEALS, **asked)
+        session.run("SELECT Today() FROM deals", DEALS, zone=zone)
