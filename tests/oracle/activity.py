@@ -11,6 +11,9 @@ from oracle.sums import money, ratio
 from oracle.tables import Answer, in_order, keys_of, labels
 from oracle.windows import month, next_month
 
+# after all moments
+_EVER = 2**63
+
 
 class Event(NamedTuple):
     """A field of a deal changed."""
@@ -60,9 +63,9 @@ def activity(world: World, *, since: date | None = None, until: date | None = No
     # the filter looks at the state at the end of the window
     lives = world.kept(last)
     found = [*events_of(lives, first, last), *_births(lives, first, last)]
-    # who came with others came by a load, whether those others count or not
+    # who came with others came by a load, whether and whenever those others count or not
     together: dict[int, set[int]] = {}
-    for event in [*events_of(world.all, first, last), *_births(world.all, first, last)]:
+    for event in [*events_of(world.all, None, _EVER), *_births(world.all, None, _EVER)]:
         together.setdefault(event.seq, set()).add(id(event.life))
 
     def group(event: Event) -> tuple[Any, ...]:

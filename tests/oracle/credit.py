@@ -193,18 +193,21 @@ def hindsight(world: World, *, known: World, since: date, until: date) -> Answer
         name: [] for name in ("then", "added", "up", "down", "removed", "now")
     }
     for deal in then.keys() | now.keys():
-        currency = (now.get(deal) or then[deal])[1]
+        new = (now.get(deal) or then[deal])[1]
+        old = then[deal][1] if deal in then else new
         a, b = ((side[deal][0] if deal in side else None) or ZERO for side in sides)
+        if not (a or b):
+            old = new
         moves = {"then": a if deal in then else None, "now": b if deal in now else None}
-        if deal in then and deal in now and a != b:
+        if deal in then and deal in now and old == new and a != b:
             moves["up" if b > a else "down"] = abs(b - a)
-        if deal not in then:
+        if deal not in then or (deal in now and old != new):
             moves["added"] = b
-        if deal not in now:
+        if deal not in now or (deal in then and old != new):
             moves["removed"] = a
         for name, value in moves.items():
             if value is not None:
-                found[name].append((value, currency))
+                found[name].append((value, old if name in ("then", "removed") else new))
     keys = keys_of((), ((currency, value) for each in found.values() for value, currency in each))
     groups = {(currency,) for each in found.values() for _, currency in each} if keys else {()}
     return Answer(

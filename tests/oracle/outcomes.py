@@ -57,9 +57,11 @@ def ended(world: World, kinds: Sequence[str], since: date | None, until: date | 
 def cohorts(world: World, *, periods: int = 12) -> Answer:
     """By month of creation."""
     t = world.t
-    base = [life for life in world.kept() if life.alive(t) and life.at("created", t) is not None]
+    every = [life for life in world.kept() if life.at("created", t) is not None]
+    base = [life for life in every if life.alive(t)]
     keys = keys_of(world.by, ((life.at("currency", t), life.at("amount", t)) for life in base))
-    firsts = {life: month(life.at("created", t)) for life in base}
+    # those that were deleted have rows as well
+    firsts = {life: month(life.at("created", t)) for life in every}
     here, last_day = month(world.as_of), (world.as_of + timedelta(days=1)).day == 1
     answer = Answer([])
 
@@ -72,13 +74,18 @@ def cohorts(world: World, *, periods: int = 12) -> Answer:
             return None
         return max(apart(firsts[life], closed), 0)
 
-    for group in in_order((group_at(life, keys, t) for life in base), keys):
+    for group in in_order((group_at(life, keys, t) for life in every), keys):
         first = min(firsts.values(), default=None)
         while first is not None and first <= max(firsts.values()):
             own = [
                 life for life in base if firsts[life] == first and group_at(life, keys, t) == group
             ]
             opened = sum(world.kind_at(life, t) == OPEN for life in own)
+            gone = [
+                life
+                for life in every
+                if firsts[life] == first and group_at(life, keys, t) == group and not life.alive(t)
+            ]
             for k in range(periods):
                 done = [life for life in own if (won_at(life) is not None and won_at(life) <= k)]  # type: ignore[operator]
                 known = k <= apart(first, here)
@@ -92,6 +99,7 @@ def cohorts(world: World, *, periods: int = 12) -> Answer:
                         "value": money(life.at("amount", t) for life in done) if known else None,
                         "rate": ratio(len(done), len(own)) if known else None,
                         "open": opened,
+                        "deleted": len(gone),
                         "partial": k == apart(first, here) and not last_day,
                     }
                 )

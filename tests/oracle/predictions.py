@@ -74,8 +74,7 @@ def forecast_error(world: World, *, days_before: list[int]) -> Answer:
     keys = keys_of(world.by, ((part.life.at("currency", part.at), part.amount) for part in every))
     rows: list[dict[str, Any]] = []
     groups = in_order((group_at(part.life, keys, part.at) for part in every), keys)
-    # where nothing was due or won in any, there is no row at all
-    for group in groups if every else []:
+    for group in groups if keys else [()]:
         for place in sorted(found, key=lambda each: (each[0], -each[1])):
             own = [part for part in found[place] if group_at(part.life, keys, part.at) == group]
             # without groups, a period in which nothing was due or won has its row

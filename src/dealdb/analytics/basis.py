@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 
 from dealdb.formats.locale import PLAIN, Locale
 
@@ -60,8 +61,8 @@ _NOTES: tuple[tuple[str, str], ...] = (
     (r"1 moments, horizon (\d+) days", r"1 day looked at, \1 days ahead"),
     (r"(\d+) moments, horizon (\d+) days", r"\1 days looked at, \2 days ahead of each"),
 )
-_ERROR = re.compile(r"(\d+ days before): MAPE ([0-9.e-]+) WAPE ([0-9.e-]+)")
-_DUE = re.compile(r"due from (\S+) before (\S+)")
+_ERROR = re.compile(r"(\d+ days before(?:, .+)?): MAPE ([0-9.e+-]+) WAPE ([0-9.e+-]+)")
+_DUE = re.compile(r"(?<=, due)(?: from ([0-9-]{10}))?(?: before ([0-9-]{10}))?$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,13 +138,11 @@ def in_words(basis: Basis, locale: Locale = PLAIN) -> str:
     >>> in_words(basis)
     '7 deals, from 2026-01-01 to 2026-03-31, currency EUR'
     """
-    last = basis.until - timedelta(days=1) if basis.until else None
     # means of one are no means
     is_one = "only 1 period" in basis.notes
-    bounds = (("from", basis.since), ("to" if basis.since else "up to", last))
     parts = [
         "1 deal" if basis.n == 1 else f"{locale.number(basis.n)} deals",
-        " ".join(f"{word} {locale.day(bound)}" for word, bound in bounds if bound),
+        _between(basis.since, basis.until, locale),
         f"as of {locale.day(basis.as_of)}" if basis.as_of else "",
         f"currency {basis.currency}" if basis.currency else "",
         *(
@@ -173,4 +172,18 @@ def note_in_words(note: str, locale: Locale = PLAIN) -> str:
         if found := re.fullmatch(pattern, note):
             note = found.expand(words)
             break
-    return _DUE.sub(r"due from \1 to the day before \2", note)
+    return _DUE.sub(partial(_due, locale=locale), note)
+
+
+def _due(found: re.Match[str], locale: Locale) -> str:
+    since, until = (date.fromisoformat(day) if day else None for day in found.groups())
+    between = _between(since, until, locale)
+    return f" {between}" if between else ""
+
+
+def _between(since: date | None, until: date | None, locale: Locale) -> str:
+    """Days of a window, whose end is outside."""
+    # nothing is before the first day that there is
+    last = until - timedelta(days=1) if until and until > date.min else None
+    bounds = (("from", since), ("to" if since else "up to", last))
+    return " ".join(f"{word} {locale.day(day)}" for word, day in bounds if day)

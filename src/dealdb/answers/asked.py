@@ -157,7 +157,7 @@ def days_between(since: date | None, until: date | None) -> str:
     >>> days_between(date(2026, 1, 1), None), days_between(None, None)
     ('since 2026-01-01', '')
     """
-    last = until - timedelta(days=1) if until else None
+    last = until - timedelta(days=1) if until and until > date.min else None
     if since and last:
         return f"from {day(since)} to {day(last)}" if last > since else f"on {day(since)}"
     return f"since {day(since)}" if since else f"up to {day(last)}" if last else ""
@@ -200,6 +200,20 @@ def money(value: Decimal | None, currency: str | None) -> str:
     if currency == _NONE:
         return f"{text} without a currency"
     return f"{text} {currency}" if currency else text
+
+
+def in_currency(currency: str | None) -> str:
+    """
+    Behind the name of some money, in which currency it is.
+
+    Examples
+    --------
+    >>> in_currency("EUR"), in_currency("(none)"), in_currency(None)
+    (' in EUR', ' without a currency', '')
+    """
+    if currency == _NONE:
+        return " without a currency"
+    return f" in {currency}" if currency else ""
 
 
 def signed(sign: str, value: Decimal) -> str:

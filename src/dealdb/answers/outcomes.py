@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from datetime import date
+from typing import Any, cast
 
 from dealdb.answers.asked import (
     AskedMetric,
@@ -28,14 +29,15 @@ def cohorts(asked: AskedMetric) -> str:
         if row["won"] is not None:
             seen[(*(row[name] for name in asked.groups), row.get("currency"), row["label"])] = row
     # with several currencies, each has rows of its own deals
-    last = list(seen.values())
+    last = [row for row in seen.values() if row["size"]]
     size, opened = total(last, "size"), total(last, "open")
     if not size:
-        return "No deal has a day of creation."
+        return _no_cohort(total(seen.values(), "deleted"))
     won = total(last, "won")
     within = asked.options.get("periods", 12)
     unit = asked.options.get("by_period", "month")
-    first, end = min(row["label"] for row in last), max(row["label"] for row in last)
+    # labels are in no order: FY2026-P10 is after FY2026-P9
+    first, end = (choose(last, key=_begun)["label"] for choose in (min, max))
     born = f"in {first}" if first == end else f"from {first} to {end}"
     return sentences(
         f"Of {deals(size)} created {born}, {counted(won, 'was', 'were')} won within "
@@ -43,6 +45,18 @@ def cohorts(asked: AskedMetric) -> str:
         f"Column 0 is the {unit} of creation itself; a column counts all that was won by then, "
         f"and the last cell of a line may still grow.",
     )
+
+
+def _no_cohort(deleted: int) -> str:
+    """No deal is in a cohort: none has a day of creation, or none is left."""
+    if not deleted:
+        return "No deal has a day of creation."
+    all_were = f"All {deals(deleted)} were" if deleted > 1 else "The one deal was"
+    return f"{all_were} deleted since."
+
+
+def _begun(row: dict[str, Any]) -> date:
+    return cast("date", row["cohort"])
 
 
 def losses(asked: AskedMetric) -> str:
@@ -142,24 +156,25 @@ def ramp(asked: AskedMetric) -> str:
         name = ", ".join(str(top[key]) for key in keys)
         if top["cumulative"] > 0:
             tops.append(f"{name} won most, {money(top['cumulative'], currency)}")
-    span = f"in the first {counted(months, 'month')}"
+    span = f"in the first {counted(months, 'month') if months > 1 else 'month'}"
+    one = "owner" if keys[0] == "owner" else "group"
     who = (
-        f"Of {counted(len(owners), 'owner')}, {listing(tops)}, {span}."
+        f"Of {counted(len(owners), one)}, {listing(tops)}, {span}."
         if tops
-        else f"None of {counted(len(owners), 'owner')} has won anything {span}."
+        else f"None of {counted(len(owners), one)} has won anything {span}."
     )
     some = "All" if len(ramped) == len(owners) > 1 else f"{whole(len(ramped))}"
     told = (
         f"{some} of them {'has' if len(ramped) == 1 else 'have'} reached the level of the experienced ones."
         if ramped
-        else "From which month on one counts as ramped up is not known: it takes three owners of 12 months."
+        else f"From which month on one counts as ramped up is not known: it takes three {one}s of 12 months."
     )
     return sentences(
         who,
         told,
         None
         if len(owners) >= 5
-        else f"{counted(len(owners), 'owner says', 'owners say')} little about others.",
+        else f"{counted(len(owners), f'{one} says', f'{one}s say')} little about others.",
     )
 
 

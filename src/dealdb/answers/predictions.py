@@ -13,6 +13,7 @@ from dealdb.answers.asked import (
     day,
     days,
     decimal,
+    in_currency,
     listing,
     money,
     percent,
@@ -260,7 +261,10 @@ def forecast_error(asked: AskedMetric) -> str:
         told += [_came_true(group, lines, currency) for group, lines in newest]
         told += _untold(len(groups))
     meaning = "The forecast is what was won by then, and open deals by their chances."
-    return sentences(*told, meaning, None if asked.groups else _off(rows))
+    # errors of money in several currencies are of each by itself
+    is_one = len(asked.parts) == 1
+    off = [_off(part, "" if is_one else in_currency(name)) for name, part in asked.parts]
+    return sentences(*told, meaning, *([] if asked.groups else off))
 
 
 def _came_true(group: str, rows: Sequence[dict[str, Any]], currency: str | None) -> str:
@@ -286,12 +290,12 @@ def _share(row: dict[str, Any]) -> str:
     return "more than" if row["actual"] else "the same as"
 
 
-def _off(rows: Sequence[dict[str, Any]]) -> str | None:
+def _off(rows: Sequence[dict[str, Any]], which: str) -> str | None:
     # of a period in which nothing was won there is no share
     known = [row for row in rows if row["base_share"] is not None]
     n = len({row["period"] for row in known})
     if n < 2:
-        return "One period says little about forecasts in general." if n else None
+        return f"One period says little about forecasts{which} in general." if n else None
     shares: dict[int, list[float]] = {}
     for row in known:
         shares.setdefault(row["days_before"], []).append(abs(row["base_share"]))
@@ -301,16 +305,23 @@ def _off(rows: Sequence[dict[str, Any]]) -> str | None:
         + ("" if len(each) == n else f" (of {counted(len(each), 'period')})")
         for day, each in sorted(shares.items(), reverse=True)
     ]
-    return f"Over {whole(n)} periods, forecasts were off by {listing(told)}, on average."
+    return f"Over {whole(n)} periods, forecasts{which} were off by {listing(told)}, on average."
 
 
 def seasonality(asked: AskedMetric) -> str:
     """Which part of the year is the best, and which the worst."""
-    rows = [row for row in asked.rows if row["factor"] is not None]
-    if not rows:
-        return "Nothing is known of any season."
-    best, worst = (choose(rows, key=lambda row: row["factor"]) for choose in (max, min))
     what = _MEASURES[asked.options.get("measure", "won_value")]
+    is_one = len(asked.parts) == 1
+    told = [
+        _best_and_worst(known, what if is_one else what + in_currency(name), asked)
+        for name, part in asked.parts
+        if (known := [row for row in part if row["factor"] is not None])
+    ]
+    return sentences(*told) or "Nothing is known of any season."
+
+
+def _best_and_worst(rows: Sequence[dict[str, Any]], what: str, asked: AskedMetric) -> str:
+    best, worst = (choose(rows, key=lambda row: row["factor"]) for choose in (max, min))
     return (
         f"{_season(best)} is the best{asked.named(best)}: {decimal(best['factor'])} times the {what} of the year "
         f"around it, by {counted(best['n'], 'year')}; {_season(worst)} the weakest{asked.named(worst)}: "

@@ -127,7 +127,7 @@ def time_in_stage(asked: AskedMetric) -> str:
             f"{deals(row['open_n'])}, {days(row['open_mean_days'])} on average so far."
         )
     elif not asked.options.get("closed"):
-        parts.append("No deal stands in an open stage now.")
+        parts.append(f"No deal stands in an open stage as of {day(asked.result.basis.as_of)}.")
     return sentences(*parts)
 
 

@@ -201,7 +201,7 @@ def shared_options(function: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(CLOSED_PIPE) from None
 
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-    wrapper.__signature__ = inspect.Signature([_CONTEXT, *own, *_shared_parameters()])  # type: ignore[attr-defined]
+    wrapper.__signature__ = inspect.Signature([_CONTEXT, *own, *options_of(_SHARED)])  # type: ignore[attr-defined]
     return wrapper
 
 
@@ -213,7 +213,7 @@ def group_options(function: Callable[[typer.Context], None]) -> Callable[..., No
         ctx.obj = _set_only(shared)
         function(ctx)
 
-    wrapper.__signature__ = inspect.Signature([_CONTEXT, *_shared_parameters()])  # type: ignore[attr-defined]
+    wrapper.__signature__ = inspect.Signature([_CONTEXT, *options_of(_SHARED)])  # type: ignore[attr-defined]
     return wrapper
 
 
@@ -223,7 +223,8 @@ def _set_only(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _shared_parameters() -> list[inspect.Parameter]:
+def options_of(annotations: Mapping[str, Any]) -> list[inspect.Parameter]:
+    """Options that can be left out, as parameters of a command: flags are off then, and others None."""
     return [
         inspect.Parameter(
             name,
@@ -231,7 +232,7 @@ def _shared_parameters() -> list[inspect.Parameter]:
             default=False if annotation.__origin__ is bool else None,
             annotation=annotation,
         )
-        for name, annotation in _SHARED.items()
+        for name, annotation in annotations.items()
     ]
 
 

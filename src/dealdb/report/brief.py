@@ -177,13 +177,14 @@ def outlook_sentence(
         return None
     quota = "" if attainment is None else _quota(attainment)
     so_far = (
-        f"{listing(stands)} {_is(stands)} won so far{quota}" if stands else "nothing is won yet"
+        # deals without an amount may have been
+        f"{listing(stands)} {_is(stands)} won so far{quota}" if stands else "no money is won yet"
     )
     if is_over:
         return (
             f"{label} closed at {listing(stands)}{quota}."
             if stands
-            else f"Nothing was won in {label}."
+            else f"No money was won in {label}."
         )
     if ranges:
         return f"{label} is likely to close {listing(ranges)} (8 of 10 outcomes); {so_far}."

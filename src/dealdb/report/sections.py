@@ -231,7 +231,10 @@ def _first(board: Evidence, by: Sequence[str]) -> str:
         return board.why
     tops = [row for row in board.rows if row["rank"] == 1 and row["won_value"]]
     if not tops:
-        return "Nobody has won anything yet."
+        won = sum(row["won"] for row in board.rows)
+        if not won:
+            return "Nobody has won anything yet."
+        return f"{counted(won, 'deal was', 'deals were')} won, worth nothing that is known."
     told = [
         f"{', '.join(str(row[name]) for name in by)} with {money(row['won_value'], board.money_in(row))} in "
         f"{counted(row['won'], 'deal')}"

@@ -12,7 +12,7 @@ import pytest
 
 import h1
 from dealdb.analytics import Basis, MetricResult
-from dealdb.analytics.basis import note_in_words
+from dealdb.analytics.basis import in_words, note_in_words
 from dealdb.analytics.conversion import RATES, Conversion
 from dealdb.analytics.history.movement.coverage import coverage
 from dealdb.analytics.history.movement.forecast import forecast
@@ -104,6 +104,10 @@ def test_columns_of_one_name_keep_their_keys() -> None:
         (
             "30 days before: MAPE 0.238 WAPE 0.212",
             "30 days before: off by 23.8 % on average, and by 21.2 % of all money",
+        ),
+        (
+            "90 days before, EUR: MAPE 1e+03 WAPE 12",
+            "90 days before, EUR: off by 100,000.0 % on average, and by 1,200.0 % of all money",
         ),
         (
             "values before their record assumed of 3 deals",
@@ -325,6 +329,66 @@ def test_a_forecast_far_too_low_is_told_in_times() -> None:
     )
     owners = past_of_changes(*won, by="owner", as_of="2026-03-31")
     assert "3 more groups in the table." in told_of(forecast_error, owners, days_before=(60, 7))
+
+
+def test_errors_in_several_currencies_are_of_each_by_itself() -> None:
+    deals = []
+    for month in ("01", "02", "03"):
+        for currency, amount in (("EUR", "100.00"), ("JPY", "90000.00"), ("", "1.00")):
+            stage = "Demo" if currency == "EUR" else "Offer"
+            deal, money = f"{currency}{month}", f"currency={currency} amount={amount}"
+            deals += [
+                f"{deal} {month}-05 stage={stage} {money} expected_close=2026-{month}-20",
+                f"{deal} {month}-20 stage=Won closed=2026-{month}-20",
+            ]
+    of = past_of_changes(*deals, as_of="2026-03-31")
+    asked: dict[str, Any] = {"period": "month", "days_before": (14,)}
+    told = told_of(forecast_error, of, **asked)
+    assert told.endswith(
+        "Over 3 periods, forecasts in EUR were off by 70.0 % 14 days before the end, on average. Over 3 periods, "
+        "forecasts in JPY were off by 40.0 % 14 days before the end, on average. Over 3 periods, forecasts without a "
+        "currency were off by 40.0 % 14 days before the end, on average."
+    )
+    assert [note for note in of.notes if "MAPE" in note] == [
+        "14 days before, EUR: MAPE 0.7 WAPE 0.7",
+        "14 days before, JPY: MAPE 0.4 WAPE 0.4",
+        "14 days before, no currency: MAPE 0.4 WAPE 0.4",
+    ]
+    for by in ("currency", ["currency"]):
+        again = past_of_changes(*deals, as_of="2026-03-31", by=by)
+        forecast_error(again, **asked)
+        assert again.notes == of.notes
+
+
+def test_a_quiet_period_has_a_forecast_as_well() -> None:
+    of = past_of_changes("A 01-05 stage=Lead amount=10.00", as_of="2026-06-30")
+    told = told_of(forecast_error, of, since="2026-04-01", days_before=(30,))
+    assert told.startswith("2026-Q2 closed at 0.00, and no forecast expected more.")
+
+
+def test_seasons_of_several_currencies_are_told_by_currency() -> None:
+    rows = [
+        {"currency": currency, "month": month, "factor": factor, "n": 2}
+        for currency, month, factor in (("EUR", 12, 1.5), ("EUR", 1, 0.5), ("USD", 3, 2.0))
+    ]
+    basis = Basis(n=9, currency="mixed")
+    result = MetricResult(name="seasonality", frame=pl.DataFrame(rows), basis=basis)
+    assert answer_of(result, {}) == (
+        "December is the best: 1.50 times the won value in EUR of the year around it, by 2 years; January the "
+        "weakest: 0.50 times, by 2 years. March is the best: 2.00 times the won value in USD of the year around it, "
+        "by 2 years; March the weakest: 2.00 times, by 2 years."
+    )
+
+
+def test_where_nobody_stands_is_said_of_the_day() -> None:
+    changes = ("A 01-05 stage=Lead", "A 01-06 stage=Won")
+    told = told_of(time_in_stage, past_of_changes(*changes, as_of="2026-01-31"))
+    assert told.endswith("No deal stands in an open stage as of 2026-01-31.")
+
+
+def test_nothing_is_before_the_first_day_that_there_is() -> None:
+    assert in_words(Basis(n=0, until=date.min)) == "0 deals"
+    assert told_of(losses, past_of_changes(by="loss_reason"), until=date.min) == "No deal was lost."
 
 
 def in_euros(**options: Any) -> Past:

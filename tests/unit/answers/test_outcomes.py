@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -39,6 +40,32 @@ def test_an_owner_with_two_currencies_is_ramped_up_once() -> None:
     ]
     told = told_of("ramp", rows, Basis(n=3, currency="mixed"), by="owner")
     assert "1 of them has reached the level" in told
+
+
+def test_groups_that_are_no_owners_are_not_called_so() -> None:
+    row = {"month": 0, "cumulative": Decimal(10), "active": True, "ramped": None}
+    rows = [{"source": source, **row} for source in ("Web", "Fair")]
+    assert told_of("ramp", rows, Basis(n=2), by="source") == (
+        "Of 2 groups, Web won most, 10.00, in the first month. From which month on one counts as ramped up is not "
+        "known: it takes three groups of 12 months. 2 groups say little about others."
+    )
+
+
+def test_cohorts_go_from_the_first_to_the_last() -> None:
+    # as texts, P10 would come before P9
+    rows = [
+        {
+            "cohort": date(2026, month, 1),
+            "label": f"FY2026-P{month}",
+            "k": 0,
+            "size": 1,
+            "won": 0,
+            "open": 1,
+        }
+        for month in range(9, 12)
+    ]
+    told = told_of("cohorts", rows, Basis(n=3))
+    assert told.startswith("Of 3 deals created from FY2026-P9 to FY2026-P11, 0 were won")
 
 
 def test_counts_are_written_as_the_reader_does() -> None:

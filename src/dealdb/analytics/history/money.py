@@ -15,10 +15,10 @@ from dealdb.analytics.flags import UNPRICED
 MARK = "_unpriced"
 # an amount that nobody has entered; one that could not be converted is counted by itself
 BLANK = pl.col("value").is_null() & ~UNPRICED
-# columns of a result whose money was converted
 # the bucket of what rates alone moved
 FX = "fx"
 _CENTS = 2
+# columns of a result whose money was converted
 COLUMNS = ("unpriced", "rates_until")
 
 

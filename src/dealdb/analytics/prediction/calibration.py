@@ -15,6 +15,7 @@ from dealdb.analytics.estimates.bootstrap import cluster_interval
 from dealdb.analytics.estimates.scores import scored
 from dealdb.analytics.exact import column_scale
 from dealdb.analytics.flags import UNPRICED
+from dealdb.analytics.history.lookup import n_lives
 from dealdb.analytics.history.past import Past
 from dealdb.analytics.options import Day, choice, day_of, whole_number
 from dealdb.analytics.prediction.ends import WON, ends, kinds
@@ -101,7 +102,8 @@ def calibration(
     pairs = pairs.join(final, on="life", how="left", maintain_order="left").with_columns(
         pl.col("_final").fill_null(0)
     )
-    missing = pairs.filter(pl.col("chance").is_null()).height
+    # a deal is looked at on several days, and is one all the same
+    missing = n_lives(pairs.filter(pl.col("chance").is_null())["life"])
     told = pairs.filter(pl.col("chance").is_not_null())
     currency, keys = past.currency(told, keys)
     digits = chance_digits(past, told["probability"])
@@ -134,7 +136,7 @@ def calibration(
         figures=list(_FIGURES),
         n=told["life"].n_unique(),
         currency=currency,
-        counts={"open deals without a chance, left out": missing},
+        counts={"deals that were open without a chance, left out on those days": missing},
     )
 
 

@@ -114,7 +114,12 @@ def forecast_error(
     digits = chance_digits(past, lines["probability"])
     scale = column_scale(lines["value"])
     table = _table(lines, asked, keys, scale, digits)
-    _tell(past, table, len(periods))
+    # errors in several currencies are never added
+    is_apart = past.convert is None and "currency" in keys
+    for name, own in _by_currency(table) if is_apart else [("", table)]:
+        past.notes.extend(_errors(own, name))
+    if len(periods) < _FEW:
+        past.notes.append(f"only {len(periods)} period{'' if len(periods) == 1 else 's'}")
     without = (
         lines.filter(UNPRICED)
         .group_by(*keys, *_ROWS)
@@ -263,7 +268,7 @@ def _table(
     grouped = (
         lines.group_by(*keys, *_ROWS)
         .agg(expr.sum().alias(name) for name, expr in sums.items())
-        .pipe(lambda found: found if keys or found.is_empty() else _with_all(found, asked))
+        .pipe(lambda found: found if keys else _with_all(found, asked))
         .with_columns(pl.col(*sums).fill_null(0))
         .sort(by, descending=[name == "days_before" for name in by], nulls_last=True)
     )
@@ -293,7 +298,12 @@ def _with_all(grouped: pl.DataFrame, asked: Sequence[_Asked]) -> pl.DataFrame:
     return every.join(grouped, on=_ROWS, how="left", maintain_order="left")
 
 
-def _tell(past: Past, table: pl.DataFrame, n: int) -> None:
+def _by_currency(table: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    for (currency,), own in table.partition_by("currency", as_dict=True).items():
+        yield (f", {currency}" if currency else ", no currency"), own
+
+
+def _errors(table: pl.DataFrame, currency: str) -> Iterator[str]:
     """MAPE and WAPE of each number of days, of the periods of all groups."""
     for days in table["days_before"].unique().sort(descending=True):
         own = table.filter(pl.col("days_before") == days)
@@ -305,6 +315,4 @@ def _tell(past: Past, table: pl.DataFrame, n: int) -> None:
             if value is not None
         ]
         if shown:
-            past.notes.append(f"{days} days before: {' '.join(shown)}")
-    if n < _FEW:
-        past.notes.append(f"only {n} period{'' if n == 1 else 's'}")
+            yield f"{days} days before{currency}: {' '.join(shown)}"

@@ -225,7 +225,7 @@ def _window(past: Past, since: Day, until: Day) -> tuple[Window, int]:
         raise QueryError(msg)
     end = past.zone.midnight_ms(last)
     if end < past.moment:
-        msg = f"until={last} is before as_of, {past.day}: what was won by then is known"
+        msg = f"until={last} is not after as_of, {past.day}: what was won by then is known"
         raise QueryError(msg)
     first = day_of("since", since)
     if first is None:

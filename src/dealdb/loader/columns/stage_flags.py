@@ -97,7 +97,7 @@ def _possible_beside(
     said = _OF_TYPE.get((word or "").strip().lower())
     if said:
         return {said}
-    is_unclear = any(_flag(cell) is None and (cell or "").strip() for cell in (won, lost, closed))
+    is_unclear = any(map(_is_unclear, (won, lost, closed)))
     return None if is_unclear else _possible(won, lost, closed)
 
 

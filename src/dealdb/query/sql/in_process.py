@@ -30,6 +30,18 @@ _DAYS = ("today", "current_date")
 _TODAY = re.compile("|".join(_DAYS), re.IGNORECASE)
 
 
+def names_today(statement: str) -> bool:
+    """
+    Whether a statement may ask which day it is.
+
+    Examples
+    --------
+    >>> names_today("SELECT Today()"), names_today("SELECT 1")
+    (True, False)
+    """
+    return _TODAY.search(statement) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """
@@ -46,7 +58,7 @@ class Asked:
     timeout_s
         Seconds that it may take.
     today
-        The day that it is for these deals; None for that of UTC.
+        The day that it is for these deals; None where the statement doesn't ask.
     """
 
     statement: str
@@ -205,7 +217,7 @@ def _selected(
     for name, table in tables.items():
         cursor.register(name, table)
     params = asked.params
-    if asked.today is not None and _TODAY.search(statement):
+    if asked.today is not None:
         # what DuckDB calls so is the day of UTC
         for name in _DAYS:
             cursor.execute(f"CREATE TEMP MACRO {name}() AS DATE '{asked.today}'")

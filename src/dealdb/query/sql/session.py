@@ -22,7 +22,7 @@ from dealdb.errors import QueryError
 from dealdb.model.fiscal import time_zone
 from dealdb.query.sql.bounds import check_text
 from dealdb.query.sql.check import TABLE, Needed
-from dealdb.query.sql.in_process import Asked, InProcess
+from dealdb.query.sql.in_process import Asked, InProcess, names_today
 from dealdb.query.sql.isolated.engine import isolated_engine
 from dealdb.query.sql.params import bound
 from dealdb.query.sql.tables import SqlTables
@@ -113,7 +113,8 @@ class SqlSession:
             frame.columns,
             given.names(),
             self._timeout_s,
-            datetime.now(time_zone(zone)).date(),
+            # a machine that does not know the zone can do without, where no day is asked for
+            datetime.now(time_zone(zone)).date() if names_today(statement) else None,
         )
         try:
             result = self._engine.run(asked, given)

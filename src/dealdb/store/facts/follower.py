@@ -113,7 +113,7 @@ class FactsLog:
 
     def stage_entries(self, ids: Collection[str]) -> dict[str, tuple[str, int]]:
         """
-        Stage of some deals and the moment since when, as ``event`` has them; see ``StageEntries.of``.
+        Stage of some deals and the moment since when, as ``event`` has them; see ``StageEntries.read``.
 
         Cost
         ----

@@ -160,8 +160,8 @@ def _last_entries(facts: Facts) -> tuple[dict[str, tuple[str, int]], set[str]]:
     # what the server has recorded is past, whatever its clock says
     now = max(epoch_ms(datetime.now(UTC)), last if isinstance(last, int) else 0) + 1
     named = facts.of("stage").join(facts.lives, on="life", maintain_order="left")
-    later = set(named.filter(pl.col("at") >= now)["id"])
-    is_alive = (pl.col("begin") < now) & (pl.col("end") >= now).fill_null(value=True)
+    later = set(named.filter((pl.col("at") >= now) | (pl.col("end") >= now))["id"])
+    is_alive = (pl.col("end") >= now).fill_null(value=True)
     past = named.filter((pl.col("at") < now) & is_alive)
     rows = past.unique("life", keep="last", maintain_order=True).select("id", "value", "at").rows()
     # a deal whose stage was cleared stands in none

@@ -56,24 +56,35 @@ def sealed_damage(link: Link, keys: Keys) -> tuple[str | None, str]:
 
     Cost
     ----
-    One round trip for each of at most ``_LOOKED_AT`` segments, which it reads whole.
+    Two round trips for each of at most ``_LOOKED_AT`` segments, which it reads whole; of chunks with their deals it
+    only looks whether they are there.
     """
     manifest = read_manifest(link, keys)
     history = manifest.history if manifest else ()
     step = max(1, -(-(len(history) - 1) // (_LOOKED_AT - 1)))
     chosen = [*history[:-1:step], *history[-1:]]
     for segment in chosen:
-        blob = read_string(link, segment.key)
-        is_whole = blob is not None and sha256(blob).hexdigest() == segment.digest
+        wrong = _wrong_with(link, keys, segment)
         # another process may have merged it in between
-        if not is_whole and _is_listed(link, keys, segment):
-            how = "missing" if blob is None else "not what was sealed"
-            return f"commits {segment.first:,} to {segment.last:,} are {how}", ""
+        if wrong and _is_listed(link, keys, segment):
+            return f"commits {segment.first:,} to {segment.last:,} {wrong}", ""
     if not history:
         return None, "nothing sealed yet"
     some = f"{len(chosen)} of " if len(chosen) < len(history) else ""
     of_all = f"{len(history)} {'segment' if len(history) == 1 else 'segments'}"
     return None, f"sealed up to commit {history[-1].last:,}, {some}{of_all} whole"
+
+
+def _wrong_with(link: Link, keys: Keys, segment: Segment) -> str | None:
+    blob = read_string(link, segment.key)
+    if blob is None:
+        return "are missing"
+    if sha256(blob).hexdigest() != segment.digest:
+        return "are not what was sealed"
+    chunks = segment.columns.keys(keys) if segment.columns else []
+    if chunks and link.call("EXISTS", *chunks, retry=True) < len(chunks):
+        return "lack a chunk that has their deals"
+    return None
 
 
 def _is_listed(link: Link, keys: Keys, segment: Segment) -> bool:

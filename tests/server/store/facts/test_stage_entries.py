@@ -6,10 +6,15 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 
+import polars as pl
 import pytest
 
 from dealdb import DealDatabase, Kind, Pipeline, Stage
 from dealdb.database import LiveDeals
+from dealdb.model.moments import epoch_ms
+from dealdb.model.schema import Schema
+from dealdb.store.commit.batch import Batch
+from dealdb.store.facts.fold import folded
 from dealdb.store.facts.follower import FactsLog
 from dealdb.store.facts.stage_entries import _last_entries
 from servers import Server
@@ -82,3 +87,89 @@ def test_a_history_that_was_emptied_is_not_remembered(server: Server, db: DealDa
     db.save_deal({"id": "d0", "stage": "Demo"})
     found = deals.stage_entries(IDS)
     assert {deal: stage for deal, (stage, _) in found.items()} == {"d0": "Demo"}
+
+
+def test_what_is_told_of_a_moment_to_come_is_not_kept() -> None:
+    soon = epoch_ms(datetime.now(UTC) + timedelta(hours=1))
+    told = [
+        {"id": deal, "at": 5, "field": "stage", "value": "Lead", "op": "set"}
+        for deal in ("a", "b", "c", "d")
+    ]
+    told.append({"id": "b", "at": soon, "field": "stage", "value": "Won", "op": "set"})
+    told += [{"id": deal, "at": at, "op": "delete"} for deal, at in (("c", soon), ("d", 9))]
+    facts = folded(pl.DataFrame(told), Schema.standard(), Pipeline())
+    found, later = _last_entries(facts)
+    assert found == dict.fromkeys(("a", "b", "c"), ("Lead", 5))
+    assert later == {"b", "c"}
+
+
+def test_a_deal_that_is_loaded_after_it_was_asked_for(db: DealDatabase) -> None:
+    deals, store = LiveDeals(db), db._store
+    assert deals.stage_entries(["new"]) == {}
+    store.add(store.schema(), [Batch.of(["new", "other"], {"stage": ["Lead", "Demo"]})])
+    assert deals.stage_entries(["new"]) == {"new": ("Lead", all_entries(db)["new"][1])}
+
+
+def test_a_deal_begins_with_what_is_told_of_it(db: DealDatabase) -> None:
+    deals, created, told = LiveDeals(db), "2026-01-05", datetime(2026, 2, 5, 12, tzinfo=UTC)
+    db.loader.load([{"id": "new", "stage": "Lead", "created": created}], bar=False)
+    begun = epoch_ms(datetime.fromisoformat(created).replace(tzinfo=UTC))
+    assert deals.stage_entries(["new"]) == {"new": ("Lead", begun)}
+    # what it was before the first thing that is known of it is not assumed any more
+    db.save_deal({"id": "new", "amount": 5}, at=told)
+    assert deals.stage_entries(["new"]) == {"new": ("Lead", epoch_ms(told))}
+
+
+def test_a_deal_whose_stage_was_cleared_stands_in_none(db: DealDatabase) -> None:
+    deals = LiveDeals(db)
+    assert "d0" in deals.stage_entries(IDS)
+    db.save_deal({"id": "d0", "stage": None})
+    assert deals.stage_entries(IDS).keys() == {*IDS} - {"d0"}
+
+
+def test_another_field_becomes_the_stage(db: DealDatabase) -> None:
+    deals = LiveDeals(db)
+    db.loader.load(
+        [{"id": "new", "phase": "Lead"}], mapping={"id": "id", "phase": "phase"}, bar=False
+    )
+    assert deals.stage_entries(["new"]) == {}
+    for deal in IDS:
+        db.delete_deal(deal)
+    db.rename_field("phase", "stage")
+    assert deals.stage_entries(["new"])["new"][0] == "Lead"
+
+
+def test_what_another_program_has_mixed_up(server: Server, db: DealDatabase) -> None:
+    deals = LiveDeals(db)
+    assert deals.stage_entries(IDS)
+    with server.client() as client:
+        client.copy("deal:d1", "deal:e1")
+        client.hset("deal:e1", "stage", "Won")
+        client.copy("deal:d2", "deal:d0", replace=True)
+        client.rename("deal:d4", "deal:e4")
+    db.repair()
+    expected = all_entries(db)
+    assert deals.stage_entries([*IDS, "e1", "e4"]) == expected
+    assert (expected["e1"][0], expected["d0"][0], expected["e4"][0]) == ("Won", "Won", "Demo")
+    assert "d4" not in expected
+
+
+def test_a_stage_to_come_is_asked_for_again(db: DealDatabase) -> None:
+    deals, log = LiveDeals(db), db._store._facts
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    db.history.load([{"id": "d0", "at": soon, "field": "stage", "value": "Won"}])
+    assert deals.stage_entries(["d0", "d1"])["d0"][0] == "Lead"
+    assert log._entries.missing(["d0", "d1"]) == ["d0"]
+
+
+def test_what_is_recorded_is_past_whatever_the_clock_says() -> None:
+    soon = epoch_ms(datetime.now(UTC) + timedelta(hours=1))
+    told = {"id": ["a"], "at": [soon], "seq": [1], "field": ["stage"], "value": ["Lead"]}
+    commits = {"seq": [1], "at": [soon], "who": ["ann"], "kind": ["set"]}
+    facts = folded(
+        pl.DataFrame(told),
+        Schema.standard(),
+        Pipeline(),
+        commits=pl.DataFrame(commits).cast({"seq": pl.UInt32}),
+    )
+    assert _last_entries(facts) == ({"a": ("Lead", soon)}, set())

@@ -18,6 +18,7 @@ from dealdb.model.schema import Schema
 from dealdb.store.facts.fold import folded
 from histories.made import histories
 from histories.truth import LOST, WON, Law, StageTruth, Truth
+from histories.written import facts_of, read
 from pasts import past_of
 
 END = "2026-03-31"
@@ -110,6 +111,15 @@ def test_right_chances_have_no_bias_and_wrong_ones_have_theirs() -> None:
     assert wrong["bias"] == pytest.approx(right["bias"] + 0.2)
     assert wrong["reliability"] == pytest.approx(
         0.04, abs=4 * 0.2 * 0.5 / math.sqrt(right["n"] / 2)
+    )
+
+
+def test_a_deal_without_a_chance_is_one_on_however_many_days() -> None:
+    facts = facts_of(read("A 01-05 stage=Elsewhere", "B 01-05 stage=Demo"))
+    found = calibration(past_of(facts, as_of=END), since="2026-02-01", horizon_days=20)
+    assert found.basis.notes[0] == "6 moments, horizon 20 days"
+    assert found.basis.warnings == (
+        "deals that were open without a chance, left out on those days: 1",
     )
 
 

@@ -82,8 +82,10 @@ def test_what_cannot_be_told_is_refused() -> None:
 def test_where_nothing_is_known_the_table_is_empty() -> None:
     empty = folded(h1.rows().clear(), Schema.standard(), h1.PIPELINE)
     assert forecast_error(past_of(empty, as_of=END)).frame.is_empty()
-    nobody = past_of(as_of=END, where="owner = 'Nobody'")
-    assert forecast_error(nobody, days_before=(31,)).frame.is_empty()
+    by_owner = past_of(as_of=END, where="owner = 'Nobody'", by="owner")
+    assert forecast_error(by_owner, days_before=(31,)).frame.is_empty()
+    nobody = forecast_error(past_of(as_of=END, where="owner = 'Nobody'"), days_before=(31,))
+    assert nobody.frame.select("label", "actual", "base").rows() == [("2026-Q1", 0, 0)]
 
 
 def test_a_period_in_which_nothing_was_due_or_won_has_its_rows() -> None:

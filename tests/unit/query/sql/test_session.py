@@ -21,7 +21,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from dealdb.errors import MissingExtra, QueryError
+from dealdb.errors import MissingExtra, QueryError, SchemaError
 from dealdb.query.sql import in_process
 from dealdb.query.sql import job as job_module
 from dealdb.query.sql.functions import FUNCTIONS, TABLE_FUNCTIONS
@@ -684,3 +684,12 @@ def test_a_statement_is_text(session: SqlSession) -> None:
     wrong: Callable[..., Any] = session.run
     with pytest.raises(QueryError, match="not a int"):
         wrong(5, DEALS)
+
+
+def test_a_zone_that_is_not_known_here_matters_only_where_a_day_is_asked_for(
+    session: SqlSession,
+) -> None:
+    zone = "Nowhere/Atlantis"
+    assert session.run("SELECT count(*) FROM deals", DEALS, zone=zone).item() == 6
+    with pytest.raises(SchemaError, match="'Nowhere/Atlantis' is not known here"):
+        session.run("SELECT Today() FROM deals", DEALS, zone=zone)

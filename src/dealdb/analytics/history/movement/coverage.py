@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
@@ -13,7 +13,7 @@ import polars as pl
 from dealdb.analytics.exact import column_scale, ratio
 from dealdb.analytics.flags import UNPRICED
 from dealdb.analytics.history.money import BLANK
-from dealdb.analytics.history.movement.ends import needed
+from dealdb.analytics.history.movement.ends import period_of
 from dealdb.analytics.history.opens import check_amounts, kind_of
 from dealdb.analytics.history.past import LINE, Past
 from dealdb.analytics.options import Day, Window
@@ -77,9 +77,7 @@ def coverage(
     ------
     docs/metrics.md#coverage
     """
-    window = past.bounds(since, until)[2]
-    needed("since", None if window.since is None else 0)
-    needed("until", None if window.until is None else 0)
+    window = period_of(past, since, until)
     rate = None if win_rate is None else _rate(win_rate)
     keys = past.keys((*_FIGURES, *LINE[1:], "figure"))
     deals = past.state(_READS, when=_may_count(past, window)).with_columns(
@@ -178,9 +176,7 @@ def _sums(told: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     }
     if not keys:
         return told.select(**sums)
-    table = told.group_by(keys).agg(**sums).sort(keys, nulls_last=True)
-    # deals that were closed long ago make no row
-    return table.filter(pl.col("_counts"))
+    return told.group_by(keys).agg(**sums).sort(keys, nulls_last=True)
 
 
 def _with_targets(
@@ -189,6 +185,7 @@ def _with_targets(
     """Rows with their target; groups that have one, and no deals, get a row."""
     money = pl.Decimal(MAX_DECIMAL_DIGITS, scale)
     if not isinstance(target, Mapping):
+        table = _with_deals(table, keys)
         amount = pl.Series("target", [_money(target, scale)], dtype=money)
         return table.with_columns(amount.new_from_index(0, table.height))
     if not keys:
@@ -199,11 +196,24 @@ def _with_targets(
     if not wide <= {len(keys), len(by)}:
         msg = f"target: a key has a value for each of {', '.join(keys)}"
         raise QueryError(msg)
+    table = _with_deals(table, keys, wanted)
     if wide == {len(keys)}:
         table = _with_missing(table, keys, wanted)
     rows = [_key(row) for row in table.select(keys).rows()]
     found = [wanted.get(row, wanted.get(row[: len(by)])) for row in rows]
     return table.with_columns(pl.Series("target", found, dtype=money))
+
+
+def _with_deals(
+    table: pl.DataFrame, keys: list[str], wanted: Collection[tuple[Any, ...]] = ()
+) -> pl.DataFrame:
+    """Rows that a figure counts deals of; those closed before the period make none, unless it has a target."""
+    if not keys:
+        return table
+    has_target = pl.Series(
+        [_key(row) in wanted for row in table.select(keys).rows()], dtype=pl.Boolean
+    )
+    return table.filter(pl.col("_counts") | has_target)
 
 
 def _with_missing(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import polars as pl
 
@@ -20,6 +21,7 @@ BEFORE, AFTER = "_0", "_1"
 ABSENT, IN, OUT = "absent", "in", "out"
 # where a deal can stand at an end
 STANDS = pl.Enum([ABSENT, IN, OUT, "won", "lost"])
+Given = TypeVar("Given")
 # the life that a deal had at the first end
 _WAS = "_was"
 
@@ -34,19 +36,39 @@ def after(name: str) -> pl.Expr:
     return pl.col(AFTER + name)
 
 
-def needed(option: str, moment: int | None) -> int:
+def needed(option: str, given: Given | None) -> Given:
     """
-    The moment of an option that has to be given.
+    What was made of an option that has to be given.
 
     Raises
     ------
     QueryError
         If it is not.
+
+    Examples
+    --------
+    >>> needed("since", 5)
+    5
     """
-    if moment is None:
+    if given is None:
         msg = f"{option} is needed: a day such as 2026-01-31"
         raise QueryError(msg)
-    return moment
+    return given
+
+
+def period_of(past: Past, since: object, until: object) -> Window:
+    """
+    The days of a window that both have to be given.
+
+    Raises
+    ------
+    QueryError
+        If one of them is not, or it ends before the first fact.
+    """
+    window = past.bounds(since, until)[2]  # type: ignore[arg-type]
+    needed("since", window.since)
+    needed("until", window.until)
+    return window
 
 
 def window_of(past: Past, since: object, until: object) -> tuple[int, Past, Window]:

@@ -11,7 +11,7 @@ import polars as pl
 from dealdb.analytics.basis import MIXED
 from dealdb.analytics.calendar.periods import Periods
 from dealdb.analytics.history.money import BLANK, in_cents
-from dealdb.analytics.history.movement.ends import needed
+from dealdb.analytics.history.movement.ends import period_of
 from dealdb.analytics.history.opens import category, kind_of, own_category, weighed
 from dealdb.analytics.history.past import LINE, Past, spine
 from dealdb.analytics.options import Day, Window
@@ -63,9 +63,7 @@ def forecast(past: Past, *, since: Day, until: Day, period: str = "month") -> Me
     docs/metrics.md#forecast
     """
     periods = Periods.of(period, past.pipeline)
-    window = past.bounds(since, until)[2]
-    needed("since", None if window.since is None else 0)
-    needed("until", None if window.until is None else 0)
+    window = period_of(past, since, until)
     keys = past.keys((*_FIGURES, *LINE[1:], "period", "label", "figure"))
     reads = [*_READS, *own_category(past.facts.schema)]
     deals = past.state(reads, when=_may_count(past, window)).with_columns(

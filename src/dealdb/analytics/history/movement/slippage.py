@@ -83,7 +83,7 @@ def slippage(
     """
     undone = _milliseconds(settle)
     first, past, window = window_of(past, since, until)
-    needed("until", None if window.until is None else past.moment)
+    needed("until", window.until)
     keys = past.keys((*_FIGURES, *LINE[1:]))
     is_due = standing(BEFORE, past.pipeline, window) == IN
     now = standing(AFTER, past.pipeline, None)

@@ -127,7 +127,7 @@ def waterfall(
     lines, keys, currency = _lines(past, deals, changes, keys, is_due, is_net=net, fx=fx)
     past.notes.append(
         ("net: both ends" if net else "gross: every change")
-        + (f", due from {is_due.since} before {is_due.until}" if is_due else "")
+        + (_due_words(is_due) if is_due else "")
     )
     table = _table(lines, keys, fx=fx)
     return past.result(
@@ -144,6 +144,11 @@ def waterfall(
         counted={"blank": pl.col("_blank")},
         exact=table,
     )
+
+
+def _due_words(due: Window) -> str:
+    since = f" from {due.since}" if due.since else ""
+    return f", due{since}" + (f" before {due.until}" if due.until else "")
 
 
 def _in_groups_of_now(past: Past, frame: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:

@@ -75,12 +75,11 @@ def activity(past: Past, *, since: Day = None, until: Day = None) -> MetricResul
     keys = past.keys(_FIGURES, also=(_WHO,))
     inside = pl.col("at") < end if first is None else pl.col("at").is_between(first, end - 1)
     rows = _rows(past, inside)
-    several = _of_several_deals(rows)
+    rows = rows.with_columns(_of_commits(past.facts.commits, rows["seq"]))
+    several = _of_several_deals(past, rows)
     rows = past.chosen(rows)
     deals = past.facts.deals.gather(rows["life"]).alias("_deal")
-    told = rows.with_columns(deals, *_of_commits(past.facts.commits, rows["seq"])).with_columns(
-        pl.col("_bulk") | pl.col("seq").is_in(several)
-    )
+    told = rows.with_columns(deals, pl.col("_bulk") | pl.col("seq").is_in(several.implode()))
     if _WHO not in keys:
         told = told.drop(_WHO)
     lines = past.grouped(told, keys, by_at="event")
@@ -128,10 +127,11 @@ def _each(lines: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
 
 
 def _of_commits(commits: pl.DataFrame, seqs: pl.Series) -> list[pl.Series]:
-    """Of each commit by its number, who made it, and whether it was one of many deals; null for no commit."""
+    """Of each commit by its number, who made it, when, and whether it was one of many deals; null for no commit."""
     if commits.is_empty():
         none = pl.repeat(None, seqs.len(), dtype=pl.String, eager=True)
-        return [none.alias(_WHO), none.cast(pl.Boolean).alias("_bulk")]
+        kinds = {_WHO: pl.String(), "_bulk": pl.Boolean(), "_recorded": pl.Int64()}
+        return [none.cast(kind).alias(name) for name, kind in kinds.items()]
     # commits are in the order of their numbers
     places = commits["seq"].search_sorted(seqs).clip(upper_bound=commits.height - 1)
     is_one = (commits["seq"].gather(places) == seqs).fill_null(value=False)
@@ -139,12 +139,24 @@ def _of_commits(commits: pl.DataFrame, seqs: pl.Series) -> list[pl.Series]:
     return [
         commits["who"].gather(places).alias(_WHO),
         commits["kind"].gather(places).is_in(_BULK).alias("_bulk"),
+        commits["at"].gather(places).alias("_recorded"),
     ]
 
 
-def _of_several_deals(rows: pl.DataFrame) -> pl.Series:
-    """Commits that changed more than one deal, whichever of them count."""
-    ends = rows.group_by("seq").agg(first=pl.col("life").min(), last=pl.col("life").max())
+def _of_several_deals(past: Past, rows: pl.DataFrame) -> pl.Series:
+    """Commits that changed more than one deal, whichever of them count, and whenever."""
+    # what a commit says of other moments may be outside the window
+    dated = rows.filter(~pl.col("_bulk"), pl.col("at") != pl.col("_recorded"))["seq"].unique()
+    names = past.facts.schema if dated.len() else ()
+    outside = [past.facts.of(name) for name in names if name not in _STAMPS]
+    changed = pl.concat(
+        [rows.select("seq", "life")]
+        + [
+            facts.filter(pl.col("seq").is_in(dated.implode())).select("seq", "life")
+            for facts in outside
+        ]
+    )
+    ends = changed.group_by("seq").agg(first=pl.col("life").min(), last=pl.col("life").max())
     return ends.filter(pl.col("first") != pl.col("last"))["seq"]
 
 

@@ -85,7 +85,7 @@ def cohorts(
     alive = created.filter("is_alive")
     check_sums(alive)
     currency, keys = past.currency(alive, keys)
-    numbered = _numbered(alive, calendar, past.day)
+    numbered = _numbered(created, calendar, past.day)
     deals = _placed(alive, numbered, calendar).with_columns(outcome=outcome_of(past, "stage"))
     gone = _placed(created.filter(~pl.col("is_alive")), numbered, calendar)
     wins = deals.filter(IS_WON)
@@ -169,9 +169,11 @@ def _table(
     periods: int,
 ) -> pl.DataFrame:
     """Every cohort of every group with its periods, and what was won up to each."""
-    first, last = deals["_number"].min(), deals["_number"].max()
+    # a cohort of which all are deleted has a row, too
+    every = pl.concat([each.select("_number", *keys) for each in (deals, gone)])
+    first, last = every["_number"].min(), every["_number"].max()
     rows = numbered.filter(pl.col("_number").is_between(pl.lit(first), pl.lit(last)))
-    groups = deals.select(keys).unique().sort(keys, nulls_last=True) if keys else None
+    groups = every.select(keys).unique().sort(keys, nulls_last=True) if keys else None
     if rows.height * periods * max(1, 0 if groups is None else groups.height) > MAX_ROWS:
         msg = (
             f"cohorts over these dates have more than {MAX_ROWS:,} rows; narrow them with where=, or take fewer or "

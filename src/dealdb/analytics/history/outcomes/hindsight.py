@@ -46,7 +46,8 @@ def hindsight(past: Past, known: Facts, *, since: Day = None, until: Day = None)
         A row for each ``bucket``: ``then``, ``added`` (wins that were not known), ``up`` and ``down`` (amounts that
         changed), ``removed`` (no longer won in the period) and ``now``, with ``n`` deals, ``value`` and ``blank``
         (deals without an amount). ``then`` + ``added`` + ``up`` - ``down`` - ``removed`` = ``now``, in every group: a
-        deal is in the group of its closing as it is known now, or of then where it is no longer won.
+        deal is in the group of its closing as it is known now, or of then where it is no longer won. One whose amount
+        is in another currency now is ``removed`` from that of then, and ``added`` to that of now.
 
     Raises
     ------
@@ -61,7 +62,7 @@ def hindsight(past: Past, known: Facts, *, since: Day = None, until: Day = None)
     keys = past.keys(("bucket", *_FIGURES))
     now, undated = _wins(past, keys, window)
     then = _known_wins(past, known, keys, window)
-    lines = _lines(then, now, keys)
+    lines = _lines(then, now, keys, in_one=past.convert is not None)
     check_sums(lines)
     currency, keys = past.currency(lines, keys)
     sums = lines.group_by(*keys, "bucket").agg(n=count(), value=money(), blank=BLANK)
@@ -112,39 +113,47 @@ def _wins(past: Past, keys: list[str], window: Window) -> tuple[pl.DataFrame, in
     return wins.select(*columns), closed["_closed"].null_count() if window else 0
 
 
-def _lines(then: pl.DataFrame, now: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+def _lines(then: pl.DataFrame, now: pl.DataFrame, keys: list[str], *, in_one: bool) -> pl.DataFrame:
     """A line for each deal in each bucket, of the group that it is in now, or was in then."""
     both = then.join(now, on="id", how="full", coalesce=True, suffix="_now")
     shared = [name for name in dict.fromkeys((*keys, "currency")) if name != "id"]
     was, is_now = pl.col("at").is_not_null(), pl.col("at_now").is_not_null()
-    change = pl.col("value_now").fill_null(0) - pl.col("value").fill_null(0)
-    stays = was & is_now
     before, after = pl.col("value"), pl.col("value_now")
+    change = after.fill_null(0) - before.fill_null(0)
+    has_money = (before.fill_null(0) != 0) | (after.fill_null(0) != 0)
+    # what it was in one currency can't be compared with what it is in another
+    is_other = pl.col("currency").ne_missing(pl.col("currency_now")) & has_money
+    moves = was & is_now & is_other & pl.lit(not in_one)
+    stays = was & is_now & ~moves
     without = pl.col("_unpriced"), pl.col("_unpriced_now")
     either = pl.any_horizontal(without)
     parts = (
         (THEN, was, before, without[0]),
-        (ADDED, ~was, after, without[1]),
+        (ADDED, ~was | moves, after, without[1]),
         (UP, stays & (change > 0), change, either),
         (DOWN, stays & (change < 0), -change, either),
-        (REMOVED, ~is_now, before, without[0]),
+        (REMOVED, ~is_now | moves, before, without[0]),
         (NOW, is_now, after, without[1]),
     )
     dtype = now.schema["value"]
+
+    def group(name: str, bucket: str) -> pl.Expr:
+        of_then = ~is_now
+        if name == "currency" and bucket in (THEN, REMOVED):
+            of_then = of_then | moves
+        return pl.when(of_then).then(pl.col(name)).otherwise(pl.col(f"{name}_now")).alias(name)
+
     told = [
         both.filter(condition).select(
             "id",
-            *(
-                pl.when(is_now).then(pl.col(f"{name}_now")).otherwise(pl.col(name)).alias(name)
-                for name in shared
-            ),
+            *(group(name, bucket) for name in shared),
             before.cast(pl.String).alias("from"),
             after.cast(pl.String).alias("to"),
             value=value.cast(dtype),
             _unpriced=unpriced,
             at=pl.coalesce("at_now", "at"),
-            bucket=pl.lit(name),
+            bucket=pl.lit(bucket),
         )
-        for name, condition, value, unpriced in parts
+        for bucket, condition, value, unpriced in parts
     ]
     return pl.concat(told)

@@ -24,6 +24,7 @@ from dealdb.cli.commands.find import tell_if_empty
 from dealdb.cli.commands.stats import By, RowOptions, Where, show_metric
 from dealdb.cli.output.pictures import AsChart, ChartOptions, Plot
 from dealdb.cli.output.streams import Output
+from dealdb.cli.registry import options_of
 from dealdb.cli.session import Parquet, Session, Xlsx
 from dealdb.errors import ConfigError
 from dealdb.model.decimals import number_of
@@ -238,7 +239,7 @@ def on_history(
 
         session, *own = inspect.signature(function, eval_str=True).parameters.values()
         wrapper.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-            [session.replace(annotation=Session), *own, *_parameters(shared)]
+            [session.replace(annotation=Session), *own, *options_of(shared)]
         )
         return wrapper
 
@@ -283,15 +284,3 @@ def _grid(metric: str, chosen: Mapping[str, Any]) -> str | None:
         return str(chosen.get("measure", "won_n"))
     by = chosen.get("by") or []
     return by[0] if metric == "waterfall" and len(by) == 1 else None
-
-
-def _parameters(options: dict[str, Any]) -> list[inspect.Parameter]:
-    return [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=False if annotation.__origin__ is bool else None,
-            annotation=annotation,
-        )
-        for name, annotation in options.items()
-    ]

@@ -64,7 +64,7 @@ def moments(texts: pl.Series, zone: str, *, days: str | None = None) -> pl.DataF
     Raises
     ------
     LoadError
-        If days could be read both as day/month and as month/day.
+        If days could be read both as day/month and as month/day, or with the year first as well.
 
     Examples
     --------
@@ -125,12 +125,18 @@ def _order(texts: pl.Series) -> str:
     """Whether months or days come first in dates that leave it open."""
     seen = OrderEvidence()
     seen.add(texts)
+    begins_with_year = seen.may_begin_with_year
     if seen.is_open and not (seen.us or seen.day_first):
-        msg = (
-            "the moments can be read both as day/month and as month/day; write them as 2026-01-31T09:30:00Z"
-        )  # fmt: skip
+        both = (
+            "year/month/day and as day/month/year"
+            if begins_with_year
+            else "day/month and as month/day"
+        )
+        msg = f"the moments can be read both as {both}; write them as 2026-01-31T09:30:00Z"
         raise LoadError(msg)
-    return "eu" if seen.eu + seen.slashed > seen.us else "us"
+    # what may begin with the year says nothing of the day
+    n_days_first = seen.eu + (0 if begins_with_year else seen.slashed)
+    return "eu" if n_days_first > seen.us else "us"
 
 
 def _utc(written: pl.DataFrame, zone: str, days: str) -> pl.Series:

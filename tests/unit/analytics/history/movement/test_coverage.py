@@ -14,7 +14,7 @@ from dealdb.analytics.prediction.simulate import simulate
 from dealdb.errors import QueryError
 from dealdb.model.schema import Schema
 from dealdb.store.facts.fold import folded
-from histories.written import in_january
+from histories.written import facts_of, in_january, read
 from pasts import past_of
 
 QUARTER: dict[str, Any] = {"since": "2026-01-01", "until": "2026-04-01"}
@@ -86,6 +86,27 @@ def test_targets_by_group() -> None:
     nobody = past_of(as_of="2026-02-28", by="owner", where="owner is null")
     f_only = coverage(nobody, since="2026-05-01", until="2026-06-01", target={"(none)": 700})
     assert f_only.frame.select("owner", "target", "coverage").rows() == [("(none)", 700, 1.0)]
+
+
+def test_a_target_needs_no_deal_of_the_period_to_have_a_win_rate() -> None:
+    # of Ann's deals of last year one of three was won, and none is open now
+    facts = facts_of(
+        read(
+            "A 01-05 stage=Won owner=Ann amount=5.00 closed=2026-01-05",
+            "B 01-06 stage=Lost owner=Ann closed=2026-01-06",
+            "C 01-07 stage=Lost owner=Ann closed=2026-01-07",
+            "D 01-07 stage=Lost owner=Cy closed=2026-01-07",
+            "E 03-01 stage=Lead owner=Bob amount=8.00 expected_close=2026-03-20",
+        )
+    )
+    past, march = past_of(facts, by="owner", as_of="2026-03-10"), ("2026-03-01", "2026-04-01")
+    found = coverage(past, since=march[0], until=march[1], target={"Ann": 10, "Bob": 4}).frame
+    assert found.select("owner", "open", "required", "gap").rows() == [
+        ("Ann", 0, 3.0, 30),
+        ("Bob", 8, None, None),
+    ]
+    everyone = coverage(past, since=march[0], until=march[1], target=4).frame
+    assert everyone["owner"].to_list() == ["Bob"]
 
 
 def test_a_collection_without_facts() -> None:

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import strategies as st
 
 import h1
+from dealdb.analytics.basis import note_in_words
 from dealdb.analytics.history.movement.waterfall import waterfall
 from dealdb.errors import QueryError
+from dealdb.formats.locale import Locale
 from dealdb.model.schema import Field, FieldType, Schema
 from dealdb.store.facts.fold import folded
 from examples import given_examples
@@ -335,3 +337,20 @@ def test_groups_of_now(net: bool) -> None:
     assert told == [("Zoe", "start", Decimal("100.00")), ("Zoe", "end", Decimal("100.00"))]
     # the owner changed all the same
     assert found.totals["owner"] == 1
+
+
+def test_dates_that_are_due_have_two_ends_or_one() -> None:
+    first, last = "2026-01-01", "2026-04-01"
+    for due, note, words in (
+        (
+            (first, last),
+            ", due from 2026-01-01 before 2026-04-01",
+            ", due from 1.1.2026 to 31.3.2026",
+        ),
+        ((first, None), ", due from 2026-01-01", ", due from 1.1.2026"),
+        ((None, last), ", due before 2026-04-01", ", due up to 31.3.2026"),
+        ((None, None), "", ""),
+    ):
+        [told, _] = waterfall(past_of(), since="2026-02-01", due=due).basis.notes
+        assert told == f"net: both ends{note}"
+        assert note_in_words(told, Locale("de-DE")) == f"the first and the last day compared{words}"

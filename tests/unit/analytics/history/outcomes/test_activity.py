@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
+import polars as pl
 import pytest
 
+import h1
 from dealdb.analytics.history.outcomes.activity import activity
 from dealdb.errors import QueryError
+from dealdb.model.schema import Schema
+from dealdb.store.facts.fold import folded
 from histories.written import empty, facts_of, history, read
 from pasts import past_of
 
@@ -76,6 +81,21 @@ def test_loads_and_imports() -> None:
             1,
         )
     assert activity(past_of(facts_of(rows)))["bulk"] == 0
+
+
+def test_a_load_is_one_whichever_of_its_deals_the_window_has() -> None:
+    # one commit that says since when its deals were so
+    rows = [
+        {"id": deal, "at": h1.moment(day, 12), "seq": 1, "field": "stage", "value": "Lead"}
+        for deal, day in (("A", "2026-01-05"), ("B", "2026-02-05"), ("C", "2026-03-05"))
+    ]
+    loaded = {"seq": [1], "at": [h1.moment("2026-03-10")], "who": ["sync"], "kind": ["set"]}
+    commits = pl.DataFrame(loaded).cast({"seq": pl.UInt32})
+    facts = folded(pl.DataFrame(rows), Schema.standard(), h1.PIPELINE, commits=commits)
+    months = ("2026-01-01", "2026-02-01", "2026-03-01", "2026-04-01")
+    for since, until in pairwise(months):
+        assert activity(past_of(facts), since=since, until=until)["bulk"] == 1
+    assert activity(past_of(facts), since=months[0], until=months[-1])["bulk"] == 3
 
 
 def test_what_is_a_move_and_what_is_a_push() -> None:

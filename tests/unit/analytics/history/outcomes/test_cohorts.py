@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from dealdb.analytics.history.outcomes.cohorts import cohorts
+from dealdb.answers.answer import answer_of
 from dealdb.errors import QueryError
 from histories.written import empty, history
 from pasts import past_of
@@ -100,6 +101,27 @@ def test_nothing_at_all_and_too_much() -> None:
         cohorts(past_of(old), by_period="day")
     with pytest.raises(QueryError, match="measure='money' is not a choice"):
         cohorts(past_of(), measure="money")
+
+
+def test_cohorts_of_which_all_are_deleted_have_rows() -> None:
+    facts = history(
+        "A 01-05 stage=Lead created=2025-11-05 owner=Ann amount=1.00 currency=USD",
+        "A 01-06 *",
+        "B 01-05 stage=Won created=2026-01-05 closed=2026-01-05 owner=Bob amount=2.00 currency=EUR",
+    )
+    found = cohorts(past_of(facts, as_of="2026-01-31"), periods=1)
+    assert found.frame.select("label", "size", "rate", "deleted").rows() == [
+        ("2025-11", 0, None, 1),
+        ("2025-12", 0, None, 0),
+        ("2026-01", 1, 1.0, 0),
+    ]
+    assert found.basis.warnings == ("deals that were deleted, in no figure but deleted: 1",)
+    assert (answer_of(found, {}) or "").startswith("Of 1 deal created in 2026-01, 1 was won")
+    owners = cohorts(past_of(facts, as_of="2026-01-31", by="owner"), periods=1).frame
+    assert owners.filter(owner="Ann")["deleted"].sum() == 1
+    nobody = cohorts(past_of(facts, as_of="2026-01-31", where="owner = 'Ann'"), periods=1)
+    assert answer_of(nobody, {}) == "The one deal was deleted since."
+    assert answer_of(cohorts(past_of(empty())), {}) == "No deal has a day of creation."
 
 
 def test_currencies_are_apart() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
+
 import h1
 from dealdb.analytics.history.outcomes.hindsight import hindsight
 from histories.written import empty, facts_of, read
@@ -56,6 +58,31 @@ def test_every_group_balances() -> None:
         value = dict(found.filter(owner=owner).select("bucket", "value").rows())
         total = value["then"] + value["added"] + value["up"] - value["down"] - value["removed"]
         assert total == value["now"]
+
+
+def test_an_amount_that_is_in_another_currency_now_is_not_added_to_it() -> None:
+    won = "stage=Won closed=2026-01-05"
+    before = (
+        f"A 01-05 {won} amount=100.00 currency=EUR",
+        f"B 01-05 {won} amount=7.00 currency=USD",
+        f"C 01-05 {won} currency=EUR",
+    )
+    now = facts_of(read(*before, "A 05-01 currency=USD amount=90.00", "C 05-01 currency=USD"))
+    for by in (None, "currency"):
+        found = hindsight(past_of(now, by=by), facts_of(read(*before)), **QUARTER)
+        assert found.frame.filter(pl.col("n") > 0).select(
+            "currency", "bucket", "n", "value"
+        ).rows() == [
+            ("EUR", "then", 1, Decimal("100.00")),
+            ("EUR", "removed", 1, Decimal("100.00")),
+            ("USD", "then", 2, Decimal("7.00")),
+            ("USD", "added", 1, Decimal("90.00")),
+            ("USD", "now", 3, Decimal("97.00")),
+        ]
+    lines = hindsight(past_of(now, deals=True), facts_of(read(*before)), **QUARTER).frame
+    assert lines.filter(id="A").select("bucket", "currency").rows() == [
+        ("then", "EUR"), ("added", "USD"), ("removed", "EUR"), ("now", "USD"),
+    ]  # fmt: skip
 
 
 def test_a_filter_takes_a_deal_as_a_whole() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dealdb.errors import LoadError
 from dealdb.loader.history.rows.moments import moments
 
 
@@ -50,3 +51,12 @@ def test_moments_without_a_zone_are_those_of_the_source(clocks: list[datetime], 
     zoned = [clock.replace(microsecond=0, tzinfo=ZoneInfo(zone)) for clock in clocks]
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     assert found["at"].to_list() == [(each - epoch) // timedelta(milliseconds=1) for each in zoned]
+
+
+def test_two_digits_that_may_be_a_year_are_no_day() -> None:
+    may_be_years = ["22/01/15 10:00", "22/01/16 09:00", "22/02/16 09:00"]
+    with pytest.raises(LoadError, match="both as year/month/day and as day/month/year"):
+        moments(pl.Series(may_be_years), "UTC")
+    # beside one whose month comes first they can't be read
+    told = moments(pl.Series(["01/31/2022", *may_be_years]), "UTC")["at"]
+    assert (told[0], told.null_count()) == (1643587200000, 3)
