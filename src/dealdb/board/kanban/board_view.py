@@ -18,7 +18,7 @@ from dealdb.board.kanban.first_rows import first_of_each
 from dealdb.board.kanban.options import CARDS, LANE_CARDS, BoardOptions, options_of
 from dealdb.board.kanban.stage_figures import StageFigures, stage_figures
 from dealdb.board.parts.at_once import AtOnce
-from dealdb.board.parts.conditions import joined
+from dealdb.board.parts.conditions import joined, names_now
 from dealdb.database import LiveDeals
 from dealdb.model.columns import spelled_out
 from dealdb.model.names import column_named
@@ -278,8 +278,15 @@ def board_view(asked: PageRequest) -> BoardView:
     """
     deals = AtOnce(asked.db)
     today = as_of_day(None, deals.pipeline.zone)
+
+    def make() -> BoardView:
+        return _made(_Making(asked, deals, today), deals)
+
+    # a moment later it may keep other deals, though none has changed
+    if names_now(asked.where):
+        return make()
     key = asked.base, asked.locale, tuple(asked.options), today
-    return asked.kept.made(deals.snapshot, key, lambda: _made(_Making(asked, deals, today), deals))
+    return asked.kept.made(deals.snapshot, key, make)
 
 
 def _made(making: _Making, deals: AtOnce) -> BoardView:
