@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # the options of the URL that go on from page to page
 KEPT = ("where", "embed")
+# of a moment in milliseconds, for some thousands of years
+_MOST_DIGITS = 14
 # what belongs to the filter that was: another one begins at its first page
 _OF_FILTER = ("where", "cursor")
 
@@ -115,6 +117,20 @@ class PageRequest:
     def _address(self, path: str, options: Iterable[tuple[str, object]]) -> str:
         given = tuple((name, str(value)) for name, value in options if value is not None)
         return self.base + _with_options(path, given)
+
+
+def whole_number(text: str | None) -> int | None:
+    """
+    A number that an address or a cookie has; None for what is none, or has more digits than any number here.
+
+    Examples
+    --------
+    >>> whole_number("42"), whole_number("-1"), whole_number("²"), whole_number("9" * 5_000)
+    (42, None, None, None)
+    """
+    if text is None or len(text) > _MOST_DIGITS or not (text.isascii() and text.isdigit()):
+        return None
+    return int(text)
 
 
 # a board has the same links after each commit

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
 from dealdb.board.live.client import LiveClient
+from dealdb.board.page_request import whole_number
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -48,10 +49,8 @@ def live_endpoint(
         kept = [(name, value) for name, value in asked.options if name not in _OWN]
         kept = kept if asked.path in ("/", "/deals") else []
         asked = replace(asked, options=kept)
-        seq = options.get("seq", "")
         token = request.headers.get("last-event-id") or options.get("last")
-        number = int(seq) if seq.isascii() and seq.isdigit() else None
-        client = LiveClient(token, number, options.get("day"))
+        client = LiveClient(token, whole_number(options.get("seq")), options.get("day"))
         key = asked.path, tuple(kept), asked.locale.tag, asked.base
         if not hub.join(key, asked, client):
             return PlainTextResponse("too many pages are open\n", 503, headers=_BUSY)

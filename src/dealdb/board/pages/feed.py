@@ -34,7 +34,7 @@ def show(asked: PageRequest) -> Shown:
     if since is None:
         found = last_commits(asked, AtOnce(asked.db, ["id"]).seq)
     else:
-        found = commits_after(asked, int(since) if since.isdigit() else since)
+        found = commits_after(asked, since)
     table = pl.DataFrame([_row(each) for each in found.commits], schema=_SCHEMA, orient="row")
     return Shown(
         for_template={
