@@ -305,6 +305,37 @@ def test_a_server_that_restarts_is_followed_on(server: Server, tmp_path: Path) -
         own.stop()
 
 
+def test_a_server_that_is_back_is_told_though_nothing_was_saved(
+    server: Server, tmp_path: Path
+) -> None:
+    own = Server(server.binary, tmp_path / "own", "--appendonly", "yes").start()
+    try:
+        with DealDatabase.from_url(f"unix://{own.socket}", retry_deadline_s=0.3) as db:
+            db.save_deal({"id": "1", "stage": "Lead", "amount": 5})
+            with carried(app(db)) as port, ExitStack() as stack:
+                pages = [
+                    Stream(Browser(port), f"/live?path={path}&seq={_seq(db)}{last}", None)
+                    for path, last in (
+                        ("/", ""),
+                        ("/deals", ""),
+                        ("/feed", f"&last={db.changes().token}"),
+                    )
+                ]
+                shown = []
+                for page in pages:
+                    stack.callback(page.close)
+                    shown.append(settled(page).data["state"])
+                own.stop()
+                for page in pages:
+                    page.next("away")
+                own.start()
+                for page, state in zip(pages, shown, strict=True):
+                    while page.next().data.get("state") != state:
+                        pass
+    finally:
+        own.stop()
+
+
 class _Clock(datetime):
     """The clock of this process, set to another time by a test."""
 
