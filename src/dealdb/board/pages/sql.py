@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, proxy
 
 import polars as pl
 
@@ -77,7 +77,8 @@ def _engine(db: DealDatabase) -> QueryEngine:
         return db.query
     if db not in _ISOLATED:
         _ISOLATED[db] = QueryEngine(
-            LiveDeals(db),
+            # what is kept for a database must not keep it
+            LiveDeals(proxy(db)),
             sql_timeout_s=limits.sql_timeout_s,
             sql_memory_mb=limits.sql_memory_mb,
             sql_isolated=True,
