@@ -310,3 +310,9 @@ def test_a_view_is_kept_no_longer_than_the_moment_in_its_filter(
     while datetime.now(UTC) <= end:
         time.sleep(0.05)
     assert shown(where) == 0
+
+
+@pytest.mark.parametrize("closed", ["-5", "²", "1e3", "soon", "9999999", "9" * 5_000])
+def test_a_period_is_a_number_of_days(db: DealDatabase, closed: str) -> None:
+    with pytest.raises(QueryError, match="closed is a number of days, or all"):
+        board_view(asking(db, ("closed", closed)))
