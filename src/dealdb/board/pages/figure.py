@@ -77,7 +77,8 @@ def show(asked: PageRequest) -> Shown:
         "entry": entry,
         "figure": figure,
         "inputs": _inputs(asked, entry, figure),
-        "address": asked.base + figure.path(),
+        # its filter is one of its own options
+        "address": asked.link(figure.path(), where=None),
         "data_links": [
             (word, asked.base + figure.path(ending))
             for word, ending in (("CSV", ".csv"), ("JSON", ".json"))

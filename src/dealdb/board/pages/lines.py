@@ -57,7 +57,7 @@ def number_said(asked: PageRequest, number: DealsBehind) -> NumberSaid:
         value=figure_text(number.number, name, column, locale) if column else "",
         groups=", ".join(groups),
         title=ENTRIES[name].title,
-        link=asked.base + number.figure.path(),
+        link=asked.link(number.figure.path(), where=None),
     )
 
 
