@@ -47,6 +47,29 @@ def test_a_page_that_was_dropped_as_too_slow_shows_what_is_there(
     assert len(asked) == 2
 
 
+def test_a_lane_that_is_gone_when_the_link_is_back_is_not_shown(
+    window: Window, own: Own, db: DealDatabase
+) -> None:
+    path = own("Lead", "Lead", owners=("Ann Lee", "Ben Ro")) + "&by=owner"
+    id_ = own_id(window(path), "Deal 1")
+    visit = window()
+    asked: list[str] = []
+
+    def first_cut(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) == 1:
+            db.delete_deal(id_)
+            route.fulfill(content_type="text/event-stream", body="retry: 100\n\n")
+        else:
+            route.continue_()
+
+    visit.page.route("**/live?*", first_cut)
+    visit.open(path)
+    visit.page.wait_for_selector("#state.live")
+    visit.page.wait_for_selector(".lane[data-lane='=Ben Ro']", state="detached")
+    assert visit.page.locator(".lane").count() == 1
+
+
 @pytest.fixture
 def own_server(binary: Path, tmp_path: Path) -> Iterator[Server]:
     server = Server(binary, tmp_path / "own").start()

@@ -106,7 +106,8 @@ class LiveView:
             # stages that came or went are columns that a page does not have
             if is_told and before is not None and list(before) != list(columns):
                 return event("reload", state, token)
-            return event("board", state | {"columns": parts}, token)
+            # without what was shown before these are all columns: a page may have one that is gone
+            return event("board", state | {"columns": parts, "whole": not is_told}, token)
 
         def after() -> None:
             self.shown, self.state = columns, state

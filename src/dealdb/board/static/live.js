@@ -102,6 +102,8 @@
     const focused = document.activeElement?.closest?.(".card")?.dataset.id;
     const onMenu = document.activeElement?.classList.contains("move");
     for (const part of data.columns) showColumn(part, data.seq);
+    const columns = data.columns.filter((part) => !part.is_name);
+    if (data.whole && columns.length !== window.dealdb.kanban.sections().length) makeAnew();
     board.dataset.seq = data.seq;
     board.dataset.day = data.day;
     if (focused !== undefined && !document.activeElement?.closest(".card")) {
