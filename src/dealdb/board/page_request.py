@@ -110,6 +110,26 @@ class PageRequest:
         """Address of this page with these options and no others."""
         return self._address(self.path, options)
 
+    def data_link(self, ending: str) -> str:
+        """Address of what this page shows as a file, ``.csv`` or ``.json``; of a table it begins at the first row."""
+        # the root has no name to which an ending could be added
+        stem = self.path if self.path != "/" else "/board"
+        query = self.here(cursor=None).partition("?")[2]
+        return f"{self.base}{stem}{ending}{'?' if query else ''}{query}"
+
+    def data_links(self) -> list[tuple[str, str]]:
+        """
+        What this page shows as files: name and address of each.
+
+        Examples
+        --------
+        >>> from typing import cast
+        >>> asked = PageRequest(db=cast("DealDatabase", None), names={}, options=[("by", "owner")])
+        >>> asked.data_links()
+        [('CSV', '/board.csv?by=owner'), ('JSON', '/board.json?by=owner')]
+        """
+        return [("CSV", self.data_link(".csv")), ("JSON", self.data_link(".json"))]
+
     def kept_beside_filter(self) -> list[tuple[str, str]]:
         """Options of this page that stay when another filter is asked for."""
         return [(name, value) for name, value in self.options if name not in _OF_FILTER]

@@ -80,10 +80,7 @@ def show_lines(asked: PageRequest, number: DealsBehind) -> Shown:
             "total": table.height,
             "deals": table["id"].n_unique(),
             "most": MOST_LINES,
-            "data_links": [
-                (word, asked.base + asked.path + ending + asked.here().partition(asked.path)[2])
-                for word, ending in (("CSV", ".csv"), ("JSON", ".json"))
-            ],
+            "data_links": asked.data_links(),
         },
         data={"total": table.height, "lines": table.head(MOST_LINES).to_dicts()},
         table=table,

@@ -52,7 +52,6 @@ def show(asked: PageRequest) -> Shown:
             for_template={**frame, "fault": marked_fault(error), "said": str(error)}, problem=error
         )
     rows = table.head(MOST_ROWS)
-    here = asked.here().partition("?")[2]
     return Shown(
         for_template={
             **frame,
@@ -60,10 +59,7 @@ def show(asked: PageRequest) -> Shown:
             "heads": [(name, _style(dtype)) for name, dtype in table.schema.items()],
             "rows": [[in_table(cell, asked.locale) for cell in row] for row in rows.iter_rows()],
             "chart": _picture(asked, table),
-            "data_links": [
-                (word, f"{asked.base}/sql{ending}?{here}")
-                for word, ending in (("CSV", ".csv"), ("JSON", ".json"))
-            ],
+            "data_links": asked.data_links(),
         },
         data={"rows": rows.to_dicts(), "total": table.height},
         table=table,
