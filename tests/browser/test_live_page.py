@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from boards import carried
 from browser.cards import card, column, own_id
 from browser.carried import carried_board
 from browser.conftest import Own, Window, enter
 from browser.visit import visiting
 from dealdb import DealDatabase, Kind, Pipeline, Stage
+from dealdb.board.app import app
+from dealdb.board.live import hub
 from dealdb.board.live.client import RELOAD
 from servers import Server
 
@@ -98,6 +101,30 @@ def test_a_history_that_begins_again_shows_at_once(
         assert page.locator(".card").count() == 1
         db.update_deal("new", name="The newest one")
         card(visit, "The newest one").wait_for()
+
+
+def test_a_move_that_is_taken_back_at_once_leaves_nothing_behind(
+    browser: Browser, own_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # the move and its end are told together, after the page has made two columns anew in between
+    monkeypatch.setattr(hub, "JOIN_S", 4.0)
+    with (
+        DealDatabase.from_url(own_server.url) as db,
+        carried(app(db)) as port,
+        visiting(browser, f"http://127.0.0.1:{port}") as visit,
+    ):
+        db.set_pipeline(Pipeline((Stage("Lead", Kind.OPEN), Stage("Demo", Kind.OPEN))))
+        db.save_deal({"id": "1", "name": "The first", "stage": "Lead"})
+        db.save_deal({"id": "2", "name": "The second", "stage": "Demo"})
+        page = visit.open("/").page
+        page.wait_for_selector("#state.live")
+        page.focus(".card[data-id='1'] a")
+        page.keyboard.press("Alt+ArrowRight")
+        page.wait_for_selector("[data-stage=Demo] .count:has-text('2')")
+        db.update_deal("1", stage="Lead")
+        page.wait_for_selector("[data-stage=Lead] .card[data-id='1']")
+        page.wait_for_selector("[data-stage=Demo] .count:has-text('1')")
+        assert page.locator(".card[data-id='1']").count() == 1
 
 
 def test_a_page_that_could_not_be_made_anew_tries_again(

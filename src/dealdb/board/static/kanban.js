@@ -114,6 +114,7 @@
     if (!isSame) {
       // a stage or a lane came or went
       board.replaceChildren(...fresh.childNodes);
+      sections().forEach((each) => { each.seq = seq; });
     } else {
       before.forEach((section, place) => {
         if (!stages || stages.includes(stageOf(section))) replaceColumn(section, after[place], seq);
@@ -127,8 +128,8 @@
     return true;
   }
   function replaceColumn(section, fresh, seq) {
-    // older news may still be on their way
-    section.seq = seq;
+    // older news may still be on their way; where nothing was new there is nothing that these could put back
+    if (section.textContent !== fresh.textContent) section.seq = seq;
     const scrolled = section.querySelector("[data-cards]")?.scrollTop;
     section.replaceChildren(...fresh.childNodes);
     if (scrolled) section.querySelector("[data-cards]").scrollTop = scrolled;

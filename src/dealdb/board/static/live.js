@@ -88,6 +88,7 @@
     const section = sections().find((each) => stageOf(each) === part.stage && laneOf(each) === part.lane);
     if (!section) { makeAnew(); return; }
     if (seq < (section.seq || 0)) return;
+    section.seq = seq;
     section.querySelector("[data-head]").replaceWith(element(part.head));
     if (part.reload) { makeAnew(part.stage); return; }
     const list = section.querySelector("[data-cards]");
@@ -104,6 +105,10 @@
     for (const part of data.columns) showColumn(part, data.seq);
     const columns = data.columns.filter((part) => !part.is_name);
     if (data.whole && columns.length !== window.dealdb.kanban.sections().length) makeAnew();
+    for (const section of window.dealdb.kanban.sections()) {
+      // made in between: what has changed and changed back since is no news
+      if (!data.whole && section.seq > data.after && section.seq < data.seq) makeAnew(window.dealdb.kanban.stageOf(section));
+    }
     board.dataset.seq = data.seq;
     board.dataset.day = data.day;
     if (focused !== undefined && !document.activeElement?.closest(".card")) {
