@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from dealdb.board.guard import Receive, Scope, Send
     from dealdb.board.live.hub import LiveHub
     from dealdb.board.page_request import PageRequest
 
@@ -55,15 +56,21 @@ def live_endpoint(
         if not hub.join(key, asked, client):
             return PlainTextResponse("too many pages are open\n", 503, headers=_BUSY)
 
-        async def events() -> AsyncIterator[bytes]:
-            try:
-                yield _RETRY
-                while (event := await client.next(PING_S)) is not None:
-                    yield event or b": ping\n\n"
-            finally:
-                hub.leave(key, client)
+        class Stream(StreamingResponse):
+            async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+                try:
+                    await super().__call__(scope, receive, send)
+                finally:
+                    # not in what gives the events: it may never begin
+                    hub.leave(key, client)
 
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(events(), media_type="text/event-stream", headers=headers)
+        return Stream(_events(client), media_type="text/event-stream", headers=headers)
 
     return live
+
+
+async def _events(client: LiveClient) -> AsyncIterator[bytes]:
+    yield _RETRY
+    while (event := await client.next(PING_S)) is not None:
+        yield event or b": ping\n\n"
