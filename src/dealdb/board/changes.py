@@ -124,7 +124,7 @@ def _moved(asked: PageRequest, body: Mapping[str, Any]) -> dict[str, Any]:
             msg = "a lane is a text, or null for the deals without a value"
             raise QueryError(msg)
         changes[by] = lane
-    if (reason := str(body.get("loss_reason") or "").strip()) and "loss_reason" in schema:
+    if (reason := _text(body, "loss_reason")) and "loss_reason" in schema:
         changes["loss_reason"] = reason
     return changes
 
@@ -182,14 +182,10 @@ def save_query(asked: PageRequest, body: dict[str, Any]) -> Told:
         If the board is read-only, or the query can't be understood or have that name.
     """
     refuse_if_read_only(asked)
-    name = str(body.get("name", "")).strip()
+    name, where = _text(body, "name"), _text(body, "where")
+    sort, columns = _texts(body, "sort"), _texts(body, "columns")
     with asked.db.acting_as(asked.actor):
-        asked.db.query.save(
-            name,
-            body.get("where") or None,
-            sort=body.get("sort") or None,
-            columns=body.get("columns") or None,
-        )
+        asked.db.query.save(name, where or None, sort=sort, columns=columns)
     return 200, {"name": name}
 
 
@@ -203,7 +199,7 @@ def forget_query(asked: PageRequest, body: dict[str, Any]) -> Told:
         If the board is read-only, or there is no such query.
     """
     refuse_if_read_only(asked)
-    name = str(body.get("name", ""))
+    name = _text(body, "name")
     if not asked.db.query.forget(name):
         msg = f"no saved query {name[:80]!r}"
         raise QueryError(msg)
@@ -222,6 +218,26 @@ def refuse_if_read_only(asked: PageRequest) -> None:
     if asked.read_only:
         msg = "this board is read-only: nothing can be changed here"
         raise AccessDenied(msg)
+
+
+def _text(body: Mapping[str, Any], name: str) -> str:
+    """A text that a change has; empty where it has none."""
+    found = body.get(name)
+    if found is not None and not isinstance(found, str):
+        msg = f"{name} is a text"
+        raise QueryError(msg)
+    return (found or "").strip()
+
+
+def _texts(body: Mapping[str, Any], name: str) -> list[str] | None:
+    """A list of texts that a change has; None where it has none."""
+    found = body.get(name)
+    if found is not None and not (
+        isinstance(found, list) and all(isinstance(each, str) for each in found)
+    ):
+        msg = f"{name} is a list of texts"
+        raise QueryError(msg)
+    return found or None
 
 
 def _revision(body: Mapping[str, Any]) -> int:
@@ -270,7 +286,11 @@ def _conflict(asked: PageRequest, conflict: ConflictError, mine: Mapping[str, An
     history = asked.db.deal_history(deal)
     meanwhile = history.filter(history["seq"] > conflict.expected_rev)
     found = asked.db.get_deal(deal)
-    who = [each or "somebody" for each in meanwhile["who"].unique(maintain_order=True)]
+    if found is None and history.is_empty():
+        raise DealNotFound(deal)
+    # whoever changed a deal before it was deleted did not delete it
+    seen = meanwhile if found is not None else meanwhile.tail(1)
+    who = [each or "somebody" for each in seen["who"].unique(maintain_order=True)]
     schema, locale = asked.db.schema, asked.locale
     touched = set(meanwhile["field"]) - {"updated"}
     # a field that was dropped since is in the history, and no longer in the schema

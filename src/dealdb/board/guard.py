@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hmac
 import secrets
 from collections.abc import (
@@ -14,7 +13,6 @@ from collections.abc import (
     MutableMapping,
     Sequence,
 )
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -201,12 +199,11 @@ class Guard:
 
 def _lets_in(sessions: Sessions, scope: Scope, headers: Mapping[str, str]) -> bool:
     """Whether a request is of somebody who is signed in, who is noted, or is for what anybody may have."""
-    cookies: SimpleCookie = SimpleCookie()
-    # a cookie of another program on this host may be anything
-    with contextlib.suppress(CookieError):
-        cookies.load(headers.get("cookie", ""))
-    name = cookie_name(headers.get("host", ""))
-    session = cookies[name].value if name in cookies else None
+    from starlette.requests import cookie_parser
+
+    # those of other programs on this host may be anything; a stricter reader would find none behind them
+    cookies = cookie_parser(headers.get("cookie", ""))
+    session = cookies.get(cookie_name(headers.get("host", "")))
     actor = sessions.actor_of(session)
     if actor is not None:
         scope["dealdb.actor"], scope["dealdb.session"] = actor, session

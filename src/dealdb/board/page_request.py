@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # the options of the URL that go on from page to page
 KEPT = ("where", "embed")
+# of a moment in milliseconds, for some thousands of years
+_MOST_DIGITS = 14
 # what belongs to the filter that was: another one begins at its first page
 _OF_FILTER = ("where", "cursor")
 
@@ -108,6 +110,26 @@ class PageRequest:
         """Address of this page with these options and no others."""
         return self._address(self.path, options)
 
+    def data_link(self, ending: str) -> str:
+        """Address of what this page shows as a file, ``.csv`` or ``.json``; of a table it begins at the first row."""
+        # the root has no name to which an ending could be added
+        stem = self.path if self.path != "/" else "/board"
+        query = self.here(cursor=None).partition("?")[2]
+        return f"{self.base}{stem}{ending}{'?' if query else ''}{query}"
+
+    def data_links(self) -> list[tuple[str, str]]:
+        """
+        What this page shows as files: name and address of each.
+
+        Examples
+        --------
+        >>> from typing import cast
+        >>> asked = PageRequest(db=cast("DealDatabase", None), names={}, options=[("by", "owner")])
+        >>> asked.data_links()
+        [('CSV', '/board.csv?by=owner'), ('JSON', '/board.json?by=owner')]
+        """
+        return [("CSV", self.data_link(".csv")), ("JSON", self.data_link(".json"))]
+
     def kept_beside_filter(self) -> list[tuple[str, str]]:
         """Options of this page that stay when another filter is asked for."""
         return [(name, value) for name, value in self.options if name not in _OF_FILTER]
@@ -115,6 +137,20 @@ class PageRequest:
     def _address(self, path: str, options: Iterable[tuple[str, object]]) -> str:
         given = tuple((name, str(value)) for name, value in options if value is not None)
         return self.base + _with_options(path, given)
+
+
+def whole_number(text: str | None) -> int | None:
+    """
+    A number that an address or a cookie has; None for what is none, or has more digits than any number here.
+
+    Examples
+    --------
+    >>> whole_number("42"), whole_number("-1"), whole_number("²"), whole_number("9" * 5_000)
+    (42, None, None, None)
+    """
+    if text is None or len(text) > _MOST_DIGITS or not (text.isascii() and text.isdigit()):
+        return None
+    return int(text)
 
 
 # a board has the same links after each commit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from dealdb.board.page_request import whole_number
 from dealdb.model.moments import epoch_ms, from_epoch_ms
 
 # of a cookie
@@ -46,7 +47,5 @@ def _read(text: str | None) -> tuple[datetime | None, datetime | None]:
 
 
 def _moment(text: str) -> datetime | None:
-    # of no more digits than a moment has
-    if not (text.isascii() and text.isdigit() and len(text) < 15):
-        return None
-    return from_epoch_ms(int(text)).astimezone(UTC)
+    ms = whole_number(text)
+    return None if ms is None else from_epoch_ms(ms).astimezone(UTC)

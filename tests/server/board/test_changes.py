@@ -136,3 +136,59 @@ def test_a_body_has_its_bounds(signed_in: Browser) -> None:
     }
     assert signed_in.post("/deals/7", b" " * 70_000, **own)[0] == 413
     assert signed_in.post("/deals/7", b"[" * 60_000, **own)[0] == 400
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"name": "hot", "where": 5},
+        {"name": "hot", "where": ["a"]},
+        {"name": "hot", "where": {"a": 1}},
+        {"name": "hot", "sort": 5},
+        {"name": "hot", "sort": [5]},
+        {"name": "hot", "sort": {"a": 1}},
+        {"name": "hot", "columns": 5},
+        {"name": "hot", "columns": [5]},
+        {"name": "hot", "columns": "id"},
+        {"name": 5, "where": "amount > 5"},
+        {"name": None},
+        {"name": ["hot"]},
+    ],
+)
+def test_a_query_that_is_none_is_not_saved(
+    signed_in: Browser, db: DealDatabase, body: object
+) -> None:
+    status, told = signed_in.change("/saved", body)
+    assert status == 400, told
+    assert db.query.saved() == {}
+
+
+def test_a_move_to_what_is_no_reason_is_refused(signed_in: Browser, db: DealDatabase) -> None:
+    db.save_deal({"id": "8", "stage": "Lead", "loss_reason": "Price"})
+    body = {"stage": "Lead", "expect_rev": rev_of(db), "loss_reason": ["a"]}
+    status, told = signed_in.change("/deals/7/move", body)
+    assert (status, told["message"]) == (400, "loss_reason is a text")
+    assert "loss_reason" not in (db.get_deal("7") or {})
+
+
+def test_a_deal_that_never_was_is_not_found(signed_in: Browser) -> None:
+    for path, body in (
+        ("/deals/nowhere", {"expect_rev": 7, "changes": {"stage": "Won"}}),
+        ("/deals/nowhere/delete", {"expect_rev": 7}),
+        ("/deals/nowhere/move", {"expect_rev": 7, "stage": "Lead"}),
+    ):
+        status, told = signed_in.change(path, body)
+        assert (status, told["code"]) == (404, "not-found"), path
+
+
+def test_only_who_deleted_a_deal_is_said_to_have_done_so(
+    signed_in: Browser, db: DealDatabase
+) -> None:
+    rev = rev_of(db)
+    with db.acting_as("ben"):
+        db.update_deal("7", amount=5)
+    with db.acting_as("zoe"):
+        db.delete_deal("7")
+    status, told = signed_in.change("/deals/7", {"expect_rev": rev, "changes": {"stage": "Won"}})
+    assert status == 409
+    assert told["message"] == "7 was deleted meanwhile by zoe; nothing was saved"

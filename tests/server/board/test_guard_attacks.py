@@ -319,6 +319,32 @@ def test_two_boards_on_one_machine_keep_their_sessions_apart(
             assert browser.ask("/deals", cookie="; ".join(jar))[0] == 200
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        'prefs={"a": 1}',
+        "a=b c",
+        "a[b]=1",
+        "a@b=1",
+        "{a}=1",
+        "word",
+        "path",
+        '"',
+        "ä=1",
+        "=",
+        "",
+        "dealdb=x",
+    ],
+)
+def test_cookies_of_other_programs_of_this_host_lock_nobody_out(
+    signed_in: Browser, other: str
+) -> None:
+    own = signed_in.headers["cookie"]
+    for cookie in (f"{other}; {own}", f"{own}; {other}", f"{other};{own}"):
+        given = cookie.encode().decode("latin-1")
+        assert Browser(signed_in.port).ask("/deals", cookie=given)[0] == 200, cookie
+
+
 def test_a_deal_that_is_called_as_the_form_for_signing_in_is_guarded_too(
     signed_in: Browser, db: DealDatabase
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -290,3 +291,29 @@ def test_a_card_says_no_more_of_its_last_change_than_is_known(db: DealDatabase) 
         "deals without updated that are rotting by created; the metric rotting goes by their history: 1"
         in db.analytics.pipeline().basis.warnings
     )
+
+
+@pytest.mark.parametrize("moment", ["now()", "NOW ()", "now", "current_timestamp"])
+def test_a_view_is_kept_no_longer_than_the_moment_in_its_filter(
+    db: DealDatabase, moment: str
+) -> None:
+    db.save_deal({"id": "1", "stage": "Lead"})
+    kept = Kept()
+
+    def shown(where: str) -> int:
+        asked = PageRequest(db=db, names={}, options=[("where", where)], kept=kept)
+        return board_view(asked).kept
+
+    assert shown(f"stage = 'Lead' AND {moment} > '2026-01-01'") == 1
+    end = datetime.now(UTC) + timedelta(seconds=3)
+    where = f"stage = 'Lead' AND {moment} < '{end.replace(tzinfo=None).isoformat()}'"
+    assert shown(where) == 1
+    while datetime.now(UTC) <= end:
+        time.sleep(0.05)
+    assert shown(where) == 0
+
+
+@pytest.mark.parametrize("closed", ["-5", "²", "1e3", "soon", "9999999", "9" * 5_000])
+def test_a_period_is_a_number_of_days(db: DealDatabase, closed: str) -> None:
+    with pytest.raises(QueryError, match="closed is a number of days, or all"):
+        board_view(asking(db, ("closed", closed)))

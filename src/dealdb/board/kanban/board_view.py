@@ -14,6 +14,7 @@ from dealdb.board.kanban.making import BoardColumn, Ends, Making, equals
 from dealdb.board.kanban.options import BoardOptions
 from dealdb.board.kanban.stage_figures import stage_figures
 from dealdb.board.parts.at_once import AtOnce
+from dealdb.board.parts.conditions import names_now
 
 if TYPE_CHECKING:
     from dealdb.board.page_request import PageRequest
@@ -142,8 +143,15 @@ def board_view(asked: PageRequest, deals: AtOnce | None = None) -> MadeBoard:
     """
     found = deals or AtOnce(asked.db)
     today = as_of_day(None, found.pipeline.zone)
+
+    def make() -> MadeBoard:
+        return _made(Making(asked, found, today))
+
+    # a moment later it may keep other deals, though none has changed
+    if names_now(asked.where):
+        return make()
     key = asked.base, asked.locale, tuple(asked.options), today
-    return asked.kept.made(found.snapshot, key, lambda: _made(Making(asked, found, today)))
+    return asked.kept.made(found.snapshot, key, make)
 
 
 def _made(making: Making) -> MadeBoard:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from dealdb.analytics.flags import is_one_of
+from dealdb.board.page_request import whole_number
 from dealdb.errors import QueryError
 from dealdb.model.names import column_named, unknown
 from dealdb.model.pipeline import Kind
@@ -164,8 +165,9 @@ def _opened(asked: PageRequest, pipeline: Pipeline) -> frozenset[str]:
 def _since(period: str | None, today: date) -> date | None:
     if period == "all":
         return None
-    try:
-        return today - timedelta(days=int(period or DAYS))
-    except (ValueError, OverflowError) as error:
+    days = DAYS if period is None else whole_number(period)
+    # before the first day that there is
+    if days is None or days >= today.toordinal():
         msg = f"closed is a number of days, or all, not {str(period)[:80]!r}"
-        raise QueryError(msg) from error
+        raise QueryError(msg)
+    return today - timedelta(days=days)

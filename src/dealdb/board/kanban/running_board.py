@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,15 +10,13 @@ from dealdb.board.kanban.board_view import BoardView, board_view
 from dealdb.board.kanban.changed_deals import ChangedDeal, ChangedDeals, Step
 from dealdb.board.kanban.making import BoardColumn, Making
 from dealdb.board.kanban.moved_figures import moved_figures
+from dealdb.board.parts.conditions import names_now
 from dealdb.query import FixedDeals, QueryEngine
 from dealdb.store.replica.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from dealdb.board.kanban.stage_figures import StageFigures
     from dealdb.board.page_request import PageRequest
-
-# a filter that goes by the clock keeps other deals without any commit
-_BY_CLOCK = re.compile(r"now|today|current|timestamp", re.IGNORECASE)
 
 
 class RunningBoard:
@@ -53,7 +50,7 @@ class RunningBoard:
     def _followed(self, step: Step) -> BoardView | None:
         """The last view with what has changed since; None where that is not known, or not told by deals alone."""
         last, asked = self._last, self._asked
-        if last is None or self._token is None or _BY_CLOCK.search(asked.where or ""):
+        if last is None or self._token is None or names_now(asked.where):
             return None
         if last.options.by is not None or last.today != step.today:
             return None

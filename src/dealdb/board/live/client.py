@@ -45,8 +45,8 @@ class LiveClient:
         if self._ended:
             return
         if len(self._waiting) >= MOST_WAITING:
-            self._waiting.clear()
-            self._waiting.append(RELOAD)
+            # another one, as the loop may be taking an event out of this one
+            self._waiting = deque([RELOAD])
             self._ended = True
         else:
             self._waiting.append(event)
@@ -57,7 +57,7 @@ class LiveClient:
         wake([self])
 
     async def next(self, timeout_s: float) -> bytes | None:
-        """The events that wait, together; empty when none came in time, None at the end."""
+        """The event that waits longest; empty when none came in time, None at the end."""
         if not self._waiting and not self._ended:
             try:
                 # without a task of its own, as wait_for makes one
@@ -66,8 +66,8 @@ class LiveClient:
             except TimeoutError:
                 return b""
         self._has_news.clear()
-        if self._waiting:
-            found = self._waiting.popleft()
+        if waiting := self._waiting:
+            found = waiting.popleft()
             if self._waiting or self._ended:
                 self._has_news.set()
             return found

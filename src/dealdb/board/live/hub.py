@@ -16,7 +16,7 @@ from dealdb.errors import DealDBError, StoreError
 from dealdb.model.fiscal import time_zone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from datetime import date, tzinfo
 
     from dealdb.board.kanban.changed_deals import Step
@@ -59,6 +59,7 @@ class LiveHub:
         self._changes = Changes(db)
         self._zone: tzinfo = UTC
         self._news = Event()
+        self._was_away = Event()
         self._closed = Event()
 
     def __repr__(self) -> str:
@@ -126,8 +127,7 @@ class LiveHub:
                     self._read(feed)
             except DealDBError:
                 # the history is another one, or a part of it is missing: what pages show is made anew
-                self._broadcast(event("away", {}))
-                self._closed.wait(AWAY_S)
+                self._wait_for_server()
 
     def _opened(self) -> Feed:
         feed = self._db.changes()
@@ -151,27 +151,37 @@ class LiveHub:
                 if not error.retryable:
                     raise
                 # the server restarts: the feed goes on where it was
-                self._broadcast(event("away", {}))
-                self._closed.wait(AWAY_S)
-                self._news.set()
+                self._wait_for_server()
             else:
                 return
+
+    def _wait_for_server(self) -> None:
+        self._broadcast(event("away", {}))
+        self._closed.wait(AWAY_S)
+        # as soon as it is back pages are told so, though nothing may have been saved
+        self._was_away.set()
+        self._news.set()
 
     # the thread that tells -------------------------------------------------------------------------
 
     def _tell(self) -> None:
-        days: list[date] = []
+        day: date | None = None
         while not self._closed.is_set():
-            before, zones = days, self._zones()
-            days = [datetime.now(zone).date() for zone in zones]
+            before, zone = day, self._time_zone()
+            day = datetime.now(zone).date()
             # what is overdue changes at midnight, without any commit
-            if days == before and not self._news.wait(_until_midnight(zones)):
+            pause = AWAY_S if self._was_away.is_set() else _until_midnight(zone)
+            if day == before and not self._news.wait(pause) and not self._was_away.is_set():
                 continue
             self._closed.wait(JOIN_S)
             self._news.clear()
             began = time.monotonic()
             with self._lock:
                 views, recent = list(self._views.values()), self._recent
+            if self._was_away.is_set():
+                self._was_away.clear()
+                for view in views:
+                    _forget_told(view)
             if recent is not None and recent.token:
                 # not before a view asks, and no longer than for this round
                 step = cache(partial(self._changes.step, recent.token, recent.rows_between))
@@ -180,24 +190,28 @@ class LiveHub:
                 del step
             self._closed.wait(max(0.0, began + TICK_S - JOIN_S - time.monotonic()))
 
-    def _zones(self) -> list[tzinfo]:
-        """That of the pipeline, and that of today() in filters."""
+    def _time_zone(self) -> tzinfo:
+        """That of the pipeline, in which today() of a filter is, too."""
         # while the server is away, as it was before
         with suppress(DealDBError):
             self._zone = time_zone(self._db.pipeline.zone)
-        return [self._zone, UTC]
+        return self._zone
 
     def _render(self, view: LiveView, recent: RecentCommits, step: Callable[[], Step]) -> None:
         try:
             view.render(recent, step)
         except DealDBError as error:
-            told = event("problem", {"message": str(error), "code": error.code})
-            for client in list(view.clients):
-                client.put(told)
+            self._tell_problem(view, str(error), error.code)
+            if isinstance(error, StoreError):
+                self._was_away.set()
         except Exception:  # noqa: BLE001  # a fault of one view must not end the pages of the others
-            told = event("problem", {"message": "The board can't show this.", "code": "internal"})
-            for client in list(view.clients):
-                client.put(told)
+            self._tell_problem(view, "The board can't show this.", "internal")
+
+    def _tell_problem(self, view: LiveView, message: str, code: str) -> None:
+        told = event("problem", {"message": message, "code": code})
+        for client in list(view.clients):
+            client.put(told)
+        _forget_told(view)
 
     def _broadcast(self, told: bytes) -> None:
         with self._lock:
@@ -206,12 +220,15 @@ class LiveHub:
             client.put(told)
 
 
-def _until_midnight(zones: Iterable[tzinfo]) -> float:
-    """Seconds until the next day begins in one of some zones; never more than the clock is left alone."""
-    found = LOOK_S
-    for zone in zones:
-        now = datetime.now(zone)
-        # of an hour that clocks skip or repeat it is the first moment
-        midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), zone)
-        found = min(found, (midnight - now.astimezone(UTC)).total_seconds())
-    return max(found, 0.0)
+def _forget_told(view: LiveView) -> None:
+    """Have all pages told what is there, as they now say that they don't know."""
+    for client in list(view.clients):
+        client.is_told = False
+
+
+def _until_midnight(zone: tzinfo) -> float:
+    """Seconds until the next day begins in a zone; never more than the clock is left alone."""
+    now = datetime.now(zone)
+    # of an hour that clocks skip or repeat it is the first moment
+    midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), zone)
+    return min(LOOK_S, max(0.0, (midnight - now.astimezone(UTC)).total_seconds()))

@@ -114,7 +114,10 @@ class LiveView:
             # stages that came or went are columns that a page does not have
             if is_told and before is not None and list(before) != list(columns):
                 return event("reload", state, token)
-            return event("board", state | {"columns": parts}, token)
+            # without what was shown before these are all columns: a page may have one that is gone;
+            # with it, a page that was made in between may have one that is again as it was before
+            told = {"columns": parts, "whole": not is_told, "after": self.state.get("seq", 0)}
+            return event("board", state | told, token)
 
         def after() -> None:
             self.shown, self.state = columns, state

@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
 from dealdb.board.live.client import LiveClient
+from dealdb.board.page_request import whole_number
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from dealdb.board.guard import Receive, Scope, Send
     from dealdb.board.live.hub import LiveHub
     from dealdb.board.page_request import PageRequest
 
@@ -48,23 +50,27 @@ def live_endpoint(
         kept = [(name, value) for name, value in asked.options if name not in _OWN]
         kept = kept if asked.path in ("/", "/deals") else []
         asked = replace(asked, options=kept)
-        seq = options.get("seq", "")
         token = request.headers.get("last-event-id") or options.get("last")
-        number = int(seq) if seq.isascii() and seq.isdigit() else None
-        client = LiveClient(token, number, options.get("day"))
+        client = LiveClient(token, whole_number(options.get("seq")), options.get("day"))
         key = asked.path, tuple(kept), asked.locale.tag, asked.base
         if not hub.join(key, asked, client):
             return PlainTextResponse("too many pages are open\n", 503, headers=_BUSY)
 
-        async def events() -> AsyncIterator[bytes]:
-            try:
-                yield _RETRY
-                while (event := await client.next(PING_S)) is not None:
-                    yield event or b": ping\n\n"
-            finally:
-                hub.leave(key, client)
+        class Stream(StreamingResponse):
+            async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+                try:
+                    await super().__call__(scope, receive, send)
+                finally:
+                    # not in what gives the events: it may never begin
+                    hub.leave(key, client)
 
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(events(), media_type="text/event-stream", headers=headers)
+        return Stream(_events(client), media_type="text/event-stream", headers=headers)
 
     return live
+
+
+async def _events(client: LiveClient) -> AsyncIterator[bytes]:
+    yield _RETRY
+    while (event := await client.next(PING_S)) is not None:
+        yield event or b": ping\n\n"

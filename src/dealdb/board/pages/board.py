@@ -43,10 +43,6 @@ def show(asked: PageRequest) -> Shown:
                 *(name for name in schema if name not in ("id", "name", "stage")),
                 *COMPUTED,
             ],
-            "data_links": [
-                (word, asked.base + "/board" + ending + asked.here().removeprefix(asked.base + "/"))
-                for word, ending in (("CSV", ".csv"), ("JSON", ".json"))
-            ],
         },
         data=_data(view),
         table=view.frame,

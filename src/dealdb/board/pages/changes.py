@@ -82,7 +82,7 @@ def show(asked: PageRequest) -> Shown:
             ],
             "most": MOST_SHOWN,
             "panel": _waterfall(asked, begin),
-            "csv": f"{asked.base}/changes.csv{asked.here().removeprefix(asked.base + asked.path)}",
+            "csv": asked.data_link(".csv"),
         },
         data={
             "since": begin.day or begin.moment,

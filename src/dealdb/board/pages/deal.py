@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from dealdb.board.page_request import PageRequest
@@ -14,6 +15,7 @@ from dealdb.board.parts.form import form_fields
 from dealdb.board.parts.offers import offers
 from dealdb.board.parts.paths import BY_ID, data_path, deal_path
 from dealdb.errors import DealNotFound
+from dealdb.model.moments import read_moment
 
 if TYPE_CHECKING:
     from dealdb.database import DealDatabase
@@ -59,6 +61,7 @@ def show(asked: PageRequest) -> Shown:
             "address": asked.base + deal_path(deal),
             "path": deal_path(deal),
             "past": past,
+            "is_day": past is not None and not isinstance(read_moment(past, "as_of"), datetime),
             "inputs": form_fields(list(schema.fields), values, source.pipeline, asked.locale),
             "kinds": {stage.name: str(stage.kind) for stage in source.pipeline},
             "offers": offers(asked.db.query, _OFFERED, schema),

@@ -67,10 +67,7 @@ def show(asked: PageRequest) -> Shown:
             "kinds": {stage.name: str(stage.kind) for stage in deals.pipeline},
             "saved": asked.db.query.saved(),
             "saved_address": _saved_address,
-            "data_links": [
-                (word, asked.base + asked.path + ending + _options(asked))
-                for word, ending in (("CSV", ".csv"), ("JSON", ".json"))
-            ],
+            "data_links": asked.data_links(),
         },
         data={
             "total": page.total,
@@ -113,10 +110,6 @@ def _saved_address(query: SavedQuery) -> str:
     }
     asked = {name: value for name, value in given.items() if value}
     return f"?{urlencode(asked)}" if asked else ""
-
-
-def _options(asked: PageRequest) -> str:
-    return asked.here(cursor=None).removeprefix(asked.base + asked.path)
 
 
 DEALS = BoardPage(path="/deals", title="Deals", template="deals.html", show=show)

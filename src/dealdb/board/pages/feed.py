@@ -11,6 +11,7 @@ from dealdb.board.parts.at_once import AtOnce
 from dealdb.board.parts.commits import (
     MOST_COMMITS,
     MOST_DEALS,
+    LastCommits,
     commits_after,
     fed_commits,
     last_commits,
@@ -31,10 +32,7 @@ _SCHEMA: SchemaDict = {
 def show(asked: PageRequest) -> Shown:
     """The last commits, the newest first; those after a token or number with ``since``."""
     since = asked.option("since")
-    if since is None:
-        found = last_commits(asked, AtOnce(asked.db, ["id"]).seq)
-    else:
-        found = commits_after(asked, int(since) if since.isdigit() else since)
+    found = _last(asked) if since is None else commits_after(asked, since)
     table = pl.DataFrame([_row(each) for each in found.commits], schema=_SCHEMA, orient="row")
     return Shown(
         for_template={
@@ -45,6 +43,10 @@ def show(asked: PageRequest) -> Shown:
         data={"token": found.token, "commits": table.to_dicts()},
         table=table,
     )
+
+
+def _last(asked: PageRequest) -> LastCommits:
+    return last_commits(asked, AtOnce(asked.db, ["id"]).seq)
 
 
 def _row(commit: Commit) -> tuple[Any, ...]:

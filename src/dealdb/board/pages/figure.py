@@ -10,6 +10,7 @@ from dealdb.board.figures.catalogue import ENTRIES, FigureEntry
 from dealdb.board.figures.figure import Figure
 from dealdb.board.figures.panel import figure_panel
 from dealdb.board.html import marked_fault
+from dealdb.board.page_request import whole_number
 from dealdb.board.pages.page import BoardPage, Shown
 from dealdb.errors import NotYetKnown, QueryError
 from dealdb.model.pipeline import Kind
@@ -76,7 +77,8 @@ def show(asked: PageRequest) -> Shown:
         "entry": entry,
         "figure": figure,
         "inputs": _inputs(asked, entry, figure),
-        "address": asked.base + figure.path(),
+        # its filter is one of its own options
+        "address": asked.link(figure.path(), where=None),
         "data_links": [
             (word, asked.base + figure.path(ending))
             for word, ending in (("CSV", ".csv"), ("JSON", ".json"))
@@ -108,9 +110,8 @@ def show(asked: PageRequest) -> Shown:
 
 
 def _width(asked: PageRequest) -> int:
-    text = asked.option("width", "") or ""
-    given = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else WIDTH
-    return min(max(given, _LEAST_WIDTH), _MOST_WIDTH)
+    given = whole_number(asked.option("width"))
+    return WIDTH if given is None else min(max(given, _LEAST_WIDTH), _MOST_WIDTH)
 
 
 def _inputs(asked: PageRequest, entry: FigureEntry, figure: Figure) -> list[FigureInput]:

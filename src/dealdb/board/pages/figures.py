@@ -87,7 +87,9 @@ def _places(
         known = figure.known_options()
         figure = figure.having(**{name: value for name, value in shared.items() if name in known})
         figure = figure.having(**_chosen(asked, entry.metric, found))
-        places.append(FigurePlace(entry=entry, figure=figure, address=asked.base + figure.path()))
+        places.append(
+            FigurePlace(entry=entry, figure=figure, address=asked.link(figure.path(), where=None))
+        )
     return places
 
 

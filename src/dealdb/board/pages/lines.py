@@ -57,7 +57,7 @@ def number_said(asked: PageRequest, number: DealsBehind) -> NumberSaid:
         value=figure_text(number.number, name, column, locale) if column else "",
         groups=", ".join(groups),
         title=ENTRIES[name].title,
-        link=asked.base + number.figure.path(),
+        link=asked.link(number.figure.path(), where=None),
     )
 
 
@@ -80,10 +80,7 @@ def show_lines(asked: PageRequest, number: DealsBehind) -> Shown:
             "total": table.height,
             "deals": table["id"].n_unique(),
             "most": MOST_LINES,
-            "data_links": [
-                (word, asked.base + asked.path + ending + asked.here().partition(asked.path)[2])
-                for word, ending in (("CSV", ".csv"), ("JSON", ".json"))
-            ],
+            "data_links": asked.data_links(),
         },
         data={"total": table.height, "lines": table.head(MOST_LINES).to_dicts()},
         table=table,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, proxy
 
 import polars as pl
 
@@ -52,7 +52,6 @@ def show(asked: PageRequest) -> Shown:
             for_template={**frame, "fault": marked_fault(error), "said": str(error)}, problem=error
         )
     rows = table.head(MOST_ROWS)
-    here = asked.here().partition("?")[2]
     return Shown(
         for_template={
             **frame,
@@ -60,10 +59,7 @@ def show(asked: PageRequest) -> Shown:
             "heads": [(name, _style(dtype)) for name, dtype in table.schema.items()],
             "rows": [[in_table(cell, asked.locale) for cell in row] for row in rows.iter_rows()],
             "chart": _picture(asked, table),
-            "data_links": [
-                (word, f"{asked.base}/sql{ending}?{here}")
-                for word, ending in (("CSV", ".csv"), ("JSON", ".json"))
-            ],
+            "data_links": asked.data_links(),
         },
         data={"rows": rows.to_dicts(), "total": table.height},
         table=table,
@@ -77,7 +73,8 @@ def _engine(db: DealDatabase) -> QueryEngine:
         return db.query
     if db not in _ISOLATED:
         _ISOLATED[db] = QueryEngine(
-            LiveDeals(db),
+            # what is kept for a database must not keep it
+            LiveDeals(proxy(db)),
             sql_timeout_s=limits.sql_timeout_s,
             sql_memory_mb=limits.sql_memory_mb,
             sql_isolated=True,

@@ -39,6 +39,8 @@ def with_values(where: str, values: dict[str, str]) -> str:
     "amount > 5 AND stage IN ('Won', 'O''Hara')"
     >>> with_values("owner = :who OR source = :who", {"who": "'5'"})
     "owner = '5' OR source = '5'"
+    >>> with_values("amount -:less > 5", {"less": "-7"})
+    'amount - -7 > 5'
     """
     parts, before = [], ""
     for token in _TOKEN.finditer(where):
@@ -46,6 +48,8 @@ def with_values(where: str, values: dict[str, str]) -> str:
         if name in values:
             is_list = before.upper() == "IN"
             text = _list(values[name]) if is_list else _literal(values[name])
+            # two signs begin a comment
+            text = f" {text}" if before == text[:1] == "-" else text
         parts.append(text)
         before = before if text.isspace() else text
     return "".join(parts)

@@ -88,18 +88,23 @@
     return await ask(dialog) === "mine";
   }
 
-  /** Put the columns of stages in the place of those that are shown, as the board has them now; all without stages. */
+  /** The board as it is now; nothing where the server does not say it. */
+  async function boardOfNow() {
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+      const text = answer.ok ? await answer.text() : "";
+      return new DOMParser().parseFromString(text, "text/html").getElementById("board");
+    } catch { return null; }
+  }
+  /** Put the columns of stages in the place of those that are shown, as the board has them now; all without stages. Gives whether it could. */
   async function refresh(stages, tries = MOST_TRIES) {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
-    if (!answer || !answer.ok) return;
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("board");
-    if (!fresh) return;
+    const fresh = await boardOfNow();
+    if (!fresh) return false;
     const seq = Number(fresh.dataset.seq);
     if (seq < Number(board.dataset.seq)) {
       // news came while the page was on its way: it would put back what was before them
       await new Promise((done) => setTimeout(done, AGAIN_MS));
-      if (tries) await refresh(stages, tries - 1);
-      return;
+      return tries ? refresh(stages, tries - 1) : false;
     }
     dress(fresh, seq);
     const active = document.activeElement?.closest(".card")?.dataset.id;
@@ -109,6 +114,7 @@
     if (!isSame) {
       // a stage or a lane came or went
       board.replaceChildren(...fresh.childNodes);
+      sections().forEach((each) => { each.seq = seq; });
     } else {
       before.forEach((section, place) => {
         if (!stages || stages.includes(stageOf(section))) replaceColumn(section, after[place], seq);
@@ -119,10 +125,11 @@
     // a part alone does not make the rest of today
     if (!stages || !isSame) Object.assign(board.dataset, { seq: fresh.dataset.seq, day: fresh.dataset.day });
     if (active !== undefined && !document.activeElement?.closest(".card")) focusOn(active);
+    return true;
   }
   function replaceColumn(section, fresh, seq) {
-    // older news may still be on their way
-    section.seq = seq;
+    // older news may still be on their way; where nothing was new there is nothing that these could put back
+    if (section.textContent !== fresh.textContent) section.seq = seq;
     const scrolled = section.querySelector("[data-cards]")?.scrollTop;
     section.replaceChildren(...fresh.childNodes);
     if (scrolled) section.querySelector("[data-cards]").scrollTop = scrolled;
@@ -184,9 +191,9 @@
         delete body.seq;
         ({ status, data } = await send(path, { ...body, expect_rev: data.rev }));
       } else {
-        await refresh();
+        const isOfNow = await refresh();
         focusOn(card.dataset.id, from);
-        say("Nothing was saved: the board shows what is there now.");
+        say(isOfNow ? "Nothing was saved: the board shows what is there now." : "Nothing was saved.");
         card.classList.remove("moving");
         return;
       }

@@ -9,7 +9,7 @@
   const changed = document.getElementById("changed");
   const AGAIN_MS = 3000, LEAST_MS = 1000;
   const seen = new Set();
-  let last = "", stale = new Set(), busy = false, all = false;
+  let last = "", stale = new Set(), busy = false, all = false, live = "", many = false, source;
 
   function show(kind, text) {
     state.className = `state ${kind}`;
@@ -17,7 +17,7 @@
     state.hidden = false;
   }
   function showCounts(data) {
-    if (data.state) show("live", data.state);
+    if (data.state) show("live", live = data.state);
     const kept = document.querySelector("[data-kept]");
     if (kept && data.kept) kept.textContent = data.kept;
     const all = document.querySelector("[data-deals]");
@@ -31,19 +31,26 @@
     return holder.content.firstElementChild;
   }
   const isBusy = () => document.querySelector(".lifted, .moving");
+  const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 
   /** Have columns made anew, soon and not too often; all of them without a stage. */
   async function makeAnew(stage) {
     if (stage === undefined) all = true; else stale.add(stage);
     if (busy || !window.dealdb.kanban) return;
     busy = true;
-    await new Promise((done) => setTimeout(done, isBusy() ? LEAST_MS : 50));
-    while (isBusy()) await new Promise((done) => setTimeout(done, LEAST_MS));
+    await wait(isBusy() ? LEAST_MS : 50);
+    while (isBusy()) await wait(LEAST_MS);
     const stages = all ? null : [...stale];
     stale = new Set();
     all = false;
-    await window.dealdb.kanban.refresh(stages);
-    await new Promise((done) => setTimeout(done, LEAST_MS));
+    const isDone = await window.dealdb.kanban.refresh(stages);
+    if (isDone && live) show("live", live);
+    if (!isDone) {
+      // no news will bring what was not made now
+      show("lost", "not up to date");
+      if (stages) stages.forEach((each) => stale.add(each)); else all = true;
+    }
+    await wait(isDone ? LEAST_MS : AGAIN_MS);
     busy = false;
     if (all || stale.size) makeAnew(all ? undefined : [...stale][0]);
   }
@@ -81,6 +88,7 @@
     const section = sections().find((each) => stageOf(each) === part.stage && laneOf(each) === part.lane);
     if (!section) { makeAnew(); return; }
     if (seq < (section.seq || 0)) return;
+    section.seq = seq;
     section.querySelector("[data-head]").replaceWith(element(part.head));
     if (part.reload) { makeAnew(part.stage); return; }
     const list = section.querySelector("[data-cards]");
@@ -95,6 +103,12 @@
     const focused = document.activeElement?.closest?.(".card")?.dataset.id;
     const onMenu = document.activeElement?.classList.contains("move");
     for (const part of data.columns) showColumn(part, data.seq);
+    const columns = data.columns.filter((part) => !part.is_name);
+    if (data.whole && columns.length !== window.dealdb.kanban.sections().length) makeAnew();
+    for (const section of window.dealdb.kanban.sections()) {
+      // made in between: what has changed and changed back since is no news
+      if (!data.whole && section.seq > data.after && section.seq < data.seq) makeAnew(window.dealdb.kanban.stageOf(section));
+    }
     board.dataset.seq = data.seq;
     board.dataset.day = data.day;
     if (focused !== undefined && !document.activeElement?.closest(".card")) {
@@ -102,14 +116,17 @@
       card?.querySelector(onMenu ? ".move" : "a")?.focus({ preventScroll: true });
     }
   }
+  function beginAt(seq) {
+    board.dataset.seq = seq;
+    window.dealdb.kanban.sections().forEach((each) => { each.seq = 0; });
+  }
   function showChanged(ids) {
     if (!changed) return;
-    if (ids === null) changed.textContent = "The deals have changed: show";
-    else {
-      ids.forEach((id) => seen.add(id));
-      if (!seen.size) return;
-      changed.textContent = `${seen.size} changed: show`;
-    }
+    // how many is not known any more, whatever comes later
+    many ||= ids === null;
+    ids?.forEach((id) => seen.add(id));
+    if (!many && !seen.size) return;
+    changed.textContent = many ? "The deals have changed: show" : `${seen.size} changed: show`;
     changed.hidden = false;
   }
 
@@ -121,7 +138,7 @@
     const begin = last || document.querySelector("[data-token]")?.dataset.token;
     if (begin) options.set("last", begin);
     if (board) options.set("day", board.dataset.day);
-    const source = new EventSource(`${address("/live")}?${options}`);
+    source = new EventSource(`${address("/live")}?${options}`);
     const on = (kind, act) => source.addEventListener(kind, (event) => {
       last = event.lastEventId || last;
       const data = JSON.parse(event.data);
@@ -131,9 +148,12 @@
     on("board", showBoard);
     on("view", (data) => showChanged(data.changed));
     on("feed", (data) => window.dealdb.feed?.show(data));
-    on("reload", () => {
-      if (board) makeAnew();
-      else if (window.dealdb.feed) window.dealdb.feed.reload();
+    on("reload", (data) => {
+      if (board) {
+        // the numbers of another history begin anew: nothing of it is older than what is shown
+        if (data.seq < Number(board.dataset.seq)) beginAt(data.seq);
+        makeAnew();
+      } else if (window.dealdb.feed) window.dealdb.feed.reload();
       else showChanged(null);
     });
     on("away", () => show("lost", "the server is away"));
@@ -145,8 +165,8 @@
       source.close();
       setTimeout(listen, AGAIN_MS);
     });
-    addEventListener("pagehide", () => source.close(), { once: true });
   }
   listen();
+  addEventListener("pagehide", () => source.close(), { once: true });
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 })();

@@ -91,3 +91,24 @@ def path(points: Sequence[tuple[float, float]], *, closed: bool = False) -> str:
     """
     steps = "L".join(f"{coordinate(x)} {coordinate(y)}" for x, y in points)
     return f"M{steps}{'Z' if closed else ''}"
+
+
+def bar_between(start: float, end: float, middle: float, *, high: float, fill: str) -> Svg:
+    """
+    A bar that lies, from one place to another, whichever of them is the left one.
+
+    Examples
+    --------
+    >>> str(bar_between(9, 4, 10, high=6, fill="red"))
+    '<rect class="bar" x="4" y="7" width="5" height="6" rx="1.5" fill="red"/>'
+    """
+    return element(
+        "rect",
+        class_="bar",
+        x=min(start, end),
+        y=middle - high / 2,
+        width=abs(end - start),
+        height=high,
+        rx=1.5,
+        fill=fill,
+    )

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 # what a caller may say
 Beginning: TypeAlias = int | str | datetime | date | None
 
-_TOKEN = re.compile(r"([0-9]+)-([0-9a-f]{16})")
+# a number of more digits is of no commit
+_MOST_DIGITS = 18
+_TOKEN = re.compile(rf"([0-9]{{1,{_MOST_DIGITS}}})-([0-9a-f]{{16}})")
 _BEFORE_ALL = "0" * 16
 
 
@@ -109,6 +111,8 @@ def _parse_text(text: str, zone_for: Callable[[object], tzinfo]) -> Since:
         return Since(seq=int(token[1]), hash=token[2].encode())
     # before the dates: ISO 8601 also writes them as eight digits
     if text.isascii() and text.isdecimal():
+        if len(text) > _MOST_DIGITS:
+            raise _unclear(text)
         return Since(seq=int(text))
     try:
         moment = read_moment(text, "since")

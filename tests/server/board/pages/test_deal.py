@@ -52,7 +52,10 @@ def test_history_has_an_entry_a_commit_the_newest_first(
 
 
 def test_the_past_of_a_deal_is_read_only(signed_in: Browser) -> None:
+    at = signed_in.ask("/deals/7?as_of=2999-12-31T10:00:00Z")[1]
+    assert "as it was at 2999-12-31T10:00:00Z." in at
     text = signed_in.ask("/deals/7?as_of=2999-12-31")[1]
+    assert "as it was at the end of 2999-12-31." in text
     assert "as it was at the end of 2999-12-31" in text
     assert '<form class="panel form"' not in text
     assert "There was no such deal then" in signed_in.ask("/deals/7?as_of=2020-01-01")[1]

@@ -278,3 +278,12 @@ def test_what_can_t_be_told_yet_is_said_in_words(
                 for address in re.findall(r'href="(/deals[?][^"]*figure=[^"]*)"', text)[:1]:
                     options = parse_qsl(html.unescape(address).partition("?")[2])
                     show_deals(replace(asking, path="/deals", options=options))
+
+
+@pytest.mark.parametrize("path", ["/figures", "/figures/win-rate", "/changes?since=today"])
+def test_figures_of_a_frame_lead_to_what_may_stand_in_it(changed_board: Browser, path: str) -> None:
+    text = changed_board.ask(f"{path}{'&' if '?' in path else '?'}embed=1")[1]
+    found = re.findall(r'(?:data-load|data-fit|href)="([^"]*/figures/[^"]*)"', text)
+    pages = [html.unescape(each) for each in found if ".csv" not in each and ".json" not in each]
+    assert pages
+    assert [each for each in pages if "embed=1" not in each.partition("?")[2].split("&")] == []

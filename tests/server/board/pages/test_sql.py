@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 from urllib.parse import urlencode
+from weakref import ref
 
 from boards import Browser
 from changed_deals import MARKUP
+from dealdb import DealDatabase
+from dealdb.board.page_request import PageRequest
+from dealdb.board.pages.sql import show
+from servers import Server
 
 
 def test_a_question_has_a_table_and_a_chart(changed_board: Browser) -> None:
@@ -32,3 +38,15 @@ def test_a_question_reaches_nothing_else(changed_board: Browser) -> None:
         assert changed_board.ask(f"/sql.json?{urlencode({'q': statement})}")[0] == 400
     text = changed_board.ask(f"/sql?{urlencode({'q': 'SELECT stag FROM deals'})}")[1]
     assert "<mark>stag</mark>" in text
+
+
+def test_what_runs_statements_keeps_no_database(server: Server) -> None:
+    db = DealDatabase.from_url(f"unix://{server.socket}", sql_isolated=False)
+    with db:
+        db.save_deal({"id": "1"})
+        asked = PageRequest(db=db, names={}, options=[("q", "SELECT count(*) AS n FROM deals")])
+        assert show(asked).data["rows"] == [{"n": 1}]
+    kept = ref(db)
+    del db, asked
+    gc.collect()
+    assert kept() is None

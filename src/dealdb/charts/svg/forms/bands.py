@@ -9,16 +9,13 @@ from dealdb.charts.svg.elements import Svg, element, path
 from dealdb.charts.svg.forms.lines import (
     MOST_DOTS,
     Point,
+    Run,
+    by_series,
     has_none,
-    name_room,
-    named_ends,
-    places_of,
     points,
     runs_of,
-    series_of,
-    unnamed,
 )
-from dealdb.charts.svg.forms.plane import Plane, plane_of
+from dealdb.charts.svg.forms.plane import Plane
 from dealdb.charts.svg.pen import Drawn, Pen, Row, nothing
 from dealdb.charts.wording import place_of
 
@@ -27,45 +24,34 @@ _PALE = 0.22
 
 def fan(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
     """A range at each day, with a line through its middle; what is certain has a whole line, the rest a broken one."""
-    if has_none(rows, "low", "middle", "high"):
-        return nothing("no values")
-    plane, names, right = _plane(pen, rows, ("low", "middle", "high"), width)
-    parts, ends = list(plane.frame), list[tuple[str | None, str, Point]]()
-    for name, fill in names.items():
-        own = [row for row in rows if row.get("series") == name]
-        parts += _band(plane, own, fill, is_stepped=False)
-        runs = runs_of(plane, own, "middle")
+
+    def shapes(plane: Plane, own: Sequence[Row], runs: Sequence[Run], fill: str) -> list[Svg]:
+        found = _band(plane, own, fill, is_stepped=False)
         for run in runs:
-            parts += _middle(run, fill)
-        parts += points(pen, runs, fill, is_many=len(own) > MOST_DOTS)
-        if runs:
-            ends.append((name, fill, runs[-1][-1][1]))
-    if len(names) > 1:
-        parts += named_ends(pen, ends, right)
-    return Drawn(plane.height, parts, unnamed(rows, names))
+            found += _middle(run, fill)
+        return found + points(pen, runs, fill, is_many=len(own) > MOST_DOTS)
+
+    columns = ("low", "middle", "high")
+    if has_none(rows, *columns):
+        return nothing("no values")
+    return by_series(pen, rows, width, columns, "middle", shapes)
 
 
 def steps(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
     """What holds from one point on to the next."""
-    if has_none(rows, "value"):
-        return nothing("no values")
-    plane, names, right = _plane(pen, rows, ("value", "low", "high"), width)
-    parts, ends = list(plane.frame), list[tuple[str | None, str, Point]]()
-    for name, fill in names.items():
-        own = [row for row in rows if row.get("series") == name]
-        parts += _band(plane, own, fill, is_stepped=True)
-        runs = runs_of(plane, own, "value")
-        parts += [
+
+    def shapes(plane: Plane, own: Sequence[Row], runs: Sequence[Run], fill: str) -> list[Svg]:
+        found = _band(plane, own, fill, is_stepped=True)
+        found += [
             element("path", d=path(stepped([at for _, at in run])), stroke=fill, stroke_width=2)
             for run in runs
         ]
         # the line says where the steps are
-        parts += points(pen, runs, fill, is_many=True)
-        if runs:
-            ends.append((name, fill, runs[-1][-1][1]))
-    if len(names) > 1:
-        parts += named_ends(pen, ends, right)
-    return Drawn(plane.height, parts, unnamed(rows, names))
+        return found + points(pen, runs, fill, is_many=True)
+
+    if has_none(rows, "value"):
+        return nothing("no values")
+    return by_series(pen, rows, width, ("value", "low", "high"), "value", shapes)
 
 
 def stepped(points: Sequence[Point]) -> list[Point]:
@@ -81,16 +67,6 @@ def stepped(points: Sequence[Point]) -> list[Point]:
     for (_, before), (x, y) in pairwise(points):
         found += [(x, before), (x, y)]
     return found
-
-
-def _plane(
-    pen: Pen, rows: Sequence[Row], columns: Sequence[str], width: float
-) -> tuple[Plane, dict[str | None, str], float]:
-    names = series_of(pen, rows)
-    right = name_room(pen, names, width)
-    xs, ys = places_of(pen, rows, columns)
-    plane = plane_of((pen.chart.x, pen.chart.y), xs, ys, width, pen.locale, right=right)
-    return plane, names, right
 
 
 def _band(plane: Plane, rows: Sequence[Row], fill: str, *, is_stepped: bool) -> list[Svg]:

@@ -10,7 +10,7 @@ from operator import add, itemgetter
 
 from dealdb.charts.scales import Scale
 from dealdb.charts.svg.colours import colour
-from dealdb.charts.svg.elements import Svg, element, moved
+from dealdb.charts.svg.elements import Svg, bar_between, element, moved
 from dealdb.charts.svg.forms.labels import CAPTION, LEAST, caption, side_label, side_width
 from dealdb.charts.svg.lettering import SMALL, TEXT, lettered, width_in_pixels
 from dealdb.charts.svg.pen import Drawn, Pen, Row
@@ -154,16 +154,7 @@ def _drawn(
         tone = named.get(row.get("part", row.get("series")), "1")
         shapes = [
             *_track(row, scale, middle),
-            element(
-                "rect",
-                class_="bar",
-                x=min(start, end),
-                y=middle - _BAR / 2,
-                width=abs(end - start),
-                height=_BAR,
-                rx=1.5,
-                fill=colour(tone),
-            ),
+            bar_between(start, end, middle, high=_BAR, fill=colour(tone)),
         ]
         if has_parts:
             shapes += _inner_text(pen, row, (start, end), middle, colour(f"ink-{tone}"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dealdb.charts.chart import Unit
 from dealdb.charts.svg.colours import of_series
@@ -21,22 +21,16 @@ _MOST_NAME = 0.24
 _NAME = 14.0
 
 Point = tuple[float, float]
+# points of a line without a gap
+Run = list[tuple[Row, Point]]
+Shapes = Callable[[Plane, Sequence[Row], Sequence[Run], str], list[Svg]]
 
 
 def lines(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
     """The lines of a panel; a gap is where there is no value."""
-    if has_none(rows, "value"):
-        return nothing("no values")
-    names = series_of(pen, rows)
-    right = name_room(pen, names, width)
-    axes = (pen.chart.x, pen.chart.y)
-    xs, ys = places_of(pen, rows, ("value",))
-    plane = plane_of(axes, xs, ys, width, pen.locale, right=right)
-    parts, ends = list(plane.frame), list[tuple[str | None, str, Point]]()
-    for name, fill in names.items():
-        own = [row for row in rows if row.get("series") == name]
-        runs = runs_of(plane, own, "value")
-        parts += [
+
+    def shapes(_plane: Plane, _own: Sequence[Row], runs: Sequence[Run], fill: str) -> list[Svg]:
+        found = [
             element(
                 "path",
                 d=path([point for _, point in run]),
@@ -48,7 +42,39 @@ def lines(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
             for run in runs
             if len(run) > 1
         ]
-        parts += points(pen, runs, fill, is_many=len(rows) > MOST_DOTS)
+        return found + points(pen, runs, fill, is_many=len(rows) > MOST_DOTS)
+
+    if has_none(rows, "value"):
+        return nothing("no values")
+    return by_series(pen, rows, width, ("value",), "value", shapes)
+
+
+def by_series(
+    pen: Pen, rows: Sequence[Row], width: float, columns: Sequence[str], line: str, shapes: Shapes
+) -> Drawn:
+    """
+    What is drawn of each series, with its name at its end.
+
+    Parameters
+    ----------
+    pen, rows, width
+        As for any form.
+    columns
+        Those that there has to be room for.
+    line
+        The one of them that the line goes along; a gap is where it has no value.
+    shapes
+        What is drawn of a series, by the plane, its rows, the runs of its line and its colour.
+    """
+    names = series_of(pen, rows)
+    right = name_room(pen, names, width)
+    xs, ys = places_of(pen, rows, columns)
+    plane = plane_of((pen.chart.x, pen.chart.y), xs, ys, width, pen.locale, right=right)
+    parts, ends = list(plane.frame), list[tuple[str | None, str, Point]]()
+    for name, fill in names.items():
+        own = [row for row in rows if row.get("series") == name]
+        runs = runs_of(plane, own, line)
+        parts += shapes(plane, own, runs, fill)
         if runs:
             ends.append((name, fill, runs[-1][-1][1]))
     if len(names) > 1:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dealdb.charts.scales import Scale
 from dealdb.charts.svg.colours import colour
-from dealdb.charts.svg.elements import element
+from dealdb.charts.svg.elements import bar_between, element
 from dealdb.charts.svg.forms.labels import CAPTION, LEAST, caption, side_label, side_width
 from dealdb.charts.svg.lettering import TEXT, lettered, width_in_pixels
 from dealdb.charts.svg.pen import Drawn, Pen, Row
@@ -35,16 +35,7 @@ def waterfall(pen: Pen, rows: Sequence[Row], width: float) -> Drawn:
     for number, (row, label, text) in enumerate(zip(rows, labels, texts, strict=True)):
         middle = top + number * _ROW + _ROW / 2
         start, end = map(scale.place, ends[number])
-        shape = element(
-            "rect",
-            class_="bar",
-            x=min(start, end),
-            y=middle - _BAR / 2,
-            width=abs(end - start),
-            height=_BAR,
-            rx=1.5,
-            fill=colour(_kind(row)),
-        )
+        shape = bar_between(start, end, middle, high=_BAR, fill=colour(_kind(row)))
         said = lettered(
             text,
             max(start, end) + _GAP,
