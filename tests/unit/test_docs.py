@@ -28,6 +28,7 @@ from dealdb.cli.main import main
 from dealdb.connection import RedisConnection
 from dealdb.loader import DataLoader
 from dealdb.query import QueryEngine
+from tools import gallery
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "dealdb"
@@ -94,6 +95,26 @@ def test_the_examples_of_a_page_give_what_it_shows(
     )
     run_examples(examples)
     run_commands(fences(page, "console"))
+
+
+def test_the_first_lines_of_the_readme_are_those_of_its_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    with DealDatabase.embedded() as db:
+        gallery.fill(db)
+    [block] = re.findall(
+        r"^```text\n(\$ dealdb .*?)^```$", (ROOT / "README.md").read_text(), flags=re.M | re.S
+    )
+    shown = [each.partition("\n") for each in re.split(r"^\$ dealdb ", block, flags=re.M)[1:]]
+    assert "simulate" in shown[-1][0]
+    for command, _, told in shown:
+        printed = io.StringIO()
+        with redirect_stdout(printed), redirect_stderr(io.StringIO()):
+            assert main(shlex.split(command)) == 0
+        answer, _, _ = printed.getvalue().partition("\n\n")
+        # lines are as long as the terminal is wide
+        assert answer.split() == told.split(), command
 
 
 @pytest.fixture(scope="module")
