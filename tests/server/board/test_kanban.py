@@ -286,6 +286,6 @@ def test_a_card_says_no_more_of_its_last_change_than_is_known(db: DealDatabase) 
         "unknown": "created N days ago, no change known",
     }
     assert (
-        "deals without updated that are rotting by created; the metric rotting goes by their history: 1"
-        in db.analytics.pipeline().basis.warnings
+        "rotting deals whose last change is not known, by their day of creation; the metric rotting goes by their "
+        "history: 1" in db.analytics.pipeline().basis.warnings
     )

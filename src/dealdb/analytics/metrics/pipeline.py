@@ -33,7 +33,8 @@ _COLUMNS = (
     "overdue",
 )
 _BY_CREATED = (
-    "deals without updated that are rotting by created; the metric rotting goes by their history"
+    "rotting deals whose last change is not known, by their day of creation; the metric rotting goes by their "
+    "history"
 )
 _COUNTS = ["n", "blank", "unweighted", "age_n", "rotting", "overdue"]
 
