@@ -20,6 +20,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tools import gallery
 
 import dealdb
 import h1
@@ -28,7 +29,6 @@ from dealdb.cli.main import main
 from dealdb.connection import RedisConnection
 from dealdb.loader import DataLoader
 from dealdb.query import QueryEngine
-from tools import gallery
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "dealdb"
@@ -359,6 +359,18 @@ def test_a_command_of_redis_is_found_however_it_stands() -> None:
         assert list(commands_in(line)), line
     for line in ("cursor.execute('SELECT 1')", "KEYWORDS = ('SELECT', 'GET')", "f(call, 'GET')"):
         assert not list(commands_in(line)), line
+
+
+def test_tests_that_a_page_names_exist() -> None:
+    named = {
+        (place, name)
+        for page in PAGES
+        for place, name in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page.read_text())
+    }
+    assert len(named) > 20
+    for place, name in sorted(named):
+        text = (ROOT / place).read_text()
+        assert not name or re.search(rf"^def {name}\(", text, flags=re.M), f"{place}::{name}"
 
 
 def test_links_between_pages_lead_somewhere() -> None:

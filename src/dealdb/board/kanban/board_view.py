@@ -121,6 +121,8 @@ class BoardView:
         Number of all deals.
     kept
         Number of those that the filter keeps.
+    link
+        Address of the table of these.
     options
         What was asked for.
     columns
@@ -141,6 +143,7 @@ class BoardView:
     today: date
     deals: int
     kept: int
+    link: str
     options: BoardOptions
     columns: list[BoardColumn]
     closed: list[BoardColumn]
@@ -297,6 +300,7 @@ def _made(making: _Making, deals: AtOnce) -> BoardView:
         today=making.today,
         deals=deals.query.count(),
         kept=making.kept.height,
+        link=making.link([]),
         options=making.options,
         columns=opened,
         closed=[each for each in columns if not each.is_open],
