@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,17 @@ def test_columns_are_called_what_they_are(report: Report) -> None:
     assert "| adds" not in changes
     # without committed deals and best cases, they are no others
     assert "other open deals" not in forecast
+
+
+def test_steps_of_the_pipeline_add_up_as_they_are_shown(report: Report, tmp_path: Path) -> None:
+    table = section(report, "changes").split("| what | deals |")[1].split("\n\n")[0]
+    shown = re.findall(r"^\| (open|created|won|lost)[^|]*\|[^|]*\| *([^ |]*)", table, flags=re.M)
+    sums = [Decimal(text.replace("\N{MINUS SIGN}", "-").replace(",", "")) for _, text in shown]
+    assert len(sums) > 3
+    assert sum(sums[:-1]) == sums[-1]
+    report.save(tmp_path / "report.xlsx")
+    sheet = read_excel(tmp_path / "report.xlsx").load_sheet("Changes").to_polars()
+    assert sheet["value"].round(2).to_list() == [float(each) for each in sums]
 
 
 def test_the_words_of_a_forecast_are_those_of_its_chart(db: DealDatabase) -> None:

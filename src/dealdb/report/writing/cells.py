@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from dealdb.analytics.drawing.figures import group_columns
+from dealdb.analytics.drawing.movement import TAKES
 from dealdb.analytics.options import NONE
 from dealdb.answers.asked import counted, days_between, money, speaking
 from dealdb.answers.labels import labels_of
@@ -113,9 +114,8 @@ def rows_of(table: ReportTable, locale: Locale, zone: str) -> list[list[str]]:
                 cells.append(locale.name(row[key]))
                 continue
             value = _written(row, key)
-            cells.append(
-                text_of(value, metric=table.evidence.name, key=key, locale=locale, zone=zone)
-            )
+            shown = text_of(value, metric=table.evidence.name, key=key, locale=locale, zone=zone)
+            cells.append(_signed(shown, value, row["bucket"]) if is_step(table, key) else shown)
             if key == "id":
                 cells += [
                     text_of(values[place], metric="deals", key=name, locale=locale)
@@ -123,6 +123,20 @@ def rows_of(table: ReportTable, locale: Locale, zone: str) -> list[list[str]]:
                 ]
         found.append(cells)
     return found
+
+
+def is_step(table: ReportTable, key: str) -> bool:
+    """Whether a column has the steps of a waterfall, which add up where each has its sign."""
+    return table.evidence.name == "waterfall" and key == "value" and "id" not in table.keys
+
+
+def _signed(shown: str, value: Any, bucket: str) -> str:
+    if not value or bucket in ("start", "end"):
+        return shown
+    # what was given back, and rates that fell, have their own sign
+    is_less = (bucket in TAKES) != (value < 0)
+    sign = "\N{MINUS SIGN}" if is_less else "+"
+    return sign + shown.lstrip("-\N{MINUS SIGN}")
 
 
 def _written(row: Mapping[str, Any], key: str) -> Any:

@@ -8,12 +8,14 @@ from typing import Any
 
 import polars as pl
 
+from dealdb.analytics.drawing.movement import TAKES
 from dealdb.answers.people import words_of
 from dealdb.formats.locale import PLAIN
 from dealdb.report.contents import ReportContents
 from dealdb.report.parts import Cell, ReportSection, ReportTable
 from dealdb.report.writing.cells import (
     headings,
+    is_step,
     moment_text,
     title_of,
     top_of,
@@ -102,7 +104,8 @@ def _frame(table: ReportTable, zone: str) -> pl.DataFrame:
     rows = frame[list(table.rows)]
     columns: list[pl.Series] = []
     for key in table.keys:
-        columns.append(_in_words(table.evidence.name, _in_zone(rows[key], zone)))
+        column = _steps(rows) if is_step(table, key) else rows[key]
+        columns.append(_in_words(table.evidence.name, _in_zone(column, zone)))
         if key == "id":
             columns += [
                 pl.Series(name, [None if each is None else str(each) for each in values], pl.String)
@@ -112,6 +115,12 @@ def _frame(table: ReportTable, zone: str) -> pl.DataFrame:
     for name, _ in headings(table):
         names.append(name if name not in names else f"{name} {len(names)}")
     return pl.DataFrame([each.alias(name) for each, name in zip(columns, names, strict=True)])
+
+
+def _steps(rows: pl.DataFrame) -> pl.Series:
+    """The values of a waterfall with their signs, so that they add up."""
+    takes = pl.col("bucket").is_in(TAKES)
+    return rows.select(pl.when(takes).then(-pl.col("value")).otherwise("value"))["value"]
 
 
 def _in_words(metric: str, column: pl.Series) -> pl.Series:
