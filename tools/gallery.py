@@ -117,7 +117,7 @@ def write(folder: Path) -> None:
     pictures.mkdir(exist_ok=True)
     for old in pictures.glob("*.svg"):
         old.unlink()
-    parts = [_HEAD, *_sections(_SECTIONS, _fill, pictures), *_sections(_RECORDED, _live, pictures)]
+    parts = [_HEAD, *_sections(_SECTIONS, fill, pictures), *_sections(_RECORDED, _live, pictures)]
     (folder / "gallery.md").write_text("".join(parts))
 
 
@@ -145,7 +145,7 @@ def _drawn(command: str, pictures: Path) -> str:
     return f"\n```sh\ndealdb {command} --plot {file.name}\n```\n\n![{file.stem}](gallery/{file.name})\n"
 
 
-def _fill(db: DealDatabase) -> None:
+def fill(db: DealDatabase) -> None:
     """Deals of two years, and what happened to them."""
     random = Random(5)  # noqa: S311 invented data
     sample = [*_recent(), *_older()]

@@ -247,10 +247,20 @@ def test_totals_of_all_columns_are_those_of_the_command_line(
 def test_each_number_of_the_board_leads_to_as_many_deals(window: Window) -> None:
     visit = window("/?show=Won&closed=90")
     links = visit.page.eval_on_selector_all(
-        ".count, .column-late a, [data-rest] a",
+        "h1 a, .count, .column-late a, [data-rest] a",
         "each => each.map((one) => [one.textContent, one.getAttribute('href')])",
     )
     assert len(links) > 10
+    # numbers alone, or of deals, that lead nowhere
+    assert visit.page.evaluate(
+        r"""() => {
+          const found = [], texts = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+          for (let text; (text = texts.nextNode());)
+            if (/^[\d,]+( deals?)?$/.test(text.data.trim()) && !text.parentElement.closest("a, option, select"))
+              found.push(text.data.trim());
+          return found;
+        }"""
+    ) == []  # fmt: skip
     for text, href in links:
         number = next(word for word in text.split() if word.replace(",", "").isdigit())
         shown = visit.open(href).page.inner_text("h1")
@@ -280,6 +290,9 @@ def test_the_address_of_a_board_shows_the_same_to_somebody_else(window: Window) 
     assert other.page.inner_text("#board") == read
     assert other.page.input_value("#where") == "amount > 60000"
     assert other.page.locator("[data-f=source]").count() > 0
+    chosen = {"Sort": "expected_close", "Lanes": "owner", "Closed in the last": "90"}
+    assert {label: other.page.get_by_label(label).input_value() for label in chosen} == chosen
+    assert other.page.locator(".lane").count() > 1
 
 
 def test_many_commits_leave_no_page_behind(window: Window, own: Own, db: DealDatabase) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tools import gallery
 
 import dealdb
 import h1
@@ -94,6 +95,26 @@ def test_the_examples_of_a_page_give_what_it_shows(
     )
     run_examples(examples)
     run_commands(fences(page, "console"))
+
+
+def test_the_first_lines_of_the_readme_are_those_of_its_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    with DealDatabase.embedded() as db:
+        gallery.fill(db)
+    [block] = re.findall(
+        r"^```text\n(\$ dealdb .*?)^```$", (ROOT / "README.md").read_text(), flags=re.M | re.S
+    )
+    shown = [each.partition("\n") for each in re.split(r"^\$ dealdb ", block, flags=re.M)[1:]]
+    assert "simulate" in shown[-1][0]
+    for command, _, told in shown:
+        printed = io.StringIO()
+        with redirect_stdout(printed), redirect_stderr(io.StringIO()):
+            assert main(shlex.split(command)) == 0
+        answer, _, _ = printed.getvalue().partition("\n\n")
+        # lines are as long as the terminal is wide
+        assert answer.split() == told.split(), command
 
 
 @pytest.fixture(scope="module")
@@ -338,6 +359,18 @@ def test_a_command_of_redis_is_found_however_it_stands() -> None:
         assert list(commands_in(line)), line
     for line in ("cursor.execute('SELECT 1')", "KEYWORDS = ('SELECT', 'GET')", "f(call, 'GET')"):
         assert not list(commands_in(line)), line
+
+
+def test_tests_that_a_page_names_exist() -> None:
+    named = {
+        (place, name)
+        for page in PAGES
+        for place, name in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page.read_text())
+    }
+    assert len(named) > 20
+    for place, name in sorted(named):
+        text = (ROOT / place).read_text()
+        assert not name or re.search(rf"^def {name}\(", text, flags=re.M), f"{place}::{name}"
 
 
 def test_links_between_pages_lead_somewhere() -> None:

@@ -146,10 +146,8 @@ def _moved(rows: Sequence[Row], sign: str, words: str) -> str:
     n, blank = total(rows, "n"), total(rows, "blank")
     unpriced = sum(row.get("unpriced", 0) for row in rows)
     if blank + unpriced < n:
-        worth = "worth 0.00 in all"
-        return (
-            f"{deals(n)} {words} {worth}{f', {whole(unpriced)} without a rate' if unpriced else ''}"
-        )
+        without = f", {whole(unpriced)} without a rate" if unpriced else ""
+        return f"{deals(n)} {words} with amounts that add up to 0.00{without}"
     lacking = [what for what, number in (("an amount", blank), ("a rate", unpriced)) if number]
     return f"{deals(n)} {words} without {' or '.join(lacking)}"
 
@@ -323,6 +321,11 @@ def forecast(asked: AskedMetric) -> str:
         if _is_over(asked):
             told.append(_closed(asked, inside, currency))
             continue
+        if len(asked.parts) == 1 and not won and not total(inside, "n"):
+            told.append(
+                f"Nothing is won in {_lower(_period(asked))} so far, and no open deal is due in it."
+            )
+            continue
         told.append(
             f"{_period(asked)} is likely to close at {money(won + weighted, currency)}: {money(won, currency)} "
             f"won so "
@@ -345,8 +348,13 @@ def forecast(asked: AskedMetric) -> str:
         f"{counted(undated, 'open deal')} without an expected date {'is' if undated == 1 else 'are'} not in it."
         if undated
         else None,
-        blanks(total(rows, "blank"), "open deal"),
+        # those without a date are in no sum of it
+        blanks(total([row for row in rows if row["label"] != "undated"], "blank"), "open deal"),
     )
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def _is_over(asked: AskedMetric) -> bool:

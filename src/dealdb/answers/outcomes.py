@@ -64,7 +64,6 @@ def losses(asked: AskedMetric) -> str:
     n = total(asked.rows, "n")
     if not n:
         return f"No deal was lost {asked.span}".rstrip() + "."
-    worth = listing([money(total(rows, "value"), currency) for currency, rows in asked.parts])
     by = asked.options.get("by", ["loss_reason"])
     by = [by] if isinstance(by, str) else list(by)
     sums: Counter[tuple[Any, ...]] = Counter()
@@ -76,12 +75,25 @@ def losses(asked: AskedMetric) -> str:
     shown = ", ".join(str(value) for value in top)
     unknown = sums.get(("(none)",), 0) if is_reason else 0
     return sentences(
-        f"{counted(n, 'deal was', 'deals were')} lost {asked.span}".rstrip() + f", worth {worth}.",
+        f"{counted(n, 'deal was', 'deals were')} lost {asked.span}".rstrip()
+        + f"{_lost_worth(asked)}.",
         f"{what} {shown}: {deals(sums[top])}, {percent(sums[top] / n)}."
         if shown != "(none)"
         else None,
         _without_reason(unknown, n),
         blanks(total(asked.rows, "blank")),
+    )
+
+
+def _lost_worth(asked: AskedMetric) -> str:
+    """What lost deals were worth; many leave their amounts at 0, or empty, which is no worth."""
+    sums = [(total(rows, "value"), currency) for currency, rows in asked.parts]
+    if any(value for value, _ in sums):
+        return f", worth {listing([money(value, currency) for value, currency in sums])}"
+    if total(asked.rows, "blank") == total(asked.rows, "n"):
+        return ""
+    return (
+        f"; their amounts add up to {listing([money(value, currency) for value, currency in sums])}"
     )
 
 

@@ -145,12 +145,12 @@ def simulate(asked: AskedMetric) -> str:
     last = basis.until - timedelta(days=1) if basis.until else None
     if not basis.n:
         # a correlation has rows of its own, of the same wins
-        won = listing(
-            [
-                money(total([row for row in rows if not row["rho"]], "won"), currency)
-                for currency, rows in asked.parts
-            ]
-        )
+        wins = [
+            (total([row for row in rows if not row["rho"]], "won"), currency)
+            for currency, rows in asked.parts
+        ]
+        sums = [money(value, currency) for value, currency in wins]
+        won = listing(sums) if any(value for value, _ in wins) else "Nothing"
         return (
             f"{won} is won since {day(basis.since)}, and no open deal that has an amount and a chance can add to it by "
             f"{day(last)}."

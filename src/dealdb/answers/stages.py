@@ -27,6 +27,12 @@ _SINCE = {
 }
 
 
+def _since(asked: AskedMetric, number: int, basis: str) -> str:
+    """What so many deals have been for some days, by the basis that was asked for."""
+    told = _SINCE[asked.options.get("basis", basis)]
+    return told.replace("their", "its") if number == 1 else told
+
+
 def funnel(asked: AskedMetric) -> str:
     """How many came how far, and where most stop."""
     steps = _added_up(asked.rows)
@@ -93,7 +99,7 @@ def _weakest(steps: dict[str, dict[str, int]]) -> str | None:
     if share >= 1:
         return None
     went = "were won" if to == "won" else f"came to {to}"
-    return f"The weakest step is {name}: of those who came there {percent(share)} {went}."
+    return f"The weakest step is {name}: of those that came there {percent(share)} {went}."
 
 
 def time_in_stage(asked: AskedMetric) -> str:
@@ -135,7 +141,6 @@ def ageing(asked: AskedMetric) -> str:
     """How many deals are open, and how old the oldest are."""
     if not asked.result.basis.n:
         return f"No deal is open as of {day(asked.result.basis.as_of)}."
-    since = _SINCE[asked.options.get("basis", "stage")]
     told = []
     for currency, rows in asked.parts:
         n, known = total(rows, "n"), [row for row in rows if row["n"] and row["from"] is not None]
@@ -147,9 +152,10 @@ def ageing(asked: AskedMetric) -> str:
             first = max(row["from"] for row in known)
             oldest = [row for row in known if row["from"] == first]
             be = "has been" if total(oldest, "n") == 1 else "have been"
+            where = _since(asked, total(oldest, "n"), "stage")
             value = f", {money(total(oldest, 'value'), currency)}" if has_amounts else ""
             told.append(
-                f"The oldest {be} {since} for {_class(oldest[0])}: {deals(total(oldest, 'n'))}{value}."
+                f"The oldest {be} {where} for {_class(oldest[0])}: {deals(total(oldest, 'n'))}{value}."
             )
     unknown = total([row for row in asked.rows if row["from"] is None], "n")
     return sentences(
@@ -176,7 +182,7 @@ def rotting(asked: AskedMetric) -> str:
     n, rotten = total(rows, "n"), total(rows, "rotting")
     if not n:
         return f"No deal is open as of {day(asked.result.basis.as_of)} in a stage that limits its days."
-    how = f"{_SINCE[asked.options.get('basis', 'update')]} for more days than the stage allows"
+    how = f"{_since(asked, rotten or n, 'update')} for more days than the stage allows"
     if not rotten:
         return f"None of {counted(n, 'open deal')} is rotting, that is {how}."
     worth = listing([money(total(part, "value"), currency) for currency, part in asked.parts])

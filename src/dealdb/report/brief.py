@@ -221,7 +221,8 @@ def without_rate(summary: Evidence) -> str | None:
             for which, _, n in map(re.Match.groups, found)
         ]
     )
-    return f"In no sum of money: {missing}, as no rate to {found[0][2]} is kept for them."
+    them = "it" if [each[3] for each in found] == ["1"] else "them"
+    return f"In no sum of money: {missing}, as no rate to {found[0][2]} is kept for {them}."
 
 
 def look_at(overdue: Ranked, n_overdue: int, rotting: Evidence, n_notes: int) -> str:

@@ -134,7 +134,7 @@ def contents_of(
     notes = quality_notes(inquiry, summary)
     found = [
         sections.pipeline(inquiry, summary),
-        sections.changes(inquiry, waterfall, span),
+        sections.changes(inquiry, waterfall, span, created[0]),
         outlook,
         sections.waiting(inquiry, rotting, overdue, n_overdue),
         *([sections.people(inquiry, quarter, own_by, attainment)] if own_by else []),

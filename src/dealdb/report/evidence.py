@@ -58,7 +58,7 @@ DEFINITIONS: dict[str, tuple[str, str]] = {
     ),
     "forecast": (
         "What is won in the period, and open deals by the month in which they are expected to close, each times its "
-        "chance.",
+        "chance; pipeline is the whole value of those that are neither committed nor best case.",
         "forecast",
     ),
     "simulate": (
@@ -77,7 +77,7 @@ DEFINITIONS: dict[str, tuple[str, str]] = {
         "leaderboard-at-closing",
     ),
     "attainment": (
-        "What each owner won in the period against the quota; pace 100 % is just what the days gone by ask for.",
+        "What each owner won in the period against the quota; 100 % against the days gone is just what they ask for.",
         "attainment",
     ),
     "losses": ("Lost deals of the period by the reason that was given.", "losses"),
@@ -303,6 +303,25 @@ def _word(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
+# an option of Python, before that of the command line
+_IN_PYTHON = re.compile(r"\w+='\w+' \((--[\w ]+)\)")
+_FIELD = re.compile(r"'(created|closed)'")
+_DAYS = {"created": "day of creation", "closed": "its day of closing"}
+
+
+def _for_readers(remark: str) -> str:
+    """
+    A remark of a metric for those who see a report and its commands.
+
+    Examples
+    --------
+    >>> _for_readers("loaded without 'created': assume='none' (--assume none) leaves them out")
+    'loaded without a day of creation: --assume none leaves them out'
+    """
+    text = _IN_PYTHON.sub(r"\1", remark).replace("without 'created'", "without a day of creation")
+    return _FIELD.sub(lambda found: _DAYS[found[1]], text)
+
+
 def _evidence(
     name: str, command: tuple[str, ...], result: MetricResult, options: Mapping[str, Any]
 ) -> Evidence:
@@ -316,7 +335,7 @@ def _evidence(
         basis=basis_in_words(basis),
         # of money that is in several, each row says which
         currency=None if basis.currency == "mixed" else basis.currency,
-        remarks=tuple(map(counts_in_words, basis.remarks)),
+        remarks=tuple(_for_readers(counts_in_words(each)) for each in basis.remarks),
         warnings=tuple(counts_in_words(in_labels(name, each)) for each in basis.warnings),
         chart=None if is_lines or not len(result) else _with_own_notes(result.chart(), basis),
     )

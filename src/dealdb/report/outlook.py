@@ -28,6 +28,11 @@ class Quarter:
         return self.until - timedelta(days=1)
 
 
+def _is_idle(simulated: Evidence) -> bool:
+    """Whether no open deal can add to what is won."""
+    return simulated.frame is not None and not any(row["n"] for row in simulated.rows)
+
+
 def outlook_of(inquiry: Inquiry, quarter: Quarter) -> tuple[ReportSection, Evidence, Evidence]:
     """What the quarter will close at: by the deals' own dates and chances, and as a range."""
     expected = inquiry.metric("forecast", since=quarter.since, until=quarter.until)
@@ -48,8 +53,8 @@ def outlook_of(inquiry: Inquiry, quarter: Quarter) -> tuple[ReportSection, Evide
         )
     is_over = inquiry.day >= quarter.last
     # of what is over, there is nothing to guess
-    guesses = [] if is_over else [simulated]
-    outlooks = [*(each.answer or each.why for each in guesses), *([] if is_over else [how])]
+    guesses = [] if is_over or _is_idle(simulated) else [simulated]
+    outlooks = [text for each in guesses for text in (each.answer or each.why, how)]
     section = section_of(
         "forecast",
         f"What did {quarter.label} close at?"
@@ -84,8 +89,9 @@ def outlook_of(inquiry: Inquiry, quarter: Quarter) -> tuple[ReportSection, Evide
                     "blank",
                 ),
                 title="By the month in which deals are expected to close",
+                sheet="Forecast",
                 rows=[row for row, each in enumerate(expected.rows) if each["n"] or each["period"]],
-                labels={"weighted": "expected of open deals", "pipeline": "other open deals"},
+                labels={"weighted": "expected of open deals"},
             ),
         ],
     )

@@ -88,6 +88,8 @@ class ReportTable:
         Columns that are no figures, such as the names of deals, by the label behind which they stand.
     total
         Of how many rows these are some.
+    sheet
+        What a sheet with it alone is called; its title where it has no name of its own.
     """
 
     title: str
@@ -97,6 +99,7 @@ class ReportTable:
     labels: Mapping[str, str] = field(default_factory=dict)
     beside: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     total: int = 0
+    sheet: str = ""
 
     @property
     def frame(self) -> pl.DataFrame:
@@ -242,6 +245,7 @@ def table_of(
     keys: Sequence[str],
     *,
     title: str = "",
+    sheet: str = "",
     most: int = 20,
     rows: Sequence[int] | None = None,
     labels: Mapping[str, str] | None = None,
@@ -256,7 +260,7 @@ def table_of(
         Whose rows.
     keys
         Columns; those that it lacks are left out.
-    title, labels
+    title, sheet, labels
         As of ``ReportTable``.
     most
         Rows, at most.
@@ -275,6 +279,7 @@ def table_of(
     return [
         ReportTable(
             title=title,
+            sheet=sheet or title,
             evidence=evidence,
             keys=kept,
             rows=shown,
@@ -302,6 +307,8 @@ def section_of(
     answer: str | None = None,
     charts: Sequence[Chart] | None = None,
     tables: Sequence[ReportTable] = (),
+    notes: Sequence[str] = (),
+    unsaid: Sequence[str] = (),
 ) -> ReportSection:
     """
     A section whose answer and charts are those of its evidence where it has no others; what lacks is said.
@@ -312,11 +319,16 @@ def section_of(
         As of ``ReportSection``.
     evidence
         What its figures are read from, the first one first.
+    notes
+        Further ones than those of the evidence.
+    unsaid
+        Words of notes that are left out: the answer or a table says them, or they are of a column that is not shown.
     """
     lacking = [each.why for each in evidence if each.why]
     told = evidence[0].answer if answer is None else answer
     drawn = [each.chart for each in evidence if each.chart] if charts is None else charts
-    notes = [bounded(warning) for each in evidence for warning in each.warnings]
+    warnings = [bounded(warning) for each in evidence for warning in each.warnings]
+    said = [each for each in warnings if not any(words in each for words in unsaid)]
     return ReportSection(
         key=key,
         title=title,
@@ -324,5 +336,25 @@ def section_of(
         evidence=evidence,
         charts=[chart for chart in drawn if _shows_something(chart)],
         tables=tables,
-        notes=list(dict.fromkeys(notes)),
+        notes=[*_told_once(said), *notes],
     )
+
+
+def _told_once(notes: Sequence[str]) -> list[str]:
+    """Notes without those that say the same of fewer deals, as a list of some deals does."""
+    found: dict[str, str] = {}
+    for note in notes:
+        what, _, number = note.rpartition(": ")
+        key = what if _is_count(number) else note
+        if key not in found or _count(number) > _count(found[key].rpartition(": ")[2]):
+            found[key] = note
+    return list(found.values())
+
+
+def _is_count(text: str) -> bool:
+    return bool(text) and all(each.isdigit() or not each.isalnum() for each in text)
+
+
+def _count(text: str) -> int:
+    # with the marks between thousands of whatever language
+    return int("".join(filter(str.isdigit, text)) or 0)

@@ -98,7 +98,7 @@ def _sums(frame: pl.DataFrame, without: str | None) -> dict[str | None, Decimal]
         return found
     currencies = frame["currency"] if "currency" in frame.columns else [None] * frame.height
     for currency, amount in zip(currencies, frame["amount"], strict=True):
-        if amount is not None:
+        if amount:
             own = without if currency is None else currency
             found[own] = found.get(own, Decimal(0)) + amount
     return found
@@ -132,6 +132,13 @@ def _checks(inquiry: Inquiry, summary: Evidence, *, has_currencies: bool) -> Ite
         "won deals have no amount",
         "They are missing from the won value, and from the mean size of a deal.",
         "It is missing from the won value, and from the mean size of a deal.",
+    )
+    yield _Check(
+        f"{is_lost} AND amount = 0",
+        ("stage", "amount"),
+        "lost deal has an amount of 0",
+        "lost deals have an amount of 0",
+        "The value that was lost is too low therefore, unless they were worth nothing.",
     )
     yield _Check(
         f"{is_open} AND expected_close IS NULL",

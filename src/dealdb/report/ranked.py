@@ -71,6 +71,7 @@ def overdue_table(inquiry: Inquiry, overdue: Ranked) -> list[ReportTable]:
         overdue.evidence,
         ("id", "value", "currency"),
         title="The largest that are overdue",
+        sheet="Overdue deals",
         most=MOST_DEALS,
         rows=overdue.order,
         labels={"value": "worth"},

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
 from dealdb.answers.asked import counted, days_between, listing, money
+from dealdb.charts import Chart
 from dealdb.report.brief import opened
 from dealdb.report.evidence import Evidence, Inquiry
 from dealdb.report.outlook import Quarter
@@ -31,9 +33,12 @@ def pipeline(inquiry: Inquiry, summary: Evidence) -> ReportSection:
         tables=table_of(
             found,
             ("stage", "currency", "n", "value", "weighted", "blank", "mean_age_days", "overdue"),
+            sheet="Pipeline",
             rows=rows,
             labels={"n": "open deals"},
         ),
+        # the table has a column of it
+        unsaid=("open deals without an amount",),
     )
 
 
@@ -58,7 +63,9 @@ def _open_answer(summary: Evidence, stages: Evidence) -> str:
     return " ".join(told) or "No deal is open."
 
 
-def changes(inquiry: Inquiry, waterfall: Evidence, span: ReportSpan) -> ReportSection:
+def changes(
+    inquiry: Inquiry, waterfall: Evidence, span: ReportSpan, created: Evidence | None
+) -> ReportSection:
     """What led from the open value of the first day to that of the last, and which deals did."""
     lines = inquiry.metric("waterfall", since=span.since, deals=True)
     moves = [
@@ -76,6 +83,7 @@ def changes(inquiry: Inquiry, waterfall: Evidence, span: ReportSpan) -> ReportSe
             *table_of(
                 waterfall,
                 ("bucket", "currency", "n", "value", "blank"),
+                sheet="Changes",
                 most=40,
                 rows=_happened(waterfall, "bucket", "start", "end"),
             ),
@@ -83,12 +91,29 @@ def changes(inquiry: Inquiry, waterfall: Evidence, span: ReportSpan) -> ReportSe
                 lines,
                 ("bucket", "id", "currency", "value", "from", "to", "at"),
                 title="The deals that changed most",
+                sheet="Changed deals",
                 most=MOST_DEALS,
+                # what a deal was worth when it was won is not added to what is open
+                labels={"value": "value"},
                 rows=[number for number, _ in moves],
                 beside=_of_moves(inquiry, [row["id"] for _, row in moves[:MOST_DEALS]]),
             ),
         ],
+        notes=_of_creation(waterfall, created),
     )
+
+
+def _of_creation(waterfall: Evidence, created: Evidence | None) -> list[str]:
+    """Why there are more or fewer created deals here than new ones at the top, where there are."""
+    if created is None or waterfall.frame is None or created.frame is None:
+        return []
+    came = sum(row["n"] for row in waterfall.rows if row["bucket"] == "created")
+    if came == sum(row["deals"] for row in created.rows):
+        return []
+    return [
+        "'created' goes by when a deal is first known here, which is the load of those without a day of creation; the "
+        "new deals at the top go by their day of creation"
+    ]
 
 
 def _of_moves(inquiry: Inquiry, ids: Sequence[str]) -> dict[str, Mapping[Any, Any]]:
@@ -105,15 +130,28 @@ def _happened(evidence: Evidence, key: str, *ends: str) -> list[int]:
     return [row for row, each in enumerate(evidence.rows) if each["n"] or each[key] in ends]
 
 
+def _since(inquiry: Inquiry, n_days: int) -> date:
+    """The first of some days, the last of which is that of the report."""
+    return inquiry.day - timedelta(days=n_days - 1)
+
+
 def funnel(inquiry: Inquiry) -> ReportSection:
     """How far the deals of a year came."""
-    since = inquiry.day - timedelta(days=_FUNNEL_DAYS)
+    since = _since(inquiry, _FUNNEL_DAYS)
     found = inquiry.metric("funnel", since=since)
     return section_of(
         "funnel",
         "How far do deals come?",
         found,
-        tables=table_of(found, ("stage", "currency", "n", "next", "cumulative", "open", "lost")),
+        tables=table_of(
+            found,
+            ("stage", "currency", "n", "next", "cumulative", "open", "lost"),
+            sheet="Funnel",
+            # of a year without deals, the answer says all
+            rows=None if any(row["n"] for row in found.rows) else [],
+        ),
+        # the answer says how many these are
+        unsaid=("in no step",),
     )
 
 
@@ -140,18 +178,21 @@ def waiting(inquiry: Inquiry, rotting: Evidence, overdue: Ranked, n_overdue: int
             *table_of(
                 ages,
                 ("bucket", "currency", "n", "value", "weighted"),
+                sheet="Ages",
                 rows=[row for row, each in enumerate(ages.rows) if each["n"] or each["to"]],
             ),
             *table_of(
                 rotting,
                 ("stage", "currency", "rot_days", "n", "rotting", "share", "value", "worst_days"),
                 title="Left alone for too long, by stage",
+                sheet="Left alone",
             ),
             *(
                 table_of(
                     lines,
                     ("stage", "id", "currency", "value", "at"),
                     title="The largest of them",
+                    sheet="Deals left alone",
                     most=MOST_DEALS,
                     labels={"value": "worth", "at": "unchanged since"},
                     rows=worst,
@@ -203,33 +244,39 @@ def people(
                     attainment,
                     ("key", "currency", "quota", "won", "remaining", "attainment", "pace"),
                     title="Against the quota",
+                    sheet="Quotas",
                 )
                 if has_quota
                 else []
             ),
             *table_of(
                 board,
-                (
-                    *by,
-                    "currency",
-                    "rank",
-                    "won_value",
-                    "won",
-                    "lost",
-                    "win_rate",
-                    "mean_size",
-                    "open",
-                ),
-                title="By won value",
+                (*by, "currency", *(_WINS if _tops(board) else ()), *_BESIDE_WINS),
+                title="By won value"
+                if _tops(board)
+                else f"By {listing([name.replace('_', ' ') for name in by])}",
+                sheet="Leaderboard",
             ),
         ],
+        # there is no column of it
+        unsaid=("weighted open value",),
     )
+
+
+# a rank among those who have won nothing says nothing
+_WINS = ("rank", "won_value", "won")
+_BESIDE_WINS = ("lost", "win_rate", "mean_size", "open")
+
+
+def _tops(board: Evidence) -> list[dict[str, Any]]:
+    """Who has won most, in each currency in which something was won."""
+    return [row for row in board.rows if row["rank"] == 1 and row["won_value"]]
 
 
 def _first(board: Evidence, by: Sequence[str]) -> str:
     if board.why:
         return board.why
-    tops = [row for row in board.rows if row["rank"] == 1 and row["won_value"]]
+    tops = _tops(board)
     if not tops:
         won = sum(row["won"] for row in board.rows)
         if not won:
@@ -245,19 +292,25 @@ def _first(board: Evidence, by: Sequence[str]) -> str:
 
 def losses(inquiry: Inquiry) -> ReportSection:
     """Why deals were lost."""
-    since = inquiry.day - timedelta(days=_LOSS_DAYS)
-    found = inquiry.metric("losses", since=since)
+    found = inquiry.metric("losses", since=_since(inquiry, _LOSS_DAYS))
     order = sorted(range(len(found.rows)), key=lambda row: -found.rows[row]["n"])
     return section_of(
         "losses",
         f"Why were deals lost in the last {_LOSS_DAYS} days?",
         found,
+        charts=[_largest_first(found.chart)] if found.chart else [],
         tables=table_of(
             found,
             ("loss_reason", "currency", "n", "share_n", "value", "median_days"),
+            sheet="Losses",
             rows=order,
         ),
     )
+
+
+def _largest_first(chart: Chart) -> Chart:
+    """A chart of bars in the order of the table below it, that of their numbers."""
+    return replace(chart, marks=chart.marks.sort("value", descending=True, maintain_order=True))
 
 
 def groups(inquiry: Inquiry, by: Sequence[str], span: ReportSpan) -> ReportSection:
@@ -285,6 +338,7 @@ def groups(inquiry: Inquiry, by: Sequence[str], span: ReportSpan) -> ReportSecti
                 "won_value",
                 "lost",
             ),
+            sheet="Groups",
             rows=order,
         ),
     )

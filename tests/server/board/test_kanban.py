@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
+import polars as pl
 import pytest
 
 from dealdb import DealDatabase, Kind, Pipeline, Stage
@@ -123,8 +124,9 @@ def test_each_number_leads_to_exactly_its_deals(
 
 
 def test_cards_are_the_first_deals_of_their_column(db: DealDatabase) -> None:
-    db.loader.load(deals(600))
+    db.loader.load(deals(1200))
     view = board_view(asking(db, ("sort", "expected_close,-amount"), ("show", "Won")))
+    assert min(column.figures.n for column in view.columns) > 30
     assert [each.figures.stage for each in view.closed] == ["Lost"]
     for column in view.columns:
         where = parse_qs(urlsplit(column.link).query)["where"][0]
@@ -265,6 +267,31 @@ def test_a_board_of_many_cards_is_small(db: DealDatabase) -> None:
     assert len(gzip.compress(text.encode(), 4)) < 12_000
 
 
+@pytest.mark.slow
+def test_a_million_deals_have_30_cards_a_column_and_exact_figures(db: DealDatabase) -> None:
+    n = 1_000_000
+    number = pl.int_range(n, eager=True)
+    cents = number * 7_919 % 10_000_019
+    stages = ("Lead", "Demo", "Offer", "Talks")
+    deals = pl.DataFrame(
+        {
+            "id": pl.Series(number, dtype=pl.String),
+            "stage": pl.Series(stages).gather(number % 4),
+            "amount": [Decimal(each).scaleb(-2) for each in cents],
+            "currency": "EUR",
+        }
+    )
+    db.loader.load(deals, bar=False)
+    view = board_view(asking(db))
+    assert (view.kept, sum(column.figures.n for column in view.columns)) == (n, n)
+    for column in view.columns:
+        place = stages.index(str(column.figures.stage))
+        exact = Decimal(int(cents.filter(number % 4 == place).sum())) / 100
+        assert [(each.currency, each.value) for each in column.figures.sums] == [("EUR", exact)]
+        assert len(column.cards) == 30
+    assert len(page_of(asking(db)).encode()) < 70_000
+
+
 def test_an_empty_collection_has_no_columns(db: DealDatabase) -> None:
     view = board_view(asking(db))
     assert (view.columns, view.closed, view.deals) == ([], [], 0)
@@ -288,8 +315,8 @@ def test_a_card_says_no_more_of_its_last_change_than_is_known(db: DealDatabase) 
         "unknown": "created N days ago, no change known",
     }
     assert (
-        "deals without updated that are rotting by created; the metric rotting goes by their history: 1"
-        in db.analytics.pipeline().basis.warnings
+        "rotting deals whose last change is not known, by their day of creation; the metric rotting goes by their "
+        "history: 1" in db.analytics.pipeline().basis.warnings
     )
 
 

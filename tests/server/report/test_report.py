@@ -245,7 +245,7 @@ def test_where_no_open_deal_has_an_amount_their_number_is_what_counts(db: DealDa
     assert "1 deal is open, which has no amount." in text
     [pipeline] = [each for each in report.contents.sections if each.key == "pipeline"]
     assert (pipeline.charts, "value" in pipeline.tables[0].keys) == ([], False)
-    assert "1 deal is open. The oldest has been in their stage for 0 to 7 days: 1 deal. " in text
+    assert "1 deal is open. The oldest has been in its stage for 0 to 7 days: 1 deal. " in text
     assert "lost (worth" not in text
     # what shows nothing needs no command
     assert not [e for s in report.contents.sections for e in s.evidence if e.name == "deals"]
@@ -277,7 +277,7 @@ def test_a_report_in_another_currency(db: DealDatabase) -> None:
     [opened] = report.contents.headlines[0].values
     assert (opened.currency, "USD" in report.contents.brief[0]) == ("EUR", False)
     assert report.contents.brief[1] == (
-        "In no sum of money: 1 deal in GBP, as no rate to EUR is kept for them."
+        "In no sum of money: 1 deal in GBP, as no rate to EUR is kept for it."
     )
     assert "in EUR |" not in report.markdown()
     assert not [each.why for each in report.contents.evidence if each.why]

@@ -215,7 +215,7 @@ def test_what_has_no_value_is_told_beside_what_has() -> None:
         as_of="2026-02-28",
     )
     told = told_of(waterfall, of, since="2026-02-01")
-    assert told.endswith("-10.00 won, 2 deals lost worth 0.00 in all.")
+    assert told.endswith("-10.00 won, 2 deals lost with amounts that add up to 0.00.")
 
 
 def test_outlooks_of_groups_are_told_by_group() -> None:
@@ -227,8 +227,8 @@ def test_outlooks_of_groups_are_told_by_group() -> None:
         in told
     )
     none = told_of(simulate, past_of_changes("A 01-05 stage=Lead", as_of="2026-02-28"), **asked)
-    assert none.endswith(
-        "no open deal that has an amount and a chance can add to it by 2026-03-31."
+    assert none == (
+        "Nothing is won since 2026-01-01, and no open deal that has an amount and a chance can add to it by 2026-03-31."
     )
     # a correlation has a second row, of the same wins
     closed = past_of_changes(
@@ -307,7 +307,7 @@ def test_losses_without_any_reason() -> None:
     of = past_of_changes("A 01-05 stage=Lost", "B 01-06 stage=Lost", by="loss_reason")
     assert (
         told_of(losses, of)
-        == "2 deals were lost, worth 0.00. None of them has a reason. 2 deals have no amount and count as 0."
+        == "2 deals were lost. None of them has a reason. 2 deals have no amount and count as 0."
     )
 
 

@@ -15,7 +15,7 @@ from dealdb.model.schema import MAX_DECIMAL_DIGITS
 _EXACT = Context(prec=2 * MAX_DECIMAL_DIGITS)
 _TOTALS = ("start", "end", "then", "now")
 _FIRST = ("start", "then")
-_TAKES = ("won", "lost", "pushed_out", "down", "deleted", "transferred_out", "removed")
+TAKES = ("won", "lost", "pushed_out", "down", "deleted", "transferred_out", "removed")
 # what people call the rows; in tables, too
 BUCKETS = {
     "start": "open at the start",
@@ -51,7 +51,7 @@ def hindsight(table: FigureTable) -> Chart:
 
 def _steps(table: FigureTable, title: str, axis: str, words: Mapping[str, str]) -> Chart:
     is_total = pl.col("bucket").is_in(_TOTALS)
-    signed = pl.when(pl.col("bucket").is_in(_TAKES)).then(-pl.col("value")).otherwise("value")
+    signed = pl.when(pl.col("bucket").is_in(TAKES)).then(-pl.col("value")).otherwise("value")
     marks = table.marks(
         Groups.PANEL,
         label=with_words("bucket", words),

@@ -33,7 +33,8 @@ _COLUMNS = (
     "overdue",
 )
 _BY_CREATED = (
-    "deals without updated that are rotting by created; the metric rotting goes by their history"
+    "rotting deals whose last change is not known, by their day of creation; the metric rotting goes by their "
+    "history"
 )
 _COUNTS = ["n", "blank", "unweighted", "age_n", "rotting", "overdue"]
 
@@ -234,8 +235,6 @@ def _notes(cells: pl.DataFrame, strays: Sequence[str | None]) -> dict[str, int]:
         "deals in stages that the pipeline does not define, counted as open": total(undefined, "n"),
         "open deals without an amount": total(cells, "_blank"),
         "open deals without a probability from 0 to 1, not in weighted": total(cells, "_chance"),
-        "open deals without a creation date up to as_of, not in mean_age_days": total(
-            cells, "_no_age"
-        ),
+        "open deals without a creation date by then, not in mean_age_days": total(cells, "_no_age"),
         _BY_CREATED: total(cells, "_by_created"),
     }

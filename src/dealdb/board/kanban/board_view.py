@@ -69,6 +69,8 @@ class BoardView:
         Number of all deals.
     kept
         Number of those that the filter keeps.
+    link
+        Address of the table of these.
     options
         What was asked for.
     columns
@@ -88,6 +90,7 @@ class BoardView:
     today: date
     deals: int
     kept: int
+    link: str
     options: BoardOptions
     columns: list[BoardColumn]
     closed: list[BoardColumn]
@@ -168,6 +171,7 @@ def _made(making: Making) -> MadeBoard:
         today=making.today,
         deals=making.deals.query.count(),
         kept=making.kept.height,
+        link=making.link([]),
         options=making.options,
         columns=opened,
         closed=[each for each in columns if not each.is_open],

@@ -9,11 +9,13 @@ from decimal import Decimal
 from typing import Any
 
 from dealdb.analytics.drawing.figures import group_columns
+from dealdb.analytics.drawing.movement import TAKES
 from dealdb.analytics.options import NONE
-from dealdb.answers.asked import counted, money, speaking
+from dealdb.answers.asked import counted, days_between, money, speaking
 from dealdb.answers.labels import labels_of
 from dealdb.answers.people import form_of, words_of
 from dealdb.charts import Unit
+from dealdb.database import DEFAULT_COLLECTION
 from dealdb.formats.cells import is_number
 from dealdb.formats.controls import visible
 from dealdb.formats.locale import Locale
@@ -112,9 +114,8 @@ def rows_of(table: ReportTable, locale: Locale, zone: str) -> list[list[str]]:
                 cells.append(locale.name(row[key]))
                 continue
             value = _written(row, key)
-            cells.append(
-                text_of(value, metric=table.evidence.name, key=key, locale=locale, zone=zone)
-            )
+            shown = text_of(value, metric=table.evidence.name, key=key, locale=locale, zone=zone)
+            cells.append(_signed(shown, value, row["bucket"]) if is_step(table, key) else shown)
             if key == "id":
                 cells += [
                     text_of(values[place], metric="deals", key=name, locale=locale)
@@ -122,6 +123,20 @@ def rows_of(table: ReportTable, locale: Locale, zone: str) -> list[list[str]]:
                 ]
         found.append(cells)
     return found
+
+
+def is_step(table: ReportTable, key: str) -> bool:
+    """Whether a column has the steps of a waterfall, which add up where each has its sign."""
+    return table.evidence.name == "waterfall" and key == "value" and "id" not in table.keys
+
+
+def _signed(shown: str, value: Any, bucket: str) -> str:
+    if not value or bucket in ("start", "end"):
+        return shown
+    # what was given back, and rates that fell, have their own sign
+    is_less = (bucket in TAKES) != (value < 0)
+    sign = "\N{MINUS SIGN}" if is_less else "+"
+    return sign + shown.lstrip("-\N{MINUS SIGN}")
 
 
 def _written(row: Mapping[str, Any], key: str) -> Any:
@@ -195,25 +210,34 @@ def zone_sentence(contents: ReportContents) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FigureSource:
-    """What figures mean and rest on, and the commands that give them."""
+    """What figures mean; what they rest on, with the commands that give them."""
 
-    said: Sequence[str]
-    commands: Sequence[str]
+    meaning: str
+    grounds: Mapping[str, Sequence[str]]
 
 
 def sources_of(evidence: Sequence[Evidence]) -> list[FigureSource]:
     """What some figures mean and rest on, each metric once."""
-    found: dict[tuple[str, ...], list[str]] = {}
+    found: dict[str, dict[str, list[str]]] = {}
     for each in evidence:
-        said = []
-        if each.definition:
-            meaning, heading = each.definition
-            said.append(f"{meaning} ({METRICS}#{heading})")
+        meaning = (
+            f"{each.definition[0]} ({METRICS}#{each.definition[1]})" if each.definition else ""
+        )
         # of nothing, what it rests on says nothing
-        if each.basis and each.frame is not None and not each.frame.is_empty():
-            said.append(f"Rests on {each.basis}.")
-        found.setdefault(tuple(said), []).append(each.typed)
-    return [FigureSource(said, commands) for said, commands in found.items()]
+        has_rows = each.frame is not None and not each.frame.is_empty()
+        rests = f"Rests on {each.basis}." if each.basis and has_rows else ""
+        found.setdefault(meaning, {}).setdefault(rests, []).append(each.typed)
+    return [FigureSource(meaning, grounds) for meaning, grounds in found.items()]
+
+
+def title_of(contents: ReportContents) -> str:
+    """The days, the collection and the deals of a report."""
+    period = days_between(contents.span.since, contents.span.until)
+    # the only one that most have is not worth a word
+    is_usual = contents.collection == DEFAULT_COLLECTION
+    deals = "" if is_usual else f", collection {contents.collection}"
+    which = f", only deals with {contents.where}" if contents.where else ""
+    return f"{period[:1].upper()}{period[1:]}{deals}{which}."
 
 
 def top_of(contents: ReportContents) -> list[Evidence]:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from dealdb.answers.asked import days_between, listing, money
+from dealdb.answers.asked import listing, money
 from dealdb.charts import Chart, ChartForm
 from dealdb.charts.text.printing import lines_of
-from dealdb.database import DEFAULT_COLLECTION
 from dealdb.formats.locale import Locale
 from dealdb.formats.markdown import NUMBER_EDGE, TEXT_EDGE, markdown_cell
 from dealdb.report.contents import ReportContents
 from dealdb.report.parts import Headline, QualityNote, ReportSection, ReportTable
 from dealdb.report.writing.cells import (
+    FigureSource,
     headings,
     headline_lines,
     moment_text,
     more_rows,
     rows_of,
     sources_of,
+    title_of,
     top_of,
     zone_sentence,
 )
@@ -34,14 +35,9 @@ def markdown_of(contents: ReportContents, locale: Locale) -> str:
 
 
 def _lines(contents: ReportContents, locale: Locale) -> Iterator[str]:
-    which = f", only deals with {contents.where}" if contents.where else ""
-    # the only one that most have is not worth a word
-    is_usual = contents.collection == DEFAULT_COLLECTION
-    deals = "" if is_usual else f", collection {contents.collection}"
-    period = days_between(contents.span.since, contents.span.until)
     yield "# Sales report"
     yield ""
-    yield markdown_cell(f"{period[:1].upper()}{period[1:]}{deals}{which}.")
+    yield markdown_cell(title_of(contents))
     for sentence in contents.brief:
         yield ""
         yield markdown_cell(sentence)
@@ -68,8 +64,8 @@ def _lines(contents: ReportContents, locale: Locale) -> Iterator[str]:
         "command gives the same figures until a deal changes. The figures at the top:"
     )
     yield ""
-    for evidence in top_of(contents):
-        yield f"- {code(evidence.typed)}"
+    for source in sources_of(top_of(contents)):
+        yield f"- {_source(source)}"
 
 
 def _headline(headline: Headline, locale: Locale) -> list[list[str]]:
@@ -94,11 +90,23 @@ def _section(section: ReportSection, locale: Locale, zone: str) -> Iterator[str]
         yield from _quality(note)
     if section.notes:
         yield ""
+        if section.quality:
+            # they are none of the things that were counted
+            yield "To know besides:"
+            yield ""
         for each in section.notes:
             yield f"- {markdown_cell(each)}"
     for source in sources_of(section.evidence):
         yield ""
-        yield " ".join([*map(markdown_cell, source.said), *map(code, source.commands)])
+        yield _source(source)
+
+
+def _source(source: FigureSource) -> str:
+    told = [markdown_cell(source.meaning)] if source.meaning else []
+    for rests, commands in source.grounds.items():
+        shown = " and ".join(map(code, commands))
+        told.append(f"{markdown_cell(rests)} {shown}" if rests else shown)
+    return " ".join(told)
 
 
 def _chart(chart: Chart, locale: Locale) -> Iterator[str]:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
+from dealdb.analytics.drawing.movement import TAKES
+from dealdb.answers.people import words_of
 from dealdb.formats.locale import PLAIN
 from dealdb.report.contents import ReportContents
-from dealdb.report.parts import Cell, ReportTable
-from dealdb.report.writing.cells import headings, moment_text, zone_sentence
-
-# a sheet's name has no more
-_NAME = 31
+from dealdb.report.parts import Cell, ReportSection, ReportTable
+from dealdb.report.writing.cells import (
+    headings,
+    is_step,
+    moment_text,
+    title_of,
+    top_of,
+    zone_sentence,
+)
 
 
 def sheets_of(contents: ReportContents) -> dict[str, pl.DataFrame]:
@@ -27,31 +34,32 @@ def sheets_of(contents: ReportContents) -> dict[str, pl.DataFrame]:
     """
     found = {"Report": _brief(contents), "Figures": _figures(contents)}
     for section in contents.sections:
-        for table in section.tables:
-            title = f"{section.key} {table.title}".strip()
-            found[_free(title, found)] = _frame(table, contents.zone)
+        found |= {table.sheet: _frame(table, contents.zone) for table in section.tables}
     found["Data quality"] = _quality(contents)
     found["Commands"] = _commands(contents)
     return found
 
 
-def _free(title: str, taken: dict[str, pl.DataFrame]) -> str:
-    name = f"{title[:1].upper()}{title[1:]}"[:_NAME].strip()
-    number = 2
-    while name in taken:
-        name = f"{name[: _NAME - 3]} {number}"
-        number += 1
-    return name
-
-
 def _brief(contents: ReportContents) -> pl.DataFrame:
     lines = [
+        title_of(contents),
         *contents.brief,
-        *(f"{section.title} {section.answer}" for section in contents.sections),
+        contents.compared_with,
+        *(line for section in contents.sections for line in _told(section)),
         f"All figures are of commit {contents.commit}, as of {moment_text(contents, PLAIN)}. {zone_sentence(contents)}",
         *contents.remarks,
     ]
     return pl.DataFrame({"sales report": lines}, schema={"sales report": pl.String})
+
+
+def _told(section: ReportSection) -> Iterator[str]:
+    """What a section says, and which of its rows no sheet has."""
+    yield f"{section.title} {section.answer}"
+    # what all of it rests on comes at the end
+    yield from () if section.quality else section.notes
+    for table in section.tables:
+        if table.left_out:
+            yield f"{table.sheet} has {len(table.rows)} of {table.total:,} rows; the commands give all."
 
 
 def _figures(contents: ReportContents) -> pl.DataFrame:
@@ -62,6 +70,7 @@ def _figures(contents: ReportContents) -> pl.DataFrame:
             "currency": pair.currency,
             "now": _number(pair.now),
             "before": _number(pair.before),
+            "change": _change(_number(pair.now), _number(pair.before)),
             "compared with": headline.than,
         }
         for headline in contents.headlines
@@ -73,6 +82,7 @@ def _figures(contents: ReportContents) -> pl.DataFrame:
         "currency": pl.String(),
         "now": number,
         "before": number,
+        "change": number,
         "compared with": pl.String(),
     }
     return pl.DataFrame(rows, schema=schema)
@@ -85,12 +95,17 @@ def _number(cell: Cell | None) -> Decimal | None:
     return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
 
 
+def _change(now: Decimal | None, before: Decimal | None) -> Decimal | None:
+    return None if now is None or before is None else now - before
+
+
 def _frame(table: ReportTable, zone: str) -> pl.DataFrame:
     frame = table.frame
     rows = frame[list(table.rows)]
     columns: list[pl.Series] = []
     for key in table.keys:
-        columns.append(_in_zone(rows[key], zone))
+        column = _steps(rows) if is_step(table, key) else rows[key]
+        columns.append(_in_words(table.evidence.name, _in_zone(column, zone)))
         if key == "id":
             columns += [
                 pl.Series(name, [None if each is None else str(each) for each in values], pl.String)
@@ -100,6 +115,20 @@ def _frame(table: ReportTable, zone: str) -> pl.DataFrame:
     for name, _ in headings(table):
         names.append(name if name not in names else f"{name} {len(names)}")
     return pl.DataFrame([each.alias(name) for each, name in zip(columns, names, strict=True)])
+
+
+def _steps(rows: pl.DataFrame) -> pl.Series:
+    """The values of a waterfall with their signs, so that they add up."""
+    takes = pl.col("bucket").is_in(TAKES)
+    return rows.select(pl.when(takes).then(-pl.col("value")).otherwise("value"))["value"]
+
+
+def _in_words(metric: str, column: pl.Series) -> pl.Series:
+    """What people call the codes of a column of texts."""
+    if column.dtype != pl.String:
+        return column
+    words = [None if each is None else words_of(metric, column.name, each) for each in column]
+    return pl.Series(column.name, words, pl.String)
 
 
 def _in_zone(column: pl.Series, zone: str) -> pl.Series:
@@ -132,16 +161,18 @@ def _quality(contents: ReportContents) -> pl.DataFrame:
 
 
 def _commands(contents: ReportContents) -> pl.DataFrame:
+    parts = [("The figures at the top", top_of(contents))]
+    parts += [(section.title, list(section.evidence)) for section in contents.sections]
     rows = [
         {
-            "section": section.title,
+            "section": title,
             "command": evidence.typed,
             "rests on": evidence.basis,
             "definition": (evidence.definition or ("",))[0],
             "to know": "; ".join(evidence.warnings) or evidence.why,
         }
-        for section in contents.sections
-        for evidence in section.evidence
+        for title, asked in parts
+        for evidence in asked
     ]
     names = ("section", "command", "rests on", "definition", "to know")
     return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String()))

@@ -178,7 +178,7 @@ def test_errors_say_what_to_do(run: Run) -> None:
 ANSWERS = {
     ("funnel", *Q1, *MARCH): (
         "Of 7 deals created from 2026-01-01 to 2026-03-31, 2 are won (28.6 %), 2 are still open and 3 were lost. "
-        "The weakest step is Offer: of those who came there 40.0 % were won."
+        "The weakest step is Offer: of those that came there 40.0 % were won."
     ),
     ("time-in-stage", *MARCH): (
         "Deals stay longest in Lead: 26.5 days on average, half of them 27 days or less (6 deals that left). Of those "
