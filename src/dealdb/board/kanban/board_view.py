@@ -19,6 +19,7 @@ from dealdb.board.kanban.options import CARDS, LANE_CARDS, BoardOptions, options
 from dealdb.board.kanban.stage_figures import StageFigures, stage_figures
 from dealdb.board.parts.at_once import AtOnce
 from dealdb.board.parts.conditions import joined
+from dealdb.board.parts.parameters import asks_the_clock
 from dealdb.database import LiveDeals
 from dealdb.model.columns import spelled_out
 from dealdb.model.names import column_named
@@ -279,7 +280,12 @@ def board_view(asked: PageRequest) -> BoardView:
     deals = AtOnce(asked.db)
     today = as_of_day(None, deals.pipeline.zone)
     key = asked.base, asked.locale, tuple(asked.options), today
-    return asked.kept.made(deals.snapshot, key, lambda: _made(_Making(asked, deals, today), deals))
+
+    def make() -> BoardView:
+        return _made(_Making(asked, deals, today), deals)
+
+    # what a filter keeps of the last hour is another thing a minute later
+    return make() if asks_the_clock(asked.where) else asked.kept.made(deals.snapshot, key, make)
 
 
 def _made(making: _Making, deals: AtOnce) -> BoardView:

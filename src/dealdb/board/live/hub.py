@@ -14,7 +14,6 @@ from dealdb.errors import DealDBError, StoreError
 from dealdb.model.fiscal import time_zone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import date, tzinfo
 
     from dealdb.board.live.client import LiveClient
@@ -156,29 +155,27 @@ class LiveHub:
     # the thread that tells -------------------------------------------------------------------------
 
     def _tell(self) -> None:
-        days: list[date] = []
+        day: date | None = None
         while not self._closed.is_set():
-            before, zones = days, self._zones()
-            days = [datetime.now(zone).date() for zone in zones]
-            # what is overdue changes at midnight, without any commit
-            if days == before and not self._news.wait(_until_midnight(zones)):
-                continue
+            before, zone = day, self._pipeline_zone()
+            day = datetime.now(zone).date()
+            # what is overdue changes at midnight, without any commit; a filter on now() does at any time
+            is_news = day != before or self._news.wait(_until_midnight(zone))
             self._closed.wait(JOIN_S)
             self._news.clear()
             began = time.monotonic()
             with self._lock:
                 views, recent = list(self._views.values()), self._recent
             for view in views:
-                if recent is not None and recent.token:
+                if recent is not None and recent.token and (is_news or view.asks_the_clock):
                     self._render(view, recent)
             self._closed.wait(max(0.0, began + TICK_S - JOIN_S - time.monotonic()))
 
-    def _zones(self) -> list[tzinfo]:
-        """That of the pipeline, and that of today() in filters."""
+    def _pipeline_zone(self) -> tzinfo:
         # while the server is away, as it was before
         with suppress(DealDBError):
             self._zone = time_zone(self._db.pipeline.zone)
-        return [self._zone, UTC]
+        return self._zone
 
     def _render(self, view: LiveView, recent: RecentCommits) -> None:
         try:
@@ -199,12 +196,9 @@ class LiveHub:
             client.put(told)
 
 
-def _until_midnight(zones: Iterable[tzinfo]) -> float:
-    """Seconds until the next day begins in one of some zones; never more than the clock is left alone."""
-    found = LOOK_S
-    for zone in zones:
-        now = datetime.now(zone)
-        # of an hour that clocks skip or repeat it is the first moment
-        midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), zone)
-        found = min(found, (midnight - now.astimezone(UTC)).total_seconds())
-    return max(found, 0.0)
+def _until_midnight(zone: tzinfo) -> float:
+    """Seconds until the next day begins in a zone; never more than the clock is left alone."""
+    now = datetime.now(zone)
+    # of an hour that clocks skip or repeat it is the first moment
+    midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), zone)
+    return max(min(LOOK_S, (midnight - now.astimezone(UTC)).total_seconds()), 0.0)

@@ -11,8 +11,11 @@ from dealdb.board.html import environment
 from dealdb.board.kanban.board_view import BoardColumn, BoardView, board_view
 from dealdb.board.live.feed_news import feed_news
 from dealdb.board.parts.at_once import AtOnce
+from dealdb.board.parts.parameters import asks_the_clock
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from dealdb.board.live.client import LiveClient
     from dealdb.board.page_request import PageRequest
 
@@ -49,12 +52,20 @@ class LiveView:
         The columns that they show.
     state
         The event without the deals, as it was sent last.
+    ids
+        Of the deals that a table had then; None before.
     """
 
     asked: PageRequest
     clients: list[LiveClient] = field(default_factory=list)
     shown: Mapping[ColumnKey, ShownColumn] | None = None
     state: Mapping[str, Any] = field(default_factory=dict)
+    ids: pl.Series | None = None
+
+    @property
+    def asks_the_clock(self) -> bool:
+        """Whether pages may show other deals later, though none is changed."""
+        return self.asked.path in ("/", "/deals") and asks_the_clock(self.asked.where)
 
     def render(
         self, token: str, changed: Callable[[str | None, int | None], frozenset[str] | None]
@@ -119,20 +130,24 @@ class LiveView:
         is_list = self.asked.path == "/deals"
         kept = deals.query.count(self.asked.where) if is_list and self.asked.where else total
         state = _state(self.asked, deals.seq, total, kept)
+        before = self.ids
+        here = deals.query.select(self.asked.where).frame["id"] if is_list else None
 
         def news(ids: frozenset[str] | None, token: str, *, is_told: bool) -> bytes | None:
             if ids is None or len(ids) > MOST_CHANGED:
                 return event("view", state | {"changed": None}, token)
-            found: list[str] = []
-            if ids and is_list:
-                here = deals.query.select(self.asked.where).frame["id"]
-                found = sorted(here.filter(here.is_in(list(ids))).to_list())
-            if is_told and not found and state == self.state:
+            found: set[str] = set()
+            if here is not None and ids:
+                # those that have left it, too
+                found = _among(here, ids) | (_among(before, ids) if before is not None else set())
+            if is_told and not found and state == self.state and _are_same(before, here):
                 return None
-            return event("view", state | {"changed": found}, token)
+            # no commit has done it: time has gone on
+            is_of_time = is_told and not ids and not _are_same(before, here)
+            return event("view", state | {"changed": None if is_of_time else sorted(found)}, token)
 
         def after() -> None:
-            self.state = state
+            self.state, self.ids = state, here
 
         return news, after, None
 
@@ -152,6 +167,14 @@ class LiveView:
                 client.put(event("reload", state))
             elif is_news:
                 client.put(event("feed", state | {"commits": html}, token))
+
+
+def _among(here: pl.Series, ids: frozenset[str]) -> set[str]:
+    return set(here.filter(here.is_in(list(ids))))
+
+
+def _are_same(before: pl.Series | None, here: pl.Series | None) -> bool:
+    return before is None or here is None or before.equals(here)
 
 
 class _News(Protocol):
