@@ -105,8 +105,8 @@ def serve(
         try:
             server.run(sockets=[listening])
         finally:
-            # the database is closed next, and a process can't end in the middle of a query
-            warming.join()
+            # no longer than pages that are being made: the database is closed next, and the program ends
+            warming.join(_GRACE_S)
 
 
 def _token_in(path: Path) -> str:

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from dealdb import DealDatabase
+from servers import Server
+
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 COMMANDS = (["get", "x"], ["save", "id=1", "name=Acme"], ["stats"], ["find", "stage = 'Won'"], ["--help"])  # fmt: skip
 # before its first line a program has no say in how a signal ends it, and Linux alone tells when that was
@@ -131,3 +134,21 @@ def test_an_interrupt_in_code_that_was_a_text_ends_the_program_with_130() -> Non
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "error: interrupted\n")
+
+
+def test_a_board_ends_while_its_first_page_is_being_made(server: Server) -> None:
+    with DealDatabase.from_url(f"unix://{server.socket}") as db:
+        db.loader.load([{"id": str(n), "stage": "Lead"} for n in range(20_000)])
+    url = f"unix://{server.socket}?socket_timeout_s=600"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dealdb", "--url", url, "board", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("Open")
+    # whatever the page still has to read comes no more
+    with server.frozen():
+        end(process, 0.2, signal.SIGINT)
+    assert process.returncode == 130
