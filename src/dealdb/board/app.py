@@ -256,9 +256,7 @@ class Team:
             name = cookie_name(request.headers.get("host", ""), VISITS)
             last, kept = visits_after(request.cookies.get(name), datetime.now(UTC))
             asked = replace(asked, last_visit=last)
-            response = await self.in_thread(
-                lambda: self._answer(page, asked, answer), may_be_left=True
-            )
+            response = await self.in_thread(lambda: self._answer(page, asked, answer))
             if page.is_visit and answer == self._as_html and response.status_code == _SEEN:
                 path = asked.base or "/"
                 response.set_cookie(
@@ -268,16 +266,14 @@ class Team:
 
         return endpoint
 
-    async def in_thread(
-        self, work: Callable[[], Response], *, may_be_left: bool = False
-    ) -> Response:
-        """Do what waits for the server or counts deals, while others are answered; at the end a page may be left."""
+    async def in_thread(self, work: Callable[[], Response]) -> Response:
+        """Do what waits for the server or counts deals, while others are answered."""
         from anyio import CapacityLimiter
         from anyio.to_thread import run_sync
 
         # it belongs to the loop that runs the application
         self._limiter = self._limiter or CapacityLimiter(MOST_AT_ONCE)
-        return await run_sync(work, limiter=self._limiter, abandon_on_cancel=may_be_left)
+        return await run_sync(work, limiter=self._limiter)
 
     def _change(self, change: BoardChange, path: str) -> Callable[[Request], Any]:
         from starlette.responses import Response

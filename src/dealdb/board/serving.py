@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import socket
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
@@ -94,6 +95,8 @@ def serve(
         ended = server.handle_exit
 
         def end(*signal: Any) -> None:
+            # pages that are still being made then are cancelled, which is no fault to tell of
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             # it waits for open streams, which would go on for as long as their pages
             Thread(target=application.close, daemon=True).start()
             ended(*signal)
