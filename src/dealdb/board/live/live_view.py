@@ -80,6 +80,7 @@ class LiveView:
         changed
             Gives the deals changed after a commit, as ``RecentCommits.since`` does.
         """
+        self.asked = self.asked.by_its_clocks()
         if self.asked.path == "/feed":
             self._feed()
             return
