@@ -73,6 +73,15 @@ def test_no_sheet_is_empty_and_no_head_ends_one(window: Window) -> None:
         assert [each[-1] for each in found if heads.match(each[-1])] == [], path
 
 
+def test_paper_says_how_many_cards_of_a_column_it_has(window: Window) -> None:
+    page = window("/").page
+    n = page.locator(".column").first.locator(".column-name .count").inner_text().split()[0]
+    page.emulate_media(media="print")
+    rest = page.locator(".column").first.locator(".rest")
+    # a link to all of them leads nowhere there
+    assert rest.inner_text().strip() == f"The first 30 of {n}"
+
+
 def test_paper_has_no_controls(window: Window) -> None:
     visit = window()
     visit.expected = set(ERRORS.values())

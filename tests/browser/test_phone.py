@@ -48,3 +48,18 @@ def test_a_page_that_asks_for_values_shows_no_deals_that_could_be_out_of_date(
     visit = window("/deals?where=amount+%3E+:least")
     visit.page.wait_for_timeout(1500)
     assert "not up to date" not in visit.page.inner_text("header")
+
+
+def test_charts_that_the_server_has_drawn_can_be_read(window: Window) -> None:
+    visit = window(**PHONE)
+    visit.page.set_default_timeout(60_000)
+    for path in ("/figures?all=1", "/changes?since=this-quarter"):
+        page = visit.open(path).page
+        scales = page.eval_on_selector_all(
+            ".drawing svg.chart",
+            "charts => charts.map((each) => each.getBoundingClientRect().width / each.viewBox.baseVal.width)",
+        )
+        assert scales, path
+        # its smallest letters have 11 pixels
+        assert min(scales) > 0.8, path
+        assert visit.sideways() == 0
