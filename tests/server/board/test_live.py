@@ -401,6 +401,19 @@ def test_a_table_of_the_last_hour_says_that_it_has_changed_without_a_commit(
     assert (found.data["kept"], found.data["changed"]) == ("0 deals", None)
 
 
+def test_a_look_at_the_clock_forgets_no_news(
+    db: DealDatabase, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "LOOK_S", 0.0)
+    page = opened()
+    settled(page)
+    for n in range(20):
+        # at any moment between two looks
+        time.sleep(n % 10 / 100)
+        db.update_deal("d0", amount=1000 + n)
+        assert f"{1000 + n:,}" in part_of(page.next("board"), "Lead")["cards"]["d0"]
+
+
 def test_a_table_is_told_of_deals_that_leave_it(db: DealDatabase, opened: Opened) -> None:
     page = opened("/deals&where=amount+%3E+80")
     settled(page)

@@ -161,8 +161,10 @@ class LiveHub:
             day = datetime.now(zone).date()
             # what is overdue changes at midnight, without any commit; a filter on now() does at any time
             is_news = day != before or self._news.wait(_until_midnight(zone))
-            self._closed.wait(JOIN_S)
-            self._news.clear()
+            if is_news:
+                self._closed.wait(JOIN_S)
+                # never else: what has come since would be forgotten
+                self._news.clear()
             began = time.monotonic()
             with self._lock:
                 views, recent = list(self._views.values()), self._recent
